@@ -1,0 +1,50 @@
+//! One pass over ids says whether a table holds them all. Who the offender is, a cold path elsewhere finds out.
+
+use crate::table::Kernels;
+
+/// Ids that were checked: every one is below [`CheckedIds::rows`]. Kernels index with them without a branch.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckedIds<'a> {
+    ids: &'a [u32],
+    rows: usize,
+}
+
+impl<'a> CheckedIds<'a> {
+    /// The ids if all are below `rows`, else nothing.
+    pub fn new(kernels: &Kernels, ids: &'a [u32], rows: usize) -> Option<Self> {
+        (ids.is_empty() || (kernels.max_id(ids) as usize) < rows).then_some(Self { ids, rows })
+    }
+
+    /// Integers that may be negative: as [`CheckedIds::new`], where a negative one is out of range for every table.
+    pub fn from_signed(kernels: &Kernels, ids: &'a [i32], rows: usize) -> Option<Self> {
+        // Seen as u32, a negative one is 2^31 or more: no valid i32 is.
+        Self::new(kernels, as_unsigned(ids), rows.min(1 << 31))
+    }
+
+    /// The ids.
+    pub fn ids(&self) -> &'a [u32] {
+        self.ids
+    }
+
+    /// Rows of the table they were checked against.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+}
+
+fn as_unsigned(ids: &[i32]) -> &[u32] {
+    // SAFETY: i32 and u32 have the same size and alignment, and every bit pattern is a value of both.
+    unsafe { std::slice::from_raw_parts(ids.as_ptr().cast(), ids.len()) }
+}
+
+/// The largest id; 0 of none.
+#[inline(always)]
+pub(crate) fn max_id_body(ids: &[u32]) -> u32 {
+    // A fold without a branch: compiled with an instruction set's features it becomes that set's vector maximum.
+    ids.iter().fold(0, |max, &id| if id > max { id } else { max })
+}
+
+/// [`max_id_body`] with the signature of the table's pointer.
+pub(crate) unsafe fn max_id_body_unchecked(ids: &[u32]) -> u32 {
+    max_id_body(ids)
+}

@@ -1,0 +1,187 @@
+//! gather_add: rows of a table plus rows of another (positions), in one pass.
+//!
+//! ```text
+//! for i in 0..ids.len:
+//!     p = positions[i]                      (explicit)
+//!       | offset + i mod length             (cyclic: a batch of sequences of one length)
+//!     for d in 0..dim:
+//!         out[i * dim + d] = table[ids[i] * dim + d] + added[p * dim + d]
+//! ```
+//!
+//! The token + position input of GPT: `wte(ids) + wpe(arange(length))`. One IEEE addition an element: the same bits on
+//! every instruction set.
+
+use super::gather::map_row;
+use super::{Store, prefetch_distance};
+use crate::ids::CheckedIds;
+use crate::lanes::Lanes;
+use crate::table::Kernels;
+
+/// Which row of the added table goes with which id.
+#[derive(Clone, Copy, Debug)]
+pub enum Positions<'a> {
+    /// `offset + i mod length` with the i-th id; rows `offset .. offset + length` must exist. A length of 0 goes with no
+    /// ids only.
+    Cyclic {
+        /// The first row.
+        offset: usize,
+        /// Rows before it starts again.
+        length: usize,
+    },
+    /// A row for each id.
+    Explicit(CheckedIds<'a>),
+}
+
+/// The op as the kernels take it. Contract, kept by [`Kernels::gather_add_with`]: that of gather, and `positions`
+/// points at `len` ids of rows of `added`, or is null and rows `offset .. offset + length` of it exist, `length > 0`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawGatherAdd {
+    pub(crate) table: *const f32,
+    pub(crate) added: *const f32,
+    pub(crate) dim: usize,
+    pub(crate) ids: *const u32,
+    pub(crate) positions: *const u32,
+    pub(crate) offset: usize,
+    pub(crate) length: usize,
+    pub(crate) len: usize,
+    pub(crate) out: *mut f32,
+    pub(crate) store: Store,
+}
+
+impl Kernels {
+    /// `out` (ids x dim) = rows `ids` of `table` (rows x dim) + rows `positions` of `added` (positions x dim), stored as
+    /// is best for its size.
+    ///
+    /// # Panics
+    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    pub fn gather_add(
+        &self,
+        table: &[f32],
+        added: &[f32],
+        dim: usize,
+        ids: CheckedIds<'_>,
+        positions: Positions<'_>,
+        out: &mut [f32],
+    ) {
+        self.gather_add_with(Store::for_bytes(size_of_val(out)), table, added, dim, ids, positions, out);
+    }
+
+    /// [`Kernels::gather_add`] with the way of storing named: for tests and measurements.
+    #[allow(clippy::too_many_arguments, reason = "the slices of the contract, each with its own lifetime")]
+    pub fn gather_add_with(
+        &self,
+        store: Store,
+        table: &[f32],
+        added: &[f32],
+        dim: usize,
+        ids: CheckedIds<'_>,
+        positions: Positions<'_>,
+        out: &mut [f32],
+    ) {
+        let holds = |rows: Option<usize>, slice: &[f32]| {
+            rows.and_then(|rows| rows.checked_mul(dim)).is_some_and(|need| need <= slice.len())
+        };
+        let len = ids.ids().len();
+        assert!(holds(Some(ids.rows()), table), "gather_add: table too small");
+        assert!(len.checked_mul(dim) == Some(out.len()), "gather_add: out of another size");
+        let (explicit, offset, length) = match positions {
+            Positions::Cyclic { offset, length } => {
+                assert!(holds(offset.checked_add(length), added), "gather_add: added too small");
+                assert!(length > 0 || len == 0, "gather_add: ids, but no positions");
+                (std::ptr::null(), offset, length)
+            }
+            Positions::Explicit(positions) => {
+                assert!(holds(Some(positions.rows()), added), "gather_add: added too small");
+                assert!(positions.ids().len() == len, "gather_add: positions of another length");
+                (positions.ids().as_ptr(), 0, 0)
+            }
+        };
+        let op = RawGatherAdd {
+            table: table.as_ptr(),
+            added: added.as_ptr(),
+            dim,
+            ids: ids.ids().as_ptr(),
+            positions: explicit,
+            offset,
+            length,
+            len,
+            out: out.as_mut_ptr(),
+            store,
+        };
+        // SAFETY: the sizes were just checked, CheckedIds are below their rows, a `&mut` overlaps nothing, and this table
+        // is only handed out where its instruction set runs.
+        unsafe { (self.gather_add)(op) }
+    }
+}
+
+/// Calls `row(i, position)` for every id, in order.
+#[inline(always)]
+unsafe fn for_each_position(op: &RawGatherAdd, mut row: impl FnMut(usize, usize)) {
+    if op.positions.is_null() {
+        let mut position = op.offset;
+        for i in 0..op.len {
+            row(i, position);
+            position += 1;
+            if position == op.offset + op.length {
+                position = op.offset;
+            }
+        }
+    } else {
+        for i in 0..op.len {
+            // SAFETY: the contract of `RawGatherAdd`.
+            row(i, unsafe { *op.positions.add(i) } as usize);
+        }
+    }
+}
+
+/// The definition.
+pub(crate) unsafe fn reference(op: RawGatherAdd) {
+    // SAFETY: the contract of `RawGatherAdd`.
+    unsafe {
+        for_each_position(&op, |i, position| {
+            let row = op.table.add(*op.ids.add(i) as usize * op.dim);
+            let added = op.added.add(position * op.dim);
+            let out = op.out.add(i * op.dim);
+            for d in 0..op.dim {
+                *out.add(d) = *row.add(d) + *added.add(d);
+            }
+        });
+    }
+}
+
+/// # Safety
+/// The contract of [`RawGatherAdd`], on a machine that has `L`'s instruction set.
+#[inline(always)]
+pub(crate) unsafe fn body<L: Lanes>(op: RawGatherAdd) {
+    // SAFETY: the caller's duty is handed on; the fence has none.
+    unsafe {
+        match op.store {
+            Store::Cached => rows::<L, false>(op),
+            Store::Streaming => {
+                rows::<L, true>(op);
+                L::fence();
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn rows<L: Lanes, const STREAM: bool>(op: RawGatherAdd) {
+    let ahead = prefetch_distance(op.dim);
+    // SAFETY: the contract of `RawGatherAdd`; `next` is an index below `len`.
+    unsafe {
+        for_each_position(&op, |i, position| {
+            let next = (i + ahead).min(op.len - 1);
+            let row = op.table.add(*op.ids.add(i) as usize * op.dim);
+            let later = op.table.add(*op.ids.add(next) as usize * op.dim);
+            let added = op.added.add(position * op.dim);
+            map_row::<L, STREAM>(
+                op.out.add(i * op.dim),
+                op.dim,
+                |at| L::load(row.add(at)).add(L::load(added.add(at))),
+                |at| *row.add(at) + *added.add(at),
+                |at| L::prefetch(later.add(at)),
+            );
+        });
+    }
+}

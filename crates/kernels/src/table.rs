@@ -1,0 +1,58 @@
+//! A struct of function pointers per instruction set. The indirect call is paid once per batch, never per row.
+
+use crate::arch;
+use crate::isa::{self, Isa, UnavailableIsa};
+use crate::ops::gather::RawGather;
+use crate::ops::gather_add::RawGatherAdd;
+
+/// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
+/// each op's safe method stands beside the op, in `ops/`.
+#[derive(Debug)]
+pub struct Kernels {
+    pub(crate) isa: Isa,
+    pub(crate) max_id: unsafe fn(&[u32]) -> u32,
+    pub(crate) gather: unsafe fn(RawGather),
+    pub(crate) gather_add: unsafe fn(RawGatherAdd),
+}
+
+impl Kernels {
+    /// The instruction set these kernels are compiled for.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// The largest id; 0 of none.
+    pub(crate) fn max_id(&self, ids: &[u32]) -> u32 {
+        // SAFETY: this table is only handed out where its instruction set runs.
+        unsafe { (self.max_id)(ids) }
+    }
+}
+
+fn of(isa: Isa) -> Option<&'static Kernels> {
+    match isa {
+        Isa::Scalar => Some(&arch::scalar::KERNELS),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => Some(&arch::avx2::KERNELS),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => Some(&arch::avx512::KERNELS),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => Some(&arch::neon::KERNELS),
+        #[allow(unreachable_patterns, reason = "which arms exist depends on the architecture")]
+        _ => None,
+    }
+}
+
+/// The kernels of every instruction set that this machine runs, the preferred last. For tests and self-tests.
+pub fn available() -> impl Iterator<Item = &'static Kernels> {
+    isa::available().filter_map(of)
+}
+
+/// The kernels in use, or why what the environment forces cannot be.
+pub fn try_active() -> Result<&'static Kernels, UnavailableIsa> {
+    isa::active().map(|isa| of(isa).unwrap_or(&arch::scalar::KERNELS))
+}
+
+/// The kernels in use; the scalar ones where the environment forces something unavailable ([`try_active`] says so).
+pub fn active() -> &'static Kernels {
+    try_active().unwrap_or(&arch::scalar::KERNELS)
+}

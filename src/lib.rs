@@ -1,1 +1,19 @@
-//! glue
+//! The Node addon: glue between Node-API and the crates. No arithmetic here.
+//!
+//! Every export borrows what JavaScript handed over for the length of the call ([`borrow`]), runs inside [`guard`], and
+//! answers with a status or a value; the details of a failure wait to be fetched by `takeFailure`. Arguments were
+//! checked in TypeScript: what reaches here in another form is a bug, and is still answered with an error.
+
+#![deny(unsafe_code)]
+#![allow(missing_docs, reason = "the exports are private; api/native.ts and the public TypeScript say what they do")]
+#![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
+
+mod borrow;
+mod buffers;
+mod draws;
+mod elements;
+mod embedding;
+mod files;
+mod guard;
+mod process;
+mod text;

@@ -11,5 +11,6 @@ pub(crate) mod arch;
 pub mod ids;
 pub mod isa;
 pub(crate) mod lanes;
+pub(crate) mod lanes_math;
 pub mod ops;
 pub mod table;

@@ -1,1 +1,7 @@
-//! tokenbed-nn
+//! The layers: what happens to a batch of ids and to the tables, on slices of elements.
+
+#![forbid(unsafe_code)]
+
+pub mod embedding;
+pub mod max_norm;
+pub mod token_position;

@@ -18,12 +18,18 @@ macro_rules! instantiate {
             max_id: wrappers::max_id,
             gather: wrappers::gather,
             gather_add: wrappers::gather_add,
+            mt19937_twist: wrappers::mt19937_twist,
+            draw_uniform: wrappers::draw_uniform,
+            draw_normal: wrappers::draw_normal,
         };
 
         mod wrappers {
             use super::*;
+            use $crate::ops::draw_normal::RawDrawNormal;
+            use $crate::ops::draw_uniform::RawDrawUniform;
             use $crate::ops::gather::RawGather;
             use $crate::ops::gather_add::RawGatherAdd;
+            use $crate::ops::mt19937::MtState;
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn max_id(ids: &[u32]) -> u32 {
@@ -40,6 +46,24 @@ macro_rules! instantiate {
             pub(super) unsafe fn gather_add(op: RawGatherAdd) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
                 unsafe { $crate::ops::gather_add::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn mt19937_twist(state: &mut MtState) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::mt19937::body::<$lanes>(state) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn draw_uniform(op: RawDrawUniform) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::draw_uniform::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn draw_normal(op: RawDrawNormal) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::draw_normal::body::<$lanes>(op) }
             }
         }
     };

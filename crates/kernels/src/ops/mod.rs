@@ -1,8 +1,12 @@
 //! One file an op: the contract as pseudocode, the scalar reference that defines the result, the generic body, and
 //! the safe method that checks the contract.
 
+pub mod draw_normal;
+pub mod draw_uniform;
 pub mod gather;
 pub mod gather_add;
+pub mod matmul;
+pub mod mt19937;
 
 /// How an op's results are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

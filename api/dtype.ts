@@ -1,0 +1,72 @@
+// Element types: what stores them, what computes them, and what two of them become together.
+
+import { DTypeError } from './errors.js'
+import { show } from './validate.js'
+
+/** The type of a tensor's elements. */
+export type DType = 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int8' | 'uint8' | 'int32' | 'int64' | 'bool'
+/** What holds elements: float16 and bfloat16 as their bits in a Uint16Array, bool as 0 and 1 in a Uint8Array. */
+export type TypedArray = Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | Int32Array | BigInt64Array
+
+type Kind = 'float' | 'integer' | 'bool'
+interface Facts {
+  /** The native side's number for it. */
+  readonly code: number
+  /** Bytes of an element. */
+  readonly bytes: number
+  readonly array: new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray
+  readonly kind: Kind
+  /** The type its arithmetic runs in. */
+  readonly class: DType
+  /** The smallest and largest value of an integer type. */
+  readonly range?: readonly [number | bigint, number | bigint]
+}
+
+const FACTS: Record<DType, Facts> = {
+  float32: { code: 0, bytes: 4, array: Float32Array, kind: 'float', class: 'float32' },
+  float64: { code: 1, bytes: 8, array: Float64Array, kind: 'float', class: 'float64' },
+  float16: { code: 2, bytes: 2, array: Uint16Array, kind: 'float', class: 'float32' },
+  bfloat16: { code: 3, bytes: 2, array: Uint16Array, kind: 'float', class: 'float32' },
+  int8: { code: 4, bytes: 1, array: Int8Array, kind: 'integer', class: 'int64', range: [-128, 127] },
+  uint8: { code: 5, bytes: 1, array: Uint8Array, kind: 'integer', class: 'int64', range: [0, 255] },
+  int32: { code: 6, bytes: 4, array: Int32Array, kind: 'integer', class: 'int64', range: [-(2 ** 31), 2 ** 31 - 1] },
+  int64: { code: 7, bytes: 8, array: BigInt64Array, kind: 'integer', class: 'int64', range: [-(2n ** 63n), 2n ** 63n - 1n] },
+  bool: { code: 8, bytes: 1, array: Uint8Array, kind: 'bool', class: 'int64' },
+}
+
+const BY_CODE = (Object.keys(FACTS) as DType[]).sort((a, b) => FACTS[a].code - FACTS[b].code)
+
+/** What is known of an element type. */
+export function facts(dtype: DType): Facts {
+  return FACTS[dtype]
+}
+
+/** The element type of a native number. */
+export function fromCode(code: number): DType {
+  return BY_CODE[code]
+}
+
+/** Checks a `dtype` option. */
+export function checkDType(dtype: unknown, where: string): DType {
+  if (typeof dtype === 'string' && Object.hasOwn(FACTS, dtype)) return dtype as DType
+  throw new DTypeError(`${where}: no dtype is called ${show(dtype)}; known: ${BY_CODE.join(', ')}`)
+}
+
+/** Whether values of it may have fractions. */
+export function isFloat(dtype: DType): boolean {
+  return FACTS[dtype].kind === 'float'
+}
+
+const INTEGERS: readonly DType[] = ['bool', 'int8', 'uint8', 'int32', 'int64']
+
+/**
+ * What two element types become together, as `torch.promote_types`: the wider of one kind; floats win over integers,
+ * integers over bool; float16 with bfloat16 is float32; int8 with uint8 is int32 (PyTorch's int16 is not here).
+ */
+export function promote(a: DType, b: DType): DType {
+  if (a === b) return a
+  if (isFloat(a) !== isFloat(b)) return isFloat(a) ? a : b
+  if (isFloat(a)) return a === 'float64' || b === 'float64' ? 'float64' : 'float32'
+  if ((a === 'int8' && b === 'uint8') || (a === 'uint8' && b === 'int8')) return 'int32'
+  return INTEGERS.indexOf(a) > INTEGERS.indexOf(b) ? a : b
+}

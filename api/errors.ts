@@ -1,0 +1,88 @@
+// Every error that this package throws on purpose, rebuilt here from what the native side reports.
+
+/** The base of all: `code` is stable and may be switched on. */
+export class TokenbedError extends Error {
+  readonly code: string
+  constructor(code: string, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+    this.name = new.target.name
+  }
+}
+
+/** An id that the table has no row for (code `TOKEN_INDEX`). */
+export class TokenIndexError extends TokenbedError {
+  /** Where in ids, one number per dimension. */
+  readonly position: number[]
+  /** The first bad id. */
+  readonly value: number
+  /** Rows of the table. */
+  readonly size: number
+  /** How many ids are bad. */
+  readonly count: number
+  constructor(what: string, fields: { position: number[]; value: string; size: number; count: number }) {
+    const { position, value, size, count } = fields
+    const more = count > 1 ? ` (${count - 1} more)` : ''
+    super('TOKEN_INDEX', `${what} ${value} at [${position.join(', ')}] is out of range for a table of ${size} rows${more}`)
+    this.position = position
+    this.value = Number(value)
+    this.size = size
+    this.count = count
+  }
+}
+
+/** Sizes that do not go together (code `SHAPE`). */
+export class ShapeError extends TokenbedError {
+  constructor(message: string) {
+    super('SHAPE', message)
+  }
+}
+
+/** An element type that cannot be used here (code `DTYPE`). */
+export class DTypeError extends TokenbedError {
+  constructor(message: string) {
+    super('DTYPE', message)
+  }
+}
+
+/** A call that cannot be carried out as it was made (code `USAGE`). */
+export class UsageError extends TokenbedError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('USAGE', message, options)
+  }
+}
+
+/** A file whose bytes are not what its format says (code `FORMAT`). */
+export class FormatError extends TokenbedError {
+  readonly path: string
+  /** The byte where it is wrong. */
+  readonly offset: number
+  constructor(message: string, path: string, offset: number) {
+    super('FORMAT', message)
+    this.path = path
+    this.offset = offset
+  }
+}
+
+/** A file that cannot be opened, read or written (code `FILE`); `cause` is the system's error. */
+export class FileError extends TokenbedError {
+  readonly path: string
+  constructor(message: string, path: string, cause: unknown) {
+    super('FILE', message, { cause })
+    this.path = path
+  }
+}
+
+/** The native part is missing or cannot be loaded (code `BINARY`); `cause` is the loader's error. */
+export class BinaryError extends TokenbedError {
+  constructor(message: string, cause: unknown) {
+    super('BINARY', message, { cause })
+  }
+}
+
+/** Work that an AbortSignal ended (code `ABORTED`). */
+export class AbortedError extends TokenbedError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('ABORTED', message, options)
+  }
+}

@@ -1,0 +1,65 @@
+// Files of tensors.
+
+import { resolve } from 'node:path'
+import { facts, fromCode } from './dtype.js'
+import { UsageError } from './errors.js'
+import { call, check, native } from './native.js'
+import { sizeOf } from './shape.js'
+import { NativeStorage } from './storage.js'
+import { Tensor } from './tensor.js'
+import { checkOptions, checkPath, show } from './validate.js'
+
+/**
+ * The tensors of a safetensors file by name, in the order in which they lie there. The file is mapped: elements are read
+ * when first touched, and writing to them stays in this process. Replace a file that is in use by renaming (as
+ * `saveSafetensors` does), never in place: a mapping of a file that is cut short cannot be read.
+ *
+ * @throws FileError where the file cannot be opened; FormatError, with the byte, where its header does not describe its
+ * bytes; DTypeError for an element type that tensors do not have.
+ */
+export function loadSafetensors(path: string): Map<string, Tensor> {
+  const loaded = call(native.loadSafetensors(resolve(checkPath(path, 'loadSafetensors'))))
+  return new Map(
+    loaded.map(({ name, dtype: code, shape, handle }) => {
+      const dtype = fromCode(code)
+      return [name, Tensor.over(new NativeStorage(handle, sizeOf(shape) * facts(dtype).bytes), dtype, shape)]
+    }),
+  )
+}
+
+/**
+ * Writes tensors to a safetensors file, which appears whole or not at all: written beside, synced, renamed. Its bytes
+ * depend on names, tensors and metadata alone.
+ *
+ * @throws FileError where it cannot be written; what was there before is untouched then.
+ */
+export function saveSafetensors(
+  path: string,
+  tensors: Record<string, Tensor> | Map<string, Tensor>,
+  options?: { metadata?: Record<string, string> },
+): void {
+  const where = 'saveSafetensors'
+  const { metadata = {} } = checkOptions(options, ['metadata'], where)
+  if (typeof tensors !== 'object' || tensors === null || tensors instanceof Tensor) {
+    throw new UsageError(`${where}: tensors by name, as an object or a Map, not ${show(tensors)}`)
+  }
+  const entries = tensors instanceof Map ? [...tensors] : Object.entries(tensors)
+  for (const [name, tensor] of entries) {
+    if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
+    if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value !== 'string') throw new UsageError(`${where}: metadata "${key}" is ${show(value)}, not a string`)
+  }
+  check(
+    native.saveSafetensors(
+      resolve(checkPath(path, where)),
+      entries.map(([name]) => name),
+      entries.map(([, tensor]) => facts(tensor.dtype).code),
+      entries.map(([, tensor]) => [...tensor.shape]),
+      entries.map(([, tensor]) => tensor.operand()),
+      Object.keys(metadata),
+      Object.values(metadata),
+    ),
+  )
+}

@@ -1,0 +1,245 @@
+// Batches cut from a text by a sliding window.
+
+import { facts } from './dtype.js'
+import { UsageError } from './errors.js'
+import { readIds, type IntArray } from './ids.js'
+import { call, check, native } from './native.js'
+import { checkGenerator, defaultGenerator, type Generator } from './random.js'
+import { PooledStorage } from './storage.js'
+import { Tensor } from './tensor.js'
+import { Tokenizer, type EncodeOptions } from './tokenizer.js'
+import { checkBoolean, checkOptions, checkSize, show } from './validate.js'
+
+export interface LoaderOptions {
+  /** What encodes a text; default gpt2. */
+  tokenizer?: Tokenizer
+  /** Windows in a batch; default 4. */
+  batchSize?: number
+  /** Ids in a window; default 256. */
+  maxLength?: number
+  /** Ids from the start of one window to that of the next; default 128. */
+  stride?: number
+  /** Whether windows come in random order, another in every epoch; default true. */
+  shuffle?: boolean
+  /** Whether a last batch that is not full is left out; default true. */
+  dropLast?: boolean
+  /** What shuffles; default: the one that `manualSeed` seeds. */
+  generator?: Generator
+  /** Special tokens of the text that get their id; default none. */
+  allowedSpecial?: EncodeOptions['allowedSpecial']
+}
+
+const OPTIONS = ['tokenizer', 'batchSize', 'maxLength', 'stride', 'shuffle', 'dropLast', 'generator', 'allowedSpecial']
+
+/** int32 (batch, maxLength) each; targets are inputs one id later. Fresh tensors: the caller's to keep or dispose. */
+export interface Batch {
+  inputs: Tensor
+  targets: Tensor
+}
+
+/**
+ * Windows over one text or one array of ids: they start at 0, stride, 2 * stride ... below the number of ids -
+ * maxLength. The ids are held once, however much windows overlap.
+ *
+ * @throws UsageError where there are not maxLength + 1 ids.
+ */
+export function createDataLoader(source: string | IntArray | number[], options?: LoaderOptions): DataLoader {
+  return new DataLoader(source, options)
+}
+
+/** What `DataLoader.state` gives. Generators' states are base64. */
+interface State {
+  version: 1
+  /** Windows of the loader, to tell another loader's state. */
+  windows: number
+  /** Batches of the epoch that were given. */
+  batch: number
+  /** The generator before the epoch drew from it; null between epochs. */
+  epoch: string | null
+  /** The generator now; null where the epoch was the last to draw from it. */
+  now: string | null
+}
+
+/** An epoch on its way. */
+interface Epoch {
+  /** The generator before the epoch drew from it. */
+  readonly before: Uint8Array
+  /** Windows in the order in which they come; null for 0, 1, 2 ... */
+  readonly order: Uint32Array | null
+  /** The generator after that. */
+  readonly after: Uint8Array
+  /** The next batch. */
+  batch: number
+}
+
+/** An epoch of batches for every iteration. Made by `createDataLoader`. */
+export class DataLoader implements Iterable<Batch> {
+  /** Batches in an epoch. */
+  readonly length: number
+  /** All ids: of a text as encoded, of an Int32Array or Uint32Array the array itself. */
+  readonly ids: Uint32Array | Int32Array
+  readonly #windows
+  readonly #count: number
+  readonly #batchSize: number
+  readonly #maxLength: number
+  readonly #shuffle: boolean
+  readonly #generator: Generator
+  readonly #lastIsShort: boolean
+  /** The epoch that was begun last and has not ended. */
+  #current: Epoch | null = null
+  /** Whether the next iteration goes on with it. */
+  #resume = false
+
+  /** @internal */
+  constructor(source: string | IntArray | number[], options?: LoaderOptions) {
+    const where = 'createDataLoader'
+    const checked = checkOptions(options, OPTIONS, where)
+    const { batchSize = 4, maxLength = 256, stride = 128, shuffle = true, dropLast = true } = checked
+    this.#batchSize = checkSize(batchSize, `${where}: batchSize`, 1)
+    this.#maxLength = checkSize(maxLength, `${where}: maxLength`, 1)
+    checkSize(stride, `${where}: stride`, 1)
+    this.#shuffle = checkBoolean(shuffle, `${where}: shuffle`)
+    checkBoolean(dropLast, `${where}: dropLast`)
+    this.#generator = checkGenerator(checked.generator, where)
+    this.ids = idsOf(source, checked, where)
+    this.#windows = call(native.windowsNew(this.ids.length, maxLength, stride, batchSize, dropLast))
+    const [count, batches] = call(native.windowsCounts(this.#windows))
+    this.#count = count
+    this.length = batches
+    this.#lastIsShort = batches * batchSize > count
+  }
+
+  /** The batches of an epoch: the rest of the one that `load` brought back, else a new one. */
+  *[Symbol.iterator](): Iterator<Batch> {
+    const epoch = this.#resume && this.#current !== null ? this.#current : this.#begin()
+    this.#current = epoch
+    this.#resume = false
+    while (epoch.batch < this.length) {
+      const batch = this.#cut(epoch.order, epoch.batch++)
+      // A short batch is where PyTorch's sampler runs dry; full ones leave that to the end of the loop.
+      if (epoch.batch === this.length && this.#lastIsShort) this.#finish()
+      yield batch
+    }
+    if (!this.#lastIsShort) this.#finish()
+    if (this.#current === epoch) this.#current = null
+  }
+
+  #begin(): Epoch {
+    const before = this.#generator.getState()
+    const order = this.#draw()
+    return { before, order, after: this.#generator.getState(), batch: 0 }
+  }
+
+  /** Draws what an epoch draws in PyTorch's DataLoader. */
+  #draw(): Uint32Array | null {
+    if (!this.#shuffle) {
+      this.#generator.beginEpochInOrder()
+      return null
+    }
+    const order = new Uint32Array(this.#count)
+    this.#generator.beginEpoch(this.#isOwn, order)
+    return order
+  }
+
+  get #isOwn(): boolean {
+    return this.#generator !== defaultGenerator
+  }
+
+  #finish(): void {
+    if (this.#shuffle && this.#isOwn) this.#generator.finishEpoch(this.#count)
+  }
+
+  #cut(order: Uint32Array | null, batch: number): Batch {
+    const start = batch * this.#batchSize
+    const rows = Math.min(this.#batchSize, this.#count - start)
+    const numbers = order ? order.subarray(start, start + rows) : Uint32Array.from({ length: rows }, (_, i) => start + i)
+    const make = () => {
+      const storage = PooledStorage.uninitialized(rows * this.#maxLength * facts('int32').bytes)
+      return Tensor.over(storage, 'int32', [rows, this.#maxLength])
+    }
+    const [inputs, targets] = [make(), make()]
+    check(native.windowsFill(this.#windows, numbers, this.ids, inputs.operand(), targets.operand()))
+    return { inputs, targets }
+  }
+
+  /**
+   * Where the iteration is: a few kilobytes, JSON-safe. A loader made with the same source and options that takes it
+   * with `load` goes on with the next batch of the same epoch, and draws later epochs as this one would have.
+   */
+  state(): object {
+    const epoch = this.#current
+    const now = this.#generator.getState()
+    const unmoved = epoch !== null && Buffer.compare(now, epoch.after) === 0
+    const state: State = {
+      version: 1,
+      windows: this.#count,
+      batch: epoch?.batch ?? 0,
+      epoch: epoch && toBase64(epoch.before),
+      now: unmoved ? null : toBase64(now),
+    }
+    return state
+  }
+
+  /**
+   * Takes a `state`: the next iteration goes on where that one was. The generator, be it the default one, is set to
+   * where it stood then.
+   *
+   * @throws UsageError for something else, or the state of a loader with another number of windows; nothing is changed.
+   */
+  load(state: object): this {
+    const { batch, epoch, now } = this.#checkState(state)
+    const generator = this.#generator
+    const kept = generator.getState()
+    try {
+      let current: Epoch | null = null
+      if (epoch !== null) {
+        generator.setState(fromBase64(epoch))
+        current = { ...this.#begin(), batch }
+      }
+      if (now !== null) generator.setState(fromBase64(now))
+      this.#current = current
+      this.#resume = current !== null
+    } catch (error) {
+      generator.setState(kept)
+      throw error
+    }
+    return this
+  }
+
+  #checkState(state: object): State {
+    const where = 'DataLoader.load'
+    const { version, windows, batch, epoch, now } = (state ?? {}) as Partial<State>
+    const isText = (value: unknown) => value === null || typeof value === 'string'
+    if (version !== 1 || !isText(epoch) || !isText(now) || (epoch === null && now === null)) {
+      throw new UsageError(`${where}: not a state of a loader: ${show(state)}`)
+    }
+    if (windows !== this.#count) {
+      throw new UsageError(`${where}: the state of a loader of ${show(windows)} windows, and this one has ${this.#count}`)
+    }
+    if (checkSize(batch, `${where}: batch`) > this.length) {
+      throw new UsageError(`${where}: batch ${batch} of an epoch of ${this.length}`)
+    }
+    return state as State
+  }
+}
+
+const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
+const fromBase64 = (text: string) => Uint8Array.from(Buffer.from(text, 'base64'))
+
+/** The ids of a source, as 32-bit integers below 2^31: batches are int32. */
+function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string): Uint32Array | Int32Array {
+  const { tokenizer, allowedSpecial } = options
+  if (tokenizer !== undefined && !(tokenizer instanceof Tokenizer)) {
+    throw new UsageError(`${where}: tokenizer must be a Tokenizer, not ${show(tokenizer)}`)
+  }
+  if (typeof source === 'string') return (tokenizer ?? Tokenizer.load('gpt2')).encode(source, { allowedSpecial })
+  if (!Array.isArray(source) && !ArrayBuffer.isView(source)) {
+    throw new UsageError(`${where}: a text, or ids as an integer typed array or an array, not ${show(source)}`)
+  }
+  const { array } = readIds(source as IntArray | number[], undefined, where)
+  const outside = (id: number | bigint) => id < 0 || id >= 2 ** 31
+  const bad = Array.prototype.findIndex.call(array, outside)
+  if (bad >= 0) throw new UsageError(`${where}: id ${array[bad]} at [${bad}] is not from 0 to 2^31 - 1`)
+  if (array instanceof Uint32Array || array instanceof Int32Array) return array
+  return Int32Array.from(array as ArrayLike<number | bigint> as ArrayLike<number>, Number)
+}

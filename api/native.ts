@@ -1,0 +1,75 @@
+// The one door to the native side: loads it, and turns its failures into typed errors.
+
+import { getSystemErrorName } from 'node:util'
+import { BinaryError, DTypeError, FileError, FormatError, ShapeError, TokenbedError, TokenIndexError, UsageError } from './errors.js'
+import { unravel } from './shape.js'
+import type * as Native from '../native.cjs'
+
+/** What the native side knows of a storage it owns. Opaque. */
+export type Handle = NonNullable<ReturnType<typeof Native.storageZeroed>>
+/** Elements as the native side borrows them. */
+export type Operand = Native.Operand
+
+function load(): typeof Native {
+  try {
+    return require('../../native.cjs')
+  } catch (cause) {
+    const { platform, arch, versions } = process
+    throw new BinaryError(
+      `tokenbed's native part for ${platform}-${arch} (Node ${versions.node}) cannot be loaded. ` +
+        'Installed from npm: install again without --omit=optional. From a clone: run npm run build.',
+      cause,
+    )
+  }
+}
+
+export const native = load()
+
+/** What the binary is; asked once, so that an instruction set forced by the environment that is not there is told at once. */
+export const binary = call(native.nativeInfo())
+
+/** The value of a native call, or its failure as a typed error. `shape` is that of the ids, to say where a bad one is. */
+export function call<T>(value: T | null | undefined, shape?: readonly number[]): T {
+  if (value === null || value === undefined) throw failure(shape)
+  return value
+}
+
+/** As `call`, for native calls that answer with a status. */
+export function check(done: boolean, shape?: readonly number[]): void {
+  if (!done) throw failure(shape)
+}
+
+function failure(shape: readonly number[] = []): TokenbedError {
+  const it = native.takeFailure()
+  if (!it) return new TokenbedError('INTERNAL', 'a native call failed and does not say why: please report this')
+  switch (it.code) {
+    case 'TOKEN_INDEX': {
+      const position = shape.length === 0 && it.flat === 0 ? [] : unravel(it.flat ?? 0, shape)
+      const fields = { position, value: it.value ?? '', size: it.rows ?? 0, count: it.count ?? 1 }
+      return new TokenIndexError(it.position ? 'position' : 'id', fields)
+    }
+    case 'SHAPE':
+      return new ShapeError(it.message)
+    case 'DTYPE':
+      return new DTypeError(it.message)
+    case 'USAGE':
+      return new UsageError(it.message)
+    case 'FORMAT':
+      return new FormatError(it.message, it.path ?? '', it.offset ?? 0)
+    case 'FILE':
+      return new FileError(it.message, it.path ?? '', systemError(it.cause ?? it.message, it.errno))
+    default:
+      return new TokenbedError('INTERNAL', `${it.message} (a bug in tokenbed: please report it)`)
+  }
+}
+
+/** As Node's own file functions throw it: with `errno` and a `code` such as ENOENT. */
+function systemError(message: string, errno?: number | null): Error {
+  const error: NodeJS.ErrnoException = new Error(message)
+  if (errno) {
+    error.errno = -errno
+    // Windows numbers its errors otherwise; there the message alone speaks.
+    if (process.platform !== 'win32') error.code = getSystemErrorName(-errno)
+  }
+  return error
+}

@@ -1,0 +1,239 @@
+// What tensors compute: shapes and types are worked out here, the arithmetic is the native side's. Results are dense.
+
+import { facts, isFloat, promote, type DType } from './dtype.js'
+import { DTypeError, ShapeError } from './errors.js'
+import { check, native, type Operand } from './native.js'
+import { around, broadcast, broadcastStrides, sameShape, shown, sizeOf, stridesOf } from './shape.js'
+import { PooledStorage } from './storage.js'
+import { checkBytes } from './validate.js'
+
+/** Elements as ops read them: a tensor, or what another op made. */
+export interface Dense {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly size: number
+  operand(): Operand
+}
+
+/** A result, in memory of its own that nobody holds yet. */
+export class Made implements Dense {
+  readonly size: number
+  readonly storage: PooledStorage
+  constructor(readonly dtype: DType, readonly shape: readonly number[], where: string) {
+    this.size = sizeOf(shape)
+    const bytes = this.size * facts(dtype).bytes
+    checkBytes(bytes, where, shown(shape))
+    this.storage = PooledStorage.uninitialized(bytes)
+  }
+
+  operand(): Operand {
+    return this.storage.view(this.dtype, 0, this.size)
+  }
+}
+
+const code = (dtype: DType) => facts(dtype).code
+const f64 = (values: readonly number[]) => Float64Array.from(values)
+
+/** A step on the way to a result: freed when the work is done. */
+function temporary<T>(step: Dense, run: (step: Dense) => T): T {
+  const storage = step instanceof Made ? step.storage.retain() : null
+  try {
+    return run(step)
+  } finally {
+    storage?.release()
+  }
+}
+
+/** Runs `run` with the elements of `x` in another type, in `x` itself where they are that already. */
+function withType<T>(x: Dense, dtype: DType, where: string, run: (x: Dense) => T): T {
+  return x.dtype === dtype ? run(x) : temporary(convert(x, dtype, where), run)
+}
+
+/** The result of `compute`, which writes in the type that arithmetic of `dtype` runs in. */
+function inClass(dtype: DType, shape: readonly number[], where: string, compute: (out: Dense, cls: DType) => void): Made {
+  const cls = facts(dtype).class
+  const out = new Made(cls, shape, where)
+  compute(out, cls)
+  return cls === dtype ? out : temporary(out, () => convert(out, dtype, where))
+}
+
+/** The elements in another type. */
+export function convert(x: Dense, dtype: DType, where: string): Made {
+  const out = new Made(dtype, x.shape, where)
+  check(native.convertElements(code(x.dtype), x.operand(), code(dtype), out.operand()))
+  return out
+}
+
+/** Ops on two operands, by the native side's number. */
+const BINARY = { add: 0, sub: 1, mul: 2, div: 3 } as const
+
+/**
+ * `a` op `b` with broadcasting, in the type the two become together; quotients of integers are float32, as PyTorch's.
+ * A number takes part in the tensor's own type unless it has a fraction and that type has none: then in float32.
+ */
+export function binary(op: keyof typeof BINARY, a: Dense, b: Dense | number): Made {
+  let dtype = typeof b === 'number' ? promote(a.dtype, scalarType(a.dtype, b)) : promote(a.dtype, b.dtype)
+  if (op === 'div' && !isFloat(dtype)) dtype = 'float32'
+  if (op === 'sub' && dtype === 'bool') throw new DTypeError('sub: of bool there is no difference; convert with to() first')
+  const cls = facts(dtype).class
+  const other = typeof b === 'number' ? scalar(b, cls) : b
+  const shape = broadcast(a.shape, other.shape)
+  return withType(a, cls, op, (a) =>
+    withType(other, cls, op, (b) =>
+      inClass(dtype, shape, op, (out) => {
+        // Two dense operands of one shape are one long run.
+        const flat = sameShape(a.shape, b.shape)
+        const under = flat ? [out.size] : shape
+        const strides = (x: Dense) => f64(flat ? [1] : broadcastStrides(x.shape, shape))
+        check(native.binaryElements(BINARY[op], code(cls), f64(under), a.operand(), strides(a), b.operand(), strides(b), out.operand()))
+      }),
+    ),
+  )
+}
+
+function scalarType(dtype: DType, value: number): DType {
+  if (isFloat(dtype)) return dtype
+  if (!Number.isInteger(value)) return 'float32'
+  return dtype === 'bool' ? 'int64' : dtype
+}
+
+function scalar(value: number, cls: DType): Dense {
+  const data =
+    cls === 'float32' ? Float32Array.of(value) : cls === 'float64' ? Float64Array.of(value) : BigInt64Array.of(BigInt(value))
+  return { dtype: cls, shape: [], size: 1, operand: () => data }
+}
+
+/** Ops on one operand, by the native side's number. */
+const UNARY = { relu: 0, gelu: 1, tanh: 2, sigmoid: 3 } as const
+
+/** `op` of every element; of integers in float32, but for relu, which keeps their type. */
+export function unary(op: keyof typeof UNARY, x: Dense): Made {
+  if (op === 'gelu' && !isFloat(x.dtype)) throw new DTypeError(`gelu: of floats only, not of ${x.dtype}`)
+  if (op === 'relu' && x.dtype === 'bool') throw new DTypeError('relu: of numbers only, not of bool')
+  const dtype = isFloat(x.dtype) || op === 'relu' ? x.dtype : 'float32'
+  // Every integer but the largest int64 is exact in float64.
+  const cls = isFloat(dtype) ? facts(dtype).class : 'float64'
+  return withType(x, cls, op, (x) => {
+    const out = new Made(cls, x.shape, op)
+    check(native.unaryElements(UNARY[op], code(cls), x.operand(), out.operand()))
+    return cls === dtype ? out : temporary(out, () => convert(out, dtype, op))
+  })
+}
+
+/** Reductions, by the native side's number. */
+const REDUCE = { sum: 0, mean: 1 } as const
+
+/** The sum or mean along `dim`, or of all elements; sums of integers are int64, means are of floats only. */
+export function reduce(op: keyof typeof REDUCE, x: Dense, dim: number | undefined): Made {
+  if (op === 'mean' && !isFloat(x.dtype)) {
+    throw new DTypeError(`mean: of floats only, not of ${x.dtype}; convert with to('float32') first`)
+  }
+  const dtype = isFloat(x.dtype) ? x.dtype : 'int64'
+  const { outer, n, inner } = dim === undefined ? { outer: 1, n: x.size, inner: 1 } : around(x.shape, dim)
+  const shape = dim === undefined ? [] : x.shape.filter((_, d) => d !== dim)
+  return withType(x, facts(dtype).class, op, (x) =>
+    inClass(dtype, shape, op, (out, cls) =>
+      check(native.reduceElements(REDUCE[op], code(cls), outer, n, inner, x.operand(), out.operand())),
+    ),
+  )
+}
+
+/** Softmax along `dim`, or its logarithm. */
+export function softmax(log: boolean, x: Dense, dim: number): Made {
+  const where = log ? 'logSoftmax' : 'softmax'
+  if (!isFloat(x.dtype)) throw new DTypeError(`${where}: of floats only, not of ${x.dtype}`)
+  const { outer, n, inner } = x.shape.length === 0 ? { outer: 1, n: 1, inner: 1 } : around(x.shape, dim)
+  return withType(x, facts(x.dtype).class, where, (y) =>
+    inClass(x.dtype, x.shape, where, (out, cls) =>
+      check(native.softmaxElements(log, code(cls), outer, n, inner, y.operand(), out.operand())),
+    ),
+  )
+}
+
+/** The product as `torch.matmul`: vectors, matrices, and batches of matrices that are broadcast. */
+export function matmul(a: Dense, b: Dense): Made {
+  if (a.shape.length === 0 || b.shape.length === 0) throw new ShapeError('matmul: of tensors with at least one dimension')
+  const p = a.shape.length === 1 ? [1, ...a.shape] : a.shape
+  const q = b.shape.length === 1 ? [...b.shape, 1] : b.shape
+  const [rows, inner] = p.slice(-2)
+  const [height, columns] = q.slice(-2)
+  if (inner !== height) throw new ShapeError(`matmul: ${shown(a.shape)} by ${shown(b.shape)}: ${inner} columns against ${height} rows`)
+  const [pBatch, qBatch] = [p.slice(0, -2), q.slice(0, -2)]
+  const batch = broadcast(pBatch, qBatch)
+  const shape = [...batch, ...(a.shape.length === 1 ? [] : [rows]), ...(b.shape.length === 1 ? [] : [columns])]
+  const dtype = promote(a.dtype, b.dtype)
+  const cls = facts(dtype).class
+  return withType(a, cls, 'matmul', (a) =>
+    withType(b, cls, 'matmul', (b) =>
+      inClass(dtype, shape, 'matmul', (out) => {
+        const [of, by] = [repeats(pBatch, batch), repeats(qBatch, batch)]
+        check(native.matmulElements(code(cls), rows, inner, columns, a.operand(), of, b.operand(), by, out.operand()))
+      }),
+    ),
+  )
+}
+
+/** Which of the matrices stands at each place of a broadcast batch. */
+function repeats(from: readonly number[], to: readonly number[]): Float64Array {
+  const strides = broadcastStrides(from, to)
+  const dense = stridesOf(to)
+  return Float64Array.from({ length: sizeOf(to) }, (_, i) =>
+    strides.reduce((at, stride, dim) => at + stride * (Math.floor(i / dense[dim]) % to[dim]), 0),
+  )
+}
+
+/** Copies a block of `shape` between layouts. */
+function copy(shape: readonly number[], from: Dense, fromAt: number, fromStrides: number[], to: Dense, toAt: number, toStrides: number[]): void {
+  const { bytes } = facts(from.dtype)
+  check(native.copyElements(bytes, f64(shape), from.operand(), fromAt, f64(fromStrides), to.operand(), toAt, f64(toStrides)))
+}
+
+/** A copy. */
+export function clone(x: Dense, where: string): Made {
+  const out = new Made(x.dtype, x.shape, where)
+  copy([x.size], x, 0, [1], out, 0, [1])
+  return out
+}
+
+/** The elements of `from` into `to` at `offset`, counted in elements; both of one type. */
+export function write(from: Dense, to: Dense, offset: number): void {
+  copy([from.size], from, 0, [1], to, offset, [1])
+}
+
+/** The part `start .. start + length` along `dim`. */
+export function narrow(x: Dense, dim: number, start: number, length: number): Made {
+  const shape = x.shape.map((n, d) => (d === dim ? length : n))
+  const out = new Made(x.dtype, shape, 'narrow')
+  const strides = stridesOf(x.shape)
+  copy(shape, x, start * strides[dim], strides, out, 0, stridesOf(shape))
+  return out
+}
+
+/** Two dimensions swapped. */
+export function transpose(x: Dense, a: number, b: number): Made {
+  const swap = <T>(list: readonly T[]) => list.map((value, dim) => (dim === a ? list[b] : dim === b ? list[a] : value))
+  const out = new Made(x.dtype, swap(x.shape), 'transpose')
+  copy(out.shape, x, 0, swap(stridesOf(x.shape)), out, 0, stridesOf(out.shape))
+  return out
+}
+
+/** Tensors one after the other along `dim`, in the type they become together. */
+export function concat(tensors: readonly Dense[], dim: number): Made {
+  const [first, ...rest] = tensors
+  const shape = [...first.shape]
+  for (const x of rest) {
+    if (x.shape.length !== shape.length || x.shape.some((n, d) => d !== dim && n !== shape[d])) {
+      throw new ShapeError(`concat: ${shown(first.shape)} and ${shown(x.shape)} differ in more than dimension ${dim}`)
+    }
+    shape[dim] += x.shape[dim]
+  }
+  const dtype = tensors.map((x) => x.dtype).reduce(promote)
+  const out = new Made(dtype, shape, 'concat')
+  const strides = stridesOf(shape)
+  let start = 0
+  for (const x of tensors) {
+    withType(x, dtype, 'concat', (x) => copy(x.shape, x, 0, stridesOf(x.shape), out, start * strides[dim], strides))
+    start += x.shape[dim]
+  }
+  return out
+}

@@ -1,0 +1,89 @@
+// Activations live in V8's own ArrayBuffers, taken from and given back to a pool by size class.
+//
+// Why V8's: finalizers of external memory do not run while a synchronous loop runs, so memory would grow without bound;
+// V8's own buffers are collected there. Why a pool: a fresh large buffer costs more in page faults than the work on it.
+
+import { UsageError } from './errors.js'
+
+/** Idle buffers are kept up to so many bytes; the longest idle are let go first. */
+export const POOL_LIMIT = 256 * 2 ** 20
+/** Below this a fresh buffer costs no page fault of its own: such buffers are not rounded up and not kept. */
+const POOLED_FROM = 2048
+
+/** Idle buffers by size, the most recently returned last. */
+const idle = new Map<number, ArrayBuffer[]>()
+let idleBytes = 0
+
+/** Bytes of idle buffers. */
+export function pooledBytes(): number {
+  return idleBytes
+}
+
+/** The bytes reserved for so many: a power of two or one of three steps between two, so that at most a fifth is spare. */
+export function sizeClass(bytes: number): number {
+  if (bytes < POOLED_FROM) return bytes
+  const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2)
+  return Math.ceil(bytes / step) * step
+}
+
+/** A buffer of at least so many bytes. Its contents are unspecified: zeros, or what an earlier holder left. */
+export function take(bytes: number): ArrayBuffer {
+  const size = sizeClass(bytes)
+  const list = idle.get(size)
+  if (list !== undefined && list.length > 0) {
+    idleBytes -= size
+    return list.pop()!
+  }
+  return allocate(size)
+}
+
+/** A buffer of at least so many bytes, all zero: fresh, so that untouched pages cost nothing. */
+export function takeZeroed(bytes: number): ArrayBuffer {
+  return allocate(sizeClass(bytes))
+}
+
+function allocate(bytes: number): ArrayBuffer {
+  try {
+    return new ArrayBuffer(bytes)
+  } catch (cause) {
+    throw new UsageError(`no memory for ${bytes} bytes: dispose() of tensors that are no longer needed`, { cause })
+  }
+}
+
+/** Detaches a buffer, so that views taken before show nothing ever after, and keeps its memory for the next. */
+export function giveBack(buffer: ArrayBuffer): void {
+  // Transferred away by its user: the memory is theirs now.
+  if (buffer.byteLength === 0) return
+  const memory = detach(buffer)
+  const size = memory.byteLength
+  if (size < POOLED_FROM || size > POOL_LIMIT) return
+  const list = idle.get(size)
+  if (list === undefined) idle.set(size, [memory])
+  else {
+    list.push(memory)
+    // The order of the map is the order of last use.
+    idle.delete(size)
+    idle.set(size, list)
+  }
+  idleBytes += size
+  while (idleBytes > POOL_LIMIT) dropOldest()
+}
+
+function dropOldest(): void {
+  for (const [size, list] of idle) {
+    if (list.length > 0) {
+      list.shift()
+      idleBytes -= size
+      return
+    }
+    idle.delete(size)
+  }
+}
+
+const hasTransfer = 'transfer' in ArrayBuffer.prototype
+
+/** The memory of a buffer as a new one, the old one detached: ArrayBuffer.prototype.transfer from Node 21 on. */
+function detach(buffer: ArrayBuffer): ArrayBuffer {
+  if (hasTransfer) return (buffer as ArrayBuffer & { transfer(): ArrayBuffer }).transfer()
+  return structuredClone(buffer, { transfer: [buffer] })
+}

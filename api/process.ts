@@ -1,0 +1,40 @@
+// What this process holds, and what it runs on.
+
+import { binary, call, native } from './native.js'
+import { pooledBytes } from './pool.js'
+
+/** V8's ArrayBuffers when this package was loaded: not its own. */
+const before = process.memoryUsage().arrayBuffers
+
+/**
+ * Bytes held now: `tables` in native memory; `pool`: idle buffers kept for reuse; `results`: all other ArrayBuffers that
+ * V8 made since this package was loaded, its tensors' and the program's own (V8 does not say whose a buffer is);
+ * `total` is their sum. `mapped`: files mapped into memory, apart, as the system may drop and reread their pages.
+ */
+export function memoryUsage(): { tables: number; pool: number; results: number; mapped: number; total: number } {
+  const { tables, mapped } = call(native.nativeUsage())
+  const pool = pooledBytes()
+  const results = Math.max(0, process.memoryUsage().arrayBuffers - before - pool)
+  return { tables, pool, results, mapped, total: tables + pool + results }
+}
+
+export interface Capabilities {
+  /** This package's version. */
+  version: string
+  /** The instruction set of the kernels in use. */
+  isa: 'avx512' | 'avx2' | 'neon' | 'scalar'
+  /** The instruction sets that this machine has kernels for. */
+  detected: string[]
+  /** Threads that a kernel may use. */
+  threads: number
+  /** Whether `data` of tables is live memory; false where the host forbids it (Electron). */
+  liveData: boolean
+  /** What the native part was built for. */
+  binary: string
+}
+
+/** What the package runs on. */
+export function capabilities(): Capabilities {
+  const { version, isa, detected, target, threads, liveData } = binary
+  return { version, isa: isa as Capabilities['isa'], detected: [...detected], threads, liveData, binary: target }
+}

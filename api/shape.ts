@@ -1,0 +1,74 @@
+// Arithmetic of shapes.
+
+import { ShapeError } from './errors.js'
+
+/** The number of elements. */
+export function sizeOf(shape: readonly number[]): number {
+  let size = 1
+  for (const n of shape) size *= n
+  return size
+}
+
+/** Where the flat index is in a shape. */
+export function unravel(flat: number, shape: readonly number[]): number[] {
+  const position: number[] = new Array(shape.length)
+  for (let dim = shape.length - 1; dim >= 0; dim--) {
+    position[dim] = flat % shape[dim]
+    flat = Math.floor(flat / shape[dim])
+  }
+  return position
+}
+
+/** Steps, in elements, along each dimension of a dense row-major block. */
+export function stridesOf(shape: readonly number[]): number[] {
+  const strides: number[] = new Array(shape.length)
+  let step = 1
+  for (let dim = shape.length - 1; dim >= 0; dim--) {
+    strides[dim] = step
+    step *= shape[dim]
+  }
+  return strides
+}
+
+/** The shape that two shapes become together: from the right, sizes are equal or one of them is 1. */
+export function broadcast(a: readonly number[], b: readonly number[]): number[] {
+  const rank = Math.max(a.length, b.length)
+  const shape: number[] = new Array(rank)
+  for (let dim = 0; dim < rank; dim++) {
+    const p = a[dim - rank + a.length] ?? 1
+    const q = b[dim - rank + b.length] ?? 1
+    if (p !== q && p !== 1 && q !== 1) {
+      throw new ShapeError(`shapes ${shown(a)} and ${shown(b)} do not go together: ${p} against ${q} in dimension ${dim}`)
+    }
+    shape[dim] = p === 1 ? q : p
+  }
+  return shape
+}
+
+/** Strides of a dense block seen as a broadcast shape: 0 where it repeats. */
+export function broadcastStrides(from: readonly number[], to: readonly number[]): number[] {
+  const dense = stridesOf(from)
+  const lead = to.length - from.length
+  return to.map((_, dim) => (dim < lead || from[dim - lead] === 1 ? 0 : dense[dim - lead]))
+}
+
+/** The dimension as counted from the front. */
+export function checkDim(dim: unknown, rank: number, where: string): number {
+  if (typeof dim === 'number' && Number.isInteger(dim) && dim >= -rank && dim < rank) return dim < 0 ? dim + rank : dim
+  throw new ShapeError(`${where}: dimension ${String(dim)} of a tensor with ${rank} dimensions`)
+}
+
+/** Elements before, along and after a dimension. */
+export function around(shape: readonly number[], dim: number): { outer: number; n: number; inner: number } {
+  return { outer: sizeOf(shape.slice(0, dim)), n: shape[dim], inner: sizeOf(shape.slice(dim + 1)) }
+}
+
+/** Whether two shapes are the same. */
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((n, dim) => n === b[dim])
+}
+
+/** A shape as users write it. */
+export function shown(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`
+}

@@ -1,0 +1,122 @@
+// Who owns a tensor's bytes: V8 (activations) or Rust (tables and mapped files). Tensors that share bytes share one of
+// these and count as its holders; the bytes go with the last of them.
+
+import { facts, type DType, type TypedArray } from './dtype.js'
+import { UsageError } from './errors.js'
+import { call, check, native, type Handle } from './native.js'
+import { giveBack, take, takeZeroed } from './pool.js'
+
+/** Bytes that one or more tensors hold. */
+export abstract class Storage {
+  #holders = 0
+
+  /** One more holder. */
+  retain(): this {
+    this.#holders++
+    return this
+  }
+
+  /** One holder less; the last one frees the bytes. */
+  release(): void {
+    if (--this.#holders === 0) this.free()
+  }
+
+  protected abstract free(): void
+  /** Elements as an array: live, or a fresh copy where the host forbids live views of Rust's memory. */
+  abstract view(dtype: DType, offset: number, size: number): TypedArray
+  /** The same elements as the native side borrows them, by a handle; null where `view` is what it borrows. */
+  abstract handle(dtype: DType, offset: number, size: number): Handle | null
+  /** Whether `view` is live. */
+  abstract readonly live: boolean
+}
+
+/** V8's memory, from the pool. */
+export class PooledStorage extends Storage {
+  readonly live = true
+  readonly #buffer: ArrayBuffer
+
+  private constructor(buffer: ArrayBuffer) {
+    super()
+    this.#buffer = buffer
+  }
+
+  /** Bytes whose contents are unspecified: for results that are written whole. */
+  static uninitialized(bytes: number): PooledStorage {
+    return new PooledStorage(take(bytes))
+  }
+
+  static zeroed(bytes: number): PooledStorage {
+    return new PooledStorage(takeZeroed(bytes))
+  }
+
+  protected free(): void {
+    giveBack(this.#buffer)
+  }
+
+  view(dtype: DType, offset: number, size: number): TypedArray {
+    if (this.#buffer.byteLength === 0 && size > 0) {
+      throw new UsageError('the memory of this tensor was transferred away: clone() it before you transfer its buffer')
+    }
+    return new (facts(dtype).array)(this.#buffer, offset, size)
+  }
+
+  handle(): null {
+    return null
+  }
+}
+
+/** Rust's memory, behind a handle. */
+export class NativeStorage extends Storage {
+  readonly #handle: Handle
+  readonly #bytes: number
+  /** The live view of all bytes, made at the first look and kept; null where the host forbids it. */
+  #buffer: ArrayBuffer | null | undefined
+
+  constructor(handle: Handle, bytes: number) {
+    super()
+    this.#handle = handle
+    this.#bytes = bytes
+  }
+
+  /** A zeroed table. */
+  static zeroed(bytes: number): NativeStorage {
+    return new NativeStorage(call(native.storageZeroed(bytes)), bytes)
+  }
+
+  get live(): boolean {
+    return this.#look() !== null
+  }
+
+  protected free(): void {
+    check(native.storageRelease(this.#handle, this.#buffer || undefined))
+    this.#buffer = null
+  }
+
+  #look(): ArrayBuffer | null {
+    if (this.#buffer === undefined) {
+      this.#buffer = this.#bytes === 0 ? new ArrayBuffer(0) : native.storageBuffer(this.#handle)
+    }
+    return this.#buffer
+  }
+
+  view(dtype: DType, offset: number, size: number): TypedArray {
+    const { array, bytes } = facts(dtype)
+    const buffer = this.#look()
+    if (buffer === null) {
+      const copy = new array(new ArrayBuffer(size * bytes), 0, size)
+      const [shape, stride] = [Float64Array.of(size), Float64Array.of(1)]
+      check(native.copyElements(bytes, shape, this.handle(dtype, offset, size), 0, stride, copy, 0, stride))
+      return copy
+    }
+    if (buffer.byteLength === 0 && size > 0) {
+      throw new UsageError('the memory of this table was transferred away: clone() it before you transfer its buffer')
+    }
+    return new array(buffer, offset, size)
+  }
+
+  handle(dtype: DType, offset: number, size: number): Handle {
+    const bytes = size * facts(dtype).bytes
+    if (offset === 0 && bytes === this.#bytes) return this.#handle
+    return call(native.storageView(this.#handle, offset, bytes))
+  }
+}

@@ -1,0 +1,334 @@
+// The tensor: a shape and a type over bytes that somebody owns.
+
+import { facts, isFloat, checkDType, type DType, type TypedArray } from './dtype.js'
+import { DTypeError, ShapeError, UsageError } from './errors.js'
+import { formatTensor } from './format.js'
+import { gradEnabled } from './grad.js'
+import { elementAt } from './halves.js'
+import type { Handle, Operand } from './native.js'
+import * as ops from './ops.js'
+import { track } from './scope.js'
+import { checkDim, shown, sizeOf } from './shape.js'
+import { Storage } from './storage.js'
+import { elementsOf } from './values.js'
+import { checkInteger, checkSize, show } from './validate.js'
+
+/**
+ * Numbers in a shape, contiguous and row-major. Made by `tensor`, `zeros`, `randn` ..., by layers and by its own methods.
+ *
+ * `reshape`, `detach`, `to` of the same type, and `narrow` along dimension 0 share memory with their origin; everything
+ * else makes new memory. Memory goes with the last tensor that shares it: collected as any object, or at once by
+ * `dispose()`, `using` or `scope()`.
+ */
+export class Tensor implements ops.Dense {
+  readonly shape: readonly number[]
+  readonly dtype: DType
+  /** The number of elements. */
+  readonly size: number
+  #storage: Storage | null
+  readonly #offset: number
+  #data: TypedArray | null = null
+  #handle: Handle | null = null
+  #requiresGrad = false
+  #leaf = true
+
+  private constructor(storage: Storage, offset: number, dtype: DType, shape: readonly number[]) {
+    if (!(storage instanceof Storage)) {
+      throw new UsageError('a Tensor is made by tensor(), zeros(), randn() and the like, not by new')
+    }
+    this.shape = Object.freeze(shape)
+    this.dtype = dtype
+    this.size = sizeOf(shape)
+    this.#storage = storage.retain()
+    this.#offset = offset
+    track(this)
+  }
+
+  /** A tensor over a storage, from a byte on. @internal */
+  static over(storage: Storage, dtype: DType, shape: readonly number[], offset = 0): Tensor {
+    return new Tensor(storage, offset, dtype, shape)
+  }
+
+  /** The result of an op on `inputs`. @internal */
+  static result(made: ops.Made, ...inputs: readonly (Tensor | number)[]): Tensor {
+    const tensor = new Tensor(made.storage, 0, made.dtype, made.shape)
+    tensor.follow(inputs)
+    return tensor
+  }
+
+  /** Learns if one of `inputs` does, unless nothing is being recorded. @internal */
+  follow(inputs: readonly (Tensor | number)[]): void {
+    this.#leaf = false
+    this.#requiresGrad = gradEnabled() && isFloat(this.dtype) && inputs.some((x) => x instanceof Tensor && x.#requiresGrad)
+  }
+
+  #alive(): Storage {
+    if (this.#storage === null) throw new UsageError('use of a disposed tensor')
+    return this.#storage
+  }
+
+  /** Whether it was disposed. */
+  get disposed(): boolean {
+    return this.#storage === null
+  }
+
+  /**
+   * The elements in order, live and writable: writing here changes the tensor. float16 and bfloat16 as their bits in a
+   * Uint16Array, bool as 0 and 1 in a Uint8Array. The buffer behind it may be longer than the array.
+   *
+   * Where the host forbids live views of native memory (Electron; `capabilities().liveData` is false) a table's is a
+   * copy: `set` writes everywhere.
+   *
+   * @throws UsageError after `dispose()`.
+   */
+  get data(): TypedArray {
+    const storage = this.#alive()
+    if (this.#data !== null && this.#data.length === this.size) return this.#data
+    const data = storage.view(this.dtype, this.#offset, this.size)
+    if (storage.live) this.#data = data
+    return data
+  }
+
+  /** The elements as the native side borrows them. @internal */
+  operand(): Operand {
+    this.#handle ??= this.#alive().handle(this.dtype, this.#offset, this.size)
+    return this.#handle ?? this.data
+  }
+
+  /** Whether gradients are wanted for it (a parameter), or flow through it (a result of one). Floats only. */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad
+  }
+
+  set requiresGrad(value: boolean) {
+    if (typeof value !== 'boolean') throw new UsageError(`requiresGrad is true or false, not ${show(value)}`)
+    if (value && !isFloat(this.dtype)) throw new DTypeError(`requiresGrad: floats can learn, ${this.dtype} cannot`)
+    this.#requiresGrad = value
+    this.#leaf = true
+  }
+
+  /**
+   * Writes values into the elements from `offset` on, in the tensor's own type.
+   *
+   * @throws ShapeError where they do not fit, DTypeError for a value that the type cannot hold.
+   */
+  set(values: Tensor | ArrayLike<number>, offset = 0): this {
+    const where = 'Tensor.set'
+    checkSize(offset, `${where}: offset`)
+    const source = values instanceof Tensor ? values : null
+    const length = source ? source.size : checkSize((values as ArrayLike<number> | null)?.length, `${where}: length of the values`)
+    if (offset + length > this.size) {
+      throw new ShapeError(`${where}: ${length} values from ${offset} on do not fit in ${this.size} elements`)
+    }
+    if (source && source.dtype === this.dtype) ops.write(source, this, offset)
+    else if (source) {
+      const converted = Tensor.result(ops.convert(source, this.dtype, where))
+      ops.write(converted, this, offset)
+      converted.dispose()
+    } else {
+      const data = elementsOf(values as ArrayLike<number>, this.dtype, where)
+      ops.write({ dtype: this.dtype, shape: [length], size: length, operand: () => data }, this, offset)
+    }
+    return this
+  }
+
+  /** The elements as nested arrays of numbers, or one number; int64 beyond 2^53 as bigint. */
+  toArray(): any {
+    const data = this.data
+    let next = 0
+    const nest = (dim: number): unknown => {
+      if (dim === this.shape.length) return this.#plain(data, next++)
+      return Array.from({ length: this.shape[dim] }, () => nest(dim + 1))
+    }
+    return nest(0)
+  }
+
+  #plain(data: TypedArray, i: number): number | bigint | boolean {
+    const value = elementAt(data, this.dtype, i)
+    if (this.dtype === 'bool') return value !== 0
+    return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
+  }
+
+  /** The one element. @throws ShapeError where there is not exactly one. */
+  item(): number {
+    if (this.size !== 1) throw new ShapeError(`item: of a tensor with one element, not of ${shown(this.shape)}`)
+    return Number(elementAt(this.data, this.dtype, 0))
+  }
+
+  /** As PyTorch prints tensors: four decimals, aligned, long ones summarised. */
+  toString(): string {
+    if (this.#storage === null) return `tensor(disposed, shape=${shown(this.shape)})`
+    const suffixes = this.#requiresGrad && this.#leaf ? ['requiresGrad=true'] : []
+    const { data, dtype, shape } = this
+    const at = dtype === 'float16' || dtype === 'bfloat16' ? (i: number) => elementAt(data, dtype, i) : undefined
+    return formatTensor({ data, at, shape, dtype, suffixes })
+  }
+
+  /** What `console.log` shows. @internal */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString()
+  }
+
+  /** The same elements in another shape, in the same memory; one size may be -1: whatever is left. */
+  reshape(...shape: number[]): Tensor {
+    const sizes = inferred(shape, this.size)
+    if (sizeOf(sizes) !== this.size) throw new ShapeError(`reshape: ${shown(this.shape)} has ${this.size} elements, not ${shown(shape)}`)
+    return this.#sharing(sizes, this.#offset)
+  }
+
+  #sharing(shape: readonly number[], offset: number): Tensor {
+    const tensor = new Tensor(this.#alive(), offset, this.dtype, shape)
+    tensor.follow([this])
+    return tensor
+  }
+
+  /** The part `start .. start + length` along a dimension; along dimension 0 in the same memory, else a copy. */
+  narrow(dim: number, start: number, length: number): Tensor {
+    const at = checkDim(dim, this.shape.length, 'narrow')
+    const n = this.shape[at]
+    const from = checkInteger(start, 'narrow: start') < 0 ? start + n : start
+    checkSize(length, 'narrow: length')
+    if (from < 0 || from + length > n) {
+      throw new ShapeError(`narrow: ${length} from ${start} on do not fit in dimension ${at} of ${shown(this.shape)}`)
+    }
+    if (at > 0) return Tensor.result(ops.narrow(this, at, from, length), this)
+    const row = sizeOf(this.shape.slice(1)) * facts(this.dtype).bytes
+    return this.#sharing([length, ...this.shape.slice(1)], this.#offset + from * row)
+  }
+
+  /** Two dimensions swapped, in new memory. */
+  transpose(a: number, b: number): Tensor {
+    const rank = this.shape.length
+    return Tensor.result(ops.transpose(this, checkDim(a, rank, 'transpose'), checkDim(b, rank, 'transpose')), this)
+  }
+
+  /**
+   * The elements in another type; in the same memory where it is that already. Floats round to nearest even, go to
+   * integers cut towards zero; integers wrap; anything but 0 is true.
+   */
+  to(dtype: DType): Tensor {
+    if (checkDType(dtype, 'to') === this.dtype) return this.#sharing(this.shape, this.#offset)
+    return Tensor.result(ops.convert(this, dtype, 'to'), this)
+  }
+
+  /** A copy. */
+  clone(): Tensor {
+    return Tensor.result(ops.clone(this, 'clone'), this)
+  }
+
+  /** The same memory, without gradients. */
+  detach(): Tensor {
+    const tensor = this.#sharing(this.shape, this.#offset)
+    tensor.requiresGrad = false
+    return tensor
+  }
+
+  #binary(op: 'add' | 'sub' | 'mul' | 'div', x: Tensor | number): Tensor {
+    if (!(x instanceof Tensor) && typeof x !== 'number') throw new UsageError(`${op}: of a tensor or a number, not ${show(x)}`)
+    return Tensor.result(ops.binary(op, this, x), this, x)
+  }
+
+  /** Sum, with broadcasting. `torch.add`. */
+  add(x: Tensor | number): Tensor {
+    return this.#binary('add', x)
+  }
+
+  /** Difference, with broadcasting. `torch.sub`. */
+  sub(x: Tensor | number): Tensor {
+    return this.#binary('sub', x)
+  }
+
+  /** Product element by element, with broadcasting. `torch.mul`. */
+  mul(x: Tensor | number): Tensor {
+    return this.#binary('mul', x)
+  }
+
+  /** Quotient, with broadcasting; of integers in float32. `torch.div`. */
+  div(x: Tensor | number): Tensor {
+    return this.#binary('div', x)
+  }
+
+  /** Matrix product: vectors, matrices, and batches of matrices, which are broadcast. `torch.matmul`. */
+  matmul(x: Tensor): Tensor {
+    if (!(x instanceof Tensor)) throw new UsageError(`matmul: of a tensor, not ${show(x)}`)
+    return Tensor.result(ops.matmul(this, x), this, x)
+  }
+
+  #dim(dim: number, where: string): number {
+    // As PyTorch's: a scalar has dimensions 0 and -1.
+    return checkDim(dim, Math.max(this.shape.length, 1), where)
+  }
+
+  /** The sum along a dimension, or of all; floats are summed in float64 and rounded once, integers give int64. */
+  sum(dim?: number): Tensor {
+    return Tensor.result(ops.reduce('sum', this, this.#reduced(dim, 'sum')), this)
+  }
+
+  /** The mean along a dimension, or of all; summed in float64 and rounded once. */
+  mean(dim?: number): Tensor {
+    return Tensor.result(ops.reduce('mean', this, this.#reduced(dim, 'mean')), this)
+  }
+
+  #reduced(dim: number | undefined, where: string): number | undefined {
+    if (dim === undefined) return undefined
+    const at = this.#dim(dim, where)
+    return this.shape.length === 0 ? undefined : at
+  }
+
+  /** `max(x, 0)`. */
+  relu(): Tensor {
+    return Tensor.result(ops.unary('relu', this), this)
+  }
+
+  /** `x * Phi(x)`, exact (by erf). Hendrycks and Gimpel 2016; `torch.nn.functional.gelu`. */
+  gelu(): Tensor {
+    return Tensor.result(ops.unary('gelu', this), this)
+  }
+
+  /** Hyperbolic tangent. */
+  tanh(): Tensor {
+    return Tensor.result(ops.unary('tanh', this), this)
+  }
+
+  /** `1 / (1 + exp(-x))`. */
+  sigmoid(): Tensor {
+    return Tensor.result(ops.unary('sigmoid', this), this)
+  }
+
+  /** `exp(x) / sum(exp(x))` along a dimension. `torch.softmax`. */
+  softmax(dim: number): Tensor {
+    return Tensor.result(ops.softmax(false, this, this.#dim(dim, 'softmax')), this)
+  }
+
+  /** The logarithm of `softmax`, computed without it. `torch.log_softmax`. */
+  logSoftmax(dim: number): Tensor {
+    return Tensor.result(ops.softmax(true, this, this.#dim(dim, 'logSoftmax')), this)
+  }
+
+  /**
+   * Gives the memory back now. A `data` taken before has length 0 afterwards, unless another tensor shares the memory;
+   * every other use is a UsageError. A second call does nothing.
+   */
+  dispose(): void {
+    const storage = this.#storage
+    this.#storage = this.#data = this.#handle = null
+    storage?.release()
+  }
+
+  /** `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
+
+/** A shape in which one size may be -1. */
+function inferred(shape: readonly number[], size: number): number[] {
+  const unknown = shape.indexOf(-1)
+  const sizes = shape.map((n, dim) => (dim === unknown ? 1 : checkSize(n, `reshape: size ${dim}`)))
+  if (unknown >= 0) {
+    const known = sizeOf(sizes)
+    if (known === 0 || size % known !== 0) throw new ShapeError(`reshape: ${size} elements do not fill ${shown(shape)}`)
+    sizes[unknown] = size / known
+  }
+  return sizes
+}

@@ -1,0 +1,107 @@
+// Token + position: the input layer of GPT, in one pass.
+
+import { Embedding, intoResult, type ForwardOptions } from './embedding.js'
+import { ShapeError, UsageError } from './errors.js'
+import { readIds, type Ids, type IntArray, type ReadIds } from './ids.js'
+import { loadInto, type Layer } from './layer.js'
+import { native } from './native.js'
+import type { Generator } from './random.js'
+import { sameShape, shown } from './shape.js'
+import type { Tensor } from './tensor.js'
+import { checkOptions, checkSize } from './validate.js'
+
+export interface TokenPositionOptions {
+  /** Rows of the token table. */
+  vocabSize: number
+  /** Rows of the position table: the longest sequence. */
+  contextLength: number
+  /** Elements of a vector. */
+  dim: number
+  /** A token row that is zeroed when it is drawn; negative counts from the end. */
+  paddingIdx?: number
+  /** What draws the tables; default: the one that `manualSeed` seeds. */
+  generator?: Generator
+}
+
+const OPTIONS = ['vocabSize', 'contextLength', 'dim', 'paddingIdx', 'generator']
+
+/**
+ * Learned token vectors plus learned absolute positions, as in GPT (Radford et al. 2018): `token(ids) + position(0, 1,
+ * ...)`, computed in one pass over memory. Draws: the token table first, then the positions.
+ */
+export class TokenPositionEmbedding implements Layer {
+  readonly token: Embedding
+  readonly position: Embedding
+
+  /** @throws UsageError for sizes that are no sizes, and for an option that does not exist. */
+  constructor(options: TokenPositionOptions) {
+    const where = 'TokenPositionEmbedding'
+    const { vocabSize, contextLength, dim, paddingIdx, generator } = checkOptions(options, OPTIONS, where)
+    const vocabulary = checkSize(vocabSize, `${where}: vocabSize`)
+    const context = checkSize(contextLength, `${where}: contextLength`)
+    const columns = checkSize(dim, `${where}: dim`, 1)
+    this.token = new Embedding(vocabulary, columns, { paddingIdx, generator })
+    this.position = new Embedding(context, columns, { generator })
+  }
+
+  /**
+   * ids (batch, length) or (length) -> (batch, length, dim) or (length, dim). Positions count from `positionOffset`
+   * (default 0; for decoding with a cache), or are given one by one, as (length) or in the shape of the ids.
+   *
+   * @throws TokenIndexError for an id or a position without a row; ShapeError for a sequence longer than the context.
+   */
+  forward(ids: Ids, options?: ForwardOptions & { positionOffset?: number; positions?: Ids }): Tensor {
+    const where = 'TokenPositionEmbedding.forward'
+    const { out, shape, positionOffset, positions } = checkOptions(options, ['out', 'shape', 'positionOffset', 'positions'], where)
+    const read = readIds(ids, shape, where)
+    const rank = read.shape.length
+    if (rank !== 1 && rank !== 2) {
+      throw new ShapeError(`${where}: ids are (batch, length) or (length), not ${shown(read.shape)}`)
+    }
+    if (positions !== undefined && positionOffset !== undefined) {
+      throw new UsageError(`${where}: either positions or positionOffset, not both`)
+    }
+    const offset = checkSize(positionOffset ?? 0, `${where}: positionOffset`)
+    const length = read.shape[rank - 1]
+    const explicit = positions === undefined ? null : spread(readIds(positions, undefined, `${where}: positions`), read, where)
+    const [token, position] = [this.token.weight, this.position.weight]
+    const [vocabulary, dim] = token.shape
+    const context = position.shape[0]
+    if (explicit === null && offset + length > context) {
+      throw new ShapeError(
+        `${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength`,
+      )
+    }
+    const run = (out: Tensor) =>
+      native.tokenPositionForward(
+        token.operand(), vocabulary, position.operand(), context, dim,
+        read.array, this.token.badIds, explicit, offset, length, out.operand(),
+      )
+    return intoResult(out, [...read.shape, dim], [token, position], where, run, read.shape)
+  }
+
+  parameters(): Tensor[] {
+    return [this.token.weight, this.position.weight]
+  }
+
+  stateDict(): Record<string, Tensor> {
+    return { 'token.weight': this.token.weight, 'position.weight': this.position.weight }
+  }
+
+  loadStateDict(state: Record<string, Tensor>): this {
+    loadInto(this.stateDict(), state, 'TokenPositionEmbedding.loadStateDict')
+    return this
+  }
+}
+
+/** Explicit positions, one for each id: those of one sequence are repeated along the batch. */
+function spread(positions: ReadIds, ids: ReadIds, where: string): IntArray {
+  if (sameShape(positions.shape, ids.shape)) return positions.array
+  const [length] = ids.shape.slice(-1)
+  if (positions.shape.length !== 1 || positions.shape[0] !== length) {
+    throw new ShapeError(`${where}: positions are ${shown(positions.shape)} where ids are ${shown(ids.shape)}`)
+  }
+  const each = new (positions.array.constructor as new (length: number) => IntArray)(ids.array.length)
+  for (let at = 0; at < each.length; at += length) (each as Int32Array).set(positions.array as Int32Array, at)
+  return each
+}

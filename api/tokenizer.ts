@@ -1,0 +1,108 @@
+// Text to ids and back, as tiktoken does it.
+
+import { UsageError } from './errors.js'
+import { readIds, type Ids } from './ids.js'
+import { call, native } from './native.js'
+import { checkOptions, checkText, show } from './validate.js'
+import { readVocabulary } from './vocabulary.js'
+
+export interface EncodeOptions {
+  /** Special tokens that get their id where they stand in the text; default none. */
+  allowedSpecial?: ReadonlySet<string> | 'all'
+  /** Special tokens that are an error where they stand in the text; default all that are not allowed. With an empty set
+   * they are plain text. */
+  disallowedSpecial?: ReadonlySet<string> | 'all'
+}
+
+const OPTIONS = ['allowedSpecial', 'disallowedSpecial']
+
+/** Names as the native side takes them: undefined means all. */
+function names(set: unknown, otherwise: string[] | undefined, where: string): string[] | undefined {
+  if (set === undefined) return otherwise
+  if (set === 'all') return undefined
+  if (set instanceof Set && [...set].every((name) => typeof name === 'string')) return [...set]
+  throw new UsageError(`${where} must be 'all' or a Set of strings, not ${show(set)}`)
+}
+
+/** A special policy as the native side takes it. */
+function policy(options: EncodeOptions | undefined, where: string): [string[] | undefined, string[] | undefined] {
+  const { allowedSpecial, disallowedSpecial } = checkOptions(options, OPTIONS, where)
+  return [names(allowedSpecial, [], `${where}: allowedSpecial`), names(disallowedSpecial, undefined, `${where}: disallowedSpecial`)]
+}
+
+const loaded = new Map<string, Tokenizer>()
+
+/** Byte pair encoding with tiktoken's vocabularies and rules: the same ids on every input. Lone surrogates count as U+FFFD. */
+export class Tokenizer {
+  /** The encoding's name. */
+  readonly name: string
+  /** One more than the largest id; 50257 for GPT-2. */
+  readonly vocabSize: number
+  readonly #native: ReturnType<typeof native.tokenizerNew> & object
+
+  private constructor(name: string, key: typeof PRIVATE) {
+    if (key !== PRIVATE) throw new UsageError("a Tokenizer is made by Tokenizer.load('gpt2'), not by new")
+    this.#native = call(native.tokenizerNew(name, readVocabulary(call(native.encodingVocabulary(name)))))
+    this.name = name
+    this.vocabSize = call(native.tokenizerSize(this.#native))
+  }
+
+  /**
+   * The tokenizer of an encoding: `gpt2`, also called `r50k_base`. Its vocabulary is read at the first call and kept.
+   *
+   * @throws UsageError, which lists the known ones, for another name.
+   */
+  static load(name: 'gpt2' | 'r50k_base'): Tokenizer {
+    const known = loaded.get(checkText(name, 'Tokenizer.load: the name of an encoding'))
+    if (known) return known
+    const tokenizer = new Tokenizer(name, PRIVATE)
+    loaded.set(name, tokenizer)
+    return tokenizer
+  }
+
+  /** The ids of a text. @throws UsageError for a special token in it that is not allowed. `tiktoken.Encoding.encode`. */
+  encode(text: string, options?: EncodeOptions): Uint32Array {
+    const where = 'Tokenizer.encode'
+    return call(native.tokenizerEncode(this.#native, checkText(text, `${where}: the text`), ...policy(options, where)))
+  }
+
+  /** The ids of all texts end to end; text i is `ids[offsets[i] .. offsets[i + 1]]`. */
+  encodeBatch(texts: readonly string[], options?: EncodeOptions): { ids: Uint32Array; offsets: Uint32Array } {
+    const where = 'Tokenizer.encodeBatch'
+    if (!Array.isArray(texts)) throw new UsageError(`${where}: texts are an array of strings, not ${show(texts)}`)
+    texts.forEach((text, i) => checkText(text, `${where}: text ${i}`))
+    return call(native.tokenizerEncodeBatch(this.#native, texts as string[], ...policy(options, where)))
+  }
+
+  /** How many ids a text has; special tokens are plain text. */
+  count(text: string): number {
+    return call(native.tokenizerCount(this.#native, checkText(text, 'Tokenizer.count: the text'), [], []))
+  }
+
+  /**
+   * The text of ids; bytes that are no UTF-8, as of half a character, become U+FFFD. `tiktoken.Encoding.decode`.
+   *
+   * @throws TokenIndexError for an id that is no token.
+   */
+  decode(ids: Ids | ArrayLike<number>): string {
+    const where = 'Tokenizer.decode'
+    const list = isList(ids) ? Array.from(ids) : (ids as Ids)
+    const { array, shape } = readIds(list, undefined, where)
+    return call(native.tokenizerDecode(this.#native, array), shape)
+  }
+
+  /** The text of one id. @throws TokenIndexError for an id that is no token. */
+  token(id: number): string {
+    const { array } = readIds([id], undefined, 'Tokenizer.token')
+    return call(native.tokenizerDecode(this.#native, array), [1])
+  }
+}
+
+/** Makes the constructor private at run time too. */
+const PRIVATE = Symbol('by Tokenizer.load')
+
+/** An array-like that is neither an array nor typed. */
+function isList(ids: unknown): ids is ArrayLike<number> {
+  const plain = typeof ids === 'object' && ids !== null && !Array.isArray(ids) && !ArrayBuffer.isView(ids)
+  return plain && 'length' in ids && Number.isSafeInteger(ids.length)
+}

@@ -1,0 +1,68 @@
+// Numbers that callers write, as elements of a type.
+
+import { facts, type DType, type TypedArray } from './dtype.js'
+import { DTypeError, ShapeError, UsageError } from './errors.js'
+import { check, native } from './native.js'
+import { shown } from './shape.js'
+import { show } from './validate.js'
+
+/** A number, or arrays of them of equal lengths. */
+export type Nested = number | Nested[]
+
+/** Nested arrays laid flat, with their shape. Whether the leaves are what they should be, the caller checks. */
+export function flatten(nested: unknown, where: string): { leaves: unknown[]; shape: number[] } {
+  const shape: number[] = []
+  for (let level = nested; Array.isArray(level); level = level[0]) shape.push(level.length)
+  const leaves: unknown[] = []
+  const path: number[] = []
+  const walk = (value: unknown, dim: number): void => {
+    const here = () => `${where}: ${at(path.slice(0, dim))} is`
+    if (!Array.isArray(value)) {
+      if (dim === shape.length) leaves.push(value)
+      else throw new ShapeError(`${here()} ${show(value)}, where an array of ${shape[dim]} stands elsewhere`)
+    } else if (value.length !== shape[dim]) {
+      const expected = dim < shape.length ? `an array of ${shape[dim]}` : 'no array'
+      throw new ShapeError(`${here()} an array of ${value.length}, where ${expected} stands elsewhere`)
+    } else {
+      // Not `forEach`: a hole in an array is a bad element, not one to skip.
+      for (let i = 0; i < value.length; i++) {
+        path[dim] = i
+        walk(value[i], dim + 1)
+      }
+    }
+  }
+  walk(nested, 0)
+  return { leaves, shape }
+}
+
+const at = (position: readonly number[]) => (position.length === 0 ? 'the whole' : `the element at ${shown(position)}`)
+
+/** Numbers as elements of a type, each checked to be one that the type holds. */
+export function elementsOf(values: ArrayLike<unknown>, dtype: DType, where: string): TypedArray {
+  const { array, bytes } = facts(dtype)
+  const allocate = (length: number) => new array(new ArrayBuffer(length * bytes), 0, length)
+  if (values instanceof array && dtype !== 'float16' && dtype !== 'bfloat16' && dtype !== 'bool') return values.slice()
+  if (dtype === 'float16' || dtype === 'bfloat16') {
+    const wide = elementsOf(values, 'float64', where)
+    const narrow = allocate(wide.length)
+    check(native.convertElements(facts('float64').code, wide, facts(dtype).code, narrow))
+    return narrow
+  }
+  const elements = allocate(values.length)
+  for (let i = 0; i < values.length; i++) elements[i] = element(values[i], dtype, `${where}: element ${i}`) as never
+  return elements
+}
+
+/** One value as its type's array takes it. */
+function element(value: unknown, dtype: DType, where: string): number | bigint {
+  if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean') {
+    throw new UsageError(`${where} is ${show(value)}, not a number`)
+  }
+  if (dtype === 'bool') return value ? 1 : 0
+  const { range } = facts(dtype)
+  if (range === undefined) return Number(value)
+  const number = typeof value === 'boolean' ? Number(value) : value
+  const whole = typeof number === 'bigint' || Number.isInteger(number)
+  if (!whole || number < range[0] || number > range[1]) throw new DTypeError(`${where}: ${show(value)} is no ${dtype}`)
+  return dtype === 'int64' ? BigInt(number) : Number(number)
+}

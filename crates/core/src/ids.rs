@@ -1,0 +1,118 @@
+//! Ids of any integer kind, checked against a table in one pass, and what is done about bad ones.
+
+use crate::{Error, Result};
+use tokenbed_kernels::ids::CheckedIds;
+use tokenbed_kernels::table::Kernels;
+
+/// Ids as they came, in any integer kind.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the names say it all")]
+pub enum IdSlice<'a> {
+    I8(&'a [i8]),
+    U8(&'a [u8]),
+    I16(&'a [i16]),
+    U16(&'a [u16]),
+    I32(&'a [i32]),
+    U32(&'a [u32]),
+    I64(&'a [i64]),
+    U64(&'a [u64]),
+}
+
+/// Runs `$body` with `$ids` bound to the slice inside: the one match on id kinds.
+macro_rules! with_ids {
+    ($slice:expr, $ids:ident => $body:expr) => {
+        match $slice {
+            IdSlice::I8($ids) => $body,
+            IdSlice::U8($ids) => $body,
+            IdSlice::I16($ids) => $body,
+            IdSlice::U16($ids) => $body,
+            IdSlice::I32($ids) => $body,
+            IdSlice::U32($ids) => $body,
+            IdSlice::I64($ids) => $body,
+            IdSlice::U64($ids) => $body,
+        }
+    };
+}
+
+impl IdSlice<'_> {
+    /// How many ids.
+    pub fn len(&self) -> usize {
+        with_ids!(self, ids => ids.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What becomes of an id that the table has no row for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadIds {
+    /// An error that names it.
+    Throw,
+    /// The nearest row: 0 for a negative one, else the last.
+    Clamp,
+    /// This row.
+    Replace(u32),
+}
+
+/// Checks ids against a table of `rows` rows, for the kernels. Nothing is copied where the ids are 32 bits wide and good; `scratch` holds
+/// the others as u32.
+///
+/// # Errors
+/// [`Error::TokenIndex`] for a bad id that `bad` does not mend (a table of no rows has no row to mend with).
+pub fn resolve<'a>(
+    kernels: &Kernels,
+    ids: IdSlice<'a>,
+    rows: usize,
+    bad: BadIds,
+    scratch: &'a mut Vec<u32>,
+) -> Result<CheckedIds<'a>> {
+    let good = match ids {
+        IdSlice::U32(ids) => CheckedIds::new(kernels, ids, rows),
+        IdSlice::I32(ids) => CheckedIds::from_signed(kernels, ids, rows),
+        _ => None,
+    };
+    if let Some(checked) = good {
+        return Ok(checked);
+    }
+    if rows == 0 && !ids.is_empty() {
+        return Err(first_bad(ids, rows));
+    }
+    with_ids!(ids, ids => mend(ids.iter().map(|&id| i128::from(id)), rows, bad, scratch));
+    // What could not be mended became an id beyond every table.
+    CheckedIds::new(kernels, scratch, rows).ok_or_else(|| first_bad(ids, rows))
+}
+
+/// An id that no table holds: a table has at most this many rows.
+pub const MAX_ROWS: usize = u32::MAX as usize;
+
+fn mend(ids: impl Iterator<Item = i128>, rows: usize, bad: BadIds, mended: &mut Vec<u32>) {
+    mended.clear();
+    mended.extend(ids.map(|id| match u32::try_from(id) {
+        Ok(good) if (good as usize) < rows => good,
+        _ => match bad {
+            BadIds::Throw => u32::MAX,
+            BadIds::Clamp if id < 0 => 0,
+            BadIds::Clamp => (rows - 1) as u32,
+            BadIds::Replace(row) => row,
+        },
+    }));
+}
+
+#[cold]
+fn first_bad(ids: IdSlice<'_>, rows: usize) -> Error {
+    let (mut first, mut count) = (None, 0);
+    with_ids!(ids, ids => {
+        for (flat, &id) in ids.iter().enumerate() {
+            let value = i128::from(id);
+            if value < 0 || value >= rows as i128 {
+                first.get_or_insert((flat, value));
+                count += 1;
+            }
+        }
+    });
+    let (flat, value) = first.unwrap_or((0, 0));
+    Error::TokenIndex { flat, value, rows, count }
+}

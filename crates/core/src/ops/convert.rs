@@ -1,0 +1,44 @@
+//! From any element type to any other, as PyTorch's `Tensor.to` casts.
+
+use crate::dtype::{DType, Element};
+use crate::{Error, Result, with_element};
+
+/// Converts all elements of `from` into `to`. Floats round to nearest even, go to integers cut towards zero, integers
+/// wrap; anything but 0 is true.
+///
+/// # Errors
+/// [`Error::Shape`] where the buffers do not hold the same number of elements.
+pub fn convert(from_type: DType, from: &[u8], to_type: DType, to: &mut [u8]) -> Result<()> {
+    with_element!(from_type, From => {
+        let from: &[From] = elements(from)?;
+        with_element!(to_type, To => {
+            let to: &mut [To] = elements_mut(to)?;
+            if from.len() != to.len() {
+                return Err(Error::Shape(format!("{} elements do not fill {}", from.len(), to.len())));
+            }
+            let pairs = to.iter_mut().zip(from);
+            if From::INTEGER && To::INTEGER {
+                pairs.for_each(|(to, from)| *to = To::from_i64(from.to_i64()));
+            } else {
+                pairs.for_each(|(to, from)| *to = To::from_f64(from.to_f64()));
+            }
+            Ok(())
+        })
+    })
+}
+
+/// Bytes as elements.
+///
+/// # Errors
+/// [`Error::Shape`] where they are not aligned, or not a whole number of elements.
+pub fn elements<T: bytemuck::Pod>(bytes: &[u8]) -> Result<&[T]> {
+    bytemuck::try_cast_slice(bytes).map_err(|error| Error::Shape(format!("bytes are not whole elements: {error}")))
+}
+
+/// [`elements`], to write.
+///
+/// # Errors
+/// [`Error::Shape`] where they are not aligned, or not a whole number of elements.
+pub fn elements_mut<T: bytemuck::Pod>(bytes: &mut [u8]) -> Result<&mut [T]> {
+    bytemuck::try_cast_slice_mut(bytes).map_err(|error| Error::Shape(format!("bytes are not whole elements: {error}")))
+}

@@ -1,0 +1,78 @@
+//! The bytes that Rust owns: tables, and files mapped into memory.
+//!
+//! A table is allocated once, lives long, is read by kernels and written through a live view that JavaScript holds. So
+//! [`Storage`] hands out raw pointers, and whoever makes slices of them promises that nobody writes meanwhile: in a
+//! synchronous call JavaScript cannot.
+
+#![allow(unsafe_code, reason = "allocation and mapping: the one place in this crate")]
+
+mod mapped;
+mod owned;
+mod usage;
+
+pub use mapped::MappedFile;
+pub use usage::{Usage, usage};
+
+use crate::Result;
+use owned::Owned;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// Bytes with one owner, shared through `Arc`: freed with the last holder.
+#[derive(Debug)]
+pub struct Storage {
+    bytes: NonNull<u8>,
+    len: usize,
+    /// Frees the bytes when dropped.
+    _keeper: Keeper,
+}
+
+#[derive(Debug)]
+enum Keeper {
+    Owned(#[allow(dead_code, reason = "held to be dropped")] Owned),
+    Mapped(#[allow(dead_code, reason = "held to be dropped")] Arc<MappedFile>),
+}
+
+// SAFETY: the bytes are plain memory that moves with nobody; `Storage` itself never reads or writes them, and those who
+// do promise exclusion where they make slices.
+unsafe impl Send for Storage {}
+// SAFETY: as above: a shared `Storage` only hands out its address and length.
+unsafe impl Sync for Storage {}
+
+impl Storage {
+    /// Zeroed bytes for a table: aligned to 2 MiB and advised to be huge pages where large, to a cache line else.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`] where the system does not give them.
+    pub fn zeroed(len: usize) -> Result<Self> {
+        let owned = Owned::zeroed(len)?;
+        Ok(Self { bytes: owned.start(), len, _keeper: Keeper::Owned(owned) })
+    }
+
+    /// `len` bytes of a mapped file from `offset` on; nothing where the file is shorter.
+    pub fn of_file(file: &Arc<MappedFile>, offset: usize, len: usize) -> Option<Self> {
+        let bytes = file.at(offset, len)?;
+        Some(Self { bytes, len, _keeper: Keeper::Mapped(Arc::clone(file)) })
+    }
+
+    /// Where the bytes are.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.bytes.as_ptr()
+    }
+
+    /// How many bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes, to fill a storage that nobody else holds yet.
+    pub fn fill(&mut self) -> &mut [u8] {
+        // SAFETY: `len` bytes are there, and `&mut self` says that no one else has them.
+        unsafe { std::slice::from_raw_parts_mut(self.bytes.as_ptr(), self.len) }
+    }
+}

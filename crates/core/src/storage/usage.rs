@@ -1,0 +1,48 @@
+//! How many bytes are held, for `memoryUsage()`.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static TABLES: AtomicUsize = AtomicUsize::new(0);
+static MAPPED: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes that this process holds, over all threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Of tables in memory, whole pages of them.
+    pub tables: usize,
+    /// Of files mapped into memory.
+    pub mapped: usize,
+}
+
+/// Bytes held now.
+pub fn usage() -> Usage {
+    Usage { tables: TABLES.load(Ordering::Relaxed), mapped: MAPPED.load(Ordering::Relaxed) }
+}
+
+/// Bytes counted for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Counted {
+    counter: &'static AtomicUsize,
+    bytes: usize,
+}
+
+impl Counted {
+    pub(super) fn table(bytes: usize) -> Self {
+        Self::new(&TABLES, bytes)
+    }
+
+    pub(super) fn mapped(bytes: usize) -> Self {
+        Self::new(&MAPPED, bytes)
+    }
+
+    fn new(counter: &'static AtomicUsize, bytes: usize) -> Self {
+        counter.fetch_add(bytes, Ordering::Relaxed);
+        Self { counter, bytes }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.counter.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}

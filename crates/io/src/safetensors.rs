@@ -1,0 +1,160 @@
+//! The safetensors format, by its authors' crate: every field of the header is checked before a tensor is handed out.
+
+use crate::atomic;
+use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors, TensorInfo};
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use tokenbed_core::storage::{MappedFile, Storage};
+use tokenbed_core::{DType, Error, Result};
+
+/// A tensor of a file: its elements stay in the mapping until they are touched.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Its name in the file.
+    pub name: String,
+    /// Its element type.
+    pub dtype: DType,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its elements: a part of the mapping, or a copy where the file does not align them.
+    pub storage: Storage,
+}
+
+/// The tensors of a file, in the order in which they lie there.
+///
+/// # Errors
+/// [`Error::File`] where it cannot be opened; [`Error::Format`] where its header does not describe its bytes;
+/// [`Error::DType`] for an element type that tensors here do not have.
+pub fn load(path: &Path) -> Result<Vec<Loaded>> {
+    let file = MappedFile::open(path)?;
+    let (header, metadata) = SafeTensors::read_metadata(file.bytes()).map_err(|error| malformed(&file, &error))?;
+    let data = LENGTH_BYTES + header;
+    metadata
+        .offset_keys()
+        .into_iter()
+        .filter_map(|name| metadata.info(&name).map(|info| tensor(&file, data, name, info)))
+        .collect()
+}
+
+/// Bytes before the header that say how long it is.
+const LENGTH_BYTES: usize = 8;
+
+fn tensor(file: &Arc<MappedFile>, data: usize, name: String, info: &TensorInfo) -> Result<Loaded> {
+    let (start, end) = info.data_offsets;
+    let dtype = from_file(info.dtype).ok_or_else(|| {
+        let known: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).collect();
+        Error::DType(format!(
+            "{}: tensor \"{name}\" has elements of type {:?}, which has no place here; known: {}",
+            file.path().display(),
+            info.dtype,
+            known.join(", ")
+        ))
+    })?;
+    let outside = || Error::Format {
+        path: file.path().to_path_buf(),
+        offset: (data + start) as u64,
+        message: format!("tensor \"{name}\" lies outside the file"),
+    };
+    let mapped = Storage::of_file(file, data + start, end - start).ok_or_else(outside)?;
+    let storage = if (mapped.as_ptr() as usize).is_multiple_of(dtype.size()) {
+        mapped
+    } else {
+        let mut copy = Storage::zeroed(end - start)?;
+        copy.fill().copy_from_slice(file.bytes().get(data + start..data + end).ok_or_else(outside)?);
+        copy
+    };
+    Ok(Loaded { dtype, shape: info.shape.clone(), storage, name })
+}
+
+#[cold]
+fn malformed(file: &MappedFile, error: &SafeTensorError) -> Error {
+    let length = file.bytes().len();
+    let (offset, message) = match error {
+        SafeTensorError::HeaderTooSmall => (0, format!("a file of {length} bytes has no safetensors header")),
+        SafeTensorError::HeaderTooLarge => {
+            (0, "the length of the header is more than 100 MB: not a safetensors file".into())
+        }
+        SafeTensorError::InvalidHeaderLength => {
+            (0, format!("the header is longer than the file's {length} bytes: cut short"))
+        }
+        SafeTensorError::MetadataIncompleteBuffer => {
+            (length, "the tensors in the header need more or fewer bytes than the file has: cut short".into())
+        }
+        other => (LENGTH_BYTES, other.to_string()),
+    };
+    Error::Format { path: file.path().to_path_buf(), offset: offset as u64, message }
+}
+
+/// A tensor to write.
+#[derive(Clone, Debug)]
+pub struct ToSave<'a> {
+    /// Its name in the file.
+    pub name: String,
+    /// Its element type.
+    pub dtype: DType,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its elements, little endian.
+    pub bytes: &'a [u8],
+}
+
+/// Writes tensors to a file, whole or not at all ([`atomic::write`]). The bytes of the file depend on the arguments alone:
+/// wide element types first, so that all are aligned, then by name.
+///
+/// # Errors
+/// [`Error::File`] where it cannot be written; [`Error::Usage`] for a name given twice or one the format reserves;
+/// [`Error::Shape`] where bytes and shape do not fit.
+pub fn save(path: &Path, mut tensors: Vec<ToSave<'_>>, metadata: HashMap<String, String>) -> Result<()> {
+    tensors.sort_by(|a, b| b.dtype.size().cmp(&a.dtype.size()).then_with(|| a.name.cmp(&b.name)));
+    let mut names: Vec<_> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Error::Usage(format!("two tensors have the name \"{}\"", twice[0])));
+    }
+    if names.contains(&"__metadata__") {
+        return Err(Error::Usage("a tensor cannot be called \"__metadata__\": the format uses that name".into()));
+    }
+    let header = header(&tensors, metadata)?;
+    atomic::write(path, |file| {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(&header)?;
+        tensors.iter().try_for_each(|tensor| file.write_all(tensor.bytes))
+    })
+}
+
+fn header(tensors: &[ToSave<'_>], metadata: HashMap<String, String>) -> Result<Vec<u8>> {
+    let mut end = 0;
+    let infos = tensors.iter().map(|tensor| {
+        let start = end;
+        end += tensor.bytes.len();
+        let info = TensorInfo { dtype: to_file(tensor.dtype), shape: tensor.shape.clone(), data_offsets: (start, end) };
+        (tensor.name.clone(), info)
+    });
+    let wrong = |error: &dyn std::fmt::Display| Error::Shape(format!("these tensors cannot be written: {error}"));
+    let metadata = Metadata::new((!metadata.is_empty()).then_some(metadata), infos.collect()).map_err(|e| wrong(&e))?;
+    // Through a JSON value, whose keys are sorted: the crate's maps have a new order in every process.
+    let mut header = serde_json::to_value(&metadata).map_err(|e| wrong(&e))?.to_string().into_bytes();
+    // Padded so that the data starts at a multiple of eight.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    Ok(header)
+}
+
+fn from_file(dtype: Dtype) -> Option<DType> {
+    DType::ALL.into_iter().find(|&known| to_file(known) == dtype)
+}
+
+fn to_file(dtype: DType) -> Dtype {
+    match dtype {
+        DType::Float32 => Dtype::F32,
+        DType::Float64 => Dtype::F64,
+        DType::Float16 => Dtype::F16,
+        DType::BFloat16 => Dtype::BF16,
+        DType::Int8 => Dtype::I8,
+        DType::UInt8 => Dtype::U8,
+        DType::Int32 => Dtype::I32,
+        DType::Int64 => Dtype::I64,
+        DType::Bool => Dtype::BOOL,
+    }
+}

@@ -1,0 +1,68 @@
+//! The lookup: `torch.nn.functional.embedding`.
+
+use tokenbed_core::ids::{BadIds, IdSlice, resolve};
+use tokenbed_core::{Error, Result};
+use tokenbed_kernels::table::Kernels;
+
+/// A table of `rows` rows of `dim` f32.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a> {
+    elements: &'a [f32],
+    rows: usize,
+    dim: usize,
+}
+
+impl<'a> Table<'a> {
+    /// A table over its elements.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where there are not `rows * dim` of them.
+    pub fn new(elements: &'a [f32], rows: usize, dim: usize) -> Result<Self> {
+        if rows.checked_mul(dim) != Some(elements.len()) {
+            return Err(Error::Shape(format!("{} elements are not a table of {rows} x {dim}", elements.len())));
+        }
+        Ok(Self { elements, rows, dim })
+    }
+
+    /// The elements, row by row.
+    pub fn elements(&self) -> &'a [f32] {
+        self.elements
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Elements of a row.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+}
+
+/// Checks that `out` holds a row for each id.
+pub(crate) fn check_out(ids: usize, dim: usize, out: &[f32]) -> Result<()> {
+    if ids.checked_mul(dim) == Some(out.len()) {
+        return Ok(());
+    }
+    Err(Error::Shape(format!("{ids} rows of {dim} do not fill {} elements", out.len())))
+}
+
+/// `out` (ids x dim) = rows `ids` of the table. `scratch` serves ids that are not 32 bits wide.
+///
+/// # Errors
+/// [`Error::TokenIndex`] for an id that `bad` does not mend, [`Error::Shape`] where `out` is of another size; `out` is
+/// not written then.
+pub fn forward(
+    kernels: &Kernels,
+    table: Table<'_>,
+    ids: IdSlice<'_>,
+    bad: BadIds,
+    scratch: &mut Vec<u32>,
+    out: &mut [f32],
+) -> Result<()> {
+    check_out(ids.len(), table.dim, out)?;
+    let ids = resolve(kernels, ids, table.rows, bad, scratch)?;
+    kernels.gather(table.elements, table.dim, ids, out);
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! Fills: f32 as `Tensor.normal_` and `Tensor.uniform_` draw them into contiguous memory.
+
+use crate::engine::Engine;
+use crate::error::DrawError;
+use crate::generator::Generator;
+use crate::parallel;
+use tokenbed_kernels::ops::draw_normal::NORMAL_BLOCK;
+use tokenbed_kernels::table::{self, Kernels};
+
+/// How a fill is run. It never changes what is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// The kernels.
+    pub kernels: &'static Kernels,
+    /// Threads to spread a large fill over, the caller's among them; 0 counts as 1.
+    pub threads: usize,
+}
+
+impl Default for How {
+    /// The kernels in use, on the caller's thread.
+    fn default() -> Self {
+        Self { kernels: table::active(), threads: 1 }
+    }
+}
+
+/// Fills `out` with N(mean, std) (`Tensor.normal_(mean, std)`).
+pub fn normal(generator: &mut Generator, out: &mut [f32], mean: f64, std: f64) -> Result<(), DrawError> {
+    normal_with(How::default(), generator, out, mean, std)
+}
+
+/// [`normal`], run as said.
+pub fn normal_with(how: How, generator: &mut Generator, out: &mut [f32], mean: f64, std: f64) -> Result<(), DrawError> {
+    if std < 0.0 || std.is_nan() {
+        return Err(DrawError::Std { std });
+    }
+    if out.len() < NORMAL_BLOCK {
+        for value in out {
+            *value = generator.normal64(mean, std) as f32;
+        }
+        return Ok(());
+    }
+    let fill = Normal { mean: mean as f32, std: std as f32 };
+    let rest = out.len() % NORMAL_BLOCK;
+    let whole = out.len() - rest;
+    parallel::run(how, &mut generator.engine, &mut out[..whole], fill);
+    if rest != 0 {
+        // PyTorch has drawn uniforms for the rest as well, and replaces the last 16 values by 16 of fresh ones.
+        generator.engine.skip(how.kernels, rest);
+        fill.fill(how.kernels, &mut generator.engine, &mut out[whole + rest - NORMAL_BLOCK..]);
+    }
+    Ok(())
+}
+
+/// Fills `out` uniformly from [low, high) (`Tensor.uniform_(low, high)`).
+pub fn uniform(generator: &mut Generator, out: &mut [f32], low: f64, high: f64) -> Result<(), DrawError> {
+    uniform_with(How::default(), generator, out, low, high)
+}
+
+/// [`uniform`], run as said.
+pub fn uniform_with(
+    how: How,
+    generator: &mut Generator,
+    out: &mut [f32],
+    low: f64,
+    high: f64,
+) -> Result<(), DrawError> {
+    let fill = Uniform { low: low as f32, high: high as f32 };
+    // A bound that is NaN or that f32 does not hold makes the difference so.
+    if low > high || !(fill.high - fill.low).is_finite() {
+        return Err(DrawError::Bounds { low, high });
+    }
+    parallel::run(how, &mut generator.engine, out, fill);
+    Ok(())
+}
+
+/// A fill of which every [`Fill::BLOCK`] values follow from as many draws, so that any part of it that starts at a
+/// block can be filled from its engine's state alone.
+pub(crate) trait Fill: Copy + Send + Sync {
+    /// Values that belong together.
+    const BLOCK: usize;
+    /// Fills whole blocks (or, if [`Fill::BLOCK`] is 1, anything), one draw a value.
+    fn fill(self, kernels: &Kernels, engine: &mut Engine, out: &mut [f32]);
+}
+
+#[derive(Clone, Copy)]
+struct Uniform {
+    low: f32,
+    high: f32,
+}
+
+impl Fill for Uniform {
+    const BLOCK: usize = 1;
+
+    fn fill(self, kernels: &Kernels, engine: &mut Engine, mut out: &mut [f32]) {
+        while !out.is_empty() {
+            let words = engine.take(kernels, out.len());
+            let (part, rest) = out.split_at_mut(words.len());
+            kernels.draw_uniform(words, self.low, self.high, part);
+            out = rest;
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Normal {
+    mean: f32,
+    std: f32,
+}
+
+impl Fill for Normal {
+    const BLOCK: usize = NORMAL_BLOCK;
+
+    fn fill(self, kernels: &Kernels, engine: &mut Engine, mut out: &mut [f32]) {
+        // Words that the last twist left over of a block.
+        let mut begun = [0; NORMAL_BLOCK];
+        let mut have = 0;
+        while !out.is_empty() {
+            let words = engine.take(kernels, out.len() - have);
+            let (head, words) = words.split_at(words.len().min((NORMAL_BLOCK - have) % NORMAL_BLOCK));
+            begun[have..have + head.len()].copy_from_slice(head);
+            have += head.len();
+            if have == NORMAL_BLOCK {
+                let (part, rest) = out.split_at_mut(NORMAL_BLOCK);
+                kernels.draw_normal(&begun, self.mean, self.std, part);
+                (out, have) = (rest, 0);
+            }
+            let (whole, tail) = words.split_at(words.len() - words.len() % NORMAL_BLOCK);
+            let (part, rest) = out.split_at_mut(whole.len());
+            kernels.draw_normal(whole, self.mean, self.std, part);
+            out = rest;
+            if !tail.is_empty() {
+                begun[..tail.len()].copy_from_slice(tail);
+                have = tail.len();
+            }
+        }
+    }
+}

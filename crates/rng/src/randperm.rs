@@ -1,0 +1,73 @@
+//! Permutations as `torch.randperm` draws them.
+
+use crate::error::DrawError;
+use crate::generator::Generator;
+use tokenbed_kernels::table;
+
+/// From this length on PyTorch draws 64 bits a sample, and shuffles inside out.
+pub const LARGE_PERMUTATION: usize = (u32::MAX / 20) as usize;
+
+/// A permutation of `0 .. len` (`torch.randperm(len)`).
+pub fn randperm(generator: &mut Generator, len: usize) -> Result<Vec<u32>, DrawError> {
+    check(len)?;
+    let mut order = Vec::new();
+    order.try_reserve_exact(len).map_err(|_| DrawError::OutOfMemory { len })?;
+    if len < LARGE_PERMUTATION {
+        order.extend(0..len as u32);
+        shuffle(generator, &mut order);
+    } else {
+        inside_out(generator, &mut order, len);
+    }
+    Ok(order)
+}
+
+/// Draws what [`randperm`] draws, without the permutation.
+pub fn skip_randperm(generator: &mut Generator, len: usize) -> Result<(), DrawError> {
+    check(len)?;
+    let draws = if len < LARGE_PERMUTATION { len.saturating_sub(1) } else { 2 * len };
+    generator.engine.skip(table::active(), draws);
+    Ok(())
+}
+
+fn check(len: usize) -> Result<(), DrawError> {
+    // The ids 0 .. 2^32 are what u32 numbers.
+    if u32::try_from(len.saturating_sub(1)).is_err() { Err(DrawError::PermutationTooLong { len }) } else { Ok(()) }
+}
+
+/// Swaps each sample with itself or one after it.
+fn shuffle(generator: &mut Generator, order: &mut [u32]) {
+    for i in 0..order.len().saturating_sub(1) {
+        let remaining = (order.len() - i) as u32; // below LARGE_PERMUTATION
+        order.swap(i, i + (generator.random() % remaining) as usize);
+    }
+}
+
+/// Puts each new sample where one before it (or itself) stands, and that one at the end.
+fn inside_out(generator: &mut Generator, order: &mut Vec<u32>, len: usize) {
+    for i in 0..len {
+        let other = (generator.random64() % (i as u64 + 1)) as usize; // at most i
+        order.push(i as u32);
+        order.swap(i, other);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// PyTorch's loop, word for word: `r[i] = i; r[i] = r[z]; r[z] = i`.
+    #[test]
+    fn inside_out_is_pytorchs_loop() {
+        let (mut ours, mut theirs) = (Generator::new(7), Generator::new(7));
+        let mut order = Vec::new();
+        inside_out(&mut ours, &mut order, 1000);
+        let mut expected = vec![0_u32; 1000];
+        for i in 0..1000 {
+            let z = (theirs.random64() % (i as u64 + 1)) as usize;
+            expected[i] = i as u32;
+            expected[i] = expected[z];
+            expected[z] = i as u32;
+        }
+        assert_eq!(order, expected);
+    }
+}

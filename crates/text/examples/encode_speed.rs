@@ -1,0 +1,58 @@
+//! How fast text becomes ids: the median of several runs over a file.
+//!
+//!     cargo run --release -p tokenbed-text --example encode_speed -- <vocabulary, decompressed or .br> <file> [runs]
+#![allow(clippy::print_stdout)]
+
+use std::error::Error;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use tokenbed_text::{Encoding, SpecialPolicy, Tokenizer};
+
+fn median(runs: usize, mut work: impl FnMut()) -> Duration {
+    let mut times: Vec<_> = (0..runs)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[runs / 2]
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [vocabulary, file, rest @ ..] = arguments.as_slice() else {
+        return Err("give a vocabulary and a text file".into());
+    };
+    let runs = rest.first().map_or(Ok(15), |runs| runs.parse())?;
+    let mut ranks = std::fs::read(vocabulary)?;
+    if vocabulary.ends_with(".br") {
+        let packed = std::mem::take(&mut ranks);
+        std::io::Read::read_to_end(&mut brotli_decompressor::Decompressor::new(&packed[..], 4096), &mut ranks)?;
+    }
+    let text = std::fs::read_to_string(file)?;
+    let encoding = Encoding::named("gpt2")?;
+
+    let load = median(runs, || drop(black_box(Tokenizer::new(encoding.clone(), &ranks))));
+    let tokenizer = Tokenizer::new(encoding, &ranks)?;
+    let policy = SpecialPolicy::default();
+    let mut ids = Vec::new();
+    tokenizer.encode(&text, &policy, &mut ids)?;
+    let count = ids.len();
+    let encode = median(runs, || {
+        ids.clear();
+        black_box(tokenizer.encode(&text, &policy, &mut ids)).ok();
+    });
+    let decode = median(runs, || drop(black_box(tokenizer.decode(&ids))));
+    let speed = |time: Duration| text.len() as f64 / time.as_secs_f64() / 1e6;
+    println!("{file}: {} bytes, {count} ids", text.len());
+    println!(
+        "load {:.2} ms, encode {:.1} MB/s, decode {:.1} MB/s",
+        load.as_secs_f64() * 1e3,
+        speed(encode),
+        speed(decode)
+    );
+    Ok(())
+}

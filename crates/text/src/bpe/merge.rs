@@ -1,0 +1,88 @@
+//! Byte pair encoding of one piece: the pair with the smallest rank is merged, the leftmost of equals first, until no
+//! pair merges (tiktoken: `_byte_pair_merge`).
+//!
+//! [`short`] looks at every pair for every merge, [`heap`] keeps the pairs in order; both take any vocabulary.
+//! What they do to a long piece is left to `join`, which cuts it up for them.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::pairs::{NO_MERGE, Pairs};
+
+/// The longest piece for [`short`], in bytes.
+pub(crate) const SHORT: usize = 64;
+
+/// Merges tokens, appends what is left of them to `out`.
+pub(crate) fn merge(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
+    if ids.len() <= SHORT { short(pairs, ids, out) } else { heap(pairs, ids, out) }
+}
+
+/// For up to [`SHORT`] tokens.
+fn short(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
+    let mut length = ids.len();
+    // merges[i]: what ids[i] and ids[i + 1] merge into.
+    let mut merges = [NO_MERGE; SHORT];
+    for (merge, pair) in merges.iter_mut().zip(ids.windows(2)) {
+        *merge = pairs.get(pair[0], pair[1]);
+    }
+    while length > 1 {
+        let mut best = NO_MERGE;
+        let mut at = 0;
+        for (i, &merge) in merges[..length - 1].iter().enumerate() {
+            if merge < best {
+                (best, at) = (merge, i);
+            }
+        }
+        if best == NO_MERGE {
+            break;
+        }
+        ids[at] = best;
+        ids.copy_within(at + 2..length, at + 1);
+        merges.copy_within(at + 1..length, at);
+        length -= 1;
+        merges[at] = if at + 1 < length { pairs.get(best, ids[at + 1]) } else { NO_MERGE };
+        if at > 0 {
+            merges[at - 1] = pairs.get(ids[at - 1], best);
+        }
+    }
+    out.extend_from_slice(&ids[..length]);
+}
+
+/// For any number of tokens, in n log n.
+fn heap(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
+    /// The id of a token that went into the one before it, and the place before the first one.
+    const NONE: u32 = u32::MAX;
+    let length = ids.len();
+    let mut next: Vec<u32> = (1..=length as u32).collect();
+    let mut prev: Vec<u32> = (0..length as u32).map(|i| i.wrapping_sub(1)).collect();
+    let mut merges: Vec<u32> = ids.windows(2).map(|pair| pairs.get(pair[0], pair[1])).collect();
+    merges.push(NO_MERGE);
+    let first = merges.iter().zip(0u32..).filter(|&(&merge, _)| merge != NO_MERGE);
+    let mut queue: BinaryHeap<_> = first.map(|(&merge, i)| Reverse((merge, i))).collect();
+    while let Some(Reverse((merge, at))) = queue.pop() {
+        let i = at as usize;
+        // One of the two neighbours may have been merged since the pair was queued: then it is no longer this pair.
+        if merges[i] != merge {
+            continue;
+        }
+        let gone = next[i] as usize;
+        (ids[i], ids[gone]) = (merge, NONE);
+        (merges[i], merges[gone]) = (NO_MERGE, NO_MERGE);
+        next[i] = next[gone];
+        if (next[i] as usize) < length {
+            prev[next[i] as usize] = at;
+            merges[i] = pairs.get(merge, ids[next[i] as usize]);
+            if merges[i] != NO_MERGE {
+                queue.push(Reverse((merges[i], at)));
+            }
+        }
+        if prev[i] != NONE {
+            let before = prev[i] as usize;
+            merges[before] = pairs.get(ids[before], merge);
+            if merges[before] != NO_MERGE {
+                queue.push(Reverse((merges[before], prev[i])));
+            }
+        }
+    }
+    out.extend(ids.iter().filter(|&&id| id != NONE));
+}

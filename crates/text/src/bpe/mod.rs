@@ -1,0 +1,74 @@
+//! Byte pair encoding: pieces of text to ids, ids to bytes. Where the pieces end is decided in `split`.
+
+mod join;
+mod merge;
+mod pairs;
+mod words;
+
+use crate::error::TextError;
+use crate::vocabulary::Vocabulary;
+
+/// A vocabulary with the two tables that encoding needs.
+pub(crate) struct Bpe {
+    vocabulary: Vocabulary,
+    words: words::Words,
+    pairs: pairs::Pairs,
+    /// The token of each byte.
+    bytes: [u32; 256],
+}
+
+impl Bpe {
+    /// Builds the tables from a decompressed vocabulary file.
+    pub(crate) fn new(file: &[u8]) -> Result<Self, TextError> {
+        let vocabulary = Vocabulary::parse(file)?;
+        let words = words::Words::new(&vocabulary);
+        let pairs = pairs::Pairs::new(vocabulary.len() - 256, vocabulary.merges());
+        let mut bytes = [0; 256];
+        for id in 0..256 {
+            if let Some(&[byte]) = vocabulary.token(id) {
+                bytes[usize::from(byte)] = id;
+            }
+        }
+        Ok(Self { vocabulary, words, pairs, bytes })
+    }
+
+    /// How many tokens there are; their ids are `0 .. len`.
+    pub(crate) fn len(&self) -> usize {
+        self.vocabulary.len()
+    }
+
+    /// The bytes of a token.
+    pub(crate) fn token(&self, id: u32) -> Option<&[u8]> {
+        self.vocabulary.token(id)
+    }
+
+    /// The token that has exactly these bytes.
+    pub(crate) fn id_of(&self, token: &[u8]) -> Option<u32> {
+        self.words.get(&self.vocabulary, token, 0, token.len())
+    }
+
+    /// Appends the ids of the piece `text[start..end]`. The whole text is passed, so that short pieces can be read a
+    /// machine word at a time.
+    #[inline]
+    pub(crate) fn encode(&self, text: &[u8], start: usize, end: usize, out: &mut Vec<u32>) {
+        // As in tiktoken, a piece that is a token is that token, whatever merges would make of it.
+        if let Some(id) = self.words.get(&self.vocabulary, text, start, end) {
+            out.push(id);
+            return;
+        }
+        self.merge(&text[start..end], out);
+    }
+
+    /// Not inlined: the loop over the pieces stays small, most of them are tokens.
+    #[inline(never)]
+    fn merge(&self, piece: &[u8], out: &mut Vec<u32>) {
+        if piece.len() > merge::SHORT {
+            return join::encode_long(self, piece, out);
+        }
+        let mut ids = [0; merge::SHORT];
+        for (id, &byte) in ids.iter_mut().zip(piece) {
+            *id = self.bytes[usize::from(byte)];
+        }
+        merge::merge(&self.pairs, &mut ids[..piece.len()], out);
+    }
+}

@@ -1,0 +1,60 @@
+//! What makes an encoding besides its vocabulary: name, pattern and special tokens (tiktoken: `openai_public.py`).
+
+use crate::error::TextError;
+use crate::split::Pattern;
+
+/// How a [`Tokenizer`](crate::Tokenizer) is put together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoding {
+    /// The name users call it by.
+    pub name: String,
+    /// Name of the vocabulary that it needs: two encodings may share one.
+    pub vocabulary: String,
+    /// How many tokens that vocabulary has, special ones not counted, if it must be that many.
+    pub tokens: Option<usize>,
+    /// How text is cut into pieces.
+    pub pattern: Pattern,
+    /// Special tokens and their ids.
+    pub special: Vec<(String, u32)>,
+}
+
+struct Known {
+    name: &'static str,
+    vocabulary: &'static str,
+    tokens: usize,
+    pattern: Pattern,
+    special: &'static [(&'static str, u32)],
+}
+
+const R50K_BASE: Known = Known {
+    name: "r50k_base",
+    vocabulary: "r50k_base",
+    tokens: 50256,
+    pattern: Pattern::Gpt2,
+    special: &[("<|endoftext|>", 50256)],
+};
+
+/// `gpt2` has the same tokens, ids and pattern as `r50k_base`; tiktoken only reads it from older files.
+const KNOWN: &[Known] = &[Known { name: "gpt2", ..R50K_BASE }, R50K_BASE];
+
+impl Encoding {
+    /// The encoding of that name (tiktoken: `get_encoding`).
+    pub fn named(name: &str) -> Result<Self, TextError> {
+        let known = KNOWN.iter().find(|known| known.name == name).ok_or_else(|| TextError::UnknownEncoding {
+            name: name.to_owned(),
+            known: encodings().collect::<Vec<_>>().join(", "),
+        })?;
+        Ok(Self {
+            name: known.name.to_owned(),
+            vocabulary: known.vocabulary.to_owned(),
+            tokens: Some(known.tokens),
+            pattern: known.pattern,
+            special: known.special.iter().map(|&(token, id)| (token.to_owned(), id)).collect(),
+        })
+    }
+}
+
+/// The names that [`Encoding::named`] knows (tiktoken: `list_encoding_names`).
+pub fn encodings() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().map(|known| known.name)
+}

@@ -1,0 +1,118 @@
+//! Special tokens in a text: which of them count, and where they are (tiktoken: `Encoding.encode`, `CoreBPE.encode`).
+
+use crate::error::TextError;
+
+/// A choice among special tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpecialSet {
+    /// All that the encoding has (tiktoken: `"all"`).
+    All,
+    /// Those named here.
+    Only(Vec<String>),
+}
+
+impl SpecialSet {
+    /// None of them (tiktoken: `set()` or `()`).
+    pub const NONE: Self = Self::Only(Vec::new());
+}
+
+/// What happens to special tokens that stand in a text (tiktoken: `allowed_special` and `disallowed_special`).
+///
+/// An allowed one gets its id. A disallowed one is an error, also if it is allowed as well; `All` means all that are
+/// not allowed. Any other is plain text. By default none is allowed and all are disallowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecialPolicy {
+    /// Those that get their id. Names that the encoding does not have are without effect.
+    pub allowed: SpecialSet,
+    /// Those that are an error. Names that the encoding does not have are looked for, too.
+    pub disallowed: SpecialSet,
+}
+
+impl Default for SpecialPolicy {
+    fn default() -> Self {
+        Self { allowed: SpecialSet::NONE, disallowed: SpecialSet::All }
+    }
+}
+
+impl SpecialPolicy {
+    /// Every special token is plain text.
+    pub const PLAIN: Self = Self { allowed: SpecialSet::NONE, disallowed: SpecialSet::NONE };
+
+    /// The two searches that this policy means for an encoding with these special tokens.
+    pub(crate) fn searches<'a>(&'a self, special: &'a [(String, u32)]) -> Searches<'a> {
+        let names = || special.iter().map(|(name, _)| name.as_str());
+        let is_allowed = |name: &str| match &self.allowed {
+            SpecialSet::All => true,
+            SpecialSet::Only(allowed) => allowed.iter().any(|a| a == name),
+        };
+        Searches {
+            allowed: Search::new(names().filter(|name| is_allowed(name))),
+            disallowed: match &self.disallowed {
+                SpecialSet::All => Search::new(names().filter(|name| !is_allowed(name))),
+                SpecialSet::Only(disallowed) => Search::new(disallowed.iter().map(String::as_str)),
+            },
+        }
+    }
+}
+
+/// A policy made ready for many texts.
+pub(crate) struct Searches<'a> {
+    pub(crate) allowed: Search<'a>,
+    disallowed: Search<'a>,
+}
+
+impl Searches<'_> {
+    /// An error if a disallowed token stands in the text; it names the leftmost.
+    pub(crate) fn check(&self, text: &str) -> Result<(), TextError> {
+        let Some((byte, token)) = self.disallowed.find(text, 0) else { return Ok(()) };
+        let utf16 = text[..byte].chars().map(char::len_utf16).sum();
+        Err(TextError::DisallowedSpecial { token: token.to_owned(), byte, utf16 })
+    }
+}
+
+/// A search for the leftmost of several names; of two that begin at the same place, for the longer.
+pub(crate) struct Search<'a> {
+    /// Longest first.
+    names: Vec<&'a str>,
+    /// The bytes they begin with, each once. One or two in practice, which are found at the speed of memory.
+    first: Vec<u8>,
+}
+
+impl<'a> Search<'a> {
+    fn new(names: impl Iterator<Item = &'a str>) -> Self {
+        let mut names: Vec<_> = names.collect();
+        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        let mut first: Vec<_> = names.iter().filter_map(|name| name.bytes().next()).collect();
+        first.sort_unstable();
+        first.dedup();
+        Self { names, first }
+    }
+
+    /// Where the leftmost name at or after `from` begins, and which it is.
+    pub(crate) fn find(&self, text: &str, from: usize) -> Option<(usize, &'a str)> {
+        let bytes = text.as_bytes();
+        let mut at = from;
+        // The empty name is everywhere, as it is for tiktoken's expression.
+        let everywhere = self.names.last().is_some_and(|name| name.is_empty());
+        loop {
+            if !everywhere {
+                at += self.next_candidate(bytes.get(at..)?)?;
+            }
+            let rest = bytes.get(at..)?;
+            if let Some(name) = self.names.iter().find(|name| rest.starts_with(name.as_bytes())) {
+                return Some((at, name));
+            }
+            at += 1;
+        }
+    }
+
+    fn next_candidate(&self, bytes: &[u8]) -> Option<usize> {
+        match *self.first.as_slice() {
+            [] => None,
+            [a] => memchr::memchr(a, bytes),
+            [a, b] => memchr::memchr2(a, b, bytes),
+            [a, b, c] => memchr::memchr3(a, b, c, bytes),
+            ref many => bytes.iter().position(|byte| many.binary_search(byte).is_ok()),
+        }
+    }
+}

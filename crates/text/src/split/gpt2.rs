@@ -1,0 +1,45 @@
+//! GPT-2's pattern: tiktoken's `r50k_pat_str`,
+//!
+//! ```text
+//! '(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s
+//! ```
+//!
+//! Alternatives are tried from left to right. In words: an English contraction; else a run of letters, of numbers, or
+//! of anything but white space, with the one space (U+0020) before it; else white space, up to the last character of
+//! the run if something follows it: that one may be the space of the next piece.
+
+use super::classes::{Class, Classes};
+
+/// Where the piece ends that begins at `start`, which is a character boundary before the end of the text.
+#[inline]
+pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize) -> usize {
+    let first = text[start];
+    if first == b'\''
+        && let Some(length) = contraction(&text[start + 1..])
+    {
+        return start + 1 + length;
+    }
+    let next = if first == b' ' { start + 1 } else { start };
+    match classes.at(text, next) {
+        Some((class, after)) if class != Class::Space => classes.end_of_run(text, after, class),
+        _ => end_of_space(classes, text, start),
+    }
+}
+
+/// Length of `s`, `d`, `m`, `t`, `ll`, `ve` or `re` at the front of `rest`. Small letters only, as in the pattern.
+fn contraction(rest: &[u8]) -> Option<usize> {
+    match rest {
+        [b's' | b'd' | b'm' | b't', ..] => Some(1),
+        [b'l', b'l', ..] | [b'v', b'e', ..] | [b'r', b'e', ..] => Some(2),
+        _ => None,
+    }
+}
+
+#[cold]
+fn end_of_space(classes: &Classes, text: &[u8], start: usize) -> usize {
+    let (mut last, mut end) = (start, start);
+    while let Some((Class::Space, after)) = classes.at(text, end) {
+        (last, end) = (end, after);
+    }
+    if end < text.len() && last > start { last } else { end }
+}

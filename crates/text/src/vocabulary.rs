@@ -1,0 +1,162 @@
+//! The vocabulary file: which bytes each token stands for, and which two tokens merge into it.
+//!
+//! The data are OpenAI's (MIT licence, from the tiktoken project); `scripts/vocab.mjs` packs them. Decompressed, the
+//! file is
+//!
+//! ```text
+//! "TBVOCAB1"                     8 bytes
+//! count                          u32, little endian: all tokens, special ones not among them
+//! the byte of token 0 .. 255     256 bytes, each value once
+//! left, right                    for each token from 256 on: two LEB128 numbers, both smaller than its own id
+//! ```
+//!
+//! A token's id is its rank. Merges say everything that bytes say, pack better, and need no search when they are read:
+//! a token's bytes are its left half's followed by its right half's.
+//!
+//! Why one merge a token is enough: tiktoken merges any two neighbours whose joined bytes are a token, smallest rank
+//! first, leftmost first. Until the two halves of a token are joined, no merge has crossed the token's ends, so the
+//! merges inside came in the order in which the token alone would be encoded. The two halves joined last are then
+//! always the same two.
+
+use crate::error::TextError;
+
+const MAGIC: &[u8; 8] = b"TBVOCAB1";
+
+/// Ids are packed three to a machine word (see `bpe::pairs`), which leaves 21 bits each.
+pub(crate) const MAX_TOKENS: usize = 1 << 21;
+
+/// The longest token that is believed. OpenAI's longest has 128 bytes; without a limit a small hostile file could
+/// describe tokens of 2^1000 bytes.
+const MAX_TOKEN_BYTES: usize = 4096;
+
+/// As above, for all tokens together; o200k_base has 1.4 MB.
+const MAX_TOTAL_BYTES: usize = 1 << 28;
+
+/// A vocabulary as it stands in the file, checked.
+pub(crate) struct Vocabulary {
+    /// The bytes of all tokens, end to end.
+    bytes: Vec<u8>,
+    /// Token `i` is `bytes[starts[i] .. starts[i + 1]]`.
+    starts: Vec<u32>,
+    /// The two halves of token `256 + i`.
+    merges: Vec<(u32, u32)>,
+}
+
+impl Vocabulary {
+    /// Reads a decompressed vocabulary file. Whatever the bytes, this ends with a vocabulary or an error.
+    pub(crate) fn parse(file: &[u8]) -> Result<Self, TextError> {
+        let mut reader = Reader { file, at: 0 };
+        if reader.take(8)? != MAGIC {
+            return Err(reader.error_at(0, "it does not begin with TBVOCAB1"));
+        }
+        let count = reader.u32()? as usize;
+        if !(256..=MAX_TOKENS).contains(&count) {
+            return Err(reader.error_at(8, "the number of tokens is out of range"));
+        }
+        // Each token past the first 256 takes two bytes at least: a false count cannot make us reserve much.
+        if (count - 256) * 2 > file.len() {
+            return Err(reader.error_at(8, "it has fewer bytes than its number of tokens needs"));
+        }
+
+        let singles = reader.take(256)?;
+        let mut seen = [false; 256];
+        for (i, &byte) in singles.iter().enumerate() {
+            if std::mem::replace(&mut seen[usize::from(byte)], true) {
+                return Err(reader.error_at(12 + i, "a byte occurs twice among the first 256 tokens"));
+            }
+        }
+
+        let mut vocabulary = Self {
+            bytes: Vec::with_capacity(count * 7),
+            starts: Vec::with_capacity(count + 1),
+            merges: Vec::with_capacity(count - 256),
+        };
+        vocabulary.bytes.extend_from_slice(singles);
+        vocabulary.starts.extend(0..=256);
+        for id in 256..count {
+            let offset = reader.at;
+            let (left, right) = (reader.varint()?, reader.varint()?);
+            if left as usize >= id || right as usize >= id {
+                return Err(reader.error_at(offset, "a token is made of later tokens"));
+            }
+            let (a, b) = (vocabulary.range(left), vocabulary.range(right));
+            let bytes = &mut vocabulary.bytes;
+            if a.len() + b.len() > MAX_TOKEN_BYTES || bytes.len() + a.len() + b.len() > MAX_TOTAL_BYTES {
+                return Err(reader.error_at(offset, "its tokens are too long"));
+            }
+            bytes.extend_from_within(a);
+            bytes.extend_from_within(b);
+            vocabulary.starts.push(bytes.len() as u32);
+            vocabulary.merges.push((left, right));
+        }
+        if reader.at != file.len() {
+            return Err(reader.error_at(reader.at, "bytes follow the last token"));
+        }
+        Ok(vocabulary)
+    }
+
+    /// How many tokens there are.
+    pub(crate) fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The bytes of a token; none if there is no such id.
+    pub(crate) fn token(&self, id: u32) -> Option<&[u8]> {
+        ((id as usize) < self.len()).then(|| &self.bytes[self.range(id)])
+    }
+
+    /// `(id, left, right)` of every token that is a merge.
+    pub(crate) fn merges(&self) -> impl Iterator<Item = (u32, u32, u32)> {
+        self.merges.iter().zip(256..).map(|(&(left, right), id)| (id, left, right))
+    }
+
+    /// The two tokens that merge into this one; none if it is a single byte.
+    pub(crate) fn halves(&self, id: u32) -> Option<(u32, u32)> {
+        self.merges.get((id as usize).checked_sub(256)?).copied()
+    }
+
+    /// Length of the longest token in bytes.
+    pub(crate) fn longest(&self) -> usize {
+        self.starts.windows(2).map(|ends| (ends[1] - ends[0]) as usize).max().unwrap_or(0)
+    }
+
+    fn range(&self, id: u32) -> std::ops::Range<usize> {
+        self.starts[id as usize] as usize..self.starts[id as usize + 1] as usize
+    }
+}
+
+struct Reader<'a> {
+    file: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn error_at(&self, offset: usize, reason: &'static str) -> TextError {
+        TextError::Vocabulary { offset, reason }
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], TextError> {
+        let bytes = self.file.get(self.at..).and_then(|rest| rest.get(..length));
+        let bytes = bytes.ok_or_else(|| self.error_at(self.file.len(), "it ends too soon"))?;
+        self.at += length;
+        Ok(bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, TextError> {
+        Ok(self.take(4)?.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte)))
+    }
+
+    fn varint(&mut self) -> Result<u32, TextError> {
+        let start = self.at;
+        let mut value = 0;
+        // Three groups of seven bits hold every id that MAX_TOKENS allows.
+        for shift in [0, 7, 14] {
+            let byte = self.take(1)?[0];
+            value |= u32::from(byte & 127) << shift;
+            if byte < 128 {
+                return Ok(value);
+            }
+        }
+        Err(self.error_at(start, "a number is too large"))
+    }
+}

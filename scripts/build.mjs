@@ -1,0 +1,83 @@
+// Builds what is missing or stale: node scripts/build.mjs
+//
+// Dependencies, vocabularies, the addon, the TypeScript, and the module for `import`. Says what it does on stderr.
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { Failure, capture, root, run, runIfMain, tool } from './process.mjs'
+
+export function build() {
+  dependencies()
+  vocabularies()
+  addon()
+  typescript()
+  step('import')
+  run([process.execPath, join(root, 'scripts/esm.mjs')])
+}
+
+function step(name) {
+  console.error(`build: ${name}`)
+}
+
+function dependencies() {
+  if (areInstalled()) return
+  step('dependencies')
+  // Not `npm ci`: it refuses a lock file without the optional packages of other platforms that a registry lacks, which
+  // is what npm itself writes there. This installs what the lock file says, and leaves the file alone.
+  run(['npm', 'install', '--no-save', '--no-audit', '--no-fund', '--loglevel', 'error'])
+}
+
+/** Whether node_modules holds what the lock file asks for; npm leaves a lock of its own there, which tells. */
+function areInstalled() {
+  const installed = join(root, 'node_modules/.package-lock.json')
+  if (!existsSync(installed)) return false
+  const packagesOf = (file) => JSON.parse(readFileSync(file, 'utf8')).packages
+  const present = packagesOf(installed)
+  return Object.entries(packagesOf(join(root, 'package-lock.json'))).every(
+    ([path, { version, optional }]) => path === '' || optional || present[path]?.version === version,
+  )
+}
+
+function vocabularies() {
+  const script = join(root, 'scripts/vocab.mjs')
+  if (!existsSync(script)) return
+  step('vocabularies')
+  run([process.execPath, script])
+}
+
+/** Cargo itself knows what is stale. */
+function addon() {
+  step('addon')
+  requireRust()
+  run([...tool('@napi-rs/cli', 'napi'), 'build', '--platform', '--release', '--js', 'native.cjs', '--dts', 'native.d.cts'])
+}
+
+function requireRust() {
+  try {
+    capture(['cargo', '--version'])
+  } catch {
+    const needed = /^rust-version = "(.*?)"/m.exec(readFileSync(join(root, 'Cargo.toml'), 'utf8'))[1]
+    const command =
+      process.platform === 'win32'
+        ? 'winget install Rustlang.Rustup'
+        : "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+    throw new Failure(
+      `cargo is missing: the addon is compiled from Rust source (${needed} or later).\nInstall Rust, then open a new shell:\n\n    ${command}`,
+    )
+  }
+}
+
+function typescript() {
+  step('TypeScript')
+  run([...tool('typescript', 'tsc'), '-p', '.'])
+  removeOrphans()
+}
+
+/** What tsc made of a source that is gone stays in dist/, and its tests would still be run. */
+function removeOrphans() {
+  for (const file of readdirSync(join(root, 'dist'), { recursive: true })) {
+    const source = file.replace(/(\.d\.ts|\.js)$/, '.ts')
+    if (source !== file && !existsSync(join(root, source))) rmSync(join(root, 'dist', file))
+  }
+}
+
+await runIfMain(import.meta, build)

@@ -1,0 +1,65 @@
+// Running other programs, for the scripts beside this file.
+import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** The project's root, where every program is run, wherever the user stands. */
+export const root = join(import.meta.dirname, '..')
+
+/** Something the user can mend: the message says it all, no stack is shown. */
+export class Failure extends Error {}
+
+/** A script's last line: runs `main` if the module is the program itself, and turns a Failure into exit code 1. */
+export async function runIfMain(meta, main) {
+  if (realpathSync(process.argv[1]) !== meta.filename) return
+  try {
+    await main()
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    console.error(`\n${error.message}`)
+    process.exitCode = 1
+  }
+}
+
+/** The arguments that make Node run a program of a development dependency. */
+export function tool(packageName, program) {
+  const folder = join(root, 'node_modules', packageName)
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  return [process.execPath, join(folder, bin[program])]
+}
+
+/** Runs a program to its end, all it says on stderr: stdout belongs to whom the build is for. */
+export function run([program, ...args]) {
+  const { error, status, signal } = spawnSync(program, args, { cwd: root, stdio: ['ignore', 2, 2], shell: needsShell(program) })
+  if (error) throw new Failure(`${program} cannot be run: ${error.message}`)
+  if (status !== 0) throw new Failure(`failed (${signal ?? `exit code ${status}`}): ${[program, ...args].join(' ')}`)
+}
+
+/** Runs a program to its end and hands back what it said. */
+export function capture([program, ...args]) {
+  const options = { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28, shell: needsShell(program) }
+  const { error, status, stdout, stderr } = spawnSync(program, args, options)
+  if (error) throw new Failure(`${program} cannot be run: ${error.message}`)
+  return { ok: status === 0, stdout, stderr }
+}
+
+/** Runs a program, shows what it says while it says it, and hands it back. */
+export function stream([program, ...args]) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], shell: needsShell(program) })
+    let output = ''
+    const show = (chunk) => {
+      output += chunk
+      process.stdout.write(chunk)
+    }
+    child.stdout.setEncoding('utf8').on('data', show)
+    child.stderr.setEncoding('utf8').on('data', show)
+    child.on('error', (error) => resolve({ ok: false, output: `${output}${error.message}\n` }))
+    child.on('close', (status) => resolve({ ok: status === 0, output }))
+  })
+}
+
+/** npm is a command file on Windows, which only a shell can run. */
+function needsShell(program) {
+  return process.platform === 'win32' && program === 'npm'
+}

@@ -1,0 +1,75 @@
+// Which crate may know which.
+import { Failure, capture } from '../process.mjs'
+
+/** The crates of the workspace that each may use outside of its tests, by short name. The addon may use all. */
+const ALLOWED = {
+  kernels: [],
+  rng: ['kernels'],
+  core: ['kernels'],
+  nn: ['core', 'kernels', 'rng'],
+  text: ['rng'],
+  io: ['core'],
+  testkit: [],
+}
+const ADDON = 'tokenbed-node'
+const PREFIX = 'tokenbed-'
+
+function metadata() {
+  const { ok, stdout, stderr } = capture(['cargo', 'metadata', '--format-version', '1', '--locked'])
+  if (!ok) throw new Failure(`cargo metadata: ${stderr.trim()}`)
+  const { packages, workspace_members: members, resolve } = JSON.parse(stdout)
+  const nodes = new Map(resolve.nodes.map((node) => [node.id, node]))
+  const byId = new Map(packages.map((one) => [one.id, one]))
+  return { byId, nodes, crates: members.map((id) => byId.get(id)) }
+}
+
+/** A dependency's kind: null for a normal one, else dev or build. */
+const isDev = ({ kind }) => kind === 'dev'
+
+function forbiddenEdges() {
+  const { crates } = metadata()
+  const known = new Set(crates.map(({ name }) => name))
+  return crates.flatMap(({ name, dependencies }) => {
+    const edges = dependencies.filter((dependency) => known.has(dependency.name))
+    return edges.filter((edge) => !isAllowed(name, edge)).map((edge) => `${name} -> ${edge.name}`)
+  })
+}
+
+function isAllowed(crate, edge) {
+  if (edge.name === ADDON) return false
+  if (edge.name === `${PREFIX}testkit`) return isDev(edge)
+  if (isDev(edge) || crate === ADDON) return true
+  const allowed = ALLOWED[crate.slice(PREFIX.length)] ?? []
+  return allowed.includes(edge.name.slice(PREFIX.length))
+}
+
+function unknownCrates() {
+  const names = metadata().crates.map(({ name }) => name)
+  return names.filter((name) => name !== ADDON && !(name.slice(PREFIX.length) in ALLOWED))
+}
+
+function napiBelowTheAddon() {
+  const { byId, nodes, crates } = metadata()
+  return crates.filter(({ name }) => name !== ADDON).flatMap(({ id }) => pathToNapi(id, byId, nodes))
+}
+
+/** The way from a crate to napi, through dependencies of every kind: `a -> b -> napi`; none where there is none. */
+function pathToNapi(start, byId, nodes) {
+  const cameFrom = new Map([[start, null]])
+  for (const id of cameFrom.keys()) {
+    if (byId.get(id).name.startsWith('napi')) {
+      const path = []
+      for (let at = id; at !== null; at = cameFrom.get(at)) path.unshift(byId.get(at).name)
+      return [path.join(' -> ')]
+    }
+    // A map's keys include those added while it is walked: breadth first.
+    for (const { pkg } of nodes.get(id).deps) if (!cameFrom.has(pkg)) cameFrom.set(pkg, id)
+  }
+  return []
+}
+
+export const crateRules = [
+  { name: 'crates know only whom they may', offenders: forbiddenEdges },
+  { name: 'every crate has its place in the rules', offenders: unknownCrates },
+  { name: 'no crate below the addon knows napi', offenders: napiBelowTheAddon },
+]

@@ -1,0 +1,24 @@
+// The files that the rules look at.
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { Failure, capture, root } from '../process.mjs'
+
+/** What git tracks, or would track once added: paths from the root. */
+export function projectFiles() {
+  const { ok, stdout, stderr } = capture(['git', 'ls-files', '--cached', '--others', '--exclude-standard', '-z'])
+  if (!ok) throw new Failure(`git ls-files: ${stderr.trim()}`)
+  return stdout.split('\0').filter((path) => statSync(join(root, path), { throwIfNoEntry: false })?.isFile())
+}
+
+export function read(path) {
+  return readFileSync(join(root, path), 'utf8')
+}
+
+/** `path:line: text` of every line of these files that `isBad` says yes to. */
+export function badLines(paths, isBad) {
+  return paths.flatMap((path) =>
+    read(path)
+      .split('\n')
+      .flatMap((line, i) => (isBad(line) ? [`${path}:${i + 1}: ${line.trim().slice(0, 120)}`] : [])),
+  )
+}

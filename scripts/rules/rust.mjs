@@ -1,0 +1,60 @@
+// What Rust source may hold.
+import { relative } from 'node:path'
+import { capture, root } from '../process.mjs'
+import { projectFiles, read } from './files.mjs'
+
+/** Where `unsafe` may stand. */
+const UNSAFE_ALLOWED = /^(crates\/kernels\/|crates\/core\/src\/storage|src\/(borrow|buffers))/
+/** What the attributes of a function that Node calls must match: a panic that leaves it ends the process. */
+const PANIC_GUARD = /catch_unwind/
+
+const sources = () => projectFiles().filter((path) => path.endsWith('.rs'))
+
+/** The code without comments and the insides of strings, its lines kept. */
+function codeOf(path) {
+  const skipped = /\/\/.*|\/\*[\s\S]*?\*\/|b?r(#*)"[\s\S]*?"\1|b?"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\\n]|\\[^\n]+?)'/g
+  return read(path).replace(skipped, (text) => text.replace(/[^\n]/g, ' '))
+}
+
+function strayUnsafe() {
+  return sources()
+    .filter((path) => !UNSAFE_ALLOWED.test(path))
+    .flatMap((path) => linesWhere(codeOf(path), /\bunsafe\b/g).map((line) => `${path}:${line}`))
+}
+
+function linesWhere(code, pattern) {
+  return [...code.matchAll(pattern)].map(({ index }) => code.slice(0, index).split('\n').length)
+}
+
+/** Functions exported with #[napi] whose attributes do not catch panics. */
+function unguardedExports() {
+  const withAttributes = /((?:#\[[^\]]*\]\s*)+)(?:pub(?:\([a-z]+\))?\s+)?(?:async\s+)?(?:unsafe\s+)?fn\s+(\w+)/g
+  return sources()
+    .filter((path) => path.startsWith('src/'))
+    .flatMap((path) =>
+      [...codeOf(path).matchAll(withAttributes)]
+        .filter(([, attributes]) => /#\[napi\b/.test(attributes) && !PANIC_GUARD.test(attributes))
+        .map(([, , name]) => `${path}: ${name}`),
+    )
+}
+
+function unformatted() {
+  const { ok, stdout, stderr } = capture(['cargo', 'fmt', '--all', '--check', '--', '-l'])
+  if (ok) return []
+  const files = stdout.trim().split('\n').filter(Boolean)
+  return files.length > 0 ? [...new Set(files)].map((file) => relative(root, file)) : [stderr.trim()]
+}
+
+function lints() {
+  const command = ['cargo', 'clippy', '--workspace', '--all-targets', '--message-format', 'short', '--', '-D', 'warnings']
+  const { ok, stderr } = capture(command)
+  if (ok) return []
+  return stderr.split('\n').filter((line) => /\b(error|warning)\b/.test(line))
+}
+
+export const rustRules = [
+  { name: 'unsafe stands only in kernels, storage and the borrowed buffers', offenders: strayUnsafe },
+  { name: 'every function that Node calls catches panics', offenders: unguardedExports },
+  { name: 'Rust is formatted', offenders: unformatted },
+  { name: 'clippy has nothing to say', offenders: lints },
+]

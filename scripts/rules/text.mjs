@@ -1,0 +1,27 @@
+// What every file of the project must be like.
+import { staleNotices } from '../notices.mjs'
+import { badLines, projectFiles, read } from './files.mjs'
+
+const MAX_LINES = 600
+/** Files that a tool writes, and data. */
+const isWritten = (path) => !/(^|\/)(package-lock\.json|Cargo\.lock)$/.test(path) && (!path.startsWith('testdata/') || path.endsWith('.py'))
+const isText = (path) => !read(path).includes('\0')
+const written = () => projectFiles().filter((path) => isWritten(path) && isText(path))
+
+function longFiles() {
+  return written()
+    .filter((path) => /\.(rs|[cm]?[jt]s|py|sh)$/.test(path))
+    .map((path) => ({ path, lines: read(path).split('\n').length - 1 }))
+    .filter(({ lines }) => lines > MAX_LINES)
+    .map(({ path, lines }) => `${path}: ${lines} lines`)
+}
+
+export const textRules = [
+  { name: `no source file is longer than ${MAX_LINES} lines`, offenders: longFiles },
+  { name: 'nothing is left to do', offenders: () => badLines(written(), (line) => /\b(?:TO[D]O|FIX[M]E)\b/.test(line)) },
+  {
+    name: "no path of somebody's machine",
+    offenders: () => badLines(written(), (line) => /(?<![\w.$}-])\/(?:work|root|home|Users)\/\w/.test(line)),
+  },
+  { name: 'the notices name what is compiled in', offenders: staleNotices },
+]

@@ -1,0 +1,52 @@
+// Which TypeScript may import which.
+import { posix } from 'node:path'
+import { projectFiles, read } from './files.mjs'
+
+const IMPORT = /\b(?:from|import|require)\s*\(?\s*['"]([^'"]+)['"]/g
+
+/** Every import of every TypeScript file: from where, what it says, and what file of the project that is, if any. */
+function imports() {
+  return projectFiles()
+    .filter((path) => /\.[cm]?ts$/.test(path))
+    .flatMap((path) =>
+      [...read(path).matchAll(IMPORT)].map(([, said]) => {
+        const target = said.startsWith('.') ? posix.join(posix.dirname(path), said) : null
+        return { path, said, target }
+      }),
+    )
+}
+
+const offendersAmong = (isOffender) => () =>
+  imports()
+    .filter(isOffender)
+    .map(({ path, said }) => `${path} imports ${said}`)
+
+const isIn = (folder, path) => path.startsWith(`${folder}/`)
+const OUTSIDE = ['cli', 'examples', 'bench']
+
+export const typescriptRules = [
+  {
+    name: 'index.ts imports only api/',
+    offenders: offendersAmong(({ path, target }) => path === 'index.ts' && !(target && isIn('api', target))),
+  },
+  {
+    name: 'api/ imports nothing above it',
+    offenders: offendersAmong(
+      ({ path, said, target }) => isIn('api', path) && target && !isIn('api', target) && !isNative(said),
+    ),
+  },
+  {
+    name: 'only api/native.ts imports native.cjs',
+    offenders: offendersAmong(({ path, said }) => path !== 'api/native.ts' && isNative(said)),
+  },
+  {
+    name: 'cli/, examples/ and bench/ import tokenbed only through index',
+    offenders: offendersAmong(({ path, target }) =>
+      OUTSIDE.some((folder) => isIn(folder, path) && target && !isIn(folder, target) && target !== 'index.js'),
+    ),
+  },
+]
+
+function isNative(said) {
+  return said.endsWith('/native.cjs')
+}

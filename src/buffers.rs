@@ -1,0 +1,168 @@
+//! Storage that Rust owns, as JavaScript holds it: a handle, and at the first look a live ArrayBuffer over it.
+
+#![allow(unsafe_code, reason = "hands memory to V8 that is kept alive by a finalizer")]
+
+use crate::guard::{Failure, guard, status};
+use napi::Env;
+use napi::bindgen_prelude::{ArrayBuffer, External};
+use napi_derive::napi;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use tokenbed_core::Error;
+use tokenbed_core::storage::{Storage, usage};
+
+/// The storage itself, given up by `release` whoever still holds a handle.
+type Shared = Rc<RefCell<Option<Arc<Storage>>>>;
+
+/// What JavaScript holds of a storage: a range of it. Views made from a handle share its storage.
+pub struct Handle {
+    storage: Shared,
+    offset: usize,
+    bytes: usize,
+    env: Env,
+    /// Bytes that V8 was told of and that are to be taken back; 0 for views.
+    told: Cell<i64>,
+    /// The live buffer's own hold on the storage.
+    in_buffer: Rc<RefCell<Option<Arc<Storage>>>>,
+}
+
+impl Handle {
+    /// Wraps a storage and tells V8 how much memory hangs on it; of mapped files nothing, as they cost none until touched.
+    pub(crate) fn new(env: Env, storage: Storage, mapped: bool) -> External<Self> {
+        let bytes = storage.len();
+        let told = if mapped { 0 } else { bytes as i64 };
+        tell(&env, told);
+        External::new(Self {
+            storage: Rc::new(RefCell::new(Some(Arc::new(storage)))),
+            offset: 0,
+            bytes,
+            env,
+            told: Cell::new(told),
+            in_buffer: Rc::default(),
+        })
+    }
+
+    /// Where its bytes are and how many; nothing after `release`.
+    pub(crate) fn range(&self) -> Option<(*mut u8, usize)> {
+        let storage = self.storage.borrow();
+        // `wrapping_add`: the range was checked when the handle was made.
+        storage.as_ref().map(|storage| (storage.as_ptr().wrapping_add(self.offset), self.bytes))
+    }
+
+    fn stop_telling(&self) {
+        tell(&self.env, -self.told.replace(0));
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop_telling();
+    }
+}
+
+/// Advice to V8's garbage collector. It only fails while the environment goes down, where it does not matter.
+fn tell(env: &Env, bytes: i64) {
+    if bytes != 0 {
+        let _ = env.adjust_external_memory(bytes);
+    }
+}
+
+/// A zeroed table.
+#[napi(catch_unwind)]
+pub fn storage_zeroed(env: Env, bytes: f64) -> Option<External<Handle>> {
+    guard(|| Ok(Handle::new(env, Storage::zeroed(crate::borrow::size(bytes)?)?, false)))
+}
+
+/// A handle on a part of the same storage.
+#[napi(catch_unwind)]
+pub fn storage_view(env: Env, handle: &External<Handle>, offset: f64, bytes: f64) -> Option<External<Handle>> {
+    guard(|| {
+        let (offset, bytes) = (crate::borrow::size(offset)?, crate::borrow::size(bytes)?);
+        if offset.checked_add(bytes).is_none_or(|end| end > handle.bytes) {
+            return Err(Error::Shape(format!("bytes {offset} to {offset} + {bytes} of {}", handle.bytes)).into());
+        }
+        Ok(External::new(Handle {
+            storage: Rc::clone(&handle.storage),
+            offset: handle.offset + offset,
+            bytes,
+            env,
+            told: Cell::new(0),
+            in_buffer: Rc::default(),
+        }))
+    })
+}
+
+/// The live buffer over a storage, to be made once and kept; nothing where the host forbids external buffers (or
+/// `TOKENBED_LIVE_DATA=0` says to act so), there are no bytes, or it cannot be made: then copies serve.
+#[napi(catch_unwind)]
+pub fn storage_buffer(env: Env, handle: &External<Handle>) -> Option<ArrayBuffer<'static>> {
+    let made = guard(|| {
+        let Some((start, bytes)) = handle.range().filter(|&(_, bytes)| bytes > 0) else { return Ok(None) };
+        if !live_data_wanted() {
+            return Ok(None);
+        }
+        *handle.in_buffer.borrow_mut() = handle.storage.borrow().clone();
+        let keeper = Rc::clone(&handle.in_buffer);
+        // SAFETY: the keeper holds the storage until the finalizer drops it, or until `release` has detached the buffer.
+        let buffer =
+            unsafe { ArrayBuffer::from_external(&env, start, bytes, keeper, |_, keeper| drop(keeper.take())) }?;
+        if buffer.as_ptr() != start {
+            // The host copied: such a buffer is not live, and the finalizer has run already.
+            return Ok(None);
+        }
+        // V8 counts external buffers itself: what was told of this memory would now count twice.
+        handle.stop_telling();
+        Ok(Some(buffer))
+    });
+    made.flatten()
+}
+
+fn live_data_wanted() -> bool {
+    std::env::var_os("TOKENBED_LIVE_DATA").is_none_or(|value| value != "0")
+}
+
+/// Whether the host lets buffers show memory that is not V8's own.
+pub(crate) fn live_data(env: &Env) -> Result<bool, Failure> {
+    if !live_data_wanted() {
+        return Ok(false);
+    }
+    let storage = Arc::new(Storage::zeroed(1)?);
+    let start = storage.as_ptr();
+    // SAFETY: the finalizer holds the storage.
+    let buffer = unsafe { ArrayBuffer::from_external(env, start, 1, storage, |_, storage| drop(storage)) }?;
+    Ok(std::ptr::eq(buffer.as_ptr(), start))
+}
+
+/// Gives the storage up now: every handle on it is dead, and its live buffer is detached.
+#[napi(catch_unwind)]
+pub fn storage_release(handle: &External<Handle>, buffer: Option<ArrayBuffer<'_>>) -> bool {
+    status(|| {
+        handle.stop_telling();
+        drop(handle.storage.take());
+        if let Some(buffer) = buffer {
+            // A buffer that was transferred away is detached here, but lives elsewhere: then its finalizer frees.
+            if !buffer.is_detached()? {
+                buffer.detach()?;
+                drop(handle.in_buffer.take());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Bytes held by Rust, over all threads.
+#[napi(object)]
+pub struct NativeUsage {
+    pub tables: f64,
+    pub mapped: f64,
+}
+
+/// Bytes held by Rust, over all threads.
+#[napi(catch_unwind)]
+pub fn native_usage() -> Option<NativeUsage> {
+    guard(|| -> Result<_, Failure> {
+        let usage = usage();
+        Ok(NativeUsage { tables: usage.tables as f64, mapped: usage.mapped as f64 })
+    })
+}

@@ -1,0 +1,57 @@
+//! Files of tensors.
+
+use crate::borrow::{Operand, sizes};
+use crate::buffers::Handle;
+use crate::guard::{guard, status};
+use napi::Env;
+use napi::bindgen_prelude::External;
+use napi_derive::napi;
+use std::collections::HashMap;
+use std::path::Path;
+use tokenbed_core::{DType, Error};
+use tokenbed_io::safetensors::{self, ToSave};
+
+/// A tensor of a file.
+#[napi(object, object_from_js = false)]
+pub struct LoadedTensor {
+    pub name: String,
+    pub dtype: u32,
+    pub shape: Vec<f64>,
+    pub handle: External<Handle>,
+}
+
+/// All tensors of a file, mapped.
+#[napi(catch_unwind)]
+pub fn load_safetensors(env: Env, path: String) -> Option<Vec<LoadedTensor>> {
+    guard(|| {
+        let loaded = safetensors::load(Path::new(&path))?.into_iter().map(|tensor| LoadedTensor {
+            name: tensor.name,
+            dtype: tensor.dtype.code(),
+            shape: tensor.shape.iter().map(|&n| n as f64).collect(),
+            handle: Handle::new(env, tensor.storage, true),
+        });
+        Ok(loaded.collect())
+    })
+}
+
+/// Writes tensors: names, dtype codes, shapes and elements side by side; metadata as keys and values side by side.
+#[napi(catch_unwind)]
+pub fn save_safetensors(
+    path: String,
+    names: Vec<String>,
+    dtypes: Vec<u32>,
+    shapes: Vec<Vec<f64>>,
+    data: Vec<Operand>,
+    keys: Vec<String>,
+    values: Vec<String>,
+) -> bool {
+    status(|| {
+        let mut tensors = Vec::with_capacity(names.len());
+        for (((name, code), shape), data) in names.into_iter().zip(dtypes).zip(&shapes).zip(&data) {
+            let dtype =
+                DType::from_code(code).ok_or_else(|| Error::DType(format!("no element type has the code {code}")))?;
+            tensors.push(ToSave { name, dtype, shape: sizes(shape)?, bytes: data.shared()? });
+        }
+        Ok(safetensors::save(Path::new(&path), tensors, keys.into_iter().zip(values).collect::<HashMap<_, _>>())?)
+    })
+}

@@ -1,0 +1,112 @@
+//! Failures cross as a status and a few fields, and no panic crosses at all.
+
+use napi_derive::napi;
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokenbed_core::Error;
+use tokenbed_nn::token_position::Side;
+
+/// Why the last call of this thread failed; TypeScript makes the typed error of it.
+#[napi(object)]
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// `core::Error::code`, or `INTERNAL` for a panic.
+    pub code: String,
+    pub message: String,
+    /// Of a bad id: its place counted over all ids, itself in decimal, rows of the table, how many are bad.
+    pub flat: Option<f64>,
+    pub value: Option<String>,
+    pub rows: Option<f64>,
+    pub count: Option<f64>,
+    /// Whether the bad id is a position.
+    pub position: Option<bool>,
+    /// Of a file.
+    pub path: Option<String>,
+    pub offset: Option<f64>,
+    /// The system's error: its message and, where it has one, its number.
+    pub cause: Option<String>,
+    pub errno: Option<i32>,
+}
+
+/// A failure on its way out; boxed, as the way that goes well should carry no weight.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure(Box<Report>);
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let mut report = Report { code: error.code().into(), message: error.to_string(), ..Report::default() };
+        match error {
+            Error::TokenIndex { flat, value, rows, count } => {
+                report.flat = Some(flat as f64);
+                report.value = Some(value.to_string());
+                report.rows = Some(rows as f64);
+                report.count = Some(count as f64);
+            }
+            Error::Format { path, offset, .. } => {
+                report.path = Some(path.display().to_string());
+                report.offset = Some(offset as f64);
+            }
+            Error::File { path, source, .. } => {
+                report.path = Some(path.display().to_string());
+                report.cause = Some(source.to_string());
+                report.errno = source.raw_os_error();
+            }
+            _ => {}
+        }
+        Failure(Box::new(report))
+    }
+}
+
+impl From<(Side, Error)> for Failure {
+    fn from((side, error): (Side, Error)) -> Self {
+        let mut failure = Failure::from(error);
+        failure.0.position = Some(side == Side::Position);
+        failure
+    }
+}
+
+impl From<napi::Error> for Failure {
+    fn from(error: napi::Error) -> Self {
+        internal(error.to_string())
+    }
+}
+
+fn internal(message: String) -> Failure {
+    Failure(Box::new(Report { code: "INTERNAL".into(), message, ..Report::default() }))
+}
+
+thread_local! {
+    static LAST: RefCell<Option<Report>> = const { RefCell::new(None) };
+}
+
+/// Runs an export. What fails or panics is kept for `takeFailure`, and the answer is nothing.
+pub(crate) fn guard<T>(run: impl FnOnce() -> Result<T, Failure>) -> Option<T> {
+    // Unwind safe: what a panic may leave half done is the caller's output, whose values it learns not to trust.
+    let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(internal(message_of(&*panic))));
+    result.map_err(|failure| LAST.with(|last| *last.borrow_mut() = Some(*failure.0))).ok()
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without a message".into())
+}
+
+/// [`guard`] for exports that answer with a status alone: whether it went well.
+pub(crate) fn status(run: impl FnOnce() -> Result<(), Failure>) -> bool {
+    guard(run).is_some()
+}
+
+/// Why the last call of this thread failed; once.
+#[napi(catch_unwind)]
+pub fn take_failure() -> Option<Report> {
+    LAST.with(|last| last.borrow_mut().take())
+}
+
+/// Panics, as a bug would: the test that no panic ends the process calls it.
+#[napi(catch_unwind)]
+pub fn panic_on_purpose() -> bool {
+    #[allow(clippy::panic, reason = "its purpose")]
+    status(|| panic!("on purpose"))
+}

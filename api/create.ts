@@ -6,7 +6,7 @@ import * as ops from './ops.js'
 import { checkDim, shown, sizeOf } from './shape.js'
 import { PooledStorage } from './storage.js'
 import { Tensor } from './tensor.js'
-import { checkBoolean, checkNumber, checkOptions, checkShape, show } from './validate.js'
+import { checkAttached, checkBoolean, checkNumber, checkOptions, checkShape, show } from './validate.js'
 import { elementsOf, flatten, type Nested } from './values.js'
 
 export interface TensorOptions {
@@ -47,6 +47,7 @@ function read(data: unknown, dtype: DType | undefined, where: string): { values:
       const choice = kind === 'Uint16Array' ? "'float16' or 'bfloat16', whose bits it holds," : 'one'
       throw new DTypeError(`${where}: no dtype goes without saying for a ${kind}: give ${choice} as dtype`)
     }
+    if (array.length === 0) checkAttached(array, where)
     return { values: bits ? array.slice() : elementsOf(array, type, where), own: [array.length], dtype: type }
   }
   const { leaves, shape: own } = flatten(data, where)

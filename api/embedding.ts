@@ -198,8 +198,11 @@ export class Embedding implements Layer {
     const weight = this.#weight
     const [rows, dim] = weight.shape
     const { badIds } = this.#settings
-    this.#renormalize(read)
-    const run = (out: Tensor) => native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, out.operand())
+    const run = (out: Tensor) => {
+      const into = out.operand()
+      this.#renormalize(read)
+      return native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, into)
+    }
     return intoResult(out, [...read.shape, dim], [weight], where, run, read.shape)
   }
 

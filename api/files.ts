@@ -48,6 +48,9 @@ export function saveSafetensors(
     if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
   }
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+    throw new UsageError(`${where}: metadata are strings by name, not ${show(metadata)}`)
+  }
   for (const [key, value] of Object.entries(metadata)) {
     if (typeof value !== 'string') throw new UsageError(`${where}: metadata "${key}" is ${show(value)}, not a string`)
   }

@@ -1,10 +1,10 @@
 // Token ids as callers write them, brought to what the native side reads: an integer array and a shape.
 
 import { DTypeError, ShapeError, UsageError } from './errors.js'
-import { shown, sizeOf, unravel } from './shape.js'
+import { shown, unravel } from './shape.js'
 import { Tensor } from './tensor.js'
 import type { TypedArray } from './dtype.js'
-import { checkShape, show } from './validate.js'
+import { checkAttached, checkShape, show } from './validate.js'
 import { flatten, type Nested } from './values.js'
 
 /** Arrays of integers of any kind. */
@@ -18,10 +18,17 @@ export interface ReadIds {
   readonly shape: readonly number[]
 }
 
-const KINDS = new Set(['Int8Array', 'Uint8Array', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array', 'BigInt64Array', 'BigUint64Array'])
+const KINDS = new Map<string, new (ids: IntArray) => IntArray>(
+  [Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, BigInt64Array, BigUint64Array].map((kind) => [
+    kind.name,
+    kind as new (ids: IntArray) => IntArray,
+  ]),
+)
 
 /** Whether it is an integer typed array, of this realm or another. */
 function isIntArray(value: unknown): value is IntArray {
+  // The usual kinds first: a test of the class costs less than one of the name.
+  if (value instanceof Int32Array || value instanceof Uint32Array) return true
   return ArrayBuffer.isView(value) && KINDS.has((value as TypedArray)[Symbol.toStringTag])
 }
 
@@ -38,7 +45,7 @@ export function readIds(ids: Ids, shape: readonly number[] | undefined, where: s
   if (isIntArray(ids)) {
     if (ids.length === 0) checkAttached(ids, where)
     // What another thread may write meanwhile is copied before it is checked.
-    const array = ids.buffer instanceof ArrayBuffer ? ids : (ids.slice() as IntArray)
+    const array = ids.buffer instanceof ArrayBuffer ? ids : copied(ids)
     return { array, shape: shape ? reshaped(array.length, shape, where) : [array.length] }
   }
   if (ArrayBuffer.isView(ids)) {
@@ -48,25 +55,31 @@ export function readIds(ids: Ids, shape: readonly number[] | undefined, where: s
   throw new UsageError(`${where}: ids are an integer tensor, an integer typed array or nested arrays of integers, not ${show(ids)}`)
 }
 
+/** A copy; not `slice`, which is a view where the array is a Buffer. */
+function copied(ids: IntArray): IntArray {
+  return new (KINDS.get(ids[Symbol.toStringTag])!)(ids)
+}
+
 function integers(ids: Tensor, where: string): IntArray {
   if (ids.dtype === 'int32' || ids.dtype === 'int64' || ids.dtype === 'int8' || ids.dtype === 'uint8') return ids.data as IntArray
   throw new DTypeError(`${where}: ids are integers, not ${ids.dtype}: write ids.to('int32')`)
 }
 
 function reshaped(length: number, shape: readonly number[], where: string): readonly number[] {
+  if (fills(shape, length)) return shape
   const sizes = checkShape(shape, 1, `${where}: shape`)
-  if (sizeOf(sizes) !== length) throw new ShapeError(`${where}: ${length} ids do not fill the shape ${shown(sizes)}`)
-  return sizes
+  throw new ShapeError(`${where}: ${length} ids do not fill the shape ${shown(sizes)}`)
 }
 
-/** An array of length 0 may be empty, detached, or beyond the end of a buffer that was shrunk; only the first is good. */
-function checkAttached(ids: IntArray, where: string): void {
-  try {
-    // Every method of a typed array refuses one that is detached or out of bounds.
-    ids.keys()
-  } catch (cause) {
-    throw new UsageError(`${where}: the buffer of the ids was transferred away or shrunk`, { cause })
+/** Whether it is a shape of so many elements; why not, is for the caller to say. */
+function fills(shape: readonly number[], length: number): boolean {
+  if (!Array.isArray(shape)) return false
+  let size = 1
+  for (const n of shape) {
+    if (!Number.isInteger(n) || n < 0) return false
+    size *= n
   }
+  return size === length
 }
 
 function fromLeaves(leaves: unknown[], shape: readonly number[], where: string): IntArray {

@@ -65,7 +65,9 @@ export function around(shape: readonly number[], dim: number): { outer: number; 
 
 /** Whether two shapes are the same. */
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((n, dim) => n === b[dim])
+  if (a.length !== b.length) return false
+  for (let dim = 0; dim < a.length; dim++) if (a[dim] !== b[dim]) return false
+  return true
 }
 
 /** A shape as users write it. */

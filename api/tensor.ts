@@ -20,7 +20,7 @@ import { checkInteger, checkSize, show } from './validate.js'
  * else makes new memory. Memory goes with the last tensor that shares it: collected as any object, or at once by
  * `dispose()`, `using` or `scope()`.
  */
-export class Tensor implements ops.Dense {
+export class Tensor {
   readonly shape: readonly number[]
   readonly dtype: DType
   /** The number of elements. */

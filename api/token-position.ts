@@ -61,7 +61,7 @@ export class TokenPositionEmbedding implements Layer {
     if (positions !== undefined && positionOffset !== undefined) {
       throw new UsageError(`${where}: either positions or positionOffset, not both`)
     }
-    const offset = checkSize(positionOffset ?? 0, `${where}: positionOffset`)
+    const offset = positionOffset === undefined ? 0 : checkSize(positionOffset, `${where}: positionOffset`)
     const length = read.shape[rank - 1]
     const explicit = positions === undefined ? null : spread(readIds(positions, undefined, `${where}: positions`), read, where)
     const [token, position] = [this.token.weight, this.position.weight]

@@ -16,7 +16,8 @@ export function checkOptions<T extends object>(options: T | undefined, known: re
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new UsageError(`${where}: options are an object, not ${show(options)}`)
   }
-  for (const name of Object.keys(options)) {
+  // `in`, not Object.keys: no array is made, and layers check options at every call.
+  for (const name in options) {
     if (!known.includes(name)) throw new UsageError(`${where} has no option "${name}"; known: ${known.join(', ')}`)
   }
   return options
@@ -67,16 +68,30 @@ export function checkPath(value: unknown, where: string): string {
 /** A shape whose elements fit in this machine's memory. */
 export function checkShape(shape: unknown, bytes: number, where: string): number[] {
   if (!Array.isArray(shape)) throw new UsageError(`${where}: a shape is an array of sizes, not ${show(shape)}`)
-  const sizes = shape.map((n, dim) => checkSize(n, `${where}: size ${dim} of the shape`))
+  // Not `map`, which would skip the holes of an array.
+  const sizes = Array.from(shape, (n, dim) => checkSize(n, `${where}: size ${dim} of the shape`))
   checkBytes(sizes.reduce((size, n) => size * n, bytes), where, `[${sizes.join(', ')}]`)
   return sizes
 }
 
+/** An array of length 0 may be empty, detached, or beyond the end of a buffer that was shrunk; only the first is good. */
+export function checkAttached(array: { keys(): unknown }, where: string): void {
+  try {
+    // Every method of a typed array refuses one that is detached or out of bounds.
+    array.keys()
+  } catch (cause) {
+    throw new UsageError(`${where}: the buffer of the array was transferred away or shrunk`, { cause })
+  }
+}
+
+/** Asked once: the question is a system call. */
+const MEMORY = totalmem()
+
 /** Bytes that this machine can hold, refused before anything is allocated. */
 export function checkBytes(bytes: number, where: string, what: string): void {
-  if (bytes > totalmem()) {
+  if (bytes > MEMORY) {
     const gigabytes = (n: number) => `${(n / 2 ** 30).toPrecision(3)} GiB`
-    throw new UsageError(`${where}: ${what} needs ${gigabytes(bytes)}; this machine has ${gigabytes(totalmem())}`)
+    throw new UsageError(`${where}: ${what} needs ${gigabytes(bytes)}; this machine has ${gigabytes(MEMORY)}`)
   }
 }
 

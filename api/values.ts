@@ -4,20 +4,29 @@ import { facts, type DType, type TypedArray } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { check, native } from './native.js'
 import { shown } from './shape.js'
-import { show } from './validate.js'
+import { checkAttached, show } from './validate.js'
 
 /** A number, or arrays of them of equal lengths. */
 export type Nested = number | Nested[]
 
+/** Deeper nesting is a mistake; an array may even hold itself. */
+const MAX_DIMENSIONS = 64
+
 /** Nested arrays laid flat, with their shape. Whether the leaves are what they should be, the caller checks. */
 export function flatten(nested: unknown, where: string): { leaves: unknown[]; shape: number[] } {
   const shape: number[] = []
-  for (let level = nested; Array.isArray(level); level = level[0]) shape.push(level.length)
+  for (let level = nested; Array.isArray(level); level = level[0]) {
+    if (shape.push(level.length) > MAX_DIMENSIONS) {
+      throw new ShapeError(`${where}: arrays nested more than ${MAX_DIMENSIONS} deep, or in themselves`)
+    }
+  }
   const leaves: unknown[] = []
   const path: number[] = []
   const walk = (value: unknown, dim: number): void => {
     const here = () => `${where}: ${at(path.slice(0, dim))} is`
     if (!Array.isArray(value)) {
+      // Told at once: a huge `length` may have nothing behind it.
+      if (value === undefined) throw new UsageError(`${here()} undefined, not a number`)
       if (dim === shape.length) leaves.push(value)
       else throw new ShapeError(`${here()} ${show(value)}, where an array of ${shape[dim]} stands elsewhere`)
     } else if (value.length !== shape[dim]) {
@@ -39,6 +48,7 @@ const at = (position: readonly number[]) => (position.length === 0 ? 'the whole'
 
 /** Numbers as elements of a type, each checked to be one that the type holds. */
 export function elementsOf(values: ArrayLike<unknown>, dtype: DType, where: string): TypedArray {
+  if (ArrayBuffer.isView(values) && values.length === 0) checkAttached(values as TypedArray, where)
   const { array, bytes } = facts(dtype)
   const allocate = (length: number) => new array(new ArrayBuffer(length * bytes), 0, length)
   if (values instanceof array && dtype !== 'float16' && dtype !== 'bfloat16' && dtype !== 'bool') return values.slice()

@@ -6,6 +6,8 @@ use napi::Env;
 use napi::bindgen_prelude::{External, Uint32ArraySlice};
 use napi_derive::napi;
 use tokenbed_core::Error;
+use tokenbed_core::ids::{BadIds, resolve};
+use tokenbed_kernels::table;
 use tokenbed_text::{Encoding, SpecialPolicy, SpecialSet, TextError, Tokenizer, Windows, encodings};
 
 impl From<TextError> for Failure {
@@ -107,7 +109,11 @@ pub fn tokenizer_count(
 /// The text of ids.
 #[napi(catch_unwind)]
 pub fn tokenizer_decode(tokenizer: &External<Tokenizer>, ids: Operand) -> Option<String> {
-    guard(|| Ok(tokenizer.decode(ids.shared()?)?))
+    guard(|| {
+        let mut scratch = Vec::new();
+        let ids = resolve(table::active(), ids.ids()?, tokenizer.vocab_size(), BadIds::Throw, &mut scratch)?;
+        Ok(tokenizer.decode(ids.ids())?)
+    })
 }
 
 /// The text of one id.

@@ -78,7 +78,7 @@ pub trait Element: bytemuck::Pod {
     fn from_f64(value: f64) -> Self;
     /// From i64: integers wrap as PyTorch's casts do.
     fn from_i64(value: i64) -> Self;
-    /// Whether conversions go through i64 rather than f64.
+    /// Whether conversions from it go through i64 rather than f64.
     const INTEGER: bool;
 }
 
@@ -114,8 +114,9 @@ macro_rules! half {
             const INTEGER: bool = false;
             fn to_f64(self) -> f64 { self.to_f64() }
             fn to_i64(self) -> i64 { self.to_f64() as i64 }
-            fn from_f64(value: f64) -> Self { <$t>::from_f64(value) }
-            fn from_i64(value: i64) -> Self { <$t>::from_f64(value as f64) }
+            // Through f32, as PyTorch's: `from_f64` rounds once or twice, as the machine has f16c or not.
+            fn from_f64(value: f64) -> Self { <$t>::from_f32(value as f32) }
+            fn from_i64(value: i64) -> Self { <$t>::from_f32(value as f32) }
         }
     )*};
 }

@@ -26,8 +26,6 @@ pub(crate) trait MathLanes: Lanes {
     unsafe fn equals(self, other: Self) -> Self::Mask;
     /// `yes` where the mask says so, else `no`.
     unsafe fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
-    /// Rounds towards zero. The values fit an i32.
-    unsafe fn truncate(self) -> Self::Ints;
     /// The bits of the floats.
     unsafe fn to_bits(self) -> Self::Ints;
     /// Floats of these bits.

@@ -1,5 +1,7 @@
 //! The ops of the draws: every instruction set against the scalar definition, to the bit.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use tokenbed_kernels::isa::Isa;
 use tokenbed_kernels::ops::draw_normal::NORMAL_BLOCK;
 use tokenbed_kernels::ops::draw_uniform::temper;

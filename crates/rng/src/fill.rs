@@ -7,6 +7,9 @@ use crate::parallel;
 use tokenbed_kernels::ops::draw_normal::NORMAL_BLOCK;
 use tokenbed_kernels::table::{self, Kernels};
 
+/// Words that the widest vectors turn into normal values at once: two blocks.
+const SPAN: usize = 2 * NORMAL_BLOCK;
+
 /// How a fill is run. It never changes what is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct How {
@@ -111,20 +114,22 @@ impl Fill for Normal {
     const BLOCK: usize = NORMAL_BLOCK;
 
     fn fill(self, kernels: &Kernels, engine: &mut Engine, mut out: &mut [f32]) {
-        // Words that the last twist left over of a block.
-        let mut begun = [0; NORMAL_BLOCK];
+        // Words that the last twist left over of a span.
+        let mut begun = [0; SPAN];
         let mut have = 0;
         while !out.is_empty() {
             let words = engine.take(kernels, out.len() - have);
-            let (head, words) = words.split_at(words.len().min((NORMAL_BLOCK - have) % NORMAL_BLOCK));
+            let (head, words) = words.split_at(words.len().min((SPAN - have) % SPAN));
             begun[have..have + head.len()].copy_from_slice(head);
             have += head.len();
-            if have == NORMAL_BLOCK {
-                let (part, rest) = out.split_at_mut(NORMAL_BLOCK);
-                kernels.draw_normal(&begun, self.mean, self.std, part);
+            if have == SPAN || have == out.len() {
+                let (part, rest) = out.split_at_mut(have);
+                kernels.draw_normal(&begun[..have], self.mean, self.std, part);
                 (out, have) = (rest, 0);
             }
-            let (whole, tail) = words.split_at(words.len() - words.len() % NORMAL_BLOCK);
+            // The last words are whole blocks, if no whole spans.
+            let whole = if words.len() == out.len() { words.len() } else { words.len() - words.len() % SPAN };
+            let (whole, tail) = words.split_at(whole);
             let (part, rest) = out.split_at_mut(whole.len());
             kernels.draw_normal(whole, self.mean, self.std, part);
             out = rest;

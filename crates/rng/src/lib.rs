@@ -9,6 +9,17 @@
 //! - [`randperm()`][]: `torch.randperm`;
 //! - [`loader`]: the order in which a `DataLoader` with `shuffle=True` visits its samples.
 //!
+//! ```
+//! use tokenbed_rng::{Generator, normal};
+//!
+//! // torch.manual_seed(123); torch.nn.Embedding(6, 3).weight[0]
+//! let mut generator = Generator::new(123);
+//! let mut weight = [0.0; 6 * 3];
+//! normal(&mut generator, &mut weight, 0.0, 1.0)?;
+//! assert_eq!(weight[..3], [0.3373702, -0.17777722, -0.16895628]);
+//! # Ok::<(), tokenbed_rng::DrawError>(())
+//! ```
+//!
 //! Nothing here reads a clock or the system's entropy: every draw follows from a seed or a state.
 
 #![deny(unsafe_code)]

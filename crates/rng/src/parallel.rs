@@ -14,7 +14,7 @@ pub const PARALLEL_FROM: usize = 1 << 18;
 
 /// What walking over a value costs of drawing it. Each part is shorter than the one before it by this share, since its
 /// thread starts later by as much.
-const WALK: f64 = 0.12;
+const WALK: f64 = 0.14;
 
 /// Values, and the engine that draws the first of them next.
 type Part<'a> = (Engine, &'a mut [f32]);

@@ -1,5 +1,7 @@
 //! Fills: the same values and the same state afterwards, however they are run; and what is refused.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use proptest::prelude::*;
 use tokenbed_kernels::table;
 use tokenbed_rng::{DrawError, Generator, How, PARALLEL_FROM, normal, normal_with, randperm, skip_randperm};
@@ -85,7 +87,7 @@ fn what_cannot_be_drawn_is_refused_and_draws_nothing() {
     let infinite = f64::INFINITY;
     for (low, high) in [(1.0, 0.0), (f64::NAN, 1.0), (0.0, f64::NAN), (-3e38, 3e38), (0.0, infinite), (-infinite, 0.0)]
     {
-        assert_eq!(uniform(&mut generator, &mut out, low, high).is_err(), true, "[{low}, {high})");
+        assert!(uniform(&mut generator, &mut out, low, high).is_err(), "[{low}, {high})");
     }
     let len = (1 << 32) + 1;
     assert_eq!(randperm(&mut generator, len), Err(DrawError::PermutationTooLong { len }));

@@ -1,5 +1,7 @@
 //! Draws against PyTorch's: every case of `testdata/golden/draws/draws.json`, step by step on one generator.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokenbed_kernels::table;

@@ -1,5 +1,7 @@
 //! States: there and back at every point of the stream, and bytes that are none.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use proptest::prelude::*;
 use tokenbed_rng::{Generator, STATE_BYTES, StateError, normal};
 

@@ -6,13 +6,11 @@ use crate::bpe::Bpe;
 use crate::encoding::Encoding;
 use crate::error::TextError;
 use crate::special::{Searches, SpecialPolicy};
-use crate::split::Classes;
 
 /// An encoding with its vocabulary loaded. It does not change: any number of threads may use one.
 pub struct Tokenizer {
     encoding: Encoding,
     bpe: Bpe,
-    classes: Classes,
 }
 
 /// The ids of several texts, end to end.
@@ -42,7 +40,7 @@ impl Tokenizer {
             };
             return Err(TextError::SpecialToken { token: token.clone(), id: *id, reason });
         }
-        Ok(Self { encoding, bpe, classes: Classes::new() })
+        Ok(Self { encoding, bpe })
     }
 
     /// The encoding's name.
@@ -149,7 +147,7 @@ impl Tokenizer {
             let special = searches.allowed.find(text, start);
             // Each stretch between special tokens is a text of its own: the pattern sees its end as the end.
             let stretch = &text[start..special.map_or(text.len(), |(at, _)| at)];
-            self.encoding.pattern.split(&self.classes, stretch, |start, end| {
+            self.encoding.pattern.split(stretch, |start, end| {
                 self.bpe.encode(stretch.as_bytes(), start, end, out);
                 done(out);
             });

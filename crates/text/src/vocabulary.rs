@@ -16,7 +16,8 @@
 //! Why one merge a token is enough: tiktoken merges any two neighbours whose joined bytes are a token, smallest rank
 //! first, leftmost first. Until the two halves of a token are joined, no merge has crossed the token's ends, so the
 //! merges inside came in the order in which the token alone would be encoded. The two halves joined last are then
-//! always the same two.
+//! always the same two. That each token is the encoding of its own bytes, as it must be, is checked when the tables are
+//! built.
 
 use crate::error::TextError;
 
@@ -113,6 +114,13 @@ impl Vocabulary {
     /// The two tokens that merge into this one; none if it is a single byte.
     pub(crate) fn halves(&self, id: u32) -> Option<(u32, u32)> {
         self.merges.get((id as usize).checked_sub(256)?).copied()
+    }
+
+    /// Where the file says what token `id` is made of.
+    pub(crate) fn offset(&self, id: u32) -> usize {
+        let before = self.merges.iter().take((id as usize).saturating_sub(256));
+        let length = |number: u32| 1 + usize::from(number > 0x7f) + usize::from(number > 0x3fff);
+        MAGIC.len() + 4 + 256 + before.map(|&(left, right)| length(left) + length(right)).sum::<usize>()
     }
 
     /// Length of the longest token in bytes.

@@ -3,8 +3,8 @@
 use crate::dtype::{DType, Element};
 use crate::{Error, Result, with_element};
 
-/// Converts all elements of `from` into `to`. Floats round to nearest even, go to integers cut towards zero, integers
-/// wrap; anything but 0 is true.
+/// Converts all elements of `from` into `to`. Floats round to nearest even (to 16 bits through f32), go to integers cut
+/// towards zero, integers wrap; anything but 0 is true.
 ///
 /// # Errors
 /// [`Error::Shape`] where the buffers do not hold the same number of elements.
@@ -17,7 +17,8 @@ pub fn convert(from_type: DType, from: &[u8], to_type: DType, to: &mut [u8]) -> 
                 return Err(Error::Shape(format!("{} elements do not fill {}", from.len(), to.len())));
             }
             let pairs = to.iter_mut().zip(from);
-            if From::INTEGER && To::INTEGER {
+            // Through f64 an int64 would round twice on its way to a float.
+            if From::INTEGER {
                 pairs.for_each(|(to, from)| *to = To::from_i64(from.to_i64()));
             } else {
                 pairs.for_each(|(to, from)| *to = To::from_f64(from.to_f64()));

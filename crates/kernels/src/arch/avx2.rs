@@ -97,12 +97,6 @@ impl MathLanes for F32x8 {
     }
 
     #[inline(always)]
-    unsafe fn truncate(self) -> __m256i {
-        // SAFETY: the caller's: AVX2 is here.
-        unsafe { _mm256_cvttps_epi32(self.0) }
-    }
-
-    #[inline(always)]
     unsafe fn to_bits(self) -> __m256i {
         // SAFETY: the caller's: AVX2 is here.
         unsafe { _mm256_castps_si256(self.0) }

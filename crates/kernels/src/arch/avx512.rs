@@ -96,12 +96,6 @@ impl MathLanes for F32x16 {
     }
 
     #[inline(always)]
-    unsafe fn truncate(self) -> __m512i {
-        // SAFETY: the caller's: AVX-512 is here.
-        unsafe { _mm512_cvttps_epi32(self.0) }
-    }
-
-    #[inline(always)]
     unsafe fn to_bits(self) -> __m512i {
         // SAFETY: the caller's: AVX-512 is here.
         unsafe { _mm512_castps_si512(self.0) }

@@ -96,12 +96,6 @@ impl MathLanes for F32x4 {
     }
 
     #[inline(always)]
-    unsafe fn truncate(self) -> uint32x4_t {
-        // SAFETY: the caller's: NEON is here.
-        unsafe { vreinterpretq_u32_s32(vcvtq_s32_f32(self.0)) }
-    }
-
-    #[inline(always)]
     unsafe fn to_bits(self) -> uint32x4_t {
         // SAFETY: the caller's: NEON is here.
         unsafe { vreinterpretq_u32_f32(self.0) }

@@ -12,7 +12,7 @@
 //!
 //! `normal_fill` and `NormalFill16<float>` of PyTorch's AVX2 build. log, sin and cos are the single precision
 //! polynomials of Cephes that it takes (`avx_mathfun.h`), with multiplications and additions contracted as its compiler
-//! does; [`log`] and [`sin_cos`] spell each rounding out, and the vectors repeat them.
+//! does; `log` and `sin_cos` spell each rounding out, and the vectors repeat them.
 
 use super::draw_uniform::{MANTISSA, STEP, temper, temper_lanes};
 use crate::lanes_math::MathLanes;
@@ -172,30 +172,32 @@ unsafe fn halves<L: MathLanes>(op: &RawDrawNormal, words: *const u32, out: *mut 
     // SAFETY: the caller's: the blocks that `load_halves` reads and `store_halves` writes are inside the slices.
     unsafe {
         let (first, second) = L::load_halves(words);
-        // Scaling by a power of two is exact, so it may be part of the next step: 1 - count * 2^-24 has no rounding.
-        let rest = count::<L>(first).mul_add(L::splat(-STEP), L::splat(1.0));
-        let radius = L::splat(-2.0).mul(log_lanes(rest)).sqrt();
-        let (sin, cos) = sin_cos_lanes(count::<L>(second).mul(L::splat(TWO_PI * STEP)));
+        let radius = L::splat(-2.0).mul(log_lanes::<L>(first)).sqrt();
+        let (sin, cos) = sin_cos_lanes::<L>(second);
         let (std, mean) = (L::splat(op.std), L::splat(op.mean));
         L::store_halves(radius.mul(cos).mul_add(std, mean), radius.mul(sin).mul_add(std, mean), out);
     }
 }
 
-/// The 24 bits of each word that a uniform value is made of, as an integer in f32.
+/// The integer of 24 bits that the uniform value of a word is made of.
 #[inline(always)]
-unsafe fn count<L: MathLanes>(words: L::Ints) -> L {
+unsafe fn count<L: MathLanes>(words: L::Ints) -> L::Ints {
     // SAFETY: the caller's: the instruction set is here.
-    unsafe { L::from_signed(L::and(temper_lanes::<L>(words), L::splat_int(MANTISSA))) }
+    unsafe { L::and(temper_lanes::<L>(words), L::splat_int(MANTISSA)) }
 }
 
-/// [`log`]. Mantissa and exponent are taken apart around sqrt(1/2) with integers; both ways are exact, so it is the same
-/// split.
+/// `log(1 - u)` of the uniform values of words. What is exact is done where it is cheapest, on integers: the
+/// subtraction from 1, and taking apart the mantissa (as it lies around 1, between the roots of 1/2 and of 2) and the
+/// exponent. The roundings are those of [`log`].
 #[inline(always)]
-unsafe fn log_lanes<L: MathLanes>(x: L) -> L {
+unsafe fn log_lanes<L: MathLanes>(words: L::Ints) -> L {
     // SAFETY: the caller's: the instruction set is here.
     unsafe {
-        let moved = L::add_ints(x.to_bits(), L::splat_int(ONE_BITS - SQRT_HALF_BITS));
-        let exponent = L::from_signed(L::sub_ints(L::shift_right::<23>(moved), L::splat_int(127)));
+        // (1 - u) * 2^24, and the bias of an exponent that takes the 24 off again.
+        let x = L::from_signed(L::sub_ints(L::splat_int(1 << 24), count::<L>(words)));
+        const BIAS: u32 = (127 + 24) << 23;
+        let moved = L::add_ints(x.to_bits(), L::splat_int((ONE_BITS - SQRT_HALF_BITS).wrapping_sub(BIAS)));
+        let exponent = L::from_signed(L::shift_right_signed::<23>(moved));
         let mantissa = L::add_ints(L::and(moved, L::splat_int(0x007f_ffff)), L::splat_int(SQRT_HALF_BITS));
         let m = L::from_bits(mantissa).sub(L::splat(1.0));
         let square = m.mul(m);
@@ -210,17 +212,19 @@ unsafe fn log_lanes<L: MathLanes>(x: L) -> L {
     }
 }
 
-/// [`sin_cos`].
+/// [`sin_cos`] of the uniform values of words, times 2 pi. The quarter of the turn is read off the integer: that it is
+/// half of the octant that [`sin_cos`] finds by rounding is tested for each of the 2^24 values.
 #[inline(always)]
-unsafe fn sin_cos_lanes<L: MathLanes>(t: L) -> (L, L) {
+unsafe fn sin_cos_lanes<L: MathLanes>(words: L::Ints) -> (L, L) {
     // SAFETY: the caller's: the instruction set is here.
     unsafe {
-        let octant = t.mul(L::splat(FOUR_OVER_PI)).truncate();
-        let octant = L::and(L::add_ints(octant, L::splat_int(1)), L::splat_int(!1));
-        let quotient = L::from_signed(octant);
-        let mut x = t;
+        let count = count::<L>(words);
+        let quarter = L::shift_right::<22>(L::add_ints(count, L::splat_int(1 << 21)));
+        let quotient = L::from_signed(quarter);
+        // Scaling by a power of two is exact, wherever it is done.
+        let mut x = L::from_signed(count).mul(L::splat(TWO_PI * STEP));
         for part in PI_OVER_FOUR {
-            x = quotient.mul_add(L::splat(part), x);
+            x = quotient.mul_add(L::splat(2.0 * part), x);
         }
         let z = x.mul(x);
         let mut cos = L::splat(COS_POLYNOMIAL[0]).mul_add(z, L::splat(COS_POLYNOMIAL[1]));
@@ -229,12 +233,12 @@ unsafe fn sin_cos_lanes<L: MathLanes>(t: L) -> (L, L) {
         let mut sin = L::splat(SIN_POLYNOMIAL[0]).mul_add(z, L::splat(SIN_POLYNOMIAL[1]));
         sin = sin.mul_add(z, L::splat(SIN_POLYNOMIAL[2])).mul(z);
         sin = sin.mul_add(x, x);
-        let swap = L::has_bit::<1>(octant);
+        let swap = L::has_bit::<0>(quarter);
         let (sin, cos) = (L::select(swap, cos, sin), L::select(swap, sin, cos));
+        // The sine is negative in quarters 2 and 3, the cosine in 1 and 2.
         let sign = L::splat_int(1 << 31);
-        let sin_sign = L::and(L::shift_left::<29>(octant), sign);
-        // ~(octant - 2) & 4 of an even octant is (octant + 2) & 4.
-        let cos_sign = L::and(L::shift_left::<29>(L::add_ints(octant, L::splat_int(2))), sign);
+        let sin_sign = L::and(L::shift_left::<30>(quarter), sign);
+        let cos_sign = L::and(L::shift_left::<30>(L::add_ints(quarter, L::splat_int(1))), sign);
         (L::from_bits(L::xor(sin.to_bits(), sin_sign)), L::from_bits(L::xor(cos.to_bits(), cos_sign)))
     }
 }

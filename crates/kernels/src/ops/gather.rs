@@ -7,9 +7,10 @@
 //!
 //! `torch.nn.functional.embedding`. A copy: the same bits on every instruction set, NaN payloads included.
 
+use super::row::{RowSource, write_row};
 use super::{Store, prefetch_distance};
 use crate::ids::CheckedIds;
-use crate::lanes::{BLOCK, Lanes};
+use crate::lanes::Lanes;
 use crate::table::Kernels;
 
 /// The op as the kernels take it. Contract, kept by [`Kernels::gather_with`]: `ids` points at `len` ids, each below
@@ -85,81 +86,38 @@ unsafe fn rows<L: Lanes, const STREAM: bool>(op: RawGather) {
         // SAFETY: the contract of `RawGather`; `next` is an index below `len`.
         unsafe {
             let next = (i + ahead).min(op.len - 1);
-            let row = op.table.add(*op.ids.add(i) as usize * op.dim);
-            let later = op.table.add(*op.ids.add(next) as usize * op.dim);
-            map_row::<L, STREAM>(
-                op.out.add(i * op.dim),
-                op.dim,
-                |at| L::load(row.add(at)),
-                |at| *row.add(at),
-                |at| L::prefetch(later.add(at)),
-            );
+            let row = Copied {
+                row: op.table.add(*op.ids.add(i) as usize * op.dim),
+                later: op.table.add(*op.ids.add(next) as usize * op.dim),
+            };
+            write_row::<L, _, STREAM>(op.out.add(i * op.dim), op.dim, row);
         }
     }
 }
 
-/// Writes one row of `dim` elements at `out`: `vector(at)` gives the `WIDTH` elements from `at` on, `element(at)` one,
-/// `prefetch(at)` is called for each block of the row that will be read later.
-///
-/// Elements may be computed and written twice (the last vector of a row overlaps the one before it), so `vector` must
-/// not read `out`.
-///
-/// # Safety
-/// `out` is valid for `dim` writes and is read by none of the functions, which are valid for every index below `dim`.
-#[inline(always)]
-pub(crate) unsafe fn map_row<L: Lanes, const STREAM: bool>(
-    out: *mut f32,
-    dim: usize,
-    vector: impl Fn(usize) -> L,
-    element: impl Fn(usize) -> f32,
-    prefetch: impl Fn(usize),
-) {
-    // SAFETY: every index stays below `dim`; streamed stores start at a multiple of the cache line.
-    unsafe {
-        let mut at = 0;
-        if STREAM && dim >= 2 * BLOCK {
-            // Peel to the next cache line: Node's large buffers sit at 16 mod 64.
-            let peel = out.align_offset(BLOCK * size_of::<f32>());
-            if peel < BLOCK {
-                while at < peel {
-                    *out.add(at) = element(at);
-                    at += 1;
-                }
-                while at + BLOCK <= dim {
-                    prefetch(at);
-                    let mut lane = 0;
-                    while lane < BLOCK {
-                        vector(at + lane).stream(out.add(at + lane));
-                        lane += L::WIDTH;
-                    }
-                    at += BLOCK;
-                }
-            }
-        }
-        while at + BLOCK <= dim {
-            prefetch(at);
-            let mut lane = 0;
-            while lane < BLOCK {
-                vector(at + lane).store(out.add(at + lane));
-                lane += L::WIDTH;
-            }
-            at += BLOCK;
-        }
-        if at == dim {
-            return;
-        }
-        prefetch(at);
-        while at + L::WIDTH <= dim {
-            vector(at).store(out.add(at));
-            at += L::WIDTH;
-        }
-        if at < dim && dim >= L::WIDTH {
-            vector(dim - L::WIDTH).store(out.add(dim - L::WIDTH));
-        } else {
-            while at < dim {
-                *out.add(at) = element(at);
-                at += 1;
-            }
-        }
+/// A row as it stands in a table, and the row that will be read later.
+#[derive(Clone, Copy)]
+struct Copied {
+    row: *const f32,
+    later: *const f32,
+}
+
+impl<L: Lanes> RowSource<L> for Copied {
+    #[inline(always)]
+    unsafe fn vector(self, at: usize) -> L {
+        // SAFETY: the caller's.
+        unsafe { L::load(self.row.add(at)) }
+    }
+
+    #[inline(always)]
+    unsafe fn element(self, at: usize) -> f32 {
+        // SAFETY: the caller's.
+        unsafe { *self.row.add(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(self, at: usize) {
+        // SAFETY: the caller's; a prefetch never faults.
+        unsafe { L::prefetch(self.later.add(at)) }
     }
 }

@@ -11,7 +11,7 @@
 //! The token + position input of GPT: `wte(ids) + wpe(arange(length))`. One IEEE addition an element: the same bits on
 //! every instruction set.
 
-use super::gather::map_row;
+use super::row::{RowSource, write_row};
 use super::{Store, prefetch_distance};
 use crate::ids::CheckedIds;
 use crate::lanes::Lanes;
@@ -114,38 +114,49 @@ impl Kernels {
     }
 }
 
-/// Calls `row(i, position)` for every id, in order.
-#[inline(always)]
-unsafe fn for_each_position(op: &RawGatherAdd, mut row: impl FnMut(usize, usize)) {
-    if op.positions.is_null() {
-        let mut position = op.offset;
-        for i in 0..op.len {
-            row(i, position);
-            position += 1;
-            if position == op.offset + op.length {
-                position = op.offset;
-            }
+/// The rows of `added` that go with the ids, one after the other.
+struct Walk {
+    explicit: *const u32,
+    first: usize,
+    end: usize,
+    next: usize,
+}
+
+impl Walk {
+    #[inline(always)]
+    fn new(op: &RawGatherAdd) -> Self {
+        Self { explicit: op.positions, first: op.offset, end: op.offset + op.length, next: op.offset }
+    }
+
+    /// The row for id `i`.
+    ///
+    /// # Safety
+    /// Called for 0, 1, 2 ... below the op's `len`.
+    #[inline(always)]
+    unsafe fn row(&mut self, i: usize) -> usize {
+        if !self.explicit.is_null() {
+            // SAFETY: the contract of `RawGatherAdd`: one for each id.
+            return unsafe { *self.explicit.add(i) } as usize;
         }
-    } else {
-        for i in 0..op.len {
-            // SAFETY: the contract of `RawGatherAdd`.
-            row(i, unsafe { *op.positions.add(i) } as usize);
-        }
+        let row = self.next;
+        self.next = if row + 1 == self.end { self.first } else { row + 1 };
+        row
     }
 }
 
 /// The definition.
 pub(crate) unsafe fn reference(op: RawGatherAdd) {
-    // SAFETY: the contract of `RawGatherAdd`.
-    unsafe {
-        for_each_position(&op, |i, position| {
+    let mut walk = Walk::new(&op);
+    for i in 0..op.len {
+        // SAFETY: the contract of `RawGatherAdd`.
+        unsafe {
             let row = op.table.add(*op.ids.add(i) as usize * op.dim);
-            let added = op.added.add(position * op.dim);
+            let added = op.added.add(walk.row(i) * op.dim);
             let out = op.out.add(i * op.dim);
             for d in 0..op.dim {
                 *out.add(d) = *row.add(d) + *added.add(d);
             }
-        });
+        }
     }
 }
 
@@ -168,20 +179,45 @@ pub(crate) unsafe fn body<L: Lanes>(op: RawGatherAdd) {
 #[inline(always)]
 unsafe fn rows<L: Lanes, const STREAM: bool>(op: RawGatherAdd) {
     let ahead = prefetch_distance(op.dim);
-    // SAFETY: the contract of `RawGatherAdd`; `next` is an index below `len`.
-    unsafe {
-        for_each_position(&op, |i, position| {
+    let mut walk = Walk::new(&op);
+    for i in 0..op.len {
+        // SAFETY: the contract of `RawGatherAdd`; `next` is an index below `len`.
+        unsafe {
             let next = (i + ahead).min(op.len - 1);
-            let row = op.table.add(*op.ids.add(i) as usize * op.dim);
-            let later = op.table.add(*op.ids.add(next) as usize * op.dim);
-            let added = op.added.add(position * op.dim);
-            map_row::<L, STREAM>(
-                op.out.add(i * op.dim),
-                op.dim,
-                |at| L::load(row.add(at)).add(L::load(added.add(at))),
-                |at| *row.add(at) + *added.add(at),
-                |at| L::prefetch(later.add(at)),
-            );
-        });
+            let row = Summed {
+                row: op.table.add(*op.ids.add(i) as usize * op.dim),
+                added: op.added.add(walk.row(i) * op.dim),
+                later: op.table.add(*op.ids.add(next) as usize * op.dim),
+            };
+            write_row::<L, _, STREAM>(op.out.add(i * op.dim), op.dim, row);
+        }
+    }
+}
+
+/// The sum of two rows, and the row of the table that will be read later.
+#[derive(Clone, Copy)]
+struct Summed {
+    row: *const f32,
+    added: *const f32,
+    later: *const f32,
+}
+
+impl<L: Lanes> RowSource<L> for Summed {
+    #[inline(always)]
+    unsafe fn vector(self, at: usize) -> L {
+        // SAFETY: the caller's.
+        unsafe { L::load(self.row.add(at)).add(L::load(self.added.add(at))) }
+    }
+
+    #[inline(always)]
+    unsafe fn element(self, at: usize) -> f32 {
+        // SAFETY: the caller's.
+        unsafe { *self.row.add(at) + *self.added.add(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(self, at: usize) {
+        // SAFETY: the caller's; a prefetch never faults.
+        unsafe { L::prefetch(self.later.add(at)) }
     }
 }

@@ -7,6 +7,7 @@ pub mod gather;
 pub mod gather_add;
 pub mod matmul;
 pub mod mt19937;
+pub(crate) mod row;
 
 /// How an op's results are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

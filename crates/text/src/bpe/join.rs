@@ -7,6 +7,7 @@
 
 use super::Bpe;
 use super::merge::{self, SHORT};
+use super::seam::stay_apart;
 
 /// Appends the ids of `piece`.
 pub(crate) fn encode_long(bpe: &Bpe, piece: &[u8], out: &mut Vec<u32>) {
@@ -31,7 +32,7 @@ fn append(bpe: &Bpe, base: usize, block: &[u32], out: &mut Vec<u32>) {
         let kept = &out[base..out.len() - left];
         let rest = &block[right..];
         let joined = |a: Option<&u32>, b: Option<&u32>| match (a, b) {
-            (Some(&a), Some(&b)) => stays_apart(bpe, a, b),
+            (Some(&a), Some(&b)) => stay_apart(&bpe.vocabulary, &bpe.pairs, a, b),
             _ => true,
         };
         let (before, after) = match middle.is_empty() {
@@ -56,32 +57,5 @@ fn append(bpe: &Bpe, base: usize, block: &[u32], out: &mut Vec<u32>) {
         let mut ids: Vec<u32> = bytes.map(|&byte| bpe.bytes[usize::from(byte)]).collect();
         middle.clear();
         merge::merge(&bpe.pairs, &mut ids, &mut middle);
-    }
-}
-
-/// Whether the encoding of the bytes of two tokens is these two tokens.
-///
-/// The merges that made them are taken back, the latest first. If at any moment the two tokens at the seam would merge
-/// before the merge that was just taken back, encoding would not have come this way.
-fn stays_apart(bpe: &Bpe, mut left: u32, mut right: u32) -> bool {
-    let mut limit = u32::MAX;
-    loop {
-        if bpe.pairs.get(left, right) < limit {
-            return false;
-        }
-        let halves = (bpe.vocabulary.halves(left), bpe.vocabulary.halves(right));
-        match halves {
-            (None, None) => return true,
-            (Some((_, inner)), other) if other.is_none() || left > right => {
-                limit = left;
-                left = inner;
-            }
-            (_, Some((inner, _))) => {
-                // Of two equal ranks the one further left is first, and that is the seam's.
-                limit = right + 1;
-                right = inner;
-            }
-            (Some(_), None) => return true,
-        }
     }
 }

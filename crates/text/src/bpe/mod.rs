@@ -3,6 +3,7 @@
 mod join;
 mod merge;
 mod pairs;
+mod seam;
 mod words;
 
 use crate::error::TextError;
@@ -21,8 +22,13 @@ impl Bpe {
     /// Builds the tables from a decompressed vocabulary file.
     pub(crate) fn new(file: &[u8]) -> Result<Self, TextError> {
         let vocabulary = Vocabulary::parse(file)?;
-        let words = words::Words::new(&vocabulary);
         let pairs = pairs::Pairs::new(vocabulary.len() - 256, vocabulary.merges());
+        // Everything that encodes relies on this: see `vocabulary` and `join`.
+        if let Some(id) = seam::first_unreachable(&vocabulary, &pairs) {
+            let reason = "a token is not the encoding of its own bytes";
+            return Err(TextError::Vocabulary { offset: vocabulary.offset(id), reason });
+        }
+        let words = words::Words::new(&vocabulary);
         let mut bytes = [0; 256];
         for id in 0..256 {
             if let Some(&[byte]) = vocabulary.token(id) {
@@ -44,10 +50,10 @@ impl Bpe {
 
     /// The token that has exactly these bytes.
     pub(crate) fn id_of(&self, token: &[u8]) -> Option<u32> {
-        self.words.get(&self.vocabulary, token, 0, token.len())
+        if token.is_empty() { None } else { self.words.get(&self.vocabulary, token, 0, token.len()) }
     }
 
-    /// Appends the ids of the piece `text[start..end]`. The whole text is passed, so that short pieces can be read a
+    /// Appends the ids of the piece `text[start..end]`, which is not empty. The whole text is passed, so that short pieces can be read a
     /// machine word at a time.
     #[inline]
     pub(crate) fn encode(&self, text: &[u8], start: usize, end: usize, out: &mut Vec<u32>) {

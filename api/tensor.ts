@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // The tensor: a shape and a type over bytes that somebody owns.
 
 import { facts, isFloat, checkDType, type DType, type TypedArray } from './dtype.js'
@@ -159,9 +160,15 @@ export class Tensor {
   toString(): string {
     if (this.#storage === null) return `tensor(disposed, shape=${shown(this.shape)})`
     const suffixes = this.#requiresGrad && this.#leaf ? ['requiresGrad=true'] : []
-    const { data, dtype, shape } = this
-    const at = dtype === 'float16' || dtype === 'bfloat16' ? (i: number) => elementAt(data, dtype, i) : undefined
-    return formatTensor({ data, at, shape, dtype, suffixes })
+    const { dtype, shape } = this
+    const data = this.#storage.live ? this.data : null
+    // Where `data` would be a copy of all, only the elements that are shown are read.
+    const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(this.#part(i, 1), dtype, 0))
+    return formatTensor({ data: data ?? [], at, shape, dtype, suffixes })
+  }
+
+  #part(start: number, length: number): TypedArray {
+    return this.#alive().view(this.dtype, this.#offset + start * facts(this.dtype).bytes, length)
   }
 
   /** What `console.log` shows. @internal */

@@ -1,5 +1,6 @@
 // Checks of what callers hand over, each with an error that says what, where and what to do.
 
+import { constants } from 'node:buffer'
 import { totalmem } from 'node:os'
 import { inspect } from 'node:util'
 import { UsageError } from './errors.js'
@@ -71,6 +72,9 @@ export function checkShape(shape: unknown, bytes: number, where: string): number
   // Not `map`, which would skip the holes of an array.
   const sizes = Array.from(shape, (n, dim) => checkSize(n, `${where}: size ${dim} of the shape`))
   checkBytes(sizes.reduce((size, n) => size * n, bytes), where, `[${sizes.join(', ')}]`)
+  if (sizes.reduce((size, n) => size * n, 1) > constants.MAX_LENGTH) {
+    throw new UsageError(`${where}: [${sizes.join(', ')}] has more elements than the ${constants.MAX_LENGTH} of an array`)
+  }
   return sizes
 }
 

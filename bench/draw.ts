@@ -1,4 +1,4 @@
-// Drawing a table, against PyTorch's `normal_` where a Python with PyTorch is at hand.
+// Drawing a table, against PyTorch where a Python with PyTorch is at hand.
 
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -11,8 +11,8 @@ export const DIM = 768
 export interface Drawing {
   /** Milliseconds to make an Embedding(50257, 768), its memory included. */
   table: number
-  /** Milliseconds of PyTorch's normal_ into memory that is there; absent without PyTorch. */
-  torch?: { version: string; threads: number; milliseconds: number }
+  /** PyTorch's milliseconds: normal_ into memory that is there, and nn.Embedding as a whole; absent without PyTorch. */
+  torch?: { version: string; threads: number; normal: number; embedding: number }
 }
 
 export function measureDrawing(): Drawing {
@@ -25,7 +25,7 @@ export function measureDrawing(): Drawing {
 /** TOKENBED_PYTHON names the Python; python3 otherwise. */
 function measureTorch(): Drawing['torch'] {
   try {
-    const script = join(__dirname, '..', '..', 'bench', 'torch_normal.py')
+    const script = join(__dirname, '..', '..', 'bench', 'torch_draw.py')
     const python = process.env.TOKENBED_PYTHON ?? 'python3'
     return JSON.parse(execFileSync(python, [script, String(ROWS), String(DIM)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
   } catch {

@@ -43,8 +43,10 @@ function lookupTable({ name }: Case, results: readonly Result[]): string[] {
 
 function drawingLines({ table, torch }: Drawing): string[] {
   const own = `Embedding(${ROWS}, ${DIM}), its memory included: ${table.toFixed(1)} ms.`
+  const against = (what: string, ms: number) => `${what}: ${ms.toFixed(1)} ms, ${times(ms / table)}`
   const peer = torch
-    ? `PyTorch ${torch.version} normal_, ${torch.threads} threads, memory that is there: ${torch.milliseconds.toFixed(1)} ms: ${times(torch.milliseconds / table)}.`
+    ? `PyTorch ${torch.version}, ${torch.threads} threads: ${against('normal_ into memory that is there', torch.normal)}; ` +
+      `${against('nn.Embedding, its memory included', torch.embedding)}.`
     : 'No PyTorch at hand to compare (TOKENBED_PYTHON names a Python that has it).'
   return ['## Drawing a table', '', `${own} ${peer}`, '']
 }

@@ -127,11 +127,18 @@ pub(crate) fn live_data(env: &Env) -> Result<bool, Failure> {
     if !live_data_wanted() {
         return Ok(false);
     }
-    let storage = Arc::new(Storage::zeroed(1)?);
+    let storage = Storage::zeroed(1)?;
     let start = storage.as_ptr();
-    // SAFETY: the finalizer holds the storage.
-    let buffer = unsafe { ArrayBuffer::from_external(env, start, 1, storage, |_, storage| drop(storage)) }?;
-    Ok(std::ptr::eq(buffer.as_ptr(), start))
+    let keeper = Rc::new(Cell::new(Some(storage)));
+    let kept = Rc::clone(&keeper);
+    // SAFETY: the keeper holds the storage until the buffer is detached below, or else until the finalizer drops it.
+    let buffer = unsafe { ArrayBuffer::from_external(env, start, 1, kept, |_, kept| drop(kept.take())) }?;
+    let live = std::ptr::eq(buffer.as_ptr(), start);
+    if live {
+        buffer.detach()?;
+        drop(keeper.take());
+    }
+    Ok(live)
 }
 
 /// Gives the storage up now: every handle on it is dead, and its live buffer is detached.

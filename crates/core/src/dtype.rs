@@ -74,9 +74,10 @@ pub trait Element: bytemuck::Pod {
     fn to_f64(self) -> f64;
     /// As i64: floats cut towards zero, saturating; NaN is 0.
     fn to_i64(self) -> i64;
-    /// From f64: floats round to nearest even, integers cut towards zero and saturate.
+    /// From f64: floats round to nearest even, 16-bit ones through f32; integers cut towards zero to an i64, which
+    /// saturates (NaN is 0), and wrap from there as [`Element::from_i64`].
     fn from_f64(value: f64) -> Self;
-    /// From i64: integers wrap as PyTorch's casts do.
+    /// From i64: integers wrap, floats round to nearest even, as PyTorch's casts do.
     fn from_i64(value: i64) -> Self;
     /// Whether conversions from it go through i64 rather than f64.
     const INTEGER: bool;

@@ -57,11 +57,12 @@ pub enum BadIds {
     Replace(u32),
 }
 
-/// Checks ids against a table of `rows` rows, for the kernels. Nothing is copied where the ids are 32 bits wide and good; `scratch` holds
-/// the others as u32.
+/// Checks ids against a table of `rows` rows, for the kernels. Nothing is copied where the ids are 32 bits wide and
+/// good; `scratch` holds the others as u32.
 ///
 /// # Errors
-/// [`Error::TokenIndex`] for a bad id that `bad` does not mend (a table of no rows has no row to mend with).
+/// [`Error::TokenIndex`] for a bad id that `bad` does not mend (a table of no rows has no row to mend with);
+/// [`Error::Shape`] for a table of more than [`MAX_ROWS`] rows, unless its ids are 32 bits wide and good.
 pub fn resolve<'a>(
     kernels: &Kernels,
     ids: IdSlice<'a>,
@@ -77,6 +78,9 @@ pub fn resolve<'a>(
     if let Some(checked) = good {
         return Ok(checked);
     }
+    if rows > MAX_ROWS {
+        return Err(Error::Shape(format!("a table of {rows} rows: ids reach {MAX_ROWS} of them")));
+    }
     if rows == 0 && !ids.is_empty() {
         return Err(first_bad(ids, rows));
     }
@@ -85,7 +89,7 @@ pub fn resolve<'a>(
     CheckedIds::new(kernels, scratch, rows).ok_or_else(|| first_bad(ids, rows))
 }
 
-/// An id that no table holds: a table has at most this many rows.
+/// The most rows of a table: the id after the last stands for "none".
 pub const MAX_ROWS: usize = u32::MAX as usize;
 
 fn mend(ids: impl Iterator<Item = i128>, rows: usize, bad: BadIds, mended: &mut Vec<u32>) {

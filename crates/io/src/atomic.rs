@@ -31,8 +31,9 @@ fn try_write(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Resul
     drop(buffered);
     beside.as_file().sync_all()?;
     beside.persist(path).map_err(|error| error.error)?;
-    // The rename itself is durable once the folder is; systems where folders cannot be opened do without.
+    // The rename itself is durable once the folder is. The file has its name by now: a folder that cannot be opened or
+    // synced is no failure any more.
     #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
+    drop(File::open(folder).and_then(|folder| folder.sync_all()));
     Ok(())
 }

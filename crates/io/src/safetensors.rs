@@ -1,7 +1,9 @@
 //! The safetensors format, by its authors' crate: every field of the header is checked before a tensor is handed out.
 
+mod header;
+
 use crate::atomic;
-use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors, TensorInfo};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
@@ -29,20 +31,12 @@ pub struct Loaded {
 /// [`Error::DType`] for an element type that tensors here do not have.
 pub fn load(path: &Path) -> Result<Vec<Loaded>> {
     let file = MappedFile::open(path)?;
-    let (header, metadata) = SafeTensors::read_metadata(file.bytes()).map_err(|error| malformed(&file, &error))?;
-    let data = LENGTH_BYTES + header;
-    metadata
-        .offset_keys()
-        .into_iter()
-        .filter_map(|name| metadata.info(&name).map(|info| tensor(&file, data, name, info)))
-        .collect()
+    let (data, tensors) =
+        header::read(file.bytes()).map_err(|(offset, message)| malformed(&file, offset, message))?;
+    tensors.into_iter().map(|(name, info)| tensor(&file, data, name, info)).collect()
 }
 
-/// Bytes before the header that say how long it is.
-const LENGTH_BYTES: usize = 8;
-
-fn tensor(file: &Arc<MappedFile>, data: usize, name: String, info: &TensorInfo) -> Result<Loaded> {
-    let (start, end) = info.data_offsets;
+fn tensor(file: &Arc<MappedFile>, data: usize, name: String, info: TensorInfo) -> Result<Loaded> {
     let dtype = from_file(info.dtype).ok_or_else(|| {
         let known: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).collect();
         Error::DType(format!(
@@ -52,38 +46,19 @@ fn tensor(file: &Arc<MappedFile>, data: usize, name: String, info: &TensorInfo) 
             known.join(", ")
         ))
     })?;
-    let outside = || Error::Format {
-        path: file.path().to_path_buf(),
-        offset: (data + start) as u64,
-        message: format!("tensor \"{name}\" lies outside the file"),
-    };
-    let mapped = Storage::of_file(file, data + start, end - start).ok_or_else(outside)?;
+    let (start, end) = (data + info.data_offsets.0, data + info.data_offsets.1);
+    let outside = || malformed(file, start, format!("tensor \"{name}\" lies outside the file"));
+    let mapped = Storage::of_file(file, start, end - start).ok_or_else(outside)?;
     let storage = if (mapped.as_ptr() as usize).is_multiple_of(dtype.size()) {
         mapped
     } else {
-        let mut copy = Storage::zeroed(end - start)?;
-        copy.fill().copy_from_slice(file.bytes().get(data + start..data + end).ok_or_else(outside)?);
-        copy
+        Storage::copy_of(file.bytes().get(start..end).ok_or_else(outside)?)?
     };
-    Ok(Loaded { dtype, shape: info.shape.clone(), storage, name })
+    Ok(Loaded { dtype, shape: info.shape, storage, name })
 }
 
 #[cold]
-fn malformed(file: &MappedFile, error: &SafeTensorError) -> Error {
-    let length = file.bytes().len();
-    let (offset, message) = match error {
-        SafeTensorError::HeaderTooSmall => (0, format!("a file of {length} bytes has no safetensors header")),
-        SafeTensorError::HeaderTooLarge => {
-            (0, "the length of the header is more than 100 MB: not a safetensors file".into())
-        }
-        SafeTensorError::InvalidHeaderLength => {
-            (0, format!("the header is longer than the file's {length} bytes: cut short"))
-        }
-        SafeTensorError::MetadataIncompleteBuffer => {
-            (length, "the tensors in the header need more or fewer bytes than the file has: cut short".into())
-        }
-        other => (LENGTH_BYTES, other.to_string()),
-    };
+fn malformed(file: &MappedFile, offset: usize, message: String) -> Error {
     Error::Format { path: file.path().to_path_buf(), offset: offset as u64, message }
 }
 
@@ -113,8 +88,8 @@ pub fn save(path: &Path, mut tensors: Vec<ToSave<'_>>, metadata: HashMap<String,
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Error::Usage(format!("two tensors have the name \"{}\"", twice[0])));
     }
-    if names.contains(&"__metadata__") {
-        return Err(Error::Usage("a tensor cannot be called \"__metadata__\": the format uses that name".into()));
+    if names.contains(&header::METADATA) {
+        return Err(Error::Usage(format!("a tensor cannot be called \"{}\": the format uses that name", header::METADATA)));
     }
     let header = header(&tensors, metadata)?;
     atomic::write(path, |file| {

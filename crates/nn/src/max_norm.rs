@@ -41,12 +41,17 @@ fn norm(row: &[f32], p: f64) -> f64 {
     } else if p == 1.0 {
         magnitudes.sum()
     } else if p == f64::INFINITY {
-        magnitudes.fold(0.0, f64::max)
+        extreme(magnitudes, 0.0, |x, most| x > most)
     } else if p == f64::NEG_INFINITY {
-        magnitudes.fold(f64::INFINITY, f64::min)
+        extreme(magnitudes, f64::INFINITY, |x, least| x < least)
     } else if p == 0.0 {
         magnitudes.filter(|&x| x != 0.0).count() as f64
     } else {
         magnitudes.map(|x| x.powf(p)).sum::<f64>().powf(1.0 / p)
     }
+}
+
+/// The magnitude that `beats` all others; NaN if there is one, as in every other norm.
+fn extreme(magnitudes: impl Iterator<Item = f64>, start: f64, beats: impl Fn(f64, f64) -> bool) -> f64 {
+    magnitudes.fold(start, |best, x| if x.is_nan() || beats(x, best) { x } else { best })
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::bpe::Bpe;
+use crate::bpe::{Bpe, Recent};
 use crate::encoding::Encoding;
 use crate::error::TextError;
 use crate::special::{Searches, SpecialPolicy};
@@ -142,13 +142,14 @@ impl Tokenizer {
     ) -> Result<(), TextError> {
         fit_u32("the text", text.len())?;
         searches.check(text)?;
+        let mut recent = Recent::new(text.len());
         let mut start = 0;
         loop {
             let special = searches.allowed.find(text, start);
             // Each stretch between special tokens is a text of its own: the pattern sees its end as the end.
             let stretch = &text[start..special.map_or(text.len(), |(at, _)| at)];
             self.encoding.pattern.split(stretch, |start, end| {
-                self.bpe.encode(stretch.as_bytes(), start, end, out);
+                self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
                 done(out);
             });
             let Some((at, token)) = special else { return Ok(()) };

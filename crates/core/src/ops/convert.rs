@@ -33,6 +33,10 @@ pub fn convert(from_type: DType, from: &[u8], to_type: DType, to: &mut [u8]) -> 
 /// # Errors
 /// [`Error::Shape`] where they are not aligned, or not a whole number of elements.
 pub fn elements<T: bytemuck::Pod>(bytes: &[u8]) -> Result<&[T]> {
+    if bytes.is_empty() {
+        // Nothing is aligned, wherever it points.
+        return Ok(&[]);
+    }
     bytemuck::try_cast_slice(bytes).map_err(|error| Error::Shape(format!("bytes are not whole elements: {error}")))
 }
 
@@ -41,5 +45,8 @@ pub fn elements<T: bytemuck::Pod>(bytes: &[u8]) -> Result<&[T]> {
 /// # Errors
 /// [`Error::Shape`] where they are not aligned, or not a whole number of elements.
 pub fn elements_mut<T: bytemuck::Pod>(bytes: &mut [u8]) -> Result<&mut [T]> {
+    if bytes.is_empty() {
+        return Ok(&mut []);
+    }
     bytemuck::try_cast_slice_mut(bytes).map_err(|error| Error::Shape(format!("bytes are not whole elements: {error}")))
 }

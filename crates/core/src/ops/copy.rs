@@ -48,13 +48,15 @@ pub(super) fn for_each_run<const N: usize>(shape: &[usize], layouts: [Layout<'_>
             dim -= 1;
             index[dim] += 1;
             for (offset, layout) in offsets.iter_mut().zip(&layouts) {
-                *offset += layout.strides[dim];
+                // One step past a dimension may leave the numbers (its stride is nobody's where it has one row); the step
+                // back returns.
+                *offset = offset.wrapping_add(layout.strides[dim]);
             }
             if index[dim] < shape[dim] {
                 break;
             }
             for (offset, layout) in offsets.iter_mut().zip(&layouts) {
-                *offset -= layout.strides[dim] * shape[dim];
+                *offset = offset.wrapping_sub(layout.strides[dim].wrapping_mul(shape[dim]));
             }
             index[dim] = 0;
         }

@@ -59,9 +59,15 @@ pub fn matmul<T: Factor>(sizes: Product, a: (&[T], &[usize]), b: (&[T], &[usize]
         return Err(wrong());
     }
     for (i, (&p, &q)) in a_of.iter().zip(b_of).enumerate() {
-        let a = p.checked_mul(a_size).and_then(|from| a.get(from..from + a_size)).ok_or_else(wrong)?;
-        let b = q.checked_mul(b_size).and_then(|from| b.get(from..from + b_size)).ok_or_else(wrong)?;
+        let a = nth(a, a_size, p).ok_or_else(wrong)?;
+        let b = nth(b, b_size, q).ok_or_else(wrong)?;
         T::product(sizes, a, b, &mut out[i * out_size..(i + 1) * out_size]);
     }
     Ok(())
+}
+
+/// The i-th of matrices of `size` elements that lie one after the other.
+fn nth<T>(matrices: &[T], size: usize, i: usize) -> Option<&[T]> {
+    let from = i.checked_mul(size)?;
+    matrices.get(from..from.checked_add(size)?)
 }

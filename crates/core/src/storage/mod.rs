@@ -49,6 +49,17 @@ impl Storage {
         Ok(Self { bytes: owned.start(), len, _keeper: Keeper::Owned(owned) })
     }
 
+    /// A copy of these bytes, in memory as [`Storage::zeroed`] gives it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`] where the system does not give it.
+    pub fn copy_of(bytes: &[u8]) -> Result<Self> {
+        let storage = Self::zeroed(bytes.len())?;
+        // SAFETY: both are `len` bytes; the storage's are new, so that nobody else has them and they overlap nothing.
+        unsafe { storage.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) }
+        Ok(storage)
+    }
+
     /// `len` bytes of a mapped file from `offset` on; nothing where the file is shorter.
     pub fn of_file(file: &Arc<MappedFile>, offset: usize, len: usize) -> Option<Self> {
         let bytes = file.at(offset, len)?;
@@ -68,11 +79,5 @@ impl Storage {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
-    }
-
-    /// The bytes, to fill a storage that nobody else holds yet.
-    pub fn fill(&mut self) -> &mut [u8] {
-        // SAFETY: `len` bytes are there, and `&mut self` says that no one else has them.
-        unsafe { std::slice::from_raw_parts_mut(self.bytes.as_ptr(), self.len) }
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! `torch.nn.functional.embedding`. A copy: the same bits on every instruction set, NaN payloads included.
 
-use super::row::{RowSource, write_row};
+use super::row::{RowSource, StreamedRows, write_row};
 use super::{Store, prefetch_distance};
 use crate::ids::CheckedIds;
 use crate::lanes::Lanes;
@@ -67,21 +67,9 @@ pub(crate) unsafe fn reference(op: RawGather) {
 /// The contract of [`RawGather`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn body<L: Lanes>(op: RawGather) {
-    // SAFETY: the caller's duty is handed on; the fence has none.
-    unsafe {
-        match op.store {
-            Store::Cached => rows::<L, false>(op),
-            Store::Streaming => {
-                rows::<L, true>(op);
-                L::fence();
-            }
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn rows<L: Lanes, const STREAM: bool>(op: RawGather) {
     let ahead = prefetch_distance(op.dim);
+    let streaming = op.store == Store::Streaming && op.dim >= StreamedRows::LEAST_DIM;
+    let mut streamed = StreamedRows::new(op.out, op.dim);
     for i in 0..op.len {
         // SAFETY: the contract of `RawGather`; `next` is an index below `len`.
         unsafe {
@@ -90,8 +78,16 @@ unsafe fn rows<L: Lanes, const STREAM: bool>(op: RawGather) {
                 row: op.table.add(*op.ids.add(i) as usize * op.dim),
                 later: op.table.add(*op.ids.add(next) as usize * op.dim),
             };
-            write_row::<L, _, STREAM>(op.out.add(i * op.dim), op.dim, row);
+            if streaming {
+                streamed.write::<L, _>(row);
+            } else {
+                write_row::<L, _>(op.out.add(i * op.dim), op.dim, row);
+            }
         }
+    }
+    if streaming {
+        // SAFETY: all rows were written.
+        unsafe { streamed.end::<L>() }
     }
 }
 

@@ -11,7 +11,7 @@
 //! The token + position input of GPT: `wte(ids) + wpe(arange(length))`. One IEEE addition an element: the same bits on
 //! every instruction set.
 
-use super::row::{RowSource, write_row};
+use super::row::{RowSource, StreamedRows, write_row};
 use super::{Store, prefetch_distance};
 use crate::ids::CheckedIds;
 use crate::lanes::Lanes;
@@ -164,21 +164,9 @@ pub(crate) unsafe fn reference(op: RawGatherAdd) {
 /// The contract of [`RawGatherAdd`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn body<L: Lanes>(op: RawGatherAdd) {
-    // SAFETY: the caller's duty is handed on; the fence has none.
-    unsafe {
-        match op.store {
-            Store::Cached => rows::<L, false>(op),
-            Store::Streaming => {
-                rows::<L, true>(op);
-                L::fence();
-            }
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn rows<L: Lanes, const STREAM: bool>(op: RawGatherAdd) {
     let ahead = prefetch_distance(op.dim);
+    let streaming = op.store == Store::Streaming && op.dim >= StreamedRows::LEAST_DIM;
+    let mut streamed = StreamedRows::new(op.out, op.dim);
     let mut walk = Walk::new(&op);
     for i in 0..op.len {
         // SAFETY: the contract of `RawGatherAdd`; `next` is an index below `len`.
@@ -189,8 +177,16 @@ unsafe fn rows<L: Lanes, const STREAM: bool>(op: RawGatherAdd) {
                 added: op.added.add(walk.row(i) * op.dim),
                 later: op.table.add(*op.ids.add(next) as usize * op.dim),
             };
-            write_row::<L, _, STREAM>(op.out.add(i * op.dim), op.dim, row);
+            if streaming {
+                streamed.write::<L, _>(row);
+            } else {
+                write_row::<L, _>(op.out.add(i * op.dim), op.dim, row);
+            }
         }
+    }
+    if streaming {
+        // SAFETY: all rows were written.
+        unsafe { streamed.end::<L>() }
     }
 }
 

@@ -6,6 +6,10 @@
 /// If the slices are not of these sizes: the caller's bug, not its user's.
 pub fn matmul_f32(rows: usize, inner: usize, columns: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
     check(rows, inner, columns, (a.len(), b.len(), out.len()));
+    if out.is_empty() {
+        // The size beside a zero may be anything: no loop over it.
+        return;
+    }
     // SAFETY: the sizes were just checked against the strides given, and `&mut` overlaps nothing. With beta = 0 `out`
     // is not read.
     unsafe {
@@ -34,6 +38,10 @@ pub fn matmul_f32(rows: usize, inner: usize, columns: usize, a: &[f32], b: &[f32
 /// If the slices are not of these sizes: the caller's bug, not its user's.
 pub fn matmul_f64(rows: usize, inner: usize, columns: usize, a: &[f64], b: &[f64], out: &mut [f64]) {
     check(rows, inner, columns, (a.len(), b.len(), out.len()));
+    if out.is_empty() {
+        // The size beside a zero may be anything: no loop over it.
+        return;
+    }
     // SAFETY: as above.
     unsafe {
         matrixmultiply::dgemm(

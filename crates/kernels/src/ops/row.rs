@@ -22,7 +22,7 @@ pub(crate) trait RowSource<L: Lanes>: Copy {
     unsafe fn prefetch(self, at: usize);
 }
 
-/// Writes one row of `dim` elements at `out`, past the caches if `STREAM`.
+/// Writes one row of `dim` elements at `out`, through the caches.
 ///
 /// Elements may be computed and written twice (the last vector of a row overlaps the one before it).
 ///
@@ -30,29 +30,10 @@ pub(crate) trait RowSource<L: Lanes>: Copy {
 /// `out` is valid for `dim` writes and is not what `source` reads, which has `dim` elements; the machine has `L`'s
 /// instruction set.
 #[inline(always)]
-pub(crate) unsafe fn write_row<L: Lanes, S: RowSource<L>, const STREAM: bool>(out: *mut f32, dim: usize, source: S) {
-    // SAFETY: every index stays below `dim`; streamed stores start at a multiple of the cache line.
+pub(crate) unsafe fn write_row<L: Lanes, S: RowSource<L>>(out: *mut f32, dim: usize, source: S) {
+    // SAFETY: every index stays below `dim`.
     unsafe {
         let mut at = 0;
-        if STREAM && dim >= 2 * BLOCK {
-            // Peel to the next cache line: Node's large buffers sit at 16 mod 64.
-            let peel = out.align_offset(BLOCK * size_of::<f32>());
-            if peel < BLOCK {
-                while at < peel {
-                    *out.add(at) = source.element(at);
-                    at += 1;
-                }
-                while at + BLOCK <= dim {
-                    source.prefetch(at);
-                    let mut lane = 0;
-                    while lane < BLOCK {
-                        source.vector(at + lane).stream(out.add(at + lane));
-                        lane += L::WIDTH;
-                    }
-                    at += BLOCK;
-                }
-            }
-        }
         while at + BLOCK <= dim {
             source.prefetch(at);
             let mut lane = 0;
@@ -78,5 +59,104 @@ pub(crate) unsafe fn write_row<L: Lanes, S: RowSource<L>, const STREAM: bool>(ou
                 at += 1;
             }
         }
+    }
+}
+
+/// Rows written one after the other past the caches, in whole cache lines.
+///
+/// Rows rarely start at a cache line (Node's large buffers sit at 16 mod 64), and an ordinary store into a line whose
+/// neighbours are streamed costs more than streaming gains. So the line that two rows share is put together here and
+/// streamed whole; only the first and the last line of all are stored in part.
+pub(crate) struct StreamedRows {
+    next: *mut f32,
+    dim: usize,
+    line: Line,
+    /// Elements in `line` that wait for the next row.
+    waiting: usize,
+}
+
+#[repr(align(64))]
+struct Line([f32; BLOCK]);
+
+impl StreamedRows {
+    /// Rows shorter than two cache lines are not worth it.
+    pub(crate) const LEAST_DIM: usize = 2 * BLOCK;
+
+    /// Rows of `dim` elements from `out` on; `dim` is at least [`StreamedRows::LEAST_DIM`].
+    #[inline(always)]
+    pub(crate) fn new(out: *mut f32, dim: usize) -> Self {
+        Self { next: out, dim, line: Line([0.0; BLOCK]), waiting: 0 }
+    }
+
+    /// Writes the next row.
+    ///
+    /// # Safety
+    /// As for [`write_row`], of the row that is next; `end` is called after the last one.
+    #[inline(always)]
+    pub(crate) unsafe fn write<L: Lanes, S: RowSource<L>>(&mut self, source: S) {
+        let (out, dim) = (self.next, self.dim);
+        // SAFETY: every index stays below `dim`, lines within what was or is being written; whole lines are aligned.
+        unsafe {
+            self.next = out.add(dim);
+            let head = out.align_offset(size_of::<Line>()).min(dim);
+            let mut at = 0;
+            if self.waiting > 0 {
+                while at < head {
+                    self.line.0[self.waiting + at] = source.element(at);
+                    at += 1;
+                }
+                stream_line::<L>(self.line.0.as_ptr(), out.add(head).sub(BLOCK));
+            }
+            while at < head {
+                *out.add(at) = source.element(at);
+                at += 1;
+            }
+            while at + BLOCK <= dim {
+                source.prefetch(at);
+                let mut lane = 0;
+                while lane < BLOCK {
+                    source.vector(at + lane).stream(out.add(at + lane));
+                    lane += L::WIDTH;
+                }
+                at += BLOCK;
+            }
+            self.waiting = dim - at;
+            if at < dim {
+                source.prefetch(at);
+            }
+            let mut i = 0;
+            while at + i < dim {
+                self.line.0[i] = source.element(at + i);
+                i += 1;
+            }
+        }
+    }
+
+    /// Stores what waits, and orders all before what follows.
+    ///
+    /// # Safety
+    /// As for [`StreamedRows::write`].
+    #[inline(always)]
+    pub(crate) unsafe fn end<L: Lanes>(self) {
+        // SAFETY: what waits are the last elements of the row before `next`.
+        unsafe {
+            let to = self.next.sub(self.waiting);
+            let mut i = 0;
+            while i < self.waiting {
+                *to.add(i) = self.line.0[i];
+                i += 1;
+            }
+            L::fence();
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn stream_line<L: Lanes>(line: *const f32, to: *mut f32) {
+    let mut lane = 0;
+    while lane < BLOCK {
+        // SAFETY: the caller's: both are whole lines, `to` aligned.
+        unsafe { L::load(line.add(lane)).stream(to.add(lane)) };
+        lane += L::WIDTH;
     }
 }

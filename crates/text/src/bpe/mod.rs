@@ -3,8 +3,11 @@
 mod join;
 mod merge;
 mod pairs;
+mod recent;
 mod seam;
 mod words;
+
+pub(crate) use recent::Recent;
 
 use crate::error::TextError;
 use crate::vocabulary::Vocabulary;
@@ -54,15 +57,15 @@ impl Bpe {
     }
 
     /// Appends the ids of the piece `text[start..end]`, which is not empty. The whole text is passed, so that short pieces can be read a
-    /// machine word at a time.
+    /// machine word at a time; `recent` is for one text.
     #[inline]
-    pub(crate) fn encode(&self, text: &[u8], start: usize, end: usize, out: &mut Vec<u32>) {
+    pub(crate) fn encode(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, out: &mut Vec<u32>) {
         // As in tiktoken, a piece that is a token is that token, whatever merges would make of it.
         if let Some(id) = self.words.get(&self.vocabulary, text, start, end) {
             out.push(id);
             return;
         }
-        self.merge(&text[start..end], out);
+        recent.get_or(text, start, end, out, |out| self.merge(&text[start..end], out));
     }
 
     /// Not inlined: the loop over the pieces stays small, most of them are tokens.

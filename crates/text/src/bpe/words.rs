@@ -90,7 +90,7 @@ fn key_of(text: &[u8], start: usize, end: usize) -> u64 {
 
 /// `length` bytes (8 at most) from `at`, little endian, zeros above.
 #[inline]
-fn head(text: &[u8], at: usize, length: usize) -> u64 {
+pub(crate) fn head(text: &[u8], at: usize, length: usize) -> u64 {
     if let Some(word) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         // A whole word is read and cut: no loop over the bytes but at the very end of the text.
         return u64::from_le_bytes(*word) & (u64::MAX >> (8 * (8 - length.clamp(1, 8))));

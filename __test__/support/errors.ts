@@ -1,0 +1,29 @@
+// Errors as users see them.
+
+import type { ExecutionContext } from 'ava'
+import { DTypeError, FileError, FormatError, ShapeError, TokenbedError, TokenIndexError, UsageError } from '../../index.js'
+
+const CLASSES = {
+  USAGE: UsageError,
+  SHAPE: ShapeError,
+  DTYPE: DTypeError,
+  TOKEN_INDEX: TokenIndexError,
+  FORMAT: FormatError,
+  FILE: FileError,
+}
+
+/** Asserts that `run` throws the class of this code with every part in its message, and hands the error on. */
+export function refuses<C extends keyof typeof CLASSES>(
+  t: ExecutionContext,
+  run: () => unknown,
+  code: C,
+  ...parts: string[]
+): InstanceType<(typeof CLASSES)[C]> {
+  const error = t.throws(run, { any: true }) as TokenbedError
+  t.true(error instanceof CLASSES[code], `${String(error)} is no ${CLASSES[code].name}`)
+  t.true(error instanceof TokenbedError && error instanceof Error)
+  t.is(error.code, code)
+  t.is(error.name, CLASSES[code].name)
+  for (const part of parts) t.true(error.message.includes(part), `"${error.message}" does not say "${part}"`)
+  return error as InstanceType<(typeof CLASSES)[C]>
+}

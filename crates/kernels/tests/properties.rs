@@ -1,0 +1,75 @@
+//! Whatever the sizes, numbers and places: all instruction sets agree with the naive loop.
+
+use proptest::prelude::*;
+use tokenbed_kernels::ids::CheckedIds;
+use tokenbed_kernels::ops::Store;
+use tokenbed_kernels::ops::gather_add::Positions;
+use tokenbed_kernels::table;
+use tokenbed_testkit::compare::{assert_same_bits, assert_same_values};
+use tokenbed_testkit::place::{Guarded, Placed};
+use tokenbed_testkit::{naive, property};
+
+const SENTRY: f32 = -12345.5;
+
+/// A table with any bits in it, ids and positions into it.
+#[derive(Clone, Debug)]
+struct Case {
+    dim: usize,
+    rows: usize,
+    table: Vec<u32>,
+    ids: Vec<u32>,
+    positions: Vec<u32>,
+    offsets: (usize, usize),
+    store: Store,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let sizes = (0..70usize, 1..12usize, 0..40usize);
+    sizes.prop_flat_map(|(dim, rows, len)| {
+        let ids = || prop::collection::vec(0..rows as u32, len);
+        let table = prop::collection::vec(any::<u32>(), rows * dim);
+        let store = prop_oneof![Just(Store::Cached), Just(Store::Streaming)];
+        (table, ids(), ids(), (0..17usize, 0..17usize), store).prop_map(
+            move |(table, ids, positions, offsets, store)| Case { dim, rows, table, ids, positions, offsets, store },
+        )
+    })
+}
+
+proptest! {
+    #![proptest_config(property::cases(300))]
+
+    #[test]
+    fn rows_are_the_same_everywhere(case in cases()) {
+        let Case { dim, rows, store, ref ids, ref positions, offsets, .. } = case;
+        let table: Vec<f32> = case.table.iter().map(|&bits| f32::from_bits(bits)).collect();
+        let table = Placed::new(&table, offsets.0);
+        let copied = naive::gather(&table, dim, ids);
+        let summed = naive::gather_add(&table, &table, dim, ids, positions);
+        for kernels in table::available() {
+            let name = kernels.isa().name();
+            let (ids, positions) = (Placed::new(ids, offsets.1), Placed::new(positions, offsets.0));
+            let ids = CheckedIds::new(kernels, &ids, rows).expect("generated below");
+            let positions = CheckedIds::new(kernels, &positions, rows).expect("generated below");
+            let mut out = Guarded::new(copied.len(), offsets.1, SENTRY);
+            kernels.gather_with(store, &table, dim, ids, &mut out);
+            out.assert_guards();
+            assert_same_bits(&out, &copied, &name);
+            kernels.gather_add_with(store, &table, &table, dim, ids, Positions::Explicit(positions), &mut out);
+            out.assert_guards();
+            assert_same_values(&out, &summed, &name);
+        }
+    }
+
+    #[test]
+    fn ids_are_good_when_each_is(ids in prop::collection::vec(any::<u32>(), 0..200), rows in any::<u32>(), small in any::<bool>()) {
+        let rows = if small { rows % 1000 } else { rows } as usize;
+        let ids: Vec<u32> = if small { ids.iter().map(|id| id % 1003).collect() } else { ids };
+        let good = ids.iter().all(|&id| (id as usize) < rows);
+        let signed: Vec<i32> = ids.iter().map(|&id| id.cast_signed()).collect();
+        let good_signed = signed.iter().all(|&id| id >= 0 && (id as usize) < rows);
+        for kernels in table::available() {
+            prop_assert_eq!(CheckedIds::new(kernels, &ids, rows).is_some(), good);
+            prop_assert_eq!(CheckedIds::from_signed(kernels, &signed, rows).is_some(), good_signed);
+        }
+    }
+}

@@ -22,3 +22,7 @@ bench *arguments:
 # Format Rust
 fmt:
     cargo fmt --all
+
+# The unsafe crates under AddressSanitizer: needs a nightly Rust, on x86-64 Linux
+asan:
+    RUSTFLAGS=-Zsanitizer=address cargo +nightly test -p tokenbed-kernels -p tokenbed-core -p tokenbed-io --target x86_64-unknown-linux-gnu

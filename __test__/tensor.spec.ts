@@ -1,5 +1,5 @@
 import test from 'ava'
-import { arange, concat, full, ones, tensor, Tensor, zeros, type DType, type TypedArray } from '../index.js'
+import { arange, concat, Embedding, full, ones, tensor, Tensor, zeros, type DType, type TypedArray } from '../index.js'
 import { refuses } from './support/errors.js'
 
 const TYPES: DType[] = ['float32', 'float64', 'float16', 'bfloat16', 'int8', 'uint8', 'int32', 'int64', 'bool']
@@ -166,8 +166,15 @@ test('set writes from an offset on, and nothing where it does not fit', (t) => {
   refuses(t, () => x.set([1], 0.5), 'USAGE', '0.5')
   refuses(t, () => x.set(null as never), 'USAGE')
   refuses(t, () => x.set([1, 'a'] as never), 'USAGE', 'element 1')
-  refuses(t, () => x.set(x), 'USAGE', 'shares memory')
   t.deepEqual(x.toArray(), [[9, 8, 0], [0, 1, 2]])
+})
+
+test('set takes parts of the same memory, as they were before', (t) => {
+  for (const x of [arange(6), new Embedding(6, 1).weight.set([0, 1, 2, 3, 4, 5])]) {
+    t.deepEqual(x.set(x).toArray().flat(), [0, 1, 2, 3, 4, 5])
+    t.deepEqual(x.set(x.narrow(0, 0, 4), 2).toArray().flat(), [0, 1, 0, 1, 2, 3])
+    t.deepEqual(x.set(x.narrow(0, 2, 4)).toArray().flat(), [0, 1, 2, 3, 2, 3])
+  }
 })
 
 test('int64 beyond 2^53 comes as bigint', (t) => {

@@ -31,8 +31,9 @@ export function loadInto(into: Record<string, Tensor>, state: Record<string, Ten
     if (!sameShape(value.shape, into[name].shape)) {
       throw new ShapeError(`${where}: "${name}" is ${shown(value.shape)} where ${shown(into[name].shape)} is needed`)
     }
-    // A disposed source is told before the first write.
+    // What was disposed is told before the first write.
     value.operand()
+    into[name].operand()
   }
   for (const name of names) into[name].set(state[name])
 }

@@ -121,7 +121,7 @@ export class Tensor {
     if (offset + length > this.size) {
       throw new ShapeError(`${where}: ${length} values from ${offset} on do not fit in ${this.size} elements`)
     }
-    if (source && source.dtype === this.dtype) ops.write(source, this, offset)
+    if (source && source.dtype === this.dtype) this.#write(source, offset)
     else if (source) {
       const converted = Tensor.result(ops.convert(source, this.dtype, where))
       ops.write(converted, this, offset)
@@ -131,6 +131,15 @@ export class Tensor {
       ops.write({ dtype: this.dtype, shape: [length], size: length, operand: () => data }, this, offset)
     }
     return this
+  }
+
+  #write(source: Tensor, offset: number): void {
+    if (source.#alive() !== this.#storage) return ops.write(source, this, offset)
+    if (source.#offset === this.#offset + offset * facts(this.dtype).bytes) return
+    // Parts of one memory may overlap.
+    const copy = Tensor.result(ops.clone(source, 'Tensor.set'))
+    ops.write(copy, this, offset)
+    copy.dispose()
   }
 
   /** The elements as nested arrays of numbers, or one number; int64 beyond 2^53 as bigint. */

@@ -74,9 +74,10 @@ export class Tokenizer {
     return call(native.tokenizerEncodeBatch(this.#native, texts as string[], ...policy(options, where)))
   }
 
-  /** How many ids a text has; special tokens are plain text. */
-  count(text: string): number {
-    return call(native.tokenizerCount(this.#native, checkText(text, 'Tokenizer.count: the text'), [], []))
+  /** How many ids `encode` gives for a text, without making them. */
+  count(text: string, options?: EncodeOptions): number {
+    const where = 'Tokenizer.count'
+    return call(native.tokenizerCount(this.#native, checkText(text, `${where}: the text`), ...policy(options, where)))
   }
 
   /**

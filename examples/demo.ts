@@ -49,6 +49,11 @@ function main([path, ...rest]: string[]): void {
   console.log('The whole book, stage by stage')
   const ids = stage('text to ids', (ids) => ids.length, () => tokenizer.encode(text, { disallowedSpecial: new Set() }))
   const loader = createDataLoader(ids, { batchSize: BATCH, maxLength: LENGTH, stride: LENGTH, shuffle: false })
+  if (loader.length === 0) {
+    console.error(`${title}: ${ids.length} ids do not fill a batch of ${BATCH} windows of ${LENGTH}`)
+    process.exitCode = 1
+    return
+  }
   const all = () => loader.length * BATCH * LENGTH
   const batches = stage('ids to windows', all, () => [...loader])
   const out = zeros([BATCH, LENGTH, DIM])

@@ -158,6 +158,12 @@ pub fn storage_release(handle: &External<Handle>, buffer: Option<ArrayBuffer<'_>
     })
 }
 
+/// The external memory that V8 knows of, told to it or its own buffers': the test that telling is undone asks.
+#[napi(catch_unwind)]
+pub fn external_memory(env: Env) -> Option<f64> {
+    guard(|| Ok(env.adjust_external_memory(0)? as f64))
+}
+
 /// Bytes held by Rust, over all threads.
 #[napi(object)]
 pub struct NativeUsage {

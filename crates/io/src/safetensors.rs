@@ -31,8 +31,7 @@ pub struct Loaded {
 /// [`Error::DType`] for an element type that tensors here do not have.
 pub fn load(path: &Path) -> Result<Vec<Loaded>> {
     let file = MappedFile::open(path)?;
-    let (data, tensors) =
-        header::read(file.bytes()).map_err(|(offset, message)| malformed(&file, offset, message))?;
+    let (data, tensors) = header::read(file.bytes()).map_err(|(offset, message)| malformed(&file, offset, message))?;
     tensors.into_iter().map(|(name, info)| tensor(&file, data, name, info)).collect()
 }
 
@@ -89,7 +88,10 @@ pub fn save(path: &Path, mut tensors: Vec<ToSave<'_>>, metadata: HashMap<String,
         return Err(Error::Usage(format!("two tensors have the name \"{}\"", twice[0])));
     }
     if names.contains(&header::METADATA) {
-        return Err(Error::Usage(format!("a tensor cannot be called \"{}\": the format uses that name", header::METADATA)));
+        return Err(Error::Usage(format!(
+            "a tensor cannot be called \"{}\": the format uses that name",
+            header::METADATA
+        )));
     }
     let header = header(&tensors, metadata)?;
     atomic::write(path, |file| {

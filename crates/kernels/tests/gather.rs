@@ -1,5 +1,7 @@
 //! Gather and gather_add: every instruction set against the naive loop, to the bit.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::ops::gather_add::Positions;

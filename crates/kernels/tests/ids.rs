@@ -1,5 +1,7 @@
 //! The check of ids: every instruction set, the bad one at every place.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::table;
 use tokenbed_testkit::place::Placed;

@@ -1,5 +1,7 @@
 //! Products of matrices against f64 sums.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 use std::panic::catch_unwind;
 use tokenbed_kernels::ops::matmul::{matmul_f32, matmul_f64};
 use tokenbed_testkit::compare::{reduction_f32, reduction_f64};

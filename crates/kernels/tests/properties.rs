@@ -1,5 +1,7 @@
 //! Whatever the sizes, numbers and places: all instruction sets agree with the naive loop.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 use proptest::prelude::*;
 use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::ops::Store;
@@ -36,7 +38,7 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    #![proptest_config(property::cases(300))]
+    #![proptest_config(property::cases(1000))]
 
     #[test]
     fn rows_are_the_same_everywhere(case in cases()) {

@@ -13,6 +13,9 @@ pub struct Tokenizer {
     bpe: Bpe,
 }
 
+/// How many ids [`Tokenizer::count`] holds before it lets them go.
+const COUNTED_AT_ONCE: usize = 1 << 16;
+
 /// The ids of several texts, end to end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodedBatch {
@@ -81,11 +84,14 @@ impl Tokenizer {
     pub fn count(&self, text: &str, special: &SpecialPolicy) -> Result<usize, TextError> {
         let mut count = 0;
         let mut ids = Vec::new();
-        self.for_each_piece(text, &special.searches(&self.encoding.special), &mut ids, |ids| {
-            count += ids.len();
-            ids.clear();
+        self.for_each_piece(text, &special.searches(&self.encoding.special), &mut ids, |ids, recent| {
+            if ids.len() > COUNTED_AT_ONCE {
+                count += ids.len();
+                ids.clear();
+                recent.forget();
+            }
         })?;
-        Ok(count)
+        Ok(count + ids.len())
     }
 
     /// The bytes that the ids stand for (tiktoken: `decode_bytes`).
@@ -129,7 +135,7 @@ impl Tokenizer {
     }
 
     fn encode_with(&self, text: &str, searches: &Searches<'_>, out: &mut Vec<u32>) -> Result<(), TextError> {
-        self.for_each_piece(text, searches, out, |_| ())
+        self.for_each_piece(text, searches, out, |_, _| ())
     }
 
     /// Appends the ids of `text` to `out`, and calls `done` after each piece.
@@ -138,7 +144,7 @@ impl Tokenizer {
         text: &str,
         searches: &Searches<'_>,
         out: &mut Vec<u32>,
-        mut done: impl FnMut(&mut Vec<u32>),
+        mut done: impl FnMut(&mut Vec<u32>, &mut Recent),
     ) -> Result<(), TextError> {
         fit_u32("the text", text.len())?;
         searches.check(text)?;
@@ -150,11 +156,11 @@ impl Tokenizer {
             let stretch = &text[start..special.map_or(text.len(), |(at, _)| at)];
             self.encoding.pattern.split(stretch, |start, end| {
                 self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
-                done(out);
+                done(out, &mut recent);
             });
             let Some((at, token)) = special else { return Ok(()) };
             out.extend(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
-            done(out);
+            done(out, &mut recent);
             start = at + token.len();
         }
     }

@@ -101,6 +101,7 @@ fn megabytes() {
             "{name}"
         );
         assert_eq!(GPT2.decode(&ids).as_deref(), Ok(text));
+        assert_eq!(GPT2.count(text, &SpecialPolicy::PLAIN), Ok(ids.len()));
     };
     check("a", &"a".repeat(1 << 20));
     check("space", &" ".repeat(1 << 20));

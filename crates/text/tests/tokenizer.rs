@@ -113,6 +113,19 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// In texts of more than 16 KB pieces are remembered; few words, so that they come again.
+    #[test]
+    fn long_texts_too(words in prop::collection::vec(texts(), 2..8), order in prop::collection::vec(0usize..8, 200)) {
+        let part: String = order.iter().map(|&i| words[i % words.len()].as_str()).collect();
+        let text = part.repeat(16_384 / part.len().max(1) + 1);
+        prop_assert_eq!(encode(&text), naive_encode(&text));
+        prop_assert_eq!(GPT2.count(&text, &SpecialPolicy::PLAIN).unwrap(), encode(&text).len());
+    }
+}
+
 #[test]
 fn every_token_is_found_by_its_bytes_and_by_merging() {
     for id in 0..50256 {

@@ -3,7 +3,7 @@
     python make.py                  writes tensor.json beside this script
     python make.py other.json       writes elsewhere, to compare releases
 
-Needs torch and numpy. A tensor is {"t": type, "s": shape, "v": elements}; float16 and bfloat16 elements are their bits,
+Needs torch, which brings numpy and mpmath. A tensor is {"t": type, "s": shape, "v": elements}; float16 and bfloat16 elements are their bits,
 what JSON has no number for is a string. Functions without an IEEE-exact result (tanh, softmax ...), sums and means are
 computed in float64 and rounded to the type at the end: the reference that this package promises.
 """
@@ -14,8 +14,11 @@ import pathlib
 import platform
 import sys
 
+import mpmath
 import numpy as np
 import torch
+
+mpmath.mp.dps = 50
 
 TYPES = ["float32", "float64", "float16", "bfloat16", "int8", "uint8", "int32", "int64", "bool"]
 FLOATS = TYPES[:4]
@@ -141,6 +144,10 @@ def rounded(exact, name):
 
 GRID = [0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 1e-8, -1e-8, 1e-40, 0.1, 0.3, 2.0, -2.0, 3.7, -3.7, -5.5, 9.1, -9.1, 20, -20, 88, -88,
         -104, 1e4, -1e4, math.inf, -math.inf, math.nan]
+def exact_gelu(x):
+    return x and float(x * mpmath.erfc(-x / mpmath.sqrt(2)) / 2)
+
+
 UNARY = {"relu": torch.relu, "gelu": torch.nn.functional.gelu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}
 
 
@@ -150,8 +157,8 @@ def unaries():
             x = make(name, GRID, (len(GRID),))
             exact = function(x.double())
             if op == "gelu":
-                # In float64 1 + erf(x) cancels: x * erfc(-x / sqrt 2) / 2 does not.
-                exact = x.double() * torch.special.erfc(-x.double() / math.sqrt(2)) / 2
+                # In float64 1 + erf(x) cancels, and erfc makes much of the rounding of its argument: in 50 digits.
+                exact = torch.tensor([exact_gelu(value) for value in x.tolist()], dtype=torch.float64)
             yield {"op": op, "x": dump(x), "out": dump(rounded(exact, name))}
         if op != "gelu":
             x = torch.tensor([-3, 0, 2, 100], dtype=torch.int32)

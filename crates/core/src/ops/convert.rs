@@ -16,16 +16,22 @@ pub fn convert(from_type: DType, from: &[u8], to_type: DType, to: &mut [u8]) -> 
             if from.len() != to.len() {
                 return Err(Error::Shape(format!("{} elements do not fill {}", from.len(), to.len())));
             }
-            let pairs = to.iter_mut().zip(from);
-            // Through f64 an int64 would round twice on its way to a float.
-            if From::INTEGER {
-                pairs.for_each(|(to, from)| *to = To::from_i64(from.to_i64()));
-            } else {
-                pairs.for_each(|(to, from)| *to = To::from_f64(from.to_f64()));
-            }
+            cast(from, to);
             Ok(())
         })
     })
+}
+
+/// A function of its own rather than part of the macro: on a type that is known, `from_f64` would be the method that
+/// `half` gives its types, which drops the last bits or rounds twice, as the machine has it.
+fn cast<From: Element, To: Element>(from: &[From], to: &mut [To]) {
+    let pairs = to.iter_mut().zip(from);
+    // Through f64 an int64 would round twice on its way to a float.
+    if From::INTEGER {
+        pairs.for_each(|(to, from)| *to = To::from_i64(from.to_i64()));
+    } else {
+        pairs.for_each(|(to, from)| *to = To::from_f64(from.to_f64()));
+    }
 }
 
 /// Bytes as elements.

@@ -23,7 +23,7 @@ pub trait Number: bytemuck::Pod + Default + PartialOrd {
     fn minus(self, other: Self) -> Self;
     /// Product; integers wrap.
     fn times(self, other: Self) -> Self;
-    /// Quotient; of integers cut towards zero, by 0 it is 0 (callers divide as floats).
+    /// Quotient; integers cut it towards zero and wrap, by 0 theirs is 0 (callers divide as floats).
     fn over(self, other: Self) -> Self;
     /// A sum and one more.
     fn collect(sum: Self::Wide, more: Self) -> Self::Wide;
@@ -70,7 +70,7 @@ impl Number for i64 {
     }
     #[inline(always)]
     fn over(self, other: Self) -> Self {
-        self.checked_div(other).unwrap_or(0)
+        if other == 0 { 0 } else { self.wrapping_div(other) }
     }
     #[inline(always)]
     fn collect(sum: i64, more: Self) -> i64 {

@@ -8,6 +8,8 @@
 
 mod mapped;
 mod owned;
+#[cfg(test)]
+mod tests;
 mod usage;
 
 pub use mapped::MappedFile;

@@ -9,53 +9,109 @@ use super::Bpe;
 use super::merge::{self, SHORT};
 use super::seam::stay_apart;
 
-/// Appends the ids of `piece`.
-pub(crate) fn encode_long(bpe: &Bpe, piece: &[u8], out: &mut Vec<u32>) {
+/// Appends the ids of `piece`. Returns how many bytes were encoded for it, again ones counted again.
+pub(crate) fn encode_long(bpe: &Bpe, piece: &[u8], out: &mut Vec<u32>) -> usize {
     let base = out.len();
-    let mut ids = Vec::with_capacity(SHORT);
+    let mut encoded = 0;
     let mut block = Vec::with_capacity(SHORT);
     for bytes in piece.chunks(SHORT) {
-        ids.clear();
-        block.clear();
-        ids.extend(bytes.iter().map(|&byte| bpe.bytes[usize::from(byte)]));
-        merge::merge(&bpe.pairs, &mut ids, &mut block);
-        append(bpe, base, &block, out);
+        encode_block(bpe, bytes.iter().copied(), &mut block);
+        encoded += bytes.len() + append(bpe, base, &block, out);
     }
+    encoded
 }
 
 /// Appends `block`, an encoding, to `out[base..]`, another one, so that the whole is the encoding of the bytes of both.
-fn append(bpe: &Bpe, base: usize, block: &[u32], out: &mut Vec<u32>) {
+fn append(bpe: &Bpe, base: usize, block: &[u32], out: &mut Vec<u32>) -> usize {
+    let holds = |left: Option<&u32>, right: Option<&u32>| match (left, right) {
+        (Some(&left), Some(&right)) => stay_apart(&bpe.vocabulary, &bpe.pairs, left, right),
+        _ => true,
+    };
+    let mut encoded = 0;
+    if holds(out[base..].last(), block.first()) {
+        out.extend_from_slice(block);
+        return encoded;
+    }
     // How many tokens are encoded again: the last of `out`, the first of `block`.
-    let (mut left, mut right) = (0, 0);
-    let mut middle: Vec<u32> = Vec::new();
+    let (mut left, mut right) = (1, 1);
+    let mut middle = Vec::new();
     loop {
-        let kept = &out[base..out.len() - left];
-        let rest = &block[right..];
-        let joined = |a: Option<&u32>, b: Option<&u32>| match (a, b) {
-            (Some(&a), Some(&b)) => stay_apart(&bpe.vocabulary, &bpe.pairs, a, b),
-            _ => true,
-        };
-        let (before, after) = match middle.is_empty() {
-            true => (joined(kept.last(), rest.first()), true),
-            false => (joined(kept.last(), middle.first()), joined(middle.last(), rest.first())),
-        };
+        let (kept, again_left) = out[base..].split_at(out.len() - base - left);
+        let (again_right, rest) = block.split_at(right);
+        let again = again_left.iter().chain(again_right).filter_map(|&id| bpe.token(id)).flatten().copied();
+        encoded += encode_block(bpe, again, &mut middle);
+        let (before, after) = (holds(kept.last(), middle.first()), holds(middle.last(), rest.first()));
         if before && after {
-            out.truncate(out.len() - left);
+            out.truncate(base + kept.len());
             out.extend_from_slice(&middle);
-            out.extend_from_slice(&block[right..]);
-            return;
+            out.extend_from_slice(rest);
+            return encoded;
         }
-        // Twice as many where a seam does not hold: at the latest it holds when a side has no token left.
-        if !before || left == 0 {
-            left = (out.len() - base).min((left * 2).max(1));
+        // Twice as many where a seam does not hold. At the latest it holds when no token is left beyond it.
+        if !before {
+            left = (left * 2).min(out.len() - base);
         }
-        if !after || right == 0 {
-            right = block.len().min((right * 2).max(1));
+        if !after {
+            right = (right * 2).min(block.len());
         }
-        let again = out[out.len() - left..].iter().chain(&block[..right]);
-        let bytes = again.filter_map(|&id| bpe.token(id)).flatten();
-        let mut ids: Vec<u32> = bytes.map(|&byte| bpe.bytes[usize::from(byte)]).collect();
-        middle.clear();
-        merge::merge(&bpe.pairs, &mut ids, &mut middle);
+    }
+}
+
+/// Puts the encoding of some bytes into `out`. Returns how many bytes they were.
+fn encode_block(bpe: &Bpe, bytes: impl Iterator<Item = u8>, out: &mut Vec<u32>) -> usize {
+    let mut ids: Vec<u32> = bytes.map(|byte| bpe.bytes[usize::from(byte)]).collect();
+    out.clear();
+    merge::merge(&bpe.pairs, &mut ids, out);
+    ids.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A vocabulary of the bytes and of the merges that are given by their spelling.
+    fn vocabulary(tokens: &[&str]) -> Bpe {
+        let mut file = b"TBVOCAB1".to_vec();
+        file.extend_from_slice(&(256 + tokens.len() as u32).to_le_bytes());
+        file.extend(0..=255);
+        let id = |token: &str| match token.as_bytes() {
+            &[byte] => usize::from(byte),
+            _ => 256 + tokens.iter().position(|other| other.replace('|', "") == token).unwrap(),
+        };
+        for token in tokens {
+            let (left, right) = token.split_once('|').unwrap();
+            for half in [id(left), id(right)] {
+                file.extend(if half < 128 { vec![half as u8] } else { vec![half as u8 | 128, (half >> 7) as u8] });
+            }
+        }
+        Bpe::new(&file).unwrap()
+    }
+
+    /// Linear, shown by what was done and not by the clock, on the pieces that make a naive encoder quadratic.
+    #[test]
+    fn twice_the_piece_is_twice_the_work() {
+        let bpe = vocabulary(&["a|a", "aa|a", "b|a", "aa|aa", "ba|ba", "a|b"]);
+        for unit in ["a", "ab", "aab", "ba", "aaaaaaab", "bbbbbbba", "c", "abcab"] {
+            let work = |times: usize| encode_long(&bpe, unit.repeat(times).as_bytes(), &mut Vec::new());
+            let (once, twice) = (work(10_000), work(20_000));
+            assert!(once <= 4 * 10_000 * unit.len(), "{unit}: {once} bytes encoded");
+            assert!(twice <= 2 * once + 256, "{unit}: {once} bytes encoded, for twice as many {twice}");
+        }
+    }
+
+    /// Blocks whose tokens all shift when something stands before them.
+    #[test]
+    fn blocks_and_the_whole_agree() {
+        let bpe = vocabulary(&["a|a", "b|c", "aa|a", "aaa|b", "a|b", "c|a", "bc|bc"]);
+        for unit in ["a", "ab", "abc", "aabca", "aaaab", "bca"] {
+            for length in [65, 127, 128, 129, 200, 1000] {
+                let piece: Vec<u8> = unit.bytes().cycle().take(length).collect();
+                let (mut blocks, mut whole) = (Vec::new(), Vec::new());
+                encode_long(&bpe, &piece, &mut blocks);
+                let mut ids: Vec<u32> = piece.iter().map(|&byte| u32::from(byte)).collect();
+                merge::merge(&bpe.pairs, &mut ids, &mut whole);
+                assert_eq!(blocks, whole, "{unit} {length}");
+            }
+        }
     }
 }

@@ -10,8 +10,7 @@ use std::collections::BinaryHeap;
 use super::pairs::{NO_MERGE, Pairs};
 
 /// The longest piece for [`short`], in bytes.
-pub(crate) const SHORT: usize = 1 << SHORT_BITS;
-const SHORT_BITS: u32 = 6;
+pub(crate) const SHORT: usize = 64;
 
 /// Merges tokens, appends what is left of them to `out`.
 pub(crate) fn merge(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
@@ -20,47 +19,33 @@ pub(crate) fn merge(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
 
 /// For up to [`SHORT`] tokens.
 fn short(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
-    let length = ids.len();
-    // keys[i]: what token i and the one after it merge into, with i in the low bits. So the smallest key says at once
-    // which pair is next, and a plain minimum, which compiles to vector code, finds it.
-    let mut keys = [NO_KEY; SHORT];
-    for (i, pair) in ids.windows(2).enumerate() {
-        keys[i] = key(pairs.get(pair[0], pair[1]), i);
+    let mut length = ids.len();
+    // merges[i]: what ids[i] and ids[i + 1] merge into.
+    let mut merges = [NO_MERGE; SHORT];
+    for (merge, pair) in merges.iter_mut().zip(ids.windows(2)) {
+        *merge = pairs.get(pair[0], pair[1]);
     }
-    // A bit for each token that is still there. Nothing moves when two are merged: the right one's bit is cleared.
-    let mut there = u64::MAX >> (SHORT - length.clamp(1, SHORT));
-    let scanned = length.next_multiple_of(8).min(SHORT);
-    loop {
-        let smallest = keys[..scanned].iter().fold(NO_KEY, |smallest, &key| smallest.min(key));
-        if smallest == NO_KEY {
+    while length > 1 {
+        let mut best = NO_MERGE;
+        let mut at = 0;
+        for (i, &merge) in merges[..length - 1].iter().enumerate() {
+            if merge < best {
+                (best, at) = (merge, i);
+            }
+        }
+        if best == NO_MERGE {
             break;
         }
-        let (merged, at) = (smallest >> SHORT_BITS, smallest as usize % SHORT);
-        let above = |i: usize| (there >> i >> 1).trailing_zeros() as usize + i + 1;
-        let gone = above(at) % SHORT;
-        let after = above(gone);
-        there &= !(1 << gone);
-        keys[gone] = NO_KEY;
-        ids[at] = merged;
-        keys[at] = if after < length { key(pairs.get(merged, ids[after]), at) } else { NO_KEY };
-        let below = there & ((1 << at) - 1);
-        if below != 0 {
-            let before = below.ilog2() as usize;
-            keys[before] = key(pairs.get(ids[before], merged), before);
+        ids[at] = best;
+        ids.copy_within(at + 2..length, at + 1);
+        merges.copy_within(at + 1..length, at);
+        length -= 1;
+        merges[at] = if at + 1 < length { pairs.get(best, ids[at + 1]) } else { NO_MERGE };
+        if at > 0 {
+            merges[at - 1] = pairs.get(ids[at - 1], best);
         }
     }
-    while there != 0 {
-        out.push(ids[there.trailing_zeros() as usize]);
-        there &= there - 1;
-    }
-}
-
-/// No pair here: larger than every key.
-const NO_KEY: u32 = u32::MAX;
-
-/// Ids stay under 2^21, so that there is room for the place.
-fn key(merged: u32, at: usize) -> u32 {
-    if merged == NO_MERGE { NO_KEY } else { merged << SHORT_BITS | at as u32 }
+    out.extend_from_slice(&ids[..length]);
 }
 
 /// For any number of tokens, in n log n.

@@ -1,4 +1,8 @@
 //! Byte pair encoding: pieces of text to ids, ids to bytes. Where the pieces end is decided in `split`.
+//!
+//! A piece goes the shortest way that knows it: it is a token (`words`); or it was merged a moment ago (`recent`); or it
+//! is merged (`merge`), a long one block by block (`join`). All of it stands on one table of merges (`pairs`) that is
+//! read from the vocabulary as it is, so that loading takes milliseconds and needs no search.
 
 mod join;
 mod merge;
@@ -72,7 +76,8 @@ impl Bpe {
     #[inline(never)]
     fn merge(&self, piece: &[u8], out: &mut Vec<u32>) {
         if piece.len() > merge::SHORT {
-            return join::encode_long(self, piece, out);
+            join::encode_long(self, piece, out);
+            return;
         }
         let mut ids = [0; merge::SHORT];
         for (id, &byte) in ids.iter_mut().zip(piece) {

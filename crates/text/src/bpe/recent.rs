@@ -1,4 +1,4 @@
-//! Pieces that had to be merged a moment ago. Names and line beginnings come again and again: in source code nine pieces
+//! Pieces that had to be merged a moment ago. Names and indentation come again and again: in source code nine pieces
 //! out of ten that are no token occurred before.
 
 use super::words::head;
@@ -9,25 +9,35 @@ pub(crate) struct Recent {
     places: Vec<Place>,
 }
 
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Piece {
+    /// The bytes, zeros behind them.
+    bytes: [u64; LONGEST / 8],
+    /// How many there are; 0 if nothing is remembered.
+    length: u8,
+}
+
 #[derive(Clone, Copy, Default)]
 struct Place {
-    /// The piece, zeros behind it.
-    bytes: [u64; 2],
-    /// Its length; 0 if nothing is remembered here.
-    length: u8,
+    piece: Piece,
+    /// Where its ids are in the output.
+    start: usize,
     count: u8,
-    ids: [u32; MOST_IDS],
 }
 
 const PLACES: usize = 4096;
-const LONGEST: usize = 16;
-const MOST_IDS: usize = 7;
+const LONGEST: usize = 32;
 const SHORTEST_TEXT: usize = 16 << 10;
 
 impl Recent {
     /// Nothing is remembered yet. `length` is that of the whole text.
     pub(crate) fn new(length: usize) -> Self {
         Self { places: vec![Place::default(); if length < SHORTEST_TEXT { 0 } else { PLACES }] }
+    }
+
+    /// To be called when the output is emptied: what is remembered is where the ids stand there.
+    pub(crate) fn forget(&mut self) {
+        self.places.fill(Place::default());
     }
 
     /// Appends the ids of the piece `text[start..end]`, which `merge` appends if they are not known.
@@ -44,19 +54,19 @@ impl Recent {
         if self.places.is_empty() || length > LONGEST {
             return merge(out);
         }
-        let bytes = [head(text, start, length.min(8)), if length > 8 { head(text, start + 8, length - 8) } else { 0 }];
-        let hash = (bytes[0] ^ bytes[1].rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let place = &mut self.places[(hash >> 40) as usize % PLACES];
-        if place.bytes == bytes && usize::from(place.length) == length {
-            out.extend_from_slice(&place.ids[..usize::from(place.count) % (MOST_IDS + 1)]);
+        let mut piece = Piece { bytes: [0; LONGEST / 8], length: length as u8 };
+        let mut hash = 0;
+        for (word, at) in piece.bytes.iter_mut().zip((start..end).step_by(8)) {
+            *word = head(text, at, (end - at).min(8));
+            hash = (hash ^ *word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        }
+        let place = &mut self.places[hash as usize % PLACES];
+        if place.piece == piece {
+            out.extend_from_within(place.start..place.start + usize::from(place.count));
             return;
         }
-        let before = out.len();
+        let start = out.len();
         merge(out);
-        let ids = &out[before..];
-        if ids.len() <= MOST_IDS {
-            *place = Place { bytes, length: length as u8, count: ids.len() as u8, ids: [0; MOST_IDS] };
-            place.ids[..ids.len()].copy_from_slice(ids);
-        }
+        *place = Place { piece, start, count: (out.len() - start) as u8 };
     }
 }

@@ -1,0 +1,163 @@
+// What hosts and users may do to buffers, threads and the native part, and the process lives.
+
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { capabilities, Embedding, loadSafetensors, manualSeed, randn, saveSafetensors, TokenPositionEmbedding, tensor, UsageError, zeros } from '../../index.js'
+import { call, check, native } from '../../api/native.js'
+import { main } from '../support/child.js'
+import { digest } from '../support/compare.js'
+import { temporaryFolder } from '../support/temporary.js'
+import { collect } from './measure.js'
+
+const WORKER = join(__dirname, 'worker.js')
+
+/** The outcome of something that may throw: the code of an error of ours, or what it returned. */
+function outcome(run: () => unknown): unknown {
+  try {
+    return run()
+  } catch (error) {
+    return error instanceof UsageError ? error.code : String(error)
+  }
+}
+
+void main({
+  /** As in Electron: `data` of a table is a copy, and `set` writes. */
+  copies: () => {
+    const { weight } = new Embedding(4, 2)
+    const copy = weight.data
+    copy.fill(7 as never)
+    const untouched = !weight.toArray().flat().includes(7)
+    weight.set([1, 2], 2)
+    const embedding = Embedding.fromPretrained(weight)
+    const loaded = path(weight)
+    loaded.set([9])
+    const activation = zeros([2])
+    activation.data[0] = 3
+    const seen = {
+      live: capabilities().liveData,
+      untouched,
+      fresh: weight.data !== weight.data,
+      row: embedding.forward([1]).toArray()[0],
+      part: [...weight.narrow(0, 1, 1).data],
+      loaded: loaded.toArray()[0],
+      printed: String(loaded.narrow(0, 1, 1)),
+      activation: activation.toArray(),
+      out: new Embedding(2, 2).forward([0, 1], { out: loaded.narrow(0, 0, 2) }).size,
+      matmul: weight.matmul(zeros([2, 1])).toArray().flat(),
+    }
+    weight.dispose()
+    const dead = outcome(() => weight.data)
+    return { ...seen, dead, shared: embedding.forward([1]).toArray()[0] }
+  },
+
+  /** Buffers that their user transferred away. */
+  transferred: async () => {
+    const give = (buffer: ArrayBufferLike) => outcome(() => structuredClone(buffer, { transfer: [buffer as ArrayBuffer] }).byteLength)
+    const embedding = new Embedding(600, 512)
+    const activation = zeros([600, 512])
+    const file = path(zeros([600, 512]))
+    const layer = Embedding.fromPretrained(file)
+    const results: unknown[] = []
+    for (const [x, forward] of [[activation, null], [embedding.weight, embedding], [file, layer]] as const) {
+      const { data } = x
+      give(data.buffer)
+      results.push(outcome(() => x.data.length), outcome(() => x.add(1).size), outcome(() => x.set([1]).size))
+      if (forward) results.push(outcome(() => forward.forward([5]).size))
+      x.dispose()
+      if (x === file) layer.weight.dispose()
+      results.push(data.length, outcome(() => x.data))
+    }
+    await collect()
+    return results
+  },
+
+  /** By ArrayBuffer.prototype.transfer, where there is one. */
+  moved: async () => {
+    if (!('transfer' in ArrayBuffer.prototype)) return { codes: ['USAGE'], sizes: [1] }
+    const move = (buffer: ArrayBufferLike) => (buffer as never as { transfer(): ArrayBuffer }).transfer()
+    const { weight } = new Embedding(600, 512)
+    const kept = outcome(() => move(weight.data.buffer).byteLength)
+    const codes = [outcome(() => weight.data)]
+    const sizes = [outcome(() => weight.set([1]).size), kept]
+    weight.dispose()
+    await collect()
+    return { codes, sizes }
+  },
+
+  /** A panic is an error, and the next call works. */
+  panic: () => {
+    const errors = Array.from({ length: 3 }, () => {
+      try {
+        return check(native.panicOnPurpose())
+      } catch (error) {
+        const { name, code, message } = error as UsageError
+        return { name, code, message }
+      }
+    })
+    const nothing = outcome(() => call(null))
+    return { errors, nothing, works: new Embedding(3, 2).forward([1]).size }
+  },
+
+  /** What reaches the native side unchecked is an error there, too. */
+  unchecked: () => {
+    const [f32, i32] = [new Float32Array(8), Int32Array.of(0, 1)]
+    const ok = (run: () => unknown) => {
+      const answer = outcome(run)
+      return answer === null || answer === false ? native.takeFailure()?.code : answer
+    }
+    return [
+      ok(() => native.embeddingForward(f32, 4, 2, i32, -1, new Float32Array(3))),
+      ok(() => native.embeddingForward(f32, 5, 2, i32, -1, new Float32Array(4))),
+      ok(() => native.embeddingForward(f32, 1.5, 2, i32, -1, new Float32Array(4))),
+      ok(() => native.embeddingForward(f32, 4, 2, i32, -7, new Float32Array(4))),
+      ok(() => native.embeddingForward(f32, 4, 2, f32, -1, new Float32Array(4))),
+      ok(() => native.embeddingForward(f32, 4, 2, i32, -1, f32.subarray(0, 4))),
+      ok(() => native.embeddingForward(new Uint8Array(new ArrayBuffer(33), 1), 4, 2, i32, -1, new Float32Array(4))),
+      ok(() => native.embeddingForward({} as never, 4, 2, i32, -1, new Float32Array(4))),
+      ok(() => native.storageZeroed(-1)),
+      ok(() => native.storageZeroed(2 ** 62)),
+      ok(() => native.convertElements(99, f32, 0, f32)),
+      ok(() => native.windowsNew(10, 0, 1, 1, true)),
+      ok(() => native.copyElements(3, new Float64Array(1), f32, 0, new Float64Array(1), i32, 0, new Float64Array(1))),
+    ]
+  },
+
+  /** Workers that use everything at once, and the same numbers in all. */
+  workers: async () => {
+    const results = await Promise.all(Array.from({ length: 3 }, () => work('digest')))
+    return { same: new Set(results).size, here: results[0] === drawn() }
+  },
+
+  /** Workers that are ended at any moment of their work. */
+  terminated: async () => {
+    for (let i = 0; i < 6; i++) {
+      const worker = new Worker(WORKER, { argv: ['busy'] })
+      await new Promise((resolve) => worker.once('message', resolve))
+      await new Promise((resolve) => setTimeout(resolve, i * 7))
+      await worker.terminate()
+    }
+    await collect()
+    return { works: new Embedding(3, 2).forward([1]).size }
+  },
+})
+
+function path(x: ReturnType<typeof zeros>): ReturnType<typeof zeros> {
+  const file = join(temporaryFolder(), 'x.safetensors')
+  saveSafetensors(file, { x })
+  return loadSafetensors(file).get('x')!
+}
+
+function work(task: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(WORKER, { argv: [task] })
+    worker.once('message', resolve)
+    worker.once('error', reject)
+  })
+}
+
+/** What the workers compute, here. */
+function drawn(): string {
+  manualSeed(5)
+  const layer = new TokenPositionEmbedding({ vocabSize: 500, contextLength: 8, dim: 96 })
+  return digest(layer.forward([[1, 2, 3], [4, 5, 499]]).add(randn([2, 3, 96])).matmul(tensor(new Float32Array(96).fill(1))))
+}

@@ -1,0 +1,174 @@
+// Memory over many calls, and what memoryUsage says of it.
+
+import { Embedding, memoryUsage, scope, TokenPositionEmbedding, zeros, type Tensor } from '../../index.js'
+import { native } from '../../api/native.js'
+import { main } from '../support/child.js'
+import { anonymous, collect, faultsPerCall, MB, peakOf } from './measure.js'
+
+const [ROWS, DIM] = [1000, 768]
+const large = () => Int32Array.from({ length: 32 * 1024 }, (_, i) => (i * 7919) % ROWS)
+
+function growth(before: ReturnType<typeof held>): { held: number; anonymous: number } {
+  const after = held()
+  return { held: after.total - before.total, anonymous: after.anonymous - before.anonymous }
+}
+
+/** What V8 counts, its own buffers included; Node's `external` is those alone. */
+const external = () => native.externalMemory()!
+
+const held = () => ({ total: memoryUsage().total, anonymous: anonymous() })
+
+void main({
+  /** A million results that nobody disposes, in one synchronous run. */
+  million: () => {
+    const embedding = new Embedding(100, 16)
+    const ids = Int32Array.of(1, 2, 3, 4)
+    const start = process.memoryUsage.rss()
+    return { growth: peakOf(() => embedding.forward(ids), 1_000_000) - start }
+  },
+
+  /** Results of 32 KB each: 6 GB, had they stayed. */
+  manyKilobytes: () => {
+    const embedding = new Embedding(100, 256)
+    const ids = Int32Array.from({ length: 32 }, (_, i) => i)
+    const start = process.memoryUsage.rss()
+    return { growth: peakOf(() => embedding.forward(ids), 200_000) - start }
+  },
+
+  /** Results of 100 MB each: 4 GB, had they stayed. */
+  manyMegabytes: () => {
+    const [embedding, ids] = [new Embedding(ROWS, DIM), large()]
+    const start = process.memoryUsage.rss()
+    return { growth: peakOf(() => embedding.forward(ids), 40) - start }
+  },
+
+  /** Page faults a call once everything is warm. */
+  steady: () => {
+    const [embedding, ids] = [new Embedding(ROWS, DIM), large()]
+    const layer = new TokenPositionEmbedding({ vocabSize: ROWS, contextLength: 1024, dim: DIM })
+    const shape = [32, 1024]
+    const out = zeros([...shape, DIM])
+    const runs = {
+      out: () => void embedding.forward(ids, { shape, out }),
+      dispose: () => embedding.forward(ids, { shape }).dispose(),
+      scope: () => scope(() => void embedding.forward(ids, { shape })),
+      positions: () => void layer.forward(ids, { shape, out }),
+      positionsDispose: () => layer.forward(ids, { shape }).dispose(),
+    }
+    return Object.fromEntries(
+      Object.entries(runs).map(([name, run]) => {
+        for (let i = 0; i < 3; i++) run()
+        return [name, faultsPerCall(run, 10)]
+      }),
+    )
+  },
+
+  /** The pool keeps no more than its limit. */
+  pool: () => {
+    const tensors = Array.from({ length: 12 }, () => zeros([40 * MB], { dtype: 'uint8' }))
+    const before = memoryUsage().pool
+    tensors.forEach((x) => x.dispose())
+    const full = memoryUsage().pool
+    // Another size: the longest idle ones give way.
+    zeros([100 * MB], { dtype: 'uint8' }).dispose()
+    const after = memoryUsage().pool
+    zeros([300 * MB], { dtype: 'uint8' }).dispose()
+    return { before, full, after, end: memoryUsage().pool }
+  },
+
+  /** Tables made and disposed in one synchronous run. */
+  tables: () => {
+    const make = () => {
+      const { weight } = new Embedding(20_000, 256)
+      const { tables } = memoryUsage()
+      weight.dispose()
+      return tables
+    }
+    const most = make()
+    const start = process.memoryUsage.rss()
+    const grown = peakOf(make, 30) - start
+    return { most, grown, left: memoryUsage().tables }
+  },
+
+  /** Tables that nobody disposes go with the garbage collector. */
+  dropped: async () => {
+    let kept: Tensor['data'] | null = (() => new Embedding(5000, 256).weight.data)()
+    new Embedding(5000, 256).weight.narrow(0, 1, 2)
+    new Embedding(5000, 256).weight.clone().dispose()
+    const before = memoryUsage().tables
+    await collect()
+    const viewed = { tables: memoryUsage().tables, first: Number.isFinite(kept[kept.length - 1]) }
+    kept = null
+    await collect()
+    return { before, viewed, after: memoryUsage().tables }
+  },
+
+  /** What V8 was told of external memory, it is told back. */
+  external: async () => {
+    const steps: Record<string, number> = {}
+    const step = async (name: string, run: () => void) => {
+      await collect()
+      const before = external()
+      run()
+      await collect()
+      steps[name] = external() - before
+    }
+    // The first look at anything makes V8 and Node allocate things of their own.
+    const [warm] = [new Embedding(10, 10)]
+    void warm.weight.data
+    warm.weight.dispose()
+    await step('disposed', () => new Embedding(5000, 256).weight.dispose())
+    await step('lookedAt', () => {
+      const { weight } = new Embedding(5000, 256)
+      void weight.data
+      weight.dispose()
+    })
+    await step('shared', () => {
+      const { weight } = new Embedding(5000, 256)
+      const part = weight.narrow(0, 0, 5)
+      void part.data
+      weight.dispose()
+      part.dispose()
+    })
+    await step('dropped', () => void new Embedding(5000, 256))
+    await step('lookedAtAndDropped', () => void new Embedding(5000, 256).weight.data)
+    const kept: Embedding[] = []
+    await step('kept', () => void kept.push(new Embedding(5000, 256)))
+    await step('keptAndLookedAt', () => void kept[0].weight.data)
+    await step('released', () => kept.pop()!.weight.dispose())
+    return steps
+  },
+
+  /** memoryUsage against what the system says, from 256 MB on. */
+  honestTables: async () => {
+    await collect()
+    const before = held()
+    const tables = [new Embedding(80_000, 768), new Embedding(30_000, 768), new Embedding(1000, 100)]
+    const grown = growth(before)
+    tables.forEach(({ weight }) => weight.dispose())
+    await collect()
+    return { grown, left: growth(before) }
+  },
+
+  honestResults: async () => {
+    const [embedding, ids] = [new Embedding(ROWS, DIM), large()]
+    await collect()
+    const before = held()
+    const results = [embedding.forward(ids), embedding.forward(ids), embedding.forward(ids)]
+    const grown = growth(before)
+    results.forEach((result) => result.dispose())
+    // What was disposed is idle in the pool, and counted there.
+    const pooled = growth(before)
+    return { grown, pooled }
+  },
+
+  honestMixed: async () => {
+    await collect()
+    const before = held()
+    const embedding = new Embedding(60_000, 768)
+    const ids = large()
+    const results = [embedding.forward(ids), embedding.forward(ids)]
+    embedding.forward(ids).dispose()
+    return { grown: growth(before), kept: results.length }
+  },
+})

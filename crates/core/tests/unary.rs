@@ -1,0 +1,105 @@
+//! Functions of one operand against their definitions, and where they end.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+use tokenbed_core::Error;
+use tokenbed_core::ops::unary::{Unary, unary};
+use tokenbed_testkit::compare::{ROUNDED_ONCE_ULPS, assert_ulps};
+use tokenbed_testkit::naive;
+use tokenbed_testkit::place::Guarded;
+use tokenbed_testkit::random::Random;
+
+fn single(op: Unary, x: &[f32]) -> Vec<f32> {
+    let mut out = Guarded::new(x.len(), 1, -12345.5f32);
+    unary(op, x, &mut out, |x| x as f32).expect("sizes fit");
+    out.assert_guards();
+    out.to_vec()
+}
+
+fn one(op: Unary, x: f32) -> f32 {
+    single(op, &[x])[0]
+}
+
+fn definition(op: Unary, x: f64) -> f64 {
+    match op {
+        Unary::Relu => x.max(0.0),
+        Unary::Gelu => 0.5 * x * (1.0 + naive::erf(x / 2f64.sqrt())),
+        Unary::Tanh => x.tanh(),
+        Unary::Sigmoid => (1.0 + (-x).exp()).recip(),
+    }
+}
+
+#[test]
+fn functions_are_their_definitions() {
+    let mut random = Random::new(10);
+    for op in Unary::ALL {
+        // The series of erf cancels further out.
+        let x: Vec<f32> =
+            random.units(5000).iter().map(|x| x * 3.0).chain((-30..=30).map(|i| i as f32 / 10.0)).collect();
+        let wanted: Vec<f32> = x.iter().map(|&x| definition(op, x.into()) as f32).collect();
+        assert_ulps(&single(op, &x), &wanted, ROUNDED_ONCE_ULPS, &format!("{op:?}"));
+        let wide: Vec<f64> = x.iter().map(|&x| x.into()).collect();
+        let mut out = vec![0.0f64; x.len()];
+        unary(op, &wide, &mut out, |x| x).expect("sizes fit");
+        let close = |(&x, out): (&f64, f64)| (out - definition(op, x)).abs() <= 1e-13;
+        assert!(wide.iter().zip(out).all(close), "{op:?}");
+    }
+}
+
+/// Values of published tables: the tail of gelu, where 1 + erf(x) has cancelled.
+#[test]
+fn gelu_keeps_its_tail() {
+    for (x, wanted) in [(-6.0, -5.919_526e-9), (-10.0, -7.619_853e-23), (-13.0, -7.952_314e-38), (6.0, 6.0)] {
+        assert_ulps(&[one(Unary::Gelu, x)], &[wanted], 4, &x);
+    }
+    for x in [-14.8f32, -40.0, -1e10, -f32::MAX] {
+        assert_eq!(one(Unary::Gelu, x), 0.0, "{x}");
+    }
+    assert_eq!(one(Unary::Gelu, f32::MAX), f32::MAX);
+}
+
+#[test]
+fn far_out_they_are_their_limits() {
+    let inf = f32::INFINITY;
+    for (x, limit) in
+        [(1000.0, 1.0), (-1000.0, 0.0), (inf, 1.0), (-inf, 0.0), (f32::MAX, 1.0), (-f32::MAX, 0.0), (0.0, 0.5)]
+    {
+        assert_eq!(one(Unary::Sigmoid, x), limit);
+    }
+    assert!(one(Unary::Sigmoid, -100.0) > 0.0, "down to the smallest number");
+    for (x, limit) in [(1000.0, 1.0), (-1000.0, -1.0), (inf, 1.0), (-inf, -1.0), (0.0, 0.0)] {
+        assert_eq!(one(Unary::Tanh, x), limit);
+    }
+    assert_eq!(one(Unary::Relu, inf), inf);
+    assert_eq!(one(Unary::Relu, -inf), 0.0);
+    assert_eq!(one(Unary::Gelu, inf), inf);
+}
+
+#[test]
+fn zeros_and_the_smallest_keep_their_sign() {
+    let tiny = f32::from_bits(1);
+    assert_eq!(one(Unary::Tanh, -0.0).to_bits(), (-0.0f32).to_bits());
+    assert_eq!(one(Unary::Gelu, -0.0).to_bits(), (-0.0f32).to_bits());
+    assert_eq!(one(Unary::Tanh, tiny), tiny);
+    assert_eq!((one(Unary::Relu, tiny), one(Unary::Relu, -tiny)), (tiny, 0.0));
+    assert_eq!(one(Unary::Relu, -0.0), 0.0);
+}
+
+#[test]
+fn what_is_not_a_number_stays() {
+    for op in Unary::ALL {
+        assert!(one(op, f32::NAN).is_nan(), "{op:?}");
+        assert!(one(op, -f32::NAN).is_nan(), "{op:?}");
+    }
+}
+
+#[test]
+fn sizes() {
+    for op in Unary::ALL {
+        assert!(single(op, &[]).is_empty());
+        let mut out = Guarded::new(3, 0, -1.0f32);
+        let refused = unary(op, &[1.0, 2.0], &mut out, |x: f64| x as f32);
+        assert!(matches!(refused, Err(Error::Shape(_))));
+        out.assert_untouched();
+    }
+}

@@ -1,0 +1,41 @@
+//! What the tests of files share.
+
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use tokenbed_core::Error;
+use tokenbed_io::safetensors::{Loaded, load};
+
+/// A folder of the test's own, and a path in it.
+pub fn folder() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let path = folder.path().join("file.safetensors");
+    (folder, path)
+}
+
+/// The elements of a loaded tensor.
+pub fn bytes(loaded: &Loaded) -> &[u8] {
+    let storage = &loaded.storage;
+    // SAFETY: the storage's own address and length, and no test writes to one.
+    unsafe { std::slice::from_raw_parts(storage.as_ptr(), storage.len()) }
+}
+
+/// A file with this header and data, whatever they are.
+pub fn raw(header: &[u8], data: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header, data].concat()
+}
+
+/// What loading these bytes gives; the path it was loaded from is gone by then.
+pub fn load_bytes(content: &[u8]) -> Result<Vec<Loaded>, Error> {
+    let (_folder, path) = folder();
+    std::fs::write(&path, content).expect("a file can be written");
+    load(&path)
+}
+
+/// The names in a folder, in order.
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("the folder is there");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}

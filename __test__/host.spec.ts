@@ -11,7 +11,7 @@ test('where live data is forbidden, data is a copy, set writes, and all else wor
     fresh: true,
     row: [1, 2],
     part: [1, 2],
-    loaded: [9, 0],
+    loaded: 9,
     printed: 'tensor([[1., 2.]])',
     activation: [3, 0],
     out: 4,

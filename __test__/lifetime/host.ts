@@ -39,7 +39,7 @@ void main({
       fresh: weight.data !== weight.data,
       row: embedding.forward([1]).toArray()[0],
       part: [...weight.narrow(0, 1, 1).data],
-      loaded: loaded.toArray()[0],
+      loaded: loaded.toArray()[0][0],
       printed: String(loaded.narrow(0, 1, 1)),
       activation: activation.toArray(),
       out: new Embedding(2, 2).forward([0, 1], { out: loaded.narrow(0, 0, 2) }).size,

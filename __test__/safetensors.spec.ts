@@ -1,0 +1,257 @@
+import test from 'ava'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { arange, loadSafetensors, saveSafetensors, tensor, zeros, type DType, type Tensor } from '../index.js'
+import { digest } from './support/compare.js'
+import { refuses } from './support/errors.js'
+import { python, runPython } from './support/python.js'
+import { temporaryFolder } from './support/temporary.js'
+
+const folder = temporaryFolder()
+let files = 0
+const fresh = () => join(folder, `${files++}.safetensors`)
+
+const TYPES: DType[] = ['float32', 'float64', 'float16', 'bfloat16', 'int8', 'uint8', 'int32', 'int64', 'bool']
+const all = () => Object.fromEntries(TYPES.map((dtype) => [dtype, tensor([[0, 1, 1], [1, 0, 1]], { dtype })]))
+
+for (const dtype of TYPES) {
+  test(`${dtype} there and back, to the bit`, (t) => {
+    const path = fresh()
+    const x = tensor([[0, 1, 2], [1, 0, 1]], { dtype })
+    saveSafetensors(path, { x, nothing: zeros([0, 3], { dtype }), scalar: tensor(1, { dtype }), part: x.narrow(0, 1, 1) })
+    const loaded = loadSafetensors(path)
+    const same = (name: string, y: Tensor) => {
+      const z = loaded.get(name)!
+      t.deepEqual([z.dtype, z.shape, digest(z)], [dtype, y.shape, digest(y)])
+    }
+    same('x', x)
+    same('nothing', zeros([0, 3], { dtype }))
+    same('scalar', tensor(1, { dtype }))
+    same('part', x.narrow(0, 1, 1))
+    t.is(loaded.size, 4)
+  })
+}
+
+test('an object or a Map, names of any kind', (t) => {
+  const names = ['', 'a.b', 'ünïcödé ✓', '🦙', 'a "b" \\ \n\t', ' ', '__proto__', 'constructor', '0', '漢字']
+  const tensors = new Map(names.map((name, i) => [name, tensor([i])]))
+  const path = fresh()
+  saveSafetensors(path, tensors)
+  const loaded = loadSafetensors(path)
+  t.deepEqual([...loaded.keys()].sort(), [...names].sort())
+  for (const [name, x] of tensors) t.is(loaded.get(name)!.item(), x.item())
+  saveSafetensors(path, Object.fromEntries(tensors))
+  t.is(loadSafetensors(path).size, names.length)
+  saveSafetensors(path, {})
+  t.is(loadSafetensors(path).size, 0)
+})
+
+test('the bytes depend on names, tensors and metadata alone', (t) => {
+  const metadata = { b: '2', a: '1', format: 'pt' }
+  const reversed = Object.fromEntries(Object.entries(all()).reverse())
+  const bytes = [all(), reversed, new Map(Object.entries(all()))].map((tensors) => {
+    const path = fresh()
+    saveSafetensors(path, tensors, { metadata: { ...metadata } })
+    return readFileSync(path)
+  })
+  t.deepEqual(bytes[0], bytes[1])
+  t.deepEqual(bytes[0], bytes[2])
+  const header = bytes[0].subarray(8, 8 + Number(bytes[0].readBigUInt64LE()))
+  t.is(header.length % 8, 0)
+  t.deepEqual(JSON.parse(header.toString()).__metadata__, metadata)
+})
+
+test('a file that is loaded may be saved over, also by what was loaded from it', (t) => {
+  const path = fresh()
+  saveSafetensors(path, { x: arange(5), y: zeros([3]) })
+  const loaded = loadSafetensors(path)
+  loaded.get('x')!.set([7])
+  saveSafetensors(path, loaded)
+  t.deepEqual(loadSafetensors(path).get('x')!.toArray(), [7, 1, 2, 3, 4])
+  t.deepEqual(loaded.get('x')!.toArray(), [7, 1, 2, 3, 4])
+})
+
+test('saving appears whole or not at all', (t) => {
+  const path = fresh()
+  saveSafetensors(path, { x: arange(5) })
+  const before = readFileSync(path)
+  const gone = zeros([2])
+  gone.dispose()
+  refuses(t, () => saveSafetensors(path, { x: zeros([2]), gone }), 'USAGE', 'disposed')
+  refuses(t, () => saveSafetensors(path, { x: zeros([2]), y: 5 as never }), 'USAGE', '"y"', '5')
+  refuses(t, () => saveSafetensors(path, { __metadata__: zeros([2]) }), 'USAGE', '__metadata__')
+  const twice = new Map([['\ud800', zeros([1])], ['\ud801', zeros([1])]])
+  refuses(t, () => saveSafetensors(path, twice), 'USAGE', 'two tensors')
+  t.deepEqual(readFileSync(path), before)
+  const directory = join(folder, 'directory')
+  mkdirSync(join(directory, 'inside'), { recursive: true })
+  for (const bad of [directory, join(folder, 'missing', 'x.safetensors'), join(path, 'x')]) {
+    const error = refuses(t, () => saveSafetensors(bad, { x: zeros([2]) }), 'FILE', bad)
+    t.is(error.path, bad)
+    t.true(['EISDIR', 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST'].includes((error.cause as NodeJS.ErrnoException).code!), `${error.cause}`)
+  }
+  t.deepEqual(readdirSync(folder).filter((name) => name.includes('.part')), [])
+  t.deepEqual(readdirSync(directory), ['inside'])
+})
+
+test('a file that was saved is an ordinary file', (t) => {
+  if (process.platform === 'win32') return t.pass()
+  const path = fresh()
+  saveSafetensors(path, { x: zeros([1]) })
+  const plain = join(folder, 'plain')
+  writeFileSync(plain, '')
+  t.is(statSync(path).mode, statSync(plain).mode)
+})
+
+test('what cannot be saved is told', (t) => {
+  refuses(t, () => saveSafetensors('', {}), 'USAGE', 'path')
+  refuses(t, () => saveSafetensors('a\0b', {}), 'USAGE', 'NUL')
+  refuses(t, () => saveSafetensors(5 as never, {}), 'USAGE', 'path')
+  const path = fresh()
+  refuses(t, () => saveSafetensors(path, null as never), 'USAGE', 'null')
+  refuses(t, () => saveSafetensors(path, zeros([2]) as never), 'USAGE', 'by name')
+  refuses(t, () => saveSafetensors(path, new Map([[5, zeros([2])]]) as never), 'USAGE', 'names are strings')
+  refuses(t, () => saveSafetensors(path, {}, { metadata: { a: 5 } as never }), 'USAGE', '"a"', '5')
+  refuses(t, () => saveSafetensors(path, {}, { metadata: null as never }), 'USAGE', 'null')
+  refuses(t, () => saveSafetensors(path, {}, { metadata: 'ab' as never }), 'USAGE', "'ab'")
+  refuses(t, () => saveSafetensors(path, {}, { meta: {} } as never), 'USAGE', '"meta"')
+})
+
+test('a path that cannot be read is a FileError with the system\'s reason', (t) => {
+  const missing = join(folder, 'nope.safetensors')
+  const error = refuses(t, () => loadSafetensors(missing), 'FILE', missing, 'open')
+  t.is(error.path, missing)
+  const cause = error.cause as NodeJS.ErrnoException
+  t.true(cause instanceof Error)
+  t.is(cause.code, 'ENOENT')
+  t.is((refuses(t, () => loadSafetensors(folder), 'FILE', folder, 'directory').cause as Error) instanceof Error, true)
+  refuses(t, () => loadSafetensors(join(folder, 'x', '\0')), 'USAGE', 'NUL')
+  refuses(t, () => loadSafetensors(undefined as never), 'USAGE', 'path')
+  if (process.platform !== 'win32' && process.getuid?.() !== 0) {
+    const closed = fresh()
+    writeFileSync(closed, 'x')
+    chmodSync(closed, 0)
+    t.is((refuses(t, () => loadSafetensors(closed), 'FILE').cause as NodeJS.ErrnoException).code, 'EACCES')
+  }
+})
+
+/** A file of this header and so many bytes behind it. */
+function forge(header: unknown, bytes: number, length?: bigint): string {
+  const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header))
+  const size = Buffer.alloc(8)
+  size.writeBigUInt64LE(length ?? BigInt(text.length))
+  const path = fresh()
+  writeFileSync(path, Buffer.concat([size, text, Buffer.alloc(bytes)]))
+  return path
+}
+
+const entry = (dtype: string, shape: number[], start: number, end: number) => ({ dtype, shape, data_offsets: [start, end] })
+
+const LIES: [string, () => string][] = [
+  ['an empty file', () => raw(Buffer.alloc(0))],
+  ['seven bytes', () => raw(Buffer.alloc(7))],
+  ['a header of no bytes', () => raw(Buffer.alloc(8))],
+  ['text', () => raw(Buffer.from('this is not a safetensors file at all'))],
+  ['a header longer than the file', () => forge('{}', 0, 1000n)],
+  ['a header of 2^64 - 1 bytes', () => forge('{}', 0, 2n ** 64n - 1n)],
+  ['a header of 200 MB', () => forge('{}', 0, 200_000_000n)],
+  ['a header that is no JSON', () => forge('{"a": ', 0)],
+  ['a header that is no UTF-8', () => raw(Buffer.from([2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe]))],
+  ['a header that is an array', () => forge([1], 0)],
+  ['more bytes than the file has', () => forge({ x: entry('F32', [4], 0, 16) }, 12)],
+  ['fewer bytes than the file has', () => forge({ x: entry('F32', [4], 0, 16) }, 20)],
+  ['offsets that do not fit the shape', () => forge({ x: entry('F32', [3], 0, 16) }, 16)],
+  ['offsets in the wrong order', () => forge({ x: entry('F32', [4], 16, 0) }, 16)],
+  ['a shape whose size overflows', () => forge({ x: entry('F32', [2 ** 40, 2 ** 40], 0, 16) }, 16)],
+  ['a negative size', () => forge({ x: entry('F32', [-4], 0, 16) }, 16)],
+  ['a size with a fraction', () => forge({ x: entry('F32', [1.5], 0, 16) }, 16)],
+  ['tensors that overlap', () => forge({ x: entry('F32', [4], 0, 16), y: entry('F32', [4], 8, 24) }, 24)],
+  ['a hole between tensors', () => forge({ x: entry('F32', [2], 0, 8), y: entry('F32', [2], 16, 24) }, 24)],
+  ['a type that nobody knows', () => forge({ x: entry('F33', [4], 0, 16) }, 16)],
+  ['an entry without a shape', () => forge({ x: { dtype: 'F32', data_offsets: [0, 16] } }, 16)],
+  ['metadata that are no strings', () => forge({ __metadata__: { a: 1 } }, 0)],
+]
+
+function raw(bytes: Buffer): string {
+  const path = fresh()
+  writeFileSync(path, bytes)
+  return path
+}
+
+for (const [what, make] of LIES) {
+  test(`${what} is a FormatError that says where`, (t) => {
+    const path = make()
+    const error = refuses(t, () => loadSafetensors(path), 'FORMAT', path, 'at byte')
+    t.is(error.path, path)
+    t.true(Number.isInteger(error.offset) && error.offset >= 0 && error.offset <= statSync(path).size)
+  })
+}
+
+test('a file cut short anywhere is a FormatError', (t) => {
+  const path = fresh()
+  saveSafetensors(path, all(), { metadata: { a: 'b' } })
+  const whole = readFileSync(path)
+  const lengths = Array.from({ length: whole.length }, (_, i) => i).filter((i) => i < 40 || i % 37 === 0 || i > whole.length - 40)
+  for (const length of lengths) refuses(t, () => loadSafetensors(raw(whole.subarray(0, length))), 'FORMAT')
+})
+
+test('a type that tensors do not have is a DTypeError', (t) => {
+  const path = forge({ good: entry('F32', [2], 0, 8), bad: entry('U64', [1], 8, 16) }, 16)
+  refuses(t, () => loadSafetensors(path), 'DTYPE', '"bad"', 'U64', path)
+})
+
+test('elements that the file does not align are read all the same', (t) => {
+  const path = forge({ odd: entry('U8', [3], 0, 3), x: entry('F32', [2], 3, 11) }, 0)
+  const values = Buffer.from(new Uint8Array(Float32Array.of(1.5, -2).buffer))
+  writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.from([1, 2, 3]), values]))
+  t.deepEqual(loadSafetensors(path).get('x')!.toArray(), [1.5, -2])
+})
+
+test('a link is followed', (t) => {
+  if (process.platform === 'win32') return t.pass()
+  const [path, link] = [fresh(), fresh()]
+  saveSafetensors(path, { x: arange(3) })
+  symlinkSync(path, link)
+  t.deepEqual(loadSafetensors(link).get('x')!.toArray(), [0, 1, 2])
+})
+
+test('Python opens what is saved here', (t) => {
+  if (python === null) {
+    t.log('no Python with safetensors: skipped')
+    return t.pass()
+  }
+  const path = fresh()
+  const { bfloat16, ...known } = all()
+  saveSafetensors(path, { ...known, 'ünïcödé ✓': arange(6).reshape(2, 3), '': zeros([0, 2]) }, { metadata: { who: 'tokenbed' } })
+  const script = `
+import json, sys
+from safetensors import safe_open
+with safe_open(sys.argv[1], framework="np") as f:
+    found = {name: f.get_tensor(name) for name in f.keys()}
+    print(json.dumps({"metadata": f.metadata(), "tensors": {k: [str(v.dtype), list(v.shape), v.astype("f8").tolist()] for k, v in found.items()}}))`
+  const { metadata, tensors } = runPython(script, path)
+  t.deepEqual(metadata, { who: 'tokenbed' })
+  t.deepEqual(tensors['ünïcödé ✓'], ['int32', [2, 3], [[0, 1, 2], [3, 4, 5]]])
+  t.deepEqual(tensors[''], ['float32', [0, 2], []])
+  for (const dtype of Object.keys(known)) t.deepEqual(tensors[dtype], [dtype, [2, 3], [[0, 1, 1], [1, 0, 1]]])
+})
+
+test('what Python saves is opened here', (t) => {
+  if (python === null) {
+    t.log('no Python with safetensors: skipped')
+    return t.pass()
+  }
+  const path = fresh()
+  const script = `
+import json, sys
+import numpy as np
+from safetensors.numpy import save_file
+types = ["float32", "float64", "float16", "int8", "uint8", "int32", "int64", "bool"]
+save_file({name: np.array([[0, 1, 1], [1, 0, 1]], dtype=name) for name in types}, sys.argv[1], metadata={"a": "b"})
+print("null")`
+  runPython(script, path)
+  const expected = all()
+  const loaded = loadSafetensors(path)
+  t.is(loaded.size, 8)
+  for (const [name, x] of loaded) t.deepEqual([x.dtype, x.shape, digest(x)], [name as DType, [2, 3], digest(expected[name])])
+})

@@ -75,6 +75,15 @@ test('data is one array, made once and live', (t) => {
   }
 })
 
+test('a layer sees what is written into its table, through data and through set', (t) => {
+  const embedding = new Embedding(3, 2)
+  embedding.weight.data[2] = 7
+  t.is(embedding.forward([1]).data[0], 7)
+  embedding.weight.set([8, 9], 4)
+  t.deepEqual(embedding.forward([2]).toArray(), [[8, 9]])
+  t.deepEqual([...embedding.weight.data.subarray(4)], [8, 9])
+})
+
 test('a narrow part is written through, at its place', (t) => {
   const x = tensor([[1, 2], [3, 4], [5, 6]], { dtype: 'float16' })
   x.narrow(0, 1, 1).set([30, 40])

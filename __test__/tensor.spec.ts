@@ -127,6 +127,15 @@ test('sizes are whole numbers that fit in memory, and are checked before anythin
   t.true(process.memoryUsage().rss - before < 2 ** 24)
 })
 
+test('options are known by name', (t) => {
+  refuses(t, () => tensor([1], { type: 'int8' } as never), 'USAGE', '"type"', 'dtype, requiresGrad, shape')
+  refuses(t, () => zeros([1], { shape: [1] } as never), 'USAGE', '"shape"')
+  refuses(t, () => ones([1], 'int8' as never), 'USAGE', "'int8'")
+  refuses(t, () => full([1], 1, null as never), 'USAGE', 'null')
+  refuses(t, () => arange(3, { step: 1 } as never), 'USAGE', '"step"')
+  refuses(t, () => full([1], '1' as never), 'USAGE', "'1'")
+})
+
 test('nothing at all is a tensor too', (t) => {
   t.deepEqual(tensor([]).shape, [0])
   t.deepEqual(tensor([[], []]).shape, [2, 0])
@@ -170,6 +179,9 @@ test('set writes from an offset on, and nothing where it does not fit', (t) => {
 })
 
 test('set takes parts of the same memory, as they were before', (t) => {
+  const bytes = arange(6).to('uint8')
+  bytes.set(Buffer.from(bytes.data.buffer, 0, 4), 2)
+  t.deepEqual(bytes.toArray(), [0, 1, 0, 1, 2, 3])
   for (const x of [arange(6), new Embedding(6, 1).weight.set([0, 1, 2, 3, 4, 5])]) {
     t.deepEqual(x.set(x).toArray().flat(), [0, 1, 2, 3, 4, 5])
     t.deepEqual(x.set(x.narrow(0, 0, 4), 2).toArray().flat(), [0, 1, 0, 1, 2, 3])

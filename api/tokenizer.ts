@@ -70,7 +70,8 @@ export class Tokenizer {
   encodeBatch(texts: readonly string[], options?: EncodeOptions): { ids: Uint32Array; offsets: Uint32Array } {
     const where = 'Tokenizer.encodeBatch'
     if (!Array.isArray(texts)) throw new UsageError(`${where}: texts are an array of strings, not ${show(texts)}`)
-    texts.forEach((text, i) => checkText(text, `${where}: text ${i}`))
+    // Not `forEach`, which would skip the holes of an array.
+    for (let i = 0; i < texts.length; i++) checkText(texts[i], `${where}: text ${i}`)
     return call(native.tokenizerEncodeBatch(this.#native, texts as string[], ...policy(options, where)))
   }
 

@@ -51,7 +51,12 @@ export function elementsOf(values: ArrayLike<unknown>, dtype: DType, where: stri
   if (ArrayBuffer.isView(values) && values.length === 0) checkAttached(values as TypedArray, where)
   const { array, bytes } = facts(dtype)
   const allocate = (length: number) => new array(new ArrayBuffer(length * bytes), 0, length)
-  if (values instanceof array && dtype !== 'float16' && dtype !== 'bfloat16' && dtype !== 'bool') return values.slice()
+  if (values instanceof array && dtype !== 'float16' && dtype !== 'bfloat16' && dtype !== 'bool') {
+    // Not `slice`, which is a view where the array is a Buffer.
+    const copy = allocate(values.length)
+    ;(copy as Uint8Array).set(values as Uint8Array)
+    return copy
+  }
   if (dtype === 'float16' || dtype === 'bfloat16') {
     const wide = elementsOf(values, 'float64', where)
     const narrow = allocate(wide.length)

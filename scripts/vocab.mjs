@@ -21,6 +21,8 @@ const MAGIC = Buffer.from('TBVOCAB1', 'latin1')
 /** Name, and the SHA-256 of OpenAI's `<name>.tiktoken` as tiktoken_ext/openai_public.py states it. */
 const VOCABULARIES = [
   { name: 'r50k_base', sha256: '306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930' },
+  { name: 'cl100k_base', sha256: '223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7' },
+  { name: 'o200k_base', sha256: '446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d' },
 ]
 
 /** Tokens in the order of their ranks, as latin1 strings (one character a byte), out of `! <first rank> <base64>...` lines. */

@@ -20,10 +20,15 @@ pub struct Native {
     pub live_data: bool,
 }
 
+/// Threads that run at the same time here.
+pub(crate) fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get))
+}
+
 /// Threads that a kernel may use: bandwidth saturates at two to four.
 pub(crate) fn threads() -> usize {
-    static THREADS: OnceLock<usize> = OnceLock::new();
-    *THREADS.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get).min(4))
+    cores().min(4)
 }
 
 /// What this binary is and runs on; a failure where the environment forces an instruction set that is not there.

@@ -2,6 +2,7 @@
 
 use crate::borrow::{Operand, size};
 use crate::guard::{Failure, guard, status};
+use crate::process::cores;
 use napi::Env;
 use napi::bindgen_prelude::{External, Uint32ArraySlice};
 use napi_derive::napi;
@@ -87,7 +88,7 @@ pub fn tokenizer_encode_batch(
     disallowed: Option<Vec<String>>,
 ) -> Option<EncodedTexts> {
     guard(|| {
-        let batch = tokenizer.encode_batch(&texts, &special(allowed, disallowed))?;
+        let batch = tokenizer.encode_batch(&texts, &special(allowed, disallowed), cores())?;
         Ok(EncodedTexts {
             ids: Uint32ArraySlice::copy_from(&env, batch.ids)?,
             offsets: Uint32ArraySlice::copy_from(&env, batch.offsets)?,

@@ -19,12 +19,12 @@ fn try_write(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Resul
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".tokenbed-").suffix(".part");
-    // Temporary files are private by default; this one becomes an ordinary file, which the user's umask limits.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let beside = builder.tempfile_in(folder)?;
+    // Opened here: tempfile's own way makes private files, and wraps the system's error so that its number is lost. This
+    // one becomes an ordinary file, which the user's umask limits.
+    let beside = tempfile::Builder::new()
+        .prefix(".tokenbed-")
+        .suffix(".part")
+        .make_in(folder, |path| File::options().write(true).create_new(true).open(path))?;
     let mut buffered = BufWriter::with_capacity(1 << 20, beside.as_file());
     write(&mut buffered)?;
     buffered.flush()?;

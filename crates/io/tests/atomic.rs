@@ -76,27 +76,6 @@ fn places_that_cannot_be_written() {
     assert_eq!(names(&a_folder), ["inside"]);
 }
 
-/// In a process of its own in another folder, as the current one is all tests'.
-#[test]
-fn a_path_without_a_folder() {
-    const INSIDE: &str = "TOKENBED_TEST_INSIDE";
-    if std::env::var_os(INSIDE).is_some() {
-        write(Path::new("plain"), b"here").expect("a good call");
-        write(Path::new("./dotted"), b"there").expect("a good call");
-        return;
-    }
-    let (folder, _) = folder();
-    let this = std::env::current_exe().expect("the test's own file");
-    let output = std::process::Command::new(this)
-        .args(["--exact", "a_path_without_a_folder"])
-        .current_dir(folder.path())
-        .env(INSIDE, "1")
-        .output()
-        .expect("the test runs");
-    assert!(output.status.success(), "{output:?}");
-    assert_eq!(names(folder.path()), ["dotted", "plain"]);
-}
-
 /// As open as any other new file: what the process's umask leaves.
 #[cfg(unix)]
 #[test]

@@ -34,8 +34,30 @@ const R50K_BASE: Known = Known {
     special: &[("<|endoftext|>", 50256)],
 };
 
+const CL100K_BASE: Known = Known {
+    name: "cl100k_base",
+    vocabulary: "cl100k_base",
+    tokens: 100256,
+    pattern: Pattern::Cl100k,
+    special: &[
+        ("<|endoftext|>", 100257),
+        ("<|fim_prefix|>", 100258),
+        ("<|fim_middle|>", 100259),
+        ("<|fim_suffix|>", 100260),
+        ("<|endofprompt|>", 100276),
+    ],
+};
+
+const O200K_BASE: Known = Known {
+    name: "o200k_base",
+    vocabulary: "o200k_base",
+    tokens: 199998,
+    pattern: Pattern::O200k,
+    special: &[("<|endoftext|>", 199999), ("<|endofprompt|>", 200018)],
+};
+
 /// `gpt2` has the same tokens, ids and pattern as `r50k_base`; tiktoken only reads it from older files.
-const KNOWN: &[Known] = &[Known { name: "gpt2", ..R50K_BASE }, R50K_BASE];
+const KNOWN: &[Known] = &[Known { name: "gpt2", ..R50K_BASE }, R50K_BASE, CL100K_BASE, O200K_BASE];
 
 impl Encoding {
     /// The encoding of that name (tiktoken: `get_encoding`).

@@ -59,7 +59,7 @@ pub enum TextError {
     },
 
     /// No token has this id.
-    #[error("id {value} at position {position} is no token: the vocabulary has {vocab_size}")]
+    #[error("id {value} at position {position} is no token: {}", why_unknown(*value, *vocab_size))]
     UnknownId {
         /// Index into the ids that were given.
         position: usize,
@@ -137,4 +137,18 @@ pub enum TextError {
         /// The id found there.
         value: u32,
     },
+}
+
+/// Encodings may leave ids between their tokens and their special ones unused.
+fn why_unknown(value: u32, vocab_size: usize) -> String {
+    if (value as usize) < vocab_size {
+        return "the encoding does not use it".to_owned();
+    }
+    format!("the vocabulary has {vocab_size}")
+}
+
+/// A length or offset as 32 bits.
+pub(crate) fn fit_u32(what: &'static str, length: usize) -> Result<u32, TextError> {
+    let limit = u32::MAX as usize - 1;
+    if length > limit { Err(TextError::TooLong { what, found: length, limit }) } else { Ok(length as u32) }
 }

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod bpe;
 mod encoding;
 mod error;
@@ -15,9 +16,10 @@ mod tokenizer;
 mod vocabulary;
 mod windows;
 
+pub use batch::EncodedBatch;
 pub use encoding::{Encoding, encodings};
 pub use error::TextError;
 pub use special::{SpecialPolicy, SpecialSet};
 pub use split::Pattern;
-pub use tokenizer::{EncodedBatch, Tokenizer};
+pub use tokenizer::Tokenizer;
 pub use windows::{WindowId, Windows};

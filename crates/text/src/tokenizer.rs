@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::batch::{self, EncodedBatch};
 use crate::bpe::{Bpe, Recent};
 use crate::encoding::Encoding;
-use crate::error::TextError;
+use crate::error::{TextError, fit_u32};
 use crate::special::{Searches, SpecialPolicy};
 
 /// An encoding with its vocabulary loaded. It does not change: any number of threads may use one.
@@ -15,15 +16,6 @@ pub struct Tokenizer {
 
 /// How many ids [`Tokenizer::count`] holds before it lets them go.
 const COUNTED_AT_ONCE: usize = 1 << 16;
-
-/// The ids of several texts, end to end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EncodedBatch {
-    /// All ids.
-    pub ids: Vec<u32>,
-    /// Text `i` is `ids[offsets[i] .. offsets[i + 1]]`: one more offset than there are texts.
-    pub offsets: Vec<u32>,
-}
 
 impl Tokenizer {
     /// A tokenizer for `encoding`; `ranks` is its vocabulary file, decompressed (`vocab/<vocabulary>.br`).
@@ -67,17 +59,16 @@ impl Tokenizer {
         self.encode_with(text, &special.searches(&self.encoding.special), out)
     }
 
-    /// The ids of all texts, end to end (tiktoken: `encode_batch`).
-    pub fn encode_batch<T: AsRef<str>>(&self, texts: &[T], special: &SpecialPolicy) -> Result<EncodedBatch, TextError> {
+    /// The ids of all texts, end to end (tiktoken: `encode_batch`), by up to so many threads: fewer where there is little
+    /// text, and a text is not divided.
+    pub fn encode_batch<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        special: &SpecialPolicy,
+        threads: usize,
+    ) -> Result<EncodedBatch, TextError> {
         let searches = special.searches(&self.encoding.special);
-        let mut batch = EncodedBatch { ids: Vec::new(), offsets: Vec::with_capacity(texts.len() + 1) };
-        batch.offsets.push(0);
-        for (index, text) in texts.iter().enumerate() {
-            self.encode_with(text.as_ref(), &searches, &mut batch.ids)
-                .map_err(|source| TextError::InBatch { index, source: Box::new(source) })?;
-            batch.offsets.push(fit_u32("the batch", batch.ids.len())?);
-        }
-        Ok(batch)
+        batch::encode(texts, threads, |text, ids| self.encode_with(text, &searches, ids))
     }
 
     /// How many ids `text` has, in memory that does not grow with it.
@@ -164,9 +155,4 @@ impl Tokenizer {
             start = at + token.len();
         }
     }
-}
-
-fn fit_u32(what: &'static str, length: usize) -> Result<u32, TextError> {
-    let limit = u32::MAX as usize - 1;
-    if length > limit { Err(TextError::TooLong { what, found: length, limit }) } else { Ok(length as u32) }
 }

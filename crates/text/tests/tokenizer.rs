@@ -69,7 +69,7 @@ proptest! {
 
     #[test]
     fn a_batch_is_its_texts(texts in prop::collection::vec(texts(), 0..6)) {
-        let batch = GPT2.encode_batch(&texts, &SpecialPolicy::PLAIN).unwrap();
+        let batch = GPT2.encode_batch(&texts, &SpecialPolicy::PLAIN, 4).unwrap();
         prop_assert_eq!(batch.offsets.len(), texts.len() + 1);
         for (text, ends) in texts.iter().zip(batch.offsets.windows(2)) {
             prop_assert_eq!(&batch.ids[ends[0] as usize..ends[1] as usize], encode(text));
@@ -176,7 +176,7 @@ fn disallowed_tokens_say_where_they_are() {
     assert_eq!(error, TextError::DisallowedSpecial { token: "<|endoftext|>".into(), byte: 6, utf16: 3 });
     assert!(error.to_string().starts_with(r#"the text contains the special token "<|endoftext|>" at position 3"#));
 
-    let error = GPT2.encode_batch(&["fine", "<|endoftext|>"], &SpecialPolicy::default()).unwrap_err();
+    let error = GPT2.encode_batch(&["fine", "<|endoftext|>"], &SpecialPolicy::default(), 4).unwrap_err();
     assert!(error.to_string().starts_with("text 1 of the batch: the text contains"));
 }
 

@@ -15,8 +15,8 @@ pub(super) const METADATA: &str = "__metadata__";
 /// What is wrong, and at which byte of the file.
 pub(super) type Wrong = (usize, String);
 
-/// The tensors of a file in the order in which they lie there (empty ones at one place by name), and where their data
-/// starts. All of them lie within the file, one after the other without holes.
+/// Where the data of a file starts, and its tensors in the order in which they lie there (empty ones at one place as
+/// they are listed). All of them lie within the file, one after the other without holes.
 pub(super) fn read(file: &[u8]) -> Result<(usize, Vec<(String, TensorInfo)>), Wrong> {
     let Some((length, rest)) = file.split_first_chunk::<LENGTH_BYTES>() else {
         return Err((0, format!("a file of {} bytes has no safetensors header", file.len())));
@@ -30,11 +30,12 @@ pub(super) fn read(file: &[u8]) -> Result<(usize, Vec<(String, TensorInfo)>), Wr
     };
     let text = std::str::from_utf8(header).map_err(|e| (LENGTH_BYTES + e.valid_up_to(), format!("the header: {e}")))?;
     let Entries(mut tensors) = serde_json::from_str(text).map_err(|error| (LENGTH_BYTES, error.to_string()))?;
-    tensors.sort_by(|(a, x), (b, y)| x.data_offsets.cmp(&y.data_offsets).then_with(|| a.cmp(b)));
+    tensors.sort_by_key(|(_, info)| info.data_offsets);
     let checked = Metadata::new(None, tensors.clone()).map_err(|error| (LENGTH_BYTES, explain(&error)))?;
-    if checked.data_len() != data.len() {
-        let message = format!("the tensors need {} bytes, the file has {}: cut short", checked.data_len(), data.len());
-        return Err((file.len(), message));
+    let (needed, there) = (checked.data_len(), data.len());
+    if needed != there {
+        let why = if needed > there { "cut short" } else { "some belong to no tensor" };
+        return Err((file.len(), format!("the tensors need {needed} bytes, the file has {there}: {why}")));
     }
     Ok((LENGTH_BYTES + length, tensors))
 }

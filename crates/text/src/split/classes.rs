@@ -4,17 +4,68 @@ use std::sync::LazyLock;
 
 use super::unicode;
 
-/// What the patterns ask about a character. Every character has one class.
+/// What the patterns ask about a character. Every character has one class, which is a bit, so that a [`Set`] of classes
+/// is asked about at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
-    /// None of the others: punctuation, symbols, marks, unassigned.
-    Other,
-    /// `\p{L}`
-    Letter,
+    /// None of the others: punctuation, symbols, control characters, unassigned.
+    Other = 1,
+    /// `[\p{Lu}\p{Lt}]`
+    Upper = 1 << 1,
+    /// `\p{Ll}`
+    Lower = 1 << 2,
+    /// `[\p{Lm}\p{Lo}]`: a letter without case.
+    Letter = 1 << 3,
+    /// `\p{M}`
+    Mark = 1 << 4,
     /// `\p{N}`
-    Number,
+    Number = 1 << 5,
+    /// `\s` but for the two that follow.
+    Space = 1 << 6,
+    /// `[\r\n]`
+    Newline = 1 << 7,
+}
+
+/// The classes in the order of their bits, with their ranges; `Other` is what is in none.
+const ALL: [(Class, &[(u32, u32)]); 8] = [
+    (Class::Other, &[]),
+    (Class::Upper, unicode::UPPER),
+    (Class::Lower, unicode::LOWER),
+    (Class::Letter, unicode::LETTER),
+    (Class::Mark, unicode::MARK),
+    (Class::Number, unicode::NUMBER),
+    (Class::Space, unicode::SPACE),
+    (Class::Newline, unicode::NEWLINE),
+];
+
+/// Several classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Set(u8);
+
+impl Set {
+    pub(super) const NUMBER: Self = Self::of(&[Class::Number]);
+    pub(super) const NEWLINE: Self = Self::of(&[Class::Newline]);
+    /// `\p{L}`
+    pub(super) const LETTERS: Self = Self::of(&[Class::Upper, Class::Lower, Class::Letter]);
     /// `\s`
-    Space,
+    pub(super) const SPACES: Self = Self::of(&[Class::Space, Class::Newline]);
+    /// `[^\s\p{L}\p{N}]`
+    pub(super) const SYMBOLS: Self = Self::of(&[Class::Other, Class::Mark]);
+
+    pub(super) const fn of(classes: &[Class]) -> Self {
+        let mut bits = 0;
+        let mut i = 0;
+        while i < classes.len() {
+            bits |= classes[i] as u8;
+            i += 1;
+        }
+        Self(bits)
+    }
+
+    #[inline]
+    pub(super) fn has(self, class: Class) -> bool {
+        self.0 & class as u8 != 0
+    }
 }
 
 /// Code points in a block of the table. Smaller blocks share more, larger ones need a shorter index.
@@ -38,22 +89,20 @@ impl Classes {
     /// Spreads the ranges in `unicode.rs` out into a table.
     fn new() -> Self {
         let mut flat = vec![Class::Other; CODE_POINTS];
-        for (ranges, class) in
-            [(unicode::LETTER, Class::Letter), (unicode::NUMBER, Class::Number), (unicode::SPACE, Class::Space)]
-        {
+        for (class, ranges) in ALL {
             for &(first, last) in ranges {
                 flat[first as usize..=last as usize].fill(class);
             }
         }
         let mut index = Vec::with_capacity(CODE_POINTS / BLOCK);
         let mut classes: Vec<Class> = Vec::new();
-        // The first blocks are those of a single class, in the order in which `Class` numbers them.
-        for class in [Class::Other, Class::Letter, Class::Number, Class::Space] {
+        // The first blocks are those of a single class, in the order of their bits.
+        for (class, _) in ALL {
             classes.extend([class; BLOCK]);
         }
         for block in flat.chunks_exact(BLOCK) {
             if block.iter().all(|&class| class == block[0]) {
-                index.push(block[0] as u16);
+                index.push((block[0] as u8).trailing_zeros() as u16);
             } else {
                 index.push((classes.len() / BLOCK) as u16);
                 classes.extend_from_slice(block);
@@ -94,11 +143,11 @@ impl Classes {
         self.classes.get(usize::from(block) * BLOCK + code % BLOCK).copied().unwrap_or(Class::Other)
     }
 
-    /// Where the run of characters of one class ends that goes on at `at`.
+    /// Where the run of characters of these classes ends that goes on at `at`.
     #[inline]
-    pub(super) fn end_of_run(&self, text: &[u8], mut at: usize, class: Class) -> usize {
-        while let Some((found, after)) = self.at(text, at) {
-            if found != class {
+    pub(super) fn end_of_run(&self, text: &[u8], mut at: usize, set: Set) -> usize {
+        while let Some((class, after)) = self.at(text, at) {
+            if !set.has(class) {
                 break;
             }
             at = after;
@@ -124,15 +173,23 @@ mod tests {
     #[test]
     fn every_character_has_the_class_that_regex_syntax_gives_it() {
         let classes = &*CLASSES;
-        let (letter, number, space) = (members(r"\p{L}"), members(r"\p{N}"), members(r"\s"));
+        let named = [
+            (Class::Upper, members(r"[\p{Lu}\p{Lt}]")),
+            (Class::Lower, members(r"\p{Ll}")),
+            (Class::Letter, members(r"[\p{L}--\p{Lu}--\p{Lt}--\p{Ll}]")),
+            (Class::Mark, members(r"\p{M}")),
+            (Class::Number, members(r"\p{N}")),
+            (Class::Space, members(r"[\s--[\r\n]]")),
+            (Class::Newline, members(r"[\r\n]")),
+        ];
         for char in (0..CODE_POINTS as u32).filter_map(char::from_u32) {
             let i = char as usize;
-            let expected = match (letter[i], number[i], space[i]) {
-                (true, false, false) => Class::Letter,
-                (false, true, false) => Class::Number,
-                (false, false, true) => Class::Space,
-                (false, false, false) => Class::Other,
-                other => panic!("{other:?}: the classes overlap at {i:#x}"),
+            let classes_of_it: Vec<_> =
+                named.iter().filter(|(_, members)| members[i]).map(|&(class, _)| class).collect();
+            let expected = match classes_of_it[..] {
+                [] => Class::Other,
+                [class] => class,
+                _ => panic!("{classes_of_it:?}: the classes overlap at {i:#x}"),
             };
             let text = format!("{char}.");
             assert_eq!(classes.at(text.as_bytes(), 0), Some((expected, char.len_utf8())), "{i:#x}");

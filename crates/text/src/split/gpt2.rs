@@ -8,38 +8,24 @@
 //! of anything but white space, with the one space (U+0020) before it; else white space, up to the last character of
 //! the run if something follows it: that one may be the space of the next piece.
 
-use super::classes::{Class, Classes};
+use super::classes::{Class, Classes, Set};
+use super::{contraction, spaces};
 
 /// Where the piece ends that begins at `start`, which is a character boundary before the end of the text.
 #[inline]
 pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize) -> usize {
     let first = text[start];
     if first == b'\''
-        && let Some(length) = contraction(&text[start + 1..])
+        && let Some(length) = contraction::small(&text[start + 1..])
     {
         return start + 1 + length;
     }
     let next = if first == b' ' { start + 1 } else { start };
-    match classes.at(text, next) {
-        Some((class, after)) if class != Class::Space => classes.end_of_run(text, after, class),
-        _ => end_of_space(classes, text, start),
+    let Some((class, after)) = classes.at(text, next) else { return spaces::end_of_run(classes, text, start) };
+    match class {
+        Class::Upper | Class::Lower | Class::Letter => classes.end_of_run(text, after, Set::LETTERS),
+        Class::Number => classes.end_of_run(text, after, Set::NUMBER),
+        Class::Other | Class::Mark => classes.end_of_run(text, after, Set::SYMBOLS),
+        Class::Space | Class::Newline => spaces::end_of_run(classes, text, start),
     }
-}
-
-/// Length of `s`, `d`, `m`, `t`, `ll`, `ve` or `re` at the front of `rest`. Small letters only, as in the pattern.
-fn contraction(rest: &[u8]) -> Option<usize> {
-    match rest {
-        [b's' | b'd' | b'm' | b't', ..] => Some(1),
-        [b'l', b'l', ..] | [b'v', b'e', ..] | [b'r', b'e', ..] => Some(2),
-        _ => None,
-    }
-}
-
-#[cold]
-fn end_of_space(classes: &Classes, text: &[u8], start: usize) -> usize {
-    let (mut last, mut end) = (start, start);
-    while let Some((Class::Space, after)) = classes.at(text, end) {
-        (last, end) = (end, after);
-    }
-    if end < text.len() && last > start { last } else { end }
 }

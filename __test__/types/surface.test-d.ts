@@ -1,0 +1,158 @@
+// Compiled, never run: what the types allow and what they refuse. A line that should not compile and does is an error too.
+/* eslint-disable @typescript-eslint/no-unused-vars */
+
+import type {
+  Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LoaderOptions,
+  Nested, TensorOptions, TokenPositionOptions, TypedArray,
+} from '../../index.js'
+import * as tokenbed from '../../index.js'
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+declare function holds<T extends true>(): T
+
+const { tensor, Tensor, Embedding, Generator, Tokenizer, TokenPositionEmbedding, scope, noGrad } = tokenbed
+declare const x: tokenbed.Tensor
+declare const layer: tokenbed.Embedding
+declare const tokenizer: tokenbed.Tokenizer
+
+// Names and literals.
+holds<Same<DType, 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int8' | 'uint8' | 'int32' | 'int64' | 'bool'>>()
+holds<Same<IntArray, Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array>>()
+holds<Same<TypedArray, Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | Int32Array | BigInt64Array>>()
+holds<Same<Nested, number | Nested[]>>()
+holds<Same<Ids, tokenbed.Tensor | IntArray | Nested[]>>()
+holds<Same<Capabilities['isa'], 'avx512' | 'avx2' | 'neon' | 'scalar'>>()
+
+// Draws.
+holds<Same<ReturnType<typeof tokenbed.manualSeed>, void>>()
+tokenbed.manualSeed(1n)
+new Generator()
+new Generator(5).manualSeed(6n).setState(new Generator().getState())
+const draws: DrawOptions = { generator: new Generator(1), requiresGrad: true }
+tokenbed.rand([2, 3], draws).size satisfies number
+tokenbed.randn([2]).dtype satisfies DType
+tokenbed.randperm(5, { generator: draws.generator })
+// @ts-expect-error a seed is a number
+new Generator('1')
+// @ts-expect-error a permutation does not learn
+tokenbed.randperm(5, { requiresGrad: true })
+
+// Tensors.
+const options: TensorOptions = { dtype: 'int8', shape: [2], requiresGrad: false }
+tensor([[1, 2], [3, 4]], options)
+tensor(5)
+tensor(new Float32Array(2))
+tokenbed.zeros([2], { dtype: 'bool' })
+tokenbed.ones([2])
+tokenbed.full([2], 3, { requiresGrad: true })
+tokenbed.arange(3, { dtype: 'int64' })
+tokenbed.arange(1, 3, 0.5, { dtype: 'float32' })
+tokenbed.concat([x, x], 1)
+// @ts-expect-error no such type
+tensor([1], { dtype: 'float8' })
+// @ts-expect-error no such option
+tensor([1], { type: 'int8' })
+// @ts-expect-error the shape is given already
+tokenbed.zeros([2], { shape: [2] })
+// @ts-expect-error no text
+tensor('1')
+// @ts-expect-error made by functions
+new Tensor()
+x.shape satisfies readonly number[]
+x.data satisfies TypedArray
+x.set([1], 2).set(x).set(new Float32Array(1)) satisfies tokenbed.Tensor
+x.item() satisfies number
+x.reshape(2, -1).narrow(0, 1, 2).transpose(0, 1).to('int32').clone().detach() satisfies tokenbed.Tensor
+x.add(x).sub(1).mul(x).div(2).matmul(x).sum().sum(0).mean().mean(1) satisfies tokenbed.Tensor
+x.relu().gelu().tanh().sigmoid().softmax(0).logSoftmax(-1) satisfies tokenbed.Tensor
+x.requiresGrad = true
+x[Symbol.dispose]() satisfies void
+// @ts-expect-error frozen
+x.shape[0] = 1
+// @ts-expect-error read only
+x.dtype = 'int8'
+// @ts-expect-error softmax is along a dimension
+x.softmax()
+// @ts-expect-error a product is of tensors
+x.matmul(2)
+scope(() => ({ a: x })).a satisfies tokenbed.Tensor
+noGrad(() => 5) satisfies number
+
+// Layers.
+const settings: EmbeddingOptions = {
+  paddingIdx: -1, maxNorm: 1, normType: 2, generator: new Generator(), requiresGrad: false, onBadId: 'clamp', dtype: 'float32',
+}
+const embedding = new Embedding(5, 3, settings)
+embedding satisfies Layer
+embedding.numEmbeddings satisfies number
+embedding.embeddingDim satisfies number
+embedding.weight = x
+Embedding.fromPretrained(x, { ...settings, freeze: false }).forward([[1]], { out: x, shape: [1] } satisfies ForwardOptions)
+for (const ids of [[1, [2]], x, Int32Array.of(1), BigUint64Array.of(1n), new Uint16Array(2)] satisfies Ids[]) layer.forward(ids)
+layer.parameters() satisfies tokenbed.Tensor[]
+layer.loadStateDict(layer.stateDict() satisfies Record<string, tokenbed.Tensor>) satisfies tokenbed.Embedding
+// @ts-expect-error three ways
+new Embedding(5, 3, { onBadId: 'ignore' })
+// @ts-expect-error two sizes
+new Embedding(5)
+// @ts-expect-error floats are no ids
+layer.forward(new Float32Array(2))
+// @ts-expect-error text is no id
+layer.forward(['1'])
+const sizes: TokenPositionOptions = { vocabSize: 5, contextLength: 3, dim: 2, paddingIdx: 0, generator: new Generator() }
+const input = new TokenPositionEmbedding(sizes)
+input satisfies Layer
+input.token.weight satisfies tokenbed.Tensor
+input.position satisfies tokenbed.Embedding
+input.forward([[1]], { out: x, shape: [1, 1], positionOffset: 1 })
+input.forward([[1]], { positions: [0] })
+// @ts-expect-error dim is missing
+new TokenPositionEmbedding({ vocabSize: 5, contextLength: 3 })
+
+// Text.
+const special: EncodeOptions = { allowedSpecial: new Set(['a']), disallowedSpecial: 'all' }
+Tokenizer.load('gpt2').encode('a', special) satisfies Uint32Array
+tokenizer.encodeBatch(['a'] as readonly string[]) satisfies { ids: Uint32Array; offsets: Uint32Array }
+tokenizer.count('a', special) satisfies number
+tokenizer.decode([1]) satisfies string
+tokenizer.decode(new Uint32Array(1)) satisfies string
+tokenizer.decode({ length: 0 }) satisfies string
+tokenizer.token(5) satisfies string
+// @ts-expect-error unknown
+Tokenizer.load('gpt5')
+// @ts-expect-error made by load
+new Tokenizer()
+const loading: LoaderOptions = {
+  tokenizer, batchSize: 1, maxLength: 2, stride: 1, shuffle: true, dropLast: true, generator: new Generator(), allowedSpecial: 'all',
+}
+const loader: DataLoader = tokenbed.createDataLoader('text', loading)
+tokenbed.createDataLoader([1, 2, 3])
+tokenbed.createDataLoader(new BigInt64Array(5))
+for (const { inputs, targets } of loader) [inputs, targets] satisfies tokenbed.Tensor[]
+loader satisfies Iterable<Batch>
+loader.length satisfies number
+loader.ids satisfies Uint32Array | Int32Array
+loader.load(loader.state()) satisfies DataLoader
+
+// Files and the process.
+tokenbed.loadSafetensors('x') satisfies Map<string, tokenbed.Tensor>
+tokenbed.saveSafetensors('x', { a: x }, { metadata: { b: 'c' } })
+tokenbed.saveSafetensors('x', new Map([['a', x]]))
+// @ts-expect-error metadata are text
+tokenbed.saveSafetensors('x', {}, { metadata: { b: 1 } })
+tokenbed.memoryUsage() satisfies { tables: number; pool: number; mapped: number; total: number }
+tokenbed.capabilities() satisfies {
+  version: string; isa: 'avx512' | 'avx2' | 'neon' | 'scalar'; detected: string[]; threads: number; liveData: boolean; binary: string
+}
+
+// Errors.
+declare const indexError: tokenbed.TokenIndexError
+indexError satisfies tokenbed.TokenbedError satisfies Error
+indexError satisfies { code: string; position: number[]; value: number; size: number; count: number }
+declare const formatError: tokenbed.FormatError
+formatError satisfies tokenbed.TokenbedError & { path: string; offset: number }
+declare const fileError: tokenbed.FileError
+fileError satisfies tokenbed.TokenbedError & { path: string }
+for (const kind of [tokenbed.ShapeError, tokenbed.DTypeError, tokenbed.UsageError, tokenbed.BinaryError, tokenbed.AbortedError]) {
+  kind.prototype satisfies tokenbed.TokenbedError
+}

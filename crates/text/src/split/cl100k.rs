@@ -1,0 +1,41 @@
+//! The pattern of `cl100k_base`:
+//!
+//! ```text
+//! '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s
+//! ```
+//!
+//! In words: an English contraction; else letters, with one character before them that is no letter, number or line
+//! break; one to three numbers; a run of anything but white space, with the one space (U+0020) before it and the line
+//! breaks after it; else white space, which ends with its last line break or before its last character, unless it ends
+//! the text.
+
+use super::classes::{Class, Classes, Set};
+use super::{contraction, numbers, spaces};
+
+/// Where the piece ends that begins at `start`, which is a character boundary before the end of the text.
+#[inline]
+pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize) -> usize {
+    let Some((class, next)) = classes.at(text, start) else { return text.len() };
+    match class {
+        Class::Upper | Class::Lower | Class::Letter => return classes.end_of_run(text, next, Set::LETTERS),
+        Class::Number => return numbers::end_of_three(classes, text, next),
+        Class::Newline => return spaces::end_of_lines_or_text(classes, text, start),
+        Class::Other | Class::Mark | Class::Space => {}
+    }
+    if text[start] == b'\''
+        && let Some(length) = contraction::any_case(&text[next..])
+    {
+        return next + length;
+    }
+    let following = classes.at(text, next);
+    if let Some((_, after)) = following.filter(|&(class, _)| Set::LETTERS.has(class)) {
+        return classes.end_of_run(text, after, Set::LETTERS);
+    }
+    let symbols = match following {
+        _ if class != Class::Space => next,
+        Some((class, after)) if text[start] == b' ' && Set::SYMBOLS.has(class) => after,
+        _ => return spaces::end_of_lines_or_text(classes, text, start),
+    };
+    let end = classes.end_of_run(text, symbols, Set::SYMBOLS);
+    classes.end_of_run(text, end, Set::NEWLINE)
+}

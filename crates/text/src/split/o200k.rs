@@ -1,0 +1,92 @@
+//! The pattern of `o200k_base`, its alternatives one a line:
+//!
+//! ```text
+//! [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?
+//! [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?
+//! \p{N}{1,3}
+//!  ?[^\s\p{L}\p{N}]+[\r\n/]*
+//! \s*[\r\n]+
+//! \s+(?!\S)
+//! \s+
+//! ```
+//!
+//! In words: capitals and then small letters, where letters without case and marks count as both, with one character
+//! before them that is no letter, number or line break, and an English contraction after them; else the same without
+//! small letters; one to three numbers; a run of anything but white space, with the one space (U+0020) before it and the
+//! line breaks and slashes after it; else white space, which ends with its last line break or before its last
+//! character, unless it ends the text.
+
+use super::classes::{Class, Classes, Set};
+use super::{contraction, numbers, spaces};
+
+const CAPITAL: Set = Set::of(&[Class::Upper, Class::Letter, Class::Mark]);
+const SMALL: Set = Set::of(&[Class::Lower, Class::Letter, Class::Mark]);
+
+/// Where the piece ends that begins at `start`, which is a character boundary before the end of the text.
+#[inline]
+pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize) -> usize {
+    let Some((class, next)) = classes.at(text, start) else { return text.len() };
+    let word = match class {
+        Class::Number => return numbers::end_of_three(classes, text, next),
+        Class::Newline => return spaces::end_of_lines(classes, text, start),
+        Class::Upper | Class::Lower | Class::Letter => Word::at(classes, text, start).end(),
+        // A mark may stand before a word or be one. The first alternative comes to the latter before the second is tried.
+        Class::Mark => Some(Word::at(classes, text, next).mixed.unwrap_or(next)),
+        Class::Other | Class::Space => Word::at(classes, text, next).end(),
+    };
+    if let Some(end) = word {
+        return end_of_contraction(text, end);
+    }
+    let symbols = match classes.at(text, next) {
+        _ if class != Class::Space => next,
+        Some((class, after)) if text[start] == b' ' && Set::SYMBOLS.has(class) => after,
+        _ => return spaces::end_of_lines(classes, text, start),
+    };
+    let end = classes.end_of_run(text, symbols, Set::SYMBOLS);
+    let breaks = text[end..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | b'/'));
+    end + breaks.count()
+}
+
+/// Where the words of the first two alternatives end, without what may stand before and after them.
+struct Word {
+    /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+`
+    mixed: Option<usize>,
+    /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+`: what the second alternative is where the first is not.
+    capitals: Option<usize>,
+}
+
+impl Word {
+    #[inline]
+    fn at(classes: &Classes, text: &[u8], start: usize) -> Self {
+        let (mut mixed, mut capitals, mut end) = (None, None, start);
+        while let Some((class, after)) = classes.at(text, end) {
+            if class == Class::Lower {
+                mixed = Some(classes.end_of_run(text, after, SMALL));
+                break;
+            }
+            if !CAPITAL.has(class) {
+                break;
+            }
+            if SMALL.has(class) {
+                // Where no small letter follows, the capitals give back as much as the one or more small ones need: the
+                // last character that is both.
+                mixed = Some(after);
+            }
+            capitals = Some(after);
+            end = after;
+        }
+        Self { mixed, capitals }
+    }
+
+    fn end(self) -> Option<usize> {
+        self.mixed.or(self.capitals)
+    }
+}
+
+#[inline]
+fn end_of_contraction(text: &[u8], end: usize) -> usize {
+    match &text[end..] {
+        [b'\'', rest @ ..] => end + contraction::any_case(rest).map_or(0, |length| 1 + length),
+        _ => end,
+    }
+}

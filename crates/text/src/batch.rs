@@ -51,7 +51,7 @@ pub(crate) fn encode<T: AsRef<str> + Sync>(
     let mut parts = thread::scope(|scope| {
         // Where the system gives fewer threads, those there are do the work.
         let helpers: Vec<_> =
-            (1..threads).map_while(|_| thread::Builder::new().spawn_scoped(scope, &work).ok()).collect();
+            (1..threads).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
         let mut parts = work();
         for helper in helpers {
             parts.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));

@@ -1,10 +1,10 @@
-"""Writes r50k_base.json: hard inputs with the ids that tiktoken gives them.
+"""Writes r50k_base.json, cl100k_base.json and o200k_base.json: hard inputs with the ids that tiktoken gives them.
 
-    npm run build                      # makes vocab/r50k_base.br
+    npm run build                      # makes vocab/
     python testdata/golden/text/make.py
 
-Needs tiktoken (made with 0.14.0) and node, which unpacks the vocabulary. Nothing is downloaded: the encoding is put
-together from vocab/ and from the pattern that tiktoken ships.
+Needs tiktoken (made with 0.14.0) and node, which unpacks the vocabularies. Nothing is downloaded: the encodings are put
+together from vocab/ and from the patterns and special tokens that tiktoken ships.
 """
 
 import hashlib
@@ -47,13 +47,12 @@ def unpack(path):
     return tokens
 
 
-ENCODING = tiktoken.Encoding(
-    "r50k_base",
-    pat_str=openai_public.r50k_pat_str,
-    mergeable_ranks={token: rank for rank, token in enumerate(unpack(ROOT / "vocab/r50k_base.br"))},
-    special_tokens={"<|endoftext|>": 50256},
-    explicit_n_vocab=50257,
-)
+def load(name):
+    """The encoding as tiktoken makes it, but for where the ranks come from."""
+    ranks = {token: rank for rank, token in enumerate(unpack(ROOT / f"vocab/{name}.br"))}
+    openai_public.load_tiktoken_bpe = lambda *_, **__: ranks
+    return tiktoken.Encoding(**openai_public.ENCODING_CONSTRUCTORS[name]())
+
 
 SPACES = [
     " ", "\t", "\n", "\v", "\f", "\r", "\x1c", "\x1f", "\x85", "\xa0", "\u1680", "\u180e", "\u2000", "\u2003",
@@ -104,6 +103,13 @@ LITERALS = [
     "trailing space ", "trailing spaces   ", "trailing newline\n", "\n\n\n", " ", "   ", "\t", "\t\t ", " \t", "\u3000", "\u3000\u3000x",
     "https://example.org/a/b?c=d&e=f#g user@example.org C:\\dir\\file.txt /usr/lib64 a_b __init__ CamelCase snake_case",
     "--- === *** ... ,,, !?!? -> => <- != && || :: /* */ ///",
+    "camelCase HTTPServer XMLHttpRequest iPhone McDonald ÀÉÎÕÜàéîõü ǅungla ǈ ǲ ᾈ ʰA Aʰ ªA Aª ΣΑΣ Σας ŁÓDŹ Łódź ЖЖж",
+    "DON'T Don'T don't's WE'LLx we'Ve ITſ it'ſ IT'ſ O'SAM o'rE 'LL'ſ'S 漢's 漢AB's AB漢C'd A'l 'Kelvin\u212a x'\u0130",
+    "AB漢字CD ab漢字cd 漢A漢a e\u0301E\u0301e !\u0301A !\u0301a \u0301A \u0301'S \u0301\u0301AB A\u0301B\u0301 1\u0301A /\u0301/",
+    "a/b //c\n// d /\r\n/\n\n/e !\n\r!/\n/ ...\n\n  x ?/\n/ /",
+    "\n x\n\n  y\r\n \r\n\t z \n \u2028 \n\u2028w\u2028\u2029v \u00a0\n\u00a0u\u3000\n", "x \n ", "x\n  ", "x  \n", "\r\n\r\n ", " \n \t",
+    "\tx\t\ty \u00a0z\u00a0\u00a0w\u3000v \tu\t t\u200bs \u200br \u00adq",
+    "1234567 12a345 1 2345 \u0661\u0662\u0663\u0664 \u00bd\u00bc\u00be\u2153 1\u0301 12\u03013 \u2160\u2161\u2162\u2163",
     "\ufeffbom \ufffe \uffff \U0010ffff \U000e0041 \ue000 \U000f0000",
 ]  # fmt: skip
 
@@ -138,8 +144,8 @@ def hard_texts(rng):
     yield from random_texts(rng)
 
 
-def digest(text):
-    ids = ENCODING.encode_ordinary(text)
+def digest(encoding, text):
+    ids = encoding.encode_ordinary(text)
     data = struct.pack(f"<{len(ids)}I", *ids)
     return {"count": len(ids), "sha256": hashlib.sha256(data).hexdigest()}
 
@@ -157,7 +163,7 @@ def mixed():
     return "".join(parts)
 
 
-def special_cases():
+def special_cases(encoding):
     eot = "<|endoftext|>"
     tea = "Hello, do you like tea? <|endoftext|> In the sunlit terracesof someunknownPlace."
     cases = [
@@ -180,37 +186,56 @@ def special_cases():
         (f"é🙂字 {eot}", [], "all"),
         (f"x{eot} y{eot}", [], "all"),
     ]
+    names = sorted(encoding.special_tokens_set, key=encoding.encode_single_token)
+    if len(names) > 1:
+        some = " x ".join(names)
+        cases += [
+            ("".join(names), "all", "all"),
+            (some, "all", "all"),
+            (some, [], []),
+            (some, names[1:], []),
+            (some, names[:1], "all"),
+            (some, names[1:], "all"),
+            (some, names, names[-1:]),
+            (names[-1] + names[0], names[:1], []),
+            (names[0][:-1] + names[1] + names[1][1:], "all", "all"),
+        ]
     for text, allowed, disallowed in cases:
         case = {"text": text, "allowed": allowed, "disallowed": disallowed}
         as_set = lambda names: names if names == "all" else set(names)  # noqa: E731
         try:
-            case["ids"] = ENCODING.encode(text, allowed_special=as_set(allowed), disallowed_special=as_set(disallowed))
+            case["ids"] = encoding.encode(text, allowed_special=as_set(allowed), disallowed_special=as_set(disallowed))
         except ValueError as error:
-            token = next(name for name in [eot, "tea"] if repr(name) in str(error))
+            token = next(name for name in [*names, "tea"] if repr(name) in str(error))
             case["error"] = {"token": token, "utf16": len(text[: text.index(token)].encode("utf-16-le")) // 2}
         yield case
 
 
-def decode_cases():
+def decode_cases(encoding):
     """Ids whose bytes are no UTF-8: what replaces them."""
-    for ids in [[], [34754], [34754, 34754], [33901, 86, 343], [169], [169, 254], [254, 169, 32], [8582, 247], [8582, 64]]:
-        yield {"ids": ids, "text": ENCODING.decode(ids)}
+    smile, han = "🙂".encode(), "字".encode()
+    bytes_of = [b"", han[:1], han[:1] * 2, han[:2], han[1:], smile[:1], smile[:2], smile[:3], smile[:3] + b"a"]
+    bytes_of += [smile[1:] + han, b"a" + han[:2] + smile, b"\xff\xfe", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"]
+    for data in bytes_of:
+        ids = [encoding.encode_single_token(bytes([byte])) for byte in data]
+        yield {"ids": ids, "text": encoding.decode(ids)}
 
 
-def main():
+def write(name):
+    encoding = load(name)
     rng = random.Random(20)
     texts = list(dict.fromkeys(hard_texts(rng)))
     golden = {
         "made_with": f"tiktoken {tiktoken.__version__}",
-        "pattern": openai_public.r50k_pat_str,
-        "encode": [{"text": text, "ids": ENCODING.encode_ordinary(text)} for text in texts],
-        "special": list(special_cases()),
-        "decode": list(decode_cases()),
+        "pattern": encoding._pat_str,
+        "encode": [{"text": text, "ids": encoding.encode_ordinary(text)} for text in texts],
+        "special": list(special_cases(encoding)),
+        "decode": list(decode_cases(encoding)),
         "digest": {
-            "moby dick": digest(moby_dick()),
-            "a": digest("a" * (1 << 20)),
-            "space": digest(" " * (1 << 20)),
-            "mixed": digest(mixed()),
+            "moby dick": digest(encoding, moby_dick()),
+            "a": digest(encoding, "a" * (1 << 20)),
+            "space": digest(encoding, " " * (1 << 20)),
+            "mixed": digest(encoding, mixed()),
         },
     }
     lines = []
@@ -220,8 +245,10 @@ def main():
             lines.append(f"{json.dumps(key)}: [\n{rows}\n]")
         else:
             lines.append(f"{json.dumps(key)}: {json.dumps(value)}")
-    (HERE / "r50k_base.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    print(f"{len(texts)} texts, {(HERE / 'r50k_base.json').stat().st_size} bytes", file=sys.stderr)
+    path = HERE / f"{name}.json"
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    print(f"{path.name}: {len(texts)} texts, {path.stat().st_size} bytes", file=sys.stderr)
 
 
-main()
+for name in ["r50k_base", "cl100k_base", "o200k_base"]:
+    write(name)

@@ -5,7 +5,7 @@ import { DTypeError, ShapeError } from './errors.js'
 import { check, native, type Operand } from './native.js'
 import { around, broadcast, broadcastStrides, sameShape, shown, sizeOf, stridesOf } from './shape.js'
 import { PooledStorage } from './storage.js'
-import { checkBytes } from './validate.js'
+import { checkElements } from './validate.js'
 
 /** Elements as ops read them: a tensor, or what another op made. */
 export interface Dense {
@@ -22,7 +22,7 @@ export class Made implements Dense {
   constructor(readonly dtype: DType, readonly shape: readonly number[], where: string) {
     this.size = sizeOf(shape)
     const bytes = this.size * facts(dtype).bytes
-    checkBytes(bytes, where, shown(shape))
+    checkElements(this.size, facts(dtype).bytes, where, shape)
     this.storage = PooledStorage.uninitialized(bytes)
   }
 

@@ -71,11 +71,15 @@ export function checkShape(shape: unknown, bytes: number, where: string): number
   if (!Array.isArray(shape)) throw new UsageError(`${where}: a shape is an array of sizes, not ${show(shape)}`)
   // Not `map`, which would skip the holes of an array.
   const sizes = Array.from(shape, (n, dim) => checkSize(n, `${where}: size ${dim} of the shape`))
-  checkBytes(sizes.reduce((size, n) => size * n, bytes), where, `[${sizes.join(', ')}]`)
-  if (sizes.reduce((size, n) => size * n, 1) > constants.MAX_LENGTH) {
-    throw new UsageError(`${where}: [${sizes.join(', ')}] has more elements than the ${constants.MAX_LENGTH} of an array`)
-  }
+  checkElements(sizes.reduce((size, n) => size * n, 1), bytes, where, sizes)
   return sizes
+}
+
+/** Elements that this machine can hold in an array, of `bytes` each. */
+export function checkElements(size: number, bytes: number, where: string, shape: readonly number[]): void {
+  if (size <= constants.MAX_LENGTH && size * bytes <= MEMORY) return
+  checkBytes(size * bytes, where, `[${shape.join(', ')}]`)
+  throw new UsageError(`${where}: [${shape.join(', ')}] has more elements than the ${constants.MAX_LENGTH} of an array`)
 }
 
 /** An array of length 0 may be empty, detached, or beyond the end of a buffer that was shrunk; only the first is good. */

@@ -4,6 +4,7 @@ use super::usage::Counted;
 use crate::{Error, Result};
 use memmap2::{MmapMut, MmapOptions};
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -31,11 +32,15 @@ impl MappedFile {
     /// [`Error::File`] where it cannot be opened or mapped.
     pub fn open(path: &Path) -> Result<Arc<Self>> {
         let failed = |action| move |source| Error::File { path: path.to_path_buf(), action, source };
-        let file = File::open(path).map_err(failed("open"))?;
-        let metadata = file.metadata().map_err(failed("read"))?;
-        if metadata.is_dir() {
-            return Err(failed("read")(std::io::ErrorKind::IsADirectory.into()));
+        // Asked before it is opened: opening a pipe would wait for its writer.
+        let kind = std::fs::metadata(path).map_err(failed("open"))?.file_type();
+        if kind.is_dir() {
+            return Err(failed("read")(io::ErrorKind::IsADirectory.into()));
         }
+        if !kind.is_file() {
+            return Err(failed("map")(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+        }
+        let file = File::open(path).map_err(failed("open"))?;
         // SAFETY: a private mapping: writes of others may or may not show, and a file cut short is the documented hazard
         // of every mapping; the header that is parsed out of it is checked in full.
         let mut map = unsafe { MmapOptions::new().map_copy(&file) }.map_err(failed("map"))?;

@@ -168,6 +168,9 @@ fn files_that_cannot_be_mapped() {
     assert!(failure(folder.path()).1.contains(&folder.path().display().to_string()));
     assert!(failure(Path::new("")).1.starts_with("cannot open"));
     assert!(failure(Path::new("a\0b")).1.starts_with("cannot open"));
+    // Neither are pipes and devices, of which the opening alone may wait.
+    #[cfg(unix)]
+    assert_eq!(failure(Path::new("/dev/null")).1, "cannot map /dev/null: not a regular file");
 }
 
 #[test]

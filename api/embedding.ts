@@ -9,7 +9,7 @@ import { checkGenerator, type Generator } from './random.js'
 import { sameShape, shown, sizeOf } from './shape.js'
 import { NativeStorage, PooledStorage } from './storage.js'
 import { Tensor } from './tensor.js'
-import { checkBoolean, checkBytes, checkInteger, checkNumber, checkOptions, checkSize, checkWord, show } from './validate.js'
+import { checkBoolean, checkBytes, checkElements, checkInteger, checkNumber, checkOptions, checkSize, checkWord, show } from './validate.js'
 
 export interface ForwardOptions {
   /** Where the result goes: a float32 tensor of its shape. Nothing is allocated then, and nothing is recorded. */
@@ -114,9 +114,10 @@ export function intoResult(
     out.requiresGrad = false
     return out
   }
-  const bytes = sizeOf(shape) * facts('float32').bytes
-  checkBytes(bytes, where, shown(shape))
-  const result = Tensor.over(PooledStorage.uninitialized(bytes), 'float32', shape)
+  const { bytes } = facts('float32')
+  const size = sizeOf(shape)
+  checkElements(size, bytes, where, shape)
+  const result = Tensor.over(PooledStorage.uninitialized(size * bytes), 'float32', shape)
   try {
     check(run(result), idShape)
   } catch (error) {

@@ -10,7 +10,7 @@ export class TokenbedError extends Error {
   }
 }
 
-/** An id that the table has no row for (code `TOKEN_INDEX`). */
+/** An id that the table has no row for, or that is no token (code `TOKEN_INDEX`). */
 export class TokenIndexError extends TokenbedError {
   /** Where in ids, one number per dimension. */
   readonly position: number[]
@@ -23,7 +23,10 @@ export class TokenIndexError extends TokenbedError {
   constructor(what: string, fields: { position: number[]; value: string; size: number; count: number }) {
     const { position, value, size, count } = fields
     const more = count > 1 ? ` (${count - 1} more)` : ''
-    super('TOKEN_INDEX', `${what} ${value} at [${position.join(', ')}] is out of range for a table of ${size} rows${more}`)
+    // Some encodings leave ids between their tokens unused.
+    const isBetween = Number(value) >= 0 && Number(value) < size
+    const why = isBetween ? `is no token: the encoding does not use it` : `is out of range for a table of ${size} rows`
+    super('TOKEN_INDEX', `${what} ${value} at [${position.join(', ')}] ${why}${more}`)
     this.position = position
     this.value = Number(value)
     this.size = size

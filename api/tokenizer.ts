@@ -36,7 +36,7 @@ const loaded = new Map<string, Tokenizer>()
 export class Tokenizer {
   /** The encoding's name. */
   readonly name: string
-  /** One more than the largest id; 50257 for GPT-2. */
+  /** One more than the largest id: 50257 for GPT-2. Some ids below it may be unused, as 19 of o200k_base are. */
   readonly vocabSize: number
   readonly #native: ReturnType<typeof native.tokenizerNew> & object
 
@@ -48,11 +48,12 @@ export class Tokenizer {
   }
 
   /**
-   * The tokenizer of an encoding: `gpt2`, also called `r50k_base`. Its vocabulary is read at the first call and kept.
+   * The tokenizer of an encoding: `gpt2`, also called `r50k_base`; `cl100k_base` (GPT-3.5, GPT-4); `o200k_base` (GPT-4o
+   * and later). Its vocabulary is read at the first call and kept.
    *
    * @throws UsageError, which lists the known ones, for another name.
    */
-  static load(name: 'gpt2' | 'r50k_base'): Tokenizer {
+  static load(name: 'gpt2' | 'r50k_base' | 'cl100k_base' | 'o200k_base'): Tokenizer {
     const known = loaded.get(checkText(name, 'Tokenizer.load: the name of an encoding'))
     if (known) return known
     const tokenizer = new Tokenizer(name, PRIVATE)
@@ -66,7 +67,12 @@ export class Tokenizer {
     return call(native.tokenizerEncode(this.#native, checkText(text, `${where}: the text`), ...policy(options, where)))
   }
 
-  /** The ids of all texts end to end; text i is `ids[offsets[i] .. offsets[i + 1]]`. */
+  /**
+   * The ids of all texts end to end; text i is `ids[offsets[i] .. offsets[i + 1]]`. Uses all cores where there is enough
+   * text. `tiktoken.Encoding.encode_batch`.
+   *
+   * @throws UsageError, which says in which text, for a special token that is not allowed: the first text that has one.
+   */
   encodeBatch(texts: readonly string[], options?: EncodeOptions): { ids: Uint32Array; offsets: Uint32Array } {
     const where = 'Tokenizer.encodeBatch'
     if (!Array.isArray(texts)) throw new UsageError(`${where}: texts are an array of strings, not ${show(texts)}`)

@@ -1,10 +1,13 @@
 //! How fast text becomes ids: the best of several runs over a file.
 //!
-//!     cargo run --release -p tokenbed-text --example encode_speed -- <vocabulary, decompressed or .br> <file> [runs]
+//!     cargo run --release -p tokenbed-text --example encode_speed -- vocab/o200k_base.br <file> [runs]
+//!
+//! The vocabulary file, compressed or not, is named after the encoding.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokenbed_text::{Encoding, SpecialPolicy, Tokenizer};
@@ -31,7 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::io::Read::read_to_end(&mut brotli_decompressor::Decompressor::new(&packed[..], 4096), &mut ranks)?;
     }
     let text = std::fs::read_to_string(file)?;
-    let encoding = Encoding::named("gpt2")?;
+    let name = Path::new(vocabulary).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let encoding = Encoding::named(name)?;
 
     let load = best(runs, || drop(black_box(Tokenizer::new(encoding.clone(), &ranks))));
     let tokenizer = Tokenizer::new(encoding, &ranks)?;

@@ -2,21 +2,23 @@
 
 mod common;
 
-use common::{GPT2, PATTERN, RANKS, encode, naive_encode, naive_merge};
+use common::{CL100K, GPT2, O200K, all};
 use proptest::prelude::*;
 use tokenbed_text::{Encoding, Pattern, SpecialPolicy, SpecialSet, TextError, Tokenizer, encodings};
 
-/// Text with much of what patterns care about: runs of white space, contractions, digits, letters of many scripts.
+/// Text with much of what patterns care about: runs of white space, contractions, digits, case, letters of many scripts.
 fn texts() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         4 => "[a-z]{1,12}",
         2 => "[ \t\r\n\u{a0}\u{2028}\u{3000}\u{85}]{1,4}",
-        2 => " ?'(s|t|d|m|ll|ve|re|S|LL|x)?",
+        2 => " ?'([stdmSTDM\u{17f}x]|ll|ve|re|LL|Ve|rE|l\u{17f})?",
+        2 => "[a-dA-D\u{c0}\u{e0}\u{1c5}\u{2b0}\u{aa}\u{5d0}\u{301}]{1,6}",
         1 => "[0-9\u{663}\u{bd}\u{2167}]{1,5}",
         1 => r"[!-/:-@\[-`{-~]{1,6}",
+        1 => "[!/\r\n ]{1,5}",
         2 => any::<char>().prop_map(String::from),
         1 => "[\u{3b1}-\u{3c9}\u{4e00}-\u{4eff}\u{300}-\u{310}\u{1f600}-\u{1f64f}]{1,6}",
-        1 => Just("<|endoftext|>".to_owned()),
+        1 => prop::sample::select(vec!["<|endoftext|>", "<|fim_prefix|>", "<|endofprompt|>"]).prop_map(String::from),
     ];
     prop::collection::vec(word, 0..40).prop_map(|words| words.concat())
 }
@@ -24,69 +26,78 @@ fn texts() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn decoding_undoes_encoding(text in texts()) {
-        prop_assert_eq!(GPT2.decode(&encode(&text)).unwrap(), text);
+        for it in all() {
+            prop_assert_eq!(it.tokenizer.decode(&it.encode(&text)).unwrap(), &*text);
+        }
     }
 
     #[test]
     fn the_ids_are_those_of_the_definition(text in texts()) {
-        prop_assert_eq!(encode(&text), naive_encode(&text));
+        for it in all() {
+            prop_assert_eq!(it.encode(&text), it.naive_encode(&text), "{}", it.name());
+        }
     }
 
     /// Pieces of more than 64 bytes go another way: cut into blocks and joined.
     #[test]
     fn long_pieces_too(text in prop_oneof!["[a-e]{65,400}", "[a-z]{65,300}", "[-=.*]{65,300}", "(ab|c|aa){40,90}",
                                            "(the|and|ing|tion|es){20,60}", "[\u{4e00}-\u{9fff}]{22,60}"]) {
-        prop_assert_eq!(PATTERN.find_iter(&text).count(), 1);
-        prop_assert_eq!(encode(&text), naive_merge(text.as_bytes()));
+        for it in all() {
+            prop_assert_eq!(it.pattern.find_iter(&text).count(), 1);
+            prop_assert_eq!(it.encode(&text), it.naive_merge(text.as_bytes()), "{}", it.name());
+        }
     }
 
     #[test]
-    fn runs_of_any_length_and_phase(unit in "[a-c ]{1,5}", times in 1usize..200, before in "[a-c]{0,3}") {
+    fn runs_of_any_length_and_phase(unit in "[a-cA\n ]{1,5}", times in 1usize..200, before in "[a-c]{0,3}") {
         let text = before + &unit.repeat(times);
-        prop_assert_eq!(encode(&text), naive_encode(&text));
+        for it in all() {
+            prop_assert_eq!(it.encode(&text), it.naive_encode(&text), "{}", it.name());
+        }
     }
 
     #[test]
     fn counting_is_encoding(text in texts()) {
-        prop_assert_eq!(GPT2.count(&text, &SpecialPolicy::PLAIN).unwrap(), encode(&text).len());
+        for it in all() {
+            prop_assert_eq!(it.tokenizer.count(&text, &SpecialPolicy::PLAIN).unwrap(), it.encode(&text).len());
+        }
     }
 
     /// Where a piece ends for certain, texts may be cut: after a letter and before a space that a letter follows.
     #[test]
     fn concatenation(a in texts(), b in texts()) {
         let (a, b) = (a + "x", format!(" y{b}"));
-        prop_assert_eq!(encode(&(a.clone() + &b)), [encode(&a), encode(&b)].concat());
+        for it in all() {
+            prop_assert_eq!(it.encode(&(a.clone() + &b)), [it.encode(&a), it.encode(&b)].concat());
+        }
     }
 
     #[test]
     fn a_special_token_separates(a in texts(), b in texts()) {
-        let (a, b) = (a.replace("<|endoftext|>", "<|"), b.replace("<|endoftext|>", "|>"));
+        let (a, b) = (a.replace("<|", "<"), b.replace("|>", ">"));
         let policy = SpecialPolicy { allowed: SpecialSet::All, disallowed: SpecialSet::All };
-        let mut ids = Vec::new();
-        GPT2.encode(&format!("{a}<|endoftext|>{b}"), &policy, &mut ids).unwrap();
-        prop_assert_eq!(ids, [encode(&a), vec![50256], encode(&b)].concat());
-    }
-
-    #[test]
-    fn a_batch_is_its_texts(texts in prop::collection::vec(texts(), 0..6)) {
-        let batch = GPT2.encode_batch(&texts, &SpecialPolicy::PLAIN, 4).unwrap();
-        prop_assert_eq!(batch.offsets.len(), texts.len() + 1);
-        for (text, ends) in texts.iter().zip(batch.offsets.windows(2)) {
-            prop_assert_eq!(&batch.ids[ends[0] as usize..ends[1] as usize], encode(text));
+        for it in all() {
+            for (token, id) in it.tokenizer.special_tokens() {
+                let mut ids = Vec::new();
+                it.tokenizer.encode(&format!("{a}{token}{b}"), &policy, &mut ids).unwrap();
+                prop_assert_eq!(ids, [it.encode(&a), vec![*id], it.encode(&b)].concat());
+            }
         }
     }
 
     #[test]
     fn any_ids_decode_to_their_tokens(ids in prop::collection::vec(0u32..50257, 0..50)) {
-        let bytes: Vec<u8> = ids.iter().flat_map(|&id| GPT2.token_bytes(id).unwrap()).copied().collect();
-        prop_assert_eq!(GPT2.decode_bytes(&ids).unwrap(), bytes.clone());
-        prop_assert_eq!(GPT2.decode(&ids).unwrap(), String::from_utf8_lossy(&bytes));
+        for it in all() {
+            let bytes: Vec<u8> = ids.iter().flat_map(|&id| it.tokenizer.token_bytes(id).unwrap()).copied().collect();
+            prop_assert_eq!(it.tokenizer.decode_bytes(&ids).unwrap(), &*bytes);
+            prop_assert_eq!(it.tokenizer.decode(&ids).unwrap(), String::from_utf8_lossy(&bytes));
+        }
     }
 
     /// Whatever the bytes of a vocabulary file, loading ends, and so does encoding with what was loaded.
     #[test]
     fn damaged_vocabularies(at in 0usize..192_016, byte: u8, cut in prop::option::of(0usize..192_016)) {
-        let mut ranks = RANKS.clone();
+        let mut ranks = GPT2.ranks.clone();
         let at = at % ranks.len();
         ranks[at] = byte;
         ranks.truncate(cut.unwrap_or(ranks.len()));
@@ -121,31 +132,56 @@ proptest! {
     fn long_texts_too(words in prop::collection::vec(texts(), 2..8), order in prop::collection::vec(0usize..8, 200)) {
         let part: String = order.iter().map(|&i| words[i % words.len()].as_str()).collect();
         let text = part.repeat(16_384 / part.len().max(1) + 1);
-        prop_assert_eq!(encode(&text), naive_encode(&text));
-        prop_assert_eq!(GPT2.count(&text, &SpecialPolicy::PLAIN).unwrap(), encode(&text).len());
+        for it in all() {
+            prop_assert_eq!(it.encode(&text), it.naive_encode(&text), "{}", it.name());
+            prop_assert_eq!(it.tokenizer.count(&text, &SpecialPolicy::PLAIN).unwrap(), it.encode(&text).len());
+        }
     }
 }
 
 #[test]
 fn every_token_is_found_by_its_bytes_and_by_merging() {
-    for id in 0..50256 {
-        let bytes = GPT2.token_bytes(id).unwrap();
-        assert_eq!(GPT2.id_of(bytes), Some(id));
-        assert_eq!(naive_merge(bytes), [id]);
+    for it in all() {
+        for id in 0..Encoding::named(it.name()).unwrap().tokens.unwrap() as u32 {
+            let bytes = it.tokenizer.token_bytes(id).unwrap();
+            assert_eq!(it.tokenizer.id_of(bytes), Some(id));
+            assert_eq!(it.naive_merge(bytes), [id]);
+        }
+        for (token, id) in it.tokenizer.special_tokens() {
+            assert_eq!(it.tokenizer.id_of(token.as_bytes()), Some(*id));
+            assert_eq!(it.tokenizer.token(*id).unwrap(), token.as_str());
+        }
+        assert_eq!(it.tokenizer.id_of(b"no such token"), None);
+        assert_eq!(it.tokenizer.id_of(b""), None);
     }
-    assert_eq!(GPT2.id_of(b"<|endoftext|>"), Some(50256));
-    assert_eq!(GPT2.id_of(b"no such token"), None);
-    assert_eq!(GPT2.id_of(b""), None);
 }
 
 #[test]
 fn sizes_and_names() {
-    assert_eq!(encodings().collect::<Vec<_>>(), ["gpt2", "r50k_base"]);
-    for name in encodings() {
-        let tokenizer = Tokenizer::new(Encoding::named(name).unwrap(), &RANKS).unwrap();
-        assert_eq!((tokenizer.name(), tokenizer.vocab_size()), (name, 50257));
-        assert_eq!(tokenizer.special_tokens(), [("<|endoftext|>".to_owned(), 50256)]);
-        assert_eq!(tokenizer.token(50256).unwrap(), "<|endoftext|>");
+    let end = ("<|endoftext|>", 50256);
+    let cl100k = [
+        ("<|endoftext|>", 100257),
+        ("<|fim_prefix|>", 100258),
+        ("<|fim_middle|>", 100259),
+        ("<|fim_suffix|>", 100260),
+        ("<|endofprompt|>", 100276),
+    ];
+    let o200k = [("<|endoftext|>", 199999), ("<|endofprompt|>", 200018)];
+    let expected = [
+        ("gpt2", 50257, &[end][..]),
+        ("r50k_base", 50257, &[end]),
+        ("cl100k_base", 100277, &cl100k),
+        ("o200k_base", 200019, &o200k),
+    ];
+    assert_eq!(encodings().collect::<Vec<_>>(), expected.map(|(name, ..)| name));
+    for (name, size, special) in expected {
+        let encoding = Encoding::named(name).unwrap();
+        let shipped =
+            all().into_iter().find(|it| Encoding::named(it.name()).unwrap().vocabulary == encoding.vocabulary);
+        let tokenizer = Tokenizer::new(encoding, &shipped.unwrap().ranks).unwrap();
+        assert_eq!((tokenizer.name(), tokenizer.vocab_size()), (name, size));
+        let found: Vec<_> = tokenizer.special_tokens().iter().map(|(token, id)| (token.as_str(), *id)).collect();
+        assert_eq!(found, special);
     }
 }
 
@@ -158,26 +194,41 @@ fn a_tokenizer_goes_between_threads() {
 #[test]
 fn unknown_encodings_name_the_known() {
     let error = Encoding::named("gpt5").unwrap_err();
-    assert_eq!(error.to_string(), r#"unknown encoding "gpt5": the known ones are gpt2, r50k_base"#);
+    assert_eq!(
+        error.to_string(),
+        r#"unknown encoding "gpt5": the known ones are gpt2, r50k_base, cl100k_base, o200k_base"#
+    );
 }
 
 #[test]
 fn unknown_ids_say_where_they_are() {
-    let error = GPT2.decode(&[1, 2, 50257]).unwrap_err();
+    let error = GPT2.tokenizer.decode(&[1, 2, 50257]).unwrap_err();
     assert_eq!(error, TextError::UnknownId { position: 2, value: 50257, vocab_size: 50257 });
     assert_eq!(error.to_string(), "id 50257 at position 2 is no token: the vocabulary has 50257");
-    assert!(GPT2.token(u32::MAX).is_err());
+    assert!(GPT2.tokenizer.token(u32::MAX).is_err());
+}
+
+#[test]
+fn ids_between_the_tokens_are_unknown() {
+    for (it, gaps, size) in [
+        (&CL100K, [100256..100257, 100261..100276, 100277..100278], 100277),
+        (&O200K, [199998..199999, 200000..200018, 200019..200020], 200019),
+    ] {
+        for value in gaps.into_iter().flatten() {
+            let error = it.tokenizer.decode(&[0, value]).unwrap_err();
+            assert_eq!(error, TextError::UnknownId { position: 1, value, vocab_size: size });
+            assert_eq!(error.to_string().contains("the encoding does not use it"), (value as usize) < size);
+            assert!(it.tokenizer.token(value).is_err());
+        }
+    }
 }
 
 #[test]
 fn disallowed_tokens_say_where_they_are() {
     let mut ids = Vec::new();
-    let error = GPT2.encode("é🙂<|endoftext|>", &SpecialPolicy::default(), &mut ids).unwrap_err();
+    let error = GPT2.tokenizer.encode("é🙂<|endoftext|>", &SpecialPolicy::default(), &mut ids).unwrap_err();
     assert_eq!(error, TextError::DisallowedSpecial { token: "<|endoftext|>".into(), byte: 6, utf16: 3 });
     assert!(error.to_string().starts_with(r#"the text contains the special token "<|endoftext|>" at position 3"#));
-
-    let error = GPT2.encode_batch(&["fine", "<|endoftext|>"], &SpecialPolicy::default(), 4).unwrap_err();
-    assert!(error.to_string().starts_with("text 1 of the batch: the text contains"));
 }
 
 #[test]
@@ -218,23 +269,23 @@ fn vocabularies_that_do_not_fit() {
     }
 
     for special in [&[("", 50256)][..], &[("<|a|>", 50255)], &[("<|a|>", 50256), ("<|b|>", 50256)]] {
-        assert!(matches!(Tokenizer::new(of(special), &RANKS).err().unwrap(), TextError::SpecialToken { .. }));
+        assert!(matches!(Tokenizer::new(of(special), &GPT2.ranks).err().unwrap(), TextError::SpecialToken { .. }));
     }
 }
 
 #[test]
 fn of_two_special_tokens_at_one_place_the_longer_counts() {
     let special = vec![("<a>".to_owned(), 60000), ("<a><b>".to_owned(), 60001), ("[x]".to_owned(), 60002)];
-    let tokenizer = Tokenizer::new(Encoding { special, ..Encoding::named("gpt2").unwrap() }, &RANKS).unwrap();
+    let tokenizer = Tokenizer::new(Encoding { special, ..Encoding::named("gpt2").unwrap() }, &GPT2.ranks).unwrap();
     assert_eq!(tokenizer.vocab_size(), 60003);
     assert!(tokenizer.decode(&[50256]).is_err(), "a gap among the ids");
     let mut ids = Vec::new();
     let policy = SpecialPolicy { allowed: SpecialSet::All, disallowed: SpecialSet::All };
     tokenizer.encode("<a><b><a>[x]<b>", &policy, &mut ids).unwrap();
-    assert_eq!(ids, [vec![60001, 60000, 60002], encode("<b>")].concat());
+    assert_eq!(ids, [vec![60001, 60000, 60002], GPT2.encode("<b>")].concat());
     // What is not allowed is passed over, also where it hides an allowed one.
     ids.clear();
     let policy = SpecialPolicy { allowed: SpecialSet::Only(vec!["<a>".into()]), disallowed: SpecialSet::NONE };
     tokenizer.encode("<a><b>", &policy, &mut ids).unwrap();
-    assert_eq!(ids, [vec![60000], encode("<b>")].concat());
+    assert_eq!(ids, [vec![60000], GPT2.encode("<b>")].concat());
 }

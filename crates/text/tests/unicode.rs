@@ -2,14 +2,31 @@
 
 mod common;
 
-use common::{encode, naive_encode};
-
 /// All of ASCII and one in 61 of the rest; that the classes of all characters are right is tested beside their table.
 #[test]
 fn characters_between_letters_digits_spaces_and_punctuation() {
     let sample = (0..0x80).chain((0x80..0x11_0000).step_by(61)).filter_map(char::from_u32);
     for char in sample {
-        let text = format!("a{char}a1{char}1 {char}{char}  {char}!{char}! \n{char}");
-        assert_eq!(encode(&text), naive_encode(&text), "U+{:04X}", char as u32);
+        let common = format!("a{char}a1{char}1 {char}{char}  {char}!{char}! \n{char}");
+        let cased = format!("{char}A{char}Ab{char} {char}'s'{char}'l{char} \r\n{char}/\n{char}\u{5d0}A\u{301}{char}");
+        for it in common::all() {
+            for text in [&common, &cased] {
+                assert_eq!(it.encode(text), it.naive_encode(text), "{} U+{:04X}", it.name(), char as u32);
+            }
+        }
+    }
+}
+
+/// Besides the capitals of ASCII, what `(?i:...)` takes for the letters of contractions: no character is left out here.
+#[test]
+fn contractions_of_any_letters() {
+    for char in (0..0x11_0000).filter_map(char::from_u32).filter(|char| char.is_alphabetic()) {
+        // Not only a piece's end: behind a contraction the next piece begins, and x would go on with a letter.
+        let texts = [format!("a'{char}x"), format!("'{char}{char}x"), format!("'{char}ex"), format!("'v{char}x")];
+        for it in &common::all()[1..] {
+            for text in &texts {
+                assert_eq!(it.encode(text), it.naive_encode(text), "{} U+{:04X}", it.name(), char as u32);
+            }
+        }
     }
 }

@@ -234,10 +234,11 @@ def write(name):
         "digest": {
             "moby dick": digest(encoding, moby_dick()),
             "a": digest(encoding, "a" * (1 << 20)),
-            "space": digest(encoding, " " * (1 << 20)),
             "mixed": digest(encoding, mixed()),
         },
     }
+    if name != "o200k_base":  # tiktoken's stack is too small for so long a run with that pattern
+        golden["digest"]["space"] = digest(encoding, " " * (1 << 20))
     lines = []
     for key, value in golden.items():
         if isinstance(value, list):

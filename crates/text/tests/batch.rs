@@ -1,0 +1,77 @@
+//! Many texts on many threads: the same as one after the other.
+
+mod common;
+
+use common::{GPT2, all};
+use proptest::prelude::*;
+use tokenbed_text::{EncodedBatch, SpecialPolicy, TextError};
+
+const THREADS: [usize; 6] = [0, 1, 2, 3, 8, 200];
+
+/// Of the lengths that are asked for, all different.
+fn texts(lengths: impl IntoIterator<Item = usize>) -> Vec<String> {
+    let text =
+        |(i, length): (usize, usize)| format!("{i} tales of Don't, ").repeat(length / 18 + 1)[..length].to_owned();
+    lengths.into_iter().enumerate().map(text).collect()
+}
+
+fn one_by_one(it: &common::Subject, texts: &[String]) -> EncodedBatch {
+    let mut batch = EncodedBatch { ids: vec![], offsets: vec![0] };
+    for text in texts {
+        batch.ids.extend(it.encode(text));
+        batch.offsets.push(batch.ids.len() as u32);
+    }
+    batch
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_batch_is_its_texts(lengths in prop::collection::vec(prop_oneof![0usize..40, 0usize..3000, 0usize..60_000], 0..60)) {
+        let texts = texts(lengths);
+        for it in all() {
+            let expected = one_by_one(it, &texts);
+            for threads in THREADS {
+                let found = it.tokenizer.encode_batch(&texts, &SpecialPolicy::PLAIN, threads).unwrap();
+                prop_assert!(found == expected, "{} threads", threads);
+            }
+        }
+    }
+}
+
+#[test]
+fn batches_that_divide_badly() {
+    let huge = 1 << 20;
+    for lengths in
+        [vec![], vec![0], vec![huge], vec![0, huge], vec![huge, 0, 0], vec![huge, 1, 1, huge], vec![1; 100_000]]
+    {
+        let texts = texts(lengths);
+        let expected = one_by_one(&GPT2, &texts);
+        for threads in THREADS {
+            assert!(GPT2.tokenizer.encode_batch(&texts, &SpecialPolicy::PLAIN, threads).unwrap() == expected);
+        }
+    }
+}
+
+/// Whichever thread is the first to come upon one.
+#[test]
+fn the_error_is_that_of_the_first_text() {
+    for wrong in [vec![0], vec![299], vec![150, 151], vec![70, 298, 299], (20..300).collect()] {
+        let mut texts = texts([3000; 300]);
+        for &i in &wrong {
+            // Those further on have it further to the front.
+            texts[i].insert_str((300 - i) * 10, "<|endoftext|>");
+        }
+        for threads in THREADS {
+            for _ in 0..5 {
+                let error = GPT2.tokenizer.encode_batch(&texts, &SpecialPolicy::default(), threads).unwrap_err();
+                let TextError::InBatch { index, source } = error else { panic!("{error:?}") };
+                assert_eq!(index, wrong[0]);
+                assert!(matches!(*source, TextError::DisallowedSpecial { byte, .. } if byte == (300 - index) * 10));
+            }
+        }
+    }
+    let error = GPT2.tokenizer.encode_batch(&["fine", "<|endoftext|>"], &SpecialPolicy::default(), 4).unwrap_err();
+    assert!(error.to_string().starts_with("text 1 of the batch: the text contains"));
+}

@@ -67,7 +67,7 @@ const KINDS: Record<string, DType | undefined> = {
 /** A tensor with a copy of these elements, which are of its type already. */
 function dense(values: TypedArray, dtype: DType, shape: readonly number[]): Tensor {
   const tensor = Tensor.over(PooledStorage.uninitialized(values.byteLength), dtype, shape)
-  ;(tensor.data as Float32Array).set(values as Float32Array)
+  ;(tensor.view() as Float32Array).set(values as Float32Array)
   return tensor
 }
 
@@ -101,7 +101,7 @@ function filled(shape: number[], value: number, options: Common | undefined, whe
   const sizes = checkShape(shape, bytes, where)
   const [element] = elementsOf([value], dtype, where)
   const tensor = Tensor.over(PooledStorage.uninitialized(sizeOf(sizes) * bytes), dtype, sizes)
-  ;(tensor.data as Float32Array).fill(element as number)
+  ;(tensor.view() as Float32Array).fill(element as number)
   return learning(tensor, requiresGrad, where)
 }
 

@@ -61,7 +61,7 @@ function copied(ids: IntArray): IntArray {
 }
 
 function integers(ids: Tensor, where: string): IntArray {
-  if (ids.dtype === 'int32' || ids.dtype === 'int64' || ids.dtype === 'int8' || ids.dtype === 'uint8') return ids.data as IntArray
+  if (ids.dtype === 'int32' || ids.dtype === 'int64' || ids.dtype === 'int8' || ids.dtype === 'uint8') return ids.view() as IntArray
   throw new DTypeError(`${where}: ids are integers, not ${ids.dtype}: write ids.to('int32')`)
 }
 

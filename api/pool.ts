@@ -50,11 +50,14 @@ function allocate(bytes: number): ArrayBuffer {
   }
 }
 
-/** Detaches a buffer, so that views taken before show nothing ever after, and keeps its memory for the next. */
-export function giveBack(buffer: ArrayBuffer): void {
+/**
+ * Keeps the memory of a buffer for the next. One that was shown is detached first, so that arrays taken before show
+ * nothing ever after; of others there are none, and detaching costs more than a small lookup.
+ */
+export function giveBack(buffer: ArrayBuffer, shown: boolean): void {
   // Transferred away by its user: the memory is theirs now.
   if (buffer.byteLength === 0) return
-  const memory = detach(buffer)
+  const memory = shown ? detach(buffer) : buffer
   const size = memory.byteLength
   if (size < POOLED_FROM || size > POOL_LIMIT) return
   const list = idle.get(size)

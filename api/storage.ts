@@ -22,6 +22,9 @@ export abstract class Storage {
     if (--this.#holders === 0) this.free()
   }
 
+  /** Says that somebody may keep an array over the bytes. */
+  show(): void {}
+
   protected abstract free(): void
   /** Elements as an array: live, or a fresh copy where the host forbids live views of Rust's memory. */
   abstract view(dtype: DType, offset: number, size: number): TypedArray
@@ -35,6 +38,7 @@ export abstract class Storage {
 export class PooledStorage extends Storage {
   readonly live = true
   readonly #buffer: ArrayBuffer
+  #shown = false
 
   private constructor(buffer: ArrayBuffer) {
     super()
@@ -50,8 +54,12 @@ export class PooledStorage extends Storage {
     return new PooledStorage(takeZeroed(bytes))
   }
 
+  override show(): void {
+    this.#shown = true
+  }
+
   protected free(): void {
-    giveBack(this.#buffer)
+    giveBack(this.#buffer, this.#shown)
   }
 
   view(dtype: DType, offset: number, size: number): TypedArray {

@@ -83,6 +83,12 @@ export class Tensor {
    * @throws UsageError after `dispose()`.
    */
   get data(): TypedArray {
+    this.#alive().show()
+    return this.view()
+  }
+
+  /** `data`, for use within a call: nobody keeps it. @internal */
+  view(): TypedArray {
     const storage = this.#alive()
     if (this.#data !== null && this.#data.length === this.size) return this.#data
     const data = storage.view(this.dtype, this.#offset, this.size)
@@ -93,7 +99,7 @@ export class Tensor {
   /** The elements as the native side borrows them. @internal */
   operand(): Operand {
     this.#handle ??= this.#alive().handle(this.dtype, this.#offset, this.size)
-    return this.#handle ?? this.data
+    return this.#handle ?? this.view()
   }
 
   /** Whether gradients are wanted for it (a parameter), or flow through it (a result of one). Floats only. */
@@ -144,7 +150,7 @@ export class Tensor {
 
   /** The elements as nested arrays of numbers, or one number; int64 beyond 2^53 as bigint. */
   toArray(): any {
-    const data = this.data
+    const data = this.view()
     let next = 0
     const nest = (dim: number): unknown => {
       if (dim === this.shape.length) return this.#plain(data, next++)
@@ -162,7 +168,7 @@ export class Tensor {
   /** The one element. @throws ShapeError where there is not exactly one. */
   item(): number {
     if (this.size !== 1) throw new ShapeError(`item: of a tensor with one element, not of ${shown(this.shape)}`)
-    return Number(elementAt(this.data, this.dtype, 0))
+    return Number(elementAt(this.view(), this.dtype, 0))
   }
 
   /** As PyTorch prints tensors: four decimals, aligned, long ones summarised. */
@@ -170,7 +176,7 @@ export class Tensor {
     if (this.#storage === null) return `tensor(disposed, shape=${shown(this.shape)})`
     const suffixes = this.#requiresGrad && this.#leaf ? ['requiresGrad=true'] : []
     const { dtype, shape } = this
-    const data = this.#storage.live ? this.data : null
+    const data = this.#storage.live ? this.view() : null
     // Where `data` would be a copy of all, only the elements that are shown are read.
     const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(this.#part(i, 1), dtype, 0))
     return formatTensor({ data: data ?? [], at, shape, dtype, suffixes })

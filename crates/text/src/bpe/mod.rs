@@ -62,7 +62,9 @@ impl Bpe {
 
     /// Appends the ids of the piece `text[start..end]`, which is not empty. The whole text is passed, so that short pieces can be read a
     /// machine word at a time; `recent` is for one text.
-    #[inline]
+    ///
+    /// Inlined whatever the compiler thinks, as is the look-up: a call each for every piece costs a tenth of the time.
+    #[inline(always)]
     pub(crate) fn encode(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, out: &mut Vec<u32>) {
         // As in tiktoken, a piece that is a token is that token, whatever merges would make of it.
         if let Some(id) = self.words.get(&self.vocabulary, text, start, end) {

@@ -46,7 +46,7 @@ impl Words {
     }
 
     /// The token that `text[start..end]` is, which is not empty.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, vocabulary: &Vocabulary, text: &[u8], start: usize, end: usize) -> Option<u32> {
         let length = end - start;
         if length > self.longest {

@@ -62,6 +62,17 @@ impl Set {
         Self(bits)
     }
 
+    /// The set that is one run for the patterns, with this class in it.
+    #[inline]
+    pub(super) fn of_run(class: Class) -> Self {
+        match class {
+            Class::Upper | Class::Lower | Class::Letter => Self::LETTERS,
+            Class::Number => Self::NUMBER,
+            Class::Other | Class::Mark => Self::SYMBOLS,
+            Class::Space | Class::Newline => Self::SPACES,
+        }
+    }
+
     #[inline]
     pub(super) fn has(self, class: Class) -> bool {
         self.0 & class as u8 != 0

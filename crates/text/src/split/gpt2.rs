@@ -8,7 +8,7 @@
 //! of anything but white space, with the one space (U+0020) before it; else white space, up to the last character of
 //! the run if something follows it: that one may be the space of the next piece.
 
-use super::classes::{Class, Classes, Set};
+use super::classes::{Classes, Set};
 use super::{contraction, spaces};
 
 /// Where the piece ends that begins at `start`, which is a character boundary before the end of the text.
@@ -21,11 +21,8 @@ pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize) -> usiz
         return start + 1 + length;
     }
     let next = if first == b' ' { start + 1 } else { start };
-    let Some((class, after)) = classes.at(text, next) else { return spaces::end_of_run(classes, text, start) };
-    match class {
-        Class::Upper | Class::Lower | Class::Letter => classes.end_of_run(text, after, Set::LETTERS),
-        Class::Number => classes.end_of_run(text, after, Set::NUMBER),
-        Class::Other | Class::Mark => classes.end_of_run(text, after, Set::SYMBOLS),
-        Class::Space | Class::Newline => spaces::end_of_run(classes, text, start),
+    match classes.at(text, next) {
+        Some((class, after)) if !Set::SPACES.has(class) => classes.end_of_run(text, after, Set::of_run(class)),
+        _ => spaces::end_of_run(classes, text, start),
     }
 }

@@ -28,23 +28,17 @@ pub enum Pattern {
 impl Pattern {
     /// Calls `piece(start, end)` for the pieces of `text[start..end]` from left to right. They leave no byte out.
     #[inline]
-    pub(crate) fn split(self, text: &str, piece: impl FnMut(usize, usize)) {
+    pub(crate) fn split(self, text: &str, mut piece: impl FnMut(usize, usize)) {
         let (classes, text) = (&*CLASSES, text.as_bytes());
-        // A loop for each, so that each has its scanner inside.
-        match self {
-            Self::Gpt2 => each(text, |start| gpt2::end_of_piece(classes, text, start), piece),
-            Self::Cl100k => each(text, |start| cl100k::end_of_piece(classes, text, start), piece),
-            Self::O200k => each(text, |start| o200k::end_of_piece(classes, text, start), piece),
+        let mut start = 0;
+        while start < text.len() {
+            let end = match self {
+                Self::Gpt2 => gpt2::end_of_piece(classes, text, start),
+                Self::Cl100k => cl100k::end_of_piece(classes, text, start),
+                Self::O200k => o200k::end_of_piece(classes, text, start),
+            };
+            piece(start, end);
+            start = end;
         }
-    }
-}
-
-#[inline]
-fn each(text: &[u8], end_of_piece: impl Fn(usize) -> usize, mut piece: impl FnMut(usize, usize)) {
-    let mut start = 0;
-    while start < text.len() {
-        let end = end_of_piece(start);
-        piece(start, end);
-        start = end;
     }
 }

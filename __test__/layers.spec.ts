@@ -116,3 +116,10 @@ test('loadStateDict into a disposed table changes nothing', (t) => {
   refuses(t, () => layer.loadStateDict({ 'token.weight': zeros([4, 3]), 'position.weight': zeros([2, 3]) }), 'USAGE', 'disposed')
   t.is(digest(layer.token.weight), before)
 })
+
+test('freeze and requiresGrad must not contradict each other', (t) => {
+  const weight = tensor([[1, 2]])
+  refuses(t, () => Embedding.fromPretrained(weight, { freeze: true, requiresGrad: true }), 'USAGE', 'freeze')
+  refuses(t, () => Embedding.fromPretrained(weight, { freeze: 'x' as never }), 'USAGE', 'freeze')
+  t.true(Embedding.fromPretrained(weight, { freeze: false }).weight.requiresGrad)
+})

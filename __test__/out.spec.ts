@@ -89,3 +89,10 @@ for (const [name, make] of LAYERS) {
     refuses(t, () => forward(new Int32Array(ids.data.buffer, 0, 1), ids.reshape(1, 4)), 'USAGE', 'shares memory')
   })
 }
+
+test('maxNorm rescales nothing where out shares memory with the weight', (t) => {
+  const weight = tensor([[3, 4], [6, 8]])
+  const layer = Embedding.fromPretrained(weight, { maxNorm: 1 })
+  refuses(t, () => layer.forward([0, 1], { out: weight }), 'USAGE', 'shares memory')
+  t.deepEqual(weight.toArray(), [[3, 4], [6, 8]])
+})

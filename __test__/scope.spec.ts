@@ -95,3 +95,13 @@ test('disposing inside is fine, and so is returning nothing', (t) => {
   t.is(scope(() => 5), 5)
   t.is(scope(() => undefined), undefined)
 })
+
+test('a scope forgets what was disposed inside it', (t) => {
+  const disposed = scope(() => {
+    const first = zeros([2])
+    first.dispose()
+    const second = zeros([2])
+    return [first, second]
+  })
+  t.deepEqual(disposed.map((tensor) => tensor.disposed), [true, false])
+})

@@ -280,3 +280,9 @@ test('tensors are made by functions', (t) => {
   refuses(t, () => new (Tensor as never as new () => Tensor)(), 'USAGE', 'tensor(), zeros()')
   t.throws(() => (Tensor as never as () => void)(), { instanceOf: TypeError })
 })
+
+test('numbers that an integer type cannot hold are told, and no argument is ignored', (t) => {
+  refuses(t, () => arange(3).add(1e30), 'DTYPE')
+  refuses(t, () => (arange as (...args: number[]) => Tensor)(0, 10, 1, 5), 'USAGE')
+  t.deepEqual(zeros([-0]).shape, [0])
+})

@@ -123,3 +123,10 @@ test('options are checked', (t) => {
   refuses(t, () => new TokenPositionEmbedding(undefined as never), 'USAGE', 'vocabSize')
   refuses(t, () => make().forward([1], { offset: 1 } as never), 'USAGE', '"offset"', 'positionOffset')
 })
+
+test('no ids are input, whatever length their shape says', (t) => {
+  const layer = new TokenPositionEmbedding({ vocabSize: 5, contextLength: 2, dim: 3 })
+  t.deepEqual(layer.forward(new Int32Array(0), { shape: [0, 9] }).shape, [0, 9, 3])
+  t.deepEqual(layer.forward([]).shape, [0, 3])
+  t.deepEqual(layer.forward([[], []]).shape, [2, 0, 3])
+})

@@ -10,7 +10,8 @@ import { checkAttached, checkBoolean, checkNumber, checkOptions, checkShape, sho
 import { elementsOf, flatten, type Nested } from './values.js'
 
 export interface TensorOptions {
-  dtype?: DType
+  /** default: as the function says */ dtype?: DType
+  /** The shape of flat data; default: that of the data. */
   shape?: number[]
   /** default false */ requiresGrad?: boolean
 }
@@ -67,7 +68,7 @@ const KINDS: Record<string, DType | undefined> = {
 /** A tensor with a copy of these elements, which are of its type already. */
 function dense(values: TypedArray, dtype: DType, shape: readonly number[]): Tensor {
   const tensor = Tensor.over(PooledStorage.uninitialized(values.byteLength), dtype, shape)
-  ;(tensor.view() as Float32Array).set(values as Float32Array)
+  ;(tensor.borrow() as Float32Array).set(values as Float32Array)
   return tensor
 }
 
@@ -101,7 +102,7 @@ function filled(shape: number[], value: number, options: Common | undefined, whe
   const sizes = checkShape(shape, bytes, where)
   const [element] = elementsOf([value], dtype, where)
   const tensor = Tensor.over(PooledStorage.uninitialized(sizeOf(sizes) * bytes), dtype, sizes)
-  ;(tensor.view() as Float32Array).fill(element as number)
+  ;(tensor.borrow() as Float32Array).fill(element as number)
   return learning(tensor, requiresGrad, where)
 }
 
@@ -118,7 +119,7 @@ export function arange(...args: (number | { dtype?: DType } | undefined)[]): Ten
   const where = 'arange'
   const numbers = args.filter((arg) => typeof arg === 'number')
   const rest = args.filter((arg) => typeof arg !== 'number' && arg !== undefined)
-  if (rest.length > 1 || numbers.length + rest.length !== args.filter((arg) => arg !== undefined).length) {
+  if (rest.length > 1 || numbers.length > 3 || numbers.length + rest.length !== args.filter((arg) => arg !== undefined).length) {
     throw new UsageError(`${where}: (end, options) or (start, end, step, options), not (${args.map(show).join(', ')})`)
   }
   const { dtype = 'int32' } = checkOptions(rest[0] as { dtype?: DType } | undefined, ['dtype'], where)

@@ -37,6 +37,8 @@ export interface EmbeddingOptions {
 }
 
 const OPTIONS = ['paddingIdx', 'maxNorm', 'normType', 'dtype', 'generator', 'requiresGrad', 'onBadId']
+const PRETRAINED_OPTIONS = [...OPTIONS, 'freeze']
+const FORWARD_OPTIONS = ['out', 'shape']
 
 /** Rows that 32-bit ids can name. */
 const MAX_ROWS = 2 ** 32 - 1
@@ -56,7 +58,7 @@ function checkSettings(options: Partial<EmbeddingOptions>, rows: number, where: 
   let padding: number | undefined
   if (paddingIdx !== undefined) {
     padding = checkInteger(paddingIdx, `${where}: paddingIdx`)
-    if (padding < -rows || padding >= rows) throw new UsageError(`${where}: paddingIdx ${padding} of a table of ${rows} rows`)
+    if (padding < -rows || padding >= rows) throw new UsageError(`${where}: paddingIdx ${padding} names none of ${rows} rows; negative ones count from the end`)
     if (padding < 0) padding += rows
   }
   if (maxNorm !== undefined && checkNumber(maxNorm, `${where}: maxNorm`) < 0) {
@@ -97,29 +99,43 @@ class Given {
   constructor(readonly table: Tensor) {}
 }
 
-/** The caller's `out`, checked, or a fresh result that `run` fills; it is freed if that fails. */
+/** Whether `shape` is that of ids with `dim` behind. */
+function isOfVectors(shape: readonly number[], ids: readonly number[], dim: number): boolean {
+  const rank = ids.length
+  if (shape.length !== rank + 1 || shape[rank] !== dim) return false
+  for (let d = 0; d < rank; d++) if (shape[d] !== ids[d]) return false
+  return true
+}
+
+/**
+ * Vectors of `dim` for ids of a shape, which `run` writes: the caller's `out`, checked, or a fresh result, which is freed
+ * if that fails.
+ */
 export function intoResult(
   out: Tensor | undefined,
-  shape: readonly number[],
+  ids: readonly number[],
+  dim: number,
   weights: readonly Tensor[],
   where: string,
   run: (out: Tensor) => boolean,
-  idShape: readonly number[],
 ): Tensor {
   if (out !== undefined) {
     if (!(out instanceof Tensor)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
     if (out.dtype !== 'float32') throw new DTypeError(`${where}: out must be float32, not ${out.dtype}`)
-    if (!sameShape(out.shape, shape)) throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown(shape)}`)
-    check(run(out), idShape)
+    if (!isOfVectors(out.shape, ids, dim)) {
+      throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown([...ids, dim])}`)
+    }
+    check(run(out), ids)
     out.requiresGrad = false
     return out
   }
   const { bytes } = facts('float32')
+  const shape = [...ids, dim]
   const size = sizeOf(shape)
   checkElements(size, bytes, where, shape)
   const result = Tensor.over(PooledStorage.uninitialized(size * bytes), 'float32', shape)
   try {
-    check(run(result), idShape)
+    check(run(result), ids)
   } catch (error) {
     result.dispose()
     throw error
@@ -135,7 +151,9 @@ export function intoResult(
  * tensor that shares it is gone, and `weight.data` shows it live.
  */
 export class Embedding implements Layer {
+  /** Rows of the table. */
   readonly numEmbeddings: number
+  /** Elements of a row. */
   readonly embeddingDim: number
   readonly #settings: Settings
   #weight: Tensor
@@ -165,11 +183,14 @@ export class Embedding implements Layer {
   static fromPretrained(weight: Tensor, options?: EmbeddingOptions & { freeze?: boolean }): Embedding {
     const where = 'Embedding.fromPretrained'
     checkTable(weight, where)
-    const { freeze, ...rest } = checkOptions(options, [...OPTIONS, 'freeze'], where)
-    const learns = rest.requiresGrad ?? !checkBoolean(freeze ?? true, `${where}: freeze`)
+    const { freeze, ...rest } = checkOptions(options, PRETRAINED_OPTIONS, where)
+    const learns = checkBoolean(rest.requiresGrad ?? !(freeze ?? true), `${where}: requiresGrad`)
+    if (freeze !== undefined && checkBoolean(freeze, `${where}: freeze`) === learns) {
+      throw new UsageError(`${where}: freeze ${freeze} and requiresGrad ${learns} contradict each other: give one of them`)
+    }
     if (rest.generator !== undefined) checkGenerator(rest.generator, where)
     const table = weight.detach()
-    table.requiresGrad = checkBoolean(learns, `${where}: requiresGrad`)
+    table.requiresGrad = learns
     const [rows, dim] = table.shape
     return new Embedding(rows, dim, rest, new Given(table))
   }
@@ -194,17 +215,17 @@ export class Embedding implements Layer {
    */
   forward(ids: Ids, options?: ForwardOptions): Tensor {
     const where = 'Embedding.forward'
-    const { out, shape } = checkOptions(options, ['out', 'shape'], where)
+    const { out, shape } = checkOptions(options, FORWARD_OPTIONS, where)
     const read = readIds(ids, shape, where)
     const weight = this.#weight
     const [rows, dim] = weight.shape
     const { badIds } = this.#settings
     const run = (out: Tensor) => {
       const into = out.operand()
-      this.#renormalize(read)
+      this.#renormalize(read, out)
       return native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, into)
     }
-    return intoResult(out, [...read.shape, dim], [weight], where, run, read.shape)
+    return intoResult(out, read.shape, dim, [weight], where, run)
   }
 
   /** How ids without a row are treated, as the native side takes it. @internal */
@@ -212,21 +233,26 @@ export class Embedding implements Layer {
     return this.#settings.badIds
   }
 
-  #renormalize({ array, shape }: ReadIds): void {
+  #renormalize({ array, shape }: ReadIds, out: Tensor): void {
     const { maxNorm, normType, badIds } = this.#settings
     if (maxNorm === undefined) return
+    // The lookup would refuse it too, but only when the rows are rescaled.
+    if (out.overlaps(this.#weight)) throw new UsageError('Embedding.forward: out shares memory with the weight: give it its own')
     const [rows, dim] = this.#weight.shape
     check(native.embeddingRenormalize(this.#weight.operand(), rows, dim, array, badIds, maxNorm, normType), shape)
   }
 
+  /** The table. */
   parameters(): Tensor[] {
     return [this.#weight]
   }
 
+  /** The table as `weight`, sharing its memory. */
   stateDict(): Record<string, Tensor> {
     return { weight: this.#weight }
   }
 
+  /** Copies `weight` in. @throws UsageError for other names, ShapeError for another shape; nothing is written then. */
   loadStateDict(state: Record<string, Tensor>): this {
     loadInto(this.stateDict(), state, 'Embedding.loadStateDict')
     return this

@@ -40,13 +40,13 @@ export function readIds(ids: Ids, shape: readonly number[] | undefined, where: s
   }
   if (Array.isArray(ids)) {
     const { leaves, shape: own } = flatten(ids, where)
-    return { array: fromLeaves(leaves, own, where), shape: shape ? reshaped(leaves.length, shape, where) : own }
+    return { array: fromLeaves(leaves, own, where), shape: shape === undefined ? own : reshaped(leaves.length, shape, where) }
   }
   if (isIntArray(ids)) {
     if (ids.length === 0) checkAttached(ids, where)
     // What another thread may write meanwhile is copied before it is checked.
     const array = ids.buffer instanceof ArrayBuffer ? ids : copied(ids)
-    return { array, shape: shape ? reshaped(array.length, shape, where) : [array.length] }
+    return { array, shape: shape === undefined ? [array.length] : reshaped(array.length, shape, where) }
   }
   if (ArrayBuffer.isView(ids)) {
     const kind = (ids as TypedArray)[Symbol.toStringTag] ?? 'DataView'
@@ -61,7 +61,7 @@ function copied(ids: IntArray): IntArray {
 }
 
 function integers(ids: Tensor, where: string): IntArray {
-  if (ids.dtype === 'int32' || ids.dtype === 'int64' || ids.dtype === 'int8' || ids.dtype === 'uint8') return ids.view() as IntArray
+  if (ids.dtype === 'int32' || ids.dtype === 'int64' || ids.dtype === 'int8' || ids.dtype === 'uint8') return ids.borrow() as IntArray
   throw new DTypeError(`${where}: ids are integers, not ${ids.dtype}: write ids.to('int32')`)
 }
 

@@ -44,7 +44,7 @@ export interface Batch {
  * @throws UsageError where there are not maxLength + 1 ids.
  */
 export function createDataLoader(source: string | IntArray | number[], options?: LoaderOptions): DataLoader {
-  return new DataLoader(source, options)
+  return DataLoader.over(source, options)
 }
 
 /** What `DataLoader.state` gives. Generators' states are base64. */
@@ -90,8 +90,7 @@ export class DataLoader implements Iterable<Batch> {
   /** Whether the next iteration goes on with it. */
   #resume = false
 
-  /** @internal */
-  constructor(source: string | IntArray | number[], options?: LoaderOptions) {
+  private constructor(source: string | IntArray | number[], options?: LoaderOptions) {
     const where = 'createDataLoader'
     const checked = checkOptions(options, OPTIONS, where)
     const { batchSize = 4, maxLength = 256, stride = 128, shuffle = true, dropLast = true } = checked
@@ -107,6 +106,11 @@ export class DataLoader implements Iterable<Batch> {
     this.#count = count
     this.length = batches
     this.#lastIsShort = batches * batchSize > count
+  }
+
+  /** What `createDataLoader` makes. @internal */
+  static over(source: string | IntArray | number[], options?: LoaderOptions): DataLoader {
+    return new DataLoader(source, options)
   }
 
   /** The batches of an epoch: the rest of the one that `load` brought back, else a new one. */

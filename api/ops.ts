@@ -110,6 +110,9 @@ function scalarType(dtype: DType, value: number): DType {
 /** A number as an operand. Like PyTorch, it is rounded to a 16-bit type before it is added, but not before it multiplies. */
 function scalar(op: keyof typeof BINARY, value: number, dtype: DType): Dense {
   const cls = facts(dtype).class
+  if (cls === 'int64' && (value < -(2 ** 63) || value >= 2 ** 63)) {
+    throw new DTypeError(`${op}: ${value} is no integer of 64 bits: convert the tensor with to('float32') first`)
+  }
   const sum = op === 'add' || op === 'sub'
   return sum && isFloat(dtype) && cls !== dtype ? convert(constant(value, 'float64'), dtype, op) : constant(value, cls)
 }

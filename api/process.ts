@@ -9,7 +9,8 @@ const before = process.memoryUsage().arrayBuffers
 /**
  * Bytes held now: `tables` in native memory; `pool`: idle buffers kept for reuse; `results`: all other ArrayBuffers that
  * V8 made since this package was loaded, its tensors' and the program's own (V8 does not say whose a buffer is);
- * `total` is their sum. `mapped`: files mapped into memory, apart, as the system may drop and reread their pages.
+ * `total` is their sum. `mapped`: files mapped into memory, apart, as the system may drop and reread their pages. `tables`
+ * and `mapped` are of all threads, `pool` and `results` of the one that asks.
  */
 export function memoryUsage(): { tables: number; pool: number; results: number; mapped: number; total: number } {
   const { tables, mapped } = call(native.nativeUsage())

@@ -8,11 +8,16 @@ interface Disposable {
 }
 
 /** Tensors made in the innermost scope. */
-let current: Disposable[] | null = null
+let current: Set<Disposable> | null = null
 
 /** Enters a new tensor into the innermost scope. @internal */
 export function track(made: Disposable): void {
-  current?.push(made)
+  current?.add(made)
+}
+
+/** A tensor that was disposed needs no scope to do it. @internal */
+export function untrack(gone: Disposable): void {
+  current?.delete(gone)
 }
 
 /**
@@ -24,7 +29,7 @@ export function track(made: Disposable): void {
  */
 export function scope<T>(fn: () => T): T {
   const outer = current
-  const made: Disposable[] = []
+  const made = new Set<Disposable>()
   current = made
   let kept: ReadonlySet<unknown> = new Set()
   try {

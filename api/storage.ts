@@ -34,10 +34,13 @@ export abstract class Storage {
   abstract readonly live: boolean
 }
 
+/** In the place of a buffer that was given back. */
+const NONE = new ArrayBuffer(0)
+
 /** V8's memory, from the pool. */
 export class PooledStorage extends Storage {
   readonly live = true
-  readonly #buffer: ArrayBuffer
+  #buffer: ArrayBuffer
   #shown = false
 
   private constructor(buffer: ArrayBuffer) {
@@ -59,7 +62,10 @@ export class PooledStorage extends Storage {
   }
 
   protected free(): void {
-    giveBack(this.#buffer, this.#shown)
+    const buffer = this.#buffer
+    // Forgotten first: what the pool has, it may lend to others.
+    this.#buffer = NONE
+    giveBack(buffer, this.#shown)
   }
 
   view(dtype: DType, offset: number, size: number): TypedArray {

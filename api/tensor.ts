@@ -8,7 +8,7 @@ import { gradEnabled } from './grad.js'
 import { elementAt } from './halves.js'
 import type { Handle, Operand } from './native.js'
 import * as ops from './ops.js'
-import { track } from './scope.js'
+import { track, untrack } from './scope.js'
 import { checkDim, shown, sizeOf } from './shape.js'
 import { Storage } from './storage.js'
 import { elementsOf } from './values.js'
@@ -22,7 +22,9 @@ import { checkInteger, checkSize, show } from './validate.js'
  * `dispose()`, `using` or `scope()`.
  */
 export class Tensor {
+  /** Sizes of the dimensions, outermost first; frozen. */
   readonly shape: readonly number[]
+  /** The type of the elements. */
   readonly dtype: DType
   /** The number of elements. */
   readonly size: number
@@ -84,11 +86,11 @@ export class Tensor {
    */
   get data(): TypedArray {
     this.#alive().show()
-    return this.view()
+    return this.borrow()
   }
 
   /** `data`, for use within a call: nobody keeps it. @internal */
-  view(): TypedArray {
+  borrow(): TypedArray {
     const storage = this.#alive()
     if (this.#data !== null && this.#data.length === this.size) return this.#data
     const data = storage.view(this.dtype, this.#offset, this.size)
@@ -99,7 +101,13 @@ export class Tensor {
   /** The elements as the native side borrows them. @internal */
   operand(): Operand {
     this.#handle ??= this.#alive().handle(this.dtype, this.#offset, this.size)
-    return this.#handle ?? this.view()
+    return this.#handle ?? this.borrow()
+  }
+
+  /** Whether the two have bytes in common. @internal */
+  overlaps(other: Tensor): boolean {
+    const end = (x: Tensor) => x.#offset + x.size * facts(x.dtype).bytes
+    return this.#storage === other.#storage && this.#offset < end(other) && other.#offset < end(this)
   }
 
   /** Whether gradients are wanted for it (a parameter), or flow through it (a result of one). Floats only. */
@@ -109,6 +117,7 @@ export class Tensor {
 
   set requiresGrad(value: boolean) {
     if (typeof value !== 'boolean') throw new UsageError(`requiresGrad is true or false, not ${show(value)}`)
+    this.#alive()
     if (value && !isFloat(this.dtype)) throw new DTypeError(`requiresGrad: floats can learn, ${this.dtype} cannot`)
     this.#requiresGrad = value
     this.#leaf = true
@@ -150,7 +159,7 @@ export class Tensor {
 
   /** The elements as nested arrays of numbers, or one number; int64 beyond 2^53 as bigint. */
   toArray(): any {
-    const data = this.view()
+    const data = this.borrow()
     let next = 0
     const nest = (dim: number): unknown => {
       if (dim === this.shape.length) return this.#plain(data, next++)
@@ -168,7 +177,7 @@ export class Tensor {
   /** The one element. @throws ShapeError where there is not exactly one. */
   item(): number {
     if (this.size !== 1) throw new ShapeError(`item: of a tensor with one element, not of ${shown(this.shape)}`)
-    return Number(elementAt(this.view(), this.dtype, 0))
+    return Number(elementAt(this.borrow(), this.dtype, 0))
   }
 
   /** As PyTorch prints tensors: four decimals, aligned, long ones summarised. */
@@ -176,7 +185,7 @@ export class Tensor {
     if (this.#storage === null) return `tensor(disposed, shape=${shown(this.shape)})`
     const suffixes = this.#requiresGrad && this.#leaf ? ['requiresGrad=true'] : []
     const { dtype, shape } = this
-    const data = this.#storage.live ? this.view() : null
+    const data = this.#storage.live ? this.borrow() : null
     // Where `data` would be a copy of all, only the elements that are shown are read.
     const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(this.#part(i, 1), dtype, 0))
     return formatTensor({ data: data ?? [], at, shape, dtype, suffixes })
@@ -329,10 +338,14 @@ export class Tensor {
 
   /**
    * Gives the memory back now. A `data` taken before has length 0 afterwards, unless another tensor shares the memory;
-   * every other use is a UsageError. A second call does nothing.
+   * every other use of its elements is a UsageError. A second call does nothing.
+   *
+   * A tensor that shares the memory and was dropped undisposed still counts: then the garbage collector frees. End work on
+   * `data` that runs elsewhere, such as an asynchronous write to a file, before.
    */
   dispose(): void {
     const storage = this.#storage
+    untrack(this)
     this.#storage = this.#data = this.#handle = null
     storage?.release()
   }

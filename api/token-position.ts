@@ -24,13 +24,16 @@ export interface TokenPositionOptions {
 }
 
 const OPTIONS = ['vocabSize', 'contextLength', 'dim', 'paddingIdx', 'generator']
+const FORWARD_OPTIONS = ['out', 'shape', 'positionOffset', 'positions']
 
 /**
  * Learned token vectors plus learned absolute positions, as in GPT (Radford et al. 2018): `token(ids) + position(0, 1,
  * ...)`, computed in one pass over memory. Draws: the token table first, then the positions.
  */
 export class TokenPositionEmbedding implements Layer {
+  /** The token table, (vocabSize, dim). */
   readonly token: Embedding
+  /** The position table, (contextLength, dim). */
   readonly position: Embedding
 
   /** @throws UsageError for sizes that are no sizes, and for an option that does not exist. */
@@ -52,7 +55,7 @@ export class TokenPositionEmbedding implements Layer {
    */
   forward(ids: Ids, options?: ForwardOptions & { positionOffset?: number; positions?: Ids }): Tensor {
     const where = 'TokenPositionEmbedding.forward'
-    const { out, shape, positionOffset, positions } = checkOptions(options, ['out', 'shape', 'positionOffset', 'positions'], where)
+    const { out, shape, positionOffset, positions } = checkOptions(options, FORWARD_OPTIONS, where)
     const read = readIds(ids, shape, where)
     const rank = read.shape.length
     if (rank !== 1 && rank !== 2) {
@@ -62,7 +65,8 @@ export class TokenPositionEmbedding implements Layer {
       throw new UsageError(`${where}: either positions or positionOffset, not both`)
     }
     const offset = positionOffset === undefined ? 0 : checkSize(positionOffset, `${where}: positionOffset`)
-    const length = read.shape[rank - 1]
+    // Of no ids there is no sequence, however long it says it is.
+    const length = read.array.length === 0 ? 0 : read.shape[rank - 1]
     const explicit = positions === undefined ? null : spread(readIds(positions, undefined, `${where}: positions`), read, where)
     const [token, position] = [this.token.weight, this.position.weight]
     const [vocabulary, dim] = token.shape
@@ -77,17 +81,20 @@ export class TokenPositionEmbedding implements Layer {
         token.operand(), vocabulary, position.operand(), context, dim,
         read.array, this.token.badIds, explicit, offset, length, out.operand(),
       )
-    return intoResult(out, [...read.shape, dim], [token, position], where, run, read.shape)
+    return intoResult(out, read.shape, dim, [token, position], where, run)
   }
 
+  /** The tables: tokens, then positions. */
   parameters(): Tensor[] {
     return [this.token.weight, this.position.weight]
   }
 
+  /** The tables as `token.weight` and `position.weight`, sharing their memory. */
   stateDict(): Record<string, Tensor> {
     return { 'token.weight': this.token.weight, 'position.weight': this.position.weight }
   }
 
+  /** Copies both tables in. @throws UsageError for other names, ShapeError for other shapes; nothing is written then. */
   loadStateDict(state: Record<string, Tensor>): this {
     loadInto(this.stateDict(), state, 'TokenPositionEmbedding.loadStateDict')
     return this

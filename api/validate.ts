@@ -26,7 +26,7 @@ export function checkOptions<T extends object>(options: T | undefined, known: re
 
 /** A whole number that is not negative. */
 export function checkSize(value: unknown, where: string, least = 0): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value + 0 // not -0
   throw new UsageError(`${where} must be a whole number of at least ${least}, not ${show(value)}`)
 }
 

@@ -115,6 +115,9 @@ pub fn storage_buffer(env: Env, handle: &External<Handle>) -> Option<ArrayBuffer
         handle.stop_telling();
         Ok(Some(buffer))
     });
+    if made.is_none() {
+        drop(handle.in_buffer.take());
+    }
     made.flatten()
 }
 

@@ -117,12 +117,6 @@ pub fn tokenizer_decode(tokenizer: &External<Tokenizer>, ids: Operand) -> Option
     })
 }
 
-/// The text of one id.
-#[napi(catch_unwind)]
-pub fn tokenizer_token(tokenizer: &External<Tokenizer>, id: u32) -> Option<String> {
-    guard(|| Ok(tokenizer.token(id)?.into_owned()))
-}
-
 /// Windows over ids.
 #[napi(catch_unwind)]
 pub fn windows_new(

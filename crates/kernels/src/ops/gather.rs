@@ -7,8 +7,8 @@
 //!
 //! `torch.nn.functional.embedding`. A copy: the same bits on every instruction set, NaN payloads included.
 
-use super::row::{RowSource, StreamedRows, write_row};
-use super::{Store, prefetch_distance};
+use super::Store;
+use super::row::{RowSource, Rows, Target, write_rows};
 use crate::ids::CheckedIds;
 use crate::lanes::Lanes;
 use crate::table::Kernels;
@@ -67,33 +67,29 @@ pub(crate) unsafe fn reference(op: RawGather) {
 /// The contract of [`RawGather`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn body<L: Lanes>(op: RawGather) {
-    let ahead = prefetch_distance(op.dim);
-    let streaming = op.store == Store::Streaming && op.dim >= StreamedRows::LEAST_DIM;
-    let mut streamed = StreamedRows::new(op.out, op.dim);
-    for i in 0..op.len {
-        // SAFETY: the contract of `RawGather`; `next` is an index below `len`.
+    let target = Target { out: op.out, len: op.len, dim: op.dim, store: op.store };
+    // SAFETY: the caller's.
+    unsafe { write_rows::<L, _>(target, op) }
+}
+
+impl<L: Lanes> Rows<L> for RawGather {
+    type Source = Copied;
+
+    #[inline(always)]
+    unsafe fn row(&mut self, i: usize, later: usize) -> Copied {
+        // SAFETY: the contract of `RawGather`.
         unsafe {
-            let next = (i + ahead).min(op.len - 1);
-            let row = Copied {
-                row: op.table.add(*op.ids.add(i) as usize * op.dim),
-                later: op.table.add(*op.ids.add(next) as usize * op.dim),
-            };
-            if streaming {
-                streamed.write::<L, _>(row);
-            } else {
-                write_row::<L, _>(op.out.add(i * op.dim), op.dim, row);
+            Copied {
+                row: self.table.add(*self.ids.add(i) as usize * self.dim),
+                later: self.table.add(*self.ids.add(later) as usize * self.dim),
             }
         }
-    }
-    if streaming {
-        // SAFETY: all rows were written.
-        unsafe { streamed.end::<L>() }
     }
 }
 
 /// A row as it stands in a table, and the row that will be read later.
 #[derive(Clone, Copy)]
-struct Copied {
+pub(crate) struct Copied {
     row: *const f32,
     later: *const f32,
 }

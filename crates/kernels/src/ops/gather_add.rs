@@ -11,8 +11,8 @@
 //! The token + position input of GPT: `wte(ids) + wpe(arange(length))`. One IEEE addition an element: the same bits on
 //! every instruction set.
 
-use super::row::{RowSource, StreamedRows, write_row};
-use super::{Store, prefetch_distance};
+use super::Store;
+use super::row::{RowSource, Rows, Target, write_rows};
 use crate::ids::CheckedIds;
 use crate::lanes::Lanes;
 use crate::table::Kernels;
@@ -164,35 +164,37 @@ pub(crate) unsafe fn reference(op: RawGatherAdd) {
 /// The contract of [`RawGatherAdd`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn body<L: Lanes>(op: RawGatherAdd) {
-    let ahead = prefetch_distance(op.dim);
-    let streaming = op.store == Store::Streaming && op.dim >= StreamedRows::LEAST_DIM;
-    let mut streamed = StreamedRows::new(op.out, op.dim);
-    let mut walk = Walk::new(&op);
-    for i in 0..op.len {
-        // SAFETY: the contract of `RawGatherAdd`; `next` is an index below `len`.
+    let target = Target { out: op.out, len: op.len, dim: op.dim, store: op.store };
+    // SAFETY: the caller's.
+    unsafe { write_rows::<L, _>(target, Sums { walk: Walk::new(&op), op }) }
+}
+
+/// The rows of the result.
+struct Sums {
+    op: RawGatherAdd,
+    walk: Walk,
+}
+
+impl<L: Lanes> Rows<L> for Sums {
+    type Source = Summed;
+
+    #[inline(always)]
+    unsafe fn row(&mut self, i: usize, later: usize) -> Summed {
+        let op = &self.op;
+        // SAFETY: the contract of `RawGatherAdd`.
         unsafe {
-            let next = (i + ahead).min(op.len - 1);
-            let row = Summed {
+            Summed {
                 row: op.table.add(*op.ids.add(i) as usize * op.dim),
-                added: op.added.add(walk.row(i) * op.dim),
-                later: op.table.add(*op.ids.add(next) as usize * op.dim),
-            };
-            if streaming {
-                streamed.write::<L, _>(row);
-            } else {
-                write_row::<L, _>(op.out.add(i * op.dim), op.dim, row);
+                added: op.added.add(self.walk.row(i) * op.dim),
+                later: op.table.add(*op.ids.add(later) as usize * op.dim),
             }
         }
-    }
-    if streaming {
-        // SAFETY: all rows were written.
-        unsafe { streamed.end::<L>() }
     }
 }
 
 /// The sum of two rows, and the row of the table that will be read later.
 #[derive(Clone, Copy)]
-struct Summed {
+pub(crate) struct Summed {
     row: *const f32,
     added: *const f32,
     later: *const f32,

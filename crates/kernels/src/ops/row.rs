@@ -1,5 +1,6 @@
 //! One row of a result: what every op that writes rows shares.
 
+use super::{Store, prefetch_distance};
 use crate::lanes::{BLOCK, Lanes};
 
 /// Where the elements of a row come from. A trait rather than closures: closures do not inherit the instruction set of
@@ -22,6 +23,54 @@ pub(crate) trait RowSource<L: Lanes>: Copy {
     unsafe fn prefetch(self, at: usize);
 }
 
+/// The rows of a result, in order.
+pub(crate) trait Rows<L: Lanes> {
+    /// Where a row comes from.
+    type Source: RowSource<L>;
+    /// The source of row `i`; `later` is the row to look ahead to.
+    ///
+    /// # Safety
+    /// Called for 0, 1, 2 ... below the number of rows, in order; `later` is below it.
+    unsafe fn row(&mut self, i: usize, later: usize) -> Self::Source;
+}
+
+/// A result to write: `len` rows of `dim` elements from `out` on.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) out: *mut f32,
+    pub(crate) len: usize,
+    pub(crate) dim: usize,
+    pub(crate) store: Store,
+}
+
+/// Writes all rows, stored as the target says.
+///
+/// # Safety
+/// The target is valid for its writes and is not what `rows` reads, which are as many and as long; the machine has `L`'s
+/// instruction set.
+#[inline(always)]
+pub(crate) unsafe fn write_rows<L: Lanes, R: Rows<L>>(target: Target, mut rows: R) {
+    let Target { out, len, dim, store } = target;
+    let ahead = prefetch_distance(dim);
+    let streaming = store == Store::Streaming && dim >= StreamedRows::LEAST_DIM;
+    let mut streamed = StreamedRows::new(out, dim);
+    for i in 0..len {
+        // SAFETY: the caller's; both indices are below `len`.
+        unsafe {
+            let source = rows.row(i, (i + ahead).min(len - 1));
+            if streaming {
+                streamed.write::<L, _>(source);
+            } else {
+                write_row::<L, _>(out.add(i * dim), dim, source);
+            }
+        }
+    }
+    if streaming {
+        // SAFETY: all rows were written.
+        unsafe { streamed.end::<L>() }
+    }
+}
+
 /// Writes one row of `dim` elements at `out`, through the caches.
 ///
 /// Elements may be computed and written twice (the last vector of a row overlaps the one before it).
@@ -30,7 +79,7 @@ pub(crate) trait RowSource<L: Lanes>: Copy {
 /// `out` is valid for `dim` writes and is not what `source` reads, which has `dim` elements; the machine has `L`'s
 /// instruction set.
 #[inline(always)]
-pub(crate) unsafe fn write_row<L: Lanes, S: RowSource<L>>(out: *mut f32, dim: usize, source: S) {
+unsafe fn write_row<L: Lanes, S: RowSource<L>>(out: *mut f32, dim: usize, source: S) {
     // SAFETY: every index stays below `dim`.
     unsafe {
         let mut at = 0;
@@ -67,7 +116,7 @@ pub(crate) unsafe fn write_row<L: Lanes, S: RowSource<L>>(out: *mut f32, dim: us
 /// Rows rarely start at a cache line (Node's large buffers sit at 16 mod 64), and an ordinary store into a line whose
 /// neighbours are streamed costs more than streaming gains. So the line that two rows share is put together here and
 /// streamed whole; only the first and the last line of all are stored in part.
-pub(crate) struct StreamedRows {
+struct StreamedRows {
     next: *mut f32,
     dim: usize,
     line: Line,
@@ -80,11 +129,11 @@ struct Line([f32; BLOCK]);
 
 impl StreamedRows {
     /// Rows shorter than two cache lines are not worth it.
-    pub(crate) const LEAST_DIM: usize = 2 * BLOCK;
+    const LEAST_DIM: usize = 2 * BLOCK;
 
     /// Rows of `dim` elements from `out` on; `dim` is at least [`StreamedRows::LEAST_DIM`].
     #[inline(always)]
-    pub(crate) fn new(out: *mut f32, dim: usize) -> Self {
+    fn new(out: *mut f32, dim: usize) -> Self {
         Self { next: out, dim, line: Line([0.0; BLOCK]), waiting: 0 }
     }
 
@@ -93,7 +142,7 @@ impl StreamedRows {
     /// # Safety
     /// As for [`write_row`], of the row that is next; `end` is called after the last one.
     #[inline(always)]
-    pub(crate) unsafe fn write<L: Lanes, S: RowSource<L>>(&mut self, source: S) {
+    unsafe fn write<L: Lanes, S: RowSource<L>>(&mut self, source: S) {
         let (out, dim) = (self.next, self.dim);
         // SAFETY: every index stays below `dim`, lines within what was or is being written; whole lines are aligned.
         unsafe {
@@ -137,7 +186,7 @@ impl StreamedRows {
     /// # Safety
     /// As for [`StreamedRows::write`].
     #[inline(always)]
-    pub(crate) unsafe fn end<L: Lanes>(self) {
+    unsafe fn end<L: Lanes>(self) {
         // SAFETY: what waits are the last elements of the row before `next`.
         unsafe {
             let to = self.next.sub(self.waiting);

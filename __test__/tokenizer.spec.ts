@@ -1,16 +1,12 @@
 import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { tensor, Tokenizer, zeros, type EncodeOptions } from '../index.js'
+import { tensor, Tokenizer, zeros } from '../index.js'
 import { digest } from './support/compare.js'
 import { refuses } from './support/errors.js'
 import { readGolden, root } from './support/golden.js'
 
-type Names = string[] | 'all'
 interface Goldens {
-  encode: { text: string; ids: number[] }[]
-  special: { text: string; allowed: Names; disallowed: Names; ids?: number[]; error?: { token: string; utf16: number } }[]
-  decode: { ids: number[]; text: string }[]
   digest: Record<string, { count: number; sha256: string }>
 }
 
@@ -28,26 +24,6 @@ test('the ids of the first examples, and back', (t) => {
   t.is(tokenizer.decode([33901, 86, 343, 86, 220, 959]), 'Akwirw ier')
   t.deepEqual([33901, 86, 343, 86, 220, 959].map((id) => tokenizer.token(id)), ['Ak', 'w', 'ir', 'w', ' ', 'ier'])
 })
-
-test('as tiktoken encodes, counts and decodes', (t) => {
-  t.true(goldens.encode.length > 100)
-  for (const { text, ids } of goldens.encode) {
-    t.deepEqual([...tokenizer.encode(text)], ids, JSON.stringify(text))
-    t.is(tokenizer.count(text), ids.length)
-    t.is(tokenizer.decode(ids), text)
-  }
-  for (const { ids, text } of goldens.decode) t.is(tokenizer.decode(ids), text)
-})
-
-const set = (names: Names) => (names === 'all' ? names : new Set(names))
-
-for (const [i, { text, allowed, disallowed, ids, error }] of goldens.special.entries()) {
-  test(`special tokens as tiktoken has them, case ${i}`, (t) => {
-    const options: EncodeOptions = { allowedSpecial: set(allowed), disallowedSpecial: set(disallowed) }
-    if (ids) return t.deepEqual([...tokenizer.encode(text, options)], ids)
-    refuses(t, () => tokenizer.encode(text, options), 'USAGE', error!.token, `at position ${error!.utf16}`)
-  })
-}
 
 /** The long texts that the goldens keep digests of, written down again. */
 const LONG: Record<string, () => string> = {

@@ -78,7 +78,7 @@ export class Generator {
   }
 }
 
-/** The generator of everything that is given none; unlike PyTorch's fixed ones, seeded by chance, as `torch`'s own default. */
+/** The generator of everything that is given none; seeded by chance, as PyTorch's default generator is. */
 export const defaultGenerator = new Generator(randomBytes(8).readBigUInt64LE())
 
 /** Reseeds the default generator. `torch.manual_seed`. */

@@ -64,20 +64,20 @@ export function elementsOf(values: ArrayLike<unknown>, dtype: DType, where: stri
     return narrow
   }
   const elements = allocate(values.length)
-  for (let i = 0; i < values.length; i++) elements[i] = element(values[i], dtype, `${where}: element ${i}`) as never
+  for (let i = 0; i < values.length; i++) elements[i] = element(values[i], dtype, where, i) as never
   return elements
 }
 
 /** One value as its type's array takes it. */
-function element(value: unknown, dtype: DType, where: string): number | bigint {
+function element(value: unknown, dtype: DType, where: string, i: number): number | bigint {
   if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean') {
-    throw new UsageError(`${where} is ${show(value)}, not a number`)
+    throw new UsageError(`${where}: element ${i} is ${show(value)}, not a number`)
   }
   if (dtype === 'bool') return value ? 1 : 0
   const { range } = facts(dtype)
   if (range === undefined) return Number(value)
   const number = typeof value === 'boolean' ? Number(value) : value
   const whole = typeof number === 'bigint' || Number.isInteger(number)
-  if (!whole || number < range[0] || number > range[1]) throw new DTypeError(`${where}: ${show(value)} is no ${dtype}`)
+  if (!whole || number < range[0] || number > range[1]) throw new DTypeError(`${where}: element ${i}: ${show(value)} is no ${dtype}`)
   return dtype === 'int64' ? BigInt(number) : Number(number)
 }

@@ -48,12 +48,7 @@ export function saveSafetensors(
     if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
   }
-  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
-    throw new UsageError(`${where}: metadata are strings by name, not ${show(metadata)}`)
-  }
-  for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value !== 'string') throw new UsageError(`${where}: metadata "${key}" is ${show(value)}, not a string`)
-  }
+  checkMetadata(metadata, where)
   check(
     native.saveSafetensors(
       resolve(checkPath(path, where)),
@@ -65,4 +60,27 @@ export function saveSafetensors(
       Object.values(metadata),
     ),
   )
+}
+
+/** Strings by name. @internal */
+export function checkMetadata(metadata: unknown, where: string): asserts metadata is Record<string, string> {
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+    throw new UsageError(`${where}: metadata are strings by name, not ${show(metadata)}`)
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value !== 'string') throw new UsageError(`${where}: metadata "${key}" is ${show(value)}, not a string`)
+  }
+}
+
+/**
+ * Writes a tensor to an .npy file, byte for byte as `numpy.save` does. The file appears whole or not at all.
+ *
+ * @throws DTypeError for bfloat16, which the format does not have; FileError where the file cannot be written; what was
+ * there before is untouched then.
+ */
+export function saveNpy(path: string, tensor: Tensor): void {
+  const where = 'saveNpy'
+  const target = resolve(checkPath(path, where))
+  if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: a tensor, not ${show(tensor)}`)
+  check(native.saveNpy(target, facts(tensor.dtype).code, [...tensor.shape], tensor.operand()))
 }

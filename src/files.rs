@@ -2,13 +2,14 @@
 
 use crate::borrow::{Operand, sizes};
 use crate::buffers::Handle;
-use crate::guard::{guard, status};
+use crate::guard::{Failure, guard, status};
 use napi::Env;
 use napi::bindgen_prelude::External;
 use napi_derive::napi;
 use std::collections::HashMap;
 use std::path::Path;
 use tokenbed_core::{DType, Error};
+use tokenbed_io::npy;
 use tokenbed_io::safetensors::{self, ToSave};
 
 /// A tensor of a file.
@@ -48,10 +49,19 @@ pub fn save_safetensors(
     status(|| {
         let mut tensors = Vec::with_capacity(names.len());
         for (((name, code), shape), data) in names.into_iter().zip(dtypes).zip(&shapes).zip(&data) {
-            let dtype =
-                DType::from_code(code).ok_or_else(|| Error::DType(format!("no element type has the code {code}")))?;
-            tensors.push(ToSave { name, dtype, shape: sizes(shape)?, bytes: data.shared()? });
+            tensors.push(ToSave { name, dtype: element_type(code)?, shape: sizes(shape)?, bytes: data.shared()? });
         }
         Ok(safetensors::save(Path::new(&path), tensors, keys.into_iter().zip(values).collect::<HashMap<_, _>>())?)
     })
+}
+
+/// Writes one tensor as NumPy does.
+#[napi(catch_unwind)]
+pub fn save_npy(path: String, dtype: u32, shape: Vec<f64>, data: Operand) -> bool {
+    status(|| Ok(npy::save(Path::new(&path), element_type(dtype)?, &sizes(&shape)?, data.shared()?)?))
+}
+
+/// The element type of a code.
+pub(crate) fn element_type(code: u32) -> Result<DType, Failure> {
+    DType::from_code(code).ok_or_else(|| Error::DType(format!("no element type has the code {code}")).into())
 }

@@ -3,7 +3,7 @@
 
 import type {
   Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LoaderOptions,
-  Nested, TensorOptions, TokenPositionOptions, TypedArray,
+  Nested, RowSpec, TensorOptions, TensorWriterOptions, TokenPositionOptions, TypedArray,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 
@@ -140,6 +140,17 @@ tokenbed.saveSafetensors('x', { a: x }, { metadata: { b: 'c' } })
 tokenbed.saveSafetensors('x', new Map([['a', x]]))
 // @ts-expect-error metadata are text
 tokenbed.saveSafetensors('x', {}, { metadata: { b: 1 } })
+tokenbed.saveNpy('x', x) satisfies void
+const rows: RowSpec = { dtype: 'int8', shape: [] }
+const writer = new tokenbed.TensorWriter('x.npy', { x: rows }, { metadata: {} } satisfies TensorWriterOptions)
+writer.write('x', x).write('x', new Int8Array(2)).close() satisfies void
+writer.abort() satisfies void
+writer[Symbol.dispose]() satisfies void
+writer.path satisfies string
+// @ts-expect-error rows have a type
+new tokenbed.TensorWriter('x.npy', { x: { shape: [] } })
+// @ts-expect-error no plain arrays
+writer.write('x', [1])
 tokenbed.memoryUsage() satisfies { tables: number; pool: number; mapped: number; total: number }
 tokenbed.capabilities() satisfies {
   version: string; isa: 'avx512' | 'avx2' | 'neon' | 'scalar'; detected: string[]; threads: number; liveData: boolean; binary: string

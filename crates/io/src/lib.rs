@@ -3,4 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod atomic;
+mod beside;
+pub mod npy;
 pub mod safetensors;
+pub mod writer;

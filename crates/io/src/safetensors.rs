@@ -1,6 +1,7 @@
 //! The safetensors format, by its authors' crate: every field of the header is checked before a tensor is handed out.
 
 mod header;
+pub(crate) mod rows;
 
 use crate::atomic;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
@@ -82,17 +83,7 @@ pub struct ToSave<'a> {
 /// [`Error::Shape`] where bytes and shape do not fit.
 pub fn save(path: &Path, mut tensors: Vec<ToSave<'_>>, metadata: HashMap<String, String>) -> Result<()> {
     tensors.sort_by(|a, b| b.dtype.size().cmp(&a.dtype.size()).then_with(|| a.name.cmp(&b.name)));
-    let mut names: Vec<_> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Error::Usage(format!("two tensors have the name \"{}\"", twice[0])));
-    }
-    if names.contains(&header::METADATA) {
-        return Err(Error::Usage(format!(
-            "a tensor cannot be called \"{}\": the format uses that name",
-            header::METADATA
-        )));
-    }
+    header::check_names(tensors.iter().map(|tensor| tensor.name.as_str()))?;
     let header = header(&tensors, metadata)?;
     atomic::write(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;

@@ -4,6 +4,7 @@ use safetensors::tensor::{Metadata, SafeTensorError, TensorInfo};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use tokenbed_core::{Error, Result};
 
 /// Bytes before the header that say how long it is.
 pub(super) const LENGTH_BYTES: usize = 8;
@@ -17,7 +18,7 @@ pub(super) type Wrong = (usize, String);
 
 /// Where the data of a file starts, and its tensors in the order in which they lie there (empty ones at one place as
 /// they are listed). All of them lie within the file, one after the other without holes.
-pub(super) fn read(file: &[u8]) -> Result<(usize, Vec<(String, TensorInfo)>), Wrong> {
+pub(super) fn read(file: &[u8]) -> std::result::Result<(usize, Vec<(String, TensorInfo)>), Wrong> {
     let Some((length, rest)) = file.split_first_chunk::<LENGTH_BYTES>() else {
         return Err((0, format!("a file of {} bytes has no safetensors header", file.len())));
     };
@@ -40,6 +41,23 @@ pub(super) fn read(file: &[u8]) -> Result<(usize, Vec<(String, TensorInfo)>), Wr
     Ok((LENGTH_BYTES + length, tensors))
 }
 
+/// Whether tensors can have these names.
+///
+/// # Errors
+/// [`Error::Usage`] for a name given twice or one that the format reserves.
+pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if name == METADATA {
+            return Err(Error::Usage(format!("a tensor cannot be called \"{METADATA}\": the format uses that name")));
+        }
+        if !seen.insert(name) {
+            return Err(Error::Usage(format!("two tensors have the name \"{name}\"")));
+        }
+    }
+    Ok(())
+}
+
 fn explain(error: &SafeTensorError) -> String {
     match error {
         SafeTensorError::InvalidOffset(name) => {
@@ -55,7 +73,7 @@ fn explain(error: &SafeTensorError) -> String {
 struct Entries(Vec<(String, TensorInfo)>);
 
 impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         deserializer.deserialize_map(Collect)
     }
 }
@@ -70,7 +88,7 @@ impl<'de> Visitor<'de> for Collect {
         f.write_str("an object of tensors")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Entries, A::Error> {
         let (mut names, mut tensors) = (HashSet::new(), Vec::new());
         while let Some(name) = map.next_key::<String>()? {
             if !names.insert(name.clone()) {

@@ -1,0 +1,52 @@
+// A process that ends in one way or another while it writes: node writers.js how path
+
+import { TensorWriter } from '../../index.js'
+
+const [how, path] = process.argv.slice(2)
+const rows = new Float32Array(3 * 100_000)
+const specs = { x: { dtype: 'float32', shape: [3] } } as const
+
+function start(): TensorWriter {
+  const writer = new TensorWriter(path, specs)
+  for (let i = 0; i < 5; i++) writer.write('x', rows)
+  process.stdout.write('written ')
+  return writer
+}
+
+async function main(): Promise<void> {
+  switch (how) {
+    case 'exits':
+      start()
+      process.exit(3)
+    case 'throws': {
+      const writer = start()
+      writer.write('x', [] as never)
+      return
+    }
+    case 'is interrupted': {
+      // As a command would: its own handler, then the end.
+      const writer = start()
+      process.on('SIGINT', () => {
+        writer.abort()
+        process.exit(130)
+      })
+      process.kill(process.pid, 'SIGINT')
+      setInterval(() => writer.write('x', rows), 1)
+      return
+    }
+    case 'collects it': {
+      start()
+      for (let i = 0; i < 10; i++) {
+        gc!()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      return
+    }
+    case 'is killed': {
+      start()
+      process.kill(process.pid, 'SIGKILL')
+    }
+  }
+}
+
+void main()

@@ -1,0 +1,34 @@
+//! Rows streamed into an npy file: one tensor, whose header has room for any number of them.
+
+use super::header;
+use crate::writer::{Column, Layout};
+use std::collections::HashMap;
+use tokenbed_core::{Error, Result};
+
+#[derive(Debug)]
+struct Rows(Column);
+
+/// The layout of a file of this one column.
+///
+/// # Errors
+/// [`Error::Usage`] for several columns, or metadata; [`Error::DType`] for elements that the format does not have.
+pub(crate) fn layout(columns: &[Column], metadata: HashMap<String, String>) -> Result<Box<dyn Layout>> {
+    let [column] = columns else {
+        let message = format!("an .npy file holds one tensor, not {}: write .safetensors", columns.len());
+        return Err(Error::Usage(message));
+    };
+    if !metadata.is_empty() {
+        return Err(Error::Usage("an .npy file has no place for metadata: write .safetensors".into()));
+    }
+    Ok(Box::new(Rows(column.clone())))
+}
+
+impl Layout for Rows {
+    fn order(&self) -> Vec<usize> {
+        vec![0]
+    }
+
+    fn header(&self, rows: &[u64]) -> Result<Vec<u8>> {
+        header::write(self.0.dtype, &self.0.shape_of(rows.first().copied().unwrap_or(0)))
+    }
+}

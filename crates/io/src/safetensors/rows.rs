@@ -1,0 +1,92 @@
+//! Rows streamed into a safetensors file: a header with room for any number of rows, padded with spaces.
+
+use super::header;
+use crate::writer::{Column, Layout};
+use serde_json::{Value, json};
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use tokenbed_core::{Error, Result};
+
+#[derive(Debug)]
+struct Rows {
+    /// Columns and the bytes of their rows.
+    columns: Vec<(Column, u64)>,
+    order: Vec<usize>,
+    metadata: HashMap<String, String>,
+    /// Bytes of the header in front of its padding, were every number as long as it can be.
+    room: usize,
+}
+
+/// The layout of a file of these columns.
+///
+/// # Errors
+/// [`Error::Usage`] for a name given twice or one that the format reserves; [`Error::Shape`] for rows that no memory holds.
+pub(crate) fn layout(columns: &[Column], metadata: HashMap<String, String>) -> Result<Box<dyn Layout>> {
+    header::check_names(columns.iter().map(|column| column.name.as_str()))?;
+    let columns: Vec<_> =
+        columns.iter().map(|column| Ok((column.clone(), column.row_bytes()? as u64))).collect::<Result<_>>()?;
+    let order = order(&columns);
+    let mut rows = Rows { columns, order, metadata, room: 0 };
+    let most = vec![(u64::MAX, (u64::MAX, u64::MAX)); rows.columns.len()];
+    // The length comes first, in eight bytes; so the data, too, starts at a multiple of eight.
+    rows.room = rows.json(&most).len().next_multiple_of(8);
+    Ok(Box::new(rows))
+}
+
+/// The largest rows first, as the first column is streamed straight into the file, if what follows them is aligned however
+/// many they are; then wide element types first, so that all are.
+fn order(columns: &[(Column, u64)]) -> Vec<usize> {
+    let widest = columns.iter().map(|(column, _)| column.dtype.size() as u64).max().unwrap_or(1);
+    let aligns = |&column: &usize| columns[column].1.is_multiple_of(widest);
+    let first = (0..columns.len()).filter(aligns).min_by_key(|&column| Reverse(columns[column].1));
+    let mut order: Vec<_> = (0..columns.len()).collect();
+    // Stable: as they were declared, where nothing else tells.
+    order.sort_by_key(|&column| (Some(column) != first, Reverse(columns[column].0.dtype.size())));
+    order
+}
+
+impl Rows {
+    /// The header's text, for rows and offsets of each column.
+    fn json(&self, places: &[(u64, (u64, u64))]) -> String {
+        let tensor = |(column, _): &(Column, u64), &(rows, offsets): &(u64, (u64, u64))| {
+            let entry = json!({
+                "dtype": super::to_file(column.dtype),
+                "shape": column.shape_of(rows),
+                "data_offsets": [offsets.0, offsets.1],
+            });
+            (column.name.clone(), entry)
+        };
+        let mut entries: serde_json::Map<String, Value> =
+            self.columns.iter().zip(places).map(|(column, place)| tensor(column, place)).collect();
+        if !self.metadata.is_empty() {
+            // By way of a map with sorted keys: the other's order is new in every process.
+            let metadata: serde_json::Map<_, _> =
+                self.metadata.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+            entries.insert(header::METADATA.into(), metadata.into());
+        }
+        Value::Object(entries).to_string()
+    }
+}
+
+impl Layout for Rows {
+    fn order(&self) -> Vec<usize> {
+        self.order.clone()
+    }
+
+    fn header(&self, rows: &[u64]) -> Result<Vec<u8>> {
+        let mut places = vec![(0, (0, 0)); self.columns.len()];
+        let mut end = 0u64;
+        for &column in &self.order {
+            let start = end;
+            end = rows[column]
+                .checked_mul(self.columns[column].1)
+                .and_then(|bytes| start.checked_add(bytes))
+                .ok_or_else(|| Error::Shape("more bytes than a file holds".into()))?;
+            places[column] = (rows[column], (start, end));
+        }
+        let mut header = (self.room as u64).to_le_bytes().to_vec();
+        header.extend(self.json(&places).as_bytes());
+        header.resize(super::header::LENGTH_BYTES + self.room, b' ');
+        Ok(header)
+    }
+}

@@ -1,0 +1,195 @@
+//! Tensors written row by row, as the rows come: however many there are, memory stays flat.
+
+use crate::atomic::{Pending, failed, folder};
+use crate::beside::Beside;
+use crate::{npy, safetensors};
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use tokenbed_core::{DType, Error, Result};
+
+/// A tensor that grows by rows.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// Its name in the file.
+    pub name: String,
+    /// Its element type.
+    pub dtype: DType,
+    /// The shape of one row.
+    pub shape: Vec<usize>,
+}
+
+impl Column {
+    /// Bytes of a row.
+    pub(crate) fn row_bytes(&self) -> Result<usize> {
+        let sizes = self.shape.iter().try_fold(self.dtype.size(), |bytes, &n| bytes.checked_mul(n));
+        sizes.filter(|&bytes| bytes <= isize::MAX as usize).ok_or_else(|| {
+            Error::Shape(format!("\"{}\": a row of shape {:?} has more elements than memory", self.name, self.shape))
+        })
+    }
+
+    /// The shape of so many rows.
+    pub(crate) fn shape_of(&self, rows: u64) -> Vec<u64> {
+        std::iter::once(rows).chain(self.shape.iter().map(|&n| n as u64)).collect()
+    }
+}
+
+/// A format that rows can be streamed into: a header of fixed length, then the tensors one after the other.
+pub(crate) trait Layout: std::fmt::Debug + Send {
+    /// The columns in the order in which they lie in the file. The first is streamed straight into it.
+    fn order(&self) -> Vec<usize>;
+
+    /// The header where the columns have so many rows: of the same length whatever these are.
+    fn header(&self, rows: &[u64]) -> Result<Vec<u8>>;
+}
+
+type Start = fn(&[Column], HashMap<String, String>) -> Result<Box<dyn Layout>>;
+
+/// The formats, by how names of their files end. A format is one line here.
+const FORMATS: [(&str, Start); 2] = [("safetensors", safetensors::rows::layout), ("npy", npy::rows::layout)];
+
+fn start(path: &Path, columns: &[Column], metadata: HashMap<String, String>) -> Result<Box<dyn Layout>> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    match FORMATS.iter().find(|(known, _)| ending.eq_ignore_ascii_case(known)) {
+        Some((_, start)) => start(columns, metadata),
+        None => {
+            let known: Vec<_> = FORMATS.iter().map(|(known, _)| format!(".{known}")).collect();
+            let message = format!("{}: the ending says the format; known: {}", path.display(), known.join(", "));
+            Err(Error::Usage(message))
+        }
+    }
+}
+
+/// Writes tensors row by row to a file that appears whole, at [`RowWriter::close`], or not at all. Dropped before, or after
+/// any failure of the system, it leaves nothing behind.
+///
+/// One tensor is streamed straight into the file, the others into files of their own in the same folder, which are appended
+/// at the end: until then they need their room on the disk twice.
+#[derive(Debug)]
+pub struct RowWriter {
+    path: PathBuf,
+    columns: Vec<(Column, usize)>,
+    layout: Box<dyn Layout>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Open(Open),
+    /// Why no more can be written.
+    Ended(String),
+}
+
+#[derive(Debug)]
+struct Open {
+    file: Pending,
+    header_len: usize,
+    order: Vec<usize>,
+    /// One a column; none for the one that goes straight into the file.
+    spools: Vec<Option<Beside>>,
+    rows: Vec<u64>,
+}
+
+impl RowWriter {
+    /// Starts a file; the format is told by how its name ends.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for an ending that is not known, and for what the format cannot hold; [`Error::DType`] for elements
+    /// that it cannot hold; [`Error::File`] where the folder is not there or cannot be written.
+    pub fn create(path: &Path, columns: Vec<Column>, metadata: HashMap<String, String>) -> Result<Self> {
+        if columns.is_empty() {
+            return Err(Error::Usage("a file of no tensors: name at least one".into()));
+        }
+        let layout = start(path, &columns, metadata)?;
+        let columns: Vec<_> =
+            columns.into_iter().map(|column| Ok((column.row_bytes()?, column))).collect::<Result<_>>()?;
+        let columns: Vec<_> = columns.into_iter().map(|(bytes, column)| (column, bytes)).collect();
+        let rows = vec![0; columns.len()];
+        let header = layout.header(&rows)?;
+        let order = layout.order();
+        let mut file = Pending::create(path)?;
+        file.write_all(&header).map_err(|source| failed(path, source))?;
+        let spool = |column| (order.first() != Some(&column)).then(|| Beside::create(folder(path))).transpose();
+        let spools = (0..columns.len()).map(spool).collect::<io::Result<_>>().map_err(|source| failed(path, source))?;
+        let state = State::Open(Open { file, header_len: header.len(), order, spools, rows });
+        Ok(Self { path: path.to_path_buf(), columns, layout, state })
+    }
+
+    /// Appends rows to a column, counted as they were given.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the bytes are not so many rows: the writer goes on then. [`Error::File`] where the system
+    /// fails: nothing is left behind then, and the writer has ended. [`Error::Usage`] where it had ended before.
+    pub fn append(&mut self, column: usize, rows: usize, bytes: &[u8]) -> Result<()> {
+        let open = self.open()?;
+        let Some((_, row)) = self.columns.get(column) else {
+            return Err(Error::Usage(format!("no column {column}")));
+        };
+        if row.checked_mul(rows) != Some(bytes.len()) {
+            return Err(Error::Shape(format!("{} bytes are not {rows} rows of {row}", bytes.len())));
+        }
+        let total = open.rows[column].checked_add(rows as u64);
+        let total = total.ok_or_else(|| Error::Shape("more rows than can be counted".into()))?;
+        let State::Open(open) = &mut self.state else { return Ok(()) };
+        let written = match &mut open.spools[column] {
+            Some(spool) => spool.write_all(bytes),
+            None => open.file.write_all(bytes),
+        };
+        match written {
+            Ok(()) => open.rows[column] = total,
+            Err(source) => return Err(self.give_up(failed(&self.path, source))),
+        }
+        Ok(())
+    }
+
+    /// Completes the file, syncs it and gives it its name. The writer has ended then, whether that went well or not.
+    ///
+    /// # Errors
+    /// [`Error::File`] where the system fails: nothing is left behind then. [`Error::Usage`] where it had ended before.
+    pub fn close(&mut self) -> Result<()> {
+        self.open()?;
+        let State::Open(open) = std::mem::replace(&mut self.state, State::Ended("it was closed".into())) else {
+            return Ok(());
+        };
+        open.finish(&*self.layout, &self.path).map_err(|error| self.give_up(error))
+    }
+
+    /// Ends the writer and leaves nothing behind. Cheap, and nothing where it has ended already.
+    pub fn abort(&mut self) {
+        if matches!(self.state, State::Open(_)) {
+            self.state = State::Ended("it was aborted".into());
+        }
+    }
+
+    fn open(&self) -> Result<&Open> {
+        match &self.state {
+            State::Open(open) => Ok(open),
+            State::Ended(why) => Err(Error::Usage(format!("{}: the writer has ended: {why}", self.path.display()))),
+        }
+    }
+
+    fn give_up(&mut self, error: Error) -> Error {
+        self.state = State::Ended(format!("an earlier write failed, and what was written is gone ({error})"));
+        error
+    }
+}
+
+impl Open {
+    fn finish(mut self, layout: &dyn Layout, path: &Path) -> Result<()> {
+        let header = layout.header(&self.rows)?;
+        if header.len() != self.header_len {
+            // Were it longer, it would lie over the first rows.
+            return Err(Error::Usage(format!("a header of {} bytes for {}", header.len(), self.header_len)));
+        }
+        let mut complete = || {
+            for &column in &self.order {
+                if let Some(spool) = self.spools[column].take() {
+                    self.file.append(spool)?;
+                }
+            }
+            self.file.write_start(&header)
+        };
+        complete().map_err(|source| failed(path, source))?;
+        self.file.commit()
+    }
+}

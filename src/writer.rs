@@ -1,0 +1,54 @@
+//! Tensors written to a file row by row.
+
+use crate::borrow::{Operand, size, sizes};
+use crate::files::element_type;
+use crate::guard::{Failure, guard, status};
+use napi::bindgen_prelude::External;
+use napi_derive::napi;
+use std::cell::RefCell;
+use std::path::Path;
+use tokenbed_io::writer::{Column, RowWriter};
+
+/// A writer as JavaScript holds it. Collected before it is closed, it leaves nothing behind.
+pub struct Rows(RefCell<RowWriter>);
+
+/// Starts a file: names, dtype codes and shapes of a row side by side; metadata as keys and values side by side.
+#[napi(catch_unwind)]
+pub fn rows_create(
+    path: String,
+    names: Vec<String>,
+    dtypes: Vec<u32>,
+    shapes: Vec<Vec<f64>>,
+    keys: Vec<String>,
+    values: Vec<String>,
+) -> Option<External<Rows>> {
+    guard(|| {
+        let column = |((name, code), shape): ((String, u32), &Vec<f64>)| -> Result<_, Failure> {
+            Ok(Column { name, dtype: element_type(code)?, shape: sizes(shape)? })
+        };
+        let columns = names.into_iter().zip(dtypes).zip(&shapes).map(column).collect::<Result<_, _>>()?;
+        let writer = RowWriter::create(Path::new(&path), columns, keys.into_iter().zip(values).collect())?;
+        Ok(External::new(Rows(RefCell::new(writer))))
+    })
+}
+
+/// Appends rows to a column.
+#[napi(catch_unwind)]
+pub fn rows_append(writer: &External<Rows>, column: u32, rows: f64, data: Operand) -> bool {
+    status(|| Ok(writer.0.borrow_mut().append(column as usize, size(rows)?, data.shared()?)?))
+}
+
+/// Completes the file and gives it its name.
+#[napi(catch_unwind)]
+pub fn rows_close(writer: &External<Rows>) -> bool {
+    status(|| Ok(writer.0.borrow_mut().close()?))
+}
+
+/// Leaves nothing behind.
+#[napi(catch_unwind)]
+pub fn rows_abort(writer: &External<Rows>) -> bool {
+    status(|| {
+        writer.0.borrow_mut().abort();
+        Ok(())
+    })
+}

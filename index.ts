@@ -21,6 +21,6 @@ export { Tokenizer, type EncodeOptions } from './api/tokenizer.js'
 export { createDataLoader, DataLoader, type Batch, type LoaderOptions } from './api/loader.js'
 
 export { loadSafetensors, saveSafetensors } from './api/files.js'
-export { saveNpy } from './api/files.js'
+export { loadNpy, saveNpy } from './api/files.js'
 export { TensorWriter, type RowSpec, type TensorWriterOptions } from './api/writer.js'
 export { capabilities, memoryUsage, type Capabilities } from './api/process.js'

@@ -17,4 +17,5 @@ mod embedding;
 mod files;
 mod guard;
 mod process;
-mod text;
+mod tokenizer;
+mod windows;

@@ -12,6 +12,7 @@ mod encoding;
 mod error;
 mod special;
 mod split;
+mod tiktoken;
 mod tokenizer;
 mod vocabulary;
 mod windows;

@@ -99,6 +99,40 @@ impl Tiktoken {
         TextError::UnknownId { position, value, vocab_size: self.vocab_size() }
     }
 
+    /// Appends the ids of as much of `text` as every text gives that begins with it, and returns how much that is.
+    pub(crate) fn encode_certain(
+        &self,
+        text: &str,
+        searches: &Searches<'_>,
+        out: &mut Vec<u32>,
+    ) -> Result<usize, TextError> {
+        let checked = searches.check_certain(text)?;
+        let mut recent = Recent::new(text.len());
+        let mut start = 0;
+        loop {
+            let decided = searches.allowed.decided(text, start).min(checked);
+            let special = searches.allowed.find(text, start).filter(|&(at, _)| at < decided);
+            let Some((at, token)) = special else {
+                // A token may begin at `decided`, and the stretch would end there.
+                let stretch = text.get(start..decided).unwrap_or_default();
+                let end = self.encoding.pattern.split_certain(stretch, |start, end| {
+                    self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
+                });
+                return Ok(start + end);
+            };
+            let stretch = &text[start..at];
+            self.encoding.pattern.split(stretch, |start, end| {
+                self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
+            });
+            start = at + token.len();
+            if start > checked {
+                // What is not decided about disallowed tokens begins within this one.
+                return Ok(at);
+            }
+            out.extend(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
+        }
+    }
+
     /// Appends the ids of `text` to `out`, and calls `done` after each piece.
     fn for_each_piece(
         &self,

@@ -1,6 +1,8 @@
-//! Files of tensors: read by mapping, written whole or not at all.
+//! Files of tensors: read by mapping, written whole or not at all. Files of text: read part by part.
 
 #![forbid(unsafe_code)]
 
 pub mod atomic;
 pub mod safetensors;
+pub mod text;
+mod unpack;

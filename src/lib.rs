@@ -17,5 +17,6 @@ mod embedding;
 mod files;
 mod guard;
 mod process;
+mod source;
 mod tokenizer;
 mod windows;

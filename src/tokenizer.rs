@@ -49,7 +49,7 @@ pub fn tokenizer_size(tokenizer: &External<Tokenizer>) -> Option<f64> {
 }
 
 /// A choice as TypeScript writes it: nothing means all.
-fn special(allowed: Option<Vec<String>>, disallowed: Option<Vec<String>>) -> SpecialPolicy {
+pub(crate) fn special(allowed: Option<Vec<String>>, disallowed: Option<Vec<String>>) -> SpecialPolicy {
     let set = |names: Option<Vec<String>>| names.map_or(SpecialSet::All, SpecialSet::Only);
     SpecialPolicy { allowed: set(allowed), disallowed: set(disallowed) }
 }

@@ -133,10 +133,14 @@ async function* idsOfFiles(open: () => Files, signal?: AbortSignal): AsyncGenera
 type Files = NonNullable<ReturnType<typeof native.textFilesNew>>
 
 /** The next ids of files; null after the last. */
-async function read(files: Files): Promise<Uint32Array | null> {
-  const { ids, failure } = await call(native.textFilesNext(files))
-  if (failure) throw failureOf(failure)
-  return ids ?? null
+function read(files: Files): Promise<Uint32Array | null> {
+  const work = call(native.textFilesNext(files)).then(({ ids, failure }) => {
+    if (failure) throw failureOf(failure)
+    return ids ?? null
+  })
+  // A failure waits until it is asked for: it may come while the chunk before it is used.
+  work.catch(() => {})
+  return work
 }
 
 async function* idsOfPieces(source: Pieces, begin: () => TextPieces, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {

@@ -65,10 +65,17 @@ export function streamBatches(source: TextSource, options?: StreamBatchesOptions
 async function* batchesOf(ids: AsyncIterable<Uint32Array>, windows: Required<WindowOptions>, signal?: AbortSignal): AsyncGenerator<Batch> {
   const { batchSize, maxLength, dropLast } = windows
   const buffer = new WindowBuffer(windows)
+  const prepare = (count: number, stride: number, rows: number) => ({
+    windows: windowsOver(count, { ...windows, stride }),
+    numbers: Uint32Array.from({ length: rows }, (_, i) => i),
+  })
+  // All full batches are cut alike.
+  let full: ReturnType<typeof prepare> | undefined
   const cut = (rows: number) => {
     throwIfAborted(signal)
     const { ids, stride } = buffer.take(rows)
-    return cutBatch(windowsOver(ids.length, { ...windows, stride }), Uint32Array.from({ length: rows }, (_, i) => i), ids, maxLength)
+    const prepared = rows === batchSize ? (full ??= prepare(ids.length, stride, rows)) : prepare(ids.length, stride, rows)
+    return cutBatch(prepared.windows, prepared.numbers, ids, maxLength)
   }
   for await (const chunk of ids) {
     buffer.push(chunk)

@@ -1,5 +1,7 @@
 //! Failures cross as a status and a few fields, and no panic crosses at all.
 
+use napi::bindgen_prelude::AsyncTask;
+use napi::{Env, Task};
 use napi_derive::napi;
 use std::any::Any;
 use std::cell::RefCell;
@@ -31,7 +33,7 @@ pub struct Report {
 
 /// A failure on its way out; boxed, as the way that goes well should carry no weight.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure(Box<Report>);
+pub struct Failure(Box<Report>);
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -72,6 +74,12 @@ impl From<napi::Error> for Failure {
     }
 }
 
+impl From<Failure> for Report {
+    fn from(failure: Failure) -> Self {
+        *failure.0
+    }
+}
+
 fn internal(message: String) -> Failure {
     Failure(Box::new(Report { code: "INTERNAL".into(), message, ..Report::default() }))
 }
@@ -82,9 +90,13 @@ thread_local! {
 
 /// Runs an export. What fails or panics is kept for `takeFailure`, and the answer is nothing.
 pub(crate) fn guard<T>(run: impl FnOnce() -> Result<T, Failure>) -> Option<T> {
+    caught(run).map_err(|failure| LAST.with(|last| *last.borrow_mut() = Some(*failure.0))).ok()
+}
+
+/// Runs work whose answer carries its failure, as that of another thread must; a panic is one, too.
+pub(crate) fn caught<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     // Unwind safe: what a panic may leave half done is the caller's output, whose values it learns not to trust.
-    let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(internal(message_of(&*panic))));
-    result.map_err(|failure| LAST.with(|last| *last.borrow_mut() = Some(*failure.0))).ok()
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(internal(message_of(&*panic))))
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> String {
@@ -109,4 +121,28 @@ pub fn take_failure() -> Option<Report> {
 pub fn panic_on_purpose() -> bool {
     #[allow(clippy::panic, reason = "its purpose")]
     status(|| panic!("on purpose"))
+}
+
+/// A panic on another thread.
+pub struct Panic;
+
+#[napi]
+impl Task for Panic {
+    type Output = Result<(), Failure>;
+    type JsValue = Option<Report>;
+
+    #[allow(clippy::panic, reason = "its purpose")]
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| panic!("on purpose, elsewhere")))
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        Ok(output.err().map(Report::from))
+    }
+}
+
+/// As [`panic_on_purpose`], on a thread that work is done on while JavaScript goes on.
+#[napi(catch_unwind)]
+pub fn panic_elsewhere() -> AsyncTask<Panic> {
+    AsyncTask::new(Panic)
 }

@@ -1,4 +1,4 @@
-//! Files of tensors: read by mapping, written whole or not at all.
+//! Files of tensors: read by mapping, written whole or not at all. Files of text: read part by part.
 
 #![forbid(unsafe_code)]
 
@@ -7,4 +7,9 @@ mod beside;
 mod mapped;
 pub mod npy;
 pub mod safetensors;
+<<<<<<< HEAD
 pub mod writer;
+=======
+pub mod text;
+mod unpack;
+>>>>>>> stream

@@ -7,9 +7,6 @@ mod beside;
 mod mapped;
 pub mod npy;
 pub mod safetensors;
-<<<<<<< HEAD
-pub mod writer;
-=======
 pub mod text;
 mod unpack;
->>>>>>> stream
+pub mod writer;

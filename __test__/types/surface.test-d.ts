@@ -2,12 +2,9 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
 import type {
-  Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LoaderOptions,
-<<<<<<< HEAD
-  Nested, RowSpec, TensorOptions, TensorWriterOptions, TokenPositionOptions, TypedArray,
-=======
-  Nested, StreamBatchesOptions, StreamOptions, TensorOptions, TextSource, TokenPositionOptions, TypedArray, WindowOptions,
->>>>>>> stream
+  Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer,
+  LoaderOptions, Nested, RowSpec, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions, TextSource,
+  TokenPositionOptions, TypedArray, WindowOptions,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 

@@ -18,7 +18,9 @@ export { Embedding, type EmbeddingOptions, type ForwardOptions } from './api/emb
 export { TokenPositionEmbedding, type TokenPositionOptions } from './api/token-position.js'
 
 export { Tokenizer, type EncodeOptions } from './api/tokenizer.js'
-export { createDataLoader, DataLoader, type Batch, type LoaderOptions } from './api/loader.js'
+export type { Batch, WindowOptions } from './api/batch.js'
+export { createDataLoader, DataLoader, type LoaderOptions } from './api/loader.js'
+export { streamBatches, streamIds, type StreamBatchesOptions, type StreamOptions, type TextSource } from './api/stream.js'
 
 export { loadSafetensors, saveSafetensors } from './api/files.js'
 export { saveNpy } from './api/files.js'

@@ -1,41 +1,24 @@
 // Batches cut from a text by a sliding window.
 
-import { facts } from './dtype.js'
+import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
 import { UsageError } from './errors.js'
 import { readIds, type IntArray } from './ids.js'
-import { call, check, native } from './native.js'
+import { call, native } from './native.js'
 import { checkGenerator, defaultGenerator, type Generator } from './random.js'
-import { PooledStorage } from './storage.js'
-import { Tensor } from './tensor.js'
-import { Tokenizer, type EncodeOptions } from './tokenizer.js'
+import type { EncodeOptions, Tokenizer } from './tokenizer.js'
 import { checkBoolean, checkOptions, checkSize, show } from './validate.js'
 
-export interface LoaderOptions {
+export interface LoaderOptions extends WindowOptions, EncodeOptions {
   /** What encodes a text; default gpt2. */
   tokenizer?: Tokenizer
-  /** Windows in a batch; default 4. */
-  batchSize?: number
-  /** Ids in a window; default 256. */
-  maxLength?: number
-  /** Ids from the start of one window to that of the next; default 128. */
-  stride?: number
   /** Whether windows come in random order, another in every epoch; default true. */
   shuffle?: boolean
-  /** Whether a last batch that is not full is left out; default true. */
-  dropLast?: boolean
   /** What shuffles; default: the one that `manualSeed` seeds. */
   generator?: Generator
-  /** Special tokens of the text that get their id; default none. */
-  allowedSpecial?: EncodeOptions['allowedSpecial']
 }
 
-const OPTIONS = ['tokenizer', 'batchSize', 'maxLength', 'stride', 'shuffle', 'dropLast', 'generator', 'allowedSpecial']
-
-/** int32 (batch, maxLength) each; targets are inputs one id later. Fresh tensors: the caller's to keep or dispose. */
-export interface Batch {
-  inputs: Tensor
-  targets: Tensor
-}
+const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
+const OPTIONS = ['tokenizer', ...WINDOWS, 'shuffle', 'generator', 'allowedSpecial', 'disallowedSpecial']
 
 /**
  * Windows over one text or one array of ids: they start at 0, stride, 2 * stride ... below the number of ids -
@@ -93,19 +76,17 @@ export class DataLoader implements Iterable<Batch> {
   private constructor(source: string | IntArray | number[], options?: LoaderOptions) {
     const where = 'createDataLoader'
     const checked = checkOptions(options, OPTIONS, where)
-    const { batchSize = 4, maxLength = 256, stride = 128, shuffle = true, dropLast = true } = checked
-    this.#batchSize = checkSize(batchSize, `${where}: batchSize`, 1)
-    this.#maxLength = checkSize(maxLength, `${where}: maxLength`, 1)
-    checkSize(stride, `${where}: stride`, 1)
-    this.#shuffle = checkBoolean(shuffle, `${where}: shuffle`)
-    checkBoolean(dropLast, `${where}: dropLast`)
+    const windows = checkWindows(checked, where)
+    this.#batchSize = windows.batchSize
+    this.#maxLength = windows.maxLength
+    this.#shuffle = checkBoolean(checked.shuffle ?? true, `${where}: shuffle`)
     this.#generator = checkGenerator(checked.generator, where)
     this.ids = idsOf(source, checked, where)
-    this.#windows = call(native.windowsNew(this.ids.length, maxLength, stride, batchSize, dropLast))
+    this.#windows = windowsOver(this.ids.length, windows)
     const [count, batches] = call(native.windowsCounts(this.#windows))
     this.#count = count
     this.length = batches
-    this.#lastIsShort = batches * batchSize > count
+    this.#lastIsShort = batches * this.#batchSize > count
   }
 
   /** What `createDataLoader` makes. @internal */
@@ -157,13 +138,7 @@ export class DataLoader implements Iterable<Batch> {
     const start = batch * this.#batchSize
     const rows = Math.min(this.#batchSize, this.#count - start)
     const numbers = order ? order.subarray(start, start + rows) : Uint32Array.from({ length: rows }, (_, i) => start + i)
-    const make = () => {
-      const storage = PooledStorage.uninitialized(rows * this.#maxLength * facts('int32').bytes)
-      return Tensor.over(storage, 'int32', [rows, this.#maxLength])
-    }
-    const [inputs, targets] = [make(), make()]
-    check(native.windowsFill(this.#windows, numbers, this.ids, inputs.operand(), targets.operand()))
-    return { inputs, targets }
+    return cutBatch(this.#windows, numbers, this.ids, this.#maxLength)
   }
 
   /**
@@ -232,11 +207,9 @@ const fromBase64 = (text: string) => Uint8Array.from(Buffer.from(text, 'base64')
 
 /** The ids of a source, as 32-bit integers below 2^31: batches are int32. */
 function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string): Uint32Array | Int32Array {
-  const { tokenizer, allowedSpecial } = options
-  if (tokenizer !== undefined && !(tokenizer instanceof Tokenizer)) {
-    throw new UsageError(`${where}: tokenizer must be a Tokenizer, not ${show(tokenizer)}`)
-  }
-  if (typeof source === 'string') return (tokenizer ?? Tokenizer.load('gpt2')).encode(source, { allowedSpecial })
+  const { tokenizer, allowedSpecial, disallowedSpecial } = options
+  if (typeof source === 'string') return checkTokenizer(tokenizer, where).encode(source, { allowedSpecial, disallowedSpecial })
+  if (tokenizer !== undefined) checkTokenizer(tokenizer, where)
   if (!Array.isArray(source) && !ArrayBuffer.isView(source)) {
     throw new UsageError(`${where}: a text, or ids as an integer typed array or an array, not ${show(source)}`)
   }

@@ -40,7 +40,11 @@ export function check(done: boolean, shape?: readonly number[]): void {
 }
 
 function failure(shape: readonly number[] = []): TokenbedError {
-  const it = native.takeFailure()
+  return failureOf(native.takeFailure(), shape)
+}
+
+/** The typed error of a report: of work on another thread, which hands it over with its answer. */
+export function failureOf(it: Native.Report | null | undefined, shape: readonly number[] = []): TokenbedError {
   if (!it) return new TokenbedError('INTERNAL', 'a native call failed and does not say why: please report this')
   switch (it.code) {
     case 'TOKEN_INDEX': {

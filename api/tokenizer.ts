@@ -25,7 +25,7 @@ function names(set: unknown, otherwise: string[] | undefined, where: string): st
 }
 
 /** A special policy as the native side takes it. */
-function policy(options: EncodeOptions | undefined, where: string): [string[] | undefined, string[] | undefined] {
+export function policy(options: EncodeOptions | undefined, where: string): [string[] | undefined, string[] | undefined] {
   const { allowedSpecial, disallowedSpecial } = checkOptions(options, OPTIONS, where)
   return [names(allowedSpecial, [], `${where}: allowedSpecial`), names(disallowedSpecial, undefined, `${where}: disallowedSpecial`)]
 }
@@ -59,6 +59,11 @@ export class Tokenizer {
     const tokenizer = new Tokenizer(name, PRIVATE)
     loaded.set(name, tokenizer)
     return tokenizer
+  }
+
+  /** What streams of text are encoded with. @internal */
+  get handle() {
+    return this.#native
   }
 
   /** The ids of a text. @throws UsageError for a special token in it that is not allowed. `tiktoken.Encoding.encode`. */

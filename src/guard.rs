@@ -31,7 +31,7 @@ pub struct Report {
 
 /// A failure on its way out; boxed, as the way that goes well should carry no weight.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure(Box<Report>);
+pub struct Failure(Box<Report>);
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -72,6 +72,12 @@ impl From<napi::Error> for Failure {
     }
 }
 
+impl From<Failure> for Report {
+    fn from(failure: Failure) -> Self {
+        *failure.0
+    }
+}
+
 fn internal(message: String) -> Failure {
     Failure(Box::new(Report { code: "INTERNAL".into(), message, ..Report::default() }))
 }
@@ -82,9 +88,13 @@ thread_local! {
 
 /// Runs an export. What fails or panics is kept for `takeFailure`, and the answer is nothing.
 pub(crate) fn guard<T>(run: impl FnOnce() -> Result<T, Failure>) -> Option<T> {
+    caught(run).map_err(|failure| LAST.with(|last| *last.borrow_mut() = Some(*failure.0))).ok()
+}
+
+/// Runs work whose answer carries its failure, as that of another thread must; a panic is one, too.
+pub(crate) fn caught<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     // Unwind safe: what a panic may leave half done is the caller's output, whose values it learns not to trust.
-    let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(internal(message_of(&*panic))));
-    result.map_err(|failure| LAST.with(|last| *last.borrow_mut() = Some(*failure.0))).ok()
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(internal(message_of(&*panic))))
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> String {

@@ -17,5 +17,7 @@ mod embedding;
 mod files;
 mod guard;
 mod process;
-mod text;
+mod source;
+mod tokenizer;
+mod windows;
 mod writer;

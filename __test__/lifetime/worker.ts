@@ -1,7 +1,7 @@
 // A worker thread that loads the package and uses it, once or without end.
 
 import { parentPort } from 'node:worker_threads'
-import { createDataLoader, Embedding, manualSeed, memoryUsage, randn, tensor, Tokenizer, TokenPositionEmbedding } from '../../index.js'
+import { createDataLoader, Embedding, manualSeed, memoryUsage, randn, streamIds, tensor, Tokenizer, TokenPositionEmbedding } from '../../index.js'
 import { digest } from '../support/compare.js'
 
 function once(): string {
@@ -24,5 +24,12 @@ function busy(): void {
   }
 }
 
+async function stream(path: string): Promise<void> {
+  for (;;) {
+    for await (const ids of streamIds([path])) parentPort!.postMessage(ids.length)
+  }
+}
+
 if (process.argv[2] === 'busy') busy()
+else if (process.argv[2] === 'stream') void stream(process.argv[3])
 else parentPort!.postMessage(once())

@@ -3,7 +3,8 @@
 
 import type {
   Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LoaderOptions,
-  Nested, RowSpec, TensorOptions, TensorWriterOptions, TokenPositionOptions, TypedArray,
+  Nested, RowSpec, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions, TextSource, TokenPositionOptions, TypedArray,
+  WindowOptions,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 
@@ -133,6 +134,20 @@ loader satisfies Iterable<Batch>
 loader.length satisfies number
 loader.ids satisfies Uint32Array | Int32Array
 loader.load(loader.state()) satisfies DataLoader
+const streaming: StreamBatchesOptions = {
+  tokenizer, batchSize: 1, maxLength: 2, stride: 1, dropLast: true, invalidUtf8: 'replace', signal: AbortSignal.timeout(1), ...special,
+}
+streaming satisfies StreamOptions satisfies WindowOptions
+tokenbed.streamBatches(['a.txt', 'b.gz'], streaming) satisfies AsyncIterable<Batch>
+for (const source of [['a'] as readonly string[], new Set(['a']), process.stdin.setEncoding('utf8')] satisfies TextSource[]) {
+  tokenbed.streamIds(source) satisfies AsyncIterable<Uint32Array>
+}
+// @ts-expect-error a text is no source
+tokenbed.streamIds(5)
+// @ts-expect-error windows are of batches
+tokenbed.streamIds([], { stride: 1 })
+// @ts-expect-error in order
+tokenbed.streamBatches([], { shuffle: true })
 
 // Files and the process.
 tokenbed.loadSafetensors('x') satisfies Map<string, tokenbed.Tensor>

@@ -1,4 +1,4 @@
-//! Files of tensors: read by mapping, written whole or not at all.
+//! Files of tensors: read by mapping, written whole or not at all. Files of text: read part by part.
 
 #![forbid(unsafe_code)]
 
@@ -6,4 +6,6 @@ pub mod atomic;
 mod beside;
 pub mod npy;
 pub mod safetensors;
+pub mod text;
+mod unpack;
 pub mod writer;

@@ -64,10 +64,22 @@ pub(crate) struct Searches<'a> {
 impl Searches<'_> {
     /// An error if a disallowed token stands in the text; it names the leftmost.
     pub(crate) fn check(&self, text: &str) -> Result<(), TextError> {
-        let Some((byte, token)) = self.disallowed.find(text, 0) else { return Ok(()) };
-        let utf16 = text[..byte].chars().map(char::len_utf16).sum();
-        Err(TextError::DisallowedSpecial { token: token.to_owned(), byte, utf16 })
+        self.disallowed.find(text, 0).map_or(Ok(()), |found| Err(disallowed(text, found)))
     }
+
+    /// The same of a text that is yet to go on. Returns up to where it is decided that no disallowed token begins.
+    pub(crate) fn check_certain(&self, text: &str) -> Result<usize, TextError> {
+        let decided = self.disallowed.decided(text, 0);
+        match self.disallowed.find(text, 0).filter(|&(byte, _)| byte < decided) {
+            Some(found) => Err(disallowed(text, found)),
+            None => Ok(decided),
+        }
+    }
+}
+
+fn disallowed(text: &str, (byte, token): (usize, &str)) -> TextError {
+    let utf16 = text[..byte].chars().map(char::len_utf16).sum();
+    TextError::DisallowedSpecial { token: token.to_owned(), byte, utf16 }
 }
 
 /// A search for the leftmost of several names; of two that begin at the same place, for the longer.
@@ -104,6 +116,16 @@ impl<'a> Search<'a> {
             }
             at += 1;
         }
+    }
+
+    /// Up to where it is decided which names begin in a text that is yet to go on: where its end may be the front of a
+    /// name for the first time, looked at from `from` on.
+    pub(crate) fn decided(&self, text: &str, from: usize) -> usize {
+        let longest = self.names.first().map_or(0, |name| name.len());
+        let is_front = |rest: &[u8]| self.names.iter().any(|n| n.len() > rest.len() && n.as_bytes().starts_with(rest));
+        let bytes = text.as_bytes();
+        let tails = from.max((bytes.len() + 1).saturating_sub(longest))..bytes.len();
+        tails.into_iter().find(|&at| is_front(&bytes[at..])).unwrap_or(bytes.len())
     }
 
     fn next_candidate(&self, bytes: &[u8]) -> Option<usize> {

@@ -1,6 +1,10 @@
 //! Where the pieces of a text end that are encoded on their own: what tiktoken does with a regular expression.
 //!
 //! A scanner written by hand for each pattern: the expression engine is the slowest part of other tokenizers.
+//!
+//! A scanner knows nothing of what lies before a piece, and what it decides depends only on the bytes it looks at. So a
+//! piece of a text whose scanner did not come upon the end of the text is a piece of every text that begins so. Each
+//! scanner says in `certain` up to where pieces may end for that to be sure.
 
 mod cl100k;
 mod classes;
@@ -28,7 +32,24 @@ pub enum Pattern {
 impl Pattern {
     /// Calls `piece(start, end)` for the pieces of `text[start..end]` from left to right. They leave no byte out.
     #[inline]
-    pub(crate) fn split(self, text: &str, mut piece: impl FnMut(usize, usize)) {
+    pub(crate) fn split(self, text: &str, piece: impl FnMut(usize, usize)) {
+        self.split_until(text, text.len(), piece);
+    }
+
+    /// Calls `piece(start, end)` for those first pieces of `text` that every text has that begins with it. Returns where
+    /// the last of them ends: what lies behind depends on how the text goes on.
+    pub(crate) fn split_certain(self, text: &str, piece: impl FnMut(usize, usize)) -> usize {
+        let certain = match self {
+            Self::Gpt2 => gpt2::certain(text.as_bytes()),
+            Self::Cl100k => cl100k::certain(text.as_bytes()),
+            Self::O200k => o200k::certain(&CLASSES, text),
+        };
+        self.split_until(text, certain, piece)
+    }
+
+    /// The pieces that end at `limit` or before it. Returns where the last of them ends.
+    #[inline]
+    fn split_until(self, text: &str, limit: usize, mut piece: impl FnMut(usize, usize)) -> usize {
         let (classes, text) = (&*CLASSES, text.as_bytes());
         let mut start = 0;
         while start < text.len() {
@@ -37,8 +58,71 @@ impl Pattern {
                 Self::Cl100k => cl100k::end_of_piece(classes, text, start),
                 Self::O200k => o200k::end_of_piece(classes, text, start),
             };
+            if end > limit {
+                break;
+            }
             piece(start, end);
             start = end;
+        }
+        start
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every kind of character that a scanner treats differently, the letters of contractions with them.
+    const KINDS: &[char] = &[
+        'a', 'l', 'v', 'e', 's', 'A', 'L', '\u{17f}', '\u{6587}', '\u{301}', ' ', '\n', '\u{a0}', '\'', '7', '!', '/',
+    ];
+
+    fn pieces(text: &str, split: impl FnOnce(&str, &mut dyn FnMut(usize, usize))) -> Vec<(usize, usize)> {
+        let mut pieces = Vec::new();
+        split(text, &mut |start, end| pieces.push((start, end)));
+        pieces
+    }
+
+    /// The certain pieces of what a text begins with are the first pieces of the text.
+    fn check(text: &str) {
+        for pattern in [Pattern::Gpt2, Pattern::Cl100k, Pattern::O200k] {
+            let whole = pieces(text, |text, piece| pattern.split(text, piece));
+            for (at, _) in text.char_indices() {
+                let certain = pieces(&text[..at], |text, piece| {
+                    let end = pattern.split_certain(text, &mut *piece);
+                    assert!(text.is_char_boundary(end));
+                });
+                assert!(whole.starts_with(&certain), "{pattern:?}: {text:?} up to {at} gives {certain:?} of {whole:?}");
+            }
+        }
+    }
+
+    fn check_all(kinds: &[char], length: u32) {
+        for number in 0..kinds.len().pow(length) {
+            let text: String = (0..length).map(|place| kinds[number / kinds.len().pow(place) % kinds.len()]).collect();
+            check(&text);
+        }
+    }
+
+    #[test]
+    fn certain_pieces_are_those_of_every_text_that_begins_so() {
+        check_all(KINDS, 5);
+        // Where scanners look far ahead.
+        check_all(&['a', 'A', '\u{6587}', '\u{301}', '!'], 8);
+        check_all(&['a', 'A', '\'', 'l', ' '], 8);
+        check_all(&[' ', '\n', '\u{a0}', '!', 'a'], 8);
+    }
+
+    /// What is held back is short where nothing asks for more.
+    #[test]
+    fn all_but_the_end_is_certain() {
+        for pattern in [Pattern::Gpt2, Pattern::Cl100k, Pattern::O200k] {
+            for text in
+                ["It was the best of times, it was", "if (a) {\n  return 5\n}\n\nfi", "\u{6587}, \u{6587}!? A B C DE"]
+            {
+                let end = pattern.split_certain(text, |_, _| ());
+                assert!(end + 8 >= text.len(), "{pattern:?}: {text:?} up to {end}");
+            }
         }
     }
 }

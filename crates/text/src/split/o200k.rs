@@ -90,3 +90,24 @@ fn end_of_contraction(text: &[u8], end: usize) -> usize {
         _ => end,
     }
 }
+
+/// A piece of `text` that ends here or before is a piece of every text that begins with `text`.
+///
+/// Runs of symbols, numbers and small letters come upon the end of the text only where they reach it. Three things look
+/// further than the piece is long:
+///
+/// - A contraction looks at three bytes after the word.
+/// - White space ends with its last line break, which may be yet to come as long as the run reaches the end of the text.
+///   The run begins where the piece does, so the piece ends within the white space at the end of the text.
+/// - A word gives capitals back where no small letter follows them, and only the end of the capitals says so. From the
+///   word's first character on all are capitals or count as such up to the end of the text. The word has one character at
+///   least, or the mark before it is the piece: in both cases the piece ends behind the first of the capitals there.
+pub(crate) fn certain(classes: &Classes, text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let start_of_last_run = |set: Set| {
+        let before = text.char_indices().rev().find(|&(at, _)| classes.at(bytes, at).is_some_and(|(c, _)| !set.has(c)));
+        before.map_or(0, |(at, char)| at + char.len_utf8())
+    };
+    let short = bytes.len().saturating_sub(3);
+    short.min(start_of_last_run(Set::SPACES)).min(start_of_last_run(CAPITAL))
+}

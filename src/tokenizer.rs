@@ -1,7 +1,7 @@
-//! Tokenizers and windows.
+//! Tokenizers: text to ids and back.
 
-use crate::borrow::{Operand, size};
-use crate::guard::{Failure, guard, status};
+use crate::borrow::Operand;
+use crate::guard::{Failure, guard};
 use crate::process::cores;
 use napi::Env;
 use napi::bindgen_prelude::{External, Uint32ArraySlice};
@@ -9,7 +9,7 @@ use napi_derive::napi;
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, resolve};
 use tokenbed_kernels::table;
-use tokenbed_text::{Encoding, SpecialPolicy, SpecialSet, TextError, Tokenizer, Windows, encodings};
+use tokenbed_text::{Encoding, SpecialPolicy, SpecialSet, TextError, Tokenizer, encodings};
 
 impl From<TextError> for Failure {
     fn from(error: TextError) -> Self {
@@ -49,7 +49,7 @@ pub fn tokenizer_size(tokenizer: &External<Tokenizer>) -> Option<f64> {
 }
 
 /// A choice as TypeScript writes it: nothing means all.
-fn special(allowed: Option<Vec<String>>, disallowed: Option<Vec<String>>) -> SpecialPolicy {
+pub(crate) fn special(allowed: Option<Vec<String>>, disallowed: Option<Vec<String>>) -> SpecialPolicy {
     let set = |names: Option<Vec<String>>| names.map_or(SpecialSet::All, SpecialSet::Only);
     SpecialPolicy { allowed: set(allowed), disallowed: set(disallowed) }
 }
@@ -114,44 +114,5 @@ pub fn tokenizer_decode(tokenizer: &External<Tokenizer>, ids: Operand) -> Option
         let mut scratch = Vec::new();
         let ids = resolve(table::active(), ids.ids()?, tokenizer.vocab_size(), BadIds::Throw, &mut scratch)?;
         Ok(tokenizer.decode(ids.ids())?)
-    })
-}
-
-/// Windows over ids.
-#[napi(catch_unwind)]
-pub fn windows_new(
-    ids: f64,
-    max_length: f64,
-    stride: f64,
-    batch_size: f64,
-    drop_last: bool,
-) -> Option<External<Windows>> {
-    guard(|| {
-        let windows = Windows::new(size(ids)?, size(max_length)?, size(stride)?, size(batch_size)?, drop_last)?;
-        Ok(External::new(windows))
-    })
-}
-
-/// How many windows, and how many batches of them.
-#[napi(catch_unwind)]
-pub fn windows_counts(windows: &External<Windows>) -> Option<Vec<f64>> {
-    guard(|| Ok(vec![windows.count() as f64, windows.batches() as f64]))
-}
-
-/// Cuts the windows of these numbers, and their targets, out of the ids (uint32 or int32).
-#[napi(catch_unwind)]
-pub fn windows_fill(
-    windows: &External<Windows>,
-    numbers: Operand,
-    ids: Operand,
-    inputs: Operand,
-    targets: Operand,
-) -> bool {
-    status(|| {
-        let read = [&numbers, &ids];
-        let inputs = inputs.exclusive(&[read[0], read[1], &targets])?;
-        let targets = targets.exclusive(&read)?;
-        // Ids of 2^31 and more do not come here, so that both kinds are the same bits.
-        Ok(windows.fill::<u32>(numbers.shared()?, ids.shared()?, inputs, targets)?)
     })
 }

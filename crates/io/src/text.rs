@@ -1,0 +1,121 @@
+//! Files of text, read part by part: decompressed, and checked to be UTF-8.
+
+use crate::unpack::{Unpacked, system_error};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::str::from_utf8;
+use tokenbed_core::{Error, Result};
+
+/// What happens to bytes that are not UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidUtf8 {
+    /// They are an error.
+    Refuse,
+    /// Each sequence of them that could not go on becomes one U+FFFD, as for `TextDecoder`.
+    Replace,
+}
+
+/// A text file that is read from its beginning to its end, in memory that does not grow with it.
+///
+/// A file whose name ends in `.gz` or `.zst` is decompressed: all members of the one, all frames of the other. A byte order
+/// mark is a character as any other, as for Node and Python.
+pub struct TextFile {
+    path: PathBuf,
+    source: Unpacked,
+    invalid: InvalidUtf8,
+    /// Bytes that were read and are no text yet: the front of a character.
+    bytes: Vec<u8>,
+    /// Where in the text they begin.
+    offset: u64,
+}
+
+/// Bytes of text that are read at a time.
+const PART: usize = 1 << 20;
+
+impl TextFile {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`Error::File`] with the system's error; also for a folder.
+    pub fn open(path: &Path, invalid: InvalidUtf8) -> Result<Self> {
+        let fail = |source| Error::File { path: path.to_path_buf(), action: "open", source };
+        let source = Unpacked::open(path).map_err(fail)?;
+        Ok(Self { path: path.to_path_buf(), source, invalid, bytes: Vec::with_capacity(PART), offset: 0 })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends the next part of the text, a megabyte or what there is; whether there may be more.
+    ///
+    /// # Errors
+    /// [`Error::File`] where the system cannot read on; [`Error::Format`] for bytes that are no UTF-8, and for compressed data
+    /// that is damaged or ends too soon. Its offset counts bytes of the text, decompressed. Nothing more can be read then.
+    pub fn read(&mut self, text: &mut String) -> Result<bool> {
+        let room = (PART - self.bytes.len()) as u64;
+        (&mut self.source).take(room).read_to_end(&mut self.bytes).map_err(|error| self.failed(error))?;
+        let more = self.bytes.len() == PART;
+        let kept = self.append(text, more)?;
+        let done = self.bytes.len() - kept;
+        self.offset += done as u64;
+        self.bytes.drain(..done);
+        Ok(more)
+    }
+
+    /// Appends the bytes as text, but for a last character that may go on: how many bytes it has.
+    fn append(&self, text: &mut String, more: bool) -> Result<usize> {
+        let error = match from_utf8(&self.bytes) {
+            Ok(all) => {
+                text.push_str(all);
+                return Ok(0);
+            }
+            Err(error) => error,
+        };
+        if self.invalid == InvalidUtf8::Refuse && (error.error_len().is_some() || !more) {
+            return Err(self.not_utf8(error.valid_up_to()));
+        }
+        let (valid, after) = self.bytes.split_at(error.valid_up_to());
+        text.push_str(from_utf8(valid).unwrap_or_default());
+        let mut rest = after.utf8_chunks().peekable();
+        while let Some(chunk) = rest.next() {
+            text.push_str(chunk.valid());
+            let invalid = chunk.invalid();
+            let may_go_on = more && rest.peek().is_none() && from_utf8(invalid).is_err_and(|e| e.error_len().is_none());
+            if may_go_on {
+                return Ok(invalid.len());
+            }
+            if !invalid.is_empty() {
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        Ok(0)
+    }
+
+    #[cold]
+    fn failed(&self, error: std::io::Error) -> Error {
+        let path = self.path.clone();
+        let Some(packing) = self.source.packing() else { return Error::File { path, action: "read", source: error } };
+        if let Some(source) = system_error(&error) {
+            return Error::File { path, action: "read", source };
+        }
+        let message = format!("the {packing} data is damaged or ends too soon, after this much text: {error}");
+        Error::Format { path, offset: self.offset + self.bytes.len() as u64, message }
+    }
+
+    #[cold]
+    fn not_utf8(&self, at: usize) -> Error {
+        let offset = self.offset + at as u64;
+        let byte = self.bytes[at];
+        let place = self.source.packing().map_or("", |_| " of the decompressed text");
+        let instead = match self.bytes.get(..4) {
+            Some([0xff, 0xfe, ..] | [0xfe, 0xff, ..]) if offset == 0 => "; it looks like UTF-16: convert it",
+            Some([0x1f, 0x8b, ..]) if offset == 1 => "; it looks like gzip: let its name end in .gz",
+            Some([0x28, 0xb5, 0x2f, 0xfd]) if offset == 1 => "; it looks like zstd: let its name end in .zst",
+            _ => ", unless invalidUtf8 is 'replace'",
+        };
+        let message = format!("byte {byte:#04x}{place} is no UTF-8, which text must be{instead}");
+        Error::Format { path: self.path.clone(), offset, message }
+    }
+}

@@ -1,0 +1,93 @@
+//! A text that comes in parts, so that it need not fit in memory.
+
+use crate::error::TextError;
+use crate::special::SpecialPolicy;
+use crate::tokenizer::Tokenizer;
+
+/// Encodes one text that is pushed part by part: all ids together are those of [`Tokenizer::encode`] for the whole text,
+/// wherever it is cut.
+///
+/// What depends on how the text goes on is held back: a few characters in ordinary text, at most the longest piece of
+/// the encoding's pattern or the longest special token. How long a text may be, is not limited.
+///
+/// ```no_run
+/// # let tokenizer: tokenbed_text::Tokenizer = unimplemented!();
+/// use tokenbed_text::{SpecialPolicy, TextStream};
+///
+/// let mut stream = TextStream::new(SpecialPolicy::default());
+/// let mut ids = Vec::new();
+/// for part in ["It is", "n't cut whe", "re words end."] {
+///     stream.push(&tokenizer, part, &mut ids)?;
+/// }
+/// stream.finish(&tokenizer, &mut ids)?;
+/// # Ok::<(), tokenbed_text::TextError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct TextStream {
+    policy: SpecialPolicy,
+    /// What has no ids yet.
+    held: String,
+    /// How long `held` must be for another look at it: twice what the last one left, so that the time for a piece that
+    /// grows byte by byte stays linear.
+    enough: usize,
+    /// What was encoded before `held`.
+    before: Length,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Length {
+    bytes: usize,
+    utf16: usize,
+}
+
+/// Memory that is kept between the parts of a text, if it was needed once.
+const KEPT: usize = 4 << 20;
+
+impl TextStream {
+    /// The beginning of a text.
+    pub fn new(policy: SpecialPolicy) -> Self {
+        Self { policy, held: String::new(), enough: 0, before: Length::default() }
+    }
+
+    /// Takes the next part of the text, and appends the ids that are certain by now.
+    ///
+    /// # Errors
+    /// As the whole text would give, its places counted from where the text began. No ids of this part are appended then;
+    /// those of earlier parts were given.
+    pub fn push(&mut self, tokenizer: &Tokenizer, part: &str, out: &mut Vec<u32>) -> Result<(), TextError> {
+        self.held.push_str(part);
+        if self.held.len() < self.enough {
+            return Ok(());
+        }
+        let end = tokenizer.encode_certain(&self.held, &self.policy, out).map_err(|error| self.in_text(error))?;
+        let done = &self.held[..end];
+        self.before.bytes += end;
+        self.before.utf16 +=
+            done.bytes().map(|byte| usize::from(byte & 0xc0 != 0x80) + usize::from(byte >= 0xf0)).sum::<usize>();
+        self.held.drain(..end);
+        self.enough = self.held.len() * 2;
+        self.held.shrink_to(KEPT.max(self.enough));
+        Ok(())
+    }
+
+    /// Ends the text: appends the ids of what was held back. The next part begins another text.
+    ///
+    /// # Errors
+    /// As [`TextStream::push`].
+    pub fn finish(&mut self, tokenizer: &Tokenizer, out: &mut Vec<u32>) -> Result<(), TextError> {
+        tokenizer.encode(&self.held, &self.policy, out).map_err(|error| self.in_text(error))?;
+        self.held.clear();
+        (self.enough, self.before) = (0, Length::default());
+        Ok(())
+    }
+
+    /// An error in `held`, as the whole text would have it.
+    fn in_text(&self, error: TextError) -> TextError {
+        match error {
+            TextError::DisallowedSpecial { token, byte, utf16 } => {
+                TextError::DisallowedSpecial { token, byte: self.before.bytes + byte, utf16: self.before.utf16 + utf16 }
+            }
+            other => other,
+        }
+    }
+}

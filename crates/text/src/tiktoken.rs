@@ -1,0 +1,162 @@
+//! Text to ids and back by an encoding (tiktoken: `Encoding`).
+
+use crate::bpe::{Bpe, Recent};
+use crate::encoding::Encoding;
+use crate::error::{TextError, fit_u32};
+use crate::special::Searches;
+
+/// An encoding with its vocabulary loaded. It does not change: any number of threads may use one.
+pub(crate) struct Tiktoken {
+    encoding: Encoding,
+    bpe: Bpe,
+}
+
+/// How many ids [`Tiktoken::count`] holds before it lets them go.
+const COUNTED_AT_ONCE: usize = 1 << 16;
+
+impl Tiktoken {
+    /// A tokenizer for `encoding`; `ranks` is its vocabulary file, decompressed (`vocab/<vocabulary>.br`).
+    pub(crate) fn new(encoding: Encoding, ranks: &[u8]) -> Result<Self, TextError> {
+        let bpe = Bpe::new(ranks)?;
+        if let Some(expected) = encoding.tokens.filter(|&expected| expected != bpe.len()) {
+            return Err(TextError::WrongVocabulary { encoding: encoding.name, expected, found: bpe.len() });
+        }
+        for (i, (token, id)) in encoding.special.iter().enumerate() {
+            let taken = encoding.special[..i].iter().any(|(t, other)| t == token || other == id);
+            let reason = match () {
+                () if token.is_empty() => "its text is empty",
+                () if (*id as usize) < bpe.len() => "the vocabulary has that id",
+                () if *id == u32::MAX => "the id is too large",
+                () if taken => "another one has the same text or id",
+                () => continue,
+            };
+            return Err(TextError::SpecialToken { token: token.clone(), id: *id, reason });
+        }
+        Ok(Self { encoding, bpe })
+    }
+
+    /// The encoding's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.encoding.name
+    }
+
+    /// The special tokens and their ids.
+    pub(crate) fn special_tokens(&self) -> &[(String, u32)] {
+        &self.encoding.special
+    }
+
+    /// One more than the largest id: how many rows a table needs (tiktoken: `n_vocab`).
+    pub(crate) fn vocab_size(&self) -> usize {
+        let special = self.encoding.special.iter().map(|&(_, id)| id as usize + 1);
+        special.fold(self.bpe.len(), usize::max)
+    }
+
+    /// Appends the ids of `text` to `out` (tiktoken: `encode`). After an error `out` is as it was.
+    pub(crate) fn encode(&self, text: &str, searches: &Searches<'_>, out: &mut Vec<u32>) -> Result<(), TextError> {
+        self.for_each_piece(text, searches, out, |_, _| ())
+    }
+
+    /// How many ids `text` has, in memory that does not grow with it.
+    pub(crate) fn count(&self, text: &str, searches: &Searches<'_>) -> Result<usize, TextError> {
+        let mut count = 0;
+        let mut ids = Vec::new();
+        self.for_each_piece(text, searches, &mut ids, |ids, recent| {
+            if ids.len() > COUNTED_AT_ONCE {
+                count += ids.len();
+                ids.clear();
+                recent.forget();
+            }
+        })?;
+        Ok(count + ids.len())
+    }
+
+    /// The bytes that the ids stand for (tiktoken: `decode_bytes`).
+    pub(crate) fn decode_bytes(&self, ids: &[u32]) -> Result<Vec<u8>, TextError> {
+        let mut bytes = Vec::with_capacity(ids.len().saturating_mul(4));
+        for (position, &id) in ids.iter().enumerate() {
+            bytes.extend_from_slice(self.find(id).ok_or_else(|| self.unknown(position, id))?);
+        }
+        Ok(bytes)
+    }
+
+    /// The bytes of one token (tiktoken: `decode_single_token_bytes`).
+    pub(crate) fn token_bytes(&self, id: u32) -> Result<&[u8], TextError> {
+        self.find(id).ok_or_else(|| self.unknown(0, id))
+    }
+
+    /// The id of the token with exactly these bytes, if there is one (tiktoken: `encode_single_token`).
+    pub(crate) fn id_of(&self, token: &[u8]) -> Option<u32> {
+        let special = || self.encoding.special.iter().find(|(name, _)| name.as_bytes() == token).map(|&(_, id)| id);
+        self.bpe.id_of(token).or_else(special)
+    }
+
+    fn find(&self, id: u32) -> Option<&[u8]> {
+        let special = || self.encoding.special.iter().find(|special| special.1 == id).map(|(name, _)| name.as_bytes());
+        self.bpe.token(id).or_else(special)
+    }
+
+    fn unknown(&self, position: usize, value: u32) -> TextError {
+        TextError::UnknownId { position, value, vocab_size: self.vocab_size() }
+    }
+
+    /// Appends the ids of as much of `text` as every text gives that begins with it, and returns how much that is.
+    pub(crate) fn encode_certain(
+        &self,
+        text: &str,
+        searches: &Searches<'_>,
+        out: &mut Vec<u32>,
+    ) -> Result<usize, TextError> {
+        let checked = searches.check_certain(text)?;
+        let mut recent = Recent::new(text.len());
+        let mut start = 0;
+        loop {
+            let decided = searches.allowed.decided(text, start).min(checked);
+            let special = searches.allowed.find(text, start).filter(|&(at, _)| at < decided);
+            let Some((at, token)) = special else {
+                // A token may begin at `decided`, and the stretch would end there.
+                let stretch = text.get(start..decided).unwrap_or_default();
+                let end = self.encoding.pattern.split_certain(stretch, |start, end| {
+                    self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
+                });
+                return Ok(start + end);
+            };
+            let stretch = &text[start..at];
+            self.encoding.pattern.split(stretch, |start, end| {
+                self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
+            });
+            start = at + token.len();
+            if start > checked {
+                // What is not decided about disallowed tokens begins within this one.
+                return Ok(at);
+            }
+            out.extend(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
+        }
+    }
+
+    /// Appends the ids of `text` to `out`, and calls `done` after each piece.
+    fn for_each_piece(
+        &self,
+        text: &str,
+        searches: &Searches<'_>,
+        out: &mut Vec<u32>,
+        mut done: impl FnMut(&mut Vec<u32>, &mut Recent),
+    ) -> Result<(), TextError> {
+        fit_u32("the text", text.len())?;
+        searches.check(text)?;
+        let mut recent = Recent::new(text.len());
+        let mut start = 0;
+        loop {
+            let special = searches.allowed.find(text, start);
+            // Each stretch between special tokens is a text of its own: the pattern sees its end as the end.
+            let stretch = &text[start..special.map_or(text.len(), |(at, _)| at)];
+            self.encoding.pattern.split(stretch, |start, end| {
+                self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
+                done(out, &mut recent);
+            });
+            let Some((at, token)) = special else { return Ok(()) };
+            out.extend(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
+            done(out, &mut recent);
+            start = at + token.len();
+        }
+    }
+}

@@ -23,6 +23,6 @@ export { createDataLoader, DataLoader, type LoaderOptions } from './api/loader.j
 export { streamBatches, streamIds, type StreamBatchesOptions, type StreamOptions, type TextSource } from './api/stream.js'
 
 export { loadSafetensors, saveSafetensors } from './api/files.js'
-export { saveNpy } from './api/files.js'
+export { loadNpy, saveNpy } from './api/files.js'
 export { TensorWriter, type RowSpec, type TensorWriterOptions } from './api/writer.js'
 export { capabilities, memoryUsage, type Capabilities } from './api/process.js'

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { basename, join } from 'node:path'
 import { arange, concat, loadSafetensors, tensor, TensorWriter, zeros, type DType, type RowSpec, type Tensor } from '../index.js'
 import { detached } from './support/buffers.js'
+import { MB } from './lifetime/measure.js'
 import { runScript } from './support/child.js'
 import { digest } from './support/compare.js'
 import { refuses } from './support/errors.js'
@@ -218,6 +219,14 @@ for (const ending of ['safetensors', 'npy']) {
     })
   }
 }
+
+test('memory stays flat while 300 MB are written', async (t) => {
+  const { path } = fresh()
+  const { code, stdout } = await runScript('lifetime/writers.js', ['writes much', path])
+  t.is(code, 0)
+  t.true(Number(stdout) < 30 * MB, stdout)
+  t.deepEqual([...loadSafetensors(path)].map(([name, { shape }]) => [name, shape]), [['x', [201 * 100_000, 3]], ['y', [201 * 75_000]]])
+})
 
 test('Python opens what is streamed', (t) => {
   if (python === null) {

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { facts, fromCode } from './dtype.js'
 import { UsageError } from './errors.js'
-import { call, check, native } from './native.js'
+import { call, check, native, type Handle } from './native.js'
 import { sizeOf } from './shape.js'
 import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
@@ -19,12 +19,25 @@ import { checkOptions, checkPath, show } from './validate.js'
  */
 export function loadSafetensors(path: string): Map<string, Tensor> {
   const loaded = call(native.loadSafetensors(resolve(checkPath(path, 'loadSafetensors'))))
-  return new Map(
-    loaded.map(({ name, dtype: code, shape, handle }) => {
-      const dtype = fromCode(code)
-      return [name, Tensor.over(new NativeStorage(handle, sizeOf(shape) * facts(dtype).bytes), dtype, shape)]
-    }),
-  )
+  return new Map(loaded.map((one) => [one.name, tensorOf(one)]))
+}
+
+function tensorOf({ dtype: code, shape, handle }: { dtype: number; shape: number[]; handle: Handle }): Tensor {
+  const dtype = fromCode(code)
+  return Tensor.over(new NativeStorage(handle, sizeOf(shape) * facts(dtype).bytes), dtype, shape)
+}
+
+/**
+ * The array of an .npy file. Mapped as `loadSafetensors` does it, where its elements lie there as a tensor's do; what is in
+ * Fortran order or big endian, and types that have no tensor of their own but one that holds their every value (int16 and
+ * uint16: int32; uint32: int64), are converted, in memory of their own.
+ *
+ * @throws FileError where the file cannot be opened; FormatError, with the byte, where it is no .npy file or not a whole
+ * one; DTypeError, with NumPy's name of the type, for elements that no tensor holds: uint64, complex numbers, strings,
+ * objects, fields.
+ */
+export function loadNpy(path: string): Tensor {
+  return tensorOf(call(native.loadNpy(resolve(checkPath(path, 'loadNpy')))))
 }
 
 /**

@@ -8,8 +8,9 @@ use napi::bindgen_prelude::External;
 use napi_derive::napi;
 use std::collections::HashMap;
 use std::path::Path;
+use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error};
-use tokenbed_io::npy;
+use tokenbed_io::npy::{self, Array};
 use tokenbed_io::safetensors::{self, ToSave};
 
 /// A tensor of a file.
@@ -29,7 +30,7 @@ pub fn load_safetensors(env: Env, path: String) -> Option<Vec<LoadedTensor>> {
             name: tensor.name,
             dtype: tensor.dtype.code(),
             shape: tensor.shape.iter().map(|&n| n as f64).collect(),
-            handle: Handle::new(env, tensor.storage, true),
+            handle: handle(env, tensor.storage),
         });
         Ok(loaded.collect())
     })
@@ -52,6 +53,22 @@ pub fn save_safetensors(
             tensors.push(ToSave { name, dtype: element_type(code)?, shape: sizes(shape)?, bytes: data.shared()? });
         }
         Ok(safetensors::save(Path::new(&path), tensors, keys.into_iter().zip(values).collect::<HashMap<_, _>>())?)
+    })
+}
+
+/// A handle on what was loaded: of a copy, V8 is told.
+fn handle(env: Env, storage: Storage) -> External<Handle> {
+    let mapped = storage.is_mapped();
+    Handle::new(env, storage, mapped)
+}
+
+/// The array of an npy file; its name is empty.
+#[napi(catch_unwind)]
+pub fn load_npy(env: Env, path: String) -> Option<LoadedTensor> {
+    guard(|| {
+        let Array { dtype, shape, storage } = npy::load(Path::new(&path))?;
+        let shape = shape.iter().map(|&n| n as f64).collect();
+        Ok(LoadedTensor { name: String::new(), dtype: dtype.code(), shape, handle: handle(env, storage) })
     })
 }
 

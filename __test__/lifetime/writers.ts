@@ -1,6 +1,7 @@
 // A process that ends in one way or another while it writes: node writers.js how path
 
 import { TensorWriter } from '../../index.js'
+import { peakOf } from './measure.js'
 
 const [how, path] = process.argv.slice(2)
 const rows = new Float32Array(3 * 100_000)
@@ -40,6 +41,18 @@ async function main(): Promise<void> {
         gc!()
         await new Promise((resolve) => setImmediate(resolve))
       }
+      return
+    }
+    case 'writes much': {
+      // 240 MB straight into the file, 60 MB beside.
+      const writer = new TensorWriter(path, { ...specs, y: { dtype: 'int32', shape: [] } })
+      const numbers = new Int32Array(rows.length / 4)
+      const write = () => writer.write('x', rows).write('y', numbers)
+      write()
+      const before = process.memoryUsage.rss()
+      const peak = peakOf(write, 200)
+      writer.close()
+      process.stdout.write(`${Math.max(peak, process.memoryUsage.rss()) - before}`)
       return
     }
     case 'is killed': {

@@ -156,6 +156,7 @@ tokenbed.saveSafetensors('x', new Map([['a', x]]))
 // @ts-expect-error metadata are text
 tokenbed.saveSafetensors('x', {}, { metadata: { b: 1 } })
 tokenbed.saveNpy('x', x) satisfies void
+tokenbed.loadNpy('x') satisfies tokenbed.Tensor
 const rows: RowSpec = { dtype: 'int8', shape: [] }
 const writer = new tokenbed.TensorWriter('x.npy', { x: rows }, { metadata: {} } satisfies TensorWriterOptions)
 writer.write('x', x).write('x', new Int8Array(2)).close() satisfies void

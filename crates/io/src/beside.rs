@@ -18,15 +18,18 @@ pub(crate) struct Beside {
 
 impl Beside {
     pub(crate) fn create(folder: &Path) -> io::Result<Self> {
-        let with = |file, name| Self { file: BufWriter::with_capacity(BUFFER, file), name };
-        if let Some(file) = unnamed(folder) {
-            return Ok(with(file, None));
+        match unnamed(folder) {
+            Some(file) => Ok(Self { file: BufWriter::with_capacity(BUFFER, file), name: None }),
+            None => Self::named(folder),
         }
+    }
+
+    fn named(folder: &Path) -> io::Result<Self> {
         // Opened here: tempfile's own way makes private files, and wraps the system's error so that its number is lost.
         // This one becomes an ordinary file, which the user's umask limits.
         let open = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
         let (file, name) = names().make_in(folder, open)?.into_parts();
-        Ok(with(file, Some(name)))
+        Ok(Self { file: BufWriter::with_capacity(BUFFER, file), name: Some(name) })
     }
 
     /// Writes over the first bytes and returns to the end.
@@ -106,4 +109,66 @@ fn link(_file: &File, _name: &Path) -> io::Result<()> {
 fn in_proc(file: &File) -> String {
     use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    fn filled(mut file: Beside) -> Beside {
+        file.write_all(b"....").unwrap();
+        file.write_all(&vec![7; BUFFER + 1]).unwrap();
+        file.write_start(b"head").unwrap();
+        file.write_all(b"tail").unwrap();
+        file
+    }
+
+    /// With a name of its own or without, whatever this system has: both are the same file in the end.
+    #[test]
+    fn named_and_unnamed() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let whole = [b"head", &vec![7; BUFFER + 1][..], b"tail"].concat();
+        for create in [Beside::create, Beside::named] {
+            let path = folder.join("file");
+            drop(filled(create(folder).unwrap()));
+            assert!(parts(folder).is_empty(), "dropped, it leaves nothing");
+            let mut twice = filled(create(folder).unwrap());
+            twice.append(filled(create(folder).unwrap())).unwrap();
+            twice.write_all(b"end").unwrap();
+            twice.persist(folder, &path).unwrap();
+            assert!(std::fs::read(&path).unwrap() == [&whole[..], &whole, b"end"].concat());
+            filled(create(folder).unwrap()).persist(folder, &path).unwrap();
+            assert!(std::fs::read(&path).unwrap() == whole, "what was there is replaced");
+            assert_eq!(parts(folder), ["file"]);
+            assert!(filled(create(folder).unwrap()).persist(folder, &folder.join("missing/file")).is_err());
+            assert_eq!(parts(folder), ["file"], "nor does a failure leave anything");
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_name_has_it_until_it_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = Beside::named(folder.path()).unwrap();
+        let [name] = &parts(folder.path())[..] else { panic!("one name") };
+        assert!(name.starts_with(".tokenbed-") && name.ends_with(".part"), "{name}");
+        drop(file);
+        assert!(parts(folder.path()).is_empty());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn linux_has_files_without_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        // On most file systems: where this one has none, there is nothing to see.
+        if let Some(_file) = unnamed(folder.path()) {
+            assert!(parts(folder.path()).is_empty());
+        }
+    }
 }

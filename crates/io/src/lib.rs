@@ -4,6 +4,7 @@
 
 pub mod atomic;
 mod beside;
+mod mapped;
 pub mod npy;
 pub mod safetensors;
 pub mod text;

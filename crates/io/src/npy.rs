@@ -1,19 +1,70 @@
 //! NumPy's format: one array, a header in Python's notation, then the elements.
+//!
+//! Of our own: the crates that read it bring a parser generator and big numbers for a header of three entries, copy what
+//! they read, and write no rows whose number is not known.
 
+mod convert;
+mod descr;
 mod header;
+mod literal;
 pub(crate) mod rows;
 
 use crate::atomic;
+use crate::mapped::{malformed, part};
 use std::io::Write;
 use std::path::Path;
-use tokenbed_core::{DType, Result};
+use tokenbed_core::storage::{MappedFile, Storage};
+use tokenbed_core::{DType, Error, Result};
+
+/// The array of a file.
+#[derive(Debug)]
+pub struct Array {
+    /// Its element type.
+    pub dtype: DType,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its elements: a part of the mapping, or memory of their own where they had to be converted or aligned.
+    pub storage: Storage,
+}
+
+/// The array of a file, versions 1.0 to 3.0 of the format. Elements in Fortran order, big endian, or of a type that a wider
+/// one here holds are converted.
+///
+/// # Errors
+/// [`Error::File`] where it cannot be opened; [`Error::Format`] where it is no npy file or not a whole one;
+/// [`Error::DType`] for elements that no type here holds.
+pub fn load(path: &Path) -> Result<Array> {
+    let file = MappedFile::open(path)?;
+    let wrong = |(offset, message): header::Wrong| malformed(&file, offset, message);
+    let header = header::read(file.bytes()).map_err(wrong)?;
+    let stored = descr::stored(header.descr).map_err(|why| Error::DType(format!("{}: {why}", path.display())))?;
+    let elements = header::elements(&header.shape, stored.size).map_err(|why| wrong((header.shape_at, why)))?;
+    let (needed, there) = (elements * stored.size, file.bytes().len() - header.data);
+    if needed != there {
+        let why = if needed > there { "cut short" } else { "some belong to no array" };
+        let message = format!("the array needs {needed} bytes, the file has {there}: {why}");
+        return Err(wrong((file.bytes().len(), message)));
+    }
+    let (dtype, shape) = (stored.dtype, header.shape);
+    let storage = if stored.is_ours() && !header.fortran {
+        let outside = || wrong((header.data, "the array lies outside the file".into()));
+        part(&file, header.data, needed, dtype)?.ok_or_else(outside)?
+    } else {
+        convert::convert(&file.bytes()[header.data..], stored, &shape, header.fortran)?
+    };
+    Ok(Array { dtype, shape, storage })
+}
 
 /// Writes a tensor to a file, whole or not at all ([`atomic::write`]): byte for byte what `numpy.save` writes.
 ///
 /// # Errors
-/// [`tokenbed_core::Error::File`] where it cannot be written; [`tokenbed_core::Error::DType`] for bfloat16, which the format
-/// does not have.
+/// [`Error::File`] where it cannot be written; [`Error::Shape`] where bytes and shape do not fit; [`Error::DType`] for
+/// bfloat16, which the format does not have.
 pub fn save(path: &Path, dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<()> {
+    let needed = header::elements(shape, dtype.size()).map_err(Error::Shape)? * dtype.size();
+    if needed != bytes.len() {
+        return Err(Error::Shape(format!("{shape:?} of {} needs {needed} bytes, not {}", dtype.name(), bytes.len())));
+    }
     let shape: Vec<_> = shape.iter().map(|&n| n as u64).collect();
     let header = header::write(dtype, &shape)?;
     atomic::write(path, |file| {

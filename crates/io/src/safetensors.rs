@@ -4,6 +4,7 @@ mod header;
 pub(crate) mod rows;
 
 use crate::atomic;
+use crate::mapped::{malformed, part};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::io::Write;
@@ -48,18 +49,8 @@ fn tensor(file: &Arc<MappedFile>, data: usize, name: String, info: TensorInfo) -
     })?;
     let (start, end) = (data + info.data_offsets.0, data + info.data_offsets.1);
     let outside = || malformed(file, start, format!("tensor \"{name}\" lies outside the file"));
-    let mapped = Storage::of_file(file, start, end - start).ok_or_else(outside)?;
-    let storage = if (mapped.as_ptr() as usize).is_multiple_of(dtype.size()) {
-        mapped
-    } else {
-        Storage::copy_of(file.bytes().get(start..end).ok_or_else(outside)?)?
-    };
+    let storage = part(file, start, end - start, dtype)?.ok_or_else(outside)?;
     Ok(Loaded { dtype, shape: info.shape, storage, name })
-}
-
-#[cold]
-fn malformed(file: &MappedFile, offset: usize, message: String) -> Error {
-    Error::Format { path: file.path().to_path_buf(), offset: offset as u64, message }
 }
 
 /// A tensor to write.

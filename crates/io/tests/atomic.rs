@@ -101,6 +101,23 @@ fn a_link_is_replaced_and_its_target_stays() {
     assert_eq!(std::fs::read(&path).expect("the file is there"), b"new");
 }
 
+/// A rename would put a file in its place.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_replaced() {
+    use std::os::unix::fs::FileTypeExt;
+    let (folder, path) = folder();
+    let _socket = std::os::unix::net::UnixListener::bind(&path).expect("a socket can be made");
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).expect("a link can be made");
+    for path in [&path, &link] {
+        let error = write(path, b"new").expect_err("a socket");
+        assert!(error.to_string().contains("not a regular file"), "{error}");
+    }
+    assert!(std::fs::metadata(&link).expect("it is there").file_type().is_socket());
+    assert_eq!(names(folder.path()), ["file.safetensors", "link"]);
+}
+
 fn one_tensor(bytes: &[u8]) -> Vec<ToSave<'_>> {
     vec![ToSave { name: "t".into(), dtype: DType::UInt8, shape: vec![bytes.len()], bytes }]
 }

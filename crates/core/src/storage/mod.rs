@@ -26,7 +26,7 @@ pub struct Storage {
     bytes: NonNull<u8>,
     len: usize,
     /// Frees the bytes when dropped.
-    _keeper: Keeper,
+    keeper: Keeper,
 }
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Storage {
     /// [`crate::Error::Memory`] where the system does not give them.
     pub fn zeroed(len: usize) -> Result<Self> {
         let owned = Owned::zeroed(len)?;
-        Ok(Self { bytes: owned.start(), len, _keeper: Keeper::Owned(owned) })
+        Ok(Self { bytes: owned.start(), len, keeper: Keeper::Owned(owned) })
     }
 
     /// A copy of these bytes, in memory as [`Storage::zeroed`] gives it.
@@ -56,16 +56,32 @@ impl Storage {
     /// # Errors
     /// [`crate::Error::Memory`] where the system does not give it.
     pub fn copy_of(bytes: &[u8]) -> Result<Self> {
-        let storage = Self::zeroed(bytes.len())?;
-        // SAFETY: both are `len` bytes; the storage's are new, so that nobody else has them and they overlap nothing.
-        unsafe { storage.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) }
+        Self::filled(bytes.len(), |new| {
+            new.copy_from_slice(bytes);
+            Ok(())
+        })
+    }
+
+    /// New bytes, which `fill` is given zeroed; in memory as [`Storage::zeroed`] gives it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`] where the system does not give it, and what `fill` answers.
+    pub fn filled(len: usize, fill: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<Self> {
+        let storage = Self::zeroed(len)?;
+        // SAFETY: `len` bytes, zeroed and therefore initialised; the storage is new, so that nobody else has them.
+        fill(unsafe { std::slice::from_raw_parts_mut(storage.as_ptr(), len) })?;
         Ok(storage)
     }
 
     /// `len` bytes of a mapped file from `offset` on; nothing where the file is shorter.
     pub fn of_file(file: &Arc<MappedFile>, offset: usize, len: usize) -> Option<Self> {
         let bytes = file.at(offset, len)?;
-        Some(Self { bytes, len, _keeper: Keeper::Mapped(Arc::clone(file)) })
+        Some(Self { bytes, len, keeper: Keeper::Mapped(Arc::clone(file)) })
+    }
+
+    /// Whether they are a part of a mapped file, which costs no memory until it is touched.
+    pub fn is_mapped(&self) -> bool {
+        matches!(self.keeper, Keeper::Mapped(_))
     }
 
     /// Where the bytes are.

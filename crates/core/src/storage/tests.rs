@@ -87,6 +87,23 @@ fn copies_hold_their_own() {
 }
 
 #[test]
+fn what_is_filled_is_there() {
+    let _alone = alone();
+    let before = usage();
+    for len in [0, 1, 65, 5 * MIB + 3] {
+        let storage = Storage::filled(len, |new| {
+            assert!(new.len() == len && new.iter().all(|&byte| byte == 0));
+            new.fill(7);
+            Ok(())
+        })
+        .unwrap();
+        assert!(!storage.is_mapped() && bytes(&storage).iter().all(|&byte| byte == 7));
+        assert!(Storage::filled(len, |_| Err(Error::Shape("bad".into()))).is_err());
+    }
+    assert_eq!(usage(), before);
+}
+
+#[test]
 fn absurd_sizes_are_errors() {
     let _alone = alone();
     let before = usage();
@@ -220,6 +237,7 @@ fn writes_to_a_mapping_stay_in_the_process() {
     let (part, same) = (part.unwrap(), same.unwrap());
     write(&part, 0, 42);
     write(&part, 4999, 43);
+    assert!(part.is_mapped());
     assert_eq!((bytes(&part)[0], bytes(&part)[4999], bytes(&same)[10]), (42, 43, 42), "seen through every part");
     drop((part, same, mapped));
     assert_eq!(std::fs::read(&path).unwrap(), [1; 10_000]);

@@ -1,6 +1,7 @@
 //! The header of an npy file. Written as NumPy writes it: with room for a first size that grows, so that its length does
 //! not depend on how many rows there are.
 
+use super::literal::{Literal, Reader};
 use tokenbed_core::{DType, Error, Result};
 
 /// Every file starts with it.
@@ -9,6 +10,89 @@ pub(super) const MAGIC: &[u8; 6] = b"\x93NUMPY";
 const ALIGNMENT: usize = 64;
 /// Digits that the first size has room for.
 const ROOM: usize = 21;
+
+/// The longest header that is read; NumPy itself trusts none of more than 10 000 bytes.
+const MOST_BYTES: usize = 1 << 20;
+
+/// What is wrong, and at which byte of the file.
+pub(super) type Wrong = (usize, String);
+
+/// What a header says.
+#[derive(Debug)]
+pub(super) struct Header<'a> {
+    /// The type of the elements, and how it is written there.
+    pub descr: (Literal<'a>, &'a str),
+    pub fortran: bool,
+    pub shape: Vec<usize>,
+    /// Where the shape is written.
+    pub shape_at: usize,
+    /// Where the elements start: within the file, or at its end.
+    pub data: usize,
+}
+
+/// Reads and checks the header of a file.
+pub(super) fn read(file: &[u8]) -> std::result::Result<Header<'_>, Wrong> {
+    let Some(rest) = file.strip_prefix(MAGIC) else {
+        return Err((0, "not an .npy file: those start with \\x93NUMPY".into()));
+    };
+    let cut = || (file.len(), format!("the header is longer than the file's {} bytes: cut short", file.len()));
+    let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(cut)?;
+    let (len, rest) = match version {
+        [1, 0] => rest.split_first_chunk().map(|(len, rest)| (u32::from(u16::from_le_bytes(*len)), rest)),
+        [2 | 3, 0] => rest.split_first_chunk().map(|(len, rest)| (u32::from_le_bytes(*len), rest)),
+        [major, minor] => {
+            return Err((MAGIC.len(), format!("version {major}.{minor} of the format; known: 1.0, 2.0, 3.0")));
+        }
+    }
+    .ok_or_else(cut)?;
+    let start = file.len() - rest.len();
+    let len = len as usize;
+    let bytes = rest.get(..len).ok_or_else(cut)?;
+    if len > MOST_BYTES {
+        return Err((MAGIC.len() + 2, format!("a header of {len} bytes: no array needs that")));
+    }
+    // Older versions are Latin-1. What is not ASCII can only be the name of a field, and those have no place here.
+    let text =
+        std::str::from_utf8(bytes).map_err(|e| (start + e.valid_up_to(), "the header is no text".to_string()))?;
+    fields(text, start)
+}
+
+fn fields(text: &str, start: usize) -> std::result::Result<Header<'_>, Wrong> {
+    let entries = Reader::new(text).dictionary().map_err(|(at, message)| (start + at, message))?;
+    let (mut descr, mut fortran, mut shape) = (None, None, None);
+    for (name, value, place) in entries {
+        let at = start + place.start;
+        let twice = match (name, value) {
+            ("descr", value) => descr.replace((value, &text[place])).is_some(),
+            ("fortran_order", Literal::Truth(value)) => fortran.replace(value).is_some(),
+            ("shape", Literal::Numbers(sizes)) => shape.replace((sizes, at)).is_some(),
+            ("fortran_order", _) => return Err((at, "fortran_order is neither True nor False".into())),
+            ("shape", _) => return Err((at, "the shape is no tuple of numbers".into())),
+            (name, _) => return Err((at, format!("the header has an entry {name:?}: it should have none"))),
+        };
+        if twice {
+            return Err((at, format!("the header has two entries {name:?}")));
+        }
+    }
+    let (Some(descr), Some(fortran), Some((sizes, shape_at))) = (descr, fortran, shape) else {
+        return Err((start, "the header must have descr, fortran_order and shape".into()));
+    };
+    let shape = sizes.into_iter().map(usize::try_from).collect::<std::result::Result<_, _>>();
+    let shape = shape.map_err(|_| (shape_at, "the shape has a size that is negative or beyond memory".to_string()))?;
+    Ok(Header { descr, fortran, shape, shape_at, data: start + text.len() })
+}
+
+/// How many elements of `size` bytes a shape has; a message where memory ends before.
+pub(super) fn elements(shape: &[usize], size: usize) -> std::result::Result<usize, String> {
+    if shape.contains(&0) {
+        return Ok(0);
+    }
+    let bytes = shape.iter().try_fold(size, |bytes, &n| bytes.checked_mul(n));
+    match bytes.filter(|&bytes| bytes <= isize::MAX as usize) {
+        Some(bytes) => Ok(bytes / size),
+        None => Err("the shape has more elements than memory".into()),
+    }
+}
 
 /// A header in front of elements of this type and shape.
 ///

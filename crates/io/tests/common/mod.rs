@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokenbed_core::Error;
+use tokenbed_core::storage::Storage;
 use tokenbed_io::safetensors::{Loaded, load};
 
 /// A folder of the test's own, and a path in it.
@@ -14,7 +15,11 @@ pub fn folder() -> (TempDir, PathBuf) {
 
 /// The elements of a loaded tensor.
 pub fn bytes(loaded: &Loaded) -> &[u8] {
-    let storage = &loaded.storage;
+    held(&loaded.storage)
+}
+
+/// The bytes of a storage.
+pub fn held(storage: &Storage) -> &[u8] {
     // SAFETY: the storage's own address and length, and no test writes to one.
     unsafe { std::slice::from_raw_parts(storage.as_ptr(), storage.len()) }
 }

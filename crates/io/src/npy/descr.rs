@@ -1,0 +1,65 @@
+//! What elements a file holds: NumPy's name of their type, and the type here that holds their every value.
+
+use super::literal::Literal;
+use tokenbed_core::DType;
+
+/// Elements as a file stores them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stored {
+    /// What holds them here.
+    pub dtype: DType,
+    /// Bytes of an element in the file.
+    pub size: usize,
+    pub signed: bool,
+    pub big_endian: bool,
+}
+
+impl Stored {
+    /// Whether the file's bytes are those of a tensor.
+    pub(super) fn is_ours(self) -> bool {
+        self.size == self.dtype.size() && !self.big_endian
+    }
+}
+
+/// What a `descr` says; the message of a type error where nothing here holds such elements.
+pub(super) fn stored((descr, text): (Literal<'_>, &str)) -> Result<Stored, String> {
+    if let Literal::Text(name) = descr
+        && let Some(stored) = simple(name)
+    {
+        return Ok(stored);
+    }
+    let what_to_do = match descr {
+        Literal::Text(name) if name.ends_with("u8") => "in NumPy: array.astype('int64'), if no value is beyond it",
+        Literal::Text(name) if name.ends_with("V2") => {
+            "if it was bfloat16, in NumPy: array.astype('float32'), or save it as safetensors"
+        }
+        Literal::Text(name) if name.ends_with('O') => "objects of Python are not numbers",
+        Literal::Text(_) => "convert it in NumPy with array.astype(...)",
+        _ => "save each field as an array of its own",
+    };
+    let known: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).collect();
+    // As short as can be shown: a structure may be long.
+    let shown: String = text.chars().take(100).collect();
+    Err(format!("elements of type {shown} have no place here; {what_to_do}; known: {}", known.join(", ")))
+}
+
+fn simple(name: &str) -> Option<Stored> {
+    let (big_endian, rest) = match name.strip_prefix(['<', '>', '=', '|']) {
+        Some(rest) => (name.starts_with('>'), rest),
+        None => (false, name),
+    };
+    let (dtype, size) = match rest {
+        "f2" => (DType::Float16, 2),
+        "f4" => (DType::Float32, 4),
+        "f8" => (DType::Float64, 8),
+        "i1" => (DType::Int8, 1),
+        "u1" => (DType::UInt8, 1),
+        "i2" | "u2" => (DType::Int32, 2),
+        "i4" => (DType::Int32, 4),
+        "u4" => (DType::Int64, 4),
+        "i8" => (DType::Int64, 8),
+        "b1" => (DType::Bool, 1),
+        _ => return None,
+    };
+    Some(Stored { dtype, size, signed: !rest.starts_with('u'), big_endian: big_endian && size > 1 })
+}

@@ -48,7 +48,8 @@ test('a table whose buffer was moved away refuses to show it', async (t) => {
 })
 
 test('a panic is an error with the code INTERNAL, and the process goes on', async (t) => {
-  const { errors, works } = await scenario<{ errors: Record<string, string>[]; works: number }>(SCRIPT, 'panic')
+  type Panics = { errors: Record<string, string>[]; elsewhere: string; works: number }
+  const { errors, elsewhere, works } = await scenario<Panics>(SCRIPT, 'panic')
   t.is(errors.length, 3)
   for (const { name, code, message } of errors) {
     t.is(name, 'TokenbedError')
@@ -56,6 +57,7 @@ test('a panic is an error with the code INTERNAL, and the process goes on', asyn
     t.true(message.startsWith('on purpose'), message)
     t.true(message.includes('report'), message)
   }
+  t.true(elsewhere.startsWith('INTERNAL: on purpose, elsewhere'), elsewhere)
   t.is(works, 2)
 })
 

@@ -74,6 +74,20 @@ test('a file that cannot be read is an error when it is its turn, and names its 
   says(t, (await fails([join(folder, 'folder')])).error, FileError, join(folder, 'folder'))
 })
 
+test('an error that is there before it is asked for waits', async (t) => {
+  let unhandled = 0
+  const count = () => unhandled++
+  process.on('unhandledRejection', count)
+  await t.throwsAsync(async () => {
+    for await (const ids of streamIds([file('few.txt', long), none])) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      t.true(ids.length > 0)
+    }
+  }, { instanceOf: FileError })
+  process.off('unhandledRejection', count)
+  t.is(unhandled, 0)
+})
+
 test('bytes that are no UTF-8 are told with their place', async (t) => {
   const { length } = Buffer.from(long)
   const bytes = Buffer.concat([Buffer.from(long), Buffer.from([0x61, 0xff, 0x62])])

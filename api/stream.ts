@@ -65,10 +65,17 @@ export function streamBatches(source: TextSource, options?: StreamBatchesOptions
 async function* batchesOf(ids: AsyncIterable<Uint32Array>, windows: Required<WindowOptions>, signal?: AbortSignal): AsyncGenerator<Batch> {
   const { batchSize, maxLength, dropLast } = windows
   const buffer = new WindowBuffer(windows)
+  const prepare = (count: number, stride: number, rows: number) => ({
+    windows: windowsOver(count, { ...windows, stride }),
+    numbers: Uint32Array.from({ length: rows }, (_, i) => i),
+  })
+  // All full batches are cut alike.
+  let full: ReturnType<typeof prepare> | undefined
   const cut = (rows: number) => {
     throwIfAborted(signal)
     const { ids, stride } = buffer.take(rows)
-    return cutBatch(windowsOver(ids.length, { ...windows, stride }), Uint32Array.from({ length: rows }, (_, i) => i), ids, maxLength)
+    const prepared = rows === batchSize ? (full ??= prepare(ids.length, stride, rows)) : prepare(ids.length, stride, rows)
+    return cutBatch(prepared.windows, prepared.numbers, ids, maxLength)
   }
   for await (const chunk of ids) {
     buffer.push(chunk)
@@ -133,10 +140,14 @@ async function* idsOfFiles(open: () => Files, signal?: AbortSignal): AsyncGenera
 type Files = NonNullable<ReturnType<typeof native.textFilesNew>>
 
 /** The next ids of files; null after the last. */
-async function read(files: Files): Promise<Uint32Array | null> {
-  const { ids, failure } = await call(native.textFilesNext(files))
-  if (failure) throw failureOf(failure)
-  return ids ?? null
+function read(files: Files): Promise<Uint32Array | null> {
+  const work = call(native.textFilesNext(files)).then(({ ids, failure }) => {
+    if (failure) throw failureOf(failure)
+    return ids ?? null
+  })
+  // A failure waits until it is asked for: it may come while the chunk before it is used.
+  work.catch(() => {})
+  return work
 }
 
 async function* idsOfPieces(source: Pieces, begin: () => TextPieces, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {

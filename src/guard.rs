@@ -1,5 +1,7 @@
 //! Failures cross as a status and a few fields, and no panic crosses at all.
 
+use napi::bindgen_prelude::AsyncTask;
+use napi::{Env, Task};
 use napi_derive::napi;
 use std::any::Any;
 use std::cell::RefCell;
@@ -119,4 +121,28 @@ pub fn take_failure() -> Option<Report> {
 pub fn panic_on_purpose() -> bool {
     #[allow(clippy::panic, reason = "its purpose")]
     status(|| panic!("on purpose"))
+}
+
+/// A panic on another thread.
+pub struct Panic;
+
+#[napi]
+impl Task for Panic {
+    type Output = Result<(), Failure>;
+    type JsValue = Option<Report>;
+
+    #[allow(clippy::panic, reason = "its purpose")]
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| panic!("on purpose, elsewhere")))
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        Ok(output.err().map(Report::from))
+    }
+}
+
+/// As [`panic_on_purpose`], on a thread that work is done on while JavaScript goes on.
+#[napi(catch_unwind)]
+pub fn panic_elsewhere() -> AsyncTask<Panic> {
+    AsyncTask::new(Panic)
 }

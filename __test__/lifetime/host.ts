@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { capabilities, Embedding, loadSafetensors, manualSeed, randn, saveSafetensors, TokenPositionEmbedding, tensor, UsageError, zeros } from '../../index.js'
-import { call, check, native } from '../../api/native.js'
+import { call, check, failureOf, native } from '../../api/native.js'
 import { main } from '../support/child.js'
 import { digest } from '../support/compare.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -85,7 +85,7 @@ void main({
   },
 
   /** A panic is an error, and the next call works. */
-  panic: () => {
+  panic: async () => {
     const errors = Array.from({ length: 3 }, () => {
       try {
         return check(native.panicOnPurpose())
@@ -95,7 +95,8 @@ void main({
       }
     })
     const nothing = outcome(() => call(null))
-    return { errors, nothing, works: new Embedding(3, 2).forward([1]).size }
+    const { code, message } = failureOf(await native.panicElsewhere())
+    return { errors, nothing, elsewhere: `${code}: ${message}`, works: new Embedding(3, 2).forward([1]).size }
   },
 
   /** What reaches the native side unchecked is an error there, too. */

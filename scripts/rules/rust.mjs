@@ -38,6 +38,18 @@ function unguardedExports() {
     )
 }
 
+/** Work for another thread: what it panics with must be caught there, in the whole of it. */
+function unguardedTasks() {
+  const work = /fn\s+compute\s*\(&mut self\)[^{]*\{\s*(.{0,20})/g
+  return sources()
+    .filter((path) => path.startsWith('src/'))
+    .flatMap((path) =>
+      [...codeOf(path).matchAll(work)]
+        .filter(([, body]) => !/^Ok\(\s*caught\(/.test(body))
+        .map(({ index }) => `${path}:${codeOf(path).slice(0, index).split('\n').length}`),
+    )
+}
+
 function unformatted() {
   const { ok, stdout, stderr } = capture(['cargo', 'fmt', '--all', '--check', '--', '-l'])
   if (ok) return []
@@ -55,6 +67,7 @@ function lints() {
 export const rustRules = [
   { name: 'unsafe stands only in kernels, storage and the borrowed buffers', offenders: strayUnsafe },
   { name: 'every function that Node calls catches panics', offenders: unguardedExports },
+  { name: 'work on other threads catches panics', offenders: unguardedTasks },
   { name: 'Rust is formatted', offenders: unformatted },
   { name: 'clippy has nothing to say', offenders: lints },
 ]

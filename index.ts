@@ -17,7 +17,8 @@ export type { Layer } from './api/layer.js'
 export { Embedding, type EmbeddingOptions, type ForwardOptions } from './api/embedding.js'
 export { TokenPositionEmbedding, type TokenPositionOptions } from './api/token-position.js'
 
-export { Tokenizer, type EncodeOptions } from './api/tokenizer.js'
+export { TokenDecoder, Tokenizer, type DecodeOptions, type EncodeOptions } from './api/tokenizer.js'
+export type { PaddedBatch, PaddingOptions, TruncationOptions } from './api/padding.js'
 export { createDataLoader, DataLoader, type Batch, type LoaderOptions } from './api/loader.js'
 
 export { loadSafetensors, saveSafetensors } from './api/files.js'

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
 import { AbortedError, UsageError } from './errors.js'
 import { call, check, failureOf, native } from './native.js'
-import { policy, type EncodeOptions, type Tokenizer } from './tokenizer.js'
+import type { EncodeOptions, Tokenizer } from './tokenizer.js'
 import { checkOptions, checkPath, checkWord, show } from './validate.js'
 import { WindowBuffer } from './window-buffer.js'
 
@@ -87,20 +87,20 @@ async function* batchesOf(ids: AsyncIterable<Uint32Array>, windows: Required<Win
 /** The ids of a source, its options checked and its kind told. */
 function idsOf(source: unknown, options: Partial<StreamOptions>, where: string): AsyncIterable<Uint32Array> {
   const { tokenizer, signal, invalidUtf8 = 'throw', allowedSpecial, disallowedSpecial } = options
-  const special = policy({ allowedSpecial, disallowedSpecial }, where)
+  const encoder = checkTokenizer(tokenizer, where)
+  const { handle } = encoder
+  const [allowed, disallowed] = encoder.policy({ allowedSpecial, disallowedSpecial }, where)
   checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new UsageError(`${where}: signal must be an AbortSignal, not ${show(signal)}`)
   }
   if (Array.isArray(source)) {
     const paths = Array.from(source, (path, i) => resolve(checkPath(path, `${where}: file ${i}`)))
-    const { handle } = checkTokenizer(tokenizer, where)
-    const open = () => call(native.textFilesNew(handle, paths, ...special, invalidUtf8 === 'replace'))
+    const open = () => call(native.textFilesNew(handle, paths, allowed, disallowed, invalidUtf8 === 'replace'))
     return { [Symbol.asyncIterator]: () => idsOfFiles(open, signal) }
   }
   checkPieces(source, where)
-  const { handle } = checkTokenizer(tokenizer, where)
-  const begin = () => call(native.textPiecesNew(handle, ...special))
+  const begin = () => call(native.textPiecesNew(handle, allowed, disallowed))
   return { [Symbol.asyncIterator]: () => idsOfPieces(source, begin, signal, where) }
 }
 

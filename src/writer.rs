@@ -10,7 +10,7 @@ use std::path::Path;
 use tokenbed_io::writer::{Column, RowWriter};
 
 /// A writer as JavaScript holds it. Collected before it is closed, it leaves nothing behind.
-pub struct Rows(RefCell<RowWriter>);
+pub struct RowFile(RefCell<RowWriter>);
 
 /// Starts a file: names, dtype codes and shapes of a row side by side; metadata as keys and values side by side.
 #[napi(catch_unwind)]
@@ -21,32 +21,32 @@ pub fn rows_create(
     shapes: Vec<Vec<f64>>,
     keys: Vec<String>,
     values: Vec<String>,
-) -> Option<External<Rows>> {
+) -> Option<External<RowFile>> {
     guard(|| {
         let column = |((name, code), shape): ((String, u32), &Vec<f64>)| -> Result<_, Failure> {
             Ok(Column { name, dtype: element_type(code)?, shape: sizes(shape)? })
         };
         let columns = names.into_iter().zip(dtypes).zip(&shapes).map(column).collect::<Result<_, _>>()?;
         let writer = RowWriter::create(Path::new(&path), columns, keys.into_iter().zip(values).collect())?;
-        Ok(External::new(Rows(RefCell::new(writer))))
+        Ok(External::new(RowFile(RefCell::new(writer))))
     })
 }
 
 /// Appends rows to a column.
 #[napi(catch_unwind)]
-pub fn rows_append(writer: &External<Rows>, column: u32, rows: f64, data: Operand) -> bool {
+pub fn rows_append(writer: &External<RowFile>, column: u32, rows: f64, data: Operand) -> bool {
     status(|| Ok(writer.0.borrow_mut().append(column as usize, size(rows)?, data.shared()?)?))
 }
 
 /// Completes the file and gives it its name.
 #[napi(catch_unwind)]
-pub fn rows_close(writer: &External<Rows>) -> bool {
+pub fn rows_close(writer: &External<RowFile>) -> bool {
     status(|| Ok(writer.0.borrow_mut().close()?))
 }
 
 /// Leaves nothing behind.
 #[napi(catch_unwind)]
-pub fn rows_abort(writer: &External<Rows>) -> bool {
+pub fn rows_abort(writer: &External<RowFile>) -> bool {
     status(|| {
         writer.0.borrow_mut().abort();
         Ok(())

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { createDataLoader, Tokenizer } from '../index.js'
+import { scenario } from './support/child.js'
 import { refuses } from './support/errors.js'
 import { readGolden, root } from './support/golden.js'
 
@@ -202,4 +203,18 @@ test('worker threads have their own', async (t) => {
   const workerData = { index: join(root, 'dist/index.js'), path: pathOf('wordpiece'), text: texts[10] }
   const run = () => new Promise((done, fail) => new Worker(code, { eval: true, workerData }).once('message', done).once('error', fail))
   for (const ids of await Promise.all([run(), run(), run()])) t.deepEqual(ids, cases.wordpiece[10].ids)
+})
+
+test('what nobody uses any more is collected', async (t) => {
+  const SCRIPT = 'lifetime/tokenizers.js'
+  const collected = await scenario(SCRIPT, 'collected')
+  t.log(collected)
+  // Fifty tokenizers are some 400 MB.
+  t.false(collected.growth > 60 * 2 ** 20)
+  t.true(collected.told < 30 * 2 ** 20)
+  const refused = await scenario(SCRIPT, 'refused')
+  t.log(refused)
+  t.is(refused.refused, 30)
+  t.false(refused.growth > 40 * 2 ** 20)
+  t.deepEqual(await scenario(SCRIPT, 'outlived'), { text: 'token number 1 token number 2' } as never)
 })

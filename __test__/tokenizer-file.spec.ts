@@ -209,7 +209,7 @@ test('what nobody uses any more is collected', async (t) => {
   const SCRIPT = 'lifetime/tokenizers.js'
   const collected = await scenario(SCRIPT, 'collected')
   t.log(collected)
-  // Fifty tokenizers are some 400 MB.
+  // Fifty tokenizers are some 200 MB.
   t.false(collected.growth > 60 * 2 ** 20)
   t.true(collected.told < 30 * 2 ** 20)
   const refused = await scenario(SCRIPT, 'refused')

@@ -119,6 +119,21 @@ tokenizer.decode([1]) satisfies string
 tokenizer.decode(new Uint32Array(1)) satisfies string
 tokenizer.decode({ length: 0 }) satisfies string
 tokenizer.token(5) satisfies string
+Tokenizer.fromFile('tokenizer.json') satisfies tokenbed.Tokenizer
+tokenizer.specialTokens satisfies ReadonlyMap<string, number>
+tokenizer.paddingId satisfies number | undefined
+tokenizer.encode('a', { addSpecialTokens: false }) satisfies Uint32Array
+tokenizer.encodeBatch(['a'], { maxLength: 4, truncationSide: 'left' }) satisfies { ids: Uint32Array; offsets: Uint32Array }
+const padded: tokenbed.PaddedBatch = tokenizer.encodeBatch(['a'], { padding: 'longest', paddingSide: 'left', paddingId: 0, maxLength: 4 })
+layer.forward(padded.ids) satisfies tokenbed.Tensor
+padded satisfies { ids: tokenbed.Tensor; mask: tokenbed.Tensor; lengths: Uint32Array }
+tokenizer.decode([1], { skipSpecialTokens: true }) satisfies string
+const decoder: tokenbed.TokenDecoder = tokenizer.decoder({ skipSpecialTokens: true })
+;(decoder.write([1]) + decoder.end()) satisfies string
+// @ts-expect-error two ways
+tokenizer.encodeBatch(['a'], { padding: 'shortest' })
+// @ts-expect-error without padding there are no sides to fill
+tokenizer.encodeBatch(['a'], { paddingSide: 'left' })
 // @ts-expect-error unknown
 Tokenizer.load('gpt5')
 // @ts-expect-error made by load

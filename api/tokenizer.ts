@@ -1,20 +1,35 @@
-// Text to ids and back, as tiktoken does it.
+// Text to ids and back: encodings as tiktoken has them, and files as the Hugging Face library reads them.
 
+import { basename, resolve } from 'node:path'
 import { UsageError } from './errors.js'
 import { readIds, type Ids } from './ids.js'
 import { call, native } from './native.js'
-import { checkOptions, checkText, show } from './validate.js'
+import { cutting, paddedBatch, PADDING_OPTIONS, padding, type PaddedBatch, type PaddingOptions, type TruncationOptions } from './padding.js'
+import { checkBoolean, checkOptions, checkPath, checkText, show } from './validate.js'
 import { readVocabulary } from './vocabulary.js'
 
+/** Which special tokens of a text count, and what is put around it. */
 export interface EncodeOptions {
-  /** Special tokens that get their id where they stand in the text; default none. */
+  /** Special tokens that get their id where they stand in the text; default none, of a tokenizer from a file all. */
   allowedSpecial?: ReadonlySet<string> | 'all'
   /** Special tokens that are an error where they stand in the text; default all that are not allowed. With an empty set
-   * they are plain text. */
+   * those that are not allowed are plain text. */
   disallowedSpecial?: ReadonlySet<string> | 'all'
+  /** Whether the text gets the tokens that the file puts around it, such as `[CLS]` and `[SEP]`; default true. An
+   * encoding, and a file without a post-processor, has none: nothing is added either way. */
+  addSpecialTokens?: boolean
 }
 
-const OPTIONS = ['allowedSpecial', 'disallowedSpecial']
+/** Which special tokens of a text count. */
+export type SpecialOptions = Omit<EncodeOptions, 'addSpecialTokens'>
+
+export interface DecodeOptions {
+  /** Whether special tokens are left out; default false. */
+  skipSpecialTokens?: boolean
+}
+
+const OPTIONS = ['allowedSpecial', 'disallowedSpecial', 'addSpecialTokens']
+const BATCH_OPTIONS = [...OPTIONS, ...PADDING_OPTIONS]
 
 /** Names as the native side takes them: undefined means all. */
 function names(set: unknown, otherwise: string[] | undefined, where: string): string[] | undefined {
@@ -24,27 +39,44 @@ function names(set: unknown, otherwise: string[] | undefined, where: string): st
   throw new UsageError(`${where} must be 'all' or a Set of strings, not ${show(set)}`)
 }
 
-/** A special policy as the native side takes it. */
-export function policy(options: EncodeOptions | undefined, where: string): [string[] | undefined, string[] | undefined] {
-  const { allowedSpecial, disallowedSpecial } = checkOptions(options, OPTIONS, where)
-  return [names(allowedSpecial, [], `${where}: allowedSpecial`), names(disallowedSpecial, undefined, `${where}: disallowedSpecial`)]
-}
+/** A text's options as the native side takes them. */
+type Policy = [allowed: string[] | undefined, disallowed: string[] | undefined, framed: boolean]
 
 const loaded = new Map<string, Tokenizer>()
 
-/** Byte pair encoding with tiktoken's vocabularies and rules: the same ids on every input. Lone surrogates count as U+FFFD. */
+type Handle = ReturnType<typeof native.tokenizerNew> & object
+
+/**
+ * Text to ids and back. `Tokenizer.load` has OpenAI's encodings, with tiktoken's ids on every input; `Tokenizer.fromFile`
+ * reads any `tokenizer.json`, with the ids of the Hugging Face library. Lone surrogates count as U+FFFD.
+ */
 export class Tokenizer {
-  /** The encoding's name. */
+  /** The encoding's name, or that of the file without its folders. */
   readonly name: string
   /** One more than the largest id: 50257 for GPT-2. Some ids below it may be unused, as 19 of o200k_base are. */
   readonly vocabSize: number
-  readonly #native: ReturnType<typeof native.tokenizerNew> & object
+  /** The special tokens and their ids, in the order of the ids. */
+  readonly specialTokens: ReadonlyMap<string, number>
+  /** What `padding` fills rows up with: the token that the file says or names `[PAD]`, `<pad>` or `<|pad|>`; of an encoding
+   * `<|endoftext|>`. undefined where there is none. */
+  readonly paddingId: number | undefined
+  readonly #native: Handle
+  readonly #isFile: boolean
+  /** Where the file pads and cuts, if nothing else is said. */
+  readonly #sides: { paddingLeft: boolean; truncationLeft: boolean }
 
-  private constructor(name: string, key: typeof PRIVATE) {
-    if (key !== PRIVATE) throw new UsageError("a Tokenizer is made by Tokenizer.load('gpt2'), not by new")
-    this.#native = call(native.tokenizerNew(name, readVocabulary(call(native.encodingVocabulary(name)))))
+  private constructor(name: string, handle: Handle, isFile: boolean, key: typeof PRIVATE) {
+    if (key !== PRIVATE) {
+      throw new UsageError("a Tokenizer is made by Tokenizer.load('gpt2') or Tokenizer.fromFile(path), not by new")
+    }
+    const facts = call(native.tokenizerFacts(handle))
+    this.#native = handle
+    this.#isFile = isFile
+    this.#sides = facts
     this.name = name
-    this.vocabSize = call(native.tokenizerSize(this.#native))
+    this.vocabSize = facts.size
+    this.specialTokens = new Map(facts.specialNames.map((token, i) => [token, facts.specialIds[i]]))
+    this.paddingId = facts.paddingId ?? undefined
   }
 
   /**
@@ -56,63 +88,165 @@ export class Tokenizer {
   static load(name: 'gpt2' | 'r50k_base' | 'cl100k_base' | 'o200k_base'): Tokenizer {
     const known = loaded.get(checkText(name, 'Tokenizer.load: the name of an encoding'))
     if (known) return known
-    const tokenizer = new Tokenizer(name, PRIVATE)
+    const vocabulary = readVocabulary(call(native.encodingVocabulary(name)))
+    const tokenizer = new Tokenizer(name, call(native.tokenizerNew(name, vocabulary)), false, PRIVATE)
     loaded.set(name, tokenizer)
     return tokenizer
   }
 
-  /** What streams of text are encoded with. @internal */
-  get handle() {
-    return this.#native
-  }
-
-  /** The ids of a text. @throws UsageError for a special token in it that is not allowed. `tiktoken.Encoding.encode`. */
-  encode(text: string, options?: EncodeOptions): Uint32Array {
-    const where = 'Tokenizer.encode'
-    return call(native.tokenizerEncode(this.#native, checkText(text, `${where}: the text`), ...policy(options, where)))
+  /** What streams of text are encoded with: the native tokenizer, and its special tokens. @internal */
+  forStream(options: SpecialOptions, where: string): [Handle, string[] | undefined, string[] | undefined] {
+    const [allowed, disallowed] = this.#policy(options, where)
+    return [this.#native, allowed, disallowed]
   }
 
   /**
-   * The ids of all texts end to end; text i is `ids[offsets[i] .. offsets[i + 1]]`. Uses all cores where there is enough
-   * text. `tiktoken.Encoding.encode_batch`.
+   * The tokenizer that a Hugging Face `tokenizer.json` describes: BPE, WordPiece, Unigram or WordLevel, with its
+   * normalizer, pre-tokenizer, post-processor and decoder. Its ids are those of the library (its Rust crate does the
+   * work, 0.23). Each call reads the file anew; the memory goes with the last use of the tokenizer.
    *
-   * @throws UsageError, which says in which text, for a special token that is not allowed: the first text that has one.
+   * Special tokens in a text are recognised, as the library does it, unless `allowedSpecial` says otherwise. Settings for
+   * truncation and padding in the file cut and fill nothing by themselves: they say the default sides and the padding
+   * token for `encodeBatch`. Dropout, which makes ids random in training, is off.
+   *
+   * @throws FileError where the file cannot be read; FormatError, with the byte, where it is not JSON, was cut short, or
+   * describes what is not supported.
    */
-  encodeBatch(texts: readonly string[], options?: EncodeOptions): { ids: Uint32Array; offsets: Uint32Array } {
+  static fromFile(path: string): Tokenizer {
+    const full = resolve(checkPath(path, 'Tokenizer.fromFile'))
+    const name = basename(full)
+    return new Tokenizer(name, call(native.tokenizerFromFile(full, name)), true, PRIVATE)
+  }
+
+  /** Options as the native side takes them. */
+  #policy({ allowedSpecial, disallowedSpecial, addSpecialTokens = true }: Partial<EncodeOptions>, where: string): Policy {
+    return [
+      names(allowedSpecial, this.#isFile ? undefined : [], `${where}: allowedSpecial`),
+      names(disallowedSpecial, undefined, `${where}: disallowedSpecial`),
+      checkBoolean(addSpecialTokens, `${where}: addSpecialTokens`),
+    ]
+  }
+
+  /**
+   * The ids of a text. `tiktoken.Encoding.encode`; of a file `tokenizers.Tokenizer.encode`.
+   *
+   * @throws UsageError for a special token in it that is not allowed.
+   */
+  encode(text: string, options?: EncodeOptions): Uint32Array {
+    const where = 'Tokenizer.encode'
+    const policy = this.#policy(checkOptions(options, OPTIONS, where), where)
+    return call(native.tokenizerEncode(this.#native, checkText(text, `${where}: the text`), ...policy))
+  }
+
+  /**
+   * The ids of all texts: end to end, text i being `ids[offsets[i] .. offsets[i + 1]]`; or, with `padding`, as a rectangle
+   * of int32 that layers take, and a mask that says where tokens stand. Uses all cores where there is enough text.
+   * `tiktoken.Encoding.encode_batch`.
+   *
+   * `maxLength` cuts texts that have more ids; what the file puts around a text stays, and counts.
+   *
+   * @throws UsageError, which says in which text, for a special token that is not allowed: the first text that has one;
+   * and for options that contradict each other.
+   */
+  encodeBatch(texts: readonly string[], options: EncodeOptions & TruncationOptions & PaddingOptions): PaddedBatch
+  encodeBatch(texts: readonly string[], options?: EncodeOptions & TruncationOptions): { ids: Uint32Array; offsets: Uint32Array }
+  encodeBatch(
+    texts: readonly string[],
+    options?: EncodeOptions & TruncationOptions & Partial<PaddingOptions>,
+  ): PaddedBatch | { ids: Uint32Array; offsets: Uint32Array } {
     const where = 'Tokenizer.encodeBatch'
     if (!Array.isArray(texts)) throw new UsageError(`${where}: texts are an array of strings, not ${show(texts)}`)
     // Not `forEach`, which would skip the holes of an array.
     for (let i = 0; i < texts.length; i++) checkText(texts[i], `${where}: text ${i}`)
-    return call(native.tokenizerEncodeBatch(this.#native, texts as string[], ...policy(options, where)))
+    const checked = checkOptions(options, BATCH_OPTIONS, where)
+    const [allowed, disallowed, framed] = this.#policy(checked, where)
+    const rows = { allowed, disallowed, framed, ...cutting(checked, this.#sides.truncationLeft, where) }
+    const fill = padding(checked, { left: this.#sides.paddingLeft, id: this.paddingId }, texts.length, where)
+    if (fill === null) return call(native.tokenizerEncodeBatch(this.#native, texts as string[], rows))
+    const { length, id, left } = fill
+    return paddedBatch(call(native.tokenizerEncodePadded(this.#native, texts as string[], rows, length, id, left)))
   }
 
-  /** How many ids `encode` gives for a text, without making them. */
+  /** How many ids `encode` gives for a text; of an encoding, without making them. */
   count(text: string, options?: EncodeOptions): number {
     const where = 'Tokenizer.count'
-    return call(native.tokenizerCount(this.#native, checkText(text, `${where}: the text`), ...policy(options, where)))
+    const policy = this.#policy(checkOptions(options, OPTIONS, where), where)
+    return call(native.tokenizerCount(this.#native, checkText(text, `${where}: the text`), ...policy))
   }
 
   /**
-   * The text of ids; bytes that are no UTF-8, as of half a character, become U+FFFD. `tiktoken.Encoding.decode`.
+   * The text of ids; bytes that are no UTF-8, as of half a character, become U+FFFD. `tiktoken.Encoding.decode`; of a file
+   * what its decoder makes of them, `tokenizers.Tokenizer.decode`.
    *
    * @throws TokenIndexError for an id that is no token.
    */
-  decode(ids: Ids | ArrayLike<number>): string {
+  decode(ids: Ids | ArrayLike<number>, options?: DecodeOptions): string {
     const where = 'Tokenizer.decode'
-    const list = isList(ids) ? Array.from(ids) : (ids as Ids)
-    const { array, shape } = readIds(list, undefined, where)
-    return call(native.tokenizerDecode(this.#native, array), shape)
+    const skip = skipsSpecial(options, where)
+    const { array, shape } = readList(ids, where)
+    return call(native.tokenizerDecode(this.#native, array, skip), shape)
   }
 
-  /** The text of one id. @throws TokenIndexError for an id that is no token. */
+  /** What decodes ids as they come, such as a model's. */
+  decoder(options?: DecodeOptions): TokenDecoder {
+    return TokenDecoder.over(call(native.decoderNew(this.#native, skipsSpecial(options, 'Tokenizer.decoder'))))
+  }
+
+  /**
+   * One token as it stands in the vocabulary: of an encoding its text, of a file as the file writes it (`##ing`, `\u2581the`,
+   * `\u0120the`). @throws TokenIndexError for an id that is no token.
+   */
   token(id: number): string {
     const { array } = readIds([id], undefined, 'Tokenizer.token')
-    return call(native.tokenizerDecode(this.#native, array), [1])
+    return call(native.tokenizerToken(this.#native, array), [1])[0]
   }
 }
 
-/** Makes the constructor private at run time too. */
+/**
+ * Ids to text as they come. No character is ever divided: what is not whole waits. All that `write` and `end` give, end
+ * to end, is what `decode` makes of all ids. Made by `Tokenizer.decoder`.
+ */
+export class TokenDecoder {
+  readonly #native: ReturnType<typeof native.decoderNew> & object
+
+  private constructor(handle: ReturnType<typeof native.decoderNew> & object, key: typeof PRIVATE) {
+    if (key !== PRIVATE) throw new UsageError('a TokenDecoder is made by tokenizer.decoder(), not by new')
+    this.#native = handle
+  }
+
+  /** What `Tokenizer.decoder` makes. @internal */
+  static over(handle: ReturnType<typeof native.decoderNew> & object): TokenDecoder {
+    return new TokenDecoder(handle, PRIVATE)
+  }
+
+  /**
+   * Takes more ids, and gives the text that they complete; it may be empty. Where a file's decoder looks at the tokens that
+   * follow, as for bytes that may form a character together, text waits for them.
+   *
+   * @throws TokenIndexError for an id that is no token; none of the ids is taken then.
+   */
+  write(ids: Ids | ArrayLike<number>): string {
+    const { array, shape } = readList(ids, 'TokenDecoder.write')
+    return call(native.decoderWrite(this.#native, array), shape)
+  }
+
+  /** No ids follow: gives the rest, a character that is not whole as U+FFFD. What is written next begins a new text. */
+  end(): string {
+    return call(native.decoderEnd(this.#native))
+  }
+}
+
+/** Makes the constructors private at run time too. */
 const PRIVATE = Symbol('by Tokenizer.load')
+
+function skipsSpecial(options: DecodeOptions | undefined, where: string): boolean {
+  const { skipSpecialTokens = false } = checkOptions(options, ['skipSpecialTokens'], where)
+  return checkBoolean(skipSpecialTokens, `${where}: skipSpecialTokens`)
+}
+
+function readList(ids: Ids | ArrayLike<number>, where: string): ReturnType<typeof readIds> {
+  return readIds(isList(ids) ? Array.from(ids) : (ids as Ids), undefined, where)
+}
 
 /** An array-like that is neither an array nor typed. */
 function isList(ids: unknown): ids is ArrayLike<number> {

@@ -1,15 +1,20 @@
 //! Tokenizers: text to ids and back.
 
-use crate::borrow::Operand;
+use crate::borrow::{Operand, size};
 use crate::guard::{Failure, guard};
 use crate::process::cores;
 use napi::Env;
-use napi::bindgen_prelude::{External, Uint32ArraySlice};
+use napi::bindgen_prelude::{External, Int32ArraySlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
+use std::cell::RefCell;
+use std::fs;
+use std::path::PathBuf;
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, resolve};
 use tokenbed_kernels::table;
-use tokenbed_text::{Encoding, SpecialPolicy, SpecialSet, TextError, Tokenizer, encodings};
+use tokenbed_text::{
+    Encoding, Frame, RowOptions, Side, SpecialPolicy, SpecialSet, TextError, TokenDecoder, Tokenizer, encodings,
+};
 
 impl From<TextError> for Failure {
     fn from(error: TextError) -> Self {
@@ -42,16 +47,65 @@ pub fn tokenizer_new(name: String, vocabulary: Operand) -> Option<External<Token
     guard(|| Ok(External::new(Tokenizer::new(Encoding::named(&name)?, vocabulary.shared()?)?)))
 }
 
-/// How many ids it has.
+/// Bytes of memory for each byte of a file, about: what V8 is told, so that it collects tokenizers that nobody uses.
+const BYTES_IN_MEMORY: usize = 6;
+
+/// A tokenizer from a `tokenizer.json`.
 #[napi(catch_unwind)]
-pub fn tokenizer_size(tokenizer: &External<Tokenizer>) -> Option<f64> {
-    guard(|| Ok(tokenizer.vocab_size() as f64))
+pub fn tokenizer_from_file(path: String, name: String) -> Option<External<Tokenizer>> {
+    guard(|| {
+        let path = PathBuf::from(path);
+        let json = match fs::read(&path) {
+            Ok(json) => json,
+            Err(source) => return Err(Error::File { path, action: "read", source }.into()),
+        };
+        match Tokenizer::from_json(&name, &json) {
+            Ok(tokenizer) => Ok(External::new_with_size_hint(tokenizer, json.len() * BYTES_IN_MEMORY)),
+            Err(TextError::TokenizerFile { offset, reason }) => {
+                Err(Error::Format { path, offset: offset as u64, message: reason }.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    })
+}
+
+/// What is known of a tokenizer before it is used.
+#[napi(object, object_from_js = false)]
+pub struct TokenizerFacts {
+    pub size: f64,
+    pub special_names: Vec<String>,
+    pub special_ids: Vec<u32>,
+    pub padding_id: Option<u32>,
+    pub padding_left: bool,
+    pub truncation_left: bool,
+}
+
+/// What is known of a tokenizer before it is used.
+#[napi(catch_unwind)]
+pub fn tokenizer_facts(tokenizer: &External<Tokenizer>) -> Option<TokenizerFacts> {
+    guard(|| {
+        let (special_names, special_ids) = tokenizer.special_tokens().iter().cloned().unzip();
+        let habits = tokenizer.habits();
+        Ok(TokenizerFacts {
+            size: tokenizer.vocab_size() as f64,
+            special_names,
+            special_ids,
+            padding_id: habits.padding_id,
+            padding_left: habits.padding_side == Side::Left,
+            truncation_left: habits.truncation_side == Side::Left,
+        })
+    })
 }
 
 /// A choice as TypeScript writes it: nothing means all.
 pub(crate) fn special(allowed: Option<Vec<String>>, disallowed: Option<Vec<String>>) -> SpecialPolicy {
     let set = |names: Option<Vec<String>>| names.map_or(SpecialSet::All, SpecialSet::Only);
     SpecialPolicy { allowed: set(allowed), disallowed: set(disallowed) }
+}
+
+/// What is put around a text, if it is wanted.
+fn frame(tokenizer: &Tokenizer, framed: bool) -> Frame {
+    if framed { tokenizer.frame() } else { Frame::default() }
 }
 
 /// The ids of a text.
@@ -62,13 +116,40 @@ pub fn tokenizer_encode(
     text: String,
     allowed: Option<Vec<String>>,
     disallowed: Option<Vec<String>>,
+    framed: bool,
 ) -> Option<Uint32ArraySlice<'static>> {
     guard(|| {
-        let mut ids = Vec::new();
+        let Frame { before: mut ids, after } = frame(tokenizer, framed);
         tokenizer.encode(&text, &special(allowed, disallowed), &mut ids)?;
+        ids.extend(after);
         // A copy into V8's memory: buffers of Rust's own would only be freed when the event loop turns.
         Ok(Uint32ArraySlice::copy_from(&env, ids)?)
     })
+}
+
+/// How texts become rows, as TypeScript writes it.
+#[napi(object, object_to_js = false)]
+pub struct Rows {
+    pub allowed: Option<Vec<String>>,
+    pub disallowed: Option<Vec<String>>,
+    pub framed: bool,
+    pub max_length: Option<f64>,
+    pub cut_left: bool,
+}
+
+fn side(left: bool) -> Side {
+    if left { Side::Left } else { Side::Right }
+}
+
+impl Rows {
+    fn options(self) -> Result<RowOptions, Failure> {
+        Ok(RowOptions {
+            special: special(self.allowed, self.disallowed),
+            framed: self.framed,
+            max_length: self.max_length.map(size).transpose()?,
+            cut: side(self.cut_left),
+        })
+    }
 }
 
 /// The ids of many texts, end to end.
@@ -84,14 +165,46 @@ pub fn tokenizer_encode_batch(
     env: Env,
     tokenizer: &External<Tokenizer>,
     texts: Vec<String>,
-    allowed: Option<Vec<String>>,
-    disallowed: Option<Vec<String>>,
+    rows: Rows,
 ) -> Option<EncodedTexts> {
     guard(|| {
-        let batch = tokenizer.encode_batch(&texts, &special(allowed, disallowed), cores())?;
+        let batch = tokenizer.encode_rows(&texts, &rows.options()?, cores())?;
         Ok(EncodedTexts {
             ids: Uint32ArraySlice::copy_from(&env, batch.ids)?,
             offsets: Uint32ArraySlice::copy_from(&env, batch.offsets)?,
+        })
+    })
+}
+
+/// The ids of many texts as rows of one length.
+#[napi(object, object_from_js = false)]
+pub struct PaddedTexts {
+    pub ids: Int32ArraySlice<'static>,
+    pub mask: Uint8ArraySlice<'static>,
+    pub lengths: Uint32ArraySlice<'static>,
+    pub length: f64,
+}
+
+/// The ids of many texts as rows of one length, or as long as the longest.
+#[napi(catch_unwind)]
+pub fn tokenizer_encode_padded(
+    env: Env,
+    tokenizer: &External<Tokenizer>,
+    texts: Vec<String>,
+    rows: Rows,
+    length: Option<f64>,
+    padding_id: u32,
+    padding_left: bool,
+) -> Option<PaddedTexts> {
+    guard(|| {
+        let length = length.map(size).transpose()?;
+        let batch = tokenizer.encode_rows(&texts, &rows.options()?, cores())?;
+        let padded = batch.pad(length, padding_id, side(padding_left))?;
+        Ok(PaddedTexts {
+            ids: Int32ArraySlice::copy_from(&env, padded.ids)?,
+            mask: Uint8ArraySlice::copy_from(&env, padded.mask)?,
+            lengths: Uint32ArraySlice::copy_from(&env, padded.lengths)?,
+            length: padded.length as f64,
         })
     })
 }
@@ -103,16 +216,66 @@ pub fn tokenizer_count(
     text: String,
     allowed: Option<Vec<String>>,
     disallowed: Option<Vec<String>>,
+    framed: bool,
 ) -> Option<f64> {
-    guard(|| Ok(tokenizer.count(&text, &special(allowed, disallowed))? as f64))
+    guard(|| {
+        let around = frame(tokenizer, framed).len();
+        Ok((around + tokenizer.count(&text, &special(allowed, disallowed))?) as f64)
+    })
+}
+
+/// Ids as 32-bit integers below the vocabulary's size.
+fn checked<'a>(tokenizer: &Tokenizer, ids: &'a Operand, scratch: &'a mut Vec<u32>) -> Result<&'a [u32], Failure> {
+    Ok(resolve(table::active(), ids.ids()?, tokenizer.vocab_size(), BadIds::Throw, scratch)?.ids())
 }
 
 /// The text of ids.
 #[napi(catch_unwind)]
-pub fn tokenizer_decode(tokenizer: &External<Tokenizer>, ids: Operand) -> Option<String> {
+pub fn tokenizer_decode(tokenizer: &External<Tokenizer>, ids: Operand, skip_special: bool) -> Option<String> {
     guard(|| {
         let mut scratch = Vec::new();
-        let ids = resolve(table::active(), ids.ids()?, tokenizer.vocab_size(), BadIds::Throw, &mut scratch)?;
-        Ok(tokenizer.decode(ids.ids())?)
+        let ids = checked(tokenizer, &ids, &mut scratch)?;
+        Ok(tokenizer.decode_with(ids, skip_special)?)
     })
+}
+
+/// One token as it stands in the vocabulary.
+#[napi(catch_unwind)]
+pub fn tokenizer_token(tokenizer: &External<Tokenizer>, id: Operand) -> Option<Vec<String>> {
+    guard(|| {
+        let mut scratch = Vec::new();
+        let ids = checked(tokenizer, &id, &mut scratch)?;
+        Ok(ids.iter().map(|&id| tokenizer.token(id)).collect::<Result<_, _>>()?)
+    })
+}
+
+/// A decoder on its way; JavaScript knows it by its handle alone.
+pub struct Decoding {
+    tokenizer: Tokenizer,
+    decoder: RefCell<TokenDecoder>,
+}
+
+/// What decodes ids as they come.
+#[napi(catch_unwind)]
+pub fn decoder_new(tokenizer: &External<Tokenizer>, skip_special: bool) -> Option<External<Decoding>> {
+    guard(|| {
+        let decoder = RefCell::new(tokenizer.decoder(skip_special));
+        Ok(External::new(Decoding { tokenizer: (**tokenizer).clone(), decoder }))
+    })
+}
+
+/// The text that more ids complete.
+#[napi(catch_unwind)]
+pub fn decoder_write(decoding: &External<Decoding>, ids: Operand) -> Option<String> {
+    guard(|| {
+        let mut scratch = Vec::new();
+        let ids = checked(&decoding.tokenizer, &ids, &mut scratch)?;
+        Ok(decoding.decoder.borrow_mut().write(ids)?)
+    })
+}
+
+/// The text that was left.
+#[napi(catch_unwind)]
+pub fn decoder_end(decoding: &External<Decoding>) -> Option<String> {
+    guard(|| Ok(decoding.decoder.borrow_mut().end()?))
 }

@@ -3,7 +3,7 @@
 
 import type {
   Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LoaderOptions,
-  Nested, StreamBatchesOptions, StreamOptions, TensorOptions, TextSource, TokenPositionOptions, TypedArray, WindowOptions,
+  Nested, SpecialOptions, StreamBatchesOptions, StreamOptions, TensorOptions, TextSource, TokenPositionOptions, TypedArray, WindowOptions,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 
@@ -110,8 +110,9 @@ input.forward([[1]], { positions: [0] })
 new TokenPositionEmbedding({ vocabSize: 5, contextLength: 3 })
 
 // Text.
-const special: EncodeOptions = { allowedSpecial: new Set(['a']), disallowedSpecial: 'all' }
-Tokenizer.load('gpt2').encode('a', special) satisfies Uint32Array
+const encoding: EncodeOptions = { addSpecialTokens: false }
+const special: SpecialOptions = { allowedSpecial: new Set(['a']), disallowedSpecial: 'all' }
+Tokenizer.load('gpt2').encode('a', { ...encoding, ...special }) satisfies Uint32Array
 tokenizer.encodeBatch(['a'] as readonly string[]) satisfies { ids: Uint32Array; offsets: Uint32Array }
 tokenizer.count('a', special) satisfies number
 tokenizer.decode([1]) satisfies string

@@ -16,21 +16,20 @@ pub struct EncodedBatch {
     pub offsets: Vec<u32>,
 }
 
-/// Bytes of text for each thread, at least: starting one takes as long as encoding some thousands of bytes.
-const WORTH_A_THREAD: usize = 32 << 10;
-
 /// Into how many shares the work of a thread is cut. Whoever is done takes the next share, so that all end at about the
 /// same time, whatever else the machine does.
 const SHARES_A_THREAD: usize = 8;
 
-/// The ids of all texts, in their order; `encode` appends those of one. The error is that of the first text that has one.
+/// The ids of all texts, in their order; `encode` appends those of one. A thread gets so many bytes of text at least.
+/// The error is that of the first text that has one.
 pub(crate) fn encode<T: AsRef<str> + Sync>(
     texts: &[T],
     threads: usize,
+    worth_a_thread: usize,
     encode: impl Fn(&str, &mut Vec<u32>) -> Result<(), TextError> + Sync,
 ) -> Result<EncodedBatch, TextError> {
     let bytes: usize = texts.iter().map(|text| text.as_ref().len()).sum();
-    let threads = threads.min(bytes / WORTH_A_THREAD).min(texts.len());
+    let threads = threads.min(bytes / worth_a_thread).min(texts.len());
     if threads < 2 {
         return encode_share(texts, 0..texts.len(), &encode);
     }

@@ -80,6 +80,34 @@ pub enum TextError {
         limit: usize,
     },
 
+    /// The bytes are no `tokenizer.json`, or one that is not supported.
+    #[error("{reason} (at byte {offset})")]
+    TokenizerFile {
+        /// Where in the file.
+        offset: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+
+    /// The tokenizer's file has no tokens for this text.
+    #[error("the text cannot be encoded: {reason}")]
+    Unencodable {
+        /// What its library says.
+        reason: String,
+    },
+
+    /// Rows have no room for what the file puts around each text.
+    #[error(
+        "maxLength {max_length} has no room for the {frame} tokens that the file puts around each text: give at least \
+         {frame}, or addSpecialTokens: false"
+    )]
+    NoRoom {
+        /// Ids in a row.
+        max_length: usize,
+        /// Ids around the text.
+        frame: usize,
+    },
+
     /// One text of a batch is wrong.
     #[error("text {index} of the batch: {source}")]
     InBatch {

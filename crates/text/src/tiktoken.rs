@@ -3,6 +3,8 @@
 use crate::bpe::{Bpe, Recent};
 use crate::encoding::Encoding;
 use crate::error::{TextError, fit_u32};
+use crate::file::Habits;
+use crate::padding::Side;
 use crate::special::Searches;
 
 /// An encoding with its vocabulary loaded. It does not change: any number of threads may use one.
@@ -45,6 +47,12 @@ impl Tiktoken {
         &self.encoding.special
     }
 
+    /// Texts are filled up with the token that ends them; there is no other.
+    pub(crate) fn habits(&self) -> Habits {
+        let end = self.encoding.special.iter().find(|(name, _)| name == "<|endoftext|>");
+        Habits { padding_id: end.map(|&(_, id)| id), padding_side: Side::Right, truncation_side: Side::Right }
+    }
+
     /// One more than the largest id: how many rows a table needs (tiktoken: `n_vocab`).
     pub(crate) fn vocab_size(&self) -> usize {
         let special = self.encoding.special.iter().map(|&(_, id)| id as usize + 1);
@@ -70,11 +78,14 @@ impl Tiktoken {
         Ok(count + ids.len())
     }
 
-    /// The bytes that the ids stand for (tiktoken: `decode_bytes`).
-    pub(crate) fn decode_bytes(&self, ids: &[u32]) -> Result<Vec<u8>, TextError> {
+    /// The bytes that the ids stand for (tiktoken: `decode_bytes`), those of special tokens or not.
+    pub(crate) fn decode_bytes(&self, ids: &[u32], skip_special: bool) -> Result<Vec<u8>, TextError> {
         let mut bytes = Vec::with_capacity(ids.len().saturating_mul(4));
         for (position, &id) in ids.iter().enumerate() {
-            bytes.extend_from_slice(self.find(id).ok_or_else(|| self.unknown(position, id))?);
+            let token = self.find(id).ok_or_else(|| self.unknown(position, id))?;
+            if !(skip_special && id as usize >= self.bpe.len()) {
+                bytes.extend_from_slice(token);
+            }
         }
         Ok(bytes)
     }

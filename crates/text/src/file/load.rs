@@ -1,0 +1,188 @@
+//! Reading a `tokenizer.json`: whatever the bytes, a tokenizer or an error that says where.
+
+use std::collections::BTreeMap;
+use std::panic::catch_unwind;
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokenizers::{
+    DecoderWrapper, ModelWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, Tokenizer,
+};
+
+use crate::error::TextError;
+
+/// Deeper nesting is no tokenizer: the reader of JSON would give up at 128, and some of its callers do not expect it to.
+const MAX_DEPTH: usize = 100;
+
+/// What a part of the file may be, by its `type`.
+const KINDS: [(&str, &[&str]); 5] = [
+    ("model", &["BPE", "WordPiece", "WordLevel", "Unigram"]),
+    (
+        "normalizer",
+        &[
+            "BertNormalizer",
+            "ByteLevel",
+            "Lowercase",
+            "NFC",
+            "NFD",
+            "NFKC",
+            "NFKD",
+            "Nmt",
+            "Precompiled",
+            "Prepend",
+            "Replace",
+            "Sequence",
+            "Strip",
+            "StripAccents",
+        ],
+    ),
+    (
+        "pre_tokenizer",
+        &[
+            "BertPreTokenizer",
+            "ByteLevel",
+            "CharDelimiterSplit",
+            "Digits",
+            "FixedLength",
+            "Metaspace",
+            "Punctuation",
+            "Sequence",
+            "Split",
+            "UnicodeScripts",
+            "Whitespace",
+            "WhitespaceSplit",
+        ],
+    ),
+    ("post_processor", &["BertProcessing", "ByteLevel", "RobertaProcessing", "Sequence", "TemplateProcessing"]),
+    (
+        "decoder",
+        &[
+            "BPEDecoder",
+            "ByteFallback",
+            "ByteLevel",
+            "CTC",
+            "Fuse",
+            "Metaspace",
+            "Replace",
+            "Sequence",
+            "Strip",
+            "WordPiece",
+        ],
+    ),
+];
+
+/// Something wrong with the file.
+pub(super) fn wrong(offset: usize, reason: impl Into<String>) -> TextError {
+    TextError::TokenizerFile { offset, reason: reason.into() }
+}
+
+/// The tokenizer that the file describes, as its library reads it.
+pub(super) fn read(file: &[u8]) -> Result<Tokenizer, TextError> {
+    let json = std::str::from_utf8(file).map_err(|error| wrong(error.valid_up_to(), "it is not UTF-8"))?;
+    check_depth(json)?;
+    // The syntax first: the library takes good JSON for granted in places.
+    serde_json::from_str::<IgnoredAny>(json).map_err(|error| wrong(place(json, &error), syntax(&error)))?;
+    // What would be a bug elsewhere is a bad file here.
+    let read = catch_unwind(|| serde_json::from_str::<Tokenizer>(json))
+        .map_err(|_| wrong(0, "its parts contradict each other: it cannot be read"))?;
+    read.map_err(|error| explain(json, &error))
+}
+
+/// Where the reader was when it gave up, in bytes.
+fn place(json: &str, error: &serde_json::Error) -> usize {
+    if error.is_eof() {
+        return json.len();
+    }
+    let before: usize = json.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    (before + error.column().saturating_sub(1)).min(json.len())
+}
+
+/// What the reader has against the syntax, without its own words for the place.
+fn syntax(error: &serde_json::Error) -> String {
+    let text = without_place(error);
+    if error.is_eof() { "it ends too soon: it was cut short".into() } else { format!("it is not JSON: {text}") }
+}
+
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rfind(" at line ").map_or(text.as_str(), |at| &text[..at]).to_owned()
+}
+
+fn check_depth(json: &str) -> Result<(), TextError> {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for (offset, byte) in json.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(wrong(offset, format!("it is nested more than {MAX_DEPTH} deep")));
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Why good JSON is no tokenizer: which part, and what is wrong with it. The library's own words are about its types.
+fn explain(json: &str, error: &serde_json::Error) -> TextError {
+    let Ok(parts) = serde_json::from_str::<BTreeMap<String, &RawValue>>(json) else {
+        return wrong(0, "it is no tokenizer.json: that is an object with a model");
+    };
+    let offset_of = |part: &RawValue| part.get().as_ptr() as usize - json.as_ptr() as usize;
+    if !parts.contains_key("model") {
+        return wrong(0, "it is no tokenizer.json: it has no model");
+    }
+    for (name, kinds) in KINDS {
+        let Some(part) = parts.get(name) else { continue };
+        if let Some(kind) = unknown_kind(part, kinds) {
+            let at = part.get().find(&format!("{kind:?}")).unwrap_or(0);
+            let reason = format!("{name}: {kind:?} is not supported; the kinds are {}", kinds.join(", "));
+            return wrong(offset_of(part) + at, reason);
+        }
+        let failure = match name {
+            "model" => failure::<ModelWrapper>(part),
+            "normalizer" => failure::<NormalizerWrapper>(part),
+            "pre_tokenizer" => failure::<PreTokenizerWrapper>(part),
+            "post_processor" => failure::<PostProcessorWrapper>(part),
+            _ => failure::<DecoderWrapper>(part),
+        };
+        if let Some(why) = failure {
+            return wrong(offset_of(part), format!("{name}: {why}"));
+        }
+    }
+    wrong(place(json, error), without_place(error))
+}
+
+/// A `type` in the part that is none of these; the parts of a sequence are of the same kinds.
+fn unknown_kind(part: &RawValue, kinds: &[&str]) -> Option<String> {
+    fn search(value: &Value, kinds: &[&str]) -> Option<String> {
+        let object = value.as_object()?;
+        if let Some(Value::String(kind)) = object.get("type")
+            && !kinds.contains(&kind.as_str())
+        {
+            return Some(kind.clone());
+        }
+        let lists = object.values().filter_map(Value::as_array);
+        lists.flatten().find_map(|value| search(value, kinds))
+    }
+    search(&serde_json::from_str(part.get()).ok()?, kinds)
+}
+
+/// Why the part cannot be read by itself.
+fn failure<T: DeserializeOwned>(part: &RawValue) -> Option<String> {
+    serde_json::from_str::<Option<T>>(part.get()).err().map(|error| {
+        let why = without_place(&error);
+        if why.contains("did not match any variant") {
+            "its settings are not those of any known kind".into()
+        } else {
+            why
+        }
+    })
+}

@@ -3,8 +3,8 @@
 
 import type {
   Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer,
-  LoaderOptions, Nested, RowSpec, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions, TextSource,
-  TokenPositionOptions, TypedArray, WindowOptions,
+  LoaderOptions, Nested, RowSpec, SpecialOptions, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions,
+  TextSource, TokenPositionOptions, TypedArray, WindowOptions,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 
@@ -111,8 +111,9 @@ input.forward([[1]], { positions: [0] })
 new TokenPositionEmbedding({ vocabSize: 5, contextLength: 3 })
 
 // Text.
-const special: EncodeOptions = { allowedSpecial: new Set(['a']), disallowedSpecial: 'all' }
-Tokenizer.load('gpt2').encode('a', special) satisfies Uint32Array
+const encoding: EncodeOptions = { addSpecialTokens: false }
+const special: SpecialOptions = { allowedSpecial: new Set(['a']), disallowedSpecial: 'all' }
+Tokenizer.load('gpt2').encode('a', { ...encoding, ...special }) satisfies Uint32Array
 tokenizer.encodeBatch(['a'] as readonly string[]) satisfies { ids: Uint32Array; offsets: Uint32Array }
 tokenizer.count('a', special) satisfies number
 tokenizer.decode([1]) satisfies string

@@ -119,6 +119,7 @@ tokenizer.decode([1]) satisfies string
 tokenizer.decode(new Uint32Array(1)) satisfies string
 tokenizer.decode({ length: 0 }) satisfies string
 tokenizer.token(5) satisfies string
+tokenizer.tokenBytes(5) satisfies Uint8Array
 // @ts-expect-error unknown
 Tokenizer.load('gpt5')
 // @ts-expect-error made by load

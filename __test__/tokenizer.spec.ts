@@ -150,3 +150,13 @@ test('what is no text is refused', (t) => {
   refuses(t, () => tokenizer.encode('a', { disallowedSpecial: new Set([5]) as never }), 'USAGE', 'disallowedSpecial')
   t.is(tokenizer.encode('a').length, 1)
 })
+
+test('the bytes of a token, which may be a part of a character', (t) => {
+  const tokenizer = Tokenizer.load('gpt2')
+  const bytes = [...tokenizer.encode(' naïve ☃ 𓀀')].map((id) => tokenizer.tokenBytes(id))
+  t.true(bytes.some((bytes) => Buffer.from(bytes).toString().includes('\ufffd')), 'there are parts')
+  t.is(Buffer.concat(bytes).toString(), ' naïve ☃ 𓀀')
+  t.deepEqual(Buffer.from(tokenizer.tokenBytes(50256)), Buffer.from('<|endoftext|>'))
+  const error = t.throws(() => tokenizer.tokenBytes(50257), { any: true }) as { code?: string }
+  t.is(error.code, 'TOKEN_INDEX')
+})

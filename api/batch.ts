@@ -42,12 +42,12 @@ export function checkTokenizer(tokenizer: unknown, where: string): Tokenizer {
   throw new UsageError(`${where}: tokenizer must be a Tokenizer, not ${show(tokenizer)}`)
 }
 
-/** Windows over so many ids, as the native side knows them. */
+/** Windows over so many ids, as the native side knows them. @internal */
 export function windowsOver(ids: number, { maxLength, stride, batchSize, dropLast }: Required<WindowOptions>) {
   return call(native.windowsNew(ids, maxLength, stride, batchSize, dropLast))
 }
 
-/** The batch of the windows of these numbers. */
+/** The batch of the windows of these numbers. @internal */
 export function cutBatch(windows: ReturnType<typeof windowsOver>, numbers: Uint32Array, ids: Uint32Array | Int32Array, maxLength: number): Batch {
   const rows = numbers.length
   const make = () => Tensor.over(PooledStorage.uninitialized(rows * maxLength * facts('int32').bytes), 'int32', [rows, maxLength])

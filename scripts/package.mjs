@@ -2,9 +2,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { installed } from './installed.mjs'
 import { Failure, capture, runIfMain, stream, tool } from './process.mjs'
 
-const REQUIRED = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'native.cjs', 'package.json', 'README.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md']
+const REQUIRED = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/main.js', 'native.cjs', 'package.json', 'README.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md']
 /** The addon comes in packages of its own, one a platform; tests and sources stay here. */
 const FORBIDDEN = /\.node$|__test__|\.tsbuildinfo$|\.rs$|(?<!\.d)\.ts$/
 
@@ -17,6 +18,7 @@ export async function checkPackage() {
       { name: 'files', ok: hasRightFiles(files) },
       { name: 'publint', ok: (await stream([...tool('publint', 'publint'), tarball, '--strict'])).ok },
       ...typescripts(tarball, folder),
+      ...installed(tarball, folder),
       { name: 'attw', ok: (await stream([...tool('@arethetypeswrong/cli', 'attw'), tarball, '--no-color'])).ok },
     ]
     for (const { name, ok } of checks) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)

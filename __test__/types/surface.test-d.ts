@@ -135,6 +135,7 @@ const decoder: tokenbed.TokenDecoder = tokenizer.decoder({ skipSpecialTokens: tr
 tokenizer.encodeBatch(['a'], { padding: 'shortest' })
 // @ts-expect-error without padding there are no sides to fill
 tokenizer.encodeBatch(['a'], { paddingSide: 'left' })
+tokenizer.tokenBytes(5) satisfies Uint8Array
 // @ts-expect-error unknown
 Tokenizer.load('gpt5')
 // @ts-expect-error made by load

@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+// The command `tokenbed`. A subcommand is one file that adds itself to the program; its line is in COMMANDS.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import { addEmbed } from './embed.js'
+import { exitCodeOf, lineOf } from './failure.js'
+import { endOnSignals } from './signals.js'
+import { sayError, surviveBrokenPipes } from './streams.js'
+import { addTokens } from './tokens.js'
+
+const COMMANDS = [addEmbed, addTokens]
+
+const NOTES = `
+Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 the work failed, 2 wrong use.
+TOKENBED_DEBUG=1 shows where in the code an error came from.
+
+Examples:
+  $ tokenbed tokens "Hello, world!"
+  $ tokenbed embed book.txt --out book.safetensors
+  $ tokenbed embed --help`
+
+function program(): Command {
+  const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8'))
+  const program = new Command('tokenbed')
+    .description('Texts to tokens and vectors. Works on files of any size; nothing is sent anywhere.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .addHelpText('after', NOTES)
+    .exitOverride()
+    // Errors are told by `main`, all in the same way.
+    .configureOutput({ outputError: () => {} })
+  // Subcommands inherit what was configured before they are made.
+  for (const add of COMMANDS) add(program)
+  return program
+}
+
+async function main(): Promise<void> {
+  surviveBrokenPipes()
+  endOnSignals()
+  try {
+    await program().parseAsync()
+  } catch (error) {
+    process.exitCode = exitCodeOf(error)
+    // Help and versions that were asked for are printed already, and so is the help that stands for a missing command.
+    if (error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')) return
+    sayError(lineOf(error))
+    if (process.env.TOKENBED_DEBUG === '1') sayError((error as Error)?.stack ?? String(error))
+  }
+}
+
+void main()

@@ -1,0 +1,75 @@
+// stdin, stdout and stderr.
+
+import { once } from 'node:events'
+import { WorkFailed, isSystemError, lineOf, reasonOf } from './failure.js'
+
+/** A reader that leaves early, as `head` does, ends the command without complaint. */
+export function surviveBrokenPipes(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    sayError(lineOf(new WorkFailed(`standard output: ${reasonOf(error)}`)))
+    process.exit(1)
+  })
+  // Nobody listens to progress any more: the work goes on.
+  process.stderr.on('error', () => {})
+}
+
+/** Writes to stdout, and waits while its reader is slower. */
+export async function print(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+}
+
+export function sayError(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+/** The text of stdin, piece by piece, checked to be UTF-8 or mended. */
+export async function* textOfStdin(invalidUtf8: 'throw' | 'replace'): AsyncGenerator<string> {
+  if (process.stdin.isTTY) sayError('tokenbed: reading from the terminal; end with Ctrl-D')
+  yield* decode(process.stdin, 'standard input', invalidUtf8)
+}
+
+/** The text of bytes as they come. The byte order mark stays, as everywhere in tokenbed. */
+export async function* decode(source: AsyncIterable<Buffer>, name: string, invalidUtf8: 'throw' | 'replace'): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: invalidUtf8 === 'throw', ignoreBOM: true })
+  let done = 0
+  const next = (bytes?: Buffer): string => {
+    try {
+      return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true })
+    } catch {
+      // Where exactly is only worth a search of these bytes; a character may have begun in those before.
+      throw new WorkFailed(`${name}: not UTF-8 text, near byte ${done + firstInvalid(bytes)}${UTF8_HINT}`)
+    }
+  }
+  try {
+    for await (const bytes of source) {
+      yield next(bytes)
+      done += bytes.length
+    }
+  } catch (error) {
+    if (!isSystemError(error)) throw error
+    throw new WorkFailed(`${name}: ${reasonOf(error)}`, { cause: error })
+  }
+  yield next()
+}
+
+export const UTF8_HINT = ' (--invalid-utf8 replace reads it all the same)'
+
+/** The first byte that is no UTF-8, by halves: prefixes are good up to it. */
+function firstInvalid(bytes: Buffer = Buffer.alloc(0)): number {
+  const isGood = (length: number) => {
+    try {
+      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length), { stream: true })
+      return true
+    } catch {
+      return false
+    }
+  }
+  let [good, bad] = [0, bytes.length]
+  while (bad - good > 1) {
+    const middle = (good + bad) >>> 1
+    if (isGood(middle)) good = middle
+    else bad = middle
+  }
+  return good
+}

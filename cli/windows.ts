@@ -1,0 +1,37 @@
+// Windows that cover every id of a text.
+
+/**
+ * Cuts the ids of one text, as they come, into windows that start `stride` apart. All are `maxLength` long but the last,
+ * which ends with the text. With stride <= maxLength each id is in at least one.
+ */
+export class WindowCutter {
+  readonly #maxLength: number
+  readonly #stride: number
+  /** The ids from the next window's start on. */
+  #held = new Uint32Array(0)
+  /** How many of them an earlier window has. */
+  #covered = 0
+
+  constructor(maxLength: number, stride: number) {
+    this.#maxLength = maxLength
+    this.#stride = stride
+  }
+
+  /** The windows that are full with these ids. */
+  *push(ids: Uint32Array): Generator<Uint32Array> {
+    const all = new Uint32Array(this.#held.length + ids.length)
+    all.set(this.#held)
+    all.set(ids, this.#held.length)
+    let start = 0
+    for (; start + this.#maxLength <= all.length; start += this.#stride) {
+      yield all.subarray(start, start + this.#maxLength)
+      this.#covered = this.#maxLength - this.#stride
+    }
+    this.#held = all.slice(start)
+  }
+
+  /** The text ends: a window of what is in none yet, if there is something. */
+  *finish(): Generator<Uint32Array> {
+    if (this.#held.length > this.#covered) yield this.#held
+  }
+}

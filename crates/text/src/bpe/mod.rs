@@ -11,7 +11,7 @@ mod recent;
 mod seam;
 mod words;
 
-pub(crate) use recent::Recent;
+use recent::Recent;
 
 use crate::error::TextError;
 use crate::vocabulary::Vocabulary;
@@ -23,6 +23,8 @@ pub(crate) struct Bpe {
     pairs: pairs::Pairs,
     /// The token of each byte.
     bytes: [u32; 256],
+    /// What threads know it by.
+    number: u64,
 }
 
 impl Bpe {
@@ -42,7 +44,12 @@ impl Bpe {
                 bytes[usize::from(byte)] = id;
             }
         }
-        Ok(Self { vocabulary, words, pairs, bytes })
+        Ok(Self { vocabulary, words, pairs, bytes, number: recent::new_vocabulary() })
+    }
+
+    /// Calls `work` with the pieces of this vocabulary that the thread has merged lately.
+    pub(crate) fn with_recent<T>(&self, work: impl FnOnce(&mut Recent) -> T) -> T {
+        Recent::with(self.number, work)
     }
 
     /// How many tokens there are; their ids are `0 .. len`.
@@ -61,7 +68,7 @@ impl Bpe {
     }
 
     /// Appends the ids of the piece `text[start..end]`, which is not empty. The whole text is passed, so that short pieces can be read a
-    /// machine word at a time; `recent` is for one text.
+    /// machine word at a time; `recent` is this vocabulary's.
     ///
     /// Inlined whatever the compiler thinks, as is the look-up: a call each for every piece costs a tenth of the time.
     #[inline(always)]

@@ -11,6 +11,9 @@ mod recent;
 mod seam;
 mod words;
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use recent::Recent;
 
 use crate::error::TextError;
@@ -31,13 +34,17 @@ impl Bpe {
     /// Builds the tables from a decompressed vocabulary file.
     pub(crate) fn new(file: &[u8]) -> Result<Self, TextError> {
         let vocabulary = Vocabulary::parse(file)?;
-        let pairs = pairs::Pairs::new(vocabulary.len() - 256, vocabulary.merges());
-        // Everything that encodes relies on this: see `vocabulary` and `join`.
-        if let Some(id) = seam::first_unreachable(&vocabulary, &pairs) {
+        let check = || {
+            let pairs = pairs::Pairs::new(vocabulary.len() - 256, vocabulary.merges());
+            // Everything that encodes relies on this: see `vocabulary` and `join`.
+            let unreachable = seam::first_unreachable(&vocabulary, &pairs);
+            (pairs, unreachable)
+        };
+        let ((pairs, unreachable), words) = both(vocabulary.len(), check, || words::Words::new(&vocabulary));
+        if let Some(id) = unreachable {
             let reason = "a token is not the encoding of its own bytes";
             return Err(TextError::Vocabulary { offset: vocabulary.offset(id), reason });
         }
-        let words = words::Words::new(&vocabulary);
         let mut bytes = [0; 256];
         for id in 0..256 {
             if let Some(&[byte]) = vocabulary.token(id) {
@@ -94,4 +101,20 @@ impl Bpe {
         }
         merge::merge(&self.pairs, &mut ids[..piece.len()], out);
     }
+}
+
+/// As many tokens are worth a thread when tables are built: starting one takes as long as some hundreds of them.
+const WORTH_A_THREAD: usize = 16 << 10;
+
+/// Does both, side by side if there are enough tokens for that and the system gives a thread.
+fn both<A, B: Send>(tokens: usize, here: impl FnOnce() -> A, there: impl Fn() -> B + Sync) -> (A, B) {
+    if tokens < WORTH_A_THREAD {
+        return (here(), there());
+    }
+    thread::scope(|scope| {
+        let helper = thread::Builder::new().spawn_scoped(scope, &there);
+        let first = here();
+        let second = helper.map_or_else(|_| there(), |it| it.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        (first, second)
+    })
 }

@@ -34,6 +34,54 @@ macro_rules! with_ids {
     };
 }
 
+/// A copy of ids, in the kind they came in: for work that outlives the call.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the names say it all")]
+pub enum IdBuf {
+    I8(Vec<i8>),
+    U8(Vec<u8>),
+    I16(Vec<i16>),
+    U16(Vec<u16>),
+    I32(Vec<i32>),
+    U32(Vec<u32>),
+    I64(Vec<i64>),
+    U64(Vec<u64>),
+}
+
+macro_rules! kinds {
+    ($($kind:ident),*) => {
+        impl From<IdSlice<'_>> for IdBuf {
+            fn from(ids: IdSlice<'_>) -> Self {
+                match ids {
+                    $(IdSlice::$kind(ids) => IdBuf::$kind(ids.to_vec()),)*
+                }
+            }
+        }
+
+        impl IdBuf {
+            /// All of them.
+            pub fn all(&self) -> IdSlice<'_> {
+                match self {
+                    $(IdBuf::$kind(ids) => IdSlice::$kind(ids),)*
+                }
+            }
+        }
+
+        impl<'a> IdSlice<'a> {
+            /// Those of a range.
+            ///
+            /// # Panics
+            /// If there are not so many.
+            pub fn range(self, range: std::ops::Range<usize>) -> IdSlice<'a> {
+                match self {
+                    $(IdSlice::$kind(ids) => IdSlice::$kind(&ids[range]),)*
+                }
+            }
+        }
+    };
+}
+kinds!(I8, U8, I16, U16, I32, U32, I64, U64);
+
 impl IdSlice<'_> {
     /// How many ids.
     pub fn len(&self) -> usize {

@@ -60,6 +60,25 @@ pub fn forward(
     Ok(())
 }
 
+/// Refuses what [`forward`] would refuse, but for the size of its output.
+///
+/// # Errors
+/// Those of [`forward`].
+pub fn check(
+    kernels: &Kernels,
+    (token, position): (Table<'_>, Table<'_>),
+    (ids, bad): (IdSlice<'_>, BadIds),
+    at: At<'_>,
+    scratch: &mut Scratch,
+) -> std::result::Result<(), (Side, Error)> {
+    let of_ids = |error| (Side::Token, error);
+    if token.dim() != position.dim() {
+        return Err(of_ids(Error::Shape(format!("tables of {} and {} columns", token.dim(), position.dim()))));
+    }
+    positions(kernels, position, ids.len(), at, &mut scratch.positions).map_err(|error| (Side::Position, error))?;
+    resolve(kernels, ids, token.rows(), bad, &mut scratch.ids).map(drop).map_err(of_ids)
+}
+
 /// Which of the two ids an error speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {

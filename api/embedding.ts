@@ -1,5 +1,6 @@
 // The lookup table: every token id becomes a vector.
 
+import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
 import { facts } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { readIds, type Ids, type ReadIds } from './ids.js'
@@ -125,6 +126,7 @@ export function intoResult(
     if (!isOfVectors(out.shape, ids, dim)) {
       throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown([...ids, dim])}`)
     }
+    out.checkWritable(where)
     check(run(out), ids)
     out.requiresGrad = false
     return out
@@ -222,7 +224,7 @@ export class Embedding implements Layer {
     const { badIds } = this.#settings
     const run = (out: Tensor) => {
       const into = out.operand()
-      this.#renormalize(read, out)
+      this.#renormalize(read, where, out)
       return native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, into)
     }
     return intoResult(out, read.shape, dim, [weight], where, run)
@@ -233,11 +235,41 @@ export class Embedding implements Layer {
     return this.#settings.badIds
   }
 
-  #renormalize({ array, shape }: ReadIds, out: Tensor): void {
+  /**
+   * `forward` on another thread, so that this one goes on: the same values, the same errors, as a rejection. The ids are
+   * copied at the call; the table is read while the lookup is under way, so that changing it then (`set`,
+   * `loadStateDict`, `maxNorm`, `out`) is a UsageError, and writing to its `data` gives unspecified values. `dispose` of
+   * the table does no harm: its memory goes when the lookup has ended. The result belongs to no `scope`.
+   *
+   * Handing over costs some tens of microseconds: worth it from about 1000 ids of 768 elements on. Calls wait in
+   * libuv's queue, at four threads as Node has it; each keeps its ids while it waits, and memory for its result from its
+   * start on.
+   *
+   * With `maxNorm` rows are rescaled at the call, on this thread. A table in V8's memory (made by `tensor`, `zeros` ...)
+   * moves to native memory at the first call; if its `data` was looked at, it stays and the lookup is done at the call.
+   *
+   * @throws AbortedError when `signal` says so: before, in the queue, or within a fraction of a millisecond under way.
+   */
+  async forwardAsync(ids: Ids, options?: AsyncOptions): Promise<Tensor> {
+    const where = 'Embedding.forwardAsync'
+    const { shape, signal } = checkOptions(options, ASYNC_OPTIONS, where)
+    const read = readIds(ids, shape, where)
+    const weight = this.#weight
+    const [rows, dim] = weight.shape
+    return lookUp({
+      where, signal, ids: read.shape, dim, tables: [weight],
+      prepare: () => this.#renormalize(read, where),
+      work: (table) => native.embeddingWork(table, rows, dim, read.array, this.#settings.badIds),
+      now: () => this.forward(ids, { shape }),
+    })
+  }
+
+  #renormalize({ array, shape }: ReadIds, where: string, out?: Tensor): void {
     const { maxNorm, normType, badIds } = this.#settings
     if (maxNorm === undefined) return
+    this.#weight.checkWritable(`${where} with maxNorm`)
     // The lookup would refuse it too, but only when the rows are rescaled.
-    if (out.overlaps(this.#weight)) throw new UsageError('Embedding.forward: out shares memory with the weight: give it its own')
+    if (out?.overlaps(this.#weight)) throw new UsageError(`${where}: out shares memory with the weight: give it its own`)
     const [rows, dim] = this.#weight.shape
     check(native.embeddingRenormalize(this.#weight.operand(), rows, dim, array, badIds, maxNorm, normType), shape)
   }

@@ -7,6 +7,8 @@ import type * as Native from '../native.cjs'
 
 /** What the native side knows of a storage it owns. Opaque. */
 export type Handle = NonNullable<ReturnType<typeof Native.storageZeroed>>
+/** Work off the thread. Opaque. */
+export type Work = NonNullable<ReturnType<typeof Native.embeddingWork>>
 /** Elements as the native side borrows them. */
 export type Operand = Native.Operand
 
@@ -39,9 +41,14 @@ export function check(done: boolean, shape?: readonly number[]): void {
   if (!done) throw failure(shape)
 }
 
-function failure(shape: readonly number[] = []): TokenbedError {
+function failure(shape?: readonly number[]): TokenbedError {
   const it = native.takeFailure()
   if (!it) return new TokenbedError('INTERNAL', 'a native call failed and does not say why: please report this')
+  return typed(it, shape)
+}
+
+/** What the native side reports, as a typed error. */
+export function typed(it: Native.Report, shape: readonly number[] = []): TokenbedError {
   switch (it.code) {
     case 'TOKEN_INDEX': {
       const position = shape.length === 0 && it.flat === 0 ? [] : unravel(it.flat ?? 0, shape)

@@ -7,15 +7,16 @@ import { pooledBytes } from './pool.js'
 const before = process.memoryUsage().arrayBuffers
 
 /**
- * Bytes held now: `tables` in native memory; `pool`: idle buffers kept for reuse; `results`: all other ArrayBuffers that
- * V8 made since this package was loaded, its tensors' and the program's own (V8 does not say whose a buffer is);
- * `total` is their sum. `mapped`: files mapped into memory, apart, as the system may drop and reread their pages. `tables`
- * and `mapped` are of all threads, `pool` and `results` of the one that asks.
+ * Bytes held now: `tables` in native memory; `pool`: idle buffers kept for reuse; `results`: those of `forwardAsync`, and
+ * all other ArrayBuffers that V8 made since this package was loaded, its tensors' and the program's own (V8 does not say
+ * whose a buffer is); `total` is their sum. `mapped`: files mapped into memory, apart, as the system may drop and reread
+ * their pages. What is native memory is of all threads, what is V8's of the one that asks.
  */
 export function memoryUsage(): { tables: number; pool: number; results: number; mapped: number; total: number } {
-  const { tables, mapped } = call(native.nativeUsage())
-  const pool = pooledBytes()
-  const results = Math.max(0, process.memoryUsage().arrayBuffers - before - pool)
+  const { tables, mapped, results: own, pooled } = call(native.nativeUsage())
+  const idle = pooledBytes()
+  const results = own + Math.max(0, process.memoryUsage().arrayBuffers - before - idle)
+  const pool = pooled + idle
   return { tables, pool, results, mapped, total: tables + pool + results }
 }
 

@@ -10,6 +10,7 @@ import { giveBack, take, takeZeroed } from './pool.js'
 /** Bytes that one or more tensors hold. */
 export abstract class Storage {
   #holders = 0
+  #readers = 0
 
   /** One more holder. */
   retain(): this {
@@ -22,8 +23,29 @@ export abstract class Storage {
     if (--this.#holders === 0) this.free()
   }
 
+  /** Work off the thread begins to read the bytes; what ends that, once. */
+  lend(): () => void {
+    this.#readers++
+    return () => void this.#readers--
+  }
+
+  /** @throws UsageError while work off the thread reads the bytes. */
+  checkWritable(where: string): void {
+    if (this.#readers === 0) return
+    const lookups = this.#readers === 1 ? 'a forwardAsync' : `${this.#readers} forwardAsync`
+    throw new UsageError(`${where}: ${lookups} under way still read this tensor: await them before it is changed`)
+  }
+
   /** Says that somebody may keep an array over the bytes. */
   show(): void {}
+
+  /**
+   * The same bytes in Rust's memory, which other threads may read: where they are V8's they move there, and arrays over
+   * them have length 0 afterwards.
+   */
+  abstract native(): NativeStorage
+  /** Whether `native` moves what somebody may be looking at. */
+  abstract readonly shown: boolean
 
   protected abstract free(): void
   /** Elements as an array: live, or a fresh copy where the host forbids live views of Rust's memory. */
@@ -37,31 +59,57 @@ export abstract class Storage {
 /** In the place of a buffer that was given back. */
 const NONE = new ArrayBuffer(0)
 
-/** V8's memory, from the pool. */
+/** V8's memory, from the pool, until it has to be Rust's. */
 export class PooledStorage extends Storage {
-  readonly live = true
+  readonly #bytes: number
   #buffer: ArrayBuffer
   #shown = false
+  #moved: NativeStorage | null = null
 
-  private constructor(buffer: ArrayBuffer) {
+  private constructor(buffer: ArrayBuffer, bytes: number) {
     super()
     this.#buffer = buffer
+    this.#bytes = bytes
   }
 
   /** Bytes whose contents are unspecified: for results that are written whole. */
   static uninitialized(bytes: number): PooledStorage {
-    return new PooledStorage(take(bytes))
+    return new PooledStorage(take(bytes), bytes)
   }
 
   static zeroed(bytes: number): PooledStorage {
-    return new PooledStorage(takeZeroed(bytes))
+    return new PooledStorage(takeZeroed(bytes), bytes)
+  }
+
+  get live(): boolean {
+    return this.#moved === null || this.#moved.live
   }
 
   override show(): void {
     this.#shown = true
   }
 
+  get shown(): boolean {
+    return this.#shown && this.#moved === null
+  }
+
+  native(): NativeStorage {
+    if (this.#moved !== null) return this.#moved
+    const bytes = this.#bytes
+    const source = this.view('uint8', 0, bytes)
+    const moved = NativeStorage.zeroed(bytes).retain()
+    const [shape, stride] = [Float64Array.of(bytes), Float64Array.of(1)]
+    check(native.copyElements(1, shape, source, 0, stride, moved.handle('uint8', 0, bytes), 0, stride))
+    const buffer = this.#buffer
+    this.#buffer = NONE
+    this.#moved = moved
+    // As if shown: tensors keep arrays over it.
+    giveBack(buffer, true)
+    return moved
+  }
+
   protected free(): void {
+    if (this.#moved !== null) return this.#moved.release()
     const buffer = this.#buffer
     // Forgotten first: what the pool has, it may lend to others.
     this.#buffer = NONE
@@ -69,19 +117,21 @@ export class PooledStorage extends Storage {
   }
 
   view(dtype: DType, offset: number, size: number): TypedArray {
+    if (this.#moved !== null) return this.#moved.view(dtype, offset, size)
     if (this.#buffer.byteLength === 0 && size > 0) {
       throw new UsageError('the memory of this tensor was transferred away: clone() it before you transfer its buffer')
     }
     return new (facts(dtype).array)(this.#buffer, offset, size)
   }
 
-  handle(): null {
-    return null
+  handle(dtype: DType, offset: number, size: number): Handle | null {
+    return this.#moved === null ? null : this.#moved.handle(dtype, offset, size)
   }
 }
 
 /** Rust's memory, behind a handle. */
 export class NativeStorage extends Storage {
+  readonly shown = false
   readonly #handle: Handle
   readonly #bytes: number
   /** The live view of all bytes, made at the first look and kept; null where the host forbids it, or one so long. */
@@ -100,6 +150,10 @@ export class NativeStorage extends Storage {
 
   get live(): boolean {
     return this.#look() !== null
+  }
+
+  native(): this {
+    return this
   }
 
   protected free(): void {

@@ -104,6 +104,26 @@ export class Tensor {
     return this.#handle ?? this.borrow()
   }
 
+  /** @throws UsageError while work off the thread reads the memory. @internal */
+  checkWritable(where: string): void {
+    this.#alive().checkWritable(where)
+  }
+
+  /** Whether `lend` empties nobody's array. @internal */
+  get lendable(): boolean {
+    return !this.#alive().shown
+  }
+
+  /**
+   * The elements for work off the thread, and what ends its reading. Those in V8's memory move to native memory; arrays
+   * over them have length 0 then. @internal
+   */
+  lend(): { handle: Handle; done: () => void } {
+    const storage = this.#alive()
+    storage.native()
+    return { handle: this.operand() as Handle, done: storage.lend() }
+  }
+
   /** Whether the two have bytes in common. @internal */
   overlaps(other: Tensor): boolean {
     const end = (x: Tensor) => x.#offset + x.size * facts(x.dtype).bytes
@@ -130,6 +150,7 @@ export class Tensor {
    */
   set(values: Tensor | ArrayLike<number>, offset = 0): this {
     const where = 'Tensor.set'
+    this.checkWritable(where)
     checkSize(offset, `${where}: offset`)
     const source = values instanceof Tensor ? values : null
     const length = source ? source.size : checkSize((values as ArrayLike<number> | null)?.length, `${where}: length of the values`)

@@ -1,5 +1,6 @@
 // Token + position: the input layer of GPT, in one pass.
 
+import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
 import { Embedding, intoResult, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from './errors.js'
 import { readIds, type Ids, type IntArray, type ReadIds } from './ids.js'
@@ -21,6 +22,14 @@ export interface TokenPositionOptions {
   paddingIdx?: number
   /** What draws the tables; default: the one that `manualSeed` seeds. */
   generator?: Generator
+}
+
+/** Where ids stand: one of the two. */
+interface PositionOptions {
+  /** The first position of every sequence; default 0. */
+  positionOffset?: number
+  /** One for each id, or one for each of a sequence. */
+  positions?: Ids
 }
 
 const OPTIONS = ['vocabSize', 'contextLength', 'dim', 'paddingIdx', 'generator']
@@ -53,9 +62,36 @@ export class TokenPositionEmbedding implements Layer {
    *
    * @throws TokenIndexError for an id or a position without a row; ShapeError for a sequence longer than the context.
    */
-  forward(ids: Ids, options?: ForwardOptions & { positionOffset?: number; positions?: Ids }): Tensor {
+  forward(ids: Ids, options?: ForwardOptions & PositionOptions): Tensor {
     const where = 'TokenPositionEmbedding.forward'
-    const { out, shape, positionOffset, positions } = checkOptions(options, FORWARD_OPTIONS, where)
+    const { out, ...rest } = checkOptions(options, FORWARD_OPTIONS, where)
+    const { read, tables, explicit, offset, length } = this.#read(ids, rest, where)
+    const [token, position] = tables
+    const [vocabulary, dim] = token.shape
+    const run = (out: Tensor) =>
+      native.tokenPositionForward(
+        token.operand(), vocabulary, position.operand(), position.shape[0], dim,
+        read.array, this.token.badIds, explicit, offset, length, out.operand(),
+      )
+    return intoResult(out, read.shape, dim, tables, where, run)
+  }
+
+  /** `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals. */
+  async forwardAsync(ids: Ids, options?: AsyncOptions & PositionOptions): Promise<Tensor> {
+    const where = 'TokenPositionEmbedding.forwardAsync'
+    const { signal, ...rest } = checkOptions(options, [...ASYNC_OPTIONS, 'positionOffset', 'positions'], where)
+    const { read, tables, explicit, offset, length } = this.#read(ids, rest, where)
+    const [[vocabulary, dim], [context]] = tables.map(({ shape }) => shape)
+    return lookUp({
+      where, signal, ids: read.shape, dim, tables,
+      work: (token, position) =>
+        native.tokenPositionWork(token, vocabulary, position, context, dim, read.array, this.token.badIds, explicit, offset, length),
+      now: () => this.forward(ids, rest),
+    })
+  }
+
+  /** Ids and where they stand. */
+  #read(ids: Ids, { shape, positionOffset, positions }: { shape?: number[] } & PositionOptions, where: string) {
     const read = readIds(ids, shape, where)
     const rank = read.shape.length
     if (rank !== 1 && rank !== 2) {
@@ -68,20 +104,14 @@ export class TokenPositionEmbedding implements Layer {
     // Of no ids there is no sequence, however long it says it is.
     const length = read.array.length === 0 ? 0 : read.shape[rank - 1]
     const explicit = positions === undefined ? null : spread(readIds(positions, undefined, `${where}: positions`), read, where)
-    const [token, position] = [this.token.weight, this.position.weight]
-    const [vocabulary, dim] = token.shape
-    const context = position.shape[0]
+    const tables = [this.token.weight, this.position.weight] as const
+    const context = tables[1].shape[0]
     if (explicit === null && offset + length > context) {
       throw new ShapeError(
         `${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength`,
       )
     }
-    const run = (out: Tensor) =>
-      native.tokenPositionForward(
-        token.operand(), vocabulary, position.operand(), context, dim,
-        read.array, this.token.badIds, explicit, offset, length, out.operand(),
-      )
-    return intoResult(out, read.shape, dim, [token, position], where, run)
+    return { read, tables, explicit, offset, length }
   }
 
   /** The tables: tokens, then positions. */

@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokenbed_core::Error;
-use tokenbed_core::storage::{Storage, usage};
+use tokenbed_core::storage::{Part, Storage, Usage, usage};
 
 /// The storage itself, given up by `release` whoever still holds a handle.
 type Shared = Rc<RefCell<Option<Arc<Storage>>>>;
@@ -48,6 +48,12 @@ impl Handle {
         let storage = self.storage.borrow();
         // `wrapping_add`: the range was checked when the handle was made.
         storage.as_ref().map(|storage| (storage.as_ptr().wrapping_add(self.offset), self.bytes))
+    }
+
+    /// Its bytes, held beyond this call and beyond `release`; a failure after that.
+    pub(crate) fn hold(&self) -> Result<Part, Failure> {
+        let part = self.storage.borrow().as_ref().and_then(|storage| Part::new(storage, self.offset, self.bytes));
+        part.ok_or_else(|| Error::Usage("use of a disposed storage".into()).into())
     }
 
     fn stop_telling(&self) {
@@ -172,13 +178,15 @@ pub fn external_memory(env: Env) -> Option<f64> {
 pub struct NativeUsage {
     pub tables: f64,
     pub mapped: f64,
+    pub results: f64,
+    pub pooled: f64,
 }
 
 /// Bytes held by Rust, over all threads.
 #[napi(catch_unwind)]
 pub fn native_usage() -> Option<NativeUsage> {
     guard(|| -> Result<_, Failure> {
-        let usage = usage();
-        Ok(NativeUsage { tables: usage.tables as f64, mapped: usage.mapped as f64 })
+        let Usage { tables, mapped, results, pooled } = usage();
+        Ok(NativeUsage { tables: tables as f64, mapped: mapped as f64, results: results as f64, pooled: pooled as f64 })
     })
 }

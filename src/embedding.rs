@@ -17,7 +17,7 @@ thread_local! {
 }
 
 /// A policy as TypeScript writes it: -1 throw, -2 clamp, else the row that stands in.
-fn bad_ids(policy: f64) -> Result<BadIds, Failure> {
+pub(crate) fn bad_ids(policy: f64) -> Result<BadIds, Failure> {
     match policy {
         -1.0 => Ok(BadIds::Throw),
         -2.0 => Ok(BadIds::Clamp),

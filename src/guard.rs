@@ -31,7 +31,19 @@ pub struct Report {
 
 /// A failure on its way out; boxed, as the way that goes well should carry no weight.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure(Box<Report>);
+pub struct Failure(Box<Report>);
+
+impl Failure {
+    /// Work that was ended by an AbortSignal.
+    pub(crate) fn aborted() -> Self {
+        Failure(Box::new(Report { code: "ABORTED".into(), message: "aborted".into(), ..Report::default() }))
+    }
+
+    /// What TypeScript makes the typed error of.
+    pub(crate) fn into_report(self) -> Report {
+        *self.0
+    }
+}
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -80,11 +92,15 @@ thread_local! {
     static LAST: RefCell<Option<Report>> = const { RefCell::new(None) };
 }
 
+/// Runs something, and makes a failure of a panic.
+pub(crate) fn caught<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    // Unwind safe: what a panic may leave half done is the caller's output, whose values it learns not to trust.
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(internal(message_of(&*panic))))
+}
+
 /// Runs an export. What fails or panics is kept for `takeFailure`, and the answer is nothing.
 pub(crate) fn guard<T>(run: impl FnOnce() -> Result<T, Failure>) -> Option<T> {
-    // Unwind safe: what a panic may leave half done is the caller's output, whose values it learns not to trust.
-    let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(internal(message_of(&*panic))));
-    result.map_err(|failure| LAST.with(|last| *last.borrow_mut() = Some(*failure.0))).ok()
+    caught(run).map_err(|failure| LAST.with(|last| *last.borrow_mut() = Some(*failure.0))).ok()
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> String {

@@ -9,6 +9,7 @@
 #![allow(missing_docs, reason = "the exports are private; api/native.ts and the public TypeScript say what they do")]
 #![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
 
+mod async_forward;
 mod borrow;
 mod buffers;
 mod draws;

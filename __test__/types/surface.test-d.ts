@@ -2,7 +2,7 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
 import type {
-  Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LoaderOptions,
+  AsyncOptions, Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LoaderOptions,
   Nested, TensorOptions, TokenPositionOptions, TypedArray,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
@@ -89,6 +89,9 @@ embedding.embeddingDim satisfies number
 embedding.weight = x
 Embedding.fromPretrained(x, { ...settings, freeze: false }).forward([[1]], { out: x, shape: [1] } satisfies ForwardOptions)
 for (const ids of [[1, [2]], x, Int32Array.of(1), BigUint64Array.of(1n), new Uint16Array(2)] satisfies Ids[]) layer.forward(ids)
+layer.forwardAsync([1], { shape: [1], signal: new AbortController().signal } satisfies AsyncOptions) satisfies Promise<tokenbed.Tensor>
+// @ts-expect-error a result off the thread is new memory
+layer.forwardAsync([1], { out: x })
 layer.parameters() satisfies tokenbed.Tensor[]
 layer.loadStateDict(layer.stateDict() satisfies Record<string, tokenbed.Tensor>) satisfies tokenbed.Embedding
 // @ts-expect-error three ways
@@ -106,6 +109,7 @@ input.token.weight satisfies tokenbed.Tensor
 input.position satisfies tokenbed.Embedding
 input.forward([[1]], { out: x, shape: [1, 1], positionOffset: 1 })
 input.forward([[1]], { positions: [0] })
+input.forwardAsync([[1]], { positionOffset: 1, signal: AbortSignal.timeout(1) }) satisfies Promise<tokenbed.Tensor>
 // @ts-expect-error dim is missing
 new TokenPositionEmbedding({ vocabSize: 5, contextLength: 3 })
 

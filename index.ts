@@ -9,6 +9,7 @@ export type { Ids, IntArray } from './api/ids.js'
 export { Generator, manualSeed, rand, randn, randperm, type DrawOptions } from './api/random.js'
 
 export { Tensor } from './api/tensor.js'
+export type { SharedTable } from './api/sharing.js'
 export { arange, concat, full, ones, tensor, zeros, type TensorOptions } from './api/create.js'
 export { noGrad } from './api/grad.js'
 export { scope } from './api/scope.js'

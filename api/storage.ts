@@ -47,6 +47,9 @@ export abstract class Storage {
   /** Whether `native` moves what somebody may be looking at. */
   abstract readonly shown: boolean
 
+  /** Ends the sharing that this thread began, if it did. */
+  unshare(): void {}
+
   protected abstract free(): void
   /** Elements as an array: live, or a fresh copy where the host forbids live views of Rust's memory. */
   abstract view(dtype: DType, offset: number, size: number): TypedArray
@@ -108,6 +111,10 @@ export class PooledStorage extends Storage {
     return moved
   }
 
+  override unshare(): void {
+    this.#moved?.unshare()
+  }
+
   protected free(): void {
     if (this.#moved !== null) return this.#moved.release()
     const buffer = this.#buffer
@@ -137,10 +144,54 @@ export class NativeStorage extends Storage {
   /** The live view of all bytes, made at the first look and kept; null where the host forbids it, or one so long. */
   #buffer: ArrayBuffer | null | undefined
 
+  /** Its number among what threads share. */
+  #number: number | null = null
+  #freed = false
+
   constructor(handle: Handle, bytes: number) {
     super()
     this.#handle = handle
     this.#bytes = bytes
+  }
+
+  /** What this thread shares or opened, by number: in one thread all tensors over it are holders of one storage. */
+  static readonly #shared = new Map<number, WeakRef<NativeStorage>>()
+
+  /** The shared storage of a number; null where nothing is shared under it. */
+  static open(number: number): NativeStorage | null {
+    if (!call(native.storageIsShared(number))) return null
+    const known = NativeStorage.#shared.get(number)?.deref()
+    if (known !== undefined && !known.#freed) return known
+    const { handle, bytes } = call(native.storageOpen(number))
+    const storage = new NativeStorage(handle, bytes)
+    NativeStorage.#enter(number, storage)
+    return storage
+  }
+
+  static #enter(number: number, storage: NativeStorage): void {
+    for (const [other, ref] of NativeStorage.#shared) if (ref.deref() === undefined) NativeStorage.#shared.delete(other)
+    NativeStorage.#shared.set(number, new WeakRef(storage))
+  }
+
+  /** How many there are. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** The number by which threads open it, until `unshare` or `free`. */
+  share(): number {
+    if (this.#number === null) {
+      this.#number = call(native.storageShare(this.#handle))
+      NativeStorage.#enter(this.#number, this)
+    }
+    return this.#number
+  }
+
+  override unshare(): void {
+    if (this.#number === null) return
+    NativeStorage.#shared.delete(this.#number)
+    check(native.storageUnshare(this.#number))
+    this.#number = null
   }
 
   /** A zeroed table. */
@@ -157,8 +208,10 @@ export class NativeStorage extends Storage {
   }
 
   protected free(): void {
+    this.unshare()
     check(native.storageRelease(this.#handle, this.#buffer || undefined))
     this.#buffer = null
+    this.#freed = true
   }
 
   #look(): ArrayBuffer | null {

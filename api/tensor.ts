@@ -10,6 +10,7 @@ import type { Handle, Operand } from './native.js'
 import * as ops from './ops.js'
 import { track, untrack } from './scope.js'
 import { checkDim, shown, sizeOf } from './shape.js'
+import { open, share, type SharedTable } from './sharing.js'
 import { Storage } from './storage.js'
 import { elementsOf } from './values.js'
 import { checkInteger, checkSize, show } from './validate.js'
@@ -122,6 +123,36 @@ export class Tensor {
     const storage = this.#alive()
     storage.native()
     return { handle: this.operand() as Handle, done: storage.lend() }
+  }
+
+  /**
+   * A handle that other threads of this process open with `Tensor.fromShared`, for the same memory without a copy. It is
+   * a plain object for `postMessage` or `workerData`; a tensor itself cannot be posted.
+   *
+   * The memory is shared until `unshare()`, until `dispose()` of the last tensor over it in this thread, or until this
+   * thread ends; tensors opened before keep it until they go themselves. Threads see each other's writes, in no promised
+   * order: write before you share, or tell by a message of your own.
+   *
+   * Memory of V8's (tensors made by `tensor`, `zeros`, ops ...) moves to native memory first: an array that `data` gave
+   * before has length 0 then.
+   */
+  share(): SharedTable {
+    return share(this.#alive(), this.dtype, this.shape, this.#offset)
+  }
+
+  /** Ends what `share()` of this or another tensor over the memory began in this thread: no handle opens any more. */
+  unshare(): void {
+    this.#alive().unshare()
+  }
+
+  /**
+   * A tensor over memory that another thread shares. Its `dispose()` lets go of it in this thread alone.
+   *
+   * @throws UsageError for a handle whose sharing has ended, or that is another process's.
+   */
+  static fromShared(handle: SharedTable): Tensor {
+    const { storage, dtype, shape, offset } = open(handle)
+    return Tensor.over(storage, dtype, shape, offset)
   }
 
   /** Whether the two have bytes in common. @internal */

@@ -30,11 +30,16 @@ pub struct Handle {
 impl Handle {
     /// Wraps a storage and tells V8 how much memory hangs on it; of mapped files nothing, as they cost none until touched.
     pub(crate) fn new(env: Env, storage: Storage, mapped: bool) -> External<Self> {
+        let told = if mapped { 0 } else { storage.len() as i64 };
+        Self::over(env, Arc::new(storage), told)
+    }
+
+    /// A handle on all of a storage that may have others, telling V8 of so many bytes.
+    pub(crate) fn over(env: Env, storage: Arc<Storage>, told: i64) -> External<Self> {
         let bytes = storage.len();
-        let told = if mapped { 0 } else { bytes as i64 };
         tell(&env, told);
         External::new(Self {
-            storage: Rc::new(RefCell::new(Some(Arc::new(storage)))),
+            storage: Rc::new(RefCell::new(Some(storage))),
             offset: 0,
             bytes,
             env,
@@ -50,10 +55,15 @@ impl Handle {
         storage.as_ref().map(|storage| (storage.as_ptr().wrapping_add(self.offset), self.bytes))
     }
 
+    /// The storage, a range of which this is; a failure after `release`.
+    pub(crate) fn storage(&self) -> Result<Arc<Storage>, Failure> {
+        self.storage.borrow().clone().ok_or_else(|| Error::Usage("use of a disposed storage".into()).into())
+    }
+
     /// Its bytes, held beyond this call and beyond `release`; a failure after that.
     pub(crate) fn hold(&self) -> Result<Part, Failure> {
-        let part = self.storage.borrow().as_ref().and_then(|storage| Part::new(storage, self.offset, self.bytes));
-        part.ok_or_else(|| Error::Usage("use of a disposed storage".into()).into())
+        let part = Part::new(&self.storage()?, self.offset, self.bytes);
+        part.ok_or_else(|| Error::Shape("a handle beyond its storage".into()).into())
     }
 
     fn stop_telling(&self) {

@@ -18,4 +18,5 @@ mod embedding;
 mod files;
 mod guard;
 mod process;
+mod sharing;
 mod text;

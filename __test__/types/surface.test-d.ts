@@ -3,7 +3,7 @@
 
 import type {
   AsyncOptions, Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LoaderOptions,
-  Nested, TensorOptions, TokenPositionOptions, TypedArray,
+  Nested, SharedTable, TensorOptions, TokenPositionOptions, TypedArray,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 
@@ -67,6 +67,10 @@ x.add(x).sub(1).mul(x).div(2).matmul(x).sum().sum(0).mean().mean(1) satisfies to
 x.relu().gelu().tanh().sigmoid().softmax(0).logSoftmax(-1) satisfies tokenbed.Tensor
 x.requiresGrad = true
 x[Symbol.dispose]() satisfies void
+tokenbed.Tensor.fromShared(x.share() satisfies SharedTable) satisfies tokenbed.Tensor
+x.unshare() satisfies void
+// @ts-expect-error a tensor cannot be posted, its handle can
+tokenbed.Tensor.fromShared(x)
 // @ts-expect-error frozen
 x.shape[0] = 1
 // @ts-expect-error read only

@@ -1,0 +1,65 @@
+// A thread that opens what another shares, or shares itself.
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { Embedding, scope, Tensor, tensor, type SharedTable } from '../../index.js'
+import { native } from '../../api/native.js'
+import { digest } from '../support/compare.js'
+
+export type Task =
+  | { kind: 'nothing' | 'share' }
+  | { kind: 'hold' | 'busy'; handle: SharedTable }
+  | { kind: 'use'; handle: SharedTable; place: number }
+
+export interface Answer {
+  digests: string[]
+  tables: number
+  row?: number[]
+  handle?: SharedTable
+}
+
+const say = (more: Partial<Answer>) => parentPort!.postMessage({ digests: [], tables: native.nativeUsage()!.tables, ...more })
+
+async function use(handle: SharedTable, place: number): Promise<void> {
+  const opened = Tensor.fromShared(handle)
+  const layer = Embedding.fromPretrained(opened)
+  const digests = [layer.forward([7, 11, 3999]), await layer.forwardAsync([7, 11, 3999])].map(digest)
+  scope(() => void layer.weight.narrow(0, place, 1).set([100 + place]))
+  const { data } = opened
+  say({ digests })
+  parentPort!.once('message', () => {
+    opened.dispose()
+    layer.weight.dispose()
+    if (data.length > 0 && native.nativeInfo()!.liveData) throw new Error('a disposed table shows its data')
+  })
+}
+
+/** Lookups in the queue, under way and settling, without end. */
+function busy(handle: SharedTable): void {
+  const layer = Embedding.fromPretrained(Tensor.fromShared(handle))
+  const mine = new Embedding(500, 256)
+  mine.weight.share()
+  const ids = Int32Array.from({ length: 3000 }, (_, i) => (i * 7) % 500)
+  const kept: unknown[] = [layer.weight.data]
+  const { signal } = new AbortController()
+  const next = async (table: Embedding, i: number): Promise<void> => {
+    for (;;) {
+      const result = await table.forwardAsync(ids, i % 2 ? { signal } : {})
+      if (i % 3 === 0) result.dispose()
+      else kept[i] = result.data
+    }
+  }
+  for (let i = 0; i < 12; i++) void next(i % 2 ? mine : layer, i)
+  parentPort!.postMessage('started')
+}
+
+const task = workerData as Task
+if (task.kind === 'use') void use(task.handle, task.place)
+else if (task.kind === 'busy') busy(task.handle)
+else if (task.kind === 'share') {
+  say({ handle: tensor([1, 2, 3]).share() })
+  parentPort!.once('message', () => {})
+} else {
+  const opened = task.kind === 'hold' ? Tensor.fromShared(task.handle) : null
+  say({ row: opened?.toArray()[2] })
+  parentPort!.once('message', () => {})
+}

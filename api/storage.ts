@@ -4,7 +4,8 @@
 import { constants } from 'node:buffer'
 import { facts, type DType, type TypedArray } from './dtype.js'
 import { UsageError } from './errors.js'
-import { call, check, native, type Handle } from './native.js'
+import { binary, call, check, native, type Handle } from './native.js'
+import { Parts } from './parts.js'
 import { giveBack, take, takeZeroed } from './pool.js'
 
 /** Bytes that one or more tensors hold. */
@@ -55,8 +56,13 @@ export abstract class Storage {
   abstract view(dtype: DType, offset: number, size: number): TypedArray
   /** The same elements as the native side borrows them, by a handle; null where `view` is what it borrows. */
   abstract handle(dtype: DType, offset: number, size: number): Handle | null
-  /** Whether `view` is live. */
-  abstract readonly live: boolean
+  /** Whether a view of so many bytes is live. */
+  abstract live(bytes: number): boolean
+
+  /** Elements to look at once: a copy where that costs less than a view. */
+  peek(dtype: DType, offset: number, size: number): TypedArray {
+    return this.view(dtype, offset, size)
+  }
 }
 
 /** In the place of a buffer that was given back. */
@@ -84,8 +90,8 @@ export class PooledStorage extends Storage {
     return new PooledStorage(takeZeroed(bytes), bytes)
   }
 
-  get live(): boolean {
-    return this.#moved === null || this.#moved.live
+  live(bytes: number): boolean {
+    return this.#moved === null || this.#moved.live(bytes)
   }
 
   override show(): void {
@@ -143,6 +149,8 @@ export class NativeStorage extends Storage {
   readonly #bytes: number
   /** The live view of all bytes, made at the first look and kept; null where the host forbids it, or one so long. */
   #buffer: ArrayBuffer | null | undefined
+  /** Live views of parts, where one of all is too long. */
+  readonly #parts = new Parts()
 
   /** Its number among what threads share. */
   #number: number | null = null
@@ -199,8 +207,8 @@ export class NativeStorage extends Storage {
     return new NativeStorage(call(native.storageZeroed(bytes)), bytes)
   }
 
-  get live(): boolean {
-    return this.#look() !== null
+  live(bytes: number): boolean {
+    return this.#look() !== null || (bytes <= constants.MAX_LENGTH && this.#isLong() && binary.liveData)
   }
 
   native(): this {
@@ -210,32 +218,48 @@ export class NativeStorage extends Storage {
   protected free(): void {
     this.unshare()
     check(native.storageRelease(this.#handle, this.#buffer || undefined))
+    this.#parts.release()
     this.#buffer = null
     this.#freed = true
   }
 
+  /** Whether a buffer over all bytes would be longer than Node makes one. */
+  #isLong(): boolean {
+    return this.#bytes > constants.MAX_LENGTH
+  }
+
   #look(): ArrayBuffer | null {
     if (this.#buffer === undefined) {
-      // Longer ones than an array may be are refused with an exception of Node's own.
       if (this.#bytes === 0) this.#buffer = new ArrayBuffer(0)
-      else this.#buffer = this.#bytes > constants.MAX_LENGTH ? null : native.storageBuffer(this.#handle)
+      else this.#buffer = this.#isLong() ? null : native.storageBuffer(this.#handle)
     }
     return this.#buffer
   }
 
   view(dtype: DType, offset: number, size: number): TypedArray {
     const { array, bytes } = facts(dtype)
-    const buffer = this.#look()
-    if (buffer === null) {
-      const copy = new array(new ArrayBuffer(size * bytes), 0, size)
-      const [shape, stride] = [Float64Array.of(size), Float64Array.of(1)]
-      check(native.copyElements(bytes, shape, this.handle(dtype, offset, size), 0, stride, copy, 0, stride))
-      return copy
+    if (size * bytes > constants.MAX_LENGTH) {
+      throw new UsageError(
+        `an array of ${size} ${dtype} is longer than the ${constants.MAX_LENGTH} bytes that this Node makes: narrow(0, start, length) shows a part`,
+      )
     }
-    if (buffer.byteLength === 0 && size > 0) {
-      throw new UsageError('the memory of this table was transferred away: clone() it before you transfer its buffer')
+    const whole = this.#look()
+    if (whole !== null) {
+      if (whole.byteLength === 0 && size > 0) {
+        throw new UsageError('the memory of this table was transferred away: clone() it before you transfer its buffer')
+      }
+      return new array(whole, offset, size)
     }
-    return new array(buffer, offset, size)
+    const part = this.#isLong() ? this.#parts.take(this.handle(dtype, offset, size), offset, size * bytes) : null
+    return part === null ? this.peek(dtype, offset, size) : new array(part, 0, size)
+  }
+
+  override peek(dtype: DType, offset: number, size: number): TypedArray {
+    const { array, bytes } = facts(dtype)
+    const copy = new array(new ArrayBuffer(size * bytes), 0, size)
+    const [shape, stride] = [Float64Array.of(size), Float64Array.of(1)]
+    check(native.copyElements(bytes, shape, this.handle(dtype, offset, size), 0, stride, copy, 0, stride))
+    return copy
   }
 
   handle(dtype: DType, offset: number, size: number): Handle {

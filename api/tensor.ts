@@ -83,7 +83,8 @@ export class Tensor {
    * Where the host forbids live views of native memory (Electron; `capabilities().liveData` is false) a table's is a
    * copy: `set` writes everywhere.
    *
-   * @throws UsageError after `dispose()`.
+   * @throws UsageError after `dispose()`, and where the array would be longer than Node makes one (Node 20: 4 GiB): then
+   * `narrow(0, start, length).data` shows a part.
    */
   get data(): TypedArray {
     this.#alive().show()
@@ -95,7 +96,7 @@ export class Tensor {
     const storage = this.#alive()
     if (this.#data !== null && this.#data.length === this.size) return this.#data
     const data = storage.view(this.dtype, this.#offset, this.size)
-    if (storage.live) this.#data = data
+    if (storage.live(data.byteLength)) this.#data = data
     return data
   }
 
@@ -237,14 +238,14 @@ export class Tensor {
     if (this.#storage === null) return `tensor(disposed, shape=${shown(this.shape)})`
     const suffixes = this.#requiresGrad && this.#leaf ? ['requiresGrad=true'] : []
     const { dtype, shape } = this
-    const data = this.#storage.live ? this.borrow() : null
+    const data = this.#storage.live(this.size * facts(dtype).bytes) ? this.borrow() : null
     // Where `data` would be a copy of all, only the elements that are shown are read.
     const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(this.#part(i, 1), dtype, 0))
     return formatTensor({ data: data ?? [], at, shape, dtype, suffixes })
   }
 
   #part(start: number, length: number): TypedArray {
-    return this.#alive().view(this.dtype, this.#offset + start * facts(this.dtype).bytes, length)
+    return this.#alive().peek(this.dtype, this.#offset + start * facts(this.dtype).bytes, length)
   }
 
   /** What `console.log` shows. @internal */

@@ -7,7 +7,8 @@ import { digest } from '../support/compare.js'
 
 export type Task =
   | { kind: 'nothing' | 'share' }
-  | { kind: 'hold' | 'busy'; handle: SharedTable }
+  | { kind: 'hold'; handle: SharedTable; at: number }
+  | { kind: 'busy'; handle: SharedTable }
   | { kind: 'use'; handle: SharedTable; place: number }
 
 export interface Answer {
@@ -59,7 +60,6 @@ else if (task.kind === 'share') {
   say({ handle: tensor([1, 2, 3]).share() })
   parentPort!.once('message', () => {})
 } else {
-  const opened = task.kind === 'hold' ? Tensor.fromShared(task.handle) : null
-  say({ row: opened?.toArray()[2] })
+  say({ row: task.kind === 'hold' ? [...(Tensor.fromShared(task.handle).narrow(0, task.at, 1).data as Float32Array)] : [] })
   parentPort!.once('message', () => {})
 }

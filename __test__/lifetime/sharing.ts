@@ -67,7 +67,7 @@ void main({
     saveSafetensors(path, { x: arange(6).to('float32').reshape(3, 2) })
     const table = loadSafetensors(path).get('x')!
     const handle = table.share()
-    const worker = start({ kind: 'hold', handle })
+    const worker = start({ kind: 'hold', handle, at: 2 })
     const { row } = await answer(worker)
     table.dispose()
     await collect()
@@ -75,6 +75,15 @@ void main({
     await end(worker)
     await collect()
     return { row, disposed, mapped, after: own().mapped }
+  },
+
+  /** A table that is longer than an array may be. */
+  huge: async () => {
+    const table = loadSafetensors(process.env.HUGE!).get('x')!
+    const worker = start({ kind: 'hold', handle: table.share(), at: Number(process.env.ROW) })
+    const { row } = await answer(worker)
+    await end(worker)
+    return { row: row!.slice(0, 2) }
   },
 
   fromWorker: async () => {

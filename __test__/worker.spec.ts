@@ -106,12 +106,12 @@ test('what is no handle is told', (t) => {
 
 test.serial('workers use one table without a copy, and see each other\'s writes', async (t) => {
   const found = await scenario<Record<string, unknown>>(SCRIPT, 'oneTable')
-  t.deepEqual(found, { same: true, tables: [1, 1, 1, 1], grown: false, written: [100, 101, 102, 103], data: 4000 * 512, after: 0 })
+  t.deepEqual(found, { same: true, tables: [1, 1, 1, 1], grown: false, written: [100, 101, 102, 103], data: 32_000 * 512, after: 0 })
 })
 
 test.serial('where live data is forbidden the memory is shared all the same', async (t) => {
   const found = await scenario<Record<string, unknown>>(SCRIPT, 'oneTable', { TOKENBED_LIVE_DATA: '0' })
-  t.deepEqual(found, { same: true, tables: [1, 1, 1, 1], grown: false, written: [100, 101, 102, 103], data: 4000 * 512, after: 0 })
+  t.deepEqual(found, { same: true, tables: [1, 1, 1, 1], grown: false, written: [100, 101, 102, 103], data: 32_000 * 512, after: 0 })
 })
 
 test.serial('a mapped table is shared, and goes with the last of all threads', async (t) => {

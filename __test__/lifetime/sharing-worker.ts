@@ -1,7 +1,7 @@
 // A thread that opens what another shares, or shares itself.
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { Embedding, scope, Tensor, tensor, type SharedTable } from '../../index.js'
+import { capabilities, Embedding, scope, Tensor, tensor, type SharedTable } from '../../index.js'
 import { native } from '../../api/native.js'
 import { digest } from '../support/compare.js'
 
@@ -25,12 +25,13 @@ async function use(handle: SharedTable, place: number): Promise<void> {
   const layer = Embedding.fromPretrained(opened)
   const digests = [layer.forward([7, 11, 3999]), await layer.forwardAsync([7, 11, 3999])].map(digest)
   scope(() => void layer.weight.narrow(0, place, 1).set([100 + place]))
-  const { data } = opened
+  // A copy, where it cannot be live.
+  const data = capabilities().liveData ? opened.data : []
   say({ digests })
   parentPort!.once('message', () => {
     opened.dispose()
     layer.weight.dispose()
-    if (data.length > 0 && native.nativeInfo()!.liveData) throw new Error('a disposed table shows its data')
+    if (data.length > 0) throw new Error('a disposed table shows its data')
   })
 }
 

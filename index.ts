@@ -23,4 +23,4 @@ export { Tokenizer, type EncodeOptions } from './api/tokenizer.js'
 export { createDataLoader, DataLoader, type Batch, type LoaderOptions } from './api/loader.js'
 
 export { loadSafetensors, saveSafetensors } from './api/files.js'
-export { capabilities, memoryUsage, type Capabilities } from './api/process.js'
+export { capabilities, getNumThreads, memoryUsage, setNumThreads, type Capabilities } from './api/process.js'

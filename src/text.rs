@@ -2,7 +2,7 @@
 
 use crate::borrow::{Operand, size};
 use crate::guard::{Failure, guard, status};
-use crate::process::cores;
+use crate::process::computing_threads;
 use napi::Env;
 use napi::bindgen_prelude::{External, Uint32ArraySlice};
 use napi_derive::napi;
@@ -88,7 +88,7 @@ pub fn tokenizer_encode_batch(
     disallowed: Option<Vec<String>>,
 ) -> Option<EncodedTexts> {
     guard(|| {
-        let batch = tokenizer.encode_batch(&texts, &special(allowed, disallowed), cores())?;
+        let batch = tokenizer.encode_batch(&texts, &special(allowed, disallowed), computing_threads()?)?;
         Ok(EncodedTexts {
             ids: Uint32ArraySlice::copy_from(&env, batch.ids)?,
             offsets: Uint32ArraySlice::copy_from(&env, batch.offsets)?,

@@ -149,6 +149,9 @@ tokenbed.saveSafetensors('x', new Map([['a', x]]))
 // @ts-expect-error metadata are text
 tokenbed.saveSafetensors('x', {}, { metadata: { b: 1 } })
 tokenbed.memoryUsage() satisfies { tables: number; pool: number; mapped: number; total: number }
+tokenbed.setNumThreads(tokenbed.getNumThreads() satisfies number) satisfies void
+// @ts-expect-error a number
+tokenbed.setNumThreads('2')
 tokenbed.capabilities() satisfies {
   version: string; isa: 'avx512' | 'avx2' | 'neon' | 'scalar'; detected: string[]; threads: number; liveData: boolean; binary: string
 }

@@ -2,7 +2,9 @@
 
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::ops::Store;
 use tokenbed_kernels::table::Kernels;
+use tokenbed_threads::parallel_rows;
 
 /// A table of `rows` rows of `dim` f32.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +65,10 @@ pub fn forward(
 ) -> Result<()> {
     check_out(ids.len(), table.dim, out)?;
     let ids = resolve(kernels, ids, table.rows, bad, scratch)?;
-    kernels.gather(table.elements, table.dim, ids, out);
+    // Stored as is best for all of it.
+    let store = Store::for_bytes(size_of_val(out));
+    parallel_rows(out, table.dim, size_of::<f32>() * table.dim, |rows, out| {
+        kernels.gather_with(store, table.elements, table.dim, ids.part(rows), out);
+    });
     Ok(())
 }

@@ -297,11 +297,12 @@ test('an abort within the turn of the result wins', async (t) => {
 })
 
 test.serial('memory of results is used again, and bounded without dispose', async (t) => {
-  const { disposed, dropped, reused } = await scenario(SCRIPT, 'bounded')
-  t.log(`${(disposed / MB).toFixed(1)} MiB disposed, ${(dropped / MB).toFixed(1)} MiB dropped`)
+  const { disposed, dropped, unseen, reused } = await scenario(SCRIPT, 'bounded')
+  t.log(`${(disposed / MB).toFixed(1)} MiB disposed, ${(dropped / MB).toFixed(1)} MiB dropped, ${(unseen / MB).toFixed(1)} MiB never looked at`)
   t.is(reused, 1)
   t.true(disposed < 60 * MB, `${disposed}`)
   t.true(dropped < 500 * MB, `${dropped}`)
+  t.true(unseen < 700 * MB, `${unseen}`)
 })
 
 test.serial('hundreds in flight hold their results and no more, and memoryUsage tells', async (t) => {

@@ -2,7 +2,7 @@
 //! own memory: JavaScript may go on, dispose of the tables, or end its thread meanwhile.
 
 use crate::borrow::{Operand, size};
-use crate::buffers::Handle;
+use crate::buffers::{Handle, Telling};
 use crate::embedding::bad_ids;
 use crate::guard::{Failure, Report, caught, guard};
 use napi::bindgen_prelude::{AsyncTask, External};
@@ -119,7 +119,7 @@ impl Task for Queued {
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<Settled> {
-        let settled = caught(|| Ok(Handle::new(env, output?, false)));
+        let settled = caught(|| Ok(Handle::over(env, Arc::new(output?), Telling::Beyond)));
         Ok(match settled {
             Ok(handle) => Settled { handle: Some(handle), failure: None },
             Err(failure) => Settled { handle: None, failure: Some(failure.into_report()) },

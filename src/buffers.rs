@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokenbed_core::Error;
-use tokenbed_core::storage::{Part, Storage, Usage, usage};
+use tokenbed_core::storage::{POOL_LIMIT, Part, Storage, Usage, usage};
 
 /// The storage itself, given up by `release` whoever still holds a handle.
 type Shared = Rc<RefCell<Option<Arc<Storage>>>>;
@@ -23,6 +23,8 @@ pub struct Handle {
     env: Env,
     /// Bytes that V8 was told of and that are to be taken back; 0 for views.
     told: Cell<i64>,
+    /// How it was told.
+    telling: Telling,
     /// The live buffer's own hold on the storage.
     in_buffer: Rc<RefCell<Option<Arc<Storage>>>>,
 }
@@ -30,20 +32,22 @@ pub struct Handle {
 impl Handle {
     /// Wraps a storage and tells V8 how much memory hangs on it; of mapped files nothing, as they cost none until touched.
     pub(crate) fn new(env: Env, storage: Storage, mapped: bool) -> External<Self> {
-        let told = if mapped { 0 } else { storage.len() as i64 };
-        Self::over(env, Arc::new(storage), told)
+        let telling = if mapped { Telling::Nothing } else { Telling::All };
+        Self::over(env, Arc::new(storage), telling)
     }
 
-    /// A handle on all of a storage that may have others, telling V8 of so many bytes.
-    pub(crate) fn over(env: Env, storage: Arc<Storage>, told: i64) -> External<Self> {
+    /// A handle on all of a storage that may have others.
+    pub(crate) fn over(env: Env, storage: Arc<Storage>, telling: Telling) -> External<Self> {
         let bytes = storage.len();
-        tell(&env, told);
+        let told = if telling == Telling::Nothing { 0 } else { bytes as i64 };
+        telling.tell(&env, told);
         External::new(Self {
             storage: Rc::new(RefCell::new(Some(storage))),
             offset: 0,
             bytes,
             env,
             told: Cell::new(told),
+            telling,
             in_buffer: Rc::default(),
         })
     }
@@ -67,13 +71,46 @@ impl Handle {
     }
 
     fn stop_telling(&self) {
-        tell(&self.env, -self.told.replace(0));
+        self.telling.tell(&self.env, -self.told.replace(0));
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         self.stop_telling();
+    }
+}
+
+/// What V8 is told of memory that hangs on a handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// Mapped files cost nothing until they are touched; what another thread shares, V8 was told of there.
+    Nothing,
+    /// All of a table.
+    All,
+    /// Of all results of a thread what is beyond [`UNTOLD`].
+    Beyond,
+}
+
+/// So many bytes of results need no collection of garbage, which V8 begins whenever 64 MB are told: most are disposed of
+/// soon. It is what the pool keeps as well.
+const UNTOLD: i64 = POOL_LIMIT as i64;
+
+thread_local! {
+    /// Bytes of results, and how many of them V8 was told of: its isolate is the thread's.
+    static RESULTS: Cell<(i64, i64)> = const { Cell::new((0, 0)) };
+}
+
+impl Telling {
+    fn tell(self, env: &Env, bytes: i64) {
+        if self != Telling::Beyond {
+            return tell(env, bytes);
+        }
+        let (all, told) = RESULTS.get();
+        let all = all + bytes;
+        let beyond = (all - UNTOLD).max(0);
+        RESULTS.set((all, beyond));
+        tell(env, beyond - told);
     }
 }
 
@@ -104,6 +141,7 @@ pub fn storage_view(env: Env, handle: &External<Handle>, offset: f64, bytes: f64
             bytes,
             env,
             told: Cell::new(0),
+            telling: Telling::Nothing,
             in_buffer: Rc::default(),
         }))
     })

@@ -1,7 +1,7 @@
 //! Storage that threads share: who has its number opens a handle of his own on it.
 
 use crate::borrow::size;
-use crate::buffers::Handle;
+use crate::buffers::{Handle, Telling};
 use crate::guard::{guard, status};
 use napi::Env;
 use napi::bindgen_prelude::External;
@@ -86,14 +86,14 @@ pub struct Opened {
     pub bytes: f64,
 }
 
-/// A handle on a shared storage, of this thread's own. V8 is not told of the memory: it was where it was made.
+/// A handle on a shared storage, of this thread's own.
 #[napi(catch_unwind)]
 pub fn storage_open(env: Env, number: f64) -> Option<Opened> {
     guard(|| {
         let storage = registry().storages.get(&size(number)?).cloned();
         let storage = storage.ok_or_else(|| Error::Usage("the sharing has ended".into()))?;
         let bytes = storage.len() as f64;
-        Ok(Opened { handle: Handle::over(env, storage, 0), bytes })
+        Ok(Opened { handle: Handle::over(env, storage, Telling::Nothing), bytes })
     })
 }
 

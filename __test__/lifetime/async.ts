@@ -33,7 +33,8 @@ void main({
     const disposed = await peak(200, async () => (await embedding.forwardAsync(ids)).dispose())
     // 6 GB, had they stayed.
     const dropped = await peak(700, async () => void (await embedding.forwardAsync(ids)).data[0])
-    return { disposed, dropped, reused }
+    const unseen = await peak(700, async () => void (await embedding.forwardAsync(ids)))
+    return { disposed, dropped, unseen, reused }
   },
 
   inFlight: async () => {

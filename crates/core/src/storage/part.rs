@@ -21,9 +21,9 @@ impl Part {
 
     /// The elements, to read; nothing where they are not whole or not aligned.
     ///
-    /// JavaScript may write to them meanwhile, through the live view of a table or from another of its threads. Then it is
-    /// unspecified what is read, element by element: every bit pattern is a value of a `Pod`, and nothing that is read here
-    /// is used as an index.
+    /// They may be written meanwhile: by JavaScript through the live view of a table, or by a thread that shares it. Then it
+    /// is unspecified what is read, element by element: every bit pattern is a value of a `Pod`, and nothing that is read
+    /// here is used as an index.
     pub fn elements<T: Pod>(&self) -> Option<&[T]> {
         if self.len == 0 {
             return Some(&[]);
@@ -32,7 +32,7 @@ impl Part {
         let start = unsafe { self.storage.as_ptr().add(self.offset) };
         let whole = self.len.is_multiple_of(size_of::<T>()) && (start as usize).is_multiple_of(align_of::<T>());
         // SAFETY: so many bytes are there while the storage is held, aligned for `T`, which every bit pattern is one of.
-        // Rust writes them only in synchronous calls that refuse a table which is being read elsewhere.
+        // Who writes them meanwhile is another thread that shares the table, or JavaScript: see above.
         whole.then(|| unsafe { std::slice::from_raw_parts(start.cast(), self.len / size_of::<T>()) })
     }
 }

@@ -5,7 +5,7 @@ import {
   type Tensor,
 } from '../index.js'
 import { digest } from './support/compare.js'
-import { scenario } from './support/child.js'
+import { runScript, scenario } from './support/child.js'
 
 const SCRIPT = 'lifetime/async.js'
 const MB = 2 ** 20
@@ -337,4 +337,9 @@ test.serial('no warning of many listeners, and the process ends by itself', asyn
   const { warnings, ended } = await scenario<{ warnings: string[]; ended: number }>(SCRIPT, 'oneSignal')
   t.deepEqual(warnings, [])
   t.is(ended, 200)
+})
+
+test.serial('a process may exit in the midst of lookups', async (t) => {
+  const { code, stderr } = await runScript(SCRIPT, ['exits'])
+  t.deepEqual([code, stderr], [7, ''])
 })

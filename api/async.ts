@@ -88,8 +88,15 @@ async function readingAll<T>(tables: readonly Tensor[], run: (handles: Handle[])
   }
 }
 
+let listens = false
+
 /** Queues work; how it ended: by itself, or by the signal, at once where it had not started. */
 function ended(work: Work, signal: AbortSignal | undefined): Promise<Settled> {
+  if (!listens) {
+    // A process that exits waits for libuv's queue, whose results nobody will see.
+    process.once('exit', () => native.workEnd())
+    listens = true
+  }
   const running = call(native.workQueue(work))
   if (signal === undefined) return running
   return new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@
 use crate::borrow::{Operand, size};
 use crate::buffers::{Handle, Telling};
 use crate::embedding::bad_ids;
-use crate::guard::{Failure, Report, caught, guard};
+use crate::guard::{Failure, Report, caught, guard, status};
 use napi::bindgen_prelude::{AsyncTask, External};
 use napi::{Env, Task};
 use napi_derive::napi;
@@ -84,9 +84,20 @@ struct Shared {
     /// Taken when the work starts, or when it is taken back before.
     job: Mutex<Option<Job>>,
     stopped: AtomicBool,
+    /// Set when the thread that asked is ending: nobody waits for what is still in its queue.
+    ending: Arc<AtomicBool>,
+}
+
+thread_local! {
+    /// [`Shared::ending`] of all work of this thread.
+    static ENDING: Arc<AtomicBool> = Arc::default();
 }
 
 impl Shared {
+    fn goes_on(&self) -> bool {
+        !self.stopped.load(Ordering::Relaxed) && !self.ending.load(Ordering::Relaxed)
+    }
+
     /// Nothing panics while it is locked.
     fn job(&self) -> MutexGuard<'_, Option<Job>> {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
@@ -97,7 +108,20 @@ impl Shared {
 pub struct Work(Arc<Shared>);
 
 /// Work on its way through libuv's queue.
-pub struct Queued(Arc<Shared>);
+pub struct Queued {
+    shared: Arc<Shared>,
+    computed: bool,
+    settled: bool,
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        // What is computed and cannot be settled is a thread's that is being ended, which waits for all that it queued.
+        if self.computed && !self.settled {
+            self.shared.ending.store(true, Ordering::Relaxed);
+        }
+    }
+}
 
 /// How work ended: one of the two.
 #[napi(object, object_from_js = false)]
@@ -111,10 +135,11 @@ impl Task for Queued {
     type JsValue = Settled;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
-        let shared = &self.0;
+        self.computed = true;
+        let shared = &self.shared;
         Ok(caught(|| {
             let job = shared.job().take().ok_or_else(Failure::aborted)?;
-            job.run(&|| !shared.stopped.load(Ordering::Relaxed))
+            job.run(&|| shared.goes_on())
         }))
     }
 
@@ -125,12 +150,18 @@ impl Task for Queued {
             Err(failure) => Settled { handle: None, failure: Some(failure.into_report()) },
         })
     }
+
+    fn finally(mut self, _env: Env) -> napi::Result<()> {
+        self.settled = true;
+        Ok(())
+    }
 }
 
 /// A lookup that is ready to be queued.
 fn work(job: impl FnOnce() -> Result<Job, Failure>) -> Option<External<Work>> {
     guard(|| {
-        Ok(External::new(Work(Arc::new(Shared { job: Mutex::new(Some(job()?)), stopped: AtomicBool::new(false) }))))
+        let (job, ending) = (Mutex::new(Some(job()?)), ENDING.with(Arc::clone));
+        Ok(External::new(Work(Arc::new(Shared { job, stopped: AtomicBool::new(false), ending }))))
     })
 }
 
@@ -178,7 +209,12 @@ pub fn token_position_work(
 /// Queues work, once: how it ends.
 #[napi(catch_unwind, ts_return_type = "Promise<Settled> | null")]
 pub fn work_queue(work: &External<Work>) -> Option<AsyncTask<Queued>> {
-    guard(|| Ok(AsyncTask::new(Queued(Arc::clone(&work.0)))))
+    guard(|| {
+        let shared = Arc::clone(&work.0);
+        // Who queues work is not ending.
+        shared.ending.store(false, Ordering::Relaxed);
+        Ok(AsyncTask::new(Queued { shared, computed: false, settled: false }))
+    })
 }
 
 /// Ends work: whether it had not started, and never will. Else it ends between two blocks.
@@ -187,5 +223,14 @@ pub fn work_stop(work: &External<Work>) -> Option<bool> {
     guard(|| {
         work.0.stopped.store(true, Ordering::Relaxed);
         Ok(work.0.job().take().is_some())
+    })
+}
+
+/// Ends all work of this thread, which is about to end itself: the process waits for what it queued.
+#[napi(catch_unwind)]
+pub fn work_end() -> bool {
+    status(|| {
+        ENDING.with(|ending| ending.store(true, Ordering::Relaxed));
+        Ok(())
     })
 }

@@ -8,7 +8,7 @@ import { digest } from '../support/compare.js'
 export type Task =
   | { kind: 'nothing' | 'share' }
   | { kind: 'hold'; handle: SharedTable; at: number }
-  | { kind: 'busy'; handle: SharedTable }
+  | { kind: 'busy'; handle: SharedTable; lanes: number }
   | { kind: 'use'; handle: SharedTable; place: number }
 
 export interface Answer {
@@ -36,7 +36,7 @@ async function use(handle: SharedTable, place: number): Promise<void> {
 }
 
 /** Lookups in the queue, under way and settling, without end. */
-function busy(handle: SharedTable): void {
+function busy(handle: SharedTable, lanes: number): void {
   const layer = Embedding.fromPretrained(Tensor.fromShared(handle))
   const mine = new Embedding(500, 256)
   mine.weight.share()
@@ -50,13 +50,13 @@ function busy(handle: SharedTable): void {
       else kept[i] = result.data
     }
   }
-  for (let i = 0; i < 12; i++) void next(i % 2 ? mine : layer, i)
+  for (let i = 0; i < lanes; i++) void next(i % 2 ? mine : layer, i)
   parentPort!.postMessage('started')
 }
 
 const task = workerData as Task
 if (task.kind === 'use') void use(task.handle, task.place)
-else if (task.kind === 'busy') busy(task.handle)
+else if (task.kind === 'busy') busy(task.handle, task.lanes)
 else if (task.kind === 'share') {
   say({ handle: tensor([1, 2, 3]).share() })
   parentPort!.once('message', () => {})

@@ -35,7 +35,14 @@ enum Backing {
 }
 
 impl Owned {
+    /// Memory of a table.
     pub(super) fn zeroed(len: usize) -> Result<Self> {
+        Self::with_pages_from(HUGE_FROM, len)
+    }
+
+    /// Memory whose pages are its own from so many bytes on: those go back to the system when it is dropped, whereas an
+    /// allocator keeps what many threads took and gave back in turns.
+    pub(super) fn with_pages_from(pages_from: usize, len: usize) -> Result<Self> {
         let refused = |reason: &dyn std::fmt::Display| Error::Memory { bytes: len, reason: reason.to_string() };
         if len == 0 {
             return Ok(Self { start: NonNull::<u64>::dangling().cast(), len, page: 1, backing: Backing::Empty });
@@ -43,15 +50,17 @@ impl Owned {
         if len > MOST {
             return Err(refused(&"more than an address space holds"));
         }
-        if len < HUGE_FROM {
+        if len < pages_from.min(HUGE_FROM) {
             let layout = Layout::from_size_align(len, CACHE_LINE).map_err(|error| refused(&error))?;
             // SAFETY: the layout has a size, as `len` is not 0.
             let start = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(|| refused(&"out of memory"))?;
             return Ok(Self { start, len, page: 1, backing: Backing::Heap(layout) });
         }
-        let mut pages = MmapOptions::new().len(len + HUGE_PAGE).map_anon().map_err(|error| refused(&error))?;
-        let huge = advise_huge(&pages);
-        let skip = pages.as_ptr().align_offset(HUGE_PAGE);
+        let large = len >= HUGE_FROM;
+        let spare = if large { HUGE_PAGE } else { 0 };
+        let mut pages = MmapOptions::new().len(len + spare).map_anon().map_err(|error| refused(&error))?;
+        let huge = large && advise_huge(&pages);
+        let skip = if large { pages.as_ptr().align_offset(HUGE_PAGE) } else { 0 };
         let start =
             pages.get_mut(skip..).map(|from| NonNull::from(from).cast()).ok_or_else(|| refused(&"unaligned"))?;
         let page = if huge { HUGE_PAGE } else { 1 };

@@ -14,6 +14,9 @@ pub const POOL_LIMIT: usize = 256 << 20;
 /// Smaller results are left to the allocator, which keeps such memory itself.
 const POOLED_FROM: usize = 64 << 10;
 
+/// From here on results have pages of their own.
+const PAGES_FROM: usize = 256 << 10;
+
 /// What is idle, the longest so first.
 static IDLE: Mutex<Vec<Idle>> = Mutex::new(Vec::new());
 
@@ -44,7 +47,8 @@ impl Lease {
     pub(super) fn take(len: usize) -> Result<Self> {
         let size = size_class(len);
         let kept = if size < POOLED_FROM { None } else { kept(size) };
-        let (owned, before) = kept.map_or_else(|| Owned::zeroed(size).map(|fresh| (fresh, 0)), Ok)?;
+        let (owned, before) =
+            kept.map_or_else(|| Owned::with_pages_from(PAGES_FROM, size).map(|fresh| (fresh, 0)), Ok)?;
         let written = before.max(len);
         let counted = Counted::result(owned.touched(written));
         Ok(Self { owned: Some(owned), written, _counted: counted })

@@ -93,15 +93,15 @@ export class TokenPositionEmbedding implements Layer {
   /** @throws UsageError for sizes that are no sizes, and for an option that does not exist. */
   constructor(options: TokenPositionOptions) {
     const where = 'TokenPositionEmbedding'
-    const { vocabSize, contextLength, dim, segments, layerNorm, scale, dropout, paddingIdx, generator } = checkOptions(options, OPTIONS, where)
+    const { vocabSize, contextLength, dim, segments, layerNorm, scale = 1, dropout = 0, paddingIdx, generator } = checkOptions(options, OPTIONS, where)
     const vocabulary = checkSize(vocabSize, `${where}: vocabSize`)
     const context = checkSize(contextLength, `${where}: contextLength`)
     const columns = checkSize(dim, `${where}: dim`, 1)
     const kinds = segments === undefined ? 0 : checkSize(segments, `${where}: segments`, 1)
     const eps = checkEps(layerNorm, where)
-    this.scale = Math.fround(checkNumber(scale ?? 1, `${where}: scale`))
+    this.scale = Math.fround(checkNumber(scale, `${where}: scale`))
     if (!Number.isFinite(this.scale)) throw new UsageError(`${where}: scale ${scale} is more than a float32 holds`)
-    if (checkNumber(dropout ?? 0, `${where}: dropout`) !== 0) {
+    if (checkNumber(dropout, `${where}: dropout`) !== 0) {
       throw new UsageError(`${where}: dropout ${dropout} belongs to training, which is not there yet: leave it out`)
     }
     this.token = new Embedding(vocabulary, columns, { paddingIdx, generator })
@@ -112,8 +112,8 @@ export class TokenPositionEmbedding implements Layer {
 
   /**
    * ids (batch, length) or (length) -> (batch, length, dim) or (length, dim). Positions count from `positionOffset`
-   * (default 0; for decoding with a cache), or are given one by one, as (length) or in the shape of the ids. So are
-   * segments, without which all is segment 0.
+   * (default 0; for decoding with a cache), or are given one by one: in the shape of the ids, flat, or as (length) for
+   * every sequence. So are segments, without which all is segment 0.
    *
    * @throws TokenIndexError for an id, a position or a segment without a row; ShapeError for a sequence longer than the
    * context; UsageError for segments where the layer has none.
@@ -226,7 +226,7 @@ function isHandle(operand: Operand | null): operand is Handle {
 /** Explicit positions or segments, one for each id: those of one sequence are repeated along the batch. */
 function spread(given: Ids, ids: ReadIds, what: string, where: string): IntArray {
   const { array, shape } = readIds(given, undefined, `${where}: ${what}`)
-  if (sameShape(shape, ids.shape)) return array
+  if (sameShape(shape, ids.shape) || (shape.length === 1 && shape[0] === ids.array.length)) return array
   const [length] = ids.shape.slice(-1)
   if (shape.length !== 1 || shape[0] !== length) {
     throw new ShapeError(`${where}: ${what} are ${shown(shape)} where ids are ${shown(ids.shape)}`)

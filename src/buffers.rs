@@ -185,6 +185,31 @@ pub fn storage_release(handle: &External<Handle>, buffer: Option<ArrayBuffer<'_>
     })
 }
 
+/// Asks for huge pages for a large buffer of V8's that nobody touched yet: its first write then takes one page fault for
+/// 2 MiB instead of 512. Advice: where the system has none, nothing happens.
+#[napi(catch_unwind)]
+pub fn advise_huge_pages(buffer: ArrayBuffer<'_>) -> bool {
+    status(|| {
+        advise_huge(buffer.as_ptr(), buffer.len());
+        Ok(())
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn advise_huge(start: *const u8, bytes: usize) {
+    /// A huge page of x86-64 and arm64 Linux.
+    const HUGE_PAGE: usize = 2 << 20;
+    let skip = start.align_offset(HUGE_PAGE);
+    let inside = bytes.saturating_sub(skip) / HUGE_PAGE * HUGE_PAGE;
+    if inside > 0 {
+        // SAFETY: whole pages inside of the buffer, which is alive during the call; the advice changes no contents.
+        unsafe { libc::madvise(start.wrapping_add(skip).cast_mut().cast(), inside, libc::MADV_HUGEPAGE) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn advise_huge(_start: *const u8, _bytes: usize) {}
+
 /// The external memory that V8 knows of, told to it or its own buffers': the test that telling is undone asks.
 #[napi(catch_unwind)]
 pub fn external_memory(env: Env) -> Option<f64> {

@@ -62,6 +62,29 @@ test('token + position: what forward gives, wherever ids stand', async (t) => {
   }
 })
 
+test('with scale, segments and a normalization, in native memory and in V8\'s', async (t) => {
+  for (const moved of [false, true]) {
+    const layer = new TokenPositionEmbedding({ vocabSize: 9, contextLength: 6, dim: 700, segments: 3, layerNorm: { eps: 1e-3 }, scale: 2.5 })
+    if (moved) layer.token.weight = randn([9, 700], { requiresGrad: true })
+    if (moved) layer.segment!.weight = randn([3, 700])
+    const ids = Int32Array.from({ length: 600 }, (_, i) => (i * 5) % 9)
+    const shape = [100, 6]
+    const segments = Uint8Array.from(ids, (id) => id % 3)
+    // First as it is for forward, then once it moved.
+    const wanted = layer.forward(ids, { shape, segments: tensor(segments, { shape }) })
+    for (let i = 0; i < 2; i++) await isSame(t, layer.forwardAsync(ids, { shape, segments: tensor(segments, { shape }) }), wanted)
+    t.is(digest(layer.forward(ids, { shape, segments: tensor(segments, { shape }) })), digest(wanted))
+    const options = { segments: [0, 1, 2], positions: [5, 0, 3] }
+    await isSame(t, layer.forwardAsync([[1, 2, 3], [4, 5, 6]], options), layer.forward([[1, 2, 3], [4, 5, 6]], options))
+    await rejectsAs(t, layer.forwardAsync([1], { segments: [3] }), () => layer.forward([1], { segments: [3] }), 'a bad segment')
+    const pending = layer.forwardAsync([1])
+    for (const part of layer.parameters()) t.throws(() => part.set([1]), { instanceOf: UsageError, message: /forwardAsync/ })
+    await pending
+    layer.layerNorm!.bias.set([5])
+    await isSame(t, layer.forwardAsync([1]), layer.forward([1]))
+  }
+})
+
 test('bad ids are mended, or rejected as the synchronous error', async (t) => {
   const bad = [[1, -1, 3], [3, 50, 1]]
   const options = [{}, { onBadId: 'clamp' }, { onBadId: 'padding', paddingIdx: 2 }] as const

@@ -14,75 +14,58 @@ use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdBuf};
 use tokenbed_core::storage::{Part, Storage};
 use tokenbed_kernels::table;
-use tokenbed_nn::blocks::{self, Blocks};
-use tokenbed_nn::embedding::Table;
-use tokenbed_nn::token_position::At;
+use tokenbed_nn::embedding::{self, Table};
 
-/// A table that is held.
-struct HeldTable {
-    part: Part,
-    rows: usize,
-    dim: usize,
+/// What is to be looked up, in two steps: how large the result is, and what writes it while it may go on, and says
+/// whether it is done. Everything that it reads is held. A layer has its own.
+pub(crate) trait Job: Send {
+    /// Rows of the result and elements of a row.
+    fn size(&self) -> (usize, usize);
+
+    fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [f32]) -> Result<bool, Failure>;
 }
 
-impl HeldTable {
-    fn new(handle: &Handle, rows: f64, dim: f64) -> Result<Self, Failure> {
-        Ok(Self { part: handle.hold()?, rows: size(rows)?, dim: size(dim)? })
-    }
-
-    fn table(&self) -> Result<Table<'_>, Failure> {
-        let elements = self.part.elements().ok_or_else(|| Error::Shape("a table of f32 is not aligned".into()))?;
-        Ok(Table::new(elements, self.rows, self.dim)?)
-    }
-}
-
-/// What is to be looked up. A layer's own lookup is one more arm, in `look_up` too.
-enum Job {
-    Gather { table: HeldTable, ids: IdBuf, bad: BadIds },
-    TokenPosition { tables: (HeldTable, HeldTable), ids: IdBuf, bad: BadIds, at: Places },
-}
-
-/// [`At`], held.
-enum Places {
-    From { offset: usize, length: usize },
-    Each(IdBuf),
-}
-
-impl Job {
-    /// The result, unless `go_on` ends it.
-    fn run(&self, go_on: &dyn Fn() -> bool) -> Result<Storage, Failure> {
-        match self {
-            Job::Gather { table, ids, bad } => {
-                written(&blocks::Gather { table: table.table()?, ids: ids.all(), bad: *bad }, go_on)
-            }
-            Job::TokenPosition { tables: (token, position), ids, bad, at } => {
-                let at = match at {
-                    Places::From { offset, length } => At::From { offset: *offset, length: *length },
-                    Places::Each(positions) => At::Each(positions.all()),
-                };
-                let tables = (token.table()?, position.table()?);
-                written(&blocks::TokenPosition { tables, ids: ids.all(), bad: *bad, at }, go_on)
-            }
-        }
-    }
-}
-
-/// The rows of a lookup, in memory of their own.
-fn written(lookup: &dyn Blocks, go_on: &dyn Fn() -> bool) -> Result<Storage, Failure> {
+/// The result of a job, unless `go_on` ends it.
+fn result(job: &dyn Job, go_on: &dyn Fn() -> bool) -> Result<Storage, Failure> {
     if !go_on() {
         return Err(Failure::aborted());
     }
-    let bytes = lookup.rows().checked_mul(lookup.dim()).and_then(|elements| elements.checked_mul(size_of::<f32>()));
-    let bytes = bytes.ok_or_else(|| Error::Shape(format!("{} rows of {}", lookup.rows(), lookup.dim())))?;
-    let mut result = Storage::result(bytes)?;
+    let (rows, dim) = job.size();
+    let bytes = rows.checked_mul(dim).and_then(|elements| elements.checked_mul(size_of::<f32>()));
+    let mut result = Storage::result(bytes.ok_or_else(|| Error::Shape(format!("{rows} rows of {dim}")))?)?;
     let out = result.elements_mut().ok_or_else(|| Error::Shape("a result is not aligned".into()))?;
-    if blocks::run(table::active(), lookup, go_on, out)? { Ok(result) } else { Err(Failure::aborted()) }
+    if job.write(go_on, out)? { Ok(result) } else { Err(Failure::aborted()) }
+}
+
+/// Elements that are held.
+pub(crate) fn elements(part: &Part) -> Result<&[f32], Failure> {
+    Ok(part.elements().ok_or_else(|| Error::Shape("a table of f32 is not aligned".into()))?)
+}
+
+/// Rows of one table.
+struct Gather {
+    table: Part,
+    rows: usize,
+    dim: usize,
+    ids: IdBuf,
+    bad: BadIds,
+}
+
+impl Job for Gather {
+    fn size(&self) -> (usize, usize) {
+        (self.ids.all().len(), self.dim)
+    }
+
+    fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [f32]) -> Result<bool, Failure> {
+        let table = Table::new(elements(&self.table)?, self.rows, self.dim)?;
+        Ok(embedding::forward_in_blocks(table::active(), table, (self.ids.all(), self.bad), go_on, out)?)
+    }
 }
 
 /// Work in the queue or under way, as the thread that does it and the one that asked for it both see it.
 struct Shared {
     /// Taken when the work starts, or when it is taken back before.
-    job: Mutex<Option<Job>>,
+    job: Mutex<Option<Box<dyn Job>>>,
     stopped: AtomicBool,
     /// Set when the thread that asked is ending: nobody waits for what is still in its queue.
     ending: Arc<AtomicBool>,
@@ -99,7 +82,7 @@ impl Shared {
     }
 
     /// Nothing panics while it is locked.
-    fn job(&self) -> MutexGuard<'_, Option<Job>> {
+    fn job(&self) -> MutexGuard<'_, Option<Box<dyn Job>>> {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -139,7 +122,7 @@ impl Task for Queued {
         let shared = &self.shared;
         Ok(caught(|| {
             let job = shared.job().take().ok_or_else(Failure::aborted)?;
-            job.run(&|| shared.goes_on())
+            result(&*job, &|| shared.goes_on())
         }))
     }
 
@@ -157,15 +140,16 @@ impl Task for Queued {
     }
 }
 
-/// A lookup that is ready to be queued.
-fn work(job: impl FnOnce() -> Result<Job, Failure>) -> Option<External<Work>> {
+/// A lookup that is ready to be queued: `workQueue` does.
+pub(crate) fn work<J: Job + 'static>(job: impl FnOnce() -> Result<J, Failure>) -> Option<External<Work>> {
     guard(|| {
-        let (job, ending) = (Mutex::new(Some(job()?)), ENDING.with(Arc::clone));
+        let job: Box<dyn Job> = Box::new(job()?);
+        let (job, ending) = (Mutex::new(Some(job)), ENDING.with(Arc::clone));
         Ok(External::new(Work(Arc::new(Shared { job, stopped: AtomicBool::new(false), ending }))))
     })
 }
 
-/// weight (rows, dim)[ids], to be looked up: `workQueue` does.
+/// weight (rows, dim)[ids], to be looked up.
 #[napi(catch_unwind)]
 pub fn embedding_work(
     weight: &External<Handle>,
@@ -175,34 +159,8 @@ pub fn embedding_work(
     bad: f64,
 ) -> Option<External<Work>> {
     work(|| {
-        let table = HeldTable::new(weight, rows, dim)?;
-        Ok(Job::Gather { table, ids: ids.ids()?.into(), bad: bad_ids(bad)? })
-    })
-}
-
-/// token (vocabulary, dim)[ids] + position (context, dim)[positions], to be looked up; arguments as of
-/// `tokenPositionForward`.
-#[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
-pub fn token_position_work(
-    token: &External<Handle>,
-    vocabulary: f64,
-    position: &External<Handle>,
-    context: f64,
-    dim: f64,
-    ids: Operand,
-    bad: f64,
-    positions: Option<Operand>,
-    offset: f64,
-    length: f64,
-) -> Option<External<Work>> {
-    work(|| {
-        let at = match &positions {
-            Some(positions) => Places::Each(positions.ids()?.into()),
-            None => Places::From { offset: size(offset)?, length: size(length)? },
-        };
-        let tables = (HeldTable::new(token, vocabulary, dim)?, HeldTable::new(position, context, dim)?);
-        Ok(Job::TokenPosition { tables, ids: ids.ids()?.into(), bad: bad_ids(bad)?, at })
+        let (table, ids, bad) = (weight.hold()?, ids.ids()?.into(), bad_ids(bad)?);
+        Ok(Gather { table, rows: size(rows)?, dim: size(dim)?, ids, bad })
     })
 }
 

@@ -20,3 +20,4 @@ mod guard;
 mod process;
 mod sharing;
 mod text;
+mod token_position;

@@ -2,8 +2,8 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
 import type {
-  AsyncOptions, Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LoaderOptions,
-  Nested, SharedTable, TensorOptions, TokenPositionOptions, TypedArray,
+  AsyncOptions, Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer,
+  LayerNormParameters, LoaderOptions, Nested, SharedTable, TensorOptions, TokenPositionOptions, TypedArray,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 
@@ -114,6 +114,15 @@ input.position satisfies tokenbed.Embedding
 input.forward([[1]], { out: x, shape: [1, 1], positionOffset: 1 })
 input.forward([[1]], { positions: [0] })
 input.forwardAsync([[1]], { positionOffset: 1, signal: AbortSignal.timeout(1) }) satisfies Promise<tokenbed.Tensor>
+const bert = new TokenPositionEmbedding({ ...sizes, segments: 2, layerNorm: { eps: 1e-12 }, scale: 2, dropout: 0 } satisfies TokenPositionOptions)
+bert.forward([[1]], { segments: [[0]] })
+bert.forwardAsync([[1]], { segments: [[0]] }) satisfies Promise<tokenbed.Tensor>
+bert.segment satisfies tokenbed.Embedding | null
+bert.layerNorm satisfies LayerNormParameters | null
+bert.layerNorm?.weight satisfies tokenbed.Tensor | undefined
+new TokenPositionEmbedding({ ...sizes, layerNorm: true })
+// @ts-expect-error an eps is a number
+new TokenPositionEmbedding({ ...sizes, layerNorm: { eps: '1' } })
 // @ts-expect-error dim is missing
 new TokenPositionEmbedding({ vocabSize: 5, contextLength: 3 })
 

@@ -66,18 +66,6 @@ macro_rules! kinds {
                 }
             }
         }
-
-        impl<'a> IdSlice<'a> {
-            /// Those of a range.
-            ///
-            /// # Panics
-            /// If there are not so many.
-            pub fn range(self, range: std::ops::Range<usize>) -> IdSlice<'a> {
-                match self {
-                    $(IdSlice::$kind(ids) => IdSlice::$kind(&ids[range]),)*
-                }
-            }
-        }
     };
 }
 kinds!(I8, U8, I16, U16, I32, U32, I64, U64);

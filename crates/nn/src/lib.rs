@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-pub mod blocks;
+mod blocks;
 pub mod embedding;
 pub mod max_norm;
 pub mod token_position;

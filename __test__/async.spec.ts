@@ -366,3 +366,10 @@ test.serial('a process may exit in the midst of lookups', async (t) => {
   const { code, stderr } = await runScript(SCRIPT, ['exits'])
   t.deepEqual([code, stderr], [7, ''])
 })
+
+test.serial('a panic off the thread, and what slips through the checks, are failures', async (t) => {
+  const { codes, works } = await scenario<{ codes: unknown[]; works: number }>(SCRIPT, 'unchecked')
+  // Work that is queued again has nothing left to do.
+  t.deepEqual(codes, ['INTERNAL', 'SHAPE', 'USAGE', 'DTYPE', 'done', 'ABORTED', false])
+  t.is(works, 2)
+})

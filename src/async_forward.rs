@@ -192,3 +192,24 @@ pub fn work_end() -> bool {
         Ok(())
     })
 }
+
+/// Work that panics, as a bug would: the test that no panic ends the process queues it.
+struct Panicking;
+
+impl Job for Panicking {
+    fn size(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
+    fn write(&self, _go_on: &dyn Fn() -> bool, _out: &mut [f32]) -> Result<bool, Failure> {
+        #[allow(clippy::panic, reason = "its purpose")]
+        {
+            panic!("on purpose")
+        }
+    }
+}
+
+#[napi(catch_unwind)]
+pub fn panicking_work() -> Option<External<Work>> {
+    work(|| Ok(Panicking))
+}

@@ -1,7 +1,7 @@
 // Lookups off the thread: what they hold, and until when.
 
 import { capabilities, Embedding, memoryUsage, scope } from '../../index.js'
-import { native } from '../../api/native.js'
+import { native, type Work } from '../../api/native.js'
 import { main } from '../support/child.js'
 import { digest } from '../support/compare.js'
 import { collect, MB } from './measure.js'
@@ -109,6 +109,29 @@ void main({
     const results = own().results
     result.dispose()
     return { live: capabilities().liveData, same, written, length: data.length, results }
+  },
+
+  /** What reaches the work unchecked, and a bug in it: failures, and the next lookup works. */
+  unchecked: async () => {
+    const embedding = new Embedding(4, 2)
+    const { handle } = embedding.weight.lend()
+    const ids = Int32Array.of(0, 1)
+    const queue = async (work: Work | null) => {
+      if (work === null) return native.takeFailure()?.code
+      const { failure } = await native.workQueue(work)!
+      return failure?.code ?? 'done'
+    }
+    const work = native.embeddingWork(handle, 4, 2, ids, -1)
+    const codes = [
+      await queue(native.panickingWork()),
+      await queue(native.embeddingWork(handle, 5, 2, ids, -1)),
+      await queue(native.embeddingWork(handle, 1.5, 2, ids, -1)),
+      await queue(native.embeddingWork(handle, 4, 2, new Float32Array(2), -1)),
+      await queue(work),
+      await queue(work),
+      native.workStop(work!),
+    ]
+    return { codes, works: (await embedding.forwardAsync([1])).size }
   },
 
   /** Ends the process in the midst of lookups; 7 is its code then. */

@@ -75,7 +75,8 @@ async function delays(lookup: () => Promise<void>): Promise<[number, number]> {
   }
   delay.disable()
   // The timer's own millisecond is in what it measures.
-  return [delay.percentile(50) / 1e6 - 1, delay.percentile(99) / 1e6 - 1]
+  const late = (percentile: number) => Math.max(0, delay.percentile(percentile) / 1e6 - 1)
+  return [late(50), late(99)]
 }
 
 export async function async(report: Report): Promise<void> {

@@ -45,6 +45,23 @@ test('memory of V8\'s moves: an array taken before is empty, one taken after is 
   t.deepEqual(Embedding.fromPretrained(opened).forward([1]).toArray(), [[3, 4]])
 })
 
+test('in one thread, what is opened is one memory with what was shared', async (t) => {
+  const table = tensor(Float32Array.from({ length: 12 }, (_, i) => i), { shape: [6, 2] })
+  const opened = fromShared(table.share())
+  // Parts of one memory that overlap.
+  table.set(opened.narrow(0, 0, 3), 2)
+  t.deepEqual([...opened.data.subarray(0, 8)], [0, 1, 0, 1, 2, 3, 4, 5])
+  const embedding = Embedding.fromPretrained(table, { maxNorm: 1 })
+  refuses(t, () => embedding.forward([1], { out: opened.narrow(0, 1, 1) }), 'USAGE', 'shares memory')
+  t.deepEqual([...opened.data.subarray(2, 4)], [0, 1], 'nothing was rescaled')
+  for (const [read, written] of [[table, opened], [opened, table]]) {
+    const pending = Embedding.fromPretrained(read).forwardAsync([1])
+    refuses(t, () => written.set([1]), 'USAGE', 'forwardAsync')
+    await pending
+    t.notThrows(() => written.set([0]))
+  }
+})
+
 test('what is shared is read by forwardAsync as any table', async (t) => {
   const embedding = Embedding.fromPretrained(fromShared(randn([6, 4]).share()))
   const pending = embedding.forwardAsync([1, 5])

@@ -40,6 +40,11 @@ export abstract class Storage {
   /** Says that somebody may keep an array over the bytes. */
   show(): void {}
 
+  /** The same for all whose bytes are the same. */
+  get base(): Storage {
+    return this
+  }
+
   /**
    * The same bytes in Rust's memory, which other threads may read: where they are V8's they move there, and arrays over
    * them have length 0 afterwards.
@@ -96,6 +101,18 @@ export class PooledStorage extends Storage {
 
   override show(): void {
     this.#shown = true
+  }
+
+  override get base(): Storage {
+    return this.#moved ?? this
+  }
+
+  override lend(): () => void {
+    return this.native().lend()
+  }
+
+  override checkWritable(where: string): void {
+    this.#moved?.checkWritable(where)
   }
 
   get shown(): boolean {

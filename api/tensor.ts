@@ -159,7 +159,7 @@ export class Tensor {
   /** Whether the two have bytes in common. @internal */
   overlaps(other: Tensor): boolean {
     const end = (x: Tensor) => x.#offset + x.size * facts(x.dtype).bytes
-    return this.#storage === other.#storage && this.#offset < end(other) && other.#offset < end(this)
+    return this.#storage?.base === other.#storage?.base && this.#offset < end(other) && other.#offset < end(this)
   }
 
   /** Whether gradients are wanted for it (a parameter), or flow through it (a result of one). Floats only. */
@@ -202,7 +202,7 @@ export class Tensor {
   }
 
   #write(source: Tensor, offset: number): void {
-    if (source.#alive() !== this.#storage) return ops.write(source, this, offset)
+    if (source.#alive().base !== this.#alive().base) return ops.write(source, this, offset)
     if (source.#offset === this.#offset + offset * facts(this.dtype).bytes) return
     // Parts of one memory may overlap.
     const copy = Tensor.result(ops.clone(source, 'Tensor.set'))

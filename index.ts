@@ -15,7 +15,7 @@ export { scope } from './api/scope.js'
 
 export type { Layer } from './api/layer.js'
 export { Embedding, type EmbeddingOptions, type ForwardOptions } from './api/embedding.js'
-export { TokenPositionEmbedding, type TokenPositionOptions } from './api/token-position.js'
+export { TokenPositionEmbedding, type LayerNormParameters, type TokenPositionOptions } from './api/token-position.js'
 
 export { Tokenizer, type EncodeOptions } from './api/tokenizer.js'
 export { createDataLoader, DataLoader, type Batch, type LoaderOptions } from './api/loader.js'

@@ -4,12 +4,13 @@ import { facts } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { readIds, type Ids, type ReadIds } from './ids.js'
 import { loadInto, type Layer } from './layer.js'
-import { check, native } from './native.js'
+import { native } from './native.js'
 import { checkGenerator, type Generator } from './random.js'
-import { sameShape, shown, sizeOf } from './shape.js'
-import { NativeStorage, PooledStorage } from './storage.js'
+import { resultFor, settled } from './result.js'
+import { sameShape, shown } from './shape.js'
+import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
-import { checkBoolean, checkBytes, checkElements, checkInteger, checkNumber, checkOptions, checkSize, checkWord, show } from './validate.js'
+import { checkBoolean, checkBytes, checkInteger, checkNumber, checkOptions, checkSize, checkWord, show } from './validate.js'
 
 export interface ForwardOptions {
   /** Where the result goes: a float32 tensor of its shape. Nothing is allocated then, and nothing is recorded. */
@@ -99,51 +100,6 @@ class Given {
   constructor(readonly table: Tensor) {}
 }
 
-/** Whether `shape` is that of ids with `dim` behind. */
-function isOfVectors(shape: readonly number[], ids: readonly number[], dim: number): boolean {
-  const rank = ids.length
-  if (shape.length !== rank + 1 || shape[rank] !== dim) return false
-  for (let d = 0; d < rank; d++) if (shape[d] !== ids[d]) return false
-  return true
-}
-
-/**
- * Vectors of `dim` for ids of a shape, which `run` writes: the caller's `out`, checked, or a fresh result, which is freed
- * if that fails.
- */
-export function intoResult(
-  out: Tensor | undefined,
-  ids: readonly number[],
-  dim: number,
-  weights: readonly Tensor[],
-  where: string,
-  run: (out: Tensor) => boolean,
-): Tensor {
-  if (out !== undefined) {
-    if (!(out instanceof Tensor)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
-    if (out.dtype !== 'float32') throw new DTypeError(`${where}: out must be float32, not ${out.dtype}`)
-    if (!isOfVectors(out.shape, ids, dim)) {
-      throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown([...ids, dim])}`)
-    }
-    check(run(out), ids)
-    out.requiresGrad = false
-    return out
-  }
-  const { bytes } = facts('float32')
-  const shape = [...ids, dim]
-  const size = sizeOf(shape)
-  checkElements(size, bytes, where, shape)
-  const result = Tensor.over(PooledStorage.uninitialized(size * bytes), 'float32', shape)
-  try {
-    check(run(result), ids)
-  } catch (error) {
-    result.dispose()
-    throw error
-  }
-  result.follow(weights)
-  return result
-}
-
 /**
  * A table of `numEmbeddings` vectors of `embeddingDim` float32, looked up by id. `torch.nn.Embedding`.
  *
@@ -157,6 +113,8 @@ export class Embedding implements Layer {
   readonly embeddingDim: number
   readonly #settings: Settings
   #weight: Tensor
+  /** The table alone: what results follow. */
+  #weights: readonly Tensor[]
 
   /**
    * @throws UsageError for sizes that are no sizes, do not fit in memory, or a dim of 0 (0 rows may be), and for an
@@ -174,6 +132,7 @@ export class Embedding implements Layer {
     this.#settings = checkSettings(checked, numEmbeddings, where)
     const draw = () => drawTable(numEmbeddings, embeddingDim, checked, this.#settings.paddingIdx, where)
     this.#weight = given instanceof Given ? given.table : draw()
+    this.#weights = [this.#weight]
   }
 
   /**
@@ -206,6 +165,7 @@ export class Embedding implements Layer {
       throw new ShapeError(`Embedding.weight: ${shown(table.shape)} where ${shown(this.#weight.shape)} was`)
     }
     this.#weight = table
+    this.#weights = [table]
   }
 
   /**
@@ -220,12 +180,10 @@ export class Embedding implements Layer {
     const weight = this.#weight
     const [rows, dim] = weight.shape
     const { badIds } = this.#settings
-    const run = (out: Tensor) => {
-      const into = out.operand()
-      this.#renormalize(read, out)
-      return native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, into)
-    }
-    return intoResult(out, read.shape, dim, [weight], where, run)
+    const result = resultFor(out, read.shape, dim, where)
+    const into = result.operand()
+    const done = this.#renormalized(read, result) && native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, into)
+    return settled(done, result, out, read.shape, this.#weights)
   }
 
   /** How ids without a row are treated, as the native side takes it. @internal */
@@ -233,13 +191,14 @@ export class Embedding implements Layer {
     return this.#settings.badIds
   }
 
-  #renormalize({ array, shape }: ReadIds, out: Tensor): void {
+  /** Rescales the rows that are looked up, where they are to be; whether that went well. */
+  #renormalized({ array }: ReadIds, out: Tensor): boolean {
     const { maxNorm, normType, badIds } = this.#settings
-    if (maxNorm === undefined) return
+    if (maxNorm === undefined) return true
     // The lookup would refuse it too, but only when the rows are rescaled.
     if (out.overlaps(this.#weight)) throw new UsageError('Embedding.forward: out shares memory with the weight: give it its own')
     const [rows, dim] = this.#weight.shape
-    check(native.embeddingRenormalize(this.#weight.operand(), rows, dim, array, badIds, maxNorm, normType), shape)
+    return native.embeddingRenormalize(this.#weight.operand(), rows, dim, array, badIds, maxNorm, normType)
   }
 
   /** The table. */

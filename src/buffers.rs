@@ -2,12 +2,13 @@
 
 #![allow(unsafe_code, reason = "hands memory to V8 that is kept alive by a finalizer")]
 
+use crate::borrow::Operand;
 use crate::guard::{Failure, guard, status};
 use napi::Env;
 use napi::bindgen_prelude::{ArrayBuffer, External};
 use napi_derive::napi;
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use tokenbed_core::Error;
 use tokenbed_core::storage::{Storage, usage};
@@ -50,8 +51,31 @@ impl Handle {
         storage.as_ref().map(|storage| (storage.as_ptr().wrapping_add(self.offset), self.bytes))
     }
 
+    /// A hold on its range that keeps nothing alive.
+    pub(crate) fn held(&self) -> Held {
+        Held { storage: Rc::downgrade(&self.storage), offset: self.offset, bytes: self.bytes }
+    }
+
     fn stop_telling(&self) {
         tell(&self.env, -self.told.replace(0));
+    }
+}
+
+/// Where a handle's bytes are, as long as they are there.
+pub(crate) struct Held {
+    storage: Weak<RefCell<Option<Arc<Storage>>>>,
+    offset: usize,
+    bytes: usize,
+}
+
+impl Held {
+    /// The bytes, for this call; a failure after `release`.
+    pub(crate) fn operand(&self) -> Result<Operand, Failure> {
+        let range = self.storage.upgrade().and_then(|storage| {
+            let storage = storage.borrow();
+            storage.as_ref().map(|storage| (storage.as_ptr().wrapping_add(self.offset), self.bytes))
+        });
+        Ok(Operand::of_storage(range.ok_or_else(|| Error::Usage("use of a disposed tensor".into()))?))
     }
 }
 

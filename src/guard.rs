@@ -19,8 +19,8 @@ pub struct Report {
     pub value: Option<String>,
     pub rows: Option<f64>,
     pub count: Option<f64>,
-    /// Whether the bad id is a position.
-    pub position: Option<bool>,
+    /// What the bad id is, where it is no token's: a position or a segment.
+    pub what: Option<String>,
     /// Of a file.
     pub path: Option<String>,
     pub offset: Option<f64>,
@@ -61,7 +61,11 @@ impl From<Error> for Failure {
 impl From<(Side, Error)> for Failure {
     fn from((side, error): (Side, Error)) -> Self {
         let mut failure = Failure::from(error);
-        failure.0.position = Some(side == Side::Position);
+        failure.0.what = match side {
+            Side::Token => None,
+            Side::Position => Some("position".into()),
+            Side::Segment => Some("segment".into()),
+        };
         failure
     }
 }

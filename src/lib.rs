@@ -18,3 +18,4 @@ mod files;
 mod guard;
 mod process;
 mod text;
+mod token_position;

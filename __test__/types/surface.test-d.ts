@@ -2,7 +2,7 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
 import type {
-  Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LoaderOptions,
+  Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LayerNormParameters, LoaderOptions,
   Nested, TensorOptions, TokenPositionOptions, TypedArray,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
@@ -106,6 +106,14 @@ input.token.weight satisfies tokenbed.Tensor
 input.position satisfies tokenbed.Embedding
 input.forward([[1]], { out: x, shape: [1, 1], positionOffset: 1 })
 input.forward([[1]], { positions: [0] })
+const bert = new TokenPositionEmbedding({ ...sizes, segments: 2, layerNorm: { eps: 1e-12 }, scale: 2, dropout: 0 } satisfies TokenPositionOptions)
+bert.forward([[1]], { segments: [[0]] })
+bert.segment satisfies tokenbed.Embedding | null
+bert.layerNorm satisfies LayerNormParameters | null
+bert.layerNorm?.weight satisfies tokenbed.Tensor | undefined
+new TokenPositionEmbedding({ ...sizes, layerNorm: true })
+// @ts-expect-error an eps is a number
+new TokenPositionEmbedding({ ...sizes, layerNorm: { eps: '1' } })
 // @ts-expect-error dim is missing
 new TokenPositionEmbedding({ vocabSize: 5, contextLength: 3 })
 

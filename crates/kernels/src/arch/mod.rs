@@ -23,9 +23,9 @@ macro_rules! instantiate {
             isa: $isa,
             max_id: wrappers::max_id,
             gather: wrappers::gather,
-            gather_add: wrappers::gather_add,
             gather_rows: wrappers::gather_rows,
             bag: wrappers::bag,
+            embed: wrappers::embed,
             mt19937_twist: wrappers::mt19937_twist,
             draw_uniform: wrappers::draw_uniform,
             draw_normal: wrappers::draw_normal,
@@ -36,8 +36,8 @@ macro_rules! instantiate {
             use $crate::ops::bag::RawBag;
             use $crate::ops::draw_normal::RawDrawNormal;
             use $crate::ops::draw_uniform::RawDrawUniform;
+            use $crate::ops::embed::RawEmbed;
             use $crate::ops::gather::RawGather;
-            use $crate::ops::gather_add::RawGatherAdd;
             use $crate::ops::gather_rows::RawGatherRows;
             use $crate::ops::mt19937::MtState;
 
@@ -53,9 +53,9 @@ macro_rules! instantiate {
             }
 
             #[target_feature(enable = $features)]
-            pub(super) unsafe fn gather_add(op: RawGatherAdd) {
+            pub(super) unsafe fn embed(op: RawEmbed) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::gather_add::body::<$lanes>(op) }
+                unsafe { $crate::ops::embed::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]

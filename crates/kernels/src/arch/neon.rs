@@ -84,6 +84,15 @@ impl MathLanes for F32x4 {
     }
 
     #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: the caller's: NEON is here.
+        unsafe {
+            let two = vadd_f32(vget_low_f32(self.0), vget_high_f32(self.0));
+            vget_lane_f32::<0>(two) + vget_lane_f32::<1>(two)
+        }
+    }
+
+    #[inline(always)]
     unsafe fn equals(self, other: Self) -> uint32x4_t {
         // SAFETY: the caller's: NEON is here.
         unsafe { vceqq_f32(self.0, other.0) }

@@ -9,6 +9,7 @@
 #![allow(missing_docs, reason = "the exports are private; api/native.ts and the public TypeScript say what they do")]
 #![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
 
+mod bag;
 mod borrow;
 mod buffers;
 mod draws;
@@ -17,5 +18,6 @@ mod embedding;
 mod files;
 mod guard;
 mod process;
+mod quantize;
 mod text;
 mod token_position;

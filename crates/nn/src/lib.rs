@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bag;
 pub mod embedding;
 pub mod max_norm;
+pub mod quantize;
 pub mod token_position;

@@ -15,8 +15,12 @@ export { noGrad } from './api/grad.js'
 export { scope } from './api/scope.js'
 
 export type { Layer } from './api/layer.js'
-export { Embedding, type EmbeddingOptions, type ForwardOptions } from './api/embedding.js'
 export type { AsyncOptions } from './api/async.js'
+export { Embedding, type ForwardOptions, type LookupOptions } from './api/embedding.js'
+export type { EmbeddingOptions } from './api/table.js'
+export type { ResultType } from './api/result.js'
+export { EmbeddingBag, type BagForwardOptions, type BagOptions, type Ragged } from './api/bag.js'
+export { quantize, QuantizedTable, type QuantizationError } from './api/quantize.js'
 export { TokenPositionEmbedding, type LayerNormParameters, type TokenPositionOptions } from './api/token-position.js'
 
 export { Tokenizer, type EncodeOptions } from './api/tokenizer.js'

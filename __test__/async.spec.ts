@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { getEventListeners } from 'node:events'
 import {
-  AbortedError, Embedding, manualSeed, noGrad, randn, scope, tensor, TokenIndexError, TokenPositionEmbedding, UsageError, zeros, type Ids,
+  AbortedError, Embedding, EmbeddingBag, manualSeed, noGrad, quantize, randn, scope, tensor, TokenIndexError, TokenPositionEmbedding, UsageError, zeros, type Ids,
   type Tensor,
 } from '../index.js'
 import { digest } from './support/compare.js'
@@ -83,6 +83,33 @@ test('with scale, segments and a normalization, in native memory and in V8\'s', 
     layer.layerNorm!.bias.set([5])
     await isSame(t, layer.forwardAsync([1]), layer.forward([1]))
   }
+})
+
+test('bags, and tables of small elements: what forward gives', async (t) => {
+  const ids = Int32Array.from({ length: 5000 }, (_, i) => (i * 7) % 40)
+  const table = randn([40, 300])
+  for (const kind of ['float32', 'float16', 'bfloat16', 'int8', 'int4'] as const) {
+    const rows = kind === 'float32' ? table : quantize(table, kind)
+    const layer = Embedding.fromPretrained(rows)
+    for (const dtype of [undefined, 'float16', 'float32'] as const) {
+      await isSame(t, layer.forwardAsync(ids, { shape: [50, 100], dtype }), layer.forward(ids, { shape: [50, 100], dtype }), kind)
+    }
+    await rejectsAs(t, layer.forwardAsync([[1, 40]]), () => layer.forward([[1, 40]]), kind)
+    for (const mode of ['sum', 'mean', 'max'] as const) {
+      const bag = EmbeddingBag.fromPretrained(rows, { mode, paddingIdx: 3 })
+      const square = tensor(ids, { shape: [1000, 5] })
+      await isSame(t, bag.forwardAsync(square), bag.forward(square), `${kind} ${mode}`)
+      const offsets = [0, 0, 7, 4000, 5000]
+      await isSame(t, bag.forwardAsync(ids, offsets, { dtype: 'bfloat16' }), bag.forward(ids, offsets, { dtype: 'bfloat16' }))
+      await isSame(t, bag.forwardAsync({ values: ids, offsets }), bag.forward({ values: ids, offsets }))
+      await rejectsAs(t, bag.forwardAsync(ids, [0, 9, 8]), () => bag.forward(ids, [0, 9, 8]), 'offsets')
+      await rejectsAs(t, bag.forwardAsync([1, -1], [0]), () => bag.forward([1, -1], [0]), 'a bad id')
+      if (mode !== 'sum') continue
+      const perSampleWeights = randn([5000], { requiresGrad: true })
+      await isSame(t, bag.forwardAsync(ids, offsets, { perSampleWeights }), bag.forward(ids, offsets, { perSampleWeights }))
+    }
+  }
+  await t.throwsAsync(new EmbeddingBag(3, 2).forwardAsync([[1]], undefined, { signal: AbortSignal.abort() }), { instanceOf: AbortedError })
 })
 
 test('bad ids are mended, or rejected as the synchronous error', async (t) => {

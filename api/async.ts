@@ -4,6 +4,7 @@ import { facts } from './dtype.js'
 import { AbortedError, UsageError } from './errors.js'
 import { gradEnabled } from './grad.js'
 import { binary, call, check, native, typed, type Handle, type Work } from './native.js'
+import type { ResultType } from './result.js'
 import { untrack } from './scope.js'
 import { sizeOf } from './shape.js'
 import { NativeStorage, PooledStorage } from './storage.js'
@@ -25,8 +26,14 @@ export interface Lookup {
   readonly signal: unknown
   /** The shape of the ids, and what stands behind it in the result's. */
   readonly ids: readonly number[]
+  /** What stands in its place there; default: the same. */
+  readonly rows?: readonly number[]
   readonly dim: number
+  /** The type of the result; default float32. */
+  readonly dtype?: ResultType
   readonly tables: readonly Tensor[]
+  /** What the result follows in whether it learns; default: the tables. */
+  readonly follows?: readonly Tensor[]
   /** What is done to the tables at the call, before they are read. */
   prepare?(): void
   /** The work, over the tables as handles, its ids copied. */
@@ -45,13 +52,13 @@ type Settled = Awaited<NonNullable<ReturnType<typeof native.workQueue>>>
  * would be empty then, the lookup is carried out at the call.
  */
 export async function lookUp(lookup: Lookup): Promise<Tensor> {
-  const { where, ids, dim, tables } = lookup
+  const { where, ids, dim, tables, dtype = 'float32', rows = ids } = lookup
   const signal = checkSignal(lookup.signal, where)
   const aborted = () => new AbortedError(`${where} was aborted`, { cause: signal!.reason })
   if (signal?.aborted) throw aborted()
-  const follows = gradEnabled() ? tables : []
-  const shape = [...ids, dim]
-  checkElements(sizeOf(shape), facts('float32').bytes, where, shape)
+  const follows = gradEnabled() ? (lookup.follows ?? tables) : []
+  const shape = [...rows, dim]
+  checkElements(sizeOf(shape), facts(dtype).bytes, where, shape)
   if (!tables.every((table) => table.lendable)) {
     const result = lookup.now()
     // It belongs to no scope, as no other result of an asynchronous call does.
@@ -60,7 +67,7 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
   }
   lookup.prepare?.()
   const { handle, failure } = await readingAll(tables, (handles) => ended(call(lookup.work(...handles)), signal))
-  const result = handle && tensor(handle, shape)
+  const result = handle && tensor(handle, dtype, shape)
   if (signal?.aborted) {
     result?.dispose()
     throw aborted()
@@ -130,11 +137,11 @@ function whenAborted(signal: AbortSignal, stop: () => void): () => void {
 }
 
 /** The tensor of a result: in native memory, or in V8's where the host would not let `data` show that. */
-function tensor(handle: Handle, shape: readonly number[]): Tensor {
+function tensor(handle: Handle, dtype: ResultType, shape: readonly number[]): Tensor {
   const size = sizeOf(shape)
-  const { bytes } = facts('float32')
-  if (binary.liveData) return Tensor.over(new NativeStorage(handle, size * bytes), 'float32', shape)
-  const result = Tensor.over(PooledStorage.uninitialized(size * bytes), 'float32', shape)
+  const { bytes } = facts(dtype)
+  if (binary.liveData) return Tensor.over(new NativeStorage(handle, size * bytes), dtype, shape)
+  const result = Tensor.over(PooledStorage.uninitialized(size * bytes), dtype, shape)
   const stride = Float64Array.of(1)
   check(native.copyElements(bytes, Float64Array.of(size), handle, 0, stride, result.operand(), 0, stride))
   check(native.storageRelease(handle))

@@ -1,121 +1,43 @@
-// The lookup table: every token id becomes a vector.
+// The lookup: every token id becomes a vector.
 
 import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
-import { facts } from './dtype.js'
-import { DTypeError, ShapeError, UsageError } from './errors.js'
-import { readIds, type Ids, type ReadIds } from './ids.js'
+import { readIds, type Ids } from './ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { check, native } from './native.js'
-import { checkGenerator, type Generator } from './random.js'
-import { resultFor, settled } from './result.js'
-import { sameShape, shown } from './shape.js'
-import { NativeStorage } from './storage.js'
-import { Tensor } from './tensor.js'
-import { checkBoolean, checkBytes, checkInteger, checkNumber, checkOptions, checkSize, checkWord, show } from './validate.js'
+import type { QuantizedTable } from './quantize.js'
+import { resultFor, resultType, settled, typeCode, type ResultType } from './result.js'
+import { given, Table, TABLE_OPTIONS, type EmbeddingOptions } from './table.js'
+import type { Tensor } from './tensor.js'
+import { checkOptions } from './validate.js'
 
 export interface ForwardOptions {
-  /** Where the result goes: a float32 tensor of its shape. Nothing is allocated then, and nothing is recorded. */
+  /** Where the result goes: a tensor of its shape. Nothing is allocated then, and nothing is recorded. */
   out?: Tensor
   /** The shape of flat ids. */
   shape?: number[]
 }
-
-export interface EmbeddingOptions {
-  /** A row that is zeroed when it is drawn and gets no gradient; negative counts from the end. */
-  paddingIdx?: number
-  /** Rows that are looked up are first rescaled, in place, to at most this norm. */
-  maxNorm?: number
-  /** The p of the norm of `maxNorm`; default 2. */
-  normType?: number
-  /** The type of the table: float32. */
-  dtype?: 'float32'
-  /** What draws the table; default: the one that `manualSeed` seeds. */
-  generator?: Generator
-  /** Whether the table learns; default true, of `fromPretrained` false. */
-  requiresGrad?: boolean
-  /** What is done about an id without a row: an error (`throw`, the default), the nearest row (`clamp`), or the padding
-   * row (`padding`). */
-  onBadId?: 'throw' | 'clamp' | 'padding'
+/** Of an Embedding. */
+export interface LookupOptions extends ForwardOptions {
+  /** The type of the result; default: that of `out`, else the table's, of a quantized one as its layer says. */
+  dtype?: ResultType
 }
 
-const OPTIONS = ['paddingIdx', 'maxNorm', 'normType', 'dtype', 'generator', 'requiresGrad', 'onBadId']
-const PRETRAINED_OPTIONS = [...OPTIONS, 'freeze']
-const FORWARD_OPTIONS = ['out', 'shape']
-
-/** Rows that 32-bit ids can name. */
-const MAX_ROWS = 2 ** 32 - 1
-
-/** What an Embedding does besides looking up. */
-interface Settings {
-  readonly paddingIdx: number | undefined
-  readonly maxNorm: number | undefined
-  readonly normType: number
-  /** As the native side takes it: -1 throw, -2 clamp, else the row that stands in. */
-  readonly badIds: number
-}
-
-function checkSettings(options: Partial<EmbeddingOptions>, rows: number, where: string): Settings {
-  const { paddingIdx, maxNorm, normType = 2, onBadId = 'throw', dtype = 'float32' } = options
-  if (dtype !== 'float32') throw new DTypeError(`${where}: tables are float32, not ${show(dtype)}`)
-  let padding: number | undefined
-  if (paddingIdx !== undefined) {
-    padding = checkInteger(paddingIdx, `${where}: paddingIdx`)
-    if (padding < -rows || padding >= rows) throw new UsageError(`${where}: paddingIdx ${padding} names none of ${rows} rows; negative ones count from the end`)
-    if (padding < 0) padding += rows
-  }
-  if (maxNorm !== undefined && checkNumber(maxNorm, `${where}: maxNorm`) < 0) {
-    throw new UsageError(`${where}: maxNorm must not be negative, not ${maxNorm}`)
-  }
-  if (checkWord(onBadId, ['throw', 'clamp', 'padding'], `${where}: onBadId`) === 'padding' && padding === undefined) {
-    throw new UsageError(`${where}: onBadId "padding" needs a paddingIdx`)
-  }
-  const badIds = onBadId === 'throw' ? -1 : onBadId === 'clamp' ? -2 : padding!
-  return { paddingIdx: padding, maxNorm, normType: checkNumber(normType, `${where}: normType`, true), badIds }
-}
-
-/** A drawn table, N(0, 1), its padding row zeroed after the draw. `torch.nn.Embedding.reset_parameters`. */
-function drawTable(rows: number, dim: number, options: Partial<EmbeddingOptions>, padding: number | undefined, where: string): Tensor {
-  const bytes = rows * dim * facts('float32').bytes
-  checkBytes(bytes, where, shown([rows, dim]))
-  const generator = checkGenerator(options.generator, where)
-  const requiresGrad = checkBoolean(options.requiresGrad ?? true, `${where}: requiresGrad`)
-  const weight = Tensor.over(NativeStorage.zeroed(bytes), 'float32', [rows, dim])
-  generator.normal(weight.operand())
-  if (padding !== undefined) weight.set(new Float32Array(dim), padding * dim)
-  weight.requiresGrad = requiresGrad
-  return weight
-}
-
-/** A tensor that can serve as a table. */
-function checkTable(weight: unknown, where: string): Tensor {
-  if (!(weight instanceof Tensor)) throw new UsageError(`${where}: a table is a tensor, not ${show(weight)}`)
-  if (weight.dtype !== 'float32') throw new DTypeError(`${where}: tables are float32, not ${weight.dtype}: write weight.to('float32')`)
-  if (weight.shape.length !== 2) throw new ShapeError(`${where}: a table has the shape [rows, dim], not ${shown(weight.shape)}`)
-  if (weight.shape[1] === 0) throw new UsageError(`${where}: a table needs at least one column`)
-  if (weight.shape[0] > MAX_ROWS) throw new UsageError(`${where}: a table has at most ${MAX_ROWS} rows, not ${weight.shape[0]}`)
-  return weight
-}
-
-/** A table that exists already, for the constructor: no caller can make one by chance. */
-class Given {
-  constructor(readonly table: Tensor) {}
-}
+const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, 'dtype']
+const FORWARD_OPTIONS = ['out', 'shape', 'dtype']
 
 /**
- * A table of `numEmbeddings` vectors of `embeddingDim` float32, looked up by id. `torch.nn.Embedding`.
+ * A table of `numEmbeddings` vectors of `embeddingDim`, looked up by id. `torch.nn.Embedding`.
  *
  * The table is drawn from N(0, 1) as PyTorch draws it, lives in native memory (huge pages where large) until the last
- * tensor that shares it is gone, and `weight.data` shows it live.
+ * tensor that shares it is gone, and `weight.data` shows it live. A float16 or bfloat16 one is drawn in float32 and
+ * rounded.
  */
 export class Embedding implements Layer {
   /** Rows of the table. */
   readonly numEmbeddings: number
   /** Elements of a row. */
   readonly embeddingDim: number
-  readonly #settings: Settings
-  #weight: Tensor
-  /** The table alone: what results follow. */
-  #weights: readonly Tensor[]
+  readonly #table: Table
 
   /**
    * @throws UsageError for sizes that are no sizes, do not fit in memory, or a dim of 0 (0 rows may be), and for an
@@ -123,50 +45,35 @@ export class Embedding implements Layer {
    */
   constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions)
   /** @internal */
-  constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions, given?: Given)
-  constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions, given?: Given) {
+  constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions, table?: Table)
+  constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions, table?: Table) {
     const where = 'Embedding'
-    this.numEmbeddings = checkSize(numEmbeddings, `${where}: numEmbeddings`)
-    this.embeddingDim = checkSize(embeddingDim, `${where}: embeddingDim`, 1)
-    if (numEmbeddings > MAX_ROWS) throw new UsageError(`${where}: a table has at most ${MAX_ROWS} rows, not ${numEmbeddings}`)
-    const checked = checkOptions(options, OPTIONS, where)
-    this.#settings = checkSettings(checked, numEmbeddings, where)
-    const draw = () => drawTable(numEmbeddings, embeddingDim, checked, this.#settings.paddingIdx, where)
-    this.#weight = given instanceof Given ? given.table : draw()
-    this.#weights = [this.#weight]
+    this.#table = table instanceof Table ? table : Table.drawn(numEmbeddings, embeddingDim, checkOptions(options, TABLE_OPTIONS, where), where)
+    this.numEmbeddings = this.#table.rows
+    this.embeddingDim = this.#table.dim
   }
 
   /**
    * Over a table that exists, whose memory it shares: `freeze` (the default) makes a table that does not learn. The
-   * padding row is not zeroed.
+   * padding row is not zeroed. A tensor is float32, float16 or bfloat16, and results are of its type unless told
+   * otherwise. Of a QuantizedTable `dtype` says the type of results, float32 by default; it cannot learn.
    */
-  static fromPretrained(weight: Tensor, options?: EmbeddingOptions & { freeze?: boolean }): Embedding {
+  static fromPretrained(weight: Tensor | QuantizedTable, options?: EmbeddingOptions & { freeze?: boolean }): Embedding {
     const where = 'Embedding.fromPretrained'
-    checkTable(weight, where)
-    const { freeze, ...rest } = checkOptions(options, PRETRAINED_OPTIONS, where)
-    const learns = checkBoolean(rest.requiresGrad ?? !(freeze ?? true), `${where}: requiresGrad`)
-    if (freeze !== undefined && checkBoolean(freeze, `${where}: freeze`) === learns) {
-      throw new UsageError(`${where}: freeze ${freeze} and requiresGrad ${learns} contradict each other: give one of them`)
-    }
-    if (rest.generator !== undefined) checkGenerator(rest.generator, where)
-    const table = weight.detach()
-    table.requiresGrad = learns
-    const [rows, dim] = table.shape
-    return new Embedding(rows, dim, rest, new Given(table))
+    const { table } = given(weight, options, [], where)
+    return new Embedding(table.rows, table.dim, undefined, table)
   }
 
-  /** The table, (numEmbeddings, embeddingDim). Another of the same shape may take its place (tied weights). */
+  /**
+   * The table, (numEmbeddings, embeddingDim). Another of the same shape and type may take its place (tied weights). Of a
+   * QuantizedTable of small integers: the bytes of its rows, as uint8.
+   */
   get weight(): Tensor {
-    return this.#weight
+    return this.#table.weight
   }
 
   set weight(weight: Tensor) {
-    const table = checkTable(weight, 'Embedding.weight')
-    if (!sameShape(table.shape, this.#weight.shape)) {
-      throw new ShapeError(`Embedding.weight: ${shown(table.shape)} where ${shown(this.#weight.shape)} was`)
-    }
-    this.#weight = table
-    this.#weights = [table]
+    this.#table.replace(weight, 'Embedding.weight')
   }
 
   /**
@@ -174,23 +81,27 @@ export class Embedding implements Layer {
    *
    * @throws TokenIndexError, which says which id where, for one that the table has no row for, unless `onBadId` mends it.
    */
-  forward(ids: Ids, options?: ForwardOptions): Tensor {
+  forward(ids: Ids, options?: LookupOptions): Tensor {
     const where = 'Embedding.forward'
-    const { out, shape } = checkOptions(options, FORWARD_OPTIONS, where)
+    const { out, shape, dtype } = checkOptions(options, FORWARD_OPTIONS, where)
     const read = readIds(ids, shape, where)
-    const weight = this.#weight
-    const [rows, dim] = weight.shape
-    const { badIds } = this.#settings
-    if (this.#settings.maxNorm !== undefined) weight.checkWritable(`${where} with maxNorm`)
-    const result = resultFor(out, read.shape, dim, where)
+    const table = this.#table
+    const { rows, dim, weight, badIds } = table
+    const type = resultType(dtype, out, table.results, where)
+    const result = resultFor(out, read.shape, dim, where, type)
     const into = result.operand()
-    const done = this.#renormalized(read, where, result) && native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, into)
-    return settled(done, result, out, read.shape, this.#weights)
+    const plain = table.format === 0 && type === 'float32'
+    const done =
+      table.renormalized(read.array, result, where) &&
+      (plain
+        ? native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, into)
+        : native.rowsForward(table.format, weight.operand(), rows, dim, read.array, badIds, typeCode(type), into))
+    return settled(done, result, out, read.shape, table.weights)
   }
 
   /** How ids without a row are treated, as the native side takes it. @internal */
   get badIds(): number {
-    return this.#settings.badIds
+    return this.#table.badIds
   }
 
   /**
@@ -208,42 +119,32 @@ export class Embedding implements Layer {
    *
    * @throws AbortedError when `signal` says so: before, in the queue, or within a fraction of a millisecond under way.
    */
-  async forwardAsync(ids: Ids, options?: AsyncOptions): Promise<Tensor> {
+  async forwardAsync(ids: Ids, options?: AsyncOptions & { dtype?: ResultType }): Promise<Tensor> {
     const where = 'Embedding.forwardAsync'
-    const { shape, signal } = checkOptions(options, ASYNC_OPTIONS, where)
+    const { shape, signal, dtype } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
     const read = readIds(ids, shape, where)
-    const weight = this.#weight
-    const [rows, dim] = weight.shape
+    const table = this.#table
+    const { rows, dim, badIds, format } = table
+    const type = resultType(dtype, undefined, table.results, where)
     return lookUp({
-      where, signal, ids: read.shape, dim, tables: [weight],
-      prepare: () => {
-        if (this.#settings.maxNorm === undefined) return
-        weight.checkWritable(`${where} with maxNorm`)
-        check(this.#renormalized(read, where), read.shape)
-      },
-      work: (table) => native.embeddingWork(table, rows, dim, read.array, this.#settings.badIds),
-      now: () => this.forward(ids, { shape }),
+      where, signal, ids: read.shape, dim, dtype: type, tables: table.weights,
+      prepare: () => check(table.renormalized(read.array, null, where), read.shape),
+      work: (weight) =>
+        format === 0 && type === 'float32'
+          ? native.embeddingWork(weight, rows, dim, read.array, badIds)
+          : native.rowsWork(format, weight, rows, dim, read.array, badIds, typeCode(type)),
+      now: () => this.forward(ids, { shape, dtype }),
     })
-  }
-
-  /** Rescales the rows that are looked up, where they are to be; whether that went well. */
-  #renormalized({ array }: ReadIds, where: string, out?: Tensor): boolean {
-    const { maxNorm, normType, badIds } = this.#settings
-    if (maxNorm === undefined) return true
-    // The lookup would refuse it too, but only when the rows are rescaled.
-    if (out?.overlaps(this.#weight)) throw new UsageError(`${where}: out shares memory with the weight: give it its own`)
-    const [rows, dim] = this.#weight.shape
-    return native.embeddingRenormalize(this.#weight.operand(), rows, dim, array, badIds, maxNorm, normType)
   }
 
   /** The table. */
   parameters(): Tensor[] {
-    return [this.#weight]
+    return [this.#table.weight]
   }
 
   /** The table as `weight`, sharing its memory. */
   stateDict(): Record<string, Tensor> {
-    return { weight: this.#weight }
+    return { weight: this.#table.weight }
   }
 
   /** Copies `weight` in. @throws UsageError for other names, ShapeError for another shape; nothing is written then. */

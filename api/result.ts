@@ -8,6 +8,30 @@ import { PooledStorage } from './storage.js'
 import { Tensor } from './tensor.js'
 import { checkElements, show } from './validate.js'
 
+/** The types that layers give. */
+export type ResultType = 'float32' | 'float16' | 'bfloat16'
+
+const TYPES: readonly ResultType[] = ['float32', 'float16', 'bfloat16']
+
+/** The native side's number for it. */
+export function typeCode(type: ResultType): number {
+  return type === 'float32' ? 0 : TYPES.indexOf(type)
+}
+
+/** A type that tables of floats and results have. */
+export function isResultType(dtype: unknown): dtype is ResultType {
+  return TYPES.includes(dtype as ResultType)
+}
+
+/** The type of a result: what the caller asks for, else what `out` has, else the layer's own. */
+export function resultType(dtype: ResultType | undefined, out: Tensor | undefined, own: ResultType, where: string): ResultType {
+  if (dtype !== undefined) {
+    if (isResultType(dtype)) return dtype
+    throw new DTypeError(`${where}: results are ${TYPES.join(', ')}, not ${show(dtype)}`)
+  }
+  return out instanceof Tensor && isResultType(out.dtype) ? out.dtype : own
+}
+
 /** Whether `shape` is that of ids with `dim` behind. */
 function isOfVectors(shape: readonly number[], ids: readonly number[], dim: number): boolean {
   const rank = ids.length
@@ -17,10 +41,10 @@ function isOfVectors(shape: readonly number[], ids: readonly number[], dim: numb
 }
 
 /** A tensor for vectors of `dim` for ids of a shape: the caller's `out`, checked, or a fresh one. */
-export function resultFor(out: Tensor | undefined, ids: readonly number[], dim: number, where: string): Tensor {
-  if (out === undefined) return fresh([...ids, dim], where)
+export function resultFor(out: Tensor | undefined, ids: readonly number[], dim: number, where: string, dtype: ResultType = 'float32'): Tensor {
+  if (out === undefined) return fresh([...ids, dim], dtype, where)
   if (!(out instanceof Tensor)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
-  if (out.dtype !== 'float32') throw new DTypeError(`${where}: out must be float32, not ${out.dtype}`)
+  if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)
   if (!isOfVectors(out.shape, ids, dim)) {
     throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown([...ids, dim])}`)
   }
@@ -28,11 +52,11 @@ export function resultFor(out: Tensor | undefined, ids: readonly number[], dim: 
   return out
 }
 
-function fresh(shape: readonly number[], where: string): Tensor {
-  const { bytes } = facts('float32')
+function fresh(shape: readonly number[], dtype: ResultType, where: string): Tensor {
+  const { bytes } = facts(dtype)
   const size = sizeOf(shape)
   checkElements(size, bytes, where, shape)
-  return Tensor.over(PooledStorage.uninitialized(size * bytes), 'float32', shape)
+  return Tensor.over(PooledStorage.uninitialized(size * bytes), dtype, shape)
 }
 
 /**

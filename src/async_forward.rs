@@ -5,6 +5,7 @@ use crate::borrow::{Operand, size};
 use crate::buffers::{Handle, Telling};
 use crate::embedding::bad_ids;
 use crate::guard::{Failure, Report, caught, guard, status};
+use bytemuck::Pod;
 use napi::bindgen_prelude::{AsyncTask, External};
 use napi::{Env, Task};
 use napi_derive::napi;
@@ -19,10 +20,10 @@ use tokenbed_nn::embedding::{self, Table};
 /// What is to be looked up, in two steps: how large the result is, and what writes it while it may go on, and says
 /// whether it is done. Everything that it reads is held. A layer has its own.
 pub(crate) trait Job: Send {
-    /// Rows of the result and elements of a row.
+    /// Rows of the result and bytes of a row.
     fn size(&self) -> (usize, usize);
 
-    fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [f32]) -> Result<bool, Failure>;
+    fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [u8]) -> Result<bool, Failure>;
 }
 
 /// The result of a job, unless `go_on` ends it.
@@ -30,16 +31,21 @@ fn result(job: &dyn Job, go_on: &dyn Fn() -> bool) -> Result<Storage, Failure> {
     if !go_on() {
         return Err(Failure::aborted());
     }
-    let (rows, dim) = job.size();
-    let bytes = rows.checked_mul(dim).and_then(|elements| elements.checked_mul(size_of::<f32>()));
-    let mut result = Storage::result(bytes.ok_or_else(|| Error::Shape(format!("{rows} rows of {dim}")))?)?;
+    let (rows, row) = job.size();
+    let bytes = rows.checked_mul(row).ok_or_else(|| Error::Shape(format!("{rows} rows of {row} bytes")))?;
+    let mut result = Storage::result(bytes)?;
     let out = result.elements_mut().ok_or_else(|| Error::Shape("a result is not aligned".into()))?;
     if job.write(go_on, out)? { Ok(result) } else { Err(Failure::aborted()) }
 }
 
+/// A result as f32.
+pub(crate) fn floats(out: &mut [u8]) -> Result<&mut [f32], Failure> {
+    bytemuck::try_cast_slice_mut(out).map_err(|_| Error::Shape("a result is not aligned".into()).into())
+}
+
 /// Elements that are held.
-pub(crate) fn elements(part: &Part) -> Result<&[f32], Failure> {
-    Ok(part.elements().ok_or_else(|| Error::Shape("a table of f32 is not aligned".into()))?)
+pub(crate) fn elements<T: Pod>(part: &Part) -> Result<&[T], Failure> {
+    Ok(part.elements().ok_or_else(|| Error::Shape("a table is not aligned".into()))?)
 }
 
 /// Rows of one table.
@@ -53,12 +59,12 @@ struct Gather {
 
 impl Job for Gather {
     fn size(&self) -> (usize, usize) {
-        (self.ids.all().len(), self.dim)
+        (self.ids.all().len(), self.dim * size_of::<f32>())
     }
 
-    fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [f32]) -> Result<bool, Failure> {
+    fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [u8]) -> Result<bool, Failure> {
         let table = Table::new(elements(&self.table)?, self.rows, self.dim)?;
-        Ok(embedding::forward_in_blocks(table::active(), table, (self.ids.all(), self.bad), go_on, out)?)
+        Ok(embedding::forward_in_blocks(table::active(), table, (self.ids.all(), self.bad), go_on, floats(out)?)?)
     }
 }
 
@@ -201,7 +207,7 @@ impl Job for Panicking {
         (1, 1)
     }
 
-    fn write(&self, _go_on: &dyn Fn() -> bool, _out: &mut [f32]) -> Result<bool, Failure> {
+    fn write(&self, _go_on: &dyn Fn() -> bool, _out: &mut [u8]) -> Result<bool, Failure> {
         #[allow(clippy::panic, reason = "its purpose")]
         {
             panic!("on purpose")

@@ -10,6 +10,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
 
 mod async_forward;
+mod bag;
 mod borrow;
 mod buffers;
 mod draws;
@@ -18,6 +19,7 @@ mod embedding;
 mod files;
 mod guard;
 mod process;
+mod quantize;
 mod sharing;
 mod text;
 mod token_position;

@@ -1,6 +1,6 @@
 //! The input layer. What stays the same from call to call is kept on this side, since each argument costs its crossing.
 
-use crate::async_forward::{Job, Work, elements, work};
+use crate::async_forward::{Job, Work, elements, floats, work};
 use crate::borrow::{Operand, size};
 use crate::buffers::{Handle, Held};
 use crate::embedding::{SCRATCH, bad_ids, table as table_of};
@@ -153,10 +153,10 @@ impl HeldLayer {
 
 impl Job for HeldLayer {
     fn size(&self) -> (usize, usize) {
-        (self.ids.all().len(), self.dim)
+        (self.ids.all().len(), self.dim * size_of::<f32>())
     }
 
-    fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [f32]) -> Result<bool, Failure> {
+    fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [u8]) -> Result<bool, Failure> {
         let norm = match self.eps {
             Some(eps) => Some(Norm { weight: self.elements(3)?, bias: self.elements(4)?, eps }),
             None => None,
@@ -177,7 +177,7 @@ impl Job for HeldLayer {
                 None => At::From { offset: self.offset, length: self.length },
             },
         };
-        Ok(token_position::forward_in_blocks(table::active(), &layer, &inputs, go_on, out)?)
+        Ok(token_position::forward_in_blocks(table::active(), &layer, &inputs, go_on, floats(out)?)?)
     }
 }
 

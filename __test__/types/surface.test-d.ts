@@ -2,8 +2,8 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
 import type {
-  AsyncOptions, Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer,
-  LayerNormParameters, LoaderOptions, Nested, SharedTable, TensorOptions, TokenPositionOptions, TypedArray,
+  AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids,
+  IntArray, Layer, LayerNormParameters, LoaderOptions, Nested, QuantizationError, Ragged, ResultType, SharedTable, TensorOptions, TokenPositionOptions, TypedArray,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 
@@ -106,6 +106,35 @@ new Embedding(5)
 layer.forward(new Float32Array(2))
 // @ts-expect-error text is no id
 layer.forward(['1'])
+layer.forward([1], { dtype: 'bfloat16' })
+const { EmbeddingBag, QuantizedTable } = tokenbed
+const bagging: BagOptions = { ...settings, mode: 'max', includeLastOffset: true }
+const bag = new EmbeddingBag(5, 3, bagging)
+bag satisfies Layer
+bag.mode satisfies 'sum' | 'mean' | 'max'
+const ragged: Ragged = { values: [1, 2], offsets: Int32Array.of(0, 2) }
+bag.forward(ragged) satisfies tokenbed.Tensor
+bag.forward([1], [0], { perSampleWeights: x, out: x, dtype: 'float16' } satisfies BagForwardOptions)
+bag.forward([[1]], undefined, { out: x })
+EmbeddingBag.fromPretrained(x, { ...bagging, freeze: false })
+const packed = tokenbed.quantize(x, 'int4')
+holds<Same<tokenbed.QuantizedTable['kind'], 'float16' | 'bfloat16' | 'int8' | 'int4'>>()
+packed.shape satisfies readonly number[]
+packed.bytes satisfies Uint8Array
+packed.error(x) satisfies QuantizationError satisfies { max: number; mean: number; rms: number; worstRow: number }
+packed.dequantize() satisfies tokenbed.Tensor
+Embedding.fromPretrained(QuantizedTable.fromBytes('int8', [2, 3], packed.bytes), { dtype: 'float16' }).forward([1])
+EmbeddingBag.fromPretrained(packed, { mode: 'sum' }).forward([[1]])
+QuantizedTable.fromBytes('int8', [2, 3], packed.toTensor())[Symbol.dispose]() satisfies void
+holds<Same<ResultType, 'float32' | 'float16' | 'bfloat16'>>()
+// @ts-expect-error three ways
+new EmbeddingBag(5, 3, { mode: 'median' })
+// @ts-expect-error no such kind
+tokenbed.quantize(x, 'int2')
+// @ts-expect-error made by quantize
+new QuantizedTable()
+// @ts-expect-error results are floats
+layer.forward([1], { dtype: 'int8' })
 const sizes: TokenPositionOptions = { vocabSize: 5, contextLength: 3, dim: 2, paddingIdx: 0, generator: new Generator() }
 const input = new TokenPositionEmbedding(sizes)
 input satisfies Layer
@@ -113,6 +142,7 @@ input.token.weight satisfies tokenbed.Tensor
 input.position satisfies tokenbed.Embedding
 input.forward([[1]], { out: x, shape: [1, 1], positionOffset: 1 })
 input.forward([[1]], { positions: [0] })
+new tokenbed.EmbeddingBag(3, 2).forwardAsync([1], [0], { signal: new AbortController().signal, dtype: 'float16' }) satisfies Promise<tokenbed.Tensor>
 input.forwardAsync([[1]], { positionOffset: 1, signal: AbortSignal.timeout(1) }) satisfies Promise<tokenbed.Tensor>
 const bert = new TokenPositionEmbedding({ ...sizes, segments: 2, layerNorm: { eps: 1e-12 }, scale: 2, dropout: 0 } satisfies TokenPositionOptions)
 bert.forward([[1]], { segments: [[0]] })

@@ -82,6 +82,11 @@ impl IdSlice<'_> {
     }
 }
 
+/// Calls `run` with each integer and its place, in order.
+pub fn with_values(values: IdSlice<'_>, mut run: impl FnMut(usize, i128)) {
+    with_ids!(values, values => values.iter().enumerate().for_each(|(at, &value)| run(at, i128::from(value))));
+}
+
 /// What becomes of an id that the table has no row for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadIds {

@@ -5,21 +5,21 @@ use std::ops::Range;
 /// Bytes of a result that are written between two looks at whether to go on: some tenths of a millisecond.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// Calls `write` for the rows of `out`, of `dim` elements each, block by block while `go_on` says so; whether all are
+/// Calls `write` for the rows of `out`, of `row` elements each, block by block while `go_on` says so; whether all are
 /// written.
-pub(crate) fn in_blocks(
-    out: &mut [f32],
-    dim: usize,
+pub(crate) fn in_blocks<T>(
+    out: &mut [T],
+    row: usize,
     go_on: &dyn Fn() -> bool,
-    write: impl Fn(Range<usize>, &mut [f32]),
+    write: impl Fn(Range<usize>, &mut [T]),
 ) -> bool {
-    let dim = dim.max(1);
-    let rows = (BLOCK_BYTES / size_of::<f32>() / dim).max(1);
-    out.chunks_mut(rows * dim).enumerate().all(|(block, out)| {
+    let row = row.max(1);
+    let rows = (BLOCK_BYTES / size_of::<T>() / row).max(1);
+    out.chunks_mut(rows * row).enumerate().all(|(block, out)| {
         let goes = go_on();
         if goes {
             let from = block * rows;
-            write(from..from + out.len() / dim, out);
+            write(from..from + out.len() / row, out);
         }
         goes
     })

@@ -7,7 +7,7 @@ use crate::lanes_math::MathLanes;
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
-pub(crate) struct F32x8(__m256);
+pub(crate) struct F32x8(pub(super) __m256);
 
 impl Lanes for F32x8 {
     const WIDTH: usize = 8;

@@ -8,7 +8,7 @@ use crate::lanes_math::MathLanes;
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
-pub(crate) struct F32x16(__m512);
+pub(crate) struct F32x16(pub(super) __m512);
 
 impl Lanes for F32x16 {
     const WIDTH: usize = 16;

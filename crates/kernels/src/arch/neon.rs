@@ -8,7 +8,7 @@ use std::arch::aarch64::*;
 use std::arch::asm;
 
 #[derive(Clone, Copy)]
-pub(crate) struct F32x4(float32x4_t);
+pub(crate) struct F32x4(pub(super) float32x4_t);
 
 impl Lanes for F32x4 {
     const WIDTH: usize = 4;

@@ -2,15 +2,21 @@
 //! the safe method that checks the contract.
 
 pub mod added;
+pub mod bag;
+pub(crate) mod bag_tiles;
+pub(crate) mod decode;
 pub mod draw_normal;
 pub mod draw_uniform;
 pub mod embed;
 pub mod gather;
+pub mod gather_rows;
 pub mod layer_norm;
 
 pub mod matmul;
 pub mod mt19937;
+pub mod quantize;
 pub(crate) mod row;
+pub mod rows;
 
 /// How an op's results are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

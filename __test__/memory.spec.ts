@@ -20,6 +20,20 @@ test.serial('at most 10 page faults a call with out, dispose or scope, at (32, 1
   for (const [name, count] of Object.entries(faults)) t.true(count <= 10, `${name}: ${count}`)
 })
 
+test.serial('at most 10 page faults a call at any size, on any number of threads', async (t) => {
+  const faults = await scenario(SCRIPT, 'steadySizes')
+  t.is(Object.keys(faults).length, 56)
+  for (const [name, count] of Object.entries(faults)) t.true(count <= 10, `${name}: ${count}`)
+})
+
+test.serial('a fresh large result asks for huge pages before it is written', async (t) => {
+  const { faults, hugePages } = await scenario(SCRIPT, 'fresh')
+  t.log(faults, mebibytes(hugePages))
+  // The system may have none to give; where it gave them to most, there is no fault for each small page.
+  if (!(hugePages > 250 * MB)) return t.log('this system gave no huge pages')
+  t.true(faults < 5000, `${faults}`)
+})
+
 test.serial('the pool is bounded, and the longest idle gives way', async (t) => {
   const { before, full, after, end } = await scenario(SCRIPT, 'pool')
   t.is(before, 0)

@@ -1,162 +1,43 @@
-// The lookup table: every token id becomes a vector.
+// The lookup: every token id becomes a vector.
 
-import { facts } from './dtype.js'
-import { DTypeError, ShapeError, UsageError } from './errors.js'
-import { readIds, type Ids, type ReadIds } from './ids.js'
+import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
+import { readIds, type Ids } from './ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { check, native } from './native.js'
-import { checkGenerator, type Generator } from './random.js'
-import { sameShape, shown, sizeOf } from './shape.js'
-import { NativeStorage, PooledStorage } from './storage.js'
-import { Tensor } from './tensor.js'
-import { checkBoolean, checkBytes, checkElements, checkInteger, checkNumber, checkOptions, checkSize, checkWord, show } from './validate.js'
+import type { QuantizedTable } from './quantize.js'
+import { resultFor, resultType, settled, typeCode, type ResultType } from './result.js'
+import { given, Table, TABLE_OPTIONS, type EmbeddingOptions } from './table.js'
+import type { Tensor } from './tensor.js'
+import { checkOptions } from './validate.js'
 
 export interface ForwardOptions {
-  /** Where the result goes: a float32 tensor of its shape. Nothing is allocated then, and nothing is recorded. */
+  /** Where the result goes: a tensor of its shape. Nothing is allocated then, and nothing is recorded. */
   out?: Tensor
   /** The shape of flat ids. */
   shape?: number[]
 }
-
-export interface EmbeddingOptions {
-  /** A row that is zeroed when it is drawn and gets no gradient; negative counts from the end. */
-  paddingIdx?: number
-  /** Rows that are looked up are first rescaled, in place, to at most this norm. */
-  maxNorm?: number
-  /** The p of the norm of `maxNorm`; default 2. */
-  normType?: number
-  /** The type of the table: float32. */
-  dtype?: 'float32'
-  /** What draws the table; default: the one that `manualSeed` seeds. */
-  generator?: Generator
-  /** Whether the table learns; default true, of `fromPretrained` false. */
-  requiresGrad?: boolean
-  /** What is done about an id without a row: an error (`throw`, the default), the nearest row (`clamp`), or the padding
-   * row (`padding`). */
-  onBadId?: 'throw' | 'clamp' | 'padding'
+/** Of an Embedding. */
+export interface LookupOptions extends ForwardOptions {
+  /** The type of the result; default: that of `out`, else the table's, of a quantized one as its layer says. */
+  dtype?: ResultType
 }
 
-const OPTIONS = ['paddingIdx', 'maxNorm', 'normType', 'dtype', 'generator', 'requiresGrad', 'onBadId']
-const PRETRAINED_OPTIONS = [...OPTIONS, 'freeze']
-const FORWARD_OPTIONS = ['out', 'shape']
-
-/** Rows that 32-bit ids can name. */
-const MAX_ROWS = 2 ** 32 - 1
-
-/** What an Embedding does besides looking up. */
-interface Settings {
-  readonly paddingIdx: number | undefined
-  readonly maxNorm: number | undefined
-  readonly normType: number
-  /** As the native side takes it: -1 throw, -2 clamp, else the row that stands in. */
-  readonly badIds: number
-}
-
-function checkSettings(options: Partial<EmbeddingOptions>, rows: number, where: string): Settings {
-  const { paddingIdx, maxNorm, normType = 2, onBadId = 'throw', dtype = 'float32' } = options
-  if (dtype !== 'float32') throw new DTypeError(`${where}: tables are float32, not ${show(dtype)}`)
-  let padding: number | undefined
-  if (paddingIdx !== undefined) {
-    padding = checkInteger(paddingIdx, `${where}: paddingIdx`)
-    if (padding < -rows || padding >= rows) throw new UsageError(`${where}: paddingIdx ${padding} names none of ${rows} rows; negative ones count from the end`)
-    if (padding < 0) padding += rows
-  }
-  if (maxNorm !== undefined && checkNumber(maxNorm, `${where}: maxNorm`) < 0) {
-    throw new UsageError(`${where}: maxNorm must not be negative, not ${maxNorm}`)
-  }
-  if (checkWord(onBadId, ['throw', 'clamp', 'padding'], `${where}: onBadId`) === 'padding' && padding === undefined) {
-    throw new UsageError(`${where}: onBadId "padding" needs a paddingIdx`)
-  }
-  const badIds = onBadId === 'throw' ? -1 : onBadId === 'clamp' ? -2 : padding!
-  return { paddingIdx: padding, maxNorm, normType: checkNumber(normType, `${where}: normType`, true), badIds }
-}
-
-/** A drawn table, N(0, 1), its padding row zeroed after the draw. `torch.nn.Embedding.reset_parameters`. */
-function drawTable(rows: number, dim: number, options: Partial<EmbeddingOptions>, padding: number | undefined, where: string): Tensor {
-  const bytes = rows * dim * facts('float32').bytes
-  checkBytes(bytes, where, shown([rows, dim]))
-  const generator = checkGenerator(options.generator, where)
-  const requiresGrad = checkBoolean(options.requiresGrad ?? true, `${where}: requiresGrad`)
-  const weight = Tensor.over(NativeStorage.zeroed(bytes), 'float32', [rows, dim])
-  generator.normal(weight.operand())
-  if (padding !== undefined) weight.set(new Float32Array(dim), padding * dim)
-  weight.requiresGrad = requiresGrad
-  return weight
-}
-
-/** A tensor that can serve as a table. */
-function checkTable(weight: unknown, where: string): Tensor {
-  if (!(weight instanceof Tensor)) throw new UsageError(`${where}: a table is a tensor, not ${show(weight)}`)
-  if (weight.dtype !== 'float32') throw new DTypeError(`${where}: tables are float32, not ${weight.dtype}: write weight.to('float32')`)
-  if (weight.shape.length !== 2) throw new ShapeError(`${where}: a table has the shape [rows, dim], not ${shown(weight.shape)}`)
-  if (weight.shape[1] === 0) throw new UsageError(`${where}: a table needs at least one column`)
-  if (weight.shape[0] > MAX_ROWS) throw new UsageError(`${where}: a table has at most ${MAX_ROWS} rows, not ${weight.shape[0]}`)
-  return weight
-}
-
-/** A table that exists already, for the constructor: no caller can make one by chance. */
-class Given {
-  constructor(readonly table: Tensor) {}
-}
-
-/** Whether `shape` is that of ids with `dim` behind. */
-function isOfVectors(shape: readonly number[], ids: readonly number[], dim: number): boolean {
-  const rank = ids.length
-  if (shape.length !== rank + 1 || shape[rank] !== dim) return false
-  for (let d = 0; d < rank; d++) if (shape[d] !== ids[d]) return false
-  return true
-}
+const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, 'dtype']
+const FORWARD_OPTIONS = ['out', 'shape', 'dtype']
 
 /**
- * Vectors of `dim` for ids of a shape, which `run` writes: the caller's `out`, checked, or a fresh result, which is freed
- * if that fails.
- */
-export function intoResult(
-  out: Tensor | undefined,
-  ids: readonly number[],
-  dim: number,
-  weights: readonly Tensor[],
-  where: string,
-  run: (out: Tensor) => boolean,
-): Tensor {
-  if (out !== undefined) {
-    if (!(out instanceof Tensor)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
-    if (out.dtype !== 'float32') throw new DTypeError(`${where}: out must be float32, not ${out.dtype}`)
-    if (!isOfVectors(out.shape, ids, dim)) {
-      throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown([...ids, dim])}`)
-    }
-    check(run(out), ids)
-    out.requiresGrad = false
-    return out
-  }
-  const { bytes } = facts('float32')
-  const shape = [...ids, dim]
-  const size = sizeOf(shape)
-  checkElements(size, bytes, where, shape)
-  const result = Tensor.over(PooledStorage.uninitialized(size * bytes), 'float32', shape)
-  try {
-    check(run(result), ids)
-  } catch (error) {
-    result.dispose()
-    throw error
-  }
-  result.follow(weights)
-  return result
-}
-
-/**
- * A table of `numEmbeddings` vectors of `embeddingDim` float32, looked up by id. `torch.nn.Embedding`.
+ * A table of `numEmbeddings` vectors of `embeddingDim`, looked up by id. `torch.nn.Embedding`.
  *
  * The table is drawn from N(0, 1) as PyTorch draws it, lives in native memory (huge pages where large) until the last
- * tensor that shares it is gone, and `weight.data` shows it live.
+ * tensor that shares it is gone, and `weight.data` shows it live. A float16 or bfloat16 one is drawn in float32 and
+ * rounded.
  */
 export class Embedding implements Layer {
   /** Rows of the table. */
   readonly numEmbeddings: number
   /** Elements of a row. */
   readonly embeddingDim: number
-  readonly #settings: Settings
-  #weight: Tensor
+  readonly #table: Table
 
   /**
    * @throws UsageError for sizes that are no sizes, do not fit in memory, or a dim of 0 (0 rows may be), and for an
@@ -164,48 +45,35 @@ export class Embedding implements Layer {
    */
   constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions)
   /** @internal */
-  constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions, given?: Given)
-  constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions, given?: Given) {
+  constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions, table?: Table)
+  constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions, table?: Table) {
     const where = 'Embedding'
-    this.numEmbeddings = checkSize(numEmbeddings, `${where}: numEmbeddings`)
-    this.embeddingDim = checkSize(embeddingDim, `${where}: embeddingDim`, 1)
-    if (numEmbeddings > MAX_ROWS) throw new UsageError(`${where}: a table has at most ${MAX_ROWS} rows, not ${numEmbeddings}`)
-    const checked = checkOptions(options, OPTIONS, where)
-    this.#settings = checkSettings(checked, numEmbeddings, where)
-    const draw = () => drawTable(numEmbeddings, embeddingDim, checked, this.#settings.paddingIdx, where)
-    this.#weight = given instanceof Given ? given.table : draw()
+    this.#table = table instanceof Table ? table : Table.drawn(numEmbeddings, embeddingDim, checkOptions(options, TABLE_OPTIONS, where), where)
+    this.numEmbeddings = this.#table.rows
+    this.embeddingDim = this.#table.dim
   }
 
   /**
    * Over a table that exists, whose memory it shares: `freeze` (the default) makes a table that does not learn. The
-   * padding row is not zeroed.
+   * padding row is not zeroed. A tensor is float32, float16 or bfloat16, and results are of its type unless told
+   * otherwise. Of a QuantizedTable `dtype` says the type of results, float32 by default; it cannot learn.
    */
-  static fromPretrained(weight: Tensor, options?: EmbeddingOptions & { freeze?: boolean }): Embedding {
+  static fromPretrained(weight: Tensor | QuantizedTable, options?: EmbeddingOptions & { freeze?: boolean }): Embedding {
     const where = 'Embedding.fromPretrained'
-    checkTable(weight, where)
-    const { freeze, ...rest } = checkOptions(options, PRETRAINED_OPTIONS, where)
-    const learns = checkBoolean(rest.requiresGrad ?? !(freeze ?? true), `${where}: requiresGrad`)
-    if (freeze !== undefined && checkBoolean(freeze, `${where}: freeze`) === learns) {
-      throw new UsageError(`${where}: freeze ${freeze} and requiresGrad ${learns} contradict each other: give one of them`)
-    }
-    if (rest.generator !== undefined) checkGenerator(rest.generator, where)
-    const table = weight.detach()
-    table.requiresGrad = learns
-    const [rows, dim] = table.shape
-    return new Embedding(rows, dim, rest, new Given(table))
+    const { table } = given(weight, options, [], where)
+    return new Embedding(table.rows, table.dim, undefined, table)
   }
 
-  /** The table, (numEmbeddings, embeddingDim). Another of the same shape may take its place (tied weights). */
+  /**
+   * The table, (numEmbeddings, embeddingDim). Another of the same shape and type may take its place (tied weights). Of a
+   * QuantizedTable of small integers: the bytes of its rows, as uint8.
+   */
   get weight(): Tensor {
-    return this.#weight
+    return this.#table.weight
   }
 
   set weight(weight: Tensor) {
-    const table = checkTable(weight, 'Embedding.weight')
-    if (!sameShape(table.shape, this.#weight.shape)) {
-      throw new ShapeError(`Embedding.weight: ${shown(table.shape)} where ${shown(this.#weight.shape)} was`)
-    }
-    this.#weight = table
+    this.#table.replace(weight, 'Embedding.weight')
   }
 
   /**
@@ -213,43 +81,70 @@ export class Embedding implements Layer {
    *
    * @throws TokenIndexError, which says which id where, for one that the table has no row for, unless `onBadId` mends it.
    */
-  forward(ids: Ids, options?: ForwardOptions): Tensor {
+  forward(ids: Ids, options?: LookupOptions): Tensor {
     const where = 'Embedding.forward'
-    const { out, shape } = checkOptions(options, FORWARD_OPTIONS, where)
+    const { out, shape, dtype } = checkOptions(options, FORWARD_OPTIONS, where)
     const read = readIds(ids, shape, where)
-    const weight = this.#weight
-    const [rows, dim] = weight.shape
-    const { badIds } = this.#settings
-    const run = (out: Tensor) => {
-      const into = out.operand()
-      this.#renormalize(read, out)
-      return native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, into)
-    }
-    return intoResult(out, read.shape, dim, [weight], where, run)
+    const table = this.#table
+    const { rows, dim, weight, badIds } = table
+    const type = resultType(dtype, out, table.results, where)
+    const result = resultFor(out, read.shape, dim, where, type)
+    const into = result.operand()
+    const plain = table.format === 0 && type === 'float32'
+    const done =
+      table.renormalized(read.array, result, where) &&
+      (plain
+        ? native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, into)
+        : native.rowsForward(table.format, weight.operand(), rows, dim, read.array, badIds, typeCode(type), into))
+    return settled(done, result, out, read.shape, table.weights)
   }
 
   /** How ids without a row are treated, as the native side takes it. @internal */
   get badIds(): number {
-    return this.#settings.badIds
+    return this.#table.badIds
   }
 
-  #renormalize({ array, shape }: ReadIds, out: Tensor): void {
-    const { maxNorm, normType, badIds } = this.#settings
-    if (maxNorm === undefined) return
-    // The lookup would refuse it too, but only when the rows are rescaled.
-    if (out.overlaps(this.#weight)) throw new UsageError('Embedding.forward: out shares memory with the weight: give it its own')
-    const [rows, dim] = this.#weight.shape
-    check(native.embeddingRenormalize(this.#weight.operand(), rows, dim, array, badIds, maxNorm, normType), shape)
+  /**
+   * `forward` on another thread, so that this one goes on: the same values, the same errors, as a rejection. The ids are
+   * copied at the call; the table is read while the lookup is under way, so that changing it then (`set`,
+   * `loadStateDict`, `maxNorm`, `out`) is a UsageError, and writing to its `data` gives unspecified values. `dispose` of
+   * the table does no harm: its memory goes when the lookup has ended. The result belongs to no `scope`.
+   *
+   * Handing over costs some tens of microseconds: worth it from about 1000 ids of 768 elements on. Calls wait in
+   * libuv's queue, at four threads as Node has it; each keeps its ids while it waits, and memory for its result from its
+   * start on.
+   *
+   * With `maxNorm` rows are rescaled at the call, on this thread. A table in V8's memory (made by `tensor`, `zeros` ...)
+   * moves to native memory at the first call; if its `data` was looked at, it stays and the lookup is done at the call.
+   *
+   * @throws AbortedError when `signal` says so: before, in the queue, or within a fraction of a millisecond under way.
+   */
+  async forwardAsync(ids: Ids, options?: AsyncOptions & { dtype?: ResultType }): Promise<Tensor> {
+    const where = 'Embedding.forwardAsync'
+    const { shape, signal, dtype } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
+    const read = readIds(ids, shape, where)
+    const table = this.#table
+    const { rows, dim, badIds, format } = table
+    const type = resultType(dtype, undefined, table.results, where)
+    return lookUp({
+      where, signal, ids: read.shape, dim, dtype: type, tables: table.weights,
+      prepare: () => check(table.renormalized(read.array, null, where), read.shape),
+      work: (weight) =>
+        format === 0 && type === 'float32'
+          ? native.embeddingWork(weight, rows, dim, read.array, badIds)
+          : native.rowsWork(format, weight, rows, dim, read.array, badIds, typeCode(type)),
+      now: () => this.forward(ids, { shape, dtype }),
+    })
   }
 
   /** The table. */
   parameters(): Tensor[] {
-    return [this.#weight]
+    return [this.#table.weight]
   }
 
   /** The table as `weight`, sharing its memory. */
   stateDict(): Record<string, Tensor> {
-    return { weight: this.#weight }
+    return { weight: this.#table.weight }
   }
 
   /** Copies `weight` in. @throws UsageError for other names, ShapeError for another shape; nothing is written then. */

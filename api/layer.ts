@@ -31,9 +31,10 @@ export function loadInto(into: Record<string, Tensor>, state: Record<string, Ten
     if (!sameShape(value.shape, into[name].shape)) {
       throw new ShapeError(`${where}: "${name}" is ${shown(value.shape)} where ${shown(into[name].shape)} is needed`)
     }
-    // What was disposed is told before the first write.
+    // What was disposed or is being read is told before the first write.
     value.operand()
     into[name].operand()
+    into[name].checkWritable(where)
   }
   for (const name of names) into[name].set(state[name])
 }

@@ -7,6 +7,10 @@ import type * as Native from '../native.cjs'
 
 /** What the native side knows of a storage it owns. Opaque. */
 export type Handle = NonNullable<ReturnType<typeof Native.storageZeroed>>
+/** Work off the thread. Opaque. */
+export type Work = NonNullable<ReturnType<typeof Native.embeddingWork>>
+/** What the native side keeps of an input layer between calls. Opaque. */
+export type InputLayer = NonNullable<ReturnType<typeof Native.inputLayerNew>>
 /** Elements as the native side borrows them. */
 export type Operand = Native.Operand
 
@@ -50,7 +54,7 @@ export function failureOf(it: Native.Report | null | undefined, shape: readonly 
     case 'TOKEN_INDEX': {
       const position = shape.length === 0 && it.flat === 0 ? [] : unravel(it.flat ?? 0, shape)
       const fields = { position, value: it.value ?? '', size: it.rows ?? 0, count: it.count ?? 1 }
-      return new TokenIndexError(it.position ? 'position' : 'id', fields)
+      return new TokenIndexError(it.what ?? 'id', fields)
     }
     case 'SHAPE':
       return new ShapeError(it.message)

@@ -4,11 +4,17 @@
 // V8's own buffers are collected there. Why a pool: a fresh large buffer costs more in page faults than the work on it.
 
 import { UsageError } from './errors.js'
+import { check, native } from './native.js'
 
-/** Idle buffers are kept up to so many bytes; the longest idle are let go first. */
+/**
+ * Idle buffers are kept up to so many bytes; the longest idle are let go first, and one that is larger is never kept.
+ * Two results of (32, 1024) x 768 fit: what a loop gives back before it takes the next.
+ */
 export const POOL_LIMIT = 256 * 2 ** 20
 /** Below this a fresh buffer costs no page fault of its own: such buffers are not rounded up and not kept. */
 const POOLED_FROM = 2048
+/** From here on a fresh buffer asks for huge pages, as tables do. */
+const HUGE_FROM = 4 * 2 ** 20
 
 /** Idle buffers by size, the most recently returned last. */
 const idle = new Map<number, ArrayBuffer[]>()
@@ -43,6 +49,13 @@ export function takeZeroed(bytes: number): ArrayBuffer {
 }
 
 function allocate(bytes: number): ArrayBuffer {
+  const buffer = fresh(bytes)
+  // Before it is touched: V8's memory of this size is the system's, which zeroes it page by page when it is written.
+  if (bytes >= HUGE_FROM) check(native.adviseHugePages(buffer))
+  return buffer
+}
+
+function fresh(bytes: number): ArrayBuffer {
   try {
     return new ArrayBuffer(bytes)
   } catch (cause) {

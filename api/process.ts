@@ -1,21 +1,23 @@
 // What this process holds, and what it runs on.
 
-import { binary, call, native } from './native.js'
+import { binary, call, check, native } from './native.js'
 import { pooledBytes } from './pool.js'
+import { checkSize } from './validate.js'
 
 /** V8's ArrayBuffers when this package was loaded: not its own. */
 const before = process.memoryUsage().arrayBuffers
 
 /**
- * Bytes held now: `tables` in native memory; `pool`: idle buffers kept for reuse; `results`: all other ArrayBuffers that
- * V8 made since this package was loaded, its tensors' and the program's own (V8 does not say whose a buffer is);
- * `total` is their sum. `mapped`: files mapped into memory, apart, as the system may drop and reread their pages. `tables`
- * and `mapped` are of all threads, `pool` and `results` of the one that asks.
+ * Bytes held now: `tables` in native memory; `pool`: idle buffers kept for reuse; `results`: those of `forwardAsync`, and
+ * all other ArrayBuffers that V8 made since this package was loaded, its tensors' and the program's own (V8 does not say
+ * whose a buffer is); `total` is their sum. `mapped`: files mapped into memory, apart, as the system may drop and reread
+ * their pages. What is native memory is of all threads, what is V8's of the one that asks.
  */
 export function memoryUsage(): { tables: number; pool: number; results: number; mapped: number; total: number } {
-  const { tables, mapped } = call(native.nativeUsage())
-  const pool = pooledBytes()
-  const results = Math.max(0, process.memoryUsage().arrayBuffers - before - pool)
+  const { tables, mapped, results: own, pooled } = call(native.nativeUsage())
+  const idle = pooledBytes()
+  const results = own + Math.max(0, process.memoryUsage().arrayBuffers - before - idle)
+  const pool = pooled + idle
   return { tables, pool, results, mapped, total: tables + pool + results }
 }
 
@@ -26,7 +28,7 @@ export interface Capabilities {
   isa: 'avx512' | 'avx2' | 'neon' | 'scalar'
   /** The instruction sets that this machine has kernels for. */
   detected: string[]
-  /** Threads that a kernel may use. */
+  /** Threads that a kernel may use: `getNumThreads()`. */
   threads: number
   /** Whether `data` of tables is live memory; false where the host forbids it (Electron). */
   liveData: boolean
@@ -36,6 +38,29 @@ export interface Capabilities {
 
 /** What the package runs on. */
 export function capabilities(): Capabilities {
-  const { version, isa, detected, target, threads, liveData } = binary
-  return { version, isa: isa as Capabilities['isa'], detected: [...detected], threads, liveData, binary: target }
+  const { version, isa, detected, target, liveData } = binary
+  return { version, isa: isa as Capabilities['isa'], detected: [...detected], threads: getNumThreads(), liveData, binary: target }
+}
+
+/**
+ * How many threads a kernel may use from now on, the calling one among them, in the whole process, worker threads
+ * included. The default is what the environment variable TOKENBED_NUM_THREADS says, else the number of cores, at most 4:
+ * lookups are bound by memory, which few cores exhaust. Texts are encoded by all cores unless a number was chosen.
+ *
+ * Results have the same bits at any number. Threads start with the first work that is large enough to be divided.
+ *
+ * @throws UsageError for what is not a whole number from 1 to 1024.
+ */
+export function setNumThreads(n: number): void {
+  check(native.setNumThreads(checkSize(n, 'setNumThreads: n', 1)))
+}
+
+/**
+ * How many threads a kernel may use.
+ *
+ * @throws UsageError where nothing was set and TOKENBED_NUM_THREADS is not a whole number from 1 to 1024; so does
+ * whatever would use threads.
+ */
+export function getNumThreads(): number {
+  return call(native.numThreads())
 }

@@ -10,6 +10,7 @@ import type { Handle, Operand } from './native.js'
 import * as ops from './ops.js'
 import { track, untrack } from './scope.js'
 import { checkDim, shown, sizeOf } from './shape.js'
+import { open, share, type SharedTable } from './sharing.js'
 import { Storage } from './storage.js'
 import { elementsOf } from './values.js'
 import { checkInteger, checkSize, show } from './validate.js'
@@ -82,7 +83,8 @@ export class Tensor {
    * Where the host forbids live views of native memory (Electron; `capabilities().liveData` is false) a table's is a
    * copy: `set` writes everywhere.
    *
-   * @throws UsageError after `dispose()`.
+   * @throws UsageError after `dispose()`, and where the array would be longer than Node makes one (Node 20: 4 GiB): then
+   * `narrow(0, start, length).data` shows a part.
    */
   get data(): TypedArray {
     this.#alive().show()
@@ -94,7 +96,7 @@ export class Tensor {
     const storage = this.#alive()
     if (this.#data !== null && this.#data.length === this.size) return this.#data
     const data = storage.view(this.dtype, this.#offset, this.size)
-    if (storage.live) this.#data = data
+    if (storage.live(data.byteLength)) this.#data = data
     return data
   }
 
@@ -104,10 +106,60 @@ export class Tensor {
     return this.#handle ?? this.borrow()
   }
 
+  /** @throws UsageError while work off the thread reads the memory. @internal */
+  checkWritable(where: string): void {
+    this.#alive().checkWritable(where)
+  }
+
+  /** Whether `lend` empties nobody's array. @internal */
+  get lendable(): boolean {
+    return !this.#alive().shown
+  }
+
+  /**
+   * The elements for work off the thread, and what ends its reading. Those in V8's memory move to native memory; arrays
+   * over them have length 0 then. @internal
+   */
+  lend(): { handle: Handle; done: () => void } {
+    const storage = this.#alive()
+    storage.native()
+    return { handle: this.operand() as Handle, done: storage.lend() }
+  }
+
+  /**
+   * A handle that other threads of this process open with `Tensor.fromShared`, for the same memory without a copy. It is
+   * a plain object for `postMessage` or `workerData`; a tensor itself cannot be posted.
+   *
+   * The memory is shared until `unshare()`, until `dispose()` of the last tensor over it in this thread, or until this
+   * thread ends; tensors opened before keep it until they go themselves. Threads see each other's writes, in no promised
+   * order: write before you share, or tell by a message of your own.
+   *
+   * Memory of V8's (tensors made by `tensor`, `zeros`, ops ...) moves to native memory first: an array that `data` gave
+   * before has length 0 then.
+   */
+  share(): SharedTable {
+    return share(this.#alive(), this.dtype, this.shape, this.#offset)
+  }
+
+  /** Ends what `share()` of this or another tensor over the memory began in this thread: no handle opens any more. */
+  unshare(): void {
+    this.#alive().unshare()
+  }
+
+  /**
+   * A tensor over memory that another thread shares. Its `dispose()` lets go of it in this thread alone.
+   *
+   * @throws UsageError for a handle whose sharing has ended, or that is another process's.
+   */
+  static fromShared(handle: SharedTable): Tensor {
+    const { storage, dtype, shape, offset } = open(handle)
+    return Tensor.over(storage, dtype, shape, offset)
+  }
+
   /** Whether the two have bytes in common. @internal */
   overlaps(other: Tensor): boolean {
     const end = (x: Tensor) => x.#offset + x.size * facts(x.dtype).bytes
-    return this.#storage === other.#storage && this.#offset < end(other) && other.#offset < end(this)
+    return this.#storage?.base === other.#storage?.base && this.#offset < end(other) && other.#offset < end(this)
   }
 
   /** Whether gradients are wanted for it (a parameter), or flow through it (a result of one). Floats only. */
@@ -130,6 +182,7 @@ export class Tensor {
    */
   set(values: Tensor | ArrayLike<number>, offset = 0): this {
     const where = 'Tensor.set'
+    this.checkWritable(where)
     checkSize(offset, `${where}: offset`)
     const source = values instanceof Tensor ? values : null
     const length = source ? source.size : checkSize((values as ArrayLike<number> | null)?.length, `${where}: length of the values`)
@@ -149,7 +202,7 @@ export class Tensor {
   }
 
   #write(source: Tensor, offset: number): void {
-    if (source.#alive() !== this.#storage) return ops.write(source, this, offset)
+    if (source.#alive().base !== this.#alive().base) return ops.write(source, this, offset)
     if (source.#offset === this.#offset + offset * facts(this.dtype).bytes) return
     // Parts of one memory may overlap.
     const copy = Tensor.result(ops.clone(source, 'Tensor.set'))
@@ -185,14 +238,14 @@ export class Tensor {
     if (this.#storage === null) return `tensor(disposed, shape=${shown(this.shape)})`
     const suffixes = this.#requiresGrad && this.#leaf ? ['requiresGrad=true'] : []
     const { dtype, shape } = this
-    const data = this.#storage.live ? this.borrow() : null
+    const data = this.#storage.live(this.size * facts(dtype).bytes) ? this.borrow() : null
     // Where `data` would be a copy of all, only the elements that are shown are read.
     const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(this.#part(i, 1), dtype, 0))
     return formatTensor({ data: data ?? [], at, shape, dtype, suffixes })
   }
 
   #part(start: number, length: number): TypedArray {
-    return this.#alive().view(this.dtype, this.#offset + start * facts(this.dtype).bytes, length)
+    return this.#alive().peek(this.dtype, this.#offset + start * facts(this.dtype).bytes, length)
   }
 
   /** What `console.log` shows. @internal */

@@ -1,6 +1,7 @@
 // The benchmarks: npm run bench [-- suite ...]. Each suite prints ratios within its run and writes a record of its own.
 
 import { Report } from './report.js'
+import { async } from './suites/async.js'
 import { draw } from './suites/draw.js'
 import { firstUse, threads } from './suites/first-use.js'
 import { lookup } from './suites/lookup.js'
@@ -10,6 +11,7 @@ import { tokenizer } from './suites/tokenizer.js'
 /** Name, title, and what measures it. A new suite is a file in suites/ and a line here. */
 const SUITES: Record<string, { title: string; run: (report: Report) => void | Promise<void> }> = {
   lookup: { title: 'Ids to vectors', run: lookup },
+  async: { title: 'Ids to vectors on another thread', run: async },
   draw: { title: 'Drawing a table', run: draw },
   tokenizer: { title: 'Text to ids', run: tokenizer },
   'first-use': { title: 'The first use of an encoding', run: firstUse },

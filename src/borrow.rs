@@ -59,8 +59,7 @@ impl FromNapiValue for Operand {
         check_status!(if status == sys::Status::napi_invalid_arg { sys::Status::napi_ok } else { status })?;
         // SAFETY: as above; napi checks that the external is one of this type.
         let handle = unsafe { External::<Handle>::from_napi_ref(env, value) }?;
-        let (start, bytes) = handle.range().ok_or_else(|| napi::Error::from_reason("use of a disposed storage"))?;
-        Ok(Self { start, bytes, kind: None })
+        handle.range().map(Self::of_storage).ok_or_else(|| napi::Error::from_reason("use of a disposed storage"))
     }
 }
 
@@ -74,6 +73,14 @@ fn element_size(kind: TypedArrayType) -> usize {
 }
 
 impl Operand {
+    /// No elements.
+    pub(crate) const NOTHING: Operand = Operand { start: ptr::null_mut(), bytes: 0, kind: None };
+
+    /// Bytes of a storage that Rust owns, found by a handle during this call.
+    pub(crate) fn of_storage((start, bytes): (*mut u8, usize)) -> Self {
+        Self { start, bytes, kind: None }
+    }
+
     /// The elements, to read.
     pub(crate) fn shared<T: Pod>(&self) -> Result<&[T], Failure> {
         let elements = self.elements::<T>()?;

@@ -25,8 +25,8 @@ impl From<StateError> for Failure {
     }
 }
 
-fn how() -> How {
-    How { kernels: table::active(), threads: crate::process::threads() }
+fn how() -> Result<How, Failure> {
+    Ok(How { kernels: table::active(), threads: crate::process::threads()? })
 }
 
 /// A generator; of a seed only the low 64 bits count, negative ones in two's complement.
@@ -64,13 +64,13 @@ pub fn generator_set_state(generator: &External<Draws>, state: Operand) -> bool 
 /// Fills with N(mean, std).
 #[napi(catch_unwind)]
 pub fn draw_normal(generator: &External<Draws>, out: Operand, mean: f64, std: f64) -> bool {
-    status(|| Ok(normal_with(how(), &mut generator.0.borrow_mut(), out.exclusive(&[])?, mean, std)?))
+    status(|| Ok(normal_with(how()?, &mut generator.0.borrow_mut(), out.exclusive(&[])?, mean, std)?))
 }
 
 /// Fills uniformly from [low, high).
 #[napi(catch_unwind)]
 pub fn draw_uniform(generator: &External<Draws>, out: Operand, low: f64, high: f64) -> bool {
-    status(|| Ok(uniform_with(how(), &mut generator.0.borrow_mut(), out.exclusive(&[])?, low, high)?))
+    status(|| Ok(uniform_with(how()?, &mut generator.0.borrow_mut(), out.exclusive(&[])?, low, high)?))
 }
 
 /// Fills with a permutation of 0 .. its length.

@@ -2,6 +2,7 @@
 
 use crate::borrow::{Operand, size};
 use crate::guard::{Failure, status};
+use crate::process::threads;
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
@@ -9,15 +10,15 @@ use tokenbed_core::ids::BadIds;
 use tokenbed_kernels::table;
 use tokenbed_nn::embedding::{self, Table};
 use tokenbed_nn::max_norm;
-use tokenbed_nn::token_position::{self, At, Scratch};
+use tokenbed_nn::token_position::Scratch;
 
 thread_local! {
     /// Room for ids that are not 32 bits wide, kept between calls.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    pub(crate) static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// A policy as TypeScript writes it: -1 throw, -2 clamp, else the row that stands in.
-fn bad_ids(policy: f64) -> Result<BadIds, Failure> {
+pub(crate) fn bad_ids(policy: f64) -> Result<BadIds, Failure> {
     match policy {
         -1.0 => Ok(BadIds::Throw),
         -2.0 => Ok(BadIds::Clamp),
@@ -25,7 +26,7 @@ fn bad_ids(policy: f64) -> Result<BadIds, Failure> {
     }
 }
 
-fn table<'a>(weight: &'a Operand, rows: f64, dim: f64) -> Result<Table<'a>, Failure> {
+pub(crate) fn table<'a>(weight: &'a Operand, rows: f64, dim: f64) -> Result<Table<'a>, Failure> {
     Ok(Table::new(weight.shared()?, size(rows)?, size(dim)?)?)
 }
 
@@ -33,6 +34,7 @@ fn table<'a>(weight: &'a Operand, rows: f64, dim: f64) -> Result<Table<'a>, Fail
 #[napi(catch_unwind)]
 pub fn embedding_forward(weight: Operand, rows: f64, dim: f64, ids: Operand, bad: f64, out: Operand) -> bool {
     status(|| {
+        threads()?;
         SCRATCH.with_borrow_mut(|scratch| {
             Ok(embedding::forward(
                 table::active(),
@@ -65,42 +67,6 @@ pub fn embedding_renormalize(
                 (ids.ids()?, bad_ids(bad)?),
                 (max_norm, p),
                 scratch.ids(),
-            )?)
-        })
-    })
-}
-
-/// out (ids, dim) = token (vocabulary, dim)[ids] + position (context, dim)[positions]: `positions` one for each id, or
-/// none and offset, offset + 1 ... along sequences of `length`.
-#[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
-pub fn token_position_forward(
-    token: Operand,
-    vocabulary: f64,
-    position: Operand,
-    context: f64,
-    dim: f64,
-    ids: Operand,
-    bad: f64,
-    positions: Option<Operand>,
-    offset: f64,
-    length: f64,
-    out: Operand,
-) -> bool {
-    status(|| {
-        let at = match &positions {
-            Some(positions) => At::Each(positions.ids()?),
-            None => At::From { offset: size(offset)?, length: size(length)? },
-        };
-        let read = [&token, &position, &ids, positions.as_ref().unwrap_or(&ids)];
-        SCRATCH.with_borrow_mut(|scratch| {
-            Ok(token_position::forward(
-                table::active(),
-                (table(&token, vocabulary, dim)?, table(&position, context, dim)?),
-                (ids.ids()?, bad_ids(bad)?),
-                at,
-                scratch,
-                out.exclusive(&read)?,
             )?)
         })
     })

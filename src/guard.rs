@@ -21,8 +21,8 @@ pub struct Report {
     pub value: Option<String>,
     pub rows: Option<f64>,
     pub count: Option<f64>,
-    /// Whether the bad id is a position.
-    pub position: Option<bool>,
+    /// What the bad id is, where it is no token's: a position or a segment.
+    pub what: Option<String>,
     /// Of a file.
     pub path: Option<String>,
     pub offset: Option<f64>,
@@ -34,6 +34,13 @@ pub struct Report {
 /// A failure on its way out; boxed, as the way that goes well should carry no weight.
 #[derive(Clone, Debug)]
 pub struct Failure(Box<Report>);
+
+impl Failure {
+    /// Work that was ended by an AbortSignal.
+    pub(crate) fn aborted() -> Self {
+        Failure(Box::new(Report { code: "ABORTED".into(), message: "aborted".into(), ..Report::default() }))
+    }
+}
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -63,7 +70,11 @@ impl From<Error> for Failure {
 impl From<(Side, Error)> for Failure {
     fn from((side, error): (Side, Error)) -> Self {
         let mut failure = Failure::from(error);
-        failure.0.position = Some(side == Side::Position);
+        failure.0.what = match side {
+            Side::Token => None,
+            Side::Position => Some("position".into()),
+            Side::Segment => Some("segment".into()),
+        };
         failure
     }
 }
@@ -88,15 +99,15 @@ thread_local! {
     static LAST: RefCell<Option<Report>> = const { RefCell::new(None) };
 }
 
-/// Runs an export. What fails or panics is kept for `takeFailure`, and the answer is nothing.
-pub(crate) fn guard<T>(run: impl FnOnce() -> Result<T, Failure>) -> Option<T> {
-    caught(run).map_err(|failure| LAST.with(|last| *last.borrow_mut() = Some(*failure.0))).ok()
-}
-
 /// Runs work whose answer carries its failure, as that of another thread must; a panic is one, too.
 pub(crate) fn caught<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     // Unwind safe: what a panic may leave half done is the caller's output, whose values it learns not to trust.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(internal(message_of(&*panic))))
+}
+
+/// Runs an export. What fails or panics is kept for `takeFailure`, and the answer is nothing.
+pub(crate) fn guard<T>(run: impl FnOnce() -> Result<T, Failure>) -> Option<T> {
+    caught(run).map_err(|failure| LAST.with(|last| *last.borrow_mut() = Some(*failure.0))).ok()
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> String {

@@ -9,6 +9,8 @@
 #![allow(missing_docs, reason = "the exports are private; api/native.ts and the public TypeScript say what they do")]
 #![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
 
+mod async_forward;
+mod bag;
 mod borrow;
 mod buffers;
 mod draws;
@@ -17,7 +19,10 @@ mod embedding;
 mod files;
 mod guard;
 mod process;
+mod quantize;
+mod sharing;
 mod source;
+mod token_position;
 mod tokenizer;
 mod windows;
 mod writer;

@@ -1,13 +1,13 @@
 //! What this binary is and runs on.
 
+use crate::borrow::size;
 use crate::buffers::live_data;
-use crate::guard::{Failure, guard};
+use crate::guard::{Failure, guard, status};
 use napi::Env;
 use napi_derive::napi;
-use std::num::NonZero;
-use std::sync::OnceLock;
 use tokenbed_core::Error;
 use tokenbed_kernels::{isa, table};
+use tokenbed_threads::{BadThreads, setting};
 
 /// What this binary is and runs on.
 #[napi(object)]
@@ -16,19 +16,41 @@ pub struct Native {
     pub isa: String,
     pub detected: Vec<String>,
     pub target: String,
-    pub threads: u32,
     pub live_data: bool,
 }
 
-/// Threads that run at the same time here.
-pub(crate) fn cores() -> usize {
-    static CORES: OnceLock<usize> = OnceLock::new();
-    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get))
+impl From<BadThreads> for Failure {
+    fn from(error: BadThreads) -> Self {
+        Error::Usage(error.to_string()).into()
+    }
 }
 
-/// Threads that a kernel may use: bandwidth saturates at two to four.
-pub(crate) fn threads() -> usize {
-    cores().min(4)
+/// Threads that a kernel may use; a failure where the environment says what is no number of threads.
+pub(crate) fn threads() -> Result<usize, Failure> {
+    Ok(setting::num_threads()?)
+}
+
+/// Threads for work that memory does not bound: as many as somebody chose, else all cores.
+pub(crate) fn computing_threads() -> Result<usize, Failure> {
+    Ok(setting::chosen()?.unwrap_or_else(setting::cores))
+}
+
+/// Threads that a kernel may use.
+#[napi(catch_unwind)]
+pub fn num_threads() -> Option<f64> {
+    guard(|| Ok(threads()? as f64))
+}
+
+/// Sets how many, for the whole process.
+#[napi(catch_unwind)]
+pub fn set_num_threads(threads: f64) -> bool {
+    status(|| Ok(setting::set_num_threads(size(threads)?)?))
+}
+
+/// Helpers started so far: the test that none starts before there is work for it asks.
+#[napi(catch_unwind)]
+pub fn started_threads() -> Option<f64> {
+    guard(|| Ok(tokenbed_threads::started() as f64))
 }
 
 /// What this binary is and runs on; a failure where the environment forces an instruction set that is not there.
@@ -41,7 +63,6 @@ pub fn native_info(env: Env) -> Option<Native> {
             isa: kernels.isa().name().into(),
             detected: isa::available().map(|isa| isa.name().into()).collect(),
             target: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-            threads: threads() as u32,
             live_data: live_data(&env)?,
         })
     })

@@ -2,7 +2,7 @@
 
 use crate::borrow::{Operand, size};
 use crate::guard::{Failure, guard};
-use crate::process::cores;
+use crate::process::computing_threads;
 use napi::Env;
 use napi::bindgen_prelude::{External, Int32ArraySlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
@@ -168,7 +168,7 @@ pub fn tokenizer_encode_batch(
     rows: Rows,
 ) -> Option<EncodedTexts> {
     guard(|| {
-        let batch = tokenizer.encode_rows(&texts, &rows.options()?, cores())?;
+        let batch = tokenizer.encode_rows(&texts, &rows.options()?, computing_threads()?)?;
         Ok(EncodedTexts {
             ids: Uint32ArraySlice::copy_from(&env, batch.ids)?,
             offsets: Uint32ArraySlice::copy_from(&env, batch.offsets)?,
@@ -198,7 +198,7 @@ pub fn tokenizer_encode_padded(
 ) -> Option<PaddedTexts> {
     guard(|| {
         let length = length.map(size).transpose()?;
-        let batch = tokenizer.encode_rows(&texts, &rows.options()?, cores())?;
+        let batch = tokenizer.encode_rows(&texts, &rows.options()?, computing_threads()?)?;
         let padded = batch.pad(length, padding_id, side(padding_left))?;
         Ok(PaddedTexts {
             ids: Int32ArraySlice::copy_from(&env, padded.ids)?,

@@ -10,12 +10,14 @@ function forwards(): string[] {
     const layer = new TokenPositionEmbedding({ vocabSize: 53, contextLength: 11, dim })
     const ids = Int32Array.from({ length: 77 }, (_, i) => (i * 37) % 53)
     const positions = ids.map((id) => id % 11)
+    const whole = new TokenPositionEmbedding({ vocabSize: 53, contextLength: 11, dim, segments: 3, scale: 1.7, layerNorm: true })
     const renormalised = new Embedding(53, dim, { maxNorm: 0.9 })
     return [
       layer.token.forward(ids),
       layer.token.forward(BigInt64Array.from(ids, BigInt)),
       layer.forward(ids, { shape: [7, 11] }),
       layer.forward(ids, { positions }),
+      whole.forward(ids, { shape: [7, 11], segments: ids.map((id) => id % 3) }),
       renormalised.forward(ids),
     ].map(digest)
   })

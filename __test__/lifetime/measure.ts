@@ -14,6 +14,16 @@ export function anonymous(): number {
   }
 }
 
+/** Bytes of anonymous memory in huge pages; NaN where the system does not say. */
+export function hugePages(): number {
+  try {
+    const rollup = readFileSync('/proc/self/smaps_rollup', 'utf8')
+    return Number(/^AnonHugePages:\s+(\d+) kB/m.exec(rollup)![1]) * 1024
+  } catch {
+    return NaN
+  }
+}
+
 /** Collects garbage and lets finalizers run. */
 export async function collect(): Promise<void> {
   for (let i = 0; i < 3; i++) {
@@ -23,7 +33,7 @@ export async function collect(): Promise<void> {
 }
 
 /** Page faults of a call, on average over many. */
-export function faultsPerCall(run: () => void, calls: number): number {
+export function faultsPerCall(run: () => unknown, calls: number): number {
   const before = process.resourceUsage().minorPageFault
   for (let i = 0; i < calls; i++) run()
   return (process.resourceUsage().minorPageFault - before) / calls

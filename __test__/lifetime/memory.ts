@@ -1,9 +1,9 @@
 // Memory over many calls, and what memoryUsage says of it.
 
-import { Embedding, memoryUsage, scope, TokenPositionEmbedding, zeros, type Tensor } from '../../index.js'
+import { Embedding, memoryUsage, scope, setNumThreads, TokenPositionEmbedding, zeros, type Tensor } from '../../index.js'
 import { native } from '../../api/native.js'
 import { main } from '../support/child.js'
-import { anonymous, collect, faultsPerCall, MB, peakOf } from './measure.js'
+import { anonymous, collect, faultsPerCall, hugePages, MB, peakOf } from './measure.js'
 
 const [ROWS, DIM] = [1000, 768]
 const large = () => Int32Array.from({ length: 32 * 1024 }, (_, i) => (i * 7919) % ROWS)
@@ -61,6 +61,43 @@ void main({
         return [name, faultsPerCall(run, 10)]
       }),
     )
+  },
+
+  /** The same at sizes from a kilobyte to beyond huge pages, on one thread and on several. */
+  steadySizes: () => {
+    const faults: Record<string, number> = {}
+    for (const threads of [1, 3]) {
+      setNumThreads(threads)
+      for (const length of [1, 4, 32, 300, 1500, 5000, 16_000]) {
+        const layer = new TokenPositionEmbedding({ vocabSize: ROWS, contextLength: length, dim: DIM, segments: 2, layerNorm: true })
+        const ids = large().subarray(0, length)
+        const out = zeros([length, DIM])
+        const runs = {
+          out: () => void layer.forward(ids, { out }),
+          dispose: () => layer.forward(ids).dispose(),
+          scope: () => scope(() => void layer.forward(ids)),
+          shown: () => {
+            const result = layer.forward(ids)
+            void result.data
+            result.dispose()
+          },
+        }
+        for (const [name, run] of Object.entries(runs)) {
+          for (let i = 0; i < 50; i++) run()
+          faults[`${name}, ${length} rows, ${threads} threads`] = faultsPerCall(run, 50)
+        }
+        for (const x of [...layer.parameters(), out]) x.dispose()
+      }
+    }
+    return faults
+  },
+
+  /** Page faults of a fresh large result: with huge pages, few. */
+  fresh: () => {
+    const [embedding, ids] = [new Embedding(ROWS, DIM), large()]
+    embedding.forward(ids.subarray(0, 100)).dispose()
+    const kept: Tensor[] = []
+    return { faults: faultsPerCall(() => kept.push(embedding.forward(ids)), 3), hugePages: hugePages() }
   },
 
   /** The pool keeps no more than its limit. */

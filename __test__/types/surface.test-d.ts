@@ -2,8 +2,9 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
 import type {
-  Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer,
-  LoaderOptions, Nested, RowSpec, SpecialOptions, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions,
+  AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions,
+  EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LayerNormParameters, LoaderOptions, Nested, QuantizationError, Ragged,
+  ResultType, RowSpec, SharedTable, SpecialOptions, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions,
   TextSource, TokenPositionOptions, TypedArray, WindowOptions,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
@@ -68,6 +69,10 @@ x.add(x).sub(1).mul(x).div(2).matmul(x).sum().sum(0).mean().mean(1) satisfies to
 x.relu().gelu().tanh().sigmoid().softmax(0).logSoftmax(-1) satisfies tokenbed.Tensor
 x.requiresGrad = true
 x[Symbol.dispose]() satisfies void
+tokenbed.Tensor.fromShared(x.share() satisfies SharedTable) satisfies tokenbed.Tensor
+x.unshare() satisfies void
+// @ts-expect-error a tensor cannot be posted, its handle can
+tokenbed.Tensor.fromShared(x)
 // @ts-expect-error frozen
 x.shape[0] = 1
 // @ts-expect-error read only
@@ -90,6 +95,9 @@ embedding.embeddingDim satisfies number
 embedding.weight = x
 Embedding.fromPretrained(x, { ...settings, freeze: false }).forward([[1]], { out: x, shape: [1] } satisfies ForwardOptions)
 for (const ids of [[1, [2]], x, Int32Array.of(1), BigUint64Array.of(1n), new Uint16Array(2)] satisfies Ids[]) layer.forward(ids)
+layer.forwardAsync([1], { shape: [1], signal: new AbortController().signal } satisfies AsyncOptions) satisfies Promise<tokenbed.Tensor>
+// @ts-expect-error a result off the thread is new memory
+layer.forwardAsync([1], { out: x })
 layer.parameters() satisfies tokenbed.Tensor[]
 layer.loadStateDict(layer.stateDict() satisfies Record<string, tokenbed.Tensor>) satisfies tokenbed.Embedding
 // @ts-expect-error three ways
@@ -100,6 +108,35 @@ new Embedding(5)
 layer.forward(new Float32Array(2))
 // @ts-expect-error text is no id
 layer.forward(['1'])
+layer.forward([1], { dtype: 'bfloat16' })
+const { EmbeddingBag, QuantizedTable } = tokenbed
+const bagging: BagOptions = { ...settings, mode: 'max', includeLastOffset: true }
+const bag = new EmbeddingBag(5, 3, bagging)
+bag satisfies Layer
+bag.mode satisfies 'sum' | 'mean' | 'max'
+const ragged: Ragged = { values: [1, 2], offsets: Int32Array.of(0, 2) }
+bag.forward(ragged) satisfies tokenbed.Tensor
+bag.forward([1], [0], { perSampleWeights: x, out: x, dtype: 'float16' } satisfies BagForwardOptions)
+bag.forward([[1]], undefined, { out: x })
+EmbeddingBag.fromPretrained(x, { ...bagging, freeze: false })
+const packed = tokenbed.quantize(x, 'int4')
+holds<Same<tokenbed.QuantizedTable['kind'], 'float16' | 'bfloat16' | 'int8' | 'int4'>>()
+packed.shape satisfies readonly number[]
+packed.bytes satisfies Uint8Array
+packed.error(x) satisfies QuantizationError satisfies { max: number; mean: number; rms: number; worstRow: number }
+packed.dequantize() satisfies tokenbed.Tensor
+Embedding.fromPretrained(QuantizedTable.fromBytes('int8', [2, 3], packed.bytes), { dtype: 'float16' }).forward([1])
+EmbeddingBag.fromPretrained(packed, { mode: 'sum' }).forward([[1]])
+QuantizedTable.fromBytes('int8', [2, 3], packed.toTensor())[Symbol.dispose]() satisfies void
+holds<Same<ResultType, 'float32' | 'float16' | 'bfloat16'>>()
+// @ts-expect-error three ways
+new EmbeddingBag(5, 3, { mode: 'median' })
+// @ts-expect-error no such kind
+tokenbed.quantize(x, 'int2')
+// @ts-expect-error made by quantize
+new QuantizedTable()
+// @ts-expect-error results are floats
+layer.forward([1], { dtype: 'int8' })
 const sizes: TokenPositionOptions = { vocabSize: 5, contextLength: 3, dim: 2, paddingIdx: 0, generator: new Generator() }
 const input = new TokenPositionEmbedding(sizes)
 input satisfies Layer
@@ -107,6 +144,17 @@ input.token.weight satisfies tokenbed.Tensor
 input.position satisfies tokenbed.Embedding
 input.forward([[1]], { out: x, shape: [1, 1], positionOffset: 1 })
 input.forward([[1]], { positions: [0] })
+new tokenbed.EmbeddingBag(3, 2).forwardAsync([1], [0], { signal: new AbortController().signal, dtype: 'float16' }) satisfies Promise<tokenbed.Tensor>
+input.forwardAsync([[1]], { positionOffset: 1, signal: AbortSignal.timeout(1) }) satisfies Promise<tokenbed.Tensor>
+const bert = new TokenPositionEmbedding({ ...sizes, segments: 2, layerNorm: { eps: 1e-12 }, scale: 2, dropout: 0 } satisfies TokenPositionOptions)
+bert.forward([[1]], { segments: [[0]] })
+bert.forwardAsync([[1]], { segments: [[0]] }) satisfies Promise<tokenbed.Tensor>
+bert.segment satisfies tokenbed.Embedding | null
+bert.layerNorm satisfies LayerNormParameters | null
+bert.layerNorm?.weight satisfies tokenbed.Tensor | undefined
+new TokenPositionEmbedding({ ...sizes, layerNorm: true })
+// @ts-expect-error an eps is a number
+new TokenPositionEmbedding({ ...sizes, layerNorm: { eps: '1' } })
 // @ts-expect-error dim is missing
 new TokenPositionEmbedding({ vocabSize: 5, contextLength: 3 })
 
@@ -185,6 +233,9 @@ new tokenbed.TensorWriter('x.npy', { x: { shape: [] } })
 // @ts-expect-error no plain arrays
 writer.write('x', [1])
 tokenbed.memoryUsage() satisfies { tables: number; pool: number; mapped: number; total: number }
+tokenbed.setNumThreads(tokenbed.getNumThreads() satisfies number) satisfies void
+// @ts-expect-error a number
+tokenbed.setNumThreads('2')
 tokenbed.capabilities() satisfies {
   version: string; isa: 'avx512' | 'avx2' | 'neon' | 'scalar'; detected: string[]; threads: number; liveData: boolean; binary: string
 }

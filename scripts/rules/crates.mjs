@@ -4,9 +4,10 @@ import { Failure, capture } from '../process.mjs'
 /** The crates of the workspace that each may use outside of its tests, by short name. The addon may use all. */
 const ALLOWED = {
   kernels: [],
+  threads: [],
   rng: ['kernels'],
   core: ['kernels'],
-  nn: ['core', 'kernels', 'rng'],
+  nn: ['core', 'kernels', 'rng', 'threads'],
   text: ['rng'],
   io: ['core'],
   testkit: [],

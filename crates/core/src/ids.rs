@@ -34,6 +34,42 @@ macro_rules! with_ids {
     };
 }
 
+/// A copy of ids, in the kind they came in: for work that outlives the call.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the names say it all")]
+pub enum IdBuf {
+    I8(Vec<i8>),
+    U8(Vec<u8>),
+    I16(Vec<i16>),
+    U16(Vec<u16>),
+    I32(Vec<i32>),
+    U32(Vec<u32>),
+    I64(Vec<i64>),
+    U64(Vec<u64>),
+}
+
+macro_rules! kinds {
+    ($($kind:ident),*) => {
+        impl From<IdSlice<'_>> for IdBuf {
+            fn from(ids: IdSlice<'_>) -> Self {
+                match ids {
+                    $(IdSlice::$kind(ids) => IdBuf::$kind(ids.to_vec()),)*
+                }
+            }
+        }
+
+        impl IdBuf {
+            /// All of them.
+            pub fn all(&self) -> IdSlice<'_> {
+                match self {
+                    $(IdBuf::$kind(ids) => IdSlice::$kind(ids),)*
+                }
+            }
+        }
+    };
+}
+kinds!(I8, U8, I16, U16, I32, U32, I64, U64);
+
 impl IdSlice<'_> {
     /// How many ids.
     pub fn len(&self) -> usize {
@@ -44,6 +80,11 @@ impl IdSlice<'_> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// Calls `run` with each integer and its place, in order.
+pub fn with_values(values: IdSlice<'_>, mut run: impl FnMut(usize, i128)) {
+    with_ids!(values, values => values.iter().enumerate().for_each(|(at, &value)| run(at, i128::from(value))));
 }
 
 /// What becomes of an id that the table has no row for.

@@ -1,6 +1,7 @@
 //! One pass over ids says whether a table holds them all. Who the offender is, a cold path elsewhere finds out.
 
 use crate::table::Kernels;
+use std::ops::Range;
 
 /// Ids that were checked: every one is below [`CheckedIds::rows`]. Kernels index with them without a branch.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,14 @@ impl<'a> CheckedIds<'a> {
     /// The ids.
     pub fn ids(&self) -> &'a [u32] {
         self.ids
+    }
+
+    /// Those of a range, for a part of the work.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        Self { ids: &self.ids[range], rows: self.rows }
     }
 
     /// Rows of the table they were checked against.

@@ -22,6 +22,8 @@ pub(crate) trait MathLanes: Lanes {
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
     /// The square root, rounded correctly.
     unsafe fn sqrt(self) -> Self;
+    /// The sum of the lanes, halved until one is left: lane `i` takes up lane `i + half`.
+    unsafe fn sum(self) -> f32;
     /// `self == other`.
     unsafe fn equals(self, other: Self) -> Self::Mask;
     /// `yes` where the mask says so, else `no`.

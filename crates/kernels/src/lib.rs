@@ -8,9 +8,11 @@
 //! No allocation, no threads, no Node.
 
 pub(crate) mod arch;
+pub mod half;
 pub mod ids;
 pub mod isa;
 pub(crate) mod lanes;
 pub(crate) mod lanes_math;
+pub(crate) mod lanes_narrow;
 pub mod ops;
 pub mod table;

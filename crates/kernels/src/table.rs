@@ -2,10 +2,12 @@
 
 use crate::arch;
 use crate::isa::{self, Isa, UnavailableIsa};
+use crate::ops::bag::RawBag;
 use crate::ops::draw_normal::RawDrawNormal;
 use crate::ops::draw_uniform::RawDrawUniform;
+use crate::ops::embed::RawEmbed;
 use crate::ops::gather::RawGather;
-use crate::ops::gather_add::RawGatherAdd;
+use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::mt19937::MtState;
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
@@ -15,7 +17,9 @@ pub struct Kernels {
     pub(crate) isa: Isa,
     pub(crate) max_id: unsafe fn(&[u32]) -> u32,
     pub(crate) gather: unsafe fn(RawGather),
-    pub(crate) gather_add: unsafe fn(RawGatherAdd),
+    pub(crate) gather_rows: unsafe fn(RawGatherRows),
+    pub(crate) bag: unsafe fn(RawBag),
+    pub(crate) embed: unsafe fn(RawEmbed),
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),

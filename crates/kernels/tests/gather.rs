@@ -1,13 +1,12 @@
-//! Gather and gather_add: every instruction set against the naive loop, to the bit.
+//! Gather: every instruction set against the naive loop, to the bit.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::gather_add::Positions;
 use tokenbed_kernels::ops::{STREAM_FROM_BYTES, Store};
 use tokenbed_kernels::table::{self, Kernels};
-use tokenbed_testkit::compare::{assert_same_bits, assert_same_values};
+use tokenbed_testkit::compare::assert_same_bits;
 use tokenbed_testkit::naive;
 use tokenbed_testkit::place::{Guarded, Placed};
 use tokenbed_testkit::random::{AWKWARD, DIMS, Random};
@@ -17,9 +16,6 @@ const STORES: [Store; 2] = [Store::Cached, Store::Streaming];
 const ROWS: usize = 5;
 /// Repeated, out of order, the last row and the first.
 const IDS: [u32; 6] = [3, 0, 3, 4, 1, 4];
-/// Another row of the added table for each.
-const POSITIONS: [u32; 6] = [2, 2, 0, 1, 2, 0];
-const ADDED_ROWS: usize = 3;
 
 fn checked<'a>(kernels: &Kernels, ids: &'a [u32], rows: usize) -> CheckedIds<'a> {
     CheckedIds::new(kernels, ids, rows).expect("ids of the test are good")
@@ -29,17 +25,15 @@ fn what(kernels: &Kernels, store: Store, dim: usize, offsets: (usize, usize)) ->
     format!("{} {store:?} dim {dim} offsets {offsets:?}", kernels.isa().name())
 }
 
-/// Both ops, at every offset of the output against every offset of the tables.
+/// At every offset of the output against every offset of the table.
 #[test]
 fn every_dim_at_every_offset() {
     let mut random = Random::new(1);
     for dim in DIMS {
-        let (table, added) = (random.awkward(ROWS * dim), random.awkward(ADDED_ROWS * dim));
+        let table = random.awkward(ROWS * dim);
         let copied = naive::gather(&table, dim, &IDS);
-        let summed = naive::gather_add(&table, &added, dim, &IDS, &POSITIONS);
         for table_offset in 0..=16 {
             let table = Placed::new(&table, table_offset);
-            let added = Placed::new(&added, 16 - table_offset);
             for out_offset in 0..=16 {
                 for (kernels, store) in table::available().flat_map(|kernels| STORES.map(|store| (kernels, store))) {
                     let what = what(kernels, store, dim, (table_offset, out_offset));
@@ -48,22 +42,18 @@ fn every_dim_at_every_offset() {
                     kernels.gather_with(store, &table, dim, ids, &mut out);
                     out.assert_guards();
                     assert_same_bits(&out, &copied, &what);
-                    let positions = Positions::Explicit(checked(kernels, &POSITIONS, ADDED_ROWS));
-                    kernels.gather_add_with(store, &table, &added, dim, ids, positions, &mut out);
-                    out.assert_guards();
-                    assert_same_values(&out, &summed, &what);
                 }
             }
         }
     }
 }
 
-/// Every awkward number is copied as it is, and added to every other.
+/// Every awkward number is copied as it is.
 #[test]
 fn awkward_numbers() {
     let numbers = AWKWARD.map(f32::from_bits);
     let n = numbers.len();
-    // Row i of the table is the i-th number, over and over; the added row is all of them.
+    // Row i of the table is the i-th number, over and over.
     let table: Vec<f32> = numbers.iter().flat_map(|&x| [x; AWKWARD.len()]).collect();
     let ids: Vec<u32> = (0..n as u32).collect();
     for kernels in table::available() {
@@ -73,10 +63,6 @@ fn awkward_numbers() {
             let mut out = vec![SENTRY; n * n];
             kernels.gather_with(store, &table, n, ids, &mut out);
             assert_same_bits(&out, &table, &what);
-            let once = Positions::Cyclic { offset: 0, length: 1 };
-            kernels.gather_add_with(store, &table, &numbers, n, ids, once, &mut out);
-            let wanted: Vec<f32> = numbers.iter().flat_map(|a| numbers.map(|b| a + b)).collect();
-            assert_same_values(&out, &wanted, &what);
         }
     }
 }
@@ -104,31 +90,6 @@ fn any_number_of_ids() {
     }
 }
 
-#[test]
-fn positions_in_cycles() {
-    let (dim, rows, positions) = (17, 11, 12);
-    let mut random = Random::new(3);
-    let (table, added) = (random.units(rows * dim), random.units(positions * dim));
-    for kernels in table::available() {
-        for len in [0, 1, 2, 5, 12, 24, 31] {
-            let ids = random.ids(len, rows);
-            for (offset, length) in [(0, 1), (11, 1), (0, 12), (5, 7), (0, 5), (3, 5), (10, 2), (0, len.clamp(1, 12))] {
-                // A last cycle that is cut short is the kernel's business; whole ones only are the layer's.
-                let at: Vec<u32> = (0..len).map(|i| (offset + i % length) as u32).collect();
-                let wanted = naive::gather_add(&table, &added, dim, &ids, &at);
-                for store in STORES {
-                    let mut out = Guarded::new(len * dim, 5, SENTRY);
-                    let cycle = Positions::Cyclic { offset, length };
-                    let ids = checked(kernels, &ids, rows);
-                    kernels.gather_add_with(store, &table, &added, dim, ids, cycle, &mut out);
-                    out.assert_guards();
-                    assert_same_bits(&out, &wanted, &format!("{} {offset} {length} {len}", kernels.isa().name()));
-                }
-            }
-        }
-    }
-}
-
 /// No ids, rows of nothing, tables of nothing.
 #[test]
 fn nothing() {
@@ -137,17 +98,6 @@ fn nothing() {
             kernels.gather_with(store, &[], 0, checked(kernels, &[0, 2, 1], 3), &mut []);
             kernels.gather_with(store, &[], 7, checked(kernels, &[], 0), &mut []);
             kernels.gather_with(store, &[1.0; 7], 7, checked(kernels, &[], 1), &mut []);
-            let none = checked(kernels, &[], 0);
-            for positions in [
-                Positions::Cyclic { offset: 0, length: 0 },
-                Positions::Explicit(none),
-                Positions::Cyclic { offset: 1, length: 0 },
-            ] {
-                kernels.gather_add_with(store, &[], &[0.0; 7], 7, none, positions, &mut []);
-            }
-            let three = checked(kernels, &[0, 2, 1], 3);
-            let cycle = Positions::Cyclic { offset: usize::MAX - 2, length: 2 };
-            kernels.gather_add_with(store, &[], &[], 0, three, cycle, &mut []);
         }
     }
 }
@@ -158,7 +108,7 @@ fn a_result_that_is_streamed() {
     let (dim, rows) = (1023, 50);
     let len = STREAM_FROM_BYTES / (dim * 4) + 1;
     let mut random = Random::new(4);
-    let (table, added) = (random.units(rows * dim), random.units(7 * dim));
+    let table = random.units(rows * dim);
     let ids = random.ids(len, rows);
     let kernels = table::active();
     let mut out = Guarded::new(len * dim, 4, SENTRY);
@@ -167,14 +117,6 @@ fn a_result_that_is_streamed() {
     out.assert_guards();
     let is_row = |(row, id): (&[f32], &u32)| row == &table[*id as usize * dim..][..dim];
     assert!(out.chunks_exact(dim).zip(&ids).all(is_row));
-    let cycle = Positions::Cyclic { offset: 2, length: 5 };
-    kernels.gather_add(&table, &added, dim, checked(kernels, &ids, rows), cycle, &mut out);
-    out.assert_guards();
-    let is_sum = |(i, (row, id)): (usize, (&[f32], &u32))| {
-        let (token, position) = (&table[*id as usize * dim..], &added[(2 + i % 5) * dim..]);
-        row.iter().zip(token).zip(position).all(|((out, a), b)| *out == a + b)
-    };
-    assert!(out.chunks_exact(dim).zip(&ids).enumerate().all(is_sum));
 }
 
 #[test]
@@ -212,31 +154,4 @@ fn wrong_sizes_are_refused_before_any_write() {
     refuses("gather: out of another size", 2 * DIM - 1, gather(3 * DIM, DIM, 3));
     refuses("gather: out of another size", 2 * DIM + 1, gather(3 * DIM, DIM, 3));
     refuses("gather: out of another size", 0, gather(3 * DIM, DIM, 3));
-
-    let add = |table_len: usize, added_len: usize, offset: usize, length: usize| {
-        move |kernels: &'static Kernels, out: &mut [f32]| {
-            let cycle = Positions::Cyclic { offset, length };
-            let ids = checked(kernels, &ids, 3);
-            kernels.gather_add(&table[..table_len], &table[..added_len], DIM, ids, cycle, out);
-        }
-    };
-    refuses("gather_add: table too small", 2 * DIM, add(3 * DIM - 1, 3 * DIM, 0, 1));
-    refuses("gather_add: out of another size", 2 * DIM + 1, add(3 * DIM, 3 * DIM, 0, 1));
-    refuses("gather_add: added too small", 2 * DIM, add(3 * DIM, 3 * DIM - 1, 0, 3));
-    refuses("gather_add: added too small", 2 * DIM, add(3 * DIM, 3 * DIM, 2, 2));
-    refuses("gather_add: added too small", 2 * DIM, add(3 * DIM, 3 * DIM, usize::MAX, 1));
-    refuses("gather_add: added too small", 2 * DIM, add(3 * DIM, 3 * DIM, usize::MAX, 2));
-    refuses("gather_add: added too small", 2 * DIM, add(3 * DIM, 3 * DIM, usize::MAX / DIM + 1, 1));
-    refuses("gather_add: ids, but no positions", 2 * DIM, add(3 * DIM, 3 * DIM, 0, 0));
-
-    let explicit = |positions: &'static [u32], rows: usize| {
-        move |kernels: &'static Kernels, out: &mut [f32]| {
-            let positions = Positions::Explicit(checked(kernels, positions, rows));
-            kernels.gather_add(&table, &table, DIM, checked(kernels, &ids, 3), positions, out);
-        }
-    };
-    refuses("gather_add: added too small", 2 * DIM, explicit(&[0, 3], 4));
-    refuses("gather_add: positions of another length", 2 * DIM, explicit(&[0], 3));
-    refuses("gather_add: positions of another length", 2 * DIM, explicit(&[0, 1, 2], 3));
-    refuses("gather_add: positions of another length", 2 * DIM, explicit(&[], 3));
 }

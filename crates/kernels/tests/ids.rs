@@ -80,4 +80,6 @@ fn ids_are_handed_on_as_they_are() {
     let checked = CheckedIds::from_signed(table::active(), &signed, 4).expect("good ids");
     assert_eq!(checked.ids().as_ptr().cast(), signed.as_ptr());
     assert_eq!(checked.ids(), ids);
+    assert_eq!((checked.part(1..3).ids(), checked.part(1..3).rows()), (&ids[1..3], 4));
+    assert!(checked.part(2..2).ids().is_empty());
 }

@@ -5,7 +5,9 @@
 use proptest::prelude::*;
 use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::gather_add::Positions;
+use tokenbed_kernels::ops::added::{Added, Along};
+use tokenbed_kernels::ops::embed::Embed;
+use tokenbed_kernels::ops::layer_norm::Norm;
 use tokenbed_kernels::table;
 use tokenbed_testkit::compare::{assert_same_bits, assert_same_values};
 use tokenbed_testkit::place::{Guarded, Placed};
@@ -23,16 +25,38 @@ struct Case {
     positions: Vec<u32>,
     offsets: (usize, usize),
     store: Store,
+    scale: u32,
+    added: usize,
+    normed: bool,
+}
+
+/// Bits of numbers whose sums mean something.
+fn moderate() -> impl Strategy<Value = u32> {
+    (-8f32..8.0).prop_map(f32::to_bits)
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let sizes = (0..70usize, 1..12usize, 0..40usize);
-    sizes.prop_flat_map(|(dim, rows, len)| {
+    let sizes = (0..70usize, 1..12usize, 0..40usize, any::<bool>());
+    sizes.prop_flat_map(|(dim, rows, len, wild)| {
         let ids = || prop::collection::vec(0..rows as u32, len);
-        let table = prop::collection::vec(any::<u32>(), rows * dim);
         let store = prop_oneof![Just(Store::Cached), Just(Store::Streaming)];
-        (table, ids(), ids(), (0..17usize, 0..17usize), store).prop_map(
-            move |(table, ids, positions, offsets, store)| Case { dim, rows, table, ids, positions, offsets, store },
+        let bits = if wild { any::<u32>().boxed() } else { moderate().boxed() };
+        let table = prop::collection::vec(bits, rows * dim);
+        let scale = prop_oneof![Just(1f32.to_bits()), moderate()];
+        let what = (scale, 0..3usize, any::<bool>());
+        (table, ids(), ids(), (0..17usize, 0..17usize), store, what).prop_map(
+            move |(table, ids, positions, offsets, store, (scale, added, normed))| Case {
+                dim,
+                rows,
+                table,
+                ids,
+                positions,
+                offsets,
+                store,
+                scale,
+                added,
+                normed,
+            },
         )
     })
 }
@@ -46,7 +70,7 @@ proptest! {
         let table: Vec<f32> = case.table.iter().map(|&bits| f32::from_bits(bits)).collect();
         let table = Placed::new(&table, offsets.0);
         let copied = naive::gather(&table, dim, ids);
-        let summed = naive::gather_add(&table, &table, dim, ids, positions);
+        let scalar = table::available().next().expect("the scalar one is everywhere");
         for kernels in table::available() {
             let name = kernels.isa().name();
             let (ids, positions) = (Placed::new(ids, offsets.1), Placed::new(positions, offsets.0));
@@ -56,9 +80,20 @@ proptest! {
             kernels.gather_with(store, &table, dim, ids, &mut out);
             out.assert_guards();
             assert_same_bits(&out, &copied, &name);
-            kernels.gather_add_with(store, &table, &table, dim, ids, Positions::Explicit(positions), &mut out);
+            // Everything the op can do, or nothing, against the scalar reference.
+            let more = Added { table: &table, along: Along::Each(positions) };
+            let added = [[None, None], [Some(more), None], [Some(more), Some(more)]][case.added];
+            let parameters = (&table[..dim], &table[(rows - 1) * dim..]);
+            let norm = case.normed.then_some(Norm { weight: parameters.0, bias: parameters.1, eps: 1e-5 });
+            let op = Embed { table: &table, dim, ids, scale: f32::from_bits(case.scale), added, norm };
+            kernels.embed_with(store, &op, &mut out);
             out.assert_guards();
-            assert_same_values(&out, &summed, &name);
+            let mut wanted = vec![SENTRY; out.len()];
+            scalar.embed_with(Store::Cached, &op, &mut wanted);
+            assert_same_values(&out, &wanted, &name);
+            if case.added == 1 && case.scale == 1f32.to_bits() && !case.normed {
+                assert_same_values(&out, &naive::gather_add(&table, &table, dim, &case.ids, &case.positions), &name);
+            }
         }
     }
 

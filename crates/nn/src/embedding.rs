@@ -1,8 +1,11 @@
 //! The lookup: `torch.nn.functional.embedding`.
 
+use crate::blocks::in_blocks;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::ops::Store;
 use tokenbed_kernels::table::Kernels;
+use tokenbed_threads::parallel_rows;
 
 /// A table of `rows` rows of `dim` f32.
 #[derive(Clone, Copy, Debug)]
@@ -40,12 +43,12 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Checks that `out` holds a row for each id.
-pub(crate) fn check_out(ids: usize, dim: usize, out: &[f32]) -> Result<()> {
-    if ids.checked_mul(dim) == Some(out.len()) {
+/// Checks that `out` elements hold a row for each id.
+pub(crate) fn check_out(ids: usize, dim: usize, out: usize) -> Result<()> {
+    if ids.checked_mul(dim) == Some(out) {
         return Ok(());
     }
-    Err(Error::Shape(format!("{ids} rows of {dim} do not fill {} elements", out.len())))
+    Err(Error::Shape(format!("{ids} rows of {dim} do not fill {out} elements")))
 }
 
 /// `out` (ids x dim) = rows `ids` of the table. `scratch` serves ids that are not 32 bits wide.
@@ -61,8 +64,32 @@ pub fn forward(
     scratch: &mut Vec<u32>,
     out: &mut [f32],
 ) -> Result<()> {
-    check_out(ids.len(), table.dim, out)?;
+    check_out(ids.len(), table.dim, out.len())?;
     let ids = resolve(kernels, ids, table.rows, bad, scratch)?;
-    kernels.gather(table.elements, table.dim, ids, out);
+    // Stored as is best for all of it.
+    let store = Store::for_bytes(size_of_val(out));
+    parallel_rows(out, table.dim, size_of::<f32>() * table.dim, |rows, out| {
+        kernels.gather_with(store, table.elements, table.dim, ids.part(rows), out);
+    });
     Ok(())
+}
+
+/// [`forward`] on this thread alone, block by block while `go_on` says so; whether it is done.
+///
+/// # Errors
+/// Those of [`forward`].
+pub fn forward_in_blocks(
+    kernels: &Kernels,
+    table: Table<'_>,
+    (ids, bad): (IdSlice<'_>, BadIds),
+    go_on: &dyn Fn() -> bool,
+    out: &mut [f32],
+) -> Result<bool> {
+    check_out(ids.len(), table.dim, out.len())?;
+    let mut scratch = Vec::new();
+    let ids = resolve(kernels, ids, table.rows, bad, &mut scratch)?;
+    let store = Store::for_bytes(size_of_val(out));
+    Ok(in_blocks(out, table.dim, go_on, |rows, out| {
+        kernels.gather_with(store, table.elements, table.dim, ids.part(rows), out);
+    }))
 }

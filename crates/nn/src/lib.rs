@@ -2,6 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bag;
+mod blocks;
 pub mod embedding;
 pub mod max_norm;
+pub mod quantize;
 pub mod token_position;

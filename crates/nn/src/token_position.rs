@@ -1,10 +1,43 @@
-//! Token + position in one pass: the input layer of GPT.
+//! The input layer of a transformer in one pass: token (+ segment) + position (-> layer normalization).
 
+use crate::blocks::in_blocks;
 use crate::embedding::{Table, check_out};
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::gather_add::Positions;
+use tokenbed_kernels::ops::Store;
+use tokenbed_kernels::ops::added::{Added, Along};
+use tokenbed_kernels::ops::embed::Embed;
+pub use tokenbed_kernels::ops::layer_norm::Norm;
 use tokenbed_kernels::table::Kernels;
+use tokenbed_threads::parallel_rows;
+
+/// What is learned, and how it is put together.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer<'a> {
+    /// The tokens' vectors.
+    pub token: Table<'a>,
+    /// What they are multiplied by before anything is added; 1 for nothing.
+    pub scale: f32,
+    /// The segments' vectors, added first, as in BERT.
+    pub segment: Option<Table<'a>>,
+    /// The positions' vectors.
+    pub position: Table<'a>,
+    /// The normalization of the sum.
+    pub norm: Option<Norm<'a>>,
+}
+
+/// What is looked up.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// Token ids.
+    pub ids: IdSlice<'a>,
+    /// What is done about those without a row.
+    pub bad: BadIds,
+    /// Which segment goes with which id; without them it is segment 0. Unused where there is no table of segments.
+    pub segments: Option<IdSlice<'a>>,
+    /// Which position goes with which id.
+    pub at: At<'a>,
+}
 
 /// Which position goes with which id.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +58,7 @@ pub enum At<'a> {
 pub struct Scratch {
     ids: Vec<u32>,
     positions: Vec<u32>,
+    segments: Vec<u32>,
 }
 
 impl Scratch {
@@ -34,39 +68,112 @@ impl Scratch {
     }
 }
 
-/// `out` (ids x dim) = rows `ids` of `token` + rows `at` of `position`.
+/// `out` (ids x dim) = rows `ids` of the tokens (* scale) (+ rows of the segments) + rows of the positions, (normalized).
 ///
 /// # Errors
 /// [`Error::TokenIndex`] for an id that `bad` does not mend; [`Error::Shape`] for sizes that do not fit and for a
-/// sequence longer than the table of positions; `out` is not written then. Explicit positions are checked first, and
-/// are never mended: their error is in [`Side::Position`].
+/// sequence longer than the table of positions; `out` is not written then. Positions are checked first, then segments;
+/// explicit ones are never mended: their error is in [`Side::Position`] or [`Side::Segment`].
 pub fn forward(
     kernels: &Kernels,
-    (token, position): (Table<'_>, Table<'_>),
-    (ids, bad): (IdSlice<'_>, BadIds),
-    at: At<'_>,
+    layer: &Layer<'_>,
+    inputs: &Inputs<'_>,
     scratch: &mut Scratch,
     out: &mut [f32],
 ) -> std::result::Result<(), (Side, Error)> {
-    let of_ids = |error| (Side::Token, error);
-    check_out(ids.len(), token.dim(), out).map_err(of_ids)?;
-    if token.dim() != position.dim() {
-        return Err(of_ids(Error::Shape(format!("tables of {} and {} columns", token.dim(), position.dim()))));
-    }
-    let positions =
-        positions(kernels, position, ids.len(), at, &mut scratch.positions).map_err(|error| (Side::Position, error))?;
-    let ids = resolve(kernels, ids, token.rows(), bad, &mut scratch.ids).map_err(of_ids)?;
-    kernels.gather_add(token.elements(), position.elements(), token.dim(), ids, positions, out);
+    let op = checked(kernels, layer, inputs, scratch, out.len())?;
+    // Stored as is best for all of it.
+    let store = Store::for_bytes(size_of_val(out));
+    let row = size_of::<f32>() * op.dim;
+    parallel_rows(out, op.dim, row, |rows, out| kernels.embed_with(store, &op.part(rows), out));
     Ok(())
 }
 
-/// Which of the two ids an error speaks of.
+/// [`forward`] on this thread alone, block by block while `go_on` says so; whether it is done.
+///
+/// # Errors
+/// Those of [`forward`].
+pub fn forward_in_blocks(
+    kernels: &Kernels,
+    layer: &Layer<'_>,
+    inputs: &Inputs<'_>,
+    go_on: &dyn Fn() -> bool,
+    out: &mut [f32],
+) -> std::result::Result<bool, (Side, Error)> {
+    let mut scratch = Scratch::default();
+    let op = checked(kernels, layer, inputs, &mut scratch, out.len())?;
+    let store = Store::for_bytes(size_of_val(out));
+    Ok(in_blocks(out, op.dim, go_on, |rows, out| kernels.embed_with(store, &op.part(rows), out)))
+}
+
+/// The op, all that it reads checked.
+fn checked<'a>(
+    kernels: &Kernels,
+    layer: &Layer<'a>,
+    inputs: &Inputs<'a>,
+    scratch: &'a mut Scratch,
+    out: usize,
+) -> std::result::Result<Embed<'a>, (Side, Error)> {
+    let of = |side| move |error| (side, error);
+    let (token, position) = (layer.token, layer.position);
+    let (ids, dim) = (inputs.ids.len(), token.dim());
+    check_out(ids, dim, out).map_err(of(Side::Token))?;
+    check_dims(layer).map_err(of(Side::Token))?;
+    let positions = positions(kernels, position, ids, inputs.at, &mut scratch.positions).map_err(of(Side::Position))?;
+    let segments = match layer.segment {
+        Some(table) => {
+            let along = segments(kernels, table, ids, inputs.segments, &mut scratch.segments);
+            Some(Added { table: table.elements(), along: along.map_err(of(Side::Segment))? })
+        }
+        None => None,
+    };
+    let ids = resolve(kernels, inputs.ids, token.rows(), inputs.bad, &mut scratch.ids).map_err(of(Side::Token))?;
+    let positions = Some(Added { table: position.elements(), along: positions });
+    let added = if segments.is_some() { [segments, positions] } else { [positions, None] };
+    Ok(Embed { table: token.elements(), dim, ids, scale: layer.scale, added, norm: layer.norm })
+}
+
+/// Which ids an error speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// Token ids.
     Token,
     /// Explicit positions.
     Position,
+    /// Segments.
+    Segment,
+}
+
+fn check_dims(layer: &Layer<'_>) -> Result<()> {
+    let dim = layer.token.dim();
+    for table in [Some(layer.position), layer.segment].into_iter().flatten() {
+        if table.dim() != dim {
+            return Err(Error::Shape(format!("tables of {dim} and {} columns", table.dim())));
+        }
+    }
+    for parameter in layer.norm.iter().flat_map(|norm| [norm.weight, norm.bias]) {
+        if parameter.len() != dim {
+            return Err(Error::Shape(format!("a normalization of {} columns for tables of {dim}", parameter.len())));
+        }
+    }
+    Ok(())
+}
+
+fn segments<'a>(
+    kernels: &Kernels,
+    table: Table<'_>,
+    ids: usize,
+    segments: Option<IdSlice<'a>>,
+    scratch: &'a mut Vec<u32>,
+) -> Result<Along<'a>> {
+    match segments {
+        Some(segments) if segments.len() != ids => {
+            Err(Error::Shape(format!("{} segments for {ids} ids", segments.len())))
+        }
+        Some(segments) => resolve(kernels, segments, table.rows(), BadIds::Throw, scratch).map(Along::Each),
+        None if table.rows() > 0 => Ok(Along::Cycle { offset: 0, length: 1, first: 0 }),
+        None => Err(Error::Shape("a table without segments has none for the ids".into())),
+    }
 }
 
 fn positions<'a>(
@@ -75,13 +182,13 @@ fn positions<'a>(
     ids: usize,
     at: At<'a>,
     scratch: &'a mut Vec<u32>,
-) -> Result<Positions<'a>> {
+) -> Result<Along<'a>> {
     match at {
         At::From { offset, length } => {
             let whole = length == ids || (length > 0 && ids.is_multiple_of(length));
             let inside = offset.checked_add(length).is_some_and(|end| end <= table.rows());
             match (whole, inside) {
-                (true, true) => Ok(Positions::Cyclic { offset, length }),
+                (true, true) => Ok(Along::Cycle { offset, length, first: 0 }),
                 (true, false) => Err(Error::Shape(format!(
                     "positions {offset} to {} do not fit a table of {} positions",
                     offset.saturating_add(length),
@@ -93,8 +200,6 @@ fn positions<'a>(
         At::Each(positions) if positions.len() != ids => {
             Err(Error::Shape(format!("{} positions for {ids} ids", positions.len())))
         }
-        At::Each(positions) => {
-            resolve(kernels, positions, table.rows(), BadIds::Throw, scratch).map(Positions::Explicit)
-        }
+        At::Each(positions) => resolve(kernels, positions, table.rows(), BadIds::Throw, scratch).map(Along::Each),
     }
 }

@@ -4,12 +4,14 @@
 
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdSlice};
+use tokenbed_kernels::ops::STREAM_FROM_BYTES;
 use tokenbed_kernels::table;
 use tokenbed_nn::embedding::{Table, forward};
 use tokenbed_testkit::compare::assert_same_bits;
 use tokenbed_testkit::naive;
 use tokenbed_testkit::place::Guarded;
 use tokenbed_testkit::random::{DIMS, Random};
+use tokenbed_threads::set_num_threads;
 
 const SENTRY: f32 = -12345.5;
 const ROWS: usize = 6;
@@ -31,6 +33,27 @@ fn rows_of_every_dim() {
                 out.assert_guards();
                 assert_same_bits(&out, &wanted, &dim);
             }
+        }
+    }
+}
+
+/// Large enough to be divided, and to be stored past the caches.
+#[test]
+fn the_same_rows_on_any_number_of_threads() {
+    let (rows, dim) = (97, 257);
+    let mut random = Random::new(13);
+    let elements = random.awkward(rows * dim);
+    let table = Table::new(&elements, rows, dim).expect("sizes fit");
+    for len in [5000, STREAM_FROM_BYTES / (4 * dim) + 1] {
+        let ids = random.ids(len, rows);
+        let wanted = naive::gather(&elements, dim, &ids);
+        for threads in [1, 2, 3, 8] {
+            set_num_threads(threads).expect("a number of threads");
+            let mut out = Guarded::new(len * dim, 3, SENTRY);
+            let ids = IdSlice::U32(&ids);
+            forward(table::active(), table, ids, BadIds::Throw, &mut Vec::new(), &mut out).expect("good ids");
+            out.assert_guards();
+            assert_same_bits(&out, &wanted, &threads);
         }
     }
 }

@@ -15,6 +15,17 @@ pub fn reduction_f64(terms: usize, magnitude: f64) -> f64 {
     f64::EPSILON * 2.0 * terms as f64 * magnitude
 }
 
+/// Units in the last place, of the magnitude `|y - bias| + |weight| + |bias|`, that a layer normalization `y` may differ
+/// from the same in f64: two differences, two products and a sum, each rounded, of a mean that is known to a part of the
+/// standard deviation, which the weight stands for.
+pub const LAYER_NORM_ULPS: f64 = 2.0;
+
+/// The most that a layer normalization may differ from `y`, the same in f64.
+pub fn layer_norm_f32(y: f64, weight: f32, bias: f32) -> f64 {
+    let (weight, bias) = (f64::from(weight), f64::from(bias));
+    LAYER_NORM_ULPS * f64::from(f32::EPSILON) * ((y - bias).abs() + weight.abs() + bias.abs())
+}
+
 /// Asserts the same bits.
 #[track_caller]
 pub fn assert_same_bits(ours: &[f32], wanted: &[f32], what: &dyn std::fmt::Display) {

@@ -11,6 +11,15 @@ pub fn gather_add(table: &[f32], added: &[f32], dim: usize, ids: &[u32], positio
     rows.iter().zip(&more).map(|(a, b)| a + b).collect()
 }
 
+/// Layer normalization of a row, in f64: ours is written otherwise.
+pub fn layer_norm(row: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f64> {
+    let n = row.len() as f64;
+    let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+    let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
+    let unit = |x: f32| (f64::from(x) - mean) / (variance + eps).sqrt();
+    row.iter().zip(weight).zip(bias).map(|((&x, &w), &b)| unit(x) * f64::from(w) + f64::from(b)).collect()
+}
+
 /// The product of two row-major matrices (rows x inner) * (inner x columns), and the same of their magnitudes.
 pub fn matmul(rows: usize, inner: usize, columns: usize, a: &[f64], b: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let sum = |f: fn(f64) -> f64, row: usize, column: usize| -> f64 {

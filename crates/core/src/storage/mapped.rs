@@ -43,7 +43,7 @@ impl MappedFile {
         let file = File::open(path).map_err(failed("open"))?;
         // SAFETY: a private mapping: writes of others may or may not show, and a file cut short is the documented hazard
         // of every mapping; the header that is parsed out of it is checked in full.
-        let mut map = unsafe { MmapOptions::new().map_copy(&file) }.map_err(failed("map"))?;
+        let mut map = unsafe { private().map_copy(&file) }.map_err(failed("map"))?;
         let start = NonNull::from(&mut map[..]).cast();
         let counted = Counted::mapped(map.len());
         Ok(Arc::new(Self { path: path.to_path_buf(), map, start, _counted: counted }))
@@ -65,4 +65,12 @@ impl MappedFile {
         // SAFETY: `offset` is within the mapping or at its end.
         (end <= self.map.len()).then(|| unsafe { self.start.add(offset) })
     }
+}
+
+/// Options of a private mapping. Of most files few pages are ever written: none are reserved, so that a file may be larger
+/// than the memory of the machine.
+fn private() -> MmapOptions {
+    let mut options = MmapOptions::new();
+    options.no_reserve_swap();
+    options
 }

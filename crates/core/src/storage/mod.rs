@@ -8,17 +8,26 @@
 
 mod mapped;
 mod owned;
+mod part;
+mod pool;
+#[cfg(test)]
+mod pool_tests;
 #[cfg(test)]
 mod tests;
 mod usage;
 
 pub use mapped::MappedFile;
+pub use part::Part;
+pub use pool::POOL_LIMIT;
 pub use usage::{Usage, usage};
 
 use crate::Result;
+use bytemuck::Pod;
 use owned::Owned;
+use pool::Lease;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use usage::Counted;
 
 /// Bytes with one owner, shared through `Arc`: freed with the last holder.
 #[derive(Debug)]
@@ -31,7 +40,8 @@ pub struct Storage {
 
 #[derive(Debug)]
 enum Keeper {
-    Owned(#[allow(dead_code, reason = "held to be dropped")] Owned),
+    Owned(#[allow(dead_code, reason = "held to be dropped")] Owned, #[allow(dead_code, reason = "as well")] Counted),
+    Leased(#[allow(dead_code, reason = "held to be dropped")] Lease),
     Mapped(#[allow(dead_code, reason = "held to be dropped")] Arc<MappedFile>),
 }
 
@@ -48,7 +58,17 @@ impl Storage {
     /// [`crate::Error::Memory`] where the system does not give them.
     pub fn zeroed(len: usize) -> Result<Self> {
         let owned = Owned::zeroed(len)?;
-        Ok(Self { bytes: owned.start(), len, keeper: Keeper::Owned(owned) })
+        let counted = Counted::table(owned.touched(len));
+        Ok(Self { bytes: owned.start(), len, keeper: Keeper::Owned(owned, counted) })
+    }
+
+    /// Bytes for a result, from the pool and back to it: what is in them is unspecified.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`] where the system does not give them.
+    pub fn result(len: usize) -> Result<Self> {
+        let lease = Lease::take(len)?;
+        Ok(Self { bytes: lease.start(), len, keeper: Keeper::Leased(lease) })
     }
 
     /// A copy of these bytes, in memory as [`Storage::zeroed`] gives it.
@@ -82,6 +102,18 @@ impl Storage {
     /// Whether they are a part of a mapped file, which costs no memory until it is touched.
     pub fn is_mapped(&self) -> bool {
         matches!(self.keeper, Keeper::Mapped(_))
+    }
+
+    /// The elements, to read and write while nobody else has the storage yet; nothing where they are not whole, or lie in
+    /// a file, whose other parts may overlap them.
+    pub fn elements_mut<T: Pod>(&mut self) -> Option<&mut [T]> {
+        if self.is_mapped() {
+            return None;
+        }
+        let whole = self.len.is_multiple_of(size_of::<T>()) && (self.as_ptr() as usize).is_multiple_of(align_of::<T>());
+        // SAFETY: so many bytes are there, initialised (they were zeroed once) and aligned for `T`; of `&mut self` there is
+        // no other holder, so that no address was handed on.
+        whole.then(|| unsafe { std::slice::from_raw_parts_mut(self.as_ptr().cast(), self.len / size_of::<T>()) })
     }
 
     /// Where the bytes are.

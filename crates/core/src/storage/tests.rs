@@ -6,19 +6,19 @@ use crate::Error;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-const MIB: usize = 1 << 20;
+pub(super) const MIB: usize = 1 << 20;
 /// Sizes around the limits: pages, huge pages, and where large begins.
 const SIZES: [usize; 12] =
     [1, 63, 64, 65, 4096, 5000, 2 * MIB, 4 * MIB - 1, 4 * MIB, 4 * MIB + 1, 6 * MIB, 9 * MIB + 12345];
 
 /// The counters are the process's: tests that hold storage run one after the other.
-fn alone() -> MutexGuard<'static, ()> {
+pub(super) fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The bytes of a storage that nobody writes meanwhile.
-fn bytes(storage: &Storage) -> &[u8] {
+pub(super) fn bytes(storage: &Storage) -> &[u8] {
     // SAFETY: so many bytes are there, and no test writes while it holds this.
     unsafe { std::slice::from_raw_parts(storage.as_ptr(), storage.len()) }
 }

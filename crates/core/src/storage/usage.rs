@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 static TABLES: AtomicUsize = AtomicUsize::new(0);
 static MAPPED: AtomicUsize = AtomicUsize::new(0);
+static RESULTS: AtomicUsize = AtomicUsize::new(0);
+static POOLED: AtomicUsize = AtomicUsize::new(0);
 
 /// Bytes that this process holds, over all threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +14,17 @@ pub struct Usage {
     pub tables: usize,
     /// Of files mapped into memory.
     pub mapped: usize,
+    /// Of results that Rust wrote.
+    pub results: usize,
+    /// Of idle memory kept for the next results.
+    pub pooled: usize,
 }
 
 /// Bytes held now.
 pub fn usage() -> Usage {
-    Usage { tables: TABLES.load(Ordering::Relaxed), mapped: MAPPED.load(Ordering::Relaxed) }
+    let [tables, mapped, results, pooled] =
+        [&TABLES, &MAPPED, &RESULTS, &POOLED].map(|counter| counter.load(Ordering::Relaxed));
+    Usage { tables, mapped, results, pooled }
 }
 
 /// Bytes counted for as long as this lives.
@@ -33,6 +41,14 @@ impl Counted {
 
     pub(super) fn mapped(bytes: usize) -> Self {
         Self::new(&MAPPED, bytes)
+    }
+
+    pub(super) fn result(bytes: usize) -> Self {
+        Self::new(&RESULTS, bytes)
+    }
+
+    pub(super) fn pooled(bytes: usize) -> Self {
+        Self::new(&POOLED, bytes)
     }
 
     fn new(counter: &'static AtomicUsize, bytes: usize) -> Self {

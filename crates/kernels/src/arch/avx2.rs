@@ -7,7 +7,7 @@ use crate::lanes_math::MathLanes;
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
-pub(crate) struct F32x8(__m256);
+pub(crate) struct F32x8(pub(super) __m256);
 
 impl Lanes for F32x8 {
     const WIDTH: usize = 8;
@@ -82,6 +82,12 @@ impl MathLanes for F32x8 {
     unsafe fn sqrt(self) -> Self {
         // SAFETY: the caller's: AVX2 is here.
         unsafe { Self(_mm256_sqrt_ps(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: the caller's: AVX2 is here.
+        unsafe { sum_of_8(self.0) }
     }
 
     #[inline(always)]
@@ -179,6 +185,20 @@ impl MathLanes for F32x8 {
         // The blend looks at the sign alone.
         // SAFETY: the caller's: AVX2 is here.
         unsafe { _mm256_castsi256_ps(_mm256_sllv_epi32(ints, Self::splat_int(31 - BIT))) }
+    }
+}
+
+/// The lanes' sum, halved until one is left.
+///
+/// # Safety
+/// AVX2 is here.
+#[inline(always)]
+pub(super) unsafe fn sum_of_8(eight: __m256) -> f32 {
+    // SAFETY: the caller's.
+    unsafe {
+        let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! AVX-512: sixteen lanes.
 
+use super::avx2::sum_of_8;
 use super::instantiate;
 use crate::isa::Isa;
 use crate::lanes::Lanes;
@@ -7,7 +8,7 @@ use crate::lanes_math::MathLanes;
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
-pub(crate) struct F32x16(__m512);
+pub(crate) struct F32x16(pub(super) __m512);
 
 impl Lanes for F32x16 {
     const WIDTH: usize = 16;
@@ -81,6 +82,12 @@ impl MathLanes for F32x16 {
     unsafe fn sqrt(self) -> Self {
         // SAFETY: the caller's: AVX-512 is here.
         unsafe { Self(_mm512_sqrt_ps(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: the caller's: AVX-512 is here.
+        unsafe { sum_of_8(_mm256_add_ps(_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0))) }
     }
 
     #[inline(always)]

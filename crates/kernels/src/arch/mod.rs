@@ -3,9 +3,15 @@
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
+mod avx2_narrow;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_narrow;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_narrow;
 pub(crate) mod scalar;
 
 /// Writes the wrappers of an instruction set and its table: every op's generic body, instantiated for `$lanes` in a
@@ -17,7 +23,9 @@ macro_rules! instantiate {
             isa: $isa,
             max_id: wrappers::max_id,
             gather: wrappers::gather,
-            gather_add: wrappers::gather_add,
+            gather_rows: wrappers::gather_rows,
+            bag: wrappers::bag,
+            embed: wrappers::embed,
             mt19937_twist: wrappers::mt19937_twist,
             draw_uniform: wrappers::draw_uniform,
             draw_normal: wrappers::draw_normal,
@@ -25,10 +33,12 @@ macro_rules! instantiate {
 
         mod wrappers {
             use super::*;
+            use $crate::ops::bag::RawBag;
             use $crate::ops::draw_normal::RawDrawNormal;
             use $crate::ops::draw_uniform::RawDrawUniform;
+            use $crate::ops::embed::RawEmbed;
             use $crate::ops::gather::RawGather;
-            use $crate::ops::gather_add::RawGatherAdd;
+            use $crate::ops::gather_rows::RawGatherRows;
             use $crate::ops::mt19937::MtState;
 
             #[target_feature(enable = $features)]
@@ -43,9 +53,21 @@ macro_rules! instantiate {
             }
 
             #[target_feature(enable = $features)]
-            pub(super) unsafe fn gather_add(op: RawGatherAdd) {
+            pub(super) unsafe fn embed(op: RawEmbed) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::gather_add::body::<$lanes>(op) }
+                unsafe { $crate::ops::embed::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn gather_rows(op: RawGatherRows) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::gather_rows::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn bag(op: RawBag) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::bag::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]

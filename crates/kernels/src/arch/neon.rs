@@ -8,7 +8,7 @@ use std::arch::aarch64::*;
 use std::arch::asm;
 
 #[derive(Clone, Copy)]
-pub(crate) struct F32x4(float32x4_t);
+pub(crate) struct F32x4(pub(super) float32x4_t);
 
 impl Lanes for F32x4 {
     const WIDTH: usize = 4;
@@ -81,6 +81,15 @@ impl MathLanes for F32x4 {
     unsafe fn sqrt(self) -> Self {
         // SAFETY: the caller's: NEON is here.
         unsafe { Self(vsqrtq_f32(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: the caller's: NEON is here.
+        unsafe {
+            let two = vadd_f32(vget_low_f32(self.0), vget_high_f32(self.0));
+            vget_lane_f32::<0>(two) + vget_lane_f32::<1>(two)
+        }
     }
 
     #[inline(always)]

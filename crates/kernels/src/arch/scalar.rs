@@ -1,14 +1,16 @@
 //! Plain Rust: the references themselves, without vectors.
 
 use crate::isa::Isa;
-use crate::ops::{draw_normal, draw_uniform, gather, gather_add, mt19937};
+use crate::ops::{bag, draw_normal, draw_uniform, embed, gather, gather_rows, mt19937};
 use crate::table::Kernels;
 
 pub(crate) static KERNELS: Kernels = Kernels {
     isa: Isa::Scalar,
     max_id: crate::ids::max_id_body_unchecked,
     gather: gather::reference,
-    gather_add: gather_add::reference,
+    gather_rows: gather_rows::reference,
+    bag: bag::reference,
+    embed: embed::reference,
     mt19937_twist: mt19937::reference,
     draw_uniform: draw_uniform::reference,
     draw_normal: draw_normal::reference,

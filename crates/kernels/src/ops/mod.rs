@@ -1,13 +1,22 @@
 //! One file an op: the contract as pseudocode, the scalar reference that defines the result, the generic body, and
 //! the safe method that checks the contract.
 
+pub mod added;
+pub mod bag;
+pub(crate) mod bag_tiles;
+pub(crate) mod decode;
 pub mod draw_normal;
 pub mod draw_uniform;
+pub mod embed;
 pub mod gather;
-pub mod gather_add;
+pub mod gather_rows;
+pub mod layer_norm;
+
 pub mod matmul;
 pub mod mt19937;
+pub mod quantize;
 pub(crate) mod row;
+pub mod rows;
 
 /// How an op's results are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

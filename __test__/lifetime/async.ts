@@ -1,0 +1,154 @@
+// Lookups off the thread: what they hold, and until when.
+
+import { capabilities, Embedding, memoryUsage, scope } from '../../index.js'
+import { native, type Work } from '../../api/native.js'
+import { main } from '../support/child.js'
+import { digest } from '../support/compare.js'
+import { collect, MB } from './measure.js'
+
+const own = () => native.nativeUsage()!
+
+/** Peak of the resident size over so many awaited lookups, above what it was before. */
+async function peak(calls: number, run: () => Promise<void>): Promise<number> {
+  const start = process.memoryUsage.rss()
+  let most = start
+  for (let i = 0; i < calls; i++) {
+    await run()
+    most = Math.max(most, process.memoryUsage.rss())
+  }
+  return most - start
+}
+
+void main({
+  bounded: async () => {
+    const embedding = new Embedding(100, 768)
+    const ids = Int32Array.from({ length: 3000 }, (_, i) => i % 100) // 9 MB a result
+    const first = await embedding.forwardAsync(ids)
+    const pooled = own().pooled
+    first.dispose()
+    const grown = own().pooled - pooled
+    const second = await embedding.forwardAsync(ids)
+    const reused = Number(grown > 9 * MB && own().pooled === pooled)
+    second.dispose()
+    const disposed = await peak(200, async () => (await embedding.forwardAsync(ids)).dispose())
+    // 6 GB, had they stayed.
+    const dropped = await peak(700, async () => void (await embedding.forwardAsync(ids)).data[0])
+    const unseen = await peak(700, async () => void (await embedding.forwardAsync(ids)))
+    return { disposed, dropped, unseen, reused }
+  },
+
+  inFlight: async () => {
+    const embedding = new Embedding(100, 768)
+    const before = memoryUsage().results
+    const pending = Array.from({ length: 300 }, (_, i) => embedding.forwardAsync(new Int32Array(341 + (i % 3) * 100)))
+    const done = await Promise.all(pending)
+    const held = done.reduce((sum, { size }) => sum + size * 4, 0)
+    const results = memoryUsage().results - before
+    done.forEach((result) => result.dispose())
+    return { held, results: own().results > 0 ? NaN : results, after: memoryUsage().total, left: memoryUsage().results - before }
+  },
+
+  aborted: async () => {
+    const embedding = new Embedding(1000, 768)
+    const controller = new AbortController()
+    const lookup = () => embedding.forwardAsync(new Int32Array(5000), { signal: controller.signal })
+    const pending = Array.from({ length: 300 }, () => lookup().then((result) => (result.dispose(), 0), () => 1))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    controller.abort()
+    const ended = (await Promise.all(pending)).filter(Boolean).length
+    embedding.weight.dispose()
+    // The queue is passed through once more by what comes after.
+    await new Embedding(1, 1).forwardAsync([0])
+    await collect()
+    return { results: own().results, tables: own().tables, ended }
+  },
+
+  disposed: async () => {
+    const embedding = new Embedding(10_000, 256)
+    const pending = Array.from({ length: 12 }, () => embedding.forwardAsync(new Int32Array(20_000)))
+    embedding.weight.dispose()
+    const during = own().tables
+    await Promise.all(pending)
+    return { during, after: own().tables }
+  },
+
+  external: async () => {
+    const embedding = new Embedding(100, 256)
+    const steps: Record<string, number> = {}
+    const step = async (name: string, run: () => Promise<unknown>) => {
+      await collect()
+      const before = native.externalMemory()!
+      await run()
+      await collect()
+      steps[name] = native.externalMemory()! - before
+    }
+    const lookup = () => embedding.forwardAsync(new Int32Array(2000))
+    // The first of everything makes V8 and Node allocate things of their own.
+    void (await lookup()).data
+    await collect()
+    await step('disposed', async () => (await lookup()).dispose())
+    await step('dropped', async () => void (await lookup()))
+    await step('lookedAtAndDropped', async () => void (await lookup()).data)
+    await step('lookedAtAndDisposed', async () => {
+      const result = await lookup()
+      void result.data
+      result.dispose()
+    })
+    await step('failed', () => embedding.forwardAsync([100]).catch(() => {}))
+    return steps
+  },
+
+  copies: async () => {
+    const embedding = new Embedding(100, 256)
+    const ids = Int32Array.from({ length: 50 }, (_, i) => i)
+    const result = await embedding.forwardAsync(ids)
+    const same = digest(result) === digest(embedding.forward(ids))
+    const { data } = result
+    data[3] = 5
+    const written = scope(() => result.reshape(-1).narrow(0, 3, 1).item())
+    const results = own().results
+    result.dispose()
+    return { live: capabilities().liveData, same, written, length: data.length, results }
+  },
+
+  /** What reaches the work unchecked, and a bug in it: failures, and the next lookup works. */
+  unchecked: async () => {
+    const embedding = new Embedding(4, 2)
+    const { handle } = embedding.weight.lend()
+    const ids = Int32Array.of(0, 1)
+    const queue = async (work: Work | null) => {
+      if (work === null) return native.takeFailure()?.code
+      const { failure } = await native.workQueue(work)!
+      return failure?.code ?? 'done'
+    }
+    const work = native.embeddingWork(handle, 4, 2, ids, -1)
+    const codes = [
+      await queue(native.panickingWork()),
+      await queue(native.embeddingWork(handle, 5, 2, ids, -1)),
+      await queue(native.embeddingWork(handle, 1.5, 2, ids, -1)),
+      await queue(native.embeddingWork(handle, 4, 2, new Float32Array(2), -1)),
+      await queue(work),
+      await queue(work),
+      native.workStop(work!),
+    ]
+    return { codes, works: (await embedding.forwardAsync([1])).size }
+  },
+
+  /** Ends the process in the midst of lookups; 7 is its code then. */
+  exits: () => {
+    const embedding = new Embedding(1000, 768)
+    for (let i = 0; i < 300; i++) void embedding.forwardAsync(new Int32Array(3000))
+    setTimeout(() => process.exit(7), 5)
+    return new Promise(() => {})
+  },
+
+  oneSignal: async () => {
+    const warnings: string[] = []
+    process.on('warning', ({ message }) => warnings.push(message))
+    const embedding = new Embedding(100, 256)
+    const { signal } = new AbortController()
+    const done = await Promise.all(Array.from({ length: 200 }, () => embedding.forwardAsync([1, 2], { signal })))
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    return { warnings, ended: done.length }
+  },
+})

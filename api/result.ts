@@ -1,0 +1,74 @@
+// Where a layer's vectors go: the caller's tensor, or a fresh one.
+
+import { facts } from './dtype.js'
+import { DTypeError, ShapeError, UsageError } from './errors.js'
+import { check } from './native.js'
+import { shown, sizeOf } from './shape.js'
+import { PooledStorage } from './storage.js'
+import { Tensor } from './tensor.js'
+import { checkElements, show } from './validate.js'
+
+/** The types that layers give. */
+export type ResultType = 'float32' | 'float16' | 'bfloat16'
+
+const TYPES: readonly ResultType[] = ['float32', 'float16', 'bfloat16']
+
+/** The native side's number for it. */
+export function typeCode(type: ResultType): number {
+  return type === 'float32' ? 0 : TYPES.indexOf(type)
+}
+
+/** A type that tables of floats and results have. */
+export function isResultType(dtype: unknown): dtype is ResultType {
+  return TYPES.includes(dtype as ResultType)
+}
+
+/** The type of a result: what the caller asks for, else what `out` has, else the layer's own. */
+export function resultType(dtype: ResultType | undefined, out: Tensor | undefined, own: ResultType, where: string): ResultType {
+  if (dtype !== undefined) {
+    if (isResultType(dtype)) return dtype
+    throw new DTypeError(`${where}: results are ${TYPES.join(', ')}, not ${show(dtype)}`)
+  }
+  return out instanceof Tensor && isResultType(out.dtype) ? out.dtype : own
+}
+
+/** Whether `shape` is that of ids with `dim` behind. */
+function isOfVectors(shape: readonly number[], ids: readonly number[], dim: number): boolean {
+  const rank = ids.length
+  if (shape.length !== rank + 1 || shape[rank] !== dim) return false
+  for (let d = 0; d < rank; d++) if (shape[d] !== ids[d]) return false
+  return true
+}
+
+/** A tensor for vectors of `dim` for ids of a shape: the caller's `out`, checked, or a fresh one. */
+export function resultFor(out: Tensor | undefined, ids: readonly number[], dim: number, where: string, dtype: ResultType = 'float32'): Tensor {
+  if (out === undefined) return fresh([...ids, dim], dtype, where)
+  if (!(out instanceof Tensor)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
+  if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)
+  if (!isOfVectors(out.shape, ids, dim)) {
+    throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown([...ids, dim])}`)
+  }
+  out.checkWritable(where)
+  return out
+}
+
+function fresh(shape: readonly number[], dtype: ResultType, where: string): Tensor {
+  const { bytes } = facts(dtype)
+  const size = sizeOf(shape)
+  checkElements(size, bytes, where, shape)
+  return Tensor.over(PooledStorage.uninitialized(size * bytes), dtype, shape)
+}
+
+/**
+ * The result that a native call wrote, or why it did not: it follows the `weights` in whether it learns, but for the
+ * caller's `out`. A fresh one that was not written is freed.
+ */
+export function settled(done: boolean, result: Tensor, out: Tensor | undefined, ids: readonly number[], weights: readonly Tensor[]): Tensor {
+  if (!done) {
+    if (out === undefined) result.dispose()
+    check(done, ids)
+  }
+  if (out === undefined) result.follow(weights)
+  else result.requiresGrad = false
+  return result
+}

@@ -1,0 +1,112 @@
+//! How the rows of a table lie in memory, and how results do.
+//!
+//! ```text
+//! Float32, Float16, BFloat16   [dim elements]
+//! Int8                         [dim x u8]             [f32 scale] [f32 bias]
+//! Int4                         [ceil(dim / 2) bytes]  [f16 scale] [f16 bias]     even columns in the low nibbles
+//! ```
+//!
+//! The last two are FBGEMM's fused rows (FusedNBitRowwiseQuantizedSBHalf, Fused8BitRowwiseQuantizedSBFloat), little
+//! endian, at any alignment: what is stored as `q` means `q * scale + bias`.
+
+/// The layout of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it all")]
+pub enum RowFormat {
+    Float32,
+    Float16,
+    BFloat16,
+    Int8,
+    Int4,
+}
+
+impl RowFormat {
+    /// All, in the order of their codes.
+    pub const ALL: [RowFormat; 5] =
+        [RowFormat::Float32, RowFormat::Float16, RowFormat::BFloat16, RowFormat::Int8, RowFormat::Int4];
+
+    /// Bytes of a row of so many elements; nothing where no address space holds them.
+    pub fn row_bytes(self, dim: usize) -> Option<usize> {
+        match self {
+            RowFormat::Float32 => dim.checked_mul(4),
+            RowFormat::Float16 | RowFormat::BFloat16 => dim.checked_mul(2),
+            RowFormat::Int8 => dim.checked_add(8),
+            RowFormat::Int4 => dim.div_ceil(2).checked_add(4),
+        }
+    }
+}
+
+/// A table of rows in one of the layouts.
+#[derive(Clone, Copy, Debug)]
+pub struct RowTable<'a> {
+    bytes: &'a [u8],
+    format: RowFormat,
+    rows: usize,
+    dim: usize,
+    row_bytes: usize,
+}
+
+impl<'a> RowTable<'a> {
+    /// A table over its bytes; nothing where they are not so many rows of `dim` elements.
+    pub fn new(format: RowFormat, bytes: &'a [u8], rows: usize, dim: usize) -> Option<Self> {
+        let row_bytes = format.row_bytes(dim)?;
+        (rows.checked_mul(row_bytes) == Some(bytes.len())).then_some(Self { bytes, format, rows, dim, row_bytes })
+    }
+
+    /// The rows' bytes, one after the other.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// How its rows lie.
+    pub fn format(&self) -> RowFormat {
+        self.format
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Elements of a row.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Bytes of a row.
+    pub fn row_bytes(&self) -> usize {
+        self.row_bytes
+    }
+}
+
+/// The elements of a result: f32, or rounded to nearest even from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it all")]
+pub enum OutFormat {
+    Float32,
+    Float16,
+    BFloat16,
+}
+
+impl OutFormat {
+    /// All, in the order of their codes.
+    pub const ALL: [OutFormat; 3] = [OutFormat::Float32, OutFormat::Float16, OutFormat::BFloat16];
+
+    /// Bytes of an element.
+    pub fn size(self) -> usize {
+        match self {
+            OutFormat::Float32 => 4,
+            OutFormat::Float16 | OutFormat::BFloat16 => 2,
+        }
+    }
+
+    /// Whether rows of this format are such elements already.
+    pub fn is_of(self, format: RowFormat) -> bool {
+        matches!(
+            (self, format),
+            (OutFormat::Float32, RowFormat::Float32)
+                | (OutFormat::Float16, RowFormat::Float16)
+                | (OutFormat::BFloat16, RowFormat::BFloat16)
+        )
+    }
+}

@@ -1,0 +1,215 @@
+//! Bags of ids: `torch.nn.functional.embedding_bag`, over tables of every layout; and lookups in them.
+
+use crate::blocks::in_blocks;
+use tokenbed_core::ids::{BadIds, IdSlice, resolve, with_values};
+use tokenbed_core::{Error, Result};
+use tokenbed_kernels::ops::bag::{Bag, Bags, Mode};
+use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
+use tokenbed_kernels::table::Kernels;
+use tokenbed_threads::parallel_rows;
+
+/// A table over its bytes.
+///
+/// # Errors
+/// [`Error::Shape`] where they are not so many rows of `dim` elements.
+pub fn table(format: RowFormat, bytes: &[u8], rows: usize, dim: usize) -> Result<RowTable<'_>> {
+    let wrong = || Error::Shape(format!("{} bytes are not {rows} rows of {dim} elements", bytes.len()));
+    RowTable::new(format, bytes, rows, dim).ok_or_else(wrong)
+}
+
+/// Scratch for ids that are not 32 bits wide and for offsets, kept between calls.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    ids: Vec<u32>,
+    offsets: Vec<usize>,
+}
+
+/// Where bags begin and end.
+#[derive(Clone, Copy, Debug)]
+pub enum Division<'a> {
+    /// So many bags of so many ids each.
+    Even {
+        /// How many bags.
+        bags: usize,
+        /// Ids of each.
+        length: usize,
+    },
+    /// Where each begins among the ids.
+    Offsets {
+        /// One for each bag.
+        begins: IdSlice<'a>,
+        /// Whether the last of them is the end of the last bag instead: it is the number of ids then.
+        with_end: bool,
+    },
+}
+
+/// What to do with a batch of bags.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The ids of all bags, end to end, and what becomes of bad ones.
+    pub ids: (IdSlice<'a>, BadIds),
+    /// Whose ids they are.
+    pub division: Division<'a>,
+    /// A factor for each id, for sums.
+    pub weights: Option<&'a [f32]>,
+    /// The row that counts for nothing.
+    pub padding: Option<u32>,
+    /// What becomes of a bag's rows.
+    pub mode: Mode,
+}
+
+fn check_out(rows: usize, dim: usize, format: OutFormat, out: &[u8]) -> Result<()> {
+    if rows.checked_mul(dim).and_then(|elements| elements.checked_mul(format.size())) == Some(out.len()) {
+        return Ok(());
+    }
+    Err(Error::Shape(format!("{rows} rows of {dim} do not fill {} bytes", out.len())))
+}
+
+/// `out` (bags x dim, of `format`) = the sum, mean or maximum of each bag's rows; zeros of none.
+///
+/// # Errors
+/// [`Error::TokenIndex`] for an id that is not mended; [`Error::Shape`], with the place and the value, for offsets that
+/// do not begin with 0, decrease or reach past the ids, and for other sizes that do not fit; [`Error::Usage`] for
+/// weights where the mode is not the sum. `out` is not written then.
+pub fn forward(
+    kernels: &Kernels,
+    table: RowTable<'_>,
+    request: Request<'_>,
+    scratch: &mut Scratch,
+    (format, out): (OutFormat, &mut [u8]),
+) -> Result<()> {
+    let (bag, count) = checked(kernels, table, request, scratch, (format, out))?;
+    let row = table.dim() * format.size();
+    // Bags are divided as if they were equally long: shares are many, so that whoever is done takes the next.
+    let read = (bag.ids.ids().len() / count.max(1)).saturating_mul(table.row_bytes());
+    parallel_rows(out, row, row.saturating_add(read), |range, out| kernels.bag(&bag, range, format, out));
+    Ok(())
+}
+
+/// [`forward`] on this thread alone, block by block while `go_on` says so; whether it is done.
+///
+/// # Errors
+/// Those of [`forward`].
+pub fn forward_in_blocks(
+    kernels: &Kernels,
+    table: RowTable<'_>,
+    request: Request<'_>,
+    go_on: &dyn Fn() -> bool,
+    (format, out): (OutFormat, &mut [u8]),
+) -> Result<bool> {
+    let mut scratch = Scratch::default();
+    let (bag, _) = checked(kernels, table, request, &mut scratch, (format, out))?;
+    let row = table.dim() * format.size();
+    Ok(in_blocks(out, row, go_on, |range, out| kernels.bag(&bag, range, format, out)))
+}
+
+/// The op, all that it reads checked, and how many bags there are.
+fn checked<'a>(
+    kernels: &Kernels,
+    table: RowTable<'a>,
+    request: Request<'a>,
+    scratch: &'a mut Scratch,
+    (format, out): (OutFormat, &[u8]),
+) -> Result<(Bag<'a>, usize)> {
+    let Request { ids: (ids, bad), division, weights, padding, mode } = request;
+    if mode != Mode::Sum && weights.is_some() {
+        return Err(Error::Usage("weights go with the sum alone".into()));
+    }
+    if let Some(weights) = weights.filter(|weights| weights.len() != ids.len()) {
+        return Err(Error::Shape(format!("{} weights for {} ids", weights.len(), ids.len())));
+    }
+    let (bags, count) = match division {
+        Division::Even { bags, length } => {
+            if bags.checked_mul(length) != Some(ids.len()) {
+                return Err(Error::Shape(format!("{} ids are not {bags} bags of {length}", ids.len())));
+            }
+            (Bags::Even(length), bags)
+        }
+        Division::Offsets { begins, with_end } => {
+            read_offsets(begins, with_end, ids.len(), &mut scratch.offsets)?;
+            (Bags::Ragged(&scratch.offsets), scratch.offsets.len() - 1)
+        }
+    };
+    check_out(count, table.dim(), format, out)?;
+    let ids = resolve(kernels, ids, table.rows(), bad, &mut scratch.ids)?;
+    Ok((Bag { table, ids, bags, weights, padding, mode }, count))
+}
+
+/// Checks offsets and writes where bags begin and where the last ends.
+fn read_offsets(begins: IdSlice<'_>, with_end: bool, ids: usize, offsets: &mut Vec<usize>) -> Result<()> {
+    offsets.clear();
+    let mut before = 0;
+    let mut wrong = None;
+    with_values(begins, |at, value| {
+        let good =
+            usize::try_from(value).ok().filter(|&value| value >= before && value <= ids && (at > 0 || value == 0));
+        if let Some(value) = good {
+            before = value;
+            offsets.push(value);
+        } else if wrong.is_none() {
+            wrong = Some((at, value));
+        }
+    });
+    if let Some((at, value)) = wrong {
+        let why = if at == 0 {
+            "the first bag begins with the first id: offsets[0] must be 0".into()
+        } else if value < before as i128 {
+            format!("below the {before} before it: offsets must not decrease")
+        } else {
+            format!("past the end of {ids} ids")
+        };
+        return Err(Error::Shape(format!("offsets[{at}] is {value}, {why}")));
+    }
+    match (with_end, offsets.last()) {
+        (true, None) => Err(Error::Shape("no offsets: with the end included there is at least that one, 0".into())),
+        (true, Some(&end)) if end != ids => {
+            let last = offsets.len() - 1;
+            Err(Error::Shape(format!("offsets[{last}] is {end}, the end of the last bag, and there are {ids} ids")))
+        }
+        (true, _) => Ok(()),
+        (false, None) if ids > 0 => Err(Error::Shape(format!("no offsets: {ids} ids belong to no bag"))),
+        (false, _) => {
+            offsets.push(ids);
+            Ok(())
+        }
+    }
+}
+
+/// `out` (ids x dim, of `format`) = the values of rows `ids` of the table.
+///
+/// # Errors
+/// [`Error::TokenIndex`] for an id that `bad` does not mend, [`Error::Shape`] where `out` is of another size; `out` is
+/// not written then.
+pub fn lookup(
+    kernels: &Kernels,
+    table: RowTable<'_>,
+    (ids, bad): (IdSlice<'_>, BadIds),
+    scratch: &mut Scratch,
+    (format, out): (OutFormat, &mut [u8]),
+) -> Result<()> {
+    check_out(ids.len(), table.dim(), format, out)?;
+    let ids = resolve(kernels, ids, table.rows(), bad, &mut scratch.ids)?;
+    let row = table.dim() * format.size();
+    parallel_rows(out, row, row.max(table.row_bytes()), |range, out| {
+        kernels.gather_rows(table, ids.part(range), format, out);
+    });
+    Ok(())
+}
+
+/// [`lookup`] on this thread alone, block by block while `go_on` says so; whether it is done.
+///
+/// # Errors
+/// Those of [`lookup`].
+pub fn lookup_in_blocks(
+    kernels: &Kernels,
+    table: RowTable<'_>,
+    (ids, bad): (IdSlice<'_>, BadIds),
+    go_on: &dyn Fn() -> bool,
+    (format, out): (OutFormat, &mut [u8]),
+) -> Result<bool> {
+    check_out(ids.len(), table.dim(), format, out)?;
+    let mut scratch = Vec::new();
+    let ids = resolve(kernels, ids, table.rows(), bad, &mut scratch)?;
+    let row = table.dim() * format.size();
+    Ok(in_blocks(out, row, go_on, |range, out| kernels.gather_rows(table, ids.part(range), format, out)))
+}

@@ -1,0 +1,137 @@
+//! Tables of float32 as tables of 16 bits or of small integers by row, back again, and what was lost.
+
+use std::sync::{Mutex, PoisonError};
+use tokenbed_core::{Error, Result};
+use tokenbed_kernels::half::{f32_to_bf16, f32_to_f16};
+use tokenbed_kernels::ids::CheckedIds;
+use tokenbed_kernels::ops::quantize::{Unquantizable, quantize_row};
+use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
+use tokenbed_kernels::table::Kernels;
+use tokenbed_threads::parallel_rows;
+
+/// Rows that are decoded at a time.
+const CHUNK: usize = 64;
+
+/// Writes a table of `dim` columns in the layout of `format`.
+///
+/// # Errors
+/// [`Error::Usage`], which says which element, for one that the layout cannot hold: NaN and infinite values in integers,
+/// and values beyond float16 in int4. [`Error::Shape`] for sizes that do not fit.
+pub fn quantize(format: RowFormat, elements: &[f32], dim: usize, to: &mut [u8]) -> Result<()> {
+    let row_bytes = format.row_bytes(dim).filter(|_| dim > 0 && elements.len().is_multiple_of(dim));
+    let fits = row_bytes.and_then(|bytes| (elements.len() / dim).checked_mul(bytes)) == Some(to.len());
+    let Some(row_bytes) = row_bytes.filter(|_| fits) else {
+        return Err(Error::Shape(format!(
+            "{} elements in rows of {dim} do not fill {} bytes",
+            elements.len(),
+            to.len()
+        )));
+    };
+    // The first in the order of the rows, whoever finds it.
+    let first: Mutex<Option<(usize, Unquantizable)>> = Mutex::new(None);
+    parallel_rows(to, row_bytes, 4 * dim, |range, to| {
+        let rows = elements[range.start * dim..range.end * dim].chunks_exact(dim);
+        for ((row, elements), to) in range.zip(rows).zip(to.chunks_exact_mut(row_bytes)) {
+            if let Err(error) = write_row(format, elements, to) {
+                let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+                if first.is_none_or(|(earlier, _)| row < earlier) {
+                    *first = Some((row, error));
+                }
+                return;
+            }
+        }
+    });
+    match first.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        None => Ok(()),
+        Some((row, Unquantizable { column, too_large })) => {
+            let value = elements[row * dim + column];
+            let why = if too_large { "beyond what its scale and bias can say" } else { "no number" };
+            Err(Error::Usage(format!(
+                "the element at [{row}, {column}] is {value}, {why}: it cannot be a small integer"
+            )))
+        }
+    }
+}
+
+fn write_row(format: RowFormat, row: &[f32], to: &mut [u8]) -> std::result::Result<(), Unquantizable> {
+    match format {
+        RowFormat::Float32 => halves(row, to, |x| x.to_le_bytes()),
+        RowFormat::Float16 => halves(row, to, |x| f32_to_f16(x).to_le_bytes()),
+        RowFormat::BFloat16 => halves(row, to, |x| f32_to_bf16(x).to_le_bytes()),
+        RowFormat::Int8 | RowFormat::Int4 => return quantize_row(format, row, to),
+    }
+    Ok(())
+}
+
+fn halves<const N: usize>(row: &[f32], to: &mut [u8], bytes: impl Fn(f32) -> [u8; N]) {
+    for (&x, to) in row.iter().zip(to.chunks_exact_mut(N)) {
+        to.copy_from_slice(&bytes(x));
+    }
+}
+
+/// The values of a whole table, as float32 in their bytes.
+///
+/// # Errors
+/// [`Error::Shape`] where `out` is of another size.
+pub fn dequantize(kernels: &Kernels, table: RowTable<'_>, out: &mut [u8]) -> Result<()> {
+    let row = 4 * table.dim();
+    if table.rows().checked_mul(row) != Some(out.len()) {
+        return Err(Error::Shape(format!("{} bytes do not hold the table", out.len())));
+    }
+    parallel_rows(out, row, row, |range, out| decode(kernels, table, range.start, out));
+    Ok(())
+}
+
+/// Rows from `first` on, as many as fill `out`.
+fn decode(kernels: &Kernels, table: RowTable<'_>, first: usize, out: &mut [u8]) {
+    for (n, out) in out.chunks_mut(CHUNK * 4 * table.dim()).enumerate() {
+        let from = (first + n * CHUNK) as u32;
+        let ids: Vec<u32> = (from..from + (out.len() / (4 * table.dim())) as u32).collect();
+        if let Some(ids) = CheckedIds::new(kernels, &ids, table.rows()) {
+            kernels.gather_rows(table, ids, OutFormat::Float32, out);
+        }
+    }
+}
+
+/// How far a table is from what it was made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Difference {
+    /// The largest difference of an element.
+    pub max: f64,
+    /// The mean of all elements' differences.
+    pub mean: f64,
+    /// The root of the mean of their squares.
+    pub rms: f64,
+    /// The row with the largest difference; 0 where there are none.
+    pub worst_row: usize,
+}
+
+/// Compares a table with the elements it was made of, in float64.
+///
+/// # Errors
+/// [`Error::Shape`] where there are not as many.
+pub fn difference(kernels: &Kernels, table: RowTable<'_>, original: &[f32]) -> Result<Difference> {
+    let dim = table.dim();
+    if table.rows().checked_mul(dim) != Some(original.len()) {
+        return Err(Error::Shape(format!("{} elements are not {} rows of {dim}", original.len(), table.rows())));
+    }
+    let (mut result, mut sum, mut squares) = (Difference::default(), 0.0, 0.0);
+    let mut decoded = vec![0; 4 * dim];
+    for (row, original) in original.chunks(dim.max(1)).enumerate() {
+        decode(kernels, table, row, &mut decoded);
+        for (bytes, &original) in decoded.chunks_exact(4).zip(original) {
+            let value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+            let apart = (f64::from(value) - f64::from(original)).abs();
+            // Infinite in both is no difference.
+            let apart = if value == original { 0.0 } else { apart };
+            sum += apart;
+            squares += apart * apart;
+            if apart > result.max || apart.is_nan() && !result.max.is_nan() {
+                (result.max, result.worst_row) = (apart, row);
+            }
+        }
+    }
+    let elements = original.len().max(1) as f64;
+    (result.mean, result.rms) = (sum / elements, (squares / elements).sqrt());
+    Ok(result)
+}

@@ -1,0 +1,223 @@
+//! The threads: started when first wanted, then kept; they look out for work for a moment, then sleep.
+//!
+//! rayon was tried instead: its caller hands work over and sleeps, so that every region costs a switch to another thread
+//! and back, and its helpers do not look out for work between regions.
+
+#![allow(unsafe_code, reason = "helpers borrow the leader's work for as long as it waits for them")]
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a helper looks out for the next region, and a leader for the last helper, before they sleep: regions follow
+/// each other within it in a loop, and waking takes about as long.
+pub(crate) const LOOK_OUT: Duration = Duration::from_micros(50);
+
+/// What all threads of a region run at once; it returns when nothing is left to do.
+type Work<'a> = dyn Fn() + Sync + 'a;
+
+/// The process's helpers.
+pub(crate) static POOL: Pool = Pool::new();
+
+pub(crate) struct Pool {
+    /// Held by the thread whose region it is.
+    leader: Mutex<()>,
+    state: Mutex<State>,
+    /// Helpers asleep wait for a region.
+    opened: Condvar,
+    /// A leader asleep waits for the last helper.
+    left: Condvar,
+    /// Regions opened so far: what helpers look out at.
+    regions: AtomicUsize,
+    /// Helpers that look out.
+    awake: AtomicUsize,
+    /// Helpers inside the region: what the leader looks out at. Changed under the lock.
+    inside: AtomicUsize,
+}
+
+struct State {
+    /// The region's work, while helpers may enter.
+    work: Option<&'static Work<'static>>,
+    /// How many more may.
+    places: usize,
+    /// The first panic of a helper in this region.
+    panic: Option<Box<dyn Any + Send>>,
+    started: usize,
+    asleep: usize,
+}
+
+impl Pool {
+    const fn new() -> Self {
+        let state = State { work: None, places: 0, panic: None, started: 0, asleep: 0 };
+        Self {
+            leader: Mutex::new(()),
+            state: Mutex::new(state),
+            opened: Condvar::new(),
+            left: Condvar::new(),
+            regions: AtomicUsize::new(0),
+            awake: AtomicUsize::new(0),
+            inside: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether a region would find helpers that look out for it.
+    pub(crate) fn is_awake(&self) -> bool {
+        self.awake.load(Ordering::Relaxed) > 0
+    }
+
+    pub(crate) fn started(&self) -> usize {
+        self.lock().started
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that panics runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs the work on this thread and on up to so many helpers at once, until it returned on all that began. Alone
+    /// where another thread's region has the helpers, as in a region within a region.
+    ///
+    /// # Panics
+    /// As the work does, on whichever thread.
+    pub(crate) fn run(&'static self, helpers: usize, work: &Work<'_>) {
+        let _leader = match self.leader.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return work(),
+        };
+        self.start(helpers);
+        // SAFETY: only the lifetime changes. `Region` takes the work away and waits for every helper that has it before
+        // this function is left, whether `work` returns or panics.
+        let borrowed = unsafe { std::mem::transmute::<&Work<'_>, &'static Work<'static>>(work) };
+        let region = Region::open(self, helpers, borrowed);
+        work();
+        if let Some(panic) = region.close() {
+            resume_unwind(panic);
+        }
+    }
+
+    /// Starts what is missing of so many helpers; where the system gives fewer, those there are do the work.
+    fn start(&'static self, helpers: usize) {
+        let mut state = self.lock();
+        while state.started < helpers {
+            let seen = self.regions.load(Ordering::Relaxed);
+            let builder = thread::Builder::new().name("tokenbed".into());
+            if builder.spawn(move || self.help(seen)).is_err() {
+                return;
+            }
+            state.started += 1;
+        }
+    }
+
+    /// A helper's life; the process ends it.
+    fn help(&self, mut seen: usize) {
+        loop {
+            seen = self.await_region(seen);
+            if let Some(work) = self.enter() {
+                let panic = catch_unwind(AssertUnwindSafe(work)).err();
+                self.leave(panic);
+            }
+        }
+    }
+
+    /// Waits until there are other regions than `seen`; how many, then.
+    fn await_region(&self, seen: usize) -> usize {
+        self.awake.fetch_add(1, Ordering::Relaxed);
+        let found = look_out(|| {
+            let regions = self.regions.load(Ordering::Acquire);
+            (regions != seen).then_some(regions)
+        });
+        self.awake.fetch_sub(1, Ordering::Relaxed);
+        found.unwrap_or_else(|| {
+            let mut state = self.lock();
+            state.asleep += 1;
+            // Regions are opened under the lock: none can be missed between the look and the sleep.
+            let mut state = self
+                .opened
+                .wait_while(state, |_| self.regions.load(Ordering::Acquire) == seen)
+                .unwrap_or_else(PoisonError::into_inner);
+            state.asleep -= 1;
+            self.regions.load(Ordering::Acquire)
+        })
+    }
+
+    /// The work of the region, if it is still open and has a place.
+    fn enter(&self) -> Option<&'static Work<'static>> {
+        let mut state = self.lock();
+        let work = state.work.filter(|_| state.places > 0)?;
+        state.places -= 1;
+        self.inside.fetch_add(1, Ordering::Relaxed);
+        Some(work)
+    }
+
+    fn leave(&self, panic: Option<Box<dyn Any + Send>>) {
+        let mut state = self.lock();
+        if state.panic.is_none() {
+            state.panic = panic;
+        }
+        // Released: the leader that sees the last one gone sees what all wrote.
+        if self.inside.fetch_sub(1, Ordering::Release) == 1 {
+            self.left.notify_one();
+        }
+    }
+}
+
+/// A region that is open; closed when dropped, as when the leader's own share panics.
+struct Region {
+    pool: &'static Pool,
+}
+
+impl Region {
+    fn open(pool: &'static Pool, places: usize, work: &'static Work<'static>) -> Self {
+        let mut state = pool.lock();
+        state.work = Some(work);
+        state.places = places;
+        pool.regions.fetch_add(1, Ordering::Release);
+        (0..places.min(state.asleep)).for_each(|_| pool.opened.notify_one());
+        Self { pool }
+    }
+
+    /// Lets nobody in any more and waits for those inside; what one of them panicked with.
+    fn close(self) -> Option<Box<dyn Any + Send>> {
+        self.shut();
+        self.pool.lock().panic.take()
+    }
+
+    fn shut(&self) {
+        self.pool.lock().work = None;
+        let is_empty = || self.pool.inside.load(Ordering::Acquire) == 0;
+        if look_out(|| is_empty().then_some(())).is_none() {
+            let state = self.pool.lock();
+            drop(self.pool.left.wait_while(state, |_| !is_empty()).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // After `close` there is nothing left to wait for.
+        self.shut();
+        self.pool.lock().panic = None;
+    }
+}
+
+/// What `look` sees first, within a moment.
+fn look_out<T>(look: impl Fn() -> Option<T>) -> Option<T> {
+    /// Looks between two of the clock, which takes as long as several.
+    const LOOKS: usize = 64;
+    let mut start = None;
+    loop {
+        for _ in 0..LOOKS {
+            if let Some(seen) = look() {
+                return Some(seen);
+            }
+            std::hint::spin_loop();
+        }
+        if start.get_or_insert_with(Instant::now).elapsed() >= LOOK_OUT {
+            return None;
+        }
+    }
+}

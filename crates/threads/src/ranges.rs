@@ -1,0 +1,112 @@
+//! Rows divided among threads.
+
+use crate::pool::{LOOK_OUT, POOL};
+use crate::setting::num_threads;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Bytes from which on work is divided while helpers still look out for it after the last region, and in a loop, where
+/// waking them pays from the next round on.
+pub const PARALLEL_FROM_AWAKE: usize = 128 << 10;
+/// Bytes from which on work is divided when helpers must be woken for it alone, which takes as long as writing a megabyte.
+pub const PARALLEL_FROM_PARKED: usize = 4 << 20;
+/// Into how many shares the work of a thread is cut: whoever is done takes the next, so that all end together, whatever
+/// else the machine does and however long a helper takes to wake.
+const SHARES_A_THREAD: usize = 8;
+/// A share is at least so many bytes: taking one costs a lock.
+const LEAST_SHARE: usize = 32 << 10;
+
+/// How much work there is, how many items a share has, and how many helpers it is worth.
+struct Division {
+    bytes: usize,
+    share: usize,
+    helpers: usize,
+}
+
+/// When the last work that could have been divided ended.
+static ENDED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Whether such work ended so recently that helpers woken for this one will be awake at the next.
+fn in_a_loop() -> bool {
+    lock(&ENDED).is_some_and(|ended| ended.elapsed() < LOOK_OUT)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that panics runs under these locks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn divide(items: usize, bytes_per_item: usize) -> Division {
+    let bytes = items.saturating_mul(bytes_per_item);
+    let divided = bytes >= PARALLEL_FROM_PARKED || bytes >= PARALLEL_FROM_AWAKE && (POOL.is_awake() || in_a_loop());
+    // A wrong setting was told to the user before work began.
+    let threads = if divided { num_threads().unwrap_or(1) } else { 1 };
+    if threads == 1 {
+        return Division { bytes, share: items, helpers: 0 };
+    }
+    let least = LEAST_SHARE.div_ceil(bytes_per_item.max(1));
+    let share = items.div_ceil(threads * SHARES_A_THREAD).max(least);
+    let helpers = threads.min(items.div_ceil(share.max(1))) - 1;
+    Division { bytes, share, helpers }
+}
+
+/// Calls `run` with ranges that together are `0 .. items`, each once, on as many threads as the work is worth:
+/// `bytes_per_item` is what an item reads or writes of memory, whichever is more. Returns when all is done. All of it is
+/// one range, on this thread, where it is not worth dividing.
+///
+/// # Panics
+/// If `run` does, on whichever thread.
+pub fn parallel_ranges(items: usize, bytes_per_item: usize, run: impl Fn(Range<usize>) + Sync) {
+    let division = divide(items, bytes_per_item);
+    let next = Mutex::new(0);
+    shared(&division, || {
+        let mut next = lock(&next);
+        let range = *next..items.min(*next + division.share);
+        *next = range.end;
+        drop(next);
+        (!range.is_empty()).then(|| run(range))
+    });
+}
+
+/// As [`parallel_ranges`] over the rows of `out`, each of `row` elements: `run` gets rows and the part of `out` that they
+/// are, to write. `bytes_per_row` is what a row reads or writes of memory, whichever is more.
+///
+/// # Panics
+/// If `run` does, on whichever thread, and if `out` is not whole rows.
+pub fn parallel_rows<T: Send>(
+    out: &mut [T],
+    row: usize,
+    bytes_per_row: usize,
+    run: impl Fn(Range<usize>, &mut [T]) + Sync,
+) {
+    if out.is_empty() {
+        return run(0..0, out);
+    }
+    assert!(row > 0 && out.len().is_multiple_of(row), "parallel_rows: rows of another length");
+    let division = divide(out.len() / row, bytes_per_row);
+    // What is left, and the number of its first row.
+    let left = Mutex::new((0, out));
+    shared(&division, || {
+        let mut guard = lock(&left);
+        let (first, rest) = std::mem::take(&mut *guard);
+        let (part, rest) = rest.split_at_mut(rest.len().min(division.share * row));
+        let range = first..first + part.len() / row;
+        *guard = (range.end, rest);
+        drop(guard);
+        (!range.is_empty()).then(|| run(range, part))
+    });
+}
+
+/// Takes shares, with as many helpers as the division says, until there are no more.
+fn shared(&Division { bytes, helpers, .. }: &Division, take: impl Fn() -> Option<()> + Sync) {
+    let work = || while take().is_some() {};
+    if helpers == 0 {
+        work()
+    } else {
+        POOL.run(helpers, &work)
+    }
+    if bytes >= PARALLEL_FROM_AWAKE {
+        *lock(&ENDED) = Some(Instant::now());
+    }
+}

@@ -11,7 +11,6 @@ pub mod embed;
 pub mod gather;
 pub mod gather_rows;
 pub mod layer_norm;
-
 pub mod matmul;
 pub mod mt19937;
 pub mod quantize;

@@ -1,0 +1,100 @@
+//! Bags of the layer: what offsets are refused, and that nothing is written then; the same bits on any number of threads.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+use tokenbed_core::Error;
+use tokenbed_core::ids::{BadIds, IdSlice};
+use tokenbed_kernels::ops::bag::Mode;
+use tokenbed_kernels::ops::rows::{OutFormat, RowFormat};
+use tokenbed_kernels::table;
+use tokenbed_nn::bag::{self, Division, Request, Scratch, forward};
+use tokenbed_nn::quantize::{Difference, dequantize, difference, quantize};
+use tokenbed_testkit::place::Guarded;
+use tokenbed_testkit::random::Random;
+use tokenbed_threads::set_num_threads;
+
+const SENTRY: u8 = 0xa5;
+
+fn sums<'a>(ids: IdSlice<'a>, begins: IdSlice<'a>, with_end: bool) -> Request<'a> {
+    let division = Division::Offsets { begins, with_end };
+    Request { ids: (ids, BadIds::Throw), division, weights: None, padding: None, mode: Mode::Sum }
+}
+
+#[test]
+fn wrong_offsets_are_told_and_write_nothing() {
+    let bytes = [0u8; 4 * 4 * 3];
+    let rows = bag::table(RowFormat::Float32, &bytes, 4, 3).expect("sizes fit");
+    let ids = IdSlice::U8(&[0, 1, 2, 3, 3]);
+    let cases: [(IdSlice<'_>, bool, &str); 8] = [
+        (IdSlice::I32(&[1, 2]), false, "offsets[0] is 1, the first bag begins with the first id: offsets[0] must be 0"),
+        (IdSlice::I64(&[-1]), false, "offsets[0] is -1, the first bag begins with the first id: offsets[0] must be 0"),
+        (IdSlice::U16(&[0, 4, 2]), false, "offsets[2] is 2, below the 4 before it: offsets must not decrease"),
+        (IdSlice::U64(&[0, u64::MAX]), false, "offsets[1] is 18446744073709551615, past the end of 5 ids"),
+        (IdSlice::I8(&[0, -3]), true, "offsets[1] is -3, below the 0 before it: offsets must not decrease"),
+        (IdSlice::I8(&[]), false, "no offsets: 5 ids belong to no bag"),
+        (IdSlice::I8(&[]), true, "no offsets: with the end included there is at least that one, 0"),
+        (IdSlice::I8(&[0, 4]), true, "offsets[1] is 4, the end of the last bag, and there are 5 ids"),
+    ];
+    for (begins, with_end, message) in cases {
+        let mut out = Guarded::new(24, 0, SENTRY);
+        let request = sums(ids, begins, with_end);
+        let failed = forward(table::active(), rows, request, &mut Scratch::default(), (OutFormat::Float32, &mut out));
+        match failed {
+            Err(Error::Shape(text)) => assert_eq!(text, message),
+            other => panic!("{other:?}"),
+        }
+        out.assert_untouched();
+    }
+}
+
+#[test]
+fn the_same_on_any_number_of_threads() {
+    let (rows, dim, len) = (300, 200, 40_000);
+    let mut random = Random::new(51);
+    let elements = random.units(rows * dim);
+    let ids = random.ids(len, rows);
+    let begins: Vec<u32> = (0..4000).map(|b| b * 10 - b % 7).collect();
+    for format in [RowFormat::BFloat16, RowFormat::Int8, RowFormat::Int4] {
+        let mut bytes = vec![0; rows * format.row_bytes(dim).expect("it fits")];
+        let mut results = Vec::new();
+        for threads in [1, 2, 7] {
+            set_num_threads(threads).expect("a number of threads");
+            quantize(format, &elements, dim, &mut bytes).expect("numbers");
+            let table = bag::table(format, &bytes, rows, dim).expect("sizes fit");
+            let request = sums(IdSlice::U32(&ids), IdSlice::U32(&begins), false);
+            let mut out = Guarded::new(begins.len() * dim * 2, 3, SENTRY);
+            let into = (OutFormat::Float16, &mut out[..]);
+            forward(table::active(), table, request, &mut Scratch::default(), into).expect("good ids");
+            out.assert_guards();
+            let mut values = vec![0; rows * dim * 4];
+            dequantize(table::active(), table, &mut values).expect("sizes fit");
+            results.push((out.to_vec(), values, bytes.clone()));
+        }
+        assert!(results.iter().all(|result| *result == results[0]));
+    }
+}
+
+#[test]
+fn the_first_bad_element_is_told() {
+    let mut elements = vec![0.5; 5000 * 40];
+    elements[4000 * 40 + 7] = f32::NAN;
+    elements[1234 * 40 + 39] = f32::INFINITY;
+    let mut to = vec![0; 5000 * 48];
+    match quantize(RowFormat::Int8, &elements, 40, &mut to) {
+        Err(Error::Usage(text)) => assert!(text.contains("[1234, 39] is inf"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(quantize(RowFormat::Int8, &elements, 39, &mut to), Err(Error::Shape(_))));
+    assert!(matches!(quantize(RowFormat::Int8, &[], 0, &mut []), Err(Error::Shape(_))));
+}
+
+#[test]
+fn differences_are_those_of_the_formula() {
+    let original = [0.0f32, 255.0, 3.0, 9.0];
+    let mut bytes = vec![0; 2 * 10];
+    quantize(RowFormat::Int8, &[0.0, 255.0, 1.0, 1.0], 2, &mut bytes).expect("numbers");
+    let table = bag::table(RowFormat::Int8, &bytes, 2, 2).expect("sizes fit");
+    let wanted = Difference { max: 8.0, mean: 2.5, rms: (68.0f64 / 4.0).sqrt(), worst_row: 1 };
+    assert_eq!(difference(table::active(), table, &original).expect("sizes fit"), wanted);
+    assert!(matches!(difference(table::active(), table, &original[1..]), Err(Error::Shape(_))));
+}

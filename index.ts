@@ -17,7 +17,7 @@ export type { Layer } from './api/layer.js'
 export { Embedding, type EmbeddingOptions, type ForwardOptions } from './api/embedding.js'
 export { TokenPositionEmbedding, type TokenPositionOptions } from './api/token-position.js'
 
-export { TokenDecoder, Tokenizer, type DecodeOptions, type EncodeOptions } from './api/tokenizer.js'
+export { TokenDecoder, Tokenizer, type DecodeOptions, type EncodeOptions, type SpecialOptions } from './api/tokenizer.js'
 export type { PaddedBatch, PaddingOptions, TruncationOptions } from './api/padding.js'
 export type { Batch, WindowOptions } from './api/batch.js'
 export { createDataLoader, DataLoader, type LoaderOptions } from './api/loader.js'

@@ -19,9 +19,20 @@ check:
 bench *arguments:
     npm run bench -- {{ arguments }}
 
+# The benchmarks, against other packages too, which it installs in bench/
+bench-peers *arguments:
+    npm run bench:peers -- {{ arguments }}
+
+# Fuzz a target for some seconds: encode or vocabulary (of text), safetensors (of io): needs a nightly Rust, cargo-fuzz and a C++ compiler
+fuzz crate target seconds="300":
+    mkdir -p crates/{{ crate }}/fuzz/corpus/{{ target }}
+    cd crates/{{ crate }} && cargo +nightly fuzz run {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }} -max_len=600
+
 # Format Rust
 fmt:
     cargo fmt --all
+    cd crates/text/fuzz && cargo fmt
+    cd crates/io/fuzz && cargo fmt
 
 # The unsafe crates under AddressSanitizer: needs a nightly Rust, on x86-64 Linux
 asan:

@@ -5,10 +5,10 @@ import { UsageError } from './errors.js'
 import { readIds, type IntArray } from './ids.js'
 import { call, native } from './native.js'
 import { checkGenerator, defaultGenerator, type Generator } from './random.js'
-import type { EncodeOptions, Tokenizer } from './tokenizer.js'
+import type { SpecialOptions, Tokenizer } from './tokenizer.js'
 import { checkBoolean, checkOptions, checkSize, show } from './validate.js'
 
-export interface LoaderOptions extends WindowOptions, EncodeOptions {
+export interface LoaderOptions extends WindowOptions, SpecialOptions {
   /** What encodes a text; default gpt2. */
   tokenizer?: Tokenizer
   /** Whether windows come in random order, another in every epoch; default true. */
@@ -208,7 +208,9 @@ const fromBase64 = (text: string) => Uint8Array.from(Buffer.from(text, 'base64')
 /** The ids of a source, as 32-bit integers below 2^31: batches are int32. */
 function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string): Uint32Array | Int32Array {
   const { tokenizer, allowedSpecial, disallowedSpecial } = options
-  if (typeof source === 'string') return checkTokenizer(tokenizer, where).encode(source, { allowedSpecial, disallowedSpecial })
+  // Windows are of the text alone: what a tokenizer from a file puts around texts would stand in the first and the last.
+  const special = { allowedSpecial, disallowedSpecial, addSpecialTokens: false }
+  if (typeof source === 'string') return checkTokenizer(tokenizer, where).encode(source, special)
   if (tokenizer !== undefined) checkTokenizer(tokenizer, where)
   if (!Array.isArray(source) && !ArrayBuffer.isView(source)) {
     throw new UsageError(`${where}: a text, or ids as an integer typed array or an array, not ${show(source)}`)

@@ -4,14 +4,14 @@ import { resolve } from 'node:path'
 import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
 import { AbortedError, UsageError } from './errors.js'
 import { call, check, failureOf, native } from './native.js'
-import type { EncodeOptions, Tokenizer } from './tokenizer.js'
+import type { SpecialOptions, Tokenizer } from './tokenizer.js'
 import { checkOptions, checkPath, checkWord, show } from './validate.js'
 import { WindowBuffer } from './window-buffer.js'
 
 /** Paths of files, which end in `.gz` or `.zst` where they are compressed; or the pieces of one text. */
 export type TextSource = readonly string[] | AsyncIterable<string> | Iterable<string>
 
-export interface StreamOptions extends EncodeOptions {
+export interface StreamOptions extends SpecialOptions {
   /** What encodes the text; default gpt2. */
   tokenizer?: Tokenizer
   /** What happens to bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD as by `TextDecoder`. */
@@ -27,7 +27,8 @@ const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
 
 /**
  * The ids of a text, chunk by chunk, in memory that does not grow with it: together those that `Tokenizer.encode` gives
- * for the whole, wherever pieces or chunks end.
+ * for the whole, wherever pieces or chunks end. A tokenizer from a file gets whole lines, 64 KB of them at least, each
+ * time as a text of its own, and puts nothing around texts.
  *
  * An array of strings names files, each a text of its own; their ids come end to end, about a megabyte of text a chunk.
  * They are read and encoded on another thread, one chunk ahead of its use. The text of a file is what
@@ -87,20 +88,19 @@ async function* batchesOf(ids: AsyncIterable<Uint32Array>, windows: Required<Win
 /** The ids of a source, its options checked and its kind told. */
 function idsOf(source: unknown, options: Partial<StreamOptions>, where: string): AsyncIterable<Uint32Array> {
   const { tokenizer, signal, invalidUtf8 = 'throw', allowedSpecial, disallowedSpecial } = options
-  const encoder = checkTokenizer(tokenizer, where)
-  const { handle } = encoder
-  const [allowed, disallowed] = encoder.policy({ allowedSpecial, disallowedSpecial }, where)
   checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new UsageError(`${where}: signal must be an AbortSignal, not ${show(signal)}`)
   }
   if (Array.isArray(source)) {
     const paths = Array.from(source, (path, i) => resolve(checkPath(path, `${where}: file ${i}`)))
-    const open = () => call(native.textFilesNew(handle, paths, allowed, disallowed, invalidUtf8 === 'replace'))
+    const encoder = checkTokenizer(tokenizer, where).forStream({ allowedSpecial, disallowedSpecial }, where)
+    const open = () => call(native.textFilesNew(...encoder, paths, invalidUtf8 === 'replace'))
     return { [Symbol.asyncIterator]: () => idsOfFiles(open, signal) }
   }
   checkPieces(source, where)
-  const begin = () => call(native.textPiecesNew(handle, allowed, disallowed))
+  const encoder = checkTokenizer(tokenizer, where).forStream({ allowedSpecial, disallowedSpecial }, where)
+  const begin = () => call(native.textPiecesNew(...encoder))
   return { [Symbol.asyncIterator]: () => idsOfPieces(source, begin, signal, where) }
 }
 

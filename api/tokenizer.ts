@@ -20,6 +20,9 @@ export interface EncodeOptions {
   addSpecialTokens?: boolean
 }
 
+/** Which special tokens of a text count. */
+export type SpecialOptions = Omit<EncodeOptions, 'addSpecialTokens'>
+
 export interface DecodeOptions {
   /** Whether special tokens are left out; default false. */
   skipSpecialTokens?: boolean
@@ -91,9 +94,10 @@ export class Tokenizer {
     return tokenizer
   }
 
-  /** What streams of text are encoded with. @internal */
-  get handle() {
-    return this.#native
+  /** What streams of text are encoded with: the native tokenizer, and its special tokens. @internal */
+  forStream(options: SpecialOptions, where: string): [Handle, string[] | undefined, string[] | undefined] {
+    const [allowed, disallowed] = this.#policy(options, where)
+    return [this.#native, allowed, disallowed]
   }
 
   /**
@@ -114,8 +118,8 @@ export class Tokenizer {
     return new Tokenizer(name, call(native.tokenizerFromFile(full, name)), true, PRIVATE)
   }
 
-  /** Options as the native side takes them. @internal */
-  policy({ allowedSpecial, disallowedSpecial, addSpecialTokens = true }: Partial<EncodeOptions>, where: string): Policy {
+  /** Options as the native side takes them. */
+  #policy({ allowedSpecial, disallowedSpecial, addSpecialTokens = true }: Partial<EncodeOptions>, where: string): Policy {
     return [
       names(allowedSpecial, this.#isFile ? undefined : [], `${where}: allowedSpecial`),
       names(disallowedSpecial, undefined, `${where}: disallowedSpecial`),
@@ -130,7 +134,7 @@ export class Tokenizer {
    */
   encode(text: string, options?: EncodeOptions): Uint32Array {
     const where = 'Tokenizer.encode'
-    const policy = this.policy(checkOptions(options, OPTIONS, where), where)
+    const policy = this.#policy(checkOptions(options, OPTIONS, where), where)
     return call(native.tokenizerEncode(this.#native, checkText(text, `${where}: the text`), ...policy))
   }
 
@@ -155,7 +159,7 @@ export class Tokenizer {
     // Not `forEach`, which would skip the holes of an array.
     for (let i = 0; i < texts.length; i++) checkText(texts[i], `${where}: text ${i}`)
     const checked = checkOptions(options, BATCH_OPTIONS, where)
-    const [allowed, disallowed, framed] = this.policy(checked, where)
+    const [allowed, disallowed, framed] = this.#policy(checked, where)
     const rows = { allowed, disallowed, framed, ...cutting(checked, this.#sides.truncationLeft, where) }
     const fill = padding(checked, { left: this.#sides.paddingLeft, id: this.paddingId }, texts.length, where)
     if (fill === null) return call(native.tokenizerEncodeBatch(this.#native, texts as string[], rows))
@@ -166,7 +170,7 @@ export class Tokenizer {
   /** How many ids `encode` gives for a text; of an encoding, without making them. */
   count(text: string, options?: EncodeOptions): number {
     const where = 'Tokenizer.count'
-    const policy = this.policy(checkOptions(options, OPTIONS, where), where)
+    const policy = this.#policy(checkOptions(options, OPTIONS, where), where)
     return call(native.tokenizerCount(this.#native, checkText(text, `${where}: the text`), ...policy))
   }
 

@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { build } from './build.mjs'
 import { Failure, root, runIfMain } from './process.mjs'
 
-function main() {
-  const [file, ...args] = process.argv.slice(2)
+export function runProgram([file, ...args]) {
   if (file === undefined) {
     console.error('usage: node scripts/run.mjs <file in dist/> [arguments]')
     process.exitCode = 2
@@ -19,4 +18,4 @@ function main() {
   process.exitCode = status ?? 1
 }
 
-await runIfMain(import.meta, main)
+await runIfMain(import.meta, () => runProgram(process.argv.slice(2)))

@@ -126,9 +126,9 @@ impl Reading {
 #[napi(catch_unwind)]
 pub fn text_files_new(
     tokenizer: &External<Tokenizer>,
-    paths: Vec<String>,
     allowed: Option<Vec<String>>,
     disallowed: Option<Vec<String>>,
+    paths: Vec<String>,
     replace_invalid: bool,
 ) -> Option<External<Arc<TextFiles>>> {
     guard(|| {

@@ -2,9 +2,9 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
 import type {
-  Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LoaderOptions,
-  Nested, RowSpec, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions, TextSource, TokenPositionOptions, TypedArray,
-  WindowOptions,
+  Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions, EncodeOptions, ForwardOptions, Ids, IntArray, Layer,
+  LoaderOptions, Nested, RowSpec, SpecialOptions, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions,
+  TextSource, TokenPositionOptions, TypedArray, WindowOptions,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 
@@ -111,8 +111,9 @@ input.forward([[1]], { positions: [0] })
 new TokenPositionEmbedding({ vocabSize: 5, contextLength: 3 })
 
 // Text.
-const special: EncodeOptions = { allowedSpecial: new Set(['a']), disallowedSpecial: 'all' }
-Tokenizer.load('gpt2').encode('a', special) satisfies Uint32Array
+const encoding: EncodeOptions = { addSpecialTokens: false }
+const special: SpecialOptions = { allowedSpecial: new Set(['a']), disallowedSpecial: 'all' }
+Tokenizer.load('gpt2').encode('a', { ...encoding, ...special }) satisfies Uint32Array
 tokenizer.encodeBatch(['a'] as readonly string[]) satisfies { ids: Uint32Array; offsets: Uint32Array }
 tokenizer.count('a', special) satisfies number
 tokenizer.decode([1]) satisfies string
@@ -120,6 +121,21 @@ tokenizer.decode(new Uint32Array(1)) satisfies string
 tokenizer.decode({ length: 0 }) satisfies string
 tokenizer.token(5) satisfies string
 tokenizer.tokenBytes(5) satisfies Uint8Array
+Tokenizer.fromFile('tokenizer.json') satisfies tokenbed.Tokenizer
+tokenizer.specialTokens satisfies ReadonlyMap<string, number>
+tokenizer.paddingId satisfies number | undefined
+tokenizer.encode('a', { addSpecialTokens: false }) satisfies Uint32Array
+tokenizer.encodeBatch(['a'], { maxLength: 4, truncationSide: 'left' }) satisfies { ids: Uint32Array; offsets: Uint32Array }
+const padded: tokenbed.PaddedBatch = tokenizer.encodeBatch(['a'], { padding: 'longest', paddingSide: 'left', paddingId: 0, maxLength: 4 })
+layer.forward(padded.ids) satisfies tokenbed.Tensor
+padded satisfies { ids: tokenbed.Tensor; mask: tokenbed.Tensor; lengths: Uint32Array }
+tokenizer.decode([1], { skipSpecialTokens: true }) satisfies string
+const decoder: tokenbed.TokenDecoder = tokenizer.decoder({ skipSpecialTokens: true })
+;(decoder.write([1]) + decoder.end()) satisfies string
+// @ts-expect-error two ways
+tokenizer.encodeBatch(['a'], { padding: 'shortest' })
+// @ts-expect-error without padding there are no sides to fill
+tokenizer.encodeBatch(['a'], { paddingSide: 'left' })
 // @ts-expect-error unknown
 Tokenizer.load('gpt5')
 // @ts-expect-error made by load

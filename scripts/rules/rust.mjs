@@ -50,8 +50,14 @@ function unguardedTasks() {
     )
 }
 
+/** The workspace, and the fuzz crates, which are none of its members. */
 function unformatted() {
-  const { ok, stdout, stderr } = capture(['cargo', 'fmt', '--all', '--check', '--', '-l'])
+  const fuzzed = projectFiles().filter((path) => /\/fuzz\/Cargo\.toml$/.test(path))
+  return [['--all'], ...fuzzed.map((path) => ['--manifest-path', path])].flatMap(unformattedOf)
+}
+
+function unformattedOf(which) {
+  const { ok, stdout, stderr } = capture(['cargo', 'fmt', ...which, '--check', '--', '-l'])
   if (ok) return []
   const files = stdout.trim().split('\n').filter(Boolean)
   return files.length > 0 ? [...new Set(files)].map((file) => relative(root, file)) : [stderr.trim()]

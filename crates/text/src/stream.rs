@@ -10,6 +10,10 @@ use crate::tokenizer::Tokenizer;
 /// What depends on how the text goes on is held back: a few characters in ordinary text, at most the longest piece of
 /// the encoding's pattern or the longest special token. How long a text may be, is not limited.
 ///
+/// A tokenizer from a file does not say what depends on what: its text is cut behind the end of a line, once there are
+/// 64 KB, and each of these parts is a text of its own. So the ids are those of the whole where the tokenizer
+/// does not look across the ends of lines; lines longer than that are held back.
+///
 /// ```no_run
 /// # let tokenizer: tokenbed_text::Tokenizer = unimplemented!();
 /// use tokenbed_text::{SpecialPolicy, TextStream};
@@ -42,6 +46,15 @@ struct Length {
 
 /// Memory that is kept between the parts of a text, if it was needed once.
 const KEPT: usize = 4 << 20;
+
+/// Bytes of text that a tokenizer from a file gets at a time, at least.
+const BLOCK: usize = 64 << 10;
+
+/// How much of a text that is yet to go on is taken for a text of its own where nothing is known of the tokenizer.
+pub(crate) fn whole_lines(text: &str) -> usize {
+    let last_line = if text.len() < BLOCK { None } else { memchr::memrchr(b'\n', text.as_bytes()) };
+    last_line.map_or(0, |at| at + 1)
+}
 
 impl TextStream {
     /// The beginning of a text.

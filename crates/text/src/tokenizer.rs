@@ -10,6 +10,7 @@ use crate::error::TextError;
 use crate::file::{self, FileTokenizer, Frame, Habits};
 use crate::padding::Side;
 use crate::special::{Searches, SpecialPolicy};
+use crate::stream;
 use crate::tiktoken::Tiktoken;
 
 /// A tokenizer, loaded: an encoding, or a file of the Hugging Face library. It does not change: any number of threads
@@ -63,8 +64,10 @@ impl Prepared<'_> {
     fn encode_certain(&self, text: &str, out: &mut Vec<u32>) -> Result<usize, TextError> {
         match self {
             Self::Encoding(it, searches) => it.encode_certain(text, searches, out),
-            // What a file describes may look at the whole text: nothing is certain before its end.
-            Self::File(_) => Ok(0),
+            Self::File(it) => {
+                let end = stream::whole_lines(text);
+                it.encode(&text[..end], out).map(|()| end)
+            }
         }
     }
 }
@@ -138,7 +141,7 @@ impl Tokenizer {
     }
 
     /// Appends the ids of as much of `text` as every text gives that begins with it, and returns how much that is. The ids
-    /// of the rest are those of a text of its own. After an error `out` is as it was.
+    /// of the rest are those of a text of its own. Of a file, whole lines are taken for a text of their own. After an error `out` is as it was.
     pub(crate) fn encode_certain(
         &self,
         text: &str,

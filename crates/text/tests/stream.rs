@@ -245,3 +245,23 @@ fn hostile_texts_take_linear_time() {
         }
     }
 }
+
+/// Nothing is known of where such a tokenizer may be cut, but that most end what they do at the end of a line.
+#[test]
+fn a_tokenizer_from_a_file_gets_whole_lines() {
+    let json = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
+        "pre_tokenizer":{"type":"Whitespace"},"post_processor":null,"decoder":null,
+        "model":{"type":"WordLevel","vocab":{"[UNK]":0,"the":1,"white":2,"whale":3},"unk_token":"[UNK]"}}"#;
+    let tokenizer = Tokenizer::from_json("words", json.as_bytes()).unwrap();
+    let text = "the white whale, the whale\nwhite\r\n".repeat(10_000) + "the wh";
+    let expected = whole(&tokenizer, &SpecialPolicy::default(), &text).unwrap();
+    for size in [1, 999, 100_000] {
+        assert!(streamed(&tokenizer, &SpecialPolicy::default(), cut(&text, |i| i % size == 0)).unwrap() == expected);
+    }
+    let mut stream = TextStream::new(SpecialPolicy::default());
+    let mut ids = Vec::new();
+    stream.push(&tokenizer, &text, &mut ids).unwrap();
+    assert_eq!(ids.len() + 2, expected.len(), "all but the last line");
+    stream.push(&tokenizer, &"ale ".repeat(100_000), &mut ids).unwrap();
+    assert_eq!(ids.len() + 2, expected.len(), "a line that does not end is held back");
+}

@@ -12,7 +12,7 @@ use super::pairs::{NO_MERGE, Pairs};
 /// The longest piece for [`short`], in bytes.
 pub(crate) const SHORT: usize = 64;
 
-/// Merges tokens, appends what is left of them to `out`.
+/// Merges the tokens of single bytes, appends what is left of them to `out`.
 pub(crate) fn merge(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
     if ids.len() <= SHORT { short(pairs, ids, out) } else { heap(pairs, ids, out) }
 }
@@ -23,7 +23,7 @@ fn short(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
     // merges[i]: what ids[i] and ids[i + 1] merge into.
     let mut merges = [NO_MERGE; SHORT];
     for (merge, pair) in merges.iter_mut().zip(ids.windows(2)) {
-        *merge = pairs.get(pair[0], pair[1]);
+        *merge = pairs.of_bytes(pair[0], pair[1]);
     }
     while length > 1 {
         let mut best = NO_MERGE;
@@ -55,7 +55,7 @@ fn heap(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
     let length = ids.len();
     let mut next: Vec<u32> = (1..=length as u32).collect();
     let mut prev: Vec<u32> = (0..length as u32).map(|i| i.wrapping_sub(1)).collect();
-    let mut merges: Vec<u32> = ids.windows(2).map(|pair| pairs.get(pair[0], pair[1])).collect();
+    let mut merges: Vec<u32> = ids.windows(2).map(|pair| pairs.of_bytes(pair[0], pair[1])).collect();
     merges.push(NO_MERGE);
     let first = merges.iter().zip(0u32..).filter(|&(&merge, _)| merge != NO_MERGE);
     let mut queue: BinaryHeap<_> = first.map(|(&merge, i)| Reverse((merge, i))).collect();

@@ -4,9 +4,14 @@
 ///
 /// A slot is one machine word, `left << 42 | right << 21 | merged`, so that a look-up touches one cache line, almost
 /// always the first one it tries: about two slots out of three are empty, and most look-ups find nothing.
+///
+/// Pairs of single bytes, half of all that are looked up, have a table of their own: a quarter of a megabyte, of which a
+/// script uses a few rows that stay in the nearest cache. The hash table is too large for that.
 pub(crate) struct Pairs {
     slots: Vec<u64>,
     shift: u32,
+    /// At `left << 8 | right`: what two of the first 256 tokens merge into.
+    first: Vec<u32>,
 }
 
 /// No pair has these bits: ids stay under 2^21 and the top bit is clear.
@@ -19,7 +24,8 @@ impl Pairs {
     /// A table of `count` merges, given as `(merged, left, right)`. If a pair occurs twice, the first one counts.
     pub(crate) fn new(count: usize, merges: impl Iterator<Item = (u32, u32, u32)>) -> Self {
         let size = (count.max(8) * 2).next_power_of_two();
-        let mut pairs = Self { slots: vec![EMPTY; size], shift: 64 - size.trailing_zeros() };
+        let (slots, shift) = (vec![EMPTY; size], 64 - size.trailing_zeros());
+        let mut pairs = Self { slots, shift, first: vec![NO_MERGE; 1 << 16] };
         for (merged, left, right) in merges {
             let key = key(left, right);
             let mut slot = pairs.home(key);
@@ -28,6 +34,9 @@ impl Pairs {
             }
             if pairs.slots[slot] == EMPTY {
                 pairs.slots[slot] = key << 21 | u64::from(merged);
+                if left < 256 && right < 256 {
+                    pairs.first[(left << 8 | right) as usize] = merged;
+                }
             }
         }
         pairs
@@ -50,6 +59,13 @@ impl Pairs {
             }
             slot += 1;
         }
+    }
+
+    /// As [`Pairs::get`], of two tokens that are single bytes: ids below 256.
+    #[inline]
+    pub(crate) fn of_bytes(&self, left: u32, right: u32) -> u32 {
+        debug_assert!(left < 256 && right < 256);
+        self.first.get((left << 8 | right) as usize).copied().unwrap_or(NO_MERGE)
     }
 
     #[inline]

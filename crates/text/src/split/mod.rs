@@ -15,7 +15,7 @@ mod o200k;
 mod spaces;
 mod unicode;
 
-use classes::CLASSES;
+use classes::{CLASSES, Classes};
 
 /// The rule that cuts a text into pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,39 +32,44 @@ pub enum Pattern {
 impl Pattern {
     /// Calls `piece(start, end)` for the pieces of `text[start..end]` from left to right. They leave no byte out.
     #[inline]
-    pub(crate) fn split(self, text: &str, piece: impl FnMut(usize, usize)) {
-        self.split_until(text, text.len(), piece);
+    pub(crate) fn split(self, text: &str, mut piece: impl FnMut(usize, usize)) {
+        let (classes, text) = (&*CLASSES, text.as_bytes());
+        let mut start = 0;
+        while start < text.len() {
+            let end = self.end_of_piece(classes, text, start);
+            piece(start, end);
+            start = end;
+        }
     }
 
     /// Calls `piece(start, end)` for those first pieces of `text` that every text has that begins with it. Returns where
     /// the last of them ends: what lies behind depends on how the text goes on.
-    pub(crate) fn split_certain(self, text: &str, piece: impl FnMut(usize, usize)) -> usize {
+    pub(crate) fn split_certain(self, text: &str, mut piece: impl FnMut(usize, usize)) -> usize {
         let certain = match self {
             Self::Gpt2 => gpt2::certain(text.as_bytes()),
             Self::Cl100k => cl100k::certain(text.as_bytes()),
             Self::O200k => o200k::certain(&CLASSES, text),
         };
-        self.split_until(text, certain, piece)
-    }
-
-    /// The pieces that end at `limit` or before it. Returns where the last of them ends.
-    #[inline]
-    fn split_until(self, text: &str, limit: usize, mut piece: impl FnMut(usize, usize)) -> usize {
         let (classes, text) = (&*CLASSES, text.as_bytes());
         let mut start = 0;
         while start < text.len() {
-            let end = match self {
-                Self::Gpt2 => gpt2::end_of_piece(classes, text, start),
-                Self::Cl100k => cl100k::end_of_piece(classes, text, start),
-                Self::O200k => o200k::end_of_piece(classes, text, start),
-            };
-            if end > limit {
+            let end = self.end_of_piece(classes, text, start);
+            if end > certain {
                 break;
             }
             piece(start, end);
             start = end;
         }
         start
+    }
+
+    #[inline(always)]
+    fn end_of_piece(self, classes: &Classes, text: &[u8], start: usize) -> usize {
+        match self {
+            Self::Gpt2 => gpt2::end_of_piece(classes, text, start),
+            Self::Cl100k => cl100k::end_of_piece(classes, text, start),
+            Self::O200k => o200k::end_of_piece(classes, text, start),
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 // Lookups against a memcpy of the same bytes and against what one would write in plain JavaScript.
 
-import { Generator, rand, TokenPositionEmbedding, zeros } from '../index.js'
-import { interleave, type Candidate, type Result } from './measure.js'
+import { Generator, rand, TokenPositionEmbedding, zeros } from '../../index.js'
+import { interleave, type Candidate, type Result } from '../measure.js'
+import { time, times, type Report } from '../report.js'
 
-export const VOCABULARY = 50257
+const VOCABULARY = 50257
 
 /** A batch to look up. */
-export interface Case {
+interface Case {
   name: string
   batch: number
   length: number
@@ -14,7 +15,7 @@ export interface Case {
   ids: 'uniform' | 'zipf'
 }
 
-export const CASES: readonly Case[] = (['uniform', 'zipf'] as const).flatMap((ids) => [
+const CASES: readonly Case[] = (['uniform', 'zipf'] as const).flatMap((ids) => [
   { name: `(8, 4) x 256, ${ids}`, batch: 8, length: 4, dim: 256, ids },
   { name: `(32, 1024) x 768, ${ids}`, batch: 32, length: 1024, dim: 768, ids },
 ])
@@ -27,7 +28,7 @@ function drawIds(count: number, kind: Case['ids']): Int32Array {
 }
 
 /** The candidates' names, in the order of the columns. */
-export const NAMES = {
+const NAMES = {
   memcpy: 'memcpy of the bytes',
   jsGather: 'plain JavaScript: gather',
   jsFused: 'plain JavaScript: gather + position',
@@ -40,7 +41,7 @@ export const NAMES = {
 } as const
 
 /** Measures one case. */
-export function measureLookup({ batch, length, dim, ids: kind }: Case): Result[] {
+function measure({ batch, length, dim, ids: kind }: Case): Result[] {
   const layer = new TokenPositionEmbedding({ vocabSize: VOCABULARY, contextLength: length, dim, generator: new Generator(1) })
   const { token, position } = layer
   const ids = drawIds(batch * length, kind)
@@ -81,4 +82,22 @@ export function measureLookup({ batch, length, dim, ids: kind }: Case): Result[]
   const results = groups.flatMap((group) => interleave(group, 15, 30))
   for (const tensor of [...layer.parameters(), out]) tensor.dispose()
   return results
+}
+
+export function lookup(report: Report): void {
+  report.paragraph('Lookups on 1 thread; medians of 15 interleaved rounds.')
+  for (const one of CASES) {
+    report.section(one.name)
+    report.table(['', 'a call', 'against memcpy', 'against plain JavaScript', 'page faults'], rowsOf(measure(one)))
+  }
+}
+
+/** Time, how many times as fast as memcpy and as plain JavaScript, page faults. */
+function rowsOf(results: readonly Result[]): string[][] {
+  const of = (name: string) => results.find((result) => result.name === name)!.median
+  return results.map(({ name, median, faults }) => {
+    const peer = name.startsWith('TokenPosition') ? NAMES.jsFused : NAMES.jsGather
+    const againstJs = name.startsWith('plain') || name === NAMES.memcpy ? '' : times(of(peer) / median)
+    return [name, time(median), times(of(NAMES.memcpy) / median), againstJs, faults.toFixed(1)]
+  })
 }

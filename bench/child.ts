@@ -1,0 +1,50 @@
+// Measurements that need a process of their own: what this file is given as arguments names one, and it prints JSON.
+
+import { execFileSync } from 'node:child_process'
+import { documents, megabytes } from './texts.js'
+import { interleave, median } from './measure.js'
+import { TOKENIZERS, type Encoding } from './peers/tokenizer.js'
+
+/** What loading an encoding and encoding a few words with it takes, in milliseconds, without loading the package. */
+function firstUse(name: string, encoding: string): number | null {
+  const found = TOKENIZERS[name]()
+  if (!('peer' in found)) return null
+  const start = performance.now()
+  const encoder = found.peer.open(encoding as Encoding)
+  encoder?.encode('The first words, and 12345 more.')
+  return encoder ? performance.now() - start : null
+}
+
+/** Megabytes a second of `encodeBatch`, and how many threads the package says that it has. */
+function batchSpeed(encoding: string): { threads: number; speed: number } {
+  const { capabilities, Tokenizer } = require('../index.js') as typeof import('../index.js')
+  const texts = documents('English')
+  const tokenizer = Tokenizer.load(encoding as Encoding)
+  const [{ median }] = interleave([{ name: '', run: () => tokenizer.encodeBatch(texts) }], 9, 30)
+  return { threads: capabilities().threads, speed: megabytes(texts) / (median / 1e6) }
+}
+
+const MEASUREMENTS = { firstUse, batchSpeed }
+
+/** Runs a measurement in fresh processes, so many times. */
+export function inChildren<N extends keyof typeof MEASUREMENTS>(
+  runs: number,
+  measurement: N,
+  args: string[],
+  env: Record<string, string> = {},
+): ReturnType<(typeof MEASUREMENTS)[N]>[] {
+  const run = () => execFileSync(process.execPath, [__filename, measurement, ...args], { encoding: 'utf8', env: { ...process.env, ...env } })
+  return Array.from({ length: runs }, () => JSON.parse(run()))
+}
+
+/** The median of a time that fresh processes measure; none if what is measured is not there. */
+export function medianOfChildren(runs: number, args: string[]): number | null {
+  const times = inChildren(runs, 'firstUse', args)
+  return times.includes(null) ? null : median(times as number[])
+}
+
+if (require.main === module) {
+  const [name, ...args] = process.argv.slice(2)
+  const measurement = MEASUREMENTS[name as keyof typeof MEASUREMENTS] as (...args: string[]) => unknown
+  process.stdout.write(JSON.stringify(measurement(...args)))
+}

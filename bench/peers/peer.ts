@@ -1,0 +1,38 @@
+// Other people's packages, to compare with: one file each beside this one.
+//
+// They are installed in bench/'s own folder (npm run bench:peers) and are not there otherwise: then a suite goes on
+// without them, and its record says which were missing and why.
+
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { ROOT } from '../report.js'
+
+const load = createRequire(join(ROOT, 'bench', 'package.json'))
+
+export interface Missing {
+  name: string
+  why: string
+}
+export type Found<T> = { name: string; peer: T } | Missing
+
+/** A peer, or why there is none. `open` gets what loads modules from bench/node_modules. */
+export function find<T>(name: string, open: (load: NodeJS.Require, version: string) => T): Found<T> {
+  const version = versionOf(name)
+  if (version === undefined) return { name, why: 'it is not installed; `npm run bench:peers` does that' }
+  try {
+    return { name, peer: open(load, version) }
+  } catch (error) {
+    return { name, why: `${name} ${version} does not run here (${(error as Error).message.split('\n')[0]})` }
+  }
+}
+
+function versionOf(name: string): string | undefined {
+  for (const folder of load.resolve.paths(name) ?? []) {
+    try {
+      return load(join(folder, name, 'package.json')).version
+    } catch {
+      continue
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,32 @@
+//! The bodies of the fuzz targets, on bytes that proptest draws: so that they keep compiling, and holding.
+#![allow(clippy::expect_used, clippy::panic, reason = "the fuzz targets' bodies are tests")]
+
+#[path = "../fuzz/bodies.rs"]
+mod bodies;
+
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn encode(data in prop_oneof![prop::collection::vec(any::<u8>(), 0..300), "[a-z\n' <|>0-9\u{0}-\u{ffff}]{0,120}".prop_map(String::into_bytes)]) {
+        bodies::encode(&data);
+    }
+
+    #[test]
+    fn vocabulary(data in prop::collection::vec(prop_oneof![any::<u8>(), 97u8..100], 0..200)) {
+        bodies::vocabulary(&data);
+    }
+}
+
+#[test]
+fn the_seeds() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds");
+    let read = |kind: &str| {
+        let files = std::fs::read_dir(format!("{folder}/{kind}")).expect("a folder");
+        let seeds: Vec<_> = files.map(|file| std::fs::read(file.expect("a file").path()).expect("readable")).collect();
+        assert!(!seeds.is_empty());
+        seeds
+    };
+    read("encode").iter().for_each(|seed| bodies::encode(seed));
+    read("vocabulary").iter().for_each(|seed| bodies::vocabulary(seed));
+}

@@ -168,6 +168,7 @@ tokenizer.decode([1]) satisfies string
 tokenizer.decode(new Uint32Array(1)) satisfies string
 tokenizer.decode({ length: 0 }) satisfies string
 tokenizer.token(5) satisfies string
+tokenizer.tokenBytes(5) satisfies Uint8Array
 Tokenizer.fromFile('tokenizer.json') satisfies tokenbed.Tokenizer
 tokenizer.specialTokens satisfies ReadonlyMap<string, number>
 tokenizer.paddingId satisfies number | undefined
@@ -183,7 +184,6 @@ const decoder: tokenbed.TokenDecoder = tokenizer.decoder({ skipSpecialTokens: tr
 tokenizer.encodeBatch(['a'], { padding: 'shortest' })
 // @ts-expect-error without padding there are no sides to fill
 tokenizer.encodeBatch(['a'], { paddingSide: 'left' })
-tokenizer.tokenBytes(5) satisfies Uint8Array
 // @ts-expect-error unknown
 Tokenizer.load('gpt5')
 // @ts-expect-error made by load

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use tempfile::TempDir;
-use tokenbed_io::{npy, safetensors::load};
+use tokenbed_io::safetensors::load;
 
 /// One folder for all files of this process.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder for temporary files"));
@@ -33,18 +33,5 @@ pub fn safetensors(data: &[u8]) {
             total += tensor.storage.len();
         }
         assert!(total + 8 <= content.len());
-    }
-}
-
-/// Loading ends with an error, or with an array as large as its shape; the bytes as they are, and as a header of version
-/// 1.0 with some bytes of data behind it.
-pub fn npy(data: &[u8]) {
-    let (few, header) = data.split_first().map_or((0, data), |(&first, rest)| (usize::from(first % 33), rest));
-    let length = (header.len() as u16).to_le_bytes();
-    let framed = [b"\x93NUMPY\x01\x00", &length[..], header, &vec![1; few]].concat();
-    for content in [data, &framed] {
-        let Ok(array) = npy::load(&file(content)) else { continue };
-        let elements: usize = array.shape.iter().product();
-        assert_eq!(array.storage.len(), elements * array.dtype.size(), "{array:?}");
     }
 }

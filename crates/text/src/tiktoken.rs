@@ -1,6 +1,6 @@
 //! Text to ids and back by an encoding (tiktoken: `Encoding`).
 
-use crate::bpe::Bpe;
+use crate::bpe::{Bpe, Recent};
 use crate::encoding::Encoding;
 use crate::error::{TextError, fit_u32};
 use crate::file::Habits;
@@ -61,17 +61,18 @@ impl Tiktoken {
 
     /// Appends the ids of `text` to `out` (tiktoken: `encode`). After an error `out` is as it was.
     pub(crate) fn encode(&self, text: &str, searches: &Searches<'_>, out: &mut Vec<u32>) -> Result<(), TextError> {
-        self.for_each_piece(text, searches, out, |_| ())
+        self.for_each_piece(text, searches, out, |_, _| ())
     }
 
     /// How many ids `text` has, in memory that does not grow with it.
     pub(crate) fn count(&self, text: &str, searches: &Searches<'_>) -> Result<usize, TextError> {
         let mut count = 0;
         let mut ids = Vec::new();
-        self.for_each_piece(text, searches, &mut ids, |ids| {
+        self.for_each_piece(text, searches, &mut ids, |ids, recent| {
             if ids.len() > COUNTED_AT_ONCE {
                 count += ids.len();
                 ids.clear();
+                recent.forget();
             }
         })?;
         Ok(count + ids.len())
@@ -117,31 +118,30 @@ impl Tiktoken {
         out: &mut Vec<u32>,
     ) -> Result<usize, TextError> {
         let checked = searches.check_certain(text)?;
-        self.bpe.with_recent(|recent| {
-            let mut start = 0;
-            loop {
-                let decided = searches.allowed.decided(text, start).min(checked);
-                let special = searches.allowed.find(text, start).filter(|&(at, _)| at < decided);
-                let Some((at, token)) = special else {
-                    // A token may begin at `decided`, and the stretch would end there.
-                    let stretch = text.get(start..decided).unwrap_or_default();
-                    let end = self.encoding.pattern.split_certain(stretch, |start, end| {
-                        self.bpe.encode(stretch.as_bytes(), start, end, recent, out);
-                    });
-                    return Ok(start + end);
-                };
-                let stretch = &text[start..at];
-                self.encoding.pattern.split(stretch, |start, end| {
-                    self.bpe.encode(stretch.as_bytes(), start, end, recent, out);
+        let mut recent = Recent::new(text.len());
+        let mut start = 0;
+        loop {
+            let decided = searches.allowed.decided(text, start).min(checked);
+            let special = searches.allowed.find(text, start).filter(|&(at, _)| at < decided);
+            let Some((at, token)) = special else {
+                // A token may begin at `decided`, and the stretch would end there.
+                let stretch = text.get(start..decided).unwrap_or_default();
+                let end = self.encoding.pattern.split_certain(stretch, |start, end| {
+                    self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
                 });
-                start = at + token.len();
-                if start > checked {
-                    // What is not decided about disallowed tokens begins within this one.
-                    return Ok(at);
-                }
-                out.extend(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
+                return Ok(start + end);
+            };
+            let stretch = &text[start..at];
+            self.encoding.pattern.split(stretch, |start, end| {
+                self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
+            });
+            start = at + token.len();
+            if start > checked {
+                // What is not decided about disallowed tokens begins within this one.
+                return Ok(at);
             }
-        })
+            out.extend(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
+        }
     }
 
     /// Appends the ids of `text` to `out`, and calls `done` after each piece.
@@ -150,25 +150,24 @@ impl Tiktoken {
         text: &str,
         searches: &Searches<'_>,
         out: &mut Vec<u32>,
-        mut done: impl FnMut(&mut Vec<u32>),
+        mut done: impl FnMut(&mut Vec<u32>, &mut Recent),
     ) -> Result<(), TextError> {
         fit_u32("the text", text.len())?;
         searches.check(text)?;
-        self.bpe.with_recent(|recent| {
-            let mut start = 0;
-            loop {
-                let special = searches.allowed.find(text, start);
-                // Each stretch between special tokens is a text of its own: the pattern sees its end as the end.
-                let stretch = &text[start..special.map_or(text.len(), |(at, _)| at)];
-                self.encoding.pattern.split(stretch, |start, end| {
-                    self.bpe.encode(stretch.as_bytes(), start, end, recent, out);
-                    done(out);
-                });
-                let Some((at, token)) = special else { return Ok(()) };
-                out.extend(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
-                done(out);
-                start = at + token.len();
-            }
-        })
+        let mut recent = Recent::new(text.len());
+        let mut start = 0;
+        loop {
+            let special = searches.allowed.find(text, start);
+            // Each stretch between special tokens is a text of its own: the pattern sees its end as the end.
+            let stretch = &text[start..special.map_or(text.len(), |(at, _)| at)];
+            self.encoding.pattern.split(stretch, |start, end| {
+                self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
+                done(out, &mut recent);
+            });
+            let Some((at, token)) = special else { return Ok(()) };
+            out.extend(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
+            done(out, &mut recent);
+            start = at + token.len();
+        }
     }
 }

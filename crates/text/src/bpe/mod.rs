@@ -11,10 +11,7 @@ mod recent;
 mod seam;
 mod words;
 
-use std::panic::resume_unwind;
-use std::thread;
-
-use recent::Recent;
+pub(crate) use recent::Recent;
 
 use crate::error::TextError;
 use crate::vocabulary::Vocabulary;
@@ -26,37 +23,26 @@ pub(crate) struct Bpe {
     pairs: pairs::Pairs,
     /// The token of each byte.
     bytes: [u32; 256],
-    /// What threads know it by.
-    number: u64,
 }
 
 impl Bpe {
     /// Builds the tables from a decompressed vocabulary file.
     pub(crate) fn new(file: &[u8]) -> Result<Self, TextError> {
         let vocabulary = Vocabulary::parse(file)?;
-        let check = || {
-            let pairs = pairs::Pairs::new(vocabulary.len() - 256, vocabulary.merges());
-            // Everything that encodes relies on this: see `vocabulary` and `join`.
-            let unreachable = seam::first_unreachable(&vocabulary, &pairs);
-            (pairs, unreachable)
-        };
-        let ((pairs, unreachable), words) = both(vocabulary.len(), check, || words::Words::new(&vocabulary));
-        if let Some(id) = unreachable {
+        let pairs = pairs::Pairs::new(vocabulary.len() - 256, vocabulary.merges());
+        // Everything that encodes relies on this: see `vocabulary` and `join`.
+        if let Some(id) = seam::first_unreachable(&vocabulary, &pairs) {
             let reason = "a token is not the encoding of its own bytes";
             return Err(TextError::Vocabulary { offset: vocabulary.offset(id), reason });
         }
+        let words = words::Words::new(&vocabulary);
         let mut bytes = [0; 256];
         for id in 0..256 {
             if let Some(&[byte]) = vocabulary.token(id) {
                 bytes[usize::from(byte)] = id;
             }
         }
-        Ok(Self { vocabulary, words, pairs, bytes, number: recent::new_vocabulary() })
-    }
-
-    /// Calls `work` with the pieces of this vocabulary that the thread has merged lately.
-    pub(crate) fn with_recent<T>(&self, work: impl FnOnce(&mut Recent) -> T) -> T {
-        Recent::with(self.number, work)
+        Ok(Self { vocabulary, words, pairs, bytes })
     }
 
     /// How many tokens there are; their ids are `0 .. len`.
@@ -75,7 +61,7 @@ impl Bpe {
     }
 
     /// Appends the ids of the piece `text[start..end]`, which is not empty. The whole text is passed, so that short pieces can be read a
-    /// machine word at a time; `recent` is this vocabulary's.
+    /// machine word at a time; `recent` is for one text.
     ///
     /// Inlined whatever the compiler thinks, as is the look-up: a call each for every piece costs a tenth of the time.
     #[inline(always)]
@@ -101,20 +87,4 @@ impl Bpe {
         }
         merge::merge(&self.pairs, &mut ids[..piece.len()], out);
     }
-}
-
-/// As many tokens are worth a thread when tables are built: starting one takes as long as some hundreds of them.
-const WORTH_A_THREAD: usize = 16 << 10;
-
-/// Does both, side by side if there are enough tokens for that and the system gives a thread.
-fn both<A, B: Send>(tokens: usize, here: impl FnOnce() -> A, there: impl Fn() -> B + Sync) -> (A, B) {
-    if tokens < WORTH_A_THREAD {
-        return (here(), there());
-    }
-    thread::scope(|scope| {
-        let helper = thread::Builder::new().spawn_scoped(scope, &there);
-        let first = here();
-        let second = helper.map_or_else(|_| there(), |it| it.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        (first, second)
-    })
 }

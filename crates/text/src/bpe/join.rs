@@ -99,6 +99,26 @@ mod tests {
         }
     }
 
+    /// The same of the vocabularies that are shipped, on a megabyte.
+    #[test]
+    fn twice_the_megabyte_is_twice_the_work() {
+        for name in ["r50k_base", "cl100k_base", "o200k_base"] {
+            let path = format!("{}/../../vocab/{name}.br", env!("CARGO_MANIFEST_DIR"));
+            let packed = std::fs::read(path).expect("`npm run build` makes the vocabularies");
+            let mut file = Vec::new();
+            let mut unpacked = brotli_decompressor::Decompressor::new(&packed[..], 4096);
+            std::io::Read::read_to_end(&mut unpacked, &mut file).unwrap();
+            let bpe = Bpe::new(&file).unwrap();
+            for unit in ["a", " ", "\n", "7", "\u{1f600}", "ab", "\r\n", "=-"] {
+                let work =
+                    |length: usize| encode_long(&bpe, unit.repeat(length / unit.len()).as_bytes(), &mut Vec::new());
+                let (once, twice) = (work(1 << 19), work(1 << 20));
+                assert!(twice <= 16 << 20, "{name}, {unit:?}: {twice} bytes encoded");
+                assert!(twice * 10 <= once * 21, "{name}, {unit:?}: {once} bytes encoded, for twice as many {twice}");
+            }
+        }
+    }
+
     /// Blocks whose tokens all shift when something stands before them.
     #[test]
     fn blocks_and_the_whole_agree() {

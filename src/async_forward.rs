@@ -124,9 +124,9 @@ impl Task for Queued {
     type JsValue = Settled;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
-        self.computed = true;
-        let shared = &self.shared;
         Ok(caught(|| {
+            self.computed = true;
+            let shared = &self.shared;
             let job = shared.job().take().ok_or_else(Failure::aborted)?;
             result(&*job, &|| shared.goes_on())
         }))

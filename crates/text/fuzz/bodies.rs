@@ -87,7 +87,7 @@ pub fn vocabulary(data: &[u8]) {
         assert!(it.vocab_size() >= 256);
         for id in 0..it.vocab_size() as u32 {
             let bytes = it.token_bytes(id).expect("a token");
-            if let Ok(token) = std::str::from_utf8(bytes) {
+            if let Ok(token) = std::str::from_utf8(&bytes) {
                 // Once alone, and often enough to be cut into blocks.
                 for text in [token.to_owned(), token.repeat(130 / token.len().max(1) + 1)] {
                     let ids = encoded(&it, &text, &SpecialPolicy::PLAIN).expect("plain text");

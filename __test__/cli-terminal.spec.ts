@@ -68,11 +68,12 @@ inTerminal('embed without files reads from the terminal, and says so', async (t)
 
 inTerminal('a bar while it works, nothing of it afterwards', async (t) => {
   const screen = new Screen(['embed', 'book.txt', '--dim', '64', '--batch-size', '8', '--out', 'x.npy'], { cwd: folder(8) })
-  const during = await screen.until(/█.*tokens\/s/)
-  t.regex(during, /^[█░]+ {2}\d+%  [\d.]+[KM]? tokens  [\d.]+[KM]? tokens\/s/)
   const after = (await shows(t, screen)).replace(/[\d.]+ s, [\d.]+[KM] tokens/, 'T s, N tokens')
   t.regex(after, /^book\.txt: [\d,]+ tokens in [\d,]+ windows\nx\.npy: float32 \[\d+, 256, 64\], \d+ MB, T s, N tokens\/s$/)
   t.true(screen.raw.endsWith('tokens/s\r\n'))
+  // Looked at afterwards: on a fast machine a line of the bar may stand for a moment only.
+  const during = screen.raw.split('\u001b[1G')
+  t.true(during.some((line) => /^█+░* {2}\d+%  [\d.]+[KM]? tokens  [\d.]+[KM]? tokens\/s/.test(line)), JSON.stringify(screen.raw))
   for (const [off, on] of [['\u001b[?25l', '\u001b[?25h'], ['\u001b[?7l', '\u001b[?7h']]) {
     t.true(screen.raw.lastIndexOf(off) < screen.raw.lastIndexOf(on), 'cursor and wrapping are as before')
   }

@@ -2,6 +2,7 @@
 
 import { Report } from './report.js'
 import { async } from './suites/async.js'
+import { compare } from './suites/compare.js'
 import { draw } from './suites/draw.js'
 import { firstUse, threads } from './suites/first-use.js'
 import { lookup } from './suites/lookup.js'
@@ -12,6 +13,7 @@ import { tokenizer } from './suites/tokenizer.js'
 const SUITES: Record<string, { title: string; run: (report: Report) => void | Promise<void> }> = {
   lookup: { title: 'Ids to vectors', run: lookup },
   async: { title: 'Ids to vectors on another thread', run: async },
+  compare: { title: 'Ids to vectors, against other packages and the targets', run: compare },
   draw: { title: 'Drawing a table', run: draw },
   tokenizer: { title: 'Text to ids', run: tokenizer },
   'first-use': { title: 'The first use of an encoding', run: firstUse },

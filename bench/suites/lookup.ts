@@ -1,6 +1,7 @@
 // Lookups against a memcpy of the same bytes and against what one would write in plain JavaScript.
 
-import { Generator, rand, TokenPositionEmbedding, zeros } from '../../index.js'
+import { Generator, getNumThreads, setNumThreads, TokenPositionEmbedding, zeros } from '../../index.js'
+import { drawIds } from '../ids.js'
 import { interleave, type Candidate, type Result } from '../measure.js'
 import { time, times, type Report } from '../report.js'
 
@@ -20,13 +21,6 @@ const CASES: readonly Case[] = (['uniform', 'zipf'] as const).flatMap((ids) => [
   { name: `(32, 1024) x 768, ${ids}`, batch: 32, length: 1024, dim: 768, ids },
 ])
 
-/** Ids as text has them (zipf: the k-th most frequent is k times rarer than the first) or all alike. */
-function drawIds(count: number, kind: Case['ids']): Int32Array {
-  const uniform = rand([count], { generator: new Generator(7) }).data as Float32Array
-  const of = (u: number) => (kind === 'zipf' ? VOCABULARY ** u - 1 : u * VOCABULARY)
-  return Int32Array.from(uniform, (u) => Math.min(VOCABULARY - 1, Math.floor(of(u))))
-}
-
 /** The candidates' names, in the order of the columns. */
 const NAMES = {
   memcpy: 'memcpy of the bytes',
@@ -44,7 +38,7 @@ const NAMES = {
 function measure({ batch, length, dim, ids: kind }: Case): Result[] {
   const layer = new TokenPositionEmbedding({ vocabSize: VOCABULARY, contextLength: length, dim, generator: new Generator(1) })
   const { token, position } = layer
-  const ids = drawIds(batch * length, kind)
+  const ids = drawIds(batch * length, VOCABULARY, kind)
   const shape = [batch, length]
   const out = zeros([...shape, dim])
   const target = out.data as Float32Array
@@ -86,10 +80,13 @@ function measure({ batch, length, dim, ids: kind }: Case): Result[] {
 
 export function lookup(report: Report): void {
   report.paragraph('Lookups on 1 thread; medians of 15 interleaved rounds.')
+  const before = getNumThreads()
+  setNumThreads(1)
   for (const one of CASES) {
     report.section(one.name)
     report.table(['', 'a call', 'against memcpy', 'against plain JavaScript', 'page faults'], rowsOf(measure(one)))
   }
+  setNumThreads(before)
 }
 
 /** Time, how many times as fast as memcpy and as plain JavaScript, page faults. */

@@ -1,0 +1,8 @@
+// What another process wrote: float32 in the machine's order.
+
+import { readFileSync } from 'node:fs'
+
+export function readFloats(path: string): Float32Array {
+  const { buffer, byteOffset, byteLength } = readFileSync(path)
+  return new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength))
+}

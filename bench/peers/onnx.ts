@@ -1,0 +1,72 @@
+// onnxruntime-node: a model of one Gather, written here by hand as ONNX's protobuf has it.
+
+import { find, type Found } from './peer.js'
+
+type Field = [number: number, value: number | string | Uint8Array]
+
+function varint(value: number): Uint8Array {
+  const bytes: number[] = []
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Uint8Array.from([...bytes, rest])
+    bytes.push((rest % 128) + 128)
+  }
+}
+
+/** A protobuf message: numbers as varints, text and bytes with their length. */
+function message(...fields: Field[]): Uint8Array {
+  const parts = fields.flatMap(([number, value]) => {
+    if (typeof value === 'number') return [varint(number * 8), varint(value)]
+    const bytes = typeof value === 'string' ? Buffer.from(value) : value
+    return [varint(number * 8 + 2), varint(bytes.length), bytes]
+  })
+  return Buffer.concat(parts)
+}
+
+const [FLOAT, INT32] = [1, 6]
+
+/** `y = Gather(table, ids)`: onnx.proto's ModelProto, of opset 13. */
+function gatherModel(table: Float32Array, rows: number, dim: number): Uint8Array {
+  const size = (name: string) => message([2, name])
+  const shape = (names: string[]) => message(...names.map((name): Field => [1, size(name)]))
+  const value = (name: string, type: number, names: string[]) =>
+    message([1, name], [2, message([1, message([1, type], [2, shape(names)])])])
+  const raw = new Uint8Array(table.buffer, table.byteOffset, table.byteLength)
+  const node = message([1, 'table'], [1, 'ids'], [2, 'y'], [4, 'Gather'])
+  const initializer = message([1, rows], [1, dim], [2, FLOAT], [8, 'table'], [9, raw])
+  const graph = message(
+    [1, node],
+    [2, 'lookup'],
+    [5, initializer],
+    [11, value('ids', INT32, ['batch', 'length'])],
+    [12, value('y', FLOAT, ['batch', 'length', 'dim'])],
+  )
+  return message([1, 8], [7, graph], [8, message([2, 13])])
+}
+
+export interface OnnxPeer {
+  version: string
+  /** A lookup that writes into `out`. */
+  open(table: Float32Array, shape: { rows: number; dim: number; batch: number; length: number }, threads: number): Promise<OnnxLookup>
+}
+export interface OnnxLookup {
+  run(ids: Int32Array, out: Float32Array): Promise<unknown>
+  close(): Promise<void>
+}
+
+export function onnx(): Found<OnnxPeer> {
+  return find('onnxruntime-node', (load, version) => {
+    const { InferenceSession, Tensor } = load('onnxruntime-node')
+    const open: OnnxPeer['open'] = async (table, { rows, dim, batch, length }, threads) => {
+      const session = await InferenceSession.create(gatherModel(table, rows, dim), { intraOpNumThreads: threads, interOpNumThreads: 1 })
+      return {
+        run: (ids, out) =>
+          session.run(
+            { ids: new Tensor('int32', ids, [batch, length]) },
+            { y: new Tensor('float32', out, [batch, length, dim]) },
+          ),
+        close: () => session.release(),
+      }
+    }
+    return { version, open }
+  })
+}

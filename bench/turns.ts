@@ -1,0 +1,78 @@
+// Turns that may be another process's, or asynchronous: as measure.ts, for comparisons with other packages.
+
+import { median } from './measure.js'
+
+/** Microseconds and minor page faults of a call, over one turn. */
+export interface Turn {
+  us: number
+  faults: number
+}
+
+export interface Player {
+  name: string
+  /** Works for about that long. */
+  turn(milliseconds: number): Promise<Turn>
+}
+
+/** Of what is called in this process. `before` each turn, outside of the time, threads are set. */
+export function local(name: string, run: () => unknown, before: () => void = () => {}): Player {
+  let repeats = 0
+  const turn = async (milliseconds: number) => {
+    before()
+    if (repeats === 0) {
+      // The first calls compile and warm up.
+      const start = performance.now()
+      let calls = 0
+      while (performance.now() - start < milliseconds) calls += (run(), 1)
+      repeats = calls
+    }
+    return timed(repeats, run)
+  }
+  return { name, turn }
+}
+
+/** The same of a function that answers later. */
+export function later(name: string, run: () => Promise<unknown>): Player {
+  const turn = async (milliseconds: number) => {
+    await run()
+    const faults = process.resourceUsage().minorPageFault
+    const start = performance.now()
+    let calls = 0
+    do {
+      await run()
+      calls++
+    } while (performance.now() - start < milliseconds)
+    const us = ((performance.now() - start) * 1e3) / calls
+    return { us, faults: (process.resourceUsage().minorPageFault - faults) / calls }
+  }
+  return { name, turn }
+}
+
+function timed(repeats: number, run: () => unknown): Turn {
+  const faults = process.resourceUsage().minorPageFault
+  const start = performance.now()
+  for (let k = 0; k < repeats; k++) run()
+  const us = ((performance.now() - start) * 1e3) / repeats
+  return { us, faults: (process.resourceUsage().minorPageFault - faults) / repeats }
+}
+
+/** Threads that spin after their work, of whichever package, have stopped by then. */
+const REST = 5
+
+/** Whose call takes longer, in microseconds, sits out after this many rounds. */
+const SLOW = { us: 5e5, rounds: 3 }
+
+/** All players in turn, so many rounds: the median turn of each, by name. */
+export async function rounds(players: readonly Player[], count: number, milliseconds: number): Promise<Map<string, Turn>> {
+  const turns = new Map<string, Turn[]>(players.map(({ name }) => [name, []]))
+  for (let round = 0; round < count; round++) {
+    for (const { name, turn } of players) {
+      const taken = turns.get(name)!
+      if (taken.length >= SLOW.rounds && taken[0].us > SLOW.us) continue
+      taken.push(await turn(milliseconds))
+      await new Promise((resolve) => setTimeout(resolve, REST))
+    }
+  }
+  const middle = (all: Turn[]) => ({ us: median(all.map(({ us }) => us)), faults: median(all.map(({ faults }) => faults)) })
+  return new Map([...turns].map(([name, all]) => [name, middle(all)]))
+}

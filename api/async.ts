@@ -20,7 +20,7 @@ export interface AsyncOptions {
 
 export const ASYNC_OPTIONS = ['shape', 'signal']
 
-/** A lookup as a layer describes it. */
+/** A lookup as a layer describes it. @internal */
 export interface Lookup {
   readonly where: string
   readonly signal: unknown
@@ -50,6 +50,8 @@ type Settled = Awaited<NonNullable<ReturnType<typeof native.workQueue>>>
  * Tables are held, not copied: until the work has ended they are not changed through the API, and `dispose` leaves their
  * memory to the work. A table in V8's memory moves to native memory first; where somebody may hold its `data`, which
  * would be empty then, the lookup is carried out at the call.
+ *
+ * @internal
  */
 export async function lookUp(lookup: Lookup): Promise<Tensor> {
   const { where, ids, dim, tables, dtype = 'float32', rows = ids } = lookup

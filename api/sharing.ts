@@ -21,12 +21,12 @@ export interface SharedTable {
 
 const TOKEN = call(native.processToken())
 
-/** The handle of elements in a storage, which is shared from now on. */
+/** The handle of elements in a storage, which is shared from now on. @internal */
 export function share(storage: Storage, dtype: DType, shape: readonly number[], offset: number): SharedTable {
   return { process: TOKEN, id: storage.native().share(), dtype, shape: [...shape], offset }
 }
 
-/** What a handle stands for, for a tensor over it. */
+/** What a handle stands for, for a tensor over it. @internal */
 export function open(handle: unknown): { storage: NativeStorage; dtype: DType; shape: number[]; offset: number } {
   const where = 'Tensor.fromShared'
   const { process, id, dtype, shape, offset } = (handle ?? {}) as Partial<SharedTable>

@@ -1,7 +1,6 @@
 // The whole path, text to vectors, beside its stages.
 
-import * as tokenbed from '../../index.js'
-import { createDataLoader, Generator, Tokenizer, TokenPositionEmbedding, zeros, type Batch } from '../../index.js'
+import { createDataLoader, Generator, streamBatches, Tokenizer, TokenPositionEmbedding, zeros, type Batch } from '../../index.js'
 import { interleave } from '../measure.js'
 import { time, type Report } from '../report.js'
 import { documents } from '../texts.js'
@@ -10,14 +9,13 @@ const BATCH = 8
 const LENGTH = 256
 const DIM = 256
 
-type Stream = (source: Iterable<string>, options: object) => AsyncIterable<Batch>
-
 export async function path(report: Report): Promise<void> {
   const text = documents('English').join('\n')
   const tokenizer = Tokenizer.load('gpt2')
   const layer = new TokenPositionEmbedding({ vocabSize: tokenizer.vocabSize, contextLength: LENGTH, dim: DIM, generator: new Generator(1) })
   const out = zeros([BATCH, LENGTH, DIM])
-  const options = { batchSize: BATCH, maxLength: LENGTH, stride: LENGTH, shuffle: false }
+  const windowing = { batchSize: BATCH, maxLength: LENGTH, stride: LENGTH }
+  const options = { ...windowing, shuffle: false }
   const ids = tokenizer.encode(text)
   const look = ({ inputs }: Batch) => layer.forward(inputs, { out })
   const batches = [...createDataLoader(ids, options)]
@@ -42,8 +40,7 @@ export async function path(report: Report): Promise<void> {
     { name: 'the whole: a loop over createDataLoader', run: loop },
   ]
   const results = interleave(stages, 9, 30).map(({ name, median }) => ({ name, us: median }))
-  const streamBatches = (tokenbed as unknown as { streamBatches?: Stream }).streamBatches
-  if (streamBatches) results.push({ name: 'the whole: streamBatches', us: await streamed(() => streamBatches([text].values(), options), look) })
+  results.push({ name: 'the whole: streamBatches', us: await streamed(() => streamBatches([text].values(), windowing), look) })
   report.paragraph(`A book of ${tokens} tokens, gpt2; windows of ${LENGTH} in batches of ${BATCH}; token + position vectors of ${DIM} numbers into one tensor. Medians of 9 interleaved rounds.`)
   const perSecond = (us: number) => `${(tokens / us).toFixed(2)}`
   report.table(['', 'the book', 'million tokens a second'], results.map(({ name, us }) => [name, time(us), perSecond(us)]))

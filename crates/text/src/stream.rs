@@ -15,16 +15,17 @@ use crate::tokenizer::Tokenizer;
 /// does not look across the ends of lines; lines longer than that are held back.
 ///
 /// ```no_run
-/// # let tokenizer: tokenbed_text::Tokenizer = unimplemented!();
 /// use tokenbed_text::{SpecialPolicy, TextStream};
 ///
+/// # fn example(tokenizer: &tokenbed_text::Tokenizer) -> Result<(), tokenbed_text::TextError> {
 /// let mut stream = TextStream::new(SpecialPolicy::default());
 /// let mut ids = Vec::new();
 /// for part in ["It is", "n't cut whe", "re words end."] {
-///     stream.push(&tokenizer, part, &mut ids)?;
+///     stream.push(tokenizer, part, &mut ids)?;
 /// }
-/// stream.finish(&tokenizer, &mut ids)?;
-/// # Ok::<(), tokenbed_text::TextError>(())
+/// stream.finish(tokenizer, &mut ids)?;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct TextStream {

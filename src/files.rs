@@ -7,9 +7,11 @@ use napi::Env;
 use napi::bindgen_prelude::External;
 use napi_derive::napi;
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::Path;
 use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error};
+use tokenbed_io::atomic;
 use tokenbed_io::npy::{self, Array};
 use tokenbed_io::safetensors::{self, ToSave};
 
@@ -76,6 +78,15 @@ pub fn load_npy(env: Env, path: String) -> Option<LoadedTensor> {
 #[napi(catch_unwind)]
 pub fn save_npy(path: String, dtype: u32, shape: Vec<f64>, data: Operand) -> bool {
     status(|| Ok(npy::save(Path::new(&path), element_type(dtype)?, &sizes(&shape)?, data.shared()?)?))
+}
+
+/// Writes bytes to a file, whole or not at all.
+#[napi(catch_unwind)]
+pub fn write_whole(path: String, bytes: Operand) -> bool {
+    status(|| {
+        let bytes = bytes.shared::<u8>()?;
+        Ok(atomic::write(Path::new(&path), |file| file.write_all(bytes))?)
+    })
 }
 
 /// The element type of a code.

@@ -5,12 +5,14 @@ import { UsageError } from './errors.js'
 import type { ModelDescription } from './model-description.js'
 import { TokenizerNames, WordNames, type Names } from './names.js'
 import type { EmbeddingOptions } from './table.js'
-import { Tensor } from './tensor.js'
+import type { Tensor } from './tensor.js'
 import type { Tokenizer } from './tokenizer.js'
+import { Vectors } from './vectors.js'
 
 /** A model of a folder: its tensors, what their rows stand for, and how it came to be. Made by `loadModel`. */
 export class Model {
   readonly #names: Names
+  #vectors: Vectors | null = null
 
   /** @internal */
   constructor(
@@ -58,8 +60,8 @@ export class Model {
     return Embedding.fromPretrained(this.weight, options)
   }
 
-  /** What the rows stand for. @internal */
-  get names(): Names {
-    return this.#names
+  /** The vectors of tokens, to be asked for neighbours and the like. */
+  get vectors(): Vectors {
+    return (this.#vectors ??= new Vectors(this.weight, this.#names))
   }
 }

@@ -70,6 +70,8 @@ export class TokenizerNames implements Names {
   }
 
   #find(text: string): number | undefined {
+    // A space before nothing is a token, too.
+    if (text === '') return undefined
     for (const written of [text, ` ${text}`]) {
       const ids = this.#encode(written)
       if (ids.length === 1) return ids[0]

@@ -16,6 +16,7 @@ pub mod mt19937;
 pub mod quantize;
 pub(crate) mod row;
 pub mod rows;
+pub mod scores;
 
 /// How an op's results are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -32,6 +32,8 @@ export { streamBatches, streamIds, type StreamBatchesOptions, type StreamOptions
 export { loadSafetensors, saveSafetensors } from './api/files.js'
 export { loadNpy, saveNpy } from './api/files.js'
 export { Vectors, type Neighbour, type NeighbourOptions, type TokenOrVector, type VectorLike, type VectorQuery } from './api/vectors.js'
+export { tableHealth, type NormOutlier, type TableHealth, type TableHealthOptions } from './api/health.js'
+export { principalComponents, type PrincipalComponents } from './api/pca.js'
 export { loadWord2Vec, saveWord2Vec, type LoadWord2VecOptions, type SaveWord2VecOptions } from './api/word2vec.js'
 export { loadModel, saveModel, type ModelParts, type TrainingRecord } from './api/model-folder.js'
 export type { Model } from './api/model.js'

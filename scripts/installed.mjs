@@ -8,6 +8,7 @@ const TEXT = 'Hello, world!'
 const RUNS = [
   { args: ['--version'], prints: /^\d+\.\d+\.\d+\n$/ },
   { args: ['tokens', TEXT, '--ids'], prints: /^15496\n11\n995\n0\n$/ },
+  { args: ['plot', 'vectors.txt', '--json', '--out', 'x.svg'], prints: /"labelled":true/ },
   { args: ['embed', '--dim', '4', '--json', '--out', 'x.npy'], prints: /"shape":\[1,256,4\]/ },
 ]
 
@@ -19,6 +20,7 @@ export function installed(tarball, folder) {
   const home = join(folder, 'home')
   mkdirSync(home)
   writeFileSync(join(home, 'package.json'), '{ "private": true }')
+  writeFileSync(join(home, 'vectors.txt'), '3 2\na 1 0\nb 1 1\nc 0 2\n')
   const packages = [tarball, ...pack([platformPackage(folder), ...dependencies()], folder)]
   npm(['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error', ...packages], home)
   return RUNS.map(({ args, prints }) => ({ name: `installed: tokenbed ${args.join(' ')}`, ok: runs(home, args, prints) }))

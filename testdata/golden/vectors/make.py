@@ -1,6 +1,6 @@
-"""What gensim's KeyedVectors answers, and the files it writes: vectors.json, gensim.txt, gensim.bin.
+"""What gensim's KeyedVectors answers, the files it writes, and principal components: vectors.json, gensim.txt, gensim.bin.
 
-Made with gensim 4.4.0 and NumPy. Run: python make.py
+Made with gensim 4.4.0 and NumPy 2.4.6. Run: python make.py
 """
 
 import json
@@ -42,6 +42,13 @@ golden = {
     "similarity": [[a, b, float(vectors.similarity(a, b))] for a, b in [("king", "queen"), ("word0", "word1"), ("😀", "C++")]],
     "doesnt_match": [[list(some), vectors.doesnt_match(list(some))] for some in [("king", "queen", "man", "word30"), ("word0", "word1", "鯨"), ("king",)]],
     "rank": [[a, b, int(vectors.rank(a, b))] for a, b in [("king", "queen"), ("king", "word40"), ("word0", "word1"), ("word9", "king"), ("king", "king")]],
+}
+wide = np.array(table, dtype=np.float64)
+_, singular, directions = np.linalg.svd(wide - wide.mean(0), full_matrices=False)
+signs = np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(1)])
+golden["pca"] = {
+    "components": (directions * signs[:, None])[:3].ravel().tolist(),
+    "explained": (singular[:3] ** 2 / (singular**2).sum()).tolist(),
 }
 (folder / "vectors.json").write_text(json.dumps(golden, ensure_ascii=False) + "\n")
 vectors.save_word2vec_format(folder / "gensim.txt")

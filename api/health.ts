@@ -124,7 +124,7 @@ function unchanged(table: Tensor, initial: Tensor): number[] {
   const [rows, dim] = table.shape
   const step = Math.max(1, Math.floor(2 ** 24 / (dim * bytes)))
   const bytesOf = (tensor: Tensor, from: number, count: number) => {
-    const part = tensor.narrow(0, from, count)
+    const part = tensor.detach().narrow(0, from, count)
     const { buffer, byteOffset, byteLength } = part.borrow()
     part.dispose()
     return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)

@@ -68,7 +68,7 @@ export class Vectors {
   constructor(weight: Tensor | QuantizedTable, vocabulary: readonly string[] | Tokenizer | Names) {
     const where = 'Vectors'
     const names = namesOf(vocabulary, where)
-    const table = weight instanceof QuantizedTable ? weight.dequantize() : checkTable(weight, where).to('float32')
+    const table = weight instanceof QuantizedTable ? weight.dequantize() : checkTable(weight, where).detach().to('float32')
     const [rows, dim] = table.shape
     const fits = names instanceof WordNames ? rows === names.size : rows >= names.size
     if (!fits) throw new ShapeError(`${where}: ${names.size} ${names instanceof WordNames ? 'words' : 'tokens'} and ${rows} rows: every one needs a row of its own`)

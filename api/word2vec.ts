@@ -42,7 +42,7 @@ export function saveWord2Vec(path: string, ...args: unknown[]): void {
   checkBoolean(binary, `${where}: binary`)
   if (!Array.isArray(words)) throw new UsageError(`${where}: Vectors, or an array of words and a tensor, not ${show(first)}`)
   checkWords(words, where)
-  const table = checkTable(weight, where).to('float32')
+  const table = checkTable(weight, where).detach().to('float32')
   const [rows, dim] = table.shape
   if (rows !== words.length) throw new ShapeError(`${where}: ${words.length} words and ${rows} rows: every word needs a row`)
   check(native.saveWord2Vec(target, words, table.operand(), dim, binary))

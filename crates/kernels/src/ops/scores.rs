@@ -69,13 +69,15 @@ pub(crate) unsafe fn reference(op: RawScores) {
 /// The contract of [`RawScores`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn body<L: MathLanes>(op: RawScores) {
-    // SAFETY: the caller's; every index stays below `dim`, or below `LANES` in what is behind the last whole lanes.
+    // SAFETY: the caller's; every index stays below `dim`, below `LANES` in what is behind the last whole lanes, or, where
+    // just checked, below the end of the rows.
     unsafe {
         let whole = op.dim - op.dim % LANES;
         let rest = op.dim - whole;
         // What is behind the last whole lanes, and zeros: they leave a sum as it is, which began with 0 and so is never -0.
-        let (mut last_query, mut last) = ([0.0f32; LANES], [0.0f32; LANES]);
+        let (mut last_query, mut last, mut kept) = ([0.0f32; LANES], [0.0f32; LANES], [0u32; LANES]);
         std::ptr::copy_nonoverlapping(op.query.add(whole), last_query.as_mut_ptr(), rest);
+        kept[..rest].fill(u32::MAX);
         for r in 0..op.len {
             let row = op.rows.add(r * op.dim);
             let (mut dots, mut squares) = ([L::splat(0.0); VECTORS], [L::splat(0.0); VECTORS]);
@@ -84,7 +86,17 @@ pub(crate) unsafe fn body<L: MathLanes>(op: RawScores) {
                 add(row.add(at), op.query.add(at), &mut dots, &mut squares);
                 at += LANES;
             }
-            if rest > 0 {
+            if r * op.dim + whole + LANES <= op.len * op.dim {
+                // What follows belongs to the next rows, and is masked.
+                let mut v = 0;
+                while v * L::WIDTH < rest {
+                    let bits = L::load(row.add(whole + v * L::WIDTH)).to_bits();
+                    let x = L::from_bits(L::and(bits, L::load_ints(kept.as_ptr().add(v * L::WIDTH))));
+                    dots[v] = x.mul_add(L::load(last_query.as_ptr().add(v * L::WIDTH)), dots[v]);
+                    squares[v] = x.mul_add(x, squares[v]);
+                    v += 1;
+                }
+            } else if rest > 0 {
                 std::ptr::copy_nonoverlapping(row.add(whole), last.as_mut_ptr(), rest);
                 add(last.as_ptr(), last_query.as_ptr(), &mut dots, &mut squares);
             }

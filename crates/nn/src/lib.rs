@@ -9,3 +9,4 @@ pub mod max_norm;
 pub mod quantize;
 pub mod row_grad;
 pub mod token_position;
+pub mod token_position_grad;

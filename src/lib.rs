@@ -20,6 +20,7 @@ mod files;
 mod guard;
 mod process;
 mod quantize;
+mod row_grad;
 mod sharing;
 mod source;
 mod token_position;

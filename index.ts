@@ -11,6 +11,7 @@ export { Generator, manualSeed, rand, randn, randperm, type DrawOptions } from '
 export { Tensor } from './api/tensor.js'
 export type { SharedTable } from './api/sharing.js'
 export { arange, concat, full, ones, tensor, zeros, type TensorOptions } from './api/create.js'
+export { crossEntropy, dropout, layerNorm, type CrossEntropyOptions } from './api/network.js'
 export { noGrad } from './api/grad.js'
 export { scope } from './api/scope.js'
 

@@ -9,6 +9,7 @@ use crate::ops::embed::RawEmbed;
 use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::mt19937::MtState;
+use crate::ops::pass::Pass;
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
 /// each op's safe method stands beside the op, in `ops/`.
@@ -23,6 +24,7 @@ pub struct Kernels {
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),
+    pub(crate) pass: unsafe fn(Pass<'_, f32>),
 }
 
 impl Kernels {

@@ -25,12 +25,16 @@ export class SparseGrad {
   /** The table's. */
   readonly shape: readonly number[]
 
-  /** @internal */
-  constructor(ids: Tensor, rows: Tensor, shape: readonly number[]) {
+  private constructor(ids: Tensor, rows: Tensor, shape: readonly number[]) {
     if (!(ids instanceof Tensor)) throw new UsageError('a SparseGrad is made by backward, not by new')
     this.ids = ids
     this.rows = rows
     this.shape = shape
+  }
+
+  /** Over tensors that become its own. @internal */
+  static over(ids: Tensor, rows: Tensor, shape: readonly number[]): SparseGrad {
+    return new SparseGrad(ids, rows, shape)
   }
 
   /** The type of the table. */
@@ -213,7 +217,7 @@ export class TableGradient implements RowsGradient {
     else {
       const { ids, rows } = this.#sum()
       const own = rows.to(this.dtype)
-      const shown = new SparseGrad(ids.detach(), own, this.shape)
+      const shown = SparseGrad.over(ids.detach(), own, this.shape)
       untrack(shown.ids)
       untrack(own)
       this.#shown = shown

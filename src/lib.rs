@@ -18,6 +18,7 @@ mod elements;
 mod embedding;
 mod files;
 mod guard;
+mod network;
 mod process;
 mod quantize;
 mod row_grad;

@@ -10,6 +10,7 @@ use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::layer_norm_grad::RawLayerNormGrad;
 use crate::ops::mt19937::MtState;
+use crate::ops::pass::Pass;
 use crate::ops::row_sum::RawRowSum;
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
@@ -27,6 +28,7 @@ pub struct Kernels {
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),
+    pub(crate) pass: unsafe fn(Pass<'_, f32>),
 }
 
 impl Kernels {

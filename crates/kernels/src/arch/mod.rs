@@ -31,6 +31,7 @@ macro_rules! instantiate {
             mt19937_twist: wrappers::mt19937_twist,
             draw_uniform: wrappers::draw_uniform,
             draw_normal: wrappers::draw_normal,
+            pass: wrappers::pass,
         };
 
         mod wrappers {
@@ -43,6 +44,7 @@ macro_rules! instantiate {
             use $crate::ops::gather_rows::RawGatherRows;
             use $crate::ops::layer_norm_grad::RawLayerNormGrad;
             use $crate::ops::mt19937::MtState;
+            use $crate::ops::pass::Pass;
             use $crate::ops::row_sum::RawRowSum;
 
             #[target_feature(enable = $features)]
@@ -101,6 +103,11 @@ macro_rules! instantiate {
             pub(super) unsafe fn draw_normal(op: RawDrawNormal) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
                 unsafe { $crate::ops::draw_normal::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn pass(pass: Pass<'_, f32>) {
+                $crate::ops::pass::body(pass)
             }
         }
     };

@@ -141,7 +141,7 @@ export class TableGradient implements RowsGradient {
   /** Ends the watch over the gradient of the output. */
   #unwatch: (() => void) | null = null
 
-  private constructor(table: TableFacts, rows: Rows) {
+  private constructor(table: TableFacts, rows: Rows | null) {
     this.#table = table
     this.#rows = rows
   }
@@ -156,6 +156,13 @@ export class TableGradient implements RowsGradient {
     const gradient = new TableGradient(table, { summed: false, order, grad: rows })
     gradient.#unwatch = rows.watch(() => void gradient.#sum())
     if (gradient.#unwatch === null) gradient.#sum()
+    return gradient
+  }
+
+  /** What somebody gives a weight as its gradient. */
+  static of(grad: SparseGrad): TableGradient {
+    const gradient = new TableGradient({ shape: grad.shape, dtype: grad.dtype, sparse: true }, null)
+    gradient.#shown = grad
     return gradient
   }
 

@@ -25,12 +25,16 @@ export class SparseGrad {
   /** The table's. */
   readonly shape: readonly number[]
 
-  /** @internal */
-  constructor(ids: Tensor, rows: Tensor, shape: readonly number[]) {
+  private constructor(ids: Tensor, rows: Tensor, shape: readonly number[]) {
     if (!(ids instanceof Tensor)) throw new UsageError('a SparseGrad is made by backward, not by new')
     this.ids = ids
     this.rows = rows
     this.shape = shape
+  }
+
+  /** Over tensors that become its own. @internal */
+  static over(ids: Tensor, rows: Tensor, shape: readonly number[]): SparseGrad {
+    return new SparseGrad(ids, rows, shape)
   }
 
   /** The type of the table. */
@@ -137,7 +141,7 @@ export class TableGradient implements RowsGradient {
   /** Ends the watch over the gradient of the output. */
   #unwatch: (() => void) | null = null
 
-  private constructor(table: TableFacts, rows: Rows) {
+  private constructor(table: TableFacts, rows: Rows | null) {
     this.#table = table
     this.#rows = rows
   }
@@ -152,6 +156,13 @@ export class TableGradient implements RowsGradient {
     const gradient = new TableGradient(table, { summed: false, order, grad: rows })
     gradient.#unwatch = rows.watch(() => void gradient.#sum())
     if (gradient.#unwatch === null) gradient.#sum()
+    return gradient
+  }
+
+  /** What somebody gives a weight as its gradient. */
+  static of(grad: SparseGrad): TableGradient {
+    const gradient = new TableGradient({ shape: grad.shape, dtype: grad.dtype, sparse: true }, null)
+    gradient.#shown = grad
     return gradient
   }
 
@@ -213,7 +224,7 @@ export class TableGradient implements RowsGradient {
     else {
       const { ids, rows } = this.#sum()
       const own = rows.to(this.dtype)
-      const shown = new SparseGrad(ids.detach(), own, this.shape)
+      const shown = SparseGrad.over(ids.detach(), own, this.shape)
       untrack(shown.ids)
       untrack(own)
       this.#shown = shown

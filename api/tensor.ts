@@ -11,7 +11,7 @@ import type { Handle, Operand } from './native.js'
 import * as ops from './ops.js'
 import { matmul } from './products.js'
 import { track, untrack } from './scope.js'
-import type { SparseGrad } from './row-grad.js'
+import { SparseGrad, TableGradient } from './row-grad.js'
 import { checkDim, sameShape, shown, sizeOf } from './shape.js'
 import { open, share, type SharedTable } from './sharing.js'
 import { PooledStorage, Storage } from './storage.js'
@@ -241,10 +241,10 @@ export class Tensor {
       this.#replaceGrad(null)
       return
     }
-    if (!(grad instanceof Tensor)) throw new UsageError(`${where}: a tensor or null, not ${show(grad)}`)
+    if (!(grad instanceof Tensor) && !(grad instanceof SparseGrad)) throw new UsageError(`${where}: a tensor, a SparseGrad or null, not ${show(grad)}`)
     if (!sameShape(grad.shape, this.shape)) throw new ShapeError(`${where}: ${shown(grad.shape)} for a tensor of ${shown(this.shape)}`)
     if (grad.dtype !== this.dtype) throw new DTypeError(`${where}: ${grad.dtype} for a tensor of ${this.dtype}`)
-    this.#replaceGrad(grad)
+    this.#replaceGrad(grad instanceof Tensor ? grad : TableGradient.of(grad))
     this.#gradSeen = true
   }
 

@@ -87,6 +87,7 @@ noGrad(() => 5) satisfies number
 // Layers.
 const settings: EmbeddingOptions = {
   paddingIdx: -1, maxNorm: 1, normType: 2, generator: new Generator(), requiresGrad: false, onBadId: 'clamp', dtype: 'float32',
+  scaleGradByFreq: true, sparse: true,
 }
 const embedding = new Embedding(5, 3, settings)
 embedding satisfies Layer
@@ -152,7 +153,20 @@ bert.forwardAsync([[1]], { segments: [[0]] }) satisfies Promise<tokenbed.Tensor>
 bert.segment satisfies tokenbed.Embedding | null
 bert.layerNorm satisfies LayerNormParameters | null
 bert.layerNorm?.weight satisfies tokenbed.Tensor | undefined
-new TokenPositionEmbedding({ ...sizes, layerNorm: true })
+new TokenPositionEmbedding({ ...sizes, layerNorm: true, sparse: true, dropout: 0.1 }).train().eval() satisfies tokenbed.TokenPositionEmbedding
+bert.training satisfies boolean
+bert.dropout satisfies number
+const rowGrad = layer.weight.grad
+if (rowGrad instanceof tokenbed.SparseGrad) {
+  rowGrad.ids satisfies tokenbed.Tensor
+  rowGrad.rows satisfies tokenbed.Tensor
+  rowGrad.shape satisfies readonly number[]
+  rowGrad.dtype satisfies tokenbed.DType
+  rowGrad.toDense() satisfies tokenbed.Tensor
+  rowGrad.dispose()
+}
+// @ts-expect-error made by backward
+new tokenbed.SparseGrad()
 // @ts-expect-error an eps is a number
 new TokenPositionEmbedding({ ...sizes, layerNorm: { eps: '1' } })
 // @ts-expect-error dim is missing

@@ -9,6 +9,7 @@ use crate::ops::embed::RawEmbed;
 use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::mt19937::MtState;
+use crate::ops::optim::real::{Replays, Squares, Updates};
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
 /// each op's safe method stands beside the op, in `ops/`.
@@ -23,6 +24,12 @@ pub struct Kernels {
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),
+    pub(crate) update_f32: Updates<f32>,
+    pub(crate) update_f64: Updates<f64>,
+    pub(crate) squares_f32: Squares<f32>,
+    pub(crate) squares_f64: Squares<f64>,
+    pub(crate) replay_f32: Replays<f32>,
+    pub(crate) replay_f64: Replays<f64>,
 }
 
 impl Kernels {

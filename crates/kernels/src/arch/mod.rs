@@ -29,6 +29,12 @@ macro_rules! instantiate {
             mt19937_twist: wrappers::mt19937_twist,
             draw_uniform: wrappers::draw_uniform,
             draw_normal: wrappers::draw_normal,
+            update_f32: wrappers::update::<f32>,
+            update_f64: wrappers::update::<f64>,
+            squares_f32: wrappers::sum_squares::<f32>,
+            squares_f64: wrappers::sum_squares::<f64>,
+            replay_f32: wrappers::replay::<f32>,
+            replay_f64: wrappers::replay::<f64>,
         };
 
         mod wrappers {
@@ -40,6 +46,9 @@ macro_rules! instantiate {
             use $crate::ops::gather::RawGather;
             use $crate::ops::gather_rows::RawGatherRows;
             use $crate::ops::mt19937::MtState;
+            use $crate::ops::optim::real::Real;
+            use $crate::ops::optim::replay::Replay;
+            use $crate::ops::optim::{Slots, Update};
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn max_id(ids: &[u32]) -> u32 {
@@ -86,6 +95,21 @@ macro_rules! instantiate {
             pub(super) unsafe fn draw_normal(op: RawDrawNormal) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
                 unsafe { $crate::ops::draw_normal::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn update<F: Real>(rule: &Update<F>, slots: Slots<'_, F>) {
+                $crate::ops::optim::update(rule, slots);
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn sum_squares<F: Real>(values: &[F]) -> f64 {
+                $crate::ops::optim::sum_squares(values)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn replay<F: Real>(replay: Replay<'_, F>) {
+                $crate::ops::optim::replay::body(replay);
             }
         }
     };

@@ -1,7 +1,7 @@
 //! Plain Rust: the references themselves, without vectors.
 
 use crate::isa::Isa;
-use crate::ops::{bag, draw_normal, draw_uniform, embed, gather, gather_rows, mt19937};
+use crate::ops::{bag, draw_normal, draw_uniform, embed, gather, gather_rows, mt19937, optim};
 use crate::table::Kernels;
 
 pub(crate) static KERNELS: Kernels = Kernels {
@@ -14,4 +14,10 @@ pub(crate) static KERNELS: Kernels = Kernels {
     mt19937_twist: mt19937::reference,
     draw_uniform: draw_uniform::reference,
     draw_normal: draw_normal::reference,
+    update_f32: optim::update_reference,
+    update_f64: optim::update_reference,
+    squares_f32: optim::sum_squares_reference,
+    squares_f64: optim::sum_squares_reference,
+    replay_f32: optim::replay::reference,
+    replay_f64: optim::replay::reference,
 };

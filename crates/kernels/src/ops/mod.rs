@@ -13,6 +13,7 @@ pub mod gather_rows;
 pub mod layer_norm;
 pub mod matmul;
 pub mod mt19937;
+pub mod optim;
 pub mod quantize;
 pub(crate) mod row;
 pub mod rows;

@@ -239,14 +239,24 @@ fn sizes_that_do_not_fit_change_nothing() {
 }
 
 #[test]
-fn squares_are_summed_alike_on_any_number_of_threads() {
+fn squares_are_summed_alike_dense_and_in_rows_on_any_number_of_threads() {
     let _guard = THREADS.lock();
-    let values = Random::new(3).units(1 << 21);
-    let sums = [1, 2, 8].map(|threads| {
+    let mut random = Random::new(3);
+    let (rows, dim) = (2000, 200);
+    let grad = Grad::new(&zipf(&mut random, 3000, rows), dim, &mut random);
+    let dense = grad.written_out(rows);
+    let kernels = table::active();
+    let naive: f64 = dense.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    let wanted = clip::sum_squares(kernels, &dense, dim).expect("whole rows");
+    assert!((wanted - naive).abs() <= 1e-12 * naive);
+    for threads in [1, 2, 8] {
         set_num_threads(threads).expect("a number");
-        clip::sum_squares(table::active(), &values).to_bits()
-    });
-    assert_eq!(sums, [sums[0]; 3]);
+        assert_eq!(clip::sum_squares(kernels, &dense, dim).expect("whole rows").to_bits(), wanted.to_bits());
+        assert_eq!(clip::sum_squares_of_rows(kernels, &grad).to_bits(), wanted.to_bits());
+        let flat = clip::sum_squares(kernels, &dense, 0).expect("no rows");
+        assert!((flat - naive).abs() <= 1e-12 * naive);
+    }
+    assert!(clip::sum_squares(kernels, &dense[1..], dim).is_err());
 }
 
 #[test]

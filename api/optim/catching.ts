@@ -1,0 +1,59 @@
+// Rows that an optimizer leaves behind, and brings up to date when they are needed.
+
+import type { IntArray } from '../ids.js'
+import { call, check, native, type LazyRows, type Operand } from '../native.js'
+import type { Lag } from '../storage.js'
+import type { Tensor } from '../tensor.js'
+import type { RowOperands } from './rows.js'
+
+/** A table and its moments, of which rows may be behind. It keeps none of them alive. */
+export class Catching implements Lag {
+  readonly #rows: LazyRows
+  readonly #operands: readonly (() => Operand)[]
+  readonly #checkWritable: (where: string) => void
+  /** Whether some rows are behind. */
+  #behind = false
+
+  /** `fresh` says that no row of the table ever had a gradient. */
+  constructor(tensors: readonly [table: Tensor, first: Tensor, second: Tensor], fresh: boolean) {
+    const [rows, dim] = tensors[0].shape
+    this.#rows = call(native.lazyNew(rows, dim, fresh))
+    this.#operands = tensors.map((tensor) => tensor.follower())
+    this.#checkWritable = tensors[0].writableCheck()
+    for (const tensor of tensors) tensor.lag = this
+  }
+
+  #all(): [Operand, Operand, Operand] {
+    const [param, first, second] = this.#operands
+    return [param(), first(), second()]
+  }
+
+  /** A step on rows; the others are behind then. */
+  step(kind: number, numbers: Float64Array, at: number, dim: number, grad: RowOperands): void {
+    const { ids, rows, starts, places, coefficients } = grad
+    this.#behind = true
+    check(native.lazyStep(this.#rows, kind, numbers, at, dim, ...this.#all(), ids, rows, starts, places, coefficients))
+  }
+
+  catchUp(ids: IntArray, bad: number): boolean {
+    if (!this.#behind) return true
+    this.#checkWritable('a lookup of rows that have steps to catch up with')
+    return native.lazyCatchUp(this.#rows, ...this.#all(), ids, bad)
+  }
+
+  settle(): void {
+    this.#flush(false)
+  }
+
+  /** As `settle`, before all rows take a step. */
+  settleForAll(): void {
+    this.#flush(true)
+  }
+
+  #flush(all: boolean): void {
+    if (!this.#behind && !all) return
+    this.#checkWritable('bringing rows up to date')
+    check(native.lazyFlush(this.#rows, ...this.#all(), all))
+    this.#behind = false
+  }
+}

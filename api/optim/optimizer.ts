@@ -1,0 +1,206 @@
+// What all optimizers do: groups, steps, state.
+
+import type { Gradient } from '../autograd.js'
+import { facts } from '../dtype.js'
+import { DTypeError, ShapeError, UsageError } from '../errors.js'
+import { check as checked, native } from '../native.js'
+import { sameShape, shown } from '../shape.js'
+import type { Tensor } from '../tensor.js'
+import { checkOptions, show } from '../validate.js'
+import { Catching } from './catching.js'
+import { groupsOf, type Check, type ParameterGroup, type Rates } from './group.js'
+import { inRows, type SteppedRows } from './rows.js'
+import type { Rule } from './rule.js'
+import { newState, rowsOf, type State } from './state.js'
+import { readState, writtenState, type OptimizerState } from './state-dict.js'
+
+/** What a step is to do with one parameter. */
+interface Work<O> {
+  readonly options: O
+  readonly param: Tensor
+  readonly grad: Gradient
+}
+
+/**
+ * Changes parameters along their gradients. `torch.optim.Optimizer`.
+ *
+ * ```ts
+ * const optimizer = new AdamW(layer.parameters(), { lr: 1e-3 })
+ * for (...) {
+ *   optimizer.zeroGrad()
+ *   loss.backward()
+ *   optimizer.step()
+ * }
+ * ```
+ *
+ * Numbers are those of PyTorch's single-tensor implementations, to the bit where that rounds square roots correctly, at
+ * any number of threads. State lives in native memory, made at a parameter's first step.
+ */
+export abstract class Optimizer<O extends Rates = Rates> {
+  /** The parameters, with their numbers, which `set` changes. */
+  readonly groups: readonly ParameterGroup<O>[]
+  readonly #where: string
+  readonly #rule: Rule<O>
+  readonly #state = new Map<Tensor, State>()
+
+  /** @internal */
+  protected constructor(where: string, params: unknown, options: Partial<O> | undefined, defaults: O, check: Check<O>, rule: Rule<O>) {
+    const given = { ...defaults, ...checkOptions(options, Object.keys(defaults), where) }
+    check(given, where)
+    this.#where = where
+    this.#rule = rule
+    this.groups = Object.freeze(groupsOf(params, given, check, where))
+  }
+
+  /** The learning rate: of the first group. Setting it sets that of every group. */
+  get lr(): number {
+    return this.groups[0].lr
+  }
+
+  set lr(lr: number) {
+    for (const group of this.groups) group.lr = lr
+  }
+
+  /**
+   * One step on every parameter that has a gradient.
+   *
+   * @throws UsageError for a parameter that was disposed, that no longer learns, or that a `forwardAsync` under way reads,
+   * and for a gradient of a kind that this optimizer does not take. Nothing has changed then.
+   */
+  step(): void {
+    const where = `${this.#where}.step`
+    const work = this.#work(where)
+    for (const { param } of work) param.beginWrite(where)
+    for (const one of work) this.#stepOne(one)
+  }
+
+  #work(where: string): Work<O>[] {
+    const work: Work<O>[] = []
+    for (const { params, options } of this.groups) {
+      for (const param of params) {
+        if (param.disposed) throw new UsageError(`${where}: a parameter of shape ${shown(param.shape)} was disposed`)
+        const grad = param.collected
+        if (grad === null) continue
+        this.#checkGrad(param, grad, where)
+        param.checkWritable(where)
+        work.push({ options, param, grad })
+      }
+    }
+    return work
+  }
+
+  #checkGrad(param: Tensor, grad: Gradient, where: string): void {
+    if (!sameShape(grad.shape, param.shape)) throw new ShapeError(`${where}: a gradient of ${shown(grad.shape)} for a parameter of ${shown(param.shape)}`)
+    if (grad.dtype !== param.dtype) throw new DTypeError(`${where}: a gradient of ${grad.dtype} for a parameter of ${param.dtype}`)
+    const rows = inRows(grad)
+    if (rows === null && (grad as Tensor).disposed) throw new UsageError(`${where}: the gradient of a parameter was disposed: set grad to null instead`)
+    if (this.#rule.rowsAlone && !rows?.sparse) {
+      throw new UsageError(
+        `${where}: the gradient of a parameter of ${shown(param.shape)} is dense, and ${this.#where} steps rows alone: make the layer with sparse: true, or take Adam for this parameter`,
+      )
+    }
+  }
+
+  #stepOne({ options, param, grad }: Work<O>): void {
+    const rule = this.#rule
+    const state = this.#stateOf(param, options)
+    const at = state.step + 1
+    const numbers = Float64Array.from(rule.numbers(options))
+    const rows = inRows(grad)
+    if (rows !== null && rule.catchesUp && rows.sparse) this.#stepBehind(state, param, rows, numbers, at)
+    else {
+      if (state.catching !== null && param.lag === state.catching) state.catching.settleForAll()
+      // Another optimizer's, too.
+      param.lag?.settle()
+      const [first, second] = state.tensors.map((tensor) => tensor.rawOperand())
+      if (rows === null) {
+        const dense = (grad as Tensor).operand()
+        checked(native.optimDense(rule.kind, numbers, at, facts(param.dtype).code, rowsOf(param.shape), param.rawOperand(), dense, first, second))
+      } else {
+        const { ids, rows: elements, starts, places, coefficients } = rows.operands()
+        const [count, dim] = param.shape
+        checked(native.optimRows(rule.kind, numbers, at, count, dim, param.rawOperand(), first, second, ids, elements, starts, places, coefficients))
+      }
+    }
+    state.step++
+  }
+
+  /** A step on rows that leaves the others behind. */
+  #stepBehind(state: State, param: Tensor, rows: SteppedRows, numbers: Float64Array, at: number): void {
+    if (state.catching === null || param.lag !== state.catching) {
+      param.lag?.settle()
+      const [first, second] = state.tensors
+      state.catching = new Catching([param, first, second], state.step === 0)
+    }
+    state.catching.step(this.#rule.kind, numbers, at, param.shape[1], rows.operands())
+  }
+
+  #stateOf(param: Tensor, options: O): State {
+    const known = this.#state.get(param)
+    // Momentum may be switched on or off between steps: without a velocity it begins anew.
+    if (known !== undefined && known.tensors.length === this.#rule.state(options).length) return known
+    known?.tensors.forEach((tensor) => tensor.dispose())
+    const made = newState(this.#rule, options, param)
+    this.#state.set(param, made)
+    return made
+  }
+
+  /** Forgets the gradients of all parameters: `grad` is null. `torch.optim.Optimizer.zero_grad`. */
+  zeroGrad(): void {
+    for (const { params } of this.groups) for (const param of params) param.grad = null
+  }
+
+  /**
+   * Brings rows that were left behind while they had no gradient up to date (Adam and AdamW on tables of `sparse: true`
+   * layers). Whatever reads such a table does so by itself; this is for arrays that `data` gave before, and for threads
+   * that share the table.
+   */
+  flush(): void {
+    for (const [param, { catching }] of this.#state) if (!param.disposed) catching?.settle()
+  }
+
+  /**
+   * What `loadStateDict` needs to go on from here: numbers of the groups, and for each parameter that was stepped, by its
+   * number over all groups, its steps and its state, sharing the optimizer's memory. `flush()` is done first.
+   */
+  stateDict(): OptimizerState {
+    this.flush()
+    return writtenState(this.groups, this.#rule, this.#state)
+  }
+
+  /**
+   * Takes over numbers and state, whose tensors are copied. All is checked before anything changes.
+   *
+   * @throws UsageError, ShapeError or DTypeError for a state of other groups, parameters or optimizers.
+   */
+  loadStateDict(state: OptimizerState): this {
+    const apply = readState(state, this.groups, this.#rule, `${this.#where}.loadStateDict`)
+    this.flush()
+    for (const param of this.#state.keys()) this.#forget(param)
+    for (const [param, of] of apply()) this.#state.set(param, of)
+    return this
+  }
+
+  #forget(param: Tensor): void {
+    const state = this.#state.get(param)!
+    if (!param.disposed && state.catching !== null && param.lag === state.catching) param.lag = null
+    state.tensors.forEach((tensor) => tensor.dispose())
+    this.#state.delete(param)
+  }
+
+  /** Frees the state, after `flush()`: a step after it begins anew. */
+  dispose(): void {
+    this.flush()
+    for (const param of this.#state.keys()) this.#forget(param)
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** What `console.log` shows. @internal */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const groups = this.groups.map(({ params, options }) => `{ params: ${params.length}, ${show(options).replace(/^\{ | \}$/g, '')} }`)
+    return `${this.#where}(${groups.join(', ')})`
+  }
+}

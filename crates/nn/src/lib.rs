@@ -10,3 +10,4 @@ pub mod optim;
 pub mod quantize;
 pub mod row_grad;
 pub mod token_position;
+pub mod token_position_grad;

@@ -3,8 +3,10 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+use tokenbed_kernels::table;
 use tokenbed_nn::row_grad::{
-    GradRows, Hot, Order, OrderOut, OrderScratch, Pending, Rows, for_each_share, parts, parts_by_row, shares,
+    GradRows, Hot, Order, OrderOut, OrderScratch, Pending, Rows, add_rows, for_each_share, merge_rows, merged_ids,
+    parts, parts_by_row, shares, sum_dense, sum_rows,
 };
 use tokenbed_testkit::compare::assert_same_bits;
 use tokenbed_testkit::random::{DIMS, Random};
@@ -84,10 +86,10 @@ fn what_is_no_order_is_refused() {
     assert!(Order::new(&[1, 2], &[0, 1, 2], &[0]).is_err());
     assert!(Order::new(&[1, 2], &[0, 1], &[0]).is_err());
     let order = Order::new(&[1, 2], &[0, 1, 2], &[0, 3]).expect("a good order");
-    assert!(Pending::new(order, &[1.0; 6], 2, None).is_err(), "place 3 of 3 rows");
-    assert!(Pending::new(order, &[1.0; 9], 2, None).is_err(), "no whole rows");
-    assert!(Pending::new(order, &[1.0; 8], 2, Some(&[1.0])).is_err(), "one coefficient");
-    assert!(Pending::new(order, &[], 0, None).is_err(), "no columns");
+    assert!(Pending::new(table::active(), order, &[1.0; 6], 2, None).is_err(), "place 3 of 3 rows");
+    assert!(Pending::new(table::active(), order, &[1.0; 9], 2, None).is_err(), "no whole rows");
+    assert!(Pending::new(table::active(), order, &[1.0; 8], 2, Some(&[1.0])).is_err(), "one coefficient");
+    assert!(Pending::new(table::active(), order, &[], 0, None).is_err(), "no columns");
     assert!(Rows::new(&[1, 2], &[1.0; 3], 2).is_err());
     assert!(Rows::new(&[2, 2], &[1.0; 4], 2).is_err());
 }
@@ -99,7 +101,7 @@ fn shares_cover_all_once() {
         let sorted = Sorted::new(&ids, rows, None);
         for dim in [1, 15, 16, 17, 100] {
             let grad = vec![0.0; ids.len() * dim];
-            let pending = Pending::new(sorted.order(), &grad, dim, None).expect("sizes fit");
+            let pending = Pending::new(table::active(), sorted.order(), &grad, dim, None).expect("sizes fit");
             for wanted in [1, 2, 3, 16, 64] {
                 for hot in [Hot::Split, Hot::Whole] {
                     let shares = shares::shares_of(&pending, wanted, hot);
@@ -125,7 +127,7 @@ fn shares_cost_about_the_same() {
     let (dim, rows) = (768, 5000);
     let sorted = Sorted::new(&zipf(&mut random, 20_000, rows), rows, None);
     let grad = vec![0.0; 20_000 * dim];
-    let pending = Pending::new(sorted.order(), &grad, dim, None).expect("sizes fit");
+    let pending = Pending::new(table::active(), sorted.order(), &grad, dim, None).expect("sizes fit");
     let shares = shares::shares_of(&pending, 16, Hot::Split);
     let cost = |share: &shares::Share| {
         share.rows.clone().map(|i| (1 + pending.occurrences(i)) * share.columns.len()).sum::<usize>()
@@ -156,7 +158,7 @@ fn a_table_is_updated_by_shares() {
                 }
             }
             let wanted: Vec<f32> = table.iter().zip(&sums).map(|(x, g)| x + g).collect();
-            let pending = Pending::new(order, &grad, dim, coefficient).expect("sizes fit");
+            let pending = Pending::new(table::active(), order, &grad, dim, coefficient).expect("sizes fit");
             for number in [1, 2, 5, 16, 40] {
                 let shares = shares::shares_of(&pending, number, Hot::Split);
                 let mut ours = table.clone();
@@ -184,4 +186,106 @@ fn a_table_is_updated_by_shares() {
             }
         }
     }
+}
+
+/// The whole gradient of a table by one loop over the ids.
+fn naive(ids: &[u32], rows: usize, dim: usize, grad: &[f32], coefficients: Option<&[f32]>) -> Vec<f32> {
+    let mut sums = vec![0.0f32; rows * dim];
+    for (i, &id) in ids.iter().enumerate() {
+        for (sum, g) in sums[id as usize * dim..][..dim].iter_mut().zip(&grad[i * dim..]) {
+            *sum = coefficients.map_or(*sum + g, |c| g.mul_add(c[i], *sum));
+        }
+    }
+    sums
+}
+
+/// Rows and whole gradients, on every number of threads: the same bits as one loop.
+#[test]
+fn sums_have_the_same_bits_at_any_number_of_threads() {
+    let mut random = Random::new(9);
+    for (rows, len, dim) in [(50, 3000, 33), (700, 900, 64), (4000, 300, 17), (3, 5000, 100), (5, 0, 7), (1, 1, 1)] {
+        for ids in [random.ids(len, rows), zipf(&mut random, len, rows)] {
+            let (grad, factors) = (random.units(len * dim), random.units(len));
+            let sorted = Sorted::new(&ids, rows, None);
+            let order = sorted.order();
+            let by_place: Vec<f32> = order.places().iter().map(|&place| factors[place as usize]).collect();
+            for (coefficients, factors) in [(None, None), (Some(&by_place[..]), Some(&factors[..]))] {
+                let wanted = naive(&ids, rows, dim, &grad, factors);
+                for threads in [1, 2, 8] {
+                    tokenbed_threads::set_num_threads(threads).expect("a good number");
+                    for kernels in table::available() {
+                        let what = format!("{len} x {dim} of {rows}, {threads} threads, {}", kernels.isa().name());
+                        let pending = Pending::new(kernels, order, &grad, dim, coefficients).expect("sizes fit");
+                        let mut dense = vec![f32::NAN; rows * dim];
+                        sum_dense(&pending, rows, &mut dense).expect("sizes fit");
+                        assert_same_bits(&dense, &wanted, &what);
+
+                        let mut sums = vec![f32::NAN; order.ids().len() * dim];
+                        sum_rows(&pending, &mut sums).expect("sizes fit");
+                        let mut spread = vec![0.0; rows * dim];
+                        add_rows(&Rows::new(order.ids(), &sums, dim).expect("sizes fit"), rows, &mut spread)
+                            .expect("sizes fit");
+                        assert_same_bits(&spread, &wanted, &what);
+
+                        let mut twice = wanted.clone();
+                        add_rows(&pending, rows, &mut twice).expect("sizes fit");
+                        let doubled: Vec<f32> = wanted.iter().map(|x| x + x).collect();
+                        assert_same_bits(&twice, &doubled, &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_are_rounded_to_the_type_of_their_table() {
+    use tokenbed_kernels::half::{f16_to_f32, f32_to_f16};
+    use tokenbed_kernels::ops::rows::OutFormat;
+    let sorted = Sorted::new(&[1, 0, 1], 2, None);
+    // The last sums to less than a half can be: zero, without a sign.
+    let grad = [0.1, -1e-9, 0.3, 0.0, 0.2, 0.0];
+    let pending = Pending::new(table::active(), sorted.order(), &grad, 2, None).expect("sizes fit");
+    let mut out = [f32::NAN; 4];
+    sum_rows(&pending.of_type(OutFormat::Float16), &mut out).expect("sizes fit");
+    let half = |x: f32| f16_to_f32(f32_to_f16(x));
+    assert_same_bits(&out, &[half(0.3), 0.0, half(0.1 + 0.2), 0.0], &"rounded once");
+}
+
+/// Merged rows are what the sum of two whole gradients has there.
+#[test]
+fn rows_of_two_gradients() {
+    use tokenbed_kernels::ops::rows::OutFormat;
+    let mut random = Random::new(13);
+    let (rows, dim) = (40, 19);
+    for (len_a, len_b) in [(30, 50), (0, 10), (10, 0), (0, 0), (25, 25)] {
+        let mut of = |len: usize| {
+            let sorted = Sorted::new(&random.ids(len, rows), rows, None);
+            let elements = random.units(sorted.ids.len() * dim);
+            (sorted.ids, elements)
+        };
+        let (a, b) = (of(len_a), of(len_b));
+        let [x, y] = [&a, &b].map(|(ids, elements)| Rows::new(ids, elements, dim).expect("sizes fit"));
+        let mut ids = vec![0; a.0.len() + b.0.len()];
+        let count = merged_ids(&a.0, &b.0, &mut ids).expect("room");
+        let mut sums = vec![f32::NAN; count * dim];
+        merge_rows(x, y, OutFormat::Float32, &mut sums).expect("sizes fit");
+        let mut ours = vec![0.0; rows * dim];
+        add_rows(&Rows::new(&ids[..count], &sums, dim).expect("they ascend"), rows, &mut ours).expect("sizes fit");
+        let mut wanted = vec![0.0; rows * dim];
+        add_rows(&x, rows, &mut wanted).expect("sizes fit");
+        add_rows(&y, rows, &mut wanted).expect("sizes fit");
+        assert_same_bits(&ours, &wanted, &format!("{len_a} and {len_b} ids"));
+    }
+}
+
+#[test]
+fn tables_that_lack_rows_are_refused() {
+    let sorted = Sorted::new(&[1, 4], 5, None);
+    let grad = [1.0; 6];
+    let pending = Pending::new(table::active(), sorted.order(), &grad, 3, None).expect("sizes fit");
+    assert!(sum_dense(&pending, 4, &mut [0.0; 12]).is_err(), "row 4 of 4");
+    assert!(sum_dense(&pending, 5, &mut [0.0; 14]).is_err());
+    assert!(add_rows(&pending, 4, &mut [0.0; 12]).is_err(), "row 4 of 4");
+    assert!(sum_rows(&pending, &mut [0.0; 5]).is_err());
 }

@@ -7,19 +7,25 @@
 //! ```
 //!
 //! A row is kept as places in the gradient of the output until it is asked for ([`Pending`]), or in memory of its own
-//! ([`Rows`]); whoever reads ([`GradRows`]) gets the same bits. Work is divided by what rows cost ([`shares`]), and a row
+//! ([`Rows`], from [`sum_rows`]); whoever reads ([`GradRows`]) gets the same bits. Work is divided by what rows cost ([`shares`]), and a row
 //! that is hot by columns: never by occurrence, so that sums are the same at any number of threads.
 
+pub mod bags;
 mod order;
 mod pending;
 pub mod shares;
+mod sum;
 
-pub use order::{Order, OrderOut, OrderScratch};
+pub use order::{Factors, Order, OrderOut, OrderScratch, row_order};
 pub use pending::Pending;
-pub use shares::{Hot, Share, for_each_share, parts, parts_by_row, shares};
+pub use shares::{Hot, Share, bytes, for_each_share, parts, parts_by_row, shares};
+pub use sum::{add_rows, merge_rows, merged_ids, sum_dense, sum_rows};
 
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
+use tokenbed_kernels::ops::rows::OutFormat;
+use tokenbed_kernels::table::Kernels;
 
 /// Rows of a table's gradient: unique ids ascending; each row is summed in occurrence order when it is asked for.
 pub trait GradRows: Sync {
@@ -54,6 +60,15 @@ impl<'a> Rows<'a> {
         Ok(Self { ids, rows, dim })
     }
 
+    /// The same as rows to be summed, one each. `numbers` are 0, 1, 2 ... up to the number of rows.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where they are not.
+    pub fn pending(&self, kernels: &'a Kernels, numbers: &'a [u32]) -> Result<Pending<'a>> {
+        let places = &numbers[..self.ids.len().min(numbers.len())];
+        Pending::new(kernels, Order::new(self.ids, numbers, places)?, self.rows, self.dim, None)
+    }
+
     /// All elements, row by row.
     pub fn elements(&self) -> &'a [f32] {
         self.rows
@@ -75,6 +90,15 @@ impl GradRows for Rows<'_> {
 
     fn row<'a>(&'a self, i: usize, columns: Range<usize>, _: &'a mut [f32]) -> &'a [f32] {
         &self.rows[i * self.dim..][..self.dim][columns]
+    }
+}
+
+/// Rounds values to a type; a zero has no sign then, as zeros of sums have none.
+fn round(format: OutFormat, values: &mut [f32]) {
+    match format {
+        OutFormat::Float32 => {}
+        OutFormat::Float16 => values.iter_mut().for_each(|x| *x = f16_to_f32(f32_to_f16(*x)) + 0.0),
+        OutFormat::BFloat16 => values.iter_mut().for_each(|x| *x = bf16_to_f32(f32_to_bf16(*x)) + 0.0),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The order of a batch by id: which ids, and where each occurs. Stable always: places of an id ascend.
 
 use super::check_ascending;
+use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::table::Kernels;
 
 /// Up to so many ids are sorted as they are: counting would touch more memory than there are ids.
 const SMALL: usize = 256;
@@ -34,6 +36,21 @@ impl<'a> Order<'a> {
             return Err(Error::Shape("the places of ids do not follow each other".into()));
         }
         Ok(Self { ids, starts, places })
+    }
+
+    /// What was written in a block for `n` ids, of which there are `count` different ones.
+    ///
+    /// # Errors
+    /// Those of [`Order::new`], and [`Error::Shape`] for a block of another size.
+    pub fn in_block(block: &'a [u32], n: usize, count: usize) -> Result<Self> {
+        check_block(block, n)?;
+        let (ids, rest) = block.split_at(n);
+        let (starts, places) = rest.split_at(n + 1);
+        let places = starts.get(count).and_then(|&end| places.get(..end as usize));
+        match (ids.get(..count), places) {
+            (Some(ids), Some(places)) => Self::new(ids, &starts[..=count], places),
+            _ => Err(Error::Shape(format!("no {count} rows in the order of {n} ids"))),
+        }
     }
 
     /// The ids, ascending, each once.
@@ -73,6 +90,62 @@ pub struct OrderOut<'a> {
     pub starts: &'a mut [u32],
     /// The places.
     pub places: &'a mut [u32],
+}
+
+impl<'a> OrderOut<'a> {
+    /// In one block: ids, starts, places, for `n` ids.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where it is of another size.
+    pub fn in_block(block: &'a mut [u32], n: usize) -> Result<Self> {
+        check_block(block, n)?;
+        let (ids, rest) = block.split_at_mut(n);
+        let (starts, places) = rest.split_at_mut(n + 1);
+        Ok(Self { ids, starts, places })
+    }
+}
+
+fn check_block(block: &[u32], n: usize) -> Result<()> {
+    if n.checked_mul(3).and_then(|all| all.checked_add(1)) == Some(block.len()) {
+        return Ok(());
+    }
+    Err(Error::Shape(format!("{} elements are no room for the order of {n} ids", block.len())))
+}
+
+/// What the rows of a gradient are multiplied by before they are summed.
+#[derive(Clone, Copy, Debug)]
+pub struct Factors {
+    /// Each by this.
+    pub scale: f32,
+    /// And by one over the number of occurrences of its id, in f64, rounded once.
+    pub by_frequency: bool,
+}
+
+/// The order of ids as a lookup had them: `padding` counts for nothing. `coefficients`, where there are some, stand beside
+/// the places then. `scratch` serves ids that are not 32 bits wide. How many ids there are.
+///
+/// # Errors
+/// Those of [`resolve`], and [`Error::Shape`] where `out` or coefficients are of other sizes.
+pub fn row_order(
+    kernels: &Kernels,
+    (ids, bad): (IdSlice<'_>, BadIds),
+    rows: usize,
+    padding: Option<u32>,
+    (scratch, sorting): (&mut Vec<u32>, &mut OrderScratch),
+    out: &mut OrderOut<'_>,
+    coefficients: Option<(Factors, &mut [f32])>,
+) -> Result<usize> {
+    let ids = resolve(kernels, ids, rows, bad, scratch)?.ids();
+    let (unique, _) = sorting.sort(ids, rows, padding, out)?;
+    let Some((Factors { scale, by_frequency }, coefficients)) = coefficients else { return Ok(unique) };
+    if coefficients.len() != ids.len() {
+        return Err(Error::Shape(format!("no room for the coefficients of {} ids", ids.len())));
+    }
+    for range in out.starts[..=unique].windows(2).map(|pair| pair[0] as usize..pair[1] as usize) {
+        let count = if by_frequency { range.len() as f64 } else { 1.0 };
+        coefficients[range].fill((f64::from(scale) / count) as f32);
+    }
+    Ok(unique)
 }
 
 impl OrderScratch {

@@ -39,11 +39,16 @@ pub enum Hot {
 /// Shares of the rows, ascending and disjoint, of about the same cost: a row costs its occurrences, which are read, and
 /// itself, which is written. One share where dividing is not worth it.
 pub fn shares<G: GradRows + ?Sized>(grad: &G, hot: Hot) -> Vec<Share> {
-    let threads = num_threads().unwrap_or(1);
-    if threads == 1 || bytes(grad) < DIVIDED_FROM {
-        return shares_of(grad, 1, hot);
+    shares_of(grad, shares_for(bytes(grad)), hot)
+}
+
+/// How many shares so many bytes of work are worth.
+pub(super) fn shares_for(bytes: usize) -> usize {
+    match num_threads().unwrap_or(1) {
+        1 => 1,
+        _ if bytes < DIVIDED_FROM => 1,
+        threads => threads * SHARES_A_THREAD,
     }
-    shares_of(grad, threads * SHARES_A_THREAD, hot)
 }
 
 /// Bytes that are read and written when every row is summed and stored once: what [`for_each_share`] asks for.
@@ -75,8 +80,7 @@ pub fn shares_of<G: GradRows + ?Sized>(grad: &G, wanted: usize, hot: Hot) -> Vec
         if of_row > target {
             close(first..i, &mut shares);
             let pieces = if hot == Hot::Split { of_row.div_ceil(target) } else { 1 };
-            let step = dim.div_ceil(pieces).next_multiple_of(COLUMNS).max(1);
-            shares.extend((0..dim).step_by(step).map(|at| Share { rows: i..i + 1, columns: at..dim.min(at + step) }));
+            shares.extend(self::columns(dim, pieces).map(|columns| Share { rows: i..i + 1, columns }));
             (first, cost) = (i + 1, 0);
         } else if cost + of_row > target {
             close(first..i, &mut shares);
@@ -87,6 +91,12 @@ pub fn shares_of<G: GradRows + ?Sized>(grad: &G, wanted: usize, hot: Hot) -> Vec
     }
     close(first..rows, &mut shares);
     shares
+}
+
+/// Columns in about so many pieces.
+pub(super) fn columns(dim: usize, pieces: usize) -> impl Iterator<Item = Range<usize>> {
+    let step = if pieces <= 1 { dim } else { dim.div_ceil(pieces).next_multiple_of(COLUMNS) };
+    (0..dim).step_by(step.max(1)).map(move |at| at..dim.min(at + step))
 }
 
 /// The part of a table that is each share's alone: from its first row and column to its last, rows between that have no
@@ -115,7 +125,8 @@ pub fn parts_by_row<'t, T>(shares: &[Share], ids: &[u32], width: usize, table: &
     cut(shares.iter().map(bounds), table)
 }
 
-fn cut<'t, T>(bounds: impl Iterator<Item = Range<usize>>, table: &'t mut [T]) -> Vec<&'t mut [T]> {
+/// Disjoint, ascending parts of a slice.
+pub(super) fn cut<'t, T>(bounds: impl Iterator<Item = Range<usize>>, table: &'t mut [T]) -> Vec<&'t mut [T]> {
     let (mut rest, mut at) = (table, 0);
     let mut part = |bounds: Range<usize>| {
         assert!(at <= bounds.start, "parts of a table that are not disjoint");

@@ -43,6 +43,6 @@ impl Store {
 /// Rows to look ahead when prefetching rows of `dim` f32: about 8 KB of them, so that memory answers before the copy
 /// gets there and the first-level cache still holds them.
 #[inline(always)]
-pub(crate) fn prefetch_distance(dim: usize) -> usize {
+pub fn prefetch_distance(dim: usize) -> usize {
     (8192 / (dim * size_of::<f32>()).max(1)).clamp(1, 64)
 }

@@ -5,7 +5,8 @@ use super::{Idle, Optimizer, Parameter};
 use crate::row_grad::{GradRows, Hot, for_each_share, parts, parts_by_row, shares};
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::optim::{Slots, Update};
+use tokenbed_kernels::ops::optim::{Slots, Update, prefetch};
+use tokenbed_kernels::ops::prefetch_distance;
 use tokenbed_kernels::table::Kernels;
 use tokenbed_threads::parallel_rows;
 
@@ -73,7 +74,15 @@ fn touched<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parame
         let columns = share.columns.clone();
         let mut scratch = vec![0.0; columns.len()];
         let (first_len, second_len) = update.state(columns.len());
+        let distance = prefetch_distance(dim);
         for i in share.rows.clone() {
+            let later = i + distance;
+            if later < share.rows.end {
+                prefetch(&param[share.at(ids, later, dim)..][..columns.len()]);
+                prefetch(&a[share.at(ids, later, first)..][..first_len]);
+                prefetch(&b[share.at(ids, later, second)..][..second_len]);
+                grad.prefetch(later, &columns);
+            }
             let grad = grad.row(i, columns.clone(), &mut scratch);
             let slots = Slots {
                 param: &mut param[share.at(ids, i, dim)..][..grad.len()],

@@ -13,6 +13,10 @@ export type Work = NonNullable<ReturnType<typeof Native.embeddingWork>>
 export type InputLayer = NonNullable<ReturnType<typeof Native.inputLayerNew>>
 /** What the native side knows of rows that are behind. Opaque. */
 export type LazyRows = NonNullable<ReturnType<typeof Native.lazyNew>>
+/** Rows of a table's gradient. */
+export type GradOperand = Native.GradOperand
+/** Bags of ids, for the way back. */
+export type BagsOperand = Native.BagsOperand
 /** Elements as the native side borrows them. */
 export type Operand = Native.Operand
 

@@ -4,6 +4,7 @@ use crate::borrow::{Operand, size};
 use crate::embedding::{SCRATCH, bad_ids};
 use crate::guard::{Failure, guard, status};
 use crate::process::threads;
+use crate::row_grad::GradOperand;
 use bytemuck::Pod;
 use napi::bindgen_prelude::External;
 use napi_derive::napi;
@@ -12,7 +13,6 @@ use tokenbed_core::{DType, Error};
 use tokenbed_kernels::table;
 use tokenbed_nn::optim::lazy::Lazy;
 use tokenbed_nn::optim::{Adagrad, Adam, Decay, Optimizer, Parameter, RowAdagrad, Sgd, SparseAdam, clip, dense, rows};
-use tokenbed_nn::row_grad::{GradRows, Order, Pending, Rows};
 
 /// An optimizer as TypeScript writes it: which, and its numbers in the order of its fields.
 fn optimizer(kind: u32, numbers: &[f64]) -> Result<Optimizer, Failure> {
@@ -93,39 +93,6 @@ pub fn optim_dense(
     })
 }
 
-/// Rows of a gradient: `ids` with `rows` for each, or with where they stand in `rows` and what they are multiplied by.
-fn with_grad<T>(
-    grad: &RowsOperand,
-    dim: usize,
-    run: impl FnOnce(&dyn GradRows) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let (ids, elements) = (grad.ids.shared()?, grad.rows.shared()?);
-    match (&grad.starts, &grad.places) {
-        (Some(starts), Some(places)) => {
-            let order = Order::new(ids, starts.shared()?, places.shared()?)?;
-            let coefficients = grad.coefficients.as_ref().map(Operand::shared).transpose()?;
-            run(&Pending::new(order, elements, dim, coefficients)?)
-        }
-        _ => run(&Rows::new(ids, elements, dim)?),
-    }
-}
-
-/// Rows of a gradient as TypeScript hands them over.
-struct RowsOperand {
-    ids: Operand,
-    rows: Operand,
-    starts: Option<Operand>,
-    places: Option<Operand>,
-    coefficients: Option<Operand>,
-}
-
-impl RowsOperand {
-    fn read(&self) -> Vec<&Operand> {
-        let rest = [&self.starts, &self.places, &self.coefficients];
-        [&self.ids, &self.rows].into_iter().chain(rest.into_iter().flatten()).collect()
-    }
-}
-
 /// Step `at` of an optimizer on a table of `rows` rows, of which the gradient has some.
 #[allow(clippy::too_many_arguments, reason = "one crossing a parameter")]
 #[napi(catch_unwind)]
@@ -134,26 +101,18 @@ pub fn optim_rows(
     numbers: Operand,
     at: f64,
     rows: f64,
-    dim: f64,
     param: Operand,
     first: Option<Operand>,
     second: Option<Operand>,
-    ids: Operand,
-    grad: Operand,
-    starts: Option<Operand>,
-    places: Option<Operand>,
-    coefficients: Option<Operand>,
+    grad: GradOperand,
 ) -> bool {
     status(|| {
         threads()?;
         let optimizer = optimizer(kind, numbers.shared()?)?;
         let (first, second) = (first.unwrap_or(Operand::NOTHING), second.unwrap_or(Operand::NOTHING));
-        let grad = RowsOperand { ids, rows: grad, starts, places, coefficients };
         let operands = Operands { param: &param, first: &first, second: &second };
-        let parameter = operands.exclusive::<f32>(&grad.read())?;
-        with_grad(&grad, size(dim)?, |grad| {
-            Ok(rows::step(table::active(), (&optimizer, at as u64), parameter, grad, size(rows)?)?)
-        })
+        let parameter = operands.exclusive::<f32>(&grad.reads())?;
+        grad.with(|grad| Ok(rows::step(table::active(), (&optimizer, at as u64), parameter, grad, size(rows)?)?))
     })
 }
 
@@ -174,27 +133,19 @@ pub fn lazy_step(
     kind: u32,
     numbers: Operand,
     at: f64,
-    dim: f64,
     param: Operand,
     first: Operand,
     second: Operand,
-    ids: Operand,
-    grad: Operand,
-    starts: Option<Operand>,
-    places: Option<Operand>,
-    coefficients: Option<Operand>,
+    grad: GradOperand,
 ) -> bool {
     status(|| {
         threads()?;
         let Optimizer::Adam(adam) = optimizer(kind, numbers.shared()?)? else {
             return Err(Error::Usage(format!("optimizer {kind} does not catch up")).into());
         };
-        let grad = RowsOperand { ids, rows: grad, starts, places, coefficients };
         let operands = Operands { param: &param, first: &first, second: &second };
-        let parameter = operands.exclusive::<f32>(&grad.read())?;
-        with_grad(&grad, size(dim)?, |grad| {
-            Ok(lazy.0.borrow_mut().step(table::active(), (&adam, at as u64), parameter, grad)?)
-        })
+        let parameter = operands.exclusive::<f32>(&grad.reads())?;
+        grad.with(|grad| Ok(lazy.0.borrow_mut().step(table::active(), (&adam, at as u64), parameter, grad)?))
     })
 }
 
@@ -245,18 +196,10 @@ pub fn sum_squares(dtype: u32, values: Operand, dim: f64) -> Option<f64> {
 
 /// The same of the rows of a gradient.
 #[napi(catch_unwind)]
-pub fn sum_squares_of_rows(
-    dim: f64,
-    ids: Operand,
-    grad: Operand,
-    starts: Option<Operand>,
-    places: Option<Operand>,
-    coefficients: Option<Operand>,
-) -> Option<f64> {
+pub fn sum_squares_of_rows(grad: GradOperand) -> Option<f64> {
     guard(|| {
         threads()?;
-        let grad = RowsOperand { ids, rows: grad, starts, places, coefficients };
-        with_grad(&grad, size(dim)?, |grad| Ok(clip::sum_squares_of_rows(table::active(), grad)))
+        grad.with(|grad| Ok(clip::sum_squares_of_rows(table::active(), grad)))
     })
 }
 

@@ -1,10 +1,9 @@
 // Rows that an optimizer leaves behind, and brings up to date when they are needed.
 
 import type { IntArray } from '../ids.js'
-import { call, check, native, type LazyRows, type Operand } from '../native.js'
+import { call, check, native, type GradOperand, type LazyRows, type Operand } from '../native.js'
 import type { Lag } from '../storage.js'
 import type { Tensor } from '../tensor.js'
-import type { RowOperands } from './rows.js'
 
 /** A table and its moments, of which rows may be behind. It keeps none of them alive. */
 export class Catching implements Lag {
@@ -29,10 +28,9 @@ export class Catching implements Lag {
   }
 
   /** A step on rows; the others are behind then. */
-  step(kind: number, numbers: Float64Array, at: number, dim: number, grad: RowOperands): void {
-    const { ids, rows, starts, places, coefficients } = grad
+  step(kind: number, numbers: Float64Array, at: number, grad: GradOperand): void {
     this.#behind = true
-    check(native.lazyStep(this.#rows, kind, numbers, at, dim, ...this.#all(), ids, rows, starts, places, coefficients))
+    check(native.lazyStep(this.#rows, kind, numbers, at, ...this.#all(), grad))
   }
 
   catchUp(ids: IntArray, bad: number): boolean {

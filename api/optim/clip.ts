@@ -1,12 +1,12 @@
 // Gradients kept small.
 
-import { isTensor, type Gradient } from '../autograd.js'
+import type { Gradient } from '../autograd.js'
 import { facts } from '../dtype.js'
 import { DTypeError, UsageError } from '../errors.js'
 import { call, check, native } from '../native.js'
 import { Tensor } from '../tensor.js'
 import { checkNumber, show } from '../validate.js'
-import { inRows } from './rows.js'
+import { changeable, steps } from './rows.js'
 
 /** Gradients of tensors, those that have one. */
 function gradientsOf(params: unknown, where: string): { param: Tensor; grad: Gradient }[] {
@@ -48,13 +48,10 @@ export function clipGradNorm(params: Tensor[] | Tensor, maxNorm: number): number
 }
 
 function squares(grad: Gradient): number {
-  const rows = inRows(grad)
-  if (rows === null) {
-    const { dtype, shape } = grad
-    return call(native.sumSquares(facts(dtype).code, (grad as Tensor).operand(), shape.length === 2 ? shape[1] : 0))
-  }
-  const { ids, rows: elements, starts, places, coefficients } = rows.operands()
-  return call(native.sumSquaresOfRows(rows.shape[1], ids, elements, starts, places, coefficients))
+  const by = steps(grad)
+  if (by.rows !== null) return call(native.sumSquaresOfRows(by.rows))
+  const { dtype, shape } = by.dense
+  return call(native.sumSquares(facts(dtype).code, by.dense.operand(), shape.length === 2 ? shape[1] : 0))
 }
 
 /**
@@ -71,7 +68,7 @@ export function clipGradValue(params: Tensor[] | Tensor, limit: number): void {
 /** Changes the elements of gradients in place: those of rows in the rows, which are summed for it. */
 function change(found: readonly { grad: Gradient }[], where: string, run: (tensor: Tensor) => boolean): void {
   for (const { grad } of found) {
-    const tensor = isTensor(grad) ? grad : inRows(grad)!.summed()
+    const tensor = changeable(grad)
     tensor.beginWrite(where)
     check(run(tensor))
   }

@@ -1,15 +1,15 @@
 // What all optimizers do: groups, steps, state.
 
-import type { Gradient } from '../autograd.js'
+import { isTensor, type Gradient } from '../autograd.js'
 import { facts } from '../dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../errors.js'
-import { check as checked, native } from '../native.js'
+import { check as checked, native, type GradOperand } from '../native.js'
 import { sameShape, shown } from '../shape.js'
 import type { Tensor } from '../tensor.js'
 import { checkOptions, show } from '../validate.js'
 import { Catching } from './catching.js'
 import { groupsOf, type Check, type ParameterGroup, type Rates } from './group.js'
-import { inRows, type SteppedRows } from './rows.js'
+import { isSparse, steps } from './rows.js'
 import type { Rule } from './rule.js'
 import { newState, rowsOf, type State } from './state.js'
 import { readState, writtenState, type OptimizerState } from './state-dict.js'
@@ -92,9 +92,8 @@ export abstract class Optimizer<O extends Rates = Rates> {
   #checkGrad(param: Tensor, grad: Gradient, where: string): void {
     if (!sameShape(grad.shape, param.shape)) throw new ShapeError(`${where}: a gradient of ${shown(grad.shape)} for a parameter of ${shown(param.shape)}`)
     if (grad.dtype !== param.dtype) throw new DTypeError(`${where}: a gradient of ${grad.dtype} for a parameter of ${param.dtype}`)
-    const rows = inRows(grad)
-    if (rows === null && (grad as Tensor).disposed) throw new UsageError(`${where}: the gradient of a parameter was disposed: set grad to null instead`)
-    if (this.#rule.rowsAlone && !rows?.sparse) {
+    if (isTensor(grad) && grad.disposed) throw new UsageError(`${where}: the gradient of a parameter was disposed: set grad to null instead`)
+    if (this.#rule.rowsAlone && !isSparse(grad)) {
       throw new UsageError(
         `${where}: the gradient of a parameter of ${shown(param.shape)} is dense, and ${this.#where} steps rows alone: make the layer with sparse: true, or take Adam for this parameter`,
       )
@@ -106,33 +105,29 @@ export abstract class Optimizer<O extends Rates = Rates> {
     const state = this.#stateOf(param, options)
     const at = state.step + 1
     const numbers = Float64Array.from(rule.numbers(options))
-    const rows = inRows(grad)
-    if (rows !== null && rule.catchesUp && rows.sparse) this.#stepBehind(state, param, rows, numbers, at)
+    const by = steps(grad)
+    if (by.rows !== null && by.sparse && rule.catchesUp) this.#stepBehind(state, param, by.rows, numbers, at)
     else {
       if (state.catching !== null && param.lag === state.catching) state.catching.settleForAll()
       // Another optimizer's, too.
       param.lag?.settle()
       const [first, second] = state.tensors.map((tensor) => tensor.rawOperand())
-      if (rows === null) {
-        const dense = (grad as Tensor).operand()
-        checked(native.optimDense(rule.kind, numbers, at, facts(param.dtype).code, rowsOf(param.shape), param.rawOperand(), dense, first, second))
-      } else {
-        const { ids, rows: elements, starts, places, coefficients } = rows.operands()
-        const [count, dim] = param.shape
-        checked(native.optimRows(rule.kind, numbers, at, count, dim, param.rawOperand(), first, second, ids, elements, starts, places, coefficients))
-      }
+      const rows = rowsOf(param.shape)
+      const to = param.rawOperand()
+      if (by.rows === null) checked(native.optimDense(rule.kind, numbers, at, facts(param.dtype).code, rows, to, by.dense.operand(), first, second))
+      else checked(native.optimRows(rule.kind, numbers, at, rows, to, first, second, by.rows))
     }
     state.step++
   }
 
   /** A step on rows that leaves the others behind. */
-  #stepBehind(state: State, param: Tensor, rows: SteppedRows, numbers: Float64Array, at: number): void {
+  #stepBehind(state: State, param: Tensor, rows: GradOperand, numbers: Float64Array, at: number): void {
     if (state.catching === null || param.lag !== state.catching) {
       param.lag?.settle()
       const [first, second] = state.tensors
       state.catching = new Catching([param, first, second], state.step === 0)
     }
-    state.catching.step(this.#rule.kind, numbers, at, param.shape[1], rows.operands())
+    state.catching.step(this.#rule.kind, numbers, at, rows)
   }
 
   #stateOf(param: Tensor, options: O): State {

@@ -1,29 +1,26 @@
 // Gradients in rows, as a step takes them.
 
-import type { Gradient, RowsGradient } from '../autograd.js'
-import { isTensor } from '../autograd.js'
-import type { Operand } from '../native.js'
+import { isTensor, type Gradient } from '../autograd.js'
+import type { GradOperand } from '../native.js'
+import { TableGradient } from '../row-grad.js'
 import type { Tensor } from '../tensor.js'
 
-/** Rows for the native side: summed, or with where they stand in the gradient of the output. */
-export interface RowOperands {
-  readonly ids: Uint32Array
-  readonly rows: Operand
-  readonly starts?: Uint32Array
-  readonly places?: Uint32Array
-  readonly coefficients?: Operand
+/** A gradient: rows, where it is in rows and nobody looked at the dense one; else a tensor. */
+export type Steps = { readonly rows: GradOperand; readonly sparse: boolean } | { readonly rows: null; readonly dense: Tensor }
+
+/** A gradient as it is stepped with. */
+export function steps(grad: Gradient): Steps {
+  if (isTensor(grad)) return { rows: null, dense: grad }
+  const rows = (grad as TableGradient).operand()
+  return rows === null ? { rows, dense: grad.shown() as Tensor } : { rows, sparse: isSparse(grad) }
 }
 
-/** A gradient in rows that can be stepped with as it is. */
-export interface SteppedRows extends RowsGradient {
-  /** Whether its layer was made with `sparse: true`. */
-  readonly sparse: boolean
-  operands(): RowOperands
-  /** Its rows, summed, to be changed in place. */
-  summed(): Tensor
+/** Whether it shows rows: of the table of a layer made with `sparse: true`. */
+export function isSparse(grad: Gradient): boolean {
+  return grad instanceof TableGradient && grad.sparse
 }
 
-/** It, if it is in rows. */
-export function inRows(grad: Gradient): SteppedRows | null {
-  return isTensor(grad) ? null : (grad as SteppedRows)
+/** What counts of a gradient, to be changed in place. */
+export function changeable(grad: Gradient): Tensor {
+  return isTensor(grad) ? grad : (grad as TableGradient).changeable()
 }

@@ -2,7 +2,7 @@
 
 import type { Backward, Gradient, Save } from './autograd.js'
 import type { Ids, IntArray, ReadIds } from './ids.js'
-import { keepIds } from './kept-ids.js'
+import { keepIds, type Keeping } from './kept-ids.js'
 import { check, native, type BagsOperand, type InputLayer } from './native.js'
 import { PooledStorage } from './storage.js'
 import type { Table } from './table.js'
@@ -10,8 +10,8 @@ import { Tensor } from './tensor.js'
 import { orderOf, TableGradient, type Order } from './row-grad.js'
 
 /** Of a lookup of ids, as they were given and read. @internal */
-export function lookupWay(table: Table, given: Ids, read: IntArray, save: Save): Backward {
-  const ids = keepIds(read, given, save)
+export function lookupWay(table: Table, given: Ids, read: IntArray, keeping: Keeping): Backward {
+  const ids = keepIds(read, given, keeping)
   const facts = table.facts()
   return (grad) => [TableGradient.pending(facts, table.order(ids()), grad)]
 }
@@ -45,12 +45,13 @@ function operandOf({ table, bags, mode }: BagSettings, ids: IntArray, offsets: I
 }
 
 /** Of bags; `given`: ids and offsets as they were given. @internal */
-export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids }, save: Save): Backward {
+export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids }, keeping: Keeping): Backward {
+  const { save } = keeping
   const { table, bags, weights, mode } = settings
   const facts = table.facts()
   const { rows, dim } = table
-  const ids = keepIds(bags.ids.array, given.ids, save)
-  const offsets = bags.offsets === null ? () => null : keepIds(bags.offsets.array, given.offsets, save)
+  const ids = keepIds(bags.ids.array, given.ids, keeping)
+  const offsets = bags.offsets === null ? () => null : keepIds(bags.offsets.array, given.offsets, keeping)
   const savedWeights = weights === null ? null : save(weights)
   // Only the gradient of the weights reads the table again: rows that forward brought up to date.
   const savedTable = weights?.requiresGrad === true ? save(table.weight) : null
@@ -121,13 +122,14 @@ export interface InputParts {
 }
 
 /** Of the input layer. The tables' rows are read again where a sum was normalized: forward keeps none. @internal */
-export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, save: Save): Backward {
+export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, keeping: Keeping): Backward {
+  const { save } = keeping
   const { tables, parts } = layer
   const { offset, length } = inputs
   const n = inputs.read.array.length
-  const ids = keepIds(inputs.read.array, given, save)
-  const at = inputs.at && keepIds(inputs.at, undefined, save)
-  const kinds = inputs.kinds && keepIds(inputs.kinds, undefined, save)
+  const ids = keepIds(inputs.read.array, given, keeping)
+  const at = inputs.at && keepIds(inputs.at, undefined, keeping)
+  const kinds = inputs.kinds && keepIds(inputs.kinds, undefined, keeping)
   const saved = layer.normalized ? parts.map((part) => ({ part, get: save(part) })) : []
   const facts = tables.map((table) => table.facts())
 

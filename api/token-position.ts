@@ -6,6 +6,7 @@ import { facts } from './dtype.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from './errors.js'
 import { readIds, type Ids, type IntArray, type ReadIds } from './ids.js'
+import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { inputWay, type ReadInputs } from './layer-grad.js'
 import { call, check, native, type Handle, type InputLayer, type Operand } from './native.js'
@@ -145,7 +146,7 @@ export class TokenPositionEmbedding implements Layer {
     const target = resultFor(given.out, read.shape, this.token.embeddingDim, where)
     const others = bound.others.length === 0 ? undefined : bound.others.map((part) => part.rawOperand())
     const done = native.inputLayerForward(bound.native, read.array, target.operand(), offset, length, at, kinds, others)
-    const way = (save: Save) => this.#way(bound, { read, offset, length, at, kinds }, ids, save)
+    const way = (save: Save) => this.#way(bound, { read, offset, length, at, kinds }, ids, { save, pooled: true })
     return settled(done, target, given.out, read.shape, bound.parts, NAME, way)
   }
 
@@ -163,15 +164,15 @@ export class TokenPositionEmbedding implements Layer {
       },
       now: () => this.forward(ids, rest),
       name: NAME,
-      way: (save) => this.#way(this.#bind(), { read, offset, length, at, kinds }, ids, save),
+      way: (save) => this.#way(this.#bind(), { read, offset, length, at, kinds }, ids, { save, pooled: false }),
     })
   }
 
-  #way(bound: Bound, inputs: ReadInputs, given: Ids, save: Save): Backward {
+  #way(bound: Bound, inputs: ReadInputs, given: Ids, keeping: Keeping): Backward {
     const { token, position, segment, layerNorm, scale } = this
     const tables = [token.table, position.table, ...(segment === null ? [] : [segment.table])]
     const layer = { native: bound.native, tables, parts: bound.parts, others: bound.others, normalized: layerNorm !== null, scale }
-    return inputWay(layer, inputs, given, save)
+    return inputWay(layer, inputs, given, keeping)
   }
 
   /** Ids, and what goes with each. */

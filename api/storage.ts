@@ -5,7 +5,7 @@ import { constants } from 'node:buffer'
 import { facts, type DType, type TypedArray } from './dtype.js'
 import { UsageError } from './errors.js'
 import type { IntArray } from './ids.js'
-import { binary, call, check, native, type Handle } from './native.js'
+import { binary, call, check, native, type Handle, type Operand } from './native.js'
 import { Parts } from './parts.js'
 import { giveBack, take, takeZeroed } from './pool.js'
 
@@ -131,6 +131,21 @@ export abstract class Storage {
 
 /** In the place of a buffer that was given back. */
 const NONE = new ArrayBuffer(0)
+
+/** Elements of a storage, for who does not hold it: as long as others do. */
+export class Followed {
+  constructor(
+    readonly storage: Storage,
+    private readonly dtype: DType,
+    private readonly offset: number,
+    private readonly size: number,
+  ) {}
+
+  operand(): Operand {
+    const { storage, dtype, offset, size } = this
+    return storage.handle(dtype, offset, size) ?? storage.view(dtype, offset, size)
+  }
+}
 
 /** V8's memory, from the pool, until it has to be Rust's. */
 export class PooledStorage extends Storage {

@@ -13,7 +13,7 @@ import { track, untrack } from './scope.js'
 import type { SparseGrad } from './row-grad.js'
 import { checkDim, sameShape, shown, sizeOf } from './shape.js'
 import { open, share, type SharedTable } from './sharing.js'
-import { PooledStorage, Storage, type Lag } from './storage.js'
+import { Followed, PooledStorage, Storage, type Lag } from './storage.js'
 import { elementsOf } from './values.js'
 import { checkBoolean, checkInteger, checkOptions, checkSize, show } from './validate.js'
 
@@ -133,25 +133,14 @@ export class Tensor {
     return this.#handle ?? this.#view()
   }
 
-  /** What gives `rawOperand` for as long as the memory lives, without holding it. @internal */
-  follower(): () => Operand {
-    const [storage, dtype, offset, size] = [this.#alive(), this.dtype, this.#offset, this.size]
-    return () => storage.handle(dtype, offset, size) ?? storage.view(dtype, offset, size)
-  }
-
-  /** What does `checkWritable` for as long as the memory lives, without holding it. @internal */
-  writableCheck(): (where: string) => void {
-    const storage = this.#alive()
-    return (where) => storage.checkWritable(where)
+  /** Its elements without a hold on them. @internal */
+  follow(): Followed {
+    return new Followed(this.#alive(), this.dtype, this.#offset, this.size)
   }
 
   /** What keeps elements of its memory behind. @internal */
   get lag(): Lag | null {
     return this.#alive().lag
-  }
-
-  set lag(lag: Lag | null) {
-    this.#alive().lag = lag
   }
 
   /** @throws UsageError while work off the thread reads the memory. @internal */

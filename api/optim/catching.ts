@@ -2,14 +2,13 @@
 
 import type { IntArray } from '../ids.js'
 import { call, check, native, type GradOperand, type LazyRows, type Operand } from '../native.js'
-import type { Lag } from '../storage.js'
+import type { Followed, Lag } from '../storage.js'
 import type { Tensor } from '../tensor.js'
 
 /** A table and its moments, of which rows may be behind. It keeps none of them alive. */
 export class Catching implements Lag {
   readonly #rows: LazyRows
-  readonly #operands: readonly (() => Operand)[]
-  readonly #checkWritable: (where: string) => void
+  readonly #elements: readonly Followed[]
   /** Whether some rows are behind. */
   #behind = false
 
@@ -17,14 +16,13 @@ export class Catching implements Lag {
   constructor(tensors: readonly [table: Tensor, first: Tensor, second: Tensor], fresh: boolean) {
     const [rows, dim] = tensors[0].shape
     this.#rows = call(native.lazyNew(rows, dim, fresh))
-    this.#operands = tensors.map((tensor) => tensor.follower())
-    this.#checkWritable = tensors[0].writableCheck()
-    for (const tensor of tensors) tensor.lag = this
+    this.#elements = tensors.map((tensor) => tensor.follow())
+    for (const { storage } of this.#elements) storage.lag = this
   }
 
   #all(): [Operand, Operand, Operand] {
-    const [param, first, second] = this.#operands
-    return [param(), first(), second()]
+    const [param, first, second] = this.#elements
+    return [param.operand(), first.operand(), second.operand()]
   }
 
   /** A step on rows; the others are behind then. */
@@ -35,7 +33,7 @@ export class Catching implements Lag {
 
   catchUp(ids: IntArray, bad: number): boolean {
     if (!this.#behind) return true
-    this.#checkWritable('a lookup of rows that have steps to catch up with')
+    this.#elements[0].storage.checkWritable('a lookup of rows that have steps to catch up with')
     return native.lazyCatchUp(this.#rows, ...this.#all(), ids, bad)
   }
 
@@ -50,7 +48,7 @@ export class Catching implements Lag {
 
   #flush(all: boolean): void {
     if (!this.#behind && !all) return
-    this.#checkWritable('bringing rows up to date')
+    this.#elements[0].storage.checkWritable('bringing rows up to date')
     check(native.lazyFlush(this.#rows, ...this.#all(), all))
     this.#behind = false
   }

@@ -178,7 +178,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
 
   #forget(param: Tensor): void {
     const state = this.#state.get(param)!
-    if (!param.disposed && state.catching !== null && param.lag === state.catching) param.lag = null
+    if (!param.disposed && state.catching !== null && param.lag === state.catching) param.follow().storage.lag = null
     state.tensors.forEach((tensor) => tensor.dispose())
     this.#state.delete(param)
   }

@@ -1,5 +1,7 @@
 //! Optimizers: every instruction set against plain Rust, to the bit.
 
+#![allow(clippy::expect_used, reason = "helpers of tests")]
+
 use tokenbed_kernels::isa::Isa;
 use tokenbed_kernels::ops::optim::adagrad::Adagrad;
 use tokenbed_kernels::ops::optim::adam::Adam;
@@ -69,7 +71,7 @@ fn assert_same<F: Real>(ours: &[F], wanted: &[F], what: &str) {
 }
 
 fn scalar() -> &'static Kernels {
-    table::available().find(|kernels| kernels.isa() == Isa::Scalar).unwrap()
+    table::available().find(|kernels| kernels.isa() == Isa::Scalar).expect("plain Rust is everywhere")
 }
 
 fn every_arm<F: Real>(awkward: bool) {

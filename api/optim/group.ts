@@ -14,7 +14,8 @@ export interface Rates {
 export type ParamGroup<O = { lr: number; weightDecay: number }> = { params: Tensor[] } & Partial<O>
 
 /** Checks an optimizer's numbers, all of them given. */
-export type Check<O> = (options: O, where: string) => void
+// As a method: an optimizer of some numbers is an `Optimizer`, too.
+export type Check<O> = { check(options: O, where: string): void }['check']
 
 /** Parameters that are stepped with the same numbers. */
 export class ParameterGroup<O extends Rates> {

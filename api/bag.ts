@@ -125,7 +125,7 @@ export class EmbeddingBag implements Layer {
     const done =
       table.renormalized(bags.ids.array, result, where) &&
       native.bagForward(
-        table.format, table.weight.operand(), table.rows, table.dim, bags.ids.array, table.badIds,
+        table.format, table.weight.rawOperand(), table.rows, table.dim, bags.ids.array, table.badIds,
         bags.offsets?.array ?? null, bags.withEnd, bags.bags, bags.length, weights?.operand() ?? null,
         table.padding, MODES.indexOf(this.mode), typeCode(type), result.operand(),
       )

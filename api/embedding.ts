@@ -97,8 +97,8 @@ export class Embedding implements Layer {
     const done =
       table.renormalized(read.array, result, where) &&
       (plain
-        ? native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, into)
-        : native.rowsForward(table.format, weight.operand(), rows, dim, read.array, badIds, typeCode(type), into))
+        ? native.embeddingForward(weight.rawOperand(), rows, dim, read.array, badIds, into)
+        : native.rowsForward(table.format, weight.rawOperand(), rows, dim, read.array, badIds, typeCode(type), into))
     return settled(done, result, out, read.shape, table.weights, NAME, (save) => lookupWay(table, ids, read.array, { save, pooled: true }))
   }
 

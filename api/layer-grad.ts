@@ -53,7 +53,7 @@ export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids 
   const ids = keepIds(bags.ids.array, given.ids, keeping)
   const offsets = bags.offsets === null ? () => null : keepIds(bags.offsets.array, given.offsets, keeping)
   const savedWeights = weights === null ? null : save(weights)
-  // Only the gradient of the weights reads the table again.
+  // Only the gradient of the weights reads the table again: rows that forward brought up to date.
   const savedTable = weights?.requiresGrad === true ? save(table.weight) : null
   const winners = mode === MAX && table.weight.requiresGrad ? saveWinners(settings, save) : null
 
@@ -72,7 +72,7 @@ export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids 
   const ofWeights = (grad: Tensor): Gradient => {
     const made = fresh(weights!.shape)
     const kept = operandOf(settings, ids(), offsets(), savedWeights!())
-    check(native.bagWeightsGrad(kept, table.format, savedTable!().operand(), rows, dim, wide(grad).operand(), made.operand()))
+    check(native.bagWeightsGrad(kept, table.format, savedTable!().rawOperand(), rows, dim, wide(grad).operand(), made.operand()))
     return made
   }
   return (grad, wanted) => [wanted[0] ? ofTable(grad) : null, wanted[1] ? ofWeights(grad) : null]
@@ -83,7 +83,7 @@ function saveWinners(settings: BagSettings, save: Save): () => Tensor {
   const { table, bags } = settings
   const winners = fresh([bags.bags, table.dim], 'int32')
   const operand = operandOf(settings, bags.ids.array, bags.offsets?.array ?? null, null)
-  check(native.bagWinners(operand, table.format, table.weight.operand(), table.rows, table.dim, winners.operand()))
+  check(native.bagWinners(operand, table.format, table.weight.rawOperand(), table.rows, table.dim, winners.operand()))
   const saved = save(winners)
   winners.dispose()
   return saved
@@ -142,7 +142,7 @@ export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, keep
     let [sum, learned] = [grad, [] as Tensor[]]
     if (layer.normalized) {
       const made = [fresh(grad.shape), fresh([grad.shape.at(-1)!]), fresh([grad.shape.at(-1)!])]
-      const others = saved.filter(({ part }) => layer.others.includes(part)).map(({ get }) => get().operand())
+      const others = saved.filter(({ part }) => layer.others.includes(part)).map(({ get }) => get().rawOperand())
       check(
         native.inputLayerBackward(
           layer.native, ids(), offset, length, at?.(), kinds?.(), others, grad.operand(),

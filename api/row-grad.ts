@@ -182,6 +182,17 @@ export class TableGradient implements RowsGradient {
     return this.#table.dtype
   }
 
+  /** Whether it shows rows. @internal */
+  get sparse(): boolean {
+    return this.#table.sparse
+  }
+
+  /** What counts of it, to be changed in place: the dense tensor that was shown, or the rows, summed. @internal */
+  changeable(): Tensor {
+    if (this.#shown instanceof Tensor) return this.#shown
+    return this.#shown === null ? this.#sum().rows : this.#shown.rows
+  }
+
   /** Rows as the native side reads them; null where a dense tensor was shown, which counts then. @internal */
   operand(): GradOperand | null {
     if (this.#shown instanceof Tensor) return null

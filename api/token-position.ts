@@ -9,7 +9,7 @@ import { readIds, type Ids, type IntArray, type ReadIds } from './ids.js'
 import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { inputWay, type ReadInputs } from './layer-grad.js'
-import { call, native, type Handle, type InputLayer, type Operand } from './native.js'
+import { call, check, native, type Handle, type InputLayer, type Operand } from './native.js'
 import { dropout } from './network.js'
 import { checkGenerator, type Generator } from './random.js'
 import { resultFor, settled } from './result.js'
@@ -153,7 +153,7 @@ export class TokenPositionEmbedding implements Layer {
     const { read, offset, length, at, kinds } = this.#read(ids, given, where)
     const bound = this.#bind()
     const target = resultFor(given.out, read.shape, this.token.embeddingDim, where)
-    const others = bound.others.length === 0 ? undefined : bound.others.map((part) => part.operand())
+    const others = bound.others.length === 0 ? undefined : bound.others.map((part) => part.rawOperand())
     const done = native.inputLayerForward(bound.native, read.array, target.operand(), offset, length, at, kinds, others)
     const way = (save: Save) => this.#way(bound, { read, offset, length, at, kinds }, ids, { save, pooled: true })
     const result = settled(done, target, given.out, read.shape, bound.parts, NAME, way)
@@ -240,7 +240,17 @@ export class TokenPositionEmbedding implements Layer {
         `${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength`,
       )
     }
+    this.#catchUp(read)
     return { read, offset, length, at, kinds }
+  }
+
+  /** Brings rows that an optimizer left behind up to date: those of the ids, and all positions and segments. */
+  #catchUp({ array, shape }: ReadIds): void {
+    const { token, position, segment } = this
+    const { lag } = token.weight
+    if (lag !== null) check(lag.catchUp(array, token.table.badIds), shape)
+    position.weight.lag?.settle()
+    segment?.weight.lag?.settle()
   }
 
   /** The native side's hold, made anew where a table was replaced. */
@@ -259,7 +269,7 @@ export class TokenPositionEmbedding implements Layer {
   }
 
   #bindNew(parts: readonly Tensor[]): Bound {
-    const operands = new Map(parts.map((part) => [part, part.operand()]))
+    const operands = new Map(parts.map((part) => [part, part.rawOperand()]))
     const handle = (part: Tensor | undefined) => {
       const operand = part === undefined ? null : operands.get(part)!
       return isHandle(operand) ? operand : null

@@ -9,11 +9,12 @@ import { formatTensor } from './format.js'
 import { elementAt } from './halves.js'
 import type { Handle, Operand } from './native.js'
 import * as ops from './ops.js'
+import { matmul } from './products.js'
 import { track, untrack } from './scope.js'
-import type { SparseGrad } from './row-grad.js'
+import { SparseGrad, TableGradient } from './row-grad.js'
 import { checkDim, sameShape, shown, sizeOf } from './shape.js'
 import { open, share, type SharedTable } from './sharing.js'
-import { PooledStorage, Storage } from './storage.js'
+import { Followed, PooledStorage, Storage, type Lag } from './storage.js'
 import { elementsOf } from './values.js'
 import { checkBoolean, checkInteger, checkOptions, checkSize, show } from './validate.js'
 
@@ -109,6 +110,11 @@ export class Tensor {
 
   /** `data`, for use within a call: nobody keeps it. @internal */
   borrow(): TypedArray {
+    this.#alive().lag?.settle()
+    return this.#view()
+  }
+
+  #view(): TypedArray {
     const storage = this.#alive()
     if (this.#data !== null && this.#data.length === this.size) return this.#data
     const data = storage.view(this.dtype, this.#offset, this.size)
@@ -118,8 +124,24 @@ export class Tensor {
 
   /** The elements as the native side borrows them. @internal */
   operand(): Operand {
+    this.#alive().lag?.settle()
+    return this.rawOperand()
+  }
+
+  /** The same, rows that were left behind as they are: for who has brought up to date what it reads. @internal */
+  rawOperand(): Operand {
     this.#handle ??= this.#alive().handle(this.dtype, this.#offset, this.size)
-    return this.#handle ?? this.borrow()
+    return this.#handle ?? this.#view()
+  }
+
+  /** Its elements without a hold on them. @internal */
+  follow(): Followed {
+    return new Followed(this.#alive(), this.dtype, this.#offset, this.size)
+  }
+
+  /** What keeps elements of its memory behind. @internal */
+  get lag(): Lag | null {
+    return this.#alive().lag
   }
 
   /** @throws UsageError while work off the thread reads the memory. @internal */
@@ -160,7 +182,7 @@ export class Tensor {
   lend(): { handle: Handle; done: () => void } {
     const storage = this.#alive()
     storage.native()
-    return { handle: this.operand() as Handle, done: storage.lend() }
+    return { handle: this.rawOperand() as Handle, done: storage.lend() }
   }
 
   /**
@@ -175,6 +197,7 @@ export class Tensor {
    * before has length 0 then.
    */
   share(): SharedTable {
+    this.#alive().lag?.settle()
     return share(this.#alive(), this.dtype, this.shape, this.#offset)
   }
 
@@ -245,10 +268,10 @@ export class Tensor {
       this.#replaceGrad(null)
       return
     }
-    if (!(grad instanceof Tensor)) throw new UsageError(`${where}: a tensor or null, not ${show(grad)}`)
+    if (!(grad instanceof Tensor) && !(grad instanceof SparseGrad)) throw new UsageError(`${where}: a tensor, a SparseGrad or null, not ${show(grad)}`)
     if (!sameShape(grad.shape, this.shape)) throw new ShapeError(`${where}: ${shown(grad.shape)} for a tensor of ${shown(this.shape)}`)
     if (grad.dtype !== this.dtype) throw new DTypeError(`${where}: ${grad.dtype} for a tensor of ${this.dtype}`)
-    this.#replaceGrad(grad)
+    this.#replaceGrad(grad instanceof Tensor ? grad : TableGradient.of(grad))
     this.#gradSeen = true
   }
 
@@ -389,6 +412,7 @@ export class Tensor {
     const gradFn = this.#node === null ? [] : [`gradFn=<${this.#node.name}>`]
     const suffixes = this.#requiresGrad && this.#node === null ? ['requiresGrad=true'] : gradFn
     const { dtype, shape } = this
+    this.#storage.lag?.settle()
     const data = this.#storage.live(this.size * facts(dtype).bytes) ? this.borrow() : null
     // Where `data` would be a copy of all, only the elements that are shown are read.
     const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(this.#part(i, 1), dtype, 0))
@@ -424,15 +448,19 @@ export class Tensor {
     if (from < 0 || from + length > n) {
       throw new ShapeError(`narrow: ${length} from ${start} on do not fit in dimension ${at} of ${shown(this.shape)}`)
     }
-    if (at > 0) return Tensor.result(ops.narrow(this, at, from, length))
     const row = sizeOf(this.shape.slice(1)) * facts(this.dtype).bytes
-    return this.#sharing([length, ...this.shape.slice(1)], this.#offset + from * row)
+    const part =
+      at > 0
+        ? Tensor.result(ops.narrow(this, at, from, length))
+        : this.#sharing([length, ...this.shape.slice(1)], this.#offset + from * row)
+    return record(part, 'NarrowBackward', [this], () => derivatives.narrow(this, at, from))
   }
 
   /** Two dimensions swapped, in new memory. */
   transpose(a: number, b: number): Tensor {
     const rank = this.shape.length
-    return Tensor.result(ops.transpose(this, checkDim(a, rank, 'transpose'), checkDim(b, rank, 'transpose')))
+    const [p, q] = [checkDim(a, rank, 'transpose'), checkDim(b, rank, 'transpose')]
+    return Tensor.result(ops.transpose(this, p, q), [this], 'TransposeBackward', () => derivatives.transpose(p, q))
   }
 
   /**
@@ -440,13 +468,17 @@ export class Tensor {
    * integers cut towards zero; integers wrap; anything but 0 is true.
    */
   to(dtype: DType): Tensor {
-    if (checkDType(dtype, 'to') === this.dtype) return this.#sharing(this.shape, this.#offset)
-    return Tensor.result(ops.convert(this, dtype, 'to'))
+    if (checkDType(dtype, 'to') === this.dtype) {
+      return record(this.#sharing(this.shape, this.#offset), 'ToBackward', [this], () => derivatives.identity)
+    }
+    const made = ops.convert(this, dtype, 'to')
+    // Integers do not learn.
+    return isFloat(dtype) ? Tensor.result(made, [this], 'ToBackward', () => derivatives.convert(this)) : Tensor.result(made)
   }
 
   /** A copy. */
   clone(): Tensor {
-    return Tensor.result(ops.clone(this, 'clone'))
+    return Tensor.result(ops.clone(this, 'clone'), [this], 'CloneBackward', () => derivatives.identity)
   }
 
   /** The same memory, without gradients. */
@@ -460,7 +492,8 @@ export class Tensor {
     if (op === 'mul') return Tensor.result(made, [this, x], 'MulBackward', (save) => derivatives.product(this, x, save))
     if (op === 'add') return Tensor.result(made, [this, x], 'AddBackward', () => derivatives.sum(this, x, 1))
     if (op === 'sub') return Tensor.result(made, [this, x], 'SubBackward', () => derivatives.sum(this, x, -1))
-    return Tensor.result(made)
+    const result = Tensor.result(made)
+    return record(result, 'DivBackward', [this, x], (save) => derivatives.quotient(this, x, result, save))
   }
 
   /** Sum, with broadcasting. `torch.add`. */
@@ -486,7 +519,7 @@ export class Tensor {
   /** Matrix product: vectors, matrices, and batches of matrices, which are broadcast. `torch.matmul`. */
   matmul(x: Tensor): Tensor {
     if (!(x instanceof Tensor)) throw new UsageError(`matmul: of a tensor, not ${show(x)}`)
-    return Tensor.result(ops.matmul(this, x))
+    return Tensor.result(matmul(this, x), [this, x], 'MatMulBackward', (save) => derivatives.matmul(this, x, save))
   }
 
   #dim(dim: number, where: string): number {
@@ -496,12 +529,17 @@ export class Tensor {
 
   /** The sum along a dimension, or of all; floats are summed in float64 and rounded once, integers give int64. */
   sum(dim?: number): Tensor {
-    return Tensor.result(ops.reduce('sum', this, this.#reduced(dim, 'sum')))
+    return this.#reduce('sum', 'SumBackward', dim)
   }
 
   /** The mean along a dimension, or of all; summed in float64 and rounded once. */
   mean(dim?: number): Tensor {
-    return Tensor.result(ops.reduce('mean', this, this.#reduced(dim, 'mean')))
+    return this.#reduce('mean', 'MeanBackward', dim)
+  }
+
+  #reduce(op: 'sum' | 'mean', name: string, dim: number | undefined): Tensor {
+    const at = this.#reduced(dim, op)
+    return Tensor.result(ops.reduce(op, this, at), [this], name, () => derivatives.reduction(op, this, at))
   }
 
   #reduced(dim: number | undefined, where: string): number | undefined {
@@ -510,34 +548,44 @@ export class Tensor {
     return this.shape.length === 0 ? undefined : at
   }
 
+  #unary(op: 'relu' | 'gelu' | 'tanh' | 'sigmoid', name: string): Tensor {
+    const result = Tensor.result(ops.unary(op, this))
+    return record(result, name, [this], (save) => derivatives.unary(op, op === 'gelu' ? this : result, save))
+  }
+
   /** `max(x, 0)`. */
   relu(): Tensor {
-    return Tensor.result(ops.unary('relu', this))
+    return this.#unary('relu', 'ReluBackward')
   }
 
   /** `x * Phi(x)`, exact (by erf). Hendrycks and Gimpel 2016; `torch.nn.functional.gelu`. */
   gelu(): Tensor {
-    return Tensor.result(ops.unary('gelu', this))
+    return this.#unary('gelu', 'GeluBackward')
   }
 
   /** Hyperbolic tangent. */
   tanh(): Tensor {
-    return Tensor.result(ops.unary('tanh', this))
+    return this.#unary('tanh', 'TanhBackward')
   }
 
   /** `1 / (1 + exp(-x))`. */
   sigmoid(): Tensor {
-    return Tensor.result(ops.unary('sigmoid', this))
+    return this.#unary('sigmoid', 'SigmoidBackward')
+  }
+
+  #softmax(log: boolean, name: string, dim: number): Tensor {
+    const result = Tensor.result(ops.softmax(log, this, dim))
+    return record(result, name, [this], (save) => derivatives.softmax(log, result, dim, save))
   }
 
   /** `exp(x) / sum(exp(x))` along a dimension. `torch.softmax`. */
   softmax(dim: number): Tensor {
-    return Tensor.result(ops.softmax(false, this, this.#dim(dim, 'softmax')))
+    return this.#softmax(false, 'SoftmaxBackward', this.#dim(dim, 'softmax'))
   }
 
   /** The logarithm of `softmax`, computed without it. `torch.log_softmax`. */
   logSoftmax(dim: number): Tensor {
-    return Tensor.result(ops.softmax(true, this, this.#dim(dim, 'logSoftmax')))
+    return this.#softmax(true, 'LogSoftmaxBackward', this.#dim(dim, 'logSoftmax'))
   }
 
   /**

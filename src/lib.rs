@@ -19,6 +19,8 @@ mod embedding;
 mod files;
 mod guard;
 mod neighbours;
+mod network;
+mod optim;
 mod process;
 mod quantize;
 mod row_grad;

@@ -3,9 +3,11 @@
 
 import type {
   AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions,
-  EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LayerNormParameters, LoaderOptions, Nested, QuantizationError, Ragged,
-  ResultType, RowSpec, SharedTable, SpecialOptions, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions,
-  TextSource, TokenPositionOptions, TypedArray, WindowOptions,
+  EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LayerNormParameters, LoaderOptions, LoadWord2VecOptions,
+  ModelDescription, ModelParts, Neighbour, NeighbourOptions, Nested, NewToken, QuantizationError, Ragged, ResultType,
+  RowSpec, SaveWord2VecOptions, SharedTable, SpecialOptions, StreamBatchesOptions, StreamOptions, TableHealth,
+  TableHealthOptions, TensorOptions, TensorWriterOptions, TextSource, TokenPositionOptions, TrainingRecord, TypedArray,
+  VectorQuery, VocabularyPlan, WindowOptions,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 
@@ -87,6 +89,7 @@ noGrad(() => 5) satisfies number
 // Layers.
 const settings: EmbeddingOptions = {
   paddingIdx: -1, maxNorm: 1, normType: 2, generator: new Generator(), requiresGrad: false, onBadId: 'clamp', dtype: 'float32',
+  scaleGradByFreq: true, sparse: true,
 }
 const embedding = new Embedding(5, 3, settings)
 embedding satisfies Layer
@@ -152,7 +155,20 @@ bert.forwardAsync([[1]], { segments: [[0]] }) satisfies Promise<tokenbed.Tensor>
 bert.segment satisfies tokenbed.Embedding | null
 bert.layerNorm satisfies LayerNormParameters | null
 bert.layerNorm?.weight satisfies tokenbed.Tensor | undefined
-new TokenPositionEmbedding({ ...sizes, layerNorm: true })
+new TokenPositionEmbedding({ ...sizes, layerNorm: true, sparse: true, dropout: 0.1 }).train().eval() satisfies tokenbed.TokenPositionEmbedding
+bert.training satisfies boolean
+bert.dropout satisfies number
+const rowGrad = layer.weight.grad
+if (rowGrad instanceof tokenbed.SparseGrad) {
+  rowGrad.ids satisfies tokenbed.Tensor
+  rowGrad.rows satisfies tokenbed.Tensor
+  rowGrad.shape satisfies readonly number[]
+  rowGrad.dtype satisfies tokenbed.DType
+  rowGrad.toDense() satisfies tokenbed.Tensor
+  rowGrad.dispose()
+}
+// @ts-expect-error made by backward
+new tokenbed.SparseGrad()
 // @ts-expect-error an eps is a number
 new TokenPositionEmbedding({ ...sizes, layerNorm: { eps: '1' } })
 // @ts-expect-error dim is missing
@@ -214,6 +230,52 @@ tokenbed.streamIds([], { stride: 1 })
 // @ts-expect-error in order
 tokenbed.streamBatches([], { shuffle: true })
 
+// Vectors, models, vocabularies.
+declare const vectors: tokenbed.Vectors
+vectors.mostSimilar('a', { topN: 3 } satisfies NeighbourOptions) satisfies Neighbour[]
+vectors.mostSimilar({ positive: ['a', new Float32Array(2)], negative: [[1, 2], x] } satisfies VectorQuery)
+vectors.analogy('a', 'b', x)[0] satisfies { token: string; id: number; similarity: number }
+vectors.similarities('a') satisfies Float32Array
+vectors.similarity('a', [1, 2]) satisfies number
+vectors.doesntMatch(['a', 'b'] as const) satisfies string
+vectors.rank('a', 'b') satisfies number
+vectors.words satisfies readonly string[] | null
+;[vectors.has('a'), vectors.id('a'), vectors.token(1), vectors.vector('a'), vectors.tokens()] satisfies [boolean, number, string, Float32Array, string[]]
+new tokenbed.Vectors(x, ['a'])
+new tokenbed.Vectors(tokenbed.quantize(x, 'int8'), tokenizer)
+// @ts-expect-error tokens are text
+vectors.mostSimilar(5)
+// @ts-expect-error it is topN here
+vectors.mostSimilar('a', { topn: 3 })
+tokenbed.saveWord2Vec('x', vectors, { binary: true } satisfies SaveWord2VecOptions)
+tokenbed.saveWord2Vec('x', ['a'], x)
+tokenbed.loadWord2Vec('x', { limit: 5, binary: false, invalidUtf8: 'replace' } satisfies LoadWord2VecOptions) satisfies tokenbed.Vectors
+const training: TrainingRecord = { hyperParameters: { window: 5 }, corpus: [{ file: 'a', bytes: 1 }], loss: [[1, 2.5]], mine: { any: ['thing', null] } }
+const parts: ModelParts = { objective: 'cbow', tensors: { 'token.weight': x }, vocabulary: ['a'], counts: [1], labels: ['b'], training }
+tokenbed.saveModel('x', parts) satisfies void
+tokenbed.saveModel('x', { objective: 'cbow', tensors: new Map([['token.weight', x]]), vocabulary: tokenizer })
+// @ts-expect-error no words
+tokenbed.saveModel('x', { objective: 'cbow', tensors: {} })
+// @ts-expect-error JSON has no dates
+tokenbed.saveModel('x', { ...parts, training: { when: new Date() } })
+const model: tokenbed.Model = tokenbed.loadModel('x')
+model.description satisfies ModelDescription
+;[model.words, model.tokenizer, model.counts, model.weight, model.embedding({ freeze: false }), model.vectors] satisfies [readonly string[] | null, tokenbed.Tokenizer | null, Float64Array | null, tokenbed.Tensor, tokenbed.Embedding, tokenbed.Vectors]
+const plan: VocabularyPlan = { keep: [1, 2], add: [{ word: 'b', count: 1, from: { pieces: [0] } }, { from: { normal: { std: 0.02 } } } satisfies NewToken], generator: new Generator(1) }
+const resized = tokenbed.resizeVocabulary({ tables: { layer, x }, words: ['a'], optimizer: new tokenbed.AdamW([x]) }, plan)
+resized.tables.layer satisfies tokenbed.Embedding
+resized.tables.x satisfies tokenbed.Tensor
+resized.words satisfies string[]
+new tokenbed.AdamW(resized.groups).loadStateDict(resized.optimizerState)
+// @ts-expect-error none were given
+resized.counts
+// @ts-expect-error no such source of rows
+tokenbed.resizeVocabulary({ tables: { x } }, { add: [{ from: 'ones' }] })
+tokenbed.tableHealth(x, { counts: [1], initial: x } satisfies TableHealthOptions) satisfies TableHealth
+tokenbed.principalComponents(x, { count: 3 }).explained satisfies number[]
+declare const unknown: tokenbed.UnknownTokenError
+unknown satisfies tokenbed.UsageError & { token: string; nearest: readonly string[] }
+
 // Files and the process.
 tokenbed.loadSafetensors('x') satisfies Map<string, tokenbed.Tensor>
 tokenbed.saveSafetensors('x', { a: x }, { metadata: { b: 'c' } })
@@ -239,6 +301,42 @@ tokenbed.setNumThreads('2')
 tokenbed.capabilities() satisfies {
   version: string; isa: 'avx512' | 'avx2' | 'neon' | 'scalar'; detected: string[]; threads: number; liveData: boolean; binary: string
 }
+
+// Optimizers.
+const params = layer.parameters()
+const optimizers: tokenbed.Optimizer[] = [
+  new tokenbed.SGD(params, { lr: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.01 }),
+  new tokenbed.Adam([{ params, lr: 0.1, weightDecay: 0 }]),
+  new tokenbed.AdamW(params, { betas: [0.9, 0.999], eps: 1e-8 }),
+  new tokenbed.SparseAdam(params, { lr: 0.1 }),
+  new tokenbed.Adagrad(params, { initialAccumulatorValue: 1 }),
+  new tokenbed.RowWiseAdagrad(params),
+]
+for (const optimizer of optimizers) {
+  optimizer.step() satisfies void
+  optimizer.zeroGrad() satisfies void
+  optimizer.flush() satisfies void
+  optimizer.lr = optimizer.lr satisfies number
+  optimizer.loadStateDict(optimizer.stateDict() satisfies tokenbed.OptimizerState) satisfies tokenbed.Optimizer
+  optimizer.groups[0].params satisfies readonly tokenbed.Tensor[]
+  optimizer.groups[0].set({ lr: 1 })
+  optimizer[Symbol.dispose]()
+}
+new tokenbed.AdamW(params).groups[0].options satisfies Readonly<tokenbed.AdamOptions>
+const schedule = new tokenbed.LRSchedule(optimizers[0], { type: 'cosine', warmupSteps: 1, totalSteps: 9, minLr: 0 } satisfies tokenbed.ScheduleOptions)
+schedule.step() satisfies void
+schedule.at(3) satisfies number
+schedule.loadStateDict(schedule.stateDict() satisfies tokenbed.ScheduleState).lr satisfies number
+tokenbed.clipGradNorm(params, 1) satisfies number
+tokenbed.clipGradValue(params, 1) satisfies void
+// @ts-expect-error a rate is a must
+new tokenbed.SGD(params, {})
+// @ts-expect-error no decay of rows alone
+new tokenbed.SparseAdam(params, { weightDecay: 0.1 })
+// @ts-expect-error abstract
+new tokenbed.Optimizer(params)
+// @ts-expect-error no such schedule
+new tokenbed.LRSchedule(optimizers[0], { type: 'step' })
 
 // Errors.
 declare const indexError: tokenbed.TokenIndexError

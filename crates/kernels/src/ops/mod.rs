@@ -2,6 +2,7 @@
 //! the safe method that checks the contract.
 
 pub mod added;
+pub mod along;
 pub mod bag;
 pub(crate) mod bag_tiles;
 pub(crate) mod decode;
@@ -14,11 +15,18 @@ pub mod layer_norm;
 pub mod layer_norm_grad;
 pub mod matmul;
 pub mod mt19937;
+pub mod norm_rows;
+pub mod optim;
+pub mod pass;
+pub mod pointwise;
 pub mod quantize;
+pub mod real;
 pub(crate) mod row;
 pub mod row_sum;
 pub mod rows;
 pub mod scores;
+pub mod thin;
+pub mod total;
 
 /// How an op's results are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +51,6 @@ impl Store {
 /// Rows to look ahead when prefetching rows of `dim` f32: about 8 KB of them, so that memory answers before the copy
 /// gets there and the first-level cache still holds them.
 #[inline(always)]
-pub(crate) fn prefetch_distance(dim: usize) -> usize {
+pub fn prefetch_distance(dim: usize) -> usize {
     (8192 / (dim * size_of::<f32>()).max(1)).clamp(1, 64)
 }

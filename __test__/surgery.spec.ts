@@ -1,7 +1,7 @@
 // Vocabularies that change: against plain arrays, over random plans; what stays tied; what is refused.
 
 import test, { type ExecutionContext } from 'ava'
-import { Embedding, EmbeddingBag, Generator, loadModel, manualSeed, ones, quantize, randn, resizeVocabulary, saveModel, Tensor, tensor, zeros, type DType, type NewToken, type OptimizerStateLike, type VocabularyPlan } from '../index.js'
+import { Adagrad, Adam, AdamW, Embedding, EmbeddingBag, Generator, loadModel, manualSeed, ones, quantize, randn, resizeVocabulary, RowWiseAdagrad, saveModel, SGD, Tensor, tensor, zeros, type DType, type NewToken, type OptimizerStateLike, type VocabularyPlan } from '../index.js'
 import { refuses } from './support/errors.js'
 import { pick, seeded, type Draw } from './support/random-text.js'
 import { temporaryFolder } from './support/temporary.js'
@@ -152,6 +152,48 @@ test('the state of an optimizer follows its rows', (t) => {
   t.is(tied.groups[0].params[0], tied.tables.head)
   t.deepEqual(tied.optimizerState.state[0].sum.toArray(), [2, 3, 4], 'one number a row')
 })
+
+const OPTIMIZERS = {
+  SGD: (params: never) => new SGD(params, { lr: 0.1, momentum: 0.9 }),
+  Adam: (params: never) => new Adam(params, { lr: 0.01 }),
+  AdamW: (params: never) => new AdamW(params, { lr: 0.01, weightDecay: 0.1 }),
+  Adagrad: (params: never) => new Adagrad(params, { lr: 0.1, initialAccumulatorValue: 0.3 }),
+  RowWiseAdagrad: (params: never) => new RowWiseAdagrad(params, { lr: 0.1 }),
+}
+
+for (const [name, make] of Object.entries(OPTIMIZERS)) {
+  for (const sparse of [false, true]) {
+    test(`rows that stay go on as if nothing had happened: ${name}${sparse ? ' on sparse rows' : ''}`, (t) => {
+      const token = new Embedding(6, 3, { sparse, generator: new Generator(4) })
+      const position = randn([2, 3], { generator: new Generator(5), requiresGrad: true })
+      const optimizer = make([position, token.weight] as never)
+      /** Gradients that depend on the row alone, not on its id. */
+      const step = (layer: Embedding, its: typeof optimizer, ids: number[], gradient: number) => {
+        its.zeroGrad()
+        layer.forward(ids).add(position.narrow(0, 0, 1)).backward(tensor(ids.map((_, i) => [gradient, -i, 0.5])))
+        its.step()
+      }
+      step(token, optimizer, [0, 3, 5, 1], 1)
+      step(token, optimizer, [3, 2, 4, 0], -2)
+      const before = position.clone()
+      const after = resizeVocabulary({ tables: { token }, optimizer }, { keep: [5, 3, 0, 2], add: 2 })
+      const next = make(after.groups as never).loadStateDict(after.optimizerState as never)
+      t.true(next.groups[0].params.includes(after.tables.token.weight))
+      step(token, optimizer, [0, 3, 2], 3)
+      const moved = position.clone()
+      position.set(before)
+      step(after.tables.token, next, [2, 1, 3], 3)
+      t.deepEqual(position.toArray(), moved.toArray(), 'what has no row a token goes on, too')
+      step(token, optimizer, [5, 0], 4)
+      position.set(moved)
+      step(after.tables.token, next, [0, 2], 4)
+      optimizer.flush()
+      next.flush()
+      const [old, fresh] = [rowsOf(token.weight), rowsOf(after.tables.token.weight)]
+      t.deepEqual(fresh.slice(0, 4), [5, 3, 0, 2].map((id) => old[id]))
+    })
+  }
+}
 
 test('draws are those of the generator, table by table', (t) => {
   const make = (generator?: Generator) => resizeVocabulary({ tables: { a: zeros([2, 40]), b: zeros([2, 3]) } }, { add: [{ from: { normal: { mean: 1, std: 0.5 } } }, { from: { normal: {} } }], generator })

@@ -143,7 +143,15 @@ function checkPadding({ name, padding }: Source, { newIds }: Mapping, where: str
 }
 
 /** Whether two are one and the same memory. */
-const isSame = (a: Tensor, b: Tensor) => a === b || (a.dtype === b.dtype && sameShape(a.shape, b.shape) && a.startsAt(b))
+function isSame(a: Tensor, b: Tensor): boolean {
+  if (a === b) return true
+  if (a.dtype !== b.dtype || !sameShape(a.shape, b.shape) || a.size === 0 || !a.overlaps(b)) return false
+  // Of two parts of one size, the first and the last element of one are in the other only if they begin together.
+  using flat = a.detach().reshape(a.size)
+  using first = flat.narrow(0, 0, 1)
+  using last = flat.narrow(0, a.size - 1, 1)
+  return first.overlaps(b) && last.overlaps(b)
+}
 
 /** Each memory once, with the first that was given over it; ties with a padding row, where one has it. */
 function distinctOf(sources: readonly Source[], where: string): { source: Source; tensor: Tensor }[] {

@@ -216,11 +216,6 @@ export class Tensor {
     return Tensor.over(storage, dtype, shape, offset)
   }
 
-  /** Whether the two begin at the same byte of the same memory. @internal */
-  startsAt(other: Tensor): boolean {
-    return this.#storage !== null && this.#storage.base === other.#storage?.base && this.#offset === other.#offset
-  }
-
   /** Whether the two have bytes in common. @internal */
   overlaps(other: Tensor): boolean {
     const end = (x: Tensor) => x.#offset + x.size * facts(x.dtype).bytes

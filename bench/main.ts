@@ -7,6 +7,7 @@ import { compare } from './suites/compare.js'
 import { draw } from './suites/draw.js'
 import { firstUse, threads } from './suites/first-use.js'
 import { lookup } from './suites/lookup.js'
+import { neighbours } from './suites/neighbours.js'
 import { optim } from './suites/optim.js'
 import { path } from './suites/path.js'
 import { tokenizer } from './suites/tokenizer.js'
@@ -18,6 +19,7 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   compare: { title: 'Ids to vectors, against other packages and the targets', run: compare },
   optim: { title: 'Steps of optimizers', run: optim },
   backward: { title: 'Gradients of tables', run: backwardSuite },
+  neighbours: { title: 'The nearest rows of a table', run: neighbours },
   draw: { title: 'Drawing a table', run: draw },
   tokenizer: { title: 'Text to ids', run: tokenizer },
   'first-use': { title: 'The first use of an encoding', run: firstUse },

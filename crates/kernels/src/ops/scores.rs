@@ -47,6 +47,9 @@ impl Kernels {
     }
 }
 
+/// Elements to look ahead: 4 KB, which the machine itself does not do across pages.
+const AHEAD: usize = 1024;
+
 /// The definition.
 pub(crate) unsafe fn reference(op: RawScores) {
     for r in 0..op.len {
@@ -83,6 +86,8 @@ pub(crate) unsafe fn body<L: MathLanes>(op: RawScores) {
             let (mut dots, mut squares) = ([L::splat(0.0); VECTORS], [L::splat(0.0); VECTORS]);
             let mut at = 0;
             while at < whole {
+                L::prefetch(row.wrapping_add(at + AHEAD));
+                L::prefetch(row.wrapping_add(at + AHEAD + 16));
                 add(row.add(at), op.query.add(at), &mut dots, &mut squares);
                 at += LANES;
             }

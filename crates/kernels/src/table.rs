@@ -9,6 +9,8 @@ use crate::ops::embed::RawEmbed;
 use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::mt19937::MtState;
+use crate::ops::rotate::RawRotate;
+use crate::ops::windows::RawWindows;
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
 /// each op's safe method stands beside the op, in `ops/`.
@@ -20,6 +22,8 @@ pub struct Kernels {
     pub(crate) gather_rows: unsafe fn(RawGatherRows),
     pub(crate) bag: unsafe fn(RawBag),
     pub(crate) embed: unsafe fn(RawEmbed),
+    pub(crate) rotate: unsafe fn(RawRotate),
+    pub(crate) windows: unsafe fn(RawWindows),
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),

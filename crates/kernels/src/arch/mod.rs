@@ -26,6 +26,8 @@ macro_rules! instantiate {
             gather_rows: wrappers::gather_rows,
             bag: wrappers::bag,
             embed: wrappers::embed,
+            rotate: wrappers::rotate,
+            windows: wrappers::windows,
             mt19937_twist: wrappers::mt19937_twist,
             draw_uniform: wrappers::draw_uniform,
             draw_normal: wrappers::draw_normal,
@@ -40,6 +42,8 @@ macro_rules! instantiate {
             use $crate::ops::gather::RawGather;
             use $crate::ops::gather_rows::RawGatherRows;
             use $crate::ops::mt19937::MtState;
+            use $crate::ops::rotate::RawRotate;
+            use $crate::ops::windows::RawWindows;
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn max_id(ids: &[u32]) -> u32 {
@@ -62,6 +66,18 @@ macro_rules! instantiate {
             pub(super) unsafe fn gather_rows(op: RawGatherRows) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
                 unsafe { $crate::ops::gather_rows::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn rotate(op: RawRotate) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::rotate::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn windows(op: RawWindows) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::windows::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]

@@ -14,8 +14,10 @@ pub mod layer_norm;
 pub mod matmul;
 pub mod mt19937;
 pub mod quantize;
+pub mod rotate;
 pub(crate) mod row;
 pub mod rows;
+pub mod windows;
 
 /// How an op's results are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ mod elements;
 mod embedding;
 mod files;
 mod guard;
+mod positions;
 mod process;
 mod quantize;
 mod sharing;

@@ -1,10 +1,10 @@
 // Lookups off the thread: queued, ended by a signal, and made a tensor when they are done.
 
+import { GradNode, recorded } from './autograd.js'
 import { facts } from './dtype.js'
 import { AbortedError, UsageError } from './errors.js'
-import { gradEnabled } from './grad.js'
 import { binary, call, check, failureOf, native, type Handle, type Work } from './native.js'
-import type { ResultType } from './result.js'
+import { unknownWay, type ResultType } from './result.js'
 import { untrack } from './scope.js'
 import { sizeOf } from './shape.js'
 import { NativeStorage, PooledStorage } from './storage.js'
@@ -58,7 +58,8 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
   const signal = checkSignal(lookup.signal, where)
   const aborted = () => new AbortedError(`${where} was aborted`, { cause: signal!.reason })
   if (signal?.aborted) throw aborted()
-  const follows = gradEnabled() ? (lookup.follows ?? tables) : []
+  const follows = lookup.follows ?? tables
+  const wanted = recorded(follows)
   const shape = [...rows, dim]
   checkElements(sizeOf(shape), facts(dtype).bytes, where, shape)
   if (!tables.every((table) => table.lendable)) {
@@ -75,7 +76,7 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
     throw aborted()
   }
   if (!result) throw failureOf(failure!, ids)
-  result.follow(follows)
+  if (wanted) result.from(new GradNode('EmbeddingBackward', follows, unknownWay))
   return result
 }
 

@@ -147,5 +147,5 @@ export function concat(tensors: Tensor[], dim = 0): Tensor {
   if (!Array.isArray(tensors) || tensors.length === 0 || !tensors.every((x) => x instanceof Tensor)) {
     throw new UsageError(`concat: of an array of at least one tensor, not ${show(tensors)}`)
   }
-  return Tensor.result(ops.concat(tensors, checkDim(dim, tensors[0].shape.length, 'concat')), ...tensors)
+  return Tensor.result(ops.concat(tensors, checkDim(dim, tensors[0].shape.length, 'concat')))
 }

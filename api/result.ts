@@ -1,5 +1,6 @@
 // Where a layer's vectors go: the caller's tensor, or a fresh one.
 
+import { record, type Backward } from './autograd.js'
 import { facts } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { check } from './native.js'
@@ -48,7 +49,7 @@ export function resultFor(out: Tensor | undefined, ids: readonly number[], dim: 
   if (!isOfVectors(out.shape, ids, dim)) {
     throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown([...ids, dim])}`)
   }
-  out.checkWritable(where)
+  out.beginWrite(where)
   return out
 }
 
@@ -68,7 +69,12 @@ export function settled(done: boolean, result: Tensor, out: Tensor | undefined, 
     if (out === undefined) result.dispose()
     check(done, ids)
   }
-  if (out === undefined) result.follow(weights)
-  else result.requiresGrad = false
+  if (out === undefined) record(result, 'EmbeddingBackward', weights, unknownWay)
+  else result.forget()
   return result
+}
+
+/** Stands where each layer's own way back belongs. */
+export const unknownWay = (): Backward => () => {
+  throw new UsageError('backward: of this layer there is none yet')
 }

@@ -12,6 +12,23 @@ import { giveBack, take, takeZeroed } from './pool.js'
 export abstract class Storage {
   #holders = 0
   #readers = 0
+  #version = 0
+
+  /** How often its bytes were changed in place, as far as this package did it. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Whether one tensor alone holds it. */
+  get held(): boolean {
+    return this.#holders === 1
+  }
+
+  /** Its bytes are about to be changed. @throws UsageError while work off the thread reads them. */
+  beginWrite(where: string): void {
+    this.checkWritable(where)
+    this.#version++
+  }
 
   /** One more holder. */
   retain(): this {

@@ -187,7 +187,7 @@ export class Table {
   renormalized(ids: IntArray, out: Tensor | null, where: string): boolean {
     const { maxNorm, normType, badIds } = this.settings
     if (maxNorm === undefined) return true
-    this.#weight.checkWritable(`${where} with maxNorm`)
+    this.#weight.beginWrite(`${where} with maxNorm`)
     // The lookup would refuse it too, but only when the rows are rescaled.
     if (out?.overlaps(this.#weight)) throw new UsageError(`${where}: out shares memory with the weight: give it its own`)
     return native.embeddingRenormalize(this.#weight.operand(), this.rows, this.dim, ids, badIds, maxNorm, normType)

@@ -1,12 +1,16 @@
-// The input layer of a transformer: token (+ segment) + position (-> layer normalization), in one pass.
+// The input layer of a transformer: token (+ segment) (+ position) (-> layer normalization), in one pass.
 
 import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
+import { isRagged, type Ragged } from './bag.js'
 import { facts } from './dtype.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from './errors.js'
 import { readIds, type Ids, type IntArray, type ReadIds } from './ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { call, native, type Handle, type InputLayer, type Operand } from './native.js'
+import { raggedPositions, readMask, skipping } from './positions/padding.js'
+import { spread } from './positions/spread.js'
+import { LEARNED, presetOf, type Placing, type PositionedPreset, type PresetOptions, type TokenPreset } from './presets.js'
 import type { Generator } from './random.js'
 import { resultFor, settled } from './result.js'
 import { sameShape, shown } from './shape.js'
@@ -43,6 +47,8 @@ interface PlaceOptions {
   positions?: Ids
   /** A segment for each id, or for each of a sequence; default: all 0. */
   segments?: Ids
+  /** Which ids are tokens (`attentionMask`), in their shape: positions count those alone, padding has position 0. */
+  mask?: Ids
 }
 
 /** The same as the native side takes it. */
@@ -55,8 +61,9 @@ interface Read {
 }
 
 const OPTIONS = ['vocabSize', 'contextLength', 'dim', 'segments', 'layerNorm', 'scale', 'dropout', 'paddingIdx', 'generator']
-const FORWARD_OPTIONS = ['out', 'shape', 'positionOffset', 'positions', 'segments']
-const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, 'positionOffset', 'positions', 'segments']
+const PLACE_OPTIONS = ['positionOffset', 'positions', 'segments', 'mask']
+const FORWARD_OPTIONS = ['out', 'shape', ...PLACE_OPTIONS]
+const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, ...PLACE_OPTIONS]
 /** Of torch.nn.LayerNorm. */
 const DEFAULT_EPS = 1e-5
 
@@ -97,26 +104,37 @@ interface Bound {
  *
  * Draws: the token table first, then the positions, then the segments, each from N(0, 1); the normalization starts as
  * ones and zeros.
+ *
+ * `P` says whether there are positions: `TokenPositionEmbedding` is a layer that has them, `TokenPositionEmbedding<null>`
+ * one of tokens alone, as some presets are.
  */
-export class TokenPositionEmbedding implements Layer {
+export class TokenPositionEmbedding<P extends Embedding | null = Embedding> implements Layer {
   /** The token table, (vocabSize, dim). */
   readonly token: Embedding
-  /** The position table, (contextLength, dim). */
-  readonly position: Embedding
+  /** The position table, (contextLength, dim); null in a layer of tokens alone. */
+  readonly position: P
   /** The segment table, (segments, dim), if there is one. */
   readonly segment: Embedding | null
   /** The normalization, if there is one. */
   readonly layerNorm: LayerNormParameters | null
   /** What token vectors are multiplied by: a float32. */
   readonly scale: number
+  readonly #placing: Placing
+  /** The longest sequence, where there is one. */
+  readonly #context: number | null
+  readonly #padding: number
   #bound: Bound | null = null
 
   /** @throws UsageError for sizes that are no sizes, and for an option that does not exist. */
-  constructor(options: TokenPositionOptions) {
+  constructor(options: TokenPositionOptions)
+  /** @internal */
+  constructor(options: TokenPositionOptions, placing?: Placing)
+  constructor(options: TokenPositionOptions, placing: Placing = LEARNED) {
     const where = 'TokenPositionEmbedding'
     const { vocabSize, contextLength, dim, segments, layerNorm, scale = 1, dropout = 0, paddingIdx, generator } = checkOptions(options, OPTIONS, where)
     const vocabulary = checkSize(vocabSize, `${where}: vocabSize`)
-    const context = checkSize(contextLength, `${where}: contextLength`)
+    const { learned, skipsPadding } = placing
+    const context = !learned && contextLength === undefined ? null : checkSize(contextLength, `${where}: contextLength`)
     const columns = checkSize(dim, `${where}: dim`, 1)
     const kinds = segments === undefined ? 0 : checkSize(segments, `${where}: segments`, 1)
     const eps = checkEps(layerNorm, where)
@@ -126,20 +144,59 @@ export class TokenPositionEmbedding implements Layer {
       throw new UsageError(`${where}: dropout ${dropout} belongs to training, which is not there yet: leave it out`)
     }
     this.token = new Embedding(vocabulary, columns, { paddingIdx, generator })
-    this.position = new Embedding(context, columns, { generator })
+    this.#padding = checkPadding(paddingIdx, vocabulary)
+    // Where padding has a position of its own, that row is padding too.
+    if (skipsPadding && this.#padding >= context!) {
+      throw new UsageError(`${where}: positions begin behind paddingIdx ${this.#padding}, which a contextLength of ${context} leaves no room for`)
+    }
+    this.position = (learned ? new Embedding(context!, columns, { generator, paddingIdx: skipsPadding ? this.#padding : undefined }) : null) as P
+    this.#placing = placing
+    this.#context = context
     this.segment = kinds === 0 ? null : new Embedding(kinds, columns, { generator })
     this.layerNorm = eps === null ? null : new LayerNormParameters(columns, eps)
   }
 
   /**
-   * ids (batch, length) or (length) -> (batch, length, dim) or (length, dim). Positions count from `positionOffset`
+   * The input layer of a well-known model, as Transformers computes it in float32, in one pass. Tables are drawn as by
+   * `new`; load the model's own into them. Sums run from left to right:
+   *
+   * | name | vectors | unless options say otherwise |
+   * |---|---|---|
+   * | `gpt2` | `token + position` | |
+   * | `bert` | `layerNorm((token + segment) + position)` | 2 segments, eps 1e-12, paddingIdx 0 |
+   * | `roberta` | the same; positions as below | 1 segment, eps 1e-5, paddingIdx 1 |
+   * | `t5`, `llama` | `token` | |
+   * | `gemma` | `token * sqrt(dim)`, the factor a float32 | paddingIdx 0 |
+   *
+   * RoBERTa's positions count tokens alone: the first that is not padding has position paddingIdx + 1, on whichever side
+   * the padding is, and padding has position paddingIdx. So `contextLength`, the rows of the position table (Transformers'
+   * `max_position_embeddings`, 514), holds sequences of contextLength - paddingIdx - 1.
+   *
+   * Layers of tokens alone (`t5`, `llama`, `gemma`) have `position` null; their contextLength may be left out, and if it is
+   * given, longer sequences are refused. Gemma in bfloat16 rounds the factor to bfloat16 first: give that as `scale` for
+   * the same.
+   *
+   * @throws UsageError for a name that is none, and as `new`.
+   */
+  static preset(name: PositionedPreset, options: PresetOptions<PositionedPreset>): TokenPositionEmbedding
+  static preset(name: TokenPreset, options: PresetOptions<TokenPreset>): TokenPositionEmbedding<null>
+  static preset(name: PositionedPreset | TokenPreset, options: TokenPositionOptions): TokenPositionEmbedding<Embedding | null>
+  static preset(name: string, options: object): TokenPositionEmbedding<Embedding | null> {
+    const { options: all, placing } = presetOf(name, options, `TokenPositionEmbedding.preset`)
+    return new TokenPositionEmbedding<Embedding | null>(all, placing)
+  }
+
+  /**
+   * ids (batch, length) or (length) -> (batch, length, dim) or (length, dim); a Ragged of rows end to end -> (values,
+   * dim), positions counted in each row by itself. Positions count from `positionOffset`
    * (default 0; for decoding with a cache), or are given one by one: in the shape of the ids, flat, or as (length) for
-   * every sequence. So are segments, without which all is segment 0.
+   * every sequence. So are segments, without which all is segment 0. With a `mask` positions count tokens alone, on whichever
+   * side padding is.
    *
    * @throws TokenIndexError for an id, a position or a segment without a row; ShapeError for a sequence longer than the
    * context; UsageError for segments where the layer has none.
    */
-  forward(ids: Ids, options?: ForwardOptions & PlaceOptions): Tensor {
+  forward(ids: Ids | Ragged, options?: ForwardOptions & PlaceOptions): Tensor {
     const where = 'TokenPositionEmbedding.forward'
     const given = checkOptions(options, FORWARD_OPTIONS, where)
     const { read, offset, length, at, kinds } = this.#read(ids, given, where)
@@ -151,7 +208,7 @@ export class TokenPositionEmbedding implements Layer {
   }
 
   /** `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals. */
-  async forwardAsync(ids: Ids, options?: AsyncOptions & PlaceOptions): Promise<Tensor> {
+  async forwardAsync(ids: Ids | Ragged, options?: AsyncOptions & PlaceOptions): Promise<Tensor> {
     const where = 'TokenPositionEmbedding.forwardAsync'
     const { signal, ...rest } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
     const { read, offset, length, at, kinds } = this.#read(ids, rest, where)
@@ -167,8 +224,10 @@ export class TokenPositionEmbedding implements Layer {
   }
 
   /** Ids, and what goes with each. */
-  #read(ids: Ids, { shape, positionOffset, positions, segments }: { shape?: number[] } & PlaceOptions, where: string): Read {
-    const read = readIds(ids, shape, where)
+  #read(ids: Ids | Ragged, { shape, positionOffset, positions, segments, mask }: { shape?: number[] } & PlaceOptions, where: string): Read {
+    const ragged = isRagged(ids) ? ids : null
+    if (ragged !== null && shape !== undefined) throw new UsageError(`${where}: a Ragged has a shape: give no other`)
+    const read = readIds(ragged === null ? (ids as Ids) : ragged.values, shape, where)
     const rank = read.shape.length
     if (rank !== 1 && rank !== 2) {
       throw new ShapeError(`${where}: ids are (batch, length) or (length), not ${shown(read.shape)}`)
@@ -178,17 +237,35 @@ export class TokenPositionEmbedding implements Layer {
     }
     const offset = positionOffset === undefined ? 0 : checkSize(positionOffset, `${where}: positionOffset`)
     // Of no ids there is no sequence, however long it says it is.
-    const length = read.array.length === 0 ? 0 : read.shape[rank - 1]
-    const at = positions === undefined ? undefined : spread(positions, read, 'positions', where)
+    let length = read.array.length === 0 ? 0 : read.shape[rank - 1]
+    let at = positions === undefined ? undefined : spread(positions, read.shape, 'positions', 'ids', where)
+    if ((at ?? mask) !== undefined && this.position === null) {
+      throw new UsageError(`${where}: positions or a mask, but the layer is of tokens alone: its model places them in attention`)
+    }
+    const { skipsPadding } = this.#placing
+    const first = skipsPadding ? this.#padding + 1 : 0
+    if (ragged !== null) {
+      if (mask !== undefined) throw new UsageError(`${where}: a Ragged has no padding: give no mask`)
+      const rows = raggedPositions(ragged, offset + first, where)
+      length = rows.longest
+      at ??= rows.positions.borrow() as Int32Array
+    } else if (mask !== undefined) {
+      if (positions !== undefined) throw new UsageError(`${where}: either positions or a mask, from which they are counted, not both`)
+      const tokens = readMask(mask, where)
+      if (!sameShape(tokens.shape, read.shape)) throw new ShapeError(`${where}: mask is ${shown(tokens.shape)} where ids are ${shown(read.shape)}`)
+      at = skipping(tokens.array, undefined, read.shape, offset + first, skipsPadding ? this.#padding : 0, where).borrow() as Int32Array
+    } else if (at === undefined && skipsPadding) {
+      at = skipping(read.array, this.#padding, read.shape, offset + first, this.#padding, where).borrow() as Int32Array
+    }
+    if (this.position === null) at = undefined
     if (segments !== undefined && this.segment === null) {
       throw new UsageError(`${where}: segments, but the layer has none: make it with the option segments`)
     }
-    const kinds = segments === undefined ? undefined : spread(segments, read, 'segments', where)
-    const context = this.position.numEmbeddings
-    if (at === undefined && offset + length > context) {
-      throw new ShapeError(
-        `${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength`,
-      )
+    const kinds = segments === undefined ? undefined : spread(segments, read.shape, 'segments', 'ids', where)
+    const context = this.#context
+    if (context !== null && at === undefined && offset + length > context) {
+      const longer = this.position === null ? '' : '. A layer with a larger contextLength takes them, with the position.weight that interpolatePositions(position.weight, contextLength) makes'
+      throw new ShapeError(`${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength${longer}`)
     }
     return { read, offset, length, at, kinds }
   }
@@ -201,8 +278,8 @@ export class TokenPositionEmbedding implements Layer {
   }
 
   #isCurrent(parts: readonly Tensor[]): boolean {
-    if (parts[0] !== this.token.weight || parts[1] !== this.position.weight) return false
-    if (this.segment !== null && parts[2] !== this.segment.weight) return false
+    let next = 0
+    for (const table of [this.token, this.position, this.segment]) if (table !== null && parts[next++] !== table.weight) return false
     // What is disposed is told when it is bound.
     for (let i = 0; i < parts.length; i++) if (parts[i].disposed) return false
     return true
@@ -216,24 +293,25 @@ export class TokenPositionEmbedding implements Layer {
     }
     const { token, position, segment, layerNorm } = this
     const made = native.inputLayerNew(
-      handle(token.weight), handle(position.weight), handle(segment?.weight), handle(layerNorm?.weight), handle(layerNorm?.bias),
-      token.numEmbeddings, position.numEmbeddings, segment?.numEmbeddings ?? 0, token.embeddingDim,
+      handle(token.weight), handle(position?.weight), handle(segment?.weight), handle(layerNorm?.weight), handle(layerNorm?.bias),
+      token.numEmbeddings, position?.numEmbeddings ?? -1, segment?.numEmbeddings ?? 0, token.embeddingDim,
       token.badIds, this.scale, layerNorm?.eps ?? -1,
     )
     return { parts, native: call(made), others: parts.filter((part) => !isHandle(operands.get(part)!)) }
   }
 
-  /** What is learned: the tables of tokens, positions and segments, then the normalization's weight and bias. */
+  /** What is learned: the tables of tokens, positions (where there are such) and segments, then the normalization's weight and bias. */
   parameters(): Tensor[] {
     return Object.values(this.stateDict())
   }
 
   /**
-   * The same as `token.weight`, `position.weight` and, where there are such, `segment.weight`, `layerNorm.weight` and
+   * The same as `token.weight` and, where there are such, `position.weight`, `segment.weight`, `layerNorm.weight` and
    * `layerNorm.bias`, sharing their memory.
    */
   stateDict(): Record<string, Tensor> {
-    const state: Record<string, Tensor> = { 'token.weight': this.token.weight, 'position.weight': this.position.weight }
+    const state: Record<string, Tensor> = { 'token.weight': this.token.weight }
+    if (this.position !== null) state['position.weight'] = this.position.weight
     if (this.segment !== null) state['segment.weight'] = this.segment.weight
     if (this.layerNorm !== null) {
       state['layerNorm.weight'] = this.layerNorm.weight
@@ -266,15 +344,8 @@ function isHandle(operand: Operand | null): operand is Handle {
   return operand !== null && !ArrayBuffer.isView(operand)
 }
 
-/** Explicit positions or segments, one for each id: those of one sequence are repeated along the batch. */
-function spread(given: Ids, ids: ReadIds, what: string, where: string): IntArray {
-  const { array, shape } = readIds(given, undefined, `${where}: ${what}`)
-  if (sameShape(shape, ids.shape) || (shape.length === 1 && shape[0] === ids.array.length)) return array
-  const [length] = ids.shape.slice(-1)
-  if (shape.length !== 1 || shape[0] !== length) {
-    throw new ShapeError(`${where}: ${what} are ${shown(shape)} where ids are ${shown(ids.shape)}`)
-  }
-  const each = new (array.constructor as new (length: number) => IntArray)(ids.array.length)
-  for (let at = 0; at < each.length; at += length) (each as Int32Array).set(array as Int32Array, at)
-  return each
+/** The padding row, counted from the front; -1 for none. What is no row, the table refuses. */
+function checkPadding(paddingIdx: number | undefined, rows: number): number {
+  if (paddingIdx === undefined) return -1
+  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
 }

@@ -7,6 +7,7 @@ import { draw } from './suites/draw.js'
 import { firstUse, threads } from './suites/first-use.js'
 import { lookup } from './suites/lookup.js'
 import { path } from './suites/path.js'
+import { positions } from './suites/positions.js'
 import { tokenizer } from './suites/tokenizer.js'
 
 /** Name, title, and what measures it. A new suite is a file in suites/ and a line here. */
@@ -14,6 +15,7 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   lookup: { title: 'Ids to vectors', run: lookup },
   async: { title: 'Ids to vectors on another thread', run: async },
   compare: { title: 'Ids to vectors, against other packages and the targets', run: compare },
+  positions: { title: 'Where tokens stand: positional schemes and input layers', run: positions },
   draw: { title: 'Drawing a table', run: draw },
   tokenizer: { title: 'Text to ids', run: tokenizer },
   'first-use': { title: 'The first use of an encoding', run: firstUse },

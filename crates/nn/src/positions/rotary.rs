@@ -43,6 +43,9 @@ pub struct Heads {
     pub inverse: bool,
 }
 
+/// A table of angles, and which of its rows goes with which token.
+type Angles<'a> = (&'a [f32], Along<'a>);
+
 /// Positions of tokens.
 #[derive(Clone, Copy, Debug)]
 pub enum At<'a> {
@@ -90,10 +93,10 @@ impl Rotary {
         if out.is_empty() {
             return Ok(());
         }
+        let (dim, pairs) = (self.dim, self.pairs);
         let (table, along) = self.angles(kernels, at, out.len() / token)?;
         let Heads { heads, head_dim, format, inverse } = heads;
-        let (dim, pairs) = (table.1, table.2);
-        let op = Rotate { angles: Added { table: table.0, along }, heads, head_dim, dim, pairs, inverse, format };
+        let op = Rotate { angles: Added { table, along }, heads, head_dim, dim, pairs, inverse, format };
         parallel_rows(out, token, 2 * token, |range, out| match x {
             Some(x) => kernels.rotate(&op.part(range.clone()), &x[range.start * token..range.end * token], out),
             None => kernels.rotate_in_place(&op.part(range), out),
@@ -101,8 +104,8 @@ impl Rotary {
         Ok(())
     }
 
-    /// The angles of `tokens` tokens: a table with its dim and pairing, and which row goes with which token.
-    fn angles(&mut self, kernels: &Kernels, at: At<'_>, tokens: usize) -> Result<((&[f32], usize, Pairs), Along<'_>)> {
+    /// The angles of `tokens` tokens.
+    fn angles(&mut self, kernels: &Kernels, at: At<'_>, tokens: usize) -> Result<Angles<'_>> {
         let kept = KEPT_BYTES / size_of::<f32>() / self.dim;
         match at {
             At::From { offset, length } => {
@@ -115,11 +118,11 @@ impl Rotary {
                     self.keep(end);
                     offset
                 } else {
-                    self.make((offset..end).map(|position| position as f64).collect::<Vec<_>>().as_slice());
+                    self.make(&(offset..end).map(|position| position as f64).collect::<Vec<_>>());
                     0
                 };
                 let table = if end <= kept { &self.kept } else { &self.made };
-                Ok(((table, self.dim, self.pairs), Along::Cycle { offset, length, first: 0 }))
+                Ok((table, Along::Cycle { offset, length, first: 0 }))
             }
             At::Each(positions) => {
                 if positions.len() != tokens {
@@ -137,7 +140,7 @@ impl Rotary {
                     let mut distinct = values.clone();
                     distinct.sort_unstable();
                     distinct.dedup();
-                    self.make(distinct.iter().map(|&position| position as f64).collect::<Vec<_>>().as_slice());
+                    self.make(&distinct.iter().map(|&position| position as f64).collect::<Vec<_>>());
                     let row = |position: &u64| distinct.binary_search(position).unwrap_or(0) as u32;
                     self.rows.extend(values.iter().map(row));
                     distinct.len()
@@ -145,7 +148,7 @@ impl Rotary {
                 let rows = CheckedIds::new(kernels, &self.rows, count)
                     .ok_or_else(|| Error::Shape("positions without angles".into()))?;
                 let table = if largest < kept as u64 { &self.kept } else { &self.made };
-                Ok(((table, self.dim, self.pairs), Along::Each(rows)))
+                Ok((table, Along::Each(rows)))
             }
         }
     }

@@ -12,6 +12,7 @@ export { Tensor } from './api/tensor.js'
 export type { SharedTable } from './api/sharing.js'
 export { arange, concat, full, ones, tensor, zeros, type TensorOptions } from './api/create.js'
 export { noGrad } from './api/grad.js'
+export { SparseGrad } from './api/row-grad.js'
 export { scope } from './api/scope.js'
 
 export type { Layer } from './api/layer.js'

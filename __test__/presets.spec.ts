@@ -12,13 +12,17 @@ interface Case {
   ids: number[][]
   call: { segments?: number[][]; positionOffset?: number; mask?: number[][] }
   out: Golden
+  grads: Record<string, Golden>
 }
 const { layers } = readGolden<{ layers: Case[] }>('positions/positions.json')
 
 /** PyTorch's normalization is in float32; ours is within 2 units of the exact one. Weights are ones, biases zeros. */
 const LAYER_NORM = 6 * 2 ** -23
 
-for (const { name, seed, options, ids, call, out } of layers) {
+/** Gradients: sums of at most 10 numbers below 3, through a normalization where there is one, in float32 on both sides. */
+const GRADIENT = 2 ** -19
+
+for (const { name, seed, options, ids, call, out, grads } of layers) {
   test(`as Transformers: ${name}, ids ${JSON.stringify(ids)}, ${JSON.stringify(call)}`, async (t) => {
     manualSeed(seed)
     const layer = TokenPositionEmbedding.preset(name, options)
@@ -30,7 +34,21 @@ for (const { name, seed, options, ids, call, out } of layers) {
       ;(found.data as Float32Array).forEach((v, i) => t.true(Math.abs(v - wanted[i]) <= LAYER_NORM * (1 + Math.abs(wanted[i]))))
     }
     t.is(digest(await layer.forwardAsync(ids, call)), digest(found))
+    found.backward(fromGradient(out.s))
+    const state = layer.stateDict()
+    t.deepEqual(Object.keys(state), Object.keys(grads))
+    for (const [part, golden] of Object.entries(grads)) {
+      const [ours, wanted] = [(state[part].grad as Tensor).data, elements(golden)] as Float32Array[]
+      const bad = wanted.findIndex((v, i) => !(Math.abs(v - ours[i]) <= GRADIENT * (1 + Math.abs(v))))
+      t.is(bad, -1, `${part}: ${ours[bad]} is not ${wanted[bad]} at ${bad}`)
+    }
   })
+}
+
+/** The gradient of the result that the script gives. */
+function fromGradient(shape: number[]): Tensor {
+  const size = shape.reduce((a, b) => a * b)
+  return tensor(Float32Array.from({ length: size }, (_, i) => Math.sin(-1 + (3 * i) / (size - 1))), { shape })
 }
 
 const SIZES = { vocabSize: 20, contextLength: 12, dim: 10 }

@@ -1,12 +1,14 @@
 // The input layer of a transformer: token (+ segment) (+ position) (-> layer normalization), in one pass.
 
 import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
+import type { Backward, Save } from './autograd.js'
 import { isRagged, type Ragged } from './bag.js'
 import { facts } from './dtype.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from './errors.js'
-import { readIds, type Ids, type IntArray, type ReadIds } from './ids.js'
+import { readIds, type Ids } from './ids.js'
 import { loadInto, type Layer } from './layer.js'
+import { inputWay, type ReadInputs } from './layer-grad.js'
 import { call, native, type Handle, type InputLayer, type Operand } from './native.js'
 import { raggedPositions, readMask, skipping } from './positions/padding.js'
 import { spread } from './positions/spread.js'
@@ -37,6 +39,9 @@ export interface TokenPositionOptions {
   paddingIdx?: number
   /** What draws the tables; default: the one that `manualSeed` seeds. */
   generator?: Generator
+  /** Whether `token.weight.grad` is a SparseGrad; default false. Positions and segments, which batches touch whole, have
+   * dense gradients always. */
+  sparse?: boolean
 }
 
 /** What goes with ids besides their shape. */
@@ -51,16 +56,9 @@ interface PlaceOptions {
   mask?: Ids
 }
 
-/** The same as the native side takes it. */
-interface Read {
-  readonly read: ReadIds
-  readonly offset: number
-  readonly length: number
-  readonly at: IntArray | undefined
-  readonly kinds: IntArray | undefined
-}
-
-const OPTIONS = ['vocabSize', 'contextLength', 'dim', 'segments', 'layerNorm', 'scale', 'dropout', 'paddingIdx', 'generator']
+/** As `gradFn` shows the op. */
+const NAME = 'TokenPositionEmbeddingBackward'
+const OPTIONS = ['vocabSize', 'contextLength', 'dim', 'segments', 'layerNorm', 'scale', 'dropout', 'paddingIdx', 'generator', 'sparse']
 const PLACE_OPTIONS = ['positionOffset', 'positions', 'segments', 'mask']
 const FORWARD_OPTIONS = ['out', 'shape', ...PLACE_OPTIONS]
 const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, ...PLACE_OPTIONS]
@@ -131,7 +129,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   constructor(options: TokenPositionOptions, placing?: Placing)
   constructor(options: TokenPositionOptions, placing: Placing = LEARNED) {
     const where = 'TokenPositionEmbedding'
-    const { vocabSize, contextLength, dim, segments, layerNorm, scale = 1, dropout = 0, paddingIdx, generator } = checkOptions(options, OPTIONS, where)
+    const { vocabSize, contextLength, dim, segments, layerNorm, scale = 1, dropout = 0, paddingIdx, generator, sparse } = checkOptions(options, OPTIONS, where)
     const vocabulary = checkSize(vocabSize, `${where}: vocabSize`)
     const { learned, skipsPadding } = placing
     const context = !learned && contextLength === undefined ? null : checkSize(contextLength, `${where}: contextLength`)
@@ -143,7 +141,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     if (checkNumber(dropout, `${where}: dropout`) !== 0) {
       throw new UsageError(`${where}: dropout ${dropout} belongs to training, which is not there yet: leave it out`)
     }
-    this.token = new Embedding(vocabulary, columns, { paddingIdx, generator })
+    this.token = new Embedding(vocabulary, columns, { paddingIdx, generator, sparse })
     this.#padding = checkPadding(paddingIdx, vocabulary)
     // Where padding has a position of its own, that row is padding too.
     if (skipsPadding && this.#padding >= context!) {
@@ -204,7 +202,8 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const target = resultFor(given.out, read.shape, this.token.embeddingDim, where)
     const others = bound.others.length === 0 ? undefined : bound.others.map((part) => part.operand())
     const done = native.inputLayerForward(bound.native, read.array, target.operand(), offset, length, at, kinds, others)
-    return settled(done, target, given.out, read.shape, bound.parts)
+    const way = (save: Save) => this.#way(bound, { read, offset, length, at, kinds }, ids, save)
+    return settled(done, target, given.out, read.shape, bound.parts, NAME, way)
   }
 
   /** `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals. */
@@ -220,11 +219,20 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
         return native.inputLayerWork(this.#bind().native, read.array, offset, length, at, kinds)
       },
       now: () => this.forward(ids, rest),
+      name: NAME,
+      way: (save) => this.#way(this.#bind(), { read, offset, length, at, kinds }, ids, save),
     })
   }
 
+  #way(bound: Bound, inputs: ReadInputs, ids: Ids | Ragged, save: Save): Backward {
+    const { token, position, segment, layerNorm, scale } = this
+    const tables = [token.table, position?.table ?? null, segment?.table ?? null] as const
+    const layer = { native: bound.native, tables, parts: bound.parts, others: bound.others, normalized: layerNorm !== null, scale }
+    return inputWay(layer, inputs, isRagged(ids) ? ids.values : ids, save)
+  }
+
   /** Ids, and what goes with each. */
-  #read(ids: Ids | Ragged, { shape, positionOffset, positions, segments, mask }: { shape?: number[] } & PlaceOptions, where: string): Read {
+  #read(ids: Ids | Ragged, { shape, positionOffset, positions, segments, mask }: { shape?: number[] } & PlaceOptions, where: string): ReadInputs {
     const ragged = isRagged(ids) ? ids : null
     if (ragged !== null && shape !== undefined) throw new UsageError(`${where}: a Ragged has a shape: give no other`)
     const read = readIds(ragged === null ? (ids as Ids) : ragged.values, shape, where)
@@ -248,14 +256,14 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       if (mask !== undefined) throw new UsageError(`${where}: a Ragged has no padding: give no mask`)
       const rows = raggedPositions(ragged, offset + first, where)
       length = rows.longest
-      at ??= rows.positions.borrow() as Int32Array
+      at ??= rows.positions
     } else if (mask !== undefined) {
       if (positions !== undefined) throw new UsageError(`${where}: either positions or a mask, from which they are counted, not both`)
       const tokens = readMask(mask, where)
       if (!sameShape(tokens.shape, read.shape)) throw new ShapeError(`${where}: mask is ${shown(tokens.shape)} where ids are ${shown(read.shape)}`)
-      at = skipping(tokens.array, undefined, read.shape, offset + first, skipsPadding ? this.#padding : 0, where).borrow() as Int32Array
+      at = skipping(tokens.array, undefined, read.shape, offset + first, skipsPadding ? this.#padding : 0, where)
     } else if (at === undefined && skipsPadding) {
-      at = skipping(read.array, this.#padding, read.shape, offset + first, this.#padding, where).borrow() as Int32Array
+      at = skipping(read.array, this.#padding, read.shape, offset + first, this.#padding, where)
     }
     if (this.position === null) at = undefined
     if (segments !== undefined && this.segment === null) {
@@ -295,7 +303,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const made = native.inputLayerNew(
       handle(token.weight), handle(position?.weight), handle(segment?.weight), handle(layerNorm?.weight), handle(layerNorm?.bias),
       token.numEmbeddings, position?.numEmbeddings ?? -1, segment?.numEmbeddings ?? 0, token.embeddingDim,
-      token.badIds, this.scale, layerNorm?.eps ?? -1,
+      token.table.badIds, this.scale, layerNorm?.eps ?? -1,
     )
     return { parts, native: call(made), others: parts.filter((part) => !isHandle(operands.get(part)!)) }
   }

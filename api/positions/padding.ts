@@ -3,7 +3,7 @@
 import { isRagged, type Ragged } from '../bag.js'
 import { ShapeError, UsageError } from '../errors.js'
 import { readIds, type Ids, type IntArray } from '../ids.js'
-import { call, native } from '../native.js'
+import { call, check, native } from '../native.js'
 import { shown } from '../shape.js'
 import { Tensor } from '../tensor.js'
 import { checkInteger, checkOptions, checkSize, show } from '../validate.js'
@@ -58,10 +58,20 @@ export function positionIds(mask: Ids | Ragged, options?: PositionIdsOptions): T
   checkSize(offset, `${where}: offset`)
   checkSize(padding, `${where}: padding`)
   if (padding > LARGEST) throw new UsageError(`${where}: padding ${padding} is no int32`)
-  if (isRagged(mask)) return raggedPositions(mask, offset, where).positions
+  if (isRagged(mask)) {
+    const { positions } = raggedPositions(mask, offset, where)
+    return ofInts(positions, [positions.length], where)
+  }
   const { array, shape } = readMask(mask, where)
   if (shape.length !== 1 && shape.length !== 2) throw new ShapeError(`${where}: a mask is (batch, length) or (length), not ${shown(shape)}`)
-  return skipping(array, undefined, shape, offset, padding, where)
+  return ofInts(skipping(array, undefined, shape, offset, padding, where), shape, where)
+}
+
+function ofInts(values: Int32Array, shape: readonly number[], where: string): Tensor {
+  return made(shape, 'int32', where, (out) => {
+    ;(out.borrow() as Int32Array).set(values)
+    return true
+  })
 }
 
 /** A mask as integers. */
@@ -71,24 +81,23 @@ export function readMask(mask: Ids, where: string): { array: IntArray; shape: re
 }
 
 /** Positions that skip what is `paddingIdx`, or without one the zeros of a mask. */
-export function skipping(array: IntArray, paddingIdx: number | undefined, shape: readonly number[], first: number, padded: number, where: string): Tensor {
+export function skipping(array: IntArray, paddingIdx: number | undefined, shape: readonly number[], first: number, padded: number, where: string): Int32Array {
   const length = array.length === 0 ? 0 : shape[shape.length - 1]
   if (first + length > LARGEST) throw new UsageError(`${where}: positions up to ${first + length} are no int32`)
-  return made(shape, 'int32', where, (out) => native.skippingPositions(array, paddingIdx, length, first, padded, out.operand()))
+  const positions = new Int32Array(array.length)
+  check(native.skippingPositions(array, paddingIdx, length, first, padded, positions))
+  return positions
 }
 
 /** Positions of the values of rows, and the rows as they were read. */
-export function raggedPositions(ragged: Ragged, first: number, where: string): { positions: Tensor; offsets: IntArray; longest: number } {
+export function raggedPositions(ragged: Ragged, first: number, where: string): { positions: Int32Array; offsets: IntArray; longest: number } {
   const count = isRagged(ragged) ? readIds(ragged.values, undefined, `${where}: values`) : null
   if (count === null) throw new UsageError(`${where}: a Ragged is { values, offsets }, not ${show(ragged)}`)
   if (count.shape.length !== 1) throw new ShapeError(`${where}: values are 1-D, not ${shown(count.shape)}`)
   const offsets = readIds(ragged.offsets, undefined, `${where}: offsets`)
   if (offsets.shape.length !== 1) throw new ShapeError(`${where}: offsets are 1-D, not ${shown(offsets.shape)}`)
   if (first + count.array.length > LARGEST) throw new UsageError(`${where}: positions up to ${first + count.array.length} are no int32`)
-  let longest = 0
-  const positions = made(count.shape, 'int32', where, (out) => {
-    longest = call(native.raggedPositions(offsets.array, first, out.operand()))
-    return true
-  })
+  const positions = new Int32Array(count.array.length)
+  const longest = call(native.raggedPositions(offsets.array, first, positions))
   return { positions, offsets: offsets.array, longest }
 }

@@ -8,8 +8,10 @@ use crate::ops::draw_uniform::RawDrawUniform;
 use crate::ops::embed::RawEmbed;
 use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
+use crate::ops::layer_norm_grad::RawLayerNormGrad;
 use crate::ops::mt19937::MtState;
 use crate::ops::rotate::RawRotate;
+use crate::ops::row_sum::RawRowSum;
 use crate::ops::windows::RawWindows;
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
@@ -24,6 +26,8 @@ pub struct Kernels {
     pub(crate) embed: unsafe fn(RawEmbed),
     pub(crate) rotate: unsafe fn(RawRotate),
     pub(crate) windows: unsafe fn(RawWindows),
+    pub(crate) row_sum: unsafe fn(RawRowSum),
+    pub(crate) layer_norm_grad: unsafe fn(RawLayerNormGrad<'_>),
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),

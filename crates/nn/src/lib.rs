@@ -8,4 +8,6 @@ pub mod embedding;
 pub mod max_norm;
 pub mod positions;
 pub mod quantize;
+pub mod row_grad;
 pub mod token_position;
+pub mod token_position_grad;

@@ -155,8 +155,7 @@ def hook(model, module, **inputs):
     caught = []
     handle = module.register_forward_pre_hook(
         lambda _, args, kwargs: caught.append(args[0] if args else kwargs["hidden_states"]), with_kwargs=True)
-    with torch.no_grad():
-        model(**inputs)
+    model(**inputs)
     handle.remove()
     return caught[0]
 
@@ -165,8 +164,14 @@ def layers():
     ids = torch.tensor([[5, 3, 9, 10, 4], [7, 8, 2, 6, 5]])
     cases = []
 
-    def case(name, seed, options, ids, out, **call):
-        cases.append({"name": name, "seed": seed, "options": options, "ids": ids.tolist(), "call": call, "out": dump(out)})
+    def case(name, seed, options, ids, out, tables, **call):
+        """`tables`: what is learned, by our names."""
+        grad = torch.linspace(-1, 2, out.numel()).sin().reshape(out.shape)
+        for table in tables.values():
+            table.grad = None
+        out.backward(grad)
+        cases.append({"name": name, "seed": seed, "options": options, "ids": ids.tolist(), "call": call, "out": dump(out),
+                      "grads": {name: dump(table.grad) for name, table in tables.items()}})
 
     sizes = {"vocabSize": 11, "contextLength": 8, "dim": 16}
     small = dict(num_hidden_layers=1, num_attention_heads=2)
@@ -175,25 +180,31 @@ def layers():
     gpt2 = GPT2Model(GPT2Config(vocab_size=11, n_positions=8, n_embd=16, n_layer=1, n_head=2)).eval()
     torch.manual_seed(1)
     draw(gpt2, gpt2.wte, gpt2.wpe)
-    case("gpt2", 1, sizes, ids, hook(gpt2, gpt2.h[0], input_ids=ids))
+    tables = {"token.weight": gpt2.wte.weight, "position.weight": gpt2.wpe.weight}
+    case("gpt2", 1, sizes, ids, hook(gpt2, gpt2.h[0], input_ids=ids), tables)
     mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 0, 0]])
     places = (mask.cumsum(-1) - 1).masked_fill(mask == 0, 0)
-    case("gpt2", 1, sizes, ids, hook(gpt2, gpt2.h[0], input_ids=ids, position_ids=places), mask=mask.tolist())
+    case("gpt2", 1, sizes, ids, hook(gpt2, gpt2.h[0], input_ids=ids, position_ids=places), tables, mask=mask.tolist())
+
+    def parts(layer):
+        return {"token.weight": layer.word_embeddings.weight, "position.weight": layer.position_embeddings.weight,
+                "segment.weight": layer.token_type_embeddings.weight, "layerNorm.weight": layer.LayerNorm.weight,
+                "layerNorm.bias": layer.LayerNorm.bias}
 
     bert = BertEmbeddings(BertConfig(vocab_size=11, hidden_size=16, max_position_embeddings=8, **small)).eval()
     torch.manual_seed(2)
     draw(bert, bert.word_embeddings, bert.position_embeddings, bert.token_type_embeddings)
     kinds = torch.tensor([[0, 0, 1, 1, 1], [0, 1, 1, 1, 0]])
-    case("bert", 2, sizes, ids, bert(ids, token_type_ids=kinds), segments=kinds.tolist())
-    case("bert", 2, sizes, torch.tensor([[0, 1, 0]]), bert(torch.tensor([[0, 1, 0]])))
+    case("bert", 2, sizes, ids, bert(ids, token_type_ids=kinds), parts(bert), segments=kinds.tolist())
+    case("bert", 2, sizes, torch.tensor([[0, 1, 0]]), bert(torch.tensor([[0, 1, 0]])), parts(bert))
 
     roberta = RobertaEmbeddings(RobertaConfig(vocab_size=11, hidden_size=16, max_position_embeddings=8, pad_token_id=1,
                                               type_vocab_size=1, layer_norm_eps=1e-5, **small)).eval()
     torch.manual_seed(3)
     draw(roberta, roberta.word_embeddings, roberta.position_embeddings, roberta.token_type_embeddings)
     for padded in (ids, torch.tensor([[1, 1, 9, 10, 4], [7, 8, 1, 1, 1]]), torch.tensor([[1, 5, 1, 4, 1]])):
-        case("roberta", 3, sizes, padded, roberta(padded))
-    case("roberta", 3, sizes, ids[:, :2], roberta(ids[:, :2], cache_length=3), positionOffset=3)
+        case("roberta", 3, sizes, padded, roberta(padded), parts(roberta))
+    case("roberta", 3, sizes, ids[:, :2], roberta(ids[:, :2], cache_length=3), parts(roberta), positionOffset=3)
 
     tokens = {"vocabSize": 11, "dim": 16}
     config = T5Config(vocab_size=11, d_model=16, d_kv=8, d_ff=8, num_layers=1, num_heads=2, use_cache=False)
@@ -204,19 +215,19 @@ def layers():
         t5.set_input_embeddings(shared)
     torch.manual_seed(4)
     draw(t5, shared)
-    case("t5", 4, tokens, ids, hook(t5, t5.block[0], input_ids=ids))
+    case("t5", 4, tokens, ids, hook(t5, t5.block[0], input_ids=ids), {"token.weight": shared.weight})
 
     model = llama.LlamaModel(LlamaConfig(vocab_size=11, hidden_size=16, intermediate_size=8, **small)).eval()
     torch.manual_seed(5)
     draw(model, model.embed_tokens)
-    case("llama", 5, tokens, ids, hook(model, model.layers[0], input_ids=ids))
+    case("llama", 5, tokens, ids, hook(model, model.layers[0], input_ids=ids), {"token.weight": model.embed_tokens.weight})
 
     model = GemmaModel(GemmaConfig(vocab_size=11, hidden_size=18, intermediate_size=8, head_dim=8, num_key_value_heads=1,
                                    pad_token_id=0, **small)).eval()
     torch.manual_seed(6)
     draw(model, model.embed_tokens)
     ids = torch.tensor([[5, 3, 0, 10, 4]])
-    case("gemma", 6, {"vocabSize": 11, "dim": 18}, ids, hook(model, model.layers[0], input_ids=ids))
+    case("gemma", 6, {"vocabSize": 11, "dim": 18}, ids, hook(model, model.layers[0], input_ids=ids), {"token.weight": model.embed_tokens.weight})
     return cases
 
 

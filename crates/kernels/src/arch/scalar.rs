@@ -1,7 +1,9 @@
 //! Plain Rust: the references themselves, without vectors.
 
 use crate::isa::Isa;
-use crate::ops::{bag, draw_normal, draw_uniform, embed, gather, gather_rows, mt19937, rotate, windows};
+use crate::ops::{
+    bag, draw_normal, draw_uniform, embed, gather, gather_rows, layer_norm_grad, mt19937, rotate, row_sum, windows,
+};
 use crate::table::Kernels;
 
 pub(crate) static KERNELS: Kernels = Kernels {
@@ -13,6 +15,8 @@ pub(crate) static KERNELS: Kernels = Kernels {
     embed: embed::reference,
     rotate: rotate::reference,
     windows: windows::reference,
+    row_sum: row_sum::reference,
+    layer_norm_grad: layer_norm_grad::reference,
     mt19937_twist: mt19937::reference,
     draw_uniform: draw_uniform::reference,
     draw_normal: draw_normal::reference,

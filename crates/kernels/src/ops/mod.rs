@@ -11,11 +11,13 @@ pub mod embed;
 pub mod gather;
 pub mod gather_rows;
 pub mod layer_norm;
+pub mod layer_norm_grad;
 pub mod matmul;
 pub mod mt19937;
 pub mod quantize;
 pub mod rotate;
 pub(crate) mod row;
+pub mod row_sum;
 pub mod rows;
 pub mod windows;
 

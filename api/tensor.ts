@@ -9,6 +9,7 @@ import { formatTensor } from './format.js'
 import { elementAt } from './halves.js'
 import type { Handle, Operand } from './native.js'
 import * as ops from './ops.js'
+import { matmul } from './products.js'
 import { track, untrack } from './scope.js'
 import type { SparseGrad } from './row-grad.js'
 import { checkDim, sameShape, shown, sizeOf } from './shape.js'
@@ -419,15 +420,19 @@ export class Tensor {
     if (from < 0 || from + length > n) {
       throw new ShapeError(`narrow: ${length} from ${start} on do not fit in dimension ${at} of ${shown(this.shape)}`)
     }
-    if (at > 0) return Tensor.result(ops.narrow(this, at, from, length))
     const row = sizeOf(this.shape.slice(1)) * facts(this.dtype).bytes
-    return this.#sharing([length, ...this.shape.slice(1)], this.#offset + from * row)
+    const part =
+      at > 0
+        ? Tensor.result(ops.narrow(this, at, from, length))
+        : this.#sharing([length, ...this.shape.slice(1)], this.#offset + from * row)
+    return record(part, 'NarrowBackward', [this], () => derivatives.narrow(this, at, from))
   }
 
   /** Two dimensions swapped, in new memory. */
   transpose(a: number, b: number): Tensor {
     const rank = this.shape.length
-    return Tensor.result(ops.transpose(this, checkDim(a, rank, 'transpose'), checkDim(b, rank, 'transpose')))
+    const [p, q] = [checkDim(a, rank, 'transpose'), checkDim(b, rank, 'transpose')]
+    return Tensor.result(ops.transpose(this, p, q), [this], 'TransposeBackward', () => derivatives.transpose(p, q))
   }
 
   /**
@@ -435,13 +440,17 @@ export class Tensor {
    * integers cut towards zero; integers wrap; anything but 0 is true.
    */
   to(dtype: DType): Tensor {
-    if (checkDType(dtype, 'to') === this.dtype) return this.#sharing(this.shape, this.#offset)
-    return Tensor.result(ops.convert(this, dtype, 'to'))
+    if (checkDType(dtype, 'to') === this.dtype) {
+      return record(this.#sharing(this.shape, this.#offset), 'ToBackward', [this], () => derivatives.identity)
+    }
+    const made = ops.convert(this, dtype, 'to')
+    // Integers do not learn.
+    return isFloat(dtype) ? Tensor.result(made, [this], 'ToBackward', () => derivatives.convert(this)) : Tensor.result(made)
   }
 
   /** A copy. */
   clone(): Tensor {
-    return Tensor.result(ops.clone(this, 'clone'))
+    return Tensor.result(ops.clone(this, 'clone'), [this], 'CloneBackward', () => derivatives.identity)
   }
 
   /** The same memory, without gradients. */
@@ -455,7 +464,8 @@ export class Tensor {
     if (op === 'mul') return Tensor.result(made, [this, x], 'MulBackward', (save) => derivatives.product(this, x, save))
     if (op === 'add') return Tensor.result(made, [this, x], 'AddBackward', () => derivatives.sum(this, x, 1))
     if (op === 'sub') return Tensor.result(made, [this, x], 'SubBackward', () => derivatives.sum(this, x, -1))
-    return Tensor.result(made)
+    const result = Tensor.result(made)
+    return record(result, 'DivBackward', [this, x], (save) => derivatives.quotient(this, x, result, save))
   }
 
   /** Sum, with broadcasting. `torch.add`. */
@@ -481,7 +491,7 @@ export class Tensor {
   /** Matrix product: vectors, matrices, and batches of matrices, which are broadcast. `torch.matmul`. */
   matmul(x: Tensor): Tensor {
     if (!(x instanceof Tensor)) throw new UsageError(`matmul: of a tensor, not ${show(x)}`)
-    return Tensor.result(ops.matmul(this, x))
+    return Tensor.result(matmul(this, x), [this, x], 'MatMulBackward', (save) => derivatives.matmul(this, x, save))
   }
 
   #dim(dim: number, where: string): number {
@@ -491,12 +501,17 @@ export class Tensor {
 
   /** The sum along a dimension, or of all; floats are summed in float64 and rounded once, integers give int64. */
   sum(dim?: number): Tensor {
-    return Tensor.result(ops.reduce('sum', this, this.#reduced(dim, 'sum')))
+    return this.#reduce('sum', 'SumBackward', dim)
   }
 
   /** The mean along a dimension, or of all; summed in float64 and rounded once. */
   mean(dim?: number): Tensor {
-    return Tensor.result(ops.reduce('mean', this, this.#reduced(dim, 'mean')))
+    return this.#reduce('mean', 'MeanBackward', dim)
+  }
+
+  #reduce(op: 'sum' | 'mean', name: string, dim: number | undefined): Tensor {
+    const at = this.#reduced(dim, op)
+    return Tensor.result(ops.reduce(op, this, at), [this], name, () => derivatives.reduction(op, this, at))
   }
 
   #reduced(dim: number | undefined, where: string): number | undefined {
@@ -505,34 +520,44 @@ export class Tensor {
     return this.shape.length === 0 ? undefined : at
   }
 
+  #unary(op: 'relu' | 'gelu' | 'tanh' | 'sigmoid', name: string): Tensor {
+    const result = Tensor.result(ops.unary(op, this))
+    return record(result, name, [this], (save) => derivatives.unary(op, op === 'gelu' ? this : result, save))
+  }
+
   /** `max(x, 0)`. */
   relu(): Tensor {
-    return Tensor.result(ops.unary('relu', this))
+    return this.#unary('relu', 'ReluBackward')
   }
 
   /** `x * Phi(x)`, exact (by erf). Hendrycks and Gimpel 2016; `torch.nn.functional.gelu`. */
   gelu(): Tensor {
-    return Tensor.result(ops.unary('gelu', this))
+    return this.#unary('gelu', 'GeluBackward')
   }
 
   /** Hyperbolic tangent. */
   tanh(): Tensor {
-    return Tensor.result(ops.unary('tanh', this))
+    return this.#unary('tanh', 'TanhBackward')
   }
 
   /** `1 / (1 + exp(-x))`. */
   sigmoid(): Tensor {
-    return Tensor.result(ops.unary('sigmoid', this))
+    return this.#unary('sigmoid', 'SigmoidBackward')
+  }
+
+  #softmax(log: boolean, name: string, dim: number): Tensor {
+    const result = Tensor.result(ops.softmax(log, this, dim))
+    return record(result, name, [this], (save) => derivatives.softmax(log, result, dim, save))
   }
 
   /** `exp(x) / sum(exp(x))` along a dimension. `torch.softmax`. */
   softmax(dim: number): Tensor {
-    return Tensor.result(ops.softmax(false, this, this.#dim(dim, 'softmax')))
+    return this.#softmax(false, 'SoftmaxBackward', this.#dim(dim, 'softmax'))
   }
 
   /** The logarithm of `softmax`, computed without it. `torch.log_softmax`. */
   logSoftmax(dim: number): Tensor {
-    return Tensor.result(ops.softmax(true, this, this.#dim(dim, 'logSoftmax')))
+    return this.#softmax(true, 'LogSoftmaxBackward', this.#dim(dim, 'logSoftmax'))
   }
 
   /**

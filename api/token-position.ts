@@ -7,8 +7,10 @@ import { facts } from './dtype.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from './errors.js'
 import { readIds, type Ids } from './ids.js'
+import { noGrad } from './grad.js'
 import { loadInto, type Layer } from './layer.js'
 import { inputWay, type ReadInputs } from './layer-grad.js'
+import { dropout } from './network.js'
 import { call, native, type Handle, type InputLayer, type Operand } from './native.js'
 import { raggedPositions, readMask, skipping } from './positions/padding.js'
 import { spread } from './positions/spread.js'
@@ -18,7 +20,7 @@ import { resultFor, settled } from './result.js'
 import { sameShape, shown } from './shape.js'
 import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
-import { checkNumber, checkOptions, checkSize, show } from './validate.js'
+import { checkBoolean, checkNumber, checkOptions, checkSize, show } from './validate.js'
 
 export interface TokenPositionOptions {
   /** Rows of the token table. */
@@ -33,7 +35,8 @@ export interface TokenPositionOptions {
   layerNorm?: boolean | { eps: number }
   /** What token vectors are multiplied by, in float32, before anything is added; default 1. */
   scale?: number
-  /** The share of elements that training drops. There is no training yet: 0, the default, is all it can be. */
+  /** The probability with which each element of the result becomes 0, the others being divided by what is left, while the
+   * layer is in `training`; default 0. */
   dropout?: number
   /** A token row that is zeroed when it is drawn; negative counts from the end. */
   paddingIdx?: number
@@ -103,6 +106,9 @@ interface Bound {
  * Draws: the token table first, then the positions, then the segments, each from N(0, 1); the normalization starts as
  * ones and zeros.
  *
+ * In `training` elements of the result are then dropped with the probability `dropout`, drawn from `generator`; outside of
+ * it, as at first, none are.
+ *
  * `P` says whether there are positions: `TokenPositionEmbedding` is a layer that has them, `TokenPositionEmbedding<null>`
  * one of tokens alone, as some presets are.
  */
@@ -117,6 +123,10 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   readonly layerNorm: LayerNormParameters | null
   /** What token vectors are multiplied by: a float32. */
   readonly scale: number
+  /** The probability of an element to be dropped in training. */
+  readonly dropout: number
+  #training = false
+  readonly #generator: Generator | undefined
   readonly #placing: Placing
   /** The longest sequence, where there is one. */
   readonly #context: number | null
@@ -138,9 +148,11 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const eps = checkEps(layerNorm, where)
     this.scale = Math.fround(checkNumber(scale, `${where}: scale`))
     if (!Number.isFinite(this.scale)) throw new UsageError(`${where}: scale ${scale} is more than a float32 holds`)
-    if (checkNumber(dropout, `${where}: dropout`) !== 0) {
-      throw new UsageError(`${where}: dropout ${dropout} belongs to training, which is not there yet: leave it out`)
+    if (!(checkNumber(dropout, `${where}: dropout`) >= 0 && dropout <= 1)) {
+      throw new UsageError(`${where}: dropout must be a probability from 0 to 1, not ${dropout}`)
     }
+    this.dropout = dropout
+    this.#generator = generator
     this.token = new Embedding(vocabulary, columns, { paddingIdx, generator, sparse })
     this.#padding = checkPadding(paddingIdx, vocabulary)
     // Where padding has a position of its own, that row is padding too.
@@ -160,10 +172,11 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
    *
    * | name | vectors | unless options say otherwise |
    * |---|---|---|
-   * | `gpt2` | `token + position` | |
-   * | `bert` | `layerNorm((token + segment) + position)` | 2 segments, eps 1e-12, paddingIdx 0 |
-   * | `roberta` | the same; positions as below | 1 segment, eps 1e-5, paddingIdx 1 |
-   * | `t5`, `llama` | `token` | |
+   * | `gpt2` | `token + position` | dropout 0.1 |
+   * | `bert` | `layerNorm((token + segment) + position)` | 2 segments, eps 1e-12, paddingIdx 0, dropout 0.1 |
+   * | `roberta` | the same; positions as below | 1 segment, eps 1e-5, paddingIdx 1, dropout 0.1 |
+   * | `t5` | `token` | dropout 0.1 |
+   * | `llama` | `token` | |
    * | `gemma` | `token * sqrt(dim)`, the factor a float32 | paddingIdx 0 |
    *
    * RoBERTa's positions count tokens alone: the first that is not padding has position paddingIdx + 1, on whichever side
@@ -203,12 +216,15 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const others = bound.others.length === 0 ? undefined : bound.others.map((part) => part.operand())
     const done = native.inputLayerForward(bound.native, read.array, target.operand(), offset, length, at, kinds, others)
     const way = (save: Save) => this.#way(bound, { read, offset, length, at, kinds }, ids, save)
-    return settled(done, target, given.out, read.shape, bound.parts, NAME, way)
+    const result = settled(done, target, given.out, read.shape, bound.parts, NAME, way)
+    return this.#drops() ? this.#dropped(result, given.out) : result
   }
 
   /** `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals. */
   async forwardAsync(ids: Ids | Ragged, options?: AsyncOptions & PlaceOptions): Promise<Tensor> {
     const where = 'TokenPositionEmbedding.forwardAsync'
+    // Draws would come in the order in which calls end.
+    if (this.#drops()) throw new UsageError(`${where}: drops nothing, as training would have it: use forward, or set training to false`)
     const { signal, ...rest } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
     const { read, offset, length, at, kinds } = this.#read(ids, rest, where)
     return lookUp({
@@ -222,6 +238,32 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       name: NAME,
       way: (save) => this.#way(this.#bind(), { read, offset, length, at, kinds }, ids, save),
     })
+  }
+
+  /** Whether what is learned is being learned: then elements are dropped, where `dropout` says so. Default false. */
+  get training(): boolean {
+    return this.#training
+  }
+
+  set training(training: boolean) {
+    this.#training = checkBoolean(training, 'TokenPositionEmbedding.training')
+  }
+
+  #drops(): boolean {
+    return this.#training && this.dropout > 0
+  }
+
+  #dropped(result: Tensor, out: Tensor | undefined): Tensor {
+    const drop = () => dropout(result, this.dropout, { generator: this.#generator })
+    if (out === undefined) {
+      const dropped = drop()
+      result.dispose()
+      return dropped
+    }
+    const dropped = noGrad(drop)
+    out.set(dropped)
+    dropped.dispose()
+    return out
   }
 
   #way(bound: Bound, inputs: ReadInputs, ids: Ids | Ragged, save: Save): Backward {

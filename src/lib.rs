@@ -18,6 +18,7 @@ mod elements;
 mod embedding;
 mod files;
 mod guard;
+mod network;
 mod positions;
 mod process;
 mod quantize;

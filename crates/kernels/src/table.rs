@@ -10,6 +10,7 @@ use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::layer_norm_grad::RawLayerNormGrad;
 use crate::ops::mt19937::MtState;
+use crate::ops::pass::Pass;
 use crate::ops::rotate::RawRotate;
 use crate::ops::row_sum::RawRowSum;
 use crate::ops::windows::RawWindows;
@@ -31,6 +32,7 @@ pub struct Kernels {
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),
+    pub(crate) pass: unsafe fn(Pass<'_, f32>),
 }
 
 impl Kernels {

@@ -33,6 +33,7 @@ macro_rules! instantiate {
             mt19937_twist: wrappers::mt19937_twist,
             draw_uniform: wrappers::draw_uniform,
             draw_normal: wrappers::draw_normal,
+            pass: wrappers::pass,
         };
 
         mod wrappers {
@@ -45,6 +46,7 @@ macro_rules! instantiate {
             use $crate::ops::gather_rows::RawGatherRows;
             use $crate::ops::layer_norm_grad::RawLayerNormGrad;
             use $crate::ops::mt19937::MtState;
+            use $crate::ops::pass::Pass;
             use $crate::ops::rotate::RawRotate;
             use $crate::ops::row_sum::RawRowSum;
             use $crate::ops::windows::RawWindows;
@@ -117,6 +119,11 @@ macro_rules! instantiate {
             pub(super) unsafe fn draw_normal(op: RawDrawNormal) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
                 unsafe { $crate::ops::draw_normal::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn pass(pass: Pass<'_, f32>) {
+                $crate::ops::pass::body(pass)
             }
         }
     };

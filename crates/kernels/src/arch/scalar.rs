@@ -2,7 +2,8 @@
 
 use crate::isa::Isa;
 use crate::ops::{
-    bag, draw_normal, draw_uniform, embed, gather, gather_rows, layer_norm_grad, mt19937, rotate, row_sum, windows,
+    bag, draw_normal, draw_uniform, embed, gather, gather_rows, layer_norm_grad, mt19937, pass, rotate, row_sum,
+    windows,
 };
 use crate::table::Kernels;
 
@@ -20,4 +21,5 @@ pub(crate) static KERNELS: Kernels = Kernels {
     mt19937_twist: mt19937::reference,
     draw_uniform: draw_uniform::reference,
     draw_normal: draw_normal::reference,
+    pass: pass::reference,
 };

@@ -10,7 +10,7 @@ pub mod sinusoid;
 pub mod transformer_xl;
 
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::matmul::matmul_f32;
+use tokenbed_kernels::ops::matmul::{Matrices, Product, Tiles};
 use tokenbed_threads::parallel_rows;
 
 /// Checks that a slice has this many elements.
@@ -49,21 +49,28 @@ impl Scores {
     }
 }
 
-/// `x` (rows x columns), transposed.
-fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    let mut out = vec![0.0; x.len()];
-    if columns > 0 {
-        for (r, row) in x.chunks_exact(columns).enumerate() {
-            row.iter().enumerate().for_each(|(c, &value)| out[c * rows + r] = value);
-        }
-    }
-    out
+/// A dense matrix, or with `T` one that is written down as its transpose.
+#[derive(Clone, Copy)]
+enum Matrix<'a> {
+    N(&'a [f32]),
+    T(&'a [f32]),
 }
 
-/// `a` (rows x inner) * `b` (inner x columns).
-fn product(rows: usize, inner: usize, columns: usize, a: &[f32], b: &[f32]) -> Vec<f32> {
+/// `a` (rows x inner) * `b` (inner x columns), on this thread: those who call it share the heads among threads.
+fn product(rows: usize, inner: usize, columns: usize, a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
     let mut out = vec![0.0; rows * columns];
-    matmul_f32(rows, inner, columns, a, b, &mut out);
+    let of = |matrix| match matrix {
+        Matrix::N(elements) => Matrices { elements, of: &[0], transposed: false },
+        Matrix::T(elements) => Matrices { elements, of: &[0], transposed: true },
+    };
+    let tiles = Tiles::new(Product { rows, inner, columns }, 1, of(a), of(b), &mut out);
+    assert!(
+        tiles.is_some_and(|tiles| {
+            while tiles.run_next() {}
+            true
+        }),
+        "product: matrices of other sizes"
+    );
     out
 }
 

@@ -10,7 +10,8 @@
 //! Every query is multiplied by every row of the table once, and the products are spread: not by a table of vectors for
 //! each pair.
 
-use super::{Scores, check_len, collect_heads, cut, each_head, product, transposed};
+use super::Matrix::{N, T};
+use super::{Scores, check_len, collect_heads, cut, each_head, product};
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
 use tokenbed_threads::parallel_rows;
@@ -66,17 +67,18 @@ impl Shaw<'_> {
         }
         let (used, zero) = self.used(clip);
         let count = used.len();
-        let table = transposed(&self.weight[used.start * dim..used.end * dim], count, dim);
+        let table = T(&self.weight[used.start * dim..used.end * dim]);
         parallel_rows(out, queries * keys, count.max(keys) * queries * dim, |range, out| {
             for (at, out) in range.zip(out.chunks_exact_mut(queries * keys)) {
                 let (batch, head) = (at / heads, at % heads);
-                let by_query = product(queries, dim, count, self.scores.head(self.query, queries, batch, head), &table);
+                let by_query =
+                    product(queries, dim, count, N(self.scores.head(self.query, queries, batch, head)), table);
                 for (i, out) in out.chunks_exact_mut(keys).enumerate() {
                     let line = &by_query[i * count..][..count];
                     out.iter_mut().enumerate().for_each(|(j, out)| *out = line[self.row(clip, zero, i, j)]);
                 }
                 if let Some(key) = self.key {
-                    let by_key = product(keys, dim, count, self.scores.head(key, keys, batch, head), &table);
+                    let by_key = product(keys, dim, count, N(self.scores.head(key, keys, batch, head)), table);
                     for (i, out) in out.chunks_exact_mut(keys).enumerate() {
                         let lines = by_key.chunks_exact(count).enumerate();
                         out.iter_mut().zip(lines).for_each(|(out, (j, line))| *out += line[self.row(clip, zero, i, j)]);
@@ -119,8 +121,8 @@ impl Shaw<'_> {
         let all = each_head(&self.scores, lengths.iter().sum(), |head, piece| {
             let [query_grads, key_grads, table_grad] = cut(piece, lengths);
             let mut add = |by_row: &[f32], length: usize, x: &[f32], out: &mut [f32]| {
-                out.copy_from_slice(&product(length, count, dim, by_row, table));
-                let more = product(count, length, dim, &transposed(by_row, length, count), x);
+                out.copy_from_slice(&product(length, count, dim, N(by_row), N(table)));
+                let more = product(count, length, dim, T(by_row), N(x));
                 table_grad.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
             };
             for b in 0..batch {

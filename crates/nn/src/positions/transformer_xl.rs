@@ -9,7 +9,8 @@
 //! The second products are computed for every query and distance, of which a row of scores is a window (the relative
 //! shift). Distances are negative for keys that come later, as in XLNet.
 
-use super::{Scores, check_len, collect_heads, cut, each_head, product, transposed, with_row};
+use super::Matrix::{N, T};
+use super::{Scores, check_len, collect_heads, cut, each_head, product, with_row};
 use tokenbed_core::{Error, Result};
 use tokenbed_threads::parallel_rows;
 
@@ -62,10 +63,11 @@ impl TransformerXl<'_> {
         if model == 0 { Err(Error::Shape("sinusoids of no elements".into())) } else { Ok(model) }
     }
 
-    /// The keys of the distances of a head, transposed: (dim, distances).
-    fn positions(&self, model: usize, sinusoids: &[f32], head: usize) -> Vec<f32> {
+    /// The keys of the distances of a head: (distances, dim).
+    fn positions(&self, model: usize, head: usize) -> Vec<f32> {
         let Scores { dim, .. } = self.scores;
-        product(dim, model, self.distances(), &self.weight[head * dim * model..][..dim * model], sinusoids)
+        let weight = &self.weight[head * dim * model..][..dim * model];
+        product(self.distances(), model, dim, N(self.sinusoids), T(weight))
     }
 
     /// `out` = the scores, (batch, heads, queries, keys), not scaled.
@@ -79,19 +81,19 @@ impl TransformerXl<'_> {
             return Ok(());
         }
         let count = self.distances();
-        let sinusoids = transposed(self.sinusoids, count, model);
         let by_head = each_head(&self.scores, dim * count, |head, piece| {
-            piece.copy_from_slice(&self.positions(model, &sinusoids, head));
+            piece.copy_from_slice(&self.positions(model, head));
         });
         parallel_rows(out, queries * keys, (count + keys) * queries * dim, |range, out| {
             for (at, out) in range.zip(out.chunks_exact_mut(queries * keys)) {
                 let (batch, head) = (at / heads, at % heads);
                 let query = self.scores.head(self.query, queries, batch, head);
-                let key = transposed(self.scores.head(self.key, keys, batch, head), keys, dim);
+                let key = T(self.scores.head(self.key, keys, batch, head));
                 let content = with_row(query, &self.u[head * dim..][..dim]);
-                out.copy_from_slice(&product(queries, dim, keys, &content, &key));
+                out.copy_from_slice(&product(queries, dim, keys, N(&content), key));
                 let query = with_row(query, &self.v[head * dim..][..dim]);
-                let position = product(queries, dim, count, &query, &by_head[head * dim * count..][..dim * count]);
+                let positions = T(&by_head[head * dim * count..][..dim * count]);
+                let position = product(queries, dim, count, N(&query), positions);
                 for (i, out) in out.chunks_exact_mut(keys).enumerate() {
                     let window = &position[i * count + queries - 1 - i..][..keys];
                     out.iter_mut().zip(window).for_each(|(out, more)| *out += more);
@@ -118,11 +120,10 @@ impl TransformerXl<'_> {
             return Ok(());
         }
         let count = self.distances();
-        let sinusoids = transposed(self.sinusoids, count, model);
         let lengths = [batch * queries * dim, batch * keys * dim, dim, dim, dim * model];
         let all = each_head(&self.scores, lengths.iter().sum(), |head, piece| {
             let [query_grads, key_grads, u_grad, v_grad, weight_grad] = cut(piece, lengths);
-            let positions = transposed(&self.positions(model, &sinusoids, head), dim, count);
+            let positions = self.positions(model, head);
             let mut position_grad = vec![0.0; count * dim];
             let (mut u_sums, mut v_sums) = (vec![0.0; dim], vec![0.0; dim]);
             for b in 0..batch {
@@ -130,16 +131,16 @@ impl TransformerXl<'_> {
                 let query = self.scores.head(self.query, queries, b, head);
                 let key = self.scores.head(self.key, keys, b, head);
                 let content = with_row(query, &self.u[head * dim..][..dim]);
-                let by_content = product(queries, keys, dim, grad, key);
-                let by_key = product(keys, queries, dim, &transposed(grad, queries, keys), &content);
+                let by_content = product(queries, keys, dim, N(grad), N(key));
+                let by_key = product(keys, queries, dim, T(grad), N(&content));
                 key_grads[b * keys * dim..][..keys * dim].copy_from_slice(&by_key);
                 let mut shifted = vec![0.0; queries * count];
                 for (i, grad) in grad.chunks_exact(keys).enumerate() {
                     shifted[i * count + queries - 1 - i..][..keys].copy_from_slice(grad);
                 }
-                let by_position = product(queries, count, dim, &shifted, &positions);
+                let by_position = product(queries, count, dim, N(&shifted), N(&positions));
                 let query = with_row(query, &self.v[head * dim..][..dim]);
-                let more = product(count, queries, dim, &transposed(&shifted, queries, count), &query);
+                let more = product(count, queries, dim, T(&shifted), N(&query));
                 position_grad.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
                 let out = &mut query_grads[b * queries * dim..][..queries * dim];
                 out.iter_mut().zip(by_content.iter().zip(&by_position)).for_each(|(out, (a, b))| *out = a + b);
@@ -148,8 +149,7 @@ impl TransformerXl<'_> {
             }
             u_grad.iter_mut().zip(u_sums).for_each(|(grad, sum)| *grad = sum as f32);
             v_grad.iter_mut().zip(v_sums).for_each(|(grad, sum)| *grad = sum as f32);
-            let by_column = transposed(&position_grad, count, dim);
-            weight_grad.copy_from_slice(&product(dim, count, model, &by_column, self.sinusoids));
+            weight_grad.copy_from_slice(&product(dim, count, model, T(&position_grad), N(self.sinusoids)));
         });
         collect_heads(&self.scores, &all, 0, queries, to.query);
         collect_heads(&self.scores, &all, lengths[0], keys, to.key);

@@ -36,6 +36,17 @@ export { ShawRelativePositions, type ShawOptions } from './api/positions/shaw.js
 export { T5RelativeBias, t5RelativeBuckets, type T5BucketOptions } from './api/positions/t5.js'
 export { TransformerXLPositions, type TransformerXLOptions } from './api/positions/transformer-xl.js'
 
+export { Optimizer } from './api/optim/optimizer.js'
+export type { ParameterGroup, ParamGroup } from './api/optim/group.js'
+export type { OptimizerState, ParameterState } from './api/optim/state-dict.js'
+export { SGD, type SGDOptions } from './api/optim/sgd.js'
+export { Adam, AdamW, type AdamOptions } from './api/optim/adam.js'
+export { SparseAdam, type SparseAdamOptions } from './api/optim/sparse-adam.js'
+export { Adagrad, type AdagradOptions } from './api/optim/adagrad.js'
+export { RowWiseAdagrad, type RowWiseAdagradOptions } from './api/optim/row-adagrad.js'
+export { clipGradNorm, clipGradValue } from './api/optim/clip.js'
+export { LRSchedule, type ScheduleOptions, type ScheduleState } from './api/schedule.js'
+
 export { TokenDecoder, Tokenizer, type DecodeOptions, type EncodeOptions, type SpecialOptions } from './api/tokenizer.js'
 export type { PaddedBatch, PaddingOptions, TruncationOptions } from './api/padding.js'
 export type { Batch, WindowOptions } from './api/batch.js'

@@ -27,15 +27,12 @@ export const LEARNED: Placing = { learned: true, skipsPadding: false }
 const SKIPPING: Placing = { learned: true, skipsPadding: true }
 const NONE: Placing = { learned: false, skipsPadding: false }
 
-/** In training, which a layer is not in until it is told. */
-const DROPOUT = 0.1
-
 /** What the published models have, where the caller does not say otherwise. */
 const PRESETS: Record<PositionedPreset | TokenPreset, { placing: Placing; defaults: (dim: number) => Partial<TokenPositionOptions> }> = {
-  gpt2: { placing: LEARNED, defaults: () => ({ dropout: DROPOUT }) },
-  bert: { placing: LEARNED, defaults: () => ({ segments: 2, layerNorm: { eps: 1e-12 }, paddingIdx: 0, dropout: DROPOUT }) },
-  roberta: { placing: SKIPPING, defaults: () => ({ segments: 1, layerNorm: { eps: 1e-5 }, paddingIdx: 1, dropout: DROPOUT }) },
-  t5: { placing: NONE, defaults: () => ({ dropout: DROPOUT }) },
+  gpt2: { placing: LEARNED, defaults: () => ({}) },
+  bert: { placing: LEARNED, defaults: () => ({ segments: 2, layerNorm: { eps: 1e-12 }, paddingIdx: 0 }) },
+  roberta: { placing: SKIPPING, defaults: () => ({ segments: 1, layerNorm: { eps: 1e-5 }, paddingIdx: 1 }) },
+  t5: { placing: NONE, defaults: () => ({}) },
   llama: { placing: NONE, defaults: () => ({}) },
   gemma: { placing: NONE, defaults: (dim) => ({ scale: Math.sqrt(dim), paddingIdx: 0 }) },
 }

@@ -6,16 +6,16 @@ import { isRagged, type Ragged } from './bag.js'
 import { facts } from './dtype.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from './errors.js'
-import { readIds, type Ids } from './ids.js'
-import { noGrad } from './grad.js'
+import { readIds, type Ids, type ReadIds } from './ids.js'
+import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { inputWay, type ReadInputs } from './layer-grad.js'
+import { call, check, native, type Handle, type InputLayer, type Operand } from './native.js'
 import { dropout } from './network.js'
-import { call, native, type Handle, type InputLayer, type Operand } from './native.js'
 import { raggedPositions, readMask, skipping } from './positions/padding.js'
 import { spread } from './positions/spread.js'
 import { LEARNED, presetOf, type Placing, type PositionedPreset, type PresetOptions, type TokenPreset } from './presets.js'
-import type { Generator } from './random.js'
+import { checkGenerator, type Generator } from './random.js'
 import { resultFor, settled } from './result.js'
 import { sameShape, shown } from './shape.js'
 import { NativeStorage } from './storage.js'
@@ -35,8 +35,8 @@ export interface TokenPositionOptions {
   layerNorm?: boolean | { eps: number }
   /** What token vectors are multiplied by, in float32, before anything is added; default 1. */
   scale?: number
-  /** The probability with which each element of the result becomes 0, the others being divided by what is left, while the
-   * layer is in `training`; default 0. */
+  /** The probability with which an element of the result is dropped while the layer is `training`, as `dropout` does it,
+   * drawn from the layer's generator; default 0. */
   dropout?: number
   /** A token row that is zeroed when it is drawn; negative counts from the end. */
   paddingIdx?: number
@@ -104,10 +104,7 @@ interface Bound {
  * `layerNorm((token(ids) * scale + segment(segments)) + position(0, 1, ...))`, without what was not asked for.
  *
  * Draws: the token table first, then the positions, then the segments, each from N(0, 1); the normalization starts as
- * ones and zeros.
- *
- * In `training` elements of the result are then dropped with the probability `dropout`, drawn from `generator`; outside of
- * it, as at first, none are.
+ * ones and zeros. Dropout draws with each result, while the layer is `training`; `eval()` ends that.
  *
  * `P` says whether there are positions: `TokenPositionEmbedding` is a layer that has them, `TokenPositionEmbedding<null>`
  * one of tokens alone, as some presets are.
@@ -123,10 +120,11 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   readonly layerNorm: LayerNormParameters | null
   /** What token vectors are multiplied by: a float32. */
   readonly scale: number
-  /** The probability of an element to be dropped in training. */
+  /** The probability with which an element of the result is dropped while the layer is `training`. */
   readonly dropout: number
-  #training = false
-  readonly #generator: Generator | undefined
+  /** Whether results are those of training: with dropout. True at first, as PyTorch's modules are. */
+  training = true
+  readonly #generator: Generator
   readonly #placing: Placing
   /** The longest sequence, where there is one. */
   readonly #context: number | null
@@ -148,11 +146,11 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const eps = checkEps(layerNorm, where)
     this.scale = Math.fround(checkNumber(scale, `${where}: scale`))
     if (!Number.isFinite(this.scale)) throw new UsageError(`${where}: scale ${scale} is more than a float32 holds`)
-    if (!(checkNumber(dropout, `${where}: dropout`) >= 0 && dropout <= 1)) {
+    if (checkNumber(dropout, `${where}: dropout`) < 0 || dropout > 1) {
       throw new UsageError(`${where}: dropout must be a probability from 0 to 1, not ${dropout}`)
     }
     this.dropout = dropout
-    this.#generator = generator
+    this.#generator = checkGenerator(generator, where)
     this.token = new Embedding(vocabulary, columns, { paddingIdx, generator, sparse })
     this.#padding = checkPadding(paddingIdx, vocabulary)
     // Where padding has a position of its own, that row is padding too.
@@ -172,16 +170,18 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
    *
    * | name | vectors | unless options say otherwise |
    * |---|---|---|
-   * | `gpt2` | `token + position` | dropout 0.1 |
-   * | `bert` | `layerNorm((token + segment) + position)` | 2 segments, eps 1e-12, paddingIdx 0, dropout 0.1 |
-   * | `roberta` | the same; positions as below | 1 segment, eps 1e-5, paddingIdx 1, dropout 0.1 |
-   * | `t5` | `token` | dropout 0.1 |
-   * | `llama` | `token` | |
+   * | `gpt2` | `token + position` | |
+   * | `bert` | `layerNorm((token + segment) + position)` | 2 segments, eps 1e-12, paddingIdx 0 |
+   * | `roberta` | the same; positions as below | 1 segment, eps 1e-5, paddingIdx 1 |
+   * | `t5`, `llama` | `token` | |
    * | `gemma` | `token * sqrt(dim)`, the factor a float32 | paddingIdx 0 |
    *
    * RoBERTa's positions count tokens alone: the first that is not padding has position paddingIdx + 1, on whichever side
    * the padding is, and padding has position paddingIdx. So `contextLength`, the rows of the position table (Transformers'
    * `max_position_embeddings`, 514), holds sequences of contextLength - paddingIdx - 1.
+   *
+   * Nothing is dropped unless `dropout` says so (GPT-2, BERT, RoBERTa and T5 were trained with 0.1), and then in training
+   * alone.
    *
    * Layers of tokens alone (`t5`, `llama`, `gemma`) have `position` null; their contextLength may be left out, and if it is
    * given, longer sequences are refused. Gemma in bfloat16 rounds the factor to bfloat16 first: give that as `scale` for
@@ -213,19 +213,48 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const { read, offset, length, at, kinds } = this.#read(ids, given, where)
     const bound = this.#bind()
     const target = resultFor(given.out, read.shape, this.token.embeddingDim, where)
-    const others = bound.others.length === 0 ? undefined : bound.others.map((part) => part.operand())
+    const others = bound.others.length === 0 ? undefined : bound.others.map((part) => part.rawOperand())
     const done = native.inputLayerForward(bound.native, read.array, target.operand(), offset, length, at, kinds, others)
-    const way = (save: Save) => this.#way(bound, { read, offset, length, at, kinds }, ids, save)
+    const way = (save: Save) => this.#way(bound, { read, offset, length, at, kinds }, ids, { save, pooled: true })
     const result = settled(done, target, given.out, read.shape, bound.parts, NAME, way)
-    return this.#drops() ? this.#dropped(result, given.out) : result
+    return this.training && this.dropout > 0 ? this.#dropped(result, given.out) : result
   }
 
-  /** `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals. */
+  /** What training makes of a result: in new memory, or in the caller's. */
+  #dropped(result: Tensor, out: Tensor | undefined): Tensor {
+    const dropped = dropout(result, this.dropout, { generator: this.#generator })
+    if (out === undefined) {
+      // The way back needs it not.
+      result.dispose()
+      return dropped
+    }
+    out.set(dropped)
+    dropped.dispose()
+    return out
+  }
+
+  /** Results of training from now on (`true`, the default), or of use. `torch.nn.Module.train`. */
+  train(mode = true): this {
+    this.training = checkBoolean(mode, 'TokenPositionEmbedding.train')
+    return this
+  }
+
+  /** Results of use from now on: nothing is dropped. `torch.nn.Module.eval`. */
+  eval(): this {
+    return this.train(false)
+  }
+
+  /**
+   * `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals.
+   *
+   * @throws UsageError where training drops elements: which draws are whose would depend on which lookup ends first.
+   */
   async forwardAsync(ids: Ids | Ragged, options?: AsyncOptions & PlaceOptions): Promise<Tensor> {
     const where = 'TokenPositionEmbedding.forwardAsync'
-    // Draws would come in the order in which calls end.
-    if (this.#drops()) throw new UsageError(`${where}: drops nothing, as training would have it: use forward, or set training to false`)
     const { signal, ...rest } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
+    if (this.training && this.dropout > 0) {
+      throw new UsageError(`${where}: with dropout ${this.dropout} in training results are forward's alone: call eval() first, or forward`)
+    }
     const { read, offset, length, at, kinds } = this.#read(ids, rest, where)
     return lookUp({
       where, signal, ids: read.shape, dim: this.token.embeddingDim, tables: this.parameters(),
@@ -236,41 +265,15 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       },
       now: () => this.forward(ids, rest),
       name: NAME,
-      way: (save) => this.#way(this.#bind(), { read, offset, length, at, kinds }, ids, save),
+      way: (save) => this.#way(this.#bind(), { read, offset, length, at, kinds }, ids, { save, pooled: false }),
     })
   }
 
-  /** Whether what is learned is being learned: then elements are dropped, where `dropout` says so. Default false. */
-  get training(): boolean {
-    return this.#training
-  }
-
-  set training(training: boolean) {
-    this.#training = checkBoolean(training, 'TokenPositionEmbedding.training')
-  }
-
-  #drops(): boolean {
-    return this.#training && this.dropout > 0
-  }
-
-  #dropped(result: Tensor, out: Tensor | undefined): Tensor {
-    const drop = () => dropout(result, this.dropout, { generator: this.#generator })
-    if (out === undefined) {
-      const dropped = drop()
-      result.dispose()
-      return dropped
-    }
-    const dropped = noGrad(drop)
-    out.set(dropped)
-    dropped.dispose()
-    return out
-  }
-
-  #way(bound: Bound, inputs: ReadInputs, ids: Ids | Ragged, save: Save): Backward {
+  #way(bound: Bound, inputs: ReadInputs, ids: Ids | Ragged, keeping: Keeping): Backward {
     const { token, position, segment, layerNorm, scale } = this
     const tables = [token.table, position?.table ?? null, segment?.table ?? null] as const
     const layer = { native: bound.native, tables, parts: bound.parts, others: bound.others, normalized: layerNorm !== null, scale }
-    return inputWay(layer, inputs, isRagged(ids) ? ids.values : ids, save)
+    return inputWay(layer, inputs, isRagged(ids) ? ids.values : ids, keeping)
   }
 
   /** Ids, and what goes with each. */
@@ -317,7 +320,17 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       const longer = this.position === null ? '' : '. A layer with a larger contextLength takes them, with the position.weight that interpolatePositions(position.weight, contextLength) makes'
       throw new ShapeError(`${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength${longer}`)
     }
+    this.#catchUp(read)
     return { read, offset, length, at, kinds }
+  }
+
+  /** Brings rows that an optimizer left behind up to date: those of the ids, and all positions and segments. */
+  #catchUp({ array, shape }: ReadIds): void {
+    const { token, position, segment } = this
+    const { lag } = token.weight
+    if (lag !== null) check(lag.catchUp(array, token.table.badIds), shape)
+    position?.weight.lag?.settle()
+    segment?.weight.lag?.settle()
   }
 
   /** The native side's hold, made anew where a table was replaced. */
@@ -336,7 +349,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   }
 
   #bindNew(parts: readonly Tensor[]): Bound {
-    const operands = new Map(parts.map((part) => [part, part.operand()]))
+    const operands = new Map(parts.map((part) => [part, part.rawOperand()]))
     const handle = (part: Tensor | undefined) => {
       const operand = part === undefined ? null : operands.get(part)!
       return isHandle(operand) ? operand : null

@@ -2,7 +2,7 @@
 
 use crate::isa::Isa;
 use crate::ops::{
-    bag, draw_normal, draw_uniform, embed, gather, gather_rows, layer_norm_grad, mt19937, pass, rotate, row_sum,
+    bag, draw_normal, draw_uniform, embed, gather, gather_rows, layer_norm_grad, mt19937, optim, pass, rotate, row_sum,
     windows,
 };
 use crate::table::Kernels;
@@ -22,4 +22,10 @@ pub(crate) static KERNELS: Kernels = Kernels {
     draw_uniform: draw_uniform::reference,
     draw_normal: draw_normal::reference,
     pass: pass::reference,
+    update_f32: optim::update_reference,
+    update_f64: optim::update_reference,
+    squares_f32: optim::sum_squares_reference,
+    squares_f64: optim::sum_squares_reference,
+    replay_f32: optim::replay::reference,
+    replay_f64: optim::replay::reference,
 };

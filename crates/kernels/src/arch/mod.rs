@@ -93,7 +93,8 @@ macro_rules! instantiate {
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn layer_norm_grad(op: RawLayerNormGrad<'_>) {
-                $crate::ops::layer_norm_grad::body(op)
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::layer_norm_grad::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]

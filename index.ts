@@ -13,6 +13,7 @@ export type { SharedTable } from './api/sharing.js'
 export { arange, concat, full, ones, tensor, zeros, type TensorOptions } from './api/create.js'
 export { crossEntropy, dropout, layerNorm, type CrossEntropyOptions } from './api/network.js'
 export { noGrad } from './api/grad.js'
+export { SparseGrad } from './api/row-grad.js'
 export { scope } from './api/scope.js'
 
 export type { Layer } from './api/layer.js'

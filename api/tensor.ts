@@ -138,6 +138,17 @@ export class Tensor {
     return this.#alive().version
   }
 
+  /** Calls `run` once, before the elements change; what ends that. null where they could change unseen. @internal */
+  watch(run: () => void): (() => void) | null {
+    return this.#alive().watch(run)
+  }
+
+  /** Whether nobody else can change the elements: no tensor shares them, and no array over them was given away. @internal */
+  get alone(): boolean {
+    const storage = this.#alive()
+    return storage.held && !storage.shown
+  }
+
   /** Whether `lend` empties nobody's array. @internal */
   get lendable(): boolean {
     return !this.#alive().shown

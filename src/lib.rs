@@ -21,6 +21,7 @@ mod guard;
 mod network;
 mod process;
 mod quantize;
+mod row_grad;
 mod sharing;
 mod source;
 mod token_position;

@@ -7,4 +7,6 @@ mod blocks;
 pub mod embedding;
 pub mod max_norm;
 pub mod quantize;
+pub mod row_grad;
 pub mod token_position;
+pub mod token_position_grad;

@@ -25,6 +25,17 @@ export { EmbeddingBag, type BagForwardOptions, type BagOptions, type Ragged } fr
 export { quantize, QuantizedTable, type QuantizationError } from './api/quantize.js'
 export { TokenPositionEmbedding, type LayerNormParameters, type TokenPositionOptions } from './api/token-position.js'
 
+export { Optimizer } from './api/optim/optimizer.js'
+export type { ParameterGroup, ParamGroup } from './api/optim/group.js'
+export type { OptimizerState, ParameterState } from './api/optim/state-dict.js'
+export { SGD, type SGDOptions } from './api/optim/sgd.js'
+export { Adam, AdamW, type AdamOptions } from './api/optim/adam.js'
+export { SparseAdam, type SparseAdamOptions } from './api/optim/sparse-adam.js'
+export { Adagrad, type AdagradOptions } from './api/optim/adagrad.js'
+export { RowWiseAdagrad, type RowWiseAdagradOptions } from './api/optim/row-adagrad.js'
+export { clipGradNorm, clipGradValue } from './api/optim/clip.js'
+export { LRSchedule, type ScheduleOptions, type ScheduleState } from './api/schedule.js'
+
 export { TokenDecoder, Tokenizer, type DecodeOptions, type EncodeOptions, type SpecialOptions } from './api/tokenizer.js'
 export type { PaddedBatch, PaddingOptions, TruncationOptions } from './api/padding.js'
 export type { Batch, WindowOptions } from './api/batch.js'

@@ -6,15 +6,17 @@ import { facts } from './dtype.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from './errors.js'
 import { readIds, type Ids, type IntArray, type ReadIds } from './ids.js'
+import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { inputWay, type ReadInputs } from './layer-grad.js'
-import { call, native, type Handle, type InputLayer, type Operand } from './native.js'
-import type { Generator } from './random.js'
+import { call, check, native, type Handle, type InputLayer, type Operand } from './native.js'
+import { dropout } from './network.js'
+import { checkGenerator, type Generator } from './random.js'
 import { resultFor, settled } from './result.js'
 import { sameShape, shown } from './shape.js'
 import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
-import { checkNumber, checkOptions, checkSize, show } from './validate.js'
+import { checkBoolean, checkNumber, checkOptions, checkSize, show } from './validate.js'
 
 export interface TokenPositionOptions {
   /** Rows of the token table. */
@@ -29,7 +31,8 @@ export interface TokenPositionOptions {
   layerNorm?: boolean | { eps: number }
   /** What token vectors are multiplied by, in float32, before anything is added; default 1. */
   scale?: number
-  /** The share of elements that training drops. There is no training yet: 0, the default, is all it can be. */
+  /** The probability with which an element of the result is dropped while the layer is `training`, as `dropout` does it,
+   * drawn from the layer's generator; default 0. */
   dropout?: number
   /** A token row that is zeroed when it is drawn; negative counts from the end. */
   paddingIdx?: number
@@ -94,7 +97,7 @@ interface Bound {
  * `layerNorm((token(ids) * scale + segment(segments)) + position(0, 1, ...))`, without what was not asked for.
  *
  * Draws: the token table first, then the positions, then the segments, each from N(0, 1); the normalization starts as
- * ones and zeros.
+ * ones and zeros. Dropout draws with each result, while the layer is `training`; `eval()` ends that.
  */
 export class TokenPositionEmbedding implements Layer {
   /** The token table, (vocabSize, dim). */
@@ -107,6 +110,11 @@ export class TokenPositionEmbedding implements Layer {
   readonly layerNorm: LayerNormParameters | null
   /** What token vectors are multiplied by: a float32. */
   readonly scale: number
+  /** The probability with which an element of the result is dropped while the layer is `training`. */
+  readonly dropout: number
+  /** Whether results are those of training: with dropout. True at first, as PyTorch's modules are. */
+  training = true
+  readonly #generator: Generator
   #bound: Bound | null = null
 
   /** @throws UsageError for sizes that are no sizes, and for an option that does not exist. */
@@ -120,9 +128,11 @@ export class TokenPositionEmbedding implements Layer {
     const eps = checkEps(layerNorm, where)
     this.scale = Math.fround(checkNumber(scale, `${where}: scale`))
     if (!Number.isFinite(this.scale)) throw new UsageError(`${where}: scale ${scale} is more than a float32 holds`)
-    if (checkNumber(dropout, `${where}: dropout`) !== 0) {
-      throw new UsageError(`${where}: dropout ${dropout} belongs to training, which is not there yet: leave it out`)
+    if (checkNumber(dropout, `${where}: dropout`) < 0 || dropout > 1) {
+      throw new UsageError(`${where}: dropout must be a probability from 0 to 1, not ${dropout}`)
     }
+    this.dropout = dropout
+    this.#generator = checkGenerator(generator, where)
     this.token = new Embedding(vocabulary, columns, { paddingIdx, generator, sparse })
     this.position = new Embedding(context, columns, { generator })
     this.segment = kinds === 0 ? null : new Embedding(kinds, columns, { generator })
@@ -143,16 +153,48 @@ export class TokenPositionEmbedding implements Layer {
     const { read, offset, length, at, kinds } = this.#read(ids, given, where)
     const bound = this.#bind()
     const target = resultFor(given.out, read.shape, this.token.embeddingDim, where)
-    const others = bound.others.length === 0 ? undefined : bound.others.map((part) => part.operand())
+    const others = bound.others.length === 0 ? undefined : bound.others.map((part) => part.rawOperand())
     const done = native.inputLayerForward(bound.native, read.array, target.operand(), offset, length, at, kinds, others)
-    const way = (save: Save) => this.#way(bound, { read, offset, length, at, kinds }, ids, save)
-    return settled(done, target, given.out, read.shape, bound.parts, NAME, way)
+    const way = (save: Save) => this.#way(bound, { read, offset, length, at, kinds }, ids, { save, pooled: true })
+    const result = settled(done, target, given.out, read.shape, bound.parts, NAME, way)
+    return this.training && this.dropout > 0 ? this.#dropped(result, given.out) : result
   }
 
-  /** `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals. */
+  /** What training makes of a result: in new memory, or in the caller's. */
+  #dropped(result: Tensor, out: Tensor | undefined): Tensor {
+    const dropped = dropout(result, this.dropout, { generator: this.#generator })
+    if (out === undefined) {
+      // The way back needs it not.
+      result.dispose()
+      return dropped
+    }
+    out.set(dropped)
+    dropped.dispose()
+    return out
+  }
+
+  /** Results of training from now on (`true`, the default), or of use. `torch.nn.Module.train`. */
+  train(mode = true): this {
+    this.training = checkBoolean(mode, 'TokenPositionEmbedding.train')
+    return this
+  }
+
+  /** Results of use from now on: nothing is dropped. `torch.nn.Module.eval`. */
+  eval(): this {
+    return this.train(false)
+  }
+
+  /**
+   * `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals.
+   *
+   * @throws UsageError where training drops elements: which draws are whose would depend on which lookup ends first.
+   */
   async forwardAsync(ids: Ids, options?: AsyncOptions & PlaceOptions): Promise<Tensor> {
     const where = 'TokenPositionEmbedding.forwardAsync'
     const { signal, ...rest } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
+    if (this.training && this.dropout > 0) {
+      throw new UsageError(`${where}: with dropout ${this.dropout} in training results are forward's alone: call eval() first, or forward`)
+    }
     const { read, offset, length, at, kinds } = this.#read(ids, rest, where)
     return lookUp({
       where, signal, ids: read.shape, dim: this.token.embeddingDim, tables: this.parameters(),
@@ -163,15 +205,15 @@ export class TokenPositionEmbedding implements Layer {
       },
       now: () => this.forward(ids, rest),
       name: NAME,
-      way: (save) => this.#way(this.#bind(), { read, offset, length, at, kinds }, ids, save),
+      way: (save) => this.#way(this.#bind(), { read, offset, length, at, kinds }, ids, { save, pooled: false }),
     })
   }
 
-  #way(bound: Bound, inputs: ReadInputs, given: Ids, save: Save): Backward {
+  #way(bound: Bound, inputs: ReadInputs, given: Ids, keeping: Keeping): Backward {
     const { token, position, segment, layerNorm, scale } = this
     const tables = [token.table, position.table, ...(segment === null ? [] : [segment.table])]
     const layer = { native: bound.native, tables, parts: bound.parts, others: bound.others, normalized: layerNorm !== null, scale }
-    return inputWay(layer, inputs, given, save)
+    return inputWay(layer, inputs, given, keeping)
   }
 
   /** Ids, and what goes with each. */
@@ -198,7 +240,17 @@ export class TokenPositionEmbedding implements Layer {
         `${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength`,
       )
     }
+    this.#catchUp(read)
     return { read, offset, length, at, kinds }
+  }
+
+  /** Brings rows that an optimizer left behind up to date: those of the ids, and all positions and segments. */
+  #catchUp({ array, shape }: ReadIds): void {
+    const { token, position, segment } = this
+    const { lag } = token.weight
+    if (lag !== null) check(lag.catchUp(array, token.table.badIds), shape)
+    position.weight.lag?.settle()
+    segment?.weight.lag?.settle()
   }
 
   /** The native side's hold, made anew where a table was replaced. */
@@ -217,7 +269,7 @@ export class TokenPositionEmbedding implements Layer {
   }
 
   #bindNew(parts: readonly Tensor[]): Bound {
-    const operands = new Map(parts.map((part) => [part, part.operand()]))
+    const operands = new Map(parts.map((part) => [part, part.rawOperand()]))
     const handle = (part: Tensor | undefined) => {
       const operand = part === undefined ? null : operands.get(part)!
       return isHandle(operand) ? operand : null

@@ -8,6 +8,7 @@ import { draw } from './suites/draw.js'
 import { firstUse, threads } from './suites/first-use.js'
 import { lookup } from './suites/lookup.js'
 import { ops } from './suites/ops.js'
+import { optim } from './suites/optim.js'
 import { path } from './suites/path.js'
 import { tokenizer } from './suites/tokenizer.js'
 
@@ -17,6 +18,7 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   async: { title: 'Ids to vectors on another thread', run: async },
   compare: { title: 'Ids to vectors, against other packages and the targets', run: compare },
   ops: { title: 'Ops of tensors, forward and back', run: ops },
+  optim: { title: 'Steps of optimizers', run: optim },
   backward: { title: 'Gradients of tables', run: backwardSuite },
   draw: { title: 'Drawing a table', run: draw },
   tokenizer: { title: 'Text to ids', run: tokenizer },

@@ -19,6 +19,7 @@ mod embedding;
 mod files;
 mod guard;
 mod network;
+mod optim;
 mod process;
 mod quantize;
 mod row_grad;

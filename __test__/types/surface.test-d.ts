@@ -97,6 +97,7 @@ noGrad(() => 5) satisfies number
 // Layers.
 const settings: EmbeddingOptions = {
   paddingIdx: -1, maxNorm: 1, normType: 2, generator: new Generator(), requiresGrad: false, onBadId: 'clamp', dtype: 'float32',
+  scaleGradByFreq: true, sparse: true,
 }
 const embedding = new Embedding(5, 3, settings)
 embedding satisfies Layer
@@ -162,7 +163,20 @@ bert.forwardAsync([[1]], { segments: [[0]] }) satisfies Promise<tokenbed.Tensor>
 bert.segment satisfies tokenbed.Embedding | null
 bert.layerNorm satisfies LayerNormParameters | null
 bert.layerNorm?.weight satisfies tokenbed.Tensor | undefined
-new TokenPositionEmbedding({ ...sizes, layerNorm: true })
+new TokenPositionEmbedding({ ...sizes, layerNorm: true, sparse: true, dropout: 0.1 }).train().eval() satisfies tokenbed.TokenPositionEmbedding
+bert.training satisfies boolean
+bert.dropout satisfies number
+const rowGrad = layer.weight.grad
+if (rowGrad instanceof tokenbed.SparseGrad) {
+  rowGrad.ids satisfies tokenbed.Tensor
+  rowGrad.rows satisfies tokenbed.Tensor
+  rowGrad.shape satisfies readonly number[]
+  rowGrad.dtype satisfies tokenbed.DType
+  rowGrad.toDense() satisfies tokenbed.Tensor
+  rowGrad.dispose()
+}
+// @ts-expect-error made by backward
+new tokenbed.SparseGrad()
 // @ts-expect-error an eps is a number
 new TokenPositionEmbedding({ ...sizes, layerNorm: { eps: '1' } })
 // @ts-expect-error dim is missing
@@ -249,6 +263,42 @@ tokenbed.setNumThreads('2')
 tokenbed.capabilities() satisfies {
   version: string; isa: 'avx512' | 'avx2' | 'neon' | 'scalar'; detected: string[]; threads: number; liveData: boolean; binary: string
 }
+
+// Optimizers.
+const params = layer.parameters()
+const optimizers: tokenbed.Optimizer[] = [
+  new tokenbed.SGD(params, { lr: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.01 }),
+  new tokenbed.Adam([{ params, lr: 0.1, weightDecay: 0 }]),
+  new tokenbed.AdamW(params, { betas: [0.9, 0.999], eps: 1e-8 }),
+  new tokenbed.SparseAdam(params, { lr: 0.1 }),
+  new tokenbed.Adagrad(params, { initialAccumulatorValue: 1 }),
+  new tokenbed.RowWiseAdagrad(params),
+]
+for (const optimizer of optimizers) {
+  optimizer.step() satisfies void
+  optimizer.zeroGrad() satisfies void
+  optimizer.flush() satisfies void
+  optimizer.lr = optimizer.lr satisfies number
+  optimizer.loadStateDict(optimizer.stateDict() satisfies tokenbed.OptimizerState) satisfies tokenbed.Optimizer
+  optimizer.groups[0].params satisfies readonly tokenbed.Tensor[]
+  optimizer.groups[0].set({ lr: 1 })
+  optimizer[Symbol.dispose]()
+}
+new tokenbed.AdamW(params).groups[0].options satisfies Readonly<tokenbed.AdamOptions>
+const schedule = new tokenbed.LRSchedule(optimizers[0], { type: 'cosine', warmupSteps: 1, totalSteps: 9, minLr: 0 } satisfies tokenbed.ScheduleOptions)
+schedule.step() satisfies void
+schedule.at(3) satisfies number
+schedule.loadStateDict(schedule.stateDict() satisfies tokenbed.ScheduleState).lr satisfies number
+tokenbed.clipGradNorm(params, 1) satisfies number
+tokenbed.clipGradValue(params, 1) satisfies void
+// @ts-expect-error a rate is a must
+new tokenbed.SGD(params, {})
+// @ts-expect-error no decay of rows alone
+new tokenbed.SparseAdam(params, { weightDecay: 0.1 })
+// @ts-expect-error abstract
+new tokenbed.Optimizer(params)
+// @ts-expect-error no such schedule
+new tokenbed.LRSchedule(optimizers[0], { type: 'step' })
 
 // Errors.
 declare const indexError: tokenbed.TokenIndexError

@@ -14,6 +14,8 @@ pub(crate) trait NarrowLanes: MathLanes {
 
     /// `WIDTH` IEEE halves.
     unsafe fn load_f16(from: *const u8) -> Self;
+    /// Two IEEE halves.
+    unsafe fn load_two_f16(from: *const u8) -> [f32; 2];
     /// `WIDTH` bfloat16.
     unsafe fn load_bf16(from: *const u8) -> Self;
     /// `WIDTH` unsigned bytes, as numbers.

@@ -10,6 +10,7 @@ use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::layer_norm_grad::RawLayerNormGrad;
 use crate::ops::mt19937::MtState;
+use crate::ops::optim::real::{Replays, Squares, Updates};
 use crate::ops::pass::Pass;
 use crate::ops::row_sum::RawRowSum;
 
@@ -29,6 +30,12 @@ pub struct Kernels {
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),
     pub(crate) pass: unsafe fn(Pass<'_, f32>),
+    pub(crate) update_f32: Updates<f32>,
+    pub(crate) update_f64: Updates<f64>,
+    pub(crate) squares_f32: Squares<f32>,
+    pub(crate) squares_f64: Squares<f64>,
+    pub(crate) replay_f32: Replays<f32>,
+    pub(crate) replay_f64: Replays<f64>,
 }
 
 impl Kernels {

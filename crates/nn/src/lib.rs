@@ -6,6 +6,7 @@ pub mod bag;
 mod blocks;
 pub mod embedding;
 pub mod max_norm;
+pub mod optim;
 pub mod quantize;
 pub mod row_grad;
 pub mod token_position;

@@ -12,12 +12,21 @@ unsafe fn bytes(from: *const u8) -> __m256i {
 }
 
 impl NarrowLanes for F32x8 {
-    const SUMS: usize = 8;
+    const SUMS: usize = 12;
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u8) -> Self {
         // SAFETY: the caller's: F16C is here and 16 bytes may be read.
         unsafe { Self(_mm256_cvtph_ps(_mm_loadu_si128(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_two_f16(from: *const u8) -> [f32; 2] {
+        // SAFETY: the caller's: F16C is here and 4 bytes may be read.
+        unsafe {
+            let both = _mm_cvtph_ps(_mm_cvtsi32_si128(from.cast::<i32>().read_unaligned()));
+            [_mm_cvtss_f32(both), _mm_cvtss_f32(_mm_movehdup_ps(both))]
+        }
     }
 
     #[inline(always)]

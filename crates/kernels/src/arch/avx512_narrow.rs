@@ -21,6 +21,15 @@ impl NarrowLanes for F32x16 {
     }
 
     #[inline(always)]
+    unsafe fn load_two_f16(from: *const u8) -> [f32; 2] {
+        // SAFETY: the caller's: F16C is here and 4 bytes may be read.
+        unsafe {
+            let both = _mm_cvtph_ps(_mm_cvtsi32_si128(from.cast::<i32>().read_unaligned()));
+            [_mm_cvtss_f32(both), _mm_cvtss_f32(_mm_movehdup_ps(both))]
+        }
+    }
+
+    #[inline(always)]
     unsafe fn load_bf16(from: *const u8) -> Self {
         // SAFETY: the caller's: AVX-512 is here and 32 bytes may be read.
         unsafe {

@@ -32,6 +32,12 @@ macro_rules! instantiate {
             draw_uniform: wrappers::draw_uniform,
             draw_normal: wrappers::draw_normal,
             pass: wrappers::pass,
+            update_f32: wrappers::update::<f32>,
+            update_f64: wrappers::update::<f64>,
+            squares_f32: wrappers::sum_squares::<f32>,
+            squares_f64: wrappers::sum_squares::<f64>,
+            replay_f32: wrappers::replay::<f32>,
+            replay_f64: wrappers::replay::<f64>,
         };
 
         mod wrappers {
@@ -44,6 +50,9 @@ macro_rules! instantiate {
             use $crate::ops::gather_rows::RawGatherRows;
             use $crate::ops::layer_norm_grad::RawLayerNormGrad;
             use $crate::ops::mt19937::MtState;
+            use $crate::ops::optim::real::Real;
+            use $crate::ops::optim::replay::Replay;
+            use $crate::ops::optim::{Slots, Update};
             use $crate::ops::pass::Pass;
             use $crate::ops::row_sum::RawRowSum;
 
@@ -108,6 +117,21 @@ macro_rules! instantiate {
             #[target_feature(enable = $features)]
             pub(super) unsafe fn pass(pass: Pass<'_, f32>) {
                 $crate::ops::pass::body(pass)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn update<F: Real>(rule: &Update<F>, slots: Slots<'_, F>) {
+                $crate::ops::optim::update(rule, slots);
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn sum_squares<F: Real>(values: &[F]) -> f64 {
+                $crate::ops::optim::sum_squares(values)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn replay<F: Real>(replay: Replay<'_, F>) {
+                $crate::ops::optim::replay::body(replay);
             }
         }
     };

@@ -16,6 +16,7 @@ pub mod layer_norm_grad;
 pub mod matmul;
 pub mod mt19937;
 pub mod norm_rows;
+pub mod optim;
 pub mod pass;
 pub mod pointwise;
 pub mod quantize;
@@ -49,6 +50,6 @@ impl Store {
 /// Rows to look ahead when prefetching rows of `dim` f32: about 8 KB of them, so that memory answers before the copy
 /// gets there and the first-level cache still holds them.
 #[inline(always)]
-pub(crate) fn prefetch_distance(dim: usize) -> usize {
+pub fn prefetch_distance(dim: usize) -> usize {
     (8192 / (dim * size_of::<f32>()).max(1)).clamp(1, 64)
 }

@@ -7,6 +7,7 @@ import { compare } from './suites/compare.js'
 import { draw } from './suites/draw.js'
 import { firstUse, threads } from './suites/first-use.js'
 import { lookup } from './suites/lookup.js'
+import { ops } from './suites/ops.js'
 import { optim } from './suites/optim.js'
 import { path } from './suites/path.js'
 import { tokenizer } from './suites/tokenizer.js'
@@ -16,6 +17,7 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   lookup: { title: 'Ids to vectors', run: lookup },
   async: { title: 'Ids to vectors on another thread', run: async },
   compare: { title: 'Ids to vectors, against other packages and the targets', run: compare },
+  ops: { title: 'Ops of tensors, forward and back', run: ops },
   optim: { title: 'Steps of optimizers', run: optim },
   backward: { title: 'Gradients of tables', run: backwardSuite },
   draw: { title: 'Drawing a table', run: draw },

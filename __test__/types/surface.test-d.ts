@@ -2,7 +2,7 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
 import type {
-  AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions,
+  AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, CrossEntropyOptions, DataLoader, DrawOptions, DType, EmbeddingOptions,
   EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LayerNormParameters, LoaderOptions, Nested, QuantizationError, Ragged,
   ResultType, RowSpec, SharedTable, SpecialOptions, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions,
   TextSource, TokenPositionOptions, TypedArray, WindowOptions,
@@ -50,6 +50,16 @@ tokenbed.full([2], 3, { requiresGrad: true })
 tokenbed.arange(3, { dtype: 'int64' })
 tokenbed.arange(1, 3, 0.5, { dtype: 'float32' })
 tokenbed.concat([x, x], 1)
+const losses: CrossEntropyOptions = { ignoreIndex: -1, reduction: 'none' }
+holds<Same<ReturnType<typeof tokenbed.crossEntropy>, tokenbed.Tensor>>()
+tokenbed.crossEntropy(x, [1, 2], losses)
+tokenbed.crossEntropy(x, Int32Array.of(1))
+tokenbed.layerNorm(tokenbed.layerNorm(x), x, x, 1e-6).shape
+tokenbed.dropout(x, 0.5, { generator: draws.generator }).dtype satisfies DType
+// @ts-expect-error no such reduction
+tokenbed.crossEntropy(x, [1], { reduction: 'max' })
+// @ts-expect-error a probability is needed
+tokenbed.dropout(x)
 // @ts-expect-error no such type
 tensor([1], { dtype: 'float8' })
 // @ts-expect-error no such option

@@ -10,6 +10,7 @@ import { lookup } from './suites/lookup.js'
 import { ops } from './suites/ops.js'
 import { optim } from './suites/optim.js'
 import { path } from './suites/path.js'
+import { positions } from './suites/positions.js'
 import { tokenizer } from './suites/tokenizer.js'
 
 /** Name, title, and what measures it. A new suite is a file in suites/ and a line here. */
@@ -20,6 +21,10 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   ops: { title: 'Ops of tensors, forward and back', run: ops },
   optim: { title: 'Steps of optimizers', run: optim },
   backward: { title: 'Gradients of tables', run: backwardSuite },
+  positions: { title: 'Where tokens stand: positional schemes and input layers', run: positions },
+  optim: { title: 'Steps of optimizers', run: optim },
+  backward: { title: 'Gradients of tables', run: backwardSuite },
+  ops: { title: 'Ops of tensors, forward and back', run: ops },
   draw: { title: 'Drawing a table', run: draw },
   tokenizer: { title: 'Text to ids', run: tokenizer },
   'first-use': { title: 'The first use of an encoding', run: firstUse },

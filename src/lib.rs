@@ -20,6 +20,7 @@ mod files;
 mod guard;
 mod network;
 mod optim;
+mod positions;
 mod process;
 mod quantize;
 mod row_grad;

@@ -300,6 +300,51 @@ new tokenbed.Optimizer(params)
 // @ts-expect-error no such schedule
 new tokenbed.LRSchedule(optimizers[0], { type: 'step' })
 
+// Positions.
+const { RotaryEmbedding, ShawRelativePositions, T5RelativeBias, TransformerXLPositions } = tokenbed
+const gpt2 = TokenPositionEmbedding.preset('gpt2', sizes)
+gpt2 satisfies tokenbed.TokenPositionEmbedding
+gpt2.position satisfies tokenbed.Embedding
+const llama = TokenPositionEmbedding.preset('llama', { vocabSize: 5, dim: 2 } satisfies tokenbed.PresetOptions<'llama'>)
+llama.position satisfies null
+TokenPositionEmbedding.preset('gemma', sizes).forward(ragged) satisfies tokenbed.Tensor
+TokenPositionEmbedding.preset('bert' as tokenbed.PositionedPreset | tokenbed.TokenPreset, sizes).position satisfies tokenbed.Embedding | null
+gpt2.forward([[1, 2]], { mask: tokenbed.attentionMask([[1, 2]], 0), positionOffset: 1 })
+// @ts-expect-error no such model
+TokenPositionEmbedding.preset('gpt3', sizes)
+// @ts-expect-error positions need a context
+TokenPositionEmbedding.preset('gpt2', { vocabSize: 5, dim: 2 })
+tokenbed.sinusoidalPositions(4, 2, { layout: 'half', maxWavelength: 10, offset: 1, out: x } satisfies tokenbed.SinusoidOptions) satisfies tokenbed.Tensor
+tokenbed.interpolatePositions(x, 8, { alignCorners: true }) satisfies tokenbed.Tensor
+tokenbed.alibiSlopes(8) satisfies Float32Array
+tokenbed.alibiBias(8, 2, 3, { symmetric: true, offset: 1, out: x }) satisfies tokenbed.Tensor
+const buckets: tokenbed.T5BucketOptions = { bidirectional: true, numBuckets: 32, maxDistance: 128 }
+tokenbed.t5RelativeBuckets(2, 3, { ...buckets, offset: 1 }) satisfies tokenbed.Tensor
+new T5RelativeBias({ heads: 2, ...buckets }).forward(2, 3, { offset: 1, out: x }) satisfies tokenbed.Tensor
+new ShawRelativePositions({ maxDistance: 2, headDim: 4, kind: 'relative_key' } satisfies tokenbed.ShawOptions).forward(x).backward(x)
+new TransformerXLPositions({ heads: 2, headDim: 4, dim: 8, clampLength: 9 } satisfies tokenbed.TransformerXLOptions).forward(x, x)
+const scalings: tokenbed.RotaryScaling[] = [
+  { type: 'linear', factor: 2 }, { type: 'dynamic', factor: 2, originalContext: 8 },
+  { type: 'yarn', factor: 2, originalContext: 8, betaFast: 32, betaSlow: 1, attentionFactor: 1, truncate: true },
+  { type: 'llama3', factor: 2, originalContext: 8, lowFreqFactor: 1, highFreqFactor: 4 },
+]
+const rope = new RotaryEmbedding({ dim: 4, base: 5e5, layout: 'interleaved', scaling: scalings[0] } satisfies tokenbed.RotaryOptions)
+rope.forward(x, { offset: 1, out: x } satisfies tokenbed.RotaryForwardOptions) satisfies tokenbed.Tensor
+rope.forward(x, { positions: tokenbed.positionIds(ragged, { offset: 1, padding: 0 } satisfies tokenbed.PositionIdsOptions) })
+tokenbed.convertRotaryWeights(x, { heads: 2, from: 'half', to: 'interleaved', dim: 4 } satisfies tokenbed.RotaryWeightsOptions) satisfies tokenbed.Tensor
+for (const learned of [new T5RelativeBias({ heads: 2, ...buckets }), new ShawRelativePositions({ maxDistance: 2, headDim: 4 })]) {
+  learned satisfies Layer
+  learned.weight = x
+}
+// @ts-expect-error a scaling needs its factor
+new RotaryEmbedding({ dim: 4, scaling: { type: 'linear' } })
+// @ts-expect-error no such layout
+new RotaryEmbedding({ dim: 4, layout: 'neox' })
+// @ts-expect-error keys are a must
+new TransformerXLPositions({ heads: 2, headDim: 4, dim: 8 }).forward(x)
+// @ts-expect-error one way or both
+new T5RelativeBias({ heads: 2 })
+
 // Errors.
 declare const indexError: tokenbed.TokenIndexError
 indexError satisfies tokenbed.TokenbedError satisfies Error

@@ -24,6 +24,8 @@ pub(crate) trait NarrowLanes: MathLanes {
     unsafe fn load_nibbles(from: *const u8) -> [Self; 2];
     /// `a0 b0 a1 b1 ...`, in two vectors.
     unsafe fn interleave(a: Self, b: Self) -> [Self; 2];
+    /// Neighbours change places: `1 0 3 2 ...`.
+    unsafe fn swap_pairs(self) -> Self;
     /// Writes `WIDTH` IEEE halves.
     unsafe fn store_f16(self, to: *mut u8);
     /// Writes the low 16 bits of `WIDTH` integers that have no others.

@@ -7,6 +7,7 @@ mod blocks;
 pub mod embedding;
 pub mod max_norm;
 pub mod optim;
+pub mod positions;
 pub mod quantize;
 pub mod row_grad;
 pub mod token_position;

@@ -64,6 +64,12 @@ impl NarrowLanes for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        // SAFETY: the caller's: AVX2 is here.
+        unsafe { Self(_mm256_permute_ps::<0b10_11_00_01>(self.0)) }
+    }
+
+    #[inline(always)]
     unsafe fn store_f16(self, to: *mut u8) {
         // SAFETY: the caller's: F16C is here and 16 bytes may be written.
         unsafe { _mm_storeu_si128(to.cast(), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(self.0)) }

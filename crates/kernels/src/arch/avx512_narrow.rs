@@ -65,6 +65,12 @@ impl NarrowLanes for F32x16 {
     }
 
     #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        // SAFETY: the caller's: AVX-512 is here.
+        unsafe { Self(_mm512_permute_ps::<0b10_11_00_01>(self.0)) }
+    }
+
+    #[inline(always)]
     unsafe fn store_f16(self, to: *mut u8) {
         // SAFETY: the caller's: AVX-512 is here and 32 bytes may be written.
         unsafe {

@@ -26,6 +26,8 @@ macro_rules! instantiate {
             gather_rows: wrappers::gather_rows,
             bag: wrappers::bag,
             embed: wrappers::embed,
+            rotate: wrappers::rotate,
+            windows: wrappers::windows,
             row_sum: wrappers::row_sum,
             layer_norm_grad: wrappers::layer_norm_grad,
             mt19937_twist: wrappers::mt19937_twist,
@@ -54,7 +56,9 @@ macro_rules! instantiate {
             use $crate::ops::optim::replay::Replay;
             use $crate::ops::optim::{Slots, Update};
             use $crate::ops::pass::Pass;
+            use $crate::ops::rotate::RawRotate;
             use $crate::ops::row_sum::RawRowSum;
+            use $crate::ops::windows::RawWindows;
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn max_id(ids: &[u32]) -> u32 {
@@ -77,6 +81,18 @@ macro_rules! instantiate {
             pub(super) unsafe fn gather_rows(op: RawGatherRows) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
                 unsafe { $crate::ops::gather_rows::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn rotate(op: RawRotate) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::rotate::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn windows(op: RawWindows) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::windows::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]

@@ -72,6 +72,12 @@ impl NarrowLanes for F32x4 {
     }
 
     #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        // SAFETY: the caller's: NEON is here.
+        unsafe { Self(vrev64q_f32(self.0)) }
+    }
+
+    #[inline(always)]
     unsafe fn store_f16(self, to: *mut u8) {
         // SAFETY: the caller's: NEON is here and 8 bytes may be written; the instruction changes one register.
         unsafe {

@@ -2,7 +2,8 @@
 
 use crate::isa::Isa;
 use crate::ops::{
-    bag, draw_normal, draw_uniform, embed, gather, gather_rows, layer_norm_grad, mt19937, optim, pass, row_sum,
+    bag, draw_normal, draw_uniform, embed, gather, gather_rows, layer_norm_grad, mt19937, optim, pass, rotate, row_sum,
+    windows,
 };
 use crate::table::Kernels;
 
@@ -13,6 +14,8 @@ pub(crate) static KERNELS: Kernels = Kernels {
     gather_rows: gather_rows::reference,
     bag: bag::reference,
     embed: embed::reference,
+    rotate: rotate::reference,
+    windows: windows::reference,
     row_sum: row_sum::reference,
     layer_norm_grad: layer_norm_grad::reference,
     mt19937_twist: mt19937::reference,

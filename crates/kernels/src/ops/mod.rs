@@ -21,11 +21,13 @@ pub mod pass;
 pub mod pointwise;
 pub mod quantize;
 pub mod real;
+pub mod rotate;
 pub(crate) mod row;
 pub mod row_sum;
 pub mod rows;
 pub mod thin;
 pub mod total;
+pub mod windows;
 
 /// How an op's results are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

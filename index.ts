@@ -32,4 +32,4 @@ export { streamBatches, streamIds, type StreamBatchesOptions, type StreamOptions
 export { loadSafetensors, saveSafetensors } from './api/files.js'
 export { loadNpy, saveNpy } from './api/files.js'
 export { TensorWriter, type RowSpec, type TensorWriterOptions } from './api/writer.js'
-export { capabilities, getNumThreads, memoryUsage, setNumThreads, type Capabilities } from './api/process.js'
+export { capabilities, selfTest, getNumThreads, memoryUsage, setNumThreads, type Capabilities, type KernelTest } from './api/process.js'

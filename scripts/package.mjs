@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { installed } from './installed.mjs'
 import { Failure, capture, runIfMain, stream, tool } from './process.mjs'
 
-const REQUIRED = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/main.js', 'native.cjs', 'package.json', 'README.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md']
+const REQUIRED = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/main.js', 'package.json', 'README.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md']
 /** The addon comes in packages of its own, one a platform; tests and sources stay here. */
 const FORBIDDEN = /\.node$|__test__|\.tsbuildinfo$|\.rs$|(?<!\.d)\.ts$/
 

@@ -7,4 +7,5 @@ mod blocks;
 pub mod embedding;
 pub mod max_norm;
 pub mod quantize;
+pub mod self_test;
 pub mod token_position;

@@ -34,6 +34,10 @@ fmt:
     cd crates/text/fuzz && cargo fmt
     cd crates/io/fuzz && cargo fmt
 
+# Cargo for arm64 Linux; without arguments the tests of the kernels, imitated by QEMU
+arm64 *arguments:
+    node scripts/arm64.mjs {{ arguments }}
+
 # The unsafe crates under AddressSanitizer: needs a nightly Rust, on x86-64 Linux
 asan:
     RUSTFLAGS=-Zsanitizer=address cargo +nightly test -p tokenbed-kernels -p tokenbed-core -p tokenbed-io --target x86_64-unknown-linux-gnu

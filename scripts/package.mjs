@@ -28,7 +28,7 @@ export async function checkPackage() {
 }
 
 /** The addon that was built last, for this machine alone. */
-function built() {
+export function built() {
   const addon = readdirSync(root).find((name) => /^tokenbed\..*\.node$/.test(name))
   if (addon === undefined) throw new Failure('the addon is not built: npm run build')
   return { platform: addon.split('.')[1], binary: join(root, addon) }

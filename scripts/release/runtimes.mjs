@@ -33,7 +33,7 @@ export function deno() {
 }
 
 /** The path of a program in a package, which is fetched where it is not there yet. */
-function fetched(spec, program) {
+export function fetched(spec, program) {
   const home = join(folder, spec.replace(/[/@]+/g, '-').replace(/^-/, ''))
   const path = join(home, program)
   if (existsSync(path)) return path

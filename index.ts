@@ -10,7 +10,7 @@ export { Generator, manualSeed, rand, randn, randperm, type DrawOptions } from '
 
 export { Tensor } from './api/tensor.js'
 export type { SharedTable } from './api/sharing.js'
-export { arange, concat, full, ones, tensor, zeros, type TensorOptions } from './api/create.js'
+export { arange, concat, full, ones, tensor, zeros, type FillOptions, type TensorOptions } from './api/create.js'
 export { noGrad } from './api/grad.js'
 export { scope } from './api/scope.js'
 
@@ -21,7 +21,7 @@ export type { EmbeddingOptions } from './api/table.js'
 export type { ResultType } from './api/result.js'
 export { EmbeddingBag, type BagForwardOptions, type BagOptions, type Ragged } from './api/bag.js'
 export { quantize, QuantizedTable, type QuantizationError } from './api/quantize.js'
-export { TokenPositionEmbedding, type LayerNormParameters, type TokenPositionOptions } from './api/token-position.js'
+export { TokenPositionEmbedding, type LayerNormParameters, type PlaceOptions, type TokenPositionOptions } from './api/token-position.js'
 
 export { TokenDecoder, Tokenizer, type DecodeOptions, type EncodeOptions, type SpecialOptions } from './api/tokenizer.js'
 export type { PaddedBatch, PaddingOptions, TruncationOptions } from './api/padding.js'

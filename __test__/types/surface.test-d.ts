@@ -3,7 +3,7 @@
 
 import type {
   AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions,
-  EncodeOptions, ForwardOptions, Ids, IntArray, KernelTest, Layer, LayerNormParameters, LoaderOptions, Nested, QuantizationError, Ragged,
+  EncodeOptions, FillOptions, ForwardOptions, Ids, IntArray, KernelTest, Layer, LayerNormParameters, LoaderOptions, Nested, PlaceOptions, QuantizationError, Ragged,
   ResultType, RowSpec, SharedTable, SpecialOptions, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions,
   TextSource, TokenPositionOptions, TypedArray, WindowOptions,
 } from '../../index.js'
@@ -26,6 +26,8 @@ holds<Same<Ids, tokenbed.Tensor | IntArray | Nested[]>>()
 holds<Same<Capabilities['source'], 'package' | 'build' | 'environment'>>()
 holds<Same<tokenbed.BinaryError['reason'], 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused'>>()
 holds<Same<ReturnType<typeof tokenbed.selfTest>, KernelTest[]>>()
+tokenbed.zeros([2], { dtype: 'int8', requiresGrad: false } satisfies FillOptions)
+holds<Same<keyof PlaceOptions, 'positionOffset' | 'positions' | 'segments'>>()
 holds<Same<Capabilities['isa'], 'avx512' | 'avx2' | 'neon' | 'scalar'>>()
 
 // Draws.

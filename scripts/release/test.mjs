@@ -10,13 +10,13 @@ import { Failure, runIfMain } from '../process.mjs'
 import { failures } from './failures.mjs'
 import { packages } from './pack.mjs'
 import { NODES, bun, deno, node } from './runtimes.mjs'
-import { commands, dependencyTarballs, install, installedSize, linked, smokes, writeSmokes } from './user.mjs'
+import { commands, dependencyTarballs, install, installedSize, linked, smokes, storm, writeSmokes } from './user.mjs'
 
 /** All checks of one runtime on these packages; what the first smoke printed comes with them. */
 export function testRuntime(runtime, tarballs, folder, platform) {
   const home = install(runtime, tarballs, folder)
   writeSmokes(home)
-  const found = [...smokes(runtime, home), ...(runtime.kind === 'node' ? commands(runtime, home) : [])]
+  const found = [...smokes(runtime, home), ...(runtime.kind === 'node' ? [...commands(runtime, home), storm(runtime, home)] : [])]
   return { home, checks: runtime.kind === 'node' ? [...found, ...failures(runtime, home, platform)] : found }
 }
 

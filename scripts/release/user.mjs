@@ -63,7 +63,7 @@ export function writeSmokes(home) {
   writeFileSync(join(home, 'smoke.cjs'), `${cjs};(async () => {\n${body}\n})()\n`)
   const typed = body.replace('const batches = []', 'const batches: string[] = []').replace('(array) =>', '(array: ArrayBufferView) =>').replace('let refused\n', 'let refused: object | undefined\n').replace('catch (error) {', 'catch (error: any) {')
   writeFileSync(join(home, 'smoke.ts'), `${esm}${typed}`)
-  cpSync(join(import.meta.dirname, 'smoke/worker.mjs'), join(home, 'worker.mjs'))
+  for (const file of ['worker.mjs', 'storm.mjs']) cpSync(join(import.meta.dirname, 'smoke', file), join(home, file))
 }
 
 /** Runs a program in `home` with a runtime, and hands back how it ended. */
@@ -92,6 +92,14 @@ export function smokes(runtime, home) {
     if (!isRight) console.log(`${file} ended with ${code}: ${stdout}${stderr}`)
     return { name: `${runtime.name}: ${file}`, ok: isRight === true, result }
   })
+}
+
+/** Whether a hundred workers can be ended at any moment, and the process itself, without a word. */
+export function storm(runtime, home) {
+  const { code, stdout, stderr } = start(runtime, home, ['storm.mjs'])
+  const ok = code === 0 && stdout === '100\n' && stderr === ''
+  if (!ok) console.log(`storm.mjs ended with ${code}: ${stdout}${stderr}`)
+  return { name: `${runtime.name}: a hundred workers ended with work pending`, ok }
 }
 
 /** Whether the command works where it is installed. */

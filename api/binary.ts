@@ -144,6 +144,9 @@ function refused(path: string, what: string, cause: unknown, mend: string): Bina
     const how = 'Node was told not to load native addons (--no-addons, or --permission without --allow-addons)'
     return failure('disabled', how, `${machine()}; ${what}`, 'a Node that may load addons', 'start Node without --no-addons, or with --permission --allow-addons; see NODE_OPTIONS too', cause)
   }
+  if (/--allow-ffi/.test(message)) {
+    return failure('disabled', 'Deno was not allowed to load it', `${machine()}; ${what}`, 'the permission to load native code', 'deno run --allow-ffi --allow-read --allow-env --allow-sys', cause)
+  }
   const newer = /version `?GLIBC_([\d.]+)'? not found/.exec(message)?.[1]
   if (newer !== undefined) {
     const here = `a system with glibc ${newer} or later; the published binaries need ${GLIBC}`

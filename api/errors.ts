@@ -83,7 +83,7 @@ export class FileError extends TokenbedError {
 export class BinaryError extends TokenbedError {
   /**
    * `missing`: the platform's package is not installed; `version`: it is of another version than tokenbed; `unsupported`:
-   * there is none for this platform; `disabled`: Node was told to load no addons; `glibc`: the binary needs a newer glibc;
+   * there is none for this platform; `disabled`: Node was told to load no addons, or Deno was not allowed to; `glibc`: the binary needs a newer glibc;
    * `refused`: the system would not load it for another reason.
    */
   readonly reason: 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused'

@@ -76,6 +76,15 @@ export function failures(runtime, home, platform) {
   })
 }
 
+/** Deno, without the permission to load native code. */
+export function notAllowed(runtime, home) {
+  writeFileSync(join(home, 'caught.cjs'), PROGRAM)
+  const { code, stdout, stderr } = start(runtime, home, ['caught.cjs'], { flags: ['--deny-ffi'] })
+  const told = code === 0 ? wrongIn(JSON.parse(stdout), { reason: 'disabled', parts: ['--allow-ffi'], cause: /./ }) : [`ended with ${code}: ${stderr}`]
+  for (const line of told) console.log(`       ${line}`)
+  return { name: `${runtime.name}: native code is not allowed`, ok: told.length === 0 }
+}
+
 function wrongIn(error, { reason, parts, cause }) {
   const wrong = []
   if (error.name !== 'BinaryError' || error.code !== 'BINARY') wrong.push(`not a BinaryError: ${JSON.stringify(error)}`)

@@ -59,7 +59,8 @@ function symbolsOf(bytes, { offset, size, entry, link }, text) {
   for (let at = offset + entry; at < offset + size; at += entry) {
     found.push({ name: text(link, bytes.readUInt32LE(at)), isDefined: bytes.readUInt16LE(at + 6) !== 0 })
   }
-  return found
+  // Sections have symbols without a name.
+  return found.filter(({ name }) => name !== '')
 }
 
 function neededOf(bytes, { offset, size, link }, text) {

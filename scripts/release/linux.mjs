@@ -5,15 +5,16 @@
 // Both are linked against glibc 2.17 (toolchain.mjs). That for arm64 is tested by QEMU: the kernels' own tests, a real Node
 // with the installed package, and specs; what its kernels and programs give must be what x64 gives, to the bit.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cargo, environment, target as ARM64 } from '../arm64.mjs'
 import { build } from '../build.mjs'
 import { Failure, capture, root, run, runIfMain, tool } from '../process.mjs'
 import { binaries, packages } from './pack.mjs'
+import { serve } from './registry.mjs'
 import { node } from './runtimes.mjs'
-import { binaryName, readJson } from './stage.mjs'
+import { binaryName } from './stage.mjs'
 import { sameResults } from './test.mjs'
 import { linker } from './toolchain.mjs'
 import { dependencyTarballs, install, smokes, start, writeSmokes } from './user.mjs'
@@ -55,23 +56,42 @@ function emulated() {
   return { ...node(20, 'arm64'), name: 'Node 20 on arm64', prefix: [qemu, '-L', '/usr/aarch64-linux-gnu'] }
 }
 
-/** The package installed as for arm64 and its smoke run there, beside the same on x64. */
-function testInstalled() {
+/** The package installed from a registry as for arm64, as one would for another machine, and its smoke run, beside that of x64. */
+async function testInstalled() {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-arm64-'))
+  const { address, close } = await serve([...readdirSync(packages).map((name) => join(packages, name)), ...dependencyTarballs(folder)])
   try {
-    const { version } = readJson(join(root, 'package.json'))
-    const dependencies = dependencyTarballs(folder)
-    const tarballs = (platform) => [join(packages, `tokenbed-${version}.tgz`), join(packages, `tokenbed-${platform}-${version}.tgz`), ...dependencies]
     const here = { name: `Node ${process.versions.node}`, kind: 'node', program: process.execPath }
     const arm64 = emulated()
+    const from = (flags, name) => install(here, ['tokenbed'], join(folder, name), [`--registry=${address}`, '--prefer-online', `--cache=${join(folder, 'cache')}`, ...flags])
     const homes = [
-      [here, install(here, tarballs('linux-x64-gnu'), folder)],
-      [arm64, install(here, tarballs('linux-arm64-gnu'), join(folder, 'arm64'), ['--cpu=arm64', '--os=linux', '--libc=glibc'])],
+      [here, from([], 'x64')],
+      [arm64, from(['--cpu=arm64', '--os=linux', '--libc=glibc'], 'arm64')],
     ]
     const checks = homes.flatMap(([runtime, home]) => (writeSmokes(home), smokes(runtime, home)))
     const doctor = start(arm64, homes[1][1], ['node_modules/tokenbed/dist/cli/tokenbed.js', 'doctor'])
     console.log(doctor.stdout || doctor.stderr)
     return [...checks, { name: 'Node 20 on arm64: tokenbed doctor', ok: doctor.code === 0 && /neon in use/.test(doctor.stdout) }, { ...sameResults(checks), name: 'x64 and arm64 give the same bits' }]
+  } finally {
+    await close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Loads both with the toolchains' own glibc, the oldest that they are for. */
+function testOldest() {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenbed-glibc-'))
+  try {
+    return ['x64', 'arm64'].map((arch) => {
+      const sysroot = capture([linker(arch), '-print-sysroot']).stdout.trim()
+      const [libraries, program] = [join(sysroot, 'lib'), join(folder, arch)]
+      const compiled = capture([linker(arch), join(root, 'scripts/release/load.c'), '-o', program, '-ldl'])
+      const loader = readdirSync(libraries).find((name) => /^ld-2\.\d+\.so$/.test(name))
+      const started = arch === process.arch ? [join(libraries, loader), '--library-path', `${libraries}:${sysroot}/lib64`] : [emulated().prefix[0], '-L', sysroot]
+      const { ok, stdout, stderr } = capture([...started, program, join(binaries, binaryName(`linux-${arch}-gnu`))])
+      if (!ok) console.log(compiled.stderr, stdout, stderr)
+      return { name: `linux-${arch}-gnu loads on glibc ${stdout.trim()}`, ok: ok && stdout.trim() === '2.17' }
+    })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -87,11 +107,12 @@ function testSpecs() {
   return [{ name: `${name}: specs`, ok: status === 0 }]
 }
 
-function main() {
-  build()
+async function main() {
+  if (process.env.TOKENBED_BUILT !== '1') build()
+  process.env.TOKENBED_BUILT = '1'
   if (!process.argv.includes('--no-build')) buildBoth()
   run([process.execPath, join(root, 'scripts/release/pack.mjs')])
-  const checks = [...testInstalled(), ...testSpecs()]
+  const checks = [...testOldest(), ...(await testInstalled()), ...testSpecs()]
   try {
     console.error("release: the kernels' tests on arm64")
     cargo(['test', '--package', 'tokenbed-kernels'])

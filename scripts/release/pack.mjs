@@ -2,6 +2,7 @@
 //
 // The binaries are those in release/binaries/, where release:linux and the workflow put them; the tarballs come to lie in
 // release/packages/. Without --all, platforms without a binary are left out, and are said to be.
+// TOKENBED_BUILT=1 takes dist/ as it is.
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from '../build.mjs'

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Failure, runIfMain } from '../process.mjs'
-import { failures } from './failures.mjs'
+import { failures, notAllowed } from './failures.mjs'
 import { packages } from './pack.mjs'
 import { NODES, bun, deno, node } from './runtimes.mjs'
 import { commands, dependencyTarballs, install, installedSize, linked, smokes, storm, writeSmokes } from './user.mjs'
@@ -16,8 +16,10 @@ import { commands, dependencyTarballs, install, installedSize, linked, smokes, s
 export function testRuntime(runtime, tarballs, folder, platform) {
   const home = install(runtime, tarballs, folder)
   writeSmokes(home)
-  const found = [...smokes(runtime, home), ...(runtime.kind === 'node' ? [...commands(runtime, home), storm(runtime, home)] : [])]
-  return { home, checks: runtime.kind === 'node' ? [...found, ...failures(runtime, home, platform)] : found }
+  const checks = smokes(runtime, home)
+  if (runtime.kind === 'node') checks.push(...commands(runtime, home), storm(runtime, home), ...failures(runtime, home, platform))
+  if (runtime.kind === 'deno') checks.push(notAllowed(runtime, home))
+  return { home, checks }
 }
 
 /** Whether all smokes that ran printed the same: which machine and which runtime must make no difference. */

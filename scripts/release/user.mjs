@@ -9,13 +9,13 @@ const NAMES = ['createDataLoader', 'Embedding', 'EmbeddingBag', 'loadSafetensors
 const NODES_OWN = { 'node:crypto': ['createHash'], 'node:events': ['once'], 'node:fs': ['mkdtempSync'], 'node:os': ['tmpdir'], 'node:path': ['join'], 'node:worker_threads': ['Worker'] }
 const LIMIT = 10e6
 
-/** Installs tarballs in an empty folder, as the npm of `runtime` does, with nothing downloaded; and gives the folder. */
+/** Installs packages in an empty folder with npm on `runtime`, tarballs without a network unless flags say otherwise; and gives the folder. */
 export function install(runtime, tarballs, folder, flags = []) {
   const home = join(folder, `home-${runtime.name.replace(/\W/g, '-').toLowerCase()}`)
   rmSync(home, { recursive: true, force: true })
   mkdirSync(home, { recursive: true })
   writeFileSync(join(home, 'package.json'), '{ "private": true, "type": "module" }')
-  const args = [npmProgram(), 'install', '--offline', '--no-audit', '--no-fund', '--loglevel', 'error', ...flags, ...tarballs]
+  const args = [npmProgram(), 'install', ...(flags.length > 0 ? flags : ['--offline']), '--no-audit', '--no-fund', '--loglevel', 'error', ...tarballs]
   const { status, stderr } = spawnSync(runtime.kind === 'node' ? runtime.program : process.execPath, args, { cwd: home, encoding: 'utf8', env: bare(runtime, home) })
   if (status !== 0) throw new Failure(`npm install with ${runtime.name}: ${stderr}`)
   return home

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import typescript from 'typescript'
 import { Failure, capture, root } from '../process.mjs'
 import { pack, readJson } from './stage.mjs'
 
@@ -54,7 +55,7 @@ export function dependencyTarballs(folder) {
 
 const IMPORTED = (each) => [['tokenbed', NAMES], ...Object.entries(NODES_OWN)].map(([from, names]) => each(`{ ${names.join(', ')} }`, from)).join('\n')
 
-/** Writes the smoke programs into `home`: for import, for require, and for TypeScript. */
+/** Writes the smoke programs into `home`: for import, for require, and for TypeScript, as it is and compiled. */
 export function writeSmokes(home) {
   const body = readFileSync(join(import.meta.dirname, 'smoke/body.js'), 'utf8')
   const esm = `${IMPORTED((names, from) => `import ${names} from '${from}'`)}\nconst [WORKER, BASE] = ['./worker.mjs', import.meta.url]\n`
@@ -63,6 +64,8 @@ export function writeSmokes(home) {
   writeFileSync(join(home, 'smoke.cjs'), `${cjs};(async () => {\n${body}\n})()\n`)
   const typed = body.replace('const batches = []', 'const batches: string[] = []').replace('(array) =>', '(array: ArrayBufferView) =>').replace('let refused\n', 'let refused: object | undefined\n').replace('catch (error) {', 'catch (error: any) {')
   writeFileSync(join(home, 'smoke.ts'), `${esm}${typed}`)
+  const { outputText } = typescript.transpileModule(`${esm}${typed}`, { compilerOptions: { module: 'esnext', target: 'es2022' } })
+  writeFileSync(join(home, 'smoke-compiled.mjs'), outputText)
   for (const file of ['worker.mjs', 'storm.mjs']) cpSync(join(import.meta.dirname, 'smoke', file), join(home, file))
 }
 
@@ -83,7 +86,7 @@ function runsTypes({ kind, program }) {
 
 /** Runs the smoke programs: a check each, and what they printed. */
 export function smokes(runtime, home) {
-  const files = ['smoke.mjs', 'smoke.cjs', ...(runsTypes(runtime) ? ['smoke.ts'] : [])]
+  const files = ['smoke.mjs', 'smoke.cjs', runsTypes(runtime) ? 'smoke.ts' : 'smoke-compiled.mjs']
   return files.map((file) => {
     const { code, stdout, stderr } = start(runtime, home, [file])
     const result = code === 0 ? JSON.parse(stdout) : undefined

@@ -37,13 +37,13 @@ test('the first table, its rows, and how it prints', (t) => {
         [-1.1589,  0.3255, -0.6315],
         [-2.8400, -0.7849, -1.4096]], requiresGrad=true)`,
   )
-  t.is(String(embedding.forward([3])), 'tensor([[-0.4015,  0.9666, -1.1481]])')
+  t.is(String(embedding.forward([3])), 'tensor([[-0.4015,  0.9666, -1.1481]], gradFn=<EmbeddingBackward>)')
   t.is(
     String(embedding.forward([2, 3, 5, 1])),
     `tensor([[ 1.2753, -0.2010, -0.1606],
         [-0.4015,  0.9666, -1.1481],
         [-2.8400, -0.7849, -1.4096],
-        [ 0.9178,  1.5810,  1.3010]])`,
+        [ 0.9178,  1.5810,  1.3010]], gradFn=<EmbeddingBackward>)`,
   )
 })
 

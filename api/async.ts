@@ -1,8 +1,8 @@
 // Lookups off the thread: queued, ended by a signal, and made a tensor when they are done.
 
+import { GradNode, recorded, type Backward, type Save } from './autograd.js'
 import { facts } from './dtype.js'
 import { AbortedError, UsageError } from './errors.js'
-import { gradEnabled } from './grad.js'
 import { binary, call, check, failureOf, native, type Handle, type Work } from './native.js'
 import type { ResultType } from './result.js'
 import { untrack } from './scope.js'
@@ -40,6 +40,9 @@ export interface Lookup {
   work(...tables: Handle[]): Work | null
   /** The same on this thread. */
   now(): Tensor
+  /** The op as PyTorch names it, and its way back, which keeps the ids as they are at the call. */
+  readonly name: string
+  way(save: Save): Backward
 }
 
 /** How work ended: one of the two. */
@@ -58,7 +61,7 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
   const signal = checkSignal(lookup.signal, where)
   const aborted = () => new AbortedError(`${where} was aborted`, { cause: signal!.reason })
   if (signal?.aborted) throw aborted()
-  const follows = gradEnabled() ? (lookup.follows ?? tables) : []
+  const follows = lookup.follows ?? tables
   const shape = [...rows, dim]
   checkElements(sizeOf(shape), facts(dtype).bytes, where, shape)
   if (!tables.every((table) => table.lendable)) {
@@ -68,15 +71,21 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
     return result
   }
   lookup.prepare?.()
-  const { handle, failure } = await readingAll(tables, (handles) => ended(call(lookup.work(...handles)), signal))
-  const result = handle && tensor(handle, dtype, shape)
-  if (signal?.aborted) {
-    result?.dispose()
-    throw aborted()
+  const node = recorded(follows) ? new GradNode(lookup.name, follows, (save) => lookup.way(save)) : null
+  try {
+    const { handle, failure } = await readingAll(tables, (handles) => ended(call(lookup.work(...handles)), signal))
+    const result = handle && tensor(handle, dtype, shape)
+    if (signal?.aborted) {
+      result?.dispose()
+      throw aborted()
+    }
+    if (!result) throw failureOf(failure!, ids)
+    if (node !== null) result.from(node)
+    return result
+  } catch (error) {
+    node?.free()
+    throw error
   }
-  if (!result) throw failureOf(failure!, ids)
-  result.follow(follows)
-  return result
 }
 
 /** An AbortSignal, of this realm or another. */

@@ -1,9 +1,11 @@
 // Bags of ids: the vectors of each bag become one.
 
 import { lookUp } from './async.js'
+import type { Backward, Save } from './autograd.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { readIds, type Ids, type ReadIds } from './ids.js'
 import { loadInto, type Layer } from './layer.js'
+import { bagWay, type ReadBags } from './layer-grad.js'
 import { check, native } from './native.js'
 import type { QuantizedTable } from './quantize.js'
 import { resultFor, resultType, settled, typeCode, type ResultType } from './result.js'
@@ -41,14 +43,8 @@ const OWN_OPTIONS = ['mode', 'includeLastOffset']
 const FORWARD_OPTIONS = ['perSampleWeights', 'out', 'dtype']
 const FORWARD_ASYNC_OPTIONS = ['perSampleWeights', 'dtype', 'signal']
 
-/** Bags as the native side takes them. */
-interface ReadBags {
-  readonly ids: ReadIds
-  readonly offsets: ReadIds | null
-  readonly withEnd: boolean
-  readonly bags: number
-  readonly length: number
-}
+/** As PyTorch names the op. */
+const NAME = 'EmbeddingBagBackward'
 
 /**
  * A table of `numEmbeddings` vectors of `embeddingDim`, of which each bag of ids gives the sum, the mean or the maximum,
@@ -76,8 +72,11 @@ export class EmbeddingBag implements Layer {
     const where = 'EmbeddingBag'
     const checked = checkOptions(options, [...TABLE_OPTIONS, ...OWN_OPTIONS], where)
     this.mode = checkWord(checked.mode ?? 'mean', MODES, `${where}: mode`)
-    this.includeLastOffset = checkBoolean(checked.includeLastOffset ?? false, `${where}: includeLastOffset`)
     this.#table = table instanceof Table ? table : Table.drawn(numEmbeddings, embeddingDim, checked, where)
+    if (this.mode === 'max' && this.#table.byFrequency) {
+      throw new UsageError(`${where}: scaleGradByFreq goes with mode 'sum' and 'mean', not with 'max', whose gradient is one occurrence's`)
+    }
+    this.includeLastOffset = checkBoolean(checked.includeLastOffset ?? false, `${where}: includeLastOffset`)
     this.numEmbeddings = this.#table.rows
     this.embeddingDim = this.#table.dim
   }
@@ -127,9 +126,10 @@ export class EmbeddingBag implements Layer {
       native.bagForward(
         table.format, table.weight.operand(), table.rows, table.dim, bags.ids.array, table.badIds,
         bags.offsets?.array ?? null, bags.withEnd, bags.bags, bags.length, weights?.operand() ?? null,
-        table.settings.paddingIdx ?? -1, MODES.indexOf(this.mode), typeCode(type), result.operand(),
+        table.padding, MODES.indexOf(this.mode), typeCode(type), result.operand(),
       )
-    return settled(done, result, out, bags.ids.shape, weights === null ? table.weights : [table.weight, weights])
+    const follows = weights === null ? table.weights : [table.weight, weights]
+    return settled(done, result, out, bags.ids.shape, follows, NAME, (save) => this.#way(ids, offsets, bags, weights, save))
   }
 
   /**
@@ -155,10 +155,17 @@ export class EmbeddingBag implements Layer {
       work: (weight) =>
         native.bagWork(
           table.format, weight, table.rows, table.dim, bags.ids.array, table.badIds, bags.offsets?.array ?? null, bags.withEnd,
-          bags.bags, bags.length, weights?.operand() ?? null, table.settings.paddingIdx ?? -1, MODES.indexOf(this.mode), typeCode(type),
+          bags.bags, bags.length, weights?.operand() ?? null, table.padding, MODES.indexOf(this.mode), typeCode(type),
         ),
       now: () => this.forward(ids, offsets, rest),
+      name: NAME,
+      way: (save) => this.#way(ids, offsets, bags, weights, save),
     })
+  }
+
+  #way(given: Ids | Ragged, offsets: Ids | undefined, bags: ReadBags, weights: Tensor | null, save: Save): Backward {
+    const settings = { table: this.#table, bags, weights, mode: MODES.indexOf(this.mode) }
+    return bagWay(settings, isRagged(given) ? {} : { ids: given, offsets }, save)
   }
 
   #read(ids: Ids | Ragged, offsets: Ids | undefined, where: string): ReadBags {

@@ -2,6 +2,7 @@
 
 import { checkDType, facts, isFloat, type DType, type TypedArray } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
+import * as derivatives from './derivatives.js'
 import * as ops from './ops.js'
 import { checkDim, shown, sizeOf } from './shape.js'
 import { PooledStorage } from './storage.js'
@@ -148,5 +149,6 @@ export function concat(tensors: Tensor[], dim = 0): Tensor {
   if (!Array.isArray(tensors) || tensors.length === 0 || !tensors.every((x) => x instanceof Tensor)) {
     throw new UsageError(`concat: of an array of at least one tensor, not ${show(tensors)}`)
   }
-  return Tensor.result(ops.concat(tensors, checkDim(dim, tensors[0].shape.length, 'concat')), ...tensors)
+  const at = checkDim(dim, tensors[0].shape.length, 'concat')
+  return Tensor.result(ops.concat(tensors, at), tensors, 'ConcatBackward', () => derivatives.concat(tensors, at))
 }

@@ -3,6 +3,7 @@
 import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
 import { readIds, type Ids } from './ids.js'
 import { loadInto, type Layer } from './layer.js'
+import { lookupWay } from './layer-grad.js'
 import { check, native } from './native.js'
 import type { QuantizedTable } from './quantize.js'
 import { resultFor, resultType, settled, typeCode, type ResultType } from './result.js'
@@ -22,6 +23,8 @@ export interface LookupOptions extends ForwardOptions {
   dtype?: ResultType
 }
 
+/** As PyTorch names the op. */
+const NAME = 'EmbeddingBackward'
 const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, 'dtype']
 const FORWARD_OPTIONS = ['out', 'shape', 'dtype']
 
@@ -96,12 +99,12 @@ export class Embedding implements Layer {
       (plain
         ? native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, into)
         : native.rowsForward(table.format, weight.operand(), rows, dim, read.array, badIds, typeCode(type), into))
-    return settled(done, result, out, read.shape, table.weights)
+    return settled(done, result, out, read.shape, table.weights, NAME, (save) => lookupWay(table, ids, read.array, save))
   }
 
-  /** How ids without a row are treated, as the native side takes it. @internal */
-  get badIds(): number {
-    return this.#table.badIds
+  /** Its rows, and what is done to them. @internal */
+  get table(): Table {
+    return this.#table
   }
 
   /**
@@ -134,6 +137,8 @@ export class Embedding implements Layer {
           ? native.embeddingWork(weight, rows, dim, read.array, badIds)
           : native.rowsWork(format, weight, rows, dim, read.array, badIds, typeCode(type)),
       now: () => this.forward(ids, { shape, dtype }),
+      name: NAME,
+      way: (save) => lookupWay(table, ids, read.array, save),
     })
   }
 

@@ -25,7 +25,7 @@ export class TokenIndexError extends TokenbedError {
     const more = count > 1 ? ` (${count - 1} more)` : ''
     // Some encodings leave ids between their tokens unused.
     const isBetween = Number(value) >= 0 && Number(value) < size
-    const why = isBetween ? `is no token: the encoding does not use it` : `is out of range for a table of ${size} rows`
+    const why = isBetween ? `is no token: the encoding does not use it` : `is out of range for ${what === 'target' ? `${size} classes` : `a table of ${size} rows`}`
     super('TOKEN_INDEX', `${what} ${value} at [${position.join(', ')}] ${why}${more}`)
     this.position = position
     this.value = Number(value)

@@ -12,6 +12,10 @@ export type Handle = NonNullable<ReturnType<typeof Native.storageZeroed>>
 export type Work = NonNullable<ReturnType<typeof Native.embeddingWork>>
 /** What the native side keeps of an input layer between calls. Opaque. */
 export type InputLayer = NonNullable<ReturnType<typeof Native.inputLayerNew>>
+/** Rows of a table's gradient. */
+export type GradOperand = Native.GradOperand
+/** Bags of ids, for the way back. */
+export type BagsOperand = Native.BagsOperand
 /** Elements as the native side borrows them. */
 export type Operand = Native.Operand
 

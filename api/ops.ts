@@ -19,11 +19,11 @@ export interface Dense {
 export class Made implements Dense {
   readonly size: number
   readonly storage: PooledStorage
-  constructor(readonly dtype: DType, readonly shape: readonly number[], where: string) {
+  constructor(readonly dtype: DType, readonly shape: readonly number[], where: string, zeroed = false) {
     this.size = sizeOf(shape)
     const bytes = this.size * facts(dtype).bytes
     checkElements(this.size, facts(dtype).bytes, where, shape)
-    this.storage = PooledStorage.uninitialized(bytes)
+    this.storage = zeroed ? PooledStorage.zeroed(bytes) : PooledStorage.uninitialized(bytes)
   }
 
   operand(): Operand {
@@ -31,11 +31,12 @@ export class Made implements Dense {
   }
 }
 
-const code = (dtype: DType) => facts(dtype).code
+/** The native side's number for a type. */
+export const code = (dtype: DType) => facts(dtype).code
 const f64 = (values: readonly number[]) => Float64Array.from(values)
 
 /** A step on the way to a result: freed when the work is done. */
-function temporary<T>(step: Dense, run: (step: Dense) => T): T {
+export function temporary<T>(step: Dense, run: (step: Dense) => T): T {
   const storage = step instanceof Made ? step.storage.retain() : null
   try {
     return run(step)
@@ -45,7 +46,7 @@ function temporary<T>(step: Dense, run: (step: Dense) => T): T {
 }
 
 /** Runs `run` with the elements of `x` in another type, in `x` itself where they are that already. */
-function withType<T>(x: Dense, dtype: DType, where: string, run: (x: Dense) => T): T {
+export function withType<T>(x: Dense, dtype: DType, where: string, run: (x: Dense) => T): T {
   return x.dtype === dtype ? run(x) : temporary(convert(x, dtype, where), run)
 }
 
@@ -53,14 +54,14 @@ function withType<T>(x: Dense, dtype: DType, where: string, run: (x: Dense) => T
  * Runs `run` with `x` in the type that arithmetic of `dtype` runs in. On the way, integers are rounded to a 16-bit
  * `dtype`, as in PyTorch, which casts operands to the common type before it widens them.
  */
-function asOperand<T>(x: Dense, dtype: DType, where: string, run: (x: Dense) => T): T {
+export function asOperand<T>(x: Dense, dtype: DType, where: string, run: (x: Dense) => T): T {
   const cls = facts(dtype).class
   if (!isFloat(dtype) || isFloat(x.dtype)) return withType(x, cls, where, run)
   return withType(x, dtype, where, (x) => withType(x, cls, where, run))
 }
 
 /** The result of `compute`, which writes in the type that arithmetic of `dtype` runs in. */
-function inClass(dtype: DType, shape: readonly number[], where: string, compute: (out: Dense, cls: DType) => void): Made {
+export function inClass(dtype: DType, shape: readonly number[], where: string, compute: (out: Dense, cls: DType) => void): Made {
   const cls = facts(dtype).class
   const out = new Made(cls, shape, where)
   compute(out, cls)
@@ -140,6 +141,19 @@ export function unary(op: keyof typeof UNARY, x: Dense): Made {
   })
 }
 
+/** The gradient of the operand, from that of the result and from what was `saved`: gelu's operand, the others' results. */
+export function unaryBack(op: keyof typeof UNARY, saved: Dense, grad: Dense): Made {
+  const { dtype, shape } = grad
+  const cls = facts(dtype).class
+  return withType(saved, cls, op, (saved) =>
+    withType(grad, cls, op, (grad) =>
+      inClass(dtype, shape, op, (out) =>
+        check(native.unaryBackElements(UNARY[op], code(cls), saved.operand(), grad.operand(), out.operand())),
+      ),
+    ),
+  )
+}
+
 /** Reductions, by the native side's number. */
 const REDUCE = { sum: 0, mean: 1 } as const
 
@@ -170,35 +184,18 @@ export function softmax(log: boolean, x: Dense, dim: number): Made {
   )
 }
 
-/** The product as `torch.matmul`: vectors, matrices, and batches of matrices that are broadcast. */
-export function matmul(a: Dense, b: Dense): Made {
-  if (a.shape.length === 0 || b.shape.length === 0) throw new ShapeError('matmul: of tensors with at least one dimension')
-  const p = a.shape.length === 1 ? [1, ...a.shape] : a.shape
-  const q = b.shape.length === 1 ? [...b.shape, 1] : b.shape
-  const [rows, inner] = p.slice(-2)
-  const [height, columns] = q.slice(-2)
-  if (inner !== height) throw new ShapeError(`matmul: ${shown(a.shape)} by ${shown(b.shape)}: ${inner} columns against ${height} rows`)
-  const [pBatch, qBatch] = [p.slice(0, -2), q.slice(0, -2)]
-  const batch = broadcast(pBatch, qBatch)
-  const shape = [...batch, ...(a.shape.length === 1 ? [] : [rows]), ...(b.shape.length === 1 ? [] : [columns])]
-  const dtype = promote(a.dtype, b.dtype)
+/** The gradient of softmax's operand, or of its logarithm's, from the result and its gradient. */
+export function softmaxBack(log: boolean, y: Dense, grad: Dense, dim: number): Made {
+  const where = log ? 'logSoftmax' : 'softmax'
+  const { outer, n, inner } = y.shape.length === 0 ? { outer: 1, n: 1, inner: 1 } : around(y.shape, dim)
+  const { dtype, shape } = y
   const cls = facts(dtype).class
-  return asOperand(a, dtype, 'matmul', (a) =>
-    asOperand(b, dtype, 'matmul', (b) =>
-      inClass(dtype, shape, 'matmul', (out) => {
-        const [of, by] = [repeats(pBatch, batch), repeats(qBatch, batch)]
-        check(native.matmulElements(code(cls), rows, inner, columns, a.operand(), of, b.operand(), by, out.operand()))
-      }),
+  return withType(y, cls, where, (y) =>
+    withType(grad, cls, where, (grad) =>
+      inClass(dtype, shape, where, (out) =>
+        check(native.softmaxBackElements(log, code(cls), outer, n, inner, y.operand(), grad.operand(), out.operand())),
+      ),
     ),
-  )
-}
-
-/** Which of the matrices stands at each place of a broadcast batch. */
-function repeats(from: readonly number[], to: readonly number[]): Float64Array {
-  const strides = broadcastStrides(from, to)
-  const dense = stridesOf(to)
-  return Float64Array.from({ length: sizeOf(to) }, (_, i) =>
-    strides.reduce((at, stride, dim) => at + stride * (Math.floor(i / dense[dim]) % to[dim]), 0),
   )
 }
 
@@ -226,6 +223,21 @@ export function narrow(x: Dense, dim: number, start: number, length: number): Ma
   const out = new Made(x.dtype, shape, 'narrow')
   const strides = stridesOf(x.shape)
   copy(shape, x, start * strides[dim], strides, out, 0, stridesOf(shape))
+  return out
+}
+
+/** Zeros of a shape, with `x` as the part `start ..` along `dim`. */
+export function widen(x: Dense, shape: readonly number[], dim: number, start: number): Made {
+  const out = new Made(x.dtype, shape, 'narrow', true)
+  const strides = stridesOf(shape)
+  copy(x.shape, x, 0, stridesOf(x.shape), out, start * strides[dim], strides)
+  return out
+}
+
+/** `x` repeated along dimensions of one, or that it lacks in front, to a shape. */
+export function expand(x: Dense, shape: readonly number[], where: string): Made {
+  const out = new Made(x.dtype, shape, where)
+  copy(shape, x, 0, broadcastStrides(x.shape, shape), out, 0, stridesOf(shape))
   return out
 }
 

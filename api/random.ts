@@ -62,6 +62,11 @@ export class Generator {
     check(native.drawPermutation(this.#native, out))
   }
 
+  /** A bit for each element, set with the probability `keep`. @internal */
+  kept(keep: number, elements: number, bits: Operand): void {
+    check(native.drawKept(this.#native, keep, elements, bits))
+  }
+
   /** The shuffled order of a DataLoader's epoch; `own`: of one that was given this generator. @internal */
   beginEpoch(own: boolean, order: Uint32Array): void {
     check(native.epochBegin(this.#native, own, order))

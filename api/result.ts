@@ -1,5 +1,6 @@
 // Where a layer's vectors go: the caller's tensor, or a fresh one.
 
+import { record, type Backward, type Save } from './autograd.js'
 import { facts } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { check } from './native.js'
@@ -48,7 +49,7 @@ export function resultFor(out: Tensor | undefined, ids: readonly number[], dim: 
   if (!isOfVectors(out.shape, ids, dim)) {
     throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown([...ids, dim])}`)
   }
-  out.checkWritable(where)
+  out.beginWrite(where)
   return out
 }
 
@@ -60,15 +61,23 @@ function fresh(shape: readonly number[], dtype: ResultType, where: string): Tens
 }
 
 /**
- * The result that a native call wrote, or why it did not: it follows the `weights` in whether it learns, but for the
- * caller's `out`. A fresh one that was not written is freed.
+ * The result that a native call wrote, or why it did not. A fresh one that was not written is freed; one that is is
+ * recorded, as the op `name` on `weights` with its way back; the caller's `out` never is.
  */
-export function settled(done: boolean, result: Tensor, out: Tensor | undefined, ids: readonly number[], weights: readonly Tensor[]): Tensor {
+export function settled(
+  done: boolean,
+  result: Tensor,
+  out: Tensor | undefined,
+  ids: readonly number[],
+  weights: readonly Tensor[],
+  name: string,
+  way: (save: Save) => Backward,
+): Tensor {
   if (!done) {
     if (out === undefined) result.dispose()
     check(done, ids)
   }
-  if (out === undefined) result.follow(weights)
-  else result.requiresGrad = false
+  if (out === undefined) return record(result, name, weights, way)
+  result.forget()
   return result
 }

@@ -12,6 +12,46 @@ import { giveBack, take, takeZeroed } from './pool.js'
 export abstract class Storage {
   #holders = 0
   #readers = 0
+  /** What is called before the bytes change. */
+  #watchers: Set<() => void> | null = null
+  #version = 0
+
+  /** How often its bytes were changed in place, as far as this package did it. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Whether one tensor alone holds it. */
+  get held(): boolean {
+    return this.#holders === 1
+  }
+
+  /** Its bytes are about to be changed. @throws UsageError while work off the thread reads them. */
+  beginWrite(where: string): void {
+    this.checkWritable(where)
+    this.changing()
+    this.#version++
+  }
+
+  /** Calls `run` once, before the bytes change; what ends that. null where they could be changed unseen: read them now. */
+  watch(run: () => void): (() => void) | null {
+    if (!this.seen) return null
+    const watchers = (this.#watchers ??= new Set())
+    watchers.add(run)
+    return () => void watchers.delete(run)
+  }
+
+  /** Whether all changes go through here. */
+  protected get seen(): boolean {
+    return false
+  }
+
+  /** The bytes change now, or may from now on. */
+  protected changing(): void {
+    const watchers = this.#watchers
+    this.#watchers = null
+    watchers?.forEach((run) => run())
+  }
 
   /** One more holder. */
   retain(): this {
@@ -100,7 +140,13 @@ export class PooledStorage extends Storage {
   }
 
   override show(): void {
+    if (this.#shown) return
+    this.changing()
     this.#shown = true
+  }
+
+  protected override get seen(): boolean {
+    return !this.#shown && this.#moved === null
   }
 
   override get base(): Storage {
@@ -121,6 +167,7 @@ export class PooledStorage extends Storage {
 
   native(): NativeStorage {
     if (this.#moved !== null) return this.#moved
+    this.changing()
     const bytes = this.#bytes
     const source = this.view('uint8', 0, bytes)
     const moved = NativeStorage.zeroed(bytes).retain()

@@ -7,6 +7,7 @@ import { native } from './native.js'
 import { FORMATS, QuantizedTable } from './quantize.js'
 import { checkGenerator, type Generator } from './random.js'
 import { isResultType, type ResultType } from './result.js'
+import { orderOf, type Order, type TableFacts } from './row-grad.js'
 import { sameShape, shown } from './shape.js'
 import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
@@ -19,6 +20,11 @@ export interface EmbeddingOptions {
   maxNorm?: number
   /** The p of the norm of `maxNorm`; default 2. */
   normType?: number
+  /** Whether a row's gradient is divided by how often its id occurs in the batch; default false. */
+  scaleGradByFreq?: boolean
+  /** Whether `weight.grad` is a SparseGrad: the rows that batches named; default false: a dense tensor, built when it is
+   * looked at. Optimizers take rows from either. */
+  sparse?: boolean
   /** The type of the table, and of results unless told otherwise: float32 (the default), float16 or bfloat16. Over a
    * QuantizedTable: the type of results. */
   dtype?: ResultType
@@ -31,7 +37,7 @@ export interface EmbeddingOptions {
   onBadId?: 'throw' | 'clamp' | 'padding'
 }
 
-export const TABLE_OPTIONS = ['paddingIdx', 'maxNorm', 'normType', 'dtype', 'generator', 'requiresGrad', 'onBadId']
+export const TABLE_OPTIONS = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq', 'sparse', 'dtype', 'generator', 'requiresGrad', 'onBadId']
 
 /** Rows that 32-bit ids can name. */
 export const MAX_ROWS = 2 ** 32 - 1
@@ -43,10 +49,12 @@ interface Settings {
   readonly normType: number
   /** As the native side takes it: -1 throw, -2 clamp, else the row that stands in. */
   readonly badIds: number
+  readonly scaleGradByFreq: boolean
+  readonly sparse: boolean
 }
 
 function checkSettings(options: Partial<EmbeddingOptions>, rows: number, where: string): Settings {
-  const { paddingIdx, maxNorm, normType = 2, onBadId = 'throw' } = options
+  const { paddingIdx, maxNorm, normType = 2, onBadId = 'throw', scaleGradByFreq = false, sparse = false } = options
   let padding: number | undefined
   if (paddingIdx !== undefined) {
     padding = checkInteger(paddingIdx, `${where}: paddingIdx`)
@@ -60,7 +68,9 @@ function checkSettings(options: Partial<EmbeddingOptions>, rows: number, where: 
     throw new UsageError(`${where}: onBadId "padding" needs a paddingIdx`)
   }
   const badIds = onBadId === 'throw' ? -1 : onBadId === 'clamp' ? -2 : padding!
-  return { paddingIdx: padding, maxNorm, normType: checkNumber(normType, `${where}: normType`, true), badIds }
+  checkBoolean(scaleGradByFreq, `${where}: scaleGradByFreq`)
+  checkBoolean(sparse, `${where}: sparse`)
+  return { paddingIdx: padding, maxNorm, normType: checkNumber(normType, `${where}: normType`, true), badIds, scaleGradByFreq, sparse }
 }
 
 /** Drawn from N(0, 1), its padding row zeroed after the draw. `torch.nn.Embedding.reset_parameters`. */
@@ -171,6 +181,28 @@ export class Table {
     return this.settings.badIds
   }
 
+  /** The padding row, or -1. */
+  get padding(): number {
+    return this.settings.paddingIdx ?? -1
+  }
+
+  get byFrequency(): boolean {
+    return this.settings.scaleGradByFreq
+  }
+
+  /** What a gradient knows of it. */
+  facts(): TableFacts {
+    return { shape: this.#weight.shape, dtype: this.#weight.dtype, sparse: this.settings.sparse }
+  }
+
+  /** The order of ids of a lookup, on the way back; `weighted`: with what its options multiply gradients by, and a scale. */
+  order(ids: IntArray, weighted = true, scale = 1): Order {
+    const { badIds, scaleGradByFreq } = this.settings
+    return orderOf(ids.length, weighted && (scaleGradByFreq || scale !== 1), (block, coefficients) =>
+      native.rowOrder(ids, this.rows, badIds, this.padding, scaleGradByFreq, scale, block, coefficients),
+    )
+  }
+
   /** Puts another weight of the same shape and type in its place. */
   replace(weight: unknown, where: string): void {
     if (this.#weight.dtype === 'uint8') throw new UsageError(`${where}: the rows of a QuantizedTable stay: make another layer`)
@@ -187,7 +219,7 @@ export class Table {
   renormalized(ids: IntArray, out: Tensor | null, where: string): boolean {
     const { maxNorm, normType, badIds } = this.settings
     if (maxNorm === undefined) return true
-    this.#weight.checkWritable(`${where} with maxNorm`)
+    this.#weight.beginWrite(`${where} with maxNorm`)
     // The lookup would refuse it too, but only when the rows are rescaled.
     if (out?.overlaps(this.#weight)) throw new UsageError(`${where}: out shares memory with the weight: give it its own`)
     return native.embeddingRenormalize(this.#weight.operand(), this.rows, this.dim, ids, badIds, maxNorm, normType)

@@ -1,19 +1,22 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The tensor: a shape and a type over bytes that somebody owns.
 
+import { isTensor, plus, record, runBackward, type Backward, type Gradient, type GradNode, type Save } from './autograd.js'
+import * as derivatives from './derivatives.js'
 import { facts, isFloat, checkDType, type DType, type TypedArray } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { formatTensor } from './format.js'
-import { gradEnabled } from './grad.js'
 import { elementAt } from './halves.js'
 import type { Handle, Operand } from './native.js'
 import * as ops from './ops.js'
+import { matmul } from './products.js'
 import { track, untrack } from './scope.js'
-import { checkDim, shown, sizeOf } from './shape.js'
+import type { SparseGrad } from './row-grad.js'
+import { checkDim, sameShape, shown, sizeOf } from './shape.js'
 import { open, share, type SharedTable } from './sharing.js'
-import { Storage } from './storage.js'
+import { PooledStorage, Storage } from './storage.js'
 import { elementsOf } from './values.js'
-import { checkInteger, checkSize, show } from './validate.js'
+import { checkBoolean, checkInteger, checkOptions, checkSize, show } from './validate.js'
 
 /**
  * Numbers in a shape, contiguous and row-major. Made by `tensor`, `zeros`, `randn` ..., by layers and by its own methods.
@@ -34,7 +37,10 @@ export class Tensor {
   #data: TypedArray | null = null
   #handle: Handle | null = null
   #requiresGrad = false
-  #leaf = true
+  /** The op that it is the result of, where that is recorded. */
+  #node: GradNode | null = null
+  #grad: Gradient | null = null
+  #gradSeen = false
 
   private constructor(storage: Storage, offset: number, dtype: DType, shape: readonly number[]) {
     if (!(storage instanceof Storage)) {
@@ -53,17 +59,28 @@ export class Tensor {
     return new Tensor(storage, offset, dtype, shape)
   }
 
-  /** The result of an op on `inputs`. @internal */
-  static result(made: ops.Made, ...inputs: readonly (Tensor | number)[]): Tensor {
+  /** The result of an op on `inputs`, recorded under a name where it is one that gradients flow through. @internal */
+  static result(made: ops.Made, inputs: readonly (Tensor | number)[] = [], name?: string, backward?: (save: Save) => Backward): Tensor {
     const tensor = new Tensor(made.storage, 0, made.dtype, made.shape)
-    tensor.follow(inputs)
-    return tensor
+    return name === undefined ? tensor : record(tensor, name, inputs, backward!)
   }
 
-  /** Learns if one of `inputs` does, unless nothing is being recorded. @internal */
-  follow(inputs: readonly (Tensor | number)[]): void {
-    this.#leaf = false
-    this.#requiresGrad = gradEnabled() && isFloat(this.dtype) && inputs.some((x) => x instanceof Tensor && x.#requiresGrad)
+  /** The op that it is the result of; null for a leaf. @internal */
+  get node(): GradNode | null {
+    return this.#node
+  }
+
+  /** Makes it the result of an op. @internal */
+  from(node: GradNode): void {
+    this.#requiresGrad = true
+    this.#node = node.retain()
+  }
+
+  /** It is written anew and learns nothing from what it was. @internal */
+  forget(): void {
+    this.#requiresGrad = false
+    this.#node?.release()
+    this.#node = null
   }
 
   #alive(): Storage {
@@ -109,6 +126,27 @@ export class Tensor {
   /** @throws UsageError while work off the thread reads the memory. @internal */
   checkWritable(where: string): void {
     this.#alive().checkWritable(where)
+  }
+
+  /** The elements are about to be changed. @throws UsageError as `checkWritable`. @internal */
+  beginWrite(where: string): void {
+    this.#alive().beginWrite(where)
+  }
+
+  /** How often the elements, or others in their memory, were changed in place. @internal */
+  get version(): number {
+    return this.#alive().version
+  }
+
+  /** Calls `run` once, before the elements change; what ends that. null where they could change unseen. @internal */
+  watch(run: () => void): (() => void) | null {
+    return this.#alive().watch(run)
+  }
+
+  /** Whether nobody else can change the elements: no tensor shares them, and no array over them was given away. @internal */
+  get alone(): boolean {
+    const storage = this.#alive()
+    return storage.held && !storage.shown
   }
 
   /** Whether `lend` empties nobody's array. @internal */
@@ -162,7 +200,11 @@ export class Tensor {
     return this.#storage?.base === other.#storage?.base && this.#offset < end(other) && other.#offset < end(this)
   }
 
-  /** Whether gradients are wanted for it (a parameter), or flow through it (a result of one). Floats only. */
+  /**
+   * Whether gradients are wanted for it (a parameter), or flow through it (a result of one). Floats only.
+   *
+   * @throws UsageError where it is switched off for the result of an op: `detach()` gives one without.
+   */
   get requiresGrad(): boolean {
     return this.#requiresGrad
   }
@@ -171,8 +213,111 @@ export class Tensor {
     if (typeof value !== 'boolean') throw new UsageError(`requiresGrad is true or false, not ${show(value)}`)
     this.#alive()
     if (value && !isFloat(this.dtype)) throw new DTypeError(`requiresGrad: floats can learn, ${this.dtype} cannot`)
+    if (!value && this.#node !== null) {
+      throw new UsageError('requiresGrad: this is the result of an op on what learns: detach() gives a tensor that is not')
+    }
     this.#requiresGrad = value
-    this.#leaf = true
+  }
+
+  /** The op that it is the result of, as PyTorch names it (`EmbeddingBackward`); null for a leaf. */
+  get gradFn(): string | null {
+    return this.#node?.name ?? null
+  }
+
+  /**
+   * What `backward` collected, the sum over all calls since it was null; of leaves that require it. null before. A dense
+   * tensor of this one's shape and type; a SparseGrad for the weight of a layer made with `sparse: true`. That of a table
+   * is built when it is looked at. It lives until it is set to null, or this tensor is disposed, but for those who hold it.
+   */
+  get grad(): Tensor | SparseGrad | null {
+    if (this.#grad === null) return null
+    this.#gradSeen = true
+    return isTensor(this.#grad) ? this.#grad : this.#grad.shown()
+  }
+
+  set grad(grad: Tensor | SparseGrad | null) {
+    const where = 'grad'
+    if (grad === null) {
+      this.#replaceGrad(null)
+      return
+    }
+    if (!(grad instanceof Tensor)) throw new UsageError(`${where}: a tensor or null, not ${show(grad)}`)
+    if (!sameShape(grad.shape, this.shape)) throw new ShapeError(`${where}: ${shown(grad.shape)} for a tensor of ${shown(this.shape)}`)
+    if (grad.dtype !== this.dtype) throw new DTypeError(`${where}: ${grad.dtype} for a tensor of ${this.dtype}`)
+    this.#replaceGrad(grad)
+    this.#gradSeen = true
+  }
+
+  #replaceGrad(grad: Gradient | null): void {
+    const before = this.#grad
+    this.#grad = grad
+    // What somebody may hold is theirs.
+    if (before !== null && before !== grad && !(this.#gradSeen && isTensor(before))) before.dispose()
+    this.#gradSeen = false
+  }
+
+  /** What was collected, as it is kept: nobody keeps it. @internal */
+  get collected(): Gradient | null {
+    return this.#grad
+  }
+
+  /** Adds to what was collected; `grad` is taken over. @internal */
+  collect(grad: Gradient): void {
+    const own = isTensor(grad) ? grad.#own() : grad
+    const before = this.#grad
+    if (before === null) this.#replaceGrad(own)
+    else {
+      // A tensor that somebody may hold stays as it is.
+      const kept = isTensor(before) && this.#gradSeen ? before.detach() : before
+      this.#grad = null
+      this.#replaceGrad(plus(kept, own))
+    }
+    if (this.#grad !== null && isTensor(this.#grad)) untrack(this.#grad)
+  }
+
+  /** Itself, or a copy where other tensors share the memory. */
+  #own(): Tensor {
+    if (this.#alive().held) return this
+    const copy = this.clone()
+    this.dispose()
+    return copy
+  }
+
+  /**
+   * Computes gradients of all that this tensor was made from, and adds them to `grad` of the leaves that require it.
+   * `torch.Tensor.backward`.
+   *
+   * @param gradOutput that of this tensor, of its shape and type; without it: for one element, with gradient 1.
+   * @param options `retainGraph`: keep what the way back needs, to go it again; else it is freed at once.
+   * @throws UsageError where nothing here learns, for several elements without `gradOutput`, where the graph was freed, and
+   * where a tensor that is needed was changed in place since; ShapeError and DTypeError for a `gradOutput` that does not
+   * fit. Nothing has changed then.
+   */
+  backward(gradOutput?: Tensor, options?: { retainGraph?: boolean }): void {
+    const where = 'backward'
+    const { retainGraph = false } = checkOptions(options, ['retainGraph'], where)
+    checkBoolean(retainGraph, `${where}: retainGraph`)
+    if (!this.#requiresGrad) {
+      throw new UsageError(`${where}: nothing that this tensor was made from learns: set requiresGrad of a leaf, and leave noGrad`)
+    }
+    const grad = this.#gradOf(gradOutput, where)
+    if (this.#node === null) this.collect(grad)
+    else runBackward(this.#node, grad, retainGraph)
+  }
+
+  #gradOf(gradOutput: Tensor | undefined, where: string): Tensor {
+    if (gradOutput === undefined) {
+      if (this.size !== 1) {
+        throw new UsageError(`${where}: of ${shown(this.shape)} elements it needs the gradient of each: give it, or sum() first`)
+      }
+      return Tensor.over(PooledStorage.zeroed(facts(this.dtype).bytes), this.dtype, this.shape).set([1])
+    }
+    if (!(gradOutput instanceof Tensor)) throw new UsageError(`${where}: gradOutput is a tensor, not ${show(gradOutput)}`)
+    if (!sameShape(gradOutput.shape, this.shape)) {
+      throw new ShapeError(`${where}: a gradient of ${shown(gradOutput.shape)} for a tensor of ${shown(this.shape)}`)
+    }
+    if (gradOutput.dtype !== this.dtype) throw new DTypeError(`${where}: a gradient of ${gradOutput.dtype} for a tensor of ${this.dtype}`)
+    return gradOutput.detach()
   }
 
   /**
@@ -189,6 +334,7 @@ export class Tensor {
     if (offset + length > this.size) {
       throw new ShapeError(`${where}: ${length} values from ${offset} on do not fit in ${this.size} elements`)
     }
+    this.beginWrite(where)
     if (source && source.dtype === this.dtype) this.#write(source, offset)
     else if (source) {
       const converted = Tensor.result(ops.convert(source, this.dtype, where))
@@ -236,7 +382,8 @@ export class Tensor {
   /** As PyTorch prints tensors: four decimals, aligned, long ones summarised. */
   toString(): string {
     if (this.#storage === null) return `tensor(disposed, shape=${shown(this.shape)})`
-    const suffixes = this.#requiresGrad && this.#leaf ? ['requiresGrad=true'] : []
+    const gradFn = this.#node === null ? [] : [`gradFn=<${this.#node.name}>`]
+    const suffixes = this.#requiresGrad && this.#node === null ? ['requiresGrad=true'] : gradFn
     const { dtype, shape } = this
     const data = this.#storage.live(this.size * facts(dtype).bytes) ? this.borrow() : null
     // Where `data` would be a copy of all, only the elements that are shown are read.
@@ -257,13 +404,11 @@ export class Tensor {
   reshape(...shape: number[]): Tensor {
     const sizes = inferred(shape, this.size)
     if (sizeOf(sizes) !== this.size) throw new ShapeError(`reshape: ${shown(this.shape)} has ${this.size} elements, not ${shown(shape)}`)
-    return this.#sharing(sizes, this.#offset)
+    return record(this.#sharing(sizes, this.#offset), 'ReshapeBackward', [this], () => derivatives.reshape(this))
   }
 
   #sharing(shape: readonly number[], offset: number): Tensor {
-    const tensor = new Tensor(this.#alive(), offset, this.dtype, shape)
-    tensor.follow([this])
-    return tensor
+    return new Tensor(this.#alive(), offset, this.dtype, shape)
   }
 
   /** The part `start .. start + length` along a dimension; along dimension 0 in the same memory, else a copy. */
@@ -275,15 +420,19 @@ export class Tensor {
     if (from < 0 || from + length > n) {
       throw new ShapeError(`narrow: ${length} from ${start} on do not fit in dimension ${at} of ${shown(this.shape)}`)
     }
-    if (at > 0) return Tensor.result(ops.narrow(this, at, from, length), this)
     const row = sizeOf(this.shape.slice(1)) * facts(this.dtype).bytes
-    return this.#sharing([length, ...this.shape.slice(1)], this.#offset + from * row)
+    const part =
+      at > 0
+        ? Tensor.result(ops.narrow(this, at, from, length))
+        : this.#sharing([length, ...this.shape.slice(1)], this.#offset + from * row)
+    return record(part, 'NarrowBackward', [this], () => derivatives.narrow(this, at, from))
   }
 
   /** Two dimensions swapped, in new memory. */
   transpose(a: number, b: number): Tensor {
     const rank = this.shape.length
-    return Tensor.result(ops.transpose(this, checkDim(a, rank, 'transpose'), checkDim(b, rank, 'transpose')), this)
+    const [p, q] = [checkDim(a, rank, 'transpose'), checkDim(b, rank, 'transpose')]
+    return Tensor.result(ops.transpose(this, p, q), [this], 'TransposeBackward', () => derivatives.transpose(p, q))
   }
 
   /**
@@ -291,25 +440,32 @@ export class Tensor {
    * integers cut towards zero; integers wrap; anything but 0 is true.
    */
   to(dtype: DType): Tensor {
-    if (checkDType(dtype, 'to') === this.dtype) return this.#sharing(this.shape, this.#offset)
-    return Tensor.result(ops.convert(this, dtype, 'to'), this)
+    if (checkDType(dtype, 'to') === this.dtype) {
+      return record(this.#sharing(this.shape, this.#offset), 'ToBackward', [this], () => derivatives.identity)
+    }
+    const made = ops.convert(this, dtype, 'to')
+    // Integers do not learn.
+    return isFloat(dtype) ? Tensor.result(made, [this], 'ToBackward', () => derivatives.convert(this)) : Tensor.result(made)
   }
 
   /** A copy. */
   clone(): Tensor {
-    return Tensor.result(ops.clone(this, 'clone'), this)
+    return Tensor.result(ops.clone(this, 'clone'), [this], 'CloneBackward', () => derivatives.identity)
   }
 
   /** The same memory, without gradients. */
   detach(): Tensor {
-    const tensor = this.#sharing(this.shape, this.#offset)
-    tensor.requiresGrad = false
-    return tensor
+    return this.#sharing(this.shape, this.#offset)
   }
 
   #binary(op: 'add' | 'sub' | 'mul' | 'div', x: Tensor | number): Tensor {
     if (!(x instanceof Tensor) && typeof x !== 'number') throw new UsageError(`${op}: of a tensor or a number, not ${show(x)}`)
-    return Tensor.result(ops.binary(op, this, x), this, x)
+    const made = ops.binary(op, this, x)
+    if (op === 'mul') return Tensor.result(made, [this, x], 'MulBackward', (save) => derivatives.product(this, x, save))
+    if (op === 'add') return Tensor.result(made, [this, x], 'AddBackward', () => derivatives.sum(this, x, 1))
+    if (op === 'sub') return Tensor.result(made, [this, x], 'SubBackward', () => derivatives.sum(this, x, -1))
+    const result = Tensor.result(made)
+    return record(result, 'DivBackward', [this, x], (save) => derivatives.quotient(this, x, result, save))
   }
 
   /** Sum, with broadcasting. `torch.add`. */
@@ -335,7 +491,7 @@ export class Tensor {
   /** Matrix product: vectors, matrices, and batches of matrices, which are broadcast. `torch.matmul`. */
   matmul(x: Tensor): Tensor {
     if (!(x instanceof Tensor)) throw new UsageError(`matmul: of a tensor, not ${show(x)}`)
-    return Tensor.result(ops.matmul(this, x), this, x)
+    return Tensor.result(matmul(this, x), [this, x], 'MatMulBackward', (save) => derivatives.matmul(this, x, save))
   }
 
   #dim(dim: number, where: string): number {
@@ -345,12 +501,17 @@ export class Tensor {
 
   /** The sum along a dimension, or of all; floats are summed in float64 and rounded once, integers give int64. */
   sum(dim?: number): Tensor {
-    return Tensor.result(ops.reduce('sum', this, this.#reduced(dim, 'sum')), this)
+    return this.#reduce('sum', 'SumBackward', dim)
   }
 
   /** The mean along a dimension, or of all; summed in float64 and rounded once. */
   mean(dim?: number): Tensor {
-    return Tensor.result(ops.reduce('mean', this, this.#reduced(dim, 'mean')), this)
+    return this.#reduce('mean', 'MeanBackward', dim)
+  }
+
+  #reduce(op: 'sum' | 'mean', name: string, dim: number | undefined): Tensor {
+    const at = this.#reduced(dim, op)
+    return Tensor.result(ops.reduce(op, this, at), [this], name, () => derivatives.reduction(op, this, at))
   }
 
   #reduced(dim: number | undefined, where: string): number | undefined {
@@ -359,34 +520,44 @@ export class Tensor {
     return this.shape.length === 0 ? undefined : at
   }
 
+  #unary(op: 'relu' | 'gelu' | 'tanh' | 'sigmoid', name: string): Tensor {
+    const result = Tensor.result(ops.unary(op, this))
+    return record(result, name, [this], (save) => derivatives.unary(op, op === 'gelu' ? this : result, save))
+  }
+
   /** `max(x, 0)`. */
   relu(): Tensor {
-    return Tensor.result(ops.unary('relu', this), this)
+    return this.#unary('relu', 'ReluBackward')
   }
 
   /** `x * Phi(x)`, exact (by erf). Hendrycks and Gimpel 2016; `torch.nn.functional.gelu`. */
   gelu(): Tensor {
-    return Tensor.result(ops.unary('gelu', this), this)
+    return this.#unary('gelu', 'GeluBackward')
   }
 
   /** Hyperbolic tangent. */
   tanh(): Tensor {
-    return Tensor.result(ops.unary('tanh', this), this)
+    return this.#unary('tanh', 'TanhBackward')
   }
 
   /** `1 / (1 + exp(-x))`. */
   sigmoid(): Tensor {
-    return Tensor.result(ops.unary('sigmoid', this), this)
+    return this.#unary('sigmoid', 'SigmoidBackward')
+  }
+
+  #softmax(log: boolean, name: string, dim: number): Tensor {
+    const result = Tensor.result(ops.softmax(log, this, dim))
+    return record(result, name, [this], (save) => derivatives.softmax(log, result, dim, save))
   }
 
   /** `exp(x) / sum(exp(x))` along a dimension. `torch.softmax`. */
   softmax(dim: number): Tensor {
-    return Tensor.result(ops.softmax(false, this, this.#dim(dim, 'softmax')), this)
+    return this.#softmax(false, 'SoftmaxBackward', this.#dim(dim, 'softmax'))
   }
 
   /** The logarithm of `softmax`, computed without it. `torch.log_softmax`. */
   logSoftmax(dim: number): Tensor {
-    return Tensor.result(ops.softmax(true, this, this.#dim(dim, 'logSoftmax')), this)
+    return this.#softmax(true, 'LogSoftmaxBackward', this.#dim(dim, 'logSoftmax'))
   }
 
   /**
@@ -400,6 +571,9 @@ export class Tensor {
     const storage = this.#storage
     untrack(this)
     this.#storage = this.#data = this.#handle = null
+    this.#node?.release()
+    this.#node = null
+    this.#replaceGrad(null)
     storage?.release()
   }
 

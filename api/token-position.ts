@@ -1,11 +1,13 @@
 // The input layer of a transformer: token (+ segment) + position (-> layer normalization), in one pass.
 
 import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
+import type { Backward, Save } from './autograd.js'
 import { facts } from './dtype.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from './errors.js'
 import { readIds, type Ids, type IntArray, type ReadIds } from './ids.js'
 import { loadInto, type Layer } from './layer.js'
+import { inputWay, type ReadInputs } from './layer-grad.js'
 import { call, native, type Handle, type InputLayer, type Operand } from './native.js'
 import type { Generator } from './random.js'
 import { resultFor, settled } from './result.js'
@@ -33,6 +35,9 @@ export interface TokenPositionOptions {
   paddingIdx?: number
   /** What draws the tables; default: the one that `manualSeed` seeds. */
   generator?: Generator
+  /** Whether `token.weight.grad` is a SparseGrad; default false. Positions and segments, which batches touch whole, have
+   * dense gradients always. */
+  sparse?: boolean
 }
 
 /** What goes with ids besides their shape. */
@@ -45,16 +50,9 @@ export interface PlaceOptions {
   segments?: Ids
 }
 
-/** The same as the native side takes it. */
-interface Read {
-  readonly read: ReadIds
-  readonly offset: number
-  readonly length: number
-  readonly at: IntArray | undefined
-  readonly kinds: IntArray | undefined
-}
-
-const OPTIONS = ['vocabSize', 'contextLength', 'dim', 'segments', 'layerNorm', 'scale', 'dropout', 'paddingIdx', 'generator']
+/** As `gradFn` shows the op. */
+const NAME = 'TokenPositionEmbeddingBackward'
+const OPTIONS = ['vocabSize', 'contextLength', 'dim', 'segments', 'layerNorm', 'scale', 'dropout', 'paddingIdx', 'generator', 'sparse']
 const FORWARD_OPTIONS = ['out', 'shape', 'positionOffset', 'positions', 'segments']
 const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, 'positionOffset', 'positions', 'segments']
 /** Of torch.nn.LayerNorm. */
@@ -114,7 +112,7 @@ export class TokenPositionEmbedding implements Layer {
   /** @throws UsageError for sizes that are no sizes, and for an option that does not exist. */
   constructor(options: TokenPositionOptions) {
     const where = 'TokenPositionEmbedding'
-    const { vocabSize, contextLength, dim, segments, layerNorm, scale = 1, dropout = 0, paddingIdx, generator } = checkOptions(options, OPTIONS, where)
+    const { vocabSize, contextLength, dim, segments, layerNorm, scale = 1, dropout = 0, paddingIdx, generator, sparse } = checkOptions(options, OPTIONS, where)
     const vocabulary = checkSize(vocabSize, `${where}: vocabSize`)
     const context = checkSize(contextLength, `${where}: contextLength`)
     const columns = checkSize(dim, `${where}: dim`, 1)
@@ -125,7 +123,7 @@ export class TokenPositionEmbedding implements Layer {
     if (checkNumber(dropout, `${where}: dropout`) !== 0) {
       throw new UsageError(`${where}: dropout ${dropout} belongs to training, which is not there yet: leave it out`)
     }
-    this.token = new Embedding(vocabulary, columns, { paddingIdx, generator })
+    this.token = new Embedding(vocabulary, columns, { paddingIdx, generator, sparse })
     this.position = new Embedding(context, columns, { generator })
     this.segment = kinds === 0 ? null : new Embedding(kinds, columns, { generator })
     this.layerNorm = eps === null ? null : new LayerNormParameters(columns, eps)
@@ -147,7 +145,8 @@ export class TokenPositionEmbedding implements Layer {
     const target = resultFor(given.out, read.shape, this.token.embeddingDim, where)
     const others = bound.others.length === 0 ? undefined : bound.others.map((part) => part.operand())
     const done = native.inputLayerForward(bound.native, read.array, target.operand(), offset, length, at, kinds, others)
-    return settled(done, target, given.out, read.shape, bound.parts)
+    const way = (save: Save) => this.#way(bound, { read, offset, length, at, kinds }, ids, save)
+    return settled(done, target, given.out, read.shape, bound.parts, NAME, way)
   }
 
   /** `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals. */
@@ -163,11 +162,20 @@ export class TokenPositionEmbedding implements Layer {
         return native.inputLayerWork(this.#bind().native, read.array, offset, length, at, kinds)
       },
       now: () => this.forward(ids, rest),
+      name: NAME,
+      way: (save) => this.#way(this.#bind(), { read, offset, length, at, kinds }, ids, save),
     })
   }
 
+  #way(bound: Bound, inputs: ReadInputs, given: Ids, save: Save): Backward {
+    const { token, position, segment, layerNorm, scale } = this
+    const tables = [token.table, position.table, ...(segment === null ? [] : [segment.table])]
+    const layer = { native: bound.native, tables, parts: bound.parts, others: bound.others, normalized: layerNorm !== null, scale }
+    return inputWay(layer, inputs, given, save)
+  }
+
   /** Ids, and what goes with each. */
-  #read(ids: Ids, { shape, positionOffset, positions, segments }: { shape?: number[] } & PlaceOptions, where: string): Read {
+  #read(ids: Ids, { shape, positionOffset, positions, segments }: { shape?: number[] } & PlaceOptions, where: string): ReadInputs {
     const read = readIds(ids, shape, where)
     const rank = read.shape.length
     if (rank !== 1 && rank !== 2) {
@@ -218,7 +226,7 @@ export class TokenPositionEmbedding implements Layer {
     const made = native.inputLayerNew(
       handle(token.weight), handle(position.weight), handle(segment?.weight), handle(layerNorm?.weight), handle(layerNorm?.bias),
       token.numEmbeddings, position.numEmbeddings, segment?.numEmbeddings ?? 0, token.embeddingDim,
-      token.badIds, this.scale, layerNorm?.eps ?? -1,
+      token.table.badIds, this.scale, layerNorm?.eps ?? -1,
     )
     return { parts, native: call(made), others: parts.filter((part) => !isHandle(operands.get(part)!)) }
   }

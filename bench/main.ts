@@ -2,6 +2,7 @@
 
 import { Report } from './report.js'
 import { async } from './suites/async.js'
+import { backwardSuite } from './suites/backward.js'
 import { compare } from './suites/compare.js'
 import { draw } from './suites/draw.js'
 import { firstUse, threads } from './suites/first-use.js'
@@ -14,6 +15,7 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   lookup: { title: 'Ids to vectors', run: lookup },
   async: { title: 'Ids to vectors on another thread', run: async },
   compare: { title: 'Ids to vectors, against other packages and the targets', run: compare },
+  backward: { title: 'Gradients of tables', run: backwardSuite },
   draw: { title: 'Drawing a table', run: draw },
   tokenizer: { title: 'Text to ids', run: tokenizer },
   'first-use': { title: 'The first use of an encoding', run: firstUse },

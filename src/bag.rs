@@ -32,6 +32,19 @@ pub(crate) fn rows_of<'a>(format: u32, weight: &'a Operand, rows: f64, dim: f64)
     Ok(bag::table(of_code(&RowFormat::ALL, format)?, weight.shared()?, size(rows)?, size(dim)?)?)
 }
 
+/// Where bags begin and end: at offsets, or `bags` of `length` ids.
+pub(crate) fn division(
+    offsets: Option<&Operand>,
+    with_end: bool,
+    bags: f64,
+    length: f64,
+) -> Result<Division<'_>, Failure> {
+    Ok(match offsets {
+        Some(offsets) => Division::Offsets { begins: offsets.ids()?, with_end },
+        None => Division::Even { bags: size(bags)?, length: size(length)? },
+    })
+}
+
 /// out (ids, dim) = the values of weight (rows, dim)[ids].
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
@@ -82,10 +95,7 @@ pub fn bag_forward(
 ) -> bool {
     status(|| {
         threads()?;
-        let division = match &offsets {
-            Some(offsets) => Division::Offsets { begins: offsets.ids()?, with_end },
-            None => Division::Even { bags: size(bags)?, length: size(length)? },
-        };
+        let division = division(offsets.as_ref(), with_end, bags, length)?;
         let padding = if padding < 0.0 { None } else { Some(size(padding)? as u32) };
         let request = Request {
             ids: (ids.ids()?, bad_ids(bad)?),

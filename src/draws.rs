@@ -8,10 +8,17 @@ use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
 use tokenbed_kernels::table;
-use tokenbed_rng::{DrawError, Generator, How, StateError, loader, normal_with, randperm, uniform_with};
+use tokenbed_rng::{DrawError, Generator, How, StateError, bernoulli, loader, normal_with, randperm, uniform_with};
 
 /// A generator as JavaScript holds it.
 pub struct Draws(RefCell<Generator>);
+
+impl Draws {
+    /// A bit for each of so many elements, set with the probability `keep`.
+    pub(crate) fn bernoulli(&self, keep: f64, elements: usize, bits: &mut [u8]) {
+        bernoulli(&mut self.0.borrow_mut(), keep, elements, bits);
+    }
+}
 
 impl From<DrawError> for Failure {
     fn from(error: DrawError) -> Self {

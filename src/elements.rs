@@ -4,15 +4,16 @@ use crate::borrow::{Operand, size, sizes};
 use crate::guard::{Failure, status};
 use napi_derive::napi;
 use tokenbed_core::ops::Around;
+use tokenbed_core::ops::along::{softmax, softmax_back};
 use tokenbed_core::ops::binary::{Binary, binary};
 use tokenbed_core::ops::convert::convert;
 use tokenbed_core::ops::copy::{Layout, copy};
-use tokenbed_core::ops::matmul::{Product, matmul};
-use tokenbed_core::ops::reduce::{Reduce, reduce, softmax};
-use tokenbed_core::ops::unary::{Unary, unary};
+use tokenbed_core::ops::matmul::{Matrices, Product, matmul};
+use tokenbed_core::ops::reduce::{Reduce, reduce};
+use tokenbed_core::ops::unary::{Unary, unary, unary_back};
 use tokenbed_core::{DType, Error};
 
-fn dtype(code: u32) -> Result<DType, Failure> {
+pub(crate) fn dtype(code: u32) -> Result<DType, Failure> {
     DType::from_code(code).ok_or_else(|| Error::DType(format!("no element type has the code {code}")).into())
 }
 
@@ -42,24 +43,23 @@ macro_rules! with_class {
     };
 }
 
-/// As [`with_class`], for what is defined on floats: `$round` takes f64 back.
+/// As [`with_class`], for what is defined on floats.
 macro_rules! with_float {
-    ($class:expr, $t:ident, $round:ident => $body:expr) => {
-        match dtype($class)? {
+    ($class:expr, $t:ident => $body:expr) => {
+        match crate::elements::dtype($class)? {
             DType::Float32 => {
                 type $t = f32;
-                let $round = |x: f64| x as f32;
                 $body
             }
             DType::Float64 => {
                 type $t = f64;
-                let $round = |x: f64| x;
                 $body
             }
             other => return Err(Error::DType(format!("no such function of {}", other.name())).into()),
         }
     };
 }
+pub(crate) use with_float;
 
 /// Elements of one type to another.
 #[napi(catch_unwind)]
@@ -123,8 +123,19 @@ pub fn binary_elements(
 #[napi(catch_unwind)]
 pub fn unary_elements(code: u32, arithmetic: u32, x: Operand, out: Operand) -> bool {
     status(|| {
-        with_float!(arithmetic, T, round => {
-            Ok(unary(op(&Unary::ALL, code)?, x.shared::<T>()?, out.exclusive::<T>(&[&x])?, round)?)
+        with_float!(arithmetic, T => {
+            Ok(unary(op(&Unary::ALL, code)?, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
+        })
+    })
+}
+
+/// The way back: `saved` is the operand or the result, as the op has it.
+#[napi(catch_unwind)]
+pub fn unary_back_elements(code: u32, arithmetic: u32, saved: Operand, grad: Operand, out: Operand) -> bool {
+    status(|| {
+        with_float!(arithmetic, T => {
+            let out = out.exclusive::<T>(&[&saved, &grad])?;
+            Ok(unary_back(op(&Unary::ALL, code)?, saved.shared::<T>()?, grad.shared::<T>()?, out)?)
         })
     })
 }
@@ -145,20 +156,41 @@ pub fn reduce_elements(code: u32, arithmetic: u32, outer: f64, n: f64, inner: f6
 pub fn softmax_elements(log: bool, arithmetic: u32, outer: f64, n: f64, inner: f64, x: Operand, out: Operand) -> bool {
     status(|| {
         let around = Around { outer: size(outer)?, n: size(n)?, inner: size(inner)? };
-        with_float!(arithmetic, T, round => {
-            Ok(softmax(log, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?, round)?)
+        with_float!(arithmetic, T => Ok(softmax(log, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?))
+    })
+}
+
+/// The way back, from the result `y` and its gradient.
+#[napi(catch_unwind)]
+#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
+pub fn softmax_back_elements(
+    log: bool,
+    arithmetic: u32,
+    outer: f64,
+    n: f64,
+    inner: f64,
+    y: Operand,
+    grad: Operand,
+    out: Operand,
+) -> bool {
+    status(|| {
+        let around = Around { outer: size(outer)?, n: size(n)?, inner: size(inner)? };
+        with_float!(arithmetic, T => {
+            let out = out.exclusive::<T>(&[&y, &grad])?;
+            Ok(softmax_back(log, around, y.shared::<T>()?, grad.shared::<T>()?, out)?)
         })
     })
 }
 
-/// Batches of (rows, inner) * (inner, columns): `a_of` and `b_of` name the matrix of each product.
+/// Batches of (rows, inner) * (inner, columns), each the sum of `terms`: `a_of` and `b_of` name the matrix of each; bit 0 of
+/// `transposed` says that those of `a` are written as their transposes, bit 1 of `b`.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
 pub fn matmul_elements(
     arithmetic: u32,
-    rows: f64,
-    inner: f64,
-    columns: f64,
+    sizes_of: &[f64],
+    terms: f64,
+    transposed: u32,
     a: Operand,
     a_of: &[f64],
     b: Operand,
@@ -166,11 +198,16 @@ pub fn matmul_elements(
     out: Operand,
 ) -> bool {
     status(|| {
-        let product = Product { rows: size(rows)?, inner: size(inner)?, columns: size(columns)? };
+        let &[rows, inner, columns] = &sizes(sizes_of)?[..] else {
+            return Err(Error::Usage("matmul: three sizes are needed".into()).into());
+        };
+        let product = Product { rows, inner, columns };
         let (a_of, b_of) = (sizes(a_of)?, sizes(b_of)?);
         with_class!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&a, &b])?;
-            Ok(matmul(product, (a.shared()?, &a_of), (b.shared()?, &b_of), out)?)
+            let a = Matrices { elements: a.shared::<T>()?, of: &a_of, transposed: transposed & 1 == 1 };
+            let b = Matrices { elements: b.shared::<T>()?, of: &b_of, transposed: transposed & 2 == 2 };
+            Ok(matmul(product, size(terms)?, a, b, out)?)
         })
     })
 }

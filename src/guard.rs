@@ -36,6 +36,13 @@ pub struct Report {
 pub struct Failure(Box<Report>);
 
 impl Failure {
+    /// A bad id that is a target of cross-entropy.
+    pub(crate) fn of_target(error: Error) -> Self {
+        let mut failure = Failure::from(error);
+        failure.0.what = Some("target".into());
+        failure
+    }
+
     /// Work that was ended by an AbortSignal.
     pub(crate) fn aborted() -> Self {
         Failure(Box::new(Report { code: "ABORTED".into(), message: "aborted".into(), ..Report::default() }))

@@ -14,6 +14,7 @@ use tokenbed_core::storage::Part;
 use tokenbed_kernels::table;
 use tokenbed_nn::embedding::Table;
 use tokenbed_nn::token_position::{self, At, Inputs, Layer, Norm};
+use tokenbed_nn::token_position_grad;
 
 /// Tables and parameters, in the order in which they cross: tokens, positions, segments, weight and bias of the
 /// normalization.
@@ -83,29 +84,81 @@ pub fn input_layer_forward(
         threads()?;
         let parts = parts(layer, others.as_deref().unwrap_or(&[]))?;
         let [token, position, segment, weight, bias] = &parts;
-        let norm = match layer.eps {
-            Some(eps) => Some(Norm { weight: weight.shared()?, bias: bias.shared()?, eps }),
-            None => None,
-        };
-        let tables = Layer {
-            token: table_of(token, layer.vocabulary, layer.dim)?,
-            scale: layer.scale,
-            segment: if layer.segments > 0.0 { Some(table_of(segment, layer.segments, layer.dim)?) } else { None },
-            position: table_of(position, layer.context, layer.dim)?,
-            norm,
-        };
-        let inputs = Inputs {
-            ids: ids.ids()?,
-            bad: layer.bad,
-            segments: segments.as_ref().map(Operand::ids).transpose()?,
-            at: match &positions {
-                Some(positions) => At::Each(positions.ids()?),
-                None => At::From { offset: size(offset)?, length: size(length)? },
-            },
-        };
+        let tables = tables(layer, &parts)?;
+        let inputs = inputs(layer, &ids, (offset, length), positions.as_ref(), segments.as_ref())?;
         let [positions, segments] = [&positions, &segments].map(|given| given.as_ref().unwrap_or(&ids));
         let out = out.exclusive(&[token, position, segment, weight, bias, &ids, positions, segments])?;
         SCRATCH.with_borrow_mut(|scratch| Ok(token_position::forward(table::active(), &tables, &inputs, scratch, out)?))
+    })
+}
+
+/// The layer over its parts.
+fn tables<'a>(layer: &InputLayer, parts: &'a [Operand; PARTS]) -> Result<Layer<'a>, Failure> {
+    let [token, position, segment, weight, bias] = parts;
+    let norm = match layer.eps {
+        Some(eps) => Some(Norm { weight: weight.shared()?, bias: bias.shared()?, eps }),
+        None => None,
+    };
+    Ok(Layer {
+        token: table_of(token, layer.vocabulary, layer.dim)?,
+        scale: layer.scale,
+        segment: if layer.segments > 0.0 { Some(table_of(segment, layer.segments, layer.dim)?) } else { None },
+        position: table_of(position, layer.context, layer.dim)?,
+        norm,
+    })
+}
+
+fn inputs<'a>(
+    layer: &InputLayer,
+    ids: &'a Operand,
+    (offset, length): (f64, f64),
+    positions: Option<&'a Operand>,
+    segments: Option<&'a Operand>,
+) -> Result<Inputs<'a>, Failure> {
+    Ok(Inputs {
+        ids: ids.ids()?,
+        bad: layer.bad,
+        segments: segments.map(Operand::ids).transpose()?,
+        at: match positions {
+            Some(positions) => At::Each(positions.ids()?),
+            None => At::From { offset: size(offset)?, length: size(length)? },
+        },
+    })
+}
+
+/// out (ids, dim) = the gradient of what the layer normalizes, given that of its result; and those of the normalization's
+/// weight and bias (dim).
+#[napi(catch_unwind)]
+#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
+pub fn input_layer_backward(
+    layer: &External<InputLayer>,
+    ids: Operand,
+    offset: f64,
+    length: f64,
+    positions: Option<Operand>,
+    segments: Option<Operand>,
+    others: Option<Vec<Operand>>,
+    grad: Operand,
+    out: Operand,
+    weight_grad: Operand,
+    bias_grad: Operand,
+) -> bool {
+    status(|| {
+        threads()?;
+        let parts = parts(layer, others.as_deref().unwrap_or(&[]))?;
+        let tables = tables(layer, &parts)?;
+        let inputs = inputs(layer, &ids, (offset, length), positions.as_ref(), segments.as_ref())?;
+        let [positions, segments] = [&positions, &segments].map(|given| given.as_ref().unwrap_or(&ids));
+        let [token, position, segment, weight, bias] = &parts;
+        let read = [token, position, segment, weight, bias, &ids, positions, segments, &grad];
+        let results = (
+            out.exclusive(&read)?,
+            weight_grad.exclusive(&[&out, &bias_grad, &grad, weight, bias])?,
+            bias_grad.exclusive(&[&out, &weight_grad, &grad, weight, bias])?,
+        );
+        SCRATCH.with_borrow_mut(|scratch| {
+            Ok(token_position_grad::backward(table::active(), &tables, &inputs, scratch, grad.shared()?, results)?)
+        })
     })
 }
 

@@ -17,9 +17,9 @@ export class TorchProcess {
     this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
   }
 
-  static async start(): Promise<Found<TorchProcess>> {
+  static async start(script = 'torch_lookup.py'): Promise<Found<TorchProcess>> {
     const python = process.env.TOKENBED_PYTHON ?? 'python3'
-    const child = spawn(python, [join(ROOT, 'bench', 'peers', 'torch_lookup.py')], { stdio: ['pipe', 'pipe', 'ignore'] })
+    const child = spawn(python, [join(ROOT, 'bench', 'peers', script)], { stdio: ['pipe', 'pipe', 'ignore'] })
     // A process that ends, or never began, is seen by its missing answer.
     child.on('error', () => {})
     child.stdin!.on('error', () => {})

@@ -6,7 +6,7 @@ const ALLOWED = {
   kernels: [],
   threads: [],
   rng: ['kernels'],
-  core: ['kernels'],
+  core: ['kernels', 'threads'],
   nn: ['core', 'kernels', 'rng', 'threads'],
   text: ['rng'],
   io: ['core'],

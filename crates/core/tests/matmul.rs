@@ -3,11 +3,17 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use tokenbed_core::Error;
-use tokenbed_core::ops::matmul::{Factor, Product, matmul};
+use tokenbed_core::ops::matmul::{Factor, Matrices, Product};
 use tokenbed_testkit::compare::{reduction_f32, reduction_f64};
 use tokenbed_testkit::naive;
 use tokenbed_testkit::place::Guarded;
 use tokenbed_testkit::random::Random;
+
+/// Products of one term, of matrices written row by row.
+fn matmul<T: Factor>(sizes: Product, a: (&[T], &[usize]), b: (&[T], &[usize]), out: &mut [T]) -> Result<(), Error> {
+    let matrices = |(elements, of)| Matrices { elements, of, transposed: false };
+    tokenbed_core::ops::matmul::matmul(sizes, 1, matrices(a), matrices(b), out)
+}
 
 const SIZES: [(usize, usize, usize); 6] = [(1, 1, 1), (2, 3, 4), (5, 1, 7), (9, 17, 8), (3, 64, 1), (16, 33, 20)];
 

@@ -3,7 +3,8 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use tokenbed_core::Error;
-use tokenbed_core::ops::reduce::{Reduce, reduce, softmax};
+use tokenbed_core::ops::along::softmax;
+use tokenbed_core::ops::reduce::{Reduce, reduce};
 use tokenbed_core::ops::{Around, Number};
 use tokenbed_testkit::compare::{ROUNDED_ONCE_ULPS, assert_same_values, assert_ulps};
 use tokenbed_testkit::naive;
@@ -74,7 +75,7 @@ fn sizes_of_zero() {
         reduce::<f32>(Reduce::Sum, around(sizes), &[], &mut []).unwrap_or_else(|error| panic!("{sizes:?}: {error}"));
     }
     for sizes in [(2, 0, 2), (0, 3, 2), (3, 2, 0), (1 << 50, 0, 1), (1 << 31, 0, 1 << 31), (1 << 50, 5, 0)] {
-        softmax::<f32>(false, around(sizes), &[], &mut [], |x| x as f32).expect("nothing fits");
+        softmax::<f32>(false, around(sizes), &[], &mut []).expect("nothing fits");
     }
 }
 
@@ -85,7 +86,7 @@ fn sizes_that_do_not_fit() {
         for (input, output) in [(23, 8), (24, 7), (24, 9), (25, 8), (0, 0)] {
             let (x, mut out) = (vec![0.0f32; input], Guarded::new(output, 0, -1.0f32));
             assert!(matches!(reduce(Reduce::Sum, around(sizes), &x, &mut out), Err(Error::Shape(_))));
-            let soft = softmax(false, around(sizes), &x, &mut out, |x| x as f32);
+            let soft = softmax(false, around(sizes), &x, &mut out);
             assert!(matches!(soft, Err(Error::Shape(_))));
             out.assert_untouched();
         }
@@ -105,13 +106,13 @@ fn softmax_is_the_formula() {
             (0..n).for_each(|k| wanted[(o * n + k) * inner + i] = soft[k] as f32);
         }
         let mut out = Guarded::new(x.len(), 3, -12345.5f32);
-        softmax(false, around(sizes), &x, &mut out, |x| x as f32).expect("sizes fit");
+        softmax(false, around(sizes), &x, &mut out).expect("sizes fit");
         out.assert_guards();
         assert_ulps(&out, &wanted, ROUNDED_ONCE_ULPS, &"softmax");
         let wide: Vec<f64> = x.iter().map(|&x| x.into()).collect();
         let (mut soft, mut logs) = (vec![0.0f64; x.len()], vec![0.0f64; x.len()]);
-        softmax(false, around(sizes), &wide, &mut soft, |x| x).expect("sizes fit");
-        softmax(true, around(sizes), &wide, &mut logs, |x| x).expect("sizes fit");
+        softmax(false, around(sizes), &wide, &mut soft).expect("sizes fit");
+        softmax(true, around(sizes), &wide, &mut logs).expect("sizes fit");
         assert!(soft.iter().zip(&logs).all(|(soft, log)| (soft.ln() - log).abs() < 1e-13));
     }
 }
@@ -120,7 +121,7 @@ fn softmax_is_the_formula() {
 fn softmax_of_extremes() {
     let soft = |log: bool, x: &[f32]| {
         let mut out = vec![-1.0f32; x.len()];
-        softmax(log, around((1, x.len(), 1)), x, &mut out, |x| x as f32).expect("sizes fit");
+        softmax(log, around((1, x.len(), 1)), x, &mut out).expect("sizes fit");
         out
     };
     let (inf, nan) = (f32::INFINITY, f32::NAN);

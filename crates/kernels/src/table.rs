@@ -8,7 +8,10 @@ use crate::ops::draw_uniform::RawDrawUniform;
 use crate::ops::embed::RawEmbed;
 use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
+use crate::ops::layer_norm_grad::RawLayerNormGrad;
 use crate::ops::mt19937::MtState;
+use crate::ops::pass::Pass;
+use crate::ops::row_sum::RawRowSum;
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
 /// each op's safe method stands beside the op, in `ops/`.
@@ -20,9 +23,12 @@ pub struct Kernels {
     pub(crate) gather_rows: unsafe fn(RawGatherRows),
     pub(crate) bag: unsafe fn(RawBag),
     pub(crate) embed: unsafe fn(RawEmbed),
+    pub(crate) row_sum: unsafe fn(RawRowSum),
+    pub(crate) layer_norm_grad: unsafe fn(RawLayerNormGrad<'_>),
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),
+    pub(crate) pass: unsafe fn(Pass<'_, f32>),
 }
 
 impl Kernels {

@@ -1,8 +1,10 @@
 //! Bags of ids: `torch.nn.functional.embedding_bag`, over tables of every layout; and lookups in them.
 
 use crate::blocks::in_blocks;
+use std::ops::Range;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve, with_values};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::ops::bag::{Bag, Bags, Mode};
 use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
 use tokenbed_kernels::table::Kernels;
@@ -111,7 +113,47 @@ fn checked<'a>(
     scratch: &'a mut Scratch,
     (format, out): (OutFormat, &[u8]),
 ) -> Result<(Bag<'a>, usize)> {
-    let Request { ids: (ids, bad), division, weights, padding, mode } = request;
+    let (ids, ranges) = places(kernels, table.rows(), request, scratch)?;
+    check_out(ranges.count, table.dim(), format, out)?;
+    let Request { weights, padding, mode, .. } = request;
+    Ok((Bag { table, ids, bags: ranges.bags, weights, padding, mode }, ranges.count))
+}
+
+/// Which ids belong to which bag.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ranges<'a> {
+    bags: Bags<'a>,
+    count: usize,
+}
+
+impl Ranges<'_> {
+    /// How many bags.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The places of a bag's ids.
+    pub(crate) fn range(&self, b: usize) -> Range<usize> {
+        match self.bags {
+            Bags::Even(length) => b * length..(b + 1) * length,
+            Bags::Ragged(offsets) => offsets[b]..offsets[b + 1],
+        }
+    }
+
+    /// Those of all, bag by bag.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        (0..self.count).map(|b| self.range(b))
+    }
+}
+
+/// The ids of bags over a table of so many rows, checked, and which belong to which.
+pub(crate) fn places<'a>(
+    kernels: &Kernels,
+    rows: usize,
+    request: Request<'a>,
+    scratch: &'a mut Scratch,
+) -> Result<(CheckedIds<'a>, Ranges<'a>)> {
+    let Request { ids: (ids, bad), division, weights, mode, .. } = request;
     if mode != Mode::Sum && weights.is_some() {
         return Err(Error::Usage("weights go with the sum alone".into()));
     }
@@ -130,9 +172,8 @@ fn checked<'a>(
             (Bags::Ragged(&scratch.offsets), scratch.offsets.len() - 1)
         }
     };
-    check_out(count, table.dim(), format, out)?;
-    let ids = resolve(kernels, ids, table.rows(), bad, &mut scratch.ids)?;
-    Ok((Bag { table, ids, bags, weights, padding, mode }, count))
+    let ids = resolve(kernels, ids, rows, bad, &mut scratch.ids)?;
+    Ok((ids, Ranges { bags, count }))
 }
 
 /// Checks offsets and writes where bags begin and where the last ends.

@@ -7,5 +7,7 @@ mod blocks;
 pub mod embedding;
 pub mod max_norm;
 pub mod quantize;
+pub mod row_grad;
 pub mod self_test;
 pub mod token_position;
+pub mod token_position_grad;

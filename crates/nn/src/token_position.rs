@@ -107,7 +107,7 @@ pub fn forward_in_blocks(
 }
 
 /// The op, all that it reads checked.
-fn checked<'a>(
+pub(crate) fn checked<'a>(
     kernels: &Kernels,
     layer: &Layer<'a>,
     inputs: &Inputs<'a>,

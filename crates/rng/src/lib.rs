@@ -6,6 +6,7 @@
 //!
 //! - [`normal`], [`uniform`]: fill f32 as `Tensor.normal_` and `Tensor.uniform_` do; vectorised, and on several threads
 //!   with the same bits ([`How`]);
+//! - [`bernoulli()`][]: `Tensor.bernoulli_(p)`, a bit an element;
 //! - [`randperm()`][]: `torch.randperm`;
 //! - [`loader`]: the order in which a `DataLoader` with `shuffle=True` visits its samples.
 //!
@@ -24,6 +25,7 @@
 
 #![deny(unsafe_code)]
 
+mod bernoulli;
 mod engine;
 mod error;
 mod fill;
@@ -33,6 +35,7 @@ mod parallel;
 mod randperm;
 mod state;
 
+pub use bernoulli::bernoulli;
 pub use error::{DrawError, StateError};
 pub use fill::{How, normal, normal_with, uniform, uniform_with};
 pub use generator::Generator;

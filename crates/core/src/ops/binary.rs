@@ -1,26 +1,17 @@
 //! Two operands, with broadcasting.
 
 use super::Number;
-use super::copy::{Layout, for_each_run};
+use super::copy::{Layout, Runs, joined};
 use crate::{Error, Result};
-
-/// The op.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it all")]
-pub enum Binary {
-    Add,
-    Sub,
-    Mul,
-    Div,
-}
-
-impl Binary {
-    /// All, in the order of their codes.
-    pub const ALL: [Binary; 4] = [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div];
-}
+pub use tokenbed_kernels::ops::pointwise::Arithmetic as Binary;
+use tokenbed_kernels::ops::pointwise::Side;
+use tokenbed_threads::parallel_rows;
 
 /// An operand: elements and how they stand under the result's shape, stride 0 where they repeat.
 pub type Operand<'a, T> = (&'a [T], Layout<'a>);
+
+/// A run is computed in parts of so many elements, where there is one alone.
+const PART: usize = 1 << 13;
 
 /// `out` (dense, of `shape`) = `a` op `b`, element by element.
 ///
@@ -29,44 +20,51 @@ pub type Operand<'a, T> = (&'a [T], Layout<'a>);
 pub fn binary<T: Number>(
     op: Binary,
     shape: &[usize],
-    a: Operand<'_, T>,
-    b: Operand<'_, T>,
-    out: &mut [T],
-) -> Result<()> {
-    match op {
-        Binary::Add => apply(shape, a, b, out, T::plus),
-        Binary::Sub => apply(shape, a, b, out, T::minus),
-        Binary::Mul => apply(shape, a, b, out, T::times),
-        Binary::Div => apply(shape, a, b, out, T::over),
-    }
-}
-
-#[inline(always)]
-fn apply<T: Number>(
-    shape: &[usize],
     (a, a_at): Operand<'_, T>,
     (b, b_at): Operand<'_, T>,
     out: &mut [T],
-    f: impl Fn(T, T) -> T,
 ) -> Result<()> {
     a_at.check(shape, a.len())?;
     b_at.check(shape, b.len())?;
     if shape.iter().try_fold(1usize, |size, &n| size.checked_mul(n)) != Some(out.len()) {
         return Err(Error::Shape(format!("a result of {shape:?} does not fill {} elements", out.len())));
     }
+    if out.is_empty() {
+        return Ok(());
+    }
+    let (shape, strides) = joined(shape, [a_at, b_at]);
     let n = shape.last().copied().unwrap_or(1);
-    let step = |layout: Layout<'_>| layout.strides.last().copied().unwrap_or(1);
-    let steps = (step(a_at), step(b_at));
-    let mut at = 0;
-    for_each_run(shape, [a_at, b_at], |[i, j]| {
-        let out = &mut out[at..at + n];
-        at += n;
-        match steps {
-            (1, 1) => out.iter_mut().zip(&a[i..i + n]).zip(&b[j..j + n]).for_each(|((out, &a), &b)| *out = f(a, b)),
-            (1, 0) => out.iter_mut().zip(&a[i..i + n]).for_each(|(out, &a)| *out = f(a, b[j])),
-            (0, 1) => out.iter_mut().zip(&b[j..j + n]).for_each(|(out, &b)| *out = f(a[i], b)),
-            (p, q) => out.iter_mut().enumerate().for_each(|(k, out)| *out = f(a[i + k * p], b[j + k * q])),
+    let [p, q] = strides.each_ref().map(|strides| strides.last().copied().unwrap_or(1));
+    // Runs are whole rows of the division; one alone is cut.
+    let alone = n == out.len();
+    let row = if alone && n > PART { 1 } else { n };
+    let layouts = [(a_at.offset, &strides[0][..]), (b_at.offset, &strides[1][..])];
+    let layouts = layouts.map(|(offset, strides)| Layout { offset, strides });
+    parallel_rows(out, row, row * 2 * size_of::<T>(), |rows, out| {
+        if row < n {
+            let (i, j) = (a_at.offset + rows.start * p, b_at.offset + rows.start * q);
+            return run(op, (a, i, p), (b, j, q), out);
+        }
+        let runs = Runs::new(&shape, layouts, rows.start);
+        for (out, [i, j]) in out.chunks_exact_mut(n).zip(runs) {
+            run(op, (a, i, p), (b, j, q), out);
         }
     });
     Ok(())
+}
+
+/// One run: operands from an element on, steps apart.
+#[inline(always)]
+fn run<T: Number>(op: Binary, (a, i, p): (&[T], usize, usize), (b, j, q): (&[T], usize, usize), out: &mut [T]) {
+    let n = out.len();
+    match (p, q) {
+        (1, 1) => T::arithmetic(op, Side::Each(&a[i..i + n]), Side::Each(&b[j..j + n]), out),
+        (1, 0) => T::arithmetic(op, Side::Each(&a[i..i + n]), Side::One(b[j]), out),
+        (0, 1) => T::arithmetic(op, Side::One(a[i]), Side::Each(&b[j..j + n]), out),
+        (p, q) => {
+            for (k, out) in out.iter_mut().enumerate() {
+                *out = T::of(op, a[i + k * p], b[j + k * q]);
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::dtype::{DType, Element};
 use crate::{Error, Result, with_element};
+use tokenbed_threads::parallel_rows;
 
 /// Converts all elements of `from` into `to`. Floats round to nearest even (to 16 bits through f32), go to integers cut
 /// towards zero, integers wrap; anything but 0 is true.
@@ -16,7 +17,7 @@ pub fn convert(from_type: DType, from: &[u8], to_type: DType, to: &mut [u8]) -> 
             if from.len() != to.len() {
                 return Err(Error::Shape(format!("{} elements do not fill {}", from.len(), to.len())));
             }
-            cast(from, to);
+            parallel_rows(to, 1, size_of::<From>() + size_of::<To>(), |part, to| cast(&from[part], to));
             Ok(())
         })
     })

@@ -1,6 +1,7 @@
 //! Copies between layouts: what transpose, narrow and concat are made of.
 
 use crate::{Error, Result};
+use tokenbed_threads::parallel_rows;
 
 /// Where elements lie: the first at `offset`, dimensions apart by `strides`, in elements.
 #[derive(Clone, Copy, Debug)]
@@ -29,37 +30,90 @@ impl Layout<'_> {
     }
 }
 
-/// Calls `run(offsets)` for every run along the last dimension, in row-major order, with the offset of its first
-/// element in each of the layouts.
-pub(super) fn for_each_run<const N: usize>(shape: &[usize], layouts: [Layout<'_>; N], mut run: impl FnMut([usize; N])) {
-    if shape.contains(&0) {
-        return;
+/// A shape and strides with neighbours joined that are one run in all layouts, and without dimensions of one row: the same
+/// elements in the same order.
+pub(super) fn joined<const N: usize>(shape: &[usize], layouts: [Layout<'_>; N]) -> (Vec<usize>, [Vec<usize>; N]) {
+    let mut sizes: Vec<usize> = Vec::with_capacity(shape.len());
+    let mut strides = [(); N].map(|()| Vec::with_capacity(shape.len()));
+    for (dim, &n) in shape.iter().enumerate() {
+        if n == 1 {
+            continue;
+        }
+        let follows = sizes.last().is_some()
+            && strides.iter().zip(&layouts).all(|(strides, layout): (&Vec<usize>, _)| {
+                strides.last().copied() == layout.strides[dim].checked_mul(n)
+            });
+        for (strides, layout) in strides.iter_mut().zip(&layouts) {
+            if follows {
+                strides.pop();
+            }
+            strides.push(layout.strides[dim]);
+        }
+        match sizes.last_mut() {
+            Some(last) if follows => *last *= n,
+            _ => sizes.push(n),
+        }
     }
-    let outer = shape.len().saturating_sub(1);
-    let mut index = vec![0usize; outer];
-    let mut offsets = layouts.map(|layout| layout.offset);
-    loop {
-        run(offsets);
-        let mut dim = outer;
+    (sizes, strides)
+}
+
+/// The runs along the last dimension, in row-major order: the offset of the first element in each of the layouts.
+pub(super) struct Runs<'a, const N: usize> {
+    outer: &'a [usize],
+    layouts: [Layout<'a>; N],
+    index: Vec<usize>,
+    offsets: [usize; N],
+    done: bool,
+}
+
+impl<'a, const N: usize> Runs<'a, N> {
+    /// From run `first` on, of a shape without zeros whose layouts were checked.
+    pub(super) fn new(shape: &'a [usize], layouts: [Layout<'a>; N], first: usize) -> Self {
+        let outer = &shape[..shape.len().saturating_sub(1)];
+        let mut index = vec![0; outer.len()];
+        let mut offsets = layouts.map(|layout| layout.offset);
+        let mut left = first;
+        for dim in (0..outer.len()).rev() {
+            index[dim] = left % outer[dim];
+            left /= outer[dim];
+            for (offset, layout) in offsets.iter_mut().zip(&layouts) {
+                *offset += index[dim] * layout.strides[dim];
+            }
+        }
+        Self { outer, layouts, index, offsets, done: left > 0 }
+    }
+}
+
+impl<const N: usize> Iterator for Runs<'_, N> {
+    type Item = [usize; N];
+
+    fn next(&mut self) -> Option<[usize; N]> {
+        if self.done {
+            return None;
+        }
+        let found = self.offsets;
+        let mut dim = self.outer.len();
         loop {
             if dim == 0 {
-                return;
+                self.done = true;
+                break;
             }
             dim -= 1;
-            index[dim] += 1;
-            for (offset, layout) in offsets.iter_mut().zip(&layouts) {
+            self.index[dim] += 1;
+            for (offset, layout) in self.offsets.iter_mut().zip(&self.layouts) {
                 // One step past a dimension may leave the numbers (its stride is nobody's where it has one row); the step
                 // back returns.
                 *offset = offset.wrapping_add(layout.strides[dim]);
             }
-            if index[dim] < shape[dim] {
+            if self.index[dim] < self.outer[dim] {
                 break;
             }
-            for (offset, layout) in offsets.iter_mut().zip(&layouts) {
-                *offset = offset.wrapping_sub(layout.strides[dim].wrapping_mul(shape[dim]));
+            for (offset, layout) in self.offsets.iter_mut().zip(&self.layouts) {
+                *offset = offset.wrapping_sub(layout.strides[dim].wrapping_mul(self.outer[dim]));
             }
-            index[dim] = 0;
+            self.index[dim] = 0;
         }
+        Some(found)
     }
 }
 
@@ -67,18 +121,98 @@ pub(super) fn for_each_run<const N: usize>(shape: &[usize], layouts: [Layout<'_>
 ///
 /// # Errors
 /// [`Error::Shape`] where a layout leaves its buffer.
-pub fn copy<T: Copy>(shape: &[usize], from: &[T], from_at: Layout<'_>, to: &mut [T], to_at: Layout<'_>) -> Result<()> {
+pub fn copy<T: Copy + Send + Sync>(
+    shape: &[usize],
+    from: &[T],
+    from_at: Layout<'_>,
+    to: &mut [T],
+    to_at: Layout<'_>,
+) -> Result<()> {
     from_at.check(shape, from.len())?;
     to_at.check(shape, to.len())?;
+    if shape.contains(&0) {
+        return Ok(());
+    }
+    let (shape, [from_strides, to_strides]) = joined(shape, [from_at, to_at]);
+    let (from_at, to_at) = (Layout { strides: &from_strides, ..from_at }, Layout { strides: &to_strides, ..to_at });
+    let size: usize = shape.iter().product();
+    if is_dense(&shape, &to_strides) {
+        let to = &mut to[to_at.offset..to_at.offset + size];
+        gather(&shape, from, from_at, to);
+        return Ok(());
+    }
     let n = shape.last().copied().unwrap_or(1);
     let step = |layout: Layout<'_>| layout.strides.last().copied().unwrap_or(1);
     let (from_step, to_step) = (step(from_at), step(to_at));
-    for_each_run(shape, [from_at, to_at], |[source, target]| {
+    for [source, target] in Runs::new(&shape, [from_at, to_at], 0) {
         if from_step == 1 && to_step == 1 {
             to[target..target + n].copy_from_slice(&from[source..source + n]);
         } else {
             (0..n).for_each(|i| to[target + i * to_step] = from[source + i * from_step]);
         }
-    });
+    }
     Ok(())
+}
+
+fn is_dense(shape: &[usize], strides: &[usize]) -> bool {
+    let mut step = 1;
+    shape.iter().zip(strides).rev().all(|(&n, &stride)| {
+        let is = stride == step;
+        step *= n;
+        is
+    })
+}
+
+/// Elements along each side of the squares in which rows and columns are swapped: lines of both sides stay in the
+/// first-level cache.
+const SQUARE: usize = 32;
+
+/// From a layout into dense memory, on as many threads as it is worth.
+fn gather<T: Copy + Send + Sync>(shape: &[usize], from: &[T], from_at: Layout<'_>, to: &mut [T]) {
+    let n = shape.last().copied().unwrap_or(1);
+    let step = from_at.strides.last().copied().unwrap_or(1);
+    if shape.len() < 2 {
+        // One run: parts of it are runs as well.
+        return parallel_rows(to, 1, 2 * size_of::<T>(), |part, to| {
+            let source = from_at.offset + part.start * step;
+            if step == 1 {
+                to.copy_from_slice(&from[source..source + to.len()]);
+            } else {
+                to.iter_mut().enumerate().for_each(|(i, to)| *to = from[source + i * step]);
+            }
+        });
+    }
+    // Rows of a transpose are read many at a time: a line of the source has elements of all of them.
+    let rows = shape[shape.len() - 2];
+    let down = from_at.strides[shape.len() - 2];
+    let band = if step != 1 && down == 1 { rows.min(SQUARE) } else { 1 };
+    parallel_rows(to, n, 2 * n * size_of::<T>(), |range, to| {
+        let mut at = range.start;
+        let mut to = to;
+        let mut runs = Runs::new(shape, [from_at], at);
+        while !to.is_empty() {
+            let Some([source]) = runs.next() else { return };
+            // Up to the end of the band, of the matrix and of the share.
+            let high = band.min(rows - at % rows).min(to.len() / n);
+            let (part, rest) = to.split_at_mut(high * n);
+            if step == 1 {
+                part.copy_from_slice(&from[source..source + n]);
+            } else {
+                for column in (0..n).step_by(SQUARE) {
+                    let end = n.min(column + SQUARE);
+                    for (row, part) in part.chunks_exact_mut(n).enumerate() {
+                        let source = source + row * down;
+                        for (i, to) in part[column..end].iter_mut().enumerate() {
+                            *to = from[source + (column + i) * step];
+                        }
+                    }
+                }
+            }
+            (1..high).for_each(|_| {
+                runs.next();
+            });
+            at += high;
+            to = rest;
+        }
+    });
 }

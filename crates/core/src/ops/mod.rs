@@ -1,32 +1,42 @@
 //! What is done to elements, whoever owns them: slices in, slices out.
 //!
 //! Arithmetic runs in three types, f32, f64 and i64; other element types are converted on the way in and out
-//! ([`convert`]). Functions with no IEEE-exact definition (exp, tanh, erf) are computed in f64 by the `libm` crate and
-//! rounded once, so that they are the same on every platform and right but for the last rounding.
+//! ([`convert`]). Functions with no IEEE-exact definition (exp, tanh, erf) are computed in f64 and rounded once
+//! ([`tokenbed_kernels::ops::real`]), so that they are the same on every platform and right but for the last rounding.
+//!
+//! What is large is divided among threads, by sizes alone where it is summed: the same bits at any number of them.
 
+pub mod along;
 pub mod binary;
 pub mod convert;
 pub mod copy;
+pub mod entropy;
 pub mod matmul;
+pub mod norm;
 pub mod reduce;
 pub mod unary;
 
 use crate::{Error, Result};
+use tokenbed_kernels::ops::pass::Pass;
+use tokenbed_kernels::ops::pointwise::{Arithmetic, Binary, Side};
+use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::ops::total::Total;
+use tokenbed_kernels::table;
 
 /// A type that arithmetic runs in.
-pub trait Number: bytemuck::Pod + Default + PartialOrd {
+pub trait Number: bytemuck::Pod + Default + PartialOrd + Send + Sync {
     /// The wider type that sums are collected in.
-    type Wide: Copy + Default;
-    /// Sum; integers wrap.
-    fn plus(self, other: Self) -> Self;
-    /// Difference; integers wrap.
-    fn minus(self, other: Self) -> Self;
-    /// Product; integers wrap.
-    fn times(self, other: Self) -> Self;
-    /// Quotient; integers cut it towards zero and wrap, by 0 theirs is 0 (callers divide as floats).
-    fn over(self, other: Self) -> Self;
+    type Wide: Copy + Default + Send + Sync;
+    /// `a op b`; integers wrap, their quotients are cut towards zero, and by 0 they are 0 (callers divide as floats).
+    fn of(op: Arithmetic, a: Self, b: Self) -> Self;
+    /// [`Number::of`] of many.
+    fn arithmetic(op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]);
+    /// The sum of elements that lie one after the other.
+    fn sum(x: &[Self]) -> Self::Wide;
     /// A sum and one more.
     fn collect(sum: Self::Wide, more: Self) -> Self::Wide;
+    /// The sum of two sums.
+    fn both(a: Self::Wide, b: Self::Wide) -> Self::Wide;
     /// A sum, rounded to the type.
     fn total(sum: Self::Wide) -> Self;
     /// A sum over `n` elements divided by `n`, rounded to the type.
@@ -34,47 +44,79 @@ pub trait Number: bytemuck::Pod + Default + PartialOrd {
 }
 
 macro_rules! float {
-    ($($t:ty),*) => {$(
+    ($t:ty, $sum:expr) => {
         impl Number for $t {
             type Wide = f64;
             #[inline(always)]
-            fn plus(self, other: Self) -> Self { self + other }
+            fn of(op: Arithmetic, a: Self, b: Self) -> Self {
+                match op {
+                    Arithmetic::Add => a + b,
+                    Arithmetic::Sub => a - b,
+                    Arithmetic::Mul => a * b,
+                    Arithmetic::Div => a / b,
+                }
+            }
+            fn arithmetic(op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]) {
+                <$t>::run(table::active(), Pass::Binary(Binary { op, a, b, out }));
+            }
+            fn sum(x: &[Self]) -> f64 {
+                $sum(x)
+            }
             #[inline(always)]
-            fn minus(self, other: Self) -> Self { self - other }
-            #[inline(always)]
-            fn times(self, other: Self) -> Self { self * other }
-            #[inline(always)]
-            fn over(self, other: Self) -> Self { self / other }
-            #[inline(always)]
-            fn collect(sum: f64, more: Self) -> f64 { sum + f64::from(more) }
-            fn total(sum: f64) -> Self { sum as $t }
-            fn average(sum: f64, n: usize) -> Self { (sum / n as f64) as $t }
+            fn collect(sum: f64, more: Self) -> f64 {
+                sum + f64::from(more)
+            }
+            fn both(a: f64, b: f64) -> f64 {
+                a + b
+            }
+            fn total(sum: f64) -> Self {
+                sum as $t
+            }
+            fn average(sum: f64, n: usize) -> Self {
+                (sum / n as f64) as $t
+            }
         }
-    )*};
+    };
 }
-float!(f32, f64);
+float!(f32, |x| {
+    let mut sum = 0.0;
+    f32::run(table::active(), Pass::Total(Total { x, out: &mut sum }));
+    sum
+});
+float!(f64, |x: &[f64]| x.iter().fold(0.0, |sum, x| sum + x));
 
 impl Number for i64 {
     type Wide = i64;
     #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        self.wrapping_add(other)
+    fn of(op: Arithmetic, a: i64, b: i64) -> i64 {
+        match op {
+            Arithmetic::Add => a.wrapping_add(b),
+            Arithmetic::Sub => a.wrapping_sub(b),
+            Arithmetic::Mul => a.wrapping_mul(b),
+            Arithmetic::Div => {
+                if b == 0 {
+                    0
+                } else {
+                    a.wrapping_div(b)
+                }
+            }
+        }
     }
-    #[inline(always)]
-    fn minus(self, other: Self) -> Self {
-        self.wrapping_sub(other)
+    fn arithmetic(op: Arithmetic, a: Side<'_, i64>, b: Side<'_, i64>, out: &mut [i64]) {
+        let at = |side: Side<'_, i64>, i: usize| match side {
+            Side::Each(all) => all[i],
+            Side::One(one) => one,
+        };
+        out.iter_mut().enumerate().for_each(|(i, out)| *out = Self::of(op, at(a, i), at(b, i)));
     }
-    #[inline(always)]
-    fn times(self, other: Self) -> Self {
-        self.wrapping_mul(other)
+    fn sum(x: &[i64]) -> i64 {
+        x.iter().fold(0, |sum, &x| sum.wrapping_add(x))
     }
-    #[inline(always)]
-    fn over(self, other: Self) -> Self {
-        if other == 0 { 0 } else { self.wrapping_div(other) }
-    }
-    #[inline(always)]
     fn collect(sum: i64, more: Self) -> i64 {
         sum.wrapping_add(more)
+    }
+    fn both(a: i64, b: i64) -> i64 {
+        a.wrapping_add(b)
     }
     fn total(sum: i64) -> Self {
         sum

@@ -1,12 +1,13 @@
-//! Along one dimension: sum, mean, softmax.
+//! Along one dimension: sum, mean.
 
 use super::{Around, Number};
 use crate::Result;
+use tokenbed_threads::parallel_rows;
 
 /// The op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduce {
-    /// The sum; floats are summed in f64, in order, and rounded once.
+    /// The sum; floats are summed in f64 and rounded once: a row in its memory's order in 16 lanes (f32), else in order.
     Sum,
     /// The sum divided by the count, rounded once; NaN over nothing.
     Mean,
@@ -16,6 +17,11 @@ impl Reduce {
     /// All, in the order of their codes.
     pub const ALL: [Reduce; 2] = [Reduce::Sum, Reduce::Mean];
 }
+
+/// Elements of a long row that are summed apart from the next: threads share a row so.
+const SPAN: usize = 1 << 15;
+/// Columns that are summed beside each other: their sums stay in the first-level cache.
+const COLUMNS: usize = 64;
 
 /// `out` (outer, inner) = `x` (outer, n, inner) reduced along n.
 ///
@@ -27,54 +33,51 @@ pub fn reduce<T: Number>(op: Reduce, around: Around, x: &[T], out: &mut [T]) -> 
         // The sizes beside a zero may be anything: neither room nor loops for them.
         return Ok(());
     }
-    let Around { n, inner, .. } = around;
-    let mut sums = vec![T::Wide::default(); inner];
-    for (o, out) in out.chunks_exact_mut(inner.max(1)).enumerate() {
-        sums.fill(T::Wide::default());
-        for row in x[o * n * inner..(o + 1) * n * inner].chunks_exact(inner.max(1)) {
-            sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum = T::collect(*sum, x));
-        }
-        out.iter_mut().zip(&sums).for_each(|(out, &sum)| {
-            *out = match op {
-                Reduce::Sum => T::total(sum),
-                Reduce::Mean => T::average(sum, n),
+    let Around { outer, n, inner } = around;
+    let end = |sum: T::Wide| match op {
+        Reduce::Sum => T::total(sum),
+        Reduce::Mean => T::average(sum, n),
+    };
+    if inner == 1 && outer == 1 {
+        out[0] = end(sum_of(x));
+    } else if inner == 1 {
+        parallel_rows(out, 1, n * size_of::<T>(), |rows, out| {
+            for (row, out) in rows.zip(out) {
+                *out = end(spans(&x[row * n..(row + 1) * n]));
+            }
+        });
+    } else {
+        parallel_rows(out, 1, n * size_of::<T>(), |places, mut out| {
+            let mut at = places.start;
+            while !out.is_empty() {
+                let (o, i) = (at / inner, at % inner);
+                let width = COLUMNS.min(inner - i).min(out.len());
+                let (part, rest) = out.split_at_mut(width);
+                let mut sums = [T::Wide::default(); COLUMNS];
+                for k in 0..n {
+                    let row = &x[(o * n + k) * inner + i..][..width];
+                    sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum = T::collect(*sum, x));
+                }
+                part.iter_mut().zip(sums).for_each(|(out, sum)| *out = end(sum));
+                (at, out) = (at + width, rest);
             }
         });
     }
     Ok(())
 }
 
-/// `out` = softmax of `x` (outer, n, inner) along n, or its logarithm: `exp(x - max) / sum(exp(x - max))`, in f64 and
-/// rounded once. `torch.softmax`, `torch.log_softmax`.
-///
-/// # Errors
-/// [`crate::Error::Shape`] where the buffers are of other sizes.
-pub fn softmax<T: Copy + Into<f64>>(
-    log: bool,
-    around: Around,
-    x: &[T],
-    out: &mut [T],
-    round: impl Fn(f64) -> T,
-) -> Result<()> {
-    around.check(x.len(), out.len(), around.n)?;
-    if out.is_empty() {
-        return Ok(());
-    }
-    let Around { outer, n, inner } = around;
-    for o in 0..outer {
-        for i in 0..inner {
-            let at = |k: usize| (o * n + k) * inner + i;
-            // A NaN anywhere makes all NaN: `max` must keep it.
-            let max = (0..n)
-                .map(|k| x[at(k)].into())
-                .fold(f64::NEG_INFINITY, |max, x| if x > max || x.is_nan() { x } else { max });
-            let sum: f64 = (0..n).map(|k| libm::exp(x[at(k)].into() - max)).sum();
-            let log_sum = libm::log(sum);
-            for k in 0..n {
-                let shifted = x[at(k)].into() - max;
-                out[at(k)] = round(if log { shifted - log_sum } else { libm::exp(shifted) / sum });
-            }
+/// The sum of all, span by span.
+fn spans<T: Number>(x: &[T]) -> T::Wide {
+    x.chunks(SPAN).map(T::sum).fold(T::Wide::default(), T::both)
+}
+
+/// The same, on as many threads as it is worth.
+fn sum_of<T: Number>(x: &[T]) -> T::Wide {
+    let mut sums = vec![T::Wide::default(); x.len().div_ceil(SPAN)];
+    parallel_rows(&mut sums, 1, SPAN * size_of::<T>(), |spans, sums| {
+        for (span, sum) in spans.zip(sums) {
+            *sum = T::sum(&x[span * SPAN..x.len().min((span + 1) * SPAN)]);
         }
-    }
-    Ok(())
+    });
+    sums.into_iter().fold(T::Wide::default(), T::both)
 }

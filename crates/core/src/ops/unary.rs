@@ -1,43 +1,69 @@
-//! One operand, element by element.
+//! One operand, element by element, and the way back.
 
 use crate::{Error, Result};
+use tokenbed_kernels::ops::pass::Pass;
+pub use tokenbed_kernels::ops::pointwise::Function as Unary;
+use tokenbed_kernels::ops::pointwise::{Dropout, Unary as Forward, UnaryBack};
+pub use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::table;
+use tokenbed_threads::parallel_rows;
 
-/// The op.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unary {
-    /// `max(x, 0)`; NaN stays. `torch.relu`.
-    Relu,
-    /// `x * Phi(x)`, exact (erf), as `torch.nn.functional.gelu` without `approximate`. Hendrycks and Gimpel 2016.
-    Gelu,
-    /// Hyperbolic tangent.
-    Tanh,
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid,
+/// What a function costs, in bytes of memory that could be moved meanwhile.
+fn bytes<T>(op: Unary) -> usize {
+    let times = if op == Unary::Relu { 2 } else { 10 };
+    times * size_of::<T>()
 }
 
-impl Unary {
-    /// All, in the order of their codes.
-    pub const ALL: [Unary; 4] = [Unary::Relu, Unary::Gelu, Unary::Tanh, Unary::Sigmoid];
-
-    fn of(self) -> fn(f64) -> f64 {
-        match self {
-            Unary::Relu => |x| if x < 0.0 { 0.0 } else { x },
-            Unary::Gelu => |x| 0.5 * x * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2),
-            Unary::Tanh => libm::tanh,
-            Unary::Sigmoid => |x| 1.0 / (1.0 + libm::exp(-x)),
-        }
+fn same(sizes: &[usize]) -> Result<()> {
+    if sizes.windows(2).all(|pair| pair[0] == pair[1]) {
+        return Ok(());
     }
+    Err(Error::Shape(format!("buffers of {sizes:?} elements are not of one size")))
 }
 
 /// `out = op(x)`, in f64 and rounded once.
 ///
 /// # Errors
 /// [`Error::Shape`] where the buffers are not of one size.
-pub fn unary<T: Copy + Into<f64>>(op: Unary, x: &[T], out: &mut [T], round: impl Fn(f64) -> T) -> Result<()> {
-    if x.len() != out.len() {
-        return Err(Error::Shape(format!("{} elements do not fill {}", x.len(), out.len())));
-    }
-    let f = op.of();
-    out.iter_mut().zip(x).for_each(|(out, &x)| *out = round(f(x.into())));
+pub fn unary<T: Real>(function: Unary, x: &[T], out: &mut [T]) -> Result<()> {
+    same(&[x.len(), out.len()])?;
+    parallel_rows(out, 1, bytes::<T>(function), |part, out| {
+        T::run(table::active(), Pass::Unary(Forward { function, x: &x[part], out }));
+    });
+    Ok(())
+}
+
+/// `out = grad * op'`, of what was saved: the operand of gelu, the results of the others.
+///
+/// # Errors
+/// [`Error::Shape`] where the buffers are not of one size.
+pub fn unary_back<T: Real>(function: Unary, saved: &[T], grad: &[T], out: &mut [T]) -> Result<()> {
+    same(&[saved.len(), grad.len(), out.len()])?;
+    parallel_rows(out, 1, bytes::<T>(function), |part, out| {
+        let (saved, grad) = (&saved[part.clone()], &grad[part]);
+        T::run(table::active(), Pass::UnaryBack(UnaryBack { function, saved, grad, out }));
+    });
+    Ok(())
+}
+
+/// Elements that a byte of the mask is for.
+const MASK: usize = 8;
+
+/// `out = x * scale` where a bit of `kept` is set, else `x * 0`.
+///
+/// # Errors
+/// [`Error::Shape`] where the buffers are not of one size, or there are fewer bits.
+pub fn dropout<T: Real>(scale: f64, kept: &[u8], x: &[T], out: &mut [T]) -> Result<()> {
+    same(&[x.len(), out.len()])?;
+    same(&[x.len().div_ceil(MASK), kept.len()])?;
+    let scale = T::round(scale);
+    let whole = x.len() - x.len() % MASK;
+    let (head, tail) = out.split_at_mut(whole);
+    parallel_rows(head, MASK, 2 * MASK * size_of::<T>(), |bytes, out| {
+        let x = &x[bytes.start * MASK..bytes.end * MASK];
+        T::run(table::active(), Pass::Dropout(Dropout { scale, kept: &kept[bytes], x, out }));
+    });
+    let rest = Dropout { scale, kept: &kept[whole / MASK..], x: &x[whole..], out: tail };
+    T::run(table::active(), Pass::Dropout(rest));
     Ok(())
 }

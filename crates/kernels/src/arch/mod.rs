@@ -26,9 +26,12 @@ macro_rules! instantiate {
             gather_rows: wrappers::gather_rows,
             bag: wrappers::bag,
             embed: wrappers::embed,
+            row_sum: wrappers::row_sum,
+            layer_norm_grad: wrappers::layer_norm_grad,
             mt19937_twist: wrappers::mt19937_twist,
             draw_uniform: wrappers::draw_uniform,
             draw_normal: wrappers::draw_normal,
+            pass: wrappers::pass,
         };
 
         mod wrappers {
@@ -39,7 +42,10 @@ macro_rules! instantiate {
             use $crate::ops::embed::RawEmbed;
             use $crate::ops::gather::RawGather;
             use $crate::ops::gather_rows::RawGatherRows;
+            use $crate::ops::layer_norm_grad::RawLayerNormGrad;
             use $crate::ops::mt19937::MtState;
+            use $crate::ops::pass::Pass;
+            use $crate::ops::row_sum::RawRowSum;
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn max_id(ids: &[u32]) -> u32 {
@@ -71,6 +77,17 @@ macro_rules! instantiate {
             }
 
             #[target_feature(enable = $features)]
+            pub(super) unsafe fn row_sum(op: RawRowSum) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::row_sum::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn layer_norm_grad(op: RawLayerNormGrad<'_>) {
+                $crate::ops::layer_norm_grad::body(op)
+            }
+
+            #[target_feature(enable = $features)]
             pub(super) unsafe fn mt19937_twist(state: &mut MtState) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
                 unsafe { $crate::ops::mt19937::body::<$lanes>(state) }
@@ -86,6 +103,11 @@ macro_rules! instantiate {
             pub(super) unsafe fn draw_normal(op: RawDrawNormal) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
                 unsafe { $crate::ops::draw_normal::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn pass(pass: Pass<'_, f32>) {
+                $crate::ops::pass::body(pass)
             }
         }
     };

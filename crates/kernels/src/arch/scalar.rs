@@ -1,7 +1,7 @@
 //! Plain Rust: the references themselves, without vectors.
 
 use crate::isa::Isa;
-use crate::ops::{bag, draw_normal, draw_uniform, embed, gather, gather_rows, mt19937};
+use crate::ops::{bag, draw_normal, draw_uniform, embed, gather, gather_rows, layer_norm_grad, mt19937, pass, row_sum};
 use crate::table::Kernels;
 
 pub(crate) static KERNELS: Kernels = Kernels {
@@ -11,7 +11,10 @@ pub(crate) static KERNELS: Kernels = Kernels {
     gather_rows: gather_rows::reference,
     bag: bag::reference,
     embed: embed::reference,
+    row_sum: row_sum::reference,
+    layer_norm_grad: layer_norm_grad::reference,
     mt19937_twist: mt19937::reference,
     draw_uniform: draw_uniform::reference,
     draw_normal: draw_normal::reference,
+    pass: pass::reference,
 };

@@ -40,22 +40,22 @@ pub(crate) struct RawNorm {
 }
 
 /// Elements summed apart from each other: two of the widest vectors, so that one sum does not wait for the other.
-const LANES: usize = 32;
+pub(crate) const LANES: usize = 32;
 /// The most vectors that hold them.
 const VECTORS: usize = LANES / 4;
 
 /// What a row is normalized by.
 #[derive(Clone, Copy)]
-struct Moments {
-    high: f32,
-    low: f32,
-    rstd: f32,
+pub(crate) struct Moments {
+    pub(crate) high: f32,
+    pub(crate) low: f32,
+    pub(crate) rstd: f32,
 }
 
 impl Moments {
     /// Of the sums of deviations from `high` and of their squares.
     #[inline(always)]
-    fn new(norm: RawNorm, high: f32, deviations: f32, squares: f32) -> Self {
+    pub(crate) fn new(norm: RawNorm, high: f32, deviations: f32, squares: f32) -> Self {
         let low = norm.mean(deviations);
         let variance = f64::from(squares) * norm.share - f64::from(low) * f64::from(low);
         // NaN stays NaN: `max` would take the other.
@@ -66,13 +66,13 @@ impl Moments {
 
 impl RawNorm {
     #[inline(always)]
-    fn mean(self, sum: f32) -> f32 {
+    pub(crate) fn mean(self, sum: f32) -> f32 {
         (f64::from(sum) * self.share) as f32
     }
 }
 
 /// The sum of lanes, in halves: the definition.
-fn halved(mut lanes: [f32; LANES]) -> f32 {
+pub(crate) fn halved(mut lanes: [f32; LANES]) -> f32 {
     let mut half = LANES / 2;
     while half > 0 {
         (0..half).for_each(|i| lanes[i] += lanes[i + half]);

@@ -2,6 +2,7 @@
 //! the safe method that checks the contract.
 
 pub mod added;
+pub mod along;
 pub mod bag;
 pub(crate) mod bag_tiles;
 pub(crate) mod decode;
@@ -11,11 +12,19 @@ pub mod embed;
 pub mod gather;
 pub mod gather_rows;
 pub mod layer_norm;
+pub mod layer_norm_grad;
 pub mod matmul;
 pub mod mt19937;
+pub mod norm_rows;
+pub mod pass;
+pub mod pointwise;
 pub mod quantize;
+pub mod real;
 pub(crate) mod row;
+pub mod row_sum;
 pub mod rows;
+pub mod thin;
+pub mod total;
 
 /// How an op's results are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,109 @@
+//! Cross-entropy of logits and the indices of what was right, and the way back.
+
+use super::along::bytes;
+use crate::ids::{IdSlice, with_values};
+use crate::{Error, Result};
+use tokenbed_kernels::ops::along::{Entropy, EntropyBack};
+pub use tokenbed_kernels::ops::along::{IGNORED, RowEntropy, Scale};
+use tokenbed_kernels::ops::pass::Pass;
+use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::table;
+use tokenbed_threads::parallel_rows;
+
+/// Targets as the kernels take them: `ignore` becomes [`IGNORED`], the others must be below `classes`. How many count.
+///
+/// # Errors
+/// [`Error::TokenIndex`] for a target that is neither; [`Error::Shape`] where `out` is of another size, or there are more
+/// classes than targets can say.
+pub fn resolve_targets(targets: IdSlice<'_>, classes: usize, ignore: Option<i64>, out: &mut [u32]) -> Result<usize> {
+    if targets.len() != out.len() {
+        return Err(Error::Shape(format!("{} targets do not fill {}", targets.len(), out.len())));
+    }
+    if classes >= IGNORED as usize {
+        return Err(Error::Shape(format!("{classes} classes: targets reach {IGNORED} of them")));
+    }
+    let ignore = ignore.map(i128::from);
+    let (mut kept, mut first, mut bad) = (0, None, 0);
+    with_values(targets, |at, value| {
+        out[at] = IGNORED;
+        if Some(value) == ignore {
+            return;
+        }
+        match u32::try_from(value) {
+            Ok(target) if (target as usize) < classes => (out[at], kept) = (target, kept + 1),
+            _ => {
+                first.get_or_insert((at, value));
+                bad += 1;
+            }
+        }
+    });
+    match first {
+        None => Ok(kept),
+        Some((flat, value)) => Err(Error::TokenIndex { flat, value, rows: classes, count: bad }),
+    }
+}
+
+/// Checks that rows of `n` fill `elements`, that there is a target for each, and that targets are below `n`.
+fn check(n: usize, elements: &[usize], targets: &[u32], rows: usize) -> Result<()> {
+    let fits = rows == targets.len()
+        && elements.iter().all(|&size| Some(size) == rows.checked_mul(n))
+        && targets.iter().all(|&target| target == IGNORED || (target as usize) < n);
+    if fits {
+        return Ok(());
+    }
+    Err(Error::Shape(format!(
+        "{rows} rows of {n} logits do not fit {elements:?} elements and {} targets",
+        targets.len()
+    )))
+}
+
+/// The entropy of each row of `n` logits.
+///
+/// # Errors
+/// [`Error::Shape`] where the buffers are of other sizes or a target is none.
+pub fn entropy<T: Real>(n: usize, logits: &[T], targets: &[u32], out: &mut [RowEntropy]) -> Result<()> {
+    check(n, &[logits.len()], targets, out.len())?;
+    if n == 0 {
+        // Every row is ignored.
+        out.fill(RowEntropy::default());
+        return Ok(());
+    }
+    parallel_rows(out, 1, n * bytes::<T>() / 2, |rows, out| {
+        let (logits, targets) = (&logits[rows.start * n..rows.end * n], &targets[rows]);
+        T::run(table::active(), Pass::Entropy(Entropy { n, logits, targets, out }));
+    });
+    Ok(())
+}
+
+/// The gradient of the logits, `scale` of each row or of all.
+///
+/// # Errors
+/// [`Error::Shape`] where the buffers are of other sizes or a target is none.
+pub fn entropy_back<T: Real>(
+    n: usize,
+    logits: &[T],
+    targets: &[u32],
+    rows: &[RowEntropy],
+    scale: Scale<'_, T>,
+    out: &mut [T],
+) -> Result<()> {
+    check(n, &[logits.len(), out.len()], targets, rows.len())?;
+    if let Scale::Each(scales) = scale
+        && scales.len() != rows.len()
+    {
+        return Err(Error::Shape(format!("{} gradients for {} rows", scales.len(), rows.len())));
+    }
+    if out.is_empty() {
+        return Ok(());
+    }
+    parallel_rows(out, n, n * bytes::<T>() / 2, |range, out| {
+        let (logits, targets) = (&logits[range.start * n..range.end * n], &targets[range.clone()]);
+        let scale = match scale {
+            Scale::One(scale) => Scale::One(scale),
+            Scale::Each(scales) => Scale::Each(&scales[range.clone()]),
+        };
+        let rows = &rows[range];
+        T::run(table::active(), Pass::EntropyBack(EntropyBack { n, logits, targets, rows, scale, out }));
+    });
+    Ok(())
+}

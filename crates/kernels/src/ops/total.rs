@@ -1,0 +1,46 @@
+//! The sum of elements, in f64.
+//!
+//! ```text
+//! element i belongs to lane i mod 16; a lane sums its elements in their order; lanes are then halved
+//! ```
+
+use super::real::Real;
+
+/// Sums kept apart, so that one addition does not wait for the other.
+pub const SUM_LANES: usize = 16;
+
+/// `out` = the sum of `x`.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the names say it all")]
+pub struct Total<'a, T> {
+    pub x: &'a [T],
+    pub out: &'a mut f64,
+}
+
+#[inline(always)]
+pub(crate) fn total<T: Real>(op: Total<'_, T>) {
+    let mut lanes = [0.0; SUM_LANES];
+    let mut chunks = op.x.chunks_exact(SUM_LANES);
+    for chunk in &mut chunks {
+        for i in 0..SUM_LANES {
+            lanes[i] += chunk[i].wide();
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(chunks.remainder()) {
+        *lane += x.wide();
+    }
+    *op.out = halved(lanes);
+}
+
+/// The sum of lanes, halved until one is left.
+#[inline(always)]
+pub(crate) fn halved(mut lanes: [f64; SUM_LANES]) -> f64 {
+    let mut half = SUM_LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] += lanes[i + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}

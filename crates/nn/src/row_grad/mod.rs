@@ -1,0 +1,113 @@
+//! The gradient of a table, as rows: the rows that a batch named, each with one owner, summed in the order of the ids.
+//!
+//! ```text
+//! ids    = the ids of the batch, each once, ascending                   (those that count for nothing left out)
+//! row(i) = 0.0 + g[p0] + g[p1] ...      of the places p0 < p1 < ... at which the batch has ids[i]
+//!          fma(g[p], c[p], sum) instead, where places have coefficients (a scale, a frequency, weights of a bag)
+//! ```
+//!
+//! A row is kept as places in the gradient of the output until it is asked for ([`Pending`]), or in memory of its own
+//! ([`Rows`], from [`sum_rows`]); whoever reads ([`GradRows`]) gets the same bits. Work is divided by what rows cost ([`shares`]), and a row
+//! that is hot by columns: never by occurrence, so that sums are the same at any number of threads.
+
+pub mod bags;
+mod order;
+mod pending;
+pub mod shares;
+mod sum;
+
+pub use order::{Factors, Order, OrderOut, OrderScratch, row_order};
+pub use pending::Pending;
+pub use shares::{Hot, Share, bytes, for_each_share, parts, parts_by_row, shares};
+pub use sum::{add_rows, merge_rows, merged_ids, sum_dense, sum_rows};
+
+use std::ops::Range;
+use tokenbed_core::{Error, Result};
+use tokenbed_kernels::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
+use tokenbed_kernels::ops::rows::OutFormat;
+use tokenbed_kernels::table::Kernels;
+
+/// Rows of a table's gradient: unique ids ascending; each row is summed in occurrence order when it is asked for.
+pub trait GradRows: Sync {
+    /// Which rows of the table, ascending, each once.
+    fn ids(&self) -> &[u32];
+    /// Elements of a row.
+    fn dim(&self) -> usize;
+    /// How many rows of the output's gradient are summed into row `i`: what it costs.
+    fn occurrences(&self, i: usize) -> usize;
+    /// Row `i` over `columns`: in memory of its own, or summed into `scratch`, which is of as many elements.
+    fn row<'a>(&'a self, i: usize, columns: Range<usize>, scratch: &'a mut [f32]) -> &'a [f32];
+}
+
+/// Rows that are summed already, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    ids: &'a [u32],
+    rows: &'a [f32],
+    dim: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Over ids and a row of `dim` elements for each.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where rows are of another size, or ids do not ascend.
+    pub fn new(ids: &'a [u32], rows: &'a [f32], dim: usize) -> Result<Self> {
+        if ids.len().checked_mul(dim) != Some(rows.len()) {
+            return Err(Error::Shape(format!("{} elements are not {} rows of {dim}", rows.len(), ids.len())));
+        }
+        check_ascending(ids)?;
+        Ok(Self { ids, rows, dim })
+    }
+
+    /// The same as rows to be summed, one each. `numbers` are 0, 1, 2 ... up to the number of rows.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where they are not.
+    pub fn pending(&self, kernels: &'a Kernels, numbers: &'a [u32]) -> Result<Pending<'a>> {
+        let places = &numbers[..self.ids.len().min(numbers.len())];
+        Pending::new(kernels, Order::new(self.ids, numbers, places)?, self.rows, self.dim, None)
+    }
+
+    /// All elements, row by row.
+    pub fn elements(&self) -> &'a [f32] {
+        self.rows
+    }
+}
+
+impl GradRows for Rows<'_> {
+    fn ids(&self) -> &[u32] {
+        self.ids
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn occurrences(&self, _: usize) -> usize {
+        1
+    }
+
+    fn row<'a>(&'a self, i: usize, columns: Range<usize>, _: &'a mut [f32]) -> &'a [f32] {
+        &self.rows[i * self.dim..][..self.dim][columns]
+    }
+}
+
+/// Rounds values to a type; a zero has no sign then, as zeros of sums have none.
+fn round(format: OutFormat, values: &mut [f32]) {
+    match format {
+        OutFormat::Float32 => {}
+        OutFormat::Float16 => values.iter_mut().for_each(|x| *x = f16_to_f32(f32_to_f16(*x)) + 0.0),
+        OutFormat::BFloat16 => values.iter_mut().for_each(|x| *x = bf16_to_f32(f32_to_bf16(*x)) + 0.0),
+    }
+}
+
+fn check_ascending(ids: &[u32]) -> Result<()> {
+    match ids.windows(2).position(|pair| pair[0] >= pair[1]) {
+        None => Ok(()),
+        Some(at) => {
+            let (one, next) = (ids[at], ids[at + 1]);
+            Err(Error::Shape(format!("rows of a gradient ascend by id, and {next} stands behind {one}")))
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Rows that are not summed yet: the order of the ids, and the gradient of the output.
+
+use super::{GradRows, Order, round};
+use std::ops::Range;
+use tokenbed_core::{Error, Result};
+use tokenbed_kernels::ids::CheckedIds;
+use tokenbed_kernels::ops::row_sum::RowSum;
+use tokenbed_kernels::ops::rows::OutFormat;
+use tokenbed_kernels::table::Kernels;
+
+/// A gradient as places in that of the output.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending<'a> {
+    pub(super) kernels: &'a Kernels,
+    pub(super) order: Order<'a>,
+    pub(super) sum: RowSum<'a>,
+    pub(super) format: OutFormat,
+}
+
+impl<'a> Pending<'a> {
+    /// Over the rows of `grad`, of `dim` elements, that the order's places name. `coefficients` stand beside the places.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a place that is none, and for other sizes that do not fit.
+    pub fn new(
+        kernels: &'a Kernels,
+        order: Order<'a>,
+        grad: &'a [f32],
+        dim: usize,
+        coefficients: Option<&'a [f32]>,
+    ) -> Result<Self> {
+        let places = order.places();
+        let rows = grad.len().checked_div(dim).unwrap_or(0);
+        if rows * dim != grad.len() {
+            return Err(Error::Shape(format!("{} elements are no rows of {dim}", grad.len())));
+        }
+        let Some(places) = CheckedIds::new(kernels, places, rows) else {
+            return Err(Error::Shape(format!("{rows} rows of a gradient are fewer than ids have places in it")));
+        };
+        if coefficients.is_some_and(|coefficients| coefficients.len() != places.ids().len()) {
+            return Err(Error::Shape(format!("coefficients of another number than {} places", places.ids().len())));
+        }
+        let sum = RowSum { grad, dim, places, coefficients };
+        Ok(Self { kernels, order, sum, format: OutFormat::Float32 })
+    }
+
+    /// The same for a table of another type: each sum is rounded to it, once.
+    pub fn of_type(self, format: OutFormat) -> Self {
+        Self { format, ..self }
+    }
+
+    /// Where ids occur.
+    pub fn order(&self) -> Order<'a> {
+        self.order
+    }
+}
+
+impl GradRows for Pending<'_> {
+    fn ids(&self) -> &[u32] {
+        self.order.ids()
+    }
+
+    fn dim(&self) -> usize {
+        self.sum.dim
+    }
+
+    fn occurrences(&self, i: usize) -> usize {
+        self.order.count(i)
+    }
+
+    fn row<'a>(&'a self, i: usize, columns: Range<usize>, scratch: &'a mut [f32]) -> &'a [f32] {
+        let places = self.order.starts()[i] as usize..self.order.starts()[i + 1] as usize;
+        self.kernels.row_sum(&self.sum, places, &columns, scratch);
+        round(self.format, scratch);
+        scratch
+    }
+}

@@ -1,0 +1,156 @@
+//! Work on rows, divided by what they cost: ranges of rows, and of a hot row ranges of its columns.
+
+use super::GradRows;
+use std::ops::Range;
+use tokenbed_threads::{num_threads, parallel_rows};
+
+/// Shares a thread: whoever is done takes the next, so that all end together.
+const SHARES_A_THREAD: usize = 8;
+/// Columns of a hot row are divided in whole cache lines of f32.
+const COLUMNS: usize = 16;
+/// Bytes below which work is not divided at all: helpers would come too late.
+const DIVIDED_FROM: usize = tokenbed_threads::ranges::PARALLEL_FROM_AWAKE;
+
+/// A part of the work: all columns of some rows, or some columns of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Which rows, by their place among the ids.
+    pub rows: Range<usize>,
+    /// Which columns. Not all only where there is one row.
+    pub columns: Range<usize>,
+}
+
+impl Share {
+    /// Where row `i` begins in the share's part of a table ([`parts`]) whose rows are `dim` elements apart.
+    pub fn at(&self, ids: &[u32], i: usize, dim: usize) -> usize {
+        (ids[i] - ids[self.rows.start]) as usize * dim
+    }
+}
+
+/// What is done with a row that costs more than a share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hot {
+    /// Its columns are divided.
+    Split,
+    /// It is a share of its own: for work that needs whole rows.
+    Whole,
+}
+
+/// Shares of the rows, ascending and disjoint, of about the same cost: a row costs its occurrences, which are read, and
+/// itself, which is written. One share where dividing is not worth it.
+pub fn shares<G: GradRows + ?Sized>(grad: &G, hot: Hot) -> Vec<Share> {
+    shares_of(grad, shares_for(bytes(grad)), hot)
+}
+
+/// How many shares so many bytes of work are worth.
+pub(super) fn shares_for(bytes: usize) -> usize {
+    match num_threads().unwrap_or(1) {
+        1 => 1,
+        _ if bytes < DIVIDED_FROM => 1,
+        threads => threads * SHARES_A_THREAD,
+    }
+}
+
+/// Bytes that are read and written when every row is summed and stored once: what [`for_each_share`] asks for.
+pub fn bytes<G: GradRows + ?Sized>(grad: &G) -> usize {
+    cost(grad).saturating_mul(grad.dim()).saturating_mul(size_of::<f32>())
+}
+
+/// Rows that are read and written.
+fn cost<G: GradRows + ?Sized>(grad: &G) -> usize {
+    (0..grad.ids().len()).map(|i| 1 + grad.occurrences(i)).sum()
+}
+
+/// [`shares`], about so many.
+pub fn shares_of<G: GradRows + ?Sized>(grad: &G, wanted: usize, hot: Hot) -> Vec<Share> {
+    let (rows, dim) = (grad.ids().len(), grad.dim());
+    if wanted <= 1 {
+        return if rows == 0 { Vec::new() } else { vec![Share { rows: 0..rows, columns: 0..dim }] };
+    }
+    let target = cost(grad).div_ceil(wanted).max(1);
+    let mut shares = Vec::with_capacity(wanted + 1);
+    let (mut first, mut cost) = (0, 0);
+    let close = |range: Range<usize>, shares: &mut Vec<Share>| {
+        if !range.is_empty() {
+            shares.push(Share { rows: range, columns: 0..dim });
+        }
+    };
+    for i in 0..rows {
+        let of_row = 1 + grad.occurrences(i);
+        if of_row > target {
+            close(first..i, &mut shares);
+            let pieces = if hot == Hot::Split { of_row.div_ceil(target) } else { 1 };
+            shares.extend(self::columns(dim, pieces).map(|columns| Share { rows: i..i + 1, columns }));
+            (first, cost) = (i + 1, 0);
+        } else if cost + of_row > target {
+            close(first..i, &mut shares);
+            (first, cost) = (i, of_row);
+        } else {
+            cost += of_row;
+        }
+    }
+    close(first..rows, &mut shares);
+    shares
+}
+
+/// Columns in about so many pieces.
+pub(super) fn columns(dim: usize, pieces: usize) -> impl Iterator<Item = Range<usize>> {
+    let step = if pieces <= 1 { dim } else { dim.div_ceil(pieces).next_multiple_of(COLUMNS) };
+    (0..dim).step_by(step.max(1)).map(move |at| at..dim.min(at + step))
+}
+
+/// The part of a table that is each share's alone: from its first row and column to its last, rows between that have no
+/// gradient included. `table` has rows of `dim` elements, as the gradient has; [`Share::at`] says where a row is.
+///
+/// # Panics
+/// If the table has not all rows that the ids name.
+pub fn parts<'t, T>(shares: &[Share], ids: &[u32], dim: usize, table: &'t mut [T]) -> Vec<&'t mut [T]> {
+    let bounds = |share: &Share| {
+        let (first, last) = (ids[share.rows.start] as usize, ids[share.rows.end - 1] as usize);
+        first * dim + share.columns.start..last * dim + share.columns.end
+    };
+    cut(shares.iter().map(bounds), table)
+}
+
+/// As [`parts`], of a table of `width` elements for each row whatever the gradient's columns are: for what is kept once a
+/// row. The shares are of whole rows ([`Hot::Whole`]).
+///
+/// # Panics
+/// If the table has not all rows that the ids name, or a row is divided.
+pub fn parts_by_row<'t, T>(shares: &[Share], ids: &[u32], width: usize, table: &'t mut [T]) -> Vec<&'t mut [T]> {
+    let bounds = |share: &Share| {
+        let (first, last) = (ids[share.rows.start] as usize, ids[share.rows.end - 1] as usize);
+        first * width..(last + 1) * width
+    };
+    cut(shares.iter().map(bounds), table)
+}
+
+/// Disjoint, ascending parts of a slice.
+pub(super) fn cut<'t, T>(bounds: impl Iterator<Item = Range<usize>>, table: &'t mut [T]) -> Vec<&'t mut [T]> {
+    let (mut rest, mut at) = (table, 0);
+    let mut part = |bounds: Range<usize>| {
+        assert!(at <= bounds.start, "parts of a table that are not disjoint");
+        let (_, from) = std::mem::take(&mut rest).split_at_mut(bounds.start - at);
+        let (part, after) = from.split_at_mut(bounds.len());
+        (rest, at) = (after, bounds.end);
+        part
+    };
+    bounds.map(&mut part).collect()
+}
+
+/// Calls `run` with each share and what goes with it, each once, on as many threads as `bytes` of work are worth.
+///
+/// # Panics
+/// If `run` does, and if there are not as many shares as there is with them.
+pub fn for_each_share<P: Send>(shares: &[Share], with: Vec<P>, bytes: usize, run: impl Fn(&Share, P) + Sync) {
+    assert!(shares.len() == with.len(), "shares: of another number");
+    let mut work: Vec<_> = shares.iter().zip(with.into_iter().map(Some)).collect();
+    let each = bytes.div_ceil(shares.len().max(1));
+    parallel_rows(&mut work, 1, each, |_, work| {
+        for (share, with) in work {
+            if let Some(with) = with.take() {
+                run(share, with);
+            }
+        }
+    });
+}

@@ -8,11 +8,15 @@ use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::isa::Isa;
 use tokenbed_kernels::ops::Store;
 use tokenbed_kernels::ops::added::{Added, Along};
+use tokenbed_kernels::ops::along::Softmax;
 use tokenbed_kernels::ops::bag::{Bag, Bags, Mode};
 use tokenbed_kernels::ops::embed::Embed;
 use tokenbed_kernels::ops::layer_norm::Norm;
 use tokenbed_kernels::ops::mt19937::{MT_WORDS, MtState};
+use tokenbed_kernels::ops::pass::Pass;
+use tokenbed_kernels::ops::pointwise::{Function, Unary};
 use tokenbed_kernels::ops::quantize::quantize_row;
+use tokenbed_kernels::ops::row_sum::RowSum;
 use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
 use tokenbed_kernels::table::{self, Kernels};
 
@@ -37,12 +41,16 @@ const FORMATS: [RowFormat; 5] =
 const OFFSETS: [usize; 7] = [0, 0, 1, 9, 9, 40, 64];
 
 type Op = (&'static str, fn(&Kernels) -> Vec<u8>);
-const OPS: [Op; 7] = [
+const OPS: [Op; 11] = [
     ("ids", ids),
     ("gather", gather),
     ("rows", rows),
     ("bag", bag),
     ("embed", embed),
+    ("row sum", row_sum),
+    ("norm gradient", norm_gradient),
+    ("functions", functions),
+    ("softmax", softmax),
     ("uniform", uniform),
     ("normal", normal),
 ];
@@ -200,6 +208,57 @@ fn embed(kernels: &Kernels) -> Vec<u8> {
             (1.0, [Some(cycle), Some(each)], Some(norm)),
         ] {
             kernels.embed(&Embed { table: &table, dim, ids: checked, scale, added, norm }, &mut result);
+            out.extend(bytes(&result));
+        }
+    })
+}
+
+fn row_sum(kernels: &Kernels) -> Vec<u8> {
+    let (places, coefficients) = (id_list(), numbers(64, 53));
+    each_dim(|dim, out| {
+        let grad = numbers(ROWS * dim, 59);
+        let Some(places) = CheckedIds::new(kernels, &places, ROWS) else { return };
+        for coefficients in [None, Some(coefficients.as_slice())] {
+            let of = RowSum { grad: &grad, dim, places, coefficients };
+            for bounds in OFFSETS.windows(2) {
+                let mut result = vec![0.0; dim];
+                kernels.row_sum(&of, bounds[0]..bounds[1], &(0..dim), &mut result);
+                out.extend(bytes(&result));
+            }
+        }
+    })
+}
+
+fn norm_gradient(kernels: &Kernels) -> Vec<u8> {
+    each_dim(|dim, out| {
+        let [weight, bias] = [61, 67].map(|seed| numbers(dim, seed));
+        let [grad, mut x] = [71, 73].map(|seed| numbers(ROWS * dim, seed));
+        let [mut weight_grad, mut bias_grad] = [vec![0.0; dim], vec![0.0; dim]];
+        let norm = Norm { weight: &weight, bias: &bias, eps: 1e-5 };
+        kernels.layer_norm_grad(&norm, &grad, &mut x, &mut weight_grad, &mut bias_grad);
+        out.extend(bytes(&x).chain(bytes(&weight_grad)).chain(bytes(&bias_grad)));
+    })
+}
+
+fn functions(kernels: &Kernels) -> Vec<u8> {
+    // From -8 to 8: past there they are flat.
+    let x: Vec<f32> = numbers(1000, 79).into_iter().map(|x| x * 8.0).collect();
+    let mut out = vec![0.0; x.len()];
+    Function::ALL
+        .into_iter()
+        .flat_map(|function| {
+            kernels.pass(Pass::Unary(Unary { function, x: &x, out: &mut out }));
+            bytes(&out).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn softmax(kernels: &Kernels) -> Vec<u8> {
+    each_dim(|n, out| {
+        let x = numbers(ROWS * n, 83);
+        let mut result = vec![0.0; x.len()];
+        for log in [false, true] {
+            kernels.pass(Pass::Softmax(Softmax { log, n, x: &x, out: &mut result }));
             out.extend(bytes(&result));
         }
     })

@@ -4,13 +4,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
+import { addDoctor } from './doctor.js'
 import { addEmbed } from './embed.js'
 import { exitCodeOf, lineOf } from './failure.js'
 import { endOnSignals } from './signals.js'
 import { sayError, surviveBrokenPipes } from './streams.js'
 import { addTokens } from './tokens.js'
 
-const COMMANDS = [addEmbed, addTokens]
+const COMMANDS = [addEmbed, addTokens, addDoctor]
 
 const NOTES = `
 Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 the work failed, 2 wrong use.

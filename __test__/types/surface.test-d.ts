@@ -2,10 +2,11 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
 import type {
-  AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, CrossEntropyOptions, DataLoader, DrawOptions, DType, EmbeddingOptions,
-  EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LayerNormParameters, LoaderOptions, Nested, QuantizationError, Ragged,
-  ResultType, RowSpec, SharedTable, SpecialOptions, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions,
-  TextSource, TokenPositionOptions, TypedArray, WindowOptions,
+  AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, CrossEntropyOptions, DataLoader, DrawOptions, DType,
+  EmbeddingOptions, EncodeOptions, FillOptions, ForwardOptions, Ids, IntArray, KernelTest, Layer, LayerNormParameters,
+  LoaderOptions, Nested, PlaceOptions, QuantizationError, Ragged, ResultType, RowSpec, SharedTable, SpecialOptions,
+  StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions, TextSource, TokenPositionOptions, TypedArray,
+  WindowOptions,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 
@@ -23,6 +24,11 @@ holds<Same<IntArray, Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Ar
 holds<Same<TypedArray, Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | Int32Array | BigInt64Array>>()
 holds<Same<Nested, number | Nested[]>>()
 holds<Same<Ids, tokenbed.Tensor | IntArray | Nested[]>>()
+holds<Same<Capabilities['source'], 'package' | 'build' | 'environment'>>()
+holds<Same<tokenbed.BinaryError['reason'], 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused'>>()
+holds<Same<ReturnType<typeof tokenbed.selfTest>, KernelTest[]>>()
+tokenbed.zeros([2], { dtype: 'int8', requiresGrad: false } satisfies FillOptions)
+holds<Same<keyof PlaceOptions, 'positionOffset' | 'positions' | 'segments'>>()
 holds<Same<Capabilities['isa'], 'avx512' | 'avx2' | 'neon' | 'scalar'>>()
 
 // Draws.

@@ -74,6 +74,11 @@ pub fn available() -> impl Iterator<Item = &'static Kernels> {
     isa::available().filter_map(of)
 }
 
+/// The scalar kernels: they define the results of all others.
+pub fn scalar() -> &'static Kernels {
+    &arch::scalar::KERNELS
+}
+
 /// The kernels in use, or why what the environment forces cannot be.
 pub fn try_active() -> Result<&'static Kernels, UnavailableIsa> {
     isa::active().map(|isa| of(isa).unwrap_or(&arch::scalar::KERNELS))

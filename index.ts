@@ -37,7 +37,7 @@ export { T5RelativeBias, t5RelativeBuckets, type T5BucketOptions } from './api/p
 export { TransformerXLPositions, type TransformerXLOptions } from './api/positions/transformer-xl.js'
 
 export { Optimizer } from './api/optim/optimizer.js'
-export type { ParameterGroup, ParamGroup } from './api/optim/group.js'
+export type { Param, ParameterGroup, ParamGroup } from './api/optim/group.js'
 export type { OptimizerState, ParameterState } from './api/optim/state-dict.js'
 export { SGD, type SGDOptions } from './api/optim/sgd.js'
 export { Adam, AdamW, type AdamOptions } from './api/optim/adam.js'

@@ -57,6 +57,19 @@ export class UsageError extends TokenbedError {
   }
 }
 
+/** A text that stands for no row of a table (code `USAGE`). */
+export class UnknownTokenError extends UsageError {
+  /** The text. */
+  readonly token: string
+  /** Of words those that are spelled most like it, the nearest first; of a tokenizer the tokens it falls into. */
+  readonly nearest: readonly string[]
+  constructor(message: string, token: string, nearest: readonly string[]) {
+    super(message)
+    this.token = token
+    this.nearest = nearest
+  }
+}
+
 /** A file whose bytes are not what its format says (code `FORMAT`). */
 export class FormatError extends TokenbedError {
   readonly path: string
@@ -78,10 +91,28 @@ export class FileError extends TokenbedError {
   }
 }
 
-/** The native part is missing or cannot be loaded (code `BINARY`); `cause` is the loader's error. */
+/**
+ * The native part is missing or cannot be loaded (code `BINARY`); `cause` is the loader's error, where there was one. The
+ * message holds `found`, `needed` and `mend`.
+ */
 export class BinaryError extends TokenbedError {
-  constructor(message: string, cause: unknown) {
+  /**
+   * `missing`: the platform's package is not installed; `version`: it is of another version than tokenbed; `unsupported`:
+   * there is none for this platform; `disabled`: Node was told to load no addons, or Deno was not allowed to; `glibc`: the binary needs a newer glibc;
+   * `refused`: the system would not load it for another reason.
+   */
+  readonly reason: 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused'
+  /** What this process is, and what was found for it. */
+  readonly found: string
+  readonly needed: string
+  /** The command, or the step, that mends it. */
+  readonly mend: string
+  constructor(message: string, cause: unknown, details: Pick<BinaryError, 'reason' | 'found' | 'needed' | 'mend'>) {
     super('BINARY', message, { cause })
+    this.reason = details.reason
+    this.found = details.found
+    this.needed = details.needed
+    this.mend = details.mend
   }
 }
 

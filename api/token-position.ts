@@ -48,7 +48,7 @@ export interface TokenPositionOptions {
 }
 
 /** What goes with ids besides their shape. */
-interface PlaceOptions {
+export interface PlaceOptions {
   /** The first position of every sequence; default 0. */
   positionOffset?: number
   /** A position for each id, or for each of a sequence; instead of `positionOffset`. */

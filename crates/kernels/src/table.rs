@@ -14,6 +14,7 @@ use crate::ops::optim::real::{Replays, Squares, Updates};
 use crate::ops::pass::Pass;
 use crate::ops::rotate::RawRotate;
 use crate::ops::row_sum::RawRowSum;
+use crate::ops::scores::RawScores;
 use crate::ops::windows::RawWindows;
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
@@ -33,6 +34,7 @@ pub struct Kernels {
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),
+    pub(crate) scores: unsafe fn(RawScores),
     pub(crate) pass: unsafe fn(Pass<'_, f32>),
     pub(crate) update_f32: Updates<f32>,
     pub(crate) update_f64: Updates<f64>,
@@ -72,6 +74,11 @@ fn of(isa: Isa) -> Option<&'static Kernels> {
 /// The kernels of every instruction set that this machine runs, the preferred last. For tests and self-tests.
 pub fn available() -> impl Iterator<Item = &'static Kernels> {
     isa::available().filter_map(of)
+}
+
+/// The scalar kernels: they define the results of all others.
+pub fn scalar() -> &'static Kernels {
+    &arch::scalar::KERNELS
 }
 
 /// The kernels in use, or why what the environment forces cannot be.

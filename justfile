@@ -40,4 +40,4 @@ arm64 *arguments:
 
 # The unsafe crates under AddressSanitizer: needs a nightly Rust, on x86-64 Linux
 asan:
-    RUSTFLAGS=-Zsanitizer=address cargo +nightly test -p tokenbed-kernels -p tokenbed-core -p tokenbed-io --target x86_64-unknown-linux-gnu
+    RUSTFLAGS=-Zsanitizer=address cargo +nightly test -p tokenbed-kernels -p tokenbed-core -p tokenbed-threads -p tokenbed-nn -p tokenbed-io --target x86_64-unknown-linux-gnu

@@ -358,7 +358,8 @@ test.serial('memory of results is used again, and bounded without dispose', asyn
 test.serial('hundreds in flight hold their results and no more, and memoryUsage tells', async (t) => {
   const { held, results, after, left } = await scenario(SCRIPT, 'inFlight')
   t.true(Math.abs(results - held) < 0.05 * held, `${results} of ${held}`)
-  t.true(after <= results && left < MB, `${after}, ${left}`)
+  // Ids, and the copies of them that wait for backward, go with the garbage collector.
+  t.true(after <= results && left < 1.5 * MB, `${after}, ${left}`)
 })
 
 test.serial('aborted lookups leave nothing behind', async (t) => {

@@ -207,7 +207,7 @@ test('options are checked', (t) => {
   for (const layerNorm of [1, 'yes', null, { eps: -1 }, { eps: NaN }, {}, { eps: 1, epsilon: 2 }, [1]]) {
     refuses(t, make({ layerNorm }), 'USAGE', 'layerNorm')
   }
-  for (const dropout of [0.1, -1, NaN, '0']) refuses(t, make({ dropout }), 'USAGE', 'dropout')
+  for (const dropout of [1.1, -0.1, NaN, '0']) refuses(t, make({ dropout }), 'USAGE', 'dropout')
   t.notThrows(make({ dropout: 0, layerNorm: false, scale: 1 }))
   t.is(new TokenPositionEmbedding({ ...SIZES, scale: 0.1 }).scale, Math.fround(0.1))
   refuses(t, () => new TokenPositionEmbedding(SIZES).forward([1], { segment: [0] } as never), 'USAGE', '"segment"', 'segments')

@@ -200,6 +200,23 @@ test('a gradient that was looked at is its viewer\'s; what is collected later is
   }
 })
 
+test('rows may be given to a weight as its gradient', (t) => {
+  const layer = new Embedding(4, 1, { sparse: true, generator: generator() })
+  const run = () => layer.forward([3, 0, 3]).backward(tensor([[1], [2], [3]]))
+  run()
+  const grad = sparse(layer.weight)
+  layer.weight.grad = null
+  layer.weight.grad = grad
+  t.is(sparse(layer.weight), grad)
+  run()
+  t.deepEqual(sparse(layer.weight).rows.toArray(), [[4], [8]])
+  t.deepEqual(grad.rows.toArray(), [[2], [4]])
+  refuses(t, () => (new Embedding(5, 1).weight.grad = grad), 'SHAPE', '[5, 1]')
+  refuses(t, () => (layer.weight.grad = [[1]] as never), 'USAGE', 'SparseGrad')
+  grad.dispose()
+  t.is(String(grad), 'SparseGrad(disposed)')
+})
+
 test('a table that is also a head collects both, dense', (t) => {
   const layer = new Embedding(3, 2, { generator: generator() })
   const { weight } = layer
@@ -278,7 +295,7 @@ test('what is no gradient, no table any more, or no graph is told', (t) => {
   refuses(t, () => new Embedding(3, 2, { sparse: 1 as never }), 'USAGE', 'sparse')
   refuses(t, () => new Embedding(3, 2, { scaleGradByFreq: 'yes' as never }), 'USAGE', 'scaleGradByFreq')
   refuses(t, () => new EmbeddingBag(3, 2, { mode: 'max', scaleGradByFreq: true }), 'USAGE', 'max')
-  t.throws(() => new SparseGrad(null as never, null as never, []), { instanceOf: UsageError })
+  t.throws(() => new (SparseGrad as unknown as new () => SparseGrad)(), { instanceOf: UsageError })
 })
 
 test('a graph may be gone through twice, and its gradients outlive scopes', (t) => {

@@ -1,9 +1,10 @@
 // Bags of ids: the vectors of each bag become one.
 
 import { lookUp } from './async.js'
-import type { Backward, Save } from './autograd.js'
+import type { Backward } from './autograd.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { readIds, type Ids, type ReadIds } from './ids.js'
+import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { bagWay, type ReadBags } from './layer-grad.js'
 import { check, native } from './native.js'
@@ -124,12 +125,12 @@ export class EmbeddingBag implements Layer {
     const done =
       table.renormalized(bags.ids.array, result, where) &&
       native.bagForward(
-        table.format, table.weight.operand(), table.rows, table.dim, bags.ids.array, table.badIds,
+        table.format, table.weight.rawOperand(), table.rows, table.dim, bags.ids.array, table.badIds,
         bags.offsets?.array ?? null, bags.withEnd, bags.bags, bags.length, weights?.operand() ?? null,
         table.padding, MODES.indexOf(this.mode), typeCode(type), result.operand(),
       )
     const follows = weights === null ? table.weights : [table.weight, weights]
-    return settled(done, result, out, bags.ids.shape, follows, NAME, (save) => this.#way(ids, offsets, bags, weights, save))
+    return settled(done, result, out, bags.ids.shape, follows, NAME, (save) => this.#way(ids, offsets, bags, weights, { save, pooled: true }))
   }
 
   /**
@@ -159,13 +160,13 @@ export class EmbeddingBag implements Layer {
         ),
       now: () => this.forward(ids, offsets, rest),
       name: NAME,
-      way: (save) => this.#way(ids, offsets, bags, weights, save),
+      way: (save) => this.#way(ids, offsets, bags, weights, { save, pooled: false }),
     })
   }
 
-  #way(given: Ids | Ragged, offsets: Ids | undefined, bags: ReadBags, weights: Tensor | null, save: Save): Backward {
+  #way(given: Ids | Ragged, offsets: Ids | undefined, bags: ReadBags, weights: Tensor | null, keeping: Keeping): Backward {
     const settings = { table: this.#table, bags, weights, mode: MODES.indexOf(this.mode) }
-    return bagWay(settings, isRagged(given) ? {} : { ids: given, offsets }, save)
+    return bagWay(settings, isRagged(given) ? {} : { ids: given, offsets }, keeping)
   }
 
   #read(ids: Ids | Ragged, offsets: Ids | undefined, where: string): ReadBags {
@@ -210,7 +211,8 @@ export class EmbeddingBag implements Layer {
   }
 }
 
-function isRagged(ids: Ids | Ragged): ids is Ragged {
+/** Whether it is rows of different length rather than ids. */
+export function isRagged(ids: Ids | Ragged): ids is Ragged {
   const plain = typeof ids === 'object' && ids !== null && !(ids instanceof Tensor) && !ArrayBuffer.isView(ids)
   return plain && 'values' in ids && 'offsets' in ids
 }

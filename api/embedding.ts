@@ -97,9 +97,9 @@ export class Embedding implements Layer {
     const done =
       table.renormalized(read.array, result, where) &&
       (plain
-        ? native.embeddingForward(weight.operand(), rows, dim, read.array, badIds, into)
-        : native.rowsForward(table.format, weight.operand(), rows, dim, read.array, badIds, typeCode(type), into))
-    return settled(done, result, out, read.shape, table.weights, NAME, (save) => lookupWay(table, ids, read.array, save))
+        ? native.embeddingForward(weight.rawOperand(), rows, dim, read.array, badIds, into)
+        : native.rowsForward(table.format, weight.rawOperand(), rows, dim, read.array, badIds, typeCode(type), into))
+    return settled(done, result, out, read.shape, table.weights, NAME, (save) => lookupWay(table, ids, read.array, { save, pooled: true }))
   }
 
   /** Its rows, and what is done to them. @internal */
@@ -138,7 +138,7 @@ export class Embedding implements Layer {
           : native.rowsWork(format, weight, rows, dim, read.array, badIds, typeCode(type)),
       now: () => this.forward(ids, { shape, dtype }),
       name: NAME,
-      way: (save) => lookupWay(table, ids, read.array, save),
+      way: (save) => lookupWay(table, ids, read.array, { save, pooled: false }),
     })
   }
 

@@ -26,7 +26,9 @@ export class TokenIndexError extends TokenbedError {
     // Some encodings leave ids between their tokens unused.
     const isBetween = Number(value) >= 0 && Number(value) < size
     const why = isBetween ? `is no token: the encoding does not use it` : `is out of range for ${what === 'target' ? `${size} classes` : `a table of ${size} rows`}`
-    super('TOKEN_INDEX', `${what} ${value} at [${position.join(', ')}] ${why}${more}`)
+    // Positions that do not fit are past the context: say what makes it longer.
+    const longer = what === 'position' && Number(value) >= size ? `; interpolatePositions() makes a table for a longer context` : ''
+    super('TOKEN_INDEX', `${what} ${value} at [${position.join(', ')}] ${why}${more}${longer}`)
     this.position = position
     this.value = Number(value)
     this.size = size

@@ -10,12 +10,19 @@ const POOLED_FROM = 4096
 
 type Kind = new (source: IntArray | ArrayBufferLike, offset?: number, length?: number) => IntArray
 
+/** How ids are kept. @internal */
+export interface Keeping {
+  readonly save: Save
+  /** Whether copies may be in memory of the pool: not those of work that many calls wait for at once, which would fill it. */
+  readonly pooled: boolean
+}
+
 /** A copy of ids as they were read from `given`, and what gives it on the way back. @internal */
-export function keepIds(array: IntArray, given: Ids | undefined, save: Save): () => IntArray {
+export function keepIds(array: IntArray, given: Ids | undefined, { save, pooled }: Keeping): () => IntArray {
   // Read from nested arrays, they are nobody else's already.
   if (Array.isArray(given)) return () => array
   const kind = array.constructor as Kind
-  if (array.byteLength < POOLED_FROM) {
+  if (!pooled || array.byteLength < POOLED_FROM) {
     const copy = new kind(array)
     return () => copy
   }

@@ -2,7 +2,7 @@
 
 import type { Backward, Gradient, Save } from './autograd.js'
 import type { Ids, IntArray, ReadIds } from './ids.js'
-import { keepIds } from './kept-ids.js'
+import { keepIds, type Keeping } from './kept-ids.js'
 import { check, native, type BagsOperand, type InputLayer } from './native.js'
 import { PooledStorage } from './storage.js'
 import type { Table } from './table.js'
@@ -10,8 +10,8 @@ import { Tensor } from './tensor.js'
 import { orderOf, TableGradient, type Order } from './row-grad.js'
 
 /** Of a lookup of ids, as they were given and read. @internal */
-export function lookupWay(table: Table, given: Ids, read: IntArray, save: Save): Backward {
-  const ids = keepIds(read, given, save)
+export function lookupWay(table: Table, given: Ids, read: IntArray, keeping: Keeping): Backward {
+  const ids = keepIds(read, given, keeping)
   const facts = table.facts()
   return (grad) => [TableGradient.pending(facts, table.order(ids()), grad)]
 }
@@ -45,14 +45,15 @@ function operandOf({ table, bags, mode }: BagSettings, ids: IntArray, offsets: I
 }
 
 /** Of bags; `given`: ids and offsets as they were given. @internal */
-export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids }, save: Save): Backward {
+export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids }, keeping: Keeping): Backward {
+  const { save } = keeping
   const { table, bags, weights, mode } = settings
   const facts = table.facts()
   const { rows, dim } = table
-  const ids = keepIds(bags.ids.array, given.ids, save)
-  const offsets = bags.offsets === null ? () => null : keepIds(bags.offsets.array, given.offsets, save)
+  const ids = keepIds(bags.ids.array, given.ids, keeping)
+  const offsets = bags.offsets === null ? () => null : keepIds(bags.offsets.array, given.offsets, keeping)
   const savedWeights = weights === null ? null : save(weights)
-  // Only the gradient of the weights reads the table again.
+  // Only the gradient of the weights reads the table again: rows that forward brought up to date.
   const savedTable = weights?.requiresGrad === true ? save(table.weight) : null
   const winners = mode === MAX && table.weight.requiresGrad ? saveWinners(settings, save) : null
 
@@ -71,7 +72,7 @@ export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids 
   const ofWeights = (grad: Tensor): Gradient => {
     const made = fresh(weights!.shape)
     const kept = operandOf(settings, ids(), offsets(), savedWeights!())
-    check(native.bagWeightsGrad(kept, table.format, savedTable!().operand(), rows, dim, wide(grad).operand(), made.operand()))
+    check(native.bagWeightsGrad(kept, table.format, savedTable!().rawOperand(), rows, dim, wide(grad).operand(), made.operand()))
     return made
   }
   return (grad, wanted) => [wanted[0] ? ofTable(grad) : null, wanted[1] ? ofWeights(grad) : null]
@@ -82,7 +83,7 @@ function saveWinners(settings: BagSettings, save: Save): () => Tensor {
   const { table, bags } = settings
   const winners = fresh([bags.bags, table.dim], 'int32')
   const operand = operandOf(settings, bags.ids.array, bags.offsets?.array ?? null, null)
-  check(native.bagWinners(operand, table.format, table.weight.operand(), table.rows, table.dim, winners.operand()))
+  check(native.bagWinners(operand, table.format, table.weight.rawOperand(), table.rows, table.dim, winners.operand()))
   const saved = save(winners)
   winners.dispose()
   return saved
@@ -110,8 +111,8 @@ export interface ReadInputs {
 /** An input layer's parts as they are at forward. */
 export interface InputParts {
   readonly native: InputLayer
-  /** Tables of tokens, positions and segments, the last if there are some. */
-  readonly tables: readonly Table[]
+  /** Tables of tokens, positions and segments; null for those that are not there. */
+  readonly tables: readonly [Table, Table | null, Table | null]
   /** All that is learned, in the order of the gradients: the tables' weights, then the normalization's weight and bias. */
   readonly parts: readonly Tensor[]
   /** Which of them are V8's memory. */
@@ -121,26 +122,25 @@ export interface InputParts {
 }
 
 /** Of the input layer. The tables' rows are read again where a sum was normalized: forward keeps none. @internal */
-export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, save: Save): Backward {
+export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, keeping: Keeping): Backward {
+  const { save } = keeping
   const { tables, parts } = layer
   const { offset, length } = inputs
   const n = inputs.read.array.length
-  const ids = keepIds(inputs.read.array, given, save)
-  const at = inputs.at && keepIds(inputs.at, undefined, save)
-  const kinds = inputs.kinds && keepIds(inputs.kinds, undefined, save)
+  const ids = keepIds(inputs.read.array, given, keeping)
+  const at = inputs.at && keepIds(inputs.at, undefined, keeping)
+  const kinds = inputs.kinds && keepIds(inputs.kinds, undefined, keeping)
   const saved = layer.normalized ? parts.map((part) => ({ part, get: save(part) })) : []
-  const facts = tables.map((table) => table.facts())
-
-  const orders: (() => Order)[] = [
-    () => tables[0].order(ids(), true, layer.scale),
-    () => (at === undefined ? cycle(n, offset, length) : tables[1].order(at())),
-    () => (kinds === undefined ? cycle(n, 0, 1) : tables[2].order(kinds())),
-  ]
+  const [tokens, positions, segments] = tables
+  const orders: (() => Order)[] = [() => tokens.order(ids(), true, layer.scale)]
+  if (positions !== null) orders.push(() => (at === undefined ? cycle(n, offset, length) : positions.order(at())))
+  if (segments !== null) orders.push(() => (kinds === undefined ? cycle(n, 0, 1) : segments.order(kinds())))
+  const facts = tables.flatMap((table) => (table === null ? [] : [table.facts()]))
   return (grad, wanted) => {
     let [sum, learned] = [grad, [] as Tensor[]]
     if (layer.normalized) {
       const made = [fresh(grad.shape), fresh([grad.shape.at(-1)!]), fresh([grad.shape.at(-1)!])]
-      const others = saved.filter(({ part }) => layer.others.includes(part)).map(({ get }) => get().operand())
+      const others = saved.filter(({ part }) => layer.others.includes(part)).map(({ get }) => get().rawOperand())
       check(
         native.inputLayerBackward(
           layer.native, ids(), offset, length, at?.(), kinds?.(), others, grad.operand(),
@@ -149,7 +149,7 @@ export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, save
       )
       ;[sum, learned] = [made[0], made.slice(1)]
     }
-    const ofTables = tables.map((_, i) => (wanted[i] ? TableGradient.pending(facts[i], orders[i](), sum) : null))
+    const ofTables = facts.map((_, i) => (wanted[i] ? TableGradient.pending(facts[i], orders[i](), sum) : null))
     return [...ofTables, ...learned]
   }
 }

@@ -12,6 +12,8 @@ export type Handle = NonNullable<ReturnType<typeof Native.storageZeroed>>
 export type Work = NonNullable<ReturnType<typeof Native.embeddingWork>>
 /** What the native side keeps of an input layer between calls. Opaque. */
 export type InputLayer = NonNullable<ReturnType<typeof Native.inputLayerNew>>
+/** What the native side knows of rows that are behind. Opaque. */
+export type LazyRows = NonNullable<ReturnType<typeof Native.lazyNew>>
 /** Rows of a table's gradient. */
 export type GradOperand = Native.GradOperand
 /** Bags of ids, for the way back. */

@@ -25,12 +25,16 @@ export class SparseGrad {
   /** The table's. */
   readonly shape: readonly number[]
 
-  /** @internal */
-  constructor(ids: Tensor, rows: Tensor, shape: readonly number[]) {
+  private constructor(ids: Tensor, rows: Tensor, shape: readonly number[]) {
     if (!(ids instanceof Tensor)) throw new UsageError('a SparseGrad is made by backward, not by new')
     this.ids = ids
     this.rows = rows
     this.shape = shape
+  }
+
+  /** Over tensors that become its own. @internal */
+  static over(ids: Tensor, rows: Tensor, shape: readonly number[]): SparseGrad {
+    return new SparseGrad(ids, rows, shape)
   }
 
   /** The type of the table. */
@@ -137,7 +141,7 @@ export class TableGradient implements RowsGradient {
   /** Ends the watch over the gradient of the output. */
   #unwatch: (() => void) | null = null
 
-  private constructor(table: TableFacts, rows: Rows) {
+  private constructor(table: TableFacts, rows: Rows | null) {
     this.#table = table
     this.#rows = rows
   }
@@ -155,6 +159,13 @@ export class TableGradient implements RowsGradient {
     return gradient
   }
 
+  /** What somebody gives a weight as its gradient. */
+  static of(grad: SparseGrad): TableGradient {
+    const gradient = new TableGradient({ shape: grad.shape, dtype: grad.dtype, sparse: true }, null)
+    gradient.#shown = grad
+    return gradient
+  }
+
   /** Rows that `write` sums: of the ids of an order, of which nothing else is wanted. */
   static summed(table: TableFacts, { block, count, coefficients }: Order, write: (rows: Operand) => boolean): TableGradient {
     const rows = kept([count, table.shape[1]], 'float32')
@@ -169,6 +180,17 @@ export class TableGradient implements RowsGradient {
 
   get dtype(): DType {
     return this.#table.dtype
+  }
+
+  /** Whether it shows rows. @internal */
+  get sparse(): boolean {
+    return this.#table.sparse
+  }
+
+  /** What counts of it, to be changed in place: the dense tensor that was shown, or the rows, summed. @internal */
+  changeable(): Tensor {
+    if (this.#shown instanceof Tensor) return this.#shown
+    return this.#shown === null ? this.#sum().rows : this.#shown.rows
   }
 
   /** Rows as the native side reads them; null where a dense tensor was shown, which counts then. @internal */
@@ -213,7 +235,7 @@ export class TableGradient implements RowsGradient {
     else {
       const { ids, rows } = this.#sum()
       const own = rows.to(this.dtype)
-      const shown = new SparseGrad(ids.detach(), own, this.shape)
+      const shown = SparseGrad.over(ids.detach(), own, this.shape)
       untrack(shown.ids)
       untrack(own)
       this.#shown = shown

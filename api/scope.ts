@@ -20,6 +20,17 @@ export function untrack(gone: Disposable): void {
   current?.delete(gone)
 }
 
+/** Runs `fn`, whose tensors belong to no scope. @internal */
+export function scopeless<T>(fn: () => T): T {
+  const outer = current
+  current = null
+  try {
+    return fn()
+  } finally {
+    current = outer
+  }
+}
+
 /**
  * Runs `fn` and disposes every tensor made inside, but those in what it returns: a tensor, a layer, or arrays, maps,
  * sets and plain objects of them. If `fn` throws, all are disposed. Scopes may be nested: what an inner one returns

@@ -4,9 +4,18 @@
 import { constants } from 'node:buffer'
 import { facts, type DType, type TypedArray } from './dtype.js'
 import { UsageError } from './errors.js'
-import { binary, call, check, native, type Handle } from './native.js'
+import type { IntArray } from './ids.js'
+import { binary, call, check, native, type Handle, type Operand } from './native.js'
 import { Parts } from './parts.js'
 import { giveBack, take, takeZeroed } from './pool.js'
+
+/** What keeps elements behind what they should be, and brings them up to date: an optimizer that leaves rows behind. */
+export interface Lag {
+  /** All of them. */
+  settle(): void
+  /** The rows that ids name; whether that went well. `bad` says what is done about an id without a row. */
+  catchUp(ids: IntArray, bad: number): boolean
+}
 
 /** Bytes that one or more tensors hold. */
 export abstract class Storage {
@@ -15,6 +24,16 @@ export abstract class Storage {
   /** What is called before the bytes change. */
   #watchers: Set<() => void> | null = null
   #version = 0
+  #lag: Lag | null = null
+
+  /** Whatever keeps its elements behind; who reads or writes them calls it first. */
+  get lag(): Lag | null {
+    return this.#lag
+  }
+
+  set lag(lag: Lag | null) {
+    this.#lag = lag
+  }
 
   /** How often its bytes were changed in place, as far as this package did it. */
   get version(): number {
@@ -113,6 +132,21 @@ export abstract class Storage {
 /** In the place of a buffer that was given back. */
 const NONE = new ArrayBuffer(0)
 
+/** Elements of a storage, for who does not hold it: as long as others do. */
+export class Followed {
+  constructor(
+    readonly storage: Storage,
+    private readonly dtype: DType,
+    private readonly offset: number,
+    private readonly size: number,
+  ) {}
+
+  operand(): Operand {
+    const { storage, dtype, offset, size } = this
+    return storage.handle(dtype, offset, size) ?? storage.view(dtype, offset, size)
+  }
+}
+
 /** V8's memory, from the pool, until it has to be Rust's. */
 export class PooledStorage extends Storage {
   readonly #bytes: number
@@ -153,6 +187,15 @@ export class PooledStorage extends Storage {
     return this.#moved ?? this
   }
 
+  override get lag(): Lag | null {
+    return this.#moved === null ? super.lag : this.#moved.lag
+  }
+
+  override set lag(lag: Lag | null) {
+    if (this.#moved === null) super.lag = lag
+    else this.#moved.lag = lag
+  }
+
   override lend(): () => void {
     return this.native().lend()
   }
@@ -171,6 +214,7 @@ export class PooledStorage extends Storage {
     const bytes = this.#bytes
     const source = this.view('uint8', 0, bytes)
     const moved = NativeStorage.zeroed(bytes).retain()
+    moved.lag = this.lag
     const [shape, stride] = [Float64Array.of(bytes), Float64Array.of(1)]
     check(native.copyElements(1, shape, source, 0, stride, moved.handle('uint8', 0, bytes), 0, stride))
     const buffer = this.#buffer

@@ -215,14 +215,19 @@ export class Table {
     this.#weights = [table]
   }
 
-  /** Rescales the rows that ids name, where they are to be; whether that went well. */
+  /**
+   * Makes the rows that ids name what a lookup is to read: up to date where an optimizer left them behind, and rescaled
+   * where they are to be. Whether that went well; then the weight's `rawOperand` may be read at these rows.
+   */
   renormalized(ids: IntArray, out: Tensor | null, where: string): boolean {
     const { maxNorm, normType, badIds } = this.settings
+    const { lag } = this.#weight
+    if (lag !== null && !lag.catchUp(ids, badIds)) return false
     if (maxNorm === undefined) return true
     this.#weight.beginWrite(`${where} with maxNorm`)
     // The lookup would refuse it too, but only when the rows are rescaled.
     if (out?.overlaps(this.#weight)) throw new UsageError(`${where}: out shares memory with the weight: give it its own`)
-    return native.embeddingRenormalize(this.#weight.operand(), this.rows, this.dim, ids, badIds, maxNorm, normType)
+    return native.embeddingRenormalize(this.#weight.rawOperand(), this.rows, this.dim, ids, badIds, maxNorm, normType)
   }
 }
 

@@ -11,10 +11,10 @@ import type { Handle, Operand } from './native.js'
 import * as ops from './ops.js'
 import { matmul } from './products.js'
 import { track, untrack } from './scope.js'
-import type { SparseGrad } from './row-grad.js'
+import { SparseGrad, TableGradient } from './row-grad.js'
 import { checkDim, sameShape, shown, sizeOf } from './shape.js'
 import { open, share, type SharedTable } from './sharing.js'
-import { PooledStorage, Storage } from './storage.js'
+import { Followed, PooledStorage, Storage, type Lag } from './storage.js'
 import { elementsOf } from './values.js'
 import { checkBoolean, checkInteger, checkOptions, checkSize, show } from './validate.js'
 
@@ -110,6 +110,11 @@ export class Tensor {
 
   /** `data`, for use within a call: nobody keeps it. @internal */
   borrow(): TypedArray {
+    this.#alive().lag?.settle()
+    return this.#view()
+  }
+
+  #view(): TypedArray {
     const storage = this.#alive()
     if (this.#data !== null && this.#data.length === this.size) return this.#data
     const data = storage.view(this.dtype, this.#offset, this.size)
@@ -119,8 +124,24 @@ export class Tensor {
 
   /** The elements as the native side borrows them. @internal */
   operand(): Operand {
+    this.#alive().lag?.settle()
+    return this.rawOperand()
+  }
+
+  /** The same, rows that were left behind as they are: for who has brought up to date what it reads. @internal */
+  rawOperand(): Operand {
     this.#handle ??= this.#alive().handle(this.dtype, this.#offset, this.size)
-    return this.#handle ?? this.borrow()
+    return this.#handle ?? this.#view()
+  }
+
+  /** Its elements without a hold on them. @internal */
+  follow(): Followed {
+    return new Followed(this.#alive(), this.dtype, this.#offset, this.size)
+  }
+
+  /** What keeps elements of its memory behind. @internal */
+  get lag(): Lag | null {
+    return this.#alive().lag
   }
 
   /** @throws UsageError while work off the thread reads the memory. @internal */
@@ -161,7 +182,7 @@ export class Tensor {
   lend(): { handle: Handle; done: () => void } {
     const storage = this.#alive()
     storage.native()
-    return { handle: this.operand() as Handle, done: storage.lend() }
+    return { handle: this.rawOperand() as Handle, done: storage.lend() }
   }
 
   /**
@@ -176,6 +197,7 @@ export class Tensor {
    * before has length 0 then.
    */
   share(): SharedTable {
+    this.#alive().lag?.settle()
     return share(this.#alive(), this.dtype, this.shape, this.#offset)
   }
 
@@ -241,10 +263,10 @@ export class Tensor {
       this.#replaceGrad(null)
       return
     }
-    if (!(grad instanceof Tensor)) throw new UsageError(`${where}: a tensor or null, not ${show(grad)}`)
+    if (!(grad instanceof Tensor) && !(grad instanceof SparseGrad)) throw new UsageError(`${where}: a tensor, a SparseGrad or null, not ${show(grad)}`)
     if (!sameShape(grad.shape, this.shape)) throw new ShapeError(`${where}: ${shown(grad.shape)} for a tensor of ${shown(this.shape)}`)
     if (grad.dtype !== this.dtype) throw new DTypeError(`${where}: ${grad.dtype} for a tensor of ${this.dtype}`)
-    this.#replaceGrad(grad)
+    this.#replaceGrad(grad instanceof Tensor ? grad : TableGradient.of(grad))
     this.#gradSeen = true
   }
 
@@ -385,6 +407,7 @@ export class Tensor {
     const gradFn = this.#node === null ? [] : [`gradFn=<${this.#node.name}>`]
     const suffixes = this.#requiresGrad && this.#node === null ? ['requiresGrad=true'] : gradFn
     const { dtype, shape } = this
+    this.#storage.lag?.settle()
     const data = this.#storage.live(this.size * facts(dtype).bytes) ? this.borrow() : null
     // Where `data` would be a copy of all, only the elements that are shown are read.
     const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(this.#part(i, 1), dtype, 0))

@@ -7,7 +7,10 @@ import { compare } from './suites/compare.js'
 import { draw } from './suites/draw.js'
 import { firstUse, threads } from './suites/first-use.js'
 import { lookup } from './suites/lookup.js'
+import { ops } from './suites/ops.js'
+import { optim } from './suites/optim.js'
 import { path } from './suites/path.js'
+import { positions } from './suites/positions.js'
 import { tokenizer } from './suites/tokenizer.js'
 
 /** Name, title, and what measures it. A new suite is a file in suites/ and a line here. */
@@ -15,7 +18,13 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   lookup: { title: 'Ids to vectors', run: lookup },
   async: { title: 'Ids to vectors on another thread', run: async },
   compare: { title: 'Ids to vectors, against other packages and the targets', run: compare },
+  ops: { title: 'Ops of tensors, forward and back', run: ops },
+  optim: { title: 'Steps of optimizers', run: optim },
   backward: { title: 'Gradients of tables', run: backwardSuite },
+  positions: { title: 'Where tokens stand: positional schemes and input layers', run: positions },
+  optim: { title: 'Steps of optimizers', run: optim },
+  backward: { title: 'Gradients of tables', run: backwardSuite },
+  ops: { title: 'Ops of tensors, forward and back', run: ops },
   draw: { title: 'Drawing a table', run: draw },
   tokenizer: { title: 'Text to ids', run: tokenizer },
   'first-use': { title: 'The first use of an encoding', run: firstUse },

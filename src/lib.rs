@@ -19,6 +19,8 @@ mod embedding;
 mod files;
 mod guard;
 mod network;
+mod optim;
+mod positions;
 mod process;
 mod quantize;
 mod row_grad;

@@ -2,8 +2,9 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
 import type {
-  AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions,
-  EncodeOptions, FillOptions, ForwardOptions, Ids, IntArray, KernelTest, Layer, LayerNormParameters, LoaderOptions, Nested, PlaceOptions, QuantizationError, Ragged,
+  AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, CrossEntropyOptions, DataLoader, DrawOptions, DType, EmbeddingOptions,
+  EncodeOptions, FillOptions, ForwardOptions, Ids, IntArray, KernelTest, Layer, LayerNormParameters, LoaderOptions, Nested, PlaceOptions,
+  QuantizationError, Ragged,
   ResultType, RowSpec, SharedTable, SpecialOptions, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions,
   TextSource, TokenPositionOptions, TypedArray, WindowOptions,
 } from '../../index.js'
@@ -55,6 +56,16 @@ tokenbed.full([2], 3, { requiresGrad: true })
 tokenbed.arange(3, { dtype: 'int64' })
 tokenbed.arange(1, 3, 0.5, { dtype: 'float32' })
 tokenbed.concat([x, x], 1)
+const losses: CrossEntropyOptions = { ignoreIndex: -1, reduction: 'none' }
+holds<Same<ReturnType<typeof tokenbed.crossEntropy>, tokenbed.Tensor>>()
+tokenbed.crossEntropy(x, [1, 2], losses)
+tokenbed.crossEntropy(x, Int32Array.of(1))
+tokenbed.layerNorm(tokenbed.layerNorm(x), x, x, 1e-6).shape
+tokenbed.dropout(x, 0.5, { generator: draws.generator }).dtype satisfies DType
+// @ts-expect-error no such reduction
+tokenbed.crossEntropy(x, [1], { reduction: 'max' })
+// @ts-expect-error a probability is needed
+tokenbed.dropout(x)
 // @ts-expect-error no such type
 tensor([1], { dtype: 'float8' })
 // @ts-expect-error no such option
@@ -92,6 +103,7 @@ noGrad(() => 5) satisfies number
 // Layers.
 const settings: EmbeddingOptions = {
   paddingIdx: -1, maxNorm: 1, normType: 2, generator: new Generator(), requiresGrad: false, onBadId: 'clamp', dtype: 'float32',
+  scaleGradByFreq: true, sparse: true,
 }
 const embedding = new Embedding(5, 3, settings)
 embedding satisfies Layer
@@ -157,7 +169,20 @@ bert.forwardAsync([[1]], { segments: [[0]] }) satisfies Promise<tokenbed.Tensor>
 bert.segment satisfies tokenbed.Embedding | null
 bert.layerNorm satisfies LayerNormParameters | null
 bert.layerNorm?.weight satisfies tokenbed.Tensor | undefined
-new TokenPositionEmbedding({ ...sizes, layerNorm: true })
+new TokenPositionEmbedding({ ...sizes, layerNorm: true, sparse: true, dropout: 0.1 }).train().eval() satisfies tokenbed.TokenPositionEmbedding
+bert.training satisfies boolean
+bert.dropout satisfies number
+const rowGrad = layer.weight.grad
+if (rowGrad instanceof tokenbed.SparseGrad) {
+  rowGrad.ids satisfies tokenbed.Tensor
+  rowGrad.rows satisfies tokenbed.Tensor
+  rowGrad.shape satisfies readonly number[]
+  rowGrad.dtype satisfies tokenbed.DType
+  rowGrad.toDense() satisfies tokenbed.Tensor
+  rowGrad.dispose()
+}
+// @ts-expect-error made by backward
+new tokenbed.SparseGrad()
 // @ts-expect-error an eps is a number
 new TokenPositionEmbedding({ ...sizes, layerNorm: { eps: '1' } })
 // @ts-expect-error dim is missing
@@ -244,6 +269,87 @@ tokenbed.setNumThreads('2')
 tokenbed.capabilities() satisfies {
   version: string; isa: 'avx512' | 'avx2' | 'neon' | 'scalar'; detected: string[]; threads: number; liveData: boolean; binary: string
 }
+
+// Optimizers.
+const params = layer.parameters()
+const optimizers: tokenbed.Optimizer[] = [
+  new tokenbed.SGD(params, { lr: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.01 }),
+  new tokenbed.Adam([{ params, lr: 0.1, weightDecay: 0 }]),
+  new tokenbed.AdamW(params, { betas: [0.9, 0.999], eps: 1e-8 }),
+  new tokenbed.SparseAdam(params, { lr: 0.1 }),
+  new tokenbed.Adagrad(params, { initialAccumulatorValue: 1 }),
+  new tokenbed.RowWiseAdagrad(params),
+]
+for (const optimizer of optimizers) {
+  optimizer.step() satisfies void
+  optimizer.zeroGrad() satisfies void
+  optimizer.flush() satisfies void
+  optimizer.lr = optimizer.lr satisfies number
+  optimizer.loadStateDict(optimizer.stateDict() satisfies tokenbed.OptimizerState) satisfies tokenbed.Optimizer
+  optimizer.groups[0].params satisfies readonly tokenbed.Tensor[]
+  optimizer.groups[0].set({ lr: 1 })
+  optimizer[Symbol.dispose]()
+}
+new tokenbed.AdamW(params).groups[0].options satisfies Readonly<tokenbed.AdamOptions>
+const schedule = new tokenbed.LRSchedule(optimizers[0], { type: 'cosine', warmupSteps: 1, totalSteps: 9, minLr: 0 } satisfies tokenbed.ScheduleOptions)
+schedule.step() satisfies void
+schedule.at(3) satisfies number
+schedule.loadStateDict(schedule.stateDict() satisfies tokenbed.ScheduleState).lr satisfies number
+tokenbed.clipGradNorm(params, 1) satisfies number
+tokenbed.clipGradValue(params, 1) satisfies void
+// @ts-expect-error a rate is a must
+new tokenbed.SGD(params, {})
+// @ts-expect-error no decay of rows alone
+new tokenbed.SparseAdam(params, { weightDecay: 0.1 })
+// @ts-expect-error abstract
+new tokenbed.Optimizer(params)
+// @ts-expect-error no such schedule
+new tokenbed.LRSchedule(optimizers[0], { type: 'step' })
+
+// Positions.
+const { RotaryEmbedding, ShawRelativePositions, T5RelativeBias, TransformerXLPositions } = tokenbed
+const gpt2 = TokenPositionEmbedding.preset('gpt2', sizes)
+gpt2 satisfies tokenbed.TokenPositionEmbedding
+gpt2.position satisfies tokenbed.Embedding
+const llama = TokenPositionEmbedding.preset('llama', { vocabSize: 5, dim: 2 } satisfies tokenbed.PresetOptions<'llama'>)
+llama.position satisfies null
+TokenPositionEmbedding.preset('gemma', sizes).forward(ragged) satisfies tokenbed.Tensor
+TokenPositionEmbedding.preset('bert' as tokenbed.PositionedPreset | tokenbed.TokenPreset, sizes).position satisfies tokenbed.Embedding | null
+gpt2.forward([[1, 2]], { mask: tokenbed.attentionMask([[1, 2]], 0), positionOffset: 1 })
+// @ts-expect-error no such model
+TokenPositionEmbedding.preset('gpt3', sizes)
+// @ts-expect-error positions need a context
+TokenPositionEmbedding.preset('gpt2', { vocabSize: 5, dim: 2 })
+tokenbed.sinusoidalPositions(4, 2, { layout: 'half', maxWavelength: 10, offset: 1, out: x } satisfies tokenbed.SinusoidOptions) satisfies tokenbed.Tensor
+tokenbed.interpolatePositions(x, 8, { alignCorners: true }) satisfies tokenbed.Tensor
+tokenbed.alibiSlopes(8) satisfies Float32Array
+tokenbed.alibiBias(8, 2, 3, { symmetric: true, offset: 1, out: x }) satisfies tokenbed.Tensor
+const buckets: tokenbed.T5BucketOptions = { bidirectional: true, numBuckets: 32, maxDistance: 128 }
+tokenbed.t5RelativeBuckets(2, 3, { ...buckets, offset: 1 }) satisfies tokenbed.Tensor
+new T5RelativeBias({ heads: 2, ...buckets }).forward(2, 3, { offset: 1, out: x }) satisfies tokenbed.Tensor
+new ShawRelativePositions({ maxDistance: 2, headDim: 4, kind: 'relative_key' } satisfies tokenbed.ShawOptions).forward(x).backward(x)
+new TransformerXLPositions({ heads: 2, headDim: 4, dim: 8, clampLength: 9 } satisfies tokenbed.TransformerXLOptions).forward(x, x)
+const scalings: tokenbed.RotaryScaling[] = [
+  { type: 'linear', factor: 2 }, { type: 'dynamic', factor: 2, originalContext: 8 },
+  { type: 'yarn', factor: 2, originalContext: 8, betaFast: 32, betaSlow: 1, attentionFactor: 1, truncate: true },
+  { type: 'llama3', factor: 2, originalContext: 8, lowFreqFactor: 1, highFreqFactor: 4 },
+]
+const rope = new RotaryEmbedding({ dim: 4, base: 5e5, layout: 'interleaved', scaling: scalings[0] } satisfies tokenbed.RotaryOptions)
+rope.forward(x, { offset: 1, out: x } satisfies tokenbed.RotaryForwardOptions) satisfies tokenbed.Tensor
+rope.forward(x, { positions: tokenbed.positionIds(ragged, { offset: 1, padding: 0 } satisfies tokenbed.PositionIdsOptions) })
+tokenbed.convertRotaryWeights(x, { heads: 2, from: 'half', to: 'interleaved', dim: 4 } satisfies tokenbed.RotaryWeightsOptions) satisfies tokenbed.Tensor
+for (const learned of [new T5RelativeBias({ heads: 2, ...buckets }), new ShawRelativePositions({ maxDistance: 2, headDim: 4 })]) {
+  learned satisfies Layer
+  learned.weight = x
+}
+// @ts-expect-error a scaling needs its factor
+new RotaryEmbedding({ dim: 4, scaling: { type: 'linear' } })
+// @ts-expect-error no such layout
+new RotaryEmbedding({ dim: 4, layout: 'neox' })
+// @ts-expect-error keys are a must
+new TransformerXLPositions({ heads: 2, headDim: 4, dim: 8 }).forward(x)
+// @ts-expect-error one way or both
+new T5RelativeBias({ heads: 2 })
 
 // Errors.
 declare const indexError: tokenbed.TokenIndexError

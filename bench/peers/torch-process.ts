@@ -17,6 +17,7 @@ export class TorchProcess {
     this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
   }
 
+  /** Runs a script of this folder that takes turns. */
   static async start(script = 'torch_lookup.py'): Promise<Found<TorchProcess>> {
     const python = process.env.TOKENBED_PYTHON ?? 'python3'
     const child = spawn(python, [join(ROOT, 'bench', 'peers', script)], { stdio: ['pipe', 'pipe', 'ignore'] })

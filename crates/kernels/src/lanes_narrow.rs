@@ -14,6 +14,8 @@ pub(crate) trait NarrowLanes: MathLanes {
 
     /// `WIDTH` IEEE halves.
     unsafe fn load_f16(from: *const u8) -> Self;
+    /// Two IEEE halves.
+    unsafe fn load_two_f16(from: *const u8) -> [f32; 2];
     /// `WIDTH` bfloat16.
     unsafe fn load_bf16(from: *const u8) -> Self;
     /// `WIDTH` unsigned bytes, as numbers.
@@ -22,6 +24,8 @@ pub(crate) trait NarrowLanes: MathLanes {
     unsafe fn load_nibbles(from: *const u8) -> [Self; 2];
     /// `a0 b0 a1 b1 ...`, in two vectors.
     unsafe fn interleave(a: Self, b: Self) -> [Self; 2];
+    /// Neighbours change places: `1 0 3 2 ...`.
+    unsafe fn swap_pairs(self) -> Self;
     /// Writes `WIDTH` IEEE halves.
     unsafe fn store_f16(self, to: *mut u8);
     /// Writes the low 16 bits of `WIDTH` integers that have no others.

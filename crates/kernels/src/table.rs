@@ -10,8 +10,11 @@ use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::layer_norm_grad::RawLayerNormGrad;
 use crate::ops::mt19937::MtState;
+use crate::ops::optim::real::{Replays, Squares, Updates};
 use crate::ops::pass::Pass;
+use crate::ops::rotate::RawRotate;
 use crate::ops::row_sum::RawRowSum;
+use crate::ops::windows::RawWindows;
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
 /// each op's safe method stands beside the op, in `ops/`.
@@ -23,12 +26,20 @@ pub struct Kernels {
     pub(crate) gather_rows: unsafe fn(RawGatherRows),
     pub(crate) bag: unsafe fn(RawBag),
     pub(crate) embed: unsafe fn(RawEmbed),
+    pub(crate) rotate: unsafe fn(RawRotate),
+    pub(crate) windows: unsafe fn(RawWindows),
     pub(crate) row_sum: unsafe fn(RawRowSum),
     pub(crate) layer_norm_grad: unsafe fn(RawLayerNormGrad<'_>),
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),
     pub(crate) pass: unsafe fn(Pass<'_, f32>),
+    pub(crate) update_f32: Updates<f32>,
+    pub(crate) update_f64: Updates<f64>,
+    pub(crate) squares_f32: Squares<f32>,
+    pub(crate) squares_f64: Squares<f64>,
+    pub(crate) replay_f32: Replays<f32>,
+    pub(crate) replay_f64: Replays<f64>,
 }
 
 impl Kernels {

@@ -6,6 +6,8 @@ pub mod bag;
 mod blocks;
 pub mod embedding;
 pub mod max_norm;
+pub mod optim;
+pub mod positions;
 pub mod quantize;
 pub mod row_grad;
 pub mod self_test;

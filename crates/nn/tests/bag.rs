@@ -2,12 +2,13 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+use std::cell::Cell;
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdSlice};
 use tokenbed_kernels::ops::bag::Mode;
 use tokenbed_kernels::ops::rows::{OutFormat, RowFormat};
 use tokenbed_kernels::table;
-use tokenbed_nn::bag::{self, Division, Request, Scratch, forward};
+use tokenbed_nn::bag::{self, Division, Request, Scratch, forward, forward_in_blocks, lookup, lookup_in_blocks};
 use tokenbed_nn::quantize::{Difference, dequantize, difference, quantize};
 use tokenbed_testkit::place::Guarded;
 use tokenbed_testkit::random::Random;
@@ -72,6 +73,72 @@ fn the_same_on_any_number_of_threads() {
         }
         assert!(results.iter().all(|result| *result == results[0]));
     }
+}
+
+#[test]
+fn in_blocks_of_every_layout_it_is_the_whole() {
+    // A row of the result is 360 KB: two are a block.
+    let (rows, dim) = (12, 90_000);
+    let mut random = Random::new(53);
+    let elements = random.units(rows * dim);
+    let ids = random.ids(23, rows);
+    let (begins, kernels) = ([0u32, 0, 5, 6, 20, 23], table::active());
+    let request = || sums(IdSlice::U32(&ids), IdSlice::U32(&begins), true);
+    let looked_up = (IdSlice::U32(&ids), BadIds::Throw);
+    for format in RowFormat::ALL {
+        let mut bytes = vec![0; rows * format.row_bytes(dim).expect("it fits")];
+        quantize(format, &elements, dim, &mut bytes).expect("numbers");
+        let table = bag::table(format, &bytes, rows, dim).expect("sizes fit");
+        for out_format in [OutFormat::Float32, OutFormat::BFloat16] {
+            let of = |rows: usize| {
+                [
+                    Guarded::new(rows * dim * out_format.size(), 1, SENTRY),
+                    Guarded::new(rows * dim * out_format.size(), 2, SENTRY),
+                ]
+            };
+            let [mut whole, mut blocks] = of(begins.len() - 1);
+            forward(kernels, table, request(), &mut Scratch::default(), (out_format, &mut whole)).expect("good ids");
+            let done = forward_in_blocks(kernels, table, request(), &|| true, (out_format, &mut blocks));
+            assert!(done.expect("good ids"));
+            assert!(whole[..] == blocks[..], "bags of {format:?} to {out_format:?}");
+            blocks.assert_guards();
+            let [mut whole, mut blocks] = of(ids.len());
+            lookup(kernels, table, looked_up, &mut Scratch::default(), (out_format, &mut whole)).expect("good ids");
+            let done = lookup_in_blocks(kernels, table, looked_up, &|| true, (out_format, &mut blocks));
+            assert!(done.expect("good ids"));
+            assert!(whole[..] == blocks[..], "rows of {format:?} to {out_format:?}");
+            blocks.assert_guards();
+        }
+    }
+}
+
+#[test]
+fn blocks_end_when_told_so_and_refuse_what_the_whole_refuses() {
+    let (rows, dim) = (4, 90_000);
+    let bytes = vec![0u8; rows * dim * 4];
+    let table = bag::table(RowFormat::Float32, &bytes, rows, dim).expect("sizes fit");
+    let kernels = table::active();
+    let begins: Vec<u32> = (0..9).collect();
+    let run = |ids: &[u8], calls: usize, out: &mut [u8]| {
+        let asked = Cell::new(0);
+        let go_on = || {
+            asked.set(asked.get() + 1);
+            asked.get() <= calls
+        };
+        let request = sums(IdSlice::U8(ids), IdSlice::U32(&begins), false);
+        let done = forward_in_blocks(kernels, table, request, &go_on, (OutFormat::Float32, out));
+        (done, asked.get())
+    };
+    let mut out = Guarded::new(9 * dim * 4, 0, SENTRY);
+    let (done, asked) = run(&[1; 9], 2, &mut out);
+    assert!(!done.expect("good ids"), "it was told to end");
+    assert_eq!(asked, 3);
+    assert!(out[..dim * 4].iter().all(|&byte| byte == 0) && out[8 * dim * 4..].iter().all(|&byte| byte == SENTRY));
+    let mut out = Guarded::new(9 * dim * 4, 0, SENTRY);
+    let (done, asked) = run(&[0, 1, 2, 9, 0, 0, 0, 0, 0], usize::MAX, &mut out);
+    assert!(matches!(done, Err(Error::TokenIndex { .. })), "{done:?}");
+    assert_eq!(asked, 0);
+    out.assert_untouched();
 }
 
 #[test]

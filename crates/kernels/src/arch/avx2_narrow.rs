@@ -12,12 +12,21 @@ unsafe fn bytes(from: *const u8) -> __m256i {
 }
 
 impl NarrowLanes for F32x8 {
-    const SUMS: usize = 8;
+    const SUMS: usize = 12;
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u8) -> Self {
         // SAFETY: the caller's: F16C is here and 16 bytes may be read.
         unsafe { Self(_mm256_cvtph_ps(_mm_loadu_si128(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_two_f16(from: *const u8) -> [f32; 2] {
+        // SAFETY: the caller's: F16C is here and 4 bytes may be read.
+        unsafe {
+            let both = _mm_cvtph_ps(_mm_cvtsi32_si128(from.cast::<i32>().read_unaligned()));
+            [_mm_cvtss_f32(both), _mm_cvtss_f32(_mm_movehdup_ps(both))]
+        }
     }
 
     #[inline(always)]
@@ -52,6 +61,12 @@ impl NarrowLanes for F32x8 {
             let (low, high) = (_mm256_unpacklo_ps(a.0, b.0), _mm256_unpackhi_ps(a.0, b.0));
             [Self(_mm256_permute2f128_ps::<0x20>(low, high)), Self(_mm256_permute2f128_ps::<0x31>(low, high))]
         }
+    }
+
+    #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        // SAFETY: the caller's: AVX2 is here.
+        unsafe { Self(_mm256_permute_ps::<0b10_11_00_01>(self.0)) }
     }
 
     #[inline(always)]

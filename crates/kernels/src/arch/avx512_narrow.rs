@@ -21,6 +21,15 @@ impl NarrowLanes for F32x16 {
     }
 
     #[inline(always)]
+    unsafe fn load_two_f16(from: *const u8) -> [f32; 2] {
+        // SAFETY: the caller's: F16C is here and 4 bytes may be read.
+        unsafe {
+            let both = _mm_cvtph_ps(_mm_cvtsi32_si128(from.cast::<i32>().read_unaligned()));
+            [_mm_cvtss_f32(both), _mm_cvtss_f32(_mm_movehdup_ps(both))]
+        }
+    }
+
+    #[inline(always)]
     unsafe fn load_bf16(from: *const u8) -> Self {
         // SAFETY: the caller's: AVX-512 is here and 32 bytes may be read.
         unsafe {
@@ -53,6 +62,12 @@ impl NarrowLanes for F32x16 {
             let second = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
             [Self(_mm512_permutex2var_ps(a.0, first, b.0)), Self(_mm512_permutex2var_ps(a.0, second, b.0))]
         }
+    }
+
+    #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        // SAFETY: the caller's: AVX-512 is here.
+        unsafe { Self(_mm512_permute_ps::<0b10_11_00_01>(self.0)) }
     }
 
     #[inline(always)]

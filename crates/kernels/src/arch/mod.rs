@@ -26,12 +26,20 @@ macro_rules! instantiate {
             gather_rows: wrappers::gather_rows,
             bag: wrappers::bag,
             embed: wrappers::embed,
+            rotate: wrappers::rotate,
+            windows: wrappers::windows,
             row_sum: wrappers::row_sum,
             layer_norm_grad: wrappers::layer_norm_grad,
             mt19937_twist: wrappers::mt19937_twist,
             draw_uniform: wrappers::draw_uniform,
             draw_normal: wrappers::draw_normal,
             pass: wrappers::pass,
+            update_f32: wrappers::update::<f32>,
+            update_f64: wrappers::update::<f64>,
+            squares_f32: wrappers::sum_squares::<f32>,
+            squares_f64: wrappers::sum_squares::<f64>,
+            replay_f32: wrappers::replay::<f32>,
+            replay_f64: wrappers::replay::<f64>,
         };
 
         mod wrappers {
@@ -44,8 +52,13 @@ macro_rules! instantiate {
             use $crate::ops::gather_rows::RawGatherRows;
             use $crate::ops::layer_norm_grad::RawLayerNormGrad;
             use $crate::ops::mt19937::MtState;
+            use $crate::ops::optim::real::Real;
+            use $crate::ops::optim::replay::Replay;
+            use $crate::ops::optim::{Slots, Update};
             use $crate::ops::pass::Pass;
+            use $crate::ops::rotate::RawRotate;
             use $crate::ops::row_sum::RawRowSum;
+            use $crate::ops::windows::RawWindows;
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn max_id(ids: &[u32]) -> u32 {
@@ -71,6 +84,18 @@ macro_rules! instantiate {
             }
 
             #[target_feature(enable = $features)]
+            pub(super) unsafe fn rotate(op: RawRotate) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::rotate::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn windows(op: RawWindows) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::windows::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
             pub(super) unsafe fn bag(op: RawBag) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
                 unsafe { $crate::ops::bag::body::<$lanes>(op) }
@@ -84,7 +109,8 @@ macro_rules! instantiate {
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn layer_norm_grad(op: RawLayerNormGrad<'_>) {
-                $crate::ops::layer_norm_grad::body(op)
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::layer_norm_grad::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
@@ -108,6 +134,21 @@ macro_rules! instantiate {
             #[target_feature(enable = $features)]
             pub(super) unsafe fn pass(pass: Pass<'_, f32>) {
                 $crate::ops::pass::body(pass)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn update<F: Real>(rule: &Update<F>, slots: Slots<'_, F>) {
+                $crate::ops::optim::update(rule, slots);
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn sum_squares<F: Real>(values: &[F]) -> f64 {
+                $crate::ops::optim::sum_squares(values)
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn replay<F: Real>(replay: Replay<'_, F>) {
+                $crate::ops::optim::replay::body(replay);
             }
         }
     };

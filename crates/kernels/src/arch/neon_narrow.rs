@@ -32,6 +32,18 @@ impl NarrowLanes for F32x4 {
     }
 
     #[inline(always)]
+    unsafe fn load_two_f16(from: *const u8) -> [f32; 2] {
+        // SAFETY: the caller's: NEON is here and 4 bytes may be read; the instruction changes one register.
+        unsafe {
+            let halves = vcreate_u16(u64::from(from.cast::<u32>().read_unaligned()));
+            let wide: float32x4_t;
+            asm!("fcvtl {wide:v}.4s, {halves:v}.4h", wide = lateout(vreg) wide, halves = in(vreg) halves,
+                options(pure, nomem, nostack, preserves_flags));
+            [vgetq_lane_f32::<0>(wide), vgetq_lane_f32::<1>(wide)]
+        }
+    }
+
+    #[inline(always)]
     unsafe fn load_bf16(from: *const u8) -> Self {
         // SAFETY: the caller's: NEON is here and 8 bytes may be read.
         unsafe { Self(vreinterpretq_f32_u32(vshll_n_u16::<16>(vreinterpret_u16_u8(vld1_u8(from))))) }
@@ -57,6 +69,12 @@ impl NarrowLanes for F32x4 {
     unsafe fn interleave(a: Self, b: Self) -> [Self; 2] {
         // SAFETY: the caller's: NEON is here.
         unsafe { [Self(vzip1q_f32(a.0, b.0)), Self(vzip2q_f32(a.0, b.0))] }
+    }
+
+    #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        // SAFETY: the caller's: NEON is here.
+        unsafe { Self(vrev64q_f32(self.0)) }
     }
 
     #[inline(always)]

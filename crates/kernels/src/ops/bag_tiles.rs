@@ -1,7 +1,9 @@
 //! The body of [`super::bag`]: each bag in tiles of columns whose sums stay in registers while its rows pass by.
 //!
-//! A row is thus read a tile at a time. What will be read some tiles later is asked for by a second walk over the same
-//! bags, tiles and rows ([`Ahead`]), which runs in front: memory is kept busy evenly, whatever the lengths of bags.
+//! A row is thus read a tile at a time. With each row's tile the same tile of a row some ids later is asked for, in the next
+//! bags too. What belongs to the next bag is then read a whole bag later, from the second-level cache: as fast, and it
+//! spares the walk of its own that would ask for everything in the order of its use. Counting lines in a loop, or keeping
+//! such a walk's state, took a third of the speed of f32: what asks has to be all but free.
 
 use super::bag::{Members, Mode, RawBag};
 use super::decode::{BFloat16, Float16, Float32, Format, Int4, Int8, Scale};
@@ -11,6 +13,8 @@ use crate::lanes_narrow::NarrowLanes;
 /// Bytes to look ahead: memory answers before the sums get there, and the first-level cache still holds them. Half as many
 /// cost int8 a third of its speed.
 const AHEAD_BYTES: usize = 16384;
+/// The most rows to look ahead.
+const AHEAD_ROWS: usize = 64;
 /// The most that a scale and a bias take.
 const SCALE_BYTES: usize = 8;
 /// A cache line.
@@ -38,13 +42,13 @@ unsafe fn bags<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawBag) {
     unsafe { if op.mode == Mode::Max { each::<L, F, N, true>(&op) } else { each::<L, F, N, false>(&op) } }
 }
 
-/// The body for each step of a tile, written out: loops that the compiler unrolls late leave the sums in memory (measured:
-/// half the speed).
+/// The body for each step of a tile, or for each of its lines, which are no more, written out: loops that the compiler
+/// unrolls late leave the sums in memory (measured: half the speed).
 macro_rules! each_step {
-    ($steps:ident, $step:ident => $body:block) => {
+    ($steps:expr, $step:ident => $body:block) => {
         each_step!($steps, $step, $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23)
     };
-    ($steps:ident, $step:ident, $body:block; $($n:literal)*) => {
+    ($steps:expr, $step:ident, $body:block; $($n:literal)*) => {
         $(if $n < $steps {
             let $step: usize = $n;
             $body
@@ -104,12 +108,8 @@ unsafe fn each<L: NarrowLanes, F: Format<L, N>, const N: usize, const MAX: bool>
             }
             return;
         }
-        let mut ahead = Ahead::new(op, tiles, F::UNIT);
-        let tile_bytes = tiles.at(0).steps * L::WIDTH * F::UNIT;
-        for _ in 0..(AHEAD_BYTES / tile_bytes).clamp(1, 64) {
-            ahead.run();
-            ahead.step::<L>();
-        }
+        let ahead = Ahead::new(op, tiles.at(0).steps * L::WIDTH * F::UNIT, F::SCALED);
+        ahead.begin::<L>();
         for b in 0..op.bags {
             let members = op.members(b);
             let mut at = 0;
@@ -117,13 +117,14 @@ unsafe fn each<L: NarrowLanes, F: Format<L, N>, const N: usize, const MAX: bool>
                 let Tile { start, steps } = tiles.at(at);
                 let place = Place { op, members, out: op.out(b), start };
                 match steps {
-                    24 => tile::<L, F, N, 24, MAX>(place, &mut ahead),
-                    16 => tile::<L, F, N, 16, MAX>(place, &mut ahead),
-                    12 => tile::<L, F, N, 12, MAX>(place, &mut ahead),
-                    8 => tile::<L, F, N, 8, MAX>(place, &mut ahead),
-                    4 => tile::<L, F, N, 4, MAX>(place, &mut ahead),
-                    2 => tile::<L, F, N, 2, MAX>(place, &mut ahead),
-                    _ => tile::<L, F, N, 1, MAX>(place, &mut ahead),
+                    24 => tile::<L, F, N, 24, MAX>(place, ahead),
+                    16 => tile::<L, F, N, 16, MAX>(place, ahead),
+                    12 => tile::<L, F, N, 12, MAX>(place, ahead),
+                    8 => tile::<L, F, N, 8, MAX>(place, ahead),
+                    6 => tile::<L, F, N, 6, MAX>(place, ahead),
+                    4 => tile::<L, F, N, 4, MAX>(place, ahead),
+                    2 => tile::<L, F, N, 2, MAX>(place, ahead),
+                    _ => tile::<L, F, N, 1, MAX>(place, ahead),
                 }
                 at = start + steps * L::WIDTH;
             }
@@ -145,7 +146,7 @@ struct Place<'a> {
 #[inline(always)]
 unsafe fn tile<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usize, const MAX: bool>(
     place: Place<'_>,
-    ahead: &mut Ahead<'_>,
+    ahead: Ahead<'_>,
 ) {
     let Place { op, members, out, start } = place;
     // SAFETY: the caller's.
@@ -156,27 +157,30 @@ unsafe fn tile<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usi
             sums = [[L::splat(bias); N]; STEPS];
         }
         let mut biases = 0.0f32;
-        let mut i = members.begin;
-        while i < members.end {
-            // In runs without a call between rows: over a call no sum stays in a register.
-            let stop = members.end.min(i.saturating_add(ahead.run()));
-            while i < stop {
-                ahead.step::<L>();
-                if !op.is_padding(i) {
-                    let row = op.row(i);
-                    let of_row = F::scale(row, op.dim);
-                    let from = row.add(start * F::UNIT);
-                    if MAX {
-                        largest::<L, F, N, STEPS>(&mut sums, from, of_row, i == members.first);
-                    } else {
-                        let weight = op.weight(i);
-                        if F::SCALED && i != members.first {
-                            biases = of_row.bias.mul_add(weight, biases);
-                        }
-                        add::<L, F, N, STEPS>(&mut sums, from, L::splat(of_row.scale * weight));
-                    }
+        let with_end = ahead.with_end(start * F::UNIT, (start + STEPS * L::WIDTH) * F::UNIT);
+        for i in members.begin..members.end {
+            let later = ahead.row(i);
+            let lines = later.wrapping_add(start * F::UNIT);
+            each_step!((STEPS * L::WIDTH * F::UNIT).div_ceil(LINE), line => {
+                L::prefetch(lines.wrapping_add(line * LINE).cast());
+            });
+            if with_end {
+                ahead.end::<L>(later);
+            }
+            if op.is_padding(i) {
+                continue;
+            }
+            let row = op.row(i);
+            let of_row = F::scale(row, op.dim);
+            let from = row.add(start * F::UNIT);
+            if MAX {
+                largest::<L, F, N, STEPS>(&mut sums, from, of_row, i == members.first);
+            } else {
+                let weight = op.weight(i);
+                if F::SCALED && i != members.first {
+                    biases = of_row.bias.mul_add(weight, biases);
                 }
-                i += 1;
+                add::<L, F, N, STEPS>(&mut sums, from, L::splat(of_row.scale * weight));
             }
         }
         let (biases, count) = (L::splat(biases), L::splat(members.count.max(1) as f32));
@@ -246,110 +250,80 @@ unsafe fn largest<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: 
     });
 }
 
-/// The walk in front: the same bags, tiles and rows in the same order, each step of which asks for one tile of one row.
+/// What is asked for ahead of its use.
+#[derive(Clone, Copy)]
 struct Ahead<'a> {
     op: &'a RawBag,
-    tiles: Tiles,
-    unit: usize,
-    /// The next bag.
-    bag: usize,
-    begin: usize,
-    end: usize,
-    /// The next row of the bag.
-    next: usize,
-    /// 1, or 0 at the end of the last bag.
-    stride: usize,
-    /// Of the tile: its first byte, the byte after its last, and the unit after its last.
-    from: usize,
-    to: usize,
-    done: usize,
-    /// Whether the row's end is read with it.
-    with_end: bool,
+    /// By how many ids, and the last id of all.
+    rows: usize,
+    last: usize,
+    /// Whether a scale stands at the ends of rows, and whether rows begin where lines do.
+    scaled: bool,
+    in_lines: bool,
 }
 
 impl<'a> Ahead<'a> {
-    #[inline(always)]
-    fn new(op: &'a RawBag, tiles: Tiles, unit: usize) -> Self {
-        Self {
-            op,
-            tiles,
-            unit,
-            bag: 0,
-            begin: 0,
-            end: 0,
-            next: 0,
-            stride: 1,
-            from: 0,
-            to: 0,
-            done: tiles.units,
-            with_end: false,
-        }
-    }
-
-    /// How many steps may follow before it is called again. There is always one: at the end of the last bag steps ask for
-    /// the last row over and over.
+    /// For tiles of so many bytes.
     ///
     /// # Safety
     /// The contract; there is an id.
     #[inline(always)]
-    unsafe fn run(&mut self) -> usize {
-        // SAFETY: the caller's.
-        if self.next == self.end && self.stride == 1 && !unsafe { self.turn() } {
-            self.stride = 0;
-            self.next -= 1;
-        }
-        if self.stride == 0 { usize::MAX } else { self.end - self.next }
+    unsafe fn new(op: &'a RawBag, tile: usize, scaled: bool) -> Self {
+        // SAFETY: the caller's: there is a bag.
+        let (begin, end) = unsafe { (op.bounds(0).0, op.bounds(op.bags - 1).1) };
+        let (by_tiles, by_rows) = (AHEAD_BYTES / tile, AHEAD_BYTES / op.row_bytes);
+        // Across short bags other tiles lie between, and fewer rows are as many bytes.
+        let rows = by_tiles.min(by_rows.max((end - begin) / op.bags)).clamp(1, AHEAD_ROWS);
+        let in_lines = (op.table as usize | op.row_bytes).is_multiple_of(LINE);
+        Self { op, rows, last: end - 1, scaled, in_lines }
     }
 
-    /// Asks for a tile of a row.
+    /// The row to ask for with the i-th id's.
     ///
     /// # Safety
-    /// As for [`Ahead::run`], which was called before and allows it; the machine has `L`'s instruction set.
+    /// `i` is an id of one of the bags.
     #[inline(always)]
-    unsafe fn step<L: NarrowLanes>(&mut self) {
-        // SAFETY: the caller's; a prefetch never faults.
+    unsafe fn row(self, i: usize) -> *const u8 {
+        // SAFETY: the caller's; all ids up to the last are there.
+        unsafe { self.op.row((i + self.rows).min(self.last)) }
+    }
+
+    /// Asks for the first rows.
+    ///
+    /// # Safety
+    /// The machine has `L`'s instruction set.
+    #[inline(always)]
+    unsafe fn begin<L: NarrowLanes>(self) {
+        // SAFETY: the first bag begins with an id, since there is one; a prefetch never faults.
         unsafe {
-            let row = self.op.row(self.next);
-            self.next += self.stride;
-            let mut at = self.from;
-            while at < self.to {
-                L::prefetch(row.wrapping_add(at).cast());
-                at += LINE;
-            }
-            if self.with_end {
-                L::prefetch(row.wrapping_add(self.op.row_bytes).wrapping_sub(SCALE_BYTES).cast());
-                L::prefetch(row.wrapping_add(self.op.row_bytes).wrapping_sub(1).cast());
+            let begin = self.op.bounds(0).0;
+            for i in begin..self.last.min(begin + self.rows) {
+                let row = self.op.row(i);
+                for at in (0..self.op.row_bytes).step_by(LINE) {
+                    L::prefetch(row.wrapping_add(at).cast());
+                }
             }
         }
     }
 
-    /// On to the next tile, or to the first of the next bag that is not empty; false where there is none.
+    /// Whether the end of the row is asked for with the tile of those bytes: with the first the scale is read, which stands
+    /// there; the last may end in one more line.
+    #[inline(always)]
+    fn with_end(self, from: usize, to: usize) -> bool {
+        self.scaled && from == 0 || !self.in_lines && to + SCALE_BYTES >= self.op.row_bytes
+    }
+
+    /// Asks for the end of a row.
     ///
     /// # Safety
-    /// The contract.
-    #[inline(never)]
-    unsafe fn turn(&mut self) -> bool {
-        if self.done == self.tiles.units {
-            loop {
-                if self.bag == self.op.bags {
-                    return false;
-                }
-                // SAFETY: the caller's; the bag is below `bags`.
-                (self.begin, self.end) = unsafe { self.op.bounds(self.bag) };
-                self.bag += 1;
-                if self.begin < self.end {
-                    break;
-                }
-            }
-            self.done = 0;
+    /// The machine has `L`'s instruction set.
+    #[inline(always)]
+    unsafe fn end<L: NarrowLanes>(self, row: *const u8) {
+        let end = row.wrapping_add(self.op.row_bytes);
+        // SAFETY: a prefetch never faults.
+        unsafe {
+            L::prefetch(end.wrapping_sub(SCALE_BYTES).cast());
+            L::prefetch(end.wrapping_sub(1).cast());
         }
-        let Tile { start, steps } = self.tiles.at(self.done);
-        self.done = start + steps * self.tiles.width;
-        self.from = start * self.unit;
-        self.to = self.done * self.unit;
-        // With the first tile the scale is read, which stands at the end; the last may end in one more line.
-        self.with_end = start == 0 || self.done == self.tiles.units;
-        self.next = self.begin;
-        true
     }
 }

@@ -95,7 +95,10 @@ impl<L: NarrowLanes> Format<L, 2> for Int4 {
     #[inline(always)]
     unsafe fn scale(row: *const u8, dim: usize) -> Scale {
         // SAFETY: the caller's: 4 bytes stand behind the nibbles.
-        unsafe { int4_scale(row, dim) }
+        unsafe {
+            let [scale, bias] = L::load_two_f16(row.add(dim.div_ceil(2)));
+            Scale { scale, bias }
+        }
     }
 
     #[inline(always)]

@@ -16,15 +16,18 @@ pub mod layer_norm_grad;
 pub mod matmul;
 pub mod mt19937;
 pub mod norm_rows;
+pub mod optim;
 pub mod pass;
 pub mod pointwise;
 pub mod quantize;
 pub mod real;
+pub mod rotate;
 pub(crate) mod row;
 pub mod row_sum;
 pub mod rows;
 pub mod thin;
 pub mod total;
+pub mod windows;
 
 /// How an op's results are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,6 @@ impl Store {
 /// Rows to look ahead when prefetching rows of `dim` f32: about 8 KB of them, so that memory answers before the copy
 /// gets there and the first-level cache still holds them.
 #[inline(always)]
-pub(crate) fn prefetch_distance(dim: usize) -> usize {
+pub fn prefetch_distance(dim: usize) -> usize {
     (8192 / (dim * size_of::<f32>()).max(1)).clamp(1, 64)
 }

@@ -219,7 +219,7 @@ pub(crate) unsafe fn reference(op: RawRowSum) {
 #[inline(always)]
 pub(crate) unsafe fn body<L: MathLanes>(op: RawRowSum) {
     let target = Target { out: op.out, len: op.rows, dim: op.width, store: op.store };
-    let ahead = prefetch_distance(op.width).max(2);
+    let ahead = prefetch_distance(op.width).max(FEW);
     // SAFETY: the caller's.
     unsafe {
         if op.coefficients.is_null() {
@@ -262,7 +262,7 @@ impl<L: MathLanes, const WEIGHTED: bool> Rows<L> for AllSums<WEIGHTED> {
             let places = op.of(self.next);
             self.next += 1;
             if places.len() > FEW {
-                many::<L, WEIGHTED>(op, places);
+                many::<L, WEIGHTED>(op, places, self.ahead);
                 sum.start = op.scratch;
                 return sum;
             }
@@ -286,7 +286,7 @@ impl<L: MathLanes, const WEIGHTED: bool> Rows<L> for AllSums<WEIGHTED> {
 /// # Safety
 /// The contract of [`RawRowSum`]; `places` are below `end`.
 #[inline(always)]
-unsafe fn many<L: MathLanes, const WEIGHTED: bool>(op: &RawRowSum, places: Range<usize>) {
+unsafe fn many<L: MathLanes, const WEIGHTED: bool>(op: &RawRowSum, places: Range<usize>, ahead: usize) {
     let mut k = places.start;
     while k < places.end {
         let count = (places.end - k).min(FEW);
@@ -297,7 +297,7 @@ unsafe fn many<L: MathLanes, const WEIGHTED: bool>(op: &RawRowSum, places: Range
             let mut j = 0;
             while j < count {
                 rows[j] = op.row(k + j);
-                later[j] = op.row((k + j + FEW).min(op.end - 1));
+                later[j] = op.row((k + j + ahead).min(op.end - 1));
                 if WEIGHTED {
                     plain[j] = *op.coefficients.add(k + j);
                     coefficients[j] = L::splat(plain[j]);

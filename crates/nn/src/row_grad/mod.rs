@@ -37,6 +37,8 @@ pub trait GradRows: Sync {
     fn occurrences(&self, i: usize) -> usize;
     /// Row `i` over `columns`: in memory of its own, or summed into `scratch`, which is of as many elements.
     fn row<'a>(&'a self, i: usize, columns: Range<usize>, scratch: &'a mut [f32]) -> &'a [f32];
+    /// Asks for the memory that row `i` begins with, which is wanted soon. Advice alone.
+    fn prefetch(&self, _i: usize, _columns: &Range<usize>) {}
 }
 
 /// Rows that are summed already, one after the other.

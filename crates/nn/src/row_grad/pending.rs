@@ -4,6 +4,7 @@ use super::{GradRows, Order, round};
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ids::CheckedIds;
+use tokenbed_kernels::ops::optim::prefetch;
 use tokenbed_kernels::ops::row_sum::RowSum;
 use tokenbed_kernels::ops::rows::OutFormat;
 use tokenbed_kernels::table::Kernels;
@@ -66,6 +67,12 @@ impl GradRows for Pending<'_> {
 
     fn occurrences(&self, i: usize) -> usize {
         self.order.count(i)
+    }
+
+    fn prefetch(&self, i: usize, columns: &Range<usize>) {
+        // The first place: most rows have no other, and a hot one has the processor's own guess.
+        let place = self.order.places()[self.order.starts()[i] as usize] as usize;
+        prefetch(&self.sum.grad[place * self.sum.dim..][columns.clone()]);
     }
 
     fn row<'a>(&'a self, i: usize, columns: Range<usize>, scratch: &'a mut [f32]) -> &'a [f32] {

@@ -126,7 +126,7 @@ pub fn parts_by_row<'t, T>(shares: &[Share], ids: &[u32], width: usize, table: &
 }
 
 /// Disjoint, ascending parts of a slice.
-pub(super) fn cut<'t, T>(bounds: impl Iterator<Item = Range<usize>>, table: &'t mut [T]) -> Vec<&'t mut [T]> {
+pub(super) fn cut<T>(bounds: impl Iterator<Item = Range<usize>>, table: &mut [T]) -> Vec<&mut [T]> {
     let (mut rest, mut at) = (table, 0);
     let mut part = |bounds: Range<usize>| {
         assert!(at <= bounds.start, "parts of a table that are not disjoint");

@@ -1,0 +1,15 @@
+// A gradient in rows that a test makes, as layers make theirs.
+
+import { native } from '../../api/native.js'
+import { orderOf, TableGradient } from '../../api/row-grad.js'
+import { tensor, type Tensor } from '../../index.js'
+
+/** The rows of a dense gradient, as backward of a lookup leaves them; ids ascend. */
+export function rowsOf(dense: Tensor, ids: readonly number[], sparse = true): TableGradient {
+  const data = dense.data as Float32Array
+  const [count, dim] = dense.shape
+  const rows = new Float32Array(ids.length * dim)
+  ids.forEach((id, i) => rows.set(data.subarray(id * dim, id * dim + dim), i * dim))
+  const order = orderOf(ids.length, false, (block) => native.rowOrder(Uint32Array.from(ids), count, -1, -1, false, 1, block))
+  return TableGradient.pending({ shape: dense.shape, dtype: 'float32', sparse }, order, tensor(rows, { shape: [ids.length, dim] }))
+}

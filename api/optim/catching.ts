@@ -1,0 +1,55 @@
+// Rows that an optimizer leaves behind, and brings up to date when they are needed.
+
+import type { IntArray } from '../ids.js'
+import { call, check, native, type GradOperand, type LazyRows, type Operand } from '../native.js'
+import type { Followed, Lag } from '../storage.js'
+import type { Tensor } from '../tensor.js'
+
+/** A table and its moments, of which rows may be behind. It keeps none of them alive. */
+export class Catching implements Lag {
+  readonly #rows: LazyRows
+  readonly #elements: readonly Followed[]
+  /** Whether some rows are behind. */
+  #behind = false
+
+  /** `fresh` says that no row of the table ever had a gradient. */
+  constructor(tensors: readonly [table: Tensor, first: Tensor, second: Tensor], fresh: boolean) {
+    const [rows, dim] = tensors[0].shape
+    this.#rows = call(native.lazyNew(rows, dim, fresh))
+    this.#elements = tensors.map((tensor) => tensor.follow())
+    for (const { storage } of this.#elements) storage.lag = this
+  }
+
+  #all(): [Operand, Operand, Operand] {
+    const [param, first, second] = this.#elements
+    return [param.operand(), first.operand(), second.operand()]
+  }
+
+  /** A step on rows; the others are behind then. */
+  step(kind: number, numbers: Float64Array, at: number, grad: GradOperand): void {
+    this.#behind = true
+    check(native.lazyStep(this.#rows, kind, numbers, at, ...this.#all(), grad))
+  }
+
+  catchUp(ids: IntArray, bad: number): boolean {
+    if (!this.#behind) return true
+    this.#elements[0].storage.checkWritable('a lookup of rows that have steps to catch up with')
+    return native.lazyCatchUp(this.#rows, ...this.#all(), ids, bad)
+  }
+
+  settle(): void {
+    this.#flush(false)
+  }
+
+  /** As `settle`, before all rows take a step. */
+  settleForAll(): void {
+    this.#flush(true)
+  }
+
+  #flush(all: boolean): void {
+    if (!this.#behind && !all) return
+    this.#elements[0].storage.checkWritable('bringing rows up to date')
+    check(native.lazyFlush(this.#rows, ...this.#all(), all))
+    this.#behind = false
+  }
+}

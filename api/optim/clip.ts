@@ -1,0 +1,75 @@
+// Gradients kept small.
+
+import type { Gradient } from '../autograd.js'
+import { facts } from '../dtype.js'
+import { DTypeError, UsageError } from '../errors.js'
+import { call, check, native } from '../native.js'
+import { Tensor } from '../tensor.js'
+import { checkNumber, show } from '../validate.js'
+import { changeable, steps } from './rows.js'
+
+/** Gradients of tensors, those that have one. */
+function gradientsOf(params: unknown, where: string): { param: Tensor; grad: Gradient }[] {
+  const given = params instanceof Tensor ? [params] : params
+  if (!Array.isArray(given)) throw new UsageError(`${where}: parameters are an array of tensors, not ${show(params)}`)
+  return [...new Set(given)].flatMap((param: unknown) => {
+    if (!(param instanceof Tensor)) throw new UsageError(`${where}: a parameter is a tensor, not ${show(param)}`)
+    const grad = param.collected
+    if (grad === null) return []
+    if (grad.dtype !== 'float32' && grad.dtype !== 'float64') throw new DTypeError(`${where}: of float32 and float64 gradients, not ${grad.dtype}`)
+    return [{ param, grad }]
+  })
+}
+
+function checkLimit(value: unknown, where: string): number {
+  if (checkNumber(value, where, true) >= 0) return value as number
+  throw new UsageError(`${where} must not be negative, not ${show(value)}`)
+}
+
+/**
+ * Scales gradients so that the 2-norm of all of them together is at most `maxNorm`: each is multiplied, in place, by
+ * `maxNorm / (norm + 1e-6)` where that is below 1. `torch.nn.utils.clip_grad_norm_`.
+ *
+ * Squares are summed in float64, row by row: the same bits at any number of threads, and whether a table's gradient is
+ * dense or in rows.
+ *
+ * @returns the norm before that; 0 where there are no gradients. NaN and infinities go through, as in PyTorch: look at it
+ * before you step.
+ * @throws UsageError for a negative norm.
+ */
+export function clipGradNorm(params: Tensor[] | Tensor, maxNorm: number): number {
+  const where = 'clipGradNorm'
+  checkLimit(maxNorm, `${where}: maxNorm`)
+  const found = gradientsOf(params, where)
+  const norm = Math.sqrt(found.reduce((sum, { grad }) => sum + squares(grad), 0))
+  const coefficient = maxNorm / (norm + 1e-6)
+  if (!(coefficient >= 1)) change(found, where, (tensor) => native.scaleValues(facts(tensor.dtype).code, tensor.operand(), coefficient))
+  return norm
+}
+
+function squares(grad: Gradient): number {
+  const by = steps(grad)
+  if (by.rows !== null) return call(native.sumSquaresOfRows(by.rows))
+  const { dtype, shape } = by.dense
+  return call(native.sumSquares(facts(dtype).code, by.dense.operand(), shape.length === 2 ? shape[1] : 0))
+}
+
+/**
+ * Cuts every element of the gradients to `-limit ..= limit`, in place. `torch.nn.utils.clip_grad_value_`.
+ *
+ * @throws UsageError for a negative limit.
+ */
+export function clipGradValue(params: Tensor[] | Tensor, limit: number): void {
+  const where = 'clipGradValue'
+  checkLimit(limit, `${where}: limit`)
+  change(gradientsOf(params, where), where, (tensor) => native.clampValues(facts(tensor.dtype).code, tensor.operand(), limit))
+}
+
+/** Changes the elements of gradients in place: those of rows in the rows, which are summed for it. */
+function change(found: readonly { grad: Gradient }[], where: string, run: (tensor: Tensor) => boolean): void {
+  for (const { grad } of found) {
+    const tensor = changeable(grad)
+    tensor.beginWrite(where)
+    check(run(tensor))
+  }
+}

@@ -1,0 +1,103 @@
+// Parameters and the numbers that they are stepped with.
+
+import { isFloat } from '../dtype.js'
+import { DTypeError, UsageError } from '../errors.js'
+import { Tensor } from '../tensor.js'
+import { checkOptions, show } from '../validate.js'
+
+/** What every optimizer's numbers have. */
+export interface Rates {
+  lr: number
+}
+
+/** Parameters with numbers of their own, as a constructor takes them; those left out are the optimizer's. */
+export type ParamGroup<O = { lr: number; weightDecay: number }> = { params: Tensor[] } & Partial<O>
+
+/** Checks an optimizer's numbers, all of them given. */
+// As a method: an optimizer of some numbers is an `Optimizer`, too.
+export type Check<O> = { check(options: O, where: string): void }['check']
+
+/** Parameters that are stepped with the same numbers. */
+export class ParameterGroup<O extends Rates> {
+  /** The parameters. */
+  readonly params: readonly Tensor[]
+  #options: Readonly<O>
+  readonly #check: Check<O>
+  readonly #where: string
+
+  /** @internal */
+  constructor(params: readonly Tensor[], options: O, check: Check<O>, where: string) {
+    check(options, where)
+    this.params = Object.freeze([...params])
+    this.#options = Object.freeze({ ...options })
+    this.#check = check
+    this.#where = where
+  }
+
+  /** The learning rate. */
+  get lr(): number {
+    return this.#options.lr
+  }
+
+  set lr(lr: number) {
+    this.set({ lr } as Partial<O>)
+  }
+
+  /** All numbers. */
+  get options(): Readonly<O> {
+    return this.#options
+  }
+
+  /** Changes numbers, from the next step on. @throws UsageError for one that cannot be; none has changed then. */
+  set(options: Partial<O>): this {
+    this.#options = Object.freeze(this.checked(options))
+    return this
+  }
+
+  /** The numbers with some changed. @internal */
+  checked(options: Partial<O>): O {
+    const changed = { ...this.#options, ...checkOptions(options, Object.keys(this.#options), this.#where) }
+    this.#check(changed, this.#where)
+    return changed
+  }
+}
+
+/** Groups out of what a constructor is given: tensors, or groups of them. */
+export function groupsOf<O extends Rates>(given: unknown, defaults: O, check: Check<O>, where: string): ParameterGroup<O>[] {
+  if (!Array.isArray(given)) throw new UsageError(`${where}: parameters are an array of tensors or of { params, lr, ... }, not ${show(given)}`)
+  const plain = given.every((one) => one instanceof Tensor)
+  const groups = plain ? [{ params: given }] : given
+  const seen = new Set<Tensor>()
+  const made = groups.map((group, i) => {
+    const place = plain ? where : `${where}: group ${i}`
+    if (typeof group !== 'object' || group === null || group instanceof Tensor) {
+      throw new UsageError(`${place}: either tensors or groups { params, lr, ... }, not both: ${show(group)}`)
+    }
+    const { params, ...options } = checkOptions(group as ParamGroup<O>, ['params', ...Object.keys(defaults)], place)
+    if (!Array.isArray(params)) throw new UsageError(`${place}: params are an array of tensors, not ${show(params)}`)
+    params.forEach((param, k) => checkParameter(param, seen, `${place}: parameter ${k}`))
+    return new ParameterGroup<O>(params, { ...defaults, ...options }, check, place)
+  })
+  if (seen.size === 0) throw new UsageError(`${where}: no parameters: give it those of a layer, layer.parameters()`)
+  return made
+}
+
+function checkParameter(param: unknown, seen: Set<Tensor>, where: string): void {
+  if (!(param instanceof Tensor)) throw new UsageError(`${where} is no tensor but ${show(param)}`)
+  if (param.disposed) throw new UsageError(`${where} is disposed`)
+  if (seen.has(param)) throw new UsageError(`${where} is there twice: it would be stepped twice`)
+  if (param.node !== null) {
+    throw new UsageError(`${where} is the result of ${param.gradFn}: only leaves are learned, which no op made`)
+  }
+  if (!param.requiresGrad) {
+    throw new UsageError(`${where} does not learn: set its requiresGrad, or make its layer with freeze: false`)
+  }
+  checkType(param, where)
+  seen.add(param)
+}
+
+function checkType({ dtype }: Tensor, where: string): void {
+  if (dtype === 'float32' || dtype === 'float64') return
+  const advice = isFloat(dtype) ? `small steps would round to nothing. Learn in float32 and look up with forward(ids, { dtype: '${dtype}' })` : 'write to(float32)'
+  throw new DTypeError(`${where} is ${dtype}; optimizers step float32 and float64: ${advice}`)
+}

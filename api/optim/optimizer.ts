@@ -1,0 +1,201 @@
+// What all optimizers do: groups, steps, state.
+
+import { isTensor, type Gradient } from '../autograd.js'
+import { facts } from '../dtype.js'
+import { DTypeError, ShapeError, UsageError } from '../errors.js'
+import { check as checked, native, type GradOperand } from '../native.js'
+import { sameShape, shown } from '../shape.js'
+import type { Tensor } from '../tensor.js'
+import { checkOptions, show } from '../validate.js'
+import { Catching } from './catching.js'
+import { groupsOf, type Check, type ParameterGroup, type Rates } from './group.js'
+import { isSparse, steps } from './rows.js'
+import type { Rule } from './rule.js'
+import { newState, rowsOf, type State } from './state.js'
+import { readState, writtenState, type OptimizerState } from './state-dict.js'
+
+/** What a step is to do with one parameter. */
+interface Work<O> {
+  readonly options: O
+  readonly param: Tensor
+  readonly grad: Gradient
+}
+
+/**
+ * Changes parameters along their gradients. `torch.optim.Optimizer`.
+ *
+ * ```ts
+ * const optimizer = new AdamW(layer.parameters(), { lr: 1e-3 })
+ * for (...) {
+ *   optimizer.zeroGrad()
+ *   loss.backward()
+ *   optimizer.step()
+ * }
+ * ```
+ *
+ * Numbers are those of PyTorch's single-tensor implementations, to the bit where that rounds square roots correctly, at
+ * any number of threads. State lives in native memory, made at a parameter's first step.
+ */
+export abstract class Optimizer<O extends Rates = Rates> {
+  /** The parameters, with their numbers, which `set` changes. */
+  readonly groups: readonly ParameterGroup<O>[]
+  readonly #where: string
+  readonly #rule: Rule<O>
+  readonly #state = new Map<Tensor, State>()
+
+  /** @internal */
+  protected constructor(where: string, params: unknown, options: Partial<O> | undefined, defaults: O, check: Check<O>, rule: Rule<O>) {
+    const given = { ...defaults, ...checkOptions(options, Object.keys(defaults), where) }
+    check(given, where)
+    this.#where = where
+    this.#rule = rule
+    this.groups = Object.freeze(groupsOf(params, given, check, where))
+  }
+
+  /** The learning rate: of the first group. Setting it sets that of every group. */
+  get lr(): number {
+    return this.groups[0].lr
+  }
+
+  set lr(lr: number) {
+    for (const group of this.groups) group.lr = lr
+  }
+
+  /**
+   * One step on every parameter that has a gradient.
+   *
+   * @throws UsageError for a parameter that was disposed, that no longer learns, or that a `forwardAsync` under way reads,
+   * and for a gradient of a kind that this optimizer does not take. Nothing has changed then.
+   */
+  step(): void {
+    const where = `${this.#where}.step`
+    const work = this.#work(where)
+    for (const { param } of work) param.beginWrite(where)
+    for (const one of work) this.#stepOne(one)
+  }
+
+  #work(where: string): Work<O>[] {
+    const work: Work<O>[] = []
+    for (const { params, options } of this.groups) {
+      for (const param of params) {
+        if (param.disposed) throw new UsageError(`${where}: a parameter of shape ${shown(param.shape)} was disposed`)
+        const grad = param.collected
+        if (grad === null) continue
+        this.#checkGrad(param, grad, where)
+        param.checkWritable(where)
+        work.push({ options, param, grad })
+      }
+    }
+    return work
+  }
+
+  #checkGrad(param: Tensor, grad: Gradient, where: string): void {
+    if (!sameShape(grad.shape, param.shape)) throw new ShapeError(`${where}: a gradient of ${shown(grad.shape)} for a parameter of ${shown(param.shape)}`)
+    if (grad.dtype !== param.dtype) throw new DTypeError(`${where}: a gradient of ${grad.dtype} for a parameter of ${param.dtype}`)
+    if (isTensor(grad) && grad.disposed) throw new UsageError(`${where}: the gradient of a parameter was disposed: set grad to null instead`)
+    if (this.#rule.rowsAlone && !isSparse(grad)) {
+      throw new UsageError(
+        `${where}: the gradient of a parameter of ${shown(param.shape)} is dense, and ${this.#where} steps rows alone: make the layer with sparse: true, or take Adam for this parameter`,
+      )
+    }
+  }
+
+  #stepOne({ options, param, grad }: Work<O>): void {
+    const rule = this.#rule
+    const state = this.#stateOf(param, options)
+    const at = state.step + 1
+    const numbers = Float64Array.from(rule.numbers(options))
+    const by = steps(grad)
+    if (by.rows !== null && by.sparse && rule.catchesUp) this.#stepBehind(state, param, by.rows, numbers, at)
+    else {
+      if (state.catching !== null && param.lag === state.catching) state.catching.settleForAll()
+      // Another optimizer's, too.
+      param.lag?.settle()
+      const [first, second] = state.tensors.map((tensor) => tensor.rawOperand())
+      const rows = rowsOf(param.shape)
+      const to = param.rawOperand()
+      if (by.rows === null) checked(native.optimDense(rule.kind, numbers, at, facts(param.dtype).code, rows, to, by.dense.operand(), first, second))
+      else checked(native.optimRows(rule.kind, numbers, at, rows, to, first, second, by.rows))
+    }
+    state.step++
+  }
+
+  /** A step on rows that leaves the others behind. */
+  #stepBehind(state: State, param: Tensor, rows: GradOperand, numbers: Float64Array, at: number): void {
+    if (state.catching === null || param.lag !== state.catching) {
+      param.lag?.settle()
+      const [first, second] = state.tensors
+      state.catching = new Catching([param, first, second], state.step === 0)
+    }
+    state.catching.step(this.#rule.kind, numbers, at, rows)
+  }
+
+  #stateOf(param: Tensor, options: O): State {
+    const known = this.#state.get(param)
+    // Momentum may be switched on or off between steps: without a velocity it begins anew.
+    if (known !== undefined && known.tensors.length === this.#rule.state(options).length) return known
+    known?.tensors.forEach((tensor) => tensor.dispose())
+    const made = newState(this.#rule, options, param)
+    this.#state.set(param, made)
+    return made
+  }
+
+  /** Forgets the gradients of all parameters: `grad` is null. `torch.optim.Optimizer.zero_grad`. */
+  zeroGrad(): void {
+    for (const { params } of this.groups) for (const param of params) param.grad = null
+  }
+
+  /**
+   * Brings rows that were left behind while they had no gradient up to date (Adam and AdamW on tables of `sparse: true`
+   * layers). Whatever reads such a table does so by itself; this is for arrays that `data` gave before, and for threads
+   * that share the table.
+   */
+  flush(): void {
+    for (const [param, { catching }] of this.#state) if (!param.disposed) catching?.settle()
+  }
+
+  /**
+   * What `loadStateDict` needs to go on from here: numbers of the groups, and for each parameter that was stepped, by its
+   * number over all groups, its steps and its state, sharing the optimizer's memory. `flush()` is done first.
+   */
+  stateDict(): OptimizerState {
+    this.flush()
+    return writtenState(this.groups, this.#rule, this.#state)
+  }
+
+  /**
+   * Takes over numbers and state, whose tensors are copied. All is checked before anything changes.
+   *
+   * @throws UsageError, ShapeError or DTypeError for a state of other groups, parameters or optimizers.
+   */
+  loadStateDict(state: OptimizerState): this {
+    const apply = readState(state, this.groups, this.#rule, `${this.#where}.loadStateDict`)
+    this.flush()
+    for (const param of this.#state.keys()) this.#forget(param)
+    for (const [param, of] of apply()) this.#state.set(param, of)
+    return this
+  }
+
+  #forget(param: Tensor): void {
+    const state = this.#state.get(param)!
+    if (!param.disposed && state.catching !== null && param.lag === state.catching) param.follow().storage.lag = null
+    state.tensors.forEach((tensor) => tensor.dispose())
+    this.#state.delete(param)
+  }
+
+  /** Frees the state, after `flush()`: a step after it begins anew. */
+  dispose(): void {
+    this.flush()
+    for (const param of this.#state.keys()) this.#forget(param)
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** What `console.log` shows. @internal */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const groups = this.groups.map(({ params, options }) => `{ params: ${params.length}, ${show(options).replace(/^\{ | \}$/g, '')} }`)
+    return `${this.#where}(${groups.join(', ')})`
+  }
+}

@@ -1,0 +1,96 @@
+// An optimizer's state as plain objects and tensors, and back.
+
+import { ShapeError, UsageError, DTypeError } from '../errors.js'
+import { sameShape, shown } from '../shape.js'
+import { Tensor } from '../tensor.js'
+import { checkOptions, checkSize, show } from '../validate.js'
+import type { ParameterGroup, Rates } from './group.js'
+import type { Rule } from './rule.js'
+import { stateShape, stateTensor, type State } from './state.js'
+
+/** The state of one parameter: how many steps it took, and tensors by name. */
+export type ParameterState = { step: number } & Record<string, Tensor | number>
+
+/** What an optimizer hands out and takes back. */
+export interface OptimizerState {
+  /** By the parameter's number, counted over all groups. */
+  state: Record<string, ParameterState>
+  /** The numbers of each group, and the numbers of its parameters. */
+  groups: ({ params: number[] } & Record<string, unknown>)[]
+}
+
+/** State, written down. */
+export function writtenState<O extends Rates>(groups: readonly ParameterGroup<O>[], rule: Rule<O>, states: ReadonlyMap<Tensor, State>): OptimizerState {
+  let next = 0
+  const state: Record<string, ParameterState> = {}
+  const written = groups.map(({ params, options }) => {
+    const numbers = params.map((param) => {
+      const of = states.get(param)
+      if (of !== undefined) {
+        const entry: ParameterState = { step: of.step }
+        rule.state(options).forEach((name, i) => (entry[name] = of.tensors[i]))
+        state[next] = entry
+      }
+      return next++
+    })
+    return { ...structuredClone(options), params: numbers }
+  })
+  return { state, groups: written }
+}
+
+/** Checks a state; what is returned puts the numbers in place and gives the state of each parameter. */
+export function readState<O extends Rates>(
+  given: OptimizerState,
+  groups: readonly ParameterGroup<O>[],
+  rule: Rule<O>,
+  where: string,
+): () => Map<Tensor, State> {
+  const { state, groups: numbers } = checkOptions(given, ['state', 'groups'], where) as Partial<OptimizerState>
+  if (!Array.isArray(numbers)) throw new UsageError(`${where}: groups are an array, not ${show(numbers)}`)
+  if (typeof state !== 'object' || state === null) throw new UsageError(`${where}: state is an object, not ${show(state)}`)
+  if (numbers.length !== groups.length) throw new UsageError(`${where}: ${numbers.length} groups where the optimizer has ${groups.length}`)
+  const params: { param: Tensor; options: O }[] = []
+  const changes = groups.map((group, i) => {
+    const place = `${where}: group ${i}`
+    const known = Object.keys(group.options)
+    const { params: its, ...rest } = checkOptions(numbers[i], ['params', ...known], place)
+    const options = rest as Partial<O>
+    if (!Array.isArray(its) || its.length !== group.params.length) {
+      throw new UsageError(`${place}: ${Array.isArray(its) ? its.length : 'no'} parameters where the optimizer has ${group.params.length}`)
+    }
+    const missing = known.filter((name) => !(name in options))
+    if (missing.length > 0) throw new UsageError(`${place}: missing: ${missing.join(', ')}`)
+    const checked = group.checked(options)
+    for (const param of group.params) params.push({ param, options: checked })
+    return () => group.set(options)
+  })
+  const read = Object.entries(state).map(([key, of]) => {
+    const at = params[Number(key)]
+    if (at === undefined || String(Number(key)) !== key) throw new UsageError(`${where}: state of parameter ${show(key)} where there are ${params.length}`)
+    return { ...at, of: readOne(of, at.param, rule, at.options, `${where}: parameter ${key}`) }
+  })
+  return () => {
+    for (const change of changes) change()
+    return new Map(read.map(({ param, of: { step, sources } }) => [param, { step, tensors: copies(param, rule, sources), catching: null }]))
+  }
+}
+
+function readOne<O>(given: ParameterState, param: Tensor, rule: Rule<O>, options: O, where: string): { step: number; sources: Tensor[] } {
+  const names = rule.state(options)
+  const of: Partial<ParameterState> = checkOptions(given, ['step', ...names], where)
+  const step = checkSize(of.step, `${where}: step`)
+  const shape = stateShape(param, rule.byRow)
+  const sources = names.map((name) => {
+    const tensor = of[name]
+    if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: ${name} is a tensor, not ${show(tensor)}`)
+    if (tensor.disposed) throw new UsageError(`${where}: ${name} was disposed`)
+    if (!sameShape(tensor.shape, shape)) throw new ShapeError(`${where}: ${name} is ${shown(tensor.shape)} where ${shown(shape)} is needed`)
+    if (tensor.dtype !== param.dtype) throw new DTypeError(`${where}: ${name} is ${tensor.dtype} where ${param.dtype} is needed`)
+    return tensor
+  })
+  return { step, sources }
+}
+
+function copies<O>(param: Tensor, rule: Rule<O>, sources: readonly Tensor[]): Tensor[] {
+  return sources.map((source) => stateTensor(param, stateShape(param, rule.byRow), 0).set(source))
+}

@@ -1,0 +1,59 @@
+//! Adam and AdamW. Kingma, Ba 2015; Loshchilov, Hutter 2019. `torch.optim.Adam` and `AdamW` from 2.1 on.
+//!
+//! ```text
+//! p = p * decay                                 AdamW: 1 - lr * weight_decay
+//! g = fma(l2, p, g)                             Adam with weight decay
+//! m = lerp(m, g, w1)                            w1 = 1 - beta1
+//!   = fma(w1, g - m, m) below 1/2, else fma(w1 - 1, g - m, g)
+//! v = fma(w2 * g, g, v * beta2)                 w2 = 1 - beta2
+//! p = p + (-size * m) / (sqrt(v) / root + eps)  size = lr / (1 - beta1^t), root = sqrt(1 - beta2^t)
+//! ```
+
+use super::Slots;
+use super::real::Real;
+
+/// The numbers of one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam<F> {
+    /// The parameter is multiplied by it.
+    pub decay: F,
+    /// Times the parameter, added to the gradient.
+    pub l2: F,
+    /// The gradient's share of the first moment.
+    pub w1: F,
+    /// What is kept of the second moment.
+    pub beta2: F,
+    /// The squared gradient's share of it.
+    pub w2: F,
+    /// The learning rate, its bias corrected.
+    pub size: F,
+    /// The root of the second moment's correction.
+    pub root: F,
+    /// Added to the denominator.
+    pub eps: F,
+}
+
+impl<F: Real> Adam<F> {
+    /// One element.
+    #[inline(always)]
+    pub(super) fn element(self, p: &mut F, g: F, m: &mut F, v: &mut F) {
+        let decayed = *p * self.decay;
+        let g = if self.l2 == F::ZERO { g } else { self.l2.mul_add(decayed, g) };
+        *m = self.lerp(*m, g);
+        *v = (self.w2 * g).mul_add(g, *v * self.beta2);
+        *p = decayed + (-self.size * *m) / (v.sqrt() / self.root + self.eps);
+    }
+
+    #[inline(always)]
+    fn lerp(self, m: F, g: F) -> F {
+        if self.w1 < F::from_f64(0.5) { self.w1.mul_add(g - m, m) } else { (self.w1 - F::ONE).mul_add(g - m, g) }
+    }
+
+    #[inline(always)]
+    pub(super) fn step(self, slots: Slots<'_, F>) {
+        let moments = slots.first.iter_mut().zip(slots.second);
+        for ((p, &g), (m, v)) in slots.param.iter_mut().zip(slots.grad).zip(moments) {
+            self.element(p, g, m, v);
+        }
+    }
+}

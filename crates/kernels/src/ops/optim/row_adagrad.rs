@@ -1,0 +1,54 @@
+//! Row-wise Adagrad: one sum of squares for a row. FBGEMM's `EXACT_ROWWISE_ADAGRAD`; Mudigere et al. 2022.
+//!
+//! ```text
+//! lanes of 32: lane[d mod 32] = fma(g[d], g[d], lane[d mod 32]); then halved:
+//!     for half in 16, 8, 4, 2, 1: lane[i] += lane[i + half] for i in 0..half
+//! h = h + lane[0] / dim
+//! p[d] = fma(-(lr / (sqrt(h) + eps)), g[d], p[d])
+//! ```
+
+use super::Slots;
+use super::real::Real;
+
+/// The numbers of one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RowAdagrad<F> {
+    /// The learning rate.
+    pub lr: F,
+    /// Added to the denominator.
+    pub eps: F,
+}
+
+/// Squares summed apart from each other.
+const LANES: usize = 32;
+
+impl<F: Real> RowAdagrad<F> {
+    /// Of a whole row.
+    #[inline(always)]
+    pub(super) fn step(self, slots: Slots<'_, F>) {
+        let mut lanes = [F::ZERO; LANES];
+        let blocks = slots.grad.chunks_exact(LANES);
+        let rest = blocks.remainder();
+        for block in blocks {
+            for (lane, &g) in lanes.iter_mut().zip(block) {
+                *lane = g.mul_add(g, *lane);
+            }
+        }
+        for (lane, &g) in lanes.iter_mut().zip(rest) {
+            *lane = g.mul_add(g, *lane);
+        }
+        let mut half = LANES / 2;
+        while half > 0 {
+            for i in 0..half {
+                lanes[i] = lanes[i] + lanes[i + half];
+            }
+            half /= 2;
+        }
+        let h = &mut slots.first[0];
+        *h = *h + lanes[0] / F::from_f64(slots.grad.len().max(1) as f64);
+        let size = -(self.lr / (h.sqrt() + self.eps));
+        for (p, &g) in slots.param.iter_mut().zip(slots.grad) {
+            *p = size.mul_add(g, *p);
+        }
+    }
+}

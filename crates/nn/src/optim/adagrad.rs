@@ -1,0 +1,25 @@
+//! Adagrad: its numbers.
+
+use tokenbed_kernels::ops::optim::adagrad;
+use tokenbed_kernels::ops::optim::real::Real;
+
+/// As users write them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adagrad {
+    /// The learning rate.
+    pub lr: f64,
+    /// Added to the denominator.
+    pub eps: f64,
+    /// Times the parameter, added to the gradient.
+    pub weight_decay: f64,
+}
+
+impl Adagrad {
+    pub(super) fn update<F: Real>(&self) -> adagrad::Adagrad<F> {
+        adagrad::Adagrad {
+            lr: F::from_f64(self.lr),
+            eps: F::from_f64(self.eps),
+            weight_decay: F::from_f64(self.weight_decay),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! A step on a whole parameter: what it reads and writes goes through once, divided among threads.
+
+use super::{Optimizer, Parameter};
+use tokenbed_core::{Error, Result};
+use tokenbed_kernels::ops::optim::Update;
+use tokenbed_kernels::ops::optim::real::Real;
+use tokenbed_kernels::table::Kernels;
+use tokenbed_threads::parallel_rows;
+
+/// Bytes of a parameter that are stepped together.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// One step with a gradient for every element. `rows` is how many rows a parameter has, for those optimizers whose state
+/// is a row's.
+///
+/// # Errors
+/// [`Error::Shape`] for sizes that do not fit, before anything is written.
+pub fn step<F: Real>(
+    kernels: &Kernels,
+    (optimizer, at): (&Optimizer, u64),
+    parameter: Parameter<'_, F>,
+    grad: &[F],
+    rows: usize,
+) -> Result<()> {
+    let update: Update<F> = optimizer.update(at);
+    let len = parameter.param.len();
+    let dim = len.checked_div(rows).unwrap_or(0);
+    parameter.check(&update, rows, dim)?;
+    if grad.len() != len {
+        return Err(Error::Shape(format!("a gradient of {} elements for a parameter of {len}", grad.len())));
+    }
+    // Of rules that look at an element alone, pieces need not be rows.
+    let piece = if matches!(update, Update::RowAdagrad(_)) { dim } else { PIECE_BYTES / size_of::<F>() }.max(1);
+    let mut work: Vec<_> = parameter.pieces(&update, piece).into_iter().zip(grad.chunks(piece)).collect();
+    parallel_rows(&mut work, 1, piece * size_of::<F>(), |_, work| {
+        work.iter_mut().for_each(|(piece, grad)| piece.step(kernels, &update, grad));
+    });
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! Adam and AdamW on rows, exactly: a row that a step has no gradient for is left as it is and takes the steps that it
+//! missed when it is next needed, to the bit as if it had taken each in its turn.
+//!
+//! ```text
+//! step:      rows of the gradient take what they missed, then the step; it is written down for all others
+//! catch_up:  rows that a lookup is about to read take what they missed
+//! flush:     all rows do
+//! ```
+//!
+//! A step is written down with all its numbers, as rates and betas may change between steps. Cost grows with rows that
+//! are touched and with how long they were not, which `kernels::ops::optim::replay` makes cheap.
+
+use super::{Adam, Parameter, rows};
+use crate::row_grad::{GradRows, Hot, for_each_share, parts, shares};
+use tokenbed_core::ids::{BadIds, IdSlice, resolve};
+use tokenbed_core::{Error, Result};
+use tokenbed_kernels::ops::optim::adam;
+use tokenbed_kernels::ops::optim::replay::Replay;
+use tokenbed_kernels::ops::optim::{Slots, Update};
+use tokenbed_kernels::table::Kernels;
+use tokenbed_threads::parallel_rows;
+
+/// Steps that are written down at most: then every row takes them.
+const LONGEST: usize = 1 << 16;
+
+/// What rows of a table have missed.
+#[derive(Debug)]
+pub struct Lazy {
+    dim: usize,
+    /// Of each row, how many of the steps below it has taken.
+    taken: Vec<u32>,
+    /// Whether it ever had a gradient: its moments are 0 otherwise.
+    stirred: Vec<bool>,
+    steps: Vec<adam::Adam<f32>>,
+}
+
+impl Lazy {
+    /// Of a table whose rows are all up to date. `fresh` says that no row ever had a gradient.
+    pub fn new(rows: usize, dim: usize, fresh: bool) -> Self {
+        Self { dim, taken: vec![0; rows], stirred: vec![!fresh; rows], steps: Vec::new() }
+    }
+
+    /// Whether some rows may have missed a step.
+    pub fn lags(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
+    fn check(&self, parameter: &Parameter<'_, f32>) -> Result<()> {
+        let len = self.taken.len() * self.dim;
+        if [parameter.param.len(), parameter.first.len(), parameter.second.len()] == [len; 3] {
+            return Ok(());
+        }
+        Err(Error::Shape(format!("a table and moments of other sizes than {} x {}", self.taken.len(), self.dim)))
+    }
+
+    /// Step `at`, the first being 1, on the rows of the gradient.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for sizes that do not fit, before anything is written.
+    pub fn step<G: GradRows + ?Sized>(
+        &mut self,
+        kernels: &Kernels,
+        (adam, at): (&Adam, u64),
+        mut parameter: Parameter<'_, f32>,
+        grad: &G,
+    ) -> Result<()> {
+        self.check(&parameter)?;
+        let now = adam.update::<f32>(at);
+        let update = Update::Adam(now);
+        rows::check(&update, &parameter, grad, self.taken.len())?;
+        if self.steps.len() >= LONGEST {
+            let Parameter { param, first, second } = &mut parameter;
+            self.flush(kernels, Parameter { param, first, second })?;
+        }
+        let (ids, dim) = (grad.ids(), self.dim);
+        let missed: usize = ids.iter().map(|&id| self.steps.len() - self.taken[id as usize] as usize).sum();
+        let shares = shares(grad, Hot::Split);
+        let moments = parts(&shares, ids, dim, parameter.first).into_iter();
+        let moments = moments.zip(parts(&shares, ids, dim, parameter.second));
+        let with: Vec<_> = parts(&shares, ids, dim, parameter.param).into_iter().zip(moments).collect();
+        // A step that was missed costs about what is read and written in a tenth of one.
+        let bytes = rows::bytes(&update, grad) + missed * dim;
+        for_each_share(&shares, with, bytes, |share, (param, (first, second))| {
+            let columns = share.columns.clone();
+            let mut scratch = vec![0.0; columns.len()];
+            for i in share.rows.clone() {
+                let (at, id) = (share.at(ids, i, dim), ids[i] as usize);
+                let (param, first, second) = (
+                    &mut param[at..][..columns.len()],
+                    &mut first[at..][..columns.len()],
+                    &mut second[at..][..columns.len()],
+                );
+                self.replay(kernels, id, Parameter { param, first, second });
+                let grad = grad.row(i, columns.clone(), &mut scratch);
+                kernels.update(&update, Slots { param, grad, first, second });
+            }
+        });
+        self.steps.push(now);
+        for &id in ids {
+            self.taken[id as usize] = self.steps.len() as u32;
+            self.stirred[id as usize] = true;
+        }
+        Ok(())
+    }
+
+    /// What a row missed, on some of its columns.
+    fn replay(&self, kernels: &Kernels, id: usize, row: Parameter<'_, f32>) {
+        let steps = &self.steps[self.taken[id] as usize..];
+        if !steps.is_empty() {
+            let Parameter { param, first, second } = row;
+            kernels.replay(Replay { param, first, second, steps, fresh: !self.stirred[id] });
+        }
+    }
+
+    /// Brings the rows that ids name up to date.
+    ///
+    /// # Errors
+    /// [`Error::TokenIndex`] for an id that `bad` does not mend, and [`Error::Shape`] for sizes that do not fit, before
+    /// anything is written.
+    pub fn catch_up(
+        &mut self,
+        kernels: &Kernels,
+        parameter: Parameter<'_, f32>,
+        (ids, bad): (IdSlice<'_>, BadIds),
+        scratch: &mut Vec<u32>,
+    ) -> Result<()> {
+        self.check(&parameter)?;
+        if !self.lags() {
+            return Ok(());
+        }
+        let ids = resolve(kernels, ids, self.taken.len(), bad, scratch)?;
+        let behind = |&id: &u32| (self.taken[id as usize] as usize) < self.steps.len();
+        let mut late: Vec<u32> = ids.ids().iter().copied().filter(behind).collect();
+        late.sort_unstable();
+        late.dedup();
+        self.take(kernels, parameter, &late);
+        Ok(())
+    }
+
+    /// Brings every row up to date, and forgets the steps.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for sizes that do not fit, before anything is written.
+    pub fn flush(&mut self, kernels: &Kernels, parameter: Parameter<'_, f32>) -> Result<()> {
+        self.check(&parameter)?;
+        let behind = |&id: &u32| (self.taken[id as usize] as usize) < self.steps.len();
+        let late: Vec<u32> = (0..self.taken.len() as u32).filter(behind).collect();
+        self.take(kernels, parameter, &late);
+        self.steps.clear();
+        self.taken.fill(0);
+        Ok(())
+    }
+
+    /// As after a step on every row that it was not asked to take: all are up to date, none can be said to be fresh.
+    pub fn stirred(&mut self) {
+        self.stirred.fill(true);
+    }
+
+    /// Replays what rows missed; `late` ascends.
+    fn take(&mut self, kernels: &Kernels, parameter: Parameter<'_, f32>, late: &[u32]) {
+        let dim = self.dim;
+        let Parameter { mut param, mut first, mut second } = parameter;
+        let mut at = 0;
+        let mut missed = 0;
+        let mut work = Vec::with_capacity(late.len());
+        for &id in late {
+            let id = id as usize;
+            missed += self.steps.len() - self.taken[id] as usize;
+            work.push((
+                id,
+                Parameter {
+                    param: cut(&mut param, (id - at) * dim, dim),
+                    first: cut(&mut first, (id - at) * dim, dim),
+                    second: cut(&mut second, (id - at) * dim, dim),
+                },
+            ));
+            at = id + 1;
+        }
+        let bytes = dim * (3 * size_of::<f32>() + missed / late.len().max(1));
+        parallel_rows(&mut work, 1, bytes, |_, work| {
+            for (id, Parameter { param, first, second }) in work {
+                self.replay(kernels, *id, Parameter { param, first, second });
+            }
+        });
+        for &id in late {
+            self.taken[id as usize] = self.steps.len() as u32;
+        }
+    }
+}
+
+/// `len` elements after `skip`; `rest` is what stands behind them then.
+fn cut<'a>(rest: &mut &'a mut [f32], skip: usize, len: usize) -> &'a mut [f32] {
+    let (_, from) = std::mem::take(rest).split_at_mut(skip);
+    let (row, after) = from.split_at_mut(len);
+    *rest = after;
+    row
+}

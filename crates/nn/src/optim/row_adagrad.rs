@@ -1,0 +1,19 @@
+//! Row-wise Adagrad: its numbers.
+
+use tokenbed_kernels::ops::optim::real::Real;
+use tokenbed_kernels::ops::optim::row_adagrad;
+
+/// As users write them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RowAdagrad {
+    /// The learning rate.
+    pub lr: f64,
+    /// Added to the denominator.
+    pub eps: f64,
+}
+
+impl RowAdagrad {
+    pub(super) fn update<F: Real>(&self) -> row_adagrad::RowAdagrad<F> {
+        row_adagrad::RowAdagrad { lr: F::from_f64(self.lr), eps: F::from_f64(self.eps) }
+    }
+}

@@ -1,0 +1,136 @@
+//! A step on rows of a table: a row is summed and stepped while it is in the first-level cache. The same bits as a step on
+//! the whole table with the gradient written out.
+
+use super::{Idle, Optimizer, Parameter};
+use crate::row_grad::{GradRows, Hot, for_each_share, parts, parts_by_row, shares};
+use std::ops::Range;
+use tokenbed_core::{Error, Result};
+use tokenbed_kernels::ops::optim::{Slots, Update, prefetch};
+use tokenbed_kernels::ops::prefetch_distance;
+use tokenbed_kernels::table::Kernels;
+use tokenbed_threads::parallel_rows;
+
+/// Elements of rows without a gradient that are stepped together.
+const PIECE: usize = 16 << 10;
+
+/// One step on a table of `rows` rows: on those that the gradient has, and on the others too where the optimizer moves
+/// them ([`Optimizer::idle`]).
+///
+/// # Errors
+/// [`Error::Shape`] for sizes that do not fit, before anything is written.
+pub fn step<G: GradRows + ?Sized>(
+    kernels: &Kernels,
+    (optimizer, at): (&Optimizer, u64),
+    parameter: Parameter<'_, f32>,
+    grad: &G,
+    rows: usize,
+) -> Result<()> {
+    let update = optimizer.update(at);
+    check(&update, &parameter, grad, rows)?;
+    match optimizer.idle() {
+        Idle::Stays => touched(kernels, &update, parameter, grad),
+        Idle::Moves => all(kernels, &update, parameter, grad),
+    }
+    Ok(())
+}
+
+/// That the rows are the table's.
+pub(super) fn check<G: GradRows + ?Sized>(
+    update: &Update<f32>,
+    parameter: &Parameter<'_, f32>,
+    grad: &G,
+    rows: usize,
+) -> Result<()> {
+    parameter.check(update, rows, grad.dim())?;
+    match grad.ids().last() {
+        Some(&last) if last as usize >= rows => {
+            Err(Error::Shape(format!("a gradient of row {last} for a table of {rows} rows")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that a step reads and writes.
+pub(super) fn bytes<G: GradRows + ?Sized>(update: &Update<f32>, grad: &G) -> usize {
+    let (first, second) = update.state(grad.dim());
+    let occurrences: usize = (0..grad.ids().len()).map(|i| grad.occurrences(i)).sum();
+    size_of::<f32>() * (occurrences * grad.dim() + grad.ids().len() * (grad.dim() + first + second))
+}
+
+/// The rows of the gradient alone.
+fn touched<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parameter: Parameter<'_, f32>, grad: &G) {
+    let (ids, dim) = (grad.ids(), grad.dim());
+    let (first, second) = update.state(dim);
+    // State that is a row's: such a row cannot be divided.
+    let by_row = matches!(update, Update::RowAdagrad(_));
+    let shares = shares(grad, if by_row { Hot::Whole } else { Hot::Split });
+    let cut = |state, width| match width == dim && !by_row {
+        true => parts(&shares, ids, dim, state),
+        false => parts_by_row(&shares, ids, width, state),
+    };
+    let states = cut(parameter.first, first).into_iter().zip(cut(parameter.second, second));
+    let with: Vec<_> = parts(&shares, ids, dim, parameter.param).into_iter().zip(states).collect();
+    for_each_share(&shares, with, bytes(update, grad), |share, (param, (a, b))| {
+        let columns = share.columns.clone();
+        let mut scratch = vec![0.0; columns.len()];
+        let (first_len, second_len) = update.state(columns.len());
+        let distance = prefetch_distance(dim);
+        for i in share.rows.clone() {
+            let later = i + distance;
+            if later < share.rows.end {
+                prefetch(&param[share.at(ids, later, dim)..][..columns.len()]);
+                prefetch(&a[share.at(ids, later, first)..][..first_len]);
+                prefetch(&b[share.at(ids, later, second)..][..second_len]);
+                grad.prefetch(later, &columns);
+            }
+            let grad = grad.row(i, columns.clone(), &mut scratch);
+            let slots = Slots {
+                param: &mut param[share.at(ids, i, dim)..][..grad.len()],
+                grad,
+                first: &mut a[share.at(ids, i, first)..][..first_len],
+                second: &mut b[share.at(ids, i, second)..][..second_len],
+            };
+            kernels.update(update, slots);
+        }
+    });
+}
+
+/// Every row of the table; those that the gradient has not get zeros.
+fn all<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parameter: Parameter<'_, f32>, grad: &G) {
+    let dim = grad.dim();
+    let rows = (PIECE / dim.max(1)).max(1);
+    let mut pieces: Vec<_> = parameter.pieces(update, rows * dim).into_iter().enumerate().collect();
+    let zeros = vec![0.0; rows * dim];
+    parallel_rows(&mut pieces, 1, rows * dim * size_of::<f32>(), |_, pieces| {
+        let mut scratch = vec![0.0; dim];
+        for (piece, parameter) in pieces {
+            step_piece(kernels, update, (*piece * rows, parameter), grad, (&zeros, &mut scratch));
+        }
+    });
+}
+
+/// Rows of the table from one on.
+fn step_piece<G: GradRows + ?Sized>(
+    kernels: &Kernels,
+    update: &Update<f32>,
+    (from, parameter): (usize, &mut Parameter<'_, f32>),
+    grad: &G,
+    (zeros, scratch): (&[f32], &mut [f32]),
+) {
+    let (ids, dim) = (grad.ids(), grad.dim());
+    let end = from + parameter.param.len() / dim.max(1);
+    let without = |parameter: &mut Parameter<'_, f32>, rows: Range<usize>| {
+        let len = rows.len() * dim;
+        parameter.part(update, (rows.start - from) * dim, len).step(kernels, update, &zeros[..len]);
+    };
+    let mut next = from;
+    let first = ids.partition_point(|&id| (id as usize) < from);
+    for (i, &id) in ids.iter().enumerate().skip(first).take_while(|&(_, &id)| (id as usize) < end) {
+        let id = id as usize;
+        without(parameter, next..id);
+        let grad = grad.row(i, 0..dim, scratch);
+        parameter.part(update, (id - from) * dim, dim).step(kernels, update, grad);
+        next = id + 1;
+    }
+    without(parameter, next..end);
+}

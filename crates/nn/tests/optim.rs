@@ -1,0 +1,290 @@
+//! Optimizers: rows against the whole table, rows that catch up against those that never lagged, and threads.
+
+#![allow(clippy::expect_used, reason = "helpers of tests")]
+
+use std::ops::Range;
+use std::sync::Mutex;
+use tokenbed_core::ids::{BadIds, IdSlice};
+use tokenbed_kernels::table;
+use tokenbed_nn::optim::lazy::Lazy;
+use tokenbed_nn::optim::{
+    Adagrad, Adam, Decay, Idle, Optimizer, Parameter, RowAdagrad, Sgd, SparseAdam, clip, dense, rows,
+};
+use tokenbed_nn::row_grad::GradRows;
+use tokenbed_testkit::compare::assert_same_bits;
+use tokenbed_testkit::random::Random;
+use tokenbed_threads::set_num_threads;
+
+/// The number of threads is the process's: one test at a time changes it.
+static THREADS: Mutex<()> = Mutex::new(());
+
+fn optimizers() -> Vec<Optimizer> {
+    let mut all = Vec::new();
+    for weight_decay in [0.0, 0.02] {
+        for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
+            all.push(Optimizer::Sgd(Sgd { lr: 0.1, momentum, nesterov, weight_decay }));
+        }
+        for decay in [Decay::Gradient, Decay::Parameter] {
+            all.push(Optimizer::Adam(Adam { lr: 1e-2, betas: (0.9, 0.999), eps: 1e-8, weight_decay, decay }));
+        }
+        all.push(Optimizer::Adagrad(Adagrad { lr: 0.1, eps: 1e-10, weight_decay }));
+    }
+    all.push(Optimizer::SparseAdam(SparseAdam { lr: 1e-2, betas: (0.9, 0.999), eps: 1e-8 }));
+    all.push(Optimizer::RowAdagrad(RowAdagrad { lr: 0.1, eps: 1e-8 }));
+    all
+}
+
+/// A gradient whose rows are summed when they are asked for.
+struct Grad {
+    ids: Vec<u32>,
+    places: Vec<Vec<usize>>,
+    out: Vec<f32>,
+    dim: usize,
+}
+
+impl Grad {
+    fn new(batch: &[u32], dim: usize, random: &mut Random) -> Self {
+        let mut ids = batch.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        let places = ids.iter().map(|id| (0..batch.len()).filter(|&at| batch[at] == *id).collect()).collect();
+        Self { ids, places, out: random.units(batch.len() * dim), dim }
+    }
+
+    fn written_out(&self, rows: usize) -> Vec<f32> {
+        let mut table = vec![0.0; rows * self.dim];
+        for (i, &id) in self.ids.iter().enumerate() {
+            let mut scratch = vec![0.0; self.dim];
+            table[id as usize * self.dim..][..self.dim].copy_from_slice(self.row(i, 0..self.dim, &mut scratch));
+        }
+        table
+    }
+}
+
+impl GradRows for Grad {
+    fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn occurrences(&self, i: usize) -> usize {
+        self.places[i].len()
+    }
+
+    fn row<'a>(&'a self, i: usize, columns: Range<usize>, scratch: &'a mut [f32]) -> &'a [f32] {
+        scratch.fill(0.0);
+        for place in &self.places[i] {
+            let row = &self.out[place * self.dim..][..self.dim][columns.clone()];
+            scratch.iter_mut().zip(row).for_each(|(sum, g)| *sum += g);
+        }
+        scratch
+    }
+}
+
+/// Ids as text has them: the k-th most frequent is k times rarer than the first.
+fn zipf(random: &mut Random, len: usize, rows: usize) -> Vec<u32> {
+    let id = |random: &mut Random| ((rows as f64).powf((random.unit() + 1.0) / 2.0) - 1.0) as u32;
+    (0..len).map(|_| id(random).min(rows as u32 - 1)).collect()
+}
+
+/// A table and its state.
+#[derive(Clone)]
+struct Held {
+    param: Vec<f32>,
+    first: Vec<f32>,
+    second: Vec<f32>,
+}
+
+impl Held {
+    fn new(optimizer: &Optimizer, rows: usize, dim: usize, random: &mut Random) -> Self {
+        let (first, second) = optimizer.update::<f32>(1).state(dim);
+        Self { param: random.units(rows * dim), first: vec![0.0; rows * first], second: vec![0.0; rows * second] }
+    }
+
+    fn parameter(&mut self) -> Parameter<'_, f32> {
+        Parameter { param: &mut self.param, first: &mut self.first, second: &mut self.second }
+    }
+
+    fn assert_same(&self, other: &Held, what: &str) {
+        assert_same_bits(&self.param, &other.param, &format!("{what}: table"));
+        assert_same_bits(&self.first, &other.first, &format!("{what}: first state"));
+        assert_same_bits(&self.second, &other.second, &format!("{what}: second state"));
+    }
+}
+
+#[test]
+fn rows_give_the_bits_of_the_whole_table_at_any_number_of_threads() {
+    let _guard = THREADS.lock();
+    for (rows, dim, batch) in [(1, 1, 3), (7, 5, 4), (600, 96, 5000)] {
+        for optimizer in optimizers() {
+            let mut random = Random::new(11);
+            let start = Held::new(&optimizer, rows, dim, &mut random);
+            let grads: Vec<Grad> =
+                (0..4).map(|_| Grad::new(&zipf(&mut random, batch, rows), dim, &mut random)).collect();
+            let run = |threads: usize, by_rows: bool| {
+                set_num_threads(threads).expect("a number");
+                let mut held = start.clone();
+                for (step, grad) in grads.iter().enumerate() {
+                    let at = (&optimizer, step as u64 + 1);
+                    let done = if by_rows {
+                        rows::step(table::active(), at, held.parameter(), grad, rows)
+                    } else {
+                        dense::step(table::active(), at, held.parameter(), &grad.written_out(rows), rows)
+                    };
+                    done.expect("sizes fit");
+                }
+                held
+            };
+            let wanted = run(1, true);
+            // Adam on rows alone is another thing than on the whole table with zeros.
+            let whole = !matches!(optimizer, Optimizer::SparseAdam(_));
+            for threads in [1, 2, 8] {
+                run(threads, true).assert_same(&wanted, &format!("{optimizer:?}, rows, {threads} threads"));
+                if whole {
+                    run(threads, false).assert_same(&wanted, &format!("{optimizer:?}, whole, {threads} threads"));
+                }
+            }
+        }
+    }
+}
+
+/// A rate that warms up, falls, and is 0 at the end.
+fn rate(step: u64, steps: u64) -> f64 {
+    1e-2 * (step as f64 / 20.0).min(1.0) * (1.0 - step as f64 / steps as f64)
+}
+
+#[test]
+fn rows_that_catch_up_have_the_bits_of_rows_that_never_lagged() {
+    let _guard = THREADS.lock();
+    const STEPS: u64 = 400;
+    let (rows, dim) = (300, 40);
+    for (decay, weight_decay) in [(Decay::Parameter, 0.1), (Decay::Parameter, 0.0), (Decay::Gradient, 0.01)] {
+        for threads in [1, 2, 8] {
+            set_num_threads(threads).expect("a number");
+            let mut random = Random::new(5);
+            let mut adam = Adam { lr: 0.0, betas: (0.9, 0.999), eps: 1e-8, weight_decay, decay };
+            let mut ours = Held::new(&Optimizer::Adam(adam), rows, dim, &mut random);
+            let mut wanted = ours.clone();
+            let mut lazy = Lazy::new(rows, dim, true);
+            let mut scratch = Vec::new();
+            for step in 1..=STEPS {
+                adam.lr = rate(step, STEPS);
+                let batch = zipf(&mut random, 24, rows);
+                let kernels = table::active();
+                let ids = (IdSlice::U32(&batch), BadIds::Throw);
+                lazy.catch_up(kernels, ours.parameter(), ids, &mut scratch).expect("ids are good");
+                for &id in &batch {
+                    let row = id as usize * dim..(id as usize + 1) * dim;
+                    let what = format!("row {id} as step {step} reads it, {decay:?}");
+                    assert_same_bits(&ours.param[row.clone()], &wanted.param[row], &what);
+                }
+                // The last id of the batch gets no gradient: what is read need not be learned.
+                let grad = Grad::new(&batch[..23], dim, &mut random);
+                lazy.step(kernels, (&adam, step), ours.parameter(), &grad).expect("sizes fit");
+                let at = (&Optimizer::Adam(adam), step);
+                dense::step(kernels, at, wanted.parameter(), &grad.written_out(rows), rows).expect("sizes fit");
+                if step % 150 == 0 {
+                    lazy.flush(kernels, ours.parameter()).expect("sizes fit");
+                    ours.assert_same(&wanted, &format!("after flush at step {step}"));
+                }
+            }
+            assert!(lazy.lags());
+            lazy.flush(table::active(), ours.parameter()).expect("sizes fit");
+            assert!(!lazy.lags());
+            ours.assert_same(&wanted, &format!("{decay:?} {weight_decay}, {threads} threads"));
+        }
+    }
+}
+
+/// Steps are written down for so long; then every row takes them, and they are forgotten.
+#[test]
+fn a_row_may_lag_for_ever() {
+    const STEPS: u64 = 66_000;
+    let (rows, dim) = (3, 2);
+    let mut random = Random::new(5);
+    let adam = Adam { lr: 1e-3, betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, decay: Decay::Parameter };
+    let mut ours = Held::new(&Optimizer::Adam(adam), rows, dim, &mut random);
+    let mut wanted = ours.clone();
+    let mut lazy = Lazy::new(rows, dim, true);
+    for step in 1..=STEPS {
+        let grad = Grad::new(if step == 1 { &[0, 1] } else { &[1] }, dim, &mut random);
+        lazy.step(table::active(), (&adam, step), ours.parameter(), &grad).expect("sizes fit");
+        let at = (&Optimizer::Adam(adam), step);
+        dense::step(table::active(), at, wanted.parameter(), &grad.written_out(rows), rows).expect("sizes fit");
+    }
+    lazy.flush(table::active(), ours.parameter()).expect("sizes fit");
+    ours.assert_same(&wanted, "after so many steps");
+}
+
+#[test]
+fn idle_rows_stay_where_it_is_said() {
+    for optimizer in optimizers() {
+        let mut random = Random::new(8);
+        let mut held = Held::new(&optimizer, 3, 4, &mut random);
+        for step in 1..=2 {
+            let grad = Grad::new(&[0, 2], 4, &mut random);
+            rows::step(table::active(), (&optimizer, step), held.parameter(), &grad, 3).expect("sizes fit");
+        }
+        let before = held.clone();
+        let grad = Grad::new(&[1], 4, &mut random);
+        rows::step(table::active(), (&optimizer, 3), held.parameter(), &grad, 3).expect("sizes fit");
+        let same = held.param[..4].iter().zip(&before.param[..4]).all(|(a, b)| a.to_bits() == b.to_bits());
+        assert_eq!(same, optimizer.idle() == Idle::Stays, "{optimizer:?}");
+    }
+}
+
+#[test]
+fn sizes_that_do_not_fit_change_nothing() {
+    for optimizer in optimizers() {
+        let mut random = Random::new(9);
+        let start = Held::new(&optimizer, 3, 4, &mut random);
+        let grad = Grad::new(&[0, 2], 4, &mut random);
+        let at = (&optimizer, 1);
+        for rows in [2, 4] {
+            let mut held = start.clone();
+            let refused = rows::step(table::active(), at, held.parameter(), &grad, rows);
+            assert_eq!(refused.expect_err("another size").code(), "SHAPE");
+            held.assert_same(&start, "nothing written");
+        }
+        let mut held = start.clone();
+        assert!(dense::step(table::active(), at, held.parameter(), &[0.0; 11], 3).is_err());
+        held.assert_same(&start, "nothing written");
+        let beyond = Grad::new(&[0, 3], 4, &mut random);
+        assert!(rows::step(table::active(), at, held.parameter(), &beyond, 3).is_err());
+        held.assert_same(&start, "nothing written");
+    }
+}
+
+#[test]
+fn squares_are_summed_alike_dense_and_in_rows_on_any_number_of_threads() {
+    let _guard = THREADS.lock();
+    let mut random = Random::new(3);
+    let (rows, dim) = (2000, 200);
+    let grad = Grad::new(&zipf(&mut random, 3000, rows), dim, &mut random);
+    let dense = grad.written_out(rows);
+    let kernels = table::active();
+    let naive: f64 = dense.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    let wanted = clip::sum_squares(kernels, &dense, dim).expect("whole rows");
+    assert!((wanted - naive).abs() <= 1e-12 * naive);
+    for threads in [1, 2, 8] {
+        set_num_threads(threads).expect("a number");
+        assert_eq!(clip::sum_squares(kernels, &dense, dim).expect("whole rows").to_bits(), wanted.to_bits());
+        assert_eq!(clip::sum_squares_of_rows(kernels, &grad).to_bits(), wanted.to_bits());
+        let flat = clip::sum_squares(kernels, &dense, 0).expect("no rows");
+        assert!((flat - naive).abs() <= 1e-12 * naive);
+    }
+    assert!(clip::sum_squares(kernels, &dense[1..], dim).is_err());
+}
+
+#[test]
+fn clamped_and_scaled() {
+    let mut values = [-3.0, -0.5, 0.0, 2.0, f32::NAN, f32::INFINITY];
+    clip::clamp(&mut values, 1.0);
+    assert_eq!(values[..4], [-1.0, -0.5, 0.0, 1.0]);
+    assert!(values[4].is_nan() && values[5] == 1.0);
+    clip::scale(&mut values[..4], 0.5);
+    assert_eq!(values[..4], [-0.5, -0.25, 0.0, 0.5]);
+}

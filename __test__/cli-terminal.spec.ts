@@ -118,7 +118,7 @@ test('the bar has what there is room for', (t) => {
 })
 
 test('what the help says', async (t) => {
-  for (const args of [['--help'], ['embed', '--help'], ['tokens', '--help']]) {
+  for (const args of [['--help'], ['embed', '--help'], ['tokens', '--help'], ['neighbors', '--help'], ['analogy', '--help'], ['inspect', '--help'], ['plot', '--help']]) {
     const { code, stdout, stderr } = await command(args)
     t.is(code, 0)
     t.is(stderr, '')

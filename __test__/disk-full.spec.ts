@@ -1,8 +1,8 @@
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, statfsSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { arange, saveNpy, saveSafetensors, TensorWriter, zeros, type FileError } from '../index.js'
+import { arange, loadModel, saveModel, saveNpy, saveSafetensors, TensorWriter, zeros, type FileError } from '../index.js'
 import { refuses } from './support/errors.js'
 import { temporaryFolder } from './support/temporary.js'
 
@@ -86,3 +86,32 @@ onSmallDisk('a disk that is full only at close leaves nothing', (t, disk) => {
   t.is(free(), empty)
   refuses(t, () => writer.close(), 'USAGE', 'an earlier write failed')
 })
+
+onSmallDisk('a model that finds no room leaves the one that is there', (t, disk) => {
+  const folder = join(disk, 'model')
+  const save = (rows: number) => saveModel(folder, { objective: 'cbow', tensors: { 'token.weight': zeros([rows, 64]) }, vocabulary: Array.from({ length: rows }, (_, i) => `word${i}`) })
+  isFull(t, refuses(t, () => save(12_000), 'FILE', folder), join(folder, 'model.safetensors.next'))
+  t.deepEqual(readdirSync(folder), [])
+  save(2000)
+  const before = free()
+  // The tensors find room and the words do not; or neither does.
+  for (const [rows, room, part] of [[2001, 126 * 4096 + 8192, 'vocab.txt.next'], [2001, 4096, 'model.safetensors.next']] as const) {
+    const error = refuses(t, () => fill(disk, before - room, () => save(rows)), 'FILE', folder)
+    isFull(t, error, join(folder, part))
+    t.deepEqual(readdirSync(folder).sort(), ['model.json', 'model.safetensors', 'vocab.txt'])
+    t.is(loadModel(folder).words!.length, 2000)
+  }
+  t.is(free(), before)
+  spawnSync('rm', ['-r', folder])
+})
+
+/** Runs with so many bytes of the disk taken. */
+function fill(disk: string, bytes: number, run: () => void): void {
+  const path = join(disk, 'filler')
+  writeFileSync(path, Buffer.alloc(Math.max(0, Math.floor(bytes))))
+  try {
+    run()
+  } finally {
+    rmSync(path)
+  }
+}

@@ -2,7 +2,7 @@ import test from 'ava'
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadNpy, loadSafetensors, saveNpy, saveSafetensors, tensor, TensorWriter, type Tensor } from '../index.js'
+import { loadModel, loadNpy, loadSafetensors, saveNpy, saveSafetensors, tensor, TensorWriter, type Tensor } from '../index.js'
 import { temporaryFolder } from './support/temporary.js'
 
 const folder = temporaryFolder()
@@ -34,6 +34,18 @@ for (const [how, ending] of [['save', 'safetensors'], ['save', 'npy'], ['stream'
     }
   })
 }
+
+test('killed at any moment, a model is whole, the old one or a new one', async (t) => {
+  const path = join(folder, 'model')
+  for (let round = 0; round < 2 * ROUNDS; round++) {
+    t.is(await killAfter('model', path, (round * 7.3) % 31), 'SIGKILL')
+    const { words, weight, description, counts } = loadModel(path)
+    const { number } = description.training as { number: number }
+    t.deepEqual([words!.length, weight.shape], [1000 + number, [1000 + number, 50]])
+    t.true(words!.every((word) => word.endsWith(`-${number}`)) && counts!.every((count) => count === number))
+    t.true((weight.data as Float32Array).every((x) => x === number), 'of one save, not of two')
+  }
+})
 
 test('a file that is mapped stays what it was while others are saved over it', (t) => {
   const path = join(folder, 'mapped.npy')

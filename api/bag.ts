@@ -105,6 +105,11 @@ export class EmbeddingBag implements Layer {
     this.#table.replace(weight, 'EmbeddingBag.weight')
   }
 
+  /** Its rows, and what is done to them. @internal */
+  get table(): Table {
+    return this.#table
+  }
+
   /**
    * One vector for each bag, (bags, embeddingDim). Bags are the rows of 2-D ids; or 1-D ids with `offsets`, where each
    * bag begins (and with `includeLastOffset` where the last ends); or a Ragged, which brings its offsets, the end

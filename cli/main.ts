@@ -7,11 +7,14 @@ import { Command, CommanderError } from 'commander'
 import { addDoctor } from './doctor.js'
 import { addEmbed } from './embed.js'
 import { exitCodeOf, lineOf } from './failure.js'
+import { addInspect } from './inspect.js'
+import { addAnalogy, addNeighbors } from './neighbors.js'
+import { addPlot } from './plot.js'
 import { endOnSignals } from './signals.js'
 import { sayError, surviveBrokenPipes } from './streams.js'
 import { addTokens } from './tokens.js'
 
-const COMMANDS = [addEmbed, addTokens, addDoctor]
+const COMMANDS = [addEmbed, addTokens, addNeighbors, addAnalogy, addInspect, addPlot, addDoctor]
 
 const NOTES = `
 Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 the work failed, 2 wrong use.
@@ -20,12 +23,13 @@ TOKENBED_DEBUG=1 shows where in the code an error came from.
 Examples:
   $ tokenbed tokens "Hello, world!"
   $ tokenbed embed book.txt --out book.safetensors
+  $ tokenbed neighbors word-vectors whale
   $ tokenbed embed --help`
 
 function program(): Command {
   const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8'))
   const program = new Command('tokenbed')
-    .description('Texts to tokens and vectors. Works on files of any size; nothing is sent anywhere.')
+    .description('Texts to tokens and vectors, and what the vectors know. Works on files of any size; nothing is sent anywhere.')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)

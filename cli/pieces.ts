@@ -64,7 +64,8 @@ function characterAt(bytes: Uint8Array, at: number): string | null {
 
 const SIGNS: Record<string, string> = { ' ': '·', '\t': '→', '\n': '↵', '\u007f': '␡', '\u00a0': '⍽' }
 
-function visibleText(text: string): string {
+/** Whitespace and control characters as signs. */
+export function visibleText(text: string): string {
   const signs = text.replace(/[\p{C}\p{Z}]/gu, (character) => {
     const code = character.codePointAt(0)!
     if (character in SIGNS) return SIGNS[character]

@@ -18,6 +18,7 @@ mod elements;
 mod embedding;
 mod files;
 mod guard;
+mod neighbours;
 mod network;
 mod optim;
 mod positions;

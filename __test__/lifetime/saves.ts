@@ -1,6 +1,6 @@
-// Saves over a file until it is killed: node saves.js save|stream path
+// Saves over a file or a model until it is killed: node saves.js save|stream|model path
 
-import { full, saveNpy, saveSafetensors, TensorWriter } from '../../index.js'
+import { full, saveModel, saveNpy, saveSafetensors, TensorWriter } from '../../index.js'
 
 const [how, path] = process.argv.slice(2)
 
@@ -17,7 +17,15 @@ function save(value: number): void {
   else saveSafetensors(path, { x })
 }
 
+/** Every part of it depends on the number. */
+function model(value: number): void {
+  const number = value % 7
+  const words = Array.from({ length: 1000 + number }, (_, i) => `${i}-${number}`)
+  saveModel(path, { objective: 'x', tensors: { 'token.weight': full([words.length, 50], number) }, vocabulary: words, counts: words.map(() => number), training: { number } })
+}
+
+const ways: Record<string, (value: number) => void> = { stream, save, model }
 for (let value = 1; ; value++) {
-  ;(how === 'stream' ? stream : save)(value)
+  ways[how](value)
   if (value === 1) process.stdout.write('saved')
 }

@@ -2,11 +2,12 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
 import type {
-  AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, CrossEntropyOptions, DataLoader, DrawOptions, DType, EmbeddingOptions,
-  EncodeOptions, FillOptions, ForwardOptions, Ids, IntArray, KernelTest, Layer, LayerNormParameters, LoaderOptions, Nested, PlaceOptions,
-  QuantizationError, Ragged,
-  ResultType, RowSpec, SharedTable, SpecialOptions, StreamBatchesOptions, StreamOptions, TensorOptions, TensorWriterOptions,
-  TextSource, TokenPositionOptions, TypedArray, WindowOptions,
+  AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, CrossEntropyOptions, DataLoader, DrawOptions, DType,
+  EmbeddingOptions, EncodeOptions, FillOptions, ForwardOptions, Ids, IntArray, KernelTest, Layer, LayerNormParameters,
+  LoaderOptions, LoadWord2VecOptions, ModelDescription, ModelParts, Neighbour, NeighbourOptions, Nested, NewToken, PlaceOptions,
+  QuantizationError, Ragged, ResultType, RowSpec, SaveWord2VecOptions, SharedTable, SpecialOptions, StreamBatchesOptions,
+  StreamOptions, TableHealth, TableHealthOptions, TensorOptions, TensorWriterOptions, TextSource, TokenPositionOptions,
+  TrainingRecord, TypedArray, VectorQuery, VocabularyPlan, WindowOptions,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 
@@ -243,6 +244,52 @@ tokenbed.streamIds(5)
 tokenbed.streamIds([], { stride: 1 })
 // @ts-expect-error in order
 tokenbed.streamBatches([], { shuffle: true })
+
+// Vectors, models, vocabularies.
+declare const vectors: tokenbed.Vectors
+vectors.mostSimilar('a', { topN: 3 } satisfies NeighbourOptions) satisfies Neighbour[]
+vectors.mostSimilar({ positive: ['a', new Float32Array(2)], negative: [[1, 2], x] } satisfies VectorQuery)
+vectors.analogy('a', 'b', x)[0] satisfies { token: string; id: number; similarity: number }
+vectors.similarities('a') satisfies Float32Array
+vectors.similarity('a', [1, 2]) satisfies number
+vectors.doesntMatch(['a', 'b'] as const) satisfies string
+vectors.rank('a', 'b') satisfies number
+vectors.words satisfies readonly string[] | null
+;[vectors.has('a'), vectors.id('a'), vectors.token(1), vectors.vector('a'), vectors.tokens()] satisfies [boolean, number, string, Float32Array, string[]]
+new tokenbed.Vectors(x, ['a'])
+new tokenbed.Vectors(tokenbed.quantize(x, 'int8'), tokenizer)
+// @ts-expect-error tokens are text
+vectors.mostSimilar(5)
+// @ts-expect-error it is topN here
+vectors.mostSimilar('a', { topn: 3 })
+tokenbed.saveWord2Vec('x', vectors, { binary: true } satisfies SaveWord2VecOptions)
+tokenbed.saveWord2Vec('x', ['a'], x)
+tokenbed.loadWord2Vec('x', { limit: 5, binary: false, invalidUtf8: 'replace' } satisfies LoadWord2VecOptions) satisfies tokenbed.Vectors
+const training: TrainingRecord = { hyperParameters: { window: 5 }, corpus: [{ file: 'a', bytes: 1 }], loss: [[1, 2.5]], mine: { any: ['thing', null] } }
+const parts: ModelParts = { objective: 'cbow', tensors: { 'token.weight': x }, vocabulary: ['a'], counts: [1], labels: ['b'], training }
+tokenbed.saveModel('x', parts) satisfies void
+tokenbed.saveModel('x', { objective: 'cbow', tensors: new Map([['token.weight', x]]), vocabulary: tokenizer })
+// @ts-expect-error no words
+tokenbed.saveModel('x', { objective: 'cbow', tensors: {} })
+// @ts-expect-error JSON has no dates
+tokenbed.saveModel('x', { ...parts, training: { when: new Date() } })
+const model: tokenbed.Model = tokenbed.loadModel('x')
+model.description satisfies ModelDescription
+;[model.words, model.tokenizer, model.counts, model.weight, model.embedding({ freeze: false }), model.vectors] satisfies [readonly string[] | null, tokenbed.Tokenizer | null, Float64Array | null, tokenbed.Tensor, tokenbed.Embedding, tokenbed.Vectors]
+const plan: VocabularyPlan = { keep: [1, 2], add: [{ word: 'b', count: 1, from: { pieces: [0] } }, { from: { normal: { std: 0.02 } } } satisfies NewToken], generator: new Generator(1) }
+const resized = tokenbed.resizeVocabulary({ tables: { layer, x }, words: ['a'], optimizer: new tokenbed.AdamW([x]) }, plan)
+resized.tables.layer satisfies tokenbed.Embedding
+resized.tables.x satisfies tokenbed.Tensor
+resized.words satisfies string[]
+new tokenbed.AdamW(resized.groups).loadStateDict(resized.optimizerState)
+// @ts-expect-error none were given
+resized.counts
+// @ts-expect-error no such source of rows
+tokenbed.resizeVocabulary({ tables: { x } }, { add: [{ from: 'ones' }] })
+tokenbed.tableHealth(x, { counts: [1], initial: x } satisfies TableHealthOptions) satisfies TableHealth
+tokenbed.principalComponents(x, { count: 3 }).explained satisfies number[]
+declare const unknown: tokenbed.UnknownTokenError
+unknown satisfies tokenbed.UsageError & { token: string; nearest: readonly string[] }
 
 // Files and the process.
 tokenbed.loadSafetensors('x') satisfies Map<string, tokenbed.Tensor>

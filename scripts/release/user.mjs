@@ -108,10 +108,12 @@ export function storm(runtime, home) {
 /** Whether the command works where it is installed. */
 export function commands(runtime, home) {
   const program = join(home, 'node_modules/tokenbed/dist/cli/tokenbed.js')
+  writeFileSync(join(home, 'vectors.txt'), '3 2\na 1 0\nb 1 1\nc 0 2\n')
   return [
     { args: ['--version'], prints: /^\d+\.\d+\.\d+\n$/ },
     { args: ['tokens', 'Hello, world!', '--ids'], prints: /^15496\n11\n995\n0\n$/ },
     { args: ['embed', 'smoke.mjs', '--dim', '4', '--json', '--out', 'x.npy'], prints: /"shape":\[\d+,256,4\]/ },
+    { args: ['plot', 'vectors.txt', '--json', '--out', 'x.svg'], prints: /"labelled":true/ },
     { args: ['doctor'], prints: /this platform's own package;[^]*It works\.\n$/ },
   ].map(({ args, prints }) => {
     const { code, stdout, stderr } = start(runtime, home, [program, ...args])

@@ -14,6 +14,7 @@ use crate::ops::optim::real::{Replays, Squares, Updates};
 use crate::ops::pass::Pass;
 use crate::ops::rotate::RawRotate;
 use crate::ops::row_sum::RawRowSum;
+use crate::ops::scores::RawScores;
 use crate::ops::windows::RawWindows;
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
@@ -33,6 +34,7 @@ pub struct Kernels {
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),
+    pub(crate) scores: unsafe fn(RawScores),
     pub(crate) pass: unsafe fn(Pass<'_, f32>),
     pub(crate) update_f32: Updates<f32>,
     pub(crate) update_f64: Updates<f64>,

@@ -6,6 +6,7 @@ pub mod bag;
 mod blocks;
 pub mod embedding;
 pub mod max_norm;
+pub mod neighbours;
 pub mod optim;
 pub mod positions;
 pub mod quantize;

@@ -33,6 +33,7 @@ macro_rules! instantiate {
             mt19937_twist: wrappers::mt19937_twist,
             draw_uniform: wrappers::draw_uniform,
             draw_normal: wrappers::draw_normal,
+            scores: wrappers::scores,
             pass: wrappers::pass,
             update_f32: wrappers::update::<f32>,
             update_f64: wrappers::update::<f64>,
@@ -58,6 +59,7 @@ macro_rules! instantiate {
             use $crate::ops::pass::Pass;
             use $crate::ops::rotate::RawRotate;
             use $crate::ops::row_sum::RawRowSum;
+            use $crate::ops::scores::RawScores;
             use $crate::ops::windows::RawWindows;
 
             #[target_feature(enable = $features)]
@@ -149,6 +151,12 @@ macro_rules! instantiate {
             #[target_feature(enable = $features)]
             pub(super) unsafe fn replay<F: Real>(replay: Replay<'_, F>) {
                 $crate::ops::optim::replay::body(replay);
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn scores(op: RawScores) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::scores::body::<$lanes>(op) }
             }
         }
     };

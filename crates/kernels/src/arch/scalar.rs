@@ -3,7 +3,7 @@
 use crate::isa::Isa;
 use crate::ops::{
     bag, draw_normal, draw_uniform, embed, gather, gather_rows, layer_norm_grad, mt19937, optim, pass, rotate, row_sum,
-    windows,
+    scores, windows,
 };
 use crate::table::Kernels;
 
@@ -21,6 +21,7 @@ pub(crate) static KERNELS: Kernels = Kernels {
     mt19937_twist: mt19937::reference,
     draw_uniform: draw_uniform::reference,
     draw_normal: draw_normal::reference,
+    scores: scores::reference,
     pass: pass::reference,
     update_f32: optim::update_reference,
     update_f64: optim::update_reference,

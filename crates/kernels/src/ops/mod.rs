@@ -25,6 +25,7 @@ pub mod rotate;
 pub(crate) mod row;
 pub mod row_sum;
 pub mod rows;
+pub mod scores;
 pub mod thin;
 pub mod total;
 pub mod windows;

@@ -1,0 +1,182 @@
+// tokenbed neighbors, analogy, inspect and plot: what they print and draw.
+
+import test from 'ava'
+import { Resvg } from '@resvg/resvg-js'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Generator, loadModel, randn, saveModel, saveNpy, saveSafetensors, saveWord2Vec, tensor, Tokenizer, zeros } from '../index.js'
+import { fails, output } from './support/command.js'
+import { temporaryFolder } from './support/temporary.js'
+
+const base = temporaryFolder()
+const WORDS = ['king', 'queen', 'man', 'woman', 'sea', 'ship', '<b>&"', '鯨', 'never']
+/** Royalty along the first number, sex along the second, ships along the third. */
+const ROWS = [[3, 1, 0.1], [3, -1, 0.2], [0.1, 1, 0.15], [0.2, -1, 0.1], [0, 0.1, 2], [0.1, 0.2, 2], [1, 0, 1], [-1, 0.1, 1], [0, 0, 0]]
+const COUNTS = [50, 20, 90, 80, 40, 30, 10, 5, 0]
+const LOSS = [[10, 4.5], [20, 3.25], [30, 2]] as const
+
+function folder(): string {
+  const path = mkdtempSync(join(base, 'x-'))
+  const weight = tensor(ROWS)
+  const training = { tokens: 1_234_567, epochs: 5, date: '2026-01-02', loss: LOSS }
+  saveModel(join(path, 'model'), { objective: 'skip-gram', tensors: { 'token.weight': weight, 'context.weight': zeros([9, 3]), 'other.bias': zeros([4]) }, vocabulary: WORDS, counts: COUNTS, training })
+  saveModel(join(path, 'plain'), { objective: 'cbow', tensors: { 'token.weight': weight }, vocabulary: WORDS })
+  saveWord2Vec(join(path, 'vectors.bin'), WORDS, weight, { binary: true })
+  const tokenizer = Tokenizer.load('gpt2')
+  saveModel(join(path, 'gpt2'), { objective: 'next-token', tensors: { 'token.weight': randn([tokenizer.vocabSize, 2], { generator: new Generator(1) }) }, vocabulary: tokenizer })
+  saveSafetensors(join(path, 'file.safetensors'), { wte: tensor([[1, 0], [0, 0], [NaN, 1]]), flat: zeros([5]), ids: zeros([2, 2], { dtype: 'int32' }) })
+  saveSafetensors(join(path, 'before.safetensors'), { 'token.weight': tensor(ROWS.map((row, i) => (i === 4 || i === 8 ? row : [9, 9, 9]))) })
+  saveNpy(join(path, 'array.npy'), zeros([2, 3]))
+  mkdirSync(join(path, 'empty'))
+  return path
+}
+const cwd = folder()
+const run = (t: Parameters<typeof output>[0], ...args: string[]) => output(t, args, { cwd })
+
+test('neighbours of words', async (t) => {
+  t.is(await run(t, 'neighbors', 'model', 'sea', 'king', '--top', '2'), 'sea\n   0.9975  ship\n   0.7080  鯨\n\nking\n   0.8000  queen\n   0.6928  <b>&"\n')
+  t.is(await run(t, 'neighbors', 'vectors.bin', 'sea', '-n', '1'), 'sea\n   0.9975  ship\n')
+  const { neighbors } = JSON.parse(await run(t, 'neighbors', 'model', '鯨', '--json', '--top', '3'))
+  t.deepEqual(neighbors, [{ token: '鯨', id: 7, nearest: loadModel(join(cwd, 'model')).vectors.mostSimilar('鯨', { topN: 3 }) }])
+  t.is(await run(t, 'neighbors', 'model', 'sea', '-n', '0'), 'sea\n')
+})
+
+test('tokens of an encoding are shown as tokens shows them', async (t) => {
+  const text = await run(t, 'neighbors', 'gpt2', 'whale', 'the', '-n', '3')
+  const [first, second] = text.split('\n\n')
+  t.is(first.split('\n')[0], '·whale')
+  t.is(second.split('\n')[0], 'the')
+  for (const line of text.split('\n').filter((line) => line.startsWith(' '))) t.regex(line, /^ {3}\d\.\d{4} {2}[^ ]+$/)
+})
+
+test('analogies', async (t) => {
+  t.is((await run(t, 'analogy', 'model', 'man', 'king', 'woman', '-n', '2')).split('\n').slice(0, 2).join('|'), 'man : king = woman : ?|   0.7736  queen')
+  const { a, b, c, nearest } = JSON.parse(await run(t, 'analogy', 'model', 'man', 'king', 'woman', '--json'))
+  t.deepEqual([a, b, c, nearest.length], ['man', 'king', 'woman', 6])
+  t.is(nearest[0].token, 'queen')
+})
+
+test('a model is inspected', async (t) => {
+  t.snapshot(await run(t, 'inspect', 'model'))
+  const { model, tensors, tables } = JSON.parse(await run(t, 'inspect', 'model', '--json'))
+  t.is(model.objective, 'skip-gram')
+  t.deepEqual(tensors.find(({ name }: { name: string }) => name === 'token.weight'), { name: 'token.weight', dtype: 'float32', shape: [9, 3], bytes: 108 })
+  t.deepEqual(tables.map(({ name }: { name: string }) => name).sort(), ['context.weight', 'token.weight'])
+  const table = tables.find(({ name }: { name: string }) => name === 'token.weight')
+  t.like(table, { rows: 9, dim: 3, zero: [8], notFinite: [], unseen: [8], unchanged: null })
+  t.deepEqual(table.hot.map(({ id }: { id: number }) => id), [2, 3])
+  t.like(JSON.parse(await run(t, 'inspect', 'model', '--table', 'token.weight', '--initial', 'before.safetensors', '--json')).tables[0], { unchanged: [4, 8] })
+  t.like(JSON.parse(await run(t, 'inspect', 'model', '--table', 'token.weight', '--initial', 'plain', '--json')).tables[0], { unchanged: [0, 1, 2, 3, 4, 5, 6, 7, 8] })
+})
+
+test('files are inspected', async (t) => {
+  t.snapshot(await run(t, 'inspect', 'file.safetensors'))
+  t.snapshot(await run(t, 'inspect', 'file.safetensors', '--no-health'))
+  t.snapshot(await run(t, 'inspect', 'array.npy'))
+  t.deepEqual(JSON.parse(await run(t, 'inspect', 'file.safetensors', '--json')).tables.map(({ name, zero, notFinite }: Record<string, unknown>) => [name, zero, notFinite]), [['wte', [1], [2]]])
+})
+
+/** Whether a renderer takes it, and how large it is. */
+function size(svg: string): [number, number] {
+  const { width, height } = new Resvg(svg, { font: { loadSystemFonts: false } }).render()
+  return [width, height]
+}
+
+test('a picture of the most frequent tokens', async (t) => {
+  t.is(await run(t, 'plot', 'model', '--out', 'a.svg'), 'a.svg: 8 words, 8 of them with a label\n')
+  const svg = readFileSync(join(cwd, 'a.svg'), 'utf8')
+  t.deepEqual(size(svg), [960, 720])
+  t.true(svg.includes('>&#60;b&#62;&#38;&#34;</text>') && !svg.includes('<b>'))
+  t.true(svg.includes('seen 90 times') && !svg.includes('>never<'), 'what was never seen is not drawn')
+  const before = svg
+  await run(t, 'plot', 'model', '--out', 'a.svg')
+  t.is(readFileSync(join(cwd, 'a.svg'), 'utf8'), before, 'always the same')
+  t.is(await run(t, 'plot', 'plain', '--out', 'p.svg', '--top', '4'), 'p.svg: 4 words, 4 of them with a label\n')
+})
+
+test('with the loss, as a page, of some words', async (t) => {
+  t.is(await run(t, 'plot', 'model', 'king', 'queen', 'sea', 'sea', '--loss', '-o', 'b.html'), 'b.html: 3 words, 3 of them with a label, and the loss at 3 steps\n')
+  const html = readFileSync(join(cwd, 'b.html'), 'utf8')
+  t.regex(html, /^<!doctype html>\n<html lang="en">/)
+  t.false(/<script|href=|src=|url\(/.test(html), 'nothing comes from elsewhere')
+  t.deepEqual(size(html.slice(html.indexOf('<svg'), html.indexOf('</svg>') + 6)), [960, 1020])
+  t.true(html.includes('Loss: from 4.5 to 2'))
+  const { out, tokens, explained, loss } = JSON.parse(await run(t, 'plot', 'model', '--loss', '--json', '-o', 'c.svg'))
+  t.is(out, 'c.svg')
+  t.deepEqual(loss, LOSS)
+  t.deepEqual(tokens.slice(0, 2).map(({ token, id, labelled }: Record<string, unknown>) => [token, id, labelled]), [['man', 2, true], ['woman', 3, true]])
+  t.true(explained[0] > explained[1] && explained[0] + explained[1] <= 1 + 1e-12)
+  t.is(await run(t, 'plot', 'vectors.bin', '-o', 'd.svg'), 'd.svg: 9 words, 9 of them with a label\n')
+})
+
+test('no label lies over another or over a dot', async (t) => {
+  const many = Array.from({ length: 400 }, (_, i) => `word${i}`)
+  saveModel(join(cwd, 'many'), { objective: 'cbow', tensors: { 'token.weight': randn([400, 8], { generator: new Generator(3) }) }, vocabulary: many, counts: many.map((_, i) => 400 - i) })
+  const { tokens } = JSON.parse(await run(t, 'plot', 'many', '-n', '400', '--json', '-o', 'e.svg'))
+  const labelled = tokens.filter((token: { labelled: boolean }) => token.labelled).length
+  t.true(labelled > 50 && labelled < 400, `${labelled}`)
+  const svg = readFileSync(join(cwd, 'e.svg'), 'utf8')
+  const found = [...svg.matchAll(/<g class="token">.*?<circle cx="(.*?)" cy="(.*?)" r="(.*?)".*?\/>(?:<text x="(.*?)" y="(.*?)"(?: text-anchor="(.*?)")?>(.*?)<\/text>)?<\/g>/g)]
+  t.is(found.length, 400)
+  // Narrower than any font has these letters, so that what is found here is seen anywhere.
+  const boxes = found.flatMap(([, , , , x, y, anchor = 'start', text]) => {
+    if (text === undefined) return []
+    const [width, left] = [text.length * 5.2, Number(x)]
+    const from = anchor === 'start' ? left : anchor === 'end' ? left - width : left - width / 2
+    return [{ text, left: from, right: from + width, top: Number(y) - 8, bottom: Number(y) + 1 }]
+  })
+  t.is(boxes.length, labelled)
+  for (const [i, a] of boxes.entries()) {
+    for (const b of boxes.slice(i + 1)) t.false(a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom, `${a.text} ${b.text}`)
+    for (const [, cx, cy] of found) t.false(Number(cx) > a.left && Number(cx) < a.right && Number(cy) > a.top && Number(cy) < a.bottom, a.text)
+  }
+})
+
+type Case = [args: string[], code: 1 | 2, ...parts: string[]]
+const CASES: Case[] = [
+  [['neighbors'], 2, "'model'"],
+  [['neighbors', 'model'], 2, "'words'"],
+  [['neighbors', 'missing', 'king'], 1, 'missing: no such file or directory'],
+  [['neighbors', 'empty', 'king'], 1, 'empty', 'model.json'],
+  [['neighbors', 'array.npy', 'king'], 1, 'array.npy', 'first line'],
+  [['neighbors', 'model', 'kng'], 2, '"kng"', '9 words', 'did you mean "king"?'],
+  [['neighbors', 'model', 'King'], 2, 'did you mean "king"'],
+  [['neighbors', 'model', 'zebra\u001b[31m'], 2, '"zebra␛[31m"', 'none is spelled'],
+  [['neighbors', 'gpt2', 'whaleboats'], 2, 'gpt2', '"wh", "ale", "boats"'],
+  [['neighbors', 'model', 'king', '--top', 'x'], 2, '--top', 'from 0 on'],
+  [['analogy', 'model', 'man', 'king'], 2, "'c'"],
+  [['analogy', 'model', 'man', 'king', 'women'], 2, '"women"', '"woman"'],
+  [['inspect', 'missing'], 1, 'missing: no such file or directory'],
+  [['inspect', 'empty'], 1, 'empty', 'model.safetensors'],
+  [['inspect', 'vectors.bin'], 1, 'vectors.bin'],
+  [['inspect', 'model', '--table', 'x'], 2, '--table x', 'token.weight'],
+  [['inspect', 'file.safetensors', '--table', 'ids'], 2, 'int32 [2, 2]'],
+  [['inspect', 'model', '--initial', 'before.safetensors'], 2, '--initial', '2 are examined', '--table'],
+  [['inspect', 'file.safetensors', '--initial', 'before.safetensors'], 2, '[9, 3]', '[3, 2]'],
+  [['inspect', 'file.safetensors', '--initial', 'file.safetensors'], 2, 'which of its tensors', 'wte'],
+  [['inspect', 'file.safetensors', '--initial', 'file.safetensors:x'], 2, '"x"', 'wte'],
+  [['inspect', 'model', '--no-health', '--table', 'token.weight'], 2, '--no-health', '--table'],
+  [['plot', 'model'], 2, '--out'],
+  [['plot', 'model', '-o', 'x.png'], 2, 'x.png', '.svg or .html'],
+  [['plot', 'model', '-o', 'nowhere/x.svg'], 1, 'nowhere', 'is not there'],
+  [['plot', 'model', '-o', 'empty.svg/x.svg'], 1, 'empty.svg'],
+  [['plot', 'model', '-o', 'x.svg', '--top', '2'], 2, '--top', 'from 3 on'],
+  [['plot', 'model', 'king', 'queen', '-o', 'x.svg'], 1, '2 words to draw', 'three'],
+  [['plot', 'model', 'king', 'quen', '-o', 'x.svg'], 2, '"quen"', '"queen"'],
+  [['plot', 'plain', '--loss', '-o', 'x.svg'], 1, '--loss', 'training.loss'],
+  [['plot', 'vectors.bin', '--loss', '-o', 'x.svg'], 1, '--loss'],
+]
+
+for (const [args, code, ...parts] of CASES) {
+  test(`tokenbed ${args.join(' ')}`, async (t) => {
+    await fails(t, args, code, parts, { cwd })
+    t.false(existsSync(join(cwd, 'x.svg')))
+    t.deepEqual(readdirSync(cwd).filter((name) => name.startsWith('.')), [])
+  })
+}
+
+test('a picture that is there stays where the work fails', async (t) => {
+  writeFileSync(join(cwd, 'old.svg'), 'old')
+  await fails(t, ['plot', 'plain', '--loss', '-o', 'old.svg'], 1, ['--loss'], { cwd })
+  t.is(readFileSync(join(cwd, 'old.svg'), 'utf8'), 'old')
+})

@@ -29,7 +29,7 @@ holds<Same<Capabilities['source'], 'package' | 'build' | 'environment'>>()
 holds<Same<tokenbed.BinaryError['reason'], 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused'>>()
 holds<Same<ReturnType<typeof tokenbed.selfTest>, KernelTest[]>>()
 tokenbed.zeros([2], { dtype: 'int8', requiresGrad: false } satisfies FillOptions)
-holds<Same<keyof PlaceOptions, 'positionOffset' | 'positions' | 'segments'>>()
+holds<Same<keyof PlaceOptions, 'positionOffset' | 'positions' | 'segments' | 'mask'>>()
 holds<Same<Capabilities['isa'], 'avx512' | 'avx2' | 'neon' | 'scalar'>>()
 
 // Draws.

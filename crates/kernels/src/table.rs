@@ -2,13 +2,17 @@
 
 use crate::arch;
 use crate::isa::{self, Isa, UnavailableIsa};
+use crate::ops::adamw_dense::RawAdamW;
 use crate::ops::bag::RawBag;
 use crate::ops::draw_normal::RawDrawNormal;
 use crate::ops::draw_uniform::RawDrawUniform;
 use crate::ops::embed::RawEmbed;
+use crate::ops::exp_rows::RawExpRows;
 use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::mt19937::MtState;
+use crate::ops::row_dots::RawRowDots;
+use crate::ops::row_mix::RawRowMix;
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
 /// each op's safe method stands beside the op, in `ops/`.
@@ -23,6 +27,10 @@ pub struct Kernels {
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),
+    pub(crate) row_dots: unsafe fn(RawRowDots),
+    pub(crate) row_mix: unsafe fn(RawRowMix),
+    pub(crate) exp_rows: unsafe fn(RawExpRows),
+    pub(crate) adamw_dense: unsafe fn(RawAdamW),
 }
 
 impl Kernels {

@@ -1,6 +1,7 @@
 //! One file an op: the contract as pseudocode, the scalar reference that defines the result, the generic body, and
 //! the safe method that checks the contract.
 
+pub mod adamw_dense;
 pub mod added;
 pub mod bag;
 pub(crate) mod bag_tiles;
@@ -8,13 +9,17 @@ pub(crate) mod decode;
 pub mod draw_normal;
 pub mod draw_uniform;
 pub mod embed;
+pub mod exp_rows;
 pub mod gather;
 pub mod gather_rows;
+pub mod gemm;
 pub mod layer_norm;
 pub mod matmul;
 pub mod mt19937;
 pub mod quantize;
 pub(crate) mod row;
+pub mod row_dots;
+pub mod row_mix;
 pub mod rows;
 
 /// How an op's results are stored.

@@ -27,7 +27,7 @@ pub(super) struct Batch {
 }
 
 /// How often the row that comes most often may change in a batch, as far as can be foretold.
-const MOST_CHANGES: f64 = 16.0;
+const MOST_CHANGES: f64 = 32.0;
 /// Centers of a batch, least and most: below, handing work to threads costs more than it; above, nothing is gained.
 const CENTERS: Range<f64> = 32.0..512.0;
 

@@ -1,7 +1,7 @@
 // The public surface of tokenbed.
 
 export { DTypeError, FileError, FormatError, BinaryError, AbortedError } from './api/errors.js'
-export { ShapeError, TokenbedError, TokenIndexError, UsageError } from './api/errors.js'
+export { ShapeError, TokenbedError, TokenIndexError, UnknownTokenError, UsageError } from './api/errors.js'
 export type { DType, TypedArray } from './api/dtype.js'
 export type { Nested } from './api/values.js'
 export type { Ids, IntArray } from './api/ids.js'
@@ -31,5 +31,11 @@ export { streamBatches, streamIds, type StreamBatchesOptions, type StreamOptions
 
 export { loadSafetensors, saveSafetensors } from './api/files.js'
 export { loadNpy, saveNpy } from './api/files.js'
+export { Vectors, type Neighbour, type NeighbourOptions, type TokenOrVector, type VectorLike, type VectorQuery } from './api/vectors.js'
+export { loadWord2Vec, saveWord2Vec, type LoadWord2VecOptions, type SaveWord2VecOptions } from './api/word2vec.js'
+export { loadModel, saveModel, type ModelParts, type TrainingRecord } from './api/model-folder.js'
+export type { Model } from './api/model.js'
+export type { ModelDescription, VocabularyDescription } from './api/model-description.js'
+export type { Json } from './api/json.js'
 export { TensorWriter, type RowSpec, type TensorWriterOptions } from './api/writer.js'
 export { capabilities, getNumThreads, memoryUsage, setNumThreads, type Capabilities } from './api/process.js'

@@ -55,6 +55,19 @@ export class UsageError extends TokenbedError {
   }
 }
 
+/** A text that stands for no row of a table (code `USAGE`). */
+export class UnknownTokenError extends UsageError {
+  /** The text. */
+  readonly token: string
+  /** Of words those that are spelled most like it, the nearest first; of a tokenizer the tokens it falls into. */
+  readonly nearest: readonly string[]
+  constructor(message: string, token: string, nearest: readonly string[]) {
+    super(message)
+    this.token = token
+    this.nearest = nearest
+  }
+}
+
 /** A file whose bytes are not what its format says (code `FORMAT`). */
 export class FormatError extends TokenbedError {
   readonly path: string

@@ -1,7 +1,9 @@
 // Text to ids and back: encodings as tiktoken has them, and files as the Hugging Face library reads them.
 
+import { statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import { UsageError } from './errors.js'
+import { nameOfBytes } from './byte-names.js'
+import { TokenIndexError, UsageError } from './errors.js'
 import { readIds, type Ids } from './ids.js'
 import { call, native } from './native.js'
 import { cutting, paddedBatch, PADDING_OPTIONS, padding, type PaddedBatch, type PaddingOptions, type TruncationOptions } from './padding.js'
@@ -62,6 +64,7 @@ export class Tokenizer {
   readonly paddingId: number | undefined
   readonly #native: Handle
   readonly #isFile: boolean
+  #file: TokenizerFile | null = null
   /** Where the file pads and cuts, if nothing else is said. */
   readonly #sides: { paddingLeft: boolean; truncationLeft: boolean }
 
@@ -115,7 +118,15 @@ export class Tokenizer {
   static fromFile(path: string): Tokenizer {
     const full = resolve(checkPath(path, 'Tokenizer.fromFile'))
     const name = basename(full)
-    return new Tokenizer(name, call(native.tokenizerFromFile(full, name)), true, PRIVATE)
+    const tokenizer = new Tokenizer(name, call(native.tokenizerFromFile(full, name)), true, PRIVATE)
+    const { size, mtimeMs } = statSync(full)
+    tokenizer.#file = { path: full, size, mtimeMs }
+    return tokenizer
+  }
+
+  /** The file it was read from, and what tells whether that is still the same; null of an encoding. @internal */
+  get file(): TokenizerFile | null {
+    return this.#file
   }
 
   /** Options as the native side takes them. */
@@ -211,6 +222,26 @@ export class Tokenizer {
     const { array } = readIds([id], undefined, 'Tokenizer.token')
     return call(native.tokenizerToken(this.#native, array), [1])[0]
   }
+
+  /**
+   * The name of a token that no other has and that has no space in it: of a file as the file writes it; of an encoding its
+   * bytes as GPT-2's `vocab.json` writes them (`\u0120the`). undefined for an id that is no token. @internal
+   */
+  vocabularyName(id: number): string | undefined {
+    try {
+      return this.#isFile ? this.token(id) : nameOfBytes(this.tokenBytes(id))
+    } catch (error) {
+      if (error instanceof TokenIndexError) return undefined
+      throw error
+    }
+  }
+}
+
+/** A tokenizer.json when it was read. @internal */
+export interface TokenizerFile {
+  readonly path: string
+  readonly size: number
+  readonly mtimeMs: number
 }
 
 /**

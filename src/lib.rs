@@ -18,6 +18,7 @@ mod elements;
 mod embedding;
 mod files;
 mod guard;
+mod neighbours;
 mod process;
 mod quantize;
 mod sharing;

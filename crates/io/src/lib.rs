@@ -9,4 +9,5 @@ pub mod npy;
 pub mod safetensors;
 pub mod text;
 mod unpack;
+pub mod word2vec;
 pub mod writer;

@@ -13,6 +13,7 @@ use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::mt19937::MtState;
 use crate::ops::row_dots::RawRowDots;
 use crate::ops::row_mix::RawRowMix;
+use crate::ops::scores::RawScores;
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
 /// each op's safe method stands beside the op, in `ops/`.
@@ -31,6 +32,7 @@ pub struct Kernels {
     pub(crate) row_mix: unsafe fn(RawRowMix),
     pub(crate) exp_rows: unsafe fn(RawExpRows),
     pub(crate) adamw_dense: unsafe fn(RawAdamW),
+    pub(crate) scores: unsafe fn(RawScores),
 }
 
 impl Kernels {

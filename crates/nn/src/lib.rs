@@ -6,5 +6,6 @@ pub mod bag;
 mod blocks;
 pub mod embedding;
 pub mod max_norm;
+pub mod neighbours;
 pub mod quantize;
 pub mod token_position;

@@ -33,6 +33,7 @@ macro_rules! instantiate {
             row_mix: wrappers::row_mix,
             exp_rows: wrappers::exp_rows,
             adamw_dense: wrappers::adamw_dense,
+            scores: wrappers::scores,
         };
 
         mod wrappers {
@@ -48,6 +49,7 @@ macro_rules! instantiate {
             use $crate::ops::mt19937::MtState;
             use $crate::ops::row_dots::RawRowDots;
             use $crate::ops::row_mix::RawRowMix;
+            use $crate::ops::scores::RawScores;
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn max_id(ids: &[u32]) -> u32 {
@@ -118,6 +120,12 @@ macro_rules! instantiate {
             pub(super) unsafe fn adamw_dense(op: RawAdamW) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
                 unsafe { $crate::ops::adamw_dense::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn scores(op: RawScores) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::scores::body::<$lanes>(op) }
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use crate::isa::Isa;
 use crate::ops::{adamw_dense, bag, draw_normal, draw_uniform, embed, exp_rows, gather, gather_rows};
-use crate::ops::{mt19937, row_dots, row_mix};
+use crate::ops::{mt19937, row_dots, row_mix, scores};
 use crate::table::Kernels;
 
 pub(crate) static KERNELS: Kernels = Kernels {
@@ -19,4 +19,5 @@ pub(crate) static KERNELS: Kernels = Kernels {
     row_mix: row_mix::reference,
     exp_rows: exp_rows::reference,
     adamw_dense: adamw_dense::reference,
+    scores: scores::reference,
 };

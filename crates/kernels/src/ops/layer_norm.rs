@@ -40,9 +40,9 @@ pub(crate) struct RawNorm {
 }
 
 /// Elements summed apart from each other: two of the widest vectors, so that one sum does not wait for the other.
-const LANES: usize = 32;
+pub(super) const LANES: usize = 32;
 /// The most vectors that hold them.
-const VECTORS: usize = LANES / 4;
+pub(super) const VECTORS: usize = LANES / 4;
 
 /// What a row is normalized by.
 #[derive(Clone, Copy)]
@@ -72,7 +72,7 @@ impl RawNorm {
 }
 
 /// The sum of lanes, in halves: the definition.
-fn halved(mut lanes: [f32; LANES]) -> f32 {
+pub(super) fn halved(mut lanes: [f32; LANES]) -> f32 {
     let mut half = LANES / 2;
     while half > 0 {
         (0..half).for_each(|i| lanes[i] += lanes[i + half]);
@@ -189,7 +189,7 @@ unsafe fn moments<L: MathLanes, S: RowSource<L>>(norm: RawNorm, source: S, dim: 
 /// # Safety
 /// The machine has `L`'s instruction set.
 #[inline(always)]
-unsafe fn sum<L: MathLanes>(mut vectors: [L; VECTORS]) -> f32 {
+pub(super) unsafe fn sum<L: MathLanes>(mut vectors: [L; VECTORS]) -> f32 {
     let mut half = LANES / L::WIDTH / 2;
     while half > 0 {
         let mut v = 0;

@@ -21,6 +21,7 @@ pub(crate) mod row;
 pub mod row_dots;
 pub mod row_mix;
 pub mod rows;
+pub mod scores;
 
 /// How an op's results are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,91 @@
+// Files of word2vec: gensim's are read, and gensim reads ours. What is wrong with a file is tested in Rust.
+
+import test from 'ava'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { FormatError, loadModel, loadWord2Vec, randn, saveModel, saveWord2Vec, tensor, Tokenizer, zeros } from '../index.js'
+import { refuses } from './support/errors.js'
+import { readGolden, root } from './support/golden.js'
+import { temporaryFolder } from './support/temporary.js'
+
+const base = temporaryFolder()
+const fresh = (name: string) => join(mkdtempSync(join(base, 'x-')), name)
+const golden = readGolden<{ words: string[]; table: number[] }>('vectors/vectors.json')
+const table = tensor(Float32Array.from(golden.table), { shape: [golden.words.length, golden.table.length / golden.words.length] })
+
+test('files of gensim', (t) => {
+  for (const name of ['gensim.txt', 'gensim.bin']) {
+    const path = join(root, 'testdata/golden/vectors', name)
+    const vectors = loadWord2Vec(path)
+    t.deepEqual(vectors.words, golden.words)
+    t.deepEqual(vectors.weight.toArray(), table.toArray(), name)
+    t.is(loadWord2Vec(path, { limit: 5, binary: name.endsWith('bin') }).size, 5)
+    t.is(loadWord2Vec(path, { limit: 0 }).size, 0)
+    const packed = fresh('x.gz')
+    writeFileSync(packed, gzipSync(readFileSync(path)))
+    t.is(loadWord2Vec(packed).size, 60)
+  }
+})
+
+const python = process.env.TOKENBED_PYTHON ?? 'python3'
+const hasGensim = spawnSync(python, ['-c', 'import gensim']).status === 0
+
+/** Needs a Python that has gensim. */
+;(hasGensim ? test : test.skip)('gensim reads ours', (t) => {
+  for (const binary of [false, true]) {
+    const path = fresh('ours')
+    saveWord2Vec(path, golden.words, table, { binary })
+    const script = 'import json, sys; from gensim.models import KeyedVectors as K; v = K.load_word2vec_format(sys.argv[1], binary=sys.argv[2] == "true"); print(json.dumps([v.index_to_key, v.vectors.tolist()]))'
+    const { status, stdout, stderr } = spawnSync(python, ['-c', script, path, String(binary)], { encoding: 'utf8' })
+    t.is(status, 0, stderr)
+    t.deepEqual(JSON.parse(stdout), [golden.words, table.toArray()])
+  }
+})
+
+test('ours come back', (t) => {
+  for (const binary of [false, true]) {
+    const path = fresh('ours')
+    saveWord2Vec(path, golden.words, table.to('float16'), { binary })
+    const vectors = loadWord2Vec(path)
+    t.deepEqual(vectors.weight.toArray(), table.to('float16').toArray())
+    saveWord2Vec(path, vectors, { binary })
+    t.deepEqual(loadWord2Vec(path).words, golden.words)
+  }
+})
+
+test('the tokens of a model', (t) => {
+  const [folder, path] = [fresh('model'), fresh('ours')]
+  const tokenizer = Tokenizer.load('gpt2')
+  const weight = randn([tokenizer.vocabSize, 2])
+  saveModel(folder, { objective: 'next-token', tensors: { 'token.weight': weight }, vocabulary: tokenizer })
+  saveWord2Vec(path, loadModel(folder).vectors)
+  const vectors = loadWord2Vec(path)
+  t.deepEqual(vectors.words!.slice(11, 14), [',', '-', '.'])
+  t.is(vectors.id('Ġwhale'), tokenizer.encode(' whale')[0])
+  t.is(vectors.id('Ċ'), tokenizer.encode('\n')[0])
+  t.deepEqual(vectors.weight.data, weight.data)
+})
+
+test('wrong use', (t) => {
+  const path = fresh('ours')
+  refuses(t, () => saveWord2Vec(path, ['a b'], zeros([1, 2])), 'USAGE', '"a b"', 'white space')
+  refuses(t, () => saveWord2Vec(path, [''], zeros([1, 2])), 'USAGE', 'empty')
+  refuses(t, () => saveWord2Vec(path, ['a', 'a'], zeros([2, 2])), 'USAGE', "'a' comes twice")
+  refuses(t, () => saveWord2Vec(path, ['\udfff'], zeros([1, 2])), 'USAGE', 'surrogate')
+  refuses(t, () => saveWord2Vec(path, [5 as never], zeros([1, 2])), 'USAGE', 'word 0')
+  refuses(t, () => saveWord2Vec(path, 'a' as never, zeros([1, 2])), 'USAGE', 'array of words')
+  refuses(t, () => saveWord2Vec(path, ['a'], zeros([2, 2])), 'SHAPE', '1 words', '2 rows')
+  refuses(t, () => saveWord2Vec(path, ['a'], zeros([1])), 'SHAPE', '[1]')
+  refuses(t, () => saveWord2Vec(path, ['a'], zeros([1, 2]), { binary: 1 } as never), 'USAGE', 'binary')
+  refuses(t, () => saveWord2Vec(path, ['a'], zeros([1, 2]), { bin: true } as never), 'USAGE', '"bin"')
+  refuses(t, () => saveWord2Vec(`${path}.gz`, ['a'], zeros([1, 2])), 'USAGE', '.gz')
+  refuses(t, () => saveWord2Vec(join(path, 'x'), ['a'], zeros([1, 2])), 'FILE', path)
+  t.false(existsSync(path))
+  refuses(t, () => loadWord2Vec(path), 'FILE', path)
+  refuses(t, () => loadWord2Vec(path, { limit: -1 }), 'USAGE', 'limit')
+  refuses(t, () => loadWord2Vec(path, { invalidUtf8: 'ignore' as never }), 'USAGE', 'invalidUtf8')
+  writeFileSync(path, '2 2\na 1 2\nb 1 x\n')
+  t.is((refuses(t, () => loadWord2Vec(path), 'FORMAT', 'number 1 of "b"') as FormatError).offset, 10)
+})

@@ -1,0 +1,67 @@
+// A model that was loaded from its folder.
+
+import { Embedding } from './embedding.js'
+import { UsageError } from './errors.js'
+import type { ModelDescription } from './model-description.js'
+import { TokenizerNames, WordNames, type Names } from './names.js'
+import type { EmbeddingOptions } from './table.js'
+import type { Tensor } from './tensor.js'
+import type { Tokenizer } from './tokenizer.js'
+import { Vectors } from './vectors.js'
+
+/** A model of a folder: its tensors, what their rows stand for, and how it came to be. Made by `loadModel`. */
+export class Model {
+  readonly #names: Names
+  #vectors: Vectors | null = null
+
+  /** @internal */
+  constructor(
+    /** The folder, absolute. */
+    readonly folder: string,
+    /** What model.json says. */
+    readonly description: ModelDescription,
+    names: Names,
+    /** All tensors by name, mapped. */
+    readonly tensors: ReadonlyMap<string, Tensor>,
+    /** How often each token was seen in training; null where that is not known. */
+    readonly counts: Float64Array | null,
+  ) {
+    if (!(names instanceof WordNames || names instanceof TokenizerNames)) throw new UsageError('a Model is made by loadModel(folder), not by new')
+    this.#names = names
+  }
+
+  /** What it was trained for. */
+  get objective(): string {
+    return this.description.objective
+  }
+
+  /** The words, in the order of their rows; null of a model whose tokens are a tokenizer's. */
+  get words(): readonly string[] | null {
+    return this.#names instanceof WordNames ? this.#names.words : null
+  }
+
+  /** The tokenizer; null of a model of words. */
+  get tokenizer(): Tokenizer | null {
+    return this.#names instanceof TokenizerNames ? this.#names.tokenizer : null
+  }
+
+  /** Names of the classes of a classifier. */
+  get labels(): readonly string[] | null {
+    return this.description.labels ?? null
+  }
+
+  /** The vectors of tokens, (tokens, dim): the tensor `token.weight`. */
+  get weight(): Tensor {
+    return this.tensors.get('token.weight')!
+  }
+
+  /** A layer over the vectors of tokens, sharing their memory; frozen unless `freeze` is false. */
+  embedding(options?: EmbeddingOptions & { freeze?: boolean }): Embedding {
+    return Embedding.fromPretrained(this.weight, options)
+  }
+
+  /** The vectors of tokens, to be asked for neighbours and the like. */
+  get vectors(): Vectors {
+    return (this.#vectors ??= new Vectors(this.weight, this.#names))
+  }
+}

@@ -1,0 +1,78 @@
+// Words and vectors in the formats of word2vec, which gensim and much else read.
+
+import { resolve } from 'node:path'
+import { ShapeError, UsageError } from './errors.js'
+import { call, check, native } from './native.js'
+import { NativeStorage } from './storage.js'
+import { checkTable } from './table.js'
+import { Tensor } from './tensor.js'
+import { Vectors } from './vectors.js'
+import { checkBoolean, checkOptions, checkPath, checkSize, checkWord, show } from './validate.js'
+
+export interface SaveWord2VecOptions {
+  /** Whether numbers are little endian f32 rather than text; default false. */
+  binary?: boolean
+}
+
+export interface LoadWord2VecOptions {
+  /** Whether numbers are binary; found out where not said. */
+  binary?: boolean
+  /** Words that are read at most; default all. */
+  limit?: number
+  /** What happens to words that are no UTF-8: an error (`throw`, the default), or U+FFFD (`replace`). */
+  invalidUtf8?: 'throw' | 'replace'
+}
+
+/**
+ * Writes words and their vectors in a format of word2vec, which gensim's `KeyedVectors.load_word2vec_format` reads. Text has
+ * the shortest numbers that are read as the same float32. The file appears whole or not at all. Tokens of a tokenizer are
+ * written as its vocabulary has them: `Ġwhale`.
+ *
+ * @throws UsageError for a word that has white space in it, which ends a word in these formats, or comes twice; ShapeError
+ * where words and rows are not as many; FileError where it cannot be written.
+ */
+export function saveWord2Vec(path: string, vectors: Vectors, options?: SaveWord2VecOptions): void
+export function saveWord2Vec(path: string, words: readonly string[], vectors: Tensor, options?: SaveWord2VecOptions): void
+export function saveWord2Vec(path: string, ...args: unknown[]): void {
+  const where = 'saveWord2Vec'
+  const target = resolve(checkPath(path, where))
+  const [first, second, third] = args
+  const [words, weight, options] = first instanceof Vectors ? [first.tokens(), first.weight, second] : [first, second, third]
+  const { binary = false } = checkOptions(options as SaveWord2VecOptions | undefined, ['binary'], where)
+  checkBoolean(binary, `${where}: binary`)
+  if (!Array.isArray(words)) throw new UsageError(`${where}: Vectors, or an array of words and a tensor, not ${show(first)}`)
+  checkWords(words, where)
+  const table = checkTable(weight, where).to('float32')
+  const [rows, dim] = table.shape
+  if (rows !== words.length) throw new ShapeError(`${where}: ${words.length} words and ${rows} rows: every word needs a row`)
+  check(native.saveWord2Vec(target, words, table.operand(), dim, binary))
+}
+
+function checkWords(words: readonly unknown[], where: string): asserts words is string[] {
+  const seen = new Set<string>()
+  for (let id = 0; id < words.length; id++) {
+    const word = words[id]
+    if (typeof word !== 'string') throw new UsageError(`${where}: word ${id} must be a string, not ${show(word)}`)
+    if (/\p{Surrogate}/u.test(word)) throw new UsageError(`${where}: word ${id} has a surrogate that stands alone, which no file of UTF-8 can hold`)
+    if (seen.has(word)) throw new UsageError(`${where}: ${show(word)} comes twice: readers keep the first alone`)
+    seen.add(word)
+  }
+}
+
+/**
+ * The words and vectors of a file in a format of word2vec, text or binary, as gensim, word2vec and fastText (`.vec`) write
+ * them; one that ends in `.gz` or `.zst` is decompressed. Of a word that comes twice the first is kept, as gensim does.
+ *
+ * @throws FileError where it cannot be read; FormatError, with the byte, where it is not what its first line says.
+ */
+export function loadWord2Vec(path: string, options?: LoadWord2VecOptions): Vectors {
+  const where = 'loadWord2Vec'
+  const full = resolve(checkPath(path, where))
+  const { binary, limit, invalidUtf8 = 'throw' } = checkOptions(options, ['binary', 'limit', 'invalidUtf8'], where)
+  if (binary !== undefined) checkBoolean(binary, `${where}: binary`)
+  if (limit !== undefined) checkSize(limit, `${where}: limit`)
+  const replaces = checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`) === 'replace'
+  const { words, dim, handle } = call(native.loadWord2Vec(full, binary, limit ?? -1, replaces))
+  const table = Tensor.over(new NativeStorage(handle, words.length * dim * 4), 'float32', [words.length, dim])
+  return new Vectors(table, words)
+}

@@ -1,0 +1,246 @@
+//! The formats of word2vec: a line that says how many words and how many numbers a word, then the words with their
+//! vectors, as text or as little endian f32.
+//!
+//! Of our own: no crate reads both as gensim writes them, checks a header before it believes it, and says where a file is
+//! wrong.
+
+mod lines;
+
+use crate::atomic;
+use crate::text::InvalidUtf8;
+use lines::{Lines, Wrong};
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::Path;
+use tokenbed_core::storage::Storage;
+use tokenbed_core::{Error, Result};
+
+/// The words of a file and their vectors.
+#[derive(Debug)]
+pub struct Loaded {
+    /// In the order of the file; of a word that comes twice the first.
+    pub words: Vec<String>,
+    /// Numbers of a vector.
+    pub dim: usize,
+    /// The vectors, (words x dim) f32.
+    pub storage: Storage,
+}
+
+/// How a file is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Whether numbers are binary; found out where not said.
+    pub binary: Option<bool>,
+    /// Words that are read at most.
+    pub limit: Option<usize>,
+    /// What happens to words that are no UTF-8.
+    pub invalid: InvalidUtf8,
+}
+
+/// Reads a file; one that ends in `.gz` or `.zst` is decompressed. Memory follows the size of the file, whatever its header
+/// claims.
+///
+/// # Errors
+/// [`Error::File`] where it cannot be read, [`Error::Format`], with the byte, where it is not what its header says.
+pub fn load(path: &Path, options: Options) -> Result<Loaded> {
+    let mut lines = Lines::open(path)?;
+    read(&mut lines, options).map_err(|wrong| lines.explain(wrong))
+}
+
+fn read(lines: &mut Lines, Options { binary, limit, invalid }: Options) -> std::result::Result<Loaded, Wrong> {
+    let (promised, dim) = header(lines)?;
+    let rows = limit.map_or(promised, |limit| promised.min(limit));
+    let binary = match binary {
+        Some(binary) => binary,
+        None => !lines.looks_like_text(dim)?,
+    };
+    check_size(lines, rows, dim, binary)?;
+    let bytes =
+        rows.checked_mul(dim * size_of::<f32>()).ok_or_else(|| lines.wrong("more numbers than memory holds"))?;
+    let mut words = Vec::new();
+    let mut failed = Ok(());
+    let storage = Storage::filled(bytes, |all| {
+        let mut reader = Words { seen: HashSet::new(), words: &mut words, invalid };
+        failed = all_rows(lines, all, (rows, dim, binary), &mut reader);
+        Ok(())
+    })?;
+    failed?;
+    if rows == promised {
+        lines.expect_end()?;
+    }
+    let kept = words.len() * dim * size_of::<f32>();
+    let storage = if kept == bytes { storage } else { shortened(storage, kept)? };
+    Ok(Loaded { words, dim, storage })
+}
+
+/// The first bytes of a storage that nobody else has.
+fn shortened(mut storage: Storage, len: usize) -> Result<Storage> {
+    storage.elements_mut::<u8>().and_then(|bytes| bytes.get(..len)).map_or_else(|| Storage::zeroed(0), Storage::copy_of)
+}
+
+/// Words and numbers a word.
+fn header(lines: &mut Lines) -> std::result::Result<(usize, usize), Wrong> {
+    const WANTED: &str = "the first line must say how many words there are and how many numbers each has, as in `400000 300` \
+                          (files of GloVe have no such line: put one in front)";
+    let line = match lines.line(64) {
+        Ok(Some(line)) => line,
+        Ok(None) | Err(Wrong::At(..)) => return Err(Wrong::At(0, WANTED.into())),
+        Err(other) => return Err(other),
+    };
+    let text = std::str::from_utf8(&line).unwrap_or_default();
+    let mut numbers = text.split_whitespace().map(str::parse::<usize>);
+    match (numbers.next(), numbers.next(), numbers.next()) {
+        (Some(Ok(rows)), Some(Ok(dim)), None) if dim > 0 && dim <= MOST_DIM => Ok((rows, dim)),
+        _ => Err(Wrong::At(0, WANTED.into())),
+    }
+}
+
+/// More than anybody's vectors have, and little enough that a line of them can be held.
+const MOST_DIM: usize = 1 << 20;
+
+/// Refuses, before memory is taken, a header that promises more than the file can hold.
+fn check_size(lines: &Lines, rows: usize, dim: usize, binary: bool) -> std::result::Result<(), Wrong> {
+    // A word of a byte, the space behind it, and each number: as text one digit and what divides it from the next.
+    let least = if binary { dim * size_of::<f32>() + 2 } else { 2 * dim + 1 };
+    let needed = rows.checked_mul(least);
+    match lines.most_left() {
+        Some(most) if needed.is_none_or(|needed| needed as u64 > most) => {
+            let needed = needed.map_or("more than can be counted".into(), |needed| needed.to_string());
+            Err(lines.wrong(&format!(
+                "the first line promises {rows} words of {dim} numbers, which need at least {needed} bytes more; {most} follow: cut short"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+struct Words<'a> {
+    seen: HashSet<String>,
+    words: &'a mut Vec<String>,
+    invalid: InvalidUtf8,
+}
+
+impl Words<'_> {
+    /// Takes a word that stands at a byte; whether it is new.
+    fn take(&mut self, bytes: &[u8], at: u64) -> std::result::Result<bool, Wrong> {
+        let word = match (String::from_utf8_lossy(bytes), self.invalid) {
+            (word, InvalidUtf8::Replace) => word,
+            (word @ std::borrow::Cow::Borrowed(_), InvalidUtf8::Refuse) => word,
+            (word, InvalidUtf8::Refuse) => {
+                let message = format!("the word {word:?} is no UTF-8, unless invalidUtf8 is 'replace'");
+                return Err(Wrong::At(at, message));
+            }
+        };
+        if word.is_empty() {
+            return Err(Wrong::At(at, format!("word {} is missing", self.words.len())));
+        }
+        let is_new = self.seen.insert(word.clone().into_owned());
+        if is_new {
+            self.words.push(word.into_owned());
+        }
+        Ok(is_new)
+    }
+}
+
+fn all_rows(
+    lines: &mut Lines,
+    all: &mut [u8],
+    (rows, dim, binary): (usize, usize, bool),
+    words: &mut Words<'_>,
+) -> std::result::Result<(), Wrong> {
+    let width = dim * size_of::<f32>();
+    let mut spare = vec![0; width];
+    let mut next = 0;
+    for row in 0..rows {
+        let at = lines.offset();
+        let cut = |lines: &Lines| lines.wrong(&format!("{row} words where the first line promises {rows}: cut short"));
+        let room = &mut all[next * width..(next + 1) * width];
+        let is_new = if binary {
+            let word = lines.word()?.ok_or_else(|| cut(lines))?;
+            let is_new = words.take(&word, at)?;
+            lines.bytes(if is_new { &mut *room } else { &mut spare })?.ok_or_else(|| cut(lines))?;
+            is_new
+        } else {
+            let line = lines.line(LONGEST_WORD + dim * LONGEST_NUMBER)?.ok_or_else(|| cut(lines))?;
+            text_row(&line, at, if words_has(words, &line) { &mut spare } else { &mut *room }, dim, words)?
+        };
+        next += usize::from(is_new);
+    }
+    Ok(())
+}
+
+/// Bytes of a word, at most.
+const LONGEST_WORD: usize = 1 << 16;
+/// Bytes of a number as text, at most: Java writes 20 of them, C with %f as many as 47.
+const LONGEST_NUMBER: usize = 64;
+
+fn words_has(words: &Words<'_>, line: &[u8]) -> bool {
+    let word = line.split(|&byte| byte == b' ').next().unwrap_or_default();
+    words.seen.contains(String::from_utf8_lossy(word).as_ref())
+}
+
+/// A line of text: a word, and numbers behind it; whether the word is new.
+fn text_row(
+    line: &[u8],
+    at: u64,
+    room: &mut [u8],
+    dim: usize,
+    words: &mut Words<'_>,
+) -> std::result::Result<bool, Wrong> {
+    let end = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
+    let (word, numbers) = line.split_at(end);
+    let shown = String::from_utf8_lossy(word);
+    let mut found = 0;
+    let mut place = room.chunks_exact_mut(size_of::<f32>());
+    for number in numbers.split(u8::is_ascii_whitespace).filter(|number| !number.is_empty()) {
+        let value = std::str::from_utf8(number).ok().and_then(|number| number.parse::<f32>().ok());
+        let Some(value) = value else {
+            let number = String::from_utf8_lossy(&number[..number.len().min(40)]);
+            return Err(Wrong::At(at, format!("number {found} of {shown:?} is {number:?}, which is none")));
+        };
+        found += 1;
+        if let Some(place) = place.next() {
+            place.copy_from_slice(&value.to_le_bytes());
+        }
+    }
+    if found != dim {
+        return Err(Wrong::At(at, format!("{shown:?} has {found} numbers where the first line promises {dim}")));
+    }
+    words.take(word.trim_ascii_end(), at)
+}
+
+/// Writes words and their vectors, (words x dim), whole or not at all ([`atomic::write`]). Text has the shortest numbers
+/// that are read as the same f32.
+///
+/// # Errors
+/// [`Error::File`] where it cannot be written; [`Error::Shape`] where words and vectors are not as many; [`Error::Usage`] for
+/// a word that is empty or has white space in it, and for a name that promises compression.
+pub fn save(path: &Path, words: &[String], table: &[f32], dim: usize, binary: bool) -> Result<()> {
+    if words.len().checked_mul(dim) != Some(table.len()) || dim == 0 {
+        return Err(Error::Shape(format!("{} numbers are not {} vectors of {dim}", table.len(), words.len())));
+    }
+    let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+    if let Some(ending @ ("gz" | "zst" | "bz2" | "xz")) = ending.as_ref().and_then(|ending| ending.to_str()) {
+        return Err(Error::Usage(format!("{}: written as it is, not compressed: leave .{ending} out", path.display())));
+    }
+    let divides = |byte: u8| byte.is_ascii_whitespace() || byte == 0x0b;
+    if let Some(id) = words.iter().position(|word| word.is_empty() || word.bytes().any(divides)) {
+        let why =
+            if words[id].is_empty() { "is empty" } else { "has white space in it, which ends a word in this format" };
+        return Err(Error::Usage(format!("word {id}, {:?}, {why}", words[id])));
+    }
+    atomic::write(path, |file| {
+        writeln!(file, "{} {dim}", words.len())?;
+        for (word, vector) in words.iter().zip(table.chunks_exact(dim)) {
+            file.write_all(word.as_bytes())?;
+            if binary {
+                file.write_all(b" ")?;
+                vector.iter().try_for_each(|x| file.write_all(&x.to_le_bytes()))?;
+            } else {
+                vector.iter().try_for_each(|x| write!(file, " {x}"))?;
+                file.write_all(b"\n")?;
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,160 @@
+//! A file read word by word or line by line, none of them longer than it may be.
+
+use crate::unpack::{Unpacked, system_error};
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use tokenbed_core::Error;
+
+/// Why a file cannot be read.
+#[derive(Debug)]
+pub(super) enum Wrong {
+    /// Its bytes are not what they should be.
+    At(u64, String),
+    /// The system, or memory.
+    Failed(Error),
+    /// The system or the decompressor.
+    Read(std::io::Error),
+}
+
+impl From<Error> for Wrong {
+    fn from(error: Error) -> Self {
+        Wrong::Failed(error)
+    }
+}
+
+impl From<std::io::Error> for Wrong {
+    fn from(error: std::io::Error) -> Self {
+        Wrong::Read(error)
+    }
+}
+
+pub(super) struct Lines {
+    path: PathBuf,
+    source: BufReader<Unpacked>,
+    /// Bytes that were taken, decompressed.
+    offset: u64,
+    /// Bytes of the file.
+    size: u64,
+}
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 1 << 20;
+/// Bytes that one of gzip's can become, a little more than it says.
+const GZIP_RATIO: u64 = 1040;
+
+impl Lines {
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let fail = |source| Error::File { path: path.to_path_buf(), action: "open", source };
+        let source = Unpacked::open(path).map_err(fail)?;
+        let facts = fs::metadata(path).map_err(fail)?;
+        // What a pipe holds is not known.
+        let size = if facts.is_file() { facts.len() } else { u64::MAX };
+        Ok(Self { path: path.to_path_buf(), source: BufReader::with_capacity(BUFFER, source), offset: 0, size })
+    }
+
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many bytes can follow at most; nothing where that is not known.
+    pub(super) fn most_left(&self) -> Option<u64> {
+        match self.source.get_ref().packing() {
+            _ if self.size == u64::MAX => None,
+            None => Some(self.size.saturating_sub(self.offset)),
+            Some("gzip") => Some(self.size.saturating_mul(GZIP_RATIO).saturating_sub(self.offset)),
+            Some(_) => None,
+        }
+    }
+
+    pub(super) fn wrong(&self, message: &str) -> Wrong {
+        Wrong::At(self.offset, message.into())
+    }
+
+    #[cold]
+    pub(super) fn explain(&self, wrong: Wrong) -> Error {
+        let path = self.path.clone();
+        match wrong {
+            Wrong::At(offset, message) => Error::Format { path, offset, message },
+            Wrong::Failed(error) => error,
+            Wrong::Read(error) => match (self.source.get_ref().packing(), system_error(&error)) {
+                (Some(packing), None) => {
+                    let message = format!("the {packing} data is damaged or ends too soon, after this much: {error}");
+                    Error::Format { path, offset: self.offset, message }
+                }
+                (_, source) => Error::File { path, action: "read", source: source.unwrap_or(error) },
+            },
+        }
+    }
+
+    /// Bytes up to `end`, without it; nothing at the end of the file. What has more than `most` of them is refused.
+    fn until(&mut self, end: u8, most: usize) -> Result<Option<(Vec<u8>, bool)>, Wrong> {
+        let mut bytes = Vec::new();
+        let taken = (&mut self.source).take(most as u64 + 1).read_until(end, &mut bytes)?;
+        let ended = bytes.last() == Some(&end);
+        if ended {
+            bytes.pop();
+        } else if taken > most {
+            return Err(self.wrong(&format!("more than {most} bytes without an end: not a file of this format")));
+        }
+        self.offset += taken as u64;
+        Ok((taken > 0).then_some((bytes, ended)))
+    }
+
+    /// The next line, without its end.
+    pub(super) fn line(&mut self, most: usize) -> Result<Option<Vec<u8>>, Wrong> {
+        Ok(self.until(b'\n', most)?.map(|(mut line, _)| {
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
+            line
+        }))
+    }
+
+    /// The next word: what stands before a space. The line break that some programs put behind a vector is no part of it.
+    pub(super) fn word(&mut self) -> Result<Option<Vec<u8>>, Wrong> {
+        let Some((word, ended)) = self.until(b' ', super::LONGEST_WORD)? else { return Ok(None) };
+        let breaks = word.iter().take_while(|&&byte| byte == b'\n').count();
+        Ok(ended.then(|| word[breaks..].to_vec()))
+    }
+
+    /// Fills `bytes`; nothing where the file ends before.
+    pub(super) fn bytes(&mut self, bytes: &mut [u8]) -> Result<Option<()>, Wrong> {
+        match self.source.read_exact(bytes) {
+            Ok(()) => {
+                self.offset += bytes.len() as u64;
+                Ok(Some(()))
+            }
+            // Of compressed data that ends too soon too: the message says that it is cut short either way.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && system_error(&error).is_none() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether what follows the next word are numbers as text: such bytes hardly come about as floats. A line of text has a
+    /// digit and a space for each number at least; binary numbers have four bytes each.
+    pub(super) fn looks_like_text(&mut self, dim: usize) -> Result<bool, Wrong> {
+        let next = self.source.fill_buf()?;
+        let numbers = next.iter().position(|&byte| byte == b' ').map_or(&[][..], |at| &next[at..]);
+        let is_number = |byte: &u8| b" \t\r\n+-.0123456789eEaAfFiInNtTyY".contains(byte);
+        let line = numbers.iter().position(|&byte| byte == b'\n').filter(|&end| end >= 2 * dim);
+        let len = numbers.len().min(dim * size_of::<f32>() + 1).min(line.unwrap_or(usize::MAX));
+        Ok(numbers[..len].iter().all(is_number))
+    }
+
+    /// Refuses a file that goes on, but for line breaks.
+    pub(super) fn expect_end(&mut self) -> Result<(), Wrong> {
+        loop {
+            let next = self.source.fill_buf()?;
+            if next.is_empty() {
+                return Ok(());
+            }
+            let (len, blank) = (next.len(), next.iter().all(u8::is_ascii_whitespace));
+            if !blank {
+                return Err(self.wrong("more words follow than the first line promises"));
+            }
+            self.source.consume(len);
+            self.offset += len as u64;
+        }
+    }
+}

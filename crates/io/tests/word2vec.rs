@@ -1,0 +1,239 @@
+//! Files of word2vec: what gensim writes, what comes back, and files that are not what they say.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+#[allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+mod common;
+
+use common::{folder, held, names};
+use proptest::prelude::*;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tokenbed_core::{Error, Result};
+use tokenbed_io::text::InvalidUtf8;
+use tokenbed_io::word2vec::{Loaded, Options, load, save};
+use tokenbed_testkit::property;
+
+const AS_IT_IS: Options = Options { binary: None, limit: None, invalid: InvalidUtf8::Refuse };
+
+fn numbers(loaded: &Loaded) -> Vec<f32> {
+    held(&loaded.storage).chunks_exact(4).map(|x| f32::from_le_bytes(x.try_into().expect("four bytes"))).collect()
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden/vectors").join(name)
+}
+
+fn load_bytes(content: &[u8], options: Options) -> Result<Loaded> {
+    let (_folder, path) = folder();
+    std::fs::write(&path, content).expect("a file can be written");
+    load(&path, options)
+}
+
+#[track_caller]
+fn format_error(content: &[u8]) -> (u64, String) {
+    match load_bytes(content, AS_IT_IS) {
+        Err(Error::Format { offset, message, .. }) => (offset, message),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn words(list: &[&str]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn what_gensim_writes() {
+    let (text, binary) = (load(&golden("gensim.txt"), AS_IT_IS), load(&golden("gensim.bin"), AS_IT_IS));
+    let (text, binary) = (text.expect("a good file"), binary.expect("a good file"));
+    assert_eq!((text.dim, text.words.len()), (37, 60));
+    assert_eq!(text.words, binary.words);
+    assert_eq!(&text.words[4..7], ["naïve", "鯨", "😀"]);
+    assert_eq!(bits(&numbers(&text)), bits(&numbers(&binary)));
+    let some = Options { limit: Some(3), ..AS_IT_IS };
+    for name in ["gensim.txt", "gensim.bin"] {
+        let few = load(&golden(name), some).expect("a good file");
+        assert_eq!(few.words, text.words[..3]);
+        assert_eq!(numbers(&few), numbers(&text)[..3 * 37]);
+    }
+    // Ours have its bytes; as text the same numbers, where it writes 1e-05 for 0.00001.
+    let (_folder, path) = folder();
+    save(&path, &text.words, &numbers(&text), 37, true).expect("a good call");
+    assert!(std::fs::read(&path).expect("it is there") == std::fs::read(golden("gensim.bin")).expect("it is there"));
+    save(&path, &text.words, &numbers(&text), 37, false).expect("a good call");
+    let again = load(&path, AS_IT_IS).expect("a good file");
+    assert_eq!((again.words.clone(), bits(&numbers(&again))), (text.words.clone(), bits(&numbers(&text))));
+}
+
+#[test]
+fn odd_but_good_files() {
+    let good = |content: &[u8]| load_bytes(content, AS_IT_IS).expect("a good file");
+    // As the original program writes text: a space behind every number; Windows' line ends; tabs; no line end at the end.
+    let text = good(b"3 2\na 1 -2.5 \r\n\xc3\xa9  3e-1\t+4 \nc .5 5.\r");
+    assert_eq!(text.words, ["a", "é", "c"]);
+    assert_eq!(numbers(&text), [1.0, -2.5, 0.3, 4.0, 0.5, 5.0]);
+    let odd = numbers(&good(b"1 4\na NaN inf -Infinity -0\n"));
+    assert!(
+        odd[0].is_nan() && odd[1..3] == [f32::INFINITY, f32::NEG_INFINITY] && odd[3].to_bits() == (-0.0f32).to_bits()
+    );
+    // As the original program writes binary: a line break behind every vector.
+    let row = |word: &str, x: f32| [word.as_bytes(), b" ", &x.to_le_bytes(), &(-x).to_le_bytes(), b"\n"].concat();
+    let binary = good(&[b"2 2\n", &row("a", 1.5)[..], &row("b", 2.5)].concat());
+    assert_eq!(binary.words, ["a", "b"]);
+    assert_eq!(numbers(&binary), [1.5, -1.5, 2.5, -2.5]);
+    // Of a word that comes twice the first.
+    let twice = good(b"3 1\na 1\na 2\nb 3\n");
+    assert_eq!((twice.words.clone(), numbers(&twice)), (words(&["a", "b"]), vec![1.0, 3.0]));
+    let twice = good(&[b"3 2\n", &row("a", 1.5)[..], &row("a", 3.5), &row("b", 2.5)].concat());
+    assert_eq!((twice.words.clone(), numbers(&twice)), (words(&["a", "b"]), vec![1.5, -1.5, 2.5, -2.5]));
+    let none = good(b"0 7\n");
+    assert_eq!((none.words.len(), none.dim), (0, 7));
+    let replaced = load_bytes(b"1 1\na\xff 1\n", Options { invalid: InvalidUtf8::Replace, ..AS_IT_IS });
+    assert_eq!(replaced.expect("a good file").words, ["a\u{fffd}"]);
+}
+
+#[test]
+fn compressed_files() {
+    let (_folder, path) = folder();
+    let path = path.with_extension("txt.gz");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(&std::fs::read(golden("gensim.bin")).expect("it is there")).expect("memory");
+    let packed = packed.finish().expect("memory");
+    std::fs::write(&path, &packed).expect("a file can be written");
+    assert_eq!(load(&path, AS_IT_IS).expect("a good file").words.len(), 60);
+    for len in [0, 1, 20, packed.len() / 2, packed.len() - 9] {
+        std::fs::write(&path, &packed[..len]).expect("a file can be written");
+        let error = load(&path, AS_IT_IS).expect_err("cut short");
+        assert_eq!(error.code(), "FORMAT", "{len}: {error}");
+    }
+    let mut lies = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    lies.write_all(b"99999999 300\na 1").expect("memory");
+    std::fs::write(&path, lies.finish().expect("memory")).expect("a file can be written");
+    assert!(load(&path, AS_IT_IS).expect_err("no such file").to_string().contains("promises"));
+}
+
+#[test]
+fn files_cut_short_at_every_byte() {
+    for name in ["gensim.txt", "gensim.bin"] {
+        let whole = std::fs::read(golden(name)).expect("it is there");
+        let small = load_bytes(&whole, Options { limit: Some(2), ..AS_IT_IS }).expect("a good file");
+        let (_folder, path) = folder();
+        save(&path, &small.words, &numbers(&small), 37, name.ends_with("bin")).expect("a good call");
+        let file = std::fs::read(&path).expect("it is there");
+        // A last number may have lost digits: as text, nobody can see that.
+        let least = if name.ends_with("bin") { 0 } else { 12 };
+        for len in 0..file.len() - least {
+            let (offset, message) = format_error(&file[..len]);
+            assert!(offset <= len as u64, "{len}: {message}");
+        }
+    }
+}
+
+#[test]
+fn headers_that_lie() {
+    for header in [
+        "",
+        "\n",
+        "a b\n",
+        "1\n",
+        "1 2 3\n",
+        "-1 2\n",
+        "1 0\n",
+        "1.0 2\n",
+        "99999999999999999999 2\n",
+        "the 0.1 0.2\n",
+        "1 99999999\n",
+    ] {
+        let (offset, message) = format_error(format!("{header}a 1 2\n").as_bytes());
+        assert!(offset == 0 && message.contains("400000 300"), "{header:?}: {message}");
+    }
+    assert_eq!(format_error(&[b'1'; 100]).0, 0);
+    for rows in [2, 1 << 20, usize::MAX / 8, usize::MAX] {
+        let (offset, message) = format_error(format!("{rows} 2\na 1 2\n").as_bytes());
+        assert!(message.contains("promises"), "{rows}: {message}");
+        assert!(offset > 3, "{rows}: {offset}");
+    }
+    assert!(format_error(b"1 2\na 1 2\nb 3 4\n").1.contains("more words"));
+    assert!(load_bytes(b"1 2\na 1 2\nb 3 4\n", Options { limit: Some(1), ..AS_IT_IS }).is_err());
+    assert!(load_bytes(b"2 2\na 1 2\nb 3 4\n", Options { limit: Some(1), ..AS_IT_IS }).is_ok());
+}
+
+#[test]
+fn rows_that_are_none() {
+    let at = |content: &[u8], offset: u64, part: &str| {
+        let (found, message) = format_error(content);
+        assert!(found == offset && message.contains(part), "{found}: {message}");
+    };
+    at(b"2 2\na 1 2\nb 3 x\n", 10, "number 1 of \"b\" is \"x\"");
+    at(b"2 2\na 1 2\nb 333\n", 10, "\"b\" has 1 numbers");
+    at(b"2 2\na 1 2\nb 3 4 5\n", 10, "\"b\" has 3 numbers");
+    at(b"2 2\na 1 2\n 3 4\n", 10, "word 1 is missing");
+    at(b"2 2\na 1 2\n\xff 3 4\n", 10, "UTF-8");
+    at(b"2 2\na 1 2\n\n\n\n\n\n", 10, "\"\" has 0 numbers");
+    let long = [b"1 1\n", &vec![b'a'; 1 << 20][..], b" 1\n"].concat();
+    assert!(format_error(&long).1.contains("without an end"));
+    let error = load(Path::new("/nowhere/at/all"), AS_IT_IS).expect_err("no such file");
+    assert_eq!(error.code(), "FILE");
+}
+
+#[test]
+fn what_cannot_be_written() {
+    let (folder, path) = folder();
+    let usage = |list: &[&str], part: &str| {
+        let error = save(&path, &words(list), &vec![0.0; list.len() * 2], 2, false).expect_err("no such word");
+        assert!(error.code() == "USAGE" && error.to_string().contains(part), "{error}");
+    };
+    usage(&["a", "b c"], "word 1, \"b c\", has white space");
+    usage(&["a\n"], "white space");
+    usage(&["a\tb"], "white space");
+    usage(&["a\u{b}b"], "white space");
+    usage(&["", "b"], "word 0, \"\", is empty");
+    assert_eq!(save(&path, &words(&["a"]), &[0.0; 3], 2, true).expect_err("another size").code(), "SHAPE");
+    let packed = path.with_extension("txt.gz");
+    assert!(save(&packed, &words(&["a"]), &[0.0; 2], 2, true).expect_err("not compressed").to_string().contains(".gz"));
+    assert!(names(folder.path()).is_empty());
+}
+
+fn any_word() -> impl Strategy<Value = String> {
+    "[^ \t\n\r\u{b}\u{c}]{1,8}"
+}
+
+proptest! {
+    #![proptest_config(property::cases(200))]
+
+    #[test]
+    fn all_come_back(list in prop::collection::hash_set(any_word(), 0..8), dim in 1..6usize, seed in any::<u64>(), binary in any::<bool>()) {
+        let list: Vec<_> = list.into_iter().collect();
+        let table = tokenbed_testkit::random::Random::new(seed).awkward(list.len() * dim);
+        let (_folder, path) = folder();
+        save(&path, &list, &table, dim, binary).expect("a good call");
+        let loaded = load(&path, AS_IT_IS).expect("a good file");
+        prop_assert_eq!(&loaded.words, &list);
+        let same = numbers(&loaded).iter().zip(&table).all(|(a, b)| a.to_bits() == b.to_bits() || !binary && a.is_nan() && b.is_nan());
+        prop_assert!(same);
+    }
+
+    #[test]
+    fn flipped_bytes_never_panic(binary in any::<bool>(), flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+        let (_folder, path) = folder();
+        save(&path, &words(&["a", "bc", "d"]), &[1.5, 2.5, -3.0, 0.25, 5.0, 6.0], 2, binary).expect("a good call");
+        let mut file = std::fs::read(&path).expect("it is there");
+        for (at, byte) in flips {
+            let at = at.index(file.len());
+            file[at] = byte;
+        }
+        if let Ok(loaded) = load_bytes(&file, AS_IT_IS) {
+            prop_assert_eq!(loaded.storage.len(), loaded.words.len() * loaded.dim * 4);
+        }
+    }
+
+    #[test]
+    fn any_bytes_never_panic(content in prop::collection::vec(any::<u8>(), 0..100), binary in any::<Option<bool>>()) {
+        drop(load_bytes(&content, Options { binary, ..AS_IT_IS }));
+        drop(load_bytes(&[b"3 2\n", &content[..]].concat(), Options { binary, ..AS_IT_IS }));
+    }
+}

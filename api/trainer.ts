@@ -244,7 +244,7 @@ export class Trainer {
     const { corpus, labels: given } = await gather(this.#source, wanted)
     const { objective } = this.#options
     const made = await call(native.trainerNew(corpus, { ...this.#options, objective }))
-    if (made.failure || !made.trainer) throw failureOf(made.failure)
+    if (made.failure || !made.trainer) throw failureOf(made.failure, ArrayBuffer.isView(this.#source) ? [this.#source.length] : [])
     const labels = given && made.labels ? made.labels.map((number) => given[Number(number)]) : (made.labels ?? null)
     this.#ready = { native: made.trainer, words: made.words ?? null, labels, counts: Float64Array.from(made.counts) }
     return this.#ready

@@ -9,8 +9,9 @@ import { exitCodeOf, lineOf } from './failure.js'
 import { endOnSignals } from './signals.js'
 import { sayError, surviveBrokenPipes } from './streams.js'
 import { addTokens } from './tokens.js'
+import { addTrain } from './train.js'
 
-const COMMANDS = [addEmbed, addTokens]
+const COMMANDS = [addEmbed, addTokens, addTrain]
 
 const NOTES = `
 Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 the work failed, 2 wrong use.
@@ -19,6 +20,7 @@ TOKENBED_DEBUG=1 shows where in the code an error came from.
 Examples:
   $ tokenbed tokens "Hello, world!"
   $ tokenbed embed book.txt --out book.safetensors
+  $ tokenbed train book.txt --objective skip-gram --out vectors
   $ tokenbed embed --help`
 
 function program(): Command {

@@ -101,7 +101,7 @@ fn the_full_softmax_and_adamw_are_those_of_f64() {
 fn the_sampled_softmax_learns_what_the_full_one_does() {
     let learned = |softmax| {
         let mut options = next_token(false, softmax);
-        options.epochs = 60;
+        (options.epochs, options.stride) = (60, 7);
         // Every id is followed by the next one.
         let ids: Vec<u32> = (0..3000).map(|i| i % 60).collect();
         let mut trainer =
@@ -117,6 +117,23 @@ fn the_sampled_softmax_learns_what_the_full_one_does() {
     };
     assert_eq!(learned(Softmax::Full), 60);
     assert_eq!(learned(Softmax::Sampled { samples: 16, exponent: 0.75 }), 60);
+}
+
+#[test]
+fn a_vocabulary_of_a_few_words_does_not_diverge() {
+    for words in [2, 5, 50] {
+        let ids: Vec<u32> = (0..60_000u64).map(|i| Draws::at(1, 0, i).below(words)).collect();
+        for cbow in [false, true] {
+            let mut options = pairs(cbow);
+            (options.sample, options.window, options.alpha, options.epochs) = (0.0, 5, 0.05, 4);
+            let corpus = Corpus::new(ids.clone(), &[], words as usize, 1).unwrap();
+            let mut trainer = Trainer::new(Box::new(Pairs::new(options, corpus).unwrap()));
+            train(&mut trainer, u64::MAX);
+            let largest =
+                trainer.tables().unwrap().iter().flat_map(|t| t.values.clone()).fold(0.0, |a: f32, x| a.max(x.abs()));
+            assert!(largest < 10.0, "{words} words, cbow {cbow}: {largest}");
+        }
+    }
 }
 
 /// Sentences about one of 20 things, each of which has 5 names and 10 words that go with it.

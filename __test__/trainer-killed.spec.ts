@@ -44,6 +44,8 @@ for (const objective of ['skip-gram', 'next-token']) {
     }
     t.true(found !== null && found === whole)
     t.log(`killed ${kills} times`)
-    t.deepEqual(readdirSync(folder), ['run.safetensors'])
+    t.true(kills > 5)
+    // Killed between the name that a whole file gets first and the one it is for, it leaves the former.
+    t.deepEqual(readdirSync(folder).filter((name) => !name.endsWith('.part')), ['run.safetensors'])
   })
 }

@@ -1,5 +1,7 @@
 //! The ops of training against their references, on every instruction set that this machine has: equal bits.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use tokenbed_kernels::isa::Isa;
 use tokenbed_kernels::ops::adamw_dense::AdamStep;
 use tokenbed_kernels::ops::gemm::{Sizes, View, gemm};

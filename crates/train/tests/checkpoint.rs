@@ -1,5 +1,7 @@
 //! Files that are no checkpoint of this run.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::{all, bits, corpus, pairs, train};

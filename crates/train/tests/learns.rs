@@ -1,5 +1,7 @@
 //! What is learned, against what is known: the gradient in f64, planted neighbours, separable classes.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::{all, corpus, examples, next_token, pairs, train};

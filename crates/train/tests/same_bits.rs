@@ -1,5 +1,7 @@
 //! The same bits at any number of threads, and wherever a run is interrupted.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::{all, bits, train};

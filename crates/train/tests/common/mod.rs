@@ -1,5 +1,8 @@
 //! Small runs of every objective.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(dead_code, reason = "each test uses some of it")]
+
 use std::time::Duration;
 use tokenbed_train::classify::{Classify, ClassifyOptions};
 use tokenbed_train::draws::Draws;
@@ -66,8 +69,11 @@ pub fn examples(vocabulary: u32) -> Examples {
     examples
 }
 
+/// Makes a trainer, each time the same.
+pub type Make = Box<dyn Fn() -> Trainer>;
+
 /// A trainer of every objective, by name.
-pub fn all() -> Vec<(&'static str, Box<dyn Fn() -> Trainer>)> {
+pub fn all() -> Vec<(&'static str, Make)> {
     let text = || corpus(3000, 300);
     let next = move |tied, softmax| Trainer::new(Box::new(NextToken::new(next_token(tied, softmax), text()).unwrap()));
     let sampled = Softmax::Sampled { samples: 50, exponent: 0.75 };

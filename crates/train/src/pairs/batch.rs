@@ -26,7 +26,7 @@ pub(super) struct Batch {
 }
 
 /// How often the row that changes most often may change in a batch at a learning rate of 1: its changes are added up
-/// unseen by each other, and too many overshoot. Four times as many gave the same vectors on a text of two million words.
+/// unseen by each other, and too many overshoot. A quarter as many gave vectors as good on a text of two million words.
 const MOST_CHANGES: f64 = 2.4;
 /// A batch has at most so many centers for each word of the vocabulary, frequent words counting for more: where there are
 /// few, changes all go the same way.

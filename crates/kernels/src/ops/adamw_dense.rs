@@ -82,8 +82,9 @@ pub(crate) unsafe fn body<L: NarrowLanes>(op: RawAdamW) {
     // SAFETY: the caller's; every index stays below `len`.
     unsafe {
         let by = op.by;
-        let [decay, follow, beta2, follow2] = [by.decay, by.follow, by.beta2, by.follow2].map(|x| L::splat(x));
-        let [step, root, eps] = [by.step, by.root, by.eps].map(|x| L::splat(x));
+        let (decay, follow, beta2) = (L::splat(by.decay), L::splat(by.follow), L::splat(by.beta2));
+        let (follow2, step) = (L::splat(by.follow2), L::splat(by.step));
+        let (root, eps) = (L::splat(by.root), L::splat(by.eps));
         let mut at = 0;
         while at + L::WIDTH <= op.len {
             let (p, m, v) = (op.p.add(at), op.m.add(at), op.v.add(at));

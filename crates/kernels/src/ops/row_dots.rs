@@ -147,14 +147,18 @@ const VECTORS: usize = BLOCK / 4;
 unsafe fn tile<L: MathLanes, const I: usize, const J: usize>(op: &RawRowDots, i: usize, j: usize) {
     // SAFETY: the caller's: `I` rows from `i` on and `J` from `j` on are in the lists.
     unsafe {
-        let mut a = [op.a; I];
-        for (n, a) in a.iter_mut().enumerate() {
-            *a = row(op.a, op.a_rows, i + n, op.stride);
+        let (mut a, mut b) = ([op.a; I], [op.b; J]);
+        let mut n = 0;
+        while n < I {
+            a[n] = row(op.a, op.a_rows, i + n, op.stride);
+            n += 1;
         }
-        let mut b = [op.b; J];
-        for (n, b) in b.iter_mut().enumerate() {
-            *b = row(op.b, op.b_rows, j + n, op.stride);
+        let mut m = 0;
+        while m < J {
+            b[m] = row(op.b, op.b_rows, j + m, op.stride);
+            m += 1;
         }
+        // Indices, not iterators: what those move about, the compiler may keep in memory.
         let mut sums = [[[L::splat(0.0); VECTORS]; J]; I];
         let mut at = 0;
         while at < op.stride {
@@ -162,23 +166,33 @@ unsafe fn tile<L: MathLanes, const I: usize, const J: usize>(op: &RawRowDots, i:
             while v * L::WIDTH < BLOCK {
                 let d = at + v * L::WIDTH;
                 let mut right = [L::splat(0.0); J];
-                for (right, b) in right.iter_mut().zip(b) {
-                    *right = L::load(b.add(d));
+                let mut m = 0;
+                while m < J {
+                    right[m] = L::load(b[m].add(d));
+                    m += 1;
                 }
-                for (a, sums) in a.iter().zip(&mut sums) {
-                    let left = L::load(a.add(d));
-                    for (sums, right) in sums.iter_mut().zip(right) {
-                        sums[v] = left.mul_add(right, sums[v]);
+                let mut n = 0;
+                while n < I {
+                    let left = L::load(a[n].add(d));
+                    let mut m = 0;
+                    while m < J {
+                        sums[n][m][v] = left.mul_add(right[m], sums[n][m][v]);
+                        m += 1;
                     }
+                    n += 1;
                 }
                 v += 1;
             }
             at += BLOCK;
         }
-        for (n, sums) in sums.into_iter().enumerate() {
-            for (m, sums) in sums.into_iter().enumerate() {
-                *op.out.add((i + n) * op.b_len + j + m) = halved(sums);
+        let mut n = 0;
+        while n < I {
+            let mut m = 0;
+            while m < J {
+                *op.out.add((i + n) * op.b_len + j + m) = halved(sums[n][m]);
+                m += 1;
             }
+            n += 1;
         }
     }
 }

@@ -133,24 +133,37 @@ unsafe fn sums<L: MathLanes, const I: usize>(op: &RawRowMix, i: usize) {
 unsafe fn tile<L: MathLanes, const I: usize, const V: usize>(op: &RawRowMix, i: usize, at: usize) {
     // SAFETY: the caller's.
     unsafe {
+        // Indices, not iterators: what those move about, the compiler may keep in memory.
         let mut sums = [[L::splat(0.0); V]; I];
-        for j in 0..op.len {
+        let mut j = 0;
+        while j < op.len {
             let from = row(op.table, op.rows, j, op.stride).add(at);
             let mut part = [L::splat(0.0); V];
-            for (v, part) in part.iter_mut().enumerate() {
-                *part = L::load(from.add(v * L::WIDTH));
+            let mut v = 0;
+            while v < V {
+                part[v] = L::load(from.add(v * L::WIDTH));
+                v += 1;
             }
-            for (n, sums) in sums.iter_mut().enumerate() {
+            let mut n = 0;
+            while n < I {
                 let coefficient = L::splat(*op.coefficients.add((i + n) * op.across + j * op.down));
-                for (sum, part) in sums.iter_mut().zip(part) {
-                    *sum = coefficient.mul_add(part, *sum);
+                let mut v = 0;
+                while v < V {
+                    sums[n][v] = coefficient.mul_add(part[v], sums[n][v]);
+                    v += 1;
                 }
+                n += 1;
             }
+            j += 1;
         }
-        for (n, sums) in sums.into_iter().enumerate() {
-            for (v, sum) in sums.into_iter().enumerate() {
-                sum.store(op.out.add((i + n) * op.stride + at + v * L::WIDTH));
+        let mut n = 0;
+        while n < I {
+            let mut v = 0;
+            while v < V {
+                sums[n][v].store(op.out.add((i + n) * op.stride + at + v * L::WIDTH));
+                v += 1;
             }
+            n += 1;
         }
     }
 }

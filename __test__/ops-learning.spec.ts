@@ -99,6 +99,15 @@ test('what is not a number shows, forward and back', (t) => {
   }
 })
 
+test('empty tensors have empty gradients, and zeros of what was repeated', (t) => {
+  const [x, y] = [zeros([2, 0, 3], { requiresGrad: true }), zeros([1, 0, 1], { requiresGrad: true })]
+  const z = zeros([3], { requiresGrad: true })
+  x.mul(y).add(z).sum().backward()
+  t.deepEqual(grad(x).shape, [2, 0, 3])
+  t.deepEqual(grad(y).shape, [1, 0, 1])
+  t.deepEqual(grad(z).toArray(), [0, 0, 0])
+})
+
 test('integers do not learn', (t) => {
   const x = leaf([1.5, 2])
   const whole = x.to('int32')

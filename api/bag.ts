@@ -216,7 +216,8 @@ export class EmbeddingBag implements Layer {
   }
 }
 
-function isRagged(ids: Ids | Ragged): ids is Ragged {
+/** Whether it is rows of different length rather than ids. */
+export function isRagged(ids: Ids | Ragged): ids is Ragged {
   const plain = typeof ids === 'object' && ids !== null && !(ids instanceof Tensor) && !ArrayBuffer.isView(ids)
   return plain && 'values' in ids && 'offsets' in ids
 }

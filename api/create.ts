@@ -16,7 +16,8 @@ export interface TensorOptions {
   shape?: number[]
   /** default false */ requiresGrad?: boolean
 }
-type Common = Omit<TensorOptions, 'shape'>
+/** Of a tensor whose shape is an argument of its own. */
+export type FillOptions = Omit<TensorOptions, 'shape'>
 
 const COMMON = ['dtype', 'requiresGrad']
 
@@ -79,7 +80,7 @@ function learning(tensor: Tensor, requiresGrad: unknown, where: string): Tensor 
 }
 
 /** All 0; float32 unless `dtype` says otherwise. `torch.zeros`. */
-export function zeros(shape: number[], options?: Common): Tensor {
+export function zeros(shape: number[], options?: FillOptions): Tensor {
   const where = 'zeros'
   const { dtype = 'float32', requiresGrad } = checkOptions(options, COMMON, where)
   const { bytes } = facts(checkDType(dtype, where))
@@ -88,16 +89,16 @@ export function zeros(shape: number[], options?: Common): Tensor {
 }
 
 /** All 1; float32 unless `dtype` says otherwise. `torch.ones`. */
-export function ones(shape: number[], options?: Common): Tensor {
+export function ones(shape: number[], options?: FillOptions): Tensor {
   return filled(shape, 1, options, 'ones')
 }
 
 /** All `value`; float32 unless `dtype` says otherwise. `torch.full`. */
-export function full(shape: number[], value: number, options?: Common): Tensor {
+export function full(shape: number[], value: number, options?: FillOptions): Tensor {
   return filled(shape, value, options, 'full')
 }
 
-function filled(shape: number[], value: number, options: Common | undefined, where: string): Tensor {
+function filled(shape: number[], value: number, options: FillOptions | undefined, where: string): Tensor {
   const { dtype = 'float32', requiresGrad } = checkOptions(options, COMMON, where)
   const { bytes } = facts(checkDType(dtype, where))
   const sizes = checkShape(shape, bytes, where)

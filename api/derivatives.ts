@@ -27,7 +27,8 @@ function toKind(grad: Tensor, { shape, dtype }: Kind): Tensor {
     let start = end - 1
     while (start > 0 && isRepeated(start - 1)) start--
     const n = sizeOf(sizes.slice(start, end))
-    const inner = sum.size === 0 ? sizeOf(sum.shape.slice(end)) : sum.size / (sizeOf(sizes.slice(0, start)) * n)
+    // Those behind were summed already where they are repeated.
+    const inner = sizeOf(sizes.map((size, dim) => (dim < end || isRepeated(dim) ? 1 : size)))
     sum = sum.reshape(sizeOf(sizes.slice(0, start)), n, inner).sum(1)
     end = start + 1
   }

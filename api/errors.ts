@@ -26,7 +26,9 @@ export class TokenIndexError extends TokenbedError {
     // Some encodings leave ids between their tokens unused.
     const isBetween = Number(value) >= 0 && Number(value) < size
     const why = isBetween ? `is no token: the encoding does not use it` : `is out of range for ${what === 'target' ? `${size} classes` : `a table of ${size} rows`}`
-    super('TOKEN_INDEX', `${what} ${value} at [${position.join(', ')}] ${why}${more}`)
+    // Positions that do not fit are past the context: say what makes it longer.
+    const longer = what === 'position' && Number(value) >= size ? `; interpolatePositions() makes a table for a longer context` : ''
+    super('TOKEN_INDEX', `${what} ${value} at [${position.join(', ')}] ${why}${more}${longer}`)
     this.position = position
     this.value = Number(value)
     this.size = size
@@ -89,10 +91,28 @@ export class FileError extends TokenbedError {
   }
 }
 
-/** The native part is missing or cannot be loaded (code `BINARY`); `cause` is the loader's error. */
+/**
+ * The native part is missing or cannot be loaded (code `BINARY`); `cause` is the loader's error, where there was one. The
+ * message holds `found`, `needed` and `mend`.
+ */
 export class BinaryError extends TokenbedError {
-  constructor(message: string, cause: unknown) {
+  /**
+   * `missing`: the platform's package is not installed; `version`: it is of another version than tokenbed; `unsupported`:
+   * there is none for this platform; `disabled`: Node was told to load no addons, or Deno was not allowed to; `glibc`: the binary needs a newer glibc;
+   * `refused`: the system would not load it for another reason.
+   */
+  readonly reason: 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused'
+  /** What this process is, and what was found for it. */
+  readonly found: string
+  readonly needed: string
+  /** The command, or the step, that mends it. */
+  readonly mend: string
+  constructor(message: string, cause: unknown, details: Pick<BinaryError, 'reason' | 'found' | 'needed' | 'mend'>) {
     super('BINARY', message, { cause })
+    this.reason = details.reason
+    this.found = details.found
+    this.needed = details.needed
+    this.mend = details.mend
   }
 }
 

@@ -111,8 +111,8 @@ export interface ReadInputs {
 /** An input layer's parts as they are at forward. */
 export interface InputParts {
   readonly native: InputLayer
-  /** Tables of tokens, positions and segments, the last if there are some. */
-  readonly tables: readonly Table[]
+  /** Tables of tokens, positions and segments; null for those that are not there. */
+  readonly tables: readonly [Table, Table | null, Table | null]
   /** All that is learned, in the order of the gradients: the tables' weights, then the normalization's weight and bias. */
   readonly parts: readonly Tensor[]
   /** Which of them are V8's memory. */
@@ -131,13 +131,11 @@ export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, keep
   const at = inputs.at && keepIds(inputs.at, undefined, keeping)
   const kinds = inputs.kinds && keepIds(inputs.kinds, undefined, keeping)
   const saved = layer.normalized ? parts.map((part) => ({ part, get: save(part) })) : []
-  const facts = tables.map((table) => table.facts())
-
-  const orders: (() => Order)[] = [
-    () => tables[0].order(ids(), true, layer.scale),
-    () => (at === undefined ? cycle(n, offset, length) : tables[1].order(at())),
-    () => (kinds === undefined ? cycle(n, 0, 1) : tables[2].order(kinds())),
-  ]
+  const [tokens, positions, segments] = tables
+  const orders: (() => Order)[] = [() => tokens.order(ids(), true, layer.scale)]
+  if (positions !== null) orders.push(() => (at === undefined ? cycle(n, offset, length) : positions.order(at())))
+  if (segments !== null) orders.push(() => (kinds === undefined ? cycle(n, 0, 1) : segments.order(kinds())))
+  const facts = tables.flatMap((table) => (table === null ? [] : [table.facts()]))
   return (grad, wanted) => {
     let [sum, learned] = [grad, [] as Tensor[]]
     if (layer.normalized) {
@@ -151,7 +149,7 @@ export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, keep
       )
       ;[sum, learned] = [made[0], made.slice(1)]
     }
-    const ofTables = tables.map((_, i) => (wanted[i] ? TableGradient.pending(facts[i], orders[i](), sum) : null))
+    const ofTables = facts.map((_, i) => (wanted[i] ? TableGradient.pending(facts[i], orders[i](), sum) : null))
     return [...ofTables, ...learned]
   }
 }

@@ -1,7 +1,8 @@
-// The one door to the native side: loads it, and turns its failures into typed errors.
+// The one door to the native side: calls it, and turns its failures into typed errors.
 
 import { getSystemErrorName } from 'node:util'
-import { BinaryError, DTypeError, FileError, FormatError, ShapeError, TokenbedError, TokenIndexError, UsageError } from './errors.js'
+import { checkVersion, loadBinary } from './binary.js'
+import { DTypeError, FileError, FormatError, ShapeError, TokenbedError, TokenIndexError, UsageError } from './errors.js'
 import { unravel } from './shape.js'
 import type * as Native from '../native.cjs'
 
@@ -20,23 +21,13 @@ export type BagsOperand = Native.BagsOperand
 /** Elements as the native side borrows them. */
 export type Operand = Native.Operand
 
-function load(): typeof Native {
-  try {
-    return require('../../native.cjs')
-  } catch (cause) {
-    const { platform, arch, versions } = process
-    throw new BinaryError(
-      `tokenbed's native part for ${platform}-${arch} (Node ${versions.node}) cannot be loaded. ` +
-        'Installed from npm: install again without --omit=optional. From a clone: run npm run build.',
-      cause,
-    )
-  }
-}
+const loaded = loadBinary()
 
-export const native = load()
+export const native = loaded.exports as typeof Native
 
 /** What the binary is; asked once, so that an instruction set forced by the environment that is not there is told at once. */
-export const binary = call(native.nativeInfo())
+export const binary = { ...call(native.nativeInfo()), path: loaded.path, source: loaded.source }
+checkVersion(loaded, binary.version)
 
 /** The value of a native call, or its failure as a typed error. `shape` is that of the ids, to say where a bad one is. */
 export function call<T>(value: T | null | undefined, shape?: readonly number[]): T {

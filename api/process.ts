@@ -28,18 +28,39 @@ export interface Capabilities {
   isa: 'avx512' | 'avx2' | 'neon' | 'scalar'
   /** The instruction sets that this machine has kernels for. */
   detected: string[]
+  /** The features of the processor that instruction sets are chosen by. */
+  features: { name: string; available: boolean }[]
   /** Threads that a kernel may use: `getNumThreads()`. */
   threads: number
   /** Whether `data` of tables is live memory; false where the host forbids it (Electron). */
   liveData: boolean
   /** What the native part was built for. */
   binary: string
+  /** The native part's file. */
+  path: string
+  /** Why that file: `package`, the platform's own; `build`, made in this clone; `environment`, TOKENBED_BINARY names it. */
+  source: 'package' | 'build' | 'environment'
 }
 
 /** What the package runs on. */
 export function capabilities(): Capabilities {
-  const { version, isa, detected, target, liveData } = binary
-  return { version, isa: isa as Capabilities['isa'], detected: [...detected], threads: getNumThreads(), liveData, binary: target }
+  const { version, isa, detected, features, target, liveData, path, source } = binary
+  return { version, isa: isa as Capabilities['isa'], detected: [...detected], features: features.map((one) => ({ ...one })), threads: getNumThreads(), liveData, binary: target, path, source }
+}
+
+/** What one op gave on one instruction set. */
+export interface KernelTest {
+  op: string
+  isa: string
+  /** Whether all its results have the bits of the scalar kernels, which define them. */
+  ok: boolean
+  /** Of all its results: 16 hexadecimal digits, the same on every machine. */
+  digest: string
+}
+
+/** Runs the kernels of every instruction set that this machine has on a fixed battery: some milliseconds. */
+export function selfTest(): KernelTest[] {
+  return call(native.kernelsSelfTest())
 }
 
 /**

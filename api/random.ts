@@ -47,9 +47,9 @@ export class Generator {
     return this
   }
 
-  /** Fills with N(0, 1). @internal */
-  normal(out: Operand): void {
-    check(native.drawNormal(this.#native, out, 0, 1))
+  /** Fills with N(mean, std^2). @internal */
+  normal(out: Operand, mean = 0, std = 1): void {
+    check(native.drawNormal(this.#native, out, mean, std))
   }
 
   /** Fills uniformly from [0, 1). @internal */

@@ -62,7 +62,7 @@ function fresh(shape: readonly number[], dtype: ResultType, where: string): Tens
 
 /**
  * The result that a native call wrote, or why it did not. A fresh one that was not written is freed; one that is is
- * recorded, as the op `name` on `weights` with its way back; the caller's `out` never is.
+ * recorded, as the op `name` on `weights` with its way back; the caller's `out` never is. @internal
  */
 export function settled(
   done: boolean,

@@ -195,7 +195,7 @@ export class Table {
     return { shape: this.#weight.shape, dtype: this.#weight.dtype, sparse: this.settings.sparse }
   }
 
-  /** The order of ids of a lookup, on the way back; `weighted`: with what its options multiply gradients by, and a scale. */
+  /** The order of ids of a lookup, on the way back; `weighted`: with what its options multiply gradients by, and a scale. @internal */
   order(ids: IntArray, weighted = true, scale = 1): Order {
     const { badIds, scaleGradByFreq } = this.settings
     return orderOf(ids.length, weighted && (scaleGradByFreq || scale !== 1), (block, coefficients) =>

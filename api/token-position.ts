@@ -1,16 +1,20 @@
-// The input layer of a transformer: token (+ segment) + position (-> layer normalization), in one pass.
+// The input layer of a transformer: token (+ segment) (+ position) (-> layer normalization), in one pass.
 
 import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
 import type { Backward, Save } from './autograd.js'
+import { isRagged, type Ragged } from './bag.js'
 import { facts } from './dtype.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from './errors.js'
-import { readIds, type Ids, type IntArray, type ReadIds } from './ids.js'
+import { readIds, type Ids, type ReadIds } from './ids.js'
 import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { inputWay, type ReadInputs } from './layer-grad.js'
 import { call, check, native, type Handle, type InputLayer, type Operand } from './native.js'
 import { dropout } from './network.js'
+import { raggedPositions, readMask, skipping } from './positions/padding.js'
+import { spread } from './positions/spread.js'
+import { LEARNED, presetOf, type Placing, type PositionedPreset, type PresetOptions, type TokenPreset } from './presets.js'
 import { checkGenerator, type Generator } from './random.js'
 import { resultFor, settled } from './result.js'
 import { sameShape, shown } from './shape.js'
@@ -44,20 +48,23 @@ export interface TokenPositionOptions {
 }
 
 /** What goes with ids besides their shape. */
-interface PlaceOptions {
+export interface PlaceOptions {
   /** The first position of every sequence; default 0. */
   positionOffset?: number
   /** A position for each id, or for each of a sequence; instead of `positionOffset`. */
   positions?: Ids
   /** A segment for each id, or for each of a sequence; default: all 0. */
   segments?: Ids
+  /** Which ids are tokens (`attentionMask`), in their shape: positions count those alone, padding has position 0. */
+  mask?: Ids
 }
 
 /** As `gradFn` shows the op. */
 const NAME = 'TokenPositionEmbeddingBackward'
 const OPTIONS = ['vocabSize', 'contextLength', 'dim', 'segments', 'layerNorm', 'scale', 'dropout', 'paddingIdx', 'generator', 'sparse']
-const FORWARD_OPTIONS = ['out', 'shape', 'positionOffset', 'positions', 'segments']
-const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, 'positionOffset', 'positions', 'segments']
+const PLACE_OPTIONS = ['positionOffset', 'positions', 'segments', 'mask']
+const FORWARD_OPTIONS = ['out', 'shape', ...PLACE_OPTIONS]
+const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, ...PLACE_OPTIONS]
 /** Of torch.nn.LayerNorm. */
 const DEFAULT_EPS = 1e-5
 
@@ -98,12 +105,15 @@ interface Bound {
  *
  * Draws: the token table first, then the positions, then the segments, each from N(0, 1); the normalization starts as
  * ones and zeros. Dropout draws with each result, while the layer is `training`; `eval()` ends that.
+ *
+ * `P` says whether there are positions: `TokenPositionEmbedding` is a layer that has them, `TokenPositionEmbedding<null>`
+ * one of tokens alone, as some presets are.
  */
-export class TokenPositionEmbedding implements Layer {
+export class TokenPositionEmbedding<P extends Embedding | null = Embedding> implements Layer {
   /** The token table, (vocabSize, dim). */
   readonly token: Embedding
-  /** The position table, (contextLength, dim). */
-  readonly position: Embedding
+  /** The position table, (contextLength, dim); null in a layer of tokens alone. */
+  readonly position: P
   /** The segment table, (segments, dim), if there is one. */
   readonly segment: Embedding | null
   /** The normalization, if there is one. */
@@ -115,14 +125,22 @@ export class TokenPositionEmbedding implements Layer {
   /** Whether results are those of training: with dropout. True at first, as PyTorch's modules are. */
   training = true
   readonly #generator: Generator
+  readonly #placing: Placing
+  /** The longest sequence of a layer without positions, where it was told one. */
+  readonly #longest: number | null
+  readonly #padding: number
   #bound: Bound | null = null
 
   /** @throws UsageError for sizes that are no sizes, and for an option that does not exist. */
-  constructor(options: TokenPositionOptions) {
+  constructor(options: TokenPositionOptions)
+  /** @internal */
+  constructor(options: TokenPositionOptions, placing?: Placing)
+  constructor(options: TokenPositionOptions, placing: Placing = LEARNED) {
     const where = 'TokenPositionEmbedding'
     const { vocabSize, contextLength, dim, segments, layerNorm, scale = 1, dropout = 0, paddingIdx, generator, sparse } = checkOptions(options, OPTIONS, where)
     const vocabulary = checkSize(vocabSize, `${where}: vocabSize`)
-    const context = checkSize(contextLength, `${where}: contextLength`)
+    const { learned, skipsPadding } = placing
+    const context = !learned && contextLength === undefined ? null : checkSize(contextLength, `${where}: contextLength`)
     const columns = checkSize(dim, `${where}: dim`, 1)
     const kinds = segments === undefined ? 0 : checkSize(segments, `${where}: segments`, 1)
     const eps = checkEps(layerNorm, where)
@@ -134,20 +152,62 @@ export class TokenPositionEmbedding implements Layer {
     this.dropout = dropout
     this.#generator = checkGenerator(generator, where)
     this.token = new Embedding(vocabulary, columns, { paddingIdx, generator, sparse })
-    this.position = new Embedding(context, columns, { generator })
+    this.#padding = checkPadding(paddingIdx, vocabulary)
+    // Where padding has a position of its own, that row is padding too.
+    if (skipsPadding && this.#padding >= context!) {
+      throw new UsageError(`${where}: positions begin behind paddingIdx ${this.#padding}, which a contextLength of ${context} leaves no room for`)
+    }
+    this.position = (learned ? new Embedding(context!, columns, { generator, paddingIdx: skipsPadding ? this.#padding : undefined }) : null) as P
+    this.#placing = placing
+    this.#longest = context
     this.segment = kinds === 0 ? null : new Embedding(kinds, columns, { generator })
     this.layerNorm = eps === null ? null : new LayerNormParameters(columns, eps)
   }
 
   /**
-   * ids (batch, length) or (length) -> (batch, length, dim) or (length, dim). Positions count from `positionOffset`
+   * The input layer of a well-known model, as Transformers computes it in float32, in one pass. Tables are drawn as by
+   * `new`; load the model's own into them. Sums run from left to right:
+   *
+   * | name | vectors | unless options say otherwise |
+   * |---|---|---|
+   * | `gpt2` | `token + position` | |
+   * | `bert` | `layerNorm((token + segment) + position)` | 2 segments, eps 1e-12, paddingIdx 0 |
+   * | `roberta` | the same; positions as below | 1 segment, eps 1e-5, paddingIdx 1 |
+   * | `t5`, `llama` | `token` | |
+   * | `gemma` | `token * sqrt(dim)`, the factor a float32 | paddingIdx 0 |
+   *
+   * RoBERTa's positions count tokens alone: the first that is not padding has position paddingIdx + 1, on whichever side
+   * the padding is, and padding has position paddingIdx. So `contextLength`, the rows of the position table (Transformers'
+   * `max_position_embeddings`, 514), holds sequences of contextLength - paddingIdx - 1.
+   *
+   * Nothing is dropped unless `dropout` says so (GPT-2, BERT, RoBERTa and T5 were trained with 0.1), and then in training
+   * alone.
+   *
+   * Layers of tokens alone (`t5`, `llama`, `gemma`) have `position` null; their contextLength may be left out, and if it is
+   * given, longer sequences are refused. Gemma in bfloat16 rounds the factor to bfloat16 first: give that as `scale` for
+   * the same.
+   *
+   * @throws UsageError for a name that is none, and as `new`.
+   */
+  static preset(name: PositionedPreset, options: PresetOptions<PositionedPreset>): TokenPositionEmbedding
+  static preset(name: TokenPreset, options: PresetOptions<TokenPreset>): TokenPositionEmbedding<null>
+  static preset(name: PositionedPreset | TokenPreset, options: TokenPositionOptions): TokenPositionEmbedding<Embedding | null>
+  static preset(name: string, options: object): TokenPositionEmbedding<Embedding | null> {
+    const { options: all, placing } = presetOf(name, options, `TokenPositionEmbedding.preset`)
+    return new TokenPositionEmbedding<Embedding | null>(all, placing)
+  }
+
+  /**
+   * ids (batch, length) or (length) -> (batch, length, dim) or (length, dim); a Ragged of rows end to end -> (values,
+   * dim), positions counted in each row by itself. Positions count from `positionOffset`
    * (default 0; for decoding with a cache), or are given one by one: in the shape of the ids, flat, or as (length) for
-   * every sequence. So are segments, without which all is segment 0.
+   * every sequence. So are segments, without which all is segment 0. With a `mask` positions count tokens alone, on whichever
+   * side padding is.
    *
    * @throws TokenIndexError for an id, a position or a segment without a row; ShapeError for a sequence longer than the
    * context; UsageError for segments where the layer has none.
    */
-  forward(ids: Ids, options?: ForwardOptions & PlaceOptions): Tensor {
+  forward(ids: Ids | Ragged, options?: ForwardOptions & PlaceOptions): Tensor {
     const where = 'TokenPositionEmbedding.forward'
     const given = checkOptions(options, FORWARD_OPTIONS, where)
     const { read, offset, length, at, kinds } = this.#read(ids, given, where)
@@ -189,7 +249,7 @@ export class TokenPositionEmbedding implements Layer {
    *
    * @throws UsageError where training drops elements: which draws are whose would depend on which lookup ends first.
    */
-  async forwardAsync(ids: Ids, options?: AsyncOptions & PlaceOptions): Promise<Tensor> {
+  async forwardAsync(ids: Ids | Ragged, options?: AsyncOptions & PlaceOptions): Promise<Tensor> {
     const where = 'TokenPositionEmbedding.forwardAsync'
     const { signal, ...rest } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
     if (this.training && this.dropout > 0) {
@@ -209,16 +269,18 @@ export class TokenPositionEmbedding implements Layer {
     })
   }
 
-  #way(bound: Bound, inputs: ReadInputs, given: Ids, keeping: Keeping): Backward {
+  #way(bound: Bound, inputs: ReadInputs, ids: Ids | Ragged, keeping: Keeping): Backward {
     const { token, position, segment, layerNorm, scale } = this
-    const tables = [token.table, position.table, ...(segment === null ? [] : [segment.table])]
+    const tables = [token.table, position?.table ?? null, segment?.table ?? null] as const
     const layer = { native: bound.native, tables, parts: bound.parts, others: bound.others, normalized: layerNorm !== null, scale }
-    return inputWay(layer, inputs, given, keeping)
+    return inputWay(layer, inputs, isRagged(ids) ? ids.values : ids, keeping)
   }
 
   /** Ids, and what goes with each. */
-  #read(ids: Ids, { shape, positionOffset, positions, segments }: { shape?: number[] } & PlaceOptions, where: string): ReadInputs {
-    const read = readIds(ids, shape, where)
+  #read(ids: Ids | Ragged, { shape, positionOffset, positions, segments, mask }: { shape?: number[] } & PlaceOptions, where: string): ReadInputs {
+    const ragged = isRagged(ids) ? ids : null
+    if (ragged !== null && shape !== undefined) throw new UsageError(`${where}: a Ragged has a shape: give no other`)
+    const read = readIds(ragged === null ? (ids as Ids) : ragged.values, shape, where)
     const rank = read.shape.length
     if (rank !== 1 && rank !== 2) {
       throw new ShapeError(`${where}: ids are (batch, length) or (length), not ${shown(read.shape)}`)
@@ -228,17 +290,35 @@ export class TokenPositionEmbedding implements Layer {
     }
     const offset = positionOffset === undefined ? 0 : checkSize(positionOffset, `${where}: positionOffset`)
     // Of no ids there is no sequence, however long it says it is.
-    const length = read.array.length === 0 ? 0 : read.shape[rank - 1]
-    const at = positions === undefined ? undefined : spread(positions, read, 'positions', where)
+    let length = read.array.length === 0 ? 0 : read.shape[rank - 1]
+    let at = positions === undefined ? undefined : spread(positions, read.shape, 'positions', 'ids', where)
+    if ((at ?? mask) !== undefined && this.position === null) {
+      throw new UsageError(`${where}: positions or a mask, but the layer is of tokens alone: its model places them in attention`)
+    }
+    const { skipsPadding } = this.#placing
+    const first = skipsPadding ? this.#padding + 1 : 0
+    if (ragged !== null) {
+      if (mask !== undefined) throw new UsageError(`${where}: a Ragged has no padding: give no mask`)
+      const rows = raggedPositions(ragged, offset + first, where)
+      length = rows.longest
+      at ??= rows.positions
+    } else if (mask !== undefined) {
+      if (positions !== undefined) throw new UsageError(`${where}: either positions or a mask, from which they are counted, not both`)
+      const tokens = readMask(mask, where)
+      if (!sameShape(tokens.shape, read.shape)) throw new ShapeError(`${where}: mask is ${shown(tokens.shape)} where ids are ${shown(read.shape)}`)
+      at = skipping(tokens.array, undefined, read.shape, offset + first, skipsPadding ? this.#padding : 0, where)
+    } else if (at === undefined && skipsPadding) {
+      at = skipping(read.array, this.#padding, read.shape, offset + first, this.#padding, where)
+    }
+    if (this.position === null) at = undefined
     if (segments !== undefined && this.segment === null) {
       throw new UsageError(`${where}: segments, but the layer has none: make it with the option segments`)
     }
-    const kinds = segments === undefined ? undefined : spread(segments, read, 'segments', where)
-    const context = this.position.numEmbeddings
-    if (at === undefined && offset + length > context) {
-      throw new ShapeError(
-        `${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength`,
-      )
+    const kinds = segments === undefined ? undefined : spread(segments, read.shape, 'segments', 'ids', where)
+    const context = this.position === null ? this.#longest : this.position.numEmbeddings
+    if (context !== null && at === undefined && offset + length > context) {
+      const longer = this.position === null ? '' : '. A layer with a larger contextLength takes them, with the position.weight that interpolatePositions(position.weight, contextLength) makes'
+      throw new ShapeError(`${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength${longer}`)
     }
     this.#catchUp(read)
     return { read, offset, length, at, kinds }
@@ -249,7 +329,7 @@ export class TokenPositionEmbedding implements Layer {
     const { token, position, segment } = this
     const { lag } = token.weight
     if (lag !== null) check(lag.catchUp(array, token.table.badIds), shape)
-    position.weight.lag?.settle()
+    position?.weight.lag?.settle()
     segment?.weight.lag?.settle()
   }
 
@@ -261,8 +341,8 @@ export class TokenPositionEmbedding implements Layer {
   }
 
   #isCurrent(parts: readonly Tensor[]): boolean {
-    if (parts[0] !== this.token.weight || parts[1] !== this.position.weight) return false
-    if (this.segment !== null && parts[2] !== this.segment.weight) return false
+    let next = 0
+    for (const table of [this.token, this.position, this.segment]) if (table !== null && parts[next++] !== table.weight) return false
     // What is disposed is told when it is bound.
     for (let i = 0; i < parts.length; i++) if (parts[i].disposed) return false
     return true
@@ -276,24 +356,25 @@ export class TokenPositionEmbedding implements Layer {
     }
     const { token, position, segment, layerNorm } = this
     const made = native.inputLayerNew(
-      handle(token.weight), handle(position.weight), handle(segment?.weight), handle(layerNorm?.weight), handle(layerNorm?.bias),
-      token.numEmbeddings, position.numEmbeddings, segment?.numEmbeddings ?? 0, token.embeddingDim,
+      handle(token.weight), handle(position?.weight), handle(segment?.weight), handle(layerNorm?.weight), handle(layerNorm?.bias),
+      token.numEmbeddings, position?.numEmbeddings ?? -1, segment?.numEmbeddings ?? 0, token.embeddingDim,
       token.table.badIds, this.scale, layerNorm?.eps ?? -1,
     )
     return { parts, native: call(made), others: parts.filter((part) => !isHandle(operands.get(part)!)) }
   }
 
-  /** What is learned: the tables of tokens, positions and segments, then the normalization's weight and bias. */
+  /** What is learned: the tables of tokens, positions (where there are such) and segments, then the normalization's weight and bias. */
   parameters(): Tensor[] {
     return Object.values(this.stateDict())
   }
 
   /**
-   * The same as `token.weight`, `position.weight` and, where there are such, `segment.weight`, `layerNorm.weight` and
+   * The same as `token.weight` and, where there are such, `position.weight`, `segment.weight`, `layerNorm.weight` and
    * `layerNorm.bias`, sharing their memory.
    */
   stateDict(): Record<string, Tensor> {
-    const state: Record<string, Tensor> = { 'token.weight': this.token.weight, 'position.weight': this.position.weight }
+    const state: Record<string, Tensor> = { 'token.weight': this.token.weight }
+    if (this.position !== null) state['position.weight'] = this.position.weight
     if (this.segment !== null) state['segment.weight'] = this.segment.weight
     if (this.layerNorm !== null) {
       state['layerNorm.weight'] = this.layerNorm.weight
@@ -326,15 +407,8 @@ function isHandle(operand: Operand | null): operand is Handle {
   return operand !== null && !ArrayBuffer.isView(operand)
 }
 
-/** Explicit positions or segments, one for each id: those of one sequence are repeated along the batch. */
-function spread(given: Ids, ids: ReadIds, what: string, where: string): IntArray {
-  const { array, shape } = readIds(given, undefined, `${where}: ${what}`)
-  if (sameShape(shape, ids.shape) || (shape.length === 1 && shape[0] === ids.array.length)) return array
-  const [length] = ids.shape.slice(-1)
-  if (shape.length !== 1 || shape[0] !== length) {
-    throw new ShapeError(`${where}: ${what} are ${shown(shape)} where ids are ${shown(ids.shape)}`)
-  }
-  const each = new (array.constructor as new (length: number) => IntArray)(ids.array.length)
-  for (let at = 0; at < each.length; at += length) (each as Int32Array).set(array as Int32Array, at)
-  return each
+/** The padding row, counted from the front; -1 for none. What is no row, the table refuses. */
+function checkPadding(paddingIdx: number | undefined, rows: number): number {
+  if (paddingIdx === undefined) return -1
+  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
 }

@@ -8,22 +8,28 @@ import { draw } from './suites/draw.js'
 import { firstUse, threads } from './suites/first-use.js'
 import { lookup } from './suites/lookup.js'
 import { neighbours } from './suites/neighbours.js'
+import { ops } from './suites/ops.js'
 import { optim } from './suites/optim.js'
 import { path } from './suites/path.js'
+import { positions } from './suites/positions.js'
 import { tokenizer } from './suites/tokenizer.js'
+import { train } from './suites/train.js'
 
 /** Name, title, and what measures it. A new suite is a file in suites/ and a line here. */
 const SUITES: Record<string, { title: string; run: (report: Report) => void | Promise<void> }> = {
   lookup: { title: 'Ids to vectors', run: lookup },
   async: { title: 'Ids to vectors on another thread', run: async },
   compare: { title: 'Ids to vectors, against other packages and the targets', run: compare },
+  positions: { title: 'Where tokens stand: positional schemes and input layers', run: positions },
   optim: { title: 'Steps of optimizers', run: optim },
   backward: { title: 'Gradients of tables', run: backwardSuite },
+  ops: { title: 'Ops of tensors, forward and back', run: ops },
   neighbours: { title: 'The nearest rows of a table', run: neighbours },
   draw: { title: 'Drawing a table', run: draw },
   tokenizer: { title: 'Text to ids', run: tokenizer },
   'first-use': { title: 'The first use of an encoding', run: firstUse },
   threads: { title: 'Batches of text over threads', run: threads },
+  train: { title: 'Training', run: train },
   path: { title: 'Text to vectors, the whole path', run: path },
 }
 

@@ -48,7 +48,7 @@ function vocabularies() {
 function addon() {
   step('addon')
   requireRust()
-  run([...tool('@napi-rs/cli', 'napi'), 'build', '--platform', '--release', '--js', 'native.cjs', '--dts', 'native.d.cts'])
+  run([...tool('@napi-rs/cli', 'napi'), 'build', '--platform', '--release', '--no-js', '--dts', 'native.d.cts'])
 }
 
 function requireRust() {

@@ -22,7 +22,7 @@ function withCrates(text) {
 }
 
 /** The crates of others in the addon of any platform that is published, by name. */
-function compiledIn() {
+export function compiledIn() {
   const { targets } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).napi
   const found = new Map(targets.flatMap((target) => cratesFor(target)).map((one) => [one.id, one]))
   const key = ({ name, version }) => `${name} ${version}`

@@ -1,39 +1,37 @@
-// Checks the package as npm would publish it: node scripts/package.mjs
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+// The package as its users get it: packed as npm would publish it, looked at, installed, run and broken: node scripts/package.mjs
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { installed } from './installed.mjs'
-import { Failure, capture, runIfMain, stream, tool } from './process.mjs'
+import { Failure, capture, root, runIfMain, tool } from './process.mjs'
+import { gates } from './release/gates.mjs'
+import { packAll, showGates } from './release/pack.mjs'
+import { sameResults, testRuntime } from './release/test.mjs'
+import { dependencyTarballs, installedSize, linked } from './release/user.mjs'
 
-const REQUIRED = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/main.js', 'native.cjs', 'package.json', 'README.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md']
-/** The addon comes in packages of its own, one a platform; tests and sources stay here. */
-const FORBIDDEN = /\.node$|__test__|\.tsbuildinfo$|\.rs$|(?<!\.d)\.ts$/
-
-/** Packs, looks at the tarball, shows how it went, and counts. */
+/** Packs, with the addon that was built last, looks at the tarballs and does what users do; shows how it went, and counts. */
 export async function checkPackage() {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-package-'))
   try {
-    const { tarball, files } = pack(folder)
-    const checks = [
-      { name: 'files', ok: hasRightFiles(files) },
-      { name: 'publint', ok: (await stream([...tool('publint', 'publint'), tarball, '--strict'])).ok },
-      ...typescripts(tarball, folder),
-      ...installed(tarball, folder),
-      { name: 'attw', ok: (await stream([...tool('@arethetypeswrong/cli', 'attw'), tarball, '--no-color'])).ok },
-    ]
+    const { platform, binary } = built()
+    const { rootPackage, platformPackages } = packAll([{ platform, binary }], join(folder, 'stage'), join(folder, 'packed'))
+    const looked = showGates(gates(rootPackage, platformPackages, { isPortable: false }))
+    const runtime = { name: `Node ${process.versions.node}`, kind: 'node', program: process.execPath }
+    const tarballs = [rootPackage, ...platformPackages].map(({ tarball }) => tarball)
+    const { home, checks: used } = testRuntime(runtime, [...tarballs, ...dependencyTarballs(join(folder, 'dependencies'))], folder, platform)
+    const checks = [...typescripts(rootPackage.tarball, folder), installedSize(home), linked(home), ...used, sameResults(used)]
     for (const { name, ok } of checks) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
     const passed = checks.filter(({ ok }) => ok).length
-    return { passed, failed: checks.length - passed }
+    return { passed: passed + looked.passed, failed: checks.length - passed + looked.failed }
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-function pack(folder) {
-  const { ok, stdout, stderr } = capture(['npm', 'pack', '--json', '--pack-destination', folder, '--loglevel', 'error'])
-  if (!ok) throw new Failure(`npm pack: ${stderr.trim()}`)
-  const [{ filename, files }] = JSON.parse(stdout)
-  return { tarball: join(folder, filename), files: files.map(({ path }) => path) }
+/** The addon that was built last, for this machine alone. */
+export function built() {
+  const addon = readdirSync(root).find((name) => /^tokenbed\..*\.node$/.test(name))
+  if (addon === undefined) throw new Failure('the addon is not built: npm run build')
+  return { platform: addon.split('.')[1], binary: join(root, addon) }
 }
 
 /** What a user of TypeScript writes, compiled against the packed types alone, which are checked too. */
@@ -64,13 +62,6 @@ function typescripts(tarball, folder) {
     if (!tsc.ok) console.log(tsc.stdout)
     return { name: `types, ${resolution}`, ok: tsc.ok }
   })
-}
-
-function hasRightFiles(files) {
-  const missing = REQUIRED.filter((path) => !files.includes(path)).map((path) => `missing in the package: ${path}`)
-  const stray = files.filter((path) => FORBIDDEN.test(path)).map((path) => `should not be in the package: ${path}`)
-  for (const line of [...missing, ...stray]) console.log(line)
-  return missing.length + stray.length === 0
 }
 
 await runIfMain(import.meta, async () => {

@@ -7,7 +7,15 @@ use napi::Env;
 use napi_derive::napi;
 use tokenbed_core::Error;
 use tokenbed_kernels::{isa, table};
+use tokenbed_nn::self_test::self_test;
 use tokenbed_threads::{BadThreads, setting};
+
+/// A feature of the processor that instruction sets are chosen by.
+#[napi(object)]
+pub struct CpuFeature {
+    pub name: String,
+    pub available: bool,
+}
 
 /// What this binary is and runs on.
 #[napi(object)]
@@ -15,6 +23,7 @@ pub struct Native {
     pub version: String,
     pub isa: String,
     pub detected: Vec<String>,
+    pub features: Vec<CpuFeature>,
     pub target: String,
     pub live_data: bool,
 }
@@ -62,8 +71,35 @@ pub fn native_info(env: Env) -> Option<Native> {
             version: env!("CARGO_PKG_VERSION").into(),
             isa: kernels.isa().name().into(),
             detected: isa::available().map(|isa| isa.name().into()).collect(),
+            features: isa::features().map(|(name, available)| CpuFeature { name: name.into(), available }).collect(),
             target: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
             live_data: live_data(&env)?,
         })
+    })
+}
+
+/// What one op gave on one instruction set, beside the scalar ones.
+#[napi(object)]
+pub struct KernelTest {
+    pub op: String,
+    pub isa: String,
+    pub ok: bool,
+    /// Of all its results: 16 hexadecimal digits, the same on every machine.
+    pub digest: String,
+}
+
+/// Runs the kernels of every instruction set that the machine has against the scalar ones: some milliseconds.
+#[napi(catch_unwind)]
+pub fn kernels_self_test() -> Option<Vec<KernelTest>> {
+    guard(|| {
+        let tested = self_test().into_iter();
+        Ok(tested
+            .map(|it| KernelTest {
+                op: it.op.into(),
+                isa: it.isa.name().into(),
+                ok: it.ok,
+                digest: format!("{:016x}", it.digest),
+            })
+            .collect())
     })
 }

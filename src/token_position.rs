@@ -25,6 +25,8 @@ pub struct InputLayer {
     parts: [Option<Held>; PARTS],
     vocabulary: f64,
     context: f64,
+    /// Whether there are positions.
+    positioned: bool,
     /// 0 for no segments.
     segments: f64,
     dim: f64,
@@ -34,7 +36,8 @@ pub struct InputLayer {
     eps: Option<f64>,
 }
 
-/// A layer; nothing in the place of a part that is not Rust's, or not there. A negative eps: no normalization.
+/// A layer; nothing in the place of a part that is not Rust's, or not there. A negative context: no positions; a negative
+/// eps: no normalization.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
 pub fn input_layer_new(
@@ -56,6 +59,7 @@ pub fn input_layer_new(
             parts: [token, position, segment, weight, bias].map(|part| part.map(|handle| handle.held())),
             vocabulary,
             context,
+            positioned: context >= 0.0,
             segments,
             dim,
             bad: bad_ids(bad)?,
@@ -103,7 +107,7 @@ fn tables<'a>(layer: &InputLayer, parts: &'a [Operand; PARTS]) -> Result<Layer<'
         token: table_of(token, layer.vocabulary, layer.dim)?,
         scale: layer.scale,
         segment: if layer.segments > 0.0 { Some(table_of(segment, layer.segments, layer.dim)?) } else { None },
-        position: table_of(position, layer.context, layer.dim)?,
+        position: if layer.positioned { Some(table_of(position, layer.context, layer.dim)?) } else { None },
         norm,
     })
 }
@@ -164,7 +168,7 @@ pub fn input_layer_backward(
 
 /// All parts for one call; of those that are not there, empty ones.
 fn parts(layer: &InputLayer, others: &[Operand]) -> Result<[Operand; PARTS], Failure> {
-    let there = [true, true, layer.segments > 0.0, layer.eps.is_some(), layer.eps.is_some()];
+    let there = [true, layer.positioned, layer.segments > 0.0, layer.eps.is_some(), layer.eps.is_some()];
     let mut others = others.iter();
     let mut parts = [Operand::NOTHING; PARTS];
     for ((part, held), there) in parts.iter_mut().zip(&layer.parts).zip(there) {
@@ -182,6 +186,7 @@ struct HeldLayer {
     parts: [Option<Part>; PARTS],
     /// Rows of the tables: of tokens, positions and segments.
     rows: [usize; 3],
+    positioned: bool,
     dim: usize,
     scale: f32,
     eps: Option<f64>,
@@ -218,7 +223,7 @@ impl Job for HeldLayer {
             token: self.table(0)?,
             scale: self.scale,
             segment: if self.rows[2] > 0 { Some(self.table(2)?) } else { None },
-            position: self.table(1)?,
+            position: if self.positioned { Some(self.table(1)?) } else { None },
             norm,
         };
         let inputs = Inputs {
@@ -252,7 +257,8 @@ pub fn input_layer_work(
         }
         Ok(HeldLayer {
             parts,
-            rows: [size(layer.vocabulary)?, size(layer.context)?, size(layer.segments)?],
+            rows: [size(layer.vocabulary)?, size(layer.context.max(0.0))?, size(layer.segments)?],
+            positioned: layer.positioned,
             dim: size(layer.dim)?,
             scale: layer.scale,
             eps: layer.eps,

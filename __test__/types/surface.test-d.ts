@@ -1,13 +1,14 @@
 // Compiled, never run: what the types allow and what they refuse. A line that should not compile and does is an error too.
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
+import type { ClassifyTrainerOptions, Corpus, LabelledText, NextTokenTrainerOptions, Objective, PairTrainerOptions, RunOptions, TrainerOptions, TrainProgress, TrainResult } from '../../index.js'
 import type {
-  AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, DataLoader, DrawOptions, DType, EmbeddingOptions,
-  EncodeOptions, ForwardOptions, Ids, IntArray, Layer, LayerNormParameters, LoaderOptions, LoadWord2VecOptions,
-  ModelDescription, ModelParts, Neighbour, NeighbourOptions, Nested, NewToken, QuantizationError, Ragged, ResultType,
-  RowSpec, SaveWord2VecOptions, SharedTable, SpecialOptions, StreamBatchesOptions, StreamOptions, TableHealth,
-  TableHealthOptions, TensorOptions, TensorWriterOptions, TextSource, TokenPositionOptions, TrainingRecord, TypedArray,
-  VectorQuery, VocabularyPlan, WindowOptions,
+  AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, CrossEntropyOptions, DataLoader, DrawOptions, DType,
+  EmbeddingOptions, EncodeOptions, FillOptions, ForwardOptions, Ids, IntArray, KernelTest, Layer, LayerNormParameters,
+  LoaderOptions, LoadWord2VecOptions, ModelDescription, ModelParts, Neighbour, NeighbourOptions, Nested, NewToken, PlaceOptions,
+  QuantizationError, Ragged, ResultType, RowSpec, SaveWord2VecOptions, SharedTable, SpecialOptions, StreamBatchesOptions,
+  StreamOptions, TableHealth, TableHealthOptions, TensorOptions, TensorWriterOptions, TextSource, TokenPositionOptions,
+  TrainingRecord, TypedArray, VectorQuery, VocabularyPlan, WindowOptions,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
 
@@ -25,6 +26,11 @@ holds<Same<IntArray, Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Ar
 holds<Same<TypedArray, Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | Int32Array | BigInt64Array>>()
 holds<Same<Nested, number | Nested[]>>()
 holds<Same<Ids, tokenbed.Tensor | IntArray | Nested[]>>()
+holds<Same<Capabilities['source'], 'package' | 'build' | 'environment'>>()
+holds<Same<tokenbed.BinaryError['reason'], 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused'>>()
+holds<Same<ReturnType<typeof tokenbed.selfTest>, KernelTest[]>>()
+tokenbed.zeros([2], { dtype: 'int8', requiresGrad: false } satisfies FillOptions)
+holds<Same<keyof PlaceOptions, 'positionOffset' | 'positions' | 'segments' | 'mask'>>()
 holds<Same<Capabilities['isa'], 'avx512' | 'avx2' | 'neon' | 'scalar'>>()
 
 // Draws.
@@ -52,6 +58,16 @@ tokenbed.full([2], 3, { requiresGrad: true })
 tokenbed.arange(3, { dtype: 'int64' })
 tokenbed.arange(1, 3, 0.5, { dtype: 'float32' })
 tokenbed.concat([x, x], 1)
+const losses: CrossEntropyOptions = { ignoreIndex: -1, reduction: 'none' }
+holds<Same<ReturnType<typeof tokenbed.crossEntropy>, tokenbed.Tensor>>()
+tokenbed.crossEntropy(x, [1, 2], losses)
+tokenbed.crossEntropy(x, Int32Array.of(1))
+tokenbed.layerNorm(tokenbed.layerNorm(x), x, x, 1e-6).shape
+tokenbed.dropout(x, 0.5, { generator: draws.generator }).dtype satisfies DType
+// @ts-expect-error no such reduction
+tokenbed.crossEntropy(x, [1], { reduction: 'max' })
+// @ts-expect-error a probability is needed
+tokenbed.dropout(x)
 // @ts-expect-error no such type
 tensor([1], { dtype: 'float8' })
 // @ts-expect-error no such option
@@ -275,6 +291,23 @@ tokenbed.tableHealth(x, { counts: [1], initial: x } satisfies TableHealthOptions
 tokenbed.principalComponents(x, { count: 3 }).explained satisfies number[]
 declare const unknown: tokenbed.UnknownTokenError
 unknown satisfies tokenbed.UsageError & { token: string; nearest: readonly string[] }
+// Training.
+const trainer: tokenbed.Trainer = new tokenbed.Trainer(['a.txt'], { objective: 'skip-gram', dim: 8, window: 2, alpha: 0.1, tokenizer } satisfies PairTrainerOptions)
+new tokenbed.Trainer(new Uint32Array(3), { objective: 'next-token', vocabSize: 5, softmax: { samples: 3 }, tied: true } satisfies NextTokenTrainerOptions)
+new tokenbed.Trainer([{ text: 'a', label: 'b' }] satisfies LabelledText[], { objective: 'classify', lr: 0.1 } satisfies ClassifyTrainerOptions)
+const running: RunOptions = { onProgress: (progress: TrainProgress) => progress.loss satisfies number | null, steps: 1, checkpoint: { path: 'x', every: 1 } }
+trainer.run(running) satisfies Promise<TrainResult>
+trainer.result().embedding satisfies tokenbed.Embedding
+trainer.result().vocabulary satisfies string[] | tokenbed.Tokenizer | null
+trainer.save('x') satisfies Promise<void>
+trainer.progress satisfies TrainProgress | null
+tokenbed.Trainer.resume('x', process.stdin.setEncoding('utf8') satisfies Corpus, { tokenizer }) satisfies Promise<tokenbed.Trainer>
+// @ts-expect-error of another objective
+new tokenbed.Trainer([], { objective: 'classify', window: 3 })
+// @ts-expect-error an objective
+new tokenbed.Trainer([], { dim: 3 })
+trainer.objective satisfies Objective
+new tokenbed.Trainer([], {} as TrainerOptions)
 
 // Files and the process.
 tokenbed.loadSafetensors('x') satisfies Map<string, tokenbed.Tensor>
@@ -337,6 +370,51 @@ new tokenbed.SparseAdam(params, { weightDecay: 0.1 })
 new tokenbed.Optimizer(params)
 // @ts-expect-error no such schedule
 new tokenbed.LRSchedule(optimizers[0], { type: 'step' })
+
+// Positions.
+const { RotaryEmbedding, ShawRelativePositions, T5RelativeBias, TransformerXLPositions } = tokenbed
+const gpt2 = TokenPositionEmbedding.preset('gpt2', sizes)
+gpt2 satisfies tokenbed.TokenPositionEmbedding
+gpt2.position satisfies tokenbed.Embedding
+const llama = TokenPositionEmbedding.preset('llama', { vocabSize: 5, dim: 2 } satisfies tokenbed.PresetOptions<'llama'>)
+llama.position satisfies null
+TokenPositionEmbedding.preset('gemma', sizes).forward(ragged) satisfies tokenbed.Tensor
+TokenPositionEmbedding.preset('bert' as tokenbed.PositionedPreset | tokenbed.TokenPreset, sizes).position satisfies tokenbed.Embedding | null
+gpt2.forward([[1, 2]], { mask: tokenbed.attentionMask([[1, 2]], 0), positionOffset: 1 })
+// @ts-expect-error no such model
+TokenPositionEmbedding.preset('gpt3', sizes)
+// @ts-expect-error positions need a context
+TokenPositionEmbedding.preset('gpt2', { vocabSize: 5, dim: 2 })
+tokenbed.sinusoidalPositions(4, 2, { layout: 'half', maxWavelength: 10, offset: 1, out: x } satisfies tokenbed.SinusoidOptions) satisfies tokenbed.Tensor
+tokenbed.interpolatePositions(x, 8, { alignCorners: true }) satisfies tokenbed.Tensor
+tokenbed.alibiSlopes(8) satisfies Float32Array
+tokenbed.alibiBias(8, 2, 3, { symmetric: true, offset: 1, out: x }) satisfies tokenbed.Tensor
+const buckets: tokenbed.T5BucketOptions = { bidirectional: true, numBuckets: 32, maxDistance: 128 }
+tokenbed.t5RelativeBuckets(2, 3, { ...buckets, offset: 1 }) satisfies tokenbed.Tensor
+new T5RelativeBias({ heads: 2, ...buckets }).forward(2, 3, { offset: 1, out: x }) satisfies tokenbed.Tensor
+new ShawRelativePositions({ maxDistance: 2, headDim: 4, kind: 'relative_key' } satisfies tokenbed.ShawOptions).forward(x).backward(x)
+new TransformerXLPositions({ heads: 2, headDim: 4, dim: 8, clampLength: 9 } satisfies tokenbed.TransformerXLOptions).forward(x, x)
+const scalings: tokenbed.RotaryScaling[] = [
+  { type: 'linear', factor: 2 }, { type: 'dynamic', factor: 2, originalContext: 8 },
+  { type: 'yarn', factor: 2, originalContext: 8, betaFast: 32, betaSlow: 1, attentionFactor: 1, truncate: true },
+  { type: 'llama3', factor: 2, originalContext: 8, lowFreqFactor: 1, highFreqFactor: 4 },
+]
+const rope = new RotaryEmbedding({ dim: 4, base: 5e5, layout: 'interleaved', scaling: scalings[0] } satisfies tokenbed.RotaryOptions)
+rope.forward(x, { offset: 1, out: x } satisfies tokenbed.RotaryForwardOptions) satisfies tokenbed.Tensor
+rope.forward(x, { positions: tokenbed.positionIds(ragged, { offset: 1, padding: 0 } satisfies tokenbed.PositionIdsOptions) })
+tokenbed.convertRotaryWeights(x, { heads: 2, from: 'half', to: 'interleaved', dim: 4 } satisfies tokenbed.RotaryWeightsOptions) satisfies tokenbed.Tensor
+for (const learned of [new T5RelativeBias({ heads: 2, ...buckets }), new ShawRelativePositions({ maxDistance: 2, headDim: 4 })]) {
+  learned satisfies Layer
+  learned.weight = x
+}
+// @ts-expect-error a scaling needs its factor
+new RotaryEmbedding({ dim: 4, scaling: { type: 'linear' } })
+// @ts-expect-error no such layout
+new RotaryEmbedding({ dim: 4, layout: 'neox' })
+// @ts-expect-error keys are a must
+new TransformerXLPositions({ heads: 2, headDim: 4, dim: 8 }).forward(x)
+// @ts-expect-error one way or both
+new T5RelativeBias({ heads: 2 })
 
 // Errors.
 declare const indexError: tokenbed.TokenIndexError

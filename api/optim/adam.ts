@@ -56,6 +56,9 @@ export class Adam extends Optimizer<AdamOptions> {
  * needed: by a lookup of their ids, by whatever reads the table as a whole (`data`, `toArray`, an op, a file), or by
  * `flush()`. The values are those of the dense steps, to the bit, with learning rates that change, too; PyTorch refuses
  * sparse gradients here. An array that `data` gave before shows rows as they were left: take it anew, or `flush()`.
+ *
+ * That pays where a batch names few of a table's rows: a tenth of the time with 32 of 50,000, half with 1000; from one row
+ * in ten on, `sparse: false` is as fast. `flush()` takes the time that was saved on rows seen lately: some tens of steps.
  */
 export class AdamW extends Optimizer<AdamOptions> {
   /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */

@@ -19,7 +19,7 @@ export interface OptimizerState {
   groups: ({ params: number[] } & Record<string, unknown>)[]
 }
 
-/** State, written down. */
+/** State, written down. @internal */
 export function writtenState<O extends Rates>(groups: readonly ParameterGroup<O>[], rule: Rule<O>, states: ReadonlyMap<Tensor, State>): OptimizerState {
   let next = 0
   const state: Record<string, ParameterState> = {}
@@ -38,7 +38,7 @@ export function writtenState<O extends Rates>(groups: readonly ParameterGroup<O>
   return { state, groups: written }
 }
 
-/** Checks a state; what is returned puts the numbers in place and gives the state of each parameter. */
+/** Checks a state; what is returned puts the numbers in place and gives the state of each parameter. @internal */
 export function readState<O extends Rates>(
   given: OptimizerState,
   groups: readonly ParameterGroup<O>[],

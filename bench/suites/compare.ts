@@ -35,7 +35,9 @@ const CASES: Case[] = [
   { ...GPT2, name: '(32, 1024) x 768, uniform', spread: 'uniform' },
   { ...GPT2, name: '(32, 1024) x 768, zipf', spread: 'zipf' },
   { ...GPT2, name: '(32, 1024) x 32: rows of 128 bytes, uniform', dim: 32, spread: 'uniform' },
+  { ...GPT2, name: '(32, 1024) x 32: rows of 128 bytes, zipf', dim: 32, spread: 'zipf' },
   { ...GPT2, name: '(32, 1024) x 768 of 1398101 rows: a table of 4 GiB, uniform', rows: 1398101, spread: 'uniform', large: true },
+  { ...GPT2, name: '(32, 1024) x 768 of 1398101 rows: a table of 4 GiB, zipf', rows: 1398101, spread: 'zipf', large: true },
 ]
 
 /** Bytes that the large case takes: the table here, and again in PyTorch's process; and the rest. */

@@ -150,8 +150,9 @@ async function behind(report: Report): Promise<void> {
   const lines: string[][] = []
   for (const [batch, dim] of [[32, 256], [1024, 256], [8192, 256], [32768, 256]]) {
     for (const spread of ['uniform', 'zipf'] as const) {
-      const players = [true, false].map((sparse) => local(sparse ? 'sparse' : 'dense', training(50257, dim, batch, spread, sparse)))
-      const result = await rounds(players, 5, 200)
+      const held = [true, false].map((sparse) => training(50257, dim, batch, spread, sparse))
+      const result = await rounds(held.map(({ run }, i) => local(['sparse', 'dense'][i], run)), 5, 200)
+      for (const { dispose } of held) dispose()
       const [sparse, dense] = [result.get('sparse')!.us, result.get('dense')!.us]
       lines.push([`${batch} ids x ${dim}, ${spread}`, time(dense), time(sparse), times(dense / sparse)])
     }
@@ -159,8 +160,8 @@ async function behind(report: Report): Promise<void> {
   report.table(['', 'dense', 'sparse', 'times as fast'], lines)
 }
 
-/** A step of training on batches that differ. */
-function training(rows: number, dim: number, count: number, spread: Spread, sparse: boolean): () => void {
+/** A step of training on batches that differ, and what frees it. */
+function training(rows: number, dim: number, count: number, spread: Spread, sparse: boolean): { run(): void; dispose(): void } {
   const layer = new Embedding(rows, dim, { sparse, generator: new Generator(1) })
   const optimizer = new AdamW(layer.parameters(), { lr: 1e-3 })
   const schedule = new LRSchedule(optimizer, { type: 'cosine', totalSteps: 1e6 })
@@ -178,7 +179,11 @@ function training(rows: number, dim: number, count: number, spread: Spread, spar
     schedule.step()
   }
   if (sparse) for (let step = 0; step < WARM; step++) run()
-  return run
+  const dispose = () => {
+    optimizer.dispose()
+    for (const tensor of [...layer.parameters(), grad]) tensor.dispose()
+  }
+  return { run, dispose }
 }
 
 /** What a step costs as the vocabulary grows. */

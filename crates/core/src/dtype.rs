@@ -87,9 +87,13 @@ macro_rules! integer {
     ($($t:ty),*) => {$(
         impl Element for $t {
             const INTEGER: bool = true;
+            #[inline(always)]
             fn to_f64(self) -> f64 { self as f64 }
+            #[inline(always)]
             fn to_i64(self) -> i64 { self as i64 }
+            #[inline(always)]
             fn from_f64(value: f64) -> Self { value as i64 as $t }
+            #[inline(always)]
             fn from_i64(value: i64) -> Self { value as $t }
         }
     )*};
@@ -100,9 +104,13 @@ macro_rules! float {
     ($($t:ty),*) => {$(
         impl Element for $t {
             const INTEGER: bool = false;
+            #[inline(always)]
             fn to_f64(self) -> f64 { self as f64 }
+            #[inline(always)]
             fn to_i64(self) -> i64 { self as i64 }
+            #[inline(always)]
             fn from_f64(value: f64) -> Self { value as $t }
+            #[inline(always)]
             fn from_i64(value: i64) -> Self { value as $t }
         }
     )*};
@@ -113,10 +121,14 @@ macro_rules! half {
     ($($t:ty),*) => {$(
         impl Element for $t {
             const INTEGER: bool = false;
+            #[inline(always)]
             fn to_f64(self) -> f64 { self.to_f64() }
+            #[inline(always)]
             fn to_i64(self) -> i64 { self.to_f64() as i64 }
             // Through f32, as PyTorch's: `from_f64` rounds once or twice, as the machine has f16c or not.
+            #[inline(always)]
             fn from_f64(value: f64) -> Self { <$t>::from_f32(value as f32) }
+            #[inline(always)]
             fn from_i64(value: i64) -> Self { <$t>::from_f32(value as f32) }
         }
     )*};
@@ -130,15 +142,19 @@ pub struct Truth(u8);
 
 impl Element for Truth {
     const INTEGER: bool = true;
+    #[inline(always)]
     fn to_f64(self) -> f64 {
         f64::from(u8::from(self.0 != 0))
     }
+    #[inline(always)]
     fn to_i64(self) -> i64 {
         i64::from(self.0 != 0)
     }
+    #[inline(always)]
     fn from_f64(value: f64) -> Self {
         Truth(u8::from(value != 0.0))
     }
+    #[inline(always)]
     fn from_i64(value: i64) -> Self {
         Truth(u8::from(value != 0))
     }

@@ -37,26 +37,43 @@ impl Isa {
         match self {
             Isa::Scalar => true,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => avx2(),
+            Isa::Avx2 => features().take(3).all(|(_, is_there)| is_there),
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => {
-                avx2()
-                    && is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vl")
-            }
+            Isa::Avx512 => features().all(|(_, is_there)| is_there),
             #[cfg(target_arch = "aarch64")]
-            Isa::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            Isa::Neon => features().all(|(_, is_there)| is_there),
             #[allow(unreachable_patterns, reason = "which arms exist depends on the architecture")]
             _ => false,
         }
     }
 }
 
+/// The features of the processor that instruction sets are chosen by, and whether this machine has them: the first three
+/// make AVX2, all of them AVX-512.
 #[cfg(target_arch = "x86_64")]
-fn avx2() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")
+pub fn features() -> impl Iterator<Item = (&'static str, bool)> {
+    [
+        ("avx2", is_x86_feature_detected!("avx2")),
+        ("fma", is_x86_feature_detected!("fma")),
+        ("f16c", is_x86_feature_detected!("f16c")),
+        ("avx512f", is_x86_feature_detected!("avx512f")),
+        ("avx512bw", is_x86_feature_detected!("avx512bw")),
+        ("avx512dq", is_x86_feature_detected!("avx512dq")),
+        ("avx512vl", is_x86_feature_detected!("avx512vl")),
+    ]
+    .into_iter()
+}
+
+/// The features of the processor that instruction sets are chosen by, and whether this machine has them.
+#[cfg(target_arch = "aarch64")]
+pub fn features() -> impl Iterator<Item = (&'static str, bool)> {
+    [("neon", std::arch::is_aarch64_feature_detected!("neon"))].into_iter()
+}
+
+/// The features of the processor that instruction sets are chosen by: none here.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub fn features() -> impl Iterator<Item = (&'static str, bool)> {
+    std::iter::empty()
 }
 
 /// The environment asked for an instruction set that this machine does not run, or that does not exist.

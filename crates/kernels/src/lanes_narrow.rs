@@ -9,6 +9,8 @@ use crate::lanes_math::MathLanes;
 
 /// Lanes that read and write small elements.
 pub(crate) trait NarrowLanes: MathLanes {
+    /// Vectors of half as many lanes, for what is too short for these; themselves where there are none.
+    type Shorter: NarrowLanes;
     /// Vectors that fit in the registers as sums, with room for what is added to them.
     const SUMS: usize;
 
@@ -24,6 +26,8 @@ pub(crate) trait NarrowLanes: MathLanes {
     unsafe fn load_nibbles(from: *const u8) -> [Self; 2];
     /// `a0 b0 a1 b1 ...`, in two vectors.
     unsafe fn interleave(a: Self, b: Self) -> [Self; 2];
+    /// Neighbours change places: `1 0 3 2 ...`.
+    unsafe fn swap_pairs(self) -> Self;
     /// Writes `WIDTH` IEEE halves.
     unsafe fn store_f16(self, to: *mut u8);
     /// Writes the low 16 bits of `WIDTH` integers that have no others.

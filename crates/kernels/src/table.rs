@@ -2,18 +2,24 @@
 
 use crate::arch;
 use crate::isa::{self, Isa, UnavailableIsa};
+use crate::ops::adamw_dense::RawAdamW;
 use crate::ops::bag::RawBag;
 use crate::ops::draw_normal::RawDrawNormal;
 use crate::ops::draw_uniform::RawDrawUniform;
 use crate::ops::embed::RawEmbed;
+use crate::ops::exp_rows::RawExpRows;
 use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::layer_norm_grad::RawLayerNormGrad;
 use crate::ops::mt19937::MtState;
 use crate::ops::optim::real::{Replays, Squares, Updates};
 use crate::ops::pass::Pass;
+use crate::ops::rotate::RawRotate;
+use crate::ops::row_dots::RawRowDots;
+use crate::ops::row_mix::RawRowMix;
 use crate::ops::row_sum::RawRowSum;
 use crate::ops::scores::RawScores;
+use crate::ops::windows::RawWindows;
 
 /// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
 /// each op's safe method stands beside the op, in `ops/`.
@@ -25,11 +31,17 @@ pub struct Kernels {
     pub(crate) gather_rows: unsafe fn(RawGatherRows),
     pub(crate) bag: unsafe fn(RawBag),
     pub(crate) embed: unsafe fn(RawEmbed),
+    pub(crate) rotate: unsafe fn(RawRotate),
+    pub(crate) windows: unsafe fn(RawWindows),
     pub(crate) row_sum: unsafe fn(RawRowSum),
     pub(crate) layer_norm_grad: unsafe fn(RawLayerNormGrad<'_>),
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),
+    pub(crate) row_dots: unsafe fn(RawRowDots),
+    pub(crate) row_mix: unsafe fn(RawRowMix),
+    pub(crate) exp_rows: unsafe fn(RawExpRows),
+    pub(crate) adamw_dense: unsafe fn(RawAdamW),
     pub(crate) scores: unsafe fn(RawScores),
     pub(crate) pass: unsafe fn(Pass<'_, f32>),
     pub(crate) update_f32: Updates<f32>,
@@ -70,6 +82,11 @@ fn of(isa: Isa) -> Option<&'static Kernels> {
 /// The kernels of every instruction set that this machine runs, the preferred last. For tests and self-tests.
 pub fn available() -> impl Iterator<Item = &'static Kernels> {
     isa::available().filter_map(of)
+}
+
+/// The scalar kernels: they define the results of all others.
+pub fn scalar() -> &'static Kernels {
+    &arch::scalar::KERNELS
 }
 
 /// The kernels in use, or why what the environment forces cannot be.

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenbed_kernels::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::isa::Isa;
+use tokenbed_kernels::ops::Store;
 use tokenbed_kernels::ops::bag::{Bag, Bags, Mode};
 use tokenbed_kernels::ops::quantize::quantize_row;
 use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
@@ -84,6 +85,10 @@ fn gathered(kernels: &Kernels, table: RowTable<'_>, ids: &[u32], format: OutForm
     let mut out = Guarded::new(ids.ids().len() * table.dim() * format.size(), offset, SENTRY);
     kernels.gather_rows(table, ids, format, &mut out);
     out.assert_guards();
+    let mut streamed = Guarded::new(out.len(), offset, SENTRY);
+    kernels.gather_rows_with(Store::Streaming, table, ids, format, &mut streamed);
+    streamed.assert_guards();
+    assert!(streamed[..] == out[..], "{:?}: {:?} to {format:?}, streamed", kernels.isa(), table.format());
     out.to_vec()
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve, with_values};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ids::CheckedIds;
+use tokenbed_kernels::ops::Store;
 use tokenbed_kernels::ops::bag::{Bag, Bags, Mode};
 use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
 use tokenbed_kernels::table::Kernels;
@@ -230,9 +231,9 @@ pub fn lookup(
 ) -> Result<()> {
     check_out(ids.len(), table.dim(), format, out)?;
     let ids = resolve(kernels, ids, table.rows(), bad, &mut scratch.ids)?;
-    let row = table.dim() * format.size();
+    let (row, store) = (table.dim() * format.size(), Store::for_bytes(out.len()));
     parallel_rows(out, row, row.max(table.row_bytes()), |range, out| {
-        kernels.gather_rows(table, ids.part(range), format, out);
+        kernels.gather_rows_with(store, table, ids.part(range), format, out);
     });
     Ok(())
 }
@@ -251,6 +252,8 @@ pub fn lookup_in_blocks(
     check_out(ids.len(), table.dim(), format, out)?;
     let mut scratch = Vec::new();
     let ids = resolve(kernels, ids, table.rows(), bad, &mut scratch)?;
-    let row = table.dim() * format.size();
-    Ok(in_blocks(out, row, go_on, |range, out| kernels.gather_rows(table, ids.part(range), format, out)))
+    let (row, store) = (table.dim() * format.size(), Store::for_bytes(out.len()));
+    Ok(in_blocks(out, row, go_on, |range, out| {
+        kernels.gather_rows_with(store, table, ids.part(range), format, out);
+    }))
 }

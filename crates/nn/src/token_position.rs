@@ -1,4 +1,4 @@
-//! The input layer of a transformer in one pass: token (+ segment) + position (-> layer normalization).
+//! The input layer of a transformer in one pass: token (+ segment) (+ position) (-> layer normalization).
 
 use crate::blocks::in_blocks;
 use crate::embedding::{Table, check_out};
@@ -20,8 +20,8 @@ pub struct Layer<'a> {
     pub scale: f32,
     /// The segments' vectors, added first, as in BERT.
     pub segment: Option<Table<'a>>,
-    /// The positions' vectors.
-    pub position: Table<'a>,
+    /// The positions' vectors, if there are such.
+    pub position: Option<Table<'a>>,
     /// The normalization of the sum.
     pub norm: Option<Norm<'a>>,
 }
@@ -115,11 +115,17 @@ pub(crate) fn checked<'a>(
     out: usize,
 ) -> std::result::Result<Embed<'a>, (Side, Error)> {
     let of = |side| move |error| (side, error);
-    let (token, position) = (layer.token, layer.position);
+    let token = layer.token;
     let (ids, dim) = (inputs.ids.len(), token.dim());
     check_out(ids, dim, out).map_err(of(Side::Token))?;
     check_dims(layer).map_err(of(Side::Token))?;
-    let positions = positions(kernels, position, ids, inputs.at, &mut scratch.positions).map_err(of(Side::Position))?;
+    let positions = match layer.position {
+        Some(table) => {
+            let along = positions(kernels, table, ids, inputs.at, &mut scratch.positions);
+            Some(Added { table: table.elements(), along: along.map_err(of(Side::Position))? })
+        }
+        None => None,
+    };
     let segments = match layer.segment {
         Some(table) => {
             let along = segments(kernels, table, ids, inputs.segments, &mut scratch.segments);
@@ -128,7 +134,6 @@ pub(crate) fn checked<'a>(
         None => None,
     };
     let ids = resolve(kernels, inputs.ids, token.rows(), inputs.bad, &mut scratch.ids).map_err(of(Side::Token))?;
-    let positions = Some(Added { table: position.elements(), along: positions });
     let added = if segments.is_some() { [segments, positions] } else { [positions, None] };
     Ok(Embed { table: token.elements(), dim, ids, scale: layer.scale, added, norm: layer.norm })
 }
@@ -146,7 +151,7 @@ pub enum Side {
 
 fn check_dims(layer: &Layer<'_>) -> Result<()> {
     let dim = layer.token.dim();
-    for table in [Some(layer.position), layer.segment].into_iter().flatten() {
+    for table in [layer.position, layer.segment].into_iter().flatten() {
         if table.dim() != dim {
             return Err(Error::Shape(format!("tables of {dim} and {} columns", table.dim())));
         }

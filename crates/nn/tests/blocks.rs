@@ -25,7 +25,7 @@ fn of(elements: &[f32]) -> Table<'_> {
 }
 
 fn layer<'a>(token: &'a [f32], position: &'a [f32]) -> Layer<'a> {
-    Layer { token: of(token), scale: 1.0, segment: None, position: of(position), norm: None }
+    Layer { token: of(token), scale: 1.0, segment: None, position: Some(of(position)), norm: None }
 }
 
 fn inputs<'a>(ids: IdSlice<'a>, at: At<'a>) -> Inputs<'a> {

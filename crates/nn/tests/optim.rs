@@ -199,6 +199,26 @@ fn rows_that_catch_up_have_the_bits_of_rows_that_never_lagged() {
     }
 }
 
+/// Steps are written down for so long; then every row takes them, and they are forgotten.
+#[test]
+fn a_row_may_lag_for_ever() {
+    const STEPS: u64 = 66_000;
+    let (rows, dim) = (3, 2);
+    let mut random = Random::new(5);
+    let adam = Adam { lr: 1e-3, betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, decay: Decay::Parameter };
+    let mut ours = Held::new(&Optimizer::Adam(adam), rows, dim, &mut random);
+    let mut wanted = ours.clone();
+    let mut lazy = Lazy::new(rows, dim, true);
+    for step in 1..=STEPS {
+        let grad = Grad::new(if step == 1 { &[0, 1] } else { &[1] }, dim, &mut random);
+        lazy.step(table::active(), (&adam, step), ours.parameter(), &grad).expect("sizes fit");
+        let at = (&Optimizer::Adam(adam), step);
+        dense::step(table::active(), at, wanted.parameter(), &grad.written_out(rows), rows).expect("sizes fit");
+    }
+    lazy.flush(table::active(), ours.parameter()).expect("sizes fit");
+    ours.assert_same(&wanted, "after so many steps");
+}
+
 #[test]
 fn idle_rows_stay_where_it_is_said() {
     for optimizer in optimizers() {

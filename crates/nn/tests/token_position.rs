@@ -36,7 +36,7 @@ impl Tables {
 }
 
 fn plain<'a>(token: Table<'a>, position: Table<'a>) -> Layer<'a> {
-    Layer { token, scale: 1.0, segment: None, position, norm: None }
+    Layer { token, scale: 1.0, segment: None, position: Some(position), norm: None }
 }
 
 fn inputs<'a>(ids: IdSlice<'a>, bad: BadIds, at: At<'a>) -> Inputs<'a> {
@@ -157,7 +157,7 @@ fn sizes_that_do_not_fit() {
     for (side, layer, len) in [
         (Side::Token, good, 2 * DIM - 1),
         (Side::Token, good, 2 * DIM + 1),
-        (Side::Token, Layer { position: narrow, ..good }, 2 * DIM),
+        (Side::Token, Layer { position: Some(narrow), ..good }, 2 * DIM),
         (Side::Token, Layer { segment: Some(narrow), ..good }, 2 * DIM),
         (Side::Segment, Layer { segment: Some(empty), ..good }, 2 * DIM),
         (Side::Token, Layer { norm: norm(DIM, DIM - 1), ..good }, 2 * DIM),
@@ -208,7 +208,7 @@ fn segments_scale_and_normalization() {
 #[test]
 fn segments_outside_of_the_table() {
     let tables = Tables::new();
-    let layer = Layer { segment: Some(tables.both().position), ..tables.both() };
+    let layer = Layer { segment: tables.both().position, ..tables.both() };
     let at = At::From { offset: 0, length: 3 };
     let refused = |segments: &[i8]| {
         let inputs = Inputs { segments: Some(IdSlice::I8(segments)), ..inputs(IdSlice::I32(&GOOD), BadIds::Clamp, at) };

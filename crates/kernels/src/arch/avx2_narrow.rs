@@ -12,6 +12,8 @@ unsafe fn bytes(from: *const u8) -> __m256i {
 }
 
 impl NarrowLanes for F32x8 {
+    type Shorter = F32x8;
+
     const SUMS: usize = 12;
 
     #[inline(always)]
@@ -61,6 +63,12 @@ impl NarrowLanes for F32x8 {
             let (low, high) = (_mm256_unpacklo_ps(a.0, b.0), _mm256_unpackhi_ps(a.0, b.0));
             [Self(_mm256_permute2f128_ps::<0x20>(low, high)), Self(_mm256_permute2f128_ps::<0x31>(low, high))]
         }
+    }
+
+    #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        // SAFETY: the caller's: AVX2 is here.
+        unsafe { Self(_mm256_permute_ps::<0b10_11_00_01>(self.0)) }
     }
 
     #[inline(always)]

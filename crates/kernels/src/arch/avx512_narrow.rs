@@ -1,5 +1,6 @@
 //! AVX-512: small elements.
 
+use super::avx2::F32x8;
 use super::avx512::F32x16;
 use crate::lanes_narrow::NarrowLanes;
 use std::arch::x86_64::*;
@@ -12,6 +13,8 @@ unsafe fn bytes(from: *const u8) -> __m512i {
 }
 
 impl NarrowLanes for F32x16 {
+    type Shorter = F32x8;
+
     const SUMS: usize = 24;
 
     #[inline(always)]
@@ -62,6 +65,12 @@ impl NarrowLanes for F32x16 {
             let second = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
             [Self(_mm512_permutex2var_ps(a.0, first, b.0)), Self(_mm512_permutex2var_ps(a.0, second, b.0))]
         }
+    }
+
+    #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        // SAFETY: the caller's: AVX-512 is here.
+        unsafe { Self(_mm512_permute_ps::<0b10_11_00_01>(self.0)) }
     }
 
     #[inline(always)]

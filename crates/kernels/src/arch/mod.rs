@@ -26,11 +26,17 @@ macro_rules! instantiate {
             gather_rows: wrappers::gather_rows,
             bag: wrappers::bag,
             embed: wrappers::embed,
+            rotate: wrappers::rotate,
+            windows: wrappers::windows,
             row_sum: wrappers::row_sum,
             layer_norm_grad: wrappers::layer_norm_grad,
             mt19937_twist: wrappers::mt19937_twist,
             draw_uniform: wrappers::draw_uniform,
             draw_normal: wrappers::draw_normal,
+            row_dots: wrappers::row_dots,
+            row_mix: wrappers::row_mix,
+            exp_rows: wrappers::exp_rows,
+            adamw_dense: wrappers::adamw_dense,
             scores: wrappers::scores,
             pass: wrappers::pass,
             update_f32: wrappers::update::<f32>,
@@ -43,10 +49,12 @@ macro_rules! instantiate {
 
         mod wrappers {
             use super::*;
+            use $crate::ops::adamw_dense::RawAdamW;
             use $crate::ops::bag::RawBag;
             use $crate::ops::draw_normal::RawDrawNormal;
             use $crate::ops::draw_uniform::RawDrawUniform;
             use $crate::ops::embed::RawEmbed;
+            use $crate::ops::exp_rows::RawExpRows;
             use $crate::ops::gather::RawGather;
             use $crate::ops::gather_rows::RawGatherRows;
             use $crate::ops::layer_norm_grad::RawLayerNormGrad;
@@ -55,8 +63,12 @@ macro_rules! instantiate {
             use $crate::ops::optim::replay::Replay;
             use $crate::ops::optim::{Slots, Update};
             use $crate::ops::pass::Pass;
+            use $crate::ops::rotate::RawRotate;
+            use $crate::ops::row_dots::RawRowDots;
+            use $crate::ops::row_mix::RawRowMix;
             use $crate::ops::row_sum::RawRowSum;
             use $crate::ops::scores::RawScores;
+            use $crate::ops::windows::RawWindows;
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn max_id(ids: &[u32]) -> u32 {
@@ -82,6 +94,18 @@ macro_rules! instantiate {
             }
 
             #[target_feature(enable = $features)]
+            pub(super) unsafe fn rotate(op: RawRotate) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::rotate::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn windows(op: RawWindows) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::windows::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
             pub(super) unsafe fn bag(op: RawBag) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
                 unsafe { $crate::ops::bag::body::<$lanes>(op) }
@@ -95,7 +119,8 @@ macro_rules! instantiate {
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn layer_norm_grad(op: RawLayerNormGrad<'_>) {
-                $crate::ops::layer_norm_grad::body(op)
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::layer_norm_grad::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
@@ -134,6 +159,30 @@ macro_rules! instantiate {
             #[target_feature(enable = $features)]
             pub(super) unsafe fn replay<F: Real>(replay: Replay<'_, F>) {
                 $crate::ops::optim::replay::body(replay);
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn row_dots(op: RawRowDots) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::row_dots::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn row_mix(op: RawRowMix) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::row_mix::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn exp_rows(op: RawExpRows) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::exp_rows::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn adamw_dense(op: RawAdamW) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::adamw_dense::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]

@@ -16,6 +16,8 @@ unsafe fn bytes(from: *const u8) -> uint32x4_t {
 }
 
 impl NarrowLanes for F32x4 {
+    type Shorter = F32x4;
+
     const SUMS: usize = 16;
 
     #[inline(always)]
@@ -69,6 +71,12 @@ impl NarrowLanes for F32x4 {
     unsafe fn interleave(a: Self, b: Self) -> [Self; 2] {
         // SAFETY: the caller's: NEON is here.
         unsafe { [Self(vzip1q_f32(a.0, b.0)), Self(vzip2q_f32(a.0, b.0))] }
+    }
+
+    #[inline(always)]
+    unsafe fn swap_pairs(self) -> Self {
+        // SAFETY: the caller's: NEON is here.
+        unsafe { Self(vrev64q_f32(self.0)) }
     }
 
     #[inline(always)]

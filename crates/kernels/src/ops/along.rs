@@ -76,13 +76,13 @@ pub enum Scale<'a, T> {
 #[inline(always)]
 fn largest<T: Real>(row: &[T]) -> f64 {
     let mut lanes = [row[0]; SUM_LANES];
-    let mut chunks = row.chunks_exact(SUM_LANES);
-    for chunk in &mut chunks {
+    let (chunks, rest) = row.as_chunks::<SUM_LANES>();
+    for chunk in chunks {
         for i in 0..SUM_LANES {
             lanes[i] = if chunk[i] > lanes[i] { chunk[i] } else { lanes[i] };
         }
     }
-    for (lane, &x) in lanes.iter_mut().zip(chunks.remainder()) {
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane = if x > *lane { x } else { *lane };
     }
     let mut max = lanes[0];
@@ -96,13 +96,13 @@ fn largest<T: Real>(row: &[T]) -> f64 {
 #[inline(always)]
 fn sum_of_exp<T: Real>(row: &[T], max: f64) -> f64 {
     let mut lanes = [0.0; SUM_LANES];
-    let mut chunks = row.chunks_exact(SUM_LANES);
-    for chunk in &mut chunks {
+    let (chunks, rest) = row.as_chunks::<SUM_LANES>();
+    for chunk in chunks {
         for i in 0..SUM_LANES {
             lanes[i] += T::exp(chunk[i].wide() - max);
         }
     }
-    for (lane, x) in lanes.iter_mut().zip(chunks.remainder()) {
+    for (lane, x) in lanes.iter_mut().zip(rest) {
         *lane += T::exp(x.wide() - max);
     }
     halved(lanes)
@@ -131,14 +131,14 @@ pub(crate) fn softmax<T: Real>(Softmax { log, n, x, out }: Softmax<'_, T>) {
 #[inline(always)]
 fn sum_and_product<T: Real>(a: &[T], b: &[T]) -> (f64, f64) {
     let (mut sums, mut products) = ([0.0; SUM_LANES], [0.0; SUM_LANES]);
-    let (mut a_chunks, mut b_chunks) = (a.chunks_exact(SUM_LANES), b.chunks_exact(SUM_LANES));
-    for (a, b) in (&mut a_chunks).zip(&mut b_chunks) {
+    let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<SUM_LANES>(), b.as_chunks::<SUM_LANES>());
+    for (a, b) in a_chunks.iter().zip(b_chunks) {
         for i in 0..SUM_LANES {
             sums[i] += a[i].wide();
             products[i] += a[i].wide() * b[i].wide();
         }
     }
-    for (i, (a, b)) in a_chunks.remainder().iter().zip(b_chunks.remainder()).enumerate() {
+    for (i, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
         sums[i] += a.wide();
         products[i] += a.wide() * b.wide();
     }

@@ -42,7 +42,7 @@ pub(crate) struct RawNorm {
 /// Elements summed apart from each other: two of the widest vectors, so that one sum does not wait for the other.
 pub(crate) const LANES: usize = 32;
 /// The most vectors that hold them.
-pub(super) const VECTORS: usize = LANES / 4;
+pub(crate) const VECTORS: usize = LANES / 4;
 
 /// What a row is normalized by.
 #[derive(Clone, Copy)]
@@ -126,7 +126,7 @@ pub(crate) unsafe fn normalized<L: MathLanes, S: RowSource<L>>(
 }
 
 #[inline(always)]
-unsafe fn moments<L: MathLanes, S: RowSource<L>>(norm: RawNorm, source: S, dim: usize) -> Moments {
+pub(crate) unsafe fn moments<L: MathLanes, S: RowSource<L>>(norm: RawNorm, source: S, dim: usize) -> Moments {
     // SAFETY: the caller's; every index stays below `dim`, or below `LANES` in what is behind the last whole lanes.
     unsafe {
         let whole = dim - dim % LANES;
@@ -189,7 +189,7 @@ unsafe fn moments<L: MathLanes, S: RowSource<L>>(norm: RawNorm, source: S, dim: 
 /// # Safety
 /// The machine has `L`'s instruction set.
 #[inline(always)]
-pub(super) unsafe fn sum<L: MathLanes>(mut vectors: [L; VECTORS]) -> f32 {
+pub(crate) unsafe fn sum<L: MathLanes>(mut vectors: [L; VECTORS]) -> f32 {
     let mut half = LANES / L::WIDTH / 2;
     while half > 0 {
         let mut v = 0;

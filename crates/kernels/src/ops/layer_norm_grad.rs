@@ -11,10 +11,11 @@
 //!     x[d] = fma(-unit[d], b, scaled[d] - a) * rstd
 //! ```
 //!
-//! `torch.nn.functional.layer_norm`'s backward. Written without vectors: compiled with an instruction set's features it
-//! becomes that set's, with the same bits, since lanes are summed as they are written.
+//! `torch.nn.functional.layer_norm`'s backward. Lanes are summed as they are written: the same bits on every instruction set.
 
-use super::layer_norm::{LANES, Moments, Norm, RawNorm, halved};
+use super::layer_norm::{LANES, Moments, Norm, RawNorm, VECTORS, halved, moments, sum as sum_of_lanes};
+use super::row::RowSource;
+use crate::lanes_math::MathLanes;
 use crate::table::Kernels;
 
 /// The op as the kernels take it; slices are as long as they must be: [`Kernels::layer_norm_grad`] checks that.
@@ -55,13 +56,7 @@ impl Kernels {
     }
 }
 
-/// [`body`] with the signature of the table's pointer.
-pub(crate) unsafe fn reference(op: RawLayerNormGrad<'_>) {
-    body(op)
-}
-
-/// The sum over a row of `term(lane, element)`, lanes as [`LANES`] of them are summed everywhere.
-#[inline(always)]
+/// The sum over a row, to whose lanes `add` adds an element.
 fn sum(dim: usize, mut add: impl FnMut(&mut f32, usize)) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let whole = dim - dim % LANES;
@@ -79,8 +74,7 @@ fn sum(dim: usize, mut add: impl FnMut(&mut f32, usize)) -> f32 {
 }
 
 /// The definition.
-#[inline(always)]
-pub(crate) fn body(op: RawLayerNormGrad<'_>) {
+pub(crate) unsafe fn reference(op: RawLayerNormGrad<'_>) {
     let RawLayerNormGrad { dim, weight, norm, grad, x, weight_grad, bias_grad } = op;
     let (weight, weight_grad, bias_grad) = (&weight[..dim], &mut weight_grad[..dim], &mut bias_grad[..dim]);
     for (x, grad) in x.chunks_exact_mut(dim).zip(grad.chunks_exact(dim)) {
@@ -102,5 +96,110 @@ pub(crate) fn body(op: RawLayerNormGrad<'_>) {
         for d in 0..dim {
             x[d] = (-x[d]).mul_add(b, grad[d] * weight[d] - a) * rstd;
         }
+    }
+}
+
+/// A row as it is.
+#[derive(Clone, Copy)]
+struct Plain(*const f32);
+
+impl<L: MathLanes> RowSource<L> for Plain {
+    #[inline(always)]
+    unsafe fn vector(self, at: usize) -> L {
+        // SAFETY: the caller's.
+        unsafe { L::load(self.0.add(at)) }
+    }
+
+    #[inline(always)]
+    unsafe fn element(self, at: usize) -> f32 {
+        // SAFETY: the caller's.
+        unsafe { *self.0.add(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(self, _: usize) {}
+}
+
+/// Lanes as numbers.
+///
+/// # Safety
+/// The machine has `L`'s instruction set.
+#[inline(always)]
+unsafe fn numbers<L: MathLanes>(vectors: [L; VECTORS]) -> [f32; LANES] {
+    let mut lanes = [0.0; LANES];
+    let mut v = 0;
+    while v * L::WIDTH < LANES {
+        // SAFETY: the caller's; as many lanes as vectors have.
+        unsafe { vectors[v].store(lanes.as_mut_ptr().add(v * L::WIDTH)) };
+        v += 1;
+    }
+    lanes
+}
+
+/// # Safety
+/// The slices are as long as [`Kernels::layer_norm_grad`] checks, on a machine that has `L`'s instruction set.
+#[inline(always)]
+pub(crate) unsafe fn body<L: MathLanes>(op: RawLayerNormGrad<'_>) {
+    let RawLayerNormGrad { dim, weight, norm, grad, x, weight_grad, bias_grad } = op;
+    let (weight, by_weight, by_bias) = (weight.as_ptr(), weight_grad.as_mut_ptr(), bias_grad.as_mut_ptr());
+    let whole = dim - dim % LANES;
+    let mut row = 0;
+    while row < x.len() {
+        // SAFETY: the caller's: every index stays below `dim`, of a row that is there.
+        unsafe {
+            let (x, grad) = (x.as_mut_ptr().add(row), grad.as_ptr().add(row));
+            let Moments { high, low, rstd } = moments::<L, Plain>(norm, Plain(x), dim);
+            let (h, l, r) = (L::splat(high), L::splat(low), L::splat(rstd));
+            let (mut scaled_sums, mut products) = ([L::splat(0.0); VECTORS], [L::splat(0.0); VECTORS]);
+            let mut at = 0;
+            while at < whole {
+                let mut v = 0;
+                while v * L::WIDTH < LANES {
+                    let d = at + v * L::WIDTH;
+                    let unit = L::load(x.add(d)).sub(h).sub(l).mul(r);
+                    let g = L::load(grad.add(d));
+                    let scaled = g.mul(L::load(weight.add(d)));
+                    unit.store(x.add(d));
+                    g.mul_add(unit, L::load(by_weight.add(d))).store(by_weight.add(d));
+                    L::load(by_bias.add(d)).add(g).store(by_bias.add(d));
+                    scaled_sums[v] = scaled_sums[v].add(scaled);
+                    products[v] = scaled.mul_add(unit, products[v]);
+                    v += 1;
+                }
+                at += LANES;
+            }
+            let (a, b) = if whole == dim {
+                (sum_of_lanes(scaled_sums), sum_of_lanes(products))
+            } else {
+                let (mut scaled_lanes, mut product_lanes) = (numbers(scaled_sums), numbers(products));
+                let mut d = whole;
+                while d < dim {
+                    let unit = ((*x.add(d) - high) - low) * rstd;
+                    let g = *grad.add(d);
+                    let scaled = g * *weight.add(d);
+                    *x.add(d) = unit;
+                    *by_weight.add(d) = g.mul_add(unit, *by_weight.add(d));
+                    *by_bias.add(d) += g;
+                    scaled_lanes[d - whole] += scaled;
+                    product_lanes[d - whole] = scaled.mul_add(unit, product_lanes[d - whole]);
+                    d += 1;
+                }
+                (halved(scaled_lanes), halved(product_lanes))
+            };
+            let (a, b) = (norm.mean(a), norm.mean(b));
+            let (a_lanes, minus_b) = (L::splat(a), L::splat(-b));
+            let mut at = 0;
+            while at + L::WIDTH <= dim {
+                let scaled = L::load(grad.add(at)).mul(L::load(weight.add(at)));
+                L::load(x.add(at)).mul_add(minus_b, scaled.sub(a_lanes)).mul(r).store(x.add(at));
+                at += L::WIDTH;
+            }
+            while at < dim {
+                let scaled = *grad.add(at) * *weight.add(at);
+                *x.add(at) = (*x.add(at)).mul_add(-b, scaled - a) * rstd;
+                at += 1;
+            }
+        }
+        row += dim;
     }
 }

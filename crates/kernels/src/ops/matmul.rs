@@ -173,6 +173,8 @@ const MOST: (usize, usize) = (256, 1024);
 const LEAST: (usize, usize) = (64, 64);
 /// So many tiles are wanted, for threads to share.
 const WANTED: usize = 32;
+/// Columns of a tile of few rows: 16 KB of results stay in the first-level cache.
+const THIN_WIDTH: usize = 4096;
 
 /// Products that wait to be computed.
 #[derive(Debug)]
@@ -262,12 +264,14 @@ impl<'a, T: Factor> Tiles<'a, T> {
 
 /// Rows and columns of the tiles: halved until there are enough of them, or they are small.
 fn tile_of(rows: usize, columns: usize, products: usize) -> (usize, usize) {
-    let (mut height, mut width) = MOST;
+    // A row by a matrix reads all of that once: in long pieces, as the next page is not fetched ahead.
+    let (mut height, mut width) = if rows <= THIN { (MOST.0, THIN_WIDTH) } else { MOST };
+    let least = if rows <= THIN { (LEAST.0, THIN_WIDTH / 4) } else { LEAST };
     let enough = |height, width| {
         rows.div_ceil(height).saturating_mul(columns.div_ceil(width)).saturating_mul(products) >= WANTED
     };
-    while !enough(height, width) && (height > LEAST.0 || width > LEAST.1) {
-        if width > LEAST.1 && (width.min(columns) >= height.min(rows) || height <= LEAST.0) {
+    while !enough(height, width) && (height > least.0 || width > least.1) {
+        if width > least.1 && (width.min(columns) >= height.min(rows) || height <= least.0) {
             width /= 2;
         } else {
             height /= 2;

@@ -54,26 +54,25 @@ impl<T: Real> Moments<T> {
     fn of(row: &[T], eps: f64) -> Self {
         let share = 1.0 / row.len() as f64;
         let mut sums = [T::default(); LANES];
-        let mut chunks = row.chunks_exact(LANES);
-        for chunk in &mut chunks {
+        let (chunks, rest) = row.as_chunks::<LANES>();
+        for chunk in chunks {
             for i in 0..LANES {
                 sums[i] = sums[i] + chunk[i];
             }
         }
-        for (sum, &x) in sums.iter_mut().zip(chunks.remainder()) {
+        for (sum, &x) in sums.iter_mut().zip(rest) {
             *sum = *sum + x;
         }
         let high = T::round(halves(sums).wide() * share);
         let (mut deviations, mut squares) = ([T::default(); LANES], [T::default(); LANES]);
-        let mut chunks = row.chunks_exact(LANES);
-        for chunk in &mut chunks {
+        for chunk in chunks {
             for i in 0..LANES {
                 let deviation = chunk[i] - high;
                 deviations[i] = deviations[i] + deviation;
                 squares[i] = deviation.fused(deviation, squares[i]);
             }
         }
-        for (i, &x) in chunks.remainder().iter().enumerate() {
+        for (i, &x) in rest.iter().enumerate() {
             let deviation = x - high;
             deviations[i] = deviations[i] + deviation;
             squares[i] = deviation.fused(deviation, squares[i]);

@@ -70,13 +70,13 @@ fn by_columns<T: Real>(Thin { vector, apart, inner, matrix, step, add, out, .. }
         let column = &matrix[j * step..j * step + inner];
         let mut lanes = [T::default(); LANES];
         if apart == 1 {
-            let (mut p, mut q) = (vector.chunks_exact(LANES), column.chunks_exact(LANES));
-            for (p, q) in (&mut p).zip(&mut q) {
+            let ((p, p_rest), (q, q_rest)) = (vector.as_chunks::<LANES>(), column.as_chunks::<LANES>());
+            for (p, q) in p.iter().zip(q) {
                 for i in 0..LANES {
                     lanes[i] = p[i].fused(q[i], lanes[i]);
                 }
             }
-            for (i, (&p, &q)) in p.remainder().iter().zip(q.remainder()).enumerate() {
+            for (i, (&p, &q)) in p_rest.iter().zip(q_rest).enumerate() {
                 lanes[i] = p.fused(q, lanes[i]);
             }
         } else {

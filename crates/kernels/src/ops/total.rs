@@ -20,13 +20,13 @@ pub struct Total<'a, T> {
 #[inline(always)]
 pub(crate) fn total<T: Real>(op: Total<'_, T>) {
     let mut lanes = [0.0; SUM_LANES];
-    let mut chunks = op.x.chunks_exact(SUM_LANES);
-    for chunk in &mut chunks {
+    let (chunks, rest) = op.x.as_chunks::<SUM_LANES>();
+    for chunk in chunks {
         for i in 0..SUM_LANES {
             lanes[i] += chunk[i].wide();
         }
     }
-    for (lane, x) in lanes.iter_mut().zip(chunks.remainder()) {
+    for (lane, x) in lanes.iter_mut().zip(rest) {
         *lane += x.wide();
     }
     *op.out = halved(lanes);

@@ -70,9 +70,12 @@ impl GradRows for Pending<'_> {
     }
 
     fn prefetch(&self, i: usize, columns: &Range<usize>) {
-        // The first place: most rows have no other, and a hot one has the processor's own guess.
-        let place = self.order.places()[self.order.starts()[i] as usize] as usize;
-        prefetch(&self.sum.grad[place * self.sum.dim..][columns.clone()]);
+        /// Most rows have no more; of hot ones the others are asked for as they are summed.
+        const FIRST: usize = 4;
+        let (start, end) = (self.order.starts()[i] as usize, self.order.starts()[i + 1] as usize);
+        for &place in &self.order.places()[start..end.min(start + FIRST)] {
+            prefetch(&self.sum.grad[place as usize * self.sum.dim..][columns.clone()]);
+        }
     }
 
     fn row<'a>(&'a self, i: usize, columns: Range<usize>, scratch: &'a mut [f32]) -> &'a [f32] {

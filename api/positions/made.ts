@@ -1,0 +1,83 @@
+// What positional schemes have in common: results, and tables that are learned.
+
+import { facts, type DType } from '../dtype.js'
+import { DTypeError, ShapeError, UsageError } from '../errors.js'
+import { loadInto, type Layer } from '../layer.js'
+import { check } from '../native.js'
+import { checkGenerator, type Generator } from '../random.js'
+import { sameShape, shown, sizeOf } from '../shape.js'
+import { NativeStorage, PooledStorage } from '../storage.js'
+import { Tensor } from '../tensor.js'
+import { checkBytes, checkElements, show } from '../validate.js'
+
+/** A result of a shape that is written whole: the caller's `out`, checked, or fresh memory. */
+export function target(out: Tensor | undefined, shape: readonly number[], dtype: DType, where: string): Tensor {
+  if (out === undefined) {
+    const { bytes } = facts(dtype)
+    checkElements(sizeOf(shape), bytes, where, shape)
+    return Tensor.over(PooledStorage.uninitialized(sizeOf(shape) * bytes), dtype, [...shape])
+  }
+  if (!(out instanceof Tensor)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
+  if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)
+  if (!sameShape(out.shape, shape)) throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown(shape)}`)
+  out.beginWrite(where)
+  return out
+}
+
+/** The result that `write` wrote; a fresh one that was not written is freed. Into `out` nothing is recorded. */
+export function written(result: Tensor, out: Tensor | undefined, done: boolean): Tensor {
+  if (!done && out === undefined) result.dispose()
+  check(done)
+  out?.forget()
+  return result
+}
+
+/** A fresh result, written. */
+export function made(shape: readonly number[], dtype: DType, where: string, write: (result: Tensor) => boolean): Tensor {
+  const result = target(undefined, shape, dtype, where)
+  return written(result, undefined, write(result))
+}
+
+/** A tensor of heads, float32 (batch, heads, length, headDim). */
+export function checkHeads(x: unknown, what: string, where: string): Tensor {
+  if (!(x instanceof Tensor)) throw new UsageError(`${where}: ${what} must be a tensor, not ${show(x)}`)
+  if (x.dtype !== 'float32') throw new DTypeError(`${where}: ${what} must be float32, not ${x.dtype}: write ${what}.to('float32')`)
+  if (x.shape.length !== 4) throw new ShapeError(`${where}: ${what} is (batch, heads, length, headDim), not ${shown(x.shape)}`)
+  return x
+}
+
+/** A table in native memory, drawn from N(0, std^2), that learns. */
+export function learned(shape: readonly number[], generator: Generator | undefined, where: string, std = 1): Tensor {
+  const bytes = sizeOf(shape) * facts('float32').bytes
+  checkBytes(bytes, where, shown(shape))
+  const source = checkGenerator(generator, where)
+  const weight = Tensor.over(NativeStorage.zeroed(bytes), 'float32', [...shape])
+  source.normal(weight.operand(), 0, std)
+  weight.requiresGrad = true
+  return weight
+}
+
+/** A tensor that takes the place of a learned one. */
+export function replacement(before: Tensor, after: unknown, where: string): Tensor {
+  if (!(after instanceof Tensor)) throw new UsageError(`${where} must be a tensor, not ${show(after)}`)
+  if (after.dtype !== 'float32') throw new DTypeError(`${where} must be float32, not ${after.dtype}`)
+  if (!sameShape(after.shape, before.shape)) throw new ShapeError(`${where} is ${shown(after.shape)} where ${shown(before.shape)} is needed`)
+  return after
+}
+
+/** A scheme that learns. */
+export abstract class Learned implements Layer {
+  /** What is learned, by name, sharing its memory. */
+  abstract stateDict(): Record<string, Tensor>
+
+  /** What is learned. */
+  parameters(): Tensor[] {
+    return Object.values(this.stateDict())
+  }
+
+  /** Copies all in. @throws UsageError for other names, ShapeError for other shapes; nothing is written then. */
+  loadStateDict(state: Record<string, Tensor>): this {
+    loadInto(this.stateDict(), state, `${this.constructor.name}.loadStateDict`)
+    return this
+  }
+}

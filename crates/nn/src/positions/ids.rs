@@ -1,0 +1,94 @@
+//! Positions that skip padding, and those of rows of different length.
+
+use tokenbed_core::ids::{IdSlice, with_values};
+use tokenbed_core::{Error, Result};
+
+/// `out` says of each id whether it is no padding.
+///
+/// # Errors
+/// [`Error::Shape`] for an `out` of another size.
+pub fn mask(ids: IdSlice<'_>, padding: i64, out: &mut [u8]) -> Result<()> {
+    check(ids.len(), out.len())?;
+    with_values(ids, |at, id| out[at] = u8::from(id != i128::from(padding)));
+    Ok(())
+}
+
+/// Which integers stand for tokens.
+#[derive(Clone, Copy, Debug)]
+pub enum Real {
+    /// All but this one.
+    Not(i64),
+    /// All but 0: the integers are a mask.
+    NonZero,
+}
+
+/// Positions along sequences of `length`: tokens count `first, first + 1, ...`, whichever side the padding is on, and
+/// padding has the position `padded`.
+///
+/// # Errors
+/// [`Error::Shape`] for an `out` of another size, and for ids that are not whole sequences.
+pub fn skipping(ids: IdSlice<'_>, real: Real, length: usize, first: i32, padded: i32, out: &mut [i32]) -> Result<()> {
+    check(ids.len(), out.len())?;
+    if !(ids.is_empty() || length > 0 && ids.len().is_multiple_of(length)) {
+        return Err(Error::Shape(format!("{} ids are not sequences of {length}", ids.len())));
+    }
+    let absent = match real {
+        Real::Not(padding) => i128::from(padding),
+        Real::NonZero => 0,
+    };
+    let mut next = first;
+    let mut left = length;
+    with_values(ids, |at, id| {
+        if left == 0 {
+            (left, next) = (length, first);
+        }
+        left -= 1;
+        out[at] = if id == absent {
+            padded
+        } else {
+            let position = next;
+            next = next.wrapping_add(1);
+            position
+        };
+    });
+    Ok(())
+}
+
+/// Positions in rows that lie one after the other, `first, first + 1, ...` in each: `offsets` says where each begins, and
+/// where the last ends. The longest row.
+///
+/// # Errors
+/// [`Error::Shape`], which says which offset and its value, for offsets that do not begin with 0, decrease, or end
+/// elsewhere than the positions.
+pub fn ragged(offsets: IdSlice<'_>, first: i32, out: &mut [i32]) -> Result<usize> {
+    let mut at = Vec::with_capacity(offsets.len());
+    let mut wrong = None;
+    with_values(offsets, |i, offset| {
+        let before = at.last().copied().unwrap_or(0);
+        match usize::try_from(offset) {
+            Ok(good) if good >= before && (i > 0 || good == 0) => at.push(good),
+            _ => {
+                wrong.get_or_insert((i, offset));
+            }
+        }
+    });
+    if let Some((i, offset)) = wrong {
+        return Err(Error::Shape(format!("offsets begin with 0 and do not decrease, but offset {i} is {offset}")));
+    }
+    let Some(&end) = at.last() else {
+        return Err(Error::Shape("offsets have one more element than there are rows: at least one, 0".into()));
+    };
+    if end != out.len() {
+        return Err(Error::Shape(format!("the last offset is {end} where there are {} values", out.len())));
+    }
+    let mut longest = 0;
+    for row in at.windows(2) {
+        longest = longest.max(row[1] - row[0]);
+        out[row[0]..row[1]].iter_mut().zip(first..).for_each(|(out, position)| *out = position);
+    }
+    Ok(longest)
+}
+
+fn check(ids: usize, out: usize) -> Result<()> {
+    if ids == out { Ok(()) } else { Err(Error::Shape(format!("a result of {out} for {ids} ids"))) }
+}

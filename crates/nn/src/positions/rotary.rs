@@ -1,0 +1,218 @@
+//! Rotary positions: pairs of elements turned by an angle that grows with the position (Su et al. 2021).
+
+use super::scaling::{Frequencies, Scaling, frequencies};
+use tokenbed_core::ids::{IdSlice, with_values};
+use tokenbed_core::{Error, Result};
+use tokenbed_kernels::ids::CheckedIds;
+use tokenbed_kernels::ops::added::{Added, Along};
+use tokenbed_kernels::ops::rotate::{Pairs, Rotate};
+use tokenbed_kernels::ops::rows::OutFormat;
+use tokenbed_kernels::table::Kernels;
+use tokenbed_threads::parallel_rows;
+
+/// Bytes of angles that are kept between calls, from position 0 on; those of positions beyond are made anew.
+const KEPT_BYTES: usize = 64 << 20;
+/// What computing an element costs, in bytes that could be written meanwhile.
+const COST: usize = 64;
+
+/// The rotation, and the angles of the positions that were asked for.
+#[derive(Clone, Debug)]
+pub struct Rotary {
+    dim: usize,
+    base: f64,
+    scaling: Scaling,
+    pairs: Pairs,
+    frequencies: Frequencies,
+    /// Rows of `dim`: cosines, then sines; of positions 0, 1, ...
+    kept: Vec<f32>,
+    /// For what is not kept, and for positions as rows.
+    made: Vec<f32>,
+    rows: Vec<u32>,
+}
+
+/// The heads that are rotated.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads {
+    /// Of a token.
+    pub heads: usize,
+    /// Elements of a head.
+    pub head_dim: usize,
+    /// The type of the elements.
+    pub format: OutFormat,
+    /// Whether they are turned back, as gradients are.
+    pub inverse: bool,
+}
+
+/// A table of angles, and which of its rows goes with which token.
+type Angles<'a> = (&'a [f32], Along<'a>);
+
+/// Positions of tokens.
+#[derive(Clone, Copy, Debug)]
+pub enum At<'a> {
+    /// `offset, offset + 1, ...` along sequences of `length` tokens.
+    From {
+        /// The first position of every sequence.
+        offset: usize,
+        /// Tokens of a sequence.
+        length: usize,
+    },
+    /// One for each token.
+    Each(IdSlice<'a>),
+}
+
+impl Rotary {
+    /// The rotation of the first `dim` elements of heads.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for an odd dim.
+    pub fn new(dim: usize, base: f64, scaling: Scaling, pairs: Pairs) -> Result<Self> {
+        if dim == 0 || !dim.is_multiple_of(2) {
+            return Err(Error::Shape(format!("pairs need an even dim of at least 2, not {dim}")));
+        }
+        let frequencies = frequencies(dim, base, scaling, 0.0);
+        Ok(Self { dim, base, scaling, pairs, frequencies, kept: Vec::new(), made: Vec::new(), rows: Vec::new() })
+    }
+
+    /// `out` (tokens x heads x head_dim) = `x`, rotated; without an `x`, `out` is rotated in place.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for sizes that do not fit; [`Error::Usage`] for a negative position.
+    pub fn forward(
+        &mut self,
+        kernels: &Kernels,
+        heads: Heads,
+        at: At<'_>,
+        x: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<()> {
+        let token = heads.heads * heads.head_dim * heads.format.size();
+        let good = self.dim <= heads.head_dim && x.is_none_or(|x| x.len() == out.len());
+        if !(good && (out.is_empty() || token > 0 && out.len().is_multiple_of(token))) {
+            return Err(Error::Shape(format!("{} bytes are not tokens of {heads:?}", out.len())));
+        }
+        if out.is_empty() {
+            return Ok(());
+        }
+        let (dim, pairs) = (self.dim, self.pairs);
+        let (table, along) = self.angles(kernels, at, out.len() / token)?;
+        let Heads { heads, head_dim, format, inverse } = heads;
+        let op = Rotate { angles: Added { table, along }, heads, head_dim, dim, pairs, inverse, format };
+        parallel_rows(out, token, 2 * token, |range, out| match x {
+            Some(x) => kernels.rotate(&op.part(range.clone()), &x[range.start * token..range.end * token], out),
+            None => kernels.rotate_in_place(&op.part(range), out),
+        });
+        Ok(())
+    }
+
+    /// The angles of `tokens` tokens.
+    fn angles(&mut self, kernels: &Kernels, at: At<'_>, tokens: usize) -> Result<Angles<'_>> {
+        let kept = KEPT_BYTES / size_of::<f32>() / self.dim;
+        match at {
+            At::From { offset, length } => {
+                if length == 0 || !tokens.is_multiple_of(length) {
+                    return Err(Error::Shape(format!("{tokens} tokens are not sequences of {length}")));
+                }
+                let end = offset.saturating_add(length);
+                self.scale_for(end as f64);
+                let offset = if end <= kept {
+                    self.keep(end);
+                    offset
+                } else {
+                    self.make(&(offset..end).map(|position| position as f64).collect::<Vec<_>>());
+                    0
+                };
+                let table = if end <= kept { &self.kept } else { &self.made };
+                Ok((table, Along::Cycle { offset, length, first: 0 }))
+            }
+            At::Each(positions) => {
+                if positions.len() != tokens {
+                    return Err(Error::Shape(format!("{} positions for {tokens} tokens", positions.len())));
+                }
+                let values = whole(positions)?;
+                let largest = values.iter().copied().max().unwrap_or(0);
+                self.scale_for(largest as f64 + 1.0);
+                self.rows.clear();
+                let count = if largest < kept as u64 {
+                    self.keep(largest as usize + 1);
+                    self.rows.extend(values.iter().map(|&position| position as u32));
+                    largest as usize + 1
+                } else {
+                    let mut distinct = values.clone();
+                    distinct.sort_unstable();
+                    distinct.dedup();
+                    self.make(&distinct.iter().map(|&position| position as f64).collect::<Vec<_>>());
+                    let row = |position: &u64| distinct.binary_search(position).unwrap_or(0) as u32;
+                    self.rows.extend(values.iter().map(row));
+                    distinct.len()
+                };
+                let rows = CheckedIds::new(kernels, &self.rows, count)
+                    .ok_or_else(|| Error::Shape("positions without angles".into()))?;
+                let table = if largest < kept as u64 { &self.kept } else { &self.made };
+                Ok((table, Along::Each(rows)))
+            }
+        }
+    }
+
+    /// Frequencies for sequences of `length`, where they depend on it.
+    fn scale_for(&mut self, length: f64) {
+        if !matches!(self.scaling, Scaling::Dynamic { .. }) {
+            return;
+        }
+        let frequencies = frequencies(self.dim, self.base, self.scaling, length);
+        if frequencies != self.frequencies {
+            self.frequencies = frequencies;
+            self.kept.clear();
+        }
+    }
+
+    /// Keeps the angles of positions below `end`, with room to grow.
+    fn keep(&mut self, end: usize) {
+        let have = self.kept.len() / self.dim;
+        if have < end {
+            let grown = end.next_power_of_two().min(KEPT_BYTES / size_of::<f32>() / self.dim).max(end);
+            self.kept.resize(grown * self.dim, 0.0);
+            fill(&self.frequencies, |i| (have + i) as f64, &mut self.kept[have * self.dim..]);
+        }
+    }
+
+    fn make(&mut self, positions: &[f64]) {
+        self.made.clear();
+        self.made.resize(positions.len() * self.dim, 0.0);
+        fill(&self.frequencies, |i| positions[i], &mut self.made);
+    }
+}
+
+/// Rows of cosines and sines, in f64, rounded once: within `2^-25 + position * 2^-51` of the exact ones of frequencies
+/// below 1, before the attention factor.
+fn fill(frequencies: &Frequencies, position: impl Fn(usize) -> f64 + Sync, table: &mut [f32]) {
+    let half = frequencies.radians.len();
+    parallel_rows(table, 2 * half, 2 * half * COST, |rows, table| {
+        for (i, row) in rows.zip(table.chunks_exact_mut(2 * half)) {
+            let position = position(i);
+            let (cosines, sines) = row.split_at_mut(half);
+            for ((cosine, sine), radians) in cosines.iter_mut().zip(sines).zip(&frequencies.radians) {
+                let (s, c) = libm::sincos(position * radians);
+                (*cosine, *sine) = ((c * frequencies.attention) as f32, (s * frequencies.attention) as f32);
+            }
+        }
+    });
+}
+
+/// Positions that are not negative.
+fn whole(positions: IdSlice<'_>) -> Result<Vec<u64>> {
+    let mut values = Vec::with_capacity(positions.len());
+    let mut wrong = None;
+    with_values(positions, |at, position| match u64::try_from(position) {
+        Ok(position) if position < 1 << 53 => values.push(position),
+        _ => {
+            wrong.get_or_insert((at, position));
+        }
+    });
+    match wrong {
+        None => Ok(values),
+        Some((at, position)) if position < 0 => {
+            Err(Error::Usage(format!("positions are not negative, but that of token {at} is {position}")))
+        }
+        Some((at, position)) => Err(Error::Usage(format!("position {position} of token {at} is beyond 2^53"))),
+    }
+}

@@ -1,0 +1,111 @@
+//! The frequencies of a rotation, and how they are changed for contexts longer than a model was trained with.
+//!
+//! All in f64, by `libm`: the same on every machine.
+
+use std::f64::consts::PI;
+
+/// How frequencies are changed. `original`: the context that the model was trained with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scaling {
+    /// Not at all (Su et al. 2021).
+    None,
+    /// All divided by `factor` (Chen et al. 2023; kaiokendev).
+    Linear {
+        /// How many times longer the context becomes.
+        factor: f64,
+    },
+    /// The base grows with the sequence, beyond `original` (NTK-aware, dynamic: bloc97, emozilla 2023).
+    Dynamic {
+        /// How fast it grows.
+        factor: f64,
+        /// The trained context.
+        original: f64,
+    },
+    /// High frequencies stay, low ones are divided, a ramp between; and all is multiplied by an attention factor (Peng et
+    /// al. 2023).
+    Yarn {
+        /// How many times longer the context becomes.
+        factor: f64,
+        /// The trained context.
+        original: f64,
+        /// Turns within the context from which on frequencies stay.
+        beta_fast: f64,
+        /// Turns up to which they are divided.
+        beta_slow: f64,
+        /// What cosines and sines are multiplied by; none: `0.1 ln(factor) + 1`.
+        attention: Option<f64>,
+        /// Whether the ends of the ramp are rounded outwards to whole pairs.
+        truncate: bool,
+    },
+    /// Wavelengths up to `original / high` stay, those from `original / low` on are divided, a ramp between (Llama 3.1).
+    Llama3 {
+        /// How many times longer the context becomes.
+        factor: f64,
+        /// The trained context.
+        original: f64,
+        /// Of long wavelengths.
+        low: f64,
+        /// Of short wavelengths.
+        high: f64,
+    },
+}
+
+/// What pairs turn by, for each position.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frequencies {
+    /// Radians a position, one for each pair.
+    pub radians: Vec<f64>,
+    /// What cosines and sines are multiplied by.
+    pub attention: f64,
+}
+
+/// The frequencies of `dim / 2` pairs for sequences of `length`: `base^(-2p / dim)`, scaled.
+pub fn frequencies(dim: usize, base: f64, scaling: Scaling, length: f64) -> Frequencies {
+    let powers = |base: f64| (0..dim / 2).map(move |p| libm::pow(base, 2.0 * p as f64 / dim as f64));
+    let plain = |base: f64| powers(base).map(|power| 1.0 / power);
+    let with = |radians: Vec<f64>| Frequencies { radians, attention: 1.0 };
+    match scaling {
+        Scaling::None => with(plain(base).collect()),
+        Scaling::Linear { factor } => with(plain(base).map(|f| f / factor).collect()),
+        Scaling::Dynamic { factor, original } => {
+            let grown = factor * length.max(original) / original - (factor - 1.0);
+            let dim = dim as f64;
+            with(plain(base * libm::pow(grown, dim / (dim - 2.0))).collect())
+        }
+        Scaling::Yarn { factor, original, beta_fast, beta_slow, attention, truncate } => {
+            let ramp = ramp(dim, base, original, (beta_fast, beta_slow), truncate);
+            let between = |(p, power): (usize, f64)| {
+                let stays = 1.0 - ramp(p);
+                1.0 / (factor * power) * (1.0 - stays) + 1.0 / power * stays
+            };
+            let paper = if factor <= 1.0 { 1.0 } else { 0.1 * libm::log(factor) + 1.0 };
+            let radians = powers(base).enumerate().map(between).collect();
+            Frequencies { radians, attention: attention.unwrap_or(paper) }
+        }
+        Scaling::Llama3 { factor, original, low, high } => {
+            let scaled = |f: f64| {
+                let wavelength = 2.0 * PI / f;
+                if wavelength > original / low {
+                    f / factor
+                } else if wavelength < original / high {
+                    f
+                } else {
+                    let smooth = (original / wavelength - low) / (high - low);
+                    (1.0 - smooth) * f / factor + smooth * f
+                }
+            };
+            with(plain(base).map(scaled).collect())
+        }
+    }
+}
+
+/// YaRN's ramp over pairs: 0 where frequencies stay, 1 where they are divided.
+fn ramp(dim: usize, base: f64, original: f64, (fast, slow): (f64, f64), truncate: bool) -> impl Fn(usize) -> f64 {
+    // The pair that turns so often within the trained context.
+    let pair = |turns: f64| dim as f64 * libm::log(original / (turns * 2.0 * PI)) / (2.0 * libm::log(base));
+    let (low, high) = if truncate { (pair(fast).floor(), pair(slow).ceil()) } else { (pair(fast), pair(slow)) };
+    let low = low.max(0.0);
+    let high = high.min(dim as f64 - 1.0);
+    let high = if high == low { high + 0.001 } else { high };
+    move |p| ((p as f64 - low) / (high - low)).clamp(0.0, 1.0)
+}

@@ -1,0 +1,3 @@
+import { embed } from './embed.js'
+
+console.log(JSON.stringify(embed('Hello, world!')))

@@ -1,0 +1,59 @@
+// Builds and runs the examples with bundlers, each where its users would: npm run hosts [-- esbuild webpack vite-ssr]
+//
+// Each is copied to an empty folder; its own tools are installed from its lock file, tokenbed from tarballs of what was built
+// last. What the bundle prints must be what the program prints without one.
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from './build.mjs'
+import { Failure, root, runIfMain } from './process.mjs'
+import { built } from './package.mjs'
+import { packAll } from './release/pack.mjs'
+import { npm } from './release/stage.mjs'
+import { dependencyTarballs } from './release/user.mjs'
+
+const HOSTS = [
+  { name: 'esbuild', start: ['dist/main.js'] },
+  { name: 'webpack', start: ['dist/main.js'] },
+  { name: 'vite-ssr', start: ['server.js', '--once'] },
+]
+const WANTED = { ids: [15496, 11, 995, 0], shape: [4, 8] }
+
+/** The example built and run: a check. */
+function check({ name, start }, tarballs, folder) {
+  const home = join(folder, name)
+  cpSync(join(root, 'examples', name), home, { recursive: true, filter: (path) => !/[\\/](node_modules|dist)$/.test(path) })
+  const quiet = ['--no-audit', '--no-fund', '--loglevel', 'error']
+  npm(['ci', ...quiet], home)
+  npm(['install', '--no-save', '--offline', ...quiet, ...tarballs], home)
+  npm(['run', 'build', '--silent'], home)
+  const { status, stdout, stderr } = spawnSync(process.execPath, start, { cwd: home, encoding: 'utf8', timeout: 60_000 })
+  const found = /\{.*\}/.exec(stdout)?.[0]
+  const { ids, shape, first } = found ? JSON.parse(found) : {}
+  const ok = status === 0 && JSON.stringify({ ids, shape }) === JSON.stringify(WANTED) && first?.length === WANTED.shape[1]
+  if (!ok) console.log(`${name} ended with ${status}: ${stdout}${stderr}`)
+  return { name: `${name}: bundled and run`, ok, first: JSON.stringify(first) }
+}
+
+function main() {
+  build()
+  const only = process.argv.slice(2)
+  const hosts = HOSTS.filter(({ name }) => only.length === 0 || only.includes(name))
+  if (hosts.length === 0) throw new Failure(`no such example: ${only.join(', ')}; there are ${HOSTS.map(({ name }) => name).join(', ')}`)
+  const folder = mkdtempSync(join(tmpdir(), 'tokenbed-hosts-'))
+  try {
+    const { rootPackage, platformPackages } = packAll([built()], join(folder, 'stage'), join(folder, 'packed'))
+    const tarballs = [...[rootPackage, ...platformPackages].map(({ tarball }) => tarball), ...dependencyTarballs(join(folder, 'dependencies'))]
+    const checks = hosts.map((host) => check(host, tarballs, folder))
+    checks.push({ name: 'all print the same', ok: new Set(checks.map(({ first }) => first)).size === 1 })
+    for (const { name, ok } of checks) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
+    const failed = checks.filter(({ ok }) => !ok).length
+    console.log(`${checks.length - failed} passed, ${failed} failed`)
+    if (failed > 0) process.exitCode = 1
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+await runIfMain(import.meta, main)

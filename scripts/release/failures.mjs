@@ -1,0 +1,116 @@
+// Each way in which an installation can be broken, and what its user is told: made here, in a folder where the packages are
+// installed, one at a time, and mended again.
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { binaryName, readJson } from './stage.mjs'
+import { start } from './user.mjs'
+
+/** What a program that catches the error sees of it. */
+const PROGRAM = `
+try {
+  require('tokenbed')
+  console.log('{}')
+} catch (error) {
+  const { name, code, reason, message, found, needed, mend, cause } = error
+  console.log(JSON.stringify({ name, code, reason, message, found, needed, mend, cause: cause && { code: cause.code, message: cause.message } }))
+}
+`
+/** Preloaded: this process believes to be on another machine. */
+const ELSEWHERE = "Object.defineProperty(process, 'arch', { value: 'riscv64' })"
+/** Preloaded: its program is one that musl loads, as the head of an ELF file with that one entry says. */
+const ON_MUSL = `
+const { writeFileSync } = require('node:fs')
+const head = Buffer.alloc(256)
+head.write('\\x7fELF\\x02\\x01', 0, 'latin1')
+head.writeBigUInt64LE(64n, 32)
+head.writeUInt16LE(56, 54)
+head.writeUInt16LE(1, 56)
+head.writeUInt32LE(3, 64)
+head.writeBigUInt64LE(128n, 72)
+head.writeBigUInt64LE(26n, 96)
+head.write('/lib/ld-musl-x86_64.so.1', 128, 'latin1')
+writeFileSync(__dirname + '/musl-program', head)
+process.execPath = __dirname + '/musl-program'
+`
+
+/** All of them, on a Node: a check each. `home` holds the packages, and does so again afterwards. */
+export function failures(runtime, home, platform) {
+  const name = `tokenbed-${platform}`
+  const folder = join(home, 'node_modules', name)
+  const kept = join(home, 'kept')
+  const { version } = readJson(join(home, 'node_modules/tokenbed/package.json'))
+  writeFileSync(join(home, 'caught.cjs'), PROGRAM)
+  writeFileSync(join(home, 'elsewhere.cjs'), ELSEWHERE)
+  writeFileSync(join(home, 'on-musl.cjs'), ON_MUSL)
+  const binary = join(folder, binaryName(platform))
+  const isGlibc = platform.endsWith('-gnu')
+  const cases = [
+    { what: 'the package of the platform is missing', reason: 'missing', parts: [name, version, 'npm install --save-optional'], cause: /Cannot find module/, change: () => rmSync(folder, { recursive: true }) },
+    { what: 'that of another platform is there instead', reason: 'missing', parts: ['tokenbed-darwin-x64', 'another platform'], cause: /Cannot find module/, change: () => moved(folder, home, 'darwin-x64') },
+    { what: 'it is of another version', reason: 'version', parts: [`${name} 0.0.9`, `npm install --save-optional ${name}@${version}`], change: () => rewritten(folder, '0.0.9') },
+    { what: 'the binary inside is of another version', reason: 'version', parts: ['99.0.0', version], change: () => rewritten(join(home, 'node_modules/tokenbed'), '99.0.0') || rewritten(folder, '99.0.0') },
+    { what: 'Node loads no addons', reason: 'disabled', parts: ['--no-addons'], cause: /./, flags: ['--no-addons'] },
+    { what: 'the file is cut short', reason: 'refused', parts: [binary], cause: /./, change: () => writeFileSync(binary, readFileSync(binary).subarray(0, 50)) },
+    { what: 'there is no such platform', reason: 'unsupported', parts: ['riscv64', 'linux-x64-gnu', 'npm run build'], flags: ['--require', './elsewhere.cjs'] },
+    ...(isGlibc
+      ? [
+          { what: 'the binary wants a newer glibc', reason: 'glibc', parts: ['glibc 2.99', 'GLIBC_2.99', 'npm run build'], cause: /GLIBC_2\.99/, change: () => wantNewerGlibc(binary) },
+          { what: 'on musl, with the package for glibc', reason: 'missing', parts: [`tokenbed-linux-${process.arch}-musl`, name], cause: /Cannot find module/, flags: ['--require', './on-musl.cjs'] },
+        ]
+      : []),
+  ]
+  return cases.map((one) => {
+    cpSync(join(home, 'node_modules'), kept, { recursive: true })
+    try {
+      one.change?.()
+      const caught = start(runtime, home, ['caught.cjs'], { flags: one.flags })
+      const told = caught.code === 0 ? wrongIn(JSON.parse(caught.stdout), one) : [`ended with ${caught.code}: ${caught.stderr}`]
+      const doctor = start(runtime, home, ['node_modules/tokenbed/dist/cli/tokenbed.js', 'doctor'], { flags: one.flags })
+      if (doctor.code !== 1 || !doctor.stdout.includes('-> ')) told.push(`the doctor: ${doctor.code} ${doctor.stdout}${doctor.stderr}`)
+      for (const line of told) console.log(`       ${line}`)
+      return { name: `${runtime.name}: ${one.what}`, ok: told.length === 0 }
+    } finally {
+      rmSync(join(home, 'node_modules'), { recursive: true })
+      renameSync(kept, join(home, 'node_modules'))
+    }
+  })
+}
+
+/** Deno, without the permission to load native code. */
+export function notAllowed(runtime, home) {
+  writeFileSync(join(home, 'caught.cjs'), PROGRAM)
+  const { code, stdout, stderr } = start(runtime, home, ['caught.cjs'], { flags: ['--deny-ffi'] })
+  const told = code === 0 ? wrongIn(JSON.parse(stdout), { reason: 'disabled', parts: ['--allow-ffi'], cause: /./ }) : [`ended with ${code}: ${stderr}`]
+  for (const line of told) console.log(`       ${line}`)
+  return { name: `${runtime.name}: native code is not allowed`, ok: told.length === 0 }
+}
+
+function wrongIn(error, { reason, parts, cause }) {
+  const wrong = []
+  if (error.name !== 'BinaryError' || error.code !== 'BINARY') wrong.push(`not a BinaryError: ${JSON.stringify(error)}`)
+  if (error.reason !== reason) wrong.push(`reason ${error.reason}, not ${reason}: ${error.message}`)
+  for (const part of [...parts, error.found, error.needed, error.mend, process.arch === 'x64' && reason === 'unsupported' ? 'riscv64' : process.arch]) {
+    if (!part || !error.message?.includes(part)) wrong.push(`"${error.message}" does not say "${part}"`)
+  }
+  if (cause !== undefined && !cause.test(error.cause?.message)) wrong.push(`the cause is ${JSON.stringify(error.cause)}`)
+  return wrong
+}
+
+function moved(folder, home, platform) {
+  const to = join(home, 'node_modules', `tokenbed-${platform}`)
+  renameSync(folder, to)
+}
+
+function rewritten(folder, version) {
+  const path = join(folder, 'package.json')
+  writeFileSync(path, JSON.stringify({ ...readJson(path), version }))
+}
+
+/** The name of the newest version of glibc that it asks for becomes one that there is not. */
+function wantNewerGlibc(binary) {
+  const bytes = readFileSync(binary)
+  const names = [...bytes.toString('latin1').matchAll(/GLIBC_2\.\d\d\0/g)]
+  const newest = names.reduce((best, one) => (one[0] > best[0] ? one : best))
+  bytes.write('GLIBC_2.99', newest.index, 'latin1')
+  writeFileSync(binary, bytes)
+}

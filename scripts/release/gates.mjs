@@ -1,0 +1,162 @@
+// What must hold of the packages before anybody gets them. A gate is a name and its offenders, one text each.
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { compiledIn, staleNotices } from '../notices.mjs'
+import { capture, root, tool } from '../process.mjs'
+import { formatOf, glibcFloor } from './formats.mjs'
+import { binaryName, platforms, readJson } from './stage.mjs'
+
+/** Node 20 itself needs it; whoever runs Node has it. */
+const GLIBC = 28
+const ENTRY = 'napi_register_module_v1'
+const SYSTEMS = /^(ld-linux[\w-]*\.so\.\d|lib(c|m|dl|rt|pthread|gcc_s)\.so\.\d)$|^libc\.musl-\w+\.so\.1$|^libc\.so$/
+/** The addon comes in packages of its own, one a platform; tests and sources stay here. */
+const OF_ROOT = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|vocab\/\w+\.br|dist\/index\.(m?js|d\.m?ts)|dist\/api\/([\w-]+\/)*[\w-]+\.(js|d\.ts)|dist\/cli\/([\w-]+\/)*[\w-]+\.js)$/
+const NEEDED = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/tokenbed.js', 'dist/cli/main.js', 'package.json', 'README.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md']
+const OF_PLATFORM = ['LICENSE', 'README.md', 'THIRD_PARTY_NOTICES.md', 'package.json']
+
+/**
+ * All gates of the packages that `pack` gave: the root's and those of platforms, each with the folder it was staged in. A
+ * binary that was built for this machine alone need not run on older ones: `isPortable` is false then.
+ */
+export function gates(rootPackage, platformPackages, { isPortable }) {
+  return [
+    { name: 'files of the root package', offenders: rootFiles(rootPackage) },
+    { name: 'files of the platform packages', offenders: platformPackages.flatMap(platformFiles) },
+    { name: 'versions and engines are equal', offenders: versions(rootPackage, platformPackages) },
+    { name: 'nothing is run by installing', offenders: installScripts([rootPackage, ...platformPackages]) },
+    { name: 'binaries are for their platforms', offenders: platformPackages.flatMap(wrongPlatform) },
+    { name: 'binaries export one symbol, and need the system alone', offenders: platformPackages.flatMap(strangeSymbols) },
+    ...(isPortable ? [{ name: `binaries load on glibc 2.${GLIBC}`, offenders: platformPackages.flatMap(tooNew) }] : []),
+    { name: 'types of the native part are those of the binary', offenders: drift(platformPackages) },
+    { name: 'the module for import names what there is', offenders: moduleDrift(rootPackage) },
+    { name: 'licences', offenders: [...licences(), ...staleNotices()] },
+    ...[rootPackage, ...platformPackages].map((one) => ({ name: `publint, ${one.name}`, offenders: said([...tool('publint', 'publint'), one.tarball, '--strict']) })),
+    { name: 'attw', offenders: said([...tool('@arethetypeswrong/cli', 'attw'), rootPackage.tarball, '--no-color']) },
+  ]
+}
+
+const pathsOf = ({ files }) => files.map(({ path }) => path)
+
+function rootFiles(one) {
+  const paths = pathsOf(one)
+  const missing = NEEDED.filter((path) => !paths.includes(path)).map((path) => `missing: ${path}`)
+  return [...missing, ...paths.filter((path) => !OF_ROOT.test(path)).map((path) => `should not be there: ${path}`)]
+}
+
+function platformFiles(one) {
+  const wanted = [...OF_PLATFORM, binaryName(one.platform)].sort()
+  const found = pathsOf(one).sort()
+  return found.join() === wanted.join() ? [] : [`${one.name}: ${found.join(', ')}`]
+}
+
+/** npm leaves out, without a word, a platform's package whose engines do not fit. */
+function versions(rootPackage, platformPackages) {
+  const its = readJson(join(rootPackage.staged, 'package.json'))
+  const wanted = Object.fromEntries(platforms().map((name) => [`${its.name}-${name}`, its.version]))
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b)
+  const wrong = same(its.optionalDependencies, wanted) ? [] : ['optionalDependencies of the root package']
+  return platformPackages.reduce((found, { name, staged }) => {
+    const { version, engines, license } = readJson(join(staged, 'package.json'))
+    return same([version, engines, license], [its.version, its.engines, its.license]) ? found : [...found, name]
+  }, wrong)
+}
+
+const SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare']
+
+function installScripts(packages) {
+  const own = packages.filter(({ staged }) => SCRIPTS.some((name) => readJson(join(staged, 'package.json')).scripts?.[name]))
+  const { packages: locked } = readJson(join(root, 'package-lock.json'))
+  const others = Object.entries(locked).filter(([, { dev, hasInstallScript }]) => !dev && hasInstallScript)
+  return [...own.map(({ name }) => name), ...others.map(([path]) => path)]
+}
+
+const binaryOf = ({ staged, platform }) => join(staged, binaryName(platform))
+
+function wrongPlatform(one) {
+  const { system, arch } = formatOf(binaryOf(one))
+  return one.platform.startsWith(`${system}-${arch}`) ? [] : [`${one.name}: ${system} ${arch}`]
+}
+
+function strangeSymbols(one) {
+  const { system, exports, needed } = formatOf(binaryOf(one))
+  // Of other systems the registration is looked for where the binary is loaded, by its tests.
+  if (system !== 'linux') return []
+  const wrong = exports.filter((name) => name !== ENTRY && !['_init', '_fini'].includes(name))
+  if (!exports.includes(ENTRY)) wrong.push(`no ${ENTRY}`)
+  return [...wrong, ...needed.filter((name) => !SYSTEMS.test(name))].map((what) => `${one.name}: ${what}`)
+}
+
+function tooNew(one) {
+  const floor = one.platform.endsWith('-gnu') ? glibcFloor(formatOf(binaryOf(one))) : null
+  return floor !== null && Number(floor.split('.')[1]) > GLIBC ? [`${one.name}: needs glibc ${floor}`] : []
+}
+
+/** The declared functions against those that the binary of this machine has. */
+function drift(platformPackages) {
+  const here = platformPackages.find(({ platform }) => isOfThisMachine(platform))
+  if (here === undefined || !existsSync(join(root, 'native.d.cts'))) return []
+  const declared = [...readFileSync(join(root, 'native.d.cts'), 'utf8').matchAll(/^export declare function (\w+)/gm)].map(([, name]) => name)
+  // Work on other threads is a class each, which nothing makes from JavaScript.
+  const there = Object.keys(createRequire(import.meta.url)(binaryOf(here))).filter((name) => /^[a-z]/.test(name))
+  return [
+    ...declared.filter((name) => !there.includes(name)).map((name) => `declared, not there: ${name}`),
+    ...there.filter((name) => !declared.includes(name)).map((name) => `there, not declared: ${name}`),
+  ]
+}
+
+/** By name: musl and glibc on one machine are told apart by who loads it, not here. */
+function isOfThisMachine(platform) {
+  const isMusl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime
+  return platform.startsWith(`${process.platform}-${process.arch}`) && platform.endsWith('musl') === isMusl
+}
+
+function moduleDrift({ staged }) {
+  const module = readFileSync(join(staged, 'dist/index.mjs'), 'utf8')
+  const named = [...module.matchAll(/^ {2}(\w+),$/gm)].map(([, name]) => name)
+  const declared = [...readFileSync(join(staged, 'dist/index.js'), 'utf8').matchAll(/Object\.defineProperty\(exports, "(\w+)", \{ enumerable/g)].map(([, name]) => name)
+  return [...named.filter((name) => !declared.includes(name)), ...declared.filter((name) => !named.includes(name))]
+}
+
+/** Those that deny.toml allows, for crates and npm packages alike. */
+function licences() {
+  const allowed = JSON.parse(/allow = (\[.*?\])/s.exec(readFileSync(join(root, 'deny.toml'), 'utf8'))[1])
+  const { packages } = readJson(join(root, 'package-lock.json'))
+  const modules = Object.entries(packages)
+    .filter(([path, { dev, optional }]) => path !== '' && !dev && !optional)
+    .map(([path]) => readJson(join(root, path, 'package.json')))
+  return [...compiledIn(), ...modules].filter(({ license }) => !isAllowed(license, allowed)).map(({ name, license }) => `${name}: ${license}`)
+}
+
+/** Whether an SPDX expression leaves a choice that is allowed; `/` is the old way to write OR. */
+function isAllowed(expression = '', allowed) {
+  const tokens = expression.replaceAll('/', ' OR ').match(/[()]|[\w.+-]+/g) ?? []
+  const any = () => {
+    let result = all()
+    while (tokens[0] === 'OR') (tokens.shift(), (result = all() || result))
+    return result
+  }
+  const all = () => {
+    let result = one()
+    while (tokens[0] === 'AND') (tokens.shift(), (result = one() && result))
+    return result
+  }
+  const one = () => {
+    const token = tokens.shift()
+    if (token !== '(') return isNamed(token)
+    const result = any()
+    tokens.shift()
+    return result
+  }
+  const isNamed = (name) => {
+    if (tokens[0] === 'WITH') name = `${name} WITH ${tokens.splice(0, 2)[1]}`
+    return allowed.includes(name)
+  }
+  return any() && tokens.length === 0
+}
+
+function said(command) {
+  const { ok, stdout, stderr } = capture(command)
+  return ok ? [] : `${stdout}${stderr}`.trim().split('\n')
+}

@@ -1,0 +1,102 @@
+// npm, pnpm, Yarn (with and without Plug'n'Play) and Bun install the packages from a registry, as users do, and the program
+// runs: node scripts/release/managers.mjs
+//
+// The registry is of this machine (registry.mjs). It has every platform's package, those without a binary here with an empty
+// one, so that each package manager must choose.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Failure, root, runIfMain } from '../process.mjs'
+import { binaries, packAll } from './pack.mjs'
+import { serve } from './registry.mjs'
+import { bun, fetched } from './runtimes.mjs'
+import { binaryName, platforms } from './stage.mjs'
+import { dependencyTarballs, npmProgram } from './user.mjs'
+
+const PROGRAM = `
+const { Embedding, Tokenizer, capabilities } = require('tokenbed')
+const { source, path } = capabilities()
+const ids = Tokenizer.load('gpt2').encode('Hello, world!')
+console.log(JSON.stringify({ ids: [...ids], shape: new Embedding(50257, 4).forward(ids).shape, source, path }))
+`
+const node = process.execPath
+
+/** Each: how it installs, how a program is run then, and what of the lock file must name every platform. */
+function managers() {
+  const yarn = fetched('@yarnpkg/cli-dist@4.18.1', 'bin/yarn.js')
+  const pnpm = fetched('pnpm@10.34.8', 'bin/pnpm.cjs')
+  const yarnSettings = (linker) => (address) => ({ '.yarnrc.yml': `npmRegistryServer: "${address}"\nunsafeHttpWhitelist: ["127.0.0.1"]\nnodeLinker: ${linker}\nenableTelemetry: false\nenableGlobalCache: false\nnpmMinimalAgeGate: 0\n`, 'yarn.lock': '' })
+  const npmrc = (address) => ({ '.npmrc': `registry=${address}\ncache=\${PWD}/.cache\naudit=false\nfund=false\n` })
+  const found = [
+    { name: 'npm', settings: npmrc, install: [node, npmProgram(), 'install', 'tokenbed'], again: [node, npmProgram(), 'ci'], run: [node], lock: 'package-lock.json' },
+    { name: 'pnpm', settings: npmrc, install: [node, pnpm, 'add', 'tokenbed', '--store-dir', '.store'], again: [node, pnpm, 'install', '--frozen-lockfile', '--store-dir', '.store'], run: [node], lock: 'pnpm-lock.yaml' },
+    { name: 'Yarn', settings: yarnSettings('node-modules'), install: [node, yarn, 'add', 'tokenbed'], again: [node, yarn, 'install', '--immutable'], run: [node], lock: 'yarn.lock' },
+    { name: "Yarn Plug'n'Play", settings: yarnSettings('pnp'), install: [node, yarn, 'add', 'tokenbed'], again: [node, yarn, 'install', '--immutable'], run: [node, yarn, 'node'], lock: 'yarn.lock' },
+  ]
+  const { program } = bun() ?? {}
+  if (program) found.push({ name: 'Bun', settings: (address) => ({ 'bunfig.toml': `[install]\nregistry = "${address}"\ncache = ".cache"\n` }), install: [program, 'add', 'tokenbed'], again: [program, 'install', '--frozen-lockfile'], run: [program], lock: 'bun.lock' })
+  return found
+}
+
+function check({ name, settings, install, again, run, lock }, address, folder) {
+  const home = join(folder, name.replace(/\W/g, '-'))
+  mkdirSync(home)
+  const files = { 'package.json': '{ "name": "user", "private": true }', 'program.cjs': PROGRAM, ...settings(address) }
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(home, file), text)
+  const must = (command) => {
+    const [program, ...args] = command
+    const env = { ...Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(npm_|TOKENBED_|NODE_OPTIONS|CI$)/i.test(key))), PWD: home, HOME: home }
+    const { status, stdout, stderr } = spawnSync(program, args, { cwd: home, encoding: 'utf8', env })
+    if (status !== 0) throw new Failure(`${name}: ${args.slice(-3).join(' ')} ended with ${status}\n${stdout}${stderr}`)
+    return stdout
+  }
+  const said = []
+  try {
+    must(install)
+    must([...run, 'program.cjs'])
+    // From its lock file alone, which has to name the packages of all platforms.
+    const locked = platforms().filter((platform) => !readFileSync(join(home, lock), 'utf8').includes(`tokenbed-${platform}`))
+    if (locked.length > 0) said.push(`${lock} lacks ${locked.join(', ')}`)
+    for (const made of ['node_modules', '.pnp.cjs']) rmSync(join(home, made), { recursive: true, force: true })
+    must(again)
+    const { ids, shape, source } = JSON.parse(must([...run, 'program.cjs']))
+    if (ids.join() !== '15496,11,995,0' || shape.join() !== '4,4' || source !== 'package') said.push(`it printed ${JSON.stringify({ ids, shape, source })}`)
+    const others = existsSync(join(home, 'node_modules')) ? readdirSync(realpathSync(join(home, 'node_modules'))).filter((each) => /^tokenbed-/.test(each)) : []
+    if (others.length > 1) said.push(`binaries of more than one platform: ${others.join(', ')}`)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    said.push(error.message)
+  }
+  for (const line of said) console.log(`       ${line}`)
+  return { name: `${name}: installs from a registry, and again from its lock file`, ok: said.length === 0 }
+}
+
+/** A package of every platform: with its binary, or with an empty one. */
+function everyPlatform(folder) {
+  return platforms().map((platform) => {
+    const candidates = [join(binaries, binaryName(platform)), join(root, binaryName(platform))]
+    const empty = join(folder, binaryName(platform))
+    writeFileSync(empty, '')
+    return { platform, binary: candidates.find(existsSync) ?? empty }
+  })
+}
+
+async function main() {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenbed-managers-'))
+  try {
+    const { rootPackage, platformPackages } = packAll(everyPlatform(folder), join(folder, 'stage'), join(folder, 'packed'))
+    const tarballs = [rootPackage, ...platformPackages].map(({ tarball }) => tarball)
+    const { address, close } = await serve([...tarballs, ...dependencyTarballs(join(folder, 'dependencies'))])
+    const checks = managers().map((manager) => check(manager, address, folder))
+    await close()
+    for (const { name, ok } of checks) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
+    const failed = checks.filter(({ ok }) => !ok).length
+    console.log(`${checks.length - failed} passed, ${failed} failed`)
+    if (failed > 0) process.exitCode = 1
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+await runIfMain(import.meta, main)

@@ -1,0 +1,69 @@
+// The packages as they are published, laid out in a folder of their own: the root's, and one for each platform whose binary is
+// there. The tree itself is left as it is: a dependency that is not published yet would break every `npm ci` in it.
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Failure, capture, root } from '../process.mjs'
+
+/** What the root's package.json holds for those who develop it alone. */
+const OURS = ['scripts', 'devDependencies', 'ava', 'napi']
+
+export const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'))
+const writeJson = (path, value) => writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`)
+
+/** The names of all platforms, as in npm/. */
+export function platforms() {
+  return readdirSync(join(root, 'npm')).filter((name) => existsSync(join(root, 'npm', name, 'package.json')))
+}
+
+export const binaryName = (platform) => `tokenbed.${platform}.node`
+
+/** Stages the root's package in `folder`, and gives its path. */
+export function stageRoot(folder) {
+  const staged = join(folder, 'tokenbed')
+  const [{ files }] = JSON.parse(npm(['pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel', 'error']))
+  for (const { path } of files) copy(join(root, path), join(staged, path))
+  const its = readJson(join(root, 'package.json'))
+  for (const key of OURS) delete its[key]
+  // Exact: a binary goes with the JavaScript it was built with.
+  its.optionalDependencies = Object.fromEntries(platforms().map((name) => [`${its.name}-${name}`, its.version]))
+  writeJson(join(staged, 'package.json'), { ...its, ...repository() })
+  return staged
+}
+
+/** Stages the package of a platform with this binary in `folder`, and gives its path. */
+export function stagePlatform(platform, binary, folder) {
+  const staged = join(folder, platform)
+  for (const name of ['LICENSE', 'THIRD_PARTY_NOTICES.md']) copy(join(root, name), join(staged, name))
+  copy(join(root, 'npm', platform, 'README.md'), join(staged, 'README.md'))
+  copy(binary, join(staged, binaryName(platform)))
+  chmodSync(join(staged, binaryName(platform)), 0o644)
+  const its = readJson(join(root, 'npm', platform, 'package.json'))
+  writeJson(join(staged, 'package.json'), { ...its, ...repository(platform) })
+  return staged
+}
+
+/** Packs folders as npm publishes them, into `destination`: what npm says of each, and its tarball. */
+export function pack(folders, destination) {
+  mkdirSync(destination, { recursive: true })
+  const found = npm(['pack', '--json', '--ignore-scripts', '--loglevel', 'error', '--pack-destination', destination, ...folders])
+  return JSON.parse(found).map((one) => ({ ...one, tarball: join(destination, one.filename) }))
+}
+
+/** Where the sources are, which provenance is checked against; known where the workflow publishes. */
+function repository(platform) {
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: name } = process.env
+  if (!server || !name) return {}
+  const its = { type: 'git', url: `git+${server}/${name}.git` }
+  return { repository: platform === undefined ? its : { ...its, directory: `npm/${platform}` } }
+}
+
+function copy(from, to) {
+  mkdirSync(dirname(to), { recursive: true })
+  copyFileSync(from, to)
+}
+
+export function npm(args, cwd = root) {
+  const { ok, stdout, stderr } = capture(['npm', ...args], { cwd })
+  if (!ok) throw new Failure(`npm ${args[0]}: ${stderr.trim()}`)
+  return stdout
+}

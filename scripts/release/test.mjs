@@ -1,0 +1,67 @@
+// The packages in release/packages/ as users get them, on every runtime that can be had here: npm run release:test
+//
+// Node of every maintained line, Bun and Deno: installed into an empty folder without a compiler on the path, smoke programs
+// by import, require and TypeScript, the command, and on every Node each way in which an installation can be broken. All must
+// print the same, to the bit.
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Failure, runIfMain } from '../process.mjs'
+import { failures, notAllowed } from './failures.mjs'
+import { packages } from './pack.mjs'
+import { NODES, bun, deno, node } from './runtimes.mjs'
+import { commands, dependencyTarballs, install, installedSize, linked, smokes, storm, writeSmokes } from './user.mjs'
+
+/** All checks of one runtime on these packages; what the first smoke printed comes with them. */
+export function testRuntime(runtime, tarballs, folder, platform) {
+  const home = install(runtime, tarballs, folder)
+  writeSmokes(home)
+  const checks = smokes(runtime, home)
+  if (runtime.kind === 'node') checks.push(...commands(runtime, home), storm(runtime, home), ...failures(runtime, home, platform))
+  if (runtime.kind === 'deno') checks.push(notAllowed(runtime, home))
+  return { home, checks }
+}
+
+/** Whether all smokes that ran printed the same: which machine and which runtime must make no difference. */
+export function sameResults(checks) {
+  const results = checks.filter(({ result }) => result).map(({ result }) => JSON.stringify(result))
+  const ok = results.length > 0 && new Set(results).size === 1
+  if (!ok) for (const one of new Set(results)) console.log(one)
+  return { name: `${results.length} smokes printed the same`, ok }
+}
+
+/** The platform of this process, as the packages name it. */
+export function platformHere(tarballs) {
+  const isMusl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime
+  const names = tarballs.map((path) => /tokenbed-((?:linux|darwin|win32)-.*)-\d+\.\d+\.\d+.*\.tgz$/.exec(path)?.[1]).filter(Boolean)
+  return names.find((name) => name.startsWith(`${process.platform}-${process.arch}`) && name.endsWith('musl') === isMusl)
+}
+
+function main() {
+  const all = existsSync(packages) ? readdirSync(packages).map((name) => join(packages, name)) : []
+  const platform = platformHere(all)
+  if (platform === undefined) throw new Failure('release/packages/ has none for this machine: npm run release:pack')
+  const here = all.filter((path) => /tokenbed-\d/.test(path) || path.includes(`tokenbed-${platform}-`))
+  const folder = mkdtempSync(join(tmpdir(), 'tokenbed-release-'))
+  try {
+    const tarballs = [...here, ...dependencyTarballs(folder)]
+    const checks = []
+    const only = process.argv[2] === '--this-node'
+    const runtimes = only ? [{ name: `Node ${process.versions.node}`, kind: 'node', program: process.execPath }] : [...NODES.map((line) => node(line)), bun(), deno()]
+    for (const runtime of runtimes.filter(Boolean)) {
+      const { home, checks: its } = testRuntime(runtime, tarballs, folder, platform)
+      if (checks.length === 0) checks.push(installedSize(home), linked(home))
+      checks.push(...its)
+      for (const { name, ok } of its) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
+    }
+    checks.push(sameResults(checks))
+    const failed = checks.filter(({ ok }) => !ok)
+    for (const { name, ok } of [...checks.slice(0, 2), checks.at(-1)]) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
+    console.log(`${checks.length - failed.length} passed, ${failed.length} failed`)
+    if (failed.length > 0) process.exitCode = 1
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+await runIfMain(import.meta, main)

@@ -37,7 +37,7 @@ export { T5RelativeBias, t5RelativeBuckets, type T5BucketOptions } from './api/p
 export { TransformerXLPositions, type TransformerXLOptions } from './api/positions/transformer-xl.js'
 
 export { Optimizer } from './api/optim/optimizer.js'
-export type { ParameterGroup, ParamGroup } from './api/optim/group.js'
+export type { ParameterGroup, ParamGroup, Rates } from './api/optim/group.js'
 export type { OptimizerState, ParameterState } from './api/optim/state-dict.js'
 export { SGD, type SGDOptions } from './api/optim/sgd.js'
 export { Adam, AdamW, type AdamOptions } from './api/optim/adam.js'
@@ -66,6 +66,7 @@ export { loadWord2Vec, saveWord2Vec, type LoadWord2VecOptions, type SaveWord2Vec
 export { loadModel, saveModel, type ModelParts, type TrainingRecord } from './api/model-folder.js'
 export { Model } from './api/model.js'
 export type { ModelDescription, VocabularyDescription } from './api/model-description.js'
+export type { Digests } from './api/model-files.js'
 export type { Json } from './api/json.js'
 export { TensorWriter, type RowSpec, type TensorWriterOptions } from './api/writer.js'
 export { capabilities, selfTest, getNumThreads, memoryUsage, setNumThreads, type Capabilities, type KernelTest } from './api/process.js'

@@ -37,7 +37,7 @@ export { T5RelativeBias, t5RelativeBuckets, type T5BucketOptions } from './api/p
 export { TransformerXLPositions, type TransformerXLOptions } from './api/positions/transformer-xl.js'
 
 export { Optimizer } from './api/optim/optimizer.js'
-export type { ParameterGroup, ParamGroup, Rates } from './api/optim/group.js'
+export type { Param, ParameterGroup, ParamGroup, Rates } from './api/optim/group.js'
 export type { OptimizerState, ParameterState } from './api/optim/state-dict.js'
 export { SGD, type SGDOptions } from './api/optim/sgd.js'
 export { Adam, AdamW, type AdamOptions } from './api/optim/adam.js'
@@ -63,6 +63,9 @@ export type { OptimizerLike, OptimizerStateLike, ParameterGroupLike } from './ap
 export { tableHealth, type NormOutlier, type TableHealth, type TableHealthOptions } from './api/health.js'
 export { principalComponents, type PrincipalComponents } from './api/pca.js'
 export { loadWord2Vec, saveWord2Vec, type LoadWord2VecOptions, type SaveWord2VecOptions } from './api/word2vec.js'
+export { Trainer, type RunOptions, type TrainProgress, type TrainResult } from './api/trainer.js'
+export type { ClassifyTrainerOptions, NextTokenTrainerOptions, Objective, PairTrainerOptions, TrainerOptions } from './api/train-options.js'
+export type { Corpus, LabelledText } from './api/corpus.js'
 export { loadModel, saveModel, type ModelParts, type TrainingRecord } from './api/model-folder.js'
 export { Model } from './api/model.js'
 export type { ModelDescription, VocabularyDescription } from './api/model-description.js'

@@ -2,7 +2,7 @@ import test from 'ava'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { arange, loadModel, saveModel, saveNpy, saveSafetensors, TensorWriter, zeros, type FileError } from '../index.js'
+import { arange, FileError, loadModel, saveModel, saveNpy, saveSafetensors, TensorWriter, Trainer, zeros } from '../index.js'
 import { refuses } from './support/errors.js'
 import { temporaryFolder } from './support/temporary.js'
 
@@ -25,7 +25,7 @@ const free = () => {
   return bavail * bsize
 }
 
-function onSmallDisk(title: string, run: (t: import('ava').ExecutionContext, disk: string) => void): void {
+function onSmallDisk(title: string, run: (t: import('ava').ExecutionContext, disk: string) => void | Promise<void>): void {
   test.serial(title, (t) => {
     if (typeof disk === 'string') return run(t, disk)
     t.log(`${disk.why}: skipped`)
@@ -115,3 +115,19 @@ function fill(disk: string, bytes: number, run: () => void): void {
     rmSync(path)
   }
 }
+
+onSmallDisk('a checkpoint that fills the disk leaves the one before, and the trainer goes on', async (t, disk) => {
+  const path = join(disk, 'run.safetensors')
+  const ids = Uint32Array.from({ length: 4000 }, (_, i) => (i * i) % 3001)
+  const options = { objective: 'skip-gram', vocabSize: 3001, minCount: 1, epochs: 1 } as const
+  await new Trainer(ids, { ...options, dim: 8 }).save(path)
+  const before = readFileSync(path)
+  const trainer = new Trainer(ids, { ...options, dim: 100 })
+  const error = await t.throwsAsync(trainer.run({ checkpoint: { path, every: 0 } }), { instanceOf: FileError })
+  isFull(t, error as FileError, path)
+  t.deepEqual(readFileSync(path), before)
+  t.deepEqual(readdirSync(disk), ['run.safetensors'])
+  const { progress } = await trainer.run()
+  t.is(progress.tokens, progress.totalTokens)
+  spawnSync('rm', [path])
+})

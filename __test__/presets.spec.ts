@@ -144,6 +144,28 @@ test('rows of different length end to end', async (t) => {
   refuses(t, () => layer.forward(long), 'TOKEN_INDEX', 'position 12', '12 rows')
 })
 
+test('gradients of rows end to end, and of positions that skip padding, are those of positions given', (t) => {
+  const grads = (layer: TokenPositionEmbedding<Embedding | null>, run: () => Tensor) => {
+    for (const weight of layer.parameters()) weight.grad = null
+    const result = run()
+    result.backward(fromGradient(result.shape.slice()))
+    return layer.parameters().map((weight) => digest(weight.grad as Tensor))
+  }
+  const [ids, ragged] = [[5, 6, 7, 5, 8], { values: [5, 6, 7, 5, 8], offsets: [0, 2, 2, 5] }]
+  for (const name of ['gpt2', 'bert'] as const) {
+    const layer = TokenPositionEmbedding.preset(name, SIZES)
+    t.deepEqual(grads(layer, () => layer.forward(ragged)), grads(layer, () => layer.forward(ids, { positions: [0, 1, 0, 1, 2] })))
+    const mask = [0, 1, 1, 0, 1]
+    t.deepEqual(grads(layer, () => layer.forward(ids, { mask })), grads(layer, () => layer.forward(ids, { positions: [0, 0, 1, 0, 2] })))
+  }
+  const llama = TokenPositionEmbedding.preset('llama', { vocabSize: 20, dim: 10 })
+  t.deepEqual(grads(llama, () => llama.forward(ragged)), grads(llama, () => llama.token.forward(ids)))
+  const roberta = TokenPositionEmbedding.preset('roberta', SIZES)
+  roberta.forward([[1, 1, 5]]).sum().backward()
+  // Padding takes no gradient: neither its row nor its position's.
+  for (const table of [roberta.token, roberta.position]) t.true(((table.weight.grad as Tensor).toArray()[1] as number[]).every((g) => g === 0))
+})
+
 test('dropout: asked for, in training alone, seeded', (t) => {
   const make = () => TokenPositionEmbedding.preset('bert', { ...SIZES, dropout: 0.25, generator: new Generator(1) })
   const ids = Array.from({ length: 40 }, (_, i) => [i % 20, (7 * i) % 20, 3])

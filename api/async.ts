@@ -88,8 +88,8 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
   }
 }
 
-/** An AbortSignal, of this realm or another. */
-function checkSignal(signal: unknown, where: string): AbortSignal | undefined {
+/** An AbortSignal, of this realm or another. @internal */
+export function checkSignal(signal: unknown, where: string): AbortSignal | undefined {
   if (signal === undefined) return undefined
   const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>
   if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return signal as AbortSignal
@@ -129,8 +129,8 @@ function ended(work: Work, signal: AbortSignal | undefined): Promise<Settled> {
 /** What is to be done when a signal aborts: one listener for all of it, as Node warns of more than ten. */
 const waiting = new WeakMap<AbortSignal, { stops: Set<() => void>; listener: () => void }>()
 
-/** Calls `stop` if the signal aborts before the function that is returned is called. */
-function whenAborted(signal: AbortSignal, stop: () => void): () => void {
+/** Calls `stop` if the signal aborts before the function that is returned is called. @internal */
+export function whenAborted(signal: AbortSignal, stop: () => void): () => void {
   let entry = waiting.get(signal)
   if (entry === undefined) {
     const stops = new Set<() => void>()

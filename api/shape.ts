@@ -1,6 +1,7 @@
 // Arithmetic of shapes.
 
 import { ShapeError } from './errors.js'
+import { checkSize } from './validate.js'
 
 /** The number of elements. */
 export function sizeOf(shape: readonly number[]): number {
@@ -73,4 +74,16 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 /** A shape as users write it. */
 export function shown(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`
+}
+
+/** The sizes of a shape for so many elements, in which one may be -1: whatever is left. */
+export function inferredShape(shape: readonly number[], size: number): number[] {
+  const unknown = shape.indexOf(-1)
+  const sizes = shape.map((n, dim) => (dim === unknown ? 1 : checkSize(n, `reshape: size ${dim}`)))
+  if (unknown >= 0) {
+    const known = sizeOf(sizes)
+    if (known === 0 || size % known !== 0) throw new ShapeError(`reshape: ${size} elements do not fill ${shown(shape)}`)
+    sizes[unknown] = size / known
+  }
+  return sizes
 }

@@ -1,7 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The tensor: a shape and a type over bytes that somebody owns.
 
-import { isTensor, plus, record, runBackward, type Backward, type Gradient, type GradNode, type Save } from './autograd.js'
+import { isTensor, record, runBackward, type Backward, type Gradient, type GradNode, type Save } from './autograd.js'
+import { Collected } from './collected.js'
 import * as derivatives from './derivatives.js'
 import { facts, isFloat, checkDType, type DType, type TypedArray } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
@@ -12,7 +13,7 @@ import * as ops from './ops.js'
 import { matmul } from './products.js'
 import { track, untrack } from './scope.js'
 import { SparseGrad, TableGradient } from './row-grad.js'
-import { checkDim, sameShape, shown, sizeOf } from './shape.js'
+import { checkDim, inferredShape, sameShape, shown, sizeOf } from './shape.js'
 import { open, share, type SharedTable } from './sharing.js'
 import { Followed, PooledStorage, Storage, type Lag } from './storage.js'
 import { elementsOf } from './values.js'
@@ -39,8 +40,7 @@ export class Tensor {
   #requiresGrad = false
   /** The op that it is the result of, where that is recorded. */
   #node: GradNode | null = null
-  #grad: Gradient | null = null
-  #gradSeen = false
+  #collected: Collected | null = null
 
   private constructor(storage: Storage, offset: number, dtype: DType, shape: readonly number[]) {
     if (!(storage instanceof Storage)) {
@@ -252,49 +252,33 @@ export class Tensor {
    * is built when it is looked at. It lives until it is set to null, or this tensor is disposed, but for those who hold it.
    */
   get grad(): Tensor | SparseGrad | null {
-    if (this.#grad === null) return null
-    this.#gradSeen = true
-    return isTensor(this.#grad) ? this.#grad : this.#grad.shown()
+    return this.#collected?.look() ?? null
   }
 
   set grad(grad: Tensor | SparseGrad | null) {
     const where = 'grad'
     if (grad === null) {
-      this.#replaceGrad(null)
+      this.#collected?.replace(null, false)
       return
     }
     if (!(grad instanceof Tensor) && !(grad instanceof SparseGrad)) throw new UsageError(`${where}: a tensor, a SparseGrad or null, not ${show(grad)}`)
     if (!sameShape(grad.shape, this.shape)) throw new ShapeError(`${where}: ${shown(grad.shape)} for a tensor of ${shown(this.shape)}`)
     if (grad.dtype !== this.dtype) throw new DTypeError(`${where}: ${grad.dtype} for a tensor of ${this.dtype}`)
-    this.#replaceGrad(grad instanceof Tensor ? grad : TableGradient.of(grad))
-    this.#gradSeen = true
+    this.#leaf().replace(grad instanceof Tensor ? grad : TableGradient.of(grad), true)
   }
 
-  #replaceGrad(grad: Gradient | null): void {
-    const before = this.#grad
-    this.#grad = grad
-    // What somebody may hold is theirs.
-    if (before !== null && before !== grad && !(this.#gradSeen && isTensor(before))) before.dispose()
-    this.#gradSeen = false
+  #leaf(): Collected {
+    return (this.#collected ??= new Collected())
   }
 
   /** What was collected, as it is kept: nobody keeps it. @internal */
   get collected(): Gradient | null {
-    return this.#grad
+    return this.#collected?.kept ?? null
   }
 
   /** Adds to what was collected; `grad` is taken over. @internal */
   collect(grad: Gradient): void {
-    const own = isTensor(grad) ? grad.#own() : grad
-    const before = this.#grad
-    if (before === null) this.#replaceGrad(own)
-    else {
-      // A tensor that somebody may hold stays as it is.
-      const kept = isTensor(before) && this.#gradSeen ? before.detach() : before
-      this.#grad = null
-      this.#replaceGrad(plus(kept, own))
-    }
-    if (this.#grad !== null && isTensor(this.#grad)) untrack(this.#grad)
+    this.#leaf().add(isTensor(grad) ? grad.#own() : grad)
   }
 
   /** Itself, or a copy where other tensors share the memory. */
@@ -425,7 +409,7 @@ export class Tensor {
 
   /** The same elements in another shape, in the same memory; one size may be -1: whatever is left. */
   reshape(...shape: number[]): Tensor {
-    const sizes = inferred(shape, this.size)
+    const sizes = inferredShape(shape, this.size)
     if (sizeOf(sizes) !== this.size) throw new ShapeError(`reshape: ${shown(this.shape)} has ${this.size} elements, not ${shown(shape)}`)
     return record(this.#sharing(sizes, this.#offset), 'ReshapeBackward', [this], () => derivatives.reshape(this))
   }
@@ -596,7 +580,7 @@ export class Tensor {
     this.#storage = this.#data = this.#handle = null
     this.#node?.release()
     this.#node = null
-    this.#replaceGrad(null)
+    this.#collected?.replace(null, false)
     storage?.release()
   }
 
@@ -604,16 +588,4 @@ export class Tensor {
   [Symbol.dispose](): void {
     this.dispose()
   }
-}
-
-/** A shape in which one size may be -1. */
-function inferred(shape: readonly number[], size: number): number[] {
-  const unknown = shape.indexOf(-1)
-  const sizes = shape.map((n, dim) => (dim === unknown ? 1 : checkSize(n, `reshape: size ${dim}`)))
-  if (unknown >= 0) {
-    const known = sizeOf(sizes)
-    if (known === 0 || size % known !== 0) throw new ShapeError(`reshape: ${size} elements do not fill ${shown(shape)}`)
-    sizes[unknown] = size / known
-  }
-  return sizes
 }

@@ -126,8 +126,8 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   training = true
   readonly #generator: Generator
   readonly #placing: Placing
-  /** The longest sequence, where there is one. */
-  readonly #context: number | null
+  /** The longest sequence of a layer without positions, where it was told one. */
+  readonly #longest: number | null
   readonly #padding: number
   #bound: Bound | null = null
 
@@ -159,7 +159,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     }
     this.position = (learned ? new Embedding(context!, columns, { generator, paddingIdx: skipsPadding ? this.#padding : undefined }) : null) as P
     this.#placing = placing
-    this.#context = context
+    this.#longest = context
     this.segment = kinds === 0 ? null : new Embedding(kinds, columns, { generator })
     this.layerNorm = eps === null ? null : new LayerNormParameters(columns, eps)
   }
@@ -315,7 +315,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       throw new UsageError(`${where}: segments, but the layer has none: make it with the option segments`)
     }
     const kinds = segments === undefined ? undefined : spread(segments, read.shape, 'segments', 'ids', where)
-    const context = this.#context
+    const context = this.position === null ? this.#longest : this.position.numEmbeddings
     if (context !== null && at === undefined && offset + length > context) {
       const longer = this.position === null ? '' : '. A layer with a larger contextLength takes them, with the position.weight that interpolatePositions(position.weight, contextLength) makes'
       throw new ShapeError(`${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength${longer}`)

@@ -12,6 +12,7 @@ import { optim } from './suites/optim.js'
 import { path } from './suites/path.js'
 import { positions } from './suites/positions.js'
 import { tokenizer } from './suites/tokenizer.js'
+import { train } from './suites/train.js'
 
 /** Name, title, and what measures it. A new suite is a file in suites/ and a line here. */
 const SUITES: Record<string, { title: string; run: (report: Report) => void | Promise<void> }> = {
@@ -26,6 +27,7 @@ const SUITES: Record<string, { title: string; run: (report: Report) => void | Pr
   tokenizer: { title: 'Text to ids', run: tokenizer },
   'first-use': { title: 'The first use of an encoding', run: firstUse },
   threads: { title: 'Batches of text over threads', run: threads },
+  train: { title: 'Training', run: train },
   path: { title: 'Text to vectors, the whole path', run: path },
 }
 

@@ -13,8 +13,9 @@ import { addPlot } from './plot.js'
 import { endOnSignals } from './signals.js'
 import { sayError, surviveBrokenPipes } from './streams.js'
 import { addTokens } from './tokens.js'
+import { addTrain } from './train.js'
 
-const COMMANDS = [addEmbed, addTokens, addNeighbors, addAnalogy, addInspect, addPlot, addDoctor]
+const COMMANDS = [addEmbed, addTokens, addTrain, addNeighbors, addAnalogy, addInspect, addPlot, addDoctor]
 
 const NOTES = `
 Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 the work failed, 2 wrong use.
@@ -23,6 +24,7 @@ TOKENBED_DEBUG=1 shows where in the code an error came from.
 Examples:
   $ tokenbed tokens "Hello, world!"
   $ tokenbed embed book.txt --out book.safetensors
+  $ tokenbed train book.txt --objective skip-gram --out vectors
   $ tokenbed neighbors word-vectors whale
   $ tokenbed embed --help`
 

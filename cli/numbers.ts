@@ -11,6 +11,15 @@ export function parseSize(least: number): (text: string) => number {
   }
 }
 
+/** A number from `least` on. */
+export function parseNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? NaN : Number(text)
+    if (!Number.isFinite(value) || value < least) throw new InvalidArgumentError(`It must be a number from ${least} on.`)
+    return value
+  }
+}
+
 /** A seed as PyTorch takes it: 64 bits, with or without a sign. */
 export function parseSeed(text: string): bigint {
   const value = /^-?\d+$/.test(text) ? BigInt(text) : null

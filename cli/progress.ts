@@ -6,8 +6,8 @@ import { onEnd } from './signals.js'
 import { sayError } from './streams.js'
 
 export interface Progress {
-  /** `done` of the total bytes are read, and so many tokens are through. */
-  update(tokens: number, done: number): void
+  /** `done` of the total bytes are read, and so many tokens are through; a note stands beside it. */
+  update(tokens: number, done: number, note?: string): void
   /** Takes the bar away. */
   stop(): void
 }
@@ -22,11 +22,12 @@ export function startProgress(total: number | null, quiet: boolean): Progress {
 }
 
 /** What is said of it, most important first. */
-function parts(tokens: number, done: number, total: number | null, seconds: number): string[] {
+function parts(tokens: number, done: number, total: number | null, seconds: number, note?: string): string[] {
   const fraction = total ? Math.min(1, done / total) : null
   const left = fraction && seconds > 1 ? (seconds * (1 - fraction)) / fraction : 0
   return [
     ...(fraction === null ? [] : [`${Math.floor(fraction * 100)}%`]),
+    ...(note ? [note] : []),
     `${shownShort(tokens)} tokens`,
     ...(seconds > 0.2 ? [`${shownShort(tokens / seconds)} tokens/s`] : []),
     ...(left >= 1 ? [`${shownTime(left)} left`] : []),
@@ -52,20 +53,20 @@ function bar(total: number | null): Progress {
   const start = performance.now()
   const bar = new SingleBar({
     stream: process.stderr,
-    format: (_, { value }, { tokens }) => {
+    format: (_, { value }, { tokens, note }) => {
       const fraction = total ? Math.min(1, value / total) : null
-      return barLine(parts(tokens, value, total, (performance.now() - start) / 1e3), fraction, process.stderr.columns || 80)
+      return barLine(parts(tokens, value, total, (performance.now() - start) / 1e3, note), fraction, process.stderr.columns || 80)
     },
     hideCursor: true,
     clearOnComplete: true,
     forceRedraw: true,
   })
   // Where nothing is known of the end any total will do.
-  bar.start(total ?? 1, 0, { tokens: 0 })
+  bar.start(total ?? 1, 0, { tokens: 0, note: '' })
   const stop = () => bar.stop()
   const forget = onEnd(stop)
   return {
-    update: (tokens, done) => bar.update(done, { tokens }),
+    update: (tokens, done, note = '') => bar.update(done, { tokens, note }),
     stop() {
       forget()
       stop()
@@ -80,11 +81,11 @@ function lines(total: number | null): Progress {
   const start = performance.now()
   let last = start
   return {
-    update(tokens, done) {
+    update(tokens, done, note) {
       const now = performance.now()
       if (now - last < (now - start > LATER_MS ? LATER_EVERY_MS : EVERY_MS)) return
       last = now
-      sayError(`tokenbed: ${parts(tokens, done, total, (now - start) / 1e3).join(', ')}`)
+      sayError(`tokenbed: ${parts(tokens, done, total, (now - start) / 1e3, note).join(', ')}`)
     },
     stop() {},
   }

@@ -13,11 +13,26 @@ const cleanups = new Set<() => void>()
  */
 export function endOnSignals(): void {
   for (const signal of SIGNALS) {
-    process.once(signal, () => {
+    process.on(signal, () => {
+      const code = 128 + constants.signals[signal]
+      const handler = instead
+      instead = null
+      if (handler !== null) return handler(code)
       for (const cleanup of cleanups) cleanup()
-      process.exit(128 + constants.signals[signal])
+      process.exit(code)
     })
   }
+}
+
+let instead: ((code: number) => void) | null = null
+
+/**
+ * Has `handler` answer the next signal, with the exit code that it asks for: for work that saves itself first. The signal
+ * after it ends the process as ever. The result takes that back.
+ */
+export function insteadOfEnding(handler: (code: number) => void): () => void {
+  instead = handler
+  return () => (instead = null)
 }
 
 /** Has `cleanup` run when a signal ends the process; the result takes that back. */

@@ -1,6 +1,7 @@
 // Compiled, never run: what the types allow and what they refuse. A line that should not compile and does is an error too.
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
+import type { ClassifyTrainerOptions, Corpus, LabelledText, NextTokenTrainerOptions, Objective, PairTrainerOptions, RunOptions, TrainerOptions, TrainProgress, TrainResult } from '../../index.js'
 import type {
   AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, CrossEntropyOptions, DataLoader, DrawOptions, DType,
   EmbeddingOptions, EncodeOptions, FillOptions, ForwardOptions, Ids, IntArray, KernelTest, Layer, LayerNormParameters,
@@ -290,6 +291,23 @@ tokenbed.tableHealth(x, { counts: [1], initial: x } satisfies TableHealthOptions
 tokenbed.principalComponents(x, { count: 3 }).explained satisfies number[]
 declare const unknown: tokenbed.UnknownTokenError
 unknown satisfies tokenbed.UsageError & { token: string; nearest: readonly string[] }
+// Training.
+const trainer: tokenbed.Trainer = new tokenbed.Trainer(['a.txt'], { objective: 'skip-gram', dim: 8, window: 2, alpha: 0.1, tokenizer } satisfies PairTrainerOptions)
+new tokenbed.Trainer(new Uint32Array(3), { objective: 'next-token', vocabSize: 5, softmax: { samples: 3 }, tied: true } satisfies NextTokenTrainerOptions)
+new tokenbed.Trainer([{ text: 'a', label: 'b' }] satisfies LabelledText[], { objective: 'classify', lr: 0.1 } satisfies ClassifyTrainerOptions)
+const running: RunOptions = { onProgress: (progress: TrainProgress) => progress.loss satisfies number | null, steps: 1, checkpoint: { path: 'x', every: 1 } }
+trainer.run(running) satisfies Promise<TrainResult>
+trainer.result().embedding satisfies tokenbed.Embedding
+trainer.result().vocabulary satisfies string[] | tokenbed.Tokenizer | null
+trainer.save('x') satisfies Promise<void>
+trainer.progress satisfies TrainProgress | null
+tokenbed.Trainer.resume('x', process.stdin.setEncoding('utf8') satisfies Corpus, { tokenizer }) satisfies Promise<tokenbed.Trainer>
+// @ts-expect-error of another objective
+new tokenbed.Trainer([], { objective: 'classify', window: 3 })
+// @ts-expect-error an objective
+new tokenbed.Trainer([], { dim: 3 })
+trainer.objective satisfies Objective
+new tokenbed.Trainer([], {} as TrainerOptions)
 
 // Files and the process.
 tokenbed.loadSafetensors('x') satisfies Map<string, tokenbed.Tensor>

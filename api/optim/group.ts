@@ -10,6 +10,9 @@ export interface Rates {
   lr: number
 }
 
+/** What is learned: a leaf that requires its gradient. */
+export type Param = Tensor
+
 /** Parameters with numbers of their own, as a constructor takes them; those left out are the optimizer's. */
 export type ParamGroup<O = { lr: number; weightDecay: number }> = { params: Tensor[] } & Partial<O>
 

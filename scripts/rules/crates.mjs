@@ -10,6 +10,7 @@ const ALLOWED = {
   nn: ['core', 'kernels', 'rng', 'threads'],
   text: ['rng'],
   io: ['core'],
+  train: ['core', 'io', 'kernels', 'rng', 'threads'],
   testkit: [],
 }
 const ADDON = 'tokenbed-node'

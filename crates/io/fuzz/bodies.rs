@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use tempfile::TempDir;
 use tokenbed_io::safetensors::load;
+use tokenbed_io::text::InvalidUtf8;
+use tokenbed_io::word2vec;
 
 /// One folder for all files of this process.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder for temporary files"));
@@ -34,4 +36,19 @@ pub fn safetensors(data: &[u8]) {
         }
         assert!(total + 8 <= content.len());
     }
+}
+
+/// Loading ends with an error, or with as many vectors as words, all of them different.
+/// The first byte says how the rest is read.
+pub fn word2vec(data: &[u8]) {
+    let (how, content) = data.split_first().map_or((0, data), |(&first, rest)| (first, rest));
+    let binary = [None, Some(false), Some(true)][usize::from(how % 3)];
+    let limit = (how & 4 != 0).then_some(usize::from(how >> 4));
+    let invalid = if how & 8 == 0 { InvalidUtf8::Refuse } else { InvalidUtf8::Replace };
+    let path = file(content);
+    let Ok(loaded) = word2vec::load(&path, word2vec::Options { binary, limit, invalid }) else { return };
+    let width = loaded.dim * size_of::<f32>();
+    assert_eq!(loaded.storage.len(), loaded.words.len() * width);
+    assert_eq!(loaded.words.iter().collect::<std::collections::HashSet<_>>().len(), loaded.words.len());
+    assert!(loaded.words.len() * width <= content.len().saturating_mul(2), "memory follows the file");
 }

@@ -18,10 +18,24 @@ proptest! {
     }
 }
 
-#[test]
-fn the_seeds() {
-    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/safetensors")).expect("a folder");
+proptest! {
+    #[test]
+    fn word2vec(how: u8, rows in 0usize..4, dim in 0usize..4, line in "[a-c\u{e9}]{0,2}( [0-9.eN-]{0,3}){0,4}\n?", repeats in 0usize..4, noise in prop::collection::vec(any::<u8>(), 0..60)) {
+        bodies::word2vec(&[&[how], format!("{rows} {dim}\n{}", line.repeat(repeats)).as_bytes()].concat());
+        bodies::word2vec(&[&[how], format!("{rows} {dim}\n").as_bytes(), &noise].concat());
+        bodies::word2vec(&noise);
+    }
+}
+
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let files = std::fs::read_dir(format!("{}/fuzz/seeds/{target}", env!("CARGO_MANIFEST_DIR"))).expect("a folder");
     let seeds: Vec<_> = files.map(|file| std::fs::read(file.expect("a file").path()).expect("readable")).collect();
     assert!(!seeds.is_empty());
-    seeds.iter().for_each(|seed| bodies::safetensors(seed));
+    seeds
+}
+
+#[test]
+fn the_seeds() {
+    seeds("safetensors").iter().for_each(|seed| bodies::safetensors(seed));
+    seeds("word2vec").iter().for_each(|seed| bodies::word2vec(seed));
 }

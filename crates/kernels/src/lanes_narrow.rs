@@ -9,6 +9,8 @@ use crate::lanes_math::MathLanes;
 
 /// Lanes that read and write small elements.
 pub(crate) trait NarrowLanes: MathLanes {
+    /// Vectors of half as many lanes, for what is too short for these; themselves where there are none.
+    type Shorter: NarrowLanes;
     /// Vectors that fit in the registers as sums, with room for what is added to them.
     const SUMS: usize;
 

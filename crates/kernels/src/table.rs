@@ -2,10 +2,12 @@
 
 use crate::arch;
 use crate::isa::{self, Isa, UnavailableIsa};
+use crate::ops::adamw_dense::RawAdamW;
 use crate::ops::bag::RawBag;
 use crate::ops::draw_normal::RawDrawNormal;
 use crate::ops::draw_uniform::RawDrawUniform;
 use crate::ops::embed::RawEmbed;
+use crate::ops::exp_rows::RawExpRows;
 use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::layer_norm_grad::RawLayerNormGrad;
@@ -13,6 +15,8 @@ use crate::ops::mt19937::MtState;
 use crate::ops::optim::real::{Replays, Squares, Updates};
 use crate::ops::pass::Pass;
 use crate::ops::rotate::RawRotate;
+use crate::ops::row_dots::RawRowDots;
+use crate::ops::row_mix::RawRowMix;
 use crate::ops::row_sum::RawRowSum;
 use crate::ops::scores::RawScores;
 use crate::ops::windows::RawWindows;
@@ -34,6 +38,10 @@ pub struct Kernels {
     pub(crate) mt19937_twist: unsafe fn(&mut MtState),
     pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
     pub(crate) draw_normal: unsafe fn(RawDrawNormal),
+    pub(crate) row_dots: unsafe fn(RawRowDots),
+    pub(crate) row_mix: unsafe fn(RawRowMix),
+    pub(crate) exp_rows: unsafe fn(RawExpRows),
+    pub(crate) adamw_dense: unsafe fn(RawAdamW),
     pub(crate) scores: unsafe fn(RawScores),
     pub(crate) pass: unsafe fn(Pass<'_, f32>),
     pub(crate) update_f32: Updates<f32>,

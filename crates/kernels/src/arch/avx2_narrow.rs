@@ -12,6 +12,8 @@ unsafe fn bytes(from: *const u8) -> __m256i {
 }
 
 impl NarrowLanes for F32x8 {
+    type Shorter = F32x8;
+
     const SUMS: usize = 12;
 
     #[inline(always)]

@@ -1,5 +1,6 @@
 //! AVX-512: small elements.
 
+use super::avx2::F32x8;
 use super::avx512::F32x16;
 use crate::lanes_narrow::NarrowLanes;
 use std::arch::x86_64::*;
@@ -12,6 +13,8 @@ unsafe fn bytes(from: *const u8) -> __m512i {
 }
 
 impl NarrowLanes for F32x16 {
+    type Shorter = F32x8;
+
     const SUMS: usize = 24;
 
     #[inline(always)]

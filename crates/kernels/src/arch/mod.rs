@@ -33,6 +33,10 @@ macro_rules! instantiate {
             mt19937_twist: wrappers::mt19937_twist,
             draw_uniform: wrappers::draw_uniform,
             draw_normal: wrappers::draw_normal,
+            row_dots: wrappers::row_dots,
+            row_mix: wrappers::row_mix,
+            exp_rows: wrappers::exp_rows,
+            adamw_dense: wrappers::adamw_dense,
             scores: wrappers::scores,
             pass: wrappers::pass,
             update_f32: wrappers::update::<f32>,
@@ -45,10 +49,12 @@ macro_rules! instantiate {
 
         mod wrappers {
             use super::*;
+            use $crate::ops::adamw_dense::RawAdamW;
             use $crate::ops::bag::RawBag;
             use $crate::ops::draw_normal::RawDrawNormal;
             use $crate::ops::draw_uniform::RawDrawUniform;
             use $crate::ops::embed::RawEmbed;
+            use $crate::ops::exp_rows::RawExpRows;
             use $crate::ops::gather::RawGather;
             use $crate::ops::gather_rows::RawGatherRows;
             use $crate::ops::layer_norm_grad::RawLayerNormGrad;
@@ -58,6 +64,8 @@ macro_rules! instantiate {
             use $crate::ops::optim::{Slots, Update};
             use $crate::ops::pass::Pass;
             use $crate::ops::rotate::RawRotate;
+            use $crate::ops::row_dots::RawRowDots;
+            use $crate::ops::row_mix::RawRowMix;
             use $crate::ops::row_sum::RawRowSum;
             use $crate::ops::scores::RawScores;
             use $crate::ops::windows::RawWindows;
@@ -151,6 +159,30 @@ macro_rules! instantiate {
             #[target_feature(enable = $features)]
             pub(super) unsafe fn replay<F: Real>(replay: Replay<'_, F>) {
                 $crate::ops::optim::replay::body(replay);
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn row_dots(op: RawRowDots) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::row_dots::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn row_mix(op: RawRowMix) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::row_mix::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn exp_rows(op: RawExpRows) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::exp_rows::body::<$lanes>(op) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn adamw_dense(op: RawAdamW) {
+                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::adamw_dense::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]

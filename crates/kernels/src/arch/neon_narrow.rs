@@ -16,6 +16,8 @@ unsafe fn bytes(from: *const u8) -> uint32x4_t {
 }
 
 impl NarrowLanes for F32x4 {
+    type Shorter = F32x4;
+
     const SUMS: usize = 16;
 
     #[inline(always)]

@@ -1,10 +1,8 @@
 //! Plain Rust: the references themselves, without vectors.
 
 use crate::isa::Isa;
-use crate::ops::{
-    bag, draw_normal, draw_uniform, embed, gather, gather_rows, layer_norm_grad, mt19937, optim, pass, rotate, row_sum,
-    scores, windows,
-};
+use crate::ops::{adamw_dense, bag, draw_normal, draw_uniform, embed, exp_rows, gather, gather_rows, layer_norm_grad};
+use crate::ops::{mt19937, optim, pass, rotate, row_dots, row_mix, row_sum, scores, windows};
 use crate::table::Kernels;
 
 pub(crate) static KERNELS: Kernels = Kernels {
@@ -21,6 +19,10 @@ pub(crate) static KERNELS: Kernels = Kernels {
     mt19937_twist: mt19937::reference,
     draw_uniform: draw_uniform::reference,
     draw_normal: draw_normal::reference,
+    row_dots: row_dots::reference,
+    row_mix: row_mix::reference,
+    exp_rows: exp_rows::reference,
+    adamw_dense: adamw_dense::reference,
     scores: scores::reference,
     pass: pass::reference,
     update_f32: optim::update_reference,

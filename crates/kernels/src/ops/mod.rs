@@ -1,6 +1,7 @@
 //! One file an op: the contract as pseudocode, the scalar reference that defines the result, the generic body, and
 //! the safe method that checks the contract.
 
+pub mod adamw_dense;
 pub mod added;
 pub mod along;
 pub mod bag;
@@ -9,8 +10,10 @@ pub(crate) mod decode;
 pub mod draw_normal;
 pub mod draw_uniform;
 pub mod embed;
+pub mod exp_rows;
 pub mod gather;
 pub mod gather_rows;
+pub mod gemm;
 pub mod layer_norm;
 pub mod layer_norm_grad;
 pub mod matmul;
@@ -23,6 +26,8 @@ pub mod quantize;
 pub mod real;
 pub mod rotate;
 pub(crate) mod row;
+pub mod row_dots;
+pub mod row_mix;
 pub mod row_sum;
 pub mod rows;
 pub mod scores;

@@ -241,12 +241,15 @@ pub(crate) unsafe fn reference(op: RawRotate) {
 /// The contract of [`RawRotate`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn body<L: NarrowLanes>(op: RawRotate) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller's; a machine that has an instruction set has those before it.
     unsafe {
-        match op.format {
-            OutFormat::Float32 => heads::<L, Single>(op),
-            OutFormat::Float16 => heads::<L, Half>(op),
-            OutFormat::BFloat16 => heads::<L, Brain>(op),
+        match (op.format, op.dim / 2 >= L::WIDTH) {
+            (OutFormat::Float32, true) => heads::<L, Single>(op),
+            (OutFormat::Float16, true) => heads::<L, Half>(op),
+            (OutFormat::BFloat16, true) => heads::<L, Brain>(op),
+            (OutFormat::Float32, false) => heads::<L::Shorter, Single>(op),
+            (OutFormat::Float16, false) => heads::<L::Shorter, Half>(op),
+            (OutFormat::BFloat16, false) => heads::<L::Shorter, Brain>(op),
         }
     }
 }

@@ -1,0 +1,95 @@
+// tokenbed train: models as folders, stopped and resumed.
+
+import test from 'ava'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadModel } from '../index.js'
+import { command, ended, output, start } from './support/command.js'
+import { temporaryFolder } from './support/temporary.js'
+
+const base = temporaryFolder()
+const folder = () => mkdtempSync(join(base, 'x-'))
+const posix = process.platform === 'win32' ? test.skip : test
+
+const TEXT = Array.from({ length: 3000 }, (_, i) => `the ${['cat', 'dog', 'cow'][i % 3]} ${['meows', 'barks', 'moos'][i % 3]} at night number${i % 40}`).join('\n')
+
+test('every objective makes a model that loads', async (t) => {
+  const cwd = folder()
+  writeFileSync(join(cwd, 'text.txt'), TEXT)
+  writeFileSync(join(cwd, 'classes.txt'), TEXT.replaceAll(/^the (\w+)/gm, '__label__$1 the'))
+  const cases = [
+    ['text.txt', 'skip-gram', '--dim', '8', '--epochs', '1', '--window', '2'],
+    ['text.txt', 'cbow', '--dim', '8', '--lr', '0.05', '--negative', '3'],
+    ['classes.txt', 'classify', '--dim', '8', '--epochs', '2'],
+    ['text.txt', 'next-token', '--dim', '8', '--samples', '64', '--context-length', '8', '--tied'],
+  ]
+  for (const [corpus, objective, ...options] of cases) {
+    const said = await output(t, ['train', corpus, '--objective', objective, '--out', objective, '--quiet', ...options], { cwd })
+    t.is(said, '')
+    t.false(existsSync(join(cwd, objective, 'checkpoint.safetensors')))
+    const model = loadModel(join(cwd, objective))
+    t.is(model.description.objective, objective)
+    t.is(model.vectors.dim, 8)
+    const { training } = JSON.parse(readFileSync(join(cwd, objective, 'model.json'), 'utf8'))
+    t.is(training.corpus[0].file, corpus)
+    t.is(training.hyperParameters.dim, 8)
+    t.true(training.loss.length > 0)
+  }
+})
+
+test('what was done, in words and as JSON', async (t) => {
+  const cwd = folder()
+  writeFileSync(join(cwd, 'text.txt'), TEXT)
+  const { code, stdout, stderr } = await command(['train', 'text.txt', '--objective', 'skip-gram', '--dim', '8', '--out', 'a'], { cwd })
+  t.is(code, 0, stderr)
+  t.regex(stdout, /^a: skip-gram, 49 tokens of 8 numbers, loss \d\.\d{3}; 90,000 tokens in 0:\d\d, .* tokens\/s\n$/)
+  const json = JSON.parse((await command(['train', '-', '--objective', 'skip-gram', '--dim', '8', '--out', 'b', '--json', '--quiet'], { cwd, input: TEXT })).stdout)
+  t.like(json, { out: 'b', objective: 'skip-gram', vocabulary: 49, dim: 8, tokens: 90_000 })
+  t.deepEqual(readFileSync(join(cwd, 'a/model.safetensors')), readFileSync(join(cwd, 'b/model.safetensors')))
+})
+
+posix('Ctrl-C saves, and --resume goes on to the same bits', async (t) => {
+  const cwd = folder()
+  writeFileSync(join(cwd, 'text.txt'), TEXT)
+  const args = ['train', 'text.txt', '--objective', 'skip-gram', '--dim', '32', '--epochs', '150', '--out']
+  const child = start([...args, 'a'], { cwd })
+  const end = ended(child)
+  // Its first line comes after a second's work.
+  await Promise.race([once(child.stderr!, 'data'), end])
+  child.kill('SIGINT')
+  const { code, stderr } = await end
+  t.is(code, 130, stderr)
+  t.regex(stderr, /loss \d/)
+  t.regex(stderr, /saved a.checkpoint\.safetensors; --resume goes on from it/)
+  t.deepEqual(readdirSync(join(cwd, 'a')), ['checkpoint.safetensors'])
+  const resumed = await command([...args, 'a', '--resume', '--quiet'], { cwd })
+  t.is(resumed.code, 0, resumed.stderr)
+  await command([...args, 'b', '--quiet'], { cwd })
+  t.deepEqual(readFileSync(join(cwd, 'a/model.safetensors')), readFileSync(join(cwd, 'b/model.safetensors')))
+  const again = await command([...args, 'a', '--resume'], { cwd })
+  t.is(again.code, 1)
+  t.regex(again.stderr, /the training was completed; leave out --resume/)
+})
+
+test('what is wrong is told', async (t) => {
+  const cwd = folder()
+  writeFileSync(join(cwd, 'text.txt'), TEXT)
+  writeFileSync(join(cwd, 'empty.txt'), '')
+  const wrong = async (args: string[], code: number, message: RegExp) => {
+    const ended = await command(['train', ...args], { cwd })
+    t.is(ended.code, code, ended.stderr)
+    t.regex(ended.stderr, message)
+    t.is(ended.stderr.trim().split('\n').length, 1)
+  }
+  await wrong(['text.txt', '--out', 'a'], 2, /--objective/)
+  await wrong(['text.txt', '--objective', 'glove', '--out', 'a'], 2, /next-token, skip-gram, cbow, classify/)
+  await wrong(['text.txt', '--objective', 'next-token', '--window', '3', '--out', 'a'], 2, /--window is an option of skip-gram and cbow, not of next-token/)
+  await wrong(['text.txt', '--objective', 'skip-gram', '--lr', 'x', '--out', 'a'], 2, /must be a number/)
+  await wrong(['none.txt', '--objective', 'skip-gram', '--out', 'a'], 1, /none\.txt: no such file/)
+  await wrong(['empty.txt', '--objective', 'skip-gram', '--out', 'a'], 1, /the corpus is empty/)
+  await wrong(['text.txt', '--objective', 'skip-gram', '--min-count', '9999', '--out', 'a'], 1, /minCount 9999 leaves no word/)
+  await wrong(['text.txt', '--objective', 'skip-gram', '--out', 'text.txt'], 1, /a file; name a folder/)
+  await wrong(['text.txt', '--objective', 'skip-gram', '--out', 'new', '--resume'], 1, /nothing was saved/)
+  await wrong(['text.txt', '--objective', 'classify', '--out', 'a'], 1, /needs two classes/)
+})

@@ -1,0 +1,51 @@
+// A trainer that is killed at any moment and resumed learns the bits of one that never stopped.
+
+import test from 'ava'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { temporaryFolder } from './support/temporary.js'
+
+const base = temporaryFolder()
+const SCRIPT = join(__dirname, 'lifetime/trainer.js')
+
+/** Runs it; killed after so long, it says null. */
+function run(checkpoint: string, objective: string, killAfter = Infinity): Promise<string | null> {
+  const child = spawn(process.execPath, [SCRIPT, checkpoint, objective], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let out = ''
+  let timer: NodeJS.Timeout | undefined
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text
+    // Its start is not what is looked at, nor what takes longest.
+    if (killAfter !== Infinity) timer ??= setTimeout(() => child.kill('SIGKILL'), killAfter)
+  })
+  if (killAfter !== Infinity) setTimeout(() => (timer ??= setTimeout(() => child.kill('SIGKILL'), 0)), 1500).unref()
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      clearTimeout(timer)
+      if (signal === 'SIGKILL') return resolve(null)
+      if (code === 0) return resolve(out.trim().split('\n').at(-1)!)
+      reject(new Error(`exit code ${code}`))
+    })
+  })
+}
+
+for (const objective of ['skip-gram', 'next-token']) {
+  test.serial(`${objective}: killed again and again`, async (t) => {
+    const whole = await run(join(mkdtempSync(join(base, 'whole-')), 'run.safetensors'), objective)
+    const folder = mkdtempSync(join(base, 'killed-'))
+    let kills = 0
+    let found: string | null = null
+    for (let i = 0; found === null; i++) {
+      // Another moment each time; after twenty it may end.
+      found = await run(join(folder, 'run.safetensors'), objective, i < 20 ? (i * 37) % 160 : Infinity)
+      kills += found === null ? 1 : 0
+    }
+    t.true(found !== null && found === whole)
+    t.log(`killed ${kills} times`)
+    t.true(kills > 5)
+    // Killed between the name that a whole file gets first and the one it is for, it leaves the former.
+    t.deepEqual(readdirSync(folder).filter((name) => !name.endsWith('.part')), ['run.safetensors'])
+  })
+}

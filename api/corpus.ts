@@ -1,0 +1,112 @@
+// What tables learn from, as the native side gathers it: files, pieces of text, ids, or texts with their classes.
+
+import { resolve } from 'node:path'
+import { AbortedError, UsageError } from './errors.js'
+import { call, check, failureOf, native } from './native.js'
+import { streamIds, type TextSource } from './stream.js'
+import type { CheckedOptions } from './train-options.js'
+import type { Tokenizer } from './tokenizer.js'
+import { checkAttached, checkPath, checkText, show } from './validate.js'
+
+/** A text with its class. */
+export interface LabelledText {
+  text: string
+  label: string
+}
+
+/**
+ * What a trainer learns from: paths of files or pieces of one text, as `streamIds` takes them; ids; or, to classify, texts
+ * with their classes. In files and pieces to classify, a line begins with its class, as in `__label__yes`.
+ */
+export type Corpus = TextSource | Uint32Array | Int32Array | readonly LabelledText[]
+
+export type Gathered = ReturnType<typeof native.corpusOfWords> & object
+
+/** What a corpus is gathered for. */
+export interface Wanted {
+  readonly options: CheckedOptions
+  readonly tokenizer: Tokenizer | null
+  readonly signal?: AbortSignal
+  readonly where: string
+}
+
+/** A corpus that was gathered, and the names of classes that were given apart from it. */
+export interface Found {
+  readonly corpus: Gathered
+  readonly labels: string[] | null
+}
+
+/** Gathers a corpus; files are read on another thread. */
+export async function gather(source: Corpus, wanted: Wanted): Promise<Found> {
+  const { options, tokenizer, where } = wanted
+  if (source instanceof Uint32Array || source instanceof Int32Array) return { corpus: ofIds(source, wanted), labels: null }
+  if (isLabelled(source)) return ofTexts(source, wanted)
+  const isWords = tokenizer === null
+  if (options.objective === 'classify' || isWords) {
+    const corpus = isWords ? call(native.corpusOfWords()) : call(native.corpusOfLines(tokenizer.forStream({}, where)[0]))
+    await addText(corpus, source, wanted)
+    return { corpus, labels: null }
+  }
+  const corpus = call(native.corpusOfIds())
+  for await (const ids of streamIds(source as TextSource, { tokenizer, signal: wanted.signal, disallowedSpecial: new Set() })) {
+    check(native.corpusIds(corpus, ids))
+  }
+  return { corpus, labels: null }
+}
+
+function ofIds(ids: Uint32Array | Int32Array, { options, where }: Wanted): Gathered {
+  if (options.objective === 'classify') throw new UsageError(`${where}: to classify, give texts with their labels, not ids`)
+  if (options.vocabulary === 0) throw new UsageError(`${where}: of a corpus of ids, say vocabSize: how many ids there may be`)
+  checkAttached(ids, where)
+  const bad = ids instanceof Int32Array ? ids.findIndex((id) => id < 0) : -1
+  if (bad >= 0) throw new UsageError(`${where}: id ${ids[bad]} at [${bad}] is negative`)
+  const corpus = call(native.corpusOfIds())
+  // A copy: ids of a shared buffer could change while they are checked.
+  check(native.corpusIds(corpus, ids.buffer instanceof ArrayBuffer ? ids : ids.slice()))
+  return corpus
+}
+
+function isLabelled(source: Corpus): source is readonly LabelledText[] {
+  return Array.isArray(source) && source.length > 0 && typeof source[0] === 'object' && source[0] !== null
+}
+
+/** Texts with classes become lines that begin with a number for their class. */
+function ofTexts(source: readonly LabelledText[], { options, tokenizer, where }: Wanted): Found {
+  if (options.objective !== 'classify') throw new UsageError(`${where}: texts with labels are for the objective "classify"`)
+  const corpus = tokenizer === null ? call(native.corpusOfWords()) : call(native.corpusOfLines(tokenizer.forStream({}, where)[0]))
+  const numbers = new Map<string, number>()
+  source.forEach((example, i) => {
+    const text = checkText(example?.text, `${where}: text of example ${i}`)
+    const label = checkText(example?.label, `${where}: label of example ${i}`)
+    if (!numbers.has(label)) numbers.set(label, numbers.size)
+    // A line is an example, and a word of the text is never a label.
+    const line = text.replace(/[\r\n\u2028\u2029\v\f]+/g, ' ').replaceAll('__label__', '_label_')
+    check(native.corpusText(corpus, `__label__${numbers.get(label)} ${line}`))
+    check(native.corpusEnd(corpus))
+  })
+  return { corpus, labels: [...numbers.keys()] }
+}
+
+async function addText(corpus: Gathered, source: unknown, { signal, where }: Wanted): Promise<void> {
+  const aborted = () => new AbortedError(`${where} was aborted`, { cause: signal!.reason })
+  if (Array.isArray(source)) {
+    // One at a time, so that a signal is heard in between.
+    for (const [i, path] of source.entries()) {
+      if (signal?.aborted) throw aborted()
+      const failure = await call(native.corpusFiles(corpus, [resolve(checkPath(path, `${where}: file ${i}`))], false))
+      if (failure) throw failureOf(failure)
+    }
+    return
+  }
+  const pieces = source as AsyncIterable<string> | Iterable<string> | null
+  const isIterable = typeof pieces === 'object' && pieces !== null && (Symbol.asyncIterator in pieces || Symbol.iterator in pieces)
+  if (!isIterable) {
+    throw new UsageError(`${where}: a corpus is an array of paths, an iterable of pieces of text, ids in a Uint32Array or Int32Array, or texts with labels, not ${show(source)}`)
+  }
+  let count = 0
+  for await (const piece of pieces) {
+    if (signal?.aborted) throw aborted()
+    check(native.corpusText(corpus, checkText(piece, `${where}: piece ${count++}`)))
+  }
+  check(native.corpusEnd(corpus))
+}

@@ -1,0 +1,175 @@
+// What is learned and how: options of a trainer, their defaults, and what the native side takes.
+
+import { UsageError } from './errors.js'
+import type { native } from './native.js'
+import { Tokenizer } from './tokenizer.js'
+import { checkBoolean, checkNumber, checkOptions, checkSize, checkWord, show } from './validate.js'
+
+/** What a table can learn from. */
+export type Objective = 'skip-gram' | 'cbow' | 'next-token' | 'classify'
+export const OBJECTIVES = ['skip-gram', 'cbow', 'next-token', 'classify'] as const
+
+interface CommonOptions {
+  /** What gives ids to text; without one, words are what stands between spaces, and a line is a sentence. */
+  tokenizer?: Tokenizer
+  /** Of a corpus of ids: how many there may be. Default: that of the tokenizer. */
+  vocabSize?: number
+  /** Elements of a vector; default 100, of next-token 64. */
+  dim?: number
+  /** How often the corpus is gone through; default 5, of next-token 1. */
+  epochs?: number
+  /** Tokens that come less often are left out; default 5, of next-token and classify 1. */
+  minCount?: number
+  /** Of every draw: the same seed, corpus and options give the same bits, at any number of threads. Default 1. */
+  seed?: number
+}
+
+/** Vectors from neighbours, by negative sampling: gensim's names and defaults. */
+export interface PairTrainerOptions extends CommonOptions {
+  objective: 'skip-gram' | 'cbow'
+  /** The most tokens that count as neighbours, on each side; default 5. */
+  window?: number
+  /** Whether each center has a window of its own, from 1 to that; default true. */
+  shrinkWindows?: boolean
+  /** Tokens that make up more of the corpus than this are left out at times; 0 for never. Default 1e-3. */
+  sample?: number
+  /** Tokens that are no neighbours, for each center; default 5. They are shared by its window. */
+  negative?: number
+  /** They are drawn by frequency to this power; default 0.75. */
+  nsExponent?: number
+  /** The first learning rate; default 0.025. */
+  alpha?: number
+  /** The last; default 1e-4. */
+  minAlpha?: number
+  /** Of cbow: the mean of the neighbours, not their sum; default true. */
+  cbowMean?: boolean
+}
+
+/** The next token from token + position vectors and a linear head, by AdamW. */
+export interface NextTokenTrainerOptions extends CommonOptions {
+  objective: 'next-token'
+  /** Positions of a window; default 64. */
+  contextLength?: number
+  /** From the start of one window to that of the next; default: contextLength. */
+  stride?: number
+  /** Windows of a batch; default 16. */
+  batchSize?: number
+  /** The first learning rate; default 1e-3. */
+  lr?: number
+  /** The last; in between it falls evenly. Default: lr. */
+  finalLr?: number
+  /** Default [0.9, 0.999]. */
+  betas?: readonly [number, number]
+  /** Default 1e-8. */
+  eps?: number
+  /** Default 0.01. */
+  weightDecay?: number
+  /** Tables are drawn from N(0, initStd); default 0.02. */
+  initStd?: number
+  /** Whether the head is the token table; default false. */
+  tied?: boolean
+  /** The softmax over all tokens (`full`, the default), or over the next one and a sample of others. */
+  softmax?: 'full' | { samples: number; /** default 0.75 */ nsExponent?: number }
+}
+
+/** A class for each text, from the mean of its tokens' vectors: fastText's supervised mode without n-grams. */
+export interface ClassifyTrainerOptions extends CommonOptions {
+  objective: 'classify'
+  /** The first learning rate; the last is 0. Default 0.1. */
+  lr?: number
+}
+
+export type TrainerOptions = PairTrainerOptions | NextTokenTrainerOptions | ClassifyTrainerOptions
+
+/** Options with their defaults, as they are kept with a checkpoint. */
+export type CheckedOptions = Omit<Required<Parameters<typeof native.trainerNew>[1]>, 'objective'> & { objective: Objective }
+
+const COMMON = ['objective', 'tokenizer', 'vocabSize', 'dim', 'epochs', 'minCount', 'seed']
+const OWN: Record<Objective, readonly string[]> = {
+  'skip-gram': ['window', 'shrinkWindows', 'sample', 'negative', 'nsExponent', 'alpha', 'minAlpha'],
+  cbow: ['window', 'shrinkWindows', 'sample', 'negative', 'nsExponent', 'alpha', 'minAlpha', 'cbowMean'],
+  'next-token': ['contextLength', 'stride', 'batchSize', 'lr', 'finalLr', 'betas', 'eps', 'weightDecay', 'initStd', 'tied', 'softmax'],
+  classify: ['lr'],
+}
+
+/** Options of a trainer, all of them checked. */
+export function checkTrainer(options: TrainerOptions, where: string): { checked: CheckedOptions; tokenizer: Tokenizer | null } {
+  const objective = checkWord((options as TrainerOptions | undefined)?.objective, OBJECTIVES, `${where}: objective`)
+  const given = checkOptions<TrainerOptions>(options, [...COMMON, ...OWN[objective]], `${where} of ${objective}`) as Record<string, unknown>
+  const named = (name: string) => `${where}: ${name}`
+  const size = (name: string, otherwise: number, least = 1) => checkSize(given[name] ?? otherwise, named(name), least)
+  const flag = (name: string, otherwise: boolean) => checkBoolean(given[name] ?? otherwise, named(name))
+  const number = (name: string, otherwise: number, least = 0) => atLeast(checkNumber(given[name] ?? otherwise, named(name)), least, named(name))
+  const tokenizer = checkTokenizer(given.tokenizer, where)
+  const isNext = objective === 'next-token'
+  const isPair = objective === 'skip-gram' || objective === 'cbow'
+  const contextLength = size('contextLength', 64)
+  const lr = isPair ? number('alpha', 0.025) : number('lr', isNext ? 1e-3 : 0.1)
+  const [beta1, beta2] = checkBetas(given.betas ?? [0.9, 0.999], named('betas'))
+  const softmax = checkSoftmax(given.softmax ?? 'full', named('softmax'))
+  const checked: CheckedOptions = {
+    objective,
+    vocabulary: size('vocabSize', tokenizer?.vocabSize ?? 0, 0),
+    minCount: size('minCount', isPair ? 5 : 1, 0),
+    dim: size('dim', isNext ? 64 : 100),
+    epochs: size('epochs', isNext ? 1 : 5),
+    seed: size('seed', 1, 0),
+    lr,
+    finalLr: isPair ? number('minAlpha', 1e-4) : isNext ? number('finalLr', lr) : 0,
+    window: size('window', 5),
+    shrinkWindows: flag('shrinkWindows', true),
+    sample: number('sample', 1e-3),
+    negative: size('negative', 5),
+    nsExponent: isNext ? softmax.nsExponent : number('nsExponent', 0.75, -Infinity),
+    cbowMean: flag('cbowMean', true),
+    context: contextLength,
+    stride: size('stride', contextLength),
+    batch: size('batchSize', 16),
+    betas: [beta1, beta2],
+    eps: number('eps', 1e-8),
+    weightDecay: number('weightDecay', 0.01),
+    initStd: number('initStd', 0.02),
+    tied: flag('tied', false),
+    samples: softmax.samples,
+  }
+  return { checked, tokenizer }
+}
+
+function atLeast(value: number, least: number, where: string): number {
+  if (value >= least) return value
+  throw new UsageError(`${where} must be a number of at least ${least}, not ${show(value)}`)
+}
+
+function checkTokenizer(tokenizer: unknown, where: string): Tokenizer | null {
+  if (tokenizer === undefined) return null
+  if (tokenizer instanceof Tokenizer) return tokenizer
+  throw new UsageError(`${where}: tokenizer must be a Tokenizer, not ${show(tokenizer)}`)
+}
+
+function checkBetas(betas: unknown, where: string): [number, number] {
+  const isBeta = (beta: unknown) => typeof beta === 'number' && beta >= 0 && beta < 1
+  if (Array.isArray(betas) && betas.length === 2 && betas.every(isBeta)) return [betas[0], betas[1]]
+  throw new UsageError(`${where} must be two numbers from 0 to below 1, not ${show(betas)}`)
+}
+
+function checkSoftmax(softmax: unknown, where: string): { samples: number; nsExponent: number } {
+  if (softmax === 'full') return { samples: 0, nsExponent: 0.75 }
+  if (typeof softmax !== 'object' || softmax === null) throw new UsageError(`${where} must be "full" or { samples }, not ${show(softmax)}`)
+  const { samples, nsExponent = 0.75 } = checkOptions<{ samples: number; nsExponent?: number }>(softmax as { samples: number }, ['samples', 'nsExponent'], where)
+  return { samples: checkSize(samples, `${where}: samples`, 1), nsExponent: checkNumber(nsExponent, `${where}: nsExponent`) }
+}
+
+/** What a user said of the objective, for an account of how a model came to be. */
+export function hyperParameters(checked: CheckedOptions): Record<string, number | boolean | string | number[]> {
+  const { objective, dim, epochs, minCount, seed, lr, finalLr } = checked
+  const common = { dim, epochs, minCount, seed }
+  if (objective === 'classify') return { ...common, lr }
+  if (objective === 'next-token') {
+    const { context, stride, batch, betas, eps, weightDecay, initStd, tied, samples } = checked
+    const softmax = samples === 0 ? 'full' : `sampled, ${samples}`
+    return { ...common, contextLength: context, stride, batchSize: batch, lr, finalLr, betas, eps, weightDecay, initStd, tied, softmax }
+  }
+  const { window, shrinkWindows, sample, negative, nsExponent, cbowMean } = checked
+  const pairs = { ...common, window, shrinkWindows, sample, negative, nsExponent, alpha: lr, minAlpha: finalLr }
+  return objective === 'cbow' ? { ...pairs, cbowMean } : pairs
+}

@@ -1,0 +1,333 @@
+// Tables that learn from text: the trainer, which works on another thread and reports now and then.
+
+import { resolve } from 'node:path'
+import { checkSignal, whenAborted } from './async.js'
+import { gather, type Corpus } from './corpus.js'
+import { facts, fromCode } from './dtype.js'
+import { Embedding } from './embedding.js'
+import { AbortedError, UsageError } from './errors.js'
+import type { TrainingRecord } from './model-folder.js'
+import { call, failureOf, native } from './native.js'
+import { untrack } from './scope.js'
+import { sizeOf } from './shape.js'
+import { NativeStorage } from './storage.js'
+import { Tensor } from './tensor.js'
+import { Tokenizer } from './tokenizer.js'
+import { checkTrainer, hyperParameters, type CheckedOptions, type Objective, type TrainerOptions } from './train-options.js'
+import { checkNumber, checkOptions, checkPath, checkSize, show } from './validate.js'
+
+/** How far a trainer is. */
+export interface TrainProgress {
+  /** Batches so far. */
+  step: number
+  /** Epochs that were completed, and how many there will be. */
+  epoch: number
+  epochs: number
+  /** Tokens of the corpus so far, over all epochs, and how many there will be. */
+  tokens: number
+  totalTokens: number
+  /** The mean loss since the last report; null where there was no batch. */
+  loss: number | null
+  /** Tokens a second since the last report, and seconds that are left at that pace; 0 where nothing is known. */
+  tokensPerSecond: number
+  secondsLeft: number
+  /** The learning rate of the next batch. */
+  lr: number
+}
+
+export interface RunOptions {
+  /** Called a few times a second. */
+  onProgress?: (progress: TrainProgress) => void
+  /** Ends the run after the batch under way: it rejects with an AbortedError. The trainer can go on or be saved. */
+  signal?: AbortSignal
+  /** Where checkpoints go, at least `every` seconds apart (default 60), when the run is aborted, and at its end. */
+  checkpoint?: { path: string; every?: number }
+  /** Batches after which the run returns, done or not; default: none. */
+  steps?: number
+}
+
+/** What was learned. */
+export interface TrainResult {
+  objective: Objective
+  /** The vectors of tokens, (tokens, dim), as a layer that can learn on. */
+  embedding: Embedding
+  /**
+   * All tables by name: `token.weight`; of pairs `output.weight`, the tokens as centers; of next-token `position.weight` and,
+   * unless tied, `head.weight`; of classify `output.weight`, (classes, dim).
+   */
+  tensors: Record<string, Tensor>
+  /** What the rows of `token.weight` stand for; null of a corpus of ids without a tokenizer. */
+  vocabulary: string[] | Tokenizer | null
+  /** How often each token comes in the corpus. */
+  counts: Float64Array
+  /** The classes, of classify. */
+  labels: string[] | null
+  /** How it came to be, as `saveModel` keeps it. */
+  training: TrainingRecord
+  progress: TrainProgress
+}
+
+/** Options that were checked, with what a checkpoint adds. */
+class Kept {
+  readonly options: CheckedOptions
+  readonly tokenizer: Tokenizer | null
+  readonly losses: [number, number][]
+  readonly seconds: number
+
+  constructor(found: { checked: CheckedOptions; tokenizer: Tokenizer | null; losses?: [number, number][]; seconds?: number }) {
+    this.options = found.checked
+    this.tokenizer = found.tokenizer
+    this.losses = found.losses ?? []
+    this.seconds = found.seconds ?? 0
+  }
+}
+
+type Native = NonNullable<Awaited<ReturnType<typeof native.trainerNew> & object>['trainer']>
+
+interface Ready {
+  readonly native: Native
+  readonly words: string[] | null
+  readonly labels: string[] | null
+  readonly counts: Float64Array
+}
+
+/** What is written into a checkpoint beside the tables. */
+interface Config {
+  options: CheckedOptions
+  /** The tokenizer that gave ids to the corpus; without a name where it was read from a file. */
+  tokenizer: { name: string | null; vocabSize: number } | null
+  losses: [number, number][]
+  seconds: number
+}
+
+/** Milliseconds between two reports. */
+const REPORT = 250
+const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps']
+/** Points of the loss that are kept: then every other is dropped. */
+const MOST_LOSSES = 2000
+
+/**
+ * Trains tables on a corpus. It works on another thread, on as many as `setNumThreads` says, and its result has the same bits
+ * at any number of them: it follows from corpus, options and seed alone, also when the run is aborted and goes on, or goes on
+ * from a checkpoint after the process was killed.
+ *
+ * ```ts
+ * const trainer = new Trainer(['book.txt'], { objective: 'skip-gram', dim: 100 })
+ * const { embedding, vocabulary } = await trainer.run({ onProgress: ({ loss }) => console.log(loss) })
+ * ```
+ */
+export class Trainer {
+  readonly objective: Objective
+  readonly #source: Corpus
+  readonly #options: CheckedOptions
+  readonly #tokenizer: Tokenizer | null
+  #ready: Ready | null = null
+  #busy = false
+  #losses: [number, number][]
+  #seconds: number
+
+  /** @throws UsageError for an option that does not exist or is out of range. The corpus is read by the first `run`. */
+  constructor(corpus: Corpus, options: TrainerOptions)
+  /** @internal */
+  constructor(corpus: Corpus, options: TrainerOptions | Kept)
+  constructor(corpus: Corpus, options: TrainerOptions | Kept) {
+    const kept = options instanceof Kept ? options : new Kept(checkTrainer(options, 'Trainer'))
+    this.objective = kept.options.objective
+    this.#source = corpus
+    this.#options = kept.options
+    this.#tokenizer = kept.tokenizer
+    this.#losses = kept.losses
+    this.#seconds = kept.seconds
+  }
+
+  /**
+   * Goes on where a checkpoint was made, with the options that are kept in it and the same corpus: what comes out has the bits
+   * of a run that was never interrupted. A tokenizer that was read from a file must be given again.
+   *
+   * @throws FileError, FormatError where it cannot be read, as one that was cut short; UsageError where it is no checkpoint, of
+   * another version, or of another corpus.
+   */
+  static async resume(path: string, corpus: Corpus, options?: { tokenizer?: Tokenizer; signal?: AbortSignal }): Promise<Trainer> {
+    const where = 'Trainer.resume'
+    const { tokenizer, signal } = checkOptions(options, ['tokenizer', 'signal'], where)
+    const file = resolve(checkPath(path, where))
+    const trainer = new Trainer(corpus, keptIn(file, tokenizer, where))
+    const { native: handle } = await trainer.#make(checkSignal(signal, where), where)
+    const failure = await call(native.trainerRestore(handle, file))
+    if (failure) throw failureOf(failure)
+    return trainer
+  }
+
+  /**
+   * Trains to the end, or until it is told to stop; can be called again to go on. At the end: what was learned.
+   *
+   * @throws UsageError for a corpus that is empty or of which `minCount` leaves nothing, and once a loss is no finite number:
+   * it names the step, and the last checkpoint stays. FileError, FormatError for files that cannot be read, or a checkpoint
+   * that cannot be written. AbortedError. What `onProgress` throws.
+   */
+  async run(options?: RunOptions): Promise<TrainResult> {
+    const where = 'Trainer.run'
+    const { onProgress, signal: said, checkpoint, steps = Infinity } = checkOptions(options, RUN_OPTIONS, where)
+    if (onProgress !== undefined && typeof onProgress !== 'function') throw new UsageError(`${where}: onProgress is a function, not ${show(onProgress)}`)
+    const signal = checkSignal(said, where)
+    const saving = checkpoint === undefined ? null : checkCheckpoint(checkpoint, where)
+    if (steps !== Infinity) checkSize(steps, `${where}: steps`, 1)
+    return this.#alone(where, async () => {
+      const { native: handle } = await this.#make(signal, where)
+      let left = Math.min(steps, Number.MAX_SAFE_INTEGER)
+      let saved = performance.now()
+      let progress = this.progress!
+      const first = progress.step
+      while (progress.tokens < progress.totalTokens && left > 0) {
+        await this.#throwIfAborted(signal, saving, where)
+        const forget = signal && whenAborted(signal, () => void native.trainerStop(handle))
+        const start = performance.now()
+        const report = await call(native.trainerRun(handle, REPORT, left)).finally(forget)
+        const seconds = (performance.now() - start) / 1e3
+        this.#seconds += seconds
+        if (report.failure) throw failureOf(report.failure)
+        progress = this.#progressOf(report, seconds)
+        left = steps === Infinity ? left : first + steps - progress.step
+        if (progress.loss !== null) this.#keepLoss(progress.step, progress.loss)
+        onProgress?.(progress)
+        if (saving && performance.now() - saved >= saving.every * 1e3) {
+          await this.#save(saving.path)
+          saved = performance.now()
+        }
+      }
+      await this.#throwIfAborted(signal, saving, where)
+      if (saving) await this.#save(saving.path)
+      return this.#result(progress)
+    })
+  }
+
+  /** How far it is; null before its corpus was read. Between two runs. */
+  get progress(): TrainProgress | null {
+    return this.#ready && this.#progressOf(call(native.trainerProgress(this.#ready.native)), 0)
+  }
+
+  /**
+   * Writes a checkpoint, from which `Trainer.resume` goes on: one safetensors file, written beside, synced and renamed, so that
+   * one that was there before stays until it is whole. Between two runs.
+   */
+  async save(path: string): Promise<void> {
+    const where = 'Trainer.save'
+    const file = resolve(checkPath(path, where))
+    return this.#alone(where, async () => {
+      await this.#make(undefined, where)
+      await this.#save(file)
+    })
+  }
+
+  /** Copies of what was learned so far. Between two runs. */
+  result(): TrainResult {
+    if (this.#ready === null || this.#busy) throw new UsageError(`Trainer.result: ${this.#busy ? 'it is still at work' : 'nothing was learned yet: run() it first'}`)
+    return this.#result(this.progress!)
+  }
+
+  /** One call at a time. */
+  async #alone<T>(where: string, run: () => Promise<T>): Promise<T> {
+    if (this.#busy) throw new UsageError(`${where}: this trainer is at work: await its last call first`)
+    this.#busy = true
+    try {
+      return await run()
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  /** Reads the corpus and makes the tables, once. */
+  async #make(signal: AbortSignal | undefined, where: string): Promise<Ready> {
+    if (this.#ready) return this.#ready
+    if (signal?.aborted) throw new AbortedError(`${where} was aborted`, { cause: signal.reason })
+    const wanted = { options: this.#options, tokenizer: this.#tokenizer, signal, where }
+    const { corpus, labels: given } = await gather(this.#source, wanted)
+    const { objective } = this.#options
+    const made = await call(native.trainerNew(corpus, { ...this.#options, objective }))
+    if (made.failure || !made.trainer) throw failureOf(made.failure, ArrayBuffer.isView(this.#source) ? [this.#source.length] : [])
+    const labels = given && made.labels ? made.labels.map((number) => given[Number(number)]) : (made.labels ?? null)
+    this.#ready = { native: made.trainer, words: made.words ?? null, labels, counts: Float64Array.from(made.counts) }
+    return this.#ready
+  }
+
+  async #throwIfAborted(signal: AbortSignal | undefined, saving: { path: string } | null, where: string): Promise<void> {
+    if (!signal?.aborted) return
+    if (saving) await this.#save(saving.path)
+    throw new AbortedError(`${where} was aborted`, { cause: signal.reason })
+  }
+
+  async #save(path: string): Promise<void> {
+    const { vocabSize, name } = this.#tokenizer ?? { vocabSize: 0, name: '' }
+    const tokenizer = this.#tokenizer && { name: this.#tokenizer.file === null ? name : null, vocabSize }
+    const config: Config = { options: this.#options, tokenizer, losses: this.#losses, seconds: this.#seconds }
+    const failure = await call(native.trainerSave(this.#ready!.native, path, JSON.stringify(config)))
+    if (failure) throw failureOf(failure)
+  }
+
+  #keepLoss(step: number, loss: number): void {
+    this.#losses.push([step, Number(loss.toPrecision(6))])
+    if (this.#losses.length > MOST_LOSSES) this.#losses = this.#losses.filter((_, i) => i % 2 === 1)
+  }
+
+  #progressOf(report: Awaited<ReturnType<typeof native.trainerRun> & object>, seconds: number): TrainProgress {
+    const { step, epoch, tokens, total, lr, loss, recent } = report
+    const tokensPerSecond = seconds > 0 ? recent / seconds : 0
+    const secondsLeft = tokensPerSecond > 0 ? (total - tokens) / tokensPerSecond : 0
+    const { epochs } = this.#options
+    return { step, epoch, epochs, tokens, totalTokens: total, loss: Number.isNaN(loss) ? null : loss, tokensPerSecond, secondsLeft, lr }
+  }
+
+  #result(progress: TrainProgress): TrainResult {
+    const { native: handle, words, labels, counts } = this.#ready!
+    const names = this.objective === 'next-token' ? NEXT_TOKEN : TABLES
+    const tensors = Object.fromEntries(call(native.trainerTables(handle)).map((table) => [names[table.name], tensorOf(table)]))
+    const { step: steps, epoch: epochs, tokens } = progress
+    const training: TrainingRecord = {
+      hyperParameters: hyperParameters(this.#options),
+      tokens, epochs, steps,
+      seconds: Number(this.#seconds.toFixed(3)),
+      loss: this.#losses.slice(),
+    }
+    const embedding = Embedding.fromPretrained(tensors['token.weight'], { freeze: false })
+    const { objective } = this
+    return { objective, embedding, tensors, vocabulary: words ?? this.#tokenizer, counts, labels, training, progress }
+  }
+}
+
+const TABLES: Record<string, string> = { input: 'token.weight', output: 'output.weight' }
+const NEXT_TOKEN: Record<string, string> = { token: 'token.weight', position: 'position.weight', head: 'head.weight' }
+
+function tensorOf({ dtype: code, shape, handle }: NonNullable<ReturnType<typeof native.trainerTables>>[number]): Tensor {
+  const dtype = fromCode(code)
+  const made = Tensor.over(new NativeStorage(handle, sizeOf(shape) * facts(dtype).bytes), dtype, shape)
+  // It belongs to no scope, as no other result of an asynchronous call does.
+  untrack(made)
+  return made
+}
+
+function checkCheckpoint(checkpoint: unknown, where: string): { path: string; every: number } {
+  const { path, every = 60 } = checkOptions(checkpoint as { path: string; every?: number }, ['path', 'every'], `${where}: checkpoint`)
+  const seconds = checkNumber(every, `${where}: checkpoint.every`)
+  if (seconds < 0) throw new UsageError(`${where}: checkpoint.every must be a number of seconds of at least 0, not ${seconds}`)
+  return { path: resolve(checkPath(path, `${where}: checkpoint`)), every: seconds }
+}
+
+/** What a checkpoint keeps of its trainer. */
+function keptIn(file: string, tokenizer: Tokenizer | undefined, where: string): Kept {
+  const text = call(native.checkpointConfig(file))
+  let config: Config
+  try {
+    config = JSON.parse(text) as Config
+  } catch (cause) {
+    throw new UsageError(`${file}: is no checkpoint of a Trainer: its config is no JSON`, { cause })
+  }
+  const { options, tokenizer: said, losses, seconds } = config
+  if (typeof options?.objective !== 'string') throw new UsageError(`${file}: is no checkpoint of a Trainer: its config says no objective`)
+  if (said === null && tokenizer !== undefined) throw new UsageError(`${where}: ${file} was made without a tokenizer: leave it out`)
+  if (said?.name === null && tokenizer === undefined) throw new UsageError(`${where}: ${file} was made with a tokenizer from a file: give it as the option tokenizer`)
+  const found = said === null ? null : (tokenizer ?? Tokenizer.load(said.name as 'gpt2'))
+  if (found !== null && found.vocabSize !== said!.vocabSize) {
+    throw new UsageError(`${where}: ${file} was made with a tokenizer of ${said!.vocabSize} tokens, not the ${found.vocabSize} of ${found.name}`)
+  }
+  return new Kept({ checked: options, tokenizer: found, losses, seconds })
+}

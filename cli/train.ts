@@ -1,0 +1,196 @@
+// tokenbed train: tables that learn from texts, as a folder.
+
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { Option, type Command } from 'commander'
+import { AbortedError, saveModel, Trainer, type Corpus, type Objective, type Tokenizer, type TrainerOptions, type TrainProgress, type TrainResult } from '../index.js'
+import { WorkFailed, WrongUse, asWrongUse } from './failure.js'
+import { inputsOf, STDIN, type Input } from './inputs.js'
+import { counted, parseNumber, parseSize, shown, shownShort, shownTime } from './numbers.js'
+import { startProgress, type Progress } from './progress.js'
+import { insteadOfEnding } from './signals.js'
+import { print, sayError, textOfStdin } from './streams.js'
+import { findTokenizer } from './tokenizer.js'
+
+interface Options {
+  objective: Objective
+  out: string
+  resume?: boolean
+  tokenizer?: string
+  dim?: number
+  epochs?: number
+  lr?: number
+  minCount?: number
+  seed?: number
+  window?: number
+  negative?: number
+  sample?: number
+  contextLength?: number
+  batchSize?: number
+  tied?: boolean
+  samples?: number
+  saveEvery: number
+  quiet?: boolean
+  json?: boolean
+}
+
+const NOTES = `
+CORPUS are texts; patterns such as 'books/**/*.txt' are expanded, .gz and .zst files decompressed, and - is stdin.
+
+skip-gram and cbow learn vectors from neighbours, with gensim's defaults; classify learns a class for each line, which begins
+with it, as in __label__yes (fastText's format). Both take what stands between spaces for words, unless --tokenizer says
+otherwise. next-token learns token and position vectors and a head over the vocabulary, of gpt2 by default.
+
+FOLDER holds model.json, which says what was trained on what and how, model.safetensors, and the vocabulary; while training
+also checkpoint.safetensors. Ctrl-C saves that, and --resume goes on from it, with the options that it was started with, to
+the very bits of a run that was never interrupted.
+
+Examples:
+  $ tokenbed train book.txt --objective skip-gram --out vectors
+  $ tokenbed train 'books/*.txt.gz' --objective next-token --dim 128 --epochs 3 --lr 3e-3 --out model
+  $ tokenbed train reviews.txt --objective classify --out classifier
+  $ tokenbed train book.txt --objective skip-gram --out vectors --resume`
+
+const CHECKPOINT = 'checkpoint.safetensors'
+const OBJECTIVES: Objective[] = ['next-token', 'skip-gram', 'cbow', 'classify']
+
+export function addTrain(program: Command): void {
+  program
+    .command('train')
+    .summary('learn vectors from texts, as a folder')
+    .description('Learns vectors from texts: from neighbours, from what comes next, or from classes.')
+    .argument('<corpus...>', 'texts, patterns of them, or - for stdin')
+    .addOption(new Option('--objective <what>', 'what is learned').choices(OBJECTIVES).makeOptionMandatory())
+    .requiredOption('-o, --out <folder>', 'where the model goes; made if it is not there')
+    .option('--resume', 'go on from the checkpoint in the folder')
+    .option('--tokenizer <name|file>', 'gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json (default: words; of next-token gpt2)')
+    .option('--dim <n>', 'numbers in a vector (default: 100; of next-token 64)', parseSize(1))
+    .option('--epochs <n>', 'how often the corpus is gone through (default: 5; of next-token 1)', parseSize(1))
+    .option('--lr <x>', 'the first learning rate (default: 0.025; of classify 0.1, of next-token 0.001)', parseNumber(0))
+    .option('--min-count <n>', 'leave out tokens that come less often (default: 5; of classify and next-token 1)', parseSize(0))
+    .option('--seed <n>', 'of every draw (default: 1)', parseSize(0))
+    .option('--window <n>', 'skip-gram, cbow: the most neighbours on each side (default: 5)', parseSize(1))
+    .option('--negative <n>', 'skip-gram, cbow: tokens that are no neighbours, for each center (default: 5)', parseSize(1))
+    .option('--sample <x>', 'skip-gram, cbow: leave out at times what makes up more than this (default: 0.001)', parseNumber(0))
+    .option('--context-length <n>', 'next-token: tokens of a window (default: 64)', parseSize(1))
+    .option('--batch-size <n>', 'next-token: windows of a batch (default: 16)', parseSize(1))
+    .option('--tied', 'next-token: the head is the token table')
+    .option('--samples <n>', 'next-token: a softmax over so many other tokens, not over all', parseSize(1))
+    .option('--save-every <seconds>', 'between two checkpoints', parseNumber(0), 30)
+    .option('-q, --quiet', 'say nothing but errors')
+    .option('--json', 'say what was done as one JSON object')
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText('after', NOTES)
+    .action(train)
+}
+
+/** Options of one objective, by the name of the option. */
+const OWN: Partial<Record<keyof Options, readonly Objective[]>> = {
+  window: ['skip-gram', 'cbow'],
+  negative: ['skip-gram', 'cbow'],
+  sample: ['skip-gram', 'cbow'],
+  contextLength: ['next-token'],
+  batchSize: ['next-token'],
+  tied: ['next-token'],
+  samples: ['next-token'],
+}
+
+async function train(args: string[], options: Options): Promise<void> {
+  const trainerOptions = optionsOf(options)
+  const inputs = inputsOf(args)
+  const corpus = corpusOf(inputs)
+  if (existsSync(options.out) && !statSync(options.out).isDirectory()) throw new WorkFailed(`--out ${options.out}: a file; name a folder`)
+  const checkpoint = join(options.out, CHECKPOINT)
+  const trainer = options.resume ? await resumed(checkpoint, corpus, options) : asWrongUse(() => new Trainer(corpus, trainerOptions))
+  mkdirSync(options.out, { recursive: true })
+  const result = await run(trainer, checkpoint, options)
+  if (result === null) return
+  const { objective, tensors, vocabulary, counts, labels } = result
+  const training = { ...result.training, corpus: inputs.map(({ name, bytes }) => ({ file: name === STDIN ? 'standard input' : basename(name), ...(bytes === null ? {} : { bytes }) })) }
+  saveModel(options.out, { objective, tensors, vocabulary: vocabulary!, counts, ...(labels ? { labels } : {}), training })
+  rmSync(checkpoint, { force: true })
+  if (options.json) await print(`${JSON.stringify(report(result, options))}\n`)
+  else if (!options.quiet) await print(summary(result, options))
+}
+
+function optionsOf(options: Options): TrainerOptions {
+  const { objective, tokenizer: name, lr, dim, epochs, minCount, seed, window, negative, sample, contextLength, batchSize, tied, samples } = options
+  for (const [option, objectives] of Object.entries(OWN)) {
+    const isGiven = options[option as keyof Options] !== undefined
+    const dashed = option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    if (isGiven && !objectives.includes(objective)) throw new WrongUse(`--${dashed} is an option of ${objectives.join(' and ')}, not of ${objective}`)
+  }
+  const isNext = objective === 'next-token'
+  const tokenizer: Tokenizer | undefined = name === undefined && !isNext ? undefined : findTokenizer(name ?? 'gpt2')
+  const common = { tokenizer, dim, epochs, minCount, seed }
+  if (isNext) return defined({ objective, ...common, lr, contextLength, batchSize, tied, softmax: samples === undefined ? undefined : { samples } })
+  if (objective === 'classify') return defined({ objective, ...common, lr })
+  return defined({ objective, ...common, alpha: lr, minAlpha: lr === undefined ? undefined : Math.min(lr, 1e-4), window, negative, sample })
+}
+
+/** Without what is undefined. */
+function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+}
+
+function corpusOf(inputs: Input[]): Corpus {
+  if (!inputs.some(({ name }) => name === STDIN)) return inputs.map(({ name }) => name)
+  if (inputs.length > 1) throw new WrongUse('- : stdin is a corpus of its own; name files, or - alone')
+  return textOfStdin('throw')
+}
+
+async function resumed(checkpoint: string, corpus: Corpus, { tokenizer: name, objective, out }: Options): Promise<Trainer> {
+  if (!existsSync(checkpoint)) throw new WorkFailed(`--resume: ${checkpoint} is not there: ${existsSync(join(out, 'model.json')) ? 'the training was completed' : 'nothing was saved'}; leave out --resume to start over`)
+  const file = name !== undefined && /[\\/]|\.json$/i.test(name)
+  const trainer = await Trainer.resume(checkpoint, corpus, file ? { tokenizer: findTokenizer(name) } : {})
+  if (trainer.objective !== objective) throw new WrongUse(`--objective ${objective}: ${checkpoint} is of ${trainer.objective}`)
+  return trainer
+}
+
+/** Trains; null where a signal ended it, after a checkpoint was saved. */
+async function run(trainer: Trainer, path: string, { quiet = false, saveEvery }: Options): Promise<TrainResult | null> {
+  const controller = new AbortController()
+  const forget = insteadOfEnding((code) => {
+    process.exitCode = code
+    controller.abort()
+  })
+  let progress: Progress | null = null
+  const first = trainer.progress?.tokens ?? 0
+  const onProgress = ({ tokens, totalTokens, loss, epoch, epochs }: TrainProgress) => {
+    progress ??= startProgress(totalTokens - first, quiet)
+    const note = loss === null ? '' : `loss ${loss.toFixed(3)}`
+    progress.update(tokens - first, tokens - first, `${note}  epoch ${Math.min(epoch + 1, epochs)}/${epochs}`.trim())
+  }
+  try {
+    return await trainer.run({ onProgress, signal: controller.signal, checkpoint: { path, every: saveEvery } })
+  } catch (error) {
+    if (!(error instanceof AbortedError)) throw error
+    // At once: what reads stdin may wait for ever.
+    ;(progress as Progress | null)?.stop()
+    if (!quiet) sayError(existsSync(path) ? `tokenbed: saved ${path}; --resume goes on from it` : 'tokenbed: stopped before there was anything to save')
+    return process.exit()
+  } finally {
+    forget()
+    ;(progress as Progress | null)?.stop()
+  }
+}
+
+function lastLoss({ training }: TrainResult): number | null {
+  return training.loss?.at(-1)?.[1] ?? null
+}
+
+function report(result: TrainResult, { out }: Options): object {
+  const { objective, labels, progress, training } = result
+  const [tokens, dim] = result.tensors['token.weight'].shape
+  const { step, tokens: trained } = progress
+  return { out, objective, vocabulary: tokens, dim, ...(labels ? { labels: labels.length } : {}), tokens: trained, steps: step, seconds: training.seconds, loss: lastLoss(result) }
+}
+
+function summary(result: TrainResult, { out }: Options): string {
+  const [rows, dim] = result.tensors['token.weight'].shape
+  const { progress, training } = result
+  const loss = lastLoss(result)
+  const speed = training.seconds ? `, ${shownShort(progress.tokens / training.seconds)} tokens/s` : ''
+  const classes = result.labels ? ` and ${counted(result.labels.length, 'class').replace('classs', 'classes')}` : ''
+  return `${out}: ${result.objective}, ${counted(rows, 'token')}${classes} of ${dim} numbers${loss === null ? '' : `, loss ${loss.toFixed(3)}`}; ${shown(progress.tokens)} tokens in ${shownTime(training.seconds ?? 0)}${speed}\n`
+}

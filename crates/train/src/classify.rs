@@ -1,0 +1,221 @@
+//! A classifier of bags: the mean of the vectors of an example's ids, and a softmax over classes. fastText's supervised
+//! mode without n-grams (Joulin et al. 2016).
+//!
+//! Examples are learned one after the other, on one thread: with few classes each changes every class, so that a batch
+//! would be another method.
+
+use crate::corpus::fingerprint;
+use crate::draws::Draws;
+use crate::model::{Array, Model, Progress, Step};
+use crate::words::Examples;
+use tokenbed_core::{Error, Result};
+use tokenbed_kernels::ops::row_dots::Picked;
+use tokenbed_kernels::ops::row_mix::Coefficients;
+use tokenbed_kernels::table;
+use tokenbed_rng::{Generator, randperm};
+
+/// How a classifier is learned.
+#[derive(Clone, Copy, Debug)]
+pub struct ClassifyOptions {
+    /// Elements of a vector.
+    pub dim: usize,
+    /// The first learning rate; the last is 0.
+    pub lr: f64,
+    /// How often the examples are gone through, each time in another order.
+    pub epochs: u64,
+    /// Of all draws.
+    pub seed: u64,
+}
+
+/// A table of ids and one of classes.
+#[derive(Debug)]
+pub struct Classify {
+    options: ClassifyOptions,
+    examples: Examples,
+    sizes: [usize; 2],
+    stride: usize,
+    /// Both tables, rows padded to whole blocks of 16.
+    input: Vec<f32>,
+    output: Vec<f32>,
+    /// All classes, for the kernels.
+    all: Vec<u32>,
+    order: Vec<u32>,
+    epoch: u64,
+    next: usize,
+    /// Ids that were learned from in this epoch.
+    tokens: u64,
+    steps: u64,
+}
+
+/// Examples that a step learns from.
+const EXAMPLES: usize = 64;
+
+fn part<'a>(values: &'a [u32], ends: &[usize], i: usize) -> &'a [u32] {
+    &values[if i == 0 { 0 } else { ends[i - 1] }..ends[i]]
+}
+
+impl Classify {
+    /// Tables for ids below `vocabulary` and classes below `classes`: the ids' drawn uniformly within `1 / dim`, the
+    /// classes' zero.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for options or sizes without sense, or no example; [`Error::TokenIndex`] for an id or a class that
+    /// is none.
+    pub fn new(options: ClassifyOptions, examples: Examples, vocabulary: usize, classes: usize) -> Result<Self> {
+        if options.dim == 0 || options.epochs == 0 {
+            return Err(Error::Usage("dim and epochs are at least 1".into()));
+        }
+        if examples.ends.is_empty() {
+            return Err(Error::Usage("the corpus is empty: there is no example to learn from".into()));
+        }
+        if classes < 2 {
+            return Err(Error::Usage(format!("a classifier needs two classes, not {classes}")));
+        }
+        for (ids, rows) in [(&examples.ids, vocabulary), (&examples.classes, classes)] {
+            let bad = |&id: &u32| id as usize >= rows;
+            if let Some(flat) = ids.iter().position(bad) {
+                let count = ids.iter().copied().filter(|id| bad(id)).count();
+                return Err(Error::TokenIndex { flat, value: ids[flat].into(), rows, count });
+            }
+        }
+        let stride = options.dim.next_multiple_of(16);
+        let mut input = vec![0.0; vocabulary * stride];
+        let mut generator = Generator::new(options.seed);
+        let reach = 1.0 / options.dim as f64;
+        for row in input.chunks_exact_mut(stride) {
+            tokenbed_rng::uniform(&mut generator, &mut row[..options.dim], -reach, reach)
+                .map_err(|error| Error::Usage(error.to_string()))?;
+        }
+        let mut new = Self {
+            options,
+            sizes: [vocabulary, classes],
+            stride,
+            input,
+            output: vec![0.0; classes * stride],
+            all: (0..classes as u32).collect(),
+            order: Vec::new(),
+            epoch: 0,
+            next: 0,
+            tokens: 0,
+            steps: 0,
+            examples,
+        };
+        new.shuffle()?;
+        Ok(new)
+    }
+
+    /// The order of this epoch.
+    fn shuffle(&mut self) -> Result<()> {
+        let seed = Draws::at(self.options.seed, self.epoch, u64::MAX).bits();
+        let order = randperm(&mut Generator::new(seed), self.examples.ends.len());
+        self.order = order.map_err(|error| Error::Usage(error.to_string()))?;
+        Ok(())
+    }
+
+    fn total(&self) -> u64 {
+        self.options.epochs * self.examples.ids.len() as u64
+    }
+
+    fn done(&self) -> u64 {
+        self.epoch * self.examples.ids.len() as u64 + self.tokens
+    }
+
+    fn lr(&self) -> f64 {
+        self.options.lr * (1.0 - self.done() as f64 / self.total() as f64)
+    }
+
+    /// Learns from an example; its loss. `scratch` has room for scores and for two rows.
+    fn learn(&mut self, example: usize, scores: &mut [f32], [hidden, change]: [&mut [f32]; 2]) -> f64 {
+        let kernels = table::active();
+        let (stride, lr) = (self.stride, self.lr() as f32);
+        let ids = part(&self.examples.ids, &self.examples.ends, example);
+        let classes = part(&self.examples.classes, &self.examples.class_ends, example);
+        let mut draws = Draws::at(self.options.seed, self.epoch, example as u64);
+        // As fastText: of several classes one is learned at a time.
+        let class = classes[draws.below(classes.len() as u32) as usize] as usize;
+        let share = [1.0 / ids.len() as f32];
+        let same = Coefficients { values: &share, across: 0, down: 0 };
+        kernels.row_mix(same, Picked { table: &self.input, rows: ids }, stride, hidden);
+        let alone = Picked { table: hidden, rows: &[0] };
+        let outputs = Picked { table: &self.output, rows: &self.all };
+        let classes = self.all.len();
+        kernels.row_dots(alone, outputs, stride, &mut scores[..classes]);
+        let score = scores[class];
+        scores[classes..].fill(f32::NEG_INFINITY);
+        let width = scores.len();
+        let mut most_and_sum = [0.0; 2];
+        kernels.exp_rows(scores, width, &mut most_and_sum);
+        let [most, sum] = most_and_sum;
+        let loss = f64::from(sum).ln() + f64::from(most) - f64::from(score);
+        for (i, score) in scores[..classes].iter_mut().enumerate() {
+            *score = lr * (if i == class { 1.0 } else { 0.0 } - *score / sum);
+        }
+        let by = Coefficients { values: scores, across: 1, down: 1 };
+        kernels.row_mix(by, outputs, stride, change);
+        for (row, by) in self.output.chunks_exact_mut(stride).zip(&*scores) {
+            row.iter_mut().zip(&*hidden).for_each(|(x, h)| *x += by * h);
+        }
+        for &id in ids {
+            let row = &mut self.input[id as usize * stride..][..stride];
+            row.iter_mut().zip(&*change).for_each(|(x, c)| *x += share[0] * c);
+        }
+        self.tokens += ids.len() as u64;
+        loss
+    }
+
+    fn dense(&self, padded: &[f32]) -> Vec<f32> {
+        padded.chunks_exact(self.stride).flat_map(|row| &row[..self.options.dim]).copied().collect()
+    }
+}
+
+impl Model for Classify {
+    fn step(&mut self) -> Result<Step> {
+        let mut scores = vec![0.0; self.all.len().next_multiple_of(16)];
+        let (mut hidden, mut change) = (vec![0.0; self.stride], vec![0.0; self.stride]);
+        let (before, mut loss) = (self.done(), 0.0);
+        let examples = self.order[self.next..].iter().take(EXAMPLES).copied().collect::<Vec<_>>();
+        for &example in &examples {
+            loss += self.learn(example as usize, &mut scores, [&mut hidden, &mut change]);
+        }
+        let tokens = self.done() - before;
+        self.next += examples.len();
+        self.steps += 1;
+        if self.next == self.order.len() {
+            (self.epoch, self.next, self.tokens) = (self.epoch + 1, 0, 0);
+            self.shuffle()?;
+        }
+        Ok(Step { tokens, loss, losses: examples.len() as u64 })
+    }
+
+    fn progress(&self) -> Progress {
+        Progress { step: self.steps, epoch: self.epoch, tokens: self.done(), total: self.total(), lr: self.lr() }
+    }
+
+    fn tables(&mut self) -> Vec<Array> {
+        let ([vocabulary, classes], dim) = (self.sizes, self.options.dim);
+        let input = Array { name: "input", shape: [vocabulary, dim], values: self.dense(&self.input) };
+        vec![input, Array { name: "output", shape: [classes, dim], values: self.dense(&self.output) }]
+    }
+
+    fn counters(&self) -> Vec<u64> {
+        vec![self.epoch, self.next as u64, self.tokens, self.steps]
+    }
+
+    fn restore(&mut self, arrays: &[&[f32]], counters: &[u64]) {
+        let ([input, output], [epoch, next, tokens, steps]) = (arrays, counters) else { return };
+        for (to, from) in [(&mut self.input, input), (&mut self.output, output)] {
+            let rows = to.chunks_exact_mut(self.stride).zip(from.chunks_exact(self.options.dim));
+            rows.for_each(|(row, values)| row[..values.len()].copy_from_slice(values));
+        }
+        (self.epoch, self.next, self.tokens, self.steps) = (*epoch, *next as usize, *tokens, *steps);
+        // It was shuffled once, of the same length.
+        let _ = self.shuffle();
+        self.next = self.next.min(self.order.len());
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let Examples { ids, ends, classes, class_ends } = &self.examples;
+        let numbers = ids.iter().chain(classes).map(|&id| u64::from(id));
+        fingerprint(numbers.chain(ends.iter().chain(class_ends).map(|&end| end as u64)))
+    }
+}

@@ -1,0 +1,24 @@
+//! Tables that learn from text: the objectives, and the trainer that drives them batch by batch.
+//!
+//! A [`Model`] holds its corpus, its tables and its place in the corpus. What it does follows from these alone: every draw
+//! is a function of the seed and of a place ([`draws`]), batches have the same bounds, and sums the same order, however many
+//! threads there are. So a run gives the same bits at any number of threads, and a checkpoint is tables and counters.
+
+#![deny(unsafe_code)]
+
+pub mod checkpoint;
+pub mod classify;
+pub mod corpus;
+pub mod draws;
+pub mod model;
+pub mod next_token;
+pub mod pairs;
+mod sigmoid;
+mod table;
+pub mod trainer;
+pub mod unigram;
+pub mod words;
+
+pub use corpus::Corpus;
+pub use model::{Array, Model, Progress, Step};
+pub use trainer::{Report, Trainer};

@@ -1,0 +1,121 @@
+//! The softmax over the next token and a sample: logits are those of the full one less the logarithm of how often a token is
+//! expected in the sample, so that the gradient is in the mean that of the full one as the sample grows. A sample that is the
+//! next token itself is left out.
+
+use super::parameter::{CHUNK, Parameter, Source, row_of};
+use super::{Batch, dot};
+use crate::draws::Draws;
+use crate::table::in_blocks;
+use crate::unigram::Unigram;
+use tokenbed_core::Result;
+use tokenbed_kernels::ops::adamw_dense::AdamStep;
+use tokenbed_kernels::ops::gemm::{Sizes, View, gemm};
+use tokenbed_kernels::table;
+
+/// Positions that are computed at once.
+const BLOCK: usize = 64;
+/// Columns before those of the samples: the first is the next token's.
+const BEFORE: usize = 16;
+
+/// What is kept from step to step, to be written over.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    /// The vectors of the sample.
+    weights: Vec<f32>,
+    /// Of each position: the gradients of its logits, and at the end its loss.
+    gradients: Vec<f32>,
+}
+
+impl Buffers {
+    /// The sum of the losses; the batch's gradient is filled, the head updated.
+    pub(super) fn run(
+        &mut self,
+        batch: &mut Batch,
+        head: &mut Parameter,
+        by: AdamStep,
+        tied: bool,
+        unigram: &Unigram,
+        (samples, mut draws): (usize, Draws),
+    ) -> Result<f64> {
+        let (dim, count) = (head.dim, batch.ids.len());
+        let sample: Vec<u32> = (0..samples).map(|_| unigram.id(draws.bits())).collect();
+        let expected = |id: u32| (unigram.probability(id) * samples as f32).max(f32::MIN_POSITIVE).ln();
+        let off: Vec<f32> = sample.iter().map(|&id| expected(id)).collect();
+        let (all, part) = (head.all(), CHUNK * dim);
+        self.weights.clear();
+        sample.iter().for_each(|&id| self.weights.extend(row_of(all, id, dim, part)));
+        let width = (BEFORE + samples).next_multiple_of(16);
+        let row = width + BEFORE;
+        self.gradients.resize(count * row, 0.0);
+
+        let (share, kernels) = (1.0 / count as f32, table::active());
+        let (weights, batch_ref) = (&self.weights, &*batch);
+        // Logits, probabilities, their gradients.
+        let logits = |first: usize, gradients: &mut [f32]| {
+            let count = gradients.len() / row;
+            let hidden = &batch_ref.hidden[first * dim..][..count * dim];
+            let mut scores = vec![f32::NEG_INFINITY; count * width];
+            let sizes = Sizes { rows: count, inner: dim, columns: samples };
+            let hidden_view = View { values: hidden, row: dim, column: 1 };
+            gemm(sizes, hidden_view, View { values: weights, row: 1, column: dim }, 0.0, &mut scores[BEFORE..], width);
+            let targets = &batch_ref.targets[first..first + count];
+            let mut own = vec![0.0; count];
+            for (((row, &target), hidden), own) in
+                scores.chunks_exact_mut(width).zip(targets).zip(hidden.chunks_exact(dim)).zip(&mut own)
+            {
+                *own = dot(hidden, row_of(all, target, dim, part)) - expected(target);
+                row[..BEFORE].fill(f32::NEG_INFINITY);
+                row[0] = *own;
+                for ((x, &id), off) in row[BEFORE..].iter_mut().zip(&sample).zip(&off) {
+                    *x = if id == target { f32::NEG_INFINITY } else { *x - off };
+                }
+                row[BEFORE + samples..].fill(f32::NEG_INFINITY);
+            }
+            let mut tops = vec![0.0; 2 * count];
+            kernels.exp_rows(&mut scores, width, &mut tops);
+            let rows = gradients.chunks_exact_mut(row).zip(scores.chunks_exact(width));
+            for (((to, from), top), own) in rows.zip(tops.chunks_exact(2)).zip(own) {
+                let factor = share / top[1];
+                to[..width].iter_mut().zip(from).for_each(|(x, e)| *x = e * factor);
+                to[0] -= share;
+                to[width] = top[1].ln() + top[0] - own;
+            }
+        };
+        in_blocks(&mut self.gradients, row, BLOCK, logits);
+        let gradients = &self.gradients;
+        let loss = gradients.chunks_exact(row).map(|row| f64::from(row[width])).sum();
+
+        // By the positions' vectors.
+        let mut by_hidden = std::mem::take(&mut batch.gradient);
+        let targets = &batch.targets;
+        in_blocks(&mut by_hidden, dim, BLOCK, |first, to| {
+            let from = View { values: &gradients[first * row + BEFORE..], row, column: 1 };
+            let sizes = Sizes { rows: to.len() / dim, inner: samples, columns: dim };
+            gemm(sizes, from, View { values: weights, row: dim, column: 1 }, 0.0, to, dim);
+            for (to, position) in to.chunks_exact_mut(dim).zip(first..) {
+                let weight = row_of(all, targets[position], dim, part);
+                let by = gradients[position * row];
+                to.iter_mut().zip(weight).for_each(|(x, w)| *x += by * w);
+            }
+        });
+        batch.gradient = by_hidden;
+
+        // By the vectors of the sample and of the next tokens.
+        let mut by_sample = vec![0.0; samples * dim];
+        let hidden = View { values: &batch.hidden, row: dim, column: 1 };
+        in_blocks(&mut by_sample, dim, BLOCK, |first, to| {
+            let from = View { values: &gradients[BEFORE + first..], row: 1, column: row };
+            gemm(Sizes { rows: to.len() / dim, inner: count, columns: dim }, from, hidden, 0.0, to, dim);
+        });
+        let mut by_target = batch.hidden.clone();
+        for (to, row) in by_target.chunks_exact_mut(dim).zip(gradients.chunks_exact(row)) {
+            to.iter_mut().for_each(|x| *x *= row[0]);
+        }
+        let mut sources = vec![Source::new(&sample, &by_sample), Source::new(&batch.targets, &by_target)];
+        if tied {
+            sources.push(Source::new(&batch.ids, &batch.gradient));
+        }
+        head.step(by, &sources);
+        Ok(loss)
+    }
+}

@@ -1,0 +1,90 @@
+//! Windows of the text in the order of an epoch.
+
+use super::{Batch, NextTokenOptions};
+use crate::draws::Draws;
+use tokenbed_core::{Error, Result};
+use tokenbed_rng::{Generator, randperm};
+
+/// Windows start at `0, stride, 2 * stride, ... < n - context`; targets are one further. Each epoch has an order of its own.
+#[derive(Debug)]
+pub(super) struct Windows {
+    context: usize,
+    stride: usize,
+    batch: usize,
+    seed: u64,
+    epochs: u64,
+    order: Vec<u32>,
+    epoch: u64,
+    next: usize,
+}
+
+impl Windows {
+    pub(super) fn new(text: usize, options: &NextTokenOptions) -> Result<Self> {
+        let NextTokenOptions { context, stride, batch, seed, epochs, .. } = *options;
+        let count = text.saturating_sub(context).div_ceil(stride);
+        if count == 0 {
+            return Err(Error::Usage(format!(
+                "a text of {text} tokens has no window of {context} and a token after it: give a longer text or a shorter context"
+            )));
+        }
+        let mut new = Self { context, stride, batch, seed, epochs, order: vec![0; count], epoch: 0, next: 0 };
+        new.shuffle()?;
+        Ok(new)
+    }
+
+    fn shuffle(&mut self) -> Result<()> {
+        let seed = Draws::at(self.seed, self.epoch, 0).bits();
+        let order = randperm(&mut Generator::new(seed), self.order.len());
+        self.order = order.map_err(|error| Error::Usage(error.to_string()))?;
+        Ok(())
+    }
+
+    fn here(&self) -> &[u32] {
+        &self.order[self.next..self.order.len().min(self.next + self.batch)]
+    }
+
+    /// The positions of the next batch.
+    pub(super) fn fill(&self, ids: &[u32], batch: &mut Batch) {
+        for &window in self.here() {
+            let start = window as usize * self.stride;
+            batch.ids.extend(&ids[start..start + self.context]);
+            batch.targets.extend(&ids[start + 1..=start + self.context]);
+            batch.places.extend(0..self.context as u32);
+        }
+    }
+
+    /// Goes past that batch.
+    pub(super) fn advance(&mut self) -> Result<()> {
+        self.next += self.here().len();
+        if self.next == self.order.len() {
+            (self.epoch, self.next) = (self.epoch + 1, 0);
+            self.shuffle()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Windows that were learned from.
+    pub(super) fn done(&self) -> u64 {
+        self.epoch * self.order.len() as u64 + self.next as u64
+    }
+
+    /// Windows there will have been.
+    pub(super) fn total(&self) -> u64 {
+        self.epochs * self.order.len() as u64
+    }
+
+    pub(super) fn place(&self) -> [u64; 2] {
+        [self.epoch, self.next as u64]
+    }
+
+    pub(super) fn go_to(&mut self, place: &[u64]) {
+        let [epoch, next] = place else { return };
+        (self.epoch, self.next) = (*epoch, (*next as usize).min(self.order.len()));
+        // It was shuffled once, of the same length.
+        let _ = self.shuffle();
+    }
+}

@@ -1,0 +1,316 @@
+//! Skip-gram and CBOW with negative sampling: Mikolov et al. 2013, under gensim's names and defaults.
+//!
+//! A batch of centers is computed against the tables as they stand, on as many threads as there are; then the changes are
+//! added, each row's in the order of the text. So the bits are those of one thread. Batches are short enough that the row
+//! that comes most often changes a few times a batch. The negative samples of a center are drawn once and shared by its
+//! window (Ji et al. 2016), so that products are of several rows by several rows.
+
+mod batch;
+mod rows;
+
+use crate::corpus::Corpus;
+use crate::draws::Draws;
+use crate::model::{Array, Model, Progress, Step};
+use crate::sigmoid::Sigmoid;
+use crate::unigram::Unigram;
+use batch::{Batch, Center, Reader};
+use rows::Rows;
+use tokenbed_core::{Error, Result};
+use tokenbed_kernels::ops::row_dots::Picked;
+use tokenbed_kernels::ops::row_mix::Coefficients;
+use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_rng::Generator;
+use tokenbed_threads::parallel_rows;
+
+/// How vectors are learned from neighbours.
+#[derive(Clone, Copy, Debug)]
+pub struct PairOptions {
+    /// Elements of a vector.
+    pub dim: usize,
+    /// The most words that count as neighbours, on each side.
+    pub window: usize,
+    /// Whether each center has a window of its own, from 1 to that.
+    pub shrink_windows: bool,
+    /// From which share of the text on words are left out at times; 0 for never.
+    pub sample: f64,
+    /// Words that are no neighbours, for each center.
+    pub negative: usize,
+    /// They are drawn by their frequency to this power.
+    pub ns_exponent: f64,
+    /// The first learning rate.
+    pub alpha: f64,
+    /// The last.
+    pub min_alpha: f64,
+    /// How often the text is gone through.
+    pub epochs: u64,
+    /// The center from the sum of its neighbours, not from each.
+    pub cbow: bool,
+    /// Their mean, not their sum.
+    pub cbow_mean: bool,
+    /// Of all draws.
+    pub seed: u64,
+}
+
+/// Two tables, one of words as neighbours (what is kept), one of words as centers.
+#[derive(Debug)]
+pub struct Pairs {
+    options: PairOptions,
+    corpus: Corpus,
+    fingerprint: u64,
+    unigram: Unigram,
+    sigmoid: Sigmoid,
+    rows: Rows,
+    reader: Reader,
+    batch: Batch,
+    works: Vec<Work>,
+    steps: u64,
+}
+
+/// What a center comes to: rows that change, and by what.
+#[derive(Debug, Default)]
+struct Work {
+    /// Where the rows of its neighbours are.
+    inputs: Vec<u32>,
+    /// Where those of itself and of the negative samples are.
+    outputs: Vec<u32>,
+    /// The change of the inputs, one for each or one for all, then of the outputs.
+    changes: Vec<f32>,
+    scores: Vec<f32>,
+    /// Of CBOW: the sum of the neighbours.
+    hidden: Vec<f32>,
+    loss: f64,
+    losses: u64,
+}
+
+/// What all centers of a batch share.
+struct Shared<'a> {
+    kernels: &'a Kernels,
+    options: &'a PairOptions,
+    unigram: &'a Unigram,
+    sigmoid: &'a Sigmoid,
+    layout: rows::Layout,
+    values: &'a [f32],
+    words: &'a [u32],
+    alpha: f32,
+}
+
+impl Pairs {
+    /// Tables over a corpus: of neighbours drawn as gensim has it, uniformly within `1 / dim`, of centers zero.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for options without sense; [`Error::Memory`].
+    pub fn new(options: PairOptions, corpus: Corpus) -> Result<Self> {
+        let PairOptions { dim, window, negative, .. } = options;
+        if dim == 0 || window == 0 || negative == 0 || options.epochs == 0 {
+            return Err(Error::Usage("dim, window, negative and epochs are at least 1".into()));
+        }
+        let vocabulary = corpus.counts().len();
+        let unigram = Unigram::new(corpus.counts(), options.ns_exponent)?;
+        let reader = Reader::new(&corpus, &options);
+        let longest = batch::longest(&corpus, &unigram, &options);
+        let mut rows = Rows::new(vocabulary, dim)?;
+        let mut generator = Generator::new(options.seed);
+        let mut row = vec![0.0; dim];
+        for word in 0..vocabulary {
+            let reach = 1.0 / dim as f64;
+            tokenbed_rng::uniform(&mut generator, &mut row, -reach, reach)
+                .map_err(|error| Error::Usage(error.to_string()))?;
+            rows.set(word, &row);
+        }
+        let (stride, most) = (rows.layout().stride, 2 * window + 1 + negative);
+        let work = || Work { changes: vec![0.0; most * stride], hidden: vec![0.0; stride], ..Work::default() };
+        let works = std::iter::repeat_with(work).take(longest).collect();
+        let fingerprint = corpus.fingerprint();
+        let sigmoid = Sigmoid::new();
+        Ok(Self {
+            options,
+            corpus,
+            fingerprint,
+            unigram,
+            sigmoid,
+            rows,
+            reader,
+            batch: Batch::default(),
+            works,
+            steps: 0,
+        })
+    }
+
+    fn total(&self) -> u64 {
+        self.options.epochs * self.corpus.ids().len() as u64
+    }
+
+    /// Tokens of the text that were read.
+    fn done(&self) -> u64 {
+        self.reader.done(self.corpus.ids().len())
+    }
+
+    fn alpha(&self) -> f64 {
+        let PairOptions { alpha, min_alpha, .. } = self.options;
+        alpha - (alpha - min_alpha) * self.done() as f64 / self.total() as f64
+    }
+}
+
+impl Model for Pairs {
+    fn step(&mut self) -> Result<Step> {
+        let (before, alpha) = (self.done(), self.alpha() as f32);
+        self.reader.fill(&self.corpus, &self.options, self.works.len(), &mut self.batch);
+        let works = &mut self.works[..self.batch.centers.len()];
+        let layout = self.rows.layout();
+        let shared = Shared {
+            kernels: table::active(),
+            options: &self.options,
+            unigram: &self.unigram,
+            sigmoid: &self.sigmoid,
+            layout,
+            values: self.rows.all(),
+            words: &self.batch.words,
+            alpha,
+        };
+        let centers = &self.batch.centers;
+        parallel_rows(works, 1, crate::table::WORTH, |range, works| {
+            for (center, work) in centers[range].iter().zip(works) {
+                shared.center(*center, work);
+            }
+        });
+        let works = &self.works[..self.batch.centers.len()];
+        let once = self.options.cbow;
+        self.rows.change(|add| {
+            for Work { inputs, outputs, changes, .. } in works {
+                let changes = changes.chunks_exact(layout.stride);
+                if once {
+                    let Some(change) = changes.clone().next() else { continue };
+                    inputs.iter().for_each(|&row| add(row, change));
+                    outputs.iter().zip(changes.skip(1)).for_each(|(&row, change)| add(row, change));
+                } else {
+                    inputs.iter().chain(outputs).zip(changes).for_each(|(&row, change)| add(row, change));
+                }
+            }
+        });
+        self.steps += 1;
+        let tokens = self.done() - before;
+        let sum = |of: fn(&Work) -> f64| works.iter().map(of).sum::<f64>();
+        Ok(Step { tokens, loss: sum(|work| work.loss), losses: works.iter().map(|work| work.losses).sum() })
+    }
+
+    fn progress(&self) -> Progress {
+        let (step, tokens, total) = (self.steps, self.done(), self.total());
+        Progress { step, epoch: tokens / self.corpus.ids().len() as u64, tokens, total, lr: self.alpha() }
+    }
+
+    fn tables(&mut self) -> Vec<Array> {
+        let (vocabulary, dim) = (self.corpus.counts().len(), self.options.dim);
+        let shape = [vocabulary, dim];
+        let input = Array { name: "input", shape, values: self.rows.dense(0..vocabulary) };
+        let output = Array { name: "output", shape, values: self.rows.dense(vocabulary..2 * vocabulary) };
+        vec![input, output]
+    }
+
+    fn counters(&self) -> Vec<u64> {
+        self.reader.place().into_iter().chain([self.steps]).collect()
+    }
+
+    fn restore(&mut self, arrays: &[&[f32]], counters: &[u64]) {
+        let [input, output] = arrays else { return };
+        let [place @ .., steps] = counters else { return };
+        let dim = self.options.dim;
+        input
+            .chunks_exact(dim)
+            .chain(output.chunks_exact(dim))
+            .enumerate()
+            .for_each(|(row, values)| self.rows.set(row, values));
+        self.reader.go_to(&self.corpus, &self.options, place);
+        self.steps = *steps;
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+}
+
+impl Shared<'_> {
+    /// What a center comes to.
+    fn center(&self, center: Center, work: &mut Work) {
+        let Work { inputs, outputs, .. } = work;
+        let (options, layout) = (self.options, self.layout);
+        let mut draws = Draws::at(options.seed, center.epoch, center.place);
+        // The first bits said whether the word is left out.
+        let _ = draws.bits();
+        let window = options.window as u32;
+        let reach = if options.shrink_windows { window - draws.below(window) } else { window };
+        let from = center.from.max(center.at.saturating_sub(reach));
+        let to = center.to.min(center.at + reach + 1);
+        let words = &self.words[from as usize..to as usize];
+        let own = (center.at - from) as usize;
+        inputs.clear();
+        inputs.extend(words.iter().enumerate().filter(|(i, _)| *i != own).map(|(_, &word)| layout.place(word)));
+        outputs.clear();
+        (work.loss, work.losses) = (0.0, 0);
+        if inputs.is_empty() {
+            return;
+        }
+        let word = words[own];
+        outputs.push(layout.place(layout.rows / 2 + word));
+        for _ in 0..options.negative {
+            let other = self.unigram.id(draws.bits());
+            if other != word {
+                outputs.push(layout.place(layout.rows / 2 + other));
+            }
+        }
+        if options.cbow { self.bag(work) } else { self.grid(work) }
+    }
+
+    /// Every neighbour with the center and with every negative sample.
+    fn grid(&self, work: &mut Work) {
+        let Work { inputs, outputs, changes, scores, .. } = work;
+        let (kernels, values, stride) = (self.kernels, self.values, self.layout.stride);
+        let (across, down) = (inputs.len(), outputs.len());
+        scores.resize(across * down, 0.0);
+        let picked = |rows| Picked { table: values, rows };
+        kernels.row_dots(picked(inputs), picked(outputs), stride, scores);
+        for scores in scores.chunks_exact_mut(down) {
+            work.loss += self.gradients(scores);
+        }
+        work.losses = across as u64;
+        let (input_changes, output_changes) = changes[..(across + down) * stride].split_at_mut(across * stride);
+        let by_input = Coefficients { values: scores, across: down, down: 1 };
+        kernels.row_mix(by_input, picked(outputs), stride, input_changes);
+        let by_output = Coefficients { values: scores, across: 1, down };
+        kernels.row_mix(by_output, picked(inputs), stride, output_changes);
+    }
+
+    /// The neighbours together with the center and with every negative sample.
+    fn bag(&self, work: &mut Work) {
+        let Work { inputs, outputs, changes, scores, hidden, .. } = work;
+        let (kernels, values, stride) = (self.kernels, self.values, self.layout.stride);
+        let share = 1.0 / inputs.len() as f32;
+        let picked = |rows| Picked { table: values, rows };
+        let same = |values| Coefficients { values, across: 0, down: 0 };
+        let weight = [if self.options.cbow_mean { share } else { 1.0 }];
+        kernels.row_mix(same(&weight), picked(inputs), stride, hidden);
+        let alone = Picked { table: hidden, rows: &[0] };
+        scores.resize(outputs.len(), 0.0);
+        kernels.row_dots(alone, picked(outputs), stride, scores);
+        work.loss = self.gradients(scores);
+        work.losses = 1;
+        let (input_change, output_changes) = changes[..(1 + outputs.len()) * stride].split_at_mut(stride);
+        let by = |values| Coefficients { values, across: 1, down: 1 };
+        kernels.row_mix(by(scores), picked(outputs), stride, input_change);
+        if !self.options.cbow_mean {
+            // gensim's: the error of a sum is divided among what was summed.
+            input_change.iter_mut().for_each(|x| *x *= share);
+        }
+        kernels.row_mix(by(scores), alone, stride, output_changes);
+    }
+
+    /// Scores, the center's first, become coefficients; the loss.
+    fn gradients(&self, scores: &mut [f32]) -> f64 {
+        let mut sum = 0.0;
+        for (i, score) in scores.iter_mut().enumerate() {
+            let (gradient, loss) = self.sigmoid.gradient(*score, i == 0);
+            *score = gradient * self.alpha;
+            sum += f64::from(loss);
+        }
+        sum
+    }
+}

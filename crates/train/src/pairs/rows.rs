@@ -1,0 +1,85 @@
+//! Where the rows of both tables lie: in parts, of which each thread that changes rows has its own.
+
+use crate::table::{Floats, WORTH};
+use std::ops::Range;
+use tokenbed_core::Result;
+use tokenbed_threads::{parallel_rows, setting};
+
+/// A row of every `parts` lies in the same part. Words are numbered by frequency, so that parts have much the same work.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    /// Rows of both tables: the words as neighbours, then as centers.
+    pub(super) rows: u32,
+    /// Elements from row to row: whole blocks of 16, the last padded with zeros.
+    pub(super) stride: usize,
+    /// Rows of a part.
+    each: u32,
+    /// Parts are `1 << shift`.
+    shift: u32,
+}
+
+impl Layout {
+    /// Where a row lies, in rows.
+    #[inline(always)]
+    pub(super) fn place(self, row: u32) -> u32 {
+        (row & ((1 << self.shift) - 1)) * self.each + (row >> self.shift)
+    }
+}
+
+/// Both tables.
+#[derive(Debug)]
+pub(super) struct Rows {
+    values: Floats,
+    layout: Layout,
+    dim: usize,
+}
+
+impl Rows {
+    pub(super) fn new(vocabulary: usize, dim: usize) -> Result<Self> {
+        let too_many = |_| tokenbed_core::Error::Usage(format!("{vocabulary} words are too many"));
+        let rows = u32::try_from(vocabulary * 2).map_err(too_many)?;
+        // One part for a thread: which thread changes a row changes no bit of it.
+        let threads = setting::num_threads().unwrap_or(1) as u32;
+        let shift = threads.min(64).next_power_of_two().trailing_zeros();
+        let each = rows.div_ceil(1 << shift);
+        let layout = Layout { rows, stride: dim.next_multiple_of(16), each, shift };
+        Ok(Self { values: Floats::zeroed((each as usize * layout.stride) << shift)?, layout, dim })
+    }
+
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    pub(super) fn all(&mut self) -> &mut [f32] {
+        self.values.all()
+    }
+
+    /// Writes a row.
+    pub(super) fn set(&mut self, row: usize, values: &[f32]) {
+        let at = self.layout.place(row as u32) as usize * self.layout.stride;
+        self.all()[at..at + values.len()].copy_from_slice(values);
+    }
+
+    /// Rows, one after the other without padding.
+    pub(super) fn dense(&mut self, rows: Range<usize>) -> Vec<f32> {
+        let (layout, dim) = (self.layout, self.dim);
+        let all = self.all();
+        let row = |row| &all[layout.place(row as u32) as usize * layout.stride..][..dim];
+        rows.flat_map(row).copied().collect()
+    }
+
+    /// Adds to rows, by the place where they lie. `walk` goes through all changes, on every thread, and each thread adds those
+    /// of its parts: the changes of a row in the order in which they come.
+    pub(super) fn change(&mut self, walk: impl Fn(&mut dyn FnMut(u32, &[f32])) + Sync) {
+        let Layout { stride, each, .. } = self.layout;
+        parallel_rows(self.values.all(), each as usize * stride, WORTH, |parts, values| {
+            let (from, to) = (parts.start as u32 * each, parts.end as u32 * each);
+            walk(&mut |row, change| {
+                if (from..to).contains(&row) {
+                    let at = (row - from) as usize * stride;
+                    values[at..at + stride].iter_mut().zip(change).for_each(|(value, by)| *value += by);
+                }
+            });
+        });
+    }
+}

@@ -1,0 +1,250 @@
+//! Words of a text that comes in parts: what stands between spaces, in the order of how often it comes.
+
+use crate::corpus::Corpus;
+use std::collections::HashMap;
+use tokenbed_core::{Error, Result};
+
+/// What a word that names a class begins with, as fastText has it.
+pub const LABEL: &str = "__label__";
+
+/// Counts words while a text comes. A line is a sentence.
+#[derive(Debug, Default)]
+pub struct WordCounter {
+    numbers: HashMap<Box<str>, u32>,
+    words: Vec<Box<str>>,
+    counts: Vec<u64>,
+    ids: Vec<u32>,
+    ends: Vec<usize>,
+    /// The front of a word that may go on.
+    rest: String,
+}
+
+/// A vocabulary, most frequent word first, and the text in it.
+#[derive(Debug)]
+pub struct Counted {
+    /// The words.
+    pub words: Vec<String>,
+    /// The text.
+    pub corpus: Corpus,
+}
+
+/// Lines of words with classes.
+#[derive(Debug)]
+pub struct Labelled {
+    /// The words.
+    pub words: Vec<String>,
+    /// The names of the classes, without what they begin with.
+    pub labels: Vec<String>,
+    /// The lines.
+    pub examples: Examples,
+}
+
+/// Examples of a classifier: bags of ids, each with its classes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Examples {
+    /// The ids of all bags, end to end.
+    pub ids: Vec<u32>,
+    /// Where each bag ends.
+    pub ends: Vec<usize>,
+    /// The classes of all bags, end to end.
+    pub classes: Vec<u32>,
+    /// Where those of each bag end.
+    pub class_ends: Vec<usize>,
+}
+
+impl WordCounter {
+    /// Takes the next part of the text.
+    pub fn push(&mut self, part: &str) {
+        let mut part = part;
+        if !self.rest.is_empty() {
+            let end = part.find(char::is_whitespace).unwrap_or(part.len());
+            self.rest.push_str(&part[..end]);
+            if end == part.len() {
+                return;
+            }
+            let word = std::mem::take(&mut self.rest);
+            self.word(&word);
+            part = &part[end..];
+        }
+        let last =
+            part.rfind(char::is_whitespace).map_or(0, |at| at + part[at..].chars().next().map_or(1, char::len_utf8));
+        let (whole, rest) = part.split_at(last);
+        for (i, line) in whole.split('\n').enumerate() {
+            if i > 0 {
+                self.end_line();
+            }
+            line.split_whitespace().for_each(|word| self.word(word));
+        }
+        self.rest.push_str(rest);
+    }
+
+    /// Ends a text: what comes next is another.
+    pub fn end(&mut self) {
+        let word = std::mem::take(&mut self.rest);
+        if !word.is_empty() {
+            self.word(&word);
+        }
+        self.end_line();
+    }
+
+    fn end_line(&mut self) {
+        if self.ends.last().copied().unwrap_or(0) < self.ids.len() {
+            self.ends.push(self.ids.len());
+        }
+    }
+
+    fn word(&mut self, word: &str) {
+        let number = match self.numbers.get(word) {
+            Some(&number) => number,
+            None => {
+                let number = self.words.len() as u32;
+                self.numbers.insert(word.into(), number);
+                self.words.push(word.into());
+                self.counts.push(0);
+                number
+            }
+        };
+        self.counts[number as usize] += 1;
+        self.ids.push(number);
+    }
+
+    /// New numbers: by how often a word comes, then by which came first; of words that come less often than `min_count`
+    /// and of those that `is_wanted` does not want: none.
+    fn sorted(&self, min_count: u64, is_wanted: impl Fn(&str) -> bool) -> (Vec<u32>, Vec<u32>) {
+        let numbers = 0..self.words.len() as u32;
+        let kept = |&n: &u32| self.counts[n as usize] >= min_count && is_wanted(&self.words[n as usize]);
+        let mut order: Vec<u32> = numbers.filter(kept).collect();
+        order.sort_by_key(|&n| std::cmp::Reverse(self.counts[n as usize]));
+        let mut new = vec![u32::MAX; self.words.len()];
+        (0..).zip(&order).for_each(|(to, &from)| new[from as usize] = to);
+        (order, new)
+    }
+
+    fn nothing_left(&self, min_count: u64) -> Error {
+        if self.ids.is_empty() {
+            return Error::Usage("the corpus is empty: there is nothing to learn from".into());
+        }
+        let most = self.counts.iter().copied().max().unwrap_or(0);
+        Error::Usage(format!("minCount {min_count} leaves no word of the corpus: the most frequent comes {most} times"))
+    }
+
+    /// The vocabulary of words that come at least `min_count` times, and the text without the others.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where nothing was there, or nothing is left.
+    pub fn finish(mut self, min_count: u64) -> Result<Counted> {
+        self.end();
+        let (order, new) = self.sorted(min_count, |_| true);
+        if order.is_empty() {
+            return Err(self.nothing_left(min_count));
+        }
+        let mut ids = Vec::with_capacity(self.ids.len());
+        let mut ends = Vec::with_capacity(self.ends.len());
+        let mut from = 0;
+        for &end in &self.ends {
+            ids.extend(self.ids[from..end].iter().map(|&n| new[n as usize]).filter(|&id| id != u32::MAX));
+            ends.push(ids.len());
+            from = end;
+        }
+        let words: Vec<String> = order.iter().map(|&n| self.words[n as usize].to_string()).collect();
+        Ok(Counted { corpus: Corpus::new(ids, &ends, words.len(), 1)?, words })
+    }
+
+    /// Lines as examples: words that begin with [`LABEL`] name their classes. Lines without a class, and those of which
+    /// no word is left, are left out.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where there is no example, or but one class.
+    pub fn finish_labelled(mut self, min_count: u64) -> Result<Labelled> {
+        self.end();
+        let (order, new) = self.sorted(min_count, |word| !word.starts_with(LABEL));
+        let (classes, class) = self.sorted(1, |word| word.starts_with(LABEL));
+        if order.is_empty() {
+            return Err(self.nothing_left(min_count));
+        }
+        if classes.len() < 2 {
+            return Err(Error::Usage(format!(
+                "a classifier needs two classes, and the corpus names {}: a line begins with its class, as in {LABEL}yes",
+                classes.len()
+            )));
+        }
+        let mut examples = Examples::default();
+        let mut from = 0;
+        for &end in &self.ends {
+            let line = &self.ids[from..end];
+            from = end;
+            examples.push(
+                line.iter().map(|&n| new[n as usize]).filter(|&id| id != u32::MAX),
+                line.iter().map(|&n| class[n as usize]).filter(|&id| id != u32::MAX),
+            );
+        }
+        if examples.ends.is_empty() {
+            return Err(Error::Usage(format!("no line of the corpus has both a class ({LABEL}...) and a word")));
+        }
+        let words = order.iter().map(|&n| self.words[n as usize].to_string()).collect();
+        let name = |&n: &u32| self.words[n as usize][LABEL.len()..].to_string();
+        Ok(Labelled { words, labels: classes.iter().map(name).collect(), examples })
+    }
+}
+
+impl Examples {
+    /// Adds an example; nothing where it has no id or no class.
+    pub fn push(&mut self, ids: impl Iterator<Item = u32>, classes: impl Iterator<Item = u32>) {
+        let (ids_before, classes_before) = (self.ids.len(), self.classes.len());
+        self.ids.extend(ids);
+        self.classes.extend(classes);
+        if self.ids.len() == ids_before || self.classes.len() == classes_before {
+            self.ids.truncate(ids_before);
+            self.classes.truncate(classes_before);
+            return;
+        }
+        self.ends.push(self.ids.len());
+        self.class_ends.push(self.classes.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(parts: &[&str], min_count: u64) -> Result<Counted> {
+        let mut counter = WordCounter::default();
+        parts.iter().for_each(|part| counter.push(part));
+        counter.finish(min_count)
+    }
+
+    #[test]
+    fn words_come_by_frequency_wherever_parts_end() {
+        let text = "b a\u{a0}a\tc\n\n a  über b\u{2003}c\na";
+        let whole = counted(&[text], 1).unwrap();
+        assert_eq!(whole.words, ["a", "b", "c", "über"]);
+        assert_eq!(whole.corpus.ids(), [1, 0, 0, 2, 0, 3, 1, 2, 0]);
+        assert_eq!((whole.corpus.sentence(0), whole.corpus.sentences()), (0..4, 3));
+        for (cut, _) in text.char_indices() {
+            let parts = counted(&[&text[..cut], &text[cut..]], 1).unwrap();
+            assert_eq!((&parts.words, &parts.corpus), (&whole.words, &whole.corpus), "cut at {cut}");
+        }
+        let frequent = counted(&[text], 2).unwrap();
+        assert_eq!((frequent.words.len(), frequent.corpus.ids().len()), (3, 8));
+    }
+
+    #[test]
+    fn nothing_is_told() {
+        assert!(counted(&["", " \n "], 1).unwrap_err().to_string().contains("empty"));
+        assert!(counted(&["a b b"], 3).unwrap_err().to_string().contains("comes 2 times"));
+    }
+
+    #[test]
+    fn labels_are_no_words() {
+        let mut counter = WordCounter::default();
+        counter.push("__label__x good day\nno label\n__label__y __label__x bad day\n__label__y\n");
+        let Labelled { words, labels, examples } = counter.finish_labelled(1).unwrap();
+        assert_eq!(words, ["day", "good", "no", "label", "bad"]);
+        assert_eq!(labels, ["x", "y"]);
+        assert_eq!((examples.ids, examples.ends), (vec![1, 0, 4, 0], vec![2, 4]));
+        assert_eq!((examples.classes, examples.class_ends), (vec![0, 1, 0], vec![1, 3]));
+        let mut one = WordCounter::default();
+        one.push("__label__x good day");
+        assert!(one.finish_labelled(1).unwrap_err().to_string().contains("two classes"));
+    }
+}

@@ -1,0 +1,80 @@
+//! Files that are no checkpoint of this run.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{all, bits, corpus, pairs, train};
+use tokenbed_core::Error;
+use tokenbed_train::pairs::Pairs;
+use tokenbed_train::{Trainer, checkpoint};
+
+fn skip_gram(options: tokenbed_train::pairs::PairOptions, text: usize) -> Trainer {
+    Trainer::new(Box::new(Pairs::new(options, corpus(text, 300)).unwrap()))
+}
+
+#[test]
+fn what_is_not_of_this_run_is_told_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let mut saved = skip_gram(pairs(false), 3000);
+    train(&mut saved, 5);
+    checkpoint::save(&mut saved, &path, "{\"a\":1}").unwrap();
+    assert_eq!(checkpoint::config(&path).unwrap(), "{\"a\":1}");
+
+    let mut other = pairs(false);
+    other.dim = 21;
+    for (mut trainer, says) in
+        [(skip_gram(other, 3000), "another model"), (skip_gram(pairs(false), 2999), "another corpus")]
+    {
+        let before = bits(&trainer.tables().unwrap());
+        let error = checkpoint::restore(&mut trainer, &path).unwrap_err();
+        assert!(matches!(error, Error::Usage(_)) && error.to_string().contains(says), "{error}");
+        assert!(error.to_string().contains("run.safetensors"), "{error}");
+        assert!(bits(&trainer.tables().unwrap()) == before);
+    }
+    for (name, make) in all().into_iter().filter(|(name, _)| !matches!(*name, "skip-gram" | "cbow")) {
+        let error = checkpoint::restore(&mut make(), &path).unwrap_err();
+        assert!(error.to_string().contains("another"), "{name}: {error}");
+    }
+
+    let whole = std::fs::read(&path).unwrap();
+    for cut in [0, 7, 8, 100, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        let error = checkpoint::restore(&mut skip_gram(pairs(false), 3000), &path).unwrap_err();
+        assert!(matches!(error, Error::Format { .. }), "cut at {cut}: {error}");
+        assert!(matches!(checkpoint::config(&path), Err(Error::Format { .. })));
+    }
+    let missing = checkpoint::restore(&mut skip_gram(pairs(false), 3000), &folder.path().join("none"));
+    assert!(matches!(missing, Err(Error::File { .. })));
+}
+
+#[test]
+fn other_files_and_versions() {
+    use tokenbed_core::DType;
+    use tokenbed_io::safetensors::{ToSave, save};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.safetensors");
+    let tensor = |name: &str, dtype, len, bytes| ToSave { name: name.into(), dtype, shape: vec![len], bytes };
+    save(&path, vec![tensor("weight", DType::UInt8, 1, &[1])], Default::default()).unwrap();
+    assert!(checkpoint::config(&path).unwrap_err().to_string().contains("is no checkpoint"));
+    let counters = [9u64.to_le_bytes(), 0u64.to_le_bytes()].concat();
+    save(&path, vec![tensor("counters", DType::Int64, 2, &counters)], Default::default()).unwrap();
+    let error = checkpoint::config(&path).unwrap_err().to_string();
+    assert!(error.contains("version 9") && error.contains("version 1"), "{error}");
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_the_run() {
+    let mut options = pairs(false);
+    (options.alpha, options.min_alpha) = (1e30, 1e30);
+    let mut trainer = skip_gram(options, 3000);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    checkpoint::save(&mut trainer, &path, "{}").unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let error = trainer.run(std::time::Duration::from_secs(60), u64::MAX, &|| true).unwrap_err();
+    assert!(error.to_string().contains("the loss of step"), "{error}");
+    assert!(checkpoint::save(&mut trainer, &path, "{}").is_err() && trainer.tables().is_err());
+    assert!(std::fs::read(&path).unwrap() == before, "the last good checkpoint stays");
+}

@@ -1,0 +1,211 @@
+//! What is learned, against what is known: the gradient in f64, planted neighbours, separable classes.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{all, corpus, examples, next_token, pairs, train};
+use tokenbed_train::draws::Draws;
+use tokenbed_train::next_token::{NextToken, Softmax};
+use tokenbed_train::pairs::Pairs;
+use tokenbed_train::{Array, Corpus, Trainer};
+
+/// One step of AdamW on the next token in f64, as PyTorch defines both.
+struct Naive {
+    tables: Vec<Vec<Vec<f64>>>,
+    m: Vec<Vec<Vec<f64>>>,
+    v: Vec<Vec<Vec<f64>>>,
+    t: i32,
+}
+
+impl Naive {
+    fn step(&mut self, positions: &[(usize, usize, usize)], lr: f64, decay: f64) -> f64 {
+        self.t += 1;
+        let head = self.tables.len() - 1 - usize::from(self.tables.len() == 2);
+        let head = if self.tables.len() == 2 { 0 } else { head };
+        let mut g: Vec<Vec<Vec<f64>>> =
+            self.tables.iter().map(|t| t.iter().map(|row| vec![0.0; row.len()]).collect()).collect();
+        let share = 1.0 / positions.len() as f64;
+        let mut loss = 0.0;
+        for &(id, place, next) in positions {
+            let h: Vec<f64> = self.tables[0][id].iter().zip(&self.tables[1][place]).map(|(a, b)| a + b).collect();
+            let logits: Vec<f64> =
+                self.tables[head].iter().map(|row| row.iter().zip(&h).map(|(a, b)| a * b).sum()).collect();
+            let top = logits.iter().copied().fold(f64::MIN, f64::max);
+            let sum: f64 = logits.iter().map(|x| (x - top).exp()).sum();
+            loss += sum.ln() + top - logits[next];
+            for (j, x) in logits.iter().enumerate() {
+                let by = ((x - top).exp() / sum - f64::from(u8::from(j == next))) * share;
+                for (d, h) in h.iter().enumerate() {
+                    let weight = self.tables[head][j][d];
+                    g[head][j][d] += by * h;
+                    g[0][id][d] += by * weight;
+                    g[1][place][d] += by * weight;
+                }
+            }
+        }
+        let (bc1, bc2) = (1.0 - 0.9f64.powi(self.t), 1.0 - 0.999f64.powi(self.t));
+        for (i, table) in self.tables.iter_mut().enumerate() {
+            for (r, row) in table.iter_mut().enumerate() {
+                for (d, x) in row.iter_mut().enumerate() {
+                    let (g, m, v) = (g[i][r][d], &mut self.m[i][r][d], &mut self.v[i][r][d]);
+                    *m = 0.9 * *m + 0.1 * g;
+                    *v = 0.999 * *v + 0.001 * g * g;
+                    *x = *x * (1.0 - lr * decay) - lr / bc1 * *m / (v.sqrt() / bc2.sqrt() + 1e-8);
+                }
+            }
+        }
+        loss
+    }
+}
+
+fn rows(array: &Array) -> Vec<Vec<f64>> {
+    array.values.chunks(array.shape[1]).map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect()
+}
+
+#[test]
+fn the_full_softmax_and_adamw_are_those_of_f64() {
+    for tied in [false, true] {
+        let mut options = next_token(tied, Softmax::Full);
+        // One window after the other: the batches are known without the order.
+        options.batch = 1000;
+        options.final_lr = options.lr;
+        options.epochs = 3;
+        let text = corpus(400, 300);
+        let windows = (400 - 5usize).div_ceil(4);
+        let mut trainer = Trainer::new(Box::new(NextToken::new(options, text.clone()).unwrap()));
+        let start: Vec<_> = trainer.tables().unwrap().iter().map(rows).collect();
+        let zeros: Vec<Vec<Vec<f64>>> =
+            start.iter().map(|t| t.iter().map(|row| vec![0.0; row.len()]).collect()).collect();
+        let mut naive = Naive { tables: start, m: zeros.clone(), v: zeros, t: 0 };
+        let positions: Vec<(usize, usize, usize)> = (0..windows)
+            .flat_map(|w| (0..5).map(move |p| (w * 4 + p, p)))
+            .map(|(at, place)| (text.ids()[at] as usize, place, text.ids()[at + 1] as usize))
+            .collect();
+        for _ in 0..3 {
+            let report = train(&mut trainer, 1);
+            let loss = naive.step(&positions, 1e-2, 0.01) / positions.len() as f64;
+            assert!((report.loss - loss).abs() < 1e-5, "{} is not {loss}", report.loss);
+        }
+        // Adam divides gradients by their size: where one is near zero its rounding counts. Hence a share, not all.
+        let (mut far, mut all) = (0, 0);
+        for (ours, theirs) in trainer.tables().unwrap().iter().zip(&naive.tables) {
+            for (a, b) in rows(ours).iter().flatten().zip(theirs.iter().flatten()) {
+                all += 1;
+                far += usize::from((a - b).abs() > 2e-5);
+            }
+        }
+        assert!(far * 500 < all, "tied {tied}: {far} of {all} are off");
+    }
+}
+
+#[test]
+fn the_sampled_softmax_learns_what_the_full_one_does() {
+    let learned = |softmax| {
+        let mut options = next_token(false, softmax);
+        (options.epochs, options.stride) = (60, 7);
+        // Every id is followed by the next one.
+        let ids: Vec<u32> = (0..3000).map(|i| i % 60).collect();
+        let mut trainer =
+            Trainer::new(Box::new(NextToken::new(options, Corpus::new(ids, &[], 60, 1).unwrap()).unwrap()));
+        train(&mut trainer, u64::MAX);
+        let tables: Vec<_> = trainer.tables().unwrap().iter().map(rows).collect();
+        let best = |id: usize| {
+            let h: Vec<f64> = tables[0][id].iter().zip(&tables[1][0]).map(|(a, b)| a + b).collect();
+            let score = |row: &Vec<f64>| row.iter().zip(&h).map(|(a, b)| a * b).sum::<f64>();
+            (0..60).max_by(|&a, &b| score(&tables[2][a]).total_cmp(&score(&tables[2][b]))).unwrap()
+        };
+        (0..60).filter(|&id| best(id) == (id + 1) % 60).count()
+    };
+    assert_eq!(learned(Softmax::Full), 60);
+    assert_eq!(learned(Softmax::Sampled { samples: 16, exponent: 0.75 }), 60);
+}
+
+#[test]
+fn a_vocabulary_of_a_few_words_does_not_diverge() {
+    for words in [2, 5, 50] {
+        let ids: Vec<u32> = (0..60_000u64).map(|i| Draws::at(1, 0, i).below(words)).collect();
+        for cbow in [false, true] {
+            let mut options = pairs(cbow);
+            (options.sample, options.window, options.alpha, options.epochs) = (0.0, 5, 0.05, 4);
+            let corpus = Corpus::new(ids.clone(), &[], words as usize, 1).unwrap();
+            let mut trainer = Trainer::new(Box::new(Pairs::new(options, corpus).unwrap()));
+            train(&mut trainer, u64::MAX);
+            let largest =
+                trainer.tables().unwrap().iter().flat_map(|t| t.values.clone()).fold(0.0, |a: f32, x| a.max(x.abs()));
+            assert!(largest < 10.0, "{words} words, cbow {cbow}: {largest}");
+        }
+    }
+}
+
+/// Sentences about one of 20 things, each of which has 5 names and 10 words that go with it.
+fn planted() -> Corpus {
+    let (mut ids, mut ends) = (Vec::new(), Vec::new());
+    for i in 0..12_000 {
+        let mut draws = Draws::at(9, 0, i);
+        let thing = draws.below(20);
+        for _ in 0..3 {
+            ids.push(100 + thing * 10 + draws.below(10));
+        }
+        ids.push(thing * 5 + draws.below(5));
+        for _ in 0..3 {
+            ids.push(100 + thing * 10 + draws.below(10));
+        }
+        ends.push(ids.len());
+    }
+    Corpus::new(ids, &ends, 300, 1).unwrap()
+}
+
+#[test]
+fn names_of_the_same_thing_are_neighbours() {
+    for cbow in [false, true] {
+        let mut options = pairs(cbow);
+        (options.sample, options.epochs, options.window) = (0.0, 5, 5);
+        (options.alpha, options.dim) = (0.05, 32);
+        let mut trainer = Trainer::new(Box::new(Pairs::new(options, planted()).unwrap()));
+        train(&mut trainer, u64::MAX);
+        let rows = rows(&trainer.tables().unwrap()[0]);
+        let unit: Vec<Vec<f64>> = rows
+            .iter()
+            .map(|row| {
+                let norm = row.iter().map(|x| x * x).sum::<f64>().sqrt();
+                row.iter().map(|x| x / norm).collect()
+            })
+            .collect();
+        let mut right = 0;
+        for name in 0..100 {
+            let score = |other: usize| unit[name].iter().zip(&unit[other]).map(|(a, b)| a * b).sum::<f64>();
+            let mut others: Vec<usize> = (0..100).filter(|&other| other != name).collect();
+            others.sort_by(|&a, &b| score(b).total_cmp(&score(a)));
+            right += others[..4].iter().filter(|&&other| other / 5 == name / 5).count();
+        }
+        assert!(right >= 392, "cbow {cbow}: {right} of 400 nearest names are of the same thing");
+    }
+}
+
+#[test]
+fn separable_classes_are_told_apart() {
+    let (_, make) = all().into_iter().find(|(name, _)| *name == "classify").unwrap();
+    let mut trainer = make();
+    let first = train(&mut trainer, 1).loss;
+    let mut last = first;
+    while !trainer.progress().is_done() {
+        last = train(&mut trainer, 1).loss;
+    }
+    assert!((first - 3f64.ln()).abs() < 0.1 && last < 0.8 * first, "{first} to {last}");
+    let tables: Vec<_> = trainer.tables().unwrap().iter().map(rows).collect();
+    let examples = examples(90);
+    let mut from = 0;
+    let mut right = 0;
+    for (&end, &class) in examples.ends.iter().zip(&examples.classes) {
+        let score = |class: usize| -> f64 {
+            let ids = &examples.ids[from..end];
+            ids.iter()
+                .map(|&id| tables[0][id as usize].iter().zip(&tables[1][class]).map(|(a, b)| a * b).sum::<f64>())
+                .sum()
+        };
+        right += u32::from((0..3).max_by(|&a, &b| score(a).total_cmp(&score(b))) == Some(class as usize));
+        from = end;
+    }
+    assert!(right >= 295, "{right} of 300");
+}

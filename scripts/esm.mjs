@@ -3,7 +3,7 @@
 // There is one implementation, the CommonJS one, so that a class is the same class for those who import and those who
 // require. The module for `import` names its exports one by one, which every tool understands.
 import { createRequire } from 'node:module'
-import { existsSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure, root, runIfMain } from './process.mjs'
 
@@ -15,6 +15,8 @@ function writeModule() {
   const lines = names.map((name) => `  ${name},\n`).join('')
   writeFileSync(join(root, 'dist/index.mjs'), `export {\n${lines}} from './index.js'\n`)
   writeFileSync(join(root, 'dist/index.d.mts'), "export * from './index.js'\n")
+  // Types of api/ say what they take from the native part: where they are published, its types lie beside them.
+  copyFileSync(join(root, 'native.d.cts'), join(root, 'dist/native.d.cts'))
 }
 
 await runIfMain(import.meta, writeModule)

@@ -12,7 +12,7 @@ const GLIBC = 28
 const ENTRY = 'napi_register_module_v1'
 const SYSTEMS = /^(ld-linux[\w-]*\.so\.\d|lib(c|m|dl|rt|pthread|gcc_s)\.so\.\d)$|^libc\.musl-\w+\.so\.1$|^libc\.so$/
 /** The addon comes in packages of its own, one a platform; tests and sources stay here. */
-const OF_ROOT = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|vocab\/\w+\.br|dist\/index\.(m?js|d\.m?ts)|dist\/api\/([\w-]+\/)*[\w-]+\.(js|d\.ts)|dist\/cli\/([\w-]+\/)*[\w-]+\.js)$/
+const OF_ROOT = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|vocab\/\w+\.br|dist\/index\.(m?js|d\.m?ts)|dist\/native\.d\.cts|dist\/api\/([\w-]+\/)*[\w-]+\.(js|d\.ts)|dist\/cli\/([\w-]+\/)*[\w-]+\.js)$/
 const NEEDED = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/tokenbed.js', 'dist/cli/main.js', 'package.json', 'README.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md']
 const OF_PLATFORM = ['LICENSE', 'README.md', 'THIRD_PARTY_NOTICES.md', 'package.json']
 

@@ -133,13 +133,17 @@ export function linked(home) {
 }
 
 /**
- * What lies on the disk of whoever installed it, with all it depends on. A binary built with another profile than Cargo.toml's, as
- * developers set theirs to be built sooner, is larger, and not judged.
+ * What lies on the disk of whoever installed it: the packages of one platform are judged, what they depend on is told. A binary
+ * built with another profile than Cargo.toml's, as developers set theirs to be built sooner, is larger, and not judged.
  */
 export function installedSize(home) {
   const size = (path) => (lstatSync(path).isDirectory() ? readdirSync(path).reduce((sum, name) => sum + size(join(path, name)), 0) : lstatSync(path).size)
-  const bytes = size(join(home, 'node_modules'))
+  const modules = join(home, 'node_modules')
+  const own = readdirSync(modules).filter((name) => /^tokenbed(-|$)/.test(name)).reduce((sum, name) => sum + size(join(modules, name)), 0)
   const isJudged = !Object.keys(process.env).some((name) => name.startsWith('CARGO_PROFILE_RELEASE_'))
-  if (bytes > LIMIT) console.log(`installed: ${bytes} bytes, more than ${LIMIT}`)
-  return { name: `installed size: ${(bytes / 1e6).toFixed(2)} MB${isJudged ? '' : ', of another profile'}`, ok: bytes <= LIMIT || !isJudged }
+  if (own > LIMIT) console.log(`installed: ${own} bytes, more than ${LIMIT}`)
+  const shown = `${megabytes(own)} MB${isJudged ? '' : ' of another profile'}, ${megabytes(size(modules))} MB with what it depends on`
+  return { name: `installed size: ${shown}`, ok: own <= LIMIT || !isJudged }
 }
+
+const megabytes = (bytes) => (bytes / 1e6).toFixed(2)

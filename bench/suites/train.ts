@@ -153,7 +153,7 @@ async function classes(report: Report, lines: { year: number; words: string }[],
   report.paragraph(`fastText: ${(100 * found.peer.accuracy).toFixed(2)} % right, ${found.peer.seconds.toFixed(2)} s, which includes reading the text.`)
 }
 
-const [DIM, CONTEXT, BATCH, STEPS] = [64, 64, 16, 20]
+const [DIM, CONTEXT, BATCH, STEPS] = [64, 64, 16, 10]
 
 async function nextToken(report: Report, folder: string): Promise<void> {
   report.section('Next token')

@@ -52,7 +52,7 @@ test('what was done, in words and as JSON', async (t) => {
 posix('Ctrl-C saves, and --resume goes on to the same bits', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'text.txt'), TEXT)
-  const args = ['train', 'text.txt', '--objective', 'skip-gram', '--dim', '32', '--epochs', '150', '--out']
+  const args = ['train', 'text.txt', '--objective', 'skip-gram', '--dim', '32', '--epochs', '600', '--out']
   const child = start([...args, 'a'], { cwd })
   const end = ended(child)
   // Its first line comes after a second's work.
@@ -63,6 +63,9 @@ posix('Ctrl-C saves, and --resume goes on to the same bits', async (t) => {
   t.regex(stderr, /loss \d/)
   t.regex(stderr, /saved a.checkpoint\.safetensors; --resume goes on from it/)
   t.deepEqual(readdirSync(join(cwd, 'a')), ['checkpoint.safetensors'])
+  const other = await command([...args, 'a', '--resume', '--window', '9'], { cwd })
+  t.is(other.code, 2, other.stderr)
+  t.regex(other.stderr, /--window 9: a.checkpoint\.safetensors was made with 5/)
   const resumed = await command([...args, 'a', '--resume', '--quiet'], { cwd })
   t.is(resumed.code, 0, resumed.stderr)
   await command([...args, 'b', '--quiet'], { cwd })

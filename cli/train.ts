@@ -139,12 +139,27 @@ function corpusOf(inputs: Input[]): Corpus {
   return textOfStdin('throw')
 }
 
-async function resumed(checkpoint: string, corpus: Corpus, { tokenizer: name, objective, out }: Options): Promise<Trainer> {
+async function resumed(checkpoint: string, corpus: Corpus, options: Options): Promise<Trainer> {
+  const { tokenizer: name, objective, out } = options
   if (!existsSync(checkpoint)) throw new WorkFailed(`--resume: ${checkpoint} is not there: ${existsSync(join(out, 'model.json')) ? 'the training was completed' : 'nothing was saved'}; leave out --resume to start over`)
   const file = name !== undefined && /[\\/]|\.json$/i.test(name)
   const trainer = await Trainer.resume(checkpoint, corpus, file ? { tokenizer: findTokenizer(name) } : {})
   if (trainer.objective !== objective) throw new WrongUse(`--objective ${objective}: ${checkpoint} is of ${trainer.objective}`)
+  checkSame(trainer, options, checkpoint)
   return trainer
+}
+
+/** Options that were given again must be those of the checkpoint: they cannot be changed in the middle. */
+function checkSame(trainer: Trainer, options: Options, checkpoint: string): void {
+  const kept = trainer.result().training.hyperParameters!
+  const names: (keyof Options)[] = ['dim', 'epochs', 'lr', 'minCount', 'seed', 'window', 'negative', 'sample', 'contextLength', 'batchSize', 'tied', 'samples']
+  for (const name of names) {
+    const given = options[name]
+    if (given === undefined) continue
+    const found = name === 'samples' ? Number(/\d+/.exec(String(kept.softmax))?.[0] ?? 0) : name === 'lr' ? (kept.alpha ?? kept.lr) : kept[name]
+    const dashed = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    if (found !== given) throw new WrongUse(`--${dashed} ${given}: ${checkpoint} was made with ${found}; leave it out, or leave out --resume to start over`)
+  }
 }
 
 /** Trains; null where a signal ended it, after a checkpoint was saved. */

@@ -7,8 +7,8 @@ import { Trainer, type TrainerOptions } from '../../index.js'
 async function main([checkpoint, objective]: string[]): Promise<void> {
   const ids = Uint32Array.from({ length: 60_000 }, (_, i) => (Math.imul(i, 2654435761) >>> 13) % 50)
   const options = (objective === 'next-token'
-    ? { objective, vocabSize: 50, dim: 16, contextLength: 8, batchSize: 8, epochs: 2 }
-    : { objective, vocabSize: 50, dim: 16, sample: 0, epochs: 4 }) as TrainerOptions
+    ? { objective, vocabSize: 50, dim: 16, contextLength: 8, batchSize: 8, epochs: 6 }
+    : { objective, vocabSize: 50, dim: 16, sample: 0, epochs: 8 }) as TrainerOptions
   const trainer = existsSync(checkpoint) ? await Trainer.resume(checkpoint, ids) : new Trainer(ids, options)
   let started = false
   let result

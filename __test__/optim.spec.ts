@@ -257,7 +257,7 @@ test('numbers that cannot be are refused', (t) => {
     refuses(t, () => new SGD(params, { lr: lr as number }), 'USAGE', 'SGD: lr')
     refuses(t, () => new AdamW(params, { lr: lr as number }), 'USAGE', 'AdamW: lr')
   }
-  refuses(t, () => new SGD(params, {} as any), 'USAGE', 'lr')
+  refuses(t, () => new SGD(params, {} as any), 'USAGE', 'lr is missing')
   refuses(t, () => new SGD(params, { lr: 1, nesterov: true }), 'USAGE', 'momentum')
   refuses(t, () => new SGD(params, { lr: 1, momentum: -0.1 }), 'USAGE', 'momentum')
   refuses(t, () => new Adam(params, { eps: -1e-8 }), 'USAGE', 'eps')

@@ -24,6 +24,12 @@ const RULE: Rule<SGDOptions> = {
   state: ({ momentum }) => (momentum === 0 ? [] : ['momentumBuffer']),
 }
 
+/** There is no learning rate that suits most: it is its user's to choose. */
+function withRate<O extends { lr: number }>(options: O): O {
+  if (options?.lr === undefined) throw new UsageError('SGD: lr is missing: give the learning rate, as { lr: 0.1 }')
+  return options
+}
+
 function check({ lr, momentum, nesterov, weightDecay }: SGDOptions, where: string): void {
   checkRate(lr, `${where}: lr`)
   checkRate(momentum, `${where}: momentum`)
@@ -41,6 +47,6 @@ function check({ lr, momentum, nesterov, weightDecay }: SGDOptions, where: strin
 export class SGD extends Optimizer<SGDOptions> {
   /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
   constructor(params: Tensor[] | ParamGroup<SGDOptions>[], options: { lr: number } & Partial<SGDOptions>) {
-    super('SGD', params, options, { lr: NaN, momentum: 0, nesterov: false, weightDecay: 0 }, check, RULE)
+    super('SGD', params, withRate(options), { lr: NaN, momentum: 0, nesterov: false, weightDecay: 0 }, check, RULE)
   }
 }

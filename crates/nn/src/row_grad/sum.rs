@@ -10,6 +10,10 @@ use tokenbed_kernels::ops::row_sum::Sums;
 use tokenbed_kernels::ops::rows::OutFormat;
 use tokenbed_threads::parallel_rows;
 
+/// Rows of a table for each that has a sum from which on all are filled with zeros first: the machine fills memory with them
+/// at twice the speed of anything else.
+const FILLED_FROM: usize = 8;
+
 /// Writes the rows (ids x dim).
 ///
 /// # Errors
@@ -42,7 +46,12 @@ pub fn sum_dense(grad: &Pending<'_>, rows: usize, out: &mut [f32]) -> Result<()>
     let with = dense.iter().zip(cut(dense.iter().map(bounds), out)).collect();
     let each: Vec<Share> = dense.iter().map(|dense| dense.share.clone()).collect();
     for_each_share(&each, with, cost.saturating_mul(dim) * size_of::<f32>(), |share, (dense, out)| {
-        write(grad, store, share, Some(dense.table.start), out);
+        let few = share.columns.len() == dim && share.rows.len() * FILLED_FROM <= dense.table.len();
+        if few {
+            write_among_zeros(grad, share, dense.table.start, out)
+        } else {
+            write(grad, store, share, Some(dense.table.start), out)
+        }
     });
     Ok(())
 }
@@ -73,6 +82,16 @@ fn write(grad: &Pending<'_>, store: Store, share: &Share, first: Option<usize>, 
     let mut scratch = vec![0.0; share.columns.len()];
     grad.kernels.row_sums(store, &grad.sum, to, &mut scratch, out);
     round(grad.format, out);
+}
+
+/// The sums of a share of whole rows, among zeros; `first` is the row of the table that `out` begins with.
+fn write_among_zeros(grad: &Pending<'_>, share: &Share, first: usize, out: &mut [f32]) {
+    out.fill(0.0);
+    let dim = grad.dim();
+    for i in share.rows.clone() {
+        let at = (grad.ids()[i] as usize - first) * dim;
+        grad.row(i, 0..dim, &mut out[at..at + dim]);
+    }
 }
 
 /// A share, and the rows of the table that are its own: those of ids and those between.

@@ -53,7 +53,8 @@ impl NarrowLanes for F32x16 {
         unsafe {
             let wide = bytes(from);
             // A permute looks at four bits of an index: no mask, no conversion.
-            let of = _mm512_setr_ps(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0);
+            let of =
+                _mm512_setr_ps(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0);
             [Self(_mm512_permutexvar_ps(wide, of)), Self(_mm512_permutexvar_ps(_mm512_srli_epi32::<4>(wide), of))]
         }
     }

@@ -23,6 +23,25 @@ function pair<L>(make: (sparse: boolean) => L): [L, L] {
   return [make(false), make(true)]
 }
 
+test('few rows of a large table: zeros between them, on any number of threads', (t) => {
+  const before = getNumThreads()
+  t.teardown(() => setNumThreads(before))
+  for (const threads of [1, 2, 8]) {
+    setNumThreads(threads)
+    for (const [rows, dim, count] of [[3000, 7, 40], [20000, 65, 300], [50257, 64, 2]]) {
+      for (const dtype of ['float32', 'float16'] as const) {
+        const ids = Int32Array.from({ length: count }, (_, i) => (i * i * 31) % rows)
+        const [plain, other] = pair((sparse) => new Embedding(rows, dim, { dtype, sparse, paddingIdx: 31, generator: generator() }))
+        for (const layer of [plain, other]) layer.forward(ids).backward(draw([count, dim]).to(dtype))
+        const data = dense(plain.weight).data as Float32Array
+        t.is(digest(dense(plain.weight)), digest(sparse(other.weight).toDense()), `${rows} x ${dim} ${dtype}, ${threads} threads`)
+        const named = new Set([...ids].filter((id) => id !== 31))
+        for (let row = 0; row < rows; row += 1) if (!named.has(row) && data[row * dim] !== 0) return t.fail(`row ${row} is not zero`)
+      }
+    }
+  }
+})
+
 test('grad of a layer made sparse is a SparseGrad: ids ascending, each once, with the dense gradient\'s bits', (t) => {
   for (const [dim, count] of [[1, 5], [3, 40], [33, 300], [64, 700]]) {
     for (const options of [{}, { paddingIdx: 0 }, { scaleGradByFreq: true }, { dtype: 'float16' as const }]) {

@@ -24,19 +24,20 @@ async function cargoTest() {
   const { ok, output } = await stream(['cargo', 'test', '--workspace', '--no-fail-fast'])
   const results = [...output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed/gm)]
   const sum = (group) => results.reduce((total, match) => total + Number(match[group]), 0)
-  return atLeastOneFailed(ok, { passed: sum(1), failed: sum(2) })
+  const names = [...output.matchAll(/^test (.+) \.\.\. FAILED$/gm)].map((match) => match[1])
+  return atLeastOneFailed(ok, { passed: sum(1), failed: sum(2), names })
 }
 
 /** Counted by ava's marks: besides tests that fail, those are files that crash, hang or hold no test. */
 async function ava() {
   const { ok, output } = await stream(tool('ava', 'ava'))
-  const count = (mark) => output.match(mark)?.length ?? 0
-  return atLeastOneFailed(ok, { passed: count(/^ *[✔√] /gm), failed: count(/^ *[✘×] /gm) })
+  const names = [...output.matchAll(/^ *[✘×] (.+)$/gm)].map((match) => match[1])
+  return atLeastOneFailed(ok, { passed: output.match(/^ *[✔√] /gm)?.length ?? 0, failed: names.length, names })
 }
 
 /** A step that failed without naming a test, as when something does not compile, counts as one. */
-function atLeastOneFailed(ok, { passed, failed }) {
-  return { passed, failed: ok ? failed : Math.max(failed, 1) }
+function atLeastOneFailed(ok, { passed, failed, names }) {
+  return { passed, failed: ok ? failed : Math.max(failed, 1), names }
 }
 
 async function main() {
@@ -44,10 +45,12 @@ async function main() {
   const summary = []
   for (const { name, run } of steps) {
     console.log(`\n== ${name}`)
-    const { passed, failed } = await resultOf(run)
+    const { passed, failed, names = [] } = await resultOf(run)
     total.passed += passed
     total.failed += failed
     summary.push(`${failed === 0 ? 'ok  ' : 'FAIL'} ${name}: ${passed} passed, ${failed} failed`)
+    // Said again where they are found, below all that the steps print.
+    summary.push(...names.map((failing) => `       ${failing}`))
   }
   console.log(`\n${summary.join('\n')}\n`)
   console.log(`${total.passed} passed, ${total.failed} failed`)

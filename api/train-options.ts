@@ -39,7 +39,7 @@ export interface PairTrainerOptions extends CommonOptions {
   nsExponent?: number
   /** The first learning rate; default 0.025. */
   alpha?: number
-  /** The last; default 1e-4. */
+  /** The last; default 1e-4. Between them it falls evenly from sentence to sentence, however long they are. */
   minAlpha?: number
   /** Of cbow: the mean of the neighbours, not their sum; default true. */
   cbowMean?: boolean

@@ -7,7 +7,8 @@ mod common;
 use common::{all, corpus, examples, next_token, pairs, train};
 use tokenbed_train::draws::Draws;
 use tokenbed_train::next_token::{NextToken, Softmax};
-use tokenbed_train::pairs::Pairs;
+use tokenbed_train::pairs::{PairOptions, Pairs};
+use tokenbed_train::unigram::Unigram;
 use tokenbed_train::{Array, Corpus, Trainer};
 
 /// One step of AdamW on the next token in f64, as PyTorch defines both.
@@ -208,4 +209,107 @@ fn separable_classes_are_told_apart() {
         from = end;
     }
     assert!(right >= 295, "{right} of 300");
+}
+
+/// One step of word2vec over the centers `range` in f64: every change by the tables as they are before it.
+fn pairs_step(
+    [input, output]: &mut [Vec<Vec<f64>>; 2],
+    text: &[u32],
+    range: std::ops::Range<usize>,
+    options: &PairOptions,
+    unigram: &Unigram,
+    alpha: f64,
+) {
+    let before = [input.clone(), output.clone()];
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    for center in range {
+        let mut draws = Draws::at(options.seed, 0, center as u64);
+        draws.bits();
+        let reach = options.window - draws.below(options.window as u32) as usize;
+        let window = center.saturating_sub(reach)..text.len().min(center + reach + 1);
+        let neighbours: Vec<usize> = window.filter(|&i| i != center).map(|i| text[i] as usize).collect();
+        let negatives: Vec<u32> = (0..options.negative).map(|_| unigram.id(draws.bits())).collect();
+        let others = negatives.into_iter().filter(|&id| id != text[center]);
+        let targets: Vec<(usize, f64)> =
+            [(text[center] as usize, 1.0)].into_iter().chain(others.map(|id| (id as usize, 0.0))).collect();
+        let groups: Vec<Vec<usize>> =
+            if options.cbow { vec![neighbours] } else { neighbours.into_iter().map(|one| vec![one]).collect() };
+        for group in groups {
+            let share = 1.0 / group.len() as f64;
+            let weight = if options.cbow_mean { share } else { 1.0 };
+            let hidden: Vec<f64> =
+                (0..options.dim).map(|x| group.iter().map(|&row| before[0][row][x]).sum::<f64>() * weight).collect();
+            for &(target, label) in &targets {
+                let score: f64 = hidden.iter().zip(&before[1][target]).map(|(a, b)| a * b).sum();
+                let by = (label - sigmoid(score)) * alpha;
+                for x in 0..options.dim {
+                    output[target][x] += by * hidden[x];
+                    let change = by * before[1][target][x] * if options.cbow_mean { 1.0 } else { share };
+                    group.iter().for_each(|&row| input[row][x] += change);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_step_of_pairs_is_that_of_f64() {
+    let text: Vec<u32> = corpus(3000, 200).ids().to_vec();
+    for (cbow, cbow_mean) in [(false, true), (true, true), (true, false)] {
+        let options = PairOptions { sample: 0.0, alpha: 0.1, cbow_mean, ..pairs(cbow) };
+        let corpus = Corpus::new(text.clone(), &[text.len()], 200, 1).unwrap();
+        let unigram = Unigram::new(corpus.counts(), options.ns_exponent).unwrap();
+        let mut trainer = Trainer::new(Box::new(Pairs::new(options, corpus).unwrap()));
+        // Until scores differ from 0.
+        train(&mut trainer, 20);
+        for _ in 0..3 {
+            let before = trainer.progress();
+            let mut expected = [0, 1].map(|i| rows(&trainer.tables().unwrap()[i]));
+            let after = train(&mut trainer, 1).progress;
+            let centers = before.tokens as usize..after.tokens as usize;
+            let start = expected.clone();
+            pairs_step(&mut expected, &text, centers, &options, &unigram, before.lr);
+            for (i, table) in trainer.tables().unwrap().iter().enumerate() {
+                let (mut moved, mut off) = (0.0f64, 0.0f64);
+                for ((start, expected), found) in start[i].iter().zip(&expected[i]).zip(rows(table)) {
+                    for x in 0..options.dim {
+                        moved = moved.max((expected[x] - start[x]).abs());
+                        off = off.max((expected[x] - found[x]).abs());
+                    }
+                }
+                // The logistic function comes from a table of 1024 entries.
+                assert!(moved > 1e-3 && off < 0.01 * moved, "cbow {cbow}, table {i}: off by {off} of {moved}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_rate_of_pairs_falls_by_sentences() {
+    // One long sentence, then nine short ones: a tenth of the way down is behind the first, as with gensim.
+    let ids: Vec<u32> = (0..590).map(|i| i % 40).collect();
+    let ends: Vec<usize> = (0..10).map(|i| 500 + 10 * i).collect();
+    let corpus = Corpus::new(ids, &ends, 40, 1).unwrap();
+    let options = PairOptions { epochs: 2, sample: 0.0, ..pairs(false) };
+    let at = |sentences: f64| options.alpha - (options.alpha - options.min_alpha) * sentences / 20.0;
+    let mut trainer = Trainer::new(Box::new(Pairs::new(options, corpus).unwrap()));
+    let mut seen = 0;
+    loop {
+        let progress = train(&mut trainer, 1).progress;
+        let epoch = if progress.tokens < 590 { 0.0 } else { 10.0 };
+        let place = (progress.tokens % 590) as f64;
+        let sentences = epoch + if place <= 500.0 { place / 500.0 } else { 1.0 + (place - 500.0) / 10.0 };
+        let expected = if progress.is_done() { options.min_alpha } else { at(sentences) };
+        assert!(
+            (progress.lr - expected).abs() < 1e-12,
+            "{} at {} tokens, not {expected}",
+            progress.lr,
+            progress.tokens
+        );
+        seen += 1;
+        if progress.is_done() {
+            break;
+        }
+    }
+    assert!(seen > 20);
 }

@@ -86,6 +86,16 @@ impl Reader {
         self.epoch * text as u64 + here
     }
 
+    /// Sentences that are behind it, over all epochs, with the part of this one.
+    pub(super) fn sentences(&self, corpus: &Corpus) -> f64 {
+        let range = corpus.sentence(self.sentence);
+        let part = self
+            .line
+            .get(self.next)
+            .map_or(0.0, |&(_, place)| (place - range.start as u64) as f64 / range.len() as f64);
+        (self.epoch * corpus.sentences() as u64 + self.sentence as u64) as f64 + part
+    }
+
     /// Where it is, for a checkpoint.
     pub(super) fn place(&self) -> [u64; 3] {
         [self.epoch, self.sentence as u64, self.next as u64]

@@ -62,24 +62,48 @@ pub struct Pairs {
     rows: Rows,
     reader: Reader,
     batch: Batch,
+    /// The most centers of a batch.
+    longest: usize,
     works: Vec<Work>,
     steps: u64,
 }
 
-/// What a center comes to: rows that change, and by what.
+/// Centers that one thread computes one after the other. Their changes lie together, by the part of the rows they change:
+/// whoever changes a part looks at nothing else.
+const CENTERS: usize = 8;
+
+/// What some centers come to: rows that change, and by what.
 #[derive(Debug, Default)]
 struct Work {
+    /// Of each part of the rows: which change, in the order of the text.
+    entries: Vec<Vec<Entry>>,
+    /// Rows, of which so many are taken.
+    changes: Vec<f32>,
+    taken: usize,
+    loss: f64,
+    losses: u64,
+    scratch: Scratch,
+}
+
+/// A row that changes.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Where it is.
+    place: u32,
+    /// Which of the changes is its.
+    change: u32,
+}
+
+/// What a center needs while it is computed.
+#[derive(Debug, Default)]
+struct Scratch {
     /// Where the rows of its neighbours are.
     inputs: Vec<u32>,
     /// Where those of itself and of the negative samples are.
     outputs: Vec<u32>,
-    /// The change of the inputs, one for each or one for all, then of the outputs.
-    changes: Vec<f32>,
     scores: Vec<f32>,
     /// Of CBOW: the sum of the neighbours.
     hidden: Vec<f32>,
-    loss: f64,
-    losses: u64,
 }
 
 /// What all centers of a batch share.
@@ -118,8 +142,13 @@ impl Pairs {
             rows.set(word, &row);
         }
         let (stride, most) = (rows.layout().stride, 2 * window + 1 + negative);
-        let work = || Work { changes: vec![0.0; most * stride], hidden: vec![0.0; stride], ..Work::default() };
-        let works = std::iter::repeat_with(work).take(longest).collect();
+        let work = || Work {
+            entries: vec![Vec::new(); rows.layout().parts()],
+            changes: vec![0.0; CENTERS * most * stride],
+            scratch: Scratch { hidden: vec![0.0; stride], ..Scratch::default() },
+            ..Work::default()
+        };
+        let works = std::iter::repeat_with(work).take(longest.div_ceil(CENTERS)).collect();
         let fingerprint = corpus.fingerprint();
         let sigmoid = Sigmoid::new();
         Ok(Self {
@@ -131,6 +160,7 @@ impl Pairs {
             rows,
             reader,
             batch: Batch::default(),
+            longest,
             works,
             steps: 0,
         })
@@ -145,17 +175,19 @@ impl Pairs {
         self.reader.done(self.corpus.ids().len())
     }
 
+    /// Falls from sentence to sentence, however long they are, as gensim's does.
     fn alpha(&self) -> f64 {
-        let PairOptions { alpha, min_alpha, .. } = self.options;
-        alpha - (alpha - min_alpha) * self.done() as f64 / self.total() as f64
+        let PairOptions { alpha, min_alpha, epochs, .. } = self.options;
+        alpha
+            - (alpha - min_alpha) * self.reader.sentences(&self.corpus)
+                / (epochs * self.corpus.sentences() as u64) as f64
     }
 }
 
 impl Model for Pairs {
     fn step(&mut self) -> Result<Step> {
         let (before, alpha) = (self.done(), self.alpha() as f32);
-        self.reader.fill(&self.corpus, &self.options, self.works.len(), &mut self.batch);
-        let works = &mut self.works[..self.batch.centers.len()];
+        self.reader.fill(&self.corpus, &self.options, self.longest, &mut self.batch);
         let layout = self.rows.layout();
         let shared = Shared {
             kernels: table::active(),
@@ -168,29 +200,25 @@ impl Model for Pairs {
             alpha,
         };
         let centers = &self.batch.centers;
+        let works = &mut self.works[..centers.len().div_ceil(CENTERS)];
         parallel_rows(works, 1, crate::table::WORTH, |range, works| {
-            for (center, work) in centers[range].iter().zip(works) {
-                shared.center(*center, work);
+            for (centers, work) in centers.chunks(CENTERS).skip(range.start).zip(works) {
+                work.clear();
+                centers.iter().for_each(|center| shared.center(*center, work));
             }
         });
-        let works = &self.works[..self.batch.centers.len()];
-        let once = self.options.cbow;
-        self.rows.change(|add| {
-            for Work { inputs, outputs, changes, .. } in works {
-                let changes = changes.chunks_exact(layout.stride);
-                if once {
-                    let Some(change) = changes.clone().next() else { continue };
-                    inputs.iter().for_each(|&row| add(row, change));
-                    outputs.iter().zip(changes.skip(1)).for_each(|(&row, change)| add(row, change));
-                } else {
-                    inputs.iter().chain(outputs).zip(changes).for_each(|(&row, change)| add(row, change));
+        let works = &self.works[..centers.len().div_ceil(CENTERS)];
+        self.rows.in_parts(|number, part| {
+            for Work { entries, changes, .. } in works {
+                for &Entry { place, change } in &entries[number] {
+                    part.add(place, &changes[change as usize * layout.stride..][..layout.stride]);
                 }
             }
         });
         self.steps += 1;
         let tokens = self.done() - before;
-        let sum = |of: fn(&Work) -> f64| works.iter().map(of).sum::<f64>();
-        Ok(Step { tokens, loss: sum(|work| work.loss), losses: works.iter().map(|work| work.losses).sum() })
+        let loss = works.iter().map(|work| work.loss).sum();
+        Ok(Step { tokens, loss, losses: works.iter().map(|work| work.losses).sum() })
     }
 
     fn progress(&self) -> Progress {
@@ -228,10 +256,16 @@ impl Model for Pairs {
     }
 }
 
+impl Work {
+    fn clear(&mut self) {
+        self.entries.iter_mut().for_each(Vec::clear);
+        (self.taken, self.loss, self.losses) = (0, 0.0, 0);
+    }
+}
+
 impl Shared<'_> {
     /// What a center comes to.
     fn center(&self, center: Center, work: &mut Work) {
-        let Work { inputs, outputs, .. } = work;
         let (options, layout) = (self.options, self.layout);
         let mut draws = Draws::at(options.seed, center.epoch, center.place);
         // The first bits said whether the word is left out.
@@ -241,47 +275,61 @@ impl Shared<'_> {
         let from = center.from.max(center.at.saturating_sub(reach));
         let to = center.to.min(center.at + reach + 1);
         let words = &self.words[from as usize..to as usize];
-        let own = (center.at - from) as usize;
-        inputs.clear();
-        inputs.extend(words.iter().enumerate().filter(|(i, _)| *i != own).map(|(_, &word)| layout.place(word)));
-        outputs.clear();
-        (work.loss, work.losses) = (0.0, 0);
-        if inputs.is_empty() {
+        if words.len() == 1 {
             return;
         }
-        let word = words[own];
-        outputs.push(layout.place(layout.rows / 2 + word));
+        let Work { entries, changes, taken, scratch, .. } = work;
+        let Scratch { inputs, outputs, .. } = &mut *scratch;
+        // A row changes by the so-manieth of this center's changes; where it is.
+        let mut changes_by = |row: u32, change: usize| {
+            let place = layout.place(row);
+            entries[layout.part(row)].push(Entry { place, change: (*taken + change) as u32 });
+            place
+        };
+        let own = (center.at - from) as usize;
+        let (word, neighbours) = (words[own], words[..own].iter().chain(&words[own + 1..]));
+        inputs.clear();
+        inputs.extend(neighbours.enumerate().map(|(i, &word)| changes_by(word, if options.cbow { 0 } else { i })));
+        let input_changes = if options.cbow { 1 } else { inputs.len() };
+        outputs.clear();
+        let mut output = |word: u32| outputs.push(changes_by(layout.rows / 2 + word, input_changes + outputs.len()));
+        output(word);
         for _ in 0..options.negative {
             let other = self.unigram.id(draws.bits());
             if other != word {
-                outputs.push(layout.place(layout.rows / 2 + other));
+                output(other);
             }
         }
-        if options.cbow { self.bag(work) } else { self.grid(work) }
+        let all = input_changes + outputs.len();
+        let changes = &mut changes[*taken * layout.stride..][..all * layout.stride];
+        let (loss, losses) = if options.cbow { self.bag(scratch, changes) } else { self.grid(scratch, changes) };
+        *taken += all;
+        work.loss += loss;
+        work.losses += losses;
     }
 
-    /// Every neighbour with the center and with every negative sample.
-    fn grid(&self, work: &mut Work) {
-        let Work { inputs, outputs, changes, scores, .. } = work;
+    /// Every neighbour with the center and with every negative sample: the changes of the inputs, then of the outputs; the
+    /// loss, and of how many.
+    fn grid(&self, scratch: &mut Scratch, changes: &mut [f32]) -> (f64, u64) {
+        let Scratch { inputs, outputs, scores, .. } = scratch;
         let (kernels, values, stride) = (self.kernels, self.values, self.layout.stride);
         let (across, down) = (inputs.len(), outputs.len());
         scores.resize(across * down, 0.0);
         let picked = |rows| Picked { table: values, rows };
         kernels.row_dots(picked(inputs), picked(outputs), stride, scores);
-        for scores in scores.chunks_exact_mut(down) {
-            work.loss += self.gradients(scores);
-        }
-        work.losses = across as u64;
-        let (input_changes, output_changes) = changes[..(across + down) * stride].split_at_mut(across * stride);
+        let loss = scores.chunks_exact_mut(down).map(|scores| self.gradients(scores)).sum();
+        let (input_changes, output_changes) = changes.split_at_mut(across * stride);
         let by_input = Coefficients { values: scores, across: down, down: 1 };
         kernels.row_mix(by_input, picked(outputs), stride, input_changes);
         let by_output = Coefficients { values: scores, across: 1, down };
         kernels.row_mix(by_output, picked(inputs), stride, output_changes);
+        (loss, across as u64)
     }
 
-    /// The neighbours together with the center and with every negative sample.
-    fn bag(&self, work: &mut Work) {
-        let Work { inputs, outputs, changes, scores, hidden, .. } = work;
+    /// The neighbours together with the center and with every negative sample: the change of the inputs, then those of the
+    /// outputs; the loss, of one.
+    fn bag(&self, scratch: &mut Scratch, changes: &mut [f32]) -> (f64, u64) {
+        let Scratch { inputs, outputs, scores, hidden } = scratch;
         let (kernels, values, stride) = (self.kernels, self.values, self.layout.stride);
         let share = 1.0 / inputs.len() as f32;
         let picked = |rows| Picked { table: values, rows };
@@ -291,9 +339,8 @@ impl Shared<'_> {
         let alone = Picked { table: hidden, rows: &[0] };
         scores.resize(outputs.len(), 0.0);
         kernels.row_dots(alone, picked(outputs), stride, scores);
-        work.loss = self.gradients(scores);
-        work.losses = 1;
-        let (input_change, output_changes) = changes[..(1 + outputs.len()) * stride].split_at_mut(stride);
+        let loss = self.gradients(scores);
+        let (input_change, output_changes) = changes.split_at_mut(stride);
         let by = |values| Coefficients { values, across: 1, down: 1 };
         kernels.row_mix(by(scores), picked(outputs), stride, input_change);
         if !self.options.cbow_mean {
@@ -301,6 +348,7 @@ impl Shared<'_> {
             input_change.iter_mut().for_each(|x| *x *= share);
         }
         kernels.row_mix(by(scores), alone, stride, output_changes);
+        (loss, 1)
     }
 
     /// Scores, the center's first, become coefficients; the loss.

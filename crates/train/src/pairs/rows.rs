@@ -24,6 +24,16 @@ impl Layout {
     pub(super) fn place(self, row: u32) -> u32 {
         (row & ((1 << self.shift) - 1)) * self.each + (row >> self.shift)
     }
+
+    /// The part of a row.
+    #[inline(always)]
+    pub(super) fn part(self, row: u32) -> usize {
+        (row & ((1 << self.shift) - 1)) as usize
+    }
+
+    pub(super) fn parts(self) -> usize {
+        1 << self.shift
+    }
 }
 
 /// Both tables.
@@ -68,18 +78,30 @@ impl Rows {
         rows.flat_map(row).copied().collect()
     }
 
-    /// Adds to rows, by the place where they lie. `walk` goes through all changes, on every thread, and each thread adds those
-    /// of its parts: the changes of a row in the order in which they come.
-    pub(super) fn change(&mut self, walk: impl Fn(&mut dyn FnMut(u32, &[f32])) + Sync) {
+    /// Goes through the parts, on all threads: `walk` gets the number of a part and the part.
+    pub(super) fn in_parts(&mut self, walk: impl Fn(usize, &mut Part<'_>) + Sync) {
         let Layout { stride, each, .. } = self.layout;
-        parallel_rows(self.values.all(), each as usize * stride, WORTH, |parts, values| {
-            let (from, to) = (parts.start as u32 * each, parts.end as u32 * each);
-            walk(&mut |row, change| {
-                if (from..to).contains(&row) {
-                    let at = (row - from) as usize * stride;
-                    values[at..at + stride].iter_mut().zip(change).for_each(|(value, by)| *value += by);
-                }
-            });
+        let part = each as usize * stride;
+        parallel_rows(self.values.all(), part, WORTH, |parts, values| {
+            for (number, values) in parts.zip(values.chunks_exact_mut(part)) {
+                walk(number, &mut Part { values, first: number as u32 * each, stride });
+            }
         });
+    }
+}
+
+/// Rows that one thread changes.
+pub(super) struct Part<'a> {
+    values: &'a mut [f32],
+    first: u32,
+    stride: usize,
+}
+
+impl Part<'_> {
+    /// Adds to a row, by the place where it lies.
+    #[inline(always)]
+    pub(super) fn add(&mut self, place: u32, change: &[f32]) {
+        let at = (place - self.first) as usize * self.stride;
+        self.values[at..at + self.stride].iter_mut().zip(change).for_each(|(value, by)| *value += by);
     }
 }

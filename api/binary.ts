@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { BinaryError } from './errors.js'
 import { currentPlatform, glibcVersion, libc, PLATFORMS, type Platform } from './platform.js'
 
@@ -55,7 +55,7 @@ function ofPackage(platform: Platform): Binary {
   try {
     return { exports: requirePackage(platform), path: pathOf(name), source: 'package' }
   } catch (cause) {
-    throw refused(pathOf(name), `${name} is installed`, cause, install(name, wanted))
+    throw refused(pathOf(name), `${name} is installed`, cause, reinstall(name))
   }
 }
 
@@ -74,7 +74,7 @@ function open(path: string, what: string): unknown {
 export function checkVersion({ path, source }: Binary, version: string): void {
   const wanted = packageVersion()
   if (version === wanted) return
-  const mend = source === 'package' ? install(`tokenbed-${currentPlatform()}`, wanted) : BUILD
+  const mend = source === 'package' ? reinstall(`tokenbed-${currentPlatform()}`) : BUILD
   throw failure('version', `${path} is version ${version}, and this tokenbed is ${wanted}`, `${path}, version ${version}`, `version ${wanted}`, mend, undefined)
 }
 
@@ -150,12 +150,16 @@ function refused(path: string, what: string, cause: unknown, mend: string): Bina
   const newer = /version `?GLIBC_([\d.]+)'? not found/.exec(message)?.[1]
   if (newer !== undefined) {
     const here = `a system with glibc ${newer} or later; the published binaries need ${GLIBC}`
-    return failure('glibc', `${path} needs a newer glibc`, `${machine()}; ${firstLine(message)}`, here, mend === BUILD ? mend : `${mend}; or build it on this system, ${BUILD}`, cause)
+    // One that is published would come again as it is.
+    const isPublished = minorOf(newer) <= minorOf(GLIBC)
+    const how = mend === BUILD ? mend : isPublished ? `build it on this system, ${BUILD}` : `${mend}; or build it on this system, ${BUILD}`
+    return failure('glibc', `${path} needs a newer glibc`, `${machine()}; ${firstLine(message)}`, here, how, cause)
   }
   return failure('refused', `${path} cannot be loaded`, `${machine()}; ${firstLine(message)}`, 'a whole file, for this platform, that the system may load', mend, cause)
 }
 
 const firstLine = (text: string) => text.split('\n')[0]
+const minorOf = (glibc: string) => Number(glibc.split('.')[1])
 
 /** What this process is, for people. */
 export function machine(): string {
@@ -172,6 +176,15 @@ function install(name: string, version: string): string {
   if (process.versions.bun) return `bun add --optional ${one}`
   if (process.versions.pnp) return `yarn add --optional ${one}`
   return /[\\/]\.pnpm[\\/]/.test(__dirname) ? `pnpm add --save-optional ${one}` : `npm install --save-optional ${one}`
+}
+
+/** What unpacks a package once more: those who install packages see no need where its version is there already. */
+function reinstall(name: string): string {
+  const folder = dirname(pathOf(name))
+  if (process.versions.bun) return 'bun install --force'
+  if (/[\\/]\.pnpm[\\/]/.test(__dirname)) return 'pnpm install --force'
+  const install = process.versions.pnp ? 'yarn install' : 'npm install'
+  return process.platform === 'win32' ? `rmdir /s /q "${folder}" && ${install}` : `rm -r '${folder}' && ${install}`
 }
 
 function failure(reason: BinaryError['reason'], what: string, found: string, needed: string, mend: string, cause: unknown, why = ''): BinaryError {

@@ -48,9 +48,9 @@ export function failures(runtime, home, platform) {
     { what: 'the package of the platform is missing', reason: 'missing', parts: [name, version, 'npm install --save-optional'], cause: /Cannot find module/, change: () => rmSync(folder, { recursive: true }) },
     { what: 'that of another platform is there instead', reason: 'missing', parts: ['tokenbed-darwin-x64', 'another platform'], cause: /Cannot find module/, change: () => moved(folder, home, 'darwin-x64') },
     { what: 'it is of another version', reason: 'version', parts: [`${name} 0.0.9`, `npm install --save-optional ${name}@${version}`], change: () => rewritten(folder, '0.0.9') },
-    { what: 'the binary inside is of another version', reason: 'version', parts: ['99.0.0', version], change: () => rewritten(join(home, 'node_modules/tokenbed'), '99.0.0') || rewritten(folder, '99.0.0') },
+    { what: 'the binary inside is of another version', reason: 'version', parts: ['99.0.0', version, '&& npm install'], change: () => rewritten(join(home, 'node_modules/tokenbed'), '99.0.0') || rewritten(folder, '99.0.0') },
     { what: 'Node loads no addons', reason: 'disabled', parts: ['--no-addons'], cause: /./, flags: ['--no-addons'] },
-    { what: 'the file is cut short', reason: 'refused', parts: [binary], cause: /./, change: () => writeFileSync(binary, readFileSync(binary).subarray(0, 50)) },
+    { what: 'the file is cut short', reason: 'refused', parts: [binary, '&& npm install'], cause: /./, change: () => writeFileSync(binary, readFileSync(binary).subarray(0, 50)) },
     { what: 'there is no such platform', reason: 'unsupported', parts: ['riscv64', 'linux-x64-gnu', 'npm run build'], flags: ['--require', './elsewhere.cjs'] },
     ...(isGlibc
       ? [

@@ -170,21 +170,27 @@ export function machine(): string {
   return `${platform} ${arch}${its}, ${host}`
 }
 
+/** The package manager that installed tokenbed, by what it leaves beside it: another one would not know of what is there. */
+function manager(): 'npm' | 'pnpm' | 'yarn' | 'bun' {
+  const left = (name: string) => existsSync(join(root, '..', name))
+  if (/[\\/]\.pnpm[\\/]/.test(__dirname)) return 'pnpm'
+  if (process.versions.pnp || left('.yarn-state.yml') || left('.yarn-integrity')) return 'yarn'
+  return process.versions.bun ? 'bun' : 'npm'
+}
+
+const ADD = { npm: 'npm install --save-optional', pnpm: 'pnpm add --save-optional', yarn: 'yarn add --optional', bun: 'bun add --optional' }
+
 /** What installs a package next to tokenbed, and asks nothing of those who install for another platform. */
 function install(name: string, version: string): string {
-  const one = `${name}@${version}`
-  if (process.versions.bun) return `bun add --optional ${one}`
-  if (process.versions.pnp) return `yarn add --optional ${one}`
-  return /[\\/]\.pnpm[\\/]/.test(__dirname) ? `pnpm add --save-optional ${one}` : `npm install --save-optional ${one}`
+  return `${ADD[manager()]} ${name}@${version}`
 }
 
 /** What unpacks a package once more: those who install packages see no need where its version is there already. */
 function reinstall(name: string): string {
+  const its = manager()
+  if (its === 'pnpm' || its === 'bun') return `${its} install --force`
   const folder = dirname(pathOf(name))
-  if (process.versions.bun) return 'bun install --force'
-  if (/[\\/]\.pnpm[\\/]/.test(__dirname)) return 'pnpm install --force'
-  const install = process.versions.pnp ? 'yarn install' : 'npm install'
-  return process.platform === 'win32' ? `rmdir /s /q "${folder}" && ${install}` : `rm -r '${folder}' && ${install}`
+  return process.platform === 'win32' ? `rmdir /s /q "${folder}" && ${its} install` : `rm -r '${folder}' && ${its} install`
 }
 
 function failure(reason: BinaryError['reason'], what: string, found: string, needed: string, mend: string, cause: unknown, why = ''): BinaryError {

@@ -34,10 +34,10 @@ function managers() {
   const yarn = fetched('@yarnpkg/cli-dist@4.18.1', 'bin/yarn.js')
   const pnpm = fetched('pnpm@10.34.8', 'bin/pnpm.cjs')
   const yarnSettings = (linker) => (address) => ({ '.yarnrc.yml': `npmRegistryServer: "${address}"\nunsafeHttpWhitelist: ["127.0.0.1"]\nnodeLinker: ${linker}\nenableTelemetry: false\nenableGlobalCache: false\nnpmMinimalAgeGate: 0\n`, 'yarn.lock': '' })
-  const npmrc = (address) => ({ '.npmrc': `registry=${address}\ncache=\${PWD}/.cache\naudit=false\nfund=false\n` })
+  const npmrc = (address) => ({ '.npmrc': `registry=${address}\ncache=\${PWD}/.cache\nstore-dir=.store\naudit=false\nfund=false\n` })
   const found = [
     { name: 'npm', settings: npmrc, install: [node, npmProgram(), 'install', 'tokenbed'], again: [node, npmProgram(), 'ci'], run: [node], lock: 'package-lock.json', command: 'npm' },
-    { name: 'pnpm', settings: npmrc, install: [node, pnpm, 'add', 'tokenbed', '--store-dir', '.store'], again: [node, pnpm, 'install', '--frozen-lockfile', '--store-dir', '.store'], run: [node], lock: 'pnpm-lock.yaml', command: 'pnpm' },
+    { name: 'pnpm', settings: npmrc, install: [node, pnpm, 'add', 'tokenbed'], again: [node, pnpm, 'install', '--frozen-lockfile'], run: [node], lock: 'pnpm-lock.yaml', command: 'pnpm' },
     { name: 'Yarn', settings: yarnSettings('node-modules'), install: [node, yarn, 'add', 'tokenbed'], again: [node, yarn, 'install', '--immutable'], run: [node], lock: 'yarn.lock', command: 'yarn' },
     { name: "Yarn Plug'n'Play", settings: yarnSettings('pnp'), install: [node, yarn, 'add', 'tokenbed'], again: [node, yarn, 'install', '--immutable'], run: [node, yarn, 'node'], lock: 'yarn.lock', command: 'yarn' },
   ]

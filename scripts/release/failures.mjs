@@ -33,7 +33,7 @@ writeFileSync(__dirname + '/musl-program', head)
 process.execPath = __dirname + '/musl-program'
 `
 
-/** All of them, on a Node: a check each. `home` holds the packages, and does so again afterwards. */
+/** All of them that this runtime can meet: a check each. `home` holds the packages, and does so again afterwards. */
 export function failures(runtime, home, platform) {
   const name = `tokenbed-${platform}`
   const folder = join(home, 'node_modules', name)
@@ -44,13 +44,15 @@ export function failures(runtime, home, platform) {
   writeFileSync(join(home, 'on-musl.cjs'), ON_MUSL)
   const binary = join(folder, binaryName(platform))
   const isGlibc = platform.endsWith('-gnu')
+  const isNode = runtime.kind === 'node'
+  const [add, again] = runtime.kind === 'bun' ? ['bun add --optional', 'bun install --force'] : ['npm install --save-optional', '&& npm install']
   const cases = [
-    { what: 'the package of the platform is missing', reason: 'missing', parts: [name, version, 'npm install --save-optional'], cause: /Cannot find module/, change: () => rmSync(folder, { recursive: true }) },
+    { what: 'the package of the platform is missing', reason: 'missing', parts: [name, version, add], cause: /Cannot find module/, change: () => rmSync(folder, { recursive: true }) },
     { what: 'that of another platform is there instead', reason: 'missing', parts: ['tokenbed-darwin-x64', 'another platform'], cause: /Cannot find module/, change: () => moved(folder, home, 'darwin-x64') },
-    { what: 'it is of another version', reason: 'version', parts: [`${name} 0.0.9`, `npm install --save-optional ${name}@${version}`], change: () => rewritten(folder, '0.0.9') },
-    { what: 'the binary inside is of another version', reason: 'version', parts: ['99.0.0', version, '&& npm install'], change: () => rewritten(join(home, 'node_modules/tokenbed'), '99.0.0') || rewritten(folder, '99.0.0') },
+    { what: 'it is of another version', reason: 'version', parts: [`${name} 0.0.9`, `${add} ${name}@${version}`], change: () => rewritten(folder, '0.0.9') },
+    { what: 'the binary inside is of another version', reason: 'version', parts: ['99.0.0', version, again], change: () => rewritten(join(home, 'node_modules/tokenbed'), '99.0.0') || rewritten(folder, '99.0.0') },
     { what: 'Node loads no addons', reason: 'disabled', parts: ['--no-addons'], cause: /./, flags: ['--no-addons'] },
-    { what: 'the file is cut short', reason: 'refused', parts: [binary, '&& npm install'], cause: /./, change: () => writeFileSync(binary, readFileSync(binary).subarray(0, 50)) },
+    { what: 'the file is cut short', reason: 'refused', parts: [binary, again], cause: /./, change: () => writeFileSync(binary, readFileSync(binary).subarray(0, 50)) },
     { what: 'there is no such platform', reason: 'unsupported', parts: ['riscv64', 'linux-x64-gnu', 'npm run build'], flags: ['--require', './elsewhere.cjs'] },
     ...(isGlibc
       ? [
@@ -59,7 +61,8 @@ export function failures(runtime, home, platform) {
         ]
       : []),
   ]
-  return cases.map((one) => {
+  // The flags are Node's.
+  return cases.filter(({ flags }) => isNode || flags === undefined).map((one) => {
     cpSync(join(home, 'node_modules'), kept, { recursive: true })
     try {
       one.change?.()

@@ -17,18 +17,18 @@ try {
 `
 /** Preloaded: this process believes to be on another machine. */
 const ELSEWHERE = "Object.defineProperty(process, 'arch', { value: 'riscv64' })"
-/** Preloaded: its program is one that musl loads, as the head of an ELF file with that one entry says. */
+/** Preloaded: its program is one that musl loads, as an ELF file with that one entry says, far from its head. */
 const ON_MUSL = `
 const { writeFileSync } = require('node:fs')
-const head = Buffer.alloc(256)
+const head = Buffer.alloc(8192)
 head.write('\\x7fELF\\x02\\x01', 0, 'latin1')
 head.writeBigUInt64LE(64n, 32)
 head.writeUInt16LE(56, 54)
 head.writeUInt16LE(1, 56)
 head.writeUInt32LE(3, 64)
-head.writeBigUInt64LE(128n, 72)
+head.writeBigUInt64LE(5000n, 72)
 head.writeBigUInt64LE(26n, 96)
-head.write('/lib/ld-musl-x86_64.so.1', 128, 'latin1')
+head.write('/lib/ld-musl-x86_64.so.1', 5000, 'latin1')
 writeFileSync(__dirname + '/musl-program', head)
 process.execPath = __dirname + '/musl-program'
 `

@@ -21,6 +21,7 @@ export interface Binary {
 }
 
 const BUILD = 'in a clone: npm run build'
+const OTHER = `let ${BINARY_VARIABLE} name tokenbed's native part for this platform, or unset it`
 
 const root = join(__dirname, '../..')
 
@@ -35,11 +36,11 @@ export function packageVersion(): string {
 /** @throws BinaryError */
 export function loadBinary(): Binary {
   const named = process.env[BINARY_VARIABLE]
-  if (named) return { exports: open(named, `${BINARY_VARIABLE} names ${named}`), path: named, source: 'environment' }
+  if (named) return { exports: open(named, `${BINARY_VARIABLE} names ${named}`, OTHER), path: named, source: 'environment' }
   const platform = currentPlatform()
   if (platform === null) throw unsupported()
   const built = join(root, `tokenbed.${platform}.node`)
-  if (existsSync(built)) return { exports: open(built, built), path: built, source: 'build' }
+  if (existsSync(built)) return { exports: open(built, built, BUILD), path: built, source: 'build' }
   return ofPackage(platform)
 }
 
@@ -59,14 +60,14 @@ function ofPackage(platform: Platform): Binary {
   }
 }
 
-function open(path: string, what: string): unknown {
+function open(path: string, what: string, mend: string): unknown {
   let exports: { nativeInfo?: unknown }
   try {
     exports = look(path)
   } catch (cause) {
-    throw refused(path, what, cause, BUILD)
+    throw refused(path, what, cause, mend)
   }
-  if (typeof exports?.nativeInfo !== 'function') throw refused(path, what, new Error(`${path} is not tokenbed's native part`), BUILD)
+  if (typeof exports?.nativeInfo !== 'function') throw refused(path, what, new Error(`${path} is not tokenbed's native part`), mend)
   return exports
 }
 
@@ -74,7 +75,7 @@ function open(path: string, what: string): unknown {
 export function checkVersion({ path, source }: Binary, version: string): void {
   const wanted = packageVersion()
   if (version === wanted) return
-  const mend = source === 'package' ? reinstall(`tokenbed-${currentPlatform()}`) : BUILD
+  const mend = source === 'package' ? reinstall(`tokenbed-${currentPlatform()}`) : source === 'build' ? BUILD : OTHER
   throw failure('version', `${path} is version ${version}, and this tokenbed is ${wanted}`, `${path}, version ${version}`, `version ${wanted}`, mend, undefined)
 }
 
@@ -154,6 +155,10 @@ function refused(path: string, what: string, cause: unknown, mend: string): Bina
     const isPublished = minorOf(newer) <= minorOf(GLIBC)
     const how = mend === BUILD ? mend : isPublished ? `build it on this system, ${BUILD}` : `${mend}; or build it on this system, ${BUILD}`
     return failure('glibc', `${path} needs a newer glibc`, `${machine()}; ${firstLine(message)}`, here, how, cause)
+  }
+  if (/failed to map segment/.test(message)) {
+    const here = 'a disk that programs may be run from'
+    return failure('refused', `${path} lies where nothing may be executed`, `${machine()}; ${firstLine(message)}`, here, 'install it elsewhere, or mount that disk without noexec', cause)
   }
   return failure('refused', `${path} cannot be loaded`, `${machine()}; ${firstLine(message)}`, 'a whole file, for this platform, that the system may load', mend, cause)
 }

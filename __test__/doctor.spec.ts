@@ -114,6 +114,7 @@ test('a file that is no binary, and one that wants another system', async (t) =>
   const found = await report({ TOKENBED_BINARY: rubbish })
   t.is(found.code, 1)
   t.true(check(found, 'binary')!.says.includes(rubbish))
+  t.regex(check(found, 'binary')!.todo!, /TOKENBED_BINARY/)
   if (process.platform !== 'linux' || !(await report()).host.libc!.startsWith('glibc')) return
   const newer = join(folder, 'newer.node')
   const bytes = readFileSync(capabilities().path)

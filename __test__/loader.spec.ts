@@ -115,11 +115,12 @@ for (const [name, source] of SOURCES) {
 test('ids of 32 bits are held as they came, once, whatever the overlap', (t) => {
   const ids = new Int32Array(4_000_000)
   const before = process.memoryUsage().arrayBuffers
+  const { tables } = memoryUsage()
   const loader = createDataLoader(ids, { maxLength: 1024, stride: 1, shuffle: false })
   t.is(loader.ids, ids)
   t.true(process.memoryUsage().arrayBuffers - before < 2 ** 20)
   t.is(loader.length, Math.floor((4_000_000 - 1024) / 4))
-  t.is(memoryUsage().tables, 0)
+  t.true(memoryUsage().tables <= tables)
 })
 
 test('a text is encoded with the tokenizer', (t) => {

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { BinaryError } from './errors.js'
 import { currentPlatform, glibcVersion, libc, PLATFORMS, type Platform } from './platform.js'
 
@@ -21,6 +21,7 @@ export interface Binary {
 }
 
 const BUILD = 'in a clone: npm run build'
+const OTHER = `let ${BINARY_VARIABLE} name tokenbed's native part for this platform, or unset it`
 
 const root = join(__dirname, '../..')
 
@@ -35,11 +36,11 @@ export function packageVersion(): string {
 /** @throws BinaryError */
 export function loadBinary(): Binary {
   const named = process.env[BINARY_VARIABLE]
-  if (named) return { exports: open(named, `${BINARY_VARIABLE} names ${named}`), path: named, source: 'environment' }
+  if (named) return { exports: open(named, `${BINARY_VARIABLE} names ${named}`, OTHER), path: named, source: 'environment' }
   const platform = currentPlatform()
   if (platform === null) throw unsupported()
   const built = join(root, `tokenbed.${platform}.node`)
-  if (existsSync(built)) return { exports: open(built, built), path: built, source: 'build' }
+  if (existsSync(built)) return { exports: open(built, built, BUILD), path: built, source: 'build' }
   return ofPackage(platform)
 }
 
@@ -55,18 +56,18 @@ function ofPackage(platform: Platform): Binary {
   try {
     return { exports: requirePackage(platform), path: pathOf(name), source: 'package' }
   } catch (cause) {
-    throw refused(pathOf(name), `${name} is installed`, cause, install(name, wanted))
+    throw refused(pathOf(name), `${name} is installed`, cause, reinstall(name))
   }
 }
 
-function open(path: string, what: string): unknown {
+function open(path: string, what: string, mend: string): unknown {
   let exports: { nativeInfo?: unknown }
   try {
     exports = look(path)
   } catch (cause) {
-    throw refused(path, what, cause, BUILD)
+    throw refused(path, what, cause, mend)
   }
-  if (typeof exports?.nativeInfo !== 'function') throw refused(path, what, new Error(`${path} is not tokenbed's native part`), BUILD)
+  if (typeof exports?.nativeInfo !== 'function') throw refused(path, what, new Error(`${path} is not tokenbed's native part`), mend)
   return exports
 }
 
@@ -74,7 +75,7 @@ function open(path: string, what: string): unknown {
 export function checkVersion({ path, source }: Binary, version: string): void {
   const wanted = packageVersion()
   if (version === wanted) return
-  const mend = source === 'package' ? install(`tokenbed-${currentPlatform()}`, wanted) : BUILD
+  const mend = source === 'package' ? reinstall(`tokenbed-${currentPlatform()}`) : source === 'build' ? BUILD : OTHER
   throw failure('version', `${path} is version ${version}, and this tokenbed is ${wanted}`, `${path}, version ${version}`, `version ${wanted}`, mend, undefined)
 }
 
@@ -150,12 +151,20 @@ function refused(path: string, what: string, cause: unknown, mend: string): Bina
   const newer = /version `?GLIBC_([\d.]+)'? not found/.exec(message)?.[1]
   if (newer !== undefined) {
     const here = `a system with glibc ${newer} or later; the published binaries need ${GLIBC}`
-    return failure('glibc', `${path} needs a newer glibc`, `${machine()}; ${firstLine(message)}`, here, mend === BUILD ? mend : `${mend}; or build it on this system, ${BUILD}`, cause)
+    // One that is published would come again as it is.
+    const isPublished = minorOf(newer) <= minorOf(GLIBC)
+    const how = mend === BUILD ? mend : isPublished ? `build it on this system, ${BUILD}` : `${mend}; or build it on this system, ${BUILD}`
+    return failure('glibc', `${path} needs a newer glibc`, `${machine()}; ${firstLine(message)}`, here, how, cause)
+  }
+  if (/failed to map segment/.test(message)) {
+    const here = 'a disk that programs may be run from'
+    return failure('refused', `${path} lies where nothing may be executed`, `${machine()}; ${firstLine(message)}`, here, 'install it elsewhere, or mount that disk without noexec', cause)
   }
   return failure('refused', `${path} cannot be loaded`, `${machine()}; ${firstLine(message)}`, 'a whole file, for this platform, that the system may load', mend, cause)
 }
 
 const firstLine = (text: string) => text.split('\n')[0]
+const minorOf = (glibc: string) => Number(glibc.split('.')[1])
 
 /** What this process is, for people. */
 export function machine(): string {
@@ -166,12 +175,27 @@ export function machine(): string {
   return `${platform} ${arch}${its}, ${host}`
 }
 
+/** The package manager that installed tokenbed, by what it leaves beside it: another one would not know of what is there. */
+function manager(): 'npm' | 'pnpm' | 'yarn' | 'bun' {
+  const left = (name: string) => existsSync(join(root, '..', name))
+  if (/[\\/]\.pnpm[\\/]/.test(__dirname)) return 'pnpm'
+  if (process.versions.pnp || left('.yarn-state.yml') || left('.yarn-integrity')) return 'yarn'
+  return process.versions.bun ? 'bun' : 'npm'
+}
+
+const ADD = { npm: 'npm install --save-optional', pnpm: 'pnpm add --save-optional', yarn: 'yarn add --optional', bun: 'bun add --optional' }
+
 /** What installs a package next to tokenbed, and asks nothing of those who install for another platform. */
 function install(name: string, version: string): string {
-  const one = `${name}@${version}`
-  if (process.versions.bun) return `bun add --optional ${one}`
-  if (process.versions.pnp) return `yarn add --optional ${one}`
-  return /[\\/]\.pnpm[\\/]/.test(__dirname) ? `pnpm add --save-optional ${one}` : `npm install --save-optional ${one}`
+  return `${ADD[manager()]} ${name}@${version}`
+}
+
+/** What unpacks a package once more: those who install packages see no need where its version is there already. */
+function reinstall(name: string): string {
+  const its = manager()
+  if (its === 'pnpm' || its === 'bun') return `${its} install --force`
+  const folder = dirname(pathOf(name))
+  return process.platform === 'win32' ? `rmdir /s /q "${folder}" && ${its} install` : `rm -r '${folder}' && ${its} install`
 }
 
 function failure(reason: BinaryError['reason'], what: string, found: string, needed: string, mend: string, cause: unknown, why = ''): BinaryError {

@@ -25,53 +25,68 @@ export function libc(): Libc | null {
   if (process.platform !== 'linux') return null
   const loader = interpreter(process.execPath)
   if (loader !== null) return /ld-musl/.test(loader) ? 'musl' : 'glibc'
-  return glibcVersion() === null ? null : 'glibc'
+  if (glibcVersion() !== null) return 'glibc'
+  return reported(({ sharedObjects }) => sharedObjects?.some((path) => /ld-musl-|libc\.musl-/.test(path))) ? 'musl' : null
 }
 
 /** The version of glibc in use, such as `2.36`; null where it is not glibc. */
 export function glibcVersion(): string | null {
-  if (process.platform !== 'linux') return null
+  return reported(({ header }) => header?.glibcVersionRuntime) ?? null
+}
+
+/** Something of Node's report on this process; undefined where there is none. */
+function reported<T>(take: (report: { header?: { glibcVersionRuntime?: string }; sharedObjects?: string[] }) => T): T | undefined {
+  if (process.platform !== 'linux') return undefined
   const report = process.report as (typeof process.report & { excludeNetwork?: boolean }) | undefined
-  if (!report) return null
+  if (!report) return undefined
   // Looking up the names of all connections can take seconds, and the header needs none.
   const before = report.excludeNetwork
   report.excludeNetwork = true
   try {
-    const { header } = report.getReport() as unknown as { header?: { glibcVersionRuntime?: string } }
-    return header?.glibcVersionRuntime ?? null
+    return take(report.getReport() as unknown as Parameters<typeof take>[0])
   } catch {
-    return null
+    return undefined
   } finally {
     report.excludeNetwork = before
   }
 }
 
 const PT_INTERP = 3
+/** Bytes of a path. */
+const LONGEST = 4096
 
 /**
  * The program that loads this one, as its ELF header names it: `/lib64/ld-linux-x86-64.so.2`, `/lib/ld-musl-x86_64.so.1`.
  * It is the libc of the process itself, whatever others lie on the disk. Null where there is none to be read.
  */
 function interpreter(path: string): string | null {
-  const head = Buffer.alloc(4096)
   try {
     const file = openSync(path, 'r')
     try {
-      readSync(file, head, 0, head.length, 0)
+      return interpreterOf((position, length) => {
+        const bytes = Buffer.alloc(length)
+        return bytes.subarray(0, readSync(file, bytes, 0, length, position))
+      })
     } finally {
       closeSync(file)
     }
-    // 64 bits, little-endian: all that tokenbed is built for.
-    if (head.toString('latin1', 0, 6) !== '\x7fELF\x02\x01') return null
-    const [first, size, count] = [Number(head.readBigUInt64LE(32)), head.readUInt16LE(54), head.readUInt16LE(56)]
-    for (let i = 0; i < count; i++) {
-      const at = first + i * size
-      if (head.readUInt32LE(at) !== PT_INTERP) continue
-      const [offset, length] = [Number(head.readBigUInt64LE(at + 8)), Number(head.readBigUInt64LE(at + 32))]
-      return head.toString('latin1', offset, offset + length - 1) || null
-    }
   } catch {
     // Not readable, or not as ELF says: others are asked.
+    return null
+  }
+}
+
+/** Both the table of segments and the name may lie anywhere: tools that rewrite programs put them at the end. */
+function interpreterOf(read: (position: number, length: number) => Buffer): string | null {
+  const head = read(0, 64)
+  // 64 bits, little-endian: all that tokenbed is built for.
+  if (head.toString('latin1', 0, 6) !== '\x7fELF\x02\x01') return null
+  const [first, size, count] = [Number(head.readBigUInt64LE(32)), head.readUInt16LE(54), head.readUInt16LE(56)]
+  const segments = read(first, size * count)
+  for (let at = 0; at < size * count; at += size) {
+    if (segments.readUInt32LE(at) !== PT_INTERP) continue
+    const [offset, length] = [Number(segments.readBigUInt64LE(at + 8)), Number(segments.readBigUInt64LE(at + 32))]
+    return read(offset, Math.min(length, LONGEST) - 1).toString('latin1') || null
   }
   return null
 }

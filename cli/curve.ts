@@ -7,7 +7,7 @@ const FRAME = { left: 56, right: WIDTH - 20, top: 44, bottom: HEIGHT - 48 }
 
 /** Pairs of a step and a loss, in the order of the steps. */
 export async function curve(losses: readonly (readonly [step: number, loss: number])[]): Promise<Part> {
-  const [{ scaleLinear }, { line }] = await Promise.all([import('d3-scale'), import('d3-shape')])
+  const { line, scaleLinear } = await import('./bundled/d3.mjs')
   const [steps, values] = [losses.map(([step]) => step), losses.map(([, loss]) => loss)]
   const across = scaleLinear([Math.min(...steps), Math.max(...steps)], [FRAME.left, FRAME.right])
   const up = scaleLinear([Math.min(...values), Math.max(...values)], [FRAME.bottom, FRAME.top]).nice(5)

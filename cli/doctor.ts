@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, release } from 'node:os'
 import { join } from 'node:path'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError } from './bundled/commander.js'
 import type * as Tokenbed from '../index.js'
 
 /** What was looked at: all is well, something could be better, or something does not work. */
@@ -104,6 +104,8 @@ function host(): Report['host'] {
 function libc(): string {
   const { report } = process
   if (!report) return 'unknown'
+  // As in api/platform.ts: the names of all connections are not asked for.
+  ;(report as typeof report & { excludeNetwork?: boolean }).excludeNetwork = true
   const { header, sharedObjects = [] } = report.getReport() as unknown as { header?: { glibcVersionRuntime?: string }; sharedObjects?: string[] }
   if (header?.glibcVersionRuntime) return `glibc ${header.glibcVersionRuntime}`
   return sharedObjects.some((path) => /ld-musl-|libc\.musl-/.test(path)) ? 'musl' : 'unknown'

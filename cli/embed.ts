@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, extname, join, resolve } from 'node:path'
-import { Option, type Command } from 'commander'
+import { Option, type Command } from './bundled/commander.js'
 import { saveSafetensors, streamIds, type DType, type EncodeOptions, type Tokenizer } from '../index.js'
 import { WorkFailed, WrongUse, asWrongUse, isFolder } from './failure.js'
 import { inputsOf, STDIN, type Input } from './inputs.js'

@@ -2,7 +2,7 @@
 
 import { existsSync, statSync } from 'node:fs'
 import { getSystemErrorMap } from 'node:util'
-import { CommanderError } from 'commander'
+import { CommanderError } from './bundled/commander.js'
 import { TokenbedError } from '../index.js'
 
 /** The command was used wrongly (exit code 2): nothing was done. */

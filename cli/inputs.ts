@@ -2,7 +2,7 @@
 
 import { constants, accessSync, existsSync, statSync } from 'node:fs'
 import { resolve, sep } from 'node:path'
-import { globSync, isDynamicPattern } from 'tinyglobby'
+import { globSync, isDynamicPattern } from './bundled/tinyglobby.js'
 import { WorkFailed, isSystemError, reasonOf } from './failure.js'
 
 export interface Input {

@@ -2,8 +2,8 @@
 
 import { existsSync, statSync } from 'node:fs'
 import { extname, join } from 'node:path'
-import type { Command } from 'commander'
-import stringWidth from 'string-width'
+import type { Command } from './bundled/commander.js'
+import { stringWidth } from './bundled/terminal.js'
 import { loadNpy, loadSafetensors, tableHealth, type Model, type TableHealth, type Tensor } from '../index.js'
 import { WorkFailed, WrongUse, isFolder } from './failure.js'
 import { labelsOf, openModel } from './models.js'

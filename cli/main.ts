@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError } from './bundled/commander.js'
 import { addDoctor } from './doctor.js'
 import { addEmbed } from './embed.js'
 import { exitCodeOf, lineOf } from './failure.js'

@@ -1,6 +1,6 @@
 // tokenbed neighbors and tokenbed analogy: what vectors learned.
 
-import { Option, type Command } from 'commander'
+import { Option, type Command } from './bundled/commander.js'
 import type { Neighbour } from '../index.js'
 import { idOf, MODEL_ARGUMENT, openVectors } from './models.js'
 import { parseSize } from './numbers.js'

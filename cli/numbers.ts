@@ -1,6 +1,6 @@
 // Numbers as options have them, and as people read them.
 
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError } from './bundled/commander.js'
 
 /** A whole number from `least` on. */
 export function parseSize(least: number): (text: string) => number {

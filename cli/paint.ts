@@ -1,7 +1,7 @@
 // Tokens side by side in colours, wrapped to the terminal.
 
 import { WriteStream } from 'node:tty'
-import stringWidth from 'string-width'
+import { stringWidth } from './bundled/terminal.js'
 import type { Piece } from './pieces.js'
 
 /** How many bits of colour stdout has: 1 is none. NO_COLOR, FORCE_COLOR and TERM=dumb are heard. */

@@ -2,7 +2,7 @@
 
 import { extname } from 'node:path'
 import { principalComponents, type Model, type Vectors, concat } from '../index.js'
-import type { Command } from 'commander'
+import type { Command } from './bundled/commander.js'
 import { curve } from './curve.js'
 import { WorkFailed, WrongUse } from './failure.js'
 import { idOf, MODEL_ARGUMENT, openVectors } from './models.js'

@@ -1,6 +1,6 @@
 // How far the work is, on stderr: a bar in a terminal, now and then a line elsewhere.
 
-import { SingleBar } from 'cli-progress'
+import { SingleBar } from './bundled/terminal.js'
 import { shownShort, shownTime } from './numbers.js'
 import { onEnd } from './signals.js'
 import { sayError } from './streams.js'

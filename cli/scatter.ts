@@ -1,6 +1,6 @@
 // Points with labels that do not lie over one another.
 
-import stringWidth from 'string-width'
+import { stringWidth } from './bundled/terminal.js'
 import { at, BLUE, escaped, FAINT, GRID, textAt, WIDTH, type Part } from './svg.js'
 
 export interface Point {
@@ -38,7 +38,7 @@ const overlap = (a: Box, b: Box) => a.left < b.right && b.left < a.right && a.to
 
 /** Points, the most important first, and the variance that each axis explains; which of them have a label. */
 export async function scatter(points: readonly Point[], explained: readonly number[], title: string): Promise<{ part: Part; labelled: Set<number> }> {
-  const { scaleLinear } = await import('d3-scale')
+  const { scaleLinear } = await import('./bundled/d3.mjs')
   const [x, y] = domains(points)
   const [across, up] = [scaleLinear(x, [FRAME.left, FRAME.right]), scaleLinear(y, [FRAME.bottom, FRAME.top])]
   const radius = radiusOf(points)

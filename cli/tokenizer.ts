@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Option } from 'commander'
+import { Option } from './bundled/commander.js'
 import { FormatError, TokenbedError, Tokenizer, type EncodeOptions } from '../index.js'
 import { WorkFailed, WrongUse, asWrongUse, isFolder } from './failure.js'
 import { UTF8_HINT } from './streams.js'

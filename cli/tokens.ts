@@ -1,7 +1,7 @@
 // tokenbed tokens: how a text falls into tokens.
 
 import { createReadStream, existsSync } from 'node:fs'
-import { Option, type Command } from 'commander'
+import { Option, type Command } from './bundled/commander.js'
 import { streamIds, type Tokenizer } from '../index.js'
 import { WrongUse } from './failure.js'
 import { inputsOf, isPacked, STDIN } from './inputs.js'

@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { Option, type Command } from 'commander'
+import { Option, type Command } from './bundled/commander.js'
 import { AbortedError, saveModel, Trainer, type Corpus, type Objective, type Tokenizer, type TrainerOptions, type TrainProgress, type TrainResult } from '../index.js'
 import { WorkFailed, WrongUse, asWrongUse } from './failure.js'
 import { inputsOf, STDIN, type Input } from './inputs.js'

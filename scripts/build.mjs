@@ -1,6 +1,6 @@
 // Builds what is missing or stale: node scripts/build.mjs
 //
-// Dependencies, vocabularies, the addon, the TypeScript, and the module for `import`. Says what it does on stderr.
+// Dependencies, vocabularies, the addon, the TypeScript, the module for `import`, and what is bundled. Says what it does on stderr.
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure, capture, root, run, runIfMain, tool } from './process.mjs'
@@ -12,6 +12,8 @@ export function build() {
   typescript()
   step('import')
   run([process.execPath, join(root, 'scripts/esm.mjs')])
+  step('bundle')
+  run([process.execPath, join(root, 'scripts/bundle.mjs')])
 }
 
 function step(name) {

@@ -1,24 +1,40 @@
-// Writes the list of crates in THIRD_PARTY_NOTICES.md: node scripts/notices.mjs
+// Writes the lists of crates and of bundled packages in THIRD_PARTY_NOTICES.md: node scripts/notices.mjs
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { bundle } from './bundle.mjs'
 import { Failure, capture, root, runIfMain } from './process.mjs'
+import { eachOnce } from './terms.mjs'
 
 const FILE = 'THIRD_PARTY_NOTICES.md'
-const BEGIN = '<!-- crates: written by scripts/notices.mjs -->'
-const END = '<!-- end of crates -->'
+const CRATES = { begin: '<!-- crates: written by scripts/notices.mjs -->', end: '<!-- end of crates -->' }
+const PACKAGES = { begin: '<!-- packages: written by scripts/notices.mjs -->', end: '<!-- end of packages -->' }
 
 /** The lines that the list lacks or has too many; for scripts/check.mjs. */
 export function staleNotices() {
   const text = readFileSync(join(root, FILE), 'utf8')
-  return withCrates(text) === text ? [] : [`${FILE} is stale: node scripts/notices.mjs`]
+  return withLists(text) === text ? [] : [`${FILE} is stale: node scripts/notices.mjs`]
 }
 
-function withCrates(text) {
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)]
-  if (begin < 0 || end < begin) throw new Failure(`${FILE}: the marks of the list are gone`)
-  const rows = compiledIn().map(({ name, version, license }) => `| ${name} | ${version} | ${license} |\n`)
-  const table = `| crate | version | license |\n|---|---|---|\n${rows.join('')}`
-  return `${text.slice(0, begin)}${BEGIN}\n\n${table}\n${text.slice(end)}`
+function withLists(text) {
+  const packages = bundle({ write: false })
+  return withList(withList(text, PACKAGES, `${table('package', packages)}\n${texts(packages)}`), CRATES, table('crate', compiledIn()))
+}
+
+function withList(text, { begin, end }, list) {
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (from < 0 || to < from) throw new Failure(`${FILE}: the marks of the list are gone`)
+  return `${text.slice(0, from)}${begin}\n\n${list}\n${text.slice(to)}`
+}
+
+function table(kind, all) {
+  const rows = all.map(({ name, version, license }) => `| ${name} | ${version} | ${license} |\n`)
+  return `| ${kind} | version | license |\n|---|---|---|\n${rows.join('')}`
+}
+
+/** The terms of the bundled packages, each text once. */
+function texts(packages) {
+  const all = packages.flatMap(({ name, texts }) => texts.map((text) => ({ name, text })))
+  return eachOnce(all).map(({ text, names }) => `${names.join(', ')}:\n\n${text.replace(/^/gm, '> ').replace(/ +$/gm, '')}\n`).join('\n')
 }
 
 /** The crates of others in the addon of any platform that is published, by name. */
@@ -52,5 +68,5 @@ function isMacro({ targets }) {
 
 await runIfMain(import.meta, () => {
   const path = join(root, FILE)
-  writeFileSync(path, withCrates(readFileSync(path, 'utf8')))
+  writeFileSync(path, withLists(readFileSync(path, 'utf8')))
 })

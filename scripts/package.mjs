@@ -1,12 +1,15 @@
 // The package as its users get it: packed as npm would publish it, looked at, installed, run and broken: node scripts/package.mjs
+//
+// On the Node that runs this; TOKENBED_RUNTIMES=all, as in CI, adds the other lines of Node that are maintained, Bun and Deno.
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Failure, capture, root, runIfMain, tool } from './process.mjs'
 import { gates } from './release/gates.mjs'
 import { packAll, showGates } from './release/pack.mjs'
-import { sameResults, testRuntime } from './release/test.mjs'
-import { dependencyTarballs, installedSize, linked } from './release/user.mjs'
+import { everyRuntime, thisNode } from './release/runtimes.mjs'
+import { sameResults, testRuntimes } from './release/test.mjs'
+import { installedSize, linked } from './release/user.mjs'
 
 /** Packs, with the addon that was built last, looks at the tarballs and does what users do; shows how it went, and counts. */
 export async function checkPackage() {
@@ -15,16 +18,24 @@ export async function checkPackage() {
     const { platform, binary } = built()
     const { rootPackage, platformPackages } = packAll([{ platform, binary }], join(folder, 'stage'), join(folder, 'packed'))
     const looked = showGates(gates(rootPackage, platformPackages, { isPortable: false }))
-    const runtime = { name: `Node ${process.versions.node}`, kind: 'node', program: process.execPath }
     const tarballs = [rootPackage, ...platformPackages].map(({ tarball }) => tarball)
-    const { home, checks: used } = testRuntime(runtime, [...tarballs, ...dependencyTarballs(join(folder, 'dependencies'))], folder, platform)
-    const checks = [...typescripts(rootPackage.tarball, folder), installedSize(home), linked(home), ...used, sameResults(used)]
-    for (const { name, ok } of checks) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
-    const passed = checks.filter(({ ok }) => ok).length
-    return { passed: passed + looked.passed, failed: checks.length - passed + looked.failed }
+    const { homes, checks: used } = testRuntimes(runtimes(), tarballs, folder, platform)
+    const others = [...typescripts(rootPackage.tarball, folder), ...homes.slice(0, 1).flatMap((home) => [installedSize(home), linked(home)]), sameResults(used)]
+    for (const { name, ok } of others) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
+    const failed = [...used, ...others].filter(({ ok }) => !ok)
+    return { passed: used.length + others.length - failed.length + looked.passed, failed: failed.length + looked.failed, names: failed.map(({ name }) => name) }
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+/** This Node stands for its line: it is not fetched once more. */
+function runtimes() {
+  const wanted = process.env.TOKENBED_RUNTIMES ?? 'this'
+  if (!['this', 'all'].includes(wanted)) throw new Failure(`TOKENBED_RUNTIMES is ${JSON.stringify(wanted)}; it can be "this" or "all"`)
+  if (wanted === 'this') return [thisNode()]
+  const [line] = process.versions.node.split('.')
+  return [thisNode(), ...everyRuntime().filter(({ name }) => name !== `Node ${line}`)]
 }
 
 /** The addon that was built last, for this machine alone. */

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { bundle } from '../bundle.mjs'
 import { compiledIn, staleNotices } from '../notices.mjs'
 import { capture, root, tool } from '../process.mjs'
 import { formatOf, glibcFloor } from './formats.mjs'
@@ -12,8 +13,8 @@ const GLIBC = 28
 const ENTRY = 'napi_register_module_v1'
 const SYSTEMS = /^(ld-linux[\w-]*\.so\.\d|lib(c|m|dl|rt|pthread|gcc_s)\.so\.\d)$|^libc\.musl-\w+\.so\.1$|^libc\.so$/
 /** The addon comes in packages of its own, one a platform; tests and sources stay here. */
-const OF_ROOT = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|vocab\/\w+\.br|dist\/index\.(m?js|d\.m?ts)|dist\/native\.d\.cts|dist\/api\/([\w-]+\/)*[\w-]+\.(js|d\.ts)|dist\/cli\/([\w-]+\/)*[\w-]+\.js)$/
-const NEEDED = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/tokenbed.js', 'dist/cli/main.js', 'package.json', 'README.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md']
+const OF_ROOT = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|vocab\/\w+\.br|dist\/index\.(m?js|d\.m?ts)|dist\/native\.d\.cts|dist\/api\/([\w-]+\/)*[\w-]+\.(js|d\.ts)|dist\/cli\/([\w-]+\/)*[\w-]+\.js|dist\/cli\/bundled\/[\w-]+\.mjs)$/
+const NEEDED = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/tokenbed.js', 'dist/cli/main.js', 'dist/cli/bundled/commander.js', 'package.json', 'README.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md']
 const OF_PLATFORM = ['LICENSE', 'README.md', 'THIRD_PARTY_NOTICES.md', 'package.json']
 
 /**
@@ -25,6 +26,7 @@ export function gates(rootPackage, platformPackages, { isPortable }) {
     { name: 'files of the root package', offenders: rootFiles(rootPackage) },
     { name: 'files of the platform packages', offenders: platformPackages.flatMap(platformFiles) },
     { name: 'versions and engines are equal', offenders: versions(rootPackage, platformPackages) },
+    { name: 'nothing else is installed', offenders: Object.keys(readJson(join(rootPackage.staged, 'package.json')).dependencies ?? {}) },
     { name: 'nothing is run by installing', offenders: installScripts([rootPackage, ...platformPackages]) },
     { name: 'binaries are for their platforms', offenders: platformPackages.flatMap(wrongPlatform) },
     { name: 'binaries export one symbol, and need the system alone', offenders: platformPackages.flatMap(strangeSymbols) },
@@ -119,14 +121,14 @@ function moduleDrift({ staged }) {
   return [...named.filter((name) => !declared.includes(name)), ...declared.filter((name) => !named.includes(name))]
 }
 
-/** Those that deny.toml allows, for crates and npm packages alike. */
+/** Those that deny.toml allows, for crates and npm packages alike, whether installed beside or bundled. */
 function licences() {
   const allowed = JSON.parse(/allow = (\[.*?\])/s.exec(readFileSync(join(root, 'deny.toml'), 'utf8'))[1])
   const { packages } = readJson(join(root, 'package-lock.json'))
   const modules = Object.entries(packages)
     .filter(([path, { dev, optional }]) => path !== '' && !dev && !optional)
     .map(([path]) => readJson(join(root, path, 'package.json')))
-  return [...compiledIn(), ...modules].filter(({ license }) => !isAllowed(license, allowed)).map(({ name, license }) => `${name}: ${license}`)
+  return [...compiledIn(), ...bundle({ write: false }), ...modules].filter(({ license }) => !isAllowed(license, allowed)).map(({ name, license }) => `${name}: ${license}`)
 }
 
 /** Whether an SPDX expression leaves a choice that is allowed; `/` is the old way to write OR. */

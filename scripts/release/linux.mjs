@@ -17,7 +17,7 @@ import { node } from './runtimes.mjs'
 import { binaryName } from './stage.mjs'
 import { sameResults } from './test.mjs'
 import { linker } from './toolchain.mjs'
-import { dependencyTarballs, install, smokes, start, writeSmokes } from './user.mjs'
+import { install, installedSize, smokes, start, writeSmokes } from './user.mjs'
 
 const X64 = 'x86_64-unknown-linux-gnu'
 const TARGET_DIR = join(root, 'target/release-linux')
@@ -59,7 +59,7 @@ function emulated() {
 /** The package installed from a registry as for arm64, as one would for another machine, and its smoke run, beside that of x64. */
 async function testInstalled() {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-arm64-'))
-  const { address, close } = await serve([...readdirSync(packages).map((name) => join(packages, name)), ...dependencyTarballs(folder)])
+  const { address, close } = await serve(readdirSync(packages).map((name) => join(packages, name)))
   try {
     const here = { name: `Node ${process.versions.node}`, kind: 'node', program: process.execPath }
     const arm64 = emulated()
@@ -68,7 +68,11 @@ async function testInstalled() {
       [here, from([], 'x64')],
       [arm64, from(['--cpu=arm64', '--os=linux', '--libc=glibc'], 'arm64')],
     ]
-    const checks = homes.flatMap(([runtime, home]) => (writeSmokes(home), smokes(runtime, home)))
+    const checks = homes.flatMap(([runtime, home]) => {
+      const { name, ok } = installedSize(home)
+      writeSmokes(home)
+      return [{ name: `${runtime.name}: ${name}`, ok }, ...smokes(runtime, home)]
+    })
     const doctor = start(arm64, homes[1][1], ['node_modules/tokenbed/dist/cli/tokenbed.js', 'doctor'])
     console.log(doctor.stdout || doctor.stderr)
     return [...checks, { name: 'Node 20 on arm64: tokenbed doctor', ok: doctor.code === 0 && /neon in use/.test(doctor.stdout) }, { ...sameResults(checks), name: 'x64 and arm64 give the same bits' }]

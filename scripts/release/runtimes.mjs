@@ -24,6 +24,18 @@ const OTHERS = {
   'win32-x64': { bun: ['@oven/bun-windows-x64'], deno: '@deno/win32-x64' },
 }[`${process.platform}-${process.arch}`]
 
+/** The Node that runs this. */
+export function thisNode() {
+  const name = `Node ${process.versions.node}`
+  return { name, get: () => ({ name, kind: 'node', program: process.execPath }) }
+}
+
+/** Every runtime that tokenbed is for, by name, each with what fetches it: all lines of Node, and what of Bun and Deno there is here. */
+export function everyRuntime() {
+  const nodes = NODES.map((line) => ({ name: `Node ${line}`, get: () => node(line) }))
+  return OTHERS ? [...nodes, { name: 'Bun', get: bun }, { name: 'Deno', get: deno }] : nodes
+}
+
 export function bun() {
   return OTHERS && { name: 'Bun', kind: 'bun', program: fetched(OTHERS.bun[0], `bin/bun${EXE}`) }
 }
@@ -41,7 +53,7 @@ export function fetched(spec, program) {
   mkdirSync(folder, { recursive: true })
   const making = mkdtempSync(join(folder, 'making-'))
   try {
-    npm(['pack', spec, '--silent', '--pack-destination', making])
+    npm(['pack', spec, '--loglevel', 'error', '--pack-destination', making])
     const [tarball] = readdirSync(making)
     const { ok, stderr } = capture(['tar', '-xzf', join(making, tarball), '-C', making])
     if (!ok) throw new Failure(`tar: ${stderr.trim()}`)

@@ -3,6 +3,7 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Failure, capture, root } from '../process.mjs'
+import { noticesWithTerms } from './terms.mjs'
 
 /** What the root's package.json holds for those who develop it alone. */
 const OURS = ['scripts', 'devDependencies', 'ava', 'napi']
@@ -33,7 +34,8 @@ export function stageRoot(folder) {
 /** Stages the package of a platform with this binary in `folder`, and gives its path. */
 export function stagePlatform(platform, binary, folder) {
   const staged = join(folder, platform)
-  for (const name of ['LICENSE', 'THIRD_PARTY_NOTICES.md']) copy(join(root, name), join(staged, name))
+  copy(join(root, 'LICENSE'), join(staged, 'LICENSE'))
+  writeFileSync(join(staged, 'THIRD_PARTY_NOTICES.md'), noticesWithTerms())
   copy(join(root, 'npm', platform, 'README.md'), join(staged, 'README.md'))
   copy(binary, join(staged, binaryName(platform)))
   chmodSync(join(staged, binaryName(platform)), 0o644)

@@ -1,7 +1,7 @@
 // The packages in release/packages/ as users get them, on every runtime that can be had here: npm run release:test
 //
 // Node of every maintained line, Bun and Deno: installed into an empty folder without a compiler on the path, smoke programs
-// by import, require and TypeScript, the command, and on every Node each way in which an installation can be broken. All must
+// by import, require and TypeScript, the command, a hundred workers, and each way in which an installation can be broken. All must
 // print the same, to the bit.
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,17 +9,39 @@ import { join } from 'node:path'
 import { Failure, runIfMain } from '../process.mjs'
 import { failures, notAllowed } from './failures.mjs'
 import { packages } from './pack.mjs'
-import { NODES, bun, deno, node } from './runtimes.mjs'
-import { commands, dependencyTarballs, install, installedSize, linked, smokes, storm, writeSmokes } from './user.mjs'
+import { everyRuntime, thisNode } from './runtimes.mjs'
+import { commands, install, installedSize, linked, smokes, storm, writeSmokes } from './user.mjs'
 
 /** All checks of one runtime on these packages; what the first smoke printed comes with them. */
-export function testRuntime(runtime, tarballs, folder, platform) {
+function testRuntime(runtime, tarballs, folder, platform) {
   const home = install(runtime, tarballs, folder)
   writeSmokes(home)
-  const checks = smokes(runtime, home)
-  if (runtime.kind === 'node') checks.push(...commands(runtime, home), storm(runtime, home), ...failures(runtime, home, platform))
+  const checks = [...smokes(runtime, home), ...commands(runtime, home), storm(runtime, home), ...failures(runtime, home, platform)]
   if (runtime.kind === 'deno') checks.push(notAllowed(runtime, home))
   return { home, checks }
+}
+
+/**
+ * Tests each of these runtimes, given as what fetches it, and shows how it went; `homes` are where they were installed. One that
+ * cannot be had, or where the packages cannot be installed, is a check that fails.
+ */
+export function testRuntimes(runtimes, tarballs, folder, platform) {
+  const tested = runtimes.map(({ name, get }) => {
+    const found = testedOrNot(name, get, tarballs, folder, platform)
+    for (const { name, ok } of found.checks) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
+    return found
+  })
+  return { homes: tested.flatMap(({ home }) => home ?? []), checks: tested.flatMap(({ checks }) => checks) }
+}
+
+function testedOrNot(name, get, tarballs, folder, platform) {
+  try {
+    return testRuntime(get(), tarballs, folder, platform)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    console.log(`       ${error.message}`)
+    return { checks: [{ name: `${name}: fetched, and the packages installed`, ok: false }] }
+  }
 }
 
 /** Whether all smokes that ran printed the same: which machine and which runtime must make no difference. */
@@ -44,20 +66,11 @@ function main() {
   const here = all.filter((path) => /tokenbed-\d/.test(path) || path.includes(`tokenbed-${platform}-`))
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-release-'))
   try {
-    const tarballs = [...here, ...dependencyTarballs(folder)]
-    const checks = []
-    const only = process.argv[2] === '--this-node'
-    const runtimes = only ? [{ name: `Node ${process.versions.node}`, kind: 'node', program: process.execPath }] : [...NODES.map((line) => node(line)), bun(), deno()]
-    for (const runtime of runtimes.filter(Boolean)) {
-      const { home, checks: its } = testRuntime(runtime, tarballs, folder, platform)
-      if (checks.length === 0) checks.push(installedSize(home), linked(home))
-      checks.push(...its)
-      for (const { name, ok } of its) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
-    }
-    checks.push(sameResults(checks))
-    const failed = checks.filter(({ ok }) => !ok)
-    for (const { name, ok } of [...checks.slice(0, 2), checks.at(-1)]) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
-    console.log(`${checks.length - failed.length} passed, ${failed.length} failed`)
+    const { homes, checks } = testRuntimes(process.argv[2] === '--this-node' ? [thisNode()] : everyRuntime(), here, folder, platform)
+    const last = [...homes.slice(0, 1).flatMap((home) => [installedSize(home), linked(home)]), sameResults(checks)]
+    for (const { name, ok } of last) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
+    const failed = [...checks, ...last].filter(({ ok }) => !ok)
+    console.log(`${checks.length + last.length - failed.length} passed, ${failed.length} failed`)
     if (failed.length > 0) process.exitCode = 1
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -22,7 +22,7 @@ export function linker(arch) {
   mkdirSync(folder, { recursive: true })
   const making = mkdtempSync(join(folder, 'making-'))
   try {
-    npm(['pack', spec, '--silent', '--pack-destination', making])
+    npm(['pack', spec, '--loglevel', 'error', '--pack-destination', making])
     must(['tar', '-xzf', join(making, readdirSync(making)[0]), '-C', making])
     const whole = join(making, 'whole')
     mkdirSync(whole)

@@ -1,4 +1,5 @@
 // Which TypeScript may import which.
+import { isBuiltin } from 'node:module'
 import { posix } from 'node:path'
 import { projectFiles, read } from './files.mjs'
 
@@ -21,6 +22,9 @@ const offendersAmong = (isOffender) => () =>
     .filter(isOffender)
     .map(({ path, said }) => `${path} imports ${said}`)
 
+/** A package of somebody else's: neither a file nor a part of Node, nor words in a text that look like an import. */
+const isPackage = ({ said, target }) => target === null && /^(@[\w-]+\/)?[\w-][\w./-]*$/.test(said) && !isBuiltin(said)
+
 const isIn = (folder, path) => path.startsWith(`${folder}/`)
 const OUTSIDE = ['cli', 'examples', 'bench']
 
@@ -38,6 +42,10 @@ export const typescriptRules = [
   {
     name: 'only api/native.ts imports native.cjs',
     offenders: offendersAmong(({ path, said }) => path !== 'api/native.ts' && isNative(said)),
+  },
+  {
+    name: 'api/ and cli/ import no package but in cli/bundled/, whose files hold what they import',
+    offenders: offendersAmong((one) => ['api', 'cli'].some((folder) => isIn(folder, one.path)) && !isIn('cli/bundled', one.path) && isPackage(one) && !/^tokenbed-/.test(one.said)),
   },
   {
     name: 'cli/, examples/ and bench/ import tokenbed only through index',

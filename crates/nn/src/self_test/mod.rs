@@ -3,6 +3,8 @@
 //!
 //! The battery is the same on every machine, so its digests are too: two machines agree to the bit where they do.
 
+mod training;
+
 use tokenbed_kernels::half::{f32_to_bf16, f32_to_f16};
 use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::isa::Isa;
@@ -41,7 +43,7 @@ const FORMATS: [RowFormat; 5] =
 const OFFSETS: [usize; 7] = [0, 0, 1, 9, 9, 40, 64];
 
 type Op = (&'static str, fn(&Kernels) -> Vec<u8>);
-const OPS: [Op; 11] = [
+const OPS: [Op; 20] = [
     ("ids", ids),
     ("gather", gather),
     ("rows", rows),
@@ -53,6 +55,15 @@ const OPS: [Op; 11] = [
     ("softmax", softmax),
     ("uniform", uniform),
     ("normal", normal),
+    ("rotate", training::rotate),
+    ("windows", training::windows),
+    ("products", training::products),
+    ("scores", training::scores),
+    ("passes", training::passes),
+    ("gradients", training::gradients),
+    ("steps", training::steps),
+    ("dense steps", training::dense_steps),
+    ("replays", training::replays),
 ];
 
 /// Runs every op on every instruction set that this machine has; the scalar ones come first.

@@ -1,0 +1,3 @@
+// Axes and lines of pictures.
+export { scaleLinear } from 'd3-scale'
+export { line } from 'd3-shape'

@@ -3,7 +3,6 @@
 //! `config` (uint8): what the run is, as its maker wrote it; `counters` (int64): version, fingerprint of the corpus, place;
 //! and the arrays of the model by name.
 
-use crate::model::Array;
 use crate::trainer::Trainer;
 use bytemuck::Pod;
 use std::collections::HashMap;
@@ -23,10 +22,10 @@ const FORMAT: (&str, &str) = ("format", "tokenbed checkpoint");
 ///
 /// # Errors
 /// [`Error::File`] where it cannot be written: what was there before stays. [`Error::Usage`] after a loss that was no
-/// number.
+/// number, and for tables with such.
 pub fn save(trainer: &mut Trainer, path: &Path, config: &str) -> Result<()> {
+    let arrays = trainer.arrays()?;
     let model = trainer.model()?;
-    let arrays: Vec<Array> = model.tables().into_iter().chain(model.moments()).collect();
     let mut counters = vec![VERSION, model.fingerprint()];
     counters.extend(model.counters());
     let mut tensors = vec![

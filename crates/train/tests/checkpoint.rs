@@ -4,8 +4,9 @@
 
 mod common;
 
-use common::{all, bits, corpus, pairs, train};
+use common::{all, bits, corpus, next_token, pairs, train};
 use tokenbed_core::Error;
+use tokenbed_train::next_token::{NextToken, Softmax};
 use tokenbed_train::pairs::Pairs;
 use tokenbed_train::{Trainer, checkpoint};
 
@@ -62,6 +63,24 @@ fn other_files_and_versions() {
     save(&path, vec![tensor("counters", DType::Int64, 2, &counters)], Default::default()).unwrap();
     let error = checkpoint::config(&path).unwrap_err().to_string();
     assert!(error.contains("version 9") && error.contains("version 1"), "{error}");
+}
+
+/// A step whose loss is fine can leave tables that are not: they never reach the disk.
+#[test]
+fn no_checkpoint_has_numbers_that_are_not_finite() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let mut options = next_token(false, Softmax::Full);
+    (options.lr, options.final_lr) = (1e39, 1e39);
+    let mut trainer = Trainer::new(Box::new(NextToken::new(options, corpus(3000, 300)).unwrap()));
+    checkpoint::save(&mut trainer, &path, "{}").unwrap();
+    let before = std::fs::read(&path).unwrap();
+    assert!(train(&mut trainer, 1).loss.is_finite());
+    let error = checkpoint::save(&mut trainer, &path, "{}").unwrap_err().to_string();
+    assert!(error.contains("not finite after step 1"), "{error}");
+    assert!(trainer.tables().is_err());
+    assert!(trainer.run(std::time::Duration::from_secs(60), 1, &|| true).is_err());
+    assert!(std::fs::read(&path).unwrap() == before, "the last good checkpoint stays");
 }
 
 #[test]

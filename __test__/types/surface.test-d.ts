@@ -282,6 +282,7 @@ const resized = tokenbed.resizeVocabulary({ tables: { layer, x }, words: ['a'], 
 resized.tables.layer satisfies tokenbed.Embedding
 resized.tables.x satisfies tokenbed.Tensor
 resized.words satisfies string[]
+tokenbed.resizeVocabulary({ tables: { input: new tokenbed.TokenPositionEmbedding({ vocabSize: 3, contextLength: 2, dim: 4 }) } }, { add: 1 }).tables.input satisfies tokenbed.TokenPositionEmbedding
 new tokenbed.AdamW(resized.groups).loadStateDict(resized.optimizerState)
 // @ts-expect-error none were given
 resized.counts

@@ -12,7 +12,7 @@ use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::layer_norm_grad::RawLayerNormGrad;
 use crate::ops::mt19937::MtState;
-use crate::ops::optim::real::{Replays, Squares, Updates};
+use crate::ops::optim::{Replays, Squares, Updates};
 use crate::ops::pass::Pass;
 use crate::ops::rotate::RawRotate;
 use crate::ops::row_dots::RawRowDots;

@@ -59,7 +59,7 @@ macro_rules! instantiate {
             use $crate::ops::gather_rows::RawGatherRows;
             use $crate::ops::layer_norm_grad::RawLayerNormGrad;
             use $crate::ops::mt19937::MtState;
-            use $crate::ops::optim::real::Real;
+            use $crate::ops::real::Real;
             use $crate::ops::optim::replay::Replay;
             use $crate::ops::optim::{Slots, Update};
             use $crate::ops::pass::Pass;

@@ -10,7 +10,7 @@
 //! ```
 
 use super::Slots;
-use super::real::Real;
+use crate::ops::real::Real;
 
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,15 +38,15 @@ impl<F: Real> Adam<F> {
     #[inline(always)]
     pub(super) fn element(self, p: &mut F, g: F, m: &mut F, v: &mut F) {
         let decayed = *p * self.decay;
-        let g = if self.l2 == F::ZERO { g } else { self.l2.mul_add(decayed, g) };
+        let g = if self.l2 == F::ZERO { g } else { self.l2.fused(decayed, g) };
         *m = self.lerp(*m, g);
-        *v = (self.w2 * g).mul_add(g, *v * self.beta2);
+        *v = (self.w2 * g).fused(g, *v * self.beta2);
         *p = decayed + (-self.size * *m) / (v.sqrt() / self.root + self.eps);
     }
 
     #[inline(always)]
     fn lerp(self, m: F, g: F) -> F {
-        if self.w1 < F::from_f64(0.5) { self.w1.mul_add(g - m, m) } else { (self.w1 - F::ONE).mul_add(g - m, g) }
+        if self.w1 < F::round(0.5) { self.w1.fused(g - m, m) } else { (self.w1 - F::ONE).fused(g - m, g) }
     }
 
     #[inline(always)]

@@ -8,19 +8,26 @@
 
 pub mod adagrad;
 pub mod adam;
-pub mod real;
 pub mod replay;
 pub mod row_adagrad;
 pub mod sgd;
 pub mod sparse_adam;
 
+use super::real::Real;
 use crate::table::Kernels;
 use adagrad::Adagrad;
 use adam::Adam;
-use real::Real;
+use replay::Replay;
 use row_adagrad::RowAdagrad;
 use sgd::{Momentum, Sgd};
 use sparse_adam::SparseAdam;
+
+/// A kernel of [`Kernels::update`].
+pub(crate) type Updates<F> = unsafe fn(&Update<F>, Slots<'_, F>);
+/// A kernel of [`Kernels::sum_squares`].
+pub(crate) type Squares<F> = unsafe fn(&[F]) -> f64;
+/// A kernel of [`Kernels::replay`].
+pub(crate) type Replays<F> = unsafe fn(Replay<'_, F>);
 
 /// The rule of one step, its numbers rounded to the parameter's type.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -137,11 +144,11 @@ pub(crate) fn sum_squares<F: Real>(values: &[F]) -> f64 {
     let rest = blocks.remainder();
     for block in blocks {
         for (lane, x) in lanes.iter_mut().zip(block) {
-            *lane += x.to_f64() * x.to_f64();
+            *lane += x.wide() * x.wide();
         }
     }
     for (lane, x) in lanes.iter_mut().zip(rest) {
-        *lane += x.to_f64() * x.to_f64();
+        *lane += x.wide() * x.wide();
     }
     let mut half = LANES / 2;
     while half > 0 {

@@ -2,7 +2,6 @@
 
 use crate::arch;
 use crate::isa::{self, Isa, UnavailableIsa};
-use crate::ops::adamw_dense::RawAdamW;
 use crate::ops::bag::RawBag;
 use crate::ops::draw_normal::RawDrawNormal;
 use crate::ops::draw_uniform::RawDrawUniform;
@@ -41,7 +40,6 @@ pub struct Kernels {
     pub(crate) row_dots: unsafe fn(RawRowDots),
     pub(crate) row_mix: unsafe fn(RawRowMix),
     pub(crate) exp_rows: unsafe fn(RawExpRows),
-    pub(crate) adamw_dense: unsafe fn(RawAdamW),
     pub(crate) scores: unsafe fn(RawScores),
     pub(crate) pass: unsafe fn(Pass<'_, f32>),
     pub(crate) update_f32: Updates<f32>,

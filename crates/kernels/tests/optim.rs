@@ -5,12 +5,12 @@
 use tokenbed_kernels::isa::Isa;
 use tokenbed_kernels::ops::optim::adagrad::Adagrad;
 use tokenbed_kernels::ops::optim::adam::Adam;
-use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::ops::optim::replay::Replay;
 use tokenbed_kernels::ops::optim::row_adagrad::RowAdagrad;
 use tokenbed_kernels::ops::optim::sgd::{Momentum, Sgd};
 use tokenbed_kernels::ops::optim::sparse_adam::SparseAdam;
 use tokenbed_kernels::ops::optim::{Slots, Update};
+use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table::{self, Kernels};
 use tokenbed_testkit::place::Guarded;
 use tokenbed_testkit::random::{DIMS, Random};

@@ -16,10 +16,6 @@ pub struct Adagrad {
 
 impl Adagrad {
     pub(super) fn update<F: Real>(&self) -> adagrad::Adagrad<F> {
-        adagrad::Adagrad {
-            lr: F::round(self.lr),
-            eps: F::round(self.eps),
-            weight_decay: F::round(self.weight_decay),
-        }
+        adagrad::Adagrad { lr: F::round(self.lr), eps: F::round(self.eps), weight_decay: F::round(self.weight_decay) }
     }
 }

@@ -10,6 +10,7 @@
 //! ```
 
 use super::Slots;
+use crate::lanes_narrow::NarrowLanes;
 use crate::ops::real::Real;
 
 /// The numbers of one step.
@@ -53,6 +54,48 @@ impl<F: Real> Adam<F> {
     pub(super) fn step(self, slots: Slots<'_, F>) {
         let moments = slots.first.iter_mut().zip(slots.second);
         for ((p, &g), (m, v)) in slots.param.iter_mut().zip(slots.grad).zip(moments) {
+            self.element(p, g, m, v);
+        }
+    }
+}
+
+impl Adam<f32> {
+    /// Whether [`Adam::lanes`] takes it: AdamW, of moments that mostly stay.
+    pub(super) fn is_plain(&self) -> bool {
+        self.l2 == 0.0 && self.w1 < 0.5
+    }
+
+    /// The loop of [`Adam::step`] by vectors, to the same bits: compilers make narrower ones, of which memory is a sixth
+    /// slower read and written.
+    ///
+    /// # Safety
+    /// On a machine that has `L`'s instruction set. All slices are as long as the parameter.
+    #[inline(always)]
+    pub(super) unsafe fn lanes<L: NarrowLanes>(self, slots: Slots<'_, f32>) {
+        let Slots { param, grad, first, second } = slots;
+        let len = param.len();
+        let whole = len - len % L::WIDTH;
+        // SAFETY: the caller's; every index stays below `len`.
+        unsafe {
+            let (decay, w1, beta2) = (L::splat(self.decay), L::splat(self.w1), L::splat(self.beta2));
+            let (w2, size) = (L::splat(self.w2), L::splat(-self.size));
+            let (root, eps) = (L::splat(self.root), L::splat(self.eps));
+            let mut at = 0;
+            while at < whole {
+                let (p, m, v) =
+                    (param.as_mut_ptr().add(at), first.as_mut_ptr().add(at), second.as_mut_ptr().add(at));
+                let (g, old) = (L::load(grad.as_ptr().add(at)), L::load(m));
+                let moment = w1.mul_add(g.sub(old), old);
+                let square = w2.mul(g).mul_add(g, L::load(v).mul(beta2));
+                let moved = size.mul(moment).div(square.sqrt().div(root).add(eps));
+                moment.store(m);
+                square.store(v);
+                L::load(p).mul(decay).add(moved).store(p);
+                at += L::WIDTH;
+            }
+        }
+        let rest = first[whole..].iter_mut().zip(&mut second[whole..]);
+        for ((p, &g), (m, v)) in param[whole..].iter_mut().zip(&grad[whole..]).zip(rest) {
             self.element(p, g, m, v);
         }
     }

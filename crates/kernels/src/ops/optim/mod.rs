@@ -1,7 +1,8 @@
 //! optim: one step of an optimizer on the elements of a parameter, or on a row of it.
 //!
 //! The contract stands in each rule's file. No rule but the row-wise one looks at more than one element at a time, so the
-//! definition is a plain loop, generic over f32 and f64; an instruction set is that very loop compiled for it. Fused
+//! definition is a plain loop, generic over f32 and f64; an instruction set is that very loop compiled for it, but for
+//! [`Adam::lanes`]. Fused
 //! multiply-adds are written out where PyTorch's CPU kernels contract them (AVX2 and AVX-512 alike; its build without
 //! vectors does not). Square roots are rounded correctly; PyTorch takes them from MKL, whose last bit is wrong for one
 //! number in six.
@@ -14,6 +15,7 @@ pub mod sgd;
 pub mod sparse_adam;
 
 use super::real::Real;
+use crate::lanes_narrow::NarrowLanes;
 use crate::table::Kernels;
 use adagrad::Adagrad;
 use adam::Adam;
@@ -131,6 +133,19 @@ pub(crate) fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
         Update::SparseAdam(rule) => rule.step(slots),
         Update::Adagrad(rule) => rule.step(slots),
         Update::RowAdagrad(rule) => rule.step(slots),
+    }
+}
+
+/// As [`update`], with AdamW's vectors written out.
+///
+/// # Safety
+/// On a machine that has `L`'s instruction set; [`Kernels::update`] checked the slices.
+#[inline(always)]
+pub(crate) unsafe fn update_lanes<L: NarrowLanes>(rule: &Update<f32>, slots: Slots<'_, f32>) {
+    match *rule {
+        // SAFETY: the caller's.
+        Update::Adam(adam) if adam.is_plain() => unsafe { adam.lanes::<L>(slots) },
+        _ => update(rule, slots),
     }
 }
 

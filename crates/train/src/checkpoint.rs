@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokenbed_core::storage::Part;
 use tokenbed_core::{DType, Error, Result};
+use tokenbed_io::atomic;
 use tokenbed_io::safetensors::{self, Loaded, ToSave};
 
 /// What this version writes.
@@ -18,7 +19,7 @@ pub const VERSION: u64 = 1;
 /// Says what the file is, for those who look into it.
 const FORMAT: (&str, &str) = ("format", "tokenbed checkpoint");
 
-/// Writes a checkpoint.
+/// Writes a checkpoint, and removes what a run that was killed while it wrote one left beside it.
 ///
 /// # Errors
 /// [`Error::File`] where it cannot be written: what was there before stays. [`Error::Usage`] after a loss that was no
@@ -36,6 +37,7 @@ pub fn save(trainer: &mut Trainer, path: &Path, config: &str) -> Result<()> {
         let bytes = bytemuck::cast_slice(&array.values);
         tensors.push(to_save(array.name, DType::Float32, array.shape.to_vec(), bytes));
     }
+    atomic::tidy(path);
     safetensors::save(path, tensors, HashMap::from([(FORMAT.0.into(), FORMAT.1.into())]))
 }
 

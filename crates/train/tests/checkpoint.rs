@@ -97,3 +97,15 @@ fn a_loss_that_is_no_number_ends_the_run() {
     assert!(checkpoint::save(&mut trainer, &path, "{}").is_err() && trainer.tables().is_err());
     assert!(std::fs::read(&path).unwrap() == before, "the last good checkpoint stays");
 }
+
+#[cfg(unix)]
+#[test]
+fn what_a_killed_save_left_goes_with_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join(".tokenbed-x1y2z3.part");
+    let file = std::fs::File::create(&left).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    drop(file);
+    checkpoint::save(&mut skip_gram(pairs(false), 3000), &folder.path().join("run.safetensors"), "{}").unwrap();
+    assert!(!left.exists());
+}

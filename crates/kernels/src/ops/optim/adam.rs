@@ -82,8 +82,7 @@ impl Adam<f32> {
             let (root, eps) = (L::splat(self.root), L::splat(self.eps));
             let mut at = 0;
             while at < whole {
-                let (p, m, v) =
-                    (param.as_mut_ptr().add(at), first.as_mut_ptr().add(at), second.as_mut_ptr().add(at));
+                let (p, m, v) = (param.as_mut_ptr().add(at), first.as_mut_ptr().add(at), second.as_mut_ptr().add(at));
                 let (g, old) = (L::load(grad.as_ptr().add(at)), L::load(m));
                 let moment = w1.mul_add(g.sub(old), old);
                 let square = w2.mul(g).mul_add(g, L::load(v).mul(beta2));

@@ -252,7 +252,7 @@ test('checkpoints that are none of this run', async (t) => {
   const path = join(folder(), 'run.safetensors')
   const corpus = () => pieces(planted(100))
   await new Trainer(corpus(), PAIRS).save(path)
-  await t.throwsAsync(Trainer.resume(path, pieces(planted(99))), { instanceOf: UsageError, message: /another (corpus|model)/ })
+  await t.throwsAsync(Trainer.resume(path, pieces(planted(99))), { instanceOf: UsageError, message: /another corpus/ })
   await t.throwsAsync(Trainer.resume(path, corpus(), { tokenizer: Tokenizer.load('gpt2') }), { instanceOf: UsageError, message: /without a tokenizer/ })
   for (const config of ['{', 'null', '{}', '{"options":{"objective":"skip-gram"}}', JSON.stringify({ options: { objective: 'classify', dim: '9' }, tokenizer: null, losses: [], seconds: 0 })]) {
     const tensors = loadSafetensors(path)

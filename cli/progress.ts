@@ -64,20 +64,18 @@ function bar(total: number | null, from: number): Progress {
   const start = performance.now()
   const bar = new SingleBar({
     stream: process.stderr,
-    format: (_, { value }, { tokens, note }) => {
-      const fraction = total ? Math.min(1, value / total) : null
-      return barLine(parts(tokens, value, { total, from, seconds: (performance.now() - start) / 1e3, note }), fraction, process.stderr.columns || 80)
-    },
+    // Drawn more often than there is news: its pace is that of the last news.
+    format: (_, { value }, { shown }) => barLine(shown, total ? Math.min(1, value / total) : null, process.stderr.columns || 80),
     hideCursor: true,
     clearOnComplete: true,
     forceRedraw: true,
   })
   // Where nothing is known of the end any total will do.
-  bar.start(total ?? 1, from, { tokens: 0, note: '' })
+  bar.start(total ?? 1, from, { shown: parts(from, from, { total, from, seconds: 0 }) })
   const stop = () => bar.stop()
   const forget = onEnd(stop)
   return {
-    update: (tokens, done, note = '') => bar.update(done, { tokens, note }),
+    update: (tokens, done, note) => bar.update(done, { shown: parts(tokens, done, { total, from, seconds: (performance.now() - start) / 1e3, note }) }),
     stop() {
       forget()
       stop()

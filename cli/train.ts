@@ -1,10 +1,10 @@
 // tokenbed train: tables that learn from texts, as a folder.
 
-import { existsSync, mkdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Option, type Command } from 'commander'
 import { AbortedError, saveModel, TokenbedError, Trainer, type Corpus, type Objective, type Tokenizer, type TrainerOptions, type TrainProgress, type TrainResult } from '../index.js'
-import { WorkFailed, WrongUse, asWrongUse } from './failure.js'
+import { WorkFailed, WrongUse, asWrongUse, isSystemError, reasonOf } from './failure.js'
 import { inputsOf, STDIN, type Input } from './inputs.js'
 import { counted, parseNumber, parseSize, shown, shownShort, shownTime } from './numbers.js'
 import { startProgress, type Progress } from './progress.js'
@@ -86,6 +86,15 @@ export function addTrain(program: Command): void {
     .action(train)
 }
 
+/** Says before any work what would only be found after it. */
+function checkWritable(folder: string): void {
+  try {
+    accessSync(folder, constants.W_OK)
+  } catch (error) {
+    throw new WorkFailed(`--out ${folder}: ${isSystemError(error) ? reasonOf(error) : 'nothing can be written there'}`, { cause: error })
+  }
+}
+
 /** A folder that was made for what did not come. */
 function removeEmpty(folder: string): void {
   try {
@@ -114,6 +123,7 @@ async function train(args: string[], options: Options): Promise<void> {
   const checkpoint = join(options.out, CHECKPOINT)
   const trainer = options.resume ? await resumed(checkpoint, corpus, options) : asWrongUse(() => new Trainer(corpus, trainerOptions))
   const made = mkdirSync(options.out, { recursive: true })
+  checkWritable(options.out)
   let result: TrainResult | null
   try {
     result = await run(trainer, checkpoint, options)

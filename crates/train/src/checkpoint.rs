@@ -116,6 +116,9 @@ pub fn restore(trainer: &mut Trainer, path: &Path) -> Result<()> {
     if place.len() != model.counters().len() {
         return Err(wrong(path, "is a checkpoint of another objective"));
     }
+    if *fingerprint != model.fingerprint() {
+        return Err(wrong(path, "was made with another corpus: give the one that it was made with"));
+    }
     let names = model.tables().into_iter().chain(model.moments()).map(|array| (array.name, array.shape));
     let mut arrays: Vec<Vec<f32>> = Vec::new();
     for (name, shape) in names {
@@ -126,9 +129,6 @@ pub fn restore(trainer: &mut Trainer, path: &Path) -> Result<()> {
             return Err(wrong(path, message));
         }
         arrays.push(read.elements(path)?);
-    }
-    if *fingerprint != model.fingerprint() {
-        return Err(wrong(path, "was made with another corpus: give the one that it was made with"));
     }
     model.restore(&arrays.iter().map(Vec::as_slice).collect::<Vec<_>>(), place);
     Ok(())

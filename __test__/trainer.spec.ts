@@ -3,7 +3,7 @@
 import test from 'ava'
 import { mkdtempSync, readFileSync, truncateSync, writeFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { AbortedError, FileError, FormatError, getNumThreads, loadSafetensors, saveSafetensors, setNumThreads, tensor, Tokenizer, Trainer, UsageError, Vectors } from '../index.js'
+import { AbortedError, FileError, FormatError, getNumThreads, loadModel, loadSafetensors, saveModel, saveSafetensors, setNumThreads, tensor, Tokenizer, Trainer, UsageError, Vectors } from '../index.js'
 import type { TrainerOptions, TrainProgress, TrainResult } from '../index.js'
 import { temporaryFolder } from './support/temporary.js'
 
@@ -173,6 +173,31 @@ test('classes are told apart, from lines and from texts with labels', async (t) 
   t.true(right(read, (label) => (label === 'bad' ? 'bad' : 'good')) >= 392)
   const tokenizer = Tokenizer.load('gpt2')
   const byTokens = await new Trainer(examples, { ...options, tokenizer }).run()
+  for (const result of [given, byTokens]) {
+    const saved = folder()
+    const { objective, tensors, vocabulary, counts, labels } = result
+    saveModel(saved, { objective, tensors, vocabulary: vocabulary!, counts, labels: labels! })
+    const model = loadModel(saved)
+    const told = model.classify(examples.map(({ text }) => text))
+    t.true(told.filter(([first], i) => first.label === examples[i].label).length >= 392)
+    const ids = (text: string) => (vocabulary instanceof Tokenizer ? [...vocabulary.encode(text.replace(/\n/g, ' '))] : text.split(/\s+/).map((word) => vocabulary!.indexOf(word)))
+    for (const [i, predictions] of told.slice(0, 20).entries()) {
+      t.deepEqual(predictions.map(({ label }) => label).sort(), [...labels!].sort())
+      t.true(predictions[0].probability >= predictions[1].probability)
+      const hidden = (result.embedding.forward(ids(examples[i].text)).mean(0).toArray() as unknown) as number[]
+      const scores = (tensors['output.weight'].toArray() as number[][]).map((row) => row.reduce((sum, x, d) => sum + x * hidden[d], 0))
+      const sum = scores.reduce((all, score) => all + Math.exp(score), 0)
+      for (const { label, probability } of predictions) t.true(Math.abs(probability - Math.exp(scores[labels!.indexOf(label)]) / sum) < 1e-5)
+    }
+    t.deepEqual(model.classify(examples[0].text, { topN: 1 }), told[0].slice(0, 1))
+    t.deepEqual(model.classify([]), [])
+    t.deepEqual(model.classify('').map(({ probability }) => probability), [0.5, 0.5])
+    t.throws(() => model.classify([7] as unknown as string[]), { instanceOf: UsageError, message: /text 0 must be a string/ })
+  }
+  const pairs = await new Trainer(pieces(planted(50)), PAIRS).run()
+  const other = folder()
+  saveModel(other, { objective: 'skip-gram', tensors: pairs.tensors, vocabulary: pairs.vocabulary! })
+  t.throws(() => loadModel(other).classify('x'), { instanceOf: UsageError, message: /a model of skip-gram, which knows no classes/ })
   t.deepEqual(byTokens.tensors['output.weight'].shape, [2, 10])
   t.deepEqual(byTokens.embedding.weight.shape, [tokenizer.vocabSize, 10])
 })

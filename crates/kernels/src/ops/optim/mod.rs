@@ -15,6 +15,7 @@ pub mod sgd;
 pub mod sparse_adam;
 
 use super::real::Real;
+use super::total::halved;
 use crate::lanes_narrow::NarrowLanes;
 use crate::table::Kernels;
 use adagrad::Adagrad;
@@ -165,14 +166,7 @@ pub(crate) fn sum_squares<F: Real>(values: &[F]) -> f64 {
     for (lane, x) in lanes.iter_mut().zip(rest) {
         *lane += x.wide() * x.wide();
     }
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] += lanes[i + half];
-        }
-        half /= 2;
-    }
-    lanes[0]
+    halved(lanes)
 }
 
 /// The bodies as functions, for machines without vectors.

@@ -9,6 +9,7 @@
 
 use super::Slots;
 use crate::ops::real::Real;
+use crate::ops::total::halved;
 
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,15 +38,8 @@ impl<F: Real> RowAdagrad<F> {
         for (lane, &g) in lanes.iter_mut().zip(rest) {
             *lane = g.fused(g, *lane);
         }
-        let mut half = LANES / 2;
-        while half > 0 {
-            for i in 0..half {
-                lanes[i] = lanes[i] + lanes[i + half];
-            }
-            half /= 2;
-        }
         let h = &mut slots.first[0];
-        *h = *h + lanes[0] / F::round(slots.grad.len().max(1) as f64);
+        *h = *h + halved(lanes) / F::round(slots.grad.len().max(1) as f64);
         let size = -(self.lr / (h.sqrt() + self.eps));
         for (p, &g) in slots.param.iter_mut().zip(slots.grad) {
             *p = size.fused(g, *p);

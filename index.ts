@@ -68,6 +68,7 @@ export type { ClassifyTrainerOptions, NextTokenTrainerOptions, Objective, PairTr
 export type { Corpus, LabelledText } from './api/corpus.js'
 export { loadModel, saveModel, type ModelParts, type TrainingRecord } from './api/model-folder.js'
 export { Model } from './api/model.js'
+export type { ClassifyOptions, Prediction } from './api/classifier.js'
 export type { ModelDescription, VocabularyDescription } from './api/model-description.js'
 export type { Digests } from './api/model-files.js'
 export type { Json } from './api/json.js'

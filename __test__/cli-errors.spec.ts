@@ -131,6 +131,7 @@ test('a file that may not be read', async (t) => {
   await fails(t, ['embed', 'a.txt', ...OUT], 1, ['a.txt: permission denied'], { cwd, uid })
   chmodSync(cwd, 0o555)
   await fails(t, ['embed', 'special.txt', '--allowed-special', 'all', ...OUT], 1, ['x.safetensors'], { cwd, uid })
+  await fails(t, ['train', 'special.txt', '--objective', 'skip-gram', '--min-count', '1', '--out', '.'], 1, ['--out .: permission denied'], { cwd, uid })
 })
 
 test('a disk that is full', async (t) => {

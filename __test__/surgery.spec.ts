@@ -1,7 +1,7 @@
 // Vocabularies that change: against plain arrays, over random plans; what stays tied; what is refused.
 
 import test, { type ExecutionContext } from 'ava'
-import { Adagrad, Adam, AdamW, Embedding, EmbeddingBag, Generator, loadModel, manualSeed, ones, quantize, randn, resizeVocabulary, RowWiseAdagrad, saveModel, SGD, Tensor, tensor, zeros, type DType, type NewToken, type OptimizerStateLike, type VocabularyPlan } from '../index.js'
+import { Adagrad, Adam, AdamW, Embedding, EmbeddingBag, Generator, loadModel, manualSeed, ones, quantize, randn, resizeVocabulary, RowWiseAdagrad, saveModel, SGD, Tensor, tensor, TokenPositionEmbedding, zeros, type DType, type NewToken, type OptimizerStateLike, type VocabularyPlan } from '../index.js'
 import { refuses } from './support/errors.js'
 import { pick, seeded, type Draw } from './support/random-text.js'
 import { temporaryFolder } from './support/temporary.js'
@@ -113,6 +113,44 @@ test('what is tied stays tied', (t) => {
   t.not(tables.head, head)
   const part = randn([6, 2])
   refuses(t, () => resizeVocabulary({ tables: { a: part.narrow(0, 0, 5), b: part.narrow(0, 1, 5) } }, { add: 1 }), 'USAGE', '"b"', '"a"', 'clone()')
+})
+
+test('an input layer changes its tokens, and keeps all else', (t) => {
+  const ids = [[4, 0, 5], [5, 4, 4]]
+  for (const preset of ['gpt2', 'bert', 'gemma'] as const) {
+    const layer = TokenPositionEmbedding.preset(preset as 'gpt2', { vocabSize: 6, contextLength: 3, dim: 4, dropout: 0.5, generator: new Generator(3) }).eval()
+    const optimizer = new AdamW(layer.parameters(), { lr: 0.1 })
+    const learn = (input: typeof layer, by: AdamW, batch: number[][]) => {
+      input.forward(batch).mul(input.forward(batch)).sum().backward()
+      by.step()
+      by.zeroGrad()
+    }
+    learn(layer, optimizer, ids)
+    const head = layer.token.weight
+    const before = layer.forward(ids).toArray()
+    const after = resizeVocabulary({ tables: { layer, head }, optimizer }, { keep: [5, 4, 0], add: 2 })
+    const made = after.tables.layer
+    t.true(made instanceof TokenPositionEmbedding)
+    t.is(made.token.weight, after.tables.head, 'tied')
+    t.deepEqual([made.token.numEmbeddings, made.scale, made.dropout, made.training], [5, layer.scale, 0.5, false])
+    t.deepEqual(Object.keys(made.stateDict()), Object.keys(layer.stateDict()))
+    for (const [name, tensor] of Object.entries(made.stateDict())) if (name !== 'token.weight') t.is(tensor, layer.stateDict()[name], name)
+    const renamed = ids.map((row) => row.map((id) => after.newIds[id]))
+    t.deepEqual(made.forward(renamed).toArray(), before, preset)
+    t.throws(() => made.forward([[5]]), { code: 'TOKEN_INDEX' })
+    t.throws(() => made.forward([[0, 0, 0, 0]]), { code: 'SHAPE' })
+    // A step of each: the same, as their state is.
+    const resumed = new AdamW(after.groups as { params: Tensor[] }[]).loadStateDict(after.optimizerState)
+    const rest = layer.parameters().slice(1).map((tensor) => tensor.clone())
+    learn(layer, optimizer, ids)
+    layer.parameters().slice(1).forEach((tensor, i) => tensor.set(rest[i]))
+    learn(made, resumed, renamed)
+    t.deepEqual(rowsOf(made.token.weight).slice(0, 3), [5, 4, 0].map((id) => rowsOf(layer.token.weight)[id]), preset)
+  }
+  const roberta = TokenPositionEmbedding.preset('roberta', { vocabSize: 6, contextLength: 9, dim: 4 })
+  const { tables } = resizeVocabulary({ tables: { roberta } }, { remove: [4], add: 3 })
+  t.deepEqual(tables.roberta.forward([[5, 1, 0]]).shape, [1, 3, 4])
+  refuses(t, () => resizeVocabulary({ tables: { roberta } }, { remove: [0] }), 'USAGE', '"roberta"', 'padding row 1', 'row 0')
 })
 
 /** An optimizer's state as it is handed out. */

@@ -3,7 +3,7 @@
 import test from 'ava'
 import { mkdtempSync, readFileSync, truncateSync, writeFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { AbortedError, FileError, FormatError, getNumThreads, setNumThreads, Tokenizer, Trainer, UsageError, Vectors } from '../index.js'
+import { AbortedError, FileError, FormatError, getNumThreads, loadModel, loadSafetensors, saveModel, saveSafetensors, setNumThreads, tensor, Tokenizer, Trainer, UsageError, Vectors } from '../index.js'
 import type { TrainerOptions, TrainProgress, TrainResult } from '../index.js'
 import { temporaryFolder } from './support/temporary.js'
 
@@ -173,6 +173,31 @@ test('classes are told apart, from lines and from texts with labels', async (t) 
   t.true(right(read, (label) => (label === 'bad' ? 'bad' : 'good')) >= 392)
   const tokenizer = Tokenizer.load('gpt2')
   const byTokens = await new Trainer(examples, { ...options, tokenizer }).run()
+  for (const result of [given, byTokens]) {
+    const saved = folder()
+    const { objective, tensors, vocabulary, counts, labels } = result
+    saveModel(saved, { objective, tensors, vocabulary: vocabulary!, counts, labels: labels! })
+    const model = loadModel(saved)
+    const told = model.classify(examples.map(({ text }) => text))
+    t.true(told.filter(([first], i) => first.label === examples[i].label).length >= 392)
+    const ids = (text: string) => (vocabulary instanceof Tokenizer ? [...vocabulary.encode(text.replace(/\n/g, ' '))] : text.split(/\s+/).map((word) => vocabulary!.indexOf(word)))
+    for (const [i, predictions] of told.slice(0, 20).entries()) {
+      t.deepEqual(predictions.map(({ label }) => label).sort(), [...labels!].sort())
+      t.true(predictions[0].probability >= predictions[1].probability)
+      const hidden = (result.embedding.forward(ids(examples[i].text)).mean(0).toArray() as unknown) as number[]
+      const scores = (tensors['output.weight'].toArray() as number[][]).map((row) => row.reduce((sum, x, d) => sum + x * hidden[d], 0))
+      const sum = scores.reduce((all, score) => all + Math.exp(score), 0)
+      for (const { label, probability } of predictions) t.true(Math.abs(probability - Math.exp(scores[labels!.indexOf(label)]) / sum) < 1e-5)
+    }
+    t.deepEqual(model.classify(examples[0].text, { topN: 1 }), told[0].slice(0, 1))
+    t.deepEqual(model.classify([]), [])
+    t.deepEqual(model.classify('').map(({ probability }) => probability), [0.5, 0.5])
+    t.throws(() => model.classify([7] as unknown as string[]), { instanceOf: UsageError, message: /text 0 must be a string/ })
+  }
+  const pairs = await new Trainer(pieces(planted(50)), PAIRS).run()
+  const other = folder()
+  saveModel(other, { objective: 'skip-gram', tensors: pairs.tensors, vocabulary: pairs.vocabulary! })
+  t.throws(() => loadModel(other).classify('x'), { instanceOf: UsageError, message: /a model of skip-gram, which knows no classes/ })
   t.deepEqual(byTokens.tensors['output.weight'].shape, [2, 10])
   t.deepEqual(byTokens.embedding.weight.shape, [tokenizer.vocabSize, 10])
 })
@@ -181,7 +206,8 @@ test('what cannot be learned from is told', async (t) => {
   const run = (corpus: unknown, options: object) => new Trainer(corpus as string[], options as TrainerOptions).run()
   const says = (corpus: unknown, options: object, message: RegExp) => t.throwsAsync(run(corpus, options), { instanceOf: UsageError, message })
   await says(pieces(''), PAIRS, /the corpus is empty/)
-  await says(pieces('a b b'), { ...PAIRS, minCount: 5 }, /minCount 5 leaves no word .* comes 2 times/)
+  await says(pieces('a b b'), { ...PAIRS, minCount: 5 }, /minCount 5 leaves no word .* comes 2 times; give more text, or a smaller minCount/)
+  await says(pieces('a b'), { ...PAIRS, minCount: 5 }, /comes once;/)
   await says(new Uint32Array(), { ...PAIRS, vocabSize: 5 }, /empty/)
   await says(new Uint32Array([1, 2]), PAIRS, /vocabSize/)
   await says(new Int32Array([1, -2]), { ...PAIRS, vocabSize: 5 }, /id -2 at \[1\] is negative/)
@@ -214,15 +240,51 @@ test('a loss that is no number ends the run and keeps the last checkpoint', asyn
   await t.throwsAsync(trainer.run({ checkpoint: { path, every: 0 } }), { instanceOf: UsageError, message: /the loss of step \d+ is not a finite number/ })
   await t.throwsAsync(trainer.save(path), { instanceOf: UsageError })
   t.throws(() => trainer.result(), { instanceOf: UsageError })
-  t.deepEqual(readFileSync(path), before)
+  // Steps before it may have been saved: their numbers are finite.
+  t.is(readFileSync(path).length, before.length)
+  for (const tensor of loadSafetensors(path).values()) t.true(Array.from(tensor.data, Number).every(Number.isFinite))
+})
+
+test('tables before the first step, and losses of a short run', async (t) => {
+  const trainer = new Trainer(pieces(planted(3000)), { ...PAIRS, epochs: 6 })
+  const drawn = await trainer.run({ steps: 0 })
+  t.is(drawn.progress.step, 0)
+  t.is(drawn.progress.loss, null)
+  t.deepEqual(drawn.training.loss, [])
+  t.true(drawn.tensors['token.weight'].data.some((x) => x !== 0))
+  const { training } = await trainer.run()
+  t.true(training.loss!.length >= 2, `${training.loss!.length} losses`)
+})
+
+test('bytes that are not UTF-8 are refused, or replaced', async (t) => {
+  const path = join(folder(), 'text.txt')
+  writeFileSync(path, Buffer.concat([Buffer.from('word '), Buffer.from([0xff]), Buffer.from(' word word\n'.repeat(40))]))
+  const options = { objective: 'skip-gram', dim: 4, minCount: 1 } as const
+  for (const tokenizer of [undefined, Tokenizer.load('gpt2')]) {
+    const given = tokenizer === undefined ? options : { ...options, tokenizer }
+    await t.throwsAsync(new Trainer([path], given).run(), { instanceOf: FormatError, message: /invalidUtf8/ })
+    const trainer = new Trainer([path], { ...given, invalidUtf8: 'replace' })
+    const { vocabulary } = await trainer.run({ steps: 1 })
+    if (tokenizer === undefined) t.true((vocabulary as string[]).includes('\ufffd'))
+    // It is kept with a checkpoint.
+    const saved = join(folder(), 'run.safetensors')
+    await trainer.save(saved)
+    await t.notThrowsAsync(Trainer.resume(saved, [path]))
+  }
 })
 
 test('checkpoints that are none of this run', async (t) => {
   const path = join(folder(), 'run.safetensors')
   const corpus = () => pieces(planted(100))
   await new Trainer(corpus(), PAIRS).save(path)
-  await t.throwsAsync(Trainer.resume(path, pieces(planted(99))), { instanceOf: UsageError, message: /another (corpus|model)/ })
+  await t.throwsAsync(Trainer.resume(path, pieces(planted(99))), { instanceOf: UsageError, message: /another corpus/ })
   await t.throwsAsync(Trainer.resume(path, corpus(), { tokenizer: Tokenizer.load('gpt2') }), { instanceOf: UsageError, message: /without a tokenizer/ })
+  for (const config of ['{', 'null', '{}', '{"options":{"objective":"skip-gram"}}', JSON.stringify({ options: { objective: 'classify', dim: '9' }, tokenizer: null, losses: [], seconds: 0 })]) {
+    const tensors = loadSafetensors(path)
+    const other = join(folder(), 'other.safetensors')
+    saveSafetensors(other, { counters: tensors.get('counters')!, config: tensor([...Buffer.from(config)], { dtype: 'uint8' }) })
+    await t.throwsAsync(Trainer.resume(other, corpus()), { instanceOf: UsageError, message: /other\.safetensors: is no checkpoint of a Trainer/ })
+  }
   truncateSync(path, 500)
   await t.throwsAsync(Trainer.resume(path, corpus()), { instanceOf: FormatError })
   await t.throwsAsync(Trainer.resume(join(base, 'none'), corpus()), { instanceOf: FileError })

@@ -48,7 +48,7 @@ export async function gather(source: Corpus, wanted: Wanted): Promise<Found> {
     return { corpus, labels: null }
   }
   const corpus = call(native.corpusOfIds())
-  for await (const ids of streamIds(source as TextSource, { tokenizer, signal: wanted.signal, disallowedSpecial: new Set() })) {
+  for await (const ids of streamIds(source as TextSource, { tokenizer, signal: wanted.signal, invalidUtf8: options.invalidUtf8, disallowedSpecial: new Set() })) {
     check(native.corpusIds(corpus, ids))
   }
   return { corpus, labels: null }
@@ -87,13 +87,13 @@ function ofTexts(source: readonly LabelledText[], { options, tokenizer, where }:
   return { corpus, labels: [...numbers.keys()] }
 }
 
-async function addText(corpus: Gathered, source: unknown, { signal, where }: Wanted): Promise<void> {
+async function addText(corpus: Gathered, source: unknown, { options, signal, where }: Wanted): Promise<void> {
   const aborted = () => new AbortedError(`${where} was aborted`, { cause: signal!.reason })
   if (Array.isArray(source)) {
     // One at a time, so that a signal is heard in between.
     for (const [i, path] of source.entries()) {
       if (signal?.aborted) throw aborted()
-      const failure = await call(native.corpusFiles(corpus, [resolve(checkPath(path, `${where}: file ${i}`))], false))
+      const failure = await call(native.corpusFiles(corpus, [resolve(checkPath(path, `${where}: file ${i}`))], options.invalidUtf8 === 'replace'))
       if (failure) throw failureOf(failure)
     }
     return

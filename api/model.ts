@@ -1,5 +1,6 @@
 // A model that was loaded from its folder.
 
+import { classify, type ClassifyOptions, type Prediction } from './classifier.js'
 import { Embedding } from './embedding.js'
 import { UsageError } from './errors.js'
 import type { ModelDescription } from './model-description.js'
@@ -58,6 +59,23 @@ export class Model {
   /** A layer over the vectors of tokens, sharing their memory; frozen unless `freeze` is false. */
   embedding(options?: EmbeddingOptions & { freeze?: boolean }): Embedding {
     return Embedding.fromPretrained(this.weight, options)
+  }
+
+  /**
+   * The classes of a text, or of each of several, the most probable first: of a classifier. Tokens that it has no vector for
+   * say nothing; where there are no others, all classes are as probable.
+   *
+   * @throws UsageError of a model that is no classifier.
+   */
+  classify(text: string, options?: ClassifyOptions): Prediction[]
+  classify(texts: readonly string[], options?: ClassifyOptions): Prediction[][]
+  classify(texts: string | readonly string[], options?: ClassifyOptions): Prediction[] | Prediction[][] {
+    const { folder, objective, labels, tensors, tokenizer } = this
+    const names = this.#names
+    const idOf = (word: string) => (names.has(word) ? names.idOf(word, 'Model.classify') : null)
+    const list = typeof texts === 'string' ? [texts] : texts
+    const found = classify({ folder, objective, labels, tensors, tokenizer, idOf }, list, options, 'Model.classify')
+    return typeof texts === 'string' ? found[0] : found
   }
 
   /** The vectors of tokens, to be asked for neighbours and the like. */

@@ -10,15 +10,17 @@ import { remapped, readPlan, type Mapping, type VocabularyPlan } from './surgery
 import { sameShape, shown } from './shape.js'
 import type { Table } from './table.js'
 import { Tensor } from './tensor.js'
+import { TokenPositionEmbedding } from './token-position.js'
 import { checkOptions, show } from './validate.js'
 
 /** Something with a row a token. */
-export type VocabularyTable = Embedding | EmbeddingBag | Tensor
+export type VocabularyTable = Embedding | EmbeddingBag | TokenPositionEmbedding<any> | Tensor
 
 /** All that has a row a token, or a word, a count, a state for each. */
 export interface VocabularyParts {
   /** Layers, and tensors whose dimension 0 is the vocabulary (a head, its bias), by names of your own. Of tied weights both:
-   * they stay tied. */
+   * they stay tied. Of a TokenPositionEmbedding its token table changes: positions, segments and the normalization are the
+   * same tensors in the new layer. */
   tables: Record<string, VocabularyTable>
   /** The words, in the order of the rows. */
   words?: readonly string[]
@@ -109,13 +111,14 @@ interface Source {
 function sourcesOf(tables: unknown, where: string): Source[] {
   if (typeof tables !== 'object' || tables === null || Array.isArray(tables) || tables instanceof Tensor) throw new UsageError(`${where}: tables by name, not ${show(tables)}`)
   const sources = Object.entries(tables as Record<string, VocabularyTable>).map(([name, given]): Source => {
-    const isLayer = given instanceof Embedding || given instanceof EmbeddingBag
-    if (!isLayer && !(given instanceof Tensor)) throw new UsageError(`${where}: "${name}" must be an Embedding, an EmbeddingBag or a tensor, not ${show(given)}`)
-    const tensor = isLayer ? given.weight : given
+    const layer = given instanceof TokenPositionEmbedding ? given.token : given
+    const isLayer = layer instanceof Embedding || layer instanceof EmbeddingBag
+    if (!isLayer && !(layer instanceof Tensor)) throw new UsageError(`${where}: "${name}" must be an Embedding, an EmbeddingBag, a TokenPositionEmbedding or a tensor, not ${show(given)}`)
+    const tensor = isLayer ? layer.weight : layer
     if (!isFloat(tensor.dtype)) throw new DTypeError(`${where}: "${name}" is ${tensor.dtype}; tables of floats are resized${isLayer ? ': dequantize() it first' : ''}`)
     if (tensor.disposed) throw new UsageError(`${where}: "${name}" was disposed`)
     if (tensor.shape.length === 0) throw new ShapeError(`${where}: "${name}" is a single number: it has no rows`)
-    const table = isLayer ? given.table : null
+    const table = isLayer ? layer.table : null
     return { name, given, tensor, table, padding: table?.settings.paddingIdx }
   })
   if (sources.length === 0) throw new UsageError(`${where}: no tables`)
@@ -138,8 +141,10 @@ function agreedSize(sources: readonly Source[], lists: Record<string, ArrayLike<
   return size
 }
 
-function checkPadding({ name, padding }: Source, { newIds }: Mapping, where: string): void {
+function checkPadding({ name, given, padding }: Source, { newIds }: Mapping, where: string): void {
   if (padding !== undefined && newIds[padding] < 0) throw new UsageError(`${where}: row ${padding} is the padding row of "${name}": keep it, or make a layer without paddingIdx first`)
+  if (padding === undefined || newIds[padding] === padding || !(given instanceof TokenPositionEmbedding) || !given.skipsPadding) return
+  throw new UsageError(`${where}: "${name}" counts positions from behind its padding row ${padding}, which would become row ${newIds[padding]}: keep the rows before it`)
 }
 
 /** Whether two are one and the same memory. */
@@ -203,5 +208,5 @@ function rebuilt({ given, tensor, table }: Source, made: Map<Tensor, Tensor>, { 
   const layer = given instanceof EmbeddingBag ? EmbeddingBag.fromPretrained(weight, { ...options, mode: given.mode, includeLastOffset: given.includeLastOffset }) : Embedding.fromPretrained(weight, options)
   // Not a tensor that shares its memory, but that very tensor: so are weights tied.
   layer.weight = weight
-  return layer
+  return given instanceof TokenPositionEmbedding && layer instanceof Embedding ? given.withTokens(layer) : layer
 }

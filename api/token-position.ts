@@ -88,6 +88,14 @@ export class LayerNormParameters {
   }
 }
 
+/** Tables that are there already. */
+interface Parts {
+  readonly token: Embedding
+  readonly position: Embedding | null
+  readonly segment: Embedding | null
+  readonly layerNorm: LayerNormParameters | null
+}
+
 /** The native side's hold on the layer's parts, and which parts it was made of. */
 interface Bound {
   readonly parts: readonly Tensor[]
@@ -134,8 +142,8 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   /** @throws UsageError for sizes that are no sizes, and for an option that does not exist. */
   constructor(options: TokenPositionOptions)
   /** @internal */
-  constructor(options: TokenPositionOptions, placing?: Placing)
-  constructor(options: TokenPositionOptions, placing: Placing = LEARNED) {
+  constructor(options: TokenPositionOptions, placing?: Placing, parts?: Parts)
+  constructor(options: TokenPositionOptions, placing: Placing = LEARNED, parts?: Parts) {
     const where = 'TokenPositionEmbedding'
     const { vocabSize, contextLength, dim, segments, layerNorm, scale = 1, dropout = 0, paddingIdx, generator, sparse } = checkOptions(options, OPTIONS, where)
     const vocabulary = checkSize(vocabSize, `${where}: vocabSize`)
@@ -151,17 +159,17 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     }
     this.dropout = dropout
     this.#generator = checkGenerator(generator, where)
-    this.token = new Embedding(vocabulary, columns, { paddingIdx, generator, sparse })
+    this.token = parts?.token ?? new Embedding(vocabulary, columns, { paddingIdx, generator, sparse })
     this.#padding = checkPadding(paddingIdx, vocabulary)
     // Where padding has a position of its own, that row is padding too.
     if (skipsPadding && this.#padding >= context!) {
       throw new UsageError(`${where}: positions begin behind paddingIdx ${this.#padding}, which a contextLength of ${context} leaves no room for`)
     }
-    this.position = (learned ? new Embedding(context!, columns, { generator, paddingIdx: skipsPadding ? this.#padding : undefined }) : null) as P
+    this.position = (parts ? parts.position : learned ? new Embedding(context!, columns, { generator, paddingIdx: skipsPadding ? this.#padding : undefined }) : null) as P
     this.#placing = placing
     this.#longest = context
-    this.segment = kinds === 0 ? null : new Embedding(kinds, columns, { generator })
-    this.layerNorm = eps === null ? null : new LayerNormParameters(columns, eps)
+    this.segment = parts ? parts.segment : kinds === 0 ? null : new Embedding(kinds, columns, { generator })
+    this.layerNorm = parts ? parts.layerNorm : eps === null ? null : new LayerNormParameters(columns, eps)
   }
 
   /**
@@ -361,6 +369,20 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       token.table.badIds, this.scale, layerNorm?.eps ?? -1,
     )
     return { parts, native: call(made), others: parts.filter((part) => !isHandle(operands.get(part)!)) }
+  }
+
+  /** The layer over another table of tokens; what else it has is the very same. @internal */
+  withTokens(token: Embedding): TokenPositionEmbedding<P> {
+    const { position, segment, layerNorm, scale, dropout } = this
+    const { paddingIdx } = token.table.settings
+    const contextLength = position?.numEmbeddings ?? this.#longest ?? undefined
+    const options = { vocabSize: token.numEmbeddings, contextLength: contextLength!, dim: token.embeddingDim, scale, dropout, paddingIdx, generator: this.#generator }
+    return new TokenPositionEmbedding<P>(options, this.#placing, { token, position, segment, layerNorm }).train(this.training)
+  }
+
+  /** Whether positions are counted from behind the padding id. @internal */
+  get skipsPadding(): boolean {
+    return this.#placing.skipsPadding
   }
 
   /** What is learned: the tables of tokens, positions (where there are such) and segments, then the normalization's weight and bias. */

@@ -3,6 +3,7 @@
 import { UsageError } from './errors.js'
 import type { native } from './native.js'
 import { Tokenizer } from './tokenizer.js'
+import type { Json } from './json.js'
 import { checkBoolean, checkNumber, checkOptions, checkSize, checkWord, show } from './validate.js'
 
 /** What a table can learn from. */
@@ -22,6 +23,8 @@ interface CommonOptions {
   minCount?: number
   /** Of every draw: the same seed, corpus and options give the same bits, at any number of threads. Default 1. */
   seed?: number
+  /** What happens to bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD (`replace`). */
+  invalidUtf8?: 'throw' | 'replace'
 }
 
 /** Vectors from neighbours, by negative sampling: gensim's names and defaults. */
@@ -82,9 +85,9 @@ export interface ClassifyTrainerOptions extends CommonOptions {
 export type TrainerOptions = PairTrainerOptions | NextTokenTrainerOptions | ClassifyTrainerOptions
 
 /** Options with their defaults, as they are kept with a checkpoint. */
-export type CheckedOptions = Omit<Required<Parameters<typeof native.trainerNew>[1]>, 'objective'> & { objective: Objective }
+export type CheckedOptions = Omit<Required<Parameters<typeof native.trainerNew>[1]>, 'objective'> & { objective: Objective; invalidUtf8: 'throw' | 'replace' }
 
-const COMMON = ['objective', 'tokenizer', 'vocabSize', 'dim', 'epochs', 'minCount', 'seed']
+const COMMON = ['objective', 'tokenizer', 'vocabSize', 'dim', 'epochs', 'minCount', 'seed', 'invalidUtf8']
 const OWN: Record<Objective, readonly string[]> = {
   'skip-gram': ['window', 'shrinkWindows', 'sample', 'negative', 'nsExponent', 'alpha', 'minAlpha'],
   cbow: ['window', 'shrinkWindows', 'sample', 'negative', 'nsExponent', 'alpha', 'minAlpha', 'cbowMean'],
@@ -114,6 +117,7 @@ export function checkTrainer(options: TrainerOptions, where: string): { checked:
     dim: size('dim', isNext ? 64 : 100),
     epochs: size('epochs', isNext ? 1 : 5),
     seed: size('seed', 1, 0),
+    invalidUtf8: checkWord((given.invalidUtf8 as 'throw' | undefined) ?? 'throw', ['throw', 'replace'], named('invalidUtf8')),
     lr,
     finalLr: isPair ? number('minAlpha', 1e-4) : isNext ? number('finalLr', lr) : 0,
     window: size('window', 5),
@@ -159,14 +163,28 @@ function checkSoftmax(softmax: unknown, where: string): { samples: number; nsExp
   return { samples: checkSize(samples, `${where}: samples`, 1), nsExponent: checkNumber(nsExponent, `${where}: nsExponent`) }
 }
 
+/** Options as a checkpoint keeps them; null where they are none. */
+export function keptOptions(kept: unknown): CheckedOptions | null {
+  const objective = (kept as CheckedOptions | null | undefined)?.objective
+  if (!OBJECTIVES.includes(objective as Objective)) return null
+  const { checked: usual } = checkTrainer({ objective: objective! }, '')
+  const given = kept as Record<string, unknown>
+  const isLike = (value: unknown, like: unknown): boolean =>
+    Array.isArray(like) ? Array.isArray(value) && value.length === like.length && value.every((one, i) => isLike(one, like[i]))
+    : typeof like === 'number' ? typeof value === 'number' && Number.isFinite(value)
+    : typeof value === typeof like
+  const all = { ...given, invalidUtf8: given.invalidUtf8 ?? 'throw' }
+  return Object.entries(usual).every(([name, like]) => isLike(all[name as keyof typeof all], like)) ? (all as unknown as CheckedOptions) : null
+}
+
 /** What a user said of the objective, for an account of how a model came to be. */
-export function hyperParameters(checked: CheckedOptions): Record<string, number | boolean | string | number[]> {
+export function hyperParameters(checked: CheckedOptions): Record<string, Json> {
   const { objective, dim, epochs, minCount, seed, lr, finalLr } = checked
   const common = { dim, epochs, minCount, seed }
   if (objective === 'classify') return { ...common, lr }
   if (objective === 'next-token') {
-    const { context, stride, batch, betas, eps, weightDecay, initStd, tied, samples } = checked
-    const softmax = samples === 0 ? 'full' : `sampled, ${samples}`
+    const { context, stride, batch, betas, eps, weightDecay, initStd, tied, samples, nsExponent } = checked
+    const softmax = samples === 0 ? 'full' : { samples, nsExponent }
     return { ...common, contextLength: context, stride, batchSize: batch, lr, finalLr, betas, eps, weightDecay, initStd, tied, softmax }
   }
   const { window, shrinkWindows, sample, negative, nsExponent, cbowMean } = checked

@@ -13,7 +13,7 @@ import { sizeOf } from './shape.js'
 import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
 import { Tokenizer } from './tokenizer.js'
-import { checkTrainer, hyperParameters, type CheckedOptions, type Objective, type TrainerOptions } from './train-options.js'
+import { checkTrainer, hyperParameters, keptOptions, type CheckedOptions, type Objective, type TrainerOptions } from './train-options.js'
 import { checkNumber, checkOptions, checkPath, checkSize, show } from './validate.js'
 
 /** How far a trainer is. */
@@ -42,7 +42,7 @@ export interface RunOptions {
   signal?: AbortSignal
   /** Where checkpoints go, at least `every` seconds apart (default 60), when the run is aborted, and at its end. */
   checkpoint?: { path: string; every?: number }
-  /** Batches after which the run returns, done or not; default: none. */
+  /** Batches after which the run returns, done or not; default: none. With 0 it reads the corpus and makes the tables, no more. */
   steps?: number
 }
 
@@ -100,8 +100,8 @@ interface Config {
   seconds: number
 }
 
-/** Milliseconds between two reports. */
-const REPORT = 250
+/** Milliseconds between two reports: the first come sooner, so that a short run has a curve, too. */
+const [FIRST_REPORT, REPORT] = [2, 250]
 const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps']
 /** Points of the loss that are kept: then every other is dropped. */
 const MOST_LOSSES = 2000
@@ -171,18 +171,20 @@ export class Trainer {
     if (onProgress !== undefined && typeof onProgress !== 'function') throw new UsageError(`${where}: onProgress is a function, not ${show(onProgress)}`)
     const signal = checkSignal(said, where)
     const saving = checkpoint === undefined ? null : checkCheckpoint(checkpoint, where)
-    if (steps !== Infinity) checkSize(steps, `${where}: steps`, 1)
+    if (steps !== Infinity) checkSize(steps, `${where}: steps`)
     return this.#alone(where, async () => {
       const { native: handle } = await this.#make(signal, where)
       let left = Math.min(steps, Number.MAX_SAFE_INTEGER)
       let saved = performance.now()
+      let slice = FIRST_REPORT
       let progress = this.progress!
       const first = progress.step
       while (progress.tokens < progress.totalTokens && left > 0) {
         await this.#throwIfAborted(signal, saving, where)
         const forget = signal && whenAborted(signal, () => void native.trainerStop(handle))
         const start = performance.now()
-        const report = await call(native.trainerRun(handle, REPORT, left)).finally(forget)
+        const report = await call(native.trainerRun(handle, slice, left)).finally(forget)
+        slice = Math.min(REPORT, 2 * slice)
         const seconds = (performance.now() - start) / 1e3
         this.#seconds += seconds
         if (report.failure) throw failureOf(report.failure)
@@ -321,8 +323,10 @@ function keptIn(file: string, tokenizer: Tokenizer | undefined, where: string): 
   } catch (cause) {
     throw new UsageError(`${file}: is no checkpoint of a Trainer: its config is no JSON`, { cause })
   }
-  const { options, tokenizer: said, losses, seconds } = config
-  if (typeof options?.objective !== 'string') throw new UsageError(`${file}: is no checkpoint of a Trainer: its config says no objective`)
+  const { tokenizer: said, losses, seconds } = config ?? {}
+  const options = keptOptions(config?.options)
+  const isWhole = options !== null && Array.isArray(losses) && typeof seconds === 'number' && (said === null || typeof said?.vocabSize === 'number')
+  if (!isWhole) throw new UsageError(`${file}: is no checkpoint of a Trainer: its config does not say what is trained`)
   if (said === null && tokenizer !== undefined) throw new UsageError(`${where}: ${file} was made without a tokenizer: leave it out`)
   if (said?.name === null && tokenizer === undefined) throw new UsageError(`${where}: ${file} was made with a tokenizer from a file: give it as the option tokenizer`)
   const found = said === null ? null : (tokenizer ?? Tokenizer.load(said.name as 'gpt2'))

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Command, CommanderError } from './bundled/commander.js'
 import { addDoctor } from './doctor.js'
 import { addEmbed } from './embed.js'
-import { exitCodeOf, lineOf } from './failure.js'
+import { WrongUse, exitCodeOf, lineOf } from './failure.js'
 import { addInspect } from './inspect.js'
 import { addAnalogy, addNeighbors } from './neighbors.js'
 import { addPlot } from './plot.js'
@@ -41,7 +41,18 @@ function program(): Command {
     .configureOutput({ outputError: () => {} })
   // Subcommands inherit what was configured before they are made.
   for (const add of COMMANDS) add(program)
+  program.commands.forEach(askForOptionsLast)
   return program
+}
+
+/** Options that must be there are missed after what was mistyped is told: the one is often the other. */
+function askForOptionsLast(command: Command): void {
+  const needed = command.options.filter((option) => option.mandatory)
+  for (const option of needed) option.mandatory = false
+  command.hook('preAction', () => {
+    const missing = needed.find((option) => command.getOptionValue(option.attributeName()) === undefined)
+    if (missing) throw new WrongUse(`required option '${missing.flags}' not specified`)
+  })
 }
 
 async function main(): Promise<void> {

@@ -79,7 +79,7 @@ function lossesOf(model: Model | null, path: string): [number, number][] {
   const said = model?.description.training.loss
   const isPair = (one: unknown): one is [number, number] => Array.isArray(one) && one.length === 2 && one.every((x) => typeof x === 'number')
   const pairs = Array.isArray(said) ? said.filter(isPair) : []
-  if (pairs.length < 2) throw new WorkFailed(`--loss: ${path} keeps no losses (training.loss of its model.json): draw it without --loss`)
+  if (pairs.length < 2) throw new WorkFailed(`--loss: ${path} keeps ${pairs.length === 0 ? 'no losses' : 'one loss, and a curve needs two'} (training.loss of its model.json): draw it without --loss`)
   return pairs
 }
 

@@ -12,24 +12,35 @@ export interface Progress {
   stop(): void
 }
 
-/** @param total Bytes to read; null where that is not known. */
-export function startProgress(total: number | null, quiet: boolean): Progress {
+/**
+ * @param total Bytes to read; null where that is not known.
+ * @param from What of it was done before, at no time of this run's.
+ */
+export function startProgress(total: number | null, quiet: boolean, from = 0): Progress {
   if (quiet) return { update() {}, stop() {} }
   const { isTTY } = process.stderr
   const { CI, TERM } = process.env
   // In a log of CI each drawing of a bar would stay.
-  return isTTY && TERM !== 'dumb' && (CI === undefined || CI === '' || CI === 'false') ? bar(total) : lines(total)
+  return isTTY && TERM !== 'dumb' && (CI === undefined || CI === '' || CI === 'false') ? bar(total, from) : lines(total, from)
+}
+
+interface Standing {
+  total: number | null
+  from: number
+  seconds: number
+  note?: string
 }
 
 /** What is said of it, most important first. */
-function parts(tokens: number, done: number, total: number | null, seconds: number, note?: string): string[] {
+function parts(tokens: number, done: number, { total, from, seconds, note }: Standing): string[] {
   const fraction = total ? Math.min(1, done / total) : null
-  const left = fraction && seconds > 1 ? (seconds * (1 - fraction)) / fraction : 0
+  const pace = (done - from) / seconds
+  const left = total && seconds > 1 && pace > 0 ? (total - done) / pace : 0
   return [
     ...(fraction === null ? [] : [`${Math.floor(fraction * 100)}%`]),
     ...(note ? [note] : []),
     `${shownShort(tokens)} tokens`,
-    ...(seconds > 0.2 ? [`${shownShort(tokens / seconds)} tokens/s`] : []),
+    ...(seconds > 0.2 ? [`${shownShort((tokens - from) / seconds)} tokens/s`] : []),
     ...(left >= 1 ? [`${shownTime(left)} left`] : []),
   ]
 }
@@ -49,24 +60,22 @@ export function barLine(parts: string[], fraction: number | null, columns: numbe
   return `${BLOCKS[0].repeat(full)}${BLOCKS[1].repeat(width - full)}  ${text}`
 }
 
-function bar(total: number | null): Progress {
+function bar(total: number | null, from: number): Progress {
   const start = performance.now()
   const bar = new SingleBar({
     stream: process.stderr,
-    format: (_, { value }, { tokens, note }) => {
-      const fraction = total ? Math.min(1, value / total) : null
-      return barLine(parts(tokens, value, total, (performance.now() - start) / 1e3, note), fraction, process.stderr.columns || 80)
-    },
+    // Drawn more often than there is news: its pace is that of the last news.
+    format: (_, { value }, { shown }) => barLine(shown, total ? Math.min(1, value / total) : null, process.stderr.columns || 80),
     hideCursor: true,
     clearOnComplete: true,
     forceRedraw: true,
   })
   // Where nothing is known of the end any total will do.
-  bar.start(total ?? 1, 0, { tokens: 0, note: '' })
+  bar.start(total ?? 1, from, { shown: parts(from, from, { total, from, seconds: 0 }) })
   const stop = () => bar.stop()
   const forget = onEnd(stop)
   return {
-    update: (tokens, done, note = '') => bar.update(done, { tokens, note }),
+    update: (tokens, done, note) => bar.update(done, { shown: parts(tokens, done, { total, from, seconds: (performance.now() - start) / 1e3, note }) }),
     stop() {
       forget()
       stop()
@@ -77,7 +86,7 @@ function bar(total: number | null): Progress {
 const [EVERY_MS, LATER_EVERY_MS, LATER_MS] = [1000, 10_000, 10_000]
 
 /** A line a second, and after ten seconds one in ten. */
-function lines(total: number | null): Progress {
+function lines(total: number | null, from: number): Progress {
   const start = performance.now()
   let last = start
   return {
@@ -85,7 +94,7 @@ function lines(total: number | null): Progress {
       const now = performance.now()
       if (now - last < (now - start > LATER_MS ? LATER_EVERY_MS : EVERY_MS)) return
       last = now
-      sayError(`tokenbed: ${parts(tokens, done, total, (now - start) / 1e3, note).join(', ')}`)
+      sayError(`tokenbed: ${parts(tokens, done, { total, from, seconds: (now - start) / 1e3, note }).join(', ')}`)
     },
     stop() {},
   }

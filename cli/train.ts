@@ -1,16 +1,16 @@
 // tokenbed train: tables that learn from texts, as a folder.
 
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Option, type Command } from './bundled/commander.js'
-import { AbortedError, saveModel, Trainer, type Corpus, type Objective, type Tokenizer, type TrainerOptions, type TrainProgress, type TrainResult } from '../index.js'
-import { WorkFailed, WrongUse, asWrongUse } from './failure.js'
+import { AbortedError, saveModel, TokenbedError, Trainer, type Corpus, type Objective, type Tokenizer, type TrainerOptions, type TrainProgress, type TrainResult } from '../index.js'
+import { WorkFailed, WrongUse, asWrongUse, isSystemError, reasonOf } from './failure.js'
 import { inputsOf, STDIN, type Input } from './inputs.js'
 import { counted, parseNumber, parseSize, shown, shownShort, shownTime } from './numbers.js'
 import { startProgress, type Progress } from './progress.js'
 import { insteadOfEnding } from './signals.js'
 import { print, sayError, textOfStdin } from './streams.js'
-import { findTokenizer } from './tokenizer.js'
+import { explained, findTokenizer, invalidUtf8Option } from './tokenizer.js'
 
 interface Options {
   objective: Objective
@@ -29,6 +29,7 @@ interface Options {
   batchSize?: number
   tied?: boolean
   samples?: number
+  invalidUtf8: 'throw' | 'replace'
   saveEvery: number
   quiet?: boolean
   json?: boolean
@@ -76,12 +77,31 @@ export function addTrain(program: Command): void {
     .option('--batch-size <n>', 'next-token: windows of a batch (default: 16)', parseSize(1))
     .option('--tied', 'next-token: the head is the token table')
     .option('--samples <n>', 'next-token: a softmax over so many other tokens, not over all', parseSize(1))
+    .addOption(invalidUtf8Option())
     .option('--save-every <seconds>', 'between two checkpoints', parseNumber(0), 30)
     .option('-q, --quiet', 'say nothing but errors')
     .option('--json', 'say what was done as one JSON object')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', NOTES)
     .action(train)
+}
+
+/** Says before any work what would only be found after it. */
+function checkWritable(folder: string): void {
+  try {
+    accessSync(folder, constants.W_OK)
+  } catch (error) {
+    throw new WorkFailed(`--out ${folder}: ${isSystemError(error) ? reasonOf(error) : 'nothing can be written there'}`, { cause: error })
+  }
+}
+
+/** A folder that was made for what did not come. */
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch {
+    // A checkpoint is in it.
+  }
 }
 
 /** Options of one objective, by the name of the option. */
@@ -98,12 +118,19 @@ const OWN: Partial<Record<keyof Options, readonly Objective[]>> = {
 async function train(args: string[], options: Options): Promise<void> {
   const trainerOptions = optionsOf(options)
   const inputs = inputsOf(args)
-  const corpus = corpusOf(inputs)
+  const corpus = corpusOf(inputs, options)
   if (existsSync(options.out) && !statSync(options.out).isDirectory()) throw new WorkFailed(`--out ${options.out}: a file; name a folder`)
   const checkpoint = join(options.out, CHECKPOINT)
   const trainer = options.resume ? await resumed(checkpoint, corpus, options) : asWrongUse(() => new Trainer(corpus, trainerOptions))
-  mkdirSync(options.out, { recursive: true })
-  const result = await run(trainer, checkpoint, options)
+  const made = mkdirSync(options.out, { recursive: true })
+  checkWritable(options.out)
+  let result: TrainResult | null
+  try {
+    result = await run(trainer, checkpoint, options)
+  } catch (error) {
+    if (made !== undefined) removeEmpty(options.out)
+    throw explained(error, inputs.map(({ name }) => name).join(', '))
+  }
   if (result === null) return
   const { objective, tensors, vocabulary, counts, labels } = result
   const training = { ...result.training, corpus: inputs.map(({ name, bytes }) => ({ file: name === STDIN ? 'standard input' : basename(name), ...(bytes === null ? {} : { bytes }) })) }
@@ -114,7 +141,7 @@ async function train(args: string[], options: Options): Promise<void> {
 }
 
 function optionsOf(options: Options): TrainerOptions {
-  const { objective, tokenizer: name, lr, dim, epochs, minCount, seed, window, negative, sample, contextLength, batchSize, tied, samples } = options
+  const { objective, tokenizer: name, lr, dim, epochs, minCount, seed, invalidUtf8, window, negative, sample, contextLength, batchSize, tied, samples } = options
   for (const [option, objectives] of Object.entries(OWN)) {
     const isGiven = options[option as keyof Options] !== undefined
     const dashed = option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
@@ -122,7 +149,7 @@ function optionsOf(options: Options): TrainerOptions {
   }
   const isNext = objective === 'next-token'
   const tokenizer: Tokenizer | undefined = name === undefined && !isNext ? undefined : findTokenizer(name ?? 'gpt2')
-  const common = { tokenizer, dim, epochs, minCount, seed }
+  const common = { tokenizer, dim, epochs, minCount, seed, invalidUtf8 }
   if (isNext) return defined({ objective, ...common, lr, contextLength, batchSize, tied, softmax: samples === undefined ? undefined : { samples } })
   if (objective === 'classify') return defined({ objective, ...common, lr })
   return defined({ objective, ...common, alpha: lr, minAlpha: lr === undefined ? undefined : Math.min(lr, 1e-4), window, negative, sample })
@@ -133,20 +160,29 @@ function defined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 }
 
-function corpusOf(inputs: Input[]): Corpus {
+function corpusOf(inputs: Input[], { invalidUtf8 }: Options): Corpus {
   if (!inputs.some(({ name }) => name === STDIN)) return inputs.map(({ name }) => name)
   if (inputs.length > 1) throw new WrongUse('- : stdin is a corpus of its own; name files, or - alone')
-  return textOfStdin('throw')
+  return textOfStdin(invalidUtf8)
 }
 
 async function resumed(checkpoint: string, corpus: Corpus, options: Options): Promise<Trainer> {
   const { tokenizer: name, objective, out } = options
   if (!existsSync(checkpoint)) throw new WorkFailed(`--resume: ${checkpoint} is not there: ${existsSync(join(out, 'model.json')) ? 'the training was completed' : 'nothing was saved'}; leave out --resume to start over`)
-  const file = name !== undefined && /[\\/]|\.json$/i.test(name)
-  const trainer = await Trainer.resume(checkpoint, corpus, file ? { tokenizer: findTokenizer(name) } : {})
+  const trainer = await restored(checkpoint, corpus, name)
   if (trainer.objective !== objective) throw new WrongUse(`--objective ${objective}: ${checkpoint} is of ${trainer.objective}`)
   checkSame(trainer, options, checkpoint)
   return trainer
+}
+
+async function restored(checkpoint: string, corpus: Corpus, tokenizer: string | undefined): Promise<Trainer> {
+  try {
+    return await Trainer.resume(checkpoint, corpus, tokenizer === undefined ? {} : { tokenizer: findTokenizer(tokenizer) })
+  } catch (error) {
+    if (!(error instanceof TokenbedError) || !error.message.startsWith('Trainer.resume: ')) throw explained(error, checkpoint)
+    const message = error.message.slice('Trainer.resume: '.length).replace('the option tokenizer', '--tokenizer')
+    throw new WrongUse(`${tokenizer === undefined ? '--resume' : `--tokenizer ${tokenizer}`}: ${message}`, { cause: error })
+  }
 }
 
 /** Options that were given again must be those of the checkpoint: they cannot be changed in the middle. */
@@ -156,7 +192,7 @@ function checkSame(trainer: Trainer, options: Options, checkpoint: string): void
   for (const name of names) {
     const given = options[name]
     if (given === undefined) continue
-    const found = name === 'samples' ? Number(/\d+/.exec(String(kept.softmax))?.[0] ?? 0) : name === 'lr' ? (kept.alpha ?? kept.lr) : kept[name]
+    const found = name === 'samples' ? ((kept.softmax as { samples: number } | undefined)?.samples ?? 0) : name === 'lr' ? (kept.alpha ?? kept.lr) : kept[name]
     const dashed = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     if (found !== given) throw new WrongUse(`--${dashed} ${given}: ${checkpoint} was made with ${found}; leave it out, or leave out --resume to start over`)
   }
@@ -172,9 +208,9 @@ async function run(trainer: Trainer, path: string, { quiet = false, saveEvery }:
   let progress: Progress | null = null
   const first = trainer.progress?.tokens ?? 0
   const onProgress = ({ tokens, totalTokens, loss, epoch, epochs }: TrainProgress) => {
-    progress ??= startProgress(totalTokens - first, quiet)
+    progress ??= startProgress(totalTokens, quiet, first)
     const note = loss === null ? '' : `loss ${loss.toFixed(3)}`
-    progress.update(tokens - first, tokens - first, `${note}  epoch ${Math.min(epoch + 1, epochs)}/${epochs}`.trim())
+    progress.update(tokens, tokens, `${note}  epoch ${Math.min(epoch + 1, epochs)}/${epochs}`.trim())
   }
   try {
     return await trainer.run({ onProgress, signal: controller.signal, checkpoint: { path, every: saveEvery } })
@@ -182,7 +218,7 @@ async function run(trainer: Trainer, path: string, { quiet = false, saveEvery }:
     if (!(error instanceof AbortedError)) throw error
     // At once: what reads stdin may wait for ever.
     ;(progress as Progress | null)?.stop()
-    if (!quiet) sayError(existsSync(path) ? `tokenbed: saved ${path}; --resume goes on from it` : 'tokenbed: stopped before there was anything to save')
+    if (!quiet) sayError(trainer.progress !== null ? `tokenbed: saved ${path}; --resume goes on from it` : 'tokenbed: stopped before there was anything to save')
     return process.exit()
   } finally {
     forget()

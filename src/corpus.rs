@@ -6,6 +6,7 @@ use crate::tokenizer::special;
 use napi::bindgen_prelude::{AsyncTask, External};
 use napi::{Env, Task};
 use napi_derive::napi;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokenbed_core::Error;
@@ -163,6 +164,7 @@ pub fn corpus_files(
 /// in the order in which they first come.
 pub(crate) fn examples_of_lines(tokenizer: &Tokenizer, lines: &str) -> Result<(Examples, Vec<String>), Failure> {
     let mut names: Vec<String> = Vec::new();
+    let mut numbers: HashMap<&str, u32> = HashMap::new();
     let mut examples = Examples::default();
     let policy = special(Some(Vec::new()), Some(Vec::new()));
     let mut ids = Vec::new();
@@ -172,11 +174,11 @@ pub(crate) fn examples_of_lines(tokenizer: &Tokenizer, lines: &str) -> Result<(E
         while let Some(labelled) = rest.strip_prefix(LABEL) {
             let end = labelled.find(char::is_whitespace).unwrap_or(labelled.len());
             let name = &labelled[..end];
-            let class = names.iter().position(|known| known == name).unwrap_or_else(|| {
+            let class = *numbers.entry(name).or_insert_with(|| {
                 names.push(name.into());
-                names.len() - 1
+                names.len() as u32 - 1
             });
-            classes.push(class as u32);
+            classes.push(class);
             rest = labelled[end..].trim_start();
         }
         ids.clear();

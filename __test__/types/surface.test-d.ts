@@ -1,7 +1,7 @@
 // Compiled, never run: what the types allow and what they refuse. A line that should not compile and does is an error too.
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
-import type { ClassifyTrainerOptions, Corpus, LabelledText, NextTokenTrainerOptions, Objective, PairTrainerOptions, RunOptions, TrainerOptions, TrainProgress, TrainResult } from '../../index.js'
+import type { ClassifyOptions, ClassifyTrainerOptions, Corpus, LabelledText, NextTokenTrainerOptions, Objective, PairTrainerOptions, Prediction, RunOptions, TrainerOptions, TrainProgress, TrainResult } from '../../index.js'
 import type {
   AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, CrossEntropyOptions, DataLoader, DrawOptions, DType,
   EmbeddingOptions, EncodeOptions, FillOptions, ForwardOptions, Ids, IntArray, KernelTest, Layer, LayerNormParameters,
@@ -276,12 +276,15 @@ tokenbed.saveModel('x', { objective: 'cbow', tensors: {} })
 tokenbed.saveModel('x', { ...parts, training: { when: new Date() } })
 const model: tokenbed.Model = tokenbed.loadModel('x')
 model.description satisfies ModelDescription
+model.classify('a', { topN: 1 } satisfies ClassifyOptions) satisfies Prediction[]
+model.classify(['a', 'b']) satisfies Prediction[][]
 ;[model.words, model.tokenizer, model.counts, model.weight, model.embedding({ freeze: false }), model.vectors] satisfies [readonly string[] | null, tokenbed.Tokenizer | null, Float64Array | null, tokenbed.Tensor, tokenbed.Embedding, tokenbed.Vectors]
 const plan: VocabularyPlan = { keep: [1, 2], add: [{ word: 'b', count: 1, from: { pieces: [0] } }, { from: { normal: { std: 0.02 } } } satisfies NewToken], generator: new Generator(1) }
 const resized = tokenbed.resizeVocabulary({ tables: { layer, x }, words: ['a'], optimizer: new tokenbed.AdamW([x]) }, plan)
 resized.tables.layer satisfies tokenbed.Embedding
 resized.tables.x satisfies tokenbed.Tensor
 resized.words satisfies string[]
+tokenbed.resizeVocabulary({ tables: { input: new tokenbed.TokenPositionEmbedding({ vocabSize: 3, contextLength: 2, dim: 4 }) } }, { add: 1 }).tables.input satisfies tokenbed.TokenPositionEmbedding
 new tokenbed.AdamW(resized.groups).loadStateDict(resized.optimizerState)
 // @ts-expect-error none were given
 resized.counts

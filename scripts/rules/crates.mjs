@@ -10,7 +10,7 @@ const ALLOWED = {
   nn: ['core', 'kernels', 'rng', 'threads'],
   text: ['rng'],
   io: ['core'],
-  train: ['core', 'io', 'kernels', 'rng', 'threads'],
+  train: ['core', 'io', 'kernels', 'nn', 'rng', 'threads'],
   testkit: [],
 }
 const ADDON = 'tokenbed-node'

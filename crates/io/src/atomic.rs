@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all: written beside, synced, renamed.
 
-use crate::beside::Beside;
+use crate::beside::{Beside, remove_left};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,12 @@ pub fn write(path: &Path, write: impl FnOnce(&mut Pending) -> io::Result<()>) ->
     let mut pending = Pending::create(path)?;
     write(&mut pending).map_err(|source| failed(path, source))?;
     pending.commit()
+}
+
+/// Removes, from the folder of `path`, what processes left that were killed in the middle of a write there: files without
+/// an owner, which nobody knows. For those who write to one place again and again.
+pub fn tidy(path: &Path) {
+    remove_left(folder(path));
 }
 
 pub(crate) fn failed(path: &Path, source: io::Error) -> Error {

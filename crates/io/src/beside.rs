@@ -19,9 +19,18 @@ pub(crate) struct Beside {
 impl Beside {
     pub(crate) fn create(folder: &Path) -> io::Result<Self> {
         match unnamed(folder) {
-            Some(file) => Ok(Self { file: BufWriter::with_capacity(BUFFER, file), name: None }),
+            Some(file) => Ok(Self::held(file, None)),
             None => Self::named(folder),
         }
+    }
+
+    /// Locked as long as it is written: who finds it by then knows that it is somebody's ([`remove_left`]).
+    fn held(file: File, name: Option<TempPath>) -> Self {
+        #[cfg(unix)]
+        if file.try_lock().is_err() {
+            // A file system without locks: nothing is removed there, either.
+        }
+        Self { file: BufWriter::with_capacity(BUFFER, file), name }
     }
 
     fn named(folder: &Path) -> io::Result<Self> {
@@ -29,7 +38,7 @@ impl Beside {
         // This one becomes an ordinary file, which the user's umask limits.
         let open = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
         let (file, name) = names().make_in(folder, open)?.into_parts();
-        Ok(Self { file: BufWriter::with_capacity(BUFFER, file), name: Some(name) })
+        Ok(Self::held(file, Some(name)))
     }
 
     /// Writes over the first bytes and returns to the end.
@@ -54,6 +63,7 @@ impl Beside {
         let Self { file, name } = self;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
+        // `file`, and its lock with it, goes after the last rename.
         let name = match name {
             Some(name) => name,
             // By way of a name of its own, as a link replaces nothing and a rename does.
@@ -73,9 +83,42 @@ impl Write for Beside {
     }
 }
 
+const PREFIX: &str = ".tokenbed-";
+const SUFFIX: &str = ".part";
+
+/// Removes what processes left in a folder that were killed before their files got the names they were for: files called
+/// `.tokenbed-*.part` that nobody holds and nobody wrote to for a minute. What cannot be looked at stays.
+#[cfg(unix)]
+pub(crate) fn remove_left(folder: &Path) {
+    use std::os::unix::ffi::OsStrExt;
+    let is_ours = |name: &[u8]| name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes());
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !is_ours(entry.file_name().as_bytes())
+            || !entry.metadata().is_ok_and(|found| found.is_file() && is_old(&found))
+        {
+            continue;
+        }
+        // The lock is of the file, not of its name: were it renamed meanwhile, there is nothing of this name to remove.
+        let path = entry.path();
+        let free = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+        if free && std::fs::remove_file(&path).is_err() {
+            // Somebody else was faster, or may and we may not.
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_old(found: &std::fs::Metadata) -> bool {
+    const OLD: std::time::Duration = std::time::Duration::from_secs(60);
+    found.modified().is_ok_and(|time| time.elapsed().is_ok_and(|age| age > OLD))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn remove_left(_folder: &Path) {}
+
 fn names() -> tempfile::Builder<'static, 'static> {
     let mut names = tempfile::Builder::new();
-    names.prefix(".tokenbed-").suffix(".part");
+    names.prefix(PREFIX).suffix(SUFFIX);
     names
 }
 
@@ -150,6 +193,35 @@ mod tests {
             assert_eq!(parts(folder), ["file"], "nor does a failure leave anything");
             std::fs::remove_file(path).unwrap();
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let make = |name: &str, seconds: u64| {
+            let file = File::create(folder.join(name)).unwrap();
+            file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(seconds)).unwrap();
+            file
+        };
+        drop(make(".tokenbed-left.part", 90));
+        drop(make(".tokenbed-new.part", 30));
+        drop(make(".tokenbed-other", 90));
+        drop(make("x.part", 90));
+        std::os::unix::fs::symlink(folder.join("x.part"), folder.join(".tokenbed-link.part")).unwrap();
+        std::fs::create_dir(folder.join(".tokenbed-folder.part")).unwrap();
+        let held = Beside::named(folder).unwrap();
+        held.file.get_ref().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        let before = parts(folder).len();
+        remove_left(folder);
+        let mut left = parts(folder);
+        left.sort();
+        assert_eq!(left.len(), before - 1, "{left:?}");
+        assert!(!left.contains(&".tokenbed-left.part".into()), "{left:?}");
+        held.persist(folder, &folder.join("whole")).unwrap();
+        assert!(folder.join("whole").exists());
+        remove_left(&folder.join("missing"));
     }
 
     #[test]

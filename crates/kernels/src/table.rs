@@ -2,7 +2,6 @@
 
 use crate::arch;
 use crate::isa::{self, Isa, UnavailableIsa};
-use crate::ops::adamw_dense::RawAdamW;
 use crate::ops::bag::RawBag;
 use crate::ops::draw_normal::RawDrawNormal;
 use crate::ops::draw_uniform::RawDrawUniform;
@@ -12,7 +11,7 @@ use crate::ops::gather::RawGather;
 use crate::ops::gather_rows::RawGatherRows;
 use crate::ops::layer_norm_grad::RawLayerNormGrad;
 use crate::ops::mt19937::MtState;
-use crate::ops::optim::real::{Replays, Squares, Updates};
+use crate::ops::optim::{Replays, Squares, Updates};
 use crate::ops::pass::Pass;
 use crate::ops::rotate::RawRotate;
 use crate::ops::row_dots::RawRowDots;
@@ -41,7 +40,6 @@ pub struct Kernels {
     pub(crate) row_dots: unsafe fn(RawRowDots),
     pub(crate) row_mix: unsafe fn(RawRowMix),
     pub(crate) exp_rows: unsafe fn(RawExpRows),
-    pub(crate) adamw_dense: unsafe fn(RawAdamW),
     pub(crate) scores: unsafe fn(RawScores),
     pub(crate) pass: unsafe fn(Pass<'_, f32>),
     pub(crate) update_f32: Updates<f32>,

@@ -5,18 +5,18 @@
 use tokenbed_kernels::isa::Isa;
 use tokenbed_kernels::ops::optim::adagrad::Adagrad;
 use tokenbed_kernels::ops::optim::adam::Adam;
-use tokenbed_kernels::ops::optim::real::Real;
 use tokenbed_kernels::ops::optim::replay::Replay;
 use tokenbed_kernels::ops::optim::row_adagrad::RowAdagrad;
 use tokenbed_kernels::ops::optim::sgd::{Momentum, Sgd};
 use tokenbed_kernels::ops::optim::sparse_adam::SparseAdam;
 use tokenbed_kernels::ops::optim::{Slots, Update};
+use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table::{self, Kernels};
 use tokenbed_testkit::place::Guarded;
 use tokenbed_testkit::random::{DIMS, Random};
 
 fn real<F: Real>(x: f64) -> F {
-    F::from_f64(x)
+    F::round(x)
 }
 
 /// Adam at a step, as the layers above compute its numbers.
@@ -65,7 +65,7 @@ fn values<F: Real>(random: &mut Random, len: usize, awkward: bool) -> Vec<F> {
 #[track_caller]
 fn assert_same<F: Real>(ours: &[F], wanted: &[F], what: &str) {
     let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
-    let differs = ours.iter().zip(wanted).position(|(a, b)| !same(a.to_f64(), b.to_f64()));
+    let differs = ours.iter().zip(wanted).position(|(a, b)| !same(a.wide(), b.wide()));
     assert_eq!(ours.len(), wanted.len(), "{what}");
     assert!(differs.is_none(), "{what} at {differs:?}");
 }

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use tokenbed_kernels::isa::Isa;
-use tokenbed_kernels::ops::adamw_dense::AdamStep;
-use tokenbed_kernels::ops::gemm::{Sizes, View, gemm};
+use tokenbed_kernels::ops::gemm::{View, gemm};
+use tokenbed_kernels::ops::matmul::Product;
 use tokenbed_kernels::ops::row_dots::Picked;
 use tokenbed_kernels::ops::row_mix::Coefficients;
 use tokenbed_kernels::table::{Kernels, available};
@@ -107,37 +107,37 @@ fn exponentials() {
 }
 
 #[test]
-fn a_step_of_adamw() {
-    let by =
-        AdamStep { decay: 0.9999, follow: 0.1, beta2: 0.999, follow2: 0.001, step: -0.01, root: 0.0316, eps: 1e-8 };
-    for len in [0, 1, 7, 16, 33, 100] {
-        let run = |kernels: &Kernels| {
-            let mut parts = [floats(3, len), floats(4, len), floats(5, len).iter().map(|x| x.abs()).collect()];
-            let [p, m, v] = &mut parts;
-            kernels.adamw_dense(by, p, m, v, &floats(6, len));
-            parts.map(|part| bits(&part))
-        };
-        let expected = run(scalar());
-        for kernels in available() {
-            assert_eq!(run(kernels), expected, "{:?} {len}", kernels.isa());
-        }
-    }
-}
-
-#[test]
 fn products_by_strides() {
-    let (rows, inner, columns) = (5, 7, 6);
     let (a, b) = (floats(7, 200), floats(8, 200));
-    for (a_row, a_column, b_row, b_column) in [(7, 1, 6, 1), (1, 5, 1, 7), (9, 1, 1, 11)] {
-        let mut out = vec![1.0; 5 * 8];
-        let (left, right) =
-            (View { values: &a, row: a_row, column: a_column }, View { values: &b, row: b_row, column: b_column });
-        gemm(Sizes { rows, inner, columns }, left, right, 1.0, &mut out, 8);
-        for (i, x) in out.iter().enumerate() {
-            let (r, c) = (i / 8, i % 8);
-            let product = |k: usize| f64::from(a[r * a_row + k * a_column]) * f64::from(b[k * b_row + c * b_column]);
-            let exact = 1.0 + if c < columns { (0..inner).map(product).sum::<f64>() } else { 0.0 };
-            assert!((f64::from(*x) - exact).abs() < 1e-4 * exact.abs().max(100.0));
+    for (rows, inner, columns) in
+        [(5, 7, 6), (1, 7, 6), (3, 7, 6), (4, 1, 6), (5, 7, 1), (5, 0, 6), (0, 7, 6), (5, 7, 0)]
+    {
+        for (a_row, a_column, b_row, b_column) in [(7, 1, 6, 1), (1, 5, 1, 7), (9, 1, 1, 11)] {
+            for (add, row) in [(true, 8), (false, 8), (false, columns.max(1)), (true, columns.max(1))] {
+                let start = if add { 1.0 } else { f32::NAN };
+                let mut out = vec![SENTRY; 5 * 8];
+                (0..rows).for_each(|r| out[r * row..][..columns].fill(start));
+                let (left, right) = (
+                    View { values: &a, row: a_row, column: a_column },
+                    View { values: &b, row: b_row, column: b_column },
+                );
+                gemm(Product { rows, inner, columns }, left, right, add, &mut out, row);
+                for (i, x) in out.iter().enumerate() {
+                    let (r, c) = (i / row, i % row);
+                    if r >= rows || c >= columns {
+                        assert_eq!(*x, SENTRY);
+                        continue;
+                    }
+                    let product =
+                        |k: usize| f64::from(a[r * a_row + k * a_column]) * f64::from(b[k * b_row + c * b_column]);
+                    let exact = f64::from(u8::from(add)) + (0..inner).map(product).sum::<f64>();
+                    let size = 1.0 + (0..inner).map(|k| product(k).abs()).sum::<f64>();
+                    assert!(
+                        (f64::from(*x) - exact).abs() <= 1e-6 * size,
+                        "{rows} {inner} {columns}: {x} is not {exact}"
+                    );
+                }
+            }
         }
     }
 }

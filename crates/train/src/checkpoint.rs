@@ -3,7 +3,6 @@
 //! `config` (uint8): what the run is, as its maker wrote it; `counters` (int64): version, fingerprint of the corpus, place;
 //! and the arrays of the model by name.
 
-use crate::model::Array;
 use crate::trainer::Trainer;
 use bytemuck::Pod;
 use std::collections::HashMap;
@@ -11,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokenbed_core::storage::Part;
 use tokenbed_core::{DType, Error, Result};
+use tokenbed_io::atomic;
 use tokenbed_io::safetensors::{self, Loaded, ToSave};
 
 /// What this version writes.
@@ -19,14 +19,14 @@ pub const VERSION: u64 = 1;
 /// Says what the file is, for those who look into it.
 const FORMAT: (&str, &str) = ("format", "tokenbed checkpoint");
 
-/// Writes a checkpoint.
+/// Writes a checkpoint, and removes what a run that was killed while it wrote one left beside it.
 ///
 /// # Errors
 /// [`Error::File`] where it cannot be written: what was there before stays. [`Error::Usage`] after a loss that was no
-/// number.
+/// number, and for tables with such.
 pub fn save(trainer: &mut Trainer, path: &Path, config: &str) -> Result<()> {
+    let arrays = trainer.arrays()?;
     let model = trainer.model()?;
-    let arrays: Vec<Array> = model.tables().into_iter().chain(model.moments()).collect();
     let mut counters = vec![VERSION, model.fingerprint()];
     counters.extend(model.counters());
     let mut tensors = vec![
@@ -37,6 +37,7 @@ pub fn save(trainer: &mut Trainer, path: &Path, config: &str) -> Result<()> {
         let bytes = bytemuck::cast_slice(&array.values);
         tensors.push(to_save(array.name, DType::Float32, array.shape.to_vec(), bytes));
     }
+    atomic::tidy(path);
     safetensors::save(path, tensors, HashMap::from([(FORMAT.0.into(), FORMAT.1.into())]))
 }
 
@@ -115,6 +116,9 @@ pub fn restore(trainer: &mut Trainer, path: &Path) -> Result<()> {
     if place.len() != model.counters().len() {
         return Err(wrong(path, "is a checkpoint of another objective"));
     }
+    if *fingerprint != model.fingerprint() {
+        return Err(wrong(path, "was made with another corpus: give the one that it was made with"));
+    }
     let names = model.tables().into_iter().chain(model.moments()).map(|array| (array.name, array.shape));
     let mut arrays: Vec<Vec<f32>> = Vec::new();
     for (name, shape) in names {
@@ -125,9 +129,6 @@ pub fn restore(trainer: &mut Trainer, path: &Path) -> Result<()> {
             return Err(wrong(path, message));
         }
         arrays.push(read.elements(path)?);
-    }
-    if *fingerprint != model.fingerprint() {
-        return Err(wrong(path, "was made with another corpus: give the one that it was made with"));
     }
     model.restore(&arrays.iter().map(Vec::as_slice).collect::<Vec<_>>(), place);
     Ok(())

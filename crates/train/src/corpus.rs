@@ -35,7 +35,9 @@ impl Corpus {
         let most = counts.iter().copied().max().unwrap_or(0);
         if most < min_count {
             return Err(Error::Usage(format!(
-                "minCount {min_count} leaves nothing of the corpus: the most frequent token comes {most} times"
+                "minCount {min_count} leaves nothing of the corpus: the most frequent token comes {}; give more text, or a smaller \
+                 minCount",
+                times(most)
             )));
         }
         counts.iter_mut().filter(|count| **count < min_count).for_each(|count| *count = 0);
@@ -82,6 +84,11 @@ impl Corpus {
         let words = self.ids.iter().map(|&id| u64::from(id)).chain(self.ends.iter().map(|&end| end as u64));
         fingerprint(words.chain([self.counts.len() as u64]))
     }
+}
+
+/// A number of times, in words.
+pub(crate) fn times(count: u64) -> String {
+    if count == 1 { "once".into() } else { format!("{count} times") }
 }
 
 /// FNV-1a, a word at a time, mixed.

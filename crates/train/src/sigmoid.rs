@@ -14,8 +14,9 @@ impl Sigmoid {
     pub(crate) fn new() -> Self {
         let entry = |i: usize| {
             let x = ((i as f64 + 0.5) / ENTRIES as f64 * 2.0 - 1.0) * f64::from(MOST);
-            let value = 1.0 / (1.0 + (-x).exp());
-            (value as f32, -value.ln() as f32)
+            // Of libm, not of the system: the same bits everywhere.
+            let value = 1.0 / (1.0 + libm::exp(-x));
+            (value as f32, -libm::log(value) as f32)
         };
         Self { entries: (0..ENTRIES).map(entry).collect() }
     }

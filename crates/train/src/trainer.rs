@@ -15,11 +15,18 @@ pub struct Report {
     pub tokens: u64,
 }
 
+/// What was no finite number, after so many steps.
+#[derive(Clone, Copy, Debug)]
+enum Failed {
+    Loss(u64),
+    Table(u64, &'static str),
+}
+
 /// A model in training.
 pub struct Trainer {
     model: Box<dyn Model>,
-    /// Set once a loss was no number: the tables are of no use then.
-    failed: Option<u64>,
+    /// Set once a loss, or a number of a table, was none: the tables are of no use then.
+    failed: Option<Failed>,
 }
 
 impl std::fmt::Debug for Trainer {
@@ -49,7 +56,7 @@ impl Trainer {
             }
             let step = self.model.step()?;
             if !step.loss.is_finite() {
-                self.failed = Some(self.model.progress().step);
+                self.failed = Some(Failed::Loss(self.model.progress().step));
                 self.usable()?;
             }
             (loss, losses, tokens) = (loss + step.loss, losses + step.losses, tokens + step.tokens);
@@ -61,13 +68,27 @@ impl Trainer {
     }
 
     fn usable(&self) -> Result<()> {
-        match self.failed {
-            Some(step) => Err(Error::Usage(format!(
-                "the loss of step {step} is not a finite number: the tables are of no use any more. Start over, or from the \
-                 last checkpoint, with a smaller learning rate"
-            ))),
-            None => Ok(()),
+        let what = match self.failed {
+            None => return Ok(()),
+            Some(Failed::Loss(step)) => format!("the loss of step {step} is not a finite number"),
+            Some(Failed::Table(step, name)) => {
+                format!("the {name} table has numbers that are not finite after step {step}")
+            }
+        };
+        Err(Error::Usage(format!(
+            "{what}: the tables are of no use any more. Start over, or from the last checkpoint, with a smaller learning rate"
+        )))
+    }
+
+    /// The tables and what else a checkpoint holds, all of it finite: the loss of a batch tells what the batches before it
+    /// did, but nothing of its own step.
+    fn finite(&mut self, arrays: Vec<Array>) -> Result<Vec<Array>> {
+        let bad = |array: &&Array| !array.values.iter().all(|x| x.is_finite());
+        if let Some(array) = arrays.iter().find(bad) {
+            self.failed = Some(Failed::Table(self.model.progress().step, array.name));
         }
+        self.usable()?;
+        Ok(arrays)
     }
 
     /// How far it is.
@@ -78,16 +99,27 @@ impl Trainer {
     /// The tables that were learned.
     ///
     /// # Errors
-    /// [`Error::Usage`] after a loss that was no number.
+    /// [`Error::Usage`] after a loss that was no number, and for tables with such.
     pub fn tables(&mut self) -> Result<Vec<Array>> {
         self.usable()?;
-        Ok(self.model.tables())
+        let tables = self.model.tables();
+        self.finite(tables)
+    }
+
+    /// The tables and moments, for a checkpoint.
+    ///
+    /// # Errors
+    /// As [`Trainer::tables`]: the last checkpoint stays.
+    pub(crate) fn arrays(&mut self) -> Result<Vec<Array>> {
+        self.usable()?;
+        let arrays = self.model.tables().into_iter().chain(self.model.moments()).collect();
+        self.finite(arrays)
     }
 
     /// The model, for a checkpoint.
     ///
     /// # Errors
-    /// [`Error::Usage`] after a loss that was no number: the last checkpoint stays.
+    /// [`Error::Usage`] after a loss that was no number.
     pub(crate) fn model(&mut self) -> Result<&mut dyn Model> {
         self.usable()?;
         Ok(&mut *self.model)

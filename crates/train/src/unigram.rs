@@ -21,7 +21,7 @@ impl Unigram {
     /// [`Error::Usage`] where none comes.
     pub fn new(counts: &[u64], exponent: f64) -> Result<Self> {
         let ids: Vec<u32> = (0..).zip(counts).filter(|(_, count)| **count > 0).map(|(id, _)| id).collect();
-        let weights: Vec<f64> = ids.iter().map(|&id| (counts[id as usize] as f64).powf(exponent)).collect();
+        let weights: Vec<f64> = ids.iter().map(|&id| libm::pow(counts[id as usize] as f64, exponent)).collect();
         let sum: f64 = weights.iter().sum();
         if ids.is_empty() || !sum.is_finite() || sum <= 0.0 {
             return Err(Error::Usage(format!("{} ids to draw from, of the weight {sum}", ids.len())));

@@ -1,6 +1,6 @@
 //! Words of a text that comes in parts: what stands between spaces, in the order of how often it comes.
 
-use crate::corpus::Corpus;
+use crate::corpus::{Corpus, times};
 use std::collections::HashMap;
 use tokenbed_core::{Error, Result};
 
@@ -125,7 +125,10 @@ impl WordCounter {
             return Error::Usage("the corpus is empty: there is nothing to learn from".into());
         }
         let most = self.counts.iter().copied().max().unwrap_or(0);
-        Error::Usage(format!("minCount {min_count} leaves no word of the corpus: the most frequent comes {most} times"))
+        Error::Usage(format!(
+            "minCount {min_count} leaves no word of the corpus: the most frequent comes {}; give more text, or a smaller minCount",
+            times(most)
+        ))
     }
 
     /// The vocabulary of words that come at least `min_count` times, and the text without the others.

@@ -4,8 +4,9 @@
 
 mod common;
 
-use common::{all, bits, corpus, pairs, train};
+use common::{all, bits, corpus, next_token, pairs, train};
 use tokenbed_core::Error;
+use tokenbed_train::next_token::{NextToken, Softmax};
 use tokenbed_train::pairs::Pairs;
 use tokenbed_train::{Trainer, checkpoint};
 
@@ -64,6 +65,24 @@ fn other_files_and_versions() {
     assert!(error.contains("version 9") && error.contains("version 1"), "{error}");
 }
 
+/// A step whose loss is fine can leave tables that are not: they never reach the disk.
+#[test]
+fn no_checkpoint_has_numbers_that_are_not_finite() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let mut options = next_token(false, Softmax::Full);
+    (options.lr, options.final_lr) = (1e39, 1e39);
+    let mut trainer = Trainer::new(Box::new(NextToken::new(options, corpus(3000, 300)).unwrap()));
+    checkpoint::save(&mut trainer, &path, "{}").unwrap();
+    let before = std::fs::read(&path).unwrap();
+    assert!(train(&mut trainer, 1).loss.is_finite());
+    let error = checkpoint::save(&mut trainer, &path, "{}").unwrap_err().to_string();
+    assert!(error.contains("not finite after step 1"), "{error}");
+    assert!(trainer.tables().is_err());
+    assert!(trainer.run(std::time::Duration::from_secs(60), 1, &|| true).is_err());
+    assert!(std::fs::read(&path).unwrap() == before, "the last good checkpoint stays");
+}
+
 #[test]
 fn a_loss_that_is_no_number_ends_the_run() {
     let mut options = pairs(false);
@@ -77,4 +96,16 @@ fn a_loss_that_is_no_number_ends_the_run() {
     assert!(error.to_string().contains("the loss of step"), "{error}");
     assert!(checkpoint::save(&mut trainer, &path, "{}").is_err() && trainer.tables().is_err());
     assert!(std::fs::read(&path).unwrap() == before, "the last good checkpoint stays");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_killed_save_left_goes_with_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join(".tokenbed-x1y2z3.part");
+    let file = std::fs::File::create(&left).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    drop(file);
+    checkpoint::save(&mut skip_gram(pairs(false), 3000), &folder.path().join("run.safetensors"), "{}").unwrap();
+    assert!(!left.exists());
 }

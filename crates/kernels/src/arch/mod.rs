@@ -36,10 +36,9 @@ macro_rules! instantiate {
             row_dots: wrappers::row_dots,
             row_mix: wrappers::row_mix,
             exp_rows: wrappers::exp_rows,
-            adamw_dense: wrappers::adamw_dense,
             scores: wrappers::scores,
             pass: wrappers::pass,
-            update_f32: wrappers::update::<f32>,
+            update_f32: wrappers::update_lanes,
             update_f64: wrappers::update::<f64>,
             squares_f32: wrappers::sum_squares::<f32>,
             squares_f64: wrappers::sum_squares::<f64>,
@@ -49,7 +48,6 @@ macro_rules! instantiate {
 
         mod wrappers {
             use super::*;
-            use $crate::ops::adamw_dense::RawAdamW;
             use $crate::ops::bag::RawBag;
             use $crate::ops::draw_normal::RawDrawNormal;
             use $crate::ops::draw_uniform::RawDrawUniform;
@@ -59,10 +57,10 @@ macro_rules! instantiate {
             use $crate::ops::gather_rows::RawGatherRows;
             use $crate::ops::layer_norm_grad::RawLayerNormGrad;
             use $crate::ops::mt19937::MtState;
-            use $crate::ops::optim::real::Real;
             use $crate::ops::optim::replay::Replay;
             use $crate::ops::optim::{Slots, Update};
             use $crate::ops::pass::Pass;
+            use $crate::ops::real::Real;
             use $crate::ops::rotate::RawRotate;
             use $crate::ops::row_dots::RawRowDots;
             use $crate::ops::row_mix::RawRowMix;
@@ -152,6 +150,12 @@ macro_rules! instantiate {
             }
 
             #[target_feature(enable = $features)]
+            pub(super) unsafe fn update_lanes(rule: &Update<f32>, slots: Slots<'_, f32>) {
+                // SAFETY: the caller checked the slices; the features of `$lanes` are enabled here.
+                unsafe { $crate::ops::optim::update_lanes::<$lanes>(rule, slots) }
+            }
+
+            #[target_feature(enable = $features)]
             pub(super) unsafe fn sum_squares<F: Real>(values: &[F]) -> f64 {
                 $crate::ops::optim::sum_squares(values)
             }
@@ -177,12 +181,6 @@ macro_rules! instantiate {
             pub(super) unsafe fn exp_rows(op: RawExpRows) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
                 unsafe { $crate::ops::exp_rows::body::<$lanes>(op) }
-            }
-
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn adamw_dense(op: RawAdamW) {
-                // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::adamw_dense::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]

@@ -1,7 +1,7 @@
 //! Plain Rust: the references themselves, without vectors.
 
 use crate::isa::Isa;
-use crate::ops::{adamw_dense, bag, draw_normal, draw_uniform, embed, exp_rows, gather, gather_rows, layer_norm_grad};
+use crate::ops::{bag, draw_normal, draw_uniform, embed, exp_rows, gather, gather_rows, layer_norm_grad};
 use crate::ops::{mt19937, optim, pass, rotate, row_dots, row_mix, row_sum, scores, windows};
 use crate::table::Kernels;
 
@@ -22,7 +22,6 @@ pub(crate) static KERNELS: Kernels = Kernels {
     row_dots: row_dots::reference,
     row_mix: row_mix::reference,
     exp_rows: exp_rows::reference,
-    adamw_dense: adamw_dense::reference,
     scores: scores::reference,
     pass: pass::reference,
     update_f32: optim::update_reference,

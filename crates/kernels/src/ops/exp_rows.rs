@@ -18,6 +18,7 @@
 //! Elements of minus infinity give 0, and one that is NaN makes its row's sum NaN.
 
 use super::row_dots::halved;
+use super::total;
 use crate::lanes::BLOCK;
 use crate::lanes_narrow::NarrowLanes;
 use crate::table::Kernels;
@@ -89,12 +90,7 @@ pub(crate) unsafe fn reference(op: RawExpRows) {
             *x = exp(*x - largest);
             lanes[d % BLOCK] += *x;
         }
-        let mut half = BLOCK / 2;
-        while half > 0 {
-            (0..half).for_each(|l| lanes[l] += lanes[l + half]);
-            half /= 2;
-        }
-        (out[0], out[1]) = (largest, lanes[0]);
+        (out[0], out[1]) = (largest, total::halved(lanes));
     }
 }
 

@@ -17,6 +17,7 @@
 //! its elements are written once.
 
 use super::row::RowSource;
+use super::total::halved;
 use crate::lanes_math::MathLanes;
 
 /// What is learned of a normalization, and the number that keeps it from dividing by zero.
@@ -69,16 +70,6 @@ impl RawNorm {
     pub(crate) fn mean(self, sum: f32) -> f32 {
         (f64::from(sum) * self.share) as f32
     }
-}
-
-/// The sum of lanes, in halves: the definition.
-pub(crate) fn halved(mut lanes: [f32; LANES]) -> f32 {
-    let mut half = LANES / 2;
-    while half > 0 {
-        (0..half).for_each(|i| lanes[i] += lanes[i + half]);
-        half /= 2;
-    }
-    lanes[0]
 }
 
 /// The definition: normalizes the row of `dim` elements at `row`, in place.

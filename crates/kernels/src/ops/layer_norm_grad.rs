@@ -13,8 +13,9 @@
 //!
 //! `torch.nn.functional.layer_norm`'s backward. Lanes are summed as they are written: the same bits on every instruction set.
 
-use super::layer_norm::{LANES, Moments, Norm, RawNorm, VECTORS, halved, moments, sum as sum_of_lanes};
+use super::layer_norm::{LANES, Moments, Norm, RawNorm, VECTORS, moments, sum as sum_of_lanes};
 use super::row::RowSource;
+use super::total::halved;
 use crate::lanes_math::MathLanes;
 use crate::table::Kernels;
 

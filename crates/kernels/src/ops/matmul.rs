@@ -61,6 +61,12 @@ pub struct Part<T> {
     steps: Steps,
 }
 
+impl<T> Part<T> {
+    pub(super) fn new(start: *const T, down: usize, beside: usize) -> Self {
+        Self { start, steps: Steps { down, beside } }
+    }
+}
+
 macro_rules! float {
     ($t:ty, $by:path) => {
         impl Factor for $t {

@@ -1,7 +1,6 @@
 //! One file an op: the contract as pseudocode, the scalar reference that defines the result, the generic body, and
 //! the safe method that checks the contract.
 
-pub mod adamw_dense;
 pub mod added;
 pub mod along;
 pub mod bag;

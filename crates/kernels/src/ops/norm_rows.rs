@@ -63,7 +63,7 @@ impl<T: Real> Moments<T> {
         for (sum, &x) in sums.iter_mut().zip(rest) {
             *sum = *sum + x;
         }
-        let high = T::round(halves(sums).wide() * share);
+        let high = T::round(halved(sums).wide() * share);
         let (mut deviations, mut squares) = ([T::default(); LANES], [T::default(); LANES]);
         for chunk in chunks {
             for i in 0..LANES {
@@ -77,8 +77,8 @@ impl<T: Real> Moments<T> {
             deviations[i] = deviations[i] + deviation;
             squares[i] = deviation.fused(deviation, squares[i]);
         }
-        let low = T::round(halves(deviations).wide() * share);
-        let variance = halves(squares).wide() * share - low.wide() * low.wide();
+        let low = T::round(halved(deviations).wide() * share);
+        let variance = halved(squares).wide() * share - low.wide() * low.wide();
         // NaN stays NaN.
         let variance = if variance < 0.0 { 0.0 } else { variance };
         Self { high, low, rstd: T::round(1.0 / (variance + eps).sqrt()) }
@@ -88,18 +88,6 @@ impl<T: Real> Moments<T> {
     fn unit(self, x: T) -> T {
         ((x - self.high) - self.low) * self.rstd
     }
-}
-
-#[inline(always)]
-fn halves<T: Real>(mut lanes: [T; LANES]) -> T {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] = lanes[i] + lanes[i + half];
-        }
-        half /= 2;
-    }
-    lanes[0]
 }
 
 #[inline(always)]

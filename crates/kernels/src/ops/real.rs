@@ -1,4 +1,4 @@
-//! The floats that passes run in, and the functions that they need of them.
+//! The floats that ops run in, and the functions that they need of them.
 //!
 //! What has no exact definition (exp, tanh, the normal distribution) is computed in f64 and rounded once. For f32 by the
 //! polynomials below: branch-free, multiplications and additions fused as written, so that compilers make vectors of them
@@ -6,13 +6,23 @@
 //! for the last rounding (`ROUNDED_ONCE_ULPS`, and in all but one of some ten thousand cases the nearest). For f64 by the
 //! `libm` crate, the same on every platform.
 
+use super::optim::{Replays, Squares, Updates};
 use super::pass::{self, Pass};
 use crate::table::Kernels;
-use std::ops::{Add, Div, Mul, Sub};
+use std::fmt::Debug;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
 
 /// f32 or f64.
 pub trait Real:
-    Copy
+    sealed::Sealed
+    + Copy
+    + Debug
     + Default
     + PartialOrd
     + Send
@@ -21,15 +31,27 @@ pub trait Real:
     + Sub<Output = Self>
     + Mul<Output = Self>
     + Div<Output = Self>
+    + Neg<Output = Self>
+    + 'static
 {
+    /// 0.
+    const ZERO: Self;
     /// 1.
     const ONE: Self;
-    /// The value, in f64.
+    /// Digits of a magnitude, the hidden one among them.
+    const DIGITS: i32;
+    /// The exponent of the smallest normal number.
+    const LEAST_EXPONENT: i32;
+    /// The value, in f64: exact.
     fn wide(self) -> f64;
-    /// The nearest value.
+    /// The nearest value, of two the even one.
     fn round(x: f64) -> Self;
     /// `self * factor + term`, rounded once.
     fn fused(self, factor: Self, term: Self) -> Self;
+    /// The square root, rounded correctly.
+    fn sqrt(self) -> Self;
+    /// The magnitude.
+    fn abs(self) -> Self;
     /// e^x, good enough to be rounded to this type.
     fn exp(x: f64) -> f64;
     /// Hyperbolic tangent, as good.
@@ -38,10 +60,51 @@ pub trait Real:
     fn phi(x: f64) -> f64;
     /// Runs a pass by the kernels: those of f64 are plain Rust.
     fn run(kernels: &Kernels, pass: Pass<'_, Self>);
+
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "sealed: called in this crate alone")]
+    fn updates(kernels: &Kernels) -> Updates<Self>;
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "sealed: called in this crate alone")]
+    fn squares(kernels: &Kernels) -> Squares<Self>;
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "sealed: called in this crate alone")]
+    fn replays(kernels: &Kernels) -> Replays<Self>;
+}
+
+/// What f32 and f64 say in the same words.
+macro_rules! alike {
+    ($t:ty, $update:ident, $squares:ident, $replay:ident) => {
+        const ZERO: $t = 0.0;
+        const ONE: $t = 1.0;
+        const DIGITS: i32 = <$t>::MANTISSA_DIGITS as i32;
+        const LEAST_EXPONENT: i32 = <$t>::MIN_EXP - 1;
+        #[inline(always)]
+        fn fused(self, factor: $t, term: $t) -> $t {
+            self.mul_add(factor, term)
+        }
+        #[inline(always)]
+        fn sqrt(self) -> $t {
+            <$t>::sqrt(self)
+        }
+        #[inline(always)]
+        fn abs(self) -> $t {
+            <$t>::abs(self)
+        }
+        fn updates(kernels: &Kernels) -> Updates<$t> {
+            kernels.$update
+        }
+        fn squares(kernels: &Kernels) -> Squares<$t> {
+            kernels.$squares
+        }
+        fn replays(kernels: &Kernels) -> Replays<$t> {
+            kernels.$replay
+        }
+    };
 }
 
 impl Real for f32 {
-    const ONE: f32 = 1.0;
+    alike!(f32, update_f32, squares_f32, replay_f32);
     #[inline(always)]
     fn wide(self) -> f64 {
         f64::from(self)
@@ -49,10 +112,6 @@ impl Real for f32 {
     #[inline(always)]
     fn round(x: f64) -> f32 {
         x as f32
-    }
-    #[inline(always)]
-    fn fused(self, factor: f32, term: f32) -> f32 {
-        self.mul_add(factor, term)
     }
     #[inline(always)]
     fn exp(x: f64) -> f64 {
@@ -72,7 +131,7 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
-    const ONE: f64 = 1.0;
+    alike!(f64, update_f64, squares_f64, replay_f64);
     #[inline(always)]
     fn wide(self) -> f64 {
         self
@@ -80,10 +139,6 @@ impl Real for f64 {
     #[inline(always)]
     fn round(x: f64) -> f64 {
         x
-    }
-    #[inline(always)]
-    fn fused(self, factor: f64, term: f64) -> f64 {
-        self.mul_add(factor, term)
     }
     #[inline(always)]
     fn exp(x: f64) -> f64 {

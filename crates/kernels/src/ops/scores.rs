@@ -8,7 +8,8 @@
 //!
 //! One pass over the rows, which are read once for both. The same bits on every instruction set.
 
-use super::layer_norm::{LANES, VECTORS, halved, sum};
+use super::layer_norm::{LANES, VECTORS, sum};
+use super::total::halved;
 use crate::lanes_math::MathLanes;
 use crate::table::Kernels;
 

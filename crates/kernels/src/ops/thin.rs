@@ -7,6 +7,7 @@
 //! ```
 
 use super::real::Real;
+use super::total::halved;
 
 /// A vector of `inner` elements, `apart` from each other, by a matrix of which rows (or columns, unless `rows`) are dense
 /// and `step` apart.
@@ -84,13 +85,7 @@ fn by_columns<T: Real>(Thin { vector, apart, inner, matrix, step, add, out, .. }
                 lanes[k % LANES] = vector[k * apart].fused(q, lanes[k % LANES]);
             }
         }
-        let mut half = LANES / 2;
-        while half > 0 {
-            for i in 0..half {
-                lanes[i] = lanes[i] + lanes[i + half];
-            }
-            half /= 2;
-        }
-        *out = if add { *out + lanes[0] } else { lanes[0] };
+        let sum = halved(lanes);
+        *out = if add { *out + sum } else { sum };
     }
 }

@@ -32,13 +32,13 @@ pub(crate) fn total<T: Real>(op: Total<'_, T>) {
     *op.out = halved(lanes);
 }
 
-/// The sum of lanes, halved until one is left.
+/// The sum of lanes, a power of two of them, halved until one is left: lane i takes up lane i + half.
 #[inline(always)]
-pub(crate) fn halved(mut lanes: [f64; SUM_LANES]) -> f64 {
-    let mut half = SUM_LANES / 2;
+pub(crate) fn halved<T: Real, const N: usize>(mut lanes: [T; N]) -> T {
+    let mut half = N / 2;
     while half > 0 {
         for i in 0..half {
-            lanes[i] += lanes[i + half];
+            lanes[i] = lanes[i] + lanes[i + half];
         }
         half /= 2;
     }

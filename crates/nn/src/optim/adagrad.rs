@@ -1,7 +1,7 @@
 //! Adagrad: its numbers.
 
 use tokenbed_kernels::ops::optim::adagrad;
-use tokenbed_kernels::ops::optim::real::Real;
+use tokenbed_kernels::ops::real::Real;
 
 /// As users write them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,10 +16,6 @@ pub struct Adagrad {
 
 impl Adagrad {
     pub(super) fn update<F: Real>(&self) -> adagrad::Adagrad<F> {
-        adagrad::Adagrad {
-            lr: F::from_f64(self.lr),
-            eps: F::from_f64(self.eps),
-            weight_decay: F::from_f64(self.weight_decay),
-        }
+        adagrad::Adagrad { lr: F::round(self.lr), eps: F::round(self.eps), weight_decay: F::round(self.weight_decay) }
     }
 }

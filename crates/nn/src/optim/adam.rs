@@ -2,7 +2,7 @@
 
 use super::power::power;
 use tokenbed_kernels::ops::optim::adam;
-use tokenbed_kernels::ops::optim::real::Real;
+use tokenbed_kernels::ops::real::Real;
 
 /// Where weight decay goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +37,14 @@ impl Adam {
             Decay::Gradient => (1.0, self.weight_decay),
         };
         adam::Adam {
-            decay: F::from_f64(decay),
-            l2: F::from_f64(l2),
-            w1: F::from_f64(1.0 - beta1),
-            beta2: F::from_f64(beta2),
-            w2: F::from_f64(1.0 - beta2),
-            size: F::from_f64(self.lr / (1.0 - power(beta1, step))),
-            root: F::from_f64((1.0 - power(beta2, step)).sqrt()),
-            eps: F::from_f64(self.eps),
+            decay: F::round(decay),
+            l2: F::round(l2),
+            w1: F::round(1.0 - beta1),
+            beta2: F::round(beta2),
+            w2: F::round(1.0 - beta2),
+            size: F::round(self.lr / (1.0 - power(beta1, step))),
+            root: F::round((1.0 - power(beta2, step)).sqrt()),
+            eps: F::round(self.eps),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::row_grad::{GradRows, Hot, for_each_share, shares};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::optim::real::Real;
+use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table::Kernels;
 use tokenbed_threads::parallel_rows;
 
@@ -51,13 +51,13 @@ pub fn sum_squares_of_rows<G: GradRows + ?Sized>(kernels: &Kernels, grad: &G) ->
 
 /// Every element times a factor, in place.
 pub fn scale<F: Real>(values: &mut [F], factor: f64) {
-    let factor = F::from_f64(factor);
+    let factor = F::round(factor);
     parallel_rows(values, 1, size_of::<F>(), |_, values| values.iter_mut().for_each(|x| *x = *x * factor));
 }
 
 /// Every element within `-limit ..= limit`, in place; NaN stays.
 pub fn clamp<F: Real>(values: &mut [F], limit: f64) {
-    let limit = F::from_f64(limit);
+    let limit = F::round(limit);
     let clamped = |x: F| {
         if x > limit {
             limit

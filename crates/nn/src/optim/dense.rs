@@ -3,7 +3,7 @@
 use super::{Optimizer, Parameter};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::optim::Update;
-use tokenbed_kernels::ops::optim::real::Real;
+use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table::Kernels;
 use tokenbed_threads::parallel_rows;
 

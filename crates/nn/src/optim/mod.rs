@@ -22,8 +22,8 @@ pub use sgd::Sgd;
 pub use sparse_adam::SparseAdam;
 
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::optim::real::Real;
 use tokenbed_kernels::ops::optim::{Slots, Update};
+use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table::Kernels;
 
 /// An optimizer and its numbers for one parameter.

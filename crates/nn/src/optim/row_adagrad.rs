@@ -1,7 +1,7 @@
 //! Row-wise Adagrad: its numbers.
 
-use tokenbed_kernels::ops::optim::real::Real;
 use tokenbed_kernels::ops::optim::row_adagrad;
+use tokenbed_kernels::ops::real::Real;
 
 /// As users write them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,6 +14,6 @@ pub struct RowAdagrad {
 
 impl RowAdagrad {
     pub(super) fn update<F: Real>(&self) -> row_adagrad::RowAdagrad<F> {
-        row_adagrad::RowAdagrad { lr: F::from_f64(self.lr), eps: F::from_f64(self.eps) }
+        row_adagrad::RowAdagrad { lr: F::round(self.lr), eps: F::round(self.eps) }
     }
 }

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent: its numbers.
 
-use tokenbed_kernels::ops::optim::real::Real;
 use tokenbed_kernels::ops::optim::{Update, sgd};
+use tokenbed_kernels::ops::real::Real;
 
 /// As users write them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,11 +18,11 @@ pub struct Sgd {
 
 impl Sgd {
     pub(super) fn update<F: Real>(&self, step: u64) -> Update<F> {
-        let sgd = sgd::Sgd { lr: F::from_f64(self.lr), weight_decay: F::from_f64(self.weight_decay) };
+        let sgd = sgd::Sgd { lr: F::round(self.lr), weight_decay: F::round(self.weight_decay) };
         if self.momentum == 0.0 {
             return Update::Sgd(sgd);
         }
-        let momentum = F::from_f64(self.momentum);
+        let momentum = F::round(self.momentum);
         Update::Momentum(sgd::Momentum { sgd, momentum, nesterov: self.nesterov, first: step == 1 })
     }
 }

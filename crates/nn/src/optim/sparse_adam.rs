@@ -1,8 +1,8 @@
 //! Adam on rows alone: its numbers.
 
 use super::power::power;
-use tokenbed_kernels::ops::optim::real::Real;
 use tokenbed_kernels::ops::optim::sparse_adam;
+use tokenbed_kernels::ops::real::Real;
 
 /// As users write them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,10 +20,10 @@ impl SparseAdam {
         let (beta1, beta2) = self.betas;
         let corrected = (1.0 - power(beta2, step)).sqrt();
         sparse_adam::SparseAdam {
-            w1: F::from_f64(1.0 - beta1),
-            w2: F::from_f64(1.0 - beta2),
-            size: F::from_f64(self.lr * corrected / (1.0 - power(beta1, step))),
-            eps: F::from_f64(self.eps),
+            w1: F::round(1.0 - beta1),
+            w2: F::round(1.0 - beta2),
+            size: F::round(self.lr * corrected / (1.0 - power(beta1, step))),
+            eps: F::round(self.eps),
         }
     }
 }

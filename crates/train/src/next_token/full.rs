@@ -11,8 +11,9 @@ use super::parameter::{CHUNK, Parameter, Source, row_of, values_of};
 use super::{Batch, dot};
 use crate::table::{Floats, WORTH, in_blocks};
 use tokenbed_core::Result;
-use tokenbed_kernels::ops::adamw_dense::AdamStep;
-use tokenbed_kernels::ops::gemm::{Sizes, View, gemm};
+use tokenbed_kernels::ops::gemm::{View, gemm};
+use tokenbed_kernels::ops::matmul::Product;
+use tokenbed_kernels::ops::optim::Update;
 use tokenbed_kernels::table;
 use tokenbed_threads::parallel_rows;
 
@@ -42,7 +43,7 @@ struct Tile<'a> {
 
 impl Buffers {
     /// The sum of the losses; the batch's gradient is filled, the head updated.
-    pub(super) fn run(&mut self, batch: &mut Batch, head: &mut Parameter, by: AdamStep, tied: bool) -> Result<f64> {
+    pub(super) fn run(&mut self, batch: &mut Batch, head: &mut Parameter, by: &Update<f32>, tied: bool) -> Result<f64> {
         let (dim, count, chunks) = (head.dim, batch.ids.len(), head.chunks());
         let tile = (MOST / (chunks * CHUNK)).clamp(1, count);
         let block = tile * (CHUNK + 2);
@@ -96,7 +97,7 @@ impl Tile<'_> {
                 let (logits, sums) = block.split_at_mut(self.matrix());
                 let hidden = View { values: self.hidden, row: dim, column: 1 };
                 let weights = View { values: values_of(all, i, columns, dim), row: 1, column: dim };
-                gemm(Sizes { rows: self.count, inner: dim, columns }, hidden, weights, 0.0, logits, CHUNK);
+                gemm(Product { rows: self.count, inner: dim, columns }, hidden, weights, false, logits, CHUNK);
                 if columns < CHUNK {
                     logits.chunks_exact_mut(CHUNK).for_each(|row| row[columns..].fill(f32::NEG_INFINITY));
                 }
@@ -150,7 +151,7 @@ impl Tile<'_> {
                 let exponentials = &blocks[i * self.block() + first * CHUNK..][..count * CHUNK];
                 let exponentials = View { values: exponentials, row: CHUNK, column: 1 };
                 let weights = View { values: values_of(all, i, inner, dim), row: dim, column: 1 };
-                gemm(Sizes { rows: count, inner, columns: dim }, exponentials, weights, 0.0, &mut product, dim);
+                gemm(Product { rows: count, inner, columns: dim }, exponentials, weights, false, &mut product, dim);
                 let factors = &self.factors[i * self.count + first..][..count];
                 for ((to, by), factor) in gradient.chunks_exact_mut(dim).zip(product.chunks_exact(dim)).zip(factors) {
                     to.iter_mut().zip(by).for_each(|(x, y)| *x += factor * y);
@@ -165,7 +166,13 @@ impl Tile<'_> {
     }
 
     /// The gradient by the head; with the last tile, the other sources of it and the step.
-    fn by_head(&self, head: &mut Parameter, blocks: &[f32], first: bool, last: Option<(AdamStep, &Vec<Source<'_>>)>) {
+    fn by_head(
+        &self,
+        head: &mut Parameter,
+        blocks: &[f32],
+        first: bool,
+        last: Option<(&Update<f32>, &Vec<Source<'_>>)>,
+    ) {
         let (dim, count) = (self.dim, self.count);
         let mut taken = self.hidden.to_vec();
         taken.iter_mut().for_each(|x| *x *= -self.share);
@@ -179,8 +186,7 @@ impl Tile<'_> {
             }
             let exponentials = View { values: &blocks[i * self.block()..][..self.matrix()], row: 1, column: CHUNK };
             let hidden = View { values: &scaled, row: dim, column: 1 };
-            let beta = if first { 0.0 } else { 1.0 };
-            gemm(Sizes { rows, inner: count, columns: dim }, exponentials, hidden, beta, chunk.gradient, dim);
+            gemm(Product { rows, inner: count, columns: dim }, exponentials, hidden, !first, chunk.gradient, dim);
             targets.add(chunk.first, dim, chunk.gradient);
             if let Some((by, sources)) = last {
                 sources.iter().for_each(|source| source.add(chunk.first, dim, chunk.gradient));

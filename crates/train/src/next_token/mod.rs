@@ -17,7 +17,8 @@ use crate::model::{Array, Model, Progress, Step};
 use crate::unigram::Unigram;
 use parameter::{Parameter, Source};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::adamw_dense::AdamStep;
+use tokenbed_kernels::ops::optim::Update;
+use tokenbed_nn::optim::{Adam, Decay, Optimizer};
 use tokenbed_rng::Generator;
 use windows::Windows;
 
@@ -145,19 +146,11 @@ impl NextToken {
         lr + (final_lr - lr) * self.windows.done() as f64 / self.windows.total() as f64
     }
 
-    /// The numbers of the next step.
-    fn adam(&self) -> AdamStep {
+    /// AdamW's next step.
+    fn adam(&self) -> Update<f32> {
         let NextTokenOptions { betas: [beta1, beta2], eps, weight_decay, .. } = self.options;
-        let (lr, t) = (self.lr(), (self.steps + 1) as f64);
-        AdamStep {
-            decay: (1.0 - lr * weight_decay) as f32,
-            follow: (1.0 - beta1) as f32,
-            beta2: beta2 as f32,
-            follow2: (1.0 - beta2) as f32,
-            step: (-lr / (1.0 - beta1.powf(t))) as f32,
-            root: (1.0 - beta2.powf(t)).sqrt() as f32,
-            eps: eps as f32,
-        }
+        let adam = Adam { lr: self.lr(), betas: (beta1, beta2), eps, weight_decay, decay: Decay::Parameter };
+        Optimizer::Adam(adam).update(self.steps + 1)
     }
 
     fn parameters(&mut self) -> Vec<(&'static str, &mut Parameter)> {
@@ -168,7 +161,7 @@ impl NextToken {
 
 impl Model for NextToken {
     fn step(&mut self) -> Result<Step> {
-        let by = self.adam();
+        let by = &self.adam();
         let dim = self.options.dim;
         let mut batch = Batch::default();
         self.windows.fill(self.corpus.ids(), &mut batch);

@@ -4,7 +4,7 @@
 use crate::model::Array;
 use crate::table::{Floats, WORTH};
 use tokenbed_core::Result;
-use tokenbed_kernels::ops::adamw_dense::AdamStep;
+use tokenbed_kernels::ops::optim::{Slots, Update};
 use tokenbed_kernels::table;
 use tokenbed_threads::parallel_rows;
 
@@ -58,8 +58,9 @@ pub(super) struct Chunk<'a> {
 
 impl Chunk<'_> {
     /// Moves the values by the gradient.
-    pub(super) fn update(&mut self, by: AdamStep) {
-        table::active().adamw_dense(by, self.values, self.m, self.v, self.gradient);
+    pub(super) fn update(&mut self, by: &Update<f32>) {
+        let slots = Slots { param: self.values, grad: self.gradient, first: self.m, second: self.v };
+        table::active().update(by, slots);
     }
 }
 
@@ -121,7 +122,7 @@ impl Parameter {
     }
 
     /// A step over all rows, whose gradient is what the sources add to them.
-    pub(super) fn step(&mut self, by: AdamStep, sources: &[Source<'_>]) {
+    pub(super) fn step(&mut self, by: &Update<f32>, sources: &[Source<'_>]) {
         let dim = self.dim;
         self.each(|mut chunk| {
             chunk.gradient.fill(0.0);

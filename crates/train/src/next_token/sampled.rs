@@ -8,8 +8,9 @@ use crate::draws::Draws;
 use crate::table::in_blocks;
 use crate::unigram::Unigram;
 use tokenbed_core::Result;
-use tokenbed_kernels::ops::adamw_dense::AdamStep;
-use tokenbed_kernels::ops::gemm::{Sizes, View, gemm};
+use tokenbed_kernels::ops::gemm::{View, gemm};
+use tokenbed_kernels::ops::matmul::Product;
+use tokenbed_kernels::ops::optim::Update;
 use tokenbed_kernels::table;
 
 /// Positions that are computed at once.
@@ -32,14 +33,14 @@ impl Buffers {
         &mut self,
         batch: &mut Batch,
         head: &mut Parameter,
-        by: AdamStep,
+        by: &Update<f32>,
         tied: bool,
         unigram: &Unigram,
         (samples, mut draws): (usize, Draws),
     ) -> Result<f64> {
         let (dim, count) = (head.dim, batch.ids.len());
         let sample: Vec<u32> = (0..samples).map(|_| unigram.id(draws.bits())).collect();
-        let expected = |id: u32| (unigram.probability(id) * samples as f32).max(f32::MIN_POSITIVE).ln();
+        let expected = |id: u32| libm::logf((unigram.probability(id) * samples as f32).max(f32::MIN_POSITIVE));
         let off: Vec<f32> = sample.iter().map(|&id| expected(id)).collect();
         let (all, part) = (head.all(), CHUNK * dim);
         self.weights.clear();
@@ -55,9 +56,16 @@ impl Buffers {
             let count = gradients.len() / row;
             let hidden = &batch_ref.hidden[first * dim..][..count * dim];
             let mut scores = vec![f32::NEG_INFINITY; count * width];
-            let sizes = Sizes { rows: count, inner: dim, columns: samples };
+            let sizes = Product { rows: count, inner: dim, columns: samples };
             let hidden_view = View { values: hidden, row: dim, column: 1 };
-            gemm(sizes, hidden_view, View { values: weights, row: 1, column: dim }, 0.0, &mut scores[BEFORE..], width);
+            gemm(
+                sizes,
+                hidden_view,
+                View { values: weights, row: 1, column: dim },
+                false,
+                &mut scores[BEFORE..],
+                width,
+            );
             let targets = &batch_ref.targets[first..first + count];
             let mut own = vec![0.0; count];
             for (((row, &target), hidden), own) in
@@ -90,8 +98,8 @@ impl Buffers {
         let targets = &batch.targets;
         in_blocks(&mut by_hidden, dim, BLOCK, |first, to| {
             let from = View { values: &gradients[first * row + BEFORE..], row, column: 1 };
-            let sizes = Sizes { rows: to.len() / dim, inner: samples, columns: dim };
-            gemm(sizes, from, View { values: weights, row: dim, column: 1 }, 0.0, to, dim);
+            let sizes = Product { rows: to.len() / dim, inner: samples, columns: dim };
+            gemm(sizes, from, View { values: weights, row: dim, column: 1 }, false, to, dim);
             for (to, position) in to.chunks_exact_mut(dim).zip(first..) {
                 let weight = row_of(all, targets[position], dim, part);
                 let by = gradients[position * row];
@@ -105,7 +113,7 @@ impl Buffers {
         let hidden = View { values: &batch.hidden, row: dim, column: 1 };
         in_blocks(&mut by_sample, dim, BLOCK, |first, to| {
             let from = View { values: &gradients[BEFORE + first..], row: 1, column: row };
-            gemm(Sizes { rows: to.len() / dim, inner: count, columns: dim }, from, hidden, 0.0, to, dim);
+            gemm(Product { rows: to.len() / dim, inner: count, columns: dim }, from, hidden, false, to, dim);
         });
         let mut by_target = batch.hidden.clone();
         for (to, row) in by_target.chunks_exact_mut(dim).zip(gradients.chunks_exact(row)) {

@@ -9,7 +9,7 @@
 //! Rows are stepped as the whole is, so that both give the same bits; PyTorch's sparse path rounds in other places.
 
 use super::Slots;
-use super::real::Real;
+use crate::ops::real::Real;
 
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,8 +26,8 @@ impl<F: Real> Adagrad<F> {
     #[inline(always)]
     pub(super) fn step(self, slots: Slots<'_, F>) {
         for ((p, &g), h) in slots.param.iter_mut().zip(slots.grad).zip(slots.first) {
-            let g = if self.weight_decay == F::ZERO { g } else { self.weight_decay.mul_add(*p, g) };
-            *h = g.mul_add(g, *h);
+            let g = if self.weight_decay == F::ZERO { g } else { self.weight_decay.fused(*p, g) };
+            *h = g.fused(g, *h);
             *p = *p + (-self.lr * g) / (h.sqrt() + self.eps);
         }
     }

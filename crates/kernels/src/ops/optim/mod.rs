@@ -1,26 +1,36 @@
 //! optim: one step of an optimizer on the elements of a parameter, or on a row of it.
 //!
 //! The contract stands in each rule's file. No rule but the row-wise one looks at more than one element at a time, so the
-//! definition is a plain loop, generic over f32 and f64; an instruction set is that very loop compiled for it. Fused
+//! definition is a plain loop, generic over f32 and f64; an instruction set is that very loop compiled for it, but for
+//! [`Adam::lanes`]. Fused
 //! multiply-adds are written out where PyTorch's CPU kernels contract them (AVX2 and AVX-512 alike; its build without
 //! vectors does not). Square roots are rounded correctly; PyTorch takes them from MKL, whose last bit is wrong for one
 //! number in six.
 
 pub mod adagrad;
 pub mod adam;
-pub mod real;
 pub mod replay;
 pub mod row_adagrad;
 pub mod sgd;
 pub mod sparse_adam;
 
+use super::real::Real;
+use super::total::halved;
+use crate::lanes_narrow::NarrowLanes;
 use crate::table::Kernels;
 use adagrad::Adagrad;
 use adam::Adam;
-use real::Real;
+use replay::Replay;
 use row_adagrad::RowAdagrad;
 use sgd::{Momentum, Sgd};
 use sparse_adam::SparseAdam;
+
+/// A kernel of [`Kernels::update`].
+pub(crate) type Updates<F> = unsafe fn(&Update<F>, Slots<'_, F>);
+/// A kernel of [`Kernels::sum_squares`].
+pub(crate) type Squares<F> = unsafe fn(&[F]) -> f64;
+/// A kernel of [`Kernels::replay`].
+pub(crate) type Replays<F> = unsafe fn(Replay<'_, F>);
 
 /// The rule of one step, its numbers rounded to the parameter's type.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -127,6 +137,19 @@ pub(crate) fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
     }
 }
 
+/// As [`update`], with AdamW's vectors written out.
+///
+/// # Safety
+/// On a machine that has `L`'s instruction set; [`Kernels::update`] checked the slices.
+#[inline(always)]
+pub(crate) unsafe fn update_lanes<L: NarrowLanes>(rule: &Update<f32>, slots: Slots<'_, f32>) {
+    match *rule {
+        // SAFETY: the caller's.
+        Update::Adam(adam) if adam.is_plain() => unsafe { adam.lanes::<L>(slots) },
+        _ => update(rule, slots),
+    }
+}
+
 /// Lanes that squares are summed in.
 const LANES: usize = 16;
 
@@ -137,20 +160,13 @@ pub(crate) fn sum_squares<F: Real>(values: &[F]) -> f64 {
     let rest = blocks.remainder();
     for block in blocks {
         for (lane, x) in lanes.iter_mut().zip(block) {
-            *lane += x.to_f64() * x.to_f64();
+            *lane += x.wide() * x.wide();
         }
     }
     for (lane, x) in lanes.iter_mut().zip(rest) {
-        *lane += x.to_f64() * x.to_f64();
+        *lane += x.wide() * x.wide();
     }
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] += lanes[i + half];
-        }
-        half /= 2;
-    }
-    lanes[0]
+    halved(lanes)
 }
 
 /// The bodies as functions, for machines without vectors.

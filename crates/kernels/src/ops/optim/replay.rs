@@ -11,7 +11,7 @@
 //! that are 0), every step is taken in full.
 
 use super::adam::Adam;
-use super::real::Real;
+use crate::ops::real::Real;
 use crate::table::Kernels;
 
 /// What is replayed: the row, its moments, and the steps in their order.
@@ -142,7 +142,7 @@ impl<F: Real> Block<F> {
         for step in steps {
             for i in 0..BLOCK {
                 self.p[i] = self.p[i] * step.decay;
-                self.m[i] = step.w1.mul_add(-self.m[i], self.m[i]);
+                self.m[i] = step.w1.fused(-self.m[i], self.m[i]);
                 self.v[i] = self.v[i] * step.beta2;
             }
         }
@@ -193,11 +193,11 @@ impl<F: Real> Quiet<F> {
             if !(alike && sound && step.root > F::ZERO && step.root <= F::ONE) {
                 return None;
             }
-            size = size.max(step.size.to_f64());
-            decay = decay.min(step.decay.to_f64());
-            eps = eps.min(step.eps.to_f64());
+            size = size.max(step.size.wide());
+            decay = decay.min(step.decay.wide());
+            eps = eps.min(step.eps.wide());
         }
-        let (w1, beta2) = (first.w1.to_f64(), first.beta2.to_f64());
+        let (w1, beta2) = (first.w1.wide(), first.beta2.wide());
         let room = 2.0f64.powi(4 - F::DIGITS);
         // A moment below the smallest normal number stays where `w1` of it is less than half a step: 32 steps here.
         let shrinks = w1 > 2.0f64.powi(-6) && w1 < 0.5 && beta2 > 0.0 && beta2 <= 1.0;
@@ -213,16 +213,16 @@ impl<F: Real> Quiet<F> {
         let scale = size * 2.0f64.powi(F::DIGITS + 3);
         let smallest = 2.0f64.powi(F::LEAST_EXPONENT - F::DIGITS + 8);
         Some(Self {
-            scale: F::from_f64(scale),
-            floor: F::from_f64(scale * smallest / (left.sqrt() * 0.25)),
-            least: F::from_f64(2.0f64.powi(F::LEAST_EXPONENT) / left),
-            eps: F::from_f64(eps * 0.5),
+            scale: F::round(scale),
+            floor: F::round(scale * smallest / (left.sqrt() * 0.25)),
+            least: F::round(2.0f64.powi(F::LEAST_EXPONENT) / left),
+            eps: F::round(eps * 0.5),
         })
     }
 
     #[inline(always)]
     fn holds(self, p: F, m: F, v: F) -> bool {
         let root = if v >= self.least { v.sqrt() } else { F::ZERO };
-        self.scale.mul_add(m.abs(), self.floor) < p.abs() * (root + self.eps)
+        self.scale.fused(m.abs(), self.floor) < p.abs() * (root + self.eps)
     }
 }

@@ -8,7 +8,8 @@
 //! ```
 
 use super::Slots;
-use super::real::Real;
+use crate::ops::real::Real;
+use crate::ops::total::halved;
 
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,24 +32,17 @@ impl<F: Real> RowAdagrad<F> {
         let rest = blocks.remainder();
         for block in blocks {
             for (lane, &g) in lanes.iter_mut().zip(block) {
-                *lane = g.mul_add(g, *lane);
+                *lane = g.fused(g, *lane);
             }
         }
         for (lane, &g) in lanes.iter_mut().zip(rest) {
-            *lane = g.mul_add(g, *lane);
-        }
-        let mut half = LANES / 2;
-        while half > 0 {
-            for i in 0..half {
-                lanes[i] = lanes[i] + lanes[i + half];
-            }
-            half /= 2;
+            *lane = g.fused(g, *lane);
         }
         let h = &mut slots.first[0];
-        *h = *h + lanes[0] / F::from_f64(slots.grad.len().max(1) as f64);
+        *h = *h + halved(lanes) / F::round(slots.grad.len().max(1) as f64);
         let size = -(self.lr / (h.sqrt() + self.eps));
         for (p, &g) in slots.param.iter_mut().zip(slots.grad) {
-            *p = size.mul_add(g, *p);
+            *p = size.fused(g, *p);
         }
     }
 }

@@ -8,7 +8,7 @@
 //! ```
 
 use super::Slots;
-use super::real::Real;
+use crate::ops::real::Real;
 
 /// Without momentum.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,13 +35,13 @@ pub struct Momentum<F> {
 impl<F: Real> Sgd<F> {
     #[inline(always)]
     fn decayed(self, grad: F, param: F) -> F {
-        if self.weight_decay == F::ZERO { grad } else { self.weight_decay.mul_add(param, grad) }
+        if self.weight_decay == F::ZERO { grad } else { self.weight_decay.fused(param, grad) }
     }
 
     #[inline(always)]
     pub(super) fn step(self, slots: Slots<'_, F>) {
         for (p, &g) in slots.param.iter_mut().zip(slots.grad) {
-            *p = (-self.lr).mul_add(self.decayed(g, *p), *p);
+            *p = (-self.lr).fused(self.decayed(g, *p), *p);
         }
     }
 }
@@ -53,8 +53,8 @@ impl<F: Real> Momentum<F> {
         for ((p, &g), velocity) in slots.param.iter_mut().zip(slots.grad).zip(slots.first) {
             let g = sgd.decayed(g, *p);
             *velocity = if first { g } else { *velocity * momentum + g };
-            let ahead = if nesterov { momentum.mul_add(*velocity, g) } else { *velocity };
-            *p = (-sgd.lr).mul_add(ahead, *p);
+            let ahead = if nesterov { momentum.fused(*velocity, g) } else { *velocity };
+            *p = (-sgd.lr).fused(ahead, *p);
         }
     }
 }

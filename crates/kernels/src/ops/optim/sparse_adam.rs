@@ -9,7 +9,7 @@
 //! Nothing is fused: PyTorch takes these steps one after the other.
 
 use super::Slots;
-use super::real::Real;
+use crate::ops::real::Real;
 
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,0 +1,67 @@
+// Classes of texts, by what a classifier learned.
+
+import { EmbeddingBag } from './bag.js'
+import { UsageError } from './errors.js'
+import { scope } from './scope.js'
+import { sameShape, shown } from './shape.js'
+import type { Tensor } from './tensor.js'
+import type { Tokenizer } from './tokenizer.js'
+import { checkOptions, checkSize, checkText, show } from './validate.js'
+
+/** A class and how probable it is. */
+export interface Prediction {
+  label: string
+  probability: number
+}
+
+export interface ClassifyOptions {
+  /** The most classes that are named, the most probable first; default all. */
+  topN?: number
+}
+
+/** What a classifier is made of. */
+export interface ClassifierParts {
+  readonly folder: string
+  readonly objective: string
+  readonly labels: readonly string[] | null
+  readonly tensors: ReadonlyMap<string, Tensor>
+  readonly tokenizer: Tokenizer | null
+  /** The row of a word; null where it has none. */
+  readonly idOf: (word: string) => number | null
+}
+
+/** As the trainer splits: what Unicode says is white space. */
+const SPACES = /\p{White_Space}+/u
+
+/** The probabilities of the classes of texts: softmax(mean of the tokens' vectors * output^T), in float32. */
+export function classify(parts: ClassifierParts, texts: readonly string[], options: ClassifyOptions | undefined, where: string): Prediction[][] {
+  const { folder, objective, labels, tensors } = parts
+  const { topN } = checkOptions(options, ['topN'], where)
+  if (!Array.isArray(texts)) throw new UsageError(`${where}: a text, or an array of them, not ${show(texts)}`)
+  const token = tensors.get('token.weight')!
+  const output = tensors.get('output.weight')
+  if (labels === null || output === undefined) throw new UsageError(`${where}: ${folder} is a model of ${objective}, which knows no classes: train one with the objective "classify"`)
+  const wanted = [labels.length, token.shape[1]]
+  if (!sameShape(output.shape, wanted)) throw new UsageError(`${where}: "output.weight" of ${folder} is ${shown(output.shape)}, not ${shown(wanted)}: a row a class`)
+  const most = topN === undefined ? labels.length : checkSize(topN, `${where}: topN`)
+  const bags = texts.map((text, i) => idsOf(checkText(text, `${where}: text ${i}`), parts))
+  if (bags.length === 0) return []
+  const offsets = new Int32Array(bags.length)
+  for (let i = 1; i < bags.length; i++) offsets[i] = offsets[i - 1] + bags[i - 1].length
+  const probabilities = scope(() => {
+    const bag = EmbeddingBag.fromPretrained(token, { mode: 'mean' })
+    const scores = bag.forward(Int32Array.from(bags.flat()), offsets).matmul(output.detach().transpose(0, 1))
+    return scores.softmax(1).toArray() as number[][]
+  })
+  return probabilities.map((row) => {
+    const all = row.map((probability, i) => ({ label: labels[i], probability }))
+    return all.sort((a, b) => b.probability - a.probability).slice(0, most)
+  })
+}
+
+/** Tokens that the model has, as the trainer finds them in a line. */
+function idsOf(text: string, { tokenizer, idOf }: ClassifierParts): number[] {
+  if (tokenizer === null) return text.split(SPACES).flatMap((word) => idOf(word) ?? [])
+  const line = text.replace(/[\r\n\u2028\u2029\v\f]+/g, ' ').trimStart()
+  return Array.from(tokenizer.encode(line, { disallowedSpecial: new Set(), addSpecialTokens: false }))
+}

@@ -43,7 +43,7 @@ const FORMATS: [RowFormat; 5] =
 const OFFSETS: [usize; 7] = [0, 0, 1, 9, 9, 40, 64];
 
 type Op = (&'static str, fn(&Kernels) -> Vec<u8>);
-const OPS: [Op; 20] = [
+const OPS: [Op; 19] = [
     ("ids", ids),
     ("gather", gather),
     ("rows", rows),
@@ -62,7 +62,6 @@ const OPS: [Op; 20] = [
     ("passes", training::passes),
     ("gradients", training::gradients),
     ("steps", training::steps),
-    ("dense steps", training::dense_steps),
     ("replays", training::replays),
 ];
 

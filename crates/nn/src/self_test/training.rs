@@ -5,13 +5,11 @@
 
 use super::{DIMS, ROWS, bytes, each_dim, id_list, numbers};
 use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::adamw_dense::AdamStep;
 use tokenbed_kernels::ops::added::{Added, Along};
 use tokenbed_kernels::ops::along::{Entropy, EntropyBack, IGNORED, Scale, SoftmaxBack};
 use tokenbed_kernels::ops::norm_rows::{NormBack, NormRows};
 use tokenbed_kernels::ops::optim::adagrad::Adagrad;
 use tokenbed_kernels::ops::optim::adam::Adam;
-use tokenbed_kernels::ops::optim::real::Real;
 use tokenbed_kernels::ops::optim::replay::Replay;
 use tokenbed_kernels::ops::optim::row_adagrad::RowAdagrad;
 use tokenbed_kernels::ops::optim::sgd::{Momentum, Sgd};
@@ -19,6 +17,7 @@ use tokenbed_kernels::ops::optim::sparse_adam::SparseAdam;
 use tokenbed_kernels::ops::optim::{Slots, Update};
 use tokenbed_kernels::ops::pass::Pass;
 use tokenbed_kernels::ops::pointwise::{Arithmetic, Binary, Dropout, Function, Side, UnaryBack};
+use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::ops::rotate::{Pairs, Rotate};
 use tokenbed_kernels::ops::row_dots::Picked;
 use tokenbed_kernels::ops::row_mix::Coefficients;
@@ -150,12 +149,12 @@ pub(super) fn gradients(kernels: &Kernels) -> Vec<u8> {
 /// Adam's numbers of its seventh step.
 fn adam<F: Real>(decay: f64, l2: f64, w1: f64) -> Adam<F> {
     let [decay, l2, w1, beta2, w2, size, root, eps] =
-        [decay, l2, w1, 0.999, 0.001, 0.001_916_9, 0.083_462, 1e-8].map(F::from_f64);
+        [decay, l2, w1, 0.999, 0.001, 0.001_916_9, 0.083_462, 1e-8].map(F::round);
     Adam { decay, l2, w1, beta2, w2, size, root, eps }
 }
 
 fn rules<F: Real>() -> Vec<Update<F>> {
-    let [lr, weight_decay, momentum, eps, w1, w2] = [0.1, 0.01, 0.9, 1e-8, 0.1, 0.001].map(F::from_f64);
+    let [lr, weight_decay, momentum, eps, w1, w2] = [0.1, 0.01, 0.9, 1e-8, 0.1, 0.001].map(F::round);
     let sgd = Sgd { lr, weight_decay };
     vec![
         Update::Sgd(sgd),
@@ -170,16 +169,16 @@ fn rules<F: Real>() -> Vec<Update<F>> {
 }
 
 fn reals<F: Real>(count: usize, seed: u32) -> Vec<F> {
-    numbers(count, seed).into_iter().map(|x| F::from_f64(x.into())).collect()
+    numbers(count, seed).into_iter().map(|x| F::round(x.into())).collect()
 }
 
 /// Sums of squares, as second moments are: never less than 0.
 fn squares<F: Real>(count: usize, seed: u32) -> Vec<F> {
-    numbers(count, seed).into_iter().map(|x| F::from_f64(f64::from(x) * f64::from(x))).collect()
+    numbers(count, seed).into_iter().map(|x| F::round(f64::from(x) * f64::from(x))).collect()
 }
 
 fn exact<F: Real>(values: &[F]) -> impl Iterator<Item = u8> {
-    values.iter().flat_map(|x| x.to_f64().to_le_bytes())
+    values.iter().flat_map(|x| x.wide().to_le_bytes())
 }
 
 fn steps_of<F: Real>(kernels: &Kernels) -> Vec<u8> {
@@ -204,25 +203,6 @@ fn steps_of<F: Real>(kernels: &Kernels) -> Vec<u8> {
 /// A step by every rule, in both types, and the sum of squares that gradients are clipped by.
 pub(super) fn steps(kernels: &Kernels) -> Vec<u8> {
     [steps_of::<f32>(kernels), steps_of::<f64>(kernels)].concat()
-}
-
-/// AdamW over all elements.
-pub(super) fn dense_steps(kernels: &Kernels) -> Vec<u8> {
-    each_dim(|dim, out| {
-        let [mut p, mut m, g] = [163, 167, 173].map(|seed| numbers(dim, seed));
-        let mut v = squares(dim, 179);
-        let by = AdamStep {
-            decay: 0.999_99,
-            follow: 0.1,
-            beta2: 0.999,
-            follow2: 0.001,
-            step: -0.001_916_9,
-            root: 0.083_462,
-            eps: 1e-8,
-        };
-        kernels.adamw_dense(by, &mut p, &mut m, &mut v, &g);
-        out.extend([p, m, v].iter().flat_map(|values| bytes(values)));
-    })
 }
 
 fn replay_of<F: Real>(kernels: &Kernels) -> Vec<u8> {

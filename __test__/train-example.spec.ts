@@ -14,6 +14,6 @@ test('neighbours before and after', (t) => {
   writeFileSync(join(folder, 'book.txt'), Array.from({ length: 400 }, (_, i) => line(i)).join('\n'))
   const { status, stdout, stderr } = spawnSync(process.execPath, [EXAMPLE, 'book.txt'], { cwd: folder, encoding: 'utf8' })
   t.is(status, 0, stderr)
-  t.regex(stdout, /^Trained on \d+ tokens in \d+\.\d s\nLoss \d+\.\d{3} before and \d\.\d{3} after; .* has \d\.\d{3}\n/)
+  t.regex(stdout, /^Trained on \d+ tokens in \d+\.\d s\nLoss \d+\.\d{3} before and \d+\.\d{3} after; .* has \d\.\d{3}\n/)
   t.is(stdout.match(/before: .*\n {2}after: {2}.*\n/g)?.length, 6)
 })

@@ -121,6 +121,7 @@ async function train(args: string[], options: Options): Promise<void> {
   const corpus = corpusOf(inputs, options)
   if (existsSync(options.out) && !statSync(options.out).isDirectory()) throw new WorkFailed(`--out ${options.out}: a file; name a folder`)
   const checkpoint = join(options.out, CHECKPOINT)
+  if (!options.resume && existsSync(checkpoint)) throw new WorkFailed(`${checkpoint}: a training that was stopped; --resume goes on from it, or remove it to begin anew`)
   const trainer = options.resume ? await resumed(checkpoint, corpus, options) : asWrongUse(() => new Trainer(corpus, trainerOptions))
   const made = mkdirSync(options.out, { recursive: true })
   checkWritable(options.out)

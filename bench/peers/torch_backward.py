@@ -1,11 +1,7 @@
-"""PyTorch's gradients of tables, one turn at a time: reads commands as lines of JSON, answers each with one."""
-
-import json
-import sys
+"""PyTorch's gradients of tables, one turn at a time."""
 
 import torch
-
-from torch_lookup import read_ids, save, turn
+from torch_turns import read_ids, serve
 
 
 def jobs_of(rows, dim, batch, length, ids, seed):
@@ -29,29 +25,4 @@ def jobs_of(rows, dim, batch, length, ids, seed):
     return jobs
 
 
-def answer(jobs, command):
-    kind = command.pop("do")
-    if kind == "version":
-        return {"version": torch.__version__}
-    if kind in ("jobs", "clear"):
-        jobs.clear()
-        if kind == "jobs":
-            jobs.update(jobs_of(**command))
-        return {"jobs": list(jobs)}
-    if kind == "save":
-        return save(jobs[command["job"]], command["path"])
-    return turn(jobs[command["job"]], command["threads"], command["milliseconds"])
-
-
-def main():
-    jobs = {}
-    for line in sys.stdin:
-        try:
-            said = answer(jobs, json.loads(line))
-        except Exception as error:  # the other side says it
-            said = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(said), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+serve({"jobs": jobs_of})

@@ -1,16 +1,11 @@
-"""PyTorch's ops on tensors, one turn at a time: reads commands as lines of JSON, answers each with one.
+"""PyTorch's ops on tensors, one turn at a time.
 
 Jobs that go back as well run a forward, a backward from ones (or from the loss) and drop the gradients, as a step does.
 """
 
-import json
-import sys
-import time
-
 import torch
 import torch.nn.functional as F
-
-torch.set_num_interop_threads(1)
+from torch_turns import serve
 
 
 def back(make, *leaves):
@@ -59,36 +54,4 @@ def jobs_of(rows, dim, batch, vocabulary, square):
     }
 
 
-def turn(job, threads, milliseconds):
-    torch.set_num_threads(threads)
-    start = time.perf_counter()
-    job()
-    once = time.perf_counter() - start
-    repeats = max(1, min(100000, round(milliseconds / 1e3 / max(once, 1e-7))))
-    start = time.perf_counter()
-    for _ in range(repeats):
-        job()
-    return {"us": (time.perf_counter() - start) * 1e6 / repeats, "faults": 0}
-
-
-def answer(jobs, command):
-    kind = command.pop("do")
-    if kind == "version":
-        return {"version": torch.__version__, "mkl": torch.backends.mkl.is_available()}
-    if kind == "ops":
-        jobs.update(jobs_of(**command))
-        return {"jobs": list(jobs)}
-    return turn(jobs[command["job"]], command["threads"], command["milliseconds"])
-
-
-def main():
-    jobs = {}
-    for line in sys.stdin:
-        try:
-            said = answer(jobs, json.loads(line))
-        except Exception as error:  # the other side says it
-            said = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(said), flush=True)
-
-
-main()
+serve({"ops": jobs_of})

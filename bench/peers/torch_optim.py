@@ -1,13 +1,10 @@
-"""Steps of PyTorch's optimizers, one turn at a time, as torch_lookup.py takes them.
+"""Steps of PyTorch's optimizers, one turn at a time.
 
 The gradient is what backward of an embedding leaves: sparse=True as it comes, not coalesced, or dense.
 """
 
-import json
-import sys
-
 import torch
-from torch_lookup import read_ids, turn
+from torch_turns import read_ids, serve
 
 DENSE = {
     "Adam, dense": lambda p: torch.optim.Adam(p, lr=1e-3),
@@ -37,23 +34,4 @@ def steps(rows, dim, ids, only):
     return jobs
 
 
-def main():
-    jobs = {}
-    for line in sys.stdin:
-        try:
-            command = json.loads(line)
-            kind = command.pop("do")
-            if kind == "version":
-                said = {"version": torch.__version__}
-            elif kind == "steps":
-                jobs.clear()
-                jobs.update(steps(**command))
-                said = {"jobs": list(jobs)}
-            else:
-                said = turn(jobs[command["job"]], command["threads"], command["milliseconds"])
-        except Exception as error:  # the other side says it
-            said = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(said), flush=True)
-
-
-main()
+serve({"steps": steps})

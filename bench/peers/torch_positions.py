@@ -1,16 +1,10 @@
-"""PyTorch's positional schemes, one turn at a time: reads commands as lines of JSON, answers each with one.
+"""PyTorch's positional schemes, one turn at a time.
 
 They are written as models write them, without Transformers: plain PyTorch, in inference mode, which is its fastest.
 """
 
-import json
-import resource
-import sys
-import time
-
 import torch
-
-torch.set_num_interop_threads(1)
+from torch_turns import serve
 
 
 def rotary(batch, length, heads, dim):
@@ -94,45 +88,4 @@ def sinusoids(length, dim):
     return {"sinusoids": make}
 
 
-KINDS = {"rotary": rotary, "biases": biases, "scores": scores, "layers": layers, "sinusoids": sinusoids}
-
-
-def turn(job, threads, milliseconds):
-    torch.set_num_threads(threads)
-    start = time.perf_counter()
-    job()
-    once = time.perf_counter() - start
-    repeats = max(1, round(milliseconds / 1e3 / max(once, 1e-7)))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    start = time.perf_counter()
-    for _ in range(repeats):
-        job()
-    took = time.perf_counter() - start
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-    return {"us": took * 1e6 / repeats, "faults": faults / repeats}
-
-
-def answer(jobs, command):
-    kind = command.pop("do")
-    if kind == "version":
-        return {"version": torch.__version__}
-    if kind == "turn":
-        return turn(jobs[command["job"]], command["threads"], command["milliseconds"])
-    jobs.clear()
-    if kind != "clear":
-        jobs.update(KINDS[kind](**command))
-    return {"jobs": list(jobs)}
-
-
-def main():
-    jobs = {}
-    with torch.inference_mode():
-        for line in sys.stdin:
-            try:
-                said = answer(jobs, json.loads(line))
-            except Exception as error:  # the other side says it
-                said = {"error": f"{type(error).__name__}: {error}"}
-            print(json.dumps(said), flush=True)
-
-
-main()
+serve({"rotary": rotary, "biases": biases, "scores": scores, "layers": layers, "sinusoids": sinusoids}, inference=True)

@@ -7,6 +7,16 @@ import { Generator, rand } from '../index.js'
 
 export type Spread = 'uniform' | 'zipf'
 
+/** A table and the ids that are looked up in it. */
+export interface Case {
+  name: string
+  rows: number
+  dim: number
+  batch: number
+  length: number
+  spread: Spread
+}
+
 /** Ids as text has them (zipf: the k-th most frequent is k times rarer than the first) or all alike. */
 export function drawIds(count: number, rows: number, spread: Spread): Int32Array {
   const uniform = rand([count], { generator: new Generator(7) }).data as Float32Array

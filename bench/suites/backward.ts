@@ -1,7 +1,7 @@
 // Gradients of tables: dense and as rows, against a copy of the same traffic, plain JavaScript and PyTorch.
 
 import { Embedding, Generator, getNumThreads, randn, setNumThreads, type SparseGrad, type Tensor } from '../../index.js'
-import { difference, drawIds, exchange, type Spread } from '../ids.js'
+import { difference, drawIds, exchange, type Case, type Spread } from '../ids.js'
 import { readFloats } from '../peers/floats.js'
 import { TorchProcess } from '../peers/torch-process.js'
 import { time, times, type Report } from '../report.js'
@@ -13,15 +13,6 @@ const MILLISECONDS = 25
 const THREADS = [1, 2]
 const FORMS = ['dense', 'sparse'] as const
 type Form = (typeof FORMS)[number]
-
-interface Case {
-  name: string
-  rows: number
-  dim: number
-  batch: number
-  length: number
-  spread: Spread
-}
 
 const LARGE = { rows: 50257, batch: 32, length: 1024, dim: 768 }
 const SMALL = { rows: 50257, batch: 8, length: 4, dim: 256 }

@@ -2,7 +2,7 @@
 
 import { freemem } from 'node:os'
 import { Generator, setNumThreads, getNumThreads, TokenPositionEmbedding, zeros } from '../../index.js'
-import { difference, drawIds, exchange, type Spread } from '../ids.js'
+import { difference, drawIds, exchange, type Case } from '../ids.js'
 import { onnx } from '../peers/onnx.js'
 import { tfjs } from '../peers/tfjs.js'
 import { TorchProcess } from '../peers/torch-process.js'
@@ -17,19 +17,13 @@ const ROUNDS = 7
 const MILLISECONDS = 25
 const THREADS = [1, 2]
 
-interface Case {
-  name: string
-  rows: number
-  dim: number
-  batch: number
-  length: number
-  spread: Spread
+interface Lookup extends Case {
   /** So large that one table is enough: without copies of it, and without what would make one. */
   large?: boolean
 }
 
 const GPT2 = { rows: 50257, batch: 32, length: 1024, dim: 768 }
-const CASES: Case[] = [
+const CASES: Lookup[] = [
   { ...GPT2, name: '(8, 4) x 256, uniform', batch: 8, length: 4, dim: 256, spread: 'uniform' },
   { ...GPT2, name: '(8, 4) x 256, zipf', batch: 8, length: 4, dim: 256, spread: 'zipf' },
   { ...GPT2, name: '(32, 1024) x 768, uniform', spread: 'uniform' },
@@ -97,7 +91,7 @@ const ours = (work: Work, threads: number) => `tokenbed: ${TITLES[work]}, ${thre
 /** The other yardstick: what the machine copies at most. */
 const nonTemporal = (threads: number) => `NT copy: rows in order, ${threads}T`
 
-const worksOf = ({ large }: Case) => WORKS.filter((work) => work !== 'norm' || !large)
+const worksOf = ({ large }: Lookup) => WORKS.filter((work) => work !== 'norm' || !large)
 
 /** A layer over another's tables. */
 function overTables(of: TokenPositionEmbedding, layer: TokenPositionEmbedding): TokenPositionEmbedding {
@@ -109,7 +103,7 @@ function overTables(of: TokenPositionEmbedding, layer: TokenPositionEmbedding): 
   return layer
 }
 
-async function compareCase(report: Report, one: Case, peers: Peers, targets: Targets): Promise<void> {
+async function compareCase(report: Report, one: Lookup, peers: Peers, targets: Targets): Promise<void> {
   const { rows, dim, batch, length, spread } = one
   report.section(one.name)
   const options = { vocabSize: rows, contextLength: length, dim, generator: new Generator(SEED) }
@@ -160,7 +154,7 @@ async function compareCase(report: Report, one: Case, peers: Peers, targets: Tar
 type Add = (player: Player, work: Work, threads: number, result: string) => void
 type Expected = (work: Work) => Float32Array
 
-function addJavaScript(add: Add, one: Case, layer: TokenPositionEmbedding, ids: Int32Array, target: Float32Array, expected: Expected): void {
+function addJavaScript(add: Add, one: Lookup, layer: TokenPositionEmbedding, ids: Int32Array, target: Float32Array, expected: Expected): void {
   const { dim, length } = one
   // Arrays of its own, as its user would have.
   const [table, positions] = [layer.token, layer.position].map(({ weight }) => {
@@ -185,7 +179,7 @@ function addJavaScript(add: Add, one: Case, layer: TokenPositionEmbedding, ids: 
 }
 
 async function addTorch(
-  add: Add, one: Case, torch: TorchProcess, files: ReturnType<typeof exchange>, ids: Int32Array, expected: Expected,
+  add: Add, one: Lookup, torch: TorchProcess, files: ReturnType<typeof exchange>, ids: Int32Array, expected: Expected,
 ): Promise<void> {
   const { rows, dim, batch, length } = one
   const setUp = { do: 'forward', rows, dim, batch, length, seed: SEED, ids: files.write('ids', ids) }
@@ -204,7 +198,7 @@ async function addTorch(
 }
 
 async function addPackages(
-  add: Add, one: Case, { onnx, tfjs }: Peers, layer: TokenPositionEmbedding, ids: Int32Array, target: Float32Array, expected: Expected,
+  add: Add, one: Lookup, { onnx, tfjs }: Peers, layer: TokenPositionEmbedding, ids: Int32Array, target: Float32Array, expected: Expected,
 ): Promise<(() => void)[]> {
   const [table, positions] = [layer.token, layer.position].map(({ weight }) => weight.data as Float32Array)
   const wanted = expected('gather').slice()
@@ -240,7 +234,7 @@ function table(results: Map<string, Turn>, work: Map<string, { work: Work; threa
   })
 }
 
-function collect({ name }: Case, results: Map<string, Turn>, targets: Targets): void {
+function collect({ name }: Lookup, results: Map<string, Turn>, targets: Targets): void {
   const us = (player: string) => results.get(player)?.us ?? NaN
   const [gather, fused, norm] = WORKS.map((work) => us(ours(work, 1)))
   const copy = us('memcpy of the bytes')

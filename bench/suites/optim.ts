@@ -2,22 +2,13 @@
 
 import { Adagrad, Adam, AdamW, Embedding, Generator, getNumThreads, LRSchedule, randn, RowWiseAdagrad, setNumThreads, SGD, SparseAdam } from '../../index.js'
 import type { Optimizer, Tensor } from '../../index.js'
-import { drawIds, exchange, type Spread } from '../ids.js'
+import { drawIds, exchange, type Case, type Spread } from '../ids.js'
 import { TorchProcess } from '../peers/torch-process.js'
 import { time, times, type Report } from '../report.js'
 import { local, rounds, type Player, type Turn } from '../turns.js'
 
 const ROUNDS = 5
 const MILLISECONDS = 25
-
-interface Case {
-  name: string
-  rows: number
-  dim: number
-  batch: number
-  length: number
-  spread: Spread
-}
 
 const CASES: readonly Case[] = (['uniform', 'zipf'] as const).flatMap((spread) => [
   { name: `(8, 4) x 256, ${spread}`, rows: 50257, batch: 8, length: 4, dim: 256, spread },

@@ -38,7 +38,13 @@ def number(value):
 def dump(tensor):
     name = str(tensor.dtype).removeprefix("torch.")
     flat = tensor.detach().contiguous().reshape(-1)
-    values = flat.view(torch.int16).numpy().view("u2").tolist() if name in HALVES else [number(v) for v in flat.tolist()]
+    if name in HALVES:
+        values = flat.view(torch.int16).numpy().view("u2").tolist()
+    elif name == "float32":
+        # The fewest digits that give the number back: as float64 it has twice as many.
+        values = [number(float(str(v))) for v in flat.numpy()]
+    else:
+        values = [number(v) for v in flat.tolist()]
     return {"t": name, "s": list(tensor.shape), "v": values}
 
 

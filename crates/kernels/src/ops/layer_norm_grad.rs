@@ -14,7 +14,7 @@
 //! `torch.nn.functional.layer_norm`'s backward. Lanes are summed as they are written: the same bits on every instruction set.
 
 use super::layer_norm::{LANES, Moments, Norm, RawNorm, VECTORS, moments, sum as sum_of_lanes};
-use super::row::RowSource;
+use super::row::Plain;
 use super::total::halved;
 use crate::lanes_math::MathLanes;
 use crate::table::Kernels;
@@ -98,27 +98,6 @@ pub(crate) unsafe fn reference(op: RawLayerNormGrad<'_>) {
             x[d] = (-x[d]).mul_add(b, grad[d] * weight[d] - a) * rstd;
         }
     }
-}
-
-/// A row as it is.
-#[derive(Clone, Copy)]
-struct Plain(*const f32);
-
-impl<L: MathLanes> RowSource<L> for Plain {
-    #[inline(always)]
-    unsafe fn vector(self, at: usize) -> L {
-        // SAFETY: the caller's.
-        unsafe { L::load(self.0.add(at)) }
-    }
-
-    #[inline(always)]
-    unsafe fn element(self, at: usize) -> f32 {
-        // SAFETY: the caller's.
-        unsafe { *self.0.add(at) }
-    }
-
-    #[inline(always)]
-    unsafe fn prefetch(self, _: usize) {}
 }
 
 /// Lanes as numbers.

@@ -23,6 +23,27 @@ pub(crate) trait RowSource<L: Lanes>: Copy {
     unsafe fn prefetch(self, at: usize);
 }
 
+/// A row as it lies, in the caches or read in order: nothing is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain(pub(crate) *const f32);
+
+impl<L: Lanes> RowSource<L> for Plain {
+    #[inline(always)]
+    unsafe fn vector(self, at: usize) -> L {
+        // SAFETY: the caller's.
+        unsafe { L::load(self.0.add(at)) }
+    }
+
+    #[inline(always)]
+    unsafe fn element(self, at: usize) -> f32 {
+        // SAFETY: the caller's.
+        unsafe { *self.0.add(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(self, _: usize) {}
+}
+
 /// The rows of a result, in order.
 pub(crate) trait Rows<L: Lanes> {
     /// Where a row comes from.

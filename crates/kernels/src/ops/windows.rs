@@ -11,7 +11,7 @@
 //! A copy: the same bits on every instruction set.
 
 use super::Store;
-use super::row::{RowSource, Rows, Target, write_rows};
+use super::row::{Plain, Rows, Target, write_rows};
 use crate::lanes::Lanes;
 use crate::table::Kernels;
 
@@ -91,33 +91,11 @@ pub(crate) unsafe fn body<L: Lanes>(op: RawWindows) {
 }
 
 impl<L: Lanes> Rows<L> for RawWindows {
-    type Source = Window;
+    type Source = Plain;
 
     #[inline(always)]
-    unsafe fn row(&mut self, i: usize, _: usize) -> Window {
+    unsafe fn row(&mut self, i: usize, _: usize) -> Plain {
         // SAFETY: the contract of `RawWindows`.
-        unsafe { Window(self.window(i)) }
+        unsafe { Plain(self.window(i)) }
     }
-}
-
-/// A part of a line.
-#[derive(Clone, Copy)]
-pub(crate) struct Window(*const f32);
-
-impl<L: Lanes> RowSource<L> for Window {
-    #[inline(always)]
-    unsafe fn vector(self, at: usize) -> L {
-        // SAFETY: the caller's.
-        unsafe { L::load(self.0.add(at)) }
-    }
-
-    #[inline(always)]
-    unsafe fn element(self, at: usize) -> f32 {
-        // SAFETY: the caller's.
-        unsafe { *self.0.add(at) }
-    }
-
-    /// A line is short and read again and again.
-    #[inline(always)]
-    unsafe fn prefetch(self, _: usize) {}
 }

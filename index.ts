@@ -1,6 +1,6 @@
 // The public surface of tokenbed.
 
-export { DTypeError, FileError, FormatError, BinaryError, AbortedError } from './api/errors.js'
+export { DTypeError, FileError, FormatError, BinaryError, AbortedError, MemoryError } from './api/errors.js'
 export { ShapeError, TokenbedError, TokenIndexError, UnknownTokenError, UsageError } from './api/errors.js'
 export type { DType, TypedArray } from './api/dtype.js'
 export type { Nested } from './api/values.js'
@@ -47,7 +47,7 @@ export { RowWiseAdagrad, type RowWiseAdagradOptions } from './api/optim/row-adag
 export { clipGradNorm, clipGradValue } from './api/optim/clip.js'
 export { LRSchedule, type ScheduleOptions, type ScheduleState } from './api/schedule.js'
 
-export { TokenDecoder, Tokenizer, type DecodeOptions, type EncodeOptions, type SpecialOptions } from './api/tokenizer.js'
+export { TokenDecoder, Tokenizer, type DecodeOptions, type EncodeOptions, type FromFileOptions, type SpecialOptions, type TokenizerLimits } from './api/tokenizer.js'
 export type { PaddedBatch, PaddingOptions, TruncationOptions } from './api/padding.js'
 export type { Batch, WindowOptions } from './api/batch.js'
 export { createDataLoader, DataLoader, type LoaderOptions } from './api/loader.js'

@@ -54,7 +54,7 @@ const CASES: Case[] = [
   [['embed', 'a.txt', ...OUT, '--invalid-utf8', 'ignore'], 2, 'throw, replace'],
   [['embed', 'a.txt', ...OUT, '--no-positions', '--position-table', 'tables.safetensors:good'], 2, '--no-positions', '--position-table'],
   [['embed', 'a.txt', ...OUT, '--tokenizer', 'gpt3'], 2, 'gpt3', 'cl100k_base', 'tokenizer.json'],
-  [['embed', 'a.txt', ...OUT, '--tokenizer', 'missing.json'], 1, 'missing.json', 'No such file'],
+  [['embed', 'a.txt', ...OUT, '--tokenizer', 'missing.json'], 1, 'missing.json', 'no such file'],
   [['embed', 'a.txt', ...OUT, '--tokenizer', 'cut.json'], 1, 'cut.json'],
   [['embed', 'a.txt', ...OUT, '--tokenizer', 'other.json'], 1, 'other.json'],
   [['embed', 'a.txt', ...OUT, '--tokenizer', 'folder'], 1, 'tokenizer.json'],

@@ -2,7 +2,7 @@
 
 import test from 'ava'
 import { Resvg } from '@resvg/resvg-js'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Generator, loadModel, randn, saveModel, saveNpy, saveSafetensors, saveWord2Vec, tensor, Tokenizer, zeros } from '../index.js'
 import { fails, output } from './support/command.js'
@@ -74,6 +74,21 @@ test('files are inspected', async (t) => {
   t.snapshot(await run(t, 'inspect', 'file.safetensors', '--no-health'))
   t.snapshot(await run(t, 'inspect', 'array.npy'))
   t.deepEqual(JSON.parse(await run(t, 'inspect', 'file.safetensors', '--json')).tables.map(({ name, zero, notFinite }: Record<string, unknown>) => [name, zero, notFinite]), [['wte', [1], [2]]])
+})
+
+test('every byte is compared with what was saved', async (t) => {
+  t.regex(await run(t, 'inspect', 'model', '--verify', '--no-health'), /^model: .*\n {2}verified: every byte is as it was saved\n/)
+  t.true(JSON.parse(await run(t, 'inspect', 'model', '--verify', '--no-health', '--json')).verified)
+  t.true(JSON.parse(await run(t, 'inspect', join('model', 'model.safetensors'), '--verify', '--no-health', '--json')).verified)
+  const damaged = join(cwd, 'damaged')
+  cpSync(join(cwd, 'model'), damaged, { recursive: true })
+  const path = join(damaged, 'model.safetensors')
+  const bytes = readFileSync(path)
+  bytes[bytes.length - 5] ^= 1
+  writeFileSync(path, bytes)
+  for (const which of ['damaged', join('damaged', 'model.safetensors')]) await fails(t, ['inspect', which, '--verify'], 1, [join('damaged', 'model.safetensors'), 'damaged'], { cwd })
+  await fails(t, ['inspect', 'file.safetensors', '--verify'], 1, ['file.safetensors', 'no digest'], { cwd })
+  await fails(t, ['inspect', 'array.npy', '--verify'], 2, ['--verify', 'array.npy'], { cwd })
 })
 
 /** Whether a renderer takes it, and how large it is. */

@@ -31,3 +31,19 @@ test.serial('a mapped file that nobody holds goes with the garbage collector', a
   t.true(before > 2 * FILE)
   t.is(after, 0)
 })
+
+// Windows keeps a file from being cut short while it is mapped.
+const onUnix = process.platform === 'win32' ? test.skip : test.serial
+
+onUnix('a mapped file that is cut short is an error of every call that reads it, by name, and of nothing else', async (t) => {
+  const { ended, whole, left } = await scenario<{ ended: Record<string, unknown[]>; whole: number; left: boolean }>('lifetime/torn.js', 'calls')
+  for (const [call, how] of Object.entries(ended)) t.deepEqual(how, [true, true, ''], call)
+  t.true(Object.keys(ended).length > 20)
+  t.is(whole, 4096 * 256 - 1)
+  t.true(left, 'what was torn is unmapped')
+})
+
+onUnix('as ids, in another thread, and of a model it is one too', async (t) => {
+  t.deepEqual(await scenario<object>('lifetime/torn.js', 'elsewhere'), { ofIds: true, ofWorker: true, here: true })
+  t.deepEqual(await scenario<object>('lifetime/torn.js', 'model'), { row: true, similar: true, forward: true, async: true })
+})

@@ -2,14 +2,18 @@
 
 import test from 'ava'
 import { createHash } from 'node:crypto'
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FileError, FormatError, loadModel, loadSafetensors, saveModel, saveSafetensors, tensor, Tokenizer, zeros, type ModelParts } from '../index.js'
+import { alone } from '../api/model-files.js'
 import { refuses } from './support/errors.js'
 import { temporaryFolder } from './support/temporary.js'
 import { randomTexts } from './support/random-text.js'
 
 const base = temporaryFolder()
+const files = (folder: string) => readdirSync(folder).filter((name) => name !== '.tokenbed-lock').sort()
+/** What a file of a save is called until it has its name. */
+const nextOf = (folder: string, name: string) => `${name}.${JSON.parse(readFileSync(join(folder, 'model.json'), 'utf8')).files[name].slice(0, 16)}.next`
 const fresh = () => join(mkdtempSync(join(base, 'x-')), 'model')
 
 const WORDS = ['the', 'whale', 'naïve', '鯨', '😀', 'a\tb', 'c\nd', 'e\\n', '\u00a0', '\ufeff', '"', '__proto__']
@@ -28,7 +32,7 @@ test('a model of words', (t) => {
   const folder = fresh()
   const training = { hyperParameters: { window: 5, negative: 5 }, corpus: [{ file: 'a "b".txt', bytes: 12, tokens: 3 }], loss: [[1, 4.25], [2, 3.5]] as const, date: '2026-01-02', own: { deep: [null, true, ['x', 'y']] } }
   saveModel(folder, words({ training, labels: ['good', 'bad'], tensors: new Map([['token.weight', table(WORDS.length)], ['head.bias', zeros([2])]]) }))
-  t.deepEqual(readdirSync(folder).sort(), ['model.json', 'model.safetensors', 'vocab.txt'])
+  t.deepEqual(files(folder), ['model.json', 'model.safetensors', 'vocab.txt'])
   const model = loadModel(folder)
   t.is(model.objective, 'skip-gram')
   t.is(model.folder, folder)
@@ -59,7 +63,7 @@ test('a model of an encoding, and one of a tokenizer.json', (t) => {
   t.is(model.counts!.length, 50257)
   t.deepEqual([...model.counts!.subarray(0, 7)], counts.slice(0, 7))
   t.deepEqual([...model.tensors.keys()], ['token.weight'])
-  t.deepEqual(readdirSync(folder).sort(), ['model.json', 'model.safetensors'])
+  t.deepEqual(files(folder), ['model.json', 'model.safetensors'])
 
   const path = join(mkdtempSync(join(base, 'x-')), 'mine.json')
   writeFileSync(path, JSON.stringify(FILE))
@@ -68,13 +72,13 @@ test('a model of an encoding, and one of a tokenizer.json', (t) => {
   const second = loadModel(folder)
   t.deepEqual([...second.tokenizer!.encode('ship sea')], [2, 1])
   t.is(second.counts, null)
-  t.deepEqual(readdirSync(folder).sort(), ['model.json', 'model.safetensors', 'tokenizer.json'])
+  t.deepEqual(files(folder), ['model.json', 'model.safetensors', 'tokenizer.json'])
   // Loaded and saved again in place; then as words: the tokenizer's file goes, what is not ours stays.
   saveModel(folder, { objective: 'cbow', tensors: second.tensors, vocabulary: second.tokenizer! })
   t.deepEqual(loadModel(folder).weight.toArray(), table(3).toArray())
   writeFileSync(join(folder, 'notes.txt'), 'mine')
   saveModel(folder, words())
-  t.deepEqual(readdirSync(folder).sort(), ['model.json', 'model.safetensors', 'notes.txt', 'vocab.txt'])
+  t.deepEqual(files(folder), ['model.json', 'model.safetensors', 'notes.txt', 'vocab.txt'])
 })
 
 test('a tokenizer.json that is gone or changed is not saved', (t) => {
@@ -92,7 +96,7 @@ test('the bytes depend on what is saved alone', (t) => {
   const [a, b] = [fresh(), fresh()]
   saveModel(a, words())
   saveModel(b, words({ tensors: { 'token.weight': table(WORDS.length) } }))
-  for (const name of readdirSync(a)) t.deepEqual(readFileSync(join(a, name)), readFileSync(join(b, name)), name)
+  for (const name of files(a)) t.deepEqual(readFileSync(join(a, name)), readFileSync(join(b, name)), name)
 })
 
 test('any words come back', (t) => {
@@ -134,7 +138,7 @@ test('what cannot be saved leaves what was there', (t) => {
   refuses(t, say({ label: ['a'] }), 'USAGE', '"label"')
   refuses(t, () => saveModel(join(folder, 'vocab.txt'), words()), 'FILE', 'vocab.txt')
   t.deepEqual(readFileSync(join(folder, 'model.json')), before)
-  t.deepEqual(readdirSync(folder).sort(), ['model.json', 'model.safetensors', 'vocab.txt'])
+  t.deepEqual(files(folder), ['model.json', 'model.safetensors', 'vocab.txt'])
 })
 
 test('folders that are not whole', (t) => {
@@ -184,7 +188,7 @@ test('a save is there from the moment that model.json has its name', (t) => {
   const later = fresh()
   saveModel(later, words({ objective: 'cbow', vocabulary: WORDS.map((word) => `${word}2`), tensors: { 'token.weight': zeros([12, 5]) } }))
   // Killed before: others lie beside.
-  for (const name of ['model.safetensors', 'vocab.txt']) copyFileSync(join(later, name), join(folder, `${name}.next`))
+  for (const name of ['model.safetensors', 'vocab.txt']) copyFileSync(join(later, name), join(folder, nextOf(later, name)))
   t.is(loadModel(folder).objective, 'skip-gram')
   t.deepEqual(loadModel(folder).words, WORDS)
   // Killed after, and between two renames.
@@ -194,17 +198,83 @@ test('a save is there from the moment that model.json has its name', (t) => {
     return model.objective === 'cbow' && model.words![0] === 'the2' && model.weight.shape[1] === 5
   }
   t.true(isNew())
-  renameSync(join(folder, 'vocab.txt.next'), join(folder, 'vocab.txt'))
+  renameSync(join(folder, nextOf(later, 'vocab.txt')), join(folder, 'vocab.txt'))
   t.true(isNew())
   // A save that fails halfway takes nothing of what only lies beside; the next one that goes well tidies up.
-  mkdirSync(join(folder, 'vocab.txt.next'))
-  refuses(t, () => saveModel(folder, words()), 'FILE', 'vocab.txt.next')
-  rmSync(join(folder, 'vocab.txt.next'), { recursive: true })
+  const first = fresh()
+  saveModel(first, words())
+  const inTheWay = nextOf(first, 'vocab.txt')
+  mkdirSync(join(folder, inTheWay))
+  refuses(t, () => saveModel(folder, words()), 'FILE', inTheWay)
+  rmSync(join(folder, inTheWay), { recursive: true })
   t.true(isNew())
   saveModel(folder, words())
-  t.deepEqual(readdirSync(folder).sort(), ['model.json', 'model.safetensors', 'vocab.txt'])
+  t.deepEqual(files(folder), ['model.json', 'model.safetensors', 'vocab.txt'])
   t.is(loadModel(folder).objective, 'skip-gram')
-  t.false(existsSync(join(folder, 'vocab.txt.next')))
+})
+
+test('a save is complete though files cannot take their names', (t) => {
+  const folder = fresh()
+  saveModel(folder, words())
+  // What no file can replace stands where one goes.
+  rmSync(join(folder, 'vocab.txt'))
+  mkdirSync(join(folder, 'vocab.txt', 'x'), { recursive: true })
+  const save = (objective: string) => saveModel(folder, words({ objective, counts: WORDS.map(() => objective.length) }))
+  save('one')
+  t.deepEqual([loadModel(folder).objective, loadModel(folder).counts![0]], ['one', 3])
+  save('other')
+  t.deepEqual([loadModel(folder, { verify: true }).objective, loadModel(folder).counts![0]], ['other', 5])
+  rmSync(join(folder, 'vocab.txt'), { recursive: true })
+  t.is(loadModel(folder).counts![0], 5)
+  save('last one')
+  t.deepEqual(files(folder), ['model.json', 'model.safetensors', 'vocab.txt'])
+  t.is(loadModel(folder).counts![0], 8)
+})
+
+test('every byte is covered by a digest', (t) => {
+  const [folder, other] = [fresh(), fresh()]
+  saveModel(folder, words({ labels: ['a', 'b'], training: { date: '2026-01-02' } }))
+  const path = join(base, 'own.json')
+  writeFileSync(path, JSON.stringify(FILE))
+  saveModel(other, { objective: 'cbow', tensors: { 'token.weight': table(3) }, vocabulary: Tokenizer.fromFile(path), counts: [1, 2, 3] })
+  for (const [model, names] of [[folder, ['model.json', 'model.safetensors', 'vocab.txt']], [other, ['model.safetensors', 'tokenizer.json']]] as const) {
+    t.truthy(loadModel(model, { verify: true }))
+    for (const name of names) {
+      const whole = readFileSync(join(model, name))
+      for (let at = 0; at < whole.length; at++) {
+        const damaged = Buffer.from(whole)
+        damaged[at] ^= 1 << (at % 8)
+        writeFileSync(join(model, name), damaged)
+        const error = t.throws(() => loadModel(model, { verify: true }), { any: true }) as FormatError
+        t.true(error instanceof FormatError && error.path.includes(join(model, name)), `byte ${at} of ${name}: ${String(error)}`)
+      }
+      writeFileSync(join(model, name), whole)
+    }
+  }
+  t.truthy(loadModel(folder, { verify: true }))
+  // Of the file alone as well.
+  const tensors = join(folder, 'model.safetensors')
+  t.is(loadSafetensors(tensors, { verify: true }).size, 1)
+  const whole = readFileSync(tensors)
+  whole[whole.length - 1] ^= 1
+  writeFileSync(tensors, whole)
+  refuses(t, () => loadSafetensors(tensors, { verify: true }), 'FORMAT', tensors, 'damaged')
+  // Without being asked to, nothing reads all of it.
+  t.truthy(loadModel(folder))
+  t.is(loadSafetensors(tensors).size, 1)
+  saveSafetensors(tensors, { x: zeros([1]) })
+  refuses(t, () => loadSafetensors(tensors, { verify: true }), 'FORMAT', 'no digest')
+  refuses(t, () => loadModel(folder, { verify: 1 as never }), 'USAGE', 'verify')
+  refuses(t, () => loadSafetensors(tensors, { verify: 'yes' as never }), 'USAGE', 'verify')
+})
+
+test('who saves waits for who saves, and not for ever', (t) => {
+  const folder = fresh()
+  const done = alone(folder, () => refuses(t, () => alone(folder, () => t.fail(), 30), 'FILE', folder, 'has been saving there'))
+  if (process.platform === 'linux') t.true(done.message.includes(`process ${process.pid} `), done.message)
+  t.is(alone(folder, () => 5, 0), 5, 'it was given back')
+  t.throws(() => alone(folder, () => { throw new RangeError('x') }), { instanceOf: RangeError }) // prettier-ignore
+  t.is(alone(folder, () => 6, 0), 6, 'after an error too')
 })
 
 test('word lists that are damaged say where', (t) => {

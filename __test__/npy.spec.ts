@@ -60,13 +60,16 @@ test('types that have no place here are told by NumPy\'s name', (t) => {
   refuses(t, () => saveNpy(fresh(), zeros([2], { dtype: 'bfloat16' })), 'DTYPE', 'bfloat16', "to('float32')", '.safetensors')
 })
 
-test('elements as tensors hold them are mapped, others are memory of their own', (t) => {
+test('elements as tensors hold them are mapped where that is wanted, others are memory of their own', (t) => {
   const path = fresh()
   saveNpy(path, arange(100_000, { dtype: 'float32' }).reshape(100, -1))
   const before = memoryUsage()
-  const mapped = loadNpy(path)
+  const mapped = loadNpy(path, { map: true })
   t.is(memoryUsage().mapped - before.mapped, statSync(path).size)
   t.is(memoryUsage().tables, before.tables)
+  using own = loadNpy(path)
+  t.is(memoryUsage().tables - before.tables, own.size * 4, 'a small file is read')
+  own.dispose()
   mapped.set([7])
   t.is(loadNpy(path).narrow(0, 0, 1).toArray()[0][0], 0, 'writes stay in this process')
   saveNpy(path, mapped)

@@ -51,7 +51,7 @@ for (const [name, stream] of [['streamIds', streamIds], ['streamBatches', stream
     use('allowedSpecial', [none], { allowedSpecial: ['<|endoftext|>'] })
     use('disallowedSpecial', [none], { disallowedSpecial: 'none' })
     use('invalidUtf8', [none], { invalidUtf8: 'ignore' })
-    use('signal must be', [none], { signal: { aborted: false } })
+    use('signal is an AbortSignal', [none], { signal: { aborted: false } })
   })
 }
 

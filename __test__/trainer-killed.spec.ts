@@ -4,6 +4,7 @@ import test from 'ava'
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { runScript } from './support/child.js'
 import { temporaryFolder } from './support/temporary.js'
 
 const base = temporaryFolder()
@@ -56,3 +57,10 @@ for (const [objective, most] of Object.entries(MOST)) {
     t.deepEqual(readdirSync(folder).filter((name) => !name.endsWith('.part')), ['run.safetensors'])
   })
 }
+
+test.serial('a process that exits in the midst of a training step does not wait for it', async (t) => {
+  const { code, stdout, stderr } = await runScript('lifetime/exits.js')
+  t.is(code, 7, stderr)
+  const took = Date.now() - Number(stdout)
+  t.true(took < 1500, `${took} ms`)
+})

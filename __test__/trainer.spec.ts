@@ -285,6 +285,16 @@ test('checkpoints that are none of this run', async (t) => {
     saveSafetensors(other, { counters: tensors.get('counters')!, config: tensor([...Buffer.from(config)], { dtype: 'uint8' }) })
     await t.throwsAsync(Trainer.resume(other, corpus()), { instanceOf: UsageError, message: /other\.safetensors: is no checkpoint of a Trainer/ })
   }
+  const whole = readFileSync(path)
+  for (const at of [whole.length - 1, whole.length >> 1, whole.indexOf('"dim":') + 6]) {
+    const damaged = Buffer.from(whole)
+    damaged[at] ^= 1
+    writeFileSync(path, damaged)
+    await t.throwsAsync(Trainer.resume(path, corpus()), { instanceOf: FormatError, message: /run\.safetensors: .*damaged/ })
+  }
+  writeFileSync(path, whole)
+  t.truthy(await Trainer.resume(path, corpus()))
+  t.true(loadSafetensors(path, { verify: true }).has('counters'))
   truncateSync(path, 500)
   await t.throwsAsync(Trainer.resume(path, corpus()), { instanceOf: FormatError })
   await t.throwsAsync(Trainer.resume(join(base, 'none'), corpus()), { instanceOf: FileError })

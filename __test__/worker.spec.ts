@@ -2,7 +2,7 @@ import test from 'ava'
 import { randn, Tensor, tensor, Embedding, UsageError, zeros, type SharedTable } from '../index.js'
 import { refuses } from './support/errors.js'
 import { digest } from './support/compare.js'
-import { scenario } from './support/child.js'
+import { runScript, scenario } from './support/child.js'
 
 const SCRIPT = 'lifetime/sharing.js'
 const { fromShared } = Tensor
@@ -151,4 +151,9 @@ test.serial('workers ended at any moment of their lookups do no harm', async (t)
   t.true(pool <= 256 * 2 ** 20)
   t.log(`${(grown / 2 ** 20).toFixed(1)} MiB grown`)
   t.true(grown < 200 * 2 ** 20, `${grown}`)
+})
+
+test.serial('memory that a worker moves to another thread outlives the worker', async (t) => {
+  const { code, stdout, stderr } = await runScript('../../scripts/release/smoke/moved.mjs')
+  t.deepEqual([code, stdout], [0, 'whole\n'], stderr)
 })

@@ -9,7 +9,7 @@ import { untrack } from './scope.js'
 import { sizeOf } from './shape.js'
 import { NativeStorage, PooledStorage } from './storage.js'
 import { Tensor } from './tensor.js'
-import { checkElements, show } from './validate.js'
+import { checkElements, isObject, show } from './validate.js'
 
 export interface AsyncOptions {
   /** The shape of flat ids. */
@@ -91,7 +91,7 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
 /** An AbortSignal, of this realm or another. @internal */
 export function checkSignal(signal: unknown, where: string): AbortSignal | undefined {
   if (signal === undefined) return undefined
-  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>
+  const { aborted, addEventListener } = (isObject(signal) ? signal : {}) as Partial<AbortSignal>
   if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return signal as AbortSignal
   throw new UsageError(`${where}: signal is an AbortSignal, not ${show(signal)}`)
 }

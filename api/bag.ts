@@ -9,11 +9,12 @@ import { loadInto, type Layer } from './layer.js'
 import { bagWay, type ReadBags } from './layer-grad.js'
 import { check, native } from './native.js'
 import type { QuantizedTable } from './quantize.js'
+import { guardReceivers, isInstance, stranger } from './receivers.js'
 import { resultFor, resultType, settled, typeCode, type ResultType } from './result.js'
 import { sameShape, shown } from './shape.js'
 import { given, Table, TABLE_OPTIONS, type EmbeddingOptions } from './table.js'
 import { Tensor } from './tensor.js'
-import { checkBoolean, checkOptions, checkWord, show } from './validate.js'
+import { checkBoolean, checkOptions, checkWord, isObject, show } from './validate.js'
 
 /** Rows of different length end to end: offsets has one more element than there are rows. */
 export interface Ragged {
@@ -73,7 +74,7 @@ export class EmbeddingBag implements Layer {
     const where = 'EmbeddingBag'
     const checked = checkOptions(options, [...TABLE_OPTIONS, ...OWN_OPTIONS], where)
     this.mode = checkWord(checked.mode ?? 'mean', MODES, `${where}: mode`)
-    this.#table = table instanceof Table ? table : Table.drawn(numEmbeddings, embeddingDim, checked, where)
+    this.#table = isObject(table) && table instanceof Table ? table : Table.drawn(numEmbeddings, embeddingDim, checked, where)
     if (this.mode === 'max' && this.#table.byFrequency) {
       throw new UsageError(`${where}: scaleGradByFreq goes with mode 'sum' and 'mean', not with 'max', whose gradient is one occurrence's`)
     }
@@ -120,6 +121,7 @@ export class EmbeddingBag implements Layer {
    * the ids, and for weights of another shape than the ids; UsageError for weights where the mode is not 'sum'.
    */
   forward(ids: Ids | Ragged, offsets?: Ids, options?: BagForwardOptions): Tensor {
+    if (!((this as unknown) instanceof EmbeddingBag)) throw stranger(this, 'EmbeddingBag', 'forward')
     const where = 'EmbeddingBag.forward'
     const { perSampleWeights, out, dtype } = checkOptions(options, FORWARD_OPTIONS, where)
     const bags = this.#read(ids, offsets, where)
@@ -214,11 +216,20 @@ export class EmbeddingBag implements Layer {
     loadInto(this.stateDict(), state, 'EmbeddingBag.loadStateDict')
     return this
   }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #table in value && isInstance(this, EmbeddingBag, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #table in value, ['forward'])
+  }
 }
 
 /** Whether it is rows of different length rather than ids. */
 export function isRagged(ids: Ids | Ragged): ids is Ragged {
-  const plain = typeof ids === 'object' && ids !== null && !(ids instanceof Tensor) && !ArrayBuffer.isView(ids)
+  const plain = isObject(ids) && !(ids instanceof Tensor) && !ArrayBuffer.isView(ids)
   return plain && 'values' in ids && 'offsets' in ids
 }
 

@@ -6,7 +6,8 @@ import { scope } from './scope.js'
 import { sameShape, shown } from './shape.js'
 import type { Tensor } from './tensor.js'
 import type { Tokenizer } from './tokenizer.js'
-import { checkOptions, checkSize, checkText, show } from './validate.js'
+import { checkOptions, checkSize, checkText, isArray, show, eachOf } from './validate.js'
+import { zeroed } from './memory.js'
 
 /** A class and how probable it is. */
 export interface Prediction {
@@ -37,16 +38,16 @@ const SPACES = /\p{White_Space}+/u
 export function classify(parts: ClassifierParts, texts: readonly string[], options: ClassifyOptions | undefined, where: string): Prediction[][] {
   const { folder, objective, labels, tensors } = parts
   const { topN } = checkOptions(options, ['topN'], where)
-  if (!Array.isArray(texts)) throw new UsageError(`${where}: a text, or an array of them, not ${show(texts)}`)
+  if (!isArray(texts)) throw new UsageError(`${where}: a text, or an array of them, not ${show(texts)}`)
   const token = tensors.get('token.weight')!
   const output = tensors.get('output.weight')
   if (labels === null || output === undefined) throw new UsageError(`${where}: ${folder} is a model of ${objective}, which knows no classes: train one with the objective "classify"`)
   const wanted = [labels.length, token.shape[1]]
   if (!sameShape(output.shape, wanted)) throw new UsageError(`${where}: "output.weight" of ${folder} is ${shown(output.shape)}, not ${shown(wanted)}: a row a class`)
   const most = topN === undefined ? labels.length : checkSize(topN, `${where}: topN`)
-  const bags = texts.map((text, i) => idsOf(checkText(text, `${where}: text ${i}`), parts))
+  const bags = eachOf(texts, (text, i) => idsOf(checkText(text, `${where}: text ${i}`), parts))
   if (bags.length === 0) return []
-  const offsets = new Int32Array(bags.length)
+  const offsets = zeroed(Int32Array, bags.length)
   for (let i = 1; i < bags.length; i++) offsets[i] = offsets[i - 1] + bags[i - 1].length
   const probabilities = scope(() => {
     const bag = EmbeddingBag.fromPretrained(token, { mode: 'mean' })

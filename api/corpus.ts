@@ -1,12 +1,14 @@
 // What tables learn from, as the native side gathers it: files, pieces of text, ids, or texts with their classes.
 
 import { resolve } from 'node:path'
+import { types } from 'node:util'
 import { AbortedError, UsageError } from './errors.js'
+import { plainInts } from './ids.js'
 import { call, check, failureOf, native } from './native.js'
 import { streamIds, type TextSource } from './stream.js'
 import type { CheckedOptions } from './train-options.js'
 import type { Tokenizer } from './tokenizer.js'
-import { checkAttached, checkPath, checkText, show } from './validate.js'
+import { checkPath, checkText, isArray, isObject, show, eachOf } from './validate.js'
 
 /** A text with its class. */
 export interface LabelledText {
@@ -39,7 +41,7 @@ export interface Found {
 /** Gathers a corpus; files are read on another thread. */
 export async function gather(source: Corpus, wanted: Wanted): Promise<Found> {
   const { options, tokenizer, where } = wanted
-  if (source instanceof Uint32Array || source instanceof Int32Array) return { corpus: ofIds(source, wanted), labels: null }
+  if (types.isUint32Array(source) || types.isInt32Array(source)) return { corpus: ofIds(source, wanted), labels: null }
   if (isLabelled(source)) return ofTexts(source, wanted)
   const isWords = tokenizer === null
   if (options.objective === 'classify' || isWords) {
@@ -48,7 +50,7 @@ export async function gather(source: Corpus, wanted: Wanted): Promise<Found> {
     return { corpus, labels: null }
   }
   const corpus = call(native.corpusOfIds())
-  for await (const ids of streamIds(source as TextSource, { tokenizer, signal: wanted.signal, invalidUtf8: options.invalidUtf8, disallowedSpecial: new Set() })) {
+  for await (const ids of streamIds(source as TextSource, { tokenizer, signal: wanted.signal, invalidUtf8: options.invalidUtf8, maxRatio: options.maxRatio, disallowedSpecial: new Set() })) {
     check(native.corpusIds(corpus, ids))
   }
   return { corpus, labels: null }
@@ -57,17 +59,17 @@ export async function gather(source: Corpus, wanted: Wanted): Promise<Found> {
 function ofIds(ids: Uint32Array | Int32Array, { options, where }: Wanted): Gathered {
   if (options.objective === 'classify') throw new UsageError(`${where}: to classify, give texts with their labels, not ids`)
   if (options.vocabulary === 0) throw new UsageError(`${where}: of a corpus of ids, say vocabSize: how many ids there may be`)
-  checkAttached(ids, where)
-  const bad = ids instanceof Int32Array ? ids.findIndex((id) => id < 0) : -1
-  if (bad >= 0) throw new UsageError(`${where}: id ${ids[bad]} at [${bad}] is negative`)
+  // A copy where other threads may write it: the native side checks its own.
+  const own = plainInts(ids, where) as Uint32Array | Int32Array
+  const bad = types.isInt32Array(own) ? own.findIndex((id) => id < 0) : -1
+  if (bad >= 0) throw new UsageError(`${where}: id ${own[bad]} at [${bad}] is negative`)
   const corpus = call(native.corpusOfIds())
-  // A copy: ids of a shared buffer could change while they are checked.
-  check(native.corpusIds(corpus, ids.buffer instanceof ArrayBuffer ? ids : ids.slice()))
+  check(native.corpusIds(corpus, own))
   return corpus
 }
 
 function isLabelled(source: Corpus): source is readonly LabelledText[] {
-  return Array.isArray(source) && source.length > 0 && typeof source[0] === 'object' && source[0] !== null
+  return isArray(source) && source.length > 0 && typeof source[0] === 'object' && source[0] !== null
 }
 
 /** Texts with classes become lines that begin with a number for their class. */
@@ -75,9 +77,11 @@ function ofTexts(source: readonly LabelledText[], { options, tokenizer, where }:
   if (options.objective !== 'classify') throw new UsageError(`${where}: texts with labels are for the objective "classify"`)
   const corpus = tokenizer === null ? call(native.corpusOfWords()) : call(native.corpusOfLines(tokenizer.forStream({}, where)[0]))
   const numbers = new Map<string, number>()
-  source.forEach((example, i) => {
-    const text = checkText(example?.text, `${where}: text of example ${i}`)
-    const label = checkText(example?.label, `${where}: label of example ${i}`)
+  // Not `forEach`, which would skip the holes of an array.
+  eachOf(source, (example, i) => {
+    const { text: itsText, label: itsLabel } = (isObject(example) ? example : {}) as Partial<LabelledText>
+    const text = checkText(itsText, `${where}: text of example ${i}`)
+    const label = checkText(itsLabel, `${where}: label of example ${i}`)
     if (!numbers.has(label)) numbers.set(label, numbers.size)
     // A line is an example, and a word of the text is never a label.
     const line = text.replace(/[\r\n\u2028\u2029\v\f]+/g, ' ').replaceAll('__label__', '_label_')
@@ -89,17 +93,21 @@ function ofTexts(source: readonly LabelledText[], { options, tokenizer, where }:
 
 async function addText(corpus: Gathered, source: unknown, { options, signal, where }: Wanted): Promise<void> {
   const aborted = () => new AbortedError(`${where} was aborted`, { cause: signal!.reason })
-  if (Array.isArray(source)) {
-    // One at a time, so that a signal is heard in between.
+  if (isArray(source)) {
+    // Some of it at a time, so that a signal is heard in between.
     for (const [i, path] of source.entries()) {
-      if (signal?.aborted) throw aborted()
-      const failure = await call(native.corpusFiles(corpus, [resolve(checkPath(path, `${where}: file ${i}`))], options.invalidUtf8 === 'replace'))
-      if (failure) throw failureOf(failure)
+      const file = call(native.corpusFile(corpus, resolve(checkPath(path, `${where}: file ${i}`)), options.invalidUtf8 === 'replace', options.maxRatio))
+      for (let done = false; !done; ) {
+        if (signal?.aborted) throw aborted()
+        const read = await call(native.corpusFileRead(file))
+        if (read.failure) throw failureOf(read.failure)
+        done = read.done
+      }
     }
     return
   }
   const pieces = source as AsyncIterable<string> | Iterable<string> | null
-  const isIterable = typeof pieces === 'object' && pieces !== null && (Symbol.asyncIterator in pieces || Symbol.iterator in pieces)
+  const isIterable = isObject(pieces) && (Symbol.asyncIterator in pieces || Symbol.iterator in pieces)
   if (!isIterable) {
     throw new UsageError(`${where}: a corpus is an array of paths, an iterable of pieces of text, ids in a Uint32Array or Int32Array, or texts with labels, not ${show(source)}`)
   }

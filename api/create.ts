@@ -1,5 +1,6 @@
 // Tensors out of nothing, out of numbers, and out of other tensors.
 
+import { types } from 'node:util'
 import { checkDType, facts, isFloat, type DType, type TypedArray } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import * as derivatives from './derivatives.js'
@@ -7,7 +8,7 @@ import * as ops from './ops.js'
 import { checkDim, shown, sizeOf } from './shape.js'
 import { PooledStorage } from './storage.js'
 import { Tensor } from './tensor.js'
-import { checkAttached, checkBoolean, checkNumber, checkOptions, checkShape, show } from './validate.js'
+import { checkAttached, checkBoolean, checkNumber, checkOptions, checkShape, eachOf, isArray, show } from './validate.js'
 import { elementsOf, flatten, type Nested } from './values.js'
 
 export interface TensorOptions {
@@ -43,7 +44,7 @@ function read(data: unknown, dtype: DType | undefined, where: string): { values:
   if (ArrayBuffer.isView(data)) {
     const array = data as TypedArray
     const kind = array[Symbol.toStringTag]
-    if (array instanceof DataView) throw new UsageError(`${where}: a DataView has no elements: make a typed array over its buffer`)
+    if (types.isDataView(array)) throw new UsageError(`${where}: a DataView has no elements: make a typed array over its buffer`)
     const bits = kind === 'Uint16Array' && (dtype === 'float16' || dtype === 'bfloat16')
     const type = dtype ?? KINDS[kind]
     if (type === undefined) {
@@ -146,9 +147,12 @@ export function arange(...args: (number | { dtype?: DType } | undefined)[]): Ten
 
 /** Tensors one after the other along a dimension, in new memory. `torch.cat`. */
 export function concat(tensors: Tensor[], dim = 0): Tensor {
-  if (!Array.isArray(tensors) || tensors.length === 0 || !tensors.every((x) => x instanceof Tensor)) {
-    throw new UsageError(`concat: of an array of at least one tensor, not ${show(tensors)}`)
-  }
-  const at = checkDim(dim, tensors[0].shape.length, 'concat')
-  return Tensor.result(ops.concat(tensors, at), tensors, 'ConcatBackward', () => derivatives.concat(tensors, at))
+  const refused = () => new UsageError(`concat: of an array of at least one tensor, not ${show(tensors)}`)
+  if (!isArray(tensors) || tensors.length === 0) throw refused()
+  const all = eachOf(tensors, (x) => {
+    if (x instanceof Tensor) return x
+    throw refused()
+  })
+  const at = checkDim(dim, all[0].shape.length, 'concat')
+  return Tensor.result(ops.concat(all, at), all, 'ConcatBackward', () => derivatives.concat(all, at))
 }

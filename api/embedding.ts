@@ -6,10 +6,11 @@ import { loadInto, type Layer } from './layer.js'
 import { lookupWay } from './layer-grad.js'
 import { check, native } from './native.js'
 import type { QuantizedTable } from './quantize.js'
+import { guardReceivers, isInstance, stranger } from './receivers.js'
 import { resultFor, resultType, settled, typeCode, type ResultType } from './result.js'
 import { given, Table, TABLE_OPTIONS, type EmbeddingOptions } from './table.js'
 import type { Tensor } from './tensor.js'
-import { checkOptions } from './validate.js'
+import { checkOptions, isObject } from './validate.js'
 
 export interface ForwardOptions {
   /** Where the result goes: a tensor of its shape. Nothing is allocated then, and nothing is recorded. */
@@ -51,7 +52,7 @@ export class Embedding implements Layer {
   constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions, table?: Table)
   constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions, table?: Table) {
     const where = 'Embedding'
-    this.#table = table instanceof Table ? table : Table.drawn(numEmbeddings, embeddingDim, checkOptions(options, TABLE_OPTIONS, where), where)
+    this.#table = isObject(table) && table instanceof Table ? table : Table.drawn(numEmbeddings, embeddingDim, checkOptions(options, TABLE_OPTIONS, where), where)
     this.numEmbeddings = this.#table.rows
     this.embeddingDim = this.#table.dim
   }
@@ -85,6 +86,7 @@ export class Embedding implements Layer {
    * @throws TokenIndexError, which says which id where, for one that the table has no row for, unless `onBadId` mends it.
    */
   forward(ids: Ids, options?: LookupOptions): Tensor {
+    if (!((this as unknown) instanceof Embedding)) throw stranger(this, 'Embedding', 'forward')
     const where = 'Embedding.forward'
     const { out, shape, dtype } = checkOptions(options, FORWARD_OPTIONS, where)
     const read = readIds(ids, shape, where)
@@ -156,5 +158,14 @@ export class Embedding implements Layer {
   loadStateDict(state: Record<string, Tensor>): this {
     loadInto(this.stateDict(), state, 'Embedding.loadStateDict')
     return this
+  }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #table in value && isInstance(this, Embedding, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #table in value, ['forward', 'table'])
   }
 }

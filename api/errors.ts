@@ -57,6 +57,16 @@ export class UsageError extends TokenbedError {
   }
 }
 
+/** More memory than the system gives (code `USAGE`). What was called did nothing, and may be called again. */
+export class MemoryError extends UsageError {
+  /** How many bytes were asked for at once. */
+  readonly bytes: number
+  constructor(message: string, bytes: number, options?: { cause?: unknown }) {
+    super(message, options)
+    this.bytes = bytes
+  }
+}
+
 /** A text that stands for no row of a table (code `USAGE`). */
 export class UnknownTokenError extends UsageError {
   /** The text. */

@@ -1,43 +1,82 @@
 // Files of tensors.
 
 import { resolve } from 'node:path'
+import { types } from 'node:util'
 import { facts, fromCode } from './dtype.js'
-import { UsageError } from './errors.js'
+import { FormatError, UsageError } from './errors.js'
 import { call, check, native, type Handle } from './native.js'
 import { sizeOf } from './shape.js'
 import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
-import { checkOptions, checkPath, show } from './validate.js'
+import { DIGEST, verifyTensors } from './tensor-digest.js'
+import { checkBoolean, checkOptions, checkPath, isArray, isObject, show } from './validate.js'
 
 /**
- * The tensors of a safetensors file by name, in the order in which they lie there. The file is mapped: elements are read
- * when first touched, and writing to them stays in this process. Replace a file that is in use by renaming (as
- * `saveSafetensors` does), never in place: a mapping of a file that is cut short cannot be read.
+ * The tensors of a safetensors file by name, in the order in which they lie there. Small files are read, larger ones (from
+ * 1 MiB on) are mapped: elements are read when first touched, writing to them stays in this process, and processes that map
+ * the same file share its memory. `map` chooses one of the two.
  *
- * @throws FileError where the file cannot be opened; FormatError, with the byte, where its header does not describe its
- * bytes; DTypeError for an element type that tensors do not have.
+ * Replace a mapped file by renaming (as `saveSafetensors` does), never in place. Where somebody cuts it short, what is lost
+ * reads as zeros, and every call that has read from it, or does so later, throws a FileError with its path; `forwardAsync`
+ * rejects with it, and no file is written. Reads of `data` in your own code throw nothing: they see the zeros. For this a
+ * handler of SIGBUS is installed with the first mapping, which calls the one that was there for all other addresses; who
+ * installs one of his own later must do the same. On Windows the system keeps mapped files from being cut short, and from
+ * being replaced: saving over one is a FileError there, which leaves it as it was, until its tensors are disposed.
+ *
+ * With `verify` every byte is read and compared with the digest that the file holds of itself: `model.safetensors` of a
+ * model's folder and checkpoints of a `Trainer` have one, files of `saveSafetensors` have none.
+ *
+ * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where its header does not describe
+ * its bytes; DTypeError for an element type that tensors do not have. With `verify` FormatError too where a byte is another
+ * than was saved, and for a file without a digest.
  */
-export function loadSafetensors(path: string): Map<string, Tensor> {
-  const loaded = call(native.loadSafetensors(resolve(checkPath(path, 'loadSafetensors'))))
-  return new Map(loaded.map((one) => [one.name, tensorOf(one)]))
+export function loadSafetensors(path: string, options?: { map?: boolean; verify?: boolean }): Map<string, Tensor> {
+  const where = 'loadSafetensors'
+  const file = resolve(checkPath(path, where))
+  const { map, verify = false } = checkOptions(options, ['map', 'verify'], where)
+  checkMap(map, where)
+  if (!checkBoolean(verify, `${where}: verify`)) return byName(call(native.loadSafetensors(file, map)))
+  const { mark, tensors: loaded } = call(native.loadMarked(file, DIGEST, undefined, map))
+  if (!mark) throw new FormatError(`${file}: no digest is in it that its bytes could be compared with: only files of saveModel and checkpoints have one`, file, 0)
+  const tensors = byName(loaded!)
+  verifyTensors(tensors, mark, file)
+  return tensors
 }
 
-function tensorOf({ dtype: code, shape, handle }: { dtype: number; shape: number[]; handle: Handle }): Tensor {
+function checkMap(map: unknown, where: string): void {
+  if (map !== undefined) checkBoolean(map, `${where}: map`)
+}
+
+type Loaded = ReturnType<typeof native.loadSafetensors> & object
+
+const byName = (loaded: Loaded) => new Map(loaded.map((one) => [one.name, tensorOf(one)]))
+
+/** The digest that a file holds of itself, and its tensors where it is the one that is wanted: of one and the same file. @internal */
+export function loadMarked(path: string, wanted: string): { digest: string; value: Map<string, Tensor> | null } {
+  const { mark, tensors } = call(native.loadMarked(path, DIGEST, wanted))
+  return { digest: mark ?? '', value: tensors ? byName(tensors) : null }
+}
+
+function tensorOf({ dtype: code, shape, handle, mapped }: { dtype: number; shape: number[]; handle: Handle; mapped: boolean }): Tensor {
   const dtype = fromCode(code)
-  return Tensor.over(new NativeStorage(handle, sizeOf(shape) * facts(dtype).bytes), dtype, shape)
+  return Tensor.over(new NativeStorage(handle, sizeOf(shape) * facts(dtype).bytes, mapped), dtype, shape)
 }
 
 /**
- * The array of an .npy file. Mapped as `loadSafetensors` does it, where its elements lie there as a tensor's do; what is in
+ * The array of an .npy file. Mapped or read as by `loadSafetensors`, where its elements lie there as a tensor's do; what is in
  * Fortran order or big endian, and types that have no tensor of their own but one that holds their every value (int16 and
  * uint16: int32; uint32: int64), are converted, in memory of their own.
  *
- * @throws FileError where the file cannot be opened; FormatError, with the byte, where it is no .npy file or not a whole
+ * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where it is no .npy file or not a whole
  * one; DTypeError, with NumPy's name of the type, for elements that no tensor holds: uint64, complex numbers, strings,
  * objects, fields.
  */
-export function loadNpy(path: string): Tensor {
-  return tensorOf(call(native.loadNpy(resolve(checkPath(path, 'loadNpy')))))
+export function loadNpy(path: string, options?: { map?: boolean }): Tensor {
+  const where = 'loadNpy'
+  const file = resolve(checkPath(path, where))
+  const { map } = checkOptions(options, ['map'], where)
+  checkMap(map, where)
+  return tensorOf(call(native.loadNpy(file, map)))
 }
 
 /**
@@ -53,15 +92,15 @@ export function saveSafetensors(
 ): void {
   const where = 'saveSafetensors'
   const { metadata = {} } = checkOptions(options, ['metadata'], where)
-  if (typeof tensors !== 'object' || tensors === null || tensors instanceof Tensor) {
+  if (!isObject(tensors) || tensors instanceof Tensor) {
     throw new UsageError(`${where}: tensors by name, as an object or a Map, not ${show(tensors)}`)
   }
-  const entries = tensors instanceof Map ? [...tensors] : Object.entries(tensors)
+  const entries = types.isMap(tensors) ? [...tensors] : Object.entries(tensors)
   for (const [name, tensor] of entries) {
     if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
   }
-  checkMetadata(metadata, where)
+  const texts = checkMetadata(metadata, where)
   check(
     native.saveSafetensors(
       resolve(checkPath(path, where)),
@@ -69,20 +108,22 @@ export function saveSafetensors(
       entries.map(([, tensor]) => facts(tensor.dtype).code),
       entries.map(([, tensor]) => [...tensor.shape]),
       entries.map(([, tensor]) => tensor.operand()),
-      Object.keys(metadata),
-      Object.values(metadata),
+      texts.map(([key]) => key),
+      texts.map(([, text]) => text),
     ),
   )
 }
 
-/** Strings by name. @internal */
-export function checkMetadata(metadata: unknown, where: string): asserts metadata is Record<string, string> {
-  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+/** Strings by name, read once. @internal */
+export function checkMetadata(metadata: unknown, where: string): [key: string, text: string][] {
+  if (!isObject(metadata) || isArray(metadata)) {
     throw new UsageError(`${where}: metadata are strings by name, not ${show(metadata)}`)
   }
-  for (const [key, value] of Object.entries(metadata)) {
+  const texts = Object.entries(metadata)
+  for (const [key, value] of texts) {
     if (typeof value !== 'string') throw new UsageError(`${where}: metadata "${key}" is ${show(value)}, not a string`)
   }
+  return texts
 }
 
 /**

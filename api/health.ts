@@ -5,7 +5,8 @@ import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { eachRow } from './rows.js'
 import { sameShape, shown } from './shape.js'
 import { Tensor } from './tensor.js'
-import { checkOptions, show } from './validate.js'
+import { checkOptions, show, checkNumber, eachOf, isObject } from './validate.js'
+import { zeroed } from './memory.js'
 
 export interface TableHealthOptions {
   /** How often each row was looked up in training. */
@@ -48,17 +49,17 @@ const TO_DEVIATION = 1.4826
 /** Examines a table of floats, (rows, dim). One pass over it, in float64. */
 export function tableHealth(table: Tensor, options?: TableHealthOptions): TableHealth {
   const where = 'tableHealth'
-  const { counts, initial } = checkOptions(options, ['counts', 'initial'], where)
+  const { counts: given, initial } = checkOptions(options, ['counts', 'initial'], where)
   checkFloats(table, `${where}: the table`)
   const [rows, dim] = table.shape
-  if (counts !== undefined && (counts as ArrayLike<number> | null)?.length !== rows) throw new ShapeError(`${where}: ${counts === null ? null : counts.length} counts for ${rows} rows`)
+  const counts = given === undefined ? undefined : countsOf(given, rows, where)
   if (initial !== undefined) {
     checkFloats(initial, `${where}: initial`)
     if (!sameShape(initial.shape, table.shape) || initial.dtype !== table.dtype) {
       throw new ShapeError(`${where}: initial is ${initial.dtype} ${shown(initial.shape)} and the table ${table.dtype} ${shown(table.shape)}: they must be the same`)
     }
   }
-  const [zero, notFinite, norms] = [[] as number[], [] as number[], new Float64Array(rows)]
+  const [zero, notFinite, norms] = [[] as number[], [] as number[], zeroed(Float64Array, rows)]
   eachRow(table, (row, id) => {
     let squares = 0
     for (let d = 0; d < row.length; d++) squares += row[d] * row[d]
@@ -78,6 +79,12 @@ export function tableHealth(table: Tensor, options?: TableHealthOptions): TableH
     hot: counts === undefined ? null : hottest(counts),
     outliers: outliersOf(good, norms),
   }
+}
+
+function countsOf(counts: unknown, rows: number, where: string): Float64Array {
+  const length: unknown = isObject(counts) && 'length' in counts ? counts.length : undefined
+  if (length !== rows) throw new ShapeError(`${where}: ${length === undefined ? show(counts) : show(length)} counts for ${rows} rows`)
+  return Float64Array.from(eachOf(counts as ArrayLike<unknown>, (count, id) => checkNumber(count, `${where}: counts[${id}]`)))
 }
 
 function checkFloats(table: unknown, where: string): asserts table is Tensor {
@@ -138,5 +145,7 @@ function unchanged(table: Tensor, initial: Tensor): number[] {
       if (now.compare(before, start, end, start, end) === 0) same.push(from + i)
     }
   }
+  table.checkWhole()
+  initial.checkWhole()
   return same
 }

@@ -4,8 +4,9 @@ import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { shown, unravel } from './shape.js'
 import { Tensor } from './tensor.js'
 import type { TypedArray } from './dtype.js'
-import { checkAttached, checkShape, show } from './validate.js'
+import { checkAttached, checkShape, isArray, show } from './validate.js'
 import { flatten, type Nested } from './values.js'
+import { allocating, zeroed } from './memory.js'
 
 /** Arrays of integers of any kind. */
 export type IntArray = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array
@@ -18,18 +19,54 @@ export interface ReadIds {
   readonly shape: readonly number[]
 }
 
-const KINDS = new Map<string, new (ids: IntArray) => IntArray>(
+type Kind = new (source: IntArray | ArrayBufferLike | number, offset?: number, length?: number) => IntArray
+
+const KINDS = new Map<string | undefined, Kind>(
   [Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, BigInt64Array, BigUint64Array].map((kind) => [
     kind.name,
-    kind as new (ids: IntArray) => IntArray,
+    kind as Kind,
   ]),
 )
 
-/** Whether it is an integer typed array, of this realm or another. */
-function isIntArray(value: unknown): value is IntArray {
+const PROTOTYPE = Object.getPrototypeOf(Uint8Array.prototype) as object
+/** What an array itself answers to one of its properties, whatever a subclass or its user wrote over it. */
+const ownAnswer = (property: string | symbol) => Object.getOwnPropertyDescriptor(PROTOTYPE, property)!.get! as () => unknown
+const TAG = ownAnswer(Symbol.toStringTag)
+const BUFFER = ownAnswer('buffer')
+const OFFSET = ownAnswer('byteOffset')
+const LENGTH = ownAnswer('length')
+const INT32 = Int32Array.prototype
+const UINT32 = Uint32Array.prototype
+
+/** The constructor of an integer typed array's kind: not that of a subclass, as Buffer is one. @internal */
+export function kindOf(array: unknown): Kind | undefined {
+  return KINDS.get(TAG.call(array) as string | undefined)
+}
+
+/** A copy; not `slice`, which is a view where the array is a Buffer. @internal */
+export function copyOf(ids: IntArray): IntArray {
+  return allocating(ids.byteLength, () => new (kindOf(ids)!)(ids))
+}
+
+/**
+ * An integer typed array of this realm's own kinds, none of whose methods or constructors are a subclass's: itself, or else
+ * another over its memory; a copy where other threads may write that (a SharedArrayBuffer), as ids are checked before they
+ * are used. null for what is none. @internal
+ */
+export function plainInts(value: unknown, where: string): IntArray | null {
+  if (!ArrayBuffer.isView(value)) return null
+  const array = value as IntArray
   // The usual kinds first: a test of the class costs less than one of the name.
-  if (value instanceof Int32Array || value instanceof Uint32Array) return true
-  return ArrayBuffer.isView(value) && KINDS.has((value as TypedArray)[Symbol.toStringTag])
+  const prototype = Object.getPrototypeOf(array) as object
+  const isPlain = prototype === INT32 || prototype === UINT32
+  const kind = isPlain ? null : kindOf(array)
+  if (kind === undefined) return null
+  const length = LENGTH.call(array) as number
+  if (length === 0) checkAttached(array, where)
+  const buffer = BUFFER.call(array) as ArrayBufferLike
+  if (!(buffer instanceof ArrayBuffer)) return copyOf(array)
+  if (kind === null || prototype === kind.prototype) return array
+  return new kind(buffer, OFFSET.call(array) as number, length)
 }
 
 /** Reads ids. `shape` is the caller's option for flat arrays; `where` starts the message of an error. */
@@ -38,16 +75,12 @@ export function readIds(ids: Ids, shape: readonly number[] | undefined, where: s
     if (shape !== undefined) return { array: integers(ids, where), shape: reshaped(ids.size, shape, where) }
     return { array: integers(ids, where), shape: ids.shape }
   }
-  if (Array.isArray(ids)) {
+  if (isArray(ids)) {
     const { leaves, shape: own } = flatten(ids, where)
     return { array: fromLeaves(leaves, own, where), shape: shape === undefined ? own : reshaped(leaves.length, shape, where) }
   }
-  if (isIntArray(ids)) {
-    if (ids.length === 0) checkAttached(ids, where)
-    // What another thread may write meanwhile is copied before it is checked.
-    const array = ids.buffer instanceof ArrayBuffer ? ids : copied(ids)
-    return { array, shape: shape === undefined ? [array.length] : reshaped(array.length, shape, where) }
-  }
+  const array = plainInts(ids, where)
+  if (array !== null) return { array, shape: shape === undefined ? [array.length] : reshaped(array.length, shape, where) }
   if (ArrayBuffer.isView(ids)) {
     const kind = (ids as TypedArray)[Symbol.toStringTag] ?? 'DataView'
     throw new DTypeError(`${where}: ids are integers, and ${kind} holds none: use Int32Array or Uint32Array`)
@@ -55,13 +88,8 @@ export function readIds(ids: Ids, shape: readonly number[] | undefined, where: s
   throw new UsageError(`${where}: ids are an integer tensor, an integer typed array or nested arrays of integers, not ${show(ids)}`)
 }
 
-/** A copy; not `slice`, which is a view where the array is a Buffer. */
-function copied(ids: IntArray): IntArray {
-  return new (KINDS.get(ids[Symbol.toStringTag])!)(ids)
-}
-
 function integers(ids: Tensor, where: string): IntArray {
-  if (ids.dtype === 'int32' || ids.dtype === 'int64' || ids.dtype === 'int8' || ids.dtype === 'uint8') return ids.borrow() as IntArray
+  if (ids.dtype === 'int32' || ids.dtype === 'int64' || ids.dtype === 'int8' || ids.dtype === 'uint8') return ids.steady() as IntArray
   throw new DTypeError(`${where}: ids are integers, not ${ids.dtype}: write ids.to('int32')`)
 }
 
@@ -73,7 +101,7 @@ function reshaped(length: number, shape: readonly number[], where: string): read
 
 /** Whether it is a shape of so many elements; why not, is for the caller to say. */
 function fills(shape: readonly number[], length: number): boolean {
-  if (!Array.isArray(shape)) return false
+  if (!isArray(shape)) return false
   let size = 1
   for (const n of shape) {
     if (!Number.isInteger(n) || n < 0) return false
@@ -83,7 +111,7 @@ function fills(shape: readonly number[], length: number): boolean {
 }
 
 function fromLeaves(leaves: unknown[], shape: readonly number[], where: string): IntArray {
-  const array = new Int32Array(leaves.length)
+  const array = zeroed(Int32Array, leaves.length)
   for (let i = 0; i < leaves.length; i++) {
     const id = leaves[i]
     if (typeof id !== 'number' || (id | 0) !== id) return fromWide(leaves, shape, where)
@@ -94,7 +122,8 @@ function fromLeaves(leaves: unknown[], shape: readonly number[], where: string):
 
 /** As `fromLeaves`, where some need more than 32 bits or are no integers at all. */
 function fromWide(leaves: unknown[], shape: readonly number[], where: string): IntArray {
-  return BigInt64Array.from(leaves, (id, i) => {
+  return zeroed(BigInt64Array, leaves.length).map((_, i) => {
+    const id = leaves[i]
     const fits = typeof id === 'bigint' ? BigInt.asIntN(64, id) === id : Number.isSafeInteger(id)
     if (fits) return BigInt(id as number | bigint)
     throw new UsageError(`${where}: id ${show(id)} at ${shown(unravel(i, shape))} is not an integer of 64 bits`)

@@ -1,7 +1,7 @@
 // What JSON can hold: checked before it is written, so that nothing is lost on the way.
 
 import { UsageError } from './errors.js'
-import { show } from './validate.js'
+import { isArray, isObject, show } from './validate.js'
 
 /** A value that JSON gives back as it was. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json | undefined }
@@ -11,11 +11,11 @@ export function checkJson(value: unknown, where: string, depth = 0): asserts val
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return
   if (typeof value === 'number' && Number.isFinite(value)) return
   if (depth > 64) throw new UsageError(`${where}: nested too deeply for JSON, or holds itself`)
-  if (Array.isArray(value)) {
+  if (isArray(value)) {
     for (let i = 0; i < value.length; i++) checkJson(value[i], `${where}[${i}]`, depth + 1)
     return
   }
-  const isPlain = typeof value === 'object' && [Object.prototype, null].includes(Object.getPrototypeOf(value))
+  const isPlain = isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value))
   if (!isPlain) throw new UsageError(`${where} is ${show(value)}, which JSON does not hold: finite numbers, strings, true, false, null, arrays and plain objects of them`)
   for (const [name, its] of Object.entries(value as object)) if (its !== undefined) checkJson(its, `${where}.${name}`, depth + 1)
 }

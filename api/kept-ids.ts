@@ -1,14 +1,14 @@
 // Ids of forward, kept for the way back: what callers do to theirs afterwards changes nothing.
 
 import type { Save } from './autograd.js'
-import type { Ids, IntArray } from './ids.js'
+import { kindOf, type Ids, type IntArray } from './ids.js'
 import { PooledStorage } from './storage.js'
 import { Tensor } from './tensor.js'
+import { isArray } from './validate.js'
+import { allocating } from './memory.js'
 
 /** From here on the copy is made in memory of the pool, as a result is; below, V8 makes and collects it faster. */
 const POOLED_FROM = 4096
-
-type Kind = new (source: IntArray | ArrayBufferLike, offset?: number, length?: number) => IntArray
 
 /** How ids are kept. @internal */
 export interface Keeping {
@@ -20,10 +20,10 @@ export interface Keeping {
 /** A copy of ids as they were read from `given`, and what gives it on the way back. @internal */
 export function keepIds(array: IntArray, given: Ids | undefined, { save, pooled }: Keeping): () => IntArray {
   // Read from nested arrays, they are nobody else's already.
-  if (Array.isArray(given)) return () => array
-  const kind = array.constructor as Kind
+  if (isArray(given)) return () => array
+  const kind = kindOf(array)!
   if (!pooled || array.byteLength < POOLED_FROM) {
-    const copy = new kind(array)
+    const copy = allocating(array.byteLength, () => new kind(array))
     return () => copy
   }
   const bytes = Tensor.over(PooledStorage.uninitialized(array.byteLength), 'uint8', [array.byteLength])

@@ -3,7 +3,7 @@
 import { UsageError, ShapeError } from './errors.js'
 import { sameShape, shown } from './shape.js'
 import { Tensor } from './tensor.js'
-import { show } from './validate.js'
+import { isObject, show } from './validate.js'
 
 /** Something with tensors that can be learned, saved and loaded. */
 export interface Layer {
@@ -17,7 +17,7 @@ export interface Layer {
 
 /** Copies `state` into `into`: everything is checked before anything is written. */
 export function loadInto(into: Record<string, Tensor>, state: Record<string, Tensor>, where: string): void {
-  if (typeof state !== 'object' || state === null) throw new UsageError(`${where}: tensors by name, not ${show(state)}`)
+  if (!isObject(state)) throw new UsageError(`${where}: tensors by name, not ${show(state)}`)
   const [names, given] = [Object.keys(into), Object.keys(state)]
   const missing = names.filter((name) => !given.includes(name))
   const unknown = given.filter((name) => !names.includes(name))

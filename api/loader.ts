@@ -1,12 +1,15 @@
 // Batches cut from a text by a sliding window.
 
+import { types } from 'node:util'
 import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
 import { UsageError } from './errors.js'
 import { readIds, type IntArray } from './ids.js'
 import { call, native } from './native.js'
 import { checkGenerator, defaultGenerator, type Generator } from './random.js'
+import { guardReceivers } from './receivers.js'
 import type { SpecialOptions, Tokenizer } from './tokenizer.js'
-import { checkBoolean, checkOptions, checkSize, show } from './validate.js'
+import { checkBoolean, checkOptions, checkSize, isArray, show, isObject } from './validate.js'
+import { allocating, zeroed } from './memory.js'
 
 export interface LoaderOptions extends WindowOptions, SpecialOptions {
   /** What encodes a text; default gpt2. */
@@ -121,7 +124,7 @@ export class DataLoader implements Iterable<Batch> {
       this.#generator.beginEpochInOrder()
       return null
     }
-    const order = new Uint32Array(this.#count)
+    const order = zeroed(Uint32Array, this.#count)
     this.#generator.beginEpoch(this.#isOwn, order)
     return order
   }
@@ -137,7 +140,7 @@ export class DataLoader implements Iterable<Batch> {
   #cut(order: Uint32Array | null, batch: number): Batch {
     const start = batch * this.#batchSize
     const rows = Math.min(this.#batchSize, this.#count - start)
-    const numbers = order ? order.subarray(start, start + rows) : Uint32Array.from({ length: rows }, (_, i) => start + i)
+    const numbers = order ? order.subarray(start, start + rows) : zeroed(Uint32Array, rows).map((_, i) => start + i)
     return cutBatch(this.#windows, numbers, this.ids, this.#maxLength)
   }
 
@@ -187,7 +190,7 @@ export class DataLoader implements Iterable<Batch> {
 
   #checkState(state: object): State {
     const where = 'DataLoader.load'
-    const { version, windows, batch, epoch, now } = (state ?? {}) as Partial<State>
+    const { version, windows, batch, epoch, now } = (isObject(state) ? state : {}) as Partial<State>
     const isText = (value: unknown) => value === null || typeof value === 'string'
     if (version !== 1 || !isText(epoch) || !isText(now) || (epoch === null && now === null)) {
       throw new UsageError(`${where}: not a state of a loader: ${show(state)}`)
@@ -199,6 +202,10 @@ export class DataLoader implements Iterable<Batch> {
       throw new UsageError(`${where}: batch ${batch} of an epoch of ${this.length}`)
     }
     return state as State
+  }
+
+  static {
+    guardReceivers(this, (value) => #windows in value)
   }
 }
 
@@ -212,13 +219,13 @@ function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string):
   const special = { allowedSpecial, disallowedSpecial, addSpecialTokens: false }
   if (typeof source === 'string') return checkTokenizer(tokenizer, where).encode(source, special)
   if (tokenizer !== undefined) checkTokenizer(tokenizer, where)
-  if (!Array.isArray(source) && !ArrayBuffer.isView(source)) {
+  if (!isArray(source) && !ArrayBuffer.isView(source)) {
     throw new UsageError(`${where}: a text, or ids as an integer typed array or an array, not ${show(source)}`)
   }
   const { array } = readIds(source as IntArray | number[], undefined, where)
   const outside = (id: number | bigint) => id < 0 || id >= 2 ** 31
   const bad = Array.prototype.findIndex.call(array, outside)
   if (bad >= 0) throw new UsageError(`${where}: id ${array[bad]} at [${bad}] is not from 0 to 2^31 - 1`)
-  if (array instanceof Uint32Array || array instanceof Int32Array) return array
-  return Int32Array.from(array as ArrayLike<number | bigint> as ArrayLike<number>, Number)
+  if (types.isUint32Array(array) || types.isInt32Array(array)) return array
+  return allocating(array.length * 4, () => Int32Array.from(array as ArrayLike<number | bigint> as ArrayLike<number>, Number))
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { DType } from './dtype.js'
 import { FormatError } from './errors.js'
 import type { Json } from './json.js'
-import { DESCRIPTION, type Digests } from './model-files.js'
+import { DESCRIPTION, digestOfBytes, type Digests } from './model-files.js'
 import { show } from './validate.js'
 
 export const FORMAT = 'tokenbed-model'
@@ -31,6 +31,30 @@ export interface ModelDescription {
   readonly training: { readonly [name: string]: Json | undefined }
   /** SHA-256 of the files it was saved with, by their names; of model.safetensors that of its tensors. */
   readonly files: Digests
+  /** SHA-256 of model.json itself, read with 64 zeros in place of this. */
+  readonly digest?: string
+}
+
+const NONE = '0'.repeat(64)
+/** Where it stands: at the very end. */
+const SEAL = /"digest": "([0-9a-f]{64})"\n\}\n$/
+
+/** The text of a model.json, with its digest. To be read: arrays of numbers stay on a line. */
+export function sealed(description: Omit<ModelDescription, 'digest'>): string {
+  // Line breaks never stand within the strings of JSON.
+  const indented = JSON.stringify({ ...description, digest: NONE }, null, 2)
+  const text = `${indented.replace(/\[\n\s*([^[\]{}"]*?)\n\s*\]/g, (_, list: string) => `[${list.replace(/,\n\s*/g, ', ')}]`)}\n`
+  return withDigest(text, digestOfBytes(Buffer.from(text)))
+}
+
+const withDigest = (text: string, digest: string) => text.replace(SEAL, `"digest": "${digest}"\n}\n`)
+
+/** Whether a model.json is as it was saved. @throws FormatError where it is not. */
+export function checkSeal(text: string, folder: string): void {
+  const [, digest] = SEAL.exec(text) ?? []
+  if (digest !== undefined && digest === digestOfBytes(Buffer.from(withDigest(text, NONE)))) return
+  const path = join(folder, DESCRIPTION)
+  throw new FormatError(`${path}: its text is not the one that was saved, by its digest: it is damaged or was edited`, path, 0)
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -63,6 +87,7 @@ export function parseDescription(text: string, folder: string): ModelDescription
   expect(all(it.tensors, (one) => isObject(one) && isText(one.dtype) && Array.isArray(one.shape) && one.shape.every(isSize)), 'tensors', 'dtypes and shapes by name')
   expect(isObject(it.training), 'training', 'an object')
   expect(all(it.files, isText), 'files', 'digests by name')
+  expect(it.digest === undefined || isText(it.digest), 'digest', 'a string')
   const needed = ['model.safetensors', ...(isObject(it.vocabulary) && isText(it.vocabulary.file) ? [it.vocabulary.file as string] : [])]
   for (const name of needed) expect(isText((it.files as Digests)[name]), 'files', `digests by name, of ${name} too`)
   return it as unknown as ModelDescription

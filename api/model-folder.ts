@@ -5,23 +5,24 @@
 //   vocab.txt           of a vocabulary of words: a word a line, a tab, its count
 //   tokenizer.json      of a tokenizer that came from a file
 
-import { createHash } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { types } from 'node:util'
 import { facts } from './dtype.js'
 import { FileError, FormatError, ShapeError, UsageError } from './errors.js'
-import { loadSafetensors, saveSafetensors } from './files.js'
+import { loadMarked, saveSafetensors } from './files.js'
 import { checkJson, type Json } from './json.js'
 import { Model } from './model.js'
-import { bytesPart, digestOfFile, findFile, metadataOf, readDescription, takeName, writeFolder, type Part } from './model-files.js'
-import { FORMAT, parseDescription, VERSION, type ModelDescription, type VocabularyDescription } from './model-description.js'
+import { alone, bytesPart, DESCRIPTION, findFile, ofOneSave, readBytes, readDescription, settle, TENSORS, TOKENIZER, WORDS, writeFolder, type Digests, type Part } from './model-files.js'
+import { checkSeal, FORMAT, parseDescription, sealed, VERSION, type ModelDescription, type VocabularyDescription } from './model-description.js'
 import { TokenizerNames, WordNames, type Names } from './names.js'
 import { binary } from './native.js'
+import { readWhole } from './read-file.js'
 import { sameShape, shown } from './shape.js'
 import { tensor as makeTensor } from './create.js'
 import { Tensor } from './tensor.js'
+import { DIGEST, digestOfTensors, verifyTensors } from './tensor-digest.js'
 import { Tokenizer } from './tokenizer.js'
-import { checkOptions, checkPath, checkText, show } from './validate.js'
+import { checkBoolean, checkOptions, checkPath, checkText, isArray, isObject, show, allAre, eachOf } from './validate.js'
 import { readWordList, writeWordList } from './word-list.js'
 
 /** What was trained on what, and how. All of it is optional, and more may stand beside it. */
@@ -57,16 +58,15 @@ export interface ModelParts {
 }
 
 const PARTS = ['objective', 'tensors', 'vocabulary', 'counts', 'labels', 'training']
-const TENSORS = 'model.safetensors'
-const WORDS = 'vocab.txt'
-const TOKENIZER = 'tokenizer.json'
 export const TOKENS = 'token.weight'
 const COUNTS = 'token.counts'
-const DIGEST = 'digest'
 
 /**
  * Saves a model as a folder, which is made where it is not there; other files in it stay. A save that is cut short, by an
  * error or by the end of the process, leaves the model that was there before; its bytes depend on what is saved alone.
+ *
+ * Over a model that this process has loaded and still maps, on Windows: the system replaces no file that is mapped. The save
+ * is a FileError there and the model stays as it was, until its tensors are disposed. Elsewhere what was loaded stays whole.
  *
  * @throws ShapeError where vocabulary, counts and `token.weight` disagree; UsageError for what cannot be saved; FileError
  * where it cannot be written.
@@ -87,7 +87,7 @@ export function saveModel(folder: string, model: ModelParts): void {
   const { part, description: said } = vocabularyPart(vocabulary as string[] | Tokenizer, seen, where)
   if (seen !== null && !(names instanceof WordNames)) byName.set(COUNTS, makeTensor(BigInt64Array.from(seen, BigInt)))
   const parts = [tensorsPart(byName), ...part]
-  const description: ModelDescription = {
+  const description: Omit<ModelDescription, 'digest'> = {
     format: FORMAT,
     version: VERSION,
     tokenbed: binary.version,
@@ -98,35 +98,34 @@ export function saveModel(folder: string, model: ModelParts): void {
     training,
     files: Object.fromEntries(parts.map(({ name, digest }) => [name, digest])),
   }
-  const before = settle(target)
-  writeFolder(target, parts, textOf(description), Object.keys(before).filter((name) => !(name in description.files)))
+  const text = sealed(description)
+  alone(target, () => writeFolder(target, parts, text, saved(target)))
 }
 
-const digestOf = (name: string) => (name === TENSORS ? (path: string) => metadataOf(path, DIGEST) : digestOfFile)
-
-/** The files of the save that is there, all of them under their names: what is written beside next must replace none. */
-function settle(folder: string): ModelDescription['files'] {
-  let files: ModelDescription['files']
+/** The files of the save that is there, all of them under their names where that can be. */
+function saved(folder: string): Digests {
+  let files: Digests
   try {
     files = parseDescription(readDescription(folder), folder).files
   } catch {
     return {}
   }
-  const ours = Object.entries(files).filter(([name]) => [TENSORS, WORDS, TOKENIZER].includes(name))
-  for (const [name, digest] of ours) takeName(folder, name, digest, digestOf(name))
-  return Object.fromEntries(ours)
-}
-
-/** JSON to be read: arrays of numbers stay on a line. Line breaks never stand within its strings. */
-function textOf(description: ModelDescription): string {
-  const text = JSON.stringify(description, null, 2).replace(/\[\n\s*([^[\]{}"]*?)\n\s*\]/g, (_, list: string) => `[${list.replace(/,\n\s*/g, ', ')}]`)
-  return `${text}\n`
+  const ours = Object.fromEntries(Object.entries(files).filter(([name]) => [TENSORS, WORDS, TOKENIZER].includes(name)))
+  settle(folder, ours, (name, path) => {
+    try {
+      return name === TENSORS ? loadMarked(path, '').digest : readBytes(path).digest
+    } catch {
+      return null
+    }
+  })
+  return ours
 }
 
 function checkTensors(tensors: unknown, where: string): Map<string, Tensor> {
-  if (typeof tensors !== 'object' || tensors === null || tensors instanceof Tensor) throw new UsageError(`${where}: tensors by name, not ${show(tensors)}`)
-  const byName = new Map<string, Tensor>(tensors instanceof Map ? tensors : Object.entries(tensors))
+  if (!isObject(tensors) || tensors instanceof Tensor) throw new UsageError(`${where}: tensors by name, not ${show(tensors)}`)
+  const byName = new Map<string, Tensor>(types.isMap(tensors) ? (tensors as ReadonlyMap<string, Tensor>) : Object.entries(tensors))
   for (const [name, tensor] of byName) {
+    if (typeof name !== 'string') throw new UsageError(`${where}: names of tensors are strings, not ${show(name)}`)
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: tensor "${name}" is ${show(tensor)}`)
     if (name === COUNTS) throw new UsageError(`${where}: "${COUNTS}" is where counts are kept: give them as counts`)
   }
@@ -136,7 +135,7 @@ function checkTensors(tensors: unknown, where: string): Map<string, Tensor> {
 
 function namesOf(vocabulary: unknown, where: string): Names {
   if (vocabulary instanceof Tokenizer) return new TokenizerNames(vocabulary)
-  if (Array.isArray(vocabulary)) return new WordNames(vocabulary, `${where}: vocabulary`)
+  if (isArray(vocabulary)) return new WordNames(vocabulary, `${where}: vocabulary`)
   throw new UsageError(`${where}: vocabulary is an array of words or a Tokenizer, not ${show(vocabulary)}`)
 }
 
@@ -150,17 +149,18 @@ function checkRows({ shape, dtype }: Tensor, names: Names, error: (why: string) 
 }
 
 function checkCounts(counts: ArrayLike<number>, size: number, where: string): Float64Array {
-  const length = (counts as ArrayLike<number> | null)?.length
-  if (length !== size) throw new ShapeError(`${where}: ${length === undefined ? show(counts) : length} counts for ${size} tokens`)
-  return Float64Array.from(counts, (count, id) => {
+  const length: unknown = isObject(counts) ? counts.length : undefined
+  if (length !== size) throw new ShapeError(`${where}: ${length === undefined ? show(counts) : show(length)} counts for ${size} tokens`)
+  const checked = eachOf(counts, (count, id) => {
     if (typeof count === 'number' && Number.isSafeInteger(count) && count >= 0) return count
     throw new UsageError(`${where}: counts[${id}] must be a whole number that is not negative, not ${show(count)}`)
   })
+  return Float64Array.from(checked)
 }
 
 function checkLabels(labels: unknown, where: string): void {
   if (labels === undefined) return
-  if (Array.isArray(labels) && labels.every((label) => typeof label === 'string') && new Set(labels).size === labels.length) return
+  if (isArray(labels) && allAre(labels, (label) => typeof label === 'string') && new Set(labels).size === labels.length) return
   throw new UsageError(`${where}: labels are an array of strings, all different, not ${show(labels)}`)
 }
 
@@ -171,39 +171,23 @@ function vocabularyPart(vocabulary: readonly string[] | Tokenizer, counts: Float
   }
   const { file, name, vocabSize: size } = vocabulary
   if (file === null) return { part: [], description: { kind: 'encoding', name, size } }
+  const part = bytesPart(TOKENIZER, readTokenizer(file.path))
+  if (part.digest !== file.digest) throw new UsageError(`${where}: ${file.path} was changed since the tokenizer was read from it: read it again`)
+  return { part: [part], description: { kind: 'tokenizer', file: TOKENIZER, size } }
+}
+
+function readTokenizer(path: string): Buffer {
   try {
-    const now = statSync(file.path)
-    if (now.size !== file.size || now.mtimeMs !== file.mtimeMs) throw new UsageError(`${where}: ${file.path} was changed since the tokenizer was read from it: read it again`)
-    return { part: [bytesPart(TOKENIZER, readFileSync(file.path))], description: { kind: 'tokenizer', file: TOKENIZER, size } }
-  } catch (cause) {
-    if (cause instanceof UsageError) throw cause
-    throw new FileError(`cannot read ${file.path}, which the tokenizer was read from: ${(cause as Error).message}`, file.path, cause)
+    return readWhole(path)
+  } catch (error) {
+    const { cause } = error as FileError
+    throw new FileError(`cannot read ${path}, which the tokenizer was read from: ${(cause as Error).message}`, path, cause)
   }
 }
 
 function tensorsPart(tensors: Map<string, Tensor>): Part {
   const digest = digestOfTensors(tensors)
   return { name: TENSORS, digest, write: (path) => saveSafetensors(path, tensors, { metadata: { [DIGEST]: digest } }) }
-}
-
-/** Elements that are hashed at a time: no array needs to hold a whole table. */
-const STEP = 2 ** 26
-
-function digestOfTensors(tensors: Map<string, Tensor>): string {
-  const hash = createHash('sha256')
-  for (const name of [...tensors.keys()].sort()) {
-    const tensor = tensors.get(name)!
-    hash.update(JSON.stringify([name, tensor.dtype, tensor.shape]))
-    const flat = tensor.detach().reshape(tensor.size)
-    for (let at = 0; at < flat.size; at += STEP) {
-      const part = flat.narrow(0, at, Math.min(STEP, flat.size - at))
-      const { buffer, byteOffset, byteLength } = part.borrow()
-      hash.update(new Uint8Array(buffer, byteOffset, byteLength))
-      part.dispose()
-    }
-    flat.dispose()
-  }
-  return hash.digest('hex')
 }
 
 /**
@@ -214,15 +198,20 @@ function digestOfTensors(tensors: Map<string, Tensor>): string {
  * model.vectors.mostSimilar('whale')
  * ```
  *
- * @throws FileError, with the path, where a file is missing or cannot be read; FormatError for one that is not what its
- * format says, that another save wrote, that a later version wrote, or whose shapes disagree with the vocabulary.
+ * Another process may save meanwhile: what is loaded is one save, whole. What the files say of themselves is checked always,
+ * with `verify` every byte of them: that reads all, at about 1.4 GB/s where the processor has SHA instructions.
+ *
+ * @throws FileError, with the path, where a file is missing or cannot be read, or where others save so often that no load
+ * comes through in ten seconds; FormatError for one that is not what its format says, that another save wrote, that a later
+ * version wrote, whose shapes disagree with the vocabulary, or, with `verify`, in which a byte is another than was saved.
  */
-export function loadModel(folder: string): Model {
-  const path = resolve(checkPath(folder, 'loadModel'))
-  const description = parseDescription(readDescription(path), path)
-  const { vocabulary, files } = description
-  const tensorsAt = findFile(path, TENSORS, files[TENSORS], digestOf(TENSORS))
-  const tensors = loadSafetensors(tensorsAt)
+export function loadModel(folder: string, options?: { verify?: boolean }): Model {
+  const where = 'loadModel'
+  const path = resolve(checkPath(folder, where))
+  const { verify = false } = checkOptions(options, ['verify'], where)
+  checkBoolean(verify, `${where}: verify`)
+  const { description, tensors: { path: tensorsAt, value: tensors }, names: read } = ofOneSave(path, (text) => readSave(path, text, verify))
+  if (verify) verifyTensors(tensors, description.files[TENSORS], tensorsAt)
   const wrong = (why: string) => new FormatError(`${tensorsAt}: ${why}`, tensorsAt, 0)
   for (const [name, { dtype, shape }] of Object.entries(description.tensors)) {
     const found = tensors.get(name)
@@ -231,26 +220,41 @@ export function loadModel(folder: string): Model {
     }
   }
   if (!tensors.has(TOKENS)) throw wrong(`"${TOKENS}" is missing`)
-  const { names, counts } = loadVocabulary(path, vocabulary, files, tensors, wrong)
+  const { names, counts } = vocabularyOf(path, description.vocabulary, read, tensors, wrong)
   checkRows(tensors.get(TOKENS)!, names, wrong)
   return new Model(path, description, names, tensors, counts)
 }
 
-function loadVocabulary(
+interface Found<T> {
+  readonly path: string
+  readonly value: T
+}
+
+/** The files of one save: tensors, and the bytes that say what their rows stand for. */
+function readSave(folder: string, text: string, verify: boolean): { description: ModelDescription; tensors: Found<Map<string, Tensor>>; names: Found<Buffer> | null } {
+  const description = parseDescription(text, folder)
+  if (verify) checkSeal(text, folder)
+  const { vocabulary, files } = description
+  // The small one first: where it is not there yet, nothing was mapped in vain.
+  const names = vocabulary.kind === 'encoding' ? null : findFile(folder, vocabulary.file, files[vocabulary.file], readBytes)
+  return { description, tensors: findFile(folder, TENSORS, files[TENSORS], loadMarked), names }
+}
+
+function vocabularyOf(
   folder: string,
   said: VocabularyDescription,
-  files: ModelDescription['files'],
+  read: Found<Buffer> | null,
   tensors: Map<string, Tensor>,
   wrong: (why: string) => FormatError,
 ): { names: Names; counts: Float64Array | null } {
-  const described = join(folder, 'model.json')
+  const described = join(folder, DESCRIPTION)
   if (said.kind === 'words') {
-    const path = findFile(folder, WORDS, files[WORDS], digestOf(WORDS))
-    const { words, counts } = readWordList(readFileSync(path), path)
+    const { path, value } = read!
+    const { words, counts } = readWordList(value, path)
     if (words.length !== said.size) throw new FormatError(`${path}: ${words.length} words where model.json says ${said.size}`, path, 0)
     return { names: new WordNames(words, path), counts }
   }
-  const tokenizer = said.kind === 'tokenizer' ? Tokenizer.fromFile(findFile(folder, TOKENIZER, files[TOKENIZER], digestOf(TOKENIZER))) : encoding(said.name, described)
+  const tokenizer = said.kind === 'tokenizer' ? Tokenizer.fromBytes(read!.value, read!.path) : encoding(said.name, described)
   if (tokenizer.vocabSize !== said.size) throw new FormatError(`${described}: ${tokenizer.name} has ${tokenizer.vocabSize} tokens, not ${said.size}`, described, 0)
   const stored = tensors.get(COUNTS)
   if (stored === undefined) return { names: new TokenizerNames(tokenizer), counts: null }
@@ -258,6 +262,7 @@ function loadVocabulary(
   const fits = stored.dtype === 'int64' && sameShape(stored.shape, [said.size])
   if (!fits) throw wrong(`"${COUNTS}" is ${stored.dtype} ${shown(stored.shape)}, not int64 ${shown([said.size])}`)
   const counts = Float64Array.from(stored.borrow() as BigInt64Array, Number)
+  stored.checkWhole()
   stored.dispose()
   return { names: new TokenizerNames(tokenizer), counts }
 }

@@ -5,9 +5,11 @@ import { Embedding } from './embedding.js'
 import { UsageError } from './errors.js'
 import type { ModelDescription } from './model-description.js'
 import { TokenizerNames, WordNames, type Names } from './names.js'
+import { guardReceivers } from './receivers.js'
 import type { EmbeddingOptions } from './table.js'
 import type { Tensor } from './tensor.js'
 import type { Tokenizer } from './tokenizer.js'
+import { isObject } from './validate.js'
 import { Vectors } from './vectors.js'
 
 /** A model of a folder: its tensors, what their rows stand for, and how it came to be. Made by `loadModel`. */
@@ -27,7 +29,7 @@ export class Model {
     /** How often each token was seen in training; null where that is not known. */
     readonly counts: Float64Array | null,
   ) {
-    if (!(names instanceof WordNames || names instanceof TokenizerNames)) throw new UsageError('a Model is made by loadModel(folder), not by new')
+    if (!isObject(names) || !(names instanceof WordNames || names instanceof TokenizerNames)) throw new UsageError('a Model is made by loadModel(folder), not by new')
     this.#names = names
   }
 
@@ -81,5 +83,9 @@ export class Model {
   /** The vectors of tokens, to be asked for neighbours and the like. */
   get vectors(): Vectors {
     return (this.#vectors ??= new Vectors(this.weight, this.#names))
+  }
+
+  static {
+    guardReceivers(this, (value) => #names in value)
   }
 }

@@ -2,7 +2,7 @@
 
 import { getSystemErrorName } from 'node:util'
 import { checkVersion, loadBinary } from './binary.js'
-import { DTypeError, FileError, FormatError, ShapeError, TokenbedError, TokenIndexError, UsageError } from './errors.js'
+import { DTypeError, FileError, FormatError, MemoryError, ShapeError, TokenbedError, TokenIndexError, UsageError } from './errors.js'
 import { unravel } from './shape.js'
 import type * as Native from '../native.cjs'
 
@@ -57,6 +57,8 @@ export function failureOf(it: Native.Report | null | undefined, shape: readonly 
       return new ShapeError(it.message)
     case 'DTYPE':
       return new DTypeError(it.message)
+    case 'MEMORY':
+      return new MemoryError(it.message, it.count ?? 0)
     case 'USAGE':
       return new UsageError(it.message)
     case 'FORMAT':
@@ -68,13 +70,26 @@ export function failureOf(it: Native.Report | null | undefined, shape: readonly 
   }
 }
 
+/** Errors of Windows by what Node calls them. */
+const WINDOWS_CODES: Record<number, string> = { 2: 'ENOENT', 3: 'ENOENT', 5: 'EACCES', 32: 'EBUSY' }
+
 /** As Node's own file functions throw it: with `errno` and a `code` such as ENOENT. */
 function systemError(message: string, errno?: number | null): Error {
   const error: NodeJS.ErrnoException = new Error(message)
   if (errno) {
     error.errno = -errno
-    // Windows numbers its errors otherwise; there the message alone speaks.
-    if (process.platform !== 'win32') error.code = getSystemErrorName(-errno)
+    // Windows numbers its errors otherwise; of most the message alone speaks there.
+    const code = process.platform === 'win32' ? WINDOWS_CODES[errno] : getSystemErrorName(-errno)
+    if (code !== undefined) error.code = code
   }
   return error
 }
+
+/**
+ * By which the native side tells, at the end of a thread, whether memory was moved out of it. Deno needs it not: there a
+ * buffer's memory is told to be free when it is, whoever has it by then.
+ */
+const { transfer } = (process.versions.deno ? {} : ArrayBuffer.prototype) as { transfer?: () => ArrayBuffer }
+
+/** The live buffer over a storage, to be made once and kept; null where the host forbids it. */
+export const liveBuffer = (handle: Handle): ArrayBuffer | null => native.storageBuffer(handle, transfer)

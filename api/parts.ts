@@ -1,6 +1,6 @@
 // Live buffers over parts of a storage that is too long for one.
 
-import { check, native, type Handle } from './native.js'
+import { check, liveBuffer, native, type Handle } from './native.js'
 
 interface Part {
   readonly handle: Handle
@@ -23,7 +23,7 @@ export class Parts {
     const known = this.#parts.get(key)?.buffer.deref()
     // One that its user transferred away is made anew.
     if (known !== undefined && known.byteLength > 0) return known
-    const buffer = native.storageBuffer(handle)
+    const buffer = liveBuffer(handle)
     if (buffer === null) return null
     if (this.#parts.size >= this.#many) this.#forget()
     this.#parts.set(key, { handle, buffer: new WeakRef(buffer) })

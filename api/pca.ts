@@ -7,6 +7,7 @@ import { shown } from './shape.js'
 import { Tensor } from './tensor.js'
 import { tensor as makeTensor } from './create.js'
 import { checkOptions, checkSize, show } from './validate.js'
+import { allocating, zeroed } from './memory.js'
 
 export interface PrincipalComponents {
   /** (count, dim), float64: the directions, of length 1, that with the largest variance first. */
@@ -42,7 +43,7 @@ export function principalComponents(rows: Tensor, options?: { /** default 2 */ c
   const width = Math.min(count + SPARE, n, dim)
   // Rows of q are the directions.
   let q = orthonormal(start(width, dim), dim)
-  let before: Float64Array = new Float64Array(width)
+  let before: Float64Array = zeroed(Float64Array, width)
   let settled = false
   for (let round = 0; round < MOST_ROUNDS && !settled; round++) {
     const { values, turned } = ritz(x, q, n, dim)
@@ -50,7 +51,7 @@ export function principalComponents(rows: Tensor, options?: { /** default 2 */ c
     before = values
     q = settled ? turned : orthonormal(applied(x, turned, n, dim), dim)
   }
-  const directions = signed(q.slice(0, count * dim), dim)
+  const directions = signed(allocating(count * dim * 8, () => q.slice(0, count * dim)), dim)
   let total = 0
   for (const value of x) total += value * value
   return {
@@ -63,7 +64,7 @@ export function principalComponents(rows: Tensor, options?: { /** default 2 */ c
 /** The rows less their mean, in float64. */
 function centred(rows: Tensor, where: string): Float64Array {
   const [n, dim] = rows.shape
-  const [x, mean] = [new Float64Array(n * dim), new Float64Array(dim)]
+  const [x, mean] = [zeroed(Float64Array, n * dim), zeroed(Float64Array, dim)]
   eachRow(rows, (row, id) => {
     for (let d = 0; d < dim; d++) {
       if (!Number.isFinite(row[d])) throw new UsageError(`${where}: element [${id}, ${d}] is ${row[d]}: rows must be finite`)
@@ -78,7 +79,7 @@ function centred(rows: Tensor, where: string): Float64Array {
 /** Directions to begin with: numbers from -1 to 1 without a pattern (mulberry32 of 1). */
 function start(width: number, dim: number): Float64Array {
   let state = 1
-  return Float64Array.from({ length: width * dim }, () => {
+  return zeroed(Float64Array, width * dim).map(() => {
     state = (state + 0x6d2b79f5) >>> 0
     let mixed = Math.imul(state ^ (state >>> 15), state | 1)
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
@@ -113,7 +114,7 @@ function subtract(from: Float64Array, row: Float64Array, times: number): void {
 /** (n, width): every row of x with every row of q. */
 function products(x: Float64Array, q: Float64Array, n: number, dim: number): Float64Array {
   const width = q.length / dim
-  const out = new Float64Array(n * width)
+  const out = zeroed(Float64Array, n * width)
   for (let i = 0; i < n; i++) {
     const row = x.subarray(i * dim, (i + 1) * dim)
     for (let j = 0; j < width; j++) out[i * width + j] = dot(row, q.subarray(j * dim, (j + 1) * dim))
@@ -125,7 +126,7 @@ function products(x: Float64Array, q: Float64Array, n: number, dim: number): Flo
 function applied(x: Float64Array, q: Float64Array, n: number, dim: number): Float64Array {
   const width = q.length / dim
   const y = products(x, q, n, dim)
-  const out = new Float64Array(q.length)
+  const out = zeroed(Float64Array, q.length)
   for (let i = 0; i < n; i++) {
     const row = x.subarray(i * dim, (i + 1) * dim)
     for (let j = 0; j < width; j++) subtract(out.subarray(j * dim, (j + 1) * dim), row, -y[i * width + j])
@@ -137,13 +138,13 @@ function applied(x: Float64Array, q: Float64Array, n: number, dim: number): Floa
 function ritz(x: Float64Array, q: Float64Array, n: number, dim: number): { values: Float64Array; turned: Float64Array } {
   const width = q.length / dim
   const y = products(x, q, n, dim)
-  const small = Array.from({ length: width }, () => new Float64Array(width))
+  const small = Array.from({ length: width }, () => zeroed(Float64Array, width))
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < width; j++) for (let k = 0; k < width; k++) small[j][k] += y[i * width + j] * y[i * width + k]
   }
   const vectors = jacobi(small)
   const order = [...small.keys()].sort((a, b) => small[b][b] - small[a][a] || a - b)
-  const turned = new Float64Array(q.length)
+  const turned = zeroed(Float64Array, q.length)
   order.forEach((from, to) => {
     for (let j = 0; j < width; j++) subtract(turned.subarray(to * dim, (to + 1) * dim), q.subarray(j * dim, (j + 1) * dim), -vectors[j][from])
   })

@@ -3,7 +3,7 @@
 // Why V8's: finalizers of external memory do not run while a synchronous loop runs, so memory would grow without bound;
 // V8's own buffers are collected there. Why a pool: a fresh large buffer costs more in page faults than the work on it.
 
-import { UsageError } from './errors.js'
+import { zeroed } from './memory.js'
 import { check, native } from './native.js'
 
 /**
@@ -56,11 +56,7 @@ function allocate(bytes: number): ArrayBuffer {
 }
 
 function fresh(bytes: number): ArrayBuffer {
-  try {
-    return new ArrayBuffer(bytes)
-  } catch (cause) {
-    throw new UsageError(`no memory for ${bytes} bytes: dispose() of tensors that are no longer needed`, { cause })
-  }
+  return zeroed(ArrayBuffer, bytes)
 }
 
 /**

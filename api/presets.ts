@@ -2,7 +2,7 @@
 
 import { UsageError } from './errors.js'
 import type { TokenPositionOptions } from './token-position.js'
-import { checkSize, show } from './validate.js'
+import { checkSize, isObject, show } from './validate.js'
 
 /** Presets whose layers add learned positions. */
 export type PositionedPreset = 'gpt2' | 'bert' | 'roberta'
@@ -42,7 +42,7 @@ export function presetOf(name: unknown, options: object, where: string): { optio
   if (typeof name !== 'string' || !Object.hasOwn(PRESETS, name)) {
     throw new UsageError(`${where}: no preset is called ${show(name)}; known: ${Object.keys(PRESETS).join(', ')}`)
   }
-  if (typeof options !== 'object' || options === null) throw new UsageError(`${where}: options are an object, not ${show(options)}`)
+  if (!isObject(options)) throw new UsageError(`${where}: options are an object, not ${show(options)}`)
   const { placing, defaults } = PRESETS[name as PositionedPreset]
   const dim = checkSize((options as { dim?: unknown }).dim, `${where}: dim`, 1)
   // What is given as undefined is not given.

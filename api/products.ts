@@ -5,6 +5,7 @@ import { ShapeError } from './errors.js'
 import { check, native } from './native.js'
 import { asOperand, code, inClass, Made, type Dense } from './ops.js'
 import { broadcast, broadcastStrides, shown, sizeOf, stridesOf } from './shape.js'
+import { zeroed } from './memory.js'
 
 /** How two shapes are multiplied. */
 interface Plan {
@@ -69,8 +70,8 @@ export function matmul(a: Dense, b: Dense): Made {
 /** The products that matrix `i` of `count` takes part in, one after the other for each. */
 function placesOf(of: Float64Array, count: number): Float64Array {
   const terms = of.length / count
-  const places = new Float64Array(of.length)
-  const next = new Float64Array(count)
+  const places = zeroed(Float64Array, of.length)
+  const next = zeroed(Float64Array, count)
   of.forEach((matrix, product) => (places[matrix * terms + next[matrix]++] = product))
   return places
 }

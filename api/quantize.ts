@@ -1,8 +1,10 @@
 // Tables of small elements: halves, and integers of 8 or 4 bits with a scale and a bias for each row.
 
+import { types } from 'node:util'
 import { facts } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { call, check, native } from './native.js'
+import { guardReceivers, isInstance } from './receivers.js'
 import { sameShape, shown } from './shape.js'
 import { track, untrack } from './scope.js'
 import { NativeStorage, PooledStorage } from './storage.js'
@@ -87,9 +89,9 @@ export class QuantizedTable {
     const rowBytes = call(native.rowBytes(formatOf(kind), sizes[1]))
     const need = sizes[0] * rowBytes
     checkBytes(need, where, shown(sizes))
-    const have = bytes instanceof Tensor ? bytes.size * facts(bytes.dtype).bytes : bytes instanceof Uint8Array ? bytes.length : undefined
+    const have = bytes instanceof Tensor ? bytes.size * facts(bytes.dtype).bytes : types.isUint8Array(bytes) ? bytes.length : undefined
     if (have === undefined) throw new UsageError(`${where}: bytes are a Uint8Array or a tensor, not ${show(bytes)}`)
-    if (have === 0 && bytes instanceof Uint8Array) checkAttached(bytes, where)
+    if (have === 0 && types.isUint8Array(bytes)) checkAttached(bytes, where)
     if (have !== need) {
       throw new ShapeError(`${where}: ${have} bytes are not ${sizes[0]} rows of ${sizes[1]} ${kind}, which take ${need} (${rowBytes} each)`)
     }
@@ -155,6 +157,15 @@ export class QuantizedTable {
   /** `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
+  }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #rows in value && isInstance(this, QuantizedTable, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #rows in value)
   }
 }
 

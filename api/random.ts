@@ -1,13 +1,15 @@
 // Draws, to the bit as PyTorch's on x86-64: Mersenne Twister, its normal, uniform and randperm.
 
 import { randomBytes } from 'node:crypto'
+import { types } from 'node:util'
 import { facts } from './dtype.js'
 import { UsageError } from './errors.js'
 import { call, check, native, type Operand } from './native.js'
+import { guardReceivers, isInstance } from './receivers.js'
 import { sizeOf } from './shape.js'
 import { PooledStorage } from './storage.js'
 import { Tensor } from './tensor.js'
-import { checkBoolean, checkOptions, checkShape, checkSize, show } from './validate.js'
+import { checkAttached, checkBoolean, checkOptions, checkShape, checkSize, show } from './validate.js'
 
 /** PyTorch's seed of a generator that was given none. */
 const DEFAULT_SEED = 67280421310721n
@@ -41,7 +43,8 @@ export class Generator {
 
   /** Goes on from a state of `getState`, or of PyTorch. @throws UsageError for other bytes. */
   setState(state: Uint8Array): this {
-    if (!(state instanceof Uint8Array)) throw new UsageError(`setState: a state is a Uint8Array, not ${show(state)}`)
+    if (!(types.isUint8Array(state))) throw new UsageError(`setState: a state is a Uint8Array, not ${show(state)}`)
+    checkAttached(state, 'setState')
     // A copy: bytes of a shared buffer could change while they are checked.
     check(native.generatorSetState(this.#native, Uint8Array.from(state)))
     return this
@@ -80,6 +83,15 @@ export class Generator {
   /** What the end of an epoch draws from a loader's own generator. @internal */
   finishEpoch(length: number): void {
     check(native.epochFinish(this.#native, length))
+  }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #native in value && isInstance(this, Generator, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #native in value)
   }
 }
 

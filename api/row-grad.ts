@@ -4,6 +4,7 @@ import { isTensor, type Gradient, type RowsGradient } from './autograd.js'
 import { facts, type DType } from './dtype.js'
 import { UsageError } from './errors.js'
 import { call, check, native, type GradOperand, type Operand } from './native.js'
+import { guardReceivers, isInstance } from './receivers.js'
 import { typeCode, type ResultType } from './result.js'
 import { untrack } from './scope.js'
 import { sizeOf } from './shape.js'
@@ -25,8 +26,10 @@ export class SparseGrad {
   /** The table's. */
   readonly shape: readonly number[]
 
-  private constructor(ids: Tensor, rows: Tensor, shape: readonly number[]) {
-    if (!(ids instanceof Tensor)) throw new UsageError('a SparseGrad is made by backward, not by new')
+  readonly #own = true
+
+  private constructor(ids: Tensor, rows: Tensor, shape: readonly number[], key: symbol) {
+    if (key !== PRIVATE) throw new UsageError('a SparseGrad is made by backward, not by new')
     this.ids = ids
     this.rows = rows
     this.shape = shape
@@ -34,7 +37,7 @@ export class SparseGrad {
 
   /** Over tensors that become its own. @internal */
   static over(ids: Tensor, rows: Tensor, shape: readonly number[]): SparseGrad {
-    return new SparseGrad(ids, rows, shape)
+    return new SparseGrad(ids, rows, shape, PRIVATE)
   }
 
   /** The type of the table. */
@@ -70,7 +73,19 @@ export class SparseGrad {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString()
   }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #own in value && isInstance(this, SparseGrad, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #own in value)
+  }
 }
+
+/** Makes the constructor private at run time too. */
+const PRIVATE = Symbol('by backward')
 
 /** A fresh tensor, its elements unspecified. */
 function buffer(shape: readonly number[], dtype: DType): Tensor {

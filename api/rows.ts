@@ -17,6 +17,7 @@ export function eachRow(table: Tensor, visit: (row: Float32Array, id: number) =>
     const floats = part.dtype === 'float32' ? part : part.to('float32')
     const values = floats.borrow() as Float32Array
     for (let i = 0; i < count; i++) visit(values.subarray(i * dim, (i + 1) * dim), from + i)
+    floats.checkWhole()
     if (floats !== part) floats.dispose()
     part.dispose()
   }

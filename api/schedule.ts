@@ -2,7 +2,8 @@
 
 import { UsageError } from './errors.js'
 import { Optimizer } from './optim/optimizer.js'
-import { checkNumber, checkOptions, checkSize, checkWord, show } from './validate.js'
+import { guardReceivers } from './receivers.js'
+import { checkNumber, checkOptions, checkSize, checkWord, isArray, show } from './validate.js'
 
 export interface ScheduleOptions {
   /** `constant`; `linear`, down to `minLr` at `totalSteps`; `cosine`, down to it along half a cosine. */
@@ -77,6 +78,7 @@ export class LRSchedule {
   /** The rate of a group that starts from `base` at a step, which may be any. */
   at(step: number, base = this.#base[0]): number {
     checkSize(step, 'LRSchedule.at: step')
+    checkNumber(base, 'LRSchedule.at: base')
     if (step < this.#warmup) return base * (step / this.#warmup)
     if (this.#type === 'constant') return base
     const done = Math.min(1, (step - this.#warmup) / (this.#total - this.#warmup))
@@ -106,7 +108,7 @@ export class LRSchedule {
     const where = 'LRSchedule.loadStateDict'
     const { step, baseLrs } = checkOptions(state, ['step', 'baseLrs'], where)
     checkSize(step, `${where}: step`)
-    if (!Array.isArray(baseLrs) || baseLrs.length !== this.#base.length) {
+    if (!isArray(baseLrs) || baseLrs.length !== this.#base.length) {
       throw new UsageError(`${where}: baseLrs are the rates of ${this.#base.length} groups, not ${show(baseLrs)}`)
     }
     for (const lr of baseLrs) {
@@ -116,5 +118,9 @@ export class LRSchedule {
     this.#base = [...baseLrs]
     this.#set()
     return this
+  }
+
+  static {
+    guardReceivers(this, (value) => #optimizer in value)
   }
 }

@@ -1,6 +1,7 @@
 // Tensors made inside a function go when it returns, but those it returns.
 
-import { checkNoPromise } from './validate.js'
+import { types } from 'node:util'
+import { checkFunction, checkNoPromise, isArray, isObject } from './validate.js'
 
 /** What a scope keeps or disposes. */
 interface Disposable {
@@ -36,9 +37,10 @@ export function scopeless<T>(fn: () => T): T {
  * sets and plain objects of them. If `fn` throws, all are disposed. Scopes may be nested: what an inner one returns
  * belongs to the outer one.
  *
- * @throws UsageError for an async function: its tensors would be gone before it is done.
+ * @throws UsageError for what is no function, and for an async one: its tensors would be gone before it is done.
  */
 export function scope<T>(fn: () => T): T {
+  checkFunction(fn, 'scope')
   const outer = current
   const made = new Set<Disposable>()
   current = made
@@ -57,18 +59,30 @@ export function scope<T>(fn: () => T): T {
   }
 }
 
-/** All objects in a result. */
-function reachable(result: unknown, seen = new Set<unknown>()): ReadonlySet<unknown> {
-  if (typeof result !== 'object' || result === null || seen.has(result)) return seen
-  seen.add(result)
-  if ('parameters' in result && typeof result.parameters === 'function') reachable(result.parameters(), seen)
-  else if (result instanceof Map) result.forEach((value, key) => [reachable(key, seen), reachable(value, seen)])
-  else if (Array.isArray(result) || result instanceof Set) result.forEach((value) => reachable(value, seen))
-  else if (isPlain(result)) Object.values(result).forEach((value) => reachable(value, seen))
+/** All objects in a result, of whatever realm its containers are. */
+function reachable(result: unknown): ReadonlySet<unknown> {
+  const seen = new Set<unknown>()
+  // A list of what is left, not a call for each: a chain of objects may be longer than the stack is deep.
+  const left = [result]
+  while (left.length > 0) {
+    const one = left.pop()
+    if (!isObject(one) || seen.has(one)) continue
+    seen.add(one)
+    for (const part of partsOf(one)) if (typeof part === 'object') left.push(part)
+  }
   return seen
 }
 
+function partsOf(one: object): readonly unknown[] {
+  if ('parameters' in one && typeof one.parameters === 'function') return [one.parameters()]
+  if (types.isMap(one)) return Array.from(one).flat()
+  if (types.isSet(one)) return Array.from(one)
+  // By what is there, not by length: of an array there may be nothing but that.
+  return isArray(one) || isPlain(one) ? Object.values(one) : []
+}
+
+/** Whether it was written `{}`, here or in another realm. */
 function isPlain(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return !isObject(prototype) || Object.getPrototypeOf(prototype) === null
 }

@@ -1,7 +1,7 @@
 // Arithmetic of shapes.
 
 import { ShapeError } from './errors.js'
-import { checkSize } from './validate.js'
+import { checkSize, show } from './validate.js'
 
 /** The number of elements. */
 export function sizeOf(shape: readonly number[]): number {
@@ -56,7 +56,7 @@ export function broadcastStrides(from: readonly number[], to: readonly number[])
 /** The dimension as counted from the front. */
 export function checkDim(dim: unknown, rank: number, where: string): number {
   if (typeof dim === 'number' && Number.isInteger(dim) && dim >= -rank && dim < rank) return dim < 0 ? dim + rank : dim
-  throw new ShapeError(`${where}: dimension ${String(dim)} of a tensor with ${rank} dimensions`)
+  throw new ShapeError(`${where}: dimension ${show(dim)} of a tensor with ${rank} dimensions`)
 }
 
 /** Elements before, along and after a dimension. */

@@ -5,7 +5,7 @@ import { UsageError } from './errors.js'
 import { call, native } from './native.js'
 import { shown, sizeOf } from './shape.js'
 import { NativeStorage, type Storage } from './storage.js'
-import { show } from './validate.js'
+import { eachOf, isArray, isObject, show } from './validate.js'
 
 /** What `Tensor.share()` gives and `Tensor.fromShared()` takes. Post it to threads of this process as it is. */
 export interface SharedTable {
@@ -29,10 +29,14 @@ export function share(storage: Storage, dtype: DType, shape: readonly number[], 
 /** What a handle stands for, for a tensor over it. @internal */
 export function open(handle: unknown): { storage: NativeStorage; dtype: DType; shape: number[]; offset: number } {
   const where = 'Tensor.fromShared'
-  const { process, id, dtype, shape, offset } = (handle ?? {}) as Partial<SharedTable>
-  if (typeof process !== 'string' || !isSize(id) || !isSize(offset) || !Array.isArray(shape) || !shape.every(isSize)) {
-    throw new UsageError(`${where}: a handle is what share() gave, not ${show(handle)}`)
-  }
+  const refused = () => new UsageError(`${where}: a handle is what share() gave, not ${show(handle)}`)
+  const { process, id, dtype, shape: sizes, offset } = (isObject(handle) ? handle : {}) as Partial<SharedTable>
+  if (typeof process !== 'string' || !isSize(id) || !isSize(offset) || !isArray(sizes)) throw refused()
+  // Read once: what is checked is what is used.
+  const shape = eachOf(sizes, (size) => {
+    if (isSize(size)) return size
+    throw refused()
+  })
   if (process !== TOKEN) {
     throw new UsageError(`${where}: the handle is of another process: threads share memory, processes files (saveSafetensors)`)
   }
@@ -47,7 +51,7 @@ export function open(handle: unknown): { storage: NativeStorage; dtype: DType; s
   if (offset % bytes !== 0 || offset + sizeOf(shape) * bytes > storage.bytes) {
     throw new UsageError(`${where}: ${type} ${shown(shape)} from byte ${offset} on does not lie in ${storage.bytes} shared bytes: post handles unchanged`)
   }
-  return { storage, dtype: type, shape: [...shape], offset }
+  return { storage, dtype: type, shape, offset }
 }
 
 function isSize(value: unknown): value is number {

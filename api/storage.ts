@@ -5,9 +5,10 @@ import { constants } from 'node:buffer'
 import { facts, type DType, type TypedArray } from './dtype.js'
 import { UsageError } from './errors.js'
 import type { IntArray } from './ids.js'
-import { binary, call, check, native, type Handle, type Operand } from './native.js'
+import { binary, call, check, liveBuffer, native, type Handle, type Operand } from './native.js'
 import { Parts } from './parts.js'
 import { giveBack, take, takeZeroed } from './pool.js'
+import { zeroed } from './memory.js'
 
 /** What keeps elements behind what they should be, and brings them up to date: an optimizer that leaves rows behind. */
 export interface Lag {
@@ -109,6 +110,8 @@ export abstract class Storage {
    * them have length 0 afterwards.
    */
   abstract native(): NativeStorage
+  /** Whether others than this thread may write the bytes: threads that share them, or whoever writes the file they are of. */
+  abstract readonly open: boolean
   /** Whether `native` moves what somebody may be looking at. */
   abstract readonly shown: boolean
 
@@ -122,6 +125,9 @@ export abstract class Storage {
   abstract handle(dtype: DType, offset: number, size: number): Handle | null
   /** Whether a view of so many bytes is live. */
   abstract live(bytes: number): boolean
+
+  /** After elements were read from an array. @throws FileError where they are of a mapped file that has lost bytes. */
+  checkWhole(): void {}
 
   /** Elements to look at once: a copy where that costs less than a view. */
   peek(dtype: DType, offset: number, size: number): TypedArray {
@@ -208,6 +214,14 @@ export class PooledStorage extends Storage {
     return this.#shown && this.#moved === null
   }
 
+  get open(): boolean {
+    return this.#moved !== null
+  }
+
+  override peek(dtype: DType, offset: number, size: number): TypedArray {
+    return this.#moved === null ? this.view(dtype, offset, size) : this.#moved.peek(dtype, offset, size)
+  }
+
   native(): NativeStorage {
     if (this.#moved !== null) return this.#moved
     this.changing()
@@ -253,6 +267,7 @@ export class PooledStorage extends Storage {
 /** Rust's memory, behind a handle. */
 export class NativeStorage extends Storage {
   readonly shown = false
+  readonly open = true
   readonly #handle: Handle
   readonly #bytes: number
   /** The live view of all bytes, made at the first look and kept; null where the host forbids it, or one so long. */
@@ -264,22 +279,35 @@ export class NativeStorage extends Storage {
   #number: number | null = null
   #freed = false
 
-  constructor(handle: Handle, bytes: number) {
+  /** Whether it lies in a mapped file. */
+  readonly #mapped: boolean
+
+  constructor(handle: Handle, bytes: number, mapped = false) {
     super()
     this.#handle = handle
     this.#bytes = bytes
+    this.#mapped = mapped
+  }
+
+  override checkWhole(): void {
+    if (this.#mapped) check(native.storageIsWhole(this.#handle))
   }
 
   /** What this thread shares or opened, by number: in one thread all tensors over it are holders of one storage. */
   static readonly #shared = new Map<number, WeakRef<NativeStorage>>()
+
+  /** Numbers of what this thread began to share. */
+  static readonly #begun = new Set<number>()
 
   /** The shared storage of a number; null where nothing is shared under it. */
   static open(number: number): NativeStorage | null {
     if (!call(native.storageIsShared(number))) return null
     const known = NativeStorage.#shared.get(number)?.deref()
     if (known !== undefined && !known.#freed) return known
-    const { handle, bytes } = call(native.storageOpen(number))
-    const storage = new NativeStorage(handle, bytes)
+    const { handle, bytes, mapped } = call(native.storageOpen(number))
+    const storage = new NativeStorage(handle, bytes, mapped)
+    // What shared it here may have been collected: then this ends it.
+    if (NativeStorage.#begun.has(number)) storage.#number = number
     NativeStorage.#enter(number, storage)
     return storage
   }
@@ -298,6 +326,7 @@ export class NativeStorage extends Storage {
   share(): number {
     if (this.#number === null) {
       this.#number = call(native.storageShare(this.#handle))
+      NativeStorage.#begun.add(this.#number)
       NativeStorage.#enter(this.#number, this)
     }
     return this.#number
@@ -306,6 +335,7 @@ export class NativeStorage extends Storage {
   override unshare(): void {
     if (this.#number === null) return
     NativeStorage.#shared.delete(this.#number)
+    NativeStorage.#begun.delete(this.#number)
     check(native.storageUnshare(this.#number))
     this.#number = null
   }
@@ -339,7 +369,7 @@ export class NativeStorage extends Storage {
   #look(): ArrayBuffer | null {
     if (this.#buffer === undefined) {
       if (this.#bytes === 0) this.#buffer = new ArrayBuffer(0)
-      else this.#buffer = this.#isLong() ? null : native.storageBuffer(this.#handle)
+      else this.#buffer = this.#isLong() ? null : liveBuffer(this.#handle)
     }
     return this.#buffer
   }
@@ -364,7 +394,7 @@ export class NativeStorage extends Storage {
 
   override peek(dtype: DType, offset: number, size: number): TypedArray {
     const { array, bytes } = facts(dtype)
-    const copy = new array(new ArrayBuffer(size * bytes), 0, size)
+    const copy = new array(zeroed(ArrayBuffer, size * bytes), 0, size)
     const [shape, stride] = [Float64Array.of(size), Float64Array.of(1)]
     check(native.copyElements(bytes, shape, this.handle(dtype, offset, size), 0, stride, copy, 0, stride))
     return copy

@@ -1,12 +1,14 @@
 // Texts too large for memory: files and pieces as they come, to ids and to batches.
 
 import { resolve } from 'node:path'
+import { checkSignal } from './async.js'
 import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
 import { AbortedError, UsageError } from './errors.js'
 import { call, check, failureOf, native } from './native.js'
 import type { SpecialOptions, Tokenizer } from './tokenizer.js'
-import { checkOptions, checkPath, checkWord, show } from './validate.js'
+import { checkOptions, checkPath, checkWord, isArray, isObject, show, checkSize } from './validate.js'
 import { WindowBuffer } from './window-buffer.js'
+import { zeroed } from './memory.js'
 
 /** Paths of files, which end in `.gz` or `.zst` where they are compressed; or the pieces of one text. */
 export type TextSource = readonly string[] | AsyncIterable<string> | Iterable<string>
@@ -16,22 +18,30 @@ export interface StreamOptions extends SpecialOptions {
   tokenizer?: Tokenizer
   /** What happens to bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD as by `TextDecoder`. */
   invalidUtf8?: 'throw' | 'replace'
+  /** Bytes of text that each byte of a `.gz` or `.zst` file may become, beside 16 MB that any may; default 200: text becomes
+   * three to ten times as long, logs that repeat themselves a hundred times. */
+  maxRatio?: number
+  /** Bytes of text that may be held back because nothing divides them: a word of an encoding, a line of a tokenizer from a
+   * file. Default: of a compressed file 4 MB, and 16 for each byte that was read of it; of others any number, as they are
+   * no longer than what is read. */
+  maxHeldBytes?: number
   /** Ends the iteration with an AbortedError. */
   signal?: AbortSignal
 }
 
 export interface StreamBatchesOptions extends StreamOptions, WindowOptions {}
 
-const OPTIONS = ['tokenizer', 'allowedSpecial', 'disallowedSpecial', 'invalidUtf8', 'signal']
+const OPTIONS = ['tokenizer', 'allowedSpecial', 'disallowedSpecial', 'invalidUtf8', 'maxRatio', 'maxHeldBytes', 'signal']
 const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
 
 /**
- * The ids of a text, chunk by chunk, in memory that does not grow with it: together those that `Tokenizer.encode` gives
+ * The ids of a text, chunk by chunk, in memory that does not grow with it, but with the longest part that nothing divides
+ * (`maxHeldBytes`): together those that `Tokenizer.encode` gives
  * for the whole, wherever pieces or chunks end. A tokenizer from a file gets whole lines, 64 KB of them at least, each
  * time as a text of its own, and puts nothing around texts.
  *
  * An array of strings names files, each a text of its own; their ids come end to end, about a megabyte of text a chunk.
- * They are read and encoded on another thread, one chunk ahead of its use. The text of a file is what
+ * They are read and encoded on another thread, one chunk ahead of its use. A pipe is read as a file is, as it comes. The text of a file is what
  * `readFileSync(path, 'utf8')` gives: a byte order mark stays. Anything else that can be iterated gives the pieces of one
  * text, which are encoded as they come.
  *
@@ -40,7 +50,8 @@ const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
  *
  * @throws UsageError, at once, for a source or options that cannot be used. While iterating: FileError, which names the
  * path, for a file that cannot be read, once it is its turn; FormatError for one that is not UTF-8 or whose compressed
- * data is damaged, with the offset in its (decompressed) text; UsageError for a special token that is not allowed, or a
+ * data is damaged or becomes more than `maxRatio` and `maxHeldBytes` allow, with the offset in its (decompressed) text, and
+ * for a tokenizer's file that takes more than its own limits; UsageError for a special token that is not allowed, or a
  * piece that is no string; AbortedError.
  */
 export function streamIds(source: TextSource, options?: StreamOptions): AsyncIterable<Uint32Array> {
@@ -68,7 +79,7 @@ async function* batchesOf(ids: AsyncIterable<Uint32Array>, windows: Required<Win
   const buffer = new WindowBuffer(windows)
   const prepare = (count: number, stride: number, rows: number) => ({
     windows: windowsOver(count, { ...windows, stride }),
-    numbers: Uint32Array.from({ length: rows }, (_, i) => i),
+    numbers: zeroed(Uint32Array, rows).map((_, i) => i),
   })
   // All full batches are cut alike.
   let full: ReturnType<typeof prepare> | undefined
@@ -87,20 +98,20 @@ async function* batchesOf(ids: AsyncIterable<Uint32Array>, windows: Required<Win
 
 /** The ids of a source, its options checked and its kind told. */
 function idsOf(source: unknown, options: Partial<StreamOptions>, where: string): AsyncIterable<Uint32Array> {
-  const { tokenizer, signal, invalidUtf8 = 'throw', allowedSpecial, disallowedSpecial } = options
+  const { tokenizer, signal, invalidUtf8 = 'throw', maxRatio, maxHeldBytes, allowedSpecial, disallowedSpecial } = options
   checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new UsageError(`${where}: signal must be an AbortSignal, not ${show(signal)}`)
-  }
-  if (Array.isArray(source)) {
+  if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
+  if (maxHeldBytes !== undefined) checkSize(maxHeldBytes, `${where}: maxHeldBytes`)
+  checkSignal(signal, where)
+  if (isArray(source)) {
     const paths = Array.from(source, (path, i) => resolve(checkPath(path, `${where}: file ${i}`)))
     const encoder = checkTokenizer(tokenizer, where).forStream({ allowedSpecial, disallowedSpecial }, where)
-    const open = () => call(native.textFilesNew(...encoder, paths, invalidUtf8 === 'replace'))
+    const open = () => call(native.textFilesNew(...encoder, paths, invalidUtf8 === 'replace', { maxRatio, maxHeldBytes }))
     return { [Symbol.asyncIterator]: () => idsOfFiles(open, signal) }
   }
   checkPieces(source, where)
   const encoder = checkTokenizer(tokenizer, where).forStream({ allowedSpecial, disallowedSpecial }, where)
-  const begin = () => call(native.textPiecesNew(...encoder))
+  const begin = () => call(native.textPiecesNew(...encoder, maxHeldBytes))
   return { [Symbol.asyncIterator]: () => idsOfPieces(source, begin, signal, where) }
 }
 
@@ -110,7 +121,7 @@ function checkPieces(source: unknown, where: string): asserts source is Pieces {
   if (typeof source === 'string') {
     throw new UsageError(`${where}: a string may be a path or a text: give [path] for a file, or encode a text that is in memory with createDataLoader or Tokenizer.encode`)
   }
-  const isIterable = typeof source === 'object' && source !== null && (Symbol.asyncIterator in source || Symbol.iterator in source)
+  const isIterable = isObject(source) && (Symbol.asyncIterator in source || Symbol.iterator in source)
   if (!isIterable || ArrayBuffer.isView(source)) {
     throw new UsageError(`${where}: an array of paths, or an iterable of the pieces of a text, not ${show(source)}`)
   }
@@ -141,13 +152,19 @@ type Files = NonNullable<ReturnType<typeof native.textFilesNew>>
 
 /** The next ids of files; null after the last. */
 function read(files: Files): Promise<Uint32Array | null> {
-  const work = call(native.textFilesNext(files)).then(({ ids, failure }) => {
-    if (failure) throw failureOf(failure)
-    return ids ?? null
-  })
+  const work = nextOf(files)
   // A failure waits until it is asked for: it may come while the chunk before it is used.
   work.catch(() => {})
   return work
+}
+
+async function nextOf(files: Files): Promise<Uint32Array | null> {
+  for (;;) {
+    const { ids, waiting, failure } = await call(native.textFilesNext(files))
+    if (failure) throw failureOf(failure)
+    // Of a pipe nothing may come for long: no thread of Node's waits for it all the while.
+    if (!waiting) return ids ?? null
+  }
 }
 
 async function* idsOfPieces(source: Pieces, begin: () => TextPieces, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {

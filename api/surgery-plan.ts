@@ -3,7 +3,8 @@
 import { UsageError } from './errors.js'
 import { checkGenerator, type Generator } from './random.js'
 import { checkRowSource, idsOf, type NewToken } from './surgery-rows.js'
-import { checkOptions, checkSize, checkText, show } from './validate.js'
+import { checkOptions, checkSize, checkText, isArray, show, eachOf, isObject } from './validate.js'
+import { zeroed } from './memory.js'
 
 /** What is to change. At most one of `keep`, `remove` and `minCount`; without them all rows stay. */
 export interface VocabularyPlan {
@@ -29,6 +30,8 @@ export interface Mapping {
   readonly generator: Generator
 }
 
+/** New rows at once: each is an object of JavaScript's. */
+const MOST_ADDED = 2 ** 24
 const PLAN = ['keep', 'remove', 'minCount', 'add', 'generator']
 
 export function readPlan(plan: VocabularyPlan, size: number, words: readonly string[] | undefined, counts: ArrayLike<number> | undefined, where: string): Mapping {
@@ -36,12 +39,12 @@ export function readPlan(plan: VocabularyPlan, size: number, words: readonly str
   const chosen = Object.entries({ keep, remove, minCount }).filter(([, value]) => value !== undefined)
   if (chosen.length > 1) throw new UsageError(`${where}: ${chosen.map(([name]) => name).join(' and ')} say each which rows stay: give one of them`)
   const kept = keep !== undefined ? idsOf(keep, size, `${where}: keep`) : stays(size, remove, minCount, counts, where)
-  const added = typeof add === 'number' ? Array.from({ length: checkSize(add, `${where}: add`) }, (): NewToken => ({})) : listOf(add, where)
+  const added = typeof add === 'number' ? Array.from({ length: checkSize(add, `${where}: add`, 0, MOST_ADDED) }, (): NewToken => ({})) : listOf(add, where)
   added.forEach((token, i) => checkNew(token, { size, kept: kept.length, hasWords: words !== undefined, hasCounts: counts !== undefined }, `${where}: add[${i}]`))
   if (kept.length + added.length > 2 ** 31 - 1) throw new UsageError(`${where}: at most 2^31 - 1 rows, not ${kept.length + added.length}`)
   if (words !== undefined) checkWords(words, kept, added, where)
-  const newIds = new Int32Array(size).fill(-1)
-  const oldIds = new Int32Array(kept.length + added.length).fill(-1)
+  const newIds = zeroed(Int32Array, size).fill(-1)
+  const oldIds = zeroed(Int32Array, kept.length + added.length).fill(-1)
   oldIds.set(kept)
   kept.forEach((old, id) => (newIds[old] = id))
   return { newIds, oldIds, kept, added, generator: checkGenerator(generator, where) }
@@ -50,7 +53,7 @@ export function readPlan(plan: VocabularyPlan, size: number, words: readonly str
 function stays(size: number, remove: ArrayLike<number> | undefined, minCount: number | undefined, counts: ArrayLike<number> | undefined, where: string): Int32Array {
   const all = Int32Array.from({ length: size }, (_, id) => id)
   if (remove !== undefined) {
-    const goes = new Uint8Array(size)
+    const goes = zeroed(Uint8Array, size)
     for (const id of idsOf(remove, size, `${where}: remove`)) goes[id] = 1
     return all.filter((id) => goes[id] === 0)
   }
@@ -61,7 +64,12 @@ function stays(size: number, remove: ArrayLike<number> | undefined, minCount: nu
 }
 
 function listOf(add: unknown, where: string): NewToken[] {
-  if (Array.isArray(add)) return Array.from(add)
+  if (isArray(add)) {
+    return eachOf(add, (token, i) => {
+      if (isObject(token)) return token
+      throw new UsageError(`${where}: add[${i}] is { word, count, from }, not ${show(token)}`)
+    })
+  }
   throw new UsageError(`${where}: add is an array of new tokens, or how many, not ${show(add)}`)
 }
 

@@ -6,7 +6,8 @@ import { eachRow } from './rows.js'
 import { NativeStorage } from './storage.js'
 import type { Mapping } from './surgery-plan.js'
 import { Tensor } from './tensor.js'
-import { checkBytes, checkNumber, checkOptions, show } from './validate.js'
+import { checkBytes, checkNumber, checkOptions, isObject, show, checkSize, eachOf } from './validate.js'
+import { zeroed } from './memory.js'
 
 /** What a new row is made of: the mean of all rows that stay, zeros, draws from a normal distribution, or the mean of some
  * rows as they were before (the pieces that a new word falls into). */
@@ -24,7 +25,7 @@ export interface NewToken {
 
 export function checkRowSource(from: RowSource, size: number, where: string): void {
   if (from === 'mean' || from === 'zeros') return
-  if (typeof from !== 'object' || from === null) throw new UsageError(`${where} must be 'mean', 'zeros', { normal } or { pieces }, not ${show(from)}`)
+  if (!isObject(from)) throw new UsageError(`${where} must be 'mean', 'zeros', { normal } or { pieces }, not ${show(from)}`)
   const { normal, pieces } = checkOptions(from as { normal?: { mean?: number; std?: number }; pieces?: ArrayLike<number> }, ['normal', 'pieces'], where)
   if ((normal === undefined) === (pieces === undefined)) throw new UsageError(`${where}: either { normal } or { pieces }, not ${show(from)}`)
   if (pieces !== undefined && idsOf(pieces, size, `${where}.pieces`, true).length === 0) throw new UsageError(`${where}.pieces names no row`)
@@ -34,19 +35,24 @@ export function checkRowSource(from: RowSource, size: number, where: string): vo
   if (checkNumber(std, `${where}.normal: std`) < 0) throw new UsageError(`${where}.normal: std must not be negative, not ${std}`)
 }
 
+/** Ids that may come again and again, at once. */
+const MOST_REPEATED = 2 ** 24
+
 /** Ids of rows; each at most once, unless repeats are fine. */
 export function idsOf(list: unknown, size: number, where: string, repeats = false): Int32Array {
-  const length = (list as ArrayLike<unknown> | null)?.length
-  if (typeof list !== 'object' || typeof length !== 'number') throw new UsageError(`${where}: ids are an array, not ${show(list)}`)
-  const seen = new Uint8Array(size)
-  return Int32Array.from({ length }, (_, i) => {
-    const id = Number((list as ArrayLike<unknown>)[i])
-    const isId = ['number', 'bigint'].includes(typeof (list as ArrayLike<unknown>)[i]) && Number.isInteger(id) && id >= 0 && id < size
-    if (!isId) throw new UsageError(`${where}[${i}] is ${show((list as ArrayLike<unknown>)[i])}, no id of ${size} rows`)
+  const length = isObject(list) ? (list as ArrayLike<unknown>).length : undefined
+  if (typeof length !== 'number') throw new UsageError(`${where}: ids are an array, not ${show(list)}`)
+  checkSize(length, `${where}: length`, 0, repeats ? MOST_REPEATED : size)
+  const seen = zeroed(Uint8Array, size)
+  const ids = eachOf(list as ArrayLike<unknown>, (value, i) => {
+    const id = typeof value === 'number' || typeof value === 'bigint' ? Number(value) : NaN
+    const isId = Number.isInteger(id) && id >= 0 && id < size
+    if (!isId) throw new UsageError(`${where}[${i}] is ${show(value)}, no id of ${size} rows`)
     if (seen[id] === 1 && !repeats) throw new UsageError(`${where}[${i}]: id ${id} is named twice`)
     seen[id] = 1
     return id
   })
+  return Int32Array.from(ids)
 }
 
 const sizeOfRow = ({ shape }: Tensor) => shape.slice(1).reduce((size, n) => size * n, 1)
@@ -118,11 +124,11 @@ function meansOf(tensor: Tensor, { added, newIds, kept }: Mapping, padding: numb
   const uses = new Map<number, { into: Float64Array; part: number }[]>()
   added.forEach(({ from }, i) => {
     if (typeof from !== 'object' || !('pieces' in from)) return
-    const into = new Float64Array(row)
+    const into = zeroed(Float64Array, row)
     pieces.set(i, into)
     for (const id of Array.from(from.pieces, Number)) uses.set(id, [...(uses.get(id) ?? []), { into, part: 1 / from.pieces.length }])
   })
-  const all = added.some(({ from = 'mean' }) => isMean(from, tensor)) ? new Float64Array(row) : null
+  const all = added.some(({ from = 'mean' }) => isMean(from, tensor)) ? zeroed(Float64Array, row) : null
   const hasPadding = padding !== undefined && newIds[padding] >= 0
   const share = 1 / (kept.length - (hasPadding ? 1 : 0))
   eachRow(matrix(tensor), (values, id) => {
@@ -134,7 +140,7 @@ function meansOf(tensor: Tensor, { added, newIds, kept }: Mapping, padding: numb
 
 /** A row of draws, in float32 as PyTorch draws them. */
 function drawn(row: number, { mean = 0, std = 1 }: { mean?: number; std?: number }, { generator }: Mapping): Float64Array {
-  const draws = new Float32Array(row)
+  const draws = zeroed(Float32Array, row)
   generator.normal(draws)
   return Float64Array.from(draws, (x) => x * std + mean)
 }

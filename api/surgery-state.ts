@@ -4,7 +4,8 @@ import { UsageError } from './errors.js'
 import { copyRows, emptied } from './surgery-rows.js'
 import type { Mapping } from './surgery-plan.js'
 import { Tensor } from './tensor.js'
-import { show } from './validate.js'
+import { isArray, show, isObject } from './validate.js'
+import { zeroed } from './memory.js'
 
 /** Parameters that are stepped with the same numbers, as an optimizer's constructor takes them. */
 export type ParameterGroupLike = { params: Tensor[] } & Record<string, any>
@@ -27,10 +28,8 @@ export interface StateToResize {
   readonly written: OptimizerStateLike
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-
 export function stateOf(optimizer: OptimizerLike, where: string): StateToResize {
-  const isOptimizer = isObject(optimizer) && Array.isArray(optimizer.groups) && typeof optimizer.stateDict === 'function'
+  const isOptimizer = isObject(optimizer) && isArray(optimizer.groups) && typeof optimizer.stateDict === 'function'
   if (!isOptimizer) throw new UsageError(`${where}: optimizer must be an optimizer such as AdamW, not ${show(optimizer)}`)
   const params = optimizer.groups.flatMap(({ params }) => [...params])
   const written = optimizer.stateDict()
@@ -65,6 +64,6 @@ function rows(state: Tensor, initial: number, { kept, oldIds }: Mapping): Tensor
   copyRows(state, kept, made)
   const row = state.shape[0] === 0 ? 0 : state.size / state.shape[0]
   const fresh = (oldIds.length - kept.length) * row
-  if (initial !== 0 && fresh > 0) made.set(new Float64Array(fresh).fill(initial), kept.length * row)
+  if (initial !== 0 && fresh > 0) made.set(zeroed(Float64Array, fresh).fill(initial), kept.length * row)
   return made
 }

@@ -11,7 +11,7 @@ import { sameShape, shown } from './shape.js'
 import type { Table } from './table.js'
 import { Tensor } from './tensor.js'
 import { TokenPositionEmbedding } from './token-position.js'
-import { checkOptions, show } from './validate.js'
+import { checkOptions, isArray, isObject, show } from './validate.js'
 
 /** Something with a row a token. */
 export type VocabularyTable = Embedding | EmbeddingBag | TokenPositionEmbedding<any> | Tensor
@@ -109,7 +109,7 @@ interface Source {
 }
 
 function sourcesOf(tables: unknown, where: string): Source[] {
-  if (typeof tables !== 'object' || tables === null || Array.isArray(tables) || tables instanceof Tensor) throw new UsageError(`${where}: tables by name, not ${show(tables)}`)
+  if (!isObject(tables) || isArray(tables) || tables instanceof Tensor) throw new UsageError(`${where}: tables by name, not ${show(tables)}`)
   const sources = Object.entries(tables as Record<string, VocabularyTable>).map(([name, given]): Source => {
     const layer = given instanceof TokenPositionEmbedding ? given.token : given
     const isLayer = layer instanceof Embedding || layer instanceof EmbeddingBag
@@ -131,7 +131,7 @@ function agreedSize(sources: readonly Source[], lists: Record<string, ArrayLike<
   const others = sources.slice(1).map(({ name, tensor }) => ({ what: `"${name}" has ${tensor.shape[0]} rows`, length: tensor.shape[0] }))
   for (const [name, list] of Object.entries(lists)) {
     if (list === undefined) continue
-    const length = (list as ArrayLike<unknown> | null)?.length
+    const length = isObject(list) ? list.length : undefined
     if (typeof length !== 'number') throw new UsageError(`${where}: ${name} are an array, not ${show(list)}`)
     others.push({ what: `there are ${length} ${name}`, length })
   }

@@ -12,6 +12,7 @@ import { sameShape, shown } from './shape.js'
 import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
 import { checkBoolean, checkBytes, checkInteger, checkNumber, checkOptions, checkSize, checkWord, show } from './validate.js'
+import { zeroed } from './memory.js'
 
 export interface EmbeddingOptions {
   /** A row that is zeroed when it is drawn and gets no gradient; negative counts from the end. */
@@ -81,7 +82,7 @@ function draw(rows: number, dim: number, dtype: ResultType, options: Partial<Emb
   const requiresGrad = checkBoolean(options.requiresGrad ?? true, `${where}: requiresGrad`)
   const drawn = Tensor.over(NativeStorage.zeroed(bytes), 'float32', [rows, dim])
   generator.normal(drawn.operand())
-  if (padding !== undefined) drawn.set(new Float32Array(dim), padding * dim)
+  if (padding !== undefined) drawn.set(zeroed(Float32Array, dim), padding * dim)
   const weight = dtype === 'float32' ? drawn : rounded(drawn, dtype)
   weight.requiresGrad = requiresGrad
   return weight

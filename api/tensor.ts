@@ -7,17 +7,19 @@ import * as derivatives from './derivatives.js'
 import { facts, isFloat, checkDType, type DType, type TypedArray } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { formatTensor } from './format.js'
+import { gradOf } from './grad.js'
 import { elementAt } from './halves.js'
 import type { Handle, Operand } from './native.js'
 import * as ops from './ops.js'
 import { matmul } from './products.js'
+import { guardReceivers, isInstance, OFTEN, stranger } from './receivers.js'
 import { track, untrack } from './scope.js'
 import { SparseGrad, TableGradient } from './row-grad.js'
 import { checkDim, inferredShape, sameShape, shown, sizeOf } from './shape.js'
 import { open, share, type SharedTable } from './sharing.js'
 import { Followed, PooledStorage, Storage, type Lag } from './storage.js'
-import { elementsOf } from './values.js'
-import { checkBoolean, checkInteger, checkOptions, checkSize, show } from './validate.js'
+import { elementsOf, nested, plainAt } from './values.js'
+import { checkBoolean, checkInteger, checkOptions, checkSize, isObject, show } from './validate.js'
 
 /**
  * Numbers in a shape, contiguous and row-major. Made by `tensor`, `zeros`, `randn` ..., by layers and by its own methods.
@@ -43,7 +45,7 @@ export class Tensor {
   #collected: Collected | null = null
 
   private constructor(storage: Storage, offset: number, dtype: DType, shape: readonly number[]) {
-    if (!(storage instanceof Storage)) {
+    if (!isObject(storage) || !(storage instanceof Storage)) {
       throw new UsageError('a Tensor is made by tensor(), zeros(), randn() and the like, not by new')
     }
     this.shape = Object.freeze(shape)
@@ -90,6 +92,7 @@ export class Tensor {
 
   /** Whether it was disposed. */
   get disposed(): boolean {
+    if (!((this as unknown) instanceof Tensor)) throw stranger(this, 'Tensor', 'disposed')
     return this.#storage === null
   }
 
@@ -112,6 +115,21 @@ export class Tensor {
   borrow(): TypedArray {
     this.#alive().lag?.settle()
     return this.#view()
+  }
+
+  /**
+   * The elements, to be read several times as they are now: as `borrow` gives them, or a copy where others may write them
+   * meanwhile. @internal
+   */
+  steady(): TypedArray {
+    const data = this.borrow()
+    const storage = this.#alive()
+    return storage.open && storage.live(data.byteLength) ? storage.peek(this.dtype, this.#offset, this.size) : data
+  }
+
+  /** After the elements were read by `borrow`. @throws FileError where they are of a mapped file that has lost bytes. @internal */
+  checkWhole(): void {
+    this.#alive().checkWhole()
   }
 
   #view(): TypedArray {
@@ -228,6 +246,7 @@ export class Tensor {
    * @throws UsageError where it is switched off for the result of an op: `detach()` gives one without.
    */
   get requiresGrad(): boolean {
+    if (!((this as unknown) instanceof Tensor)) throw stranger(this, 'Tensor', 'requiresGrad')
     return this.#requiresGrad
   }
 
@@ -306,24 +325,9 @@ export class Tensor {
     if (!this.#requiresGrad) {
       throw new UsageError(`${where}: nothing that this tensor was made from learns: set requiresGrad of a leaf, and leave noGrad`)
     }
-    const grad = this.#gradOf(gradOutput, where)
+    const grad = gradOf(this, gradOutput, where, () => Tensor.over(PooledStorage.zeroed(facts(this.dtype).bytes), this.dtype, this.shape).set([1]))
     if (this.#node === null) this.collect(grad)
     else runBackward(this.#node, grad, retainGraph)
-  }
-
-  #gradOf(gradOutput: Tensor | undefined, where: string): Tensor {
-    if (gradOutput === undefined) {
-      if (this.size !== 1) {
-        throw new UsageError(`${where}: of ${shown(this.shape)} elements it needs the gradient of each: give it, or sum() first`)
-      }
-      return Tensor.over(PooledStorage.zeroed(facts(this.dtype).bytes), this.dtype, this.shape).set([1])
-    }
-    if (!(gradOutput instanceof Tensor)) throw new UsageError(`${where}: gradOutput is a tensor, not ${show(gradOutput)}`)
-    if (!sameShape(gradOutput.shape, this.shape)) {
-      throw new ShapeError(`${where}: a gradient of ${shown(gradOutput.shape)} for a tensor of ${shown(this.shape)}`)
-    }
-    if (gradOutput.dtype !== this.dtype) throw new DTypeError(`${where}: a gradient of ${gradOutput.dtype} for a tensor of ${this.dtype}`)
-    return gradOutput.detach()
   }
 
   /**
@@ -336,7 +340,7 @@ export class Tensor {
     this.checkWritable(where)
     checkSize(offset, `${where}: offset`)
     const source = values instanceof Tensor ? values : null
-    const length = source ? source.size : checkSize((values as ArrayLike<number> | null)?.length, `${where}: length of the values`)
+    const length = source ? source.size : checkSize(isObject(values) ? (values as ArrayLike<number>).length : undefined, `${where}: length of the values`)
     if (offset + length > this.size) {
       throw new ShapeError(`${where}: ${length} values from ${offset} on do not fit in ${this.size} elements`)
     }
@@ -365,24 +369,17 @@ export class Tensor {
   /** The elements as nested arrays of numbers, or one number; int64 beyond 2^53 as bigint. */
   toArray(): any {
     const data = this.borrow()
-    let next = 0
-    const nest = (dim: number): unknown => {
-      if (dim === this.shape.length) return this.#plain(data, next++)
-      return Array.from({ length: this.shape[dim] }, () => nest(dim + 1))
-    }
-    return nest(0)
-  }
-
-  #plain(data: TypedArray, i: number): number | bigint | boolean {
-    const value = elementAt(data, this.dtype, i)
-    if (this.dtype === 'bool') return value !== 0
-    return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
+    const array = nested(this.shape, (i) => plainAt(data, this.dtype, i))
+    this.checkWhole()
+    return array
   }
 
   /** The one element. @throws ShapeError where there is not exactly one. */
   item(): number {
     if (this.size !== 1) throw new ShapeError(`item: of a tensor with one element, not of ${shown(this.shape)}`)
-    return Number(elementAt(this.borrow(), this.dtype, 0))
+    const value = Number(elementAt(this.borrow(), this.dtype, 0))
+    this.checkWhole()
+    return value
   }
 
   /** As PyTorch prints tensors: four decimals, aligned, long ones summarised. */
@@ -395,7 +392,9 @@ export class Tensor {
     const data = this.#storage.live(this.size * facts(dtype).bytes) ? this.borrow() : null
     // Where `data` would be a copy of all, only the elements that are shown are read.
     const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(this.#part(i, 1), dtype, 0))
-    return formatTensor({ data: data ?? [], at, shape, dtype, suffixes })
+    const text = formatTensor({ data: data ?? [], at, shape, dtype, suffixes })
+    this.checkWhole()
+    return text
   }
 
   #part(start: number, length: number): TypedArray {
@@ -575,6 +574,7 @@ export class Tensor {
    * `data` that runs elsewhere, such as an asynchronous write to a file, before.
    */
   dispose(): void {
+    if (!((this as unknown) instanceof Tensor)) throw stranger(this, 'Tensor', 'dispose')
     const storage = this.#storage
     untrack(this)
     this.#storage = this.#data = this.#handle = null
@@ -587,5 +587,14 @@ export class Tensor {
   /** `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
+  }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #storage in value && isInstance(this, Tensor, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #storage in value, OFTEN)
   }
 }

@@ -16,11 +16,13 @@ import { raggedPositions, readMask, skipping } from './positions/padding.js'
 import { spread } from './positions/spread.js'
 import { LEARNED, presetOf, type Placing, type PositionedPreset, type PresetOptions, type TokenPreset } from './presets.js'
 import { checkGenerator, type Generator } from './random.js'
+import { guardReceivers, isInstance } from './receivers.js'
 import { resultFor, settled } from './result.js'
 import { sameShape, shown } from './shape.js'
 import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
-import { checkBoolean, checkNumber, checkOptions, checkSize, show } from './validate.js'
+import { checkBoolean, checkNumber, checkOptions, checkSize, isObject, show } from './validate.js'
+import { zeroed } from './memory.js'
 
 export interface TokenPositionOptions {
   /** Rows of the token table. */
@@ -81,7 +83,7 @@ export class LayerNormParameters {
   constructor(dim: number, eps: number) {
     const { bytes } = facts('float32')
     const make = () => Tensor.over(NativeStorage.zeroed(dim * bytes), 'float32', [dim])
-    this.weight = make().set(new Float32Array(dim).fill(1))
+    this.weight = make().set(zeroed(Float32Array, dim).fill(1))
     this.bias = make()
     this.eps = eps
     this.weight.requiresGrad = this.bias.requiresGrad = true
@@ -410,13 +412,22 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     loadInto(this.stateDict(), state, 'TokenPositionEmbedding.loadStateDict')
     return this
   }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #generator in value && isInstance(this, TokenPositionEmbedding, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #generator in value)
+  }
 }
 
 /** The eps of a normalization; null for none. */
 function checkEps(layerNorm: unknown, where: string): number | null {
   if (layerNorm === undefined || layerNorm === false) return null
   if (layerNorm === true) return DEFAULT_EPS
-  if (typeof layerNorm !== 'object' || layerNorm === null) {
+  if (!isObject(layerNorm)) {
     throw new UsageError(`${where}: layerNorm is true, false or { eps }, not ${show(layerNorm)}`)
   }
   const { eps } = checkOptions(layerNorm as { eps: number }, ['eps'], `${where}: layerNorm`)

@@ -1,13 +1,16 @@
 // Text to ids and back: encodings as tiktoken has them, and files as the Hugging Face library reads them.
 
-import { statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
 import { basename, resolve } from 'node:path'
+import { types } from 'node:util'
 import { nameOfBytes } from './byte-names.js'
 import { TokenIndexError, UsageError } from './errors.js'
 import { readIds, type Ids } from './ids.js'
 import { call, native } from './native.js'
+import { readWhole } from './read-file.js'
 import { cutting, paddedBatch, PADDING_OPTIONS, padding, type PaddedBatch, type PaddingOptions, type TruncationOptions } from './padding.js'
-import { checkBoolean, checkOptions, checkPath, checkText, show } from './validate.js'
+import { guardReceivers, isInstance } from './receivers.js'
+import { checkBoolean, checkOptions, checkPath, checkText, isArray, isObject, show, checkList, checkNumber, checkSize } from './validate.js'
 import { readVocabulary } from './vocabulary.js'
 
 /** Which special tokens of a text count, and what is put around it. */
@@ -30,6 +33,23 @@ export interface DecodeOptions {
   skipSpecialTokens?: boolean
 }
 
+/** How much a `tokenizer.json` may make of a text: one from a stranger may be made to take all memory, or forever. Tokenizers
+ * that are in use stay far below. */
+export interface TokenizerLimits {
+  /** Bytes that each byte of a text, or of tokens that are decoded, may become, beside 64 KB that any may; default 40. */
+  maxGrowth?: number
+  /** Steps that a pattern may go back for one match; default 1,000,000. */
+  maxPatternSteps?: number
+  /** Seconds of the processor for each megabyte of a text, or for a tenth of one where it is shorter; default 20. */
+  maxSecondsPerMegabyte?: number
+}
+
+export interface FromFileOptions {
+  limits?: TokenizerLimits
+}
+
+const LIMITS = ['maxGrowth', 'maxPatternSteps', 'maxSecondsPerMegabyte']
+
 const OPTIONS = ['allowedSpecial', 'disallowedSpecial', 'addSpecialTokens']
 const BATCH_OPTIONS = [...OPTIONS, ...PADDING_OPTIONS]
 
@@ -37,7 +57,10 @@ const BATCH_OPTIONS = [...OPTIONS, ...PADDING_OPTIONS]
 function names(set: unknown, otherwise: string[] | undefined, where: string): string[] | undefined {
   if (set === undefined) return otherwise
   if (set === 'all') return undefined
-  if (set instanceof Set && [...set].every((name) => typeof name === 'string')) return [...set]
+  if (types.isSet(set)) {
+    const all = Array.from(set)
+    if (all.every((name) => typeof name === 'string')) return all
+  }
   throw new UsageError(`${where} must be 'all' or a Set of strings, not ${show(set)}`)
 }
 
@@ -112,15 +135,24 @@ export class Tokenizer {
    * truncation and padding in the file cut and fill nothing by themselves: they say the default sides and the padding
    * token for `encodeBatch`. Dropout, which makes ids random in training, is off.
    *
+   * A file from a stranger may be made to grow texts without end, or to take forever: `limits` bound that. What reaches one is
+   * a FormatError, of whichever method has the text.
+   *
    * @throws FileError where the file cannot be read; FormatError, with the byte, where it is not JSON, was cut short, or
    * describes what is not supported.
    */
-  static fromFile(path: string): Tokenizer {
-    const full = resolve(checkPath(path, 'Tokenizer.fromFile'))
-    const name = basename(full)
-    const tokenizer = new Tokenizer(name, call(native.tokenizerFromFile(full, name)), true, PRIVATE)
-    const { size, mtimeMs } = statSync(full)
-    tokenizer.#file = { path: full, size, mtimeMs }
+  static fromFile(path: string, options?: FromFileOptions): Tokenizer {
+    const where = 'Tokenizer.fromFile'
+    const limits = checkLimits(checkOptions(options, ['limits'], where).limits, `${where}: limits`)
+    const full = resolve(checkPath(path, where))
+    return Tokenizer.fromBytes(readWhole(full), full, limits)
+  }
+
+  /** The tokenizer of the bytes of a file that were read. @internal */
+  static fromBytes(bytes: Buffer, path: string, limits: Parameters<typeof native.tokenizerFromJson>[3] = {}): Tokenizer {
+    const name = basename(path)
+    const tokenizer = new Tokenizer(name, call(native.tokenizerFromJson(bytes, path, name, limits)), true, PRIVATE)
+    tokenizer.#file = { path, digest: createHash('sha256').update(bytes).digest('hex') }
     return tokenizer
   }
 
@@ -166,7 +198,7 @@ export class Tokenizer {
     options?: EncodeOptions & TruncationOptions & Partial<PaddingOptions>,
   ): PaddedBatch | { ids: Uint32Array; offsets: Uint32Array } {
     const where = 'Tokenizer.encodeBatch'
-    if (!Array.isArray(texts)) throw new UsageError(`${where}: texts are an array of strings, not ${show(texts)}`)
+    if (!isArray(texts)) throw new UsageError(`${where}: texts are an array of strings, not ${show(texts)}`)
     // Not `forEach`, which would skip the holes of an array.
     for (let i = 0; i < texts.length; i++) checkText(texts[i], `${where}: text ${i}`)
     const checked = checkOptions(options, BATCH_OPTIONS, where)
@@ -235,13 +267,22 @@ export class Tokenizer {
       throw error
     }
   }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #native in value && isInstance(this, Tokenizer, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #native in value)
+  }
 }
 
 /** A tokenizer.json when it was read. @internal */
 export interface TokenizerFile {
   readonly path: string
-  readonly size: number
-  readonly mtimeMs: number
+  /** SHA-256 of its bytes. */
+  readonly digest: string
 }
 
 /**
@@ -276,10 +317,26 @@ export class TokenDecoder {
   end(): string {
     return call(native.decoderEnd(this.#native))
   }
+
+  static {
+    guardReceivers(this, (value) => #native in value)
+  }
 }
 
 /** Makes the constructors private at run time too. */
 const PRIVATE = Symbol('by Tokenizer.load')
+
+function checkLimits(given: TokenizerLimits | undefined, where: string): TokenizerLimits {
+  if (given !== undefined && (typeof given !== 'object' || given === null)) throw new UsageError(`${where} must be an object, not ${show(given)}`)
+  const { maxGrowth, maxPatternSteps, maxSecondsPerMegabyte } = checkOptions(given, LIMITS, where)
+  if (maxGrowth !== undefined) checkSize(maxGrowth, `${where}.maxGrowth`, 1)
+  if (maxPatternSteps !== undefined) checkSize(maxPatternSteps, `${where}.maxPatternSteps`, 1)
+  const seconds = maxSecondsPerMegabyte
+  if (seconds !== undefined && checkNumber(seconds, `${where}.maxSecondsPerMegabyte`) <= 0) {
+    throw new UsageError(`${where}.maxSecondsPerMegabyte must be more than 0, not ${show(seconds)}`)
+  }
+  return { maxGrowth, maxPatternSteps, maxSecondsPerMegabyte }
+}
 
 function skipsSpecial(options: DecodeOptions | undefined, where: string): boolean {
   const { skipSpecialTokens = false } = checkOptions(options, ['skipSpecialTokens'], where)
@@ -287,11 +344,11 @@ function skipsSpecial(options: DecodeOptions | undefined, where: string): boolea
 }
 
 function readList(ids: Ids | ArrayLike<number>, where: string): ReturnType<typeof readIds> {
-  return readIds(isList(ids) ? Array.from(ids) : (ids as Ids), undefined, where)
+  return readIds(isList(ids) ? (checkList(ids, where) as number[]) : (ids as Ids), undefined, where)
 }
 
 /** An array-like that is neither an array nor typed. */
 function isList(ids: unknown): ids is ArrayLike<number> {
-  const plain = typeof ids === 'object' && ids !== null && !Array.isArray(ids) && !ArrayBuffer.isView(ids)
-  return plain && 'length' in ids && Number.isSafeInteger(ids.length)
+  const plain = isObject(ids) && !isArray(ids) && !ArrayBuffer.isView(ids)
+  return plain && 'length' in ids && typeof ids.length === 'number'
 }

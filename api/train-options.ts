@@ -4,7 +4,7 @@ import { UsageError } from './errors.js'
 import type { native } from './native.js'
 import { Tokenizer } from './tokenizer.js'
 import type { Json } from './json.js'
-import { checkBoolean, checkNumber, checkOptions, checkSize, checkWord, show } from './validate.js'
+import { checkBoolean, checkNumber, checkOptions, checkSize, checkWord, isArray, isObject, show, MOST_DIM } from './validate.js'
 
 /** What a table can learn from. */
 export type Objective = 'skip-gram' | 'cbow' | 'next-token' | 'classify'
@@ -25,6 +25,8 @@ interface CommonOptions {
   seed?: number
   /** What happens to bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD (`replace`). */
   invalidUtf8?: 'throw' | 'replace'
+  /** Bytes of text that each byte of a `.gz` or `.zst` file may become, beside 16 MB that any may; default 200. */
+  maxRatio?: number
 }
 
 /** Vectors from neighbours, by negative sampling: gensim's names and defaults. */
@@ -85,9 +87,12 @@ export interface ClassifyTrainerOptions extends CommonOptions {
 export type TrainerOptions = PairTrainerOptions | NextTokenTrainerOptions | ClassifyTrainerOptions
 
 /** Options with their defaults, as they are kept with a checkpoint. */
-export type CheckedOptions = Omit<Required<Parameters<typeof native.trainerNew>[1]>, 'objective'> & { objective: Objective; invalidUtf8: 'throw' | 'replace' }
+export type CheckedOptions = Omit<Required<Parameters<typeof native.trainerNew>[1]>, 'objective'> & { objective: Objective; invalidUtf8: 'throw' | 'replace'; maxRatio: number }
 
-const COMMON = ['objective', 'tokenizer', 'vocabSize', 'dim', 'epochs', 'minCount', 'seed', 'invalidUtf8']
+/** As the native side has it. */
+const MAX_RATIO = 200
+
+const COMMON = ['objective', 'tokenizer', 'vocabSize', 'dim', 'epochs', 'minCount', 'seed', 'invalidUtf8', 'maxRatio']
 const OWN: Record<Objective, readonly string[]> = {
   'skip-gram': ['window', 'shrinkWindows', 'sample', 'negative', 'nsExponent', 'alpha', 'minAlpha'],
   cbow: ['window', 'shrinkWindows', 'sample', 'negative', 'nsExponent', 'alpha', 'minAlpha', 'cbowMean'],
@@ -95,29 +100,50 @@ const OWN: Record<Objective, readonly string[]> = {
   classify: ['lr'],
 }
 
+/** What each option is called by users, and the least and the most that it may be. */
+const SIZES = {
+  vocabulary: ['vocabSize', 0, 2 ** 31 - 1],
+  minCount: ['minCount', 0, Number.MAX_SAFE_INTEGER],
+  dim: ['dim', 1, MOST_DIM],
+  epochs: ['epochs', 1, 2 ** 31 - 1],
+  seed: ['seed', 0, Number.MAX_SAFE_INTEGER],
+  // No sentence is longer.
+  window: ['window', 1, 10_000],
+  negative: ['negative', 1, 2 ** 16],
+  context: ['contextLength', 1, 2 ** 31 - 1],
+  stride: ['stride', 1, 2 ** 31 - 1],
+  batch: ['batchSize', 1, 2 ** 31 - 1],
+  samples: ['softmax: samples', 1, 2 ** 20],
+  maxRatio: ['maxRatio', 1, Number.MAX_SAFE_INTEGER],
+} as const
+
 /** Options of a trainer, all of them checked. */
 export function checkTrainer(options: TrainerOptions, where: string): { checked: CheckedOptions; tokenizer: Tokenizer | null } {
-  const objective = checkWord((options as TrainerOptions | undefined)?.objective, OBJECTIVES, `${where}: objective`)
+  const objective = checkWord((isObject(options) ? options : undefined)?.objective, OBJECTIVES, `${where}: objective`)
   const given = checkOptions<TrainerOptions>(options, [...COMMON, ...OWN[objective]], `${where} of ${objective}`) as Record<string, unknown>
   const named = (name: string) => `${where}: ${name}`
-  const size = (name: string, otherwise: number, least = 1) => checkSize(given[name] ?? otherwise, named(name), least)
+  const size = (option: keyof typeof SIZES, otherwise: number) => {
+    const [name, least, most] = SIZES[option]
+    return checkSize(given[name] ?? otherwise, named(name), least, most)
+  }
   const flag = (name: string, otherwise: boolean) => checkBoolean(given[name] ?? otherwise, named(name))
   const number = (name: string, otherwise: number, least = 0) => atLeast(checkNumber(given[name] ?? otherwise, named(name)), least, named(name))
   const tokenizer = checkTokenizer(given.tokenizer, where)
   const isNext = objective === 'next-token'
   const isPair = objective === 'skip-gram' || objective === 'cbow'
-  const contextLength = size('contextLength', 64)
+  const contextLength = size('context', 64)
   const lr = isPair ? number('alpha', 0.025) : number('lr', isNext ? 1e-3 : 0.1)
   const [beta1, beta2] = checkBetas(given.betas ?? [0.9, 0.999], named('betas'))
   const softmax = checkSoftmax(given.softmax ?? 'full', named('softmax'))
   const checked: CheckedOptions = {
     objective,
-    vocabulary: size('vocabSize', tokenizer?.vocabSize ?? 0, 0),
-    minCount: size('minCount', isPair ? 5 : 1, 0),
+    vocabulary: size('vocabulary', tokenizer?.vocabSize ?? 0),
+    minCount: size('minCount', isPair ? 5 : 1),
     dim: size('dim', isNext ? 64 : 100),
     epochs: size('epochs', isNext ? 1 : 5),
-    seed: size('seed', 1, 0),
+    seed: size('seed', 1),
     invalidUtf8: checkWord((given.invalidUtf8 as 'throw' | undefined) ?? 'throw', ['throw', 'replace'], named('invalidUtf8')),
+    maxRatio: size('maxRatio', MAX_RATIO),
     lr,
     finalLr: isPair ? number('minAlpha', 1e-4) : isNext ? number('finalLr', lr) : 0,
     window: size('window', 5),
@@ -128,7 +154,7 @@ export function checkTrainer(options: TrainerOptions, where: string): { checked:
     cbowMean: flag('cbowMean', true),
     context: contextLength,
     stride: size('stride', contextLength),
-    batch: size('batchSize', 16),
+    batch: size('batch', 16),
     betas: [beta1, beta2],
     eps: number('eps', 1e-8),
     weightDecay: number('weightDecay', 0.01),
@@ -152,15 +178,15 @@ function checkTokenizer(tokenizer: unknown, where: string): Tokenizer | null {
 
 function checkBetas(betas: unknown, where: string): [number, number] {
   const isBeta = (beta: unknown) => typeof beta === 'number' && beta >= 0 && beta < 1
-  if (Array.isArray(betas) && betas.length === 2 && betas.every(isBeta)) return [betas[0], betas[1]]
+  if (isArray(betas) && betas.length === 2 && betas.every(isBeta)) return [betas[0], betas[1]]
   throw new UsageError(`${where} must be two numbers from 0 to below 1, not ${show(betas)}`)
 }
 
 function checkSoftmax(softmax: unknown, where: string): { samples: number; nsExponent: number } {
   if (softmax === 'full') return { samples: 0, nsExponent: 0.75 }
-  if (typeof softmax !== 'object' || softmax === null) throw new UsageError(`${where} must be "full" or { samples }, not ${show(softmax)}`)
+  if (!isObject(softmax)) throw new UsageError(`${where} must be "full" or { samples }, not ${show(softmax)}`)
   const { samples, nsExponent = 0.75 } = checkOptions<{ samples: number; nsExponent?: number }>(softmax as { samples: number }, ['samples', 'nsExponent'], where)
-  return { samples: checkSize(samples, `${where}: samples`, 1), nsExponent: checkNumber(nsExponent, `${where}: nsExponent`) }
+  return { samples: checkSize(samples, `${where}: samples`, 1, SIZES.samples[2]), nsExponent: checkNumber(nsExponent, `${where}: nsExponent`) }
 }
 
 /** Options as a checkpoint keeps them; null where they are none. */
@@ -170,11 +196,22 @@ export function keptOptions(kept: unknown): CheckedOptions | null {
   const { checked: usual } = checkTrainer({ objective: objective! }, '')
   const given = kept as Record<string, unknown>
   const isLike = (value: unknown, like: unknown): boolean =>
-    Array.isArray(like) ? Array.isArray(value) && value.length === like.length && value.every((one, i) => isLike(one, like[i]))
+    isArray(like) ? isArray(value) && value.length === like.length && value.every((one, i) => isLike(one, like[i]))
     : typeof like === 'number' ? typeof value === 'number' && Number.isFinite(value)
     : typeof value === typeof like
-  const all = { ...given, invalidUtf8: given.invalidUtf8 ?? 'throw' }
+  const all = { ...given, invalidUtf8: given.invalidUtf8 ?? 'throw', maxRatio: given.maxRatio ?? MAX_RATIO }
   return Object.entries(usual).every(([name, like]) => isLike(all[name as keyof typeof all], like)) ? (all as unknown as CheckedOptions) : null
+}
+
+/** What is beyond the bounds of such options, which nobody can have given; null where nothing is. */
+export function beyondBounds(kept: CheckedOptions): string | null {
+  for (const [option, [name, least, most]] of Object.entries(SIZES) as [keyof typeof SIZES, readonly [string, number, number]][]) {
+    const value = kept[option]
+    // 0 samples are the softmax over all.
+    const isSize = Number.isSafeInteger(value) && value >= (option === 'samples' ? 0 : least) && value <= most
+    if (!isSize) return `its config says ${name} ${show(value)}: a whole number of at least ${least} and at most ${most}`
+  }
+  return null
 }
 
 /** What a user said of the objective, for an account of how a model came to be. */

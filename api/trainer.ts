@@ -1,20 +1,23 @@
 // Tables that learn from text: the trainer, which works on another thread and reports now and then.
 
 import { resolve } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { checkSignal, whenAborted } from './async.js'
 import { gather, type Corpus } from './corpus.js'
 import { facts, fromCode } from './dtype.js'
 import { Embedding } from './embedding.js'
-import { AbortedError, UsageError } from './errors.js'
+import { AbortedError, FormatError, UsageError } from './errors.js'
 import type { TrainingRecord } from './model-folder.js'
 import { call, failureOf, native } from './native.js'
+import { guardReceivers } from './receivers.js'
 import { untrack } from './scope.js'
 import { sizeOf } from './shape.js'
 import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
 import { Tokenizer } from './tokenizer.js'
-import { checkTrainer, hyperParameters, keptOptions, type CheckedOptions, type Objective, type TrainerOptions } from './train-options.js'
-import { checkNumber, checkOptions, checkPath, checkSize, show } from './validate.js'
+import { checkTrainer, hyperParameters, keptOptions, type CheckedOptions, type Objective, type TrainerOptions, beyondBounds } from './train-options.js'
+import { checkNumber, checkOptions, checkPath, checkSize, isArray, checkFunction, isObject } from './validate.js'
+import { allocating } from './memory.js'
 
 /** How far a trainer is. */
 export interface TrainProgress {
@@ -131,7 +134,7 @@ export class Trainer {
   /** @internal */
   constructor(corpus: Corpus, options: TrainerOptions | Kept)
   constructor(corpus: Corpus, options: TrainerOptions | Kept) {
-    const kept = options instanceof Kept ? options : new Kept(checkTrainer(options, 'Trainer'))
+    const kept = isObject(options) && options instanceof Kept ? options : new Kept(checkTrainer(options, 'Trainer'))
     this.objective = kept.options.objective
     this.#source = corpus
     this.#options = kept.options
@@ -151,9 +154,11 @@ export class Trainer {
     const where = 'Trainer.resume'
     const { tokenizer, signal } = checkOptions(options, ['tokenizer', 'signal'], where)
     const file = resolve(checkPath(path, where))
-    const trainer = new Trainer(corpus, keptIn(file, tokenizer, where))
+    const { saved, config, failure: failed } = await call(native.checkpointOpen(file))
+    if (failed || !saved) throw failureOf(failed)
+    const trainer = new Trainer(corpus, keptIn(file, config!, tokenizer, where))
     const { native: handle } = await trainer.#make(checkSignal(signal, where), where)
-    const failure = await call(native.trainerRestore(handle, file))
+    const failure = await call(native.trainerRestore(handle, saved))
     if (failure) throw failureOf(failure)
     return trainer
   }
@@ -168,7 +173,7 @@ export class Trainer {
   async run(options?: RunOptions): Promise<TrainResult> {
     const where = 'Trainer.run'
     const { onProgress, signal: said, checkpoint, steps = Infinity } = checkOptions(options, RUN_OPTIONS, where)
-    if (onProgress !== undefined && typeof onProgress !== 'function') throw new UsageError(`${where}: onProgress is a function, not ${show(onProgress)}`)
+    if (onProgress !== undefined) checkFunction(onProgress, `${where}: onProgress`)
     const signal = checkSignal(said, where)
     const saving = checkpoint === undefined ? null : checkCheckpoint(checkpoint, where)
     if (steps !== Infinity) checkSize(steps, `${where}: steps`)
@@ -181,6 +186,7 @@ export class Trainer {
       const first = progress.step
       while (progress.tokens < progress.totalTokens && left > 0) {
         await this.#throwIfAborted(signal, saving, where)
+        notAwaitedAtExit()
         const forget = signal && whenAborted(signal, () => void native.trainerStop(handle))
         const start = performance.now()
         const report = await call(native.trainerRun(handle, slice, left)).finally(forget)
@@ -248,7 +254,7 @@ export class Trainer {
     const made = await call(native.trainerNew(corpus, { ...this.#options, objective }))
     if (made.failure || !made.trainer) throw failureOf(made.failure, ArrayBuffer.isView(this.#source) ? [this.#source.length] : [])
     const labels = given && made.labels ? made.labels.map((number) => given[Number(number)]) : (made.labels ?? null)
-    this.#ready = { native: made.trainer, words: made.words ?? null, labels, counts: Float64Array.from(made.counts) }
+    this.#ready = { native: made.trainer, words: made.words ?? null, labels, counts: allocating(made.counts.length * 8, () => Float64Array.from(made.counts)) }
     return this.#ready
   }
 
@@ -294,6 +300,19 @@ export class Trainer {
     const { objective } = this
     return { objective, embedding, tensors, vocabulary: words ?? this.#tokenizer, counts, labels, training, progress }
   }
+
+  static {
+    guardReceivers(this, (value) => #source in value)
+  }
+}
+
+let leaves = false
+
+/** A step may take seconds, for which a process that exits would wait. A thread that exits alone ends nobody's work. */
+function notAwaitedAtExit(): void {
+  if (leaves || !isMainThread) return
+  process.once('exit', () => native.processLeaves())
+  leaves = true
 }
 
 const TABLES: Record<string, string> = { input: 'token.weight', output: 'output.weight' }
@@ -315,8 +334,7 @@ function checkCheckpoint(checkpoint: unknown, where: string): { path: string; ev
 }
 
 /** What a checkpoint keeps of its trainer. */
-function keptIn(file: string, tokenizer: Tokenizer | undefined, where: string): Kept {
-  const text = call(native.checkpointConfig(file))
+function keptIn(file: string, text: string, tokenizer: Tokenizer | undefined, where: string): Kept {
   let config: Config
   try {
     config = JSON.parse(text) as Config
@@ -325,8 +343,10 @@ function keptIn(file: string, tokenizer: Tokenizer | undefined, where: string): 
   }
   const { tokenizer: said, losses, seconds } = config ?? {}
   const options = keptOptions(config?.options)
-  const isWhole = options !== null && Array.isArray(losses) && typeof seconds === 'number' && (said === null || typeof said?.vocabSize === 'number')
+  const isWhole = options !== null && isArray(losses) && typeof seconds === 'number' && (said === null || typeof said?.vocabSize === 'number')
   if (!isWhole) throw new UsageError(`${file}: is no checkpoint of a Trainer: its config does not say what is trained`)
+  const beyond = beyondBounds(options)
+  if (beyond !== null) throw new FormatError(`${file}: is damaged: ${beyond}`, file, 0)
   if (said === null && tokenizer !== undefined) throw new UsageError(`${where}: ${file} was made without a tokenizer: leave it out`)
   if (said?.name === null && tokenizer === undefined) throw new UsageError(`${where}: ${file} was made with a tokenizer from a file: give it as the option tokenizer`)
   const found = said === null ? null : (tokenizer ?? Tokenizer.load(said.name as 'gpt2'))

@@ -4,7 +4,8 @@ import { facts, type DType, type TypedArray } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { check, native } from './native.js'
 import { shown } from './shape.js'
-import { checkAttached, show } from './validate.js'
+import { checkAttached, isArray, show } from './validate.js'
+import { zeroed } from './memory.js'
 
 /** A number, or arrays of them of equal lengths. */
 export type Nested = number | Nested[]
@@ -15,7 +16,7 @@ const MAX_DIMENSIONS = 64
 /** Nested arrays laid flat, with their shape. Whether the leaves are what they should be, the caller checks. */
 export function flatten(nested: unknown, where: string): { leaves: unknown[]; shape: number[] } {
   const shape: number[] = []
-  for (let level = nested; Array.isArray(level); level = level[0]) {
+  for (let level = nested; isArray(level); level = level[0]) {
     if (shape.push(level.length) > MAX_DIMENSIONS) {
       throw new ShapeError(`${where}: arrays nested more than ${MAX_DIMENSIONS} deep, or in themselves`)
     }
@@ -24,7 +25,7 @@ export function flatten(nested: unknown, where: string): { leaves: unknown[]; sh
   const path: number[] = []
   const walk = (value: unknown, dim: number): void => {
     const here = () => `${where}: ${at(path.slice(0, dim))} is`
-    if (!Array.isArray(value)) {
+    if (!isArray(value)) {
       // Told at once: a huge `length` may have nothing behind it.
       if (value === undefined) throw new UsageError(`${here()} undefined, not a number`)
       if (dim === shape.length) leaves.push(value)
@@ -46,11 +47,25 @@ export function flatten(nested: unknown, where: string): { leaves: unknown[]; sh
 
 const at = (position: readonly number[]) => (position.length === 0 ? 'the whole' : `the element at ${shown(position)}`)
 
+/** Elements in order as nested arrays of a shape; of a scalar the element itself. */
+export function nested(shape: readonly number[], at: (i: number) => unknown): unknown {
+  let next = 0
+  const nest = (dim: number): unknown => (dim === shape.length ? at(next++) : Array.from({ length: shape[dim] }, () => nest(dim + 1)))
+  return nest(0)
+}
+
+/** An element as JavaScript has it: a boolean, a number, or a bigint where no number holds it. */
+export function plainAt(data: TypedArray, dtype: DType, i: number): number | bigint | boolean {
+  const value = elementAt(data, dtype, i)
+  if (dtype === 'bool') return value !== 0
+  return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
+}
+
 /** Numbers as elements of a type, each checked to be one that the type holds. */
 export function elementsOf(values: ArrayLike<unknown>, dtype: DType, where: string): TypedArray {
   if (ArrayBuffer.isView(values) && values.length === 0) checkAttached(values as TypedArray, where)
   const { array, bytes } = facts(dtype)
-  const allocate = (length: number) => new array(new ArrayBuffer(length * bytes), 0, length)
+  const allocate = (length: number) => new array(zeroed(ArrayBuffer, length * bytes), 0, length)
   if (values instanceof array && dtype !== 'float16' && dtype !== 'bfloat16' && dtype !== 'bool') {
     // Not `slice`, which is a view where the array is a Buffer.
     const copy = allocate(values.length)

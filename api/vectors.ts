@@ -1,14 +1,17 @@
 // Vectors of tokens as something to ask: what is near, what is to what as what is to what.
 
+import { types } from 'node:util'
 import { ShapeError, UsageError } from './errors.js'
 import { TokenizerNames, WordNames, type Names } from './names.js'
 import { call, check, native } from './native.js'
 import { QuantizedTable } from './quantize.js'
+import { guardReceivers, isInstance } from './receivers.js'
 import { shown } from './shape.js'
 import { checkTable } from './table.js'
 import { Tensor } from './tensor.js'
 import { Tokenizer } from './tokenizer.js'
-import { checkOptions, checkSize, checkText, show } from './validate.js'
+import { checkOptions, checkSize, checkText, isArray, isObject, show, eachOf } from './validate.js'
+import { zeroed } from './memory.js'
 
 /** A vector of `dim` numbers. */
 export type VectorLike = Float32Array | Float64Array | readonly number[] | Tensor
@@ -119,13 +122,15 @@ export class Vectors {
 
   #row(id: number): Float32Array {
     using row = this.weight.narrow(0, id, 1)
-    return Float32Array.from(row.borrow() as Float32Array)
+    const values = Float32Array.from(row.borrow() as Float32Array)
+    row.checkWhole()
+    return values
   }
 
   #vectorOf(it: TokenOrVector, where: string): ArrayLike<number> {
     if (typeof it === 'string') return this.#row(this.#idOf(it, where))
     const vector = it instanceof Tensor ? it.to('float32').borrow() : it
-    const isVector = Array.isArray(vector) || vector instanceof Float32Array || vector instanceof Float64Array
+    const isVector = isArray(vector) || types.isFloat32Array(vector) || types.isFloat64Array(vector)
     if (!isVector) throw new UsageError(`${where}: a token or a vector, not ${show(it)}`)
     if (it instanceof Tensor && it.shape.length !== 1) throw new ShapeError(`${where}: a vector has one dimension, not the shape ${shown(it.shape)}`)
     if (vector.length !== this.dim) throw new ShapeError(`${where}: a vector of ${vector.length} numbers, and these have ${this.dim}`)
@@ -137,12 +142,12 @@ export class Vectors {
 
   /** The direction that is asked about, and the tokens it was made of. */
   #asked(query: VectorQuery, where: string): { direction: Float32Array; ids: Uint32Array } {
-    const isList = typeof query === 'object' && query !== null && ('positive' in query || 'negative' in query)
+    const isList = isObject(query) && ('positive' in query || 'negative' in query)
     if (!isList) return { direction: Float32Array.from(this.#vectorOf(query as TokenOrVector, where)), ids: this.#ids([query as TokenOrVector], where) }
     const { positive = [], negative = [] } = checkOptions(query as { positive?: TokenOrVector[]; negative?: TokenOrVector[] }, ['positive', 'negative'], where)
     const [added, taken] = [listOf(positive, `${where}: positive`), listOf(negative, `${where}: negative`)]
     if (added.length + taken.length === 0) throw new UsageError(`${where}: neither positive nor negative has a token`)
-    const sum = new Float64Array(this.dim)
+    const sum = zeroed(Float64Array, this.dim)
     for (const [list, sign] of [[added, 1], [taken, -1]] as const) {
       for (const it of list) {
         const vector = this.#vectorOf(it, where)
@@ -189,7 +194,7 @@ export class Vectors {
   }
 
   #similarities(rows: Tensor, direction: Float32Array): Float32Array {
-    const out = new Float32Array(rows.shape[0])
+    const out = zeroed(Float32Array, rows.shape[0])
     check(native.rowSimilarities(rows.operand(), out.length, this.dim, direction, out))
     return out
   }
@@ -199,7 +204,7 @@ export class Vectors {
     const where = 'Vectors.similarity'
     const direction = Float32Array.from(this.#vectorOf(a, where))
     const row = Float32Array.from(this.#vectorOf(b, where))
-    const out = new Float32Array(1)
+    const out = zeroed(Float32Array, 1)
     check(native.rowSimilarities(row, 1, this.dim, direction, out))
     return out[0]
   }
@@ -225,17 +230,31 @@ export class Vectors {
     for (let id = 0; id < similarities.length; id++) if (id !== from && similarities[id] > similarities[to]) nearer++
     return nearer + 1
   }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #names in value && isInstance(this, Vectors, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #names in value)
+  }
 }
 
 function namesOf(vocabulary: unknown, where: string): Names {
-  if (vocabulary instanceof WordNames || vocabulary instanceof TokenizerNames) return vocabulary
+  if (isObject(vocabulary) && (vocabulary instanceof WordNames || vocabulary instanceof TokenizerNames)) return vocabulary
   if (vocabulary instanceof Tokenizer) return new TokenizerNames(vocabulary)
-  if (Array.isArray(vocabulary)) return new WordNames(vocabulary, where)
+  if (isArray(vocabulary)) return new WordNames(vocabulary, where)
   throw new UsageError(`${where}: the vocabulary is an array of words or a Tokenizer, not ${show(vocabulary)}`)
 }
 
 function listOf(value: unknown, where: string): TokenOrVector[] {
-  if (Array.isArray(value)) return Array.from(value)
+  if (isArray(value)) {
+    return eachOf(value, (it) => {
+      if (typeof it === 'string' || isObject(it)) return it as TokenOrVector
+      throw new UsageError(`${where}: a token or a vector, not ${show(it)}`)
+    })
+  }
   throw new UsageError(`${where}: an array of tokens, not ${show(value)}`)
 }
 

@@ -1,6 +1,7 @@
 // The ids of the windows that are not full yet, of a text whose ids come chunk by chunk.
 
 import type { WindowOptions } from './batch.js'
+import { zeroed } from './memory.js'
 
 /** Holds those ids that windows to come need, and no others: ids between windows that are in none are passed over. */
 export class WindowBuffer {
@@ -43,7 +44,7 @@ export class WindowBuffer {
     const held = this.#end - this.#start
     if (this.#end + ids.length > this.#ids.length) {
       const needed = held + ids.length
-      const target = needed * 2 <= this.#ids.length ? this.#ids : new Uint32Array(needed * 2)
+      const target = needed * 2 <= this.#ids.length ? this.#ids : zeroed(Uint32Array, needed * 2)
       target.set(this.#ids.subarray(this.#start, this.#end))
       this.#ids = target
       this.#start = 0

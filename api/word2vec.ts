@@ -7,7 +7,7 @@ import { NativeStorage } from './storage.js'
 import { checkTable } from './table.js'
 import { Tensor } from './tensor.js'
 import { Vectors } from './vectors.js'
-import { checkBoolean, checkOptions, checkPath, checkSize, checkWord, show } from './validate.js'
+import { checkBoolean, checkOptions, checkPath, checkSize, checkWord, isArray, show } from './validate.js'
 
 export interface SaveWord2VecOptions {
   /** Whether numbers are little endian f32 rather than text; default false. */
@@ -21,6 +21,8 @@ export interface LoadWord2VecOptions {
   limit?: number
   /** What happens to words that are no UTF-8: an error (`throw`, the default), or U+FFFD (`replace`). */
   invalidUtf8?: 'throw' | 'replace'
+  /** Bytes that each byte of a `.gz` or `.zst` file may become, beside 16 MB that any may; default 200. */
+  maxRatio?: number
 }
 
 /**
@@ -40,7 +42,7 @@ export function saveWord2Vec(path: string, ...args: unknown[]): void {
   const [words, weight, options] = first instanceof Vectors ? [first.tokens(), first.weight, second] : [first, second, third]
   const { binary = false } = checkOptions(options as SaveWord2VecOptions | undefined, ['binary'], where)
   checkBoolean(binary, `${where}: binary`)
-  if (!Array.isArray(words)) throw new UsageError(`${where}: Vectors, or an array of words and a tensor, not ${show(first)}`)
+  if (!isArray(words)) throw new UsageError(`${where}: Vectors, or an array of words and a tensor, not ${show(first)}`)
   checkWords(words, where)
   const table = checkTable(weight, where).detach().to('float32')
   const [rows, dim] = table.shape
@@ -63,16 +65,18 @@ function checkWords(words: readonly unknown[], where: string): asserts words is 
  * The words and vectors of a file in a format of word2vec, text or binary, as gensim, word2vec and fastText (`.vec`) write
  * them; one that ends in `.gz` or `.zst` is decompressed. Of a word that comes twice the first is kept, as gensim does.
  *
- * @throws FileError where it cannot be read; FormatError, with the byte, where it is not what its first line says.
+ * @throws FileError where it cannot be read; FormatError, with the byte, where it is not what its first line says, or becomes
+ * more than `maxRatio` allows.
  */
 export function loadWord2Vec(path: string, options?: LoadWord2VecOptions): Vectors {
   const where = 'loadWord2Vec'
   const full = resolve(checkPath(path, where))
-  const { binary, limit, invalidUtf8 = 'throw' } = checkOptions(options, ['binary', 'limit', 'invalidUtf8'], where)
+  const { binary, limit, invalidUtf8 = 'throw', maxRatio } = checkOptions(options, ['binary', 'limit', 'invalidUtf8', 'maxRatio'], where)
   if (binary !== undefined) checkBoolean(binary, `${where}: binary`)
   if (limit !== undefined) checkSize(limit, `${where}: limit`)
+  if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
   const replaces = checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`) === 'replace'
-  const { words, dim, handle } = call(native.loadWord2Vec(full, binary, limit ?? -1, replaces))
+  const { words, dim, handle } = call(native.loadWord2Vec(full, binary, limit ?? -1, replaces, maxRatio))
   const table = Tensor.over(new NativeStorage(handle, words.length * dim * 4), 'float32', [words.length, dim])
   return new Vectors(table, words)
 }

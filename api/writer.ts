@@ -5,9 +5,10 @@ import { checkDType, facts, type DType, type TypedArray } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { checkMetadata } from './files.js'
 import { call, check, native, type Operand } from './native.js'
+import { guardReceivers } from './receivers.js'
 import { sameShape, shown, sizeOf } from './shape.js'
 import { Tensor } from './tensor.js'
-import { checkAttached, checkOptions, checkPath, checkShape, show } from './validate.js'
+import { checkAttached, checkOptions, checkPath, checkShape, isArray, isObject, show } from './validate.js'
 
 /** A tensor that grows by rows: its element type, and the shape of one row (`[]` for a number a row). */
 export interface RowSpec {
@@ -71,8 +72,8 @@ export class TensorWriter {
     const where = 'TensorWriter'
     this.path = resolve(checkPath(path, where))
     const { metadata = {} } = checkOptions(options, ['metadata'], where)
-    checkMetadata(metadata, where)
-    if (typeof tensors !== 'object' || tensors === null || Array.isArray(tensors) || tensors instanceof Tensor) {
+    const texts = checkMetadata(metadata, where)
+    if (!isObject(tensors) || isArray(tensors) || tensors instanceof Tensor) {
       throw new UsageError(`${where}: tensors as { name: { dtype, shape } }, not ${show(tensors)}`)
     }
     for (const [name, spec] of Object.entries(tensors)) {
@@ -85,8 +86,8 @@ export class TensorWriter {
         [...this.#columns.keys()],
         columns.map(({ dtype }) => facts(dtype).code),
         columns.map(({ shape }) => [...shape]),
-        Object.keys(metadata),
-        Object.values(metadata),
+        texts.map(([key]) => key),
+        texts.map(([, text]) => text),
       ),
     )
     enter(this.#self)
@@ -103,12 +104,12 @@ export class TensorWriter {
    * then, and nothing is left behind. UsageError after `close()` or `abort()`.
    */
   write(name: string, rows: Tensor | TypedArray): this {
-    const where = `TensorWriter.write: "${name}"`
     const column = this.#columns.get(name)
     if (column === undefined) {
       const known = [...this.#columns.keys()].map((name) => `"${name}"`).join(', ')
       throw new UsageError(`TensorWriter.write: no tensor is called ${show(name)}; declared: ${known}`)
     }
+    const where = `TensorWriter.write: "${name}"`
     const [count, elements] = rows instanceof Tensor ? ofTensor(rows, column, where) : ofArray(rows, column, where)
     check(native.rowsAppend(this.#rows, column.index, count, elements))
     return this
@@ -139,10 +140,14 @@ export class TensorWriter {
   [Symbol.dispose](): void {
     this.abort()
   }
+
+  static {
+    guardReceivers(this, (value) => #columns in value)
+  }
 }
 
 function columnOf(spec: unknown, index: number, where: string): Column {
-  if (typeof spec !== 'object' || spec === null) throw new UsageError(`${where} is { dtype, shape }, not ${show(spec)}`)
+  if (!isObject(spec)) throw new UsageError(`${where} is { dtype, shape }, not ${show(spec)}`)
   const { dtype, shape } = checkOptions(spec as Partial<RowSpec>, ['dtype', 'shape'], where)
   const type = checkDType(dtype, where)
   const sizes = checkShape(shape, facts(type).bytes, where)

@@ -38,6 +38,8 @@ function inputOf(name: string): Input {
   try {
     const facts = statSync(name)
     if (facts.isDirectory()) throw new WorkFailed(`${name}: a folder; name its files, such as '${name.replace(/[\\/]+$/, '')}/**/*.txt'`)
+    // Pipes are read as files are: shells make them of <(command).
+    if (!facts.isFile() && !facts.isFIFO()) throw new WorkFailed(`${name}: it is ${facts.isSocket() ? 'a socket' : 'a device'}; name a file, or - for standard input`)
     accessSync(name, constants.R_OK)
     return { name, bytes: facts.isFile() && !isPacked(name) ? facts.size : null }
   } catch (error) {

@@ -16,6 +16,7 @@ interface Options {
   table?: string
   initial?: string
   health: boolean
+  verify?: boolean
   json?: boolean
 }
 
@@ -31,8 +32,12 @@ where there are at most four, else those whose names speak of embeddings; --tabl
   far norms     rows much longer or shorter than the others: rare tokens, glitches
   hot           the rows that take half of all lookups
 
+--verify reads every byte and compares it with the digests that were saved: of models and their files, and of checkpoints. What
+is damaged is an error that names the file.
+
 Examples:
   $ tokenbed inspect word-vectors
+  $ tokenbed inspect word-vectors --verify --no-health
   $ tokenbed inspect model.safetensors --table wte.weight --json
   $ tokenbed inspect trained.safetensors --initial untrained.safetensors:token.weight`
 
@@ -45,6 +50,7 @@ export function addInspect(program: Command): void {
     .option('--table <tensor>', 'the one table to examine')
     .option('--initial <file[:tensor]>', 'a table as it was before training, to find the rows that never changed')
     .option('--no-health', 'list tensors alone, without reading them')
+    .option('--verify', 'compare every byte with what was saved, by its digest')
     .option('--json', 'one JSON object: { tensors, tables, model }; rows by their ids')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', NOTES)
@@ -61,27 +67,30 @@ interface Subject {
 
 async function inspect(path: string, options: Options): Promise<void> {
   if (!options.health && (options.table ?? options.initial) !== undefined) throw new WrongUse(`--no-health and ${options.table === undefined ? '--initial' : '--table'} contradict one another: leave one out`)
-  const subject = open(path)
+  const verify = options.verify ?? false
+  const subject = open(path, verify)
   const initial = options.initial === undefined ? undefined : readInitial(options.initial)
   const tables = options.health ? chosen(subject, options.table) : []
   if (initial !== undefined && tables.length !== 1) throw new WrongUse(`--initial: for one table, and ${tables.length} are examined (${tables.join(', ') || 'none'}): name it with --table`)
   const healths = tables.map((name) => ({ name, health: examine(subject, name, initial) }))
-  if (options.json) return print(`${JSON.stringify(report(subject, healths))}\n`)
-  await print(`${heading(subject)}${listing(subject.tensors)}${healths.map((one) => healthText(one.name, one.health, labelsFor(subject, one.name))).join('')}`)
+  if (options.json) return print(`${JSON.stringify({ ...report(subject, healths), ...(verify ? { verified: true } : {}) })}\n`)
+  await print(`${heading(subject)}${verify ? '  verified: every byte is as it was saved\n' : ''}${listing(subject.tensors)}${healths.map((one) => healthText(one.name, one.health, labelsFor(subject, one.name))).join('')}`)
 }
 
-function open(path: string): Subject {
+function open(path: string, verify: boolean): Subject {
   if (!existsSync(path)) throw new WorkFailed(`${path}: no such file or directory`)
   if (isFolder(path)) {
     if (existsSync(join(path, 'model.json'))) {
-      const model = openModel(path)
+      const model = openModel(path, { verify })
       return { path, bytes: statSync(join(path, 'model.safetensors')).size, model, tensors: model.tensors }
     }
     const inside = join(path, 'model.safetensors')
     if (!existsSync(inside)) throw new WorkFailed(`${path}: neither model.json nor model.safetensors is in it: name a file`)
-    return { path: inside, bytes: statSync(inside).size, model: null, tensors: loadSafetensors(inside) }
+    return { path: inside, bytes: statSync(inside).size, model: null, tensors: loadSafetensors(inside, { verify }) }
   }
-  const tensors = extname(path).toLowerCase() === '.npy' ? new Map([['array', loadNpy(path)]]) : loadSafetensors(path)
+  const isNpy = extname(path).toLowerCase() === '.npy'
+  if (isNpy && verify) throw new WrongUse(`--verify: ${path}: .npy files have no digest that their bytes could be compared with`)
+  const tensors = isNpy ? new Map([['array', loadNpy(path)]]) : loadSafetensors(path, { verify })
   return { path, bytes: statSync(path).size, model: null, tensors }
 }
 

@@ -27,9 +27,9 @@ export function openVectors(path: string): Asked {
   return { vectors: model.vectors, model, label: labelsOf(model) }
 }
 
-export function openModel(folder: string): Model {
+export function openModel(folder: string, options?: { verify?: boolean }): Model {
   if (isFolder(folder) && !existsSync(join(folder, 'model.json'))) throw new WorkFailed(`${folder}: no model.json in it: not a model that tokenbed train or saveModel wrote`)
-  return loadModel(folder)
+  return loadModel(folder, options)
 }
 
 /** Tokens of an encoding as their text, of words and of files as the vocabulary writes them. */

@@ -3,7 +3,7 @@
 // Dependencies, vocabularies, the addon, the TypeScript, the module for `import`, and what is bundled. Says what it does on stderr.
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { Failure, capture, root, run, runIfMain, tool } from './process.mjs'
+import { requireRust, root, run, runIfMain, tool } from './process.mjs'
 
 export function build() {
   dependencies()
@@ -24,8 +24,9 @@ function dependencies() {
   if (areInstalled()) return
   step('dependencies')
   // Not `npm ci`: it refuses a lock file without the optional packages of other platforms that a registry lacks, which
-  // is what npm itself writes there. This installs what the lock file says, and leaves the file alone.
-  run(['npm', 'install', '--no-save', '--no-audit', '--no-fund', '--loglevel', 'error'])
+  // is what npm itself writes there. This installs what the lock file says, and leaves the file alone. No package runs
+  // anything while it is installed.
+  run(['npm', 'install', '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', '--loglevel', 'error'])
 }
 
 /** Whether node_modules holds what the lock file asks for; npm leaves a lock of its own there, which tells. */
@@ -51,21 +52,6 @@ function addon() {
   step('addon')
   requireRust()
   run([...tool('@napi-rs/cli', 'napi'), 'build', '--platform', '--release', '--no-js', '--dts', 'native.d.cts'])
-}
-
-function requireRust() {
-  try {
-    capture(['cargo', '--version'])
-  } catch {
-    const needed = /^rust-version = "(.*?)"/m.exec(readFileSync(join(root, 'Cargo.toml'), 'utf8'))[1]
-    const command =
-      process.platform === 'win32'
-        ? 'winget install Rustlang.Rustup'
-        : "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
-    throw new Failure(
-      `cargo is missing: the addon is compiled from Rust source (${needed} or later).\nInstall Rust, then open a new shell:\n\n    ${command}`,
-    )
-  }
 }
 
 function typescript() {

@@ -6,9 +6,10 @@ import { packageRules } from './rules/packages.mjs'
 import { rustRules } from './rules/rust.mjs'
 import { textRules } from './rules/text.mjs'
 import { typescriptRules } from './rules/typescript.mjs'
+import { workflowRules } from './rules/workflows.mjs'
 import { runIfMain } from './process.mjs'
 
-const rules = [...crateRules, ...typescriptRules, ...rustRules, ...packageRules, ...textRules]
+const rules = [...crateRules, ...typescriptRules, ...rustRules, ...packageRules, ...textRules, ...workflowRules]
 
 /** Checks every rule, shows how it went, and counts. */
 export function check() {

@@ -45,7 +45,8 @@ export function compiledIn() {
   return [...found.values()].sort((a, b) => (key(a) < key(b) ? -1 : 1))
 }
 
-function cratesFor(target) {
+/** The crates of others in the addon of one platform. */
+export function cratesFor(target) {
   const { ok, stdout, stderr } = capture(['cargo', 'metadata', '--format-version', '1', '--locked', '--filter-platform', target])
   if (!ok) throw new Failure(`cargo metadata: ${stderr.trim()}`)
   const { packages, resolve } = JSON.parse(stdout)

@@ -1,13 +1,56 @@
 // Running other programs, for the scripts beside this file.
 import { spawn, spawnSync } from 'node:child_process'
-import { readFileSync, realpathSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+/** What to type where Node or Rust is missing or too old: the script installs both. */
+export const SETUP = `sh scripts/setup && npm install && npm run ${process.env.npm_lifecycle_event ?? 'demo'}`
+
+requireNode()
 
 /** The project's root, where every program is run, wherever the user stands. */
 export const root = join(import.meta.dirname, '..')
 
 /** Something the user can mend: the message says it all, no stack is shown. */
 export class Failure extends Error {}
+
+/** Ends the program on a Node that is too old for it, before it fails in a way that says nothing. */
+function requireNode() {
+  const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(engines.node).map(Number)
+  const [hasMajor, hasMinor] = process.versions.node.split('.').map(Number)
+  if (hasMajor > major || (hasMajor === major && hasMinor >= minor)) return
+  console.error(`\nNode ${process.versions.node} is too old: ${major}.${minor} or later is needed. This installs it:\n\n    ${SETUP}`)
+  process.exit(1)
+}
+
+/** Throws where there is no Rust, or one that is too old. */
+export function requireRust() {
+  addCargoToPath()
+  const wanted = /^rust-version = "(.*?)"/m.exec(readFileSync(join(root, 'Cargo.toml'), 'utf8'))[1]
+  const found = versionOf('rustc')
+  if (found !== null && versionOf('cargo') !== null && !isOlder(found, wanted)) return
+  const what = found === null ? 'Rust is missing' : `Rust ${found} is too old`
+  throw new Failure(`${what}: the addon is compiled from Rust source, which needs ${wanted} or later. This installs it:\n\n    ${SETUP}`)
+}
+
+/** rustup puts its programs where a shell that was open before does not look. */
+function addCargoToPath() {
+  const folder = join(process.env.CARGO_HOME ?? join(homedir(), '.cargo'), 'bin')
+  const path = process.env.PATH ?? ''
+  if (existsSync(folder) && !path.split(delimiter).includes(folder)) process.env.PATH = `${path}${delimiter}${folder}`
+}
+
+function versionOf(program) {
+  const { stdout } = spawnSync(program, ['--version'], { cwd: root, encoding: 'utf8' })
+  return /\d+\.\d+\.\d+/.exec(stdout ?? '')?.[0] ?? null
+}
+
+function isOlder(found, wanted) {
+  const [a, b] = [found, wanted].map((version) => version.split('.').map(Number))
+  return a[0] < b[0] || (a[0] === b[0] && a[1] < b[1])
+}
 
 /** A script's last line: runs `main` if the module is the program itself, and turns a Failure into exit code 1. */
 export async function runIfMain(meta, main) {

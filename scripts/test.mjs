@@ -3,7 +3,9 @@
 // Each step runs whatever became of the others. The last line counts what passed and failed over all of them.
 import { build } from './build.mjs'
 import { check } from './check.mjs'
+import { exhaust } from './exhaustion.mjs'
 import { checkPackage } from './package.mjs'
+import { faults, isPossible } from './faults.mjs'
 import { Failure, runIfMain, stream, tool } from './process.mjs'
 
 const steps = [
@@ -11,6 +13,8 @@ const steps = [
   { name: 'rules', run: check },
   { name: 'cargo test', run: cargoTest },
   { name: 'ava', run: ava },
+  { name: 'memory refused', run: () => exhaust() },
+  { name: 'faults', run: aMinuteOfFaults },
   { name: 'package', run: checkPackage },
 ]
 
@@ -33,6 +37,11 @@ async function ava() {
   const { ok, output } = await stream(tool('ava', 'ava'))
   const names = [...output.matchAll(/^ *[✘×] (.+)$/gm)].map((match) => match[1])
   return atLeastOneFailed(ok, { passed: output.match(/^ *[✔√] /gm)?.length ?? 0, failed: names.length, names })
+}
+
+/** Where they can be made; each that holds counts. */
+function aMinuteOfFaults() {
+  return isPossible ? faults(['--short']) : { passed: 0, failed: 0 }
 }
 
 /** A step that failed without naming a test, as when something does not compile, counts as one. */

@@ -16,6 +16,7 @@ use tokenbed_core::storage::Part;
 use tokenbed_kernels::ops::bag::Mode;
 use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
 use tokenbed_kernels::table;
+use tokenbed_memory::Slice;
 use tokenbed_nn::bag::{self, Division, Request, Scratch};
 
 thread_local! {
@@ -229,7 +230,7 @@ pub fn bag_work(
 ) -> Option<External<Work>> {
     work(|| {
         let begins = offsets.map(|offsets| Ok::<_, Failure>(offsets.ids()?.into())).transpose()?;
-        let weights = weights.map(|weights| Ok::<_, Failure>(weights.shared()?.to_vec())).transpose()?;
+        let weights = weights.map(|weights| Ok::<_, Failure>(weights.shared()?.to_list())).transpose()?;
         Ok(HeldBags {
             rows: held_rows(format, weight, (rows, dim), (&ids, bad), out_format)?,
             begins,

@@ -2,11 +2,14 @@
 
 #![allow(unsafe_code, reason = "hands memory to V8 that is kept alive by a finalizer")]
 
+mod shown;
+
 use crate::borrow::Operand;
 use crate::guard::{Failure, guard, status};
-use napi::Env;
 use napi::bindgen_prelude::{ArrayBuffer, External};
+use napi::{Env, Unknown};
 use napi_derive::napi;
+use shown::Shown;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -27,7 +30,7 @@ pub struct Handle {
     /// How it was told.
     telling: Telling,
     /// The live buffer's own hold on the storage.
-    in_buffer: Rc<RefCell<Option<Arc<Storage>>>>,
+    in_buffer: RefCell<Option<Rc<Shown>>>,
 }
 
 impl Handle {
@@ -49,7 +52,7 @@ impl Handle {
             env,
             told: Cell::new(told),
             telling,
-            in_buffer: Rc::default(),
+            in_buffer: RefCell::default(),
         })
     }
 
@@ -173,36 +176,33 @@ pub fn storage_view(env: Env, handle: &External<Handle>, offset: f64, bytes: f64
             env,
             told: Cell::new(0),
             telling: Telling::Nothing,
-            in_buffer: Rc::default(),
+            in_buffer: RefCell::default(),
         }))
     })
 }
 
 /// The live buffer over a storage, to be made once and kept; nothing where the host forbids external buffers (or
-/// `TOKENBED_LIVE_DATA=0` says to act so), there are no bytes, or it cannot be made: then copies serve.
+/// `TOKENBED_LIVE_DATA=0` says to act so), there are no bytes, or it cannot be made: then copies serve. `transfer` is that of
+/// `ArrayBuffer.prototype`, where it has one.
 #[napi(catch_unwind)]
-pub fn storage_buffer(env: Env, handle: &External<Handle>) -> Option<ArrayBuffer<'static>> {
+pub fn storage_buffer(
+    env: Env,
+    handle: &External<Handle>,
+    #[napi(ts_arg_type = "(() => ArrayBuffer) | undefined")] transfer: Option<Unknown<'_>>,
+) -> Option<ArrayBuffer<'static>> {
     let made = guard(|| {
-        let Some((start, bytes)) = handle.range().filter(|&(_, bytes)| bytes > 0) else { return Ok(None) };
+        let Some(range) = handle.range().filter(|&(_, bytes)| bytes > 0) else { return Ok(None) };
         if !live_data_wanted() {
             return Ok(None);
         }
-        *handle.in_buffer.borrow_mut() = handle.storage.borrow().clone();
-        let keeper = Rc::clone(&handle.in_buffer);
-        // SAFETY: the keeper holds the storage until the finalizer drops it, or until `release` has detached the buffer.
-        let buffer =
-            unsafe { ArrayBuffer::from_external(&env, start, bytes, keeper, |_, keeper| drop(keeper.take())) }?;
-        if buffer.as_ptr() != start {
-            // The host copied: such a buffer is not live, and the finalizer has run already.
-            return Ok(None);
-        }
+        let storage = handle.storage()?;
+        storage.expose();
+        let Some((shown, buffer)) = Shown::over(&env, storage, range, transfer)? else { return Ok(None) };
+        *handle.in_buffer.borrow_mut() = Some(shown);
         // V8 counts external buffers itself: what was told of this memory would now count twice.
         handle.stop_telling();
         Ok(Some(buffer))
     });
-    if made.is_none() {
-        drop(handle.in_buffer.take());
-    }
     made.flatten()
 }
 
@@ -239,11 +239,19 @@ pub fn storage_release(handle: &External<Handle>, buffer: Option<ArrayBuffer<'_>
             // A buffer that was transferred away is detached here, but lives elsewhere: then its finalizer frees.
             if !buffer.is_detached()? {
                 buffer.detach()?;
-                drop(handle.in_buffer.take());
+                if let Some(shown) = handle.in_buffer.take() {
+                    shown.close();
+                }
             }
         }
         Ok(())
     })
+}
+
+/// Whether a storage still has its bytes: a mapped file's may have gone. Asked after JavaScript has read them itself.
+#[napi(catch_unwind)]
+pub fn storage_is_whole(data: Operand) -> bool {
+    status(|| data.shared::<u8>().map(drop))
 }
 
 /// Asks for huge pages for a large buffer of V8's that nobody touched yet: its first write then takes one page fault for

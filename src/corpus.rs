@@ -1,16 +1,19 @@
 //! Corpora: what tables learn from, gathered before a trainer is made of it.
 
 use crate::borrow::Operand;
+use crate::borrowed_text::JsText;
 use crate::guard::{Failure, Report, caught, guard, status};
+use crate::source::ratio;
 use crate::tokenizer::special;
 use napi::bindgen_prelude::{AsyncTask, External};
 use napi::{Env, Task};
 use napi_derive::napi;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokenbed_core::Error;
 use tokenbed_io::text::{InvalidUtf8, TextFile};
+use tokenbed_memory::{List, Text, owned};
 use tokenbed_text::Tokenizer;
 use tokenbed_train::words::{Examples, LABEL, WordCounter};
 
@@ -64,7 +67,7 @@ impl Gathered {
     fn text(&mut self, part: &str) {
         match self {
             Gathered::Words(counter) => counter.push(part),
-            Gathered::Lines(_, lines) => lines.push_str(part),
+            Gathered::Lines(_, lines) => lines.put_str(part),
             // Texts come here as ids.
             Gathered::Ids(..) => {}
         }
@@ -73,17 +76,17 @@ impl Gathered {
     fn end(&mut self) {
         match self {
             Gathered::Words(counter) => counter.end(),
-            Gathered::Lines(_, lines) => lines.push('\n'),
-            Gathered::Ids(ids, ends) => ends.push(ids.len()),
+            Gathered::Lines(_, lines) => lines.put_char('\n'),
+            Gathered::Ids(ids, ends) => ends.put(ids.len()),
         }
     }
 }
 
 /// The next part of a text.
 #[napi(catch_unwind)]
-pub fn corpus_text(builder: &External<Builder>, part: String) -> bool {
+pub fn corpus_text(builder: &External<Builder>, #[napi(ts_arg_type = "string")] part: JsText) -> bool {
     status(|| {
-        lock(&builder.0).text(&part);
+        lock(&builder.0).text(&part.read()?);
         Ok(())
     })
 }
@@ -93,7 +96,7 @@ pub fn corpus_text(builder: &External<Builder>, part: String) -> bool {
 pub fn corpus_ids(builder: &External<Builder>, part: Operand) -> bool {
     status(|| {
         if let Gathered::Ids(ids, _) = &mut *lock(&builder.0) {
-            ids.extend_from_slice(part.shared()?);
+            ids.put_slice(part.shared()?);
         }
         Ok(())
     })
@@ -108,56 +111,96 @@ pub fn corpus_end(builder: &External<Builder>) -> bool {
     })
 }
 
-/// Files to be read as texts, on another thread.
-pub struct ReadFiles {
+/// A file to be read as a text, on other threads.
+pub struct CorpusFile {
     gathered: Arc<Mutex<Gathered>>,
-    paths: Vec<PathBuf>,
+    path: PathBuf,
     invalid: InvalidUtf8,
+    ratio: u64,
+    file: Mutex<Option<TextFile>>,
 }
 
-impl ReadFiles {
-    fn read(&self, path: &Path) -> Result<(), Failure> {
-        let mut file = TextFile::open(path, self.invalid)?;
+/// Parts of a megabyte that are read before the thread is given back: the process may have to end, or the work.
+const PARTS: usize = 16;
+
+impl CorpusFile {
+    /// Reads on for a while; whether that was all.
+    fn read(&self) -> Result<bool, Failure> {
+        let mut opened = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match &mut *opened {
+            Some(file) => file,
+            none => none.insert(TextFile::open(&self.path, self.invalid, self.ratio)?),
+        };
         let mut part = String::new();
-        loop {
+        for _ in 0..PARTS {
             part.clear();
             let more = file.read(&mut part)?;
             let mut gathered = lock(&self.gathered);
             gathered.text(&part);
             if !more {
                 gathered.end();
-                return Ok(());
+                *opened = None;
+                return Ok(true);
+            }
+            if file.is_waiting() {
+                break;
             }
         }
+        Ok(false)
+    }
+
+    /// Gives the file up, of which nothing more can be read: its descriptor does not wait for the garbage collector.
+    fn close(&self) {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
+/// What came of reading a file for a while.
+#[napi(object, object_from_js = false)]
+pub struct CorpusRead {
+    pub done: bool,
+    pub failure: Option<Report>,
+}
+
+/// Reading on, on another thread.
+pub struct ReadOn(Arc<CorpusFile>);
+
 #[napi]
-impl Task for ReadFiles {
-    type Output = Result<(), Failure>;
-    type JsValue = Option<Report>;
+impl Task for ReadOn {
+    type Output = Result<bool, Failure>;
+    type JsValue = CorpusRead;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
-        Ok(caught(|| self.paths.iter().try_for_each(|path| self.read(path))))
+        Ok(caught(|| self.0.read()).inspect_err(|_| self.0.close()))
     }
 
     fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
-        Ok(output.err().map(Report::from))
+        Ok(match output {
+            Ok(done) => CorpusRead { done, failure: None },
+            Err(failure) => CorpusRead { done: true, failure: Some(failure.into()) },
+        })
     }
 }
 
-/// Reads files of text, each a text of its own.
+/// A file whose text belongs to a corpus; it is opened when it is first read.
 #[napi(catch_unwind)]
-pub fn corpus_files(
+pub fn corpus_file(
     builder: &External<Builder>,
-    paths: Vec<String>,
+    path: String,
     replace_invalid: bool,
-) -> Option<AsyncTask<ReadFiles>> {
+    max_ratio: Option<f64>,
+) -> Option<External<Arc<CorpusFile>>> {
     guard(|| {
         let invalid = if replace_invalid { InvalidUtf8::Replace } else { InvalidUtf8::Refuse };
-        let paths = paths.into_iter().map(PathBuf::from).collect();
-        Ok(AsyncTask::new(ReadFiles { gathered: builder.share(), paths, invalid }))
+        let (gathered, path, ratio, file) = (builder.share(), path.into(), ratio(max_ratio)?, Mutex::new(None));
+        Ok(External::new(Arc::new(CorpusFile { gathered, path, invalid, ratio, file })))
     })
+}
+
+/// Reads on for a while. One call at a time, until it is done.
+#[napi(catch_unwind)]
+pub fn corpus_file_read(file: &External<Arc<CorpusFile>>) -> Option<AsyncTask<ReadOn>> {
+    guard(|| Ok(AsyncTask::new(ReadOn(Arc::clone(file)))))
 }
 
 /// Lines as examples: words in front that begin with `__label__` are classes, the rest is text. The names of the classes,
@@ -175,10 +218,10 @@ pub(crate) fn examples_of_lines(tokenizer: &Tokenizer, lines: &str) -> Result<(E
             let end = labelled.find(char::is_whitespace).unwrap_or(labelled.len());
             let name = &labelled[..end];
             let class = *numbers.entry(name).or_insert_with(|| {
-                names.push(name.into());
+                names.put(owned(name));
                 names.len() as u32 - 1
             });
-            classes.push(class);
+            classes.put(class);
             rest = labelled[end..].trim_start();
         }
         ids.clear();

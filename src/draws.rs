@@ -65,7 +65,7 @@ pub fn generator_state(env: Env, generator: &External<Draws>) -> Option<Uint8Arr
 /// Takes a state of `generator_state`.
 #[napi(catch_unwind)]
 pub fn generator_set_state(generator: &External<Draws>, state: Operand) -> bool {
-    status(|| Ok(generator.0.borrow_mut().set_state(state.shared()?)?))
+    status(|| Ok(generator.0.borrow_mut().set_state(state.stable()?)?))
 }
 
 /// Fills with N(mean, std).

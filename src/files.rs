@@ -3,19 +3,20 @@
 use crate::borrow::{Operand, size, sizes};
 use crate::buffers::Handle;
 use crate::guard::{Failure, guard, status};
+use crate::source::ratio;
 use napi::Env;
 use napi::bindgen_prelude::External;
 use napi_derive::napi;
-use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error};
-use tokenbed_io::atomic;
 use tokenbed_io::npy::{self, Array};
 use tokenbed_io::safetensors::{self, ToSave};
 use tokenbed_io::text::InvalidUtf8;
 use tokenbed_io::word2vec;
+use tokenbed_io::{atomic, digest};
+use tokenbed_memory::{Gather, map_of};
 
 /// A tensor of a file.
 #[napi(object, object_from_js = false)]
@@ -23,21 +24,81 @@ pub struct LoadedTensor {
     pub name: String,
     pub dtype: u32,
     pub shape: Vec<f64>,
+    /// Whether it lies in a mapped file.
+    pub mapped: bool,
     pub handle: External<Handle>,
 }
 
-/// All tensors of a file, mapped.
+/// All tensors of a file, mapped or read; by its size where that is left open.
 #[napi(catch_unwind)]
-pub fn load_safetensors(env: Env, path: String) -> Option<Vec<LoadedTensor>> {
+pub fn load_safetensors(env: Env, path: String, map: Option<bool>) -> Option<Vec<LoadedTensor>> {
     guard(|| {
-        let loaded = safetensors::load(Path::new(&path))?.into_iter().map(|tensor| LoadedTensor {
-            name: tensor.name,
-            dtype: tensor.dtype.code(),
-            shape: tensor.shape.iter().map(|&n| n as f64).collect(),
-            handle: handle(env, tensor.storage),
-        });
-        Ok(loaded.collect())
+        let tensors = safetensors::open(Path::new(&path), map)?.tensors()?;
+        Ok(tensors.into_iter().map(|tensor| loaded(env, tensor)).into_list())
     })
+}
+
+/// A file and what it says of itself.
+#[napi(object, object_from_js = false)]
+pub struct MarkedFile {
+    /// The entry of its metadata, if it has it.
+    pub mark: Option<String>,
+    /// Its tensors; none where another mark was wanted.
+    pub tensors: Option<Vec<LoadedTensor>>,
+}
+
+/// All tensors of a file, mapped or read, and an entry of its metadata; where a mark is wanted and the file has another, that alone.
+/// All of it is of one file, whatever takes its name meanwhile.
+#[napi(catch_unwind)]
+pub fn load_marked(
+    env: Env,
+    path: String,
+    key: String,
+    wanted: Option<String>,
+    map: Option<bool>,
+) -> Option<MarkedFile> {
+    guard(|| {
+        let opened = safetensors::open(Path::new(&path), map)?;
+        let mark = opened.metadata(&key);
+        let is_meant = wanted.is_none() || wanted == mark;
+        let tensors = is_meant.then(|| opened.tensors()).transpose()?;
+        let tensors = tensors.map(|all| all.into_iter().map(|one| loaded(env, one)).into_list());
+        Ok(MarkedFile { mark, tensors })
+    })
+}
+
+fn loaded(env: Env, tensor: safetensors::Loaded) -> LoadedTensor {
+    LoadedTensor {
+        name: tensor.name,
+        dtype: tensor.dtype.code(),
+        shape: tensor.shape.iter().map(|&n| n as f64).into_list(),
+        mapped: tensor.storage.is_mapped(),
+        handle: handle(env, tensor.storage),
+    }
+}
+
+/// The digest of tensors, given as [`save_safetensors`] takes them.
+#[napi(catch_unwind)]
+pub fn digest_tensors(
+    names: Vec<String>,
+    dtypes: Vec<u32>,
+    shapes: Vec<Vec<f64>>,
+    data: Vec<Operand>,
+) -> Option<String> {
+    guard(|| Ok(digest::of_tensors(&to_save(names, dtypes, &shapes, &data)?)))
+}
+
+fn to_save<'a>(
+    names: Vec<String>,
+    dtypes: Vec<u32>,
+    shapes: &[Vec<f64>],
+    data: &'a [Operand],
+) -> Result<Vec<ToSave<'a>>, Failure> {
+    let all = names.into_iter().zip(dtypes).zip(shapes).zip(data);
+    all.map(|(((name, code), shape), data)| {
+        Ok(ToSave { name, dtype: element_type(code)?, shape: sizes(shape)?, bytes: data.shared()? })
+    })
+    .try_into_list()
 }
 
 /// Writes tensors: names, dtype codes, shapes and elements side by side; metadata as keys and values side by side.
@@ -52,11 +113,8 @@ pub fn save_safetensors(
     values: Vec<String>,
 ) -> bool {
     status(|| {
-        let mut tensors = Vec::with_capacity(names.len());
-        for (((name, code), shape), data) in names.into_iter().zip(dtypes).zip(&shapes).zip(&data) {
-            tensors.push(ToSave { name, dtype: element_type(code)?, shape: sizes(shape)?, bytes: data.shared()? });
-        }
-        Ok(safetensors::save(Path::new(&path), tensors, keys.into_iter().zip(values).collect::<HashMap<_, _>>())?)
+        let tensors = to_save(names, dtypes, &shapes, &data)?;
+        Ok(safetensors::save(Path::new(&path), tensors, map_of(keys.into_iter().zip(values)))?)
     })
 }
 
@@ -66,13 +124,14 @@ fn handle(env: Env, storage: Storage) -> External<Handle> {
     Handle::new(env, storage, mapped)
 }
 
-/// The array of an npy file; its name is empty.
+/// The array of an npy file, mapped or read; its name is empty.
 #[napi(catch_unwind)]
-pub fn load_npy(env: Env, path: String) -> Option<LoadedTensor> {
+pub fn load_npy(env: Env, path: String, map: Option<bool>) -> Option<LoadedTensor> {
     guard(|| {
-        let Array { dtype, shape, storage } = npy::load(Path::new(&path))?;
-        let shape = shape.iter().map(|&n| n as f64).collect();
-        Ok(LoadedTensor { name: String::new(), dtype: dtype.code(), shape, handle: handle(env, storage) })
+        let Array { dtype, shape, storage } = npy::load(Path::new(&path), map)?;
+        let shape = shape.iter().map(|&n| n as f64).into_list();
+        let mapped = storage.is_mapped();
+        Ok(LoadedTensor { name: String::new(), dtype: dtype.code(), shape, mapped, handle: handle(env, storage) })
     })
 }
 
@@ -112,11 +171,13 @@ pub fn load_word2vec(
     binary: Option<bool>,
     limit: f64,
     replace_invalid: bool,
+    max_ratio: Option<f64>,
 ) -> Option<LoadedWords> {
     guard(|| {
         let invalid = if replace_invalid { InvalidUtf8::Replace } else { InvalidUtf8::Refuse };
         let limit = if limit < 0.0 { None } else { Some(size(limit)?) };
-        let loaded = word2vec::load(Path::new(&path), word2vec::Options { binary, limit, invalid })?;
+        let loaded =
+            word2vec::load(Path::new(&path), word2vec::Options { binary, limit, invalid, ratio: ratio(max_ratio)? })?;
         Ok(LoadedWords { words: loaded.words, dim: loaded.dim as f64, handle: handle(env, loaded.storage) })
     })
 }

@@ -3,11 +3,11 @@
 use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Task};
 use napi_derive::napi;
-use std::any::Any;
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenbed_core::Error;
+use tokenbed_core::storage::watched;
 use tokenbed_nn::token_position::Side;
+use tokenbed_text::panics;
 
 /// Why the last call of this thread failed; TypeScript makes the typed error of it.
 #[napi(object)]
@@ -16,7 +16,8 @@ pub struct Report {
     /// `core::Error::code`, or `INTERNAL` for a panic.
     pub code: String,
     pub message: String,
-    /// Of a bad id: its place counted over all ids, itself in decimal, rows of the table, how many are bad.
+    /// Of a bad id: its place counted over all ids, itself in decimal, rows of the table, how many are bad;
+    /// of memory that could not be had: how many bytes.
     pub flat: Option<f64>,
     pub value: Option<String>,
     pub rows: Option<f64>,
@@ -59,6 +60,7 @@ impl From<Error> for Failure {
                 report.rows = Some(rows as f64);
                 report.count = Some(count as f64);
             }
+            Error::Memory { bytes, .. } => report.count = Some(bytes as f64),
             Error::Format { path, offset, .. } => {
                 report.path = Some(path.display().to_string());
                 report.offset = Some(offset as f64);
@@ -106,21 +108,20 @@ thread_local! {
     static LAST: RefCell<Option<Report>> = const { RefCell::new(None) };
 }
 
-/// Runs work whose answer carries its failure, as that of another thread must; a panic is one, too.
+/// Runs work whose answer carries its failure, as that of another thread must; a panic is one, too, and
+/// so is the unwinding of what found no memory.
 pub(crate) fn caught<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    // Unwind safe: what a panic may leave half done is the caller's output, whose values it learns not to trust.
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(internal(message_of(&*panic))))
+    // What a panic may leave half done is the caller's output, whose values it learns not to trust.
+    match tokenbed_memory::caught(|| panics::caught(|| watched(run))) {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(internal(panic)),
+        Err(refused) => Err(Error::from(refused).into()),
+    }
 }
 
 /// Runs an export. What fails or panics is kept for `takeFailure`, and the answer is nothing.
 pub(crate) fn guard<T>(run: impl FnOnce() -> Result<T, Failure>) -> Option<T> {
     caught(run).map_err(|failure| LAST.with(|last| *last.borrow_mut() = Some(*failure.0))).ok()
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> String {
-    let text =
-        panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "a panic without a message".into())
 }
 
 /// [`guard`] for exports that answer with a status alone: whether it went well.

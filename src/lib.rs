@@ -5,6 +5,7 @@
 //! checked in TypeScript: what reaches here in another form is a bug, and is still answered with an error.
 
 #![deny(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![cfg_attr(test, allow(dead_code, reason = "napi registers no exports in a test build, which only lints make"))]
 #![allow(missing_docs, reason = "the exports are private; api/native.ts and the public TypeScript say what they do")]
 #![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
@@ -12,13 +13,18 @@
 mod async_forward;
 mod bag;
 mod borrow;
+mod borrowed_text;
 mod buffers;
 mod corpus;
 mod draws;
 mod elements;
 mod embedding;
+#[cfg(feature = "failing-allocator")]
+mod failing_allocator;
 mod files;
+mod folder;
 mod guard;
+mod leaving;
 mod neighbours;
 mod network;
 mod optim;

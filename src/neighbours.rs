@@ -5,6 +5,7 @@ use crate::guard::{Failure, guard, status};
 use crate::process::threads;
 use napi_derive::napi;
 use tokenbed_kernels::table;
+use tokenbed_memory::Gather;
 use tokenbed_nn::neighbours::{self, Rows};
 
 /// Rows and their similarities, side by side, the best first.
@@ -31,10 +32,10 @@ pub fn nearest_rows(
 ) -> Option<Nearest> {
     guard(|| {
         let rows = rows(&weight, count, dim)?;
-        let found = neighbours::nearest(table::active(), rows, query.shared()?, size(top)?, without.shared()?)?;
+        let found = neighbours::nearest(table::active(), rows, query.shared()?, size(top)?, without.stable()?)?;
         Ok(Nearest {
-            ids: found.iter().map(|neighbour| neighbour.id).collect(),
-            similarities: found.iter().map(|neighbour| f64::from(neighbour.similarity)).collect(),
+            ids: found.iter().map(|neighbour| neighbour.id).into_list(),
+            similarities: found.iter().map(|neighbour| f64::from(neighbour.similarity)).into_list(),
         })
     })
 }

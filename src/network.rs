@@ -10,6 +10,7 @@ use tokenbed_core::ops::entropy::{RowEntropy, Scale, entropy, entropy_back, reso
 use tokenbed_core::ops::norm::{norm_back, norm_rows};
 use tokenbed_core::ops::unary::{Real, dropout};
 use tokenbed_core::{DType, Error};
+use tokenbed_memory::{Gather, List};
 
 /// What becomes of the losses of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +106,7 @@ pub fn entropy_back_elements(
                 _ => return Err(Error::Shape(format!("{} gradients for one loss", grad_of.len())).into()),
             };
             let out = out.exclusive::<T>(&[&logits, &kept, &grad])?;
-            Ok(entropy_back(size(classes)?, logits.shared::<T>()?, kept.shared()?, rows, scale, out)?)
+            Ok(entropy_back(size(classes)?, logits.shared::<T>()?, kept.stable()?, rows, scale, out)?)
         })
     })
 }
@@ -127,7 +128,7 @@ pub fn norm_elements(
 ) -> bool {
     status(|| {
         with_float!(arithmetic, T => {
-            let read: Vec<&Operand> = [Some(&x), weight.as_ref(), bias.as_ref()].into_iter().flatten().collect();
+            let read: Vec<&Operand> = [Some(&x), weight.as_ref(), bias.as_ref()].into_iter().flatten().into_list();
             let out = out.exclusive::<T>(&read)?;
             Ok(norm_rows(size(dim)?, eps, optional(&weight)?, optional(&bias)?, x.shared::<T>()?, out)?)
         })
@@ -150,11 +151,11 @@ pub fn norm_back_elements(
 ) -> bool {
     status(|| {
         with_float!(arithmetic, T => {
-            let mut apart: Vec<&Operand> = [Some(&x), Some(&grad), weight.as_ref()].into_iter().flatten().collect();
+            let mut apart: Vec<&Operand> = [Some(&x), Some(&grad), weight.as_ref()].into_iter().flatten().into_list();
             let rows = out.exclusive::<T>(&apart)?;
-            apart.push(&out);
+            apart.put(&out);
             let weights = weight_out.as_ref().map(|out| out.exclusive::<T>(&apart)).transpose()?;
-            apart.extend(weight_out.as_ref());
+            apart.put_all(weight_out.as_ref());
             let biases = bias_out.as_ref().map(|out| out.exclusive::<T>(&apart)).transpose()?;
             let (x, grad) = (x.shared::<T>()?, grad.shared::<T>()?);
             Ok(norm_back(size(dim)?, eps, optional(&weight)?, x, grad, rows, weights, biases)?)

@@ -11,6 +11,7 @@ use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::{DType, Error};
 use tokenbed_kernels::table;
+use tokenbed_memory::Gather;
 use tokenbed_nn::optim::lazy::Lazy;
 use tokenbed_nn::optim::{Adagrad, Adam, Decay, Optimizer, Parameter, RowAdagrad, Sgd, SparseAdam, clip, dense, rows};
 
@@ -41,7 +42,7 @@ struct Operands<'a> {
 impl<'a> Operands<'a> {
     fn exclusive<F: Pod>(&self, read: &[&Operand]) -> Result<Parameter<'a, F>, Failure> {
         let Operands { param, first, second } = *self;
-        let beside = |others: [&'a Operand; 2]| -> Vec<&Operand> { read.iter().copied().chain(others).collect() };
+        let beside = |others: [&'a Operand; 2]| -> Vec<&Operand> { read.iter().copied().chain(others).into_list() };
         Ok(Parameter {
             param: param.exclusive(&beside([first, second]))?,
             first: first.exclusive(&beside([param, second]))?,

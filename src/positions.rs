@@ -11,6 +11,7 @@ use tokenbed_core::Error;
 use tokenbed_kernels::ops::rotate::Pairs;
 use tokenbed_kernels::ops::rows::OutFormat;
 use tokenbed_kernels::table;
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_nn::positions::Scores;
 use tokenbed_nn::positions::ids::{self, Real};
 use tokenbed_nn::positions::interpolate::interpolate;
@@ -166,7 +167,7 @@ pub fn t5_bias_backward(
     status(|| {
         threads()?;
         let (heads, span) = (size(heads)?, span(queries, keys, offset)?);
-        let mut lines = vec![0.0; heads.saturating_mul(span.line())];
+        let mut lines = zeroed(heads.saturating_mul(span.line()));
         relative::gather(grad.shared()?, heads, span, &mut lines)?;
         let buckets = buckets(bidirectional, count, max_distance)?;
         Ok(buckets.bias_gradient(&lines, heads, span, out.exclusive(&[&grad])?)?)
@@ -298,7 +299,7 @@ pub fn shaw_backward(
 pub fn transformer_xl_forward(sizes: &[f64], parts: Vec<Operand>, out: Operand) -> bool {
     status(|| {
         threads()?;
-        Ok(transformer_xl(sizes, &parts)?.forward(out.exclusive(&parts.iter().collect::<Vec<_>>())?)?)
+        Ok(transformer_xl(sizes, &parts)?.forward(out.exclusive(&parts.iter().into_list())?)?)
     })
 }
 
@@ -325,7 +326,7 @@ pub fn transformer_xl_backward(sizes: &[f64], parts: Vec<Operand>, grad: Operand
         let [query, key, u, v, weight] = &out[..] else {
             return Err(Error::Usage(format!("{} gradients of scores", out.len())).into());
         };
-        let read: Vec<&Operand> = parts.iter().chain([&grad]).collect();
+        let read: Vec<&Operand> = parts.iter().chain([&grad]).into_list();
         let mut to = Gradients {
             query: query.exclusive(&read)?,
             key: key.exclusive(&read)?,

@@ -7,6 +7,7 @@ use napi::Env;
 use napi_derive::napi;
 use tokenbed_core::Error;
 use tokenbed_kernels::{isa, table};
+use tokenbed_memory::Gather;
 use tokenbed_nn::self_test::self_test;
 use tokenbed_threads::{BadThreads, setting};
 
@@ -70,8 +71,8 @@ pub fn native_info(env: Env) -> Option<Native> {
         Ok(Native {
             version: env!("CARGO_PKG_VERSION").into(),
             isa: kernels.isa().name().into(),
-            detected: isa::available().map(|isa| isa.name().into()).collect(),
-            features: isa::features().map(|(name, available)| CpuFeature { name: name.into(), available }).collect(),
+            detected: isa::available().map(|isa| isa.name().into()).into_list(),
+            features: isa::features().map(|(name, available)| CpuFeature { name: name.into(), available }).into_list(),
             target: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
             live_data: live_data(&env)?,
         })
@@ -100,6 +101,6 @@ pub fn kernels_self_test() -> Option<Vec<KernelTest>> {
                 ok: it.ok,
                 digest: format!("{:016x}", it.digest),
             })
-            .collect())
+            .into_list())
     })
 }

@@ -46,6 +46,6 @@ pub fn quantization_error(format: u32, weight: Operand, rows: f64, dim: f64, ori
     guard(|| {
         let table = rows_of(format, &weight, rows, dim)?;
         let difference = quantize::difference(table::active(), table, original.shared()?)?;
-        Ok(vec![difference.max, difference.mean, difference.rms, difference.worst_row as f64])
+        Ok(Vec::from([difference.max, difference.mean, difference.rms, difference.worst_row as f64]))
     })
 }

@@ -7,9 +7,11 @@ use crate::guard::{Failure, guard, status};
 use crate::process::threads;
 use napi_derive::napi;
 use std::cell::RefCell;
+use tokenbed_core::Error;
 use tokenbed_kernels::ops::bag::Mode;
 use tokenbed_kernels::ops::rows::OutFormat;
 use tokenbed_kernels::table;
+use tokenbed_memory::Gather;
 use tokenbed_nn::bag::{Request, Scratch};
 use tokenbed_nn::row_grad::{self, Factors, GradRows, Order, OrderOut, OrderScratch, Pending, Rows, bags};
 use tokenbed_nn::token_position_grad::cycle_order;
@@ -46,11 +48,17 @@ impl GradOperand {
     }
 
     fn rows(&self) -> Result<Rows<'_>, Failure> {
-        Ok(Rows::new(&self.ids.shared()?[..size(self.count)?], self.rows.shared()?, size(self.dim)?)?)
+        Ok(Rows::new(self.ids()?, self.rows.shared()?, size(self.dim)?)?)
+    }
+
+    /// Each once, where they are summed.
+    fn ids(&self) -> Result<&[u32], Failure> {
+        let (ids, count) = (self.ids.stable()?, size(self.count)?);
+        Ok(ids.get(..count).ok_or_else(|| Error::Shape(format!("{count} rows of {} ids", ids.len())))?)
     }
 
     fn pending(&self) -> Result<Pending<'_>, Failure> {
-        let order = Order::in_block(self.ids.shared()?, size(self.room)?, size(self.count)?)?;
+        let order = Order::in_block(self.ids.stable()?, size(self.room)?, size(self.count)?)?;
         // The block has room for all; places of padding are none.
         let places = order.places().len();
         let coefficients = match &self.coefficients {
@@ -213,8 +221,8 @@ pub fn bag_largest_rows(
         let [ids, offsets, _] = given.reads();
         let out = out.exclusive(&[ids, offsets, &order, &winners, &grad])?;
         let request = given.request()?;
-        let of = Order::in_block(order.shared()?, request.ids.0.len(), size(count)?)?;
-        let (winners, grad) = (winners.shared()?, (grad.shared()?, size(dim)?));
+        let of = Order::in_block(order.stable()?, request.ids.0.len(), size(count)?)?;
+        let (winners, grad) = (winners.stable()?, (grad.shared()?, size(dim)?));
         let rows = size(rows)?;
         BAGS.with_borrow_mut(|scratch| {
             Ok(bags::largest_rows(table::active(), rows, (request, scratch), of, winners, grad, out)?)
@@ -263,7 +271,7 @@ pub fn rows_dense(grad: GradOperand, rows: f64, out: Operand) -> bool {
             return Ok(row_grad::sum_dense(&grad.pending()?, rows, out)?);
         }
         let summed = grad.rows()?;
-        let numbers: Vec<u32> = (0..=summed.ids().len() as u32).collect();
+        let numbers: Vec<u32> = (0..=summed.ids().len() as u32).into_list();
         Ok(row_grad::sum_dense(&summed.pending(table::active(), &numbers)?, rows, out)?)
     })
 }

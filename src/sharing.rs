@@ -12,6 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use tokenbed_core::Error;
 use tokenbed_core::storage::Storage;
+use tokenbed_memory::{List, Map};
 
 /// What is shared now, by number; numbers are never used again.
 #[derive(Default)]
@@ -55,9 +56,9 @@ pub fn storage_share(handle: &External<Handle>) -> Option<f64> {
         let mut registry = registry();
         registry.last += 1;
         let number = registry.last;
-        registry.storages.insert(number, storage);
+        registry.storages.put(number, storage);
         drop(registry);
-        MINE.with_borrow_mut(|mine| mine.0.push(number));
+        MINE.with_borrow_mut(|mine| mine.0.put(number));
         Ok(number as f64)
     })
 }
@@ -84,6 +85,8 @@ pub fn storage_is_shared(number: f64) -> Option<bool> {
 pub struct Opened {
     pub handle: External<Handle>,
     pub bytes: f64,
+    /// Whether it lies in a mapped file.
+    pub mapped: bool,
 }
 
 /// A handle on a shared storage, of this thread's own.
@@ -92,8 +95,8 @@ pub fn storage_open(env: Env, number: f64) -> Option<Opened> {
     guard(|| {
         let storage = registry().storages.get(&size(number)?).cloned();
         let storage = storage.ok_or_else(|| Error::Usage("the sharing has ended".into()))?;
-        let bytes = storage.len() as f64;
-        Ok(Opened { handle: Handle::over(env, storage, Telling::Nothing), bytes })
+        let (bytes, mapped) = (storage.len() as f64, storage.is_mapped());
+        Ok(Opened { handle: Handle::over(env, storage, Telling::Nothing), bytes, mapped })
     })
 }
 

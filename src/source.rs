@@ -1,5 +1,7 @@
 //! Sources of text that are too large for memory: files, and pieces as they come.
 
+use crate::borrow::size;
+use crate::borrowed_text::{JsText, copied};
 use crate::guard::{Failure, Report, caught, guard};
 use crate::tokenizer::special;
 use napi::bindgen_prelude::{AsyncTask, External, Uint32ArraySlice};
@@ -10,7 +12,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokenbed_core::Error;
-use tokenbed_io::text::{InvalidUtf8, TextFile};
+use tokenbed_io::text::{InvalidUtf8, MAX_RATIO, TextFile};
+use tokenbed_memory::Gather;
 use tokenbed_text::{TextError, TextStream, Tokenizer};
 
 /// A text that comes in pieces, as JavaScript holds it.
@@ -25,9 +28,12 @@ pub fn text_pieces_new(
     tokenizer: &External<Tokenizer>,
     allowed: Option<Vec<String>>,
     disallowed: Option<Vec<String>>,
+    max_held_bytes: Option<f64>,
 ) -> Option<External<TextPieces>> {
     guard(|| {
-        let stream = RefCell::new(TextStream::new(special(allowed, disallowed)));
+        let mut stream = TextStream::new(special(allowed, disallowed));
+        stream.hold_at_most(max_held_bytes.map(size).transpose()?.unwrap_or(usize::MAX));
+        let stream = RefCell::new(stream);
         Ok(External::new(TextPieces { tokenizer: Tokenizer::clone(tokenizer), stream }))
     })
 }
@@ -37,16 +43,16 @@ pub fn text_pieces_new(
 pub fn text_pieces_next(
     env: Env,
     pieces: &External<TextPieces>,
-    piece: Option<String>,
+    #[napi(ts_arg_type = "string | undefined | null")] piece: Option<JsText>,
 ) -> Option<Uint32ArraySlice<'static>> {
     guard(|| {
         let mut ids = Vec::new();
         let mut stream = pieces.stream.borrow_mut();
         match piece {
-            Some(piece) => stream.push(&pieces.tokenizer, &piece, &mut ids)?,
+            Some(piece) => stream.push(&pieces.tokenizer, &piece.read()?, &mut ids)?,
             None => stream.finish(&pieces.tokenizer, &mut ids)?,
         }
-        Ok(Uint32ArraySlice::copy_from(&env, ids)?)
+        copied(&ids, |ids| Uint32ArraySlice::copy_from(&env, ids))
     })
 }
 
@@ -61,6 +67,7 @@ struct Reading {
     tokenizer: Tokenizer,
     stream: TextStream,
     invalid: InvalidUtf8,
+    limits: TextLimits,
     paths: std::vec::IntoIter<PathBuf>,
     file: Option<TextFile>,
     /// What comes once the ids before it were handed out.
@@ -68,20 +75,67 @@ struct Reading {
     part: String,
 }
 
+/// What comes of reading on.
+pub enum Next {
+    Ids(Vec<u32>),
+    /// A pipe of which nothing has come yet: the thread is given back, as others need it and the process may have to end.
+    Waiting,
+    /// After the last.
+    End,
+}
+
+/// What a file of text may ask for, as TypeScript writes it.
+#[napi(object, object_to_js = false)]
+pub struct TextLimits {
+    pub max_ratio: Option<f64>,
+    pub max_held_bytes: Option<f64>,
+}
+
+impl TextLimits {
+    /// Bytes that each byte of a compressed file may become.
+    fn ratio(&self) -> Result<u64, Failure> {
+        ratio(self.max_ratio)
+    }
+
+    /// Bytes that may be held back: of a compressed file as many as go with those that were read of it, as a few may become
+    /// any number.
+    fn held(&self, file: &TextFile) -> Result<usize, Failure> {
+        if let Some(bytes) = self.max_held_bytes {
+            return size(bytes);
+        }
+        let most = file.packed().map(|packed| packed.saturating_mul(HELD_OF_PACKED).saturating_add(HELD));
+        Ok(most.map_or(usize::MAX, |most| most.try_into().unwrap_or(usize::MAX)))
+    }
+}
+
+/// Bytes that each byte of a compressed file may become.
+pub(crate) fn ratio(max_ratio: Option<f64>) -> Result<u64, Failure> {
+    Ok(max_ratio.map(size).transpose()?.map_or(MAX_RATIO, |ratio| ratio as u64))
+}
+
+/// Bytes of text that are held back of any compressed file, and for each byte that was read of it.
+const HELD: u64 = 4 << 20;
+const HELD_OF_PACKED: u64 = 16;
+
 /// Bytes of text after which ids are handed out, whether or not a file ends there.
 const ENOUGH: usize = 1 << 20;
 
 impl Reading {
-    /// The next ids: of a megabyte of text or of what there is; none after the last.
-    fn next(&mut self, closed: &AtomicBool) -> Result<Option<Vec<u32>>, Failure> {
+    /// The next ids: of a megabyte of text or of what there is.
+    fn next(&mut self, closed: &AtomicBool) -> Result<Next, Failure> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
         let (mut ids, mut read) = (Vec::new(), 0);
         // A single piece may be longer: without ids there would be nothing to hand out.
         while (read < ENOUGH || ids.is_empty()) && !closed.load(Ordering::Relaxed) {
-            match self.step(&mut ids) {
-                Ok(Some(bytes)) => read += bytes,
+            match caught(|| self.step(&mut ids)) {
+                Ok(Some(bytes)) => {
+                    read += bytes;
+                    if self.file.as_ref().is_some_and(TextFile::is_waiting) {
+                        return Ok(if ids.is_empty() { Next::Waiting } else { Next::Ids(ids) });
+                    }
+                }
                 Ok(None) => break,
                 Err(failure) => {
                     self.close();
@@ -93,19 +147,29 @@ impl Reading {
                 }
             }
         }
-        Ok(if ids.is_empty() { None } else { Some(ids) })
+        Ok(if ids.is_empty() { Next::End } else { Next::Ids(ids) })
     }
 
     /// Reads on, or opens the next file: how many bytes of text that were; none at the end of all.
     fn step(&mut self, ids: &mut Vec<u32>) -> Result<Option<usize>, Failure> {
         let Some(file) = &mut self.file else {
             let Some(path) = self.paths.next() else { return Ok(None) };
-            self.file = Some(TextFile::open(&path, self.invalid)?);
+            self.file = Some(TextFile::open(&path, self.invalid, self.limits.ratio()?)?);
             return Ok(Some(0));
         };
         self.part.clear();
         let more = file.read(&mut self.part)?;
-        let in_file = |error: TextError| Error::Usage(format!("{}: {error}", file.path().display()));
+        self.stream.hold_at_most(self.limits.held(file)?);
+        let in_file = |error: TextError| -> Failure {
+            let path = file.path().to_path_buf();
+            match error {
+                TextError::HeldBack { start, .. } => {
+                    Error::Format { path, offset: start as u64, message: error.to_string() }.into()
+                }
+                TextError::TokenizerFile { .. } => error.into(),
+                _ => Error::Usage(format!("{}: {error}", path.display())).into(),
+            }
+        };
         self.stream.push(&self.tokenizer, &self.part, ids).map_err(in_file)?;
         if !more {
             self.stream.finish(&self.tokenizer, ids).map_err(in_file)?;
@@ -130,13 +194,15 @@ pub fn text_files_new(
     disallowed: Option<Vec<String>>,
     paths: Vec<String>,
     replace_invalid: bool,
+    limits: TextLimits,
 ) -> Option<External<Arc<TextFiles>>> {
     guard(|| {
         let reading = Reading {
             tokenizer: Tokenizer::clone(tokenizer),
             stream: TextStream::new(special(allowed, disallowed)),
             invalid: if replace_invalid { InvalidUtf8::Replace } else { InvalidUtf8::Refuse },
-            paths: paths.into_iter().map(PathBuf::from).collect::<Vec<_>>().into_iter(),
+            limits,
+            paths: paths.into_iter().map(PathBuf::from).into_list().into_iter(),
             file: None,
             failure: None,
             part: String::new(),
@@ -149,6 +215,8 @@ pub fn text_files_new(
 #[napi(object, object_from_js = false)]
 pub struct IdsRead {
     pub ids: Option<Uint32ArraySlice<'static>>,
+    /// Whether there are none yet: of a pipe.
+    pub waiting: bool,
     pub failure: Option<Report>,
 }
 
@@ -157,7 +225,7 @@ pub struct ReadIds(Arc<TextFiles>);
 
 #[napi]
 impl Task for ReadIds {
-    type Output = Result<Option<Vec<u32>>, Failure>;
+    type Output = Result<Next, Failure>;
     type JsValue = IdsRead;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
@@ -173,12 +241,17 @@ impl Task for ReadIds {
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
-        let copied =
-            output.and_then(|ids| caught(|| Ok(ids.map(|ids| Uint32ArraySlice::copy_from(&env, ids)).transpose()?)));
-        Ok(match copied {
-            Ok(ids) => IdsRead { ids, failure: None },
-            Err(failure) => IdsRead { ids: None, failure: Some(failure.into()) },
-        })
+        let copied = output.and_then(|next| {
+            caught(|| {
+                let waiting = matches!(next, Next::Waiting);
+                let ids = match next {
+                    Next::Ids(ids) => Some(copied(&ids, |ids| Uint32ArraySlice::copy_from(&env, ids))?),
+                    _ => None,
+                };
+                Ok(IdsRead { ids, waiting, failure: None })
+            })
+        });
+        Ok(copied.unwrap_or_else(|failure| IdsRead { ids: None, waiting: false, failure: Some(failure.into()) }))
     }
 }
 

@@ -174,7 +174,7 @@ fn parts(layer: &InputLayer, others: &[Operand]) -> Result<[Operand; PARTS], Fai
     for ((part, held), there) in parts.iter_mut().zip(&layer.parts).zip(there) {
         *part = match held {
             Some(held) => held.operand()?,
-            None if there => *others.next().ok_or_else(|| Error::Usage("a table is missing".into()))?,
+            None if there => others.next().ok_or_else(|| Error::Usage("a table is missing".into()))?.again(),
             None => continue,
         };
     }

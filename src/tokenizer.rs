@@ -1,19 +1,20 @@
 //! Tokenizers: text to ids and back.
 
 use crate::borrow::{Operand, size};
+use crate::borrowed_text::{JsText, copied, read_all};
 use crate::guard::{Failure, guard};
 use crate::process::computing_threads;
 use napi::Env;
 use napi::bindgen_prelude::{External, Int32ArraySlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 use std::cell::RefCell;
-use std::fs;
-use std::path::PathBuf;
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, resolve};
 use tokenbed_kernels::table;
+use tokenbed_memory::{Gather, List};
 use tokenbed_text::{
-    Encoding, Frame, RowOptions, Side, SpecialPolicy, SpecialSet, TextError, TokenDecoder, Tokenizer, encodings,
+    Encoding, Frame, Limits, Origin, RowOptions, Side, SpecialPolicy, SpecialSet, TextError, TokenDecoder, Tokenizer,
+    encodings,
 };
 
 impl From<TextError> for Failure {
@@ -23,6 +24,16 @@ impl From<TextError> for Failure {
             TextError::UnknownId { position, value, vocab_size } => {
                 Error::TokenIndex { flat: position, value: value.into(), rows: vocab_size, count: 1 }.into()
             }
+            TextError::TokenizerFile { path, offset, reason } => {
+                Error::Format { path: path.into(), offset: offset as u64, message: reason }.into()
+            }
+            TextError::InBatch { index, source } => match *source {
+                TextError::TokenizerFile { path, offset, reason } => {
+                    let message = format!("text {index} of the batch: {reason}");
+                    Error::Format { path: path.into(), offset: offset as u64, message }.into()
+                }
+                _ => Error::Usage(message).into(),
+            },
             TextError::Length { .. } | TextError::NoWindow { .. } => Error::Shape(message).into(),
             _ => Error::Usage(message).into(),
         }
@@ -32,7 +43,7 @@ impl From<TextError> for Failure {
 /// The names of the known encodings.
 #[napi(catch_unwind)]
 pub fn encoding_names() -> Option<Vec<String>> {
-    guard(|| Ok(encodings().map(Into::into).collect()))
+    guard(|| Ok(encodings().map(Into::into).into_list()))
 }
 
 /// The vocabulary that an encoding needs; a failure that lists the known ones for another name.
@@ -44,28 +55,45 @@ pub fn encoding_vocabulary(name: String) -> Option<String> {
 /// A tokenizer for a known encoding, from its unpacked vocabulary.
 #[napi(catch_unwind)]
 pub fn tokenizer_new(name: String, vocabulary: Operand) -> Option<External<Tokenizer>> {
-    guard(|| Ok(External::new(Tokenizer::new(Encoding::named(&name)?, vocabulary.shared()?)?)))
+    guard(|| Ok(External::new(Tokenizer::new(Encoding::named(&name)?, vocabulary.stable()?)?)))
 }
 
 /// Bytes of memory for each byte of a file, about: what V8 is told, so that it collects tokenizers that nobody uses.
 const BYTES_IN_MEMORY: usize = 6;
 
-/// A tokenizer from a `tokenizer.json`.
+/// How much a `tokenizer.json` may make of a text, as TypeScript writes it.
+#[napi(object, object_to_js = false)]
+pub struct TokenizerLimits {
+    pub max_growth: Option<f64>,
+    pub max_pattern_steps: Option<f64>,
+    pub max_seconds_per_megabyte: Option<f64>,
+}
+
+impl TokenizerLimits {
+    fn read(&self) -> Result<Limits, Failure> {
+        let otherwise = Limits::default();
+        let or = |given: Option<f64>, otherwise| given.map_or(Ok(otherwise), size);
+        Ok(Limits {
+            growth: or(self.max_growth, otherwise.growth)?,
+            pattern_steps: or(self.max_pattern_steps, otherwise.pattern_steps)?,
+            seconds_per_megabyte: self.max_seconds_per_megabyte.unwrap_or(otherwise.seconds_per_megabyte),
+        })
+    }
+}
+
+/// A tokenizer from the bytes of a `tokenizer.json`, which were read from `path`.
 #[napi(catch_unwind)]
-pub fn tokenizer_from_file(path: String, name: String) -> Option<External<Tokenizer>> {
+pub fn tokenizer_from_json(
+    json: Operand,
+    path: String,
+    name: String,
+    limits: TokenizerLimits,
+) -> Option<External<Tokenizer>> {
     guard(|| {
-        let path = PathBuf::from(path);
-        let json = match fs::read(&path) {
-            Ok(json) => json,
-            Err(source) => return Err(Error::File { path, action: "read", source }.into()),
-        };
-        match Tokenizer::from_json(&name, &json) {
-            Ok(tokenizer) => Ok(External::new_with_size_hint(tokenizer, json.len() * BYTES_IN_MEMORY)),
-            Err(TextError::TokenizerFile { offset, reason }) => {
-                Err(Error::Format { path, offset: offset as u64, message: reason }.into())
-            }
-            Err(error) => Err(error.into()),
-        }
+        let json = json.shared::<u8>()?;
+        let origin = Origin { name, path, limits: limits.read()? };
+        let tokenizer = Tokenizer::from_file(origin, json)?;
+        Ok(External::new_with_size_hint(tokenizer, json.len() * BYTES_IN_MEMORY))
     })
 }
 
@@ -113,17 +141,17 @@ fn frame(tokenizer: &Tokenizer, framed: bool) -> Frame {
 pub fn tokenizer_encode(
     env: Env,
     tokenizer: &External<Tokenizer>,
-    text: String,
+    #[napi(ts_arg_type = "string")] text: JsText,
     allowed: Option<Vec<String>>,
     disallowed: Option<Vec<String>>,
     framed: bool,
 ) -> Option<Uint32ArraySlice<'static>> {
     guard(|| {
         let Frame { before: mut ids, after } = frame(tokenizer, framed);
-        tokenizer.encode(&text, &special(allowed, disallowed), &mut ids)?;
-        ids.extend(after);
+        tokenizer.encode(&text.read()?, &special(allowed, disallowed), &mut ids)?;
+        ids.put_all(after);
         // A copy into V8's memory: buffers of Rust's own would only be freed when the event loop turns.
-        Ok(Uint32ArraySlice::copy_from(&env, ids)?)
+        copied(&ids, |it| Uint32ArraySlice::copy_from(&env, it))
     })
 }
 
@@ -164,14 +192,14 @@ pub struct EncodedTexts {
 pub fn tokenizer_encode_batch(
     env: Env,
     tokenizer: &External<Tokenizer>,
-    texts: Vec<String>,
+    #[napi(ts_arg_type = "Array<string>")] texts: Vec<JsText>,
     rows: Rows,
 ) -> Option<EncodedTexts> {
     guard(|| {
-        let batch = tokenizer.encode_rows(&texts, &rows.options()?, computing_threads()?)?;
+        let batch = tokenizer.encode_rows(&read_all(&texts)?, &rows.options()?, computing_threads()?)?;
         Ok(EncodedTexts {
-            ids: Uint32ArraySlice::copy_from(&env, batch.ids)?,
-            offsets: Uint32ArraySlice::copy_from(&env, batch.offsets)?,
+            ids: copied(&batch.ids, |it| Uint32ArraySlice::copy_from(&env, it))?,
+            offsets: copied(&batch.offsets, |it| Uint32ArraySlice::copy_from(&env, it))?,
         })
     })
 }
@@ -190,7 +218,7 @@ pub struct PaddedTexts {
 pub fn tokenizer_encode_padded(
     env: Env,
     tokenizer: &External<Tokenizer>,
-    texts: Vec<String>,
+    #[napi(ts_arg_type = "Array<string>")] texts: Vec<JsText>,
     rows: Rows,
     length: Option<f64>,
     padding_id: u32,
@@ -198,12 +226,12 @@ pub fn tokenizer_encode_padded(
 ) -> Option<PaddedTexts> {
     guard(|| {
         let length = length.map(size).transpose()?;
-        let batch = tokenizer.encode_rows(&texts, &rows.options()?, computing_threads()?)?;
+        let batch = tokenizer.encode_rows(&read_all(&texts)?, &rows.options()?, computing_threads()?)?;
         let padded = batch.pad(length, padding_id, side(padding_left))?;
         Ok(PaddedTexts {
-            ids: Int32ArraySlice::copy_from(&env, padded.ids)?,
-            mask: Uint8ArraySlice::copy_from(&env, padded.mask)?,
-            lengths: Uint32ArraySlice::copy_from(&env, padded.lengths)?,
+            ids: copied(&padded.ids, |it| Int32ArraySlice::copy_from(&env, it))?,
+            mask: copied(&padded.mask, |it| Uint8ArraySlice::copy_from(&env, it))?,
+            lengths: copied(&padded.lengths, |it| Uint32ArraySlice::copy_from(&env, it))?,
             length: padded.length as f64,
         })
     })
@@ -213,14 +241,14 @@ pub fn tokenizer_encode_padded(
 #[napi(catch_unwind)]
 pub fn tokenizer_count(
     tokenizer: &External<Tokenizer>,
-    text: String,
+    #[napi(ts_arg_type = "string")] text: JsText,
     allowed: Option<Vec<String>>,
     disallowed: Option<Vec<String>>,
     framed: bool,
 ) -> Option<f64> {
     guard(|| {
         let around = frame(tokenizer, framed).len();
-        Ok((around + tokenizer.count(&text, &special(allowed, disallowed))?) as f64)
+        Ok((around + tokenizer.count(&text.read()?, &special(allowed, disallowed))?) as f64)
     })
 }
 
@@ -245,7 +273,7 @@ pub fn tokenizer_token(tokenizer: &External<Tokenizer>, id: Operand) -> Option<V
     guard(|| {
         let mut scratch = Vec::new();
         let ids = checked(tokenizer, &id, &mut scratch)?;
-        Ok(ids.iter().map(|&id| tokenizer.token(id)).collect::<Result<_, _>>()?)
+        Ok(ids.iter().map(|&id| tokenizer.token(id)).try_into_list()?)
     })
 }
 
@@ -290,6 +318,6 @@ pub fn tokenizer_decode_bytes(
     guard(|| {
         let mut scratch = Vec::new();
         let ids = resolve(table::active(), ids.ids()?, tokenizer.vocab_size(), BadIds::Throw, &mut scratch)?;
-        Ok(Uint8ArraySlice::copy_from(&env, tokenizer.decode_bytes(ids.ids())?)?)
+        copied(&tokenizer.decode_bytes(ids.ids())?, |it| Uint8ArraySlice::copy_from(&env, it))
     })
 }

@@ -5,15 +5,17 @@ use crate::buffers::Handle;
 use crate::corpus::{Builder, Gathered, examples_of_lines, lock};
 use crate::files::LoadedTensor;
 use crate::guard::{Failure, Report, caught, guard, status};
+use crate::leaving::apart;
 use napi::bindgen_prelude::{AsyncTask, External};
 use napi::{Env, Task};
 use napi_derive::napi;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error};
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_train::classify::{Classify, ClassifyOptions};
 use tokenbed_train::next_token::{NextToken, NextTokenOptions, Softmax};
 use tokenbed_train::pairs::{PairOptions, Pairs};
@@ -93,12 +95,12 @@ pub struct MadeTrainer {
 }
 
 fn counts(corpus: &[u64]) -> Vec<f64> {
-    corpus.iter().map(|&count| count as f64).collect()
+    corpus.iter().map(|&count| count as f64).into_list()
 }
 
 /// How often each id comes.
 fn counted(ids: &[u32], vocabulary: usize) -> Vec<f64> {
-    let mut counts = vec![0.0; vocabulary];
+    let mut counts = zeroed(vocabulary);
     ids.iter().for_each(|&id| counts.get_mut(id as usize).into_iter().for_each(|count| *count += 1.0));
     counts
 }
@@ -277,11 +279,15 @@ impl Task for Run {
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
         Ok(caught(|| {
-            let mut trainer = self.shared.lock();
-            let go_on = || !self.shared.stopped.load(Ordering::Relaxed);
-            let ended = caught(|| Ok(trainer.run(self.time, self.steps, &go_on)?));
-            let nothing = tokenbed_train::Report { progress: trainer.progress(), loss: f64::NAN, tokens: 0 };
-            Ok(ended.map_or_else(|failure| (nothing, Some(failure)), |report| (report, None)))
+            let (shared, time, steps) = (Arc::clone(&self.shared), self.time, self.steps);
+            apart(move || {
+                let mut trainer = shared.lock();
+                let go_on = || !shared.stopped.load(Ordering::Relaxed);
+                // Caught here, too: the progress is told all the same.
+                let ended = caught(|| Ok(trainer.run(time, steps, &go_on)?));
+                let nothing = tokenbed_train::Report { progress: trainer.progress(), loss: f64::NAN, tokens: 0 };
+                Ok(ended.map_or_else(|failure| (nothing, Some(failure)), |report| (report, None)))
+            })
         }))
     }
 
@@ -316,14 +322,13 @@ pub fn trainer_stop(trainer: &External<Held>) -> bool {
 
 /// What is done with a checkpoint on another thread.
 enum Doing {
-    Save(String),
-    Restore,
+    Save(PathBuf, String),
+    Restore(Arc<checkpoint::Saved>),
 }
 
-/// A checkpoint to be written or read.
+/// A checkpoint to be written or gone on from.
 pub struct Checkpoint {
     shared: Arc<Shared>,
-    path: PathBuf,
     doing: Doing,
 }
 
@@ -336,8 +341,8 @@ impl Task for Checkpoint {
         Ok(caught(|| {
             let mut trainer = self.shared.lock();
             match &self.doing {
-                Doing::Save(config) => checkpoint::save(&mut trainer, &self.path, config)?,
-                Doing::Restore => checkpoint::restore(&mut trainer, &self.path)?,
+                Doing::Save(path, config) => checkpoint::save(&mut trainer, path, config)?,
+                Doing::Restore(saved) => checkpoint::restore(&mut trainer, saved)?,
             }
             Ok(())
         }))
@@ -351,25 +356,59 @@ impl Task for Checkpoint {
 /// Writes a checkpoint, whole or not at all.
 #[napi(catch_unwind)]
 pub fn trainer_save(trainer: &External<Held>, path: String, config: String) -> Option<AsyncTask<Checkpoint>> {
-    guard(|| {
-        let (shared, path) = (Arc::clone(&trainer.0), path.into());
-        Ok(AsyncTask::new(Checkpoint { shared, path, doing: Doing::Save(config) }))
-    })
+    guard(|| Ok(AsyncTask::new(Checkpoint { shared: Arc::clone(&trainer.0), doing: Doing::Save(path.into(), config) })))
 }
 
 /// Goes on from a checkpoint.
 #[napi(catch_unwind)]
-pub fn trainer_restore(trainer: &External<Held>, path: String) -> Option<AsyncTask<Checkpoint>> {
+pub fn trainer_restore(trainer: &External<Held>, saved: &External<Saved>) -> Option<AsyncTask<Checkpoint>> {
     guard(|| {
-        let (shared, path) = (Arc::clone(&trainer.0), path.into());
-        Ok(AsyncTask::new(Checkpoint { shared, path, doing: Doing::Restore }))
+        let doing = Doing::Restore(Arc::clone(&saved.0));
+        Ok(AsyncTask::new(Checkpoint { shared: Arc::clone(&trainer.0), doing }))
     })
 }
 
-/// What the run of a checkpoint is, as it was saved.
+/// An opened checkpoint as JavaScript holds it.
+pub struct Saved(Arc<checkpoint::Saved>);
+
+/// A checkpoint that was opened and what its run is, as it was saved; or why not.
+#[napi(object, object_from_js = false)]
+pub struct OpenedCheckpoint {
+    pub saved: Option<External<Saved>>,
+    pub config: Option<String>,
+    pub failure: Option<Report>,
+}
+
+/// A checkpoint to be opened.
+pub struct OpenCheckpoint(PathBuf);
+
+#[napi]
+impl Task for OpenCheckpoint {
+    type Output = Result<(Arc<checkpoint::Saved>, String), Failure>;
+    type JsValue = OpenedCheckpoint;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| {
+            let saved = checkpoint::open(&self.0)?;
+            let config = saved.config()?;
+            Ok((Arc::new(saved), config))
+        }))
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        Ok(match output {
+            Ok((saved, config)) => {
+                OpenedCheckpoint { saved: Some(External::new(Saved(saved))), config: Some(config), failure: None }
+            }
+            Err(failure) => OpenedCheckpoint { saved: None, config: None, failure: Some(failure.into()) },
+        })
+    }
+}
+
+/// Opens a checkpoint, all of whose bytes are compared with their digest, on another thread.
 #[napi(catch_unwind)]
-pub fn checkpoint_config(path: String) -> Option<String> {
-    guard(|| Ok(checkpoint::config(Path::new(&path))?))
+pub fn checkpoint_open(path: String) -> Option<AsyncTask<OpenCheckpoint>> {
+    guard(|| Ok(AsyncTask::new(OpenCheckpoint(path.into()))))
 }
 
 /// How far it is, between two runs.
@@ -391,10 +430,11 @@ pub fn trainer_tables(env: Env, trainer: &External<Held>) -> Option<Vec<LoadedTe
             Ok(LoadedTensor {
                 name: table.name.into(),
                 dtype: DType::Float32.code(),
-                shape: table.shape.iter().map(|&n| n as f64).collect(),
+                shape: table.shape.iter().map(|&n| n as f64).into_list(),
+                mapped: false,
                 handle: Handle::new(env, storage, false),
             })
         });
-        loaded.collect()
+        loaded.try_into_list()
     })
 }

@@ -24,7 +24,7 @@ pub fn windows_new(
 /// How many windows, and how many batches of them.
 #[napi(catch_unwind)]
 pub fn windows_counts(windows: &External<Windows>) -> Option<Vec<f64>> {
-    guard(|| Ok(vec![windows.count() as f64, windows.batches() as f64]))
+    guard(|| Ok(Vec::from([windows.count() as f64, windows.batches() as f64])))
 }
 
 /// Cuts the windows of these numbers, and their targets, out of the ids (uint32 or int32).
@@ -41,6 +41,6 @@ pub fn windows_fill(
         let inputs = inputs.exclusive(&[read[0], read[1], &targets])?;
         let targets = targets.exclusive(&read)?;
         // Ids of 2^31 and more do not come here, so that both kinds are the same bits.
-        Ok(windows.fill::<u32>(numbers.shared()?, ids.shared()?, inputs, targets)?)
+        Ok(windows.fill::<u32>(numbers.stable()?, ids.shared()?, inputs, targets)?)
     })
 }

@@ -8,6 +8,7 @@ use napi_derive::napi;
 use std::cell::RefCell;
 use std::path::Path;
 use tokenbed_io::writer::{Column, RowWriter};
+use tokenbed_memory::{Gather, map_of};
 
 /// A writer as JavaScript holds it. Collected before it is closed, it leaves nothing behind.
 pub struct RowFile(RefCell<RowWriter>);
@@ -26,8 +27,8 @@ pub fn rows_create(
         let column = |((name, code), shape): ((String, u32), &Vec<f64>)| -> Result<_, Failure> {
             Ok(Column { name, dtype: element_type(code)?, shape: sizes(shape)? })
         };
-        let columns = names.into_iter().zip(dtypes).zip(&shapes).map(column).collect::<Result<_, _>>()?;
-        let writer = RowWriter::create(Path::new(&path), columns, keys.into_iter().zip(values).collect())?;
+        let columns = names.into_iter().zip(dtypes).zip(&shapes).map(column).try_into_list()?;
+        let writer = RowWriter::create(Path::new(&path), columns, map_of(keys.into_iter().zip(values)))?;
         Ok(External::new(RowFile(RefCell::new(writer))))
     })
 }

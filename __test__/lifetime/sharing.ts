@@ -65,7 +65,7 @@ void main({
   mapped: async () => {
     const path = join(temporaryFolder(), 'x.safetensors')
     saveSafetensors(path, { x: arange(6).to('float32').reshape(3, 2) })
-    const table = loadSafetensors(path).get('x')!
+    const table = loadSafetensors(path, { map: true }).get('x')!
     const handle = table.share()
     const worker = start({ kind: 'hold', handle, at: 2 })
     const { row } = await answer(worker)

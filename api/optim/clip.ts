@@ -5,15 +5,18 @@ import { facts } from '../dtype.js'
 import { DTypeError, UsageError } from '../errors.js'
 import { call, check, native } from '../native.js'
 import { Tensor } from '../tensor.js'
-import { checkNumber, show } from '../validate.js'
+import { checkNumber, eachOf, isArray, show } from '../validate.js'
 import { changeable, steps } from './rows.js'
 
 /** Gradients of tensors, those that have one. */
 function gradientsOf(params: unknown, where: string): { param: Tensor; grad: Gradient }[] {
   const given = params instanceof Tensor ? [params] : params
-  if (!Array.isArray(given)) throw new UsageError(`${where}: parameters are an array of tensors, not ${show(params)}`)
-  return [...new Set(given)].flatMap((param: unknown) => {
-    if (!(param instanceof Tensor)) throw new UsageError(`${where}: a parameter is a tensor, not ${show(param)}`)
+  if (!isArray(given)) throw new UsageError(`${where}: parameters are an array of tensors, not ${show(params)}`)
+  const all = eachOf(given, (param) => {
+    if (param instanceof Tensor) return param
+    throw new UsageError(`${where}: a parameter is a tensor, not ${show(param)}`)
+  })
+  return [...new Set(all)].flatMap((param) => {
     const grad = param.collected
     if (grad === null) return []
     if (grad.dtype !== 'float32' && grad.dtype !== 'float64') throw new DTypeError(`${where}: of float32 and float64 gradients, not ${grad.dtype}`)

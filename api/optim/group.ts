@@ -2,8 +2,9 @@
 
 import { isFloat } from '../dtype.js'
 import { DTypeError, UsageError } from '../errors.js'
+import { guardReceivers } from '../receivers.js'
 import { Tensor } from '../tensor.js'
-import { checkOptions, show } from '../validate.js'
+import { checkOptions, eachOf, isArray, isObject, show } from '../validate.js'
 
 /** What every optimizer's numbers have. */
 export interface Rates {
@@ -63,29 +64,37 @@ export class ParameterGroup<O extends Rates> {
     this.#check(changed, this.#where)
     return changed
   }
+
+  static {
+    guardReceivers(this, (value) => #options in value)
+  }
 }
 
 /** Groups out of what a constructor is given: tensors, or groups of them. */
 export function groupsOf<O extends Rates>(given: unknown, defaults: O, check: Check<O>, where: string): ParameterGroup<O>[] {
-  if (!Array.isArray(given)) throw new UsageError(`${where}: parameters are an array of tensors or of { params, lr, ... }, not ${show(given)}`)
-  const plain = given.every((one) => one instanceof Tensor)
-  const groups = plain ? [{ params: given }] : given
+  if (!isArray(given)) throw new UsageError(`${where}: parameters are an array of tensors or of { params, lr, ... }, not ${show(given)}`)
+  const all = eachOf(given, (one, i) => {
+    if (isObject(one)) return one
+    throw new UsageError(`${where}: element ${i} is neither a tensor nor a group { params, lr, ... } but ${show(one)}`)
+  })
+  const plain = all.every((one) => one instanceof Tensor)
+  const groups = plain ? [{ params: all }] : all
   const seen = new Set<Tensor>()
   const made = groups.map((group, i) => {
     const place = plain ? where : `${where}: group ${i}`
-    if (typeof group !== 'object' || group === null || group instanceof Tensor) {
+    if (group instanceof Tensor) {
       throw new UsageError(`${place}: either tensors or groups { params, lr, ... }, not both: ${show(group)}`)
     }
     const { params, ...options } = checkOptions(group as ParamGroup<O>, ['params', ...Object.keys(defaults)], place)
-    if (!Array.isArray(params)) throw new UsageError(`${place}: params are an array of tensors, not ${show(params)}`)
-    params.forEach((param, k) => checkParameter(param, seen, `${place}: parameter ${k}`))
-    return new ParameterGroup<O>(params, { ...defaults, ...options }, check, place)
+    if (!isArray(params)) throw new UsageError(`${place}: params are an array of tensors, not ${show(params)}`)
+    const checked = eachOf(params, (param, k) => checkParameter(param, seen, `${place}: parameter ${k}`))
+    return new ParameterGroup<O>(checked, { ...defaults, ...options }, check, place)
   })
   if (seen.size === 0) throw new UsageError(`${where}: no parameters: give it those of a layer, layer.parameters()`)
   return made
 }
 
-function checkParameter(param: unknown, seen: Set<Tensor>, where: string): void {
+function checkParameter(param: unknown, seen: Set<Tensor>, where: string): Tensor {
   if (!(param instanceof Tensor)) throw new UsageError(`${where} is no tensor but ${show(param)}`)
   if (param.disposed) throw new UsageError(`${where} is disposed`)
   if (seen.has(param)) throw new UsageError(`${where} is there twice: it would be stepped twice`)
@@ -97,6 +106,7 @@ function checkParameter(param: unknown, seen: Set<Tensor>, where: string): void 
   }
   checkType(param, where)
   seen.add(param)
+  return param
 }
 
 function checkType({ dtype }: Tensor, where: string): void {

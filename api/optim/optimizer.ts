@@ -4,6 +4,7 @@ import { isTensor, type Gradient } from '../autograd.js'
 import { facts } from '../dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../errors.js'
 import { check as checked, native, type GradOperand } from '../native.js'
+import { guardReceivers, isInstance } from '../receivers.js'
 import { sameShape, shown } from '../shape.js'
 import type { Tensor } from '../tensor.js'
 import { checkOptions, show } from '../validate.js'
@@ -45,6 +46,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
 
   /** @internal */
   protected constructor(where: string, params: unknown, options: Partial<O> | undefined, defaults: O, check: Check<O>, rule: Rule<O>) {
+    if (typeof where !== 'string' || typeof check !== 'function') throw new UsageError('an Optimizer is one of SGD, Adam, AdamW, SparseAdam, Adagrad and RowWiseAdagrad, not made by new Optimizer')
     const given = { ...defaults, ...checkOptions(options, Object.keys(defaults), where) }
     check(given, where)
     this.#where = where
@@ -197,5 +199,14 @@ export abstract class Optimizer<O extends Rates = Rates> {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     const groups = this.groups.map(({ params, options }) => `{ params: ${params.length}, ${show(options).replace(/^\{ | \}$/g, '')} }`)
     return `${this.#where}(${groups.join(', ')})`
+  }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #where in value && isInstance(this, Optimizer, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #where in value)
   }
 }

@@ -1,7 +1,7 @@
 // What an optimizer is, as the steps that all share need it.
 
 import { UsageError } from '../errors.js'
-import { checkNumber, show } from '../validate.js'
+import { checkNumber, isArray, show } from '../validate.js'
 
 /** An optimizer's own: which it is, its numbers, its state. */
 export interface Rule<O> {
@@ -31,6 +31,6 @@ export function checkRate(value: unknown, where: string): number {
 /** Two numbers from 0 on, below 1. */
 export function checkBetas(betas: unknown, where: string): void {
   const good = (beta: unknown) => typeof beta === 'number' && beta >= 0 && beta < 1
-  if (Array.isArray(betas) && betas.length === 2 && betas.every(good)) return
+  if (isArray(betas) && betas.length === 2 && betas.every(good)) return
   throw new UsageError(`${where}: betas are two numbers from 0 to below 1, not ${show(betas)}`)
 }

@@ -2,7 +2,7 @@
 
 import type { Tensor } from '../tensor.js'
 import { UsageError } from '../errors.js'
-import { checkBoolean } from '../validate.js'
+import { checkBoolean, isObject } from '../validate.js'
 import type { ParamGroup } from './group.js'
 import { Optimizer } from './optimizer.js'
 import { checkRate, type Rule } from './rule.js'
@@ -26,7 +26,7 @@ const RULE: Rule<SGDOptions> = {
 
 /** There is no learning rate that suits most: it is its user's to choose. */
 function withRate<O extends { lr: number }>(options: O): O {
-  if (options?.lr === undefined) throw new UsageError('SGD: lr is missing: give the learning rate, as { lr: 0.1 }')
+  if (options === undefined || options === null || (isObject(options) && options.lr === undefined)) throw new UsageError('SGD: lr is missing: give the learning rate, as { lr: 0.1 }')
   return options
 }
 

@@ -3,7 +3,7 @@
 import { ShapeError, UsageError, DTypeError } from '../errors.js'
 import { sameShape, shown } from '../shape.js'
 import { Tensor } from '../tensor.js'
-import { checkOptions, checkSize, show } from '../validate.js'
+import { checkOptions, checkSize, isArray, isObject, show } from '../validate.js'
 import type { ParameterGroup, Rates } from './group.js'
 import type { Rule } from './rule.js'
 import { stateShape, stateTensor, type State } from './state.js'
@@ -46,8 +46,8 @@ export function readState<O extends Rates>(
   where: string,
 ): () => Map<Tensor, State> {
   const { state, groups: numbers } = checkOptions(given, ['state', 'groups'], where) as Partial<OptimizerState>
-  if (!Array.isArray(numbers)) throw new UsageError(`${where}: groups are an array, not ${show(numbers)}`)
-  if (typeof state !== 'object' || state === null) throw new UsageError(`${where}: state is an object, not ${show(state)}`)
+  if (!isArray(numbers)) throw new UsageError(`${where}: groups are an array, not ${show(numbers)}`)
+  if (!isObject(state)) throw new UsageError(`${where}: state is an object, not ${show(state)}`)
   if (numbers.length !== groups.length) throw new UsageError(`${where}: ${numbers.length} groups where the optimizer has ${groups.length}`)
   const params: { param: Tensor; options: O }[] = []
   const changes = groups.map((group, i) => {
@@ -55,8 +55,8 @@ export function readState<O extends Rates>(
     const known = Object.keys(group.options)
     const { params: its, ...rest } = checkOptions(numbers[i], ['params', ...known], place)
     const options = rest as Partial<O>
-    if (!Array.isArray(its) || its.length !== group.params.length) {
-      throw new UsageError(`${place}: ${Array.isArray(its) ? its.length : 'no'} parameters where the optimizer has ${group.params.length}`)
+    if (!isArray(its) || its.length !== group.params.length) {
+      throw new UsageError(`${place}: ${isArray(its) ? its.length : 'no'} parameters where the optimizer has ${group.params.length}`)
     }
     const missing = known.filter((name) => !(name in options))
     if (missing.length > 0) throw new UsageError(`${place}: missing: ${missing.join(', ')}`)

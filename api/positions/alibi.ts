@@ -4,6 +4,7 @@ import { check, native } from '../native.js'
 import type { Tensor } from '../tensor.js'
 import { checkBoolean, checkElements, checkOptions, checkSize } from '../validate.js'
 import { target, written } from './made.js'
+import { zeroed } from '../memory.js'
 
 /**
  * ALiBi's slope of each head. For n heads, n a power of two: `2^(-8 h / n)` for h = 1 ... n. For another n: those of the
@@ -13,7 +14,7 @@ import { target, written } from './made.js'
 export function alibiSlopes(heads: number): Float32Array {
   const where = 'alibiSlopes'
   checkElements(checkSize(heads, `${where}: heads`, 1), Float32Array.BYTES_PER_ELEMENT, where, [heads])
-  const slopes = new Float32Array(heads)
+  const slopes = zeroed(Float32Array, heads)
   check(native.alibiSlopes(slopes))
   return slopes
 }

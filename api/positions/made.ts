@@ -5,6 +5,7 @@ import { DTypeError, ShapeError, UsageError } from '../errors.js'
 import { loadInto, type Layer } from '../layer.js'
 import { check } from '../native.js'
 import { checkGenerator, type Generator } from '../random.js'
+import { guardReceivers } from '../receivers.js'
 import { sameShape, shown, sizeOf } from '../shape.js'
 import { NativeStorage, PooledStorage } from '../storage.js'
 import { Tensor } from '../tensor.js'
@@ -67,6 +68,8 @@ export function replacement(before: Tensor, after: unknown, where: string): Tens
 
 /** A scheme that learns. */
 export abstract class Learned implements Layer {
+  readonly #own = true
+
   /** What is learned, by name, sharing its memory. */
   abstract stateDict(): Record<string, Tensor>
 
@@ -79,5 +82,9 @@ export abstract class Learned implements Layer {
   loadStateDict(state: Record<string, Tensor>): this {
     loadInto(this.stateDict(), state, `${this.constructor.name}.loadStateDict`)
     return this
+  }
+
+  static {
+    guardReceivers(this, (value) => #own in value)
   }
 }

@@ -8,6 +8,7 @@ import { shown } from '../shape.js'
 import { Tensor } from '../tensor.js'
 import { checkInteger, checkOptions, checkSize, show } from '../validate.js'
 import { made } from './made.js'
+import { zeroed } from '../memory.js'
 
 const LARGEST = 2 ** 31 - 1
 
@@ -76,7 +77,7 @@ function ofInts(values: Int32Array, shape: readonly number[], where: string): Te
 
 /** A mask as integers. */
 export function readMask(mask: Ids, where: string): { array: IntArray; shape: readonly number[] } {
-  if (mask instanceof Tensor && mask.dtype === 'bool') return { array: mask.borrow() as Uint8Array, shape: mask.shape }
+  if (mask instanceof Tensor && mask.dtype === 'bool') return { array: mask.steady() as Uint8Array, shape: mask.shape }
   return readIds(mask, undefined, `${where}: mask`)
 }
 
@@ -84,7 +85,7 @@ export function readMask(mask: Ids, where: string): { array: IntArray; shape: re
 export function skipping(array: IntArray, paddingIdx: number | undefined, shape: readonly number[], first: number, padded: number, where: string): Int32Array {
   const length = array.length === 0 ? 0 : shape[shape.length - 1]
   if (first + length > LARGEST) throw new UsageError(`${where}: positions up to ${first + length} are no int32`)
-  const positions = new Int32Array(array.length)
+  const positions = zeroed(Int32Array, array.length)
   check(native.skippingPositions(array, paddingIdx, length, first, padded, positions))
   return positions
 }
@@ -97,7 +98,7 @@ export function raggedPositions(ragged: Ragged, first: number, where: string): {
   const offsets = readIds(ragged.offsets, undefined, `${where}: offsets`)
   if (offsets.shape.length !== 1) throw new ShapeError(`${where}: offsets are 1-D, not ${shown(offsets.shape)}`)
   if (first + count.array.length > LARGEST) throw new UsageError(`${where}: positions up to ${first + count.array.length} are no int32`)
-  const positions = new Int32Array(count.array.length)
+  const positions = zeroed(Int32Array, count.array.length)
   const longest = call(native.raggedPositions(offsets.array, first, positions))
   return { positions, offsets: offsets.array, longest }
 }

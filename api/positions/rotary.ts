@@ -2,12 +2,13 @@
 
 import { record } from '../autograd.js'
 import { DTypeError, ShapeError, UsageError } from '../errors.js'
-import type { Ids, IntArray } from '../ids.js'
+import { copyOf, type Ids, type IntArray } from '../ids.js'
 import { call, native } from '../native.js'
+import { guardReceivers } from '../receivers.js'
 import { isResultType, typeCode, type ResultType } from '../result.js'
 import { shown } from '../shape.js'
 import { Tensor } from '../tensor.js'
-import { checkNumber, checkOptions, checkSize, checkWord, show } from '../validate.js'
+import { MOST_DIM, checkNumber, checkOptions, checkSize, checkWord, show } from '../validate.js'
 import { made, target, written } from './made.js'
 import { readScaling, type RotaryScaling } from './scaling.js'
 import { spread } from './spread.js'
@@ -65,7 +66,7 @@ export class RotaryEmbedding {
   constructor(options: RotaryOptions) {
     const where = 'RotaryEmbedding'
     const { dim, base = 10000, layout = 'half', scaling } = checkOptions(options, ['dim', 'base', 'layout', 'scaling'], where)
-    this.dim = checkSize(dim, `${where}: dim`, 2)
+    this.dim = checkSize(dim, `${where}: dim`, 2, MOST_DIM)
     if (this.dim % 2 !== 0) throw new UsageError(`${where}: elements are rotated in pairs: dim must be even, not ${dim}`)
     if (checkNumber(base, `${where}: base`) <= 1) throw new UsageError(`${where}: base must be more than 1, not ${base}`)
     this.base = base
@@ -91,7 +92,7 @@ export class RotaryEmbedding {
     if (out !== undefined) return result
     return record(result, 'RotaryEmbeddingBackward', [x], () => {
       // Whose positions the caller may change meanwhile.
-      const kept = { ...place, at: place.at?.slice() }
+      const kept = { ...place, at: place.at && copyOf(place.at) }
       return (grad) => [made(grad.shape, dtype, where, (out) => this.#rotate(grad, out, kept, true))]
     })
   }
@@ -115,5 +116,9 @@ export class RotaryEmbedding {
     const tokens = x.shape.slice(0, -2)
     const at = positions === undefined ? undefined : spread(positions, tokens, 'positions', 'x', where)
     return { heads, headDim, offset: from, length, at }
+  }
+
+  static {
+    guardReceivers(this, (value) => #native in value)
   }
 }

@@ -1,7 +1,7 @@
 // How rotary frequencies are scaled: what users write, as the native side takes it.
 
 import { UsageError } from '../errors.js'
-import { checkBoolean, checkNumber, checkOptions, show } from '../validate.js'
+import { checkBoolean, checkNumber, checkOptions, isObject, show } from '../validate.js'
 
 /**
  * How the frequencies of a rotation are changed for contexts longer than the `originalContext` that a model was trained
@@ -39,7 +39,7 @@ const KINDS: Record<RotaryScaling['type'], { code: number; needs: readonly strin
 /** The scaling as a number of its kind and those that it needs, in order. */
 export function readScaling(scaling: RotaryScaling | undefined, dim: number, where: string): { kind: number; numbers: number[] } {
   if (scaling === undefined) return { kind: 0, numbers: [] }
-  const type = typeof scaling === 'object' && scaling !== null ? scaling.type : undefined
+  const type = isObject(scaling) ? scaling.type : undefined
   if (type === undefined || !Object.hasOwn(KINDS, type)) {
     const known = Object.keys(KINDS).map((kind) => `"${kind}"`).join(', ')
     throw new UsageError(`${where}: scaling is { type, factor, ... } with a type of ${known}, not ${show(scaling)}`)

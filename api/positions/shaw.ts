@@ -4,6 +4,7 @@ import { record } from '../autograd.js'
 import { ShapeError, UsageError } from '../errors.js'
 import { check, native } from '../native.js'
 import type { Generator } from '../random.js'
+import { guardReceivers } from '../receivers.js'
 import { shown } from '../shape.js'
 import type { Tensor } from '../tensor.js'
 import { checkOptions, checkSize, checkWord } from '../validate.js'
@@ -99,5 +100,9 @@ export class ShawRelativePositions extends Learned {
 
   override stateDict(): Record<string, Tensor> {
     return { weight: this.#weight }
+  }
+
+  static {
+    guardReceivers(this, (value) => #weight in value)
   }
 }

@@ -1,7 +1,7 @@
 // What is given for one sequence, repeated along the batch.
 
 import { ShapeError } from '../errors.js'
-import { readIds, type Ids, type IntArray } from '../ids.js'
+import { kindOf, readIds, type Ids, type IntArray } from '../ids.js'
 import { sameShape, shown, sizeOf } from '../shape.js'
 
 /** Explicit positions or segments, one for each of `tokens` (a shape): those of one sequence are repeated along the batch. */
@@ -13,7 +13,7 @@ export function spread(given: Ids, tokens: readonly number[], what: string, of: 
   if (shape.length !== 1 || shape[0] !== length) {
     throw new ShapeError(`${where}: ${what} are ${shown(shape)} where ${of} are ${shown(tokens)}`)
   }
-  const each = new (array.constructor as new (length: number) => IntArray)(size)
+  const each = new (kindOf(array)!)(size)
   for (let at = 0; at < each.length; at += length) (each as Int32Array).set(array as Int32Array, at)
   return each
 }

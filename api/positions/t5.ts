@@ -3,6 +3,7 @@
 import { record } from '../autograd.js'
 import { check, native } from '../native.js'
 import type { Generator } from '../random.js'
+import { guardReceivers } from '../receivers.js'
 import type { Tensor } from '../tensor.js'
 import { checkBoolean, checkOptions, checkSize } from '../validate.js'
 import { learned, Learned, made, replacement, target, written } from './made.js'
@@ -103,5 +104,9 @@ export class T5RelativeBias extends Learned {
 
   override stateDict(): Record<string, Tensor> {
     return { weight: this.#weight }
+  }
+
+  static {
+    guardReceivers(this, (value) => #buckets in value)
   }
 }

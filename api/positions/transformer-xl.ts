@@ -4,6 +4,7 @@ import { record } from '../autograd.js'
 import { ShapeError, UsageError } from '../errors.js'
 import { check, native } from '../native.js'
 import type { Generator } from '../random.js'
+import { guardReceivers } from '../receivers.js'
 import { untrack } from '../scope.js'
 import { sameShape, shown } from '../shape.js'
 import type { Tensor } from '../tensor.js'
@@ -145,5 +146,9 @@ export class TransformerXLPositions extends Learned {
 
   override stateDict(): Record<string, Tensor> {
     return { u: this.#u, v: this.#v, weight: this.#weight }
+  }
+
+  static {
+    guardReceivers(this, (value) => #u in value)
   }
 }

@@ -1,13 +1,14 @@
 // Packs what is published, and looks at it: npm run release:pack [-- --all]
 //
 // The binaries are those in release/binaries/, where release:linux and the workflow put them; the tarballs come to lie in
-// release/packages/. Without --all, platforms without a binary are left out, and are said to be.
+// release/packages/, and the list of what is in them (sbom.mjs) in release/. Without --all, platforms without a binary are left out, and are said to be.
 // TOKENBED_BUILT=1 takes dist/ as it is.
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { build } from '../build.mjs'
 import { Failure, root, runIfMain } from '../process.mjs'
 import { gates } from './gates.mjs'
+import { writeSbom } from './sbom.mjs'
 import { binaryName, pack, platforms, stagePlatform, stageRoot } from './stage.mjs'
 
 export const release = join(root, 'release')
@@ -46,6 +47,7 @@ function main() {
   }
   const { rootPackage, platformPackages } = packAll(found, stage, packages)
   const { failed } = showGates(gates(rootPackage, platformPackages, { isPortable: true }))
+  console.log(`release/${basename(writeSbom(rootPackage, platformPackages, release))}: what is in them`)
   for (const { filename, size, unpackedSize } of [rootPackage, ...platformPackages]) {
     console.log(`release/packages/${filename}: ${megabytes(size)} MB, ${megabytes(unpackedSize)} MB installed`)
   }

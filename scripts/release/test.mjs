@@ -10,13 +10,13 @@ import { Failure, runIfMain } from '../process.mjs'
 import { failures, notAllowed } from './failures.mjs'
 import { packages } from './pack.mjs'
 import { everyRuntime, thisNode } from './runtimes.mjs'
-import { commands, install, installedSize, linked, smokes, storm, writeSmokes } from './user.mjs'
+import { commands, install, installedSize, linked, moved, smokes, storm, writeSmokes } from './user.mjs'
 
 /** All checks of one runtime on these packages; what the first smoke printed comes with them. */
 function testRuntime(runtime, tarballs, folder, platform) {
   const home = install(runtime, tarballs, folder)
   writeSmokes(home)
-  const checks = [...smokes(runtime, home), ...commands(runtime, home), storm(runtime, home), ...failures(runtime, home, platform)]
+  const checks = [...smokes(runtime, home), ...commands(runtime, home), storm(runtime, home), moved(runtime, home), ...failures(runtime, home, platform)]
   if (runtime.kind === 'deno') checks.push(notAllowed(runtime, home))
   return { home, checks }
 }

@@ -61,7 +61,7 @@ export function writeSmokes(home) {
   const { outputText } = typescript.transpileModule(`${esm}${typed}`, { compilerOptions: { module: 'esnext', target: 'es2022' } })
   writeFileSync(join(home, 'smoke-compiled.mjs'), outputText)
   writeFileSync(join(home, 'vectors.txt'), '3 2\na 1 0\nb 1 1\nc 0 2\n')
-  for (const file of ['worker.mjs', 'storm.mjs']) cpSync(join(import.meta.dirname, 'smoke', file), join(home, file))
+  for (const file of ['worker.mjs', 'storm.mjs', 'moved.mjs']) cpSync(join(import.meta.dirname, 'smoke', file), join(home, file))
 }
 
 /** Runs a program in `home` with a runtime, and hands back how it ended. */
@@ -98,6 +98,14 @@ export function storm(runtime, home) {
   const ok = code === 0 && stdout === '100\n' && stderr === ''
   if (!ok) console.log(`storm.mjs ended with ${code}: ${stdout}${stderr}`)
   return { name: `${runtime.name}: a hundred workers ended with work pending`, ok }
+}
+
+/** Whether memory that a worker moved to another thread outlives the worker, and what it did not move goes with it. */
+export function moved(runtime, home) {
+  const { code, stdout, stderr } = start(runtime, home, ['moved.mjs'])
+  const ok = code === 0 && stdout === 'whole\n' && stderr === ''
+  if (!ok) console.log(`moved.mjs ended with ${code}: ${stdout}${stderr}`)
+  return { name: `${runtime.name}: memory moved out of a worker outlives it`, ok }
 }
 
 /** Whether the command works where it is installed. */

@@ -4,13 +4,14 @@ import { Failure, capture } from '../process.mjs'
 /** The crates of the workspace that each may use outside of its tests, by short name. The addon may use all. */
 const ALLOWED = {
   kernels: [],
+  memory: [],
   threads: [],
-  rng: ['kernels'],
-  core: ['kernels', 'threads'],
-  nn: ['core', 'kernels', 'rng', 'threads'],
-  text: ['rng'],
-  io: ['core'],
-  train: ['core', 'io', 'kernels', 'nn', 'rng', 'threads'],
+  rng: ['kernels', 'memory'],
+  core: ['kernels', 'memory', 'threads'],
+  nn: ['core', 'kernels', 'memory', 'rng', 'threads'],
+  text: ['memory', 'rng'],
+  io: ['core', 'memory'],
+  train: ['core', 'io', 'kernels', 'memory', 'nn', 'rng', 'threads'],
   testkit: [],
 }
 const ADDON = 'tokenbed-node'

@@ -3,8 +3,11 @@ import { relative } from 'node:path'
 import { capture, root } from '../process.mjs'
 import { projectFiles, read } from './files.mjs'
 
-/** Where `unsafe` may stand; the tests of files look at the bytes of a storage. */
-const UNSAFE_ALLOWED = /^(crates\/kernels\/|crates\/core\/src\/storage|crates\/threads\/src\/pool|crates\/io\/tests\/common\/|src\/(borrow|buffers))/
+/**
+ * Where `unsafe` may stand; the tests of files look at the bytes of a storage, zeroed memory that may be refused is the
+ * allocator's own business, as are the allocators of tests that fail or count, and what makes faults looks at another process.
+ */
+const UNSAFE_ALLOWED = /^(crates\/kernels\/|crates\/memory\/src\/zeroed|crates\/core\/src\/storage|crates\/threads\/src\/pool|crates\/io\/tests\/common\/|crates\/testkit\/src\/memory|scripts\/faults\/|src\/(borrow|buffers|failing_allocator))/
 /** What the attributes of a function that Node calls must match: a panic that leaves it ends the process. */
 const PANIC_GUARD = /catch_unwind/
 
@@ -50,10 +53,10 @@ function unguardedTasks() {
     )
 }
 
-/** The workspace, and the fuzz crates, which are none of its members. */
+/** The workspace, and the crates of tests that are none of its members. */
 function unformatted() {
-  const fuzzed = projectFiles().filter((path) => /\/fuzz\/Cargo\.toml$/.test(path))
-  return [['--all'], ...fuzzed.map((path) => ['--manifest-path', path])].flatMap(unformattedOf)
+  const others = projectFiles().filter((path) => /\/(fuzz|loom|faults)\/Cargo\.toml$/.test(path))
+  return [['--all'], ...others.map((path) => ['--manifest-path', path])].flatMap(unformattedOf)
 }
 
 function unformattedOf(which) {
@@ -71,7 +74,7 @@ function lints() {
 }
 
 export const rustRules = [
-  { name: 'unsafe stands only in kernels, storage, the pool of threads and the borrowed buffers', offenders: strayUnsafe },
+  { name: 'unsafe stands only in kernels, storage, zeroed memory, the pool of threads and the borrowed buffers', offenders: strayUnsafe },
   { name: 'every function that Node calls catches panics', offenders: unguardedExports },
   { name: 'work on other threads catches panics', offenders: unguardedTasks },
   { name: 'Rust is formatted', offenders: unformatted },

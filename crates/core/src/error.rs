@@ -1,6 +1,7 @@
 //! Everything that can go wrong, each with a stable code that the TypeScript side turns into its class.
 
 use std::path::PathBuf;
+use tokenbed_memory::OutOfMemory;
 
 /// The result of everything here that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -60,6 +61,12 @@ pub enum Error {
     },
 }
 
+impl From<OutOfMemory> for Error {
+    fn from(OutOfMemory { bytes }: OutOfMemory) -> Self {
+        Error::Memory { bytes, reason: "the system gives no more memory".into() }
+    }
+}
+
 impl Error {
     /// The stable code that users can switch on.
     pub fn code(&self) -> &'static str {
@@ -67,7 +74,8 @@ impl Error {
             Error::TokenIndex { .. } => "TOKEN_INDEX",
             Error::Shape(_) => "SHAPE",
             Error::DType(_) => "DTYPE",
-            Error::Usage(_) | Error::Memory { .. } => "USAGE",
+            Error::Usage(_) => "USAGE",
+            Error::Memory { .. } => "MEMORY",
             Error::Format { .. } => "FORMAT",
             Error::File { .. } => "FILE",
         }

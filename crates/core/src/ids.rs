@@ -3,6 +3,7 @@
 use crate::{Error, Result};
 use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::{List, Slice};
 
 /// Ids as they came, in any integer kind.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +54,7 @@ macro_rules! kinds {
         impl From<IdSlice<'_>> for IdBuf {
             fn from(ids: IdSlice<'_>) -> Self {
                 match ids {
-                    $(IdSlice::$kind(ids) => IdBuf::$kind(ids.to_vec()),)*
+                    $(IdSlice::$kind(ids) => IdBuf::$kind(ids.to_list()),)*
                 }
             }
         }
@@ -135,7 +136,7 @@ pub const MAX_ROWS: usize = u32::MAX as usize;
 
 fn mend(ids: impl Iterator<Item = i128>, rows: usize, bad: BadIds, mended: &mut Vec<u32>) {
     mended.clear();
-    mended.extend(ids.map(|id| match u32::try_from(id) {
+    mended.put_all(ids.map(|id| match u32::try_from(id) {
         Ok(good) if (good as usize) < rows => good,
         _ => match bad {
             BadIds::Throw => u32::MAX,

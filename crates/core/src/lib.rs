@@ -3,11 +3,13 @@
 //! Tensors themselves are TypeScript objects; here are the bytes that Rust owns ([`storage`]) and what is done to
 //! slices of elements, whoever owns them ([`ops`]).
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![deny(unsafe_code)]
 
 pub mod dtype;
 pub mod error;
 pub mod ids;
+pub mod open;
 pub mod ops;
 pub mod storage;
 

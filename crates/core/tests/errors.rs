@@ -15,7 +15,7 @@ fn every_error_has_its_code_and_says_what_was_wrong() {
         (Error::Shape("a shape".into()), "SHAPE", "a shape"),
         (Error::DType("a dtype".into()), "DTYPE", "a dtype"),
         (Error::Usage("a usage".into()), "USAGE", "a usage"),
-        (Error::Memory { bytes: 7, reason: "no".into() }, "USAGE", "cannot allocate 7 bytes: no"),
+        (Error::Memory { bytes: 7, reason: "no".into() }, "MEMORY", "cannot allocate 7 bytes: no"),
         (Error::Format { path: path(), offset: 8, message: "bad".into() }, "FORMAT", "folder/file: bad (at byte 8)"),
         (
             Error::File { path: path(), action: "open", source: std::io::Error::other("gone") },

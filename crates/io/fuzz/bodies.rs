@@ -1,22 +1,41 @@
 //! What must hold for files of any bytes: run by the fuzz targets and, for a start, by a property test on every
-//! compiler. A target for another format is a function here, a file in `fuzz_targets/` and an entry in `Cargo.toml`.
+//! compiler. Time and memory are held to what goes with the input. A target for another format is a function here, a file in
+//! `fuzz_targets/` and an entry in `Cargo.toml`.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 use tempfile::TempDir;
-use tokenbed_io::safetensors::load;
-use tokenbed_io::text::InvalidUtf8;
+use tokenbed_core::DType;
+use tokenbed_core::storage::{Part, Storage};
+use tokenbed_io::npy;
+use tokenbed_io::safetensors::{ToSave, load, save};
+use tokenbed_io::text::{InvalidUtf8, MAX_RATIO, TextFile};
 use tokenbed_io::word2vec;
+use tokenbed_io::writer::{Column, RowWriter};
+use tokenbed_testkit::memory::{Counting, within};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// One folder for all files of this process.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder for temporary files"));
 
+/// More than any of these takes, on a machine that is slow and busy.
+const TIME: Duration = Duration::from_secs(20);
+
 /// A new file with these bytes: nothing that is still mapped is written over.
-fn file(content: &[u8]) -> PathBuf {
-    let path = FOLDER.path().join(format!("{:?}", std::thread::current().id()));
+fn file(content: &[u8], ending: &str) -> PathBuf {
+    let path = FOLDER.path().join(format!("{:?}{ending}", std::thread::current().id()));
     let _ = std::fs::remove_file(&path);
     std::fs::write(&path, content).expect("a file can be written");
     path
+}
+
+/// Bytes that a reader may have at once: some for itself, and some for each byte of the file.
+fn room(own: usize, each: usize, content: &[u8]) -> usize {
+    own + each * content.len()
 }
 
 /// Loading ends with an error, or with tensors whose shapes are as large as their elements; the bytes as they are, and
@@ -25,8 +44,8 @@ pub fn safetensors(data: &[u8]) {
     let (few, header) = data.split_first().map_or((0, data), |(&first, rest)| (usize::from(first % 33), rest));
     let framed = [&(header.len() as u64).to_le_bytes(), header, &vec![1; few]].concat();
     for content in [data, &framed] {
-        let path = file(content);
-        let Ok(tensors) = load(&path) else { continue };
+        let path = file(content, "");
+        let Ok(tensors) = within(room(64 << 10, 64, content), TIME, || load(&path)) else { continue };
         let mut total = 0;
         for tensor in &tensors {
             let elements: usize = tensor.shape.iter().product();
@@ -38,6 +57,22 @@ pub fn safetensors(data: &[u8]) {
     }
 }
 
+/// Loading ends with an error, or with an array whose shape is as large as its elements. The bytes as they are, and as a
+/// header behind a sound beginning.
+pub fn npy(data: &[u8]) {
+    let (few, header) = data.split_first().map_or((0, data), |(&first, rest)| (usize::from(first), rest));
+    let length = (header.len() as u16).to_le_bytes();
+    let framed =
+        [b"\x93NUMPY\x01\x00".as_slice(), &length, &header[..header.len().min(0xffff)], &vec![1; few]].concat();
+    for content in [data, &framed] {
+        let path = file(content, ".npy");
+        let Ok(array) = within(room(64 << 10, 64, content), TIME, || npy::load(&path)) else { continue };
+        let elements: usize = array.shape.iter().product();
+        assert_eq!(array.storage.len(), elements * array.dtype.size(), "{array:?}");
+        assert!((array.storage.as_ptr() as usize).is_multiple_of(array.dtype.size()));
+    }
+}
+
 /// Loading ends with an error, or with as many vectors as words, all of them different.
 /// The first byte says how the rest is read.
 pub fn word2vec(data: &[u8]) {
@@ -45,10 +80,117 @@ pub fn word2vec(data: &[u8]) {
     let binary = [None, Some(false), Some(true)][usize::from(how % 3)];
     let limit = (how & 4 != 0).then_some(usize::from(how >> 4));
     let invalid = if how & 8 == 0 { InvalidUtf8::Refuse } else { InvalidUtf8::Replace };
-    let path = file(content);
-    let Ok(loaded) = word2vec::load(&path, word2vec::Options { binary, limit, invalid }) else { return };
+    let path = file(content, "");
+    let options = word2vec::Options { binary, limit, invalid, ratio: MAX_RATIO };
+    // A row of its own is held, as long as the header says.
+    let Ok(loaded) = within(room(6 << 20, 64, content), TIME, || word2vec::load(&path, options)) else { return };
     let width = loaded.dim * size_of::<f32>();
     assert_eq!(loaded.storage.len(), loaded.words.len() * width);
     assert_eq!(loaded.words.iter().collect::<std::collections::HashSet<_>>().len(), loaded.words.len());
     assert!(loaded.words.len() * width <= content.len().saturating_mul(2), "memory follows the file");
+}
+
+/// Reading to the end gives text or an error, in memory that does not grow with what the file becomes. The first byte says
+/// what the file is called.
+pub fn text_file(data: &[u8]) {
+    let (how, content) = data.split_first().map_or((0, data), |(&first, rest)| (first, rest));
+    let ending = [".gz", ".zst", ".txt"][usize::from(how % 3)];
+    let invalid = if how & 4 == 0 { InvalidUtf8::Refuse } else { InvalidUtf8::Replace };
+    let path = file(content, ending);
+    // Zstandard's window, which is a power of two and some, and what it had before that.
+    let own = if ending == ".zst" { 400 << 20 } else { 8 << 20 };
+    within(room(own, 8, content), TIME, || {
+        let Ok(mut file) = TextFile::open(&path, invalid, 20) else { return };
+        let (mut part, mut bytes) = (String::new(), 0);
+        loop {
+            part.clear();
+            let more = file.read(&mut part);
+            assert!(part.len() <= 4 << 20, "a part is a megabyte, or three where all is replaced");
+            bytes += part.len();
+            match more {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => return,
+            }
+        }
+        assert!(bytes <= (16 << 20) * 3 + content.len() * 60, "{bytes}");
+        if ending == ".txt" && invalid == InvalidUtf8::Refuse {
+            assert_eq!(bytes, content.len());
+        }
+    });
+}
+
+/// What is written is read again, bit for bit: whole, row by row, and as words. The bytes say sizes, types and elements.
+pub fn writers(data: &[u8]) {
+    let [rows, width, kind, rest @ ..] = data else { return };
+    let (rows, width) = (usize::from(*rows % 7), usize::from(*width % 5));
+    let dtypes =
+        [DType::Float32, DType::Float64, DType::Int64, DType::Int32, DType::UInt8, DType::Bool, DType::Float16];
+    let dtype = dtypes[usize::from(*kind) % dtypes.len()];
+    let wanted = rows * width * dtype.size();
+    let flag = |byte: u8| if dtype == DType::Bool { byte & 1 } else { byte };
+    let bytes: Vec<u8> = rest.iter().copied().chain(std::iter::repeat(7)).map(flag).take(wanted).collect();
+    let path = file(b"", ".npy");
+    within(room(4 << 20, 256, data), TIME, || {
+        npy::save(&path, dtype, &[rows, width], &bytes).expect("npy is written");
+        let array = npy::load(&path).expect("what was written");
+        assert_eq!((array.dtype, &array.shape, held::<u8>(array.storage)), (dtype, &vec![rows, width], bytes.clone()));
+        let name = String::from_utf8_lossy(rest).into_owned();
+        let tensor = ToSave { name: name.clone(), dtype, shape: vec![rows, width], bytes: &bytes };
+        let path = path.with_extension("safetensors");
+        let notes = HashMap::from([(name.clone(), name.clone())]);
+        if save(&path, vec![tensor], notes).is_ok() {
+            let mut loaded = load(&path).expect("what was written");
+            let tensor = loaded.pop().expect("a tensor");
+            assert_eq!(
+                (loaded.len(), &tensor.name, tensor.dtype, &tensor.shape),
+                (0, &name, dtype, &vec![rows, width])
+            );
+            assert_eq!(held::<u8>(tensor.storage), bytes);
+        } else {
+            assert!(name == "__metadata__", "{name:?} can be a name");
+        }
+        for path in [&path, &path.with_extension("npy")] {
+            let column = Column { name: "rows".into(), dtype, shape: vec![width] };
+            let mut writer = RowWriter::create(path, vec![column], HashMap::new()).expect("a writer");
+            for row in 0..rows {
+                let size = width * dtype.size();
+                writer.append(0, 1, &bytes[row * size..][..size]).expect("a row");
+            }
+            writer.close().expect("a file");
+        }
+        assert_eq!(held::<u8>(npy::load(&path.with_extension("npy")).expect("rows").storage), bytes);
+        assert_eq!(held::<u8>(load(&path).expect("rows").pop().expect("a tensor").storage), bytes);
+        words(rest, width.max(1), kind % 2 == 0);
+    });
+}
+
+/// The elements of a storage.
+fn held<T: bytemuck::Pod>(storage: Storage) -> Vec<T> {
+    let len = storage.len();
+    let part = Part::new(&Arc::new(storage), 0, len).expect("all of it");
+    part.elements::<T>().expect("aligned").to_vec()
+}
+
+/// Words and their vectors, there and back; NaN is one, whatever its bits.
+fn words(data: &[u8], dim: usize, binary: bool) {
+    let text = String::from_utf8_lossy(data).into_owned();
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(|c: char| c.is_ascii_whitespace() || c == '\x0b').filter(|word| !word.is_empty()).take(9) {
+        if !words.iter().any(|known| known == word) {
+            words.push(word.to_owned());
+        }
+    }
+    let mut bits =
+        data.chunks(4).map(|four| four.iter().fold(0, |bits: u32, &byte| bits << 8 | u32::from(byte))).cycle();
+    let table: Vec<f32> = (0..words.len() * dim).map(|_| f32::from_bits(bits.next().unwrap_or(0))).collect();
+    let path = file(b"", ".vec");
+    word2vec::save(&path, &words, &table, dim, binary).expect("words are written");
+    let options =
+        word2vec::Options { binary: Some(binary), limit: None, invalid: InvalidUtf8::Refuse, ratio: MAX_RATIO };
+    let loaded = word2vec::load(&path, options).expect("what was written");
+    assert_eq!((&loaded.words, loaded.dim), (&words, dim));
+    let values = held::<f32>(loaded.storage);
+    let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+    assert!(values.len() == table.len() && values.iter().zip(&table).all(same), "{values:?} {table:?}");
 }

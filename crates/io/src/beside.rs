@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 use tempfile::TempPath;
+use tokenbed_core::storage::{intact, is_mapped};
+use tokenbed_memory::had;
 
 /// Writes up to this size are gathered; larger ones go to the system as they are.
 const BUFFER: usize = 1 << 20;
@@ -30,7 +32,7 @@ impl Beside {
         if file.try_lock().is_err() {
             // A file system without locks: nothing is removed there, either.
         }
-        Self { file: BufWriter::with_capacity(BUFFER, file), name }
+        Self { file: BufWriter::with_capacity(had(BUFFER), file), name }
     }
 
     fn named(folder: &Path) -> io::Result<Self> {
@@ -75,7 +77,14 @@ impl Beside {
 
 impl Write for Beside {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        if !is_mapped(bytes) {
+            return self.file.write(bytes);
+        }
+        // By way of a copy: of a file that was cut short the system would say that the address is bad, and nobody would
+        // learn which file it is. So the copying finds out, and the call ends with that.
+        let copy = bytes[..bytes.len().min(BUFFER / 2)].to_vec();
+        intact().map_err(io::Error::other)?;
+        self.file.write(&copy)
     }
 
     fn flush(&mut self) -> io::Result<()> {

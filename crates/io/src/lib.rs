@@ -1,11 +1,15 @@
 //! Files of tensors: read by mapping, written whole or not at all. Files of text: read part by part.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![forbid(unsafe_code)]
 
 pub mod atomic;
 mod beside;
+pub mod digest;
+pub mod lock;
 mod mapped;
 pub mod npy;
+mod pipe;
 pub mod safetensors;
 pub mod text;
 mod unpack;

@@ -1,20 +1,86 @@
-//! Parts of mapped files as storage.
+//! Files of tensors: the header is read, the elements are mapped or read.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokenbed_core::open::regular;
 use tokenbed_core::storage::{MappedFile, Storage};
 use tokenbed_core::{DType, Error, Result};
 
-/// `len` bytes of a file from `start` on: in the mapping, or a copy where the file does not align their elements; nothing
-/// where the file is shorter.
-pub(crate) fn part(file: &Arc<MappedFile>, start: usize, len: usize, dtype: DType) -> Result<Option<Storage>> {
-    let Some(mapped) = Storage::of_file(file, start, len) else { return Ok(None) };
-    if (mapped.as_ptr() as usize).is_multiple_of(dtype.size()) {
-        return Ok(Some(mapped));
-    }
-    file.bytes().get(start..start + len).map(Storage::copy_of).transpose()
+/// Files from this size on are mapped where nothing else is said; smaller ones are read.
+///
+/// Measured, load and dispose, on two cores with the file in the system's cache: a mapping takes 0.05 ms whatever the size,
+/// reading 0.05 ms for 4 KiB, 0.12 ms for 64 KiB, 1 ms for 1 MiB and 30 ms for 64 MiB. With all elements summed it is 0.09
+/// and 0.07 ms for 4 KiB, 0.1 and 0.09 ms for 64 KiB, 0.3 and 1.6 ms for 1 MiB. So up to here it costs a millisecond at most,
+/// once, that what was loaded does not depend on what happens to the file.
+const MAP_FROM: u64 = 1 << 20;
+
+/// A file of tensors that is open.
+#[derive(Debug)]
+pub(crate) struct Source {
+    path: PathBuf,
+    file: File,
+    len: usize,
+    map: Option<Arc<MappedFile>>,
 }
 
-#[cold]
-pub(crate) fn malformed(file: &MappedFile, offset: usize, message: String) -> Error {
-    Error::Format { path: file.path().to_path_buf(), offset: offset as u64, message }
+impl Source {
+    /// Opens a file, to be mapped or to be read; by its size where that is left open.
+    pub(crate) fn open(path: &Path, map: Option<bool>) -> Result<Self> {
+        let opened = regular(path)?;
+        let is_mapped = map.unwrap_or(opened.len >= MAP_FROM);
+        let map = if is_mapped { Some(MappedFile::map(path, &opened.file)?) } else { None };
+        let len = usize::try_from(opened.len).map_err(|_| failed(path, ErrorKind::FileTooLarge.into()))?;
+        Ok(Self { path: path.to_path_buf(), file: opened.file, len, map })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many bytes it had when it was opened.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Reads bytes from `start` on, as many as there is room for.
+    pub(crate) fn read(&self, start: usize, to: &mut [u8]) -> Result<()> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(start as u64)).and_then(|_| file.read_exact(to)).map_err(|error| {
+            let is_cut = error.kind() == ErrorKind::UnexpectedEof;
+            failed(&self.path, if is_cut { std::io::Error::other("it was cut short while it was read") } else { error })
+        })
+    }
+
+    /// A copy of `len` bytes from `start` on, which the file had when it was opened.
+    pub(crate) fn copy(&self, start: usize, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(len).map_err(|error| Error::Memory { bytes: len, reason: error.to_string() })?;
+        bytes.resize(len, 0);
+        self.read(start, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// `len` bytes from `start` on: in the mapping, or a copy where there is none or it does not align their elements;
+    /// nothing where the file is shorter.
+    pub(crate) fn part(&self, start: usize, len: usize, dtype: DType) -> Result<Option<Storage>> {
+        if start.checked_add(len).is_none_or(|end| end > self.len) {
+            return Ok(None);
+        }
+        let mapped = self.map.as_ref().and_then(|map| Storage::of_file(map, start, len));
+        if let Some(mapped) = mapped.filter(|mapped| (mapped.as_ptr() as usize).is_multiple_of(dtype.size())) {
+            return Ok(Some(mapped));
+        }
+        Storage::filled(len, |new| self.read(start, new)).map(Some)
+    }
+
+    #[cold]
+    pub(crate) fn malformed(&self, offset: usize, message: String) -> Error {
+        Error::Format { path: self.path.clone(), offset: offset as u64, message }
+    }
+}
+
+fn failed(path: &Path, source: std::io::Error) -> Error {
+    Error::File { path: path.to_path_buf(), action: "read", source }
 }

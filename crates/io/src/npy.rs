@@ -10,11 +10,12 @@ mod literal;
 pub(crate) mod rows;
 
 use crate::atomic;
-use crate::mapped::{malformed, part};
+use crate::mapped::Source;
 use std::io::Write;
 use std::path::Path;
-use tokenbed_core::storage::{MappedFile, Storage};
+use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error, Result};
+use tokenbed_memory::Gather;
 
 /// The array of a file.
 #[derive(Debug)]
@@ -23,34 +24,38 @@ pub struct Array {
     pub dtype: DType,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// Its elements: a part of the mapping, or memory of their own where they had to be converted or aligned.
+    /// Its elements: a part of the mapping, or memory of their own where there is none, or they had to be converted or
+    /// aligned.
     pub storage: Storage,
 }
 
 /// The array of a file, versions 1.0 to 3.0 of the format. Elements in Fortran order, big endian, or of a type that a wider
-/// one here holds are converted.
+/// one here holds are converted. Mapped or read; by its size where `map` leaves that open.
 ///
 /// # Errors
 /// [`Error::File`] where it cannot be opened; [`Error::Format`] where it is no npy file or not a whole one;
 /// [`Error::DType`] for elements that no type here holds.
-pub fn load(path: &Path) -> Result<Array> {
-    let file = MappedFile::open(path)?;
-    let wrong = |(offset, message): header::Wrong| malformed(&file, offset, message);
-    let header = header::read(file.bytes()).map_err(wrong)?;
+pub fn load(path: &Path, map: Option<bool>) -> Result<Array> {
+    let file = Source::open(path, map)?;
+    let wrong = |(offset, message): header::Wrong| file.malformed(offset, message);
+    // Read, not mapped: others may write the file meanwhile.
+    let start = file.copy(0, file.len().min(header::BEFORE))?;
+    let bytes = file.copy(0, file.len().min(header::extent(&start)))?;
+    let header = header::read(&bytes, file.len()).map_err(wrong)?;
     let stored = descr::stored(header.descr).map_err(|why| Error::DType(format!("{}: {why}", path.display())))?;
     let elements = header::elements(&header.shape, stored.size).map_err(|why| wrong((header.shape_at, why)))?;
-    let (needed, there) = (elements * stored.size, file.bytes().len() - header.data);
+    let (needed, there) = (elements * stored.size, file.len() - header.data);
     if needed != there {
         let why = if needed > there { "cut short" } else { "some belong to no array" };
         let message = format!("the array needs {needed} bytes, the file has {there}: {why}");
-        return Err(wrong((file.bytes().len(), message)));
+        return Err(wrong((file.len(), message)));
     }
     let (dtype, shape) = (stored.dtype, header.shape);
     let storage = if stored.is_ours() && !header.fortran {
         let outside = || wrong((header.data, "the array lies outside the file".into()));
-        part(&file, header.data, needed, dtype)?.ok_or_else(outside)?
+        file.part(header.data, needed, dtype)?.ok_or_else(outside)?
     } else {
-        convert::convert(&file.bytes()[header.data..], stored, &shape, header.fortran)?
+        convert::convert(&|at, to| file.read(header.data + at, to), needed, stored, &shape, header.fortran)?
     };
     Ok(Array { dtype, shape, storage })
 }
@@ -65,7 +70,7 @@ pub fn save(path: &Path, dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<
     if needed != bytes.len() {
         return Err(Error::Shape(format!("{shape:?} of {} needs {needed} bytes, not {}", dtype.name(), bytes.len())));
     }
-    let shape: Vec<_> = shape.iter().map(|&n| n as u64).collect();
+    let shape: Vec<_> = shape.iter().map(|&n| n as u64).into_list();
     let header = header::write(dtype, &shape)?;
     atomic::write(path, |file| {
         file.write_all(&header)?;

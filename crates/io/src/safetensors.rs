@@ -4,16 +4,16 @@ mod header;
 pub(crate) mod rows;
 
 use crate::atomic;
-use crate::mapped::{malformed, part};
+use crate::mapped::Source;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
-use tokenbed_core::storage::{MappedFile, Storage};
+use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error, Result};
+use tokenbed_memory::{Gather, List};
 
-/// A tensor of a file: its elements stay in the mapping until they are touched.
+/// A tensor of a file: of one that is mapped, its elements stay there until they are touched.
 #[derive(Debug)]
 pub struct Loaded {
     /// Its name in the file.
@@ -22,24 +22,56 @@ pub struct Loaded {
     pub dtype: DType,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// Its elements: a part of the mapping, or a copy where the file does not align them.
+    /// Its elements: a part of the mapping, or a copy where there is none, or the file does not align them.
     pub storage: Storage,
 }
 
-/// The tensors of a file, in the order in which they lie there.
+/// The tensors of a file, in the order in which they lie there; mapped or read by its size.
 ///
 /// # Errors
 /// [`Error::File`] where it cannot be opened; [`Error::Format`] where its header does not describe its bytes;
 /// [`Error::DType`] for an element type that tensors here do not have.
 pub fn load(path: &Path) -> Result<Vec<Loaded>> {
-    let file = MappedFile::open(path)?;
-    let (data, tensors) = header::read(file.bytes()).map_err(|(offset, message)| malformed(&file, offset, message))?;
-    tensors.into_iter().map(|(name, info)| tensor(&file, data, name, info)).collect()
+    open(path, None)?.tensors()
 }
 
-fn tensor(file: &Arc<MappedFile>, data: usize, name: String, info: TensorInfo) -> Result<Loaded> {
+/// A file that was opened, and whose header was read: what comes of it is all of this one file, whatever takes its name
+/// meanwhile.
+#[derive(Debug)]
+pub struct Opened {
+    file: Source,
+    header: header::Header,
+}
+
+/// Opens a file, to be mapped or read; by its size where that is left open.
+///
+/// # Errors
+/// As [`load`].
+pub fn open(path: &Path, map: Option<bool>) -> Result<Opened> {
+    let file = Source::open(path, map)?;
+    let header = header::read(&file)?;
+    Ok(Opened { file, header })
+}
+
+impl Opened {
+    /// A value of its metadata.
+    pub fn metadata(&self, key: &str) -> Option<String> {
+        self.header.metadata(key)
+    }
+
+    /// Its tensors, as [`load`] gives them.
+    ///
+    /// # Errors
+    /// [`Error::DType`] for an element type that tensors here do not have; [`Error::File`] where it cannot be read.
+    pub fn tensors(self) -> Result<Vec<Loaded>> {
+        let Self { file, header } = self;
+        header.tensors.into_iter().map(|(name, info)| tensor(&file, header.data, name, info)).try_into_list()
+    }
+}
+
+fn tensor(file: &Source, data: usize, name: String, info: TensorInfo) -> Result<Loaded> {
     let dtype = from_file(info.dtype).ok_or_else(|| {
-        let known: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).collect();
+        let known: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).into_list();
         Error::DType(format!(
             "{}: tensor \"{name}\" has elements of type {:?}, which has no place here; known: {}",
             file.path().display(),
@@ -48,8 +80,8 @@ fn tensor(file: &Arc<MappedFile>, data: usize, name: String, info: TensorInfo) -
         ))
     })?;
     let (start, end) = (data + info.data_offsets.0, data + info.data_offsets.1);
-    let outside = || malformed(file, start, format!("tensor \"{name}\" lies outside the file"));
-    let storage = part(file, start, end - start, dtype)?.ok_or_else(outside)?;
+    let outside = || file.malformed(start, format!("tensor \"{name}\" lies outside the file"));
+    let storage = file.part(start, end - start, dtype)?.ok_or_else(outside)?;
     Ok(Loaded { dtype, shape: info.shape, storage, name })
 }
 
@@ -75,6 +107,12 @@ pub struct ToSave<'a> {
 pub fn save(path: &Path, mut tensors: Vec<ToSave<'_>>, metadata: HashMap<String, String>) -> Result<()> {
     tensors.sort_by(|a, b| b.dtype.size().cmp(&a.dtype.size()).then_with(|| a.name.cmp(&b.name)));
     header::check_names(tensors.iter().map(|tensor| tensor.name.as_str()))?;
+    if let Some(tensor) = tensors.iter().find(|tensor| tensor.shape.len() > header::MOST_DIMENSIONS) {
+        let (name, dimensions, most) = (&tensor.name, tensor.shape.len(), header::MOST_DIMENSIONS);
+        return Err(Error::Shape(format!(
+            "tensor \"{name}\" has {dimensions} dimensions: at most {most} can be written"
+        )));
+    }
     let header = header(&tensors, metadata)?;
     atomic::write(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
@@ -83,6 +121,10 @@ pub fn save(path: &Path, mut tensors: Vec<ToSave<'_>>, metadata: HashMap<String,
     })
 }
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a map as the format's crate takes it: as many entries as tensors were named"
+)]
 fn header(tensors: &[ToSave<'_>], metadata: HashMap<String, String>) -> Result<Vec<u8>> {
     let mut end = 0;
     let infos = tensors.iter().map(|tensor| {
@@ -96,7 +138,7 @@ fn header(tensors: &[ToSave<'_>], metadata: HashMap<String, String>) -> Result<V
     // Through a JSON value, whose keys are sorted: the crate's maps have a new order in every process.
     let mut header = serde_json::to_value(&metadata).map_err(|e| wrong(&e))?.to_string().into_bytes();
     // Padded so that the data starts at a multiple of eight.
-    header.resize(header.len().next_multiple_of(8), b' ');
+    header.fill_to(header.len().next_multiple_of(8), b' ');
     Ok(header)
 }
 

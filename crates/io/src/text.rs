@@ -1,10 +1,12 @@
 //! Files of text, read part by part: decompressed, and checked to be UTF-8.
 
-use crate::unpack::{Unpacked, system_error};
-use std::io::Read;
+pub use crate::unpack::MAX_RATIO;
+use crate::unpack::{Source, Unpacked, damage, system_error};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::str::from_utf8;
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::{Text, with_room};
 
 /// What happens to bytes that are not UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,20 +29,20 @@ pub struct TextFile {
     bytes: Vec<u8>,
     /// Where in the text they begin.
     offset: u64,
+    waiting: bool,
 }
 
 /// Bytes of text that are read at a time.
 const PART: usize = 1 << 20;
 
 impl TextFile {
-    /// Opens a file.
+    /// Opens a file or a pipe. Where it is compressed each of its bytes may become `ratio` bytes of text ([`MAX_RATIO`]).
     ///
     /// # Errors
-    /// [`Error::File`] with the system's error; also for a folder.
-    pub fn open(path: &Path, invalid: InvalidUtf8) -> Result<Self> {
-        let fail = |source| Error::File { path: path.to_path_buf(), action: "open", source };
-        let source = Unpacked::open(path).map_err(fail)?;
-        Ok(Self { path: path.to_path_buf(), source, invalid, bytes: Vec::with_capacity(PART), offset: 0 })
+    /// [`Error::File`] with the system's error; also for a folder, a socket or a device.
+    pub fn open(path: &Path, invalid: InvalidUtf8, ratio: u64) -> Result<Self> {
+        let source = Unpacked::over(Source::open(path)?, path, ratio);
+        Ok(Self { path: path.to_path_buf(), source, invalid, bytes: with_room(PART), offset: 0, waiting: false })
     }
 
     /// The file.
@@ -48,15 +50,35 @@ impl TextFile {
         &self.path
     }
 
-    /// Appends the next part of the text, a megabyte or what there is; whether there may be more.
+    /// Whether it is a pipe, of which nothing more has come yet.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// Bytes of the file that were read so far, if it is compressed.
+    pub fn packed(&self) -> Option<u64> {
+        self.source.packed()
+    }
+
+    /// Bytes of text that were given so far.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Appends the next part of the text, a megabyte or what there is; whether there may be more. Of a pipe that may be
+    /// nothing for now: see [`TextFile::is_waiting`].
     ///
     /// # Errors
     /// [`Error::File`] where the system cannot read on; [`Error::Format`] for bytes that are no UTF-8, and for compressed data
-    /// that is damaged or ends too soon. Its offset counts bytes of the text, decompressed. Nothing more can be read then.
+    /// that is damaged, ends too soon, or becomes more than it may. Its offset counts bytes of the text, decompressed. Nothing more can be read then.
     pub fn read(&mut self, text: &mut String) -> Result<bool> {
         let room = (PART - self.bytes.len()) as u64;
-        (&mut self.source).take(room).read_to_end(&mut self.bytes).map_err(|error| self.failed(error))?;
-        let more = self.bytes.len() == PART;
+        let read = (&mut self.source).take(room).read_to_end(&mut self.bytes);
+        self.waiting = read.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        if !self.waiting {
+            read.map_err(|error| self.failed(error))?;
+        }
+        let more = self.waiting || self.bytes.len() == PART;
         let kept = self.append(text, more)?;
         let done = self.bytes.len() - kept;
         self.offset += done as u64;
@@ -68,7 +90,7 @@ impl TextFile {
     fn append(&self, text: &mut String, more: bool) -> Result<usize> {
         let error = match from_utf8(&self.bytes) {
             Ok(all) => {
-                text.push_str(all);
+                text.put_str(all);
                 return Ok(0);
             }
             Err(error) => error,
@@ -77,17 +99,17 @@ impl TextFile {
             return Err(self.not_utf8(error.valid_up_to()));
         }
         let (valid, after) = self.bytes.split_at(error.valid_up_to());
-        text.push_str(from_utf8(valid).unwrap_or_default());
+        text.put_str(from_utf8(valid).unwrap_or_default());
         let mut rest = after.utf8_chunks().peekable();
         while let Some(chunk) = rest.next() {
-            text.push_str(chunk.valid());
+            text.put_str(chunk.valid());
             let invalid = chunk.invalid();
             let may_go_on = more && rest.peek().is_none() && from_utf8(invalid).is_err_and(|e| e.error_len().is_none());
             if may_go_on {
                 return Ok(invalid.len());
             }
             if !invalid.is_empty() {
-                text.push(char::REPLACEMENT_CHARACTER);
+                text.put_char(char::REPLACEMENT_CHARACTER);
             }
         }
         Ok(0)
@@ -100,7 +122,7 @@ impl TextFile {
         if let Some(source) = system_error(&error) {
             return Error::File { path, action: "read", source };
         }
-        let message = format!("the {packing} data is damaged or ends too soon, after this much text: {error}");
+        let message = damage(packing, &error);
         Error::Format { path, offset: self.offset + self.bytes.len() as u64, message }
     }
 

@@ -1,18 +1,84 @@
 //! The bytes of a file, decompressed where its name says that they are compressed.
 
+use crate::pipe::Pipe;
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
+use tokenbed_core::open::{self, Stream};
+use tokenbed_core::{Error, Result};
+use tokenbed_memory::had;
 
-/// A file to read from: of `.gz` all members one after the other, of `.zst` all frames.
-pub(crate) enum Unpacked {
-    Plain(File),
-    Gzip(Box<MultiGzDecoder<BufReader<File>>>),
-    Zstd(Box<Frames<BufReader<File>>>),
+/// Where bytes come from.
+pub(crate) enum Source {
+    File(File),
+    Pipe(Pipe),
 }
+
+impl Source {
+    /// Opens a file or a pipe.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let fail = |source| Error::File { path: path.to_path_buf(), action: "open", source };
+        Ok(match open::stream(path)? {
+            Stream::File(file) => Self::File(file),
+            // What decompresses cannot stop halfway.
+            Stream::Pipe => Self::Pipe(Pipe::open(path, ending(path).is_some()).map_err(fail)?),
+        })
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Pipe(pipe) => pipe.read(buffer),
+        }
+    }
+}
+
+/// Bytes to read: of `.gz` all members one after the other, of `.zst` all frames.
+pub(crate) struct Unpacked {
+    bytes: Bytes,
+    /// Bytes that were given.
+    given: u64,
+    /// What they may be for each byte of the file.
+    ratio: u64,
+}
+
+enum Bytes {
+    Plain(Source),
+    Gzip(Box<MultiGzDecoder<BufReader<Counted>>>),
+    Zstd(Box<Frames<BufReader<Counted>>>),
+}
+
+/// A source whose bytes are counted.
+pub(crate) struct Counted {
+    source: Source,
+    read: u64,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.read += read as u64;
+        Ok(read)
+    }
+}
+
+/// How a file is packed whose name says that it is.
+fn ending(path: &Path) -> Option<&'static str> {
+    let ending = path.extension()?.to_ascii_lowercase();
+    ["gz", "zst"].into_iter().find(|known| ending == *known)
+}
+
+/// Bytes that each byte of a compressed file may become, if nothing else is said: text becomes three to ten times as long, logs
+/// that repeat themselves a hundred times. gzip can reach 1,032, zstd thirty thousand.
+pub const MAX_RATIO: u64 = 200;
+
+/// Bytes that any compressed file may become.
+pub(crate) const FREE: u64 = 16 << 20;
 
 /// Bytes that are read of a compressed file at a time.
 const BUFFER: usize = 64 << 10;
@@ -21,40 +87,83 @@ const BUFFER: usize = 64 << 10;
 const MAX_WINDOW: u64 = 128 << 20;
 
 impl Unpacked {
-    /// Opens a file; its name's ending says how its bytes are packed.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        if file.metadata()?.is_dir() {
-            // Some systems open folders, and complain when they are read: that complaint has the number.
-            file.read_exact(&mut [0])?;
-            return Err(ErrorKind::IsADirectory.into());
-        }
-        let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
-        Ok(match ending.as_ref().and_then(|ending| ending.to_str()) {
-            Some("gz") => Self::Gzip(Box::new(MultiGzDecoder::new(BufReader::with_capacity(BUFFER, file)))),
-            Some("zst") => Self::Zstd(Box::new(Frames::new(BufReader::with_capacity(BUFFER, file)))),
-            _ => Self::Plain(file),
-        })
+    /// What is in an opened file; its name's ending says how its bytes are packed. Each of them may become `ratio` bytes, and
+    /// some are free.
+    pub(crate) fn over(source: Source, path: &Path, ratio: u64) -> Self {
+        let counted = |source| BufReader::with_capacity(had(BUFFER), Counted { source, read: 0 });
+        let bytes = match ending(path) {
+            Some("gz") => Bytes::Gzip(Box::new(MultiGzDecoder::new(counted(source)))),
+            Some("zst") => Bytes::Zstd(Box::new(Frames::new(counted(source)))),
+            _ => Bytes::Plain(source),
+        };
+        Self { bytes, given: 0, ratio }
     }
 
     /// What the bytes are packed with, if they are.
     pub(crate) fn packing(&self) -> Option<&'static str> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Gzip(_) => Some("gzip"),
-            Self::Zstd(_) => Some("zstd"),
+        match self.bytes {
+            Bytes::Plain(_) => None,
+            Bytes::Gzip(_) => Some("gzip"),
+            Bytes::Zstd(_) => Some("zstd"),
         }
+    }
+
+    /// Bytes of the file that were read so far, if it is compressed.
+    pub(crate) fn packed(&self) -> Option<u64> {
+        match &self.bytes {
+            Bytes::Plain(_) => None,
+            Bytes::Gzip(members) => Some(members.get_ref().get_ref().read),
+            Bytes::Zstd(frames) => Some(frames.source.get_ref().read),
+        }
+    }
+
+    /// Bytes that the whole file can become at most, if it has so many.
+    pub(crate) fn most(&self, size: u64) -> u64 {
+        if self.packing().is_some() { size.saturating_mul(self.ratio).saturating_add(FREE) } else { size }
     }
 }
 
+/// More came out of a file than is allowed.
+#[derive(Debug)]
+pub(crate) struct TooMuch(u64);
+
+impl std::fmt::Display for TooMuch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(ratio) = self;
+        write!(f, "each of its bytes becomes more than {ratio}, the limit maxRatio: give a larger one if this is meant")
+    }
+}
+
+impl std::error::Error for TooMuch {}
+
 impl Read for Unpacked {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(file) => file.read(buffer),
-            Self::Gzip(members) => members.read(buffer),
-            Self::Zstd(frames) => frames.read(buffer),
+        let read = loop {
+            let read = match &mut self.bytes {
+                Bytes::Plain(source) => source.read(buffer),
+                Bytes::Gzip(members) => members.read(buffer),
+                Bytes::Zstd(frames) => frames.read(buffer),
+            };
+            match read {
+                // A signal came in between. Whoever looks into a buffer (`fill_buf`) does not try again by himself.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        self.given += read as u64;
+        if self.packed().is_some_and(|packed| self.given > self.most(packed)) {
+            return Err(io::Error::other(TooMuch(self.ratio)));
         }
+        Ok(read)
     }
+}
+
+/// What is wrong with the bytes of a compressed file, where the system is not to blame.
+pub(crate) fn damage(packing: &str, error: &io::Error) -> String {
+    if error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()) {
+        return format!("the {packing} data was left, after this much text: {error}");
+    }
+    format!("the {packing} data is damaged or ends too soon, after this much text: {error}")
 }
 
 /// The system's own error behind one that a decompressor may have wrapped; none where the bytes are to blame.

@@ -14,6 +14,7 @@ use std::io::Write;
 use std::path::Path;
 use tokenbed_core::storage::Storage;
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::{List, Set, lossy, owned, zeroed};
 
 /// The words of a file and their vectors.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Options {
     pub limit: Option<usize>,
     /// What happens to words that are no UTF-8.
     pub invalid: InvalidUtf8,
+    /// Bytes that each byte of a compressed file may become ([`MAX_RATIO`](crate::text::MAX_RATIO)).
+    pub ratio: u64,
 }
 
 /// Reads a file; one that ends in `.gz` or `.zst` is decompressed. Memory follows the size of the file, whatever its header
@@ -43,11 +46,11 @@ pub struct Options {
 /// # Errors
 /// [`Error::File`] where it cannot be read, [`Error::Format`], with the byte, where it is not what its header says.
 pub fn load(path: &Path, options: Options) -> Result<Loaded> {
-    let mut lines = Lines::open(path)?;
+    let mut lines = Lines::open(path, options.ratio)?;
     read(&mut lines, options).map_err(|wrong| lines.explain(wrong))
 }
 
-fn read(lines: &mut Lines, Options { binary, limit, invalid }: Options) -> std::result::Result<Loaded, Wrong> {
+fn read(lines: &mut Lines, Options { binary, limit, invalid, .. }: Options) -> std::result::Result<Loaded, Wrong> {
     let (promised, dim) = header(lines)?;
     let rows = limit.map_or(promised, |limit| promised.min(limit));
     let binary = match binary {
@@ -106,8 +109,12 @@ fn check_size(lines: &Lines, rows: usize, dim: usize, binary: bool) -> std::resu
     match lines.most_left() {
         Some(most) if needed.is_none_or(|needed| needed as u64 > most) => {
             let needed = needed.map_or("more than can be counted".into(), |needed| needed.to_string());
+            let there = match lines.is_compressed() {
+                true => format!("the compressed file can become {most} more by the limit maxRatio, or is cut short"),
+                false => format!("{most} follow: cut short"),
+            };
             Err(lines.wrong(&format!(
-                "the first line promises {rows} words of {dim} numbers, which need at least {needed} bytes more; {most} follow: cut short"
+                "the first line promises {rows} words of {dim} numbers, which need at least {needed} bytes more; {there}"
             )))
         }
         _ => Ok(()),
@@ -123,7 +130,7 @@ struct Words<'a> {
 impl Words<'_> {
     /// Takes a word that stands at a byte; whether it is new.
     fn take(&mut self, bytes: &[u8], at: u64) -> std::result::Result<bool, Wrong> {
-        let word = match (String::from_utf8_lossy(bytes), self.invalid) {
+        let word = match (lossy(bytes), self.invalid) {
             (word, InvalidUtf8::Replace) => word,
             (word @ std::borrow::Cow::Borrowed(_), InvalidUtf8::Refuse) => word,
             (word, InvalidUtf8::Refuse) => {
@@ -134,9 +141,9 @@ impl Words<'_> {
         if word.is_empty() {
             return Err(Wrong::At(at, format!("word {} is missing", self.words.len())));
         }
-        let is_new = self.seen.insert(word.clone().into_owned());
+        let is_new = self.seen.put(owned(&word));
         if is_new {
-            self.words.push(word.into_owned());
+            self.words.put(owned(&word));
         }
         Ok(is_new)
     }
@@ -149,7 +156,7 @@ fn all_rows(
     words: &mut Words<'_>,
 ) -> std::result::Result<(), Wrong> {
     let width = dim * size_of::<f32>();
-    let mut spare = vec![0; width];
+    let mut spare = zeroed(width);
     let mut next = 0;
     for row in 0..rows {
         let at = lines.offset();
@@ -176,7 +183,7 @@ const LONGEST_NUMBER: usize = 64;
 
 fn words_has(words: &Words<'_>, line: &[u8]) -> bool {
     let word = line.split(|&byte| byte == b' ').next().unwrap_or_default();
-    words.seen.contains(String::from_utf8_lossy(word).as_ref())
+    words.seen.contains(lossy(word).as_ref())
 }
 
 /// A line of text: a word, and numbers behind it; whether the word is new.
@@ -189,13 +196,13 @@ fn text_row(
 ) -> std::result::Result<bool, Wrong> {
     let end = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
     let (word, numbers) = line.split_at(end);
-    let shown = String::from_utf8_lossy(word);
+    let shown = lossy(word);
     let mut found = 0;
     let mut place = room.chunks_exact_mut(size_of::<f32>());
     for number in numbers.split(u8::is_ascii_whitespace).filter(|number| !number.is_empty()) {
         let value = std::str::from_utf8(number).ok().and_then(|number| number.parse::<f32>().ok());
         let Some(value) = value else {
-            let number = String::from_utf8_lossy(&number[..number.len().min(40)]);
+            let number = lossy(&number[..number.len().min(40)]);
             return Err(Wrong::At(at, format!("number {found} of {shown:?} is {number:?}, which is none")));
         };
         found += 1;

@@ -4,9 +4,10 @@ use crate::atomic::{Pending, failed, folder};
 use crate::beside::Beside;
 use crate::{npy, safetensors};
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use tokenbed_core::{DType, Error, Result};
+use tokenbed_memory::{Gather, zeroed};
 
 /// A tensor that grows by rows.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ impl Column {
 
     /// The shape of so many rows.
     pub(crate) fn shape_of(&self, rows: u64) -> Vec<u64> {
-        std::iter::once(rows).chain(self.shape.iter().map(|&n| n as u64)).collect()
+        std::iter::once(rows).chain(self.shape.iter().map(|&n| n as u64)).into_list()
     }
 }
 
@@ -53,7 +54,7 @@ fn start(path: &Path, columns: &[Column], metadata: HashMap<String, String>) -> 
     match FORMATS.iter().find(|(known, _)| ending.eq_ignore_ascii_case(known)) {
         Some((_, start)) => start(columns, metadata),
         None => {
-            let known: Vec<_> = FORMATS.iter().map(|(known, _)| format!(".{known}")).collect();
+            let known: Vec<_> = FORMATS.iter().map(|(known, _)| format!(".{known}")).into_list();
             let message = format!("{}: the ending says the format; known: {}", path.display(), known.join(", "));
             Err(Error::Usage(message))
         }
@@ -102,15 +103,15 @@ impl RowWriter {
         }
         let layout = start(path, &columns, metadata)?;
         let columns: Vec<_> =
-            columns.into_iter().map(|column| Ok((column.row_bytes()?, column))).collect::<Result<_>>()?;
-        let columns: Vec<_> = columns.into_iter().map(|(bytes, column)| (column, bytes)).collect();
-        let rows = vec![0; columns.len()];
+            columns.into_iter().map(|column| Ok((column.row_bytes()?, column))).try_into_list::<_, Error>()?;
+        let columns: Vec<_> = columns.into_iter().map(|(bytes, column)| (column, bytes)).into_list();
+        let rows = zeroed(columns.len());
         let header = layout.header(&rows)?;
         let order = layout.order();
         let mut file = Pending::create(path)?;
         file.write_all(&header).map_err(|source| failed(path, source))?;
         let spool = |column| (order.first() != Some(&column)).then(|| Beside::create(folder(path))).transpose();
-        let spools = (0..columns.len()).map(spool).collect::<io::Result<_>>().map_err(|source| failed(path, source))?;
+        let spools = (0..columns.len()).map(spool).try_into_list().map_err(|source| failed(path, source))?;
         let state = State::Open(Open { file, header_len: header.len(), order, spools, rows });
         Ok(Self { path: path.to_path_buf(), columns, layout, state })
     }

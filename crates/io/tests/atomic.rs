@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use tokenbed_core::{DType, Error};
 use tokenbed_io::atomic;
-use tokenbed_io::safetensors::{ToSave, load, save};
+use tokenbed_io::safetensors::{self, Loaded, ToSave, load, open, save};
 
 fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
     atomic::write(path, |file| file.write_all(content))
@@ -122,25 +122,31 @@ fn one_tensor(bytes: &[u8]) -> Vec<ToSave<'_>> {
     vec![ToSave { name: "t".into(), dtype: DType::UInt8, shape: vec![bytes.len()], bytes }]
 }
 
+fn mapped(path: &Path) -> Vec<Loaded> {
+    open(path, Some(true)).and_then(safetensors::Opened::tensors).expect("a good file")
+}
+
+/// Windows replaces no file that is mapped.
+#[cfg(unix)]
 #[test]
 fn a_replaced_file_stays_readable_where_it_is_mapped() {
     let (_folder, path) = folder();
     let (old, new) = (vec![1u8; 1_000_000], vec![2u8; 1_000_000]);
     save(&path, one_tensor(&old), HashMap::new()).expect("a good call");
-    let first = load(&path).expect("a good file");
+    let first = mapped(&path);
     save(&path, one_tensor(&new), HashMap::new()).expect("a good call");
-    let second = load(&path).expect("a good file");
+    let second = mapped(&path);
     assert!(bytes(&first[0]) == old && bytes(&second[0]) == new);
 }
 
-/// The file may be written over with what is mapped from it.
+/// The file may be written over with what is mapped from it, but on Windows.
 #[test]
 fn a_file_is_saved_over_itself() {
     let (_folder, path) = folder();
     let content: Vec<u8> = (0..100_000).map(|i| i as u8).collect();
     save(&path, one_tensor(&content), HashMap::new()).expect("a good call");
     for _ in 0..3 {
-        let loaded = load(&path).expect("a good file");
+        let loaded = if cfg!(unix) { mapped(&path) } else { load(&path).expect("a good file") };
         save(&path, one_tensor(bytes(&loaded[0])), HashMap::new()).expect("a good call");
     }
     assert_eq!(bytes(&load(&path).expect("a good file")[0]), content);

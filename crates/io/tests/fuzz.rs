@@ -27,6 +27,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn npy(few: u8, descr in "[<>|=]?[fiub?][0-9]{0,2}", fortran in "True|False|1", shape in prop::collection::vec(0usize..5, 0..4),
+           cut in prop::option::of(0usize..90), noise in prop::collection::vec(any::<u8>(), 0..60)) {
+        let shape: String = shape.iter().map(|n| format!("{n}, ")).collect();
+        let header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': ({shape}), }}\n");
+        let mut data = [&[few], header.as_bytes()].concat();
+        data.truncate(cut.unwrap_or(data.len()));
+        bodies::npy(&data);
+        bodies::npy(&noise);
+    }
+
+    #[test]
+    fn writers(rows: u8, width: u8, kind: u8, rest in prop::collection::vec(any::<u8>(), 0..80)) {
+        bodies::writers(&[&[rows, width, kind], &*rest].concat());
+    }
+
+    #[test]
+    fn text_file(how: u8, at in any::<prop::sample::Index>(), change: u8, noise in prop::collection::vec(any::<u8>(), 0..60)) {
+        bodies::text_file(&[&[how], &*noise].concat());
+        for mut seed in seeds("text_file") {
+            let at = at.index(seed.len().min(64));
+            seed[at] ^= change;
+            bodies::text_file(&seed);
+        }
+    }
+}
+
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let files = std::fs::read_dir(format!("{}/fuzz/seeds/{target}", env!("CARGO_MANIFEST_DIR"))).expect("a folder");
     let seeds: Vec<_> = files.map(|file| std::fs::read(file.expect("a file").path()).expect("readable")).collect();
@@ -37,5 +65,8 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 #[test]
 fn the_seeds() {
     seeds("safetensors").iter().for_each(|seed| bodies::safetensors(seed));
+    seeds("npy").iter().for_each(|seed| bodies::npy(seed));
     seeds("word2vec").iter().for_each(|seed| bodies::word2vec(seed));
+    seeds("text_file").iter().for_each(|seed| bodies::text_file(seed));
+    seeds("writers").iter().for_each(|seed| bodies::writers(seed));
 }

@@ -14,7 +14,7 @@ use tokenbed_testkit::property;
 fn load_bytes(content: &[u8]) -> Result<Array, Error> {
     let (_folder, path) = folder();
     std::fs::write(&path, content).expect("a file can be written");
-    load(&path)
+    load(&path, None)
 }
 
 /// A file of this header and data.
@@ -59,7 +59,7 @@ fn many_dimensions_need_a_longer_header() {
     save(&path, DType::Int8, &shape, &[7]).expect("a good call");
     let file = std::fs::read(&path).expect("the file is there");
     assert_eq!((file[6], (file.len() - 1) % 64), (2, 0));
-    let array = load(&path).expect("a good file");
+    let array = load(&path, None).expect("a good file");
     assert_eq!((array.shape, held(&array.storage)), (shape, &[7][..]));
 }
 
@@ -102,9 +102,11 @@ proptest! {
         let content: Vec<u8> = (0..len).map(|i| (i as u8).wrapping_mul(seed)).collect();
         let (_folder, path) = folder();
         save(&path, dtype, &shape, &content).expect("a good call");
-        let array = load(&path).expect("a good file");
-        prop_assert!(array.storage.is_mapped());
-        prop_assert_eq!((array.dtype, &array.shape, held(&array.storage)), (dtype, &shape, &content[..]));
+        for map in [false, true] {
+            let array = load(&path, Some(map)).expect("a good file");
+            prop_assert_eq!(array.storage.is_mapped(), map);
+            prop_assert_eq!((array.dtype, &array.shape, held(&array.storage)), (dtype, &shape, &content[..]));
+        }
     }
 
     #[test]

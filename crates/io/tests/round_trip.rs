@@ -8,7 +8,7 @@ mod common;
 use common::{bytes, folder, load_bytes, names, raw};
 use std::collections::HashMap;
 use tokenbed_core::{DType, Error};
-use tokenbed_io::safetensors::{ToSave, load, save};
+use tokenbed_io::safetensors::{Opened, ToSave, load, open, save};
 use tokenbed_testkit::random::Random;
 
 /// Elements for a shape; truth values are 0 and 1.
@@ -54,6 +54,35 @@ fn every_type_and_shape() {
         let tensor = theirs.tensor(name).expect("every one is there");
         assert_eq!((tensor.shape(), tensor.data()), (*shape, &content[..]));
     }
+}
+
+#[test]
+fn mapped_or_read_it_is_the_same() {
+    let (_folder, path) = folder();
+    for len in [0, 10, (1 << 20) - 200, 1 << 20] {
+        let content: Vec<u8> = (0..len).map(|i| i as u8).collect();
+        save(&path, vec![to_save("t", DType::UInt8, &[len], &content)], HashMap::new()).expect("a good call");
+        for map in [None, Some(false), Some(true)] {
+            let loaded = open(&path, map).and_then(Opened::tensors).expect("a good file");
+            assert!(bytes(&loaded[0]) == content, "{len} {map:?}");
+            // A file of a megabyte, header and all.
+            assert_eq!(loaded[0].storage.is_mapped(), map.unwrap_or(len == 1 << 20), "{len} {map:?}");
+        }
+    }
+}
+
+#[test]
+fn more_dimensions_than_a_file_holds() {
+    let (_folder, path) = folder();
+    let mut shape = vec![1; 1000];
+    save(&path, vec![to_save("t", DType::UInt8, &shape, &[7])], HashMap::new()).expect("a good call");
+    assert_eq!(load(&path).expect("a good file")[0].shape, shape);
+    shape.push(1);
+    let refused = save(&path, vec![to_save("t", DType::UInt8, &shape, &[7])], HashMap::new());
+    assert!(matches!(refused, Err(Error::Shape(message)) if message.contains("1001 dimensions")));
+    let header = format!("{{\"t\":{{\"dtype\":\"U8\",\"shape\":{shape:?},\"data_offsets\":[0,1]}}}}");
+    let refused = load_bytes(&raw(header.as_bytes(), &[7]));
+    assert!(matches!(refused, Err(Error::Format { message, .. }) if message.contains("1001 dimensions")));
 }
 
 #[test]

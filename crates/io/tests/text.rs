@@ -8,10 +8,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokenbed_core::Error;
-use tokenbed_io::text::{InvalidUtf8, TextFile};
+use tokenbed_io::text::{InvalidUtf8, MAX_RATIO, TextFile};
 
 fn read(path: &Path, invalid: InvalidUtf8) -> Result<String, Error> {
-    let mut file = TextFile::open(path, invalid)?;
+    let mut file = TextFile::open(path, invalid, MAX_RATIO)?;
     let mut text = String::new();
     while file.read(&mut text)? {}
     Ok(text)

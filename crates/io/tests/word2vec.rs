@@ -10,11 +10,11 @@ use proptest::prelude::*;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tokenbed_core::{Error, Result};
-use tokenbed_io::text::InvalidUtf8;
+use tokenbed_io::text::{InvalidUtf8, MAX_RATIO};
 use tokenbed_io::word2vec::{Loaded, Options, load, save};
 use tokenbed_testkit::property;
 
-const AS_IT_IS: Options = Options { binary: None, limit: None, invalid: InvalidUtf8::Refuse };
+const AS_IT_IS: Options = Options { binary: None, limit: None, invalid: InvalidUtf8::Refuse, ratio: MAX_RATIO };
 
 fn numbers(loaded: &Loaded) -> Vec<f32> {
     held(&loaded.storage).chunks_exact(4).map(|x| f32::from_le_bytes(x.try_into().expect("four bytes"))).collect()

@@ -9,6 +9,7 @@ use tokenbed_kernels::ops::Store;
 use tokenbed_kernels::ops::bag::{Bag, Bags, Mode};
 use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::List;
 use tokenbed_threads::parallel_rows;
 
 /// A table over its bytes.
@@ -187,7 +188,7 @@ fn read_offsets(begins: IdSlice<'_>, with_end: bool, ids: usize, offsets: &mut V
             usize::try_from(value).ok().filter(|&value| value >= before && value <= ids && (at > 0 || value == 0));
         if let Some(value) = good {
             before = value;
-            offsets.push(value);
+            offsets.put(value);
         } else if wrong.is_none() {
             wrong = Some((at, value));
         }
@@ -211,7 +212,7 @@ fn read_offsets(begins: IdSlice<'_>, with_end: bool, ids: usize, offsets: &mut V
         (true, _) => Ok(()),
         (false, None) if ids > 0 => Err(Error::Shape(format!("no offsets: {ids} ids belong to no bag"))),
         (false, _) => {
-            offsets.push(ids);
+            offsets.put(ids);
             Ok(())
         }
     }

@@ -1,5 +1,6 @@
 //! The layers: what happens to a batch of ids and to the tables, on slices of elements.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![forbid(unsafe_code)]
 
 pub mod bag;

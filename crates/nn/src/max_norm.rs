@@ -3,6 +3,7 @@
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::Slice;
 
 /// Rescales, in place, each row that `ids` name and whose p-norm is above `max_norm`, to
 /// `row * (max_norm / (norm + 1e-7))`. The norm is collected in f64 and rounded to f32, as PyTorch's is an f32.
@@ -19,7 +20,7 @@ pub fn renormalize(
     if rows.checked_mul(dim) != Some(table.len()) {
         return Err(Error::Shape(format!("{} elements are not a table of {rows} x {dim}", table.len())));
     }
-    let mut touched = resolve(kernels, ids, rows, bad, scratch)?.ids().to_vec();
+    let mut touched = resolve(kernels, ids, rows, bad, scratch)?.ids().to_list();
     touched.sort_unstable();
     touched.dedup();
     for id in touched {

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::{Mutex, PoisonError};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::{Gather, Heap, List};
 use tokenbed_threads::{parallel_ranges, parallel_rows};
 
 /// Rows of a table and how many elements each has.
@@ -72,7 +73,7 @@ fn unit(query: &[f32], dim: usize) -> Result<Vec<f32>> {
         return Err(Error::Usage("the vector has an element that is infinite or NaN: it points nowhere".into()));
     }
     let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
-    Ok(query.iter().map(|&x| (f64::from(x) * scale) as f32).collect())
+    Ok(query.iter().map(|&x| (f64::from(x) * scale) as f32).into_list())
 }
 
 /// `dots[i]` becomes the cosine of row i: 0 of a row of zeros; NaN of one that has a NaN.
@@ -130,7 +131,7 @@ pub fn nearest(
             score(kernels, rows, &query, from, dots);
             keep(&mut heap, wanted, from, dots);
         }
-        best.lock().unwrap_or_else(PoisonError::into_inner).extend(heap);
+        best.lock().unwrap_or_else(PoisonError::into_inner).put_all(heap);
     });
     let mut best = best.into_inner().unwrap_or_else(PoisonError::into_inner);
     best.sort_unstable();
@@ -151,6 +152,6 @@ fn keep(heap: &mut BinaryHeap<Neighbour>, wanted: usize, from: usize, similariti
         if !has_room {
             heap.pop();
         }
-        heap.push(Neighbour { id: (from + i) as u32, similarity });
+        heap.put(Neighbour { id: (from + i) as u32, similarity });
     }
 }

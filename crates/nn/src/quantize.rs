@@ -7,6 +7,7 @@ use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::ops::quantize::{Unquantizable, quantize_row};
 use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// Rows that are decoded at a time.
@@ -86,7 +87,7 @@ pub fn dequantize(kernels: &Kernels, table: RowTable<'_>, out: &mut [u8]) -> Res
 fn decode(kernels: &Kernels, table: RowTable<'_>, first: usize, out: &mut [u8]) {
     for (n, out) in out.chunks_mut(CHUNK * 4 * table.dim()).enumerate() {
         let from = (first + n * CHUNK) as u32;
-        let ids: Vec<u32> = (from..from + (out.len() / (4 * table.dim())) as u32).collect();
+        let ids: Vec<u32> = (from..from + (out.len() / (4 * table.dim())) as u32).into_list();
         if let Some(ids) = CheckedIds::new(kernels, &ids, table.rows()) {
             kernels.gather_rows(table, ids, OutFormat::Float32, out);
         }
@@ -116,7 +117,7 @@ pub fn difference(kernels: &Kernels, table: RowTable<'_>, original: &[f32]) -> R
         return Err(Error::Shape(format!("{} elements are not {} rows of {dim}", original.len(), table.rows())));
     }
     let (mut result, mut sum, mut squares) = (Difference::default(), 0.0, 0.0);
-    let mut decoded = vec![0; 4 * dim];
+    let mut decoded = zeroed(4 * dim);
     for (row, original) in original.chunks(dim.max(1)).enumerate() {
         decode(kernels, table, row, &mut decoded);
         for (bytes, &original) in decoded.chunks_exact(4).zip(original) {

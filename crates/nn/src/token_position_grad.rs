@@ -7,6 +7,7 @@ use tokenbed_core::Error;
 use tokenbed_kernels::ops::Store;
 use tokenbed_kernels::ops::embed::Embed;
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// Rows whose gradients of weight and bias are summed one after the other; such sums are then added in their order. It
@@ -40,9 +41,9 @@ pub fn backward(
     }
     let sums = Embed { norm: None, ..op };
     let blocks = (out.len() / dim.max(1)).div_ceil(BLOCK);
-    let mut partial = vec![0.0f32; blocks * 2 * dim];
+    let mut partial = zeroed::<f32>(blocks * 2 * dim);
     let mut work: Vec<_> =
-        out.chunks_mut(BLOCK * dim).zip(grad.chunks(BLOCK * dim)).zip(partial.chunks_exact_mut(2 * dim)).collect();
+        out.chunks_mut(BLOCK * dim).zip(grad.chunks(BLOCK * dim)).zip(partial.chunks_exact_mut(2 * dim)).into_list();
     parallel_rows(&mut work, 1, 2 * BLOCK * dim * size_of::<f32>(), |range, work| {
         for (b, ((out, grad), partial)) in range.zip(work) {
             let (of_weight, of_bias) = partial.split_at_mut(dim);

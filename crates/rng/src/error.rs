@@ -24,12 +24,6 @@ pub enum DrawError {
         /// The length that was asked for.
         len: usize,
     },
-    /// The memory of the result could not be had.
-    #[error("no memory for a permutation of {len} samples")]
-    OutOfMemory {
-        /// The length that was asked for.
-        len: usize,
-    },
 }
 
 /// Bytes that are no state of a CPU generator.

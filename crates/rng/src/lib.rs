@@ -23,6 +23,7 @@
 //!
 //! Nothing here reads a clock or the system's entropy: every draw follows from a seed or a state.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![deny(unsafe_code)]
 
 mod bernoulli;

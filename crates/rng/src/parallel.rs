@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::fill::{Fill, How};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use tokenbed_memory::Gather;
 
 /// Values from which on a fill is spread over threads: below it, starting a thread takes longer than it saves.
 pub const PARALLEL_FROM: usize = 1 << 18;
@@ -28,7 +29,7 @@ pub(crate) fn run<F: Fill>(how: How, engine: &mut Engine, out: &mut [f32], fill:
     }
     let blocks = out.len() / F::BLOCK;
     // Taken by the thread of a part, or by the caller if that thread could not be started or is late.
-    let parts: Vec<Mutex<Option<Part<'_>>>> = (1..threads).map(|_| Mutex::new(None)).collect();
+    let parts: Vec<Mutex<Option<Part<'_>>>> = (1..threads).map(|_| Mutex::new(None)).into_list();
     let take = |slot: &Mutex<Option<Part<'_>>>| {
         let part = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((mut engine, values)) = part {

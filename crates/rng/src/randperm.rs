@@ -3,6 +3,7 @@
 use crate::error::DrawError;
 use crate::generator::Generator;
 use tokenbed_kernels::table;
+use tokenbed_memory::{List, with_room};
 
 /// From this length on PyTorch draws 64 bits a sample, and shuffles inside out.
 pub const LARGE_PERMUTATION: usize = (u32::MAX / 20) as usize;
@@ -10,10 +11,9 @@ pub const LARGE_PERMUTATION: usize = (u32::MAX / 20) as usize;
 /// A permutation of `0 .. len` (`torch.randperm(len)`).
 pub fn randperm(generator: &mut Generator, len: usize) -> Result<Vec<u32>, DrawError> {
     check(len)?;
-    let mut order = Vec::new();
-    order.try_reserve_exact(len).map_err(|_| DrawError::OutOfMemory { len })?;
+    let mut order = with_room(len);
     if len < LARGE_PERMUTATION {
-        order.extend(0..len as u32);
+        order.put_all(0..len as u32);
         shuffle(generator, &mut order);
     } else {
         inside_out(generator, &mut order, len);
@@ -46,7 +46,7 @@ fn shuffle(generator: &mut Generator, order: &mut [u32]) {
 fn inside_out(generator: &mut Generator, order: &mut Vec<u32>, len: usize) {
     for i in 0..len {
         let other = (generator.random64() % (i as u64 + 1)) as usize; // at most i
-        order.push(i as u32);
+        order.put(i as u32);
         order.swap(i, other);
     }
 }

@@ -18,6 +18,7 @@ use crate::engine::Engine;
 use crate::error::StateError;
 use crate::generator::Generator;
 use tokenbed_kernels::ops::mt19937::MT_WORDS;
+use tokenbed_memory::{List, with_room};
 
 /// Bytes of a state.
 pub const STATE_BYTES: usize = 5056;
@@ -27,20 +28,20 @@ const NORMAL_AT: usize = 5024;
 
 pub(crate) fn write(generator: &Generator) -> Vec<u8> {
     let (words, left, next) = generator.engine.parts();
-    let mut bytes = Vec::with_capacity(STATE_BYTES);
-    bytes.extend(generator.seed.to_le_bytes());
-    bytes.extend(left.to_le_bytes());
-    bytes.extend(1_i32.to_le_bytes());
-    bytes.extend(u64::from(next).to_le_bytes());
+    let mut bytes = with_room(STATE_BYTES);
+    bytes.put_all(generator.seed.to_le_bytes());
+    bytes.put_all(left.to_le_bytes());
+    bytes.put_all(1_i32.to_le_bytes());
+    bytes.put_all(u64::from(next).to_le_bytes());
     for word in words {
-        bytes.extend(u64::from(*word).to_le_bytes());
+        bytes.put_all(u64::from(*word).to_le_bytes());
     }
-    bytes.extend(0_f64.to_le_bytes());
-    bytes.extend(generator.next_normal.unwrap_or(0.0).to_le_bytes());
-    bytes.extend(0_f64.to_le_bytes());
-    bytes.extend(u64::from(generator.next_normal.is_some()).to_le_bytes());
-    bytes.extend(generator.next_float_normal.unwrap_or(0.0).to_le_bytes());
-    bytes.extend(u32::from(generator.next_float_normal.is_some()).to_le_bytes());
+    bytes.put_all(0_f64.to_le_bytes());
+    bytes.put_all(generator.next_normal.unwrap_or(0.0).to_le_bytes());
+    bytes.put_all(0_f64.to_le_bytes());
+    bytes.put_all(u64::from(generator.next_normal.is_some()).to_le_bytes());
+    bytes.put_all(generator.next_float_normal.unwrap_or(0.0).to_le_bytes());
+    bytes.put_all(u32::from(generator.next_float_normal.is_some()).to_le_bytes());
     bytes
 }
 

@@ -2,6 +2,7 @@
 //! that notice a write too many, and the tolerances by name.
 
 pub mod compare;
+pub mod memory;
 pub mod naive;
 pub mod place;
 pub mod property;

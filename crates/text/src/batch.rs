@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::error::{TextError, fit_u32};
+use tokenbed_memory::{Gather, List, with_room};
 
 /// The ids of several texts, end to end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,22 +44,22 @@ pub(crate) fn encode<T: AsRef<str> + Sync>(
                 // No more shares are handed out. Those before this one are, so that the first error will be among them.
                 next.store(shares.len(), Ordering::Relaxed);
             }
-            done.push((share.start, result));
+            done.put((share.start, result));
         }
         done
     };
     let mut parts = thread::scope(|scope| {
         // Where the system gives fewer threads, those there are do the work.
         let helpers: Vec<_> =
-            (1..threads).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+            (1..threads).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).into_list();
         let mut parts = work();
         for helper in helpers {
-            parts.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            parts.put_all(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
         parts
     });
     parts.sort_unstable_by_key(|&(start, _)| start);
-    join(parts.into_iter().map(|(_, part)| part).collect::<Result<Vec<_>, _>>()?)
+    join(parts.into_iter().map(|(_, part)| part).try_into_list()?)
 }
 
 /// Cuts the texts into shares of at least so many bytes, but for the last.
@@ -68,7 +69,7 @@ fn shares<T: AsRef<str>>(texts: &[T], bytes: usize) -> Vec<Range<usize>> {
     for (i, text) in texts.iter().enumerate() {
         size += text.as_ref().len();
         if size >= bytes || i + 1 == texts.len() {
-            shares.push(start..i + 1);
+            shares.put(start..i + 1);
             (start, size) = (i + 1, 0);
         }
     }
@@ -80,12 +81,12 @@ fn encode_share<T: AsRef<str>>(
     share: Range<usize>,
     encode: impl Fn(&str, &mut Vec<u32>) -> Result<(), TextError>,
 ) -> Result<EncodedBatch, TextError> {
-    let mut part = EncodedBatch { ids: Vec::new(), offsets: Vec::with_capacity(share.len() + 1) };
-    part.offsets.push(0);
+    let mut part = EncodedBatch { ids: Vec::new(), offsets: with_room(share.len() + 1) };
+    part.offsets.put(0);
     for index in share {
         encode(texts[index].as_ref(), &mut part.ids)
             .map_err(|source| TextError::InBatch { index, source: Box::new(source) })?;
-        part.offsets.push(fit_u32("the batch", part.ids.len())?);
+        part.offsets.put(fit_u32("the batch", part.ids.len())?);
     }
     Ok(part)
 }
@@ -94,12 +95,12 @@ fn join(parts: Vec<EncodedBatch>) -> Result<EncodedBatch, TextError> {
     let ids = parts.iter().map(|part| part.ids.len()).sum();
     fit_u32("the batch", ids)?;
     let texts: usize = parts.iter().map(|part| part.offsets.len() - 1).sum();
-    let mut batch = EncodedBatch { ids: Vec::with_capacity(ids), offsets: Vec::with_capacity(texts + 1) };
-    batch.offsets.push(0);
+    let mut batch = EncodedBatch { ids: with_room(ids), offsets: with_room(texts + 1) };
+    batch.offsets.put(0);
     for part in parts {
         let before = batch.ids.len() as u32;
-        batch.ids.extend_from_slice(&part.ids);
-        batch.offsets.extend(part.offsets[1..].iter().map(|offset| before + offset));
+        batch.ids.put_slice(&part.ids);
+        batch.offsets.put_all(part.offsets[1..].iter().map(|offset| before + offset));
     }
     Ok(batch)
 }

@@ -1,9 +1,10 @@
 //! Ids to text as they come, piece by piece.
 
 use crate::error::TextError;
-use crate::file::StageState;
+use crate::file::{FileTokenizer, Room, StageState};
 use crate::tokenizer::{Kind, Tokenizer};
 use crate::utf8;
+use tokenbed_memory::{Gather, List, Slice, joined, lossy_owned, with_room};
 
 /// Text of ids that come one after the other, such as a model's. No character is ever divided: bytes wait until it is
 /// whole. All that [`write`](Self::write) and [`end`](Self::end) give, end to end, is what `decode` makes of all ids.
@@ -20,7 +21,7 @@ impl TokenDecoder {
     pub(crate) fn new(tokenizer: &Tokenizer, skip_special: bool) -> Self {
         let states = match tokenizer.kind() {
             Kind::Encoding(_) => Vec::new(),
-            Kind::File(it) => it.stages().iter().map(|_| StageState::default()).collect(),
+            Kind::File(it) => it.stages().iter().map(|_| StageState::default()).into_list(),
         };
         Self { tokenizer: tokenizer.clone(), skip_special, bytes: Vec::new(), states }
     }
@@ -30,25 +31,29 @@ impl TokenDecoder {
         match self.tokenizer.kind() {
             Kind::Encoding(it) => {
                 let more = it.decode_bytes(ids, self.skip_special)?;
-                self.bytes.extend_from_slice(&more);
-                Ok(utf8::take_complete(&mut self.bytes))
+                // What waits changes once nothing can fail any more.
+                let mut bytes = self.bytes.to_list();
+                bytes.put_slice(&more);
+                let text = utf8::take_complete(&mut bytes);
+                self.bytes = bytes;
+                Ok(text)
             }
             Kind::File(it) => {
-                let mut tokens = Vec::with_capacity(ids.len());
+                let mut tokens = with_room(ids.len());
+                let mut bytes = 0;
                 for (position, &id) in ids.iter().enumerate() {
                     let token = it.token(id).ok_or_else(|| self.tokenizer.unknown(position, id))?;
                     if !(self.skip_special && it.is_special(id)) {
-                        tokens.push(token);
+                        bytes += token.len();
+                        tokens.put(token);
                     }
                 }
-                for (stage, state) in it.stages().iter().zip(&mut self.states) {
-                    let mut out = Vec::with_capacity(tokens.len());
-                    for token in tokens {
-                        stage.push(state, token, &mut out)?;
-                    }
-                    tokens = out;
-                }
-                Ok(tokens.concat())
+                let waited = self.states.iter().map(StageState::waits).sum::<usize>();
+                let room = Room::new(it.limits(), bytes + waited);
+                let mut states = self.states.to_list();
+                let text = it.in_part("decoder", || pass(it, &mut states, tokens, &room, false))?;
+                self.states = states;
+                Ok(text)
             }
         }
     }
@@ -56,22 +61,37 @@ impl TokenDecoder {
     /// No ids follow: gives the rest, a character that is not whole as U+FFFD. What is written next begins anew.
     pub fn end(&mut self) -> Result<String, TextError> {
         match self.tokenizer.kind() {
-            Kind::Encoding(_) => {
-                let bytes = std::mem::take(&mut self.bytes);
-                Ok(String::from_utf8_lossy(&bytes).into_owned())
-            }
+            Kind::Encoding(_) => Ok(lossy_owned(std::mem::take(&mut self.bytes))),
             Kind::File(it) => {
-                let mut tokens = Vec::new();
-                for (stage, state) in it.stages().iter().zip(&mut self.states) {
-                    let mut out = Vec::new();
-                    for token in tokens {
-                        stage.push(state, token, &mut out)?;
-                    }
-                    stage.end(state, &mut out)?;
-                    tokens = out;
-                }
-                Ok(tokens.concat())
+                let waited = self.states.iter().map(StageState::waits).sum();
+                let room = Room::new(it.limits(), waited);
+                let mut states = self.states.to_list();
+                let text = it.in_part("decoder", || pass(it, &mut states, Vec::new(), &room, true))?;
+                self.states = states;
+                Ok(text)
             }
         }
     }
+}
+
+/// Passes tokens through the stages, each giving what the next one takes.
+fn pass(
+    file: &FileTokenizer,
+    states: &mut [StageState],
+    mut tokens: Vec<String>,
+    room: &Room,
+    at_end: bool,
+) -> Result<String, String> {
+    for (stage, state) in file.stages().iter().zip(states) {
+        room.begin_stage();
+        let mut out = with_room(tokens.len());
+        for token in tokens {
+            stage.push(state, token, &mut out, room)?;
+        }
+        if at_end {
+            stage.end(state, &mut out, room)?;
+        }
+        tokens = out;
+    }
+    Ok(joined(&tokens))
 }

@@ -2,6 +2,7 @@
 
 use crate::error::TextError;
 use crate::split::Pattern;
+use tokenbed_memory::Gather;
 
 /// How a [`Tokenizer`](crate::Tokenizer) is put together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,14 +65,14 @@ impl Encoding {
     pub fn named(name: &str) -> Result<Self, TextError> {
         let known = KNOWN.iter().find(|known| known.name == name).ok_or_else(|| TextError::UnknownEncoding {
             name: name.to_owned(),
-            known: encodings().collect::<Vec<_>>().join(", "),
+            known: encodings().into_list().join(", "),
         })?;
         Ok(Self {
             name: known.name.to_owned(),
             vocabulary: known.vocabulary.to_owned(),
             tokens: Some(known.tokens),
             pattern: known.pattern,
-            special: known.special.iter().map(|&(token, id)| (token.to_owned(), id)).collect(),
+            special: known.special.iter().map(|&(token, id)| (token.to_owned(), id)).into_list(),
         })
     }
 }

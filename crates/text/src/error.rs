@@ -80,9 +80,11 @@ pub enum TextError {
         limit: usize,
     },
 
-    /// The bytes are no `tokenizer.json`, or one that is not supported.
+    /// The bytes are no `tokenizer.json`, or one that is not supported, or that takes more than its limits for a text.
     #[error("{reason} (at byte {offset})")]
     TokenizerFile {
+        /// The file's path, or what else it is called.
+        path: String,
         /// Where in the file.
         offset: usize,
         /// What is wrong there.
@@ -94,6 +96,20 @@ pub enum TextError {
     Unencodable {
         /// What its library says.
         reason: String,
+    },
+
+    /// More of a text would have to be held back, as nothing divides it, than may be.
+    #[error(
+        "{bytes} bytes of text follow that nothing divides (a word of an encoding, a line of a tokenizer from a file), more \
+         than the limit maxHeldBytes of {limit}: give a larger one if this is meant"
+    )]
+    HeldBack {
+        /// Where they begin, in bytes of UTF-8.
+        start: usize,
+        /// How many there are so far.
+        bytes: usize,
+        /// How many there may be.
+        limit: usize,
     },
 
     /// Rows have no room for what the file puts around each text.

@@ -7,6 +7,7 @@
 //! - [`TokenDecoder`] turns ids into text as they come; [`EncodedBatch::pad`] makes texts a rectangle.
 //! - [`Windows`] cuts batches of inputs and targets out of one buffer of ids.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![forbid(unsafe_code)]
 
 mod batch;
@@ -16,6 +17,7 @@ mod encoding;
 mod error;
 mod file;
 mod padding;
+pub mod panics;
 mod special;
 mod split;
 mod stream;
@@ -29,7 +31,7 @@ pub use batch::EncodedBatch;
 pub use decoder::TokenDecoder;
 pub use encoding::{Encoding, encodings};
 pub use error::TextError;
-pub use file::{Frame, Habits};
+pub use file::{Frame, Habits, Limits, Origin};
 pub use padding::{PaddedBatch, Side};
 pub use special::{SpecialPolicy, SpecialSet};
 pub use split::Pattern;

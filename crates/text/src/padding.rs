@@ -2,6 +2,7 @@
 
 use crate::batch::EncodedBatch;
 use crate::error::TextError;
+use tokenbed_memory::{Gather, List, with_room};
 
 /// An end of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,7 +31,7 @@ impl EncodedBatch {
     /// The texts as rows of `length` ids, or as long as the longest, filled up with `id` at that side. None is cut:
     /// a text that is longer than `length` is an error.
     pub fn pad(&self, length: Option<usize>, id: u32, side: Side) -> Result<PaddedBatch, TextError> {
-        let lengths: Vec<u32> = self.offsets.windows(2).map(|ends| ends[1] - ends[0]).collect();
+        let lengths: Vec<u32> = self.offsets.windows(2).map(|ends| ends[1] - ends[0]).into_list();
         let longest = lengths.iter().copied().max().unwrap_or(0) as usize;
         let length = length.unwrap_or(longest);
         if longest > length {
@@ -38,21 +39,23 @@ impl EncodedBatch {
         }
         let fill = int32(0, id)?;
         let size = lengths.len().saturating_mul(length);
-        let (mut ids, mut mask) = (Vec::new(), Vec::new());
-        let reserved = ids.try_reserve_exact(size).and_then(|()| mask.try_reserve_exact(size));
-        reserved.map_err(|_| TextError::TooLong { what: "the batch", found: size, limit: isize::MAX as usize / 4 })?;
+        let limit = isize::MAX as usize / 4;
+        if size > limit {
+            return Err(TextError::TooLong { what: "the batch", found: size, limit });
+        }
+        let (mut ids, mut mask) = (with_room(size), with_room(size));
         for ends in self.offsets.windows(2) {
             let row = ends[0] as usize..ends[1] as usize;
             let missing = length - row.len();
             let (before, after) = if side == Side::Left { (missing, 0) } else { (0, missing) };
-            ids.extend(std::iter::repeat_n(fill, before));
-            mask.extend(std::iter::repeat_n(0, before));
+            ids.put_all(std::iter::repeat_n(fill, before));
+            mask.put_all(std::iter::repeat_n(0, before));
             for (position, &id) in row.clone().zip(&self.ids[row.clone()]) {
-                ids.push(int32(position, id)?);
+                ids.put(int32(position, id)?);
             }
-            mask.extend(std::iter::repeat_n(1, row.len()));
-            ids.extend(std::iter::repeat_n(fill, after));
-            mask.extend(std::iter::repeat_n(0, after));
+            mask.put_all(std::iter::repeat_n(1, row.len()));
+            ids.put_all(std::iter::repeat_n(fill, after));
+            mask.put_all(std::iter::repeat_n(0, after));
         }
         Ok(PaddedBatch { ids, mask, lengths, length })
     }

@@ -1,6 +1,7 @@
 //! Special tokens in a text: which of them count, and where they are (tiktoken: `Encoding.encode`, `CoreBPE.encode`).
 
 use crate::error::TextError;
+use tokenbed_memory::Gather;
 
 /// A choice among special tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,9 +93,9 @@ pub(crate) struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut names: Vec<_> = names.collect();
+        let mut names: Vec<_> = names.into_list();
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-        let mut first: Vec<_> = names.iter().filter_map(|name| name.bytes().next()).collect();
+        let mut first: Vec<_> = names.iter().filter_map(|name| name.bytes().next()).into_list();
         first.sort_unstable();
         first.dedup();
         Self { names, first }

@@ -3,6 +3,7 @@
 use crate::error::TextError;
 use crate::special::SpecialPolicy;
 use crate::tokenizer::Tokenizer;
+use tokenbed_memory::{Text, caught};
 
 /// Encodes one text that is pushed part by part: all ids together are those of [`Tokenizer::encode`] for the whole text,
 /// wherever it is cut.
@@ -35,6 +36,8 @@ pub struct TextStream {
     /// How long `held` must be for another look at it: twice what the last one left, so that the time for a piece that
     /// grows byte by byte stays linear.
     enough: usize,
+    /// How long `held` may become.
+    most: usize,
     /// What was encoded before `held`.
     before: Length,
 }
@@ -60,20 +63,33 @@ pub(crate) fn whole_lines(text: &str) -> usize {
 impl TextStream {
     /// The beginning of a text.
     pub fn new(policy: SpecialPolicy) -> Self {
-        Self { policy, held: String::new(), enough: 0, before: Length::default() }
+        Self { policy, held: String::new(), enough: 0, most: usize::MAX, before: Length::default() }
+    }
+
+    /// Says how many bytes may be held back from now on: a part of the text that nothing divides. Any number, if nothing is said.
+    pub fn hold_at_most(&mut self, bytes: usize) {
+        self.most = bytes;
     }
 
     /// Takes the next part of the text, and appends the ids that are certain by now.
     ///
     /// # Errors
     /// As the whole text would give, its places counted from where the text began. No ids of this part are appended then;
-    /// those of earlier parts were given.
+    /// those of earlier parts were given. [`TextError::HeldBack`] where more would be held back than may be: the ids that were
+    /// certain before that part are appended.
     pub fn push(&mut self, tokenizer: &Tokenizer, part: &str, out: &mut Vec<u32>) -> Result<(), TextError> {
-        self.held.push_str(part);
-        if self.held.len() < self.enough {
+        let before = (self.held.len(), out.len());
+        self.held.put_str(part);
+        if self.held.len() < self.enough && self.held.len() <= self.most {
             return Ok(());
         }
-        let end = tokenizer.encode_certain(&self.held, &self.policy, out).map_err(|error| self.in_text(error))?;
+        let encoded = caught(|| tokenizer.encode_certain(&self.held, &self.policy, out)).unwrap_or_else(|error| {
+            // The part was not taken: it can be given again.
+            self.held.truncate(before.0);
+            out.truncate(before.1);
+            error.unwind()
+        });
+        let end = encoded.map_err(|error| self.in_text(error))?;
         let done = &self.held[..end];
         self.before.bytes += end;
         self.before.utf16 +=
@@ -81,6 +97,10 @@ impl TextStream {
         self.held.drain(..end);
         self.enough = self.held.len() * 2;
         self.held.shrink_to(KEPT.max(self.enough));
+        if self.held.len() > self.most {
+            let (start, bytes, limit) = (self.before.bytes, self.held.len(), self.most);
+            return Err(TextError::HeldBack { start, bytes, limit });
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use crate::error::{TextError, fit_u32};
 use crate::file::Habits;
 use crate::padding::Side;
 use crate::special::Searches;
+use tokenbed_memory::{List, with_room};
 
 /// An encoding with its vocabulary loaded. It does not change: any number of threads may use one.
 pub(crate) struct Tiktoken {
@@ -80,11 +81,11 @@ impl Tiktoken {
 
     /// The bytes that the ids stand for (tiktoken: `decode_bytes`), those of special tokens or not.
     pub(crate) fn decode_bytes(&self, ids: &[u32], skip_special: bool) -> Result<Vec<u8>, TextError> {
-        let mut bytes = Vec::with_capacity(ids.len().saturating_mul(4));
+        let mut bytes = with_room(ids.len().saturating_mul(4));
         for (position, &id) in ids.iter().enumerate() {
             let token = self.find(id).ok_or_else(|| self.unknown(position, id))?;
             if !(skip_special && id as usize >= self.bpe.len()) {
-                bytes.extend_from_slice(token);
+                bytes.put_slice(token);
             }
         }
         Ok(bytes)
@@ -140,7 +141,7 @@ impl Tiktoken {
                 // What is not decided about disallowed tokens begins within this one.
                 return Ok(at);
             }
-            out.extend(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
+            out.put_all(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
         }
     }
 
@@ -165,7 +166,7 @@ impl Tiktoken {
                 done(out, &mut recent);
             });
             let Some((at, token)) = special else { return Ok(()) };
-            out.extend(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
+            out.put_all(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
             done(out, &mut recent);
             start = at + token.len();
         }

@@ -7,11 +7,12 @@ use crate::batch::{self, EncodedBatch};
 use crate::decoder::TokenDecoder;
 use crate::encoding::Encoding;
 use crate::error::TextError;
-use crate::file::{self, FileTokenizer, Frame, Habits};
+use crate::file::{self, FileTokenizer, Frame, Habits, Limits, Origin};
 use crate::padding::Side;
 use crate::special::{Searches, SpecialPolicy};
 use crate::stream;
 use crate::tiktoken::Tiktoken;
+use tokenbed_memory::{List, Text, lossy_owned};
 
 /// A tokenizer, loaded: an encoding, or a file of the Hugging Face library. It does not change: any number of threads
 /// may use one, and a clone is the same.
@@ -80,7 +81,12 @@ impl Tokenizer {
 
     /// The tokenizer that a Hugging Face `tokenizer.json` describes, to be called `name`.
     pub fn from_json(name: &str, json: &[u8]) -> Result<Self, TextError> {
-        Ok(Self { kind: Arc::new(Kind::File(Box::new(FileTokenizer::new(name, json)?))) })
+        Self::from_file(Origin { name: name.into(), path: name.into(), limits: Limits::default() }, json)
+    }
+
+    /// [`Self::from_json`] within limits, of a file whose path errors name.
+    pub fn from_file(origin: Origin, json: &[u8]) -> Result<Self, TextError> {
+        Ok(Self { kind: Arc::new(Kind::File(Box::new(FileTokenizer::new(origin, json)?))) })
     }
 
     pub(crate) fn kind(&self) -> &Kind {
@@ -178,7 +184,7 @@ impl Tokenizer {
         let room = room.transpose()?.unwrap_or(usize::MAX);
         let prepared = self.prepare(&options.special);
         batch::encode(texts, threads, prepared.worth_a_thread(), |text, ids| {
-            ids.extend_from_slice(&frame.before);
+            ids.put_slice(&frame.before);
             let start = ids.len();
             prepared.encode(text, ids)?;
             let excess = (ids.len() - start).saturating_sub(room);
@@ -186,7 +192,7 @@ impl Tokenizer {
                 Side::Left => drop(ids.drain(start..start + excess)),
                 Side::Right => ids.truncate(ids.len() - excess),
             }
-            ids.extend_from_slice(&frame.after);
+            ids.put_slice(&frame.after);
             Ok(())
         })
     }
@@ -219,9 +225,9 @@ impl Tokenizer {
     /// [`Self::decode`], with the special tokens or without.
     pub fn decode_with(&self, ids: &[u32], skip_special: bool) -> Result<String, TextError> {
         let mut decoder = self.decoder(skip_special);
-        let text = decoder.write(ids)?;
-        let rest = decoder.end()?;
-        Ok(if rest.is_empty() { text } else { text + &rest })
+        let mut text = decoder.write(ids)?;
+        text.put_str(&decoder.end()?);
+        Ok(text)
     }
 
     /// What decodes ids as they come.
@@ -239,7 +245,7 @@ impl Tokenizer {
 
     /// One token as text; bytes that are no UTF-8 become U+FFFD: a token may be a part of a character.
     pub fn token(&self, id: u32) -> Result<String, TextError> {
-        Ok(String::from_utf8_lossy(&self.token_bytes(id)?).into_owned())
+        Ok(lossy_owned(self.token_bytes(id)?.into_owned()))
     }
 
     /// The id of the token with exactly these bytes, if there is one (tiktoken: `encode_single_token`).

@@ -1,12 +1,14 @@
 //! Bytes to text where more bytes may follow.
 
+use tokenbed_memory::lossy_owned;
+
 /// Takes the text that no further byte can change, bytes that are no UTF-8 as U+FFFD; the beginning of a character
 /// stays. Taken piece by piece the text is that of all bytes at once (`String::from_utf8_lossy`).
 pub(crate) fn take_complete(bytes: &mut Vec<u8>) -> String {
     let waits = incomplete(bytes);
     let rest = bytes.split_off(bytes.len() - waits);
     let complete = std::mem::replace(bytes, rest);
-    String::from_utf8(complete).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    lossy_owned(complete)
 }
 
 /// How many bytes at the end are a character's beginning: at most three.

@@ -20,6 +20,7 @@
 //! built.
 
 use crate::error::TextError;
+use tokenbed_memory::{List, with_room};
 
 const MAGIC: &[u8; 8] = b"TBVOCAB1";
 
@@ -67,13 +68,10 @@ impl Vocabulary {
             }
         }
 
-        let mut vocabulary = Self {
-            bytes: Vec::with_capacity(count * 7),
-            starts: Vec::with_capacity(count + 1),
-            merges: Vec::with_capacity(count - 256),
-        };
-        vocabulary.bytes.extend_from_slice(singles);
-        vocabulary.starts.extend(0..=256);
+        let mut vocabulary =
+            Self { bytes: with_room(count * 7), starts: with_room(count + 1), merges: with_room(count - 256) };
+        vocabulary.bytes.put_slice(singles);
+        vocabulary.starts.put_all(0..=256);
         for id in 256..count {
             let offset = reader.at;
             let (left, right) = (reader.varint()?, reader.varint()?);
@@ -85,10 +83,10 @@ impl Vocabulary {
             if a.len() + b.len() > MAX_TOKEN_BYTES || bytes.len() + a.len() + b.len() > MAX_TOTAL_BYTES {
                 return Err(reader.error_at(offset, "its tokens are too long"));
             }
-            bytes.extend_from_within(a);
-            bytes.extend_from_within(b);
-            vocabulary.starts.push(bytes.len() as u32);
-            vocabulary.merges.push((left, right));
+            bytes.put_within(a);
+            bytes.put_within(b);
+            vocabulary.starts.put(bytes.len() as u32);
+            vocabulary.merges.put((left, right));
         }
         if reader.at != file.len() {
             return Err(reader.error_at(reader.at, "bytes follow the last token"));

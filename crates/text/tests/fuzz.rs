@@ -18,6 +18,15 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn tokenizer_parts(data in prop::collection::vec(any::<u8>(), 0..200)) {
+        bodies::tokenizer_parts(&data);
+    }
+}
+
 #[test]
 fn the_seeds() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds");
@@ -28,5 +37,7 @@ fn the_seeds() {
         seeds
     };
     read("encode").iter().for_each(|seed| bodies::encode(seed));
+    read("tokenizer_json").iter().for_each(|seed| bodies::tokenizer_json(seed));
+    read("tokenizer_parts").iter().for_each(|seed| bodies::tokenizer_parts(seed));
     read("vocabulary").iter().for_each(|seed| bodies::vocabulary(seed));
 }

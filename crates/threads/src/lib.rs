@@ -9,11 +9,12 @@
 mod pool;
 pub mod ranges;
 pub mod setting;
+mod sync;
 
 pub use ranges::{parallel_ranges, parallel_rows};
 pub use setting::{BadThreads, chosen, num_threads, set_num_threads};
 
 /// Threads that were started so far, for tests: they are never ended.
 pub fn started() -> usize {
-    pool::POOL.started()
+    sync::POOL.started()
 }

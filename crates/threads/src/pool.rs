@@ -5,22 +5,14 @@
 
 #![allow(unsafe_code, reason = "helpers borrow the leader's work for as long as it waits for them")]
 
+use crate::sync::{self, AtomicUsize, Condvar, Mutex, MutexGuard, look_out};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// How long a helper looks out for the next region, and a leader for the last helper, before they sleep: regions follow
-/// each other within it in a loop, and waking takes about as long.
-pub(crate) const LOOK_OUT: Duration = Duration::from_micros(50);
+use std::sync::atomic::Ordering;
+use std::sync::{PoisonError, TryLockError};
 
 /// What all threads of a region run at once; it returns when nothing is left to do.
 type Work<'a> = dyn Fn() + Sync + 'a;
-
-/// The process's helpers.
-pub(crate) static POOL: Pool = Pool::new();
 
 pub(crate) struct Pool {
     /// Held by the thread whose region it is.
@@ -50,16 +42,18 @@ struct State {
 }
 
 impl Pool {
-    const fn new() -> Self {
-        let state = State { work: None, places: 0, panic: None, started: 0, asleep: 0 };
-        Self {
-            leader: Mutex::new(()),
-            state: Mutex::new(state),
-            opened: Condvar::new(),
-            left: Condvar::new(),
-            regions: AtomicUsize::new(0),
-            awake: AtomicUsize::new(0),
-            inside: AtomicUsize::new(0),
+    sync::constant! {
+        pub(crate) fn new() -> Self {
+            let state = State { work: None, places: 0, panic: None, started: 0, asleep: 0 };
+            Self {
+                leader: Mutex::new(()),
+                state: Mutex::new(state),
+                opened: Condvar::new(),
+                left: Condvar::new(),
+                regions: AtomicUsize::new(0),
+                awake: AtomicUsize::new(0),
+                inside: AtomicUsize::new(0),
+            }
         }
     }
 
@@ -104,8 +98,7 @@ impl Pool {
         let mut state = self.lock();
         while state.started < helpers {
             let seen = self.regions.load(Ordering::Relaxed);
-            let builder = thread::Builder::new().name("tokenbed".into());
-            if builder.spawn(move || self.help(seen)).is_err() {
+            if !sync::start(move || self.help(seen)) {
                 return;
             }
             state.started += 1;
@@ -114,7 +107,7 @@ impl Pool {
 
     /// A helper's life; the process ends it.
     fn help(&self, mut seen: usize) {
-        loop {
+        while sync::goes_on(seen) {
             seen = self.await_region(seen);
             if let Some(work) = self.enter() {
                 let panic = catch_unwind(AssertUnwindSafe(work)).err();
@@ -135,10 +128,9 @@ impl Pool {
             let mut state = self.lock();
             state.asleep += 1;
             // Regions are opened under the lock: none can be missed between the look and the sleep.
-            let mut state = self
-                .opened
-                .wait_while(state, |_| self.regions.load(Ordering::Acquire) == seen)
-                .unwrap_or_else(PoisonError::into_inner);
+            while self.regions.load(Ordering::Acquire) == seen {
+                state = self.opened.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
             state.asleep -= 1;
             self.regions.load(Ordering::Acquire)
         })
@@ -190,8 +182,10 @@ impl Region {
         self.pool.lock().work = None;
         let is_empty = || self.pool.inside.load(Ordering::Acquire) == 0;
         if look_out(|| is_empty().then_some(())).is_none() {
-            let state = self.pool.lock();
-            drop(self.pool.left.wait_while(state, |_| !is_empty()).unwrap_or_else(PoisonError::into_inner));
+            let mut state = self.pool.lock();
+            while !is_empty() {
+                state = self.pool.left.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
         }
     }
 }
@@ -201,23 +195,5 @@ impl Drop for Region {
         // After `close` there is nothing left to wait for.
         self.shut();
         self.pool.lock().panic = None;
-    }
-}
-
-/// What `look` sees first, within a moment.
-fn look_out<T>(look: impl Fn() -> Option<T>) -> Option<T> {
-    /// Looks between two of the clock, which takes as long as several.
-    const LOOKS: usize = 64;
-    let mut start = None;
-    loop {
-        for _ in 0..LOOKS {
-            if let Some(seen) = look() {
-                return Some(seen);
-            }
-            std::hint::spin_loop();
-        }
-        if start.get_or_insert_with(Instant::now).elapsed() >= LOOK_OUT {
-            return None;
-        }
     }
 }

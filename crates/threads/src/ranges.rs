@@ -1,7 +1,7 @@
 //! Rows divided among threads.
 
-use crate::pool::{LOOK_OUT, POOL};
 use crate::setting::num_threads;
+use crate::sync::{LOOK_OUT, POOL};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

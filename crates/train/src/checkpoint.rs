@@ -6,12 +6,13 @@
 use crate::trainer::Trainer;
 use bytemuck::Pod;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokenbed_core::storage::Part;
 use tokenbed_core::{DType, Error, Result};
-use tokenbed_io::atomic;
 use tokenbed_io::safetensors::{self, Loaded, ToSave};
+use tokenbed_io::{atomic, digest};
+use tokenbed_memory::{Gather, List, Map, Slice};
 
 /// What this version writes.
 pub const VERSION: u64 = 1;
@@ -27,18 +28,19 @@ const FORMAT: (&str, &str) = ("format", "tokenbed checkpoint");
 pub fn save(trainer: &mut Trainer, path: &Path, config: &str) -> Result<()> {
     let arrays = trainer.arrays()?;
     let model = trainer.model()?;
-    let mut counters = vec![VERSION, model.fingerprint()];
-    counters.extend(model.counters());
-    let mut tensors = vec![
-        to_save("config", DType::UInt8, vec![config.len()], config.as_bytes()),
-        to_save("counters", DType::Int64, vec![counters.len()], bytemuck::cast_slice(&counters)),
-    ];
+    let mut counters = Vec::from([VERSION, model.fingerprint()]);
+    counters.put_all(model.counters());
+    let mut tensors = Vec::from([
+        to_save("config", DType::UInt8, Vec::from([config.len()]), config.as_bytes()),
+        to_save("counters", DType::Int64, Vec::from([counters.len()]), bytemuck::cast_slice(&counters)),
+    ]);
     for array in &arrays {
         let bytes = bytemuck::cast_slice(&array.values);
-        tensors.push(to_save(array.name, DType::Float32, array.shape.to_vec(), bytes));
+        tensors.put(to_save(array.name, DType::Float32, array.shape.to_list(), bytes));
     }
     atomic::tidy(path);
-    safetensors::save(path, tensors, HashMap::from([(FORMAT.0.into(), FORMAT.1.into())]))
+    let metadata = [(FORMAT.0.into(), FORMAT.1.into()), (digest::KEY.into(), digest::of_tensors(&tensors))];
+    safetensors::save(path, tensors, HashMap::from(metadata))
 }
 
 fn to_save<'a>(name: &str, dtype: DType, shape: Vec<usize>, bytes: &'a [u8]) -> ToSave<'a> {
@@ -54,7 +56,11 @@ struct Read {
 
 impl Read {
     fn elements<T: Pod>(&self, path: &Path) -> Result<Vec<T>> {
-        Ok(self.part.elements::<T>().ok_or_else(|| wrong(path, "a tensor is not aligned"))?.to_vec())
+        Ok(self.part.elements::<T>().ok_or_else(|| wrong(path, "a tensor is not aligned"))?.to_list())
+    }
+
+    fn bytes(&self, path: &Path) -> Result<&[u8]> {
+        self.part.elements().ok_or_else(|| wrong(path, "a tensor lies outside of it"))
     }
 }
 
@@ -62,9 +68,39 @@ fn wrong(path: &Path, message: impl std::fmt::Display) -> Error {
     Error::Usage(format!("{}: {message}", path.display()))
 }
 
-fn read(path: &Path) -> Result<HashMap<String, Read>> {
-    let loaded = safetensors::load(path)?;
-    loaded.into_iter().map(|tensor| held(path, tensor)).collect()
+/// A checkpoint that was opened: what it says and what is restored from it are of one file, whatever takes its name
+/// meanwhile.
+pub struct Saved {
+    path: PathBuf,
+    tensors: HashMap<String, Read>,
+}
+
+/// Opens a checkpoint and compares all its bytes with their digest.
+///
+/// # Errors
+/// [`Error::File`] where it cannot be opened; [`Error::Format`] where it is not what was saved: damaged or cut short.
+pub fn open(path: &Path) -> Result<Saved> {
+    let opened = safetensors::open(path, None)?;
+    let is_ours = opened.metadata(FORMAT.0).as_deref() == Some(FORMAT.1);
+    let digest = opened.metadata(digest::KEY);
+    let mut tensors = HashMap::new();
+    for tensor in opened.tensors()? {
+        let (name, read) = held(path, tensor)?;
+        tensors.put(name, read);
+    }
+    // What others wrote has neither, and is told below by what it lacks.
+    if (is_ours || digest.is_some()) && !(is_ours && digest == Some(digest_of(path, &tensors)?)) {
+        let message = "its bytes are not those that were saved, by their digest: it is damaged".into();
+        return Err(Error::Format { path: path.to_path_buf(), offset: 0, message });
+    }
+    Ok(Saved { path: path.to_path_buf(), tensors })
+}
+
+fn digest_of(path: &Path, tensors: &HashMap<String, Read>) -> Result<String> {
+    let borrowed = tensors
+        .iter()
+        .map(|(name, read)| Ok::<_, Error>(to_save(name, read.dtype, read.shape.clone(), read.bytes(path)?)));
+    Ok(digest::of_tensors(&borrowed.try_into_list()?))
 }
 
 fn held(path: &Path, Loaded { name, dtype, shape, storage }: Loaded) -> Result<(String, Read)> {
@@ -77,29 +113,31 @@ fn missing(path: &Path, name: &str) -> Error {
     wrong(path, format!("is no checkpoint: it has no tensor \"{name}\""))
 }
 
-/// What the run of a checkpoint is, as its maker wrote it.
-///
-/// # Errors
-/// [`Error::File`], [`Error::Format`] where it cannot be read, as one that was cut short; [`Error::Usage`] where it is no
-/// checkpoint, or another version's.
-pub fn config(path: &Path) -> Result<String> {
-    let tensors = read(path)?;
-    counters(path, &tensors)?;
-    let config = tensors.get("config").filter(|read| read.dtype == DType::UInt8);
-    let config = config.ok_or_else(|| missing(path, "config"))?;
-    String::from_utf8(config.elements(path)?).map_err(|_| wrong(path, "its config is not text"))
-}
+impl Saved {
+    /// What the run of a checkpoint is, as its maker wrote it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where it is no checkpoint, or another version's.
+    pub fn config(&self) -> Result<String> {
+        let Self { path, tensors } = self;
+        self.counters()?;
+        let config = tensors.get("config").filter(|read| read.dtype == DType::UInt8);
+        let config = config.ok_or_else(|| missing(path, "config"))?;
+        String::from_utf8(config.elements(path)?).map_err(|_| wrong(path, "its config is not text"))
+    }
 
-/// The counters after the version, which is this one's.
-fn counters(path: &Path, tensors: &HashMap<String, Read>) -> Result<Vec<u64>> {
-    let read = tensors.get("counters").filter(|read| read.dtype == DType::Int64);
-    let read = read.ok_or_else(|| missing(path, "counters"))?;
-    let counters: Vec<u64> = read.elements(path)?;
-    match counters.first() {
-        Some(&VERSION) => Ok(counters[1..].to_vec()),
-        version => {
-            let version = version.copied().unwrap_or(0);
-            Err(wrong(path, format!("is a checkpoint of version {version}; this tokenbed reads version {VERSION}")))
+    /// The counters after the version, which is this one's.
+    fn counters(&self) -> Result<Vec<u64>> {
+        let Self { path, tensors } = self;
+        let read = tensors.get("counters").filter(|read| read.dtype == DType::Int64);
+        let read = read.ok_or_else(|| missing(path, "counters"))?;
+        let counters: Vec<u64> = read.elements(path)?;
+        match counters.first() {
+            Some(&VERSION) => Ok(counters[1..].to_list()),
+            version => {
+                let version = version.copied().unwrap_or(0);
+                Err(wrong(path, format!("is a checkpoint of version {version}; this tokenbed reads version {VERSION}")))
+            }
         }
     }
 }
@@ -107,10 +145,11 @@ fn counters(path: &Path, tensors: &HashMap<String, Read>) -> Result<Vec<u64>> {
 /// Goes on where a checkpoint was made. On an error the trainer is as it was.
 ///
 /// # Errors
-/// As [`config`], and [`Error::Usage`] where it is of another model or corpus.
-pub fn restore(trainer: &mut Trainer, path: &Path) -> Result<()> {
-    let tensors = read(path)?;
-    let counters = counters(path, &tensors)?;
+/// [`Error::Usage`] where it is no checkpoint, another version's, or of another model or corpus; [`Error::Format`] where its
+/// place is none.
+pub fn restore(trainer: &mut Trainer, saved: &Saved) -> Result<()> {
+    let Saved { path, tensors } = saved;
+    let counters = saved.counters()?;
     let model = trainer.model()?;
     let [fingerprint, place @ ..] = &counters[..] else { return Err(missing(path, "counters")) };
     if place.len() != model.counters().len() {
@@ -118,6 +157,10 @@ pub fn restore(trainer: &mut Trainer, path: &Path) -> Result<()> {
     }
     if *fingerprint != model.fingerprint() {
         return Err(wrong(path, "was made with another corpus: give the one that it was made with"));
+    }
+    if !model.has_place(place) {
+        let message = format!("is damaged, or its config was changed: {place:?} is no place in the corpus");
+        return Err(Error::Format { path: path.to_path_buf(), offset: 0, message });
     }
     let names = model.tables().into_iter().chain(model.moments()).map(|array| (array.name, array.shape));
     let mut arrays: Vec<Vec<f32>> = Vec::new();
@@ -128,8 +171,8 @@ pub fn restore(trainer: &mut Trainer, path: &Path) -> Result<()> {
             let message = format!("is of another model: \"{name}\" is {:?} there and {shape:?} here", read.shape);
             return Err(wrong(path, message));
         }
-        arrays.push(read.elements(path)?);
+        arrays.put(read.elements(path)?);
     }
-    model.restore(&arrays.iter().map(Vec::as_slice).collect::<Vec<_>>(), place);
+    model.restore(&arrays.iter().map(Vec::as_slice).into_list(), place);
     Ok(())
 }

@@ -6,12 +6,13 @@
 
 use crate::corpus::fingerprint;
 use crate::draws::Draws;
-use crate::model::{Array, Model, Progress, Step};
+use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
 use crate::words::Examples;
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::row_dots::Picked;
 use tokenbed_kernels::ops::row_mix::Coefficients;
 use tokenbed_kernels::table;
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_rng::{Generator, randperm};
 
 /// How a classifier is learned.
@@ -79,7 +80,7 @@ impl Classify {
             }
         }
         let stride = options.dim.next_multiple_of(16);
-        let mut input = vec![0.0; vocabulary * stride];
+        let mut input = zeroed(vocabulary * stride);
         let mut generator = Generator::new(options.seed);
         let reach = 1.0 / options.dim as f64;
         for row in input.chunks_exact_mut(stride) {
@@ -91,8 +92,8 @@ impl Classify {
             sizes: [vocabulary, classes],
             stride,
             input,
-            output: vec![0.0; classes * stride],
-            all: (0..classes as u32).collect(),
+            output: zeroed(classes * stride),
+            all: (0..classes as u32).into_list(),
             order: Vec::new(),
             epoch: 0,
             next: 0,
@@ -164,16 +165,16 @@ impl Classify {
     }
 
     fn dense(&self, padded: &[f32]) -> Vec<f32> {
-        padded.chunks_exact(self.stride).flat_map(|row| &row[..self.options.dim]).copied().collect()
+        padded.chunks_exact(self.stride).flat_map(|row| &row[..self.options.dim]).copied().into_list()
     }
 }
 
 impl Model for Classify {
     fn step(&mut self) -> Result<Step> {
-        let mut scores = vec![0.0; self.all.len().next_multiple_of(16)];
-        let (mut hidden, mut change) = (vec![0.0; self.stride], vec![0.0; self.stride]);
+        let mut scores = zeroed(self.all.len().next_multiple_of(16));
+        let (mut hidden, mut change) = (zeroed(self.stride), zeroed(self.stride));
         let (before, mut loss) = (self.done(), 0.0);
-        let examples = self.order[self.next..].iter().take(EXAMPLES).copied().collect::<Vec<_>>();
+        let examples = self.order[self.next..].iter().take(EXAMPLES).copied().into_list();
         for &example in &examples {
             loss += self.learn(example as usize, &mut scores, [&mut hidden, &mut change]);
         }
@@ -194,11 +195,17 @@ impl Model for Classify {
     fn tables(&mut self) -> Vec<Array> {
         let ([vocabulary, classes], dim) = (self.sizes, self.options.dim);
         let input = Array { name: "input", shape: [vocabulary, dim], values: self.dense(&self.input) };
-        vec![input, Array { name: "output", shape: [classes, dim], values: self.dense(&self.output) }]
+        Vec::from([input, Array { name: "output", shape: [classes, dim], values: self.dense(&self.output) }])
     }
 
     fn counters(&self) -> Vec<u64> {
-        vec![self.epoch, self.next as u64, self.tokens, self.steps]
+        Vec::from([self.epoch, self.next as u64, self.tokens, self.steps])
+    }
+
+    fn has_place(&self, counters: &[u64]) -> bool {
+        let &[epoch, next, tokens, steps] = counters else { return false };
+        let ids = self.examples.ids.len() as u64;
+        epoch <= self.options.epochs && next < self.order.len() as u64 && tokens <= ids && steps < MOST_STEPS
     }
 
     fn restore(&mut self, arrays: &[&[f32]], counters: &[u64]) {
@@ -210,7 +217,6 @@ impl Model for Classify {
         (self.epoch, self.next, self.tokens, self.steps) = (*epoch, *next as usize, *tokens, *steps);
         // It was shuffled once, of the same length.
         let _ = self.shuffle();
-        self.next = self.next.min(self.order.len());
     }
 
     fn fingerprint(&self) -> u64 {

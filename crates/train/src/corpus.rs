@@ -1,6 +1,7 @@
 //! What is learned from: ids in sentences.
 
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::{List, with_room, zeroed};
 
 /// The longest sentence: longer ones are cut, as gensim does.
 pub const LONGEST: usize = 10_000;
@@ -21,7 +22,7 @@ impl Corpus {
     /// # Errors
     /// [`Error::TokenIndex`] for an id that is none; [`Error::Usage`] where nothing is there, or nothing is left.
     pub fn new(ids: Vec<u32>, ends: &[usize], vocabulary: usize, min_count: u64) -> Result<Self> {
-        let mut counts = vec![0u64; vocabulary];
+        let mut counts = zeroed::<u64>(vocabulary);
         for (flat, &id) in ids.iter().enumerate() {
             let Some(count) = counts.get_mut(id as usize) else {
                 let count = ids.iter().filter(|&&id| id as usize >= vocabulary).count();
@@ -41,7 +42,7 @@ impl Corpus {
             )));
         }
         counts.iter_mut().filter(|count| **count < min_count).for_each(|count| *count = 0);
-        let mut corpus = Self { ids: Vec::with_capacity(ids.len()), ends: Vec::new(), counts };
+        let mut corpus = Self { ids: with_room(ids.len()), ends: Vec::new(), counts };
         let mut from = 0;
         for end in ends.iter().copied().chain([ids.len()]) {
             let end = end.clamp(from, ids.len());
@@ -53,9 +54,9 @@ impl Corpus {
 
     fn push(&mut self, sentence: &[u32]) {
         let begin = self.ids.len();
-        self.ids.extend(sentence.iter().filter(|&&id| self.counts[id as usize] > 0));
+        self.ids.put_all(sentence.iter().copied().filter(|&id| self.counts[id as usize] > 0));
         let end = self.ids.len();
-        self.ends.extend((begin..end).step_by(LONGEST).map(|from| end.min(from + LONGEST)));
+        self.ends.put_all((begin..end).step_by(LONGEST).map(|from| end.min(from + LONGEST)));
     }
 
     /// The ids, sentence after sentence.

@@ -4,6 +4,7 @@
 //! is a function of the seed and of a place ([`draws`]), batches have the same bounds, and sums the same order, however many
 //! threads there are. So a run gives the same bits at any number of threads, and a checkpoint is tables and counters.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![deny(unsafe_code)]
 
 pub mod checkpoint;

@@ -2,6 +2,9 @@
 
 use tokenbed_core::Result;
 
+/// More steps than any run has.
+pub(crate) const MOST_STEPS: u64 = 1 << 53;
+
 /// What a batch was.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Step {
@@ -67,6 +70,9 @@ pub trait Model: Send {
 
     /// Its place in the corpus.
     fn counters(&self) -> Vec<u64>;
+
+    /// Whether these counters are a place in the corpus.
+    fn has_place(&self, counters: &[u64]) -> bool;
 
     /// Takes up tables, moments and place; `arrays` are those of `tables` and `moments`, in their order and shape.
     fn restore(&mut self, arrays: &[&[f32]], counters: &[u64]);

@@ -1,5 +1,7 @@
 //! The logistic function from a table, as word2vec and gensim have it.
 
+use tokenbed_memory::Gather;
+
 /// From where on it is taken to be 0 or 1, but for what the ends of the table say.
 const MOST: f32 = 6.0;
 const ENTRIES: usize = 1024;
@@ -18,7 +20,7 @@ impl Sigmoid {
             let value = 1.0 / (1.0 + libm::exp(-x));
             (value as f32, -libm::log(value) as f32)
         };
-        Self { entries: (0..ENTRIES).map(entry).collect() }
+        Self { entries: (0..ENTRIES).map(entry).into_list() }
     }
 
     /// The gradient of the logarithm's likelihood, `label - sigmoid(score)`, and the loss. A score that is no number has a

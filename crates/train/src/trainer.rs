@@ -3,6 +3,7 @@
 use crate::model::{Array, Model, Progress};
 use std::time::{Duration, Instant};
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::{Gather, caught};
 
 /// What happened since the last report.
 #[derive(Clone, Copy, Debug)]
@@ -15,9 +16,11 @@ pub struct Report {
     pub tokens: u64,
 }
 
-/// What was no finite number, after so many steps.
+/// Why the tables are of no use any more: what was no finite number, after so many steps.
 #[derive(Clone, Copy, Debug)]
 enum Failed {
+    /// It ended half done, for want of memory.
+    Step(u64),
     Loss(u64),
     Table(u64, &'static str),
 }
@@ -25,7 +28,7 @@ enum Failed {
 /// A model in training.
 pub struct Trainer {
     model: Box<dyn Model>,
-    /// Set once a loss, or a number of a table, was none: the tables are of no use then.
+    /// Set once a loss, or a number of a table, was none, or a step failed: the tables are of no use then.
     failed: Option<Failed>,
 }
 
@@ -45,7 +48,8 @@ impl Trainer {
     /// it is divided changes nothing of what is learned.
     ///
     /// # Errors
-    /// [`Error::Usage`] that names the step whose loss is no number; and what the model says.
+    /// [`Error::Usage`] that names the step whose loss is no number; [`Error::Memory`] where a step found none; and what the
+    /// model says.
     pub fn run(&mut self, time: Duration, steps: u64, go_on: &dyn Fn() -> bool) -> Result<Report> {
         let start = Instant::now();
         let (mut loss, mut losses, mut tokens) = (0.0, 0, 0);
@@ -54,7 +58,10 @@ impl Trainer {
             if self.model.progress().is_done() {
                 break;
             }
-            let step = self.model.step()?;
+            let number = self.model.progress().step;
+            let step = caught(|| self.model.step()).unwrap_or_else(|found| Err(found.into())).inspect_err(|_| {
+                self.failed = Some(Failed::Step(number + 1));
+            })?;
             if !step.loss.is_finite() {
                 self.failed = Some(Failed::Loss(self.model.progress().step));
                 self.usable()?;
@@ -70,6 +77,11 @@ impl Trainer {
     fn usable(&self) -> Result<()> {
         let what = match self.failed {
             None => return Ok(()),
+            Some(Failed::Step(step)) => {
+                return Err(Error::Usage(format!(
+                    "step {step} ended half done: the tables are of no use any more. Start over, or from the last checkpoint"
+                )));
+            }
             Some(Failed::Loss(step)) => format!("the loss of step {step} is not a finite number"),
             Some(Failed::Table(step, name)) => {
                 format!("the {name} table has numbers that are not finite after step {step}")
@@ -110,9 +122,9 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Trainer::tables`]: the last checkpoint stays.
-    pub(crate) fn arrays(&mut self) -> Result<Vec<Array>> {
+    pub fn arrays(&mut self) -> Result<Vec<Array>> {
         self.usable()?;
-        let arrays = self.model.tables().into_iter().chain(self.model.moments()).collect();
+        let arrays = self.model.tables().into_iter().chain(self.model.moments()).into_list();
         self.finite(arrays)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::draws::scaled;
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::{Gather, List, with_room, zeroed};
 
 /// Ids with the probabilities `count^exponent / sum`.
 #[derive(Debug)]
@@ -20,17 +21,17 @@ impl Unigram {
     /// # Errors
     /// [`Error::Usage`] where none comes.
     pub fn new(counts: &[u64], exponent: f64) -> Result<Self> {
-        let ids: Vec<u32> = (0..).zip(counts).filter(|(_, count)| **count > 0).map(|(id, _)| id).collect();
-        let weights: Vec<f64> = ids.iter().map(|&id| libm::pow(counts[id as usize] as f64, exponent)).collect();
+        let ids: Vec<u32> = (0..).zip(counts).filter(|(_, count)| **count > 0).map(|(id, _)| id).into_list();
+        let weights: Vec<f64> = ids.iter().map(|&id| libm::pow(counts[id as usize] as f64, exponent)).into_list();
         let sum: f64 = weights.iter().sum();
         if ids.is_empty() || !sum.is_finite() || sum <= 0.0 {
             return Err(Error::Usage(format!("{} ids to draw from, of the weight {sum}", ids.len())));
         }
-        let mut probabilities = vec![0.0; counts.len()];
-        let mut shares: Vec<f64> = Vec::with_capacity(ids.len());
+        let mut probabilities = zeroed(counts.len());
+        let mut shares: Vec<f64> = with_room(ids.len());
         for (&id, weight) in ids.iter().zip(&weights) {
             probabilities[id as usize] = (weight / sum) as f32;
-            shares.push(weight / sum * ids.len() as f64);
+            shares.put(weight / sum * ids.len() as f64);
         }
         Ok(Self { entries: aliases(shares), ids, probabilities })
     }
@@ -51,14 +52,14 @@ impl Unigram {
 
 /// Shares that are 1 in the mean: what is short of 1 is filled up from what is over.
 fn aliases(mut shares: Vec<f64>) -> Vec<(u32, u32)> {
-    let mut entries: Vec<(u32, u32)> = (0..shares.len() as u32).map(|i| (u32::MAX, i)).collect();
+    let mut entries: Vec<(u32, u32)> = (0..shares.len() as u32).map(|i| (u32::MAX, i)).into_list();
     let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..shares.len()).partition(|&i| shares[i] < 1.0);
     while let (Some(&over), Some(short)) = (large.last(), small.pop()) {
         entries[short] = ((shares[short] * f64::from(u32::MAX)) as u32, over as u32);
         shares[over] -= 1.0 - shares[short];
         if shares[over] < 1.0 {
             large.pop();
-            small.push(over);
+            small.put(over);
         }
     }
     entries

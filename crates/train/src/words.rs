@@ -3,6 +3,7 @@
 use crate::corpus::{Corpus, times};
 use std::collections::HashMap;
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::{Gather, List, Map, Text, filled, owned, with_room};
 
 /// What a word that names a class begins with, as fastText has it.
 pub const LABEL: &str = "__label__";
@@ -58,7 +59,7 @@ impl WordCounter {
         let mut part = part;
         if !self.rest.is_empty() {
             let end = part.find(char::is_whitespace).unwrap_or(part.len());
-            self.rest.push_str(&part[..end]);
+            self.rest.put_str(&part[..end]);
             if end == part.len() {
                 return;
             }
@@ -75,7 +76,7 @@ impl WordCounter {
             }
             line.split_whitespace().for_each(|word| self.word(word));
         }
-        self.rest.push_str(rest);
+        self.rest.put_str(rest);
     }
 
     /// Ends a text: what comes next is another.
@@ -89,7 +90,7 @@ impl WordCounter {
 
     fn end_line(&mut self) {
         if self.ends.last().copied().unwrap_or(0) < self.ids.len() {
-            self.ends.push(self.ids.len());
+            self.ends.put(self.ids.len());
         }
     }
 
@@ -98,14 +99,14 @@ impl WordCounter {
             Some(&number) => number,
             None => {
                 let number = self.words.len() as u32;
-                self.numbers.insert(word.into(), number);
-                self.words.push(word.into());
-                self.counts.push(0);
+                self.words.put(owned(word).into_boxed_str());
+                self.counts.put(0);
+                self.numbers.put(owned(word).into_boxed_str(), number);
                 number
             }
         };
         self.counts[number as usize] += 1;
-        self.ids.push(number);
+        self.ids.put(number);
     }
 
     /// New numbers: by how often a word comes, then by which came first; of words that come less often than `min_count`
@@ -113,9 +114,9 @@ impl WordCounter {
     fn sorted(&self, min_count: u64, is_wanted: impl Fn(&str) -> bool) -> (Vec<u32>, Vec<u32>) {
         let numbers = 0..self.words.len() as u32;
         let kept = |&n: &u32| self.counts[n as usize] >= min_count && is_wanted(&self.words[n as usize]);
-        let mut order: Vec<u32> = numbers.filter(kept).collect();
+        let mut order: Vec<u32> = numbers.filter(kept).into_list();
         order.sort_by_key(|&n| std::cmp::Reverse(self.counts[n as usize]));
-        let mut new = vec![u32::MAX; self.words.len()];
+        let mut new = filled(u32::MAX, self.words.len());
         (0..).zip(&order).for_each(|(to, &from)| new[from as usize] = to);
         (order, new)
     }
@@ -141,15 +142,15 @@ impl WordCounter {
         if order.is_empty() {
             return Err(self.nothing_left(min_count));
         }
-        let mut ids = Vec::with_capacity(self.ids.len());
-        let mut ends = Vec::with_capacity(self.ends.len());
+        let mut ids = with_room(self.ids.len());
+        let mut ends = with_room(self.ends.len());
         let mut from = 0;
         for &end in &self.ends {
-            ids.extend(self.ids[from..end].iter().map(|&n| new[n as usize]).filter(|&id| id != u32::MAX));
-            ends.push(ids.len());
+            ids.put_all(self.ids[from..end].iter().map(|&n| new[n as usize]).filter(|&id| id != u32::MAX));
+            ends.put(ids.len());
             from = end;
         }
-        let words: Vec<String> = order.iter().map(|&n| self.words[n as usize].to_string()).collect();
+        let words: Vec<String> = order.iter().map(|&n| owned(&self.words[n as usize])).into_list();
         Ok(Counted { corpus: Corpus::new(ids, &ends, words.len(), 1)?, words })
     }
 
@@ -184,9 +185,9 @@ impl WordCounter {
         if examples.ends.is_empty() {
             return Err(Error::Usage(format!("no line of the corpus has both a class ({LABEL}...) and a word")));
         }
-        let words = order.iter().map(|&n| self.words[n as usize].to_string()).collect();
-        let name = |&n: &u32| self.words[n as usize][LABEL.len()..].to_string();
-        Ok(Labelled { words, labels: classes.iter().map(name).collect(), examples })
+        let words = order.iter().map(|&n| owned(&self.words[n as usize])).into_list();
+        let name = |&n: &u32| owned(&self.words[n as usize][LABEL.len()..]);
+        Ok(Labelled { words, labels: classes.iter().map(name).into_list(), examples })
     }
 }
 
@@ -194,15 +195,15 @@ impl Examples {
     /// Adds an example; nothing where it has no id or no class.
     pub fn push(&mut self, ids: impl Iterator<Item = u32>, classes: impl Iterator<Item = u32>) {
         let (ids_before, classes_before) = (self.ids.len(), self.classes.len());
-        self.ids.extend(ids);
-        self.classes.extend(classes);
+        self.ids.put_all(ids);
+        self.classes.put_all(classes);
         if self.ids.len() == ids_before || self.classes.len() == classes_before {
             self.ids.truncate(ids_before);
             self.classes.truncate(classes_before);
             return;
         }
-        self.ends.push(self.ids.len());
-        self.class_ends.push(self.classes.len());
+        self.ends.put(self.ids.len());
+        self.class_ends.put(self.classes.len());
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{all, bits, corpus, next_token, pairs, train};
+use common::{all, bits, config, corpus, next_token, pairs, restore, train};
 use tokenbed_core::Error;
 use tokenbed_train::next_token::{NextToken, Softmax};
 use tokenbed_train::pairs::Pairs;
@@ -21,7 +21,7 @@ fn what_is_not_of_this_run_is_told_and_changes_nothing() {
     let mut saved = skip_gram(pairs(false), 3000);
     train(&mut saved, 5);
     checkpoint::save(&mut saved, &path, "{\"a\":1}").unwrap();
-    assert_eq!(checkpoint::config(&path).unwrap(), "{\"a\":1}");
+    assert_eq!(config(&path).unwrap(), "{\"a\":1}");
 
     let mut other = pairs(false);
     other.dim = 21;
@@ -29,25 +29,46 @@ fn what_is_not_of_this_run_is_told_and_changes_nothing() {
         [(skip_gram(other, 3000), "another model"), (skip_gram(pairs(false), 2999), "another corpus")]
     {
         let before = bits(&trainer.tables().unwrap());
-        let error = checkpoint::restore(&mut trainer, &path).unwrap_err();
+        let error = restore(&mut trainer, &path).unwrap_err();
         assert!(matches!(error, Error::Usage(_)) && error.to_string().contains(says), "{error}");
         assert!(error.to_string().contains("run.safetensors"), "{error}");
         assert!(bits(&trainer.tables().unwrap()) == before);
     }
     for (name, make) in all().into_iter().filter(|(name, _)| !matches!(*name, "skip-gram" | "cbow")) {
-        let error = checkpoint::restore(&mut make(), &path).unwrap_err();
+        let error = restore(&mut make(), &path).unwrap_err();
         assert!(error.to_string().contains("another"), "{name}: {error}");
     }
 
     let whole = std::fs::read(&path).unwrap();
     for cut in [0, 7, 8, 100, whole.len() / 2, whole.len() - 1] {
         std::fs::write(&path, &whole[..cut]).unwrap();
-        let error = checkpoint::restore(&mut skip_gram(pairs(false), 3000), &path).unwrap_err();
+        let error = restore(&mut skip_gram(pairs(false), 3000), &path).unwrap_err();
         assert!(matches!(error, Error::Format { .. }), "cut at {cut}: {error}");
-        assert!(matches!(checkpoint::config(&path), Err(Error::Format { .. })));
+        assert!(matches!(config(&path), Err(Error::Format { .. })));
     }
-    let missing = checkpoint::restore(&mut skip_gram(pairs(false), 3000), &folder.path().join("none"));
+    let missing = restore(&mut skip_gram(pairs(false), 3000), &folder.path().join("none"));
     assert!(matches!(missing, Err(Error::File { .. })));
+}
+
+/// Wherever one byte is another one.
+#[test]
+fn what_is_damaged_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let mut saved = skip_gram(pairs(false), 3000);
+    train(&mut saved, 2);
+    checkpoint::save(&mut saved, &path, "{\"a\":1}").unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    for at in (0..header + 64).chain((header..whole.len()).step_by(997)).chain([whole.len() - 1]) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        std::fs::write(&path, damaged).unwrap();
+        let error = restore(&mut skip_gram(pairs(false), 3000), &path).unwrap_err();
+        // An element type may become one that tensors do not have.
+        assert!(matches!(error, Error::Format { .. } | Error::DType(_)), "byte {at}: {error:?}");
+        assert!(error.to_string().contains("run.safetensors"), "byte {at}: {error}");
+    }
 }
 
 #[test]
@@ -58,10 +79,10 @@ fn other_files_and_versions() {
     let path = folder.path().join("x.safetensors");
     let tensor = |name: &str, dtype, len, bytes| ToSave { name: name.into(), dtype, shape: vec![len], bytes };
     save(&path, vec![tensor("weight", DType::UInt8, 1, &[1])], Default::default()).unwrap();
-    assert!(checkpoint::config(&path).unwrap_err().to_string().contains("is no checkpoint"));
+    assert!(config(&path).unwrap_err().to_string().contains("is no checkpoint"));
     let counters = [9u64.to_le_bytes(), 0u64.to_le_bytes()].concat();
     save(&path, vec![tensor("counters", DType::Int64, 2, &counters)], Default::default()).unwrap();
-    let error = checkpoint::config(&path).unwrap_err().to_string();
+    let error = config(&path).unwrap_err().to_string();
     assert!(error.contains("version 9") && error.contains("version 1"), "{error}");
 }
 

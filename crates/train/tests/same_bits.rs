@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{all, bits, train};
+use common::{all, bits, restore, train};
 use tokenbed_train::checkpoint;
 
 #[test]
@@ -36,7 +36,7 @@ fn from_every_checkpoint() {
             // Saved again it is the same file: nothing of a run is outside of it.
             let saved = std::fs::read(&path).unwrap();
             let mut second = make();
-            checkpoint::restore(&mut second, &path).unwrap();
+            restore(&mut second, &path).unwrap();
             checkpoint::save(&mut second, &path, "{}").unwrap();
             assert!(saved == std::fs::read(&path).unwrap(), "{name}, {cut}");
             train(&mut second, u64::MAX);

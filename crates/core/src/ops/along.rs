@@ -6,6 +6,7 @@ use tokenbed_kernels::ops::along::{Softmax, SoftmaxBack};
 use tokenbed_kernels::ops::pass::Pass;
 use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table;
+use tokenbed_memory::filled;
 use tokenbed_threads::parallel_rows;
 
 /// What an element costs, in bytes of memory that could be moved meanwhile.
@@ -55,8 +56,8 @@ fn in_rows<T: Real, const N: usize>(
     }
     let block = n * inner;
     parallel_rows(out, block, block * bytes::<T>(), |blocks, out| {
-        let mut rows = [(); N].map(|()| vec![T::default(); n]);
-        let mut row = vec![T::default(); n];
+        let mut rows = [(); N].map(|()| filled(T::default(), n));
+        let mut row = filled(T::default(), n);
         for (o, out) in blocks.zip(out.chunks_exact_mut(block)) {
             for i in 0..inner {
                 for (rows, x) in rows.iter_mut().zip(inputs) {

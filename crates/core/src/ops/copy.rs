@@ -1,6 +1,7 @@
 //! Copies between layouts: what transpose, narrow and concat are made of.
 
 use crate::{Error, Result};
+use tokenbed_memory::{List, with_room, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// Where elements lie: the first at `offset`, dimensions apart by `strides`, in elements.
@@ -33,8 +34,8 @@ impl Layout<'_> {
 /// A shape and strides with neighbours joined that are one run in all layouts, and without dimensions of one row: the same
 /// elements in the same order.
 pub(super) fn joined<const N: usize>(shape: &[usize], layouts: [Layout<'_>; N]) -> (Vec<usize>, [Vec<usize>; N]) {
-    let mut sizes: Vec<usize> = Vec::with_capacity(shape.len());
-    let mut strides = [(); N].map(|()| Vec::with_capacity(shape.len()));
+    let mut sizes: Vec<usize> = with_room(shape.len());
+    let mut strides = [(); N].map(|()| with_room(shape.len()));
     for (dim, &n) in shape.iter().enumerate() {
         if n == 1 {
             continue;
@@ -47,11 +48,11 @@ pub(super) fn joined<const N: usize>(shape: &[usize], layouts: [Layout<'_>; N]) 
             if follows {
                 strides.pop();
             }
-            strides.push(layout.strides[dim]);
+            strides.put(layout.strides[dim]);
         }
         match sizes.last_mut() {
             Some(last) if follows => *last *= n,
-            _ => sizes.push(n),
+            _ => sizes.put(n),
         }
     }
     (sizes, strides)
@@ -70,7 +71,7 @@ impl<'a, const N: usize> Runs<'a, N> {
     /// From run `first` on, of a shape without zeros whose layouts were checked.
     pub(super) fn new(shape: &'a [usize], layouts: [Layout<'a>; N], first: usize) -> Self {
         let outer = &shape[..shape.len().saturating_sub(1)];
-        let mut index = vec![0; outer.len()];
+        let mut index = zeroed(outer.len());
         let mut offsets = layouts.map(|layout| layout.offset);
         let mut left = first;
         for dim in (0..outer.len()).rev() {

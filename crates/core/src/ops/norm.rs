@@ -5,6 +5,7 @@ use tokenbed_kernels::ops::norm_rows::{NormBack, NormRows};
 use tokenbed_kernels::ops::pass::Pass;
 use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table;
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// What an element costs, in bytes of memory that could be moved meanwhile.
@@ -63,8 +64,8 @@ pub fn norm_back<T: Real>(
     check(dim, &[x.len(), grad.len(), out.len()], &[weight, weight_out.as_deref(), bias_out.as_deref()])?;
     let rows = x.len() / dim;
     let block = rows.div_ceil(BLOCKS).max(1) * dim;
-    let mut sums = vec![0.0f64; 2 * dim * out.len().div_ceil(block)];
-    let mut blocks: Vec<(&mut [T], &mut [f64])> = out.chunks_mut(block).zip(sums.chunks_exact_mut(2 * dim)).collect();
+    let mut sums = zeroed::<f64>(2 * dim * out.len().div_ceil(block));
+    let mut blocks: Vec<(&mut [T], &mut [f64])> = out.chunks_mut(block).zip(sums.chunks_exact_mut(2 * dim)).into_list();
     parallel_rows(&mut blocks, 1, block * 2 * bytes::<T>(), |range, blocks| {
         for (i, (out, sums)) in range.zip(blocks) {
             let from = i * block;

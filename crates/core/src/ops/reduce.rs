@@ -2,6 +2,7 @@
 
 use super::{Around, Number};
 use crate::Result;
+use tokenbed_memory::filled;
 use tokenbed_threads::parallel_rows;
 
 /// The op.
@@ -73,7 +74,7 @@ fn spans<T: Number>(x: &[T]) -> T::Wide {
 
 /// The same, on as many threads as it is worth.
 fn sum_of<T: Number>(x: &[T]) -> T::Wide {
-    let mut sums = vec![T::Wide::default(); x.len().div_ceil(SPAN)];
+    let mut sums = filled(T::Wide::default(), x.len().div_ceil(SPAN));
     parallel_rows(&mut sums, 1, SPAN * size_of::<T>(), |spans, sums| {
         for (span, sum) in spans.zip(sums) {
             *sum = T::sum(&x[span * SPAN..x.len().min((span + 1) * SPAN)]);

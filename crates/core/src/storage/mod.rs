@@ -1,11 +1,13 @@
 //! The bytes that Rust owns: tables, and files mapped into memory.
 //!
 //! A table is allocated once, lives long, is read by kernels and written through a live view that JavaScript holds. So
-//! [`Storage`] hands out raw pointers, and whoever makes slices of them promises that nobody writes meanwhile: in a
-//! synchronous call JavaScript cannot.
+//! [`Storage`] hands out raw pointers. Who makes slices of them takes care of whoever may write meanwhile: in a synchronous
+//! call JavaScript's own thread cannot, others can where the storage is shared, was handed on or is a mapped file. What is
+//! read there as a number to compute with is some value; what is checked and then used is copied first ([`is_private`]).
 
 #![allow(unsafe_code, reason = "allocation and mapping: the one place in this crate")]
 
+mod exposed;
 mod mapped;
 mod owned;
 mod part;
@@ -14,19 +16,25 @@ mod pool;
 mod pool_tests;
 #[cfg(test)]
 mod tests;
+mod torn;
+#[cfg(all(test, unix))]
+mod torn_tests;
 mod usage;
 
+pub use exposed::is_private;
 pub use mapped::MappedFile;
 pub use part::Part;
 pub use pool::POOL_LIMIT;
+pub use torn::{intact, is_mapped, touch, watched};
 pub use usage::{Usage, usage};
 
 use crate::Result;
 use bytemuck::Pod;
+use exposed::Exposed;
 use owned::Owned;
 use pool::Lease;
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use usage::Counted;
 
 /// Bytes with one owner, shared through `Arc`: freed with the last holder.
@@ -34,6 +42,8 @@ use usage::Counted;
 pub struct Storage {
     bytes: NonNull<u8>,
     len: usize,
+    /// Before the keeper: dropped before the bytes are freed.
+    exposed: OnceLock<Exposed>,
     /// Frees the bytes when dropped.
     keeper: Keeper,
 }
@@ -59,7 +69,7 @@ impl Storage {
     pub fn zeroed(len: usize) -> Result<Self> {
         let owned = Owned::zeroed(len)?;
         let counted = Counted::table(owned.touched(len));
-        Ok(Self { bytes: owned.start(), len, keeper: Keeper::Owned(owned, counted) })
+        Ok(Self { bytes: owned.start(), len, exposed: OnceLock::new(), keeper: Keeper::Owned(owned, counted) })
     }
 
     /// Bytes for a result, from the pool and back to it: what is in them is unspecified.
@@ -68,7 +78,7 @@ impl Storage {
     /// [`crate::Error::Memory`] where the system does not give them.
     pub fn result(len: usize) -> Result<Self> {
         let lease = Lease::take(len)?;
-        Ok(Self { bytes: lease.start(), len, keeper: Keeper::Leased(lease) })
+        Ok(Self { bytes: lease.start(), len, exposed: OnceLock::new(), keeper: Keeper::Leased(lease) })
     }
 
     /// A copy of these bytes, in memory as [`Storage::zeroed`] gives it.
@@ -96,7 +106,19 @@ impl Storage {
     /// `len` bytes of a mapped file from `offset` on; nothing where the file is shorter.
     pub fn of_file(file: &Arc<MappedFile>, offset: usize, len: usize) -> Option<Self> {
         let bytes = file.at(offset, len)?;
-        Some(Self { bytes, len, keeper: Keeper::Mapped(Arc::clone(file)) })
+        Some(Self { bytes, len, exposed: OnceLock::new(), keeper: Keeper::Mapped(Arc::clone(file)) })
+    }
+
+    /// From here on others than the thread of a call may write them, for as long as there are holders: to be said before
+    /// an array over them is handed out. [`is_private`] knows it then; of a file that is mapped, of all its bytes.
+    pub fn expose(&self) {
+        match &self.keeper {
+            Keeper::Mapped(file) => file.expose(),
+            _ if self.is_empty() => {}
+            _ => {
+                self.exposed.get_or_init(|| Exposed::new(self.as_ptr(), self.len));
+            }
+        }
     }
 
     /// Whether they are a part of a mapped file, which costs no memory until it is touched.

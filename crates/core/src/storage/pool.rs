@@ -8,6 +8,7 @@ use super::usage::Counted;
 use crate::Result;
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokenbed_memory::{Gather, List};
 
 /// Idle memory is kept up to so many bytes; the longest idle goes first.
 pub const POOL_LIMIT: usize = 256 << 20;
@@ -78,7 +79,7 @@ fn kept(size: usize) -> Option<(Owned, usize)> {
 fn keep(owned: Owned, written: usize) {
     let counted = Counted::pooled(owned.touched(written));
     let mut idle = idle();
-    idle.push(Idle { owned, written, _counted: counted });
+    idle.put(Idle { owned, written, _counted: counted });
     let mut over = idle.iter().map(|one| one.owned.len()).sum::<usize>().saturating_sub(POOL_LIMIT);
     let oldest = idle.iter().take_while(|one| {
         let goes = over > 0;
@@ -86,7 +87,7 @@ fn keep(owned: Owned, written: usize) {
         goes
     });
     let count = oldest.count();
-    let gone: Vec<_> = idle.drain(..count).collect();
+    let gone: Vec<_> = idle.drain(..count).into_list();
     // Unmapping takes its time: others need not wait for it.
     drop(idle);
     drop(gone);

@@ -187,7 +187,9 @@ fn files_that_cannot_be_mapped() {
     assert!(failure(Path::new("a\0b")).1.starts_with("cannot open"));
     // Neither are pipes and devices, of which the opening alone may wait.
     #[cfg(unix)]
-    assert_eq!(failure(Path::new("/dev/null")).1, "cannot map /dev/null: not a regular file");
+    assert!(
+        failure(Path::new("/dev/null")).1.starts_with("cannot open /dev/null: it is a device, and not a regular file")
+    );
 }
 
 #[test]
@@ -195,7 +197,6 @@ fn an_empty_file_is_mapped() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let file = MappedFile::open(&file(&folder, &[])).unwrap();
-    assert!(file.bytes().is_empty());
     assert!(Storage::of_file(&file, 0, 0).is_some_and(|storage| storage.is_empty()));
     assert!(Storage::of_file(&file, 0, 1).is_none());
     assert!(Storage::of_file(&file, 1, 0).is_none());

@@ -1,38 +1,49 @@
 //! Elements brought to what tensors hold: little endian, in row-major order, in a type there is.
 
 use super::descr::Stored;
-use std::borrow::Cow;
+use tokenbed_core::Result;
 use tokenbed_core::ops::copy::{Layout, copy};
 use tokenbed_core::storage::Storage;
-use tokenbed_core::{Error, Result};
+use tokenbed_memory::{Gather, zeroed};
 
-/// The elements of a file as a tensor's.
+/// Reads bytes of the array from one of them on, as many as there is room for.
+pub(super) type Read<'a> = &'a dyn Fn(usize, &mut [u8]) -> Result<()>;
+
+/// Bytes that are read at a time: a multiple of every element's size.
+const PART: usize = 1 << 18;
+
+/// The elements of a file, `len` bytes there, as a tensor's.
 ///
 /// # Errors
-/// [`Error::Memory`] where the system does not give enough.
-pub(super) fn convert(bytes: &[u8], stored: Stored, shape: &[usize], fortran: bool) -> Result<Storage> {
-    let len = bytes.len() / stored.size * stored.dtype.size();
+/// [`Error::Memory`] where the system does not give enough, and what `read` answers.
+pub(super) fn convert(read: Read<'_>, len: usize, stored: Stored, shape: &[usize], fortran: bool) -> Result<Storage> {
+    let ours = len / stored.size * stored.dtype.size();
     if !fortran {
-        return Storage::filled(len, |to| {
-            each(bytes, stored, to);
-            Ok(())
-        });
+        return Storage::filled(ours, |to| widened(read, len, stored, to));
     }
-    let ours = if stored.is_ours() { Cow::Borrowed(bytes) } else { Cow::Owned(vec_of(bytes, stored, len)?) };
-    Storage::filled(len, |to| match stored.dtype.size() {
-        1 => reorder::<1>(&ours, shape, to),
-        2 => reorder::<2>(&ours, shape, to),
-        4 => reorder::<4>(&ours, shape, to),
-        _ => reorder::<8>(&ours, shape, to),
+    let mut columns: Vec<u8> = zeroed(ours);
+    if stored.is_ours() {
+        read(0, &mut columns)?;
+    } else {
+        widened(read, len, stored, &mut columns)?;
+    }
+    Storage::filled(ours, |to| match stored.dtype.size() {
+        1 => reorder::<1>(&columns, shape, to),
+        2 => reorder::<2>(&columns, shape, to),
+        4 => reorder::<4>(&columns, shape, to),
+        _ => reorder::<8>(&columns, shape, to),
     })
 }
 
-fn vec_of(bytes: &[u8], stored: Stored, len: usize) -> Result<Vec<u8>> {
-    let mut ours = Vec::new();
-    ours.try_reserve_exact(len).map_err(|error| Error::Memory { bytes: len, reason: error.to_string() })?;
-    ours.resize(len, 0);
-    each(bytes, stored, &mut ours);
-    Ok(ours)
+/// Part by part; the order stays.
+fn widened(read: Read<'_>, len: usize, stored: Stored, to: &mut [u8]) -> Result<()> {
+    let mut part: Vec<u8> = zeroed(len.min(PART));
+    for (number, to) in to.chunks_mut(PART / stored.size * stored.dtype.size()).enumerate() {
+        let from = &mut part[..to.len() / stored.dtype.size() * stored.size];
+        read(number * PART, from)?;
+        each(from, stored, to);
+    }
+    Ok(())
 }
 
 /// Each element in turn; the order stays.
@@ -68,7 +79,7 @@ fn map<const FROM: usize, const TO: usize>(
 /// From Fortran's order, where the first index runs fastest, to ours.
 fn reorder<const SIZE: usize>(from: &[u8], shape: &[usize], to: &mut [u8]) -> Result<()> {
     let steps = |dims: &mut dyn Iterator<Item = &usize>| -> Vec<usize> {
-        dims.scan(1usize, |step, &n| Some(std::mem::replace(step, step.wrapping_mul(n)))).collect()
+        dims.scan(1usize, |step, &n| Some(std::mem::replace(step, step.wrapping_mul(n)))).into_list()
     };
     let (columns, mut rows) = (steps(&mut shape.iter()), steps(&mut shape.iter().rev()));
     rows.reverse();

@@ -2,6 +2,7 @@
 
 use super::literal::Literal;
 use tokenbed_core::DType;
+use tokenbed_memory::Gather;
 
 /// Elements as a file stores them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +38,9 @@ pub(super) fn stored((descr, text): (Literal<'_>, &str)) -> Result<Stored, Strin
         Literal::Text(_) => "convert it in NumPy with array.astype(...)",
         _ => "save each field as an array of its own",
     };
-    let known: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).collect();
+    let known: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).into_list();
     // As short as can be shown: a structure may be long.
-    let shown: String = text.chars().take(100).collect();
+    let shown = text.char_indices().nth(100).map_or(text, |(end, _)| &text[..end]);
     Err(format!("elements of type {shown} have no place here; {what_to_do}; known: {}", known.join(", ")))
 }
 

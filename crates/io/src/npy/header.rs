@@ -3,6 +3,7 @@
 
 use super::literal::{Literal, Reader};
 use tokenbed_core::{DType, Error, Result};
+use tokenbed_memory::{Gather, List, Text, with_room};
 
 /// Every file starts with it.
 pub(super) const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -30,12 +31,25 @@ pub(super) struct Header<'a> {
     pub data: usize,
 }
 
-/// Reads and checks the header of a file.
-pub(super) fn read(file: &[u8]) -> std::result::Result<Header<'_>, Wrong> {
+/// Bytes in front of the header, at most.
+pub(super) const BEFORE: usize = MAGIC.len() + 2 + 4;
+
+/// How many bytes of a file [`read`] needs, as its first ones say.
+pub(super) fn extent(start: &[u8]) -> usize {
+    let after = start.get(MAGIC.len() + 2..).unwrap_or_default();
+    let len = match start.get(MAGIC.len()) {
+        Some(1) => after.first_chunk().map(|len| u32::from(u16::from_le_bytes(*len))),
+        _ => after.first_chunk().map(|len| u32::from_le_bytes(*len)),
+    };
+    BEFORE + len.map_or(0, |len| (len as usize).min(MOST_BYTES))
+}
+
+/// Reads and checks the header of a file of `size` bytes, given as many of them as [`extent`] says.
+pub(super) fn read(file: &[u8], size: usize) -> std::result::Result<Header<'_>, Wrong> {
     let Some(rest) = file.strip_prefix(MAGIC) else {
         return Err((0, "not an .npy file: those start with \\x93NUMPY".into()));
     };
-    let cut = || (file.len(), format!("the header is longer than the file's {} bytes: cut short", file.len()));
+    let cut = || (size, format!("the header is longer than the file's {size} bytes: cut short"));
     let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(cut)?;
     let (len, rest) = match version {
         [1, 0] => rest.split_first_chunk().map(|(len, rest)| (u32::from(u16::from_le_bytes(*len)), rest)),
@@ -47,10 +61,13 @@ pub(super) fn read(file: &[u8]) -> std::result::Result<Header<'_>, Wrong> {
     .ok_or_else(cut)?;
     let start = file.len() - rest.len();
     let len = len as usize;
-    let bytes = rest.get(..len).ok_or_else(cut)?;
+    if len > size - start {
+        return Err(cut());
+    }
     if len > MOST_BYTES {
         return Err((MAGIC.len() + 2, format!("a header of {len} bytes: no array needs that")));
     }
+    let bytes = rest.get(..len).ok_or_else(cut)?;
     // Older versions are Latin-1. What is not ASCII can only be the name of a field, and those have no place here.
     let text =
         std::str::from_utf8(bytes).map_err(|e| (start + e.valid_up_to(), "the header is no text".to_string()))?;
@@ -77,7 +94,7 @@ fn fields(text: &str, start: usize) -> std::result::Result<Header<'_>, Wrong> {
     let (Some(descr), Some(fortran), Some((sizes, shape_at))) = (descr, fortran, shape) else {
         return Err((start, "the header must have descr, fortran_order and shape".into()));
     };
-    let shape = sizes.into_iter().map(usize::try_from).collect::<std::result::Result<_, _>>();
+    let shape = sizes.into_iter().map(usize::try_from).try_into_list();
     let shape = shape.map_err(|_| (shape_at, "the shape has a size that is negative or beyond memory".to_string()))?;
     Ok(Header { descr, fortran, shape, shape_at, data: start + text.len() })
 }
@@ -117,11 +134,11 @@ pub(super) fn write(dtype: DType, shape: &[u64]) -> Result<Vec<u8>> {
     };
     let sizes = match shape {
         [one] => format!("{one},"),
-        sizes => sizes.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
+        sizes => sizes.iter().map(u64::to_string).into_list().join(", "),
     };
     let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sizes}), }}");
     if let Some(first) = shape.first() {
-        text.push_str(&" ".repeat(ROOM.saturating_sub(first.to_string().len())));
+        (first.to_string().len()..ROOM).for_each(|_| text.put_char(' '));
     }
     // The length of what follows it, in two bytes; in four where that is not enough.
     let long = text.len() + ALIGNMENT + 1 > usize::from(u16::MAX);
@@ -129,12 +146,12 @@ pub(super) fn write(dtype: DType, shape: &[u64]) -> Result<Vec<u8>> {
     // At least one byte of padding, as NumPy has it, and the last byte is a new line.
     let padding = ALIGNMENT - (before + text.len() + 1) % ALIGNMENT;
     let len = text.len() + padding + 1;
-    let mut header = Vec::with_capacity(before + len);
-    header.extend(MAGIC);
-    header.extend(if long { [2, 0] } else { [1, 0] });
-    header.extend(&(len as u32).to_le_bytes()[..before - MAGIC.len() - 2]);
-    header.extend(text.as_bytes());
-    header.resize(before + len - 1, b' ');
-    header.push(b'\n');
+    let mut header = with_room(before + len);
+    header.put_slice(MAGIC);
+    header.put_all(if long { [2u8, 0] } else { [1, 0] });
+    header.put_slice(&(len as u32).to_le_bytes()[..before - MAGIC.len() - 2]);
+    header.put_slice(text.as_bytes());
+    header.fill_to(before + len - 1, b' ');
+    header.put(b'\n');
     Ok(header)
 }

@@ -1,6 +1,7 @@
 //! As much of Python's notation as headers are written in.
 
 use std::ops::Range;
+use tokenbed_memory::List;
 
 /// Deeper nesting is nobody's type, and would be somebody's stack.
 const MOST_DEEP: usize = 20;
@@ -43,7 +44,7 @@ impl<'a> Reader<'a> {
             self.skip_blanks();
             let start = self.at;
             let value = self.value(0)?;
-            entries.push((name, value, start..self.at));
+            entries.put((name, value, start..self.at));
             if !self.takes(',') {
                 self.expect('}')?;
                 break;
@@ -138,7 +139,7 @@ impl<'a> Reader<'a> {
         while !self.takes(end) {
             let value = self.value(depth + 1)?;
             match (&value, &mut numbers) {
-                (Literal::Number(number), Some(numbers)) => numbers.push(*number),
+                (Literal::Number(number), Some(numbers)) => numbers.put(*number),
                 _ => numbers = None,
             }
             if !self.takes(',') {

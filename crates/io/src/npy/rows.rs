@@ -25,7 +25,7 @@ pub(crate) fn layout(columns: &[Column], metadata: HashMap<String, String>) -> R
 
 impl Layout for Rows {
     fn order(&self) -> Vec<usize> {
-        vec![0]
+        Vec::from([0])
     }
 
     fn header(&self, rows: &[u64]) -> Result<Vec<u8>> {

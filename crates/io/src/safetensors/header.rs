@@ -1,10 +1,17 @@
 //! The header of a safetensors file: read and checked in full, whoever wrote it.
+//!
+//! Read into memory of its own, as a file may be written by others meanwhile. No more memory is taken than some bytes for
+//! each byte of the header: ten in the worst case that is known, one of nothing but tensors without a name and a shape.
 
-use safetensors::tensor::{Metadata, SafeTensorError, TensorInfo};
+use crate::mapped::Source;
+use safetensors::tensor::TensorInfo;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use std::collections::{HashMap, HashSet};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::{Gather, List};
 
 /// Bytes before the header that say how long it is.
 pub(super) const LENGTH_BYTES: usize = 8;
@@ -13,32 +20,97 @@ const MOST_BYTES: usize = 100_000_000;
 /// The name that holds the file's metadata rather than a tensor.
 pub(super) const METADATA: &str = "__metadata__";
 
-/// What is wrong, and at which byte of the file.
-pub(super) type Wrong = (usize, String);
+/// The most dimensions that a tensor of a file has. The format has no limit, and a number of two bytes in the header is one
+/// of many more in memory.
+pub(super) const MOST_DIMENSIONS: usize = 1000;
 
-/// Where the data of a file starts, and its tensors in the order in which they lie there (empty ones at one place as
-/// they are listed). All of them lie within the file, one after the other without holes.
-pub(super) fn read(file: &[u8]) -> std::result::Result<(usize, Vec<(String, TensorInfo)>), Wrong> {
-    let Some((length, rest)) = file.split_first_chunk::<LENGTH_BYTES>() else {
-        return Err((0, format!("a file of {} bytes has no safetensors header", file.len())));
-    };
-    let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
-    if length > MOST_BYTES {
-        return Err((0, "the length of the header is more than 100 MB: not a safetensors file".into()));
+/// What is wrong, and at which byte of the file.
+type Wrong = (usize, String);
+
+/// What a header says.
+#[derive(Debug)]
+pub(super) struct Header {
+    /// Where the data starts.
+    pub data: usize,
+    /// The tensors in the order in which they lie there (empty ones at one place as they are listed). All of them lie
+    /// within the file, one after the other without holes.
+    pub tensors: Vec<(String, TensorInfo)>,
+    /// What else is said of the file, as it is written there.
+    metadata: Option<Box<RawValue>>,
+}
+
+impl Header {
+    /// A value of the metadata.
+    pub(super) fn metadata(&self, key: &str) -> Option<String> {
+        let text = self.metadata.as_ref()?.get();
+        let find = Texts { key, found: None };
+        serde_json::Deserializer::from_str(text).deserialize_option(find).ok().flatten()
     }
-    let Some((header, data)) = rest.split_at_checked(length) else {
-        return Err((0, format!("the header is longer than the file's {} bytes: cut short", file.len())));
-    };
-    let text = std::str::from_utf8(header).map_err(|e| (LENGTH_BYTES + e.valid_up_to(), format!("the header: {e}")))?;
-    let Entries(mut tensors) = serde_json::from_str(text).map_err(|error| (LENGTH_BYTES, error.to_string()))?;
-    tensors.sort_by_key(|(_, info)| info.data_offsets);
-    let checked = Metadata::new(None, tensors.clone()).map_err(|error| (LENGTH_BYTES, explain(&error)))?;
-    let (needed, there) = (checked.data_len(), data.len());
+}
+
+/// The header of a file.
+pub(super) fn read(file: &Source) -> Result<Header> {
+    let wrong = |(offset, message): Wrong| file.malformed(offset, message);
+    let len = file.len();
+    if len < LENGTH_BYTES {
+        return Err(wrong((0, format!("a file of {len} bytes has no safetensors header"))));
+    }
+    let mut length = [0; LENGTH_BYTES];
+    file.read(0, &mut length)?;
+    let length = usize::try_from(u64::from_le_bytes(length)).unwrap_or(usize::MAX);
+    if length > MOST_BYTES {
+        return Err(wrong((0, "the length of the header is more than 100 MB: not a safetensors file".into())));
+    }
+    if length > len - LENGTH_BYTES {
+        return Err(wrong((0, format!("the header is longer than the file's {len} bytes: cut short"))));
+    }
+    let header = file.copy(LENGTH_BYTES, length)?;
+    let data = LENGTH_BYTES + length;
+    let Entries { tensors, metadata } = parse(&header).map_err(wrong)?;
+    let (needed, there) = (check(&tensors).map_err(|why| wrong((LENGTH_BYTES, why)))?, len - data);
     if needed != there {
         let why = if needed > there { "cut short" } else { "some belong to no tensor" };
-        return Err((file.len(), format!("the tensors need {needed} bytes, the file has {there}: {why}")));
+        return Err(wrong((len, format!("the tensors need {needed} bytes, the file has {there}: {why}"))));
     }
-    Ok((LENGTH_BYTES + length, tensors))
+    Ok(Header { data, tensors, metadata })
+}
+
+fn parse(header: &[u8]) -> std::result::Result<Entries, Wrong> {
+    let text = std::str::from_utf8(header).map_err(|e| (LENGTH_BYTES + e.valid_up_to(), format!("the header: {e}")))?;
+    let mut entries: Entries = serde_json::from_str(text).map_err(|error| (LENGTH_BYTES, error.to_string()))?;
+    // By places in the list, as names are longer.
+    let mut by_name: Vec<u32> = (0..entries.tensors.len() as u32).into_list();
+    let name = |place: u32| entries.tensors[place as usize].0.as_str();
+    by_name.sort_unstable_by_key(|&place| name(place));
+    // Which of the two is meant, nobody can say.
+    if let Some(two) = by_name.windows(2).find(|two| name(two[0]) == name(two[1])) {
+        return Err((LENGTH_BYTES, format!("two tensors have the name \"{}\"", name(two[0]))));
+    }
+    entries.tensors.sort_by_key(|(_, info)| info.data_offsets);
+    Ok(entries)
+}
+
+/// How many bytes tensors have in all, in the order in which they lie; why they cannot.
+fn check(tensors: &[(String, TensorInfo)]) -> std::result::Result<usize, String> {
+    let mut end = 0;
+    for (name, info) in tensors {
+        let (from, to) = info.data_offsets;
+        if from != end || to < from {
+            return Err(format!("tensor \"{name}\" does not start where the one before it ends"));
+        }
+        if info.shape.len() > MOST_DIMENSIONS {
+            let dimensions = info.shape.len();
+            return Err(format!("tensor \"{name}\" has {dimensions} dimensions; known: up to {MOST_DIMENSIONS}"));
+        }
+        let elements = info.shape.iter().try_fold(1usize, |elements, &n| elements.checked_mul(n));
+        let bits = elements.and_then(|elements| elements.checked_mul(info.dtype.bitsize()));
+        let bits = bits.ok_or("a tensor's shape has more elements than memory")?;
+        if !bits.is_multiple_of(8) || bits / 8 != to - from {
+            return Err("a tensor's shape and type need another number of bytes".into());
+        }
+        end = to;
+    }
+    Ok(end)
 }
 
 /// Whether tensors can have these names.
@@ -58,19 +130,11 @@ pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()
     Ok(())
 }
 
-fn explain(error: &SafeTensorError) -> String {
-    match error {
-        SafeTensorError::InvalidOffset(name) => {
-            format!("tensor \"{name}\" does not start where the one before it ends")
-        }
-        SafeTensorError::TensorInvalidInfo => "a tensor's shape and type need another number of bytes".into(),
-        SafeTensorError::ValidationOverflow => "a tensor's shape has more elements than memory".into(),
-        other => other.to_string(),
-    }
+/// The entries of a header, and its metadata.
+struct Entries {
+    tensors: Vec<(String, TensorInfo)>,
+    metadata: Option<Box<RawValue>>,
 }
-
-/// The entries of a header, without its metadata.
-struct Entries(Vec<(String, TensorInfo)>);
 
 impl<'de> Deserialize<'de> for Entries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
@@ -78,7 +142,7 @@ impl<'de> Deserialize<'de> for Entries {
     }
 }
 
-/// Collects entries, and refuses a name that comes twice: which of the two is meant, nobody can say.
+/// Collects entries.
 struct Collect;
 
 impl<'de> Visitor<'de> for Collect {
@@ -89,17 +153,62 @@ impl<'de> Visitor<'de> for Collect {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Entries, A::Error> {
-        let (mut names, mut tensors) = (HashSet::new(), Vec::new());
+        let (mut tensors, mut metadata) = (Vec::new(), None);
         while let Some(name) = map.next_key::<String>()? {
-            if !names.insert(name.clone()) {
+            if name != METADATA {
+                let mut info: TensorInfo = map.next_value()?;
+                info.shape.shrink_to_fit();
+                tensors.put((name, info));
+            } else if metadata.is_some() {
                 return Err(A::Error::custom(format!("two tensors have the name \"{name}\"")));
-            }
-            if name == METADATA {
-                map.next_value::<Option<HashMap<String, String>>>()?;
             } else {
-                tensors.push((name, map.next_value()?));
+                let found: Box<RawValue> = map.next_value()?;
+                checked_texts(found.get()).map_err(A::Error::custom)?;
+                metadata = Some(found);
             }
         }
-        Ok(Entries(tensors))
+        Ok(Entries { tensors, metadata })
+    }
+}
+
+/// Whether this is an object of texts, or null.
+fn checked_texts(json: &str) -> serde_json::Result<()> {
+    let all = Texts { key: "", found: None };
+    serde_json::Deserializer::from_str(json).deserialize_option(all).map(drop)
+}
+
+/// Reads texts by their keys, one after the other, and keeps the one of `key`: the last, where there are several.
+struct Texts<'a> {
+    key: &'a str,
+    found: Option<String>,
+}
+
+impl<'de> Visitor<'de> for Texts<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of texts")
+    }
+
+    fn visit_none<E>(self) -> std::result::Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+            let value: Cow<'_, str> = map.next_value()?;
+            if key == self.key {
+                self.found = Some(value.into_owned());
+            }
+        }
+        Ok(self.found)
     }
 }

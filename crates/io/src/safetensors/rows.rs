@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::{Gather, List, Slice, filled};
 
 #[derive(Debug)]
 struct Rows {
@@ -24,10 +25,10 @@ struct Rows {
 pub(crate) fn layout(columns: &[Column], metadata: HashMap<String, String>) -> Result<Box<dyn Layout>> {
     header::check_names(columns.iter().map(|column| column.name.as_str()))?;
     let columns: Vec<_> =
-        columns.iter().map(|column| Ok((column.clone(), column.row_bytes()? as u64))).collect::<Result<_>>()?;
+        columns.iter().map(|column| Ok((column.clone(), column.row_bytes()? as u64))).try_into_list::<_, Error>()?;
     let order = order(&columns);
     let mut rows = Rows { columns, order, metadata, room: 0 };
-    let most = vec![(u64::MAX, (u64::MAX, u64::MAX)); rows.columns.len()];
+    let most = filled((u64::MAX, (u64::MAX, u64::MAX)), rows.columns.len());
     // The length comes first, in eight bytes; so the data, too, starts at a multiple of eight.
     rows.room = rows.json(&most).len().next_multiple_of(8);
     Ok(Box::new(rows))
@@ -39,7 +40,7 @@ fn order(columns: &[(Column, u64)]) -> Vec<usize> {
     let widest = columns.iter().map(|(column, _)| column.dtype.size() as u64).max().unwrap_or(1);
     let aligns = |&column: &usize| columns[column].1.is_multiple_of(widest);
     let first = (0..columns.len()).filter(aligns).min_by_key(|&column| Reverse(columns[column].1));
-    let mut order: Vec<_> = (0..columns.len()).collect();
+    let mut order: Vec<_> = (0..columns.len()).into_list();
     // Stable: as they were declared, where nothing else tells.
     order.sort_by_key(|&column| (Some(column) != first, Reverse(columns[column].0.dtype.size())));
     order
@@ -47,6 +48,11 @@ fn order(columns: &[(Column, u64)]) -> Vec<usize> {
 
 impl Rows {
     /// The header's text, for rows and offsets of each column.
+    #[allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_macros,
+        reason = "serde's values: as many as columns were named"
+    )]
     fn json(&self, places: &[(u64, (u64, u64))]) -> String {
         let tensor = |(column, _): &(Column, u64), &(rows, offsets): &(u64, (u64, u64))| {
             let entry = json!({
@@ -74,7 +80,7 @@ impl Layout for Rows {
     }
 
     fn header(&self, rows: &[u64]) -> Result<Vec<u8>> {
-        let mut places = vec![(0, (0, 0)); self.columns.len()];
+        let mut places = filled((0, (0, 0)), self.columns.len());
         let mut end = 0u64;
         for &column in &self.order {
             let start = end;
@@ -84,9 +90,9 @@ impl Layout for Rows {
                 .ok_or_else(|| Error::Shape("more bytes than a file holds".into()))?;
             places[column] = (rows[column], (start, end));
         }
-        let mut header = (self.room as u64).to_le_bytes().to_vec();
-        header.extend(self.json(&places).as_bytes());
-        header.resize(super::header::LENGTH_BYTES + self.room, b' ');
+        let mut header = (self.room as u64).to_le_bytes().to_list();
+        header.put_slice(self.json(&places).as_bytes());
+        header.fill_to(super::header::LENGTH_BYTES + self.room, b' ');
         Ok(header)
     }
 }

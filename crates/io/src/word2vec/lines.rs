@@ -1,10 +1,11 @@
 //! A file read word by word or line by line, none of them longer than it may be.
 
-use crate::unpack::{Unpacked, system_error};
-use std::fs;
+use crate::unpack::{Source, Unpacked, damage, system_error};
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use tokenbed_core::Error;
+use tokenbed_core::open::{self, Regular};
+use tokenbed_memory::{List, Slice, had};
 
 /// Why a file cannot be read.
 #[derive(Debug)]
@@ -40,17 +41,12 @@ pub(super) struct Lines {
 
 /// Bytes that are read at a time.
 const BUFFER: usize = 1 << 20;
-/// Bytes that one of gzip's can become, a little more than it says.
-const GZIP_RATIO: u64 = 1040;
 
 impl Lines {
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let fail = |source| Error::File { path: path.to_path_buf(), action: "open", source };
-        let source = Unpacked::open(path).map_err(fail)?;
-        let facts = fs::metadata(path).map_err(fail)?;
-        // What a pipe holds is not known.
-        let size = if facts.is_file() { facts.len() } else { u64::MAX };
-        Ok(Self { path: path.to_path_buf(), source: BufReader::with_capacity(BUFFER, source), offset: 0, size })
+    pub(super) fn open(path: &Path, ratio: u64) -> Result<Self, Error> {
+        let Regular { file, len: size } = open::regular(path)?;
+        let source = Unpacked::over(Source::File(file), path, ratio);
+        Ok(Self { path: path.to_path_buf(), source: BufReader::with_capacity(had(BUFFER), source), offset: 0, size })
     }
 
     pub(super) fn offset(&self) -> u64 {
@@ -59,12 +55,11 @@ impl Lines {
 
     /// How many bytes can follow at most; nothing where that is not known.
     pub(super) fn most_left(&self) -> Option<u64> {
-        match self.source.get_ref().packing() {
-            _ if self.size == u64::MAX => None,
-            None => Some(self.size.saturating_sub(self.offset)),
-            Some("gzip") => Some(self.size.saturating_mul(GZIP_RATIO).saturating_sub(self.offset)),
-            Some(_) => None,
-        }
+        Some(self.source.get_ref().most(self.size).saturating_sub(self.offset))
+    }
+
+    pub(super) fn is_compressed(&self) -> bool {
+        self.source.get_ref().packing().is_some()
     }
 
     pub(super) fn wrong(&self, message: &str) -> Wrong {
@@ -78,10 +73,7 @@ impl Lines {
             Wrong::At(offset, message) => Error::Format { path, offset, message },
             Wrong::Failed(error) => error,
             Wrong::Read(error) => match (self.source.get_ref().packing(), system_error(&error)) {
-                (Some(packing), None) => {
-                    let message = format!("the {packing} data is damaged or ends too soon, after this much: {error}");
-                    Error::Format { path, offset: self.offset, message }
-                }
+                (Some(packing), None) => Error::Format { path, offset: self.offset, message: damage(packing, &error) },
                 (_, source) => Error::File { path, action: "read", source: source.unwrap_or(error) },
             },
         }
@@ -89,12 +81,25 @@ impl Lines {
 
     /// Bytes up to `end`, without it; nothing at the end of the file. What has more than `most` of them is refused.
     fn until(&mut self, end: u8, most: usize) -> Result<Option<(Vec<u8>, bool)>, Wrong> {
-        let mut bytes = Vec::new();
-        let taken = (&mut self.source).take(most as u64 + 1).read_until(end, &mut bytes)?;
-        let ended = bytes.last() == Some(&end);
-        if ended {
-            bytes.pop();
-        } else if taken > most {
+        let mut bytes: Vec<u8> = Vec::new();
+        let (mut taken, mut ended) = (0, false);
+        while !ended && taken <= most {
+            let next = match self.source.fill_buf() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                next => next?,
+            };
+            if next.is_empty() {
+                break;
+            }
+            let next = &next[..next.len().min(most + 1 - taken)];
+            let found = memchr::memchr(end, next);
+            ended = found.is_some();
+            bytes.put_slice(&next[..found.unwrap_or(next.len())]);
+            let len = found.map_or(next.len(), |at| at + 1);
+            self.source.consume(len);
+            taken += len;
+        }
+        if !ended && taken > most {
             return Err(self.wrong(&format!("more than {most} bytes without an end: not a file of this format")));
         }
         self.offset += taken as u64;
@@ -115,7 +120,7 @@ impl Lines {
     pub(super) fn word(&mut self) -> Result<Option<Vec<u8>>, Wrong> {
         let Some((word, ended)) = self.until(b' ', super::LONGEST_WORD)? else { return Ok(None) };
         let breaks = word.iter().take_while(|&&byte| byte == b'\n').count();
-        Ok(ended.then(|| word[breaks..].to_vec()))
+        Ok(ended.then(|| word[breaks..].to_list()))
     }
 
     /// Fills `bytes`; nothing where the file ends before.

@@ -4,6 +4,7 @@ use crate::row_grad::{GradRows, Hot, for_each_share, shares};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// Elements of what has no rows whose squares are one sum.
@@ -20,7 +21,7 @@ pub fn sum_squares<F: Real>(kernels: &Kernels, values: &[F], dim: usize) -> Resu
         return Err(Error::Shape(format!("{} elements are not rows of {dim}", values.len())));
     }
     let part = if dim == 0 { PART } else { dim };
-    let mut sums = vec![0.0; values.len().div_ceil(part)];
+    let mut sums = zeroed(values.len().div_ceil(part));
     parallel_rows(&mut sums, 1, part * size_of::<F>(), |range, sums| {
         for (sum, part) in sums.iter_mut().zip(values.chunks(part).skip(range.start)) {
             *sum = kernels.sum_squares(part);
@@ -31,7 +32,7 @@ pub fn sum_squares<F: Real>(kernels: &Kernels, values: &[F], dim: usize) -> Resu
 
 /// As [`sum_squares`], of rows that are summed as they are read.
 pub fn sum_squares_of_rows<G: GradRows + ?Sized>(kernels: &Kernels, grad: &G) -> f64 {
-    let mut sums = vec![0.0; grad.ids().len()];
+    let mut sums = zeroed(grad.ids().len());
     let shares = shares(grad, Hot::Whole);
     let occurrences: usize = (0..sums.len()).map(|i| grad.occurrences(i)).sum();
     let mut rest = &mut sums[..];
@@ -40,8 +41,8 @@ pub fn sum_squares_of_rows<G: GradRows + ?Sized>(kernels: &Kernels, grad: &G) ->
         rest = after;
         part
     });
-    for_each_share(&shares, parts.collect(), occurrences * grad.dim() * size_of::<f32>(), |share, sums| {
-        let mut scratch = vec![0.0; grad.dim()];
+    for_each_share(&shares, parts.into_list(), occurrences * grad.dim() * size_of::<f32>(), |share, sums| {
+        let mut scratch = zeroed(grad.dim());
         for (i, sum) in share.rows.clone().zip(sums) {
             *sum = kernels.sum_squares(grad.row(i, 0..grad.dim(), &mut scratch));
         }

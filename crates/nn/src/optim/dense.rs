@@ -5,6 +5,7 @@ use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::optim::Update;
 use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::Gather;
 use tokenbed_threads::parallel_rows;
 
 /// Bytes of a parameter that are stepped together.
@@ -31,7 +32,7 @@ pub fn step<F: Real>(
     }
     // Of rules that look at an element alone, pieces need not be rows.
     let piece = if matches!(update, Update::RowAdagrad(_)) { dim } else { PIECE_BYTES / size_of::<F>() }.max(1);
-    let mut work: Vec<_> = parameter.pieces(&update, piece).into_iter().zip(grad.chunks(piece)).collect();
+    let mut work: Vec<_> = parameter.pieces(&update, piece).into_iter().zip(grad.chunks(piece)).into_list();
     parallel_rows(&mut work, 1, piece * size_of::<F>(), |_, work| {
         work.iter_mut().for_each(|(piece, grad)| piece.step(kernels, &update, grad));
     });

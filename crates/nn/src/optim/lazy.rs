@@ -18,6 +18,7 @@ use tokenbed_kernels::ops::optim::adam;
 use tokenbed_kernels::ops::optim::replay::Replay;
 use tokenbed_kernels::ops::optim::{Slots, Update};
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::{Gather, List, filled, with_room, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// Steps that are written down at most: then every row takes them.
@@ -37,7 +38,7 @@ pub struct Lazy {
 impl Lazy {
     /// Of a table whose rows are all up to date. `fresh` says that no row ever had a gradient.
     pub fn new(rows: usize, dim: usize, fresh: bool) -> Self {
-        Self { dim, taken: vec![0; rows], stirred: vec![!fresh; rows], steps: Vec::new() }
+        Self { dim, taken: zeroed(rows), stirred: filled(!fresh, rows), steps: Vec::new() }
     }
 
     /// Whether some rows may have missed a step.
@@ -77,12 +78,12 @@ impl Lazy {
         let shares = shares(grad, Hot::Split);
         let moments = parts(&shares, ids, dim, parameter.first).into_iter();
         let moments = moments.zip(parts(&shares, ids, dim, parameter.second));
-        let with: Vec<_> = parts(&shares, ids, dim, parameter.param).into_iter().zip(moments).collect();
+        let with: Vec<_> = parts(&shares, ids, dim, parameter.param).into_iter().zip(moments).into_list();
         // A step that was missed costs about what is read and written in a tenth of one.
         let bytes = rows::bytes(&update, grad) + missed * dim;
         for_each_share(&shares, with, bytes, |share, (param, (first, second))| {
             let columns = share.columns.clone();
-            let mut scratch = vec![0.0; columns.len()];
+            let mut scratch = zeroed(columns.len());
             for i in share.rows.clone() {
                 let (at, id) = (share.at(ids, i, dim), ids[i] as usize);
                 let (param, first, second) = (
@@ -95,7 +96,7 @@ impl Lazy {
                 kernels.update(&update, Slots { param, grad, first, second });
             }
         });
-        self.steps.push(now);
+        self.steps.put(now);
         for &id in ids {
             self.taken[id as usize] = self.steps.len() as u32;
             self.stirred[id as usize] = true;
@@ -130,7 +131,7 @@ impl Lazy {
         }
         let ids = resolve(kernels, ids, self.taken.len(), bad, scratch)?;
         let behind = |&id: &u32| (self.taken[id as usize] as usize) < self.steps.len();
-        let mut late: Vec<u32> = ids.ids().iter().copied().filter(behind).collect();
+        let mut late: Vec<u32> = ids.ids().iter().copied().filter(behind).into_list();
         late.sort_unstable();
         late.dedup();
         self.take(kernels, parameter, &late);
@@ -144,7 +145,7 @@ impl Lazy {
     pub fn flush(&mut self, kernels: &Kernels, parameter: Parameter<'_, f32>) -> Result<()> {
         self.check(&parameter)?;
         let behind = |&id: &u32| (self.taken[id as usize] as usize) < self.steps.len();
-        let late: Vec<u32> = (0..self.taken.len() as u32).filter(behind).collect();
+        let late: Vec<u32> = (0..self.taken.len() as u32).filter(behind).into_list();
         self.take(kernels, parameter, &late);
         self.steps.clear();
         self.taken.fill(0);
@@ -162,11 +163,11 @@ impl Lazy {
         let Parameter { mut param, mut first, mut second } = parameter;
         let mut at = 0;
         let mut missed = 0;
-        let mut work = Vec::with_capacity(late.len());
+        let mut work = with_room(late.len());
         for &id in late {
             let id = id as usize;
             missed += self.steps.len() - self.taken[id] as usize;
-            work.push((
+            work.put((
                 id,
                 Parameter {
                     param: cut(&mut param, (id - at) * dim, dim),

@@ -25,6 +25,7 @@ use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::optim::{Slots, Update};
 use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::Gather;
 
 /// An optimizer and its numbers for one parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,7 +109,7 @@ impl<'a, F: Real> Parameter<'a, F> {
             second = rest;
             Parameter { param, first: a, second: b }
         };
-        param.chunks_mut(len.max(1)).map(&mut piece).collect()
+        param.chunks_mut(len.max(1)).map(&mut piece).into_list()
     }
 
     /// Steps it.

@@ -8,6 +8,7 @@ use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::optim::{Slots, Update, prefetch};
 use tokenbed_kernels::ops::prefetch_distance;
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// Elements of rows without a gradient that are stepped together.
@@ -69,10 +70,10 @@ fn touched<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parame
         false => parts_by_row(&shares, ids, width, state),
     };
     let states = cut(parameter.first, first).into_iter().zip(cut(parameter.second, second));
-    let with: Vec<_> = parts(&shares, ids, dim, parameter.param).into_iter().zip(states).collect();
+    let with: Vec<_> = parts(&shares, ids, dim, parameter.param).into_iter().zip(states).into_list();
     for_each_share(&shares, with, bytes(update, grad), |share, (param, (a, b))| {
         let columns = share.columns.clone();
-        let mut scratch = vec![0.0; columns.len()];
+        let mut scratch = zeroed(columns.len());
         let (first_len, second_len) = update.state(columns.len());
         let distance = prefetch_distance(dim);
         for i in share.rows.clone() {
@@ -99,10 +100,10 @@ fn touched<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parame
 fn all<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parameter: Parameter<'_, f32>, grad: &G) {
     let dim = grad.dim();
     let rows = (PIECE / dim.max(1)).max(1);
-    let mut pieces: Vec<_> = parameter.pieces(update, rows * dim).into_iter().enumerate().collect();
-    let zeros = vec![0.0; rows * dim];
+    let mut pieces: Vec<_> = parameter.pieces(update, rows * dim).into_iter().enumerate().into_list();
+    let zeros = zeroed(rows * dim);
     parallel_rows(&mut pieces, 1, rows * dim * size_of::<f32>(), |_, pieces| {
-        let mut scratch = vec![0.0; dim];
+        let mut scratch = zeroed(dim);
         for (piece, parameter) in pieces {
             step_piece(kernels, update, (*piece * rows, parameter), grad, (&zeros, &mut scratch));
         }

@@ -2,6 +2,7 @@
 
 use tokenbed_core::ids::{IdSlice, with_values};
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::{List, with_room};
 
 /// `out` says of each id whether it is no padding.
 ///
@@ -61,12 +62,12 @@ pub fn skipping(ids: IdSlice<'_>, real: Real, length: usize, first: i32, padded:
 /// [`Error::Shape`], which says which offset and its value, for offsets that do not begin with 0, decrease, or end
 /// elsewhere than the positions.
 pub fn ragged(offsets: IdSlice<'_>, first: i32, out: &mut [i32]) -> Result<usize> {
-    let mut at = Vec::with_capacity(offsets.len());
+    let mut at = with_room(offsets.len());
     let mut wrong = None;
     with_values(offsets, |i, offset| {
         let before = at.last().copied().unwrap_or(0);
         match usize::try_from(offset) {
-            Ok(good) if good >= before && (i > 0 || good == 0) => at.push(good),
+            Ok(good) if good >= before && (i > 0 || good == 0) => at.put(good),
             _ => {
                 wrong.get_or_insert((i, offset));
             }

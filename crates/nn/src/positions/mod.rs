@@ -11,6 +11,7 @@ pub mod transformer_xl;
 
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::matmul::{Matrices, Product, Tiles};
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// Checks that a slice has this many elements.
@@ -58,7 +59,7 @@ enum Matrix<'a> {
 
 /// `a` (rows x inner) * `b` (inner x columns), on this thread: those who call it share the heads among threads.
 fn product(rows: usize, inner: usize, columns: usize, a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
-    let mut out = vec![0.0; rows * columns];
+    let mut out = zeroed(rows * columns);
     let of = |matrix| match matrix {
         Matrix::N(elements) => Matrices { elements, of: &[0], transposed: false },
         Matrix::T(elements) => Matrices { elements, of: &[0], transposed: true },
@@ -76,7 +77,7 @@ fn product(rows: usize, inner: usize, columns: usize, a: Matrix<'_>, b: Matrix<'
 
 /// The rows of `x`, each with `row` added.
 fn with_row(x: &[f32], row: &[f32]) -> Vec<f32> {
-    x.chunks_exact(row.len()).flat_map(|x| x.iter().zip(row).map(|(x, y)| x + y)).collect()
+    x.chunks_exact(row.len()).flat_map(|x| x.iter().zip(row).map(|(x, y)| x + y)).into_list()
 }
 
 /// Cuts `parts.len()` pieces of these lengths off a slice.
@@ -90,7 +91,7 @@ fn cut<const N: usize>(mut rest: &mut [f32], lengths: [usize; N]) -> [&mut [f32]
 
 /// Runs `work` for each head, in parallel, with a piece of `per_head` zeros to write to; all pieces.
 fn each_head(scores: &Scores, per_head: usize, work: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
-    let mut all = vec![0.0; scores.heads * per_head];
+    let mut all = zeroed(scores.heads * per_head);
     if !all.is_empty() {
         // What a head costs are its products: by far more than its memory.
         let cost = scores.batch * scores.queries * scores.keys * scores.dim;

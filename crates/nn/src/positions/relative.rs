@@ -8,6 +8,7 @@ use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::Store;
 use tokenbed_kernels::ops::windows::Windows;
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// How many queries and keys there are, and where the queries begin among the keys.
@@ -80,13 +81,13 @@ pub fn alibi_slopes(heads: usize) -> Vec<f32> {
     let below = heads.checked_ilog2().map_or(0, |log| 1usize << log);
     let slope = |step: usize, of: usize| libm::exp2(-8.0 * step as f64 / of as f64) as f32;
     let first = (1..=below).map(|step| slope(step, below));
-    first.chain((0..heads - below).map(|i| slope(2 * i + 1, 2 * below))).collect()
+    first.chain((0..heads - below).map(|i| slope(2 * i + 1, 2 * below))).into_list()
 }
 
 /// The lines of ALiBi's bias: `slope * (key - query)`, or `-slope * |key - query|` where symmetric.
 pub fn alibi_lines(slopes: &[f32], span: Span, symmetric: bool) -> Vec<f32> {
     let value = |slope: f32, distance: i64| slope * (if symmetric { -distance.abs() } else { distance }) as f32;
-    slopes.iter().flat_map(|&slope| (0..span.line()).map(move |t| value(slope, span.distance(t)))).collect()
+    slopes.iter().flat_map(|&slope| (0..span.line()).map(move |t| value(slope, span.distance(t)))).into_list()
 }
 
 /// T5's buckets: which distances share a bias.
@@ -153,7 +154,7 @@ impl Buckets {
 
     /// The bucket of each element of a line.
     fn line(&self, span: Span) -> Vec<usize> {
-        (0..span.line()).map(|t| self.of(span.distance(t)) as usize).collect()
+        (0..span.line()).map(|t| self.of(span.distance(t)) as usize).into_list()
     }
 
     /// The lines of the bias of a table (count x heads).
@@ -163,7 +164,7 @@ impl Buckets {
     pub fn bias_lines(&self, weight: &[f32], heads: usize, span: Span) -> Result<Vec<f32>> {
         self.check(weight.len(), heads)?;
         let line = self.line(span);
-        Ok((0..heads).flat_map(|head| line.iter().map(move |bucket| weight[bucket * heads + head])).collect())
+        Ok((0..heads).flat_map(|head| line.iter().map(move |bucket| weight[bucket * heads + head])).into_list())
     }
 
     /// The gradient of the table (count x heads) of that of the lines; summed in f64, rounded once.
@@ -174,7 +175,7 @@ impl Buckets {
         self.check(grad.len(), heads)?;
         check_len("the lines", lines.len(), &[heads, span.line()])?;
         let line = self.line(span);
-        let mut sums = vec![0.0; grad.len()];
+        let mut sums = zeroed::<f64>(grad.len());
         for head in 0..heads {
             let values = &lines[head * line.len()..][..line.len()];
             line.iter().zip(values).for_each(|(bucket, value)| sums[bucket * heads + head] += value);

@@ -8,10 +8,13 @@ use tokenbed_kernels::ops::added::{Added, Along};
 use tokenbed_kernels::ops::rotate::{Pairs, Rotate};
 use tokenbed_kernels::ops::rows::OutFormat;
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::{Gather, List, Slice, with_room};
 use tokenbed_threads::parallel_rows;
 
 /// Bytes of angles that are kept between calls, from position 0 on; those of positions beyond are made anew.
 const KEPT_BYTES: usize = 64 << 20;
+/// Elements that are rotated, at most: so many rows of angles are kept that there is one at least.
+const MOST_DIM: usize = 1 << 20;
 /// What computing an element costs, in bytes that could be written meanwhile.
 const COST: usize = 64;
 
@@ -64,10 +67,13 @@ impl Rotary {
     /// The rotation of the first `dim` elements of heads.
     ///
     /// # Errors
-    /// [`Error::Shape`] for an odd dim.
+    /// [`Error::Shape`] for a dim that is odd, or beyond 2^20.
     pub fn new(dim: usize, base: f64, scaling: Scaling, pairs: Pairs) -> Result<Self> {
         if dim == 0 || !dim.is_multiple_of(2) {
             return Err(Error::Shape(format!("pairs need an even dim of at least 2, not {dim}")));
+        }
+        if dim > MOST_DIM {
+            return Err(Error::Shape(format!("a dim of {dim}: at most {MOST_DIM} elements are rotated")));
         }
         let frequencies = frequencies(dim, base, scaling, 0.0);
         Ok(Self { dim, base, scaling, pairs, frequencies, kept: Vec::new(), made: Vec::new(), rows: Vec::new() })
@@ -118,7 +124,7 @@ impl Rotary {
                     self.keep(end);
                     offset
                 } else {
-                    self.make(&(offset..end).map(|position| position as f64).collect::<Vec<_>>());
+                    self.make(&(offset..end).map(|position| position as f64).into_list());
                     0
                 };
                 let table = if end <= kept { &self.kept } else { &self.made };
@@ -134,15 +140,15 @@ impl Rotary {
                 self.rows.clear();
                 let count = if largest < kept as u64 {
                     self.keep(largest as usize + 1);
-                    self.rows.extend(values.iter().map(|&position| position as u32));
+                    self.rows.put_all(values.iter().map(|&position| position as u32));
                     largest as usize + 1
                 } else {
-                    let mut distinct = values.clone();
+                    let mut distinct = values.to_list();
                     distinct.sort_unstable();
                     distinct.dedup();
-                    self.make(&distinct.iter().map(|&position| position as f64).collect::<Vec<_>>());
+                    self.make(&distinct.iter().map(|&position| position as f64).into_list());
                     let row = |position: &u64| distinct.binary_search(position).unwrap_or(0) as u32;
-                    self.rows.extend(values.iter().map(row));
+                    self.rows.put_all(values.iter().map(row));
                     distinct.len()
                 };
                 let rows = CheckedIds::new(kernels, &self.rows, count)
@@ -170,14 +176,14 @@ impl Rotary {
         let have = self.kept.len() / self.dim;
         if have < end {
             let grown = end.next_power_of_two().min(KEPT_BYTES / size_of::<f32>() / self.dim).max(end);
-            self.kept.resize(grown * self.dim, 0.0);
+            self.kept.fill_to(grown * self.dim, 0.0);
             fill(&self.frequencies, |i| (have + i) as f64, &mut self.kept[have * self.dim..]);
         }
     }
 
     fn make(&mut self, positions: &[f64]) {
         self.made.clear();
-        self.made.resize(positions.len() * self.dim, 0.0);
+        self.made.fill_to(positions.len() * self.dim, 0.0);
         fill(&self.frequencies, |i| positions[i], &mut self.made);
     }
 }
@@ -200,10 +206,10 @@ fn fill(frequencies: &Frequencies, position: impl Fn(usize) -> f64 + Sync, table
 
 /// Positions that are not negative.
 fn whole(positions: IdSlice<'_>) -> Result<Vec<u64>> {
-    let mut values = Vec::with_capacity(positions.len());
+    let mut values = with_room(positions.len());
     let mut wrong = None;
     with_values(positions, |at, position| match u64::try_from(position) {
-        Ok(position) if position < 1 << 53 => values.push(position),
+        Ok(position) if position < 1 << 53 => values.put(position),
         _ => {
             wrong.get_or_insert((at, position));
         }

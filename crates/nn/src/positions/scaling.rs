@@ -3,6 +3,7 @@
 //! All in f64, by `libm`: the same on every machine.
 
 use std::f64::consts::PI;
+use tokenbed_memory::Gather;
 
 /// How frequencies are changed. `original`: the context that the model was trained with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,12 +66,12 @@ pub fn frequencies(dim: usize, base: f64, scaling: Scaling, length: f64) -> Freq
     let plain = |base: f64| powers(base).map(|power| 1.0 / power);
     let with = |radians: Vec<f64>| Frequencies { radians, attention: 1.0 };
     match scaling {
-        Scaling::None => with(plain(base).collect()),
-        Scaling::Linear { factor } => with(plain(base).map(|f| f / factor).collect()),
+        Scaling::None => with(plain(base).into_list()),
+        Scaling::Linear { factor } => with(plain(base).map(|f| f / factor).into_list()),
         Scaling::Dynamic { factor, original } => {
             let grown = factor * length.max(original) / original - (factor - 1.0);
             let dim = dim as f64;
-            with(plain(base * libm::pow(grown, dim / (dim - 2.0))).collect())
+            with(plain(base * libm::pow(grown, dim / (dim - 2.0))).into_list())
         }
         Scaling::Yarn { factor, original, beta_fast, beta_slow, attention, truncate } => {
             let ramp = ramp(dim, base, original, (beta_fast, beta_slow), truncate);
@@ -79,7 +80,7 @@ pub fn frequencies(dim: usize, base: f64, scaling: Scaling, length: f64) -> Freq
                 1.0 / (factor * power) * (1.0 - stays) + 1.0 / power * stays
             };
             let paper = if factor <= 1.0 { 1.0 } else { 0.1 * libm::log(factor) + 1.0 };
-            let radians = powers(base).enumerate().map(between).collect();
+            let radians = powers(base).enumerate().map(between).into_list();
             Frequencies { radians, attention: attention.unwrap_or(paper) }
         }
         Scaling::Llama3 { factor, original, low, high } => {
@@ -94,7 +95,7 @@ pub fn frequencies(dim: usize, base: f64, scaling: Scaling, length: f64) -> Freq
                     (1.0 - smooth) * f / factor + smooth * f
                 }
             };
-            with(plain(base).map(scaled).collect())
+            with(plain(base).map(scaled).into_list())
         }
     }
 }

@@ -14,6 +14,7 @@ use super::Matrix::{N, T};
 use super::{Scores, check_len, collect_heads, cut, each_head, product};
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// The table, and what it is applied to.
@@ -127,7 +128,7 @@ impl Shaw<'_> {
             };
             for b in 0..batch {
                 let grad = &grad[(b * heads + head) * queries * keys..][..queries * keys];
-                let mut sums = vec![0.0; queries * count];
+                let mut sums = zeroed(queries * count);
                 for (i, grad) in grad.chunks_exact(keys).enumerate() {
                     let line = &mut sums[i * count..][..count];
                     grad.iter().enumerate().for_each(|(j, &g)| line[self.row(clip, zero, i, j)] += f64::from(g));
@@ -135,7 +136,7 @@ impl Shaw<'_> {
                 let out = &mut query_grads[b * queries * dim..][..queries * dim];
                 add(&rounded(&sums), queries, self.scores.head(self.query, queries, b, head), out);
                 if let Some(key) = self.key {
-                    let mut sums = vec![0.0; keys * count];
+                    let mut sums = zeroed(keys * count);
                     for (i, grad) in grad.chunks_exact(keys).enumerate() {
                         let at = |j: usize| j * count + self.row(clip, zero, i, j);
                         grad.iter().enumerate().for_each(|(j, &g)| sums[at(j)] += f64::from(g));
@@ -159,5 +160,5 @@ impl Shaw<'_> {
 
 /// Sums over a clipped end may have many terms: they are f64, rounded once.
 fn rounded(sums: &[f64]) -> Vec<f32> {
-    sums.iter().map(|&sum| sum as f32).collect()
+    sums.iter().map(|&sum| sum as f32).into_list()
 }

@@ -2,6 +2,7 @@
 
 use super::check_len;
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::Gather;
 use tokenbed_threads::parallel_rows;
 
 /// Where sines and cosines stand in a row.
@@ -41,7 +42,7 @@ pub fn sinusoids(
         return Ok(());
     }
     let half = dim / 2;
-    let divisors: Vec<f64> = (0..half).map(|p| libm::pow(wavelength, 2.0 * p as f64 / dim as f64)).collect();
+    let divisors: Vec<f64> = (0..half).map(|p| libm::pow(wavelength, 2.0 * p as f64 / dim as f64)).into_list();
     parallel_rows(out, dim, dim * COST, |rows, out| {
         for (i, row) in rows.zip(out.chunks_exact_mut(dim)) {
             let position = position(i);

@@ -12,6 +12,7 @@
 use super::Matrix::{N, T};
 use super::{Scores, check_len, collect_heads, cut, each_head, product, with_row};
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::zeroed;
 use tokenbed_threads::parallel_rows;
 
 /// What is learned, and what it is applied to.
@@ -124,8 +125,8 @@ impl TransformerXl<'_> {
         let all = each_head(&self.scores, lengths.iter().sum(), |head, piece| {
             let [query_grads, key_grads, u_grad, v_grad, weight_grad] = cut(piece, lengths);
             let positions = self.positions(model, head);
-            let mut position_grad = vec![0.0; count * dim];
-            let (mut u_sums, mut v_sums) = (vec![0.0; dim], vec![0.0; dim]);
+            let mut position_grad = zeroed(count * dim);
+            let (mut u_sums, mut v_sums) = (zeroed(dim), zeroed(dim));
             for b in 0..batch {
                 let grad = &grad[(b * heads + head) * queries * keys..][..queries * keys];
                 let query = self.scores.head(self.query, queries, b, head);
@@ -134,7 +135,7 @@ impl TransformerXl<'_> {
                 let by_content = product(queries, keys, dim, N(grad), N(key));
                 let by_key = product(keys, queries, dim, T(grad), N(&content));
                 key_grads[b * keys * dim..][..keys * dim].copy_from_slice(&by_key);
-                let mut shifted = vec![0.0; queries * count];
+                let mut shifted = zeroed(queries * count);
                 for (i, grad) in grad.chunks_exact(keys).enumerate() {
                     shifted[i * count + queries - 1 - i..][..keys].copy_from_slice(grad);
                 }

@@ -7,6 +7,7 @@ use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::bag::Mode;
 use tokenbed_kernels::ops::rows::{OutFormat, RowTable};
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// In the place of a bag's largest where there is none.
@@ -41,7 +42,7 @@ pub fn bag_order(
     let (unique, kept) = sorting.sort(ids.ids(), rows, request.padding, out)?;
     let bag_of = bag_of(bags, n);
     let counted = |range: Range<usize>| ids.ids()[range].iter().filter(|&&id| Some(id) != request.padding).count();
-    let sizes: Vec<usize> = bags.iter().map(counted).collect();
+    let sizes: Vec<usize> = bags.iter().map(counted).into_list();
     if let Some(coefficients) = coefficients {
         if coefficients.len() != n {
             return Err(Error::Shape(format!("no room for the coefficients of {n} ids")));
@@ -68,7 +69,7 @@ pub fn bag_order(
 
 /// The bag of each of `n` ids.
 fn bag_of(bags: Ranges<'_>, n: usize) -> Vec<u32> {
-    let mut bag_of = vec![0; n];
+    let mut bag_of = zeroed(n);
     bags.iter().enumerate().for_each(|(b, range)| bag_of[range].fill(b as u32));
     bag_of
 }
@@ -92,7 +93,7 @@ pub fn winners(
     }
     let read = ids.ids().len() / bags.count().max(1) * table.row_bytes();
     parallel_rows(out, dim.max(1), 4 * dim + read, |range, out| {
-        let (mut row, mut largest) = (vec![0; size_of::<f32>() * dim], vec![0.0f32; dim]);
+        let (mut row, mut largest) = (zeroed(size_of::<f32>() * dim), zeroed::<f32>(dim));
         for (b, out) in range.zip(out.chunks_exact_mut(dim)) {
             out.fill(NONE);
             let mut first = true;
@@ -173,7 +174,7 @@ pub fn weights_grad(
     }
     let bag_of = bag_of(bags, out.len());
     parallel_rows(out, 1, table.row_bytes() + 4 * dim, |range, out| {
-        let mut rows = vec![0; BLOCK * dim * size_of::<f32>()];
+        let mut rows = zeroed(BLOCK * dim * size_of::<f32>());
         let mut at = range.start;
         for out in out.chunks_mut(BLOCK) {
             let block = at..at + out.len();

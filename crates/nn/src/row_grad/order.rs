@@ -4,6 +4,7 @@ use super::check_ascending;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::table::Kernels;
+use tokenbed_memory::List;
 
 /// Up to so many ids are sorted as they are: counting would touch more memory than there are ids.
 const SMALL: usize = 256;
@@ -171,7 +172,7 @@ impl OrderScratch {
         }
         self.pairs.clear();
         let kept = ids.iter().enumerate().filter(|&(_, &id)| id != skipped);
-        self.pairs.extend(kept.map(|(place, &id)| u64::from(id) << 32 | place as u64));
+        self.pairs.put_all(kept.map(|(place, &id)| u64::from(id) << 32 | place as u64));
         if n <= SMALL {
             // Places make all pairs different: no two change their order.
             self.pairs.sort_unstable();
@@ -183,7 +184,7 @@ impl OrderScratch {
 
     fn count(&mut self, ids: &[u32], rows: usize, skipped: u32, out: &mut OrderOut<'_>) -> (usize, usize) {
         self.counts.clear();
-        self.counts.resize(rows, 0);
+        self.counts.fill_to(rows, 0);
         for &id in ids {
             self.counts[id as usize] += 1;
         }
@@ -217,7 +218,7 @@ impl OrderScratch {
     fn by_digits(&mut self, rows: usize) {
         let bits = usize::BITS - rows.saturating_sub(1).leading_zeros();
         self.other.clear();
-        self.other.resize(self.pairs.len(), 0);
+        self.other.fill_to(self.pairs.len(), 0);
         let mut shift = 32;
         while shift < 32 + bits {
             let digit = |pair: u64| (pair >> shift) as usize & ((1 << DIGIT) - 1);

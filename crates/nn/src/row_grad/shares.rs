@@ -2,6 +2,7 @@
 
 use super::GradRows;
 use std::ops::Range;
+use tokenbed_memory::{Gather, List, with_room};
 use tokenbed_threads::{num_threads, parallel_rows};
 
 /// Shares a thread: whoever is done takes the next, so that all end together.
@@ -65,14 +66,14 @@ fn cost<G: GradRows + ?Sized>(grad: &G) -> usize {
 pub fn shares_of<G: GradRows + ?Sized>(grad: &G, wanted: usize, hot: Hot) -> Vec<Share> {
     let (rows, dim) = (grad.ids().len(), grad.dim());
     if wanted <= 1 {
-        return if rows == 0 { Vec::new() } else { vec![Share { rows: 0..rows, columns: 0..dim }] };
+        return if rows == 0 { Vec::new() } else { Vec::from([Share { rows: 0..rows, columns: 0..dim }]) };
     }
     let target = cost(grad).div_ceil(wanted).max(1);
-    let mut shares = Vec::with_capacity(wanted + 1);
+    let mut shares = with_room(wanted + 1);
     let (mut first, mut cost) = (0, 0);
     let close = |range: Range<usize>, shares: &mut Vec<Share>| {
         if !range.is_empty() {
-            shares.push(Share { rows: range, columns: 0..dim });
+            shares.put(Share { rows: range, columns: 0..dim });
         }
     };
     for i in 0..rows {
@@ -80,7 +81,7 @@ pub fn shares_of<G: GradRows + ?Sized>(grad: &G, wanted: usize, hot: Hot) -> Vec
         if of_row > target {
             close(first..i, &mut shares);
             let pieces = if hot == Hot::Split { of_row.div_ceil(target) } else { 1 };
-            shares.extend(self::columns(dim, pieces).map(|columns| Share { rows: i..i + 1, columns }));
+            shares.put_all(self::columns(dim, pieces).map(|columns| Share { rows: i..i + 1, columns }));
             (first, cost) = (i + 1, 0);
         } else if cost + of_row > target {
             close(first..i, &mut shares);
@@ -135,7 +136,7 @@ pub(super) fn cut<T>(bounds: impl Iterator<Item = Range<usize>>, table: &mut [T]
         (rest, at) = (after, bounds.end);
         part
     };
-    bounds.map(&mut part).collect()
+    bounds.map(&mut part).into_list()
 }
 
 /// Calls `run` with each share and what goes with it, each once, on as many threads as `bytes` of work are worth.
@@ -144,7 +145,7 @@ pub(super) fn cut<T>(bounds: impl Iterator<Item = Range<usize>>, table: &mut [T]
 /// If `run` does, and if there are not as many shares as there is with them.
 pub fn for_each_share<P: Send>(shares: &[Share], with: Vec<P>, bytes: usize, run: impl Fn(&Share, P) + Sync) {
     assert!(shares.len() == with.len(), "shares: of another number");
-    let mut work: Vec<_> = shares.iter().zip(with.into_iter().map(Some)).collect();
+    let mut work: Vec<_> = shares.iter().zip(with.into_iter().map(Some)).into_list();
     let each = bytes.div_ceil(shares.len().max(1));
     parallel_rows(&mut work, 1, each, |_, work| {
         for (share, with) in work {

@@ -8,6 +8,7 @@ use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::Store;
 use tokenbed_kernels::ops::row_sum::Sums;
 use tokenbed_kernels::ops::rows::OutFormat;
+use tokenbed_memory::{Gather, List, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// Rows of a table for each that has a sum from which on all are filled with zeros first: the machine fills memory with them
@@ -43,8 +44,8 @@ pub fn sum_dense(grad: &Pending<'_>, rows: usize, out: &mut [f32]) -> Result<()>
     let dense = dense_shares(grad, rows, shares_for(cost.saturating_mul(dim) * size_of::<f32>()));
     let bounds =
         |of: &Dense| of.table.start * dim + of.share.columns.start..(of.table.end - 1) * dim + of.share.columns.end;
-    let with = dense.iter().zip(cut(dense.iter().map(bounds), out)).collect();
-    let each: Vec<Share> = dense.iter().map(|dense| dense.share.clone()).collect();
+    let with = dense.iter().zip(cut(dense.iter().map(bounds), out)).into_list();
+    let each: Vec<Share> = dense.iter().map(|dense| dense.share.clone()).into_list();
     for_each_share(&each, with, cost.saturating_mul(dim) * size_of::<f32>(), |share, (dense, out)| {
         let few = share.columns.len() == dim && share.rows.len() * FILLED_FROM <= dense.table.len();
         if few {
@@ -79,7 +80,7 @@ fn write(grad: &Pending<'_>, store: Store, share: &Share, first: Option<usize>, 
         columns: &share.columns,
         dense: first.map(|first| (&order.ids()[start..end], first)),
     };
-    let mut scratch = vec![0.0; share.columns.len()];
+    let mut scratch = zeroed(share.columns.len());
     grad.kernels.row_sums(store, &grad.sum, to, &mut scratch, out);
     round(grad.format, out);
 }
@@ -114,7 +115,7 @@ pub(super) fn dense_shares<G: GradRows + ?Sized>(grad: &G, rows: usize, wanted: 
         if cost > target && wanted > 1 {
             cutter.close(at, i);
             for columns in super::shares::columns(dim, cost.div_ceil(target)) {
-                cutter.shares.push(Dense { share: Share { rows: i..i + 1, columns }, table: at..at + 1 });
+                cutter.shares.put(Dense { share: Share { rows: i..i + 1, columns }, table: at..at + 1 });
             }
             cutter.first = (at + 1, i + 1);
         } else {
@@ -159,7 +160,7 @@ impl Cutter {
         let (first_row, first_id) = self.first;
         if row > first_row {
             let share = Share { rows: first_id..id, columns: 0..self.dim };
-            self.shares.push(Dense { share, table: first_row..row });
+            self.shares.put(Dense { share, table: first_row..row });
         }
         (self.first, self.cost) = ((row, id), 0);
     }
@@ -176,7 +177,7 @@ pub fn add_rows<G: GradRows + ?Sized>(grad: &G, rows: usize, out: &mut [f32]) ->
     let shares = shares(grad, Hot::Split);
     let with = parts(&shares, grad.ids(), dim, out);
     for_each_share(&shares, with, bytes(grad), |share, part| {
-        let mut scratch = vec![0.0; share.columns.len()];
+        let mut scratch = zeroed(share.columns.len());
         for i in share.rows.clone() {
             let row = grad.row(i, share.columns.clone(), &mut scratch);
             let at = share.at(grad.ids(), i, dim);
@@ -223,7 +224,7 @@ fn merged<'a>(a: &'a [u32], b: &'a [u32]) -> impl Iterator<Item = (u32, Option<u
 /// [`Error::Shape`] where rows have other lengths, or `out` is of another size.
 pub fn merge_rows(a: Rows<'_>, b: Rows<'_>, format: OutFormat, out: &mut [f32]) -> Result<()> {
     let dim = a.dim();
-    let pairs: Vec<_> = merged(a.ids(), b.ids()).collect();
+    let pairs: Vec<_> = merged(a.ids(), b.ids()).into_list();
     check(pairs.len(), dim, out)?;
     if b.dim() != dim {
         return Err(Error::Shape(format!("rows of {dim} and of {} elements", b.dim())));

@@ -8,12 +8,13 @@
 use super::Bpe;
 use super::merge::{self, SHORT};
 use super::seam::stay_apart;
+use tokenbed_memory::{Gather, List, with_room};
 
 /// Appends the ids of `piece`. Returns how many bytes were encoded for it, again ones counted again.
 pub(crate) fn encode_long(bpe: &Bpe, piece: &[u8], out: &mut Vec<u32>) -> usize {
     let base = out.len();
     let mut encoded = 0;
-    let mut block = Vec::with_capacity(SHORT);
+    let mut block = with_room(SHORT);
     for bytes in piece.chunks(SHORT) {
         encode_block(bpe, bytes.iter().copied(), &mut block);
         encoded += bytes.len() + append(bpe, base, &block, out);
@@ -29,7 +30,7 @@ fn append(bpe: &Bpe, base: usize, block: &[u32], out: &mut Vec<u32>) -> usize {
     };
     let mut encoded = 0;
     if holds(out[base..].last(), block.first()) {
-        out.extend_from_slice(block);
+        out.put_slice(block);
         return encoded;
     }
     // How many tokens are encoded again: the last of `out`, the first of `block`.
@@ -43,8 +44,8 @@ fn append(bpe: &Bpe, base: usize, block: &[u32], out: &mut Vec<u32>) -> usize {
         let (before, after) = (holds(kept.last(), middle.first()), holds(middle.last(), rest.first()));
         if before && after {
             out.truncate(base + kept.len());
-            out.extend_from_slice(&middle);
-            out.extend_from_slice(rest);
+            out.put_slice(&middle);
+            out.put_slice(rest);
             return encoded;
         }
         // Twice as many where a seam does not hold. At the latest it holds when no token is left beyond it.
@@ -59,7 +60,7 @@ fn append(bpe: &Bpe, base: usize, block: &[u32], out: &mut Vec<u32>) -> usize {
 
 /// Puts the encoding of some bytes into `out`. Returns how many bytes they were.
 fn encode_block(bpe: &Bpe, bytes: impl Iterator<Item = u8>, out: &mut Vec<u32>) -> usize {
-    let mut ids: Vec<u32> = bytes.map(|byte| bpe.bytes[usize::from(byte)]).collect();
+    let mut ids: Vec<u32> = bytes.map(|byte| bpe.bytes[usize::from(byte)]).into_list();
     out.clear();
     merge::merge(&bpe.pairs, &mut ids, out);
     ids.len()

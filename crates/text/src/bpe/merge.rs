@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::pairs::{NO_MERGE, Pairs};
+use tokenbed_memory::{Gather, Heap, List};
 
 /// The longest piece for [`short`], in bytes.
 pub(crate) const SHORT: usize = 64;
@@ -45,7 +46,7 @@ fn short(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
             merges[at - 1] = pairs.get(ids[at - 1], best);
         }
     }
-    out.extend_from_slice(&ids[..length]);
+    out.put_slice(&ids[..length]);
 }
 
 /// For any number of tokens, in n log n.
@@ -53,12 +54,12 @@ fn heap(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
     /// The id of a token that went into the one before it, and the place before the first one.
     const NONE: u32 = u32::MAX;
     let length = ids.len();
-    let mut next: Vec<u32> = (1..=length as u32).collect();
-    let mut prev: Vec<u32> = (0..length as u32).map(|i| i.wrapping_sub(1)).collect();
-    let mut merges: Vec<u32> = ids.windows(2).map(|pair| pairs.of_bytes(pair[0], pair[1])).collect();
-    merges.push(NO_MERGE);
+    let mut next: Vec<u32> = (1..=length as u32).into_list();
+    let mut prev: Vec<u32> = (0..length as u32).map(|i| i.wrapping_sub(1)).into_list();
+    let mut merges: Vec<u32> = ids.windows(2).map(|pair| pairs.of_bytes(pair[0], pair[1])).into_list();
+    merges.put(NO_MERGE);
     let first = merges.iter().zip(0u32..).filter(|&(&merge, _)| merge != NO_MERGE);
-    let mut queue: BinaryHeap<_> = first.map(|(&merge, i)| Reverse((merge, i))).collect();
+    let mut queue: BinaryHeap<_> = first.map(|(&merge, i)| Reverse((merge, i))).into_list().into();
     while let Some(Reverse((merge, at))) = queue.pop() {
         let i = at as usize;
         // One of the two neighbours may have been merged since the pair was queued: then it is no longer this pair.
@@ -73,16 +74,16 @@ fn heap(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
             prev[next[i] as usize] = at;
             merges[i] = pairs.get(merge, ids[next[i] as usize]);
             if merges[i] != NO_MERGE {
-                queue.push(Reverse((merges[i], at)));
+                queue.put(Reverse((merges[i], at)));
             }
         }
         if prev[i] != NONE {
             let before = prev[i] as usize;
             merges[before] = pairs.get(ids[before], merge);
             if merges[before] != NO_MERGE {
-                queue.push(Reverse((merges[before], prev[i])));
+                queue.put(Reverse((merges[before], prev[i])));
             }
         }
     }
-    out.extend(ids.iter().filter(|&&id| id != NONE));
+    out.put_all(ids.iter().copied().filter(|&id| id != NONE));
 }

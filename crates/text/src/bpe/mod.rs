@@ -15,6 +15,7 @@ pub(crate) use recent::Recent;
 
 use crate::error::TextError;
 use crate::vocabulary::Vocabulary;
+use tokenbed_memory::List;
 
 /// A vocabulary with the two tables that encoding needs.
 pub(crate) struct Bpe {
@@ -68,7 +69,7 @@ impl Bpe {
     pub(crate) fn encode(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, out: &mut Vec<u32>) {
         // As in tiktoken, a piece that is a token is that token, whatever merges would make of it.
         if let Some(id) = self.words.get(&self.vocabulary, text, start, end) {
-            out.push(id);
+            out.put(id);
             return;
         }
         recent.get_or(text, start, end, out, |out| self.merge(&text[start..end], out));

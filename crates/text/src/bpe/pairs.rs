@@ -1,5 +1,7 @@
 //! Which token two neighbouring tokens merge into.
 
+use tokenbed_memory::filled;
+
 /// A hash table from pairs of ids to the id of their merge.
 ///
 /// A slot is one machine word, `left << 42 | right << 21 | merged`, so that a look-up touches one cache line, almost
@@ -24,8 +26,8 @@ impl Pairs {
     /// A table of `count` merges, given as `(merged, left, right)`. If a pair occurs twice, the first one counts.
     pub(crate) fn new(count: usize, merges: impl Iterator<Item = (u32, u32, u32)>) -> Self {
         let size = (count.max(8) * 2).next_power_of_two();
-        let (slots, shift) = (vec![EMPTY; size], 64 - size.trailing_zeros());
-        let mut pairs = Self { slots, shift, first: vec![NO_MERGE; 1 << 16] };
+        let (slots, shift) = (filled(EMPTY, size), 64 - size.trailing_zeros());
+        let mut pairs = Self { slots, shift, first: filled(NO_MERGE, 1 << 16) };
         for (merged, left, right) in merges {
             let key = key(left, right);
             let mut slot = pairs.home(key);

@@ -2,6 +2,7 @@
 //! out of ten that are no token occurred before.
 
 use super::words::head;
+use tokenbed_memory::{List, filled};
 
 /// What is remembered while one text is encoded. A piece has one place; the newest one there wins.
 pub(crate) struct Recent {
@@ -32,7 +33,7 @@ const SHORTEST_TEXT: usize = 16 << 10;
 impl Recent {
     /// Nothing is remembered yet. `length` is that of the whole text.
     pub(crate) fn new(length: usize) -> Self {
-        Self { places: vec![Place::default(); if length < SHORTEST_TEXT { 0 } else { PLACES }] }
+        Self { places: filled(Place::default(), if length < SHORTEST_TEXT { 0 } else { PLACES }) }
     }
 
     /// To be called when the output is emptied: what is remembered is where the ids stand there.
@@ -62,7 +63,7 @@ impl Recent {
         }
         let place = &mut self.places[hash as usize % PLACES];
         if place.piece == piece {
-            out.extend_from_within(place.start..place.start + usize::from(place.count));
+            out.put_within(place.start..place.start + usize::from(place.count));
             return;
         }
         let start = out.len();

@@ -1,6 +1,7 @@
 //! Which token a whole piece of text is, if it is one: most words of a text are.
 
 use crate::vocabulary::Vocabulary;
+use tokenbed_memory::filled;
 
 /// A hash table from the bytes of a token to its id.
 ///
@@ -24,7 +25,7 @@ impl Words {
     /// A table of all tokens. If two tokens have the same bytes, the first one counts.
     pub(crate) fn new(vocabulary: &Vocabulary) -> Self {
         let size = (vocabulary.len() * 2).next_power_of_two();
-        let mut slots = vec![Slot { key: 0, id: 0, length: 0 }; size];
+        let mut slots = filled(Slot { key: 0, id: 0, length: 0 }, size);
         let shift = 64 - size.trailing_zeros();
         for id in 0..vocabulary.len() as u32 {
             let Some(token) = vocabulary.token(id) else { break };

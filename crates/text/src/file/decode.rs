@@ -8,12 +8,13 @@ use tokenizers::decoders::strip::Strip;
 use tokenizers::normalizers::replace::Replace;
 use tokenizers::{Decoder, DecoderWrapper};
 
-use super::load;
-use crate::error::TextError;
+use super::limits::{Budget, Limits};
+use super::normal::replaced;
+use super::pattern::Expression;
 use crate::utf8;
+use tokenbed_memory::{List, Text, filled, joined, lossy_owned, owned};
 
 /// One decoder of the file.
-#[derive(Debug)]
 pub(crate) enum Stage {
     /// No decoder at all: tokens are joined by spaces.
     Join,
@@ -37,12 +38,14 @@ pub(crate) enum Stage {
     StripParts(Strip),
     /// Replaces a text in a token that comes in parts.
     ReplaceParts { pattern: String, content: String },
+    /// Replaces what a pattern finds in each token, or in one that comes in parts.
+    Replace { pattern: Expression, content: String, whole: bool },
     /// What needs to see a token whole that comes in parts.
     Whole(DecoderWrapper),
 }
 
 /// Where a stage is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct StageState {
     started: bool,
     /// Text, or a token, that waits.
@@ -54,37 +57,44 @@ pub(crate) struct StageState {
     past_front: bool,
 }
 
+impl StageState {
+    /// Bytes that wait.
+    pub(crate) fn waits(&self) -> usize {
+        self.held.len() + self.bytes.len()
+    }
+}
+
 /// The stages of a file's decoder.
-pub(super) fn stages(decoder: Option<&DecoderWrapper>) -> Vec<Stage> {
+pub(super) fn stages(decoder: Option<&DecoderWrapper>, limits: Limits) -> Result<Vec<Stage>, String> {
     let mut stages = Vec::new();
     match decoder {
-        None => stages.push(Stage::Join),
-        Some(decoder) => add(decoder, &mut false, &mut stages),
+        None => stages.put(Stage::Join),
+        Some(decoder) => add(decoder, limits, &mut false, &mut stages)?,
     }
-    stages
+    Ok(stages)
 }
 
 /// `fused`: whether the tokens have become one, which then comes in parts.
-fn add(decoder: &DecoderWrapper, fused: &mut bool, stages: &mut Vec<Stage>) {
+fn add(decoder: &DecoderWrapper, limits: Limits, fused: &mut bool, stages: &mut Vec<Stage>) -> Result<(), String> {
     use DecoderWrapper as D;
     let stage = match decoder {
         D::Sequence(sequence) => {
             for decoder in sequence.get_decoders() {
-                add(decoder, fused, stages);
+                add(decoder, limits, fused, stages)?;
             }
-            return;
+            return Ok(());
         }
         // One token is its own fusion.
-        D::Fuse(_) if *fused => return,
+        D::Fuse(_) if *fused => return Ok(()),
         // Of one token, which is the first, it treats each character alike.
         D::Metaspace(_) if *fused => Stage::Each(decoder.clone()),
         D::Strip(strip) if *fused => Stage::StripParts(strip.clone()),
         D::Replace(replace) if *fused => match literal(replace) {
             Some(pattern) => Stage::ReplaceParts { pattern, content: replace.content.clone() },
-            None => Stage::Whole(decoder.clone()),
+            None => replace_stage(replace, limits, true)?,
         },
         _ if *fused => Stage::Whole(decoder.clone()),
-        D::Replace(_) => Stage::Each(decoder.clone()),
+        D::Replace(replace) => replace_stage(replace, limits, false)?,
         D::WordPiece(_) | D::Metaspace(_) => Stage::First(decoder.clone()),
         D::BPE(_) => Stage::Last(decoder.clone()),
         D::CTC(_) => Stage::Runs(decoder.clone()),
@@ -94,7 +104,12 @@ fn add(decoder: &DecoderWrapper, fused: &mut bool, stages: &mut Vec<Stage>) {
         D::Fuse(_) => Stage::Fuse,
     };
     *fused |= matches!(stage, Stage::ByteLevel(_) | Stage::Fuse);
-    stages.push(stage);
+    stages.put(stage);
+    Ok(())
+}
+
+fn replace_stage(replace: &Replace, limits: Limits, whole: bool) -> Result<Stage, String> {
+    Ok(Stage::Replace { pattern: replaced(replace, limits)?, content: replace.content.clone(), whole })
 }
 
 /// The text that is replaced, where it is one: not an expression, not nothing.
@@ -106,61 +121,74 @@ fn literal(replace: &Replace) -> Option<String> {
 
 impl Stage {
     /// Takes a token, and gives on what can no longer change.
-    pub(crate) fn push(&self, state: &mut StageState, token: String, out: &mut Vec<String>) -> Result<(), TextError> {
+    pub(crate) fn push(
+        &self,
+        state: &mut StageState,
+        token: String,
+        out: &mut Vec<String>,
+        room: &Room,
+    ) -> Result<(), String> {
         let first = !std::mem::replace(&mut state.started, true);
         match self {
-            Self::Join => out.push(if first { token } else { format!(" {token}") }),
-            Self::First(decoder) if !first => out.extend(run(decoder, vec![String::new(), token])?.into_iter().skip(1)),
-            Self::Each(decoder) | Self::First(decoder) => out.extend(run(decoder, vec![token])?),
+            Self::Join => out.put(if first { token } else { joined(&[" ", &token]) }),
+            Self::First(decoder) if !first => {
+                out.put_all(run(decoder, Vec::from([String::new(), token]))?.into_iter().skip(1))
+            }
+            Self::Each(decoder) | Self::First(decoder) => out.put_all(run(decoder, Vec::from([token]))?),
             Self::Last(decoder) => {
                 let before = std::mem::replace(&mut state.held, token);
                 if !first {
-                    out.extend(run(decoder, vec![before, String::new()])?.into_iter().take(1));
+                    out.put_all(run(decoder, Vec::from([before, String::new()]))?.into_iter().take(1));
                 }
             }
             Self::Runs(decoder) => {
                 if first || state.held != token {
-                    out.extend(run(decoder, vec![token.clone()])?);
+                    out.put_all(run(decoder, Vec::from([owned(&token)]))?);
                     state.held = token;
                 }
             }
             Self::ByteLevel(table) => {
                 table.append(&token, &mut state.bytes);
-                out.push(utf8::take_complete(&mut state.bytes));
+                out.put(utf8::take_complete(&mut state.bytes));
             }
             Self::ByteFallback => match byte_of(&token) {
-                Some(byte) => state.bytes.push(byte),
+                Some(byte) => state.bytes.put(byte),
                 None => {
                     end_run(&mut state.bytes, out);
-                    out.push(token);
+                    out.put(token);
                 }
             },
-            Self::Fuse => out.push(token),
-            Self::Strip(strip) => out.push(strip_token(strip, &token)),
-            Self::StripParts(strip) => out.push(strip_part(strip, state, &token)),
+            Self::Fuse => out.put(token),
+            Self::Strip(strip) => out.put(strip_token(strip, &token)),
+            Self::StripParts(strip) => out.put(strip_part(strip, state, &token)),
             Self::ReplaceParts { pattern, content } => {
-                state.held.push_str(&token);
-                out.push(replace_part(pattern, content, &mut state.held));
+                state.held.put_str(&token);
+                let found = state.held.matches(pattern.as_str()).count();
+                let kept = state.held.len() - found * pattern.len();
+                room.take(kept.saturating_add(found.saturating_mul(content.len())))?;
+                out.put(replace_part(pattern, content, &mut state.held));
             }
-            Self::Whole(_) => state.held.push_str(&token),
+            Self::Replace { pattern, content, whole: false } => out.put(replace(pattern, content, &token, room)?),
+            Self::Whole(_) | Self::Replace { .. } => state.held.put_str(&token),
         }
         Ok(())
     }
 
     /// No token follows: gives on what waited.
-    pub(crate) fn end(&self, state: &mut StageState, out: &mut Vec<String>) -> Result<(), TextError> {
+    pub(crate) fn end(&self, state: &mut StageState, out: &mut Vec<String>, room: &Room) -> Result<(), String> {
         let state = std::mem::take(state);
         if !state.started {
             return Ok(());
         }
         match self {
-            Self::Last(decoder) | Self::Whole(decoder) => out.extend(run(decoder, vec![state.held])?),
-            Self::ByteLevel(_) => out.push(String::from_utf8_lossy(&state.bytes).into_owned()),
+            Self::Last(decoder) | Self::Whole(decoder) => out.put_all(run(decoder, Vec::from([state.held]))?),
+            Self::ByteLevel(_) => out.put(lossy_owned(state.bytes)),
             Self::ByteFallback => {
                 let mut bytes = state.bytes;
                 end_run(&mut bytes, out);
             }
-            Self::ReplaceParts { .. } => out.push(state.held),
+            Self::ReplaceParts { .. } => out.put(state.held),
+            Self::Replace { pattern, content, whole: true } => out.put(replace(pattern, content, &state.held, room)?),
             // What StripParts holds is what is stripped.
             _ => {}
         }
@@ -168,8 +196,54 @@ impl Stage {
     }
 }
 
-fn run(decoder: &DecoderWrapper, tokens: Vec<String>) -> Result<Vec<String>, TextError> {
-    decoder.decode_chain(tokens).map_err(|error| load::wrong(0, format!("decoder: {error}")))
+fn run(decoder: &DecoderWrapper, tokens: Vec<String>) -> Result<Vec<String>, String> {
+    decoder.decode_chain(tokens).map_err(|error| error.to_string())
+}
+
+/// How much text tokens may become.
+pub(crate) struct Room {
+    limits: Limits,
+    budget: Budget,
+    used: std::cell::Cell<usize>,
+}
+
+impl Room {
+    /// That for tokens of so many bytes.
+    pub(crate) fn new(limits: Limits, bytes: usize) -> Self {
+        Self { limits, budget: limits.budget(bytes), used: std::cell::Cell::new(0) }
+    }
+
+    /// Begins another stage.
+    pub(crate) fn begin_stage(&self) {
+        self.used.set(0);
+    }
+
+    /// Takes room for what a stage gave.
+    fn take(&self, bytes: usize) -> Result<(), String> {
+        let used = self.used.get().saturating_add(bytes);
+        self.used.set(used);
+        if used > self.budget.bytes { Err(self.limits.grows()) } else { Ok(()) }
+    }
+}
+
+fn replace(pattern: &Expression, content: &str, token: &str, room: &Room) -> Result<String, String> {
+    // As the library does it, which finds nothing in nothing.
+    if token.is_empty() {
+        return Ok(String::new());
+    }
+    let found = pattern.matches(token, &room.budget)?;
+    let kept = token.len() - found.iter().map(|(start, end)| end - start).sum::<usize>();
+    let bytes = kept.saturating_add(found.len().saturating_mul(content.len()));
+    room.take(bytes)?;
+    let mut text = String::with_capacity(bytes);
+    let mut before = 0;
+    for (start, end) in found {
+        text.push_str(&token[before..start]);
+        text.push_str(content);
+        before = end;
+    }
+    text.push_str(&token[before..]);
+    Ok(text)
 }
 
 fn byte_of(token: &str) -> Option<u8> {
@@ -182,8 +256,8 @@ fn byte_of(token: &str) -> Option<u8> {
 fn end_run(bytes: &mut Vec<u8>, out: &mut Vec<String>) {
     match String::from_utf8(std::mem::take(bytes)) {
         Ok(text) if text.is_empty() => {}
-        Ok(text) => out.push(text),
-        Err(error) => out.extend(error.as_bytes().iter().map(|_| char::REPLACEMENT_CHARACTER.to_string())),
+        Ok(text) => out.put(text),
+        Err(error) => out.put_all(error.as_bytes().iter().map(|_| char::REPLACEMENT_CHARACTER.to_string())),
     }
 }
 
@@ -191,7 +265,10 @@ fn strip_token(strip: &Strip, token: &str) -> String {
     let front = token.chars().take(strip.start).take_while(|&c| c == strip.content).count();
     let back = token.chars().rev().take(strip.stop).take_while(|&c| c == strip.content).count();
     let length = token.chars().count();
-    token.chars().take(length - back).skip(front).collect()
+    token.chars().take(length - back).skip(front).fold(String::new(), |mut text, char| {
+        text.put_char(char);
+        text
+    })
 }
 
 /// Characters at the end wait: they are stripped if nothing follows.
@@ -206,7 +283,7 @@ fn strip_part(strip: &Strip, state: &mut StageState, part: &str) -> String {
             state.past_front = true;
         }
     }
-    state.held.push_str(rest);
+    state.held.put_str(rest);
     let waiting = state.held.chars().rev().take(strip.stop).take_while(|&c| c == strip.content).count();
     let waits = state.held.split_off(state.held.len() - waiting * strip.content.len_utf8());
     std::mem::replace(&mut state.held, waits)
@@ -214,16 +291,17 @@ fn strip_part(strip: &Strip, state: &mut StageState, part: &str) -> String {
 
 /// Replaces what is there, and leaves what could be the beginning of another in `held`.
 fn replace_part(pattern: &str, content: &str, held: &mut String) -> String {
-    let mut done = String::with_capacity(held.len());
+    let mut done = String::new();
+    Text::make_room(&mut done, held.len());
     let mut rest = held.as_str();
     while let Some(at) = rest.find(pattern) {
-        done.push_str(&rest[..at]);
-        done.push_str(content);
+        done.put_str(&rest[..at]);
+        done.put_str(content);
         rest = &rest[at + pattern.len()..];
     }
     let ends = pattern.char_indices().map(|(at, _)| at).rev().find(|&at| rest.ends_with(&pattern[..at])).unwrap_or(0);
-    done.push_str(&rest[..rest.len() - ends]);
-    let waits = rest[rest.len() - ends..].to_owned();
+    done.put_str(&rest[..rest.len() - ends]);
+    let waits = owned(&rest[rest.len() - ends..]);
     *held = waits;
     done
 }
@@ -239,7 +317,7 @@ impl std::fmt::Debug for ByteTable {
 
 impl ByteTable {
     fn new() -> Self {
-        let mut table = vec![None; 256 + 68];
+        let mut table = filled(None, 256 + 68);
         let mut next = 256;
         for byte in 0..=u8::MAX {
             let place = if matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff) {
@@ -259,10 +337,10 @@ impl ByteTable {
         for c in token.chars() {
             let Some(&Some(byte)) = self.0.get(c as usize) else {
                 out.truncate(start);
-                out.extend_from_slice(token.as_bytes());
+                out.put_slice(token.as_bytes());
                 return;
             };
-            out.push(byte);
+            out.put(byte);
         }
     }
 }

@@ -1,16 +1,16 @@
 //! Reading a `tokenizer.json`: whatever the bytes, a tokenizer or an error that says where.
 
 use std::collections::BTreeMap;
-use std::panic::catch_unwind;
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokenizers::{
     DecoderWrapper, ModelWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, Tokenizer,
 };
 
-use crate::error::TextError;
+use super::{check, json};
+use crate::panics::caught;
 
 /// Deeper nesting is no tokenizer: the reader of JSON would give up at 128, and some of its callers do not expect it to.
 const MAX_DEPTH: usize = 100;
@@ -72,21 +72,55 @@ const KINDS: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// Something wrong with the file.
-pub(super) fn wrong(offset: usize, reason: impl Into<String>) -> TextError {
-    TextError::TokenizerFile { offset, reason: reason.into() }
+/// Where in the file a part of it begins.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Places(BTreeMap<String, usize>);
+
+impl Places {
+    pub(super) fn of(&self, part: &str) -> usize {
+        self.0.get(part).copied().unwrap_or(0)
+    }
 }
 
+/// Something wrong with the file: what, and the byte.
+pub(super) type Wrong = (usize, String);
+
 /// The tokenizer that the file describes, as its library reads it.
-pub(super) fn read(file: &[u8]) -> Result<Tokenizer, TextError> {
-    let json = std::str::from_utf8(file).map_err(|error| wrong(error.valid_up_to(), "it is not UTF-8"))?;
+pub(super) fn read(file: &[u8]) -> Result<(Tokenizer, Places), Wrong> {
+    let json = std::str::from_utf8(file).map_err(|error| (error.valid_up_to(), "it is not UTF-8".into()))?;
     check_depth(json)?;
     // The syntax first: the library takes good JSON for granted in places.
-    serde_json::from_str::<IgnoredAny>(json).map_err(|error| wrong(place(json, &error), syntax(&error)))?;
+    json::check(json).map_err(|error| (place(json, &error), syntax(&error)))?;
+    let places = look(json)?;
     // What would be a bug elsewhere is a bad file here.
-    let read = catch_unwind(|| serde_json::from_str::<Tokenizer>(json))
-        .map_err(|_| wrong(0, "its parts contradict each other: it cannot be read"))?;
-    read.map_err(|error| explain(json, &error))
+    let read = caught(|| serde_json::from_str::<Tokenizer>(json));
+    match read {
+        Ok(Ok(tokenizer)) => Ok((tokenizer, places)),
+        Ok(Err(error)) => Err(caught(|| explain(json, &error)).unwrap_or_else(contradiction)),
+        Err(why) => Err(contradiction(why)),
+    }
+}
+
+fn contradiction(why: String) -> Wrong {
+    (0, format!("its parts contradict each other: it cannot be read: {why}"))
+}
+
+/// Looks at what the file describes before the library does.
+fn look(json: &str) -> Result<Places, Wrong> {
+    let Ok(parts) = serde_json::from_str::<BTreeMap<String, &RawValue>>(json) else {
+        return Err((0, "it is no tokenizer.json: that is an object with a model".into()));
+    };
+    let mut found = check::Found::default();
+    let mut places = Places::default();
+    for (name, part) in parts {
+        let at = part.get().as_ptr() as usize - json.as_ptr() as usize;
+        if KINDS.iter().skip(1).any(|(kind, _)| *kind == name) {
+            let value = serde_json::from_str(part.get()).map_err(|error| (at, without_place(&error)))?;
+            found.part(&value).map_err(|why| (at, format!("{name}: {why}")))?;
+        }
+        places.0.insert(name, at);
+    }
+    Ok(places)
 }
 
 /// Where the reader was when it gave up, in bytes.
@@ -109,7 +143,7 @@ fn without_place(error: &serde_json::Error) -> String {
     text.rfind(" at line ").map_or(text.as_str(), |at| &text[..at]).to_owned()
 }
 
-fn check_depth(json: &str) -> Result<(), TextError> {
+fn check_depth(json: &str) -> Result<(), Wrong> {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
     for (offset, byte) in json.bytes().enumerate() {
         match byte {
@@ -120,7 +154,7 @@ fn check_depth(json: &str) -> Result<(), TextError> {
             b'[' | b'{' => {
                 depth += 1;
                 if depth > MAX_DEPTH {
-                    return Err(wrong(offset, format!("it is nested more than {MAX_DEPTH} deep")));
+                    return Err((offset, format!("it is nested more than {MAX_DEPTH} deep")));
                 }
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
@@ -131,20 +165,20 @@ fn check_depth(json: &str) -> Result<(), TextError> {
 }
 
 /// Why good JSON is no tokenizer: which part, and what is wrong with it. The library's own words are about its types.
-fn explain(json: &str, error: &serde_json::Error) -> TextError {
+fn explain(json: &str, error: &serde_json::Error) -> Wrong {
     let Ok(parts) = serde_json::from_str::<BTreeMap<String, &RawValue>>(json) else {
-        return wrong(0, "it is no tokenizer.json: that is an object with a model");
+        return (0, "it is no tokenizer.json: that is an object with a model".into());
     };
     let offset_of = |part: &RawValue| part.get().as_ptr() as usize - json.as_ptr() as usize;
     if !parts.contains_key("model") {
-        return wrong(0, "it is no tokenizer.json: it has no model");
+        return (0, "it is no tokenizer.json: it has no model".into());
     }
     for (name, kinds) in KINDS {
         let Some(part) = parts.get(name) else { continue };
         if let Some(kind) = unknown_kind(part, kinds) {
             let at = part.get().find(&format!("{kind:?}")).unwrap_or(0);
             let reason = format!("{name}: {kind:?} is not supported; the kinds are {}", kinds.join(", "));
-            return wrong(offset_of(part) + at, reason);
+            return (offset_of(part) + at, reason);
         }
         let failure = match name {
             "model" => failure::<ModelWrapper>(part),
@@ -154,10 +188,10 @@ fn explain(json: &str, error: &serde_json::Error) -> TextError {
             _ => failure::<DecoderWrapper>(part),
         };
         if let Some(why) = failure {
-            return wrong(offset_of(part), format!("{name}: {why}"));
+            return (offset_of(part), format!("{name}: {why}"));
         }
     }
-    wrong(place(json, error), without_place(error))
+    (place(json, error), without_place(error))
 }
 
 /// A `type` in the part that is none of these; the parts of a sequence are of the same kinds.

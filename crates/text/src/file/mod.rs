@@ -3,23 +3,32 @@
 //! The library gives the parts (normalizer, pre-tokenizer, model, added tokens); they are put together here, so that
 //! each call has its own special tokens, nothing is cut or padded that was not asked for, and no thread is started.
 
+mod added;
+mod check;
+mod cut;
 mod decode;
+mod json;
+mod limits;
 mod load;
+mod normal;
+mod pattern;
+mod word_piece;
 
-pub(crate) use decode::{Stage, StageState};
+pub(crate) use decode::{Room, Stage, StageState};
+pub use limits::Limits;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
+use std::collections::HashSet;
 
 use tokenizers::{
-    AddedToken, AddedVocabulary, DecoderWrapper, Encoding, Model, ModelWrapper, NormalizerWrapper, OffsetReferential,
-    OffsetType, PaddingDirection, PostProcessorWrapper, PreTokenizer, PreTokenizerWrapper, Token, TokenizerImpl,
-    TruncationDirection,
+    DecoderWrapper, Encoding, Model, ModelWrapper, NormalizerWrapper, OffsetReferential, OffsetType, PaddingDirection,
+    PostProcessorWrapper, PreTokenizerWrapper, Token, TokenizerImpl, TruncationDirection,
 };
 
 use crate::error::{TextError, fit_u32};
 use crate::padding::Side;
+use crate::panics::caught;
 use crate::special::{Searches, SpecialPolicy, SpecialSet};
+use tokenbed_memory::{Gather, List, Slice};
 
 type Parts = TokenizerImpl<ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
 
@@ -55,9 +64,21 @@ pub struct Habits {
     pub truncation_side: Side,
 }
 
+/// Where a tokenizer's file comes from, and what it may ask for.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// What the tokenizer is called.
+    pub name: String,
+    /// The file's path, for errors.
+    pub path: String,
+    /// How much it may make of a text.
+    pub limits: Limits,
+}
+
 /// A tokenizer as its file describes it. It does not change: any number of threads may use one.
 pub(crate) struct FileTokenizer {
-    name: String,
+    origin: Origin,
+    places: load::Places,
     parts: Parts,
     /// In the order of their ids.
     special: Vec<(String, u32)>,
@@ -65,8 +86,10 @@ pub(crate) struct FileTokenizer {
     frame: Frame,
     habits: Habits,
     stages: Vec<Stage>,
-    /// The added tokens without the special ones; made when first needed.
-    plain: OnceLock<AddedVocabulary>,
+    normal: normal::Normal,
+    added: added::Added,
+    cuts: cut::Cuts,
+    word_piece: Option<word_piece::Pieces>,
 }
 
 /// What padding tokens are called where a file does not say which it is.
@@ -77,27 +100,101 @@ const MARK: u32 = u32::MAX;
 
 impl FileTokenizer {
     /// The tokenizer that a `tokenizer.json` describes.
-    pub(crate) fn new(name: &str, json: &[u8]) -> Result<Self, TextError> {
-        let mut parts = load::read(json)?.into_inner();
+    pub(crate) fn new(origin: Origin, json: &[u8]) -> Result<Self, TextError> {
+        let path = origin.path.clone();
+        let wrong = |(offset, reason)| TextError::TokenizerFile { path: path.clone(), offset, reason };
+        let (tokenizer, places) = load::read(json).map_err(wrong)?;
+        let read = caught(|| Self::from_parts(origin, tokenizer.into_inner(), &places));
+        let panicked = |why| Err((0, format!("its parts contradict each other: it cannot be used: {why}")));
+        let it = read.unwrap_or_else(panicked).map_err(wrong)?;
+        it.try_out().map(|()| it)
+    }
+
+    fn from_parts(origin: Origin, mut parts: Parts, places: &load::Places) -> Result<Self, load::Wrong> {
+        let limits = origin.limits;
+        let in_part = |part: &'static str| {
+            let at = places.of(part);
+            move |reason: String| (at, format!("{part}: {reason}"))
+        };
         let habits = habits(&parts);
         parts.with_padding(None);
         // Infallible without truncation.
         let _ = parts.with_truncation(None);
         without_dropout(&mut parts);
-        let frame = frame(&parts).map_err(|reason| load::wrong(0, format!("post_processor: {reason}")))?;
+        let frame = frame(&parts).map_err(in_part("post_processor"))?;
         let added = parts.get_added_vocabulary().get_added_tokens_decoder();
         let mut special: Vec<_> =
-            added.iter().filter(|(_, token)| token.special).map(|(&id, token)| (token.content.clone(), id)).collect();
+            added.iter().filter(|(_, token)| token.special).map(|(&id, token)| (token.content.clone(), id)).into_list();
         special.sort_unstable_by_key(|&(_, id)| id);
-        let ids = parts.get_model().get_vocab().into_values();
+        let vocabulary = parts.get_model().get_vocab();
+        let word_piece = match parts.get_model() {
+            ModelWrapper::WordPiece(model) => {
+                Some(word_piece::Pieces::new(model, vocabulary.keys().map(String::as_str)))
+            }
+            ModelWrapper::Unigram(model) => check::unigram(model).map(|()| None).map_err(in_part("model"))?,
+            _ => None,
+        };
+        let word_piece = word_piece.transpose().map_err(in_part("model"))?;
+        let ids = vocabulary.into_values();
         let ids = ids.chain(added.keys().chain(&frame.before).chain(&frame.after).copied());
-        let vocab_size = ids.max().map_or(0, |id| id as usize + 1);
-        let stages = decode::stages(parts.get_decoder());
-        Ok(Self { name: name.to_owned(), parts, special, vocab_size, frame, habits, stages, plain: OnceLock::new() })
+        let largest = ids.max();
+        if let Some(id) = largest.filter(|&id| id > check::LARGEST_ID) {
+            return Err(in_part("model")(format!("id {id} is too large: ids end at {}", check::LARGEST_ID)));
+        }
+        let normal = normal::Normal::new(parts.get_normalizer(), limits).map_err(in_part("normalizer"))?;
+        Ok(Self {
+            places: places.clone(),
+            special,
+            vocab_size: largest.map_or(0, |id| id as usize + 1),
+            frame,
+            habits,
+            stages: decode::stages(parts.get_decoder(), limits).map_err(in_part("decoder"))?,
+            added: added::Added::new(parts.get_added_vocabulary(), &normal, limits).map_err(in_part("added_tokens"))?,
+            cuts: cut::Cuts::new(parts.get_pre_tokenizer(), limits).map_err(in_part("pre_tokenizer"))?,
+            normal,
+            word_piece,
+            parts,
+            origin,
+        })
+    }
+
+    /// A file that cannot be used for a text, whatever it is, is refused at once.
+    fn try_out(&self) -> Result<(), TextError> {
+        let mut ids = Vec::new();
+        match self.prepare(&SpecialPolicy::PLAIN).encode("A few w\u{f6}rds, 12 \u{fb01}gures\n and \u{4e00}.", &mut ids)
+        {
+            Err(error @ TextError::TokenizerFile { .. }) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// That a part of the file is to blame.
+    fn blame(&self, part: &str, reason: &str) -> TextError {
+        TextError::TokenizerFile {
+            path: self.origin.path.clone(),
+            offset: self.places.of(part),
+            reason: format!("{part}: {reason}"),
+        }
+    }
+
+    /// Runs a part of the file, which is to blame for what goes wrong there: also where the library panics.
+    pub(crate) fn in_part<T, E: ToString>(
+        &self,
+        part: &str,
+        run: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, TextError> {
+        match caught(run) {
+            Ok(done) => done.map_err(|error| self.blame(part, &error.to_string())),
+            Err(panic) => Err(self.blame(part, &format!("it cannot be used: {panic}"))),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.origin.limits
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.origin.name
     }
 
     pub(crate) fn special_tokens(&self) -> &[(String, u32)] {
@@ -141,51 +238,17 @@ impl FileTokenizer {
             SpecialSet::All => true,
             SpecialSet::Only(allowed) => allowed.iter().any(|allowed| allowed == name),
         };
-        let allowed = self.special.iter().filter(|(name, _)| is_allowed(name)).count();
-        let all = self.parts.get_added_vocabulary();
-        let added = if allowed == self.special.len() {
-            Added::Shared(all)
-        } else if allowed == 0 {
-            Added::Shared(self.plain.get_or_init(|| {
-                let mut plain = all.clone();
-                plain.set_encode_special_tokens(true);
-                plain
-            }))
-        } else {
-            Added::Own(Box::new(self.with_special(is_allowed)))
-        };
-        Prepared { file: self, searches: policy.searches(&self.special), added }
+        let spared = self.special.iter().filter(|(name, _)| !is_allowed(name)).map(|&(_, id)| id).collect();
+        Prepared { file: self, searches: policy.searches(&self.special), spared }
     }
-
-    /// The added tokens, of the special ones only these. The library knows all or none: those that stay are told it as
-    /// ordinary ones.
-    fn with_special(&self, stays: impl Fn(&str) -> bool) -> AddedVocabulary {
-        let added = self.parts.get_added_vocabulary().get_added_tokens_decoder();
-        let mut tokens: Vec<_> = added.iter().collect();
-        // In the order of their ids each gets the id that it has.
-        tokens.sort_unstable_by_key(|&(&id, _)| id);
-        let tokens = tokens.into_iter().map(|(_, token)| {
-            let special = token.special && !stays(&token.content);
-            AddedToken { special, ..token.clone() }
-        });
-        let mut chosen = AddedVocabulary::new();
-        // What was added once can be added again.
-        let _ = chosen.add_tokens(tokens, self.parts.get_model(), self.parts.get_normalizer());
-        chosen.set_encode_special_tokens(true);
-        chosen
-    }
-}
-
-enum Added<'a> {
-    Shared(&'a AddedVocabulary),
-    Own(Box<AddedVocabulary>),
 }
 
 /// A policy made ready for many texts.
 pub(crate) struct Prepared<'a> {
     file: &'a FileTokenizer,
     searches: Searches<'a>,
-    added: Added<'a>,
+    /// Special tokens that are text.
+    spared: HashSet<u32>,
 }
 
 impl Prepared<'_> {
@@ -194,25 +257,26 @@ impl Prepared<'_> {
         fit_u32("the text", text.len())?;
         self.searches.check(text)?;
         let start = out.len();
-        self.encode_checked(text, out).map_err(|error| {
-            out.truncate(start);
-            TextError::Unencodable { reason: error.to_string() }
-        })
+        self.encode_checked(text, out).inspect_err(|_| out.truncate(start))
     }
 
-    fn encode_checked(&self, text: &str, out: &mut Vec<u32>) -> tokenizers::Result<()> {
-        let parts = &self.file.parts;
-        let added = match &self.added {
-            Added::Shared(added) => added,
-            Added::Own(added) => added.as_ref(),
-        };
-        let mut pieces = added.extract_and_normalize(parts.get_normalizer(), text);
-        if let Some(pre_tokenizer) = parts.get_pre_tokenizer() {
-            pre_tokenizer.pre_tokenize(&mut pieces)?;
-        }
-        parts.get_model().tokenize_in_pretokenized(&mut pieces, None)?;
+    fn encode_checked(&self, text: &str, out: &mut Vec<u32>) -> Result<(), TextError> {
+        let file = self.file;
+        let budget = file.limits().budget(text.len());
+        let spared = |id| self.spared.contains(&id);
+        let mut pieces = file.in_part("normalizer", || file.added.extract(text, &file.normal, &spared, &budget))?;
+        file.in_part("pre_tokenizer", || file.cuts.run(&mut pieces, &budget))?;
+        let model = file.parts.get_model();
+        let done = file.in_part("model", || match (model, &file.word_piece) {
+            (ModelWrapper::WordPiece(model), Some(known)) => {
+                Ok::<_, String>(pieces.tokenize(|word| known.tokenize(model, word.get())))
+            }
+            _ => Ok(model.tokenize_in_pretokenized(&mut pieces, None)),
+        })?;
+        // That it has no token for a character is no fault of a file.
+        done.map_err(|error| TextError::Unencodable { reason: error.to_string() })?;
         for (_, _, tokens) in pieces.get_splits(OffsetReferential::Normalized, OffsetType::None) {
-            out.extend(tokens.iter().flatten().map(|token| token.id));
+            out.put_all(tokens.iter().flatten().map(|token| token.id));
         }
         Ok(())
     }
@@ -245,9 +309,9 @@ fn habits(parts: &Parts) -> Habits {
 
 /// What the file puts around a text: its own post-processor is asked once.
 fn frame(parts: &Parts) -> Result<Frame, String> {
-    let marked = Encoding::from_tokens(vec![Token::new(MARK, String::new(), (0, 0))], 0);
+    let marked = Encoding::from_tokens(Vec::from([Token::new(MARK, String::new(), (0, 0))]), 0);
     // A template that speaks of a second text takes one for granted.
-    let framed = catch_unwind(AssertUnwindSafe(|| parts.post_process(marked, None, true)));
+    let framed = caught(|| parts.post_process(marked, None, true));
     let framed = framed.map_err(|_| "it does not work for one text alone")?.map_err(|error| error.to_string())?;
     let ids = framed.get_ids();
     match ids.iter().filter(|&&id| id == MARK).count() {
@@ -255,5 +319,5 @@ fn frame(parts: &Parts) -> Result<Frame, String> {
         count => return Err(format!("it takes the text {count} times, once is supported")),
     }
     let at = ids.iter().position(|&id| id == MARK).unwrap_or(0);
-    Ok(Frame { before: ids[..at].to_vec(), after: ids[at + 1..].to_vec() })
+    Ok(Frame { before: ids[..at].to_list(), after: ids[at + 1..].to_list() })
 }

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::unicode;
+use tokenbed_memory::{List, filled, with_room};
 
 /// What the patterns ask about a character. Every character has one class, which is a bit, so that a [`Set`] of classes
 /// is asked about at once.
@@ -99,24 +100,24 @@ pub(super) struct Classes {
 impl Classes {
     /// Spreads the ranges in `unicode.rs` out into a table.
     fn new() -> Self {
-        let mut flat = vec![Class::Other; CODE_POINTS];
+        let mut flat = filled(Class::Other, CODE_POINTS);
         for (class, ranges) in ALL {
             for &(first, last) in ranges {
                 flat[first as usize..=last as usize].fill(class);
             }
         }
-        let mut index = Vec::with_capacity(CODE_POINTS / BLOCK);
+        let mut index = with_room(CODE_POINTS / BLOCK);
         let mut classes: Vec<Class> = Vec::new();
         // The first blocks are those of a single class, in the order of their bits.
         for (class, _) in ALL {
-            classes.extend([class; BLOCK]);
+            classes.put_all([class; BLOCK]);
         }
         for block in flat.chunks_exact(BLOCK) {
             if block.iter().all(|&class| class == block[0]) {
-                index.push((block[0] as u8).trailing_zeros() as u16);
+                index.put((block[0] as u8).trailing_zeros() as u16);
             } else {
-                index.push((classes.len() / BLOCK) as u16);
-                classes.extend_from_slice(block);
+                index.put((classes.len() / BLOCK) as u16);
+                classes.put_slice(block);
             }
         }
         let mut ascii = [Class::Other; 128];

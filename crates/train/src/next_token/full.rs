@@ -15,6 +15,7 @@ use tokenbed_kernels::ops::gemm::{View, gemm};
 use tokenbed_kernels::ops::matmul::Product;
 use tokenbed_kernels::ops::optim::Update;
 use tokenbed_kernels::table;
+use tokenbed_memory::{List, Slice, filled, zeroed};
 use tokenbed_threads::parallel_rows;
 
 /// Exponentials that are kept at once: 256 MB.
@@ -69,7 +70,7 @@ impl Buffers {
             let last = to == count;
             let mut sources = Vec::new();
             if tied && last {
-                sources.push(Source::new(&batch.ids, &batch.gradient));
+                sources.put(Source::new(&batch.ids, &batch.gradient));
             }
             tile.by_head(head, blocks, from == 0, last.then_some((by, &sources)));
         }
@@ -114,15 +115,15 @@ impl Tile<'_> {
             (blocks[at], blocks[at + 1])
         };
         // The largest of each chunk, as a softmax of their own.
-        let mut scales = vec![f32::NEG_INFINITY; self.count * width];
+        let mut scales = filled(f32::NEG_INFINITY, self.count * width);
         for (position, row) in scales.chunks_exact_mut(width).enumerate() {
             row[..chunks].iter_mut().enumerate().for_each(|(i, x)| *x = largest_and_sum(i, position).0);
         }
-        let mut tops = vec![0.0; 2 * self.count];
+        let mut tops = zeroed(2 * self.count);
         table::active().exp_rows(&mut scales, width, &mut tops);
         let (dim, part) = (self.dim, CHUNK * self.dim);
         let all = head.all();
-        let mut factors = vec![0.0; chunks * self.count];
+        let mut factors = zeroed(chunks * self.count);
         let mut loss = 0.0;
         for (position, scales) in scales.chunks_exact(width).enumerate() {
             let sum: f32 =
@@ -145,7 +146,7 @@ impl Tile<'_> {
         let positions = self.count.div_ceil(BLOCKS).max(LEAST_BLOCK).min(self.count);
         let run = |first: usize, gradient: &mut [f32]| {
             let count = gradient.len() / dim;
-            let mut product = vec![0.0; gradient.len()];
+            let mut product = zeroed(gradient.len());
             for i in 0..chunks {
                 let inner = CHUNK.min(rows - i * CHUNK);
                 let exponentials = &blocks[i * self.block() + first * CHUNK..][..count * CHUNK];
@@ -174,13 +175,13 @@ impl Tile<'_> {
         last: Option<(&Update<f32>, &Vec<Source<'_>>)>,
     ) {
         let (dim, count) = (self.dim, self.count);
-        let mut taken = self.hidden.to_vec();
+        let mut taken = self.hidden.to_list();
         taken.iter_mut().for_each(|x| *x *= -self.share);
         let targets = Source::new(self.targets, &taken);
         head.each(|mut chunk| {
             let i = chunk.first / CHUNK;
             let rows = chunk.gradient.len() / dim;
-            let mut scaled = self.hidden.to_vec();
+            let mut scaled = self.hidden.to_list();
             for (row, factor) in scaled.chunks_exact_mut(dim).zip(&self.factors[i * count..][..count]) {
                 row.iter_mut().for_each(|x| *x *= factor);
             }

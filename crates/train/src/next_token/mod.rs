@@ -13,11 +13,12 @@ mod sampled;
 mod windows;
 
 use crate::corpus::{Corpus, fingerprint};
-use crate::model::{Array, Model, Progress, Step};
+use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
 use crate::unigram::Unigram;
 use parameter::{Parameter, Source};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::optim::Update;
+use tokenbed_memory::{Gather, zeroed};
 use tokenbed_nn::optim::{Adam, Decay, Optimizer};
 use tokenbed_rng::Generator;
 use windows::Windows;
@@ -112,7 +113,7 @@ impl NextToken {
         let windows = Windows::new(corpus.ids().len(), &options)?;
         let mut generator = Generator::new(seed);
         let mut drawn = |rows: usize| -> Result<Parameter> {
-            let mut values = vec![0.0; rows * dim];
+            let mut values = zeroed(rows * dim);
             tokenbed_rng::normal(&mut generator, &mut values, 0.0, init_std)
                 .map_err(|error| Error::Usage(error.to_string()))?;
             let mut parameter = Parameter::zeroed(rows, dim)?;
@@ -155,7 +156,7 @@ impl NextToken {
 
     fn parameters(&mut self) -> Vec<(&'static str, &mut Parameter)> {
         let head = self.head.as_mut().map(|head| ("head", head));
-        [("token", &mut self.token), ("position", &mut self.position)].into_iter().chain(head).collect()
+        [("token", &mut self.token), ("position", &mut self.position)].into_iter().chain(head).into_list()
     }
 }
 
@@ -166,7 +167,7 @@ impl Model for NextToken {
         let mut batch = Batch::default();
         self.windows.fill(self.corpus.ids(), &mut batch);
         batch.embed(&mut self.token, &mut self.position, dim);
-        batch.gradient = vec![0.0; batch.hidden.len()];
+        batch.gradient = zeroed(batch.hidden.len());
         let tokens = batch.ids.len() as u64;
         let head = self.head.as_mut().unwrap_or(&mut self.token);
         let loss = match self.options.softmax {
@@ -199,7 +200,7 @@ impl Model for NextToken {
     }
 
     fn tables(&mut self) -> Vec<Array> {
-        self.parameters().into_iter().map(|(name, parameter)| parameter.array(name, 0)).collect()
+        self.parameters().into_iter().map(|(name, parameter)| parameter.array(name, 0)).into_list()
     }
 
     fn moments(&mut self) -> Vec<Array> {
@@ -212,11 +213,15 @@ impl Model for NextToken {
             let [m, v] = names(name);
             [parameter.array(m, 1), parameter.array(v, 2)]
         };
-        self.parameters().into_iter().flat_map(both).collect()
+        self.parameters().into_iter().flat_map(both).into_list()
     }
 
     fn counters(&self) -> Vec<u64> {
-        self.windows.place().into_iter().chain([self.steps]).collect()
+        self.windows.place().into_iter().chain([self.steps]).into_list()
+    }
+
+    fn has_place(&self, counters: &[u64]) -> bool {
+        matches!(counters, [place @ .., steps] if self.windows.has_place(place) && *steps < MOST_STEPS)
     }
 
     fn restore(&mut self, arrays: &[&[f32]], counters: &[u64]) {
@@ -242,7 +247,7 @@ impl Model for NextToken {
 impl Batch {
     /// token[id] + position[place].
     fn embed(&mut self, token: &mut Parameter, position: &mut Parameter, dim: usize) {
-        self.hidden = vec![0.0; self.ids.len() * dim];
+        self.hidden = zeroed(self.ids.len() * dim);
         for (row, &id) in self.hidden.chunks_exact_mut(dim).zip(&self.ids) {
             row.copy_from_slice(token.row(id));
         }

@@ -6,6 +6,7 @@ use crate::table::{Floats, WORTH};
 use tokenbed_core::Result;
 use tokenbed_kernels::ops::optim::{Slots, Update};
 use tokenbed_kernels::table;
+use tokenbed_memory::{Gather, Slice};
 use tokenbed_threads::parallel_rows;
 
 /// Rows of a chunk: a multiple of 16.
@@ -29,7 +30,7 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn new(rows: &[u32], values: &'a [f32]) -> Self {
-        let mut order: Vec<(u32, u32)> = rows.iter().copied().zip(0..).collect();
+        let mut order: Vec<(u32, u32)> = rows.iter().copied().zip(0..).into_list();
         order.sort_unstable();
         Self { values, order }
     }
@@ -100,8 +101,8 @@ impl Parameter {
     /// All values (0) or moments (1, 2).
     pub(super) fn array(&mut self, name: &'static str, kind: usize) -> Array {
         let (rows, dim, part) = (self.rows, self.dim, self.part());
-        let of = |chunk: &'_ [f32]| chunk[kind * part..(kind + 1) * part].to_vec();
-        let mut values: Vec<f32> = self.chunks.all().chunks_exact(part * KINDS).flat_map(of).collect();
+        let of = |chunk: &'_ [f32]| chunk[kind * part..(kind + 1) * part].to_list();
+        let mut values: Vec<f32> = self.chunks.all().chunks_exact(part * KINDS).flat_map(of).into_list();
         values.truncate(rows * dim);
         Array { name, shape: [rows, dim], values }
     }

@@ -12,6 +12,7 @@ use tokenbed_kernels::ops::gemm::{View, gemm};
 use tokenbed_kernels::ops::matmul::Product;
 use tokenbed_kernels::ops::optim::Update;
 use tokenbed_kernels::table;
+use tokenbed_memory::{Gather, List, Slice, filled, zeroed};
 
 /// Positions that are computed at once.
 const BLOCK: usize = 64;
@@ -39,15 +40,15 @@ impl Buffers {
         (samples, mut draws): (usize, Draws),
     ) -> Result<f64> {
         let (dim, count) = (head.dim, batch.ids.len());
-        let sample: Vec<u32> = (0..samples).map(|_| unigram.id(draws.bits())).collect();
+        let sample: Vec<u32> = (0..samples).map(|_| unigram.id(draws.bits())).into_list();
         let expected = |id: u32| libm::logf((unigram.probability(id) * samples as f32).max(f32::MIN_POSITIVE));
-        let off: Vec<f32> = sample.iter().map(|&id| expected(id)).collect();
+        let off: Vec<f32> = sample.iter().map(|&id| expected(id)).into_list();
         let (all, part) = (head.all(), CHUNK * dim);
         self.weights.clear();
-        sample.iter().for_each(|&id| self.weights.extend(row_of(all, id, dim, part)));
+        sample.iter().for_each(|&id| self.weights.put_slice(row_of(all, id, dim, part)));
         let width = (BEFORE + samples).next_multiple_of(16);
         let row = width + BEFORE;
-        self.gradients.resize(count * row, 0.0);
+        self.gradients.fill_to(count * row, 0.0);
 
         let (share, kernels) = (1.0 / count as f32, table::active());
         let (weights, batch_ref) = (&self.weights, &*batch);
@@ -55,7 +56,7 @@ impl Buffers {
         let logits = |first: usize, gradients: &mut [f32]| {
             let count = gradients.len() / row;
             let hidden = &batch_ref.hidden[first * dim..][..count * dim];
-            let mut scores = vec![f32::NEG_INFINITY; count * width];
+            let mut scores = filled(f32::NEG_INFINITY, count * width);
             let sizes = Product { rows: count, inner: dim, columns: samples };
             let hidden_view = View { values: hidden, row: dim, column: 1 };
             gemm(
@@ -67,7 +68,7 @@ impl Buffers {
                 width,
             );
             let targets = &batch_ref.targets[first..first + count];
-            let mut own = vec![0.0; count];
+            let mut own = zeroed(count);
             for (((row, &target), hidden), own) in
                 scores.chunks_exact_mut(width).zip(targets).zip(hidden.chunks_exact(dim)).zip(&mut own)
             {
@@ -79,7 +80,7 @@ impl Buffers {
                 }
                 row[BEFORE + samples..].fill(f32::NEG_INFINITY);
             }
-            let mut tops = vec![0.0; 2 * count];
+            let mut tops = zeroed(2 * count);
             kernels.exp_rows(&mut scores, width, &mut tops);
             let rows = gradients.chunks_exact_mut(row).zip(scores.chunks_exact(width));
             for (((to, from), top), own) in rows.zip(tops.chunks_exact(2)).zip(own) {
@@ -109,19 +110,19 @@ impl Buffers {
         batch.gradient = by_hidden;
 
         // By the vectors of the sample and of the next tokens.
-        let mut by_sample = vec![0.0; samples * dim];
+        let mut by_sample = zeroed(samples * dim);
         let hidden = View { values: &batch.hidden, row: dim, column: 1 };
         in_blocks(&mut by_sample, dim, BLOCK, |first, to| {
             let from = View { values: &gradients[BEFORE + first..], row: 1, column: row };
             gemm(Product { rows: to.len() / dim, inner: count, columns: dim }, from, hidden, false, to, dim);
         });
-        let mut by_target = batch.hidden.clone();
+        let mut by_target = batch.hidden.to_list();
         for (to, row) in by_target.chunks_exact_mut(dim).zip(gradients.chunks_exact(row)) {
             to.iter_mut().for_each(|x| *x *= row[0]);
         }
-        let mut sources = vec![Source::new(&sample, &by_sample), Source::new(&batch.targets, &by_target)];
+        let mut sources = Vec::from([Source::new(&sample, &by_sample), Source::new(&batch.targets, &by_target)]);
         if tied {
-            sources.push(Source::new(&batch.ids, &batch.gradient));
+            sources.put(Source::new(&batch.ids, &batch.gradient));
         }
         head.step(by, &sources);
         Ok(loss)

@@ -3,6 +3,7 @@
 use super::{Batch, NextTokenOptions};
 use crate::draws::Draws;
 use tokenbed_core::{Error, Result};
+use tokenbed_memory::{List, zeroed};
 use tokenbed_rng::{Generator, randperm};
 
 /// Windows start at `0, stride, 2 * stride, ... < n - context`; targets are one further. Each epoch has an order of its own.
@@ -27,7 +28,7 @@ impl Windows {
                 "a text of {text} tokens has no window of {context} and a token after it: give a longer text or a shorter context"
             )));
         }
-        let mut new = Self { context, stride, batch, seed, epochs, order: vec![0; count], epoch: 0, next: 0 };
+        let mut new = Self { context, stride, batch, seed, epochs, order: zeroed(count), epoch: 0, next: 0 };
         new.shuffle()?;
         Ok(new)
     }
@@ -47,9 +48,9 @@ impl Windows {
     pub(super) fn fill(&self, ids: &[u32], batch: &mut Batch) {
         for &window in self.here() {
             let start = window as usize * self.stride;
-            batch.ids.extend(&ids[start..start + self.context]);
-            batch.targets.extend(&ids[start + 1..=start + self.context]);
-            batch.places.extend(0..self.context as u32);
+            batch.ids.put_slice(&ids[start..start + self.context]);
+            batch.targets.put_slice(&ids[start + 1..=start + self.context]);
+            batch.places.put_all(0..self.context as u32);
         }
     }
 
@@ -79,6 +80,10 @@ impl Windows {
 
     pub(super) fn place(&self) -> [u64; 2] {
         [self.epoch, self.next as u64]
+    }
+
+    pub(super) fn has_place(&self, place: &[u64]) -> bool {
+        matches!(place, &[epoch, next] if epoch <= self.epochs && next < self.order.len() as u64)
     }
 
     pub(super) fn go_to(&mut self, place: &[u64]) {

@@ -4,6 +4,7 @@ use super::PairOptions;
 use crate::corpus::Corpus;
 use crate::draws::Draws;
 use crate::unigram::Unigram;
+use tokenbed_memory::{Gather, List};
 
 /// A word whose neighbours are looked at.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,7 @@ const MOST_CENTERS: f64 = 512.0;
 /// How many centers a batch has: it follows from corpus and options alone.
 pub(super) fn longest(corpus: &Corpus, unigram: &Unigram, options: &PairOptions) -> usize {
     let kept: Vec<f64> =
-        (0..).zip(corpus.counts()).map(|(id, &n)| n as f64 * keeps(corpus, options.sample, id)).collect();
+        (0..).zip(corpus.counts()).map(|(id, &n)| n as f64 * keeps(corpus, options.sample, id)).into_list();
     let all: f64 = kept.iter().sum();
     let neighbours = if options.shrink_windows { options.window as f64 + 1.0 } else { 2.0 * options.window as f64 };
     let sums = if options.cbow { 1.0 } else { neighbours };
@@ -74,7 +75,7 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(corpus: &Corpus, options: &PairOptions) -> Self {
         let keep = |id| (keeps(corpus, options.sample, id) * f64::from(u32::MAX)) as u32;
-        let keep = (0..corpus.counts().len() as u32).map(keep).collect();
+        let keep = (0..corpus.counts().len() as u32).map(keep).into_list();
         let mut reader = Self { keep, epoch: 0, sentence: 0, line: Vec::new(), next: 0 };
         reader.read(corpus, options);
         reader
@@ -117,7 +118,7 @@ impl Reader {
             for (&word, place) in corpus.ids()[range.clone()].iter().zip(range.start as u64..) {
                 let drawn = (Draws::at(options.seed, self.epoch, place).bits() >> 32) as u32;
                 if drawn <= self.keep[word as usize] {
-                    self.line.push((word, place));
+                    self.line.put((word, place));
                 }
             }
             if !self.line.is_empty() {
@@ -143,9 +144,9 @@ impl Reader {
             let to = self.line.len().min(self.next + most - batch.centers.len());
             let around = self.next.saturating_sub(options.window)..self.line.len().min(to + options.window);
             let base = batch.words.len();
-            batch.words.extend(self.line[around.clone()].iter().map(|&(word, _)| word));
+            batch.words.put_all(self.line[around.clone()].iter().map(|&(word, _)| word));
             let (from, end) = (base as u32, batch.words.len() as u32);
-            batch.centers.extend((self.next..to).map(|i| {
+            batch.centers.put_all((self.next..to).map(|i| {
                 let at = (base + i - around.start) as u32;
                 Center { at, from, to: end, epoch: self.epoch, place: self.line[i].1 }
             }));

@@ -10,7 +10,7 @@ mod rows;
 
 use crate::corpus::Corpus;
 use crate::draws::Draws;
-use crate::model::{Array, Model, Progress, Step};
+use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
 use crate::sigmoid::Sigmoid;
 use crate::unigram::Unigram;
 use batch::{Batch, Center, Reader};
@@ -19,6 +19,7 @@ use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::row_dots::Picked;
 use tokenbed_kernels::ops::row_mix::Coefficients;
 use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_memory::{Gather, List, filled, zeroed};
 use tokenbed_rng::Generator;
 use tokenbed_threads::parallel_rows;
 
@@ -134,7 +135,7 @@ impl Pairs {
         let longest = batch::longest(&corpus, &unigram, &options);
         let mut rows = Rows::new(vocabulary, dim)?;
         let mut generator = Generator::new(options.seed);
-        let mut row = vec![0.0; dim];
+        let mut row = zeroed(dim);
         for word in 0..vocabulary {
             let reach = 1.0 / dim as f64;
             tokenbed_rng::uniform(&mut generator, &mut row, -reach, reach)
@@ -143,12 +144,12 @@ impl Pairs {
         }
         let (stride, most) = (rows.layout().stride, 2 * window + 1 + negative);
         let work = || Work {
-            entries: vec![Vec::new(); rows.layout().parts()],
-            changes: vec![0.0; CENTERS * most * stride],
-            scratch: Scratch { hidden: vec![0.0; stride], ..Scratch::default() },
+            entries: filled(Vec::new(), rows.layout().parts()),
+            changes: zeroed(CENTERS * most * stride),
+            scratch: Scratch { hidden: zeroed(stride), ..Scratch::default() },
             ..Work::default()
         };
-        let works = std::iter::repeat_with(work).take(longest.div_ceil(CENTERS)).collect();
+        let works = std::iter::repeat_with(work).take(longest.div_ceil(CENTERS)).into_list();
         let fingerprint = corpus.fingerprint();
         let sigmoid = Sigmoid::new();
         Ok(Self {
@@ -231,11 +232,16 @@ impl Model for Pairs {
         let shape = [vocabulary, dim];
         let input = Array { name: "input", shape, values: self.rows.dense(0..vocabulary) };
         let output = Array { name: "output", shape, values: self.rows.dense(vocabulary..2 * vocabulary) };
-        vec![input, output]
+        Vec::from([input, output])
     }
 
     fn counters(&self) -> Vec<u64> {
-        self.reader.place().into_iter().chain([self.steps]).collect()
+        self.reader.place().into_iter().chain([self.steps]).into_list()
+    }
+
+    fn has_place(&self, counters: &[u64]) -> bool {
+        let &[epoch, sentence, _, steps] = counters else { return false };
+        epoch <= self.options.epochs && sentence < self.corpus.sentences() as u64 && steps < MOST_STEPS
     }
 
     fn restore(&mut self, arrays: &[&[f32]], counters: &[u64]) {
@@ -283,16 +289,16 @@ impl Shared<'_> {
         // A row changes by the so-manieth of this center's changes; where it is.
         let mut changes_by = |row: u32, change: usize| {
             let place = layout.place(row);
-            entries[layout.part(row)].push(Entry { place, change: (*taken + change) as u32 });
+            entries[layout.part(row)].put(Entry { place, change: (*taken + change) as u32 });
             place
         };
         let own = (center.at - from) as usize;
         let (word, neighbours) = (words[own], words[..own].iter().chain(&words[own + 1..]));
         inputs.clear();
-        inputs.extend(neighbours.enumerate().map(|(i, &word)| changes_by(word, if options.cbow { 0 } else { i })));
+        inputs.put_all(neighbours.enumerate().map(|(i, &word)| changes_by(word, if options.cbow { 0 } else { i })));
         let input_changes = if options.cbow { 1 } else { inputs.len() };
         outputs.clear();
-        let mut output = |word: u32| outputs.push(changes_by(layout.rows / 2 + word, input_changes + outputs.len()));
+        let mut output = |word: u32| outputs.put(changes_by(layout.rows / 2 + word, input_changes + outputs.len()));
         output(word);
         for _ in 0..options.negative {
             let other = self.unigram.id(draws.bits());
@@ -314,7 +320,7 @@ impl Shared<'_> {
         let Scratch { inputs, outputs, scores, .. } = scratch;
         let (kernels, values, stride) = (self.kernels, self.values, self.layout.stride);
         let (across, down) = (inputs.len(), outputs.len());
-        scores.resize(across * down, 0.0);
+        scores.fill_to(across * down, 0.0);
         let picked = |rows| Picked { table: values, rows };
         kernels.row_dots(picked(inputs), picked(outputs), stride, scores);
         let loss = scores.chunks_exact_mut(down).map(|scores| self.gradients(scores)).sum();
@@ -337,7 +343,7 @@ impl Shared<'_> {
         let weight = [if self.options.cbow_mean { share } else { 1.0 }];
         kernels.row_mix(same(&weight), picked(inputs), stride, hidden);
         let alone = Picked { table: hidden, rows: &[0] };
-        scores.resize(outputs.len(), 0.0);
+        scores.fill_to(outputs.len(), 0.0);
         kernels.row_dots(alone, picked(outputs), stride, scores);
         let loss = self.gradients(scores);
         let (input_change, output_changes) = changes.split_at_mut(stride);

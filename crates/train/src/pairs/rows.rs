@@ -3,6 +3,7 @@
 use crate::table::{Floats, WORTH};
 use std::ops::Range;
 use tokenbed_core::Result;
+use tokenbed_memory::Gather;
 use tokenbed_threads::{parallel_rows, setting};
 
 /// A row of every `parts` lies in the same part. Words are numbered by frequency, so that parts have much the same work.
@@ -75,7 +76,7 @@ impl Rows {
         let (layout, dim) = (self.layout, self.dim);
         let all = self.all();
         let row = |row| &all[layout.place(row as u32) as usize * layout.stride..][..dim];
-        rows.flat_map(row).copied().collect()
+        rows.flat_map(row).copied().into_list()
     }
 
     /// Goes through the parts, on all threads: `walk` gets the number of a part and the part.

@@ -3,13 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(dead_code, reason = "each test uses some of it")]
 
+use std::path::Path;
 use std::time::Duration;
+use tokenbed_core::Result;
 use tokenbed_train::classify::{Classify, ClassifyOptions};
 use tokenbed_train::draws::Draws;
 use tokenbed_train::next_token::{NextToken, NextTokenOptions, Softmax};
 use tokenbed_train::pairs::{PairOptions, Pairs};
 use tokenbed_train::words::Examples;
-use tokenbed_train::{Array, Corpus, Report, Trainer};
+use tokenbed_train::{Array, Corpus, Report, Trainer, checkpoint};
 
 /// A text of `len` ids below `vocabulary`, some far more frequent than others, in sentences.
 pub fn corpus(len: usize, vocabulary: u32) -> Corpus {
@@ -97,4 +99,12 @@ pub fn train(trainer: &mut Trainer, steps: u64) -> Report {
 /// All bits of all tables.
 pub fn bits(tables: &[Array]) -> Vec<u32> {
     tables.iter().flat_map(|table| &table.values).map(|x| x.to_bits()).collect()
+}
+
+pub fn config(path: &Path) -> Result<String> {
+    checkpoint::open(path)?.config()
+}
+
+pub fn restore(trainer: &mut Trainer, path: &Path) -> Result<()> {
+    checkpoint::restore(trainer, &checkpoint::open(path)?)
 }

@@ -1,0 +1,268 @@
+// What a run of the fuzzer works on: live objects of every class, files, and good values for every kind of argument.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as tb from '../../index.js'
+import { UserError } from './hostile.js'
+import type { Random } from './random.js'
+import type { Slot } from './surface.js'
+
+/** Objects of a class that are kept. */
+const KEPT = 6
+const [ROWS, DIM] = [8, 4]
+const DTYPES = ['float32', 'float64', 'float16', 'bfloat16', 'int8', 'uint8', 'int32', 'int64', 'bool'] as const
+const WORDS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
+const TEXTS = ['a', 'The whale.', 'a b c d e f g h a b c d', '', 'naïve 🐳', '<|endoftext|>']
+
+export class World {
+  readonly #live = new Map<string, object[]>()
+  readonly #files: Record<string, string> = {}
+  readonly #folder: string
+  readonly #shared = new Map<number, tb.SharedTable>()
+  #next = 0
+  /** Whose draws it takes: the current step's. */
+  random!: Random
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** Files for what reads them. Written once, before anything that is not asked for happens. */
+  prepare(random: Random): void {
+    this.random = random
+    const at = (name: string) => (this.#files[name] = join(this.#folder, name))
+    mkdirSync(this.#folder, { recursive: true })
+    const table = this.matrix()
+    tb.saveSafetensors(at('safetensors'), { a: table })
+    tb.saveNpy(at('npy'), table)
+    tb.saveWord2Vec(at('word2vec'), WORDS, table)
+    tb.saveModel(at('folder'), { objective: 'test', tensors: { 'token.weight': table }, vocabulary: WORDS })
+    const vocab = Object.fromEntries(WORDS.map((word, id) => [word, id]))
+    writeFileSync(at('file'), JSON.stringify({ model: { type: 'WordLevel', vocab, unk_token: 'a' }, pre_tokenizer: { type: 'Whitespace' } }))
+    writeFileSync(at('text'), `${TEXTS[2]}\n`.repeat(20))
+    this.#files.checkpoint = this.#files.safetensors
+  }
+
+  /** Everything that is kept is let go, and nothing is shared any more. */
+  clear(): void {
+    for (const handle of this.#shared.values()) {
+      try {
+        using tensor = tb.Tensor.fromShared(handle)
+        tensor.unshare()
+      } catch (error) {
+        // Some were ended before.
+        if (!(error instanceof tb.UsageError)) throw error
+      }
+    }
+    this.#shared.clear()
+    this.#live.clear()
+  }
+
+  /** Keeps what a call returned, where it is an object of the package. */
+  keep(made: unknown): void {
+    if (typeof made !== 'object' || made === null) return
+    if ('process' in made && 'id' in made) this.#shared.set(made.id as number, made as tb.SharedTable)
+    const kind = made.constructor?.name
+    if (!MAKERS.has(kind) || !(kind in tb) || !(made instanceof (tb as unknown as Record<string, new () => object>)[kind])) {
+      if (Array.isArray(made)) made.slice(0, 4).forEach((one) => this.keep(one))
+      return
+    }
+    const live = this.#live.get(kind) ?? []
+    if (live.length < KEPT) live.push(made)
+    else live[this.random.below(KEPT)] = made
+    this.#live.set(kind, live)
+  }
+
+  /** An object of a class, fresh or one that has seen things. */
+  one(kind: string, fresh = false): object {
+    const live = this.#live.get(kind) ?? []
+    if (!fresh && live.length > 0 && this.random.chance(0.7)) return this.random.pick(live)
+    const made = MAKERS.get(kind)!(this)
+    this.keep(made)
+    return made
+  }
+
+  /** Whatever of the package there is. */
+  any(): object {
+    return this.one(this.random.pick(Array.from(MAKERS.keys())))
+  }
+
+  matrix(rows = ROWS, dim = DIM, requiresGrad = false): tb.Tensor {
+    return tb.tensor(Float32Array.from({ length: rows * dim }, (_, i) => (i % 13) / 13 - 0.4), { shape: [rows, dim], requiresGrad })
+  }
+
+  /** What happens while a value is read: objects go, memory moves, the value's own code throws. */
+  mischief(): void {
+    const { random } = this
+    switch (random.below(6)) {
+      case 0:
+        return (this.one('Tensor') as tb.Tensor).dispose()
+      case 1: {
+        // Moved away from under whoever holds it.
+        const { buffer } = (this.one('Tensor') as tb.Tensor).data
+        if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) structuredClone(buffer, { transfer: [buffer] })
+        return
+      }
+      case 2:
+        return (this.one('Embedding') as tb.Embedding).weight.dispose()
+      case 3:
+        return this.keep((this.one('Tensor') as tb.Tensor).share())
+      case 4:
+        return (this.one('QuantizedTable') as tb.QuantizedTable).dispose()
+      default:
+        throw new UserError('thrown while a value was read')
+    }
+  }
+
+  /** A good value for a slot. */
+  value(slot: Slot): unknown {
+    if (typeof slot === 'string') return this.#named(slot)
+    if (Array.isArray(slot)) return Array.from({ length: 1 + this.random.below(3) }, () => this.value((slot as readonly [Slot])[0]))
+    const options: Record<string, unknown> = {}
+    // Few at a time: many of them contradict each other.
+    for (const [name, of] of Object.entries(slot)) if (NEEDED.has(name) || this.random.chance(0.2)) options[name] = this.value(of)
+    return options
+  }
+
+  #named(kind: string): unknown {
+    const { random } = this
+    if (kind.startsWith('word:')) return random.pick(kind.slice(5).split(','))
+    const make = VALUES[kind] ?? ((world: World) => world.#files[kind])
+    const made = make(this)
+    if (made === undefined && !OPTIONAL.has(kind)) throw new Error(`no value is of the kind "${kind}"`)
+    return made
+  }
+
+  /** A path that is this world's alone. */
+  path(): string {
+    return join(this.#folder, `written-${this.#next++ % 8}`)
+  }
+
+  file(name: string): string {
+    return this.#files[name]
+  }
+}
+
+/** Options that calls cannot do without. */
+const NEEDED = new Set([
+  'vocabSize', 'contextLength', 'dim', 'maxDistance', 'headDim', 'bidirectional', 'heads', 'type', 'totalSteps', 'objective', 'from', 'to', 'tokenizer', 'tables', 'keep', 'a',
+  'token.weight', 'vocabulary', 'dtype of', 'lr', 'path', 'minCount', 'epochs',
+])
+const OPTIONAL = new Set(['any', 'signal', 'offsets'])
+
+const MAKERS = new Map<string, (world: World) => object>([
+  ['Tensor', (world) => (world.random.chance(0.5) ? world.matrix(ROWS, DIM, world.random.chance(0.3)) : tb.zeros(shapeOf(world.random), { dtype: world.random.pick(DTYPES) }))],
+  ['SparseGrad', () => {
+    const layer = new tb.Embedding(ROWS, DIM, { sparse: true })
+    layer.forward([1, 2]).sum().backward()
+    return layer.weight.grad!
+  }],
+  ['Generator', () => new tb.Generator(1)],
+  ['Embedding', ({ random }) => new tb.Embedding(ROWS, DIM, { sparse: random.chance(0.5), ...(random.chance(0.2) ? { maxNorm: 1 } : {}) })],
+  ['EmbeddingBag', ({ random }) => new tb.EmbeddingBag(ROWS, DIM, { mode: random.pick(['sum', 'mean', 'max'] as const) })],
+  ['QuantizedTable', (world) => tb.quantize(world.matrix(), world.random.pick(['float16', 'bfloat16', 'int8', 'int4'] as const))],
+  ['TokenPositionEmbedding', ({ random }) => new tb.TokenPositionEmbedding({ vocabSize: ROWS, contextLength: ROWS, dim: DIM, segments: 2, layerNorm: random.chance(0.5) })],
+  ['RotaryEmbedding', () => new tb.RotaryEmbedding({ dim: DIM })],
+  ['ShawRelativePositions', () => new tb.ShawRelativePositions({ maxDistance: 2, headDim: DIM })],
+  ['T5RelativeBias', () => new tb.T5RelativeBias({ bidirectional: true, heads: 2 })],
+  ['TransformerXLPositions', () => new tb.TransformerXLPositions({ heads: 2, headDim: DIM, dim: 8 })],
+  ['Optimizer', (world) => world.one('Adam')],
+  ['SGD', (world) => new tb.SGD(learned(world), { lr: 0.1, momentum: 0.5 })],
+  ['Adam', (world) => new tb.Adam(learned(world))],
+  ['AdamW', (world) => new tb.AdamW(learned(world))],
+  ['SparseAdam', () => new tb.SparseAdam(new tb.Embedding(ROWS, DIM, { sparse: true }).parameters())],
+  ['Adagrad', (world) => new tb.Adagrad(learned(world))],
+  ['RowWiseAdagrad', (world) => new tb.RowWiseAdagrad(learned(world))],
+  ['LRSchedule', (world) => new tb.LRSchedule(world.one('Adam') as tb.Adam, { type: 'cosine', totalSteps: 10 })],
+  ['Tokenizer', (world) => (world.random.chance(0.5) ? tb.Tokenizer.load('gpt2') : tb.Tokenizer.fromFile(world.file('file')))],
+  ['TokenDecoder', (world) => (world.one('Tokenizer') as tb.Tokenizer).decoder()],
+  ['DataLoader', () => tb.createDataLoader(Int32Array.from({ length: 40 }, (_, i) => i % ROWS), { batchSize: 2, maxLength: 4 })],
+  ['Vectors', (world) => new tb.Vectors(world.matrix(), WORDS)],
+  ['Trainer', (world) => new tb.Trainer([world.file('text')], { objective: 'skip-gram', dim: DIM, minCount: 1, epochs: 1 })],
+  ['Model', (world) => tb.loadModel(world.file('folder'))],
+  ['TensorWriter', (world) => new tb.TensorWriter(`${world.path()}.safetensors`, { a: { dtype: 'float32', shape: [DIM] } })],
+])
+
+/** Leaves that learn, with gradients. */
+function learned(world: World): tb.Tensor[] {
+  const tensors = [world.matrix(ROWS, DIM, true), tb.zeros([DIM], { requiresGrad: true })]
+  for (const one of tensors) one.mul(one).sum().backward()
+  return tensors
+}
+
+const shapeOf = (random: Random) => random.pick<number[]>([[ROWS, DIM], [2, 3], [DIM], [], [0, 3], [2, 3, DIM], [1]])
+
+const VALUES: Record<string, (world: World) => unknown> = {
+  any: (world) => world.any(),
+  boolean: ({ random }) => random.chance(0.5),
+  one: () => 1,
+  small: ({ random }) => random.below(5),
+  size: ({ random }) => random.below(10),
+  even: ({ random }) => random.pick([2, 4, 8]),
+  hundred: ({ random }) => random.pick([16, 32, 100, 128]),
+  integer: ({ random }) => random.below(20) - 5,
+  axis: ({ random }) => random.below(5) - 2,
+  number: ({ random }) => random.next() * 4 - 1,
+  probability: ({ random }) => random.next(),
+  rate: ({ random }) => random.next() / 10,
+  threads: ({ random }) => 1 + random.below(3),
+  seed: ({ random }) => (random.chance(0.5) ? random.below(100) : BigInt(random.below(100))),
+  rows: () => ROWS,
+  dim: () => DIM,
+  id: ({ random }) => random.below(ROWS),
+  shape: ({ random }) => shapeOf(random),
+  dtype: ({ random }) => random.pick(DTYPES),
+  resultType: ({ random }) => random.pick(['float32', 'float16', 'bfloat16']),
+  tensor: (world) => world.one('Tensor'),
+  operand: (world) => (world.random.chance(0.5) ? world.one('Tensor') : world.random.next()),
+  grad: (world) => world.random.pick([null, world.one('Tensor'), world.one('SparseGrad')]),
+  numbers: ({ random }) => random.pick<unknown>([[1, 2, 3], Float32Array.of(1, 2), [[1], [2]], new Float64Array(ROWS), [0, 1, 1, 0, 2, 1, 0, 3]]),
+  row: () => tb.ones([DIM]),
+  heads: () => tb.ones([1, 2, 3, DIM]),
+  table: (world) => (world.random.chance(0.8) ? world.matrix() : world.one('QuantizedTable')),
+  learned: (world) => learned(world),
+  params: (world) => (world.random.chance(0.5) ? learned(world) : [{ params: learned(world), lr: 0.1 }]),
+  ids: (world) => ids(world),
+  offsets: ({ random }) => random.pick<unknown>([undefined, undefined, [0, 2], Int32Array.of(0, 1)]),
+  ragged: (world) => (world.random.chance(0.5) ? ids(world) : { values: Int32Array.of(1, 2, 3), offsets: Int32Array.of(0, 2, 3) }),
+  layerNorm: ({ random }) => random.pick<unknown>([true, false, { eps: 1e-5 }]),
+  scaling: ({ random }) => random.pick<unknown>([{ type: 'linear', factor: 2 }, { type: 'dynamic', factor: 2, originalContext: 8 }, { type: 'yarn', factor: 2, originalContext: 8 }]),
+  signal: ({ random }) => random.pick<unknown>([undefined, new AbortController().signal, AbortSignal.abort()]),
+  state: (world) => (world.one('Embedding') as tb.Embedding).stateDict(),
+  shared: (world) => {
+    const handle = (world.one('Tensor') as tb.Tensor).share()
+    world.keep(handle)
+    return handle
+  },
+  generator: (world) => world.one('Generator'),
+  generatorState: (world) => (world.one('Generator') as tb.Generator).getState(),
+  optimizer: (world) => world.one('Adam'),
+  optimizerState: (world) => (world.one('Adam') as tb.Adam).stateDict(),
+  scheduleState: (world) => (world.one('LRSchedule') as tb.LRSchedule).stateDict(),
+  loaderState: (world) => (world.one('DataLoader') as tb.DataLoader).state(),
+  betas: () => [0.9, 0.99],
+  tokenizer: (world) => world.one('Tokenizer'),
+  vectors: (world) => world.one('Vectors'),
+  special: ({ random }) => random.pick<unknown>(['all', new Set(), new Set(['<|endoftext|>'])]),
+  text: ({ random }) => random.pick(TEXTS),
+  word: ({ random }) => random.pick(WORDS),
+  words: () => WORDS,
+  query: (world) => world.random.pick<unknown>(['a', { positive: ['a', 'b'], negative: ['c'] }, new Float32Array(DIM).fill(1), tb.ones([DIM])]),
+  'quantized kind': ({ random }) => random.pick(['float16', 'bfloat16', 'int8', 'int4']),
+  bytes: () => new Uint8Array(ROWS * DIM * 2),
+  callback: (world) => () => world.matrix().add(1),
+  corpus: (world) => world.random.pick<unknown>([[world.file('text')], Int32Array.from({ length: 50 }, (_, i) => i % ROWS), [{ text: 'a b', label: 'x' }, { text: 'c', label: 'y' }]]),
+  objective: ({ random }) => random.pick(['skip-gram', 'cbow', 'next-token', 'classify']),
+  'loader source': ({ random }) => random.pick<unknown>(['a b c d e f g h', Int32Array.from({ length: 40 }, (_, i) => i % ROWS), [1, 2, 3, 4, 5, 6]]),
+  pieces: (world) => world.random.pick<unknown>([[world.file('text')], new Set(['a b ', 'c d'])]),
+  additions: ({ random }) => random.pick<unknown>([2, [{ word: 'new' }], [{ word: 'new', from: 'zeros' }]]),
+  path: (world) => world.path(),
+  'writer name': () => 'a',
+}
+
+function ids({ random }: World): unknown {
+  return random.pick<() => unknown>([
+    () => [0, 1, 2], () => [[1, 2], [3, 4]], () => Int32Array.of(1, 2, 7), () => Uint32Array.of(0, 3), () => BigInt64Array.of(1n, 2n), () => Uint8Array.of(1),
+    () => tb.tensor([1, 2, 3], { dtype: 'int32' }), () => tb.tensor([[1, 2], [3, 0]], { dtype: 'int64' }), () => new Int32Array(new SharedArrayBuffer(16)), () => [1, 9],
+  ])()
+}

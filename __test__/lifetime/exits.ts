@@ -1,0 +1,11 @@
+// Ends in the midst of a training step, and says when it began to end.
+
+import { Trainer } from '../../index.js'
+
+const [ids, vocabSize] = [Int32Array.from({ length: 20_000 }, (_, i) => i), 20_000]
+const trainer = new Trainer(ids, { objective: 'next-token', vocabSize, dim: 256, contextLength: 64, batchSize: 64 })
+void trainer.run()
+setTimeout(() => {
+  process.stdout.write(String(Date.now()))
+  process.exit(7)
+}, 600)

@@ -1,0 +1,210 @@
+// What a disk may hold after the power went: rebuilt from the calls of a save.
+//
+// What is promised is little. The bytes of a file are there once it was synced, and what a folder says about names is there
+// once the folder was; before that any of it may be there and any not, whatever came first, with zeros or half of the bytes
+// where a file was written. So from every moment of a save there are many disks, and on each the file must be whole.
+
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { Seen } from '../../support/faulty.js'
+
+/** A file, whatever names it has. */
+interface File {
+  /** As the process sees it. */
+  bytes: Buffer
+  /** As it is known to be on the disk. */
+  synced: Buffer
+}
+
+/** What a folder has under a name. */
+type Entry = File | 'folder'
+type Names = ReadonlyMap<string, Entry>
+
+/** A change of names in folders, which the disk may have or not until they are synced. */
+interface Change {
+  readonly folders: readonly string[]
+  apply(names: Map<string, Entry>): void
+}
+
+/** How much of what was not synced is there; of a file that was, all. */
+const BYTES: Record<string, (file: File) => Buffer> = {
+  none: ({ synced }) => synced,
+  all: ({ bytes }) => bytes,
+  half: ({ bytes, synced }) => (bytes === synced ? bytes : bytes.subarray(0, bytes.length >> 1)),
+  zeros: ({ bytes, synced }) => (bytes === synced ? bytes : Buffer.alloc(bytes.length)),
+}
+
+/** More changes than these at once are not tried in all combinations. */
+const MOST_CHANGES = 7
+
+const parent = (path: string) => dirname(path)
+
+/** A disk after the power went; `when` says at which call. */
+export interface Disk {
+  readonly when: string
+  /** Makes a folder what the disk has of it. */
+  build(folder: string): void
+}
+
+export class Journal {
+  /** As the process sees it, and as the disk has it for certain. */
+  readonly #seen = new Map<string, Entry>()
+  readonly #certain = new Map<string, Entry>()
+  readonly #files = new Map<string, File>()
+  #changes: Change[] = []
+  readonly #top: string
+  /** Disks that were given already. */
+  readonly #known = new Set<string>()
+
+  /** The folder as it is before: all of it on the disk. */
+  constructor(top: string) {
+    this.#top = top
+    for (const name of readdirSync(top, { recursive: true }) as string[]) {
+      const path = join(top, name)
+      const found = statSync(path)
+      const bytes = found.isDirectory() ? null : readFileSync(path)
+      const entry: Entry = bytes === null ? 'folder' : { bytes, synced: bytes }
+      if (entry !== 'folder') this.#files.set(String(found.ino), entry)
+      this.#seen.set(path, entry)
+      this.#certain.set(path, entry)
+    }
+  }
+
+  /** Takes the next call. */
+  take(call: Seen): void {
+    const { name, file, other, result, inode, at, bytes, flags } = call
+    if (result < 0) return
+    if (name === 'open' || name === 'openat') return this.#opened(file, inode, flags)
+    if (name === 'mkdir' || name === 'mkdirat') return this.#change([parent(file)], (names) => names.set(file, 'folder'))
+    if (name === 'unlink' || name === 'unlinkat' || name === 'rmdir') return this.#change([parent(file)], (names) => names.delete(file))
+    if (name === 'link' || name === 'linkat') return this.#change([parent(other)], (names) => names.set(other, this.#file(inode)))
+    if (name.startsWith('rename')) {
+      const moved = this.#seen.get(file)
+      if (moved === undefined || moved === 'folder') throw new Error(`${file} is renamed, and nobody knows it`)
+      return this.#change([parent(file), parent(other)], (names) => {
+        names.delete(file)
+        names.set(other, moved)
+      })
+    }
+    if (name === 'fsync' || name === 'fdatasync') return this.#synced(file, inode)
+    if (name === 'ftruncate') return this.#write(inode, (old) => Buffer.concat([old, Buffer.alloc(Math.max(0, at - old.length))]).subarray(0, at))
+    if (bytes.length > 0) {
+      this.#write(inode, (old) => {
+        const now = Buffer.concat([old, Buffer.alloc(Math.max(0, at + bytes.length - old.length))])
+        bytes.copy(now, at)
+        return now
+      })
+    } else if (/^p?write|^sendfile|^copy_file/.test(name) && result > 0) {
+      throw new Error(`${name} of ${file}: its bytes were not written down`)
+    }
+  }
+
+  #file(inode: string): File {
+    const found = this.#files.get(inode)
+    if (found === undefined) throw new Error(`a file that nobody opened: ${inode}`)
+    return found
+  }
+
+  #opened(path: string, inode: string, flags: readonly string[]): void {
+    const isUnnamed = flags.includes('unnamed')
+    if (isUnnamed || flags.includes('made')) {
+      const file: File = { bytes: Buffer.alloc(0), synced: Buffer.alloc(0) }
+      this.#files.set(inode, file)
+      if (!isUnnamed) this.#change([parent(path)], (names) => names.set(path, file))
+    } else if (flags.includes('emptied')) {
+      this.#write(inode, () => Buffer.alloc(0))
+    }
+  }
+
+  #write(inode: string, write: (old: Buffer) => Buffer): void {
+    const file = this.#file(inode)
+    file.bytes = write(file.bytes)
+  }
+
+  #change(folders: readonly string[], apply: (names: Map<string, Entry>) => void): void {
+    apply(this.#seen)
+    this.#changes.push({ folders, apply })
+  }
+
+  #synced(path: string, inode: string): void {
+    const file = this.#files.get(inode)
+    if (file !== undefined) {
+      file.synced = file.bytes
+      return
+    }
+    // A folder: what was changed in it is there. A change of two folders is one.
+    const isDone = ({ folders }: Change) => folders.includes(path)
+    for (const change of this.#changes.filter(isDone)) change.apply(this.#certain)
+    this.#changes = this.#changes.filter((change) => !isDone(change))
+  }
+
+  /** What is on the disk for certain. */
+  certain(when: string): Disk {
+    return this.#disk(`${when}: what is certain`, this.#certain, 'none')
+  }
+
+  /** All disks that there may be now, but for those that were given before. */
+  *disks(when: string): Generator<Disk> {
+    const count = Math.min(this.#changes.length, MOST_CHANGES)
+    const first = this.#changes.slice(0, this.#changes.length - count)
+    for (let which = 0; which < 2 ** count; which++) {
+      const names = new Map(this.#certain)
+      for (const change of first) change.apply(names)
+      this.#changes.slice(first.length).forEach((change, i) => ((which >> i) & 1) === 1 && change.apply(names))
+      for (const bytes of Object.keys(BYTES)) {
+        const key = this.#keyOf(names, bytes)
+        if (this.#known.has(key)) continue
+        this.#known.add(key)
+        yield this.#disk(`${when}: of ${count} changes of names ${which.toString(2)}, of bytes that were not synced ${bytes}`, names, bytes)
+      }
+    }
+  }
+
+  #keyOf(names: Names, bytes: string): string {
+    const numbers = [...this.#files.values()]
+    return [...names].map(([path, entry]) => `${path} ${entry === 'folder' ? '' : `${numbers.indexOf(entry)} ${this.#versionOf(BYTES[bytes](entry))}`}`).sort().join('\n')
+  }
+
+  readonly #versions: Buffer[] = []
+
+  #versionOf(bytes: Buffer): number {
+    const found = this.#versions.findIndex((known) => known.equals(bytes))
+    return found < 0 ? this.#versions.push(bytes) - 1 : found
+  }
+
+  #disk(when: string, names: Names, bytes: string): Disk {
+    // As it is now: it may be built later.
+    const copies = [...names].map(([path, entry]) => [path.slice(this.#top.length + 1), entry === 'folder' ? null : BYTES[bytes](entry)] as const)
+    return {
+      when,
+      build(folder) {
+        rmSync(folder, { recursive: true, force: true })
+        mkdirSync(folder, { recursive: true })
+        for (const [path, content] of copies.sort(([a], [b]) => (a < b ? -1 : 1))) {
+          if (content === null) mkdirSync(join(folder, path), { recursive: true })
+        }
+        for (const [path, content] of copies) {
+          // A file whose folder is not there is not there either.
+          if (content !== null && isFolder(dirname(join(folder, path)))) writeFileSync(join(folder, path), content)
+        }
+      },
+    }
+  }
+}
+
+const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+/** Copies a folder. */
+export function copy(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true })
+  cpSync(from, to, { recursive: true })
+}
+
+/** Names of what a save may leave where it is cut short, and what nobody expects. */
+export function leftIn(folder: string, expected: readonly string[]): string[] {
+  const all = readdirSync(folder, { recursive: true }) as string[]
+  return all.filter((name) => PART.test(basename(name)) || (!name.includes('/') && !expected.includes(name)))
+}
+
+/** Files that have no name of their own yet. */
+export const PART = /^\.tokenbed-.*\.part$|\.next$/

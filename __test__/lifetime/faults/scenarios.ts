@@ -1,0 +1,231 @@
+// Every writer and every reader of files, each as the least that uses all of it.
+
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { full, loadModel, loadNpy, loadSafetensors, loadWord2Vec, saveModel, saveNpy, saveSafetensors, saveWord2Vec, streamIds, Tokenizer, TensorWriter, Trainer, type Tensor } from '../../../index.js'
+import { PROGRAM } from '../../support/command.js'
+import { root } from '../../support/golden.js'
+
+/** Something that writes a file or a folder of one value, which can be read from it again. */
+export interface Writer {
+  readonly name: string
+  /** What lies in the folder afterwards. */
+  readonly names: readonly string[]
+  write(folder: string, value: number): unknown
+  /** Which value is there, whole; it throws where none is. */
+  look(folder: string): number
+  /** Whether it writes files that change together: once the first has its name, the new ones are there. */
+  readonly several?: boolean
+  /** Whether it is a process of its own, which takes a while. */
+  readonly slow?: boolean
+}
+
+/** Something that reads. */
+export interface Reader {
+  readonly name: string
+  prepare(folder: string): unknown
+  /** What was read, in short. */
+  read(folder: string): unknown
+}
+
+export class CommandFailed extends Error {
+  constructor(
+    readonly exit: number | string | null,
+    readonly stderr: string,
+  ) {
+    super(`exit code ${exit}: ${stderr}`)
+  }
+}
+
+function command(...args: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [PROGRAM, ...args], (error, stdout, stderr) => {
+      if (error) reject(new CommandFailed(error.code ?? error.signal ?? null, stderr))
+      else resolve(stdout)
+    })
+  })
+}
+
+/** Larger than what is gathered before it is written. */
+const table = (value: number) => full([300, 1000], value, { dtype: 'int32' })
+
+/** The one value that a tensor holds. */
+function only(tensor: Tensor): number {
+  const data = tensor.data as ArrayLike<number> & Iterable<number>
+  const first = Number(data[0])
+  for (const x of data) if (Number(x) !== first) throw new Error(`of two saves: ${first} and ${x}`)
+  tensor.dispose()
+  return first
+}
+
+function stream(path: string, value: number, columns: readonly string[]): void {
+  const writer = new TensorWriter(path, Object.fromEntries(columns.map((name) => [name, { dtype: 'int32', shape: [1000] }])))
+  const rows = full([100, 1000], value, { dtype: 'int32' })
+  for (let i = 0; i < 3; i++) for (const name of columns) writer.write(name, rows)
+  writer.close()
+}
+
+const bothOf = (path: string) => {
+  const tensors = loadSafetensors(path)
+  const [x, y] = [only(tensors.get('x')!), only(tensors.get('y')!)]
+  if (x !== y) throw new Error(`of two saves: ${x} and ${y}`)
+  return x
+}
+
+const wordsOf = (value: number) => Array.from({ length: 20 + value }, (_, i) => `w${i}-${value}`)
+
+function model(path: string, value: number, vocabulary: string[] | Tokenizer): void {
+  const rows = vocabulary instanceof Tokenizer ? vocabulary.vocabSize : vocabulary.length
+  saveModel(path, { objective: 'x', tensors: { 'token.weight': full([rows, 4], value) }, vocabulary, training: { value } })
+}
+
+function modelAt(path: string): number {
+  const { weight, description, words } = loadModel(path)
+  const value = only(weight)
+  const said = (description.training as { value?: number }).value ?? value
+  if (said !== value || (words !== undefined && words !== null && !words.every((word) => word.endsWith(`-${value}`)))) throw new Error('of two saves')
+  return value
+}
+
+const IDS = Uint32Array.from({ length: 400 }, (_, i) => (i * i) % 53)
+/** Its steps tell which save it was. */
+const trainer = (value: number) => new Trainer(IDS, { objective: 'skip-gram', vocabSize: 53, minCount: 1, dim: 8 + value, epochs: 1 })
+
+const TEXT = Array.from({ length: 400 }, (_, i) => `The whale number ${i % 37} swims in the sea.`).join('\n')
+const TOKENIZER = join(root, 'testdata/golden/hf/byte-level.json')
+
+/** How wide the one table of vectors is: what tells the saves of the command apart. */
+const widthOf = (tensors: Map<string, Tensor>) => [...tensors.values()][0].shape.at(-1)!
+
+function textIn(folder: string): string {
+  const path = join(folder, '..', 'text.txt')
+  writeFileSync(path, TEXT)
+  return path
+}
+
+export const writers: readonly Writer[] = [
+  { name: 'saveSafetensors', names: ['x.safetensors'], write: (folder, value) => saveSafetensors(join(folder, 'x.safetensors'), { x: table(value), y: table(value) }), look: (folder) => bothOf(join(folder, 'x.safetensors')) },
+  { name: 'saveNpy', names: ['x.npy'], write: (folder, value) => saveNpy(join(folder, 'x.npy'), table(value)), look: (folder) => only(loadNpy(join(folder, 'x.npy'))) },
+  { name: 'TensorWriter, one tensor', names: ['x.npy'], write: (folder, value) => stream(join(folder, 'x.npy'), value, ['x']), look: (folder) => only(loadNpy(join(folder, 'x.npy'))) },
+  { name: 'TensorWriter, two tensors', names: ['x.safetensors'], write: (folder, value) => stream(join(folder, 'x.safetensors'), value, ['x', 'y']), look: (folder) => bothOf(join(folder, 'x.safetensors')) },
+  ...[false, true].map((binary) => ({
+    name: `saveWord2Vec, ${binary ? 'binary' : 'text'}`,
+    names: ['x.w2v'],
+    write: (folder: string, value: number) => saveWord2Vec(join(folder, 'x.w2v'), wordsOf(value), full([20 + value, 5], value), { binary }),
+    look: (folder: string) => {
+      const { words, weight } = loadWord2Vec(join(folder, 'x.w2v'), { binary })
+      const value = only(weight)
+      if (words!.join() !== wordsOf(value).join()) throw new Error('of two saves')
+      return value
+    },
+  })),
+  { name: 'saveModel, words', names: ['model'], several: true, write: (folder, value) => model(join(folder, 'model'), value, wordsOf(value)), look: (folder) => modelAt(join(folder, 'model')) },
+  { name: 'saveModel, a tokenizer from a file', names: ['model'], several: true, write: (folder, value) => model(join(folder, 'model'), value, fromFile()), look: (folder) => modelAt(join(folder, 'model')) },
+  { name: 'Trainer.save', names: ['run.safetensors'], write: (folder, value) => trainer(value).save(join(folder, 'run.safetensors')), look: (folder) => checkpointAt(join(folder, 'run.safetensors')) },
+  { name: 'Trainer.run with checkpoints', names: ['run.safetensors'], several: true, write: (folder, value) => trainer(value).run({ checkpoint: { path: join(folder, 'run.safetensors'), every: 0 } }), look: (folder) => checkpointAt(join(folder, 'run.safetensors')) },
+  {
+    name: 'tokenbed embed', names: ['tables.safetensors', 'x.safetensors'], slow: true, several: true,
+    write: (folder, value) => command('embed', textIn(folder), '--dim', String(8 + value), '--out', join(folder, 'x.safetensors'), '--tables-out', join(folder, 'tables.safetensors')),
+    look: (folder) => {
+      widthOf(loadSafetensors(join(folder, 'tables.safetensors')))
+      return widthOf(loadSafetensors(join(folder, 'x.safetensors'))) - 8
+    },
+  },
+  {
+    name: 'tokenbed train', names: ['model'], slow: true, several: true,
+    write: (folder, value) => {
+      // One that failed may have left it: it is refused then, as it should be.
+      rmSync(join(folder, 'model/checkpoint.safetensors'), { force: true })
+      return command('train', textIn(folder), '--objective', 'skip-gram', '--min-count', '1', '--epochs', '1', '--dim', String(8 + value), '--out', join(folder, 'model'))
+    },
+    look: (folder) => loadModel(join(folder, 'model')).weight.shape[1] - 8,
+  },
+  {
+    name: 'tokenbed plot', names: ['x.svg'], slow: true,
+    write: (folder, value) => {
+      const path = join(folder, '..', `drawn-${value}`)
+      model(path, value, wordsOf(value))
+      return command('plot', path, '--out', join(folder, 'x.svg'), '--top', String(10 + value))
+    },
+    look: (folder) => {
+      const text = readFileSync(join(folder, 'x.svg'), 'utf8')
+      if (!text.trimEnd().endsWith('</svg>')) throw new Error('half a drawing')
+      return Number(/w\d+-(\d+)</.exec(text)![1])
+    },
+  },
+]
+
+function fromFile(): Tokenizer {
+  return Tokenizer.fromFile(TOKENIZER)
+}
+
+/** A checkpoint is whole where the trainer that it holds can go on. */
+function checkpointAt(path: string): number {
+  const tensors = loadSafetensors(path)
+  return widthOf(new Map([...tensors].filter(([, { shape }]) => shape.length === 2))) - 8
+}
+
+const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+const digestOf = (tensor: Tensor) => {
+  const { buffer, byteOffset, byteLength } = tensor.data as Uint8Array
+  const found = digest(new Uint8Array(buffer, byteOffset, byteLength))
+  tensor.dispose()
+  return found
+}
+
+async function idsOf(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const ids of streamIds([path])) hash.update(ids)
+  return hash.digest('hex')
+}
+
+const values = (length: number) => full([length, 8], 3)
+
+export const readers: readonly Reader[] = [
+  { name: 'loadSafetensors', prepare: (folder) => saveSafetensors(join(folder, 'x.safetensors'), { x: values(1000) }), read: (folder) => digestOf(loadSafetensors(join(folder, 'x.safetensors')).get('x')!) },
+  { name: 'loadNpy', prepare: (folder) => saveNpy(join(folder, 'x.npy'), values(1000)), read: (folder) => digestOf(loadNpy(join(folder, 'x.npy'))) },
+  ...[false, true].map((binary) => ({
+    name: `loadWord2Vec, ${binary ? 'binary' : 'text'}`,
+    prepare: (folder: string) => saveWord2Vec(join(folder, 'x.w2v'), wordsOf(300), values(320), { binary }),
+    read: (folder: string) => {
+      const { words, weight } = loadWord2Vec(join(folder, 'x.w2v'), { binary })
+      return `${digest(Buffer.from(words!.join()))} ${digestOf(weight)}`
+    },
+  })),
+  { name: 'loadModel', prepare: (folder) => model(join(folder, 'model'), 2, wordsOf(2)), read: (folder) => `${modelAt(join(folder, 'model'))}` },
+  { name: 'loadModel, a tokenizer', prepare: (folder) => model(join(folder, 'model'), 2, fromFile()), read: (folder) => `${modelAt(join(folder, 'model'))}` },
+  {
+    name: 'Tokenizer.fromFile',
+    prepare: (folder) => writeFileSync(join(folder, 'tokenizer.json'), readFileSync(TOKENIZER)),
+    read: (folder) => [...Tokenizer.fromFile(join(folder, 'tokenizer.json')).encode('the whale')].join(),
+  },
+  { name: 'streamIds', prepare: (folder) => writeFileSync(join(folder, 'x.txt'), TEXT), read: (folder) => idsOf(join(folder, 'x.txt')) },
+  { name: 'streamIds, gzip', prepare: (folder) => writeFileSync(join(folder, 'x.gz'), gzipSync(TEXT)), read: (folder) => idsOf(join(folder, 'x.gz')) },
+  { name: 'streamIds, zstd', prepare: (folder) => writeFileSync(join(folder, 'x.zst'), readFileSync(join(root, 'testdata/golden/packed/frames.txt.zst'))), read: (folder) => idsOf(join(folder, 'x.zst')) },
+  {
+    name: 'Trainer over files',
+    prepare: (folder) => writeFileSync(join(folder, 'x.txt'), TEXT),
+    read: async (folder) => {
+      const { tensors } = await new Trainer([join(folder, 'x.txt')], { objective: 'cbow', dim: 4, epochs: 1, minCount: 1 }).run()
+      return Object.values(tensors).map(digestOf).join()
+    },
+  },
+  {
+    name: 'Trainer.resume',
+    prepare: (folder) => trainer(1).save(join(folder, 'run.safetensors')),
+    read: async (folder) => {
+      const { tensors } = await (await Trainer.resume(join(folder, 'run.safetensors'), IDS)).run()
+      return Object.values(tensors).map(digestOf).join()
+    },
+  },
+]
+
+/** A folder for a scenario, empty. */
+export function folderFor(base: string, name: string): string {
+  const folder = join(base, name.replace(/\W+/g, '-'), 'in')
+  mkdirSync(folder, { recursive: true })
+  return folder
+}

@@ -1,0 +1,78 @@
+// Runs the fuzzer's processes, and says how a run that failed is repeated.
+
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Bytes of address space, where the system can limit them. */
+const MOST_KILOBYTES = 8 * 2 ** 20
+/** Without a word of a new call for so long, a process hangs. */
+const SILENCE_MS = 10_000
+
+export interface Outcome {
+  readonly ok: boolean
+  /** Calls that were made. */
+  readonly count: number
+  /** What was wrong, and during which call; empty where all is well. */
+  readonly report: string
+  /** The step it was at. */
+  readonly step: number
+}
+
+/** Runs dist/__test__/fuzz/run.js with these arguments, and a folder of its own, to its end. */
+export async function fuzz(...args: (string | number)[]): Promise<Outcome> {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenbed-fuzz-'))
+  try {
+    return await inFolder(folder, args.map(String))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function inFolder(folder: string, args: string[]): Promise<Outcome> {
+  const script = join(__dirname, '..', 'fuzz', 'run.js')
+  const command = ['--expose-gc', '--max-old-space-size=512', '--no-deprecation', script, ...args, folder]
+  const isLimited = process.platform === 'linux'
+  const env = { ...process.env, TOKENBED_FUZZ_LIMITED: process.env.TOKENBED_FUZZ_LIMITED ?? '0' }
+  const child = isLimited
+    ? spawn('/bin/sh', ['-c', `ulimit -c 0; ulimit -v ${MOST_KILOBYTES}; exec "$0" "$@"`, process.execPath, ...command], { cwd: folder, env })
+    : spawn(process.execPath, command, { cwd: folder, env })
+  let [out, wrong, hangs] = ['', '', false]
+  child.stdout.on('data', (text: Buffer) => (out += String(text)))
+  child.stderr.on('data', (text: Buffer) => (wrong = (wrong + String(text)).slice(-20_000)))
+  let [last, since] = ['', Date.now()]
+  const watch = setInterval(() => {
+    const now = diaryOf(folder)
+    if (now !== last) [last, since] = [now, Date.now()]
+    else if (Date.now() - since > SILENCE_MS) {
+      hangs = true
+      child.kill('SIGKILL')
+    }
+  }, 500)
+  const how = await new Promise<string | number | null>((resolve) => child.on('close', (code, signal) => resolve(signal ?? code)))
+  clearInterval(watch)
+  const diary = diaryOf(folder)
+  const step = Number.parseInt(diary) || 0
+  if (how === 0) return { ok: true, count: (JSON.parse(out) as { calls?: number; steps?: number }).calls ?? (JSON.parse(out) as { steps: number }).steps, report: '', step }
+  const why = hangs ? 'it hangs' : `it ended with ${how}`
+  return { ok: false, count: 0, report: `${args.join(' ')}: ${why}, at step ${diary}\n${wrong}`, step }
+}
+
+function diaryOf(folder: string): string {
+  try {
+    return readFileSync(join(folder, 'diary'), 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
+
+/** A run of steps that fails, made shorter from its front: how it is repeated. */
+export async function shortened(seed: number, step: number): Promise<string> {
+  for (let steps = 1; steps < step; steps *= 4) {
+    const from = step - steps + 1
+    const { ok } = await fuzz('random', seed, from, step + 1, 120)
+    if (!ok) return `node scripts/fuzz-api.mjs --seed ${seed} --from ${from} --steps ${steps}`
+  }
+  return `node scripts/fuzz-api.mjs --seed ${seed} --steps ${step + 1}`
+}

@@ -1,0 +1,58 @@
+//! What tells whether tensors are still the ones that were saved.
+
+use crate::safetensors::ToSave;
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use tokenbed_memory::Gather;
+
+/// The entry of a file's metadata that holds the digest of its tensors.
+pub const KEY: &str = "tokenbed.digest";
+
+/// SHA-256 over all tensors, by name: of each `["name","dtype",[shape]]` as JSON, then its elements, little endian. Where
+/// they lie in a file plays no part.
+pub fn of_tensors(tensors: &[ToSave<'_>]) -> String {
+    let mut sorted = tensors.iter().into_list();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut hash = Sha256::new();
+    for ToSave { name, dtype, shape, bytes } in sorted {
+        hash.update(serde_json::json!([name, dtype.name(), shape]).to_string());
+        hash.update(bytes);
+    }
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // A String takes all that is written to it.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokenbed_core::DType;
+
+    fn tensor<'a>(name: &str, dtype: DType, shape: &[usize], bytes: &'a [u8]) -> ToSave<'a> {
+        ToSave { name: name.into(), dtype, shape: shape.to_vec(), bytes }
+    }
+
+    #[test]
+    fn all_of_them_count_and_their_order_does_not() {
+        let (a, b) = (tensor("a", DType::UInt8, &[3], &[1, 2, 3]), tensor("b", DType::Int32, &[1], &[4, 0, 0, 0]));
+        let whole = of_tensors(&[a.clone(), b.clone()]);
+        assert_eq!(whole.len(), 64);
+        assert_eq!(whole, of_tensors(&[b.clone(), a.clone()]));
+        // What `sha256sum` says of these bytes.
+        assert_eq!(of_tensors(&[]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        for other in [
+            tensor("c", DType::UInt8, &[3], &[1, 2, 3]),
+            tensor("a", DType::Int8, &[3], &[1, 2, 3]),
+            tensor("a", DType::UInt8, &[3, 1], &[1, 2, 3]),
+            tensor("a", DType::UInt8, &[3], &[1, 2, 2]),
+        ] {
+            assert_ne!(whole, of_tensors(&[other, b.clone()]));
+        }
+    }
+}

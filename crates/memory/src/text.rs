@@ -1,0 +1,82 @@
+//! Texts.
+
+use crate::no_room_for;
+use std::borrow::Cow;
+
+/// A copy of a text.
+#[inline]
+pub fn owned(text: &str) -> String {
+    let mut copy = String::new();
+    copy.put_str(text);
+    copy
+}
+
+/// All of these, end to end.
+pub fn joined<T: AsRef<str>>(parts: &[T]) -> String {
+    let mut all = String::new();
+    Text::make_room(&mut all, parts.iter().map(|part| part.as_ref().len()).sum());
+    parts.iter().for_each(|part| all.put_str(part.as_ref()));
+    all
+}
+
+/// Bytes as text, with a replacement character for what is none, as `String::from_utf8_lossy`.
+pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.put_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.put_char(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// [`lossy`] of bytes that are not copied where they are text.
+pub fn lossy_owned(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| match lossy(error.as_bytes()) {
+        Cow::Borrowed(text) => owned(text),
+        Cow::Owned(text) => text,
+    })
+}
+
+/// What a text does beside what it has from the standard library.
+pub trait Text {
+    /// Room for so many more bytes, growing in proportion.
+    fn make_room(&mut self, more: usize);
+    /// More text at the end.
+    fn put_str(&mut self, text: &str);
+    /// One more character at the end.
+    fn put_char(&mut self, char: char);
+}
+
+impl Text for String {
+    #[inline]
+    fn make_room(&mut self, more: usize) {
+        if more > self.capacity() - self.len() {
+            grow(self, more);
+        }
+    }
+
+    #[inline]
+    fn put_str(&mut self, text: &str) {
+        Text::make_room(self, text.len());
+        self.push_str(text);
+    }
+
+    #[inline]
+    fn put_char(&mut self, char: char) {
+        Text::make_room(self, char.len_utf8());
+        self.push(char);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn grow(text: &mut String, more: usize) {
+    if text.try_reserve(more).is_err() {
+        no_room_for::<u8>(text.len().saturating_add(more));
+    }
+}

@@ -1,0 +1,147 @@
+//! Added tokens: found in a text before anything else looks at it, in time that grows with the text alone.
+//!
+//! The tokens found are those that the library finds. It looks at the whole text before each of them for spaces, and
+//! panics where the spaces of two of them overlap.
+
+use std::cell::Cell;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use regex_syntax::is_word_character;
+use tokenizers::normalizer::Range;
+use tokenizers::{AddedToken, AddedVocabulary, NormalizedString, PreTokenizedString, Token};
+
+use super::limits::{Budget, Limits};
+use super::normal::Normal;
+
+/// The added tokens of a file.
+pub(super) struct Added {
+    /// Those that are found in the text as it is.
+    plain: Finder,
+    /// Those that are found in the normalized text.
+    normalized: Finder,
+}
+
+#[derive(Default)]
+struct Finder {
+    search: Option<AhoCorasick>,
+    tokens: Vec<(u32, AddedToken)>,
+}
+
+/// A part of a text, and the token that it is.
+type Part = (NormalizedString, Option<Vec<Token>>);
+
+impl Added {
+    pub(super) fn new(vocabulary: &AddedVocabulary, normal: &Normal, limits: Limits) -> Result<Self, String> {
+        let mut tokens: Vec<_> = vocabulary.get_added_tokens_decoder().iter().collect();
+        tokens.sort_unstable_by_key(|&(&id, _)| id);
+        let (mut plain, mut normalized) = (Vec::new(), Vec::new());
+        for (&id, token) in tokens {
+            if token.normalized {
+                let mut text = NormalizedString::from(token.content.as_str());
+                normal.run(&mut text, &Cell::new(0), &limits.budget(token.content.len()))?;
+                normalized.push((text.get().to_owned(), (id, token.clone())));
+            } else {
+                plain.push((token.content.clone(), (id, token.clone())));
+            }
+        }
+        Ok(Self { plain: Finder::new(plain)?, normalized: Finder::new(normalized)? })
+    }
+
+    /// Cuts a text at the added tokens, and normalizes what lies between them. Special tokens that are `spared` are text.
+    pub(super) fn extract(
+        &self,
+        text: &str,
+        normal: &Normal,
+        spared: &dyn Fn(u32) -> bool,
+        budget: &Budget,
+    ) -> tokenizers::Result<PreTokenizedString> {
+        let mut pieces = PreTokenizedString::from(text);
+        pieces.split(|_, part| self.plain.cut(part, spared))?;
+        let made = Cell::new(0);
+        pieces.split(|_, mut part| {
+            normal.run(&mut part, &made, budget)?;
+            self.normalized.cut(part, spared)
+        })?;
+        Ok(pieces)
+    }
+}
+
+impl Finder {
+    fn new(mut tokens: Vec<(String, (u32, AddedToken))>) -> Result<Self, String> {
+        // One of which nothing is left stands nowhere.
+        tokens.retain(|(text, _)| !text.is_empty());
+        if tokens.is_empty() {
+            return Ok(Self::default());
+        }
+        let (texts, tokens): (Vec<_>, Vec<_>) = tokens.into_iter().unzip();
+        let search = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts);
+        Ok(Self { search: Some(search.map_err(|error| error.to_string())?), tokens })
+    }
+
+    fn cut(&self, text: NormalizedString, spared: &dyn Fn(u32) -> bool) -> tokenizers::Result<Vec<Part>> {
+        let found = self.find(text.get(), spared);
+        if let [(None, _)] | [] = found.as_slice() {
+            return Ok(vec![(text, None)]);
+        }
+        found.into_iter().map(|(id, place)| part(&text, id, place)).collect()
+    }
+
+    /// Where tokens are, with the spaces that they take, and what lies between them.
+    fn find(&self, text: &str, spared: &dyn Fn(u32) -> bool) -> Vec<(Option<u32>, (usize, usize))> {
+        let Some(search) = &self.search else { return Vec::new() };
+        let mut parts = Vec::new();
+        let mut done = 0;
+        // A run of spaces that was looked at.
+        let mut run = 0..0;
+        for found in search.find_iter(text) {
+            let (id, token) = &self.tokens[found.pattern().as_usize()];
+            let (mut start, mut end) = (found.start(), found.end());
+            if token.special && spared(*id) {
+                continue;
+            }
+            if token.single_word && (ends_with_word(&text[..start]) || begins_with_word(&text[end..])) {
+                continue;
+            }
+            if token.lstrip {
+                let from = done.min(start);
+                start = (from + text[from..start].trim_end().len()).max(done);
+            }
+            if token.rstrip {
+                if !run.contains(&end) {
+                    run = end..text.len() - text[end..].trim_start().len();
+                }
+                end = run.end.max(end);
+            }
+            // What another took with its spaces is taken.
+            if start >= end {
+                continue;
+            }
+            if done < start {
+                parts.push((None, (done, start)));
+            }
+            parts.push((Some(*id), (start, end)));
+            done = end;
+        }
+        if done != text.len() {
+            parts.push((None, (done, text.len())));
+        }
+        parts
+    }
+}
+
+fn part(text: &NormalizedString, id: Option<u32>, (start, end): (usize, usize)) -> tokenizers::Result<Part> {
+    let Some(id) = id else {
+        let part = text.slice(Range::Normalized(start..end)).ok_or("a part of the text lies outside of it")?;
+        return Ok((part, None));
+    };
+    // Nobody looks at its text: any will do that is not empty.
+    Ok((NormalizedString::from("\0"), Some(vec![Token::new(id, String::new(), (0, 0))])))
+}
+
+fn ends_with_word(text: &str) -> bool {
+    text.chars().next_back().is_some_and(is_word_character)
+}
+
+fn begins_with_word(text: &str) -> bool {
+    text.chars().next().is_some_and(is_word_character)
+}

@@ -1,0 +1,148 @@
+//! What is to happen at which call. The program itself says it, by asking whether a file exists whose path begins with
+//! `/.faults/`:
+//!
+//! | path | from then on |
+//! |---|---|
+//! | `/.faults/watch/folder` | calls count that touch this folder or what is in it |
+//! | `/.faults/log/file` | they are written down there, a line each |
+//! | `/.faults/data/file` | the same, with the bytes that are written |
+//! | `/.faults/fail/NAME/N/ERROR/TIMES` | the Nth call of this name fails with this error's number, and so do those after it, TIMES in all |
+//! | `/.faults/short/NAME/N/BYTES/TIMES` | it reads or writes no more than so many bytes |
+//! | `/.faults/kill/N` | the process is killed before the Nth call of any name |
+//! | `/.faults/off` | nothing happens any more, and nothing is written down |
+//!
+//! Each of them counts anew. The line of a call: name, file, new name, result, what was done to it (`failed`, `short` or
+//! nothing), number of the file, where bytes were written, those bytes, flags; with a tab between.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// What happens to a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is done as ever.
+    Done,
+    /// It fails with this error and is not done.
+    Failed(i32),
+    /// It does no more than so many bytes.
+    Short(u64),
+    /// Its process is killed before it.
+    Killed,
+}
+
+enum Aim {
+    Nothing,
+    /// Calls of this name, from the `nth` on, so many times.
+    At {
+        name: String,
+        nth: u64,
+        times: u64,
+        fate: Fate,
+    },
+    /// Any call.
+    Kill {
+        nth: u64,
+    },
+}
+
+/// The plan as it stands.
+pub struct Plan {
+    folder: Option<PathBuf>,
+    aim: Aim,
+    seen: HashMap<&'static str, u64>,
+    all: u64,
+    log: Option<BufWriter<File>>,
+    /// Whether bytes are written down, too.
+    pub with_data: bool,
+}
+
+const COMMANDS: &str = "/.faults/";
+
+impl Plan {
+    /// Nothing is watched.
+    pub fn new() -> Self {
+        Self { folder: None, aim: Aim::Nothing, seen: HashMap::new(), all: 0, log: None, with_data: false }
+    }
+
+    /// Whether there is anything to look at.
+    pub fn is_watching(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Does what a path says, if it is a command; whether it is one.
+    pub fn obey(&mut self, path: &Path) -> bool {
+        let Some(command) = path.to_str().and_then(|path| path.strip_prefix(COMMANDS)) else { return false };
+        if self.take(command).is_none() {
+            eprintln!("faults: {command} is no command");
+        }
+        true
+    }
+
+    fn take(&mut self, command: &str) -> Option<()> {
+        self.seen.clear();
+        self.all = 0;
+        self.aim = Aim::Nothing;
+        let (verb, rest) = command.split_once('/').unwrap_or((command, ""));
+        let mut parts = rest.split('/');
+        let number = |parts: &mut std::str::Split<'_, char>| parts.next()?.parse::<u64>().ok();
+        match verb {
+            "watch" => self.folder = Some(Path::new("/").join(rest)),
+            "log" | "data" => {
+                self.log = Some(BufWriter::new(File::create(Path::new("/").join(rest)).ok()?));
+                self.with_data = verb == "data";
+            }
+            "fail" | "short" => {
+                let name = parts.next()?.to_owned();
+                let (nth, value, times) = (number(&mut parts)?, number(&mut parts)?, number(&mut parts)?);
+                let fate = if verb == "fail" { Fate::Failed(value as i32) } else { Fate::Short(value) };
+                self.aim = Aim::At { name, nth, times, fate };
+            }
+            "kill" => self.aim = Aim::Kill { nth: number(&mut parts)? },
+            "off" => {
+                self.folder = None;
+                // What it holds is written when it goes.
+                self.log = None;
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Whether a file is watched.
+    pub fn watches(&self, path: &Path) -> bool {
+        self.folder.as_deref().is_some_and(|folder| path.starts_with(folder))
+    }
+
+    /// Counts a call, and says what happens to it.
+    pub fn fate(&mut self, called: &'static str) -> Fate {
+        self.all += 1;
+        let seen = self.seen.entry(called).or_default();
+        *seen += 1;
+        match &self.aim {
+            Aim::At { name, nth, times, fate }
+                if name == called && (*nth..nth.saturating_add(*times)).contains(seen) =>
+            {
+                *fate
+            }
+            Aim::Kill { nth } if self.all == *nth => Fate::Killed,
+            _ => Fate::Done,
+        }
+    }
+
+    /// Writes a line.
+    pub fn write_down(&mut self, line: &str) {
+        if let Some(log) = &mut self.log {
+            // It may be read at once, also where the process is killed.
+            if writeln!(log, "{line}").and_then(|()| log.flush()).is_err() {
+                eprintln!("faults: the log cannot be written");
+            }
+        }
+    }
+
+    /// Whether lines are kept.
+    pub fn is_logging(&self) -> bool {
+        self.log.is_some()
+    }
+}

@@ -1,0 +1,27 @@
+// What the workflows in .github/ may use: actions whose code cannot change, and checkouts that keep no token.
+import { badLines, projectFiles, read } from './files.mjs'
+
+const workflows = () => projectFiles().filter((path) => /^\.github\/workflows\/.*\.yml$/.test(path))
+
+/** A tag can be moved to other code; a commit cannot. Its version stands beside it, to be read. */
+function unpinned() {
+  return badLines(workflows(), (line) => /^\s*(- )?uses:/.test(line) && !/uses: [\w-]+\/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(line))
+}
+
+function keepingTokens() {
+  return workflows().flatMap((path) => {
+    const lines = read(path).split('\n')
+    return lines.flatMap((line, i) => (/uses: actions\/checkout@/.test(line) && !/persist-credentials: false/.test(lines[i + 1]) ? [`${path}:${i + 1}`] : []))
+  })
+}
+
+/** Each job has what it needs, from nothing on. */
+function permissive() {
+  return workflows().filter((path) => !/^permissions:\n {2}contents: read$/m.test(read(path)))
+}
+
+export const workflowRules = [
+  { name: 'actions are pinned by commit', offenders: unpinned },
+  { name: 'no checkout keeps its token', offenders: keepingTokens },
+  { name: 'workflows may read, and what a job may do besides stands with it', offenders: permissive },
+]

@@ -65,8 +65,8 @@ const COUNTS = 'token.counts'
  * Saves a model as a folder, which is made where it is not there; other files in it stay. A save that is cut short, by an
  * error or by the end of the process, leaves the model that was there before; its bytes depend on what is saved alone.
  *
- * Over a model that this process has loaded and still maps, on Windows: the system replaces no file that is mapped. The save
- * is a FileError there and the model stays as it was, until its tensors are disposed. Elsewhere what was loaded stays whole.
+ * A model that was loaded before stays as it was loaded. On Windows, where no file is replaced while it is mapped, the new
+ * files stay beside the mapped ones: `loadModel` reads the new ones, and the next save gives them their names.
  *
  * @throws ShapeError where vocabulary, counts and `token.weight` disagree; UsageError for what cannot be saved; FileError
  * where it cannot be written.

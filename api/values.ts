@@ -2,6 +2,7 @@
 
 import { facts, type DType, type TypedArray } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
+import { elementAt } from './halves.js'
 import { check, native } from './native.js'
 import { shown } from './shape.js'
 import { checkAttached, isArray, show } from './validate.js'

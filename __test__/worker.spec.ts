@@ -147,7 +147,10 @@ test.serial('a handle of another process is refused', async (t) => {
 test.serial('workers ended at any moment of their lookups do no harm', async (t) => {
   const { started, tables, results, pool, works, grown } = await scenario<Record<string, number>>(SCRIPT, 'terminated')
   t.is(started, 200)
-  t.deepEqual([tables, results, works], [0, 0, 1])
+  t.deepEqual([tables, works], [0, 1])
+  // A buffer that was collected just before its worker ended may have been moved to another thread, so that its memory
+  // is left alone: each worker has at most a few such results of 3 MB, and most have none.
+  t.true(results <= 32 * 2 ** 20, `${results}`)
   t.true(pool <= 256 * 2 ** 20)
   t.log(`${(grown / 2 ** 20).toFixed(1)} MiB grown`)
   t.true(grown < 200 * 2 ** 20, `${grown}`)

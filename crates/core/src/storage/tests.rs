@@ -112,7 +112,7 @@ fn absurd_sizes_are_errors() {
         match Storage::zeroed(len) {
             Err(error @ Error::Memory { bytes, .. }) => {
                 assert_eq!(bytes, len);
-                assert_eq!(error.code(), "USAGE");
+                assert_eq!(error.code(), "MEMORY");
                 assert!(error.to_string().starts_with(&format!("cannot allocate {len} bytes: ")), "{error}");
             }
             other => panic!("{len}: {other:?}"),

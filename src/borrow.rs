@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use tokenbed_core::Error;
 use tokenbed_core::ids::IdSlice;
 use tokenbed_core::storage::{is_private, touch};
-use tokenbed_memory::Gather;
+use tokenbed_memory::{Gather, List};
 
 /// Elements of a tensor, or ids: a typed array, or the handle of a storage that Rust owns.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl Operand {
         let mut copy = Vec::new();
         copy.try_reserve_exact(bytes.div_ceil(size_of::<u64>()))
             .map_err(|error| Error::Memory { bytes, reason: error.to_string() })?;
-        copy.resize(bytes.div_ceil(size_of::<u64>()), 0u64);
+        copy.fill_to(bytes.div_ceil(size_of::<u64>()), 0u64);
         /// Element by element, through the atomic type of their size.
         macro_rules! load {
             ($atomic:ty, $plain:ty) => {

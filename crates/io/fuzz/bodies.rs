@@ -66,7 +66,9 @@ pub fn npy(data: &[u8]) {
         [b"\x93NUMPY\x01\x00".as_slice(), &length, &header[..header.len().min(0xffff)], &vec![1; few]].concat();
     for content in [data, &framed] {
         let path = file(content, ".npy");
-        let Ok(array) = within(room(64 << 10, 64, content), TIME, || npy::load(&path, Some(few % 2 == 1))) else { continue };
+        let Ok(array) = within(room(64 << 10, 64, content), TIME, || npy::load(&path, Some(few % 2 == 1))) else {
+            continue;
+        };
         let elements: usize = array.shape.iter().product();
         assert_eq!(array.storage.len(), elements * array.dtype.size(), "{array:?}");
         assert!((array.storage.as_ptr() as usize).is_multiple_of(array.dtype.size()));

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 use tempfile::TempPath;
 use tokenbed_core::storage::{intact, is_mapped};
-use tokenbed_memory::had;
+use tokenbed_memory::{Slice, had};
 
 /// Writes up to this size are gathered; larger ones go to the system as they are.
 const BUFFER: usize = 1 << 20;
@@ -82,7 +82,7 @@ impl Write for Beside {
         }
         // By way of a copy: of a file that was cut short the system would say that the address is bad, and nobody would
         // learn which file it is. So the copying finds out, and the call ends with that.
-        let copy = bytes[..bytes.len().min(BUFFER / 2)].to_vec();
+        let copy = bytes[..bytes.len().min(BUFFER / 2)].to_list();
         intact().map_err(io::Error::other)?;
         self.file.write(&copy)
     }

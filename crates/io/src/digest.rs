@@ -15,7 +15,7 @@ pub fn of_tensors(tensors: &[ToSave<'_>]) -> String {
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     let mut hash = Sha256::new();
     for ToSave { name, dtype, shape, bytes } in sorted {
-        hash.update(serde_json::json!([name, dtype.name(), shape]).to_string());
+        hash.update(serde_json::json!((name, dtype.name(), shape)).to_string());
         hash.update(bytes);
     }
     hex(&hash.finalize())

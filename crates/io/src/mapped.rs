@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokenbed_core::open::regular;
 use tokenbed_core::storage::{MappedFile, Storage};
 use tokenbed_core::{DType, Error, Result};
+use tokenbed_memory::List;
 
 /// Files from this size on are mapped where nothing else is said; smaller ones are read.
 ///
@@ -57,7 +58,7 @@ impl Source {
     pub(crate) fn copy(&self, start: usize, len: usize) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(len).map_err(|error| Error::Memory { bytes: len, reason: error.to_string() })?;
-        bytes.resize(len, 0);
+        bytes.fill_to(len, 0);
         self.read(start, &mut bytes)?;
         Ok(bytes)
     }

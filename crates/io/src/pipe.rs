@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
+use tokenbed_memory::List;
 
 /// The bytes of a pipe as they come. Where none come for a while, reading fails with [`ErrorKind::WouldBlock`], and may be
 /// tried again. Dropped, it leaves its thread to the pipe: that ends with the next bytes, with the pipe, or the process.
@@ -63,11 +64,17 @@ fn read_all(path: PathBuf, to: &SyncSender<io::Result<Vec<u8>>>) {
         // Who asked may be gone.
         Err(error) => return to.send(Err(error)).unwrap_or_default(),
     };
-    let mut buffer = vec![0; PART];
+    let mut buffer = match filled(PART) {
+        Ok(buffer) => buffer,
+        Err(error) => return to.send(Err(error)).unwrap_or_default(),
+    };
     loop {
         let part = match file.read(&mut buffer) {
             Ok(0) => return,
-            Ok(read) => Ok(buffer[..read].to_vec()),
+            Ok(read) => filled(read).map(|mut part| {
+                part.copy_from_slice(&buffer[..read]);
+                part
+            }),
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => Err(error),
         };
@@ -78,8 +85,18 @@ fn read_all(path: PathBuf, to: &SyncSender<io::Result<Vec<u8>>>) {
     }
 }
 
+/// So many zeros. A thread that found no memory would end the text in its middle: who reads it is told instead.
+fn filled(len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len)?;
+    bytes.fill_to(len, 0);
+    Ok(bytes)
+}
+
 #[cfg(all(test, unix))]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
     use std::io::Write;
 

@@ -82,7 +82,7 @@ fn bits(trainer: &mut Trainer) -> Vec<u32> {
 pub fn generator(data: &[u8]) {
     let (skipped, rest) = data.split_first().map_or((0, data), |(&first, rest)| (first, rest));
     let mut sound = Generator::new(3);
-    (0..u16::from(skipped) * 3).for_each(|_| drop(sound.random()));
+    (0..u16::from(skipped) * 3).for_each(|_| _ = sound.random());
     let mut changed = sound.state();
     for change in rest.chunks_exact(3) {
         let at = usize::from(u16::from_le_bytes([change[0], change[1]]));
@@ -97,7 +97,7 @@ pub fn generator(data: &[u8]) {
             Err(_) => assert_eq!(generator.state(), before),
             Ok(()) => {
                 assert_eq!(generator.state(), state);
-                (0..1300).for_each(|_| drop(generator.random()));
+                (0..1300).for_each(|_| _ = generator.random());
             }
         });
     }

@@ -16,6 +16,7 @@ use std::sync::atomic::{
     Ordering::{Relaxed, SeqCst},
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokenbed_memory::List;
 
 /// A place of the list of mappings. Places are never freed and stay in the list, as a signal may come at any moment; those
 /// of mappings that are gone are taken again.
@@ -128,7 +129,7 @@ pub fn touch(start: *const u8, len: usize) -> Result<()> {
 #[inline(never)]
 fn note(start: usize, len: usize) -> Result<()> {
     if len > 0 {
-        TOUCHED.with_borrow_mut(|touched| touched.push((start, len)));
+        TOUCHED.with_borrow_mut(|touched| touched.put((start, len)));
         if TORN.load(SeqCst) > 0 {
             return whole(&[(start, len)]);
         }

@@ -1,5 +1,7 @@
 //! Mapped files that are cut short while they are held: what reads them goes on, with zeros, and learns of it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use super::tests::{alone, bytes};
 use super::{MappedFile, Part, Storage, intact, is_mapped, touch, watched};
 use crate::{Error, Result};

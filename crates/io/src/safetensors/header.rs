@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use tokenbed_core::{Error, Result};
-use tokenbed_memory::{Gather, List};
+use tokenbed_memory::{Gather, List, Set};
 
 /// Bytes before the header that say how long it is.
 pub(super) const LENGTH_BYTES: usize = 8;
@@ -123,7 +123,7 @@ pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()
         if name == METADATA {
             return Err(Error::Usage(format!("a tensor cannot be called \"{METADATA}\": the format uses that name")));
         }
-        if !seen.insert(name) {
+        if !seen.put(name) {
             return Err(Error::Usage(format!("two tensors have the name \"{name}\"")));
         }
     }

@@ -7,6 +7,7 @@ use std::cell::Cell;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex_syntax::is_word_character;
+use tokenbed_memory::{Gather, List};
 use tokenizers::normalizer::Range;
 use tokenizers::{AddedToken, AddedVocabulary, NormalizedString, PreTokenizedString, Token};
 
@@ -32,16 +33,16 @@ type Part = (NormalizedString, Option<Vec<Token>>);
 
 impl Added {
     pub(super) fn new(vocabulary: &AddedVocabulary, normal: &Normal, limits: Limits) -> Result<Self, String> {
-        let mut tokens: Vec<_> = vocabulary.get_added_tokens_decoder().iter().collect();
+        let mut tokens: Vec<_> = vocabulary.get_added_tokens_decoder().iter().into_list();
         tokens.sort_unstable_by_key(|&(&id, _)| id);
         let (mut plain, mut normalized) = (Vec::new(), Vec::new());
         for (&id, token) in tokens {
             if token.normalized {
                 let mut text = NormalizedString::from(token.content.as_str());
                 normal.run(&mut text, &Cell::new(0), &limits.budget(token.content.len()))?;
-                normalized.push((text.get().to_owned(), (id, token.clone())));
+                normalized.put((text.get().to_owned(), (id, token.clone())));
             } else {
-                plain.push((token.content.clone(), (id, token.clone())));
+                plain.put((token.content.clone(), (id, token.clone())));
             }
         }
         Ok(Self { plain: Finder::new(plain)?, normalized: Finder::new(normalized)? })
@@ -81,9 +82,9 @@ impl Finder {
     fn cut(&self, text: NormalizedString, spared: &dyn Fn(u32) -> bool) -> tokenizers::Result<Vec<Part>> {
         let found = self.find(text.get(), spared);
         if let [(None, _)] | [] = found.as_slice() {
-            return Ok(vec![(text, None)]);
+            return Ok(Vec::from([(text, None)]));
         }
-        found.into_iter().map(|(id, place)| part(&text, id, place)).collect()
+        found.into_iter().map(|(id, place)| part(&text, id, place)).try_into_list()
     }
 
     /// Where tokens are, with the spaces that they take, and what lies between them.
@@ -117,13 +118,13 @@ impl Finder {
                 continue;
             }
             if done < start {
-                parts.push((None, (done, start)));
+                parts.put((None, (done, start)));
             }
-            parts.push((Some(*id), (start, end)));
+            parts.put((Some(*id), (start, end)));
             done = end;
         }
         if done != text.len() {
-            parts.push((None, (done, text.len())));
+            parts.put((None, (done, text.len())));
         }
         parts
     }
@@ -135,7 +136,7 @@ fn part(text: &NormalizedString, id: Option<u32>, (start, end): (usize, usize)) 
         return Ok((part, None));
     };
     // Nobody looks at its text: any will do that is not empty.
-    Ok((NormalizedString::from("\0"), Some(vec![Token::new(id, String::new(), (0, 0))])))
+    Ok((NormalizedString::from("\0"), Some(Vec::from([Token::new(id, String::new(), (0, 0))]))))
 }
 
 fn ends_with_word(text: &str) -> bool {

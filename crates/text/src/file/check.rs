@@ -1,6 +1,7 @@
 //! What a file describes, looked at before its library acts on it: sizes that it believes, and work that nobody needs.
 
 use serde_json::Value;
+use tokenbed_memory::{Gather, List, Slice, with_room};
 use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::Precompiled;
 use unicode_segmentation::UnicodeSegmentation;
@@ -75,7 +76,7 @@ impl Found {
 /// The larger number of each `{2}`, `{2,}` and `{2,5}`.
 fn repetitions(pattern: &str) -> impl Iterator<Item = u64> {
     let is_repetition = |at: usize| {
-        let before = pattern[..at].as_bytes();
+        let before = &pattern.as_bytes()[..at];
         // Not a character's number, as in `\x{41}`.
         !matches!(before, [.., b'\\', b'x' | b'u' | b'U' | b'o'])
     };
@@ -101,7 +102,7 @@ fn template(single: &Value, tokens: &Value) -> Result<(), String> {
         _ => None,
     };
     let width = |name: &str| ids_of(name).and_then(|token| token["ids"].as_array()).map_or(1, Vec::len);
-    let pieces: Vec<&Value> = single.as_array().map_or_else(|| vec![single], |pieces| pieces.iter().collect());
+    let pieces: Vec<&Value> = single.as_array().map_or_else(|| Vec::from([single]), |pieces| pieces.iter().into_list());
     let (mut texts, mut frame) = (0, 0usize);
     for piece in pieces {
         match piece {
@@ -136,12 +137,12 @@ fn charsmap(written: &str) -> Result<Vec<u8>, String> {
     if size == 0 {
         return Err(wrong());
     }
-    rest.get(size..).map(<[u8]>::to_vec).ok_or_else(wrong)
+    rest.get(size..).map(Slice::to_list).ok_or_else(wrong)
 }
 
 fn base64(text: &str) -> Option<Vec<u8>> {
     let text = text.trim_end_matches('=');
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
+    let mut bytes = with_room(text.len() / 4 * 3 + 2);
     let (mut bits, mut count) = (0u32, 0);
     for byte in text.bytes() {
         let digit = match byte {
@@ -156,7 +157,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
         count += 6;
         if count >= 8 {
             count -= 8;
-            bytes.push((bits >> count) as u8);
+            bytes.put((bits >> count) as u8);
             bits &= (1 << count) - 1;
         }
     }
@@ -185,11 +186,12 @@ pub(super) fn table_bytes(table: &Precompiled, text: &str) -> usize {
 
 /// Refuses a vocabulary that has so many tokens within one another that finding them takes time out of proportion.
 pub(super) fn unigram(model: &Unigram) -> Result<(), String> {
-    let mut long: Vec<&str> = model.iter().map(|(token, _)| token.as_str()).filter(|token| token.len() > 64).collect();
+    let mut long: Vec<&str> =
+        model.iter().map(|(token, _)| token.as_str()).filter(|token| token.len() > 64).into_list();
     if long.is_empty() {
         return Ok(());
     }
-    let mut all: Vec<&str> = model.iter().map(|(token, _)| token.as_str()).collect();
+    let mut all: Vec<&str> = model.iter().map(|(token, _)| token.as_str()).into_list();
     all.sort_unstable();
     long.sort_unstable();
     for token in long {

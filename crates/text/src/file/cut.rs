@@ -1,5 +1,6 @@
 //! The pre-tokenizer of a file, step by step: no step makes more of a text than the limits allow, and patterns are bounded.
 
+use tokenbed_memory::List;
 use tokenizers::{
     OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior,
 };
@@ -20,7 +21,7 @@ pub(super) struct Cuts {
 
 enum Step {
     Library(PreTokenizerWrapper),
-    Split { pattern: Expression, behavior: SplitDelimiterBehavior, invert: bool },
+    Split { pattern: Box<Expression>, behavior: SplitDelimiterBehavior, invert: bool },
 }
 
 impl Cuts {
@@ -69,9 +70,9 @@ fn add(pre_tokenizer: &PreTokenizerWrapper, limits: Limits, steps: &mut Vec<Step
                 SplitPattern::String(text) => Expression::new(&escape(text), limits),
                 SplitPattern::Regex(expression) => Expression::new(expression, limits),
             };
-            steps.push(Step::Split { pattern: pattern?, behavior: split.behavior, invert: split.invert });
+            steps.put(Step::Split { pattern: Box::new(pattern?), behavior: split.behavior, invert: split.invert });
         }
-        _ => steps.push(Step::Library(pre_tokenizer.clone())),
+        _ => steps.put(Step::Library(pre_tokenizer.clone())),
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub(crate) enum Stage {
     /// Replaces a text in a token that comes in parts.
     ReplaceParts { pattern: String, content: String },
     /// Replaces what a pattern finds in each token, or in one that comes in parts.
-    Replace { pattern: Expression, content: String, whole: bool },
+    Replace { pattern: Box<Expression>, content: String, whole: bool },
     /// What needs to see a token whole that comes in parts.
     Whole(DecoderWrapper),
 }
@@ -109,7 +109,7 @@ fn add(decoder: &DecoderWrapper, limits: Limits, fused: &mut bool, stages: &mut 
 }
 
 fn replace_stage(replace: &Replace, limits: Limits, whole: bool) -> Result<Stage, String> {
-    Ok(Stage::Replace { pattern: replaced(replace, limits)?, content: replace.content.clone(), whole })
+    Ok(Stage::Replace { pattern: Box::new(replaced(replace, limits)?), content: replace.content.clone(), whole })
 }
 
 /// The text that is replaced, where it is one: not an expression, not nothing.
@@ -235,14 +235,15 @@ fn replace(pattern: &Expression, content: &str, token: &str, room: &Room) -> Res
     let kept = token.len() - found.iter().map(|(start, end)| end - start).sum::<usize>();
     let bytes = kept.saturating_add(found.len().saturating_mul(content.len()));
     room.take(bytes)?;
-    let mut text = String::with_capacity(bytes);
+    let mut text = String::new();
+    text.make_room(bytes);
     let mut before = 0;
     for (start, end) in found {
-        text.push_str(&token[before..start]);
-        text.push_str(content);
+        text.put_str(&token[before..start]);
+        text.put_str(content);
         before = end;
     }
-    text.push_str(&token[before..]);
+    text.put_str(&token[before..]);
     Ok(text)
 }
 

@@ -28,7 +28,7 @@ use crate::error::{TextError, fit_u32};
 use crate::padding::Side;
 use crate::panics::caught;
 use crate::special::{Searches, SpecialPolicy, SpecialSet};
-use tokenbed_memory::{Gather, List, Slice};
+use tokenbed_memory::{Gather, List, Set, Slice};
 
 type Parts = TokenizerImpl<ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
 
@@ -238,7 +238,10 @@ impl FileTokenizer {
             SpecialSet::All => true,
             SpecialSet::Only(allowed) => allowed.iter().any(|allowed| allowed == name),
         };
-        let spared = self.special.iter().filter(|(name, _)| !is_allowed(name)).map(|&(_, id)| id).collect();
+        let mut spared = HashSet::new();
+        for (_, id) in self.special.iter().filter(|(name, _)| !is_allowed(name)) {
+            spared.put(*id);
+        }
         Prepared { file: self, searches: policy.searches(&self.special), spared }
     }
 }

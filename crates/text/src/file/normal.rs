@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use fancy_regex::escape;
+use tokenbed_memory::List;
 use tokenizers::normalizers::Precompiled;
 use tokenizers::normalizers::replace::Replace;
 use tokenizers::tokenizer::pattern::Pattern;
@@ -24,7 +25,7 @@ enum Step {
     /// A table whose longest entry has so many bytes.
     Table(Box<Precompiled>, usize),
     Prepend(NormalizerWrapper, usize),
-    Replace(Expression, String),
+    Replace(Box<Expression>, String),
 }
 
 impl Normal {
@@ -86,11 +87,11 @@ fn add(normalizer: &NormalizerWrapper, limits: Limits, steps: &mut Vec<Step>) ->
         N::Sequence(sequence) => sequence.as_ref().iter().try_for_each(|one| add(one, limits, steps))?,
         N::Precompiled(table) => {
             let longest = check::longest_entry(table)?;
-            steps.push(Step::Table(Box::new(table.clone()), longest));
+            steps.put(Step::Table(Box::new(table.clone()), longest));
         }
-        N::Prepend(prepend) => steps.push(Step::Prepend(normalizer.clone(), prepend.prepend.len())),
-        N::Replace(replace) => steps.push(Step::Replace(replaced(replace, limits)?, replace.content.clone())),
-        _ => steps.push(Step::Library(normalizer.clone())),
+        N::Prepend(prepend) => steps.put(Step::Prepend(normalizer.clone(), prepend.prepend.len())),
+        N::Replace(replace) => steps.put(Step::Replace(Box::new(replaced(replace, limits)?), replace.content.clone())),
+        _ => steps.put(Step::Library(normalizer.clone())),
     }
     Ok(())
 }

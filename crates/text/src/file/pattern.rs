@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use fancy_regex::{Error, Regex, RegexBuilder, RuntimeError};
+use tokenbed_memory::{List, with_room};
 use tokenizers::Offsets;
 use tokenizers::tokenizer::pattern::Pattern;
 
@@ -60,7 +61,7 @@ impl Expression {
                 from = end;
             }
             last = Some(end);
-            found.push((start, end));
+            found.put((start, end));
         }
         Ok(found)
     }
@@ -102,20 +103,20 @@ impl Within<'_> {
 impl Pattern for Within<'_> {
     fn find_matches(&self, inside: &str) -> tokenizers::Result<Vec<(Offsets, bool)>> {
         if inside.is_empty() {
-            return Ok(vec![((0, 0), self.inverted)]);
+            return Ok(Vec::from([((0, 0), self.inverted)]));
         }
         let found = self.expression.matches(inside, self.budget)?;
-        let mut parts = Vec::with_capacity(found.len() + 1);
+        let mut parts = with_room(found.len() + 1);
         let mut before = 0;
         for (start, end) in found {
             if before != start {
-                parts.push(((before, start), self.inverted));
+                parts.put(((before, start), self.inverted));
             }
-            parts.push(((start, end), !self.inverted));
+            parts.put(((start, end), !self.inverted));
             before = end;
         }
         if before != inside.len() {
-            parts.push(((before, inside.len()), self.inverted));
+            parts.put(((before, inside.len()), self.inverted));
         }
         Ok(parts)
     }

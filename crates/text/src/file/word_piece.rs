@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tokenbed_memory::{Gather, List, Text};
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::{Model, Token};
 
@@ -22,9 +23,11 @@ impl Pieces {
         let (mut first, mut following) = (BTreeSet::new(), BTreeSet::new());
         for token in tokens.filter(|token| !token.is_empty()) {
             first.insert(token.len());
-            following.extend(token.strip_prefix(mark).map(str::len).filter(|&len| len > 0));
+            if let Some(len) = token.strip_prefix(mark).map(str::len).filter(|&len| len > 0) {
+                following.insert(len);
+            }
         }
-        let lengths = |set: BTreeSet<usize>| set.into_iter().rev().collect::<Vec<_>>();
+        let lengths = |set: BTreeSet<usize>| set.into_iter().rev().into_list();
         let it = Self { first: lengths(first), following: lengths(following) };
         let bytes: usize = it.first.iter().chain(&it.following).sum();
         if bytes > MOST_BYTES {
@@ -42,7 +45,7 @@ impl Pieces {
             let id = id.ok_or_else(|| {
                 format!("the vocabulary does not have the token {:?} for what it does not know", model.unk_token)
             })?;
-            Ok(vec![Token::new(id, String::new(), (0, word.len()))])
+            Ok(Vec::from([Token::new(id, String::new(), (0, word.len()))]))
         };
         if word.len() > model.max_input_chars_per_word && word.chars().count() > model.max_input_chars_per_word {
             return unknown();
@@ -63,11 +66,11 @@ impl Pieces {
                 let longest = self.following.first().copied().unwrap_or(0).min(rest.len());
                 let end = (0..=longest).rev().find(|&end| rest.is_char_boundary(end)).unwrap_or(0);
                 marked.truncate(mark);
-                marked.push_str(&rest[..end]);
+                marked.put_str(&rest[..end]);
                 find(&self.following, &marked, mark)
             };
             let Some((len, id)) = found else { return unknown() };
-            tokens.push(Token::new(id, String::new(), (start, start + len)));
+            tokens.put(Token::new(id, String::new(), (start, start + len)));
             start += len;
         }
         Ok(tokens)

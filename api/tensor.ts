@@ -474,7 +474,7 @@ export class Tensor {
     return record(result, 'DivBackward', [this, x], (save) => derivatives.quotient(this, x, result, save))
   }
 
-  /** Sum, with broadcasting. `torch.add`. */
+  /** Sum, with broadcasting, in the type that both become together (`torch.result_type`). `torch.add`. */
   add(x: Tensor | number): Tensor {
     return this.#binary('add', x)
   }

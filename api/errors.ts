@@ -71,12 +71,16 @@ export class MemoryError extends UsageError {
 export class UnknownTokenError extends UsageError {
   /** The text. */
   readonly token: string
-  /** Of words those that are spelled most like it, the nearest first; of a tokenizer the tokens it falls into. */
-  readonly nearest: readonly string[]
-  constructor(message: string, token: string, nearest: readonly string[]) {
+  /**
+   * Of words those that are spelled most like it, three at most, the nearest first; of a tokenizer the tokens it falls into,
+   * the first eight. Looked for when it is first read: that takes some milliseconds where there are many words.
+   */
+  declare readonly nearest: readonly string[]
+  constructor(message: string, token: string, nearest: () => readonly string[]) {
     super(message)
     this.token = token
-    this.nearest = nearest
+    let found: readonly string[] | undefined
+    Object.defineProperty(this, 'nearest', { get: () => (found ??= nearest()), enumerable: true, configurable: true })
   }
 }
 

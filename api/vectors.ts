@@ -96,7 +96,7 @@ export class Vectors {
     return this.#names.has(checkText(token, 'Vectors.has: the token'))
   }
 
-  /** The row of a token. @throws UnknownTokenError, which names the words that are spelled most like it. */
+  /** The row of a token. @throws UnknownTokenError, whose `nearest` has the words that are spelled most like it. */
   id(token: string): number {
     return this.#idOf(token, 'Vectors.id')
   }

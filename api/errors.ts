@@ -113,9 +113,9 @@ export class BinaryError extends TokenbedError {
   /**
    * `missing`: the platform's package is not installed; `version`: it is of another version than tokenbed; `unsupported`:
    * there is none for this platform; `disabled`: Node was told to load no addons, or Deno was not allowed to; `glibc`: the binary needs a newer glibc;
-   * `refused`: the system would not load it for another reason.
+   * `refused`: the system would not load it for another reason; `bundled`: a bundler put tokenbed's code where its files are not.
    */
-  readonly reason: 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused'
+  readonly reason: 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused' | 'bundled'
   /** What this process is, and what was found for it. */
   readonly found: string
   readonly needed: string

@@ -1,5 +1,8 @@
 // The public surface of tokenbed.
 
+// First: it says so where the others cannot even be loaded.
+import './api/whole.js'
+
 export { DTypeError, FileError, FormatError, BinaryError, AbortedError, MemoryError } from './api/errors.js'
 export { ShapeError, TokenbedError, TokenIndexError, UnknownTokenError, UsageError } from './api/errors.js'
 export type { DType, TypedArray } from './api/dtype.js'

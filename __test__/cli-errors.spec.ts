@@ -25,6 +25,8 @@ function folder(): string {
     few: ones([10, 8]), flat: ones([9]), whole: ones([50257, 8], { dtype: 'int32' }), good: ones([50257, 8]), positions: ones([4, 6]),
   })
   mkdirSync(join(path, 'folder'))
+  mkdirSync(join(path, 'model'))
+  for (const name of ['model.json', 'model.safetensors']) writeFileSync(join(path, 'model', name), 'kept')
   return path
 }
 
@@ -51,6 +53,11 @@ const CASES: Case[] = [
   [['embed', 'a.txt', '--out', 'folder.npy/x.npy'], 1, 'folder.npy'],
   [['embed', 'a.npy', '--out', 'a.npy'], 1, 'a.npy', 'no such file'],
   [['embed', 'tables.safetensors', '--out', './tables.safetensors'], 2, 'would be replaced'],
+  [['embed', 'a.txt', '--out', 'tables.safetensors', '--table', 'tables.safetensors:good'], 2, '--out tables.safetensors: this table would be replaced'],
+  [['embed', 'a.txt', ...OUT, '--tables-out', 'tables.safetensors', '--position-table', './tables.safetensors:good'], 2, '--tables-out tables.safetensors: this table would be replaced'],
+  [['embed', 'a.txt', ...OUT, '--tables-out', './x.safetensors'], 2, '--tables-out ./x.safetensors', 'file of --out', 'name another'],
+  [['embed', 'a.txt', '--out', 'model/model.safetensors'], 2, '--out model/model.safetensors: a file of the model in', 'name another'],
+  [['embed', 'a.txt', ...OUT, '--tables-out', 'model/model.safetensors'], 2, '--tables-out model/model.safetensors: a file of the model'],
   [['embed', 'a.txt', ...OUT, '--invalid-utf8', 'ignore'], 2, 'throw, replace'],
   [['embed', 'a.txt', ...OUT, '--no-positions', '--position-table', 'tables.safetensors:good'], 2, '--no-positions', '--position-table'],
   [['embed', 'a.txt', ...OUT, '--tokenizer', 'gpt3'], 2, 'gpt3', 'cl100k_base', 'tokenizer.json'],

@@ -2,10 +2,11 @@
 
 import test from 'ava'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadModel } from '../index.js'
 import { command, ended, output, start, type Ended } from './support/command.js'
+import { root } from './support/golden.js'
 import { temporaryFolder } from './support/temporary.js'
 
 const base = temporaryFolder()
@@ -71,7 +72,7 @@ posix('Ctrl-C saves, and --resume goes on to the same bits', async (t) => {
   t.deepEqual(readdirSync(join(cwd, 'a')), ['checkpoint.safetensors'])
   const anew = await command([...args, 'a'], { cwd })
   t.is(anew.code, 1, anew.stderr)
-  t.regex(anew.stderr, /a.checkpoint\.safetensors: a training that was stopped; --resume goes on from it/)
+  t.regex(anew.stderr, /a.checkpoint\.safetensors: a training that was stopped; --resume goes on from it, --force begins anew/)
   const other = await command([...args, 'a', '--resume', '--window', '9'], { cwd })
   t.is(other.code, 2, other.stderr)
   t.regex(other.stderr, /--window 9: a.checkpoint\.safetensors was made with 5/)
@@ -84,7 +85,65 @@ posix('Ctrl-C saves, and --resume goes on to the same bits', async (t) => {
   t.deepEqual(readFileSync(join(cwd, 'a/model.safetensors')), readFileSync(join(cwd, 'b/model.safetensors')))
   const again = await command([...args, 'a', '--resume'], { cwd })
   t.is(again.code, 1)
-  t.regex(again.stderr, /the training was completed; leave out --resume/)
+  t.regex(again.stderr, /the training was completed; --force instead of --resume/)
+})
+
+test('a model that is there is replaced with --force alone', async (t) => {
+  const cwd = folder()
+  writeFileSync(join(cwd, 'text.txt'), TEXT)
+  const args = ['train', 'text.txt', '--objective', 'skip-gram', '--dim', '4', '--epochs', '1', '--quiet', '--out', 'a']
+  await output(t, args, { cwd })
+  const files = () => readdirSync(join(cwd, 'a')).map((name) => [name, readFileSync(join(cwd, 'a', name))])
+  const first = files()
+  const refused = async (more: string[], message: RegExp) => {
+    const { code, stdout, stderr } = await command([...args, ...more], { cwd })
+    t.is(code, 2, stderr)
+    t.is(stdout, '')
+    t.regex(stderr, message)
+    t.deepEqual(files(), first)
+  }
+  await refused([], /^tokenbed: --out a: model\.json, model\.safetensors, vocab\.txt of a model are there; --force replaces it, or name another folder\n$/)
+  await refused(['--dim', '8', '--objective', 'cbow'], /--out a: .*--force/)
+  await refused(['--resume', '--force'], /--resume.*--force.*leave one out/)
+  // What is left of another, or somebody else's.
+  for (const name of ['model.json', 'model.safetensors', 'vocab.txt', 'tokenizer.json']) {
+    mkdirSync(join(cwd, `only-${name}`))
+    writeFileSync(join(cwd, `only-${name}`, name), 'kept')
+    const { code, stderr } = await command([...args.slice(0, -1), `only-${name}`], { cwd })
+    t.is(code, 2, stderr)
+    t.true(stderr.includes(`--out only-${name}: ${name} of a model is there; --force`), stderr)
+    t.is(readFileSync(join(cwd, `only-${name}`, name), 'utf8'), 'kept')
+  }
+  // A folder with other files is none of a model's.
+  mkdirSync(join(cwd, 'notes'))
+  writeFileSync(join(cwd, 'notes/readme.txt'), 'kept')
+  await output(t, [...args.slice(0, -1), 'notes'], { cwd })
+  t.is(readFileSync(join(cwd, 'notes/readme.txt'), 'utf8'), 'kept')
+
+  writeFileSync(join(cwd, 'a/checkpoint.safetensors'), 'of another training')
+  await output(t, [...args, '--force', '--dim', '8'], { cwd })
+  t.is(loadModel(join(cwd, 'a')).vectors.dim, 8)
+  t.false(existsSync(join(cwd, 'a/checkpoint.safetensors')))
+  // Its own words as a corpus would be gone with it, whatever is said.
+  const own = await command([...args, '--force', join('a', 'vocab.txt')], { cwd })
+  t.is(own.code, 2, own.stderr)
+  t.regex(own.stderr, /--out a: the text a.vocab\.txt would be replaced/)
+  t.is(loadModel(join(cwd, 'a')).vectors.dim, 8)
+})
+
+test('a tokenizer that lies in the folder is the model\'s own', async (t) => {
+  const cwd = folder()
+  writeFileSync(join(cwd, 'text.txt'), TEXT)
+  mkdirSync(join(cwd, 'a'))
+  const file = readFileSync(join(root, 'testdata/golden/hf/wordlevel.json'))
+  writeFileSync(join(cwd, 'a/tokenizer.json'), file)
+  const args = ['train', 'text.txt', '--objective', 'skip-gram', '--min-count', '1', '--dim', '4', '--epochs', '1', '--quiet', '--out', 'a']
+  await output(t, [...args, '--tokenizer', 'a/tokenizer.json'], { cwd })
+  t.deepEqual(readFileSync(join(cwd, 'a/tokenizer.json')), file)
+  rmSync(join(cwd, 'a/model.json'))
+  rmSync(join(cwd, 'a/model.safetensors'))
+  await output(t, [...args, '--tokenizer', 'a'], { cwd })
+  t.true(loadModel(join(cwd, 'a')).tokenizer !== null)
 })
 
 test('what is wrong is told', async (t) => {

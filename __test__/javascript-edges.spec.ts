@@ -1,6 +1,7 @@
 // What JavaScript can hand over that is not what it looks like: each is told by a typed error, or is the caller's own error.
 
 import test from 'ava'
+import { inspect } from 'node:util'
 import { createContext, runInContext } from 'node:vm'
 import {
   Adam, clipGradNorm, concat, createDataLoader, Embedding, EmbeddingBag, Generator, LRSchedule, noGrad, ones, Optimizer, quantize, QuantizedTable, resizeVocabulary,
@@ -94,7 +95,8 @@ test('methods that are called on such an object say so', async (t) => {
     for (const key of Reflect.ownKeys(kind.prototype)) {
       const { value, get } = Object.getOwnPropertyDescriptor(kind.prototype, key)!
       const run = value ?? get
-      if (key === 'constructor' || run === undefined) continue
+      // What is asked of every object to show it answers for these, too.
+      if (run === undefined || ['constructor', 'valueOf', Symbol.toStringTag, inspect.custom].includes(key)) continue
       const error: any = await Promise.resolve().then(() => Reflect.apply(run, Object.create(kind.prototype), [])).then(() => null, (thrown) => thrown)
       t.is(error?.code, 'USAGE', `${kind.name}.${String(key)}: ${error}`)
     }

@@ -2,6 +2,7 @@
 
 import { lookUp } from './async.js'
 import type { Backward } from './autograd.js'
+import { Contents } from './contents.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { readIds, type Ids, type ReadIds } from './ids.js'
 import type { Keeping } from './kept-ids.js'
@@ -48,6 +49,8 @@ const FORWARD_ASYNC_OPTIONS = ['perSampleWeights', 'dtype', 'signal']
 /** As PyTorch names the op. */
 const NAME = 'EmbeddingBagBackward'
 
+const CONTENTS = new Contents<EmbeddingBag>('EmbeddingBag', { instead: 'stateDict() has its table, weight.share() lends it to other threads, saveSafetensors writes it' })
+
 /**
  * A table of `numEmbeddings` vectors of `embeddingDim`, of which each bag of ids gives the sum, the mean or the maximum,
  * without the vectors in between. `torch.nn.EmbeddingBag`.
@@ -65,6 +68,8 @@ export class EmbeddingBag implements Layer {
   /** Whether `offsets` ends with the number of ids. */
   readonly includeLastOffset: boolean
   readonly #table: Table
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /** @throws UsageError for sizes that are no sizes or do not fit in memory, and for an option that does not exist. */
   constructor(numEmbeddings: number, embeddingDim: number, options?: BagOptions)
@@ -224,6 +229,7 @@ export class EmbeddingBag implements Layer {
 
   static {
     guardReceivers(this, (value) => #table in value, ['forward'])
+    CONTENTS.guard(this, (value) => #table in value)
   }
 }
 

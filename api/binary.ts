@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { BinaryError } from './errors.js'
 import { currentPlatform, glibcVersion, libc, PLATFORMS, type Platform } from './platform.js'
+import { notWhole } from './whole.js'
 
 /** Names a binary to load instead of the one that would be looked for. */
 export const BINARY_VARIABLE = 'TOKENBED_BINARY'
@@ -28,9 +29,17 @@ const root = join(__dirname, '../..')
 /** As `require`, but bundlers and tracers do not follow it. */
 const look = createRequire(__filename)
 
-/** The version of this package. */
-export function packageVersion(): string {
-  return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version
+/** The version of this package. @throws BinaryError where it is not this package's files that lie around this one. */
+function packageVersion(): string {
+  const path = join(root, 'package.json')
+  let said: { name?: unknown; version?: unknown } | null
+  try {
+    said = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    throw notWhole(`no ${path} that could be read`, cause)
+  }
+  if (said?.name !== 'tokenbed' || typeof said.version !== 'string') throw notWhole(`${path}, which is another package's`)
+  return said.version
 }
 
 /** @throws BinaryError */

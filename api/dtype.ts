@@ -70,3 +70,22 @@ export function promote(a: DType, b: DType): DType {
   if ((a === 'int8' && b === 'uint8') || (a === 'uint8' && b === 'int8')) return 'int32'
   return INTEGERS.indexOf(a) > INTEGERS.indexOf(b) ? a : b
 }
+
+/** An element type, and sizes of which only the number matters. */
+interface Typed {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+}
+
+const KINDS: readonly Kind[] = ['bool', 'integer', 'float']
+
+/**
+ * The element type of what two tensors become together, as `torch.result_type`: `promote` of both; but a tensor without
+ * dimensions counts beside one that has some only where it is of a higher kind (float above integer above bool).
+ */
+export function resultType(a: Typed, b: Typed): DType {
+  if ((a.shape.length === 0) === (b.shape.length === 0)) return promote(a.dtype, b.dtype)
+  const [{ dtype }, { dtype: scalar }] = a.shape.length > 0 ? [a, b] : [b, a]
+  const kindOf = (one: DType) => KINDS.indexOf(FACTS[one].kind)
+  return kindOf(scalar) > kindOf(dtype) ? promote(dtype, scalar) : dtype
+}

@@ -1,6 +1,7 @@
 // The lookup: every token id becomes a vector.
 
 import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
+import { Contents } from './contents.js'
 import { readIds, type Ids } from './ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { lookupWay } from './layer-grad.js'
@@ -29,6 +30,8 @@ const NAME = 'EmbeddingBackward'
 const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, 'dtype']
 const FORWARD_OPTIONS = ['out', 'shape', 'dtype']
 
+const CONTENTS = new Contents<Embedding>('Embedding', { instead: 'stateDict() has its table, weight.share() lends it to other threads, saveSafetensors writes it' })
+
 /**
  * A table of `numEmbeddings` vectors of `embeddingDim`, looked up by id. `torch.nn.Embedding`.
  *
@@ -42,6 +45,8 @@ export class Embedding implements Layer {
   /** Elements of a row. */
   readonly embeddingDim: number
   readonly #table: Table
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /**
    * @throws UsageError for sizes that are no sizes, do not fit in memory, or a dim of 0 (0 rows may be), and for an
@@ -167,5 +172,6 @@ export class Embedding implements Layer {
 
   static {
     guardReceivers(this, (value) => #table in value, ['forward', 'table'])
+    CONTENTS.guard(this, (value) => #table in value)
   }
 }

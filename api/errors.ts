@@ -71,12 +71,16 @@ export class MemoryError extends UsageError {
 export class UnknownTokenError extends UsageError {
   /** The text. */
   readonly token: string
-  /** Of words those that are spelled most like it, the nearest first; of a tokenizer the tokens it falls into. */
-  readonly nearest: readonly string[]
-  constructor(message: string, token: string, nearest: readonly string[]) {
+  /**
+   * Of words those that are spelled most like it, three at most, the nearest first; of a tokenizer the tokens it falls into,
+   * the first eight. Looked for when it is first read: that takes some milliseconds where there are many words.
+   */
+  declare readonly nearest: readonly string[]
+  constructor(message: string, token: string, nearest: () => readonly string[]) {
     super(message)
     this.token = token
-    this.nearest = nearest
+    let found: readonly string[] | undefined
+    Object.defineProperty(this, 'nearest', { get: () => (found ??= nearest()), enumerable: true, configurable: true })
   }
 }
 
@@ -109,9 +113,9 @@ export class BinaryError extends TokenbedError {
   /**
    * `missing`: the platform's package is not installed; `version`: it is of another version than tokenbed; `unsupported`:
    * there is none for this platform; `disabled`: Node was told to load no addons, or Deno was not allowed to; `glibc`: the binary needs a newer glibc;
-   * `refused`: the system would not load it for another reason.
+   * `refused`: the system would not load it for another reason; `bundled`: a bundler put tokenbed's code where its files are not.
    */
-  readonly reason: 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused'
+  readonly reason: 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused' | 'bundled'
   /** What this process is, and what was found for it. */
   readonly found: string
   readonly needed: string

@@ -2,6 +2,7 @@
 
 import { types } from 'node:util'
 import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
+import { Contents } from './contents.js'
 import { UsageError } from './errors.js'
 import { readIds, type IntArray } from './ids.js'
 import { call, native } from './native.js'
@@ -58,6 +59,8 @@ interface Epoch {
   batch: number
 }
 
+const CONTENTS = new Contents<DataLoader>('DataLoader', { instead: 'state() has its place, load() goes on from it', isCounted: true })
+
 /** An epoch of batches for every iteration. Made by `createDataLoader`. */
 export class DataLoader implements Iterable<Batch> {
   /** Batches in an epoch. */
@@ -75,6 +78,8 @@ export class DataLoader implements Iterable<Batch> {
   #current: Epoch | null = null
   /** Whether the next iteration goes on with it. */
   #resume = false
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   private constructor(source: string | IntArray | number[], options?: LoaderOptions) {
     const where = 'createDataLoader'
@@ -206,6 +211,7 @@ export class DataLoader implements Iterable<Batch> {
 
   static {
     guardReceivers(this, (value) => #windows in value)
+    CONTENTS.guard(this, (value) => #windows in value)
   }
 }
 

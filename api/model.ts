@@ -1,6 +1,7 @@
 // A model that was loaded from its folder.
 
 import { classify, type ClassifyOptions, type Prediction } from './classifier.js'
+import { Contents } from './contents.js'
 import { Embedding } from './embedding.js'
 import { UsageError } from './errors.js'
 import type { ModelDescription } from './model-description.js'
@@ -12,10 +13,14 @@ import type { Tokenizer } from './tokenizer.js'
 import { isObject } from './validate.js'
 import { Vectors } from './vectors.js'
 
+const CONTENTS = new Contents<Model>('Model', { instead: 'loadModel reads its folder wherever it is wanted, vectors and weight are in it' })
+
 /** A model of a folder: its tensors, what their rows stand for, and how it came to be. Made by `loadModel`. */
 export class Model {
   readonly #names: Names
   #vectors: Vectors | null = null
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /** @internal */
   constructor(
@@ -87,5 +92,6 @@ export class Model {
 
   static {
     guardReceivers(this, (value) => #names in value)
+    CONTENTS.guard(this, (value) => #names in value)
   }
 }

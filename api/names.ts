@@ -11,7 +11,7 @@ export interface Names {
   readonly size: number
   /** The name of a row: a word, or a token as its vocabulary writes it (`Ġwhale`, `##ing`); undefined of an unused id. */
   nameOf(id: number): string | undefined
-  /** The row that text stands for. @throws UnknownTokenError, which names the nearest spellings. */
+  /** The row that text stands for. @throws UnknownTokenError, whose `nearest` has the nearest spellings. */
   idOf(text: string, where: string): number
   /** Whether text stands for a row. */
   has(text: string): boolean
@@ -47,11 +47,24 @@ export class WordNames implements Names {
   idOf(text: string, where: string): number {
     const id = this.#ids.get(text)
     if (id !== undefined) return id
-    const nearest = nearestSpellings(text, this.words)
-    const hint = nearest.length > 0 ? `; nearest: ${nearest.map((word) => JSON.stringify(word)).join(', ')}` : ''
-    throw new UnknownTokenError(`${where}: ${show(text)} is not among the ${this.size} words${hint}`, text, nearest)
+    const variant = variantsOf(text).find((word) => this.#ids.has(word))
+    const hint = variant === undefined ? `the error's "nearest" has those that are spelled most like it` : `${JSON.stringify(variant)} is`
+    throw new UnknownTokenError(`${where}: ${show(text)} is not among the ${this.size} words; ${hint}`, text, () => nearestSpellings(text, this.words))
   }
 }
+
+/** The same word as others would write it: each is looked up, so that no list is searched before an error is thrown. */
+function variantsOf(text: string): string[] {
+  // A text of a page is no word.
+  if (text.length > 64) return []
+  const word = text.trim()
+  const lower = word.toLowerCase()
+  const cases = [word, lower, `${lower.slice(0, 1).toUpperCase()}${lower.slice(1)}`, word.toUpperCase()]
+  return cases.flatMap((one) => [one, one.normalize('NFC'), one.normalize('NFD')])
+}
+
+/** Of a text that is no token at most so many pieces are named. */
+const MOST_PIECES = 8
 
 /** The tokens of a tokenizer. Text stands for a token if it is just that one: as written, or else with a space before. */
 export class TokenizerNames implements Names {
@@ -86,9 +99,10 @@ export class TokenizerNames implements Names {
   idOf(text: string, where: string): number {
     const id = this.#find(text)
     if (id !== undefined) return id
-    const pieces = Array.from(this.#encode(text), (id) => this.nameOf(id) ?? `id ${id}`)
-    const list = pieces.length === 0 ? 'none' : pieces.slice(0, 8).map((piece) => JSON.stringify(piece)).join(', ')
-    const what = `${pieces.length} tokens of ${this.tokenizer.name} (${list}${pieces.length > 8 ? ', ...' : ''})`
-    throw new UnknownTokenError(`${where}: ${show(text)} is ${what}, with a space before as well; one is needed: ask for a piece`, text, pieces.slice(0, 8))
+    const ids = this.#encode(text)
+    const pieces = Array.from(ids.subarray(0, MOST_PIECES), (id) => this.nameOf(id) ?? `id ${id}`)
+    const list = pieces.length === 0 ? 'none' : pieces.map((piece) => JSON.stringify(piece)).join(', ')
+    const what = `${ids.length} tokens of ${this.tokenizer.name} (${list}${ids.length > MOST_PIECES ? ', ...' : ''})`
+    throw new UnknownTokenError(`${where}: ${show(text)} is ${what}, with a space before as well; one is needed: ask for a piece`, text, () => pieces)
   }
 }

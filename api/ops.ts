@@ -1,6 +1,6 @@
 // What tensors compute: shapes and types are worked out here, the arithmetic is the native side's. Results are dense.
 
-import { facts, isFloat, promote, type DType } from './dtype.js'
+import { facts, isFloat, promote, resultType, type DType } from './dtype.js'
 import { DTypeError, ShapeError } from './errors.js'
 import { check, native, type Operand } from './native.js'
 import { around, broadcast, broadcastStrides, sameShape, shown, sizeOf, stridesOf } from './shape.js'
@@ -51,12 +51,12 @@ export function withType<T>(x: Dense, dtype: DType, where: string, run: (x: Dens
 }
 
 /**
- * Runs `run` with `x` in the type that arithmetic of `dtype` runs in. On the way, integers are rounded to a 16-bit
- * `dtype`, as in PyTorch, which casts operands to the common type before it widens them.
+ * Runs `run` with `x` in the type that arithmetic of `dtype` runs in. On the way, integers and wider floats are rounded to a
+ * 16-bit `dtype`, as in PyTorch, which casts operands to the common type before it widens them.
  */
 export function asOperand<T>(x: Dense, dtype: DType, where: string, run: (x: Dense) => T): T {
   const cls = facts(dtype).class
-  if (!isFloat(dtype) || isFloat(x.dtype)) return withType(x, cls, where, run)
+  if (!isFloat(dtype)) return withType(x, cls, where, run)
   return withType(x, dtype, where, (x) => withType(x, cls, where, run))
 }
 
@@ -80,17 +80,19 @@ const BINARY = { add: 0, sub: 1, mul: 2, div: 3 } as const
 
 /**
  * `a` op `b` with broadcasting, in the type the two become together; quotients of integers are float32, as PyTorch's.
- * A number takes part in the tensor's own type unless it has a fraction and that type has none: then in float32.
+ * A number takes part in the tensor's own type unless it has a fraction and that type has none: then in float32. By a second
+ * operand of one element, too, 16-bit floats are multiplied and divided before it is rounded to their type.
  */
 export function binary(op: keyof typeof BINARY, a: Dense, b: Dense | number): Made {
-  let dtype = typeof b === 'number' ? promote(a.dtype, scalarType(a.dtype, b)) : promote(a.dtype, b.dtype)
+  let dtype = typeof b === 'number' ? promote(a.dtype, scalarType(a.dtype, b)) : resultType(a, b)
   if (op === 'div' && !isFloat(dtype)) dtype = 'float32'
   if (op === 'sub' && dtype === 'bool') throw new DTypeError('sub: of bool there is no difference; convert with to() first')
   const cls = facts(dtype).class
   const other = typeof b === 'number' ? scalar(op, b, dtype) : b
   const shape = broadcast(a.shape, other.shape)
+  const isFactor = other.size === 1 && (op === 'mul' || op === 'div')
   return asOperand(a, dtype, op, (a) =>
-    asOperand(other, dtype, op, (b) =>
+    asOperand(other, isFactor ? cls : dtype, op, (b) =>
       inClass(dtype, shape, op, (out) => {
         // Two dense operands of one shape are one long run.
         const flat = sameShape(a.shape, b.shape)

@@ -1,6 +1,7 @@
 // Tables of small elements: halves, and integers of 8 or 4 bits with a scale and a bias for each row.
 
 import { types } from 'node:util'
+import { Contents } from './contents.js'
 import { facts } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { call, check, native } from './native.js'
@@ -9,6 +10,7 @@ import { sameShape, shown } from './shape.js'
 import { track, untrack } from './scope.js'
 import { NativeStorage, PooledStorage } from './storage.js'
 import { Tensor } from './tensor.js'
+import { CONTENTS as TENSOR } from './tensor-contents.js'
 import { checkAttached, checkBytes, checkElements, checkShape, checkWord, show } from './validate.js'
 
 /** How far a quantized table is from what it was made of, element by element. */
@@ -49,6 +51,14 @@ function tensorOf(kind: Kind, storage: NativeStorage, [rows, dim]: readonly [num
   return Tensor.over(storage, 'uint8', [rows, rowBytes])
 }
 
+/** The rows of a table, as the class itself sees them. */
+let rowsOf: (table: QuantizedTable) => Tensor
+
+const CONTENTS = new Contents<QuantizedTable>('QuantizedTable', {
+  instead: 'toTensor() has its bytes as a tensor, which share() lends to other threads and saveSafetensors writes',
+  equal: (it) => TENSOR.equal(rowsOf(it)),
+})
+
 /**
  * A table in float16, bfloat16, int8 or int4, for `Embedding.fromPretrained` and `EmbeddingBag.fromPretrained`: half, a
  * quarter or an eighth of float32's memory. Made by `quantize` or `QuantizedTable.fromBytes`.
@@ -64,6 +74,8 @@ export class QuantizedTable {
   /** (rows, dim) of what it stands for; frozen. */
   readonly shape: readonly number[]
   readonly #rows: Tensor
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /** @internal */
   constructor(key: symbol, kind: Kind, shape: readonly [number, number], rows: Tensor) {
@@ -166,6 +178,8 @@ export class QuantizedTable {
 
   static {
     guardReceivers(this, (value) => #rows in value)
+    CONTENTS.guard(this, (value) => #rows in value)
+    rowsOf = (table) => table.#rows
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { types } from 'node:util'
+import { Contents } from './contents.js'
 import { facts } from './dtype.js'
 import { UsageError } from './errors.js'
 import { call, check, native, type Operand } from './native.js'
@@ -21,9 +22,13 @@ function checkSeed(seed: unknown, where: string): bigint {
   throw new UsageError(`${where}: a seed is a whole number from -2^63 to 2^64 - 1, not ${show(seed)}`)
 }
 
+const CONTENTS = new Contents<Generator>('Generator', { instead: 'getState() has its state, setState() goes on from it' })
+
 /** A Mersenne Twister (MT19937): the same seed gives the same draws as `torch.Generator`. */
 export class Generator {
   readonly #native
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /** Seeded with `seed`, or as a fresh `torch.Generator` is. Of a seed the low 32 bits count, as in PyTorch. */
   constructor(seed: number | bigint = DEFAULT_SEED) {
@@ -92,6 +97,7 @@ export class Generator {
 
   static {
     guardReceivers(this, (value) => #native in value)
+    CONTENTS.guard(this, (value) => #native in value)
   }
 }
 

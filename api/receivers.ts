@@ -5,9 +5,10 @@ import { types } from 'node:util'
 import { UsageError } from './errors.js'
 import { show } from './validate.js'
 
-type Test = (value: object) => boolean
+/** Asks for a private field. */
+export type Test = (value: object) => boolean
 type Method = (this: unknown, ...args: unknown[]) => unknown
-interface Class {
+export interface Class {
   readonly name: string
   readonly prototype: object
 }

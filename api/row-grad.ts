@@ -1,6 +1,7 @@
 // The gradient of a table as rows: the rows that a batch named, summed in the order of its ids.
 
 import { isTensor, type Gradient, type RowsGradient } from './autograd.js'
+import { Contents } from './contents.js'
 import { facts, type DType } from './dtype.js'
 import { UsageError } from './errors.js'
 import { call, check, native, type GradOperand, type Operand } from './native.js'
@@ -10,6 +11,12 @@ import { untrack } from './scope.js'
 import { sizeOf } from './shape.js'
 import { PooledStorage } from './storage.js'
 import { Tensor } from './tensor.js'
+
+const CONTENTS = new Contents<SparseGrad>('SparseGrad', {
+  instead: 'ids and rows are tensors, toDense() is one',
+  // The rest is in its tensors, which are looked at besides.
+  equal: (it) => `[${it.shape}]`,
+})
 
 /**
  * The gradient of a table of which a batch named some rows: `grad` of the weight of a layer made with `sparse: true`.
@@ -25,6 +32,8 @@ export class SparseGrad {
   readonly rows: Tensor
   /** The table's. */
   readonly shape: readonly number[]
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   readonly #own = true
 
@@ -69,9 +78,9 @@ export class SparseGrad {
     return this.rows.disposed ? 'SparseGrad(disposed)' : `SparseGrad(shape=[${this.shape}], ids=${this.ids}, rows=${this.rows})`
   }
 
-  /** What `console.log` shows. @internal */
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return this.toString()
+  /** The shape, the ids and the rows as nested arrays, for `JSON.stringify`. @throws UsageError as `Tensor.toJSON`. */
+  toJSON(): { shape: number[]; ids: number[]; rows: number[][] } {
+    return { shape: [...this.shape], ids: this.ids.toJSON(), rows: this.rows.toJSON() }
   }
 
   /** @internal */
@@ -81,6 +90,7 @@ export class SparseGrad {
 
   static {
     guardReceivers(this, (value) => #own in value)
+    CONTENTS.guard(this, (value) => #own in value)
   }
 }
 

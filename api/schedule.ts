@@ -1,5 +1,6 @@
 // Learning rates that change as training goes on.
 
+import { Contents } from './contents.js'
 import { UsageError } from './errors.js'
 import { Optimizer } from './optim/optimizer.js'
 import { guardReceivers } from './receivers.js'
@@ -25,6 +26,8 @@ export interface ScheduleState {
 
 const TYPES = ['constant', 'linear', 'cosine'] as const
 
+const CONTENTS = new Contents<LRSchedule>('LRSchedule', { instead: 'stateDict() has its state, loadStateDict() goes on from it' })
+
 /**
  * Sets the learning rates of an optimizer, step by step: each group's own, as it is now, times what the schedule says.
  * The rates are those of `get_constant_schedule_with_warmup`, `get_linear_schedule_with_warmup` and
@@ -44,6 +47,8 @@ export class LRSchedule {
   readonly #minLr: number
   #base: number[]
   #step = 0
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /** Sets the rates of step 0. @throws UsageError for options that cannot be. */
   constructor(optimizer: Optimizer<any>, options: ScheduleOptions) {
@@ -122,5 +127,6 @@ export class LRSchedule {
 
   static {
     guardReceivers(this, (value) => #optimizer in value)
+    CONTENTS.guard(this, (value) => #optimizer in value)
   }
 }

@@ -1,25 +1,31 @@
-// Words that are spelled much like another: for errors, which may take their time.
+// Words that are spelled much like another: for whoever asks an error what was meant.
 
 /** A hint has at most so many words. */
 const MOST = 3
+/** A text that is longer is no mistyped word. */
+const LONGEST = 64
+/** Letters of words that are compared, of all together: what takes some 30 ms. */
+const MOST_LETTERS = 5_000_000
 
 /**
  * The words of a vocabulary whose spelling is nearest: differing in case alone, else by the fewest letters that are put in,
  * left out, replaced or swapped with their neighbour (optimal string alignment), a third of the word at most. Of equally
- * near ones those come first that stand first, as the most frequent do.
+ * near ones those come first that stand first, as the most frequent do. Of a very large vocabulary only the first
+ * 400,000 or so are looked at.
  */
-export function nearestSpellings(text: string, words: Iterable<string>): string[] {
-  // A text of a page is no mistyped word.
-  if (text.length > 64) return []
+export function nearestSpellings(text: string, words: readonly string[]): string[] {
   const folded = text.toLowerCase()
-  const limit = Math.max(1, Math.ceil(text.length / 3))
+  if (text === '' || Math.max(text.length, folded.length) > LONGEST) return []
+  const pattern = new Pattern(folded)
   const found: { word: string; distance: number }[] = []
-  let worst = limit
+  let worst = Math.ceil(text.length / 3)
+  let letters = 0
   for (const word of words) {
-    if (Math.abs(word.length - text.length) > worst) continue
-    const lower = word.toLowerCase()
+    if (Math.abs(word.length - folded.length) > worst) continue
+    letters += word.length
+    if (letters > MOST_LETTERS) break
     // Case counts for less than any letter.
-    const distance = lower === folded ? 0.5 : distanceWithin(folded, lower, worst)
+    const distance = pattern.distance(word, worst) || 0.5
     if (distance > worst) continue
     let at = found.length
     while (at > 0 && found[at - 1].distance > distance) at--
@@ -31,25 +37,87 @@ export function nearestSpellings(text: string, words: Iterable<string>): string[
   return found.map(({ word }) => word)
 }
 
-/** How many edits make one text of the other; Infinity beyond a limit. Only cells within the limit are computed. */
-function distanceWithin(a: string, b: string, limit: number): number {
-  const width = b.length + 1
-  let [before, last, row] = [new Float64Array(width), Float64Array.from({ length: width }, (_, j) => j), new Float64Array(width)]
-  for (let i = 1; i <= a.length; i++) {
-    row.fill(Infinity)
-    row[0] = i
-    const [from, to] = [Math.max(1, i - Math.ceil(limit)), Math.min(b.length, i + Math.ceil(limit))]
-    let least = row[0]
-    for (let j = from; j <= to; j++) {
-      const same = a.charCodeAt(i - 1) === b.charCodeAt(j - 1)
-      let cost = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1))
-      const swapped = i > 1 && j > 1 && a.charCodeAt(i - 1) === b.charCodeAt(j - 2) && a.charCodeAt(i - 2) === b.charCodeAt(j - 1)
-      if (swapped) cost = Math.min(cost, before[j - 2] + 1)
-      row[j] = cost
-      least = Math.min(least, cost)
+/** A kind of letter, in either case: `Ä` and `ä`; alone where the other case has several. */
+function bothCases(letter: string): string[] {
+  return [letter, letter.toUpperCase()].filter((one) => one.length === 1)
+}
+
+/**
+ * A text of 1 to 64 letters that words are compared with, a column of the table of edit distances at a time: its differences
+ * are bits of two integers of 32 (Hyyrö 2003, "A bit-vector algorithm for computing Levenshtein and Damerau edit distances").
+ */
+class Pattern {
+  readonly #length: number
+  /** At which places of the first and the last 32 letters each letter stands, as bits. */
+  readonly #low = new Int32Array(0x10000)
+  readonly #high = new Int32Array(0x10000)
+
+  constructor(folded: string) {
+    this.#length = folded.length
+    for (let i = 0; i < folded.length; i++) {
+      const places = i < 32 ? this.#low : this.#high
+      for (const letter of bothCases(folded[i])) places[letter.charCodeAt(0)] |= 1 << i % 32
     }
-    if (least > limit) return Infinity
-    ;[before, last, row] = [last, row, before]
   }
-  return last[b.length] <= limit ? last[b.length] : Infinity
+
+  /** How many edits make the word of it, case apart; Infinity beyond a limit. */
+  distance(word: string, limit: number): number {
+    return this.#length <= 32 ? this.#short(word, limit) : this.#long(word, limit)
+  }
+
+  // Names as in the paper: `vp` and `vn` say where a column grows or falls from one row to the next, `hp` and `hn` where a row
+  // does from one column to the next, `d0` where a diagonal stays as it is.
+
+  #short(word: string, limit: number): number {
+    const last = 1 << (this.#length - 1)
+    let [vp, vn, d0, before, score] = [-1, 0, 0, 0, this.#length]
+    for (let j = 0; j < word.length; j++) {
+      const at = this.#low[word.charCodeAt(j)]
+      d0 = ((((~d0 & at) << 1) & before) | ((((at & vp) + vp) | 0) ^ vp) | at | vn) | 0
+      let hp = vn | ~(d0 | vp)
+      let hn = d0 & vp
+      if (hp & last) score++
+      else if (hn & last) score--
+      // Each letter that is left makes it better by one at most.
+      if (score - (word.length - 1 - j) > limit) return Infinity
+      hp = (hp << 1) | 1
+      hn <<= 1
+      vp = hn | ~(d0 | hp)
+      vn = hp & d0
+      before = at
+    }
+    return score
+  }
+
+  /** The same over 64 bits. */
+  #long(word: string, limit: number): number {
+    const last = 1 << (this.#length - 33)
+    let [vp, vn, d0, before, score] = [-1, 0, 0, 0, this.#length]
+    let [vpHigh, vnHigh, d0High, beforeHigh] = [-1, 0, 0, 0]
+    for (let j = 0; j < word.length; j++) {
+      const letter = word.charCodeAt(j)
+      const [at, atHigh] = [this.#low[letter], this.#high[letter]]
+      const [swap, swapHigh] = [~d0 & at, ~d0High & atHigh]
+      const sum = ((at & vp) >>> 0) + (vp >>> 0)
+      const sumHigh = ((atHigh & vpHigh) + vpHigh + (sum > 0xffffffff ? 1 : 0)) | 0
+      d0 = ((swap << 1) & before) | ((sum | 0) ^ vp) | at | vn
+      d0High = (((swapHigh << 1) | (swap >>> 31)) & beforeHigh) | (sumHigh ^ vpHigh) | atHigh | vnHigh
+      let [hp, hpHigh] = [vn | ~(d0 | vp), vnHigh | ~(d0High | vpHigh)]
+      let [hn, hnHigh] = [d0 & vp, d0High & vpHigh]
+      if (hpHigh & last) score++
+      else if (hnHigh & last) score--
+      if (score - (word.length - 1 - j) > limit) return Infinity
+      hpHigh = (hpHigh << 1) | (hp >>> 31)
+      hp = (hp << 1) | 1
+      hnHigh = (hnHigh << 1) | (hn >>> 31)
+      hn <<= 1
+      vp = hn | ~(d0 | hp)
+      vpHigh = hnHigh | ~(d0High | hpHigh)
+      vn = hp & d0
+      vnHigh = hpHigh & d0High
+      before = at
+      beforeHigh = atHigh
+    }
+    return score
+  }
 }

@@ -18,6 +18,7 @@ import { SparseGrad, TableGradient } from './row-grad.js'
 import { checkDim, inferredShape, sameShape, shown, sizeOf } from './shape.js'
 import { open, share, type SharedTable } from './sharing.js'
 import { Followed, PooledStorage, Storage, type Lag } from './storage.js'
+import { CONTENTS, jsonOf } from './tensor-contents.js'
 import { elementsOf, nested, plainAt } from './values.js'
 import { checkBoolean, checkInteger, checkOptions, checkSize, isObject, show } from './validate.js'
 
@@ -43,6 +44,8 @@ export class Tensor {
   /** The op that it is the result of, where that is recorded. */
   #node: GradNode | null = null
   #collected: Collected | null = null
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   private constructor(storage: Storage, offset: number, dtype: DType, shape: readonly number[]) {
     if (!isObject(storage) || !(storage instanceof Storage)) {
@@ -385,25 +388,21 @@ export class Tensor {
   /** As PyTorch prints tensors: four decimals, aligned, long ones summarised. */
   toString(): string {
     if (this.#storage === null) return `tensor(disposed, shape=${shown(this.shape)})`
-    const gradFn = this.#node === null ? [] : [`gradFn=<${this.#node.name}>`]
-    const suffixes = this.#requiresGrad && this.#node === null ? ['requiresGrad=true'] : gradFn
+    const suffixes = this.#node !== null ? [`gradFn=<${this.#node.name}>`] : this.#requiresGrad ? ['requiresGrad=true'] : []
     const { dtype, shape } = this
     this.#storage.lag?.settle()
-    const data = this.#storage.live(this.size * facts(dtype).bytes) ? this.borrow() : null
+    const { bytes } = facts(dtype)
+    const data = this.#storage.live(this.size * bytes) ? this.borrow() : null
     // Where `data` would be a copy of all, only the elements that are shown are read.
-    const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(this.#part(i, 1), dtype, 0))
+    const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(this.#alive().peek(dtype, this.#offset + i * bytes, 1), dtype, 0))
     const text = formatTensor({ data: data ?? [], at, shape, dtype, suffixes })
     this.checkWhole()
     return text
   }
 
-  #part(start: number, length: number): TypedArray {
-    return this.#alive().peek(this.dtype, this.#offset + start * facts(this.dtype).bytes, length)
-  }
-
-  /** What `console.log` shows. @internal */
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return this.toString()
+  /** `toArray()`, for `JSON.stringify`. @throws UsageError for NaN, infinities, what no number holds, and over 2^20 elements. */
+  toJSON(): any {
+    return jsonOf(this)
   }
 
   /** The same elements in another shape, in the same memory; one size may be -1: whatever is left. */
@@ -474,7 +473,7 @@ export class Tensor {
     return record(result, 'DivBackward', [this, x], (save) => derivatives.quotient(this, x, result, save))
   }
 
-  /** Sum, with broadcasting. `torch.add`. */
+  /** Sum, with broadcasting, in the type that both become together (`torch.result_type`). `torch.add`. */
   add(x: Tensor | number): Tensor {
     return this.#binary('add', x)
   }
@@ -596,5 +595,6 @@ export class Tensor {
 
   static {
     guardReceivers(this, (value) => #storage in value, OFTEN)
+    CONTENTS.guard(this, (value) => #storage in value)
   }
 }

@@ -3,6 +3,7 @@
 import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
 import type { Backward, Save } from './autograd.js'
 import { isRagged, type Ragged } from './bag.js'
+import { Contents } from './contents.js'
 import { facts } from './dtype.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from './errors.js'
@@ -106,6 +107,8 @@ interface Bound {
   readonly others: readonly Tensor[]
 }
 
+const CONTENTS = new Contents<TokenPositionEmbedding<any>>('TokenPositionEmbedding', { instead: 'stateDict() has its tensors, which share() lends to other threads and saveSafetensors writes' })
+
 /**
  * Learned token vectors plus learned absolute positions, computed in one pass over memory: the input of GPT (Radford et
  * al. 2018), and with segments and a layer normalization that of BERT (Devlin et al. 2019).
@@ -140,6 +143,8 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   readonly #longest: number | null
   readonly #padding: number
   #bound: Bound | null = null
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /** @throws UsageError for sizes that are no sizes, and for an option that does not exist. */
   constructor(options: TokenPositionOptions)
@@ -420,6 +425,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
 
   static {
     guardReceivers(this, (value) => #generator in value)
+    CONTENTS.guard(this, (value) => #generator in value)
   }
 }
 

@@ -4,12 +4,14 @@ import { createHash } from 'node:crypto'
 import { basename, resolve } from 'node:path'
 import { types } from 'node:util'
 import { nameOfBytes } from './byte-names.js'
+import { Contents } from './contents.js'
 import { TokenIndexError, UsageError } from './errors.js'
 import { readIds, type Ids } from './ids.js'
 import { call, native } from './native.js'
 import { readWhole } from './read-file.js'
 import { cutting, paddedBatch, PADDING_OPTIONS, padding, type PaddedBatch, type PaddingOptions, type TruncationOptions } from './padding.js'
 import { guardReceivers, isInstance } from './receivers.js'
+import { Tensor } from './tensor.js'
 import { checkBoolean, checkOptions, checkPath, checkText, isArray, isObject, show, checkList, checkNumber, checkSize } from './validate.js'
 import { readVocabulary } from './vocabulary.js'
 
@@ -71,6 +73,8 @@ const loaded = new Map<string, Tokenizer>()
 
 type Handle = ReturnType<typeof native.tokenizerNew> & object
 
+const CONTENTS = new Contents<Tokenizer>('Tokenizer', { instead: 'name and vocabSize say which it is: Tokenizer.load or Tokenizer.fromFile gives it wherever it is wanted' })
+
 /**
  * Text to ids and back. `Tokenizer.load` has OpenAI's encodings, with tiktoken's ids on every input; `Tokenizer.fromFile`
  * reads any `tokenizer.json`, with the ids of the Hugging Face library. Lone surrogates count as U+FFFD.
@@ -90,6 +94,8 @@ export class Tokenizer {
   #file: TokenizerFile | null = null
   /** Where the file pads and cuts, if nothing else is said. */
   readonly #sides: { paddingLeft: boolean; truncationLeft: boolean }
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   private constructor(name: string, handle: Handle, isFile: boolean, key: typeof PRIVATE) {
     if (key !== PRIVATE) {
@@ -275,6 +281,7 @@ export class Tokenizer {
 
   static {
     guardReceivers(this, (value) => #native in value)
+    CONTENTS.guard(this, (value) => #native in value)
   }
 }
 
@@ -285,12 +292,16 @@ export interface TokenizerFile {
   readonly digest: string
 }
 
+const DECODER = new Contents<TokenDecoder>('TokenDecoder', { instead: 'it belongs to its thread, and to the text that it is in' })
+
 /**
  * Ids to text as they come. No character is ever divided: what is not whole waits. All that `write` and `end` give, end
  * to end, is what `decode` makes of all ids. Made by `Tokenizer.decoder`.
  */
 export class TokenDecoder {
   readonly #native: ReturnType<typeof native.decoderNew> & object
+  /** @internal */
+  readonly structuredClone = DECODER.uncloneable
 
   private constructor(handle: ReturnType<typeof native.decoderNew> & object, key: typeof PRIVATE) {
     if (key !== PRIVATE) throw new UsageError('a TokenDecoder is made by tokenizer.decoder(), not by new')
@@ -320,6 +331,7 @@ export class TokenDecoder {
 
   static {
     guardReceivers(this, (value) => #native in value)
+    DECODER.guard(this, (value) => #native in value)
   }
 }
 
@@ -349,6 +361,6 @@ function readList(ids: Ids | ArrayLike<number>, where: string): ReturnType<typeo
 
 /** An array-like that is neither an array nor typed. */
 function isList(ids: unknown): ids is ArrayLike<number> {
-  const plain = isObject(ids) && !isArray(ids) && !ArrayBuffer.isView(ids)
+  const plain = isObject(ids) && !isArray(ids) && !ArrayBuffer.isView(ids) && !(ids instanceof Tensor)
   return plain && 'length' in ids && typeof ids.length === 'number'
 }

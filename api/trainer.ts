@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { checkSignal, whenAborted } from './async.js'
 import { gather, type Corpus } from './corpus.js'
+import { Contents } from './contents.js'
 import { facts, fromCode } from './dtype.js'
 import { Embedding } from './embedding.js'
 import { AbortedError, FormatError, UsageError } from './errors.js'
@@ -109,6 +110,8 @@ const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps']
 /** Points of the loss that are kept: then every other is dropped. */
 const MOST_LOSSES = 2000
 
+const CONTENTS = new Contents<Trainer>('Trainer', { instead: 'save() writes it and Trainer.resume reads it, result() has its tensors' })
+
 /**
  * Trains tables on a corpus. It works on another thread, on as many as `setNumThreads` says, and its result has the same bits
  * at any number of them: it follows from corpus, options and seed alone, also when the run is aborted and goes on, or goes on
@@ -128,6 +131,8 @@ export class Trainer {
   #busy = false
   #losses: [number, number][]
   #seconds: number
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /** @throws UsageError for an option that does not exist or is out of range. The corpus is read by the first `run`. */
   constructor(corpus: Corpus, options: TrainerOptions)
@@ -303,6 +308,7 @@ export class Trainer {
 
   static {
     guardReceivers(this, (value) => #source in value)
+    CONTENTS.guard(this, (value) => #source in value)
   }
 }
 

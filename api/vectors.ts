@@ -1,6 +1,7 @@
 // Vectors of tokens as something to ask: what is near, what is to what as what is to what.
 
 import { types } from 'node:util'
+import { Contents } from './contents.js'
 import { ShapeError, UsageError } from './errors.js'
 import { TokenizerNames, WordNames, type Names } from './names.js'
 import { call, check, native } from './native.js'
@@ -34,6 +35,8 @@ export interface Neighbour {
   similarity: number
 }
 
+const CONTENTS = new Contents<Vectors>('Vectors', { instead: 'tokens() and weight are what it holds, saveWord2Vec and saveModel write them' })
+
 /**
  * The rows of a table and what they stand for: neighbours, analogies, similarities, as gensim's KeyedVectors has them.
  *
@@ -58,6 +61,8 @@ export class Vectors {
   /** Numbers of a vector. */
   readonly dim: number
   readonly #names: Names
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /**
    * Over a table, whose memory is shared where it is float32; others are converted. A table may have more rows than a
@@ -96,7 +101,7 @@ export class Vectors {
     return this.#names.has(checkText(token, 'Vectors.has: the token'))
   }
 
-  /** The row of a token. @throws UnknownTokenError, which names the words that are spelled most like it. */
+  /** The row of a token. @throws UnknownTokenError, whose `nearest` has the words that are spelled most like it. */
   id(token: string): number {
     return this.#idOf(token, 'Vectors.id')
   }
@@ -238,6 +243,7 @@ export class Vectors {
 
   static {
     guardReceivers(this, (value) => #names in value)
+    CONTENTS.guard(this, (value) => #names in value)
   }
 }
 

@@ -1,6 +1,7 @@
 // Files written row by row, as rows come.
 
 import { resolve } from 'node:path'
+import { Contents } from './contents.js'
 import { checkDType, facts, type DType, type TypedArray } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { checkMetadata } from './files.js'
@@ -39,6 +40,8 @@ function enter(writer: WeakRef<TensorWriter>): void {
   process.on('exit', () => open.forEach((writer) => writer.deref()?.abort()))
 }
 
+const CONTENTS = new Contents<TensorWriter>('TensorWriter', { instead: 'it belongs to the thread that made it, and to its file' })
+
 /**
  * Writes tensors to a file row by row, as the rows come: memory stays flat however many there are, and the file appears
  * whole, at `close()`, or not at all. Given up (by `abort()`, at the end of a `using` block, collected, or when the process
@@ -60,6 +63,8 @@ export class TensorWriter {
   readonly #columns = new Map<string, Column>()
   readonly #rows: NonNullable<ReturnType<typeof native.rowsCreate>>
   readonly #self = new WeakRef(this)
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /**
    * @param path Where the file will be; the ending (`.safetensors` or `.npy`) says the format.
@@ -143,6 +148,7 @@ export class TensorWriter {
 
   static {
     guardReceivers(this, (value) => #columns in value)
+    CONTENTS.guard(this, (value) => #columns in value)
   }
 }
 

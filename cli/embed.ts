@@ -1,16 +1,17 @@
 // tokenbed embed: texts to vectors.
 
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { dirname, extname, join, resolve } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
+import { extname, join } from 'node:path'
 import { Option, type Command } from './bundled/commander.js'
 import { saveSafetensors, streamIds, type DType, type EncodeOptions, type Tokenizer } from '../index.js'
-import { WorkFailed, WrongUse, asWrongUse, isFolder } from './failure.js'
+import { WorkFailed, WrongUse, asWrongUse } from './failure.js'
 import { inputsOf, STDIN, type Input } from './inputs.js'
 import { counted, parseSeed, parseSize, shown, shownBytes, shownShort } from './numbers.js'
+import { checkPlace, type Needed } from './places.js'
 import { startProgress } from './progress.js'
 import { breathe } from './signals.js'
 import { print, textOfStdin } from './streams.js'
-import { DEFAULT_DIM, makeTables } from './tables.js'
+import { DEFAULT_DIM, makeTables, splitTable } from './tables.js'
 import { explained, findTokenizer, invalidUtf8Option, specialOf, specialOption, tokenizerOption } from './tokenizer.js'
 import { VectorFile } from './vector-file.js'
 import { WindowCutter } from './windows.js'
@@ -72,7 +73,7 @@ export function addEmbed(program: Command): void {
     .option('--table <file[:tensor]>', 'a safetensors file with the vectors of tokens; the tensor may be left out where there is one')
     .option('--position-table <file[:tensor]>', 'the same for positions')
     .option('--no-positions', 'add no vectors of positions')
-    .option('--tables-out <file>', 'also keep the tables, as token.weight and position.weight, in a safetensors file')
+    .option('--tables-out <file>', 'also keep the tables, as token.weight and position.weight, in a safetensors file, replaced if it is there')
     .addOption(new Option('--dtype <type>', 'of the vectors in the file').choices(['float32', 'float16', 'bfloat16']).default('float32'))
     .option('--batch-size <n>', 'windows looked up at a time', parseSize(1), 32)
     .addOption(invalidUtf8Option())
@@ -88,9 +89,9 @@ async function embed(args: string[], options: Options): Promise<void> {
   const { maxLength, stride = maxLength, seed } = options
   checkTogether(options, stride)
   const inputs = inputsOf(args)
-  for (const [option, path] of [['--out', options.out], ['--tables-out', options.tablesOut]] as const) {
-    if (path !== undefined) checkTarget(option, path, inputs)
-  }
+  const needed = neededBy(options, inputs)
+  checkPlace('--out', options.out, needed)
+  if (options.tablesOut !== undefined) checkPlace('--tables-out', options.tablesOut, [...needed, { what: 'file of --out', path: options.out }])
   const tokenizer = findTokenizer(options.tokenizer)
   const special = specialOf(options.allowedSpecial, tokenizer)
   const tables = asWrongUse(() => makeTables({ ...options, vocabSize: tokenizer.vocabSize, maxLength, seed }))
@@ -115,18 +116,13 @@ function checkTogether({ positions, positionTable, maxLength, out, dtype }: Opti
   if (stride > maxLength) throw new WrongUse(`--stride ${stride} is more than --max-length ${maxLength}: the tokens between two windows would be left out`)
 }
 
-/** Says before any work what would only be found after it. */
-function checkTarget(option: string, path: string, inputs: Input[]): void {
-  const folder = dirname(resolve(path))
-  if (!existsSync(folder)) throw new WorkFailed(`${option} ${path}: the folder ${folder} is not there; make it first`)
-  if (isFolder(path)) throw new WorkFailed(`${option} ${path}: a folder; name a file in it`)
-  if (inputs.some(({ name }) => name !== STDIN && isSameFile(name, path))) throw new WrongUse(`${option} ${path}: this text would be replaced; name another file`)
-}
-
-function isSameFile(a: string, b: string): boolean {
-  if (!existsSync(a) || !existsSync(b)) return false
-  const [x, y] = [statSync(a, { bigint: true }), statSync(b, { bigint: true })]
-  return x.ino === y.ino && x.dev === y.dev
+/** What the vectors are made of, which no result may replace. */
+function neededBy({ table, positionTable }: Options, inputs: Input[]): Needed[] {
+  const tables = [table, positionTable].flatMap((said) => (said === undefined ? [] : splitTable(said).path))
+  return [
+    ...inputs.filter(({ name }) => name !== STDIN).map(({ name }) => ({ what: 'text', path: name })),
+    ...tables.map((path) => ({ what: 'table', path })),
+  ]
 }
 
 interface Work {

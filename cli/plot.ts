@@ -7,10 +7,11 @@ import { curve } from './curve.js'
 import { WorkFailed, WrongUse } from './failure.js'
 import { idOf, MODEL_ARGUMENT, openVectors } from './models.js'
 import { counted, parseSize, shown } from './numbers.js'
+import { checkPlace } from './places.js'
 import { scatter, type Point } from './scatter.js'
 import { print } from './streams.js'
 import { document, page } from './svg.js'
-import { checkPlace, writeText } from './write-text.js'
+import { writeText } from './write-text.js'
 
 interface Options {
   out: string

@@ -7,6 +7,7 @@ import { AbortedError, saveModel, TokenbedError, Trainer, type Corpus, type Obje
 import { WorkFailed, WrongUse, asWrongUse, isSystemError, reasonOf } from './failure.js'
 import { inputsOf, STDIN, type Input } from './inputs.js'
 import { counted, parseNumber, parseSize, shown, shownShort, shownTime } from './numbers.js'
+import { isSameFile, modelFilesIn, TOKENIZER } from './places.js'
 import { startProgress, type Progress } from './progress.js'
 import { insteadOfEnding } from './signals.js'
 import { print, sayError, textOfStdin } from './streams.js'
@@ -16,6 +17,7 @@ interface Options {
   objective: Objective
   out: string
   resume?: boolean
+  force?: boolean
   tokenizer?: string
   dim?: number
   epochs?: number
@@ -44,7 +46,7 @@ otherwise. next-token learns token and position vectors and a head over the voca
 
 FOLDER holds model.json, which says what was trained on what and how, model.safetensors, and the vocabulary; while training
 also checkpoint.safetensors. Ctrl-C saves that, and --resume goes on from it, with the options that it was started with, to
-the very bits of a run that was never interrupted.
+the very bits of a run that was never interrupted. A model or a checkpoint that is there is replaced with --force alone.
 
 Examples:
   $ tokenbed train book.txt --objective skip-gram --out vectors
@@ -64,6 +66,7 @@ export function addTrain(program: Command): void {
     .addOption(new Option('--objective <what>', 'what is learned').choices(OBJECTIVES).makeOptionMandatory())
     .requiredOption('-o, --out <folder>', 'where the model goes; made if it is not there')
     .option('--resume', 'go on from the checkpoint in the folder')
+    .option('--force', 'begin anew where the folder holds a model or a checkpoint, and replace them')
     .option('--tokenizer <name|file>', 'gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json (default: words; of next-token gpt2)')
     .option('--dim <n>', 'numbers in a vector (default: 100; of next-token 64)', parseSize(1))
     .option('--epochs <n>', 'how often the corpus is gone through (default: 5; of next-token 1)', parseSize(1))
@@ -121,10 +124,12 @@ async function train(args: string[], options: Options): Promise<void> {
   const corpus = corpusOf(inputs, options)
   if (existsSync(options.out) && !statSync(options.out).isDirectory()) throw new WorkFailed(`--out ${options.out}: a file; name a folder`)
   const checkpoint = join(options.out, CHECKPOINT)
-  if (!options.resume && existsSync(checkpoint)) throw new WorkFailed(`${checkpoint}: a training that was stopped; --resume goes on from it, or remove it to begin anew`)
+  if (!options.resume) checkNothingIsLost(options, checkpoint, inputs)
   const trainer = options.resume ? await resumed(checkpoint, corpus, options) : asWrongUse(() => new Trainer(corpus, trainerOptions))
   const made = mkdirSync(options.out, { recursive: true })
   checkWritable(options.out)
+  // Before the new one's first: --resume would go on from that of another training.
+  if (options.force) rmSync(checkpoint, { force: true })
   let result: TrainResult | null
   try {
     result = await run(trainer, checkpoint, options)
@@ -141,8 +146,21 @@ async function train(args: string[], options: Options): Promise<void> {
   else if (!options.quiet) await print(summary(result, options))
 }
 
+/** Refuses to begin where a model, or one that was begun, would be replaced. */
+function checkNothingIsLost({ out, force, tokenizer }: Options, checkpoint: string, inputs: Input[]): void {
+  // The tokenizer's own file becomes what it is.
+  const own = tokenizer === undefined ? [] : [tokenizer, join(tokenizer, TOKENIZER)]
+  const there = modelFilesIn(out).filter((name) => name !== TOKENIZER || !own.some((path) => isSameFile(path, join(out, name))))
+  const text = inputs.find(({ name }) => name !== STDIN && there.some((file) => isSameFile(join(out, file), name)))
+  if (text) throw new WrongUse(`--out ${out}: the text ${text.name} would be replaced; name another folder`)
+  if (force) return
+  if (existsSync(checkpoint)) throw new WorkFailed(`${checkpoint}: a training that was stopped; --resume goes on from it, --force begins anew`)
+  if (there.length > 0) throw new WrongUse(`--out ${out}: ${there.join(', ')} of a model ${there.length === 1 ? 'is' : 'are'} there; --force replaces it, or name another folder`)
+}
+
 function optionsOf(options: Options): TrainerOptions {
   const { objective, tokenizer: name, lr, dim, epochs, minCount, seed, invalidUtf8, window, negative, sample, contextLength, batchSize, tied, samples } = options
+  if (options.resume && options.force) throw new WrongUse('--resume goes on, and --force begins anew: leave one out')
   for (const [option, objectives] of Object.entries(OWN)) {
     const isGiven = options[option as keyof Options] !== undefined
     const dashed = option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
@@ -169,7 +187,7 @@ function corpusOf(inputs: Input[], { invalidUtf8 }: Options): Corpus {
 
 async function resumed(checkpoint: string, corpus: Corpus, options: Options): Promise<Trainer> {
   const { tokenizer: name, objective, out } = options
-  if (!existsSync(checkpoint)) throw new WorkFailed(`--resume: ${checkpoint} is not there: ${existsSync(join(out, 'model.json')) ? 'the training was completed' : 'nothing was saved'}; leave out --resume to start over`)
+  if (!existsSync(checkpoint)) throw new WorkFailed(`--resume: ${checkpoint} is not there: ${existsSync(join(out, 'model.json')) ? 'the training was completed; --force instead of --resume starts over' : 'nothing was saved; leave out --resume to start over'}`)
   const trainer = await restored(checkpoint, corpus, name)
   if (trainer.objective !== objective) throw new WrongUse(`--objective ${objective}: ${checkpoint} is of ${trainer.objective}`)
   checkSame(trainer, options, checkpoint)
@@ -195,7 +213,7 @@ function checkSame(trainer: Trainer, options: Options, checkpoint: string): void
     if (given === undefined) continue
     const found = name === 'samples' ? ((kept.softmax as { samples: number } | undefined)?.samples ?? 0) : name === 'lr' ? (kept.alpha ?? kept.lr) : kept[name]
     const dashed = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    if (found !== given) throw new WrongUse(`--${dashed} ${given}: ${checkpoint} was made with ${found}; leave it out, or leave out --resume to start over`)
+    if (found !== given) throw new WrongUse(`--${dashed} ${given}: ${checkpoint} was made with ${found}; leave it out, or start over with --force instead of --resume`)
   }
 }
 

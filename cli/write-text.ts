@@ -1,15 +1,8 @@
 // Files of text that appear whole or not at all.
 
-import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { WorkFailed, isFolder, isSystemError, reasonOf } from './failure.js'
-
-/** Says before any work what would only be found after it. */
-export function checkPlace(option: string, path: string): void {
-  const folder = dirname(resolve(path))
-  if (!existsSync(folder)) throw new WorkFailed(`${option} ${path}: the folder ${folder} is not there; make it first`)
-  if (isFolder(path)) throw new WorkFailed(`${option} ${path}: a folder; name a file in it`)
-}
+import { WorkFailed, isSystemError, reasonOf } from './failure.js'
 
 export function writeText(path: string, text: string): void {
   const folder = dirname(resolve(path))

@@ -38,12 +38,12 @@ const CLASSES: Record<string, Members> = {
   Tensor: {
     new: ['any', 'any', 'any', 'any'], 'static fromShared': ['shared'],
     disposed: [], data: [], share: [], unshare: [], requiresGrad: [], 'requiresGrad=': ['boolean'], gradFn: [], grad: [], 'grad=': ['grad'],
-    backward: ['tensor', { retainGraph: 'boolean' }], set: ['numbers', 'size'], toArray: [], item: [], toString: [], reshape: ['integer', 'integer', 'integer'],
+    backward: ['tensor', { retainGraph: 'boolean' }], set: ['numbers', 'size'], toArray: [], toJSON: [], item: [], toString: [], reshape: ['integer', 'integer', 'integer'],
     narrow: ['axis', 'integer', 'size'], transpose: ['axis', 'axis'], to: ['dtype'], clone: [], detach: [], add: ['operand'], sub: ['operand'], mul: ['operand'],
     div: ['operand'], matmul: ['tensor'], sum: ['axis'], mean: ['axis'], relu: [], gelu: [], tanh: [], sigmoid: [], softmax: ['axis'], logSoftmax: ['axis'],
     dispose: [], '[Symbol.dispose]': [],
   },
-  SparseGrad: { new: ['any', 'any', 'any'], dtype: [], toDense: [], dispose: [], '[Symbol.dispose]': [], toString: [] },
+  SparseGrad: { new: ['any', 'any', 'any'], dtype: [], toDense: [], toJSON: [], dispose: [], '[Symbol.dispose]': [], toString: [] },
   Generator: { new: ['seed'], manualSeed: ['seed'], getState: [], setState: ['generatorState'] },
   Embedding: {
     new: ['rows', 'dim', TABLE], 'static fromPretrained': ['table', GIVEN], weight: [], 'weight=': ['table'],

@@ -27,7 +27,7 @@ holds<Same<TypedArray, Float32Array | Float64Array | Uint16Array | Int8Array | U
 holds<Same<Nested, number | Nested[]>>()
 holds<Same<Ids, tokenbed.Tensor | IntArray | Nested[]>>()
 holds<Same<Capabilities['source'], 'package' | 'build' | 'environment'>>()
-holds<Same<tokenbed.BinaryError['reason'], 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused'>>()
+holds<Same<tokenbed.BinaryError['reason'], 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused' | 'bundled'>>()
 holds<Same<ReturnType<typeof tokenbed.selfTest>, KernelTest[]>>()
 tokenbed.zeros([2], { dtype: 'int8', requiresGrad: false } satisfies FillOptions)
 holds<Same<keyof PlaceOptions, 'positionOffset' | 'positions' | 'segments' | 'mask'>>()

@@ -1,5 +1,6 @@
 // Parameters and the numbers that they are stepped with.
 
+import { Contents } from '../contents.js'
 import { isFloat } from '../dtype.js'
 import { DTypeError, UsageError } from '../errors.js'
 import { guardReceivers } from '../receivers.js'
@@ -21,6 +22,8 @@ export type ParamGroup<O = { lr: number; weightDecay: number }> = { params: Tens
 // As a method: an optimizer of some numbers is an `Optimizer`, too.
 export type Check<O> = { check(options: O, where: string): void }['check']
 
+const CONTENTS = new Contents<ParameterGroup<any>>('A group of parameters', { instead: 'params and options are what it holds' })
+
 /** Parameters that are stepped with the same numbers. */
 export class ParameterGroup<O extends Rates> {
   /** The parameters. */
@@ -28,6 +31,8 @@ export class ParameterGroup<O extends Rates> {
   #options: Readonly<O>
   readonly #check: Check<O>
   readonly #where: string
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /** @internal */
   constructor(params: readonly Tensor[], options: O, check: Check<O>, where: string) {
@@ -67,6 +72,7 @@ export class ParameterGroup<O extends Rates> {
 
   static {
     guardReceivers(this, (value) => #options in value)
+    CONTENTS.guard(this, (value) => #options in value)
   }
 }
 

@@ -1,6 +1,7 @@
 // What all optimizers do: groups, steps, state.
 
 import { isTensor, type Gradient } from '../autograd.js'
+import { Contents } from '../contents.js'
 import { facts } from '../dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../errors.js'
 import { check as checked, native, type GradOperand } from '../native.js'
@@ -21,6 +22,8 @@ interface Work<O> {
   readonly param: Tensor
   readonly grad: Gradient
 }
+
+const CONTENTS = new Contents<Optimizer<any>>('An optimizer', { instead: 'stateDict() has its state, loadStateDict() goes on from it' })
 
 /**
  * Changes parameters along their gradients. `torch.optim.Optimizer`.
@@ -43,6 +46,8 @@ export abstract class Optimizer<O extends Rates = Rates> {
   readonly #where: string
   readonly #rule: Rule<O>
   readonly #state = new Map<Tensor, State>()
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /** @internal */
   protected constructor(where: string, params: unknown, options: Partial<O> | undefined, defaults: O, check: Check<O>, rule: Rule<O>) {
@@ -208,5 +213,6 @@ export abstract class Optimizer<O extends Rates = Rates> {
 
   static {
     guardReceivers(this, (value) => #where in value)
+    CONTENTS.guard(this, (value) => #where in value)
   }
 }

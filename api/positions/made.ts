@@ -1,5 +1,6 @@
 // What positional schemes have in common: results, and tables that are learned.
 
+import { Contents } from '../contents.js'
 import { facts, type DType } from '../dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../errors.js'
 import { loadInto, type Layer } from '../layer.js'
@@ -66,9 +67,13 @@ export function replacement(before: Tensor, after: unknown, where: string): Tens
   return after
 }
 
+const CONTENTS = new Contents<Learned>('The layer', { instead: 'stateDict() has its tensors, which share() lends to other threads and saveSafetensors writes' })
+
 /** A scheme that learns. */
 export abstract class Learned implements Layer {
   readonly #own = true
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /** What is learned, by name, sharing its memory. */
   abstract stateDict(): Record<string, Tensor>
@@ -86,5 +91,6 @@ export abstract class Learned implements Layer {
 
   static {
     guardReceivers(this, (value) => #own in value)
+    CONTENTS.guard(this, (value) => #own in value)
   }
 }

@@ -1,6 +1,7 @@
 // Rotary positions: pairs of elements turned by an angle that grows with the position.
 
 import { record } from '../autograd.js'
+import { Contents } from '../contents.js'
 import { DTypeError, ShapeError, UsageError } from '../errors.js'
 import { copyOf, type Ids, type IntArray } from '../ids.js'
 import { call, native } from '../native.js'
@@ -45,6 +46,8 @@ interface Place {
   readonly at: IntArray | undefined
 }
 
+const CONTENTS = new Contents<RotaryEmbedding>('RotaryEmbedding', { instead: 'it follows from its options: make one of the same' })
+
 /**
  * Rotary position embedding (Su et al. 2021, RoFormer), of queries and keys: pair p of each head, (a, b), becomes
  * `(a cos t - b sin t, b cos t + a sin t)` with `t = position * base^(-2p / dim)`, so that `query . key` depends on the
@@ -61,6 +64,8 @@ export class RotaryEmbedding {
   readonly base: number
   readonly layout: 'half' | 'interleaved'
   readonly #native: Native
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
 
   /** @throws UsageError for an odd dim, a layout or scaling that does not exist, and a scaling without its numbers. */
   constructor(options: RotaryOptions) {
@@ -120,5 +125,6 @@ export class RotaryEmbedding {
 
   static {
     guardReceivers(this, (value) => #native in value)
+    CONTENTS.guard(this, (value) => #native in value)
   }
 }

@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { full, loadModel, loadNpy, loadSafetensors, loadWord2Vec, saveModel, saveNpy, saveSafetensors, saveWord2Vec, streamIds, Tokenizer, TensorWriter, Trainer, type Tensor } from '../../../index.js'
@@ -136,11 +136,8 @@ export const writers: readonly Writer[] = [
   },
   {
     name: 'tokenbed train', names: ['model'], slow: true, several: true,
-    write: (folder, value) => {
-      // One that failed may have left it: it is refused then, as it should be.
-      rmSync(join(folder, 'model/checkpoint.safetensors'), { force: true })
-      return command('train', textIn(folder), '--objective', 'skip-gram', '--min-count', '1', '--epochs', '1', '--dim', String(8 + value), '--out', join(folder, 'model'))
-    },
+    // Over the model that is there, and what one that failed may have left.
+    write: (folder, value) => command('train', textIn(folder), '--objective', 'skip-gram', '--min-count', '1', '--epochs', '1', '--dim', String(8 + value), '--out', join(folder, 'model'), '--force'),
     look: (folder) => loadModel(join(folder, 'model')).weight.shape[1] - 8,
   },
   {

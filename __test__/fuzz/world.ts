@@ -178,7 +178,7 @@ const MAKERS = new Map<string, (world: World) => object>([
   ['TokenDecoder', (world) => (world.one('Tokenizer') as tb.Tokenizer).decoder()],
   ['DataLoader', () => tb.createDataLoader(Int32Array.from({ length: 40 }, (_, i) => i % ROWS), { batchSize: 2, maxLength: 4 })],
   ['Vectors', (world) => new tb.Vectors(world.matrix(), WORDS)],
-  ['Trainer', (world) => new tb.Trainer([world.file('text')], { objective: 'skip-gram', dim: DIM, minCount: 1, epochs: 1 })],
+  ['Trainer', (world) => new tb.Trainer({ files: [world.file('text')] }, { objective: 'skip-gram', dim: DIM, minCount: 1, epochs: 1 })],
   ['Model', (world) => tb.loadModel(world.file('folder'))],
   ['TensorWriter', (world) => new tb.TensorWriter(`${world.path()}.safetensors`, { a: { dtype: 'float32', shape: [DIM] } })],
 ])

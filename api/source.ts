@@ -107,7 +107,7 @@ export function readSource(source: unknown, takes: readonly Kind[], where: strin
     throw new UsageError(`${where}: a string could be a text or a path: write { texts: [${show(source)}] } or { files: [${show(source)}] }`)
   }
   if (isArray(source)) return ofArray(source, reader)
-  if (Buffer.isBuffer(source)) {
+  if (ArrayBuffer.isView(source) && Buffer.isBuffer(source)) {
     throw new UsageError(`${where}: bytes could be a text or ids: write { texts: [buffer.toString()] } or { ids: buffer }`)
   }
   if (ArrayBuffer.isView(source) || source instanceof Tensor) return ofIds(source, reader)

@@ -17,9 +17,9 @@ use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error};
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_train::classify::{Classify, ClassifyOptions};
+use tokenbed_train::examples::{Examples, Labelled};
 use tokenbed_train::next_token::{NextToken, NextTokenOptions, Softmax};
 use tokenbed_train::pairs::{PairOptions, Pairs};
-use tokenbed_train::examples::{Examples, Labelled};
 use tokenbed_train::{Corpus, Model, Trainer, checkpoint};
 
 /// All options of all objectives; TypeScript fills in defaults.
@@ -142,12 +142,7 @@ impl Make {
     }
 
     /// Over words, or the ids of the vocabulary that the options say.
-    fn classifier(
-        &self,
-        examples: Examples,
-        words: Option<Vec<String>>,
-        labels: Vec<String>,
-    ) -> Result<Made, Failure> {
+    fn classifier(&self, examples: Examples, words: Option<Vec<String>>, labels: Vec<String>) -> Result<Made, Failure> {
         let vocabulary = words.as_ref().map_or_else(|| size(self.options.vocabulary), |words| Ok(words.len()))?;
         let counts = counted(&examples.ids, vocabulary);
         let model = Classify::new(self.classify()?, examples, vocabulary, labels.len())?;

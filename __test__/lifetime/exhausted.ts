@@ -251,7 +251,7 @@ const scenarios: Record<string, () => unknown> = {
     return [...first.slice(0, 4), ...[...inOrder].map(({ inputs }) => inputs)]
   },
   streamPieces: async () => collected(api.streamIds(pieces(), { tokenizer: tokenizer() })),
-  streamTexts: async () => collected(api.streamIds({ texts: TEXT.split('\n') }, { tokenizer: tokenizer() })),
+  streamTexts: async () => collected(api.streamIds({ texts: [TEXT, TEXT] }, { tokenizer: tokenizer() })),
   loaderFiles: () => {
     writeText()
     return api.createDataLoader({ files: [file('text.txt'), file('text.txt')] }, { tokenizer: tokenizer() }).ids
@@ -298,7 +298,7 @@ const scenarios: Record<string, () => unknown> = {
   nextTokenSampled: () => train({ objective: 'next-token', dim: 16, contextLength: 16, seed: 1, tied: true, softmax: { samples: 64 }, vocabSize: 300 }, () => Uint32Array.from(ids(9000, 300))),
   classify: () => train({ objective: 'classify', dim: 16, seed: 1 }, () => LABELLED),
   classifyTexts: () => train({ objective: 'classify', dim: 16, seed: 1, tokenizer: tokenizer() }, () => ({ examples: LABELLED })),
-  tokens: () => train({ ...PAIRS, objective: 'skip-gram' }, () => ({ tokens: TEXT.split('\n').map((line) => line.split(' ')) })),
+  tokens: () => train({ ...PAIRS, objective: 'skip-gram' }, () => ({ tokens: TEXT.split('\n').map((line) => line.match(/\S+/g) ?? []) })),
   classifyFiles: () => {
     const lines = Array.from({ length: 300 }, (_, i) => `__label__${i % 2} a${i} b${i % 7} c\n`).join('')
     writeFileSync(file('lines.txt'), lines)

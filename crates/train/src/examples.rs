@@ -107,7 +107,8 @@ pub(crate) fn too_few(count: usize, hint: &str) -> Error {
 }
 
 /// How classes are written in a file.
-pub const IN_LINES: &str = ": in a file, a word that begins with __label__ names the class of its line, as in __label__yes";
+pub const IN_LINES: &str =
+    ": in a file, a word that begins with __label__ names the class of its line, as in __label__yes";
 
 /// Texts with a class each, whose words are what stands between white space.
 #[derive(Debug, Default)]

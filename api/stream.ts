@@ -37,10 +37,9 @@ const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids']
 const STREAM = 'the stream'
 
 /**
- * The ids of texts, chunk by chunk, in memory that does not grow with it, but with the longest part that nothing divides
- * (`maxHeldBytes`): together those that `Tokenizer.encode` gives
- * for each, wherever pieces or chunks end. A tokenizer from a file gets whole lines, 64 KB of them at least, each
- * time as a text of its own, and puts nothing around texts.
+ * The ids of texts, chunk by chunk, in memory that does not grow with them, but with the longest part that nothing divides
+ * (`maxHeldBytes`): together those that `Tokenizer.encode` gives for each, wherever pieces or chunks end. A tokenizer from a
+ * file gets whole lines, 64 KB of them at least, each time as a text of its own, and puts nothing around texts.
  *
  * A source says what it is:
  *

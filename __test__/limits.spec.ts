@@ -38,7 +38,7 @@ test('a tokenizer whose texts grow is an error that names its file and the part'
   at(refuses(t, () => tokenizer.count(text), 'FORMAT', 'maxGrowth'))
   at(refuses(t, () => tokenizer.encodeBatch(['a', text]), 'FORMAT', 'text 1 of the batch: normalizer', 'maxGrowth'))
   const error = await t.throwsAsync(async () => {
-    for await (const _ of streamIds([file('text.txt', text)], { tokenizer }));
+    for await (const _ of streamIds({ files: [file('text.txt', text)] }, { tokenizer }));
   })
   at(error as FormatError)
   t.is(Tokenizer.fromFile(path, { limits: { maxGrowth: 1000 } }).encode(text).length, 1)
@@ -69,7 +69,7 @@ test('limits are checked', (t) => {
   for (const value of [0, -1, NaN, Infinity, '4', null]) use({ maxSecondsPerMegabyte: value }, 'maxSecondsPerMegabyte')
   refuses(t, () => Tokenizer.fromFile(path, { limit: {} } as FromFileOptions), 'USAGE', 'no option "limit"')
   for (const name of ['maxRatio', 'maxHeldBytes']) {
-    for (const value of [-1, 1.5, '4']) refuses(t, () => streamIds([path], { [name]: value }), 'USAGE', `streamIds: ${name}`)
+    for (const value of [-1, 1.5, '4']) refuses(t, () => streamIds({ files: [path] }, { [name]: value }), 'USAGE', `streamIds: ${name}`)
   }
   refuses(t, () => loadWord2Vec(path, { maxRatio: 0 }), 'USAGE', 'loadWord2Vec: maxRatio')
   t.is(Tokenizer.fromFile(path, { limits: { maxGrowth: undefined } }).vocabSize, 2)
@@ -121,7 +121,7 @@ test.serial('with larger limits it is read', async (t) => {
 test('pieces of text are held back no further than the limit, if there is one', async (t) => {
   const read = async (maxHeldBytes?: number) => {
     let count = 0
-    for await (const ids of streamIds(Array(40).fill('a'.repeat(100)).values(), { maxHeldBytes })) count += ids.length
+    for await (const ids of streamIds({ pieces: Array(40).fill('a'.repeat(100)) }, { maxHeldBytes })) count += ids.length
     return count
   }
   t.true((await read()) > 0)
@@ -135,5 +135,5 @@ test('words and corpora, too, become no more than the limit', async (t) => {
   t.is(error.path, words)
   t.is(loadWord2Vec(words, { maxRatio: 2000 }).tokens().length, 1)
   const corpus = file('corpus.txt.gz', gzipSync('the cat sat on the mat\n'.repeat(1_000_000)))
-  await t.throwsAsync(new Trainer([corpus], { objective: 'skip-gram', minCount: 1, maxRatio: 10 }).run(), { code: 'FORMAT', message: /maxRatio/ })
+  await t.throwsAsync(new Trainer({ files: [corpus] }, { objective: 'skip-gram', minCount: 1, maxRatio: 10 }).run(), { code: 'FORMAT', message: /maxRatio/ })
 })

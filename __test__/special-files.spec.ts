@@ -143,7 +143,7 @@ if (isUnix) {
     const tokenizer = Tokenizer.load('gpt2')
     const ids: number[] = []
     const reading = (async () => {
-      for await (const part of streamIds([path], { tokenizer })) ids.push(...part)
+      for await (const part of streamIds({ files: [path] }, { tokenizer })) ids.push(...part)
     })()
     // Nobody writes before other work was done.
     for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 5))
@@ -166,7 +166,7 @@ if (isUnix) {
     const path = join(base, 'never')
     t.is(spawnSync('mkfifo', [path]).status, 0)
     const script = `const { streamIds, Tokenizer } = require(${JSON.stringify(join(root, 'dist/index.js'))})
-      const ids = streamIds([${JSON.stringify(path)}], { tokenizer: Tokenizer.load('gpt2') })
+      const ids = streamIds({ files: [${JSON.stringify(path)}] }, { tokenizer: Tokenizer.load('gpt2') })
       ids[Symbol.asyncIterator]().next()
       setTimeout(() => process.exit(7), 200)`
     t.is((await ended(spawn(process.execPath, ['-e', script], { timeout: LIMIT * 1e3, killSignal: 'SIGKILL' }))).code, 7)
@@ -179,9 +179,9 @@ if (isUnix) {
     const controller = new AbortController()
     const { signal } = controller
     const waiting = [
-      ...[1, 2, 3, 4, 5].map(() => streamIds([path], { tokenizer, signal })[Symbol.asyncIterator]().next()),
-      new Trainer([path], { objective: 'skip-gram' }).run({ signal }),
-      new Trainer([path], { objective: 'next-token', tokenizer }).run({ signal }),
+      ...[1, 2, 3, 4, 5].map(() => streamIds({ files: [path] }, { tokenizer, signal })[Symbol.asyncIterator]().next()),
+      new Trainer({ files: [path] }, { objective: 'skip-gram' }).run({ signal }),
+      new Trainer({ files: [path] }, { objective: 'next-token', tokenizer }).run({ signal }),
     ]
     const outcomes = Promise.allSettled(waiting)
     // More wait than Node has threads: it has not lost one.
@@ -195,10 +195,10 @@ if (isUnix) {
     t.is(spawnSync('mkfifo', [path]).status, 0)
     const text = 'the cat sat on the mat the dog sat on the log '.repeat(40)
     const writer = spawn('sh', ['-c', 'printf "$1" > "$0"; exit', path, text])
-    const { tensors } = await new Trainer([path], { objective: 'skip-gram', dim: 4, epochs: 1 }).run()
+    const { tensors } = await new Trainer({ files: [path] }, { objective: 'skip-gram', dim: 4, epochs: 1 }).run()
     const file = join(base, 'corpus.txt')
     writeFileSync(file, text)
-    const whole = await new Trainer([file], { objective: 'skip-gram', dim: 4, epochs: 1 }).run()
+    const whole = await new Trainer({ files: [file] }, { objective: 'skip-gram', dim: 4, epochs: 1 }).run()
     t.deepEqual(tensors['token.weight'].toArray(), whole.tensors['token.weight'].toArray())
     writer.kill()
   })

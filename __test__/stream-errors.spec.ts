@@ -39,24 +39,22 @@ for (const [name, stream] of [['streamIds', streamIds], ['streamBatches', stream
   test(`${name}: what cannot be used is refused at once, and nothing is opened`, (t) => {
     const make = (source: unknown, options?: unknown) => () => stream(source as TextSource, options as StreamOptions)
     const use = (part: string, source: unknown, options?: unknown) => refuses(t, make(source, options), 'USAGE', name, part)
-    use('may be a path or a text', 'book.txt')
-    for (const source of [null, undefined, 5, {}, () => ['a'], new Uint8Array(3), Buffer.from('text')]) use('an array of paths', source)
-    use('file 1', [none, 5])
-    use('file 0', [''])
-    use('file 0', ['a\0b'])
-    use('file 1', [none, , none]) // eslint-disable-line no-sparse-arrays
-    use('options are an object', [none], 5)
-    use('no option "shuffle"', [none], { shuffle: false })
-    use('tokenizer must be', [none], { tokenizer: 'gpt2' })
-    use('allowedSpecial', [none], { allowedSpecial: ['<|endoftext|>'] })
-    use('disallowedSpecial', [none], { disallowedSpecial: 'none' })
-    use('invalidUtf8', [none], { invalidUtf8: 'ignore' })
-    use('signal is an AbortSignal', [none], { signal: { aborted: false } })
+    use('file 1', { files: [none, 5] })
+    use('file 0', { files: [''] })
+    use('file 0', { files: ['a\0b'] })
+    use('file 1', { files: [none, , none] }) // eslint-disable-line no-sparse-arrays
+    use('options are an object', { files: [none] }, 5)
+    use('no option "shuffle"', { files: [none] }, { shuffle: false })
+    use('tokenizer must be', { files: [none] }, { tokenizer: 'gpt2' })
+    use('allowedSpecial', { files: [none] }, { allowedSpecial: ['<|endoftext|>'] })
+    use('disallowedSpecial', { files: [none] }, { disallowedSpecial: 'none' })
+    use('invalidUtf8', { files: [none] }, { invalidUtf8: 'ignore' })
+    use('signal is an AbortSignal', { files: [none] }, { signal: { aborted: false } })
   })
 }
 
 test('sizes of windows are checked at once', (t) => {
-  const use = (part: string, options: unknown) => refuses(t, () => streamBatches([none], options as object), 'USAGE', 'streamBatches', part)
+  const use = (part: string, options: unknown) => refuses(t, () => streamBatches({ files: [none] }, options as object), 'USAGE', 'streamBatches', part)
   for (const name of ['batchSize', 'maxLength', 'stride']) for (const value of [0, -1, 1.5, NaN, '4', null]) use(name, { [name]: value })
   use('dropLast', { dropLast: 1 })
 })
@@ -64,14 +62,14 @@ test('sizes of windows are checked at once', (t) => {
 test('a file that cannot be read is an error when it is its turn, and names its path', async (t) => {
   const path = file('good.txt', long)
   for (const bad of [none, join(folder, 'none.gz'), join(folder, 'none.zst')]) {
-    const { ids, error } = await fails([path, bad, path])
+    const { ids, error } = await fails({ files: [path, bad, path] })
     t.is(ids, gpt2.encode(long).length, 'what comes before it came')
     says(t, error, FileError, bad, 'cannot open')
     t.is((error as FileError).path, bad)
     if (process.platform !== 'win32') t.is(((error as FileError).cause as NodeJS.ErrnoException).code, 'ENOENT')
   }
   mkdirSync(join(folder, 'folder'))
-  says(t, (await fails([join(folder, 'folder')])).error, FileError, join(folder, 'folder'))
+  says(t, (await fails({ files: [join(folder, 'folder')] })).error, FileError, join(folder, 'folder'))
 })
 
 test('an error that is there before it is asked for waits', async (t) => {
@@ -79,7 +77,7 @@ test('an error that is there before it is asked for waits', async (t) => {
   const count = () => unhandled++
   process.on('unhandledRejection', count)
   await t.throwsAsync(async () => {
-    for await (const ids of streamIds([file('few.txt', long), none])) {
+    for await (const ids of streamIds({ files: [file('few.txt', long), none] })) {
       await new Promise((resolve) => setTimeout(resolve, 100))
       t.true(ids.length > 0)
     }
@@ -92,15 +90,15 @@ test('bytes that are no UTF-8 are told with their place', async (t) => {
   const { length } = Buffer.from(long)
   const bytes = Buffer.concat([Buffer.from(long), Buffer.from([0x61, 0xff, 0x62])])
   for (const [path, part] of [[file('bad.txt', bytes), 'byte 0xff is no UTF-8'], [file('bad.txt.gz', gzipSync(bytes)), 'of the decompressed text']]) {
-    const { ids, error } = await fails([path])
+    const { ids, error } = await fails({ files: [path] })
     t.true(ids > 0, 'the chunks before it came')
     says(t, error, FormatError, path, part, `at byte ${length + 1}`)
     t.deepEqual([(error as FormatError).path, (error as FormatError).offset], [path, length + 1])
   }
   const binary = file('binary', Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * 7919) & 255)))
-  says(t, (await fails([binary])).error, FormatError, binary, 'no UTF-8')
-  says(t, (await fails([file('utf16.txt', Buffer.from('\ufefftext', 'utf16le'))])).error, FormatError, 'UTF-16')
-  says(t, (await fails([file('packed.txt', gzipSync('text'))])).error, FormatError, '.gz')
+  says(t, (await fails({ files: [binary] })).error, FormatError, binary, 'no UTF-8')
+  says(t, (await fails({ files: [file('utf16.txt', Buffer.from('\ufefftext', 'utf16le'))] })).error, FormatError, 'UTF-16')
+  says(t, (await fails({ files: [file('packed.txt', gzipSync('text'))] })).error, FormatError, '.gz')
 })
 
 test('compressed data that is damaged or cut short is told', async (t) => {
@@ -109,19 +107,19 @@ test('compressed data that is damaged or cut short is told', async (t) => {
   flipped[whole.length - 5] ^= 1
   for (const [name, bytes] of [['short', whole.subarray(0, -9)], ['half', whole.subarray(0, whole.length / 2)], ['sum', flipped], ['text', Buffer.from('text')], ['empty', Buffer.alloc(0)]] as const) {
     const path = file(`${name}.gz`, bytes)
-    says(t, (await fails([path])).error, FormatError, path, 'gzip data is damaged or ends too soon')
+    says(t, (await fails({ files: [path] })).error, FormatError, path, 'gzip data is damaged or ends too soon')
   }
   const path = file('text.zst', 'text')
-  says(t, (await fails([path])).error, FormatError, path, 'zstd data is damaged')
+  says(t, (await fails({ files: [path] })).error, FormatError, path, 'zstd data is damaged')
 })
 
 test('a special token that is not allowed is the error of the whole text, with the file', async (t) => {
   const text = `${long}🐋<|endoftext|>more`
   const path = file('special.txt', text)
-  for (const source of [[path], [long, '🐋<|endof', 'text|>more'].values()]) {
+  for (const source of [{ files: [path] }, { pieces: [long, '🐋<|endof', 'text|>more'] }]) {
     const { error } = await fails(source)
     says(t, error, UsageError, `"<|endoftext|>" at position ${long.length + 2}`)
-    t.is((error as Error).message.includes(path), Array.isArray(source))
+    t.is((error as Error).message.includes(path), 'files' in source)
   }
 })
 
@@ -136,7 +134,7 @@ test('a piece that is no string is told with its number, and the source is close
         closed = true
       }
     }
-    says(t, (await fails(source())).error, UsageError, 'piece 1', part)
+    says(t, (await fails({ pieces: source() })).error, UsageError, 'piece 1', part)
     t.true(closed)
   }
 })
@@ -147,13 +145,13 @@ test('an error of the source comes as it is', async (t) => {
     yield 'good '
     throw own
   }
-  t.is((await fails(source())).error, own)
+  t.is((await fails({ pieces: source() })).error, own)
   const broken = { [Symbol.iterator]: () => ({ next: () => { throw own } }) }
-  t.is((await fails(broken as Iterable<string>)).error, own)
+  t.is((await fails({ pieces: broken as Iterable<string> })).error, own)
 })
 
 test('after an error or the end nothing more comes', async (t) => {
-  const iterator = streamIds([none])[Symbol.asyncIterator]()
+  const iterator = streamIds({ files: [none] })[Symbol.asyncIterator]()
   await t.throwsAsync(async () => iterator.next(), { instanceOf: FileError })
   t.true((await iterator.next()).done)
 })
@@ -166,7 +164,7 @@ test('a signal that was given already ends it before anything is opened', async 
     begun = true
     yield 'x'
   }
-  for (const it of [[none], source()]) {
+  for (const it of [{ files: [none] }, { pieces: source() }]) {
     const { error } = await fails(it, { signal })
     says(t, error, AbortedError, 'aborted')
     t.is((error as AbortedError).code, 'ABORTED')
@@ -177,7 +175,7 @@ test('a signal that was given already ends it before anything is opened', async 
 
 test('a signal ends it between chunks and while it waits, and leaves no listener', async (t) => {
   const path = file('abort.txt', long)
-  for (const source of [[path, path], late()]) {
+  for (const source of [{ files: [path, path] }, { pieces: late() }]) {
     const controller = new AbortController()
     let calls = 0
     controller.signal.onabort = () => calls++
@@ -198,10 +196,10 @@ test('a signal ends it between chunks and while it waits, and leaves no listener
     await new Promise(() => {})
   }
   setTimeout(() => controller.abort(), 20)
-  says(t, (await fails(never(), { signal: controller.signal })).error, AbortedError)
+  says(t, (await fails({ pieces: never() }, { signal: controller.signal })).error, AbortedError)
   // Between batches of one chunk, too.
   const other = new AbortController()
-  const batches = streamBatches([path], { maxLength: 4, stride: 4, signal: other.signal })
+  const batches = streamBatches({ files: [path] }, { maxLength: 4, stride: 4, signal: other.signal })
   await t.throwsAsync(async () => {
     for await (const { inputs } of batches) {
       t.is(inputs.size, 16)

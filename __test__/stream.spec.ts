@@ -53,15 +53,15 @@ for (const name of ENCODINGS) {
   test(`${name}: pieces of any size have the ids of the whole`, async (t) => {
     const expected = [...tokenizer.encode(text)]
     for (const sizes of [[1], [2], [7, 1, 13], [1000, 1], [0, 5], [100_000]]) {
-      t.deepEqual(await all(streamIds(cut(text, sizes), { tokenizer })), expected, `${sizes}`)
+      t.deepEqual(await all(streamIds({ pieces: cut(text, sizes) }, { tokenizer })), expected, `${sizes}`)
     }
-    t.deepEqual(await all(streamIds(late(cut(text, [333])), { tokenizer })), expected)
-    t.deepEqual(await all(streamIds(new Set([text]), { tokenizer })), expected)
+    t.deepEqual(await all(streamIds({ pieces: late(cut(text, [333])) }, { tokenizer })), expected)
+    t.deepEqual(await all(streamIds({ pieces: new Set([text]) }, { tokenizer })), expected)
   })
 
   test(`${name}: a file has the ids of its text, whatever it is packed with`, async (t) => {
     const expected = Buffer.from(tokenizer.encode(long).buffer)
-    const same = async (path: string) => Buffer.concat((await collect(streamIds([path], { tokenizer }))).map((ids) => Buffer.from(ids.buffer))).equals(expected)
+    const same = async (path: string) => Buffer.concat((await collect(streamIds({ files: [path] }, { tokenizer }))).map((ids) => Buffer.from(ids.buffer))).equals(expected)
     t.true(await same(file(`${name}.txt`, long)))
     t.true(await same(file(`${name}.txt.gz`, gzipSync(long, { level: 1 }))))
     const members = [long.slice(0, 1), '', long.slice(1, 500_001), long.slice(500_001)].map((part) => gzipSync(Buffer.from(part), { level: 1 }))
@@ -72,12 +72,12 @@ for (const name of ENCODINGS) {
 test('files that other programs packed', async (t) => {
   const expected = [...gpt2.encode(packed)]
   for (const name of ['whole.txt.gz', 'members.txt.gz', 'whole.txt.zst', 'unchecked.txt.zst', 'frames.txt.zst', 'long.txt.zst']) {
-    t.deepEqual(await all(streamIds([join(root, 'testdata/golden/packed', name)])), expected, name)
+    t.deepEqual(await all(streamIds({ files: [join(root, 'testdata/golden/packed', name)] })), expected, name)
   }
 })
 
 test('ids come in chunks of about a megabyte of text', async (t) => {
-  const chunks = await collect(streamIds([file('chunks.txt', long)]))
+  const chunks = await collect(streamIds({ files: [file('chunks.txt', long)] }))
   const bytes = chunks.map((ids) => Buffer.byteLength(gpt2.decode(ids)))
   t.is(chunks.length, Math.ceil(Buffer.byteLength(long) / 2 ** 20))
   t.true(bytes.every((n) => n < 1.1 * 2 ** 20), `${bytes}`)
@@ -86,14 +86,14 @@ test('ids come in chunks of about a megabyte of text', async (t) => {
 test('files come end to end, each a text of its own', async (t) => {
   const texts = ['It is', "n't ", '', ' the end', '\n\n', 'x'.repeat(5000)]
   const paths = texts.map((text, i) => file(`part-${i}.txt`, text))
-  t.deepEqual(await all(streamIds(paths)), texts.flatMap((text) => [...gpt2.encode(text)]))
+  t.deepEqual(await all(streamIds({ files: paths })), texts.flatMap((text) => [...gpt2.encode(text)]))
   const many = Array.from({ length: 1000 }, (_, i) => paths[i % paths.length])
-  t.is((await collect(streamIds(many))).length, 1, 'small files share a chunk')
+  t.is((await collect(streamIds({ files: many }))).length, 1, 'small files share a chunk')
 })
 
 test('every iteration over files starts anew, and two do not disturb each other', async (t) => {
   const path = file('again.txt', long)
-  const source = streamIds([path])
+  const source = streamIds({ files: [path] })
   const expected = gpt2.encode(long).length
   const length = async () => (await collect(source)).reduce((n, ids) => n + ids.length, 0)
   t.deepEqual([await length(), await length()], [expected, expected])
@@ -104,14 +104,14 @@ test('a path is where it was when the stream was made', async (t) => {
   file('here.txt', 'here')
   const before = process.cwd()
   process.chdir(folder)
-  const source = streamIds(['here.txt'])
+  const source = streamIds({ files: ['here.txt'] })
   process.chdir(before)
   t.deepEqual(await all(source), [...gpt2.encode('here')])
 })
 
 test('a byte order mark stays, as readFileSync has it', async (t) => {
   const path = file('bom.txt', '\ufeffa text')
-  t.deepEqual(await all(streamIds([path])), [...gpt2.encode(readFileSync(path, 'utf8'))])
+  t.deepEqual(await all(streamIds({ files: [path] })), [...gpt2.encode(readFileSync(path, 'utf8'))])
 })
 
 test('bytes that are no UTF-8 become what readFileSync and TextDecoder make of them', async (t) => {
@@ -120,15 +120,15 @@ test('bytes that are no UTF-8 become what readFileSync and TextDecoder make of t
     const path = file('bad.txt', Buffer.concat([Buffer.alloc(before, 'x'), bad]))
     const expected = readFileSync(path, 'utf8')
     t.is(expected, new TextDecoder('utf-8', { ignoreBOM: true }).decode(readFileSync(path)))
-    t.deepEqual(await all(streamIds([path], { invalidUtf8: 'replace' })), [...gpt2.encode(expected)], `after ${before}`)
+    t.deepEqual(await all(streamIds({ files: [path] }, { invalidUtf8: 'replace' })), [...gpt2.encode(expected)], `after ${before}`)
   }
 })
 
 test('halves of a surrogate pair are joined across pieces; one alone is U+FFFD', async (t) => {
   const text = 'a🐋b🐋🐋c'
-  t.deepEqual(await all(streamIds(cut(text, [1]))), [...gpt2.encode(text)])
-  t.deepEqual(await all(streamIds(['a\ud83d', '', '\udc0bb', '\ud83d'].values())), [...gpt2.encode('a🐋b\ufffd')])
-  t.deepEqual(await all(streamIds(['\udc0b', '\ud83d', '\ud83d', 'x', '\ud83d'].values())), [...gpt2.encode('\udc0b\ud83d\ud83dx\ud83d')])
+  t.deepEqual(await all(streamIds({ pieces: cut(text, [1]) })), [...gpt2.encode(text)])
+  t.deepEqual(await all(streamIds({ pieces: ['a\ud83d', '', '\udc0bb', '\ud83d'] })), [...gpt2.encode('a🐋b\ufffd')])
+  t.deepEqual(await all(streamIds({ pieces: ['\udc0b', '\ud83d', '\ud83d', 'x', '\ud83d'] })), [...gpt2.encode('\udc0b\ud83d\ud83dx\ud83d')])
 })
 
 test('special tokens count as in encode, also cut in the middle', async (t) => {
@@ -136,10 +136,10 @@ test('special tokens count as in encode, also cut in the middle', async (t) => {
   const options = { allowedSpecial: 'all' } as const
   const expected = [...gpt2.encode(text, options)]
   t.true(expected.includes(50256))
-  t.deepEqual(await all(streamIds(cut(text, [1]), options)), expected)
-  t.deepEqual(await all(streamIds([file('special.txt', text)], options)), expected)
+  t.deepEqual(await all(streamIds({ pieces: cut(text, [1]) }, options)), expected)
+  t.deepEqual(await all(streamIds({ files: [file('special.txt', text)] }, options)), expected)
   const plain = { disallowedSpecial: new Set<string>() }
-  t.deepEqual(await all(streamIds(cut(text, [3]), plain)), [...gpt2.encode(text, plain)])
+  t.deepEqual(await all(streamIds({ pieces: cut(text, [3]) }, plain)), [...gpt2.encode(text, plain)])
 })
 
 test('a stream of Node with an encoding', async (t) => {
@@ -149,13 +149,14 @@ test('a stream of Node with an encoding', async (t) => {
 
 test('no ids are no chunks', async (t) => {
   const empty = file('empty.txt', '')
-  for (const source of [[], [empty], [empty, empty], [].values(), ['', ''].values(), late([])]) t.deepEqual(await collect(streamIds(source)), [])
-  t.deepEqual(await collect(streamBatches([empty])), [])
+  const none = [{ files: [] }, { files: [empty] }, { files: [empty, empty] }, { pieces: [] }, { pieces: ['', ''] }, { texts: late([]) }, { texts: ['', ''] }, { ids: [] }, { ids: [[], []] }]
+  for (const source of none) t.deepEqual(await collect(streamIds(source)), [])
+  t.deepEqual(await collect(streamBatches({ files: [empty] })), [])
 })
 
 test('a piece longer than any chunk', async (t) => {
   const text = 'a'.repeat(5 * 2 ** 20)
-  const chunks = await collect(streamIds([file('a.txt', text)]))
+  const chunks = await collect(streamIds({ files: [file('a.txt', text)] }))
   t.is(chunks.reduce((n, ids) => n + ids.length, 0), gpt2.encode(text).length)
 })
 
@@ -179,7 +180,7 @@ test('batches are those of createDataLoader, for many sizes and any cut', async 
             const expected = loaded(gpt2.encode(text), options)
             for (const sizes of [[1], [64]]) {
               cases++
-              const found = (await collect(streamBatches(cut(text, sizes), options))).map(rows)
+              const found = (await collect(streamBatches({ pieces: cut(text, sizes) }, options))).map(rows)
               if (JSON.stringify(found) !== JSON.stringify(expected)) t.deepEqual(found, expected, JSON.stringify({ n, ...options, sizes }))
             }
           }
@@ -198,7 +199,7 @@ test('batches of files are those of createDataLoader over their ids end to end',
     const loader = createDataLoader(ids, { ...options, shuffle: false })
     const expected = loader[Symbol.iterator]()
     let count = 0
-    for await (const { inputs, targets } of streamBatches(paths, options)) {
+    for await (const { inputs, targets } of streamBatches({ files: paths }, options)) {
       const other = expected.next().value as Batch
       t.true(Buffer.from(inputs.data.buffer, inputs.data.byteOffset, inputs.data.byteLength).equals(Buffer.from(other.inputs.data.buffer, 0, inputs.data.byteLength)))
       t.true(Buffer.from(targets.data.buffer, targets.data.byteOffset, targets.data.byteLength).equals(Buffer.from(other.targets.data.buffer, 0, targets.data.byteLength)))
@@ -210,7 +211,7 @@ test('batches of files are those of createDataLoader over their ids end to end',
 })
 
 test('batches are fresh, and the caller\'s', async (t) => {
-  const [first, second, ...others] = await collect(streamBatches(cut(packed.slice(0, 3000), [10]), { maxLength: 4, stride: 2, batchSize: 2 }))
+  const [first, second, ...others] = await collect(streamBatches({ pieces: cut(packed.slice(0, 3000), [10]) }, { maxLength: 4, stride: 2, batchSize: 2 }))
   const kept = second.inputs.toArray()
   first.inputs.data.fill(7 as never)
   first.targets.dispose()
@@ -231,7 +232,7 @@ test('nothing is read before it is asked for', async (t) => {
       closed = true
     }
   }
-  const stream = streamBatches(source(), { maxLength: 4, stride: 4, batchSize: 1 })
+  const stream = streamBatches({ pieces: source() }, { maxLength: 4, stride: 4, batchSize: 1 })
   t.is(seen.length, 0)
   const iterator = stream[Symbol.asyncIterator]()
   t.is(seen.length, 0)

@@ -60,9 +60,9 @@ export function classify(parts: ClassifierParts, texts: readonly string[], optio
   })
 }
 
-/** Tokens that the model has, as the trainer finds them in a line. */
+/** Tokens that the model has, as the trainer finds them in a text: whatever it says is text. */
 function idsOf(text: string, { tokenizer, idOf }: ClassifierParts): number[] {
-  if (tokenizer === null) return text.split(SPACES).flatMap((word) => idOf(word) ?? [])
-  const line = text.replace(/[\r\n\u2028\u2029\v\f]+/g, ' ').trimStart()
-  return Array.from(tokenizer.encode(line, { disallowedSpecial: new Set(), addSpecialTokens: false }))
+  if (tokenizer !== null) return Array.from(tokenizer.encode(text, { allowedSpecial: new Set(), disallowedSpecial: new Set(), addSpecialTokens: false }))
+  // Half of a surrogate pair was learned as what UTF-8 makes of it.
+  return text.replace(/\p{Surrogate}/gu, '\ufffd').split(SPACES).flatMap((word) => idOf(word) ?? [])
 }

@@ -1,26 +1,23 @@
-// What tables learn from, as the native side gathers it: files, pieces of text, ids, or texts with their classes.
+// What tables learn from, as the native side gathers it: words or ids in sentences, or texts with their classes.
 
-import { resolve } from 'node:path'
-import { types } from 'node:util'
-import { AbortedError, UsageError } from './errors.js'
-import { plainInts } from './ids.js'
+import { setImmediate } from 'node:timers/promises'
+import { abortable, throwIfAborted } from './abortable.js'
+import { UsageError } from './errors.js'
 import { call, check, failureOf, native } from './native.js'
-import { streamIds, type TextSource } from './stream.js'
+import { Pieces } from './pieces.js'
+import { checkItem, type ExamplesSource, type Items, type Kind, type LabelledText, type Source, type TextSource, type TokensSource } from './source.js'
+import { idsOfSource } from './stream.js'
 import type { CheckedOptions } from './train-options.js'
 import type { Tokenizer } from './tokenizer.js'
-import { checkPath, checkText, isArray, isObject, show, eachOf } from './validate.js'
-
-/** A text with its class. */
-export interface LabelledText {
-  text: string
-  label: string
-}
 
 /**
- * What a trainer learns from: paths of files or pieces of one text, as `streamIds` takes them; ids; or, to classify, texts
- * with their classes. In files and pieces to classify, a line begins with its class, as in `__label__yes`.
+ * What a trainer learns from. Texts are told apart: no sentence reaches from one into the next. To classify, texts come with
+ * their classes (`{ examples }`, or an array of them), or in files or pieces of fastText's lines, whose words that begin with
+ * `__label__` name the classes of their line.
  */
-export type Corpus = TextSource | Uint32Array | Int32Array | readonly LabelledText[]
+export type Corpus = TextSource | TokensSource | ExamplesSource | readonly LabelledText[]
+
+export const CORPUS: readonly Kind[] = ['texts', 'files', 'pieces', 'tokens', 'ids', 'examples']
 
 export type Gathered = ReturnType<typeof native.corpusOfWords> & object
 
@@ -32,89 +29,132 @@ export interface Wanted {
   readonly where: string
 }
 
-/** A corpus that was gathered, and the names of classes that were given apart from it. */
-export interface Found {
-  readonly corpus: Gathered
-  readonly labels: string[] | null
+/** Refuses a corpus that the objective cannot be learned from. */
+export function checkCorpus({ kind }: Source, options: CheckedOptions, tokenizer: Tokenizer | null, where: string): void {
+  const no = (why: string) => new UsageError(`${where}: ${why}`)
+  if (options.objective === 'classify') {
+    const hasClasses = kind === 'examples' || kind === 'files' || kind === 'pieces'
+    if (!hasClasses) throw no(`${kind} name no classes: write { examples: [{ text, label }, ...] }, or { files: [...] } whose lines name them, as in __label__yes`)
+  } else if (kind === 'examples') throw no('texts with labels are for the objective "classify": write { texts: [...] } to learn from the texts alone')
+  if (kind === 'ids' && options.vocabulary === 0) throw no('of a corpus of ids, say vocabSize: how many ids there may be')
+  if (kind === 'tokens' && tokenizer !== null) throw no('tokens are cut already: leave the option tokenizer out, or write { texts: [...] }')
 }
 
 /** Gathers a corpus; files are read on another thread. */
-export async function gather(source: Corpus, wanted: Wanted): Promise<Found> {
+export async function gather(source: Source, wanted: Wanted): Promise<Gathered> {
   const { options, tokenizer, where } = wanted
-  if (types.isUint32Array(source) || types.isInt32Array(source)) return { corpus: ofIds(source, wanted), labels: null }
-  if (isLabelled(source)) return ofTexts(source, wanted)
-  const isWords = tokenizer === null
-  if (options.objective === 'classify' || isWords) {
-    const corpus = isWords ? call(native.corpusOfWords()) : call(native.corpusOfLines(tokenizer.forStream({}, where)[0]))
-    await addText(corpus, source, wanted)
-    return { corpus, labels: null }
+  if (source.kind === 'ids') return ofIds(source)
+  if (source.kind === 'tokens') return ofTokens(source.items, wanted)
+  if (source.kind === 'examples') return ofExamples(source.items, wanted)
+  if (tokenizer !== null && options.objective !== 'classify') return encoded(source, tokenizer, wanted)
+  const corpus = tokenizer === null ? call(native.corpusOfWords()) : call(native.corpusOfLines(tokenizer.forStream({}, where)[0]))
+  if (source.kind === 'files') {
+    for (const path of source.paths) await addFile(corpus, path, wanted)
+    return corpus
   }
-  const corpus = call(native.corpusOfIds())
-  for await (const ids of streamIds(source as TextSource, { tokenizer, signal: wanted.signal, invalidUtf8: options.invalidUtf8, maxRatio: options.maxRatio, disallowedSpecial: new Set() })) {
-    check(native.corpusIds(corpus, ids))
-  }
-  return { corpus, labels: null }
-}
-
-function ofIds(ids: Uint32Array | Int32Array, { options, where }: Wanted): Gathered {
-  if (options.objective === 'classify') throw new UsageError(`${where}: to classify, give texts with their labels, not ids`)
-  if (options.vocabulary === 0) throw new UsageError(`${where}: of a corpus of ids, say vocabSize: how many ids there may be`)
-  // A copy where other threads may write it: the native side checks its own.
-  const own = plainInts(ids, where) as Uint32Array | Int32Array
-  const bad = types.isInt32Array(own) ? own.findIndex((id) => id < 0) : -1
-  if (bad >= 0) throw new UsageError(`${where}: id ${own[bad]} at [${bad}] is negative`)
-  const corpus = call(native.corpusOfIds())
-  check(native.corpusIds(corpus, own))
+  const joined = new Pieces()
+  const isOne = source.kind === 'pieces'
+  await each(source.items, source.kind, wanted, (text) => {
+    check(native.corpusText(corpus, isOne ? joined.push(text as string) : (text as string)))
+    if (!isOne) check(native.corpusEnd(corpus))
+  })
+  check(native.corpusText(corpus, joined.end()))
+  check(native.corpusEnd(corpus))
   return corpus
 }
 
-function isLabelled(source: Corpus): source is readonly LabelledText[] {
-  return isArray(source) && source.length > 0 && typeof source[0] === 'object' && source[0] !== null
-}
-
-/** Texts with classes become lines that begin with a number for their class. */
-function ofTexts(source: readonly LabelledText[], { options, tokenizer, where }: Wanted): Found {
-  if (options.objective !== 'classify') throw new UsageError(`${where}: texts with labels are for the objective "classify"`)
-  const corpus = tokenizer === null ? call(native.corpusOfWords()) : call(native.corpusOfLines(tokenizer.forStream({}, where)[0]))
-  const numbers = new Map<string, number>()
-  // Not `forEach`, which would skip the holes of an array.
-  eachOf(source, (example, i) => {
-    const { text: itsText, label: itsLabel } = (isObject(example) ? example : {}) as Partial<LabelledText>
-    const text = checkText(itsText, `${where}: text of example ${i}`)
-    const label = checkText(itsLabel, `${where}: label of example ${i}`)
-    if (!numbers.has(label)) numbers.set(label, numbers.size)
-    // A line is an example, and a word of the text is never a label.
-    const line = text.replace(/[\r\n\u2028\u2029\v\f]+/g, ' ').replaceAll('__label__', '_label_')
-    check(native.corpusText(corpus, `__label__${numbers.get(label)} ${line}`))
+function ofIds({ lists }: Source & { kind: 'ids' }): Gathered {
+  const corpus = call(native.corpusOfIds())
+  for (const list of lists) {
+    check(native.corpusIds(corpus, list))
     check(native.corpusEnd(corpus))
-  })
-  return { corpus, labels: [...numbers.keys()] }
+  }
+  return corpus
 }
 
-async function addText(corpus: Gathered, source: unknown, { options, signal, where }: Wanted): Promise<void> {
-  const aborted = () => new AbortedError(`${where} was aborted`, { cause: signal!.reason })
-  if (isArray(source)) {
-    // Some of it at a time, so that a signal is heard in between.
-    for (const [i, path] of source.entries()) {
-      const file = call(native.corpusFile(corpus, resolve(checkPath(path, `${where}: file ${i}`)), options.invalidUtf8 === 'replace', options.maxRatio))
-      for (let done = false; !done; ) {
-        if (signal?.aborted) throw aborted()
-        const read = await call(native.corpusFileRead(file))
-        if (read.failure) throw failureOf(read.failure)
-        done = read.done
-      }
+/** Each text is encoded on its own, and ends a sentence. */
+async function encoded(source: Source, tokenizer: Tokenizer, wanted: Wanted): Promise<Gathered> {
+  const { signal, where, options: { invalidUtf8, maxRatio } } = wanted
+  const corpus = call(native.corpusOfIds())
+  const disallowedSpecial = new Set<string>()
+  const addStream = async (text: Source) => {
+    for await (const ids of idsOfSource(text, { tokenizer, signal, invalidUtf8, maxRatio, disallowedSpecial }, where)) check(native.corpusIds(corpus, ids))
+    check(native.corpusEnd(corpus))
+  }
+  if (source.kind === 'files') for (const path of source.paths) await addStream({ kind: 'files', paths: [path] })
+  else if (source.kind === 'pieces') await addStream(source)
+  else if (source.kind === 'texts') {
+    await each(source.items, 'texts', wanted, (text) => {
+      check(native.corpusIds(corpus, tokenizer.encode(text as string, { disallowedSpecial, addSpecialTokens: false })))
+      check(native.corpusEnd(corpus))
+    })
+  }
+  return corpus
+}
+
+async function ofTokens(sentences: Items, wanted: Wanted): Promise<Gathered> {
+  const corpus = call(native.corpusOfWords())
+  await each(sentences, 'tokens', wanted, (words) => check(native.corpusWords(corpus, words as string[])))
+  return corpus
+}
+
+/** Examples that cross to the native side at once. */
+const AT_ONCE = 256
+
+async function ofExamples(examples: Items, wanted: Wanted): Promise<Gathered> {
+  const { tokenizer, where } = wanted
+  const corpus = tokenizer === null ? call(native.corpusOfExamples()) : call(native.corpusOfTexts(tokenizer.forStream({}, where)[0]))
+  const [labels, texts]: [string[], string[]] = [[], []]
+  const cross = () => {
+    check(native.corpusExamples(corpus, labels, texts))
+    labels.length = 0
+    texts.length = 0
+  }
+  await each(examples, 'examples', wanted, (example) => {
+    const { text, label } = example as LabelledText
+    labels.push(label)
+    if (texts.push(text) === AT_ONCE) cross()
+  })
+  cross()
+  return corpus
+}
+
+/** Milliseconds that gathering may keep other work waiting. */
+const TURN = 20
+
+/** Uses what a source gives. The event loop turns now and then, so that a signal is heard. */
+async function each(items: Items, kind: 'texts' | 'pieces' | 'tokens' | 'examples', { signal, where }: Wanted, use: (item: unknown) => void): Promise<void> {
+  let [count, until] = [0, performance.now() + TURN]
+  const take = (item: unknown) => {
+    checkItem(item, kind, count++, where)
+    use(item)
+  }
+  const turn = async () => {
+    await setImmediate()
+    throwIfAborted(signal, where)
+    until = performance.now() + TURN
+  }
+  throwIfAborted(signal, where)
+  if (Symbol.asyncIterator in items) {
+    for await (const item of abortable(items, signal, where)) {
+      take(item)
+      if (performance.now() > until) await turn()
     }
     return
   }
-  const pieces = source as AsyncIterable<string> | Iterable<string> | null
-  const isIterable = isObject(pieces) && (Symbol.asyncIterator in pieces || Symbol.iterator in pieces)
-  if (!isIterable) {
-    throw new UsageError(`${where}: a corpus is an array of paths, an iterable of pieces of text, ids in a Uint32Array or Int32Array, or texts with labels, not ${show(source)}`)
+  for (const item of items) {
+    take(item)
+    if (performance.now() > until) await turn()
   }
-  let count = 0
-  for await (const piece of pieces) {
-    if (signal?.aborted) throw aborted()
-    check(native.corpusText(corpus, checkText(piece, `${where}: piece ${count++}`)))
+}
+
+async function addFile(corpus: Gathered, path: string, { options, signal, where }: Wanted): Promise<void> {
+  const file = call(native.corpusFile(corpus, path, options.invalidUtf8 === 'replace', options.maxRatio))
+  // Some of it at a time, so that a signal is heard in between.
+  for (let done = false; !done; ) {
+    throwIfAborted(signal, where)
+    const read = await call(native.corpusFileRead(file))
+    if (read.failure) throw failureOf(read.failure)
+    done = read.done
   }
-  check(native.corpusEnd(corpus))
 }

@@ -1,16 +1,24 @@
 // Batches cut from a text by a sliding window.
 
-import { types } from 'node:util'
 import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
 import { Contents } from './contents.js'
 import { UsageError } from './errors.js'
-import { readIds, type IntArray } from './ids.js'
 import { call, native } from './native.js'
 import { checkGenerator, defaultGenerator, type Generator } from './random.js'
 import { guardReceivers } from './receivers.js'
+import { checkItem, checkNoPath, readSource, type BareIds, type FilesSource, type IdList, type IdsSource, type Items, type Kind } from './source.js'
 import type { SpecialOptions, Tokenizer } from './tokenizer.js'
-import { checkBoolean, checkOptions, checkSize, isArray, show, isObject } from './validate.js'
-import { allocating, zeroed } from './memory.js'
+import { checkBoolean, checkOptions, checkSize, checkWord, eachOf, isArray, show, isObject } from './validate.js'
+import { zeroed } from './memory.js'
+
+/** One text as a string, or a source that is there as a whole: nothing is waited for. */
+export type LoaderSource =
+  | string
+  | FilesSource
+  | { readonly texts: readonly string[] | (Iterable<string> & object) }
+  | { readonly pieces: readonly string[] | (Iterable<string> & object) }
+  | IdsSource
+  | BareIds
 
 export interface LoaderOptions extends WindowOptions, SpecialOptions {
   /** What encodes a text; default gpt2. */
@@ -19,18 +27,27 @@ export interface LoaderOptions extends WindowOptions, SpecialOptions {
   shuffle?: boolean
   /** What shuffles; default: the one that `manualSeed` seeds. */
   generator?: Generator
+  /** What happens to bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD (`replace`). */
+  invalidUtf8?: 'throw' | 'replace'
+  /** Bytes of text that each byte of a `.gz` or `.zst` file may become, beside 16 MB that any may; default 200. */
+  maxRatio?: number
 }
 
 const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
-const OPTIONS = ['tokenizer', ...WINDOWS, 'shuffle', 'generator', 'allowedSpecial', 'disallowedSpecial']
+const OPTIONS = ['tokenizer', ...WINDOWS, 'shuffle', 'generator', 'allowedSpecial', 'disallowedSpecial', 'invalidUtf8', 'maxRatio']
+const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids']
 
 /**
- * Windows over one text or one array of ids: they start at 0, stride, 2 * stride ... below the number of ids -
+ * Windows over a text, or over texts or ids end to end: they start at 0, stride, 2 * stride ... below the number of ids -
  * maxLength. The ids are held once, however much windows overlap.
  *
- * @throws UsageError where there are not maxLength + 1 ids.
+ * A string is a text. All else says what it is, as for `streamIds`: `{ texts }`, `{ files }` (regular files, read here and
+ * now), `{ pieces }` or `{ ids }`; a typed array and an array of numbers are ids.
+ *
+ * @throws UsageError where there are not maxLength + 1 ids, and for a source that does not say what it is, a string that looks
+ * like a path among them; FileError, FormatError for a file that cannot be read.
  */
-export function createDataLoader(source: string | IntArray | number[], options?: LoaderOptions): DataLoader {
+export function createDataLoader(source: LoaderSource, options?: LoaderOptions): DataLoader {
   return DataLoader.over(source, options)
 }
 
@@ -65,7 +82,7 @@ const CONTENTS = new Contents<DataLoader>('DataLoader', { instead: 'state() has 
 export class DataLoader implements Iterable<Batch> {
   /** Batches in an epoch. */
   readonly length: number
-  /** All ids: of a text as encoded, of an Int32Array or Uint32Array the array itself. */
+  /** All ids: of texts as encoded, of an Int32Array or Uint32Array the array itself. */
   readonly ids: Uint32Array | Int32Array
   readonly #windows
   readonly #count: number
@@ -81,7 +98,7 @@ export class DataLoader implements Iterable<Batch> {
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
-  private constructor(source: string | IntArray | number[], options?: LoaderOptions) {
+  private constructor(source: LoaderSource, options?: LoaderOptions) {
     const where = 'createDataLoader'
     const checked = checkOptions(options, OPTIONS, where)
     const windows = checkWindows(checked, where)
@@ -98,7 +115,7 @@ export class DataLoader implements Iterable<Batch> {
   }
 
   /** What `createDataLoader` makes. @internal */
-  static over(source: string | IntArray | number[], options?: LoaderOptions): DataLoader {
+  static over(source: LoaderSource, options?: LoaderOptions): DataLoader {
     return new DataLoader(source, options)
   }
 
@@ -218,20 +235,46 @@ export class DataLoader implements Iterable<Batch> {
 const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
 const fromBase64 = (text: string) => Uint8Array.from(Buffer.from(text, 'base64'))
 
-/** The ids of a source, as 32-bit integers below 2^31: batches are int32. */
-function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string): Uint32Array | Int32Array {
-  const { tokenizer, allowedSpecial, disallowedSpecial } = options
+/** The ids of a source. */
+function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string): IdList {
+  const { tokenizer, allowedSpecial, disallowedSpecial, invalidUtf8 = 'throw', maxRatio } = options
+  checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
+  if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
   // Windows are of the text alone: what a tokenizer from a file puts around texts would stand in the first and the last.
   const special = { allowedSpecial, disallowedSpecial, addSpecialTokens: false }
-  if (typeof source === 'string') return checkTokenizer(tokenizer, where).encode(source, special)
-  if (tokenizer !== undefined) checkTokenizer(tokenizer, where)
-  if (!isArray(source) && !ArrayBuffer.isView(source)) {
-    throw new UsageError(`${where}: a text, or ids as an integer typed array or an array, not ${show(source)}`)
+  if (typeof source === 'string') return checkTokenizer(tokenizer, where).encode(checkNoPath(source, where), special)
+  const read = readSource(source, TAKES, where)
+  if (read.kind === 'ids') {
+    if (tokenizer !== undefined) checkTokenizer(tokenizer, where)
+    return endToEnd(read.lists)
   }
-  const { array } = readIds(source as IntArray | number[], undefined, where)
-  const outside = (id: number | bigint) => id < 0 || id >= 2 ** 31
-  const bad = Array.prototype.findIndex.call(array, outside)
-  if (bad >= 0) throw new UsageError(`${where}: id ${array[bad]} at [${bad}] is not from 0 to 2^31 - 1`)
-  if (types.isUint32Array(array) || types.isInt32Array(array)) return array
-  return allocating(array.length * 4, () => Int32Array.from(array as ArrayLike<number | bigint> as ArrayLike<number>, Number))
+  const encoder = checkTokenizer(tokenizer, where)
+  if (read.kind === 'files') {
+    return call(native.textFilesEncode(...encoder.forStream({ allowedSpecial, disallowedSpecial }, where), read.paths as string[], invalidUtf8 === 'replace', maxRatio))
+  }
+  const strings = allOf(read.items, read.kind as 'texts' | 'pieces', where)
+  return read.kind === 'pieces' ? encoder.encode(strings.join(''), special) : encoder.encodeBatch(strings, special).ids
+}
+
+/** A single list is held as it came. */
+function endToEnd(lists: readonly IdList[]): IdList {
+  if (lists.length === 1) return lists[0]
+  const all = zeroed(Int32Array, lists.reduce((size, list) => size + list.length, 0))
+  let at = 0
+  for (const list of lists) {
+    all.set(list, at)
+    at += list.length
+  }
+  return all
+}
+
+/** All that a source gives, at once. */
+function allOf(items: Items, kind: 'texts' | 'pieces', where: string): string[] {
+  const string = (item: unknown, i: number) => {
+    checkItem(item, kind, i, where)
+    return item as string
+  }
+  if (isArray(items)) return eachOf(items, string)
+  if (Symbol.asyncIterator in items) throw new UsageError(`${where}: nothing is waited for here: streamBatches takes { ${kind} } that come later`)
+  return Array.from(items, string)
 }

@@ -69,8 +69,9 @@ export class Model {
   }
 
   /**
-   * The classes of a text, or of each of several, the most probable first: of a classifier. Tokens that it has no vector for
-   * say nothing; where there are no others, all classes are as probable.
+   * The classes of a text, or of each of several, the most probable first: of a classifier. Whatever stands in a text is
+   * text, as in learning: also `__label__` and special tokens. Tokens that it has no vector for say nothing; where there are
+   * no others, all classes are as probable.
    *
    * @throws UsageError of a model that is no classifier.
    */

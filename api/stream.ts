@@ -1,17 +1,16 @@
 // Texts too large for memory: files and pieces as they come, to ids and to batches.
 
-import { resolve } from 'node:path'
+import { abortable, throwIfAborted, untilAborted } from './abortable.js'
 import { checkSignal } from './async.js'
 import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
-import { AbortedError, UsageError } from './errors.js'
+import { UsageError } from './errors.js'
 import { call, check, failureOf, native } from './native.js'
+import { Pieces } from './pieces.js'
+import { checkItem, readSource, type IdList, type Items, type Kind, type Source, type TextSource } from './source.js'
 import type { SpecialOptions, Tokenizer } from './tokenizer.js'
-import { checkOptions, checkPath, checkWord, isArray, isObject, show, checkSize } from './validate.js'
+import { checkOptions, checkWord, checkSize } from './validate.js'
 import { WindowBuffer } from './window-buffer.js'
 import { zeroed } from './memory.js'
-
-/** Paths of files, which end in `.gz` or `.zst` where they are compressed; or the pieces of one text. */
-export type TextSource = readonly string[] | AsyncIterable<string> | Iterable<string>
 
 export interface StreamOptions extends SpecialOptions {
   /** What encodes the text; default gpt2. */
@@ -33,17 +32,24 @@ export interface StreamBatchesOptions extends StreamOptions, WindowOptions {}
 
 const OPTIONS = ['tokenizer', 'allowedSpecial', 'disallowedSpecial', 'invalidUtf8', 'maxRatio', 'maxHeldBytes', 'signal']
 const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
+const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids']
+/** What a signal ends. */
+const STREAM = 'the stream'
 
 /**
- * The ids of a text, chunk by chunk, in memory that does not grow with it, but with the longest part that nothing divides
- * (`maxHeldBytes`): together those that `Tokenizer.encode` gives
- * for the whole, wherever pieces or chunks end. A tokenizer from a file gets whole lines, 64 KB of them at least, each
- * time as a text of its own, and puts nothing around texts.
+ * The ids of texts, chunk by chunk, in memory that does not grow with them, but with the longest part that nothing divides
+ * (`maxHeldBytes`): together those that `Tokenizer.encode` gives for each, wherever pieces or chunks end. A tokenizer from a
+ * file gets whole lines, 64 KB of them at least, each time as a text of its own, and puts nothing around texts.
  *
- * An array of strings names files, each a text of its own; their ids come end to end, about a megabyte of text a chunk.
- * They are read and encoded on another thread, one chunk ahead of its use. A pipe is read as a file is, as it comes. The text of a file is what
- * `readFileSync(path, 'utf8')` gives: a byte order mark stays. Anything else that can be iterated gives the pieces of one
- * text, which are encoded as they come.
+ * A source says what it is:
+ *
+ * - `{ files }`: paths, each file a text of its own; their ids come end to end, about a megabyte of text a chunk. They are
+ *   read and encoded on another thread, one chunk ahead of its use. A pipe is read as a file is, as it comes. The text of a
+ *   file is what `readFileSync(path, 'utf8')` gives: a byte order mark stays.
+ * - `{ texts }`: texts in an array or an (async) iterable, each of its own; at least a chunk a text.
+ * - `{ pieces }`: the pieces of one text, cut anywhere, which are encoded as they come. A stream of Node's with an encoding
+ *   is that, too.
+ * - `{ ids }`: ids that are there already. A typed array or an array of numbers is that, too.
  *
  * Nothing is opened before the first chunk is asked for. An iteration that is left closes its file; every iteration over
  * files starts anew.
@@ -52,7 +58,7 @@ const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
  * path, for a file that cannot be read, once it is its turn; FormatError for one that is not UTF-8 or whose compressed
  * data is damaged or becomes more than `maxRatio` and `maxHeldBytes` allow, with the offset in its (decompressed) text, and
  * for a tokenizer's file that takes more than its own limits; UsageError for a special token that is not allowed, or a
- * piece that is no string; AbortedError.
+ * text or piece that is no string; AbortedError.
  */
 export function streamIds(source: TextSource, options?: StreamOptions): AsyncIterable<Uint32Array> {
   const where = 'streamIds'
@@ -84,7 +90,7 @@ async function* batchesOf(ids: AsyncIterable<Uint32Array>, windows: Required<Win
   // All full batches are cut alike.
   let full: ReturnType<typeof prepare> | undefined
   const cut = (rows: number) => {
-    throwIfAborted(signal)
+    throwIfAborted(signal, STREAM)
     const { ids, stride } = buffer.take(rows)
     const prepared = rows === batchSize ? (full ??= prepare(ids.length, stride, rows)) : prepare(ids.length, stride, rows)
     return cutBatch(prepared.windows, prepared.numbers, ids, maxLength)
@@ -98,43 +104,60 @@ async function* batchesOf(ids: AsyncIterable<Uint32Array>, windows: Required<Win
 
 /** The ids of a source, its options checked and its kind told. */
 function idsOf(source: unknown, options: Partial<StreamOptions>, where: string): AsyncIterable<Uint32Array> {
-  const { tokenizer, signal, invalidUtf8 = 'throw', maxRatio, maxHeldBytes, allowedSpecial, disallowedSpecial } = options
+  const { tokenizer, signal, invalidUtf8 = 'throw', maxRatio, maxHeldBytes } = options
   checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
   if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
   if (maxHeldBytes !== undefined) checkSize(maxHeldBytes, `${where}: maxHeldBytes`)
   checkSignal(signal, where)
-  if (isArray(source)) {
-    const paths = Array.from(source, (path, i) => resolve(checkPath(path, `${where}: file ${i}`)))
-    const encoder = checkTokenizer(tokenizer, where).forStream({ allowedSpecial, disallowedSpecial }, where)
-    const open = () => call(native.textFilesNew(...encoder, paths, invalidUtf8 === 'replace', { maxRatio, maxHeldBytes }))
-    return { [Symbol.asyncIterator]: () => idsOfFiles(open, signal) }
-  }
-  checkPieces(source, where)
-  const encoder = checkTokenizer(tokenizer, where).forStream({ allowedSpecial, disallowedSpecial }, where)
-  const begin = () => call(native.textPiecesNew(...encoder, maxHeldBytes))
-  return { [Symbol.asyncIterator]: () => idsOfPieces(source, begin, signal, where) }
+  const read = readSource(source, TAKES, where)
+  if (read.kind === 'ids' && tokenizer === undefined) return { [Symbol.asyncIterator]: () => idsThatAreThere(read.lists, signal) }
+  return idsOfSource(read, { ...options, tokenizer: checkTokenizer(tokenizer, where) }, where)
 }
 
-type Pieces = AsyncIterable<unknown> | Iterable<unknown>
-
-function checkPieces(source: unknown, where: string): asserts source is Pieces {
-  if (typeof source === 'string') {
-    throw new UsageError(`${where}: a string may be a path or a text: give [path] for a file, or encode a text that is in memory with createDataLoader or Tokenizer.encode`)
+/** The ids of a source that was read; its options were checked. @internal */
+export function idsOfSource(source: Source, options: Partial<StreamOptions> & { tokenizer: Tokenizer }, where: string): AsyncIterable<Uint32Array> {
+  const { tokenizer, signal, invalidUtf8, maxRatio, maxHeldBytes, allowedSpecial, disallowedSpecial } = options
+  const encoder = tokenizer.forStream({ allowedSpecial, disallowedSpecial }, where)
+  const begin = () => call(native.textPiecesNew(...encoder, maxHeldBytes))
+  const iterate = (): AsyncGenerator<Uint32Array> => {
+    switch (source.kind) {
+      case 'files':
+        return idsOfFiles(() => call(native.textFilesNew(...encoder, source.paths as string[], invalidUtf8 === 'replace', { maxRatio, maxHeldBytes })), signal)
+      case 'ids':
+        return idsThatAreThere(source.lists, signal)
+      case 'texts':
+        return idsOfTexts(source.items, begin, signal, where)
+      default:
+        return idsOfPieces(source.items, begin, signal, where)
+    }
   }
-  const isIterable = isObject(source) && (Symbol.asyncIterator in source || Symbol.iterator in source)
-  if (!isIterable || ArrayBuffer.isView(source)) {
-    throw new UsageError(`${where}: an array of paths, or an iterable of the pieces of a text, not ${show(source)}`)
+  return { [Symbol.asyncIterator]: iterate }
+}
+
+/** Ids that are handed out at once. */
+const CHUNK = 2 ** 18
+
+/** Copies: a chunk belongs to who asked for it. */
+async function* idsThatAreThere(lists: readonly IdList[], signal?: AbortSignal): AsyncGenerator<Uint32Array> {
+  for (const list of lists) {
+    for (let at = 0; at < list.length; at += CHUNK) {
+      throwIfAborted(signal, STREAM)
+      const chunk = list.subarray(at, at + CHUNK)
+      const ids = zeroed(Uint32Array, chunk.length)
+      ids.set(chunk)
+      yield ids
+    }
   }
 }
 
 /** One chunk is read ahead while the one before it is used. */
 async function* idsOfFiles(open: () => Files, signal?: AbortSignal): AsyncGenerator<Uint32Array> {
-  throwIfAborted(signal)
+  throwIfAborted(signal, STREAM)
   const files = open()
   let next = read(files)
   try {
     for (;;) {
-      const ids = await untilAborted(next, signal)
+      const ids = await untilAborted(next, signal, STREAM)
       if (ids === null) return
       next = read(files)
       yield ids
@@ -167,72 +190,42 @@ async function nextOf(files: Files): Promise<Uint32Array | null> {
   }
 }
 
-async function* idsOfPieces(source: Pieces, begin: () => TextPieces, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {
-  const text = begin()
-  let [count, half] = [0, '']
-  for await (const piece of abortable(source, signal)) {
-    if (typeof piece !== 'string') {
-      const hint = ArrayBuffer.isView(piece) ? ': give a stream of Node an encoding, as createReadStream(path, \'utf8\')' : ''
-      throw new UsageError(`${where}: piece ${count} must be a string, not ${show(piece)}${hint}`)
+async function* idsOfTexts(texts: Items, begin: () => TextPieces, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {
+  const encoder = begin()
+  let count = 0
+  for await (const text of abortable(texts, signal, STREAM)) {
+    checkItem(text, 'texts', count, where)
+    for (const part of [text as string, undefined]) {
+      const ids = inText(count, where, () => call(native.textPiecesNext(encoder, part)))
+      if (ids.length > 0) yield ids
     }
     count++
-    // The first half of a surrogate pair waits for the second: on its own it would count as U+FFFD.
-    const whole = half + piece
-    half = /[\ud800-\udbff]$/.test(whole) ? whole.slice(-1) : ''
-    const ids = call(native.textPiecesNext(text, whole.slice(0, whole.length - half.length)))
+  }
+}
+
+/** What goes wrong with a text of many names which. */
+function inText<T>(text: number, where: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof UsageError && error.constructor === UsageError) throw new UsageError(`${where}: text ${text}: ${error.message}`)
+    throw error
+  }
+}
+
+async function* idsOfPieces(pieces: Items, begin: () => TextPieces, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {
+  const text = begin()
+  const joined = new Pieces()
+  let count = 0
+  for await (const piece of abortable(pieces, signal, STREAM)) {
+    checkItem(piece, 'pieces', count++, where)
+    const ids = call(native.textPiecesNext(text, joined.push(piece as string)))
     if (ids.length > 0) yield ids
   }
-  for (const rest of half === '' ? [undefined] : [half, undefined]) {
+  for (const rest of [joined.end(), undefined]) {
     const ids = call(native.textPiecesNext(text, rest))
     if (ids.length > 0) yield ids
   }
 }
 
 type TextPieces = NonNullable<ReturnType<typeof native.textPiecesNew>>
-
-/** What an iterable gives, until the signal says otherwise. */
-async function* abortable(source: Pieces, signal?: AbortSignal): AsyncGenerator<unknown> {
-  throwIfAborted(signal)
-  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
-  let isWaiting = false
-  try {
-    for (;;) {
-      // Whoever throws or is done needs no telling that nothing more is asked for.
-      isWaiting = false
-      const step = await untilAborted(Promise.resolve(iterator.next()), signal)
-      if (step.done) return
-      isWaiting = true
-      yield step.value
-    }
-  } finally {
-    const left = isWaiting || signal?.aborted ? Promise.resolve(iterator.return?.()) : undefined
-    // One that is still at work on the next piece may take long to notice.
-    if (signal?.aborted) left?.catch(() => {})
-    else await left
-  }
-}
-
-function throwIfAborted(signal?: AbortSignal): void {
-  if (signal?.aborted) throw new AbortedError('the stream was aborted', { cause: signal.reason })
-}
-
-/** The outcome of work, or the end that the signal puts to waiting for it. */
-function untilAborted<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
-  if (signal === undefined) return work
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      try {
-        throwIfAborted(signal)
-      } catch (error) {
-        reject(error)
-      }
-    }
-    signal.addEventListener('abort', abort, { once: true })
-    const settle = () => signal.removeEventListener('abort', abort)
-    abort()
-    work.then(
-      (value) => (settle(), resolve(value)),
-      (error: unknown) => (settle(), reject(error)),
-    )
-  })
-}

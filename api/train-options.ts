@@ -77,7 +77,10 @@ export interface NextTokenTrainerOptions extends CommonOptions {
   softmax?: 'full' | { samples: number; /** default 0.75 */ nsExponent?: number }
 }
 
-/** A class for each text, from the mean of its tokens' vectors: fastText's supervised mode without n-grams. */
+/**
+ * A class for each text, from the mean of its tokens' vectors: fastText's supervised mode without n-grams. Special tokens of
+ * a tokenizer are plain text here.
+ */
 export interface ClassifyTrainerOptions extends CommonOptions {
   objective: 'classify'
   /** The first learning rate; the last is 0. Default 0.1. */

@@ -3,8 +3,8 @@
 import { resolve } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { checkSignal, whenAborted } from './async.js'
-import { gather, type Corpus } from './corpus.js'
 import { Contents } from './contents.js'
+import { checkCorpus, CORPUS, gather, type Corpus } from './corpus.js'
 import { facts, fromCode } from './dtype.js'
 import { Embedding } from './embedding.js'
 import { AbortedError, FormatError, UsageError } from './errors.js'
@@ -13,6 +13,7 @@ import { call, failureOf, native } from './native.js'
 import { guardReceivers } from './receivers.js'
 import { untrack } from './scope.js'
 import { sizeOf } from './shape.js'
+import { readSource, type Source } from './source.js'
 import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
 import { Tokenizer } from './tokenizer.js'
@@ -71,19 +72,29 @@ export interface TrainResult {
   progress: TrainProgress
 }
 
-/** Options that were checked, with what a checkpoint adds. */
+/** Options and a corpus that were checked, with what a checkpoint adds. */
 class Kept {
+  readonly source: Source
   readonly options: CheckedOptions
   readonly tokenizer: Tokenizer | null
   readonly losses: [number, number][]
   readonly seconds: number
 
-  constructor(found: { checked: CheckedOptions; tokenizer: Tokenizer | null; losses?: [number, number][]; seconds?: number }) {
+  constructor(source: Source, found: KeptParts, where: string) {
+    checkCorpus(source, found.checked, found.tokenizer, where)
+    this.source = source
     this.options = found.checked
     this.tokenizer = found.tokenizer
     this.losses = found.losses ?? []
     this.seconds = found.seconds ?? 0
   }
+}
+
+interface KeptParts {
+  readonly checked: CheckedOptions
+  readonly tokenizer: Tokenizer | null
+  readonly losses?: [number, number][]
+  readonly seconds?: number
 }
 
 type Native = NonNullable<Awaited<ReturnType<typeof native.trainerNew> & object>['trainer']>
@@ -118,13 +129,13 @@ const CONTENTS = new Contents<Trainer>('Trainer', { instead: 'save() writes it a
  * from a checkpoint after the process was killed.
  *
  * ```ts
- * const trainer = new Trainer(['book.txt'], { objective: 'skip-gram', dim: 100 })
+ * const trainer = new Trainer({ files: ['book.txt'] }, { objective: 'skip-gram', dim: 100 })
  * const { embedding, vocabulary } = await trainer.run({ onProgress: ({ loss }) => console.log(loss) })
  * ```
  */
 export class Trainer {
   readonly objective: Objective
-  readonly #source: Corpus
+  readonly #source: Source
   readonly #options: CheckedOptions
   readonly #tokenizer: Tokenizer | null
   #ready: Ready | null = null
@@ -134,14 +145,20 @@ export class Trainer {
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
-  /** @throws UsageError for an option that does not exist or is out of range. The corpus is read by the first `run`. */
+  /**
+   * The corpus is read by the first `run`.
+   *
+   * @throws UsageError for an option that does not exist or is out of range; for a corpus that does not say what it is, such
+   * as an array of strings, or that the objective cannot be learned from.
+   */
   constructor(corpus: Corpus, options: TrainerOptions)
   /** @internal */
   constructor(corpus: Corpus, options: TrainerOptions | Kept)
   constructor(corpus: Corpus, options: TrainerOptions | Kept) {
-    const kept = isObject(options) && options instanceof Kept ? options : new Kept(checkTrainer(options, 'Trainer'))
+    const where = 'Trainer'
+    const kept = isObject(options) && options instanceof Kept ? options : new Kept(readSource(corpus, CORPUS, where), checkTrainer(options, where), where)
     this.objective = kept.options.objective
-    this.#source = corpus
+    this.#source = kept.source
     this.#options = kept.options
     this.#tokenizer = kept.tokenizer
     this.#losses = kept.losses
@@ -153,15 +170,16 @@ export class Trainer {
    * of a run that was never interrupted. A tokenizer that was read from a file must be given again.
    *
    * @throws FileError, FormatError where it cannot be read, as one that was cut short; UsageError where it is no checkpoint, of
-   * another version, or of another corpus.
+   * another version, or of another corpus, and as the constructor.
    */
   static async resume(path: string, corpus: Corpus, options?: { tokenizer?: Tokenizer; signal?: AbortSignal }): Promise<Trainer> {
     const where = 'Trainer.resume'
     const { tokenizer, signal } = checkOptions(options, ['tokenizer', 'signal'], where)
     const file = resolve(checkPath(path, where))
+    const source = readSource(corpus, CORPUS, where)
     const { saved, config, failure: failed } = await call(native.checkpointOpen(file))
     if (failed || !saved) throw failureOf(failed)
-    const trainer = new Trainer(corpus, keptIn(file, config!, tokenizer, where))
+    const trainer = new Trainer(corpus, new Kept(source, keptIn(file, config!, tokenizer, where), where))
     const { native: handle } = await trainer.#make(checkSignal(signal, where), where)
     const failure = await call(native.trainerRestore(handle, saved))
     if (failure) throw failureOf(failure)
@@ -254,12 +272,11 @@ export class Trainer {
     if (this.#ready) return this.#ready
     if (signal?.aborted) throw new AbortedError(`${where} was aborted`, { cause: signal.reason })
     const wanted = { options: this.#options, tokenizer: this.#tokenizer, signal, where }
-    const { corpus, labels: given } = await gather(this.#source, wanted)
+    const corpus = await gather(this.#source, wanted)
     const { objective } = this.#options
     const made = await call(native.trainerNew(corpus, { ...this.#options, objective }))
-    if (made.failure || !made.trainer) throw failureOf(made.failure, ArrayBuffer.isView(this.#source) ? [this.#source.length] : [])
-    const labels = given && made.labels ? made.labels.map((number) => given[Number(number)]) : (made.labels ?? null)
-    this.#ready = { native: made.trainer, words: made.words ?? null, labels, counts: allocating(made.counts.length * 8, () => Float64Array.from(made.counts)) }
+    if (made.failure || !made.trainer) throw failedOver(this.#source, made.failure)
+    this.#ready = { native: made.trainer, words: made.words ?? null, labels: made.labels ?? null, counts: allocating(made.counts.length * 8, () => Float64Array.from(made.counts)) }
     return this.#ready
   }
 
@@ -339,8 +356,20 @@ function checkCheckpoint(checkpoint: unknown, where: string): { path: string; ev
   return { path: resolve(checkPath(path, `${where}: checkpoint`)), every: seconds }
 }
 
+/** A failure over a corpus: where a bad id is, is told in the ids as they were given. */
+function failedOver(source: Source, failure: Parameters<typeof failureOf>[0]): Error {
+  if (source.kind !== 'ids') return failureOf(failure)
+  const { lists, isNested } = source
+  if (!isNested) return failureOf(failure, [lists[0].length])
+  // Rows of one length, so that a place among all ids is a row and a place in it.
+  const longest = lists.reduce((most, { length }) => Math.max(most, length), 1)
+  let [flat, row] = [failure?.flat ?? 0, 0]
+  while (row < lists.length - 1 && flat >= lists[row].length) flat -= lists[row++].length
+  return failureOf(failure && { ...failure, flat: row * longest + flat }, [lists.length, longest])
+}
+
 /** What a checkpoint keeps of its trainer. */
-function keptIn(file: string, text: string, tokenizer: Tokenizer | undefined, where: string): Kept {
+function keptIn(file: string, text: string, tokenizer: Tokenizer | undefined, where: string): KeptParts {
   let config: Config
   try {
     config = JSON.parse(text) as Config
@@ -359,5 +388,5 @@ function keptIn(file: string, text: string, tokenizer: Tokenizer | undefined, wh
   if (found !== null && found.vocabSize !== said!.vocabSize) {
     throw new UsageError(`${where}: ${file} was made with a tokenizer of ${said!.vocabSize} tokens, not the ${found.vocabSize} of ${found.name}`)
   }
-  return new Kept({ checked: options, tokenizer: found, losses, seconds })
+  return { checked: options, tokenizer: found, losses, seconds }
 }

@@ -181,7 +181,7 @@ async function writeOne(input: Input, work: Work, tell: (tokens: number, bytes: 
     }
   }
   try {
-    const source = input.name === STDIN ? textOfStdin(invalidUtf8) : [input.name]
+    const source = input.name === STDIN ? { pieces: textOfStdin(invalidUtf8) } : { files: [input.name] }
     for await (const ids of streamIds(source, { tokenizer, invalidUtf8, ...special })) {
       through = 0
       bytesPerToken = bytesIn(ids, tokenizer)

@@ -2,7 +2,7 @@
 
 import { createReadStream, existsSync } from 'node:fs'
 import { Option, type Command } from './bundled/commander.js'
-import { streamIds, type Tokenizer } from '../index.js'
+import { streamIds, type TextSource, type Tokenizer } from '../index.js'
 import { WrongUse } from './failure.js'
 import { inputsOf, isPacked, STDIN } from './inputs.js'
 import { counted, shown } from './numbers.js'
@@ -68,7 +68,7 @@ async function tokens(said: string | undefined, options: Options): Promise<void>
   const tokenizer = findTokenizer(options.tokenizer)
   const special = specialOf(options.allowedSpecial, tokenizer)
   const counts: Counts = { tokens: 0, characters: 0, bytes: 0 }
-  const { source, name } = sourceOf(said ?? STDIN, options, counts)
+  const { source, name, isUnseen = false } = sourceOf(said ?? STDIN, options, counts)
   const pieceOf = pieceReader(tokenizer)
   const output = outputOf(options, tokenizer)
   try {
@@ -76,7 +76,7 @@ async function tokens(said: string | undefined, options: Options): Promise<void>
     let begin = output.begin()
     for await (const ids of streamIds(source, { tokenizer, invalidUtf8: options.invalidUtf8, ...special })) {
       counts.tokens += ids.length
-      if (Array.isArray(source)) countPieces(ids, pieceOf, counts)
+      if (isUnseen) countPieces(ids, pieceOf, counts)
       for (let at = 0; at < ids.length; at += LINES) {
         const part = output.tokens(ids.subarray(at, at + LINES), pieceOf)
         if (part !== '') await print(begin + part)
@@ -93,13 +93,13 @@ async function tokens(said: string | undefined, options: Options): Promise<void>
 /** Tokens that are printed at once. */
 const LINES = 4096
 
-/** The text, and its name where it has to be spoken of. Characters and bytes are counted as it is read. */
-function sourceOf(said: string, { text, invalidUtf8 }: Options, counts: Counts): { source: string[] | AsyncIterable<string>; name: string } {
-  if (text || (said !== STDIN && !existsSync(said))) return { source: counting(textOf(said), counts), name: 'the text' }
-  if (said === STDIN) return { source: counting(textOfStdin(invalidUtf8), counts), name: 'standard input' }
+/** The text, and its name where it has to be spoken of. Characters and bytes are counted as it is read, or by its tokens. */
+function sourceOf(said: string, { text, invalidUtf8 }: Options, counts: Counts): { source: TextSource; name: string; isUnseen?: boolean } {
+  if (text || (said !== STDIN && !existsSync(said))) return { source: { pieces: counting(textOf(said), counts) }, name: 'the text' }
+  if (said === STDIN) return { source: { pieces: counting(textOfStdin(invalidUtf8), counts) }, name: 'standard input' }
   const [{ name }] = inputsOf([said])
-  if (isPacked(name)) return { source: [name], name }
-  return { source: counting(decode(createReadStream(name, { highWaterMark: 2 ** 18 }), name, invalidUtf8), counts), name }
+  if (isPacked(name)) return { source: { files: [name] }, name, isUnseen: true }
+  return { source: { pieces: counting(decode(createReadStream(name, { highWaterMark: 2 ** 18 }), name, invalidUtf8), counts) }, name }
 }
 
 async function* textOf(text: string): AsyncGenerator<string> {

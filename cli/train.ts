@@ -180,9 +180,9 @@ function defined<T extends object>(options: T): T {
 }
 
 function corpusOf(inputs: Input[], { invalidUtf8 }: Options): Corpus {
-  if (!inputs.some(({ name }) => name === STDIN)) return inputs.map(({ name }) => name)
+  if (!inputs.some(({ name }) => name === STDIN)) return { files: inputs.map(({ name }) => name) }
   if (inputs.length > 1) throw new WrongUse('- : stdin is a corpus of its own; name files, or - alone')
-  return textOfStdin(invalidUtf8)
+  return { pieces: textOfStdin(invalidUtf8) }
 }
 
 async function resumed(checkpoint: string, corpus: Corpus, options: Options): Promise<Trainer> {

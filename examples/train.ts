@@ -46,7 +46,7 @@ function lossOf({ tensors }: TrainResult, ids: Uint32Array): number {
 async function main([path]: string[]): Promise<void> {
   const tokenizer = Tokenizer.load('gpt2')
   const text = readBook(path)
-  const trainer = new Trainer([text][Symbol.iterator](), {
+  const trainer = new Trainer({ texts: [text] }, {
     objective: 'next-token', tokenizer, dim: 64, contextLength: 16, batchSize: 128, epochs: 8, lr: 5e-3, finalLr: 5e-4,
     softmax: { samples: 1024 },
   })

@@ -1,30 +1,33 @@
 //! Corpora: what tables learn from, gathered before a trainer is made of it.
 
 use crate::borrow::Operand;
-use crate::borrowed_text::JsText;
+use crate::borrowed_text::{JsText, read_all};
 use crate::guard::{Failure, Report, caught, guard, status};
-use crate::source::ratio;
+use crate::source::{invalid, ratio};
 use crate::tokenizer::special;
 use napi::bindgen_prelude::{AsyncTask, External};
 use napi::{Env, Task};
 use napi_derive::napi;
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokenbed_core::Error;
 use tokenbed_io::text::{InvalidUtf8, TextFile};
-use tokenbed_memory::{List, Text, owned};
-use tokenbed_text::Tokenizer;
-use tokenbed_train::words::{Examples, LABEL, WordCounter};
+use tokenbed_memory::{List, Text};
+use tokenbed_text::{SpecialPolicy, Tokenizer};
+use tokenbed_train::examples::{Classes, ExampleWords, Examples, IN_LINES, take_apart};
+use tokenbed_train::words::WordCounter;
 
 /// What was gathered so far.
 pub(crate) enum Gathered {
-    /// Words between spaces.
+    /// Words between spaces, or as they are given.
     Words(WordCounter),
     /// Ids, and where texts end.
     Ids(Vec<u32>, Vec<usize>),
-    /// Lines with classes, whose ids a tokenizer gives at the end.
+    /// Lines that name their classes, whose ids a tokenizer gives at the end.
     Lines(Tokenizer, String),
+    /// Texts with their classes, as words between spaces.
+    Examples(ExampleWords),
+    /// Texts with the numbers of their classes, whose ids a tokenizer gives at the end.
+    Texts(Tokenizer, Classes, Vec<(u32, String)>),
 }
 
 /// As JavaScript holds it.
@@ -57,10 +60,22 @@ pub fn corpus_of_ids() -> Option<External<Builder>> {
     guard(|| Ok(new(Gathered::Ids(Vec::new(), Vec::new()))))
 }
 
-/// A corpus of lines that a tokenizer gives ids to.
+/// A corpus of lines that name their classes; a tokenizer gives ids to the rest of them.
 #[napi(catch_unwind)]
 pub fn corpus_of_lines(tokenizer: &External<Tokenizer>) -> Option<External<Builder>> {
     guard(|| Ok(new(Gathered::Lines(Tokenizer::clone(tokenizer), String::new()))))
+}
+
+/// A corpus of texts with their classes, whose words are what stands between spaces.
+#[napi(catch_unwind)]
+pub fn corpus_of_examples() -> Option<External<Builder>> {
+    guard(|| Ok(new(Gathered::Examples(ExampleWords::default()))))
+}
+
+/// A corpus of texts with their classes, which a tokenizer gives ids to.
+#[napi(catch_unwind)]
+pub fn corpus_of_texts(tokenizer: &External<Tokenizer>) -> Option<External<Builder>> {
+    guard(|| Ok(new(Gathered::Texts(Tokenizer::clone(tokenizer), Classes::default(), Vec::new()))))
 }
 
 impl Gathered {
@@ -68,8 +83,20 @@ impl Gathered {
         match self {
             Gathered::Words(counter) => counter.push(part),
             Gathered::Lines(_, lines) => lines.put_str(part),
-            // Texts come here as ids.
-            Gathered::Ids(..) => {}
+            // Texts come here as ids, or whole.
+            Gathered::Ids(..) | Gathered::Examples(..) | Gathered::Texts(..) => {}
+        }
+    }
+
+    fn example(&mut self, class: &str, text: String) {
+        match self {
+            Gathered::Examples(words) => words.push(class, &text),
+            Gathered::Texts(_, classes, texts) => {
+                let class = classes.number(class);
+                texts.put((class, text));
+            }
+            // What is no corpus of a classifier has no classes; lines name theirs.
+            Gathered::Words(_) | Gathered::Ids(..) | Gathered::Lines(..) => {}
         }
     }
 
@@ -78,6 +105,7 @@ impl Gathered {
             Gathered::Words(counter) => counter.end(),
             Gathered::Lines(_, lines) => lines.put_char('\n'),
             Gathered::Ids(ids, ends) => ends.put(ids.len()),
+            Gathered::Examples(..) | Gathered::Texts(..) => {}
         }
     }
 }
@@ -87,6 +115,34 @@ impl Gathered {
 pub fn corpus_text(builder: &External<Builder>, #[napi(ts_arg_type = "string")] part: JsText) -> bool {
     status(|| {
         lock(&builder.0).text(&part.read()?);
+        Ok(())
+    })
+}
+
+/// The next sentence, of words that are known as they are.
+#[napi(catch_unwind)]
+pub fn corpus_words(builder: &External<Builder>, #[napi(ts_arg_type = "Array<string>")] words: Vec<JsText>) -> bool {
+    status(|| {
+        let words = read_all(&words)?;
+        if let Gathered::Words(counter) = &mut *lock(&builder.0) {
+            counter.sentence(words.iter().map(String::as_str));
+        }
+        Ok(())
+    })
+}
+
+/// The next texts, each with its class.
+#[napi(catch_unwind)]
+pub fn corpus_examples(
+    builder: &External<Builder>,
+    #[napi(ts_arg_type = "Array<string>")] labels: Vec<JsText>,
+    #[napi(ts_arg_type = "Array<string>")] texts: Vec<JsText>,
+) -> bool {
+    status(|| {
+        let mut gathered = lock(&builder.0);
+        for (label, text) in labels.iter().zip(&texts) {
+            gathered.example(&label.read()?, text.read()?);
+        }
         Ok(())
     })
 }
@@ -191,8 +247,8 @@ pub fn corpus_file(
     max_ratio: Option<f64>,
 ) -> Option<External<Arc<CorpusFile>>> {
     guard(|| {
-        let invalid = if replace_invalid { InvalidUtf8::Replace } else { InvalidUtf8::Refuse };
         let (gathered, path, ratio, file) = (builder.share(), path.into(), ratio(max_ratio)?, Mutex::new(None));
+        let invalid = invalid(replace_invalid);
         Ok(External::new(Arc::new(CorpusFile { gathered, path, invalid, ratio, file })))
     })
 }
@@ -203,37 +259,37 @@ pub fn corpus_file_read(file: &External<Arc<CorpusFile>>) -> Option<AsyncTask<Re
     guard(|| Ok(AsyncTask::new(ReadOn(Arc::clone(file)))))
 }
 
-/// Lines as examples: words in front that begin with `__label__` are classes, the rest is text. The names of the classes,
-/// in the order in which they first come.
+/// Whatever a text says is text.
+fn as_text() -> SpecialPolicy {
+    special(Some(Vec::new()), Some(Vec::new()))
+}
+
+/// Lines as examples, and the names of the classes in the order in which they first come.
 pub(crate) fn examples_of_lines(tokenizer: &Tokenizer, lines: &str) -> Result<(Examples, Vec<String>), Failure> {
-    let mut names: Vec<String> = Vec::new();
-    let mut numbers: HashMap<&str, u32> = HashMap::new();
-    let mut examples = Examples::default();
-    let policy = special(Some(Vec::new()), Some(Vec::new()));
-    let mut ids = Vec::new();
+    let (mut classes, mut examples, policy) = (Classes::default(), Examples::default(), as_text());
+    let (mut text, mut of_line, mut ids) = (String::new(), Vec::new(), Vec::new());
     for line in lines.lines() {
-        let mut rest = line.trim_start();
-        let mut classes: Vec<u32> = Vec::new();
-        while let Some(labelled) = rest.strip_prefix(LABEL) {
-            let end = labelled.find(char::is_whitespace).unwrap_or(labelled.len());
-            let name = &labelled[..end];
-            let class = *numbers.entry(name).or_insert_with(|| {
-                names.put(owned(name));
-                names.len() as u32 - 1
-            });
-            classes.put(class);
-            rest = labelled[end..].trim_start();
-        }
+        text.clear();
+        of_line.clear();
         ids.clear();
-        tokenizer.encode(rest, &policy, &mut ids)?;
-        examples.push(ids.iter().copied(), classes.into_iter());
+        take_apart(line, |name| of_line.put(classes.number(name)), &mut text);
+        tokenizer.encode(&text, &policy, &mut ids)?;
+        examples.push(ids.iter().copied(), of_line.iter().copied());
     }
-    if names.len() < 2 {
-        return Err(Error::Usage(format!(
-            "a classifier needs two classes, and the corpus names {}: a line begins with its class, as in {LABEL}yes",
-            names.len()
-        ))
-        .into());
+    Ok((examples, classes.names(IN_LINES)?))
+}
+
+/// Texts with their classes as examples, and the names of the classes in the order in which they first come.
+pub(crate) fn examples_of_texts(
+    tokenizer: &Tokenizer,
+    classes: Classes,
+    texts: &[(u32, String)],
+) -> Result<(Examples, Vec<String>), Failure> {
+    let (mut examples, policy, mut ids) = (Examples::default(), as_text(), Vec::new());
+    for (class, text) in texts {
+        ids.clear();
+        tokenizer.encode(text, &policy, &mut ids)?;
+        examples.push(ids.iter().copied(), [*class].into_iter());
     }
-    Ok((examples, names))
+    Ok((examples, classes.names("")?))
 }

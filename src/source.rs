@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{AsyncTask, External, Uint32ArraySlice};
 use napi::{Env, Task};
 use napi_derive::napi;
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokenbed_core::Error;
@@ -160,16 +160,7 @@ impl Reading {
         self.part.clear();
         let more = file.read(&mut self.part)?;
         self.stream.hold_at_most(self.limits.held(file)?);
-        let in_file = |error: TextError| -> Failure {
-            let path = file.path().to_path_buf();
-            match error {
-                TextError::HeldBack { start, .. } => {
-                    Error::Format { path, offset: start as u64, message: error.to_string() }.into()
-                }
-                TextError::TokenizerFile { .. } => error.into(),
-                _ => Error::Usage(format!("{}: {error}", path.display())).into(),
-            }
-        };
+        let in_file = |error| in_file(file.path(), error);
         self.stream.push(&self.tokenizer, &self.part, ids).map_err(in_file)?;
         if !more {
             self.stream.finish(&self.tokenizer, ids).map_err(in_file)?;
@@ -186,6 +177,47 @@ impl Reading {
     }
 }
 
+/// What is wrong with the text of a file.
+fn in_file(path: &Path, error: TextError) -> Failure {
+    match error {
+        TextError::HeldBack { start, .. } => {
+            let message = error.to_string();
+            Error::Format { path: path.to_path_buf(), offset: start as u64, message }.into()
+        }
+        TextError::TokenizerFile { .. } => error.into(),
+        _ => Error::Usage(format!("{}: {error}", path.display())).into(),
+    }
+}
+
+/// What happens to bytes that are not UTF-8.
+pub(crate) fn invalid(replace: bool) -> InvalidUtf8 {
+    if replace { InvalidUtf8::Replace } else { InvalidUtf8::Refuse }
+}
+
+/// The ids of regular files, each a text of its own that is encoded whole, end to end; read on this thread.
+#[napi(catch_unwind)]
+pub fn text_files_encode(
+    env: Env,
+    tokenizer: &External<Tokenizer>,
+    allowed: Option<Vec<String>>,
+    disallowed: Option<Vec<String>>,
+    paths: Vec<String>,
+    replace_invalid: bool,
+    max_ratio: Option<f64>,
+) -> Option<Uint32ArraySlice<'static>> {
+    guard(|| {
+        let (policy, ratio) = (special(allowed, disallowed), ratio(max_ratio)?);
+        let mut ids = Vec::new();
+        for path in paths {
+            let mut file = TextFile::open_regular(Path::new(&path), invalid(replace_invalid), ratio)?;
+            let mut text = String::new();
+            while file.read(&mut text)? {}
+            tokenizer.encode(&text, &policy, &mut ids).map_err(|error| in_file(file.path(), error))?;
+        }
+        copied(&ids, |ids| Uint32ArraySlice::copy_from(&env, ids))
+    })
+}
+
 /// Files to be read one after the other; none is opened yet.
 #[napi(catch_unwind)]
 pub fn text_files_new(
@@ -200,7 +232,7 @@ pub fn text_files_new(
         let reading = Reading {
             tokenizer: Tokenizer::clone(tokenizer),
             stream: TextStream::new(special(allowed, disallowed)),
-            invalid: if replace_invalid { InvalidUtf8::Replace } else { InvalidUtf8::Refuse },
+            invalid: invalid(replace_invalid),
             limits,
             paths: paths.into_iter().map(PathBuf::from).into_list().into_iter(),
             file: None,

@@ -2,7 +2,7 @@
 
 use crate::borrow::size;
 use crate::buffers::Handle;
-use crate::corpus::{Builder, Gathered, examples_of_lines, lock};
+use crate::corpus::{Builder, Gathered, examples_of_lines, examples_of_texts, lock};
 use crate::files::LoadedTensor;
 use crate::guard::{Failure, Report, caught, guard, status};
 use crate::leaving::apart;
@@ -17,9 +17,9 @@ use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error};
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_train::classify::{Classify, ClassifyOptions};
+use tokenbed_train::examples::{Examples, Labelled};
 use tokenbed_train::next_token::{NextToken, NextTokenOptions, Softmax};
 use tokenbed_train::pairs::{PairOptions, Pairs};
-use tokenbed_train::words::WordCounter;
 use tokenbed_train::{Corpus, Model, Trainer, checkpoint};
 
 /// All options of all objectives; TypeScript fills in defaults.
@@ -113,12 +113,21 @@ impl Make {
         let gathered = std::mem::replace(&mut *lock(&self.gathered), Gathered::Ids(Vec::new(), Vec::new()));
         match (gathered, options.objective.as_str()) {
             (Gathered::Lines(tokenizer, lines), _) => {
-                let (examples, names) = examples_of_lines(&tokenizer, &lines)?;
-                let counts = counted(&examples.ids, vocabulary);
-                let model = Classify::new(self.classify()?, examples, vocabulary, names.len())?;
-                Ok(Made { trainer: Trainer::new(Box::new(model)), words: None, labels: Some(names), counts })
+                let (examples, labels) = examples_of_lines(&tokenizer, &lines)?;
+                self.classifier(examples, None, labels)
             }
-            (Gathered::Words(counter), "classify") => self.classifier(counter, min_count),
+            (Gathered::Texts(tokenizer, classes, texts), _) => {
+                let (examples, labels) = examples_of_texts(&tokenizer, classes, &texts)?;
+                self.classifier(examples, None, labels)
+            }
+            (Gathered::Words(counter), "classify") => {
+                let Labelled { words, labels, examples } = counter.finish_labelled(min_count)?;
+                self.classifier(examples, Some(words), labels)
+            }
+            (Gathered::Examples(given), _) => {
+                let Labelled { words, labels, examples } = given.finish(min_count)?;
+                self.classifier(examples, Some(words), labels)
+            }
             (Gathered::Words(counter), _) => {
                 let found = counter.finish(min_count)?;
                 let counts = counts(found.corpus.counts());
@@ -132,16 +141,12 @@ impl Make {
         }
     }
 
-    fn classifier(&self, counter: WordCounter, min_count: u64) -> Result<Made, Failure> {
-        let found = counter.finish_labelled(min_count)?;
-        let counts = counted(&found.examples.ids, found.words.len());
-        let model = Classify::new(self.classify()?, found.examples, found.words.len(), found.labels.len())?;
-        Ok(Made {
-            trainer: Trainer::new(Box::new(model)),
-            words: Some(found.words),
-            labels: Some(found.labels),
-            counts,
-        })
+    /// Over words, or the ids of the vocabulary that the options say.
+    fn classifier(&self, examples: Examples, words: Option<Vec<String>>, labels: Vec<String>) -> Result<Made, Failure> {
+        let vocabulary = words.as_ref().map_or_else(|| size(self.options.vocabulary), |words| Ok(words.len()))?;
+        let counts = counted(&examples.ids, vocabulary);
+        let model = Classify::new(self.classify()?, examples, vocabulary, labels.len())?;
+        Ok(Made { trainer: Trainer::new(Box::new(model)), words, labels: Some(labels), counts })
     }
 
     fn seed(&self) -> u64 {

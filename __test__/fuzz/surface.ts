@@ -24,11 +24,12 @@ const INPUT = {
 const WINDOWS = { batchSize: 'small', maxLength: 'small', stride: 'small', dropLast: 'boolean' }
 const SPECIAL = { allowedSpecial: 'special', disallowedSpecial: 'special' }
 const ENCODE = { ...SPECIAL, addSpecialTokens: 'boolean' }
-const STREAM = { ...SPECIAL, tokenizer: 'tokenizer', invalidUtf8: 'word:throw,replace', signal: 'signal' }
+const STREAM = { ...SPECIAL, tokenizer: 'tokenizer', invalidUtf8: 'word:throw,replace', maxRatio: 'hundred', maxHeldBytes: 'hundred', signal: 'signal' }
+const LOADER = { ...WINDOWS, ...SPECIAL, tokenizer: 'tokenizer', shuffle: 'boolean', ...GENERATOR, invalidUtf8: 'word:throw,replace', maxRatio: 'hundred' }
 const ADAM = { lr: 'rate', betas: 'betas', eps: 'rate', weightDecay: 'rate' }
 const T5 = { bidirectional: 'boolean', numBuckets: 'even', maxDistance: 'hundred' }
 const NEIGHBOURS = { topN: 'small' }
-const TRAINER = { objective: 'objective', tokenizer: 'tokenizer', vocabSize: 'rows', dim: 'dim', epochs: 'one', minCount: 'one', seed: 'small', invalidUtf8: 'word:throw,replace' }
+const TRAINER = { objective: 'objective', tokenizer: 'tokenizer', vocabSize: 'rows', dim: 'dim', epochs: 'one', minCount: 'one', seed: 'small', invalidUtf8: 'word:throw,replace', maxRatio: 'hundred' }
 const LAYER = { parameters: [], stateDict: [], loadStateDict: ['state'] }
 
 type Members = Record<string, readonly Slot[]>
@@ -128,8 +129,8 @@ const FUNCTIONS: Members = {
   positionIds: ['ragged', { offset: 'small', padding: 'small' }],
   convertRotaryWeights: ['table', { heads: 'one', from: 'word:half,interleaved', to: 'word:half,interleaved', dim: 'even' }],
   t5RelativeBuckets: ['small', 'small', { ...T5, offset: 'small' }], clipGradNorm: ['learned', 'number'], clipGradValue: ['learned', 'number'],
-  createDataLoader: ['loader source', { ...WINDOWS, ...SPECIAL, tokenizer: 'tokenizer', shuffle: 'boolean', ...GENERATOR }],
-  streamBatches: ['pieces', { ...STREAM, ...WINDOWS }], streamIds: ['pieces', STREAM], loadSafetensors: ['safetensors'], saveSafetensors: ['path', { a: 'tensor' }, { metadata: { a: 'text' } }],
+  createDataLoader: ['loader source', LOADER],
+  streamBatches: ['source', { ...STREAM, ...WINDOWS }], streamIds: ['source', STREAM], loadSafetensors: ['safetensors'], saveSafetensors: ['path', { a: 'tensor' }, { metadata: { a: 'text' } }],
   loadNpy: ['npy'], saveNpy: ['path', 'tensor'],
   resizeVocabulary: [{ tables: { a: 'table' }, words: 'words', counts: 'numbers', optimizer: 'optimizer' }, { keep: 'ids', remove: 'ids', minCount: 'number', add: 'additions', ...GENERATOR }],
   tableHealth: ['table', { counts: 'numbers', initial: 'table' }], principalComponents: ['table', { count: 'small' }],
@@ -138,6 +139,20 @@ const FUNCTIONS: Members = {
   saveModel: ['path', { objective: 'text', tensors: { 'token.weight': 'table' }, vocabulary: 'words', counts: 'numbers', labels: 'words', training: { tokens: 'small' } }],
   capabilities: [], selfTest: [], getNumThreads: [], memoryUsage: [], setNumThreads: ['threads'],
 }
+
+/** What is read, form by form. */
+const TEXT_FORMS: readonly Slot[] = [{ files: ['text file'] }, { texts: ['text'] }, { pieces: ['text'] }, { ids: 'ids' }, { ids: ['ids'] }]
+const CORPUS_FORMS: readonly Slot[] = [...TEXT_FORMS, { tokens: [['word']] }, { examples: [{ text: 'text', label: 'word' }] }, [{ text: 'text', label: 'word' }]]
+
+/** Those that read, once more for each form: so that what stands in a form is varied, too. */
+const READING: readonly (readonly [name: string, slots: readonly Slot[]])[] = [
+  ...TEXT_FORMS.flatMap((form) => [
+    ['createDataLoader', [form, LOADER]] as const, ['streamBatches', [form, { ...STREAM, ...WINDOWS }]] as const, ['streamIds', [form, STREAM]] as const,
+  ]),
+  ...CORPUS_FORMS.flatMap((form) => [
+    ['new Trainer', [form, TRAINER]] as const, ['Trainer.resume', ['checkpoint', form, { tokenizer: 'tokenizer', signal: 'signal' }]] as const,
+  ]),
+]
 
 /** Errors are made by the package; they are given what its own code gives them. */
 const isError = (one: unknown) => one === Error || (typeof one === 'function' && one.prototype instanceof Error)
@@ -187,7 +202,9 @@ export function calls(): Call[] {
     const run = (tokenbed as unknown as Some)[name] as (...args: unknown[]) => unknown
     return { name, slots, receiver: null, run: (_, args) => run(...args) }
   })
-  return [...functions, ...Object.entries(CLASSES).flatMap(([kind, members]) => Object.entries(members).map(([member, slots]) => memberCall(kind, member, slots)))]
+  const all = [...functions, ...Object.entries(CLASSES).flatMap(([kind, members]) => Object.entries(members).map(([member, slots]) => memberCall(kind, member, slots)))]
+  const ofForms = READING.map(([name, slots]) => ({ ...all.find((call) => call.name === name)!, slots }))
+  return [...all, ...ofForms]
 }
 
 /** What the module has and nobody described, and what is described and gone. */

@@ -146,7 +146,7 @@ export class World {
 /** Options that calls cannot do without. */
 const NEEDED = new Set([
   'vocabSize', 'contextLength', 'dim', 'maxDistance', 'headDim', 'bidirectional', 'heads', 'type', 'totalSteps', 'objective', 'from', 'to', 'tokenizer', 'tables', 'keep', 'a',
-  'token.weight', 'vocabulary', 'dtype of', 'lr', 'path', 'minCount', 'epochs',
+  'token.weight', 'vocabulary', 'dtype of', 'lr', 'path', 'minCount', 'epochs', 'files', 'texts', 'pieces', 'ids', 'tokens', 'examples', 'text', 'label',
 ])
 const OPTIONAL = new Set(['any', 'signal', 'offsets'])
 
@@ -178,7 +178,7 @@ const MAKERS = new Map<string, (world: World) => object>([
   ['TokenDecoder', (world) => (world.one('Tokenizer') as tb.Tokenizer).decoder()],
   ['DataLoader', () => tb.createDataLoader(Int32Array.from({ length: 40 }, (_, i) => i % ROWS), { batchSize: 2, maxLength: 4 })],
   ['Vectors', (world) => new tb.Vectors(world.matrix(), WORDS)],
-  ['Trainer', (world) => new tb.Trainer([world.file('text')], { objective: 'skip-gram', dim: DIM, minCount: 1, epochs: 1 })],
+  ['Trainer', (world) => new tb.Trainer({ files: [world.file('text')] }, { objective: 'skip-gram', dim: DIM, minCount: 1, epochs: 1 })],
   ['Model', (world) => tb.loadModel(world.file('folder'))],
   ['TensorWriter', (world) => new tb.TensorWriter(`${world.path()}.safetensors`, { a: { dtype: 'float32', shape: [DIM] } })],
 ])
@@ -251,10 +251,11 @@ const VALUES: Record<string, (world: World) => unknown> = {
   'quantized kind': ({ random }) => random.pick(['float16', 'bfloat16', 'int8', 'int4']),
   bytes: () => new Uint8Array(ROWS * DIM * 2),
   callback: (world) => () => world.matrix().add(1),
-  corpus: (world) => world.random.pick<unknown>([[world.file('text')], Int32Array.from({ length: 50 }, (_, i) => i % ROWS), [{ text: 'a b', label: 'x' }, { text: 'c', label: 'y' }]]),
+  'text file': (world) => world.file('text'),
+  corpus: (world) => world.random.pick<unknown>([{ files: [world.file('text')] }, { texts: new Set(TEXTS) }, { tokens: [WORDS, ['a b']] }, Int32Array.from({ length: 50 }, (_, i) => i % ROWS), [{ text: 'a b', label: 'x' }, { text: 'c', label: 'y' }]]),
   objective: ({ random }) => random.pick(['skip-gram', 'cbow', 'next-token', 'classify']),
-  'loader source': ({ random }) => random.pick<unknown>(['a b c d e f g h', Int32Array.from({ length: 40 }, (_, i) => i % ROWS), [1, 2, 3, 4, 5, 6]]),
-  pieces: (world) => world.random.pick<unknown>([[world.file('text')], new Set(['a b ', 'c d'])]),
+  'loader source': ({ random }) => random.pick<unknown>(['a b c d e f g h', { texts: new Set(TEXTS) }, Int32Array.from({ length: 40 }, (_, i) => i % ROWS), [1, 2, 3, 4, 5, 6]]),
+  source: (world) => world.random.pick<unknown>([{ files: [world.file('text')] }, { pieces: new Set(['a b ', 'c d']) }, { texts: TEXTS.values() }, [1, 2, 3]]),
   additions: ({ random }) => random.pick<unknown>([2, [{ word: 'new' }], [{ word: 'new', from: 'zeros' }]]),
   path: (world) => world.path(),
   'writer name': () => 'a',

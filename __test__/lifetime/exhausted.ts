@@ -55,10 +55,12 @@ const step = async (make: (params: api.Tensor[]) => { step(): void; zeroGrad(): 
 }
 
 const PAIRS = { dim: 16, epochs: 1, minCount: 1, seed: 1 } as const
-async function* pieces(): AsyncGenerator<string> {
+async function* cut(): AsyncGenerator<string> {
   yield TEXT.slice(0, 9000)
   yield TEXT.slice(9000)
 }
+const pieces = () => ({ pieces: cut() })
+const LABELLED = Array.from({ length: 300 }, (_, i) => ({ text: `a${i} b${i % 7} c`, label: i % 2 ? 'x' : 'y' }))
 const train = async (options: api.TrainerOptions, source: () => api.Corpus = pieces) => {
   const { tensors } = await new Trainer(source(), options).run({ steps: 3 })
   return Object.values(tensors)
@@ -67,6 +69,10 @@ async function collected(stream: AsyncIterable<Uint32Array>): Promise<number[]> 
   const all: number[] = []
   for await (const part of stream) all.push(...part)
   return all
+}
+
+function writeText(): void {
+  if (!existsSync(file('text.txt'))) writeFileSync(file('text.txt'), TEXT)
 }
 
 /** What is kept between runs of a scenario, made once. */
@@ -245,9 +251,14 @@ const scenarios: Record<string, () => unknown> = {
     return [...first.slice(0, 4), ...[...inOrder].map(({ inputs }) => inputs)]
   },
   streamPieces: async () => collected(api.streamIds(pieces(), { tokenizer: tokenizer() })),
+  streamTexts: async () => collected(api.streamIds({ texts: [TEXT, TEXT] }, { tokenizer: tokenizer() })),
+  loaderFiles: () => {
+    writeText()
+    return api.createDataLoader({ files: [file('text.txt'), file('text.txt')] }, { tokenizer: tokenizer() }).ids
+  },
   streamFiles: async () => {
-    if (!existsSync(file('text.txt'))) writeFileSync(file('text.txt'), TEXT)
-    return collected(api.streamIds([file('text.txt')], { tokenizer: tokenizer() }))
+    writeText()
+    return collected(api.streamIds({ files: [file('text.txt')] }, { tokenizer: tokenizer() }))
   },
   npy: () => {
     api.saveNpy(file('a.npy'), drawn(300, 16))
@@ -285,11 +296,13 @@ const scenarios: Record<string, () => unknown> = {
   cbow: () => train({ ...PAIRS, objective: 'cbow' }),
   nextToken: () => train({ objective: 'next-token', dim: 16, contextLength: 16, seed: 1, minCount: 1 }),
   nextTokenSampled: () => train({ objective: 'next-token', dim: 16, contextLength: 16, seed: 1, tied: true, softmax: { samples: 64 }, vocabSize: 300 }, () => Uint32Array.from(ids(9000, 300))),
-  classify: () => train({ objective: 'classify', dim: 16, seed: 1 }, () => Array.from({ length: 300 }, (_, i) => ({ text: `a${i} b${i % 7} c`, label: i % 2 ? 'x' : 'y' }))),
+  classify: () => train({ objective: 'classify', dim: 16, seed: 1 }, () => LABELLED),
+  classifyTexts: () => train({ objective: 'classify', dim: 16, seed: 1, tokenizer: tokenizer() }, () => ({ examples: LABELLED })),
+  tokens: () => train({ ...PAIRS, objective: 'skip-gram' }, () => ({ tokens: TEXT.split('\n').map((line) => line.match(/\S+/g) ?? []) })),
   classifyFiles: () => {
     const lines = Array.from({ length: 300 }, (_, i) => `__label__${i % 2} a${i} b${i % 7} c\n`).join('')
     writeFileSync(file('lines.txt'), lines)
-    return train({ objective: 'classify', dim: 16, seed: 1, tokenizer: tokenizer() }, () => [file('lines.txt')])
+    return train({ objective: 'classify', dim: 16, seed: 1, tokenizer: tokenizer() }, () => ({ files: [file('lines.txt')] }))
   },
   checkpoint: async () => {
     const path = file('run.safetensors')

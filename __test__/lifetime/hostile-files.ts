@@ -30,13 +30,13 @@ const PANICS = {
 
 /** The most that was resident while a stream was read, beyond what was before, and how it ended. */
 async function resident(path: string, options: StreamOptions): Promise<{ rss: number; error: object | null; ids: number }> {
-  for await (const _ of streamIds(['a'].values())) break
+  for await (const _ of streamIds({ pieces: ['a'] })) break
   const before = process.memoryUsage().rss
   let [most, ids] = [before, 0]
   const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 5)
   let error: object | null = null
   try {
-    for await (const chunk of streamIds([path], options)) ids += chunk.length
+    for await (const chunk of streamIds({ files: [path] }, options)) ids += chunk.length
   } catch (thrown) {
     const { name, message, path, offset } = thrown as TokenbedError & { path: string; offset: number }
     error = { name, message, path: path.slice(folder.length + 1), offset }

@@ -45,7 +45,7 @@ const whole: Record<string, () => unknown> = {
   loadSafetensors: () => loadSafetensors(path),
   verify: () => loadSafetensors(path, { verify: true }),
   loadNpy: () => loadNpy(path),
-  'Trainer.resume': () => Trainer.resume(path, ['a b']),
+  'Trainer.resume': () => Trainer.resume(path, { texts: ['a b'] }),
   'model.json': withFile('model.json'),
   'model.safetensors': withFile('model.safetensors'),
   'vocab.txt': withFile('vocab.txt'),
@@ -54,11 +54,11 @@ const whole: Record<string, () => unknown> = {
 }
 
 const streams: Record<string, () => unknown> = {
-  streamIds: () => all(streamIds([path], { tokenizer: gpt2 })),
-  streamBatches: () => all(streamBatches([path], { tokenizer: gpt2, batchSize: 1, maxLength: 4 })),
-  words: () => new Trainer([path], { objective: 'skip-gram' }).run(),
-  lines: () => new Trainer([path], { objective: 'classify', tokenizer: gpt2 }).run(),
-  ids: () => new Trainer([path], { objective: 'next-token', tokenizer: gpt2 }).run(),
+  streamIds: () => all(streamIds({ files: [path] }, { tokenizer: gpt2 })),
+  streamBatches: () => all(streamBatches({ files: [path] }, { tokenizer: gpt2, batchSize: 1, maxLength: 4 })),
+  words: () => new Trainer({ files: [path] }, { objective: 'skip-gram' }).run(),
+  lines: () => new Trainer({ files: [path] }, { objective: 'classify', tokenizer: gpt2 }).run(),
+  ids: () => new Trainer({ files: [path] }, { objective: 'next-token', tokenizer: gpt2 }).run(),
 }
 
 async function main(): Promise<void> {

@@ -100,13 +100,13 @@ async function million(dispose: boolean): Promise<Record<string, number>> {
 
 void main({
   /** 200 MB of text. */
-  file: async () => consume(streamBatches([large('large.txt', 200)], options), true),
-  fileKept: async () => consume(streamBatches([large('large.txt', 200)], options), false),
-  gzip: async () => consume(streamBatches([large('large.txt.gz', 200)], options), true),
-  pieces: async () => consume(streamBatches(pieces(100), options), true),
+  file: async () => consume(streamBatches({ files: [large('large.txt', 200)] }, options), true),
+  fileKept: async () => consume(streamBatches({ files: [large('large.txt', 200)] }, options), false),
+  gzip: async () => consume(streamBatches({ files: [large('large.txt.gz', 200)] }, options), true),
+  pieces: async () => consume(streamBatches({ pieces: pieces(100) }, options), true),
   nodeStream: async () => consume(streamBatches(createReadStream(large('large.txt', 100), 'utf8'), options), true),
   /** Windows far apart: what lies between them is not held. */
-  sparse: async () => consume(streamBatches([large('large.txt', 200)], { ...options, stride: 1_000_000 }), true),
+  sparse: async () => consume(streamBatches({ files: [large('large.txt', 200)] }, { ...options, stride: 1_000_000 }), true),
   millionDisposed: async () => million(true),
   millionKept: async () => million(false),
 
@@ -119,7 +119,7 @@ void main({
     let most = 0
     const run = async (name: string, source: string[], each: () => boolean, signal?: AbortSignal) => {
       try {
-        for await (const ids of streamIds(source, { signal })) {
+        for await (const ids of streamIds({ files: source }, { signal })) {
           most = Math.max(most, openFiles())
           if (ids.length > 0 && each()) break
         }
@@ -135,11 +135,11 @@ void main({
     await run('failed', [bad, path], () => false)
     const controller = new AbortController()
     await run('aborted', [path, path], () => (controller.abort(), false), controller.signal)
-    const iterator = streamIds([path])[Symbol.asyncIterator]()
+    const iterator = streamIds({ files: [path] })[Symbol.asyncIterator]()
     await iterator.next()
     await iterator.return!()
     open.returned = openFiles()
-    await (async () => void (await streamIds([path])[Symbol.asyncIterator]().next()))()
+    await (async () => void (await streamIds({ files: [path] })[Symbol.asyncIterator]().next()))()
     for (let i = 0; i < 10 && openFiles() > 0; i++) {
       await new Promise((resolve) => setTimeout(resolve, 20))
       await collect()
@@ -154,8 +154,8 @@ void main({
     const path = join(folder, 'small.txt')
     writeFileSync(path, PARAGRAPH)
     for (let i = 0; i < 50; i++) {
-      for await (const ids of streamIds([path], { signal })) if (ids.length === 0) throw new Error('no ids')
-      for await (const ids of streamIds([PARAGRAPH, 'more'].values(), { signal })) if (ids.length > 0 && i % 2 === 0) break
+      for await (const ids of streamIds({ files: [path] }, { signal })) if (ids.length === 0) throw new Error('no ids')
+      for await (const ids of streamIds({ pieces: [PARAGRAPH, 'more'] }, { signal })) if (ids.length > 0 && i % 2 === 0) break
     }
     return { listeners: getEventListeners(signal, 'abort').length }
   },

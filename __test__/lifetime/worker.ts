@@ -26,7 +26,7 @@ function busy(): void {
 
 async function stream(path: string): Promise<void> {
   for (;;) {
-    for await (const ids of streamIds([path])) parentPort!.postMessage(ids.length)
+    for await (const ids of streamIds({ files: [path] })) parentPort!.postMessage(ids.length)
   }
 }
 

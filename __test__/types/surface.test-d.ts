@@ -2,12 +2,13 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 
 import type { ClassifyOptions, ClassifyTrainerOptions, Corpus, LabelledText, NextTokenTrainerOptions, Objective, PairTrainerOptions, Prediction, RunOptions, TrainerOptions, TrainProgress, TrainResult } from '../../index.js'
+import type { BareIds, ExamplesSource, FilesSource, IdsSource, LoaderSource, Many, NodeText, PiecesSource, TextSource, TextsSource, TokensSource } from '../../index.js'
 import type {
   AsyncOptions, BagForwardOptions, BagOptions, Batch, Capabilities, CrossEntropyOptions, DataLoader, DrawOptions, DType,
   EmbeddingOptions, EncodeOptions, FillOptions, ForwardOptions, Ids, IntArray, KernelTest, Layer, LayerNormParameters,
   LoaderOptions, LoadWord2VecOptions, ModelDescription, ModelParts, Neighbour, NeighbourOptions, Nested, NewToken, PlaceOptions,
   QuantizationError, Ragged, ResultType, RowSpec, SaveWord2VecOptions, SharedTable, SpecialOptions, StreamBatchesOptions,
-  StreamOptions, TableHealth, TableHealthOptions, TensorOptions, TensorWriterOptions, TextSource, TokenPositionOptions,
+  StreamOptions, TableHealth, TableHealthOptions, TensorOptions, TensorWriterOptions, TokenPositionOptions,
   TrainingRecord, TypedArray, VectorQuery, VocabularyPlan, WindowOptions,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
@@ -221,7 +222,7 @@ Tokenizer.load('gpt5')
 // @ts-expect-error made by load
 new Tokenizer()
 const loading: LoaderOptions = {
-  tokenizer, batchSize: 1, maxLength: 2, stride: 1, shuffle: true, dropLast: true, generator: new Generator(), allowedSpecial: 'all',
+  tokenizer, batchSize: 1, maxLength: 2, stride: 1, shuffle: true, dropLast: true, generator: new Generator(), allowedSpecial: 'all', invalidUtf8: 'throw', maxRatio: 9,
 }
 const loader: DataLoader = tokenbed.createDataLoader('text', loading)
 tokenbed.createDataLoader([1, 2, 3])
@@ -235,16 +236,36 @@ const streaming: StreamBatchesOptions = {
   tokenizer, batchSize: 1, maxLength: 2, stride: 1, dropLast: true, invalidUtf8: 'replace', signal: AbortSignal.timeout(1), ...special,
 }
 streaming satisfies StreamOptions satisfies WindowOptions
-tokenbed.streamBatches(['a.txt', 'b.gz'], streaming) satisfies AsyncIterable<Batch>
-for (const source of [['a'] as readonly string[], new Set(['a']), process.stdin.setEncoding('utf8')] satisfies TextSource[]) {
-  tokenbed.streamIds(source) satisfies AsyncIterable<Uint32Array>
-}
-// @ts-expect-error a text is no source
+tokenbed.streamBatches({ files: ['a.txt', 'b.gz'] }, streaming) satisfies AsyncIterable<Batch>
+declare const later: AsyncIterable<string>
+const sources = [
+  { files: ['a'] as readonly string[] }, { texts: ['a'] }, { texts: new Set(['a']) }, { texts: later }, { pieces: later }, process.stdin.setEncoding('utf8'),
+  { ids: [1, 2] }, { ids: [[1], new Uint16Array(2)] }, { ids: x }, new Uint32Array(3), [1, 2], x,
+] satisfies TextSource[]
+for (const source of sources) tokenbed.streamIds(source) satisfies AsyncIterable<Uint32Array>
+sources[0] satisfies FilesSource | TextsSource | PiecesSource | IdsSource | NodeText | BareIds
+new Set(['a']) satisfies Many<string>
+// @ts-expect-error no source
 tokenbed.streamIds(5)
+// @ts-expect-error texts or paths
+tokenbed.streamIds(['a'])
+// @ts-expect-error a text or a path
+tokenbed.streamIds('a')
+// @ts-expect-error texts or pieces of one
+tokenbed.streamIds(later)
+// @ts-expect-error a string is not iterated
+tokenbed.streamIds({ texts: 'a' })
+// @ts-expect-error words have no ids
+tokenbed.streamIds({ tokens: [['a']] })
+for (const source of ['a', { texts: ['a'] }, { files: ['a'] }, { ids: [1] }, new Uint8Array(3)] satisfies LoaderSource[]) tokenbed.createDataLoader(source)
+// @ts-expect-error texts or paths
+tokenbed.createDataLoader(['a'])
+// @ts-expect-error nothing is waited for
+tokenbed.createDataLoader({ texts: later })
 // @ts-expect-error windows are of batches
-tokenbed.streamIds([], { stride: 1 })
+tokenbed.streamIds({ files: [] }, { stride: 1 })
 // @ts-expect-error in order
-tokenbed.streamBatches([], { shuffle: true })
+tokenbed.streamBatches({ files: [] }, { shuffle: true })
 
 // Vectors, models, vocabularies.
 declare const vectors: tokenbed.Vectors
@@ -295,8 +316,19 @@ tokenbed.principalComponents(x, { count: 3 }).explained satisfies number[]
 declare const unknown: tokenbed.UnknownTokenError
 unknown satisfies tokenbed.UsageError & { token: string; nearest: readonly string[] }
 // Training.
-const trainer: tokenbed.Trainer = new tokenbed.Trainer(['a.txt'], { objective: 'skip-gram', dim: 8, window: 2, alpha: 0.1, tokenizer } satisfies PairTrainerOptions)
+const trainer: tokenbed.Trainer = new tokenbed.Trainer({ files: ['a.txt'] }, { objective: 'skip-gram', dim: 8, window: 2, alpha: 0.1, tokenizer } satisfies PairTrainerOptions)
 new tokenbed.Trainer(new Uint32Array(3), { objective: 'next-token', vocabSize: 5, softmax: { samples: 3 }, tied: true } satisfies NextTokenTrainerOptions)
+for (const corpus of [{ tokens: [['New York']] } satisfies TokensSource, { examples: new Set<LabelledText>() } satisfies ExamplesSource, ...sources] satisfies Corpus[]) {
+  new tokenbed.Trainer(corpus, {} as TrainerOptions)
+}
+// @ts-expect-error texts or paths
+new tokenbed.Trainer(['a'], {} as TrainerOptions)
+// @ts-expect-error a text or a path
+new tokenbed.Trainer('a.txt', {} as TrainerOptions)
+// @ts-expect-error texts or pieces of one
+new tokenbed.Trainer(new Set(['a']), {} as TrainerOptions)
+// @ts-expect-error a sentence is not a string
+new tokenbed.Trainer({ tokens: ['a b'] }, {} as TrainerOptions)
 new tokenbed.Trainer([{ text: 'a', label: 'b' }] satisfies LabelledText[], { objective: 'classify', lr: 0.1 } satisfies ClassifyTrainerOptions)
 const running: RunOptions = { onProgress: (progress: TrainProgress) => progress.loss satisfies number | null, steps: 1, checkpoint: { path: 'x', every: 1 } }
 trainer.run(running) satisfies Promise<TrainResult>

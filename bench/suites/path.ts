@@ -40,7 +40,7 @@ export async function path(report: Report): Promise<void> {
     { name: 'the whole: a loop over createDataLoader', run: loop },
   ]
   const results = interleave(stages, 9, 30).map(({ name, median }) => ({ name, us: median }))
-  results.push({ name: 'the whole: streamBatches', us: await streamed(() => streamBatches([text].values(), windowing), look) })
+  results.push({ name: 'the whole: streamBatches', us: await streamed(() => streamBatches({ texts: [text] }, windowing), look) })
   report.paragraph(`A book of ${tokens} tokens, gpt2; windows of ${LENGTH} in batches of ${BATCH}; token + position vectors of ${DIM} numbers into one tensor. Medians of 9 interleaved rounds.`)
   const perSecond = (us: number) => `${(tokens / us).toFixed(2)}`
   report.table(['', 'the book', 'million tokens a second'], results.map(({ name, us }) => [name, time(us), perSecond(us)]))

@@ -77,7 +77,7 @@ async function speed(report: Report, corpus: string): Promise<void> {
     for (let round = 0; round < ROUNDS; round++) {
       for (const count of [1, 2]) {
         setNumThreads(count)
-        const { progress, training } = await new Trainer([corpus], { objective, epochs: 1 }).run()
+        const { progress, training } = await new Trainer({ files: [corpus] }, { objective, epochs: 1 }).run()
         own[count].push(progress.tokens / training.seconds!)
         const found = await runPython<Words>('gensim', 'gensim_words.py', 'train', corpus, objective === 'cbow' ? 0 : 1, count, 1, 1)
         const peer = peerOf(report, found, said)
@@ -105,7 +105,7 @@ async function pairs(report: Report, corpus: string, folder: string): Promise<vo
     const own: number[] = []
     const theirs: number[] = []
     for (let seed = 1; seed <= SEEDS[objective]; seed++) {
-      const { embedding, vocabulary } = await new Trainer([corpus], { objective, seed }).run()
+      const { embedding, vocabulary } = await new Trainer({ files: [corpus] }, { objective, seed }).run()
       const path = join(folder, 'vectors.txt')
       saveWord2Vec(path, vocabulary as string[], embedding.weight)
       const found = peerOf(report, await runPython<Words>('gensim', 'gensim_words.py', 'pairs', path), said)
@@ -139,7 +139,7 @@ async function classes(report: Report, lines: { year: number; words: string }[],
     return path
   })
   const options = { objective: 'classify', dim: 50, lr: 0.1, epochs: 5 } satisfies TrainerOptions
-  const { embedding, tensors, vocabulary, labels, training } = await new Trainer([paths[0]], options).run()
+  const { embedding, tensors, vocabulary, labels, training } = await new Trainer({ files: [paths[0]] }, options).run()
   const ids = new Map((vocabulary as string[]).map((word, id) => [word, id]))
   const bag = EmbeddingBag.fromPretrained(embedding.weight, { mode: 'mean' })
   const bags = asked.map(({ text }) => text.split(' ').flatMap((word) => ids.get(word) ?? []))

@@ -175,7 +175,7 @@ const digestOf = (tensor: Tensor) => {
 
 async function idsOf(path: string): Promise<string> {
   const hash = createHash('sha256')
-  for await (const ids of streamIds([path])) hash.update(ids)
+  for await (const ids of streamIds({ files: [path] })) hash.update(ids)
   return hash.digest('hex')
 }
 
@@ -206,7 +206,7 @@ export const readers: readonly Reader[] = [
     name: 'Trainer over files',
     prepare: (folder) => writeFileSync(join(folder, 'x.txt'), TEXT),
     read: async (folder) => {
-      const { tensors } = await new Trainer([join(folder, 'x.txt')], { objective: 'cbow', dim: 4, epochs: 1, minCount: 1 }).run()
+      const { tensors } = await new Trainer({ files: [join(folder, 'x.txt')] }, { objective: 'cbow', dim: 4, epochs: 1, minCount: 1 }).run()
       return Object.values(tensors).map(digestOf).join()
     },
   },

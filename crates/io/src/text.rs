@@ -5,6 +5,7 @@ use crate::unpack::{Source, Unpacked, damage, system_error};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::str::from_utf8;
+use tokenbed_core::open::regular;
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::{Text, with_room};
 
@@ -41,8 +42,20 @@ impl TextFile {
     /// # Errors
     /// [`Error::File`] with the system's error; also for a folder, a socket or a device.
     pub fn open(path: &Path, invalid: InvalidUtf8, ratio: u64) -> Result<Self> {
-        let source = Unpacked::over(Source::open(path)?, path, ratio);
-        Ok(Self { path: path.to_path_buf(), source, invalid, bytes: with_room(PART), offset: 0, waiting: false })
+        Ok(Self::over(Source::open(path)?, path, invalid, ratio))
+    }
+
+    /// Opens a file that is there whole: whoever reads it cannot wait for a pipe.
+    ///
+    /// # Errors
+    /// As of [`TextFile::open`], and for a pipe.
+    pub fn open_regular(path: &Path, invalid: InvalidUtf8, ratio: u64) -> Result<Self> {
+        Ok(Self::over(Source::File(regular(path)?.file), path, invalid, ratio))
+    }
+
+    fn over(source: Source, path: &Path, invalid: InvalidUtf8, ratio: u64) -> Self {
+        let source = Unpacked::over(source, path, ratio);
+        Self { path: path.to_path_buf(), source, invalid, bytes: with_room(PART), offset: 0, waiting: false }
     }
 
     /// The file.

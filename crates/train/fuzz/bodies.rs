@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokenbed_rng::Generator;
 use tokenbed_testkit::memory::{Counting, within};
 use tokenbed_train::classify::{Classify, ClassifyOptions};
-use tokenbed_train::words::Examples;
+use tokenbed_train::examples::Examples;
 use tokenbed_train::{Trainer, checkpoint};
 
 #[global_allocator]

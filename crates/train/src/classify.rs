@@ -6,8 +6,8 @@
 
 use crate::corpus::fingerprint;
 use crate::draws::Draws;
+use crate::examples::Examples;
 use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
-use crate::words::Examples;
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::row_dots::Picked;
 use tokenbed_kernels::ops::row_mix::Coefficients;

@@ -11,6 +11,7 @@ pub mod checkpoint;
 pub mod classify;
 pub mod corpus;
 pub mod draws;
+pub mod examples;
 pub mod model;
 pub mod next_token;
 pub mod pairs;

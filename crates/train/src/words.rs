@@ -1,12 +1,10 @@
 //! Words of a text that comes in parts: what stands between spaces, in the order of how often it comes.
 
 use crate::corpus::{Corpus, times};
+use crate::examples::{Examples, IN_LINES, LABEL, Labelled, too_few};
 use std::collections::HashMap;
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::{Gather, List, Map, Text, filled, owned, with_room};
-
-/// What a word that names a class begins with, as fastText has it.
-pub const LABEL: &str = "__label__";
 
 /// Counts words while a text comes. A line is a sentence.
 #[derive(Debug, Default)]
@@ -29,28 +27,19 @@ pub struct Counted {
     pub corpus: Corpus,
 }
 
-/// Lines of words with classes.
+/// Sentences, end to end.
 #[derive(Debug)]
-pub struct Labelled {
-    /// The words.
-    pub words: Vec<String>,
-    /// The names of the classes, without what they begin with.
-    pub labels: Vec<String>,
-    /// The lines.
-    pub examples: Examples,
+pub(crate) struct Sentences {
+    ids: Vec<u32>,
+    /// Where each ends.
+    ends: Vec<usize>,
 }
 
-/// Examples of a classifier: bags of ids, each with its classes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Examples {
-    /// The ids of all bags, end to end.
-    pub ids: Vec<u32>,
-    /// Where each bag ends.
-    pub ends: Vec<usize>,
-    /// The classes of all bags, end to end.
-    pub classes: Vec<u32>,
-    /// Where those of each bag end.
-    pub class_ends: Vec<usize>,
+impl Sentences {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        let begins = [0].into_iter().chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, &end)| &self.ids[begin..end])
+    }
 }
 
 impl WordCounter {
@@ -86,6 +75,15 @@ impl WordCounter {
             self.word(&word);
         }
         self.end_line();
+    }
+
+    /// Takes a sentence whose words are known, white space in them or not; whether there was any.
+    pub fn sentence<'a>(&mut self, words: impl Iterator<Item = &'a str>) -> bool {
+        self.end();
+        let before = self.ids.len();
+        words.for_each(|word| self.word(word));
+        self.end_line();
+        self.ids.len() > before
     }
 
     fn end_line(&mut self) {
@@ -132,25 +130,30 @@ impl WordCounter {
         ))
     }
 
-    /// The vocabulary of words that come at least `min_count` times, and the text without the others.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] where nothing was there, or nothing is left.
-    pub fn finish(mut self, min_count: u64) -> Result<Counted> {
+    /// The vocabulary of words that come at least `min_count` times, and the sentences without the others: as many as were
+    /// given, some of them empty.
+    pub(crate) fn numbered(mut self, min_count: u64) -> Result<(Vec<String>, Sentences)> {
         self.end();
         let (order, new) = self.sorted(min_count, |_| true);
         if order.is_empty() {
             return Err(self.nothing_left(min_count));
         }
-        let mut ids = with_room(self.ids.len());
-        let mut ends = with_room(self.ends.len());
+        let mut sentences = Sentences { ids: with_room(self.ids.len()), ends: with_room(self.ends.len()) };
         let mut from = 0;
         for &end in &self.ends {
-            ids.put_all(self.ids[from..end].iter().map(|&n| new[n as usize]).filter(|&id| id != u32::MAX));
-            ends.put(ids.len());
+            sentences.ids.put_all(self.ids[from..end].iter().map(|&n| new[n as usize]).filter(|&id| id != u32::MAX));
+            sentences.ends.put(sentences.ids.len());
             from = end;
         }
-        let words: Vec<String> = order.iter().map(|&n| owned(&self.words[n as usize])).into_list();
+        Ok((order.iter().map(|&n| owned(&self.words[n as usize])).into_list(), sentences))
+    }
+
+    /// The vocabulary of words that come at least `min_count` times, and the text without the others.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where nothing was there, or nothing is left.
+    pub fn finish(self, min_count: u64) -> Result<Counted> {
+        let (words, Sentences { ids, ends }) = self.numbered(min_count)?;
         Ok(Counted { corpus: Corpus::new(ids, &ends, words.len(), 1)?, words })
     }
 
@@ -167,10 +170,7 @@ impl WordCounter {
             return Err(self.nothing_left(min_count));
         }
         if classes.len() < 2 {
-            return Err(Error::Usage(format!(
-                "a classifier needs two classes, and the corpus names {}: a line begins with its class, as in {LABEL}yes",
-                classes.len()
-            )));
+            return Err(too_few(classes.len(), IN_LINES));
         }
         let mut examples = Examples::default();
         let mut from = 0;
@@ -188,22 +188,6 @@ impl WordCounter {
         let words = order.iter().map(|&n| owned(&self.words[n as usize])).into_list();
         let name = |&n: &u32| owned(&self.words[n as usize][LABEL.len()..]);
         Ok(Labelled { words, labels: classes.iter().map(name).into_list(), examples })
-    }
-}
-
-impl Examples {
-    /// Adds an example; nothing where it has no id or no class.
-    pub fn push(&mut self, ids: impl Iterator<Item = u32>, classes: impl Iterator<Item = u32>) {
-        let (ids_before, classes_before) = (self.ids.len(), self.classes.len());
-        self.ids.put_all(ids);
-        self.classes.put_all(classes);
-        if self.ids.len() == ids_before || self.classes.len() == classes_before {
-            self.ids.truncate(ids_before);
-            self.classes.truncate(classes_before);
-            return;
-        }
-        self.ends.put(self.ids.len());
-        self.class_ends.put(self.classes.len());
     }
 }
 
@@ -230,6 +214,19 @@ mod tests {
         }
         let frequent = counted(&[text], 2).unwrap();
         assert_eq!((frequent.words.len(), frequent.corpus.ids().len()), (3, 8));
+    }
+
+    #[test]
+    fn words_that_are_known_stay_as_they_are() {
+        let mut counter = WordCounter::default();
+        counter.push("a New");
+        assert!(counter.sentence(["New York", "a", "New York"].into_iter()));
+        assert!(!counter.sentence([].into_iter()));
+        assert!(counter.sentence(["a\nb"].into_iter()));
+        let Counted { words, corpus } = counter.finish(1).unwrap();
+        assert_eq!(words, ["a", "New York", "New", "a\nb"]);
+        assert_eq!(corpus.ids(), [0, 2, 1, 0, 1, 3]);
+        assert_eq!((0..corpus.sentences()).map(|i| corpus.sentence(i)).collect::<Vec<_>>(), [0..2, 2..5, 5..6]);
     }
 
     #[test]

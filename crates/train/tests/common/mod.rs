@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokenbed_core::Result;
 use tokenbed_train::classify::{Classify, ClassifyOptions};
 use tokenbed_train::draws::Draws;
+use tokenbed_train::examples::Examples;
 use tokenbed_train::next_token::{NextToken, NextTokenOptions, Softmax};
 use tokenbed_train::pairs::{PairOptions, Pairs};
-use tokenbed_train::words::Examples;
 use tokenbed_train::{Array, Corpus, Report, Trainer, checkpoint};
 
 /// A text of `len` ids below `vocabulary`, some far more frequent than others, in sentences.

@@ -43,6 +43,7 @@ const NOT_CALLED = {
   trainerStop: 'a flag',
   workStop: 'a flag',
   workEnd: 'a flag, when the process ends',
+  processLeaves: 'a flag, when the process ends',
   startedThreads: 'a number',
   externalMemory: 'a number',
   nativeUsage: 'a few numbers',

@@ -262,10 +262,12 @@ const scenarios: Record<string, () => unknown> = {
   },
   npy: () => {
     api.saveNpy(file('a.npy'), drawn(300, 16))
-    const mapped = api.loadNpy(file('a.npy'))
+    const [mapped, read] = [api.loadNpy(file('a.npy'), { map: true }), api.loadNpy(file('a.npy'))]
     const copy = mapped.mul(2)
+    // Which asks, after it has read, whether the file is whole.
+    const first = mapped.narrow(0, 0, 1).toArray()
     mapped.dispose()
-    return copy
+    return [copy, read, first]
   },
   safetensors: () => {
     api.saveSafetensors(file('a.safetensors'), { a: drawn(300, 16), b: drawn(40, 3) })

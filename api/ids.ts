@@ -61,7 +61,7 @@ export function plainInts(value: unknown, where: string): IntArray | null {
   const isPlain = prototype === INT32 || prototype === UINT32
   const kind = isPlain ? null : kindOf(array)
   if (kind === undefined) return null
-  const length = LENGTH.call(array) as number
+  const length = isPlain ? array.length : (LENGTH.call(array) as number)
   if (length === 0) checkAttached(array, where)
   const buffer = BUFFER.call(array) as ArrayBufferLike
   if (!(buffer instanceof ArrayBuffer)) return copyOf(array)
@@ -71,7 +71,7 @@ export function plainInts(value: unknown, where: string): IntArray | null {
 
 /** Reads ids. `shape` is the caller's option for flat arrays; `where` starts the message of an error. */
 export function readIds(ids: Ids, shape: readonly number[] | undefined, where: string): ReadIds {
-  if (ids instanceof Tensor) {
+  if (Tensor.is(ids)) {
     if (shape !== undefined) return { array: integers(ids, where), shape: reshaped(ids.size, shape, where) }
     return { array: integers(ids, where), shape: ids.shape }
   }

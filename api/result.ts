@@ -30,7 +30,7 @@ export function resultType(dtype: ResultType | undefined, out: Tensor | undefine
     if (isResultType(dtype)) return dtype
     throw new DTypeError(`${where}: results are ${TYPES.join(', ')}, not ${show(dtype)}`)
   }
-  return out instanceof Tensor && isResultType(out.dtype) ? out.dtype : own
+  return Tensor.is(out) && isResultType(out.dtype) ? out.dtype : own
 }
 
 /** Whether `shape` is that of ids with `dim` behind. */
@@ -44,7 +44,7 @@ function isOfVectors(shape: readonly number[], ids: readonly number[], dim: numb
 /** A tensor for vectors of `dim` for ids of a shape: the caller's `out`, checked, or a fresh one. */
 export function resultFor(out: Tensor | undefined, ids: readonly number[], dim: number, where: string, dtype: ResultType = 'float32'): Tensor {
   if (out === undefined) return fresh([...ids, dim], dtype, where)
-  if (!(out instanceof Tensor)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
+  if (!Tensor.is(out)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
   if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)
   if (!isOfVectors(out.shape, ids, dim)) {
     throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown([...ids, dim])}`)

@@ -26,10 +26,14 @@ pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
             }
         }));
     });
-    AWAITED.set(AWAITED.get() + 1);
-    // Unwind safe: callers learn of the panic, and look at nothing that it may have left half done.
-    let result = catch_unwind(AssertUnwindSafe(run));
-    AWAITED.set(AWAITED.get() - 1);
+    // One look for the thread's own, which is a call in a library that was loaded later.
+    let result = AWAITED.with(|awaited| {
+        awaited.set(awaited.get() + 1);
+        // Unwind safe: callers learn of the panic, and look at nothing that it may have left half done.
+        let result = catch_unwind(AssertUnwindSafe(run));
+        awaited.set(awaited.get() - 1);
+        result
+    });
     result.map_err(|panic| match PLACE.take() {
         // No panic: whoever began the call makes an error of it.
         _ if OutOfMemory::of(&*panic).is_some() => resume_unwind(panic),

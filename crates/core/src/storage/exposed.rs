@@ -13,6 +13,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// What is exposed: where ranges begin, and where they end. They are allocations of their own, so that none overlap.
 static RANGES: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
 
+/// Ranges there are. Where there is none, nothing needs to be looked up: a range is there before an array over it is.
+static EXPOSED: AtomicUsize = AtomicUsize::new(0);
+
 /// How often a range was added. What was found between ranges holds until that changes: leaving, they only make room.
 static ADDED: AtomicUsize = AtomicUsize::new(0);
 
@@ -35,6 +38,7 @@ impl Exposed {
         ranges.insert(start, start + len);
         // While it is locked: who sees the number then finds the range.
         ADDED.fetch_add(1, Ordering::Release);
+        EXPOSED.fetch_add(1, Ordering::Release);
         Self { start }
     }
 }
@@ -42,6 +46,7 @@ impl Exposed {
 impl Drop for Exposed {
     fn drop(&mut self) {
         ranges().remove(&self.start);
+        EXPOSED.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -64,6 +69,11 @@ thread_local! {
 /// an array that has been looked at before this takes a nanosecond, as long as no storage is exposed meanwhile.
 #[inline]
 pub fn is_private(start: *const u8, len: usize) -> bool {
+    EXPOSED.load(Ordering::Acquire) == 0 || is_apart(start, len)
+}
+
+/// Whether these bytes are in no range.
+fn is_apart(start: *const u8, len: usize) -> bool {
     let start = start as usize;
     let end = start + len;
     let added = ADDED.load(Ordering::Acquire);

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { BinaryError } from './errors.js'
 import { currentPlatform, glibcVersion, libc, PLATFORMS, type Platform } from './platform.js'
+import { messageOf } from './realm.js'
 import { notWhole } from './whole.js'
 
 /** Names a binary to load instead of the one that would be looked for. */
@@ -148,7 +149,7 @@ function missing(name: string, version: string): BinaryError {
 
 /** The system, or Node, would not load a file that is there. */
 function refused(path: string, what: string, cause: unknown, mend: string): BinaryError {
-  const message = cause instanceof Error ? cause.message : String(cause)
+  const message = messageOf(cause)
   const code = (cause as NodeJS.ErrnoException | undefined)?.code
   if (code === 'ERR_DLOPEN_DISABLED' || code === 'ERR_ACCESS_DENIED') {
     const how = 'Node was told not to load native addons (--no-addons, or --permission without --allow-addons)'

@@ -7,6 +7,7 @@ import * as derivatives from './derivatives.js'
 import * as ops from './ops.js'
 import { checkDim, shown, sizeOf } from './shape.js'
 import { PooledStorage } from './storage.js'
+import { kindName } from './realm.js'
 import { Tensor } from './tensor.js'
 import { checkAttached, checkBoolean, checkNumber, checkOptions, checkShape, eachOf, isArray, show } from './validate.js'
 import { elementsOf, flatten, type Nested } from './values.js'
@@ -43,7 +44,7 @@ export function tensor(data: Nested | TypedArray, options?: TensorOptions): Tens
 function read(data: unknown, dtype: DType | undefined, where: string): { values: TypedArray; own: number[]; dtype: DType } {
   if (ArrayBuffer.isView(data)) {
     const array = data as TypedArray
-    const kind = array[Symbol.toStringTag]
+    const kind = kindName(array)!
     if (types.isDataView(array)) throw new UsageError(`${where}: a DataView has no elements: make a typed array over its buffer`)
     const bits = kind === 'Uint16Array' && (dtype === 'float16' || dtype === 'bfloat16')
     const type = dtype ?? KINDS[kind]

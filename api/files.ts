@@ -1,15 +1,15 @@
 // Files of tensors.
 
 import { resolve } from 'node:path'
-import { types } from 'node:util'
 import { facts, fromCode } from './dtype.js'
 import { FormatError, UsageError } from './errors.js'
 import { call, check, native, type Handle } from './native.js'
+import { entriesOf } from './realm.js'
 import { sizeOf } from './shape.js'
 import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
 import { DIGEST, verifyTensors } from './tensor-digest.js'
-import { checkBoolean, checkOptions, checkPath, isArray, isObject, show } from './validate.js'
+import { checkBoolean, checkOptions, checkPath, isObject, show } from './validate.js'
 
 /**
  * The tensors of a safetensors file by name, in the order in which they lie there. Small files are read, larger ones (from
@@ -92,10 +92,7 @@ export function saveSafetensors(
 ): void {
   const where = 'saveSafetensors'
   const { metadata = {} } = checkOptions(options, ['metadata'], where)
-  if (!isObject(tensors) || tensors instanceof Tensor) {
-    throw new UsageError(`${where}: tensors by name, as an object or a Map, not ${show(tensors)}`)
-  }
-  const entries = types.isMap(tensors) ? [...tensors] : Object.entries(tensors)
+  const entries = namedTensors(tensors, where)
   for (const [name, tensor] of entries) {
     if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
@@ -114,16 +111,22 @@ export function saveSafetensors(
   )
 }
 
+/** Tensors by name, read once; what they are is still to be seen. @throws UsageError for what has nothing by name. @internal */
+export function namedTensors(tensors: unknown, where: string): [name: string, tensor: Tensor][] {
+  const entries = isObject(tensors) && !(tensors instanceof Tensor) ? entriesOf(tensors) : null
+  if (entries === null) throw new UsageError(`${where}: tensors by name, as an object or a Map, not ${show(tensors)}`)
+  return entries as [string, Tensor][]
+}
+
 /** Strings by name, read once. @internal */
 export function checkMetadata(metadata: unknown, where: string): [key: string, text: string][] {
-  if (!isObject(metadata) || isArray(metadata)) {
-    throw new UsageError(`${where}: metadata are strings by name, not ${show(metadata)}`)
-  }
-  const texts = Object.entries(metadata)
+  const texts = isObject(metadata) ? entriesOf(metadata) : null
+  if (texts === null) throw new UsageError(`${where}: metadata are strings by name, not ${show(metadata)}`)
   for (const [key, value] of texts) {
+    if (typeof key !== 'string') throw new UsageError(`${where}: names of metadata are strings, not ${show(key)}`)
     if (typeof value !== 'string') throw new UsageError(`${where}: metadata "${key}" is ${show(value)}, not a string`)
   }
-  return texts
+  return texts as [string, string][]
 }
 
 /**

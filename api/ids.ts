@@ -1,9 +1,10 @@
 // Token ids as callers write them, brought to what the native side reads: an integer array and a shape.
 
+import { types } from 'node:util'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
+import { bufferOf, kindName, lengthOf, offsetOf } from './realm.js'
 import { shown, unravel } from './shape.js'
 import { Tensor } from './tensor.js'
-import type { TypedArray } from './dtype.js'
 import { checkAttached, checkShape, isArray, show } from './validate.js'
 import { flatten, type Nested } from './values.js'
 import { allocating, zeroed } from './memory.js'
@@ -28,19 +29,12 @@ const KINDS = new Map<string | undefined, Kind>(
   ]),
 )
 
-const PROTOTYPE = Object.getPrototypeOf(Uint8Array.prototype) as object
-/** What an array itself answers to one of its properties, whatever a subclass or its user wrote over it. */
-const ownAnswer = (property: string | symbol) => Object.getOwnPropertyDescriptor(PROTOTYPE, property)!.get! as () => unknown
-const TAG = ownAnswer(Symbol.toStringTag)
-const BUFFER = ownAnswer('buffer')
-const OFFSET = ownAnswer('byteOffset')
-const LENGTH = ownAnswer('length')
 const INT32 = Int32Array.prototype
 const UINT32 = Uint32Array.prototype
 
 /** The constructor of an integer typed array's kind: not that of a subclass, as Buffer is one. @internal */
 export function kindOf(array: unknown): Kind | undefined {
-  return KINDS.get(TAG.call(array) as string | undefined)
+  return KINDS.get(kindName(array))
 }
 
 /** A copy; not `slice`, which is a view where the array is a Buffer. @internal */
@@ -61,12 +55,13 @@ export function plainInts(value: unknown, where: string): IntArray | null {
   const isPlain = prototype === INT32 || prototype === UINT32
   const kind = isPlain ? null : kindOf(array)
   if (kind === undefined) return null
-  const length = isPlain ? array.length : (LENGTH.call(array) as number)
+  const length = isPlain ? array.length : lengthOf(array)
   if (length === 0) checkAttached(array, where)
-  const buffer = BUFFER.call(array) as ArrayBufferLike
-  if (!(buffer instanceof ArrayBuffer)) return copyOf(array)
+  const buffer = bufferOf(array)
+  // The class first: asking the host takes longer, and answers for other realms.
+  if (!(buffer instanceof ArrayBuffer) && !types.isArrayBuffer(buffer)) return copyOf(array)
   if (kind === null || prototype === kind.prototype) return array
-  return new kind(buffer, OFFSET.call(array) as number, length)
+  return new kind(buffer, offsetOf(array), length)
 }
 
 /** Reads ids. `shape` is the caller's option for flat arrays; `where` starts the message of an error. */
@@ -82,7 +77,7 @@ export function readIds(ids: Ids, shape: readonly number[] | undefined, where: s
   const array = plainInts(ids, where)
   if (array !== null) return { array, shape: shape === undefined ? [array.length] : reshaped(array.length, shape, where) }
   if (ArrayBuffer.isView(ids)) {
-    const kind = (ids as TypedArray)[Symbol.toStringTag] ?? 'DataView'
+    const kind = kindName(ids) ?? 'DataView'
     throw new DTypeError(`${where}: ids are integers, and ${kind} holds none: use Int32Array or Uint32Array`)
   }
   throw new UsageError(`${where}: ids are an integer tensor, an integer typed array or nested arrays of integers, not ${show(ids)}`)

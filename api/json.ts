@@ -1,6 +1,7 @@
 // What JSON can hold: checked before it is written, so that nothing is lost on the way.
 
 import { UsageError } from './errors.js'
+import { isPlain } from './realm.js'
 import { isArray, isObject, show } from './validate.js'
 
 /** A value that JSON gives back as it was. */
@@ -15,7 +16,6 @@ export function checkJson(value: unknown, where: string, depth = 0): asserts val
     for (let i = 0; i < value.length; i++) checkJson(value[i], `${where}[${i}]`, depth + 1)
     return
   }
-  const isPlain = isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value))
-  if (!isPlain) throw new UsageError(`${where} is ${show(value)}, which JSON does not hold: finite numbers, strings, true, false, null, arrays and plain objects of them`)
-  for (const [name, its] of Object.entries(value as object)) if (its !== undefined) checkJson(its, `${where}.${name}`, depth + 1)
+  if (!isObject(value) || !isPlain(value)) throw new UsageError(`${where} is ${show(value)}, which JSON does not hold: finite numbers, strings, true, false, null, arrays and plain objects of them`)
+  for (const [name, its] of Object.entries(value)) if (its !== undefined) checkJson(its, `${where}.${name}`, depth + 1)
 }

@@ -1,6 +1,7 @@
 // Arrays in V8's memory. V8 says that there is none by a bare RangeError; here it is an error of this package.
 
 import { MemoryError } from './errors.js'
+import { isRangeError } from './realm.js'
 
 /** What can be made of a length. */
 interface Kind<A> {
@@ -13,7 +14,7 @@ export function allocating<T>(bytes: number, make: () => T): T {
   try {
     return make()
   } catch (cause) {
-    if (cause instanceof RangeError) throw new MemoryError(`cannot allocate ${bytes} bytes: dispose() of tensors that are no longer needed`, bytes, { cause })
+    if (isRangeError(cause)) throw new MemoryError(`cannot allocate ${bytes} bytes: dispose() of tensors that are no longer needed`, bytes, { cause })
     throw cause
   }
 }

@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { FileError, FormatError } from './errors.js'
 import { call, check, native } from './native.js'
 import { isMissing, readWhole } from './read-file.js'

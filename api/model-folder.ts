@@ -6,10 +6,9 @@
 //   tokenizer.json      of a tokenizer that came from a file
 
 import { join, resolve } from 'node:path'
-import { types } from 'node:util'
 import { facts } from './dtype.js'
 import { FileError, FormatError, ShapeError, UsageError } from './errors.js'
-import { loadMarked, saveSafetensors } from './files.js'
+import { loadMarked, namedTensors, saveSafetensors } from './files.js'
 import { checkJson, type Json } from './json.js'
 import { Model } from './model.js'
 import { alone, bytesPart, DESCRIPTION, findFile, ofOneSave, readBytes, readDescription, settle, TENSORS, TOKENIZER, WORDS, writeFolder, type Digests, type Part } from './model-files.js'
@@ -122,8 +121,7 @@ function saved(folder: string): Digests {
 }
 
 function checkTensors(tensors: unknown, where: string): Map<string, Tensor> {
-  if (!isObject(tensors) || tensors instanceof Tensor) throw new UsageError(`${where}: tensors by name, not ${show(tensors)}`)
-  const byName = new Map<string, Tensor>(types.isMap(tensors) ? (tensors as ReadonlyMap<string, Tensor>) : Object.entries(tensors))
+  const byName = new Map(namedTensors(tensors, where))
   for (const [name, tensor] of byName) {
     if (typeof name !== 'string') throw new UsageError(`${where}: names of tensors are strings, not ${show(name)}`)
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: tensor "${name}" is ${show(tensor)}`)

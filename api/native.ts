@@ -3,6 +3,7 @@
 import { getSystemErrorName } from 'node:util'
 import { checkVersion, loadBinary } from './binary.js'
 import { DTypeError, FileError, FormatError, MemoryError, ShapeError, TokenbedError, TokenIndexError, UsageError } from './errors.js'
+import { ours } from './realm.js'
 import { unravel } from './shape.js'
 import type * as Native from '../native.cjs'
 
@@ -25,6 +26,9 @@ const loaded = loadBinary()
 
 export const native = loaded.exports as typeof Native
 
+/** Whether the binary makes its objects in another realm: this module was loaded in a context of `vm`, as by Jest. */
+const isForeign = Object.getPrototypeOf(native.nativeInfo() ?? {}) !== Object.prototype
+
 /** What the binary is; asked once, so that an instruction set forced by the environment that is not there is told at once. */
 export const binary = { ...call(native.nativeInfo()), path: loaded.path, source: loaded.source }
 checkVersion(loaded, binary.version)
@@ -32,7 +36,7 @@ checkVersion(loaded, binary.version)
 /** The value of a native call, or its failure as a typed error. `shape` is that of the ids, to say where a bad one is. */
 export function call<T>(value: T | null | undefined, shape?: readonly number[]): T {
   if (value === null || value === undefined) throw failure(shape)
-  return value
+  return isForeign ? ours(value) : value
 }
 
 /** As `call`, for native calls that answer with a status. */

@@ -5,6 +5,7 @@
 
 import { zeroed } from './memory.js'
 import { check, native } from './native.js'
+import { structuredClone } from './realm.js'
 
 /**
  * Idle buffers are kept up to so many bytes; the longest idle are let go first, and one that is larger is never kept.

@@ -26,6 +26,11 @@ export const OFTEN: readonly PropertyKey[] = [
 export function guardReceivers(kind: Class, isOwn: Test, except: readonly PropertyKey[] = []): void {
   for (const key of Reflect.ownKeys(kind.prototype)) {
     if (key === 'constructor') continue
+    // What `[Symbol.dispose]` names where that is not there: in contexts of Node 20, which gives it to its first realm alone.
+    if (key === 'undefined') {
+      delete (kind.prototype as Record<string, unknown>)[key]
+      continue
+    }
     const parts = except.includes(key) ? (['set'] as const) : (['value', 'get', 'set'] as const)
     const described = Object.getOwnPropertyDescriptor(kind.prototype, key)!
     for (const part of parts) {

@@ -1,6 +1,7 @@
 // Tensors made inside a function go when it returns, but those it returns.
 
 import { types } from 'node:util'
+import { isPlain } from './realm.js'
 import { checkFunction, checkNoPromise, isArray, isObject } from './validate.js'
 
 /** What a scope keeps or disposes. */
@@ -79,10 +80,4 @@ function partsOf(one: object): readonly unknown[] {
   if (types.isSet(one)) return Array.from(one)
   // By what is there, not by length: of an array there may be nothing but that.
   return isArray(one) || isPlain(one) ? Object.values(one) : []
-}
-
-/** Whether it was written `{}`, here or in another realm. */
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return !isObject(prototype) || Object.getPrototypeOf(prototype) === null
 }

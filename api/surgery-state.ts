@@ -3,6 +3,7 @@
 import { UsageError } from './errors.js'
 import { copyRows, emptied } from './surgery-rows.js'
 import type { Mapping } from './surgery-plan.js'
+import { structuredClone } from './realm.js'
 import { Tensor } from './tensor.js'
 import { isArray, show, isObject } from './validate.js'
 import { zeroed } from './memory.js'

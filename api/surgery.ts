@@ -7,6 +7,7 @@ import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { checkRows, newRows } from './surgery-rows.js'
 import { resizedState, stateOf, type OptimizerLike, type OptimizerStateLike, type ParameterGroupLike } from './surgery-state.js'
 import { remapped, readPlan, type Mapping, type VocabularyPlan } from './surgery-plan.js'
+import { scope } from './scope.js'
 import { sameShape, shown } from './shape.js'
 import type { Table } from './table.js'
 import { Tensor } from './tensor.js'
@@ -152,10 +153,10 @@ function isSame(a: Tensor, b: Tensor): boolean {
   if (a === b) return true
   if (a.dtype !== b.dtype || !sameShape(a.shape, b.shape) || a.size === 0 || !a.overlaps(b)) return false
   // Of two parts of one size, the first and the last element of one are in the other only if they begin together.
-  using flat = a.detach().reshape(a.size)
-  using first = flat.narrow(0, 0, 1)
-  using last = flat.narrow(0, a.size - 1, 1)
-  return first.overlaps(b) && last.overlaps(b)
+  return scope(() => {
+    const flat = a.detach().reshape(a.size)
+    return flat.narrow(0, 0, 1).overlaps(b) && flat.narrow(0, a.size - 1, 1).overlaps(b)
+  })
 }
 
 /** Each memory once, with the first that was given over it; ties with a padding row, where one has it. */

@@ -1,6 +1,7 @@
 // Tables that learn from text: the trainer, which works on another thread and reports now and then.
 
 import { resolve } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { isMainThread } from 'node:worker_threads'
 import { checkSignal, whenAborted } from './async.js'
 import { Contents } from './contents.js'

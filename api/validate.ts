@@ -4,6 +4,7 @@ import { constants } from 'node:buffer'
 import { totalmem } from 'node:os'
 import { inspect } from 'node:util'
 import { UsageError } from './errors.js'
+import { isPlain } from './realm.js'
 
 /** A value as it can stand in a message: short, whatever it is. */
 export function show(value: unknown): string {
@@ -70,9 +71,13 @@ export function checkOptions<T extends object>(options: T | undefined, known: re
     throw new UsageError(`${where}: options are an object, not ${show(options)}`)
   }
   // `in`, not Object.keys: no array is made, and layers check options at every call.
+  let isEmpty = true
   for (const name in options) {
     if (!known.includes(name)) throw new UsageError(`${where} has no option "${name}"; known: ${known.join(', ')}`)
+    isEmpty = false
   }
+  // A Map or a promise has none by name: what is in it would be ignored.
+  if (isEmpty && !isPlain(options)) throw new UsageError(`${where}: options are an object with a name for each, not ${show(options)}`)
   return options
 }
 

@@ -4,6 +4,7 @@ import { facts, type DType, type TypedArray } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import { elementAt } from './halves.js'
 import { check, native } from './native.js'
+import { kindName } from './realm.js'
 import { shown } from './shape.js'
 import { checkAttached, isArray, show } from './validate.js'
 import { zeroed } from './memory.js'
@@ -67,7 +68,7 @@ export function elementsOf(values: ArrayLike<unknown>, dtype: DType, where: stri
   if (ArrayBuffer.isView(values) && values.length === 0) checkAttached(values as TypedArray, where)
   const { array, bytes } = facts(dtype)
   const allocate = (length: number) => new array(zeroed(ArrayBuffer, length * bytes), 0, length)
-  if (values instanceof array && dtype !== 'float16' && dtype !== 'bfloat16' && dtype !== 'bool') {
+  if (kindName(values) === array.name && dtype !== 'float16' && dtype !== 'bfloat16' && dtype !== 'bool') {
     // Not `slice`, which is a view where the array is a Buffer.
     const copy = allocate(values.length)
     ;(copy as Uint8Array).set(values as Uint8Array)

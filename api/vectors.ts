@@ -126,10 +126,14 @@ export class Vectors {
   }
 
   #row(id: number): Float32Array {
-    using row = this.weight.narrow(0, id, 1)
-    const values = Float32Array.from(row.borrow() as Float32Array)
-    row.checkWhole()
-    return values
+    const row = this.weight.narrow(0, id, 1)
+    try {
+      const values = Float32Array.from(row.borrow() as Float32Array)
+      row.checkWhole()
+      return values
+    } finally {
+      row.dispose()
+    }
   }
 
   #vectorOf(it: TokenOrVector, where: string): ArrayLike<number> {

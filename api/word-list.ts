@@ -1,5 +1,6 @@
 // vocab.txt of a model folder: a word a line, a tab, how often it was seen.
 
+import { TextDecoder } from 'node:util'
 import { FormatError, UsageError } from './errors.js'
 
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }

@@ -1,6 +1,7 @@
 // Files written row by row, as rows come.
 
 import { resolve } from 'node:path'
+import { types } from 'node:util'
 import { Contents } from './contents.js'
 import { checkDType, facts, type DType, type TypedArray } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
@@ -8,6 +9,7 @@ import { checkMetadata } from './files.js'
 import { call, check, native, type Operand } from './native.js'
 import { guardReceivers } from './receivers.js'
 import { sameShape, shown, sizeOf } from './shape.js'
+import { bufferOf, kindName } from './realm.js'
 import { Tensor } from './tensor.js'
 import { checkAttached, checkOptions, checkPath, checkShape, isArray, isObject, show } from './validate.js'
 
@@ -172,14 +174,14 @@ function ofArray(rows: TypedArray, { dtype, shape, size }: Column, where: string
   const { array } = facts(dtype)
   if (!ArrayBuffer.isView(rows)) throw new UsageError(`${where}: rows are a tensor or a typed array, not ${show(rows)}`)
   // By name, as arrays of other realms are as good.
-  if (rows[Symbol.toStringTag] !== array.name) {
-    const found = (rows as TypedArray)[Symbol.toStringTag] ?? 'DataView'
+  if (kindName(rows) !== array.name) {
+    const found = kindName(rows) ?? 'DataView'
     throw new DTypeError(`${where}: rows of ${dtype} are a ${array.name}, not a ${found}`)
   }
   if (rows.length === 0) checkAttached(rows, where)
   if (size === 0) throw new ShapeError(`${where}: rows of shape ${shown(shape)} have no elements to count them by: give a tensor`)
   if (rows.length % size !== 0) throw new ShapeError(`${where}: ${rows.length} elements are not whole rows of shape ${shown(shape)}`)
   // What another thread may write meanwhile is copied.
-  const elements = rows.buffer instanceof ArrayBuffer ? rows : new (array as never as new (rows: TypedArray) => TypedArray)(rows)
+  const elements = types.isArrayBuffer(bufferOf(rows)) ? rows : new (array as never as new (rows: TypedArray) => TypedArray)(rows)
   return [rows.length / size, elements]
 }

@@ -73,8 +73,12 @@ export class VectorFile {
     lengths.forEach((length, i) => {
       if (length < maxLength) out.data.fill(0 as never, (i * maxLength + length) * dim, (i + 1) * maxLength * dim)
     })
-    using cast = dtype === 'float32' ? null : out.to(dtype)
-    this.#writer.write('embeddings', cast ?? out)
+    const cast = out.to(dtype)
+    try {
+      this.#writer.write('embeddings', cast)
+    } finally {
+      cast.dispose()
+    }
     if (this.#isBare) return
     this.#writer.write('ids', ids).write('lengths', lengths)
   }

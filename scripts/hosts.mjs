@@ -1,13 +1,13 @@
-// Builds and runs the examples with bundlers, each where its users would: npm run hosts [-- esbuild webpack vite-ssr]
+// Builds and runs the examples with bundlers and test runners, each where its users would: npm run hosts [-- esbuild webpack vite-ssr test-runners]
 //
 // Each is copied to an empty folder; its own tools are installed from its lock file, tokenbed from tarballs of what was built
-// last. What the bundle prints must be what the program prints without one.
+// last. What a bundle prints must be what the program prints without one; a suite has to pass in every runner.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from './build.mjs'
-import { Failure, root, runIfMain } from './process.mjs'
+import { capture, Failure, root, runIfMain } from './process.mjs'
 import { built } from './package.mjs'
 import { packAll } from './release/pack.mjs'
 import { npm } from './release/stage.mjs'
@@ -17,15 +17,34 @@ const HOSTS = [
   { name: 'webpack', start: ['dist/main.js'] },
   { name: 'vite-ssr', start: ['server.js', '--once'] },
 ]
+/** A suite of tests, and the scripts that run it: each in realms of its own kind. */
+const RUNNERS = { name: 'test-runners', scripts: ['jest', 'jsdom', 'threads', 'vm-threads'] }
 const WANTED = { ids: [15496, 11, 995, 0], shape: [4, 8] }
+
+/** An example in a folder of its own, with its tools and tokenbed. */
+function installed(name, tarballs, folder) {
+  const home = join(folder, name)
+  cpSync(join(root, 'examples', name), home, { recursive: true, filter: (path) => !/[\\/](node_modules|dist)$/.test(path) })
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error']
+  npm(['ci', ...quiet], home)
+  npm(['install', '--no-save', '--offline', ...quiet, ...tarballs], home)
+  return home
+}
+
+/** The suite in every runner: a check each. */
+function runners({ name, scripts }, tarballs, folder) {
+  const home = installed(name, tarballs, folder)
+  return scripts.map((script) => {
+    const { ok, stdout, stderr } = capture(['npm', 'run', '--silent', script], { cwd: home })
+    const passed = /Tests:?\s+(?:\x1b\[\d+m)*(\d+) passed/.exec(`${stdout}${stderr}`.replace(/\x1b\[\d+m/g, ''))?.[1]
+    if (!ok || !passed) console.log(`${script}: ${stdout}${stderr}`)
+    return { name: `${name}: ${script}, ${passed ?? 'no'} tests`, ok: ok && Number(passed) > 0 }
+  })
+}
 
 /** The example built and run: a check. */
 function check({ name, start }, tarballs, folder) {
-  const home = join(folder, name)
-  cpSync(join(root, 'examples', name), home, { recursive: true, filter: (path) => !/[\\/](node_modules|dist)$/.test(path) })
-  const quiet = ['--no-audit', '--no-fund', '--loglevel', 'error']
-  npm(['ci', ...quiet], home)
-  npm(['install', '--no-save', '--offline', ...quiet, ...tarballs], home)
+  const home = installed(name, tarballs, folder)
   npm(['run', 'build', '--silent'], home)
   const { status, stdout, stderr } = spawnSync(process.execPath, start, { cwd: home, encoding: 'utf8', timeout: 60_000 })
   const found = /\{.*\}/.exec(stdout)?.[0]
@@ -38,14 +57,16 @@ function check({ name, start }, tarballs, folder) {
 function main() {
   build()
   const only = process.argv.slice(2)
-  const hosts = HOSTS.filter(({ name }) => only.length === 0 || only.includes(name))
-  if (hosts.length === 0) throw new Failure(`no such example: ${only.join(', ')}; there are ${HOSTS.map(({ name }) => name).join(', ')}`)
+  const isWanted = ({ name }) => only.length === 0 || only.includes(name)
+  const [hosts, suites] = [HOSTS, [RUNNERS]].map((list) => list.filter(isWanted))
+  if (hosts.length + suites.length === 0) throw new Failure(`no such example: ${only.join(', ')}; there are ${[...HOSTS, RUNNERS].map(({ name }) => name).join(', ')}`)
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-hosts-'))
   try {
     const { rootPackage, platformPackages } = packAll([built()], join(folder, 'stage'), join(folder, 'packed'))
     const tarballs = [rootPackage, ...platformPackages].map(({ tarball }) => tarball)
     const checks = hosts.map((host) => check(host, tarballs, folder))
-    checks.push({ name: 'all print the same', ok: new Set(checks.map(({ first }) => first)).size === 1 })
+    if (hosts.length > 0) checks.push({ name: 'all print the same', ok: new Set(checks.map(({ first }) => first)).size === 1 })
+    checks.push(...suites.flatMap((suite) => runners(suite, tarballs, folder)))
     for (const { name, ok } of checks) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
     const failed = checks.filter(({ ok }) => !ok).length
     console.log(`${checks.length - failed} passed, ${failed} failed`)

@@ -2,6 +2,7 @@
 
 import { ShapeError, UsageError, DTypeError } from '../errors.js'
 import { sameShape, shown } from '../shape.js'
+import { structuredClone } from '../realm.js'
 import { Tensor } from '../tensor.js'
 import { checkOptions, checkSize, isArray, isObject, show } from '../validate.js'
 import type { ParameterGroup, Rates } from './group.js'

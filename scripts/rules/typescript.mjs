@@ -1,7 +1,7 @@
 // Which TypeScript may import which.
 import { isBuiltin } from 'node:module'
 import { posix } from 'node:path'
-import { projectFiles, read } from './files.mjs'
+import { badLines, projectFiles, read } from './files.mjs'
 
 const IMPORT = /\b(?:from|import|require)\s*\(?\s*['"]([^'"]+)['"]/g
 
@@ -53,7 +53,18 @@ export const typescriptRules = [
       OUTSIDE.some((folder) => isIn(folder, path) && target && !isIn(folder, target) && target !== 'index.js'),
     ),
   },
+  {
+    name: 'api/ and cli/ do without `using`, which needs a global Symbol.dispose: test runners have realms that lack it',
+    offenders: () => badLines(projectFiles().filter((path) => /^(api|cli)\/.*\.m?ts$/.test(path)), (line) => /^\s*(await )?using \w+ =/.test(line)),
+  },
+  {
+    name: 'api/ asks no value for its class that another realm may have made: api/realm.ts has what holds in each',
+    offenders: () => badLines(projectFiles().filter((path) => /^api\/.*\.ts$/.test(path)), (line) => FOREIGN.test(line)),
+  },
 ]
+
+/** `instanceof` of a class of the language's, or of one that comes with Node's first realm. */
+const FOREIGN = /instanceof (?:Object|Array|Function|Map|Set|Weak\w+|Date|RegExp|Promise|(?:Type|Range|Syntax)?Error|(?:Shared)?ArrayBuffer|(?:Big)?(?:Int|Uint|Float)\d+\w*|URL|AbortSignal)\b/
 
 function isNative(said) {
   return said.endsWith('/native.cjs')

@@ -1,0 +1,4 @@
+import * as tokenbed from 'tokenbed'
+import suite from './suite.cjs'
+
+suite(tokenbed)

@@ -29,6 +29,23 @@ test('files of gensim', (t) => {
   }
 })
 
+test('a text whose words have spaces or whose numbers have commas is no binary file', (t) => {
+  const path = fresh('spaces.txt')
+  const numbers = (row: number, point = '.') => Array.from({ length: 8 }, (_, i) => `${i + row}${point}14286`).join(' ')
+  const lines = (point?: string) => `50 8\nat name@domain.com ${numbers(0, point)}\n${Array.from({ length: 49 }, (_, i) => `w${i + 1} ${numbers(i + 1, point)}\n`).join('')}`
+  writeFileSync(path, lines())
+  for (const limit of [undefined, 1, 10]) {
+    const vectors = loadWord2Vec(path, { limit })
+    t.is(vectors.size, limit ?? 50)
+    t.is(vectors.words![0], 'at name@domain.com')
+    t.deepEqual([...vectors.vector('at name@domain.com')], [...Float32Array.from({ length: 8 }, (_, i) => i + 0.14286)])
+  }
+  t.is(loadWord2Vec(path).words![49], 'w49')
+  writeFileSync(path, lines(','))
+  for (const limit of [undefined, 1, 10]) refuses(t, () => loadWord2Vec(path, { limit }), 'FORMAT', 'number 0 of "at name@domain.com" is "0,14286"', 'decimal comma')
+  t.deepEqual(loadWord2Vec(join(root, 'testdata/golden/vectors/spaces.txt')).words, ['New York', 'at name@domain.com', '. . .', ' the', 'the', 'a  b', 'Windows 95 SE'])
+})
+
 const python = process.env.TOKENBED_PYTHON ?? 'python3'
 const hasGensim = spawnSync(python, ['-c', 'import gensim']).status === 0
 

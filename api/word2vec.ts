@@ -15,7 +15,7 @@ export interface SaveWord2VecOptions {
 }
 
 export interface LoadWord2VecOptions {
-  /** Whether numbers are binary; found out where not said. */
+  /** Whether numbers are binary rather than text; found out where not said. */
   binary?: boolean
   /** Words that are read at most; default all. */
   limit?: number
@@ -65,8 +65,13 @@ function checkWords(words: readonly unknown[], where: string): asserts words is 
  * The words and vectors of a file in a format of word2vec, text or binary, as gensim, word2vec and fastText (`.vec`) write
  * them; one that ends in `.gz` or `.zst` is decompressed. Of a word that comes twice the first is kept, as gensim does.
  *
+ * Whether numbers are text or binary is found out from the first 256 KB behind the first line. A file that can be text is
+ * never read as binary: a binary file of a few bytes, all of which happen to be characters, needs `binary: true`. In text a
+ * word may have spaces in it: the last numbers of a line, as many as the first line promises, are the vector.
+ *
  * @throws FileError where it cannot be read; FormatError, with the byte, where it is not what its first line says, or becomes
- * more than `maxRatio` allows.
+ * more than `maxRatio` allows; also for numbers with a decimal comma, and for a word with spaces that ends in a number,
+ * which looks like a line of too many numbers.
  */
 export function loadWord2Vec(path: string, options?: LoadWord2VecOptions): Vectors {
   const where = 'loadWord2Vec'

@@ -66,7 +66,7 @@ pub fn npy(data: &[u8]) {
         [b"\x93NUMPY\x01\x00".as_slice(), &length, &header[..header.len().min(0xffff)], &vec![1; few]].concat();
     for content in [data, &framed] {
         let path = file(content, ".npy");
-        let Ok(array) = within(room(64 << 10, 64, content), TIME, || npy::load(&path)) else { continue };
+        let Ok(array) = within(room(64 << 10, 64, content), TIME, || npy::load(&path, None)) else { continue };
         let elements: usize = array.shape.iter().product();
         assert_eq!(array.storage.len(), elements * array.dtype.size(), "{array:?}");
         assert!((array.storage.as_ptr() as usize).is_multiple_of(array.dtype.size()));
@@ -83,11 +83,23 @@ pub fn word2vec(data: &[u8]) {
     let path = file(content, "");
     let options = word2vec::Options { binary, limit, invalid, ratio: MAX_RATIO };
     // A row of its own is held, as long as the header says.
-    let Ok(loaded) = within(room(6 << 20, 64, content), TIME, || word2vec::load(&path, options)) else { return };
+    let loaded = within(room(6 << 20, 64, content), TIME, || word2vec::load(&path, options));
+    if binary.is_none() && std::str::from_utf8(content).is_ok_and(|text| !text.chars().any(is_control)) {
+        let said = word2vec::load(&path, word2vec::Options { binary: Some(false), ..options });
+        let outcome = |of: &tokenbed_core::Result<word2vec::Loaded>| {
+            of.as_ref().map(|loaded| loaded.words.clone()).map_err(ToString::to_string)
+        };
+        assert_eq!(outcome(&loaded), outcome(&said), "a text is read as one");
+    }
+    let Ok(loaded) = loaded else { return };
     let width = loaded.dim * size_of::<f32>();
     assert_eq!(loaded.storage.len(), loaded.words.len() * width);
     assert_eq!(loaded.words.iter().collect::<std::collections::HashSet<_>>().len(), loaded.words.len());
     assert!(loaded.words.len() * width <= content.len().saturating_mul(2), "memory follows the file");
+}
+
+fn is_control(char: char) -> bool {
+    char.is_control() && !char.is_ascii_whitespace() && char != '\x0b'
 }
 
 /// Reading to the end gives text or an error, in memory that does not grow with what the file becomes. The first byte says
@@ -133,7 +145,7 @@ pub fn writers(data: &[u8]) {
     let path = file(b"", ".npy");
     within(room(4 << 20, 256, data), TIME, || {
         npy::save(&path, dtype, &[rows, width], &bytes).expect("npy is written");
-        let array = npy::load(&path).expect("what was written");
+        let array = npy::load(&path, None).expect("what was written");
         assert_eq!((array.dtype, &array.shape, held::<u8>(array.storage)), (dtype, &vec![rows, width], bytes.clone()));
         let name = String::from_utf8_lossy(rest).into_owned();
         let tensor = ToSave { name: name.clone(), dtype, shape: vec![rows, width], bytes: &bytes };
@@ -159,7 +171,7 @@ pub fn writers(data: &[u8]) {
             }
             writer.close().expect("a file");
         }
-        assert_eq!(held::<u8>(npy::load(&path.with_extension("npy")).expect("rows").storage), bytes);
+        assert_eq!(held::<u8>(npy::load(&path.with_extension("npy"), None).expect("rows").storage), bytes);
         assert_eq!(held::<u8>(load(&path).expect("rows").pop().expect("a tensor").storage), bytes);
         words(rest, width.max(1), kind % 2 == 0);
     });

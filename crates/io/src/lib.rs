@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![forbid(unsafe_code)]
 
+mod ahead;
 pub mod atomic;
 mod beside;
 pub mod digest;

@@ -4,17 +4,19 @@
 //! Of our own: no crate reads both as gensim writes them, checks a header before it believes it, and says where a file is
 //! wrong.
 
+mod kind;
 mod lines;
 
 use crate::atomic;
 use crate::text::InvalidUtf8;
+use kind::{Kind, fields, is_number, start_of_numbers};
 use lines::{Lines, Wrong};
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 use tokenbed_core::storage::Storage;
 use tokenbed_core::{Error, Result};
-use tokenbed_memory::{List, Set, lossy, owned, zeroed};
+use tokenbed_memory::{Gather, List, Set, lossy, owned};
 
 /// The words of a file and their vectors.
 #[derive(Debug)]
@@ -55,7 +57,16 @@ fn read(lines: &mut Lines, Options { binary, limit, invalid, .. }: Options) -> s
     let rows = limit.map_or(promised, |limit| promised.min(limit));
     let binary = match binary {
         Some(binary) => binary,
-        None => !lines.looks_like_text(dim)?,
+        None => {
+            let (sample, whole) = lines.look(kind::SAMPLE);
+            let kind = kind::find_out(sample, whole, promised, dim);
+            // Read as a whole, a damaged file says where it is.
+            if kind == Kind::Damaged && rows < promised {
+                let message = format!("words and vectors of {dim} numbers do not follow one another: damaged, or a word has a space in it");
+                return Err(lines.wrong(&message));
+            }
+            kind != Kind::Text
+        }
     };
     check_size(lines, rows, dim, binary)?;
     let bytes =
@@ -85,6 +96,7 @@ fn shortened(mut storage: Storage, len: usize) -> Result<Storage> {
 fn header(lines: &mut Lines) -> std::result::Result<(usize, usize), Wrong> {
     const WANTED: &str = "the first line must say how many words there are and how many numbers each has, as in `400000 300` \
                           (files of GloVe have no such line: put one in front)";
+    lines.skip(BYTE_ORDER_MARK);
     let line = match lines.line(64) {
         Ok(Some(line)) => line,
         Ok(None) | Err(Wrong::At(..)) => return Err(Wrong::At(0, WANTED.into())),
@@ -97,6 +109,9 @@ fn header(lines: &mut Lines) -> std::result::Result<(usize, usize), Wrong> {
         _ => Err(Wrong::At(0, WANTED.into())),
     }
 }
+
+/// What some editors put in front of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// More than anybody's vectors have, and little enough that a line of them can be held.
 const MOST_DIM: usize = 1 << 20;
@@ -156,20 +171,20 @@ fn all_rows(
     words: &mut Words<'_>,
 ) -> std::result::Result<(), Wrong> {
     let width = dim * size_of::<f32>();
-    let mut spare = zeroed(width);
     let mut next = 0;
     for row in 0..rows {
         let at = lines.offset();
         let cut = |lines: &Lines| lines.wrong(&format!("{row} words where the first line promises {rows}: cut short"));
+        // The vector of a word that was there already is written over by the next one.
         let room = &mut all[next * width..(next + 1) * width];
         let is_new = if binary {
             let word = lines.word()?.ok_or_else(|| cut(lines))?;
             let is_new = words.take(&word, at)?;
-            lines.bytes(if is_new { &mut *room } else { &mut spare })?.ok_or_else(|| cut(lines))?;
+            lines.bytes(room)?.ok_or_else(|| cut(lines))?;
             is_new
         } else {
             let line = lines.line(LONGEST_WORD + dim * LONGEST_NUMBER)?.ok_or_else(|| cut(lines))?;
-            text_row(&line, at, if words_has(words, &line) { &mut spare } else { &mut *room }, dim, words)?
+            text_row(&line, at, room, dim, words)?
         };
         next += usize::from(is_new);
     }
@@ -181,12 +196,8 @@ const LONGEST_WORD: usize = 1 << 16;
 /// Bytes of a number as text, at most: Java writes 20 of them, C with %f as many as 47.
 const LONGEST_NUMBER: usize = 64;
 
-fn words_has(words: &Words<'_>, line: &[u8]) -> bool {
-    let word = line.split(|&byte| byte == b' ').next().unwrap_or_default();
-    words.seen.contains(lossy(word).as_ref())
-}
-
-/// A line of text: a word, and numbers behind it; whether the word is new.
+/// A line of text: a word, and numbers behind it; whether the word is new. A word may have spaces in it: the last fields are
+/// the numbers.
 fn text_row(
     line: &[u8],
     at: u64,
@@ -194,27 +205,57 @@ fn text_row(
     dim: usize,
     words: &mut Words<'_>,
 ) -> std::result::Result<bool, Wrong> {
-    let end = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
-    let (word, numbers) = line.split_at(end);
-    let shown = lossy(word);
-    let mut found = 0;
-    let mut place = room.chunks_exact_mut(size_of::<f32>());
-    for number in numbers.split(u8::is_ascii_whitespace).filter(|number| !number.is_empty()) {
+    let start = start_of_numbers(line, dim).filter(|&start| start > 0);
+    let start = start.ok_or_else(|| too_few(line, at, dim))?;
+    let word = line[..start].trim_ascii_end();
+    if fields(word).nth(1).is_some() && fields(word).next_back().is_some_and(is_number) {
+        return Err(too_many(line, at, dim));
+    }
+    for (index, (number, place)) in fields(&line[start..]).zip(room.chunks_exact_mut(size_of::<f32>())).enumerate() {
         let value = std::str::from_utf8(number).ok().and_then(|number| number.parse::<f32>().ok());
-        let Some(value) = value else {
-            let number = lossy(&number[..number.len().min(40)]);
-            return Err(Wrong::At(at, format!("number {found} of {shown:?} is {number:?}, which is none")));
-        };
-        found += 1;
-        if let Some(place) = place.next() {
-            place.copy_from_slice(&value.to_le_bytes());
-        }
+        let value = value.ok_or_else(|| no_number(word, index, number, at))?;
+        place.copy_from_slice(&value.to_le_bytes());
     }
-    if found != dim {
-        return Err(Wrong::At(at, format!("{shown:?} has {found} numbers where the first line promises {dim}")));
-    }
-    words.take(word.trim_ascii_end(), at)
+    words.take(word, at)
 }
+
+#[cold]
+fn too_few(line: &[u8], at: u64, dim: usize) -> Wrong {
+    let word = shown(fields(line).next().unwrap_or_default());
+    let count = fields(line).count().saturating_sub(1);
+    Wrong::At(at, format!("{word} has {count} numbers where the first line promises {dim}"))
+}
+
+/// Either the first line is wrong, or the word ends in a number; nobody can tell which.
+#[cold]
+fn too_many(line: &[u8], at: u64, dim: usize) -> Wrong {
+    let most = fields(line).count() - 1;
+    let count = fields(line).rev().take(most).take_while(|field| is_number(field)).count();
+    let word = shown(line[..start_of_numbers(line, count).unwrap_or(0)].trim_ascii());
+    let promised = format!("{word} has {count} numbers where the first line promises {dim}");
+    Wrong::At(at, format!("{promised} (of a word with spaces in it the last part may be no number)"))
+}
+
+#[cold]
+fn no_number(word: &[u8], index: usize, number: &[u8], at: u64) -> Wrong {
+    let point: Vec<u8> = number.iter().map(|&byte| if byte == b',' { b'.' } else { byte }).into_list();
+    let why = if number.contains(&b',') && is_number(&point) {
+        "has a decimal comma: write numbers with a point"
+    } else {
+        "is none"
+    };
+    Wrong::At(at, format!("number {index} of {} is {}, which {why}", shown(word), shown(number)))
+}
+
+/// The beginning of a word or a number, in quotes.
+#[cold]
+fn shown(bytes: &[u8]) -> String {
+    let more = if bytes.len() > MOST_SHOWN { "..." } else { "" };
+    format!("{:?}{more}", lossy(&bytes[..bytes.len().min(MOST_SHOWN)]))
+}
+
+/// Bytes of a word that are shown in a message.
+const MOST_SHOWN: usize = 60;
 
 /// Writes words and their vectors, (words x dim), whole or not at all ([`atomic::write`]). Text has the shortest numbers
 /// that are read as the same f32.

@@ -10,6 +10,7 @@ import { types } from 'node:util'
 import { facts } from './dtype.js'
 import { FileError, FormatError, ShapeError, UsageError } from './errors.js'
 import { loadMarked, saveSafetensors } from './files.js'
+import { checkWhole } from './loaded-tensors.js'
 import { checkJson, type Json } from './json.js'
 import { Model } from './model.js'
 import { alone, bytesPart, DESCRIPTION, findFile, ofOneSave, readBytes, readDescription, settle, TENSORS, TOKENIZER, WORDS, writeFolder, type Digests, type Part } from './model-files.js'
@@ -22,7 +23,7 @@ import { tensor as makeTensor } from './create.js'
 import { Tensor } from './tensor.js'
 import { DIGEST, digestOfTensors, verifyTensors } from './tensor-digest.js'
 import { Tokenizer } from './tokenizer.js'
-import { checkBoolean, checkOptions, checkPath, checkText, isArray, isObject, show, allAre, eachOf } from './validate.js'
+import { checkBoolean, checkOptions, checkPath, checkText, checkWellFormed, isArray, isObject, show, allAre, eachOf } from './validate.js'
 import { readWordList, writeWordList } from './word-list.js'
 
 /** What was trained on what, and how. All of it is optional, and more may stand beside it. */
@@ -123,9 +124,11 @@ function saved(folder: string): Digests {
 
 function checkTensors(tensors: unknown, where: string): Map<string, Tensor> {
   if (!isObject(tensors) || tensors instanceof Tensor) throw new UsageError(`${where}: tensors by name, not ${show(tensors)}`)
+  checkWhole(tensors, where)
   const byName = new Map<string, Tensor>(types.isMap(tensors) ? (tensors as ReadonlyMap<string, Tensor>) : Object.entries(tensors))
   for (const [name, tensor] of byName) {
     if (typeof name !== 'string') throw new UsageError(`${where}: names of tensors are strings, not ${show(name)}`)
+    checkWellFormed(name, `${where}: the name ${show(name)}`)
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: tensor "${name}" is ${show(tensor)}`)
     if (name === COUNTS) throw new UsageError(`${where}: "${COUNTS}" is where counts are kept: give them as counts`)
   }

@@ -22,6 +22,11 @@ impl<R: BufRead> Ahead<R> {
         &self.source
     }
 
+    /// What was looked at so far, what was read of it included.
+    pub(crate) fn seen(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The next bytes, `most` at most, and whether the source ends behind them. Fewer come where it ends or fails.
     pub(crate) fn look(&mut self, most: usize) -> (&[u8], bool) {
         let mut ended = false;

@@ -4,11 +4,14 @@
 //! Of our own: no crate reads both as gensim writes them, checks a header before it believes it, and says where a file is
 //! wrong.
 
+mod escape;
 mod kind;
 mod lines;
 
 use crate::atomic;
+use crate::recognise::LOOK;
 use crate::text::InvalidUtf8;
+use escape::{divides, escaped, unescaped};
 use kind::{Kind, fields, is_number, start_of_numbers};
 use lines::{Lines, Wrong};
 use std::collections::HashSet;
@@ -40,6 +43,17 @@ pub struct Options {
     pub invalid: InvalidUtf8,
     /// Bytes that each byte of a compressed file may become ([`MAX_RATIO`](crate::text::MAX_RATIO)).
     pub ratio: u64,
+    /// Whether `\x20` in a word stands for a space, as [`Written::escape`] writes it.
+    pub escape: bool,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    /// Whether numbers are little endian f32 rather than text.
+    pub binary: bool,
+    /// Whether white space in words is written as `\x20`, and what looks like that as `\x5cx20`: else it is an error.
+    pub escape: bool,
 }
 
 /// Reads a file; one that ends in `.gz` or `.zst` is decompressed. Memory follows the size of the file, whatever its header
@@ -52,7 +66,10 @@ pub fn load(path: &Path, options: Options) -> Result<Loaded> {
     read(&mut lines, options).map_err(|wrong| lines.explain(wrong))
 }
 
-fn read(lines: &mut Lines, Options { binary, limit, invalid, .. }: Options) -> std::result::Result<Loaded, Wrong> {
+fn read(
+    lines: &mut Lines,
+    Options { binary, limit, invalid, escape, .. }: Options,
+) -> std::result::Result<Loaded, Wrong> {
     let (promised, dim) = header(lines)?;
     let rows = limit.map_or(promised, |limit| promised.min(limit));
     let binary = match binary {
@@ -62,7 +79,9 @@ fn read(lines: &mut Lines, Options { binary, limit, invalid, .. }: Options) -> s
             let kind = kind::find_out(sample, whole, promised, dim);
             // Read as a whole, a damaged file says where it is.
             if kind == Kind::Damaged && rows < promised {
-                let message = format!("words and vectors of {dim} numbers do not follow one another: damaged, or a word has a space in it");
+                let message = format!(
+                    "words and vectors of {dim} numbers do not follow one another: damaged, or a word has a space in it"
+                );
                 return Err(lines.wrong(&message));
             }
             kind != Kind::Text
@@ -74,7 +93,7 @@ fn read(lines: &mut Lines, Options { binary, limit, invalid, .. }: Options) -> s
     let mut words = Vec::new();
     let mut failed = Ok(());
     let storage = Storage::filled(bytes, |all| {
-        let mut reader = Words { seen: HashSet::new(), words: &mut words, invalid };
+        let mut reader = Words { seen: HashSet::new(), words: &mut words, invalid, escape };
         failed = all_rows(lines, all, (rows, dim, binary), &mut reader);
         Ok(())
     })?;
@@ -96,17 +115,18 @@ fn shortened(mut storage: Storage, len: usize) -> Result<Storage> {
 fn header(lines: &mut Lines) -> std::result::Result<(usize, usize), Wrong> {
     const WANTED: &str = "the first line must say how many words there are and how many numbers each has, as in `400000 300` \
                           (files of GloVe have no such line: put one in front)";
+    lines.look(LOOK);
     lines.skip(BYTE_ORDER_MARK);
     let line = match lines.line(64) {
         Ok(Some(line)) => line,
-        Ok(None) | Err(Wrong::At(..)) => return Err(Wrong::At(0, WANTED.into())),
+        Ok(None) | Err(Wrong::At(..)) => return Err(lines.refused(WANTED)),
         Err(other) => return Err(other),
     };
     let text = std::str::from_utf8(&line).unwrap_or_default();
     let mut numbers = text.split_whitespace().map(str::parse::<usize>);
     match (numbers.next(), numbers.next(), numbers.next()) {
         (Some(Ok(rows)), Some(Ok(dim)), None) if dim > 0 && dim <= MOST_DIM => Ok((rows, dim)),
-        _ => Err(Wrong::At(0, WANTED.into())),
+        _ => Err(lines.refused(WANTED)),
     }
 }
 
@@ -140,12 +160,14 @@ struct Words<'a> {
     seen: HashSet<String>,
     words: &'a mut Vec<String>,
     invalid: InvalidUtf8,
+    escape: bool,
 }
 
 impl Words<'_> {
     /// Takes a word that stands at a byte; whether it is new.
     fn take(&mut self, bytes: &[u8], at: u64) -> std::result::Result<bool, Wrong> {
-        let word = match (lossy(bytes), self.invalid) {
+        let bytes = if self.escape { unescaped(bytes) } else { bytes.into() };
+        let word = match (lossy(&bytes), self.invalid) {
             (word, InvalidUtf8::Replace) => word,
             (word @ std::borrow::Cow::Borrowed(_), InvalidUtf8::Refuse) => word,
             (word, InvalidUtf8::Refuse) => {
@@ -262,8 +284,15 @@ const MOST_SHOWN: usize = 60;
 ///
 /// # Errors
 /// [`Error::File`] where it cannot be written; [`Error::Shape`] where words and vectors are not as many; [`Error::Usage`] for
-/// a word that is empty or has white space in it, and for a name that promises compression.
-pub fn save(path: &Path, words: &[String], table: &[f32], dim: usize, binary: bool) -> Result<()> {
+/// a word that is empty, has white space in it, or is longer than readers take, for vectors that are, and for a name that
+/// promises compression.
+pub fn save(
+    path: &Path,
+    words: &[String],
+    table: &[f32],
+    dim: usize,
+    Written { binary, escape }: Written,
+) -> Result<()> {
     if words.len().checked_mul(dim) != Some(table.len()) || dim == 0 {
         return Err(Error::Shape(format!("{} numbers are not {} vectors of {dim}", table.len(), words.len())));
     }
@@ -271,16 +300,18 @@ pub fn save(path: &Path, words: &[String], table: &[f32], dim: usize, binary: bo
     if let Some(ending @ ("gz" | "zst" | "bz2" | "xz")) = ending.as_ref().and_then(|ending| ending.to_str()) {
         return Err(Error::Usage(format!("{}: written as it is, not compressed: leave .{ending} out", path.display())));
     }
-    let divides = |byte: u8| byte.is_ascii_whitespace() || byte == 0x0b;
-    if let Some(id) = words.iter().position(|word| word.is_empty() || word.bytes().any(divides)) {
-        let why =
-            if words[id].is_empty() { "is empty" } else { "has white space in it, which ends a word in this format" };
-        return Err(Error::Usage(format!("word {id}, {:?}, {why}", words[id])));
+    if dim > MOST_DIM {
+        return Err(Error::Usage(format!("vectors of {dim} numbers: readers take {MOST_DIM} at most")));
+    }
+    let written = |word| if escape { escaped(word) } else { word.into() };
+    for (id, word) in words.iter().enumerate() {
+        check_word(&written(word))
+            .map_err(|why| Error::Usage(format!("word {id}, {}, {why}", shown(word.as_bytes()))))?;
     }
     atomic::write(path, |file| {
         writeln!(file, "{} {dim}", words.len())?;
         for (word, vector) in words.iter().zip(table.chunks_exact(dim)) {
-            file.write_all(word.as_bytes())?;
+            file.write_all(written(word).as_bytes())?;
             if binary {
                 file.write_all(b" ")?;
                 vector.iter().try_for_each(|x| file.write_all(&x.to_le_bytes()))?;
@@ -291,4 +322,18 @@ pub fn save(path: &Path, words: &[String], table: &[f32], dim: usize, binary: bo
         }
         Ok(())
     })
+}
+
+/// What readers have against a word as it is written.
+fn check_word(word: &str) -> std::result::Result<(), String> {
+    if word.is_empty() {
+        return Err("is empty".into());
+    }
+    if word.bytes().any(divides) {
+        return Err("has white space in it, which ends a word in this format; escape: true writes it as \\x20".into());
+    }
+    if word.len() > LONGEST_WORD {
+        return Err(format!("has {} bytes, and readers take {LONGEST_WORD} at most", word.len()));
+    }
+    Ok(())
 }

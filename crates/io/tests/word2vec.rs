@@ -11,10 +11,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use tokenbed_core::{Error, Result};
 use tokenbed_io::text::{InvalidUtf8, MAX_RATIO};
-use tokenbed_io::word2vec::{Loaded, Options, load, save};
+use tokenbed_io::word2vec;
+use tokenbed_io::word2vec::{Loaded, Options, Written, load};
 use tokenbed_testkit::property;
 
-const AS_IT_IS: Options = Options { binary: None, limit: None, invalid: InvalidUtf8::Refuse, ratio: MAX_RATIO };
+const AS_IT_IS: Options =
+    Options { binary: None, limit: None, invalid: InvalidUtf8::Refuse, ratio: MAX_RATIO, escape: false };
+
+/// Written without escapes.
+fn save(path: &Path, words: &[String], table: &[f32], dim: usize, binary: bool) -> Result<()> {
+    word2vec::save(path, words, table, dim, Written { binary, escape: false })
+}
 
 fn numbers(loaded: &Loaded) -> Vec<f32> {
     held(&loaded.storage).chunks_exact(4).map(|x| f32::from_le_bytes(x.try_into().expect("four bytes"))).collect()
@@ -140,7 +147,10 @@ fn no_wrong_text_is_taken_for_binary() {
                 ("a decimal comma", text_of(count, dim, plain, comma)),
                 ("a decimal comma", text_of(count, dim, accented, comma)),
                 ("a decimal comma", text_of(count, dim, plain, |at| format!("0,{at}14286"))),
-                ("which is none", text_of(count, dim, plain, |at| format!("0.5{}", if at % dim + 1 < dim { "," } else { ";" }))),
+                (
+                    "which is none",
+                    text_of(count, dim, plain, |at| format!("0.5{}", if at % dim + 1 < dim { "," } else { ";" })),
+                ),
                 ("which is none", text_of(count, dim, plain, |at| format!("[{at}]"))),
                 ("which is none", text_of(count, dim, plain, |at| format!("1.#IND{at}"))),
                 ("which is none", text_of(count, dim, plain, |_| "\u{2212}0.5".into())),
@@ -227,7 +237,11 @@ fn a_binary_word_with_a_space_is_never_half_a_word() {
         file.extend([0.5f32, -1.25, row as f32].iter().flat_map(|x| x.to_le_bytes()));
     }
     for limit in [None, Some(1), Some(3)] {
-        assert_eq!(load_bytes(&file, Options { limit, ..AS_IT_IS }).expect_err("two words").code(), "FORMAT", "{limit:?}");
+        assert_eq!(
+            load_bytes(&file, Options { limit, ..AS_IT_IS }).expect_err("two words").code(),
+            "FORMAT",
+            "{limit:?}"
+        );
     }
 }
 
@@ -358,6 +372,55 @@ fn what_cannot_be_written() {
     let packed = path.with_extension("txt.gz");
     assert!(save(&packed, &words(&["a"]), &[0.0; 2], 2, true).expect_err("not compressed").to_string().contains(".gz"));
     assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn words_that_readers_find_too_long() {
+    let (folder, path) = folder();
+    for binary in [false, true] {
+        let longest = words(&["a", &"é".repeat(1 << 15)]);
+        save(&path, &longest, &[0.5, 1.5], 1, binary).expect("a good call");
+        let before = std::fs::read(&path).expect("it is there");
+        assert_eq!(load(&path, AS_IT_IS).expect("a good file").words, longest);
+        for long in ["x".repeat((1 << 16) + 1), "é".repeat(40_000), "x".repeat(1 << 24)] {
+            let error = save(&path, &words(&["a", &long]), &[0.5, 1.5], 1, binary).expect_err("too long").to_string();
+            assert!(error.contains("word 1") && error.contains("65536 at most") && error.len() < 300, "{error}");
+        }
+        // Each of these becomes four bytes.
+        let spaces = words(&["a", &" ".repeat(1 << 14)]);
+        let escape = Written { binary, escape: true };
+        word2vec::save(&path, &spaces, &[0.5, 1.5], 1, escape).expect("a good call");
+        assert_eq!(load(&path, Options { escape: true, ..AS_IT_IS }).expect("a good file").words, spaces);
+        let spaces = words(&["a", &" ".repeat((1 << 14) + 1)]);
+        assert_eq!(word2vec::save(&path, &spaces, &[0.5, 1.5], 1, escape).expect_err("too long").code(), "USAGE");
+        save(&path, &longest, &[0.5, 1.5], 1, binary).expect("a good call");
+        assert!(std::fs::read(&path).expect("it is there") == before);
+    }
+    let wide = vec![0.5; (1 << 20) + 1];
+    assert!(
+        save(&path, &words(&["a"]), &wide, wide.len(), true).expect_err("too wide").to_string().contains("1048576")
+    );
+    save(&path, &words(&["a"]), &wide[1..], wide.len() - 1, true).expect("a good call");
+    assert_eq!(load(&path, AS_IT_IS).expect("a good file").dim, 1 << 20);
+    assert_eq!(names(folder.path()).len(), 1);
+}
+
+#[test]
+fn escaped_words() {
+    let list = words(&["a b", "a\\x20b", "\n", "\\n", " ", "\t\r\n\u{b}\u{c}", "plain", "\u{a0}"]);
+    let table: Vec<f32> = (0..list.len() * 2).map(|at| at as f32 + 0.3).collect();
+    let (_folder, path) = folder();
+    for binary in [false, true] {
+        word2vec::save(&path, &list, &table, 2, Written { binary, escape: true }).expect("a good call");
+        let loaded = load(&path, Options { escape: true, ..AS_IT_IS }).expect("a good file");
+        assert_eq!((&loaded.words, numbers(&loaded)), (&list, table.clone()));
+        let loaded = load(&path, AS_IT_IS).expect("a good file");
+        let plain = ["a\\x20b", "a\\x5cx20b", "\\x0a", "\\n", "\\x20", "\\x09\\x0d\\x0a\\x0b\\x0c", "plain", "\u{a0}"];
+        assert_eq!((loaded.words.clone(), numbers(&loaded)), (words(&plain), table.clone()));
+    }
+    // Two names of one word: the first counts.
+    let twice = load_bytes(b"2 1\na\\x20b 1\na b 2\n", Options { escape: true, ..AS_IT_IS }).expect("a good file");
+    assert_eq!((twice.words.clone(), numbers(&twice)), (words(&["a b"]), vec![1.0]));
 }
 
 fn any_word() -> impl Strategy<Value = String> {

@@ -1,6 +1,7 @@
 //! A file read word by word or line by line, none of them longer than it may be.
 
 use crate::ahead::Ahead;
+use crate::recognise::{Wanted, recognise};
 use crate::unpack::{Source, Unpacked, damage, system_error};
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -59,6 +60,13 @@ impl Lines {
     /// The next bytes, `most` at most, and whether the file ends behind them. They are not taken.
     pub(super) fn look(&mut self, most: usize) -> (&[u8], bool) {
         self.source.look(most)
+    }
+
+    /// That the file is no file of word2vec from its beginning on, or what it is instead.
+    #[cold]
+    pub(super) fn refused(&self, message: &str) -> Wrong {
+        let found = recognise(self.source.seen(), Wanted::Words);
+        Wrong::At(0, found.map_or(message.into(), |found| found.instead_of(Wanted::Words)))
     }
 
     /// Takes these bytes, if they come next.

@@ -113,6 +113,9 @@ fn what_servers_send_and_git_leaves() {
     );
     assert!(what(r#"{"model_type": "bert"}"#, Wanted::Tokenizer).expect("known").starts_with("the config.json"));
     assert!(what(r#"{"tokenizer_class": "X"}"#, Wanted::Tokenizer).expect("known").starts_with("a tokenizer_config"));
+    for start in ["(dp0\nVa\np1\nI1\ns.", "(lp1\nI1\na.", "ccopy_reg\n_reconstructor\n(c"] {
+        assert!(what(start, Wanted::Words).expect("known").starts_with("a pickle of Python: "));
+    }
     // What a reader can say itself, and plain text.
     for (start, wanted) in [
         (r#"{"version": "1.0", "added_tokens": [], "model": {"weird": true}}"#, Wanted::Tokenizer),

@@ -100,9 +100,12 @@ fn text_of(count: usize, dim: usize, word: impl Fn(usize) -> String, number: imp
     text
 }
 
+/// A kind of words or numbers, and the one of a number.
+type Kind = (&'static str, fn(usize) -> String);
+
 #[test]
 fn no_text_is_taken_for_binary() {
-    let words: [(&str, fn(usize) -> String); 7] = [
+    let words: [Kind; 7] = [
         ("plain", |row| format!("w{row}")),
         ("with spaces", |row| if row == 0 { "at name@domain.com".into() } else { format!("w{row}") }),
         ("all with spaces", |row| format!("to be {row}x")),
@@ -111,7 +114,7 @@ fn no_text_is_taken_for_binary() {
         ("control characters", |row| format!("w{row}\u{1}\u{2}\u{0}")),
         ("long", |row| "long".repeat(30) + &row.to_string()),
     ];
-    let shapes: [(&str, fn(usize) -> String); 5] = [
+    let shapes: [Kind; 5] = [
         ("five digits", |at| format!("{}.14286", at % 8)),
         ("one digit", |at| (at % 10).to_string()),
         ("exponents", |at| format!("-{at}e-3")),

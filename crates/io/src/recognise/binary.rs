@@ -85,7 +85,8 @@ fn fast_text(start: &[u8], wanted: Wanted) -> Option<Found> {
 fn pickle(start: &[u8], wanted: Wanted) -> Option<Found> {
     let is_pickle = match start {
         [0x80, 2..=5, opcode, ..] => b"]}c(X\x8a\x95)NKMJGU\x8c".contains(opcode),
-        // Versions without a mark of their own.
+        // Version 0, which has no mark of its own: a dictionary, a list, or an object of a class that every pickle may have.
+        [b'(', b'd' | b'l', b'p', b'0'..=b'9', b'\n', ..] => true,
         _ => start.starts_with(b"ccollections\nOrderedDict\n") || start.starts_with(b"ccopy_reg\n_reconstructor\n"),
     };
     if !is_pickle {

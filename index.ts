@@ -57,7 +57,8 @@ export { createDataLoader, DataLoader, type LoaderOptions, type LoaderSource } f
 export { streamBatches, streamIds, type StreamBatchesOptions, type StreamOptions } from './api/stream.js'
 export type { BareIds, ExamplesSource, FilesSource, IdsSource, LabelledText, Many, NodeText, PiecesSource, TextSource, TextsSource, TokensSource } from './api/source.js'
 
-export { loadSafetensors, saveSafetensors } from './api/files.js'
+export { inspectSafetensors, loadSafetensors, saveSafetensors, type SafetensorsInfo } from './api/files.js'
+export type { LoadedTensors, StoredTensor } from './api/loaded-tensors.js'
 export { loadNpy, saveNpy } from './api/files.js'
 export { Vectors, type Neighbour, type NeighbourOptions, type TokenOrVector, type VectorLike, type VectorQuery } from './api/vectors.js'
 export { resizeVocabulary, type ResizedOptimizer, type ResizedVocabulary, type VocabularyParts, type VocabularyTable } from './api/surgery.js'

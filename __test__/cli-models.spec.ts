@@ -2,10 +2,11 @@
 
 import test from 'ava'
 import { Resvg } from '@resvg/resvg-js'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Generator, loadModel, randn, saveModel, saveNpy, saveSafetensors, saveWord2Vec, tensor, Tokenizer, zeros } from '../index.js'
+import { Generator, loadModel, randn, saveModel, saveNpy, saveSafetensors, saveWord2Vec, tensor, Tokenizer, Vectors, zeros } from '../index.js'
 import { fails, output } from './support/command.js'
+import { root } from './support/golden.js'
 import { temporaryFolder } from './support/temporary.js'
 
 const base = temporaryFolder()
@@ -74,6 +75,118 @@ test('files are inspected', async (t) => {
   t.snapshot(await run(t, 'inspect', 'file.safetensors', '--no-health'))
   t.snapshot(await run(t, 'inspect', 'array.npy'))
   t.deepEqual(JSON.parse(await run(t, 'inspect', 'file.safetensors', '--json')).tables.map(({ name, zero, notFinite }: Record<string, unknown>) => [name, zero, notFinite]), [['wte', [1], [2]]])
+})
+
+/** A safetensors file of this header and so many zeros. */
+function forged(name: string, header: object, bytes: number): void {
+  const text = Buffer.from(JSON.stringify(header))
+  const size = Buffer.alloc(8)
+  size.writeBigUInt64LE(BigInt(text.length))
+  writeFileSync(join(cwd, name), Buffer.concat([size, text, Buffer.alloc(bytes)]))
+}
+
+test('tensors of every type are listed, and metadata', async (t) => {
+  forged('mixed.safetensors', {
+    __metadata__: { format: 'pt', note: 'n'.repeat(200) },
+    wte: { dtype: 'F32', shape: [3, 2], data_offsets: [0, 24] },
+    scale: { dtype: 'F8_E8M0', shape: [4], data_offsets: [24, 28] },
+    'layer.weight': { dtype: 'F8_E4M3', shape: [2, 3], data_offsets: [28, 34] },
+    ids: { dtype: 'U16', shape: [3], data_offsets: [34, 40] },
+  }, 40)
+  const text = await run(t, 'inspect', 'mixed.safetensors')
+  t.is(text.split('\n\n')[0], `mixed.safetensors: 4 tensors, ${statSync(join(cwd, 'mixed.safetensors')).size} bytes\n  format: pt\n  note: ${'n'.repeat(97)}...\n  wte           float32  [3, 2]  24 bytes\n  scale         F8_E8M0  [4]     4 bytes\n  layer.weight  F8_E4M3  [2, 3]  6 bytes\n  ids           U16      [3]     6 bytes`)
+  t.regex(text, /\nwte: 3 rows of 2\n/)
+  const { tensors, metadata, tables } = JSON.parse(await run(t, 'inspect', 'mixed.safetensors', '--json'))
+  t.deepEqual(tensors[2], { name: 'layer.weight', dtype: 'F8_E4M3', shape: [2, 3], bytes: 6 })
+  t.deepEqual([metadata.format, tables.length], ['pt', 1])
+  await fails(t, ['inspect', 'mixed.safetensors', '--table', 'layer.weight'], 2, ['F8_E4M3 [2, 3]', 'no table'], { cwd })
+  // The only table of it is asked without a name; one of another type says its type.
+  t.is((await run(t, 'neighbors', 'mixed.safetensors', '1', '-n', '1')).split('\n')[0], '#1')
+  await fails(t, ['neighbors', 'mixed.safetensors:layer.weight', '1'], 1, ['"layer.weight"', 'F8_E4M3'], { cwd })
+  await fails(t, ['neighbors', 'mixed.safetensors:x', '1'], 2, ['"x"', 'wte [3, 2]', 'layer.weight [2, 3] of F8_E4M3'], { cwd })
+})
+
+/** A model in two files, in a folder of this name. */
+function sharded(name: string, index = 'model.safetensors.index.json'): { at: (file: string) => string; map: Record<string, string> } {
+  const at = (file: string) => join(cwd, name, file)
+  mkdirSync(join(cwd, name), { recursive: true })
+  const [one, two] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors']
+  saveSafetensors(at(one), { 'embed_tokens.weight': tensor(ROWS), 'a.bias': zeros([4]) }, { metadata: { format: 'pt' } })
+  saveSafetensors(at(two), { 'lm_head.weight': tensor(ROWS).mul(2), 'b.bias': zeros([4], { dtype: 'bfloat16' }) })
+  const map = { 'embed_tokens.weight': one, 'a.bias': one, 'b.bias': two, 'lm_head.weight': two }
+  writeFileSync(at(index), JSON.stringify({ metadata: { total_size: 264 }, weight_map: map }))
+  return { at, map }
+}
+
+test('a model in several files is inspected', async (t) => {
+  const { at } = sharded('shards')
+  const text = await run(t, 'inspect', 'shards')
+  t.regex(text, /^shards: 4 tensors in 2 files, \d+ bytes|kB\n {2}format: pt\n/)
+  t.regex(text, /\n {2}embed_tokens\.weight {2}float32 {3}\[9, 3\] {2}108 bytes\n/)
+  t.regex(text, /\n {2}b\.bias {15}bfloat16 {2}\[4\] {5}8 bytes\n/)
+  t.regex(text, /\nembed_tokens\.weight: 9 rows of 3\n[^]*\nlm_head\.weight: 9 rows of 3\n/)
+  const { tensors, tables, files, bytes } = JSON.parse(await run(t, 'inspect', 'shards', '--json'))
+  t.deepEqual(files, ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'])
+  t.is(bytes, files.reduce((sum: number, file: string) => sum + statSync(at(file)).size, 0))
+  t.deepEqual(tensors.find(({ name }: { name: string }) => name === 'b.bias'), { name: 'b.bias', dtype: 'bfloat16', shape: [4], bytes: 8, file: files[1] })
+  t.deepEqual(tables.map(({ name, zero }: { name: string; zero: number[] }) => [name, zero]), [['embed_tokens.weight', [8]], ['lm_head.weight', [8]]])
+  // The index itself, and one of another name.
+  t.is(await run(t, 'inspect', join('shards', 'model.safetensors.index.json')), text)
+  sharded('diffusers', 'diffusion_pytorch_model.safetensors.index.json')
+  t.is((await run(t, 'inspect', 'diffusers', '--table', 'lm_head.weight')).split('\n')[0], text.split('\n')[0].replace('shards', 'diffusers'))
+})
+
+test('a model in several files that are not all there, or not of one model', async (t) => {
+  const { at, map } = sharded('broken')
+  const index = (it: unknown) => writeFileSync(at('model.safetensors.index.json'), typeof it === 'string' ? it : JSON.stringify(it))
+  const says = (...parts: string[]) => fails(t, ['inspect', 'broken'], 1, parts, { cwd })
+  index('{')
+  await says('index.json', 'no JSON')
+  index([])
+  await says('index.json', '"weight_map"')
+  for (const place of ['../x.safetensors', '/etc/passwd', '', '..', 5]) {
+    index({ weight_map: { ...map, evil: place } })
+    await says('"evil"', 'no name of a file')
+  }
+  index({ weight_map: { ...map, 'c.bias': 'model-00001-of-00002.safetensors' } })
+  await says('"c.bias"', 'model-00001-of-00002.safetensors', 'not of one model')
+  index({ weight_map: map })
+  writeFileSync(at('model-00002-of-00002.safetensors'), 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n')
+  await says('model-00002-of-00002.safetensors', 'Git LFS', 'git lfs pull')
+  rmSync(at('model-00002-of-00002.safetensors'))
+  await says('model-00002-of-00002.safetensors', 'not there')
+  rmSync(at('model.safetensors.index.json'))
+  await says('neither model.json nor model.safetensors', 'model-00001-of-00002.safetensors', 'name a file')
+})
+
+test('rows of a table in a safetensors file have neighbours and a picture', async (t) => {
+  saveSafetensors(join(cwd, 'rows.safetensors'), { table: tensor(ROWS).to('bfloat16'), bias: zeros([9]) })
+  t.is(await run(t, 'neighbors', 'rows.safetensors', '4', '-n', '1'), '#4\n   0.9975  #5\n')
+  const { neighbors } = JSON.parse(await run(t, 'neighbors', 'rows.safetensors:table', '4', '--json', '-n', '1'))
+  t.like(neighbors[0], { token: '4', id: 4, nearest: [{ token: '5', id: 5 }] })
+  t.is((await run(t, 'analogy', 'rows.safetensors', '2', '0', '3', '-n', '1')).split('\n')[1].slice(-2), '#1')
+  t.is(await run(t, 'plot', 'rows.safetensors', '-o', 'rows.svg'), 'rows.svg: 9 rows, 9 of them with a label\n')
+  t.true(readFileSync(join(cwd, 'rows.svg'), 'utf8').includes('>The 9 first of 9 rows<'))
+  await fails(t, ['neighbors', 'rows.safetensors', 'whale'], 2, ['"whale"', '9 rows', 'rows.safetensors:table', 'by its number', '--tokenizer'], { cwd })
+  await fails(t, ['neighbors', 'rows.safetensors', '9'], 2, ['"9"', '9 rows'], { cwd })
+  await fails(t, ['neighbors', 'rows.safetensors:bias', '1'], 1, ['rows.safetensors:bias', '[9]'], { cwd })
+  await fails(t, ['neighbors', 'rows.safetensors', '1', '--tokenizer', 'gpt2'], 2, ['gpt2', '50257 tokens', '9 rows'], { cwd })
+  await fails(t, ['neighbors', 'model', 'king', '--tokenizer', 'gpt2'], 2, ['--tokenizer gpt2', '.safetensors'], { cwd })
+  await fails(t, ['neighbors', join('model', 'model.safetensors'), '1'], 2, ['which of its tensors', 'token.weight [9, 3]'], { cwd })
+})
+
+test('the tokens of a table in a safetensors file', async (t) => {
+  const inside = `${join('gpt2', 'model.safetensors')}:token.weight`
+  const words = ['whale', 'the', '-n', '3']
+  t.is(await run(t, 'neighbors', inside, ...words, '--tokenizer', 'gpt2'), await run(t, 'neighbors', 'gpt2', ...words))
+  // A table may have more rows than tokens, as models have them; its tokens may be those of a tokenizer.json.
+  const file = join(root, 'testdata/golden/hf/byte-level.json')
+  const tokenizer = Tokenizer.fromFile(file)
+  saveSafetensors(join(cwd, 'more.safetensors'), { wte: randn([tokenizer.vocabSize + 7, 4], { generator: new Generator(2) }) })
+  const { neighbors } = JSON.parse(await run(t, 'neighbors', 'more.safetensors', 'a', '--tokenizer', file, '--json', '-n', '2'))
+  t.is(neighbors[0].id, new Vectors(zeros([tokenizer.vocabSize, 2]), tokenizer).id('a'))
+  t.regex(await run(t, 'plot', 'more.safetensors', '--tokenizer', file, '-o', 'more.svg', '-n', '12'), /^more\.svg: 12 tokens, /)
+  await fails(t, ['plot', 'more.safetensors', 'nonesuch', '--tokenizer', file, '-o', 'x.svg'], 2, ['"nonesuch"', 'more.safetensors:wte'], { cwd })
 })
 
 test('every byte is compared with what was saved', async (t) => {

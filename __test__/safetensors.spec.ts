@@ -1,7 +1,7 @@
 import test from 'ava'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { arange, loadSafetensors, saveSafetensors, tensor, zeros, type DType, type Tensor } from '../index.js'
+import { arange, inspectSafetensors, loadSafetensors, saveModel, saveSafetensors, tensor, TensorWriter, zeros, type DType, type Tensor } from '../index.js'
 import { digest } from './support/compare.js'
 import { refuses } from './support/errors.js'
 import { python, runPython } from './support/python.js'
@@ -195,9 +195,79 @@ test('a file cut short anywhere is a FormatError', (t) => {
   for (const length of lengths) refuses(t, () => loadSafetensors(raw(whole.subarray(0, length))), 'FORMAT')
 })
 
-test('a type that tensors do not have is a DTypeError', (t) => {
-  const path = forge({ good: entry('F32', [2], 0, 8), bad: entry('U64', [1], 8, 16) }, 16)
-  refuses(t, () => loadSafetensors(path), 'DTYPE', '"bad"', 'U64', path)
+/** Element types of the format that no Tensor has, and the bits of an element. */
+const OTHERS: [string, number][] = [
+  ['F8_E4M3', 8], ['F8_E5M2', 8], ['F8_E4M3FNUZ', 8], ['F8_E5M2FNUZ', 8], ['F8_E8M0', 8], ['F4', 4], ['F6_E2M3', 6], ['F6_E3M2', 6],
+  ['U16', 16], ['I16', 16], ['U32', 32], ['U64', 64], ['C64', 64],
+]
+
+for (const [stored, bits] of OTHERS) {
+  test(`a tensor of ${stored} keeps no other from being loaded`, (t) => {
+    const size = bits * 2
+    const path = forge({ before: entry('F32', [2], 0, 8), odd: entry(stored, [4, 4], 8, 8 + size), after: entry('U8', [3], 8 + size, 11 + size), __metadata__: { format: 'pt' } }, 11 + size)
+    const bytes = readFileSync(path)
+    bytes.set(new Uint8Array(Float32Array.of(1.5, -2).buffer), bytes.length - 11 - size)
+    bytes.set([7, 8, 9], bytes.length - 3)
+    writeFileSync(path, bytes)
+    for (const map of [undefined, true, false]) {
+      const loaded = loadSafetensors(path, { map })
+      t.deepEqual([...loaded.keys()], ['before', 'after'])
+      t.deepEqual([loaded.get('before')!.toArray(), loaded.get('after')!.toArray()], [[1.5, -2], [7, 8, 9]])
+      t.deepEqual([...loaded.skipped], [['odd', { name: 'odd', stored, dtype: null, shape: [4, 4], bytes: size }]])
+      t.deepEqual(loaded.metadata, { format: 'pt' })
+      t.false(loaded.has('odd'))
+      t.is(loaded.get('none'), undefined)
+      refuses(t, () => loaded.get('odd'), 'DTYPE', path, '"odd"', stored)
+    }
+    t.deepEqual(inspectSafetensors(path), {
+      metadata: { format: 'pt' },
+      tensors: [
+        { name: 'before', stored: 'F32', dtype: 'float32', shape: [2], bytes: 8 },
+        { name: 'odd', stored, dtype: null, shape: [4, 4], bytes: size },
+        { name: 'after', stored: 'U8', dtype: 'uint8', shape: [3], bytes: 3 },
+      ],
+    })
+  })
+}
+
+test('what was loaded in part is not saved as if it were all', (t) => {
+  const path = forge({ good: entry('F32', [2], 0, 8), bad: entry('U64', [1], 8, 16), worse: entry('U64', [1], 16, 24) }, 24)
+  const loaded = loadSafetensors(path)
+  const target = fresh()
+  refuses(t, () => saveSafetensors(target, loaded), 'USAGE', '"bad" (U64) and 1 more', 'new Map(tensors)')
+  refuses(t, () => saveModel(join(folder, 'model'), { objective: 'x', tensors: loaded, vocabulary: ['a'] }), 'USAGE', '"bad"')
+  saveSafetensors(target, new Map(loaded))
+  t.deepEqual([...loadSafetensors(target).keys()], ['good'])
+  // A file of nothing else opens, too; one that cannot be verified says so.
+  t.is(loadSafetensors(forge({ bad: entry('U64', [1], 0, 8) }, 8)).size, 0)
+  refuses(t, () => loadSafetensors(path, { verify: true }), 'FORMAT', 'no digest')
+  const marked = forge({ bad: entry('U64', [1], 0, 8), __metadata__: { 'tokenbed.digest': 'x' } }, 8)
+  refuses(t, () => loadSafetensors(marked, { verify: true }), 'DTYPE', '"bad"', 'U64')
+})
+
+test('metadata of any names and texts', (t) => {
+  const metadata = { '': 'empty', ['__proto__']: 'own', 'a "b"': '\n\u2028 鯨', long: 'x'.repeat(100_000) }
+  const path = fresh()
+  saveSafetensors(path, { x: zeros([1]) }, { metadata })
+  for (const found of [inspectSafetensors(path).metadata, loadSafetensors(path).metadata]) t.deepEqual(Object.entries(found).sort(), Object.entries(metadata).sort())
+  saveSafetensors(path, { x: zeros([1]) })
+  t.deepEqual([inspectSafetensors(path).metadata, loadSafetensors(path).metadata], [{}, {}])
+  t.deepEqual(inspectSafetensors(forge({ __metadata__: null }, 0)), { metadata: {}, tensors: [] })
+  const error = refuses(t, () => inspectSafetensors(join(folder, 'none')), 'FILE', 'none')
+  t.is((error.cause as NodeJS.ErrnoException).code, 'ENOENT')
+})
+
+test('names and metadata come back as they are, or are refused', (t) => {
+  const path = fresh()
+  saveSafetensors(path, { x: zeros([1]) })
+  const before = readFileSync(path)
+  const half = '\ud800'
+  refuses(t, () => saveSafetensors(path, { [half]: zeros([1]) }), 'USAGE', 'surrogate')
+  refuses(t, () => saveSafetensors(path, {}, { metadata: { [half]: 'x' } }), 'USAGE', 'surrogate')
+  refuses(t, () => saveSafetensors(path, {}, { metadata: { x: `a${half}` } }), 'USAGE', 'surrogate')
+  refuses(t, () => new TensorWriter(path, { [half]: { dtype: 'int8', shape: [] } }), 'USAGE', 'surrogate')
+  refuses(t, () => new TensorWriter(path, { x: { dtype: 'int8', shape: [] } }, { metadata: { x: half } }), 'USAGE', 'surrogate')
+  t.deepEqual(readFileSync(path), before)
 })
 
 test('elements that the file does not align are read all the same', (t) => {

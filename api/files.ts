@@ -4,15 +4,18 @@ import { resolve } from 'node:path'
 import { facts, fromCode } from './dtype.js'
 import { FormatError, UsageError } from './errors.js'
 import { call, check, native, type Handle } from './native.js'
+import { checkWhole, LoadedTensorMap, parseMetadata, storedTensors, type LoadedTensors, type StoredTensor } from './loaded-tensors.js'
 import { entriesOf } from './realm.js'
 import { sizeOf } from './shape.js'
 import { NativeStorage } from './storage.js'
 import { Tensor } from './tensor.js'
 import { DIGEST, verifyTensors } from './tensor-digest.js'
-import { checkBoolean, checkOptions, checkPath, isObject, show } from './validate.js'
+import { checkBoolean, checkOptions, checkPath, checkWellFormed, isObject, show } from './validate.js'
 
 /**
- * The tensors of a safetensors file by name, in the order in which they lie there. Small files are read, larger ones (from
+ * The tensors of a safetensors file by name, in the order in which they lie there; with the file's `metadata`, and with
+ * `skipped`: tensors of a type that no Tensor has (FP8, E8M0, U16, U32, U64, I16, C64 ...), whose names `get` answers with a
+ * DTypeError. `inspectSafetensors` lists all without reading any. Small files are read, larger ones (from
  * 1 MiB on) are mapped: elements are read when first touched, writing to them stays in this process, and processes that map
  * the same file share its memory. `map` chooses one of the two.
  *
@@ -27,27 +30,50 @@ import { checkBoolean, checkOptions, checkPath, isObject, show } from './validat
  * model's folder and checkpoints of a `Trainer` have one, files of `saveSafetensors` have none.
  *
  * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where its header does not describe
- * its bytes; DTypeError for an element type that tensors do not have. With `verify` FormatError too where a byte is another
- * than was saved, and for a file without a digest.
+ * its bytes, and for a file of another kind, which it names. With `verify` FormatError too where a byte is another than was
+ * saved, and for a file without a digest; DTypeError for an element type that tensors do not have.
  */
-export function loadSafetensors(path: string, options?: { map?: boolean; verify?: boolean }): Map<string, Tensor> {
+export function loadSafetensors(path: string, options?: { map?: boolean; verify?: boolean }): LoadedTensors {
   const where = 'loadSafetensors'
   const file = resolve(checkPath(path, where))
   const { map, verify = false } = checkOptions(options, ['map', 'verify'], where)
   checkMap(map, where)
-  if (!checkBoolean(verify, `${where}: verify`)) return byName(call(native.loadSafetensors(file, map)))
-  const { mark, tensors: loaded } = call(native.loadMarked(file, DIGEST, undefined, map))
+  if (!checkBoolean(verify, `${where}: verify`)) {
+    const { tensors, skipped, metadata } = call(native.loadSafetensors(file, map))
+    return new LoadedTensorMap(file, byName(tensors), storedTensors(skipped), parseMetadata(metadata))
+  }
+  const { mark, tensors: loaded, metadata } = call(native.loadMarked(file, DIGEST, undefined, map))
   if (!mark) throw new FormatError(`${file}: no digest is in it that its bytes could be compared with: only files of saveModel and checkpoints have one`, file, 0)
   const tensors = byName(loaded!)
   verifyTensors(tensors, mark, file)
-  return tensors
+  return new LoadedTensorMap(file, tensors, [], parseMetadata(metadata))
+}
+
+/** What the header of a safetensors file says. */
+export interface SafetensorsInfo {
+  /** Strings by name; none where the file has none. */
+  readonly metadata: Readonly<Record<string, string>>
+  /** All tensors, in the order in which they lie there, whatever their element types. */
+  readonly tensors: readonly StoredTensor[]
+}
+
+/**
+ * What a safetensors file says of itself: its metadata, and the name, type, shape and size of every tensor. The header alone
+ * is read, whatever the file's size.
+ *
+ * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where its header does not describe
+ * its bytes, and for a file of another kind, which it names.
+ */
+export function inspectSafetensors(path: string): SafetensorsInfo {
+  const { tensors, metadata } = call(native.inspectSafetensors(resolve(checkPath(path, 'inspectSafetensors'))))
+  return { metadata: parseMetadata(metadata), tensors: storedTensors(tensors) }
 }
 
 function checkMap(map: unknown, where: string): void {
   if (map !== undefined) checkBoolean(map, `${where}: map`)
 }
 
-type Loaded = ReturnType<typeof native.loadSafetensors> & object
+type Loaded = NonNullable<ReturnType<typeof native.loadSafetensors>>['tensors']
 
 const byName = (loaded: Loaded) => new Map(loaded.map((one) => [one.name, tensorOf(one)]))
 
@@ -83,7 +109,9 @@ export function loadNpy(path: string, options?: { map?: boolean }): Tensor {
  * Writes tensors to a safetensors file, which appears whole or not at all: written beside, synced, renamed. Its bytes
  * depend on names, tensors and metadata alone.
  *
- * @throws FileError where it cannot be written; what was there before is untouched then.
+ * @throws UsageError for names and metadata that no reader takes: with a surrogate that stands alone, or together with shapes
+ * a header of more than 100,000,000 bytes; ShapeError for sizes that are together more than any memory holds; for a Map of
+ * `loadSafetensors` that skipped tensors, which would be missing, UsageError; FileError where it cannot be written; what was there before is untouched then.
  */
 export function saveSafetensors(
   path: string,
@@ -95,6 +123,7 @@ export function saveSafetensors(
   const entries = namedTensors(tensors, where)
   for (const [name, tensor] of entries) {
     if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
+    checkWellFormed(name, `${where}: the name ${show(name)}`)
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
   }
   const texts = checkMetadata(metadata, where)
@@ -115,6 +144,7 @@ export function saveSafetensors(
 export function namedTensors(tensors: unknown, where: string): [name: string, tensor: Tensor][] {
   const entries = isObject(tensors) && !(tensors instanceof Tensor) ? entriesOf(tensors) : null
   if (entries === null) throw new UsageError(`${where}: tensors by name, as an object or a Map, not ${show(tensors)}`)
+  checkWhole(tensors as object, where)
   return entries as [string, Tensor][]
 }
 
@@ -125,6 +155,7 @@ export function checkMetadata(metadata: unknown, where: string): [key: string, t
   for (const [key, value] of texts) {
     if (typeof key !== 'string') throw new UsageError(`${where}: names of metadata are strings, not ${show(key)}`)
     if (typeof value !== 'string') throw new UsageError(`${where}: metadata "${key}" is ${show(value)}, not a string`)
+    for (const text of [key, value]) checkWellFormed(text, `${where}: metadata ${show(key)}`)
   }
   return texts as [string, string][]
 }
@@ -132,7 +163,8 @@ export function checkMetadata(metadata: unknown, where: string): [key: string, t
 /**
  * Writes a tensor to an .npy file, byte for byte as `numpy.save` does. The file appears whole or not at all.
  *
- * @throws DTypeError for bfloat16, which the format does not have; FileError where the file cannot be written; what was
+ * @throws DTypeError for bfloat16, which the format does not have; ShapeError for a shape that NumPy does not read: of more
+ * than 64 dimensions, or of sizes that are together more than any memory holds, zeros left out; FileError where the file cannot be written; what was
  * there before is untouched then.
  */
 export function saveNpy(path: string, tensor: Tensor): void {

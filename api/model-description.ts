@@ -1,8 +1,9 @@
 // model.json: what it says, and whether it does.
 
+import { constants } from 'node:buffer'
 import { join } from 'node:path'
 import type { DType } from './dtype.js'
-import { FormatError } from './errors.js'
+import { FormatError, UsageError } from './errors.js'
 import type { Json } from './json.js'
 import { DESCRIPTION, digestOfBytes, type Digests } from './model-files.js'
 import { show } from './validate.js'
@@ -42,9 +43,20 @@ const SEAL = /"digest": "([0-9a-f]{64})"\n\}\n$/
 /** The text of a model.json, with its digest. To be read: arrays of numbers stay on a line. */
 export function sealed(description: Omit<ModelDescription, 'digest'>): string {
   // Line breaks never stand within the strings of JSON.
-  const indented = JSON.stringify({ ...description, digest: NONE }, null, 2)
+  const indented = asJson({ ...description, digest: NONE })
   const text = `${indented.replace(/\[\n\s*([^[\]{}"]*?)\n\s*\]/g, (_, list: string) => `[${list.replace(/,\n\s*/g, ', ')}]`)}\n`
   return withDigest(text, digestOfBytes(Buffer.from(text)))
+}
+
+/** @throws UsageError for more than one string may hold: nobody could read that. */
+function asJson(description: ModelDescription): string {
+  try {
+    const text = JSON.stringify(description, null, 2)
+    if (Buffer.byteLength(text) <= constants.MAX_STRING_LENGTH) return text
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+  }
+  throw new UsageError(`saveModel: objective, labels, names of tensors and training would make a ${DESCRIPTION} of more than ${constants.MAX_STRING_LENGTH} bytes, which nobody can read: shorten them`)
 }
 
 const withDigest = (text: string, digest: string) => text.replace(SEAL, `"digest": "${digest}"\n}\n`)

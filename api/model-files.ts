@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { FileError, FormatError } from './errors.js'
 import { call, check, native } from './native.js'
-import { isMissing, readWhole } from './read-file.js'
+import { isMissing, readStart, readWhole } from './read-file.js'
 
 export const DESCRIPTION = 'model.json'
 export const TENSORS = 'model.safetensors'
@@ -158,11 +158,31 @@ function syncFolder(folder: string): void {
   })
 }
 
+/** What a file of a folder is instead of one that was saved, by its first bytes; null where that is not known. */
+export function whatElse(start: Uint8Array): string | null {
+  return call(native.recogniseFile(start.subarray(0, LOOK))).message ?? null
+}
+
+/** Bytes by which a file is recognised. */
+const LOOK = 4096
+
+/** The same of a file that is there, of which only its beginning is read. */
+function whatElseAt(path: string): string | null {
+  try {
+    return whatElse(readStart(path, LOOK))
+  } catch {
+    return null
+  }
+}
+
 /** The text of model.json. */
 export function readDescription(folder: string): string {
   const path = join(folder, DESCRIPTION)
   try {
-    return readWhole(path).toString()
+    const bytes = readWhole(path)
+    const other = bytes[0] === '{'.charCodeAt(0) ? null : whatElse(bytes)
+    if (other !== null) throw new FormatError(`${path}: ${other} (at byte 0)`, path, 0)
+    return bytes.toString()
   } catch (error) {
     if (!isMissing(error)) throw error
     const why = existsSync(folder) ? `${folder} has no ${DESCRIPTION}: it is no folder that saveModel wrote` : `there is no folder ${folder}`
@@ -242,6 +262,8 @@ export function findFile<T>(folder: string, name: string, digest: string, read: 
     const cause = Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: 'ENOENT', path })
     throw new FileError(`${folder} has no ${name}, which its ${DESCRIPTION} names`, path, cause)
   }
+  const other = whatElseAt(path)
+  if (other !== null) throw new FormatError(`${path}: ${other} (at byte 0)`, path, 0)
   throw new FormatError(`${path} is not the file that ${DESCRIPTION} was written with: its digest is another (one of the two was replaced or changed)`, path, 0)
 }
 

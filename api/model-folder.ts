@@ -21,7 +21,7 @@ import { tensor as makeTensor } from './create.js'
 import { Tensor } from './tensor.js'
 import { DIGEST, digestOfTensors, verifyTensors } from './tensor-digest.js'
 import { Tokenizer } from './tokenizer.js'
-import { checkBoolean, checkOptions, checkPath, checkText, isArray, isObject, show, allAre, eachOf } from './validate.js'
+import { checkBoolean, checkOptions, checkPath, checkText, checkWellFormed, isArray, isObject, show, allAre, eachOf } from './validate.js'
 import { readWordList, writeWordList } from './word-list.js'
 
 /** What was trained on what, and how. All of it is optional, and more may stand beside it. */
@@ -124,6 +124,7 @@ function checkTensors(tensors: unknown, where: string): Map<string, Tensor> {
   const byName = new Map(namedTensors(tensors, where))
   for (const [name, tensor] of byName) {
     if (typeof name !== 'string') throw new UsageError(`${where}: names of tensors are strings, not ${show(name)}`)
+    checkWellFormed(name, `${where}: the name ${show(name)}`)
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: tensor "${name}" is ${show(tensor)}`)
     if (name === COUNTS) throw new UsageError(`${where}: "${COUNTS}" is where counts are kept: give them as counts`)
   }

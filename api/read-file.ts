@@ -14,6 +14,18 @@ const NEVER_WAIT = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants
  * changes while it is read, or is not known, as of the files of /proc.
  */
 export function readWhole(path: string): Buffer {
+  return opened(path, readAll)
+}
+
+/** The first bytes of a regular file, as many as are wanted or there are. @throws FileError as `readWhole`. */
+export function readStart(path: string, length: number): Buffer {
+  return opened(path, (file, size) => {
+    const bytes = Buffer.alloc(Math.min(length, size))
+    return bytes.subarray(0, readPart(file, bytes, 0, bytes.length))
+  })
+}
+
+function opened(path: string, read: (file: number, size: number) => Buffer): Buffer {
   let file: number | undefined
   try {
     // What is no file is not even opened: a pipe's writer would notice, and a device may do something.
@@ -21,7 +33,7 @@ export function readWhole(path: string): Buffer {
     file = openSync(path, NEVER_WAIT)
     const found = fstatSync(file)
     checkKind(found)
-    return readAll(file, found.size)
+    return read(file, found.size)
   } catch (cause) {
     throw new FileError(`cannot read ${path}: ${(cause as Error).message}`, path, cause)
   } finally {

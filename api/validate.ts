@@ -138,6 +138,12 @@ export function checkText(value: unknown, where: string): string {
   throw new UsageError(`${where} must be a string, not ${show(value)}`)
 }
 
+/** Text that UTF-8 can hold: what cannot be written as it is would come back as another. */
+export function checkWellFormed(text: string, where: string): void {
+  if (!/\p{Surrogate}/u.test(text)) return
+  throw new UsageError(`${where} has a surrogate that stands alone, which no file of UTF-8 can hold: it would come back as another, and two tensors could become one`)
+}
+
 /** A path of a file. */
 export function checkPath(value: unknown, where: string): string {
   if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value

@@ -2,6 +2,7 @@
 
 import { TextDecoder } from 'node:util'
 import { FormatError, UsageError } from './errors.js'
+import { whatElse } from './model-files.js'
 
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
 const UNESCAPES: Record<string, string> = { '\\\\': '\\', '\\t': '\t', '\\n': '\n', '\\r': '\r' }
@@ -13,8 +14,13 @@ export function writeWordList(words: readonly string[], counts: ArrayLike<number
     const written = word.replace(/[\\\t\n\r]/g, (it) => ESCAPES[it])
     return counts === null ? `${written}\n` : `${written}\t${counts[id]}\n`
   })
-  return Buffer.from(lines.join(''))
+  // Part by part: all of them may be more than one string can hold.
+  const parts = Array.from({ length: Math.ceil(lines.length / PART) }, (_, i) => Buffer.from(lines.slice(i * PART, (i + 1) * PART).join('')))
+  return Buffer.concat(parts)
 }
+
+/** Lines that are made bytes at a time. */
+const PART = 10_000
 
 /**
  * The words of a list, and their counts where every line has one.
@@ -34,7 +40,8 @@ export function readWordList(bytes: Uint8Array, path: string): { words: string[]
     try {
       text = decoder.decode(bytes.subarray(start, found))
     } catch {
-      throw wrong(line, start, 'no UTF-8')
+      const other = whatElse(bytes)
+      throw other === null ? wrong(line, start, 'no UTF-8') : new FormatError(`${path}: ${other} (at byte 0)`, path, 0)
     }
     const [written, count, more] = text.split('\t', 3)
     if (more !== undefined) throw wrong(line, start, 'a word, a tab and a count are wanted, and there is a second tab')

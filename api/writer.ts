@@ -11,7 +11,7 @@ import { guardReceivers } from './receivers.js'
 import { sameShape, shown, sizeOf } from './shape.js'
 import { bufferOf, kindName } from './realm.js'
 import { Tensor } from './tensor.js'
-import { checkAttached, checkOptions, checkPath, checkShape, isArray, isObject, show } from './validate.js'
+import { checkAttached, checkOptions, checkPath, checkShape, checkWellFormed, isArray, isObject, show } from './validate.js'
 
 /** A tensor that grows by rows: its element type, and the shape of one row (`[]` for a number a row). */
 export interface RowSpec {
@@ -72,8 +72,9 @@ export class TensorWriter {
    * @param path Where the file will be; the ending (`.safetensors` or `.npy`) says the format.
    * @param tensors Element type and shape of one row, by name. In an .npy file the name is not kept.
    * @throws UsageError for an ending that is not known, no tensors, or what the format cannot hold (several tensors or
-   * metadata in an .npy file); DTypeError for an element type that it cannot hold (bfloat16 in an .npy file); FileError
-   * where the folder is not there, cannot be written, or `path` is no file that may be replaced.
+   * metadata in an .npy file; names and metadata that make a header of more than 100,000,000 bytes); DTypeError for an element
+   * type that it cannot hold (bfloat16 in an .npy file); ShapeError for a shape that readers refuse (rows of 64 dimensions in
+   * an .npy file); FileError where the folder is not there, cannot be written, or `path` is no file that may be replaced.
    */
   constructor(path: string, tensors: Record<string, RowSpec>, options?: TensorWriterOptions) {
     const where = 'TensorWriter'
@@ -84,6 +85,7 @@ export class TensorWriter {
       throw new UsageError(`${where}: tensors as { name: { dtype, shape } }, not ${show(tensors)}`)
     }
     for (const [name, spec] of Object.entries(tensors)) {
+      checkWellFormed(name, `${where}: the name ${show(name)}`)
       this.#columns.set(name, columnOf(spec, this.#columns.size, `${where}: "${name}"`))
     }
     const columns = [...this.#columns.values()]

@@ -1,11 +1,10 @@
 // tokenbed inspect: what is in a file or a model, and how healthy its tables are.
 
-import { existsSync, statSync } from 'node:fs'
-import { extname, join } from 'node:path'
 import type { Command } from './bundled/commander.js'
 import { stringWidth } from './bundled/terminal.js'
-import { loadNpy, loadSafetensors, tableHealth, type Model, type TableHealth, type Tensor } from '../index.js'
-import { WorkFailed, WrongUse, isFolder } from './failure.js'
+import { loadSafetensors, tableHealth, type TableHealth, type Tensor } from '../index.js'
+import { WrongUse, isFolder } from './failure.js'
+import { openSubject, type Listed, type Subject } from './inspected.js'
 import { labelsOf, openModel } from './models.js'
 import { counted, shown, shownBytes, shownShort } from './numbers.js'
 import { visibleText } from './pieces.js'
@@ -21,6 +20,7 @@ interface Options {
 }
 
 const NOTES = `
+All tensors are listed, whatever their types; those of types such as F8_E4M3 by the format's own names for them.
 Tables are tensors of floating-point numbers with two sizes. Of a model those with a row a token are examined; of a file all,
 where there are at most four, else those whose names speak of embeddings; --table names one.
 
@@ -46,67 +46,43 @@ export function addInspect(program: Command): void {
     .command('inspect')
     .summary('list the tensors of a file or model, and the health of its tables')
     .description('Lists tensors, their shapes, types and sizes, and what is wrong with tables of vectors.')
-    .argument('<file|folder>', 'a .safetensors or .npy file, or a model\'s folder')
+    .argument('<file|folder>', 'a .safetensors or .npy file, the folder of a model, or one with the files of a model in several (shards)')
     .option('--table <tensor>', 'the one table to examine')
     .option('--initial <file[:tensor]>', 'a table as it was before training, to find the rows that never changed')
     .option('--no-health', 'list tensors alone, without reading them')
     .option('--verify', 'compare every byte with what was saved, by its digest')
-    .option('--json', 'one JSON object: { tensors, tables, model }; rows by their ids')
+    .option('--json', 'one JSON object: { tensors, tables, model, metadata, files }; rows by their ids')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', NOTES)
     .action(inspect)
 }
 
-/** What is looked at. */
-interface Subject {
-  readonly path: string
-  readonly bytes: number
-  readonly model: Model | null
-  readonly tensors: ReadonlyMap<string, Tensor>
-}
-
 async function inspect(path: string, options: Options): Promise<void> {
   if (!options.health && (options.table ?? options.initial) !== undefined) throw new WrongUse(`--no-health and ${options.table === undefined ? '--initial' : '--table'} contradict one another: leave one out`)
   const verify = options.verify ?? false
-  const subject = open(path, verify)
+  const subject = openSubject(path, verify)
   const initial = options.initial === undefined ? undefined : readInitial(options.initial)
   const tables = options.health ? chosen(subject, options.table) : []
   if (initial !== undefined && tables.length !== 1) throw new WrongUse(`--initial: for one table, and ${tables.length} are examined (${tables.join(', ') || 'none'}): name it with --table`)
   const healths = tables.map((name) => ({ name, health: examine(subject, name, initial) }))
   if (options.json) return print(`${JSON.stringify({ ...report(subject, healths), ...(verify ? { verified: true } : {}) })}\n`)
-  await print(`${heading(subject)}${verify ? '  verified: every byte is as it was saved\n' : ''}${listing(subject.tensors)}${healths.map((one) => healthText(one.name, one.health, labelsFor(subject, one.name))).join('')}`)
+  await print(`${heading(subject)}${verify ? '  verified: every byte is as it was saved\n' : ''}${noted(subject.metadata)}${listing(subject.tensors)}${healths.map((one) => healthText(one.name, one.health, labelsFor(subject, one.name))).join('')}`)
 }
 
-function open(path: string, verify: boolean): Subject {
-  if (!existsSync(path)) throw new WorkFailed(`${path}: no such file or directory`)
-  if (isFolder(path)) {
-    if (existsSync(join(path, 'model.json'))) {
-      const model = openModel(path, { verify })
-      return { path, bytes: statSync(join(path, 'model.safetensors')).size, model, tensors: model.tensors }
-    }
-    const inside = join(path, 'model.safetensors')
-    if (!existsSync(inside)) throw new WorkFailed(`${path}: neither model.json nor model.safetensors is in it: name a file`)
-    return { path: inside, bytes: statSync(inside).size, model: null, tensors: loadSafetensors(inside, { verify }) }
-  }
-  const isNpy = extname(path).toLowerCase() === '.npy'
-  if (isNpy && verify) throw new WrongUse(`--verify: ${path}: .npy files have no digest that their bytes could be compared with`)
-  const tensors = isNpy ? new Map([['array', loadNpy(path)]]) : loadSafetensors(path, { verify })
-  return { path, bytes: statSync(path).size, model: null, tensors }
-}
-
-const isTable = ({ shape, dtype }: Tensor) => shape.length === 2 && shape[1] > 0 && dtype.includes('float')
+const isTable = ({ shape, dtype }: Listed) => shape.length === 2 && shape[1] > 0 && dtype !== null && dtype.includes('float')
 const MANY = 4
 
 function chosen({ path, tensors, model }: Subject, name: string | undefined): string[] {
   if (name !== undefined) {
-    const tensor = tensors.get(name)
-    if (tensor === undefined) throw new WrongUse(`--table ${name}: ${path} has no such tensor; it has: ${[...tensors.keys()].slice(0, 12).join(', ') || 'none'}`)
-    if (!isTable(tensor)) throw new WrongUse(`--table ${name}: ${tensor.dtype} [${tensor.shape.join(', ')}] is no table of floating-point numbers`)
+    const tensor = tensors.find((one) => one.name === name)
+    if (tensor === undefined) throw new WrongUse(`--table ${name}: ${path} has no such tensor; it has: ${tensors.slice(0, 12).map((one) => one.name).join(', ') || 'none'}`)
+    if (!isTable(tensor)) throw new WrongUse(`--table ${name}: ${tensor.type} [${tensor.shape.join(', ')}] is no table of floating-point numbers${tensor.dtype === null ? ' that can be read here' : ''}`)
     return [name]
   }
-  const tables = [...tensors].filter(([, tensor]) => isTable(tensor)).map(([key]) => key)
-  if (model) return tables.filter((key) => tensors.get(key)!.shape[0] === model.weight.shape[0])
-  return tables.length <= MANY ? tables : tables.filter((key) => /emb|wte|wpe|token|vocab/i.test(key))
+  const tables = tensors.filter(isTable)
+  const rows = model?.weight.shape[0]
+  const some = model !== null ? tables.filter(({ shape }) => shape[0] === rows) : tables.length <= MANY ? tables : tables.filter((one) => /emb|wte|wpe|token|vocab/i.test(one.name))
+  return some.map((one) => one.name)
 }
 
 function readInitial(said: string): Tensor {
@@ -119,8 +95,8 @@ function readInitial(said: string): Tensor {
   return tensor
 }
 
-function examine({ path, tensors, model }: Subject, name: string, initial: Tensor | undefined): TableHealth {
-  const table = tensors.get(name)!
+function examine({ path, load, model }: Subject, name: string, initial: Tensor | undefined): TableHealth {
+  const table = load(name)
   const counts = model?.counts?.length === table.shape[0] ? model.counts : undefined
   if (initial && (initial.dtype !== table.dtype || initial.shape.join() !== table.shape.join())) {
     throw new WrongUse(`--initial: ${initial.dtype} [${initial.shape.join(', ')}], and ${name} of ${path} is ${table.dtype} [${table.shape.join(', ')}]: they must be the same`)
@@ -128,21 +104,20 @@ function examine({ path, tensors, model }: Subject, name: string, initial: Tenso
   return tableHealth(table, { ...(counts === undefined ? {} : { counts }), ...(initial === undefined ? {} : { initial }) })
 }
 
-function report({ path, bytes, tensors, model }: Subject, healths: { name: string; health: TableHealth }[]): object {
-  const size = (tensor: Tensor) => tensor.size * BYTES[tensor.dtype]
+function report({ path, bytes, tensors, model, metadata, files }: Subject, healths: { name: string; health: TableHealth }[]): object {
   return {
     path,
     bytes,
     ...(model === null ? {} : { model: { objective: model.objective, vocabulary: model.description.vocabulary, training: model.description.training } }),
-    tensors: [...tensors].map(([name, tensor]) => ({ name, dtype: tensor.dtype, shape: tensor.shape, bytes: size(tensor) })),
+    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+    ...(files.length === 0 ? {} : { files }),
+    tensors: tensors.map(({ name, type, shape, bytes, file }) => ({ name, dtype: type, shape, bytes, ...(file === undefined ? {} : { file }) })),
     tables: healths.map(({ name, health }) => ({ name, ...health })),
   }
 }
 
-const BYTES = { float32: 4, float64: 8, float16: 2, bfloat16: 2, int8: 1, uint8: 1, int32: 4, int64: 8, bool: 1 }
-
-function heading({ path, model, bytes, tensors }: Subject): string {
-  if (model === null) return `${path}: ${counted(tensors.size, 'tensor')}, ${shownBytes(bytes)}\n`
+function heading({ path, model, bytes, tensors, files }: Subject): string {
+  if (model === null) return `${path}: ${counted(tensors.length, 'tensor')}${files.length === 0 ? '' : ` in ${counted(files.length, 'file')}`}, ${shownBytes(bytes)}\n`
   const { vocabulary, training } = model.description
   const kind = vocabulary.kind === 'words' ? 'word' : 'token'
   const from = vocabulary.kind === 'encoding' ? ` of ${vocabulary.name}` : ''
@@ -155,8 +130,16 @@ function heading({ path, model, bytes, tensors }: Subject): string {
   return `${path}: ${told.join(', ')}\n`
 }
 
-function listing(tensors: ReadonlyMap<string, Tensor>): string {
-  const rows = [...tensors].map(([name, { dtype, shape, size }]) => [visibleText(name), dtype, `[${shape.join(', ')}]`, shownBytes(size * BYTES[dtype])])
+/** Metadata, cut where there is much. */
+function noted(metadata: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(metadata)
+  const cut = (text: string) => (text.length > 100 ? `${visibleText(text.slice(0, 97))}...` : visibleText(text))
+  const lines = entries.slice(0, FEW).map(([key, value]) => `  ${cut(key)}: ${cut(value)}\n`)
+  return lines.join('') + (entries.length > FEW ? `  and ${shown(entries.length - FEW)} more (--json has all)\n` : '')
+}
+
+function listing(tensors: readonly Listed[]): string {
+  const rows = tensors.map(({ name, type, shape, bytes }) => [visibleText(name), type, `[${shape.join(', ')}]`, shownBytes(bytes)])
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => stringWidth(row[column]))))
   const padded = (text: string, width: number) => text + ' '.repeat(width - stringWidth(text))
   return rows.map((row) => `  ${row.map((text, column) => (column < 3 ? padded(text, widths[column]) : text)).join('  ')}\n`).join('')
@@ -164,7 +147,7 @@ function listing(tensors: ReadonlyMap<string, Tensor>): string {
 
 /** Of rows that stand for tokens their text, of others their numbers. */
 function labelsFor({ model, tensors }: Subject, name: string): (id: number) => string {
-  const isOfTokens = model !== null && tensors.get(name)!.shape[0] === model.weight.shape[0]
+  const isOfTokens = model !== null && tensors.find((one) => one.name === name)!.shape[0] === model.weight.shape[0]
   if (!isOfTokens) return (id) => `#${id}`
   const label = labelsOf(model)
   return (id) => (id < model.vectors.size ? label(id) : `#${id}`)

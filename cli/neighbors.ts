@@ -2,13 +2,14 @@
 
 import { Option, type Command } from './bundled/commander.js'
 import type { Neighbour } from '../index.js'
-import { idOf, MODEL_ARGUMENT, openVectors } from './models.js'
+import { MODEL_ARGUMENT, openVectors, rowsOption } from './models.js'
 import { parseSize } from './numbers.js'
 import { print } from './streams.js'
 import { visibleText } from './pieces.js'
 
 interface Options {
   top: number
+  tokenizer?: string
   json?: boolean
 }
 
@@ -27,9 +28,10 @@ export function addNeighbors(program: Command): void {
     .argument(...MODEL_ARGUMENT)
     .argument('<words...>', 'words to look up')
     .addOption(topOption())
+    .addOption(rowsOption())
     .option('--json', 'one JSON object: { neighbors: [{ token, id, nearest: [{ token, id, similarity }] }] }')
     .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', `${NOTES}\n\nExamples:\n  $ tokenbed neighbors word-vectors whale ship\n  $ tokenbed neighbors word-vectors whale --top 3 --json\n  $ tokenbed neighbors GoogleNews-vectors-negative300.bin.gz king`)
+    .addHelpText('after', `${NOTES}\n\nExamples:\n  $ tokenbed neighbors word-vectors whale ship\n  $ tokenbed neighbors word-vectors whale --top 3 --json\n  $ tokenbed neighbors GoogleNews-vectors-negative300.bin.gz king\n  $ tokenbed neighbors model.safetensors:wte.weight whale --tokenizer gpt2`)
     .action(neighbors)
 }
 
@@ -43,23 +45,24 @@ export function addAnalogy(program: Command): void {
     .argument('<b>', 'such as king')
     .argument('<c>', 'such as woman')
     .addOption(topOption())
+    .addOption(rowsOption())
     .option('--json', 'one JSON object: { a, b, c, nearest: [{ token, id, similarity }] }')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', `${NOTES}\n\nExamples:\n  $ tokenbed analogy word-vectors man king woman\n  $ tokenbed analogy word-vectors he his she --top 1 --json`)
     .action(analogy)
 }
 
-async function neighbors(path: string, words: string[], { top, json }: Options): Promise<void> {
-  const { vectors, label } = openVectors(path)
-  const ids = words.map((word) => idOf(vectors, word, path))
+async function neighbors(path: string, words: string[], { top, json, tokenizer }: Options): Promise<void> {
+  const { vectors, label, idOf } = openVectors(path, tokenizer)
+  const ids = words.map(idOf)
   const found = words.map((word, i) => ({ token: vectors.token(ids[i]), id: ids[i], nearest: vectors.mostSimilar(word, { topN: top }) }))
   if (json) return print(`${JSON.stringify({ neighbors: found })}\n`)
   await print(found.map(({ id, nearest }) => `${label(id)}\n${list(nearest, label)}`).join('\n'))
 }
 
-async function analogy(path: string, a: string, b: string, c: string, { top, json }: Options): Promise<void> {
-  const { vectors, label } = openVectors(path)
-  for (const word of [a, b, c]) idOf(vectors, word, path)
+async function analogy(path: string, a: string, b: string, c: string, { top, json, tokenizer }: Options): Promise<void> {
+  const { vectors, label, idOf } = openVectors(path, tokenizer)
+  for (const word of [a, b, c]) idOf(word)
   const nearest = vectors.analogy(a, b, c, { topN: top })
   if (json) return print(`${JSON.stringify({ a, b, c, nearest })}\n`)
   await print(`${visibleText(a)} : ${visibleText(b)} = ${visibleText(c)} : ?\n${list(nearest, label)}`)

@@ -14,8 +14,11 @@ export const FAINT = '#6b7280'
 export const GRID = '#e5e7eb'
 export const BLUE = '#2563eb'
 
+/** What no document of XML can hold, not even as a number: most control characters, half of a character of two. */
+const NO_XML = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu
+
 /** Text as it may stand in XML. */
-export const escaped = (text: string) => text.replace(/[&<>"']/g, (it) => `&#${it.charCodeAt(0)};`)
+export const escaped = (text: string) => text.replace(NO_XML, '\ufffd').replace(/[&<>"']/g, (it) => `&#${it.charCodeAt(0)};`)
 
 /** A coordinate: tenths are enough. */
 export const at = (value: number) => String(Math.round(value * 10) / 10)

@@ -1,7 +1,7 @@
 // The tables of vectors that embed looks up: drawn for a seed, or taken from files.
 
 import { existsSync } from 'node:fs'
-import { Embedding, Generator, loadSafetensors, TokenPositionEmbedding, type Tensor } from '../index.js'
+import { Embedding, Generator, loadSafetensors, TokenPositionEmbedding, type LoadedTensors, type Tensor } from '../index.js'
 import { WorkFailed, WrongUse, isFolder } from './failure.js'
 
 export interface TableOptions {
@@ -62,22 +62,41 @@ function rowsOf({ weight, name }: Table, rows: number, why: string): Tensor {
   return has === rows ? weight : weight.narrow(0, 0, rows)
 }
 
-function readTable(said: string, option: string): Table {
+const readTable = (said: string, option: string) => openTable(said, `${option} `)
+
+/**
+ * The table that `FILE` or `FILE:tensor` names, as float32: where no tensor is named, the file's only one, or the only one
+ * that is a table.
+ *
+ * @throws WrongUse where that is none or several, WorkFailed where it is no table.
+ */
+export function openTable(said: string, option = ''): Table {
   const { path, name } = splitTable(said)
-  if (isFolder(path)) throw new WorkFailed(`${option} ${path}: a folder, not a safetensors file`)
+  if (isFolder(path)) throw new WorkFailed(`${option}${path}: a folder, not a safetensors file`)
   const tensors = loadSafetensors(path)
-  const known = [...tensors].map(([name, { shape }]) => `${name} [${shape.join(', ')}]`)
-  const list = known.length > 12 ? `${known.slice(0, 12).join(', ')} and ${known.length - 12} more` : known.join(', ') || 'none'
-  if (name === null && tensors.size !== 1) {
-    throw new WrongUse(`${option} ${said}: which of its tensors? Write ${said}:NAME; it has: ${list}`)
-  }
-  const [[key, tensor]] = name === null ? [...tensors] : [[name, tensors.get(name)] as const]
-  if (tensor === undefined) throw new WrongUse(`${option} ${said}: ${path} has no tensor ${JSON.stringify(key)}; it has: ${list}`)
+  const [key, tensor] = chosen(tensors, name, option, said, path)
   const what = `${path}:${key}`
   const { shape, dtype } = tensor
-  if (shape.length !== 2 || shape[1] === 0) throw new WorkFailed(`${option} ${what}: a table has two sizes, rows and numbers a row, not [${shape.join(', ')}]`)
-  if (!dtype.includes('float')) throw new WorkFailed(`${option} ${what}: vectors of floating-point numbers are needed, not ${dtype}`)
+  if (shape.length !== 2 || shape[1] === 0) throw new WorkFailed(`${option}${what}: a table has two sizes, rows and numbers a row, not [${shape.join(', ')}]`)
+  if (!dtype.includes('float')) throw new WorkFailed(`${option}${what}: vectors of floating-point numbers are needed, not ${dtype}`)
   return { weight: dtype === 'float32' ? tensor : tensor.to('float32'), name: what }
+}
+
+const isTable = ({ shape, dtype }: Tensor) => shape.length === 2 && shape[1] > 0 && dtype.includes('float')
+
+function chosen(tensors: LoadedTensors, name: string | null, option: string, said: string, path: string): [string, Tensor] {
+  // Of a tensor whose type no Tensor has, it says that.
+  const named = name === null ? undefined : tensors.get(name)
+  if (named !== undefined) return [name!, named]
+  const known = [
+    ...Array.from(tensors, ([name, { shape }]) => `${name} [${shape.join(', ')}]`),
+    ...Array.from(tensors.skipped.values(), ({ name, shape, stored }) => `${name} [${shape.join(', ')}] of ${stored}`),
+  ]
+  const list = known.length > 12 ? `${known.slice(0, 12).join(', ')} and ${known.length - 12} more` : known.join(', ') || 'none'
+  if (name !== null) throw new WrongUse(`${option}${said}: ${path} has no tensor ${JSON.stringify(name)}; it has: ${list}`)
+  const candidates = tensors.size === 1 ? [...tensors] : [...tensors].filter(([, tensor]) => isTable(tensor))
+  if (candidates.length !== 1) throw new WrongUse(`${option}${said}: which of its tensors? Write ${said}:NAME; it has: ${list}`)
+  return candidates[0]
 }
 
 /** `FILE` or `FILE:tensor`. Names of files may have colons too, and on Windows begin with a drive: what is there decides. */

@@ -10,15 +10,16 @@ import { UTF8_HINT } from './streams.js'
 export const tokenizerOption = () =>
   new Option('--tokenizer <name|file>', 'gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json').default('gpt2')
 
-/** The tokenizer of a name, of a tokenizer.json, or of the folder that holds one. */
+/** The tokenizer of a name, of a tokenizer.json, or of the folder that holds one. A folder without one hides no name. */
 export function findTokenizer(name: string): Tokenizer {
-  if (isFolder(name)) return Tokenizer.fromFile(join(name, 'tokenizer.json'))
-  if (/[\\/]|\.json$/i.test(name)) return Tokenizer.fromFile(name)
+  const inside = join(name, 'tokenizer.json')
+  if (existsSync(inside)) return Tokenizer.fromFile(inside)
+  if (/[\\/]|\.json$/i.test(name)) return Tokenizer.fromFile(isFolder(name) ? inside : name)
   try {
     return asWrongUse(() => Tokenizer.load(name as 'gpt2'))
   } catch (error) {
     if (!(error instanceof WrongUse)) throw error
-    if (existsSync(name)) return Tokenizer.fromFile(name)
+    if (existsSync(name)) return Tokenizer.fromFile(isFolder(name) ? inside : name)
     throw new WrongUse(`--tokenizer ${name}: ${error.message}; or the path of a tokenizer.json`, { cause: error })
   }
 }
@@ -49,7 +50,8 @@ export function explained(error: unknown, name: string): unknown {
   if (!(error instanceof TokenbedError)) return error
   if (error instanceof FormatError) {
     const message = error.message.replace(", unless invalidUtf8 is 'replace'", '')
-    return /UTF-8/.test(message) ? new WorkFailed(message + UTF8_HINT, { cause: error }) : error
+    // What is another kind of file is not mended by reading it all the same.
+    return /is no UTF-8/.test(message) && !/it looks like/.test(message) ? new WorkFailed(message + UTF8_HINT, { cause: error }) : error
   }
   if (error.code !== 'USAGE' || !/special token/.test(error.message)) return error
   // The library says what to write in code.

@@ -12,11 +12,12 @@ use std::path::Path;
 use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error};
 use tokenbed_io::npy::{self, Array};
+use tokenbed_io::recognise::{Wanted, recognise};
 use tokenbed_io::safetensors::{self, ToSave};
 use tokenbed_io::text::InvalidUtf8;
 use tokenbed_io::word2vec;
 use tokenbed_io::{atomic, digest};
-use tokenbed_memory::{Gather, map_of};
+use tokenbed_memory::{Gather, map_of, owned};
 
 /// A tensor of a file.
 #[napi(object, object_from_js = false)]
@@ -29,13 +30,66 @@ pub struct LoadedTensor {
     pub handle: External<Handle>,
 }
 
+/// What the header of a file says of a tensor.
+#[napi(object, object_from_js = false)]
+pub struct StoredTensor {
+    pub name: String,
+    /// Its element type as the format calls it.
+    pub stored: String,
+    /// The code of its element type; none where tensors have no such type.
+    pub dtype: Option<u32>,
+    pub shape: Vec<f64>,
+    pub bytes: f64,
+}
+
+/// The tensors of a file.
+#[napi(object, object_from_js = false)]
+pub struct LoadedFile {
+    pub tensors: Vec<LoadedTensor>,
+    /// Those of an element type that tensors do not have.
+    pub skipped: Vec<StoredTensor>,
+    /// Its metadata, as JSON.
+    pub metadata: Option<String>,
+}
+
+/// What a file says of itself.
+#[napi(object, object_from_js = false)]
+pub struct InspectedFile {
+    pub tensors: Vec<StoredTensor>,
+    /// Its metadata, as JSON.
+    pub metadata: Option<String>,
+}
+
 /// All tensors of a file, mapped or read; by its size where that is left open.
 #[napi(catch_unwind)]
-pub fn load_safetensors(env: Env, path: String, map: Option<bool>) -> Option<Vec<LoadedTensor>> {
+pub fn load_safetensors(env: Env, path: String, map: Option<bool>) -> Option<LoadedFile> {
     guard(|| {
-        let tensors = safetensors::open(Path::new(&path), map)?.tensors()?;
-        Ok(tensors.into_iter().map(|tensor| loaded(env, tensor)).into_list())
+        let opened = safetensors::open(Path::new(&path), map)?;
+        let metadata = opened.all_metadata().map(owned);
+        let skipped = opened.entries().filter(|entry| entry.dtype.is_none()).map(stored).into_list();
+        let tensors = opened.readable()?.into_iter().map(|tensor| loaded(env, tensor)).into_list();
+        Ok(LoadedFile { tensors, skipped, metadata })
     })
+}
+
+/// What the header of a file says; its tensors are not read.
+#[napi(catch_unwind)]
+pub fn inspect_safetensors(path: String) -> Option<InspectedFile> {
+    guard(|| {
+        let opened = safetensors::open(Path::new(&path), Some(false))?;
+        let tensors = opened.entries().map(stored).into_list();
+        Ok(InspectedFile { tensors, metadata: opened.all_metadata().map(owned) })
+    })
+}
+
+fn stored(entry: safetensors::Entry<'_>) -> StoredTensor {
+    StoredTensor {
+        name: owned(entry.name),
+        stored: entry.stored.to_string(),
+        dtype: entry.dtype.map(DType::code),
+        shape: entry.shape.iter().map(|&n| n as f64).into_list(),
+        bytes: entry.bytes as f64,
+    }
 }
 
 /// A file and what it says of itself.
@@ -43,12 +97,14 @@ pub fn load_safetensors(env: Env, path: String, map: Option<bool>) -> Option<Vec
 pub struct MarkedFile {
     /// The entry of its metadata, if it has it.
     pub mark: Option<String>,
-    /// Its tensors; none where another mark was wanted.
+    /// Its tensors; none where it has no mark, or another was wanted.
     pub tensors: Option<Vec<LoadedTensor>>,
+    /// Its metadata, as JSON.
+    pub metadata: Option<String>,
 }
 
-/// All tensors of a file, mapped or read, and an entry of its metadata; where a mark is wanted and the file has another, that alone.
-/// All of it is of one file, whatever takes its name meanwhile.
+/// All tensors of a file, mapped or read, and an entry of its metadata; where it has none, or another than is wanted, that
+/// alone. All of it is of one file, whatever takes its name meanwhile.
 #[napi(catch_unwind)]
 pub fn load_marked(
     env: Env,
@@ -60,10 +116,11 @@ pub fn load_marked(
     guard(|| {
         let opened = safetensors::open(Path::new(&path), map)?;
         let mark = opened.metadata(&key);
-        let is_meant = wanted.is_none() || wanted == mark;
+        let is_meant = mark.is_some() && (wanted.is_none() || wanted == mark);
+        let metadata = opened.all_metadata().map(owned);
         let tensors = is_meant.then(|| opened.tensors()).transpose()?;
         let tensors = tensors.map(|all| all.into_iter().map(|one| loaded(env, one)).into_list());
-        Ok(MarkedFile { mark, tensors })
+        Ok(MarkedFile { mark, tensors, metadata })
     })
 }
 
@@ -172,18 +229,36 @@ pub fn load_word2vec(
     limit: f64,
     replace_invalid: bool,
     max_ratio: Option<f64>,
+    escape: bool,
 ) -> Option<LoadedWords> {
     guard(|| {
         let invalid = if replace_invalid { InvalidUtf8::Replace } else { InvalidUtf8::Refuse };
         let limit = if limit < 0.0 { None } else { Some(size(limit)?) };
-        let loaded =
-            word2vec::load(Path::new(&path), word2vec::Options { binary, limit, invalid, ratio: ratio(max_ratio)? })?;
+        let options = word2vec::Options { binary, limit, invalid, ratio: ratio(max_ratio)?, escape };
+        let loaded = word2vec::load(Path::new(&path), options)?;
         Ok(LoadedWords { words: loaded.words, dim: loaded.dim as f64, handle: handle(env, loaded.storage) })
     })
 }
 
 /// Writes words and their vectors, (words, dim), as word2vec does.
 #[napi(catch_unwind)]
-pub fn save_word2vec(path: String, words: Vec<String>, table: Operand, dim: f64, binary: bool) -> bool {
-    status(|| Ok(word2vec::save(Path::new(&path), &words, table.shared()?, size(dim)?, binary)?))
+pub fn save_word2vec(path: String, words: Vec<String>, table: Operand, dim: f64, binary: bool, escape: bool) -> bool {
+    let how = word2vec::Written { binary, escape };
+    status(|| Ok(word2vec::save(Path::new(&path), &words, table.shared()?, size(dim)?, how)?))
+}
+
+/// What a file is instead of one of a model's folder, by its first bytes.
+#[napi(catch_unwind)]
+pub fn recognise_file(start: Operand) -> Option<RecognisedFile> {
+    guard(|| {
+        let found = recognise(start.shared()?, Wanted::Own);
+        Ok(RecognisedFile { message: found.map(|found| found.instead_of(Wanted::Own)) })
+    })
+}
+
+/// What a file is.
+#[napi(object, object_from_js = false)]
+pub struct RecognisedFile {
+    /// None where that is not known.
+    pub message: Option<String>,
 }

@@ -10,6 +10,7 @@ use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, resolve};
+use tokenbed_io::recognise::{Wanted, recognise};
 use tokenbed_kernels::table;
 use tokenbed_memory::{Gather, List};
 use tokenbed_text::{
@@ -92,9 +93,20 @@ pub fn tokenizer_from_json(
     guard(|| {
         let json = json.shared::<u8>()?;
         let origin = Origin { name, path, limits: limits.read()? };
-        let tokenizer = Tokenizer::from_file(origin, json)?;
+        let tokenizer = Tokenizer::from_file(origin, json).map_err(|error| named(error, json))?;
         Ok(External::new_with_size_hint(tokenizer, json.len() * BYTES_IN_MEMORY))
     })
+}
+
+/// What is wrong with a file, or what it is instead of a tokenizer.json.
+#[cold]
+fn named(error: TextError, json: &[u8]) -> TextError {
+    match (error, recognise(json, Wanted::Tokenizer)) {
+        (TextError::TokenizerFile { path, .. }, Some(found)) => {
+            TextError::TokenizerFile { path, offset: 0, reason: found.instead_of(Wanted::Tokenizer) }
+        }
+        (error, _) => error,
+    }
 }
 
 /// What is known of a tokenizer before it is used.

@@ -7,7 +7,7 @@
 
 import { called, exported, refusing } from '../support/failing.js'
 import { createHash } from 'node:crypto'
-import { existsSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import * as api from '../../index.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -271,7 +271,7 @@ const scenarios: Record<string, () => unknown> = {
   },
   safetensors: () => {
     api.saveSafetensors(file('a.safetensors'), { a: drawn(300, 16), b: drawn(40, 3) })
-    return api.loadSafetensors(file('a.safetensors'))
+    return [api.loadSafetensors(file('a.safetensors')), api.inspectSafetensors(file('a.safetensors'))]
   },
   writer: () => {
     const writer = new api.TensorWriter(file('rows.safetensors'), { a: { dtype: 'float32', shape: [16] }, b: { dtype: 'int32', shape: [] } })
@@ -325,6 +325,16 @@ const scenarios: Record<string, () => unknown> = {
     rmSync(file('model'), { recursive: true, force: true })
     api.saveModel(file('model'), { objective: 'mine', tensors: { 'token.weight': drawn(900, 16) }, vocabulary: words })
     return [...api.loadModel(file('model')).vectors.mostSimilar('w3')]
+  },
+  modelOfAnotherKind: () => {
+    mkdirSync(file('pointer'), { recursive: true })
+    writeFileSync(file('pointer/model.json'), 'version https://git-lfs.github.com/spec/v1\n')
+    try {
+      return api.loadModel(file('pointer'))
+    } catch (error) {
+      if (error instanceof api.FormatError) return error.message
+      throw error
+    }
   },
   sharing: () => {
     const table = drawn(900, 16)

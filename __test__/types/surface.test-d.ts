@@ -286,7 +286,8 @@ vectors.mostSimilar(5)
 vectors.mostSimilar('a', { topn: 3 })
 tokenbed.saveWord2Vec('x', vectors, { binary: true } satisfies SaveWord2VecOptions)
 tokenbed.saveWord2Vec('x', ['a'], x)
-tokenbed.loadWord2Vec('x', { limit: 5, binary: false, invalidUtf8: 'replace' } satisfies LoadWord2VecOptions) satisfies tokenbed.Vectors
+tokenbed.saveWord2Vec('x', ['a b'], x, { escape: true })
+tokenbed.loadWord2Vec('x', { limit: 5, binary: false, invalidUtf8: 'replace', escape: true } satisfies LoadWord2VecOptions) satisfies tokenbed.Vectors
 const training: TrainingRecord = { hyperParameters: { window: 5 }, corpus: [{ file: 'a', bytes: 1 }], loss: [[1, 2.5]], mine: { any: ['thing', null] } }
 const parts: ModelParts = { objective: 'cbow', tensors: { 'token.weight': x }, vocabulary: ['a'], counts: [1], labels: ['b'], training }
 tokenbed.saveModel('x', parts) satisfies void
@@ -346,6 +347,9 @@ new tokenbed.Trainer([], {} as TrainerOptions)
 
 // Files and the process.
 tokenbed.loadSafetensors('x') satisfies Map<string, tokenbed.Tensor>
+tokenbed.loadSafetensors('x').metadata satisfies Readonly<Record<string, string>>
+tokenbed.loadSafetensors('x').skipped.get('a')?.stored satisfies string | undefined
+tokenbed.inspectSafetensors('x').tensors[0].dtype satisfies DType | null
 tokenbed.saveSafetensors('x', { a: x }, { metadata: { b: 'c' } })
 tokenbed.saveSafetensors('x', new Map([['a', x]]))
 // @ts-expect-error metadata are text

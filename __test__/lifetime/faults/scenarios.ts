@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { full, loadModel, loadNpy, loadSafetensors, loadWord2Vec, saveModel, saveNpy, saveSafetensors, saveWord2Vec, streamIds, Tokenizer, TensorWriter, Trainer, type Tensor } from '../../../index.js'
+import { full, inspectSafetensors, loadModel, loadNpy, loadSafetensors, loadWord2Vec, saveModel, saveNpy, saveSafetensors, saveWord2Vec, streamIds, Tokenizer, TensorWriter, Trainer, type Tensor } from '../../../index.js'
 import { PROGRAM } from '../../support/command.js'
 import { root } from '../../support/golden.js'
 
@@ -182,6 +182,7 @@ async function idsOf(path: string): Promise<string> {
 const values = (length: number) => full([length, 8], 3)
 
 export const readers: readonly Reader[] = [
+  { name: 'inspectSafetensors', prepare: (folder) => saveSafetensors(join(folder, 'x.safetensors'), { x: values(1000) }), read: (folder) => JSON.stringify(inspectSafetensors(join(folder, 'x.safetensors'))) },
   { name: 'loadSafetensors', prepare: (folder) => saveSafetensors(join(folder, 'x.safetensors'), { x: values(1000) }), read: (folder) => digestOf(loadSafetensors(join(folder, 'x.safetensors')).get('x')!) },
   { name: 'loadNpy', prepare: (folder) => saveNpy(join(folder, 'x.npy'), values(1000)), read: (folder) => digestOf(loadNpy(join(folder, 'x.npy'))) },
   ...[false, true].map((binary) => ({

@@ -83,13 +83,26 @@ pub fn word2vec(data: &[u8]) {
     let limit = (how & 4 != 0).then_some(usize::from(how >> 4));
     let invalid = if how & 8 == 0 { InvalidUtf8::Refuse } else { InvalidUtf8::Replace };
     let path = file(content, "");
-    let options = word2vec::Options { binary, limit, invalid, ratio: MAX_RATIO };
+    let escape = how & 128 != 0;
+    let options = word2vec::Options { binary, limit, invalid, ratio: MAX_RATIO, escape };
     // A row of its own is held, as long as the header says.
-    let Ok(loaded) = within(room(6 << 20, 64, content), TIME, || word2vec::load(&path, options)) else { return };
+    let loaded = within(room(6 << 20, 64, content), TIME, || word2vec::load(&path, options));
+    if binary.is_none() && std::str::from_utf8(content).is_ok_and(|text| !text.chars().any(is_control)) {
+        let said = word2vec::load(&path, word2vec::Options { binary: Some(false), ..options });
+        let outcome = |of: &tokenbed_core::Result<word2vec::Loaded>| {
+            of.as_ref().map(|loaded| loaded.words.clone()).map_err(ToString::to_string)
+        };
+        assert_eq!(outcome(&loaded), outcome(&said), "a text is read as one");
+    }
+    let Ok(loaded) = loaded else { return };
     let width = loaded.dim * size_of::<f32>();
     assert_eq!(loaded.storage.len(), loaded.words.len() * width);
     assert_eq!(loaded.words.iter().collect::<std::collections::HashSet<_>>().len(), loaded.words.len());
     assert!(loaded.words.len() * width <= content.len().saturating_mul(2), "memory follows the file");
+}
+
+fn is_control(char: char) -> bool {
+    char.is_control() && !char.is_ascii_whitespace() && char != '\x0b'
 }
 
 /// Reading to the end gives text or an error, in memory that does not grow with what the file becomes. The first byte says
@@ -178,7 +191,7 @@ fn held<T: bytemuck::Pod>(storage: Storage) -> Vec<T> {
 fn words(data: &[u8], dim: usize, binary: bool) {
     let text = String::from_utf8_lossy(data).into_owned();
     let mut words: Vec<String> = Vec::new();
-    for word in text.split(|c: char| c.is_ascii_whitespace() || c == '\x0b').filter(|word| !word.is_empty()).take(9) {
+    for word in text.split_inclusive(|c: char| c.is_ascii_whitespace() || c == '\x0b').take(9) {
         if !words.iter().any(|known| known == word) {
             words.push(word.to_owned());
         }
@@ -187,9 +200,14 @@ fn words(data: &[u8], dim: usize, binary: bool) {
         data.chunks(4).map(|four| four.iter().fold(0, |bits: u32, &byte| bits << 8 | u32::from(byte))).cycle();
     let table: Vec<f32> = (0..words.len() * dim).map(|_| f32::from_bits(bits.next().unwrap_or(0))).collect();
     let path = file(b"", ".vec");
-    word2vec::save(&path, &words, &table, dim, binary).expect("words are written");
-    let options =
-        word2vec::Options { binary: Some(binary), limit: None, invalid: InvalidUtf8::Refuse, ratio: MAX_RATIO };
+    word2vec::save(&path, &words, &table, dim, word2vec::Written { binary, escape: true }).expect("words are written");
+    let options = word2vec::Options {
+        binary: Some(binary),
+        limit: None,
+        invalid: InvalidUtf8::Refuse,
+        ratio: MAX_RATIO,
+        escape: true,
+    };
     let loaded = word2vec::load(&path, options).expect("what was written");
     assert_eq!((&loaded.words, loaded.dim), (&words, dim));
     let values = held::<f32>(loaded.storage);

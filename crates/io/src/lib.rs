@@ -3,13 +3,16 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![forbid(unsafe_code)]
 
+mod ahead;
 pub mod atomic;
 mod beside;
 pub mod digest;
+mod limits;
 pub mod lock;
 mod mapped;
 pub mod npy;
 mod pipe;
+pub mod recognise;
 pub mod safetensors;
 pub mod text;
 mod unpack;

@@ -1,5 +1,6 @@
 //! Files of tensors: the header is read, the elements are mapped or read.
 
+use crate::recognise::{LOOK, Wanted, recognise};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -74,6 +75,16 @@ impl Source {
             return Ok(Some(mapped));
         }
         Storage::filled(len, |new| self.read(start, new)).map(Some)
+    }
+
+    /// What is wrong with the file, or what it is instead of what was wanted.
+    #[cold]
+    pub(crate) fn named(&self, wanted: Wanted, error: Error) -> Error {
+        if !matches!(error, Error::Format { .. }) {
+            return error;
+        }
+        let start = self.copy(0, self.len.min(LOOK)).unwrap_or_default();
+        recognise(&start, wanted).map_or(error, |found| self.malformed(0, found.instead_of(wanted)))
     }
 
     #[cold]

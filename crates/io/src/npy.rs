@@ -11,6 +11,7 @@ pub(crate) mod rows;
 
 use crate::atomic;
 use crate::mapped::Source;
+use crate::recognise::Wanted;
 use std::io::Write;
 use std::path::Path;
 use tokenbed_core::storage::Storage;
@@ -41,7 +42,7 @@ pub fn load(path: &Path, map: Option<bool>) -> Result<Array> {
     // Read, not mapped: others may write the file meanwhile.
     let start = file.copy(0, file.len().min(header::BEFORE))?;
     let bytes = file.copy(0, file.len().min(header::extent(&start)))?;
-    let header = header::read(&bytes, file.len()).map_err(wrong)?;
+    let header = header::read(&bytes, file.len()).map_err(|why| file.named(Wanted::Npy, wrong(why)))?;
     let stored = descr::stored(header.descr).map_err(|why| Error::DType(format!("{}: {why}", path.display())))?;
     let elements = header::elements(&header.shape, stored.size).map_err(|why| wrong((header.shape_at, why)))?;
     let (needed, there) = (elements * stored.size, file.len() - header.data);
@@ -63,8 +64,8 @@ pub fn load(path: &Path, map: Option<bool>) -> Result<Array> {
 /// Writes a tensor to a file, whole or not at all ([`atomic::write`]): byte for byte what `numpy.save` writes.
 ///
 /// # Errors
-/// [`Error::File`] where it cannot be written; [`Error::Shape`] where bytes and shape do not fit; [`Error::DType`] for
-/// bfloat16, which the format does not have.
+/// [`Error::File`] where it cannot be written; [`Error::Shape`] where bytes and shape do not fit, and for a shape that NumPy
+/// does not read; [`Error::DType`] for bfloat16, which the format does not have.
 pub fn save(path: &Path, dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<()> {
     let needed = header::elements(shape, dtype.size()).map_err(Error::Shape)? * dtype.size();
     if needed != bytes.len() {

@@ -5,6 +5,7 @@ pub(crate) mod rows;
 
 use crate::atomic;
 use crate::mapped::Source;
+use crate::recognise::Wanted;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::io::Write;
@@ -49,7 +50,7 @@ pub struct Opened {
 /// As [`load`].
 pub fn open(path: &Path, map: Option<bool>) -> Result<Opened> {
     let file = Source::open(path, map)?;
-    let header = header::read(&file)?;
+    let header = header::read(&file).map_err(|error| file.named(Wanted::Safetensors, error))?;
     Ok(Opened { file, header })
 }
 
@@ -59,26 +60,69 @@ impl Opened {
         self.header.metadata(key)
     }
 
+    /// All of its metadata, an object of texts as JSON; nothing where it has none.
+    pub fn all_metadata(&self) -> Option<&str> {
+        self.header.all_metadata()
+    }
+
+    /// What the header says of each tensor, in the order in which they lie there, whatever their element types are.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
+        self.header.tensors.iter().map(|(name, info)| entry(name, info))
+    }
+
     /// Its tensors, as [`load`] gives them.
     ///
     /// # Errors
     /// [`Error::DType`] for an element type that tensors here do not have; [`Error::File`] where it cannot be read.
     pub fn tensors(self) -> Result<Vec<Loaded>> {
+        if let Some(Entry { name, stored, .. }) = self.entries().find(|entry| entry.dtype.is_none()) {
+            return Err(no_place(self.file.path(), name, stored));
+        }
+        self.readable()
+    }
+
+    /// Its tensors but for those of an element type that tensors here do not have.
+    ///
+    /// # Errors
+    /// [`Error::File`] where it cannot be read.
+    pub fn readable(self) -> Result<Vec<Loaded>> {
         let Self { file, header } = self;
-        header.tensors.into_iter().map(|(name, info)| tensor(&file, header.data, name, info)).try_into_list()
+        let known = |(name, info): (String, TensorInfo)| Some((from_file(info.dtype)?, name, info));
+        let tensors = header.tensors.into_iter().filter_map(known);
+        tensors.map(|(dtype, name, info)| tensor(&file, header.data, dtype, name, info)).try_into_list()
     }
 }
 
-fn tensor(file: &Source, data: usize, name: String, info: TensorInfo) -> Result<Loaded> {
-    let dtype = from_file(info.dtype).ok_or_else(|| {
-        let known: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).into_list();
-        Error::DType(format!(
-            "{}: tensor \"{name}\" has elements of type {:?}, which has no place here; known: {}",
-            file.path().display(),
-            info.dtype,
-            known.join(", ")
-        ))
-    })?;
+/// What a header says of a tensor.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// Its name in the file.
+    pub name: &'a str,
+    /// Its element type as the format calls it: `F32`, `F8_E4M3`.
+    pub stored: Dtype,
+    /// The element type of a tensor here; nothing where there is none.
+    pub dtype: Option<DType>,
+    /// Its shape.
+    pub shape: &'a [usize],
+    /// Bytes of its elements.
+    pub bytes: usize,
+}
+
+fn entry<'a>(name: &'a str, info: &'a TensorInfo) -> Entry<'a> {
+    let (start, end) = info.data_offsets;
+    Entry { name, stored: info.dtype, dtype: from_file(info.dtype), shape: &info.shape, bytes: end - start }
+}
+
+/// That a tensor's elements are of a type that tensors here do not have.
+fn no_place(path: &Path, name: &str, stored: Dtype) -> Error {
+    let known = DType::ALL.iter().map(|dtype| dtype.name()).into_list().join(", ");
+    Error::DType(format!(
+        "{}: tensor \"{name}\" has elements of type {stored}, which has no place here; known: {known}",
+        path.display()
+    ))
+}
+
+fn tensor(file: &Source, data: usize, dtype: DType, name: String, info: TensorInfo) -> Result<Loaded> {
     let (start, end) = (data + info.data_offsets.0, data + info.data_offsets.1);
     let outside = || file.malformed(start, format!("tensor \"{name}\" lies outside the file"));
     let storage = file.part(start, end - start, dtype)?.ok_or_else(outside)?;
@@ -102,18 +146,17 @@ pub struct ToSave<'a> {
 /// wide element types first, so that all are aligned, then by name.
 ///
 /// # Errors
-/// [`Error::File`] where it cannot be written; [`Error::Usage`] for a name given twice or one the format reserves;
-/// [`Error::Shape`] where bytes and shape do not fit.
+/// [`Error::File`] where it cannot be written; [`Error::Usage`] for a name given twice or one the format reserves, and for
+/// names, shapes and metadata that are longer than readers take; [`Error::Shape`] where bytes and shape do not fit.
 pub fn save(path: &Path, mut tensors: Vec<ToSave<'_>>, metadata: HashMap<String, String>) -> Result<()> {
     tensors.sort_by(|a, b| b.dtype.size().cmp(&a.dtype.size()).then_with(|| a.name.cmp(&b.name)));
     header::check_names(tensors.iter().map(|tensor| tensor.name.as_str()))?;
-    if let Some(tensor) = tensors.iter().find(|tensor| tensor.shape.len() > header::MOST_DIMENSIONS) {
-        let (name, dimensions, most) = (&tensor.name, tensor.shape.len(), header::MOST_DIMENSIONS);
-        return Err(Error::Shape(format!(
-            "tensor \"{name}\" has {dimensions} dimensions: at most {most} can be written"
-        )));
+    for ToSave { name, dtype, shape, .. } in &tensors {
+        let shape: Vec<_> = shape.iter().map(|&n| n as u64).into_list();
+        header::SHAPES.check(&format!("tensor \"{name}\""), &shape, dtype.size())?;
     }
     let header = header(&tensors, metadata)?;
+    header::check_length(header.len())?;
     atomic::write(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;

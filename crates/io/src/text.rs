@@ -1,5 +1,6 @@
 //! Files of text, read part by part: decompressed, and checked to be UTF-8.
 
+use crate::recognise::{Wanted, recognise};
 pub use crate::unpack::MAX_RATIO;
 use crate::unpack::{Source, Unpacked, damage, system_error};
 use std::io::{ErrorKind, Read};
@@ -144,11 +145,11 @@ impl TextFile {
         let offset = self.offset + at as u64;
         let byte = self.bytes[at];
         let place = self.source.packing().map_or("", |_| " of the decompressed text");
-        let instead = match self.bytes.get(..4) {
-            Some([0xff, 0xfe, ..] | [0xfe, 0xff, ..]) if offset == 0 => "; it looks like UTF-16: convert it",
-            Some([0x1f, 0x8b, ..]) if offset == 1 => "; it looks like gzip: let its name end in .gz",
-            Some([0x28, 0xb5, 0x2f, 0xfd]) if offset == 1 => "; it looks like zstd: let its name end in .zst",
-            _ => ", unless invalidUtf8 is 'replace'",
+        // Of the first part its beginning is the file's.
+        let found = if self.offset == 0 { recognise(&self.bytes, Wanted::Text) } else { None };
+        let instead = match found {
+            Some(found) => format!("; it looks like {found}"),
+            None => ", unless invalidUtf8 is 'replace'".into(),
         };
         let message = format!("byte {byte:#04x}{place} is no UTF-8, which text must be{instead}");
         Error::Format { path: self.path.clone(), offset, message }

@@ -4,17 +4,22 @@
 //! Of our own: no crate reads both as gensim writes them, checks a header before it believes it, and says where a file is
 //! wrong.
 
+mod escape;
+mod kind;
 mod lines;
 
 use crate::atomic;
+use crate::recognise::LOOK;
 use crate::text::InvalidUtf8;
+use escape::{divides, escaped, unescaped};
+use kind::{Kind, fields, is_number, start_of_numbers};
 use lines::{Lines, Wrong};
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 use tokenbed_core::storage::Storage;
 use tokenbed_core::{Error, Result};
-use tokenbed_memory::{List, Set, lossy, owned, zeroed};
+use tokenbed_memory::{Gather, List, Set, lossy, owned};
 
 /// The words of a file and their vectors.
 #[derive(Debug)]
@@ -38,6 +43,17 @@ pub struct Options {
     pub invalid: InvalidUtf8,
     /// Bytes that each byte of a compressed file may become ([`MAX_RATIO`](crate::text::MAX_RATIO)).
     pub ratio: u64,
+    /// Whether `\x20` in a word stands for a space, as [`Written::escape`] writes it.
+    pub escape: bool,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    /// Whether numbers are little endian f32 rather than text.
+    pub binary: bool,
+    /// Whether white space in words is written as `\x20`, and what looks like that as `\x5cx20`: else it is an error.
+    pub escape: bool,
 }
 
 /// Reads a file; one that ends in `.gz` or `.zst` is decompressed. Memory follows the size of the file, whatever its header
@@ -50,12 +66,26 @@ pub fn load(path: &Path, options: Options) -> Result<Loaded> {
     read(&mut lines, options).map_err(|wrong| lines.explain(wrong))
 }
 
-fn read(lines: &mut Lines, Options { binary, limit, invalid, .. }: Options) -> std::result::Result<Loaded, Wrong> {
+fn read(
+    lines: &mut Lines,
+    Options { binary, limit, invalid, escape, .. }: Options,
+) -> std::result::Result<Loaded, Wrong> {
     let (promised, dim) = header(lines)?;
     let rows = limit.map_or(promised, |limit| promised.min(limit));
     let binary = match binary {
         Some(binary) => binary,
-        None => !lines.looks_like_text(dim)?,
+        None => {
+            let (sample, whole) = lines.look(kind::SAMPLE);
+            let kind = kind::find_out(sample, whole, promised, dim);
+            // Read as a whole, a damaged file says where it is.
+            if kind == Kind::Damaged && rows < promised {
+                let message = format!(
+                    "words and vectors of {dim} numbers do not follow one another: damaged, or a word has a space in it"
+                );
+                return Err(lines.wrong(&message));
+            }
+            kind != Kind::Text
+        }
     };
     check_size(lines, rows, dim, binary)?;
     let bytes =
@@ -63,7 +93,7 @@ fn read(lines: &mut Lines, Options { binary, limit, invalid, .. }: Options) -> s
     let mut words = Vec::new();
     let mut failed = Ok(());
     let storage = Storage::filled(bytes, |all| {
-        let mut reader = Words { seen: HashSet::new(), words: &mut words, invalid };
+        let mut reader = Words { seen: HashSet::new(), words: &mut words, invalid, escape };
         failed = all_rows(lines, all, (rows, dim, binary), &mut reader);
         Ok(())
     })?;
@@ -85,18 +115,23 @@ fn shortened(mut storage: Storage, len: usize) -> Result<Storage> {
 fn header(lines: &mut Lines) -> std::result::Result<(usize, usize), Wrong> {
     const WANTED: &str = "the first line must say how many words there are and how many numbers each has, as in `400000 300` \
                           (files of GloVe have no such line: put one in front)";
+    lines.look(LOOK);
+    lines.skip(BYTE_ORDER_MARK);
     let line = match lines.line(64) {
         Ok(Some(line)) => line,
-        Ok(None) | Err(Wrong::At(..)) => return Err(Wrong::At(0, WANTED.into())),
+        Ok(None) | Err(Wrong::At(..)) => return Err(lines.refused(WANTED)),
         Err(other) => return Err(other),
     };
     let text = std::str::from_utf8(&line).unwrap_or_default();
     let mut numbers = text.split_whitespace().map(str::parse::<usize>);
     match (numbers.next(), numbers.next(), numbers.next()) {
         (Some(Ok(rows)), Some(Ok(dim)), None) if dim > 0 && dim <= MOST_DIM => Ok((rows, dim)),
-        _ => Err(Wrong::At(0, WANTED.into())),
+        _ => Err(lines.refused(WANTED)),
     }
 }
+
+/// What some editors put in front of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// More than anybody's vectors have, and little enough that a line of them can be held.
 const MOST_DIM: usize = 1 << 20;
@@ -125,12 +160,14 @@ struct Words<'a> {
     seen: HashSet<String>,
     words: &'a mut Vec<String>,
     invalid: InvalidUtf8,
+    escape: bool,
 }
 
 impl Words<'_> {
     /// Takes a word that stands at a byte; whether it is new.
     fn take(&mut self, bytes: &[u8], at: u64) -> std::result::Result<bool, Wrong> {
-        let word = match (lossy(bytes), self.invalid) {
+        let bytes = if self.escape { unescaped(bytes) } else { bytes.into() };
+        let word = match (lossy(&bytes), self.invalid) {
             (word, InvalidUtf8::Replace) => word,
             (word @ std::borrow::Cow::Borrowed(_), InvalidUtf8::Refuse) => word,
             (word, InvalidUtf8::Refuse) => {
@@ -156,20 +193,20 @@ fn all_rows(
     words: &mut Words<'_>,
 ) -> std::result::Result<(), Wrong> {
     let width = dim * size_of::<f32>();
-    let mut spare = zeroed(width);
     let mut next = 0;
     for row in 0..rows {
         let at = lines.offset();
         let cut = |lines: &Lines| lines.wrong(&format!("{row} words where the first line promises {rows}: cut short"));
+        // The vector of a word that was there already is written over by the next one.
         let room = &mut all[next * width..(next + 1) * width];
         let is_new = if binary {
             let word = lines.word()?.ok_or_else(|| cut(lines))?;
             let is_new = words.take(&word, at)?;
-            lines.bytes(if is_new { &mut *room } else { &mut spare })?.ok_or_else(|| cut(lines))?;
+            lines.bytes(room)?.ok_or_else(|| cut(lines))?;
             is_new
         } else {
             let line = lines.line(LONGEST_WORD + dim * LONGEST_NUMBER)?.ok_or_else(|| cut(lines))?;
-            text_row(&line, at, if words_has(words, &line) { &mut spare } else { &mut *room }, dim, words)?
+            text_row(&line, at, room, dim, words)?
         };
         next += usize::from(is_new);
     }
@@ -181,12 +218,8 @@ const LONGEST_WORD: usize = 1 << 16;
 /// Bytes of a number as text, at most: Java writes 20 of them, C with %f as many as 47.
 const LONGEST_NUMBER: usize = 64;
 
-fn words_has(words: &Words<'_>, line: &[u8]) -> bool {
-    let word = line.split(|&byte| byte == b' ').next().unwrap_or_default();
-    words.seen.contains(lossy(word).as_ref())
-}
-
-/// A line of text: a word, and numbers behind it; whether the word is new.
+/// A line of text: a word, and numbers behind it; whether the word is new. A word may have spaces in it: the last fields are
+/// the numbers.
 fn text_row(
     line: &[u8],
     at: u64,
@@ -194,35 +227,72 @@ fn text_row(
     dim: usize,
     words: &mut Words<'_>,
 ) -> std::result::Result<bool, Wrong> {
-    let end = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
-    let (word, numbers) = line.split_at(end);
-    let shown = lossy(word);
-    let mut found = 0;
-    let mut place = room.chunks_exact_mut(size_of::<f32>());
-    for number in numbers.split(u8::is_ascii_whitespace).filter(|number| !number.is_empty()) {
+    let start = start_of_numbers(line, dim).filter(|&start| start > 0);
+    let start = start.ok_or_else(|| too_few(line, at, dim))?;
+    let word = line[..start].trim_ascii_end();
+    if fields(word).nth(1).is_some() && fields(word).next_back().is_some_and(is_number) {
+        return Err(too_many(line, at, dim));
+    }
+    for (index, (number, place)) in fields(&line[start..]).zip(room.chunks_exact_mut(size_of::<f32>())).enumerate() {
         let value = std::str::from_utf8(number).ok().and_then(|number| number.parse::<f32>().ok());
-        let Some(value) = value else {
-            let number = lossy(&number[..number.len().min(40)]);
-            return Err(Wrong::At(at, format!("number {found} of {shown:?} is {number:?}, which is none")));
-        };
-        found += 1;
-        if let Some(place) = place.next() {
-            place.copy_from_slice(&value.to_le_bytes());
-        }
+        let value = value.ok_or_else(|| no_number(word, index, number, at))?;
+        place.copy_from_slice(&value.to_le_bytes());
     }
-    if found != dim {
-        return Err(Wrong::At(at, format!("{shown:?} has {found} numbers where the first line promises {dim}")));
-    }
-    words.take(word.trim_ascii_end(), at)
+    words.take(word, at)
 }
+
+#[cold]
+fn too_few(line: &[u8], at: u64, dim: usize) -> Wrong {
+    let word = shown(fields(line).next().unwrap_or_default());
+    let count = fields(line).count().saturating_sub(1);
+    Wrong::At(at, format!("{word} has {count} numbers where the first line promises {dim}"))
+}
+
+/// Either the first line is wrong, or the word ends in a number; nobody can tell which.
+#[cold]
+fn too_many(line: &[u8], at: u64, dim: usize) -> Wrong {
+    let most = fields(line).count() - 1;
+    let count = fields(line).rev().take(most).take_while(|field| is_number(field)).count();
+    let word = shown(line[..start_of_numbers(line, count).unwrap_or(0)].trim_ascii());
+    let promised = format!("{word} has {count} numbers where the first line promises {dim}");
+    Wrong::At(at, format!("{promised} (of a word with spaces in it the last part may be no number)"))
+}
+
+#[cold]
+fn no_number(word: &[u8], index: usize, number: &[u8], at: u64) -> Wrong {
+    let point: Vec<u8> = number.iter().map(|&byte| if byte == b',' { b'.' } else { byte }).into_list();
+    let why = if number.contains(&b',') && is_number(&point) {
+        "has a decimal comma: write numbers with a point"
+    } else {
+        "is none"
+    };
+    Wrong::At(at, format!("number {index} of {} is {}, which {why}", shown(word), shown(number)))
+}
+
+/// The beginning of a word or a number, in quotes.
+#[cold]
+fn shown(bytes: &[u8]) -> String {
+    let more = if bytes.len() > MOST_SHOWN { "..." } else { "" };
+    format!("{:?}{more}", lossy(&bytes[..bytes.len().min(MOST_SHOWN)]))
+}
+
+/// Bytes of a word that are shown in a message.
+const MOST_SHOWN: usize = 60;
 
 /// Writes words and their vectors, (words x dim), whole or not at all ([`atomic::write`]). Text has the shortest numbers
 /// that are read as the same f32.
 ///
 /// # Errors
 /// [`Error::File`] where it cannot be written; [`Error::Shape`] where words and vectors are not as many; [`Error::Usage`] for
-/// a word that is empty or has white space in it, and for a name that promises compression.
-pub fn save(path: &Path, words: &[String], table: &[f32], dim: usize, binary: bool) -> Result<()> {
+/// a word that is empty, has white space in it, or is longer than readers take, for vectors that are, and for a name that
+/// promises compression.
+pub fn save(
+    path: &Path,
+    words: &[String],
+    table: &[f32],
+    dim: usize,
+    Written { binary, escape }: Written,
+) -> Result<()> {
     if words.len().checked_mul(dim) != Some(table.len()) || dim == 0 {
         return Err(Error::Shape(format!("{} numbers are not {} vectors of {dim}", table.len(), words.len())));
     }
@@ -230,16 +300,18 @@ pub fn save(path: &Path, words: &[String], table: &[f32], dim: usize, binary: bo
     if let Some(ending @ ("gz" | "zst" | "bz2" | "xz")) = ending.as_ref().and_then(|ending| ending.to_str()) {
         return Err(Error::Usage(format!("{}: written as it is, not compressed: leave .{ending} out", path.display())));
     }
-    let divides = |byte: u8| byte.is_ascii_whitespace() || byte == 0x0b;
-    if let Some(id) = words.iter().position(|word| word.is_empty() || word.bytes().any(divides)) {
-        let why =
-            if words[id].is_empty() { "is empty" } else { "has white space in it, which ends a word in this format" };
-        return Err(Error::Usage(format!("word {id}, {:?}, {why}", words[id])));
+    if dim > MOST_DIM {
+        return Err(Error::Usage(format!("vectors of {dim} numbers: readers take {MOST_DIM} at most")));
+    }
+    let written = |word| if escape { escaped(word) } else { word.into() };
+    for (id, word) in words.iter().enumerate() {
+        check_word(&written(word))
+            .map_err(|why| Error::Usage(format!("word {id}, {}, {why}", shown(word.as_bytes()))))?;
     }
     atomic::write(path, |file| {
         writeln!(file, "{} {dim}", words.len())?;
         for (word, vector) in words.iter().zip(table.chunks_exact(dim)) {
-            file.write_all(word.as_bytes())?;
+            file.write_all(written(word).as_bytes())?;
             if binary {
                 file.write_all(b" ")?;
                 vector.iter().try_for_each(|x| file.write_all(&x.to_le_bytes()))?;
@@ -250,4 +322,18 @@ pub fn save(path: &Path, words: &[String], table: &[f32], dim: usize, binary: bo
         }
         Ok(())
     })
+}
+
+/// What readers have against a word as it is written.
+fn check_word(word: &str) -> std::result::Result<(), String> {
+    if word.is_empty() {
+        return Err("is empty".into());
+    }
+    if word.bytes().any(divides) {
+        return Err("has white space in it, which ends a word in this format; escape: true writes it as \\x20".into());
+    }
+    if word.len() > LONGEST_WORD {
+        return Err(format!("has {} bytes, and readers take {LONGEST_WORD} at most", word.len()));
+    }
+    Ok(())
 }

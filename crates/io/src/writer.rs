@@ -2,6 +2,7 @@
 
 use crate::atomic::{Pending, failed, folder};
 use crate::beside::Beside;
+use crate::limits::Shapes;
 use crate::{npy, safetensors};
 use std::collections::HashMap;
 use std::io::Write;
@@ -29,6 +30,11 @@ impl Column {
         })
     }
 
+    /// Whether readers can hold so many rows.
+    fn check(&self, rows: u64, layout: &dyn Layout) -> Result<()> {
+        layout.shapes().check(&format!("\"{}\"", self.name), &self.shape_of(rows), self.dtype.size())
+    }
+
     /// The shape of so many rows.
     pub(crate) fn shape_of(&self, rows: u64) -> Vec<u64> {
         std::iter::once(rows).chain(self.shape.iter().map(|&n| n as u64)).into_list()
@@ -39,6 +45,9 @@ impl Column {
 pub(crate) trait Layout: std::fmt::Debug + Send {
     /// The columns in the order in which they lie in the file. The first is streamed straight into it.
     fn order(&self) -> Vec<usize>;
+
+    /// The shapes that its readers take.
+    fn shapes(&self) -> Shapes;
 
     /// The header where the columns have so many rows: of the same length whatever these are.
     fn header(&self, rows: &[u64]) -> Result<Vec<u8>>;
@@ -96,7 +105,7 @@ impl RowWriter {
     ///
     /// # Errors
     /// [`Error::Usage`] for an ending that is not known, and for what the format cannot hold; [`Error::DType`] for elements
-    /// that it cannot hold; [`Error::File`] where the folder is not there or cannot be written.
+    /// and [`Error::Shape`] for shapes that it cannot hold; [`Error::File`] where the folder is not there or cannot be written.
     pub fn create(path: &Path, columns: Vec<Column>, metadata: HashMap<String, String>) -> Result<Self> {
         if columns.is_empty() {
             return Err(Error::Usage("a file of no tensors: name at least one".into()));
@@ -105,6 +114,7 @@ impl RowWriter {
         let columns: Vec<_> =
             columns.into_iter().map(|column| Ok((column.row_bytes()?, column))).try_into_list::<_, Error>()?;
         let columns: Vec<_> = columns.into_iter().map(|(bytes, column)| (column, bytes)).into_list();
+        columns.iter().try_for_each(|(column, _)| column.check(0, &*layout))?;
         let rows = zeroed(columns.len());
         let header = layout.header(&rows)?;
         let order = layout.order();
@@ -119,11 +129,11 @@ impl RowWriter {
     /// Appends rows to a column, counted as they were given.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the bytes are not so many rows: the writer goes on then. [`Error::File`] where the system
+    /// [`Error::Shape`] where the bytes are not so many rows, or are more than readers can hold: the writer goes on then. [`Error::File`] where the system
     /// fails: nothing is left behind then, and the writer has ended. [`Error::Usage`] where it had ended before.
     pub fn append(&mut self, column: usize, rows: usize, bytes: &[u8]) -> Result<()> {
         let open = self.open()?;
-        let Some((_, row)) = self.columns.get(column) else {
+        let Some((declared, row)) = self.columns.get(column) else {
             return Err(Error::Usage(format!("no column {column}")));
         };
         if row.checked_mul(rows) != Some(bytes.len()) {
@@ -131,6 +141,7 @@ impl RowWriter {
         }
         let total = open.rows[column].checked_add(rows as u64);
         let total = total.ok_or_else(|| Error::Shape("more rows than can be counted".into()))?;
+        declared.check(total, &*self.layout)?;
         let State::Open(open) = &mut self.state else { return Ok(()) };
         let written = match &mut open.spools[column] {
             Some(spool) => spool.write_all(bytes),

@@ -53,14 +53,22 @@ fn bfloat16_and_lengths_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn many_dimensions_need_a_longer_header() {
-    let (_folder, path) = folder();
-    let shape = vec![1; 30_000];
-    save(&path, DType::Int8, &shape, &[7]).expect("a good call");
-    let file = std::fs::read(&path).expect("the file is there");
-    assert_eq!((file[6], (file.len() - 1) % 64), (2, 0));
-    let array = load(&path, None).expect("a good file");
-    assert_eq!((array.shape, held(&array.storage)), (shape, &[7][..]));
+fn shapes_that_numpy_does_not_read_are_refused() {
+    let (folder, path) = folder();
+    for shape in [vec![1; 64], vec![0; 64], vec![0, 1 << 40], vec![usize::MAX >> 3, 0]] {
+        let bytes = vec![7; shape.iter().product()];
+        save(&path, DType::Int8, &shape, &bytes).expect("a good call");
+        let file = std::fs::read(&path).expect("the file is there");
+        assert_eq!((file[6], (file.len() - bytes.len()) % 64), (1, 0));
+        let array = load(&path, None).expect("a good file");
+        assert_eq!((array.shape, held(&array.storage)), (shape, &bytes[..]));
+        for wrong in [vec![1; 65], vec![0; 65], vec![1; 30_000], vec![0, 1 << 62, 2], vec![1 << 40, 1 << 40, 0]] {
+            let bytes = vec![7; usize::from(wrong[0] == 1)];
+            assert!(matches!(save(&path, DType::Int8, &wrong, &bytes), Err(Error::Shape(_))), "{}", wrong.len());
+        }
+        assert!(std::fs::read(&path).expect("the file is there") == file);
+        assert_eq!(common::names(folder.path()).len(), 1);
+    }
 }
 
 #[test]

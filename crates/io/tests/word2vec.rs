@@ -11,10 +11,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use tokenbed_core::{Error, Result};
 use tokenbed_io::text::{InvalidUtf8, MAX_RATIO};
-use tokenbed_io::word2vec::{Loaded, Options, load, save};
+use tokenbed_io::word2vec;
+use tokenbed_io::word2vec::{Loaded, Options, Written, load};
 use tokenbed_testkit::property;
 
-const AS_IT_IS: Options = Options { binary: None, limit: None, invalid: InvalidUtf8::Refuse, ratio: MAX_RATIO };
+const AS_IT_IS: Options =
+    Options { binary: None, limit: None, invalid: InvalidUtf8::Refuse, ratio: MAX_RATIO, escape: false };
+
+/// Written without escapes.
+fn save(path: &Path, words: &[String], table: &[f32], dim: usize, binary: bool) -> Result<()> {
+    word2vec::save(path, words, table, dim, Written { binary, escape: false })
+}
 
 fn numbers(loaded: &Loaded) -> Vec<f32> {
     held(&loaded.storage).chunks_exact(4).map(|x| f32::from_le_bytes(x.try_into().expect("four bytes"))).collect()
@@ -67,6 +74,178 @@ fn what_gensim_writes() {
     save(&path, &text.words, &numbers(&text), 37, false).expect("a good call");
     let again = load(&path, AS_IT_IS).expect("a good file");
     assert_eq!((again.words.clone(), bits(&numbers(&again))), (text.words.clone(), bits(&numbers(&text))));
+}
+
+#[test]
+fn words_with_spaces() {
+    // gensim writes them and does not read them.
+    let loaded = load(&golden("spaces.txt"), AS_IT_IS).expect("a good file");
+    let expected = ["New York", "at name@domain.com", ". . .", " the", "the", "a  b", "Windows 95 SE"];
+    assert_eq!(loaded.words, expected);
+    let rows = (0..7).flat_map(|row| [row as f32, row as f32 + 0.5, -(row as f32)]);
+    assert_eq!(numbers(&loaded), rows.collect::<Vec<_>>());
+    for limit in 0..7 {
+        let few = load(&golden("spaces.txt"), Options { limit: Some(limit), ..AS_IT_IS }).expect("a good file");
+        assert_eq!(few.words, expected[..limit]);
+    }
+}
+
+/// `count` lines of a word and `dim` numbers each, under a first line that promises them.
+fn text_of(count: usize, dim: usize, word: impl Fn(usize) -> String, number: impl Fn(usize) -> String) -> String {
+    let mut text = format!("{count} {dim}\n");
+    for row in 0..count {
+        let numbers: Vec<_> = (0..dim).map(|column| number(row * dim + column)).collect();
+        text += &format!("{} {}\n", word(row), numbers.join(" "));
+    }
+    text
+}
+
+/// A kind of words or numbers, and the one of a number.
+type Kind = (&'static str, fn(usize) -> String);
+
+#[test]
+fn no_text_is_taken_for_binary() {
+    let words: [Kind; 7] = [
+        ("plain", |row| format!("w{row}")),
+        ("with spaces", |row| if row == 0 { "at name@domain.com".into() } else { format!("w{row}") }),
+        ("all with spaces", |row| format!("to be {row}x")),
+        ("dots", |row| if row % 3 == 0 { format!("{row}a . . .") } else { format!("w{row}") }),
+        ("Cyrillic", |row| format!("слово{row}")),
+        ("control characters", |row| format!("w{row}\u{1}\u{2}\u{0}")),
+        ("long", |row| "long".repeat(30) + &row.to_string()),
+    ];
+    let shapes: [Kind; 5] = [
+        ("five digits", |at| format!("{}.14286", at % 8)),
+        ("one digit", |at| (at % 10).to_string()),
+        ("exponents", |at| format!("-{at}e-3")),
+        ("three bytes", |at| format!("0.{}", at % 10)),
+        ("many digits", |at| format!("{:.17}", 1.0 / (at + 1) as f64)),
+    ];
+    for (kind, word) in words {
+        for (shape, number) in shapes {
+            for (count, dim) in [(50, 8), (1, 1), (3, 1), (7, 2), (20, 3), (5, 300), (2000, 4), (300, 100)] {
+                let text = text_of(count, dim, word, number);
+                let value = |at: usize| number(at).parse::<f32>().expect("a number");
+                for limit in [None, Some(1), Some(10)] {
+                    let loaded = load_bytes(text.as_bytes(), Options { limit, ..AS_IT_IS });
+                    let loaded = loaded.unwrap_or_else(|error| panic!("{kind}, {shape}, {count} x {dim}: {error}"));
+                    let rows = count.min(limit.unwrap_or(count));
+                    assert_eq!(loaded.words, (0..rows).map(word).collect::<Vec<_>>(), "{kind}, {shape}, {dim}");
+                    assert_eq!(numbers(&loaded), (0..rows * dim).map(value).collect::<Vec<_>>(), "{kind}, {shape}");
+                }
+            }
+        }
+    }
+}
+
+/// Texts that are wrong: an error of text, with the line that is, and never words and numbers.
+#[test]
+fn no_wrong_text_is_taken_for_binary() {
+    let plain = |row: usize| format!("w{row}");
+    let accented = |row: usize| format!("w{row}\u{e9}\u{df}");
+    let comma = |at: usize| format!("{},{}", at % 10, at % 7);
+    for dim in [1, 2, 3, 8, 50, 300] {
+        for count in [1, 2, 10, 500] {
+            for (why, text) in [
+                ("a decimal comma", text_of(count, dim, plain, comma)),
+                ("a decimal comma", text_of(count, dim, accented, comma)),
+                ("a decimal comma", text_of(count, dim, plain, |at| format!("0,{at}14286"))),
+                (
+                    "which is none",
+                    text_of(count, dim, plain, |at| format!("0.5{}", if at % dim + 1 < dim { "," } else { ";" })),
+                ),
+                ("which is none", text_of(count, dim, plain, |at| format!("[{at}]"))),
+                ("which is none", text_of(count, dim, plain, |at| format!("1.#IND{at}"))),
+                ("which is none", text_of(count, dim, plain, |_| "\u{2212}0.5".into())),
+            ] {
+                for limit in [None, Some(1), Some(10)] {
+                    let options = Options { limit, ..AS_IT_IS };
+                    let error = load_bytes(text.as_bytes(), options).expect_err("no such numbers").to_string();
+                    assert!(error.contains(why), "{count} x {dim}: {error}");
+                }
+                // One byte a character, as Latin-1 has them: no UTF-8.
+                let latin: Vec<u8> = text.chars().map(|char| u8::try_from(char).unwrap_or(b'?')).collect();
+                let options = Options { limit: Some(1), invalid: InvalidUtf8::Replace, ..AS_IT_IS };
+                assert!(load_bytes(&latin, options).expect_err("no such numbers").to_string().contains(why));
+            }
+        }
+    }
+    // As many numbers as the first line does not promise.
+    for (promised, dim) in [(7, 8), (9, 8), (1, 8), (299, 300), (301, 300), (1, 2), (2, 1)] {
+        for count in [1, 2, 10, 500] {
+            let text = text_of(count, dim, plain, |at| format!("{at}.14286"));
+            let text = text.replacen(&format!("{count} {dim}\n"), &format!("{count} {promised}\n"), 1);
+            let options = Options { limit: Some(10), ..AS_IT_IS };
+            let error = load_bytes(text.as_bytes(), options).expect_err("another size").to_string();
+            assert!(error.contains(&format!("has {dim} numbers")) || error.contains("promises"), "{promised}: {error}");
+        }
+    }
+}
+
+#[test]
+fn what_a_wrong_text_is_told() {
+    let message = |content: &str| format_error(content.as_bytes()).1;
+    assert_eq!(
+        message("2 2\nNew York 0,5 1,5\nw 2,5 3,5\n"),
+        "number 0 of \"New York\" is \"0,5\", which has a decimal comma: write numbers with a point"
+    );
+    assert_eq!(
+        message("2 2\na 1 2\nWindows 95 3 4\n"),
+        "\"Windows\" has 3 numbers where the first line promises 2 (of a word with spaces in it the last part may be no \
+         number)"
+    );
+    assert_eq!(message("1 2\na 1.5\n"), "\"a\" has 1 numbers where the first line promises 2");
+    // A token that begins with a space may be a number; one that is a space cannot be told from none.
+    let loaded = load_bytes(b"2 2\n 95 1 2\n95 3 4\n", AS_IT_IS).expect("a good file");
+    assert_eq!((loaded.words.clone(), numbers(&loaded)), (words(&[" 95", "95"]), vec![1.0, 2.0, 3.0, 4.0]));
+    assert_eq!(message("2 2\n  1 2\n95 3 4\n"), "word 0 is missing");
+}
+
+#[test]
+fn a_byte_order_mark_in_front() {
+    let loaded = load_bytes(b"\xef\xbb\xbf1 2\na 1 2\n", AS_IT_IS).expect("a good file");
+    assert_eq!((loaded.words.clone(), numbers(&loaded)), (words(&["a"]), vec![1.0, 2.0]));
+}
+
+#[test]
+fn binary_stays_binary() {
+    let mut random = tokenbed_testkit::random::Random::new(3);
+    for dim in [1, 2, 3, 8, 100, 300] {
+        for count in [2, 3, 50, 1000] {
+            for breaks in [false, true] {
+                let table: Vec<f32> = (0..count * dim).map(|_| (random.below(2001) as f32 - 1000.3) / 997.0).collect();
+                let list: Vec<_> = (0..count).map(|row| format!("слово{row}")).collect();
+                let mut file = format!("{count} {dim}\n").into_bytes();
+                for (word, vector) in list.iter().zip(table.chunks(dim)) {
+                    file.extend(word.bytes().chain([b' ']));
+                    file.extend(vector.iter().flat_map(|x| x.to_le_bytes()));
+                    file.extend(breaks.then_some(b'\n'));
+                }
+                for limit in [None, Some(1), Some(10)] {
+                    let loaded = load_bytes(&file, Options { limit, ..AS_IT_IS }).expect("a good file");
+                    let rows = count.min(limit.unwrap_or(count));
+                    assert_eq!(loaded.words, list[..rows], "{count} x {dim}");
+                    assert_eq!(bits(&numbers(&loaded)), bits(&table[..rows * dim]), "{count} x {dim}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_binary_word_with_a_space_is_never_half_a_word() {
+    let mut file = b"9 3\n".to_vec();
+    for row in 0..9 {
+        file.extend(format!("New York{row} ").into_bytes());
+        file.extend([0.5f32, -1.25, row as f32].iter().flat_map(|x| x.to_le_bytes()));
+    }
+    for limit in [None, Some(1), Some(3)] {
+        assert_eq!(
+            load_bytes(&file, Options { limit, ..AS_IT_IS }).expect_err("two words").code(),
+            "FORMAT",
+            "{limit:?}"
+        );
+    }
 }
 
 #[test]
@@ -198,6 +377,55 @@ fn what_cannot_be_written() {
     assert!(names(folder.path()).is_empty());
 }
 
+#[test]
+fn words_that_readers_find_too_long() {
+    let (folder, path) = folder();
+    for binary in [false, true] {
+        let longest = words(&["a", &"é".repeat(1 << 15)]);
+        save(&path, &longest, &[0.5, 1.5], 1, binary).expect("a good call");
+        let before = std::fs::read(&path).expect("it is there");
+        assert_eq!(load(&path, AS_IT_IS).expect("a good file").words, longest);
+        for long in ["x".repeat((1 << 16) + 1), "é".repeat(40_000), "x".repeat(1 << 24)] {
+            let error = save(&path, &words(&["a", &long]), &[0.5, 1.5], 1, binary).expect_err("too long").to_string();
+            assert!(error.contains("word 1") && error.contains("65536 at most") && error.len() < 300, "{error}");
+        }
+        // Each of these becomes four bytes.
+        let spaces = words(&["a", &" ".repeat(1 << 14)]);
+        let escape = Written { binary, escape: true };
+        word2vec::save(&path, &spaces, &[0.5, 1.5], 1, escape).expect("a good call");
+        assert_eq!(load(&path, Options { escape: true, ..AS_IT_IS }).expect("a good file").words, spaces);
+        let spaces = words(&["a", &" ".repeat((1 << 14) + 1)]);
+        assert_eq!(word2vec::save(&path, &spaces, &[0.5, 1.5], 1, escape).expect_err("too long").code(), "USAGE");
+        save(&path, &longest, &[0.5, 1.5], 1, binary).expect("a good call");
+        assert!(std::fs::read(&path).expect("it is there") == before);
+    }
+    let wide = vec![0.5; (1 << 20) + 1];
+    assert!(
+        save(&path, &words(&["a"]), &wide, wide.len(), true).expect_err("too wide").to_string().contains("1048576")
+    );
+    save(&path, &words(&["a"]), &wide[1..], wide.len() - 1, true).expect("a good call");
+    assert_eq!(load(&path, AS_IT_IS).expect("a good file").dim, 1 << 20);
+    assert_eq!(names(folder.path()).len(), 1);
+}
+
+#[test]
+fn escaped_words() {
+    let list = words(&["a b", "a\\x20b", "\n", "\\n", " ", "\t\r\n\u{b}\u{c}", "plain", "\u{a0}"]);
+    let table: Vec<f32> = (0..list.len() * 2).map(|at| at as f32 + 0.3).collect();
+    let (_folder, path) = folder();
+    for binary in [false, true] {
+        word2vec::save(&path, &list, &table, 2, Written { binary, escape: true }).expect("a good call");
+        let loaded = load(&path, Options { escape: true, ..AS_IT_IS }).expect("a good file");
+        assert_eq!((&loaded.words, numbers(&loaded)), (&list, table.clone()));
+        let loaded = load(&path, AS_IT_IS).expect("a good file");
+        let plain = ["a\\x20b", "a\\x5cx20b", "\\x0a", "\\n", "\\x20", "\\x09\\x0d\\x0a\\x0b\\x0c", "plain", "\u{a0}"];
+        assert_eq!((loaded.words.clone(), numbers(&loaded)), (words(&plain), table.clone()));
+    }
+    // Two names of one word: the first counts.
+    let twice = load_bytes(b"2 1\na\\x20b 1\na b 2\n", Options { escape: true, ..AS_IT_IS }).expect("a good file");
+    assert_eq!((twice.words.clone(), numbers(&twice)), (words(&["a b"]), vec![1.0]));
+}
+
 fn any_word() -> impl Strategy<Value = String> {
     "[^ \t\n\r\u{b}\u{c}]{1,8}"
 }
@@ -228,6 +456,17 @@ proptest! {
         }
         if let Ok(loaded) = load_bytes(&file, AS_IT_IS) {
             prop_assert_eq!(loaded.storage.len(), loaded.words.len() * loaded.dim * 4);
+        }
+    }
+
+    #[test]
+    fn whatever_a_text_says_it_is_text(rows in 1..5usize, dim in 1..5usize, lines in "([ -~é鯨\t]{0,6}[ \n]([0-9],?){0,4}){0,30}") {
+        let content = format!("{rows} {dim}\n{lines}");
+        let (found, said) = (load_bytes(content.as_bytes(), AS_IT_IS), load_bytes(content.as_bytes(), Options { binary: Some(false), ..AS_IT_IS }));
+        match (found, said) {
+            (Ok(found), Ok(said)) => prop_assert_eq!((&found.words, bits(&numbers(&found))), (&said.words, bits(&numbers(&said)))),
+            (Err(Error::Format { message: found, .. }), Err(Error::Format { message: said, .. })) => prop_assert_eq!(found, said),
+            other => prop_assert!(false, "{:?}", other),
         }
     }
 

@@ -1,4 +1,5 @@
-"""What gensim's KeyedVectors answers, the files it writes, and principal components: vectors.json, gensim.txt, gensim.bin.
+"""What gensim's KeyedVectors answers, the files it writes, and principal components: vectors.json, gensim.txt, gensim.bin;
+and words with spaces, which it writes but does not read: spaces.txt.
 
 Made with gensim 4.4.0 and NumPy 2.4.6. Run: python make.py
 """
@@ -53,3 +54,8 @@ golden["pca"] = {
 (folder / "vectors.json").write_text(json.dumps(golden, ensure_ascii=False) + "\n")
 vectors.save_word2vec_format(folder / "gensim.txt")
 vectors.save_word2vec_format(folder / "gensim.bin", binary=True)
+
+# The vector of word i is i, i + 1/2, -i.
+spaced = KeyedVectors(3)
+spaced.add_vectors(["New York", "at name@domain.com", ". . .", " the", "the", "a  b", "Windows 95 SE"], np.array([[i, i + 0.5, -i] for i in range(7)], dtype=np.float32))
+spaced.save_word2vec_format(folder / "spaces.txt")

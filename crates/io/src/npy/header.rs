@@ -2,6 +2,7 @@
 //! not depend on how many rows there are.
 
 use super::literal::{Literal, Reader};
+use crate::limits::Shapes;
 use tokenbed_core::{DType, Error, Result};
 use tokenbed_memory::{Gather, List, Text, with_room};
 
@@ -14,6 +15,9 @@ const ROOM: usize = 21;
 
 /// The longest header that is read; NumPy itself trusts none of more than 10 000 bytes.
 const MOST_BYTES: usize = 1 << 20;
+
+/// What NumPy reads, from version 2 on; version 1 reads 32 dimensions.
+pub(super) const SHAPES: Shapes = Shapes { dimensions: 64, without_zeros: true };
 
 /// What is wrong, and at which byte of the file.
 pub(super) type Wrong = (usize, String);
@@ -114,7 +118,7 @@ pub(super) fn elements(shape: &[usize], size: usize) -> std::result::Result<usiz
 /// A header in front of elements of this type and shape.
 ///
 /// # Errors
-/// [`Error::DType`] for bfloat16, which NumPy does not have.
+/// [`Error::DType`] for bfloat16, which NumPy does not have; [`Error::Shape`] for a shape that it does not read.
 pub(super) fn write(dtype: DType, shape: &[u64]) -> Result<Vec<u8>> {
     let descr = match dtype {
         DType::Float32 => "<f4",
@@ -132,6 +136,7 @@ pub(super) fn write(dtype: DType, shape: &[u64]) -> Result<Vec<u8>> {
             ));
         }
     };
+    SHAPES.check("the array of an .npy file", shape, dtype.size())?;
     let sizes = match shape {
         [one] => format!("{one},"),
         sizes => sizes.iter().map(u64::to_string).into_list().join(", "),
@@ -140,16 +145,15 @@ pub(super) fn write(dtype: DType, shape: &[u64]) -> Result<Vec<u8>> {
     if let Some(first) = shape.first() {
         (first.to_string().len()..ROOM).for_each(|_| text.put_char(' '));
     }
-    // The length of what follows it, in two bytes; in four where that is not enough.
-    let long = text.len() + ALIGNMENT + 1 > usize::from(u16::MAX);
-    let before = MAGIC.len() + 2 + if long { 4 } else { 2 };
+    // The length of what follows it, in two bytes: enough for all the sizes that a shape may have.
+    let before = MAGIC.len() + 2 + 2;
     // At least one byte of padding, as NumPy has it, and the last byte is a new line.
     let padding = ALIGNMENT - (before + text.len() + 1) % ALIGNMENT;
     let len = text.len() + padding + 1;
     let mut header = with_room(before + len);
     header.put_slice(MAGIC);
-    header.put_all(if long { [2u8, 0] } else { [1, 0] });
-    header.put_slice(&(len as u32).to_le_bytes()[..before - MAGIC.len() - 2]);
+    header.put_slice(&[1, 0]);
+    header.put_slice(&(len as u16).to_le_bytes());
     header.put_slice(text.as_bytes());
     header.fill_to(before + len - 1, b' ');
     header.put(b'\n');

@@ -1,6 +1,7 @@
 //! Rows streamed into an npy file: one tensor, whose header has room for any number of them.
 
 use super::header;
+use crate::limits::Shapes;
 use crate::writer::{Column, Layout};
 use std::collections::HashMap;
 use tokenbed_core::{Error, Result};
@@ -26,6 +27,10 @@ pub(crate) fn layout(columns: &[Column], metadata: HashMap<String, String>) -> R
 impl Layout for Rows {
     fn order(&self) -> Vec<usize> {
         Vec::from([0])
+    }
+
+    fn shapes(&self) -> Shapes {
+        header::SHAPES
     }
 
     fn header(&self, rows: &[u64]) -> Result<Vec<u8>> {

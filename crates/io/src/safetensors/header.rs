@@ -3,6 +3,7 @@
 //! Read into memory of its own, as a file may be written by others meanwhile. No more memory is taken than some bytes for
 //! each byte of the header: ten in the worst case that is known, one of nothing but tensors without a name and a shape.
 
+use crate::limits::Shapes;
 use crate::mapped::Source;
 use safetensors::tensor::TensorInfo;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
@@ -17,12 +18,29 @@ use tokenbed_memory::{Gather, List, Set};
 pub(super) const LENGTH_BYTES: usize = 8;
 /// The longest header that the format allows.
 const MOST_BYTES: usize = 100_000_000;
+
+/// Whether readers take a header of so many bytes.
+///
+/// # Errors
+/// [`Error::Usage`] where it is too long.
+pub(super) fn check_length(bytes: usize) -> Result<()> {
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "a header of {bytes} bytes for these names, shapes and metadata, and readers of safetensors take {MOST_BYTES} at \
+         most: shorten them, put what is long into a tensor, or write several files"
+    )))
+}
 /// The name that holds the file's metadata rather than a tensor.
 pub(super) const METADATA: &str = "__metadata__";
 
 /// The most dimensions that a tensor of a file has. The format has no limit, and a number of two bytes in the header is one
 /// of many more in memory.
-pub(super) const MOST_DIMENSIONS: usize = 1000;
+const MOST_DIMENSIONS: usize = 1000;
+
+/// The shapes that are read, here and by the format's own library.
+pub(super) const SHAPES: Shapes = Shapes { dimensions: MOST_DIMENSIONS, without_zeros: false };
 
 /// What is wrong, and at which byte of the file.
 type Wrong = (usize, String);
@@ -40,6 +58,11 @@ pub(super) struct Header {
 }
 
 impl Header {
+    /// The metadata as it is written: an object of texts, or null.
+    pub(super) fn all_metadata(&self) -> Option<&str> {
+        self.metadata.as_ref().map(|json| json.get())
+    }
+
     /// A value of the metadata.
     pub(super) fn metadata(&self, key: &str) -> Option<String> {
         let text = self.metadata.as_ref()?.get();

@@ -1,6 +1,7 @@
 //! Rows streamed into a safetensors file: a header with room for any number of rows, padded with spaces.
 
 use super::header;
+use crate::limits::Shapes;
 use crate::writer::{Column, Layout};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
@@ -21,7 +22,8 @@ struct Rows {
 /// The layout of a file of these columns.
 ///
 /// # Errors
-/// [`Error::Usage`] for a name given twice or one that the format reserves; [`Error::Shape`] for rows that no memory holds.
+/// [`Error::Usage`] for a name given twice or one that the format reserves, and for names, shapes and metadata that are longer
+/// than readers take; [`Error::Shape`] for rows that no memory holds.
 pub(crate) fn layout(columns: &[Column], metadata: HashMap<String, String>) -> Result<Box<dyn Layout>> {
     header::check_names(columns.iter().map(|column| column.name.as_str()))?;
     let columns: Vec<_> =
@@ -31,6 +33,7 @@ pub(crate) fn layout(columns: &[Column], metadata: HashMap<String, String>) -> R
     let most = filled((u64::MAX, (u64::MAX, u64::MAX)), rows.columns.len());
     // The length comes first, in eight bytes; so the data, too, starts at a multiple of eight.
     rows.room = rows.json(&most).len().next_multiple_of(8);
+    header::check_length(rows.room)?;
     Ok(Box::new(rows))
 }
 
@@ -77,6 +80,10 @@ impl Rows {
 impl Layout for Rows {
     fn order(&self) -> Vec<usize> {
         self.order.clone()
+    }
+
+    fn shapes(&self) -> Shapes {
+        header::SHAPES
     }
 
     fn header(&self, rows: &[u64]) -> Result<Vec<u8>> {

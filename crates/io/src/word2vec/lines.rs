@@ -1,5 +1,7 @@
 //! A file read word by word or line by line, none of them longer than it may be.
 
+use crate::ahead::Ahead;
+use crate::recognise::{Wanted, recognise};
 use crate::unpack::{Source, Unpacked, damage, system_error};
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -32,7 +34,7 @@ impl From<std::io::Error> for Wrong {
 
 pub(super) struct Lines {
     path: PathBuf,
-    source: BufReader<Unpacked>,
+    source: Ahead<BufReader<Unpacked>>,
     /// Bytes that were taken, decompressed.
     offset: u64,
     /// Bytes of the file.
@@ -46,7 +48,33 @@ impl Lines {
     pub(super) fn open(path: &Path, ratio: u64) -> Result<Self, Error> {
         let Regular { file, len: size } = open::regular(path)?;
         let source = Unpacked::over(Source::File(file), path, ratio);
-        Ok(Self { path: path.to_path_buf(), source: BufReader::with_capacity(had(BUFFER), source), offset: 0, size })
+        let source = Ahead::new(BufReader::with_capacity(had(BUFFER), source));
+        Ok(Self { path: path.to_path_buf(), source, offset: 0, size })
+    }
+
+    /// What the bytes come from.
+    fn unpacked(&self) -> &Unpacked {
+        self.source.get_ref().get_ref()
+    }
+
+    /// The next bytes, `most` at most, and whether the file ends behind them. They are not taken.
+    pub(super) fn look(&mut self, most: usize) -> (&[u8], bool) {
+        self.source.look(most)
+    }
+
+    /// That the file is no file of word2vec from its beginning on, or what it is instead.
+    #[cold]
+    pub(super) fn refused(&self, message: &str) -> Wrong {
+        let found = recognise(self.source.seen(), Wanted::Words);
+        Wrong::At(0, found.map_or(message.into(), |found| found.instead_of(Wanted::Words)))
+    }
+
+    /// Takes these bytes, if they come next.
+    pub(super) fn skip(&mut self, bytes: &[u8]) {
+        if self.look(bytes.len()).0 == bytes {
+            self.source.consume(bytes.len());
+            self.offset += bytes.len() as u64;
+        }
     }
 
     pub(super) fn offset(&self) -> u64 {
@@ -55,11 +83,11 @@ impl Lines {
 
     /// How many bytes can follow at most; nothing where that is not known.
     pub(super) fn most_left(&self) -> Option<u64> {
-        Some(self.source.get_ref().most(self.size).saturating_sub(self.offset))
+        Some(self.unpacked().most(self.size).saturating_sub(self.offset))
     }
 
     pub(super) fn is_compressed(&self) -> bool {
-        self.source.get_ref().packing().is_some()
+        self.unpacked().packing().is_some()
     }
 
     pub(super) fn wrong(&self, message: &str) -> Wrong {
@@ -72,7 +100,7 @@ impl Lines {
         match wrong {
             Wrong::At(offset, message) => Error::Format { path, offset, message },
             Wrong::Failed(error) => error,
-            Wrong::Read(error) => match (self.source.get_ref().packing(), system_error(&error)) {
+            Wrong::Read(error) => match (self.unpacked().packing(), system_error(&error)) {
                 (Some(packing), None) => Error::Format { path, offset: self.offset, message: damage(packing, &error) },
                 (_, source) => Error::File { path, action: "read", source: source.unwrap_or(error) },
             },
@@ -134,17 +162,6 @@ impl Lines {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof && system_error(&error).is_none() => Ok(None),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Whether what follows the next word are numbers as text: such bytes hardly come about as floats. A line of text has a
-    /// digit and a space for each number at least; binary numbers have four bytes each.
-    pub(super) fn looks_like_text(&mut self, dim: usize) -> Result<bool, Wrong> {
-        let next = self.source.fill_buf()?;
-        let numbers = next.iter().position(|&byte| byte == b' ').map_or(&[][..], |at| &next[at..]);
-        let is_number = |byte: &u8| b" \t\r\n+-.0123456789eEaAfFiInNtTyY".contains(byte);
-        let line = numbers.iter().position(|&byte| byte == b'\n').filter(|&end| end >= 2 * dim);
-        let len = numbers.len().min(dim * size_of::<f32>() + 1).min(line.unwrap_or(usize::MAX));
-        Ok(numbers[..len].iter().all(is_number))
     }
 
     /// Refuses a file that goes on, but for line breaks.

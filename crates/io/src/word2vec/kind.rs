@@ -1,0 +1,133 @@
+//! Whether the numbers of a file are text or binary, found out from its beginning.
+//!
+//! A text that is read as binary gives words and numbers that are none, and no error. So a file is binary only where its
+//! bytes cannot be text. Binary numbers are full of such bytes: zeros, control characters, bytes that are no UTF-8.
+
+use super::LONGEST_WORD;
+use std::str::from_utf8;
+
+/// Bytes behind the first line that are looked at.
+pub(super) const SAMPLE: usize = 1 << 18;
+/// Lines that are read as text before it is decided.
+const LINES: usize = 100;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Binary,
+    /// Its numbers are no text, but words and vectors do not follow one another either.
+    Damaged,
+}
+
+/// What a file is. `sample` is what follows the first line: all of the file where `whole`, else its beginning.
+///
+/// - Text, if most lines end in as many numbers as the first line promises.
+/// - Binary, if words and vectors of this size follow one another to the end of the sample, and the vectors hold what no
+///   text does.
+/// - Where neither fits, control characters tell what it was meant to be.
+pub(super) fn find_out(sample: &[u8], whole: bool, promised: usize, dim: usize) -> Kind {
+    if lines_fit(sample, whole, dim) {
+        return Kind::Text;
+    }
+    match records(sample, promised, dim) {
+        // Words of a text may have some control characters.
+        Some(Vectors { bytes, strange }) if strange * 16 > bytes || (strange > 0 && bytes < 64) => Kind::Binary,
+        Some(_) => Kind::Text,
+        None if sample.iter().filter(|&&byte| is_control(byte)).count() * 50 > sample.len() => Kind::Damaged,
+        None => Kind::Text,
+    }
+}
+
+/// Whether a field is a number as text.
+pub(super) fn is_number(field: &[u8]) -> bool {
+    from_utf8(field).is_ok_and(|field| field.parse::<f32>().is_ok())
+}
+
+/// Where the last `dim` fields of a line begin; nothing where it has fewer.
+pub(super) fn start_of_numbers(line: &[u8], dim: usize) -> Option<usize> {
+    let mut at = line.len();
+    for _ in 0..dim {
+        let end = line[..at].trim_ascii_end();
+        if end.is_empty() {
+            return None;
+        }
+        at = end.iter().rposition(u8::is_ascii_whitespace).map_or(0, |blank| blank + 1);
+    }
+    Some(at)
+}
+
+/// Whether most lines are a word and `dim` numbers.
+fn lines_fit(sample: &[u8], whole: bool, dim: usize) -> bool {
+    let Some(end) = sample.iter().rposition(|&byte| byte == b'\n').or(whole.then_some(sample.len())) else {
+        return one_line_fits(sample);
+    };
+    let lines = if whole { sample } else { &sample[..end] };
+    let (mut good, mut all) = (0, 0);
+    for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(LINES) {
+        all += 1;
+        let start = start_of_numbers(line, dim).filter(|&start| start > 0);
+        good += usize::from(start.is_some_and(|start| fields(&line[start..]).all(is_number)));
+    }
+    good * 2 > all
+}
+
+/// Whether the beginning of a line, longer than the sample, has numbers for the most part.
+fn one_line_fits(sample: &[u8]) -> bool {
+    let (mut good, mut all) = (0, 0);
+    for field in fields(sample) {
+        all += 1;
+        good += usize::from(is_number(field));
+    }
+    good * 2 > all
+}
+
+/// What stands between white space.
+pub(super) fn fields(line: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty())
+}
+
+/// The bytes of vectors, and how many of them no text has.
+struct Vectors {
+    bytes: usize,
+    strange: usize,
+}
+
+/// The vectors of a binary file, as far as the sample goes; nothing where words and vectors do not follow one another.
+fn records(sample: &[u8], promised: usize, dim: usize) -> Option<Vectors> {
+    let mut vectors = Vectors { bytes: 0, strange: 0 };
+    let mut rest = sample;
+    for _ in 0..promised {
+        rest = &rest[rest.iter().take_while(|&&byte| byte == b'\n').count()..];
+        let Some(end) = memchr::memchr(b' ', rest) else {
+            // Cut short, or the sample is.
+            return (rest.len() <= LONGEST_WORD).then_some(vectors);
+        };
+        let (word, after) = (&rest[..end], &rest[end + 1..]);
+        if word.is_empty() || word.contains(&b'\n') {
+            return None;
+        }
+        let (vector, after) = after.split_at(after.len().min(dim * size_of::<f32>()));
+        vectors.bytes += vector.len();
+        vectors.strange += strange(vector);
+        rest = after;
+    }
+    rest.iter().all(u8::is_ascii_whitespace).then_some(vectors)
+}
+
+/// Bytes that no text has: control characters, and what is no UTF-8. A character that is cut at the end counts for none.
+fn strange(bytes: &[u8]) -> usize {
+    let control = bytes.iter().filter(|&&byte| is_control(byte)).count();
+    let mut invalid = 0;
+    let mut chunks = bytes.utf8_chunks().peekable();
+    while let Some(chunk) = chunks.next() {
+        let is_cut = chunks.peek().is_none() && from_utf8(chunk.invalid()).is_err_and(|e| e.error_len().is_none());
+        invalid += if is_cut { 0 } else { chunk.invalid().len() };
+    }
+    control + invalid
+}
+
+/// A control character that is no white space.
+fn is_control(byte: u8) -> bool {
+    byte.is_ascii_control() && !(b'\t'..=b'\r').contains(&byte)
+}

@@ -11,7 +11,9 @@ mod json;
 mod limits;
 mod load;
 mod normal;
+mod oniguruma;
 mod pattern;
+mod patterns;
 mod word_piece;
 
 pub(crate) use decode::{Room, Stage, StageState};

@@ -40,7 +40,7 @@ impl Expression {
         self.levels[level].get_or_init(|| self.build(level).ok()).as_ref()
     }
 
-    /// All matches, in their order, as `find_iter` gives them.
+    /// All matches, in their order, as the library's engine gives them one after the other.
     pub(super) fn matches(&self, text: &str, budget: &Budget) -> Result<Vec<(usize, usize)>, String> {
         let mut found = Vec::new();
         let mut from = 0;
@@ -50,15 +50,12 @@ impl Expression {
                 return Err(self.limits.slow());
             }
             let Some((start, end)) = self.next(text, from, budget)? else { break };
-            if start == end {
-                from = end + text[end..].chars().next().map_or(1, char::len_utf8);
-                // Nothing is not found where something ends.
-                if last == Some(end) {
-                    continue;
-                }
-            } else {
-                from = end;
+            // Nothing is not found where something ends. What is found next may begin where nothing was found.
+            if start == end && last == Some(end) {
+                from += text[from..].chars().next().map_or(1, char::len_utf8);
+                continue;
             }
+            from = end;
             last = Some(end);
             found.push((start, end));
         }

@@ -4,6 +4,7 @@
 //! each call has its own special tokens, nothing is cut or padded that was not asked for, and no thread is started.
 
 mod added;
+mod certain;
 mod check;
 mod cut;
 mod decode;
@@ -12,6 +13,7 @@ mod limits;
 mod load;
 mod normal;
 mod oniguruma;
+mod outlook;
 mod pattern;
 mod patterns;
 mod word_piece;
@@ -19,17 +21,20 @@ mod word_piece;
 pub(crate) use decode::{Room, Stage, StageState};
 pub use limits::Limits;
 
+use std::cell::RefCell;
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use tokenizers::{
     DecoderWrapper, Encoding, Model, ModelWrapper, NormalizerWrapper, OffsetReferential, OffsetType, PaddingDirection,
-    PostProcessorWrapper, PreTokenizerWrapper, Token, TokenizerImpl, TruncationDirection,
+    PostProcessorWrapper, PreTokenizedString, PreTokenizerWrapper, Token, TokenizerImpl, TruncationDirection,
 };
 
 use crate::error::{TextError, fit_u32};
 use crate::padding::Side;
 use crate::panics::caught;
 use crate::special::{Searches, SpecialPolicy, SpecialSet};
+use added::Look;
 use tokenbed_memory::{Gather, List, Slice};
 
 type Parts = TokenizerImpl<ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
@@ -92,6 +97,8 @@ pub(crate) struct FileTokenizer {
     added: added::Added,
     cuts: cut::Cuts,
     word_piece: Option<word_piece::Pieces>,
+    /// Made when a text comes in parts.
+    pairs: OnceLock<Option<certain::Pairs>>,
 }
 
 /// What padding tokens are called where a file does not say which it is.
@@ -155,6 +162,7 @@ impl FileTokenizer {
             cuts: cut::Cuts::new(parts.get_pre_tokenizer(), limits).map_err(in_part("pre_tokenizer"))?,
             normal,
             word_piece,
+            pairs: OnceLock::new(),
             parts,
             origin,
         })
@@ -256,18 +264,53 @@ pub(crate) struct Prepared<'a> {
 impl Prepared<'_> {
     /// Appends the ids of `text` to `out`, without those around it. After an error `out` is as it was.
     pub(crate) fn encode(&self, text: &str, out: &mut Vec<u32>) -> Result<(), TextError> {
+        self.encode_part(text, false, out)
+    }
+
+    /// The same of a text that goes on where another one was cut.
+    pub(crate) fn encode_part(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<(), TextError> {
         fit_u32("the text", text.len())?;
         self.searches.check(text)?;
         let start = out.len();
-        self.encode_checked(text, out).inspect_err(|_| out.truncate(start))
+        self.encode_checked(text, goes_on, out).inspect_err(|_| out.truncate(start))
     }
 
-    fn encode_checked(&self, text: &str, out: &mut Vec<u32>) -> Result<(), TextError> {
+    /// Appends the ids of as much of `text` as every text gives that begins with it, and returns how much that is.
+    pub(crate) fn encode_certain(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<usize, TextError> {
+        fit_u32("the text", text.len())?;
+        let decided = self.searches.check_certain(text)?;
+        let end = self.cut(text, goes_on)?.filter(|&end| end <= decided && !self.searches.divides(text, end));
+        let Some(end) = end else { return Ok(0) };
+        self.encode_part(&text[..end], goes_on, out).map(|()| end)
+    }
+
+    /// The last place where the text may be cut.
+    fn cut(&self, text: &str, goes_on: bool) -> Result<Option<usize>, TextError> {
+        let budget = self.file.limits().budget(text.len());
+        let certain = RefCell::new(certain::Certain::new(text));
+        let mut pieces = self.pieces(text, Look { budget: &budget, goes_on, certain: Some(&certain) })?;
+        let certain = certain.into_inner();
+        if let Some(edge) = certain.edge(text, &pieces) {
+            return Ok(Some(edge));
+        }
+        let ModelWrapper::BPE(model) = self.file.parts.get_model() else { return Ok(None) };
+        let pairs = self.file.pairs.get_or_init(|| certain::Pairs::of(model));
+        Ok(pairs.as_ref().and_then(|pairs| certain.within(text, &mut pieces, pairs)))
+    }
+
+    /// What the model gets, and the added tokens.
+    fn pieces(&self, text: &str, look: Look<'_>) -> Result<PreTokenizedString, TextError> {
+        let file = self.file;
+        let spared = |id| self.spared.contains(&id);
+        let mut pieces = file.in_part("normalizer", || file.added.extract(text, &file.normal, &spared, look))?;
+        file.in_part("pre_tokenizer", || file.cuts.run(&mut pieces, look))?;
+        Ok(pieces)
+    }
+
+    fn encode_checked(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<(), TextError> {
         let file = self.file;
         let budget = file.limits().budget(text.len());
-        let spared = |id| self.spared.contains(&id);
-        let mut pieces = file.in_part("normalizer", || file.added.extract(text, &file.normal, &spared, &budget))?;
-        file.in_part("pre_tokenizer", || file.cuts.run(&mut pieces, &budget))?;
+        let mut pieces = self.pieces(text, Look { budget: &budget, goes_on, certain: None })?;
         let model = file.parts.get_model();
         let done = file.in_part("model", || match (model, &file.word_piece) {
             (ModelWrapper::WordPiece(model), Some(known)) => {

@@ -87,12 +87,13 @@ impl TextStream {
         if self.held.len() < enough && self.held.len() <= self.most {
             return Ok(());
         }
-        let encoded = caught(|| tokenizer.encode_certain(&self.held, goes_on, &self.policy, out)).unwrap_or_else(|error| {
-            // The part was not taken: it can be given again.
-            self.held.truncate(before.0);
-            out.truncate(before.1);
-            error.unwind()
-        });
+        let encoded =
+            caught(|| tokenizer.encode_certain(&self.held, goes_on, &self.policy, out)).unwrap_or_else(|error| {
+                // The part was not taken: it can be given again.
+                self.held.truncate(before.0);
+                out.truncate(before.1);
+                error.unwind()
+            });
         let end = encoded.map_err(|error| self.in_text(error))?;
         let done = &self.held[..end];
         self.before.bytes += end;

@@ -92,7 +92,12 @@ impl Finder {
         Ok(Self { search: Some(search.map_err(|error| error.to_string())?), tokens })
     }
 
-    fn cut(&self, text: NormalizedString, spared: &dyn Fn(u32) -> bool, look: Look<'_>) -> tokenizers::Result<Vec<Part>> {
+    fn cut(
+        &self,
+        text: NormalizedString,
+        spared: &dyn Fn(u32) -> bool,
+        look: Look<'_>,
+    ) -> tokenizers::Result<Vec<Part>> {
         let found = self.find(text.get(), spared);
         if let Some(certain) = look.certain {
             self.learn(&text, &found, &mut certain.borrow_mut());

@@ -34,6 +34,17 @@ pub(super) struct Certain {
     pub(super) adds_spaces: bool,
 }
 
+/// A place for a cut.
+#[derive(Clone, Copy)]
+pub(super) struct Cut {
+    /// In the text.
+    pub(super) at: usize,
+    /// Pieces that lie before it as a whole.
+    pub(super) pieces: usize,
+    /// Bytes of the next piece that do, too.
+    pub(super) bytes: usize,
+}
+
 /// What stands for a space at the front of a piece.
 const SPACES: [char; 3] = [' ', '\u{2581}', '\u{120}'];
 
@@ -75,7 +86,13 @@ impl Certain {
     }
 
     /// What a pattern, of which so many began before it, finds in a part.
-    pub(super) fn pattern(&mut self, part: &NormalizedString, pattern: &Expression, number: usize, found: &[(usize, usize)]) {
+    pub(super) fn pattern(
+        &mut self,
+        part: &NormalizedString,
+        pattern: &Expression,
+        number: usize,
+        found: &[(usize, usize)],
+    ) {
         if let Some(known) = self.known(part) {
             // Where it is decided that it ends is never within a character.
             self.limit_within(part, pattern.decided(part.get().get(..known).unwrap_or_default()));
@@ -103,47 +120,52 @@ impl Certain {
     }
 
     /// The last place for a cut at the edges of pieces.
-    pub(super) fn edge(&self, text: &str, pieces: &PreTokenizedString) -> Option<usize> {
-        let pieces = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
+    pub(super) fn edge(&self, text: &str, pieces: &PreTokenizedString) -> Option<Cut> {
+        let all = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
         let mut next: Option<(usize, &str)> = None;
-        for (piece, (start, end), tokens) in pieces.into_iter().rev() {
+        for (before, (piece, (start, end), tokens)) in all.into_iter().enumerate().rev() {
+            // An added token does not say where it stands; a cut touches none.
+            if tokens.is_some() {
+                next = None;
+                continue;
+            }
             // An edge within what one character became is none.
-            let is_edge = next.is_some_and(|(next, _)| end <= next);
-            let begins_with_space = next.is_some_and(|(_, piece)| piece.starts_with(SPACES));
-            let after = next.map_or(end, |(next, _)| next);
-            if is_edge && self.allows(text, after, begins_with_space) {
-                return Some(after);
+            if let Some((after, text_after)) = next.filter(|&(after, _)| end <= after) {
+                let cut = |at| Cut { at, pieces: before + 1, bytes: 0 };
+                if self.allows(text, after, text_after.starts_with(SPACES)) {
+                    return Some(cut(after));
+                }
+                if after != end && self.allows(text, end, false) {
+                    return Some(cut(end));
+                }
             }
-            if is_edge && after != end && self.allows(text, end, false) {
-                return Some(end);
-            }
-            next = Some((start, if tokens.is_some() { "" } else { piece }));
+            next = Some((start, piece));
         }
         None
     }
 
     /// The last place for a cut within a piece: between characters that no token of the model has next to each other.
-    pub(super) fn within(&self, text: &str, pieces: &mut PreTokenizedString, pairs: &Pairs) -> Option<usize> {
+    pub(super) fn within(&self, text: &str, pieces: &mut PreTokenizedString, pairs: &Pairs) -> Option<Cut> {
         let mut cut = None;
-        let look = |piece: &NormalizedString| {
+        let look = |number: usize, piece: &NormalizedString| {
             let mut chars = piece.get().char_indices().rev();
             let (mut at, mut after) = chars.next()?;
             for (before_at, before) in chars {
                 let place = place_of(piece, at);
                 if pairs.keep_apart(before, after)
                     && place_of(piece, before_at) < place
-                    && self.allows(text, place, after.is_whitespace() || SPACES.contains(&after))
+                    && self.allows(text, place, SPACES.contains(&after))
                 {
-                    return Some(place);
+                    return Some(Cut { at: place, pieces: number, bytes: at });
                 }
                 (at, after) = (before_at, before);
             }
             None
         };
         // Nothing is split: this is the way to the pieces. It cannot fail.
-        let _ = pieces.split(|_, piece| {
+        let _ = pieces.split(|number, piece| {
             if piece.offsets_original().0 < self.limit {
-                cut = look(&piece).or(cut);
+                cut = look(number, &piece).or(cut);
             }
             Ok::<_, tokenizers::Error>([piece])
         });
@@ -218,7 +240,8 @@ impl Pairs {
                 before = c;
             }
         }
-        let bytes = model.byte_fallback && (0..=u8::MAX).all(|byte| vocabulary.contains_key(&format!("<0x{byte:02X}>")));
+        let bytes =
+            model.byte_fallback && (0..=u8::MAX).all(|byte| vocabulary.contains_key(&format!("<0x{byte:02X}>")));
         Some(Self { pairs, known, bytes })
     }
 

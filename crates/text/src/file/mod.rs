@@ -25,9 +25,11 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
+use tokenizers::normalizer::Range;
 use tokenizers::{
-    DecoderWrapper, Encoding, Model, ModelWrapper, NormalizerWrapper, OffsetReferential, OffsetType, PaddingDirection,
-    PostProcessorWrapper, PreTokenizedString, PreTokenizerWrapper, Token, TokenizerImpl, TruncationDirection,
+    DecoderWrapper, Encoding, Model, ModelWrapper, NormalizedString, NormalizerWrapper, OffsetReferential, OffsetType,
+    PaddingDirection, PostProcessorWrapper, PreTokenizedString, PreTokenizerWrapper, Token, TokenizerImpl,
+    TruncationDirection,
 };
 
 use crate::error::{TextError, fit_u32};
@@ -35,6 +37,7 @@ use crate::padding::Side;
 use crate::panics::caught;
 use crate::special::{Searches, SpecialPolicy, SpecialSet};
 use added::Look;
+use certain::Cut;
 use tokenbed_memory::{Gather, List, Slice};
 
 type Parts = TokenizerImpl<ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
@@ -275,27 +278,35 @@ impl Prepared<'_> {
         self.encode_checked(text, goes_on, out).inspect_err(|_| out.truncate(start))
     }
 
-    /// Appends the ids of as much of `text` as every text gives that begins with it, and returns how much that is.
+    /// Appends the ids of as much of `text` as every text gives that begins with it, and returns how much that is. What
+    /// lies behind a cut was looked at, too: its ids are no longer those of a text of its own.
     pub(crate) fn encode_certain(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<usize, TextError> {
         fit_u32("the text", text.len())?;
         let decided = self.searches.check_certain(text)?;
-        let end = self.cut(text, goes_on)?.filter(|&end| end <= decided && !self.searches.divides(text, end));
-        let Some(end) = end else { return Ok(0) };
-        self.encode_part(&text[..end], goes_on, out).map(|()| end)
-    }
-
-    /// The last place where the text may be cut.
-    fn cut(&self, text: &str, goes_on: bool) -> Result<Option<usize>, TextError> {
         let budget = self.file.limits().budget(text.len());
         let certain = RefCell::new(certain::Certain::new(text));
         let mut pieces = self.pieces(text, Look { budget: &budget, goes_on, certain: Some(&certain) })?;
-        let certain = certain.into_inner();
-        if let Some(edge) = certain.edge(text, &pieces) {
-            return Ok(Some(edge));
+        let cut = self.cut(text, &mut pieces, &certain.into_inner());
+        let is_sound = |cut: &Cut| cut.at <= decided && !self.searches.divides(text, cut.at);
+        let Some(cut) = cut.filter(is_sound) else { return Ok(0) };
+        // What an added token is stays there: it is not counted.
+        let part = |number, piece: NormalizedString| match number {
+            number if number < cut.pieces => Some(piece),
+            number if number == cut.pieces && cut.bytes > 0 => piece.slice(Range::Normalized(..cut.bytes)),
+            _ => None,
+        };
+        self.file.in_part("pre_tokenizer", || pieces.split(|number, piece| Ok(part(number, piece))))?;
+        self.ids(pieces, cut.pieces + usize::from(cut.bytes > 0), out).map(|()| cut.at)
+    }
+
+    /// The last place where the text may be cut.
+    fn cut(&self, text: &str, pieces: &mut PreTokenizedString, certain: &certain::Certain) -> Option<Cut> {
+        if let Some(edge) = certain.edge(text, pieces) {
+            return Some(edge);
         }
-        let ModelWrapper::BPE(model) = self.file.parts.get_model() else { return Ok(None) };
+        let ModelWrapper::BPE(model) = self.file.parts.get_model() else { return None };
         let pairs = self.file.pairs.get_or_init(|| certain::Pairs::of(model));
-        Ok(pairs.as_ref().and_then(|pairs| certain.within(text, &mut pieces, pairs)))
+        certain.within(text, pieces, pairs.as_ref()?)
     }
 
     /// What the model gets, and the added tokens.
@@ -310,7 +321,13 @@ impl Prepared<'_> {
     fn encode_checked(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<(), TextError> {
         let file = self.file;
         let budget = file.limits().budget(text.len());
-        let mut pieces = self.pieces(text, Look { budget: &budget, goes_on, certain: None })?;
+        let pieces = self.pieces(text, Look { budget: &budget, goes_on, certain: None })?;
+        self.ids(pieces, usize::MAX, out)
+    }
+
+    /// The ids of the first pieces.
+    fn ids(&self, mut pieces: PreTokenizedString, count: usize, out: &mut Vec<u32>) -> Result<(), TextError> {
+        let file = self.file;
         let model = file.parts.get_model();
         let done = file.in_part("model", || match (model, &file.word_piece) {
             (ModelWrapper::WordPiece(model), Some(known)) => {
@@ -320,7 +337,8 @@ impl Prepared<'_> {
         })?;
         // That it has no token for a character is no fault of a file.
         done.map_err(|error| TextError::Unencodable { reason: error.to_string() })?;
-        for (_, _, tokens) in pieces.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+        for (_, _, tokens) in pieces.get_splits(OffsetReferential::Normalized, OffsetType::None).into_iter().take(count)
+        {
             out.put_all(tokens.iter().flatten().map(|token| token.id));
         }
         Ok(())

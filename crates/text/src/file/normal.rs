@@ -3,10 +3,10 @@
 use std::cell::Cell;
 
 use fancy_regex::escape;
+use tokenbed_memory::Gather;
 use tokenizers::normalizers::Precompiled;
 use tokenizers::normalizers::replace::Replace;
 use tokenizers::tokenizer::pattern::Pattern;
-use tokenbed_memory::Gather;
 use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper, Offsets};
 
 use super::added::Look;
@@ -27,7 +27,10 @@ enum Step {
     Table(Box<Precompiled>, usize),
     Prepend(NormalizerWrapper, usize),
     /// Spaces are taken from the front, from the end, or both.
-    Strip { front: bool, end: bool },
+    Strip {
+        front: bool,
+        end: bool,
+    },
     Replace(Expression, String),
 }
 
@@ -46,7 +49,8 @@ impl Normal {
         let mut certain = certain.borrow_mut();
         for (i, step) in self.steps.iter().enumerate() {
             match step {
-                Step::Library(NormalizerWrapper::Lowercase(_) | NormalizerWrapper::ByteLevel(_)) | Step::Prepend(..) => {}
+                Step::Library(NormalizerWrapper::Lowercase(_) | NormalizerWrapper::ByteLevel(_))
+                | Step::Prepend(..) => {}
                 Step::Library(_) | Step::Table(..) => certain.joins = true,
                 Step::Replace(..) => drop(certain.begin_pattern()),
                 Step::Strip { end, .. } => {

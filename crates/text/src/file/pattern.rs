@@ -28,7 +28,12 @@ const MATCHES: usize = 32;
 
 impl Expression {
     pub(super) fn new(source: &str, limits: Limits) -> Result<Self, String> {
-        let it = Self { source: source.to_owned(), levels: [const { OnceLock::new() }; 4], limits, outlook: OnceLock::new() };
+        let it = Self {
+            source: source.to_owned(),
+            levels: [const { OnceLock::new() }; 4],
+            limits,
+            outlook: OnceLock::new(),
+        };
         let regex = it.build(0).map_err(|error| format!("the pattern {source:?} cannot be used: {error}"))?;
         // The first to set it.
         let _ = it.levels[0].set(Some(regex));

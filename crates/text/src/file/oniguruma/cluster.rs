@@ -3,9 +3,8 @@
 /// Where no cluster ends: rules GB3 to GB13 of UAX 29 but GB9c, as Oniguruma has them.
 fn inside() -> String {
     // Names of Grapheme_Cluster_Break, as the regex crate has them.
-    let set = |names: &[&str]| {
-        names.iter().fold(String::from("["), |set, name| [&set, r"\p{gcb=", name, "}"].concat()) + "]"
-    };
+    let set =
+        |names: &[&str]| names.iter().fold(String::from("["), |set, name| [&set, r"\p{gcb=", name, "}"].concat()) + "]";
     let between = |before: &str, after: &str| format!("(?<={before})(?={after})");
     let (control, pictograph) = (set(&["CR", "LF", "Control"]), r"\p{Extended_Pictographic}");
     let regional = set(&["Regional_Indicator"]);

@@ -53,12 +53,18 @@ pub(super) fn translate(pattern: &str, spent: &mut Spent) -> Result<String, Refu
     let tree = parse::parse(pattern)?;
     spent.ends += tree.ends;
     if spent.ends > MOST_ENDS {
-        return Refused::new(0, format!("the patterns of the file have more than {MOST_ENDS} of \\b, \\B, \\X, \\y and \\Y"));
+        return Refused::new(
+            0,
+            format!("the patterns of the file have more than {MOST_ENDS} of \\b, \\B, \\X, \\y and \\Y"),
+        );
     }
     let written = write::write(&tree)?;
     spent.written += written.len();
     if spent.written > MOST_WRITTEN {
-        return Refused::new(0, format!("with all that they stand for the patterns have more than {MOST_WRITTEN} bytes"));
+        return Refused::new(
+            0,
+            format!("with all that they stand for the patterns have more than {MOST_WRITTEN} bytes"),
+        );
     }
     Ok(written)
 }

@@ -3,8 +3,8 @@
 //! Both have the tables of Unicode 16: of the names that both know the sets are the same, but where it is written here.
 //! That is tested for every name and every character.
 
-use regex_syntax::hir::{Class, ClassUnicode, HirKind};
 use regex_syntax::Parser;
+use regex_syntax::hir::{Class, ClassUnicode, HirKind};
 
 /// `\w` inside of brackets, and `[[:word:]]`.
 pub(super) const WORD_IN_CLASS: &str = r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]";

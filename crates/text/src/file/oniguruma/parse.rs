@@ -11,7 +11,10 @@ use tokenbed_memory::{Gather, List};
 /// A part of a pattern.
 pub(super) enum Node {
     /// Characters one after the other.
-    Text { text: Vec<char>, any_case: bool },
+    Text {
+        text: Vec<char>,
+        any_case: bool,
+    },
     /// One character, and how it is written.
     Class(String),
     /// A place, how it is written, and where the pattern has it.
@@ -26,10 +29,23 @@ pub(super) enum Node {
     /// What stands by itself: its text is not that of its neighbours.
     Group(Box<Node>),
     Atomic(Box<Node>),
-    Look { open: &'static str, behind: bool, at: usize, inner: Box<Node> },
+    Look {
+        open: &'static str,
+        behind: bool,
+        at: usize,
+        inner: Box<Node>,
+    },
     /// What a group found.
-    Reference { number: usize, at: usize },
-    Repeat { low: u32, high: Option<u32>, greedy: bool, inner: Box<Node> },
+    Reference {
+        number: usize,
+        at: usize,
+    },
+    Repeat {
+        low: u32,
+        high: Option<u32>,
+        greedy: bool,
+        inner: Box<Node>,
+    },
 }
 
 /// A pattern that was read.
@@ -201,7 +217,9 @@ impl Parser {
             }
             node = repeat(node, quantifier);
             if repeats_nothing(&node) {
-                return self.reader.refuse(at, "repeats what may be nothing: where that ends is not the same everywhere");
+                return self
+                    .reader
+                    .refuse(at, "repeats what may be nothing: where that ends is not the same everywhere");
             }
             is_group = false;
         }

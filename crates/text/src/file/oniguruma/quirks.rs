@@ -105,7 +105,9 @@ fn is_any(node: &Node, which: &str) -> bool {
 /// `\G` where something stands before it: the engine here takes it for another place there.
 fn search(node: &Node, is_first: bool) -> Option<(usize, &'static str)> {
     match node {
-        Node::Anchor(place, at) if place == SEARCH && !is_first => Some((*at, "is supported at the front of a pattern alone")),
+        Node::Anchor(place, at) if place == SEARCH && !is_first => {
+            Some((*at, "is supported at the front of a pattern alone"))
+        }
         Node::List(nodes) => nodes.iter().enumerate().find_map(|(i, node)| search(node, is_first && i == 0)),
         Node::Any(nodes) => nodes.iter().find_map(|node| search(node, is_first)),
         Node::Capture(_, inner) | Node::Group(inner) => search(inner, is_first),

@@ -254,7 +254,7 @@ fn texts() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(160))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
     fn cut_anywhere(text in texts(), sizes in prop::collection::vec(1usize..12, 1..6)) {

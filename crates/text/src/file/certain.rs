@@ -32,6 +32,8 @@ pub(super) struct Certain {
     pub(super) strips_ends: bool,
     /// Whether a piece gets a space at its front, if it has none.
     pub(super) adds_spaces: bool,
+    /// Whether a pattern cut the pieces whose matches are not known: what would be left of one may be another.
+    pub(super) only_edges: bool,
 }
 
 /// A place for a cut.
@@ -58,6 +60,7 @@ impl Certain {
             strips_before_tokens: false,
             strips_ends: false,
             adds_spaces: false,
+            only_edges: false,
         }
     }
 
@@ -146,6 +149,9 @@ impl Certain {
 
     /// The last place for a cut within a piece: between characters that no token of the model has next to each other.
     pub(super) fn within(&self, text: &str, pieces: &mut PreTokenizedString, pairs: &Pairs) -> Option<Cut> {
+        if self.only_edges {
+            return None;
+        }
         let mut cut = None;
         let look = |number: usize, piece: &NormalizedString| {
             let mut chars = piece.get().char_indices().rev();

@@ -96,8 +96,9 @@ impl Cuts {
                 certain.borrow_mut().adds_spaces |= it.add_prefix_space;
                 let own = self.own.get_or_init(|| Expression::new(BYTE_LEVEL, self.limits).ok());
                 let (true, Some(pattern)) = (it.use_regex, own) else { return };
+                certain.borrow_mut().only_edges = true;
                 if !is_last {
-                    // What it finds is not seen here, and a later step could cut within it.
+                    // A later step could cut within what it finds.
                     certain.borrow_mut().give_up();
                 }
                 // Nothing is split: this is the way to the pieces. It cannot fail.

@@ -78,6 +78,21 @@ impl Searches<'_> {
     }
 }
 
+impl Searches<'_> {
+    /// Whether a disallowed token stands across this place.
+    pub(crate) fn divides(&self, text: &str, at: usize) -> bool {
+        let longest = self.disallowed.names.first().map_or(0, |name| name.len());
+        let mut from = at.saturating_sub(longest);
+        while let Some((start, name)) = self.disallowed.find(text, from).filter(|&(start, _)| start < at) {
+            if start + name.len() > at {
+                return true;
+            }
+            from = start + 1;
+        }
+        false
+    }
+}
+
 fn disallowed(text: &str, (byte, token): (usize, &str)) -> TextError {
     let utf16 = text[..byte].chars().map(char::len_utf16).sum();
     TextError::DisallowedSpecial { token: token.to_owned(), byte, utf16 }

@@ -11,9 +11,9 @@ use tokenbed_memory::{Text, caught};
 /// What depends on how the text goes on is held back: a few characters in ordinary text, at most the longest piece of
 /// the encoding's pattern or the longest special token. How long a text may be, is not limited.
 ///
-/// A tokenizer from a file does not say what depends on what: its text is cut behind the end of a line, once there are
-/// 64 KB, and each of these parts is a text of its own. So the ids are those of the whole where the tokenizer
-/// does not look across the ends of lines; lines longer than that are held back.
+/// A tokenizer from a file gets 64 KB at least. Where its text may be cut is worked out from the parts of the file, and what
+/// does not tell is held back: as a rule less than a line, but all of the text where the file's parts do not say where
+/// anything ends ([`Self::hold_at_most`]).
 ///
 /// ```no_run
 /// use tokenbed_text::{SpecialPolicy, TextStream};
@@ -36,6 +36,8 @@ pub struct TextStream {
     /// How long `held` must be for another look at it: twice what the last one left, so that the time for a piece that
     /// grows byte by byte stays linear.
     enough: usize,
+    /// The same of a tokenizer from a file, at first.
+    block: usize,
     /// How long `held` may become.
     most: usize,
     /// What was encoded before `held`.
@@ -51,24 +53,24 @@ struct Length {
 /// Memory that is kept between the parts of a text, if it was needed once.
 const KEPT: usize = 4 << 20;
 
-/// Bytes of text that a tokenizer from a file gets at a time, at least.
+/// Bytes of text that a tokenizer from a file looks at, at least: each look costs some.
 const BLOCK: usize = 64 << 10;
-
-/// How much of a text that is yet to go on is taken for a text of its own where nothing is known of the tokenizer.
-pub(crate) fn whole_lines(text: &str) -> usize {
-    let last_line = if text.len() < BLOCK { None } else { memchr::memrchr(b'\n', text.as_bytes()) };
-    last_line.map_or(0, |at| at + 1)
-}
 
 impl TextStream {
     /// The beginning of a text.
     pub fn new(policy: SpecialPolicy) -> Self {
-        Self { policy, held: String::new(), enough: 0, most: usize::MAX, before: Length::default() }
+        Self { policy, held: String::new(), enough: 0, block: BLOCK, most: usize::MAX, before: Length::default() }
     }
 
     /// Says how many bytes may be held back from now on: a part of the text that nothing divides. Any number, if nothing is said.
     pub fn hold_at_most(&mut self, bytes: usize) {
         self.most = bytes;
+    }
+
+    /// Says how many bytes a tokenizer from a file looks at, at least; 64 KB, if nothing is said. Fewer give ids sooner, and
+    /// take longer.
+    pub fn look_from(&mut self, bytes: usize) {
+        self.block = bytes;
     }
 
     /// Takes the next part of the text, and appends the ids that are certain by now.
@@ -79,16 +81,19 @@ impl TextStream {
     /// certain before that part are appended.
     pub fn push(&mut self, tokenizer: &Tokenizer, part: &str, out: &mut Vec<u32>) -> Result<(), TextError> {
         let before = (self.held.len(), out.len());
+        let goes_on = self.before.bytes > 0;
         self.held.put_str(part);
-        if self.held.len() < self.enough && self.held.len() <= self.most {
+        let enough = if tokenizer.is_file() { self.enough.max(self.block) } else { self.enough };
+        if self.held.len() < enough && self.held.len() <= self.most {
             return Ok(());
         }
-        let encoded = caught(|| tokenizer.encode_certain(&self.held, &self.policy, out)).unwrap_or_else(|error| {
-            // The part was not taken: it can be given again.
-            self.held.truncate(before.0);
-            out.truncate(before.1);
-            error.unwind()
-        });
+        let encoded =
+            caught(|| tokenizer.encode_certain(&self.held, goes_on, &self.policy, out)).unwrap_or_else(|error| {
+                // The part was not taken: it can be given again.
+                self.held.truncate(before.0);
+                out.truncate(before.1);
+                error.unwind()
+            });
         let end = encoded.map_err(|error| self.in_text(error))?;
         let done = &self.held[..end];
         self.before.bytes += end;
@@ -109,7 +114,8 @@ impl TextStream {
     /// # Errors
     /// As [`TextStream::push`].
     pub fn finish(&mut self, tokenizer: &Tokenizer, out: &mut Vec<u32>) -> Result<(), TextError> {
-        tokenizer.encode(&self.held, &self.policy, out).map_err(|error| self.in_text(error))?;
+        let goes_on = self.before.bytes > 0;
+        tokenizer.encode_rest(&self.held, goes_on, &self.policy, out).map_err(|error| self.in_text(error))?;
         self.held.clear();
         (self.enough, self.before) = (0, Length::default());
         Ok(())

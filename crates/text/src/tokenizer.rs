@@ -10,7 +10,6 @@ use crate::error::TextError;
 use crate::file::{self, FileTokenizer, Frame, Habits, Limits, Origin};
 use crate::padding::Side;
 use crate::special::{Searches, SpecialPolicy};
-use crate::stream;
 use crate::tiktoken::Tiktoken;
 use tokenbed_memory::{List, Text, lossy_owned};
 
@@ -62,13 +61,17 @@ impl Prepared<'_> {
         }
     }
 
-    fn encode_certain(&self, text: &str, out: &mut Vec<u32>) -> Result<usize, TextError> {
+    fn encode_certain(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<usize, TextError> {
         match self {
             Self::Encoding(it, searches) => it.encode_certain(text, searches, out),
-            Self::File(it) => {
-                let end = stream::whole_lines(text);
-                it.encode(&text[..end], out).map(|()| end)
-            }
+            Self::File(it) => it.encode_certain(text, goes_on, out),
+        }
+    }
+
+    fn encode_rest(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<(), TextError> {
+        match self {
+            Self::Encoding(it, searches) => it.encode(text, searches, out),
+            Self::File(it) => it.encode_part(text, goes_on, out),
         }
     }
 }
@@ -87,6 +90,10 @@ impl Tokenizer {
     /// [`Self::from_json`] within limits, of a file whose path errors name.
     pub fn from_file(origin: Origin, json: &[u8]) -> Result<Self, TextError> {
         Ok(Self { kind: Arc::new(Kind::File(Box::new(FileTokenizer::new(origin, json)?))) })
+    }
+
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.kind(), Kind::File(_))
     }
 
     pub(crate) fn kind(&self) -> &Kind {
@@ -146,15 +153,27 @@ impl Tokenizer {
         self.prepare(special).encode(text, out)
     }
 
-    /// Appends the ids of as much of `text` as every text gives that begins with it, and returns how much that is. The ids
-    /// of the rest are those of a text of its own. Of a file, whole lines are taken for a text of their own. After an error `out` is as it was.
+    /// Appends the ids of as much of `text` as every text gives that begins with it, and returns how much that is; the
+    /// rest goes on there. `goes_on` where this one does. After an error `out` is as it was.
     pub(crate) fn encode_certain(
         &self,
         text: &str,
+        goes_on: bool,
         special: &SpecialPolicy,
         out: &mut Vec<u32>,
     ) -> Result<usize, TextError> {
-        self.prepare(special).encode_certain(text, out)
+        self.prepare(special).encode_certain(text, goes_on, out)
+    }
+
+    /// The same of a text that does not go on.
+    pub(crate) fn encode_rest(
+        &self,
+        text: &str,
+        goes_on: bool,
+        special: &SpecialPolicy,
+        out: &mut Vec<u32>,
+    ) -> Result<(), TextError> {
+        self.prepare(special).encode_rest(text, goes_on, out)
     }
 
     /// The ids of all texts, end to end (tiktoken: `encode_batch`), by up to so many threads: fewer where there is little

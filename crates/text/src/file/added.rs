@@ -3,7 +3,7 @@
 //! The tokens found are those that the library finds. It looks at the whole text before each of them for spaces, and
 //! panics where the spaces of two of them overlap.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex_syntax::is_word_character;
@@ -11,6 +11,7 @@ use tokenbed_memory::{Gather, List};
 use tokenizers::normalizer::Range;
 use tokenizers::{AddedToken, AddedVocabulary, NormalizedString, PreTokenizedString, Token};
 
+use super::certain::Certain;
 use super::limits::{Budget, Limits};
 use super::normal::Normal;
 
@@ -28,6 +29,16 @@ struct Finder {
     tokens: Vec<(u32, AddedToken)>,
 }
 
+/// How a text is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub(super) budget: &'a Budget,
+    /// Whether it goes on where another one was cut: what stands at the front of a text was there.
+    pub(super) goes_on: bool,
+    /// What is learned of where it may be cut.
+    pub(super) certain: Option<&'a RefCell<Certain>>,
+}
+
 /// A part of a text, and the token that it is.
 type Part = (NormalizedString, Option<Vec<Token>>);
 
@@ -39,7 +50,9 @@ impl Added {
         for (&id, token) in tokens {
             if token.normalized {
                 let mut text = NormalizedString::from(token.content.as_str());
-                normal.run(&mut text, &Cell::new(0), &limits.budget(token.content.len()))?;
+                let budget = limits.budget(token.content.len());
+                let look = Look { budget: &budget, goes_on: false, certain: None };
+                normal.run(&mut text, &Cell::new(0), look)?;
                 normalized.put((text.get().to_owned(), (id, token.clone())));
             } else {
                 plain.put((token.content.clone(), (id, token.clone())));
@@ -54,14 +67,15 @@ impl Added {
         text: &str,
         normal: &Normal,
         spared: &dyn Fn(u32) -> bool,
-        budget: &Budget,
+        look: Look<'_>,
     ) -> tokenizers::Result<PreTokenizedString> {
         let mut pieces = PreTokenizedString::from(text);
-        pieces.split(|_, part| self.plain.cut(part, spared))?;
+        pieces.split(|_, part| self.plain.cut(part, spared, look))?;
         let made = Cell::new(0);
+        normal.begin(look);
         pieces.split(|_, mut part| {
-            normal.run(&mut part, &made, budget)?;
-            self.normalized.cut(part, spared)
+            normal.run(&mut part, &made, look)?;
+            self.normalized.cut(part, spared, look)
         })?;
         Ok(pieces)
     }
@@ -79,12 +93,31 @@ impl Finder {
         Ok(Self { search: Some(search.map_err(|error| error.to_string())?), tokens })
     }
 
-    fn cut(&self, text: NormalizedString, spared: &dyn Fn(u32) -> bool) -> tokenizers::Result<Vec<Part>> {
+    fn cut(
+        &self,
+        text: NormalizedString,
+        spared: &dyn Fn(u32) -> bool,
+        look: Look<'_>,
+    ) -> tokenizers::Result<Vec<Part>> {
         let found = self.find(text.get(), spared);
+        if let Some(certain) = look.certain {
+            self.learn(&text, &found, &mut certain.borrow_mut());
+        }
         if let [(None, _)] | [] = found.as_slice() {
             return Ok(Vec::from([(text, None)]));
         }
         found.into_iter().map(|(id, place)| part(&text, id, place)).try_into_list()
+    }
+
+    /// What tokens mean for cuts: any that may be there, whatever stands around them.
+    fn learn(&self, text: &NormalizedString, found: &[(Option<u32>, (usize, usize))], certain: &mut Certain) {
+        let Some(search) = &self.search else { return };
+        // One whose beginning is there, and the character behind it, which it may ask for.
+        certain.hold_back(text, search.max_pattern_len() + char::MAX.len_utf8());
+        certain.strips_before_tokens |= self.tokens.iter().any(|(_, token)| token.lstrip);
+        let tokens = found.iter().filter(|(id, _)| id.is_some()).map(|&(_, place)| place);
+        let may_be = search.find_iter(text.get()).map(|found| (found.start(), found.end()));
+        tokens.chain(may_be).for_each(|(start, end)| certain.token(text, start, end));
     }
 
     /// Where tokens are, with the spaces that they take, and what lies between them.

@@ -1,15 +1,22 @@
 //! The pre-tokenizer of a file, step by step: no step makes more of a text than the limits allow, and patterns are bounded.
 
+use std::sync::OnceLock;
+
 use tokenbed_memory::List;
 use tokenizers::{
     OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior,
 };
 
-use super::limits::{Budget, Limits};
-use super::pattern::Expression;
+use super::added::Look;
+use super::limits::Limits;
+use super::pattern::{Expression, Parts};
 
 use fancy_regex::escape;
+use tokenbed_memory::Gather;
+use tokenizers::Offsets;
+use tokenizers::pre_tokenizers::metaspace::PrependScheme;
 use tokenizers::pre_tokenizers::split::SplitPattern;
+use tokenizers::tokenizer::pattern::Pattern;
 
 /// A pre-tokenizer as its steps.
 pub(super) struct Cuts {
@@ -17,7 +24,12 @@ pub(super) struct Cuts {
     /// Whether several steps make texts longer: one alone cannot make much of one.
     grows: bool,
     limits: Limits,
+    /// The pattern of the step that has one of its own; only a text in parts asks for it.
+    own: OnceLock<Option<Expression>>,
 }
+
+/// What the library's byte level step cuts by.
+const BYTE_LEVEL: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
 enum Step {
     Library(PreTokenizerWrapper),
@@ -34,15 +46,28 @@ impl Cuts {
             matches!(step, Step::Library(PreTokenizerWrapper::ByteLevel(_) | PreTokenizerWrapper::Metaspace(_)))
         };
         let grows = steps.iter().filter(makes_longer).count() > 1;
-        Ok(Self { steps, grows, limits })
+        Ok(Self { steps, grows, limits, own: OnceLock::new() })
     }
 
-    pub(super) fn run(&self, pieces: &mut PreTokenizedString, budget: &Budget) -> Result<(), String> {
-        for step in &self.steps {
+    pub(super) fn run(&self, pieces: &mut PreTokenizedString, look: Look<'_>) -> Result<(), String> {
+        let budget = look.budget;
+        for (i, step) in self.steps.iter().enumerate() {
             match step {
-                Step::Library(pre_tokenizer) => pre_tokenizer.pre_tokenize(pieces),
+                Step::Library(pre_tokenizer) => {
+                    self.learn(pre_tokenizer, i + 1 == self.steps.len(), pieces, look);
+                    pre_tokenizer.pre_tokenize(pieces)
+                }
                 Step::Split { pattern, behavior, invert } => {
-                    pieces.split(|_, piece| piece.split(pattern.within(budget).inverted(*invert), *behavior))
+                    let number = look.certain.map(|certain| certain.borrow_mut().begin_pattern());
+                    pieces.split(|_, piece| {
+                        let found = pattern.within(budget).inverted(*invert).find_matches(piece.get())?;
+                        if let (Some(certain), Some(number)) = (look.certain, number) {
+                            let is_match = |(_, found): &&(Offsets, bool)| *found != *invert;
+                            let places = found.iter().filter(is_match).map(|&(place, _)| place).into_list();
+                            certain.borrow_mut().pattern(&piece, pattern, number, &places);
+                        }
+                        piece.split(Parts::of(found), *behavior)
+                    })
                 }
             }
             .map_err(|error| error.to_string())?;
@@ -57,6 +82,34 @@ impl Cuts {
             }
         }
         Ok(())
+    }
+}
+
+impl Cuts {
+    /// What a step of the library means for cuts: most look at one character at a time.
+    fn learn(&self, step: &PreTokenizerWrapper, is_last: bool, pieces: &mut PreTokenizedString, look: Look<'_>) {
+        use PreTokenizerWrapper as P;
+        let Some(certain) = look.certain else { return };
+        match step {
+            P::FixedLength(_) | P::UnicodeScripts(_) => certain.borrow_mut().give_up(),
+            P::Metaspace(it) => certain.borrow_mut().adds_spaces |= it.get_prepend_scheme() != PrependScheme::Never,
+            P::ByteLevel(it) => {
+                certain.borrow_mut().adds_spaces |= it.add_prefix_space;
+                let own = self.own.get_or_init(|| Expression::new(BYTE_LEVEL, self.limits).ok());
+                let (true, Some(pattern)) = (it.use_regex, own) else { return };
+                certain.borrow_mut().only_edges = true;
+                if !is_last {
+                    // A later step could cut within what it finds.
+                    certain.borrow_mut().give_up();
+                }
+                // Nothing is split: this is the way to the pieces. It cannot fail.
+                let _ = pieces.split(|_, piece| {
+                    certain.borrow_mut().pattern(&piece, pattern, usize::MAX, &[]);
+                    Ok::<_, tokenizers::Error>([piece])
+                });
+            }
+            _ => {}
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use tokenizers::{
     DecoderWrapper, ModelWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, Tokenizer,
 };
 
-use super::{check, json};
+use super::{check, json, patterns};
 use crate::panics::caught;
 
 /// Deeper nesting is no tokenizer: the reader of JSON would give up at 128, and some of its callers do not expect it to.
@@ -92,11 +92,13 @@ pub(super) fn read(file: &[u8]) -> Result<(Tokenizer, Places), Wrong> {
     // The syntax first: the library takes good JSON for granted in places.
     json::check(json).map_err(|error| (place(json, &error), syntax(&error)))?;
     let places = look(json)?;
+    let parts = parts_of(json)?;
+    let file = patterns::rewritten(json, &parts)?;
     // What would be a bug elsewhere is a bad file here.
-    let read = caught(|| serde_json::from_str::<Tokenizer>(json));
+    let read = caught(|| serde_json::from_str::<Tokenizer>(&file));
     match read {
         Ok(Ok(tokenizer)) => Ok((tokenizer, places)),
-        Ok(Err(error)) => Err(caught(|| explain(json, &error)).unwrap_or_else(contradiction)),
+        Ok(Err(error)) => Err(caught(|| explain(json, &file, &error)).unwrap_or_else(contradiction)),
         Err(why) => Err(contradiction(why)),
     }
 }
@@ -105,11 +107,15 @@ fn contradiction(why: String) -> Wrong {
     (0, format!("its parts contradict each other: it cannot be read: {why}"))
 }
 
+/// The parts of the file.
+fn parts_of(json: &str) -> Result<BTreeMap<String, &RawValue>, Wrong> {
+    let parts = serde_json::from_str(json);
+    parts.map_err(|_| (0, "it is no tokenizer.json: that is an object with a model".into()))
+}
+
 /// Looks at what the file describes before the library does.
 fn look(json: &str) -> Result<Places, Wrong> {
-    let Ok(parts) = serde_json::from_str::<BTreeMap<String, &RawValue>>(json) else {
-        return Err((0, "it is no tokenizer.json: that is an object with a model".into()));
-    };
+    let parts = parts_of(json)?;
     let mut found = check::Found::default();
     let mut places = Places::default();
     for (name, part) in parts {
@@ -164,34 +170,40 @@ fn check_depth(json: &str) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Why good JSON is no tokenizer: which part, and what is wrong with it. The library's own words are about its types.
-fn explain(json: &str, error: &serde_json::Error) -> Wrong {
-    let Ok(parts) = serde_json::from_str::<BTreeMap<String, &RawValue>>(json) else {
-        return (0, "it is no tokenizer.json: that is an object with a model".into());
+/// Why good JSON is no tokenizer: which part, and what is wrong with it. The library's own words are about its types. It read
+/// `rewritten`, which is the file but for its patterns.
+fn explain(json: &str, rewritten: &str, error: &serde_json::Error) -> Wrong {
+    let (parts, library) = match (parts_of(json), parts_of(rewritten)) {
+        (Ok(parts), Ok(library)) => (parts, library),
+        (Err(wrong), _) | (_, Err(wrong)) => return wrong,
     };
     let offset_of = |part: &RawValue| part.get().as_ptr() as usize - json.as_ptr() as usize;
     if !parts.contains_key("model") {
         return (0, "it is no tokenizer.json: it has no model".into());
     }
     for (name, kinds) in KINDS {
-        let Some(part) = parts.get(name) else { continue };
+        let (Some(part), Some(read)) = (parts.get(name), library.get(name)) else { continue };
         if let Some(kind) = unknown_kind(part, kinds) {
             let at = part.get().find(&format!("{kind:?}")).unwrap_or(0);
             let reason = format!("{name}: {kind:?} is not supported; the kinds are {}", kinds.join(", "));
             return (offset_of(part) + at, reason);
         }
         let failure = match name {
-            "model" => failure::<ModelWrapper>(part),
-            "normalizer" => failure::<NormalizerWrapper>(part),
-            "pre_tokenizer" => failure::<PreTokenizerWrapper>(part),
-            "post_processor" => failure::<PostProcessorWrapper>(part),
-            _ => failure::<DecoderWrapper>(part),
+            "model" => failure::<ModelWrapper>(read),
+            "normalizer" => failure::<NormalizerWrapper>(read),
+            "pre_tokenizer" => failure::<PreTokenizerWrapper>(read),
+            "post_processor" => failure::<PostProcessorWrapper>(read),
+            _ => failure::<DecoderWrapper>(read),
         };
         if let Some(why) = failure {
             return (offset_of(part), format!("{name}: {why}"));
         }
     }
-    (place(json, error), without_place(error))
+    // Where it stands in the file: patterns before it may have another length there.
+    let at = place(rewritten, error);
+    let is_before = rewritten.as_bytes()[..at].iter().eq(json.as_bytes().iter().take(at));
+    let at = if is_before { at } else { (json.len() + at).saturating_sub(rewritten.len()) };
+    (at.min(json.len()), without_place(error))
 }
 
 /// A `type` in the part that is none of these; the parts of a sequence are of the same kinds.

@@ -4,6 +4,7 @@
 //! each call has its own special tokens, nothing is cut or padded that was not asked for, and no thread is started.
 
 mod added;
+mod certain;
 mod check;
 mod cut;
 mod decode;
@@ -11,23 +12,32 @@ mod json;
 mod limits;
 mod load;
 mod normal;
+mod oniguruma;
+mod outlook;
 mod pattern;
+mod patterns;
 mod word_piece;
 
 pub(crate) use decode::{Room, Stage, StageState};
 pub use limits::Limits;
 
+use std::cell::RefCell;
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
+use tokenizers::normalizer::Range;
 use tokenizers::{
-    DecoderWrapper, Encoding, Model, ModelWrapper, NormalizerWrapper, OffsetReferential, OffsetType, PaddingDirection,
-    PostProcessorWrapper, PreTokenizerWrapper, Token, TokenizerImpl, TruncationDirection,
+    DecoderWrapper, Encoding, Model, ModelWrapper, NormalizedString, NormalizerWrapper, OffsetReferential, OffsetType,
+    PaddingDirection, PostProcessorWrapper, PreTokenizedString, PreTokenizerWrapper, Token, TokenizerImpl,
+    TruncationDirection,
 };
 
 use crate::error::{TextError, fit_u32};
 use crate::padding::Side;
 use crate::panics::caught;
 use crate::special::{Searches, SpecialPolicy, SpecialSet};
+use added::Look;
+use certain::Cut;
 use tokenbed_memory::{Gather, List, Set, Slice};
 
 type Parts = TokenizerImpl<ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
@@ -90,6 +100,8 @@ pub(crate) struct FileTokenizer {
     added: added::Added,
     cuts: cut::Cuts,
     word_piece: Option<word_piece::Pieces>,
+    /// Made when a text comes in parts.
+    pairs: OnceLock<Option<certain::Pairs>>,
 }
 
 /// What padding tokens are called where a file does not say which it is.
@@ -153,6 +165,7 @@ impl FileTokenizer {
             cuts: cut::Cuts::new(parts.get_pre_tokenizer(), limits).map_err(in_part("pre_tokenizer"))?,
             normal,
             word_piece,
+            pairs: OnceLock::new(),
             parts,
             origin,
         })
@@ -257,18 +270,67 @@ pub(crate) struct Prepared<'a> {
 impl Prepared<'_> {
     /// Appends the ids of `text` to `out`, without those around it. After an error `out` is as it was.
     pub(crate) fn encode(&self, text: &str, out: &mut Vec<u32>) -> Result<(), TextError> {
+        self.encode_part(text, false, out)
+    }
+
+    /// The same of a text that goes on where another one was cut.
+    pub(crate) fn encode_part(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<(), TextError> {
         fit_u32("the text", text.len())?;
         self.searches.check(text)?;
         let start = out.len();
-        self.encode_checked(text, out).inspect_err(|_| out.truncate(start))
+        self.encode_checked(text, goes_on, out).inspect_err(|_| out.truncate(start))
     }
 
-    fn encode_checked(&self, text: &str, out: &mut Vec<u32>) -> Result<(), TextError> {
+    /// Appends the ids of as much of `text` as every text gives that begins with it, and returns how much that is. What
+    /// lies behind a cut was looked at, too: its ids are no longer those of a text of its own.
+    pub(crate) fn encode_certain(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<usize, TextError> {
+        fit_u32("the text", text.len())?;
+        let decided = self.searches.check_certain(text)?;
+        let budget = self.file.limits().budget(text.len());
+        let certain = RefCell::new(certain::Certain::new(text));
+        let mut pieces = self.pieces(text, Look { budget: &budget, goes_on, certain: Some(&certain) })?;
+        let cut = self.cut(text, &mut pieces, &certain.into_inner());
+        let is_sound = |cut: &Cut| cut.at <= decided && !self.searches.divides(text, cut.at);
+        let Some(cut) = cut.filter(is_sound) else { return Ok(0) };
+        // What an added token is stays there: it is not counted.
+        let part = |number, piece: NormalizedString| match number {
+            number if number < cut.pieces => Some(piece),
+            number if number == cut.pieces && cut.bytes > 0 => piece.slice(Range::Normalized(..cut.bytes)),
+            _ => None,
+        };
+        self.file.in_part("pre_tokenizer", || pieces.split(|number, piece| Ok(part(number, piece))))?;
+        self.ids(pieces, cut.pieces + usize::from(cut.bytes > 0), out).map(|()| cut.at)
+    }
+
+    /// The last place where the text may be cut.
+    fn cut(&self, text: &str, pieces: &mut PreTokenizedString, certain: &certain::Certain) -> Option<Cut> {
+        if let Some(edge) = certain.edge(text, pieces) {
+            return Some(edge);
+        }
+        let ModelWrapper::BPE(model) = self.file.parts.get_model() else { return None };
+        let pairs = self.file.pairs.get_or_init(|| certain::Pairs::of(model));
+        certain.within(text, pieces, pairs.as_ref()?)
+    }
+
+    /// What the model gets, and the added tokens.
+    fn pieces(&self, text: &str, look: Look<'_>) -> Result<PreTokenizedString, TextError> {
+        let file = self.file;
+        let spared = |id| self.spared.contains(&id);
+        let mut pieces = file.in_part("normalizer", || file.added.extract(text, &file.normal, &spared, look))?;
+        file.in_part("pre_tokenizer", || file.cuts.run(&mut pieces, look))?;
+        Ok(pieces)
+    }
+
+    fn encode_checked(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<(), TextError> {
         let file = self.file;
         let budget = file.limits().budget(text.len());
-        let spared = |id| self.spared.contains(&id);
-        let mut pieces = file.in_part("normalizer", || file.added.extract(text, &file.normal, &spared, &budget))?;
-        file.in_part("pre_tokenizer", || file.cuts.run(&mut pieces, &budget))?;
+        let pieces = self.pieces(text, Look { budget: &budget, goes_on, certain: None })?;
+        self.ids(pieces, usize::MAX, out)
+    }
+
+    /// The ids of the first pieces.
+    fn ids(&self, mut pieces: PreTokenizedString, count: usize, out: &mut Vec<u32>) -> Result<(), TextError> {
+        let file = self.file;
         let model = file.parts.get_model();
         let done = file.in_part("model", || match (model, &file.word_piece) {
             (ModelWrapper::WordPiece(model), Some(known)) => {
@@ -278,7 +340,8 @@ impl Prepared<'_> {
         })?;
         // That it has no token for a character is no fault of a file.
         done.map_err(|error| TextError::Unencodable { reason: error.to_string() })?;
-        for (_, _, tokens) in pieces.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+        for (_, _, tokens) in pieces.get_splits(OffsetReferential::Normalized, OffsetType::None).into_iter().take(count)
+        {
             out.put_all(tokens.iter().flatten().map(|token| token.id));
         }
         Ok(())

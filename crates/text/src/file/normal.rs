@@ -1,17 +1,18 @@
 //! The normalizer of a file, step by step, so that no step makes more of a text than the limits allow.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 use fancy_regex::escape;
-use tokenbed_memory::List;
+use tokenbed_memory::{Gather, List};
 use tokenizers::normalizers::Precompiled;
 use tokenizers::normalizers::replace::Replace;
 use tokenizers::tokenizer::pattern::Pattern;
 use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper, Offsets};
 
+use super::added::Look;
 use super::check;
-use super::limits::{Budget, Limits};
-use super::pattern::Expression;
+use super::limits::Limits;
+use super::pattern::{Expression, Parts};
 
 /// A normalizer as its steps.
 pub(super) struct Normal {
@@ -25,6 +26,11 @@ enum Step {
     /// A table whose longest entry has so many bytes.
     Table(Box<Precompiled>, usize),
     Prepend(NormalizerWrapper, usize),
+    /// Spaces are taken from the front, from the end, or both.
+    Strip {
+        front: bool,
+        end: bool,
+    },
     Replace(Box<Expression>, String),
 }
 
@@ -37,10 +43,35 @@ impl Normal {
         Ok(Self { steps, limits })
     }
 
+    /// Says what is known of where a text may be cut, before its parts are normalized.
+    pub(super) fn begin(&self, look: Look<'_>) {
+        let Some(certain) = look.certain else { return };
+        let mut certain = certain.borrow_mut();
+        for (i, step) in self.steps.iter().enumerate() {
+            match step {
+                Step::Library(NormalizerWrapper::Lowercase(_) | NormalizerWrapper::ByteLevel(_))
+                | Step::Prepend(..) => {}
+                Step::Library(_) | Step::Table(..) => certain.joins = true,
+                Step::Replace(..) => drop(certain.begin_pattern()),
+                Step::Strip { end, .. } => {
+                    certain.strips_ends |= *end;
+                    // What it replaces by spaces may be stripped.
+                    if self.steps[..i].iter().any(|step| matches!(step, Step::Replace(..))) {
+                        certain.give_up();
+                    }
+                }
+            }
+        }
+    }
+
     /// Normalizes a part of a text; `made` are the bytes that its other parts became.
-    pub(super) fn run(&self, text: &mut NormalizedString, made: &Cell<usize>, budget: &Budget) -> Result<(), String> {
+    pub(super) fn run(&self, text: &mut NormalizedString, made: &Cell<usize>, look: Look<'_>) -> Result<(), String> {
+        let budget = look.budget;
+        // What stands at the front of a text was there.
+        let goes_on = look.goes_on && text.offsets_original().0 == 0;
         let room = budget.bytes.saturating_sub(made.get());
         let fits = |bytes: usize| if bytes > room { Err(self.limits.grows()) } else { Ok(()) };
+        let mut patterns = 0;
         for step in &self.steps {
             match step {
                 Step::Library(normalizer) => normalizer.normalize(text).map_err(|error| error.to_string())?,
@@ -49,6 +80,15 @@ impl Normal {
                         fits(check::table_bytes(table, text.get()))?;
                     }
                     table.normalize(text).map_err(|error| error.to_string())?;
+                }
+                Step::Prepend(..) if goes_on => {}
+                Step::Strip { front, end } => {
+                    if *front && !goes_on {
+                        text.lstrip();
+                    }
+                    if *end {
+                        text.rstrip();
+                    }
                 }
                 Step::Prepend(normalizer, bytes) => {
                     fits(text.len().saturating_add(*bytes))?;
@@ -59,7 +99,12 @@ impl Normal {
                     let size =
                         |&((start, end), found): &(Offsets, bool)| if found { content.len() } else { end - start };
                     fits(parts.iter().map(size).fold(0, usize::saturating_add))?;
-                    text.replace(Parts(RefCell::new(parts)), content).map_err(|error| error.to_string())?;
+                    if let Some(certain) = look.certain {
+                        let found = parts.iter().filter(|(_, found)| *found).map(|&(place, _)| place).into_list();
+                        certain.borrow_mut().pattern(text, pattern, patterns, &found);
+                        patterns += 1;
+                    }
+                    text.replace(Parts::of(parts), content).map_err(|error| error.to_string())?;
                 }
             }
             fits(text.len())?;
@@ -72,15 +117,6 @@ impl Normal {
     }
 }
 
-/// Parts that were found before.
-struct Parts(RefCell<Vec<(Offsets, bool)>>);
-
-impl Pattern for Parts {
-    fn find_matches(&self, _: &str) -> tokenizers::Result<Vec<(Offsets, bool)>> {
-        Ok(self.0.take())
-    }
-}
-
 fn add(normalizer: &NormalizerWrapper, limits: Limits, steps: &mut Vec<Step>) -> Result<(), String> {
     use NormalizerWrapper as N;
     match normalizer {
@@ -90,6 +126,7 @@ fn add(normalizer: &NormalizerWrapper, limits: Limits, steps: &mut Vec<Step>) ->
             steps.put(Step::Table(Box::new(table.clone()), longest));
         }
         N::Prepend(prepend) => steps.put(Step::Prepend(normalizer.clone(), prepend.prepend.len())),
+        N::StripNormalizer(strip) => steps.put(Step::Strip { front: strip.strip_left, end: strip.strip_right }),
         N::Replace(replace) => steps.put(Step::Replace(Box::new(replaced(replace, limits)?), replace.content.clone())),
         _ => steps.put(Step::Library(normalizer.clone())),
     }

@@ -1,5 +1,6 @@
 //! Patterns of a file, matched in bounded steps: the library gives up in silence, and leaves the rest of a text as it is.
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use fancy_regex::{Error, Regex, RegexBuilder, RuntimeError};
@@ -8,6 +9,7 @@ use tokenizers::Offsets;
 use tokenizers::tokenizer::pattern::Pattern;
 
 use super::limits::{Budget, Limits};
+use super::outlook::Outlook;
 
 /// A pattern of the file.
 pub(crate) struct Expression {
@@ -15,6 +17,8 @@ pub(crate) struct Expression {
     /// Compiled for more and more steps: an attempt that takes many is begun anew, so that time is looked at in between.
     levels: [OnceLock<Option<Regex>>; 4],
     limits: Limits,
+    /// Made when a text comes in parts.
+    outlook: OnceLock<Option<Outlook>>,
 }
 
 /// Of each level, how much of the next it takes.
@@ -25,7 +29,12 @@ const MATCHES: usize = 32;
 
 impl Expression {
     pub(super) fn new(source: &str, limits: Limits) -> Result<Self, String> {
-        let it = Self { source: source.to_owned(), levels: [const { OnceLock::new() }; 4], limits };
+        let it = Self {
+            source: source.to_owned(),
+            levels: [const { OnceLock::new() }; 4],
+            limits,
+            outlook: OnceLock::new(),
+        };
         let regex = it.build(0).map_err(|error| format!("the pattern {source:?} cannot be used: {error}"))?;
         // The first to set it.
         let _ = it.levels[0].set(Some(regex));
@@ -41,7 +50,13 @@ impl Expression {
         self.levels[level].get_or_init(|| self.build(level).ok()).as_ref()
     }
 
-    /// All matches, in their order, as `find_iter` gives them.
+    /// Up to where attempts to match are decided, whatever follows the text; zero where that cannot be known.
+    pub(super) fn decided(&self, text: &str) -> usize {
+        let outlook = self.outlook.get_or_init(|| Outlook::of(&self.source));
+        outlook.as_ref().map_or(0, |outlook| outlook.decided(text))
+    }
+
+    /// All matches, in their order, as the library's engine gives them one after the other.
     pub(super) fn matches(&self, text: &str, budget: &Budget) -> Result<Vec<(usize, usize)>, String> {
         let mut found = Vec::new();
         let mut from = 0;
@@ -51,15 +66,12 @@ impl Expression {
                 return Err(self.limits.slow());
             }
             let Some((start, end)) = self.next(text, from, budget)? else { break };
-            if start == end {
-                from = end + text[end..].chars().next().map_or(1, char::len_utf8);
-                // Nothing is not found where something ends.
-                if last == Some(end) {
-                    continue;
-                }
-            } else {
-                from = end;
+            // Nothing is not found where something ends. What is found next may begin where nothing was found.
+            if start == end && last == Some(end) {
+                from += text[from..].chars().next().map_or(1, char::len_utf8);
+                continue;
             }
+            from = end;
             last = Some(end);
             found.put((start, end));
         }
@@ -119,5 +131,20 @@ impl Pattern for Within<'_> {
             parts.put(((before, inside.len()), self.inverted));
         }
         Ok(parts)
+    }
+}
+
+/// Parts that were found before, as the library's methods take a pattern.
+pub(super) struct Parts(RefCell<Vec<(Offsets, bool)>>);
+
+impl Parts {
+    pub(super) fn of(parts: Vec<(Offsets, bool)>) -> Self {
+        Self(RefCell::new(parts))
+    }
+}
+
+impl Pattern for Parts {
+    fn find_matches(&self, _: &str) -> tokenizers::Result<Vec<(Offsets, bool)>> {
+        Ok(self.0.take())
     }
 }

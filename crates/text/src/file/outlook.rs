@@ -1,0 +1,148 @@
+//! How far a pattern looks: what of its matches in a text that is yet to go on can no longer change.
+//!
+//! An attempt to match at one place is decided when none of the ways through the pattern came upon the end of what is there
+//! of the text. All the ways that there may be are a regular language, if what it looks ahead at counts as taken or not
+//! taken: an attempt is undecided only where the rest of the text is the front of a text of that language. A DFA that
+//! reads backwards from the end finds the first such place.
+
+use fancy_regex::{Assertion, Expr, LookAround};
+use regex_automata::hybrid::dfa::DFA;
+use regex_automata::nfa::thompson;
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input, MatchKind};
+use tokenbed_memory::Text;
+
+/// What is known of a pattern that looks ahead alone.
+pub(super) struct Outlook {
+    fronts: DFA,
+}
+
+/// The texts that a part of a pattern goes through, and their fronts, each as an expression.
+struct Ways {
+    all: String,
+    fronts: String,
+    /// Whether it may find nothing.
+    nothing: bool,
+}
+
+/// Bytes of the expression for all fronts, at most.
+const MOST: usize = 1 << 20;
+
+impl Outlook {
+    /// That of a pattern of fancy-regex; none where what stands before a place matters to it, or nothing is a match:
+    /// then a text cannot be begun in the middle.
+    pub(super) fn of(pattern: &str) -> Option<Self> {
+        let tree = Expr::parse_tree(pattern).ok()?;
+        let ways = ways(&tree.expr)?;
+        if ways.nothing || ways.fronts.len() > MOST {
+            return None;
+        }
+        let fronts = DFA::builder()
+            .configure(DFA::config().match_kind(MatchKind::All).skip_cache_capacity_check(true))
+            .syntax(syntax::Config::new().unicode(true).utf8(true))
+            .thompson(thompson::Config::new().reverse(true).nfa_size_limit(Some(10 << 20)))
+            .build(&ways.fronts)
+            .ok()?;
+        Some(Self { fronts })
+    }
+
+    /// The first place from which on an attempt to match may come upon the end of the text; zero where that is not known.
+    pub(super) fn decided(&self, text: &str) -> usize {
+        self.search(text).unwrap_or(0)
+    }
+
+    fn search(&self, text: &str) -> Option<usize> {
+        let mut cache = self.fronts.create_cache();
+        let input = Input::new(text).anchored(Anchored::Yes);
+        let mut state = self.fronts.start_state_reverse(&mut cache, &input).ok()?;
+        let mut first = text.len();
+        for (at, &byte) in text.as_bytes().iter().enumerate().rev() {
+            state = self.fronts.next_state(&mut cache, state, byte).ok()?;
+            if state.is_tagged() {
+                // A match is told one byte late.
+                if state.is_match() {
+                    first = at + 1;
+                } else if state.is_dead() {
+                    return Some(first);
+                } else if state.is_quit() {
+                    return None;
+                }
+            }
+        }
+        let end = self.fronts.next_eoi_state(&mut cache, state).ok()?;
+        Some(if end.is_match() { 0 } else { first })
+    }
+}
+
+fn ways(expr: &Expr) -> Option<Ways> {
+    let optional = |text: &str| ["(?:", text, ")?"].concat();
+    let one = |class: &str| Ways { all: class.into(), fronts: optional(class), nothing: false };
+    Some(match expr {
+        Expr::Empty => Ways { all: String::new(), fronts: String::new(), nothing: true },
+        Expr::Any { newline: true } => one("(?s:.)"),
+        Expr::Any { newline: false } => one(r"[^\n]"),
+        Expr::Delegate { inner, size: 1, casei: false } => one(inner),
+        Expr::Literal { val, casei: false } => {
+            let all = fancy_regex::escape(val);
+            let mut fronts = String::new();
+            for c in val.chars() {
+                fronts.put_str("(?:");
+                fronts.put_str(&fancy_regex::escape(c.encode_utf8(&mut [0; 4])));
+            }
+            val.chars().for_each(|_| fronts.put_str(")?"));
+            Ways { all: all.into_owned(), fronts, nothing: val.is_empty() }
+        }
+        Expr::Concat(parts) => {
+            let mut all = Ways { all: String::new(), fronts: String::new(), nothing: true };
+            for part in parts.iter().rev() {
+                let part = ways(part)?;
+                let rest = ["(?:", &part.all, ")(?:", &all.fronts, ")"].concat();
+                all = Ways {
+                    all: ["(?:", &part.all, ")", &all.all].concat(),
+                    fronts: ["(?:", &part.fronts, "|", &rest, ")"].concat(),
+                    nothing: part.nothing && all.nothing,
+                };
+                if all.fronts.len() > MOST {
+                    return None;
+                }
+            }
+            all
+        }
+        Expr::Alt(parts) => {
+            let mut all = Ways { all: String::new(), fronts: String::new(), nothing: false };
+            for (i, part) in parts.iter().enumerate() {
+                let part = ways(part)?;
+                let bar = if i == 0 { "" } else { "|" };
+                all.all.put_str(bar);
+                all.all.put_str(&part.all);
+                all.fronts.put_str(bar);
+                all.fronts.put_str(&part.fronts);
+                all.nothing |= part.nothing;
+            }
+            Ways { all: ["(?:", &all.all, ")"].concat(), fronts: ["(?:", &all.fronts, ")"].concat(), ..all }
+        }
+        Expr::Group(inner) | Expr::AtomicGroup(inner) => ways(inner)?,
+        Expr::Repeat { child, lo, hi, .. } => {
+            let inner = ways(child)?;
+            let most = |most: usize| if most == usize::MAX { String::new() } else { most.to_string() };
+            let nothing = inner.nothing || *lo == 0;
+            if *hi == 0 {
+                return Some(Ways { all: String::new(), fronts: String::new(), nothing: true });
+            }
+            let before = if *hi == usize::MAX { usize::MAX } else { hi - 1 };
+            Ways {
+                all: format!("(?:{}){{{lo},{}}}", inner.all, most(*hi)),
+                fronts: format!("(?:{}){{0,{}}}(?:{})", inner.all, most(before), inner.fronts),
+                nothing,
+            }
+        }
+        Expr::LookAround(inner, LookAround::LookAhead | LookAround::LookAheadNeg) => {
+            let inner = ways(inner)?;
+            Ways { all: optional(&inner.all), fronts: inner.fronts, nothing: true }
+        }
+        // Whether a text ends here, the next character tells.
+        Expr::Assertion(Assertion::EndText) => Ways { all: String::new(), fronts: "(?s:.)?".into(), nothing: true },
+        Expr::Backref { .. } => Ways { all: "(?s:.)*".into(), fronts: "(?s:.)*".into(), nothing: true },
+        _ => return None,
+    })
+}

@@ -20,13 +20,14 @@ export const CONTENTS = new Contents<Tensor>('Tensor', {
 export function jsonOf(tensor: Tensor): unknown {
   const { dtype, shape, size } = tensor
   const where = 'Tensor.toJSON'
-  if (size > MOST_IN_JSON) throw new UsageError(`${where}: ${size} elements, and of more than ${MOST_IN_JSON} no JSON is made: saveSafetensors and saveNpy write them`)
+  const instead = 'saveSafetensors and saveNpy write them'
+  if (size > MOST_IN_JSON) throw new UsageError(`${where}: ${size} elements, and of more than ${MOST_IN_JSON} no JSON is made: ${instead}`)
   const data = tensor.borrow()
   const json = nested(shape, (i) => {
     const value = plainAt(data, dtype, i)
     // JSON would write null, or throw without saying what and where.
-    if (typeof value === 'bigint' || !Number.isFinite(Number(value))) throw new UsageError(`${where}: the element at ${shown(unravel(i, shape))} is ${value}, for which JSON has no number: saveSafetensors and saveNpy write it`)
-    return value
+    if (typeof value !== 'bigint' && Number.isFinite(Number(value))) return value
+    throw new UsageError(`${where}: the element at ${shown(unravel(i, shape))} is ${value}, for which JSON has no number: ${instead}`)
   })
   tensor.checkWhole()
   return json

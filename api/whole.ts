@@ -9,7 +9,10 @@ const HERE = /^(?:\/|\\\\|[A-Za-z]:[\\/]).*[\\/]dist[\\/]api[\\/]whole\.js$/
 /** The error of a package whose parts were taken from one another: by a bundler, most likely. */
 export function notWhole(found: string, cause?: unknown): BinaryError {
   const needed = 'tokenbed as it was installed, with its binary and its vocabularies beside it, outside of any bundle'
-  const ways = ["esbuild, Rollup, tsup, Bun: external: ['tokenbed']", "webpack: externals: { tokenbed: 'commonjs tokenbed' }", "Vite: ssr: { external: ['tokenbed'] }", "Next.js: serverExternalPackages: ['tokenbed']"]
+  const ways = [
+    "esbuild, Rollup, tsup, Bun: external: ['tokenbed']", "webpack: externals: { tokenbed: 'commonjs tokenbed' }",
+    "Vite: ssr: { external: ['tokenbed'] }", "Next.js: serverExternalPackages: ['tokenbed']",
+  ]
   const mend = `keep it external, and npm install tokenbed where the program runs; ${ways.join('; ')}`
   const what = 'tokenbed was put into a bundle, or copied without its other files, and finds none of them from there'
   const lines = [`tokenbed's native part cannot be loaded: ${what}.`, `  found:  ${found}`, `  needed: ${needed}`, `  mend:   ${mend}`]

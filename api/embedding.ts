@@ -91,11 +91,10 @@ export class Embedding implements Layer {
    * @throws TokenIndexError, which says which id where, for one that the table has no row for, unless `onBadId` mends it.
    */
   forward(ids: Ids, options?: LookupOptions): Tensor {
-    if (!Embedding.#isOwn(this)) throw stranger(this, 'Embedding', 'forward')
+    const table = Embedding.#tableOf(this)
     const where = 'Embedding.forward'
     const { out, shape, dtype } = checkOptions(options, FORWARD_OPTIONS, where)
     const read = readIds(ids, shape, where)
-    const table = this.#table
     const { rows, dim, weight, badIds } = table
     const type = resultType(dtype, out, table.results, where)
     const result = resultFor(out, read.shape, dim, where, type)
@@ -165,14 +164,18 @@ export class Embedding implements Layer {
     return this
   }
 
-  /** Whether the constructor made it. Calls ask it, as it is quicker than `instanceof`. */
-  static #isOwn(value: unknown): value is Embedding {
-    return typeof value === 'object' && value !== null && #table in value
+  /** The table of a receiver. To try costs nothing, where to ask `#table in it` first takes 10 ns. */
+  static #tableOf(it: Embedding): Table {
+    try {
+      return it.#table
+    } catch {
+      throw stranger(it, 'Embedding', 'forward')
+    }
   }
 
   /** @internal */
   static [Symbol.hasInstance](value: unknown): boolean {
-    return Embedding.#isOwn(value) && isInstance(this, Embedding, value)
+    return typeof value === 'object' && value !== null && #table in value && isInstance(this, Embedding, value)
   }
 
   static {

@@ -66,6 +66,9 @@ export function plainInts(value: unknown, where: string): IntArray | null {
 
 /** Reads ids. `shape` is the caller's option for flat arrays; `where` starts the message of an error. */
 export function readIds(ids: Ids, shape: readonly number[] | undefined, where: string): ReadIds {
+  // The usual ones first.
+  const array = plainInts(ids, where)
+  if (array !== null) return { array, shape: shape === undefined ? [array.length] : reshaped(array.length, shape, where) }
   if (Tensor.is(ids)) {
     if (shape !== undefined) return { array: integers(ids, where), shape: reshaped(ids.size, shape, where) }
     return { array: integers(ids, where), shape: ids.shape }
@@ -74,8 +77,6 @@ export function readIds(ids: Ids, shape: readonly number[] | undefined, where: s
     const { leaves, shape: own } = flatten(ids, where)
     return { array: fromLeaves(leaves, own, where), shape: shape === undefined ? own : reshaped(leaves.length, shape, where) }
   }
-  const array = plainInts(ids, where)
-  if (array !== null) return { array, shape: shape === undefined ? [array.length] : reshaped(array.length, shape, where) }
   if (ArrayBuffer.isView(ids)) {
     const kind = kindName(ids) ?? 'DataView'
     throw new DTypeError(`${where}: ids are integers, and ${kind} holds none: use Int32Array or Uint32Array`)

@@ -15,7 +15,7 @@ export interface Class {
 
 /** Of a tensor what every op calls: internal, or checked where it is written. */
 export const OFTEN: readonly PropertyKey[] = [
-  'disposed', 'requiresGrad', 'dispose', 'operand', 'rawOperand', 'borrow', 'node', 'lag', 'collected', 'beginWrite', 'checkWritable', 'watch',
+  'disposed', 'requiresGrad', 'dispose', 'operand', 'rawOperand', 'borrow', 'node', 'lag', 'collected', 'beginWrite', 'checkWritable', 'watch', 'forget',
 ]
 
 /**

@@ -7,7 +7,7 @@ import { check } from './native.js'
 import { shown, sizeOf } from './shape.js'
 import { PooledStorage } from './storage.js'
 import { Tensor } from './tensor.js'
-import { checkElements, show } from './validate.js'
+import { checkElements, isObject, show } from './validate.js'
 
 /** The types that layers give. */
 export type ResultType = 'float32' | 'float16' | 'bfloat16'
@@ -30,7 +30,8 @@ export function resultType(dtype: ResultType | undefined, out: Tensor | undefine
     if (isResultType(dtype)) return dtype
     throw new DTypeError(`${where}: results are ${TYPES.join(', ')}, not ${show(dtype)}`)
   }
-  return Tensor.is(out) && isResultType(out.dtype) ? out.dtype : own
+  // Whether it is a tensor at all, `resultFor` says.
+  return isObject(out) && isResultType(out.dtype) ? out.dtype : own
 }
 
 /** Whether `shape` is that of ids with `dim` behind. */

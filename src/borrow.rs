@@ -118,10 +118,11 @@ impl Operand {
     /// The elements, to be checked and then used: what is here is nobody's but this call's. Where others may write them they
     /// are copied first; else this is [`Operand::shared`].
     pub(crate) fn stable<T: Pod>(&self) -> Result<&[T], Failure> {
-        let elements = self.elements::<T>()?;
-        if elements == 0 || self.is_private() {
-            return self.shared();
+        let shared = self.shared()?;
+        if shared.is_empty() || self.is_private() {
+            return Ok(shared);
         }
+        let elements = shared.len();
         let copy = match self.copy.get() {
             Some(copy) => copy,
             None => {

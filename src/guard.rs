@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use tokenbed_core::Error;
 use tokenbed_core::storage::watched;
 use tokenbed_nn::token_position::Side;
-use tokenbed_text::panics;
+use tokenbed_text::panics::{self, Ended};
 
 /// Why the last call of this thread failed; TypeScript makes the typed error of it.
 #[napi(object)]
@@ -112,10 +112,10 @@ thread_local! {
 /// so is the unwinding of what found no memory.
 pub(crate) fn caught<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     // What a panic may leave half done is the caller's output, whose values it learns not to trust.
-    match tokenbed_memory::caught(|| panics::caught(|| watched(run))) {
-        Ok(Ok(result)) => result,
-        Ok(Err(panic)) => Err(internal(panic)),
-        Err(refused) => Err(Error::from(refused).into()),
+    match panics::ended(|| watched(run)) {
+        Ok(result) => result,
+        Err(Ended::Panic(message)) => Err(internal(message)),
+        Err(Ended::OutOfMemory(refused)) => Err(Error::from(refused).into()),
     }
 }
 

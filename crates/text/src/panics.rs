@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind, set_hook, take_hook};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 use tokenbed_memory::OutOfMemory;
 
@@ -15,9 +15,29 @@ thread_local! {
 
 static HOOK: Once = Once::new();
 
-/// Runs what may panic: a panic becomes its message, with the place in the code. Nothing is printed; what panics elsewhere is
-/// still told by whoever told it before.
+/// Why work did not come to its end.
+#[derive(Debug)]
+pub enum Ended {
+    /// It found no memory.
+    OutOfMemory(OutOfMemory),
+    /// A panic: its message, with the place in the code.
+    Panic(String),
+}
+
+/// Runs what may panic: a panic becomes its message. What found no memory goes on unwinding, and whoever began the call makes
+/// an error of it.
 pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    ended(run).map_err(|why| match why {
+        Ended::OutOfMemory(refused) => refused.unwind(),
+        Ended::Panic(message) => message,
+    })
+}
+
+/// Runs what may panic or find no memory. Nothing is printed; what panics elsewhere is still told by whoever told it before.
+///
+/// # Errors
+/// Why it did not come to its end.
+pub fn ended<T>(run: impl FnOnce() -> T) -> Result<T, Ended> {
     HOOK.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
@@ -34,11 +54,10 @@ pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
         awaited.set(awaited.get() - 1);
         result
     });
-    result.map_err(|panic| match PLACE.take() {
-        // No panic: whoever began the call makes an error of it.
-        _ if OutOfMemory::of(&*panic).is_some() => resume_unwind(panic),
-        Some(place) => format!("{} ({place})", message(&*panic)),
-        None => message(&*panic),
+    result.map_err(|panic| match (OutOfMemory::of(&*panic), PLACE.take()) {
+        (Some(refused), _) => Ended::OutOfMemory(refused),
+        (None, Some(place)) => Ended::Panic(format!("{} ({place})", message(&*panic))),
+        (None, None) => Ended::Panic(message(&*panic)),
     })
 }
 

@@ -195,10 +195,10 @@ impl Certain {
         };
         let are_spaces = before.is_whitespace() && after.is_whitespace();
         let touches = |&(start, end): &(usize, usize)| start <= at && at <= end;
-        !(self.adds_spaces && !before_space)
-            && !(self.strips_before_tokens && are_spaces)
-            && !(self.strips_ends && !before.is_ascii_graphic())
-            && !(self.joins && are_joined())
+        (!self.adds_spaces || before_space)
+            && (!self.strips_before_tokens || !are_spaces)
+            && (!self.strips_ends || before.is_ascii_graphic())
+            && (!self.joins || !are_joined())
             && !self.tokens.iter().any(touches)
             && self.found.iter().all(|list| {
                 let last = list.partition_point(|&(start, _)| start < at).checked_sub(1);

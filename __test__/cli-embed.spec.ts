@@ -167,9 +167,17 @@ test('JSON says what was done', async (t) => {
   t.true(seconds > 0 && tokensPerSecond > 0)
   t.is(bytes, readFileSync(join(cwd, 'x.npy')).length)
   t.deepEqual(rest, {
-    out: 'x.npy', shape: [1, 6, 8], dtype: 'float32', tokens: 2, windows: 1, tokenizer: 'gpt2', seed: '0',
+    out: 'x.npy', shape: [1, 6, 8], dtype: 'float32', tokens: 2, windows: 1, tokenizer: 'gpt2', seed: 0,
     files: [{ name: 'b.txt', tokens: 2, windows: [0, 1] }],
   })
+})
+
+test('a seed is a number in JSON, however long it is', async (t) => {
+  for (const seed of ['7', '-1', String(2n ** 64n - 1n)]) {
+    const said = await output(t, ['embed', 'b.txt', ...SMALL, '--seed', seed, '--json', '-o', 'x.npy'], { cwd: folder() })
+    t.true(said.includes(`"seed":${seed},"files"`), said)
+    t.is(JSON.parse(said).seed, Number(seed))
+  }
 })
 
 test('--quiet says nothing', async (t) => {

@@ -4,6 +4,7 @@ import test from 'ava'
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { decode } from '../cli/streams.js'
 import { ones, saveSafetensors } from '../index.js'
 import { command, fails } from './support/command.js'
 import { temporaryFolder } from './support/temporary.js'
@@ -81,12 +82,12 @@ const CASES: Case[] = [
   [['embed', 'a.txt', ...OUT, '--table', 'cut.safetensors'], 1, 'cut.safetensors'],
   [['embed', 'a.txt', ...OUT, '--table', 'tables.safetensors'], 2, 'which', 'few [10, 8]', 'good [50257, 8]'],
   [['embed', 'a.txt', ...OUT, '--table', 'tables.safetensors:wte'], 2, '"wte"', 'good [50257, 8]'],
-  [['embed', 'a.txt', ...OUT, '--table', 'tables.safetensors:few'], 1, '10 rows', '50257 tokens'],
+  [['embed', 'a.txt', ...OUT, '--table', 'tables.safetensors:few'], 1, '10 rows', '50257 tokens', '--tokenizer'],
   [['embed', 'a.txt', ...OUT, '--table', 'tables.safetensors:flat'], 1, '[9]'],
   [['embed', 'a.txt', ...OUT, '--table', 'tables.safetensors:whole'], 1, 'int32'],
-  [['embed', 'a.txt', '--out', 'x.npy', '--dim', '9', '--table', 'tables.safetensors:good'], 2, '8 numbers', '--dim is 9'],
+  [['embed', 'a.txt', '--out', 'x.npy', '--dim', '9', '--table', 'tables.safetensors:good'], 2, '8 numbers', '--dim is 9', 'leave --dim out'],
   [['embed', 'a.txt', ...OUT, '--position-table', 'tables.safetensors:positions'], 2, '6', '8'],
-  [['embed', 'a.txt', '--out', 'x.npy', '--position-table', 'tables.safetensors:positions'], 1, '4 rows', '--max-length is 256'],
+  [['embed', 'a.txt', '--out', 'x.npy', '--position-table', 'tables.safetensors:positions'], 1, '4 rows', '--max-length is 256', '--max-length 4 goes with it'],
   [['embed', 'a.txt', ...OUT, '--max-length', '999999999'], 2, 'GiB'],
   [['tokens', 'a', 'b'], 2, 'too many arguments', 'quotes'],
   [['tokens', '--text'], 2, '--text'],
@@ -94,6 +95,11 @@ const CASES: Case[] = [
   [['tokens', 'bad.txt'], 1, 'bad.txt', 'UTF-8', 'byte 2'],
   [['tokens', 'folder'], 1, 'folder'],
   [['tokens', 'special.txt', '--allowed-special', '<|eos|>'], 2, '<|eos|>'],
+  [['neighbors', 'model', 'a', '--top', '0'], 2, '--top', 'from 1 on'],
+  [['analogy', 'model', 'a', 'b', 'c', '--top', '0'], 2, '--top', 'from 1 on'],
+  [['plot', 'model', '--out', 'x.svg', '--top', '0'], 2, '--top', 'from 3 on'],
+  [['train', 'a.txt', '--objective', 'cbow', '--out', 'model', '--epochs', '0'], 2, '--epochs', 'from 1 on'],
+  [['help', 'plt'], 2, "unknown command 'plt'", 'plot'],
 ]
 
 for (const [args, code, ...parts] of CASES) {
@@ -104,6 +110,47 @@ for (const [args, code, ...parts] of CASES) {
     t.deepEqual(readdirSync(cwd), before)
   })
 }
+
+/** Bytes, and where those begin that are no UTF-8. */
+const NO_UTF8: [bytes: number[], at: number, byte: string][] = [
+  [[0x61, 0x62, 0x63, 0xff, 0x64], 3, 'ff'],
+  [[0x61, 0x62, 0x63, 0xc3, 0x28], 3, 'c3'],
+  [[0x61, 0xe2, 0x82], 1, 'e2'],
+  [[0xe2, 0x82, 0x28], 0, 'e2'],
+  [[0xc3, 0xa9, 0x80, 0x61], 2, '80'],
+  [[0x61, 0xc0, 0x80], 1, 'c0'],
+  [[0x61, 0xed, 0xa0, 0x80], 1, 'ed'],
+  [[0xf0, 0x9f, 0x90, 0xb3, 0xf0, 0x9f, 0x90], 4, 'f0'],
+  [[0xf0, 0x80, 0x80, 0x80], 0, 'f0'],
+  [[0x61, 0xf5, 0x61], 1, 'f5'],
+  [[...Buffer.from('é'.repeat(200_000)), 0xe2, 0x28], 400_000, 'e2'],
+  [[...Buffer.from(`a${'é'.repeat(200_000)}`), 0xa9], 400_001, 'a9'],
+]
+
+test('the place of bytes that are no UTF-8 is the same for every command, for files and stdin', async (t) => {
+  const cwd = folder()
+  for (const [bytes, at, byte] of NO_UTF8) {
+    const input = Buffer.from(bytes)
+    writeFileSync(join(cwd, 'no.txt'), input)
+    for (const args of [['tokens', 'no.txt'], ['tokens', '-', '--count'], ['embed', 'no.txt', ...OUT], ['embed', '-', ...OUT]]) {
+      const { code, stderr } = await command(args, { cwd, input })
+      t.is(code, 1)
+      t.true(stderr.includes(`byte 0x${byte} is no UTF-8, which text must be (at byte ${at})`), `${args.join(' ')}: ${stderr}`)
+    }
+  }
+})
+
+test('so it is where the bytes come one by one', async (t) => {
+  const one = async function* (bytes: number[]) {
+    for (const byte of bytes) yield Buffer.of(byte)
+  }
+  for (const [bytes, at] of NO_UTF8.filter(([bytes]) => bytes.length < 10)) {
+    const read = async () => {
+      for await (const text of decode(one(bytes), 'it', 'throw')) t.is(typeof text, 'string')
+    }
+    t.regex((await t.throwsAsync(read))!.message, new RegExp(`at byte ${at}\\)`))
+  }
+})
 
 test('without a command its help stands on stderr', async (t) => {
   const { code, stdout, stderr } = await command([])

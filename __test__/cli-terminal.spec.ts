@@ -117,6 +117,22 @@ test('the bar has what there is room for', (t) => {
   for (let columns = 1; columns < 120; columns++) t.true(barLine(parts, 0.3, columns).length < columns || columns === 1)
 })
 
+const COMMANDS = ['embed', 'tokens', 'train', 'neighbors', 'analogy', 'inspect', 'plot', 'doctor', 'help']
+
+test('help NAME is the help of NAME, which says each default once', async (t) => {
+  const all = await command(['help'])
+  t.deepEqual([all.code, all.stderr], [0, ''])
+  t.is(all.stdout, (await command(['--help'])).stdout)
+  t.true(COMMANDS.every((name) => new RegExp(`^  ${name} `, 'm').test(all.stdout)), all.stdout)
+  for (const name of COMMANDS) {
+    const { code, stdout, stderr } = await command(['help', name])
+    t.deepEqual([code, stderr], [0, ''])
+    t.is(stdout, (await command([name, '--help'])).stdout)
+    // An option is what begins with two spaces and a dash, with the lines below it.
+    for (const option of stdout.split(/^(?=  -|\S)/m)) t.true(option.split(/\(default:|default:/).length <= 2, option)
+  }
+})
+
 test('what the help says', async (t) => {
   for (const args of [['--help'], ['embed', '--help'], ['tokens', '--help'], ['neighbors', '--help'], ['analogy', '--help'], ['inspect', '--help'], ['plot', '--help']]) {
     const { code, stdout, stderr } = await command(args)

@@ -104,7 +104,7 @@ async function embed(args: string[], options: Options): Promise<void> {
   if (options.tablesOut !== undefined) saveSafetensors(options.tablesOut, tables.parameters().length === 2 ? tables.stateDict() : { 'token.weight': tables.parameters()[0] })
   file.close()
   const seconds = (performance.now() - start) / 1e3
-  if (options.json) await print(`${JSON.stringify(report(options, file, done, tokens, seconds))}\n`)
+  if (options.json) await print(`${withSeed(JSON.stringify(report(options, file, done, tokens, seconds)))}\n`)
   else if (!options.quiet) await print(summary(options, file, done, tokens, seconds))
 }
 
@@ -243,6 +243,9 @@ function report(options: Options, file: VectorFile, files: Done[], tokens: numbe
     ...(options.tablesOut === undefined ? {} : { tablesOut: options.tablesOut }),
   }
 }
+
+/** The seed as a number: JSON has them of any length. In strings such quotes are escaped. */
+const withSeed = (json: string) => json.replace(/"seed":"(-?\d+)"/, '"seed":$1')
 
 function summary(options: Options, file: VectorFile, files: Done[], tokens: number, seconds: number): string {
   const shape = `${options.dtype} [${file.shape.join(', ')}]`

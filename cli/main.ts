@@ -15,7 +15,22 @@ import { sayError, surviveBrokenPipes } from './streams.js'
 import { addTokens } from './tokens.js'
 import { addTrain } from './train.js'
 
-const COMMANDS = [addEmbed, addTokens, addTrain, addNeighbors, addAnalogy, addInspect, addPlot, addDoctor]
+/** `tokenbed help plot` is `tokenbed plot --help`. */
+function addHelp(program: Command): void {
+  program
+    .command('help')
+    .summary('print the help of a command')
+    .description('Prints the help of a command, or of all.')
+    .argument('[command]', 'such as embed')
+    .helpOption('-h, --help', 'print this help')
+    .action((name: string | undefined) => {
+      const found = name === undefined ? program : program.commands.find((command) => command.name() === name)
+      if (found === undefined) throw new WrongUse(`unknown command '${name}'; there are ${program.commands.map((command) => command.name()).join(', ')}`)
+      found.outputHelp()
+    })
+}
+
+const COMMANDS = [addEmbed, addTokens, addTrain, addNeighbors, addAnalogy, addInspect, addPlot, addDoctor, addHelp]
 
 const NOTES = `
 Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 the work failed, 2 wrong use.

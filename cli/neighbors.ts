@@ -18,7 +18,7 @@ The number before a token is the cosine of the angle between the two vectors: 1 
 The search is exact. A word is taken as it is written, capitals and all; of a tokenizer it is the token that it is, as
 written or else with a space before (·). Other signs are those of tokenbed tokens.`
 
-const topOption = () => new Option('-n, --top <n>', 'how many to show').argParser(parseSize(0)).default(10)
+const topOption = () => new Option('-n, --top <n>', 'how many to show').argParser(parseSize(1)).default(10)
 
 export function addNeighbors(program: Command): void {
   program

@@ -33,18 +33,23 @@ export async function* textOfStdin(invalidUtf8: 'throw' | 'replace'): AsyncGener
 export async function* decode(source: AsyncIterable<Buffer>, name: string, invalidUtf8: 'throw' | 'replace'): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: invalidUtf8 === 'throw', ignoreBOM: true })
   let done = 0
+  /** Bytes of a character that is not complete yet. */
+  let begun: Buffer = Buffer.alloc(0)
   const next = (bytes?: Buffer): string => {
     try {
       return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true })
     } catch {
-      // Where exactly is only worth a search of these bytes; a character may have begun in those before.
-      throw new WorkFailed(`${name}: not UTF-8 text, near byte ${done + firstInvalid(bytes)}${UTF8_HINT}`)
+      const all = bytes === undefined ? begun : Buffer.concat([begun, bytes])
+      const at = firstInvalid(all)
+      const byte = all[at].toString(16).padStart(2, '0')
+      throw new WorkFailed(`${name}: byte 0x${byte} is no UTF-8, which text must be (at byte ${done - begun.length + at})${UTF8_HINT}`)
     }
   }
   try {
     for await (const bytes of source) {
       yield next(bytes)
       done += bytes.length
+      begun = lastBegun(bytes.length < 3 ? Buffer.concat([begun, bytes]) : bytes)
     }
   } catch (error) {
     if (!isSystemError(error)) throw error
@@ -55,8 +60,8 @@ export async function* decode(source: AsyncIterable<Buffer>, name: string, inval
 
 export const UTF8_HINT = ' (--invalid-utf8 replace reads it all the same)'
 
-/** The first byte that is no UTF-8, by halves: prefixes are good up to it. */
-function firstInvalid(bytes: Buffer = Buffer.alloc(0)): number {
+/** Where the first bytes begin that are no UTF-8, of which there are some: by halves, as what is before them is good. */
+function firstInvalid(bytes: Buffer): number {
   const isGood = (length: number) => {
     try {
       new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length), { stream: true })
@@ -65,11 +70,23 @@ function firstInvalid(bytes: Buffer = Buffer.alloc(0)): number {
       return false
     }
   }
-  let [good, bad] = [0, bytes.length]
+  let [good, bad] = [0, bytes.length + 1]
   while (bad - good > 1) {
     const middle = (good + bad) >>> 1
     if (isGood(middle)) good = middle
     else bad = middle
   }
-  return good
+  // The character that ends there was begun before.
+  return good - lastBegun(bytes.subarray(0, good)).length
+}
+
+/** The last bytes, of UTF-8, that are a part of a character. */
+function lastBegun(bytes: Buffer): Buffer {
+  for (let length = 1; length <= Math.min(3, bytes.length); length++) {
+    const byte = bytes[bytes.length - length]
+    if ((byte & 0xc0) === 0x80) continue
+    const whole = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1
+    return whole > length ? bytes.subarray(bytes.length - length) : Buffer.alloc(0)
+  }
+  return Buffer.alloc(0)
 }

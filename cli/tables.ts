@@ -32,11 +32,11 @@ export function makeTables(options: TableOptions): Tables {
   const token = options.table === undefined ? null : readTable(options.table, '--table')
   const position = options.positionTable === undefined ? null : readTable(options.positionTable, '--position-table')
   const dim = agreedDim(options, token, position)
-  const tokens = token && rowsOf(token, vocabSize, `${tokenizer} has ${vocabSize} tokens`)
+  const tokens = token && rowsOf(token, vocabSize, `${tokenizer} has ${vocabSize} tokens`, '; --tokenizer names the one that the table is for')
   if (!positions) return tokens ? Embedding.fromPretrained(tokens) : new Embedding(vocabSize, dim, { generator: new Generator(seed) })
   const layer = new TokenPositionEmbedding({ vocabSize, contextLength: maxLength, dim, generator: new Generator(seed) })
   if (tokens) layer.token.weight = tokens
-  if (position) layer.position.weight = rowsOf(position, maxLength, `--max-length is ${maxLength}`)
+  if (position) layer.position.weight = rowsOf(position, maxLength, `--max-length is ${maxLength}`, `: --max-length ${position.weight.shape[0]} goes with it`)
   return layer
 }
 
@@ -51,14 +51,14 @@ function agreedDim({ dim }: TableOptions, token: Table | null, position: Table |
   if (position) said.push([position.weight.shape[1], `those of ${position.name} have ${position.weight.shape[1]}`])
   if (dim !== undefined) said.push([dim, `--dim is ${dim}`])
   const other = said.find(([value]) => value !== said[0][0])
-  if (other) throw new WrongUse(`${said[0][1]}, and ${other[1]}: they must be the same`)
+  if (other) throw new WrongUse(`${said[0][1]}, and ${other[1]}: they must be the same${dim === undefined || said.length > 2 ? '' : '; leave --dim out'}`)
   return said[0]?.[0] ?? DEFAULT_DIM
 }
 
 /** The first rows of a table, of which there must be so many. Models often have some more than tokens, to be divisible. */
-function rowsOf({ weight, name }: Table, rows: number, why: string): Tensor {
+function rowsOf({ weight, name }: Table, rows: number, why: string, instead: string): Tensor {
   const has = weight.shape[0]
-  if (has < rows) throw new WorkFailed(`${name}: a table of ${has} rows, and ${why}: every one needs a row`)
+  if (has < rows) throw new WorkFailed(`${name}: a table of ${has} rows, and ${why}, of which every one needs a row${has > 0 ? instead : ''}`)
   return has === rows ? weight : weight.narrow(0, 0, rows)
 }
 

@@ -27,8 +27,11 @@ export function findTokenizer(name: string): Tokenizer {
 export const invalidUtf8Option = () =>
   new Option('--invalid-utf8 <how>', 'bytes that are not UTF-8: an error, or U+FFFD').choices(['throw', 'replace']).default('throw')
 
-export const specialOption = (otherwise: string) =>
-  new Option('--allowed-special <tokens>', `special tokens in the text that get their id: some, separated by commas; all; none, which takes them as plain text (default: ${otherwise})`)
+const SPECIAL = 'special tokens in the text that get their id: some, separated by commas; all; none, which takes them as plain text'
+
+/** `otherwise` is what is done without it, where that is none of its values. */
+export const specialOption = (otherwise?: string) =>
+  new Option('--allowed-special <tokens>', otherwise === undefined ? SPECIAL : `${SPECIAL} (default: ${otherwise})`)
 
 /** tiktoken's rules: what is not allowed is an error, so that no text plays a special token by accident. */
 export function specialOf(allowed: string | undefined, tokenizer: Tokenizer): EncodeOptions {

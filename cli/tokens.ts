@@ -49,7 +49,7 @@ export function addTokens(program: Command): void {
     .option('--count', 'how many tokens there are, alone')
     .option('--json', 'one JSON object: the pieces (with --ids the ids; with --count neither) and what was counted')
     .addOption(invalidUtf8Option())
-    .addOption(specialOption('all, as models see them').default('all', 'all'))
+    .addOption(specialOption().default('all', 'all, as models see them'))
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', NOTES)
     .action(tokens)

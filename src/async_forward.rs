@@ -4,9 +4,10 @@
 use crate::borrow::{Operand, size};
 use crate::buffers::{Handle, Telling};
 use crate::embedding::bad_ids;
+use crate::external::External;
 use crate::guard::{Failure, Report, caught, guard, status};
 use bytemuck::Pod;
-use napi::bindgen_prelude::{AsyncTask, External};
+use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Task};
 use napi_derive::napi;
 use std::sync::atomic::{AtomicBool, Ordering};

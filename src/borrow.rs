@@ -20,9 +20,10 @@
 #![allow(unsafe_code, reason = "reads Node-API's pointers")]
 
 use crate::buffers::Handle;
+use crate::external::External;
 use crate::guard::Failure;
 use bytemuck::Pod;
-use napi::bindgen_prelude::{External, FromNapiRef, FromNapiValue, TypeName, TypedArrayType, ValidateNapiValue};
+use napi::bindgen_prelude::{FromNapiRef, FromNapiValue, TypeName, TypedArrayType, ValidateNapiValue};
 use napi::{ValueType, check_status, sys};
 use std::cell::OnceCell;
 use std::ptr;

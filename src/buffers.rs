@@ -2,13 +2,16 @@
 
 #![allow(unsafe_code, reason = "hands memory to V8 that is kept alive by a finalizer")]
 
+mod orphans;
 mod shown;
 
 use crate::borrow::Operand;
+use crate::external::{self, External, tell};
 use crate::guard::{Failure, guard, status};
-use napi::bindgen_prelude::{ArrayBuffer, External};
+use napi::bindgen_prelude::ArrayBuffer;
 use napi::{Env, Unknown};
 use napi_derive::napi;
+pub(crate) use orphans::{finalizers_run, free_orphans};
 use shown::Shown;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -42,6 +45,9 @@ impl Handle {
 
     /// A handle on all of a storage that may have others.
     pub(crate) fn over(env: Env, storage: Arc<Storage>, telling: Telling) -> External<Self> {
+        if storage.is_mapped() {
+            external::mapped();
+        }
         let bytes = storage.len();
         let told = if telling == Telling::Nothing { 0 } else { bytes as i64 };
         telling.tell(&env, told);
@@ -112,6 +118,9 @@ impl Held {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.stop_telling();
+        if let Some(shown) = self.in_buffer.take() {
+            orphans::enter(shown);
+        }
     }
 }
 
@@ -145,13 +154,6 @@ impl Telling {
         let beyond = (all - UNTOLD).max(0);
         RESULTS.set((all, beyond));
         tell(env, beyond - told);
-    }
-}
-
-/// Advice to V8's garbage collector. It only fails while the environment goes down, where it does not matter.
-fn tell(env: &Env, bytes: i64) {
-    if bytes != 0 {
-        let _ = env.adjust_external_memory(bytes);
     }
 }
 
@@ -197,7 +199,10 @@ pub fn storage_buffer(
         }
         let storage = handle.storage()?;
         storage.expose();
-        let Some((shown, buffer)) = Shown::over(&env, storage, range, transfer)? else { return Ok(None) };
+        let Some((shown, buffer)) = Shown::over(&env, storage, range, transfer, handle.telling != Telling::Beyond)?
+        else {
+            return Ok(None);
+        };
         *handle.in_buffer.borrow_mut() = Some(shown);
         // V8 counts external buffers itself: what was told of this memory would now count twice.
         handle.stop_telling();

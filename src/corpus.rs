@@ -2,10 +2,11 @@
 
 use crate::borrow::Operand;
 use crate::borrowed_text::{JsText, read_all};
+use crate::external::External;
 use crate::guard::{Failure, Report, caught, guard, status};
 use crate::source::{invalid, ratio};
 use crate::tokenizer::special;
-use napi::bindgen_prelude::{AsyncTask, External};
+use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Task};
 use napi_derive::napi;
 use std::path::PathBuf;

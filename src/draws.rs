@@ -1,9 +1,10 @@
 //! Draws. A generator lives behind a handle; each JavaScript thread has its own.
 
 use crate::borrow::{Operand, size};
+use crate::external::External;
 use crate::guard::{Failure, guard, status};
 use napi::Env;
-use napi::bindgen_prelude::{BigInt, External, Uint8ArraySlice};
+use napi::bindgen_prelude::{BigInt, Uint8ArraySlice};
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
@@ -39,7 +40,10 @@ fn how() -> Result<How, Failure> {
 /// A generator; of a seed only the low 64 bits count, negative ones in two's complement.
 #[napi(catch_unwind)]
 pub fn generator_new(seed: BigInt) -> Option<External<Draws>> {
-    guard(|| Ok(External::new(Draws(RefCell::new(Generator::new(low_64(&seed)))))))
+    guard(|| {
+        let generator = Draws(RefCell::new(Generator::new(low_64(&seed))));
+        Ok(External::new_with_size_hint(generator, size_of::<Draws>()))
+    })
 }
 
 /// Starts it again.

@@ -2,10 +2,10 @@
 
 use crate::borrow::{Operand, size, sizes};
 use crate::buffers::Handle;
+use crate::external::External;
 use crate::guard::{Failure, guard, status};
 use crate::source::ratio;
 use napi::Env;
-use napi::bindgen_prelude::External;
 use napi_derive::napi;
 use std::io::Write;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Folders whose files change together.
 
+use crate::external::External;
 use crate::guard::{guard, status};
-use napi::bindgen_prelude::External;
 use napi_derive::napi;
 use std::cell::RefCell;
 use std::path::Path;

@@ -19,6 +19,7 @@ mod corpus;
 mod draws;
 mod elements;
 mod embedding;
+mod external;
 #[cfg(feature = "failing-allocator")]
 mod failing_allocator;
 mod files;

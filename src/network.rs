@@ -3,8 +3,8 @@
 use crate::borrow::{Operand, size};
 use crate::draws::Draws;
 use crate::elements::with_float;
+use crate::external::External;
 use crate::guard::{Failure, guard, status};
-use napi::bindgen_prelude::External;
 use napi_derive::napi;
 use tokenbed_core::ops::entropy::{RowEntropy, Scale, entropy, entropy_back, resolve_targets};
 use tokenbed_core::ops::norm::{norm_back, norm_rows};

@@ -2,11 +2,11 @@
 
 use crate::borrow::{Operand, size};
 use crate::embedding::{SCRATCH, bad_ids};
+use crate::external::External;
 use crate::guard::{Failure, guard, status};
 use crate::process::threads;
 use crate::row_grad::GradOperand;
 use bytemuck::Pod;
-use napi::bindgen_prelude::External;
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::{DType, Error};
@@ -120,10 +120,17 @@ pub fn optim_rows(
 /// What rows of a table have missed, as JavaScript holds it.
 pub struct LazyRows(RefCell<Lazy>);
 
+/// What is remembered of a row: the steps that it has taken, and whether it ever had a gradient.
+const BYTES_OF_A_LAZY_ROW: usize = size_of::<u32>() + size_of::<bool>();
+
 /// For a table whose rows are all up to date; `fresh` where none ever had a gradient.
 #[napi(catch_unwind)]
 pub fn lazy_new(rows: f64, dim: f64, fresh: bool) -> Option<External<LazyRows>> {
-    guard(|| Ok(External::new(LazyRows(RefCell::new(Lazy::new(size(rows)?, size(dim)?, fresh))))))
+    guard(|| {
+        let (rows, dim) = (size(rows)?, size(dim)?);
+        let lazy = LazyRows(RefCell::new(Lazy::new(rows, dim, fresh)));
+        Ok(External::new_with_size_hint(lazy, rows * BYTES_OF_A_LAZY_ROW))
+    })
 }
 
 /// Step `at` of Adam (1) or AdamW (2) on the rows of a gradient; the others are to catch up.

@@ -2,9 +2,10 @@
 
 use crate::bag::of_code;
 use crate::borrow::{Operand, size};
+use crate::external::External;
 use crate::guard::{Failure, guard, status};
 use crate::process::threads;
-use napi::bindgen_prelude::External;
+use napi::Env;
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
@@ -210,6 +211,7 @@ pub fn rotary_new(dim: f64, base: f64, pairs: u32, kind: u32, numbers: &[f64]) -
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
 pub fn rotary_forward(
+    env: Env,
     rotary: &External<RotaryAngles>,
     format: u32,
     heads: f64,
@@ -232,7 +234,10 @@ pub fn rotary_forward(
         let nothing = Operand::NOTHING;
         let to = out.exclusive(&[x.as_ref().unwrap_or(&nothing), positions.as_ref().unwrap_or(&nothing)])?;
         let from = x.as_ref().map(Operand::shared).transpose()?;
-        Ok(rotary.0.borrow_mut().forward(table::active(), heads, at, from, to)?)
+        let mut angles = rotary.0.borrow_mut();
+        let done = angles.forward(table::active(), heads, at, from, to);
+        rotary.holds(&env, angles.bytes());
+        Ok(done?)
     })
 }
 

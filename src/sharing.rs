@@ -2,9 +2,9 @@
 
 use crate::borrow::size;
 use crate::buffers::{Handle, Telling};
+use crate::external::External;
 use crate::guard::{guard, status};
 use napi::Env;
-use napi::bindgen_prelude::External;
 use napi_derive::napi;
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -2,9 +2,10 @@
 
 use crate::borrow::size;
 use crate::borrowed_text::{JsText, copied};
+use crate::external::External;
 use crate::guard::{Failure, Report, caught, guard};
 use crate::tokenizer::special;
-use napi::bindgen_prelude::{AsyncTask, External, Uint32ArraySlice};
+use napi::bindgen_prelude::{AsyncTask, Uint32ArraySlice};
 use napi::{Env, Task};
 use napi_derive::napi;
 use std::cell::RefCell;

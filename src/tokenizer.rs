@@ -2,10 +2,11 @@
 
 use crate::borrow::{Operand, size};
 use crate::borrowed_text::{JsText, copied, read_all};
+use crate::external::External;
 use crate::guard::{Failure, guard};
 use crate::process::computing_threads;
 use napi::Env;
-use napi::bindgen_prelude::{External, Int32ArraySlice, Uint8ArraySlice, Uint32ArraySlice};
+use napi::bindgen_prelude::{Int32ArraySlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;

@@ -3,10 +3,11 @@
 use crate::borrow::size;
 use crate::buffers::Handle;
 use crate::corpus::{Builder, Gathered, examples_of_lines, examples_of_texts, lock};
+use crate::external::External;
 use crate::files::LoadedTensor;
 use crate::guard::{Failure, Report, caught, guard, status};
 use crate::leaving::apart;
-use napi::bindgen_prelude::{AsyncTask, External};
+use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Task};
 use napi_derive::napi;
 use std::path::PathBuf;
@@ -218,17 +219,16 @@ impl Task for Make {
     }
 
     fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
-        Ok(match output {
-            Ok(Made { trainer, words, labels, counts }) => {
-                let shared = Shared { trainer: Mutex::new(trainer), stopped: AtomicBool::new(false) };
-                let trainer = Some(External::new(Held(Arc::new(shared))));
-                MadeTrainer { trainer, words, labels, counts, failure: None }
-            }
-            Err(failure) => {
-                let failure = Some(failure.into());
-                MadeTrainer { trainer: None, words: None, labels: None, counts: Vec::new(), failure }
-            }
-        })
+        let made = caught(|| {
+            let Made { trainer, words, labels, counts } = output?;
+            let shared = Shared { trainer: Mutex::new(trainer), stopped: AtomicBool::new(false) };
+            let trainer = Some(External::new(Held(Arc::new(shared))));
+            Ok(MadeTrainer { trainer, words, labels, counts, failure: None })
+        });
+        Ok(made.unwrap_or_else(|failure| {
+            let failure = Some(failure.into());
+            MadeTrainer { trainer: None, words: None, labels: None, counts: Vec::new(), failure }
+        }))
     }
 }
 
@@ -401,12 +401,15 @@ impl Task for OpenCheckpoint {
     }
 
     fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
-        Ok(match output {
-            Ok((saved, config)) => {
-                OpenedCheckpoint { saved: Some(External::new(Saved(saved))), config: Some(config), failure: None }
-            }
-            Err(failure) => OpenedCheckpoint { saved: None, config: None, failure: Some(failure.into()) },
-        })
+        let opened = caught(|| {
+            let (saved, config) = output?;
+            Ok(OpenedCheckpoint { saved: Some(External::new(Saved(saved))), config: Some(config), failure: None })
+        });
+        Ok(opened.unwrap_or_else(|failure| OpenedCheckpoint {
+            saved: None,
+            config: None,
+            failure: Some(failure.into()),
+        }))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Windows: batches cut out of one buffer of ids.
 
 use crate::borrow::{Operand, size};
+use crate::external::External;
 use crate::guard::{guard, status};
-use napi::bindgen_prelude::External;
 use napi_derive::napi;
 use tokenbed_text::Windows;
 

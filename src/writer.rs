@@ -1,9 +1,9 @@
 //! Tensors written to a file row by row.
 
 use crate::borrow::{Operand, size, sizes};
+use crate::external::External;
 use crate::files::element_type;
 use crate::guard::{Failure, guard, status};
-use napi::bindgen_prelude::External;
 use napi_derive::napi;
 use std::cell::RefCell;
 use std::path::Path;

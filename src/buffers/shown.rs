@@ -18,10 +18,24 @@ use tokenbed_core::storage::Storage;
 /// [`Shown::finalize`].
 pub(super) struct Shown {
     env: sys::napi_env,
-    /// The buffer that was handed out, not held by this; null before it is made, after the end, and where buffers cannot be
-    /// moved.
+    /// The buffer that was handed out; null before it is made and after the end.
     buffer: Cell<sys::napi_ref>,
+    /// Whether this holds the buffer: that of a table until the table is garbage. Results come when the event loop turns,
+    /// and their buffers go when it does.
+    held: Cell<bool>,
+    /// Whether the buffer's memory can be moved to another.
+    moves: bool,
     storage: Cell<Option<Arc<Storage>>>,
+    bytes: usize,
+}
+
+/// What became of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Buffer {
+    Attached,
+    Detached,
+    Collected,
+    Unknown,
 }
 
 impl Shown {
@@ -33,9 +47,11 @@ impl Shown {
         storage: Arc<Storage>,
         (start, bytes): (*mut u8, usize),
         transfer: Option<Unknown<'_>>,
+        held: bool,
     ) -> Result<Option<(Rc<Self>, ArrayBuffer<'static>)>, Failure> {
-        let storage = Cell::new(Some(storage));
-        let shown = Rc::new(Self { env: env.raw(), buffer: Cell::new(ptr::null_mut()), storage });
+        let (buffer, storage) = (Cell::new(ptr::null_mut()), Cell::new(Some(storage)));
+        let (moves, held) = (transfer.is_some(), Cell::new(held));
+        let shown = Rc::new(Self { env: env.raw(), buffer, held, moves, storage, bytes });
         let keeper = Rc::clone(&shown);
         // SAFETY: the keeper holds the storage until the finalizer ends that, or until `close` was called by who has
         // detached the buffer.
@@ -44,18 +60,67 @@ impl Shown {
             // The host copied: such a buffer is not live, and the finalizer has run already.
             return Ok(None);
         }
-        let Some(transfer) = transfer else { return Ok(Some((shown, made))) };
-        let (mut moved, mut reference) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: a live environment and values of it; `transfer` takes no arguments, and runs no JavaScript of anybody's.
+        let mut buffer = made.raw();
+        if let Some(transfer) = transfer {
+            // SAFETY: a live environment and values of it; `transfer` takes no arguments, and runs no JavaScript of anybody's.
+            check_status!(unsafe {
+                sys::napi_call_function(env.raw(), made.raw(), transfer.raw(), 0, ptr::null(), &mut buffer)
+            })?;
+        }
+        let mut reference = ptr::null_mut();
+        // SAFETY: as above.
         check_status!(unsafe {
-            sys::napi_call_function(env.raw(), made.raw(), transfer.raw(), 0, ptr::null(), &mut moved)
+            sys::napi_create_reference(env.raw(), buffer, shown.held.get().into(), &mut reference)
         })?;
-        // SAFETY: as above.
-        let moved = unsafe { ArrayBuffer::from_napi_value(env.raw(), moved) }?;
-        // SAFETY: as above.
-        check_status!(unsafe { sys::napi_create_reference(env.raw(), moved.raw(), 0, &mut reference) })?;
         shown.buffer.set(reference);
-        Ok(Some((shown, moved)))
+        // SAFETY: as above.
+        let buffer = unsafe { ArrayBuffer::from_napi_value(env.raw(), buffer) }?;
+        Ok(Some((shown, buffer)))
+    }
+
+    /// How many bytes the buffer shows.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Its table is garbage: the buffer goes with the garbage collector, and its memory with its finalizer.
+    pub(super) fn let_go(&self) {
+        let reference = self.buffer.get();
+        if self.held.replace(false) && !reference.is_null() {
+            // SAFETY: made in `over`, and the environment is alive whenever its finalizers and calls run.
+            unsafe { sys::napi_reference_unref(self.env, reference, ptr::null_mut()) };
+        }
+    }
+
+    /// As `let_go`: whether the buffer still has its memory.
+    pub(super) fn let_go_attached(&self) -> bool {
+        let attached = self.look() == Buffer::Attached;
+        self.let_go();
+        attached
+    }
+
+    /// After `let_go_attached` and a collection: whether the buffer was collected. Then nobody looks at the memory any more;
+    /// else the buffer is held again.
+    pub(super) fn close_collected(&self) -> bool {
+        let collected = self.look() == Buffer::Collected;
+        if collected {
+            self.close();
+        } else {
+            // SAFETY: as in `let_go`.
+            let status = unsafe { sys::napi_reference_ref(self.env, self.buffer.get(), ptr::null_mut()) };
+            self.held.set(status == sys::Status::napi_ok);
+        }
+        collected
+    }
+
+    /// Whether it holds the buffer.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.get()
+    }
+
+    /// The environment whose buffer it is.
+    pub(super) fn environment(&self) -> sys::napi_env {
+        self.env
     }
 
     /// Ends the hold: nobody looks through the buffer any more. A second call does nothing.
@@ -72,7 +137,7 @@ impl Shown {
     /// The memory is nobody's any more, or the environment ends. Where it was moved elsewhere by then it is left alone for
     /// good, and counted as held: nobody will tell when the last look at it was.
     fn finalize(&self) {
-        if !self.buffer.get().is_null() && self.may_be_elsewhere() {
+        if self.moves && !self.buffer.get().is_null() && self.may_be_elsewhere() {
             std::mem::forget(self.storage.take());
         }
         self.close();
@@ -81,10 +146,10 @@ impl Shown {
     /// Whether the environment ends while the memory may be another buffer's. Of a buffer that was collected nothing is
     /// known then: it may have been moved before, or its finalizer may just have been about to run.
     fn may_be_elsewhere(&self) -> bool {
-        let (mut scope, mut buffer, mut detached) = (ptr::null_mut(), ptr::null_mut(), true);
-        // SAFETY: the environment is alive while its finalizers run, the reference was made in it, and values are used
-        // within their scope. None of these calls runs JavaScript; `napi_has_named_property` is refused where none may run.
-        unsafe {
+        let mut scope = ptr::null_mut();
+        // SAFETY: the environment is alive while its finalizers run, and values are used within their scope. None of these
+        // calls runs JavaScript; `napi_has_named_property` is refused where none may run.
+        let goes_on = unsafe {
             if sys::napi_open_handle_scope(self.env, &mut scope) != sys::Status::napi_ok {
                 return true;
             }
@@ -92,13 +157,32 @@ impl Shown {
             let goes_on = sys::napi_get_global(self.env, &mut global) == sys::Status::napi_ok
                 && sys::napi_has_named_property(self.env, global, c"undefined".as_ptr(), &mut has)
                     == sys::Status::napi_ok;
-            let attached = !goes_on
-                && sys::napi_get_reference_value(self.env, self.buffer.get(), &mut buffer) == sys::Status::napi_ok
-                && !buffer.is_null()
-                && sys::napi_is_detached_arraybuffer(self.env, buffer, &mut detached) == sys::Status::napi_ok
-                && !detached;
             sys::napi_close_handle_scope(self.env, scope);
-            !goes_on && !attached
+            goes_on
+        };
+        !goes_on && self.look() != Buffer::Attached
+    }
+
+    /// What became of the buffer. Its value lives no longer than this.
+    fn look(&self) -> Buffer {
+        let (mut scope, mut buffer, mut detached) = (ptr::null_mut(), ptr::null_mut(), false);
+        // SAFETY: the environment is alive while its finalizers and calls run, the reference was made in it, and the value is
+        // used within its scope. None of these calls runs JavaScript.
+        let known = unsafe {
+            if sys::napi_open_handle_scope(self.env, &mut scope) != sys::Status::napi_ok {
+                return Buffer::Unknown;
+            }
+            let known = sys::napi_get_reference_value(self.env, self.buffer.get(), &mut buffer) == sys::Status::napi_ok
+                && (buffer.is_null()
+                    || sys::napi_is_detached_arraybuffer(self.env, buffer, &mut detached) == sys::Status::napi_ok);
+            sys::napi_close_handle_scope(self.env, scope);
+            known
+        };
+        match (known, buffer.is_null(), detached) {
+            (false, ..) => Buffer::Unknown,
+            (_, true, _) => Buffer::Collected,
+            (.., true) => Buffer::Detached,
+            (.., false) => Buffer::Attached,
         }
     }
 }

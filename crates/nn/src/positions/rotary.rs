@@ -171,6 +171,11 @@ impl Rotary {
         }
     }
 
+    /// Bytes of the angles that it keeps.
+    pub fn bytes(&self) -> usize {
+        (self.kept.capacity() + self.made.capacity() + self.rows.capacity()) * size_of::<f32>()
+    }
+
     /// Keeps the angles of positions below `end`, with room to grow.
     fn keep(&mut self, end: usize) {
         let have = self.kept.len() / self.dim;

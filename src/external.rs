@@ -27,7 +27,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::panic::catch_unwind;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use tokenbed_core::storage::usage;
 use tokenbed_memory::{List, Map};
 
@@ -81,14 +81,12 @@ impl<T> FromNapiRef for External<T> {
         let mut data = ptr::null_mut();
         // SAFETY: napi's macro gives a live env and value.
         check_status!(unsafe { sys::napi_get_value_external(env, value, &mut data) }, "not an external")?;
-        let found = with(|made| {
-            let kept = made.all.get(&(data as usize))?;
-            kept.value.as_any().downcast_ref().map(ptr::from_ref)
-        });
         // SAFETY: a value stays where it is until it is garbage. During a call that was given its external JavaScript holds
         // that, and nobody keeps what a call was given.
-        let found = found.flatten().map(|external: *const Self| unsafe { &*external });
-        found.ok_or_else(|| napi::Error::from_reason("an external of another kind"))
+        let found: Option<&'static dyn Value> = value_of(data as usize).map(|value| unsafe { value.as_ref() });
+        found
+            .and_then(|value| value.as_any().downcast_ref())
+            .ok_or_else(|| napi::Error::from_reason("an external of another kind"))
     }
 }
 
@@ -118,6 +116,7 @@ unsafe extern "C" fn finalize(_env: sys::napi_env, data: *mut c_void, _hint: *mu
     // What a panic leaves behind is memory.
     let _ = catch_unwind(|| {
         let kept = with(|made| made.all.remove(&data.addr()));
+        RECENT.with(|recent| recent[data.addr() % LOOKED_UP].set(None));
         kept.flatten().into_iter().for_each(Kept::release);
         buffers::finalizers_run();
     });
@@ -239,6 +238,29 @@ thread_local! {
     static AHEAD: Cell<bool> = const { Cell::new(false) };
 }
 
+/// A value, and its number.
+type Found = (usize, NonNull<dyn Value>);
+
+/// Loops call with the same few externals: so many of those that were looked up last are remembered, by their numbers.
+const LOOKED_UP: usize = 16;
+
+thread_local! {
+    static RECENT: [Cell<Option<Found>>; LOOKED_UP] = const { [const { Cell::new(None) }; LOOKED_UP] };
+}
+
+/// The value of a number, if there is one: a place of those that were looked up last is emptied before its value goes.
+fn value_of(number: usize) -> Option<NonNull<dyn Value>> {
+    RECENT.with(|recent| {
+        let place = &recent[number % LOOKED_UP];
+        if let Some((_, value)) = place.get().filter(|&(known, _)| known == number) {
+            return Some(value);
+        }
+        let value = with(|made| made.all.get(&number).map(|kept| NonNull::from(&*kept.value))).flatten()?;
+        place.set(Some((number, value)));
+        Some(value)
+    })
+}
+
 /// What `run` makes of the externals; nothing while the thread ends.
 fn with<R>(run: impl FnOnce(&mut Made) -> R) -> Option<R> {
     MADE.try_with(|made| made.try_borrow_mut().ok().map(|mut made| run(&mut made))).ok().flatten()
@@ -311,6 +333,7 @@ fn look(env: sys::napi_env) {
         // Where there is no memory to remember them all, they wait for their finalizers.
         if opened && garbage.try_reserve_exact(made.all.len()).is_ok() {
             garbage.put_all(made.all.extract_if(|_, kept| kept.is_garbage(env)));
+            RECENT.with(|recent| recent.iter().for_each(|place| place.set(None)));
         }
         if opened {
             // SAFETY: opened above.

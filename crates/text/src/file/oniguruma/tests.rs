@@ -69,7 +69,8 @@ fn names_mean_the_same_characters() {
         assert_eq!(golden.as_str(), Some(digest(&ranges.join(",")).as_str()), "{name}");
     }
     // Blocks and scripts of nothing, and what the library does not know either.
-    let known = ["\\p{Age_15.0}", "\\p{Age_1_1}", "\\p{InThai}", "\\p{In_CJK_Unified_Ideographs}", "\\p{In_Greek_and_Coptic}"];
+    let known =
+        ["\\p{Age_15.0}", "\\p{Age_1_1}", "\\p{InThai}", "\\p{In_CJK_Unified_Ideographs}", "\\p{In_Greek_and_Coptic}"];
     let none = ["\\p{IsGreek}", "\\p{Nonsense}", "\\p{Script_Extensions}", "\\p{Zzzz}", "\\p{gc=Lu}"];
     refused.sort_unstable();
     assert_eq!(refused, [&known[..], &none].concat());
@@ -182,7 +183,9 @@ fn a_refusal_names_the_construct_and_its_place() {
 /// What a pattern may become is bounded, for all patterns of a file together.
 #[test]
 fn patterns_do_not_grow_without_end() {
-    for pattern in ["(?i)[\\w]".repeat(2000), "\\b".repeat(8000), "\\X".repeat(200), "((".repeat(8000), "[[".repeat(8000)] {
+    for pattern in
+        ["(?i)[\\w]".repeat(2000), "\\b".repeat(8000), "\\X".repeat(200), "((".repeat(8000), "[[".repeat(8000)]
+    {
         assert!(translate(&pattern, &mut Spent::default()).is_err());
     }
     let mut spent = Spent::default();

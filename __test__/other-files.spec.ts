@@ -29,7 +29,7 @@ function model(file: string, other: string): string {
 }
 
 async function streamed(path: string): Promise<void> {
-  for await (const _ of streamIds([path], { tokenizer: Tokenizer.load('gpt2') })) void _
+  for await (const _ of streamIds({ files: [path] }, { tokenizer: Tokenizer.load('gpt2') })) void _
 }
 
 /** What reads a file whole, or its beginning. */

@@ -208,7 +208,7 @@ test('tokenbed in another realm gives what is of that realm', async (t) => {
   is(batch.ids, 'Uint32Array')
   is(batch.offsets, 'Uint32Array')
   is(tokenizer.tokenBytes(15496), 'Uint8Array')
-  for await (const ids of its.streamIds((async function* () { yield 'Hello, world!' })(), { tokenizer })) is(ids, 'Uint32Array')
+  for await (const ids of its.streamIds({ pieces: (async function* () { yield 'Hello, world!' })() }, { tokenizer })) is(ids, 'Uint32Array')
   is(new its.Generator(1).getState(), 'Uint8Array')
   is(its.tensor([1, 2]).data, 'Float32Array')
   is(its.tensor([1, 2]).toArray(), 'Array')

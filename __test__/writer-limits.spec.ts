@@ -126,11 +126,11 @@ const checkpoint: Writer<string[]> = {
   good: ['a', 'b'],
   write: async (folder, vocabulary) => {
     const texts = Array.from({ length: 30 }, (_, i) => vocabulary[i % vocabulary.length])
-    await new Trainer(pieces(texts), { objective: 'skip-gram', dim: 2, minCount: 1, seed: 1 }).run({ steps: 1, checkpoint: { path: join(folder, 'run.safetensors') } })
+    await new Trainer({ pieces: pieces(texts) }, { objective: 'skip-gram', dim: 2, minCount: 1, seed: 1 }).run({ steps: 1, checkpoint: { path: join(folder, 'run.safetensors') } })
   },
   read: async (folder, vocabulary) => {
     const texts = Array.from({ length: 30 }, (_, i) => vocabulary[i % vocabulary.length])
-    await Trainer.resume(join(folder, 'run.safetensors'), pieces(texts))
+    await Trainer.resume(join(folder, 'run.safetensors'), { pieces: pieces(texts) })
     inspectSafetensors(join(folder, 'run.safetensors'))
   },
 }

@@ -20,8 +20,8 @@ export interface StreamOptions extends SpecialOptions {
   /** Bytes of text that each byte of a `.gz` or `.zst` file may become, beside 16 MB that any may; default 200: text becomes
    * three to ten times as long, logs that repeat themselves a hundred times. */
   maxRatio?: number
-  /** Bytes of text that may be held back because nothing divides them: a word of an encoding, a line of a tokenizer from a
-   * file. Default: of a compressed file 4 MB, and 16 for each byte that was read of it; of others any number, as they are
+  /** Bytes of text that may be held back because nothing divides them: a word of an encoding, what the file of a tokenizer
+   * takes as one. Default: of a compressed file 4 MB, and 16 for each byte that was read of it; of others any number, as they are
    * no longer than what is read. */
   maxHeldBytes?: number
   /** Ends the iteration with an AbortedError. */
@@ -39,7 +39,11 @@ const STREAM = 'the stream'
 /**
  * The ids of texts, chunk by chunk, in memory that does not grow with them, but with the longest part that nothing divides
  * (`maxHeldBytes`): together those that `Tokenizer.encode` gives for each, wherever pieces or chunks end. A tokenizer from a
- * file gets whole lines, 64 KB of them at least, each time as a text of its own, and puts nothing around texts.
+ * file gets 64 KB at least, and puts nothing around texts. Where its text may be cut is worked out from the parts of the
+ * file: their patterns, normalizers, added tokens, what is put before a text, and for BPE without a pre-tokenizer the tokens
+ * themselves. As a rule a few words wait. Where the parts do not say it, all of a text waits up to its end, or to
+ * `maxHeldBytes`: for Unigram that takes whole sentences (`split: false`), `UnicodeScripts`, `FixedLength`, patterns that
+ * find nothing or look behind themselves.
  *
  * A source says what it is:
  *

@@ -135,7 +135,9 @@ export class Tokenizer {
   /**
    * The tokenizer that a Hugging Face `tokenizer.json` describes: BPE, WordPiece, Unigram or WordLevel, with its
    * normalizer, pre-tokenizer, post-processor and decoder. Its ids are those of the library (its Rust crate does the
-   * work, 0.23). Each call reads the file anew; the memory goes with the last use of the tokenizer.
+   * work, 0.23), also where the file has regular expressions, which the Python package runs by Oniguruma: they are translated,
+   * and one whose meaning cannot be kept (absent and conditional groups, `\K`, calls of groups, names of blocks, what repeats
+   * nothing, and a few more) is refused. Each call reads the file anew; the memory goes with the last use of the tokenizer.
    *
    * Special tokens in a text are recognised, as the library does it, unless `allowedSpecial` says otherwise. Settings for
    * truncation and padding in the file cut and fill nothing by themselves: they say the default sides and the padding
@@ -145,7 +147,7 @@ export class Tokenizer {
    * a FormatError, of whichever method has the text.
    *
    * @throws FileError where the file cannot be read; FormatError, with the byte, where it is not JSON, was cut short, or
-   * describes what is not supported.
+   * describes what is not supported; of a pattern with its place in it.
    */
   static fromFile(path: string, options?: FromFileOptions): Tokenizer {
     const where = 'Tokenizer.fromFile'

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokenbed_testkit::memory::{Counting, within};
-use tokenbed_text::{Encoding, Limits, Origin, SpecialPolicy, SpecialSet, TextError, Tokenizer};
+use tokenbed_text::{Encoding, Limits, Origin, SpecialPolicy, SpecialSet, TextError, TextStream, Tokenizer};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -142,6 +142,9 @@ pub fn tokenizer_json(data: &[u8]) {
                 Err(error) => panic!("{error:?}"),
             };
             assert!(ids.iter().all(|&id| (id as usize) < it.vocab_size()));
+            if let Some(streamed) = in_parts(&it, text, policy) {
+                assert_eq!(streamed, ids, "{text:?} in parts");
+            }
             // Ids of models may be without a token: those of words that they do not know.
             let known: Vec<u32> = ids.into_iter().filter(|&id| it.token(id).is_ok()).collect();
             let decoded = within(room + known.len() * 8192, TIME, || it.decode(&known));
@@ -155,6 +158,37 @@ pub fn tokenizer_json(data: &[u8]) {
             }
         }
     }
+}
+
+/// The ids of a text that comes in parts, if it has some: the limits hold for each look at it.
+fn in_parts(it: &Tokenizer, text: &str, policy: &SpecialPolicy) -> Option<Vec<u32>> {
+    let mut stream = TextStream::new(policy.clone());
+    stream.look_from(1);
+    let mut ids = Vec::new();
+    // Ten or so, whatever its length.
+    let size = text.len() / 10 + 1;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = (size.min(rest.len())..=rest.len()).find(|&at| rest.is_char_boundary(at))?;
+        let (part, after) = rest.split_at(end);
+        stream.push(it, part, &mut ids).ok()?;
+        rest = after;
+    }
+    stream.finish(it, &mut ids).ok().map(|()| ids)
+}
+
+/// Whatever the bytes, as a pattern of a file they are refused, or cut and replace.
+pub fn pattern(data: &[u8]) {
+    let pattern = json!({ "Regex": String::from_utf8_lossy(data) });
+    let file = json!({
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": { "type": "Replace", "pattern": pattern, "content": "b" },
+        "pre_tokenizer": { "type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": false },
+        "decoder": { "type": "Replace", "pattern": pattern, "content": "" },
+        "model": { "type": "WordLevel", "vocab": { "a": 0, "b": 1, "[UNK]": 2 }, "unk_token": "[UNK]" },
+    });
+    tokenizer_json(file.to_string().as_bytes());
 }
 
 /// [`tokenizer_json`] of a file put together from known parts: the bytes say which, and what stands in them.

@@ -100,8 +100,8 @@ pub enum TextError {
 
     /// More of a text would have to be held back, as nothing divides it, than may be.
     #[error(
-        "{bytes} bytes of text follow that nothing divides (a word of an encoding, a line of a tokenizer from a file), more \
-         than the limit maxHeldBytes of {limit}: give a larger one if this is meant"
+        "{bytes} bytes of text follow that nothing divides (a word of an encoding, what a tokenizer's file takes as one), \
+         more than the limit maxHeldBytes of {limit}: give a larger one if this is meant"
     )]
     HeldBack {
         /// Where they begin, in bytes of UTF-8.

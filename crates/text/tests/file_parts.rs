@@ -27,6 +27,8 @@ fn same_as_the_library(file: &Value, text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Those that mean the same to the library's own engine, which is built into no test: `testdata/golden/patterns` has what others
+/// find there.
 const PATTERNS: &[&str] = &[
     "a",
     "a*",
@@ -37,7 +39,6 @@ const PATTERNS: &[&str] = &[
     "(?i:'s|'t)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
     "\\Ga",
     "(a)\\1",
-    "^a|b$",
 ];
 
 proptest! {

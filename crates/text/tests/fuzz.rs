@@ -25,6 +25,14 @@ proptest! {
     fn tokenizer_parts(data in prop::collection::vec(any::<u8>(), 0..200)) {
         bodies::tokenizer_parts(&data);
     }
+
+    #[test]
+    fn pattern(data in prop_oneof![
+        "[a-c\\\\\\[\\](){}?*+|^$.:&<=!i-]{0,20}".prop_map(String::into_bytes),
+        r"(\\[a-zA-Z]|[a\[\](|)?*+^$]|\(\?[:=!>]|\[\[:alpha:\]\]|\\p\{L\}|\{1,2\}){0,12}".prop_map(String::into_bytes),
+    ]) {
+        bodies::pattern(&data);
+    }
 }
 
 #[test]
@@ -38,6 +46,7 @@ fn the_seeds() {
     };
     read("encode").iter().for_each(|seed| bodies::encode(seed));
     read("tokenizer_json").iter().for_each(|seed| bodies::tokenizer_json(seed));
+    read("pattern").iter().for_each(|seed| bodies::pattern(seed));
     read("tokenizer_parts").iter().for_each(|seed| bodies::tokenizer_parts(seed));
     read("vocabulary").iter().for_each(|seed| bodies::vocabulary(seed));
 }

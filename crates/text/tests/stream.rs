@@ -246,9 +246,9 @@ fn hostile_texts_take_linear_time() {
     }
 }
 
-/// Nothing is known of where such a tokenizer may be cut, but that most end what they do at the end of a line.
+/// More of this is in `stream_file.rs`.
 #[test]
-fn a_tokenizer_from_a_file_gets_whole_lines() {
+fn a_tokenizer_from_a_file_gets_64_kilobytes_and_holds_a_word() {
     let json = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
         "pre_tokenizer":{"type":"Whitespace"},"post_processor":null,"decoder":null,
         "model":{"type":"WordLevel","vocab":{"[UNK]":0,"the":1,"white":2,"whale":3},"unk_token":"[UNK]"}}"#;
@@ -261,7 +261,10 @@ fn a_tokenizer_from_a_file_gets_whole_lines() {
     let mut stream = TextStream::new(SpecialPolicy::default());
     let mut ids = Vec::new();
     stream.push(&tokenizer, &text, &mut ids).unwrap();
-    assert_eq!(ids.len() + 2, expected.len(), "all but the last line");
-    stream.push(&tokenizer, &"ale ".repeat(100_000), &mut ids).unwrap();
-    assert_eq!(ids.len() + 2, expected.len(), "a line that does not end is held back");
+    assert_eq!(ids.len() + 1, expected.len(), "all but the last word");
+    stream.push(&tokenizer, "ale ", &mut ids).unwrap();
+    assert_eq!(ids.len() + 1, expected.len(), "a few bytes are not looked at");
+    stream.push(&tokenizer, &"the ".repeat(20_000), &mut ids).unwrap();
+    assert_eq!(ids.len() + 1, expected.len() + 20_000, "a line need not end");
+    assert_eq!(ids[expected.len() - 1], 3, "a word that came in two parts");
 }

@@ -49,6 +49,11 @@ impl Cuts {
         Ok(Self { steps, grows, limits, own: OnceLock::new() })
     }
 
+    /// Whether there are no steps.
+    pub(super) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
     pub(super) fn run(&self, pieces: &mut PreTokenizedString, look: Look<'_>) -> Result<(), String> {
         let budget = look.budget;
         for (i, step) in self.steps.iter().enumerate() {

@@ -286,6 +286,10 @@ impl Prepared<'_> {
     pub(crate) fn encode_certain(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<usize, TextError> {
         fit_u32("the text", text.len())?;
         let decided = self.searches.check_certain(text)?;
+        if self.file.cuts.is_empty() && !matches!(self.file.parts.get_model(), ModelWrapper::BPE(_)) {
+            // Nothing has edges.
+            return Ok(0);
+        }
         let budget = self.file.limits().budget(text.len());
         let certain = RefCell::new(certain::Certain::new(text));
         let mut pieces = self.pieces(text, Look { budget: &budget, goes_on, certain: Some(&certain) })?;

@@ -32,27 +32,27 @@ for (const name of ['llama', 'byte-level', 'wordpiece', 'wordlevel']) {
     const path = join(folder, `${name}.txt`)
     writeFileSync(path, text)
     for (const size of [70_000, 33_333]) {
-      const { ids, chunks } = await all(streamIds((function* () { yield* cut(size) })(), { tokenizer }))
+      const { ids, chunks } = await all(streamIds({ pieces: cut(size) }, { tokenizer }))
       t.deepEqual(ids, expected)
       t.true(chunks > 3, `${chunks} chunks`)
       t.is(tokenizer.decode(ids), tokenizer.decode(expected))
     }
-    t.deepEqual((await all(streamIds([path], { tokenizer, maxHeldBytes: 4 << 20 }))).ids, expected)
+    t.deepEqual((await all(streamIds({ files: [path] }, { tokenizer, maxHeldBytes: 4 << 20 }))).ids, expected)
   })
 }
 
 test('where nothing says how to cut, the text is held up to maxHeldBytes', async (t) => {
   const tokenizer = Tokenizer.fromFile(pathOf('unigram'))
   const expected = [...tokenizer.encode(text, { addSpecialTokens: false })]
-  const whole = await all(streamIds((function* () { yield* cut(70_000) })(), { tokenizer }))
+  const whole = await all(streamIds({ pieces: cut(70_000) }, { tokenizer }))
   t.deepEqual(whole, { ids: expected, chunks: 1 })
-  const bounded = streamIds((function* () { yield* cut(70_000) })(), { tokenizer, maxHeldBytes: 200_000 })
+  const bounded = streamIds({ pieces: cut(70_000) }, { tokenizer, maxHeldBytes: 200_000 })
   await t.throwsAsync(all(bounded), { code: 'USAGE', message: /nothing divides .*maxHeldBytes of 200000/ })
 })
 
 test('a space that a file puts in front stands there once', async (t) => {
   const tokenizer = Tokenizer.fromFile(pathOf('llama'))
-  const { ids } = await all(streamIds((function* () { yield* cut(65_536) })(), { tokenizer }))
+  const { ids } = await all(streamIds({ pieces: cut(65_536) }, { tokenizer }))
   t.true(tokenizer.decode(ids) === text.replaceAll('\u2581', ' '))
   t.true(readFileSync(pathOf('llama'), 'utf8').includes('"Prepend"'))
 })

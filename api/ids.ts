@@ -29,6 +29,7 @@ const KINDS = new Map<string | undefined, Kind>(
   ]),
 )
 
+const BUFFER = ArrayBuffer.prototype
 const INT32 = Int32Array.prototype
 const UINT32 = Uint32Array.prototype
 
@@ -58,8 +59,8 @@ export function plainInts(value: unknown, where: string): IntArray | null {
   const length = isPlain ? array.length : lengthOf(array)
   if (length === 0) checkAttached(array, where)
   const buffer = bufferOf(array)
-  // The class first: asking the host takes longer, and answers for other realms.
-  if (!(buffer instanceof ArrayBuffer) && !types.isArrayBuffer(buffer)) return copyOf(array)
+  // This realm's first: asking the host, which knows those of others too, takes longer.
+  if (Object.getPrototypeOf(buffer) !== BUFFER && !types.isArrayBuffer(buffer)) return copyOf(array)
   if (kind === null || prototype === kind.prototype) return array
   return new kind(buffer, offsetOf(array), length)
 }

@@ -6,6 +6,7 @@ import type { DType } from './dtype.js'
 import { FormatError, UsageError } from './errors.js'
 import type { Json } from './json.js'
 import { DESCRIPTION, digestOfBytes, type Digests } from './model-files.js'
+import { isRangeError } from './realm.js'
 import { show } from './validate.js'
 
 export const FORMAT = 'tokenbed-model'
@@ -54,7 +55,7 @@ function asJson(description: ModelDescription): string {
     const text = JSON.stringify(description, null, 2)
     if (Buffer.byteLength(text) <= constants.MAX_STRING_LENGTH) return text
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error
+    if (!isRangeError(error)) throw error
   }
   throw new UsageError(`saveModel: objective, labels, names of tensors and training would make a ${DESCRIPTION} of more than ${constants.MAX_STRING_LENGTH} bytes, which nobody can read: shorten them`)
 }

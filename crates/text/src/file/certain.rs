@@ -217,7 +217,7 @@ impl Certain {
         let touched = self.tokens.partition_point(|&(start, _)| start <= at).checked_sub(1);
         (self.front.is_none() || self.front == front)
             && !(self.strips_before_tokens && are_spaces)
-            && !(self.strips_ends && !before.is_ascii_graphic())
+            && (!self.strips_ends || before.is_ascii_graphic())
             && !(self.joins && are_joined())
             && touched.is_none_or(|token| self.tokens[token].1 < at)
             && self.found.iter().all(|list| {

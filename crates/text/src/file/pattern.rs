@@ -17,7 +17,7 @@ pub(crate) struct Expression {
     levels: [OnceLock<Option<Regex>>; 4],
     limits: Limits,
     /// Made when a text comes in parts.
-    outlook: OnceLock<Option<Outlook>>,
+    outlook: OnceLock<Option<Box<Outlook>>>,
 }
 
 /// Of each level, how much of the next it takes.
@@ -51,7 +51,7 @@ impl Expression {
 
     /// Up to where attempts to match are decided, whatever follows the text; nothing where what stands before them matters.
     pub(super) fn decided(&self, text: &str) -> Option<usize> {
-        let outlook = self.outlook.get_or_init(|| Outlook::of(&self.source));
+        let outlook = self.outlook.get_or_init(|| Outlook::of(&self.source).map(Box::new));
         outlook.as_ref().map(|outlook| outlook.decided(text))
     }
 

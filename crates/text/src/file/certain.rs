@@ -30,8 +30,8 @@ pub(super) struct Certain {
     pub(super) strips_before_tokens: bool,
     /// Whether spaces are taken from the end of a text.
     pub(super) strips_ends: bool,
-    /// Whether a piece gets a space at its front, if it has none.
-    pub(super) adds_spaces: bool,
+    /// What a piece gets at its front, if it has none: as it is in the end.
+    front: Option<char>,
     /// Whether a pattern cut the pieces whose matches are not known: what would be left of one may be another.
     pub(super) only_edges: bool,
 }
@@ -47,9 +47,6 @@ pub(super) struct Cut {
     pub(super) bytes: usize,
 }
 
-/// What stands for a space at the front of a piece.
-const SPACES: [char; 3] = [' ', '\u{2581}', '\u{120}'];
-
 impl Certain {
     pub(super) fn new(text: &str) -> Self {
         Self {
@@ -59,7 +56,7 @@ impl Certain {
             joins: false,
             strips_before_tokens: false,
             strips_ends: false,
-            adds_spaces: false,
+            front: None,
             only_edges: false,
         }
     }
@@ -67,6 +64,15 @@ impl Certain {
     /// Nothing is known.
     pub(super) fn give_up(&mut self) {
         self.limit = 0;
+    }
+
+    /// A step puts this at the front of a piece that has none: what goes on must have one.
+    pub(super) fn adds(&mut self, front: char) {
+        // What one puts there hides what another would.
+        if self.front.is_some() {
+            self.give_up();
+        }
+        self.front = Some(front);
     }
 
     /// So many bytes at the end of a part, as it is by now, are not decided.
@@ -78,8 +84,7 @@ impl Certain {
 
     /// A token may stand in a part.
     pub(super) fn token(&mut self, part: &NormalizedString, start: usize, end: usize) {
-        let place = (place_of(part, start), place_of(part, end));
-        self.tokens.put(place);
+        self.tokens.put((before(part, start), place_of(part, end)));
     }
 
     /// Another pattern looks at the text: its number.
@@ -96,12 +101,17 @@ impl Certain {
         number: usize,
         found: &[(usize, usize)],
     ) {
-        if let Some(known) = self.known(part) {
-            // Where it is decided that it ends is never within a character.
-            self.limit_within(part, pattern.decided(part.get().get(..known).unwrap_or_default()));
+        let known = self.known(part);
+        // Where it is decided that it ends is never within a character.
+        let text = part.get().get(..known.unwrap_or(0)).unwrap_or_default();
+        match (pattern.decided(text), known) {
+            // What stands before a place matters to it: nothing goes on elsewhere.
+            (None, _) => self.give_up(),
+            (Some(decided), Some(_)) => self.limit_within(part, decided),
+            (Some(_), None) => {}
         }
         if let Some(list) = self.found.get_mut(number) {
-            list.put_all(found.iter().map(|&(start, end)| (place_of(part, start), place_of(part, end))));
+            list.put_all(found.iter().map(|&(start, end)| (before(part, start), place_of(part, end))));
         }
     }
 
@@ -119,7 +129,17 @@ impl Certain {
 
     fn limit_within(&mut self, part: &NormalizedString, decided: usize) {
         let decided = (0..=decided.min(part.len())).rev().find(|&at| part.get().is_char_boundary(at)).unwrap_or(0);
-        self.limit = self.limit.min(place_of(part, decided));
+        self.limit = self.limit.min(before(part, decided));
+    }
+
+    /// All was said: makes tokens ready to be looked up, each reaching as far as any before it.
+    pub(super) fn finish(&mut self) {
+        self.tokens.sort_unstable();
+        let mut end = 0;
+        for token in &mut self.tokens {
+            end = end.max(token.1);
+            token.1 = end;
+        }
     }
 
     /// The last place for a cut at the edges of pieces.
@@ -135,10 +155,10 @@ impl Certain {
             // An edge within what one character became is none.
             if let Some((after, text_after)) = next.filter(|&(after, _)| end <= after) {
                 let cut = |at| Cut { at, pieces: before + 1, bytes: 0 };
-                if self.allows(text, after, text_after.starts_with(SPACES)) {
+                if self.allows(text, after, text_after.chars().next()) {
                     return Some(cut(after));
                 }
-                if after != end && self.allows(text, end, false) {
+                if after != end && self.allows(text, end, None) {
                     return Some(cut(end));
                 }
             }
@@ -160,7 +180,7 @@ impl Certain {
                 let place = place_of(piece, at);
                 if pairs.keep_apart(before, after)
                     && place_of(piece, before_at) < place
-                    && self.allows(text, place, SPACES.contains(&after))
+                    && self.allows(text, place, Some(after))
                 {
                     return Some(Cut { at: place, pieces: number, bytes: at });
                 }
@@ -178,8 +198,8 @@ impl Certain {
         cut
     }
 
-    /// Whether the text may be cut here, before a space or not.
-    fn allows(&self, text: &str, at: usize, before_space: bool) -> bool {
+    /// Whether the text may be cut here, before what a piece begins with.
+    fn allows(&self, text: &str, at: usize, front: Option<char>) -> bool {
         if at == 0 || at >= self.limit || !text.is_char_boundary(at) {
             return false;
         }
@@ -194,12 +214,12 @@ impl Certain {
             !after.is_ascii() || pair.graphemes(true).count() < 2
         };
         let are_spaces = before.is_whitespace() && after.is_whitespace();
-        let touches = |&(start, end): &(usize, usize)| start <= at && at <= end;
-        (!self.adds_spaces || before_space)
+        let touched = self.tokens.partition_point(|&(start, _)| start <= at).checked_sub(1);
+        (self.front.is_none() || self.front == front)
             && (!self.strips_before_tokens || !are_spaces)
             && (!self.strips_ends || before.is_ascii_graphic())
             && (!self.joins || !are_joined())
-            && !self.tokens.iter().any(touches)
+            && touched.is_none_or(|token| self.tokens[token].1 < at)
             && self.found.iter().all(|list| {
                 let last = list.partition_point(|&(start, _)| start < at).checked_sub(1);
                 last.is_none_or(|last| list[last].1 <= at)
@@ -215,6 +235,13 @@ fn place_of(part: &NormalizedString, at: usize) -> usize {
     }
     let next = at + part.get()[at..].chars().next().map_or(1, char::len_utf8);
     start + part.convert_offsets(Range::Normalized(at..next)).map_or(0, |place| place.start)
+}
+
+/// Where the character before a place ends: what was left out between them belongs to neither.
+fn before(part: &NormalizedString, at: usize) -> usize {
+    let Some(last) = part.get()[..at].char_indices().next_back() else { return part.offsets_original().0 };
+    let place = part.convert_offsets(Range::Normalized(last.0..at)).map_or(0, |place| place.end);
+    place_of(part, at).min(part.offsets_original().0 + place)
 }
 
 /// Characters that stand next to each other in a token.

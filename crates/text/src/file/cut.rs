@@ -97,9 +97,14 @@ impl Cuts {
         let Some(certain) = look.certain else { return };
         match step {
             P::FixedLength(_) | P::UnicodeScripts(_) => certain.borrow_mut().give_up(),
-            P::Metaspace(it) => certain.borrow_mut().adds_spaces |= it.get_prepend_scheme() != PrependScheme::Never,
+            P::Metaspace(it) if it.get_prepend_scheme() != PrependScheme::Never => {
+                certain.borrow_mut().adds(it.get_replacement());
+            }
             P::ByteLevel(it) => {
-                certain.borrow_mut().adds_spaces |= it.add_prefix_space;
+                if it.add_prefix_space {
+                    // The space, as bytes are written.
+                    certain.borrow_mut().adds('\u{120}');
+                }
                 let own = self.own.get_or_init(|| Expression::new(BYTE_LEVEL, self.limits).ok());
                 let (true, Some(pattern)) = (it.use_regex, own) else { return };
                 certain.borrow_mut().only_edges = true;

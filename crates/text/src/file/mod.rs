@@ -293,7 +293,9 @@ impl Prepared<'_> {
         let budget = self.file.limits().budget(text.len());
         let certain = RefCell::new(certain::Certain::new(text));
         let mut pieces = self.pieces(text, Look { budget: &budget, goes_on, certain: Some(&certain) })?;
-        let cut = self.cut(text, &mut pieces, &certain.into_inner());
+        let mut certain = certain.into_inner();
+        certain.finish();
+        let cut = self.cut(text, &mut pieces, &certain);
         let is_sound = |cut: &Cut| cut.at <= decided && !self.searches.divides(text, cut.at);
         let Some(cut) = cut.filter(is_sound) else { return Ok(0) };
         // What an added token is stays there: it is not counted.

@@ -18,7 +18,7 @@ pub(crate) struct Expression {
     levels: [OnceLock<Option<Regex>>; 4],
     limits: Limits,
     /// Made when a text comes in parts.
-    outlook: OnceLock<Option<Outlook>>,
+    outlook: OnceLock<Option<Box<Outlook>>>,
 }
 
 /// Of each level, how much of the next it takes.
@@ -50,10 +50,10 @@ impl Expression {
         self.levels[level].get_or_init(|| self.build(level).ok()).as_ref()
     }
 
-    /// Up to where attempts to match are decided, whatever follows the text; zero where that cannot be known.
-    pub(super) fn decided(&self, text: &str) -> usize {
-        let outlook = self.outlook.get_or_init(|| Outlook::of(&self.source));
-        outlook.as_ref().map_or(0, |outlook| outlook.decided(text))
+    /// Up to where attempts to match are decided, whatever follows the text; nothing where what stands before them matters.
+    pub(super) fn decided(&self, text: &str) -> Option<usize> {
+        let outlook = self.outlook.get_or_init(|| Outlook::of(&self.source).map(Box::new));
+        outlook.as_ref().map(|outlook| outlook.decided(text))
     }
 
     /// All matches, in their order, as the library's engine gives them one after the other.

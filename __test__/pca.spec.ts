@@ -1,7 +1,7 @@
 // Principal components against NumPy's, and of rows that have few.
 
 import test from 'ava'
-import { Generator, principalComponents, randn, tensor, zeros } from '../index.js'
+import { AbortedError, Generator, principalComponents, principalComponentsAsync, randn, setNumThreads, tensor, zeros } from '../index.js'
 import { refuses } from './support/errors.js'
 import { readGolden } from './support/golden.js'
 
@@ -42,6 +42,64 @@ test('rows that differ in few directions, or in none', (t) => {
   const none = principalComponents(zeros([4, 3]))
   t.deepEqual(none.explained, [0, 0])
   t.deepEqual(none.scores.toArray(), [[0, 0], [0, 0], [0, 0], [0, 0]])
+})
+
+interface Found {
+  components: number[][]
+  explained: number[]
+  first: number[]
+}
+
+/** The rows that testdata/golden/components/make.py draws. */
+function drawn(rows: number, dim: number) {
+  let state = 1
+  return tensor(Float32Array.from({ length: rows * dim }, () => {
+    state = (Math.imul(1664525, state) + 1013904223) >>> 0
+    return state / 2 ** 31 - 1
+  })).reshape(rows, dim)
+}
+
+const close = readGolden<{ tall: Found; wide: Found }>('components/components.json')
+
+for (const [name, rows, dim] of [['tall', 7758, 100], ['wide', 40, 300]] as const) {
+  test(`NumPy's components where variances are close: ${name} rows`, async (t) => {
+    const x = drawn(rows, dim)
+    const expected = close[name]
+    const { components, scores, explained } = principalComponents(x, { count: 4 })
+    const compare = (ours: number[], theirs: number[], tolerance: number) => ours.forEach((value, i) => t.true(near(value, theirs[i], tolerance), `${i}: ${value} is not ${theirs[i]}`))
+    compare((components.toArray() as number[][]).flat(), expected.components.flat(), 1e-8)
+    compare(explained, expected.explained, 1e-13)
+    compare((scores.toArray() as number[][])[0], expected.first, 1e-7)
+    const later = await principalComponentsAsync(x, { count: 4 })
+    t.deepEqual([later.components.data, later.scores.data, later.explained], [components.data, scores.data, explained])
+  })
+}
+
+test.serial('the same bits on any number of threads, and of any float type that holds the rows', async (t) => {
+  const x = randn([900, 70], { generator: new Generator(8) }).to('bfloat16')
+  const { components, explained } = principalComponents(x)
+  setNumThreads(2)
+  try {
+    for (const type of ['bfloat16', 'float32', 'float64'] as const) {
+      t.deepEqual(principalComponents(x.to(type)).components.data, components.data)
+      t.deepEqual((await principalComponentsAsync(x.to(type))).explained, explained)
+    }
+  } finally {
+    setNumThreads(1)
+  }
+})
+
+test('a signal ends it, and the rows live on', async (t) => {
+  const x = randn([20_000, 200], { generator: new Generator(8) })
+  const controller = new AbortController()
+  const found = principalComponentsAsync(x, { signal: controller.signal })
+  controller.abort(new Error('enough'))
+  const error = await t.throwsAsync(found, { instanceOf: AbortedError })
+  t.is((error!.cause as Error).message, 'enough')
+  await t.throwsAsync(principalComponentsAsync(x, { signal: controller.signal }), { instanceOf: AbortedError })
+  t.true(Number.isFinite(x.sum().item()))
+  await t.throwsAsync(principalComponentsAsync(tensor([[1, 2], [3, NaN]])), { code: 'USAGE', message: /\[1, 1\] is NaN/ })
+  await t.throwsAsync(principalComponentsAsync(x, { counts: 3 } as never), { code: 'USAGE', message: /counts/ })
 })
 
 test('wrong use', (t) => {

@@ -1,10 +1,9 @@
 // Lookups off the thread: queued, ended by a signal, and made a tensor when they are done.
 
 import { GradNode, recorded, type Backward, type Save } from './autograd.js'
-import { facts } from './dtype.js'
+import { facts, type DType } from './dtype.js'
 import { AbortedError, UsageError } from './errors.js'
 import { binary, call, check, failureOf, native, type Handle, type Work } from './native.js'
-import type { ResultType } from './result.js'
 import { untrack } from './scope.js'
 import { sizeOf } from './shape.js'
 import { NativeStorage, PooledStorage } from './storage.js'
@@ -30,7 +29,7 @@ export interface Lookup {
   readonly rows?: readonly number[]
   readonly dim: number
   /** The type of the result; default float32. */
-  readonly dtype?: ResultType
+  readonly dtype?: DType
   readonly tables: readonly Tensor[]
   /** What the result follows in whether it learns; default: the tables. */
   readonly follows?: readonly Tensor[]
@@ -148,7 +147,7 @@ export function whenAborted(signal: AbortSignal, stop: () => void): () => void {
 }
 
 /** The tensor of a result: in native memory, or in V8's where the host would not let `data` show that. */
-function tensor(handle: Handle, dtype: ResultType, shape: readonly number[]): Tensor {
+function tensor(handle: Handle, dtype: DType, shape: readonly number[]): Tensor {
   const size = sizeOf(shape)
   const { bytes } = facts(dtype)
   if (binary.liveData) return Tensor.over(new NativeStorage(handle, size * bytes), dtype, shape)

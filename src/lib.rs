@@ -15,6 +15,7 @@ mod bag;
 mod borrow;
 mod borrowed_text;
 mod buffers;
+mod components;
 mod corpus;
 mod draws;
 mod elements;

@@ -133,7 +133,7 @@ const FUNCTIONS: Members = {
   streamBatches: ['source', { ...STREAM, ...WINDOWS }], streamIds: ['source', STREAM], loadSafetensors: ['safetensors'], inspectSafetensors: ['safetensors'], saveSafetensors: ['path', { a: 'tensor' }, { metadata: { a: 'text' } }],
   loadNpy: ['npy'], saveNpy: ['path', 'tensor'],
   resizeVocabulary: [{ tables: { a: 'table' }, words: 'words', counts: 'numbers', optimizer: 'optimizer' }, { keep: 'ids', remove: 'ids', minCount: 'number', add: 'additions', ...GENERATOR }],
-  tableHealth: ['table', { counts: 'numbers', initial: 'table' }], principalComponents: ['table', { count: 'small' }],
+  tableHealth: ['table', { counts: 'numbers', initial: 'table' }], principalComponents: ['table', { count: 'small' }], principalComponentsAsync: ['table', { count: 'small', signal: 'signal' }],
   loadWord2Vec: ['word2vec', { binary: 'boolean', limit: 'small', invalidUtf8: 'word:throw,replace', escape: 'boolean' }],
   saveWord2Vec: ['path', 'vectors', { binary: 'boolean', escape: 'boolean' }],
   loadModel: ['folder'],

@@ -313,6 +313,7 @@ const scenarios: Record<string, () => unknown> = {
     const { tensors } = await (await Trainer.resume(path, source)).run({ steps: 2 })
     return Object.values(tensors)
   },
+  pcaAsync: async () => Object.values(await api.principalComponentsAsync(drawn(200, 30), { count: 3 })).map((it) => (it instanceof Tensor ? it.mul(1) : it)),
   pca: () => Object.values(api.principalComponents(drawn(200, 30), { count: 3 })).map((it) => (it instanceof Tensor ? it.mul(1) : it)),
   health: () => api.tableHealth(drawn(900, 16)),
   surgery: () => {

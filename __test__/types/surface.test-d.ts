@@ -314,6 +314,7 @@ resized.counts
 tokenbed.resizeVocabulary({ tables: { x } }, { add: [{ from: 'ones' }] })
 tokenbed.tableHealth(x, { counts: [1], initial: x } satisfies TableHealthOptions) satisfies TableHealth
 tokenbed.principalComponents(x, { count: 3 }).explained satisfies number[]
+tokenbed.principalComponentsAsync(x, { count: 3, signal: new AbortController().signal }) satisfies Promise<tokenbed.PrincipalComponents>
 declare const unknown: tokenbed.UnknownTokenError
 unknown satisfies tokenbed.UsageError & { token: string; nearest: readonly string[] }
 // Training.

@@ -5,6 +5,7 @@
 
 pub mod bag;
 mod blocks;
+pub mod components;
 pub mod embedding;
 pub mod max_norm;
 pub mod neighbours;

@@ -35,7 +35,7 @@ const CONTENTS = new Contents<Embedding>('Embedding', { instead: 'stateDict() ha
 /**
  * A table of `numEmbeddings` vectors of `embeddingDim`, looked up by id. `torch.nn.Embedding`.
  *
- * The table is drawn from N(0, 1) as PyTorch draws it, lives in native memory (huge pages where large) until the last
+ * The table is drawn from N(0, 1) as PyTorch draws it, or as `init` says, lives in native memory (huge pages where large) until the last
  * tensor that shares it is gone, and `weight.data` shows it live. A float16 or bfloat16 one is drawn in float32 and
  * rounded.
  */

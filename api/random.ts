@@ -60,9 +60,9 @@ export class Generator {
     check(native.drawNormal(this.#native, out, mean, std))
   }
 
-  /** Fills uniformly from [0, 1). @internal */
-  uniform(out: Operand): void {
-    check(native.drawUniform(this.#native, out, 0, 1))
+  /** Fills uniformly from [low, high). @internal */
+  uniform(out: Operand, low = 0, high = 1): void {
+    check(native.drawUniform(this.#native, out, low, high))
   }
 
   /** Fills with a permutation. @internal */

@@ -3,6 +3,7 @@
 import { facts } from './dtype.js'
 import { DTypeError, ShapeError, UsageError } from './errors.js'
 import type { IntArray } from './ids.js'
+import { checkInit, type Init } from './init.js'
 import { native } from './native.js'
 import { FORMATS, QuantizedTable } from './quantize.js'
 import { checkGenerator, type Generator } from './random.js'
@@ -29,6 +30,8 @@ export interface EmbeddingOptions {
   /** The type of the table, and of results unless told otherwise: float32 (the default), float16 or bfloat16. Over a
    * QuantizedTable: the type of results. */
   dtype?: ResultType
+  /** How the table is drawn; default `{ std: 1 }`. Of a new one alone. */
+  init?: Init
   /** What draws the table; default: the one that `manualSeed` seeds. */
   generator?: Generator
   /** Whether the table learns; default true, of `fromPretrained` false. */
@@ -38,7 +41,7 @@ export interface EmbeddingOptions {
   onBadId?: 'throw' | 'clamp' | 'padding'
 }
 
-export const TABLE_OPTIONS = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq', 'sparse', 'dtype', 'generator', 'requiresGrad', 'onBadId']
+export const TABLE_OPTIONS = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq', 'sparse', 'dtype', 'init', 'generator', 'requiresGrad', 'onBadId']
 
 /** Rows that 32-bit ids can name. */
 export const MAX_ROWS = 2 ** 32 - 1
@@ -74,14 +77,15 @@ function checkSettings(options: Partial<EmbeddingOptions>, rows: number, where: 
   return { paddingIdx: padding, maxNorm, normType: checkNumber(normType, `${where}: normType`, true), badIds, scaleGradByFreq, sparse }
 }
 
-/** Drawn from N(0, 1), its padding row zeroed after the draw. `torch.nn.Embedding.reset_parameters`. */
+/** Drawn, its padding row zeroed after the draw. `torch.nn.Embedding.reset_parameters`. */
 function draw(rows: number, dim: number, dtype: ResultType, options: Partial<EmbeddingOptions>, padding: number | undefined, where: string): Tensor {
   const bytes = rows * dim * facts('float32').bytes
   checkBytes(bytes, where, shown([rows, dim]))
   const generator = checkGenerator(options.generator, where)
   const requiresGrad = checkBoolean(options.requiresGrad ?? true, `${where}: requiresGrad`)
+  const fill = checkInit(options.init, `${where}: init`)
   const drawn = Tensor.over(NativeStorage.zeroed(bytes), 'float32', [rows, dim])
-  generator.normal(drawn.operand())
+  fill(generator, drawn.operand())
   if (padding !== undefined) drawn.set(zeroed(Float32Array, dim), padding * dim)
   const weight = dtype === 'float32' ? drawn : rounded(drawn, dtype)
   weight.requiresGrad = requiresGrad
@@ -248,6 +252,7 @@ export function given<O extends EmbeddingOptions>(
     throw new UsageError(`${where}: freeze ${freeze} and requiresGrad ${learns} contradict each other: give one of them`)
   }
   if (rest.generator !== undefined) checkGenerator(rest.generator, where)
+  if (rest.init !== undefined) throw new UsageError(`${where}: init is for new tables; this one is there: leave it out, or write to its weight`)
   if (quantized && learns) throw new UsageError(`${where}: a QuantizedTable cannot learn: dequantize() it first`)
   const table = quantized ? Table.quantized(weight, rest, where) : Table.over(weight, learns, rest, where)
   return { table, rest: rest as Partial<O> }

@@ -8,6 +8,7 @@ import { facts } from './dtype.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from './errors.js'
 import { readIds, type Ids, type ReadIds } from './ids.js'
+import { checkInit, type Init } from './init.js'
 import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { inputWay, type ReadInputs } from './layer-grad.js'
@@ -43,6 +44,9 @@ export interface TokenPositionOptions {
   dropout?: number
   /** A token row that is zeroed when it is drawn; negative counts from the end. */
   paddingIdx?: number
+  /** How the tables are drawn, all alike or each by its name; default `{ std: 1 }`. GPT-2's are `{ token: { std: 0.02 },
+   * position: { std: 0.01 } }`. */
+  init?: Init | { token?: Init; position?: Init; segment?: Init }
   /** What draws the tables; default: the one that `manualSeed` seeds. */
   generator?: Generator
   /** Whether `token.weight.grad` is a SparseGrad; default false. Positions and segments, which batches touch whole, have
@@ -64,7 +68,7 @@ export interface PlaceOptions {
 
 /** As `gradFn` shows the op. */
 const NAME = 'TokenPositionEmbeddingBackward'
-const OPTIONS = ['vocabSize', 'contextLength', 'dim', 'segments', 'layerNorm', 'scale', 'dropout', 'paddingIdx', 'generator', 'sparse']
+const OPTIONS = ['vocabSize', 'contextLength', 'dim', 'segments', 'layerNorm', 'scale', 'dropout', 'paddingIdx', 'init', 'generator', 'sparse']
 const PLACE_OPTIONS = ['positionOffset', 'positions', 'segments', 'mask']
 const FORWARD_OPTIONS = ['out', 'shape', ...PLACE_OPTIONS]
 const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, ...PLACE_OPTIONS]
@@ -116,7 +120,7 @@ const CONTENTS = new Contents<TokenPositionEmbedding<any>>('TokenPositionEmbeddi
  * In this order, each operation rounded to float32, as Transformers computes its models' inputs:
  * `layerNorm((token(ids) * scale + segment(segments)) + position(0, 1, ...))`, without what was not asked for.
  *
- * Draws: the token table first, then the positions, then the segments, each from N(0, 1); the normalization starts as
+ * Draws: the token table first, then the positions, then the segments, each from N(0, 1) or as `init` says; the normalization starts as
  * ones and zeros. Dropout draws with each result, while the layer is `training`; `eval()` ends that.
  *
  * `P` says whether there are positions: `TokenPositionEmbedding` is a layer that has them, `TokenPositionEmbedding<null>`
@@ -152,13 +156,14 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   constructor(options: TokenPositionOptions, placing?: Placing, parts?: Parts)
   constructor(options: TokenPositionOptions, placing: Placing = LEARNED, parts?: Parts) {
     const where = 'TokenPositionEmbedding'
-    const { vocabSize, contextLength, dim, segments, layerNorm, scale = 1, dropout = 0, paddingIdx, generator, sparse } = checkOptions(options, OPTIONS, where)
+    const { vocabSize, contextLength, dim, segments, layerNorm, scale = 1, dropout = 0, paddingIdx, init, generator, sparse } = checkOptions(options, OPTIONS, where)
     const vocabulary = checkSize(vocabSize, `${where}: vocabSize`)
     const { learned, skipsPadding } = placing
     const context = !learned && contextLength === undefined ? null : checkSize(contextLength, `${where}: contextLength`)
     const columns = checkSize(dim, `${where}: dim`, 1)
     const kinds = segments === undefined ? 0 : checkSize(segments, `${where}: segments`, 1)
     const eps = checkEps(layerNorm, where)
+    const inits = partsOf(init, { token: true, position: learned, segment: kinds > 0 }, `${where}: init`)
     this.scale = Math.fround(checkNumber(scale, `${where}: scale`))
     if (!Number.isFinite(this.scale)) throw new UsageError(`${where}: scale ${scale} is more than a float32 holds`)
     if (checkNumber(dropout, `${where}: dropout`) < 0 || dropout > 1) {
@@ -166,16 +171,16 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     }
     this.dropout = dropout
     this.#generator = checkGenerator(generator, where)
-    this.token = parts?.token ?? new Embedding(vocabulary, columns, { paddingIdx, generator, sparse })
+    this.token = parts?.token ?? new Embedding(vocabulary, columns, { paddingIdx, init: inits.token, generator, sparse })
     this.#padding = checkPadding(paddingIdx, vocabulary)
     // Where padding has a position of its own, that row is padding too.
     if (skipsPadding && this.#padding >= context!) {
       throw new UsageError(`${where}: positions begin behind paddingIdx ${this.#padding}, which a contextLength of ${context} leaves no room for`)
     }
-    this.position = (parts ? parts.position : learned ? new Embedding(context!, columns, { generator, paddingIdx: skipsPadding ? this.#padding : undefined }) : null) as P
+    this.position = (parts ? parts.position : learned ? new Embedding(context!, columns, { init: inits.position, generator, paddingIdx: skipsPadding ? this.#padding : undefined }) : null) as P
     this.#placing = placing
     this.#longest = context
-    this.segment = parts ? parts.segment : kinds === 0 ? null : new Embedding(kinds, columns, { generator })
+    this.segment = parts ? parts.segment : kinds === 0 ? null : new Embedding(kinds, columns, { init: inits.segment, generator })
     this.layerNorm = parts ? parts.layerNorm : eps === null ? null : new LayerNormParameters(columns, eps)
   }
 
@@ -427,6 +432,20 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     guardReceivers(this, (value) => #generator in value)
     CONTENTS.guard(this, (value) => #generator in value)
   }
+}
+
+const PARTS = ['token', 'position', 'segment'] as const
+
+/** How each table is drawn; all is checked before the first is made. */
+function partsOf(init: unknown, there: Record<(typeof PARTS)[number], boolean>, where: string): Partial<Record<(typeof PARTS)[number], Init>> {
+  const byName = isObject(init) && PARTS.some((name) => name in init)
+  const parts = byName ? { ...checkOptions(init as Partial<Record<(typeof PARTS)[number], Init>>, PARTS, where) } : Object.fromEntries(PARTS.map((name) => [name, init as Init]))
+  for (const name of PARTS) {
+    if (parts[name] === undefined) continue
+    checkInit(parts[name], byName ? `${where}.${name}` : where)
+    if (byName && !there[name]) throw new UsageError(`${where}.${name}: the layer has no such table`)
+  }
+  return parts
 }
 
 /** The eps of a normalization; null for none. */

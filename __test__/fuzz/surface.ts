@@ -9,8 +9,10 @@ export type Slot = string | { readonly [name: string]: Slot } | readonly [Slot]
 
 const RESULT = { out: 'tensor', dtype: 'resultType' }
 const GENERATOR = { generator: 'generator' }
+const INIT = { std: 'number', mean: 'number', uniform: 'number' }
+const DRAWN = { ...GENERATOR, init: INIT }
 const TABLE = {
-  paddingIdx: 'id', maxNorm: 'number', normType: 'number', scaleGradByFreq: 'boolean', sparse: 'boolean', dtype: 'resultType', generator: 'generator',
+  paddingIdx: 'id', maxNorm: 'number', normType: 'number', scaleGradByFreq: 'boolean', sparse: 'boolean', dtype: 'resultType', ...DRAWN,
   requiresGrad: 'boolean', onBadId: 'word:throw,clamp,padding',
 }
 const GIVEN = { ...TABLE, freeze: 'boolean' }
@@ -19,7 +21,7 @@ const BAG_CALL = { perSampleWeights: 'tensor', dtype: 'resultType' }
 const PLACE = { positionOffset: 'small', positions: 'ids', segments: 'ids', mask: 'ids' }
 const INPUT = {
   vocabSize: 'rows', contextLength: 'rows', dim: 'dim', segments: 'small', layerNorm: 'layerNorm', scale: 'number', dropout: 'probability', paddingIdx: 'id',
-  generator: 'generator', sparse: 'boolean',
+  generator: 'generator', init: { ...INIT, token: INIT, position: INIT, segment: INIT }, sparse: 'boolean',
 }
 const WINDOWS = { batchSize: 'small', maxLength: 'small', stride: 'small', dropLast: 'boolean' }
 const SPECIAL = { allowedSpecial: 'special', disallowedSpecial: 'special' }
@@ -64,14 +66,14 @@ const CLASSES: Record<string, Members> = {
   },
   RotaryEmbedding: { new: [{ dim: 'even', base: 'hundred', layout: 'word:half,interleaved', scaling: 'scaling' }], forward: ['heads', { offset: 'small', positions: 'ids', out: 'tensor' }] },
   ShawRelativePositions: {
-    new: [{ maxDistance: 'small', headDim: 'dim', kind: 'word:relative_key,relative_key_query', ...GENERATOR }], weight: [], 'weight=': ['tensor'],
+    new: [{ maxDistance: 'small', headDim: 'dim', kind: 'word:relative_key,relative_key_query', ...DRAWN }], weight: [], 'weight=': ['tensor'],
     forward: ['heads', 'heads'], ...LAYER,
   },
   T5RelativeBias: {
-    new: [{ ...T5, heads: 'small', ...GENERATOR }], weight: [], 'weight=': ['tensor'], forward: ['size', 'size', { offset: 'small', out: 'tensor' }], ...LAYER,
+    new: [{ ...T5, heads: 'small', ...DRAWN }], weight: [], 'weight=': ['tensor'], forward: ['size', 'size', { offset: 'small', out: 'tensor' }], ...LAYER,
   },
   TransformerXLPositions: {
-    new: [{ heads: 'small', headDim: 'dim', dim: 'even', clampLength: 'small', ...GENERATOR }], u: [], 'u=': ['tensor'], v: [], 'v=': ['tensor'], weight: [],
+    new: [{ heads: 'small', headDim: 'dim', dim: 'even', clampLength: 'small', ...DRAWN }], u: [], 'u=': ['tensor'], v: [], 'v=': ['tensor'], weight: [],
     'weight=': ['tensor'], forward: ['heads', 'heads'], ...LAYER,
   },
   Optimizer: {

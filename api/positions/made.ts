@@ -3,6 +3,7 @@
 import { Contents } from '../contents.js'
 import { facts, type DType } from '../dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../errors.js'
+import { checkInit, type Init } from '../init.js'
 import { loadInto, type Layer } from '../layer.js'
 import { check } from '../native.js'
 import { checkGenerator, type Generator } from '../random.js'
@@ -48,13 +49,14 @@ export function checkHeads(x: unknown, what: string, where: string): Tensor {
   return x
 }
 
-/** A table in native memory, drawn from N(0, std^2), that learns. */
-export function learned(shape: readonly number[], generator: Generator | undefined, where: string, std = 1): Tensor {
+/** A table in native memory that learns, drawn as `init` says, else from N(0, std^2). */
+export function learned(shape: readonly number[], { generator, init }: { generator?: Generator; init?: Init }, where: string, std = 1): Tensor {
   const bytes = sizeOf(shape) * facts('float32').bytes
   checkBytes(bytes, where, shown(shape))
   const source = checkGenerator(generator, where)
+  const fill = checkInit(init, `${where}: init`, (generator, out) => generator.normal(out, 0, std))
   const weight = Tensor.over(NativeStorage.zeroed(bytes), 'float32', [...shape])
-  source.normal(weight.operand(), 0, std)
+  fill(source, weight.operand())
   weight.requiresGrad = true
   return weight
 }

@@ -2,6 +2,7 @@
 
 import { record } from '../autograd.js'
 import { ShapeError, UsageError } from '../errors.js'
+import type { Init } from '../init.js'
 import { check, native } from '../native.js'
 import type { Generator } from '../random.js'
 import { guardReceivers } from '../receivers.js'
@@ -19,6 +20,8 @@ export interface ShawOptions {
   kind?: 'relative_key' | 'relative_key_query'
   /** What draws the table; default: the one that `manualSeed` seeds. */
   generator?: Generator
+  /** How the table is drawn; default `{ std: 1 }`. */
+  init?: Init
 }
 
 const KINDS = ['relative_key', 'relative_key_query'] as const
@@ -43,11 +46,11 @@ export class ShawRelativePositions extends Learned {
   constructor(options: ShawOptions) {
     super()
     const where = 'ShawRelativePositions'
-    const { maxDistance, headDim, kind = 'relative_key', generator } = checkOptions(options, ['maxDistance', 'headDim', 'kind', 'generator'], where)
+    const { maxDistance, headDim, kind = 'relative_key', generator, init } = checkOptions(options, ['maxDistance', 'headDim', 'kind', 'generator', 'init'], where)
     this.maxDistance = checkSize(maxDistance, `${where}: maxDistance`)
     this.headDim = checkSize(headDim, `${where}: headDim`, 1)
     this.kind = checkWord(kind, KINDS, `${where}: kind`)
-    this.#weight = learned([2 * this.maxDistance + 1, this.headDim], generator, where)
+    this.#weight = learned([2 * this.maxDistance + 1, this.headDim], { generator, init }, where)
   }
 
   /** The table, (2 maxDistance + 1, headDim). Another of the same shape may take its place. */

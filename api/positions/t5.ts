@@ -1,6 +1,7 @@
 // T5's relative positions: a learned bias for each bucket of distances and head.
 
 import { record } from '../autograd.js'
+import type { Init } from '../init.js'
 import { check, native } from '../native.js'
 import type { Generator } from '../random.js'
 import { guardReceivers } from '../receivers.js'
@@ -53,7 +54,7 @@ export function t5RelativeBuckets(queryLength: number, keyLength: number, option
  * T5's relative position bias: a learned number for each bucket and head, added to attention scores (which T5 does not
  * scale). `bias[h, i, j] = weight[bucket(j - (offset + i)), h]`. Raffel et al. 2020.
  *
- * The table, (numBuckets, heads), is drawn from N(0, 1), as `torch.nn.Embedding` draws; it is that of
+ * The table, (numBuckets, heads), is drawn from N(0, 1), as `torch.nn.Embedding` draws, or as `init` says; it is that of
  * `relative_attention_bias.weight`.
  */
 export class T5RelativeBias extends Learned {
@@ -63,13 +64,13 @@ export class T5RelativeBias extends Learned {
   #weight: Tensor
 
   /** @throws UsageError for sizes that are no sizes, and as `t5RelativeBuckets` for buckets. */
-  constructor(options: T5BucketOptions & { heads: number; generator?: Generator }) {
+  constructor(options: T5BucketOptions & { heads: number; generator?: Generator; /** How the table is drawn; default `{ std: 1 }`. */ init?: Init }) {
     super()
     const where = 'T5RelativeBias'
-    const { heads, generator, ...rest } = checkOptions(options, ['heads', 'generator', ...BUCKET_OPTIONS], where)
+    const { heads, generator, init, ...rest } = checkOptions(options, ['heads', 'generator', 'init', ...BUCKET_OPTIONS], where)
     this.heads = checkSize(heads, `${where}: heads`, 1)
     this.#buckets = checkBuckets(rest, where)
-    this.#weight = learned([this.#buckets[1], this.heads], generator, where)
+    this.#weight = learned([this.#buckets[1], this.heads], { generator, init }, where)
   }
 
   /** The table, (numBuckets, heads). Another of the same shape may take its place. */

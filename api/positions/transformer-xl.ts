@@ -2,6 +2,7 @@
 
 import { record } from '../autograd.js'
 import { ShapeError, UsageError } from '../errors.js'
+import type { Init } from '../init.js'
 import { check, native } from '../native.js'
 import type { Generator } from '../random.js'
 import { guardReceivers } from '../receivers.js'
@@ -21,6 +22,8 @@ export interface TransformerXLOptions {
   clampLength?: number
   /** What draws u, v and the weight; default: the one that `manualSeed` seeds. */
   generator?: Generator
+  /** How u, v and the weight are drawn; default `{ std: 0.02 }`. */
+  init?: Init
 }
 
 /** As the models of the papers are drawn. */
@@ -40,7 +43,7 @@ const HALF = 1
  * divides by sqrt(headDim).
  *
  * `weight` is (heads * headDim, dim), that of Transformer-XL's `r_net`; XLNet's `r` is it transposed; `u` is `r_w_bias`,
- * `v` is `r_r_bias`, (heads, headDim) both. Draws: u, v, weight, each from N(0, 0.02^2).
+ * `v` is `r_r_bias`, (heads, headDim) both. Draws: u, v, weight, each from N(0, 0.02^2) or as `init` says.
  */
 export class TransformerXLPositions extends Learned {
   readonly heads: number
@@ -57,15 +60,15 @@ export class TransformerXLPositions extends Learned {
   constructor(options: TransformerXLOptions) {
     super()
     const where = 'TransformerXLPositions'
-    const { heads, headDim, dim, clampLength, generator } = checkOptions(options, ['heads', 'headDim', 'dim', 'clampLength', 'generator'], where)
+    const { heads, headDim, dim, clampLength, generator, init } = checkOptions(options, ['heads', 'headDim', 'dim', 'clampLength', 'generator', 'init'], where)
     this.heads = checkSize(heads, `${where}: heads`, 1)
     this.headDim = checkSize(headDim, `${where}: headDim`, 1)
     this.dim = checkSize(dim, `${where}: dim`, 2)
     if (this.dim % 2 !== 0) throw new UsageError(`${where}: sines and cosines come in pairs: dim must be even, not ${dim}`)
     this.clampLength = clampLength === undefined ? null : checkSize(clampLength, `${where}: clampLength`, 1)
-    this.#u = learned([this.heads, this.headDim], generator, where, STD)
-    this.#v = learned([this.heads, this.headDim], generator, where, STD)
-    this.#weight = learned([this.heads * this.headDim, this.dim], generator, where, STD)
+    this.#u = learned([this.heads, this.headDim], { generator, init }, where, STD)
+    this.#v = learned([this.heads, this.headDim], { generator, init }, where, STD)
+    this.#weight = learned([this.heads * this.headDim, this.dim], { generator, init }, where, STD)
   }
 
   /** Added to queries that meet keys, (heads, headDim). */

@@ -1,0 +1,70 @@
+// What the readers of the project's pages have before a block of code, and what must hold after it: real code, as the
+// blocks run.
+
+/** A block in its surroundings. */
+export interface Surroundings {
+  readonly before?: string
+  readonly after?: string
+}
+
+const TABLE = 'const layer = new Embedding(50, 8)'
+const INPUT = 'const layer = new TokenPositionEmbedding({ vocabSize: 50, contextLength: 16, dim: 8 })'
+const WORDS = "const words = ['whale', 'ship', 'boat', 'sea', 'sky', 'king', 'queen', 'man', 'woman']"
+
+/** Of each block of TypeScript of a page, in their order. */
+export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
+  'README.md': [
+    {},
+    // The one that learns, which a test of its own runs.
+    {},
+    {},
+    { before: `${INPUT}\nconst ids = Int32Array.of(1, 2, 3)\nconst out = zeros([3, 8])`, after: 'if (mean.shape[0] !== 8) throw new Error(String(mean))' },
+    {},
+    { before: TABLE },
+  ],
+  'docs/positions.md': [
+    {
+      after: `for (const [name, part] of Object.entries(layer.stateDict())) {
+        if (part.data[0] !== name.length || part.data.at(-1) !== name.length) throw new Error(name)
+      }`,
+    },
+    { before: "const file = new Map([['wq.weight', randn([64, 8])]])", after: 'if (wq.shape[0] !== 64) throw new Error(String(wq))' },
+    {
+      before: `${INPUT}
+        const [next, past, heads] = [5, 7, 2]
+        const [query, keys] = [randn([1, heads, 1, 4]), randn([1, heads, past + 1, 4])]
+        const [allKeys, memoryAndKeys] = [keys, keys]
+        const rotary = new RotaryEmbedding({ dim: 4 })
+        const t5 = new T5RelativeBias({ heads, bidirectional: false })
+        const shaw = new ShawRelativePositions({ maxDistance: 4, headDim: 4 })
+        const xl = new TransformerXLPositions({ heads, headDim: 4, dim: 8 })`,
+    },
+    {
+      before: `${INPUT}
+        const tokenizer = Tokenizer.fromFile('padding.json')
+        const ids = [[1, 2, 0], [3, 0, 0]]
+        const rotary = new RotaryEmbedding({ dim: 4 })
+        const [query, x] = [randn([2, 3, 2, 4]), randn([4, 2, 4])]
+        const [values, offsets] = [[1, 2, 3, 4], [0, 3, 4]]`,
+      after: 'if (String(mask.toArray()) !== "true,true,false,true,false,false") throw new Error(String(mask))',
+    },
+    { before: `const [vocabSize, dim] = [50, 8]\n${INPUT}`, after: 'if (longer.position.weight.shape[0] !== 2048) throw new Error(String(longer.position.weight))' },
+  ],
+  'docs/vectors.md': [
+    {
+      before: `${WORDS}\nconst counts = new Float64Array(words.length).fill(1)\nconst layer = new Embedding(words.length, 8)`,
+      after: "if (model.objective !== 'skip-gram' || model.words!.length !== words.length) throw new Error(model.objective)",
+    },
+    { before: "const model = loadModel('words')" },
+    { before: "const texts = ['good', 'bad and good']" },
+    { before: "const model = loadModel('words')", after: 'if (vectors.size !== 9) throw new Error(String(vectors.size))' },
+    {
+      before: `${WORDS}\nconst counts = words.map((_, i) => 10 * i)
+        const [layer, head] = [new Embedding(words.length, 8), randn([words.length, 8], { requiresGrad: true })]
+        const optimizer = new AdamW([layer.weight, head])
+        const [whale, boat] = [0, 2]`,
+      after: 'if (after.tables.token.numEmbeddings !== after.tables.head.shape[0] || optimizer2.lr !== optimizer.lr) throw new Error(String(after.tables.head))',
+    },
+  ],
+  'docs/hosts.md': [],
+}

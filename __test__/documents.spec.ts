@@ -40,6 +40,8 @@ function fixtures(): void {
   write('b.txt.gz', gzipSync(book.slice(0, 10_000)))
   const padding = { strategy: 'BatchLongest', direction: 'Right', pad_to_multiple_of: null, pad_id: 0, pad_type_id: 0, pad_token: '[PAD]' }
   write('padding.json', JSON.stringify({ version: '1.0', added_tokens: [], padding, model: { type: 'WordLevel', vocab: { '[PAD]': 0, a: 1 }, unk_token: 'a' } }))
+  mkdirSync(join(folder, 'llama'))
+  write('llama/tokenizer.json', JSON.stringify({ version: '1.0', added_tokens: [], model: { type: 'WordLevel', vocab: { ' ': 0, a: 1, '\n\n': 2 }, unk_token: 'a' } }))
   write('reviews.txt', '__label__pos a lovely good film\n__label__neg a bad and dull film\n'.repeat(20))
   const words = ['whale', 'ship', 'boat', 'sea', 'sky', 'king', 'queen', 'man', 'woman']
   const layer = new tokenbed.Embedding(words.length, 8)
@@ -105,6 +107,8 @@ for (const block of typescript.filter((block) => block !== learns)) {
 }
 
 test.serial('the example of README that learns falls below 7, where guessing has 10.8', async (t) => {
+  // A minute on two slow cores that have nothing else to do.
+  t.timeout(600_000)
   writeFileSync(join(folder, 'book.txt'), book)
   const child = spawn(process.execPath, [`${nameOf(learns)}.mjs`], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
   const losses: number[] = []

@@ -59,6 +59,10 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     { before: "const texts = ['good', 'bad and good']" },
     { before: "const model = loadModel('words')", after: 'if (vectors.size !== 9) throw new Error(String(vectors.size))' },
     {
+      before: 'const [weight, table] = [randn([3, 8]), randn([2, 8])]',
+      after: "if (String(loadWord2Vec('llama.bin', { escape: true }).words) !== String(vectors.tokens())) throw new Error(String(vectors.tokens()))",
+    },
+    {
       before: `${WORDS}\nconst counts = words.map((_, i) => 10 * i)
         const [layer, head] = [new Embedding(words.length, 8), randn([words.length, 8], { requiresGrad: true })]
         const optimizer = new AdamW([layer.weight, head])

@@ -3,7 +3,7 @@
 
 import test from 'ava'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import * as tokenbed from '../index.js'
@@ -40,6 +40,9 @@ function fixtures(): void {
   write('b.txt.gz', gzipSync(book.slice(0, 10_000)))
   const padding = { strategy: 'BatchLongest', direction: 'Right', pad_to_multiple_of: null, pad_id: 0, pad_type_id: 0, pad_token: '[PAD]' }
   write('padding.json', JSON.stringify({ version: '1.0', added_tokens: [], padding, model: { type: 'WordLevel', vocab: { '[PAD]': 0, a: 1 }, unk_token: 'a' } }))
+  const { weight: gpt2 } = new tokenbed.Embedding(50257, 8)
+  tokenbed.saveSafetensors(join(folder, 'model.safetensors'), { 'wte.weight': gpt2 })
+  tokenbed.saveSafetensors(join(folder, 'tables.safetensors'), { 'token.weight': gpt2 })
   mkdirSync(join(folder, 'llama'))
   write('llama/tokenizer.json', JSON.stringify({ version: '1.0', added_tokens: [], model: { type: 'WordLevel', vocab: { ' ': 0, a: 1, '\n\n': 2 }, unk_token: 'a' } }))
   write('reviews.txt', '__label__pos a lovely good film\n__label__neg a bad and dull film\n'.repeat(20))
@@ -144,6 +147,9 @@ const plain = blocks.filter(({ language }) => language === '')
 for (const block of plain.filter(({ code }) => code.startsWith('$ tokenbed'))) {
   test.serial(`${named(block)}: the commands do what they are said to`, (t) => {
     for (const { line, prints } of commandsOf(block)) {
+      // What another page has made there: no command replaces a model unless it is told to.
+      const [, out] = /--out (\S+)/.exec(line) ?? []
+      if (out !== undefined) rmSync(join(folder, out), { recursive: true, force: true })
       const command = line.replace(/^tokenbed /, `"${process.execPath}" "${PROGRAM}" `)
       const { status, stdout, stderr } = spawnSync(command, { cwd: folder, encoding: 'utf8', shell: true, timeout: 100_000 })
       t.is(status, 0, `${line}: ${stderr}`)

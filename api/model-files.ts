@@ -267,7 +267,7 @@ export function findFile<T>(folder: string, name: string, digest: string, read: 
   throw new FormatError(`${path} is not the file that ${DESCRIPTION} was written with: its digest is another (one of the two was replaced or changed)`, path, 0)
 }
 
-/** A small file, read once: what is compared is what is used. */
+/** A small file, read once: what is compared is what is used. @internal */
 export function readBytes(path: string): Read<Buffer> {
   const value = readWhole(path)
   return { digest: digestOfBytes(value), value }

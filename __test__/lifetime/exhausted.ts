@@ -265,7 +265,9 @@ const scenarios: Record<string, () => unknown> = {
     const [mapped, read] = [api.loadNpy(file('a.npy'), { map: true }), api.loadNpy(file('a.npy'))]
     const copy = mapped.mul(2)
     // Which asks, after it has read, whether the file is whole.
-    const first = mapped.narrow(0, 0, 1).toArray()
+    const row = mapped.narrow(0, 0, 1)
+    const first = row.toArray()
+    row.dispose()
     mapped.dispose()
     return [copy, read, first]
   },

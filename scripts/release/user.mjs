@@ -7,7 +7,7 @@ import { Failure, capture } from '../process.mjs'
 
 const NAMES = ['createDataLoader', 'Embedding', 'EmbeddingBag', 'loadSafetensors', 'manualSeed', 'quantize', 'randn', 'saveSafetensors', 'selfTest', 'TokenIndexError', 'Tokenizer', 'TokenPositionEmbedding']
 const NODES_OWN = { 'node:crypto': ['createHash'], 'node:events': ['once'], 'node:fs': ['mkdtempSync'], 'node:os': ['tmpdir'], 'node:path': ['join'], 'node:worker_threads': ['Worker'] }
-const LIMIT = 10e6
+const LIMIT = 12e6
 
 /** Installs packages in an empty folder with npm on `runtime`, tarballs without a network unless flags say otherwise; and gives the folder. */
 export function install(runtime, tarballs, folder, flags = []) {

@@ -14,6 +14,7 @@ const SCRIPT = join(root, 'dist/__test__/lifetime/exhausted.js')
 /** Crates of others that end the process where a request is refused, and what bounds their requests: SECURITY.md says it too. */
 const OTHERS = {
   matrixmultiply: 'blocks of its own, of at most 2 MB a thread',
+  nalgebra: 'matrices of dim by dim; that there is memory was asked just before',
   tokenizers: 'the text, or the tokenizer.json, that it is given',
   serde_json: 'the header, or the tokenizer.json, that it reads',
   safetensors: 'the header that it reads',

@@ -84,7 +84,8 @@ void main({
         }
         for (const [name, run] of Object.entries(runs)) {
           for (let i = 0; i < 50; i++) run()
-          faults[`${name}, ${length} rows, ${threads} threads`] = faultsPerCall(run, 50)
+          // The least of three: V8 grows its own heap, and compiles, once in a while, which are no faults of a call.
+          faults[`${name}, ${length} rows, ${threads} threads`] = Math.min(...Array.from({ length: 3 }, () => faultsPerCall(run, 50)))
         }
         for (const x of [...layer.parameters(), out]) x.dispose()
       }

@@ -22,7 +22,7 @@ export interface PrincipalComponents {
  * The principal components of rows, (rows, dim), of floats, all finite: as `numpy.linalg.eigh` of their covariance has them,
  * but for the sign, which is such that the largest element of a direction is positive. The same bits on any number of threads.
  *
- * It takes about 2 rows dim^2 operations on one thread, and some 10 dim^3 for the directions: a second for 300,000 rows of
+ * It takes about 2 rows dim^2 operations on one thread, and some 10 dim^3 for the directions: a second for 250,000 rows of
  * 256. Beside the result it needs 32 dim^2 bytes. Where there are fewer rows than columns they change places.
  *
  * @throws ShapeError for fewer rows or columns than components; DTypeError for rows that are no floats; UsageError for an

@@ -14,6 +14,8 @@ const TARGET_DIR = join(root, 'target/asan')
 const LEFT_OUT = {
   'memory.spec.js': 'measures memory',
   'stream-memory.spec.js': 'measures memory',
+  'synchronous.spec.js': 'measures memory',
+  'documents.spec.js': 'starts a compiler and trains, which takes too long',
   'huge.spec.js': 'takes what memory there is',
   'process.spec.js': 'measures time and memory of processes',
   'threads.spec.js': 'counts threads, and the sanitizer has its own',

@@ -11,7 +11,7 @@ use crate::guard::{Failure, guard, status};
 use napi::bindgen_prelude::ArrayBuffer;
 use napi::{Env, Unknown};
 use napi_derive::napi;
-pub(crate) use orphans::{finalizers_run, free_orphans};
+pub(crate) use orphans::{WORTH, finalizers_run, free_orphans};
 use shown::Shown;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};

@@ -315,16 +315,16 @@ fn enter(number: usize, kept: Kept) {
     match due {
         Some((_, true)) => {
             press(env);
-            look(env);
+            look(env, 1);
             with(|made| (made.maps, made.mapped) = (0, usage().mapped));
         }
-        Some((true, false)) => look(env),
+        Some((true, false)) => look(env, buffers::WORTH),
         _ => {}
     }
 }
 
-/// Drops the values of all externals that V8 has found to be garbage.
-fn look(env: sys::napi_env) {
+/// Drops the values of all externals that V8 has found to be garbage, and from so many bytes on what their buffers show.
+fn look(env: sys::napi_env, least: usize) {
     let garbage = with(|made| {
         let mut scope = ptr::null_mut();
         // SAFETY: a live env. What the references give lives in this scope alone, which is closed below.
@@ -346,7 +346,7 @@ fn look(env: sys::napi_env) {
     AHEAD.set(true);
     garbage.into_iter().flatten().for_each(|(_, kept)| kept.release());
     AHEAD.set(false);
-    buffers::free_orphans(env);
+    buffers::free_orphans(env, least);
 }
 
 /// Whether what is dropped now is dropped before its finalizer runs.

@@ -15,16 +15,16 @@ use std::rc::Rc;
 use tokenbed_memory::List;
 
 /// So many bytes of orphans are worth a collection of their own.
-const WORTH: usize = 256 << 20;
+pub(crate) const WORTH: usize = 256 << 20;
 
-/// The orphans of a thread, and from how many bytes on they are looked at: more where that was in vain.
+/// The orphans of a thread, and from how many times as many bytes on they are looked at: more where that was in vain.
 struct Orphans {
     all: Vec<Rc<Shown>>,
-    worth: usize,
+    times: usize,
 }
 
 thread_local! {
-    static ORPHANS: RefCell<Orphans> = const { RefCell::new(Orphans { all: Vec::new(), worth: WORTH }) };
+    static ORPHANS: RefCell<Orphans> = const { RefCell::new(Orphans { all: Vec::new(), times: 1 }) };
 }
 
 /// What `run` makes of the orphans; nothing while the thread ends.
@@ -74,18 +74,18 @@ unsafe extern "C" fn turned(_env: sys::napi_env, _data: *mut c_void, _hint: *mut
 /// The event loop turns: buffers go with the garbage collector, and their memory with their finalizers.
 pub(crate) fn finalizers_run() {
     let all = with(|orphans| {
-        orphans.worth = WORTH;
+        orphans.times = 1;
         std::mem::take(&mut orphans.all)
     });
     all.into_iter().flatten().for_each(|shown| shown.let_go());
 }
 
-/// Frees the memory of orphans that nobody looks at, where there is much of it.
-pub(crate) fn free_orphans(env: sys::napi_env) {
+/// Frees the memory of orphans that nobody looks at, where there are so many bytes of it.
+pub(crate) fn free_orphans(env: sys::napi_env, least: usize) {
     let due = with(|orphans| {
         let bytes: usize =
             orphans.all.iter().filter(|shown| shown.environment() == env).map(|shown| shown.bytes()).sum();
-        (bytes >= orphans.worth).then(|| std::mem::take(&mut orphans.all))
+        (bytes >= least.saturating_mul(orphans.times)).then(|| std::mem::take(&mut orphans.all))
     });
     let Some(all) = due.flatten() else { return };
     // Another environment's go with the garbage collector.
@@ -102,7 +102,7 @@ pub(crate) fn free_orphans(env: sys::napi_env) {
         }
     }
     with(|orphans| {
-        orphans.worth = if all.len() < before { WORTH } else { orphans.worth.saturating_mul(2) };
+        orphans.times = if all.len() < before { 1 } else { orphans.times.saturating_mul(2) };
         orphans.all = all;
     });
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // What npm installs as `tokenbed`: the command, and where its native part does not load, what to do about it.
 
-import { doctorAlone } from './doctor.js'
+import { doctorAlone } from './commands/doctor.js'
 
 try {
   require('./main.js')

@@ -1,4 +1,4 @@
-// The addon under AddressSanitizer, in Node, with the specs: npm run asan [-- dist/__test__/bag.spec.js ...]
+// The addon under AddressSanitizer, in Node, with the specs: npm run asan [-- dist/__test__/layers/bag.spec.js ...]
 //
 // Reads and writes out of bounds and after the end of memory are errors then, also those that hit something that is there. On
 // x86-64 Linux; needs a nightly Rust, and the run-time library of GCC, which comes with it, or of clang. Specs that measure
@@ -12,15 +12,15 @@ const TARGET = 'x86_64-unknown-linux-gnu'
 const TARGET_DIR = join(root, 'target/asan')
 /** What cannot be as it should under the sanitizer, and why. */
 const LEFT_OUT = {
-  'memory.spec.js': 'measures memory',
-  'stream-memory.spec.js': 'measures memory',
-  'synchronous.spec.js': 'measures memory',
-  'documents.spec.js': 'starts a compiler and trains, which takes too long',
-  'huge.spec.js': 'takes what memory there is',
-  'process.spec.js': 'measures time and memory of processes',
-  'threads.spec.js': 'counts threads, and the sanitizer has its own',
-  'cli-terminal.spec.js': 'starts a terminal',
-  'doctor.spec.js': 'looks at the libraries that are loaded',
+  'memory/memory.spec.js': 'measures memory',
+  'text/stream-memory.spec.js': 'measures memory',
+  'memory/synchronous.spec.js': 'measures memory',
+  'project/documents.spec.js': 'starts a compiler and trains, which takes too long',
+  'memory/huge.spec.js': 'takes what memory there is',
+  'memory/process.spec.js': 'measures time and memory of processes',
+  'memory/threads.spec.js': 'counts threads, and the sanitizer has its own',
+  'cli/terminal.spec.js': 'starts a terminal',
+  'cli/doctor.spec.js': 'looks at the libraries that are loaded',
 }
 
 /** The run-time library, of a version that this Rust's code is made for. */
@@ -52,7 +52,7 @@ function addon() {
 
 function specs() {
   const folder = join(root, 'dist/__test__')
-  return readdirSync(folder).filter((name) => name.endsWith('.spec.js') && !(name in LEFT_OUT)).map((name) => join('dist/__test__', name))
+  return readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.spec.js') && !(name in LEFT_OUT)).map((name) => join('dist/__test__', name))
 }
 
 await runIfMain(import.meta, () => {

@@ -1,11 +1,11 @@
 //! Steps of optimizers, and gradients kept small.
 
-use crate::borrow::{Operand, size};
-use crate::embedding::{SCRATCH, bad_ids};
-use crate::external::External;
-use crate::guard::{Failure, guard, status};
-use crate::process::threads;
-use crate::row_grad::GradOperand;
+use crate::layers::embedding::{SCRATCH, bad_ids};
+use crate::layers::row_grad::GradOperand;
+use crate::node::borrow::{Operand, size};
+use crate::node::external::External;
+use crate::node::guard::{Failure, guard, status};
+use crate::node::process::threads;
 use bytemuck::Pod;
 use napi_derive::napi;
 use std::cell::RefCell;

@@ -1,7 +1,7 @@
 // Lookups off the thread: what they hold, and until when.
 
 import { capabilities, Embedding, memoryUsage, scope } from '../../index.js'
-import { native, type Work } from '../../api/native.js'
+import { native, type Work } from '../../api/native/native.js'
 import { main } from '../support/child.js'
 import { digest } from '../support/compare.js'
 import { collect, MB } from './measure.js'

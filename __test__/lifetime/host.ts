@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { capabilities, Embedding, loadSafetensors, manualSeed, randn, saveSafetensors, TokenPositionEmbedding, tensor, UsageError, zeros } from '../../index.js'
-import { call, check, failureOf, native } from '../../api/native.js'
+import { call, check, failureOf, native } from '../../api/native/native.js'
 import { main } from '../support/child.js'
 import { digest } from '../support/compare.js'
 import { temporaryFolder } from '../support/temporary.js'

@@ -1,7 +1,7 @@
 // Memory over many calls, and what memoryUsage says of it.
 
 import { Embedding, memoryUsage, scope, setNumThreads, TokenPositionEmbedding, zeros, type Tensor } from '../../index.js'
-import { native } from '../../api/native.js'
+import { native } from '../../api/native/native.js'
 import { main } from '../support/child.js'
 import { anonymous, collect, faultsPerCall, hugePages, MB, peakOf } from './measure.js'
 

@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { capabilities, Embedding, scope, Tensor, tensor, type SharedTable } from '../../index.js'
-import { native } from '../../api/native.js'
+import { native } from '../../api/native/native.js'
 import { digest } from '../support/compare.js'
 
 export type Task =

@@ -6,7 +6,7 @@ import {
   AdamW, Embedding, EmbeddingBag, Generator, loadNpy, loadSafetensors, memoryUsage, quantize, randn, RotaryEmbedding, saveNpy, saveSafetensors,
   TokenPositionEmbedding, Tokenizer, Vectors, zeros, type Tensor,
 } from '../../index.js'
-import { native } from '../../api/native.js'
+import { native } from '../../api/native/native.js'
 import { main } from '../support/child.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { collect, peakOf } from './measure.js'

@@ -7,7 +7,7 @@ import { main } from '../support/child.js'
 
 /** The package, loaded when first called: by some scenarios in workers alone. */
 const tokenbed = (): typeof Tokenbed => require('../../index.js')
-const native = () => (require('../../api/native.js') as typeof import('../../api/native.js')).native
+const native = () => (require('../../api/native/native.js') as typeof import('../../api/native/native.js')).native
 const digest: typeof import('../support/compare.js').digest = (x) => require('../support/compare.js').digest(x)
 
 /** A lookup whose result is large enough to be divided: 6 MB. */

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Tokenizer } from '../../index.js'
-import { native } from '../../api/native.js'
+import { native } from '../../api/native/native.js'
 import { main } from '../support/child.js'
 import { anonymous, collect } from './measure.js'
 

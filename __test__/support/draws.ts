@@ -3,7 +3,7 @@
 import type { ExecutionContext } from 'ava'
 import { createHash } from 'node:crypto'
 import { createDataLoader, Embedding, Generator, manualSeed, rand, randn, randperm, type Tensor } from '../../index.js'
-import { defaultGenerator } from '../../api/random.js'
+import { defaultGenerator } from '../../api/tensor/random.js'
 import { digest } from './compare.js'
 import { readGolden } from './golden.js'
 

@@ -2,7 +2,7 @@
 // anything that loads it.
 
 import { createRequire } from 'node:module'
-import { BINARY_VARIABLE } from '../../api/binary.js'
+import { BINARY_VARIABLE } from '../../api/native/binary.js'
 
 type Exports = Record<string, (...args: unknown[]) => unknown>
 const binary = createRequire(__filename)(process.env[BINARY_VARIABLE]!) as Exports

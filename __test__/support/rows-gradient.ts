@@ -1,7 +1,7 @@
 // A gradient in rows that a test makes, as layers make theirs.
 
-import { native } from '../../api/native.js'
-import { orderOf, TableGradient } from '../../api/row-grad.js'
+import { native } from '../../api/native/native.js'
+import { orderOf, TableGradient } from '../../api/autograd/table-gradient.js'
 import { tensor, type Tensor } from '../../index.js'
 
 /** The rows of a dense gradient, as backward of a lookup leaves them; ids ascend. */

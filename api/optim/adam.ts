@@ -1,6 +1,6 @@
 // Adam, and with decoupled weight decay.
 
-import type { Tensor } from '../tensor.js'
+import type { Tensor } from '../tensor/tensor.js'
 import type { ParamGroup } from './group.js'
 import { Optimizer } from './optimizer.js'
 import { checkBetas, checkRate, type Rule } from './rule.js'

@@ -1,9 +1,9 @@
 // Rows that an optimizer leaves behind, and brings up to date when they are needed.
 
-import type { IntArray } from '../ids.js'
-import { call, check, native, type GradOperand, type LazyRows, type Operand } from '../native.js'
-import type { Followed, Lag } from '../storage.js'
-import type { Tensor } from '../tensor.js'
+import type { IntArray } from '../tensor/ids.js'
+import { call, check, native, type GradOperand, type LazyRows, type Operand } from '../native/native.js'
+import type { Followed, Lag } from '../memory/storage.js'
+import type { Tensor } from '../tensor/tensor.js'
 
 /** A table and its moments, of which rows may be behind. It keeps none of them alive. */
 export class Catching implements Lag {

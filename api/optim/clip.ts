@@ -1,11 +1,11 @@
 // Gradients kept small.
 
-import type { Gradient } from '../autograd.js'
-import { facts } from '../dtype.js'
-import { DTypeError, UsageError } from '../errors.js'
-import { call, check, native } from '../native.js'
-import { Tensor } from '../tensor.js'
-import { checkNumber, eachOf, isArray, show } from '../validate.js'
+import type { Gradient } from '../autograd/tape.js'
+import { facts } from '../base/dtype.js'
+import { DTypeError, UsageError } from '../base/errors.js'
+import { call, check, native } from '../native/native.js'
+import { Tensor } from '../tensor/tensor.js'
+import { checkNumber, eachOf, isArray, show } from '../base/validate.js'
 import { changeable, steps } from './rows.js'
 
 /** Gradients of tensors, those that have one. */

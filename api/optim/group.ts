@@ -1,11 +1,11 @@
 // Parameters and the numbers that they are stepped with.
 
-import { Contents } from '../contents.js'
-import { isFloat } from '../dtype.js'
-import { DTypeError, UsageError } from '../errors.js'
-import { guardReceivers } from '../receivers.js'
-import { Tensor } from '../tensor.js'
-import { checkOptions, eachOf, isArray, isObject, show } from '../validate.js'
+import { Contents } from '../base/contents.js'
+import { isFloat } from '../base/dtype.js'
+import { DTypeError, UsageError } from '../base/errors.js'
+import { guardReceivers } from '../base/receivers.js'
+import { Tensor } from '../tensor/tensor.js'
+import { checkOptions, eachOf, isArray, isObject, show } from '../base/validate.js'
 
 /** What every optimizer's numbers have. */
 export interface Rates {

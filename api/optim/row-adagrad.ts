@@ -1,6 +1,6 @@
 // Adagrad with one number a row.
 
-import type { Tensor } from '../tensor.js'
+import type { Tensor } from '../tensor/tensor.js'
 import type { ParamGroup } from './group.js'
 import { Optimizer } from './optimizer.js'
 import { checkRate, type Rule } from './rule.js'

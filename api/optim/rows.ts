@@ -1,9 +1,9 @@
 // Gradients in rows, as a step takes them.
 
-import { isTensor, type Gradient } from '../autograd.js'
-import type { GradOperand } from '../native.js'
-import { TableGradient } from '../row-grad.js'
-import type { Tensor } from '../tensor.js'
+import { isTensor, type Gradient } from '../autograd/tape.js'
+import type { GradOperand } from '../native/native.js'
+import { TableGradient } from '../autograd/table-gradient.js'
+import type { Tensor } from '../tensor/tensor.js'
 
 /** A gradient: rows, where it is in rows and nobody looked at the dense one; else a tensor. */
 export type Steps = { readonly rows: GradOperand; readonly sparse: boolean } | { readonly rows: null; readonly dense: Tensor }

@@ -1,7 +1,7 @@
 // What an optimizer is, as the steps that all share need it.
 
-import { UsageError } from '../errors.js'
-import { checkNumber, isArray, show } from '../validate.js'
+import { UsageError } from '../base/errors.js'
+import { checkNumber, isArray, show } from '../base/validate.js'
 
 /** An optimizer's own: which it is, its numbers, its state. */
 export interface Rule<O> {

@@ -1,8 +1,8 @@
 // Stochastic gradient descent.
 
-import type { Tensor } from '../tensor.js'
-import { UsageError } from '../errors.js'
-import { checkBoolean, isObject } from '../validate.js'
+import type { Tensor } from '../tensor/tensor.js'
+import { UsageError } from '../base/errors.js'
+import { checkBoolean, isObject } from '../base/validate.js'
 import type { ParamGroup } from './group.js'
 import { Optimizer } from './optimizer.js'
 import { checkRate, type Rule } from './rule.js'

@@ -1,6 +1,6 @@
 // Adam on rows alone.
 
-import type { Tensor } from '../tensor.js'
+import type { Tensor } from '../tensor/tensor.js'
 import type { AdamOptions } from './adam.js'
 import type { ParamGroup } from './group.js'
 import { Optimizer } from './optimizer.js'

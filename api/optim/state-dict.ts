@@ -1,10 +1,10 @@
 // An optimizer's state as plain objects and tensors, and back.
 
-import { ShapeError, UsageError, DTypeError } from '../errors.js'
-import { sameShape, shown } from '../shape.js'
-import { structuredClone } from '../realm.js'
-import { Tensor } from '../tensor.js'
-import { checkOptions, checkSize, isArray, isObject, show } from '../validate.js'
+import { ShapeError, UsageError, DTypeError } from '../base/errors.js'
+import { sameShape, shown } from '../base/shape.js'
+import { structuredClone } from '../base/realm.js'
+import { Tensor } from '../tensor/tensor.js'
+import { checkOptions, checkSize, isArray, isObject, show } from '../base/validate.js'
 import type { ParameterGroup, Rates } from './group.js'
 import type { Rule } from './rule.js'
 import { stateShape, stateTensor, type State } from './state.js'

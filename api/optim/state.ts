@@ -1,9 +1,9 @@
 // What an optimizer keeps of a parameter.
 
-import { facts } from '../dtype.js'
-import { scopeless } from '../scope.js'
-import { NativeStorage } from '../storage.js'
-import { Tensor } from '../tensor.js'
+import { facts } from '../base/dtype.js'
+import { scopeless } from '../memory/scope.js'
+import { NativeStorage } from '../memory/storage.js'
+import { Tensor } from '../tensor/tensor.js'
 import type { Catching } from './catching.js'
 import type { Rule } from './rule.js'
 

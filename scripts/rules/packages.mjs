@@ -25,12 +25,12 @@ function differences(path, name, shared) {
 
 /** The loader and the crates name the same platforms and the same version. */
 function unnamed() {
-  const [{ version, napi }, loader, platforms] = [JSON.parse(read('package.json')), read('api/binary.ts'), read('api/platform.ts')]
+  const [{ version, napi }, loader, platforms] = [JSON.parse(read('package.json')), read('api/native/binary.ts'), read('api/native/platform.ts')]
   const names = projectFiles().flatMap((path) => /^npm\/([^/]+)\/package\.json$/.exec(path)?.[1] ?? [])
   const lacking = names.filter((name) => !loader.includes(`require('tokenbed-${name}')`) || !platforms.includes(`'${name}'`))
   const ofCrates = /^version = "(.*)"$/m.exec(read('Cargo.toml'))[1]
   return [
-    ...lacking.map((name) => `api/binary.ts or api/platform.ts lacks ${name}`),
+    ...lacking.map((name) => `api/native/binary.ts or api/native/platform.ts lacks ${name}`),
     ...(names.length === napi.targets.length ? [] : [`${names.length} platforms for ${napi.targets.length} targets`]),
     ...(ofCrates === version ? [] : [`Cargo.toml has version ${ofCrates}, package.json ${version}`]),
   ]

@@ -7,7 +7,7 @@ import { projectFiles, read } from './files.mjs'
  * Where `unsafe` may stand; the tests of files look at the bytes of a storage, zeroed memory that may be refused is the
  * allocator's own business, as are the allocators of tests that fail or count, and what makes faults looks at another process.
  */
-const UNSAFE_ALLOWED = /^(crates\/kernels\/|crates\/memory\/src\/zeroed|crates\/core\/src\/storage|crates\/threads\/src\/pool|crates\/io\/tests\/common\/|crates\/testkit\/src\/memory|scripts\/faults\/|src\/(borrow|buffers|external|failing_allocator))/
+const UNSAFE_ALLOWED = /^(crates\/kernels\/|crates\/memory\/src\/zeroed|crates\/core\/src\/storage|crates\/threads\/src\/pool|crates\/io\/tests\/common\/|crates\/testkit\/src\/memory|scripts\/faults\/|src\/node\/(borrow|buffers|external|failing_allocator))/
 /** What the attributes of a function that Node calls must match: a panic that leaves it ends the process. */
 const PANIC_GUARD = /catch_unwind/
 

@@ -40,8 +40,8 @@ export const typescriptRules = [
     ),
   },
   {
-    name: 'only api/native.ts imports native.cjs',
-    offenders: offendersAmong(({ path, said }) => path !== 'api/native.ts' && isNative(said)),
+    name: 'only api/native/native.ts imports native.cjs',
+    offenders: offendersAmong(({ path, said }) => path !== 'api/native/native.ts' && isNative(said)),
   },
   {
     name: 'api/ and cli/ import no package but in cli/bundled/, whose files hold what they import',
@@ -58,7 +58,7 @@ export const typescriptRules = [
     offenders: () => badLines(projectFiles().filter((path) => /^(api|cli)\/.*\.m?ts$/.test(path)), (line) => /^\s*(await )?using \w+ =/.test(line)),
   },
   {
-    name: 'api/ asks no value for its class that another realm may have made: api/realm.ts has what holds in each',
+    name: 'api/ asks no value for its class that another realm may have made: api/base/realm.ts has what holds in each',
     offenders: () => badLines(projectFiles().filter((path) => /^api\/.*\.ts$/.test(path)), (line) => FOREIGN.test(line)),
   },
 ]

@@ -1,0 +1,43 @@
+import test from 'ava'
+import { runScript } from '../support/child.js'
+
+interface Found {
+  /** How often the function was called, and how often it refused. */
+  calls: number
+  refused: number
+  /** Values that are none of the table's. */
+  wrong: number
+  /** Of the errors. */
+  codes: string[]
+}
+
+const TOKEN = ['TOKEN_INDEX']
+
+/** What is written while which function uses it, and which errors that may give. */
+const CASES: [scenario: string, title: string, codes: string[]][] = [
+  ['embedding', 'ids of a lookup', TOKEN],
+  ['maxNorm', 'ids of rows that are rescaled', TOKEN],
+  ['bag', 'ids of bags, with weights and without', TOKEN],
+  ['bagOfBytes', 'ids of bags over a quantized table', TOKEN],
+  ['offsets', 'offsets of bags', ['SHAPE']],
+  ['tokens', 'ids of an input layer', TOKEN],
+  ['positions', 'positions of an input layer', TOKEN],
+  ['segments', 'segments of an input layer', TOKEN],
+  ['targets', 'targets of cross-entropy', TOKEN],
+  ['backward', 'ids that the way back uses', TOKEN],
+  ['sparse', 'rows of a sparse gradient', ['SHAPE']],
+  ['async', 'ids of lookups on other threads', TOKEN],
+  ['rotary', 'positions of a rotation', []],
+  ['decode', 'ids that are decoded', TOKEN],
+]
+
+for (const [name, title, codes] of CASES) {
+  test.serial(`${title} may be written by others: a result of the table's values or a typed error`, async (t) => {
+    const { code, stdout, stderr } = await runScript('lifetime/written-ids.js', [name])
+    t.is(code, 0, stderr)
+    const { calls, refused, wrong, codes: given } = JSON.parse(stdout) as Found
+    t.is(wrong, 0)
+    t.true(calls > refused, `${calls} calls, ${refused} refused`)
+    t.deepEqual(given.filter((one) => !codes.includes(one)), [])
+  })
+}

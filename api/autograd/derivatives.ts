@@ -1,0 +1,144 @@
+// The way back through the ops of tensors: what `record` takes. Gradients have the type of what they are of.
+
+import type { Backward, Save } from './tape.js'
+import type { DType } from '../base/dtype.js'
+import * as ops from '../ops/arithmetic.js'
+import { matmulBack } from '../ops/matmul.js'
+import { sizeOf } from '../base/shape.js'
+import { Tensor } from '../tensor/tensor.js'
+
+/** What a gradient is of, without the elements. */
+interface Kind {
+  readonly shape: readonly number[]
+  readonly dtype: DType
+}
+
+const kindOf = ({ shape, dtype }: Tensor): Kind => ({ shape, dtype })
+
+/** `grad` in the shape and type of an operand: summed over what broadcasting repeated, neighbours at once. */
+function toKind(grad: Tensor, { shape, dtype }: Kind): Tensor {
+  let sum = grad
+  const lead = grad.shape.length - shape.length
+  const sizes = grad.shape
+  const isRepeated = (dim: number) => dim < lead || (shape[dim - lead] === 1 && sizes[dim] !== 1)
+  // From the right, so that the dimensions before keep their places.
+  for (let end = sizes.length; end > 0; end--) {
+    if (!isRepeated(end - 1)) continue
+    let start = end - 1
+    while (start > 0 && isRepeated(start - 1)) start--
+    const n = sizeOf(sizes.slice(start, end))
+    // Those behind were summed already where they are repeated.
+    const inner = sizeOf(sizes.map((size, dim) => (dim < end || isRepeated(dim) ? 1 : size)))
+    sum = sum.reshape(sizeOf(sizes.slice(0, start)), n, inner).sum(1)
+    end = start + 1
+  }
+  if (sum !== grad || lead > 0) sum = sum.reshape(...shape)
+  return sum.to(dtype)
+}
+
+/** The same elements in the shape they came in. */
+export function reshape(x: Tensor): Backward {
+  const { shape } = x
+  return (grad) => [grad.reshape(...shape)]
+}
+
+/** The same elements. */
+export const identity: Backward = (grad) => [grad]
+
+/** In the type they came in. */
+export function convert(x: Tensor): Backward {
+  const { dtype } = x
+  return (grad) => [grad.to(dtype)]
+}
+
+/** Of a sum or a difference, whose second operand may be a number. */
+export function sum(a: Tensor, b: Tensor | number, sign: 1 | -1): Backward {
+  const [of, by] = [kindOf(a), typeof b === 'number' ? null : kindOf(b)]
+  return (grad, wanted) => {
+    const second = wanted[1] && by !== null ? toKind(grad.detach(), by) : null
+    return [wanted[0] ? toKind(grad, of) : null, second !== null && sign === -1 ? second.mul(-1) : second]
+  }
+}
+
+/** Of a product. */
+export function product(a: Tensor, b: Tensor | number, save: Save): Backward {
+  if (typeof b === 'number') {
+    const kind = kindOf(a)
+    return (grad) => [toKind(grad.mul(b), kind), null]
+  }
+  const [x, y] = [b.requiresGrad ? save(a) : null, a.requiresGrad ? save(b) : null]
+  const [of, by] = [kindOf(a), kindOf(b)]
+  return (grad) => [y && toKind(grad.mul(y()), of), x && toKind(grad.mul(x()), by)]
+}
+
+/** Of a quotient, `result`. */
+export function quotient(a: Tensor, b: Tensor | number, result: Tensor, save: Save): Backward {
+  const of = kindOf(a)
+  if (typeof b === 'number') return (grad) => [toKind(grad.div(b), of), null]
+  const y = save(b)
+  const z = b.requiresGrad ? save(result) : null
+  const by = kindOf(b)
+  return (grad, wanted) => [
+    wanted[0] ? toKind(grad.div(y()), of) : null,
+    // d(a / b) / db = -(a / b) / b
+    z && toKind(grad.mul(z()).div(y()), by).mul(-1),
+  ]
+}
+
+/** Of a matrix product. */
+export function matmul(a: Tensor, b: Tensor, save: Save): Backward {
+  // The shapes of both are needed for each.
+  const [x, y] = [save(a), save(b)]
+  return (grad, wanted) => {
+    const of = (which: 0 | 1) => (wanted[which] ? Tensor.result(matmulBack(which, x(), y(), grad)) : null)
+    return [of(0)?.to(x().dtype) ?? null, of(1)?.to(y().dtype) ?? null]
+  }
+}
+
+/** Of a sum or mean along `dim`, or of all. */
+export function reduction(op: 'sum' | 'mean', x: Tensor, dim: number | undefined): Backward {
+  const { shape } = x
+  const kept = dim === undefined ? [] : shape.map((n, d) => (d === dim ? 1 : n))
+  const count = dim === undefined ? x.size : shape[dim]
+  return (grad) => {
+    const share = op === 'mean' ? grad.div(count) : grad
+    return [Tensor.result(ops.expand(share.reshape(...kept), shape, op))]
+  }
+}
+
+/** Of a function of each element: `saved` is gelu's operand, the others' result. */
+export function unary(op: 'relu' | 'gelu' | 'tanh' | 'sigmoid', saved: Tensor, save: Save): Backward {
+  const of = save(saved)
+  return (grad) => [Tensor.result(ops.unaryBack(op, of(), grad))]
+}
+
+/** Of softmax or its logarithm, `y`. */
+export function softmax(log: boolean, y: Tensor, dim: number, save: Save): Backward {
+  const of = save(y)
+  return (grad) => [Tensor.result(ops.softmaxBack(log, of(), grad, dim))]
+}
+
+/** Of two dimensions swapped. */
+export function transpose(a: number, b: number): Backward {
+  return (grad) => [grad.transpose(a, b)]
+}
+
+/** Of a part along a dimension. */
+export function narrow(x: Tensor, dim: number, start: number): Backward {
+  const { shape } = x
+  return (grad) => [Tensor.result(ops.widen(grad, shape, dim, start))]
+}
+
+/** Of tensors one after the other along a dimension. */
+export function concat(tensors: readonly Tensor[], dim: number): Backward {
+  const parts = tensors.map((x) => ({ length: x.shape[dim], dtype: x.dtype }))
+  return (grad, wanted) => {
+    let start = 0
+    return parts.map(({ length, dtype }, i) => {
+      const from = start
+      start += length
+      // In memory of its own: parts that share it would each keep all of it.
+      return wanted[i] ? Tensor.result(ops.narrow(grad, dim, from, length)).to(dtype) : null
+    })
+  }
+}

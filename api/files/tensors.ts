@@ -1,0 +1,175 @@
+// Files of tensors.
+
+import { resolve } from 'node:path'
+import { facts, fromCode } from '../base/dtype.js'
+import { FormatError, UsageError } from '../base/errors.js'
+import { call, check, native, type Handle } from '../native/native.js'
+import { checkWhole, LoadedTensorMap, parseMetadata, storedTensors, type LoadedTensors, type StoredTensor } from './loaded-tensors.js'
+import { entriesOf } from '../base/realm.js'
+import { sizeOf } from '../base/shape.js'
+import { NativeStorage } from '../memory/storage.js'
+import { Tensor } from '../tensor/tensor.js'
+import { DIGEST, verifyTensors } from './digest.js'
+import { checkBoolean, checkOptions, checkPath, checkWellFormed, isObject, show } from '../base/validate.js'
+
+/**
+ * The tensors of a safetensors file by name, in the order in which they lie there; with the file's `metadata`, and with
+ * `skipped`: tensors of a type that no Tensor has (FP8, E8M0, U16, U32, U64, I16, C64 ...), whose names `get` answers with a
+ * DTypeError. `inspectSafetensors` lists all without reading any. Small files are read, larger ones (from
+ * 1 MiB on) are mapped: elements are read when first touched, writing to them stays in this process, and processes that map
+ * the same file share its memory. `map` chooses one of the two.
+ *
+ * Replace a mapped file by renaming (as `saveSafetensors` does), never in place. Where somebody cuts it short, what is lost
+ * reads as zeros, and every call that has read from it, or does so later, throws a FileError with its path; `forwardAsync`
+ * rejects with it, and no file is written. Reads of `data` in your own code throw nothing: they see the zeros. For this a
+ * handler of SIGBUS is installed with the first mapping, which calls the one that was there for all other addresses; who
+ * installs one of his own later must do the same. On Windows the system keeps mapped files from being cut short, and from
+ * being replaced: saving over one is a FileError there, which leaves it as it was, until its tensors are disposed.
+ *
+ * With `verify` every byte is read and compared with the digest that the file holds of itself: `model.safetensors` of a
+ * model's folder and checkpoints of a `Trainer` have one, files of `saveSafetensors` have none.
+ *
+ * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where its header does not describe
+ * its bytes, and for a file of another kind, which it names. With `verify` FormatError too where a byte is another than was
+ * saved, and for a file without a digest; DTypeError for an element type that tensors do not have.
+ */
+export function loadSafetensors(path: string, options?: { map?: boolean; verify?: boolean }): LoadedTensors {
+  const where = 'loadSafetensors'
+  const file = resolve(checkPath(path, where))
+  const { map, verify = false } = checkOptions(options, ['map', 'verify'], where)
+  checkMap(map, where)
+  if (!checkBoolean(verify, `${where}: verify`)) {
+    const { tensors, skipped, metadata } = call(native.loadSafetensors(file, map))
+    return new LoadedTensorMap(file, byName(tensors), storedTensors(skipped), parseMetadata(metadata))
+  }
+  const { mark, tensors: loaded, metadata } = call(native.loadMarked(file, DIGEST, undefined, map))
+  if (!mark) throw new FormatError(`${file}: no digest is in it that its bytes could be compared with: only files of saveModel and checkpoints have one`, file, 0)
+  const tensors = byName(loaded!)
+  verifyTensors(tensors, mark, file)
+  return new LoadedTensorMap(file, tensors, [], parseMetadata(metadata))
+}
+
+/** What the header of a safetensors file says. */
+export interface SafetensorsInfo {
+  /** Strings by name; none where the file has none. */
+  readonly metadata: Readonly<Record<string, string>>
+  /** All tensors, in the order in which they lie there, whatever their element types. */
+  readonly tensors: readonly StoredTensor[]
+}
+
+/**
+ * What a safetensors file says of itself: its metadata, and the name, type, shape and size of every tensor. The header alone
+ * is read, whatever the file's size.
+ *
+ * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where its header does not describe
+ * its bytes, and for a file of another kind, which it names.
+ */
+export function inspectSafetensors(path: string): SafetensorsInfo {
+  const { tensors, metadata } = call(native.inspectSafetensors(resolve(checkPath(path, 'inspectSafetensors'))))
+  return { metadata: parseMetadata(metadata), tensors: storedTensors(tensors) }
+}
+
+function checkMap(map: unknown, where: string): void {
+  if (map !== undefined) checkBoolean(map, `${where}: map`)
+}
+
+type Loaded = NonNullable<ReturnType<typeof native.loadSafetensors>>['tensors']
+
+const byName = (loaded: Loaded) => new Map(loaded.map((one) => [one.name, tensorOf(one)]))
+
+/** The digest that a file holds of itself, and its tensors where it is the one that is wanted: of one and the same file. @internal */
+export function loadMarked(path: string, wanted: string): { digest: string; value: Map<string, Tensor> | null } {
+  const { mark, tensors } = call(native.loadMarked(path, DIGEST, wanted))
+  return { digest: mark ?? '', value: tensors ? byName(tensors) : null }
+}
+
+function tensorOf({ dtype: code, shape, handle, mapped }: { dtype: number; shape: number[]; handle: Handle; mapped: boolean }): Tensor {
+  const dtype = fromCode(code)
+  return Tensor.over(new NativeStorage(handle, sizeOf(shape) * facts(dtype).bytes, mapped), dtype, shape)
+}
+
+/**
+ * The array of an .npy file. Mapped or read as by `loadSafetensors`, where its elements lie there as a tensor's do; what is in
+ * Fortran order or big endian, and types that have no tensor of their own but one that holds their every value (int16 and
+ * uint16: int32; uint32: int64), are converted, in memory of their own.
+ *
+ * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where it is no .npy file or not a whole
+ * one; DTypeError, with NumPy's name of the type, for elements that no tensor holds: uint64, complex numbers, strings,
+ * objects, fields.
+ */
+export function loadNpy(path: string, options?: { map?: boolean }): Tensor {
+  const where = 'loadNpy'
+  const file = resolve(checkPath(path, where))
+  const { map } = checkOptions(options, ['map'], where)
+  checkMap(map, where)
+  return tensorOf(call(native.loadNpy(file, map)))
+}
+
+/**
+ * Writes tensors to a safetensors file, which appears whole or not at all: written beside, synced, renamed. Its bytes
+ * depend on names, tensors and metadata alone.
+ *
+ * @throws UsageError for names and metadata that no reader takes: with a surrogate that stands alone, or together with shapes
+ * a header of more than 100,000,000 bytes; ShapeError for sizes that are together more than any memory holds; for a Map of
+ * `loadSafetensors` that skipped tensors, which would be missing, UsageError; FileError where it cannot be written; what was there before is untouched then.
+ */
+export function saveSafetensors(
+  path: string,
+  tensors: Record<string, Tensor> | Map<string, Tensor>,
+  options?: { metadata?: Record<string, string> },
+): void {
+  const where = 'saveSafetensors'
+  const { metadata = {} } = checkOptions(options, ['metadata'], where)
+  const entries = namedTensors(tensors, where)
+  for (const [name, tensor] of entries) {
+    if (typeof name !== 'string') throw new UsageError(`${where}: names are strings, not ${show(name)}`)
+    checkWellFormed(name, `${where}: the name ${show(name)}`)
+    if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(tensor)}, not a tensor`)
+  }
+  const texts = checkMetadata(metadata, where)
+  check(
+    native.saveSafetensors(
+      resolve(checkPath(path, where)),
+      entries.map(([name]) => name),
+      entries.map(([, tensor]) => facts(tensor.dtype).code),
+      entries.map(([, tensor]) => [...tensor.shape]),
+      entries.map(([, tensor]) => tensor.operand()),
+      texts.map(([key]) => key),
+      texts.map(([, text]) => text),
+    ),
+  )
+}
+
+/** Tensors by name, read once; what they are is still to be seen. @throws UsageError for what has nothing by name. @internal */
+export function namedTensors(tensors: unknown, where: string): [name: string, tensor: Tensor][] {
+  const entries = isObject(tensors) && !(tensors instanceof Tensor) ? entriesOf(tensors) : null
+  if (entries === null) throw new UsageError(`${where}: tensors by name, as an object or a Map, not ${show(tensors)}`)
+  checkWhole(tensors as object, where)
+  return entries as [string, Tensor][]
+}
+
+/** Strings by name, read once. @internal */
+export function checkMetadata(metadata: unknown, where: string): [key: string, text: string][] {
+  const texts = isObject(metadata) ? entriesOf(metadata) : null
+  if (texts === null) throw new UsageError(`${where}: metadata are strings by name, not ${show(metadata)}`)
+  for (const [key, value] of texts) {
+    if (typeof key !== 'string') throw new UsageError(`${where}: names of metadata are strings, not ${show(key)}`)
+    if (typeof value !== 'string') throw new UsageError(`${where}: metadata "${key}" is ${show(value)}, not a string`)
+    for (const text of [key, value]) checkWellFormed(text, `${where}: metadata ${show(key)}`)
+  }
+  return texts as [string, string][]
+}
+
+/**
+ * Writes a tensor to an .npy file, byte for byte as `numpy.save` does. The file appears whole or not at all.
+ *
+ * @throws DTypeError for bfloat16, which the format does not have; ShapeError for a shape that NumPy does not read: of more
+ * than 64 dimensions, or of sizes that are together more than any memory holds, zeros left out; FileError where the file cannot be written; what was
+ * there before is untouched then.
+ */
+export function saveNpy(path: string, tensor: Tensor): void {
+  const where = 'saveNpy'
+  const target = resolve(checkPath(path, where))
+  if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: a tensor, not ${show(tensor)}`)
+  check(native.saveNpy(target, facts(tensor.dtype).code, [...tensor.shape], tensor.operand()))
+}

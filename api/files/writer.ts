@@ -1,0 +1,189 @@
+// Files written row by row, as rows come.
+
+import { resolve } from 'node:path'
+import { types } from 'node:util'
+import { Contents } from '../base/contents.js'
+import { checkDType, facts, type DType, type TypedArray } from '../base/dtype.js'
+import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
+import { checkMetadata } from './tensors.js'
+import { call, check, native, type Operand } from '../native/native.js'
+import { guardReceivers } from '../base/receivers.js'
+import { sameShape, shown, sizeOf } from '../base/shape.js'
+import { bufferOf, kindName } from '../base/realm.js'
+import { Tensor } from '../tensor/tensor.js'
+import { checkAttached, checkOptions, checkPath, checkShape, checkWellFormed, isArray, isObject, show } from '../base/validate.js'
+
+/** A tensor that grows by rows: its element type, and the shape of one row (`[]` for a number a row). */
+export interface RowSpec {
+  dtype: DType
+  shape: readonly number[]
+}
+
+export interface TensorWriterOptions {
+  /** Strings to keep in the header. Only safetensors files have a place for them. */
+  metadata?: Record<string, string>
+}
+
+interface Column extends RowSpec {
+  readonly index: number
+  /** Elements of a row. */
+  readonly size: number
+}
+
+/** Writers that are not done, to be aborted when the process exits. They may be collected before. */
+const open = new Set<WeakRef<TensorWriter>>()
+let listening = false
+
+function enter(writer: WeakRef<TensorWriter>): void {
+  for (const other of open) if (other.deref() === undefined) open.delete(other)
+  open.add(writer)
+  if (listening) return
+  listening = true
+  process.on('exit', () => open.forEach((writer) => writer.deref()?.abort()))
+}
+
+const CONTENTS = new Contents<TensorWriter>('TensorWriter', { instead: 'it belongs to the thread that made it, and to its file' })
+
+/**
+ * Writes tensors to a file row by row, as the rows come: memory stays flat however many there are, and the file appears
+ * whole, at `close()`, or not at all. Given up (by `abort()`, at the end of a `using` block, collected, or when the process
+ * exits) it leaves nothing behind; of a process that is killed neither, on Linux.
+ *
+ * ```ts
+ * using writer = new TensorWriter('vectors.safetensors', { vectors: { dtype: 'float32', shape: [768] } })
+ * for await (const { inputs } of batches) writer.write('vectors', layer.forward(inputs).reshape(-1, 768))
+ * writer.close()
+ * ```
+ *
+ * In a safetensors file the tensor with the largest rows comes first and is streamed straight into the file (unless the
+ * elements behind it would not be aligned: then the widest elements do); the others wait in unnamed files in the same
+ * folder until `close()` appends them, and need their room on the disk twice until then. An .npy file holds one tensor.
+ */
+export class TensorWriter {
+  /** The file, absolute. */
+  readonly path: string
+  readonly #columns = new Map<string, Column>()
+  readonly #rows: NonNullable<ReturnType<typeof native.rowsCreate>>
+  readonly #self = new WeakRef(this)
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
+
+  /**
+   * @param path Where the file will be; the ending (`.safetensors` or `.npy`) says the format.
+   * @param tensors Element type and shape of one row, by name. In an .npy file the name is not kept.
+   * @throws UsageError for an ending that is not known, no tensors, or what the format cannot hold (several tensors or
+   * metadata in an .npy file; names and metadata that make a header of more than 100,000,000 bytes); DTypeError for an element
+   * type that it cannot hold (bfloat16 in an .npy file); ShapeError for a shape that readers refuse (rows of 64 dimensions in
+   * an .npy file); FileError where the folder is not there, cannot be written, or `path` is no file that may be replaced.
+   */
+  constructor(path: string, tensors: Record<string, RowSpec>, options?: TensorWriterOptions) {
+    const where = 'TensorWriter'
+    this.path = resolve(checkPath(path, where))
+    const { metadata = {} } = checkOptions(options, ['metadata'], where)
+    const texts = checkMetadata(metadata, where)
+    if (!isObject(tensors) || isArray(tensors) || tensors instanceof Tensor) {
+      throw new UsageError(`${where}: tensors as { name: { dtype, shape } }, not ${show(tensors)}`)
+    }
+    for (const [name, spec] of Object.entries(tensors)) {
+      checkWellFormed(name, `${where}: the name ${show(name)}`)
+      this.#columns.set(name, columnOf(spec, this.#columns.size, `${where}: "${name}"`))
+    }
+    const columns = [...this.#columns.values()]
+    this.#rows = call(
+      native.rowsCreate(
+        this.path,
+        [...this.#columns.keys()],
+        columns.map(({ dtype }) => facts(dtype).code),
+        columns.map(({ shape }) => [...shape]),
+        texts.map(([key]) => key),
+        texts.map(([, text]) => text),
+      ),
+    )
+    enter(this.#self)
+  }
+
+  /**
+   * Appends rows.
+   *
+   * @param name Of a tensor that the constructor was given.
+   * @param rows A tensor of shape `(n, ...shape)`, or a typed array of n rows one after the other (float16 and bfloat16 as
+   * their bits in a Uint16Array, bool as 0 and 1 in a Uint8Array). They are written when this returns.
+   * @throws ShapeError or DTypeError where the rows are others than were declared, UsageError for a name that was not: the
+   * writer goes on then. FileError where the disk is full or fails (`cause` is the system's error): the writer has ended
+   * then, and nothing is left behind. UsageError after `close()` or `abort()`.
+   */
+  write(name: string, rows: Tensor | TypedArray): this {
+    const column = this.#columns.get(name)
+    if (column === undefined) {
+      const known = [...this.#columns.keys()].map((name) => `"${name}"`).join(', ')
+      throw new UsageError(`TensorWriter.write: no tensor is called ${show(name)}; declared: ${known}`)
+    }
+    const where = `TensorWriter.write: "${name}"`
+    const [count, elements] = rows instanceof Tensor ? ofTensor(rows, column, where) : ofArray(rows, column, where)
+    check(native.rowsAppend(this.#rows, column.index, count, elements))
+    return this
+  }
+
+  /**
+   * Completes the file, waits until it is on the disk, and gives it its name, in place of what was there.
+   *
+   * @throws FileError where that fails: nothing is left behind then, and what was there is untouched. UsageError after
+   * `close()` or `abort()`.
+   */
+  close(): void {
+    // Whatever comes of it, there is nothing left to abort.
+    open.delete(this.#self)
+    check(native.rowsClose(this.#rows))
+  }
+
+  /**
+   * Gives up and leaves nothing behind. Synchronous and quick, so that a signal handler may call it; after `close()` or
+   * another `abort()` it does nothing.
+   */
+  abort(): void {
+    open.delete(this.#self)
+    check(native.rowsAbort(this.#rows))
+  }
+
+  /** `abort`, for `using`: nothing after `close()`. */
+  [Symbol.dispose](): void {
+    this.abort()
+  }
+
+  static {
+    guardReceivers(this, (value) => #columns in value)
+    CONTENTS.guard(this, (value) => #columns in value)
+  }
+}
+
+function columnOf(spec: unknown, index: number, where: string): Column {
+  if (!isObject(spec)) throw new UsageError(`${where} is { dtype, shape }, not ${show(spec)}`)
+  const { dtype, shape } = checkOptions(spec as Partial<RowSpec>, ['dtype', 'shape'], where)
+  const type = checkDType(dtype, where)
+  const sizes = checkShape(shape, facts(type).bytes, where)
+  return { index, dtype: type, shape: sizes, size: sizeOf(sizes) }
+}
+
+function ofTensor(rows: Tensor, { dtype, shape }: Column, where: string): [number, Operand] {
+  if (rows.dtype !== dtype) throw new DTypeError(`${where}: rows of ${dtype}, not ${rows.dtype}: write rows.to('${dtype}')`)
+  if (rows.shape.length === 0 || !sameShape(rows.shape.slice(1), shape)) {
+    throw new ShapeError(`${where}: rows are a tensor of shape ${shown(['n', ...shape] as never)}, not ${shown(rows.shape)}`)
+  }
+  return [rows.shape[0], rows.operand()]
+}
+
+function ofArray(rows: TypedArray, { dtype, shape, size }: Column, where: string): [number, Operand] {
+  const { array } = facts(dtype)
+  if (!ArrayBuffer.isView(rows)) throw new UsageError(`${where}: rows are a tensor or a typed array, not ${show(rows)}`)
+  // By name, as arrays of other realms are as good.
+  if (kindName(rows) !== array.name) {
+    const found = kindName(rows) ?? 'DataView'
+    throw new DTypeError(`${where}: rows of ${dtype} are a ${array.name}, not a ${found}`)
+  }
+  if (rows.length === 0) checkAttached(rows, where)
+  if (size === 0) throw new ShapeError(`${where}: rows of shape ${shown(shape)} have no elements to count them by: give a tensor`)
+  if (rows.length % size !== 0) throw new ShapeError(`${where}: ${rows.length} elements are not whole rows of shape ${shown(shape)}`)
+  // What another thread may write meanwhile is copied.
+  const elements = types.isArrayBuffer(bufferOf(rows)) ? rows : new (array as never as new (rows: TypedArray) => TypedArray)(rows)
+  return [rows.length / size, elements]
+}

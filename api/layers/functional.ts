@@ -1,0 +1,243 @@
+// What networks need beside arithmetic: cross-entropy, layer normalization, dropout.
+
+import { record, type Backward, type Save } from '../autograd/tape.js'
+import { facts, isFloat, type DType } from '../base/dtype.js'
+import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
+import { readIds, type Ids } from '../tensor/ids.js'
+import { call, check, native } from '../native/native.js'
+import { code, convert, inClass, Made, withType, type Dense } from '../ops/arithmetic.js'
+import { checkGenerator, type Generator } from '../tensor/random.js'
+import { sameShape, shown, sizeOf } from '../base/shape.js'
+import { Tensor } from '../tensor/tensor.js'
+import { checkInteger, checkNumber, checkOptions, checkWord, show } from '../base/validate.js'
+
+function checkFloats(x: unknown, where: string): Tensor {
+  if (!(x instanceof Tensor)) throw new UsageError(`${where}: of a tensor, not ${show(x)}`)
+  if (!isFloat(x.dtype)) throw new DTypeError(`${where}: of floats only, not of ${x.dtype}; convert with to('float32') first`)
+  return x
+}
+
+/** What becomes of the losses of rows, by the native side's number. */
+const REDUCTIONS = ['none', 'sum', 'mean'] as const
+
+export interface CrossEntropyOptions {
+  /** Targets that count for nothing; default -100. */ ignoreIndex?: number
+  /** default 'mean': over the targets that count */ reduction?: 'mean' | 'sum' | 'none'
+}
+
+/**
+ * The cross-entropy between logits and the indices of the right classes: `-log(softmax(logits)[target])`.
+ * `torch.nn.functional.cross_entropy`.
+ *
+ * Nothing of the size of the logits is kept but they themselves; the way back writes `softmax - onehot` once.
+ *
+ * @param logits (N, C), (C), or (N, C, d1, d2 ...): classes are in dimension 1, where there are several dimensions.
+ * @param targets of the shape of the logits without the classes; from 0 to C - 1, or `ignoreIndex`.
+ * @returns one number, NaN where no target counts; with 'none' one for each target, 0 where it is ignored.
+ * @throws TokenIndexError for a target out of range; ShapeError, DTypeError, UsageError for what does not fit.
+ */
+export function crossEntropy(logits: Tensor, targets: Ids, options?: CrossEntropyOptions): Tensor {
+  const where = 'crossEntropy'
+  const { ignoreIndex = -100, reduction = 'mean' } = checkOptions(options, ['ignoreIndex', 'reduction'], where)
+  checkFloats(logits, where)
+  checkInteger(ignoreIndex, `${where}: ignoreIndex`)
+  const reduced = REDUCTIONS.indexOf(checkWord(reduction, REDUCTIONS, `${where}: reduction`))
+  const { shape } = logits
+  if (shape.length === 0) throw new ShapeError(`${where}: logits need a dimension of classes`)
+  const dim = shape.length === 1 ? 0 : 1
+  const ids = readIds(targets, undefined, where)
+  const wanted = shape.filter((_, d) => d !== dim)
+  if (!sameShape(ids.shape, wanted)) {
+    throw new ShapeError(`${where}: targets of ${shown(ids.shape)} for logits of ${shown(shape)}: ${shown(wanted)} is needed`)
+  }
+  const rows = asRows(logits, dim)
+  const n = sizeOf(wanted)
+  const [kept, stats] = [new Made('int32', [n], where), new Made('float64', [n, 2], where)].map((made) => Tensor.result(made))
+  try {
+    const { result, count } = entropy(rows, ids.array, ids.shape, ignoreIndex, reduced, wanted, kept, stats)
+    const share = reduced === 2 ? 1 / count : 1
+    return record(result, 'CrossEntropyBackward', [rows], (save) => entropyBack(rows, kept, stats, reduced === 0, share, save))
+  } finally {
+    // What is saved has holders of its own.
+    kept.dispose()
+    stats.dispose()
+    if (rows !== logits) rows.dispose()
+  }
+}
+
+/** Logits with the classes in the last of two dimensions. */
+function asRows(logits: Tensor, dim: number): Tensor {
+  const { shape } = logits
+  if (shape.length === 2) return logits
+  if (dim === 0) return logits.reshape(1, shape[0])
+  const [n, classes, ...rest] = shape
+  const inner = sizeOf(rest)
+  const blocks = logits.reshape(n, classes, inner)
+  const turned = blocks.transpose(1, 2)
+  const rows = turned.reshape(n * inner, classes)
+  turned.dispose()
+  blocks.dispose()
+  return rows
+}
+
+function entropy(
+  rows: Tensor,
+  targets: Parameters<typeof native.entropyElements>[5],
+  shape: readonly number[],
+  ignore: number,
+  reduced: number,
+  losses: readonly number[],
+  kept: Tensor,
+  stats: Tensor,
+): { result: Tensor; count: number } {
+  const where = 'crossEntropy'
+  const cls = facts(rows.dtype).class
+  const classes = rows.shape[1]
+  let count = 0
+  const made = withType(rows, cls, where, (rows) =>
+    inClass(rows.dtype, reduced === 0 ? losses : [], where, (out) => {
+      const answer = native.entropyElements(
+        code(cls), reduced, classes, ignore, rows.operand(), targets, kept.operand(), stats.operand(), out.operand(),
+      )
+      count = call(answer, shape)
+    }),
+  )
+  const result = Tensor.result(made)
+  if (rows.dtype === cls) return { result, count }
+  const rounded = result.to(rows.dtype)
+  result.dispose()
+  return { result: rounded, count }
+}
+
+function entropyBack(logits: Tensor, kept: Tensor, stats: Tensor, each: boolean, share: number, save: Save): Backward {
+  const where = 'crossEntropy'
+  const [of, by, rows] = [save(logits), save(kept), save(stats)]
+  return (grad) => {
+    const x = of()
+    const cls = facts(x.dtype).class
+    const made = withType(x, cls, where, (x) =>
+      withType(grad, cls, where, (grad) =>
+        inClass(of().dtype, x.shape, where, (out) => {
+          const classes = x.shape[1]
+          const saved = [by().operand(), rows().operand()] as const
+          check(native.entropyBackElements(code(cls), each, classes, share, x.operand(), ...saved, grad.operand(), out.operand()))
+        }),
+      ),
+    )
+    return [Tensor.result(made)]
+  }
+}
+
+/**
+ * Rows with mean 0 and variance 1, times `weight`, plus `bias`. Ba, Kiros, Hinton 2016; `torch.nn.functional.layer_norm`.
+ *
+ * A row is the last dimension, or as many of the last dimensions as `weight` (or `bias`) has. The result has x's type.
+ *
+ * @param eps is added to the variance.
+ * @throws ShapeError where weight and bias are not of the shape of a row.
+ */
+export function layerNorm(x: Tensor, weight?: Tensor, bias?: Tensor, eps = 1e-5): Tensor {
+  const where = 'layerNorm'
+  checkFloats(x, where)
+  if (checkNumber(eps, `${where}: eps`) < 0) throw new UsageError(`${where}: eps must not be negative, not ${eps}`)
+  const parameters = [weight, bias].filter((parameter) => parameter !== undefined).map((parameter) => checkFloats(parameter, where))
+  if (x.shape.length === 0) throw new ShapeError(`${where}: of a tensor with at least one dimension`)
+  const row = parameters[0]?.shape ?? x.shape.slice(-1)
+  for (const { shape } of [...parameters, { shape: x.shape.slice(-row.length) }]) {
+    if (row.length === 0 || !sameShape(shape, row)) {
+      throw new ShapeError(`${where}: weight and bias of ${parameters.map((one) => shown(one.shape)).join(' and ')} for rows of ${shown(x.shape)}`)
+    }
+  }
+  const dim = sizeOf(row)
+  if (dim === 0) return x.clone()
+  const cls = facts(x.dtype).class
+  const made = withType(x, cls, where, (y) =>
+    optionally(weight, cls, where, (weight) =>
+      optionally(bias, cls, where, (bias) =>
+        inClass(x.dtype, x.shape, where, (out) =>
+          check(native.normElements(code(cls), dim, eps, y.operand(), weight?.operand(), bias?.operand(), out.operand())),
+        ),
+      ),
+    ),
+  )
+  const inputs = [x, ...parameters]
+  return record(Tensor.result(made), 'LayerNormBackward', inputs, (save) => normBack(x, weight, bias, dim, eps, save))
+}
+
+/** As `withType`, of what may not be there. */
+function optionally<T>(x: Tensor | undefined, dtype: DType, where: string, run: (x: Dense | undefined) => T): T {
+  return x === undefined ? run(undefined) : withType(x, dtype, where, run)
+}
+
+function normBack(x: Tensor, weight: Tensor | undefined, bias: Tensor | undefined, dim: number, eps: number, save: Save): Backward {
+  const where = 'layerNorm'
+  const [of, by] = [save(x), weight && save(weight)]
+  const [weightKind, biasKind] = [weight, bias].map((one) => one && { shape: one.shape, dtype: one.dtype })
+  const cls = facts(x.dtype).class
+  return (grad) => {
+    const wide = ({ shape }: { shape: readonly number[] }) => Tensor.result(new Made(cls, shape, where))
+    const [dx, dWeight, dBias] = [wide(of()), weightKind && wide(weightKind), biasKind && wide(biasKind)]
+    withType(of(), cls, where, (x) =>
+      withType(grad, cls, where, (grad) =>
+        optionally(by?.(), cls, where, (weight) => {
+          const outs = [dx, dWeight, dBias].map((one) => one?.operand())
+          check(native.normBackElements(code(cls), dim, eps, x.operand(), weight?.operand(), grad.operand(), outs[0]!, outs[1], outs[2]))
+        }),
+      ),
+    )
+    const grads = [dx.to(of().dtype)]
+    if (weightKind) grads.push(dWeight!.to(weightKind.dtype))
+    if (biasKind) grads.push(dBias!.to(biasKind.dtype))
+    return grads
+  }
+}
+
+/**
+ * Each element 0 with a probability of `p`, else divided by `1 - p`. Srivastava et al. 2014; `torch.nn.functional.dropout`
+ * with `training=True`. The draws are those of PyTorch's `bernoulli_(1 - p)`: two of the generator's for each element.
+ *
+ * With `p = 0` and of nothing it draws nothing and the result shares x's memory; with `p = 1` it draws nothing either.
+ * For the way back one bit an element is kept.
+ *
+ * @throws UsageError for a `p` outside of [0, 1].
+ */
+export function dropout(x: Tensor, p: number, options?: { generator?: Generator }): Tensor {
+  const where = 'dropout'
+  const { generator } = checkOptions(options, ['generator'], where)
+  checkFloats(x, where)
+  const source = checkGenerator(generator, where)
+  if (!(checkNumber(p, `${where}: p`) >= 0 && p <= 1)) throw new UsageError(`${where}: p must be a probability from 0 to 1, not ${p}`)
+  if (p === 0 || x.size === 0) return x.reshape(...x.shape)
+  if (p === 1) return x.mul(0)
+  const bits = Tensor.result(new Made('uint8', [Math.ceil(x.size / 8)], where))
+  source.kept(1 - p, x.size, bits.operand())
+  const scale = scaleOf(p, x.dtype)
+  const result = Tensor.result(dropped(x, bits, scale))
+  record(result, 'DropoutBackward', [x], (save) => {
+    const kept = save(bits)
+    return (grad) => [Tensor.result(dropped(grad, kept(), scale))]
+  })
+  bits.dispose()
+  return result
+}
+
+function dropped(x: Dense, bits: Dense, scale: number): Made {
+  const cls = facts(x.dtype).class
+  return withType(x, cls, 'dropout', (y) =>
+    inClass(x.dtype, x.shape, 'dropout', (out) =>
+      check(native.dropoutElements(code(cls), scale, bits.operand(), y.operand(), out.operand())),
+    ),
+  )
+}
+
+/** `1 / (1 - p)` as PyTorch has it: its mask is of x's type. */
+function scaleOf(p: number, dtype: DType): number {
+  if (dtype === 'float64') return 1 / (1 - p)
+  const single = Math.fround(1 / Math.fround(1 - p))
+  if (dtype === 'float32') return single
+  const one: Dense = { dtype: 'float32', shape: [], size: 1, operand: () => Float32Array.of(single) }
+  const rounded = Tensor.result(convert(one, dtype, 'dropout'))
+  const scale = rounded.item()
+  rounded.dispose()
+  return scale
+}

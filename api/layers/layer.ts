@@ -1,0 +1,40 @@
+// What layers have in common.
+
+import { UsageError, ShapeError } from '../base/errors.js'
+import { sameShape, shown } from '../base/shape.js'
+import { Tensor } from '../tensor/tensor.js'
+import { isObject, show } from '../base/validate.js'
+
+/** Something with tensors that can be learned, saved and loaded. */
+export interface Layer {
+  /** The tensors that are learned. */
+  parameters(): Tensor[]
+  /** All tensors by name, sharing the layer's memory. */
+  stateDict(): Record<string, Tensor>
+  /** Copies values in by name; every name must be there, and no other. */
+  loadStateDict(state: Record<string, Tensor>): this
+}
+
+/** Copies `state` into `into`: everything is checked before anything is written. */
+export function loadInto(into: Record<string, Tensor>, state: Record<string, Tensor>, where: string): void {
+  if (!isObject(state)) throw new UsageError(`${where}: tensors by name, not ${show(state)}`)
+  const [names, given] = [Object.keys(into), Object.keys(state)]
+  const missing = names.filter((name) => !given.includes(name))
+  const unknown = given.filter((name) => !names.includes(name))
+  if (missing.length > 0 || unknown.length > 0) {
+    const parts = [missing.length > 0 && `missing: ${missing.join(', ')}`, unknown.length > 0 && `unknown: ${unknown.join(', ')}`]
+    throw new UsageError(`${where}: ${parts.filter(Boolean).join('; ')}`)
+  }
+  for (const name of names) {
+    const value = state[name]
+    if (!(value instanceof Tensor)) throw new UsageError(`${where}: "${name}" is ${show(value)}, not a tensor`)
+    if (!sameShape(value.shape, into[name].shape)) {
+      throw new ShapeError(`${where}: "${name}" is ${shown(value.shape)} where ${shown(into[name].shape)} is needed`)
+    }
+    // What was disposed or is being read is told before the first write.
+    value.operand()
+    into[name].operand()
+    into[name].checkWritable(where)
+  }
+  for (const name of names) into[name].set(state[name])
+}

@@ -1,0 +1,98 @@
+// What positional schemes have in common: results, and tables that are learned.
+
+import { Contents } from '../../base/contents.js'
+import { facts, type DType } from '../../base/dtype.js'
+import { DTypeError, ShapeError, UsageError } from '../../base/errors.js'
+import { checkInit, type Init } from '../init.js'
+import { loadInto, type Layer } from '../layer.js'
+import { check } from '../../native/native.js'
+import { checkGenerator, type Generator } from '../../tensor/random.js'
+import { guardReceivers } from '../../base/receivers.js'
+import { sameShape, shown, sizeOf } from '../../base/shape.js'
+import { NativeStorage, PooledStorage } from '../../memory/storage.js'
+import { Tensor } from '../../tensor/tensor.js'
+import { checkBytes, checkElements, show } from '../../base/validate.js'
+
+/** A result of a shape that is written whole: the caller's `out`, checked, or fresh memory. */
+export function target(out: Tensor | undefined, shape: readonly number[], dtype: DType, where: string): Tensor {
+  if (out === undefined) {
+    const { bytes } = facts(dtype)
+    checkElements(sizeOf(shape), bytes, where, shape)
+    return Tensor.over(PooledStorage.uninitialized(sizeOf(shape) * bytes), dtype, [...shape])
+  }
+  if (!(out instanceof Tensor)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
+  if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)
+  if (!sameShape(out.shape, shape)) throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown(shape)}`)
+  out.beginWrite(where)
+  return out
+}
+
+/** The result that `write` wrote; a fresh one that was not written is freed. Into `out` nothing is recorded. */
+export function written(result: Tensor, out: Tensor | undefined, done: boolean): Tensor {
+  if (!done && out === undefined) result.dispose()
+  check(done)
+  out?.forget()
+  return result
+}
+
+/** A fresh result, written. */
+export function made(shape: readonly number[], dtype: DType, where: string, write: (result: Tensor) => boolean): Tensor {
+  const result = target(undefined, shape, dtype, where)
+  return written(result, undefined, write(result))
+}
+
+/** A tensor of heads, float32 (batch, heads, length, headDim). */
+export function checkHeads(x: unknown, what: string, where: string): Tensor {
+  if (!(x instanceof Tensor)) throw new UsageError(`${where}: ${what} must be a tensor, not ${show(x)}`)
+  if (x.dtype !== 'float32') throw new DTypeError(`${where}: ${what} must be float32, not ${x.dtype}: write ${what}.to('float32')`)
+  if (x.shape.length !== 4) throw new ShapeError(`${where}: ${what} is (batch, heads, length, headDim), not ${shown(x.shape)}`)
+  return x
+}
+
+/** A table in native memory that learns, drawn as `init` says, else from N(0, std^2). */
+export function learned(shape: readonly number[], { generator, init }: { generator?: Generator; init?: Init }, where: string, std = 1): Tensor {
+  const bytes = sizeOf(shape) * facts('float32').bytes
+  checkBytes(bytes, where, shown(shape))
+  const source = checkGenerator(generator, where)
+  const fill = checkInit(init, `${where}: init`, (generator, out) => generator.normal(out, 0, std))
+  const weight = Tensor.over(NativeStorage.zeroed(bytes), 'float32', [...shape])
+  fill(source, weight.operand())
+  weight.requiresGrad = true
+  return weight
+}
+
+/** A tensor that takes the place of a learned one. */
+export function replacement(before: Tensor, after: unknown, where: string): Tensor {
+  if (!(after instanceof Tensor)) throw new UsageError(`${where} must be a tensor, not ${show(after)}`)
+  if (after.dtype !== 'float32') throw new DTypeError(`${where} must be float32, not ${after.dtype}`)
+  if (!sameShape(after.shape, before.shape)) throw new ShapeError(`${where} is ${shown(after.shape)} where ${shown(before.shape)} is needed`)
+  return after
+}
+
+const CONTENTS = new Contents<Learned>('The layer', { instead: 'stateDict() has its tensors, which share() lends to other threads and saveSafetensors writes' })
+
+/** A scheme that learns. */
+export abstract class Learned implements Layer {
+  readonly #own = true
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
+
+  /** What is learned, by name, sharing its memory. */
+  abstract stateDict(): Record<string, Tensor>
+
+  /** What is learned. */
+  parameters(): Tensor[] {
+    return Object.values(this.stateDict())
+  }
+
+  /** Copies all in. @throws UsageError for other names, ShapeError for other shapes; nothing is written then. */
+  loadStateDict(state: Record<string, Tensor>): this {
+    loadInto(this.stateDict(), state, `${this.constructor.name}.loadStateDict`)
+    return this
+  }
+
+  static {
+    guardReceivers(this, (value) => #own in value)
+    CONTENTS.guard(this, (value) => #own in value)
+  }
+}

@@ -1,0 +1,19 @@
+// What is given for one sequence, repeated along the batch.
+
+import { ShapeError } from '../../base/errors.js'
+import { kindOf, readIds, type Ids, type IntArray } from '../../tensor/ids.js'
+import { sameShape, shown, sizeOf } from '../../base/shape.js'
+
+/** Explicit positions or segments, one for each of `tokens` (a shape): those of one sequence are repeated along the batch. */
+export function spread(given: Ids, tokens: readonly number[], what: string, of: string, where: string): IntArray {
+  const { array, shape } = readIds(given, undefined, `${where}: ${what}`)
+  const size = sizeOf(tokens)
+  if (sameShape(shape, tokens) || (shape.length === 1 && shape[0] === size)) return array
+  const [length] = tokens.slice(-1)
+  if (shape.length !== 1 || shape[0] !== length) {
+    throw new ShapeError(`${where}: ${what} are ${shown(shape)} where ${of} are ${shown(tokens)}`)
+  }
+  const each = new (kindOf(array)!)(size)
+  for (let at = 0; at < each.length; at += length) (each as Int32Array).set(array as Int32Array, at)
+  return each
+}

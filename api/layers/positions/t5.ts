@@ -1,0 +1,113 @@
+// T5's relative positions: a learned bias for each bucket of distances and head.
+
+import { record } from '../../autograd/tape.js'
+import type { Init } from '../init.js'
+import { check, native } from '../../native/native.js'
+import type { Generator } from '../../tensor/random.js'
+import { guardReceivers } from '../../base/receivers.js'
+import type { Tensor } from '../../tensor/tensor.js'
+import { checkBoolean, checkOptions, checkSize } from '../../base/validate.js'
+import { learned, Learned, made, replacement, target, written } from './made.js'
+
+export interface T5BucketOptions {
+  /** Whether keys after a query have buckets of their own (an encoder), or all share one (a decoder, causal). */
+  bidirectional: boolean
+  /** default 32 */ numBuckets?: number
+  /** Distances from here on share the last bucket; default 128. */
+  maxDistance?: number
+}
+
+const BUCKET_OPTIONS = ['bidirectional', 'numBuckets', 'maxDistance']
+
+/** How distances are put in buckets, as the native side takes it. */
+type Buckets = readonly [bidirectional: boolean, numBuckets: number, maxDistance: number]
+
+function checkBuckets({ bidirectional, numBuckets = 32, maxDistance = 128 }: Partial<T5BucketOptions>, where: string): Buckets {
+  checkBoolean(bidirectional, `${where}: bidirectional`)
+  checkSize(numBuckets, `${where}: numBuckets`, 2)
+  checkSize(maxDistance, `${where}: maxDistance`, 1)
+  check(native.t5Buckets(bidirectional!, numBuckets, maxDistance, 0, 0, 0))
+  return [bidirectional!, numBuckets, maxDistance]
+}
+
+/**
+ * The bucket of each query and key, (query, key) int32. With `d = key - query`, n the buckets of one direction (half of
+ * `numBuckets` where bidirectional, and then d > 0 has the upper half) and `e = n / 2`: distance |d| below e is its own
+ * bucket; from there on `e + floor(log(|d| / e) / log(maxDistance / e) * (n - e))`, at most n - 1. Causal: d > 0 counts
+ * as 0. In float32, operation by operation as Transformers computes it. Raffel et al. 2020 (T5).
+ *
+ * @throws UsageError for too few buckets, or a `maxDistance` that leaves nothing beyond the exact ones.
+ */
+export function t5RelativeBuckets(queryLength: number, keyLength: number, options: T5BucketOptions & { offset?: number }): Tensor {
+  const where = 't5RelativeBuckets'
+  const { offset = 0, ...rest } = checkOptions(options, [...BUCKET_OPTIONS, 'offset'], where)
+  const buckets = checkBuckets(rest, where)
+  checkSize(queryLength, `${where}: queryLength`)
+  checkSize(keyLength, `${where}: keyLength`)
+  checkSize(offset, `${where}: offset`)
+  return made([queryLength, keyLength], 'int32', where, (out) =>
+    native.t5Buckets(...buckets, queryLength, keyLength, offset, out.operand()),
+  )
+}
+
+/**
+ * T5's relative position bias: a learned number for each bucket and head, added to attention scores (which T5 does not
+ * scale). `bias[h, i, j] = weight[bucket(j - (offset + i)), h]`. Raffel et al. 2020.
+ *
+ * The table, (numBuckets, heads), is drawn from N(0, 1), as `torch.nn.Embedding` draws, or as `init` says; it is that of
+ * `relative_attention_bias.weight`.
+ */
+export class T5RelativeBias extends Learned {
+  /** Attention heads. */
+  readonly heads: number
+  readonly #buckets: Buckets
+  #weight: Tensor
+
+  /** @throws UsageError for sizes that are no sizes, and as `t5RelativeBuckets` for buckets. */
+  constructor(options: T5BucketOptions & { heads: number; generator?: Generator; /** How the table is drawn; default `{ std: 1 }`. */ init?: Init }) {
+    super()
+    const where = 'T5RelativeBias'
+    const { heads, generator, init, ...rest } = checkOptions(options, ['heads', 'generator', 'init', ...BUCKET_OPTIONS], where)
+    this.heads = checkSize(heads, `${where}: heads`, 1)
+    this.#buckets = checkBuckets(rest, where)
+    this.#weight = learned([this.#buckets[1], this.heads], { generator, init }, where)
+  }
+
+  /** The table, (numBuckets, heads). Another of the same shape may take its place. */
+  get weight(): Tensor {
+    return this.#weight
+  }
+
+  set weight(weight: Tensor) {
+    this.#weight = replacement(this.#weight, weight, 'T5RelativeBias.weight')
+  }
+
+  /**
+   * The bias, (heads, query, key); query i stands at position `offset + i` (default 0) of the keys: in decoding with
+   * cached keys, `forward(1, keys, { offset: keys - 1 })` is the last row of the whole.
+   */
+  forward(queryLength: number, keyLength: number, options?: { offset?: number; /** Where the result goes. */ out?: Tensor }): Tensor {
+    const where = 'T5RelativeBias.forward'
+    const { offset = 0, out } = checkOptions(options, ['offset', 'out'], where)
+    checkSize(queryLength, `${where}: queryLength`)
+    checkSize(keyLength, `${where}: keyLength`)
+    checkSize(offset, `${where}: offset`)
+    const { heads } = this
+    const [weight, buckets] = [this.#weight, this.#buckets]
+    const place = [...buckets, queryLength, keyLength, offset] as const
+    const result = target(out, [heads, queryLength, keyLength], 'float32', where)
+    written(result, out, native.t5BiasForward(...place, weight.operand(), heads, result.operand()))
+    if (out !== undefined) return result
+    return record(result, 'T5RelativeBiasBackward', [weight], () => (grad) => [
+      made([buckets[1], heads], 'float32', where, (of) => native.t5BiasBackward(...place, grad.operand(), heads, of.operand())),
+    ])
+  }
+
+  override stateDict(): Record<string, Tensor> {
+    return { weight: this.#weight }
+  }
+
+  static {
+    guardReceivers(this, (value) => #buckets in value)
+  }
+}

@@ -1,0 +1,51 @@
+// The input layers of well-known models: what TokenPositionEmbedding.preset makes of a name.
+
+import { UsageError } from '../base/errors.js'
+import type { TokenPositionOptions } from './token-position.js'
+import { checkSize, isObject, show } from '../base/validate.js'
+
+/** Presets whose layers add learned positions. */
+export type PositionedPreset = 'gpt2' | 'bert' | 'roberta'
+/** Presets whose layers are of tokens alone: their models place tokens in attention. */
+export type TokenPreset = 't5' | 'llama' | 'gemma'
+
+/** As options of the layer, but that a layer without positions needs no contextLength; if it is given, sequences are no longer. */
+export type PresetOptions<N extends PositionedPreset | TokenPreset> = N extends TokenPreset
+  ? Omit<TokenPositionOptions, 'contextLength'> & { contextLength?: number }
+  : TokenPositionOptions
+
+/** How a layer places tokens. */
+export interface Placing {
+  /** Whether there is a table of positions. */
+  readonly learned: boolean
+  /** Whether positions count tokens alone, from behind the padding id on, as fairseq's do. */
+  readonly skipsPadding: boolean
+}
+
+/** Of a layer that is made by `new`. */
+export const LEARNED: Placing = { learned: true, skipsPadding: false }
+const SKIPPING: Placing = { learned: true, skipsPadding: true }
+const NONE: Placing = { learned: false, skipsPadding: false }
+
+/** What the published models have, where the caller does not say otherwise. */
+const PRESETS: Record<PositionedPreset | TokenPreset, { placing: Placing; defaults: (dim: number) => Partial<TokenPositionOptions> }> = {
+  gpt2: { placing: LEARNED, defaults: () => ({}) },
+  bert: { placing: LEARNED, defaults: () => ({ segments: 2, layerNorm: { eps: 1e-12 }, paddingIdx: 0 }) },
+  roberta: { placing: SKIPPING, defaults: () => ({ segments: 1, layerNorm: { eps: 1e-5 }, paddingIdx: 1 }) },
+  t5: { placing: NONE, defaults: () => ({}) },
+  llama: { placing: NONE, defaults: () => ({}) },
+  gemma: { placing: NONE, defaults: (dim) => ({ scale: Math.sqrt(dim), paddingIdx: 0 }) },
+}
+
+/** The options of a preset, the caller's before its own, and how it places tokens. */
+export function presetOf(name: unknown, options: object, where: string): { options: TokenPositionOptions; placing: Placing } {
+  if (typeof name !== 'string' || !Object.hasOwn(PRESETS, name)) {
+    throw new UsageError(`${where}: no preset is called ${show(name)}; known: ${Object.keys(PRESETS).join(', ')}`)
+  }
+  if (!isObject(options)) throw new UsageError(`${where}: options are an object, not ${show(options)}`)
+  const { placing, defaults } = PRESETS[name as PositionedPreset]
+  const dim = checkSize((options as { dim?: unknown }).dim, `${where}: dim`, 1)
+  // What is given as undefined is not given.
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  return { options: { ...defaults(dim), ...given } as TokenPositionOptions, placing }
+}

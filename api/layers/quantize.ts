@@ -1,0 +1,233 @@
+// Tables of small elements: halves, and integers of 8 or 4 bits with a scale and a bias for each row.
+
+import { types } from 'node:util'
+import { Contents } from '../base/contents.js'
+import { facts } from '../base/dtype.js'
+import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
+import { call, check, native } from '../native/native.js'
+import { guardReceivers, isInstance } from '../base/receivers.js'
+import { sameShape, shown } from '../base/shape.js'
+import { track, untrack } from '../memory/scope.js'
+import { NativeStorage, PooledStorage } from '../memory/storage.js'
+import { Tensor } from '../tensor/tensor.js'
+import { CONTENTS as TENSOR } from '../tensor/contents.js'
+import { checkAttached, checkBytes, checkElements, checkShape, checkWord, show } from '../base/validate.js'
+
+/** How far a quantized table is from what it was made of, element by element. */
+export interface QuantizationError {
+  /** The largest difference. */
+  max: number
+  /** The mean difference. */
+  mean: number
+  /** The root of the mean square. */
+  rms: number
+  /** The row with the largest difference. */
+  worstRow: number
+}
+
+/** Layouts of rows, in the order of the native side's numbers. */
+export const FORMATS: readonly string[] = ['float32', 'float16', 'bfloat16', 'int8', 'int4']
+const KINDS = ['float16', 'bfloat16', 'int8', 'int4'] as const
+type Kind = (typeof KINDS)[number]
+
+/** Makes the constructor private at run time too. */
+const PRIVATE = Symbol('by quantize')
+
+/** A shape [rows, dim] with at least one column. */
+function checkTableShape(shape: unknown, where: string): [number, number] {
+  const sizes = checkShape(shape, 0, where)
+  if (sizes.length !== 2) throw new ShapeError(`${where}: a table has the shape [rows, dim], not ${shown(sizes)}`)
+  if (sizes[1] === 0) throw new UsageError(`${where}: a table needs at least one column`)
+  return sizes as [number, number]
+}
+
+function formatOf(kind: Kind): number {
+  return FORMATS.indexOf(kind)
+}
+
+/** The tensor of a table's rows: halves as such, integers as the bytes of their rows. */
+function tensorOf(kind: Kind, storage: NativeStorage, [rows, dim]: readonly [number, number], rowBytes: number): Tensor {
+  if (kind === 'float16' || kind === 'bfloat16') return Tensor.over(storage, kind, [rows, dim])
+  return Tensor.over(storage, 'uint8', [rows, rowBytes])
+}
+
+/** The rows of a table, as the class itself sees them. */
+let rowsOf: (table: QuantizedTable) => Tensor
+
+const CONTENTS = new Contents<QuantizedTable>('QuantizedTable', {
+  instead: 'toTensor() has its bytes as a tensor, which share() lends to other threads and saveSafetensors writes',
+  equal: (it) => TENSOR.equal(rowsOf(it)),
+})
+
+/**
+ * A table in float16, bfloat16, int8 or int4, for `Embedding.fromPretrained` and `EmbeddingBag.fromPretrained`: half, a
+ * quarter or an eighth of float32's memory. Made by `quantize` or `QuantizedTable.fromBytes`.
+ *
+ * Rows of integers lie as FBGEMM's fused rows do, so that its bytes load here and ours there: int8 as `[dim x uint8]
+ * [float32 scale][float32 bias]`, int4 as `[ceil(dim / 2) bytes, even columns in the low nibbles][float16 scale][float16
+ * bias]`; what is stored as q means `q * scale + bias`.
+ *
+ * To save one, save `toTensor()`; to load it, give that tensor to `QuantizedTable.fromBytes`.
+ */
+export class QuantizedTable {
+  readonly kind: Kind
+  /** (rows, dim) of what it stands for; frozen. */
+  readonly shape: readonly number[]
+  readonly #rows: Tensor
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
+
+  /** @internal */
+  constructor(key: symbol, kind: Kind, shape: readonly [number, number], rows: Tensor) {
+    if (key !== PRIVATE) throw new UsageError('a QuantizedTable is made by quantize() or QuantizedTable.fromBytes(), not by new')
+    this.kind = kind
+    this.shape = Object.freeze([...shape])
+    this.#rows = rows
+    // A scope keeps or disposes the table as one.
+    untrack(rows)
+    track(this)
+  }
+
+  /**
+   * A table of rows that exist: a Uint8Array, which is copied, or a uint8 tensor of `rows * bytes of a row` elements, such
+   * as one that `loadSafetensors` maps, whose memory is shared. 16-bit kinds also take a tensor of their own type.
+   *
+   * @throws ShapeError where there are not so many bytes.
+   */
+  static fromBytes(kind: QuantizedTable['kind'], shape: readonly number[], bytes: Uint8Array | Tensor): QuantizedTable {
+    const where = 'QuantizedTable.fromBytes'
+    checkWord(kind, KINDS, `${where}: kind`)
+    const sizes = checkTableShape(shape, where)
+    const rowBytes = call(native.rowBytes(formatOf(kind), sizes[1]))
+    const need = sizes[0] * rowBytes
+    checkBytes(need, where, shown(sizes))
+    const have = bytes instanceof Tensor ? bytes.size * facts(bytes.dtype).bytes : types.isUint8Array(bytes) ? bytes.length : undefined
+    if (have === undefined) throw new UsageError(`${where}: bytes are a Uint8Array or a tensor, not ${show(bytes)}`)
+    if (have === 0 && types.isUint8Array(bytes)) checkAttached(bytes, where)
+    if (have !== need) {
+      throw new ShapeError(`${where}: ${have} bytes are not ${sizes[0]} rows of ${sizes[1]} ${kind}, which take ${need} (${rowBytes} each)`)
+    }
+    if (bytes instanceof Tensor) return new QuantizedTable(PRIVATE, kind, sizes, shared(kind, sizes, rowBytes, bytes, where))
+    const storage = NativeStorage.zeroed(need)
+    const flat = Tensor.over(storage, 'uint8', [need])
+    flat.set(bytes)
+    const rows = tensorOf(kind, storage, sizes, rowBytes)
+    flat.dispose()
+    return new QuantizedTable(PRIVATE, kind, sizes, rows)
+  }
+
+  /**
+   * The bytes of all rows, live: writing here changes the table. A copy where the host forbids live views
+   * (`capabilities().liveData` is false).
+   */
+  get bytes(): Uint8Array {
+    const { buffer, byteOffset, byteLength } = this.#rows.data
+    return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength)
+  }
+
+  /**
+   * The rows as a tensor that shares their memory: float16 and bfloat16 as such, (rows, dim); integers as uint8, (rows,
+   * bytes of a row). For saving: `saveSafetensors(path, { weight: table.toTensor() })`.
+   */
+  toTensor(): Tensor {
+    return this.#rows.detach()
+  }
+
+  /** What it stands for, as float32. */
+  dequantize(): Tensor {
+    const where = 'QuantizedTable.dequantize'
+    const [rows, dim] = this.shape
+    const bytes = rows * dim * facts('float32').bytes
+    checkElements(rows * dim, facts('float32').bytes, where, this.shape)
+    const result = Tensor.over(PooledStorage.uninitialized(bytes), 'float32', [rows, dim])
+    check(native.dequantizeRows(formatOf(this.kind), this.#rows.operand(), rows, dim, result.operand()))
+    return result
+  }
+
+  /** How far it is from the table it was made of, computed in float64. */
+  error(original: Tensor): QuantizationError {
+    const where = 'QuantizedTable.error'
+    const [rows, dim] = this.shape
+    const wide = asFloat32(original, where)
+    try {
+      if (!sameShape(original.shape, this.shape)) throw new ShapeError(`${where}: ${shown(original.shape)} where ${shown(this.shape)} is needed`)
+      const [max, mean, rms, worstRow] = call(
+        native.quantizationError(formatOf(this.kind), this.#rows.operand(), rows, dim, wide.operand()),
+      )
+      return { max, mean, rms, worstRow }
+    } finally {
+      wide.dispose()
+    }
+  }
+
+  /** Gives the memory back now, unless a layer or a tensor shares it. Every later use is a UsageError. */
+  dispose(): void {
+    untrack(this)
+    this.#rows.dispose()
+  }
+
+  /** `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #rows in value && isInstance(this, QuantizedTable, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #rows in value)
+    CONTENTS.guard(this, (value) => #rows in value)
+    rowsOf = (table) => table.#rows
+  }
+}
+
+/** Rows in the memory of a tensor. */
+function shared(kind: Kind, sizes: readonly [number, number], rowBytes: number, bytes: Tensor, where: string): Tensor {
+  const half = kind === 'float16' || kind === 'bfloat16'
+  if (half && bytes.dtype === kind) return bytes.detach().reshape(...sizes)
+  if (bytes.dtype !== 'uint8') throw new DTypeError(`${where}: the rows of ${kind} are uint8${half ? ` or ${kind}` : ''}, not ${bytes.dtype}`)
+  if (!half) return bytes.detach().reshape(sizes[0], rowBytes)
+  // Halves are read as such, which bytes need not be aligned for.
+  const storage = NativeStorage.zeroed(bytes.size)
+  const flat = Tensor.over(storage, 'uint8', [bytes.size])
+  flat.set(bytes)
+  const rows = tensorOf(kind, storage, sizes, rowBytes)
+  flat.dispose()
+  return rows
+}
+
+/** The same as float32; to be disposed in any case. */
+function asFloat32(tensor: unknown, where: string): Tensor {
+  if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: of a tensor, not ${show(tensor)}`)
+  if (facts(tensor.dtype).kind !== 'float') throw new DTypeError(`${where}: of floats, not ${tensor.dtype}`)
+  return tensor.to('float32')
+}
+
+/**
+ * A table (rows, dim) in fewer bits: `float16` and `bfloat16` round to nearest even; `int8` and `int4` have a scale and a
+ * bias for each row, to FBGEMM's bytes. `error(original)` of the result says what was lost.
+ *
+ * @throws UsageError, which says which element, for NaN and infinite ones in integers, and for what float16 cannot hold
+ * in int4.
+ */
+export function quantize(weight: Tensor, kind: QuantizedTable['kind']): QuantizedTable {
+  const where = 'quantize'
+  checkWord(kind, KINDS, `${where}: kind`)
+  const wide = asFloat32(weight, where)
+  let rows: Tensor | undefined
+  try {
+    const sizes = checkTableShape([...weight.shape], where)
+    const rowBytes = call(native.rowBytes(formatOf(kind), sizes[1]))
+    checkBytes(sizes[0] * rowBytes, where, shown(sizes))
+    rows = tensorOf(kind, NativeStorage.zeroed(sizes[0] * rowBytes), sizes, rowBytes)
+    check(native.quantizeRows(formatOf(kind), wide.operand(), sizes[1], rows.operand()))
+    return new QuantizedTable(PRIVATE, kind, sizes, rows)
+  } catch (error) {
+    rows?.dispose()
+    throw error
+  } finally {
+    wide.dispose()
+  }
+}

@@ -1,0 +1,259 @@
+// The table of a layer: its rows, their layout, and what is done to them besides looking up.
+
+import { facts } from '../base/dtype.js'
+import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
+import type { IntArray } from '../tensor/ids.js'
+import { checkInit, type Init } from './init.js'
+import { native } from '../native/native.js'
+import { FORMATS, QuantizedTable } from './quantize.js'
+import { checkGenerator, type Generator } from '../tensor/random.js'
+import { isResultType, type ResultType } from './result.js'
+import { orderOf, type Order, type TableFacts } from '../autograd/table-gradient.js'
+import { sameShape, shown } from '../base/shape.js'
+import { NativeStorage } from '../memory/storage.js'
+import { Tensor } from '../tensor/tensor.js'
+import { checkBoolean, checkBytes, checkInteger, checkNumber, checkOptions, checkSize, checkWord, show } from '../base/validate.js'
+import { zeroed } from '../memory/arrays.js'
+
+export interface EmbeddingOptions {
+  /** A row that is zeroed when it is drawn and gets no gradient; negative counts from the end. */
+  paddingIdx?: number
+  /** Rows that are looked up are first rescaled, in place, to at most this norm. Of float32 tables. */
+  maxNorm?: number
+  /** The p of the norm of `maxNorm`; default 2. */
+  normType?: number
+  /** Whether a row's gradient is divided by how often its id occurs in the batch; default false. */
+  scaleGradByFreq?: boolean
+  /** Whether `weight.grad` is a SparseGrad: the rows that batches named; default false: a dense tensor, built when it is
+   * looked at. Optimizers take rows from either. */
+  sparse?: boolean
+  /** The type of the table, and of results unless told otherwise: float32 (the default), float16 or bfloat16. Over a
+   * QuantizedTable: the type of results. */
+  dtype?: ResultType
+  /** How the table is drawn; default `{ std: 1 }`. Of a new one alone. */
+  init?: Init
+  /** What draws the table; default: the one that `manualSeed` seeds. */
+  generator?: Generator
+  /** Whether the table learns; default true, of `fromPretrained` false. */
+  requiresGrad?: boolean
+  /** What is done about an id without a row: an error (`throw`, the default), the nearest row (`clamp`), or the padding
+   * row (`padding`). */
+  onBadId?: 'throw' | 'clamp' | 'padding'
+}
+
+export const TABLE_OPTIONS = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq', 'sparse', 'dtype', 'init', 'generator', 'requiresGrad', 'onBadId']
+
+/** Rows that 32-bit ids can name. */
+export const MAX_ROWS = 2 ** 32 - 1
+
+/** What is done besides looking up. */
+interface Settings {
+  readonly paddingIdx: number | undefined
+  readonly maxNorm: number | undefined
+  readonly normType: number
+  /** As the native side takes it: -1 throw, -2 clamp, else the row that stands in. */
+  readonly badIds: number
+  readonly scaleGradByFreq: boolean
+  readonly sparse: boolean
+}
+
+function checkSettings(options: Partial<EmbeddingOptions>, rows: number, where: string): Settings {
+  const { paddingIdx, maxNorm, normType = 2, onBadId = 'throw', scaleGradByFreq = false, sparse = false } = options
+  let padding: number | undefined
+  if (paddingIdx !== undefined) {
+    padding = checkInteger(paddingIdx, `${where}: paddingIdx`)
+    if (padding < -rows || padding >= rows) throw new UsageError(`${where}: paddingIdx ${padding} names none of ${rows} rows; negative ones count from the end`)
+    if (padding < 0) padding += rows
+  }
+  if (maxNorm !== undefined && checkNumber(maxNorm, `${where}: maxNorm`) < 0) {
+    throw new UsageError(`${where}: maxNorm must not be negative, not ${maxNorm}`)
+  }
+  if (checkWord(onBadId, ['throw', 'clamp', 'padding'], `${where}: onBadId`) === 'padding' && padding === undefined) {
+    throw new UsageError(`${where}: onBadId "padding" needs a paddingIdx`)
+  }
+  const badIds = onBadId === 'throw' ? -1 : onBadId === 'clamp' ? -2 : padding!
+  checkBoolean(scaleGradByFreq, `${where}: scaleGradByFreq`)
+  checkBoolean(sparse, `${where}: sparse`)
+  return { paddingIdx: padding, maxNorm, normType: checkNumber(normType, `${where}: normType`, true), badIds, scaleGradByFreq, sparse }
+}
+
+/** Drawn, its padding row zeroed after the draw. `torch.nn.Embedding.reset_parameters`. */
+function draw(rows: number, dim: number, dtype: ResultType, options: Partial<EmbeddingOptions>, padding: number | undefined, where: string): Tensor {
+  const bytes = rows * dim * facts('float32').bytes
+  checkBytes(bytes, where, shown([rows, dim]))
+  const generator = checkGenerator(options.generator, where)
+  const requiresGrad = checkBoolean(options.requiresGrad ?? true, `${where}: requiresGrad`)
+  const fill = checkInit(options.init, `${where}: init`)
+  const drawn = Tensor.over(NativeStorage.zeroed(bytes), 'float32', [rows, dim])
+  fill(generator, drawn.operand())
+  if (padding !== undefined) drawn.set(zeroed(Float32Array, dim), padding * dim)
+  const weight = dtype === 'float32' ? drawn : rounded(drawn, dtype)
+  weight.requiresGrad = requiresGrad
+  return weight
+}
+
+/** The same in 16 bits, in memory of a table; the original goes. */
+function rounded(drawn: Tensor, dtype: ResultType): Tensor {
+  const weight = Tensor.over(NativeStorage.zeroed(drawn.size * facts(dtype).bytes), dtype, drawn.shape.slice())
+  weight.set(drawn)
+  drawn.dispose()
+  return weight
+}
+
+/** A tensor that can serve as a table. */
+export function checkTable(weight: unknown, where: string): Tensor {
+  if (!(weight instanceof Tensor)) throw new UsageError(`${where}: a table is a tensor or a QuantizedTable, not ${show(weight)}`)
+  if (!isResultType(weight.dtype)) {
+    throw new DTypeError(`${where}: tables are float32, float16 or bfloat16, not ${weight.dtype}: write weight.to('float32')`)
+  }
+  if (weight.shape.length !== 2) throw new ShapeError(`${where}: a table has the shape [rows, dim], not ${shown(weight.shape)}`)
+  if (weight.shape[1] === 0) throw new UsageError(`${where}: a table needs at least one column`)
+  if (weight.shape[0] > MAX_ROWS) throw new UsageError(`${where}: a table has at most ${MAX_ROWS} rows, not ${weight.shape[0]}`)
+  return weight
+}
+
+function checkType(dtype: unknown, where: string): ResultType {
+  if (isResultType(dtype)) return dtype
+  throw new DTypeError(`${where}: dtype is float32, float16 or bfloat16, not ${show(dtype)}`)
+}
+
+/** The rows of a layer. */
+export class Table {
+  #weight: Tensor
+  /** The weight alone: what results follow. */
+  #weights: readonly Tensor[]
+
+  private constructor(
+    readonly rows: number,
+    readonly dim: number,
+    /** The layout of the rows, as the native side numbers it: 0 is float32. */
+    readonly format: number,
+    /** The type of results, unless told otherwise. */
+    readonly results: ResultType,
+    readonly settings: Settings,
+    weight: Tensor,
+    where: string,
+  ) {
+    if (settings.maxNorm !== undefined && format !== 0) {
+      throw new UsageError(`${where}: maxNorm rescales rows in place, which float32 tables allow, not ${FORMATS[format]} ones`)
+    }
+    this.#weight = weight
+    this.#weights = [weight]
+  }
+
+  /** A new one. */
+  static drawn(rows: number, dim: number, options: Partial<EmbeddingOptions>, where: string): Table {
+    checkSize(rows, `${where}: numEmbeddings`)
+    checkSize(dim, `${where}: embeddingDim`, 1)
+    if (rows > MAX_ROWS) throw new UsageError(`${where}: a table has at most ${MAX_ROWS} rows, not ${rows}`)
+    const settings = checkSettings(options, rows, where)
+    const dtype = checkType(options.dtype ?? 'float32', where)
+    const weight = draw(rows, dim, dtype, options, settings.paddingIdx, where)
+    return new Table(rows, dim, FORMATS.indexOf(dtype), dtype, settings, weight, where)
+  }
+
+  /** Over a tensor that is checked to be a table. */
+  static over(tensor: Tensor, learns: boolean, options: Partial<EmbeddingOptions>, where: string): Table {
+    const [rows, dim] = tensor.shape
+    const dtype = tensor.dtype as ResultType
+    if (options.dtype !== undefined && checkType(options.dtype, where) !== dtype) {
+      throw new DTypeError(`${where}: the table is ${dtype}, not ${options.dtype}: write weight.to('${options.dtype}'), or ask forward for this dtype`)
+    }
+    const settings = checkSettings(options, rows, where)
+    const weight = tensor.detach()
+    weight.requiresGrad = learns
+    return new Table(rows, dim, FORMATS.indexOf(dtype), dtype, settings, weight, where)
+  }
+
+  /** Over rows of small elements. */
+  static quantized(table: QuantizedTable, options: Partial<EmbeddingOptions>, where: string): Table {
+    const [rows, dim] = table.shape
+    const results = checkType(options.dtype ?? 'float32', where)
+    const settings = checkSettings(options, rows, where)
+    return new Table(rows, dim, FORMATS.indexOf(table.kind), results, settings, table.toTensor(), where)
+  }
+
+  get weight(): Tensor {
+    return this.#weight
+  }
+
+  /** The weight alone. */
+  get weights(): readonly Tensor[] {
+    return this.#weights
+  }
+
+  get badIds(): number {
+    return this.settings.badIds
+  }
+
+  /** The padding row, or -1. */
+  get padding(): number {
+    return this.settings.paddingIdx ?? -1
+  }
+
+  get byFrequency(): boolean {
+    return this.settings.scaleGradByFreq
+  }
+
+  /** What a gradient knows of it. */
+  facts(): TableFacts {
+    return { shape: this.#weight.shape, dtype: this.#weight.dtype, sparse: this.settings.sparse }
+  }
+
+  /** The order of ids of a lookup, on the way back; `weighted`: with what its options multiply gradients by, and a scale. @internal */
+  order(ids: IntArray, weighted = true, scale = 1): Order {
+    const { badIds, scaleGradByFreq } = this.settings
+    return orderOf(ids.length, weighted && (scaleGradByFreq || scale !== 1), (block, coefficients) =>
+      native.rowOrder(ids, this.rows, badIds, this.padding, scaleGradByFreq, scale, block, coefficients),
+    )
+  }
+
+  /** Puts another weight of the same shape and type in its place. */
+  replace(weight: unknown, where: string): void {
+    if (this.#weight.dtype === 'uint8') throw new UsageError(`${where}: the rows of a QuantizedTable stay: make another layer`)
+    const table = checkTable(weight, where)
+    if (table.dtype !== this.#weight.dtype) throw new DTypeError(`${where}: ${table.dtype} where ${this.#weight.dtype} was`)
+    if (!sameShape(table.shape, this.#weight.shape)) {
+      throw new ShapeError(`${where}: ${shown(table.shape)} where ${shown(this.#weight.shape)} was`)
+    }
+    this.#weight = table
+    this.#weights = [table]
+  }
+
+  /**
+   * Makes the rows that ids name what a lookup is to read: up to date where an optimizer left them behind, and rescaled
+   * where they are to be. Whether that went well; then the weight's `rawOperand` may be read at these rows.
+   */
+  renormalized(ids: IntArray, out: Tensor | null, where: string): boolean {
+    const { maxNorm, normType, badIds } = this.settings
+    const { lag } = this.#weight
+    if (lag !== null && !lag.catchUp(ids, badIds)) return false
+    if (maxNorm === undefined) return true
+    this.#weight.beginWrite(`${where} with maxNorm`)
+    // The lookup would refuse it too, but only when the rows are rescaled.
+    if (out?.overlaps(this.#weight)) throw new UsageError(`${where}: out shares memory with the weight: give it its own`)
+    return native.embeddingRenormalize(this.#weight.rawOperand(), this.rows, this.dim, ids, badIds, maxNorm, normType)
+  }
+}
+
+/** What `fromPretrained` of a layer makes of its arguments; `more` are the layer's own options, handed back. */
+export function given<O extends EmbeddingOptions>(
+  weight: Tensor | QuantizedTable,
+  options: (O & { freeze?: boolean }) | undefined,
+  more: readonly string[],
+  where: string,
+): { table: Table; rest: Partial<O> } {
+  const quantized = weight instanceof QuantizedTable
+  if (!quantized) checkTable(weight, where)
+  const checked: Partial<EmbeddingOptions & { freeze?: boolean }> = checkOptions(options, [...TABLE_OPTIONS, ...more, 'freeze'], where)
+  const { freeze, ...rest } = checked
+  const learns = checkBoolean(rest.requiresGrad ?? !(freeze ?? true), `${where}: requiresGrad`)
+  if (freeze !== undefined && checkBoolean(freeze, `${where}: freeze`) === learns) {
+    throw new UsageError(`${where}: freeze ${freeze} and requiresGrad ${learns} contradict each other: give one of them`)
+  }
+  if (rest.generator !== undefined) checkGenerator(rest.generator, where)
+  if (rest.init !== undefined) throw new UsageError(`${where}: init is for new tables; this one is there: leave it out, or write to its weight`)
+  if (quantized && learns) throw new UsageError(`${where}: a QuantizedTable cannot learn: dequantize() it first`)
+  const table = quantized ? Table.quantized(weight, rest, where) : Table.over(weight, learns, rest, where)
+  return { table, rest: rest as Partial<O> }
+}

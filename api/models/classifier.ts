@@ -1,0 +1,68 @@
+// Classes of texts, by what a classifier learned.
+
+import { EmbeddingBag } from '../layers/bag.js'
+import { UsageError } from '../base/errors.js'
+import { scope } from '../memory/scope.js'
+import { sameShape, shown } from '../base/shape.js'
+import type { Tensor } from '../tensor/tensor.js'
+import type { Tokenizer } from '../text/tokenizer.js'
+import { checkOptions, checkSize, checkText, isArray, show, eachOf } from '../base/validate.js'
+import { zeroed } from '../memory/arrays.js'
+
+/** A class and how probable it is. */
+export interface Prediction {
+  label: string
+  probability: number
+}
+
+export interface ClassifyOptions {
+  /** The most classes that are named, the most probable first; default all. */
+  topN?: number
+}
+
+/** What a classifier is made of. */
+export interface ClassifierParts {
+  readonly folder: string
+  readonly objective: string
+  readonly labels: readonly string[] | null
+  readonly tensors: ReadonlyMap<string, Tensor>
+  readonly tokenizer: Tokenizer | null
+  /** The row of a word; null where it has none. */
+  readonly idOf: (word: string) => number | null
+}
+
+/** As the trainer splits: what Unicode says is white space. */
+const SPACES = /\p{White_Space}+/u
+
+/** The probabilities of the classes of texts: softmax(mean of the tokens' vectors * output^T), in float32. */
+export function classify(parts: ClassifierParts, texts: readonly string[], options: ClassifyOptions | undefined, where: string): Prediction[][] {
+  const { folder, objective, labels, tensors } = parts
+  const { topN } = checkOptions(options, ['topN'], where)
+  if (!isArray(texts)) throw new UsageError(`${where}: a text, or an array of them, not ${show(texts)}`)
+  const token = tensors.get('token.weight')!
+  const output = tensors.get('output.weight')
+  if (labels === null || output === undefined) throw new UsageError(`${where}: ${folder} is a model of ${objective}, which knows no classes: train one with the objective "classify"`)
+  const wanted = [labels.length, token.shape[1]]
+  if (!sameShape(output.shape, wanted)) throw new UsageError(`${where}: "output.weight" of ${folder} is ${shown(output.shape)}, not ${shown(wanted)}: a row a class`)
+  const most = topN === undefined ? labels.length : checkSize(topN, `${where}: topN`)
+  const bags = eachOf(texts, (text, i) => idsOf(checkText(text, `${where}: text ${i}`), parts))
+  if (bags.length === 0) return []
+  const offsets = zeroed(Int32Array, bags.length)
+  for (let i = 1; i < bags.length; i++) offsets[i] = offsets[i - 1] + bags[i - 1].length
+  const probabilities = scope(() => {
+    const bag = EmbeddingBag.fromPretrained(token, { mode: 'mean' })
+    const scores = bag.forward(Int32Array.from(bags.flat()), offsets).matmul(output.detach().transpose(0, 1))
+    return scores.softmax(1).toArray() as number[][]
+  })
+  return probabilities.map((row) => {
+    const all = row.map((probability, i) => ({ label: labels[i], probability }))
+    return all.sort((a, b) => b.probability - a.probability).slice(0, most)
+  })
+}
+
+/** Tokens that the model has, as the trainer finds them in a text: whatever it says is text. */
+function idsOf(text: string, { tokenizer, idOf }: ClassifierParts): number[] {
+  if (tokenizer !== null) return Array.from(tokenizer.encode(text, { allowedSpecial: new Set(), disallowedSpecial: new Set(), addSpecialTokens: false }))
+  // Half of a surrogate pair was learned as what UTF-8 makes of it.
+  return text.replace(/\p{Surrogate}/gu, '\ufffd').split(SPACES).flatMap((word) => idOf(word) ?? [])
+}

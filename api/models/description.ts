@@ -1,0 +1,114 @@
+// model.json: what it says, and whether it does.
+
+import { constants } from 'node:buffer'
+import { join } from 'node:path'
+import type { DType } from '../base/dtype.js'
+import { FormatError, UsageError } from '../base/errors.js'
+import type { Json } from './json.js'
+import { DESCRIPTION, digestOfBytes, type Digests } from './parts.js'
+import { isRangeError } from '../base/realm.js'
+import { show } from '../base/validate.js'
+
+export const FORMAT = 'tokenbed-model'
+/** Readers refuse later ones. */
+export const VERSION = 1
+
+/** Where the names of rows come from. */
+export type VocabularyDescription =
+  | { readonly kind: 'words'; readonly file: string; readonly size: number }
+  | { readonly kind: 'encoding'; readonly name: string; readonly size: number }
+  | { readonly kind: 'tokenizer'; readonly file: string; readonly size: number }
+
+/** The contents of model.json. */
+export interface ModelDescription {
+  readonly format: typeof FORMAT
+  readonly version: number
+  /** The version of tokenbed that wrote it. */
+  readonly tokenbed: string
+  readonly objective: string
+  readonly vocabulary: VocabularyDescription
+  /** Names of the classes of a classifier. */
+  readonly labels?: readonly string[]
+  readonly tensors: Readonly<Record<string, { readonly dtype: DType; readonly shape: readonly number[] }>>
+  readonly training: { readonly [name: string]: Json | undefined }
+  /** SHA-256 of the files it was saved with, by their names; of model.safetensors that of its tensors. */
+  readonly files: Digests
+  /** SHA-256 of model.json itself, read with 64 zeros in place of this. */
+  readonly digest?: string
+}
+
+const NONE = '0'.repeat(64)
+/** Where it stands: at the very end. */
+const SEAL = /"digest": "([0-9a-f]{64})"\n\}\n$/
+
+/** The text of a model.json, with its digest. To be read: arrays of numbers stay on a line. */
+export function sealed(description: Omit<ModelDescription, 'digest'>): string {
+  // Line breaks never stand within the strings of JSON.
+  const indented = asJson({ ...description, digest: NONE })
+  const text = `${indented.replace(/\[\n\s*([^[\]{}"]*?)\n\s*\]/g, (_, list: string) => `[${list.replace(/,\n\s*/g, ', ')}]`)}\n`
+  return withDigest(text, digestOfBytes(Buffer.from(text)))
+}
+
+/** @throws UsageError for more than one string may hold: nobody could read that. */
+function asJson(description: ModelDescription): string {
+  try {
+    const text = JSON.stringify(description, null, 2)
+    if (Buffer.byteLength(text) <= constants.MAX_STRING_LENGTH) return text
+  } catch (error) {
+    if (!isRangeError(error)) throw error
+  }
+  throw new UsageError(`saveModel: objective, labels, names of tensors and training would make a ${DESCRIPTION} of more than ${constants.MAX_STRING_LENGTH} bytes, which nobody can read: shorten them`)
+}
+
+const withDigest = (text: string, digest: string) => text.replace(SEAL, `"digest": "${digest}"\n}\n`)
+
+/** Whether a model.json is as it was saved. @throws FormatError where it is not. */
+export function checkSeal(text: string, folder: string): void {
+  const [, digest] = SEAL.exec(text) ?? []
+  if (digest !== undefined && digest === digestOfBytes(Buffer.from(withDigest(text, NONE)))) return
+  const path = join(folder, DESCRIPTION)
+  throw new FormatError(`${path}: its text is not the one that was saved, by its digest: it is damaged or was edited`, path, 0)
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
+const isText = (value: unknown) => typeof value === 'string'
+const all = (value: unknown, holds: (one: unknown) => boolean) => isObject(value) && Object.values(value).every(holds)
+
+/** Reads the text of a model.json. @throws FormatError for what is none, and for one of a later version. */
+export function parseDescription(text: string, folder: string): ModelDescription {
+  const path = join(folder, DESCRIPTION)
+  const wrong = (why: string, offset = 0) => new FormatError(`${path}: ${why}`, path, offset)
+  let it: unknown
+  try {
+    it = JSON.parse(text)
+  } catch (error) {
+    const [, at] = /position (\d+)/.exec((error as Error).message) ?? []
+    throw wrong(`no JSON: ${(error as Error).message}`, at === undefined ? text.length : Number(at))
+  }
+  if (!isObject(it) || it.format !== FORMAT) throw wrong(`not the description of a model: "format" must be "${FORMAT}"`)
+  const { version } = it
+  if (!isSize(version) || (version as number) < 1) throw wrong(`"version" must be a number from 1 on, not ${show(version)}`)
+  if ((version as number) > VERSION) throw wrong(`version ${version} of the format, and this tokenbed reads up to ${VERSION}: install a later one`)
+  const expect = (holds: boolean, name: string, what: string) => {
+    if (!holds) throw wrong(`"${name}" must be ${what}, not ${show((it as Record<string, unknown>)[name])}`)
+  }
+  expect(isText(it.tokenbed), 'tokenbed', 'the version that wrote it')
+  expect(isText(it.objective), 'objective', 'a string')
+  expect(isVocabulary(it.vocabulary), 'vocabulary', '{ kind, size, file or name }')
+  expect(it.labels === undefined || (Array.isArray(it.labels) && it.labels.every(isText)), 'labels', 'strings')
+  expect(all(it.tensors, (one) => isObject(one) && isText(one.dtype) && Array.isArray(one.shape) && one.shape.every(isSize)), 'tensors', 'dtypes and shapes by name')
+  expect(isObject(it.training), 'training', 'an object')
+  expect(all(it.files, isText), 'files', 'digests by name')
+  expect(it.digest === undefined || isText(it.digest), 'digest', 'a string')
+  const needed = ['model.safetensors', ...(isObject(it.vocabulary) && isText(it.vocabulary.file) ? [it.vocabulary.file as string] : [])]
+  for (const name of needed) expect(isText((it.files as Digests)[name]), 'files', `digests by name, of ${name} too`)
+  return it as unknown as ModelDescription
+}
+
+const FILES: Record<string, string> = { words: 'vocab.txt', tokenizer: 'tokenizer.json' }
+
+function isVocabulary(value: unknown): boolean {
+  if (!isObject(value) || !isSize(value.size)) return false
+  return value.kind === 'encoding' ? isText(value.name) : isText(value.kind) && Object.hasOwn(FILES, value.kind as string) && value.file === FILES[value.kind as string]
+}

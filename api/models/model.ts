@@ -1,0 +1,98 @@
+// A model that was loaded from its folder.
+
+import { classify, type ClassifyOptions, type Prediction } from './classifier.js'
+import { Contents } from '../base/contents.js'
+import { Embedding } from '../layers/embedding.js'
+import { UsageError } from '../base/errors.js'
+import type { ModelDescription } from './description.js'
+import { TokenizerNames, WordNames, type Names } from '../vectors/names.js'
+import { guardReceivers } from '../base/receivers.js'
+import type { EmbeddingOptions } from '../layers/table.js'
+import type { Tensor } from '../tensor/tensor.js'
+import type { Tokenizer } from '../text/tokenizer.js'
+import { isObject } from '../base/validate.js'
+import { Vectors } from '../vectors/vectors.js'
+
+const CONTENTS = new Contents<Model>('Model', { instead: 'loadModel reads its folder wherever it is wanted, vectors and weight are in it' })
+
+/** A model of a folder: its tensors, what their rows stand for, and how it came to be. Made by `loadModel`. */
+export class Model {
+  readonly #names: Names
+  #vectors: Vectors | null = null
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
+
+  /** @internal */
+  constructor(
+    /** The folder, absolute. */
+    readonly folder: string,
+    /** What model.json says. */
+    readonly description: ModelDescription,
+    names: Names,
+    /** All tensors by name, mapped. */
+    readonly tensors: ReadonlyMap<string, Tensor>,
+    /** How often each token was seen in training; null where that is not known. */
+    readonly counts: Float64Array | null,
+  ) {
+    if (!isObject(names) || !(names instanceof WordNames || names instanceof TokenizerNames)) throw new UsageError('a Model is made by loadModel(folder), not by new')
+    this.#names = names
+  }
+
+  /** What it was trained for. */
+  get objective(): string {
+    return this.description.objective
+  }
+
+  /** The words, in the order of their rows; null of a model whose tokens are a tokenizer's. */
+  get words(): readonly string[] | null {
+    return this.#names instanceof WordNames ? this.#names.words : null
+  }
+
+  /** The tokenizer; null of a model of words. */
+  get tokenizer(): Tokenizer | null {
+    return this.#names instanceof TokenizerNames ? this.#names.tokenizer : null
+  }
+
+  /** Names of the classes of a classifier. */
+  get labels(): readonly string[] | null {
+    return this.description.labels ?? null
+  }
+
+  /** The vectors of tokens, (tokens, dim): the tensor `token.weight`. */
+  get weight(): Tensor {
+    return this.tensors.get('token.weight')!
+  }
+
+  /** A layer over the vectors of tokens, sharing their memory; frozen unless `freeze` is false. */
+  embedding(options?: EmbeddingOptions & { freeze?: boolean }): Embedding {
+    return Embedding.fromPretrained(this.weight, options)
+  }
+
+  /**
+   * The classes of a text, or of each of several, the most probable first: of a classifier. Whatever stands in a text is
+   * text, as in learning: also `__label__` and special tokens. Tokens that it has no vector for say nothing; where there are
+   * no others, all classes are as probable.
+   *
+   * @throws UsageError of a model that is no classifier.
+   */
+  classify(text: string, options?: ClassifyOptions): Prediction[]
+  classify(texts: readonly string[], options?: ClassifyOptions): Prediction[][]
+  classify(texts: string | readonly string[], options?: ClassifyOptions): Prediction[] | Prediction[][] {
+    const { folder, objective, labels, tensors, tokenizer } = this
+    const names = this.#names
+    const idOf = (word: string) => (names.has(word) ? names.idOf(word, 'Model.classify') : null)
+    const list = typeof texts === 'string' ? [texts] : texts
+    const found = classify({ folder, objective, labels, tensors, tokenizer, idOf }, list, options, 'Model.classify')
+    return typeof texts === 'string' ? found[0] : found
+  }
+
+  /** The vectors of tokens, to be asked for neighbours and the like. */
+  get vectors(): Vectors {
+    return (this.#vectors ??= new Vectors(this.weight, this.#names))
+  }
+
+  static {
+    guardReceivers(this, (value) => #names in value)
+    CONTENTS.guard(this, (value) => #names in value)
+  }
+}

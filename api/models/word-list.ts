@@ -1,0 +1,65 @@
+// vocab.txt of a model folder: a word a line, a tab, how often it was seen.
+
+import { TextDecoder } from 'node:util'
+import { FormatError, UsageError } from '../base/errors.js'
+import { whatElse } from './parts.js'
+
+const ESCAPES: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
+const UNESCAPES: Record<string, string> = { '\\\\': '\\', '\\t': '\t', '\\n': '\n', '\\r': '\r' }
+
+/** The bytes of a list. A backslash, tab or line break in a word is written as in JSON: `\\`, `\t`, `\n`, `\r`. */
+export function writeWordList(words: readonly string[], counts: ArrayLike<number> | null, where: string): Buffer {
+  const lines = words.map((word, id) => {
+    if (/\p{Surrogate}/u.test(word)) throw new UsageError(`${where}: word ${id} has a surrogate that stands alone, which no file of UTF-8 can hold`)
+    const written = word.replace(/[\\\t\n\r]/g, (it) => ESCAPES[it])
+    return counts === null ? `${written}\n` : `${written}\t${counts[id]}\n`
+  })
+  // Part by part: all of them may be more than one string can hold.
+  const parts = Array.from({ length: Math.ceil(lines.length / PART) }, (_, i) => Buffer.from(lines.slice(i * PART, (i + 1) * PART).join('')))
+  return Buffer.concat(parts)
+}
+
+/** Lines that are made bytes at a time. */
+const PART = 10_000
+
+/**
+ * The words of a list, and their counts where every line has one.
+ *
+ * @throws FormatError, with the byte, for bytes that are no UTF-8, a word that is empty or comes twice, and a count that is
+ * none.
+ */
+export function readWordList(bytes: Uint8Array, path: string): { words: string[]; counts: Float64Array | null } {
+  const wrong = (line: number, offset: number, why: string) => new FormatError(`${path}: line ${line}: ${why} (at byte ${offset})`, path, offset)
+  const [words, counts, seen] = [[] as string[], [] as number[], new Map<string, number>()]
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  let start = 0
+  for (let line = 1; start < bytes.length; line++) {
+    const found = bytes.indexOf(10, start)
+    if (found < 0) throw wrong(line, bytes.length, 'it does not end: cut short')
+    let text: string
+    try {
+      text = decoder.decode(bytes.subarray(start, found))
+    } catch {
+      const other = whatElse(bytes)
+      throw other === null ? wrong(line, start, 'no UTF-8') : new FormatError(`${path}: ${other} (at byte 0)`, path, 0)
+    }
+    const [written, count, more] = text.split('\t', 3)
+    if (more !== undefined) throw wrong(line, start, 'a word, a tab and a count are wanted, and there is a second tab')
+    const word = written.replace(/\\(.?)/g, (it) => {
+      if (!Object.hasOwn(UNESCAPES, it)) throw wrong(line, start, `no escape is written ${it}`)
+      return UNESCAPES[it]
+    })
+    if (word === '') throw wrong(line, start, 'the word is missing')
+    if (seen.has(word)) throw wrong(line, start, `${JSON.stringify(word)} stands on line ${seen.get(word)} already`)
+    if (count !== undefined) {
+      const value = /^\d{1,16}$/.test(count) ? Number(count) : NaN
+      if (!Number.isSafeInteger(value)) throw wrong(line, start, `${JSON.stringify(count)} is no count`)
+      counts.push(value)
+    }
+    if (counts.length !== 0 && counts.length !== line) throw wrong(line, start, 'lines before have counts and this one does not, or the other way round')
+    seen.set(word, line)
+    words.push(word)
+    start = found + 1
+  }
+  return { words, counts: counts.length > 0 ? Float64Array.from(counts) : null }
+}

@@ -1,0 +1,103 @@
+// Matrix products, and the way back: which matrices of batches are multiplied, by broadcasting.
+
+import { facts, promote } from '../base/dtype.js'
+import { ShapeError } from '../base/errors.js'
+import { check, native } from '../native/native.js'
+import { asOperand, code, inClass, Made, type Dense } from './arithmetic.js'
+import { broadcast, broadcastStrides, shown, sizeOf, stridesOf } from '../base/shape.js'
+import { zeroed } from '../memory/arrays.js'
+
+/** How two shapes are multiplied. */
+interface Plan {
+  /** Of one product: (rows, inner) by (inner, columns). */
+  readonly rows: number
+  readonly inner: number
+  readonly columns: number
+  readonly shape: readonly number[]
+  /** How many matrices there are of each operand, and which of them is in each product. */
+  readonly count: readonly [number, number]
+  readonly of: readonly [Float64Array, Float64Array]
+}
+
+function plan(a: Dense, b: Dense): Plan {
+  if (a.shape.length === 0 || b.shape.length === 0) throw new ShapeError('matmul: of tensors with at least one dimension')
+  const p = a.shape.length === 1 ? [1, ...a.shape] : a.shape
+  const q = b.shape.length === 1 ? [...b.shape, 1] : b.shape
+  const [rows, inner] = p.slice(-2)
+  const [height, columns] = q.slice(-2)
+  if (inner !== height) throw new ShapeError(`matmul: ${shown(a.shape)} by ${shown(b.shape)}: ${inner} columns against ${height} rows`)
+  const [pBatch, qBatch] = [p.slice(0, -2), q.slice(0, -2)]
+  const batch = broadcast(pBatch, qBatch)
+  const shape = [...batch, ...(a.shape.length === 1 ? [] : [rows]), ...(b.shape.length === 1 ? [] : [columns])]
+  if (sizeOf(qBatch) === 1 && sizeOf(batch) > 1) {
+    // One matrix for the whole batch: its rows are those of one large matrix.
+    const one = Float64Array.of(0)
+    return { rows: sizeOf(batch) * rows, inner, columns, shape, count: [1, 1], of: [one, one] }
+  }
+  const of = [repeats(pBatch, batch), repeats(qBatch, batch)] as const
+  return { rows, inner, columns, shape, count: [sizeOf(pBatch), sizeOf(qBatch)], of }
+}
+
+/** Which of the matrices stands at each place of a broadcast batch. */
+function repeats(from: readonly number[], to: readonly number[]): Float64Array {
+  const strides = broadcastStrides(from, to)
+  const dense = stridesOf(to)
+  return Float64Array.from({ length: sizeOf(to) }, (_, i) =>
+    strides.reduce((at, stride, dim) => at + stride * (Math.floor(i / dense[dim]) % to[dim]), 0),
+  )
+}
+
+/** One operand of products: its elements, which matrix each takes, and whether they are read as their transposes. */
+type Factor = readonly [x: Dense, of: Float64Array, transposed: boolean]
+
+function multiply(sizes: readonly number[], terms: number, [a, aOf, aTurned]: Factor, [b, bOf, bTurned]: Factor, out: Dense): void {
+  const turned = (aTurned ? 1 : 0) + (bTurned ? 2 : 0)
+  const cls = code(facts(out.dtype).class)
+  check(native.matmulElements(cls, Float64Array.from(sizes), terms, turned, a.operand(), aOf, b.operand(), bOf, out.operand()))
+}
+
+/** The product as `torch.matmul`: vectors, matrices, and batches of matrices that are broadcast. */
+export function matmul(a: Dense, b: Dense): Made {
+  const { rows, inner, columns, shape, of } = plan(a, b)
+  const dtype = promote(a.dtype, b.dtype)
+  return asOperand(a, dtype, 'matmul', (a) =>
+    asOperand(b, dtype, 'matmul', (b) =>
+      inClass(dtype, shape, 'matmul', (out) => multiply([rows, inner, columns], 1, [a, of[0], false], [b, of[1], false], out)),
+    ),
+  )
+}
+
+/** The products that matrix `i` of `count` takes part in, one after the other for each. */
+function placesOf(of: Float64Array, count: number): Float64Array {
+  const terms = of.length / count
+  const places = zeroed(Float64Array, of.length)
+  const next = zeroed(Float64Array, count)
+  of.forEach((matrix, product) => (places[matrix * terms + next[matrix]++] = product))
+  return places
+}
+
+/** `of` at each of the places. */
+const taken = (of: Float64Array, places: Float64Array) => places.map((place) => of[place])
+
+/**
+ * The gradient of one operand of `matmul(a, b)`, from the other and that of the product, in the type of the latter: `grad * b^T` of the
+ * first, `a^T * grad` of the second. What broadcasting repeated is summed in the order of the batch.
+ */
+export function matmulBack(which: 0 | 1, a: Dense, b: Dense, grad: Dense): Made {
+  const { rows, inner, columns, count, of } = plan(a, b)
+  const { dtype } = grad
+  const [target, other] = which === 0 ? [a, b] : [b, a]
+  // Of an empty batch there is nothing to sum.
+  if (of[which].length === 0) return new Made(dtype, target.shape, 'matmul', true)
+  const places = placesOf(of[which], count[which])
+  const terms = of[which].length / count[which]
+  const others = taken(of[1 - which], places)
+  return asOperand(other, dtype, 'matmul', (other) =>
+    asOperand(grad, dtype, 'matmul', (grad) =>
+      inClass(dtype, target.shape, 'matmul', (out) => {
+        if (which === 0) multiply([rows, columns, inner], terms, [grad, places, false], [other, others, true], out)
+        else multiply([inner, rows, columns], terms, [other, others, true], [grad, places, false], out)
+      }),
+    ),
+  )
+}

@@ -1,0 +1,146 @@
+// New tables out of rows of old ones.
+
+import { facts } from '../base/dtype.js'
+import { UsageError } from '../base/errors.js'
+import { eachRow } from '../tensor/each-row.js'
+import { NativeStorage } from '../memory/storage.js'
+import type { Mapping } from './plan.js'
+import { Tensor } from '../tensor/tensor.js'
+import { checkBytes, checkNumber, checkOptions, isObject, show, checkSize, eachOf } from '../base/validate.js'
+import { zeroed } from '../memory/arrays.js'
+
+/** What a new row is made of: the mean of all rows that stay, zeros, draws from a normal distribution, or the mean of some
+ * rows as they were before (the pieces that a new word falls into). */
+export type RowSource = 'mean' | 'zeros' | { normal: { /** default 0 */ mean?: number; /** default 1 */ std?: number } } | { pieces: ArrayLike<number> }
+
+/** A token that is added. */
+export interface NewToken {
+  /** Its word, where words are given. */
+  word?: string
+  /** How often it was seen; default 0. */
+  count?: number
+  /** What its rows are made of; default 'mean'. Of what has one number a token (a bias) draws give the mean as well. */
+  from?: RowSource
+}
+
+export function checkRowSource(from: RowSource, size: number, where: string): void {
+  if (from === 'mean' || from === 'zeros') return
+  if (!isObject(from)) throw new UsageError(`${where} must be 'mean', 'zeros', { normal } or { pieces }, not ${show(from)}`)
+  const { normal, pieces } = checkOptions(from as { normal?: { mean?: number; std?: number }; pieces?: ArrayLike<number> }, ['normal', 'pieces'], where)
+  if ((normal === undefined) === (pieces === undefined)) throw new UsageError(`${where}: either { normal } or { pieces }, not ${show(from)}`)
+  if (pieces !== undefined && idsOf(pieces, size, `${where}.pieces`, true).length === 0) throw new UsageError(`${where}.pieces names no row`)
+  if (normal === undefined) return
+  const { mean = 0, std = 1 } = checkOptions(normal, ['mean', 'std'], `${where}.normal`)
+  checkNumber(mean, `${where}.normal: mean`)
+  if (checkNumber(std, `${where}.normal: std`) < 0) throw new UsageError(`${where}.normal: std must not be negative, not ${std}`)
+}
+
+/** Ids that may come again and again, at once. */
+const MOST_REPEATED = 2 ** 24
+
+/** Ids of rows; each at most once, unless repeats are fine. */
+export function idsOf(list: unknown, size: number, where: string, repeats = false): Int32Array {
+  const length = isObject(list) ? (list as ArrayLike<unknown>).length : undefined
+  if (typeof length !== 'number') throw new UsageError(`${where}: ids are an array, not ${show(list)}`)
+  checkSize(length, `${where}: length`, 0, repeats ? MOST_REPEATED : size)
+  const seen = zeroed(Uint8Array, size)
+  const ids = eachOf(list as ArrayLike<unknown>, (value, i) => {
+    const id = typeof value === 'number' || typeof value === 'bigint' ? Number(value) : NaN
+    const isId = Number.isInteger(id) && id >= 0 && id < size
+    if (!isId) throw new UsageError(`${where}[${i}] is ${show(value)}, no id of ${size} rows`)
+    if (seen[id] === 1 && !repeats) throw new UsageError(`${where}[${i}]: id ${id} is named twice`)
+    seen[id] = 1
+    return id
+  })
+  return Int32Array.from(ids)
+}
+
+const sizeOfRow = ({ shape }: Tensor) => shape.slice(1).reduce((size, n) => size * n, 1)
+const isMean = (from: RowSource, tensor: Tensor) => from === 'mean' || (typeof from === 'object' && 'normal' in from && tensor.shape.length === 1)
+/** The rows as a matrix: one of no columns where rows are empty. */
+const matrix = (tensor: Tensor) => tensor.detach().reshape(tensor.shape[0], Math.max(1, sizeOfRow(tensor)))
+
+/** @throws UsageError where a table cannot be resized so: it would not fit in memory, or a mean has rows that are not finite. */
+export function checkRows(tensor: Tensor, { added, oldIds, newIds }: Mapping, padding: number | undefined, where: string): void {
+  const row = sizeOfRow(tensor)
+  checkBytes(oldIds.length * row * facts(tensor.dtype).bytes, where, `[${[oldIds.length, ...tensor.shape.slice(1)].join(', ')}]`)
+  // What is being read elsewhere is read here as well; what was transferred away cannot be.
+  tensor.operand()
+  const all = added.some(({ from = 'mean' }) => isMean(from, tensor))
+  const pieces = new Set(added.flatMap(({ from }) => (typeof from === 'object' && 'pieces' in from ? Array.from(from.pieces, Number) : [])))
+  if (row === 0 || (!all && pieces.size === 0)) return
+  eachRow(matrix(tensor), (values, id) => {
+    const counts = pieces.has(id) || (all && newIds[id] >= 0 && id !== padding)
+    if (counts && !values.every(Number.isFinite)) throw new UsageError(`${where}: row ${id} is not finite, and a new row would be a mean with it: remove it, or give from`)
+  })
+  if (all && padding !== undefined && newIds.every((id, old) => id < 0 || old === padding)) throw new UsageError(`${where}: the mean of the rows that stay, which is the padding row alone: give from`)
+}
+
+/** A table of the rows that stay and of those that are added, in native memory, of the same type. */
+export function newRows(tensor: Tensor, mapping: Mapping, padding: number | undefined): Tensor {
+  const row = sizeOfRow(tensor)
+  const { kept, added, oldIds } = mapping
+  const made = emptied(tensor, oldIds.length)
+  copyRows(tensor, kept, made)
+  if (added.length === 0 || row === 0) return made
+  const means = meansOf(tensor, mapping, padding)
+  added.forEach(({ from = 'mean' }, i) => {
+    const at = (kept.length + i) * row
+    if (from === 'zeros') return
+    if (isMean(from, tensor)) made.set(means.all!, at)
+    else if (typeof from === 'object' && 'pieces' in from) made.set(means.pieces.get(i)!, at)
+    else if (typeof from === 'object') made.set(drawn(row, from.normal, mapping), at)
+  })
+  return made
+}
+
+/** Zeros in the type of a tensor, with so many rows. */
+export function emptied({ dtype, shape }: Tensor, rows: number): Tensor {
+  const sizes = [rows, ...shape.slice(1)]
+  const size = sizes.reduce((size, n) => size * n, 1)
+  return Tensor.over(NativeStorage.zeroed(size * facts(dtype).bytes), dtype, sizes)
+}
+
+/** Copies rows, those that follow one another at once. */
+export function copyRows(from: Tensor, ids: Int32Array, to: Tensor): void {
+  const source = from.detach()
+  const row = sizeOfRow(from)
+  for (let i = 0; i < ids.length; ) {
+    let end = i + 1
+    while (end < ids.length && ids[end] === ids[end - 1] + 1) end++
+    const part = source.narrow(0, ids[i], end - i)
+    to.set(part, i * row)
+    part.dispose()
+    i = end
+  }
+  source.dispose()
+}
+
+/** Means in float64: of all rows that stay but the padding row, where one is asked for, and of the pieces of new rows. */
+function meansOf(tensor: Tensor, { added, newIds, kept }: Mapping, padding: number | undefined): { all: Float64Array | null; pieces: Map<number, Float64Array> } {
+  const row = sizeOfRow(tensor)
+  const pieces = new Map<number, Float64Array>()
+  /** For each old id the new rows that it is a piece of, and what part. */
+  const uses = new Map<number, { into: Float64Array; part: number }[]>()
+  added.forEach(({ from }, i) => {
+    if (typeof from !== 'object' || !('pieces' in from)) return
+    const into = zeroed(Float64Array, row)
+    pieces.set(i, into)
+    for (const id of Array.from(from.pieces, Number)) uses.set(id, [...(uses.get(id) ?? []), { into, part: 1 / from.pieces.length }])
+  })
+  const all = added.some(({ from = 'mean' }) => isMean(from, tensor)) ? zeroed(Float64Array, row) : null
+  const hasPadding = padding !== undefined && newIds[padding] >= 0
+  const share = 1 / (kept.length - (hasPadding ? 1 : 0))
+  eachRow(matrix(tensor), (values, id) => {
+    if (all !== null && newIds[id] >= 0 && id !== padding) for (let d = 0; d < row; d++) all[d] += values[d] * share
+    for (const { into, part } of uses.get(id) ?? []) for (let d = 0; d < row; d++) into[d] += values[d] * part
+  })
+  return { all, pieces }
+}
+
+/** A row of draws, in float32 as PyTorch draws them. */
+function drawn(row: number, { mean = 0, std = 1 }: { mean?: number; std?: number }, { generator }: Mapping): Float64Array {
+  const draws = zeroed(Float32Array, row)
+  generator.normal(draws)
+  return Float64Array.from(draws, (x) => x * std + mean)
+}

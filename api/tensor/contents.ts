@@ -1,0 +1,72 @@
+// A tensor as a number, as JSON, and as something to compare.
+
+import { Contents, type Hint } from '../base/contents.js'
+import { facts, type DType } from '../base/dtype.js'
+import { ShapeError, UsageError } from '../base/errors.js'
+import { shown, unravel } from '../base/shape.js'
+import type { Tensor } from './tensor.js'
+import { nested, plainAt } from './values.js'
+
+/** Elements of which JSON is made, at most: some 20 MB of text. */
+const MOST_IN_JSON = 2 ** 20
+
+export const CONTENTS = new Contents<Tensor>('Tensor', {
+  instead: 'data has its numbers, toArray() has them nested, share() lends them to other threads',
+  equal: (it) => (it.disposed ? 'disposed' : `${it.dtype} ${shown(it.shape)} ${digestOf(it)}`),
+  primitive: primitiveOf,
+})
+
+/** The elements as nested arrays. @throws UsageError for what JSON does not hold. */
+export function jsonOf(tensor: Tensor): unknown {
+  const { dtype, shape, size } = tensor
+  const where = 'Tensor.toJSON'
+  const instead = 'saveSafetensors and saveNpy write them'
+  if (size > MOST_IN_JSON) throw new UsageError(`${where}: ${size} elements, and of more than ${MOST_IN_JSON} no JSON is made: ${instead}`)
+  const data = tensor.borrow()
+  const json = nested(shape, (i) => {
+    const value = plainAt(data, dtype, i)
+    // JSON would write null, or throw without saying what and where.
+    if (typeof value !== 'bigint' && Number.isFinite(Number(value))) return value
+    throw new UsageError(`${where}: the element at ${shown(unravel(i, shape))} is ${value}, for which JSON has no number: ${instead}`)
+  })
+  tensor.checkWhole()
+  return json
+}
+
+/** The one element where a number is wanted; as text what is printed. @throws ShapeError for more than one. */
+function primitiveOf(tensor: Tensor, hint: Hint): number | bigint | boolean | string {
+  const { shape, size } = tensor
+  if (hint === 'string' || (hint === 'default' && size !== 1)) return tensor.toString()
+  if (size !== 1) throw new ShapeError(`a tensor of ${shown(shape)} is no number: add, mul and the like compute with it, data has its elements`)
+  const value = plainAt(tensor.borrow(), tensor.dtype, 0)
+  tensor.checkWhole()
+  return value
+}
+
+/** Magnitudes of bits above which a float is no number. */
+const INFINITIES: Partial<Record<DType, number>> = { float32: 0x7f800000, float64: 0x7ff00000, float16: 0x7c00, bfloat16: 0x7f80 }
+
+/** A hash of 64 bits of the elements. All that are no numbers count as one, 0 and -0 as two. */
+function digestOf(tensor: Tensor): string {
+  const data = tensor.borrow()
+  const { bytes } = facts(tensor.dtype)
+  const words = bytes < 4 ? (data as Uint16Array) : new Uint32Array(data.buffer, data.byteOffset, data.byteLength / 4)
+  const step = bytes === 8 ? 2 : 1
+  const magnitude = bytes === 2 ? 0x7fff : 0x7fffffff
+  const infinity = INFINITIES[tensor.dtype] ?? Infinity
+  let [a, b] = [0x2545f491, 0x6c078965]
+  for (let i = 0; i < words.length; i += step) {
+    const top = words[i + step - 1] & magnitude
+    const isNaN = top > infinity || (step === 2 && top === infinity && words[i] !== 0)
+    for (let k = i; k < i + step; k++) {
+      const word = isNaN ? -1 : words[k]
+      a = Math.imul(a ^ word, 0x5bd1e995)
+      a ^= a >>> 15
+      b = (Math.imul(b, 0x01000193) + a) | 0
+      b ^= b >>> 13
+    }
+  }
+  tensor.checkWhole()
+  const hex = (word: number) => (word >>> 0).toString(16).padStart(8, '0')
+  return hex(a) + hex(b)
+}

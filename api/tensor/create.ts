@@ -1,0 +1,159 @@
+// Tensors out of nothing, out of numbers, and out of other tensors.
+
+import { types } from 'node:util'
+import { checkDType, facts, isFloat, type DType, type TypedArray } from '../base/dtype.js'
+import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
+import * as derivatives from '../autograd/derivatives.js'
+import * as ops from '../ops/arithmetic.js'
+import { checkDim, shown, sizeOf } from '../base/shape.js'
+import { PooledStorage } from '../memory/storage.js'
+import { kindName } from '../base/realm.js'
+import { Tensor } from './tensor.js'
+import { checkAttached, checkBoolean, checkNumber, checkOptions, checkShape, eachOf, isArray, show } from '../base/validate.js'
+import { elementsOf, flatten, type Nested } from './values.js'
+
+export interface TensorOptions {
+  /** default: as the function says */ dtype?: DType
+  /** The shape of flat data; default: that of the data. */
+  shape?: number[]
+  /** default false */ requiresGrad?: boolean
+}
+/** Of a tensor whose shape is an argument of its own. */
+export type FillOptions = Omit<TensorOptions, 'shape'>
+
+const COMMON = ['dtype', 'requiresGrad']
+
+/**
+ * A tensor with its own copy of `data`: a number, nested arrays of numbers (float32 unless `dtype` says otherwise), or a
+ * typed array, which keeps its kind: Float32Array float32, Float64Array float64, Int32Array int32, BigInt64Array int64,
+ * Int8Array int8, Uint8Array uint8. A Uint16Array holds the bits of float16 or bfloat16, as `dtype` says; others need
+ * a `dtype` too. `shape` lays flat data out. `torch.tensor`.
+ *
+ * @throws ShapeError for ragged nesting or a shape that does not fit; DTypeError for a value that the type cannot hold.
+ */
+export function tensor(data: Nested | TypedArray, options?: TensorOptions): Tensor {
+  const where = 'tensor'
+  const { shape, requiresGrad, dtype: wanted } = checkOptions(options, [...COMMON, 'shape'], where)
+  const given = wanted === undefined ? undefined : checkDType(wanted, where)
+  const { values, own, dtype } = read(data, given, where)
+  const sizes = shape === undefined ? own : checkShape(shape, facts(dtype).bytes, where)
+  if (sizeOf(sizes) !== values.length) throw new ShapeError(`${where}: ${values.length} elements do not fill ${shown(sizes)}`)
+  return learning(dense(values, dtype, sizes), requiresGrad, where)
+}
+
+function read(data: unknown, dtype: DType | undefined, where: string): { values: TypedArray; own: number[]; dtype: DType } {
+  if (ArrayBuffer.isView(data)) {
+    const array = data as TypedArray
+    const kind = kindName(array)!
+    if (types.isDataView(array)) throw new UsageError(`${where}: a DataView has no elements: make a typed array over its buffer`)
+    const bits = kind === 'Uint16Array' && (dtype === 'float16' || dtype === 'bfloat16')
+    const type = dtype ?? KINDS[kind]
+    if (type === undefined) {
+      const choice = kind === 'Uint16Array' ? "'float16' or 'bfloat16', whose bits it holds," : 'one'
+      throw new DTypeError(`${where}: no dtype goes without saying for a ${kind}: give ${choice} as dtype`)
+    }
+    if (array.length === 0) checkAttached(array, where)
+    return { values: bits ? array.slice() : elementsOf(array, type, where), own: [array.length], dtype: type }
+  }
+  const { leaves, shape: own } = flatten(data, where)
+  const type = dtype ?? (leaves.length > 0 && leaves.every((leaf) => typeof leaf === 'boolean') ? 'bool' : 'float32')
+  return { values: elementsOf(leaves, type, where), own, dtype: type }
+}
+
+const KINDS: Record<string, DType | undefined> = {
+  Float32Array: 'float32',
+  Float64Array: 'float64',
+  Int32Array: 'int32',
+  BigInt64Array: 'int64',
+  Int8Array: 'int8',
+  Uint8Array: 'uint8',
+}
+
+/** A tensor with a copy of these elements, which are of its type already. */
+function dense(values: TypedArray, dtype: DType, shape: readonly number[]): Tensor {
+  const tensor = Tensor.over(PooledStorage.uninitialized(values.byteLength), dtype, shape)
+  ;(tensor.borrow() as Float32Array).set(values as Float32Array)
+  return tensor
+}
+
+function learning(tensor: Tensor, requiresGrad: unknown, where: string): Tensor {
+  if (requiresGrad !== undefined) tensor.requiresGrad = checkBoolean(requiresGrad, `${where}: requiresGrad`)
+  return tensor
+}
+
+/** All 0; float32 unless `dtype` says otherwise. `torch.zeros`. */
+export function zeros(shape: number[], options?: FillOptions): Tensor {
+  const where = 'zeros'
+  const { dtype = 'float32', requiresGrad } = checkOptions(options, COMMON, where)
+  const { bytes } = facts(checkDType(dtype, where))
+  const sizes = checkShape(shape, bytes, where)
+  return learning(Tensor.over(PooledStorage.zeroed(sizeOf(sizes) * bytes), dtype, sizes), requiresGrad, where)
+}
+
+/** All 1; float32 unless `dtype` says otherwise. `torch.ones`. */
+export function ones(shape: number[], options?: FillOptions): Tensor {
+  return filled(shape, 1, options, 'ones')
+}
+
+/** All `value`; float32 unless `dtype` says otherwise. `torch.full`. */
+export function full(shape: number[], value: number, options?: FillOptions): Tensor {
+  return filled(shape, value, options, 'full')
+}
+
+function filled(shape: number[], value: number, options: FillOptions | undefined, where: string): Tensor {
+  const { dtype = 'float32', requiresGrad } = checkOptions(options, COMMON, where)
+  const { bytes } = facts(checkDType(dtype, where))
+  const sizes = checkShape(shape, bytes, where)
+  const [element] = elementsOf([value], dtype, where)
+  const tensor = Tensor.over(PooledStorage.uninitialized(sizeOf(sizes) * bytes), dtype, sizes)
+  ;(tensor.borrow() as Float32Array).fill(element as number)
+  return learning(tensor, requiresGrad, where)
+}
+
+/** Elements that arange makes at a time: float64 ones of all would take up to eight times the memory. */
+const PART = 4096
+
+/**
+ * `start, start + step, ...` up to and without `end`; from 0 by 1 where not said; int32 unless `dtype` says otherwise.
+ * Values are `start + i * step` in float64. `torch.arange`.
+ */
+export function arange(end: number, options?: { dtype?: DType }): Tensor
+export function arange(start: number, end: number, step?: number, options?: { dtype?: DType }): Tensor
+export function arange(...args: (number | { dtype?: DType } | undefined)[]): Tensor {
+  const where = 'arange'
+  const numbers = args.filter((arg) => typeof arg === 'number')
+  const rest = args.filter((arg) => typeof arg !== 'number' && arg !== undefined)
+  if (rest.length > 1 || numbers.length > 3 || numbers.length + rest.length !== args.filter((arg) => arg !== undefined).length) {
+    throw new UsageError(`${where}: (end, options) or (start, end, step, options), not (${args.map(show).join(', ')})`)
+  }
+  const { dtype = 'int32' } = checkOptions(rest[0] as { dtype?: DType } | undefined, ['dtype'], where)
+  const { bytes } = facts(checkDType(dtype, where))
+  const [start, end, step = 1] = numbers.length === 1 ? [0, numbers[0]] : numbers
+  for (const value of [start, end, step]) checkNumber(value, `${where}: start, end and step`)
+  if (step === 0) throw new UsageError(`${where}: a step of 0 never gets there`)
+  if (!isFloat(dtype) && ![start, step].every(Number.isInteger)) {
+    throw new DTypeError(`${where}: ${start} by ${step} does not stay whole: give dtype 'float32'`)
+  }
+  const length = Math.max(0, Math.ceil((end - start) / step))
+  const shape = checkShape([length], bytes, where)
+  const at = (i: number) => start + i * step
+  // Where the first and the last are values of the type, so are those between.
+  if (length > 0) elementsOf([at(0), at(length - 1)], dtype, where)
+  const tensor = Tensor.over(PooledStorage.uninitialized(length * bytes), dtype, shape)
+  for (let from = 0; from < length; from += PART) {
+    tensor.set(Float64Array.from({ length: Math.min(PART, length - from) }, (_, i) => at(from + i)), from)
+  }
+  return tensor
+}
+
+/** Tensors one after the other along a dimension, in new memory. `torch.cat`. */
+export function concat(tensors: Tensor[], dim = 0): Tensor {
+  const refused = () => new UsageError(`concat: of an array of at least one tensor, not ${show(tensors)}`)
+  if (!isArray(tensors) || tensors.length === 0) throw refused()
+  const all = eachOf(tensors, (x) => {
+    if (x instanceof Tensor) return x
+    throw refused()
+  })
+  const at = checkDim(dim, all[0].shape.length, 'concat')
+  return Tensor.result(ops.concat(all, at), all, 'ConcatBackward', () => derivatives.concat(all, at))
+}

@@ -1,0 +1,128 @@
+// Token ids as callers write them, brought to what the native side reads: an integer array and a shape.
+
+import { types } from 'node:util'
+import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
+import { bufferOf, kindName, lengthOf, offsetOf } from '../base/realm.js'
+import { shown, unravel } from '../base/shape.js'
+import { Tensor } from './tensor.js'
+import { checkAttached, checkShape, isArray, show } from '../base/validate.js'
+import { flatten, type Nested } from './values.js'
+import { allocating, zeroed } from '../memory/arrays.js'
+
+/** Arrays of integers of any kind. */
+export type IntArray = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array
+/** Token ids: an integer tensor, an integer typed array (1-D, or with a shape option), or nested arrays of integers. */
+export type Ids = Tensor | IntArray | Nested[]
+
+/** Ids as the native side reads them. */
+export interface ReadIds {
+  readonly array: IntArray
+  readonly shape: readonly number[]
+}
+
+type Kind = new (source: IntArray | ArrayBufferLike | number, offset?: number, length?: number) => IntArray
+
+const KINDS = new Map<string | undefined, Kind>(
+  [Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, BigInt64Array, BigUint64Array].map((kind) => [
+    kind.name,
+    kind as Kind,
+  ]),
+)
+
+const BUFFER = ArrayBuffer.prototype
+const INT32 = Int32Array.prototype
+const UINT32 = Uint32Array.prototype
+
+/** The constructor of an integer typed array's kind: not that of a subclass, as Buffer is one. @internal */
+export function kindOf(array: unknown): Kind | undefined {
+  return KINDS.get(kindName(array))
+}
+
+/** A copy; not `slice`, which is a view where the array is a Buffer. @internal */
+export function copyOf(ids: IntArray): IntArray {
+  return allocating(ids.byteLength, () => new (kindOf(ids)!)(ids))
+}
+
+/**
+ * An integer typed array of this realm's own kinds, none of whose methods or constructors are a subclass's: itself, or else
+ * another over its memory; a copy where other threads may write that (a SharedArrayBuffer), as ids are checked before they
+ * are used. null for what is none. @internal
+ */
+export function plainInts(value: unknown, where: string): IntArray | null {
+  if (!ArrayBuffer.isView(value)) return null
+  const array = value as IntArray
+  // The usual kinds first: a test of the class costs less than one of the name.
+  const prototype = Object.getPrototypeOf(array) as object
+  const isPlain = prototype === INT32 || prototype === UINT32
+  const kind = isPlain ? null : kindOf(array)
+  if (kind === undefined) return null
+  const length = isPlain ? array.length : lengthOf(array)
+  if (length === 0) checkAttached(array, where)
+  const buffer = bufferOf(array)
+  // This realm's first: asking the host, which knows those of others too, takes longer.
+  if (Object.getPrototypeOf(buffer) !== BUFFER && !types.isArrayBuffer(buffer)) return copyOf(array)
+  if (kind === null || prototype === kind.prototype) return array
+  return new kind(buffer, offsetOf(array), length)
+}
+
+/** Reads ids. `shape` is the caller's option for flat arrays; `where` starts the message of an error. */
+export function readIds(ids: Ids, shape: readonly number[] | undefined, where: string): ReadIds {
+  // The usual ones first.
+  const array = plainInts(ids, where)
+  if (array !== null) return { array, shape: shape === undefined ? [array.length] : reshaped(array.length, shape, where) }
+  if (Tensor.is(ids)) {
+    if (shape !== undefined) return { array: integers(ids, where), shape: reshaped(ids.size, shape, where) }
+    return { array: integers(ids, where), shape: ids.shape }
+  }
+  if (isArray(ids)) {
+    const { leaves, shape: own } = flatten(ids, where)
+    return { array: fromLeaves(leaves, own, where), shape: shape === undefined ? own : reshaped(leaves.length, shape, where) }
+  }
+  if (ArrayBuffer.isView(ids)) {
+    const kind = kindName(ids) ?? 'DataView'
+    throw new DTypeError(`${where}: ids are integers, and ${kind} holds none: use Int32Array or Uint32Array`)
+  }
+  throw new UsageError(`${where}: ids are an integer tensor, an integer typed array or nested arrays of integers, not ${show(ids)}`)
+}
+
+function integers(ids: Tensor, where: string): IntArray {
+  if (ids.dtype === 'int32' || ids.dtype === 'int64' || ids.dtype === 'int8' || ids.dtype === 'uint8') return ids.steady() as IntArray
+  throw new DTypeError(`${where}: ids are integers, not ${ids.dtype}: write ids.to('int32')`)
+}
+
+function reshaped(length: number, shape: readonly number[], where: string): readonly number[] {
+  if (fills(shape, length)) return shape
+  const sizes = checkShape(shape, 1, `${where}: shape`)
+  throw new ShapeError(`${where}: ${length} ids do not fill the shape ${shown(sizes)}`)
+}
+
+/** Whether it is a shape of so many elements; why not, is for the caller to say. */
+function fills(shape: readonly number[], length: number): boolean {
+  if (!isArray(shape)) return false
+  let size = 1
+  for (const n of shape) {
+    if (!Number.isInteger(n) || n < 0) return false
+    size *= n
+  }
+  return size === length
+}
+
+function fromLeaves(leaves: unknown[], shape: readonly number[], where: string): IntArray {
+  const array = zeroed(Int32Array, leaves.length)
+  for (let i = 0; i < leaves.length; i++) {
+    const id = leaves[i]
+    if (typeof id !== 'number' || (id | 0) !== id) return fromWide(leaves, shape, where)
+    array[i] = id
+  }
+  return array
+}
+
+/** As `fromLeaves`, where some need more than 32 bits or are no integers at all. */
+function fromWide(leaves: unknown[], shape: readonly number[], where: string): IntArray {
+  return zeroed(BigInt64Array, leaves.length).map((_, i) => {
+    const id = leaves[i]
+    const fits = typeof id === 'bigint' ? BigInt.asIntN(64, id) === id : Number.isSafeInteger(id)
+    if (fits) return BigInt(id as number | bigint)
+    throw new UsageError(`${where}: id ${show(id)} at ${shown(unravel(i, shape))} is not an integer of 64 bits`)
+  })
+}

@@ -1,0 +1,161 @@
+// Draws, to the bit as PyTorch's on x86-64: Mersenne Twister, its normal, uniform and randperm.
+
+import { randomBytes } from 'node:crypto'
+import { types } from 'node:util'
+import { Contents } from '../base/contents.js'
+import { facts } from '../base/dtype.js'
+import { UsageError } from '../base/errors.js'
+import { call, check, native, type Operand } from '../native/native.js'
+import { guardReceivers, isInstance } from '../base/receivers.js'
+import { sizeOf } from '../base/shape.js'
+import { PooledStorage } from '../memory/storage.js'
+import { Tensor } from './tensor.js'
+import { checkAttached, checkBoolean, checkOptions, checkShape, checkSize, show } from '../base/validate.js'
+
+/** PyTorch's seed of a generator that was given none. */
+const DEFAULT_SEED = 67280421310721n
+
+function checkSeed(seed: unknown, where: string): bigint {
+  const whole = typeof seed === 'bigint' || Number.isSafeInteger(seed)
+  const big = whole ? BigInt(seed as number | bigint) : null
+  if (big !== null && big >= -(2n ** 63n) && big < 2n ** 64n) return big
+  throw new UsageError(`${where}: a seed is a whole number from -2^63 to 2^64 - 1, not ${show(seed)}`)
+}
+
+const CONTENTS = new Contents<Generator>('Generator', { instead: 'getState() has its state, setState() goes on from it' })
+
+/** A Mersenne Twister (MT19937): the same seed gives the same draws as `torch.Generator`. */
+export class Generator {
+  readonly #native
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
+
+  /** Seeded with `seed`, or as a fresh `torch.Generator` is. Of a seed the low 32 bits count, as in PyTorch. */
+  constructor(seed: number | bigint = DEFAULT_SEED) {
+    this.#native = call(native.generatorNew(checkSeed(seed, 'Generator')))
+  }
+
+  /** Starts again from a seed. */
+  manualSeed(seed: number | bigint): this {
+    check(native.generatorSeed(this.#native, checkSeed(seed, 'manualSeed')))
+    return this
+  }
+
+  /** All that later draws depend on, in the bytes of `torch.get_rng_state()`: PyTorch can go on from it. */
+  getState(): Uint8Array {
+    return call(native.generatorState(this.#native))
+  }
+
+  /** Goes on from a state of `getState`, or of PyTorch. @throws UsageError for other bytes. */
+  setState(state: Uint8Array): this {
+    if (!(types.isUint8Array(state))) throw new UsageError(`setState: a state is a Uint8Array, not ${show(state)}`)
+    checkAttached(state, 'setState')
+    // A copy: bytes of a shared buffer could change while they are checked.
+    check(native.generatorSetState(this.#native, Uint8Array.from(state)))
+    return this
+  }
+
+  /** Fills with N(mean, std^2). @internal */
+  normal(out: Operand, mean = 0, std = 1): void {
+    check(native.drawNormal(this.#native, out, mean, std))
+  }
+
+  /** Fills uniformly from [low, high). @internal */
+  uniform(out: Operand, low = 0, high = 1): void {
+    check(native.drawUniform(this.#native, out, low, high))
+  }
+
+  /** Fills with a permutation. @internal */
+  permutation(out: Operand): void {
+    check(native.drawPermutation(this.#native, out))
+  }
+
+  /** A bit for each element, set with the probability `keep`. @internal */
+  kept(keep: number, elements: number, bits: Operand): void {
+    check(native.drawKept(this.#native, keep, elements, bits))
+  }
+
+  /** The shuffled order of a DataLoader's epoch; `own`: of one that was given this generator. @internal */
+  beginEpoch(own: boolean, order: Uint32Array): void {
+    check(native.epochBegin(this.#native, own, order))
+  }
+
+  /** What an epoch in order draws. @internal */
+  beginEpochInOrder(): void {
+    check(native.epochBeginInOrder(this.#native))
+  }
+
+  /** What the end of an epoch draws from a loader's own generator. @internal */
+  finishEpoch(length: number): void {
+    check(native.epochFinish(this.#native, length))
+  }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #native in value && isInstance(this, Generator, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #native in value)
+    CONTENTS.guard(this, (value) => #native in value)
+  }
+}
+
+/** The generator of everything that is given none; seeded by chance, as PyTorch's default generator is. */
+export const defaultGenerator = new Generator(randomBytes(8).readBigUInt64LE())
+
+/** Reseeds the default generator. `torch.manual_seed`. */
+export function manualSeed(seed: number | bigint): void {
+  defaultGenerator.manualSeed(seed)
+}
+
+/** Checks a `generator` option; without one the default generator serves. */
+export function checkGenerator(generator: unknown, where: string): Generator {
+  if (generator === undefined) return defaultGenerator
+  if (generator instanceof Generator) return generator
+  throw new UsageError(`${where}: generator must be a Generator, not ${show(generator)}`)
+}
+
+export interface DrawOptions {
+  /** default: the one that `manualSeed` seeds */ generator?: Generator
+  /** default false */ requiresGrad?: boolean
+}
+
+/** float32 from the uniform distribution on [0, 1). `torch.rand`. */
+export function rand(shape: number[], options?: DrawOptions): Tensor {
+  return drawn(shape, options, 'rand', (generator, out) => generator.uniform(out))
+}
+
+/** float32 from the standard normal distribution. `torch.randn`. */
+export function randn(shape: number[], options?: DrawOptions): Tensor {
+  return drawn(shape, options, 'randn', (generator, out) => generator.normal(out))
+}
+
+function drawn(
+  shape: number[],
+  options: DrawOptions | undefined,
+  where: string,
+  fill: (generator: Generator, out: Operand) => void,
+): Tensor {
+  const { generator, requiresGrad = false } = checkOptions(options, ['generator', 'requiresGrad'], where)
+  const source = checkGenerator(generator, where)
+  checkBoolean(requiresGrad, `${where}: requiresGrad`)
+  const { bytes } = facts('float32')
+  const sizes = checkShape(shape, bytes, where)
+  const tensor = Tensor.over(PooledStorage.uninitialized(sizeOf(sizes) * bytes), 'float32', sizes)
+  fill(source, tensor.operand())
+  tensor.requiresGrad = requiresGrad
+  return tensor
+}
+
+/** The numbers 0 to n - 1 in random order; int32. `torch.randperm`. */
+export function randperm(n: number, options?: { generator?: Generator }): Tensor {
+  const { generator } = checkOptions(options, ['generator'], 'randperm')
+  const source = checkGenerator(generator, 'randperm')
+  const { bytes } = facts('int32')
+  const shape = checkShape([checkSize(n, 'randperm: n')], bytes, 'randperm')
+  if (n > 2 ** 31) throw new UsageError(`randperm: n must be at most 2^31, as int32 numbers no more, not ${n}`)
+  const tensor = Tensor.over(PooledStorage.uninitialized(n * bytes), 'int32', shape)
+  source.permutation(tensor.operand())
+  return tensor
+}

@@ -1,0 +1,59 @@
+// Handles on memory that threads share: plain objects, for postMessage.
+
+import { checkDType, facts, type DType } from '../base/dtype.js'
+import { UsageError } from '../base/errors.js'
+import { call, native } from '../native/native.js'
+import { shown, sizeOf } from '../base/shape.js'
+import { NativeStorage, type Storage } from '../memory/storage.js'
+import { eachOf, isArray, isObject, show } from '../base/validate.js'
+
+/** What `Tensor.share()` gives and `Tensor.fromShared()` takes. Post it to threads of this process as it is. */
+export interface SharedTable {
+  /** The process whose memory it is. */
+  readonly process: string
+  /** The number of the memory among what threads share. */
+  readonly id: number
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  /** The byte where the elements begin. */
+  readonly offset: number
+}
+
+const TOKEN = call(native.processToken())
+
+/** The handle of elements in a storage, which is shared from now on. @internal */
+export function share(storage: Storage, dtype: DType, shape: readonly number[], offset: number): SharedTable {
+  return { process: TOKEN, id: storage.native().share(), dtype, shape: [...shape], offset }
+}
+
+/** What a handle stands for, for a tensor over it. @internal */
+export function open(handle: unknown): { storage: NativeStorage; dtype: DType; shape: number[]; offset: number } {
+  const where = 'Tensor.fromShared'
+  const refused = () => new UsageError(`${where}: a handle is what share() gave, not ${show(handle)}`)
+  const { process, id, dtype, shape: sizes, offset } = (isObject(handle) ? handle : {}) as Partial<SharedTable>
+  if (typeof process !== 'string' || !isSize(id) || !isSize(offset) || !isArray(sizes)) throw refused()
+  // Read once: what is checked is what is used.
+  const shape = eachOf(sizes, (size) => {
+    if (isSize(size)) return size
+    throw refused()
+  })
+  if (process !== TOKEN) {
+    throw new UsageError(`${where}: the handle is of another process: threads share memory, processes files (saveSafetensors)`)
+  }
+  const type = checkDType(dtype, where)
+  const storage = NativeStorage.open(id)
+  if (storage === null) {
+    throw new UsageError(
+      `${where}: this is no longer shared: its tensors were disposed, its thread ended or unshare() was called; keep it until all have opened it`,
+    )
+  }
+  const { bytes } = facts(type)
+  if (offset % bytes !== 0 || offset + sizeOf(shape) * bytes > storage.bytes) {
+    throw new UsageError(`${where}: ${type} ${shown(shape)} from byte ${offset} on does not lie in ${storage.bytes} shared bytes: post handles unchanged`)
+  }
+  return { storage, dtype: type, shape, offset }
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}

@@ -1,0 +1,100 @@
+// Numbers that callers write, as elements of a type.
+
+import { facts, type DType, type TypedArray } from '../base/dtype.js'
+import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
+import { elementAt } from './halves.js'
+import { check, native } from '../native/native.js'
+import { kindName } from '../base/realm.js'
+import { shown } from '../base/shape.js'
+import { checkAttached, isArray, show } from '../base/validate.js'
+import { zeroed } from '../memory/arrays.js'
+
+/** A number, or arrays of them of equal lengths. */
+export type Nested = number | Nested[]
+
+/** Deeper nesting is a mistake; an array may even hold itself. */
+const MAX_DIMENSIONS = 64
+
+/** Nested arrays laid flat, with their shape. Whether the leaves are what they should be, the caller checks. */
+export function flatten(nested: unknown, where: string): { leaves: unknown[]; shape: number[] } {
+  const shape: number[] = []
+  for (let level = nested; isArray(level); level = level[0]) {
+    if (shape.push(level.length) > MAX_DIMENSIONS) {
+      throw new ShapeError(`${where}: arrays nested more than ${MAX_DIMENSIONS} deep, or in themselves`)
+    }
+  }
+  const leaves: unknown[] = []
+  const path: number[] = []
+  const walk = (value: unknown, dim: number): void => {
+    const here = () => `${where}: ${at(path.slice(0, dim))} is`
+    if (!isArray(value)) {
+      // Told at once: a huge `length` may have nothing behind it.
+      if (value === undefined) throw new UsageError(`${here()} undefined, not a number`)
+      if (dim === shape.length) leaves.push(value)
+      else throw new ShapeError(`${here()} ${show(value)}, where an array of ${shape[dim]} stands elsewhere`)
+    } else if (value.length !== shape[dim]) {
+      const expected = dim < shape.length ? `an array of ${shape[dim]}` : 'no array'
+      throw new ShapeError(`${here()} an array of ${value.length}, where ${expected} stands elsewhere`)
+    } else {
+      // Not `forEach`: a hole in an array is a bad element, not one to skip.
+      for (let i = 0; i < value.length; i++) {
+        path[dim] = i
+        walk(value[i], dim + 1)
+      }
+    }
+  }
+  walk(nested, 0)
+  return { leaves, shape }
+}
+
+const at = (position: readonly number[]) => (position.length === 0 ? 'the whole' : `the element at ${shown(position)}`)
+
+/** Elements in order as nested arrays of a shape; of a scalar the element itself. */
+export function nested(shape: readonly number[], at: (i: number) => unknown): unknown {
+  let next = 0
+  const nest = (dim: number): unknown => (dim === shape.length ? at(next++) : Array.from({ length: shape[dim] }, () => nest(dim + 1)))
+  return nest(0)
+}
+
+/** An element as JavaScript has it: a boolean, a number, or a bigint where no number holds it. */
+export function plainAt(data: TypedArray, dtype: DType, i: number): number | bigint | boolean {
+  const value = elementAt(data, dtype, i)
+  if (dtype === 'bool') return value !== 0
+  return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
+}
+
+/** Numbers as elements of a type, each checked to be one that the type holds. */
+export function elementsOf(values: ArrayLike<unknown>, dtype: DType, where: string): TypedArray {
+  if (ArrayBuffer.isView(values) && values.length === 0) checkAttached(values as TypedArray, where)
+  const { array, bytes } = facts(dtype)
+  const allocate = (length: number) => new array(zeroed(ArrayBuffer, length * bytes), 0, length)
+  if (kindName(values) === array.name && dtype !== 'float16' && dtype !== 'bfloat16' && dtype !== 'bool') {
+    // Not `slice`, which is a view where the array is a Buffer.
+    const copy = allocate(values.length)
+    ;(copy as Uint8Array).set(values as Uint8Array)
+    return copy
+  }
+  if (dtype === 'float16' || dtype === 'bfloat16') {
+    const wide = elementsOf(values, 'float64', where)
+    const narrow = allocate(wide.length)
+    check(native.convertElements(facts('float64').code, wide, facts(dtype).code, narrow))
+    return narrow
+  }
+  const elements = allocate(values.length)
+  for (let i = 0; i < values.length; i++) elements[i] = element(values[i], dtype, where, i) as never
+  return elements
+}
+
+/** One value as its type's array takes it. */
+function element(value: unknown, dtype: DType, where: string, i: number): number | bigint {
+  if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean') {
+    throw new UsageError(`${where}: element ${i} is ${show(value)}, not a number`)
+  }
+  if (dtype === 'bool') return value ? 1 : 0
+  const { range } = facts(dtype)
+  if (range === undefined) return Number(value)
+  const number = typeof value === 'boolean' ? Number(value) : value
+  const whole = typeof number === 'bigint' || Number.isInteger(number)
+  if (!whole || number < range[0] || number > range[1]) throw new DTypeError(`${where}: element ${i}: ${show(value)} is no ${dtype}`)
+  return dtype === 'int64' ? BigInt(number) : Number(number)
+}

@@ -1,0 +1,90 @@
+// Texts as rows of one length: the options, and the tensors that come of them.
+
+import { UsageError } from '../base/errors.js'
+import { PooledStorage } from '../memory/storage.js'
+import { Tensor } from '../tensor/tensor.js'
+import { checkElements, checkSize, checkWord, show } from '../base/validate.js'
+import type { DType } from '../base/dtype.js'
+
+export interface TruncationOptions {
+  /** Ids that a text may have; longer ones are cut. Default: none is cut. */
+  maxLength?: number
+  /** Which end of a text that is too long goes; default 'right', or what the file says. */
+  truncationSide?: 'right' | 'left'
+}
+
+export interface PaddingOptions {
+  /** How long rows are: as the longest of the batch, or `maxLength`. */
+  padding: 'longest' | 'maxLength'
+  /** Which end of a short row is filled up; default 'right', or what the file says. */
+  paddingSide?: 'right' | 'left'
+  /** What fills it up; default `tokenizer.paddingId`. */
+  paddingId?: number
+}
+
+/** Texts as a rectangle. */
+export interface PaddedBatch {
+  /** int32 (batch, length): what layers take. The caller's to keep or dispose. */
+  ids: Tensor
+  /** bool (batch, length): true where a token stands, false where the row is filled up. The caller's, too. */
+  mask: Tensor
+  /** Ids of each row that are not filled up. */
+  lengths: Uint32Array
+}
+
+export const PADDING_OPTIONS = ['maxLength', 'truncationSide', 'padding', 'paddingSide', 'paddingId']
+
+type Options = TruncationOptions & Partial<PaddingOptions>
+
+const SIDES = ['right', 'left'] as const
+
+/** Where and how texts are cut, as the native side takes it; `left`: where nothing is said. */
+export function cutting(options: Options, left: boolean, where: string): { maxLength: number | undefined; cutLeft: boolean } {
+  const { maxLength, truncationSide } = options
+  if (maxLength !== undefined) checkSize(maxLength, `${where}: maxLength`, 1)
+  if (truncationSide === undefined) return { maxLength, cutLeft: left }
+  const side = checkWord(truncationSide, SIDES, `${where}: truncationSide`)
+  if (maxLength === undefined) throw new UsageError(`${where}: truncationSide says where to cut, and nothing is: give maxLength, too`)
+  return { maxLength, cutLeft: side === 'left' }
+}
+
+/** How rows are filled up, or null where they are not; `own`: what the tokenizer does where nothing is said. */
+export function padding(
+  options: Options,
+  own: { left: boolean; id: number | undefined },
+  rows: number,
+  where: string,
+): { length: number | undefined; id: number; left: boolean } | null {
+  const { maxLength, padding: how, paddingSide, paddingId } = options
+  if (how === undefined) {
+    for (const name of ['paddingSide', 'paddingId'] as const) {
+      if (options[name] !== undefined) {
+        throw new UsageError(`${where}: ${name} says how to fill rows up, and none is: give padding: 'longest' or 'maxLength', too`)
+      }
+    }
+    return null
+  }
+  checkWord(how, ['longest', 'maxLength'], `${where}: padding`)
+  if (how === 'maxLength' && maxLength === undefined) throw new UsageError(`${where}: padding: 'maxLength' needs maxLength`)
+  const left = paddingSide === undefined ? own.left : checkWord(paddingSide, SIDES, `${where}: paddingSide`) === 'left'
+  if (paddingId === undefined && own.id === undefined) {
+    throw new UsageError(`${where}: this tokenizer has no token to fill rows up with: give paddingId, the id of one`)
+  }
+  const id = checkSize(paddingId ?? own.id, `${where}: paddingId`)
+  if (id >= 2 ** 31) throw new UsageError(`${where}: paddingId ${show(id)} does not fit an int32`)
+  const length = how === 'maxLength' ? maxLength : undefined
+  // Told before anything is encoded.
+  if (length !== undefined) checkElements(rows * length, 4, where, [rows, length])
+  return { length, id, left }
+}
+
+/** The tensors of what the native side gives. */
+export function paddedBatch(made: { ids: Int32Array; mask: Uint8Array; lengths: Uint32Array; length: number }): PaddedBatch {
+  const shape = () => [made.lengths.length, made.length]
+  const over = (values: Int32Array | Uint8Array, dtype: DType) => {
+    const tensor = Tensor.over(PooledStorage.uninitialized(values.byteLength), dtype, shape())
+    ;(tensor.borrow() as Uint8Array).set(values)
+    return tensor
+  }
+  return { ids: over(made.ids, 'int32'), mask: over(made.mask, 'bool'), lengths: made.lengths }
+}

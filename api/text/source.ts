@@ -1,0 +1,273 @@
+// What is read: texts, paths, pieces, ids, words or examples. Each says which of them it is, and is read here for all.
+
+import { resolve } from 'node:path'
+import { types } from 'node:util'
+import { UsageError } from '../base/errors.js'
+import { copyOf, readIds, type Ids, type IntArray } from '../tensor/ids.js'
+import { allocating } from '../memory/arrays.js'
+import { Tensor } from '../tensor/tensor.js'
+import { checkPath, checkText, eachOf, isArray, isObject, show } from '../base/validate.js'
+
+/** Things that come one after the other: an array, or what can be iterated. A string alone is none of them. */
+export type Many<T> = readonly T[] | (Iterable<T> & object) | AsyncIterable<T>
+
+/** Paths of files, each a text of its own. What ends in `.gz` or `.zst` is decompressed. */
+export interface FilesSource {
+  readonly files: readonly string[]
+}
+
+/** Texts, each of its own: no word and no token reaches from one into the next. */
+export interface TextsSource {
+  readonly texts: Many<string>
+}
+
+/** One text, which comes in pieces that are cut anywhere. */
+export interface PiecesSource {
+  readonly pieces: Many<string>
+}
+
+/** Ids of one text, or a list of ids for each of several; of a tensor of two dimensions each row. */
+export interface IdsSource {
+  readonly ids: Tensor | IntArray | readonly (number | bigint)[] | readonly (IntArray | readonly (number | bigint)[])[]
+}
+
+/** Words that are cut already, sentence by sentence: they stay as they are, also with a space in them. */
+export interface TokensSource {
+  readonly tokens: Many<readonly string[]>
+}
+
+/** Texts with their classes. */
+export interface ExamplesSource {
+  readonly examples: Many<LabelledText>
+}
+
+/** A text with its class. */
+export interface LabelledText {
+  text: string
+  label: string
+}
+
+/** A stream of Node's that gives the pieces of one text, as `createReadStream(path, 'utf8')`. */
+export interface NodeText {
+  readonly readableEncoding: string | null
+  readonly readableObjectMode: boolean
+  [Symbol.asyncIterator](): AsyncIterator<any>
+}
+
+/** Ids that cannot be taken for anything else. */
+export type BareIds = Tensor | IntArray | readonly number[]
+
+/** What gives ids. Besides what says what it is: a stream of Node's with an encoding, and ids. */
+export type TextSource = FilesSource | TextsSource | PiecesSource | IdsSource | NodeText | BareIds
+
+export type Kind = 'files' | 'texts' | 'pieces' | 'ids' | 'tokens' | 'examples'
+export type Items = readonly unknown[] | Iterable<unknown> | AsyncIterable<unknown>
+export type IdList = Int32Array | Uint32Array
+
+/** A source that was read, as far as that can be done before its turn comes. */
+export type Source =
+  | { readonly kind: 'files'; readonly paths: readonly string[] }
+  | { readonly kind: 'ids'; readonly lists: readonly IdList[]; readonly isNested: boolean }
+  | { readonly kind: 'texts' | 'pieces' | 'tokens' | 'examples'; readonly items: Items }
+
+/** Who reads. */
+interface Reader {
+  readonly takes: readonly Kind[]
+  readonly where: string
+}
+
+const KINDS: readonly Kind[] = ['files', 'texts', 'pieces', 'ids', 'tokens', 'examples']
+
+/** How each is written. */
+const WRITTEN: Record<Kind, string> = {
+  files: '{ files: [...] }',
+  texts: '{ texts: [...] }',
+  pieces: '{ pieces: ... }',
+  ids: '{ ids: ... }',
+  tokens: '{ tokens: [[...], ...] }',
+  examples: '{ examples: [{ text, label }, ...] }',
+}
+
+/** Why not everything takes each. */
+const ELSEWHERE: Partial<Record<Kind, string>> = {
+  tokens: 'words that are cut already have no ids yet: a Trainer learns from them',
+  examples: 'texts with labels are for a Trainer that classifies',
+}
+
+/**
+ * Reads a source: what it is, and what can be looked at without iterating. Its elements are checked again by `checkItem`
+ * when they are used.
+ *
+ * @throws UsageError for what does not say what it is, or could be one thing as well as another: it names the form that was
+ * meant.
+ */
+export function readSource(source: unknown, takes: readonly Kind[], where: string): Source {
+  const reader = { takes, where }
+  if (typeof source === 'string') {
+    throw new UsageError(`${where}: a string could be a text or a path: write { texts: [${show(source)}] } or { files: [${show(source)}] }`)
+  }
+  if (isArray(source)) return ofArray(source, reader)
+  if (ArrayBuffer.isView(source) && Buffer.isBuffer(source)) {
+    throw new UsageError(`${where}: bytes could be a text or ids: write { texts: [buffer.toString()] } or { ids: buffer }`)
+  }
+  if (ArrayBuffer.isView(source) || source instanceof Tensor) return ofIds(source, reader)
+  if (!isObject(source)) throw notSaid(source, reader)
+  if (isNodeStream(source)) {
+    if (source.readableObjectMode) throw couldBe('what a stream of objects gives could be texts or pieces of one', ['texts', 'pieces'], reader)
+    return { kind: 'pieces', items: checkEncoding(source, reader) }
+  }
+  if (Symbol.asyncIterator in source || Symbol.iterator in source) {
+    throw couldBe('what is iterated could be texts, pieces of one, or paths', ['texts', 'pieces', 'files'], reader)
+  }
+  return ofForm(source, reader)
+}
+
+/** The only property of a form, and what it holds. */
+function ofForm(form: object, reader: Reader): Source {
+  const { where, takes } = reader
+  const values = KINDS.map((kind) => ({ kind, value: (form as Record<Kind, unknown>)[kind] }))
+  for (const name in form) {
+    if (!KINDS.includes(name as Kind)) throw new UsageError(`${where}: nothing that is read is called "${name}": ${write(takes, reader)}`)
+  }
+  const given = values.filter(({ value }) => value !== undefined)
+  if (given.length === 0) throw notSaid(form, reader)
+  if (given.length > 1) throw new UsageError(`${where}: one thing is read, not ${given.map(({ kind }) => kind).join(' and ')}: ${write(takes, reader)}`)
+  const [{ kind, value }] = given
+  if (!takes.includes(kind)) throw new UsageError(`${where}: ${ELSEWHERE[kind]}; here, ${write(takes, reader)}`)
+  if (kind === 'files') return { kind, paths: checkPaths(value, where) }
+  if (kind === 'ids') return ofIds(value, reader)
+  return { kind, items: checkMany(value, kind, reader) }
+}
+
+/** An array of numbers is ids, and one of texts with labels is examples; others could be several things. */
+function ofArray(array: unknown[], reader: Reader): Source {
+  const { takes, where } = reader
+  const [first] = array
+  if (typeof first === 'number' || typeof first === 'bigint') return ofIds(array, reader)
+  if (typeof first === 'string') throw couldBe('strings could be texts or paths', ['texts', 'files'], reader)
+  if (array.length === 0) throw couldBe('an empty array does not say of what', takes, reader)
+  if (isList(first)) {
+    if (isArray(first) && typeof first[0] === 'string') {
+      const kind = takes.includes('tokens') ? 'tokens' : 'texts'
+      throw couldBe('arrays of strings could be words of sentences, or texts of anything', [kind], reader)
+    }
+    throw couldBe('lists in an array do not say of what', ['ids', 'tokens'], reader)
+  }
+  if (!isObject(first)) throw notSaid(array, reader)
+  if (!takes.includes('examples')) throw new UsageError(`${where}: ${ELSEWHERE.examples}; here, write { texts: examples.map(({ text }) => text) }`)
+  return { kind: 'examples', items: checkMany(array, 'examples', reader) }
+}
+
+const isList = (value: unknown) => isArray(value) || ArrayBuffer.isView(value) || value instanceof Tensor
+
+/** "write { texts: [...] } or { files: [...] }", of those that the reader takes. */
+function write(kinds: readonly Kind[], { takes }: Reader): string {
+  const written = kinds.filter((kind) => takes.includes(kind)).map((kind) => WRITTEN[kind])
+  const last = written.pop()
+  return `write ${written.length > 0 ? `${written.join(', ')} or ` : ''}${last}`
+}
+
+const couldBe = (what: string, kinds: readonly Kind[], reader: Reader) => new UsageError(`${reader.where}: ${what}: ${write(kinds, reader)}`)
+
+const notSaid = (source: unknown, reader: Reader) =>
+  new UsageError(`${reader.where}: what is read says what it is, and this is ${show(source)}: ${write(reader.takes, reader)}`)
+
+function checkPaths(paths: unknown, where: string): string[] {
+  if (!isArray(paths)) throw new UsageError(`${where}: files are an array of paths, not ${show(paths)}: write { files: ['x.txt'] }`)
+  // A path is where it is now, wherever the process goes until it is read.
+  return eachOf(paths, (path, i) => resolve(checkPath(path, `${where}: file ${i}`)))
+}
+
+const WHAT: Record<Exclude<Kind, 'files' | 'ids'>, string> = {
+  texts: 'texts are strings',
+  pieces: 'pieces are strings',
+  tokens: 'tokens are arrays of words',
+  examples: 'examples are { text, label }',
+}
+
+function checkMany(items: unknown, kind: Exclude<Kind, 'files' | 'ids'>, reader: Reader): Items {
+  const { where } = reader
+  if (isArray(items)) {
+    // Not `forEach`, which would skip the holes of an array.
+    for (let i = 0; i < items.length; i++) checkItem(items[i], kind, i, where)
+    return items
+  }
+  const isMany = isObject(items) && !ArrayBuffer.isView(items) && (Symbol.asyncIterator in items || Symbol.iterator in items)
+  if (!isMany) throw new UsageError(`${where}: ${WHAT[kind]}, in an array or an iterable, not ${show(items)}: write ${WRITTEN[kind]}`)
+  if (isNodeStream(items) && !items.readableObjectMode) {
+    if (kind !== 'pieces') throw new UsageError(`${where}: a stream cuts its text anywhere: write { pieces: stream }`)
+    return checkEncoding(items, reader)
+  }
+  return items as Items
+}
+
+/** An element of a source, the `i`-th, as it should be. */
+export function checkItem(item: unknown, kind: Exclude<Kind, 'files' | 'ids'>, i: number, where: string): void {
+  if (kind === 'texts') checkText(item, `${where}: text ${i}`)
+  else if (kind === 'pieces') checkPiece(item, i, where)
+  else if (kind === 'tokens') checkWords(item, i, where)
+  else checkExample(item, i, where)
+}
+
+function checkPiece(piece: unknown, i: number, where: string): void {
+  const hint = ArrayBuffer.isView(piece) ? ": give a stream of Node an encoding, as createReadStream(path, 'utf8')" : ''
+  if (typeof piece !== 'string') throw new UsageError(`${where}: piece ${i} must be a string, not ${show(piece)}${hint}`)
+}
+
+function checkWords(words: unknown, i: number, where: string): void {
+  if (!isArray(words)) throw new UsageError(`${where}: sentence ${i} must be an array of words, not ${show(words)}`)
+  for (let j = 0; j < words.length; j++) {
+    if (checkText(words[j], `${where}: word ${j} of sentence ${i}`) === '') throw new UsageError(`${where}: word ${j} of sentence ${i} is empty`)
+  }
+}
+
+function checkExample(example: unknown, i: number, where: string): void {
+  if (!isObject(example) || isArray(example)) throw new UsageError(`${where}: example ${i} must be { text, label }, not ${show(example)}`)
+  const { text, label } = example as Partial<LabelledText>
+  checkText(text, `${where}: text of example ${i}`)
+  checkText(label, `${where}: label of example ${i}`)
+}
+
+/** A readable stream of Node's, of this realm or another. */
+function isNodeStream(it: object): it is NodeText {
+  return 'readableObjectMode' in it && 'readableEncoding' in it && Symbol.asyncIterator in it
+}
+
+function checkEncoding(stream: NodeText, { where }: Reader): NodeText {
+  if (typeof stream.readableEncoding === 'string') return stream
+  throw new UsageError(`${where}: a stream of bytes, not of text: give it an encoding, as createReadStream(path, 'utf8') or stream.setEncoding('utf8')`)
+}
+
+function ofIds(ids: unknown, { where }: Reader): Source {
+  const isNested = isArray(ids) && isList(ids[0])
+  if (isNested) return { kind: 'ids', lists: eachOf(ids, (list, i) => rowsOf(list, `${where}: list ${i}`, 1)[0]), isNested }
+  const lists = rowsOf(ids, where, ids instanceof Tensor ? 2 : 1)
+  return { kind: 'ids', lists, isNested: ids instanceof Tensor && ids.shape.length === 2 }
+}
+
+/** Ids of 32 bits below 2^31, which are held as they are; those of a tensor are copied, as it may be disposed. */
+function rowsOf(ids: unknown, where: string, dimensions: number): IdList[] {
+  const { array: given, shape } = readIds(ids as Ids, undefined, where)
+  if (shape.length < 1 || shape.length > dimensions) {
+    throw new UsageError(`${where}: ids of a text are a flat list, and these have ${shape.length} dimensions`)
+  }
+  const array = ids instanceof Tensor ? copyOf(given) : given
+  const outside = (id: number | bigint) => id < 0 || id >= 2 ** 31
+  const bad = Array.prototype.findIndex.call(array, outside)
+  if (bad >= 0) throw new UsageError(`${where}: id ${array[bad]} at [${bad}] is not from 0 to 2^31 - 1`)
+  const is32 = types.isUint32Array(array) || types.isInt32Array(array)
+  const all = is32 ? array : allocating(array.length * 4, () => Int32Array.from(array as ArrayLike<number | bigint> as ArrayLike<number>, Number))
+  if (shape.length === 1) return [all]
+  return Array.from({ length: shape[0] }, (_, row) => all.subarray(row * shape[1], (row + 1) * shape[1]))
+}
+
+/** A line that ends as names of files do, and is one word or begins as paths do. */
+const PATH = /^(?:\S+|(?:\.{0,2}\/|~\/|[A-Za-z]:[\\/]).*)\.[A-Za-z][A-Za-z0-9]{0,7}$/
+/** Longer than paths are. */
+const LONGEST_PATH = 4096
+
+/** A text where a bare string is one, if it does not look like a path. */
+export function checkNoPath(text: string, where: string): string {
+  if (text.length > LONGEST_PATH || !PATH.test(text)) return text
+  throw new UsageError(`${where}: ${show(text)} looks like a path: write { files: [${show(text)}] }, or { texts: [${show(text)}] } if it is a text`)
+}

@@ -1,0 +1,235 @@
+// Texts too large for memory: files and pieces as they come, to ids and to batches.
+
+import { abortable, throwIfAborted, untilAborted } from '../base/abortable.js'
+import { checkSignal } from '../layers/async.js'
+import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
+import { UsageError } from '../base/errors.js'
+import { call, check, failureOf, native } from '../native/native.js'
+import { Pieces } from './pieces.js'
+import { checkItem, readSource, type IdList, type Items, type Kind, type Source, type TextSource } from './source.js'
+import type { SpecialOptions, Tokenizer } from './tokenizer.js'
+import { checkOptions, checkWord, checkSize } from '../base/validate.js'
+import { WindowBuffer } from './window-buffer.js'
+import { zeroed } from '../memory/arrays.js'
+
+export interface StreamOptions extends SpecialOptions {
+  /** What encodes the text; default gpt2. */
+  tokenizer?: Tokenizer
+  /** What happens to bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD as by `TextDecoder`. */
+  invalidUtf8?: 'throw' | 'replace'
+  /** Bytes of text that each byte of a `.gz` or `.zst` file may become, beside 16 MB that any may; default 200: text becomes
+   * three to ten times as long, logs that repeat themselves a hundred times. */
+  maxRatio?: number
+  /** Bytes of text that may be held back because nothing divides them: a word of an encoding, what the file of a tokenizer
+   * takes as one. Default: of a compressed file 4 MB, and 16 for each byte that was read of it; of others any number, as they are
+   * no longer than what is read. */
+  maxHeldBytes?: number
+  /** Ends the iteration with an AbortedError. */
+  signal?: AbortSignal
+}
+
+export interface StreamBatchesOptions extends StreamOptions, WindowOptions {}
+
+const OPTIONS = ['tokenizer', 'allowedSpecial', 'disallowedSpecial', 'invalidUtf8', 'maxRatio', 'maxHeldBytes', 'signal']
+const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
+const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids']
+/** What a signal ends. */
+const STREAM = 'the stream'
+
+/**
+ * The ids of texts, chunk by chunk, in memory that does not grow with them, but with the longest part that nothing divides
+ * (`maxHeldBytes`): together those that `Tokenizer.encode` gives for each, wherever pieces or chunks end. A tokenizer from a
+ * file gets 64 KB at least, and puts nothing around texts. Where its text may be cut is worked out from the parts of the
+ * file: their patterns, normalizers, added tokens, what is put before a text, and for BPE without a pre-tokenizer the tokens
+ * themselves. As a rule a few words wait. Where the parts do not say it, all of a text waits up to its end, or to
+ * `maxHeldBytes`: for Unigram that takes whole sentences (`split: false`), `UnicodeScripts`, `FixedLength`, patterns that
+ * find nothing or look behind themselves.
+ *
+ * A source says what it is:
+ *
+ * - `{ files }`: paths, each file a text of its own; their ids come end to end, about a megabyte of text a chunk. They are
+ *   read and encoded on another thread, one chunk ahead of its use. A pipe is read as a file is, as it comes. The text of a
+ *   file is what `readFileSync(path, 'utf8')` gives: a byte order mark stays.
+ * - `{ texts }`: texts in an array or an (async) iterable, each of its own; at least a chunk a text.
+ * - `{ pieces }`: the pieces of one text, cut anywhere, which are encoded as they come. A stream of Node's with an encoding
+ *   is that, too.
+ * - `{ ids }`: ids that are there already. A typed array or an array of numbers is that, too.
+ *
+ * Nothing is opened before the first chunk is asked for. An iteration that is left closes its file; every iteration over
+ * files starts anew.
+ *
+ * @throws UsageError, at once, for a source or options that cannot be used. While iterating: FileError, which names the
+ * path, for a file that cannot be read, once it is its turn; FormatError for one that is not UTF-8 or whose compressed
+ * data is damaged or becomes more than `maxRatio` and `maxHeldBytes` allow, with the offset in its (decompressed) text, and
+ * for a tokenizer's file that takes more than its own limits; UsageError for a special token that is not allowed, or a
+ * text or piece that is no string; AbortedError.
+ */
+export function streamIds(source: TextSource, options?: StreamOptions): AsyncIterable<Uint32Array> {
+  const where = 'streamIds'
+  return idsOf(source, checkOptions(options, OPTIONS, where), where)
+}
+
+/**
+ * Batches of windows over the ids of `streamIds`, in order: what `createDataLoader` gives without shuffling for all these
+ * ids, in memory that does not grow with their number. Windows reach from one file into the next. A text too short for
+ * one window gives no batches.
+ *
+ * @throws As `streamIds`.
+ */
+export function streamBatches(source: TextSource, options?: StreamBatchesOptions): AsyncIterable<Batch> {
+  const where = 'streamBatches'
+  const checked = checkOptions(options, [...OPTIONS, ...WINDOWS], where)
+  const windows = checkWindows(checked, where)
+  const ids = idsOf(source, checked, where)
+  return { [Symbol.asyncIterator]: () => batchesOf(ids, windows, checked.signal) }
+}
+
+async function* batchesOf(ids: AsyncIterable<Uint32Array>, windows: Required<WindowOptions>, signal?: AbortSignal): AsyncGenerator<Batch> {
+  const { batchSize, maxLength, dropLast } = windows
+  const buffer = new WindowBuffer(windows)
+  const prepare = (count: number, stride: number, rows: number) => ({
+    windows: windowsOver(count, { ...windows, stride }),
+    numbers: zeroed(Uint32Array, rows).map((_, i) => i),
+  })
+  // All full batches are cut alike.
+  let full: ReturnType<typeof prepare> | undefined
+  const cut = (rows: number) => {
+    throwIfAborted(signal, STREAM)
+    const { ids, stride } = buffer.take(rows)
+    const prepared = rows === batchSize ? (full ??= prepare(ids.length, stride, rows)) : prepare(ids.length, stride, rows)
+    return cutBatch(prepared.windows, prepared.numbers, ids, maxLength)
+  }
+  for await (const chunk of ids) {
+    buffer.push(chunk)
+    while (buffer.windows >= batchSize) yield cut(batchSize)
+  }
+  if (!dropLast && buffer.windows > 0) yield cut(buffer.windows)
+}
+
+/** The ids of a source, its options checked and its kind told. */
+function idsOf(source: unknown, options: Partial<StreamOptions>, where: string): AsyncIterable<Uint32Array> {
+  const { tokenizer, signal, invalidUtf8 = 'throw', maxRatio, maxHeldBytes } = options
+  checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
+  if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
+  if (maxHeldBytes !== undefined) checkSize(maxHeldBytes, `${where}: maxHeldBytes`)
+  checkSignal(signal, where)
+  const read = readSource(source, TAKES, where)
+  if (read.kind === 'ids' && tokenizer === undefined) return { [Symbol.asyncIterator]: () => idsThatAreThere(read.lists, signal) }
+  return idsOfSource(read, { ...options, tokenizer: checkTokenizer(tokenizer, where) }, where)
+}
+
+/** The ids of a source that was read; its options were checked. @internal */
+export function idsOfSource(source: Source, options: Partial<StreamOptions> & { tokenizer: Tokenizer }, where: string): AsyncIterable<Uint32Array> {
+  const { tokenizer, signal, invalidUtf8, maxRatio, maxHeldBytes, allowedSpecial, disallowedSpecial } = options
+  const encoder = tokenizer.forStream({ allowedSpecial, disallowedSpecial }, where)
+  const begin = () => call(native.textPiecesNew(...encoder, maxHeldBytes))
+  const iterate = (): AsyncGenerator<Uint32Array> => {
+    switch (source.kind) {
+      case 'files':
+        return idsOfFiles(() => call(native.textFilesNew(...encoder, source.paths as string[], invalidUtf8 === 'replace', { maxRatio, maxHeldBytes })), signal)
+      case 'ids':
+        return idsThatAreThere(source.lists, signal)
+      case 'texts':
+        return idsOfTexts(source.items, begin, signal, where)
+      default:
+        return idsOfPieces(source.items, begin, signal, where)
+    }
+  }
+  return { [Symbol.asyncIterator]: iterate }
+}
+
+/** Ids that are handed out at once. */
+const CHUNK = 2 ** 18
+
+/** Copies: a chunk belongs to who asked for it. */
+async function* idsThatAreThere(lists: readonly IdList[], signal?: AbortSignal): AsyncGenerator<Uint32Array> {
+  for (const list of lists) {
+    for (let at = 0; at < list.length; at += CHUNK) {
+      throwIfAborted(signal, STREAM)
+      const chunk = list.subarray(at, at + CHUNK)
+      const ids = zeroed(Uint32Array, chunk.length)
+      ids.set(chunk)
+      yield ids
+    }
+  }
+}
+
+/** One chunk is read ahead while the one before it is used. */
+async function* idsOfFiles(open: () => Files, signal?: AbortSignal): AsyncGenerator<Uint32Array> {
+  throwIfAborted(signal, STREAM)
+  const files = open()
+  let next = read(files)
+  try {
+    for (;;) {
+      const ids = await untilAborted(next, signal, STREAM)
+      if (ids === null) return
+      next = read(files)
+      yield ids
+    }
+  } finally {
+    const close = () => check(native.textFilesClose(files))
+    close()
+    // What was reading then has the file until it notices. An aborted iteration does not wait for that.
+    const closed = next.then(close, close)
+    if (!signal?.aborted) await closed
+  }
+}
+
+type Files = NonNullable<ReturnType<typeof native.textFilesNew>>
+
+/** The next ids of files; null after the last. */
+function read(files: Files): Promise<Uint32Array | null> {
+  const work = nextOf(files)
+  // A failure waits until it is asked for: it may come while the chunk before it is used.
+  work.catch(() => {})
+  return work
+}
+
+async function nextOf(files: Files): Promise<Uint32Array | null> {
+  for (;;) {
+    const { ids, waiting, failure } = await call(native.textFilesNext(files))
+    if (failure) throw failureOf(failure)
+    // Of a pipe nothing may come for long: no thread of Node's waits for it all the while.
+    if (!waiting) return ids ?? null
+  }
+}
+
+async function* idsOfTexts(texts: Items, begin: () => TextPieces, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {
+  const encoder = begin()
+  let count = 0
+  for await (const text of abortable(texts, signal, STREAM)) {
+    checkItem(text, 'texts', count, where)
+    for (const part of [text as string, undefined]) {
+      const ids = inText(count, where, () => call(native.textPiecesNext(encoder, part)))
+      if (ids.length > 0) yield ids
+    }
+    count++
+  }
+}
+
+/** What goes wrong with a text of many names which. */
+function inText<T>(text: number, where: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof UsageError && error.constructor === UsageError) throw new UsageError(`${where}: text ${text}: ${error.message}`)
+    throw error
+  }
+}
+
+async function* idsOfPieces(pieces: Items, begin: () => TextPieces, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {
+  const text = begin()
+  const joined = new Pieces()
+  let count = 0
+  for await (const piece of abortable(pieces, signal, STREAM)) {
+    checkItem(piece, 'pieces', count++, where)
+    const ids = call(native.textPiecesNext(text, joined.push(piece as string)))
+    if (ids.length > 0) yield ids
+  }
+  for (const rest of [joined.end(), undefined]) {
+    const ids = call(native.textPiecesNext(text, rest))
+    if (ids.length > 0) yield ids
+  }
+}
+
+type TextPieces = NonNullable<ReturnType<typeof native.textPiecesNew>>

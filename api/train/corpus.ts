@@ -1,0 +1,160 @@
+// What tables learn from, as the native side gathers it: words or ids in sentences, or texts with their classes.
+
+import { setImmediate } from 'node:timers/promises'
+import { abortable, throwIfAborted } from '../base/abortable.js'
+import { UsageError } from '../base/errors.js'
+import { call, check, failureOf, native } from '../native/native.js'
+import { Pieces } from '../text/pieces.js'
+import { checkItem, type ExamplesSource, type Items, type Kind, type LabelledText, type Source, type TextSource, type TokensSource } from '../text/source.js'
+import { idsOfSource } from '../text/stream.js'
+import type { CheckedOptions } from './options.js'
+import type { Tokenizer } from '../text/tokenizer.js'
+
+/**
+ * What a trainer learns from. Texts are told apart: no sentence reaches from one into the next. To classify, texts come with
+ * their classes (`{ examples }`, or an array of them), or in files or pieces of fastText's lines, whose words that begin with
+ * `__label__` name the classes of their line.
+ */
+export type Corpus = TextSource | TokensSource | ExamplesSource | readonly LabelledText[]
+
+export const CORPUS: readonly Kind[] = ['texts', 'files', 'pieces', 'tokens', 'ids', 'examples']
+
+export type Gathered = ReturnType<typeof native.corpusOfWords> & object
+
+/** What a corpus is gathered for. */
+export interface Wanted {
+  readonly options: CheckedOptions
+  readonly tokenizer: Tokenizer | null
+  readonly signal?: AbortSignal
+  readonly where: string
+}
+
+/** Refuses a corpus that the objective cannot be learned from. */
+export function checkCorpus({ kind }: Source, options: CheckedOptions, tokenizer: Tokenizer | null, where: string): void {
+  const no = (why: string) => new UsageError(`${where}: ${why}`)
+  if (options.objective === 'classify') {
+    const hasClasses = kind === 'examples' || kind === 'files' || kind === 'pieces'
+    if (!hasClasses) throw no(`${kind} name no classes: write { examples: [{ text, label }, ...] }, or { files: [...] } whose lines name them, as in __label__yes`)
+  } else if (kind === 'examples') throw no('texts with labels are for the objective "classify": write { texts: [...] } to learn from the texts alone')
+  if (kind === 'ids' && options.vocabulary === 0) throw no('of a corpus of ids, say vocabSize: how many ids there may be')
+  if (kind === 'tokens' && tokenizer !== null) throw no('tokens are cut already: leave the option tokenizer out, or write { texts: [...] }')
+}
+
+/** Gathers a corpus; files are read on another thread. */
+export async function gather(source: Source, wanted: Wanted): Promise<Gathered> {
+  const { options, tokenizer, where } = wanted
+  if (source.kind === 'ids') return ofIds(source)
+  if (source.kind === 'tokens') return ofTokens(source.items, wanted)
+  if (source.kind === 'examples') return ofExamples(source.items, wanted)
+  if (tokenizer !== null && options.objective !== 'classify') return encoded(source, tokenizer, wanted)
+  const corpus = tokenizer === null ? call(native.corpusOfWords()) : call(native.corpusOfLines(tokenizer.forStream({}, where)[0]))
+  if (source.kind === 'files') {
+    for (const path of source.paths) await addFile(corpus, path, wanted)
+    return corpus
+  }
+  const joined = new Pieces()
+  const isOne = source.kind === 'pieces'
+  await each(source.items, source.kind, wanted, (text) => {
+    check(native.corpusText(corpus, isOne ? joined.push(text as string) : (text as string)))
+    if (!isOne) check(native.corpusEnd(corpus))
+  })
+  check(native.corpusText(corpus, joined.end()))
+  check(native.corpusEnd(corpus))
+  return corpus
+}
+
+function ofIds({ lists }: Source & { kind: 'ids' }): Gathered {
+  const corpus = call(native.corpusOfIds())
+  for (const list of lists) {
+    check(native.corpusIds(corpus, list))
+    check(native.corpusEnd(corpus))
+  }
+  return corpus
+}
+
+/** Each text is encoded on its own, and ends a sentence. */
+async function encoded(source: Source, tokenizer: Tokenizer, wanted: Wanted): Promise<Gathered> {
+  const { signal, where, options: { invalidUtf8, maxRatio } } = wanted
+  const corpus = call(native.corpusOfIds())
+  const disallowedSpecial = new Set<string>()
+  const addStream = async (text: Source) => {
+    for await (const ids of idsOfSource(text, { tokenizer, signal, invalidUtf8, maxRatio, disallowedSpecial }, where)) check(native.corpusIds(corpus, ids))
+    check(native.corpusEnd(corpus))
+  }
+  if (source.kind === 'files') for (const path of source.paths) await addStream({ kind: 'files', paths: [path] })
+  else if (source.kind === 'pieces') await addStream(source)
+  else if (source.kind === 'texts') {
+    await each(source.items, 'texts', wanted, (text) => {
+      check(native.corpusIds(corpus, tokenizer.encode(text as string, { disallowedSpecial, addSpecialTokens: false })))
+      check(native.corpusEnd(corpus))
+    })
+  }
+  return corpus
+}
+
+async function ofTokens(sentences: Items, wanted: Wanted): Promise<Gathered> {
+  const corpus = call(native.corpusOfWords())
+  await each(sentences, 'tokens', wanted, (words) => check(native.corpusWords(corpus, words as string[])))
+  return corpus
+}
+
+/** Examples that cross to the native side at once. */
+const AT_ONCE = 256
+
+async function ofExamples(examples: Items, wanted: Wanted): Promise<Gathered> {
+  const { tokenizer, where } = wanted
+  const corpus = tokenizer === null ? call(native.corpusOfExamples()) : call(native.corpusOfTexts(tokenizer.forStream({}, where)[0]))
+  const [labels, texts]: [string[], string[]] = [[], []]
+  const cross = () => {
+    check(native.corpusExamples(corpus, labels, texts))
+    labels.length = 0
+    texts.length = 0
+  }
+  await each(examples, 'examples', wanted, (example) => {
+    const { text, label } = example as LabelledText
+    labels.push(label)
+    if (texts.push(text) === AT_ONCE) cross()
+  })
+  cross()
+  return corpus
+}
+
+/** Milliseconds that gathering may keep other work waiting. */
+const TURN = 20
+
+/** Uses what a source gives. The event loop turns now and then, so that a signal is heard. */
+async function each(items: Items, kind: 'texts' | 'pieces' | 'tokens' | 'examples', { signal, where }: Wanted, use: (item: unknown) => void): Promise<void> {
+  let [count, until] = [0, performance.now() + TURN]
+  const take = (item: unknown) => {
+    checkItem(item, kind, count++, where)
+    use(item)
+  }
+  const turn = async () => {
+    await setImmediate()
+    throwIfAborted(signal, where)
+    until = performance.now() + TURN
+  }
+  throwIfAborted(signal, where)
+  if (Symbol.asyncIterator in items) {
+    for await (const item of abortable(items, signal, where)) {
+      take(item)
+      if (performance.now() > until) await turn()
+    }
+    return
+  }
+  for (const item of items) {
+    take(item)
+    if (performance.now() > until) await turn()
+  }
+}
+
+async function addFile(corpus: Gathered, path: string, { options, signal, where }: Wanted): Promise<void> {
+  const file = call(native.corpusFile(corpus, path, options.invalidUtf8 === 'replace', options.maxRatio))
+  // Some of it at a time, so that a signal is heard in between.
+  for (let done = false; !done; ) {
+    throwIfAborted(signal, where)
+    const read = await call(native.corpusFileRead(file))
+    if (read.failure) throw failureOf(read.failure)
+    done = read.done
+  }
+}

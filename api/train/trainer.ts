@@ -1,0 +1,393 @@
+// Tables that learn from text: the trainer, which works on another thread and reports now and then.
+
+import { resolve } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { isMainThread } from 'node:worker_threads'
+import { checkSignal, whenAborted } from '../layers/async.js'
+import { Contents } from '../base/contents.js'
+import { checkCorpus, CORPUS, gather, type Corpus } from './corpus.js'
+import { facts, fromCode } from '../base/dtype.js'
+import { Embedding } from '../layers/embedding.js'
+import { AbortedError, FormatError, UsageError } from '../base/errors.js'
+import type { TrainingRecord } from '../models/folder.js'
+import { call, failureOf, native } from '../native/native.js'
+import { guardReceivers } from '../base/receivers.js'
+import { untrack } from '../memory/scope.js'
+import { sizeOf } from '../base/shape.js'
+import { readSource, type Source } from '../text/source.js'
+import { NativeStorage } from '../memory/storage.js'
+import { Tensor } from '../tensor/tensor.js'
+import { Tokenizer } from '../text/tokenizer.js'
+import { checkTrainer, hyperParameters, keptOptions, type CheckedOptions, type Objective, type TrainerOptions, beyondBounds } from './options.js'
+import { checkNumber, checkOptions, checkPath, checkSize, isArray, checkFunction, isObject } from '../base/validate.js'
+import { allocating } from '../memory/arrays.js'
+
+/** How far a trainer is. */
+export interface TrainProgress {
+  /** Batches so far. */
+  step: number
+  /** Epochs that were completed, and how many there will be. */
+  epoch: number
+  epochs: number
+  /** Tokens of the corpus so far, over all epochs, and how many there will be. */
+  tokens: number
+  totalTokens: number
+  /** The mean loss since the last report; null where there was no batch. */
+  loss: number | null
+  /** Tokens a second since the last report, and seconds that are left at that pace; 0 where nothing is known. */
+  tokensPerSecond: number
+  secondsLeft: number
+  /** The learning rate of the next batch. */
+  lr: number
+}
+
+export interface RunOptions {
+  /** Called a few times a second. */
+  onProgress?: (progress: TrainProgress) => void
+  /** Ends the run after the batch under way: it rejects with an AbortedError. The trainer can go on or be saved. */
+  signal?: AbortSignal
+  /** Where checkpoints go, at least `every` seconds apart (default 60), when the run is aborted, and at its end. */
+  checkpoint?: { path: string; every?: number }
+  /** Batches after which the run returns, done or not; default: none. With 0 it reads the corpus and makes the tables, no more. */
+  steps?: number
+}
+
+/** What was learned. */
+export interface TrainResult {
+  objective: Objective
+  /** The vectors of tokens, (tokens, dim), as a layer that can learn on. */
+  embedding: Embedding
+  /**
+   * All tables by name: `token.weight`; of pairs `output.weight`, the tokens as centers; of next-token `position.weight` and,
+   * unless tied, `head.weight`; of classify `output.weight`, (classes, dim).
+   */
+  tensors: Record<string, Tensor>
+  /** What the rows of `token.weight` stand for; null of a corpus of ids without a tokenizer. */
+  vocabulary: string[] | Tokenizer | null
+  /** How often each token comes in the corpus. */
+  counts: Float64Array
+  /** The classes, of classify. */
+  labels: string[] | null
+  /** How it came to be, as `saveModel` keeps it. */
+  training: TrainingRecord
+  progress: TrainProgress
+}
+
+/** Options and a corpus that were checked, with what a checkpoint adds. */
+class Kept {
+  readonly source: Source
+  readonly options: CheckedOptions
+  readonly tokenizer: Tokenizer | null
+  readonly losses: [number, number][]
+  readonly seconds: number
+
+  constructor(source: Source, found: KeptParts, where: string) {
+    checkCorpus(source, found.checked, found.tokenizer, where)
+    this.source = source
+    this.options = found.checked
+    this.tokenizer = found.tokenizer
+    this.losses = found.losses ?? []
+    this.seconds = found.seconds ?? 0
+  }
+}
+
+interface KeptParts {
+  readonly checked: CheckedOptions
+  readonly tokenizer: Tokenizer | null
+  readonly losses?: [number, number][]
+  readonly seconds?: number
+}
+
+type Native = NonNullable<Awaited<ReturnType<typeof native.trainerNew> & object>['trainer']>
+
+interface Ready {
+  readonly native: Native
+  readonly words: string[] | null
+  readonly labels: string[] | null
+  readonly counts: Float64Array
+}
+
+/** What is written into a checkpoint beside the tables. */
+interface Config {
+  options: CheckedOptions
+  /** The tokenizer that gave ids to the corpus; without a name where it was read from a file. */
+  tokenizer: { name: string | null; vocabSize: number } | null
+  losses: [number, number][]
+  seconds: number
+}
+
+/** Milliseconds between two reports: the first come sooner, so that a short run has a curve, too. */
+const [FIRST_REPORT, REPORT] = [2, 250]
+const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps']
+/** Points of the loss that are kept: then every other is dropped. */
+const MOST_LOSSES = 2000
+
+const CONTENTS = new Contents<Trainer>('Trainer', { instead: 'save() writes it and Trainer.resume reads it, result() has its tensors' })
+
+/**
+ * Trains tables on a corpus. It works on another thread, on as many as `setNumThreads` says, and its result has the same bits
+ * at any number of them: it follows from corpus, options and seed alone, also when the run is aborted and goes on, or goes on
+ * from a checkpoint after the process was killed.
+ *
+ * ```ts
+ * const trainer = new Trainer({ files: ['book.txt'] }, { objective: 'skip-gram', dim: 100 })
+ * const { embedding, vocabulary } = await trainer.run({ onProgress: ({ loss }) => console.log(loss) })
+ * ```
+ */
+export class Trainer {
+  readonly objective: Objective
+  readonly #source: Source
+  readonly #options: CheckedOptions
+  readonly #tokenizer: Tokenizer | null
+  #ready: Ready | null = null
+  #busy = false
+  #losses: [number, number][]
+  #seconds: number
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
+
+  /**
+   * The corpus is read by the first `run`.
+   *
+   * @throws UsageError for an option that does not exist or is out of range; for a corpus that does not say what it is, such
+   * as an array of strings, or that the objective cannot be learned from.
+   */
+  constructor(corpus: Corpus, options: TrainerOptions)
+  /** @internal */
+  constructor(corpus: Corpus, options: TrainerOptions | Kept)
+  constructor(corpus: Corpus, options: TrainerOptions | Kept) {
+    const where = 'Trainer'
+    const kept = isObject(options) && options instanceof Kept ? options : new Kept(readSource(corpus, CORPUS, where), checkTrainer(options, where), where)
+    this.objective = kept.options.objective
+    this.#source = kept.source
+    this.#options = kept.options
+    this.#tokenizer = kept.tokenizer
+    this.#losses = kept.losses
+    this.#seconds = kept.seconds
+  }
+
+  /**
+   * Goes on where a checkpoint was made, with the options that are kept in it and the same corpus: what comes out has the bits
+   * of a run that was never interrupted. A tokenizer that was read from a file must be given again.
+   *
+   * @throws FileError, FormatError where it cannot be read, as one that was cut short; UsageError where it is no checkpoint, of
+   * another version, or of another corpus, and as the constructor.
+   */
+  static async resume(path: string, corpus: Corpus, options?: { tokenizer?: Tokenizer; signal?: AbortSignal }): Promise<Trainer> {
+    const where = 'Trainer.resume'
+    const { tokenizer, signal } = checkOptions(options, ['tokenizer', 'signal'], where)
+    const file = resolve(checkPath(path, where))
+    const source = readSource(corpus, CORPUS, where)
+    const { saved, config, failure: failed } = await call(native.checkpointOpen(file))
+    if (failed || !saved) throw failureOf(failed)
+    const trainer = new Trainer(corpus, new Kept(source, keptIn(file, config!, tokenizer, where), where))
+    const { native: handle } = await trainer.#make(checkSignal(signal, where), where)
+    const failure = await call(native.trainerRestore(handle, saved))
+    if (failure) throw failureOf(failure)
+    return trainer
+  }
+
+  /**
+   * Trains to the end, or until it is told to stop; can be called again to go on. At the end: what was learned.
+   *
+   * @throws UsageError for a corpus that is empty or of which `minCount` leaves nothing, and once a loss is no finite number:
+   * it names the step, and the last checkpoint stays. FileError, FormatError for files that cannot be read, or a checkpoint
+   * that cannot be written. AbortedError. What `onProgress` throws.
+   */
+  async run(options?: RunOptions): Promise<TrainResult> {
+    const where = 'Trainer.run'
+    const { onProgress, signal: said, checkpoint, steps = Infinity } = checkOptions(options, RUN_OPTIONS, where)
+    if (onProgress !== undefined) checkFunction(onProgress, `${where}: onProgress`)
+    const signal = checkSignal(said, where)
+    const saving = checkpoint === undefined ? null : checkCheckpoint(checkpoint, where)
+    if (steps !== Infinity) checkSize(steps, `${where}: steps`)
+    return this.#alone(where, async () => {
+      const { native: handle } = await this.#make(signal, where)
+      let left = Math.min(steps, Number.MAX_SAFE_INTEGER)
+      let saved = performance.now()
+      let slice = FIRST_REPORT
+      let progress = this.progress!
+      const first = progress.step
+      while (progress.tokens < progress.totalTokens && left > 0) {
+        await this.#throwIfAborted(signal, saving, where)
+        notAwaitedAtExit()
+        const forget = signal && whenAborted(signal, () => void native.trainerStop(handle))
+        const start = performance.now()
+        const report = await call(native.trainerRun(handle, slice, left)).finally(forget)
+        slice = Math.min(REPORT, 2 * slice)
+        const seconds = (performance.now() - start) / 1e3
+        this.#seconds += seconds
+        if (report.failure) throw failureOf(report.failure)
+        progress = this.#progressOf(report, seconds)
+        left = steps === Infinity ? left : first + steps - progress.step
+        if (progress.loss !== null) this.#keepLoss(progress.step, progress.loss)
+        onProgress?.(progress)
+        if (saving && performance.now() - saved >= saving.every * 1e3) {
+          await this.#save(saving.path)
+          saved = performance.now()
+        }
+      }
+      await this.#throwIfAborted(signal, saving, where)
+      if (saving) await this.#save(saving.path)
+      return this.#result(progress)
+    })
+  }
+
+  /** How far it is; null before its corpus was read. Between two runs. */
+  get progress(): TrainProgress | null {
+    return this.#ready && this.#progressOf(call(native.trainerProgress(this.#ready.native)), 0)
+  }
+
+  /**
+   * Writes a checkpoint, from which `Trainer.resume` goes on: one safetensors file, written beside, synced and renamed, so that
+   * one that was there before stays until it is whole. Between two runs.
+   */
+  async save(path: string): Promise<void> {
+    const where = 'Trainer.save'
+    const file = resolve(checkPath(path, where))
+    return this.#alone(where, async () => {
+      await this.#make(undefined, where)
+      await this.#save(file)
+    })
+  }
+
+  /** Copies of what was learned so far. Between two runs. */
+  result(): TrainResult {
+    if (this.#ready === null || this.#busy) throw new UsageError(`Trainer.result: ${this.#busy ? 'it is still at work' : 'nothing was learned yet: run() it first'}`)
+    return this.#result(this.progress!)
+  }
+
+  /** One call at a time. */
+  async #alone<T>(where: string, run: () => Promise<T>): Promise<T> {
+    if (this.#busy) throw new UsageError(`${where}: this trainer is at work: await its last call first`)
+    this.#busy = true
+    try {
+      return await run()
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  /** Reads the corpus and makes the tables, once. */
+  async #make(signal: AbortSignal | undefined, where: string): Promise<Ready> {
+    if (this.#ready) return this.#ready
+    if (signal?.aborted) throw new AbortedError(`${where} was aborted`, { cause: signal.reason })
+    const wanted = { options: this.#options, tokenizer: this.#tokenizer, signal, where }
+    const corpus = await gather(this.#source, wanted)
+    const { objective } = this.#options
+    const made = await call(native.trainerNew(corpus, { ...this.#options, objective }))
+    if (made.failure || !made.trainer) throw failedOver(this.#source, made.failure)
+    this.#ready = { native: made.trainer, words: made.words ?? null, labels: made.labels ?? null, counts: allocating(made.counts.length * 8, () => Float64Array.from(made.counts)) }
+    return this.#ready
+  }
+
+  async #throwIfAborted(signal: AbortSignal | undefined, saving: { path: string } | null, where: string): Promise<void> {
+    if (!signal?.aborted) return
+    if (saving) await this.#save(saving.path)
+    throw new AbortedError(`${where} was aborted`, { cause: signal.reason })
+  }
+
+  async #save(path: string): Promise<void> {
+    const { vocabSize, name } = this.#tokenizer ?? { vocabSize: 0, name: '' }
+    const tokenizer = this.#tokenizer && { name: this.#tokenizer.file === null ? name : null, vocabSize }
+    const config: Config = { options: this.#options, tokenizer, losses: this.#losses, seconds: this.#seconds }
+    const failure = await call(native.trainerSave(this.#ready!.native, path, JSON.stringify(config)))
+    if (failure) throw failureOf(failure)
+  }
+
+  #keepLoss(step: number, loss: number): void {
+    this.#losses.push([step, Number(loss.toPrecision(6))])
+    if (this.#losses.length > MOST_LOSSES) this.#losses = this.#losses.filter((_, i) => i % 2 === 1)
+  }
+
+  #progressOf(report: Awaited<ReturnType<typeof native.trainerRun> & object>, seconds: number): TrainProgress {
+    const { step, epoch, tokens, total, lr, loss, recent } = report
+    const tokensPerSecond = seconds > 0 ? recent / seconds : 0
+    const secondsLeft = tokensPerSecond > 0 ? (total - tokens) / tokensPerSecond : 0
+    const { epochs } = this.#options
+    return { step, epoch, epochs, tokens, totalTokens: total, loss: Number.isNaN(loss) ? null : loss, tokensPerSecond, secondsLeft, lr }
+  }
+
+  #result(progress: TrainProgress): TrainResult {
+    const { native: handle, words, labels, counts } = this.#ready!
+    const names = this.objective === 'next-token' ? NEXT_TOKEN : TABLES
+    const tensors = Object.fromEntries(call(native.trainerTables(handle)).map((table) => [names[table.name], tensorOf(table)]))
+    const { step: steps, epoch: epochs, tokens } = progress
+    const training: TrainingRecord = {
+      hyperParameters: hyperParameters(this.#options),
+      tokens, epochs, steps,
+      seconds: Number(this.#seconds.toFixed(3)),
+      loss: this.#losses.slice(),
+    }
+    const embedding = Embedding.fromPretrained(tensors['token.weight'], { freeze: false })
+    const { objective } = this
+    return { objective, embedding, tensors, vocabulary: words ?? this.#tokenizer, counts, labels, training, progress }
+  }
+
+  static {
+    guardReceivers(this, (value) => #source in value)
+    CONTENTS.guard(this, (value) => #source in value)
+  }
+}
+
+let leaves = false
+
+/** A step may take seconds, for which a process that exits would wait. A thread that exits alone ends nobody's work. */
+function notAwaitedAtExit(): void {
+  if (leaves || !isMainThread) return
+  process.once('exit', () => native.processLeaves())
+  leaves = true
+}
+
+const TABLES: Record<string, string> = { input: 'token.weight', output: 'output.weight' }
+const NEXT_TOKEN: Record<string, string> = { token: 'token.weight', position: 'position.weight', head: 'head.weight' }
+
+function tensorOf({ dtype: code, shape, handle }: NonNullable<ReturnType<typeof native.trainerTables>>[number]): Tensor {
+  const dtype = fromCode(code)
+  const made = Tensor.over(new NativeStorage(handle, sizeOf(shape) * facts(dtype).bytes), dtype, shape)
+  // It belongs to no scope, as no other result of an asynchronous call does.
+  untrack(made)
+  return made
+}
+
+function checkCheckpoint(checkpoint: unknown, where: string): { path: string; every: number } {
+  const { path, every = 60 } = checkOptions(checkpoint as { path: string; every?: number }, ['path', 'every'], `${where}: checkpoint`)
+  const seconds = checkNumber(every, `${where}: checkpoint.every`)
+  if (seconds < 0) throw new UsageError(`${where}: checkpoint.every must be a number of seconds of at least 0, not ${seconds}`)
+  return { path: resolve(checkPath(path, `${where}: checkpoint`)), every: seconds }
+}
+
+/** A failure over a corpus: where a bad id is, is told in the ids as they were given. */
+function failedOver(source: Source, failure: Parameters<typeof failureOf>[0]): Error {
+  if (source.kind !== 'ids') return failureOf(failure)
+  const { lists, isNested } = source
+  if (!isNested) return failureOf(failure, [lists[0].length])
+  // Rows of one length, so that a place among all ids is a row and a place in it.
+  const longest = lists.reduce((most, { length }) => Math.max(most, length), 1)
+  let [flat, row] = [failure?.flat ?? 0, 0]
+  while (row < lists.length - 1 && flat >= lists[row].length) flat -= lists[row++].length
+  return failureOf(failure && { ...failure, flat: row * longest + flat }, [lists.length, longest])
+}
+
+/** What a checkpoint keeps of its trainer. */
+function keptIn(file: string, text: string, tokenizer: Tokenizer | undefined, where: string): KeptParts {
+  let config: Config
+  try {
+    config = JSON.parse(text) as Config
+  } catch (cause) {
+    throw new UsageError(`${file}: is no checkpoint of a Trainer: its config is no JSON`, { cause })
+  }
+  const { tokenizer: said, losses, seconds } = config ?? {}
+  const options = keptOptions(config?.options)
+  const isWhole = options !== null && isArray(losses) && typeof seconds === 'number' && (said === null || typeof said?.vocabSize === 'number')
+  if (!isWhole) throw new UsageError(`${file}: is no checkpoint of a Trainer: its config does not say what is trained`)
+  const beyond = beyondBounds(options)
+  if (beyond !== null) throw new FormatError(`${file}: is damaged: ${beyond}`, file, 0)
+  if (said === null && tokenizer !== undefined) throw new UsageError(`${where}: ${file} was made without a tokenizer: leave it out`)
+  if (said?.name === null && tokenizer === undefined) throw new UsageError(`${where}: ${file} was made with a tokenizer from a file: give it as the option tokenizer`)
+  const found = said === null ? null : (tokenizer ?? Tokenizer.load(said.name as 'gpt2'))
+  if (found !== null && found.vocabSize !== said!.vocabSize) {
+    throw new UsageError(`${where}: ${file} was made with a tokenizer of ${said!.vocabSize} tokens, not the ${found.vocabSize} of ${found.name}`)
+  }
+  return { checked: options, tokenizer: found, losses, seconds }
+}

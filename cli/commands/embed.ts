@@ -1,0 +1,260 @@
+// tokenbed embed: texts to vectors.
+
+import { readFileSync, statSync } from 'node:fs'
+import { extname, join } from 'node:path'
+import { Option, type Command } from '../bundled/commander.js'
+import { saveSafetensors, streamIds, type DType, type EncodeOptions, type Tokenizer } from '../../index.js'
+import { WorkFailed, WrongUse, asWrongUse } from '../terminal/failure.js'
+import { inputsOf, STDIN, type Input } from '../options/inputs.js'
+import { counted, parseSeed, parseSize, shown, shownBytes, shownShort } from '../terminal/numbers.js'
+import { checkPlace, type Needed } from '../options/places.js'
+import { startProgress } from '../terminal/progress.js'
+import { breathe } from '../terminal/signals.js'
+import { print, textOfStdin } from '../terminal/streams.js'
+import { DEFAULT_DIM, makeTables, splitTable } from '../options/tables.js'
+import { explained, findTokenizer, invalidUtf8Option, specialOf, specialOption, tokenizerOption } from '../options/tokenizer.js'
+import { VectorFile } from './vector-file.js'
+import { WindowCutter } from './windows.js'
+
+interface Options {
+  tokenizer: string
+  dim?: number
+  maxLength: number
+  stride?: number
+  batchSize: number
+  seed: bigint
+  table?: string
+  positionTable?: string
+  positions: boolean
+  dtype: DType
+  out: string
+  tablesOut?: string
+  invalidUtf8: 'throw' | 'replace'
+  allowedSpecial?: string
+  quiet?: boolean
+  json?: boolean
+}
+
+const NOTES = `
+FILES are texts, each cut into windows of its own; patterns such as 'books/**/*.txt' are expanded, .gz and .zst files
+decompressed, and - is stdin, which is also read when no file is named. Every token of every file is embedded: a last window
+that is not full has zero vectors, and the id 0, after its end.
+
+A .safetensors file holds:
+  embeddings    windows x max-length x dim
+  ids           windows x max-length, int32
+  lengths       windows, int32: how many ids of a window are text
+  file_windows  files x 2, int32: the first window of a file, and the one after its last
+and as metadata the names of the files and all that the vectors depend on. An .npy file holds the embeddings alone.
+
+Without --table the vectors are random, as an untrained model has them: those that PyTorch draws after
+torch.manual_seed(seed) for nn.Embedding(tokens, dim) and then nn.Embedding(max-length, dim) of positions. With --table
+alone the positions are still random: give --position-table, or --no-positions.
+
+Examples:
+  $ tokenbed embed book.txt --out book.safetensors
+  $ tokenbed embed 'books/*.txt.gz' --dim 64 --max-length 128 --dtype float16 --out books.npy
+  $ cat book.txt | tokenbed embed --no-positions --json --out book.safetensors
+  $ tokenbed embed book.txt --tables-out tables.safetensors --out a.safetensors
+  $ tokenbed embed book.txt --table tables.safetensors:token.weight --no-positions --out b.safetensors`
+
+export function addEmbed(program: Command): void {
+  program
+    .command('embed')
+    .summary('turn texts into vectors, in a safetensors or npy file')
+    .description('Turns texts into vectors: token ids, cut into windows, each looked up in a table, plus its position\'s vector.')
+    .argument('[files...]', 'texts, patterns of them, or - for stdin')
+    .requiredOption('-o, --out <file>', 'where the vectors go: a file ending in .safetensors or .npy, replaced if it is there')
+    .addOption(tokenizerOption())
+    .option('--max-length <n>', 'tokens in a window', parseSize(1), 256)
+    .option('--stride <n>', 'tokens from the start of a window to that of the next (default: max-length)', parseSize(1))
+    .option('--dim <n>', `numbers in a vector (default: ${DEFAULT_DIM}, or as the table has it)`, parseSize(1))
+    .addOption(new Option('--seed <n>', 'what the random tables are drawn from').argParser(parseSeed).default(0n, '0'))
+    .option('--table <file[:tensor]>', 'a safetensors file with the vectors of tokens; the tensor may be left out where there is one')
+    .option('--position-table <file[:tensor]>', 'the same for positions')
+    .option('--no-positions', 'add no vectors of positions')
+    .option('--tables-out <file>', 'also keep the tables, as token.weight and position.weight, in a safetensors file, replaced if it is there')
+    .addOption(new Option('--dtype <type>', 'of the vectors in the file').choices(['float32', 'float16', 'bfloat16']).default('float32'))
+    .option('--batch-size <n>', 'windows looked up at a time', parseSize(1), 32)
+    .addOption(invalidUtf8Option())
+    .addOption(specialOption('one in a text is an error'))
+    .option('-q, --quiet', 'say nothing but errors')
+    .option('--json', 'say what was done as one JSON object')
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText('after', NOTES)
+    .action(embed)
+}
+
+async function embed(args: string[], options: Options): Promise<void> {
+  const { maxLength, stride = maxLength, seed } = options
+  checkTogether(options, stride)
+  const inputs = inputsOf(args)
+  const needed = neededBy(options, inputs)
+  checkPlace('--out', options.out, needed)
+  if (options.tablesOut !== undefined) checkPlace('--tables-out', options.tablesOut, [...needed, { what: 'file of --out', path: options.out }])
+  const tokenizer = findTokenizer(options.tokenizer)
+  const special = specialOf(options.allowedSpecial, tokenizer)
+  const tables = asWrongUse(() => makeTables({ ...options, vocabSize: tokenizer.vocabSize, maxLength, seed }))
+  const dim = tables.parameters()[0].shape[1]
+  const file = asWrongUse(() => new VectorFile({ ...options, tables, dim, metadata: metadataOf(options, stride, dim, inputs) }))
+  const start = performance.now()
+  const done = await writeAll(inputs, { file, tokenizer, special, maxLength, stride, invalidUtf8: options.invalidUtf8, quiet: options.quiet ?? false })
+  const tokens = done.reduce((sum, { tokens }) => sum + tokens, 0)
+  if (tokens === 0) throw new WorkFailed(`no tokens: ${inputs.length === 1 ? `${nameOf(inputs[0])} is empty` : `all ${inputs.length} files are empty`}; nothing was written`)
+  if (options.tablesOut !== undefined) saveSafetensors(options.tablesOut, tables.parameters().length === 2 ? tables.stateDict() : { 'token.weight': tables.parameters()[0] })
+  file.close()
+  const seconds = (performance.now() - start) / 1e3
+  if (options.json) await print(`${withSeed(JSON.stringify(report(options, file, done, tokens, seconds)))}\n`)
+  else if (!options.quiet) await print(summary(options, file, done, tokens, seconds))
+}
+
+function checkTogether({ positions, positionTable, maxLength, out, dtype }: Options, stride: number): void {
+  const ending = extname(out).toLowerCase()
+  if (!['.safetensors', '.npy'].includes(ending)) throw new WrongUse(`--out ${out}: the ending says the format; end it in .safetensors or .npy`)
+  if (ending === '.npy' && dtype === 'bfloat16') throw new WrongUse('--dtype bfloat16: .npy files have no such type; take float32, or a .safetensors file')
+  if (!positions && positionTable !== undefined) throw new WrongUse('--no-positions and --position-table contradict one another: leave one out')
+  if (stride > maxLength) throw new WrongUse(`--stride ${stride} is more than --max-length ${maxLength}: the tokens between two windows would be left out`)
+}
+
+/** What the vectors are made of, which no result may replace. */
+function neededBy({ table, positionTable }: Options, inputs: Input[]): Needed[] {
+  const tables = [table, positionTable].flatMap((said) => (said === undefined ? [] : splitTable(said).path))
+  return [
+    ...inputs.filter(({ name }) => name !== STDIN).map(({ name }) => ({ what: 'text', path: name })),
+    ...tables.map((path) => ({ what: 'table', path })),
+  ]
+}
+
+interface Work {
+  file: VectorFile
+  tokenizer: Tokenizer
+  special: EncodeOptions
+  maxLength: number
+  stride: number
+  invalidUtf8: 'throw' | 'replace'
+  quiet: boolean
+}
+
+interface Done {
+  readonly name: string
+  readonly tokens: number
+  /** The first window, and the one after the last. */
+  readonly windows: [number, number]
+}
+
+async function writeAll(inputs: Input[], work: Work): Promise<Done[]> {
+  const total = inputs.some(({ bytes }) => bytes === null) ? null : inputs.reduce((sum, { bytes }) => sum + bytes!, 0)
+  const progress = startProgress(total, work.quiet)
+  const done: Done[] = []
+  try {
+    let [tokens, bytes] = [0, 0]
+    for (const input of inputs) {
+      const one = await writeOne(input, work, (its, part) => progress.update(tokens + its, bytes + part))
+      done.push(one)
+      tokens += one.tokens
+      bytes += input.bytes ?? 0
+    }
+    work.file.flush()
+    return done
+  } catch (error) {
+    // What fails on its way leaves nothing behind, here and not only when the process ends.
+    work.file.abort()
+    throw error
+  } finally {
+    progress.stop()
+  }
+}
+
+async function writeOne(input: Input, work: Work, tell: (tokens: number, bytes: number) => void): Promise<Done> {
+  const { file, tokenizer, special, maxLength, stride, invalidUtf8 } = work
+  const first = file.windows
+  const cutter = new WindowCutter(maxLength, stride)
+  let [tokens, bytes, bytesPerToken] = [0, 0, 0]
+  /** Tokens of the ids that came last whose windows are written. */
+  let through = 0
+  const write = async (windows: Iterable<Uint32Array>) => {
+    for (const window of windows) {
+      through += Math.min(stride, window.length)
+      if (!file.add(window)) continue
+      tell(tokens + through, Math.min(bytes + through * bytesPerToken, input.bytes ?? Infinity))
+      await breathe()
+    }
+  }
+  try {
+    const source = input.name === STDIN ? { pieces: textOfStdin(invalidUtf8) } : { files: [input.name] }
+    for await (const ids of streamIds(source, { tokenizer, invalidUtf8, ...special })) {
+      through = 0
+      bytesPerToken = bytesIn(ids, tokenizer)
+      await write(cutter.push(ids))
+      tokens += ids.length
+      bytes += ids.length * bytesPerToken
+      tell(tokens, Math.min(bytes, input.bytes ?? Infinity))
+      await breathe()
+    }
+    through = 0
+    await write(cutter.finish())
+  } catch (error) {
+    throw explained(error, nameOf(input))
+  }
+  file.endFile(first)
+  return { name: input.name, tokens, windows: [first, file.windows] }
+}
+
+const SAMPLE = 2048
+
+/** About how many bytes of text a token stands for, judged by some: for the bar, not for results. */
+function bytesIn(ids: Uint32Array, tokenizer: Tokenizer): number {
+  const some = ids.subarray(0, SAMPLE)
+  return some.length === 0 ? 0 : Buffer.byteLength(tokenizer.decode(some)) / some.length
+}
+
+const nameOf = ({ name }: Input) => (name === STDIN ? 'standard input' : name)
+
+function metadataOf(options: Options, stride: number, dim: number, inputs: Input[]): Record<string, string> | undefined {
+  if (extname(options.out).toLowerCase() === '.npy') return undefined
+  const { version } = JSON.parse(readFileSync(join(__dirname, '../../../package.json'), 'utf8'))
+  const { tokenizer, seed, maxLength, table, positionTable, positions } = options
+  return {
+    tokenbed: version,
+    tokenizer,
+    dim: String(dim),
+    max_length: String(maxLength),
+    stride: String(stride),
+    seed: String(seed),
+    table: table ?? 'drawn',
+    position_table: positions ? (positionTable ?? 'drawn') : 'none',
+    files: JSON.stringify(inputs.map(({ name }) => name)),
+  }
+}
+
+function report(options: Options, file: VectorFile, files: Done[], tokens: number, seconds: number): object {
+  return {
+    out: options.out,
+    bytes: statSync(options.out).size,
+    shape: file.shape,
+    dtype: options.dtype,
+    tokens,
+    windows: file.windows,
+    seconds: Number(seconds.toFixed(3)),
+    tokensPerSecond: Math.round(tokens / seconds),
+    tokenizer: options.tokenizer,
+    seed: String(options.seed),
+    files,
+    ...(options.tablesOut === undefined ? {} : { tablesOut: options.tablesOut }),
+  }
+}
+
+/** The seed as a number: JSON has them of any length. In strings such quotes are escaped. */
+const withSeed = (json: string) => json.replace(/"seed":"(-?\d+)"/, '"seed":$1')
+
+function summary(options: Options, file: VectorFile, files: Done[], tokens: number, seconds: number): string {
+  const shape = `${options.dtype} [${file.shape.join(', ')}]`
+  const few = files.slice(0, MAX_FILES).map(({ name, tokens, windows: [first, end] }) => {
+    return `${name === STDIN ? 'standard input' : name}: ${counted(tokens, 'token')} in ${counted(end - first, 'window')}\n`
+  })
+  const rest = files.length > MAX_FILES ? `and ${counted(files.length - MAX_FILES, 'more file')}: ${shown(tokens)} tokens in all\n` : ''
+  const speed = `${seconds.toFixed(seconds < 10 ? 2 : 0)} s, ${shownShort(tokens / seconds)} tokens/s`
+  return `${few.join('')}${rest}${options.out}: ${shape}, ${shownBytes(statSync(options.out).size)}, ${speed}\n`
+}
+
+const MAX_FILES = 10

@@ -1,0 +1,266 @@
+// tokenbed train: tables that learn from texts, as a folder.
+
+import { accessSync, constants, existsSync, mkdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { Option, type Command } from '../bundled/commander.js'
+import { AbortedError, saveModel, TokenbedError, Trainer, type Corpus, type Objective, type Tokenizer, type TrainerOptions, type TrainProgress, type TrainResult } from '../../index.js'
+import { WorkFailed, WrongUse, asWrongUse, isSystemError, reasonOf } from '../terminal/failure.js'
+import { inputsOf, STDIN, type Input } from '../options/inputs.js'
+import { counted, parseNumber, parseSize, shown, shownShort, shownTime } from '../terminal/numbers.js'
+import { isSameFile, modelFilesIn, TOKENIZER } from '../options/places.js'
+import { startProgress, type Progress } from '../terminal/progress.js'
+import { insteadOfEnding } from '../terminal/signals.js'
+import { print, sayError, textOfStdin } from '../terminal/streams.js'
+import { explained, findTokenizer, invalidUtf8Option } from '../options/tokenizer.js'
+
+interface Options {
+  objective: Objective
+  out: string
+  resume?: boolean
+  force?: boolean
+  tokenizer?: string
+  dim?: number
+  epochs?: number
+  lr?: number
+  minCount?: number
+  seed?: number
+  window?: number
+  negative?: number
+  sample?: number
+  contextLength?: number
+  batchSize?: number
+  tied?: boolean
+  samples?: number
+  invalidUtf8: 'throw' | 'replace'
+  saveEvery: number
+  quiet?: boolean
+  json?: boolean
+}
+
+const NOTES = `
+CORPUS are texts; patterns such as 'books/**/*.txt' are expanded, .gz and .zst files decompressed, and - is stdin.
+
+skip-gram and cbow learn vectors from neighbours, with gensim's defaults; classify learns a class for each line, which begins
+with it, as in __label__yes (fastText's format). Both take what stands between spaces for words, unless --tokenizer says
+otherwise. next-token learns token and position vectors and a head over the vocabulary, of gpt2 by default.
+
+FOLDER holds model.json, which says what was trained on what and how, model.safetensors, and the vocabulary; while training
+also checkpoint.safetensors. Ctrl-C saves that, and --resume goes on from it, with the options that it was started with, to
+the very bits of a run that was never interrupted. A model or a checkpoint that is there is replaced with --force alone.
+
+Examples:
+  $ tokenbed train book.txt --objective skip-gram --out vectors
+  $ tokenbed train 'books/*.txt.gz' --objective next-token --dim 128 --epochs 3 --lr 3e-3 --out model
+  $ tokenbed train reviews.txt --objective classify --out classifier
+  $ tokenbed train book.txt --objective skip-gram --out vectors --resume`
+
+const CHECKPOINT = 'checkpoint.safetensors'
+const OBJECTIVES: Objective[] = ['next-token', 'skip-gram', 'cbow', 'classify']
+
+export function addTrain(program: Command): void {
+  program
+    .command('train')
+    .summary('learn vectors from texts, as a folder')
+    .description('Learns vectors from texts: from neighbours, from what comes next, or from classes.')
+    .argument('<corpus...>', 'texts, patterns of them, or - for stdin')
+    .addOption(new Option('--objective <what>', 'what is learned').choices(OBJECTIVES).makeOptionMandatory())
+    .requiredOption('-o, --out <folder>', 'where the model goes; made if it is not there')
+    .option('--resume', 'go on from the checkpoint in the folder')
+    .option('--force', 'begin anew where the folder holds a model or a checkpoint, and replace them')
+    .option('--tokenizer <name|file>', 'gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json (default: words; of next-token gpt2)')
+    .option('--dim <n>', 'numbers in a vector (default: 100; of next-token 64)', parseSize(1))
+    .option('--epochs <n>', 'how often the corpus is gone through (default: 5; of next-token 1)', parseSize(1))
+    .option('--lr <x>', 'the first learning rate (default: 0.025; of classify 0.1, of next-token 0.001)', parseNumber(0))
+    .option('--min-count <n>', 'leave out tokens that come less often (default: 5; of classify and next-token 1)', parseSize(0))
+    .option('--seed <n>', 'of every draw (default: 1)', parseSize(0))
+    .option('--window <n>', 'skip-gram, cbow: the most neighbours on each side (default: 5)', parseSize(1))
+    .option('--negative <n>', 'skip-gram, cbow: tokens that are no neighbours, for each center (default: 5)', parseSize(1))
+    .option('--sample <x>', 'skip-gram, cbow: leave out at times what makes up more than this (default: 0.001)', parseNumber(0))
+    .option('--context-length <n>', 'next-token: tokens of a window (default: 64)', parseSize(1))
+    .option('--batch-size <n>', 'next-token: windows of a batch (default: 16)', parseSize(1))
+    .option('--tied', 'next-token: the head is the token table')
+    .option('--samples <n>', 'next-token: a softmax over so many other tokens, not over all', parseSize(1))
+    .addOption(invalidUtf8Option())
+    .option('--save-every <seconds>', 'between two checkpoints', parseNumber(0), 30)
+    .option('-q, --quiet', 'say nothing but errors')
+    .option('--json', 'say what was done as one JSON object')
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText('after', NOTES)
+    .action(train)
+}
+
+/** Says before any work what would only be found after it. */
+function checkWritable(folder: string): void {
+  try {
+    accessSync(folder, constants.W_OK)
+  } catch (error) {
+    throw new WorkFailed(`--out ${folder}: ${isSystemError(error) ? reasonOf(error) : 'nothing can be written there'}`, { cause: error })
+  }
+}
+
+/** A folder that was made for what did not come. */
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch {
+    // A checkpoint is in it.
+  }
+}
+
+/** Options of one objective, by the name of the option. */
+const OWN: Partial<Record<keyof Options, readonly Objective[]>> = {
+  window: ['skip-gram', 'cbow'],
+  negative: ['skip-gram', 'cbow'],
+  sample: ['skip-gram', 'cbow'],
+  contextLength: ['next-token'],
+  batchSize: ['next-token'],
+  tied: ['next-token'],
+  samples: ['next-token'],
+}
+
+async function train(args: string[], options: Options): Promise<void> {
+  const trainerOptions = optionsOf(options)
+  const inputs = inputsOf(args)
+  const corpus = corpusOf(inputs, options)
+  if (existsSync(options.out) && !statSync(options.out).isDirectory()) throw new WorkFailed(`--out ${options.out}: a file; name a folder`)
+  const checkpoint = join(options.out, CHECKPOINT)
+  if (!options.resume) checkNothingIsLost(options, checkpoint, inputs)
+  const trainer = options.resume ? await resumed(checkpoint, corpus, options) : asWrongUse(() => new Trainer(corpus, trainerOptions))
+  const made = mkdirSync(options.out, { recursive: true })
+  checkWritable(options.out)
+  // Before the new one's first: --resume would go on from that of another training.
+  if (options.force) rmSync(checkpoint, { force: true })
+  let result: TrainResult | null
+  try {
+    result = await run(trainer, checkpoint, options)
+  } catch (error) {
+    if (made !== undefined) removeEmpty(options.out)
+    throw explained(error, inputs.map(({ name }) => name).join(', '))
+  }
+  if (result === null) return
+  const { objective, tensors, vocabulary, counts, labels } = result
+  const training = { ...result.training, corpus: inputs.map(({ name, bytes }) => ({ file: name === STDIN ? 'standard input' : basename(name), ...(bytes === null ? {} : { bytes }) })) }
+  saveModel(options.out, { objective, tensors, vocabulary: vocabulary!, counts, ...(labels ? { labels } : {}), training })
+  rmSync(checkpoint, { force: true })
+  if (options.json) await print(`${JSON.stringify(report(result, options))}\n`)
+  else if (!options.quiet) await print(summary(result, options))
+}
+
+/** Refuses to begin where a model, or one that was begun, would be replaced. */
+function checkNothingIsLost({ out, force, tokenizer }: Options, checkpoint: string, inputs: Input[]): void {
+  // The tokenizer's own file becomes what it is.
+  const own = tokenizer === undefined ? [] : [tokenizer, join(tokenizer, TOKENIZER)]
+  const there = modelFilesIn(out).filter((name) => name !== TOKENIZER || !own.some((path) => isSameFile(path, join(out, name))))
+  const text = inputs.find(({ name }) => name !== STDIN && there.some((file) => isSameFile(join(out, file), name)))
+  if (text) throw new WrongUse(`--out ${out}: the text ${text.name} would be replaced; name another folder`)
+  if (force) return
+  if (existsSync(checkpoint)) throw new WorkFailed(`${checkpoint}: a training that was stopped; --resume goes on from it, --force begins anew`)
+  if (there.length > 0) throw new WrongUse(`--out ${out}: ${there.join(', ')} of a model ${there.length === 1 ? 'is' : 'are'} there; --force replaces it, or name another folder`)
+}
+
+function optionsOf(options: Options): TrainerOptions {
+  const { objective, tokenizer: name, lr, dim, epochs, minCount, seed, invalidUtf8, window, negative, sample, contextLength, batchSize, tied, samples } = options
+  if (options.resume && options.force) throw new WrongUse('--resume goes on, and --force begins anew: leave one out')
+  for (const [option, objectives] of Object.entries(OWN)) {
+    const isGiven = options[option as keyof Options] !== undefined
+    const dashed = option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    if (isGiven && !objectives.includes(objective)) throw new WrongUse(`--${dashed} is an option of ${objectives.join(' and ')}, not of ${objective}`)
+  }
+  const isNext = objective === 'next-token'
+  const tokenizer: Tokenizer | undefined = name === undefined && !isNext ? undefined : findTokenizer(name ?? 'gpt2')
+  const common = { tokenizer, dim, epochs, minCount, seed, invalidUtf8 }
+  if (isNext) return defined({ objective, ...common, lr, contextLength, batchSize, tied, softmax: samples === undefined ? undefined : { samples } })
+  if (objective === 'classify') return defined({ objective, ...common, lr })
+  return defined({ objective, ...common, alpha: lr, minAlpha: lr === undefined ? undefined : Math.min(lr, 1e-4), window, negative, sample })
+}
+
+/** Without what is undefined. */
+function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+}
+
+function corpusOf(inputs: Input[], { invalidUtf8 }: Options): Corpus {
+  if (!inputs.some(({ name }) => name === STDIN)) return { files: inputs.map(({ name }) => name) }
+  if (inputs.length > 1) throw new WrongUse('- : stdin is a corpus of its own; name files, or - alone')
+  return { pieces: textOfStdin(invalidUtf8) }
+}
+
+async function resumed(checkpoint: string, corpus: Corpus, options: Options): Promise<Trainer> {
+  const { tokenizer: name, objective, out } = options
+  if (!existsSync(checkpoint)) throw new WorkFailed(`--resume: ${checkpoint} is not there: ${existsSync(join(out, 'model.json')) ? 'the training was completed; --force instead of --resume starts over' : 'nothing was saved; leave out --resume to start over'}`)
+  const trainer = await restored(checkpoint, corpus, name)
+  if (trainer.objective !== objective) throw new WrongUse(`--objective ${objective}: ${checkpoint} is of ${trainer.objective}`)
+  checkSame(trainer, options, checkpoint)
+  return trainer
+}
+
+async function restored(checkpoint: string, corpus: Corpus, tokenizer: string | undefined): Promise<Trainer> {
+  try {
+    return await Trainer.resume(checkpoint, corpus, tokenizer === undefined ? {} : { tokenizer: findTokenizer(tokenizer) })
+  } catch (error) {
+    if (!(error instanceof TokenbedError) || !error.message.startsWith('Trainer.resume: ')) throw explained(error, checkpoint)
+    const message = error.message.slice('Trainer.resume: '.length).replace('the option tokenizer', '--tokenizer')
+    throw new WrongUse(`${tokenizer === undefined ? '--resume' : `--tokenizer ${tokenizer}`}: ${message}`, { cause: error })
+  }
+}
+
+/** Options that were given again must be those of the checkpoint: they cannot be changed in the middle. */
+function checkSame(trainer: Trainer, options: Options, checkpoint: string): void {
+  const kept = trainer.result().training.hyperParameters!
+  const names: (keyof Options)[] = ['dim', 'epochs', 'lr', 'minCount', 'seed', 'window', 'negative', 'sample', 'contextLength', 'batchSize', 'tied', 'samples']
+  for (const name of names) {
+    const given = options[name]
+    if (given === undefined) continue
+    const found = name === 'samples' ? ((kept.softmax as { samples: number } | undefined)?.samples ?? 0) : name === 'lr' ? (kept.alpha ?? kept.lr) : kept[name]
+    const dashed = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    if (found !== given) throw new WrongUse(`--${dashed} ${given}: ${checkpoint} was made with ${found}; leave it out, or start over with --force instead of --resume`)
+  }
+}
+
+/** Trains; null where a signal ended it, after a checkpoint was saved. */
+async function run(trainer: Trainer, path: string, { quiet = false, saveEvery }: Options): Promise<TrainResult | null> {
+  const controller = new AbortController()
+  const forget = insteadOfEnding((code) => {
+    process.exitCode = code
+    controller.abort()
+  })
+  let progress: Progress | null = null
+  const first = trainer.progress?.tokens ?? 0
+  const onProgress = ({ tokens, totalTokens, loss, epoch, epochs }: TrainProgress) => {
+    progress ??= startProgress(totalTokens, quiet, first)
+    const note = loss === null ? '' : `loss ${loss.toFixed(3)}`
+    progress.update(tokens, tokens, `${note}  epoch ${Math.min(epoch + 1, epochs)}/${epochs}`.trim())
+  }
+  try {
+    return await trainer.run({ onProgress, signal: controller.signal, checkpoint: { path, every: saveEvery } })
+  } catch (error) {
+    if (!(error instanceof AbortedError)) throw error
+    // At once: what reads stdin may wait for ever.
+    ;(progress as Progress | null)?.stop()
+    if (!quiet) sayError(trainer.progress !== null ? `tokenbed: saved ${path}; --resume goes on from it` : 'tokenbed: stopped before there was anything to save')
+    return process.exit()
+  } finally {
+    forget()
+    ;(progress as Progress | null)?.stop()
+  }
+}
+
+function lastLoss({ training }: TrainResult): number | null {
+  return training.loss?.at(-1)?.[1] ?? null
+}
+
+function report(result: TrainResult, { out }: Options): object {
+  const { objective, labels, progress, training } = result
+  const [tokens, dim] = result.tensors['token.weight'].shape
+  const { step, tokens: trained } = progress
+  return { out, objective, vocabulary: tokens, dim, ...(labels ? { labels: labels.length } : {}), tokens: trained, steps: step, seconds: training.seconds, loss: lastLoss(result) }
+}
+
+function summary(result: TrainResult, { out }: Options): string {
+  const [rows, dim] = result.tensors['token.weight'].shape
+  const { progress, training } = result
+  const loss = lastLoss(result)
+  const speed = training.seconds ? `, ${shownShort(progress.tokens / training.seconds)} tokens/s` : ''
+  const classes = result.labels ? ` and ${counted(result.labels.length, 'class').replace('classs', 'classes')}` : ''
+  return `${out}: ${result.objective}, ${counted(rows, 'token')}${classes} of ${dim} numbers${loss === null ? '' : `, loss ${loss.toFixed(3)}`}; ${shown(progress.tokens)} tokens in ${shownTime(training.seconds ?? 0)}${speed}\n`
+}

@@ -1,0 +1,52 @@
+// Which texts are meant: files, patterns of files, stdin.
+
+import { constants, accessSync, existsSync, statSync } from 'node:fs'
+import { resolve, sep } from 'node:path'
+import { globSync, isDynamicPattern } from '../bundled/tinyglobby.js'
+import { WorkFailed, isSystemError, reasonOf } from '../terminal/failure.js'
+
+export interface Input {
+  /** As the user would write it; `-` is stdin. */
+  readonly name: string
+  /** Bytes of its text; null where that is not known before it is read. */
+  readonly bytes: number | null
+}
+
+export const STDIN = '-'
+
+/**
+ * The texts that arguments name, in their order; what a pattern matches is sorted. A file that is named twice counts once.
+ * Patterns are for shells that do not expand them, and for quotes: a file of just that name goes first.
+ */
+export function inputsOf(args: readonly string[]): Input[] {
+  const names = (args.length === 0 ? [STDIN] : args).flatMap(expand)
+  const byPath = new Map(names.map((name) => [name === STDIN ? STDIN : resolve(name), name]))
+  return [...byPath.values()].map(inputOf)
+}
+
+function expand(arg: string): string[] {
+  if (arg === STDIN || existsSync(arg)) return [arg]
+  const pattern = sep === '\\' ? arg.replaceAll('\\', '/') : arg
+  if (!isDynamicPattern(pattern)) return [arg]
+  const found = globSync(pattern, { expandDirectories: false, followSymbolicLinks: true })
+  if (found.length === 0) throw new WorkFailed(`${arg}: no file matches`)
+  return found.sort()
+}
+
+function inputOf(name: string): Input {
+  if (name === STDIN) return { name, bytes: null }
+  try {
+    const facts = statSync(name)
+    if (facts.isDirectory()) throw new WorkFailed(`${name}: a folder; name its files, such as '${name.replace(/[\\/]+$/, '')}/**/*.txt'`)
+    // Pipes are read as files are: shells make them of <(command).
+    if (!facts.isFile() && !facts.isFIFO()) throw new WorkFailed(`${name}: it is ${facts.isSocket() ? 'a socket' : 'a device'}; name a file, or - for standard input`)
+    accessSync(name, constants.R_OK)
+    return { name, bytes: facts.isFile() && !isPacked(name) ? facts.size : null }
+  } catch (error) {
+    if (!isSystemError(error)) throw error
+    throw new WorkFailed(`${name}: ${reasonOf(error)}`, { cause: error })
+  }
+}
+
+/** Whether tokenbed decompresses a file of this name. */
+export const isPacked = (name: string) => /\.(gz|zst)$/i.test(name)

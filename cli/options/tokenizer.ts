@@ -1,0 +1,64 @@
+// The options that say how text becomes ids.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Option } from '../bundled/commander.js'
+import { FormatError, TokenbedError, Tokenizer, type EncodeOptions } from '../../index.js'
+import { WorkFailed, WrongUse, asWrongUse, isFolder } from '../terminal/failure.js'
+import { UTF8_HINT } from '../terminal/streams.js'
+
+export const tokenizerOption = () =>
+  new Option('--tokenizer <name|file>', 'gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json').default('gpt2')
+
+/** The tokenizer of a name, of a tokenizer.json, or of the folder that holds one. A folder without one hides no name. */
+export function findTokenizer(name: string): Tokenizer {
+  const inside = join(name, 'tokenizer.json')
+  if (existsSync(inside)) return Tokenizer.fromFile(inside)
+  if (/[\\/]|\.json$/i.test(name)) return Tokenizer.fromFile(isFolder(name) ? inside : name)
+  try {
+    return asWrongUse(() => Tokenizer.load(name as 'gpt2'))
+  } catch (error) {
+    if (!(error instanceof WrongUse)) throw error
+    if (existsSync(name)) return Tokenizer.fromFile(isFolder(name) ? inside : name)
+    throw new WrongUse(`--tokenizer ${name}: ${error.message}; or the path of a tokenizer.json`, { cause: error })
+  }
+}
+
+export const invalidUtf8Option = () =>
+  new Option('--invalid-utf8 <how>', 'bytes that are not UTF-8: an error, or U+FFFD').choices(['throw', 'replace']).default('throw')
+
+const SPECIAL = 'special tokens in the text that get their id: some, separated by commas; all; none, which takes them as plain text'
+
+/** `otherwise` is what is done without it, where that is none of its values. */
+export const specialOption = (otherwise?: string) =>
+  new Option('--allowed-special <tokens>', otherwise === undefined ? SPECIAL : `${SPECIAL} (default: ${otherwise})`)
+
+/** tiktoken's rules: what is not allowed is an error, so that no text plays a special token by accident. */
+export function specialOf(allowed: string | undefined, tokenizer: Tokenizer): EncodeOptions {
+  if (allowed === undefined) return {}
+  if (allowed === 'all') return { allowedSpecial: 'all' }
+  if (allowed === 'none') return { disallowedSpecial: new Set() }
+  const names = allowed.split(',')
+  const unknown = names.find((name) => !tokenizer.specialTokens.has(name))
+  if (unknown !== undefined) {
+    const known = [...tokenizer.specialTokens.keys()]
+    const some = known.length > 8 ? `${known.slice(0, 8).join(' ')} and ${known.length - 8} more` : known.join(' ') || 'none'
+    throw new WrongUse(`--allowed-special: ${JSON.stringify(unknown)} is no special token of ${tokenizer.name}; it has: ${some}`)
+  }
+  return { allowedSpecial: new Set(names) }
+}
+
+/** What goes wrong while a text is read and encoded, with the option that helps where there is one. */
+export function explained(error: unknown, name: string): unknown {
+  if (!(error instanceof TokenbedError)) return error
+  if (error instanceof FormatError) {
+    const message = error.message.replace(", unless invalidUtf8 is 'replace'", '')
+    // What is another kind of file is not mended by reading it all the same.
+    return /is no UTF-8/.test(message) && !/it looks like/.test(message) ? new WorkFailed(message + UTF8_HINT, { cause: error }) : error
+  }
+  if (error.code !== 'USAGE' || !/special token/.test(error.message)) return error
+  // The library says what to write in code.
+  const [token] = /"[^"]+"|'[^']+'|<\S+>/.exec(error.message) ?? ['of the tokenizer']
+  const both = '--allowed-special all gives it its id, --allowed-special none takes it as plain text'
+  return new WorkFailed(`${name}: the special token ${token} stands in the text: ${both}`, { cause: error })
+}

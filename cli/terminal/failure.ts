@@ -1,0 +1,58 @@
+// What went wrong, as the user is told, and the exit code that says of which kind it was.
+
+import { existsSync, statSync } from 'node:fs'
+import { getSystemErrorMap } from 'node:util'
+import { CommanderError } from '../bundled/commander.js'
+import { TokenbedError } from '../../index.js'
+
+/** The command was used wrongly (exit code 2): nothing was done. */
+export class WrongUse extends Error {}
+
+/** The work failed (exit code 1), for a reason that its user can mend. */
+export class WorkFailed extends Error {}
+
+const [FAILED, WRONG_USE] = [1, 2]
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USE
+  return error instanceof WrongUse ? WRONG_USE : FAILED
+}
+
+/** The one line that is said of an error. */
+export function lineOf(error: unknown): string {
+  return `tokenbed: ${messageOf(error).trim().replace(/\s*\n\s*/g, ' ')}`
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof CommanderError) return ofCommander(error.message)
+  if (error instanceof WrongUse || error instanceof WorkFailed || error instanceof TokenbedError) return error.message
+  if (isSystemError(error)) return error.path === undefined ? reasonOf(error) : `${error.path}: ${reasonOf(error)}`
+  return `a bug in tokenbed: ${error instanceof Error ? error.message : String(error)} (TOKENBED_DEBUG=1 shows where)`
+}
+
+/** Commander's own messages begin with what `tokenbed:` says already, and give their hint a line of its own. */
+function ofCommander(message: string): string {
+  const plain = message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/, ' (did you mean $1?)')
+  return /^too many arguments/.test(plain) ? `${plain} Text with spaces belongs in quotes.` : plain
+}
+
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number'
+}
+
+/** The system's reason in its own words, such as `no such file or directory`. */
+export function reasonOf(error: NodeJS.ErrnoException): string {
+  return getSystemErrorMap().get(error.errno!)?.[1] ?? error.message
+}
+
+/** What a step throws that stands on options alone is wrong use, unless it is about a file. */
+export function asWrongUse<T>(step: () => T): T {
+  try {
+    return step()
+  } catch (error) {
+    if (!(error instanceof TokenbedError) || !['USAGE', 'SHAPE', 'DTYPE'].includes(error.code)) throw error
+    throw new WrongUse(error.message, { cause: error })
+  }
+}
+
+export const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory()

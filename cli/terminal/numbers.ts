@@ -1,0 +1,58 @@
+// Numbers as options have them, and as people read them.
+
+import { InvalidArgumentError } from '../bundled/commander.js'
+
+/** A whole number from `least` on. */
+export function parseSize(least: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : NaN
+    if (!Number.isSafeInteger(value) || value < least) throw new InvalidArgumentError(`It must be a whole number from ${least} on.`)
+    return value
+  }
+}
+
+/** A number from `least` on. */
+export function parseNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? NaN : Number(text)
+    if (!Number.isFinite(value) || value < least) throw new InvalidArgumentError(`It must be a number from ${least} on.`)
+    return value
+  }
+}
+
+/** A seed as PyTorch takes it: 64 bits, with or without a sign. */
+export function parseSeed(text: string): bigint {
+  const value = /^-?\d+$/.test(text) ? BigInt(text) : null
+  if (value === null || value < -(2n ** 63n) || value >= 2n ** 64n) {
+    throw new InvalidArgumentError('It must be a whole number from -2^63 to 2^64 - 1.')
+  }
+  return value
+}
+
+const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+const short = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 })
+
+/** 1234567 -> `1,234,567` */
+export const shown = (value: number) => grouped.format(value)
+
+/** 1234567 -> `1.23M` */
+export const shownShort = (value: number) => short.format(value)
+
+/** `1 window`, `2 windows` */
+export const counted = (count: number, what: string) => `${shown(count)} ${what}${count === 1 ? '' : 's'}`
+
+/** 75 -> `1:15`, 3675 -> `1:01:15` */
+export function shownTime(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60]
+  const two = (n: number) => String(n).padStart(2, '0')
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`
+}
+
+/** 1536000 -> `1.5 MB` */
+export function shownBytes(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
+  const unit = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3))
+  const value = bytes / 1000 ** unit
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`
+}

@@ -1,0 +1,101 @@
+// How far the work is, on stderr: a bar in a terminal, now and then a line elsewhere.
+
+import { SingleBar } from '../bundled/terminal.js'
+import { shownShort, shownTime } from './numbers.js'
+import { onEnd } from './signals.js'
+import { sayError } from './streams.js'
+
+export interface Progress {
+  /** `done` of the total bytes are read, and so many tokens are through; a note stands beside it. */
+  update(tokens: number, done: number, note?: string): void
+  /** Takes the bar away. */
+  stop(): void
+}
+
+/**
+ * @param total Bytes to read; null where that is not known.
+ * @param from What of it was done before, at no time of this run's.
+ */
+export function startProgress(total: number | null, quiet: boolean, from = 0): Progress {
+  if (quiet) return { update() {}, stop() {} }
+  const { isTTY } = process.stderr
+  const { CI, TERM } = process.env
+  // In a log of CI each drawing of a bar would stay.
+  return isTTY && TERM !== 'dumb' && (CI === undefined || CI === '' || CI === 'false') ? bar(total, from) : lines(total, from)
+}
+
+interface Standing {
+  total: number | null
+  from: number
+  seconds: number
+  note?: string
+}
+
+/** What is said of it, most important first. */
+function parts(tokens: number, done: number, { total, from, seconds, note }: Standing): string[] {
+  const fraction = total ? Math.min(1, done / total) : null
+  const pace = (done - from) / seconds
+  const left = total && seconds > 1 && pace > 0 ? (total - done) / pace : 0
+  return [
+    ...(fraction === null ? [] : [`${Math.floor(fraction * 100)}%`]),
+    ...(note ? [note] : []),
+    `${shownShort(tokens)} tokens`,
+    ...(seconds > 0.2 ? [`${shownShort((tokens - from) / seconds)} tokens/s`] : []),
+    ...(left >= 1 ? [`${shownTime(left)} left`] : []),
+  ]
+}
+
+/** The console of Linux has no blocks. */
+const BLOCKS = process.platform === 'win32' || process.env.TERM !== 'linux' ? ['█', '░'] : ['#', '-']
+const [MIN_BAR, MAX_BAR] = [8, 40]
+
+/** As many of the parts as there is room for, and a bar in what is left. */
+export function barLine(parts: string[], fraction: number | null, columns: number): string {
+  const shown = [...parts]
+  while (shown.length > 1 && shown.join('  ').length > columns - 1) shown.pop()
+  const text = shown.join('  ').slice(0, Math.max(0, columns - 1))
+  const width = Math.min(MAX_BAR, columns - text.length - 3)
+  if (fraction === null || width < MIN_BAR) return text
+  const full = Math.round(fraction * width)
+  return `${BLOCKS[0].repeat(full)}${BLOCKS[1].repeat(width - full)}  ${text}`
+}
+
+function bar(total: number | null, from: number): Progress {
+  const start = performance.now()
+  const bar = new SingleBar({
+    stream: process.stderr,
+    // Drawn more often than there is news: its pace is that of the last news.
+    format: (_, { value }, { shown }) => barLine(shown, total ? Math.min(1, value / total) : null, process.stderr.columns || 80),
+    hideCursor: true,
+    clearOnComplete: true,
+    forceRedraw: true,
+  })
+  // Where nothing is known of the end any total will do.
+  bar.start(total ?? 1, from, { shown: parts(from, from, { total, from, seconds: 0 }) })
+  const stop = () => bar.stop()
+  const forget = onEnd(stop)
+  return {
+    update: (tokens, done, note) => bar.update(done, { shown: parts(tokens, done, { total, from, seconds: (performance.now() - start) / 1e3, note }) }),
+    stop() {
+      forget()
+      stop()
+    },
+  }
+}
+
+const [EVERY_MS, LATER_EVERY_MS, LATER_MS] = [1000, 10_000, 10_000]
+
+/** A line a second, and after ten seconds one in ten. */
+function lines(total: number | null, from: number): Progress {
+  const start = performance.now()
+  let last = start
+  return {
+    update(tokens, done, note) {
+      const now = performance.now()
+      if (now - last < (now - start > LATER_MS ? LATER_EVERY_MS : EVERY_MS)) return
+      last = now
+      sayError(`tokenbed: ${parts(tokens, done, { total, from, seconds: (now - start) / 1e3, note }).join(', ')}`)
+    },
+    stop() {},
+  }
+}

@@ -1,0 +1,264 @@
+//! Files of tensors.
+
+use crate::node::borrow::{Operand, size, sizes};
+use crate::node::buffers::Handle;
+use crate::node::external::External;
+use crate::node::guard::{Failure, guard, status};
+use crate::text::stream::ratio;
+use napi::Env;
+use napi_derive::napi;
+use std::io::Write;
+use std::path::Path;
+use tokenbed_core::storage::Storage;
+use tokenbed_core::{DType, Error};
+use tokenbed_io::npy::{self, Array};
+use tokenbed_io::recognise::{Wanted, recognise};
+use tokenbed_io::safetensors::{self, ToSave};
+use tokenbed_io::text::InvalidUtf8;
+use tokenbed_io::word2vec;
+use tokenbed_io::{atomic, digest};
+use tokenbed_memory::{Gather, map_of, owned};
+
+/// A tensor of a file.
+#[napi(object, object_from_js = false)]
+pub struct LoadedTensor {
+    pub name: String,
+    pub dtype: u32,
+    pub shape: Vec<f64>,
+    /// Whether it lies in a mapped file.
+    pub mapped: bool,
+    pub handle: External<Handle>,
+}
+
+/// What the header of a file says of a tensor.
+#[napi(object, object_from_js = false)]
+pub struct StoredTensor {
+    pub name: String,
+    /// Its element type as the format calls it.
+    pub stored: String,
+    /// The code of its element type; none where tensors have no such type.
+    pub dtype: Option<u32>,
+    pub shape: Vec<f64>,
+    pub bytes: f64,
+}
+
+/// The tensors of a file.
+#[napi(object, object_from_js = false)]
+pub struct LoadedFile {
+    pub tensors: Vec<LoadedTensor>,
+    /// Those of an element type that tensors do not have.
+    pub skipped: Vec<StoredTensor>,
+    /// Its metadata, as JSON.
+    pub metadata: Option<String>,
+}
+
+/// What a file says of itself.
+#[napi(object, object_from_js = false)]
+pub struct InspectedFile {
+    pub tensors: Vec<StoredTensor>,
+    /// Its metadata, as JSON.
+    pub metadata: Option<String>,
+}
+
+/// All tensors of a file, mapped or read; by its size where that is left open.
+#[napi(catch_unwind)]
+pub fn load_safetensors(env: Env, path: String, map: Option<bool>) -> Option<LoadedFile> {
+    guard(|| {
+        let opened = safetensors::open(Path::new(&path), map)?;
+        let metadata = opened.all_metadata().map(owned);
+        let skipped = opened.entries().filter(|entry| entry.dtype.is_none()).map(stored).into_list();
+        let tensors = opened.readable()?.into_iter().map(|tensor| loaded(env, tensor)).into_list();
+        Ok(LoadedFile { tensors, skipped, metadata })
+    })
+}
+
+/// What the header of a file says; its tensors are not read.
+#[napi(catch_unwind)]
+pub fn inspect_safetensors(path: String) -> Option<InspectedFile> {
+    guard(|| {
+        let opened = safetensors::open(Path::new(&path), Some(false))?;
+        let tensors = opened.entries().map(stored).into_list();
+        Ok(InspectedFile { tensors, metadata: opened.all_metadata().map(owned) })
+    })
+}
+
+fn stored(entry: safetensors::Entry<'_>) -> StoredTensor {
+    StoredTensor {
+        name: owned(entry.name),
+        stored: entry.stored.to_string(),
+        dtype: entry.dtype.map(DType::code),
+        shape: entry.shape.iter().map(|&n| n as f64).into_list(),
+        bytes: entry.bytes as f64,
+    }
+}
+
+/// A file and what it says of itself.
+#[napi(object, object_from_js = false)]
+pub struct MarkedFile {
+    /// The entry of its metadata, if it has it.
+    pub mark: Option<String>,
+    /// Its tensors; none where it has no mark, or another was wanted.
+    pub tensors: Option<Vec<LoadedTensor>>,
+    /// Its metadata, as JSON.
+    pub metadata: Option<String>,
+}
+
+/// All tensors of a file, mapped or read, and an entry of its metadata; where it has none, or another than is wanted, that
+/// alone. All of it is of one file, whatever takes its name meanwhile.
+#[napi(catch_unwind)]
+pub fn load_marked(
+    env: Env,
+    path: String,
+    key: String,
+    wanted: Option<String>,
+    map: Option<bool>,
+) -> Option<MarkedFile> {
+    guard(|| {
+        let opened = safetensors::open(Path::new(&path), map)?;
+        let mark = opened.metadata(&key);
+        let is_meant = mark.is_some() && (wanted.is_none() || wanted == mark);
+        let metadata = opened.all_metadata().map(owned);
+        let tensors = is_meant.then(|| opened.tensors()).transpose()?;
+        let tensors = tensors.map(|all| all.into_iter().map(|one| loaded(env, one)).into_list());
+        Ok(MarkedFile { mark, tensors, metadata })
+    })
+}
+
+fn loaded(env: Env, tensor: safetensors::Loaded) -> LoadedTensor {
+    LoadedTensor {
+        name: tensor.name,
+        dtype: tensor.dtype.code(),
+        shape: tensor.shape.iter().map(|&n| n as f64).into_list(),
+        mapped: tensor.storage.is_mapped(),
+        handle: handle(env, tensor.storage),
+    }
+}
+
+/// The digest of tensors, given as [`save_safetensors`] takes them.
+#[napi(catch_unwind)]
+pub fn digest_tensors(
+    names: Vec<String>,
+    dtypes: Vec<u32>,
+    shapes: Vec<Vec<f64>>,
+    data: Vec<Operand>,
+) -> Option<String> {
+    guard(|| Ok(digest::of_tensors(&to_save(names, dtypes, &shapes, &data)?)))
+}
+
+fn to_save<'a>(
+    names: Vec<String>,
+    dtypes: Vec<u32>,
+    shapes: &[Vec<f64>],
+    data: &'a [Operand],
+) -> Result<Vec<ToSave<'a>>, Failure> {
+    let all = names.into_iter().zip(dtypes).zip(shapes).zip(data);
+    all.map(|(((name, code), shape), data)| {
+        Ok(ToSave { name, dtype: element_type(code)?, shape: sizes(shape)?, bytes: data.shared()? })
+    })
+    .try_into_list()
+}
+
+/// Writes tensors: names, dtype codes, shapes and elements side by side; metadata as keys and values side by side.
+#[napi(catch_unwind)]
+pub fn save_safetensors(
+    path: String,
+    names: Vec<String>,
+    dtypes: Vec<u32>,
+    shapes: Vec<Vec<f64>>,
+    data: Vec<Operand>,
+    keys: Vec<String>,
+    values: Vec<String>,
+) -> bool {
+    status(|| {
+        let tensors = to_save(names, dtypes, &shapes, &data)?;
+        Ok(safetensors::save(Path::new(&path), tensors, map_of(keys.into_iter().zip(values)))?)
+    })
+}
+
+/// A handle on what was loaded: of a copy, V8 is told.
+fn handle(env: Env, storage: Storage) -> External<Handle> {
+    let mapped = storage.is_mapped();
+    Handle::new(env, storage, mapped)
+}
+
+/// The array of an npy file, mapped or read; its name is empty.
+#[napi(catch_unwind)]
+pub fn load_npy(env: Env, path: String, map: Option<bool>) -> Option<LoadedTensor> {
+    guard(|| {
+        let Array { dtype, shape, storage } = npy::load(Path::new(&path), map)?;
+        let shape = shape.iter().map(|&n| n as f64).into_list();
+        let mapped = storage.is_mapped();
+        Ok(LoadedTensor { name: String::new(), dtype: dtype.code(), shape, mapped, handle: handle(env, storage) })
+    })
+}
+
+/// Writes one tensor as NumPy does.
+#[napi(catch_unwind)]
+pub fn save_npy(path: String, dtype: u32, shape: Vec<f64>, data: Operand) -> bool {
+    status(|| Ok(npy::save(Path::new(&path), element_type(dtype)?, &sizes(&shape)?, data.shared()?)?))
+}
+
+/// Writes bytes to a file, whole or not at all.
+#[napi(catch_unwind)]
+pub fn write_whole(path: String, bytes: Operand) -> bool {
+    status(|| {
+        let bytes = bytes.shared::<u8>()?;
+        Ok(atomic::write(Path::new(&path), |file| file.write_all(bytes))?)
+    })
+}
+
+/// The element type of a code.
+pub(crate) fn element_type(code: u32) -> Result<DType, Failure> {
+    DType::from_code(code).ok_or_else(|| Error::DType(format!("no element type has the code {code}")).into())
+}
+
+/// Words and the table of their vectors.
+#[napi(object, object_from_js = false)]
+pub struct LoadedWords {
+    pub words: Vec<String>,
+    pub dim: f64,
+    pub handle: External<Handle>,
+}
+
+/// The words and vectors of a file of word2vec's; a limit of 0 or more rows, none where it is negative.
+#[napi(catch_unwind)]
+pub fn load_word2vec(
+    env: Env,
+    path: String,
+    binary: Option<bool>,
+    limit: f64,
+    replace_invalid: bool,
+    max_ratio: Option<f64>,
+    escape: bool,
+) -> Option<LoadedWords> {
+    guard(|| {
+        let invalid = if replace_invalid { InvalidUtf8::Replace } else { InvalidUtf8::Refuse };
+        let limit = if limit < 0.0 { None } else { Some(size(limit)?) };
+        let options = word2vec::Options { binary, limit, invalid, ratio: ratio(max_ratio)?, escape };
+        let loaded = word2vec::load(Path::new(&path), options)?;
+        Ok(LoadedWords { words: loaded.words, dim: loaded.dim as f64, handle: handle(env, loaded.storage) })
+    })
+}
+
+/// Writes words and their vectors, (words, dim), as word2vec does.
+#[napi(catch_unwind)]
+pub fn save_word2vec(path: String, words: Vec<String>, table: Operand, dim: f64, binary: bool, escape: bool) -> bool {
+    let how = word2vec::Written { binary, escape };
+    status(|| Ok(word2vec::save(Path::new(&path), &words, table.shared()?, size(dim)?, how)?))
+}
+
+/// What a file is instead of one of a model's folder, by its first bytes.
+#[napi(catch_unwind)]
+pub fn recognise_file(start: Operand) -> Option<RecognisedFile> {
+    guard(|| {
+        let found = recognise(start.shared()?, Wanted::Own);
+        Ok(RecognisedFile { message: found.map(|found| found.instead_of(Wanted::Own)) })
+    })
+}
+
+/// What a file is.
+#[napi(object, object_from_js = false)]
+pub struct RecognisedFile {
+    /// None where that is not known.
+    pub message: Option<String>,
+}

@@ -1,0 +1,363 @@
+//! What JavaScript holds: values behind externals, which go as soon as they are garbage.
+//!
+//! Node runs the finalizer of an external when its event loop turns. Code that does not let it turn would keep everything
+//! it ever made, whatever garbage V8 collects meanwhile. So each external has a weak reference, which V8 empties in the midst
+//! of a collection. Once enough has been made since the last look, all references are looked at, and the values of those
+//! that are empty go; for what is not made any more there is the finalizer.
+//!
+//! V8 collects because it is told of the memory. Of mapped files it is not: when many are mapped it is pressed to collect.
+//! Memory that a live buffer shows needs more than that: see `buffers::orphans`.
+//!
+//! An external holds no pointer but a number, by which its thread finds the value: no external of others, and no finalizer
+//! that comes late, can make it look where nothing is.
+
+#![allow(
+    unsafe_code,
+    reason = "makes references and looks at them; lends out values that stay while JavaScript holds them"
+)]
+
+use crate::node::buffers;
+use napi::bindgen_prelude::{FromNapiRef, ToNapiValue, TypeName, ValidateNapiValue};
+use napi::{Env, ValueType, check_status, sys};
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::hash::{BuildHasher, RandomState};
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::panic::catch_unwind;
+use std::ptr::{self, NonNull};
+use tokenbed_core::storage::usage;
+use tokenbed_memory::{List, Map};
+
+/// A value that JavaScript holds, or is about to.
+pub struct External<T: 'static> {
+    value: T,
+    /// What V8 is told of.
+    bytes: Cell<usize>,
+    _room: Room,
+}
+
+impl<T> External<T> {
+    pub fn new(value: T) -> Self {
+        Self::new_with_size_hint(value, 0)
+    }
+
+    /// With so many bytes of memory, about, that V8 is told of.
+    pub fn new_with_size_hint(value: T, bytes: usize) -> Self {
+        Self { value, bytes: Cell::new(bytes), _room: Room::take() }
+    }
+
+    /// Tells V8 how much memory a value has by now that JavaScript holds.
+    pub fn holds(&self, env: &Env, bytes: usize) {
+        let before = self.bytes.replace(bytes);
+        tell(env, bytes as i64 - before as i64);
+    }
+}
+
+impl<T> Deref for External<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> TypeName for &External<T> {
+    fn type_name() -> &'static str {
+        "External"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::External
+    }
+}
+
+impl<T> ValidateNapiValue for &External<T> {}
+
+impl<T> FromNapiRef for External<T> {
+    unsafe fn from_napi_ref(env: sys::napi_env, value: sys::napi_value) -> napi::Result<&'static Self> {
+        let mut data = ptr::null_mut();
+        // SAFETY: napi's macro gives a live env and value.
+        check_status!(unsafe { sys::napi_get_value_external(env, value, &mut data) }, "not an external")?;
+        // SAFETY: a value stays where it is until it is garbage. During a call that was given its external JavaScript holds
+        // that, and nobody keeps what a call was given.
+        let found: Option<&'static dyn Value> = value_of(data as usize).map(|value| unsafe { value.as_ref() });
+        found
+            .and_then(|value| value.as_any().downcast_ref())
+            .ok_or_else(|| napi::Error::from_reason("an external of another kind"))
+    }
+}
+
+impl<T> ToNapiValue for External<T> {
+    unsafe fn to_napi_value(env: sys::napi_env, external: Self) -> napi::Result<sys::napi_value> {
+        let number = with(|made| {
+            made.last += 1;
+            made.last
+        });
+        let number = number.ok_or_else(|| napi::Error::from_reason("this thread ends"))?;
+        let data = ptr::without_provenance_mut(number);
+        let (mut value, mut reference) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: a live env, as this function's caller says; the finalizer reads no memory at what it is given.
+        check_status!(unsafe { sys::napi_create_external(env, data, None, ptr::null_mut(), &mut value) })?;
+        // SAFETY: as above.
+        check_status!(unsafe {
+            sys::napi_add_finalizer(env, value, data, Some(finalize), ptr::null_mut(), &mut reference)
+        })?;
+        tell(&Env::from_raw(env), external.bytes.get() as i64);
+        enter(number, Kept { env, reference, value: Box::new(external) });
+        Ok(value)
+    }
+}
+
+/// Runs when the event loop turns, or as the environment ends.
+unsafe extern "C" fn finalize(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
+    // What a panic leaves behind is memory.
+    let _ = catch_unwind(|| {
+        let kept = with(|made| made.all.remove(&data.addr()));
+        RECENT.with(|recent| recent[data.addr() % LOOKED_UP].set(None));
+        kept.flatten().into_iter().for_each(Kept::release);
+        buffers::finalizers_run();
+    });
+}
+
+/// A value of any type.
+trait Value {
+    fn as_any(&self) -> &dyn Any;
+    fn bytes(&self) -> usize;
+}
+
+impl<T> Value for External<T> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes.get()
+    }
+}
+
+/// A value that JavaScript holds, and the weak reference to its external.
+struct Kept {
+    env: sys::napi_env,
+    reference: sys::napi_ref,
+    value: Box<dyn Value>,
+}
+
+impl Kept {
+    /// Drops the value of an external that JavaScript does not reach any more.
+    fn release(self) {
+        // SAFETY: made in this environment, which is alive whenever its calls and finalizers run. The answer is of no use
+        // here: what cannot be deleted goes with the environment.
+        unsafe { sys::napi_delete_reference(self.env, self.reference) };
+        tell(&Env::from_raw(self.env), -(self.value.bytes() as i64));
+    }
+
+    /// Whether V8 has collected the external, of this environment. Opens no scope for what it looks at.
+    fn is_garbage(&self, env: sys::napi_env) -> bool {
+        let mut value = ptr::null_mut();
+        // SAFETY: a reference of this environment, which was not deleted.
+        self.env == env
+            && unsafe { sys::napi_get_reference_value(env, self.reference, &mut value) } == sys::Status::napi_ok
+            && value.is_null()
+    }
+}
+
+/// Bytes that V8 is told of between two looks, at least.
+const BYTES_BETWEEN: usize = 64 << 20;
+/// Beside that, for each external that there is: a look takes as long as it takes to fill a part of this.
+const BYTES_EACH: usize = 2048;
+/// Externals that are made between two looks, at least.
+const MADE_BETWEEN: usize = 4096;
+/// V8 is pressed to collect when so many bytes more are mapped than twice what was left the last time,
+const MAPPED_BETWEEN: usize = 256 << 20;
+/// or after so many storages in mapped files: Linux maps 65530 files at once.
+const MAPS_BETWEEN: usize = 1 << 14;
+/// What presses V8: more than any limit it has.
+const PRESSURE: i64 = 1 << 40;
+
+/// The externals of a thread.
+struct Made {
+    /// By their numbers. Never dropped: what is left when a thread ends outlives its environment.
+    all: ManuallyDrop<HashMap<usize, Kept, Numbered>>,
+    /// The last number.
+    last: usize,
+    /// How many there are and are about to be.
+    announced: usize,
+    /// How many were left at the last look.
+    left: usize,
+    /// Bytes that V8 was told of since.
+    told: usize,
+    /// Storages in mapped files since V8 was last pressed, and the bytes that were mapped then.
+    maps: usize,
+    mapped: usize,
+}
+
+/// Spreads consecutive numbers.
+#[derive(Clone, Copy)]
+struct Numbered;
+
+impl BuildHasher for Numbered {
+    type Hasher = Number;
+
+    fn build_hasher(&self) -> Number {
+        Number(0)
+    }
+}
+
+struct Number(u64);
+
+impl std::hash::Hasher for Number {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_usize(byte.into()));
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        // 2^64 by the golden ratio (Knuth 6.4).
+        self.0 = (self.0 ^ number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Made {
+    fn new() -> Self {
+        // Far from what other addons write in theirs, and within the 47 bits of an address.
+        let first = RandomState::new().hash_one(0) as usize & 0x3fff_ffff_0000;
+        let all = ManuallyDrop::new(HashMap::with_hasher(Numbered));
+        Self { all, last: first, announced: 0, left: 0, told: 0, maps: 0, mapped: 0 }
+    }
+}
+
+thread_local! {
+    static MADE: RefCell<Made> = RefCell::new(Made::new());
+    /// Whether values are being dropped ahead of their finalizers.
+    static AHEAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A value, and its number.
+type Found = (usize, NonNull<dyn Value>);
+
+/// Loops call with the same few externals: so many of those that were looked up last are remembered, by their numbers.
+const LOOKED_UP: usize = 16;
+
+thread_local! {
+    static RECENT: [Cell<Option<Found>>; LOOKED_UP] = const { [const { Cell::new(None) }; LOOKED_UP] };
+}
+
+/// The value of a number, if there is one: a place of those that were looked up last is emptied before its value goes.
+fn value_of(number: usize) -> Option<NonNull<dyn Value>> {
+    RECENT.with(|recent| {
+        let place = &recent[number % LOOKED_UP];
+        if let Some((_, value)) = place.get().filter(|&(known, _)| known == number) {
+            return Some(value);
+        }
+        let value = with(|made| made.all.get(&number).map(|kept| NonNull::from(&*kept.value))).flatten()?;
+        place.set(Some((number, value)));
+        Some(value)
+    })
+}
+
+/// What `run` makes of the externals; nothing while the thread ends.
+fn with<R>(run: impl FnOnce(&mut Made) -> R) -> Option<R> {
+    MADE.try_with(|made| made.try_borrow_mut().ok().map(|mut made| run(&mut made))).ok().flatten()
+}
+
+/// Room for one among all externals.
+struct Room;
+
+impl Room {
+    /// Ends the call where there is none.
+    fn take() -> Self {
+        with(|made| {
+            let more = made.announced + 1 - made.all.len();
+            made.all.make_room(more);
+            made.announced += 1;
+        });
+        Self
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        with(|made| made.announced -= 1);
+    }
+}
+
+/// Advice to V8's garbage collector. It only fails while the environment goes down, where it does not matter.
+pub(crate) fn tell(env: &Env, bytes: i64) {
+    if bytes > 0 {
+        with(|made| made.told = made.told.saturating_add(bytes as usize));
+    }
+    if bytes != 0 {
+        let _ = env.adjust_external_memory(bytes);
+    }
+}
+
+/// A storage in a mapped file was made.
+pub(crate) fn mapped() {
+    with(|made| made.maps += 1);
+}
+
+/// Enters what was made, and drops what is garbage where it is time to look.
+fn enter(number: usize, kept: Kept) {
+    let env = kept.env;
+    let due = with(|made| {
+        made.all.put(number, kept);
+        let all = made.all.len();
+        let look = made.told >= BYTES_BETWEEN.max(all * BYTES_EACH) || all >= 2 * made.left + MADE_BETWEEN;
+        let press = made.maps > 0 && (made.maps >= MAPS_BETWEEN || usage().mapped >= 2 * made.mapped + MAPPED_BETWEEN);
+        (look, press)
+    });
+    match due {
+        Some((_, true)) => {
+            press(env);
+            look(env, 1);
+            with(|made| (made.maps, made.mapped) = (0, usage().mapped));
+        }
+        Some((true, false)) => look(env, buffers::WORTH),
+        _ => {}
+    }
+}
+
+/// Drops the values of all externals that V8 has found to be garbage, and from so many bytes on what their buffers show.
+fn look(env: sys::napi_env, least: usize) {
+    let garbage = with(|made| {
+        let mut scope = ptr::null_mut();
+        // SAFETY: a live env. What the references give lives in this scope alone, which is closed below.
+        let opened = unsafe { sys::napi_open_handle_scope(env, &mut scope) } == sys::Status::napi_ok;
+        let mut garbage = Vec::new();
+        // Where there is no memory to remember them all, they wait for their finalizers.
+        if opened && garbage.try_reserve_exact(made.all.len()).is_ok() {
+            garbage.put_all(made.all.extract_if(|_, kept| kept.is_garbage(env)));
+            RECENT.with(|recent| recent.iter().for_each(|place| place.set(None)));
+        }
+        if opened {
+            // SAFETY: opened above.
+            unsafe { sys::napi_close_handle_scope(env, scope) };
+        }
+        (made.left, made.told) = (made.all.len(), 0);
+        garbage
+    });
+    // Beyond the borrow: values may tell V8 that their memory is gone.
+    AHEAD.set(true);
+    garbage.into_iter().flatten().for_each(|(_, kept)| kept.release());
+    AHEAD.set(false);
+    buffers::free_orphans(env, least);
+}
+
+/// Whether what is dropped now is dropped before its finalizer runs.
+pub(crate) fn is_ahead() -> bool {
+    AHEAD.get()
+}
+
+/// Makes V8 collect all garbage, before this returns. Other hosts may do so later.
+pub(crate) fn press(env: sys::napi_env) {
+    let env = Env::from_raw(env);
+    if env.adjust_external_memory(PRESSURE).is_ok() {
+        let _ = env.adjust_external_memory(-PRESSURE);
+    }
+}

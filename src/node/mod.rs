@@ -1,0 +1,12 @@
+//! The border with Node: what every export runs in, borrows by and hands out.
+
+pub mod borrow;
+pub mod borrowed_text;
+pub mod buffers;
+pub mod external;
+#[cfg(feature = "failing-allocator")]
+pub mod failing_allocator;
+pub mod guard;
+pub mod leaving;
+pub mod process;
+pub mod sharing;

@@ -1,0 +1,106 @@
+//! What this binary is and runs on.
+
+use crate::node::borrow::size;
+use crate::node::buffers::live_data;
+use crate::node::guard::{Failure, guard, status};
+use napi::Env;
+use napi_derive::napi;
+use tokenbed_core::Error;
+use tokenbed_kernels::{isa, table};
+use tokenbed_memory::Gather;
+use tokenbed_nn::self_test::self_test;
+use tokenbed_threads::{BadThreads, setting};
+
+/// A feature of the processor that instruction sets are chosen by.
+#[napi(object)]
+pub struct CpuFeature {
+    pub name: String,
+    pub available: bool,
+}
+
+/// What this binary is and runs on.
+#[napi(object)]
+pub struct Native {
+    pub version: String,
+    pub isa: String,
+    pub detected: Vec<String>,
+    pub features: Vec<CpuFeature>,
+    pub target: String,
+    pub live_data: bool,
+}
+
+impl From<BadThreads> for Failure {
+    fn from(error: BadThreads) -> Self {
+        Error::Usage(error.to_string()).into()
+    }
+}
+
+/// Threads that a kernel may use; a failure where the environment says what is no number of threads.
+pub(crate) fn threads() -> Result<usize, Failure> {
+    Ok(setting::num_threads()?)
+}
+
+/// Threads for work that memory does not bound: as many as somebody chose, else all cores.
+pub(crate) fn computing_threads() -> Result<usize, Failure> {
+    Ok(setting::chosen()?.unwrap_or_else(setting::cores))
+}
+
+/// Threads that a kernel may use.
+#[napi(catch_unwind)]
+pub fn num_threads() -> Option<f64> {
+    guard(|| Ok(threads()? as f64))
+}
+
+/// Sets how many, for the whole process.
+#[napi(catch_unwind)]
+pub fn set_num_threads(threads: f64) -> bool {
+    status(|| Ok(setting::set_num_threads(size(threads)?)?))
+}
+
+/// Helpers started so far: the test that none starts before there is work for it asks.
+#[napi(catch_unwind)]
+pub fn started_threads() -> Option<f64> {
+    guard(|| Ok(tokenbed_threads::started() as f64))
+}
+
+/// What this binary is and runs on; a failure where the environment forces an instruction set that is not there.
+#[napi(catch_unwind)]
+pub fn native_info(env: Env) -> Option<Native> {
+    guard(|| -> Result<_, Failure> {
+        let kernels = table::try_active().map_err(|error| Error::Usage(error.to_string()))?;
+        Ok(Native {
+            version: env!("CARGO_PKG_VERSION").into(),
+            isa: kernels.isa().name().into(),
+            detected: isa::available().map(|isa| isa.name().into()).into_list(),
+            features: isa::features().map(|(name, available)| CpuFeature { name: name.into(), available }).into_list(),
+            target: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+            live_data: live_data(&env)?,
+        })
+    })
+}
+
+/// What one op gave on one instruction set, beside the scalar ones.
+#[napi(object)]
+pub struct KernelTest {
+    pub op: String,
+    pub isa: String,
+    pub ok: bool,
+    /// Of all its results: 16 hexadecimal digits, the same on every machine.
+    pub digest: String,
+}
+
+/// Runs the kernels of every instruction set that the machine has against the scalar ones: some milliseconds.
+#[napi(catch_unwind)]
+pub fn kernels_self_test() -> Option<Vec<KernelTest>> {
+    guard(|| {
+        let tested = self_test().into_iter();
+        Ok(tested
+            .map(|it| KernelTest {
+                op: it.op.into(),
+                isa: it.isa.name().into(),
+                ok: it.ok,
+                digest: format!("{:016x}", it.digest),
+            })
+            .into_list())
+    })
+}

@@ -1,0 +1,121 @@
+//! Draws. A generator lives behind a handle; each JavaScript thread has its own.
+
+use crate::node::borrow::{Operand, size};
+use crate::node::external::External;
+use crate::node::guard::{Failure, guard, status};
+use napi::Env;
+use napi::bindgen_prelude::{BigInt, Uint8ArraySlice};
+use napi_derive::napi;
+use std::cell::RefCell;
+use tokenbed_core::Error;
+use tokenbed_kernels::table;
+use tokenbed_rng::{DrawError, Generator, How, StateError, bernoulli, loader, normal_with, randperm, uniform_with};
+
+/// A generator as JavaScript holds it.
+pub struct Draws(RefCell<Generator>);
+
+impl Draws {
+    /// A bit for each of so many elements, set with the probability `keep`.
+    pub(crate) fn bernoulli(&self, keep: f64, elements: usize, bits: &mut [u8]) {
+        bernoulli(&mut self.0.borrow_mut(), keep, elements, bits);
+    }
+}
+
+impl From<DrawError> for Failure {
+    fn from(error: DrawError) -> Self {
+        Error::Usage(error.to_string()).into()
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Error::Usage(error.to_string()).into()
+    }
+}
+
+fn how() -> Result<How, Failure> {
+    Ok(How { kernels: table::active(), threads: crate::node::process::threads()? })
+}
+
+/// A generator; of a seed only the low 64 bits count, negative ones in two's complement.
+#[napi(catch_unwind)]
+pub fn generator_new(seed: BigInt) -> Option<External<Draws>> {
+    guard(|| {
+        let generator = Draws(RefCell::new(Generator::new(low_64(&seed))));
+        Ok(External::new_with_size_hint(generator, size_of::<Draws>()))
+    })
+}
+
+/// Starts it again.
+#[napi(catch_unwind)]
+pub fn generator_seed(generator: &External<Draws>, seed: BigInt) -> bool {
+    status(|| {
+        generator.0.borrow_mut().manual_seed(low_64(&seed));
+        Ok(())
+    })
+}
+
+fn low_64(seed: &BigInt) -> u64 {
+    let magnitude = seed.words.first().copied().unwrap_or(0);
+    if seed.sign_bit { magnitude.wrapping_neg() } else { magnitude }
+}
+
+/// Its state, in the bytes of torch.get_rng_state().
+#[napi(catch_unwind)]
+pub fn generator_state(env: Env, generator: &External<Draws>) -> Option<Uint8ArraySlice<'static>> {
+    guard(|| Ok(Uint8ArraySlice::copy_from(&env, generator.0.borrow().state())?))
+}
+
+/// Takes a state of `generator_state`.
+#[napi(catch_unwind)]
+pub fn generator_set_state(generator: &External<Draws>, state: Operand) -> bool {
+    status(|| Ok(generator.0.borrow_mut().set_state(state.stable()?)?))
+}
+
+/// Fills with N(mean, std).
+#[napi(catch_unwind)]
+pub fn draw_normal(generator: &External<Draws>, out: Operand, mean: f64, std: f64) -> bool {
+    status(|| Ok(normal_with(how()?, &mut generator.0.borrow_mut(), out.exclusive(&[])?, mean, std)?))
+}
+
+/// Fills uniformly from [low, high).
+#[napi(catch_unwind)]
+pub fn draw_uniform(generator: &External<Draws>, out: Operand, low: f64, high: f64) -> bool {
+    status(|| Ok(uniform_with(how()?, &mut generator.0.borrow_mut(), out.exclusive(&[])?, low, high)?))
+}
+
+/// Fills with a permutation of 0 .. its length.
+#[napi(catch_unwind)]
+pub fn draw_permutation(generator: &External<Draws>, out: Operand) -> bool {
+    status(|| {
+        let out = out.exclusive::<u32>(&[])?;
+        out.copy_from_slice(&randperm(&mut generator.0.borrow_mut(), out.len())?);
+        Ok(())
+    })
+}
+
+/// The order of an epoch: of the default generator, or of a loader's own (`own`).
+#[napi(catch_unwind)]
+pub fn epoch_begin(generator: &External<Draws>, own: bool, out: Operand) -> bool {
+    status(|| {
+        let out = out.exclusive::<u32>(&[])?;
+        let begin = if own { loader::begin_own_epoch } else { loader::epoch_order_default };
+        out.copy_from_slice(&begin(&mut generator.0.borrow_mut(), out.len())?);
+        Ok(())
+    })
+}
+
+/// What an epoch without shuffling takes from the generator.
+#[napi(catch_unwind)]
+pub fn epoch_begin_in_order(generator: &External<Draws>) -> bool {
+    status(|| {
+        loader::draw_base_seed(&mut generator.0.borrow_mut());
+        Ok(())
+    })
+}
+
+/// What the end of an epoch of `length` samples takes from a loader's own generator.
+#[napi(catch_unwind)]
+pub fn epoch_finish(generator: &External<Draws>, length: f64) -> bool {
+    status(|| Ok(loader::finish_own_epoch(&mut generator.0.borrow_mut(), size(length)?)?))
+}

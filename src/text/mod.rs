@@ -1,0 +1,5 @@
+//! Tokenizers, windows, and text that is read piece by piece.
+
+pub mod stream;
+pub mod tokenizer;
+pub mod windows;

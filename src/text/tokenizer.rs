@@ -1,0 +1,336 @@
+//! Tokenizers: text to ids and back.
+
+use crate::node::borrow::{Operand, size};
+use crate::node::borrowed_text::{JsText, copied, read_all};
+use crate::node::external::External;
+use crate::node::guard::{Failure, guard};
+use crate::node::process::computing_threads;
+use napi::Env;
+use napi::bindgen_prelude::{Int32ArraySlice, Uint8ArraySlice, Uint32ArraySlice};
+use napi_derive::napi;
+use std::cell::RefCell;
+use tokenbed_core::Error;
+use tokenbed_core::ids::{BadIds, resolve};
+use tokenbed_io::recognise::{Wanted, recognise};
+use tokenbed_kernels::table;
+use tokenbed_memory::{Gather, List};
+use tokenbed_text::{
+    Encoding, Frame, Limits, Origin, RowOptions, Side, SpecialPolicy, SpecialSet, TextError, TokenDecoder, Tokenizer,
+    encodings,
+};
+
+impl From<TextError> for Failure {
+    fn from(error: TextError) -> Self {
+        let message = error.to_string();
+        match error {
+            TextError::UnknownId { position, value, vocab_size } => {
+                Error::TokenIndex { flat: position, value: value.into(), rows: vocab_size, count: 1 }.into()
+            }
+            TextError::TokenizerFile { path, offset, reason } => {
+                Error::Format { path: path.into(), offset: offset as u64, message: reason }.into()
+            }
+            TextError::InBatch { index, source } => match *source {
+                TextError::TokenizerFile { path, offset, reason } => {
+                    let message = format!("text {index} of the batch: {reason}");
+                    Error::Format { path: path.into(), offset: offset as u64, message }.into()
+                }
+                _ => Error::Usage(message).into(),
+            },
+            TextError::Length { .. } | TextError::NoWindow { .. } => Error::Shape(message).into(),
+            _ => Error::Usage(message).into(),
+        }
+    }
+}
+
+/// The names of the known encodings.
+#[napi(catch_unwind)]
+pub fn encoding_names() -> Option<Vec<String>> {
+    guard(|| Ok(encodings().map(Into::into).into_list()))
+}
+
+/// The vocabulary that an encoding needs; a failure that lists the known ones for another name.
+#[napi(catch_unwind)]
+pub fn encoding_vocabulary(name: String) -> Option<String> {
+    guard(|| Ok(Encoding::named(&name)?.vocabulary))
+}
+
+/// A tokenizer for a known encoding, from its unpacked vocabulary.
+#[napi(catch_unwind)]
+pub fn tokenizer_new(name: String, vocabulary: Operand) -> Option<External<Tokenizer>> {
+    guard(|| Ok(External::new(Tokenizer::new(Encoding::named(&name)?, vocabulary.stable()?)?)))
+}
+
+/// Bytes of memory for each byte of a file, about: what V8 is told, so that it collects tokenizers that nobody uses.
+const BYTES_IN_MEMORY: usize = 6;
+
+/// How much a `tokenizer.json` may make of a text, as TypeScript writes it.
+#[napi(object, object_to_js = false)]
+pub struct TokenizerLimits {
+    pub max_growth: Option<f64>,
+    pub max_pattern_steps: Option<f64>,
+    pub max_seconds_per_megabyte: Option<f64>,
+}
+
+impl TokenizerLimits {
+    fn read(&self) -> Result<Limits, Failure> {
+        let otherwise = Limits::default();
+        let or = |given: Option<f64>, otherwise| given.map_or(Ok(otherwise), size);
+        Ok(Limits {
+            growth: or(self.max_growth, otherwise.growth)?,
+            pattern_steps: or(self.max_pattern_steps, otherwise.pattern_steps)?,
+            seconds_per_megabyte: self.max_seconds_per_megabyte.unwrap_or(otherwise.seconds_per_megabyte),
+        })
+    }
+}
+
+/// A tokenizer from the bytes of a `tokenizer.json`, which were read from `path`.
+#[napi(catch_unwind)]
+pub fn tokenizer_from_json(
+    json: Operand,
+    path: String,
+    name: String,
+    limits: TokenizerLimits,
+) -> Option<External<Tokenizer>> {
+    guard(|| {
+        let json = json.shared::<u8>()?;
+        let origin = Origin { name, path, limits: limits.read()? };
+        let tokenizer = Tokenizer::from_file(origin, json).map_err(|error| named(error, json))?;
+        Ok(External::new_with_size_hint(tokenizer, json.len() * BYTES_IN_MEMORY))
+    })
+}
+
+/// What is wrong with a file, or what it is instead of a tokenizer.json.
+#[cold]
+fn named(error: TextError, json: &[u8]) -> TextError {
+    match (error, recognise(json, Wanted::Tokenizer)) {
+        (TextError::TokenizerFile { path, .. }, Some(found)) => {
+            TextError::TokenizerFile { path, offset: 0, reason: found.instead_of(Wanted::Tokenizer) }
+        }
+        (error, _) => error,
+    }
+}
+
+/// What is known of a tokenizer before it is used.
+#[napi(object, object_from_js = false)]
+pub struct TokenizerFacts {
+    pub size: f64,
+    pub special_names: Vec<String>,
+    pub special_ids: Vec<u32>,
+    pub padding_id: Option<u32>,
+    pub padding_left: bool,
+    pub truncation_left: bool,
+}
+
+/// What is known of a tokenizer before it is used.
+#[napi(catch_unwind)]
+pub fn tokenizer_facts(tokenizer: &External<Tokenizer>) -> Option<TokenizerFacts> {
+    guard(|| {
+        let (special_names, special_ids) = tokenizer.special_tokens().iter().cloned().unzip();
+        let habits = tokenizer.habits();
+        Ok(TokenizerFacts {
+            size: tokenizer.vocab_size() as f64,
+            special_names,
+            special_ids,
+            padding_id: habits.padding_id,
+            padding_left: habits.padding_side == Side::Left,
+            truncation_left: habits.truncation_side == Side::Left,
+        })
+    })
+}
+
+/// A choice as TypeScript writes it: nothing means all.
+pub(crate) fn special(allowed: Option<Vec<String>>, disallowed: Option<Vec<String>>) -> SpecialPolicy {
+    let set = |names: Option<Vec<String>>| names.map_or(SpecialSet::All, SpecialSet::Only);
+    SpecialPolicy { allowed: set(allowed), disallowed: set(disallowed) }
+}
+
+/// What is put around a text, if it is wanted.
+fn frame(tokenizer: &Tokenizer, framed: bool) -> Frame {
+    if framed { tokenizer.frame() } else { Frame::default() }
+}
+
+/// The ids of a text.
+#[napi(catch_unwind)]
+pub fn tokenizer_encode(
+    env: Env,
+    tokenizer: &External<Tokenizer>,
+    #[napi(ts_arg_type = "string")] text: JsText,
+    allowed: Option<Vec<String>>,
+    disallowed: Option<Vec<String>>,
+    framed: bool,
+) -> Option<Uint32ArraySlice<'static>> {
+    guard(|| {
+        let Frame { before: mut ids, after } = frame(tokenizer, framed);
+        tokenizer.encode(&text.read()?, &special(allowed, disallowed), &mut ids)?;
+        ids.put_all(after);
+        // A copy into V8's memory: buffers of Rust's own would only be freed when the event loop turns.
+        copied(&ids, |it| Uint32ArraySlice::copy_from(&env, it))
+    })
+}
+
+/// How texts become rows, as TypeScript writes it.
+#[napi(object, object_to_js = false)]
+pub struct Rows {
+    pub allowed: Option<Vec<String>>,
+    pub disallowed: Option<Vec<String>>,
+    pub framed: bool,
+    pub max_length: Option<f64>,
+    pub cut_left: bool,
+}
+
+fn side(left: bool) -> Side {
+    if left { Side::Left } else { Side::Right }
+}
+
+impl Rows {
+    fn options(self) -> Result<RowOptions, Failure> {
+        Ok(RowOptions {
+            special: special(self.allowed, self.disallowed),
+            framed: self.framed,
+            max_length: self.max_length.map(size).transpose()?,
+            cut: side(self.cut_left),
+        })
+    }
+}
+
+/// The ids of many texts, end to end.
+#[napi(object, object_from_js = false)]
+pub struct EncodedTexts {
+    pub ids: Uint32ArraySlice<'static>,
+    pub offsets: Uint32ArraySlice<'static>,
+}
+
+/// The ids of many texts, end to end.
+#[napi(catch_unwind)]
+pub fn tokenizer_encode_batch(
+    env: Env,
+    tokenizer: &External<Tokenizer>,
+    #[napi(ts_arg_type = "Array<string>")] texts: Vec<JsText>,
+    rows: Rows,
+) -> Option<EncodedTexts> {
+    guard(|| {
+        let batch = tokenizer.encode_rows(&read_all(&texts)?, &rows.options()?, computing_threads()?)?;
+        Ok(EncodedTexts {
+            ids: copied(&batch.ids, |it| Uint32ArraySlice::copy_from(&env, it))?,
+            offsets: copied(&batch.offsets, |it| Uint32ArraySlice::copy_from(&env, it))?,
+        })
+    })
+}
+
+/// The ids of many texts as rows of one length.
+#[napi(object, object_from_js = false)]
+pub struct PaddedTexts {
+    pub ids: Int32ArraySlice<'static>,
+    pub mask: Uint8ArraySlice<'static>,
+    pub lengths: Uint32ArraySlice<'static>,
+    pub length: f64,
+}
+
+/// The ids of many texts as rows of one length, or as long as the longest.
+#[napi(catch_unwind)]
+pub fn tokenizer_encode_padded(
+    env: Env,
+    tokenizer: &External<Tokenizer>,
+    #[napi(ts_arg_type = "Array<string>")] texts: Vec<JsText>,
+    rows: Rows,
+    length: Option<f64>,
+    padding_id: u32,
+    padding_left: bool,
+) -> Option<PaddedTexts> {
+    guard(|| {
+        let length = length.map(size).transpose()?;
+        let batch = tokenizer.encode_rows(&read_all(&texts)?, &rows.options()?, computing_threads()?)?;
+        let padded = batch.pad(length, padding_id, side(padding_left))?;
+        Ok(PaddedTexts {
+            ids: copied(&padded.ids, |it| Int32ArraySlice::copy_from(&env, it))?,
+            mask: copied(&padded.mask, |it| Uint8ArraySlice::copy_from(&env, it))?,
+            lengths: copied(&padded.lengths, |it| Uint32ArraySlice::copy_from(&env, it))?,
+            length: padded.length as f64,
+        })
+    })
+}
+
+/// How many ids a text has.
+#[napi(catch_unwind)]
+pub fn tokenizer_count(
+    tokenizer: &External<Tokenizer>,
+    #[napi(ts_arg_type = "string")] text: JsText,
+    allowed: Option<Vec<String>>,
+    disallowed: Option<Vec<String>>,
+    framed: bool,
+) -> Option<f64> {
+    guard(|| {
+        let around = frame(tokenizer, framed).len();
+        Ok((around + tokenizer.count(&text.read()?, &special(allowed, disallowed))?) as f64)
+    })
+}
+
+/// Ids as 32-bit integers below the vocabulary's size.
+fn checked<'a>(tokenizer: &Tokenizer, ids: &'a Operand, scratch: &'a mut Vec<u32>) -> Result<&'a [u32], Failure> {
+    Ok(resolve(table::active(), ids.ids()?, tokenizer.vocab_size(), BadIds::Throw, scratch)?.ids())
+}
+
+/// The text of ids.
+#[napi(catch_unwind)]
+pub fn tokenizer_decode(tokenizer: &External<Tokenizer>, ids: Operand, skip_special: bool) -> Option<String> {
+    guard(|| {
+        let mut scratch = Vec::new();
+        let ids = checked(tokenizer, &ids, &mut scratch)?;
+        Ok(tokenizer.decode_with(ids, skip_special)?)
+    })
+}
+
+/// One token as it stands in the vocabulary.
+#[napi(catch_unwind)]
+pub fn tokenizer_token(tokenizer: &External<Tokenizer>, id: Operand) -> Option<Vec<String>> {
+    guard(|| {
+        let mut scratch = Vec::new();
+        let ids = checked(tokenizer, &id, &mut scratch)?;
+        Ok(ids.iter().map(|&id| tokenizer.token(id)).try_into_list()?)
+    })
+}
+
+/// A decoder on its way; JavaScript knows it by its handle alone.
+pub struct Decoding {
+    tokenizer: Tokenizer,
+    decoder: RefCell<TokenDecoder>,
+}
+
+/// What decodes ids as they come.
+#[napi(catch_unwind)]
+pub fn decoder_new(tokenizer: &External<Tokenizer>, skip_special: bool) -> Option<External<Decoding>> {
+    guard(|| {
+        let decoder = RefCell::new(tokenizer.decoder(skip_special));
+        Ok(External::new(Decoding { tokenizer: (**tokenizer).clone(), decoder }))
+    })
+}
+
+/// The text that more ids complete.
+#[napi(catch_unwind)]
+pub fn decoder_write(decoding: &External<Decoding>, ids: Operand) -> Option<String> {
+    guard(|| {
+        let mut scratch = Vec::new();
+        let ids = checked(&decoding.tokenizer, &ids, &mut scratch)?;
+        Ok(decoding.decoder.borrow_mut().write(ids)?)
+    })
+}
+
+/// The text that was left.
+#[napi(catch_unwind)]
+pub fn decoder_end(decoding: &External<Decoding>) -> Option<String> {
+    guard(|| Ok(decoding.decoder.borrow_mut().end()?))
+}
+
+/// The bytes that ids stand for.
+#[napi(catch_unwind)]
+pub fn tokenizer_decode_bytes(
+    env: Env,
+    tokenizer: &External<Tokenizer>,
+    ids: Operand,
+) -> Option<Uint8ArraySlice<'static>> {
+    guard(|| {
+        let mut scratch = Vec::new();
+        let ids = resolve(table::active(), ids.ids()?, tokenizer.vocab_size(), BadIds::Throw, &mut scratch)?;
+        copied(&tokenizer.decode_bytes(ids.ids())?, |it| Uint8ArraySlice::copy_from(&env, it))
+    })
+}

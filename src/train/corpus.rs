@@ -1,0 +1,296 @@
+//! Corpora: what tables learn from, gathered before a trainer is made of it.
+
+use crate::node::borrow::Operand;
+use crate::node::borrowed_text::{JsText, read_all};
+use crate::node::external::External;
+use crate::node::guard::{Failure, Report, caught, guard, status};
+use crate::text::stream::{invalid, ratio};
+use crate::text::tokenizer::special;
+use napi::bindgen_prelude::AsyncTask;
+use napi::{Env, Task};
+use napi_derive::napi;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokenbed_io::text::{InvalidUtf8, TextFile};
+use tokenbed_memory::{List, Text};
+use tokenbed_text::{SpecialPolicy, Tokenizer};
+use tokenbed_train::examples::{Classes, ExampleWords, Examples, IN_LINES, take_apart};
+use tokenbed_train::words::WordCounter;
+
+/// What was gathered so far.
+pub(crate) enum Gathered {
+    /// Words between spaces, or as they are given.
+    Words(WordCounter),
+    /// Ids, and where texts end.
+    Ids(Vec<u32>, Vec<usize>),
+    /// Lines that name their classes, whose ids a tokenizer gives at the end.
+    Lines(Tokenizer, String),
+    /// Texts with their classes, as words between spaces.
+    Examples(ExampleWords),
+    /// Texts with the numbers of their classes, whose ids a tokenizer gives at the end.
+    Texts(Tokenizer, Classes, Vec<(u32, String)>),
+}
+
+/// As JavaScript holds it.
+pub struct Builder(Arc<Mutex<Gathered>>);
+
+impl Builder {
+    pub(crate) fn share(&self) -> Arc<Mutex<Gathered>> {
+        Arc::clone(&self.0)
+    }
+}
+
+pub(crate) fn lock(gathered: &Mutex<Gathered>) -> MutexGuard<'_, Gathered> {
+    // What a panic left is at worst a text in part; the panic itself was told.
+    gathered.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn new(gathered: Gathered) -> External<Builder> {
+    External::new(Builder(Arc::new(Mutex::new(gathered))))
+}
+
+/// A corpus of words.
+#[napi(catch_unwind)]
+pub fn corpus_of_words() -> Option<External<Builder>> {
+    guard(|| Ok(new(Gathered::Words(WordCounter::default()))))
+}
+
+/// A corpus of ids.
+#[napi(catch_unwind)]
+pub fn corpus_of_ids() -> Option<External<Builder>> {
+    guard(|| Ok(new(Gathered::Ids(Vec::new(), Vec::new()))))
+}
+
+/// A corpus of lines that name their classes; a tokenizer gives ids to the rest of them.
+#[napi(catch_unwind)]
+pub fn corpus_of_lines(tokenizer: &External<Tokenizer>) -> Option<External<Builder>> {
+    guard(|| Ok(new(Gathered::Lines(Tokenizer::clone(tokenizer), String::new()))))
+}
+
+/// A corpus of texts with their classes, whose words are what stands between spaces.
+#[napi(catch_unwind)]
+pub fn corpus_of_examples() -> Option<External<Builder>> {
+    guard(|| Ok(new(Gathered::Examples(ExampleWords::default()))))
+}
+
+/// A corpus of texts with their classes, which a tokenizer gives ids to.
+#[napi(catch_unwind)]
+pub fn corpus_of_texts(tokenizer: &External<Tokenizer>) -> Option<External<Builder>> {
+    guard(|| Ok(new(Gathered::Texts(Tokenizer::clone(tokenizer), Classes::default(), Vec::new()))))
+}
+
+impl Gathered {
+    fn text(&mut self, part: &str) {
+        match self {
+            Gathered::Words(counter) => counter.push(part),
+            Gathered::Lines(_, lines) => lines.put_str(part),
+            // Texts come here as ids, or whole.
+            Gathered::Ids(..) | Gathered::Examples(..) | Gathered::Texts(..) => {}
+        }
+    }
+
+    fn example(&mut self, class: &str, text: String) {
+        match self {
+            Gathered::Examples(words) => words.push(class, &text),
+            Gathered::Texts(_, classes, texts) => {
+                let class = classes.number(class);
+                texts.put((class, text));
+            }
+            // What is no corpus of a classifier has no classes; lines name theirs.
+            Gathered::Words(_) | Gathered::Ids(..) | Gathered::Lines(..) => {}
+        }
+    }
+
+    fn end(&mut self) {
+        match self {
+            Gathered::Words(counter) => counter.end(),
+            Gathered::Lines(_, lines) => lines.put_char('\n'),
+            Gathered::Ids(ids, ends) => ends.put(ids.len()),
+            Gathered::Examples(..) | Gathered::Texts(..) => {}
+        }
+    }
+}
+
+/// The next part of a text.
+#[napi(catch_unwind)]
+pub fn corpus_text(builder: &External<Builder>, #[napi(ts_arg_type = "string")] part: JsText) -> bool {
+    status(|| {
+        lock(&builder.0).text(&part.read()?);
+        Ok(())
+    })
+}
+
+/// The next sentence, of words that are known as they are.
+#[napi(catch_unwind)]
+pub fn corpus_words(builder: &External<Builder>, #[napi(ts_arg_type = "Array<string>")] words: Vec<JsText>) -> bool {
+    status(|| {
+        let words = read_all(&words)?;
+        if let Gathered::Words(counter) = &mut *lock(&builder.0) {
+            counter.sentence(words.iter().map(String::as_str));
+        }
+        Ok(())
+    })
+}
+
+/// The next texts, each with its class.
+#[napi(catch_unwind)]
+pub fn corpus_examples(
+    builder: &External<Builder>,
+    #[napi(ts_arg_type = "Array<string>")] labels: Vec<JsText>,
+    #[napi(ts_arg_type = "Array<string>")] texts: Vec<JsText>,
+) -> bool {
+    status(|| {
+        let mut gathered = lock(&builder.0);
+        for (label, text) in labels.iter().zip(&texts) {
+            gathered.example(&label.read()?, text.read()?);
+        }
+        Ok(())
+    })
+}
+
+/// The next ids (uint32, or int32 of which none is negative) of a text.
+#[napi(catch_unwind)]
+pub fn corpus_ids(builder: &External<Builder>, part: Operand) -> bool {
+    status(|| {
+        if let Gathered::Ids(ids, _) = &mut *lock(&builder.0) {
+            ids.put_slice(part.shared()?);
+        }
+        Ok(())
+    })
+}
+
+/// A text ends.
+#[napi(catch_unwind)]
+pub fn corpus_end(builder: &External<Builder>) -> bool {
+    status(|| {
+        lock(&builder.0).end();
+        Ok(())
+    })
+}
+
+/// A file to be read as a text, on other threads.
+pub struct CorpusFile {
+    gathered: Arc<Mutex<Gathered>>,
+    path: PathBuf,
+    invalid: InvalidUtf8,
+    ratio: u64,
+    file: Mutex<Option<TextFile>>,
+}
+
+/// Parts of a megabyte that are read before the thread is given back: the process may have to end, or the work.
+const PARTS: usize = 16;
+
+impl CorpusFile {
+    /// Reads on for a while; whether that was all.
+    fn read(&self) -> Result<bool, Failure> {
+        let mut opened = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match &mut *opened {
+            Some(file) => file,
+            none => none.insert(TextFile::open(&self.path, self.invalid, self.ratio)?),
+        };
+        let mut part = String::new();
+        for _ in 0..PARTS {
+            part.clear();
+            let more = file.read(&mut part)?;
+            let mut gathered = lock(&self.gathered);
+            gathered.text(&part);
+            if !more {
+                gathered.end();
+                *opened = None;
+                return Ok(true);
+            }
+            if file.is_waiting() {
+                break;
+            }
+        }
+        Ok(false)
+    }
+
+    /// Gives the file up, of which nothing more can be read: its descriptor does not wait for the garbage collector.
+    fn close(&self) {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// What came of reading a file for a while.
+#[napi(object, object_from_js = false)]
+pub struct CorpusRead {
+    pub done: bool,
+    pub failure: Option<Report>,
+}
+
+/// Reading on, on another thread.
+pub struct ReadOn(Arc<CorpusFile>);
+
+#[napi]
+impl Task for ReadOn {
+    type Output = Result<bool, Failure>;
+    type JsValue = CorpusRead;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| self.0.read()).inspect_err(|_| self.0.close()))
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        Ok(match output {
+            Ok(done) => CorpusRead { done, failure: None },
+            Err(failure) => CorpusRead { done: true, failure: Some(failure.into()) },
+        })
+    }
+}
+
+/// A file whose text belongs to a corpus; it is opened when it is first read.
+#[napi(catch_unwind)]
+pub fn corpus_file(
+    builder: &External<Builder>,
+    path: String,
+    replace_invalid: bool,
+    max_ratio: Option<f64>,
+) -> Option<External<Arc<CorpusFile>>> {
+    guard(|| {
+        let (gathered, path, ratio, file) = (builder.share(), path.into(), ratio(max_ratio)?, Mutex::new(None));
+        let invalid = invalid(replace_invalid);
+        Ok(External::new(Arc::new(CorpusFile { gathered, path, invalid, ratio, file })))
+    })
+}
+
+/// Reads on for a while. One call at a time, until it is done.
+#[napi(catch_unwind)]
+pub fn corpus_file_read(file: &External<Arc<CorpusFile>>) -> Option<AsyncTask<ReadOn>> {
+    guard(|| Ok(AsyncTask::new(ReadOn(Arc::clone(file)))))
+}
+
+/// Whatever a text says is text.
+fn as_text() -> SpecialPolicy {
+    special(Some(Vec::new()), Some(Vec::new()))
+}
+
+/// Lines as examples, and the names of the classes in the order in which they first come.
+pub(crate) fn examples_of_lines(tokenizer: &Tokenizer, lines: &str) -> Result<(Examples, Vec<String>), Failure> {
+    let (mut classes, mut examples, policy) = (Classes::default(), Examples::default(), as_text());
+    let (mut text, mut of_line, mut ids) = (String::new(), Vec::new(), Vec::new());
+    for line in lines.lines() {
+        text.clear();
+        of_line.clear();
+        ids.clear();
+        take_apart(line, |name| of_line.put(classes.number(name)), &mut text);
+        tokenizer.encode(&text, &policy, &mut ids)?;
+        examples.push(ids.iter().copied(), of_line.iter().copied());
+    }
+    Ok((examples, classes.names(IN_LINES)?))
+}
+
+/// Texts with their classes as examples, and the names of the classes in the order in which they first come.
+pub(crate) fn examples_of_texts(
+    tokenizer: &Tokenizer,
+    classes: Classes,
+    texts: &[(u32, String)],
+) -> Result<(Examples, Vec<String>), Failure> {
+    let (mut examples, policy, mut ids) = (Examples::default(), as_text(), Vec::new());
+    for (class, text) in texts {
+        ids.clear();
+        tokenizer.encode(text, &policy, &mut ids)?;
+        examples.push(ids.iter().copied(), [*class].into_iter());
+    }
+    Ok((examples, classes.names("")?))
+}

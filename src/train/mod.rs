@@ -1,0 +1,4 @@
+//! Training, and what it reads.
+
+pub mod corpus;
+pub mod trainer;

@@ -1,0 +1,448 @@
+//! Tables that learn: a trainer on threads of libuv's pool, for a fraction of a second at a time.
+
+use crate::files::tensors::LoadedTensor;
+use crate::node::borrow::size;
+use crate::node::buffers::Handle;
+use crate::node::external::External;
+use crate::node::guard::{Failure, Report, caught, guard, status};
+use crate::node::leaving::apart;
+use crate::train::corpus::{Builder, Gathered, examples_of_lines, examples_of_texts, lock};
+use napi::bindgen_prelude::AsyncTask;
+use napi::{Env, Task};
+use napi_derive::napi;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokenbed_core::storage::Storage;
+use tokenbed_core::{DType, Error};
+use tokenbed_memory::{Gather, zeroed};
+use tokenbed_train::classify::{Classify, ClassifyOptions};
+use tokenbed_train::examples::{Examples, Labelled};
+use tokenbed_train::next_token::{NextToken, NextTokenOptions, Softmax};
+use tokenbed_train::pairs::{PairOptions, Pairs};
+use tokenbed_train::{Corpus, Model, Trainer, checkpoint};
+
+/// All options of all objectives; TypeScript fills in defaults.
+#[napi(object)]
+#[derive(Clone)]
+pub struct TrainOptions {
+    pub objective: String,
+    /// Ids that there may be; 0 where words are counted.
+    pub vocabulary: f64,
+    pub min_count: f64,
+    pub dim: f64,
+    pub epochs: f64,
+    pub seed: f64,
+    pub lr: f64,
+    pub final_lr: f64,
+    pub window: f64,
+    pub shrink_windows: bool,
+    pub sample: f64,
+    pub negative: f64,
+    pub ns_exponent: f64,
+    pub cbow_mean: bool,
+    pub context: f64,
+    pub stride: f64,
+    pub batch: f64,
+    pub betas: Vec<f64>,
+    pub eps: f64,
+    pub weight_decay: f64,
+    pub init_std: f64,
+    pub tied: bool,
+    /// 0 for the softmax over all tokens.
+    pub samples: f64,
+}
+
+/// A trainer as the threads see it that drive it and that ask.
+pub struct Shared {
+    trainer: Mutex<Trainer>,
+    stopped: AtomicBool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Trainer> {
+        // A panic in a step was told; what it left half done is looked at by nobody who does not ask for it.
+        self.trainer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A trainer as JavaScript holds it.
+pub struct Held(Arc<Shared>);
+
+/// A trainer to be made.
+pub struct Make {
+    gathered: Arc<Mutex<Gathered>>,
+    options: TrainOptions,
+}
+
+/// What was made, with the names of the rows of its tables.
+pub struct Made {
+    trainer: Trainer,
+    words: Option<Vec<String>>,
+    labels: Option<Vec<String>>,
+    counts: Vec<f64>,
+}
+
+/// A trainer, or why there is none.
+#[napi(object, object_from_js = false)]
+pub struct MadeTrainer {
+    pub trainer: Option<External<Held>>,
+    pub words: Option<Vec<String>>,
+    pub labels: Option<Vec<String>>,
+    /// How often each row's token comes.
+    pub counts: Vec<f64>,
+    pub failure: Option<Report>,
+}
+
+fn counts(corpus: &[u64]) -> Vec<f64> {
+    corpus.iter().map(|&count| count as f64).into_list()
+}
+
+/// How often each id comes.
+fn counted(ids: &[u32], vocabulary: usize) -> Vec<f64> {
+    let mut counts = zeroed(vocabulary);
+    ids.iter().for_each(|&id| counts.get_mut(id as usize).into_iter().for_each(|count| *count += 1.0));
+    counts
+}
+
+impl Make {
+    fn run(&self) -> Result<Made, Failure> {
+        let options = &self.options;
+        let (vocabulary, min_count) = (size(options.vocabulary)?, size(options.min_count)? as u64);
+        // Taken: the corpus is the trainer's from now on.
+        let gathered = std::mem::replace(&mut *lock(&self.gathered), Gathered::Ids(Vec::new(), Vec::new()));
+        match (gathered, options.objective.as_str()) {
+            (Gathered::Lines(tokenizer, lines), _) => {
+                let (examples, labels) = examples_of_lines(&tokenizer, &lines)?;
+                self.classifier(examples, None, labels)
+            }
+            (Gathered::Texts(tokenizer, classes, texts), _) => {
+                let (examples, labels) = examples_of_texts(&tokenizer, classes, &texts)?;
+                self.classifier(examples, None, labels)
+            }
+            (Gathered::Words(counter), "classify") => {
+                let Labelled { words, labels, examples } = counter.finish_labelled(min_count)?;
+                self.classifier(examples, Some(words), labels)
+            }
+            (Gathered::Examples(given), _) => {
+                let Labelled { words, labels, examples } = given.finish(min_count)?;
+                self.classifier(examples, Some(words), labels)
+            }
+            (Gathered::Words(counter), _) => {
+                let found = counter.finish(min_count)?;
+                let counts = counts(found.corpus.counts());
+                Ok(Made { trainer: self.over(found.corpus)?, words: Some(found.words), labels: None, counts })
+            }
+            (Gathered::Ids(ids, ends), _) => {
+                let corpus = Corpus::new(ids, &ends, vocabulary, min_count)?;
+                let counts = counts(corpus.counts());
+                Ok(Made { trainer: self.over(corpus)?, words: None, labels: None, counts })
+            }
+        }
+    }
+
+    /// Over words, or the ids of the vocabulary that the options say.
+    fn classifier(&self, examples: Examples, words: Option<Vec<String>>, labels: Vec<String>) -> Result<Made, Failure> {
+        let vocabulary = words.as_ref().map_or_else(|| size(self.options.vocabulary), |words| Ok(words.len()))?;
+        let counts = counted(&examples.ids, vocabulary);
+        let model = Classify::new(self.classify()?, examples, vocabulary, labels.len())?;
+        Ok(Made { trainer: Trainer::new(Box::new(model)), words, labels: Some(labels), counts })
+    }
+
+    fn seed(&self) -> u64 {
+        (self.options.seed as i64).cast_unsigned()
+    }
+
+    fn classify(&self) -> Result<ClassifyOptions, Failure> {
+        let TrainOptions { dim, lr, epochs, .. } = self.options;
+        Ok(ClassifyOptions { dim: size(dim)?, lr, epochs: size(epochs)? as u64, seed: self.seed() })
+    }
+
+    fn over(&self, corpus: Corpus) -> Result<Trainer, Failure> {
+        let it = &self.options;
+        let (dim, epochs, seed) = (size(it.dim)?, size(it.epochs)? as u64, self.seed());
+        let model: Box<dyn Model> = match it.objective.as_str() {
+            "skip-gram" | "cbow" => {
+                let options = PairOptions {
+                    dim,
+                    window: size(it.window)?,
+                    shrink_windows: it.shrink_windows,
+                    sample: it.sample,
+                    negative: size(it.negative)?,
+                    ns_exponent: it.ns_exponent,
+                    alpha: it.lr,
+                    min_alpha: it.final_lr,
+                    epochs,
+                    cbow: it.objective == "cbow",
+                    cbow_mean: it.cbow_mean,
+                    seed,
+                };
+                Box::new(Pairs::new(options, corpus)?)
+            }
+            "next-token" => {
+                let betas = it.betas.first().copied().zip(it.betas.get(1).copied());
+                let (one, other) = betas.ok_or_else(|| Error::Usage("betas are two numbers".into()))?;
+                let samples = size(it.samples)?;
+                let sampled = Softmax::Sampled { samples, exponent: it.ns_exponent };
+                let options = NextTokenOptions {
+                    dim,
+                    context: size(it.context)?,
+                    stride: size(it.stride)?,
+                    batch: size(it.batch)?,
+                    epochs,
+                    lr: it.lr,
+                    final_lr: it.final_lr,
+                    betas: [one, other],
+                    eps: it.eps,
+                    weight_decay: it.weight_decay,
+                    init_std: it.init_std,
+                    tied: it.tied,
+                    softmax: if samples == 0 { Softmax::Full } else { sampled },
+                    seed,
+                };
+                Box::new(NextToken::new(options, corpus)?)
+            }
+            other => return Err(Error::Usage(format!("no objective is called \"{other}\"")).into()),
+        };
+        Ok(Trainer::new(model))
+    }
+}
+
+#[napi]
+impl Task for Make {
+    type Output = Result<Made, Failure>;
+    type JsValue = MadeTrainer;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| self.run()))
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        let made = caught(|| {
+            let Made { trainer, words, labels, counts } = output?;
+            let shared = Shared { trainer: Mutex::new(trainer), stopped: AtomicBool::new(false) };
+            let trainer = Some(External::new(Held(Arc::new(shared))));
+            Ok(MadeTrainer { trainer, words, labels, counts, failure: None })
+        });
+        Ok(made.unwrap_or_else(|failure| {
+            let failure = Some(failure.into());
+            MadeTrainer { trainer: None, words: None, labels: None, counts: Vec::new(), failure }
+        }))
+    }
+}
+
+/// Makes a trainer of a corpus, which is empty afterwards, on another thread.
+#[napi(catch_unwind)]
+pub fn trainer_new(corpus: &External<Builder>, options: TrainOptions) -> Option<AsyncTask<Make>> {
+    guard(|| {
+        crate::node::process::threads()?;
+        Ok(AsyncTask::new(Make { gathered: corpus.share(), options }))
+    })
+}
+
+/// How far a trainer is.
+#[napi(object, object_from_js = false)]
+pub struct TrainReport {
+    pub step: f64,
+    pub epoch: f64,
+    pub tokens: f64,
+    pub total: f64,
+    pub lr: f64,
+    /// The mean loss since the last report; NaN without a batch.
+    pub loss: f64,
+    /// Tokens since then.
+    pub recent: f64,
+    pub failure: Option<Report>,
+}
+
+fn reported(report: tokenbed_train::Report, failure: Option<Report>) -> TrainReport {
+    let tokenbed_train::Report { progress, loss, tokens } = report;
+    TrainReport {
+        step: progress.step as f64,
+        epoch: progress.epoch as f64,
+        tokens: progress.tokens as f64,
+        total: progress.total as f64,
+        lr: progress.lr,
+        loss,
+        recent: tokens as f64,
+        failure,
+    }
+}
+
+/// Training for a while.
+pub struct Run {
+    shared: Arc<Shared>,
+    time: Duration,
+    steps: u64,
+}
+
+#[napi]
+impl Task for Run {
+    type Output = Result<(tokenbed_train::Report, Option<Failure>), Failure>;
+    type JsValue = TrainReport;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| {
+            let (shared, time, steps) = (Arc::clone(&self.shared), self.time, self.steps);
+            apart(move || {
+                let mut trainer = shared.lock();
+                let go_on = || !shared.stopped.load(Ordering::Relaxed);
+                // Caught here, too: the progress is told all the same.
+                let ended = caught(|| Ok(trainer.run(time, steps, &go_on)?));
+                let nothing = tokenbed_train::Report { progress: trainer.progress(), loss: f64::NAN, tokens: 0 };
+                Ok(ended.map_or_else(|failure| (nothing, Some(failure)), |report| (report, None)))
+            })
+        }))
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        let (report, failure) = output.unwrap_or_else(|failure| {
+            let progress = tokenbed_train::Progress { step: 0, epoch: 0, tokens: 0, total: 0, lr: 0.0 };
+            (tokenbed_train::Report { progress, loss: f64::NAN, tokens: 0 }, Some(failure))
+        });
+        Ok(reported(report, failure.map(Report::from)))
+    }
+}
+
+/// Trains for so long or so many steps, whichever ends first; one step at least. One call at a time.
+#[napi(catch_unwind)]
+pub fn trainer_run(trainer: &External<Held>, milliseconds: f64, steps: f64) -> Option<AsyncTask<Run>> {
+    guard(|| {
+        let shared = Arc::clone(&trainer.0);
+        shared.stopped.store(false, Ordering::Relaxed);
+        let time = Duration::try_from_secs_f64(milliseconds / 1e3).unwrap_or(Duration::ZERO);
+        Ok(AsyncTask::new(Run { shared, time, steps: size(steps)? as u64 }))
+    })
+}
+
+/// Ends what runs after its step.
+#[napi(catch_unwind)]
+pub fn trainer_stop(trainer: &External<Held>) -> bool {
+    status(|| {
+        trainer.0.stopped.store(true, Ordering::Relaxed);
+        Ok(())
+    })
+}
+
+/// What is done with a checkpoint on another thread.
+enum Doing {
+    Save(PathBuf, String),
+    Restore(Arc<checkpoint::Saved>),
+}
+
+/// A checkpoint to be written or gone on from.
+pub struct Checkpoint {
+    shared: Arc<Shared>,
+    doing: Doing,
+}
+
+#[napi]
+impl Task for Checkpoint {
+    type Output = Result<(), Failure>;
+    type JsValue = Option<Report>;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| {
+            let mut trainer = self.shared.lock();
+            match &self.doing {
+                Doing::Save(path, config) => checkpoint::save(&mut trainer, path, config)?,
+                Doing::Restore(saved) => checkpoint::restore(&mut trainer, saved)?,
+            }
+            Ok(())
+        }))
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        Ok(output.err().map(Report::from))
+    }
+}
+
+/// Writes a checkpoint, whole or not at all.
+#[napi(catch_unwind)]
+pub fn trainer_save(trainer: &External<Held>, path: String, config: String) -> Option<AsyncTask<Checkpoint>> {
+    guard(|| Ok(AsyncTask::new(Checkpoint { shared: Arc::clone(&trainer.0), doing: Doing::Save(path.into(), config) })))
+}
+
+/// Goes on from a checkpoint.
+#[napi(catch_unwind)]
+pub fn trainer_restore(trainer: &External<Held>, saved: &External<Saved>) -> Option<AsyncTask<Checkpoint>> {
+    guard(|| {
+        let doing = Doing::Restore(Arc::clone(&saved.0));
+        Ok(AsyncTask::new(Checkpoint { shared: Arc::clone(&trainer.0), doing }))
+    })
+}
+
+/// An opened checkpoint as JavaScript holds it.
+pub struct Saved(Arc<checkpoint::Saved>);
+
+/// A checkpoint that was opened and what its run is, as it was saved; or why not.
+#[napi(object, object_from_js = false)]
+pub struct OpenedCheckpoint {
+    pub saved: Option<External<Saved>>,
+    pub config: Option<String>,
+    pub failure: Option<Report>,
+}
+
+/// A checkpoint to be opened.
+pub struct OpenCheckpoint(PathBuf);
+
+#[napi]
+impl Task for OpenCheckpoint {
+    type Output = Result<(Arc<checkpoint::Saved>, String), Failure>;
+    type JsValue = OpenedCheckpoint;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| {
+            let saved = checkpoint::open(&self.0)?;
+            let config = saved.config()?;
+            Ok((Arc::new(saved), config))
+        }))
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        let opened = caught(|| {
+            let (saved, config) = output?;
+            Ok(OpenedCheckpoint { saved: Some(External::new(Saved(saved))), config: Some(config), failure: None })
+        });
+        Ok(opened.unwrap_or_else(|failure| OpenedCheckpoint {
+            saved: None,
+            config: None,
+            failure: Some(failure.into()),
+        }))
+    }
+}
+
+/// Opens a checkpoint, all of whose bytes are compared with their digest, on another thread.
+#[napi(catch_unwind)]
+pub fn checkpoint_open(path: String) -> Option<AsyncTask<OpenCheckpoint>> {
+    guard(|| Ok(AsyncTask::new(OpenCheckpoint(path.into()))))
+}
+
+/// How far it is, between two runs.
+#[napi(catch_unwind)]
+pub fn trainer_progress(trainer: &External<Held>) -> Option<TrainReport> {
+    guard(|| {
+        let progress = trainer.0.lock().progress();
+        Ok(reported(tokenbed_train::Report { progress, loss: f64::NAN, tokens: 0 }, None))
+    })
+}
+
+/// Copies of the tables as they are, between two runs.
+#[napi(catch_unwind)]
+pub fn trainer_tables(env: Env, trainer: &External<Held>) -> Option<Vec<LoadedTensor>> {
+    guard(|| {
+        let tables = trainer.0.lock().tables()?;
+        let loaded = tables.into_iter().map(|table| {
+            let storage = Storage::copy_of(bytemuck::cast_slice(&table.values))?;
+            Ok(LoadedTensor {
+                name: table.name.into(),
+                dtype: DType::Float32.code(),
+                shape: table.shape.iter().map(|&n| n as f64).into_list(),
+                mapped: false,
+                handle: Handle::new(env, storage, false),
+            })
+        });
+        loaded.try_into_list()
+    })
+}

@@ -1,0 +1,4 @@
+//! Nearest rows and principal components.
+
+pub mod components;
+pub mod neighbours;

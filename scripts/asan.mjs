@@ -63,7 +63,7 @@ await runIfMain(import.meta, () => {
     TOKENBED_BINARY: addon(),
     LD_PRELOAD: preload,
     // What Node keeps to its end is no leak of ours, and a refused allocation is an error, not the end.
-    ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:abort_on_error=1',
+    ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=8192:abort_on_error=1',
   }
   const given = process.argv.slice(2)
   const [node, ava] = tool('ava', 'ava')

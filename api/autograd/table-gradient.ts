@@ -2,11 +2,10 @@
 
 import { isTensor, type Gradient, type RowsGradient } from './tape.js'
 import { Contents } from '../base/contents.js'
-import { facts, type DType } from '../base/dtype.js'
+import { facts, typeCode, type DType, type ResultType } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
 import { call, check, native, type GradOperand, type Operand } from '../native/native.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
-import { typeCode, type ResultType } from '../layers/result.js'
 import { untrack } from '../memory/scope.js'
 import { sizeOf } from '../base/shape.js'
 import { PooledStorage } from '../memory/storage.js'

@@ -1,7 +1,8 @@
 // The way back through layers: what `record` takes of lookups, bags and the input layer.
 
 import type { Backward, Gradient, Save } from '../autograd/tape.js'
-import type { Ids, IntArray, ReadIds } from '../tensor/ids.js'
+import type { IntArray } from '../base/dtype.js'
+import type { Ids, ReadIds } from '../tensor/ids.js'
 import { keepIds, type Keeping } from './kept-ids.js'
 import { check, native, type BagsOperand, type InputLayer } from '../native/native.js'
 import { PooledStorage } from '../memory/storage.js'

@@ -1,7 +1,8 @@
 // Ids of forward, kept for the way back: what callers do to theirs afterwards changes nothing.
 
 import type { Save } from '../autograd/tape.js'
-import { kindOf, type Ids, type IntArray } from '../tensor/ids.js'
+import type { IntArray } from '../base/dtype.js'
+import { kindOf, type Ids } from '../tensor/ids.js'
 import { PooledStorage } from '../memory/storage.js'
 import { Tensor } from '../tensor/tensor.js'
 import { isArray } from '../base/validate.js'

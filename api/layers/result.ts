@@ -1,7 +1,7 @@
 // Where a layer's vectors go: the caller's tensor, or a fresh one.
 
 import { record, type Backward, type Save } from '../autograd/tape.js'
-import { facts } from '../base/dtype.js'
+import { facts, isResultType, RESULT_TYPES, type ResultType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { check } from '../native/native.js'
 import { shown, sizeOf } from '../base/shape.js'
@@ -9,26 +9,11 @@ import { PooledStorage } from '../memory/storage.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkElements, isObject, show } from '../base/validate.js'
 
-/** The types that layers give. */
-export type ResultType = 'float32' | 'float16' | 'bfloat16'
-
-const TYPES: readonly ResultType[] = ['float32', 'float16', 'bfloat16']
-
-/** The native side's number for it. */
-export function typeCode(type: ResultType): number {
-  return type === 'float32' ? 0 : TYPES.indexOf(type)
-}
-
-/** A type that tables of floats and results have. */
-export function isResultType(dtype: unknown): dtype is ResultType {
-  return TYPES.includes(dtype as ResultType)
-}
-
 /** The type of a result: what the caller asks for, else what `out` has, else the layer's own. */
 export function resultType(dtype: ResultType | undefined, out: Tensor | undefined, own: ResultType, where: string): ResultType {
   if (dtype !== undefined) {
     if (isResultType(dtype)) return dtype
-    throw new DTypeError(`${where}: results are ${TYPES.join(', ')}, not ${show(dtype)}`)
+    throw new DTypeError(`${where}: results are ${RESULT_TYPES.join(', ')}, not ${show(dtype)}`)
   }
   // Whether it is a tensor at all, `resultFor` says.
   return isObject(out) && isResultType(out.dtype) ? out.dtype : own

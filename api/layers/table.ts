@@ -1,13 +1,11 @@
 // The table of a layer: its rows, their layout, and what is done to them besides looking up.
 
-import { facts } from '../base/dtype.js'
+import { facts, isResultType, type IntArray, type ResultType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
-import type { IntArray } from '../tensor/ids.js'
 import { checkInit, type Init } from './init.js'
 import { native } from '../native/native.js'
 import { FORMATS, QuantizedTable } from './quantize.js'
 import { checkGenerator, type Generator } from '../tensor/random.js'
-import { isResultType, type ResultType } from './result.js'
 import { orderOf, type Order, type TableFacts } from '../autograd/table-gradient.js'
 import { sameShape, shown } from '../base/shape.js'
 import { NativeStorage } from '../memory/storage.js'

@@ -2,9 +2,8 @@
 // these and count as its holders; the bytes go with the last of them.
 
 import { constants } from 'node:buffer'
-import { facts, type DType, type TypedArray } from '../base/dtype.js'
+import { facts, type DType, type IntArray, type TypedArray } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
-import type { IntArray } from '../tensor/ids.js'
 import { binary, call, check, liveBuffer, native, type Handle, type Operand } from '../native/native.js'
 import { Parts } from './parts.js'
 import { giveBack, take, takeZeroed } from './pool.js'

@@ -1,6 +1,6 @@
 // Rows that an optimizer leaves behind, and brings up to date when they are needed.
 
-import type { IntArray } from '../tensor/ids.js'
+import type { IntArray } from '../base/dtype.js'
 import { call, check, native, type GradOperand, type LazyRows, type Operand } from '../native/native.js'
 import type { Followed, Lag } from '../memory/storage.js'
 import type { Tensor } from '../tensor/tensor.js'

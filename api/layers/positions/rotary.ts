@@ -2,11 +2,11 @@
 
 import { record } from '../../autograd/tape.js'
 import { Contents } from '../../base/contents.js'
+import { isResultType, typeCode, type IntArray, type ResultType } from '../../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../../base/errors.js'
-import { copyOf, type Ids, type IntArray } from '../../tensor/ids.js'
+import { copyOf, type Ids } from '../../tensor/ids.js'
 import { call, native } from '../../native/native.js'
 import { guardReceivers } from '../../base/receivers.js'
-import { isResultType, typeCode, type ResultType } from '../result.js'
 import { shown } from '../../base/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { MOST_DIM, checkNumber, checkOptions, checkSize, checkWord, show } from '../../base/validate.js'

@@ -16,7 +16,7 @@ export type { SharedTable } from './api/tensor/sharing.js'
 export { arange, concat, full, ones, tensor, zeros, type FillOptions, type TensorOptions } from './api/tensor/create.js'
 export { crossEntropy, dropout, layerNorm, type CrossEntropyOptions } from './api/layers/functional.js'
 export { noGrad } from './api/autograd/no-grad.js'
-export { SparseGrad } from './api/autograd/table-gradient.js'
+export { SparseGrad } from './api/tensor/sparse-grad.js'
 export { scope } from './api/memory/scope.js'
 
 export type { Layer } from './api/layers/layer.js'

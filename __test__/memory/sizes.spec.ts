@@ -36,7 +36,7 @@ test('the largest window trains', async (t) => {
 test('the command refuses them as well', async (t) => {
   const text = join(folder, 'text.txt')
   writeFileSync(text, 'a b c '.repeat(100))
-  const { code, stderr } = await runScript('../../cli/tokenbed.js', ['train', text, '--objective', 'skip-gram', '--window', '2147483648', '-o', join(folder, 'model')])
+  const { code, stderr } = await runScript('../cli/tokenbed.js', ['train', text, '--objective', 'skip-gram', '--window', '2147483648', '-o', join(folder, 'model')])
   t.true(typeof code === 'number' && code > 0 && code < 128, `${code}: ${stderr}`)
   t.true(/window/.test(stderr) && !/INTERNAL/.test(stderr), stderr)
 })

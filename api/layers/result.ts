@@ -1,13 +1,13 @@
 // Where a layer's vectors go: the caller's tensor, or a fresh one.
 
 import { record, type Backward, type Save } from '../autograd/tape.js'
-import { facts, isResultType, RESULT_TYPES, type ResultType } from '../base/dtype.js'
+import { isResultType, RESULT_TYPES, type ResultType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { check } from '../native/native.js'
-import { shown, sizeOf } from '../base/shape.js'
-import { PooledStorage } from '../memory/storage.js'
+import { shown } from '../base/shape.js'
+import { uninitialized } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkElements, isObject, show } from '../base/validate.js'
+import { isObject, show } from '../base/validate.js'
 
 /** The type of a result: what the caller asks for, else what `out` has, else the layer's own. */
 export function resultType(dtype: ResultType | undefined, out: Tensor | undefined, own: ResultType, where: string): ResultType {
@@ -29,7 +29,7 @@ function isOfVectors(shape: readonly number[], ids: readonly number[], dim: numb
 
 /** A tensor for vectors of `dim` for ids of a shape: the caller's `out`, checked, or a fresh one. */
 export function resultFor(out: Tensor | undefined, ids: readonly number[], dim: number, where: string, dtype: ResultType = 'float32'): Tensor {
-  if (out === undefined) return fresh([...ids, dim], dtype, where)
+  if (out === undefined) return uninitialized(dtype, [...ids, dim], where)
   if (!Tensor.is(out)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
   if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)
   if (!isOfVectors(out.shape, ids, dim)) {
@@ -37,13 +37,6 @@ export function resultFor(out: Tensor | undefined, ids: readonly number[], dim: 
   }
   out.beginWrite(where)
   return out
-}
-
-function fresh(shape: readonly number[], dtype: ResultType, where: string): Tensor {
-  const { bytes } = facts(dtype)
-  const size = sizeOf(shape)
-  checkElements(size, bytes, where, shape)
-  return Tensor.over(PooledStorage.uninitialized(size * bytes), dtype, shape)
 }
 
 /**

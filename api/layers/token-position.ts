@@ -4,7 +4,6 @@ import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
 import type { Backward, Save } from '../autograd/tape.js'
 import { isRagged, type Ragged } from './bag.js'
 import { Contents } from '../base/contents.js'
-import { facts } from '../base/dtype.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from '../base/errors.js'
 import { readIds, type Ids, type ReadIds } from '../tensor/ids.js'
@@ -22,7 +21,7 @@ import { checkGenerator, type Generator } from '../tensor/random.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { resultFor, settled } from './result.js'
 import { sameShape, shown } from '../base/shape.js'
-import { NativeStorage } from '../memory/storage.js'
+import { zeroTable } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkNumber, checkOptions, checkSize, isObject, show } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
@@ -59,8 +58,7 @@ export class LayerNormParameters {
 
   /** @internal */
   constructor(dim: number, eps: number) {
-    const { bytes } = facts('float32')
-    const make = () => Tensor.over(NativeStorage.zeroed(dim * bytes), 'float32', [dim])
+    const make = () => zeroTable('float32', [dim])
     this.weight = make().set(zeroed(Float32Array, dim).fill(1))
     this.bias = make()
     this.eps = eps

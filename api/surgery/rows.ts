@@ -3,7 +3,7 @@
 import { facts } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
 import { eachRow } from '../tensor/each-row.js'
-import { NativeStorage } from '../memory/storage.js'
+import { zeroTable } from '../tensor/allocate.js'
 import type { Generator } from '../tensor/random.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkBytes, checkNumber, checkOptions, isObject, show, checkSize, eachOf } from '../base/validate.js'
@@ -106,9 +106,7 @@ export function newRows(tensor: Tensor, mapping: Mapping, padding: number | unde
 
 /** Zeros in the type of a tensor, with so many rows. */
 export function emptied({ dtype, shape }: Tensor, rows: number): Tensor {
-  const sizes = [rows, ...shape.slice(1)]
-  const size = sizes.reduce((size, n) => size * n, 1)
-  return Tensor.over(NativeStorage.zeroed(size * facts(dtype).bytes), dtype, sizes)
+  return zeroTable(dtype, [rows, ...shape.slice(1)])
 }
 
 /** Copies rows, those that follow one another at once. */

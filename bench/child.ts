@@ -3,7 +3,8 @@
 import { execFileSync } from 'node:child_process'
 import { documents, megabytes } from './texts.js'
 import { interleave, median } from './measure.js'
-import { TOKENIZERS, type Encoding } from './peers/tokenizer.js'
+import type { Encoding } from './peers/encoder.js'
+import { TOKENIZERS } from './peers/tokenizer.js'
 
 /** What loading an encoding and encoding a few words with it takes, in milliseconds, without loading the package. */
 function firstUse(name: string, encoding: string): number | null {

@@ -7,7 +7,7 @@ import {
   Adam, clipGradNorm, concat, createDataLoader, Embedding, EmbeddingBag, Generator, LRSchedule, noGrad, ones, Optimizer, quantize, QuantizedTable, resizeVocabulary,
   saveSafetensors, scope, SparseGrad, Tensor, tensor, TensorWriter, Tokenizer, Trainer, Vectors, zeros,
 } from '../../index.js'
-import { isTensor } from '../../api/autograd/tape.js'
+import { isDense } from '../../api/autograd/tape.js'
 import { show } from '../../api/base/validate.js'
 import { refuses } from '../support/errors.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -108,7 +108,7 @@ test('a subclass of ours is one of ours, and what extends it is asked for itself
   const [mine, theirs] = [new Mine(2, 2), new Embedding(2, 2)]
   t.true(mine instanceof Mine && mine instanceof Embedding)
   t.false((theirs as unknown) instanceof Mine)
-  t.true(isTensor(mine.weight))
+  t.true(isDense(mine.weight))
   t.deepEqual(mine.forward([1]).shape, [1, 2])
 })
 

@@ -1,11 +1,12 @@
 // The way back through the ops of tensors: what `record` takes. Gradients have the type of what they are of.
 
-import type { Backward, Save } from './tape.js'
+import type { Backward, Learner, Save } from './tape.js'
 import type { DType } from '../base/dtype.js'
-import * as ops from '../ops/arithmetic.js'
-import { matmulBack } from '../ops/matmul.js'
 import { sizeOf } from '../base/shape.js'
-import { Tensor } from '../tensor/tensor.js'
+import * as ops from '../ops/arithmetic.js'
+import { cast, type Elements } from '../ops/elements.js'
+import { matmulBack } from '../ops/matmul.js'
+import * as movement from '../ops/movement.js'
 
 /** What a gradient is of, without the elements. */
 interface Kind {
@@ -13,10 +14,10 @@ interface Kind {
   readonly dtype: DType
 }
 
-const kindOf = ({ shape, dtype }: Tensor): Kind => ({ shape, dtype })
+const kindOf = ({ shape, dtype }: Elements): Kind => ({ shape, dtype })
 
 /** `grad` in the shape and type of an operand: summed over what broadcasting repeated, neighbours at once. */
-function toKind(grad: Tensor, { shape, dtype }: Kind): Tensor {
+function toKind(grad: Elements, { shape, dtype }: Kind): Elements {
   let sum = grad
   const lead = grad.shape.length - shape.length
   const sizes = grad.shape
@@ -29,108 +30,108 @@ function toKind(grad: Tensor, { shape, dtype }: Kind): Tensor {
     const n = sizeOf(sizes.slice(start, end))
     // Those behind were summed already where they are repeated.
     const inner = sizeOf(sizes.map((size, dim) => (dim < end || isRepeated(dim) ? 1 : size)))
-    sum = sum.reshape(sizeOf(sizes.slice(0, start)), n, inner).sum(1)
+    sum = ops.reduce('sum', sum.alias([sizeOf(sizes.slice(0, start)), n, inner]), 1)
     end = start + 1
   }
-  if (sum !== grad || lead > 0) sum = sum.reshape(...shape)
-  return sum.to(dtype)
+  if (sum !== grad || lead > 0) sum = sum.alias(shape)
+  return cast(sum, dtype)
 }
 
 /** The same elements in the shape they came in. */
-export function reshape(x: Tensor): Backward {
+export function reshape(x: Elements): Backward {
   const { shape } = x
-  return (grad) => [grad.reshape(...shape)]
+  return (grad) => [grad.alias(shape)]
 }
 
 /** The same elements. */
 export const identity: Backward = (grad) => [grad]
 
 /** In the type they came in. */
-export function convert(x: Tensor): Backward {
+export function convert(x: Elements): Backward {
   const { dtype } = x
-  return (grad) => [grad.to(dtype)]
+  return (grad) => [cast(grad, dtype)]
 }
 
 /** Of a sum or a difference, whose second operand may be a number. */
-export function sum(a: Tensor, b: Tensor | number, sign: 1 | -1): Backward {
+export function sum(a: Elements, b: Elements | number, sign: 1 | -1): Backward {
   const [of, by] = [kindOf(a), typeof b === 'number' ? null : kindOf(b)]
   return (grad, wanted) => {
-    const second = wanted[1] && by !== null ? toKind(grad.detach(), by) : null
-    return [wanted[0] ? toKind(grad, of) : null, second !== null && sign === -1 ? second.mul(-1) : second]
+    const second = wanted[1] && by !== null ? toKind(grad.alias(), by) : null
+    return [wanted[0] ? toKind(grad, of) : null, second !== null && sign === -1 ? ops.binary('mul', second, -1) : second]
   }
 }
 
 /** Of a product. */
-export function product(a: Tensor, b: Tensor | number, save: Save): Backward {
+export function product(a: Learner, b: Learner | number, save: Save): Backward {
   if (typeof b === 'number') {
     const kind = kindOf(a)
-    return (grad) => [toKind(grad.mul(b), kind), null]
+    return (grad) => [toKind(ops.binary('mul', grad, b), kind), null]
   }
   const [x, y] = [b.requiresGrad ? save(a) : null, a.requiresGrad ? save(b) : null]
   const [of, by] = [kindOf(a), kindOf(b)]
-  return (grad) => [y && toKind(grad.mul(y()), of), x && toKind(grad.mul(x()), by)]
+  return (grad) => [y && toKind(ops.binary('mul', grad, y()), of), x && toKind(ops.binary('mul', grad, x()), by)]
 }
 
 /** Of a quotient, `result`. */
-export function quotient(a: Tensor, b: Tensor | number, result: Tensor, save: Save): Backward {
+export function quotient(a: Elements, b: Learner | number, result: Elements, save: Save): Backward {
   const of = kindOf(a)
-  if (typeof b === 'number') return (grad) => [toKind(grad.div(b), of), null]
+  if (typeof b === 'number') return (grad) => [toKind(ops.binary('div', grad, b), of), null]
   const y = save(b)
   const z = b.requiresGrad ? save(result) : null
   const by = kindOf(b)
   return (grad, wanted) => [
-    wanted[0] ? toKind(grad.div(y()), of) : null,
+    wanted[0] ? toKind(ops.binary('div', grad, y()), of) : null,
     // d(a / b) / db = -(a / b) / b
-    z && toKind(grad.mul(z()).div(y()), by).mul(-1),
+    z && ops.binary('mul', toKind(ops.binary('div', ops.binary('mul', grad, z()), y()), by), -1),
   ]
 }
 
 /** Of a matrix product. */
-export function matmul(a: Tensor, b: Tensor, save: Save): Backward {
+export function matmul(a: Elements, b: Elements, save: Save): Backward {
   // The shapes of both are needed for each.
   const [x, y] = [save(a), save(b)]
   return (grad, wanted) => {
-    const of = (which: 0 | 1) => (wanted[which] ? Tensor.result(matmulBack(which, x(), y(), grad)) : null)
-    return [of(0)?.to(x().dtype) ?? null, of(1)?.to(y().dtype) ?? null]
+    const of = (which: 0 | 1, { dtype }: Kind) => (wanted[which] ? cast(matmulBack(which, x(), y(), grad), dtype) : null)
+    return [of(0, x()), of(1, y())]
   }
 }
 
 /** Of a sum or mean along `dim`, or of all. */
-export function reduction(op: 'sum' | 'mean', x: Tensor, dim: number | undefined): Backward {
+export function reduction(op: 'sum' | 'mean', x: Elements, dim: number | undefined): Backward {
   const { shape } = x
   const kept = dim === undefined ? [] : shape.map((n, d) => (d === dim ? 1 : n))
   const count = dim === undefined ? x.size : shape[dim]
   return (grad) => {
-    const share = op === 'mean' ? grad.div(count) : grad
-    return [Tensor.result(ops.expand(share.reshape(...kept), shape, op))]
+    const share = op === 'mean' ? ops.binary('div', grad, count) : grad
+    return [movement.expand(share.alias(kept), shape, op)]
   }
 }
 
 /** Of a function of each element: `saved` is gelu's operand, the others' result. */
-export function unary(op: 'relu' | 'gelu' | 'tanh' | 'sigmoid', saved: Tensor, save: Save): Backward {
+export function unary(op: 'relu' | 'gelu' | 'tanh' | 'sigmoid', saved: Elements, save: Save): Backward {
   const of = save(saved)
-  return (grad) => [Tensor.result(ops.unaryBack(op, of(), grad))]
+  return (grad) => [ops.unaryBack(op, of(), grad)]
 }
 
 /** Of softmax or its logarithm, `y`. */
-export function softmax(log: boolean, y: Tensor, dim: number, save: Save): Backward {
+export function softmax(log: boolean, y: Elements, dim: number, save: Save): Backward {
   const of = save(y)
-  return (grad) => [Tensor.result(ops.softmaxBack(log, of(), grad, dim))]
+  return (grad) => [ops.softmaxBack(log, of(), grad, dim)]
 }
 
 /** Of two dimensions swapped. */
 export function transpose(a: number, b: number): Backward {
-  return (grad) => [grad.transpose(a, b)]
+  return (grad) => [movement.transpose(grad, a, b)]
 }
 
 /** Of a part along a dimension. */
-export function narrow(x: Tensor, dim: number, start: number): Backward {
+export function narrow(x: Elements, dim: number, start: number): Backward {
   const { shape } = x
-  return (grad) => [Tensor.result(ops.widen(grad, shape, dim, start))]
+  return (grad) => [movement.widen(grad, shape, dim, start)]
 }
 
 /** Of tensors one after the other along a dimension. */
-export function concat(tensors: readonly Tensor[], dim: number): Backward {
+export function concat(tensors: readonly Elements[], dim: number): Backward {
   const parts = tensors.map((x) => ({ length: x.shape[dim], dtype: x.dtype }))
   return (grad, wanted) => {
     let start = 0
@@ -138,7 +139,7 @@ export function concat(tensors: readonly Tensor[], dim: number): Backward {
       const from = start
       start += length
       // In memory of its own: parts that share it would each keep all of it.
-      return wanted[i] ? Tensor.result(ops.narrow(grad, dim, from, length)).to(dtype) : null
+      return wanted[i] ? cast(movement.narrow(grad, dim, from, length), dtype) : null
     })
   }
 }

@@ -2,8 +2,8 @@
 
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { sameShape, shown } from '../base/shape.js'
-import type { Tensor } from '../tensor/tensor.js'
-import { checkFunction, checkNoPromise, isObject, show } from '../base/validate.js'
+import { checkFunction, checkNoPromise } from '../base/validate.js'
+import { convert, type Elements } from '../ops/elements.js'
 
 let depth = 0
 
@@ -30,16 +30,16 @@ export function noGrad<T>(fn: () => T): T {
   }
 }
 
-/** The gradient with which `backward` begins at a result: the one that was given, or `one` where the result is one element. @internal */
-export function gradOf(result: Tensor, given: Tensor | undefined, where: string, one: () => Tensor): Tensor {
+/** The gradient with which `backward` begins at a result: the one that was given, or 1 where the result is one element. @internal */
+export function gradOf(result: Elements, given: Elements | undefined, where: string): Elements {
+  const { dtype, shape, size } = result
   if (given === undefined) {
-    if (result.size === 1) return one()
-    throw new UsageError(`${where}: of ${shown(result.shape)} elements it needs the gradient of each: give it, or sum() first`)
+    if (size === 1) return convert({ dtype: 'float64', shape, size, operand: () => Float64Array.of(1) }, dtype, where)
+    throw new UsageError(`${where}: of ${shown(shape)} elements it needs the gradient of each: give it, or sum() first`)
   }
-  if (!isObject(given) || !(given instanceof (result.constructor as typeof Tensor))) throw new UsageError(`${where}: gradOutput is a tensor, not ${show(given)}`)
-  if (!sameShape(given.shape, result.shape)) {
-    throw new ShapeError(`${where}: a gradient of ${shown(given.shape)} for a tensor of ${shown(result.shape)}`)
+  if (!sameShape(given.shape, shape)) {
+    throw new ShapeError(`${where}: a gradient of ${shown(given.shape)} for a tensor of ${shown(shape)}`)
   }
-  if (given.dtype !== result.dtype) throw new DTypeError(`${where}: a gradient of ${given.dtype} for a tensor of ${result.dtype}`)
-  return given.detach()
+  if (given.dtype !== dtype) throw new DTypeError(`${where}: a gradient of ${given.dtype} for a tensor of ${dtype}`)
+  return given.alias()
 }

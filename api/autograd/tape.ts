@@ -8,8 +8,22 @@ import type { DType } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
 import { gradEnabled, noGrad } from './no-grad.js'
 import { scope, untrack } from '../memory/scope.js'
-import type { SparseGrad } from './table-gradient.js'
-import type { Tensor } from '../tensor/tensor.js'
+import { binary } from '../ops/arithmetic.js'
+import type { Elements } from '../ops/elements.js'
+
+/** Rows of a table's gradient as their user sees them. @internal */
+export interface ShownRows {
+  readonly ids: Elements
+  readonly rows: Elements
+  readonly shape: readonly number[]
+  readonly dtype: DType
+}
+
+/** Makes what users see of gradients. Both methods take over the elements they are given. @internal */
+export interface Showing {
+  dense(grad: Elements): Elements
+  rows(ids: Elements, rows: Elements, shape: readonly number[]): ShownRows
+}
 
 /**
  * Rows of a table's gradient, not yet a tensor: nothing is built until somebody looks. It lives with the leaf that
@@ -21,32 +35,43 @@ export interface RowsGradient {
   /** The sum of the two, which takes both over: rows, or dense where `more` is. */
   plus(more: Gradient): Gradient
   /** What `grad` shows: the same object each time. */
-  shown(): Tensor | SparseGrad
+  shown(as: Showing): Elements | ShownRows
   /** Lets go of its memory, but of what was shown: that is its viewer's. */
   dispose(): void
 }
 
 /** What flows back, and what a leaf collects. @internal */
-export type Gradient = Tensor | RowsGradient
+export type Gradient = Elements | RowsGradient
+
+/** Elements that may learn. A tensor is one; only here it is spelled out what the tape asks of it. @internal */
+export interface Learner extends Elements {
+  readonly requiresGrad: boolean
+  /** The op that it is the result of; null for a leaf. */
+  readonly node: GradNode | null
+  /** Makes it the result of an op. */
+  from(node: GradNode): void
+  /** Adds to what a leaf has collected; `grad` is taken over. */
+  collect(grad: Gradient): void
+}
 
 /**
  * The gradients of an op's inputs from that of its result, each of its input's shape and type; null for an input that
  * takes none, as `wanted` says. They are the engine's then, each its own object: `grad` itself may be one of them, once, and
- * `grad.detach()` where it goes to a second. Tensors made on the way need no dispose. @internal
+ * `grad.alias()` where it goes to a second. Elements made on the way need no dispose. @internal
  */
-export type Backward = (grad: Tensor, wanted: readonly boolean[]) => readonly (Gradient | null)[]
+export type Backward = (grad: Elements, wanted: readonly boolean[]) => readonly (Gradient | null)[]
 
-/** Keeps a tensor's elements for the way back; what gives them there. @internal */
-export type Save = (tensor: Tensor) => () => Tensor
+/** Keeps elements for the way back; what gives them there. @internal */
+export type Save = (x: Elements) => () => Elements
 
-/** A tensor as it was saved. */
+/** Elements as they were saved. */
 interface Saved {
-  readonly tensor: Tensor
+  readonly elements: Elements
   readonly version: number
 }
 
 /** Where the gradient of an input goes: to the node that made it, or to itself where nothing did; null to nowhere. */
-type Target = GradNode | Tensor | null
+type Target = GradNode | Learner | null
 
 let made = 0
 
@@ -63,20 +88,20 @@ export class GradNode {
   constructor(
     /** As `gradFn` shows it. */
     readonly name: string,
-    inputs: readonly (Tensor | number)[],
+    inputs: readonly (Learner | number)[],
     backward: (save: Save) => Backward,
   ) {
     this.targets = inputs.map(targetOf)
     this.wanted = this.targets.map((target) => target !== null)
-    this.#backward = backward((tensor) => this.#save(tensor))
+    this.#backward = backward((x) => this.#save(x))
     for (const target of this.targets) if (target instanceof GradNode) target.retain()
   }
 
-  #save(tensor: Tensor): () => Tensor {
-    const kept = tensor.detach()
+  #save(x: Elements): () => Elements {
+    const kept = x.alias()
     // It outlives the scope that the op is in.
     untrack(kept)
-    this.#saved.push({ tensor: kept, version: kept.version })
+    this.#saved.push({ elements: kept, version: kept.version })
     return () => kept
   }
 
@@ -95,7 +120,7 @@ export class GradNode {
   free(): void {
     if (this.#backward === null) return
     this.#backward = null
-    for (const { tensor } of this.#saved) tensor.dispose()
+    for (const { elements } of this.#saved) elements.dispose()
     this.#saved.length = 0
     for (const target of this.targets) if (target instanceof GradNode) target.release()
   }
@@ -107,10 +132,10 @@ export class GradNode {
         `backward: the graph was freed at ${this.name}: run forward again, or give the first backward { retainGraph: true }`,
       )
     }
-    for (const { tensor, version } of this.#saved) {
-      if (tensor.version === version) continue
+    for (const { elements, version } of this.#saved) {
+      if (elements.version === version) continue
       throw new UsageError(
-        `backward: a tensor of shape [${tensor.shape}] that ${this.name} needs was changed in place after forward: clone() it before it is changed, or run backward first`,
+        `backward: a tensor of shape [${elements.shape}] that ${this.name} needs was changed in place after forward: clone() it before it is changed, or run backward first`,
       )
     }
     for (const target of this.targets) {
@@ -121,12 +146,12 @@ export class GradNode {
   }
 
   /** The gradients of the inputs. What the op makes on the way is gone when it returns. */
-  run(grad: Tensor): readonly (Gradient | null)[] {
+  run(grad: Elements): readonly (Gradient | null)[] {
     return scope(() => this.#backward!(grad, this.wanted))
   }
 }
 
-function targetOf(input: Tensor | number): Target {
+function targetOf(input: Learner | number): Target {
   if (typeof input === 'number' || !input.requiresGrad) return null
   return input.node ?? input
 }
@@ -135,13 +160,13 @@ function targetOf(input: Tensor | number): Target {
  * Makes `result` the result of an op on `inputs`, if one of them learns and recording is on. `backward` is called then,
  * with what saves tensors, and gives the way back; the name is PyTorch's, in full. @internal
  */
-export function record(result: Tensor, name: string, inputs: readonly (Tensor | number)[], backward: (save: Save) => Backward): Tensor {
+export function record<T extends Learner>(result: T, name: string, inputs: readonly (Learner | number)[], backward: (save: Save) => Backward): T {
   if (recorded(inputs)) result.from(new GradNode(name, inputs, backward))
   return result
 }
 
 /** Whether an op on `inputs` would be recorded. @internal */
-export function recorded(inputs: readonly (Tensor | number)[]): boolean {
+export function recorded(inputs: readonly (Learner | number)[]): boolean {
   if (!gradEnabled()) return false
   for (const x of inputs) if (typeof x !== 'number' && x.requiresGrad) return true
   return false
@@ -173,23 +198,23 @@ class Arrivals {
   }
 
   /** What is left: that of leaves. */
-  *rest(): Iterable<[Tensor, Gradient]> {
-    for (const [target, grad] of this.#at) yield [target as Tensor, grad]
+  *rest(): Iterable<[Learner, Gradient]> {
+    for (const [target, grad] of this.#at) yield [target as Learner, grad]
   }
 }
 
 /** The sum of two gradients; both are taken over. @internal */
 export function plus(a: Gradient, b: Gradient): Gradient {
-  if (!isTensor(a)) return a.plus(b)
-  if (!isTensor(b)) return b.plus(a)
-  const sum = a.add(b)
+  if (!isDense(a)) return a.plus(b)
+  if (!isDense(b)) return b.plus(a)
+  const sum = binary('add', a, b)
   a.dispose()
   b.dispose()
   return sum
 }
 
-/** Whether it is a tensor rather than rows of one. @internal */
-export function isTensor(grad: Gradient): grad is Tensor {
+/** Whether it is dense rather than rows. @internal */
+export function isDense(grad: Gradient): grad is Elements {
   return !('shown' in grad)
 }
 
@@ -197,7 +222,7 @@ export function isTensor(grad: Gradient): grad is Tensor {
  * Gradients of all leaves that `root` was made from, given that of `root`, which is taken over. All is checked before
  * anything runs; leaves collect when all is computed, so that an error leaves them as they were. @internal
  */
-export function runBackward(root: GradNode, grad: Tensor, retain: boolean): void {
+export function runBackward(root: GradNode, grad: Elements, retain: boolean): void {
   const nodes = wayBack(root)
   // A node lets go of those before it, which may be nobody else's, before their turn.
   for (const node of nodes) node.retain()
@@ -208,12 +233,12 @@ export function runBackward(root: GradNode, grad: Tensor, retain: boolean): void
   }
 }
 
-function goBack(nodes: readonly GradNode[], root: GradNode, grad: Tensor, retain: boolean): void {
+function goBack(nodes: readonly GradNode[], root: GradNode, grad: Elements, retain: boolean): void {
   const arrivals = new Arrivals()
   arrivals.add(root, grad)
   for (const node of nodes) {
     const arrived = arrivals.take(node)
-    if (arrived !== undefined) step(node, arrived as Tensor, arrivals)
+    if (arrived !== undefined) step(node, arrived as Elements, arrivals)
     // At once, so that what comes next finds the memory in the pool.
     if (!retain) node.free()
   }
@@ -221,7 +246,7 @@ function goBack(nodes: readonly GradNode[], root: GradNode, grad: Tensor, retain
 }
 
 /** From a node's result to its inputs. */
-function step(node: GradNode, grad: Tensor, arrivals: Arrivals): void {
+function step(node: GradNode, grad: Elements, arrivals: Arrivals): void {
   const grads = node.run(grad)
   if (!grads.includes(grad)) grad.dispose()
   grads.forEach((grad, i) => {

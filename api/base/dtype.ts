@@ -7,6 +7,8 @@ import { show } from './validate.js'
 export type DType = 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int8' | 'uint8' | 'int32' | 'int64' | 'bool'
 /** What holds elements: float16 and bfloat16 as their bits in a Uint16Array, bool as 0 and 1 in a Uint8Array. */
 export type TypedArray = Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | Int32Array | BigInt64Array
+/** Arrays of integers of any kind. */
+export type IntArray = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array
 
 type Kind = 'float' | 'integer' | 'bool'
 interface Facts {
@@ -88,4 +90,20 @@ export function resultType(a: Typed, b: Typed): DType {
   const [{ dtype }, { dtype: scalar }] = a.shape.length > 0 ? [a, b] : [b, a]
   const kindOf = (one: DType) => KINDS.indexOf(FACTS[one].kind)
   return kindOf(scalar) > kindOf(dtype) ? promote(dtype, scalar) : dtype
+}
+
+/** The types that layers give. */
+export type ResultType = 'float32' | 'float16' | 'bfloat16'
+
+/** The same as a list, in the order of the native side's numbers. */
+export const RESULT_TYPES: readonly ResultType[] = ['float32', 'float16', 'bfloat16']
+
+/** The native side's number for it. */
+export function typeCode(type: ResultType): number {
+  return type === 'float32' ? 0 : RESULT_TYPES.indexOf(type)
+}
+
+/** A type that tables of floats and results have. */
+export function isResultType(dtype: unknown): dtype is ResultType {
+  return RESULT_TYPES.includes(dtype as ResultType)
 }

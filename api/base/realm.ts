@@ -3,7 +3,6 @@
 
 import { types } from 'node:util'
 import { runInThisContext } from 'node:vm'
-import type { TypedArray } from './dtype.js'
 
 /** Node's own, where this realm has none: jsdom's. */
 export const structuredClone: typeof globalThis.structuredClone = globalThis.structuredClone ?? runInThisContext('structuredClone')
@@ -43,7 +42,7 @@ export function isRangeError(thrown: unknown): boolean {
   return types.isNativeError(thrown) && thrown.name === 'RangeError'
 }
 
-type View = new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray
+type View = new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayBufferView
 const VIEWS: Record<string, View | undefined> = {
   Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array,
 } as never

@@ -14,9 +14,7 @@ export interface Class {
 }
 
 /** Of a tensor what every op calls: internal, or checked where it is written. */
-export const OFTEN: readonly PropertyKey[] = [
-  'disposed', 'requiresGrad', 'dispose', 'operand', 'rawOperand', 'borrow', 'node', 'lag', 'collected', 'beginWrite', 'checkWritable', 'watch', 'forget',
-]
+export const OFTEN: readonly PropertyKey[] = ['disposed', 'requiresGrad', 'dispose', 'node', 'collected', 'forget']
 
 /**
  * Makes the methods and accessors of a class refuse a `this` that is none of its objects, as a UsageError. `isOwn` asks

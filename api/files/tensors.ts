@@ -6,8 +6,7 @@ import { FormatError, UsageError } from '../base/errors.js'
 import { call, check, native, type Handle } from '../native/native.js'
 import { checkWhole, LoadedTensorMap, parseMetadata, storedTensors, type LoadedTensors, type StoredTensor } from './loaded-tensors.js'
 import { entriesOf } from '../base/realm.js'
-import { sizeOf } from '../base/shape.js'
-import { NativeStorage } from '../memory/storage.js'
+import { adopted } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { DIGEST, verifyTensors } from './digest.js'
 import { checkBoolean, checkOptions, checkPath, checkWellFormed, isObject, show } from '../base/validate.js'
@@ -85,7 +84,7 @@ export function loadMarked(path: string, wanted: string): { digest: string; valu
 
 function tensorOf({ dtype: code, shape, handle, mapped }: { dtype: number; shape: number[]; handle: Handle; mapped: boolean }): Tensor {
   const dtype = fromCode(code)
-  return Tensor.over(new NativeStorage(handle, sizeOf(shape) * facts(dtype).bytes, mapped), dtype, shape)
+  return adopted(handle, dtype, shape, mapped)
 }
 
 /**

@@ -6,8 +6,8 @@ import { AbortedError, UsageError } from '../base/errors.js'
 import { binary, call, check, failureOf, native, type Handle, type Work } from '../native/native.js'
 import { untrack } from '../memory/scope.js'
 import { sizeOf } from '../base/shape.js'
-import { NativeStorage, PooledStorage } from '../memory/storage.js'
-import { Tensor } from '../tensor/tensor.js'
+import { adopted, uninitialized } from '../tensor/allocate.js'
+import type { Tensor } from '../tensor/tensor.js'
 import { checkElements, isObject, show } from '../base/validate.js'
 
 export interface AsyncOptions {
@@ -150,8 +150,8 @@ export function whenAborted(signal: AbortSignal, stop: () => void): () => void {
 function tensor(handle: Handle, dtype: DType, shape: readonly number[]): Tensor {
   const size = sizeOf(shape)
   const { bytes } = facts(dtype)
-  if (binary.liveData) return Tensor.over(new NativeStorage(handle, size * bytes), dtype, shape)
-  const result = Tensor.over(PooledStorage.uninitialized(size * bytes), dtype, shape)
+  if (binary.liveData) return adopted(handle, dtype, shape)
+  const result = uninitialized(dtype, shape)
   const stride = Float64Array.of(1)
   check(native.copyElements(bytes, Float64Array.of(size), handle, 0, stride, result.operand(), 0, stride))
   check(native.storageRelease(handle))

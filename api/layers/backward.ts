@@ -1,12 +1,13 @@
 // The way back through layers: what `record` takes of lookups, bags and the input layer.
 
 import type { Backward, Gradient, Save } from '../autograd/tape.js'
-import type { Ids, IntArray, ReadIds } from '../tensor/ids.js'
+import type { IntArray } from '../base/dtype.js'
+import type { Ids, ReadIds } from '../tensor/ids.js'
 import { keepIds, type Keeping } from './kept-ids.js'
 import { check, native, type BagsOperand, type InputLayer } from '../native/native.js'
-import { PooledStorage } from '../memory/storage.js'
 import type { Table } from './table.js'
-import { Tensor } from '../tensor/tensor.js'
+import type { Tensor } from '../tensor/tensor.js'
+import { cast, Elements } from '../ops/elements.js'
 import { orderOf, TableGradient, type Order } from '../autograd/table-gradient.js'
 
 /** Of a lookup of ids, as they were given and read. @internal */
@@ -37,7 +38,7 @@ export interface BagSettings {
 const [MEAN, MAX] = [1, 2]
 
 /** Bags as the native side takes them for the way back. */
-function operandOf({ table, bags, mode }: BagSettings, ids: IntArray, offsets: IntArray | null, weights: Tensor | null): BagsOperand {
+function operandOf({ table, bags, mode }: BagSettings, ids: IntArray, offsets: IntArray | null, weights: Elements | null): BagsOperand {
   return {
     ids, bad: table.badIds, offsets: offsets ?? undefined, withEnd: bags.withEnd, bags: bags.bags, length: bags.length,
     weights: weights?.operand(), padding: table.padding, mode,
@@ -57,7 +58,7 @@ export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids 
   const savedTable = weights?.requiresGrad === true ? save(table.weight) : null
   const winners = mode === MAX && table.weight.requiresGrad ? saveWinners(settings, save) : null
 
-  const ofTable = (grad: Tensor): Gradient => {
+  const ofTable = (grad: Elements): Gradient => {
     const kept = operandOf(settings, ids(), offsets(), savedWeights?.() ?? null)
     if (winners !== null) {
       const order = table.order(ids(), false)
@@ -69,7 +70,7 @@ export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids 
     const order = orderOf(ids().length, weighted, (block, coefficients) => native.bagRowOrder(kept, rows, table.byFrequency, block, coefficients))
     return TableGradient.pending(facts, order, grad)
   }
-  const ofWeights = (grad: Tensor): Gradient => {
+  const ofWeights = (grad: Elements): Gradient => {
     const made = fresh(weights!.shape)
     const kept = operandOf(settings, ids(), offsets(), savedWeights!())
     check(native.bagWeightsGrad(kept, table.format, savedTable!().rawOperand(), rows, dim, wide(grad).operand(), made.operand()))
@@ -79,7 +80,7 @@ export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids 
 }
 
 /** Where the largest of bags are, found while the table is as forward read it. */
-function saveWinners(settings: BagSettings, save: Save): () => Tensor {
+function saveWinners(settings: BagSettings, save: Save): () => Elements {
   const { table, bags } = settings
   const winners = fresh([bags.bags, table.dim], 'int32')
   const operand = operandOf(settings, bags.ids.array, bags.offsets?.array ?? null, null)
@@ -90,13 +91,12 @@ function saveWinners(settings: BagSettings, save: Save): () => Tensor {
 }
 
 /** A gradient in float32, which sums are made of. */
-function wide(grad: Tensor): Tensor {
-  return grad.to('float32')
+function wide(grad: Elements): Elements {
+  return cast(grad, 'float32')
 }
 
-function fresh(shape: readonly number[], dtype: 'float32' | 'int32' = 'float32'): Tensor {
-  const size = shape.reduce((size, n) => size * n, 1)
-  return Tensor.over(PooledStorage.uninitialized(size * 4), dtype, shape.slice())
+function fresh(shape: readonly number[], dtype: 'float32' | 'int32' = 'float32'): Elements {
+  return Elements.uninitialized(dtype, shape.slice())
 }
 
 /** What goes through an input layer, as the native side takes it. */
@@ -137,7 +137,7 @@ export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, keep
   if (segments !== null) orders.push(() => (kinds === undefined ? cycle(n, 0, 1) : segments.order(kinds())))
   const facts = tables.flatMap((table) => (table === null ? [] : [table.facts()]))
   return (grad, wanted) => {
-    let [sum, learned] = [grad, [] as Tensor[]]
+    let [sum, learned] = [grad, [] as Elements[]]
     if (layer.normalized) {
       const made = [fresh(grad.shape), fresh([grad.shape.at(-1)!]), fresh([grad.shape.at(-1)!])]
       const others = saved.filter(({ part }) => layer.others.includes(part)).map(({ get }) => get().rawOperand())

@@ -5,7 +5,7 @@ import { facts, isFloat, type DType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { readIds, type Ids } from '../tensor/ids.js'
 import { call, check, native } from '../native/native.js'
-import { code, convert, inClass, Made, withType, type Dense } from '../ops/arithmetic.js'
+import { cast, code, convert, Elements, inClass, withType, type Borrowed } from '../ops/elements.js'
 import { checkGenerator, type Generator } from '../tensor/random.js'
 import { sameShape, shown, sizeOf } from '../base/shape.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -52,7 +52,7 @@ export function crossEntropy(logits: Tensor, targets: Ids, options?: CrossEntrop
   }
   const rows = asRows(logits, dim)
   const n = sizeOf(wanted)
-  const [kept, stats] = [new Made('int32', [n], where), new Made('float64', [n, 2], where)].map((made) => Tensor.result(made))
+  const [kept, stats] = [Elements.uninitialized('int32', [n], where), Elements.uninitialized('float64', [n, 2], where)]
   try {
     const { result, count } = entropy(rows, ids.array, ids.shape, ignoreIndex, reduced, wanted, kept, stats)
     const share = reduced === 2 ? 1 / count : 1
@@ -87,8 +87,8 @@ function entropy(
   ignore: number,
   reduced: number,
   losses: readonly number[],
-  kept: Tensor,
-  stats: Tensor,
+  kept: Elements,
+  stats: Elements,
 ): { result: Tensor; count: number } {
   const where = 'crossEntropy'
   const cls = facts(rows.dtype).class
@@ -109,7 +109,7 @@ function entropy(
   return { result: rounded, count }
 }
 
-function entropyBack(logits: Tensor, kept: Tensor, stats: Tensor, each: boolean, share: number, save: Save): Backward {
+function entropyBack(logits: Tensor, kept: Elements, stats: Elements, each: boolean, share: number, save: Save): Backward {
   const where = 'crossEntropy'
   const [of, by, rows] = [save(logits), save(kept), save(stats)]
   return (grad) => {
@@ -124,7 +124,7 @@ function entropyBack(logits: Tensor, kept: Tensor, stats: Tensor, each: boolean,
         }),
       ),
     )
-    return [Tensor.result(made)]
+    return [made]
   }
 }
 
@@ -165,7 +165,7 @@ export function layerNorm(x: Tensor, weight?: Tensor, bias?: Tensor, eps = 1e-5)
 }
 
 /** As `withType`, of what may not be there. */
-function optionally<T>(x: Tensor | undefined, dtype: DType, where: string, run: (x: Dense | undefined) => T): T {
+function optionally<T>(x: Elements | undefined, dtype: DType, where: string, run: (x: Borrowed | undefined) => T): T {
   return x === undefined ? run(undefined) : withType(x, dtype, where, run)
 }
 
@@ -175,7 +175,7 @@ function normBack(x: Tensor, weight: Tensor | undefined, bias: Tensor | undefine
   const [weightKind, biasKind] = [weight, bias].map((one) => one && { shape: one.shape, dtype: one.dtype })
   const cls = facts(x.dtype).class
   return (grad) => {
-    const wide = ({ shape }: { shape: readonly number[] }) => Tensor.result(new Made(cls, shape, where))
+    const wide = ({ shape }: { shape: readonly number[] }) => Elements.uninitialized(cls, shape, where)
     const [dx, dWeight, dBias] = [wide(of()), weightKind && wide(weightKind), biasKind && wide(biasKind)]
     withType(of(), cls, where, (x) =>
       withType(grad, cls, where, (grad) =>
@@ -185,9 +185,9 @@ function normBack(x: Tensor, weight: Tensor | undefined, bias: Tensor | undefine
         }),
       ),
     )
-    const grads = [dx.to(of().dtype)]
-    if (weightKind) grads.push(dWeight!.to(weightKind.dtype))
-    if (biasKind) grads.push(dBias!.to(biasKind.dtype))
+    const grads = [cast(dx, of().dtype)]
+    if (weightKind) grads.push(cast(dWeight!, weightKind.dtype))
+    if (biasKind) grads.push(cast(dBias!, biasKind.dtype))
     return grads
   }
 }
@@ -209,19 +209,19 @@ export function dropout(x: Tensor, p: number, options?: { generator?: Generator 
   if (!(checkNumber(p, `${where}: p`) >= 0 && p <= 1)) throw new UsageError(`${where}: p must be a probability from 0 to 1, not ${p}`)
   if (p === 0 || x.size === 0) return x.reshape(...x.shape)
   if (p === 1) return x.mul(0)
-  const bits = Tensor.result(new Made('uint8', [Math.ceil(x.size / 8)], where))
+  const bits = Elements.uninitialized('uint8', [Math.ceil(x.size / 8)], where)
   source.kept(1 - p, x.size, bits.operand())
   const scale = scaleOf(p, x.dtype)
   const result = Tensor.result(dropped(x, bits, scale))
   record(result, 'DropoutBackward', [x], (save) => {
     const kept = save(bits)
-    return (grad) => [Tensor.result(dropped(grad, kept(), scale))]
+    return (grad) => [dropped(grad, kept(), scale)]
   })
   bits.dispose()
   return result
 }
 
-function dropped(x: Dense, bits: Dense, scale: number): Made {
+function dropped(x: Borrowed, bits: Borrowed, scale: number): Elements {
   const cls = facts(x.dtype).class
   return withType(x, cls, 'dropout', (y) =>
     inClass(x.dtype, x.shape, 'dropout', (out) =>
@@ -235,7 +235,7 @@ function scaleOf(p: number, dtype: DType): number {
   if (dtype === 'float64') return 1 / (1 - p)
   const single = Math.fround(1 / Math.fround(1 - p))
   if (dtype === 'float32') return single
-  const one: Dense = { dtype: 'float32', shape: [], size: 1, operand: () => Float32Array.of(single) }
+  const one: Borrowed = { dtype: 'float32', shape: [], size: 1, operand: () => Float32Array.of(single) }
   const rounded = Tensor.result(convert(one, dtype, 'dropout'))
   const scale = rounded.item()
   rounded.dispose()

@@ -1,9 +1,9 @@
 // Ids of forward, kept for the way back: what callers do to theirs afterwards changes nothing.
 
 import type { Save } from '../autograd/tape.js'
-import { kindOf, type Ids, type IntArray } from '../tensor/ids.js'
-import { PooledStorage } from '../memory/storage.js'
-import { Tensor } from '../tensor/tensor.js'
+import type { IntArray } from '../base/dtype.js'
+import { kindOf, type Ids } from '../tensor/ids.js'
+import { Elements } from '../ops/elements.js'
 import { isArray } from '../base/validate.js'
 import { allocating } from '../memory/arrays.js'
 
@@ -26,9 +26,9 @@ export function keepIds(array: IntArray, given: Ids | undefined, { save, pooled 
     const copy = allocating(array.byteLength, () => new kind(array))
     return () => copy
   }
-  const bytes = Tensor.over(PooledStorage.uninitialized(array.byteLength), 'uint8', [array.byteLength])
+  const bytes = Elements.uninitialized('uint8', [array.byteLength])
   const { length } = array
-  const view = (tensor: Tensor) => {
+  const view = (tensor: Elements) => {
     const { buffer, byteOffset } = tensor.borrow()
     return new kind(buffer, byteOffset, length)
   }

@@ -1,7 +1,7 @@
 // The input layers of well-known models: what TokenPositionEmbedding.preset makes of a name.
 
 import { UsageError } from '../base/errors.js'
-import type { TokenPositionOptions } from './token-position.js'
+import type { TokenPositionOptions } from './token-position-options.js'
 import { checkSize, isObject, show } from '../base/validate.js'
 
 /** Presets whose layers add learned positions. */

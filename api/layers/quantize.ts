@@ -8,10 +8,10 @@ import { call, check, native } from '../native/native.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { sameShape, shown } from '../base/shape.js'
 import { track, untrack } from '../memory/scope.js'
-import { NativeStorage, PooledStorage } from '../memory/storage.js'
+import { asBytes, uninitialized, zeroTable } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { CONTENTS as TENSOR } from '../tensor/contents.js'
-import { checkAttached, checkBytes, checkElements, checkShape, checkWord, show } from '../base/validate.js'
+import { checkAttached, checkBytes, checkShape, checkWord, show } from '../base/validate.js'
 
 /** How far a quantized table is from what it was made of, element by element. */
 export interface QuantizationError {
@@ -45,10 +45,9 @@ function formatOf(kind: Kind): number {
   return FORMATS.indexOf(kind)
 }
 
-/** The tensor of a table's rows: halves as such, integers as the bytes of their rows. */
-function tensorOf(kind: Kind, storage: NativeStorage, [rows, dim]: readonly [number, number], rowBytes: number): Tensor {
-  if (kind === 'float16' || kind === 'bfloat16') return Tensor.over(storage, kind, [rows, dim])
-  return Tensor.over(storage, 'uint8', [rows, rowBytes])
+/** A new tensor for a table's rows: halves as such, integers as the bytes of their rows. */
+function emptyRows(kind: Kind, [rows, dim]: readonly [number, number], rowBytes: number): Tensor {
+  return kind === 'float16' || kind === 'bfloat16' ? zeroTable(kind, [rows, dim]) : zeroTable('uint8', [rows, rowBytes])
 }
 
 /** The rows of a table, as the class itself sees them. */
@@ -108,10 +107,9 @@ export class QuantizedTable {
       throw new ShapeError(`${where}: ${have} bytes are not ${sizes[0]} rows of ${sizes[1]} ${kind}, which take ${need} (${rowBytes} each)`)
     }
     if (bytes instanceof Tensor) return new QuantizedTable(PRIVATE, kind, sizes, shared(kind, sizes, rowBytes, bytes, where))
-    const storage = NativeStorage.zeroed(need)
-    const flat = Tensor.over(storage, 'uint8', [need])
+    const rows = emptyRows(kind, sizes, rowBytes)
+    const flat = asBytes(rows)
     flat.set(bytes)
-    const rows = tensorOf(kind, storage, sizes, rowBytes)
     flat.dispose()
     return new QuantizedTable(PRIVATE, kind, sizes, rows)
   }
@@ -137,9 +135,7 @@ export class QuantizedTable {
   dequantize(): Tensor {
     const where = 'QuantizedTable.dequantize'
     const [rows, dim] = this.shape
-    const bytes = rows * dim * facts('float32').bytes
-    checkElements(rows * dim, facts('float32').bytes, where, this.shape)
-    const result = Tensor.over(PooledStorage.uninitialized(bytes), 'float32', [rows, dim])
+    const result = uninitialized('float32', [rows, dim], where)
     check(native.dequantizeRows(formatOf(this.kind), this.#rows.operand(), rows, dim, result.operand()))
     return result
   }
@@ -190,10 +186,9 @@ function shared(kind: Kind, sizes: readonly [number, number], rowBytes: number, 
   if (bytes.dtype !== 'uint8') throw new DTypeError(`${where}: the rows of ${kind} are uint8${half ? ` or ${kind}` : ''}, not ${bytes.dtype}`)
   if (!half) return bytes.detach().reshape(sizes[0], rowBytes)
   // Halves are read as such, which bytes need not be aligned for.
-  const storage = NativeStorage.zeroed(bytes.size)
-  const flat = Tensor.over(storage, 'uint8', [bytes.size])
+  const rows = emptyRows(kind, sizes, rowBytes)
+  const flat = asBytes(rows)
   flat.set(bytes)
-  const rows = tensorOf(kind, storage, sizes, rowBytes)
   flat.dispose()
   return rows
 }
@@ -221,7 +216,7 @@ export function quantize(weight: Tensor, kind: QuantizedTable['kind']): Quantize
     const sizes = checkTableShape([...weight.shape], where)
     const rowBytes = call(native.rowBytes(formatOf(kind), sizes[1]))
     checkBytes(sizes[0] * rowBytes, where, shown(sizes))
-    rows = tensorOf(kind, NativeStorage.zeroed(sizes[0] * rowBytes), sizes, rowBytes)
+    rows = emptyRows(kind, sizes, rowBytes)
     check(native.quantizeRows(formatOf(kind), wide.operand(), sizes[1], rows.operand()))
     return new QuantizedTable(PRIVATE, kind, sizes, rows)
   } catch (error) {

@@ -1,34 +1,19 @@
 // Where a layer's vectors go: the caller's tensor, or a fresh one.
 
 import { record, type Backward, type Save } from '../autograd/tape.js'
-import { facts } from '../base/dtype.js'
+import { isResultType, RESULT_TYPES, type ResultType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { check } from '../native/native.js'
-import { shown, sizeOf } from '../base/shape.js'
-import { PooledStorage } from '../memory/storage.js'
+import { shown } from '../base/shape.js'
+import { uninitialized } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkElements, isObject, show } from '../base/validate.js'
-
-/** The types that layers give. */
-export type ResultType = 'float32' | 'float16' | 'bfloat16'
-
-const TYPES: readonly ResultType[] = ['float32', 'float16', 'bfloat16']
-
-/** The native side's number for it. */
-export function typeCode(type: ResultType): number {
-  return type === 'float32' ? 0 : TYPES.indexOf(type)
-}
-
-/** A type that tables of floats and results have. */
-export function isResultType(dtype: unknown): dtype is ResultType {
-  return TYPES.includes(dtype as ResultType)
-}
+import { isObject, show } from '../base/validate.js'
 
 /** The type of a result: what the caller asks for, else what `out` has, else the layer's own. */
 export function resultType(dtype: ResultType | undefined, out: Tensor | undefined, own: ResultType, where: string): ResultType {
   if (dtype !== undefined) {
     if (isResultType(dtype)) return dtype
-    throw new DTypeError(`${where}: results are ${TYPES.join(', ')}, not ${show(dtype)}`)
+    throw new DTypeError(`${where}: results are ${RESULT_TYPES.join(', ')}, not ${show(dtype)}`)
   }
   // Whether it is a tensor at all, `resultFor` says.
   return isObject(out) && isResultType(out.dtype) ? out.dtype : own
@@ -44,7 +29,7 @@ function isOfVectors(shape: readonly number[], ids: readonly number[], dim: numb
 
 /** A tensor for vectors of `dim` for ids of a shape: the caller's `out`, checked, or a fresh one. */
 export function resultFor(out: Tensor | undefined, ids: readonly number[], dim: number, where: string, dtype: ResultType = 'float32'): Tensor {
-  if (out === undefined) return fresh([...ids, dim], dtype, where)
+  if (out === undefined) return uninitialized(dtype, [...ids, dim], where)
   if (!Tensor.is(out)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
   if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)
   if (!isOfVectors(out.shape, ids, dim)) {
@@ -52,13 +37,6 @@ export function resultFor(out: Tensor | undefined, ids: readonly number[], dim: 
   }
   out.beginWrite(where)
   return out
-}
-
-function fresh(shape: readonly number[], dtype: ResultType, where: string): Tensor {
-  const { bytes } = facts(dtype)
-  const size = sizeOf(shape)
-  checkElements(size, bytes, where, shape)
-  return Tensor.over(PooledStorage.uninitialized(size * bytes), dtype, shape)
 }
 
 /**

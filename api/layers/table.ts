@@ -1,16 +1,14 @@
 // The table of a layer: its rows, their layout, and what is done to them besides looking up.
 
-import { facts } from '../base/dtype.js'
+import { facts, isResultType, type IntArray, type ResultType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
-import type { IntArray } from '../tensor/ids.js'
 import { checkInit, type Init } from './init.js'
 import { native } from '../native/native.js'
 import { FORMATS, QuantizedTable } from './quantize.js'
 import { checkGenerator, type Generator } from '../tensor/random.js'
-import { isResultType, type ResultType } from './result.js'
 import { orderOf, type Order, type TableFacts } from '../autograd/table-gradient.js'
 import { sameShape, shown } from '../base/shape.js'
-import { NativeStorage } from '../memory/storage.js'
+import { zeroTable } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkBytes, checkInteger, checkNumber, checkOptions, checkSize, checkWord, show } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
@@ -84,7 +82,7 @@ function draw(rows: number, dim: number, dtype: ResultType, options: Partial<Emb
   const generator = checkGenerator(options.generator, where)
   const requiresGrad = checkBoolean(options.requiresGrad ?? true, `${where}: requiresGrad`)
   const fill = checkInit(options.init, `${where}: init`)
-  const drawn = Tensor.over(NativeStorage.zeroed(bytes), 'float32', [rows, dim])
+  const drawn = zeroTable('float32', [rows, dim])
   fill(generator, drawn.operand())
   if (padding !== undefined) drawn.set(zeroed(Float32Array, dim), padding * dim)
   const weight = dtype === 'float32' ? drawn : rounded(drawn, dtype)
@@ -94,7 +92,7 @@ function draw(rows: number, dim: number, dtype: ResultType, options: Partial<Emb
 
 /** The same in 16 bits, in memory of a table; the original goes. */
 function rounded(drawn: Tensor, dtype: ResultType): Tensor {
-  const weight = Tensor.over(NativeStorage.zeroed(drawn.size * facts(dtype).bytes), dtype, drawn.shape.slice())
+  const weight = zeroTable(dtype, drawn.shape.slice())
   weight.set(drawn)
   drawn.dispose()
   return weight

@@ -4,7 +4,6 @@ import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
 import type { Backward, Save } from '../autograd/tape.js'
 import { isRagged, type Ragged } from './bag.js'
 import { Contents } from '../base/contents.js'
-import { facts } from '../base/dtype.js'
 import { Embedding, type ForwardOptions } from './embedding.js'
 import { ShapeError, UsageError } from '../base/errors.js'
 import { readIds, type Ids, type ReadIds } from '../tensor/ids.js'
@@ -16,43 +15,16 @@ import { call, check, native, type Handle, type InputLayer, type Operand } from 
 import { dropout } from './functional.js'
 import { raggedPositions, readMask, skipping } from './positions/padding.js'
 import { spread } from './positions/spread.js'
+import type { TokenPositionOptions } from './token-position-options.js'
 import { LEARNED, presetOf, type Placing, type PositionedPreset, type PresetOptions, type TokenPreset } from './presets.js'
 import { checkGenerator, type Generator } from '../tensor/random.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { resultFor, settled } from './result.js'
 import { sameShape, shown } from '../base/shape.js'
-import { NativeStorage } from '../memory/storage.js'
+import { zeroTable } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkNumber, checkOptions, checkSize, isObject, show } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
-
-export interface TokenPositionOptions {
-  /** Rows of the token table. */
-  vocabSize: number
-  /** Rows of the position table: the longest sequence. */
-  contextLength: number
-  /** Elements of a vector. */
-  dim: number
-  /** Rows of a table of segments (token types); default: no such table. */
-  segments?: number
-  /** Whether the sum is normalized, with a weight and a bias that are learned; `true` takes PyTorch's eps, 1e-5. */
-  layerNorm?: boolean | { eps: number }
-  /** What token vectors are multiplied by, in float32, before anything is added; default 1. */
-  scale?: number
-  /** The probability with which an element of the result is dropped while the layer is `training`, as `dropout` does it,
-   * drawn from the layer's generator; default 0. */
-  dropout?: number
-  /** A token row that is zeroed when it is drawn; negative counts from the end. */
-  paddingIdx?: number
-  /** How the tables are drawn, all alike or each by its name; default `{ std: 1 }`. GPT-2's are `{ token: { std: 0.02 },
-   * position: { std: 0.01 } }`. */
-  init?: Init | { token?: Init; position?: Init; segment?: Init }
-  /** What draws the tables; default: the one that `manualSeed` seeds. */
-  generator?: Generator
-  /** Whether `token.weight.grad` is a SparseGrad; default false. Positions and segments, which batches touch whole, have
-   * dense gradients always. */
-  sparse?: boolean
-}
 
 /** What goes with ids besides their shape. */
 export interface PlaceOptions {
@@ -86,8 +58,7 @@ export class LayerNormParameters {
 
   /** @internal */
   constructor(dim: number, eps: number) {
-    const { bytes } = facts('float32')
-    const make = () => Tensor.over(NativeStorage.zeroed(dim * bytes), 'float32', [dim])
+    const make = () => zeroTable('float32', [dim])
     this.weight = make().set(zeroed(Float32Array, dim).fill(1))
     this.bias = make()
     this.eps = eps

@@ -2,10 +2,9 @@
 // these and count as its holders; the bytes go with the last of them.
 
 import { constants } from 'node:buffer'
-import { facts, type DType, type TypedArray } from '../base/dtype.js'
+import { facts, type DType, type IntArray, type TypedArray } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
-import type { IntArray } from '../tensor/ids.js'
-import { binary, call, check, liveBuffer, native, type Handle, type Operand } from '../native/native.js'
+import { binary, call, check, liveBuffer, native, type Handle } from '../native/native.js'
 import { Parts } from './parts.js'
 import { giveBack, take, takeZeroed } from './pool.js'
 import { zeroed } from './arrays.js'
@@ -137,21 +136,6 @@ export abstract class Storage {
 
 /** In the place of a buffer that was given back. */
 const NONE = new ArrayBuffer(0)
-
-/** Elements of a storage, for who does not hold it: as long as others do. */
-export class Followed {
-  constructor(
-    readonly storage: Storage,
-    private readonly dtype: DType,
-    private readonly offset: number,
-    private readonly size: number,
-  ) {}
-
-  operand(): Operand {
-    const { storage, dtype, offset, size } = this
-    return storage.handle(dtype, offset, size) ?? storage.view(dtype, offset, size)
-  }
-}
 
 /** V8's memory, from the pool, until it has to be Rust's. */
 export class PooledStorage extends Storage {

@@ -3,7 +3,7 @@
 import { facts, promote } from '../base/dtype.js'
 import { ShapeError } from '../base/errors.js'
 import { check, native } from '../native/native.js'
-import { asOperand, code, inClass, Made, type Dense } from './arithmetic.js'
+import { asOperand, code, Elements, inClass, type Borrowed } from './elements.js'
 import { broadcast, broadcastStrides, shown, sizeOf, stridesOf } from '../base/shape.js'
 import { zeroed } from '../memory/arrays.js'
 
@@ -19,7 +19,7 @@ interface Plan {
   readonly of: readonly [Float64Array, Float64Array]
 }
 
-function plan(a: Dense, b: Dense): Plan {
+function plan(a: Borrowed, b: Borrowed): Plan {
   if (a.shape.length === 0 || b.shape.length === 0) throw new ShapeError('matmul: of tensors with at least one dimension')
   const p = a.shape.length === 1 ? [1, ...a.shape] : a.shape
   const q = b.shape.length === 1 ? [...b.shape, 1] : b.shape
@@ -48,16 +48,16 @@ function repeats(from: readonly number[], to: readonly number[]): Float64Array {
 }
 
 /** One operand of products: its elements, which matrix each takes, and whether they are read as their transposes. */
-type Factor = readonly [x: Dense, of: Float64Array, transposed: boolean]
+type Factor = readonly [x: Borrowed, of: Float64Array, transposed: boolean]
 
-function multiply(sizes: readonly number[], terms: number, [a, aOf, aTurned]: Factor, [b, bOf, bTurned]: Factor, out: Dense): void {
+function multiply(sizes: readonly number[], terms: number, [a, aOf, aTurned]: Factor, [b, bOf, bTurned]: Factor, out: Borrowed): void {
   const turned = (aTurned ? 1 : 0) + (bTurned ? 2 : 0)
   const cls = code(facts(out.dtype).class)
   check(native.matmulElements(cls, Float64Array.from(sizes), terms, turned, a.operand(), aOf, b.operand(), bOf, out.operand()))
 }
 
 /** The product as `torch.matmul`: vectors, matrices, and batches of matrices that are broadcast. */
-export function matmul(a: Dense, b: Dense): Made {
+export function matmul(a: Borrowed, b: Borrowed): Elements {
   const { rows, inner, columns, shape, of } = plan(a, b)
   const dtype = promote(a.dtype, b.dtype)
   return asOperand(a, dtype, 'matmul', (a) =>
@@ -83,12 +83,12 @@ const taken = (of: Float64Array, places: Float64Array) => places.map((place) => 
  * The gradient of one operand of `matmul(a, b)`, from the other and that of the product, in the type of the latter: `grad * b^T` of the
  * first, `a^T * grad` of the second. What broadcasting repeated is summed in the order of the batch.
  */
-export function matmulBack(which: 0 | 1, a: Dense, b: Dense, grad: Dense): Made {
+export function matmulBack(which: 0 | 1, a: Borrowed, b: Borrowed, grad: Borrowed): Elements {
   const { rows, inner, columns, count, of } = plan(a, b)
   const { dtype } = grad
   const [target, other] = which === 0 ? [a, b] : [b, a]
   // Of an empty batch there is nothing to sum.
-  if (of[which].length === 0) return new Made(dtype, target.shape, 'matmul', true)
+  if (of[which].length === 0) return Elements.zeroed(dtype, target.shape, 'matmul')
   const places = placesOf(of[which], count[which])
   const terms = of[which].length / count[which]
   const others = taken(of[1 - which], places)

@@ -1,14 +1,15 @@
 // Rows that an optimizer leaves behind, and brings up to date when they are needed.
 
-import type { IntArray } from '../tensor/ids.js'
+import type { IntArray } from '../base/dtype.js'
 import { call, check, native, type GradOperand, type LazyRows, type Operand } from '../native/native.js'
-import type { Followed, Lag } from '../memory/storage.js'
+import type { Lag } from '../memory/storage.js'
+import type { Elements } from '../ops/elements.js'
 import type { Tensor } from '../tensor/tensor.js'
 
 /** A table and its moments, of which rows may be behind. It keeps none of them alive. */
 export class Catching implements Lag {
   readonly #rows: LazyRows
-  readonly #elements: readonly Followed[]
+  readonly #elements: readonly Elements[]
   /** Whether some rows are behind. */
   #behind = false
 
@@ -17,12 +18,12 @@ export class Catching implements Lag {
     const [rows, dim] = tensors[0].shape
     this.#rows = call(native.lazyNew(rows, dim, fresh))
     this.#elements = tensors.map((tensor) => tensor.follow())
-    for (const { storage } of this.#elements) storage.lag = this
+    for (const elements of this.#elements) elements.lag = this
   }
 
   #all(): [Operand, Operand, Operand] {
     const [param, first, second] = this.#elements
-    return [param.operand(), first.operand(), second.operand()]
+    return [param.rawOperand(), first.rawOperand(), second.rawOperand()]
   }
 
   /** A step on rows; the others are behind then. */
@@ -33,7 +34,7 @@ export class Catching implements Lag {
 
   catchUp(ids: IntArray, bad: number): boolean {
     if (!this.#behind) return true
-    this.#elements[0].storage.checkWritable('a lookup of rows that have steps to catch up with')
+    this.#elements[0].checkWritable('a lookup of rows that have steps to catch up with')
     return native.lazyCatchUp(this.#rows, ...this.#all(), ids, bad)
   }
 
@@ -48,7 +49,7 @@ export class Catching implements Lag {
 
   #flush(all: boolean): void {
     if (!this.#behind && !all) return
-    this.#elements[0].storage.checkWritable('bringing rows up to date')
+    this.#elements[0].checkWritable('bringing rows up to date')
     check(native.lazyFlush(this.#rows, ...this.#all(), all))
     this.#behind = false
   }

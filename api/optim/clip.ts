@@ -4,6 +4,7 @@ import type { Gradient } from '../autograd/tape.js'
 import { facts } from '../base/dtype.js'
 import { DTypeError, UsageError } from '../base/errors.js'
 import { call, check, native } from '../native/native.js'
+import type { Elements } from '../ops/elements.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkNumber, eachOf, isArray, show } from '../base/validate.js'
 import { changeable, steps } from './rows.js'
@@ -69,7 +70,7 @@ export function clipGradValue(params: Tensor[] | Tensor, limit: number): void {
 }
 
 /** Changes the elements of gradients in place: those of rows in the rows, which are summed for it. */
-function change(found: readonly { grad: Gradient }[], where: string, run: (tensor: Tensor) => boolean): void {
+function change(found: readonly { grad: Gradient }[], where: string, run: (tensor: Elements) => boolean): void {
   for (const { grad } of found) {
     const tensor = changeable(grad)
     tensor.beginWrite(where)

@@ -1,6 +1,6 @@
 // What all optimizers do: groups, steps, state.
 
-import { isTensor, type Gradient } from '../autograd/tape.js'
+import { isDense, type Gradient } from '../autograd/tape.js'
 import { Contents } from '../base/contents.js'
 import { facts } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
@@ -99,7 +99,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
   #checkGrad(param: Tensor, grad: Gradient, where: string): void {
     if (!sameShape(grad.shape, param.shape)) throw new ShapeError(`${where}: a gradient of ${shown(grad.shape)} for a parameter of ${shown(param.shape)}`)
     if (grad.dtype !== param.dtype) throw new DTypeError(`${where}: a gradient of ${grad.dtype} for a parameter of ${param.dtype}`)
-    if (isTensor(grad) && grad.disposed) throw new UsageError(`${where}: the gradient of a parameter was disposed: set grad to null instead`)
+    if (isDense(grad) && grad.disposed) throw new UsageError(`${where}: the gradient of a parameter was disposed: set grad to null instead`)
     if (this.#rule.rowsAlone && !isSparse(grad)) {
       throw new UsageError(
         `${where}: the gradient of a parameter of ${shown(param.shape)} is dense, and ${this.#where} steps rows alone: make the layer with sparse: true, or take Adam for this parameter`,
@@ -185,7 +185,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
 
   #forget(param: Tensor): void {
     const state = this.#state.get(param)!
-    if (!param.disposed && state.catching !== null && param.lag === state.catching) param.follow().storage.lag = null
+    if (!param.disposed && state.catching !== null && param.lag === state.catching) param.lag = null
     state.tensors.forEach((tensor) => tensor.dispose())
     this.#state.delete(param)
   }

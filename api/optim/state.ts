@@ -1,9 +1,8 @@
 // What an optimizer keeps of a parameter.
 
-import { facts } from '../base/dtype.js'
 import { scopeless } from '../memory/scope.js'
-import { NativeStorage } from '../memory/storage.js'
-import { Tensor } from '../tensor/tensor.js'
+import { zeroTable } from '../tensor/allocate.js'
+import type { Tensor } from '../tensor/tensor.js'
 import type { Catching } from './catching.js'
 import type { Rule } from './rule.js'
 
@@ -36,8 +35,7 @@ export function newState<O>(rule: Rule<O>, options: O, param: Tensor): State {
 
 /** A tensor in native memory that belongs to no scope. */
 export function stateTensor({ dtype }: Tensor, shape: number[], initial: number): Tensor {
-  const size = shape.reduce((size, n) => size * n, 1)
-  const made = scopeless(() => Tensor.over(NativeStorage.zeroed(size * facts(dtype).bytes), dtype, shape))
+  const made = scopeless(() => zeroTable(dtype, shape))
   if (initial !== 0) fill(made, initial)
   return made
 }

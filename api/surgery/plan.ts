@@ -2,7 +2,7 @@
 
 import { UsageError } from '../base/errors.js'
 import { checkGenerator, type Generator } from '../tensor/random.js'
-import { checkRowSource, idsOf, type NewToken } from './rows.js'
+import { checkRowSource, idsOf, type Mapping, type NewToken } from './rows.js'
 import { checkOptions, checkSize, checkText, isArray, show, eachOf, isObject } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 
@@ -18,16 +18,6 @@ export interface VocabularyPlan {
   add?: number | readonly NewToken[]
   /** What draws new rows; default: the one that `manualSeed` seeds. */
   generator?: Generator
-}
-
-/** A plan that was checked. */
-export interface Mapping {
-  readonly newIds: Int32Array
-  readonly oldIds: Int32Array
-  /** The ids that stay, in their new order. */
-  readonly kept: Int32Array
-  readonly added: readonly NewToken[]
-  readonly generator: Generator
 }
 
 /** New rows at once: each is an object of JavaScript's. */

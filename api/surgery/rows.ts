@@ -3,8 +3,8 @@
 import { facts } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
 import { eachRow } from '../tensor/each-row.js'
-import { NativeStorage } from '../memory/storage.js'
-import type { Mapping } from './plan.js'
+import { zeroTable } from '../tensor/allocate.js'
+import type { Generator } from '../tensor/random.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkBytes, checkNumber, checkOptions, isObject, show, checkSize, eachOf } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
@@ -21,6 +21,16 @@ export interface NewToken {
   count?: number
   /** What its rows are made of; default 'mean'. Of what has one number a token (a bias) draws give the mean as well. */
   from?: RowSource
+}
+
+/** A plan that was checked. */
+export interface Mapping {
+  readonly newIds: Int32Array
+  readonly oldIds: Int32Array
+  /** The ids that stay, in their new order. */
+  readonly kept: Int32Array
+  readonly added: readonly NewToken[]
+  readonly generator: Generator
 }
 
 export function checkRowSource(from: RowSource, size: number, where: string): void {
@@ -96,9 +106,7 @@ export function newRows(tensor: Tensor, mapping: Mapping, padding: number | unde
 
 /** Zeros in the type of a tensor, with so many rows. */
 export function emptied({ dtype, shape }: Tensor, rows: number): Tensor {
-  const sizes = [rows, ...shape.slice(1)]
-  const size = sizes.reduce((size, n) => size * n, 1)
-  return Tensor.over(NativeStorage.zeroed(size * facts(dtype).bytes), dtype, sizes)
+  return zeroTable(dtype, [rows, ...shape.slice(1)])
 }
 
 /** Copies rows, those that follow one another at once. */

@@ -1,8 +1,7 @@
 // The state of an optimizer, when the rows of its parameters change.
 
 import { UsageError } from '../base/errors.js'
-import { copyRows, emptied } from './rows.js'
-import type { Mapping } from './plan.js'
+import { copyRows, emptied, type Mapping } from './rows.js'
 import { structuredClone } from '../base/realm.js'
 import { Tensor } from '../tensor/tensor.js'
 import { isArray, show, isObject } from '../base/validate.js'

@@ -4,20 +4,22 @@ import { Contents, type Hint } from '../base/contents.js'
 import { facts, type DType } from '../base/dtype.js'
 import { ShapeError, UsageError } from '../base/errors.js'
 import { shown, unravel } from '../base/shape.js'
-import type { Tensor } from './tensor.js'
+import type { Elements } from '../ops/elements.js'
+import { formatTensor } from './format.js'
+import { elementAt } from './halves.js'
 import { nested, plainAt } from './values.js'
 
 /** Elements of which JSON is made, at most: some 20 MB of text. */
 const MOST_IN_JSON = 2 ** 20
 
-export const CONTENTS = new Contents<Tensor>('Tensor', {
+export const CONTENTS = new Contents<Elements>('Tensor', {
   instead: 'data has its numbers, toArray() has them nested, share() lends them to other threads',
   equal: (it) => (it.disposed ? 'disposed' : `${it.dtype} ${shown(it.shape)} ${digestOf(it)}`),
   primitive: primitiveOf,
 })
 
 /** The elements as nested arrays. @throws UsageError for what JSON does not hold. */
-export function jsonOf(tensor: Tensor): unknown {
+export function jsonOf(tensor: Elements): unknown {
   const { dtype, shape, size } = tensor
   const where = 'Tensor.toJSON'
   const instead = 'saveSafetensors and saveNpy write them'
@@ -34,7 +36,7 @@ export function jsonOf(tensor: Tensor): unknown {
 }
 
 /** The one element where a number is wanted; as text what is printed. @throws ShapeError for more than one. */
-function primitiveOf(tensor: Tensor, hint: Hint): number | bigint | boolean | string {
+function primitiveOf(tensor: Elements, hint: Hint): number | bigint | boolean | string {
   const { shape, size } = tensor
   if (hint === 'string' || (hint === 'default' && size !== 1)) return tensor.toString()
   if (size !== 1) throw new ShapeError(`a tensor of ${shown(shape)} is no number: add, mul and the like compute with it, data has its elements`)
@@ -47,7 +49,7 @@ function primitiveOf(tensor: Tensor, hint: Hint): number | bigint | boolean | st
 const INFINITIES: Partial<Record<DType, number>> = { float32: 0x7f800000, float64: 0x7ff00000, float16: 0x7c00, bfloat16: 0x7f80 }
 
 /** A hash of 64 bits of the elements. All that are no numbers count as one, 0 and -0 as two. */
-function digestOf(tensor: Tensor): string {
+function digestOf(tensor: Elements): string {
   const data = tensor.borrow()
   const { bytes } = facts(tensor.dtype)
   const words = bytes < 4 ? (data as Uint16Array) : new Uint32Array(data.buffer, data.byteOffset, data.byteLength / 4)
@@ -69,4 +71,15 @@ function digestOf(tensor: Tensor): string {
   tensor.checkWhole()
   const hex = (word: number) => (word >>> 0).toString(16).padStart(8, '0')
   return hex(a) + hex(b)
+}
+
+/** As PyTorch prints tensors; `suffixes` stand behind the elements. */
+export function printed(tensor: Elements, suffixes: readonly string[]): string {
+  const { dtype, shape, offset, storage } = tensor
+  storage.lag?.settle()
+  const { bytes } = facts(dtype)
+  const data = storage.live(tensor.size * bytes) ? tensor.borrow() : null
+  // Where `data` would be a copy of all, only the elements that are shown are read.
+  const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(storage.peek(dtype, offset + i * bytes, 1), dtype, 0))
+  return tensor.checkWhole(formatTensor({ data: data ?? [], at, shape, dtype, suffixes }))
 }

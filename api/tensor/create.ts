@@ -4,9 +4,9 @@ import { types } from 'node:util'
 import { checkDType, facts, isFloat, type DType, type TypedArray } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import * as derivatives from '../autograd/derivatives.js'
-import * as ops from '../ops/arithmetic.js'
+import * as movement from '../ops/movement.js'
 import { checkDim, shown, sizeOf } from '../base/shape.js'
-import { PooledStorage } from '../memory/storage.js'
+import { uninitialized, zeroFilled } from './allocate.js'
 import { kindName } from '../base/realm.js'
 import { Tensor } from './tensor.js'
 import { checkAttached, checkBoolean, checkNumber, checkOptions, checkShape, eachOf, isArray, show } from '../base/validate.js'
@@ -71,7 +71,7 @@ const KINDS: Record<string, DType | undefined> = {
 
 /** A tensor with a copy of these elements, which are of its type already. */
 function dense(values: TypedArray, dtype: DType, shape: readonly number[]): Tensor {
-  const tensor = Tensor.over(PooledStorage.uninitialized(values.byteLength), dtype, shape)
+  const tensor = uninitialized(dtype, shape)
   ;(tensor.borrow() as Float32Array).set(values as Float32Array)
   return tensor
 }
@@ -87,7 +87,7 @@ export function zeros(shape: number[], options?: FillOptions): Tensor {
   const { dtype = 'float32', requiresGrad } = checkOptions(options, COMMON, where)
   const { bytes } = facts(checkDType(dtype, where))
   const sizes = checkShape(shape, bytes, where)
-  return learning(Tensor.over(PooledStorage.zeroed(sizeOf(sizes) * bytes), dtype, sizes), requiresGrad, where)
+  return learning(zeroFilled(dtype, sizes), requiresGrad, where)
 }
 
 /** All 1; float32 unless `dtype` says otherwise. `torch.ones`. */
@@ -105,7 +105,7 @@ function filled(shape: number[], value: number, options: FillOptions | undefined
   const { bytes } = facts(checkDType(dtype, where))
   const sizes = checkShape(shape, bytes, where)
   const [element] = elementsOf([value], dtype, where)
-  const tensor = Tensor.over(PooledStorage.uninitialized(sizeOf(sizes) * bytes), dtype, sizes)
+  const tensor = uninitialized(dtype, sizes)
   ;(tensor.borrow() as Float32Array).fill(element as number)
   return learning(tensor, requiresGrad, where)
 }
@@ -139,7 +139,7 @@ export function arange(...args: (number | { dtype?: DType } | undefined)[]): Ten
   const at = (i: number) => start + i * step
   // Where the first and the last are values of the type, so are those between.
   if (length > 0) elementsOf([at(0), at(length - 1)], dtype, where)
-  const tensor = Tensor.over(PooledStorage.uninitialized(length * bytes), dtype, shape)
+  const tensor = uninitialized(dtype, shape)
   for (let from = 0; from < length; from += PART) {
     tensor.set(Float64Array.from({ length: Math.min(PART, length - from) }, (_, i) => at(from + i)), from)
   }
@@ -155,5 +155,5 @@ export function concat(tensors: Tensor[], dim = 0): Tensor {
     throw refused()
   })
   const at = checkDim(dim, all[0].shape.length, 'concat')
-  return Tensor.result(ops.concat(all, at), all, 'ConcatBackward', () => derivatives.concat(all, at))
+  return Tensor.result(movement.concat(all, at), all, 'ConcatBackward', () => derivatives.concat(all, at))
 }

@@ -1,6 +1,7 @@
 // Token ids as callers write them, brought to what the native side reads: an integer array and a shape.
 
 import { types } from 'node:util'
+import type { IntArray } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { bufferOf, kindName, lengthOf, offsetOf } from '../base/realm.js'
 import { shown, unravel } from '../base/shape.js'
@@ -9,8 +10,6 @@ import { checkAttached, checkShape, isArray, show } from '../base/validate.js'
 import { flatten, type Nested } from './values.js'
 import { allocating, zeroed } from '../memory/arrays.js'
 
-/** Arrays of integers of any kind. */
-export type IntArray = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array
 /** Token ids: an integer tensor, an integer typed array (1-D, or with a shape option), or nested arrays of integers. */
 export type Ids = Tensor | IntArray | Nested[]
 

@@ -7,9 +7,8 @@ import { facts } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
 import { call, check, native, type Operand } from '../native/native.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
-import { sizeOf } from '../base/shape.js'
-import { PooledStorage } from '../memory/storage.js'
-import { Tensor } from './tensor.js'
+import { uninitialized } from './allocate.js'
+import type { Tensor } from './tensor.js'
 import { checkAttached, checkBoolean, checkOptions, checkShape, checkSize, show } from '../base/validate.js'
 
 /** PyTorch's seed of a generator that was given none. */
@@ -142,7 +141,7 @@ function drawn(
   checkBoolean(requiresGrad, `${where}: requiresGrad`)
   const { bytes } = facts('float32')
   const sizes = checkShape(shape, bytes, where)
-  const tensor = Tensor.over(PooledStorage.uninitialized(sizeOf(sizes) * bytes), 'float32', sizes)
+  const tensor = uninitialized('float32', sizes)
   fill(source, tensor.operand())
   tensor.requiresGrad = requiresGrad
   return tensor
@@ -155,7 +154,7 @@ export function randperm(n: number, options?: { generator?: Generator }): Tensor
   const { bytes } = facts('int32')
   const shape = checkShape([checkSize(n, 'randperm: n')], bytes, 'randperm')
   if (n > 2 ** 31) throw new UsageError(`randperm: n must be at most 2^31, as int32 numbers no more, not ${n}`)
-  const tensor = Tensor.over(PooledStorage.uninitialized(n * bytes), 'int32', shape)
+  const tensor = uninitialized('int32', shape)
   source.permutation(tensor.operand())
   return tensor
 }

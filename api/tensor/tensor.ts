@@ -1,26 +1,28 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The tensor: a shape and a type over bytes that somebody owns.
 
-import { isTensor, record, runBackward, type Backward, type Gradient, type GradNode, type Save } from '../autograd/tape.js'
 import { Collected } from '../autograd/leaf.js'
 import * as derivatives from '../autograd/derivatives.js'
-import { facts, isFloat, checkDType, type DType, type TypedArray } from '../base/dtype.js'
-import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
-import { formatTensor } from './format.js'
 import { gradOf } from '../autograd/no-grad.js'
-import { elementAt } from './halves.js'
-import type { Handle, Operand } from '../native/native.js'
-import * as ops from '../ops/arithmetic.js'
-import { matmul } from '../ops/matmul.js'
+import { TableGradient } from '../autograd/table-gradient.js'
+import { record, runBackward, type Backward, type Gradient, type GradNode, type Save, type Showing } from '../autograd/tape.js'
+import { checkDType, facts, isFloat, type DType, type TypedArray } from '../base/dtype.js'
+import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { guardReceivers, isInstance, OFTEN, stranger } from '../base/receivers.js'
-import { track, untrack } from '../memory/scope.js'
-import { SparseGrad, TableGradient } from '../autograd/table-gradient.js'
 import { checkDim, inferredShape, sameShape, shown, sizeOf } from '../base/shape.js'
+import { checkBoolean, checkInteger, checkOptions, checkSize, show } from '../base/validate.js'
+import { untrack } from '../memory/scope.js'
+import type { Storage } from '../memory/storage.js'
+import * as ops from '../ops/arithmetic.js'
+import { convert, Elements } from '../ops/elements.js'
+import { matmul } from '../ops/matmul.js'
+import * as movement from '../ops/movement.js'
+import { assign } from './assign.js'
+import { CONTENTS, jsonOf, printed } from './contents.js'
+import { elementAt } from './halves.js'
 import { open, share, type SharedTable } from './sharing.js'
-import { Followed, PooledStorage, Storage, type Lag } from '../memory/storage.js'
-import { CONTENTS, jsonOf } from './contents.js'
-import { elementsOf, nested, plainAt } from './values.js'
-import { checkBoolean, checkInteger, checkOptions, checkSize, isObject, show } from '../base/validate.js'
+import { SparseGrad } from './sparse-grad.js'
+import { nested, plainAt } from './values.js'
 
 /**
  * Numbers in a shape, contiguous and row-major. Made by `tensor`, `zeros`, `randn` ..., by layers and by its own methods.
@@ -29,17 +31,7 @@ import { checkBoolean, checkInteger, checkOptions, checkSize, isObject, show } f
  * else makes new memory. Memory goes with the last tensor that shares it: collected as any object, or at once by
  * `dispose()`, `using` or `scope()`.
  */
-export class Tensor {
-  /** Sizes of the dimensions, outermost first; frozen. */
-  readonly shape: readonly number[]
-  /** The type of the elements. */
-  readonly dtype: DType
-  /** The number of elements. */
-  readonly size: number
-  #storage: Storage | null
-  readonly #offset: number
-  #data: TypedArray | null = null
-  #handle: Handle | null = null
+export class Tensor extends Elements {
   #requiresGrad = false
   /** The op that it is the result of, where that is recorded. */
   #node: GradNode | null = null
@@ -48,15 +40,7 @@ export class Tensor {
   readonly structuredClone = CONTENTS.uncloneable
 
   private constructor(storage: Storage, offset: number, dtype: DType, shape: readonly number[]) {
-    if (!isObject(storage) || !(storage instanceof Storage)) {
-      throw new UsageError('a Tensor is made by tensor(), zeros(), randn() and the like, not by new')
-    }
-    this.shape = Object.freeze(shape)
-    this.dtype = dtype
-    this.size = sizeOf(shape)
-    this.#storage = storage.retain()
-    this.#offset = offset
-    track(this)
+    super(storage, offset, dtype, shape)
   }
 
   /** A tensor over a storage, from a byte on. @internal */
@@ -64,9 +48,22 @@ export class Tensor {
     return new Tensor(storage, offset, dtype, shape)
   }
 
+  /** A tensor in the place of elements, which it takes over; the same where they are a tensor. @internal */
+  static of(made: Elements): Tensor {
+    if (Tensor.is(made)) return made
+    const tensor = new Tensor(made.storage, made.offset, made.dtype, made.shape)
+    made.dispose()
+    return tensor
+  }
+
+  /** `Tensor.of`, for those who know the class by an object of it alone. @internal */
+  over(made: Elements): Tensor {
+    return Tensor.of(made)
+  }
+
   /** The result of an op on `inputs`, recorded under a name where it is one that gradients flow through. @internal */
-  static result(made: ops.Made, inputs: readonly (Tensor | number)[] = [], name?: string, backward?: (save: Save) => Backward): Tensor {
-    const tensor = new Tensor(made.storage, 0, made.dtype, made.shape)
+  static result(made: Elements, inputs: readonly (Tensor | number)[] = [], name?: string, backward?: (save: Save) => Backward): Tensor {
+    const tensor = Tensor.of(made)
     return name === undefined ? tensor : record(tensor, name, inputs, backward!)
   }
 
@@ -88,15 +85,10 @@ export class Tensor {
     this.#node = null
   }
 
-  #alive(): Storage {
-    if (this.#storage === null) throw new UsageError('use of a disposed tensor')
-    return this.#storage
-  }
-
   /** Whether it was disposed. */
-  get disposed(): boolean {
+  override get disposed(): boolean {
     if (!Tensor.is(this)) throw stranger(this, 'Tensor', 'disposed')
-    return this.#storage === null
+    return super.disposed
   }
 
   /**
@@ -110,101 +102,8 @@ export class Tensor {
    * `narrow(0, start, length).data` shows a part.
    */
   get data(): TypedArray {
-    this.#alive().show()
+    this.storage.show()
     return this.borrow()
-  }
-
-  /** `data`, for use within a call: nobody keeps it. @internal */
-  borrow(): TypedArray {
-    this.#alive().lag?.settle()
-    return this.#view()
-  }
-
-  /**
-   * The elements, to be read several times as they are now: as `borrow` gives them, or a copy where others may write them
-   * meanwhile. @internal
-   */
-  steady(): TypedArray {
-    const data = this.borrow()
-    const storage = this.#alive()
-    return storage.open && storage.live(data.byteLength) ? storage.peek(this.dtype, this.#offset, this.size) : data
-  }
-
-  /** What was made of the elements that `borrow` gave. @throws FileError where a mapped file has lost bytes. @internal */
-  checkWhole<T>(made?: T): T {
-    this.#alive().checkWhole()
-    return made as T
-  }
-
-  #view(): TypedArray {
-    const storage = this.#alive()
-    if (this.#data !== null && this.#data.length === this.size) return this.#data
-    const data = storage.view(this.dtype, this.#offset, this.size)
-    if (storage.live(data.byteLength)) this.#data = data
-    return data
-  }
-
-  /** The elements as the native side borrows them. @internal */
-  operand(): Operand {
-    this.#alive().lag?.settle()
-    return this.rawOperand()
-  }
-
-  /** The same, rows that were left behind as they are: for who has brought up to date what it reads. @internal */
-  rawOperand(): Operand {
-    this.#handle ??= this.#alive().handle(this.dtype, this.#offset, this.size)
-    return this.#handle ?? this.#view()
-  }
-
-  /** Its elements without a hold on them. @internal */
-  follow(): Followed {
-    return new Followed(this.#alive(), this.dtype, this.#offset, this.size)
-  }
-
-  /** What keeps elements of its memory behind. @internal */
-  get lag(): Lag | null {
-    return this.#alive().lag
-  }
-
-  /** @throws UsageError while work off the thread reads the memory. @internal */
-  checkWritable(where: string): void {
-    this.#alive().checkWritable(where)
-  }
-
-  /** The elements are about to be changed. @throws UsageError as `checkWritable`. @internal */
-  beginWrite(where: string): void {
-    this.#alive().beginWrite(where)
-  }
-
-  /** How often the elements, or others in their memory, were changed in place. @internal */
-  get version(): number {
-    return this.#alive().version
-  }
-
-  /** Calls `run` once, before the elements change; what ends that. null where they could change unseen. @internal */
-  watch(run: () => void): (() => void) | null {
-    return this.#alive().watch(run)
-  }
-
-  /** Whether nobody else can change the elements: no tensor shares them, and no array over them was given away. @internal */
-  get alone(): boolean {
-    const storage = this.#alive()
-    return storage.held && !storage.shown
-  }
-
-  /** Whether `lend` empties nobody's array. @internal */
-  get lendable(): boolean {
-    return !this.#alive().shown
-  }
-
-  /**
-   * The elements for work off the thread, and what ends its reading. Those in V8's memory move to native memory; arrays
-   * over them have length 0 then. @internal
-   */
-  lend(): { handle: Handle; done: () => void } {
-    const storage = this.#alive()
-    storage.native()
-    return { handle: this.rawOperand() as Handle, done: storage.lend() }
   }
 
   /**
@@ -219,13 +118,13 @@ export class Tensor {
    * before has length 0 then.
    */
   share(): SharedTable {
-    this.#alive().lag?.settle()
-    return share(this.#alive(), this.dtype, this.shape, this.#offset)
+    this.lag?.settle()
+    return share(this.storage, this.dtype, this.shape, this.offset)
   }
 
   /** Ends what `share()` of this or another tensor over the memory began in this thread: no handle opens any more. */
   unshare(): void {
-    this.#alive().unshare()
+    this.storage.unshare()
   }
 
   /**
@@ -236,12 +135,6 @@ export class Tensor {
   static fromShared(handle: SharedTable): Tensor {
     const { storage, dtype, shape, offset } = open(handle)
     return Tensor.over(storage, dtype, shape, offset)
-  }
-
-  /** Whether the two have bytes in common. @internal */
-  overlaps(other: Tensor): boolean {
-    const end = (x: Tensor) => x.#offset + x.size * facts(x.dtype).bytes
-    return this.#storage?.base === other.#storage?.base && this.#offset < end(other) && other.#offset < end(this)
   }
 
   /**
@@ -256,7 +149,7 @@ export class Tensor {
 
   set requiresGrad(value: boolean) {
     if (typeof value !== 'boolean') throw new UsageError(`requiresGrad is true or false, not ${show(value)}`)
-    this.#alive()
+    void this.storage // throws after dispose()
     if (value && !isFloat(this.dtype)) throw new DTypeError(`requiresGrad: floats can learn, ${this.dtype} cannot`)
     if (!value && this.#node !== null) {
       throw new UsageError('requiresGrad: this is the result of an op on what learns: detach() gives a tensor that is not')
@@ -275,7 +168,7 @@ export class Tensor {
    * is built when it is looked at. It lives until it is set to null, or this tensor is disposed, but for those who hold it.
    */
   get grad(): Tensor | SparseGrad | null {
-    return this.#collected?.look() ?? null
+    return (this.#collected?.look(SHOWING) ?? null) as Tensor | SparseGrad | null
   }
 
   set grad(grad: Tensor | SparseGrad | null) {
@@ -301,15 +194,7 @@ export class Tensor {
 
   /** Adds to what was collected; `grad` is taken over. @internal */
   collect(grad: Gradient): void {
-    this.#leaf().add(isTensor(grad) ? grad.#own() : grad)
-  }
-
-  /** Itself, or a copy where other tensors share the memory. */
-  #own(): Tensor {
-    if (this.#alive().held) return this
-    const copy = this.clone()
-    this.dispose()
-    return copy
+    this.#leaf().add(grad)
   }
 
   /**
@@ -329,7 +214,8 @@ export class Tensor {
     if (!this.#requiresGrad) {
       throw new UsageError(`${where}: nothing that this tensor was made from learns: set requiresGrad of a leaf, and leave noGrad`)
     }
-    const grad = gradOf(this, gradOutput, where, () => Tensor.over(PooledStorage.zeroed(facts(this.dtype).bytes), this.dtype, this.shape).set([1]))
+    if (gradOutput !== undefined && !((gradOutput as unknown) instanceof Tensor)) throw new UsageError(`${where}: gradOutput is a tensor, not ${show(gradOutput)}`)
+    const grad = gradOf(this, gradOutput, where)
     if (this.#node === null) this.collect(grad)
     else runBackward(this.#node, grad, retainGraph)
   }
@@ -340,34 +226,8 @@ export class Tensor {
    * @throws ShapeError where they do not fit, DTypeError for a value that the type cannot hold.
    */
   set(values: Tensor | ArrayLike<number>, offset = 0): this {
-    const where = 'Tensor.set'
-    this.checkWritable(where)
-    checkSize(offset, `${where}: offset`)
-    const source = values instanceof Tensor ? values : null
-    const length = source ? source.size : checkSize(isObject(values) ? (values as ArrayLike<number>).length : undefined, `${where}: length of the values`)
-    if (offset + length > this.size) {
-      throw new ShapeError(`${where}: ${length} values from ${offset} on do not fit in ${this.size} elements`)
-    }
-    this.beginWrite(where)
-    if (source && source.dtype === this.dtype) this.#write(source, offset)
-    else if (source) {
-      const converted = Tensor.result(ops.convert(source, this.dtype, where))
-      ops.write(converted, this, offset)
-      converted.dispose()
-    } else {
-      const data = elementsOf(values as ArrayLike<number>, this.dtype, where)
-      ops.write({ dtype: this.dtype, shape: [length], size: length, operand: () => data }, this, offset)
-    }
+    assign(this, values, offset)
     return this
-  }
-
-  #write(source: Tensor, offset: number): void {
-    if (source.#alive().base !== this.#alive().base) return ops.write(source, this, offset)
-    if (source.#offset === this.#offset + offset * facts(this.dtype).bytes) return
-    // Parts of one memory may overlap.
-    const copy = Tensor.result(ops.clone(source, 'Tensor.set'))
-    ops.write(copy, this, offset)
-    copy.dispose()
   }
 
   /** The elements as nested arrays of numbers, or one number; int64 beyond 2^53 as bigint. */
@@ -383,16 +243,9 @@ export class Tensor {
   }
 
   /** As PyTorch prints tensors: four decimals, aligned, long ones summarised. */
-  toString(): string {
-    if (this.#storage === null) return `tensor(disposed, shape=${shown(this.shape)})`
-    const suffixes = this.#node !== null ? [`gradFn=<${this.#node.name}>`] : this.#requiresGrad ? ['requiresGrad=true'] : []
-    const { dtype, shape } = this
-    this.#storage.lag?.settle()
-    const { bytes } = facts(dtype)
-    const data = this.#storage.live(this.size * bytes) ? this.borrow() : null
-    // Where `data` would be a copy of all, only the elements that are shown are read.
-    const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(this.#alive().peek(dtype, this.#offset + i * bytes, 1), dtype, 0))
-    return this.checkWhole(formatTensor({ data: data ?? [], at, shape, dtype, suffixes }))
+  override toString(): string {
+    if (this.disposed) return `tensor(disposed, shape=${shown(this.shape)})`
+    return printed(this, this.#node !== null ? [`gradFn=<${this.#node.name}>`] : this.#requiresGrad ? ['requiresGrad=true'] : [])
   }
 
   /** `toArray()`, for `JSON.stringify`. @throws UsageError for NaN, infinities, what no number holds, and over 2^20 elements. */
@@ -404,11 +257,11 @@ export class Tensor {
   reshape(...shape: number[]): Tensor {
     const sizes = inferredShape(shape, this.size)
     if (sizeOf(sizes) !== this.size) throw new ShapeError(`reshape: ${shown(this.shape)} has ${this.size} elements, not ${shown(shape)}`)
-    return record(this.#sharing(sizes, this.#offset), 'ReshapeBackward', [this], () => derivatives.reshape(this))
+    return record(this.#sharing(sizes, this.offset), 'ReshapeBackward', [this], () => derivatives.reshape(this))
   }
 
   #sharing(shape: readonly number[], offset: number): Tensor {
-    return new Tensor(this.#alive(), offset, this.dtype, shape)
+    return new Tensor(this.storage, offset, this.dtype, shape)
   }
 
   /** The part `start .. start + length` along a dimension; along dimension 0 in the same memory, else a copy. */
@@ -423,8 +276,8 @@ export class Tensor {
     const row = sizeOf(this.shape.slice(1)) * facts(this.dtype).bytes
     const part =
       at > 0
-        ? Tensor.result(ops.narrow(this, at, from, length))
-        : this.#sharing([length, ...this.shape.slice(1)], this.#offset + from * row)
+        ? Tensor.of(movement.narrow(this, at, from, length))
+        : this.#sharing([length, ...this.shape.slice(1)], this.offset + from * row)
     return record(part, 'NarrowBackward', [this], () => derivatives.narrow(this, at, from))
   }
 
@@ -432,7 +285,7 @@ export class Tensor {
   transpose(a: number, b: number): Tensor {
     const rank = this.shape.length
     const [p, q] = [checkDim(a, rank, 'transpose'), checkDim(b, rank, 'transpose')]
-    return Tensor.result(ops.transpose(this, p, q), [this], 'TransposeBackward', () => derivatives.transpose(p, q))
+    return Tensor.result(movement.transpose(this, p, q), [this], 'TransposeBackward', () => derivatives.transpose(p, q))
   }
 
   /**
@@ -441,21 +294,21 @@ export class Tensor {
    */
   to(dtype: DType): Tensor {
     if (checkDType(dtype, 'to') === this.dtype) {
-      return record(this.#sharing(this.shape, this.#offset), 'ToBackward', [this], () => derivatives.identity)
+      return record(this.#sharing(this.shape, this.offset), 'ToBackward', [this], () => derivatives.identity)
     }
-    const made = ops.convert(this, dtype, 'to')
+    const made = convert(this, dtype, 'to')
     // Integers do not learn.
-    return isFloat(dtype) ? Tensor.result(made, [this], 'ToBackward', () => derivatives.convert(this)) : Tensor.result(made)
+    return isFloat(dtype) ? Tensor.result(made, [this], 'ToBackward', () => derivatives.convert(this)) : Tensor.of(made)
   }
 
   /** A copy. */
   clone(): Tensor {
-    return Tensor.result(ops.clone(this, 'clone'), [this], 'CloneBackward', () => derivatives.identity)
+    return Tensor.result(movement.clone(this, 'clone'), [this], 'CloneBackward', () => derivatives.identity)
   }
 
   /** The same memory, without gradients. */
   detach(): Tensor {
-    return this.#sharing(this.shape, this.#offset)
+    return this.#sharing(this.shape, this.offset)
   }
 
   #binary(op: 'add' | 'sub' | 'mul' | 'div', x: Tensor | number): Tensor {
@@ -464,7 +317,7 @@ export class Tensor {
     if (op === 'mul') return Tensor.result(made, [this, x], 'MulBackward', (save) => derivatives.product(this, x, save))
     if (op === 'add') return Tensor.result(made, [this, x], 'AddBackward', () => derivatives.sum(this, x, 1))
     if (op === 'sub') return Tensor.result(made, [this, x], 'SubBackward', () => derivatives.sum(this, x, -1))
-    const result = Tensor.result(made)
+    const result = Tensor.of(made)
     return record(result, 'DivBackward', [this, x], (save) => derivatives.quotient(this, x, result, save))
   }
 
@@ -521,7 +374,7 @@ export class Tensor {
   }
 
   #unary(op: 'relu' | 'gelu' | 'tanh' | 'sigmoid', name: string): Tensor {
-    const result = Tensor.result(ops.unary(op, this))
+    const result = Tensor.of(ops.unary(op, this))
     return record(result, name, [this], (save) => derivatives.unary(op, op === 'gelu' ? this : result, save))
   }
 
@@ -546,7 +399,7 @@ export class Tensor {
   }
 
   #softmax(log: boolean, name: string, dim: number): Tensor {
-    const result = Tensor.result(ops.softmax(log, this, dim))
+    const result = Tensor.of(ops.softmax(log, this, dim))
     return record(result, name, [this], (save) => derivatives.softmax(log, result, dim, save))
   }
 
@@ -567,15 +420,12 @@ export class Tensor {
    * A tensor that shares the memory and was dropped undisposed still counts: then the garbage collector frees. End work on
    * `data` that runs elsewhere, such as an asynchronous write to a file, before.
    */
-  dispose(): void {
+  override dispose(): void {
     if (!Tensor.is(this)) throw stranger(this, 'Tensor', 'dispose')
-    const storage = this.#storage
-    untrack(this)
-    this.#storage = this.#data = this.#handle = null
+    super.dispose()
     this.#node?.release()
     this.#node = null
     this.#collected?.replace(null, false)
-    storage?.release()
   }
 
   /** `dispose`, for `using`. */
@@ -584,17 +434,26 @@ export class Tensor {
   }
 
   /** @internal */
-  static [Symbol.hasInstance](value: unknown): boolean {
+  static override [Symbol.hasInstance](value: unknown): boolean {
     return Tensor.is(value) && isInstance(this, Tensor, value)
   }
 
   /** `value instanceof Tensor`, in less time: lookups ask it. @internal */
   static is(value: unknown): value is Tensor {
-    return typeof value === 'object' && value !== null && #storage in value
+    return typeof value === 'object' && value !== null && #collected in value
   }
 
   static {
-    guardReceivers(this, (value) => #storage in value, OFTEN)
-    CONTENTS.guard(this, (value) => #storage in value)
+    guardReceivers(this, (value) => #collected in value, OFTEN)
+    CONTENTS.guard(this, (value) => #collected in value)
   }
+}
+
+/** What users see of gradients; it belongs to no scope. */
+const SHOWING: Showing = { dense: seen, rows: (ids, rows, shape) => SparseGrad.over(seen(ids), seen(rows), shape) }
+
+function seen(grad: Elements): Tensor {
+  const tensor = Tensor.of(grad)
+  untrack(tensor)
+  return tensor
 }

@@ -1,9 +1,8 @@
 // A batch of windows: what loaders and streams hand out.
 
-import { facts } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
 import { call, check, native } from '../native/native.js'
-import { PooledStorage } from '../memory/storage.js'
+import { uninitialized } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { Tokenizer } from './tokenizer.js'
 import { checkBoolean, checkSize, show } from '../base/validate.js'
@@ -50,7 +49,7 @@ export function windowsOver(ids: number, { maxLength, stride, batchSize, dropLas
 /** The batch of the windows of these numbers. @internal */
 export function cutBatch(windows: ReturnType<typeof windowsOver>, numbers: Uint32Array, ids: Uint32Array | Int32Array, maxLength: number): Batch {
   const rows = numbers.length
-  const make = () => Tensor.over(PooledStorage.uninitialized(rows * maxLength * facts('int32').bytes), 'int32', [rows, maxLength])
+  const make = () => uninitialized('int32', [rows, maxLength])
   const [inputs, targets] = [make(), make()]
   check(native.windowsFill(windows, numbers, ids, inputs.operand(), targets.operand()))
   return { inputs, targets }

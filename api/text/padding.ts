@@ -1,7 +1,7 @@
 // Texts as rows of one length: the options, and the tensors that come of them.
 
 import { UsageError } from '../base/errors.js'
-import { PooledStorage } from '../memory/storage.js'
+import { uninitialized } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkElements, checkSize, checkWord, show } from '../base/validate.js'
 import type { DType } from '../base/dtype.js'
@@ -82,7 +82,7 @@ export function padding(
 export function paddedBatch(made: { ids: Int32Array; mask: Uint8Array; lengths: Uint32Array; length: number }): PaddedBatch {
   const shape = () => [made.lengths.length, made.length]
   const over = (values: Int32Array | Uint8Array, dtype: DType) => {
-    const tensor = Tensor.over(PooledStorage.uninitialized(values.byteLength), dtype, shape())
+    const tensor = uninitialized(dtype, shape())
     ;(tensor.borrow() as Uint8Array).set(values)
     return tensor
   }

@@ -6,16 +6,15 @@ import { isMainThread } from 'node:worker_threads'
 import { checkSignal, whenAborted } from '../layers/async.js'
 import { Contents } from '../base/contents.js'
 import { checkCorpus, CORPUS, gather, type Corpus } from './corpus.js'
-import { facts, fromCode } from '../base/dtype.js'
+import { fromCode } from '../base/dtype.js'
 import { Embedding } from '../layers/embedding.js'
 import { AbortedError, FormatError, UsageError } from '../base/errors.js'
 import type { TrainingRecord } from '../models/folder.js'
 import { call, failureOf, native } from '../native/native.js'
 import { guardReceivers } from '../base/receivers.js'
 import { untrack } from '../memory/scope.js'
-import { sizeOf } from '../base/shape.js'
 import { readSource, type Source } from '../text/source.js'
-import { NativeStorage } from '../memory/storage.js'
+import { adopted } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { checkTrainer, hyperParameters, keptOptions, type CheckedOptions, type Objective, type TrainerOptions, beyondBounds } from './options.js'
@@ -344,7 +343,7 @@ const NEXT_TOKEN: Record<string, string> = { token: 'token.weight', position: 'p
 
 function tensorOf({ dtype: code, shape, handle }: NonNullable<ReturnType<typeof native.trainerTables>>[number]): Tensor {
   const dtype = fromCode(code)
-  const made = Tensor.over(new NativeStorage(handle, sizeOf(shape) * facts(dtype).bytes), dtype, shape)
+  const made = adopted(handle, dtype, shape)
   // It belongs to no scope, as no other result of an asynchronous call does.
   untrack(made)
   return made

@@ -5,7 +5,7 @@ import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { facts } from '../base/dtype.js'
 import { check, native } from '../native/native.js'
 import { shown } from '../base/shape.js'
-import { PooledStorage } from '../memory/storage.js'
+import { uninitialized } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkElements, checkOptions, checkSize, show } from '../base/validate.js'
 
@@ -103,7 +103,7 @@ function widened(rows: Tensor): Tensor {
 /** Directions, scores and variances, one after the other. */
 function find(rows: Tensor, sizes: Sizes): Tensor {
   const size = elementsOf(sizes)
-  const out = Tensor.over(PooledStorage.uninitialized(size * 8), 'float64', [size])
+  const out = uninitialized('float64', [size])
   const done = native.componentsOf(rows.operand(), rows.dtype === 'float64', sizes.rows, sizes.dim, sizes.count, out.operand())
   if (!done) out.dispose()
   check(done)

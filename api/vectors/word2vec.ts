@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { ShapeError, UsageError } from '../base/errors.js'
 import { call, check, native } from '../native/native.js'
-import { NativeStorage } from '../memory/storage.js'
+import { adopted } from '../tensor/allocate.js'
 import { checkTable } from '../layers/table.js'
 import { Tensor } from '../tensor/tensor.js'
 import { Vectors } from './vectors.js'
@@ -95,6 +95,6 @@ export function loadWord2Vec(path: string, options?: LoadWord2VecOptions): Vecto
   const replaces = checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`) === 'replace'
   checkBoolean(escape, `${where}: escape`)
   const { words, dim, handle } = call(native.loadWord2Vec(full, binary, limit ?? -1, replaces, maxRatio, escape))
-  const table = Tensor.over(new NativeStorage(handle, words.length * dim * 4), 'float32', [words.length, dim])
+  const table = adopted(handle, 'float32', [words.length, dim])
   return new Vectors(table, words)
 }

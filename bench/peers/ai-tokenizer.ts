@@ -1,7 +1,7 @@
 // ai-tokenizer: TypeScript.
 
 import { find, type Found } from './peer.js'
-import type { TokenizerPeer } from './tokenizer.js'
+import type { TokenizerPeer } from './encoder.js'
 
 export function aiTokenizer(): Found<TokenizerPeer> {
   return find('ai-tokenizer', (load, version) => {

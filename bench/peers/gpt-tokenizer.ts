@@ -1,7 +1,7 @@
 // gpt-tokenizer: TypeScript.
 
 import { find, type Found } from './peer.js'
-import type { TokenizerPeer } from './tokenizer.js'
+import type { TokenizerPeer } from './encoder.js'
 
 export function gptTokenizer(): Found<TokenizerPeer> {
   return find('gpt-tokenizer', (load, version) => {

@@ -2,7 +2,7 @@
 
 import { capabilities, Tokenizer } from '../../index.js'
 import type { Found } from './peer.js'
-import type { TokenizerPeer } from './tokenizer.js'
+import type { TokenizerPeer } from './encoder.js'
 
 export function own(): Found<TokenizerPeer> {
   const plain = { disallowedSpecial: new Set<string>() }

@@ -1,7 +1,7 @@
 // tiktoken-node: tiktoken-rs as an addon. It always gives special tokens their ids.
 
 import { find, type Found } from './peer.js'
-import type { TokenizerPeer } from './tokenizer.js'
+import type { TokenizerPeer } from './encoder.js'
 
 export function tiktokenNode(): Found<TokenizerPeer> {
   return find('tiktoken-node', (load, version) => {

@@ -1,7 +1,7 @@
 // tiktoken: OpenAI's Rust compiled to WebAssembly.
 
 import { find, type Found } from './peer.js'
-import type { TokenizerPeer } from './tokenizer.js'
+import type { TokenizerPeer } from './encoder.js'
 
 export function tiktoken(): Found<TokenizerPeer> {
   return find('tiktoken', (load, version) => {

@@ -1,4 +1,4 @@
-// What the tokenizer's suites ask of a peer.
+// The tokenizer's peers by name.
 
 import type { Found } from './peer.js'
 import { aiTokenizer } from './ai-tokenizer.js'
@@ -6,22 +6,7 @@ import { gptTokenizer } from './gpt-tokenizer.js'
 import { tiktoken } from './tiktoken.js'
 import { tiktokenNode } from './tiktoken-node.js'
 import { own } from './own.js'
-
-export const ENCODINGS = ['gpt2', 'cl100k_base', 'o200k_base'] as const
-export type Encoding = (typeof ENCODINGS)[number]
-
-/** An encoding, ready to use. Special tokens in a text are plain text where the peer can do that. */
-export interface Encoder {
-  encode(text: string): ArrayLike<number>
-  /** Absent where the peer takes one text a call. */
-  encodeBatch?(texts: string[]): unknown
-}
-
-export interface TokenizerPeer {
-  version: string
-  /** Reads the vocabulary and makes it ready; none where the peer does not know this encoding. */
-  open(encoding: Encoding): Encoder | undefined
-}
+import type { TokenizerPeer } from './encoder.js'
 
 /** By name; a peer is loaded when it is asked for, so that a process can hold one alone. */
 export const TOKENIZERS: Record<string, () => Found<TokenizerPeer>> = {

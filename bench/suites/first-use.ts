@@ -3,7 +3,8 @@
 import { availableParallelism } from 'node:os'
 import { inChildren, medianOfChildren } from '../child.js'
 import { median } from '../measure.js'
-import { ENCODINGS, TOKENIZERS } from '../peers/tokenizer.js'
+import { ENCODINGS } from '../peers/encoder.js'
+import { TOKENIZERS } from '../peers/tokenizer.js'
 import type { Report } from '../report.js'
 
 export function firstUse(report: Report): void {

@@ -1,7 +1,8 @@
 // Text to ids against other packages: the same documents, one whole, one a call, and as a batch.
 
 import { interleave, type Candidate } from '../measure.js'
-import { ENCODINGS, TOKENIZERS, type Encoder, type Encoding, type TokenizerPeer } from '../peers/tokenizer.js'
+import { ENCODINGS, type Encoder, type Encoding, type TokenizerPeer } from '../peers/encoder.js'
+import { TOKENIZERS } from '../peers/tokenizer.js'
 import type { Report } from '../report.js'
 import { documents, KINDS, megabytes, type Kind } from '../texts.js'
 

@@ -7,7 +7,7 @@ import { WrongUse, isFolder } from '../terminal/failure.js'
 import { openSubject, type Listed, type Subject } from './inspected.js'
 import { labelsOf, openModel } from '../options/models.js'
 import { counted, shown, shownBytes, shownShort } from '../terminal/numbers.js'
-import { visibleText } from './pieces.js'
+import { visibleText } from '../terminal/pieces.js'
 import { print } from '../terminal/streams.js'
 import { splitTable } from '../options/tables.js'
 

@@ -5,7 +5,7 @@ import type { Neighbour } from '../../index.js'
 import { MODEL_ARGUMENT, openVectors, rowsOption } from '../options/models.js'
 import { parseSize } from '../terminal/numbers.js'
 import { print } from '../terminal/streams.js'
-import { visibleText } from './pieces.js'
+import { visibleText } from '../terminal/pieces.js'
 
 interface Options {
   top: number

@@ -5,7 +5,7 @@ import { extname, join } from 'node:path'
 import { Option } from '../bundled/commander.js'
 import { loadModel, loadWord2Vec, UnknownTokenError, Vectors, type Model, type Tokenizer } from '../../index.js'
 import { WorkFailed, WrongUse, isFolder } from '../terminal/failure.js'
-import { pieceReader, visibleText } from '../commands/pieces.js'
+import { pieceReader, visibleText } from '../terminal/pieces.js'
 import { openTable, splitTable } from './tables.js'
 import { findTokenizer } from './tokenizer.js'
 

@@ -2,7 +2,7 @@
 
 import { WriteStream } from 'node:tty'
 import { stringWidth } from '../bundled/terminal.js'
-import type { Piece } from '../commands/pieces.js'
+import type { Piece } from './pieces.js'
 
 /** How many bits of colour stdout has: 1 is none. NO_COLOR, FORCE_COLOR and TERM=dumb are heard. */
 export function colorDepth(): number {

@@ -1,21 +1,17 @@
 // Which TypeScript may import which.
 import { isBuiltin } from 'node:module'
-import { posix } from 'node:path'
-import { badLines, projectFiles, read } from './files.mjs'
+import { badLines, projectFiles } from './files.mjs'
+import { circles, imports } from './imports.mjs'
 
-const IMPORT = /\b(?:from|import|require)\s*\(?\s*['"]([^'"]+)['"]/g
+/** The rooms of api/, floor by floor from the ground up. A room imports those below, and those of its own floor. */
+const API = [['base'], ['native'], ['memory'], ['ops'], ['autograd'], ['tensor'], ['layers', 'optim', 'files', 'text'], ['vectors', 'surgery'], ['models'], ['train']]
+/** Those of cli/; '.' are the files that stand in no room. */
+const CLI = [['bundled'], ['terminal'], ['draw', 'options'], ['commands'], ['.']]
 
-/** Every import of every TypeScript file: from where, what it says, and what file of the project that is, if any. */
-function imports() {
-  return projectFiles()
-    .filter((path) => /\.[cm]?ts$/.test(path))
-    .flatMap((path) =>
-      [...read(path).matchAll(IMPORT)].map(([, said]) => {
-        const target = said.startsWith('.') ? posix.join(posix.dirname(path), said) : null
-        return { path, said, target }
-      }),
-    )
-}
+/** Pairs of files that import each other's types, each with the reason. There is no circle of values. */
+const PAIRS = [
+  { files: ['api/tensor/sparse-grad.ts', 'api/tensor/tensor.ts'], reason: 'the grad of a Tensor may be a SparseGrad, whose ids and rows are Tensors' },
+]
 
 const offendersAmong = (isOffender) => () =>
   imports()
@@ -28,7 +24,54 @@ const isPackage = ({ said, target }) => target === null && /^(@[\w-]+\/)?[\w-][\
 const isIn = (folder, path) => path.startsWith(`${folder}/`)
 const OUTSIDE = ['cli', 'examples', 'bench']
 
+/** The room of a file in a folder: `.` where it stands in none; null of files elsewhere. */
+function roomOf(folder, path) {
+  if (path === null || !isIn(folder, path)) return null
+  const [room, ...rest] = path.slice(folder.length + 1).split('/')
+  return rest.length > 0 ? room : '.'
+}
+
+/** A rule for each room, and one that every room has its floor. */
+function floorRules(folder, floors) {
+  const rooms = floors.flat()
+  const ofRooms = floors.flatMap((floor, height) =>
+    floor.map((room) => {
+      const allowed = floors.slice(0, height + 1).flat()
+      const others = allowed.filter((other) => other !== room)
+      return {
+        name: `${folder}/${room === '.' ? '*.ts' : room} imports of ${folder}/ only ${others.join(', ') || 'itself'}`,
+        offenders: offendersAmong(({ path, source }) => {
+          const of = roomOf(folder, source)
+          return roomOf(folder, path) === room && of !== null && !allowed.includes(of)
+        }),
+      }
+    }),
+  )
+  const isHomeless = (path) => /\.[cm]?ts$/.test(path) && isIn(folder, path) && !rooms.includes(roomOf(folder, path))
+  const homes = { name: `every file of ${folder}/ stands in a room of the table of floors`, offenders: () => projectFiles().filter(isHomeless) }
+  return [...ofRooms, homes]
+}
+
+const isPair = ({ path, source, isType }) => isType && PAIRS.some(({ files }) => files.includes(path) && files.includes(source))
+const FREE_OF_CIRCLES = ['api', 'cli', 'bench', 'examples']
+
+/** The circles among the imports that count, as texts. */
+const circlesAmong = (counts) => () => {
+  const edges = imports().filter((one) => one.source !== null && FREE_OF_CIRCLES.some((folder) => isIn(folder, one.path)) && counts(one))
+  return circles(edges.map(({ path, source }) => [path, source])).map((circle) => circle.join(' <-> '))
+}
+
 export const typescriptRules = [
+  ...floorRules('api', API),
+  ...floorRules('cli', CLI),
+  {
+    name: 'no imports of values run in a circle',
+    offenders: circlesAmong(({ isType }) => !isType),
+  },
+  {
+    name: 'no imports run in a circle, types counted, but for the pairs that have a reason',
+    offenders: circlesAmong((one) => !isPair(one)),
+  },
   {
     name: 'index.ts imports only api/',
     offenders: offendersAmong(({ path, target }) => path === 'index.ts' && !(target && isIn('api', target))),

@@ -4,7 +4,7 @@ import { facts } from '../../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../../base/errors.js'
 import { native } from '../../native/native.js'
 import { shown } from '../../base/shape.js'
-import { NativeStorage } from '../../memory/storage.js'
+import { zeroTable } from '../../tensor/allocate.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { checkBoolean, checkBytes, checkNumber, checkOptions, checkSize, checkWord, show } from '../../base/validate.js'
 import { target, written } from './made.js'
@@ -71,7 +71,7 @@ export function interpolatePositions(weight: Tensor, newLength: number, options?
   const [rows, dim] = shape
   const bytes = newLength * dim * facts('float32').bytes
   checkBytes(bytes, where, shown([newLength, dim]))
-  const result = Tensor.over(NativeStorage.zeroed(bytes), 'float32', [newLength, dim])
+  const result = zeroTable('float32', [newLength, dim])
   written(result, undefined, native.interpolateRows(weight.operand(), rows, dim, alignCorners, newLength, result.operand()))
   result.requiresGrad = weight.requiresGrad
   return result

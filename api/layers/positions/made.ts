@@ -9,17 +9,13 @@ import { check } from '../../native/native.js'
 import { checkGenerator, type Generator } from '../../tensor/random.js'
 import { guardReceivers } from '../../base/receivers.js'
 import { sameShape, shown, sizeOf } from '../../base/shape.js'
-import { NativeStorage, PooledStorage } from '../../memory/storage.js'
+import { uninitialized, zeroTable } from '../../tensor/allocate.js'
 import { Tensor } from '../../tensor/tensor.js'
-import { checkBytes, checkElements, show } from '../../base/validate.js'
+import { checkBytes, show } from '../../base/validate.js'
 
 /** A result of a shape that is written whole: the caller's `out`, checked, or fresh memory. */
 export function target(out: Tensor | undefined, shape: readonly number[], dtype: DType, where: string): Tensor {
-  if (out === undefined) {
-    const { bytes } = facts(dtype)
-    checkElements(sizeOf(shape), bytes, where, shape)
-    return Tensor.over(PooledStorage.uninitialized(sizeOf(shape) * bytes), dtype, [...shape])
-  }
+  if (out === undefined) return uninitialized(dtype, [...shape], where)
   if (!(out instanceof Tensor)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
   if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)
   if (!sameShape(out.shape, shape)) throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown(shape)}`)
@@ -55,7 +51,7 @@ export function learned(shape: readonly number[], { generator, init }: { generat
   checkBytes(bytes, where, shown(shape))
   const source = checkGenerator(generator, where)
   const fill = checkInit(init, `${where}: init`, (generator, out) => generator.normal(out, 0, std))
-  const weight = Tensor.over(NativeStorage.zeroed(bytes), 'float32', [...shape])
+  const weight = zeroTable('float32', [...shape])
   fill(source, weight.operand())
   weight.requiresGrad = true
   return weight

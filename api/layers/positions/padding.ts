@@ -1,8 +1,9 @@
 // Padding: masks of attention, and positions that skip it.
 
 import { isRagged, type Ragged } from '../bag.js'
+import type { IntArray } from '../../base/dtype.js'
 import { ShapeError, UsageError } from '../../base/errors.js'
-import { readIds, type Ids, type IntArray } from '../../tensor/ids.js'
+import { readIds, type Ids } from '../../tensor/ids.js'
 import { call, check, native } from '../../native/native.js'
 import { shown } from '../../base/shape.js'
 import { Tensor } from '../../tensor/tensor.js'

@@ -2,12 +2,13 @@
 
 import { record } from '../../autograd/tape.js'
 import { Contents } from '../../base/contents.js'
+import { isResultType, typeCode, type IntArray, type ResultType } from '../../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../../base/errors.js'
-import { copyOf, type Ids, type IntArray } from '../../tensor/ids.js'
+import { copyOf, type Ids } from '../../tensor/ids.js'
 import { call, native } from '../../native/native.js'
 import { guardReceivers } from '../../base/receivers.js'
-import { isResultType, typeCode, type ResultType } from '../result.js'
 import { shown } from '../../base/shape.js'
+import type { Elements } from '../../ops/elements.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { MOST_DIM, checkNumber, checkOptions, checkSize, checkWord, show } from '../../base/validate.js'
 import { made, target, written } from './made.js'
@@ -102,7 +103,7 @@ export class RotaryEmbedding {
     })
   }
 
-  #rotate(x: Tensor | null, out: Tensor, { heads, headDim, offset, length, at }: Place, inverse: boolean): boolean {
+  #rotate(x: Elements | null, out: Elements, { heads, headDim, offset, length, at }: Place, inverse: boolean): boolean {
     const code = typeCode(out.dtype as ResultType)
     return native.rotaryForward(this.#native, code, heads, headDim, inverse, offset, length, at, x?.operand(), out.operand())
   }

@@ -1,7 +1,8 @@
 // What is given for one sequence, repeated along the batch.
 
+import type { IntArray } from '../../base/dtype.js'
 import { ShapeError } from '../../base/errors.js'
-import { kindOf, readIds, type Ids, type IntArray } from '../../tensor/ids.js'
+import { kindOf, readIds, type Ids } from '../../tensor/ids.js'
 import { sameShape, shown, sizeOf } from '../../base/shape.js'
 
 /** Explicit positions or segments, one for each of `tokens` (a shape): those of one sequence are repeated along the batch. */

@@ -8,6 +8,7 @@ import type { Generator } from '../../tensor/random.js'
 import { guardReceivers } from '../../base/receivers.js'
 import { untrack } from '../../memory/scope.js'
 import { sameShape, shown } from '../../base/shape.js'
+import type { Elements } from '../../ops/elements.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptions, checkSize } from '../../base/validate.js'
 import { checkHeads, learned, Learned, made, replacement } from './made.js'
@@ -118,7 +119,7 @@ export class TransformerXLPositions extends Learned {
     }
     const sizes = Float64Array.of(batch, heads, queries, keys, headDim, keys - queries)
     const inputs = [query, key, this.#u, this.#v, this.#weight]
-    const parts = ([query, key, u, v, weight]: readonly Tensor[]) =>
+    const parts = ([query, key, u, v, weight]: readonly Elements[]) =>
       [u, v, weight, this.#sinusoids(queries, keys, where), query, key].map((part) => part.operand())
     const result = made([batch, heads, queries, keys], 'float32', where, (out) =>
       native.transformerXlForward(sizes, parts(inputs), out.operand()),

@@ -1,0 +1,95 @@
+// The gradient of a table as its user sees it where the layer was made with `sparse: true`.
+
+import { summedOperand, typed } from '../autograd/table-gradient.js'
+import { Contents } from '../base/contents.js'
+import type { DType } from '../base/dtype.js'
+import { UsageError } from '../base/errors.js'
+import { guardReceivers, isInstance } from '../base/receivers.js'
+import { check, native } from '../native/native.js'
+import { Elements } from '../ops/elements.js'
+import type { Tensor } from './tensor.js'
+
+const CONTENTS = new Contents<SparseGrad>('SparseGrad', {
+  instead: 'ids and rows are tensors, toDense() is one',
+  // The rest is in its tensors, which are looked at besides.
+  equal: (it) => `[${it.shape}]`,
+})
+
+/**
+ * The gradient of a table of which a batch named some rows: `grad` of the weight of a layer made with `sparse: true`.
+ * PyTorch's sparse tensors, coalesced: `ids` are its indices, `rows` its values.
+ *
+ * Each row is the sum over the id's occurrences in the batch, in their order: `toDense()` equals the dense gradient to the
+ * bit.
+ */
+export class SparseGrad {
+  /** Which rows of the table: int32 (n), ascending, each once. */
+  readonly ids: Tensor
+  /** What they get: (n, dim), of the table's type. */
+  readonly rows: Tensor
+  /** The table's. */
+  readonly shape: readonly number[]
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
+
+  readonly #own = true
+
+  private constructor(ids: Tensor, rows: Tensor, shape: readonly number[], key: symbol) {
+    if (key !== PRIVATE) throw new UsageError('a SparseGrad is made by backward, not by new')
+    this.ids = ids
+    this.rows = rows
+    this.shape = shape
+  }
+
+  /** Over tensors that become its own. @internal */
+  static over(ids: Tensor, rows: Tensor, shape: readonly number[]): SparseGrad {
+    return new SparseGrad(ids, rows, shape, PRIVATE)
+  }
+
+  /** The type of the table. */
+  get dtype(): DType {
+    return this.rows.dtype
+  }
+
+  /** The same as a tensor of the table's shape and type: zeros in the rows that the batch did not name. */
+  toDense(): Tensor {
+    const rows = this.rows.to('float32')
+    const dense = Elements.uninitialized('float32', this.shape.slice())
+    const done = native.rowsDense(summedOperand(this.ids, rows, this.dtype), this.shape[0], dense.operand())
+    rows.dispose()
+    check(done)
+    return this.rows.over(typed(dense, this.dtype))
+  }
+
+  /** Frees both tensors; where it is the `grad` of a weight, set that to null. */
+  dispose(): void {
+    this.ids.dispose()
+    this.rows.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  toString(): string {
+    return this.rows.disposed ? 'SparseGrad(disposed)' : `SparseGrad(shape=[${this.shape}], ids=${this.ids}, rows=${this.rows})`
+  }
+
+  /** The shape, the ids and the rows as nested arrays, for `JSON.stringify`. @throws UsageError as `Tensor.toJSON`. */
+  toJSON(): { shape: number[]; ids: number[]; rows: number[][] } {
+    return { shape: [...this.shape], ids: this.ids.toJSON(), rows: this.rows.toJSON() }
+  }
+
+  /** @internal */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #own in value && isInstance(this, SparseGrad, value)
+  }
+
+  static {
+    guardReceivers(this, (value) => #own in value)
+    CONTENTS.guard(this, (value) => #own in value)
+  }
+}
+
+/** Makes the constructor private at run time too. */
+const PRIVATE = Symbol('by backward')

@@ -26,7 +26,7 @@ interface Step {
   low?: number
   high?: number
 }
-export interface DrawCase {
+interface DrawCase {
   name: string
   seed: string
   steps: Step[]

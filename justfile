@@ -36,14 +36,9 @@ fuzz-model-json seconds="300" seed="1":
 fuzz-api *arguments:
     node scripts/fuzz-api.mjs {{ arguments }}
 
-# Format Rust
-fmt:
-    cargo fmt --all
-    cd crates/text/fuzz && cargo fmt
-    cd crates/io/fuzz && cargo fmt
-    cd crates/threads/loom && cargo fmt
-    cd scripts/faults && cargo fmt
-    cd crates/train/fuzz && cargo fmt
+# Format TypeScript and Rust, and wrap comments
+format:
+    npm run format
 
 # Cargo for arm64 Linux; without arguments the tests of the kernels, imitated by QEMU
 arm64 *arguments:

@@ -5,7 +5,7 @@
 
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { createDataLoader, Embedding, manualSeed, saveSafetensors, TokenbedError, Tokenizer, TokenPositionEmbedding, zeros } from '../index.js'
+import { createDataLoader, type Embedding, manualSeed, saveSafetensors, TokenbedError, Tokenizer, TokenPositionEmbedding, zeros } from '../index.js'
 
 const BATCH = 8
 const LENGTH = 4

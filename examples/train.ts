@@ -38,7 +38,7 @@ function lossOf({ tensors }: TrainResult, ids: Uint32Array): number {
   for (let i = 0; i < windows; i++) {
     const window = ids.subarray(i * apart, i * apart + length)
     const targets = ids.subarray(i * apart + 1, i * apart + length + 1)
-    sum += scope(() => crossEntropy(layer.forward(window).add(position).reshape(-1, dim).matmul(head.transpose(0, 1)), targets).item() as number)
+    sum += scope(() => crossEntropy(layer.forward(window).add(position).reshape(-1, dim).matmul(head.transpose(0, 1)), targets).item())
   }
   return sum / windows
 }

@@ -2,6 +2,7 @@
 //
 // A rule is a name and a function that gives the offenders, one text each; none means that the rule is kept.
 import { crateRules } from './rules/crates.mjs'
+import { habitRules } from './rules/habits.mjs'
 import { packageRules } from './rules/packages.mjs'
 import { rustRules } from './rules/rust.mjs'
 import { textRules } from './rules/text.mjs'
@@ -9,7 +10,15 @@ import { typescriptRules } from './rules/typescript.mjs'
 import { workflowRules } from './rules/workflows.mjs'
 import { runIfMain } from './process.mjs'
 
-const rules = [...crateRules, ...typescriptRules, ...rustRules, ...packageRules, ...textRules, ...workflowRules]
+const rules = [
+  ...crateRules,
+  ...typescriptRules,
+  ...rustRules,
+  ...packageRules,
+  ...textRules,
+  ...workflowRules,
+  ...habitRules,
+]
 
 /** Checks every rule, shows how it went, and counts. */
 export function check() {

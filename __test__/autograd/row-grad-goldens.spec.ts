@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava'
-import { Embedding, EmbeddingBag, manualSeed, randn, SparseGrad, TokenPositionEmbedding, type Tensor } from '../../index.js'
+import { Embedding, EmbeddingBag, manualSeed, randn, type SparseGrad, TokenPositionEmbedding, type Tensor } from '../../index.js'
 import { isGolden } from '../support/compare.js'
 import { elements, readGolden, type Golden } from '../support/golden.js'
 

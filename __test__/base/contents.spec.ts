@@ -96,7 +96,7 @@ for (const [name, make] of Object.entries(MAKERS)) {
     ]
     for (const run of arrays) refuses(t, run, 'USAGE', 'length', 'nor are there elements by number')
     if (name !== 'DataLoader') t.throws(() => [...(it as never)], { instanceOf: TypeError })
-    else t.is([...(it as never)].length, (it as ArrayLike<number>).length)
+    else t.is([...(it as never)].length, it.length)
   })
 
   test(`${name} is not equal to another that holds something else`, (t) => {

@@ -125,7 +125,7 @@ onSmallDisk('a checkpoint that fills the disk leaves the one before, and the tra
   const before = readFileSync(path)
   const trainer = new Trainer(ids, { ...options, dim: 100 })
   const error = await t.throwsAsync(trainer.run({ checkpoint: { path, every: 0 } }), { instanceOf: FileError })
-  isFull(t, error as FileError, path)
+  isFull(t, error, path)
   t.deepEqual(readFileSync(path), before)
   t.deepEqual(readdirSync(disk), ['run.safetensors'])
   const { progress } = await trainer.run()

@@ -51,7 +51,7 @@ const ALL: Record<string, (path: string) => unknown> = {
 
 async function names(t: import('ava').ExecutionContext, readers: Record<string, (path: string) => unknown>, path: string, ...parts: string[]): Promise<void> {
   for (const [name, read] of Object.entries(readers)) {
-    const error = (await t.throwsAsync(async () => read(path), { instanceOf: FormatError }, `${name} of ${path}`)) as FormatError
+    const error = await t.throwsAsync<FormatError>(async () => read(path), { instanceOf: FormatError }, `${name} of ${path}`)
     t.is(error?.code, 'FORMAT')
     t.true(error.message.startsWith(`${error.path}: `), `${name}: ${error.message}`)
     for (const part of parts) t.true(error.message.includes(part), `${name}: "${error.message}" does not say "${part}"`)
@@ -101,7 +101,7 @@ test('texts in other encodings', async (t) => {
 
 test('texts that are none', async (t) => {
   for (const [name, kind] of [['gzip.bin', 'gzip: let its name end in .gz'], ['pickle-4.bin', 'a pickle of Python'], ['torch.pt', 'a file of PyTorch'], ['utf-16.txt', 'UTF-16 text: convert it'], ['array.npy', 'an .npy file']]) {
-    const error = (await t.throwsAsync(streamed(golden(name)), { instanceOf: FormatError })) as FormatError
+    const error = await t.throwsAsync<FormatError>(streamed(golden(name)), { instanceOf: FormatError })
     t.true(error.message.includes('is no UTF-8') && error.message.includes(`it looks like ${kind}`), error.message)
     t.false(error.message.includes('invalidUtf8'), error.message)
     await fails(t, ['embed', golden(name), '--out', join(folder, 'x.npy'), '--dim', '4'], 1, [`it looks like ${kind}`])
@@ -122,6 +122,6 @@ test('a file that is only damaged is not taken for another', (t) => {
     const damaged = Buffer.from(good)
     damaged[at] ^= 0xff
     const error = t.throws(() => loadSafetensors(written('damaged.safetensors', damaged)), { instanceOf: FormatError })
-    t.false(error!.message.includes('it is '), error!.message)
+    t.false(error.message.includes('it is '), error.message)
   }
 })

@@ -7,7 +7,7 @@ import * as tokenbed from '../../index.js'
 export class UserError extends Error {}
 
 /** What a value does while it is read. */
-export type Mischief = () => void
+type Mischief = () => void
 
 export interface Hostile {
   readonly name: string

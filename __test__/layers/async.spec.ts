@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { getEventListeners } from 'node:events'
 import {
-  AbortedError, Embedding, EmbeddingBag, manualSeed, noGrad, quantize, randn, scope, tensor, TokenIndexError, TokenPositionEmbedding, UsageError, zeros, type Ids,
+  AbortedError, Embedding, EmbeddingBag, manualSeed, noGrad, quantize, randn, scope, tensor, type TokenIndexError, TokenPositionEmbedding, UsageError, zeros, type Ids,
   type Tensor,
 } from '../../index.js'
 import { digest } from '../support/compare.js'
@@ -123,7 +123,7 @@ test('bad ids are mended, or rejected as the synchronous error', async (t) => {
   const layer = new TokenPositionEmbedding({ vocabSize: 3, contextLength: 4, dim: 2 })
   await rejectsAs(t, layer.forwardAsync(bad), () => layer.forward(bad), 'a bad token')
   await rejectsAs(t, layer.forwardAsync([0, 1], { positions: [0, 4] }), () => layer.forward([0, 1], { positions: [0, 4] }), 'a bad position')
-  const error = (await t.throwsAsync(new Embedding(9, 1).forwardAsync(BigInt64Array.of(2n ** 60n)))) as TokenIndexError
+  const error = await t.throwsAsync<TokenIndexError>(new Embedding(9, 1).forwardAsync(BigInt64Array.of(2n ** 60n)))
   t.deepEqual([error.position, error.value, error.size, error.count], [[0], 2 ** 60, 9, 1])
   await rejectsAs(t, new Embedding(0, 2).forwardAsync([0]), () => new Embedding(0, 2).forward([0]), 'no rows')
 })
@@ -285,12 +285,12 @@ test('a table may be disposed while it is read: the lookup ends well', async (t)
 test('a signal that has aborted: rejected at once, with its reason', async (t) => {
   const embedding = new Embedding(4, 3)
   const reason = new Error('enough')
-  const error = (await t.throwsAsync(embedding.forwardAsync([1], { signal: AbortSignal.abort(reason) }))) as AbortedError
+  const error = await t.throwsAsync<AbortedError>(embedding.forwardAsync([1], { signal: AbortSignal.abort(reason) }))
   t.true(error instanceof AbortedError)
   t.is(error.code, 'ABORTED')
   t.is(error.cause, reason)
   t.true(error.message.includes('Embedding.forwardAsync'), error.message)
-  const standard = (await t.throwsAsync(shown().forwardAsync([1], { signal: AbortSignal.abort() }))) as AbortedError
+  const standard = await t.throwsAsync<AbortedError>(shown().forwardAsync([1], { signal: AbortSignal.abort() }))
   t.is((standard.cause as Error).name, 'AbortError')
 })
 

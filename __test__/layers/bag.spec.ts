@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
 import {
-  EmbeddingBag, manualSeed, ones, quantize, QuantizedTable, randn, setNumThreads, tensor, zeros, type Ids, type Tensor,
+  EmbeddingBag, manualSeed, ones, quantize, type QuantizedTable, randn, setNumThreads, tensor, zeros, type Ids, type Tensor,
 } from '../../index.js'
 import { digest, isGolden, withinUlp } from '../support/compare.js'
 import { refuses } from '../support/errors.js'

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { streamIds, TokenbedError, Tokenizer, type StreamOptions } from '../../index.js'
+import { streamIds, type TokenbedError, Tokenizer, type StreamOptions } from '../../index.js'
 import { main } from '../support/child.js'
 import { temporaryFolder } from '../support/temporary.js'
 

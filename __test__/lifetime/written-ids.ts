@@ -185,7 +185,7 @@ void main({
       layer.weight.grad = bag.weight.grad = null
       layer.forward(ids).backward(gradient)
       bag.forward(ids, offsets).backward(ofBags)
-      const sums = [layer, bag].map(({ weight }) => (weight.grad as Tensor).sum().item() as number)
+      const sums = [layer, bag].map(({ weight }) => (weight.grad as Tensor).sum().item())
       return sums.filter((sum, i) => sum !== (i === 0 ? N : N / 8) * DIM).length
     })
   },
@@ -222,7 +222,7 @@ void main({
   },
 
   decode: async () => {
-    const tokenizer = await Tokenizer.load('gpt2')
+    const tokenizer = Tokenizer.load('gpt2')
     const wanted = tokenizer.decode(zeros)
     return whileWritten(zeros, tokenizer.vocabSize, (ids) => Number(tokenizer.decode(ids) !== wanted))
   },

@@ -21,7 +21,7 @@ test('sizes of a trainer are bounded before anything is allocated, and the error
     [{ vocabSize: 2 ** 31 }, 'vocabSize must be a whole number of at least 0 and at most 2147483647'],
     [{ epochs: 2 ** 40 }, 'epochs must be a whole number of at least 1 and at most 2147483647'],
   ] as const) {
-    const error = t.throws(() => new Trainer(ids, { ...PAIRS, ...options } as TrainerOptions), { instanceOf: UsageError })
+    const error = t.throws(() => new Trainer(ids, { ...PAIRS, ...options }), { instanceOf: UsageError })
     t.true(error?.message.includes(said), error?.message)
   }
   const error = t.throws(() => new Trainer(ids, { objective: 'next-token', vocabSize: 20, softmax: { samples: 2 ** 40 } }), { instanceOf: UsageError })
@@ -29,7 +29,7 @@ test('sizes of a trainer are bounded before anything is allocated, and the error
 })
 
 test('the largest window trains', async (t) => {
-  const { tensors } = await new Trainer(ids, { ...PAIRS, window: 10_000 } as TrainerOptions).run({ steps: 2 })
+  const { tensors } = await new Trainer(ids, { ...PAIRS, window: 10_000 }).run({ steps: 2 })
   t.deepEqual(tensors['token.weight'].shape, [20, 4])
 })
 
@@ -89,10 +89,10 @@ test('a list that promises more than it has is told at its first element that is
   const most = { length: 2 ** 26, 0: 1 } as ArrayLike<number>
   t.throws(() => tokenizer.decode(most), { instanceOf: UsageError, message: /element at \[1\] is undefined/ })
   for (const length of [2147483648, 2 ** 53, -1, 1.5, Infinity]) {
-    t.throws(() => tokenizer.decode({ length, 0: 1 } as ArrayLike<number>), { instanceOf: UsageError, message: /length must be a whole number/ }, `${length}`)
-    t.throws(() => tokenizer.decoder().write({ length, 0: 1 } as ArrayLike<number>), { instanceOf: UsageError }, `${length}`)
+    t.throws(() => tokenizer.decode({ length, 0: 1 }), { instanceOf: UsageError, message: /length must be a whole number/ }, `${length}`)
+    t.throws(() => tokenizer.decoder().write({ length, 0: 1 }), { instanceOf: UsageError }, `${length}`)
   }
-  t.is(tokenizer.decode({ length: 2, 0: 15496, 1: 995 } as ArrayLike<number>), 'Hello world')
+  t.is(tokenizer.decode({ length: 2, 0: 15496, 1: 995 }), 'Hello world')
 })
 
 test('lists of rows, new rows and shapes are bounded', (t) => {

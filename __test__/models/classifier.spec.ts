@@ -11,7 +11,7 @@ const base = temporaryFolder()
 const gpt2 = Tokenizer.load('gpt2')
 const OPTIONS: TrainerOptions = { objective: 'classify', dim: 8, epochs: 30, lr: 0.5 }
 
-const learned = (corpus: Corpus, tokenizer?: Tokenizer) => new Trainer(corpus, { ...OPTIONS, ...(tokenizer ? { tokenizer } : {}) } as TrainerOptions).run()
+const learned = (corpus: Corpus, tokenizer?: Tokenizer) => new Trainer(corpus, { ...OPTIONS, ...(tokenizer ? { tokenizer } : {}) }).run()
 const bits = ({ tensors }: TrainResult) => Object.values(tensors).map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'))
 
 function saved({ objective, tensors, vocabulary, counts, labels }: TrainResult): Model {

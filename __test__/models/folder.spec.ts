@@ -4,7 +4,7 @@ import test from 'ava'
 import { createHash } from 'node:crypto'
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { FileError, FormatError, loadModel, loadSafetensors, saveModel, saveSafetensors, tensor, Tokenizer, zeros, type ModelParts } from '../../index.js'
+import { FormatError, loadModel, loadSafetensors, saveModel, saveSafetensors, tensor, Tokenizer, zeros, type ModelParts } from '../../index.js'
 import { alone } from '../../api/models/parts.js'
 import { refuses } from '../support/errors.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -112,7 +112,7 @@ test('what cannot be saved leaves what was there', (t) => {
   const folder = fresh()
   saveModel(folder, words())
   const before = readFileSync(join(folder, 'model.json'))
-  const say = (more: Record<string, unknown>) => () => saveModel(folder, { ...words(), ...more } as ModelParts)
+  const say = (more: Record<string, unknown>) => () => saveModel(folder, { ...words(), ...more })
   refuses(t, say({ tensors: { 'token.weight': table(3) } }), 'SHAPE', '3 rows', '12 words')
   refuses(t, say({ vocabulary: Tokenizer.load('gpt2') }), 'SHAPE', '12 rows', '50257 tokens')
   refuses(t, say({ tensors: { 'token.weight': zeros([12]) } }), 'SHAPE', '(tokens, dim)')
@@ -158,12 +158,12 @@ test('folders that are not whole', (t) => {
       writeFileSync(at('model.json'), JSON.stringify(it))
     })
   for (const name of ['model.json', 'model.safetensors', 'vocab.txt']) {
-    const error = refuses(t, broken((at) => rmSync(at(name))), 'FILE', name) as FileError
+    const error = refuses(t, broken((at) => rmSync(at(name))), 'FILE', name)
     t.is((error.cause as NodeJS.ErrnoException).code, 'ENOENT')
     t.true(error.path.endsWith(name))
   }
   const cut = broken((at) => writeFileSync(at('model.json'), readFileSync(at('model.json'), 'utf8').slice(0, 40)))
-  t.true((refuses(t, cut, 'FORMAT', 'model.json', 'no JSON') as FormatError).offset > 0)
+  t.true(refuses(t, cut, 'FORMAT', 'model.json', 'no JSON').offset > 0)
   refuses(t, broken((at) => writeFileSync(at('model.json'), '[]')), 'FORMAT', '"format"')
   refuses(t, described((it) => (it.version = 2)), 'FORMAT', 'version 2', 'install a later one')
   refuses(t, described((it) => (it.version = 'x')), 'FORMAT', '"version"')
@@ -287,7 +287,7 @@ test('word lists that are damaged say where', (t) => {
     writeFileSync(join(folder, 'model.json'), JSON.stringify(it))
     return () => loadModel(folder)
   }
-  const at = (text: string | Buffer, line: number, offset: number, ...parts: string[]) => t.is((refuses(t, load(text), 'FORMAT', `line ${line}`, ...parts) as FormatError).offset, offset)
+  const at = (text: string | Buffer, line: number, offset: number, ...parts: string[]) => t.is(refuses(t, load(text), 'FORMAT', `line ${line}`, ...parts).offset, offset)
   at('a\t1\nb', 2, 5, 'cut short')
   at('a\t1\nb\tx\n', 2, 4, '"x"')
   at('a\t1\nb\t-1\n', 2, 4)

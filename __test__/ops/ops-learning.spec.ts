@@ -1,9 +1,9 @@
 import test from 'ava'
-import { concat, crossEntropy, dropout, Generator, getNumThreads, layerNorm, manualSeed, memoryUsage, noGrad, ones, randn, scope, setNumThreads, tensor, Tensor, zeros } from '../../index.js'
+import { concat, crossEntropy, dropout, Generator, getNumThreads, layerNorm, manualSeed, memoryUsage, noGrad, ones, randn, scope, setNumThreads, tensor, type Tensor, zeros } from '../../index.js'
 import { digest } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
 
-const leaf = (data: never[] | number[] | number[][]) => tensor(data as number[], { requiresGrad: true })
+const leaf = (data: never[] | number[] | number[][]) => tensor(data, { requiresGrad: true })
 const grad = (x: Tensor) => x.grad as Tensor
 
 // Hostile input -----------------------------------------------------------------------------------------------------------

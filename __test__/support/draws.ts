@@ -26,7 +26,7 @@ interface Step {
   low?: number
   high?: number
 }
-export interface DrawCase {
+interface DrawCase {
   name: string
   seed: string
   steps: Step[]
@@ -75,6 +75,8 @@ export function runStep(t: ExecutionContext, step: Step, source: Source): void {
       return void t.is(digest(rand(step.shape, options)), step.sha256, `uniform ${step.shape}`)
     case 'randperm':
       return void t.is(digest(randperm(step.n, options)), step.sha256, `randperm ${step.n}`)
+    case 'random31':
+      throw new Error(`${step.op} is drawn by nothing public`)
     case 'random63':
       // An epoch in order draws just that.
       return generator.beginEpochInOrder()

@@ -4,7 +4,7 @@ import type { ExecutionContext } from 'ava'
 import { get_encoding, type Tiktoken } from 'tiktoken'
 import { Tokenizer, type EncodeOptions } from '../../index.js'
 
-export const ENCODINGS = ['gpt2', 'cl100k_base', 'o200k_base'] as const
+const ENCODINGS = ['gpt2', 'cl100k_base', 'o200k_base'] as const
 export type Encoding = (typeof ENCODINGS)[number]
 
 const PLAIN: EncodeOptions = { disallowedSpecial: new Set() }

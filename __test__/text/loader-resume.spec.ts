@@ -1,7 +1,7 @@
 import test from 'ava'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createDataLoader, DataLoader, Generator, manualSeed } from '../../index.js'
+import { createDataLoader, type DataLoader, Generator, manualSeed } from '../../index.js'
 import { runScript } from '../support/child.js'
 import { firsts, orders } from '../support/epochs.js'
 import { temporaryFolder } from '../support/temporary.js'

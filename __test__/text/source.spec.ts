@@ -8,7 +8,7 @@ import { Readable } from 'node:stream'
 import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import {
-  arange, createDataLoader, FileError, FormatError, streamBatches, streamIds, tensor, TokenIndexError, Tokenizer, Trainer, UsageError,
+  arange, createDataLoader, FileError, streamBatches, streamIds, tensor, TokenIndexError, Tokenizer, Trainer, UsageError,
   type Corpus, type LoaderOptions, type LoaderSource, type PairTrainerOptions, type TextSource, type TrainerOptions, type TrainResult,
 } from '../../index.js'
 import { runScript } from '../support/child.js'
@@ -198,7 +198,7 @@ test('createDataLoader reads files whole, here and now', async (t) => {
   const long = 'It was the best of times.\n'.repeat(100_000)
   t.deepEqual(load([file('long.txt.gz', gzipSync(long))]), [...gpt2.encode(long)])
   const bomb = file('bomb.gz', gzipSync(Buffer.alloc(20 << 20, 'a')))
-  const refused = refuses(t, () => load([bomb], { maxRatio: 2 }), 'FORMAT', bomb, 'maxRatio') as FormatError
+  const refused = refuses(t, () => load([bomb], { maxRatio: 2 }), 'FORMAT', bomb, 'maxRatio')
   t.is(refused.path, bomb)
   const bad = file('bad.txt', Buffer.from([0x61, 0xff]))
   refuses(t, () => load([paths[0], bad]), 'FORMAT', bad, 'at byte 1', 'invalidUtf8')
@@ -269,7 +269,7 @@ test('ids of a corpus are told apart and looked at', async (t) => {
   const options: TrainerOptions = { ...PAIRS, vocabSize: 5 }
   t.is((await learned([1, 2, 3, 2, 1], options)).counts[2], 2)
   t.is((await learned({ ids: new BigInt64Array([1n, 2n, 2n]) }, options)).counts[2], 2)
-  const at = async (ids: unknown) => (await t.throwsAsync<TokenIndexError>(learned({ ids }, options), { instanceOf: TokenIndexError }))!
+  const at = (ids: unknown) => t.throwsAsync<TokenIndexError>(learned({ ids }, options), { instanceOf: TokenIndexError })
   t.deepEqual((await at([1, 2, 9])).position, [2])
   t.deepEqual((await at([[1, 2], [], [3, 9, 9]])).position, [2, 1])
   t.is((await at([[1, 2], [], [3, 9, 9]])).count, 2)

@@ -55,7 +55,7 @@ for (const [name, expected] of Object.entries(cases)) {
 test('what a file says of itself', (t) => {
   const wordpiece = Tokenizer.fromFile(pathOf('wordpiece'))
   t.is(wordpiece.name, 'wordpiece.json')
-  t.is(wordpiece.vocabSize, Math.max(...(Object.values(parsed('wordpiece').model.vocab) as number[])) + 1)
+  t.is(wordpiece.vocabSize, Math.max(...Object.values<number>(parsed('wordpiece').model.vocab)) + 1)
   t.deepEqual([...wordpiece.specialTokens], [['[PAD]', 0], ['[UNK]', 1], ['[CLS]', 2], ['[SEP]', 3], ['[MASK]', 4]])
   t.is(wordpiece.paddingId, 0)
   t.is(wordpiece.token(2), '[CLS]')

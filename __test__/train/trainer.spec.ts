@@ -70,7 +70,7 @@ test('files, pieces wherever they are cut, and ids are the same corpus', async (
 
 const OBJECTIVES: TrainerOptions[] = [
   PAIRS,
-  { ...PAIRS, objective: 'cbow' } as TrainerOptions,
+  { ...PAIRS, objective: 'cbow' },
   { objective: 'next-token', dim: 16, contextLength: 8, batchSize: 4, epochs: 2 },
   { objective: 'next-token', dim: 16, contextLength: 8, batchSize: 4, tied: true, softmax: { samples: 20 } },
 ]

@@ -36,7 +36,7 @@ export function isObject(value: unknown): value is object {
 }
 
 /** Whether it is a proxy that was revoked: the only value that `Array.isArray` throws for. */
-export function isRevoked(value: unknown): boolean {
+function isRevoked(value: unknown): boolean {
   try {
     Array.isArray(value)
     return false

@@ -78,7 +78,7 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
       result?.dispose()
       throw aborted()
     }
-    if (!result) throw failureOf(failure!, ids)
+    if (!result) throw failureOf(failure, ids)
     if (node !== null) result.from(node)
     return result
   } catch (error) {

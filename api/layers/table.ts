@@ -42,7 +42,7 @@ export interface EmbeddingOptions {
 export const TABLE_OPTIONS = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq', 'sparse', 'dtype', 'init', 'generator', 'requiresGrad', 'onBadId']
 
 /** Rows that 32-bit ids can name. */
-export const MAX_ROWS = 2 ** 32 - 1
+const MAX_ROWS = 2 ** 32 - 1
 
 /** What is done besides looking up. */
 interface Settings {

@@ -27,7 +27,7 @@ export function pooledBytes(): number {
 }
 
 /** The bytes reserved for so many: a power of two or one of three steps between two, so that at most a fifth is spare. */
-export function sizeClass(bytes: number): number {
+function sizeClass(bytes: number): number {
   if (bytes < POOLED_FROM) return bytes
   const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2)
   return Math.ceil(bytes / step) * step

@@ -91,7 +91,7 @@ export function parseDescription(text: string, folder: string): ModelDescription
   if (!isSize(version) || (version as number) < 1) throw wrong(`"version" must be a number from 1 on, not ${show(version)}`)
   if ((version as number) > VERSION) throw wrong(`version ${version} of the format, and this tokenbed reads up to ${VERSION}: install a later one`)
   const expect = (holds: boolean, name: string, what: string) => {
-    if (!holds) throw wrong(`"${name}" must be ${what}, not ${show((it as Record<string, unknown>)[name])}`)
+    if (!holds) throw wrong(`"${name}" must be ${what}, not ${show(it[name])}`)
   }
   expect(isText(it.tokenbed), 'tokenbed', 'the version that wrote it')
   expect(isText(it.objective), 'objective', 'a string')
@@ -101,7 +101,7 @@ export function parseDescription(text: string, folder: string): ModelDescription
   expect(isObject(it.training), 'training', 'an object')
   expect(all(it.files, isText), 'files', 'digests by name')
   expect(it.digest === undefined || isText(it.digest), 'digest', 'a string')
-  const needed = ['model.safetensors', ...(isObject(it.vocabulary) && isText(it.vocabulary.file) ? [it.vocabulary.file as string] : [])]
+  const needed = ['model.safetensors', ...(isObject(it.vocabulary) && isText(it.vocabulary.file) ? [it.vocabulary.file] : [])]
   for (const name of needed) expect(isText((it.files as Digests)[name]), 'files', `digests by name, of ${name} too`)
   return it as unknown as ModelDescription
 }
@@ -110,5 +110,5 @@ const FILES: Record<string, string> = { words: 'vocab.txt', tokenizer: 'tokenize
 
 function isVocabulary(value: unknown): boolean {
   if (!isObject(value) || !isSize(value.size)) return false
-  return value.kind === 'encoding' ? isText(value.name) : isText(value.kind) && Object.hasOwn(FILES, value.kind as string) && value.file === FILES[value.kind as string]
+  return value.kind === 'encoding' ? isText(value.name) : isText(value.kind) && Object.hasOwn(FILES, value.kind) && value.file === FILES[value.kind]
 }

@@ -57,7 +57,7 @@ export interface ModelParts {
 }
 
 const PARTS = ['objective', 'tensors', 'vocabulary', 'counts', 'labels', 'training']
-export const TOKENS = 'token.weight'
+const TOKENS = 'token.weight'
 const COUNTS = 'token.counts'
 
 /**

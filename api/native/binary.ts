@@ -177,7 +177,7 @@ const firstLine = (text: string) => text.split('\n')[0]
 const minorOf = (glibc: string) => Number(glibc.split('.')[1])
 
 /** What this process is, for people. */
-export function machine(): string {
+function machine(): string {
   const { platform, arch, versions } = process
   const glibc = glibcVersion()
   const its = platform !== 'linux' ? '' : glibc !== null ? `, glibc ${glibc}` : libc() === 'musl' ? ', musl' : ', an unknown libc'

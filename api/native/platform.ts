@@ -43,7 +43,7 @@ function reported<T>(take: (report: { header?: { glibcVersionRuntime?: string };
   const before = report.excludeNetwork
   report.excludeNetwork = true
   try {
-    return take(report.getReport() as unknown as Parameters<typeof take>[0])
+    return take(report.getReport())
   } catch {
     return undefined
   } finally {

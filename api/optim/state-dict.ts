@@ -46,7 +46,7 @@ export function readState<O extends Rates>(
   rule: Rule<O>,
   where: string,
 ): () => Map<Tensor, State> {
-  const { state, groups: numbers } = checkOptions(given, ['state', 'groups'], where) as Partial<OptimizerState>
+  const { state, groups: numbers } = checkOptions<OptimizerState>(given, ['state', 'groups'], where)
   if (!isArray(numbers)) throw new UsageError(`${where}: groups are an array, not ${show(numbers)}`)
   if (!isObject(state)) throw new UsageError(`${where}: state is an object, not ${show(state)}`)
   if (numbers.length !== groups.length) throw new UsageError(`${where}: ${numbers.length} groups where the optimizer has ${groups.length}`)

@@ -106,7 +106,7 @@ function floatFormat(values: number[]): ElementFormat {
   let write = writeWhole
   if (telling.length > 0 && (max / min > 1000 || max > 1e8 || min < 1e-4)) write = writeScientific
   else if (!telling.every(Number.isInteger)) write = writeFixed
-  return { write: write as ElementFormat['write'], width: widest(telling, write) }
+  return { write, width: widest(telling, write) }
 }
 
 function widest<T>(values: T[], write: (value: T) => string): number {

@@ -47,7 +47,7 @@ export function copyOf(ids: IntArray): IntArray {
  * another over its memory; a copy where other threads may write that (a SharedArrayBuffer), as ids are checked before they
  * are used. null for what is none. @internal
  */
-export function plainInts(value: unknown, where: string): IntArray | null {
+function plainInts(value: unknown, where: string): IntArray | null {
   if (!ArrayBuffer.isView(value)) return null
   const array = value as IntArray
   // The usual kinds first: a test of the class costs less than one of the name.

@@ -358,7 +358,7 @@ function skipsSpecial(options: DecodeOptions | undefined, where: string): boolea
 }
 
 function readList(ids: Ids | ArrayLike<number>, where: string): ReturnType<typeof readIds> {
-  return readIds(isList(ids) ? (checkList(ids, where) as number[]) : (ids as Ids), undefined, where)
+  return readIds(isList(ids) ? (checkList(ids, where) as number[]) : ids, undefined, where)
 }
 
 /** An array-like that is neither an array nor typed. */

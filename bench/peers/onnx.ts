@@ -48,7 +48,7 @@ export interface OnnxPeer {
   /** A lookup that writes into `out`. */
   open(table: Float32Array, shape: { rows: number; dim: number; batch: number; length: number }, threads: number): Promise<OnnxLookup>
 }
-export interface OnnxLookup {
+interface OnnxLookup {
   run(ids: Int32Array, out: Float32Array): Promise<unknown>
   close(): Promise<void>
 }

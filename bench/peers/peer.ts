@@ -9,7 +9,7 @@ import { ROOT } from '../report.js'
 
 const load = createRequire(join(ROOT, 'bench', 'package.json'))
 
-export interface Missing {
+interface Missing {
   name: string
   why: string
 }

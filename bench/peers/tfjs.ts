@@ -7,7 +7,7 @@ export interface TfjsPeer {
   /** gather, and gather + position; each makes a tensor and disposes it. */
   open(table: Float32Array, positions: Float32Array, ids: Int32Array, shape: { rows: number; dim: number; batch: number; length: number }): Promise<TfjsLookup>
 }
-export interface TfjsLookup {
+interface TfjsLookup {
   gather(): unknown
   fused(): unknown
   data(): Float32Array

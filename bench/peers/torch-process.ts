@@ -23,7 +23,7 @@ export class TorchProcess {
     const child = spawn(python, [join(ROOT, 'bench', 'peers', script)], { stdio: ['pipe', 'pipe', 'ignore'] })
     // A process that ends, or never began, is seen by its missing answer.
     child.on('error', () => {})
-    child.stdin!.on('error', () => {})
+    child.stdin.on('error', () => {})
     const it = new TorchProcess(child)
     try {
       it.version = String((await it.ask({ do: 'version' })).version)

@@ -124,7 +124,7 @@ async function backwardCase(report: Report, one: Case, torch: TorchProcess | nul
 function wantedOf(made: Record<Form, Embedding>, outs: Record<Form, Tensor>, given: Tensor): Record<Form, Float32Array> {
   outs.dense.backward(given, { retainGraph: true })
   outs.sparse.backward(given, { retainGraph: true })
-  const [dense, rows] = [made.dense.weight.grad as Tensor, made.sparse.weight.grad as unknown as SparseGrad]
+  const [dense, rows] = [made.dense.weight.grad as Tensor, made.sparse.weight.grad as SparseGrad]
   const copies = { dense: Float32Array.from(dense.data as Float32Array), sparse: Float32Array.from(rows.rows.data as Float32Array) }
   made.dense.weight.grad = made.sparse.weight.grad = null
   dense.dispose()

@@ -38,7 +38,7 @@ const CASES: Lookup[] = [
 const LARGE_NEEDS = 11 * 2 ** 30
 
 /** The peers that are there. */
-export interface Peers {
+interface Peers {
   torch: TorchProcess | null
   onnx: Extract<ReturnType<typeof onnx>, { peer: unknown }>['peer'] | null
   tfjs: Extract<ReturnType<typeof tfjs>, { peer: unknown }>['peer'] | null

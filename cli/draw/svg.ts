@@ -9,7 +9,7 @@ export interface Part {
 /** The width of all parts. */
 export const WIDTH = 960
 
-export const INK = '#1f2937'
+const INK = '#1f2937'
 export const FAINT = '#6b7280'
 export const GRID = '#e5e7eb'
 export const BLUE = '#2563eb'

@@ -33,7 +33,7 @@ function messageOf(error: unknown): string {
 /** Commander's own messages begin with what `tokenbed:` says already, and give their hint a line of its own. */
 function ofCommander(message: string): string {
   const plain = message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/, ' (did you mean $1?)')
-  return /^too many arguments/.test(plain) ? `${plain} Text with spaces belongs in quotes.` : plain
+  return plain.startsWith('too many arguments') ? `${plain} Text with spaces belongs in quotes.` : plain
 }
 
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {

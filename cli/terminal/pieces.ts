@@ -38,7 +38,7 @@ function runsOf(bytes: Uint8Array): (string | number[])[] {
     const text = characterAt(bytes, at)
     const last = runs.length - 1
     if (text === null) {
-      if (Array.isArray(runs[last])) (runs[last] as number[]).push(bytes[at])
+      if (Array.isArray(runs[last])) runs[last].push(bytes[at])
       else runs.push([bytes[at]])
       at += 1
     } else {

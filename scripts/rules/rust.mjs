@@ -1,5 +1,6 @@
 // What Rust source may hold.
 import { relative } from 'node:path'
+import { rustTrees } from '../format.mjs'
 import { capture, root } from '../process.mjs'
 import { projectFiles, read } from './files.mjs'
 
@@ -7,7 +8,8 @@ import { projectFiles, read } from './files.mjs'
  * Where `unsafe` may stand; the tests of files look at the bytes of a storage, zeroed memory that may be refused is the
  * allocator's own business, as are the allocators of tests that fail or count, and what makes faults looks at another process.
  */
-const UNSAFE_ALLOWED = /^(crates\/kernels\/|crates\/memory\/src\/zeroed|crates\/core\/src\/storage|crates\/threads\/src\/pool|crates\/io\/tests\/common\/|crates\/testkit\/src\/memory|scripts\/faults\/|src\/node\/(borrow|buffers|external|failing_allocator))/
+const UNSAFE_ALLOWED =
+  /^(crates\/kernels\/|crates\/memory\/src\/zeroed|crates\/core\/src\/storage|crates\/threads\/src\/pool|crates\/io\/tests\/common\/|crates\/testkit\/src\/memory|scripts\/faults\/|src\/node\/(borrow|buffers|external|failing_allocator))/
 /** What the attributes of a function that Node calls must match: a panic that leaves it ends the process. */
 const PANIC_GUARD = /catch_unwind/
 
@@ -53,11 +55,7 @@ function unguardedTasks() {
     )
 }
 
-/** The workspace, and the crates of tests that are none of its members. */
-function unformatted() {
-  const others = projectFiles().filter((path) => /\/(fuzz|loom|faults)\/Cargo\.toml$/.test(path))
-  return [['--all'], ...others.map((path) => ['--manifest-path', path])].flatMap(unformattedOf)
-}
+const unformatted = () => rustTrees().flatMap(unformattedOf)
 
 function unformattedOf(which) {
   const { ok, stdout, stderr } = capture(['cargo', 'fmt', ...which, '--check', '--', '-l'])
@@ -67,14 +65,27 @@ function unformattedOf(which) {
 }
 
 function lints() {
-  const command = ['cargo', 'clippy', '--workspace', '--all-targets', '--message-format', 'short', '--', '-D', 'warnings']
+  const command = [
+    'cargo',
+    'clippy',
+    '--workspace',
+    '--all-targets',
+    '--message-format',
+    'short',
+    '--',
+    '-D',
+    'warnings',
+  ]
   const { ok, stderr } = capture(command)
   if (ok) return []
   return stderr.split('\n').filter((line) => /\b(error|warning)\b/.test(line))
 }
 
 export const rustRules = [
-  { name: 'unsafe stands only in kernels, storage, zeroed memory, the pool of threads and the borrowed buffers', offenders: strayUnsafe },
+  {
+    name: 'unsafe stands only in kernels, storage, zeroed memory, the pool of threads and the borrowed buffers',
+    offenders: strayUnsafe,
+  },
   { name: 'every function that Node calls catches panics', offenders: unguardedExports },
   { name: 'work on other threads catches panics', offenders: unguardedTasks },
   { name: 'Rust is formatted', offenders: unformatted },

@@ -286,7 +286,7 @@ impl Shared<'_> {
         }
         let Work { entries, changes, taken, scratch, .. } = work;
         let Scratch { inputs, outputs, .. } = &mut *scratch;
-        // A row changes by the so-manieth of this center's changes; where it is.
+        // The row takes the center's change of this number. Returns the row's place among the entries.
         let mut changes_by = |row: u32, change: usize| {
             let place = layout.place(row);
             entries[layout.part(row)].put(Entry { place, change: (*taken + change) as u32 });

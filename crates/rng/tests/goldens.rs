@@ -114,8 +114,8 @@ fn epoch(step: &Value, generator: &mut Generator, place: &str) {
     same_order(&order, step, place);
 }
 
-/// Compares the digest, if the C library is the one that made the goldens. Another library's sine may differ in the last
-/// bit of the cached f64, so there the parts are compared, and that value within two units in the last place.
+/// Compares the digest, if the C library is the one that made the goldens. Another library's sine may differ in the
+/// last bit of the cached f64, so there the parts are compared, and that value within two units in the last place.
 fn same_state(generator: &mut Generator, step: &Value, place: &str) {
     let state = generator.state();
     let same_library = cfg!(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"));

@@ -1,4 +1,4 @@
-//! Encodes many texts at once, on many threads.
+//! Many texts at once, on many threads.
 
 use std::ops::Range;
 use std::panic::resume_unwind;
@@ -13,16 +13,16 @@ use tokenbed_memory::{Gather, List, with_room};
 pub struct EncodedBatch {
     /// All ids.
     pub ids: Vec<u32>,
-    /// Text `i` is `ids[offsets[i] .. offsets[i + 1]]`, so there is one more offset than there are texts.
+    /// Text `i` is `ids[offsets[i] .. offsets[i + 1]]`: one more offset than there are texts.
     pub offsets: Vec<u32>,
 }
 
-/// Number of shares into which the work of a thread is cut. A thread that is done takes the next share, so that all
-/// end at about the same time, whatever else the machine does.
+/// Into how many shares the work of a thread is cut. Whoever is done takes the next share, so that all end at about the
+/// same time, whatever else the machine does.
 const SHARES_A_THREAD: usize = 8;
 
-/// The ids of all texts, in order. `encode` appends the ids of one text. There is a thread for each `worth_a_thread`
-/// bytes of text at most. The error is that of the first text that has one.
+/// The ids of all texts, in their order; `encode` appends those of one. A thread gets so many bytes of text at least.
+/// The error is that of the first text that has one.
 pub(crate) fn encode<T: AsRef<str> + Sync>(
     texts: &[T],
     threads: usize,
@@ -41,8 +41,7 @@ pub(crate) fn encode<T: AsRef<str> + Sync>(
         while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
             let result = encode_share(texts, share.clone(), &encode);
             if result.is_err() {
-                // No more shares are handed out. Those before this one were already, so the first error is among
-                // them.
+                // No more shares are handed out. Those before this one are, so that the first error will be among them.
                 next.store(shares.len(), Ordering::Relaxed);
             }
             done.put((share.start, result));
@@ -50,7 +49,7 @@ pub(crate) fn encode<T: AsRef<str> + Sync>(
         done
     };
     let mut parts = thread::scope(|scope| {
-        // If the system refuses a thread, the existing ones do the work.
+        // Where the system gives fewer threads, those there are do the work.
         let helpers: Vec<_> =
             (1..threads).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).into_list();
         let mut parts = work();
@@ -63,7 +62,7 @@ pub(crate) fn encode<T: AsRef<str> + Sync>(
     join(parts.into_iter().map(|(_, part)| part).try_into_list()?)
 }
 
-/// Cuts the texts into shares of at least `bytes` bytes, except for the last.
+/// Cuts the texts into shares of at least so many bytes, but for the last.
 fn shares<T: AsRef<str>>(texts: &[T], bytes: usize) -> Vec<Range<usize>> {
     let mut shares = Vec::new();
     let (mut start, mut size) = (0, 0);

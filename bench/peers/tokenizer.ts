@@ -1,4 +1,4 @@
-// What the tokenizer's suites ask of a peer.
+// The interface of peers in the tokenizer's suites.
 
 import type { Found } from './peer.js'
 import { aiTokenizer } from './ai-tokenizer.js'
@@ -10,20 +10,20 @@ import { own } from './own.js'
 export const ENCODINGS = ['gpt2', 'cl100k_base', 'o200k_base'] as const
 export type Encoding = (typeof ENCODINGS)[number]
 
-/** An encoding, ready to use. Special tokens in a text are plain text where the peer can do that. */
+/** An encoding, ready to use. Special tokens in a text are plain text, if the peer can do that. */
 export interface Encoder {
   encode(text: string): ArrayLike<number>
-  /** Absent where the peer takes one text a call. */
+  /** Missing if the peer takes one text a call. */
   encodeBatch?(texts: string[]): unknown
 }
 
 export interface TokenizerPeer {
   version: string
-  /** Reads the vocabulary and makes it ready; none where the peer does not know this encoding. */
+  /** Reads the vocabulary and prepares it; undefined if the peer does not have this encoding. */
   open(encoding: Encoding): Encoder | undefined
 }
 
-/** By name; a peer is loaded when it is asked for, so that a process can hold one alone. */
+/** The peers by name. A peer is loaded when it is first used, so that a process can hold only one. */
 export const TOKENIZERS: Record<string, () => Found<TokenizerPeer>> = {
   tokenbed: own,
   'tiktoken-node': tiktokenNode,

@@ -1,4 +1,4 @@
-// Measurements that need a process of their own: what this file is given as arguments names one, and it prints JSON.
+// Measurements that need a process of their own. The arguments name one, and it prints JSON.
 
 import { execFileSync } from 'node:child_process'
 import { documents, megabytes } from './texts.js'
@@ -6,7 +6,7 @@ import { interleave, median } from './measure.js'
 import type { Encoding } from './peers/encoder.js'
 import { TOKENIZERS } from './peers/tokenizer.js'
 
-/** What loading an encoding and encoding a few words with it takes, in milliseconds, without loading the package. */
+/** Milliseconds to load an encoding and encode a few words with it, without loading the package. */
 function firstUse(name: string, encoding: string): number | null {
   const found = TOKENIZERS[name]()
   if (!('peer' in found)) return null
@@ -16,7 +16,7 @@ function firstUse(name: string, encoding: string): number | null {
   return encoder ? performance.now() - start : null
 }
 
-/** Megabytes a second of `encodeBatch`, and how many threads the package says that it has. */
+/** Megabytes a second of `encodeBatch`, and the number of threads that the package reports. */
 function batchSpeed(encoding: string): { threads: number; speed: number } {
   const { capabilities, Tokenizer } = require('../index.js') as typeof import('../index.js')
   const texts = documents('English')
@@ -27,7 +27,7 @@ function batchSpeed(encoding: string): { threads: number; speed: number } {
 
 const MEASUREMENTS = { firstUse, batchSpeed }
 
-/** Runs a measurement in fresh processes, so many times. */
+/** Runs a measurement in `runs` fresh processes. */
 export function inChildren<N extends keyof typeof MEASUREMENTS>(
   runs: number,
   measurement: N,
@@ -38,7 +38,7 @@ export function inChildren<N extends keyof typeof MEASUREMENTS>(
   return Array.from({ length: runs }, () => JSON.parse(run()))
 }
 
-/** The median of a time that fresh processes measure; none if what is measured is not there. */
+/** The median of a time that fresh processes measure; null if the measured package is missing. */
 export function medianOfChildren(runs: number, args: string[]): number | null {
   const times = inChildren(runs, 'firstUse', args)
   return times.includes(null) ? null : median(times as number[])

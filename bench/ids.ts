@@ -1,4 +1,4 @@
-// Ids to look up, and where other processes find the very same ones.
+// Draws ids to look up, and hands the same ids to other processes.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,14 +17,14 @@ export interface Case {
   spread: Spread
 }
 
-/** Ids as text has them (zipf: the k-th most frequent is k times rarer than the first) or all alike. */
+/** Ids distributed as in text (zipf: the k-th most frequent is k times rarer than the first) or uniformly. */
 export function drawIds(count: number, rows: number, spread: Spread): Int32Array {
   const uniform = rand([count], { generator: new Generator(7) }).data as Float32Array
   const of = (u: number) => (spread === 'zipf' ? rows ** u - 1 : u * rows)
   return Int32Array.from(uniform, (u) => Math.min(rows - 1, Math.floor(of(u))))
 }
 
-/** A folder for what is handed to another process; gone with `remove`. */
+/** A folder for data that other processes read; `remove` deletes it. */
 export function exchange(): { path(name: string): string; write(name: string, ids: Int32Array): string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-bench-'))
   const path = (name: string) => join(folder, name)
@@ -35,7 +35,7 @@ export function exchange(): { path(name: string): string; write(name: string, id
   return { path, write, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
-/** The largest difference between two results, in words: equal bits are said so. */
+/** The largest difference between two results, as a number and in words, which say so if the bits are equal. */
 export function difference(ours: Float32Array, theirs: Float32Array): { largest: number; words: string } {
   if (ours.length !== theirs.length) return { largest: Infinity, words: 'another size' }
   let largest = 0

@@ -15,7 +15,7 @@ import { positions } from './suites/positions.js'
 import { tokenizer } from './suites/tokenizer.js'
 import { train } from './suites/train.js'
 
-/** Name, title, and what measures it. A new suite is a file in suites/ and a line here. */
+/** For each suite, a title and the function that measures it. A new suite is a file in suites/ and a line here. */
 const SUITES: Record<string, { title: string; run: (report: Report) => void | Promise<void> }> = {
   lookup: { title: 'Ids to vectors', run: lookup },
   async: { title: 'Ids to vectors on another thread', run: async },

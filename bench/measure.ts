@@ -1,18 +1,19 @@
-// Measuring side by side: candidates take turns within one run, so that what the machine does meanwhile hits all alike.
+// Measures candidates side by side. They take turns within one run, so that whatever the machine does meanwhile
+// affects all alike.
 
 /** Something to measure. */
 export interface Candidate {
   name: string
-  /** One call of the work. */
+  /** Does the work once. */
   run: () => unknown
 }
 
-/** What came out for one candidate. */
+/** The result for one candidate. */
 export interface Result {
   name: string
   /** Median time of a call, in microseconds. */
   median: number
-  /** Minor page faults of a call, on average. */
+  /** Mean number of minor page faults of a call. */
   faults: number
 }
 
@@ -22,7 +23,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** Runs all candidates in turn, `rounds` times, each for about `milliseconds` a turn; the first rounds warm up. */
+/** Runs all candidates in turn, `rounds` times, for about `milliseconds` each. The first rounds warm up. */
 export function interleave(candidates: readonly Candidate[], rounds: number, milliseconds: number): Result[] {
   const repeats = candidates.map(({ run }) => repeatsFor(run, milliseconds))
   const times: number[][] = candidates.map(() => [])

@@ -1,4 +1,4 @@
-// What a suite says: shown while it is measured, and kept as a record of that date, machine and suite.
+// The report of a suite: shown while it is measured, and kept as a record for that date, machine and suite.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { arch, cpus, platform, release, totalmem } from 'node:os'
@@ -9,7 +9,7 @@ export const ROOT = join(__dirname, '..', '..')
 const RECORDS = join(ROOT, 'bench', 'records')
 const MACHINE = cpus()[0]?.model.trim() || 'unknown processor'
 
-/** The machine and the versions, as one paragraph. */
+/** A paragraph that describes the machine and the versions. */
 function conditions(): string {
   const { isa, version, threads } = capabilities()
   const memory = (totalmem() / 2 ** 30).toFixed(0)
@@ -28,7 +28,7 @@ export class Report {
     this.text(`# ${title}`, '', `${this.#date}. ${conditions()}`, '', `\`npm run bench -- ${suite}\``, '')
   }
 
-  /** Lines of Markdown. */
+  /** Adds lines of Markdown. */
   text(...lines: string[]): void {
     console.log(lines.join('\n'))
     this.#lines.push(...lines)
@@ -54,8 +54,8 @@ export class Report {
   }
 
   /**
-   * Writes the record: one file a date, machine and suite, so that suites never overwrite one another. A run that lacked
-   * peers has a file of its own: it does not replace one that had them.
+   * Writes the record: one file for each date, machine and suite, so that suites never overwrite one another. A run
+   * that lacked peers has a file of its own, so that it does not replace one that had them.
    */
   save(): void {
     const machine = `${MACHINE.toLowerCase().replace(/[^a-z0-9]+/g, '-')}-${cpus().length}-cores`

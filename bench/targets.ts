@@ -1,10 +1,10 @@
-// What lookups are to reach, as ratios within one run: a must, and what is worth reaching for.
+// The targets of lookups, as ratios within one run: a required value, and one worth reaching.
 
 import { times, type Report } from './report.js'
 
 interface Target {
   what: string
-  /** What is measured is good when it is at least that, or, where `below`, at most. */
+  /** The measurement is good if it is at least this, or, if `below`, at most this. */
   must: number
   reach: number
   below?: boolean
@@ -35,11 +35,11 @@ const TARGETS = {
 
 export type TargetName = keyof typeof TARGETS
 
-/** What was measured of them, suite by suite of one run. */
+/** The measured ratios, from all suites of one run. */
 export class Targets {
   readonly #measured = new Map<TargetName, number>()
 
-  /** Takes what could be measured: a ratio of something that was not there is left out. */
+  /** Records a ratio. A measurement that could not be made is left out. */
   measured(name: TargetName, value: number | undefined): void {
     if (value !== undefined && Number.isFinite(value)) this.#measured.set(name, value)
   }

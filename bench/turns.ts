@@ -1,4 +1,5 @@
-// Turns that may be another process's, or asynchronous: as measure.ts, for comparisons with other packages.
+// Measures in turns that may be asynchronous or in another process. It is like measure.ts, for comparisons with other
+// packages.
 
 import { median } from './measure.js'
 
@@ -10,11 +11,14 @@ export interface Turn {
 
 export interface Player {
   name: string
-  /** Works for about that long. */
+  /** Works for about this long. */
   turn(milliseconds: number): Promise<Turn>
 }
 
-/** Of what is called in this process. `before` each turn, outside of the time, threads are set. */
+/**
+ * A player that calls a function in this process. `before` runs before each turn and is not timed; it sets the number
+ * of threads.
+ */
 export function local(name: string, run: () => unknown, before: () => void = () => {}): Player {
   let repeats = 0
   const turn = async (milliseconds: number) => {
@@ -31,7 +35,7 @@ export function local(name: string, run: () => unknown, before: () => void = () 
   return { name, turn }
 }
 
-/** The same of a function that answers later. */
+/** The same for an asynchronous function. */
 export function later(name: string, run: () => Promise<unknown>): Player {
   const turn = async (milliseconds: number) => {
     await run()
@@ -56,13 +60,13 @@ function timed(repeats: number, run: () => unknown): Turn {
   return { us, faults: (process.resourceUsage().minorPageFault - faults) / repeats }
 }
 
-/** Threads that spin after their work, of whichever package, have stopped by then. */
+/** Milliseconds after which threads of any package have stopped spinning. */
 const REST = 5
 
-/** Whose call takes longer, in microseconds, sits out after this many rounds. */
+/** A player whose call takes longer than this, in microseconds, stops after this many rounds. */
 const SLOW = { us: 5e5, rounds: 3 }
 
-/** All players in turn, so many rounds: the median turn of each, by name. */
+/** Runs all players in turn for `count` rounds, and returns the median turn of each, by name. */
 export async function rounds(players: readonly Player[], count: number, milliseconds: number): Promise<Map<string, Turn>> {
   const turns = new Map<string, Turn[]>(players.map(({ name }) => [name, []]))
   for (let round = 0; round < count; round++) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `tokenbed`. A subcommand is one file that adds itself to the program; its line is in COMMANDS.
+// The command `tokenbed`. Each subcommand is a file that adds itself to the program, and an entry in COMMANDS.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -52,15 +52,15 @@ function program(): Command {
     .helpCommand(false)
     .addHelpText('after', NOTES)
     .exitOverride()
-    // Errors are told by `main`, all in the same way.
+    // `main` prints all errors in the same way.
     .configureOutput({ outputError: () => {} })
-  // Subcommands inherit what was configured before they are made.
+  // Subcommands inherit the configuration above, so they are added after it.
   for (const add of COMMANDS) add(program)
   program.commands.forEach(askForOptionsLast)
   return program
 }
 
-/** Options that must be there are missed after what was mistyped is told: the one is often the other. */
+/** Reports a missing required option only after a mistyped one, because the one is often the other. */
 function askForOptionsLast(command: Command): void {
   const needed = command.options.filter((option) => option.mandatory)
   for (const option of needed) option.mandatory = false
@@ -77,7 +77,7 @@ async function main(): Promise<void> {
     await program().parseAsync()
   } catch (error) {
     process.exitCode = exitCodeOf(error)
-    // Help and versions that were asked for are printed already, and so is the help that stands for a missing command.
+    // Requested help and versions are printed already, and so is the help that stands in for a missing command.
     if (error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')) return
     sayError(lineOf(error))
     if (process.env.TOKENBED_DEBUG === '1') sayError((error as Error)?.stack ?? String(error))

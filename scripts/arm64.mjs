@@ -1,9 +1,9 @@
-// Cargo for arm64 Linux, from any Linux machine: node scripts/arm64.mjs [cargo's arguments]
+// Runs cargo for arm64 Linux on any Linux machine: node scripts/arm64.mjs [cargo's arguments]
 //
-// Without arguments it runs the tests of the kernels, which is how the NEON arm is run where there is no arm64: what cargo
-// runs, it runs imitated by QEMU. Rust's standard library for arm64 is rustup's (`rustup target add
-// aarch64-unknown-linux-gnu`); where that is not to be had, Debian's, with the compiler that belongs to it, which is
-// unpacked in target/arm64/ and installs nothing. The C compiler, which links, and QEMU are installed by the user.
+// Without arguments it runs the tests of the kernels, which tests the NEON code on machines that are not arm64: cargo
+// runs programs under QEMU. Rust's standard library for arm64 comes from rustup (`rustup target add
+// aarch64-unknown-linux-gnu`). If that is not available, Debian's is used with its own compiler, both unpacked in
+// target/arm64/ without installing anything. The user installs the C compiler, which links, and QEMU.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ const folder = join(root, 'target/arm64')
 const unpacked = join(folder, 'root')
 const bin = join(folder, 'bin')
 
-/** What has to be in the environment of a cargo that is called with `--target aarch64-unknown-linux-gnu`. */
+/** The environment for a cargo that is called with `--target aarch64-unknown-linux-gnu`. */
 export function environment() {
   if (process.platform !== 'linux') throw new Failure('arm64.mjs: this is for Linux; elsewhere the addon is built where it runs')
   if (process.arch === 'arm64') return {}
@@ -26,7 +26,7 @@ export function environment() {
   }
 }
 
-/** Runs cargo to its end. */
+/** Runs cargo and waits for its end. */
 export function cargo(args) {
   const env = { ...process.env, ...environment() }
   const [command, ...rest] = args
@@ -49,13 +49,13 @@ function emulator() {
   return isThere('qemu-aarch64') ? 'qemu-aarch64' : needed('qemu-aarch64-static')
 }
 
-/** Whether the compiler that cargo takes has the standard library for arm64. */
+/** Whether cargo's compiler has the standard library for arm64. */
 function hasStd() {
   const { ok, stdout } = capture(['rustc', '--print', 'target-libdir', '--target', target])
   return ok && existsSync(stdout.trim()) && readdirSync(stdout.trim()).some((file) => file.startsWith('libstd-'))
 }
 
-/** Debian's compiler, which is put together first where it is not there yet; what it builds has a folder of its own. */
+/** Debian's compiler, which is put together if it does not exist yet. What it builds has a folder of its own. */
 function debianRust() {
   if (!existsSync(bin)) unpackDebianRust()
   return { RUSTC: join(bin, 'rustc'), RUSTDOC: join(bin, 'rustdoc'), CARGO_TARGET_DIR: join(folder, 'build') }
@@ -88,7 +88,7 @@ LD_LIBRARY_PATH='${unpacked}/usr/lib/x86_64-linux-gnu' exec '${unpacked}/usr/bin
   renameSync(making, bin)
 }
 
-/** The machine's own apt sources, with arm64 too, in a state of their own: the machine's is not touched. */
+/** The machine's apt sources with arm64 added, in a separate state, so that the machine's own is not changed. */
 function foreignApt() {
   const state = join(folder, 'apt')
   for (const each of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(state, each), { recursive: true })
@@ -110,7 +110,7 @@ APT::Sandbox::User "";
   return apt
 }
 
-/** The compiler, the libraries that it is in, and the standard library for both sides, all of one version. */
+/** The packages of the compiler, its libraries, and the standard library for both architectures, all of one version. */
 function packages(apt) {
   const dependsOn = (name, pattern) => {
     const found = pattern.exec(/^Depends: (.*)$/m.exec(apt('apt-cache', 'show', '--no-all-versions', name))?.[1] ?? '')

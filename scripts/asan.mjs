@@ -1,8 +1,9 @@
-// The addon under AddressSanitizer, in Node, with the specs: npm run asan [-- dist/__test__/layers/bag.spec.js ...]
+// Runs the specs in Node with the addon under AddressSanitizer:
+// npm run asan [-- dist/__test__/layers/bag.spec.js ...]
 //
-// Reads and writes out of bounds and after the end of memory are errors then, also those that hit something that is there. On
-// x86-64 Linux; needs a nightly Rust, and the run-time library of GCC, which comes with it, or of clang. Specs that measure
-// memory or time, or that start what cannot have the library in it, are left out.
+// Reads and writes out of bounds or after memory was freed are errors then, even if they hit other valid memory. It
+// needs x86-64 Linux, a nightly Rust, and the run-time library of GCC, which comes with it, or of clang. Specs that
+// measure memory or time, or start programs without the library, are left out.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ import { Failure, capture, root, runIfMain, tool } from './process.mjs'
 
 const TARGET = 'x86_64-unknown-linux-gnu'
 const TARGET_DIR = join(root, 'target/asan')
-/** What cannot be as it should under the sanitizer, and why. */
+/** Specs that cannot pass under the sanitizer, and why. */
 const LEFT_OUT = {
   'memory/memory.spec.js': 'measures memory',
   'text/stream-memory.spec.js': 'measures memory',
@@ -23,7 +24,7 @@ const LEFT_OUT = {
   'cli/doctor.spec.js': 'looks at the libraries that are loaded',
 }
 
-/** The run-time library, of a version that this Rust's code is made for. */
+/** The run-time library, in a version that this Rust's code works with. */
 function library() {
   for (const [compiler, name] of [['gcc', 'libasan.so'], ['clang', 'libclang_rt.asan-x86_64.so']]) {
     const { ok, stdout } = attempt([compiler, `-print-file-name=${name}`])
@@ -62,7 +63,7 @@ await runIfMain(import.meta, () => {
     ...process.env,
     TOKENBED_BINARY: addon(),
     LD_PRELOAD: preload,
-    // What Node keeps to its end is no leak of ours, and a refused allocation is an error, not the end.
+    // Memory that Node keeps until its end is not our leak, and a refused allocation is an error, not the end.
     ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=8192:abort_on_error=1',
   }
   const given = process.argv.slice(2)

@@ -1,6 +1,7 @@
 // Builds what is missing or stale: node scripts/build.mjs
 //
-// Dependencies, vocabularies, the addon, the TypeScript, the module for `import`, and what is bundled. Says what it does on stderr.
+// That is dependencies, vocabularies, the addon, the TypeScript, the module for `import`, and the bundled packages.
+// It says on stderr what it does.
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { requireRust, root, run, runIfMain, tool } from './process.mjs'
@@ -23,13 +24,13 @@ function step(name) {
 function dependencies() {
   if (areInstalled()) return
   step('dependencies')
-  // Not `npm ci`: it refuses a lock file without the optional packages of other platforms that a registry lacks, which
-  // is what npm itself writes there. This installs what the lock file says, and leaves the file alone. No package runs
-  // anything while it is installed.
+  // This is not `npm ci`, which refuses a lock file without the optional packages of other platforms that a registry
+  // lacks, although npm itself writes such files. This installs what the lock file says, and leaves the file alone.
+  // No package runs anything while it is installed.
   run(['npm', 'install', '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', '--loglevel', 'error'])
 }
 
-/** Whether node_modules holds what the lock file asks for; npm leaves a lock of its own there, which tells. */
+/** Whether node_modules has what the lock file asks for. npm writes a lock file of its own there, which tells. */
 function areInstalled() {
   const installed = join(root, 'node_modules/.package-lock.json')
   if (!existsSync(installed)) return false
@@ -60,7 +61,7 @@ function typescript() {
   removeOrphans()
 }
 
-/** What tsc made of a source that is gone stays in dist/, and its tests would still be run. */
+/** Removes files from dist/ whose source is gone; otherwise their tests would still run. */
 function removeOrphans() {
   for (const file of readdirSync(join(root, 'dist'), { recursive: true })) {
     const source = file.replace(/(\.d\.ts|\.js)$/, '.ts')

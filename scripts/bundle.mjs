@@ -1,7 +1,8 @@
-// Puts the packages that the command uses into its own files, dist/cli/bundled/: node scripts/bundle.mjs
+// Bundles the packages that the command uses into files of its own, dist/cli/bundled/: node scripts/bundle.mjs
 //
-// Whoever installs tokenbed installs nothing else then but the binary: no versions to agree on, no one else's release to trust, and of
-// packages such as d3 the parts that are used. What went in is named in THIRD_PARTY_NOTICES.md, which notices.mjs writes.
+// Then users install nothing but the binary: there are no versions to agree on, no releases of others to trust, and
+// of packages such as d3 only the parts that are used. THIRD_PARTY_NOTICES.md, which notices.mjs writes, names what
+// went in.
 import { readFileSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -10,20 +11,20 @@ import { textsOf } from './terms.mjs'
 
 const from = join(root, 'cli/bundled')
 
-/** Writes the files, or only looks; gives the packages of others that are in them, by name. */
+/** Writes the files, or only reads them; returns the packages of others that are in them, by name. */
 export function bundle({ write = true } = {}) {
   const files = readdirSync(from)
   const used = [
     ...bundled(files.filter((name) => name.endsWith('.ts')), { format: 'cjs' }, write),
-    // For packages that are modules for `import` alone.
+    // These are for packages that are modules for `import` only.
     ...bundled(files.filter((name) => name.endsWith('.mts')), { format: 'esm', outExtension: { '.js': '.mjs' } }, write),
   ]
   return [...new Set(used)].map(described).sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** The folders in node_modules of the packages that a part of the result is of. */
+/** The folders in node_modules whose packages are part of the result. */
 function bundled(names, options, write) {
-  // Not before the build has installed it.
+  // It is imported here, because the build has to install it first.
   const { buildSync } = createRequire(import.meta.url)('esbuild')
   const { metafile } = buildSync({
     absWorkingDir: root,

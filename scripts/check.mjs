@@ -1,6 +1,6 @@
-// Checks the rules of the house: node scripts/check.mjs
+// Checks the house rules: node scripts/check.mjs
 //
-// A rule is a name and a function that gives the offenders, one text each; none means that the rule is kept.
+// A rule is a name and a function that returns the offenders, one text each. A rule without offenders is kept.
 import { crateRules } from './rules/crates.mjs'
 import { habitRules } from './rules/habits.mjs'
 import { packageRules } from './rules/packages.mjs'
@@ -20,7 +20,7 @@ const rules = [
   ...habitRules,
 ]
 
-/** Checks every rule, shows how it went, and counts. */
+/** Checks every rule, prints the results, and counts them. */
 export function check() {
   const result = { passed: 0, failed: 0 }
   for (const { name, offenders } of rules) {
@@ -32,7 +32,7 @@ export function check() {
   return result
 }
 
-/** A rule that cannot be checked is not kept. */
+/** A rule that cannot be checked counts as broken. */
 function offendersOf(offenders) {
   try {
     return offenders()

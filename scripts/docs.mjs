@@ -1,7 +1,7 @@
 // Builds the API reference from the docstrings, into docs/reference/, and checks links: npm run docs
 //
-// A link in a docstring that leads nowhere, or a type that the reference lacks, fails; so does a link of the project's pages
-// to a file or a heading that is not there. Links to other sites are not followed.
+// A broken link in a docstring or a type that is missing from the reference fails, and so does a link of the
+// project's pages to a missing file or heading. Links to other sites are not followed.
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { Failure, root, run, runIfMain, tool } from './process.mjs'
@@ -11,11 +11,11 @@ const out = join(root, 'docs/reference')
 
 function reference() {
   const options = ['--entryPoints', 'index.ts', '--out', out, '--name', 'tokenbed', '--readme', 'none', '--excludeInternal', '--excludePrivate', '--disableSources', '--includeHierarchySummary', 'false', '--githubPages', 'false', '--treatWarningsAsErrors', '--treatValidationWarningsAsErrors']
-  // typedoc compiles what index.ts reaches, on types that the build wrote.
+  // typedoc compiles everything that index.ts reaches, with the types that the build wrote.
   run([...tool('typedoc', 'typedoc'), ...options, '--logLevel', 'Warn'])
 }
 
-/** Links in the pages of the reference that lead to no file or no anchor of it. */
+/** Broken links in the reference. */
 function brokenInReference() {
   const pages = readdirSync(out, { recursive: true }).filter((path) => path.endsWith('.html'))
   const anchors = new Map(pages.map((path) => [join(out, path), new Set([...readFileSync(join(out, path), 'utf8').matchAll(/ id="([^"]+)"/g)].map(([, id]) => id))]))
@@ -27,7 +27,7 @@ function brokenInReference() {
   )
 }
 
-/** Links in the project's own pages. */
+/** Broken links in the project's own pages. */
 function brokenInPages() {
   const pages = projectFiles().filter((path) => path.endsWith('.md') && !path.startsWith('testdata/'))
   return pages.flatMap((page) =>
@@ -42,7 +42,7 @@ function linksOf(text) {
   return [...prose.matchAll(/\]\(([^)\s]+)[^)]*\)/g)].map(([, href]) => href)
 }
 
-/** The anchors of a page of Markdown, as its readers on the web know them. */
+/** The anchors of the headings of a Markdown page, as they appear on the web. */
 function headings(path) {
   if (!path.endsWith('.md')) return undefined
   const titles = [...readFileSync(path, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, title]) => title)

@@ -1,7 +1,7 @@
 // Writes dist/index.mjs and dist/index.d.mts: node scripts/esm.mjs
 //
-// There is one implementation, the CommonJS one, so that a class is the same class for those who import and those who
-// require. The module for `import` names its exports one by one, which every tool understands.
+// There is one implementation, the CommonJS one, so that a class is the same class for `import` and `require`. The
+// module for `import` names its exports one by one, which every tool understands.
 import { createRequire } from 'node:module'
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ function writeModule() {
   const lines = names.map((name) => `  ${name},\n`).join('')
   writeFileSync(join(root, 'dist/index.mjs'), `export {\n${lines}} from './index.js'\n`)
   writeFileSync(join(root, 'dist/index.d.mts'), "export * from './index.js'\n")
-  // Types of api/ say what they take from the native part: where they are published, its types lie beside them.
+  // Types of api/ refer to those of the native part, so that file is published beside them.
   copyFileSync(join(root, 'native.d.cts'), join(root, 'dist/native.d.cts'))
 }
 

@@ -1,7 +1,8 @@
-// Every request for memory refused in turn: node scripts/exhaustion.mjs [--no-build] [scenario ...]
+// Refuses every request for memory in turn: node scripts/exhaustion.mjs [--no-build] [scenario ...]
 //
-// The addon is built with an allocator that refuses what it is told to, and the scenarios of __test__/lifetime/exhausted.ts are
-// run with it, each in a process of its own. What ends the process is a failure, unless it is named here.
+// The addon is built with an allocator that can be told to refuse, and the scenarios of
+// __test__/lifetime/exhausted.ts run with it, each in a process of its own. A process that ends is a failure, unless
+// it is listed here.
 import { execFile } from 'node:child_process'
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +12,10 @@ const BUILT = { linux: 'libtokenbed_node.so', darwin: 'libtokenbed_node.dylib', 
 const BINARY = join(root, 'target/failing/tokenbed.node')
 const SCRIPT = join(root, 'dist/__test__/lifetime/exhausted.js')
 
-/** Crates of others that end the process where a request is refused, and what bounds their requests: SECURITY.md says it too. */
+/**
+ * Crates of others that end the process when a request is refused, and what bounds their requests. SECURITY.md says
+ * it, too.
+ */
 const OTHERS = {
   matrixmultiply: 'blocks of its own, of at most 2 MB a thread',
   nalgebra: 'matrices of dim by dim; that there is memory was asked just before',
@@ -27,7 +31,7 @@ const OTHERS = {
   ruzstd: 'the window of a frame',
   napi: 'the list of strings that it is given',
 }
-/** Buffers of 8 KB to 1 MB of the standard library's: that there is memory was asked just before. */
+/** Buffers of 8 KB to 1 MB in the standard library. Whether there is memory for them was checked just before. */
 const BUFFERS = /std\/src\/io\/buffered/
 
 /** Exports that no scenario calls, and why. */
@@ -65,7 +69,7 @@ function child(args) {
   })
 }
 
-/** Whether the code of others asked for what was refused: the first frame that is not of Rust itself says so. */
+/** Whether other people's code made the request that was refused, by the first frame that is not Rust's own. */
 function isOthers(stderr) {
   const frames = [...stderr.matchAll(/^ +at (.+?):\d+/gm)].map(([, path]) => path)
   const at = frames.findIndex((path) => !path.startsWith('/rustc/'))
@@ -73,7 +77,7 @@ function isOthers(stderr) {
   return crate === undefined ? frames.slice(0, at).some((path) => BUFFERS.test(path)) : crate in OTHERS
 }
 
-/** What failed in a scenario, and what it called. */
+/** The failures of a scenario, and the exports that it called. */
 async function scenario(name) {
   const [failed, start] = [[], performance.now()]
   const ended = (rest) => ({ name, failed, crashes, seconds: (performance.now() - start) / 1e3, ...rest })
@@ -96,7 +100,7 @@ function show({ name, requests, crashes, failed, seconds }) {
   console.log(`${failed.length === 0 ? 'ok  ' : 'FAIL'} ${name}: ${requests} requests refused${others}, ${seconds.toFixed(1)} s`)
 }
 
-/** @param build whether the addon is built first */
+/** @param build Whether to build the addon first. */
 export async function exhaust(names = [], build = true) {
   if (build) buildFailing()
   const [{ scenarios, exported }] = (await child([])).said

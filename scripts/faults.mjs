@@ -1,10 +1,10 @@
-// Saves and reads under faults, kills and power cuts: npm run faults [-- --short] [--only=saveModel]
+// Tests saves and reads under faults, kills and power cuts: npm run faults [-- --short] [--only=saveModel]
 //
-// Every writer and reader of the package, with every call to the system failed in turn (no room, a broken disk, too many open
-// files, a signal, half of the bytes), then every writer killed before each of its calls and at random moments, then every
-// disk that a power cut could leave. What is promised: an error that names the file, or the work done; the old file or the
-// new one, whole; nothing left beside; no descriptor left open; the next save works. On x86-64 Linux: the program that sees
-// the calls is in scripts/faults.
+// For every writer and reader of the package, every system call is failed in turn (no room, a broken disk, too many
+// open files, a signal, half of the bytes). Every writer is killed before each of its calls and at random moments.
+// Then every disk is rebuilt that a power cut could leave. Each case must give an error that names the file, or
+// finished work; leave the old file or the new one, whole, and nothing else; keep no descriptor open; and let the
+// next save succeed. It needs x86-64 Linux, for the program in scripts/faults that intercepts the calls.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ const CRATE = join(root, 'scripts/faults')
 const TARGET = join(root, 'target/faults')
 const SCRIPTS = join(root, 'dist/__test__/lifetime/faults')
 
-/** The program that sees the calls, built. */
+/** Builds the program that intercepts the calls, and returns its path. */
 function tool() {
   run(['cargo', 'build', '--quiet', '--release', '--locked', '--manifest-path', join(CRATE, 'Cargo.toml'), '--target-dir', TARGET])
   return join(TARGET, 'release/tokenbed-faults')
@@ -22,7 +22,7 @@ function tool() {
 
 export const isPossible = process.platform === 'linux' && process.arch === 'x64'
 
-/** Runs it all, and counts what was tried and what did not hold. */
+/** Runs everything, and counts the cases and the failures. */
 export function faults(args) {
   if (!isPossible) throw new Failure('faults are made on x86-64 Linux alone')
   const program = tool()
@@ -38,7 +38,7 @@ export function faults(args) {
 
 function resultOf(what, [program, ...args]) {
   console.log(`${what}:`)
-  // One thread of Node's does what is asynchronous, so that calls come in one order.
+  // Node uses one thread for asynchronous work, so that the order of calls is fixed.
   const env = { ...process.env, UV_THREADPOOL_SIZE: '1' }
   const { status, stdout, error } = spawnSync(program, args, { cwd: root, env, encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'] })
   if (error) throw new Failure(`${program} cannot be run: ${error.message}`)

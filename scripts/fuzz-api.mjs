@@ -1,7 +1,7 @@
-// The API fuzzer, for as long as wanted: node scripts/fuzz-api.mjs [--seconds 3600] [--seed N] [--from STEP] [--steps M]
+// Runs the API fuzzer: node scripts/fuzz-api.mjs [--seconds 3600] [--seed N] [--from STEP] [--steps M]
 //
-// Without a seed: run after run, each with a seed of its own, until the time is up or one fails. With a seed: that one run,
-// as a failure is repeated. `--each` calls every function with every hostile value at every place.
+// Without a seed it does run after run, each with a new seed, until the time is up or one fails. With a seed it does
+// that one run, which repeats a failure. `--each` calls every function with every hostile value at every place.
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -12,13 +12,13 @@ const { fuzz, shortened } = loader()
 
 function loader() {
   const require = createRequire(import.meta.url)
-  // Found when it is built.
+  // These are loaded after the build.
   const later = (name) => (...args) => require('../dist/__test__/support/fuzz.js')[name](...args)
   return { fuzz: later('fuzz'), shortened: later('shortened') }
 }
 
 const OPTIONS = { seconds: { type: 'string', default: '3600' }, seed: { type: 'string' }, from: { type: 'string', default: '0' }, steps: { type: 'string' }, each: { type: 'boolean', default: false } }
-/** A run of a seed is this long: a later step sees no more than an earlier one. */
+/** Length of a run of one seed. A later step sees no more than an earlier one. */
 const [RUN_SECONDS, PARTS] = [60, 16]
 
 async function main() {

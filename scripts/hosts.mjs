@@ -1,7 +1,8 @@
-// Builds and runs the examples with bundlers and test runners, each where its users would: npm run hosts [-- esbuild webpack vite-ssr test-runners]
+// Builds and runs the examples with bundlers and test runners, as their users would:
+// npm run hosts [-- esbuild webpack vite-ssr test-runners]
 //
-// Each is copied to an empty folder; its own tools are installed from its lock file, tokenbed from tarballs of what was built
-// last. What a bundle prints must be what the program prints without one; a suite has to pass in every runner.
+// Each is copied to an empty folder. Its own tools are installed from its lock file, tokenbed from tarballs of the
+// last build. A bundle must print what the program prints without one; a suite must pass in every runner.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,11 +18,11 @@ const HOSTS = [
   { name: 'webpack', start: ['dist/main.js'] },
   { name: 'vite-ssr', start: ['server.js', '--once'] },
 ]
-/** A suite of tests, and the scripts that run it: each in realms of its own kind. */
+/** A suite of tests, and the scripts that run it, each in another kind of realm. */
 const RUNNERS = { name: 'test-runners', scripts: ['jest', 'jsdom', 'threads', 'vm-threads'] }
 const WANTED = { ids: [15496, 11, 995, 0], shape: [4, 8] }
 
-/** An example in a folder of its own, with its tools and tokenbed. */
+/** Installs an example, its tools and tokenbed in a folder of its own. */
 function installed(name, tarballs, folder) {
   const home = join(folder, name)
   cpSync(join(root, 'examples', name), home, { recursive: true, filter: (path) => !/[\\/](node_modules|dist)$/.test(path) })
@@ -31,7 +32,7 @@ function installed(name, tarballs, folder) {
   return home
 }
 
-/** The suite in every runner: a check each. */
+/** A check for each runner: the suite passes. */
 function runners({ name, scripts }, tarballs, folder) {
   const home = installed(name, tarballs, folder)
   return scripts.map((script) => {
@@ -42,7 +43,7 @@ function runners({ name, scripts }, tarballs, folder) {
   })
 }
 
-/** The example built and run: a check. */
+/** A check that the example builds and runs. */
 function check({ name, start }, tarballs, folder) {
   const home = installed(name, tarballs, folder)
   npm(['run', 'build', '--silent'], home)

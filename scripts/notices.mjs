@@ -9,7 +9,7 @@ const FILE = 'THIRD_PARTY_NOTICES.md'
 const CRATES = { begin: '<!-- crates: written by scripts/notices.mjs -->', end: '<!-- end of crates -->' }
 const PACKAGES = { begin: '<!-- packages: written by scripts/notices.mjs -->', end: '<!-- end of packages -->' }
 
-/** The lines that the list lacks or has too many; for scripts/check.mjs. */
+/** The lines that are missing from the list or should not be there, for scripts/check.mjs. */
 export function staleNotices() {
   const text = readFileSync(join(root, FILE), 'utf8')
   return withLists(text) === text ? [] : [`${FILE} is stale: node scripts/notices.mjs`]
@@ -31,13 +31,13 @@ function table(kind, all) {
   return `| ${kind} | version | license |\n|---|---|---|\n${rows.join('')}`
 }
 
-/** The terms of the bundled packages, each text once. */
+/** The license texts of the bundled packages, each text once. */
 function texts(packages) {
   const all = packages.flatMap(({ name, texts }) => texts.map((text) => ({ name, text })))
   return eachOnce(all).map(({ text, names }) => `${names.join(', ')}:\n\n${text.replace(/^/gm, '> ').replace(/ +$/gm, '')}\n`).join('\n')
 }
 
-/** The crates of others in the addon of any platform that is published, by name. */
+/** The crates of others in the addon of any published platform, by name. */
 export function compiledIn() {
   const { targets } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).napi
   const found = new Map(targets.flatMap((target) => cratesFor(target)).map((one) => [one.id, one]))
@@ -62,7 +62,7 @@ export function cratesFor(target) {
   return [...seen].map((id) => byId.get(id)).filter(({ source }) => source !== null)
 }
 
-/** Runs in the compiler, and is no part of what it makes. */
+/** Whether the crate runs in the compiler, and so is not part of the binary. */
 function isMacro({ targets }) {
   return targets.some(({ kind }) => kind.includes('proc-macro'))
 }

@@ -1,6 +1,8 @@
-// The package as its users get it: packed as npm would publish it, looked at, installed, run and broken: node scripts/package.mjs
+// Tests the package as users get it: it is packed as npm would publish it, checked, installed, run and broken:
+// node scripts/package.mjs
 //
-// On the Node that runs this; TOKENBED_RUNTIMES=all, as in CI, adds the other lines of Node that are maintained, Bun and Deno.
+// This uses the Node that runs it. TOKENBED_RUNTIMES=all, as in CI, adds the other maintained lines of Node, Bun and
+// Deno.
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +13,7 @@ import { everyRuntime, thisNode } from './release/runtimes.mjs'
 import { sameResults, testRuntimes } from './release/test.mjs'
 import { installedSize, linked } from './release/user.mjs'
 
-/** Packs, with the addon that was built last, looks at the tarballs and does what users do; shows how it went, and counts. */
+/** Packs the last built addon, checks the tarballs and does what users do; prints the results, and counts them. */
 export async function checkPackage() {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-package-'))
   try {
@@ -29,7 +31,7 @@ export async function checkPackage() {
   }
 }
 
-/** This Node stands for its line: it is not fetched once more. */
+/** This Node stands for its line, so that it is not fetched again. */
 function runtimes() {
   const wanted = process.env.TOKENBED_RUNTIMES ?? 'this'
   if (!['this', 'all'].includes(wanted)) throw new Failure(`TOKENBED_RUNTIMES is ${JSON.stringify(wanted)}; it can be "this" or "all"`)
@@ -38,14 +40,14 @@ function runtimes() {
   return [thisNode(), ...everyRuntime().filter(({ name }) => name !== `Node ${line}`)]
 }
 
-/** The addon that was built last, for this machine alone. */
+/** The last built addon, for this machine only. */
 export function built() {
   const addon = readdirSync(root).find((name) => /^tokenbed\..*\.node$/.test(name))
   if (addon === undefined) throw new Failure('the addon is not built: npm run build')
   return { platform: addon.split('.')[1], binary: join(root, addon) }
 }
 
-/** What a user of TypeScript writes, compiled against the packed types alone, which are checked too. */
+/** What a TypeScript user writes, compiled against the packed types only, which are checked, too. */
 const CONSUMER = `import { createDataLoader, Embedding, scope, Tensor, TokenIndexError, type Ids } from 'tokenbed'
 const ids: Ids = [[1, 2], [3, 4]]
 const vectors: Tensor = scope(() => new Embedding(6, 3, { paddingIdx: -1 }).forward(ids))

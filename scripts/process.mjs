@@ -1,21 +1,21 @@
-// Running other programs, for the scripts beside this file.
+// Runs other programs, for the scripts beside this file.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
-/** What to type where Node or Rust is missing or too old: the script installs both. */
+/** The command to type if Node or Rust is missing or too old. The script installs both. */
 export const SETUP = `sh scripts/setup && npm install && npm run ${process.env.npm_lifecycle_event ?? 'demo'}`
 
 requireNode()
 
-/** The project's root, where every program is run, wherever the user stands. */
+/** The project's root, in which every program is run, whatever the current folder is. */
 export const root = join(import.meta.dirname, '..')
 
-/** Something the user can mend: the message says it all, no stack is shown. */
+/** An error that the user can fix. The message says everything, and no stack is shown. */
 export class Failure extends Error {}
 
-/** Ends the program on a Node that is too old for it, before it fails in a way that says nothing. */
+/** Ends the program on a Node that is too old, before it fails with an unclear message. */
 function requireNode() {
   const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   const [, major, minor] = /(\d+)\.(\d+)/.exec(engines.node).map(Number)
@@ -25,7 +25,7 @@ function requireNode() {
   process.exit(1)
 }
 
-/** Throws where there is no Rust, or one that is too old. */
+/** Throws if there is no Rust, or one that is too old. */
 export function requireRust() {
   addCargoToPath()
   const wanted = /^rust-version = "(.*?)"/m.exec(readFileSync(join(root, 'Cargo.toml'), 'utf8'))[1]
@@ -35,7 +35,7 @@ export function requireRust() {
   throw new Failure(`${what}: the addon is compiled from Rust source, which needs ${wanted} or later. This installs it:\n\n    ${SETUP}`)
 }
 
-/** rustup puts its programs where a shell that was open before does not look. */
+/** Adds rustup's folder to the path, which shells that were open before the installation do not search. */
 function addCargoToPath() {
   const folder = join(process.env.CARGO_HOME ?? join(homedir(), '.cargo'), 'bin')
   const path = process.env.PATH ?? ''
@@ -52,7 +52,7 @@ function isOlder(found, wanted) {
   return a[0] < b[0] || (a[0] === b[0] && a[1] < b[1])
 }
 
-/** A script's last line: runs `main` if the module is the program itself, and turns a Failure into exit code 1. */
+/** The last line of a script: runs `main` if the module is the program itself, and turns a Failure into exit code 1. */
 export async function runIfMain(meta, main) {
   if (realpathSync(process.argv[1]) !== meta.filename) return
   try {
@@ -71,14 +71,17 @@ export function tool(packageName, program) {
   return [process.execPath, join(folder, bin[program])]
 }
 
-/** Runs a program to its end, all it says on stderr: stdout belongs to whom the build is for. */
+/**
+ * Runs a program and waits for its end. All its output goes to stderr, because stdout belongs to the caller of the
+ * build.
+ */
 export function run([program, ...args]) {
   const { error, status, signal } = spawnSync(program, args, { cwd: root, stdio: ['ignore', 2, 2], shell: needsShell(program) })
   if (error) throw new Failure(`${program} cannot be run: ${error.message}`)
   if (status !== 0) throw new Failure(`failed (${signal ?? `exit code ${status}`}): ${[program, ...args].join(' ')}`)
 }
 
-/** Runs a program to its end and hands back what it said. */
+/** Runs a program, waits for its end, and returns its output. */
 export function capture([program, ...args], { cwd = root } = {}) {
   const options = { cwd, encoding: 'utf8', maxBuffer: 1 << 28, shell: needsShell(program) }
   const { error, status, stdout, stderr } = spawnSync(program, args, options)
@@ -86,7 +89,7 @@ export function capture([program, ...args], { cwd = root } = {}) {
   return { ok: status === 0, stdout, stderr }
 }
 
-/** Runs a program, shows what it says while it says it, and hands it back. */
+/** Runs a program, shows its output as it comes, and returns it. */
 export function stream([program, ...args]) {
   return new Promise((resolve) => {
     const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], shell: needsShell(program) })
@@ -102,7 +105,7 @@ export function stream([program, ...args]) {
   })
 }
 
-/** npm is a command file on Windows, which only a shell can run. */
+/** Whether a program needs a shell: npm is a command file on Windows. */
 function needsShell(program) {
   return process.platform === 'win32' && program === 'npm'
 }

@@ -1,11 +1,14 @@
-// The files in which packages and crates say their terms.
+// Finds the files with the license terms of packages and crates.
 import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from './process.mjs'
 
 const TERMS = /^(licen[cs]e|copying|copyright|notice|unlicense)/i
 
-/** MIT's where there is a choice, as its text is short and asks for nothing else; all files where all apply, or none is named so. */
+/**
+ * The texts of a package's terms. If there is a choice, it is MIT's, whose text is short and asks for nothing else;
+ * if all terms apply, or no file is named so, all files.
+ */
 export function textsOf(folder, name, license) {
   const files = readdirSync(folder).filter((file) => TERMS.test(file) && statSync(join(folder, file)).isFile())
   if (files.length === 0) throw new Failure(`${name}, under ${license}, comes without the text of its license`)
@@ -13,7 +16,10 @@ export function textsOf(folder, name, license) {
   return (chosen.length > 0 ? chosen : files).map((file) => readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n'))
 }
 
-/** Texts of several, each once: `[{ text, names }]`. The same words are often broken into lines in other places. */
+/**
+ * The texts of several packages, each once: `[{ text, names }]`. Line breaks are ignored, because the same words are
+ * often broken differently.
+ */
 export function eachOnce(all) {
   const byWords = new Map()
   for (const { name, text } of all) {

@@ -1,6 +1,6 @@
-// Every check and every test: node scripts/test.mjs
+// Runs every check and every test: node scripts/test.mjs
 //
-// Each step runs whatever became of the others. The last line counts what passed and failed over all of them.
+// Each step runs even if others failed. The last line counts what passed and failed in all of them.
 import { build } from './build.mjs'
 import { check } from './check.mjs'
 import { exhaust } from './exhaustion.mjs'
@@ -18,7 +18,7 @@ const steps = [
   { name: 'package', run: checkPackage },
 ]
 
-/** Says nothing about success: only a failed build counts. */
+/** Builds everything. Only a failed build counts. */
 function buildAll() {
   build()
   return { passed: 0, failed: 0 }
@@ -32,19 +32,19 @@ async function cargoTest() {
   return atLeastOneFailed(ok, { passed: sum(1), failed: sum(2), names })
 }
 
-/** Counted by ava's marks: besides tests that fail, those are files that crash, hang or hold no test. */
+/** Counts ava's marks. Besides failing tests these are files that crash, hang or have no test. */
 async function ava() {
   const { ok, output } = await stream(tool('ava', 'ava'))
   const names = [...output.matchAll(/^ *[✘×] (.+)$/gm)].map((match) => match[1])
   return atLeastOneFailed(ok, { passed: output.match(/^ *[✔√] /gm)?.length ?? 0, failed: names.length, names })
 }
 
-/** Where they can be made; each that holds counts. */
+/** Runs where faults can be injected; each case that holds counts. */
 function aMinuteOfFaults() {
   return isPossible ? faults(['--short']) : { passed: 0, failed: 0 }
 }
 
-/** A step that failed without naming a test, as when something does not compile, counts as one. */
+/** A step that failed without naming a test, such as a compile error, counts as one failure. */
 function atLeastOneFailed(ok, { passed, failed, names }) {
   return { passed, failed: ok ? failed : Math.max(failed, 1), names }
 }
@@ -58,7 +58,7 @@ async function main() {
     total.passed += passed
     total.failed += failed
     summary.push(`${failed === 0 ? 'ok  ' : 'FAIL'} ${name}: ${passed} passed, ${failed} failed`)
-    // Said again where they are found, below all that the steps print.
+    // Failures are listed again at the end, below the output of all steps.
     summary.push(...names.map((failing) => `       ${failing}`))
   }
   console.log(`\n${summary.join('\n')}\n`)

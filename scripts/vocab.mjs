@@ -18,14 +18,17 @@ const require = createRequire(import.meta.url)
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const MAGIC = Buffer.from('TBVOCAB1', 'latin1')
 
-/** Name, and the SHA-256 of OpenAI's `<name>.tiktoken` as tiktoken_ext/openai_public.py states it. */
+/** Names, with the SHA-256 of OpenAI's `<name>.tiktoken` as tiktoken_ext/openai_public.py states it. */
 const VOCABULARIES = [
   { name: 'r50k_base', sha256: '306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930' },
   { name: 'cl100k_base', sha256: '223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7' },
   { name: 'o200k_base', sha256: '446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d' },
 ]
 
-/** Tokens in the order of their ranks, as latin1 strings (one character a byte), out of `! <first rank> <base64>...` lines. */
+/**
+ * Tokens in the order of their ranks, as latin1 strings (one character a byte), from lines `! <first rank>
+ * <base64>...`.
+ */
 function readTokens(encoder) {
   const tokens = []
   for (const line of encoder.bpe_ranks.split('\n')) {
@@ -35,7 +38,10 @@ function readTokens(encoder) {
   return tokens
 }
 
-/** The two tokens whose merge makes `token`: byte pair encoding of the token alone, stopped one merge before the end. */
+/**
+ * The two tokens whose merge makes `token`: the byte pair encoding of the token alone, stopped one merge before the
+ * end.
+ */
 function lastMerge(token, rankOf) {
   const parts = [...token]
   while (parts.length > 2) {
@@ -103,7 +109,7 @@ function tiktokenFile(tokens) {
 
 const sha256 = (data) => createHash('sha256').update(data).digest('hex')
 
-/** Whether the file on disk holds the published vocabulary: the only thing that makes it up to date. */
+/** Whether the file on disk has the published vocabulary, which is the only thing that makes it up to date. */
 function upToDate(path, expected) {
   try {
     return sha256(tiktokenFile(unpack(brotliDecompressSync(readFileSync(path))))) === expected
@@ -129,7 +135,7 @@ function build({ name, sha256: expected }, force) {
     },
   })
   mkdirSync(dirname(path), { recursive: true })
-  // Beside, then renamed: a build that is cut short leaves no half file.
+  // The file is written beside, then renamed, so that an interrupted build leaves no partial file.
   writeFileSync(`${path}.tmp`, packed)
   renameSync(`${path}.tmp`, path)
   console.error(`vocab/${name}.br: ${raw.length} bytes, ${statSync(path).size} packed`)

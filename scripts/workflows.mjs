@@ -1,6 +1,6 @@
 // Lints the workflows in .github/ with actionlint: npm run lint:workflows
 //
-// The one that is installed, else built by Go from its module, which is how its authors give it.
+// It uses the installed actionlint, or else builds it with Go from its module, as its authors distribute it.
 import { Failure, capture, runIfMain } from './process.mjs'
 
 const MODULE = 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12'

@@ -41,7 +41,7 @@ async function report(env?: Record<string, string>, flags?: string[]): Promise<R
 
 const check = ({ checks }: Report, name: string) => checks.find((one) => one.name === name)
 
-test('a machine that is well', async (t) => {
+test('a healthy machine passes every check', async (t) => {
   const found = await report()
   t.is(found.code, 0)
   t.true(found.ok)
@@ -52,14 +52,14 @@ test('a machine that is well', async (t) => {
   if (process.platform === 'linux') t.regex(found.host.libc!, /^(glibc 2\.\d+|musl)$/)
 })
 
-test('in words it says the same, and that it works', async (t) => {
+test('the text output lists the checks and says that everything works', async (t) => {
   const { code, stdout, stderr } = await tokenbed(['doctor'])
   t.is(code, 0)
   t.is(stderr, '')
   t.regex(stdout, /^tokenbed \d+\.\d+\.\d+\n.*\nok    binary +\/?.*\.node\n.*\nIt works\.\n$/s)
 })
 
-test('each op ran on each instruction set, with the same digests', (t) => {
+test('the self-test runs each op on each instruction set with the same digests', (t) => {
   const found = selfTest()
   const ops = [...new Set(found.map(({ op }) => op))]
   t.deepEqual(found.map(({ op, isa }) => `${op} ${isa}`), capabilities().detected.flatMap((isa) => ops.map((op) => `${op} ${isa}`)))
@@ -71,7 +71,7 @@ test('each op ran on each instruction set, with the same digests', (t) => {
   }
 })
 
-test('an instruction set that is not the best is a note, one that there is not a failure', async (t) => {
+test('a slower instruction set is a note, an unknown one a failure', async (t) => {
   const plain = await report({ TOKENBED_ISA: 'scalar' })
   t.deepEqual([plain.code, check(plain, 'instructions')?.state], [0, 'note'])
   const unknown = await report({ TOKENBED_ISA: 'avx9' })
@@ -79,7 +79,7 @@ test('an instruction set that is not the best is a note, one that there is not a
   t.true(check(unknown, 'start')!.todo!.includes('TOKENBED_ISA'))
 })
 
-test('settings are looked at', async (t) => {
+test('settings of the environment are checked', async (t) => {
   const many = await report({ TOKENBED_NUM_THREADS: '1000' })
   t.deepEqual([many.code, check(many, 'threads')?.state], [0, 'note'])
   const none = await report({ TOKENBED_NUM_THREADS: 'x' })
@@ -88,7 +88,7 @@ test('settings are looked at', async (t) => {
   t.deepEqual([copied.code, check(copied, 'memory')?.state], [0, 'note'])
 })
 
-test('where the native part may not load, it says why and what to do', async (t) => {
+test('it says why the native part does not load, and what to do', async (t) => {
   const found = await report({}, ['--no-addons'])
   t.is(found.code, 1)
   const { state, says, todo } = check(found, 'binary')!
@@ -102,13 +102,13 @@ test('where the native part may not load, it says why and what to do', async (t)
   t.true((await tokenbed(['doctor', '--help'], {}, ['--no-addons'])).stdout.startsWith('Usage: tokenbed doctor'))
 })
 
-test('the other commands name the doctor then', async (t) => {
+test('the other commands refer to the doctor if the native part does not load', async (t) => {
   const { code, stdout, stderr } = await tokenbed(['tokens', 'x'], {}, ['--no-addons'])
   t.deepEqual([code, stdout], [1, ''])
   t.regex(stderr, /^tokenbed: .*--no-addons[^]*tokenbed doctor/)
 })
 
-test('a file that is no binary, and one that wants another system', async (t) => {
+test('a file that is not a binary, and a binary for a newer system, are explained', async (t) => {
   const rubbish = join(folder, 'rubbish.node')
   writeFileSync(rubbish, 'rubbish')
   const found = await report({ TOKENBED_BINARY: rubbish })
@@ -118,7 +118,7 @@ test('a file that is no binary, and one that wants another system', async (t) =>
   if (process.platform !== 'linux' || !(await report()).host.libc!.startsWith('glibc')) return
   const newer = join(folder, 'newer.node')
   const bytes = readFileSync(capabilities().path)
-  // The name of the newest version that it asks for, in its table of strings.
+  // The name of the newest glibc version that the binary needs, in its string table.
   const names = [...bytes.toString('latin1').matchAll(/GLIBC_2\.\d\d\0/g)]
   const at = names.reduce((best, one) => (one[0] > best[0] ? one : best)).index
   bytes.write('GLIBC_2.99', at, 'latin1')
@@ -133,7 +133,7 @@ test('TOKENBED_BINARY names the file that is loaded', async (t) => {
   t.deepEqual([found!.source, found!.path], ['environment', capabilities().path])
 })
 
-test('what the help says', async (t) => {
+test('the help text', async (t) => {
   const { code, stdout } = await tokenbed(['doctor', '--help'])
   t.is(code, 0)
   t.snapshot(stdout)

@@ -1,4 +1,4 @@
-// tokenbed embed: what it writes.
+// Tests the files that tokenbed embed writes.
 
 import test from 'ava'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -29,7 +29,7 @@ function folder(): string {
   return path
 }
 
-/** Windows over a text that cover each of its ids. */
+/** Windows over a text that cover every id. */
 function windowsOf(text: string, length: number, stride = length): number[][] {
   const ids = [...tokenizer.encode(text)]
   const windows: number[][] = []
@@ -37,7 +37,7 @@ function windowsOf(text: string, length: number, stride = length): number[][] {
   return windows.filter((window) => window.length > 0)
 }
 
-/** What the library gives for windows, zeros after the ends of short ones. */
+/** The library's vectors for windows, with zeros after the ends of short ones. */
 function vectorsOf(windows: number[][], length: number, layer: { forward(ids: number[][]): Tensor }, dim: number): Tensor {
   const vectors = layer.forward(windows.map((window) => [...window, ...Array(length - window.length).fill(0)]))
   windows.forEach((window, i) => vectors.set(new Float32Array((length - window.length) * dim), (i * length + window.length) * dim))
@@ -47,7 +47,7 @@ function vectorsOf(windows: number[][], length: number, layer: { forward(ids: nu
 const layerOf = (seed: number, dim: number, length: number) =>
   new TokenPositionEmbedding({ vocabSize: 50257, contextLength: length, dim, generator: new Generator(seed) })
 
-test('the vectors are those of the library for the seed', async (t) => {
+test('the vectors equal those of the library for the seed', async (t) => {
   const cwd = folder()
   const said = await output(t, ['embed', 'a.txt', 'b.txt', 'empty.txt', '--seed', '123', ...SMALL, '--batch-size', '4', '--out', 'x.safetensors'], { cwd })
   const [a, b] = [windowsOf(TEXT, 6), windowsOf(SHORT, 6)]
@@ -66,7 +66,7 @@ test('the vectors are those of the library for the seed', async (t) => {
   t.regex(lines[3], /^x\.safetensors: float32 \[\d+, 6, 8\], [\d.]+ kB, [\d.]+ s, [\d.]+K? tokens\/s$/)
 })
 
-test('the same seed gives the same file, another seed another', async (t) => {
+test('the same seed gives the same file, and another seed another file', async (t) => {
   const cwd = folder()
   const bytes: Buffer[] = []
   for (const [name, seed] of [['x', '7'], ['y', '7'], ['z', '8']]) {
@@ -88,7 +88,7 @@ test('overlapping windows cover each token', async (t) => {
   }
 })
 
-test('npy, half precision, no positions', async (t) => {
+test('writes .npy files, half precision, and vectors without positions', async (t) => {
   const cwd = folder()
   await output(t, ['embed', 'b.txt', ...SMALL, '--no-positions', '--quiet', '--out', 'x.npy'], { cwd })
   const expected = vectorsOf(windowsOf(SHORT, 6), 6, new Embedding(50257, 8, { generator: new Generator(0) }), 8)
@@ -101,7 +101,7 @@ test('npy, half precision, no positions', async (t) => {
   }
 })
 
-test('tables from files', async (t) => {
+test('uses tables from files', async (t) => {
   const cwd = folder()
   const path = (name: string) => join(cwd, name)
   const table = randn([50304, 5], { generator: new Generator(1) })
@@ -126,7 +126,7 @@ test('tables from files', async (t) => {
   t.is(await embed('--table', path('two.safetensors:a:b'), '--position-table', 'two.safetensors:positions'), digest(vectorsOf(windows, 6, layer, 5)))
 })
 
-test('tables that were kept give the same vectors again', async (t) => {
+test('tables written by --tables-out give the same vectors again', async (t) => {
   const cwd = folder()
   await output(t, ['embed', 'a.txt', ...SMALL, '--seed', '5', '--tables-out', 't.safetensors', '--quiet', '-o', 'x.npy'], { cwd })
   const tables = ['--table', 't.safetensors:token.weight', '--position-table', 't.safetensors:position.weight']
@@ -134,7 +134,7 @@ test('tables that were kept give the same vectors again', async (t) => {
   t.deepEqual(readFileSync(join(cwd, 'y.npy')), readFileSync(join(cwd, 'x.npy')))
 })
 
-test('patterns, compressed files, stdin', async (t) => {
+test('reads patterns, compressed files and stdin', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'packed.txt.gz'), gzipSync(TEXT))
   writeFileSync(join(cwd, 'a[1].txt'), SHORT)
@@ -151,7 +151,7 @@ test('patterns, compressed files, stdin', async (t) => {
   t.deepEqual(await files('b.txt', '-'), [['b.txt', 2], ['-', all]])
 })
 
-test('stdin has the ids of the whole, wherever its pieces end', async (t) => {
+test('the ids of stdin do not depend on where its pieces end', async (t) => {
   const cwd = folder()
   const child = start(['embed', ...SMALL, '--quiet', '--out', 'x.safetensors'], { cwd })
   const end = ended(child)
@@ -161,7 +161,7 @@ test('stdin has the ids of the whole, wherever its pieces end', async (t) => {
   t.deepEqual(loadSafetensors(join(cwd, 'x.safetensors')).get('lengths')!.toArray(), windowsOf(TEXT, 6).map(({ length }) => length))
 })
 
-test('JSON says what was done', async (t) => {
+test('--json prints the result', async (t) => {
   const cwd = folder()
   const { seconds, tokensPerSecond, bytes, ...rest } = JSON.parse(await output(t, ['embed', 'b.txt', ...SMALL, '--json', '--quiet', '-o', 'x.npy'], { cwd }))
   t.true(seconds > 0 && tokensPerSecond > 0)
@@ -172,7 +172,7 @@ test('JSON says what was done', async (t) => {
   })
 })
 
-test('a seed is a number in JSON, however long it is', async (t) => {
+test('a seed of any length is a number in JSON', async (t) => {
   for (const seed of ['7', '-1', String(2n ** 64n - 1n)]) {
     const said = await output(t, ['embed', 'b.txt', ...SMALL, '--seed', seed, '--json', '-o', 'x.npy'], { cwd: folder() })
     t.true(said.includes(`"seed":${seed},"files"`), said)
@@ -180,11 +180,11 @@ test('a seed is a number in JSON, however long it is', async (t) => {
   }
 })
 
-test('--quiet says nothing', async (t) => {
+test('--quiet prints nothing', async (t) => {
   t.is(await output(t, ['embed', 'b.txt', ...SMALL, '-q', '-o', 'x.npy'], { cwd: folder() }), '')
 })
 
-test('what is there is replaced, and nothing else is left', async (t) => {
+test('an existing file is replaced, and no temporary file is left', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'x.npy'), 'old')
   const before = readdirSync(cwd)
@@ -193,7 +193,7 @@ test('what is there is replaced, and nothing else is left', async (t) => {
   t.is(loadNpy(join(cwd, 'x.npy')).shape[0], 1)
 })
 
-test('special tokens go by what is allowed', async (t) => {
+test('--allowed-special decides about special tokens', async (t) => {
   const cwd = folder()
   const input = 'a<|endoftext|>b'
   const ids = async (allowed: string) => {

@@ -1,4 +1,4 @@
-// What the command says when something is wrong: one line, the right exit code, nothing left behind.
+// Errors of the command: one line, the right exit code, and nothing left behind.
 
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
@@ -49,8 +49,8 @@ const CASES: Case[] = [
   [['embed', 'a.txt', ...OUT, '--dtype', 'float8'], 2, 'float32, float16, bfloat16'],
   [['embed', 'a.txt', '--out', 'x.npy', '--dtype', 'bfloat16'], 2, 'bfloat16', '.npy'],
   [['embed', 'a.txt', '--out', 'x.bin'], 2, 'x.bin', '.safetensors or .npy'],
-  [['embed', 'a.txt', '--out', 'nowhere/x.npy'], 1, 'nowhere', 'is not there'],
-  [['embed', 'a.txt', ...OUT, '--tables-out', 'nowhere/t.safetensors'], 1, '--tables-out', 'is not there'],
+  [['embed', 'a.txt', '--out', 'nowhere/x.npy'], 1, 'nowhere', 'does not exist'],
+  [['embed', 'a.txt', ...OUT, '--tables-out', 'nowhere/t.safetensors'], 1, '--tables-out', 'does not exist'],
   [['embed', 'a.txt', '--out', 'folder.npy/x.npy'], 1, 'folder.npy'],
   [['embed', 'a.npy', '--out', 'a.npy'], 1, 'a.npy', 'no such file'],
   [['embed', 'tables.safetensors', '--out', './tables.safetensors'], 2, 'would be replaced'],
@@ -111,7 +111,7 @@ for (const [args, code, ...parts] of CASES) {
   })
 }
 
-/** Bytes, and where those begin that are no UTF-8. */
+/** Bytes, and the position of the first that are not UTF-8. */
 const NO_UTF8: [bytes: number[], at: number, byte: string][] = [
   [[0x61, 0x62, 0x63, 0xff, 0x64], 3, 'ff'],
   [[0x61, 0x62, 0x63, 0xc3, 0x28], 3, 'c3'],
@@ -127,7 +127,7 @@ const NO_UTF8: [bytes: number[], at: number, byte: string][] = [
   [[...Buffer.from(`a${'é'.repeat(200_000)}`), 0xa9], 400_001, 'a9'],
 ]
 
-test('the place of bytes that are no UTF-8 is the same for every command, for files and stdin', async (t) => {
+test('every command reports the same position of invalid UTF-8, for files and stdin', async (t) => {
   const cwd = folder()
   for (const [bytes, at, byte] of NO_UTF8) {
     const input = Buffer.from(bytes)
@@ -140,7 +140,7 @@ test('the place of bytes that are no UTF-8 is the same for every command, for fi
   }
 })
 
-test('so it is where the bytes come one by one', async (t) => {
+test('the position of invalid UTF-8 is right if bytes come one by one', async (t) => {
   const one = async function* (bytes: number[]) {
     for (const byte of bytes) yield Buffer.of(byte)
   }
@@ -152,7 +152,7 @@ test('so it is where the bytes come one by one', async (t) => {
   }
 })
 
-test('without a command its help stands on stderr', async (t) => {
+test('without a command the help is printed to stderr', async (t) => {
   const { code, stdout, stderr } = await command([])
   t.is(code, 2)
   t.is(stdout, '')
@@ -165,14 +165,14 @@ test('TOKENBED_DEBUG=1 adds the stack', async (t) => {
   t.regex(stderr, /^tokenbed: missing\.txt: no such file or directory\n.*\n +at /)
 })
 
-test('what was there stays where the work fails', async (t) => {
+test('an existing file stays if the work fails', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'x.npy'), 'old')
   await fails(t, ['embed', 'a.txt', 'bad.txt', '--dim', '8', '--max-length', '2', '--batch-size', '1', '--out', 'x.npy'], 1, ['bad.txt'], { cwd })
   t.is(readFileSync(join(cwd, 'x.npy'), 'utf8'), 'old')
 })
 
-test('a file that may not be read', async (t) => {
+test('reports a file that may not be read', async (t) => {
   const isRoot = process.getuid?.() === 0
   // Root may read all: the command is run as somebody else, where that one may run it.
   const uid = isRoot ? 65534 : undefined
@@ -188,7 +188,7 @@ test('a file that may not be read', async (t) => {
   await fails(t, ['train', 'special.txt', '--objective', 'skip-gram', '--min-count', '1', '--out', '.'], 1, ['--out .: permission denied'], { cwd, uid })
 })
 
-test('a disk that is full', async (t) => {
+test('reports a full disk', async (t) => {
   const disk = mkdtempSync(join(base, 'disk-'))
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]).status !== 0) {
     return void t.log('skipped: no file system can be mounted here')
@@ -205,7 +205,7 @@ test('a disk that is full', async (t) => {
   }
 })
 
-test('stdout that is full', async (t) => {
+test('reports a failed write to stdout', async (t) => {
   if (!existsSync('/dev/full') || !statSync('/dev/full').isCharacterDevice()) return void t.log('skipped: there is no /dev/full')
   const shell = spawnSync('sh', ['-c', '"$0" "$1" tokens hello > /dev/full', process.execPath, join(__dirname, '../../cli/main.js')], { encoding: 'utf8' })
   t.is(shell.status, 1)

@@ -1,4 +1,4 @@
-// tokenbed neighbors, analogy, inspect and plot: what they print and draw.
+// Tests what tokenbed neighbors, analogy, inspect and plot print and draw.
 
 import test from 'ava'
 import { Resvg } from '@resvg/resvg-js'
@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const base = temporaryFolder()
 const WORDS = ['king', 'queen', 'man', 'woman', 'sea', 'ship', '<b>&"', '鯨', 'never']
-/** Royalty along the first number, sex along the second, ships along the third. */
+/** Vectors with royalty along the first number, sex along the second, and ships along the third. */
 const ROWS = [[3, 1, 0.1], [3, -1, 0.2], [0.1, 1, 0.15], [0.2, -1, 0.1], [0, 0.1, 2], [0.1, 0.2, 2], [1, 0, 1], [-1, 0.1, 1], [0, 0, 0]]
 const COUNTS = [50, 20, 90, 80, 40, 30, 10, 5, 0]
 const LOSS = [[10, 4.5], [20, 3.25], [30, 2]] as const
@@ -34,14 +34,14 @@ function folder(): string {
 const cwd = folder()
 const run = (t: Parameters<typeof output>[0], ...args: string[]) => output(t, args, { cwd })
 
-test('neighbours of words', async (t) => {
+test('prints the neighbours of words', async (t) => {
   t.is(await run(t, 'neighbors', 'model', 'sea', 'king', '--top', '2'), 'sea\n   0.9975  ship\n   0.7080  鯨\n\nking\n   0.8000  queen\n   0.6928  <b>&"\n')
   t.is(await run(t, 'neighbors', 'vectors.bin', 'sea', '-n', '1'), 'sea\n   0.9975  ship\n')
   const { neighbors } = JSON.parse(await run(t, 'neighbors', 'model', '鯨', '--json', '--top', '3'))
   t.deepEqual(neighbors, [{ token: '鯨', id: 7, nearest: loadModel(join(cwd, 'model')).vectors.mostSimilar('鯨', { topN: 3 }) }])
 })
 
-test('tokens of an encoding are shown as tokens shows them', async (t) => {
+test('shows the tokens of an encoding as the tokens command does', async (t) => {
   const text = await run(t, 'neighbors', 'gpt2', 'whale', 'the', '-n', '3')
   const [first, second] = text.split('\n\n')
   t.is(first.split('\n')[0], '·whale')
@@ -49,14 +49,14 @@ test('tokens of an encoding are shown as tokens shows them', async (t) => {
   for (const line of text.split('\n').filter((line) => line.startsWith(' '))) t.regex(line, /^ {3}\d\.\d{4} {2}[^ ]+$/)
 })
 
-test('analogies', async (t) => {
+test('solves analogies', async (t) => {
   t.is((await run(t, 'analogy', 'model', 'man', 'king', 'woman', '-n', '2')).split('\n').slice(0, 2).join('|'), 'man : king = woman : ?|   0.7736  queen')
   const { a, b, c, nearest } = JSON.parse(await run(t, 'analogy', 'model', 'man', 'king', 'woman', '--json'))
   t.deepEqual([a, b, c, nearest.length], ['man', 'king', 'woman', 6])
   t.is(nearest[0].token, 'queen')
 })
 
-test('a model is inspected', async (t) => {
+test('inspects a model', async (t) => {
   t.snapshot(await run(t, 'inspect', 'model'))
   const { model, tensors, tables } = JSON.parse(await run(t, 'inspect', 'model', '--json'))
   t.is(model.objective, 'skip-gram')
@@ -69,14 +69,14 @@ test('a model is inspected', async (t) => {
   t.like(JSON.parse(await run(t, 'inspect', 'model', '--table', 'token.weight', '--initial', 'plain', '--json')).tables[0], { unchanged: [0, 1, 2, 3, 4, 5, 6, 7, 8] })
 })
 
-test('files are inspected', async (t) => {
+test('inspects files', async (t) => {
   t.snapshot(await run(t, 'inspect', 'file.safetensors'))
   t.snapshot(await run(t, 'inspect', 'file.safetensors', '--no-health'))
   t.snapshot(await run(t, 'inspect', 'array.npy'))
   t.deepEqual(JSON.parse(await run(t, 'inspect', 'file.safetensors', '--json')).tables.map(({ name, zero, notFinite }: Record<string, unknown>) => [name, zero, notFinite]), [['wte', [1], [2]]])
 })
 
-/** A safetensors file of this header and so many zeros. */
+/** A safetensors file with this header and this number of zero bytes. */
 function forged(name: string, header: object, bytes: number): void {
   const text = Buffer.from(JSON.stringify(header))
   const size = Buffer.alloc(8)
@@ -84,7 +84,7 @@ function forged(name: string, header: object, bytes: number): void {
   writeFileSync(join(cwd, name), Buffer.concat([size, text, Buffer.alloc(bytes)]))
 }
 
-test('tensors of every type are listed, and metadata', async (t) => {
+test('lists tensors of every type, and metadata', async (t) => {
   forged('mixed.safetensors', {
     __metadata__: { format: 'pt', note: 'n'.repeat(200) },
     wte: { dtype: 'F32', shape: [3, 2], data_offsets: [0, 24] },
@@ -98,14 +98,14 @@ test('tensors of every type are listed, and metadata', async (t) => {
   const { tensors, metadata, tables } = JSON.parse(await run(t, 'inspect', 'mixed.safetensors', '--json'))
   t.deepEqual(tensors[2], { name: 'layer.weight', dtype: 'F8_E4M3', shape: [2, 3], bytes: 6 })
   t.deepEqual([metadata.format, tables.length], ['pt', 1])
-  await fails(t, ['inspect', 'mixed.safetensors', '--table', 'layer.weight'], 2, ['F8_E4M3 [2, 3]', 'no table'], { cwd })
+  await fails(t, ['inspect', 'mixed.safetensors', '--table', 'layer.weight'], 2, ['F8_E4M3 [2, 3]', 'not a table'], { cwd })
   // The only table of it is asked without a name; one of another type says its type.
   t.is((await run(t, 'neighbors', 'mixed.safetensors', '1', '-n', '1')).split('\n')[0], '#1')
   await fails(t, ['neighbors', 'mixed.safetensors:layer.weight', '1'], 1, ['"layer.weight"', 'F8_E4M3'], { cwd })
   await fails(t, ['neighbors', 'mixed.safetensors:x', '1'], 2, ['"x"', 'wte [3, 2]', 'layer.weight [2, 3] of F8_E4M3'], { cwd })
 })
 
-/** A model in two files, in a folder of this name. */
+/** A model in two files, in a folder with this name. */
 function sharded(name: string, index = 'model.safetensors.index.json'): { at: (file: string) => string; map: Record<string, string> } {
   const at = (file: string) => join(cwd, name, file)
   mkdirSync(join(cwd, name), { recursive: true })
@@ -117,7 +117,7 @@ function sharded(name: string, index = 'model.safetensors.index.json'): { at: (f
   return { at, map }
 }
 
-test('a model in several files is inspected', async (t) => {
+test('inspects a model in several files', async (t) => {
   const { at } = sharded('shards')
   const text = await run(t, 'inspect', 'shards')
   t.regex(text, /^shards: 4 tensors in 2 files, \d+ bytes|kB\n {2}format: pt\n/)
@@ -135,17 +135,17 @@ test('a model in several files is inspected', async (t) => {
   t.is((await run(t, 'inspect', 'diffusers', '--table', 'lm_head.weight')).split('\n')[0], text.split('\n')[0].replace('shards', 'diffusers'))
 })
 
-test('a model in several files that are not all there, or not of one model', async (t) => {
+test('reports missing files and files of different models', async (t) => {
   const { at, map } = sharded('broken')
   const index = (it: unknown) => writeFileSync(at('model.safetensors.index.json'), typeof it === 'string' ? it : JSON.stringify(it))
   const says = (...parts: string[]) => fails(t, ['inspect', 'broken'], 1, parts, { cwd })
   index('{')
-  await says('index.json', 'no JSON')
+  await says('index.json', 'not JSON')
   index([])
   await says('index.json', '"weight_map"')
   for (const place of ['../x.safetensors', '/etc/passwd', '', '..', 5]) {
     index({ weight_map: { ...map, evil: place } })
-    await says('"evil"', 'no name of a file')
+    await says('"evil"', 'not the name of a file')
   }
   index({ weight_map: { ...map, 'c.bias': 'model-00001-of-00002.safetensors' } })
   await says('"c.bias"', 'model-00001-of-00002.safetensors', 'not of one model')
@@ -153,12 +153,12 @@ test('a model in several files that are not all there, or not of one model', asy
   writeFileSync(at('model-00002-of-00002.safetensors'), 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n')
   await says('model-00002-of-00002.safetensors', 'Git LFS', 'git lfs pull')
   rmSync(at('model-00002-of-00002.safetensors'))
-  await says('model-00002-of-00002.safetensors', 'not there')
+  await says('model-00002-of-00002.safetensors', 'does not exist')
   rmSync(at('model.safetensors.index.json'))
   await says('neither model.json nor model.safetensors', 'model-00001-of-00002.safetensors', 'name a file')
 })
 
-test('rows of a table in a safetensors file have neighbours and a picture', async (t) => {
+test('searches and draws the rows of a table in a safetensors file', async (t) => {
   saveSafetensors(join(cwd, 'rows.safetensors'), { table: tensor(ROWS).to('bfloat16'), bias: zeros([9]) })
   t.is(await run(t, 'neighbors', 'rows.safetensors', '4', '-n', '1'), '#4\n   0.9975  #5\n')
   const { neighbors } = JSON.parse(await run(t, 'neighbors', 'rows.safetensors:table', '4', '--json', '-n', '1'))
@@ -166,7 +166,7 @@ test('rows of a table in a safetensors file have neighbours and a picture', asyn
   t.is((await run(t, 'analogy', 'rows.safetensors', '2', '0', '3', '-n', '1')).split('\n')[1].slice(-2), '#1')
   t.is(await run(t, 'plot', 'rows.safetensors', '-o', 'rows.svg'), 'rows.svg: 9 rows, 9 of them with a label\n')
   t.true(readFileSync(join(cwd, 'rows.svg'), 'utf8').includes('>The 9 first of 9 rows<'))
-  await fails(t, ['neighbors', 'rows.safetensors', 'whale'], 2, ['"whale"', '9 rows', 'rows.safetensors:table', 'by its number', '--tokenizer'], { cwd })
+  await fails(t, ['neighbors', 'rows.safetensors', 'whale'], 2, ['"whale"', '9 rows', 'rows.safetensors:table', 'a row\'s number', '--tokenizer'], { cwd })
   await fails(t, ['neighbors', 'rows.safetensors', '9'], 2, ['"9"', '9 rows'], { cwd })
   await fails(t, ['neighbors', 'rows.safetensors:bias', '1'], 1, ['rows.safetensors:bias', '[9]'], { cwd })
   await fails(t, ['neighbors', 'rows.safetensors', '1', '--tokenizer', 'gpt2'], 2, ['gpt2', '50257 tokens', '9 rows'], { cwd })
@@ -174,7 +174,7 @@ test('rows of a table in a safetensors file have neighbours and a picture', asyn
   await fails(t, ['neighbors', join('model', 'model.safetensors'), '1'], 2, ['which of its tensors', 'token.weight [9, 3]'], { cwd })
 })
 
-test('the tokens of a table in a safetensors file', async (t) => {
+test('names the rows of a table in a safetensors file with a tokenizer', async (t) => {
   const inside = `${join('gpt2', 'model.safetensors')}:token.weight`
   const words = ['whale', 'the', '-n', '3']
   t.is(await run(t, 'neighbors', inside, ...words, '--tokenizer', 'gpt2'), await run(t, 'neighbors', 'gpt2', ...words))
@@ -188,7 +188,7 @@ test('the tokens of a table in a safetensors file', async (t) => {
   await fails(t, ['plot', 'more.safetensors', 'nonesuch', '--tokenizer', file, '-o', 'x.svg'], 2, ['"nonesuch"', 'more.safetensors:wte'], { cwd })
 })
 
-test('every byte is compared with what was saved', async (t) => {
+test('--verify finds a changed byte', async (t) => {
   t.regex(await run(t, 'inspect', 'model', '--verify', '--no-health'), /^model: .*\n {2}verified: every byte is as it was saved\n/)
   t.true(JSON.parse(await run(t, 'inspect', 'model', '--verify', '--no-health', '--json')).verified)
   t.true(JSON.parse(await run(t, 'inspect', join('model', 'model.safetensors'), '--verify', '--no-health', '--json')).verified)
@@ -203,13 +203,13 @@ test('every byte is compared with what was saved', async (t) => {
   await fails(t, ['inspect', 'array.npy', '--verify'], 2, ['--verify', 'array.npy'], { cwd })
 })
 
-/** Whether a renderer takes it, and how large it is. */
+/** Checks that a renderer accepts the picture, and returns its size. */
 function size(svg: string): [number, number] {
   const { width, height } = new Resvg(svg, { font: { loadSystemFonts: false } }).render()
   return [width, height]
 }
 
-test('a picture of the most frequent tokens', async (t) => {
+test('draws the most frequent tokens', async (t) => {
   t.is(await run(t, 'plot', 'model', '--out', 'a.svg'), 'a.svg: 8 words, 8 of them with a label\n')
   const svg = readFileSync(join(cwd, 'a.svg'), 'utf8')
   t.deepEqual(size(svg), [960, 720])
@@ -221,7 +221,7 @@ test('a picture of the most frequent tokens', async (t) => {
   t.is(await run(t, 'plot', 'plain', '--out', 'p.svg', '--top', '4'), 'p.svg: 4 words, 4 of them with a label\n')
 })
 
-test('with the loss, as a page, of some words', async (t) => {
+test('draws some words with the loss, as an HTML page', async (t) => {
   t.is(await run(t, 'plot', 'model', 'king', 'queen', 'sea', 'sea', '--loss', '-o', 'b.html'), 'b.html: 3 words, 3 of them with a label, and the loss at 3 steps\n')
   const html = readFileSync(join(cwd, 'b.html'), 'utf8')
   t.regex(html, /^<!doctype html>\n<html lang="en">/)
@@ -236,7 +236,7 @@ test('with the loss, as a page, of some words', async (t) => {
   t.is(await run(t, 'plot', 'vectors.bin', '-o', 'd.svg'), 'd.svg: 9 words, 9 of them with a label\n')
 })
 
-test('no label lies over another or over a dot', async (t) => {
+test('no label overlaps another or a dot', async (t) => {
   const many = Array.from({ length: 400 }, (_, i) => `word${i}`)
   saveModel(join(cwd, 'many'), { objective: 'cbow', tensors: { 'token.weight': randn([400, 8], { generator: new Generator(3) }) }, vocabulary: many, counts: many.map((_, i) => 400 - i) })
   const { tokens } = JSON.parse(await run(t, 'plot', 'many', '-n', '400', '--json', '-o', 'e.svg'))
@@ -285,7 +285,7 @@ const CASES: Case[] = [
   [['inspect', 'model', '--no-health', '--table', 'token.weight'], 2, '--no-health', '--table'],
   [['plot', 'model'], 2, '--out'],
   [['plot', 'model', '-o', 'x.png'], 2, 'x.png', '.svg or .html'],
-  [['plot', 'model', '-o', 'nowhere/x.svg'], 1, 'nowhere', 'is not there'],
+  [['plot', 'model', '-o', 'nowhere/x.svg'], 1, 'nowhere', 'does not exist'],
   [['plot', 'model', '-o', 'empty.svg/x.svg'], 1, 'empty.svg'],
   [['plot', 'model', '-o', 'x.svg', '--top', '2'], 2, '--top', 'from 3 on'],
   [['plot', 'model', 'king', 'queen', '-o', 'x.svg'], 1, '2 words to draw', 'three'],
@@ -301,10 +301,10 @@ for (const [args, code, ...parts] of CASES) {
   })
 }
 
-// Others write pictures into the same folder while they run.
-test.after('nothing half written is left', (t) => t.deepEqual(readdirSync(cwd).filter((name) => name.startsWith('.')), []))
+// The other tests write pictures into the same folder while they run.
+test.after('no temporary file is left', (t) => t.deepEqual(readdirSync(cwd).filter((name) => name.startsWith('.')), []))
 
-test('a picture that is there stays where the work fails', async (t) => {
+test('an existing picture stays if the work fails', async (t) => {
   writeFileSync(join(cwd, 'old.svg'), 'old')
   await fails(t, ['plot', 'plain', '--loss', '-o', 'old.svg'], 1, ['--loss'], { cwd })
   t.is(readFileSync(join(cwd, 'old.svg'), 'utf8'), 'old')

@@ -1,4 +1,4 @@
-// The command when it is told to stop, and when nobody listens any more.
+// Tests the command when a signal ends it, and when nobody reads its output any more.
 
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
@@ -12,7 +12,7 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const base = temporaryFolder()
 const folder = () => mkdtempSync(join(base, 'x-'))
-/** Windows has no signals that a process could answer. */
+/** Windows has no signals that a process could handle. */
 const posix = process.platform === 'win32' ? test.skip : test
 
 const SIGNALS = [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const
@@ -25,7 +25,7 @@ for (const [signal, code] of SIGNALS) {
     const end = ended(child)
     const feed = setInterval(() => child.stdin!.write('word '.repeat(10_000)), 5)
     child.stdin!.on('error', () => {})
-    // Its first line comes once a second's work is written.
+    // The first line comes after a second of work.
     await once(child.stderr!, 'data')
     child.kill(signal)
     const { code: found, stdout } = await end
@@ -45,7 +45,7 @@ posix('SIGINT while stdin is waited for', async (t) => {
   await setTimeout(600)
   child.kill('SIGINT')
   const { code } = await end
-  // On a machine so slow that the handlers are not there yet the signal itself ends it.
+  // On a very slow machine the handlers may not be installed yet; then the signal itself ends the process.
   t.true(code === 130 || code === 'SIGINT', String(code))
   t.deepEqual(readdirSync(cwd), [])
 })
@@ -78,7 +78,7 @@ posix('a reader that leaves early is no error', (t) => {
   t.true(readdirSync(cwd).includes('x.npy'), 'the work is done all the same')
 })
 
-test('progress in a pipe is a line now and then', async (t) => {
+test('progress in a pipe is an occasional line', async (t) => {
   const cwd = folder()
   const child = start(['embed', '--dim', '8', '--out', 'x.npy'], { cwd })
   const end = ended(child)
@@ -94,7 +94,7 @@ test('progress in a pipe is a line now and then', async (t) => {
   for (const line of lines) t.regex(line, /^tokenbed: [\d.]+K? tokens, [\d.]+K? tokens\/s$/)
 })
 
-test('no line of progress where there is nobody to read it', async (t) => {
+test('prints no progress for short work', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'a.txt'), 'A short text.')
   t.is((await command(['embed', 'a.txt', '--dim', '8', '-o', 'x.npy'], { cwd })).stderr, '')

@@ -1,4 +1,4 @@
-// The command in a terminal: what is to be seen there.
+// Tests what the command shows in a terminal.
 
 import test, { type ExecutionContext } from 'ava'
 import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { command, pty, Screen } from '../support/command.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const base = temporaryFolder()
-/** Where the package has no pseudo-terminals for a platform. */
+/** Skips tests on platforms for which the package has no pseudo-terminals. */
 const inTerminal = pty ? test : test.skip
 
 /** A folder with a text that takes a few seconds to write. */
@@ -71,7 +71,7 @@ inTerminal('a bar while it works, nothing of it afterwards', async (t) => {
   const after = (await shows(t, screen)).replace(/[\d.]+ s, [\d.]+[KM] tokens/, 'T s, N tokens')
   t.regex(after, /^book\.txt: [\d,]+ tokens in [\d,]+ windows\nx\.npy: float32 \[\d+, 256, 64\], \d+ MB, T s, N tokens\/s$/)
   t.true(screen.raw.endsWith('tokens/s\r\n'))
-  // Looked at afterwards: on a fast machine a line of the bar may stand for a moment only.
+  // This looks at all output afterwards, because on a fast machine a state of the bar may be visible for a moment only.
   const during = screen.raw.split('\u001b[1G')
   t.true(during.some((line) => /^█+░* {2}\d+%  [\d.]+[KM]? tokens  [\d.]+[KM]? tokens\/s/.test(line)), JSON.stringify(screen.raw))
   for (const [off, on] of [['\u001b[?25l', '\u001b[?25h'], ['\u001b[?7l', '\u001b[?7h']]) {
@@ -106,7 +106,7 @@ for (const env of [{ CI: 'true' }, { TERM: 'dumb' }]) {
   })
 }
 
-test('the bar has what there is room for', (t) => {
+test('the bar shows as many parts as fit', (t) => {
   const parts = ['42%', '1.23M tokens', '456K tokens/s', '0:07 left']
   t.is(barLine(parts, 0.5, 80), `${'█'.repeat(17)}${'░'.repeat(17)}  42%  1.23M tokens  456K tokens/s  0:07 left`)
   t.is(barLine(parts, 0.5, 30), '█████░░░░░  42%  1.23M tokens')
@@ -119,7 +119,7 @@ test('the bar has what there is room for', (t) => {
 
 const COMMANDS = ['embed', 'tokens', 'train', 'neighbors', 'analogy', 'inspect', 'plot', 'doctor', 'help']
 
-test('help NAME is the help of NAME, which says each default once', async (t) => {
+test('help NAME prints the help of NAME, with each default once', async (t) => {
   const all = await command(['help'])
   t.deepEqual([all.code, all.stderr], [0, ''])
   t.is(all.stdout, (await command(['--help'])).stdout)
@@ -128,12 +128,12 @@ test('help NAME is the help of NAME, which says each default once', async (t) =>
     const { code, stdout, stderr } = await command(['help', name])
     t.deepEqual([code, stderr], [0, ''])
     t.is(stdout, (await command([name, '--help'])).stdout)
-    // An option is what begins with two spaces and a dash, with the lines below it.
+    // An option begins with two spaces and a dash, and includes the lines below it.
     for (const option of stdout.split(/^(?=  -|\S)/m)) t.true(option.split(/\(default:|default:/).length <= 2, option)
   }
 })
 
-test('what the help says', async (t) => {
+test('the help texts', async (t) => {
   for (const args of [['--help'], ['embed', '--help'], ['tokens', '--help'], ['neighbors', '--help'], ['analogy', '--help'], ['inspect', '--help'], ['plot', '--help']]) {
     const { code, stdout, stderr } = await command(args)
     t.is(code, 0)

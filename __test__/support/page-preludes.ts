@@ -1,7 +1,7 @@
-// What the readers of the project's pages have before a block of code, and what must hold after it: real code, as the
-// blocks run.
+// Code that surrounds the code blocks of README.md and docs/ when they run: what a reader of the page has by then, and a check of
+// the result.
 
-/** A block in its surroundings. */
+/** Code to run before and after a block. */
 export interface Surroundings {
   readonly before?: string
   readonly after?: string
@@ -11,17 +11,16 @@ const TABLE = 'const layer = new Embedding(50, 8)'
 const INPUT = 'const layer = new TokenPositionEmbedding({ vocabSize: 50, contextLength: 16, dim: 8 })'
 const WORDS = "const words = ['whale', 'ship', 'boat', 'sea', 'sky', 'king', 'queen', 'man', 'woman']"
 
-/** Of each block of TypeScript of a page, in their order. */
+/** For each page, the surroundings of its TypeScript blocks, in their order on the page. */
 export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
-  'README.md': [
-    {},
-    // The one that learns, which a test of its own runs.
-    {},
-    {},
+  'README.md': [{}, {}, {}, {}, {}],
+  'docs/memory.md': [
     { before: `${INPUT}\nconst ids = Int32Array.of(1, 2, 3)\nconst out = zeros([3, 8])`, after: 'if (mean.shape[0] !== 8) throw new Error(String(mean))' },
-    {},
     { before: TABLE },
   ],
+  // The first one learns, and has a test of its own.
+  'docs/training.md': [{}, {}],
+  'docs/text.md': [{}],
   'docs/positions.md': [
     {
       after: `for (const [name, part] of Object.entries(layer.stateDict())) {
@@ -70,5 +69,10 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       after: 'if (after.tables.token.numEmbeddings !== after.tables.head.shape[0] || optimizer2.lr !== optimizer.lr) throw new Error(String(after.tables.head))',
     },
   ],
+  'docs/command-line.md': [],
+  'docs/errors.md': [],
+  'docs/features.md': [],
   'docs/hosts.md': [],
+  'docs/platforms.md': [],
+  'docs/speed.md': [],
 }

@@ -259,7 +259,7 @@ test('shapes that do not go together are told', (t) => {
   refuses(t, () => arange(2).mean(), 'DTYPE', "to('float32')")
 })
 
-test('the sum of the README prints as PyTorch prints it', (t) => {
+test('a sum prints as PyTorch prints it', (t) => {
   const sum = tensor([0.5, -0.2, 0.1]).add(tensor([0.1, 0.3, -0.1]))
   t.is(String(sum), 'tensor([0.6000, 0.1000, 0.0000])')
 })

@@ -1,4 +1,4 @@
-// What another process wrote: float32 in the machine's order.
+// Reads what another process wrote: float32 in the machine's byte order.
 
 import { readFileSync } from 'node:fs'
 

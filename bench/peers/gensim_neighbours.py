@@ -16,7 +16,7 @@ rows, dim, top = map(int, sys.argv[1:])
 vectors = KeyedVectors(dim)
 table = np.random.default_rng(1).standard_normal((rows, dim)).astype(np.float32)
 vectors.add_vectors([f"w{i}" for i in range(rows)], table)
-# Norms are computed at the first question, and kept.
+# Norms are computed at the first query, and kept.
 vectors.most_similar("w0", topn=top)
 times = []
 for i in range(21):

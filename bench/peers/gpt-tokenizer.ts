@@ -1,4 +1,4 @@
-// gpt-tokenizer: TypeScript.
+// gpt-tokenizer, written in TypeScript.
 
 import { find, type Found } from './peer.js'
 import type { TokenizerPeer } from './encoder.js'

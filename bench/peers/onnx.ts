@@ -1,4 +1,4 @@
-// onnxruntime-node: a model of one Gather, written here by hand as ONNX's protobuf has it.
+// onnxruntime-node, with a model of one Gather that is written here by hand in ONNX's protobuf format.
 
 import { find, type Found } from './peer.js'
 
@@ -24,7 +24,7 @@ function message(...fields: Field[]): Uint8Array {
 
 const [FLOAT, INT32] = [1, 6]
 
-/** `y = Gather(table, ids)`: onnx.proto's ModelProto, of opset 13. */
+/** `y = Gather(table, ids)` as a ModelProto of onnx.proto, opset 13. */
 function gatherModel(table: Float32Array, rows: number, dim: number): Uint8Array {
   const size = (name: string) => message([2, name])
   const shape = (names: string[]) => message(...names.map((name): Field => [1, size(name)]))
@@ -45,7 +45,7 @@ function gatherModel(table: Float32Array, rows: number, dim: number): Uint8Array
 
 export interface OnnxPeer {
   version: string
-  /** A lookup that writes into `out`. */
+  /** Opens a lookup that writes into `out`. */
   open(table: Float32Array, shape: { rows: number; dim: number; batch: number; length: number }, threads: number): Promise<OnnxLookup>
 }
 interface OnnxLookup {

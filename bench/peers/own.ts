@@ -1,4 +1,4 @@
-// tokenbed itself, as one of those that are compared.
+// tokenbed itself, in the form of a peer.
 
 import { capabilities, Tokenizer } from '../../index.js'
 import type { Found } from './peer.js'

@@ -1,7 +1,7 @@
-// Other people's packages, to compare with: one file each beside this one.
+// Packages of others to compare with, one file each beside this one.
 //
-// They are installed in bench/'s own folder (npm run bench:peers) and are not there otherwise: then a suite goes on
-// without them, and its record says which were missing and why.
+// They are installed in bench/'s own folder (npm run bench:peers). If one is missing, a suite goes on without it, and
+// its record says which was missing and why.
 
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ interface Missing {
 }
 export type Found<T> = { name: string; peer: T } | Missing
 
-/** A peer, or why there is none. `open` gets what loads modules from bench/node_modules. */
+/** A peer, or why it is missing. `open` gets a function that loads modules from bench/node_modules. */
 export function find<T>(name: string, open: (load: NodeJS.Require, version: string) => T): Found<T> {
   const version = versionOf(name)
   if (version === undefined) return { name, why: 'it is not installed; `npm run bench:peers` does that' }

@@ -1,4 +1,4 @@
-// Python's packages, run by a script beside this file that prints JSON.
+// Runs a Python script beside this file that prints JSON.
 
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import type { Found } from './peer.js'
 
 const run = promisify(execFile)
 
-/** What a script prints, or why there is nothing. */
+/** The output of a script, or why there is none. */
 export async function runPython<T>(name: string, script: string, ...args: (string | number)[]): Promise<Found<T>> {
   const python = process.env.TOKENBED_PYTHON ?? 'python3'
   try {

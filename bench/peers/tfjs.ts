@@ -1,10 +1,10 @@
-// TensorFlow.js, its backend in JavaScript: tfjs-node downloads its library from elsewhere than the registry.
+// TensorFlow.js with its JavaScript backend: tfjs-node downloads its library from outside of the registry.
 
 import { find, type Found } from './peer.js'
 
 export interface TfjsPeer {
   version: string
-  /** gather, and gather + position; each makes a tensor and disposes it. */
+  /** Opens gather, and gather + position. Each call makes a tensor and disposes it. */
   open(table: Float32Array, positions: Float32Array, ids: Int32Array, shape: { rows: number; dim: number; batch: number; length: number }): Promise<TfjsLookup>
 }
 interface TfjsLookup {

@@ -1,4 +1,4 @@
-// tiktoken-node: tiktoken-rs as an addon. It always gives special tokens their ids.
+// tiktoken-node, an addon of tiktoken-rs. It always gives special tokens their ids.
 
 import { find, type Found } from './peer.js'
 import type { TokenizerPeer } from './encoder.js'
@@ -7,7 +7,7 @@ export function tiktokenNode(): Found<TokenizerPeer> {
   return find('tiktoken-node', (load, version) => {
     const { getEncoding } = load('tiktoken-node')
     const open: TokenizerPeer['open'] = (encoding) => {
-      if (encoding === 'o200k_base') return undefined // it is older than that encoding
+      if (encoding === 'o200k_base') return undefined // It is older than that encoding.
       const it = getEncoding(encoding)
       return { encode: (text) => it.encode(text), encodeBatch: (texts) => it.encodeBatch(texts) }
     }

@@ -1,4 +1,4 @@
-// tiktoken: OpenAI's Rust compiled to WebAssembly.
+// tiktoken, OpenAI's Rust code compiled to WebAssembly.
 
 import { find, type Found } from './peer.js'
 import type { TokenizerPeer } from './encoder.js'

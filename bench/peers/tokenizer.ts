@@ -8,7 +8,7 @@ import { tiktokenNode } from './tiktoken-node.js'
 import { own } from './own.js'
 import type { TokenizerPeer } from './encoder.js'
 
-/** By name; a peer is loaded when it is asked for, so that a process can hold one alone. */
+/** The peers by name. A peer is loaded when it is first used, so that a process can hold only one. */
 export const TOKENIZERS: Record<string, () => Found<TokenizerPeer>> = {
   tokenbed: own,
   'tiktoken-node': tiktokenNode,

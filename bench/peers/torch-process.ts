@@ -17,11 +17,11 @@ export class TorchProcess {
     this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
   }
 
-  /** Runs a script of this folder that takes turns. */
+  /** Starts a script of this folder that takes turns. */
   static async start(script = 'torch_lookup.py'): Promise<Found<TorchProcess>> {
     const python = process.env.TOKENBED_PYTHON ?? 'python3'
     const child = spawn(python, [join(ROOT, 'bench', 'peers', script)], { stdio: ['pipe', 'pipe', 'ignore'] })
-    // A process that ends, or never began, is seen by its missing answer.
+    // A process that ended, or never started, shows in its missing answer.
     child.on('error', () => {})
     child.stdin.on('error', () => {})
     const it = new TorchProcess(child)
@@ -43,7 +43,7 @@ export class TorchProcess {
     return said
   }
 
-  /** One turn of a job, in milliseconds of work. */
+  /** Runs a job for `milliseconds` of work. */
   async turn(job: string, threads: number, milliseconds: number): Promise<Turn> {
     return (await this.ask({ do: 'turn', job, threads, milliseconds })) as unknown as Turn
   }

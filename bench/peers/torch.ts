@@ -1,11 +1,11 @@
-// PyTorch, where a Python that has it is at hand: TOKENBED_PYTHON names it; python3 otherwise.
+// PyTorch, in the Python that TOKENBED_PYTHON names, or else python3, if that has it.
 
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { ROOT } from '../report.js'
 import type { Found } from './peer.js'
 
-/** What a script of this folder prints as JSON. */
+/** The JSON that a script of this folder prints. */
 export function runTorch<T>(script: string, ...args: unknown[]): Found<T> {
   const python = process.env.TOKENBED_PYTHON ?? 'python3'
   try {

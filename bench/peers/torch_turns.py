@@ -36,7 +36,7 @@ def turn(job, threads, milliseconds):
 
 
 def save(job, path):
-    # A tensor's own bytes: numpy need not be there.
+    # A tensor's own bytes are used, so that numpy is not needed.
     result = job().detach().float().contiguous()
     memory = (ctypes.c_char * (result.numel() * 4)).from_address(result.data_ptr())
     with open(path, "wb") as file:
@@ -52,7 +52,7 @@ def answer(kinds, jobs, command):
         return turn(jobs[command["job"]], command["threads"], command["milliseconds"])
     if kind == "save":
         return save(jobs[command["job"]], command["path"])
-    # Those of before go first: their memory is used again.
+    # The earlier jobs are freed first, so that their memory is reused.
     jobs.clear()
     if kind != "clear":
         jobs.update(kinds[kind](**command))

@@ -1,4 +1,5 @@
-// forwardAsync against forward: what a lookup costs the thread that asks, and how long others wait for that thread.
+// forwardAsync against forward: the cost of a lookup for the calling thread, and how long that thread keeps others
+// waiting.
 
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -10,10 +11,10 @@ const [ROWS, DIM] = [50257, 768]
 const COUNTS = [1, 16, 64, 256, 1024, 4096, 32_768]
 const IN_FLIGHT = 16
 const ROUNDS = 9
-/** Milliseconds of a turn, and of a watch on the event loop. */
+/** Milliseconds of a turn, and of measuring the event loop. */
 const [TURN, WATCH] = [20, 400]
 
-/** Ways to look ids up so often. */
+/** A way to look ids up `calls` times. */
 type Way = (ids: Int32Array, calls: number) => Promise<void>
 
 function ways(embedding: Embedding): Record<'forward' | 'alone' | 'many', Way> {
@@ -35,7 +36,7 @@ function ways(embedding: Embedding): Record<'forward' | 'alone' | 'many', Way> {
   }
 }
 
-/** Microseconds a call: until it is done, and of this thread's time. */
+/** Microseconds a call, in all and on this thread. */
 interface Cost {
   done: number
   busy: number
@@ -49,7 +50,7 @@ async function cost(way: Way, ids: Int32Array, calls: number): Promise<Cost> {
   return { done: (took * 1e3) / calls, busy: (active * 1e3) / calls }
 }
 
-/** Medians of turns that the ways take one after the other. */
+/** The medians over turns that the ways take one after the other. */
 async function costs(all: readonly Way[], ids: Int32Array): Promise<Cost[]> {
   const calls: number[] = []
   for (const way of all) {
@@ -64,7 +65,7 @@ async function costs(all: readonly Way[], ids: Int32Array): Promise<Cost[]> {
   return found.map((some) => ({ done: median(some.map(({ done }) => done)), busy: median(some.map(({ busy }) => busy)) }))
 }
 
-/** How late the event loop is while lookups follow each other: milliseconds, at the median and at 99 of 100. */
+/** The delay of the event loop during lookups, in milliseconds: median and 99th percentile. */
 async function delays(lookup: () => Promise<void>): Promise<[number, number]> {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   const end = performance.now() + WATCH
@@ -74,7 +75,7 @@ async function delays(lookup: () => Promise<void>): Promise<[number, number]> {
     await turn()
   }
   delay.disable()
-  // The timer's own millisecond is in what it measures.
+  // The measured delay includes the timer's own millisecond.
   const late = (percentile: number) => Math.max(0, delay.percentile(percentile) / 1e6 - 1)
   return [late(50), late(99)]
 }

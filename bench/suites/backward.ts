@@ -1,4 +1,4 @@
-// Gradients of tables: dense and as rows, against a copy of the same traffic, plain JavaScript and PyTorch.
+// Gradients of tables, dense and as rows, against a copy of the same traffic, plain JavaScript and PyTorch.
 
 import { Embedding, Generator, getNumThreads, randn, setNumThreads, type SparseGrad, type Tensor } from '../../index.js'
 import { difference, drawIds, exchange, type Case, type Spread } from '../ids.js'
@@ -22,7 +22,7 @@ const CASES: Case[] = [
   { ...LARGE, name: '(32, 1024) x 768, uniform', spread: 'uniform' },
   { ...LARGE, name: '(32, 1024) x 768, zipf', spread: 'zipf' },
 ]
-/** Tables of one batch's ids, from few rows to many. */
+/** Sizes of tables from few rows to many, for a batch of the same size. */
 const CURVE = { rows: [1e3, 1e4, 1e5, 1e6], batch: 4, length: 1024, dim: 64 }
 
 const TARGETS: { what: string; must: number; reach: number; of: (us: (player: string) => number) => number; large: boolean; spread?: Spread }[] = [
@@ -34,7 +34,7 @@ const TARGETS: { what: string; must: number; reach: number; of: (us: (player: st
 
 const ours = (form: Form, threads: number) => `tokenbed: ${form}, ${threads}T`
 
-/** What a layer's backward leaves, looked at, and let go. */
+/** Runs a layer's backward, reads the gradient, and drops it. */
 function backward(layer: Embedding, out: Tensor, given: Tensor): void {
   out.backward(given, { retainGraph: true })
   const { weight } = layer
@@ -75,7 +75,7 @@ async function backwardCase(report: Report, one: Case, torch: TorchProcess | nul
   report.section(one.name)
   const made = layers(one)
   const generator = new Generator(SEED)
-  // The draws of the table first, as PyTorch makes them; no array of it is looked at, so that nobody can change it unseen.
+  // The table's draws come first, as in PyTorch. Its array is never read, so that nobody can change it unseen.
   randn([rows, dim], { generator }).dispose()
   const given = randn([batch, length, dim], { generator })
   const ids = drawIds(batch * length, rows, spread)
@@ -120,7 +120,7 @@ async function backwardCase(report: Report, one: Case, torch: TorchProcess | nul
   }
 }
 
-/** The gradients themselves, copied: dense, and the rows. */
+/** Copies of the gradients: dense, and as rows. */
 function wantedOf(made: Record<Form, Embedding>, outs: Record<Form, Tensor>, given: Tensor): Record<Form, Float32Array> {
   outs.dense.backward(given, { retainGraph: true })
   outs.sparse.backward(given, { retainGraph: true })
@@ -135,7 +135,7 @@ function wantedOf(made: Record<Form, Embedding>, outs: Record<Form, Tensor>, giv
 function addJavaScript(
   add: (player: Player, form: Form, threads: number, result?: string) => void, { rows, dim }: Case, ids: Int32Array, given: Tensor, wanted: Record<Form, Float32Array>,
 ): void {
-  // A copy: to look at the tensor's own array would have tokenbed sum at once.
+  // It is a copy, because reading the tensor's own array would make tokenbed sum at once.
   const copy = given.clone()
   const grad = copy.data as Float32Array
   const sums = new Float32Array(rows * dim)
@@ -167,7 +167,10 @@ function judge({ name, spread, batch }: Case, measured: Map<string, Turn>, verdi
   }
 }
 
-/** The same ids, so to speak, of ever more rows: what grows with the batch, and what with the table. */
+/**
+ * Measures batches of the same size in larger and larger tables, to see which cost grows with the batch and which
+ * with the table.
+ */
 async function curve(report: Report): Promise<void> {
   const { batch, length, dim } = CURVE
   report.section(`Rows of the table: (${batch}, ${length}) x ${dim}, zipf`)

@@ -1,4 +1,5 @@
-// Sums and means of bags, of tables in float32 and in fewer bits, against PyTorch (its int8 and int4 are FBGEMM's).
+// Sums and means of bags, from tables in float32 and narrower types, against PyTorch (whose int8 and int4 are
+// FBGEMM's).
 
 import { Embedding, EmbeddingBag, Generator, quantize, setNumThreads, tensor, zeros } from '../../index.js'
 import { difference, drawIds, exchange } from '../ids.js'
@@ -16,7 +17,10 @@ const THREADS = [1, 2]
 const JOBS = ['sum float32', 'mean float32', 'sum float16', 'sum int8', 'sum int4'] as const
 type Job = (typeof JOBS)[number]
 
-/** How far sums of 32 draws from N(0, 1) may be apart: other orders of adding, and for halves PyTorch's result in halves. */
+/**
+ * How far sums of 32 draws from N(0, 1) may differ: the orders of adding differ, and for halves PyTorch's result is
+ * in halves.
+ */
 const TOLERANCES: Record<Job, number> = { 'sum float32': 2e-5, 'mean float32': 1e-6, 'sum float16': 4e-2, 'sum int8': 1e-4, 'sum int4': 1e-3 }
 
 export interface Measuring {

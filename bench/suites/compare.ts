@@ -1,4 +1,5 @@
-// Lookups against other packages, on the same ids and tables, their results compared first; then against the targets.
+// Lookups against other packages, with the same ids and tables. Their results are compared first, then the times,
+// then the targets.
 
 import { freemem } from 'node:os'
 import { Generator, setNumThreads, getNumThreads, TokenPositionEmbedding, zeros } from '../../index.js'
@@ -18,7 +19,7 @@ const MILLISECONDS = 25
 const THREADS = [1, 2]
 
 interface Lookup extends Case {
-  /** So large that one table is enough: without copies of it, and without what would make one. */
+  /** The table is so large that there is room for only one: nothing may copy it. */
   large?: boolean
 }
 
@@ -34,10 +35,10 @@ const CASES: Lookup[] = [
   { ...GPT2, name: '(32, 1024) x 768 of 1398101 rows: a table of 4 GiB, zipf', rows: 1398101, spread: 'zipf', large: true },
 ]
 
-/** Bytes that the large case takes: the table here, and again in PyTorch's process; and the rest. */
+/** Number of bytes for the large case: the table here and in PyTorch's process, and the rest. */
 const LARGE_NEEDS = 11 * 2 ** 30
 
-/** The peers that are there. */
+/** The peers that are installed. */
 interface Peers {
   torch: TorchProcess | null
   onnx: Extract<ReturnType<typeof onnx>, { peer: unknown }>['peer'] | null
@@ -82,18 +83,18 @@ export async function compare(report: Report): Promise<void> {
   targets.report(report)
 }
 
-/** What a row is compared with: tokenbed's row of the same work. */
+/** The work that a row is compared for: tokenbed's row of the same work. */
 const WORKS = ['gather', 'fused', 'norm'] as const
 type Work = (typeof WORKS)[number]
 const TITLES: Record<Work, string> = { gather: 'gather', fused: 'gather + position', norm: 'gather + position + LayerNorm' }
 const ours = (work: Work, threads: number) => `tokenbed: ${TITLES[work]}, ${threads}T`
 
-/** The other yardstick: what the machine copies at most. */
+/** The other yardstick: the fastest copy that the machine can do. */
 const nonTemporal = (threads: number) => `NT copy: rows in order, ${threads}T`
 
 const worksOf = ({ large }: Lookup) => WORKS.filter((work) => work !== 'norm' || !large)
 
-/** A layer over another's tables. */
+/** A layer that uses another layer's tables. */
 function overTables(of: TokenPositionEmbedding, layer: TokenPositionEmbedding): TokenPositionEmbedding {
   for (const part of ['token', 'position'] as const) {
     const own = layer[part].weight
@@ -156,7 +157,7 @@ type Expected = (work: Work) => Float32Array
 
 function addJavaScript(add: Add, one: Lookup, layer: TokenPositionEmbedding, ids: Int32Array, target: Float32Array, expected: Expected): void {
   const { dim, length } = one
-  // Arrays of its own, as its user would have.
+  // It has arrays of its own, as a user's code would.
   const [table, positions] = [layer.token, layer.position].map(({ weight }) => {
     const data = weight.data as Float32Array
     return one.large ? data : Float32Array.from(data)
@@ -188,7 +189,7 @@ async function addTorch(
     if (!worksOf(one).includes(of)) continue
     await torch.ask({ do: 'save', job, path: files.path('result') })
     const { largest, words } = difference(expected(of), readFloats(files.path('result')))
-    // Sums of a row are added in another order.
+    // Sums over a row are added in another order.
     if (largest > (of === 'norm' ? 1e-5 : 0)) throw new Error(`PyTorch's ${job} of ${one.name} is not tokenbed's: ${words}`)
     const title = TITLES[of] + job.slice(of.length)
     for (const threads of THREADS) {

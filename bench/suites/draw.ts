@@ -1,4 +1,4 @@
-// Drawing a table, against PyTorch where a Python with PyTorch is at hand.
+// Drawing a table, against PyTorch if there is a Python that has it.
 
 import { Embedding, Generator } from '../../index.js'
 import { interleave } from '../measure.js'
@@ -8,7 +8,7 @@ import { times, type Report } from '../report.js'
 const ROWS = 50257
 const DIM = 768
 
-/** Milliseconds: normal_ into memory that is there, and nn.Embedding as a whole. */
+/** Milliseconds of normal_ into existing memory, and of nn.Embedding as a whole. */
 interface Torch {
   version: string
   threads: number

@@ -1,4 +1,4 @@
-// What the first use of an encoding costs, and how batches scale over threads: measured in fresh processes.
+// The cost of the first use of an encoding, and how batches scale with threads, measured in fresh processes.
 
 import { availableParallelism } from 'node:os'
 import { inChildren, medianOfChildren } from '../child.js'

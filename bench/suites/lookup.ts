@@ -1,4 +1,4 @@
-// Lookups against a memcpy of the same bytes and against what one would write in plain JavaScript.
+// Lookups against a memcpy of the same bytes and against plain JavaScript.
 
 import { Generator, getNumThreads, setNumThreads, TokenPositionEmbedding, zeros } from '../../index.js'
 import { drawIds } from '../ids.js'
@@ -21,7 +21,7 @@ const CASES: readonly Case[] = (['uniform', 'zipf'] as const).flatMap((ids) => [
   { name: `(32, 1024) x 768, ${ids}`, batch: 32, length: 1024, dim: 768, ids },
 ])
 
-/** The candidates' names, in the order of the columns. */
+/** The names of the candidates, in the order of the columns. */
 const NAMES = {
   memcpy: 'memcpy of the bytes',
   jsGather: 'plain JavaScript: gather',
@@ -44,7 +44,7 @@ function measure({ batch, length, dim, ids: kind }: Case): Result[] {
   const target = out.data as Float32Array
   target.fill(1)
   const source = Float32Array.from(target)
-  // Plain JavaScript works on arrays of its own, as its user would.
+  // Plain JavaScript works on arrays of its own, as a user's code would.
   const [table, positions] = [token, position].map(({ weight }) => Float32Array.from(weight.data as Float32Array))
   const gather = () => {
     for (let i = 0; i < ids.length; i++) target.set(table.subarray(ids[i] * dim, ids[i] * dim + dim), i * dim)
@@ -55,7 +55,8 @@ function measure({ batch, length, dim, ids: kind }: Case): Result[] {
       for (let d = 0; d < dim; d++) target[at + d] += positions[from + d]
     }
   }
-  // In turns of their own: results that are dropped would take the buffers that others give back to the pool.
+  // Each group has turns of its own, because dropped results would take the buffers that others give back to the
+  // pool.
   const groups: Candidate[][] = [
     [
       { name: NAMES.memcpy, run: () => target.set(source) },
@@ -89,7 +90,7 @@ export function lookup(report: Report): void {
   setNumThreads(before)
 }
 
-/** Time, how many times as fast as memcpy and as plain JavaScript, page faults. */
+/** Rows of time, speed against memcpy and plain JavaScript, and page faults. */
 function rowsOf(results: readonly Result[]): string[][] {
   const of = (name: string) => results.find((result) => result.name === name)!.median
   return results.map(({ name, median, faults }) => {

@@ -1,4 +1,4 @@
-// The nearest rows of a table, against a loop in JavaScript and against gensim where a Python that has it is at hand.
+// The nearest rows of a table, against a loop in JavaScript, and against gensim if there is a Python that has it.
 
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { ROOT, times, type Report } from '../report.js'
 const SIZES = [[50_000, 100], [400_000, 100], [100_000, 300]] as const
 const TOP = 10
 
-/** What users would write: a loop over the rows, norms computed before, and a sort. */
+/** What users would write: a loop over the rows with precomputed norms, and a sort. */
 function plain(table: Float32Array, rows: number, dim: number): (query: Float32Array) => number[] {
   const inverse = Float32Array.from({ length: rows }, (_, id) => {
     let sum = 0

@@ -1,4 +1,4 @@
-// Ops of tensors, forward and back, against PyTorch where a Python with PyTorch is at hand.
+// Ops of tensors, forward and backward, against PyTorch if there is a Python that has it.
 
 import { crossEntropy, dropout, getNumThreads, layerNorm, manualSeed, ones, randn, scope, setNumThreads, type Tensor } from '../../index.js'
 import { TorchProcess } from '../peers/torch-process.js'
@@ -10,12 +10,12 @@ const MILLISECONDS = 25
 const THREADS = [1, 2]
 const SIZES = { rows: 4096, dim: 768, batch: 256, vocabulary: 50257, square: 512 }
 
-/** A run, and what its work is counted in. */
+/** A run, and the units of its work. */
 interface Job {
   run: () => Tensor | void
-  /** Multiplications and additions of a product. */
+  /** Number of multiplications and additions of a product. */
   flops?: number
-  /** Elements that are gone through. */
+  /** Number of elements that are processed. */
   elements?: number
 }
 
@@ -23,7 +23,7 @@ function leaf(shape: number[]): Tensor {
   return randn(shape, { requiresGrad: true })
 }
 
-/** A forward that is recorded, and the way back; gradients are dropped, as a step does. */
+/** A recorded forward with its backward. Gradients are dropped, as a training step does. */
 function back(leaves: Tensor[], make: () => Tensor): () => void {
   return () => {
     const out = make()
@@ -32,7 +32,7 @@ function back(leaves: Tensor[], make: () => Tensor): () => void {
   }
 }
 
-/** The same names as PyTorch's jobs have. */
+/** The jobs, with the names of PyTorch's jobs. */
 function jobs(): Record<string, Job> {
   const { rows, dim, batch, vocabulary, square } = SIZES
   manualSeed(1)

@@ -1,4 +1,4 @@
-// Steps of optimizers on the table of a layer, against a memcpy of the same traffic, plain JavaScript, and PyTorch.
+// Steps of optimizers on a layer's table, against a memcpy of the same traffic, plain JavaScript, and PyTorch.
 
 import { Adagrad, Adam, AdamW, Embedding, Generator, getNumThreads, LRSchedule, randn, RowWiseAdagrad, setNumThreads, SGD, SparseAdam } from '../../index.js'
 import type { Optimizer, Tensor } from '../../index.js'
@@ -15,21 +15,21 @@ const CASES: readonly Case[] = (['uniform', 'zipf'] as const).flatMap((spread) =
   { name: `(32, 1024) x 768, ${spread}`, rows: 50257, batch: 32, length: 1024, dim: 768, spread },
 ])
 
-/** A step that is measured. */
+/** A kind of step to measure. */
 interface Kind {
   name: string
   make: (params: Tensor[]) => Optimizer<any>
   /** Whether the layer's gradient is a SparseGrad. */
   sparse: boolean
-  /** Whether the dense gradient is looked at before: then it is what the step reads. */
+  /** Whether the dense gradient is read before, so that the step reads it instead of the rows. */
   seen?: boolean
-  /** How often an element that is stepped is read and written, without its gradient. */
+  /** How often an element that is stepped is read and written, not counting its gradient. */
   moves: number
   /** Whether all rows are stepped. */
   all?: boolean
-  /** What it is compared with. */
+  /** PyTorch's job to compare with. */
   torch?: string
-  /** As it would be written in JavaScript. */
+  /** The step in plain JavaScript. */
   plain?: (table: Float32Array, grad: Float32Array, ids: Int32Array, dim: number) => void
 }
 
@@ -43,7 +43,7 @@ const KINDS: readonly Kind[] = [
   { name: 'AdamW, all rows, gradient in rows', make: (p) => new AdamW(p, { lr: 1e-3 }), sparse: false, moves: 6, all: true, torch: 'AdamW, dense' },
 ]
 
-/** Sums are not kept: each occurrence is a step of its own, as one would write it first. */
+/** Keeps no sums: each occurrence is a step of its own, the simplest way to write it. */
 function plainSgd(table: Float32Array, grad: Float32Array, ids: Int32Array, dim: number): void {
   for (let i = 0; i < ids.length; i++) {
     const [to, from] = [ids[i] * dim, i * dim]
@@ -93,7 +93,7 @@ async function measure(report: Report, one: Case, threads: number, torch: TorchP
     const { layer, ids } = learned(one, kind.sparse)
     if (kind.seen) void layer.weight.grad
     const optimizer = kind.make([layer.weight])
-    // The first makes the state.
+    // The first step makes the state.
     optimizer.step()
     const unique = new Set(ids).size
     const stepped = kind.all ? rows : unique
@@ -127,10 +127,10 @@ function lineOf(name: string, result: Map<string, Turn>): string[] {
   return [name, time(own), times(us('memcpy')! / own), ...against('torch'), ...against('plain')]
 }
 
-/** Steps of whole trainings, by which a gradient is made anew each time: rows fall behind, and catch up. */
+/** Number of training steps before measuring. Each makes a new gradient, so rows fall behind and catch up. */
 const WARM = 300
 
-/** AdamW that is exact on rows that are left behind, against AdamW on all rows: a whole step, as training takes it. */
+/** AdamW that replays missed steps exactly against AdamW on all rows, for a whole training step. */
 async function behind(report: Report): Promise<void> {
   report.section('AdamW on the table of a sparse layer: rows that are left behind and catch up')
   report.paragraph(
@@ -151,7 +151,7 @@ async function behind(report: Report): Promise<void> {
   report.table(['', 'dense', 'sparse', 'times as fast'], lines)
 }
 
-/** A step of training on batches that differ, and what frees it. */
+/** A training step on changing batches, and a function that frees it. */
 function training(rows: number, dim: number, count: number, spread: Spread, sparse: boolean): { run(): void; dispose(): void } {
   const layer = new Embedding(rows, dim, { sparse, generator: new Generator(1) })
   const optimizer = new AdamW(layer.parameters(), { lr: 1e-3 })
@@ -177,7 +177,7 @@ function training(rows: number, dim: number, count: number, spread: Spread, spar
   return { run, dispose }
 }
 
-/** What a step costs as the vocabulary grows. */
+/** The cost of a step as the vocabulary grows. */
 async function curve(report: Report): Promise<void> {
   report.section('A step on 4096 zipf ids x 64, by the rows of the table')
   setNumThreads(1)

@@ -1,4 +1,4 @@
-// The whole path, text to vectors, beside its stages.
+// The whole path from text to vectors, beside its stages.
 
 import { createDataLoader, Generator, streamBatches, Tokenizer, TokenPositionEmbedding, zeros, type Batch } from '../../index.js'
 import { interleave } from '../measure.js'
@@ -49,7 +49,7 @@ export async function path(report: Report): Promise<void> {
   for (const tensor of [...layer.parameters(), out]) tensor.dispose()
 }
 
-/** Median microseconds of walking through a stream. */
+/** Median microseconds of iterating over a stream. */
 async function streamed(open: () => AsyncIterable<Batch>, look: (batch: Batch) => unknown): Promise<number> {
   const times: number[] = []
   for (let round = 0; round < 9; round++) {

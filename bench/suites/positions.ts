@@ -1,4 +1,4 @@
-// Positional schemes and input layers: each beside a copy or a fill of the same bytes, plain JavaScript and PyTorch.
+// Positional schemes and input layers, each beside a copy or a fill of the same bytes, plain JavaScript and PyTorch.
 
 import {
   alibiBias, alibiSlopes, Embedding, getNumThreads, randn, RotaryEmbedding, setNumThreads, ShawRelativePositions,
@@ -13,15 +13,15 @@ const ROUNDS = 7
 const MILLISECONDS = 25
 const DIM = 64
 
-/** What is compared within one run: rows by name, and what a name is measured against. */
+/** Rows that are compared within one run, and what each is measured against. */
 interface Group {
   title: string
-  /** The row that is copied or filled alone. */
+  /** The row that only copies or fills. */
   yardstick: string
   players: Player[]
-  /** Of PyTorch, by the row of ours that it does the work of. */
+  /** PyTorch's command, and its job for each row of ours. */
   torch: { command: Record<string, unknown>; jobs: Record<string, string> }
-  /** Ratios that are to be reached: of one row's time over another's. */
+  /** Targets: ratios of one row's time to another's. */
   targets: { what: string; of: string; over: string; least?: number; most?: number }[]
   free: () => void
 }
@@ -36,7 +36,7 @@ function rotary(): Group {
   const out = zeros([batch * length, heads * DIM])
   const brain = x.to('bfloat16')
   const [half, pairs] = [new RotaryEmbedding({ dim: DIM }), new RotaryEmbedding({ dim: DIM, layout: 'interleaved' })]
-  // Rows of a table in order: a copy with stores past the caches.
+  // Looking up the rows of a table in order is a copy with stores past the caches.
   const table = Embedding.fromPretrained(x.reshape(batch * length, heads * DIM))
   const inOrder = Int32Array.from({ length: batch * length }, (_, i) => i)
   const angles = Float32Array.from({ length: length * DIM }, (_, i) => {

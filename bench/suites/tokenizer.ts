@@ -1,4 +1,4 @@
-// Text to ids against other packages: the same documents, one whole, one a call, and as a batch.
+// Text to ids against other packages, with the same documents: one whole, one a call, and as a batch.
 
 import { interleave, type Candidate } from '../measure.js'
 import { ENCODINGS, type Encoder, type Encoding, type TokenizerPeer } from '../peers/encoder.js'

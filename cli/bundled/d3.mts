@@ -1,3 +1,3 @@
-// Axes and lines of pictures.
+// Scales and lines for pictures.
 export { scaleLinear } from 'd3-scale'
 export { line } from 'd3-shape'

@@ -1,3 +1,3 @@
-// How wide text is in a terminal, and a bar that moves there.
+// The width of text in a terminal, and a progress bar.
 export { SingleBar } from 'cli-progress'
 export { default as stringWidth } from 'string-width'

@@ -1,6 +1,6 @@
-// tokenbed doctor: whether this machine runs tokenbed as it should, and what to do where it does not.
+// tokenbed doctor: checks whether this machine runs tokenbed as it should, and says what to do if not.
 //
-// It works where the native part does not load, which is what it is for: nothing is imported here that would load it.
+// It must work where the native part does not load, so nothing is imported here that would load it.
 
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, release } from 'node:os'
@@ -8,12 +8,12 @@ import { join } from 'node:path'
 import { Command, CommanderError } from '../bundled/commander.js'
 import type * as Tokenbed from '../../index.js'
 
-/** What was looked at: all is well, something could be better, or something does not work. */
+/** A check: all is well, something could be better, or something does not work. */
 interface Check {
   name: string
   state: 'ok' | 'note' | 'fail'
   says: string
-  /** What to do. */
+  /** What to do about it. */
   todo?: string
 }
 
@@ -24,15 +24,15 @@ interface Report {
   /** This process and this machine. */
   host: Record<string, string | null>
   checks: Check[]
-  /** What was loaded; null where nothing could be. */
+  /** The native part that was loaded; null if none could be. */
   capabilities: Tokenbed.Capabilities | null
-  /** What kernels gave. Digests are the same on every machine. */
+  /** Results of the kernels. Digests are the same on every machine. */
   kernels: Tokenbed.KernelTest[]
 }
 
 const NOTES = `
-The kernels of every instruction set that the machine has are run against the plain ones, which define the results. Exit
-codes: 0 it works, 1 something does not. With --json the same as one object, for reports and programs.
+The kernels of every instruction set that the machine has are compared with the plain ones, which define the results.
+Exit codes: 0 everything works, 1 something does not. --json prints the same as one object, for reports and programs.
 
 Examples:
   $ tokenbed doctor
@@ -42,9 +42,9 @@ Examples:
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .summary('tell whether this machine runs tokenbed as it should, and what to do')
-    .description('Looks at the native part, the processor, threads, memory and vocabularies, and says what to do where something is amiss.')
-    .option('--json', 'say it as one JSON object')
+    .summary('check that this machine runs tokenbed as it should')
+    .description('Checks the native part, the processor, threads, memory and vocabularies, and says what to do if something is wrong.')
+    .option('--json', 'print the report as one JSON object')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', NOTES)
     .action(({ json }: { json?: boolean }) => {
@@ -54,7 +54,7 @@ export function addDoctor(program: Command): void {
     })
 }
 
-/** The command where nothing else of tokenbed's loads. */
+/** Runs the command where nothing else of tokenbed loads. */
 export function doctorAlone(): void {
   const program = new Command('tokenbed').helpCommand(false).exitOverride().configureOutput({ outputError: () => {} })
   addDoctor(program)
@@ -100,18 +100,18 @@ function host(): Report['host'] {
   }
 }
 
-/** In words; the binary is chosen by api/native/platform.ts, which needs less. */
+/** The libc in words. api/native/platform.ts, which chooses the binary, needs less than this. */
 function libc(): string {
   const { report } = process
   if (!report) return 'unknown'
-  // As in api/native/platform.ts: the names of all connections are not asked for.
+  // As in api/native/platform.ts, the report leaves out the names of all network connections.
   ;(report as typeof report & { excludeNetwork?: boolean }).excludeNetwork = true
   const { header, sharedObjects = [] } = report.getReport() as unknown as { header?: { glibcVersionRuntime?: string }; sharedObjects?: string[] }
   if (header?.glibcVersionRuntime) return `glibc ${header.glibcVersionRuntime}`
   return sharedObjects.some((path) => /ld-musl-|libc\.musl-/.test(path)) ? 'musl' : 'unknown'
 }
 
-/** The native part did not load, or would not begin. */
+/** Checks for a native part that did not load or start. */
 function unloaded(error: Error): Check[] {
   const { code, found, needed, mend } = error as Partial<Tokenbed.BinaryError>
   if (code === 'BINARY' && mend !== undefined) {
@@ -119,7 +119,7 @@ function unloaded(error: Error): Check[] {
     return [{ name: 'binary', state: 'fail', says: `${first}\nfound: ${found}\nneeded: ${needed}`, todo: mend }]
   }
   const setting = ['TOKENBED_ISA', 'TOKENBED_NUM_THREADS'].find((name) => error.message.includes(name))
-  return [{ name: 'start', state: 'fail', says: error.message, todo: setting === undefined ? 'please report this' : `unset ${setting}, or set it to what is there` }]
+  return [{ name: 'start', state: 'fail', says: error.message, todo: setting === undefined ? 'please report this' : `unset ${setting}, or set it to a value that this machine has` }]
 }
 
 function examineAll(tokenbed: typeof Tokenbed): Pick<Report, 'checks' | 'capabilities' | 'kernels'> {
@@ -139,7 +139,7 @@ function examineAll(tokenbed: typeof Tokenbed): Pick<Report, 'checks' | 'capabil
   return { checks, capabilities, kernels }
 }
 
-/** What throws has failed, and says why. */
+/** Runs checks; an error is a failed check with its message. */
 function attempt(name: string, run: () => Check[]): Check[] {
   try {
     return run()
@@ -165,7 +165,7 @@ function instructions({ isa, detected, features }: Tokenbed.Capabilities): Check
   const says = `${isa} in use, of ${detected.join(', ')}\nthe processor has ${has.join(', ') || 'none of the features looked for'}${lacking.length > 0 ? `; it lacks ${lacking.join(', ')}` : ''}`
   const best = detected.at(-1)
   if (isa !== best) return { name: 'instructions', state: 'note', says, todo: `unset TOKENBED_ISA: ${best} is faster` }
-  if (isa === 'scalar') return { name: 'instructions', state: 'note', says, todo: 'right, but slow: take a processor with AVX2 or NEON; in a virtual machine, let its processor be that of the host' }
+  if (isa === 'scalar') return { name: 'instructions', state: 'note', says, todo: 'the results are right, but slow: use a processor with AVX2 or NEON; give a virtual machine the processor of its host' }
   return { name: 'instructions', state: 'ok', says }
 }
 
@@ -173,11 +173,11 @@ function threads(count: number): Check {
   const cores = availableParallelism()
   const says = `${count} for large lookups; ${cores} ${cores === 1 ? 'core' : 'cores'}`
   if (count <= cores) return { name: 'threads', state: 'ok', says }
-  return { name: 'threads', state: 'note', says, todo: `more threads than cores only wait for one another: TOKENBED_NUM_THREADS=${cores}` }
+  return { name: 'threads', state: 'note', says, todo: `threads beyond the number of cores only wait: set TOKENBED_NUM_THREADS=${cores}` }
 }
 
 function liveData({ liveData }: Tokenbed.Capabilities): Check {
-  if (liveData) return { name: 'memory', state: 'ok', says: "tables are shown live: 'data' is their memory" }
+  if (liveData) return { name: 'memory', state: 'ok', says: "'data' of a table is a live view of its memory" }
   return { name: 'memory', state: 'note', says: "this host forbids arrays over native memory (Electron does): 'data' of tables is a copy", todo: 'write to tables with set(), not through data' }
 }
 
@@ -185,8 +185,8 @@ function tested(kernels: Tokenbed.KernelTest[]): Check {
   const wrong = kernels.filter(({ ok }) => !ok)
   const [ops, isas] = [new Set(kernels.map(({ op }) => op)), new Set(kernels.map(({ isa }) => isa))]
   if (wrong.length === 0) return { name: 'kernels', state: 'ok', says: `${ops.size} ops on ${[...isas].join(', ')} give the same bits` }
-  const says = `other bits than the plain kernels: ${wrong.map(({ op, isa }) => `${op} on ${isa}`).join(', ')}`
-  return { name: 'kernels', state: 'fail', says, todo: `TOKENBED_ISA=scalar goes without them; please report this, with tokenbed doctor --json` }
+  const says = `the results differ from those of the plain kernels: ${wrong.map(({ op, isa }) => `${op} on ${isa}`).join(', ')}`
+  return { name: 'kernels', state: 'fail', says, todo: `TOKENBED_ISA=scalar avoids them; please report this, with tokenbed doctor --json` }
 }
 
 const HELLO = [15496, 11, 995, 0]
@@ -202,7 +202,7 @@ function vocabularies({ Tokenizer }: typeof Tokenbed): Check {
   return { name: 'vocabularies', state: 'ok', says: names.join(', ') }
 }
 
-/** Whether this Node is of a line that tokenbed is for, by `engines`: `^20.19 || ^22.12 || >=24`. */
+/** Whether this Node is of a line in `engines`: `^20.19 || ^22.12 || >=24`. */
 function nodeLine(engines: string): Check[] {
   const { versions } = process
   if (versions.bun || versions.deno) return []
@@ -213,23 +213,23 @@ function nodeLine(engines: string): Check[] {
     return major === Number(wanted) && minor >= Number(least)
   })
   if (fits) return [{ name: 'node', state: 'ok', says: `${versions.node} is of a supported line (${engines})` }]
-  return [{ name: 'node', state: 'note', says: `${versions.node} is not of a supported line (${engines})`, todo: 'take a maintained line of Node' }]
+  return [{ name: 'node', state: 'note', says: `${versions.node} is not of a supported line (${engines})`, todo: 'use a maintained line of Node' }]
 }
 
 const HUGE_PAGES = '/sys/kernel/mm/transparent_hugepage/enabled'
 
-/** Large tables ask for huge pages, where the system gives them to those who ask. */
+/** Whether the system gives huge pages to programs that ask for them. Large tables do. */
 function hugePages(): Check[] {
   if (process.platform !== 'linux') return []
   let setting: string | undefined
   try {
     setting = /\[(\w+)\]/.exec(readFileSync(HUGE_PAGES, 'utf8'))?.[1]
   } catch {
-    // A kernel without them, or a container that hides it.
+    // The kernel has no huge pages, or a container hides the setting.
   }
   if (setting === 'always' || setting === 'madvise') return [{ name: 'huge pages', state: 'ok', says: setting }]
-  const says = setting === undefined ? `${HUGE_PAGES} is not there` : setting
-  return [{ name: 'huge pages', state: 'note', says, todo: `large tables are slower without: as root, echo madvise > ${HUGE_PAGES}` }]
+  const says = setting === undefined ? `${HUGE_PAGES} does not exist` : setting
+  return [{ name: 'huge pages', state: 'note', says, todo: `large tables are slower without huge pages: as root, run echo madvise > ${HUGE_PAGES}` }]
 }
 
 function shown({ ok, tokenbed, host, checks }: Report): string {

@@ -64,22 +64,22 @@ export function addEmbed(program: Command): void {
     .summary('turn texts into vectors, in a safetensors or npy file')
     .description('Turns texts into vectors: token ids, cut into windows, each looked up in a table, plus its position\'s vector.')
     .argument('[files...]', 'texts, patterns of them, or - for stdin')
-    .requiredOption('-o, --out <file>', 'where the vectors go: a file ending in .safetensors or .npy, replaced if it is there')
+    .requiredOption('-o, --out <file>', 'file for the vectors, ending in .safetensors or .npy; replaced if it exists')
     .addOption(tokenizerOption())
     .option('--max-length <n>', 'tokens in a window', parseSize(1), 256)
     .option('--stride <n>', 'tokens from the start of a window to that of the next (default: max-length)', parseSize(1))
-    .option('--dim <n>', `numbers in a vector (default: ${DEFAULT_DIM}, or as the table has it)`, parseSize(1))
-    .addOption(new Option('--seed <n>', 'what the random tables are drawn from').argParser(parseSeed).default(0n, '0'))
-    .option('--table <file[:tensor]>', 'a safetensors file with the vectors of tokens; the tensor may be left out where there is one')
+    .option('--dim <n>', `numbers in a vector (default: ${DEFAULT_DIM}, or that of the table)`, parseSize(1))
+    .addOption(new Option('--seed <n>', 'seed of the random tables').argParser(parseSeed).default(0n, '0'))
+    .option('--table <file[:tensor]>', 'a safetensors file with the vectors of tokens; the tensor may be left out if there is only one')
     .option('--position-table <file[:tensor]>', 'the same for positions')
     .option('--no-positions', 'add no vectors of positions')
-    .option('--tables-out <file>', 'also keep the tables, as token.weight and position.weight, in a safetensors file, replaced if it is there')
-    .addOption(new Option('--dtype <type>', 'of the vectors in the file').choices(['float32', 'float16', 'bfloat16']).default('float32'))
+    .option('--tables-out <file>', 'also keep the tables, as token.weight and position.weight, in a safetensors file; replaced if it exists')
+    .addOption(new Option('--dtype <type>', 'type of the vectors in the file').choices(['float32', 'float16', 'bfloat16']).default('float32'))
     .option('--batch-size <n>', 'windows looked up at a time', parseSize(1), 32)
     .addOption(invalidUtf8Option())
-    .addOption(specialOption('one in a text is an error'))
-    .option('-q, --quiet', 'say nothing but errors')
-    .option('--json', 'say what was done as one JSON object')
+    .addOption(specialOption('a special token in a text is an error'))
+    .option('-q, --quiet', 'print nothing but errors')
+    .option('--json', 'print the result as one JSON object')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', NOTES)
     .action(embed)
@@ -116,7 +116,7 @@ function checkTogether({ positions, positionTable, maxLength, out, dtype }: Opti
   if (stride > maxLength) throw new WrongUse(`--stride ${stride} is more than --max-length ${maxLength}: the tokens between two windows would be left out`)
 }
 
-/** What the vectors are made of, which no result may replace. */
+/** The files that the vectors are made from, which no result may replace. */
 function neededBy({ table, positionTable }: Options, inputs: Input[]): Needed[] {
   const tables = [table, positionTable].flatMap((said) => (said === undefined ? [] : splitTable(said).path))
   return [
@@ -157,7 +157,7 @@ async function writeAll(inputs: Input[], work: Work): Promise<Done[]> {
     work.file.flush()
     return done
   } catch (error) {
-    // What fails on its way leaves nothing behind, here and not only when the process ends.
+    // A failure leaves nothing behind, here and not only when the process ends.
     work.file.abort()
     throw error
   } finally {
@@ -170,7 +170,7 @@ async function writeOne(input: Input, work: Work, tell: (tokens: number, bytes: 
   const first = file.windows
   const cutter = new WindowCutter(maxLength, stride)
   let [tokens, bytes, bytesPerToken] = [0, 0, 0]
-  /** Tokens of the ids that came last whose windows are written. */
+  /** Number of tokens, among the last ids, whose windows are written. */
   let through = 0
   const write = async (windows: Iterable<Uint32Array>) => {
     for (const window of windows) {
@@ -202,7 +202,7 @@ async function writeOne(input: Input, work: Work, tell: (tokens: number, bytes: 
 
 const SAMPLE = 2048
 
-/** About how many bytes of text a token stands for, judged by some: for the bar, not for results. */
+/** About how many bytes of text a token stands for, from a sample. This is for the progress bar, not for results. */
 function bytesIn(ids: Uint32Array, tokenizer: Tokenizer): number {
   const some = ids.subarray(0, SAMPLE)
   return some.length === 0 ? 0 : Buffer.byteLength(tokenizer.decode(some)) / some.length
@@ -244,7 +244,7 @@ function report(options: Options, file: VectorFile, files: Done[], tokens: numbe
   }
 }
 
-/** The seed as a number: JSON has them of any length. In strings such quotes are escaped. */
+/** Writes the seed as a number, which JSON allows at any length. In strings such quotes are escaped. */
 const withSeed = (json: string) => json.replace(/"seed":"(-?\d+)"/, '"seed":$1')
 
 function summary(options: Options, file: VectorFile, files: Done[], tokens: number, seconds: number): string {

@@ -20,20 +20,20 @@ interface Options {
 }
 
 const NOTES = `
-All tensors are listed, whatever their types; those of types such as F8_E4M3 by the format's own names for them.
-Tables are tensors of floating-point numbers with two sizes. Of a model those with a row a token are examined; of a file all,
-where there are at most four, else those whose names speak of embeddings; --table names one.
+All tensors are listed, of any type; types such as F8_E4M3 have the format's own names.
+Tables are tensors of floating-point numbers with two dimensions. In a model those that have a row for each token are examined. In
+a file all are, if there are at most four, else those whose names suggest embeddings. --table chooses one.
 
-  norms         lengths of the rows
-  zero          rows of zeros: padding, or dead
-  not finite    rows with a NaN or an infinity: training went wrong there
-  unseen        rows that training never looked up, by the counts that the model keeps
-  unchanged     rows that are as they were before training, to the bit, by --initial
-  far norms     rows much longer or shorter than the others: rare tokens, glitches
-  hot           the rows that take half of all lookups
+  norms         the norms of the rows
+  zero          rows of zeros: padding, or dead rows
+  not finite    rows with a NaN or an infinity, where training went wrong
+  unseen        rows that training never looked up, by the model's counts
+  unchanged     rows with the bits that they had before training, by --initial
+  far norms     rows whose norm is far from the others': rare tokens, glitches
+  hot           the fewest rows that take half of all lookups
 
---verify reads every byte and compares it with the digests that were saved: of models and their files, and of checkpoints. What
-is damaged is an error that names the file.
+--verify reads every byte of models, their files and checkpoints, and compares it with the saved digests. Damage is an error that
+names the file.
 
 Examples:
   $ tokenbed inspect word-vectors
@@ -49,7 +49,7 @@ export function addInspect(program: Command): void {
     .argument('<file|folder>', 'a .safetensors or .npy file, the folder of a model, or one with the files of a model in several (shards)')
     .option('--table <tensor>', 'the one table to examine')
     .option('--initial <file[:tensor]>', 'a table as it was before training, to find the rows that never changed')
-    .option('--no-health', 'list tensors alone, without reading them')
+    .option('--no-health', 'list only the tensors, without reading them')
     .option('--verify', 'compare every byte with what was saved, by its digest')
     .option('--json', 'one JSON object: { tensors, tables, model, metadata, files }; rows by their ids')
     .helpOption('-h, --help', 'print this help')
@@ -76,7 +76,7 @@ function chosen({ path, tensors, model }: Subject, name: string | undefined): st
   if (name !== undefined) {
     const tensor = tensors.find((one) => one.name === name)
     if (tensor === undefined) throw new WrongUse(`--table ${name}: ${path} has no such tensor; it has: ${tensors.slice(0, 12).map((one) => one.name).join(', ') || 'none'}`)
-    if (!isTable(tensor)) throw new WrongUse(`--table ${name}: ${tensor.type} [${tensor.shape.join(', ')}] is no table of floating-point numbers${tensor.dtype === null ? ' that can be read here' : ''}`)
+    if (!isTable(tensor)) throw new WrongUse(`--table ${name}: ${tensor.type} [${tensor.shape.join(', ')}] is not a table of floating-point numbers${tensor.dtype === null ? ' that can be read here' : ''}`)
     return [name]
   }
   const tables = tensors.filter(isTable)
@@ -130,7 +130,7 @@ function heading({ path, model, bytes, tensors, files }: Subject): string {
   return `${path}: ${told.join(', ')}\n`
 }
 
-/** Metadata, cut where there is much. */
+/** The metadata, cut if there is much. */
 function noted(metadata: Readonly<Record<string, string>>): string {
   const entries = Object.entries(metadata)
   const cut = (text: string) => (text.length > 100 ? `${visibleText(text.slice(0, 97))}...` : visibleText(text))
@@ -145,7 +145,7 @@ function listing(tensors: readonly Listed[]): string {
   return rows.map((row) => `  ${row.map((text, column) => (column < 3 ? padded(text, widths[column]) : text)).join('  ')}\n`).join('')
 }
 
-/** Of rows that stand for tokens their text, of others their numbers. */
+/** Labels of rows: the text of the token that a row stands for, or its number. */
 function labelsFor({ model, tensors }: Subject, name: string): (id: number) => string {
   const isOfTokens = model !== null && tensors.find((one) => one.name === name)!.shape[0] === model.weight.shape[0]
   if (!isOfTokens) return (id) => `#${id}`

@@ -1,5 +1,5 @@
-// What inspect looks at: the tensors of a file, of a model, or of a model in several files, by their headers. Elements are
-// read where a table is examined.
+// The subject of inspect: the tensors of a file, of a model, or of a model in several files, from their headers.
+// Elements are read only for tables that are examined.
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
@@ -7,29 +7,29 @@ import { inspectSafetensors, loadNpy, loadSafetensors, type DType, type Model, t
 import { WorkFailed, WrongUse, isFolder, isSystemError, reasonOf } from '../terminal/failure.js'
 import { openModel } from '../options/models.js'
 
-/** A tensor that is listed. */
+/** A tensor in the list. */
 export interface Listed {
   readonly name: string
-  /** The element type of a Tensor that holds it; null where there is none. */
+  /** The element type of the Tensor that holds it; null if no Tensor can. */
   readonly dtype: DType | null
-  /** Its element type in words: that of a Tensor, or what the file calls it. */
+  /** The element type as text: that of a Tensor, or the file's own name for it. */
   readonly type: string
   readonly shape: readonly number[]
   readonly bytes: number
-  /** Of a model in several files the one that it lies in. */
+  /** For a model in several files, the file that has the tensor. */
   readonly file?: string
 }
 
-/** What is looked at. */
+/** What is inspected. */
 export interface Subject {
   readonly path: string
   readonly bytes: number
   readonly model: Model | null
   readonly tensors: readonly Listed[]
   readonly metadata: Readonly<Record<string, string>>
-  /** The files, where they are several. */
+  /** The files, if there are several. */
   readonly files: readonly string[]
-  /** The tensor of a name that is listed, and has a type that a Tensor has. */
+  /** Loads a listed tensor whose type a Tensor can have. */
   readonly load: (name: string) => Tensor
 }
 
@@ -58,7 +58,7 @@ function openFolder(path: string, verify: boolean): Subject {
   if (indexes.length === 1) return openShards(join(path, indexes[0]), verify)
   const there = indexes.length > 1 ? indexes : names.filter((name) => /\.(safetensors|npy)$/i.test(name))
   const some = there.length > 8 ? `${there.slice(0, 8).join(', ')} and ${there.length - 8} more` : there.join(', ')
-  throw new WorkFailed(`${path}: neither model.json nor model.safetensors is in it${some === '' ? '' : `, but ${some}`}: name a file`)
+  throw new WorkFailed(`${path}: it has neither model.json nor model.safetensors${some === '' ? '' : `, but ${some}`}: name a file`)
 }
 
 function listedOf(name: string, { dtype, shape, size }: Tensor): Listed {
@@ -82,28 +82,28 @@ function openFile(path: string, verify: boolean): Subject {
   }
 }
 
-/** A model whose tensors lie in several files, by the index that says which lies where. */
+/** Opens a model in several files, by the index that says which tensor is in which file. */
 function openShards(index: string, verify: boolean): Subject {
   const folder = dirname(index)
   const places = readIndex(index)
   const files = [...new Set(places.values())].sort()
   const missing = files.filter((file) => !existsSync(join(folder, file)))
-  if (missing.length > 0) throw new WorkFailed(`${join(folder, missing[0])}: not there, and ${basename(index)} names it${missing.length > 1 ? `, as ${missing.length - 1} more` : ''}: download the model again`)
+  if (missing.length > 0) throw new WorkFailed(`${join(folder, missing[0])}: it does not exist, but ${basename(index)} names it${missing.length > 1 ? `, and ${missing.length - 1} more` : ''}: download the model again`)
   const shards = new Map(files.map((file) => [file, openFile(join(folder, file), verify)]))
   const tensors = files.flatMap((file) => shards.get(file)!.tensors.map((tensor) => ({ ...tensor, file })))
   const found = new Map(tensors.map(({ name, file }) => [name, file]))
   for (const [name, file] of places) {
-    if (found.get(name) !== file) throw new WorkFailed(`${join(folder, file)}: no tensor ${JSON.stringify(name)} is in it, where ${basename(index)} says so: the files are not of one model`)
+    if (found.get(name) !== file) throw new WorkFailed(`${join(folder, file)}: it has no tensor ${JSON.stringify(name)}, but ${basename(index)} says that it has: the files are not of one model`)
   }
   const bytes = files.reduce((sum, file) => sum + shards.get(file)!.bytes, 0)
   const metadata = shards.get(files[0])?.metadata ?? {}
   return { path: folder, bytes, model: null, tensors, metadata, files, load: (name) => shards.get(found.get(name)!)!.load(name) }
 }
 
-/** Ten times as many as the largest has. */
+/** Ten times the size of the largest known index. */
 const MOST_OF_INDEX = 2 ** 28
 
-/** Which tensor lies in which file. */
+/** The file of each tensor. */
 function readIndex(path: string): Map<string, string> {
   let index: unknown
   try {
@@ -113,13 +113,13 @@ function readIndex(path: string): Map<string, string> {
   } catch (error) {
     if (error instanceof WorkFailed) throw error
     if (isSystemError(error)) throw new WorkFailed(`${path}: ${reasonOf(error)}`, { cause: error })
-    throw new WorkFailed(`${path}: no JSON: ${(error as Error).message}`, { cause: error })
+    throw new WorkFailed(`${path}: not JSON:  ${(error as Error).message}`, { cause: error })
   }
   const places = (index as { weight_map?: unknown } | null)?.weight_map
-  if (typeof places !== 'object' || places === null) throw new WorkFailed(`${path}: no "weight_map" is in it, which says which tensor lies in which file`)
+  if (typeof places !== 'object' || places === null) throw new WorkFailed(`${path}: it has no "weight_map", which would say which tensor is in which file`)
   for (const [name, file] of Object.entries(places)) {
-    // A name in its folder, and nothing else that a path may say.
-    if (typeof file !== 'string' || file !== basename(file) || file === '' || file === '..') throw new WorkFailed(`${path}: "weight_map" puts ${JSON.stringify(name)} into ${JSON.stringify(file)}, which is no name of a file beside it`)
+    // Only the name of a file in the same folder is allowed, and no other path.
+    if (typeof file !== 'string' || file !== basename(file) || file === '' || file === '..') throw new WorkFailed(`${path}: "weight_map" puts ${JSON.stringify(name)} into ${JSON.stringify(file)}, which is not the name of a file beside it`)
   }
   return new Map(Object.entries(places as Record<string, string>))
 }

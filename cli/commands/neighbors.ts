@@ -14,11 +14,11 @@ interface Options {
 }
 
 const NOTES = `
-The number before a token is the cosine of the angle between the two vectors: 1 for the same direction, 0 for none in common.
-The search is exact. A word is taken as it is written, capitals and all; of a tokenizer it is the token that it is, as
-written or else with a space before (·). Other signs are those of tokenbed tokens.`
+The number before a token is the cosine of the angle between the two vectors: 1 for the same direction, 0 for perpendicular ones.
+The search is exact. A word must be written exactly, including capitals. With a tokenizer it must be one token, either as
+written or with a space before it (·). Other signs are those of tokenbed tokens.`
 
-const topOption = () => new Option('-n, --top <n>', 'how many to show').argParser(parseSize(1)).default(10)
+const topOption = () => new Option('-n, --top <n>', 'number of tokens to show').argParser(parseSize(1)).default(10)
 
 export function addNeighbors(program: Command): void {
   program

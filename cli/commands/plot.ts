@@ -22,11 +22,11 @@ interface Options {
 }
 
 const NOTES = `
-The tokens that were seen most are drawn, or the words that are named, in the two directions in which their vectors differ
-most (principal components). Larger dots were seen more often. A token whose label finds no room is a dot without one; in a
-browser the mouse shows it. Where the model keeps no counts, the tokens of the first rows are drawn.
+The most frequent tokens are drawn, or the words that are named, in the two directions in which their vectors differ
+most (principal components). Larger dots are more frequent tokens. If there is no room for a label, the dot has none; in a
+browser the mouse shows it. If the model has no counts, the tokens of the first rows are drawn.
 
---loss adds the loss as training went.
+--loss adds the loss during training.
 
 Examples:
   $ tokenbed plot word-vectors --out vectors.svg
@@ -40,12 +40,12 @@ export function addPlot(program: Command): void {
     .summary('draw tokens by their vectors, and the loss curve')
     .description('Draws tokens in the two principal components of their vectors, as SVG or as a page of HTML.')
     .argument(...MODEL_ARGUMENT)
-    .argument('[words...]', 'the tokens to draw, instead of those seen most')
-    .requiredOption('-o, --out <file>', 'where the picture goes: a file ending in .svg or .html, replaced if it is there')
-    .option('-n, --top <n>', 'how many tokens to draw', parseSize(3), 150)
+    .argument('[words...]', 'the tokens to draw, instead of the most frequent ones')
+    .requiredOption('-o, --out <file>', 'file for the picture, ending in .svg or .html; replaced if it exists')
+    .option('-n, --top <n>', 'number of tokens to draw', parseSize(3), 150)
     .addOption(rowsOption())
     .option('--loss', 'draw the loss as well')
-    .option('--json', 'say what was drawn as one JSON object: { out, tokens: [{ token, id, x, y, labelled }], explained, loss }')
+    .option('--json', 'print what was drawn as one JSON object: { out, tokens: [{ token, id, x, y, labelled }], explained, loss }')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', NOTES)
     .action(plot)
@@ -71,7 +71,7 @@ async function plot(path: string, words: string[], { out, top, loss, json, token
   await print(`${JSON.stringify({ out, tokens, explained, ...(losses === null ? {} : { loss: losses }) })}\n`)
 }
 
-/** Rows by how often they were seen, without those that never were; without counts the first. */
+/** The most frequent rows, without those that were never seen; without counts, the first rows. */
 function mostSeen(vectors: Vectors, counts: Float64Array | null, top: number): number[] {
   const ids = Array.from({ length: vectors.size }, (_, id) => id)
   if (counts === null) return ids.slice(0, top)

@@ -1,4 +1,4 @@
-// tokenbed tokens: how a text falls into tokens.
+// tokenbed tokens: shows the tokens of a text.
 
 import { createReadStream, existsSync } from 'node:fs'
 import { Option, type Command } from '../bundled/commander.js'
@@ -23,11 +23,11 @@ interface Options {
 }
 
 const NOTES = `
-What names a file that is there is a file; all else is text, and --text makes it so whatever is there. A file that ends in
+An argument that names an existing file is a file; anything else is text. --text makes it text in any case. A file that ends in
 .gz or .zst is decompressed; - is stdin.
 
-In a terminal, tokens are told apart by colour, special ones are purple, and below them are their ids; elsewhere a token
-has a line: its id, a tab, its text. Signs stand for what cannot be seen: · space, → tab, ↵ line break, ⍽ no-break space,
+In a terminal, colours separate the tokens, special ones are purple, and their ids follow below. Elsewhere each token
+has a line: its id, a tab, its text. Signs show invisible characters: · space, → tab, ↵ line break, ⍽ no-break space,
 ␛ and the like control characters, ‹U+200B› others, ‹e2 98› bytes of a character that is divided among tokens. Characters
 are counted as Unicode code points.
 
@@ -40,14 +40,14 @@ Examples:
 export function addTokens(program: Command): void {
   program
     .command('tokens')
-    .summary('show how a text falls into tokens')
-    .description('Shows how a text falls into tokens, their ids, and how many there are.')
+    .summary('show the tokens of a text')
+    .description('Shows the tokens of a text, their ids, and their number.')
     .argument('[text|file]', 'a text (in quotes), a file, or - for stdin')
     .addOption(tokenizerOption())
-    .option('--text', 'the argument is text, whatever file there may be')
-    .addOption(new Option('--ids', 'ids alone, one a line').conflicts('count'))
-    .option('--count', 'how many tokens there are, alone')
-    .option('--json', 'one JSON object: the pieces (with --ids the ids; with --count neither) and what was counted')
+    .option('--text', 'the argument is text, even if a file has that name')
+    .addOption(new Option('--ids', 'print only ids, one a line').conflicts('count'))
+    .option('--count', 'print only the number of tokens')
+    .option('--json', 'one JSON object: the pieces (with --ids the ids; with --count neither) and the counts')
     .addOption(invalidUtf8Option())
     .addOption(specialOption().default('all', 'all, as models see them'))
     .helpOption('-h, --help', 'print this help')
@@ -55,7 +55,7 @@ export function addTokens(program: Command): void {
     .action(tokens)
 }
 
-/** What is counted besides tokens. */
+/** Totals that are counted besides tokens. */
 interface Counts {
   tokens: number
   characters: number
@@ -72,7 +72,7 @@ async function tokens(said: string | undefined, options: Options): Promise<void>
   const pieceOf = pieceReader(tokenizer)
   const output = outputOf(options, tokenizer)
   try {
-    // Only once there is something to say: before that, all may yet fail.
+    // This is printed with the first output, because before that everything may still fail.
     let begin = output.begin()
     for await (const ids of streamIds(source, { tokenizer, invalidUtf8: options.invalidUtf8, ...special })) {
       counts.tokens += ids.length
@@ -90,10 +90,13 @@ async function tokens(said: string | undefined, options: Options): Promise<void>
   }
 }
 
-/** Tokens that are printed at once. */
+/** Number of tokens that are printed at once. */
 const LINES = 4096
 
-/** The text, and its name where it has to be spoken of. Characters and bytes are counted as it is read, or by its tokens. */
+/**
+ * The source of the text, and its name for messages. Characters and bytes are counted as the text is read, or from
+ * its tokens.
+ */
 function sourceOf(said: string, { text, invalidUtf8 }: Options, counts: Counts): { source: TextSource; name: string; isUnseen?: boolean } {
   if (text || (said !== STDIN && !existsSync(said))) return { source: { pieces: counting(textOf(said), counts) }, name: 'the text' }
   if (said === STDIN) return { source: { pieces: counting(textOfStdin(invalidUtf8), counts) }, name: 'standard input' }
@@ -114,7 +117,7 @@ async function* counting(pieces: AsyncIterable<string>, counts: Counts): AsyncGe
   }
 }
 
-/** Where the text itself is not seen, as of a compressed file, it is counted by its tokens. */
+/** Counts characters and bytes from the tokens, if the text itself is not seen, as with a compressed file. */
 function countPieces(ids: Uint32Array, pieceOf: (id: number) => Piece, counts: Counts): void {
   for (const id of ids) {
     const { bytes } = pieceOf(id)

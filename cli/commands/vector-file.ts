@@ -1,4 +1,4 @@
-// The file that embed writes: windows are looked up a batch at a time and appended.
+// The file that embed writes. Windows are looked up a batch at a time and appended.
 
 import { extname } from 'node:path'
 import { TensorWriter, zeros, type DType, type Tensor } from '../../index.js'
@@ -17,18 +17,20 @@ export interface VectorFileOptions {
 export class VectorFile {
   readonly #writer: TensorWriter
   readonly #options: VectorFileOptions
-  /** Whether only embeddings are kept. */
+  /** Whether the file holds only embeddings. */
   readonly #isBare: boolean
-  /** The batch that is being filled, (batchSize, maxLength), and how many ids of each window are text. */
+  /** The batch that is being filled, (batchSize, maxLength), and the number of ids in each window that are text. */
   readonly #ids: Int32Array
   readonly #lengths: Int32Array
   #filled = 0
-  /** Room for the vectors of a full batch. */
+  /** A tensor for the vectors of a full batch, (batchSize, maxLength, dim). */
   #vectors: Tensor | null = null
-  /** Windows so far. */
+  /** Number of windows so far. */
   windows = 0
 
-  /** @throws UsageError or DTypeError for a name or an element type that no file can have, FileError for a bad place. */
+  /**
+   * @throws UsageError or DTypeError for a name or an element type that no file can have, FileError for a bad place.
+   */
   constructor(options: VectorFileOptions) {
     const { out, dim, maxLength, batchSize, dtype, metadata } = options
     this.#options = options
@@ -45,7 +47,7 @@ export class VectorFile {
     return [this.windows, this.#options.maxLength, this.#options.dim]
   }
 
-  /** Adds a window of 1 to maxLength ids; whether that wrote a batch. */
+  /** Adds a window of 1 to maxLength ids, and returns whether that wrote a batch. */
   add(window: Uint32Array): boolean {
     const { maxLength, batchSize } = this.#options
     const start = this.#filled * maxLength
@@ -59,7 +61,7 @@ export class VectorFile {
     return true
   }
 
-  /** Writes what is not written yet. */
+  /** Writes the windows of an incomplete batch. */
   flush(): void {
     const { tables, maxLength, dim, batchSize, dtype } = this.#options
     const count = this.#filled
@@ -83,12 +85,12 @@ export class VectorFile {
     this.#writer.write('ids', ids).write('lengths', lengths)
   }
 
-  /** A file ends whose windows began at `first`. */
+  /** Ends a file whose windows began at `first`. */
   endFile(first: number): void {
     if (!this.#isBare) this.#writer.write('file_windows', Int32Array.of(first, this.windows))
   }
 
-  /** Completes the file: it is there from now on. */
+  /** Completes the file, which exists from now on. */
   close(): void {
     this.#writer.close()
   }

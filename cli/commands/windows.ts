@@ -1,15 +1,15 @@
-// Windows that cover every id of a text.
+// Cuts windows that cover every id of a text.
 
 /**
- * Cuts the ids of one text, as they come, into windows that start `stride` apart. All are `maxLength` long but the last,
- * which ends with the text. With stride <= maxLength each id is in at least one.
+ * Cuts the ids of one text, as they come, into windows that start `stride` apart. All have `maxLength` ids except the
+ * last, which ends with the text. With stride <= maxLength each id is in at least one window.
  */
 export class WindowCutter {
   readonly #maxLength: number
   readonly #stride: number
-  /** The ids from the next window's start on. */
+  /** The ids from the start of the next window on. */
   #held = new Uint32Array(0)
-  /** How many of them an earlier window has. */
+  /** Number of these ids that an earlier window has. */
   #covered = 0
 
   constructor(maxLength: number, stride: number) {
@@ -17,7 +17,7 @@ export class WindowCutter {
     this.#stride = stride
   }
 
-  /** The windows that are full with these ids. */
+  /** The windows that these ids complete. */
   *push(ids: Uint32Array): Generator<Uint32Array> {
     const all = new Uint32Array(this.#held.length + ids.length)
     all.set(this.#held)
@@ -30,7 +30,7 @@ export class WindowCutter {
     this.#held = all.slice(start)
   }
 
-  /** The text ends: a window of what is in none yet, if there is something. */
+  /** Ends the text with a window of the ids that are in no window yet, if there are any. */
   *finish(): Generator<Uint32Array> {
     if (this.#held.length > this.#covered) yield this.#held
   }

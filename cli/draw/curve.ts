@@ -1,11 +1,11 @@
-// The loss as it went.
+// Draws the loss during training.
 
 import { at, BLUE, FAINT, GRID, textAt, WIDTH, type Part } from './svg.js'
 
 const HEIGHT = 300
 const FRAME = { left: 56, right: WIDTH - 20, top: 44, bottom: HEIGHT - 48 }
 
-/** Pairs of a step and a loss, in the order of the steps. */
+/** Draws pairs of a step and a loss, in the order of the steps. */
 export async function curve(losses: readonly (readonly [step: number, loss: number])[]): Promise<Part> {
   const { line, scaleLinear } = await import('../bundled/d3.mjs')
   const [steps, values] = [losses.map(([step]) => step), losses.map(([, loss]) => loss)]

@@ -1,4 +1,4 @@
-// Points with labels that do not lie over one another.
+// Draws points with labels that do not overlap.
 
 import { stringWidth } from '../bundled/terminal.js'
 import { at, BLUE, escaped, FAINT, GRID, textAt, WIDTH, type Part } from './svg.js'
@@ -8,14 +8,14 @@ export interface Point {
   readonly x: number
   readonly y: number
   readonly label: string
-  /** How often it was seen; null where that is not known. */
+  /** How often the token was seen; null if that is not known. */
   readonly count: number | null
 }
 
 const HEIGHT = 720
 const FRAME = { left: 56, right: WIDTH - 20, top: 44, bottom: HEIGHT - 48 }
 const FONT_SIZE = 11
-/** Widths of characters as parts of the font's size: a little more than most fonts have. */
+/** Widths of characters relative to the font size, a little more than in most fonts. */
 const WIDTHS: readonly [RegExp, number][] = [[/[ijl.,:;'|! ]/, 0.34], [/[frtI()[\]{}"-]/, 0.46], [/[mwMW@%]/, 0.98], [/[A-Z]/, 0.74], [/[\x20-\x7e]/, 0.63]]
 const LONGEST_LABEL = 24
 const [SMALLEST, LARGEST] = [2.2, 5]
@@ -27,7 +27,7 @@ interface Box {
   bottom: number
 }
 
-/** What a text takes, at most: which font draws it is not known. */
+/** An upper bound on the width of a text, since the font that draws it is not known. */
 function widthOf(text: string): number {
   let sum = 0
   for (const character of text) sum += WIDTHS.find(([kind]) => kind.test(character))?.[1] ?? (stringWidth(character) > 1 ? 1.05 : 0.75)
@@ -36,7 +36,10 @@ function widthOf(text: string): number {
 
 const overlap = (a: Box, b: Box) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
 
-/** Points, the most important first, and the variance that each axis explains; which of them have a label. */
+/**
+ * Draws points, the most important first, with the variance that each axis explains, and returns which points have a
+ * label.
+ */
 export async function scatter(points: readonly Point[], explained: readonly number[], title: string): Promise<{ part: Part; labelled: Set<number> }> {
   const { scaleLinear } = await import('../bundled/d3.mjs')
   const [x, y] = domains(points)
@@ -51,7 +54,7 @@ export async function scatter(points: readonly Point[], explained: readonly numb
     textAt(FRAME.left, 26, title, ' font-size="15" font-weight="600"'),
     textAt((FRAME.left + FRAME.right) / 2, HEIGHT - 12, `principal component 1, ${percent(explained[0])}`, ` text-anchor="middle" fill="${FAINT}"`),
     `<g transform="translate(14 ${at((FRAME.top + FRAME.bottom) / 2)}) rotate(-90)">${textAt(0, 0, `principal component 2, ${percent(explained[1])}`, ` text-anchor="middle" fill="${FAINT}"`)}</g>`,
-    // The most important on top.
+    // The most important points are drawn last, on top.
     ...[...placed].reverse().map(({ point, x, y, r }) => {
       const label = labels.get(point.id)
       const told = point.count === null ? point.label : `${point.label}: seen ${point.count.toLocaleString('en-US')} times`
@@ -62,18 +65,21 @@ export async function scatter(points: readonly Point[], explained: readonly numb
   return { part: { height: HEIGHT, svg: lines.join('\n') }, labelled: new Set(labels.keys()) }
 }
 
-/** Of both axes, with one scale for both, so that distances are what they seem. */
+/** The ranges of both axes, with the same scale for both, so that distances are right. */
 function domains(points: readonly Point[]): [[number, number], [number, number]] {
   const span = (values: number[]): [number, number] => [Math.min(...values), Math.max(...values)]
   const [x, y] = [span(points.map(({ x }) => x)), span(points.map(({ y }) => y))]
   const [width, height] = [FRAME.right - FRAME.left, FRAME.bottom - FRAME.top]
-  // Room at the edges for labels; and some, where all points are one.
+  // This leaves room for labels at the edges, and some space if all points are the same.
   const unit = Math.max((x[1] - x[0]) / (width - 120), (y[1] - y[0]) / (height - 60)) || 1
   const around = ([from, to]: [number, number], length: number): [number, number] => [(from + to - unit * length) / 2, (from + to + unit * length) / 2]
   return [around(x, width), around(y, height)]
 }
 
-/** By the logarithm of the count: the area of a dot for one that is seen a thousand times more would fill the picture. */
+/**
+ * The radius grows with the logarithm of the count: a dot whose area were a thousand times larger would fill the
+ * picture.
+ */
 function radiusOf(points: readonly Point[]): (point: Point) => number {
   const logs = points.map(({ count }) => Math.log(Math.max(1, count ?? 1)))
   const [least, most] = [Math.min(...logs), Math.max(...logs)]
@@ -97,12 +103,15 @@ interface Label {
   anchor: 'start' | 'middle' | 'end'
 }
 
-/** Where a label may stand, best first: across from its point, then above and below, then at the corners. */
+/** Places for a label relative to its point, best first: beside it, then above and below, then at the corners. */
 const PLACES: readonly [across: number, up: number][] = [[1, 0], [-1, 0], [0, 1], [0, -1], [1, 1], [1, -1], [-1, 1], [-1, -1]]
-/** Rows of what is looked through at a time: labels are few in each. */
+/** Height of the strips in which boxes are searched. Few labels are in each. */
 const CELL = 40
 
-/** Labels over no other label and no other dot, for as many points as there is room, those that come first before others. */
+/**
+ * Places labels that overlap no other label and no other dot, for as many points as there is room for, the first
+ * points first.
+ */
 function placeLabels(points: readonly Placed[]): Map<number, Label> {
   const taken = new Map<number, { box: Box; id: number }[]>()
   const cells = ({ top, bottom }: Box) => Array.from({ length: Math.floor(bottom / CELL) - Math.floor(top / CELL) + 1 }, (_, i) => Math.floor(top / CELL) + i)

@@ -1,6 +1,6 @@
-// Pictures as text.
+// Pictures as SVG text.
 
-/** A part of a picture: what is drawn in a rectangle of its own, from its upper left corner on. */
+/** A part of a picture: a rectangle that is drawn from its upper left corner. */
 export interface Part {
   readonly height: number
   readonly svg: string
@@ -14,18 +14,18 @@ export const FAINT = '#6b7280'
 export const GRID = '#e5e7eb'
 export const BLUE = '#2563eb'
 
-/** What no document of XML can hold, not even as a number: most control characters, half of a character of two. */
+/** Characters that no XML document can contain, not even as a number: most control characters and lone surrogates. */
 const NO_XML = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu
 
-/** Text as it may stand in XML. */
+/** Text escaped for XML. */
 export const escaped = (text: string) => text.replace(NO_XML, '\ufffd').replace(/[&<>"']/g, (it) => `&#${it.charCodeAt(0)};`)
 
-/** A coordinate: tenths are enough. */
+/** A coordinate, rounded to tenths. */
 export const at = (value: number) => String(Math.round(value * 10) / 10)
 
 export const textAt = (x: number, y: number, text: string, more = '') => `<text x="${at(x)}" y="${at(y)}"${more}>${escaped(text)}</text>`
 
-/** Parts one below the other. */
+/** Stacks parts one below the other. */
 export function document(parts: readonly Part[]): string {
   const height = parts.reduce((sum, part) => sum + part.height, 0)
   let top = 0
@@ -42,7 +42,7 @@ export function document(parts: readonly Part[]): string {
   ].join('\n')
 }
 
-/** A page that shows a picture, and nothing from elsewhere. */
+/** An HTML page that shows a picture, and loads nothing from elsewhere. */
 export function page(title: string, svg: string): string {
   return `<!doctype html>
 <html lang="en">

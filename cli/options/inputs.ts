@@ -1,4 +1,4 @@
-// Which texts are meant: files, patterns of files, stdin.
+// The texts that arguments name: files, patterns of files, stdin.
 
 import { constants, accessSync, existsSync, statSync } from 'node:fs'
 import { resolve, sep } from 'node:path'
@@ -6,17 +6,18 @@ import { globSync, isDynamicPattern } from '../bundled/tinyglobby.js'
 import { WorkFailed, isSystemError, reasonOf } from '../terminal/failure.js'
 
 export interface Input {
-  /** As the user would write it; `-` is stdin. */
+  /** The name as the user would write it; `-` is stdin. */
   readonly name: string
-  /** Bytes of its text; null where that is not known before it is read. */
+  /** Size of the text in bytes; null if that is not known before it is read. */
   readonly bytes: number | null
 }
 
 export const STDIN = '-'
 
 /**
- * The texts that arguments name, in their order; what a pattern matches is sorted. A file that is named twice counts once.
- * Patterns are for shells that do not expand them, and for quotes: a file of just that name goes first.
+ * The texts that arguments name, in order; the matches of a pattern are sorted. A file that is named twice counts
+ * once. Patterns are for shells that do not expand them, and for quotes: a file with exactly that name takes
+ * precedence.
  */
 export function inputsOf(args: readonly string[]): Input[] {
   const names = (args.length === 0 ? [STDIN] : args).flatMap(expand)
@@ -38,7 +39,7 @@ function inputOf(name: string): Input {
   try {
     const facts = statSync(name)
     if (facts.isDirectory()) throw new WorkFailed(`${name}: a folder; name its files, such as '${name.replace(/[\\/]+$/, '')}/**/*.txt'`)
-    // Pipes are read as files are: shells make them of <(command).
+    // Pipes are read like files: shells make them for <(command).
     if (!facts.isFile() && !facts.isFIFO()) throw new WorkFailed(`${name}: it is ${facts.isSocket() ? 'a socket' : 'a device'}; name a file, or - for standard input`)
     accessSync(name, constants.R_OK)
     return { name, bytes: facts.isFile() && !isPacked(name) ? facts.size : null }

@@ -1,4 +1,4 @@
-// Vectors that a command asks, and how their tokens are shown.
+// Opens the vectors that a command searches, and shows their tokens.
 
 import { existsSync } from 'node:fs'
 import { extname, join } from 'node:path'
@@ -11,11 +11,11 @@ import { findTokenizer } from './tokenizer.js'
 
 export interface Asked {
   readonly vectors: Vectors
-  /** Null of a file of vectors alone. */
+  /** Null if the file has vectors only. */
   readonly model: Model | null
   /** What a row stands for. */
   readonly noun: 'word' | 'token' | 'row'
-  /** The text of a row as people can see it. */
+  /** The text of a row, in a form that people can see. */
   readonly label: (id: number) => string
   /** The row of a token that the user named. @throws WrongUse, with the nearest spellings. */
   readonly idOf: (token: string) => number
@@ -27,9 +27,12 @@ export const MODEL_ARGUMENT = [
 ] as const
 
 export const rowsOption = () =>
-  new Option('--tokenizer <name|file>', 'whose tokens the rows of a .safetensors table are: gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json; rows are numbers where it is not said')
+  new Option('--tokenizer <name|file>', 'the tokenizer of the rows of a .safetensors table: gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json; without it rows are numbers')
 
-/** The vectors of a folder, of a file in the format of word2vec, or of a table whose rows are a tokenizer's. */
+/**
+ * The vectors of a model's folder, of a file in the format of word2vec, or of a table whose rows belong to a
+ * tokenizer.
+ */
 export function openVectors(path: string, tokenizer?: string): Asked {
   const { path: file } = splitTable(path)
   if (!existsSync(file)) throw new WorkFailed(`${file}: no such file or directory`)
@@ -44,7 +47,7 @@ export function openVectors(path: string, tokenizer?: string): Asked {
   return { vectors, model, noun: model.words === null ? 'token' : 'word', label: labelsOf(model), idOf: (token) => idOf(vectors, token, path) }
 }
 
-/** The rows of a table, which are named by a tokenizer or by their numbers. */
+/** The rows of a table, named by a tokenizer or by their numbers. */
 function openRows(said: string, name: string | undefined): Asked {
   const { weight, name: path } = openTable(said)
   const [rows] = weight.shape
@@ -52,7 +55,7 @@ function openRows(said: string, name: string | undefined): Asked {
     const vectors = new Vectors(weight, Array.from({ length: rows }, (_, id) => String(id)))
     const idOf = (token: string) => {
       if (vectors.has(token)) return vectors.id(token)
-      throw new WrongUse(`${JSON.stringify(visibleText(token))}: the ${rows} rows of ${path} have no names: ask for one by its number, from 0 on, or say with --tokenizer whose tokens they are`)
+      throw new WrongUse(`${JSON.stringify(visibleText(token))}: the ${rows} rows of ${path} have no names: give a row's number, from 0 on, or name their tokenizer with --tokenizer`)
     }
     return { vectors, model: null, noun: 'row', label: (id) => `#${id}`, idOf }
   }
@@ -63,16 +66,16 @@ function openRows(said: string, name: string | undefined): Asked {
 }
 
 export function openModel(folder: string, options?: { verify?: boolean }): Model {
-  if (isFolder(folder) && !existsSync(join(folder, 'model.json'))) throw new WorkFailed(`${folder}: no model.json in it: not a model that tokenbed train or saveModel wrote`)
+  if (isFolder(folder) && !existsSync(join(folder, 'model.json'))) throw new WorkFailed(`${folder}: it has no model.json, so it is not a model that tokenbed train or saveModel wrote`)
   return loadModel(folder, options)
 }
 
-/** Tokens of an encoding as their text, of words and of files as the vocabulary writes them. */
+/** Labels: the text of tokens of an encoding; words and tokens of files as they are spelled in the vocabulary. */
 export function labelsOf({ vectors, tokenizer }: Model): (id: number) => string {
   return tokenizer === null ? (id) => visibleText(vectors.token(id)) : labelsBy(vectors, tokenizer)
 }
 
-/** Those of Tokenizer.load; a file has the name that it has. */
+/** The names for Tokenizer.load. A tokenizer from a file has another name. */
 const ENCODINGS = ['gpt2', 'r50k_base', 'cl100k_base', 'o200k_base']
 
 function labelsBy(vectors: Vectors, tokenizer: Tokenizer): (id: number) => string {
@@ -88,7 +91,7 @@ function idOf(vectors: Vectors, token: string, path: string): number {
     if (!(error instanceof UnknownTokenError)) throw error
     const nearest = error.nearest.map((one) => JSON.stringify(visibleText(one)))
     const shown = JSON.stringify(visibleText(token))
-    if (vectors.words === null) throw new WrongUse(`${shown} is no token of ${path}, with a space before neither; it falls into ${nearest.join(', ') || 'nothing'}: ask for a piece`, { cause: error })
+    if (vectors.words === null) throw new WrongUse(`${shown} is not a token of ${path}, nor is it with a space before it; it splits into ${nearest.join(', ') || 'nothing'}: name one of these`, { cause: error })
     const hint = nearest.length > 0 ? `did you mean ${nearest.join(', ')}?` : 'none is spelled much like it'
     throw new WrongUse(`${shown} is not among the ${vectors.size} words of ${path}; ${hint}`, { cause: error })
   }

@@ -1,27 +1,30 @@
-// Where results go: what would only be found after the work is said before it, and nothing is replaced that nobody meant.
+// Checks the places for results before the work, so that no work is lost, and nothing is replaced by mistake.
 
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { WorkFailed, WrongUse, isFolder } from '../terminal/failure.js'
 
-/** What a model's folder is known by. */
+/** The file by which a model's folder is recognised. */
 const DESCRIPTION = 'model.json'
-/** Where a model keeps the tokenizer that it was made with, if that came from a file. */
+/** The file in which a model keeps its tokenizer, if that came from a file. */
 export const TOKENIZER = 'tokenizer.json'
-/** The files that make a model. */
+/** The files of a model. */
 const MODEL_FILES = [DESCRIPTION, 'model.safetensors', 'vocab.txt', TOKENIZER]
 
-/** A file that the work reads, or writes besides. */
+/** A file that the work reads or also writes. */
 export interface Needed {
-  /** As in `this text would be replaced`. */
+  /** A noun, as in `this text would be replaced`. */
   readonly what: string
   readonly path: string
 }
 
-/** A place for a file: in a folder that is there, and over none that is needed or belongs to a model. */
+/**
+ * Checks a place for a file: its folder must exist, and it must not replace a file that is needed or belongs to a
+ * model.
+ */
 export function checkPlace(option: string, path: string, needed: readonly Needed[] = []): void {
   const folder = dirname(resolve(path))
-  if (!existsSync(folder)) throw new WorkFailed(`${option} ${path}: the folder ${folder} is not there; make it first`)
+  if (!existsSync(folder)) throw new WorkFailed(`${option} ${path}: the folder ${folder} does not exist; make it first`)
   if (isFolder(path)) throw new WorkFailed(`${option} ${path}: a folder; name a file in it`)
   const lost = needed.find((one) => isSameFile(one.path, path))
   if (lost) throw new WrongUse(`${option} ${path}: this ${lost.what} would be replaced; name another file`)
@@ -29,7 +32,7 @@ export function checkPlace(option: string, path: string, needed: readonly Needed
   if (isOfModel) throw new WrongUse(`${option} ${path}: a file of the model in ${folder}; name another file`)
 }
 
-/** The files in a folder that a model which is saved there replaces. */
+/** The files in a folder that saving a model there would replace. */
 export function modelFilesIn(folder: string): string[] {
   return MODEL_FILES.filter((name) => existsSync(join(folder, name)))
 }

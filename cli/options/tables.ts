@@ -8,7 +8,7 @@ export interface TableOptions {
   readonly vocabSize: number
   readonly tokenizer: string
   readonly maxLength: number
-  /** Of drawn tables; undefined where the user did not say. */
+  /** Length of vectors in drawn tables; undefined if the user did not say. */
   readonly dim?: number
   readonly seed: bigint
   readonly table?: string
@@ -22,8 +22,8 @@ export type Tables = Embedding | TokenPositionEmbedding
 export const DEFAULT_DIM = 256
 
 /**
- * Draws come in PyTorch's order for the seed, token table first, then positions; a table from a file takes the place of
- * the drawn one, and the other keeps its numbers.
+ * Makes the tables. Draws come in PyTorch's order for the seed, token table first, then positions. A table from a
+ * file replaces the drawn one, and the other keeps its numbers.
  *
  * @throws WrongUse for sizes that contradict one another, WorkFailed for a table that does not fit.
  */
@@ -55,7 +55,10 @@ function agreedDim({ dim }: TableOptions, token: Table | null, position: Table |
   return said[0]?.[0] ?? DEFAULT_DIM
 }
 
-/** The first rows of a table, of which there must be so many. Models often have some more than tokens, to be divisible. */
+/**
+ * The first `rows` rows of a table, which must have at least as many. Models often have some more than tokens, to be
+ * divisible.
+ */
 function rowsOf({ weight, name }: Table, rows: number, why: string, instead: string): Tensor {
   const has = weight.shape[0]
   if (has < rows) throw new WorkFailed(`${name}: a table of ${has} rows, and ${why}, of which every one needs a row${has > 0 ? instead : ''}`)
@@ -65,10 +68,10 @@ function rowsOf({ weight, name }: Table, rows: number, why: string, instead: str
 const readTable = (said: string, option: string) => openTable(said, `${option} `)
 
 /**
- * The table that `FILE` or `FILE:tensor` names, as float32: where no tensor is named, the file's only one, or the only one
- * that is a table.
+ * The table that `FILE` or `FILE:tensor` names, as float32. If no tensor is named, it is the only one in the file, or
+ * the only one that is a table.
  *
- * @throws WrongUse where that is none or several, WorkFailed where it is no table.
+ * @throws WrongUse if there is none or there are several, WorkFailed if it is not a table.
  */
 export function openTable(said: string, option = ''): Table {
   const { path, name } = splitTable(said)
@@ -85,7 +88,7 @@ export function openTable(said: string, option = ''): Table {
 const isTable = ({ shape, dtype }: Tensor) => shape.length === 2 && shape[1] > 0 && dtype.includes('float')
 
 function chosen(tensors: LoadedTensors, name: string | null, option: string, said: string, path: string): [string, Tensor] {
-  // Of a tensor whose type no Tensor has, it says that.
+  // For a tensor whose type no Tensor has, this throws an error that says so.
   const named = name === null ? undefined : tensors.get(name)
   if (named !== undefined) return [name!, named]
   const known = [
@@ -99,7 +102,10 @@ function chosen(tensors: LoadedTensors, name: string | null, option: string, sai
   return candidates[0]
 }
 
-/** `FILE` or `FILE:tensor`. Names of files may have colons too, and on Windows begin with a drive: what is there decides. */
+/**
+ * Splits `FILE` or `FILE:tensor`. File names may contain colons, too, and may begin with a drive on Windows; which
+ * files exist decides.
+ */
 export function splitTable(said: string): { path: string; name: string | null } {
   if (existsSync(said)) return { path: said, name: null }
   const isDrive = (at: number) => at === 1 && /^[a-z]:/i.test(said) && /[\\/]/.test(said[2] ?? '')

@@ -10,7 +10,10 @@ import { UTF8_HINT } from '../terminal/streams.js'
 export const tokenizerOption = () =>
   new Option('--tokenizer <name|file>', 'gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json').default('gpt2')
 
-/** The tokenizer of a name, of a tokenizer.json, or of the folder that holds one. A folder without one hides no name. */
+/**
+ * The tokenizer with a name, from a tokenizer.json, or from the folder that has one. A folder without one does not
+ * hide a name.
+ */
 export function findTokenizer(name: string): Tokenizer {
   const inside = join(name, 'tokenizer.json')
   if (existsSync(inside)) return Tokenizer.fromFile(inside)
@@ -27,13 +30,16 @@ export function findTokenizer(name: string): Tokenizer {
 export const invalidUtf8Option = () =>
   new Option('--invalid-utf8 <how>', 'bytes that are not UTF-8: an error, or U+FFFD').choices(['throw', 'replace']).default('throw')
 
-const SPECIAL = 'special tokens in the text that get their id: some, separated by commas; all; none, which takes them as plain text'
+const SPECIAL = 'special tokens in the text that get their id: some, separated by commas; all; none, which makes them plain text'
 
-/** `otherwise` is what is done without it, where that is none of its values. */
+/** `otherwise` says what happens without the option, if that is not one of its values. */
 export const specialOption = (otherwise?: string) =>
   new Option('--allowed-special <tokens>', otherwise === undefined ? SPECIAL : `${SPECIAL} (default: ${otherwise})`)
 
-/** tiktoken's rules: what is not allowed is an error, so that no text plays a special token by accident. */
+/**
+ * tiktoken's rules: special tokens that are not allowed are errors, so that no text passes for a special token by
+ * accident.
+ */
 export function specialOf(allowed: string | undefined, tokenizer: Tokenizer): EncodeOptions {
   if (allowed === undefined) return {}
   if (allowed === 'all') return { allowedSpecial: 'all' }
@@ -43,22 +49,22 @@ export function specialOf(allowed: string | undefined, tokenizer: Tokenizer): En
   if (unknown !== undefined) {
     const known = [...tokenizer.specialTokens.keys()]
     const some = known.length > 8 ? `${known.slice(0, 8).join(' ')} and ${known.length - 8} more` : known.join(' ') || 'none'
-    throw new WrongUse(`--allowed-special: ${JSON.stringify(unknown)} is no special token of ${tokenizer.name}; it has: ${some}`)
+    throw new WrongUse(`--allowed-special: ${JSON.stringify(unknown)} is not a special token of ${tokenizer.name}; it has: ${some}`)
   }
   return { allowedSpecial: new Set(names) }
 }
 
-/** What goes wrong while a text is read and encoded, with the option that helps where there is one. */
+/** An error in reading or encoding a text, with the option that helps, if there is one. */
 export function explained(error: unknown, name: string): unknown {
   if (!(error instanceof TokenbedError)) return error
   if (error instanceof FormatError) {
     const message = error.message.replace(", unless invalidUtf8 is 'replace'", '')
-    // What is another kind of file is not mended by reading it all the same.
+    // A file of another kind is not mended by --invalid-utf8.
     return /is no UTF-8/.test(message) && !/it looks like/.test(message) ? new WorkFailed(message + UTF8_HINT, { cause: error }) : error
   }
   if (error.code !== 'USAGE' || !/special token/.test(error.message)) return error
-  // The library says what to write in code.
+  // The library's message says what to write in code.
   const [token] = /"[^"]+"|'[^']+'|<\S+>/.exec(error.message) ?? ['of the tokenizer']
-  const both = '--allowed-special all gives it its id, --allowed-special none takes it as plain text'
-  return new WorkFailed(`${name}: the special token ${token} stands in the text: ${both}`, { cause: error })
+  const both = '--allowed-special all gives it its id, --allowed-special none makes it plain text'
+  return new WorkFailed(`${name}: the text contains the special token ${token}: ${both}`, { cause: error })
 }

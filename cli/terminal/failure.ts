@@ -1,14 +1,14 @@
-// What went wrong, as the user is told, and the exit code that says of which kind it was.
+// Errors as the user sees them, and the exit code for each kind.
 
 import { existsSync, statSync } from 'node:fs'
 import { getSystemErrorMap } from 'node:util'
 import { CommanderError } from '../bundled/commander.js'
 import { TokenbedError } from '../../index.js'
 
-/** The command was used wrongly (exit code 2): nothing was done. */
+/** The command was used wrongly (exit code 2), and did nothing. */
 export class WrongUse extends Error {}
 
-/** The work failed (exit code 1), for a reason that its user can mend. */
+/** The work failed (exit code 1), for a reason that the user can mend. */
 export class WorkFailed extends Error {}
 
 const [FAILED, WRONG_USE] = [1, 2]
@@ -18,7 +18,7 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof WrongUse ? WRONG_USE : FAILED
 }
 
-/** The one line that is said of an error. */
+/** The one line that is printed for an error. */
 export function lineOf(error: unknown): string {
   return `tokenbed: ${messageOf(error).trim().replace(/\s*\n\s*/g, ' ')}`
 }
@@ -30,7 +30,7 @@ function messageOf(error: unknown): string {
   return `a bug in tokenbed: ${error instanceof Error ? error.message : String(error)} (TOKENBED_DEBUG=1 shows where)`
 }
 
-/** Commander's own messages begin with what `tokenbed:` says already, and give their hint a line of its own. */
+/** Removes what `tokenbed:` already says from commander's own messages, and moves their hint to the same line. */
 function ofCommander(message: string): string {
   const plain = message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/, ' (did you mean $1?)')
   return plain.startsWith('too many arguments') ? `${plain} Text with spaces belongs in quotes.` : plain
@@ -45,7 +45,7 @@ export function reasonOf(error: NodeJS.ErrnoException): string {
   return getSystemErrorMap().get(error.errno!)?.[1] ?? error.message
 }
 
-/** What a step throws that stands on options alone is wrong use, unless it is about a file. */
+/** Runs a step that depends on options alone: its errors are wrong use, unless they are about a file. */
 export function asWrongUse<T>(step: () => T): T {
   try {
     return step()

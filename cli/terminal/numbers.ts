@@ -1,8 +1,8 @@
-// Numbers as options have them, and as people read them.
+// Reads numbers from options, and writes numbers for people.
 
 import { InvalidArgumentError } from '../bundled/commander.js'
 
-/** A whole number from `least` on. */
+/** A parser for a whole number of at least `least`. */
 export function parseSize(least: number): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : NaN
@@ -11,7 +11,7 @@ export function parseSize(least: number): (text: string) => number {
   }
 }
 
-/** A number from `least` on. */
+/** A parser for a number of at least `least`. */
 export function parseNumber(least: number): (text: string) => number {
   return (text) => {
     const value = text.trim() === '' ? NaN : Number(text)
@@ -20,7 +20,7 @@ export function parseNumber(least: number): (text: string) => number {
   }
 }
 
-/** A seed as PyTorch takes it: 64 bits, with or without a sign. */
+/** A seed as PyTorch accepts it: 64 bits, with or without a sign. */
 export function parseSeed(text: string): bigint {
   const value = /^-?\d+$/.test(text) ? BigInt(text) : null
   if (value === null || value < -(2n ** 63n) || value >= 2n ** 64n) {

@@ -1,10 +1,10 @@
-// Tokens side by side in colours, wrapped to the terminal.
+// Shows tokens side by side in colours, wrapped to the terminal.
 
 import { WriteStream } from 'node:tty'
 import { stringWidth } from '../bundled/terminal.js'
 import type { Piece } from './pieces.js'
 
-/** How many bits of colour stdout has: 1 is none. NO_COLOR, FORCE_COLOR and TERM=dumb are heard. */
+/** Number of bits of colour that stdout has; 1 means none. NO_COLOR, FORCE_COLOR and TERM=dumb are respected. */
 export function colorDepth(): number {
   const { FORCE_COLOR, NO_COLOR } = process.env
   const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== '0' && FORCE_COLOR !== 'false'
@@ -12,11 +12,14 @@ export function colorDepth(): number {
   return WriteStream.prototype.getColorDepth(process.env)
 }
 
-/** Letters and ground are both set, so that they go together in a light terminal as in a dark one. */
+/** Both the text and the background colour are set, so that they fit in light and dark terminals. */
 const RICH = { tokens: ['38;5;16;48;5;153', '38;5;16;48;5;223'], special: '1;38;5;231;48;5;90' }
 const PLAIN = { tokens: ['30;46', '30;43'], special: '1;37;45' }
 
-/** Paints pieces one after the other. Lines are broken here: a terminal would carry the colour of the ground over. */
+/**
+ * Paints pieces one after the other. It breaks lines itself, because a terminal would carry the background colour
+ * over.
+ */
 export class Painter {
   readonly #styles: typeof RICH
   readonly #columns: number
@@ -33,14 +36,14 @@ export class Painter {
     return this.#column === 0
   }
 
-  /** A piece as itself; where it has line breaks, lines break. */
+  /** Paints a piece. Its line breaks break the line. */
   piece({ visible, isSpecial }: Piece): string {
     const style = this.#next(isSpecial)
     const lines = visible.split(/(?<=↵)/)
     return lines.map((line) => this.#styled(line, style) + (line.endsWith('↵') && !isSpecial ? this.#newline() : '')).join('')
   }
 
-  /** Its id, in the same colour. */
+  /** Paints the id of a piece, in the piece's colour. */
   id({ id, isSpecial }: Piece): string {
     const text = String(id)
     const gap = this.#column === 0 ? '' : this.#column + 1 + text.length > this.#columns ? this.#newline() : ' '
@@ -57,7 +60,7 @@ export class Painter {
     const paint = (text: string) => (text === '' ? '' : `\x1b[${style}m${text}\x1b[0m`)
     let [out, run] = ['', '']
     const width = stringWidth(text)
-    // What fits on a line stays together.
+    // A piece that fits on one line is not broken.
     if (this.#column > 0 && this.#column + width > this.#columns) out += this.#newline()
     if (this.#column + width <= this.#columns) {
       this.#column += width

@@ -1,18 +1,18 @@
-// Tokens as people can see them.
+// Tokens in a form that people can see.
 
 import type { Tokenizer } from '../../index.js'
 
 export interface Piece {
   readonly id: number
   readonly bytes: Uint8Array
-  /** Null where the bytes are not whole characters. */
+  /** Null if the bytes are not whole characters. */
   readonly text: string | null
-  /** Whitespace and control characters as signs, parts of characters as bytes. */
+  /** The text with signs for whitespace and control characters, and with parts of characters as bytes. */
   readonly visible: string
   readonly isSpecial: boolean
 }
 
-/** Looks tokens up, each once. */
+/** Makes a function that looks up tokens, each once. */
 export function pieceReader(tokenizer: Tokenizer): (id: number) => Piece {
   const special = new Set(tokenizer.specialTokens.values())
   const known = new Map<number, Piece>()
@@ -31,7 +31,7 @@ export function pieceReader(tokenizer: Tokenizer): (id: number) => Piece {
 
 const hex = (byte: number) => byte.toString(16).padStart(2, '0')
 
-/** Whole characters as texts, what stands between them as bytes. */
+/** Whole characters as texts, and the bytes between them. */
 function runsOf(bytes: Uint8Array): (string | number[])[] {
   const runs: (string | number[])[] = []
   for (let at = 0; at < bytes.length; ) {
@@ -64,7 +64,7 @@ function characterAt(bytes: Uint8Array, at: number): string | null {
 
 const SIGNS: Record<string, string> = { ' ': '·', '\t': '→', '\n': '↵', '\u007f': '␡', '\u00a0': '⍽' }
 
-/** Whitespace and control characters as signs. */
+/** The text with signs for whitespace and control characters. */
 export function visibleText(text: string): string {
   const signs = text.replace(/[\p{C}\p{Z}]/gu, (character) => {
     const code = character.codePointAt(0)!
@@ -72,6 +72,6 @@ export function visibleText(text: string): string {
     if (code < 0x20) return String.fromCodePoint(0x2400 + code)
     return `‹U+${code.toString(16).toUpperCase().padStart(4, '0')}›`
   })
-  // An accent without its letter sits on a circle, not on what comes before.
+  // An accent without its letter is shown on a circle, not on the character before it.
   return signs.replace(/^\p{M}/u, '◌$&')
 }

@@ -1,4 +1,4 @@
-// How far the work is, on stderr: a bar in a terminal, now and then a line elsewhere.
+// Shows progress on stderr: as a bar in a terminal, and as an occasional line elsewhere.
 
 import { SingleBar } from '../bundled/terminal.js'
 import { shownShort, shownTime } from './numbers.js'
@@ -6,21 +6,21 @@ import { onEnd } from './signals.js'
 import { sayError } from './streams.js'
 
 export interface Progress {
-  /** `done` of the total bytes are read, and so many tokens are through; a note stands beside it. */
+  /** Reports that `done` of the total bytes are read and `tokens` are processed; `note` is shown beside it. */
   update(tokens: number, done: number, note?: string): void
-  /** Takes the bar away. */
+  /** Removes the bar. */
   stop(): void
 }
 
 /**
- * @param total Bytes to read; null where that is not known.
- * @param from What of it was done before, at no time of this run's.
+ * @param total Number of bytes to read; null if that is not known.
+ * @param from How much of it was done before this run.
  */
 export function startProgress(total: number | null, quiet: boolean, from = 0): Progress {
   if (quiet) return { update() {}, stop() {} }
   const { isTTY } = process.stderr
   const { CI, TERM } = process.env
-  // In a log of CI each drawing of a bar would stay.
+  // In a CI log every drawing of a bar would stay.
   return isTTY && TERM !== 'dumb' && (CI === undefined || CI === '' || CI === 'false') ? bar(total, from) : lines(total, from)
 }
 
@@ -31,7 +31,7 @@ interface Standing {
   note?: string
 }
 
-/** What is said of it, most important first. */
+/** The parts of the text, most important first. */
 function parts(tokens: number, done: number, { total, from, seconds, note }: Standing): string[] {
   const fraction = total ? Math.min(1, done / total) : null
   const pace = (done - from) / seconds
@@ -45,11 +45,11 @@ function parts(tokens: number, done: number, { total, from, seconds, note }: Sta
   ]
 }
 
-/** The console of Linux has no blocks. */
+/** The Linux console has no block characters. */
 const BLOCKS = process.platform === 'win32' || process.env.TERM !== 'linux' ? ['█', '░'] : ['#', '-']
 const [MIN_BAR, MAX_BAR] = [8, 40]
 
-/** As many of the parts as there is room for, and a bar in what is left. */
+/** As many of the parts as there is room for, after a bar in the remaining width. */
 export function barLine(parts: string[], fraction: number | null, columns: number): string {
   const shown = [...parts]
   while (shown.length > 1 && shown.join('  ').length > columns - 1) shown.pop()
@@ -64,13 +64,13 @@ function bar(total: number | null, from: number): Progress {
   const start = performance.now()
   const bar = new SingleBar({
     stream: process.stderr,
-    // Drawn more often than there is news: its pace is that of the last news.
+    // The bar is drawn more often than it is updated; the pace shown is that of the last update.
     format: (_, { value }, { shown }) => barLine(shown, total ? Math.min(1, value / total) : null, process.stderr.columns || 80),
     hideCursor: true,
     clearOnComplete: true,
     forceRedraw: true,
   })
-  // Where nothing is known of the end any total will do.
+  // If the total is not known, any number will do.
   bar.start(total ?? 1, from, { shown: parts(from, from, { total, from, seconds: 0 }) })
   const stop = () => bar.stop()
   const forget = onEnd(stop)
@@ -85,7 +85,7 @@ function bar(total: number | null, from: number): Progress {
 
 const [EVERY_MS, LATER_EVERY_MS, LATER_MS] = [1000, 10_000, 10_000]
 
-/** A line a second, and after ten seconds one in ten. */
+/** Prints a line every second, and after ten seconds one every ten seconds. */
 function lines(total: number | null, from: number): Progress {
   const start = performance.now()
   let last = start

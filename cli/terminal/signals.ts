@@ -1,4 +1,4 @@
-// Ctrl-C and its like: the process ends at once, and leaves nothing half-done.
+// Handles Ctrl-C and similar signals: the process ends at once and leaves nothing half done.
 
 import { constants } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
@@ -7,9 +7,9 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const cleanups = new Set<() => void>()
 
 /**
- * A signal runs what `onEnd` was given and exits with 128 and its number, as shells have it. Files that are being written
- * go with the process: a TensorWriter is aborted when it exits. Handlers run when the event loop turns, so they never cut
- * a write in two.
+ * Makes a signal run what `onEnd` was given and exit with 128 plus its number, as shells do. Files that are being
+ * written disappear with the process: a TensorWriter is aborted when it exits. Handlers run when the event loop
+ * turns, so they never cut a write in two.
  */
 export function endOnSignals(): void {
   for (const signal of SIGNALS) {
@@ -27,15 +27,15 @@ export function endOnSignals(): void {
 let instead: ((code: number) => void) | null = null
 
 /**
- * Has `handler` answer the next signal, with the exit code that it asks for: for work that saves itself first. The signal
- * after it ends the process as ever. The result takes that back.
+ * Makes `handler` answer the next signal, with the exit code for it, so that work can save itself first. The signal
+ * after it ends the process as usual. Call the result to undo this.
  */
 export function insteadOfEnding(handler: (code: number) => void): () => void {
   instead = handler
   return () => (instead = null)
 }
 
-/** Has `cleanup` run when a signal ends the process; the result takes that back. */
+/** Runs `cleanup` when a signal ends the process. Call the result to undo this. */
 export function onEnd(cleanup: () => void): () => void {
   cleanups.add(cleanup)
   return () => cleanups.delete(cleanup)
@@ -44,7 +44,7 @@ export function onEnd(cleanup: () => void): () => void {
 const TURN_MS = 50
 let last = performance.now()
 
-/** Lets the event loop turn if it has not for a while: long loops call this, so that signals are heard. */
+/** Lets the event loop turn if it has not for a while. Long loops call this, so that signals are handled. */
 export async function breathe(): Promise<void> {
   if (performance.now() - last < TURN_MS) return
   await setImmediate()

@@ -3,18 +3,18 @@
 import { once } from 'node:events'
 import { WorkFailed, isSystemError, lineOf, reasonOf } from './failure.js'
 
-/** A reader that leaves early, as `head` does, ends the command without complaint. */
+/** Ends the command silently if the reader of its output leaves early, as `head` does. */
 export function surviveBrokenPipes(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
     sayError(lineOf(new WorkFailed(`standard output: ${reasonOf(error)}`)))
     process.exit(1)
   })
-  // Nobody listens to progress any more: the work goes on.
+  // If nobody reads the progress any more, the work goes on.
   process.stderr.on('error', () => {})
 }
 
-/** Writes to stdout, and waits while its reader is slower. */
+/** Writes to stdout, and waits if its reader is slower. */
 export async function print(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain')
 }
@@ -23,17 +23,17 @@ export function sayError(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-/** The text of stdin, piece by piece, checked to be UTF-8 or mended. */
+/** The text of stdin, piece by piece, checked to be UTF-8 or repaired. */
 export async function* textOfStdin(invalidUtf8: 'throw' | 'replace'): AsyncGenerator<string> {
   if (process.stdin.isTTY) sayError('tokenbed: reading from the terminal; end with Ctrl-D')
   yield* decode(process.stdin, 'standard input', invalidUtf8)
 }
 
-/** The text of bytes as they come. The byte order mark stays, as everywhere in tokenbed. */
+/** Decodes bytes as they come. The byte order mark stays, as everywhere in tokenbed. */
 export async function* decode(source: AsyncIterable<Buffer>, name: string, invalidUtf8: 'throw' | 'replace'): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: invalidUtf8 === 'throw', ignoreBOM: true })
   let done = 0
-  /** Bytes of a character that is not complete yet. */
+  /** The bytes of an incomplete character. */
   let begun: Buffer = Buffer.alloc(0)
   const next = (bytes?: Buffer): string => {
     try {
@@ -60,7 +60,10 @@ export async function* decode(source: AsyncIterable<Buffer>, name: string, inval
 
 export const UTF8_HINT = ' (--invalid-utf8 replace reads it all the same)'
 
-/** Where the first bytes begin that are no UTF-8, of which there are some: by halves, as what is before them is good. */
+/**
+ * Position of the first bytes that are not UTF-8, of which there must be some. It is found by bisection, because all
+ * prefixes before it are valid.
+ */
 function firstInvalid(bytes: Buffer): number {
   const isGood = (length: number) => {
     try {
@@ -76,11 +79,11 @@ function firstInvalid(bytes: Buffer): number {
     if (isGood(middle)) good = middle
     else bad = middle
   }
-  // The character that ends there was begun before.
+  // The character that ends there began earlier.
   return good - lastBegun(bytes.subarray(0, good)).length
 }
 
-/** The last bytes, of UTF-8, that are a part of a character. */
+/** The bytes of an incomplete character at the end of UTF-8 text. */
 function lastBegun(bytes: Buffer): Buffer {
   for (let length = 1; length <= Math.min(3, bytes.length); length++) {
     const byte = bytes[bytes.length - length]

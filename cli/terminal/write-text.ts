@@ -1,4 +1,4 @@
-// Files of text that appear whole or not at all.
+// Writes text files that appear whole or not at all.
 
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -8,7 +8,7 @@ export function writeText(path: string, text: string): void {
   const folder = dirname(resolve(path))
   const beside = join(folder, `.tokenbed-${process.pid}.part`)
   try {
-    // On the disk before it takes the name: a power cut leaves the old file or the new one.
+    // The file is on the disk before it takes the name, so that a power cut leaves the old file or the new one.
     writeFileSync(beside, text)
     sync(beside, 'r+')
     renameSync(beside, path)
@@ -17,7 +17,7 @@ export function writeText(path: string, text: string): void {
     if (!isSystemError(error)) throw error
     throw new WorkFailed(`${path}: ${reasonOf(error)}`, { cause: error })
   }
-  // The file has its name by now: what fails here takes nothing away.
+  // The file has its name by now, so a failure here loses nothing.
   quietly(() => sync(folder, 'r'))
   quietly(() => removeLeft(folder))
 }
@@ -32,10 +32,10 @@ function sync(path: string, flags: string): void {
 }
 
 const LEFT = /^\.tokenbed-\d+\.part$/
-/** Milliseconds after which nobody is writing a text any more. */
+/** Age in milliseconds after which a temporary file is no longer being written. */
 const OLD = 60_000
 
-/** Removes what processes left that were killed while they wrote a text. */
+/** Removes the temporary files of processes that were killed while they wrote. */
 function removeLeft(folder: string): void {
   for (const name of readdirSync(folder).filter((name) => LEFT.test(name))) {
     const path = join(folder, name)
@@ -47,6 +47,6 @@ function quietly(step: () => unknown): void {
   try {
     step()
   } catch {
-    // Windows syncs no folders; somebody else may have been faster.
+    // Windows cannot sync folders; another process may have removed the file first.
   }
 }

@@ -1,5 +1,5 @@
-// A program bundled with esbuild. tokenbed stays outside: its binary and its vocabularies are files that it finds beside
-// itself, so it is installed where the bundle runs: npm install tokenbed
+// Bundles a program with esbuild. tokenbed stays outside of the bundle, because it finds its binary and its
+// vocabularies beside itself. Install it where the bundle runs: npm install tokenbed
 import { build } from 'esbuild'
 
 await build({

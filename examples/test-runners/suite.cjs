@@ -1,5 +1,5 @@
-// What a user's tests may do with tokenbed, whatever realm the runner lets them run in: tokenbed is loaded in the same one, Node's own
-// modules and the binary come from another.
+// A suite of what users' tests may do with tokenbed, in whatever realm the runner runs them. tokenbed is loaded in
+// the same realm; Node's own modules and the binary come from another.
 const { mkdtempSync, rmSync, writeFileSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
@@ -14,7 +14,7 @@ module.exports = function suite(tokenbed) {
   beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'tokenbed-runner-'))))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  /** A value of a third realm. */
+  /** A value from a third realm. */
   const foreign = (text) => runInContext(`(${text})`, createContext({}))
 
   describe('tokens', () => {

@@ -1,4 +1,4 @@
-// A server that renders one page; with a port of its own choice, or `--once`: it asks itself, prints the page and ends.
+// A server that renders one page, on a free port. With `--once` it requests the page itself, prints it and ends.
 import { createServer } from 'node:http'
 import { render } from './dist/entry-server.js'
 

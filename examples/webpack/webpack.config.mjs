@@ -1,5 +1,5 @@
-// tokenbed stays outside of the bundle: its binary and its vocabularies are files that it finds beside itself, so it is
-// installed where the bundle runs: npm install tokenbed
+// tokenbed stays outside of the bundle, because it finds its binary and its vocabularies beside itself. Install it
+// where the bundle runs: npm install tokenbed
 export default {
   mode: 'production',
   target: 'node',

@@ -1,11 +1,11 @@
-// Each way in which an installation can be broken, and what its user is told: made here, in a folder where the packages are
-// installed, one at a time, and mended again.
+// Breaks an installation in each possible way and checks what its user is told. This happens in a folder where the
+// packages are installed; one thing is broken at a time, and mended again.
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binaryName, readJson } from './stage.mjs'
 import { start } from './user.mjs'
 
-/** What a program that catches the error sees of it. */
+/** Prints what a program that catches the error sees. */
 const PROGRAM = `
 try {
   require('tokenbed')
@@ -15,9 +15,12 @@ try {
   console.log(JSON.stringify({ name, code, reason, message, found, needed, mend, cause: cause && { code: cause.code, message: cause.message } }))
 }
 `
-/** Preloaded: this process believes to be on another machine. */
+/** Preloaded code that makes the process believe that it is on another machine. */
 const ELSEWHERE = "Object.defineProperty(process, 'arch', { value: 'riscv64' })"
-/** Preloaded: its program is one that musl loads, as an ELF file with that one entry says, far from its head. */
+/**
+ * Preloaded code that makes the process believe that musl loaded it, by an ELF file with that one entry, far from its
+ * head.
+ */
 const ON_MUSL = `
 const { writeFileSync } = require('node:fs')
 const head = Buffer.alloc(8192)
@@ -33,7 +36,7 @@ writeFileSync(__dirname + '/musl-program', head)
 process.execPath = __dirname + '/musl-program'
 `
 
-/** All of them that this runtime can meet: a check each. `home` holds the packages, and does so again afterwards. */
+/** A check for each failure that this runtime can meet. `home` has the packages, before and afterwards. */
 export function failures(runtime, home, platform) {
   const name = `tokenbed-${platform}`
   const folder = join(home, 'node_modules', name)
@@ -61,7 +64,7 @@ export function failures(runtime, home, platform) {
         ]
       : []),
   ]
-  // The flags are Node's.
+  // Only Node has these flags.
   return cases.filter(({ flags }) => isNode || flags === undefined).map((one) => {
     cpSync(join(home, 'node_modules'), kept, { recursive: true })
     try {
@@ -79,7 +82,7 @@ export function failures(runtime, home, platform) {
   })
 }
 
-/** Deno, without the permission to load native code. */
+/** Deno without the permission to load native code. */
 export function notAllowed(runtime, home) {
   writeFileSync(join(home, 'caught.cjs'), PROGRAM)
   const { code, stdout, stderr } = start(runtime, home, ['caught.cjs'], { flags: ['--deny-ffi'] })
@@ -109,7 +112,7 @@ function rewritten(folder, version) {
   writeFileSync(path, JSON.stringify({ ...readJson(path), version }))
 }
 
-/** The name of the newest version of glibc that it asks for becomes one that there is not. */
+/** Changes the newest glibc version that the binary needs to one that does not exist. */
 function wantNewerGlibc(binary) {
   const bytes = readFileSync(binary)
   const names = [...bytes.toString('latin1').matchAll(/GLIBC_2\.\d\d\0/g)]

@@ -1,5 +1,5 @@
-// What a shared library says of itself: its machine, what it needs, what it exports. Read here, as the tools that print it
-// are not on every machine that packs.
+// Reads a shared library's headers: its machine, what it needs, what it exports. This is our own code, because the
+// tools that print it are not on every machine that packs.
 import { readFileSync } from 'node:fs'
 
 const ELF_MACHINES = { 0x3e: 'x64', 0xb7: 'arm64' }
@@ -9,8 +9,8 @@ const [DYNAMIC, DYNSYM, VERNEED] = [6, 11, 0x6ffffffe]
 const DT_NEEDED = 1
 
 /**
- * System and machine of a library, `linux x64` for one; for ELF also the libraries that it names, the versions that it needs
- * of their symbols, such as `GLIBC_2.17`, and the symbols that it defines for others and asks of them.
+ * System and machine of a library, such as `linux x64`. For ELF files also the libraries that it names, the symbol
+ * versions that it needs, such as `GLIBC_2.17`, and the symbols that it defines and needs.
  */
 export function formatOf(path) {
   const bytes = readFileSync(path)
@@ -24,7 +24,7 @@ export function formatOf(path) {
   return { system: 'unknown', arch: 'unknown' }
 }
 
-/** The least glibc that has all the symbols, such as `2.17`; null where none is asked for by version. */
+/** The oldest glibc that has all the symbols, such as `2.17`; null if no version is needed. */
 export function glibcFloor({ versions = [] }) {
   const minors = versions.flatMap((name) => /^GLIBC_2\.(\d+)/.exec(name)?.[1] ?? []).map(Number)
   return minors.length === 0 ? null : `2.${Math.max(...minors)}`
@@ -71,7 +71,7 @@ function neededOf(bytes, { offset, size, link }, text) {
   return found
 }
 
-/** A list of files, each with a list of versions. */
+/** Reads a list of files, each with a list of versions. */
 function versionsOf(bytes, { offset, info, link }, text) {
   const found = []
   for (let at = offset, file = 0; file < info; file++) {

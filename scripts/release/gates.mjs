@@ -1,4 +1,4 @@
-// What must hold of the packages before anybody gets them. A gate is a name and its offenders, one text each.
+// Checks of the packages before they are published. A gate is a name and its offenders, one text each.
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -9,18 +9,21 @@ import { formatOf, glibcFloor } from './formats.mjs'
 import { sbomDrift } from './sbom.mjs'
 import { binaryName, platforms, readJson } from './stage.mjs'
 
-/** Node 20 itself needs it; whoever runs Node has it. */
+/** The glibc that Node 20 itself needs, so that everyone who runs Node has it. */
 const GLIBC = 28
 const ENTRY = 'napi_register_module_v1'
 const SYSTEMS = /^(ld-linux[\w-]*\.so\.\d|lib(c|m|dl|rt|pthread|gcc_s)\.so\.\d)$|^libc\.musl-\w+\.so\.1$|^libc\.so$/
-/** The addon comes in packages of its own, one a platform; tests and sources stay here. */
+/**
+ * Files of the root's package. The addon has packages of its own, one a platform; tests and sources are not
+ * published.
+ */
 const OF_ROOT = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|vocab\/\w+\.br|dist\/index\.(m?js|d\.m?ts)|dist\/native\.d\.cts|dist\/api\/([\w-]+\/)*[\w-]+\.(js|d\.ts)|dist\/cli\/([\w-]+\/)*[\w-]+\.js|dist\/cli\/bundled\/[\w-]+\.mjs)$/
 const NEEDED = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/tokenbed.js', 'dist/cli/main.js', 'dist/cli/bundled/commander.js', 'package.json', 'README.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md']
 const OF_PLATFORM = ['LICENSE', 'README.md', 'THIRD_PARTY_NOTICES.md', 'package.json']
 
 /**
- * All gates of the packages that `pack` gave: the root's and those of platforms, each with the folder it was staged in. A
- * binary that was built for this machine alone need not run on older ones: `isPortable` is false then.
+ * All gates for the packages that `pack` returned: the root's and those of platforms, each with the folder it was
+ * staged in. If `isPortable` is false, the binary was built for this machine and need not run on older ones.
  */
 export function gates(rootPackage, platformPackages, { isPortable }) {
   return [
@@ -42,7 +45,7 @@ export function gates(rootPackage, platformPackages, { isPortable }) {
   ]
 }
 
-/** The one that tests have fail is a feature that no shipped binary has. */
+/** The allocator that tests can make fail is a feature that no shipped binary may have. */
 function failingAllocator({ name, staged, platform }) {
   return readFileSync(join(staged, binaryName(platform))).includes('allocatorArm') ? [name] : []
 }
@@ -61,7 +64,7 @@ function platformFiles(one) {
   return found.join() === wanted.join() ? [] : [`${one.name}: ${found.join(', ')}`]
 }
 
-/** npm leaves out, without a word, a platform's package whose engines do not fit. */
+/** The versions must agree, because npm silently leaves out a platform's package whose engines do not fit. */
 function versions(rootPackage, platformPackages) {
   const its = readJson(join(rootPackage.staged, 'package.json'))
   const wanted = Object.fromEntries(platforms().map((name) => [`${its.name}-${name}`, its.version]))
@@ -91,7 +94,7 @@ function wrongPlatform(one) {
 
 function strangeSymbols(one) {
   const { system, exports, needed } = formatOf(binaryOf(one))
-  // Of other systems the registration is looked for where the binary is loaded, by its tests.
+  // On other systems the registration is checked when the tests load the binary.
   if (system !== 'linux') return []
   const wrong = exports.filter((name) => name !== ENTRY && !['_init', '_fini'].includes(name))
   if (!exports.includes(ENTRY)) wrong.push(`no ${ENTRY}`)
@@ -103,12 +106,12 @@ function tooNew(one) {
   return floor !== null && Number(floor.split('.')[1]) > GLIBC ? [`${one.name}: needs glibc ${floor}`] : []
 }
 
-/** The declared functions against those that the binary of this machine has. */
+/** Compares the declared functions with those in this machine's binary. */
 function drift(platformPackages) {
   const here = platformPackages.find(({ platform }) => isOfThisMachine(platform))
   if (here === undefined || !existsSync(join(root, 'native.d.cts'))) return []
   const declared = [...readFileSync(join(root, 'native.d.cts'), 'utf8').matchAll(/^export declare function (\w+)/gm)].map(([, name]) => name)
-  // Work on other threads is a class each, which nothing makes from JavaScript.
+  // Each kind of work on other threads is a class, which JavaScript never constructs.
   const there = Object.keys(createRequire(import.meta.url)(binaryOf(here))).filter((name) => /^[a-z]/.test(name))
   return [
     ...declared.filter((name) => !there.includes(name)).map((name) => `declared, not there: ${name}`),
@@ -116,7 +119,7 @@ function drift(platformPackages) {
   ]
 }
 
-/** By name: musl and glibc on one machine are told apart by who loads it, not here. */
+/** Whether the platform's name is this machine's. The loader tells musl and glibc apart, not this. */
 function isOfThisMachine(platform) {
   const isMusl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime
   return platform.startsWith(`${process.platform}-${process.arch}`) && platform.endsWith('musl') === isMusl
@@ -129,7 +132,7 @@ function moduleDrift({ staged }) {
   return [...named.filter((name) => !declared.includes(name)), ...declared.filter((name) => !named.includes(name))]
 }
 
-/** Those that deny.toml allows, for crates and npm packages alike, whether installed beside or bundled. */
+/** The licences that deny.toml allows, for crates and npm packages alike, installed or bundled. */
 function licences() {
   const allowed = JSON.parse(/allow = (\[.*?\])/s.exec(readFileSync(join(root, 'deny.toml'), 'utf8'))[1])
   const { packages } = readJson(join(root, 'package-lock.json'))
@@ -139,7 +142,7 @@ function licences() {
   return [...compiledIn(), ...bundle({ write: false }), ...modules].filter(({ license }) => !isAllowed(license, allowed)).map(({ name, license }) => `${name}: ${license}`)
 }
 
-/** Whether an SPDX expression leaves a choice that is allowed; `/` is the old way to write OR. */
+/** Whether an SPDX expression allows a choice that is permitted. `/` is an old way to write OR. */
 function isAllowed(expression = '', allowed) {
   const tokens = expression.replaceAll('/', ' OR ').match(/[()]|[\w.+-]+/g) ?? []
   const any = () => {

@@ -1,9 +1,11 @@
-// Builds the binaries for Linux with glibc, on x64 and arm64, packs them, and runs what this machine can run: npm run release:linux
+// Builds the binaries for Linux with glibc, on x64 and arm64, packs them, and runs what this machine can run:
+// npm run release:linux
 //
 //   -- --no-build    with the binaries that are in release/binaries/ already
 //
-// Both are linked against glibc 2.17 (toolchain.mjs). That for arm64 is tested by QEMU: the kernels' own tests, a real Node
-// with the installed package, and specs; what its kernels and programs give must be what x64 gives, to the bit.
+// Both are linked against glibc 2.17 (toolchain.mjs). The arm64 one is tested under QEMU: the kernels' own tests, a
+// real Node with the installed package, and specs. The results of its kernels and programs must be those of x64, to
+// the bit.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,7 +26,7 @@ const TARGET_DIR = join(root, 'target/release-linux')
 const LIBRARY = 'release/libtokenbed_node.so'
 
 function buildBoth() {
-  // The profile is that of Cargo.toml, whatever those who develop set for themselves.
+  // The profile is that of Cargo.toml, whatever developers set for themselves.
   for (const name of Object.keys(process.env)) if (/^CARGO_PROFILE_|^RUSTFLAGS$/.test(name)) delete process.env[name]
   mkdirSync(binaries, { recursive: true })
   process.env.CARGO_TARGET_DIR = TARGET_DIR
@@ -37,7 +39,10 @@ function buildBoth() {
   copyFileSync(join(environment().CARGO_TARGET_DIR ?? TARGET_DIR, ARM64, LIBRARY), join(binaries, binaryName('linux-arm64-gnu')))
 }
 
-/** The old toolchain links what is published; tests on this machine take the machine's own, and its newer libraries. */
+/**
+ * The old toolchain links the published binary. Tests on this machine use the machine's own toolchain and its newer
+ * libraries.
+ */
 function withLinker(path, work) {
   const name = `CARGO_TARGET_${ARM64.toUpperCase().replaceAll('-', '_')}_LINKER`
   process.env[name] = path
@@ -48,7 +53,7 @@ function withLinker(path, work) {
   }
 }
 
-/** A real Node for arm64, imitated. */
+/** A real Node for arm64, under QEMU. */
 function emulated() {
   const found = ['qemu-aarch64', 'qemu-aarch64-static'].find((name) => capture(['sh', '-c', `command -v ${name}`]).ok)
   if (found === undefined) throw new Failure('QEMU is missing: apt-get install --no-install-recommends qemu-user-static libstdc++6-arm64-cross')
@@ -56,7 +61,10 @@ function emulated() {
   return { ...node(20, 'arm64'), name: 'Node 20 on arm64', prefix: [qemu, '-L', '/usr/aarch64-linux-gnu'] }
 }
 
-/** The package installed from a registry as for arm64, as one would for another machine, and its smoke run, beside that of x64. */
+/**
+ * Installs the package from a registry for arm64, as one would for another machine, and compares its smoke run with
+ * that of x64.
+ */
 async function testInstalled() {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-arm64-'))
   const { address, close } = await serve(readdirSync(packages).map((name) => join(packages, name)))
@@ -82,7 +90,7 @@ async function testInstalled() {
   }
 }
 
-/** Loads both with the toolchains' own glibc, the oldest that they are for. */
+/** Loads both binaries with the toolchains' glibc, the oldest that they support. */
 function testOldest() {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-glibc-'))
   try {
@@ -101,7 +109,7 @@ function testOldest() {
   }
 }
 
-/** Specs of the clone on the arm64 binary. */
+/** Runs specs of the clone with the arm64 binary. */
 function testSpecs() {
   const { prefix, program, name } = emulated()
   const env = { ...process.env, TOKENBED_BINARY: join(binaries, binaryName('linux-arm64-gnu')) }

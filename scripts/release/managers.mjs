@@ -1,8 +1,10 @@
-// npm, pnpm, Yarn (with and without Plug'n'Play) and Bun install the packages from a registry, as users do, and the program
-// runs; then the installation is broken, and the command that the error names mends it: node scripts/release/managers.mjs
+// Installs the packages from a registry with npm, pnpm, Yarn and Bun, as users do: node scripts/release/managers.mjs
 //
-// The registry is of this machine (registry.mjs). It has every platform's package, those without a binary here with an empty
-// one, so that each package manager must choose.
+// Yarn does so with and without Plug'n'Play. A program is run each time. Then the installation is broken, and the
+// command that the error names must mend it.
+//
+// The registry is on this machine (registry.mjs). It has every platform's package, with an empty file in place of
+// each binary that is missing here, so that each package manager must choose.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +22,7 @@ const { source, path } = capabilities()
 const ids = Tokenizer.load('gpt2').encode('Hello, world!')
 console.log(JSON.stringify({ ids: [...ids], shape: new Embedding(50257, 4).forward(ids).shape, source, path }))
 `
-/** The command that mends what keeps it from loading. */
+/** Prints the command that mends the installation. */
 const MEND = `
 try {
   require('tokenbed')
@@ -29,7 +31,10 @@ try {
 }`
 const node = process.execPath
 
-/** Each: how it installs, how a program is run then, what of the lock file must name every platform, and the command's name. */
+/**
+ * For each manager: how it installs, how a program is run, what in the lock file must name every platform, and the
+ * command's name.
+ */
 function managers() {
   const yarn = fetched('@yarnpkg/cli-dist@4.18.1', 'bin/yarn.js')
   const pnpm = fetched('pnpm@10.34.8', 'bin/pnpm.cjs')
@@ -63,7 +68,7 @@ function check({ name, settings, install, again, run, lock, command }, address, 
   try {
     must(install)
     must([...run, 'program.cjs'])
-    // From its lock file alone, which has to name the packages of all platforms.
+    // Installs from the lock file alone, which must name the packages of all platforms.
     const locked = platforms().filter((platform) => !readFileSync(join(home, lock), 'utf8').includes(`tokenbed-${platform}`))
     if (locked.length > 0) said.push(`${lock} lacks ${locked.join(', ')}`)
     for (const made of ['node_modules', '.pnp.cjs']) rmSync(join(home, made), { recursive: true, force: true })
@@ -88,7 +93,10 @@ function check({ name, settings, install, again, run, lock, command }, address, 
   return { name: `${name}: installs from a registry, again from its lock file, and mends what is broken as the error says`, ok: said.length === 0 }
 }
 
-/** The binary's package, as an installation without optional packages leaves it, and with a file that was cut short. */
+/**
+ * Ways to break the binary's package: missing, as after an installation without optional packages, or with a file
+ * that was cut short.
+ */
 const BREAKAGES = [
   { how: 'removed', reason: 'missing', change: (folder) => rmSync(folder, { recursive: true }) },
   {
@@ -97,14 +105,14 @@ const BREAKAGES = [
     change: (folder) => {
       const binary = join(folder, readdirSync(folder).find((file) => file.endsWith('.node')))
       const bytes = readFileSync(binary)
-      // Another file: package managers link theirs to one that all projects share.
+      // The file is replaced by another, because package managers link theirs to one that all projects share.
       rmSync(binary)
       writeFileSync(binary, bytes.subarray(0, 50))
     },
   },
 ]
 
-/** A folder for the path, where the package manager has the name that its users call it by. */
+/** A folder for the path that has the package manager under the name that its users call it by. */
 function shim(home, name, command) {
   const folder = join(home, 'path')
   mkdirSync(folder)
@@ -113,7 +121,7 @@ function shim(home, name, command) {
   return folder
 }
 
-/** A package of every platform: with its binary, or with an empty one. */
+/** A package for every platform, with its binary or with an empty file. */
 function everyPlatform(folder) {
   return platforms().map((platform) => {
     const candidates = [join(binaries, binaryName(platform)), join(root, binaryName(platform))]

@@ -1,8 +1,8 @@
-// Packs what is published, and looks at it: npm run release:pack [-- --all]
+// Packs and checks what is published: npm run release:pack [-- --all]
 //
-// The binaries are those in release/binaries/, where release:linux and the workflow put them; the tarballs come to lie in
-// release/packages/, and the list of what is in them (sbom.mjs) in release/. Without --all, platforms without a binary are left out, and are said to be.
-// TOKENBED_BUILT=1 takes dist/ as it is.
+// The binaries are those in release/binaries/, where release:linux and the workflow put them. The tarballs go to
+// release/packages/, and the list of their content (sbom.mjs) to release/. Without --all, platforms without a binary
+// are skipped and listed. TOKENBED_BUILT=1 uses dist/ as it is.
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { build } from '../build.mjs'
@@ -22,7 +22,7 @@ export function packAll(found, folder, destination) {
   return { rootPackage, platformPackages: others }
 }
 
-/** Shows how the gates went, and counts. */
+/** Prints the results of the gates, and counts them. */
 export function showGates(all) {
   for (const { name, offenders } of all) {
     console.log(`${offenders.length === 0 ? 'ok  ' : 'FAIL'} ${name}`)

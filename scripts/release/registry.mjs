@@ -1,5 +1,6 @@
-// A registry of the packed packages alone, on this machine: installing from it is installing as users do, with metadata, lock
-// files, and the choice among platforms left to the package manager. It runs in a thread, so that programs can be waited for.
+// A registry on this machine that has only the packed packages. Installing from it is what users do: metadata, lock
+// files, and the choice among platforms are up to the package manager. It runs in a thread, so that the script can
+// wait for programs.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -7,7 +8,7 @@ import { basename } from 'node:path'
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { capture } from '../process.mjs'
 
-/** Serves these tarballs; gives the registry's address, and what ends it. */
+/** Serves these tarballs; returns the registry's address, and a function that ends it. */
 export function serve(tarballs) {
   const worker = new Worker(new URL(import.meta.url), { workerData: tarballs })
   return new Promise((resolve, reject) => {

@@ -1,13 +1,14 @@
-// Other Nodes, Bun and Deno: their programs as packages carry them, unpacked in target/runtimes/. Nothing is installed.
+// Other versions of Node, Bun and Deno: their programs come from packages, unpacked in target/runtimes/. Nothing is
+// installed.
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure, capture, root } from '../process.mjs'
 import { npm } from './stage.mjs'
 
 const folder = join(root, 'target/runtimes')
-/** The lines of Node that are maintained: `engines` of package.json, and SECURITY.md. */
+/** The maintained lines of Node, as in `engines` of package.json and in SECURITY.md. */
 export const NODES = [20, 22, 24, 26]
-/** As the packages of Node write the system. */
+/** The system's name in Node's packages. */
 const SYSTEM = { linux: 'linux', darwin: 'darwin', win32: 'win' }[process.platform]
 const EXE = process.platform === 'win32' ? '.exe' : ''
 
@@ -24,13 +25,16 @@ const OTHERS = {
   'win32-x64': { bun: ['@oven/bun-windows-x64'], deno: '@deno/win32-x64' },
 }[`${process.platform}-${process.arch}`]
 
-/** The Node that runs this. */
+/** The Node that runs this script. */
 export function thisNode() {
   const name = `Node ${process.versions.node}`
   return { name, get: () => ({ name, kind: 'node', program: process.execPath }) }
 }
 
-/** Every runtime that tokenbed is for, by name, each with what fetches it: all lines of Node, and what of Bun and Deno there is here. */
+/**
+ * Every supported runtime, by name, with a function that fetches it: all lines of Node, and Bun and Deno where they
+ * exist.
+ */
 export function everyRuntime() {
   const nodes = NODES.map((line) => ({ name: `Node ${line}`, get: () => node(line) }))
   return OTHERS ? [...nodes, { name: 'Bun', get: bun }, { name: 'Deno', get: deno }] : nodes
@@ -44,7 +48,7 @@ export function deno() {
   return OTHERS && { name: 'Deno', kind: 'deno', program: fetched(OTHERS.deno, `deno${EXE}`) }
 }
 
-/** The path of a program in a package, which is fetched where it is not there yet. */
+/** The path of a program in a package, which is fetched if it does not exist yet. */
 export function fetched(spec, program) {
   const home = join(folder, spec.replace(/[/@]+/g, '-').replace(/^-/, ''))
   const path = join(home, program)

@@ -1,7 +1,8 @@
-// What is in the packages, as a list that programs read: CycloneDX 1.5. release:pack writes it beside the packages.
+// Writes the list of what is in the packages, for programs to read: CycloneDX 1.5. release:pack writes it beside the
+// packages.
 //
-// One list for all of them: the crates that are compiled into each platform's binary, and the packages whose code is in the
-// command's files. It holds no date and no random number: the same packages give the same list.
+// There is one list for all of them: the crates that are compiled into each platform's binary, and the packages whose
+// code is in the command's files. It has no date and no random number, so the same packages give the same list.
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -10,14 +11,14 @@ import { cratesFor } from '../notices.mjs'
 import { root } from '../process.mjs'
 import { readJson } from './stage.mjs'
 
-/** Writes the list into `folder`; gives its path. */
+/** Writes the list into `folder`, and returns its path. */
 export function writeSbom(rootPackage, platformPackages, folder) {
   const path = join(folder, `tokenbed-${rootPackage.version}.cdx.json`)
   writeFileSync(path, `${JSON.stringify(sbom(rootPackage, platformPackages), null, 2)}\n`)
   return path
 }
 
-/** The list of what `pack` gave. */
+/** The list for the packages that `pack` returned. */
 export function sbom(rootPackage, platformPackages) {
   const { targets } = readJson(join(root, 'package.json')).napi
   const sums = checksums()
@@ -44,14 +45,14 @@ export function sbom(rootPackage, platformPackages) {
   }
 }
 
-/** What the list says that is not so, or lacks; for the gates. */
+/** What the list gets wrong or lacks, for the gates. */
 export function sbomDrift(rootPackage, platformPackages) {
   const { components, metadata, dependencies } = sbom(rootPackage, platformPackages)
   const all = [metadata.component, ...components]
   const refs = new Set(all.map((one) => one['bom-ref']))
   const nameless = all.filter(({ name, version, licenses, hashes }) => !name || !version || !licenses || !(hashes?.[0]?.content.length >= 64))
   const unknown = dependencies.flatMap(({ ref, dependsOn }) => [ref, ...dependsOn]).filter((ref) => !refs.has(ref))
-  // The notices are written from another look at the same crates.
+  // The notices are made separately from the same crates.
   const notices = readFileSync(join(root, 'THIRD_PARTY_NOTICES.md'), 'utf8')
   const strange = components.filter(({ name, purl }) => !/^pkg:npm\/tokenbed-/.test(purl) && !notices.includes(`| ${name} |`))
   return [
@@ -63,7 +64,7 @@ export function sbomDrift(rootPackage, platformPackages) {
 }
 
 function component(purl, { name, version, license, hashes, type = 'library' }) {
-  // The old way to write OR.
+  // This is an old way to write OR.
   const expression = license.replaceAll('/', ' OR ')
   return { type, 'bom-ref': purl, name, version, purl, licenses: [{ expression }], ...(hashes.length > 0 ? { hashes } : {}) }
 }
@@ -87,14 +88,14 @@ function ofNpm({ name, version, license }) {
   return component(`pkg:npm/${name.replace('@', '%40')}@${version}`, { name, version, license, hashes })
 }
 
-/** The checksums that Cargo.lock holds, by name and version. */
+/** The checksums in Cargo.lock, by name and version. */
 function checksums() {
   const text = readFileSync(join(root, 'Cargo.lock'), 'utf8')
   const found = text.matchAll(/name = "(.+)"\nversion = "(.+)"\nsource = .*\nchecksum = "(.+)"/g)
   return new Map([...found].map(([, name, version, sum]) => [`${name} ${version}`, sum]))
 }
 
-/** A target of Rust's, as npm's platforms are called. */
+/** The npm name of a Rust target. */
 function platformOf(target) {
   const [processor, , system, library] = target.split('-')
   const arch = { x86_64: 'x64', aarch64: 'arm64' }[processor]

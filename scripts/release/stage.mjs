@@ -1,11 +1,12 @@
-// The packages as they are published, laid out in a folder of their own: the root's, and one for each platform whose binary is
-// there. The tree itself is left as it is: a dependency that is not published yet would break every `npm ci` in it.
+// Lays out the packages as they are published, in a folder of their own: the root's, and one for each platform that
+// has a binary. The tree itself is not changed: a dependency that is not published yet would break every `npm ci` in
+// it.
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Failure, capture, root } from '../process.mjs'
 import { noticesWithTerms } from './terms.mjs'
 
-/** What the root's package.json holds for those who develop it alone. */
+/** Keys of the root's package.json that are only for developers. */
 const OURS = ['scripts', 'devDependencies', 'ava', 'napi']
 
 export const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'))
@@ -18,20 +19,20 @@ export function platforms() {
 
 export const binaryName = (platform) => `tokenbed.${platform}.node`
 
-/** Stages the root's package in `folder`, and gives its path. */
+/** Stages the root's package in `folder`, and returns its path. */
 export function stageRoot(folder) {
   const staged = join(folder, 'tokenbed')
   const [{ files }] = JSON.parse(npm(['pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel', 'error']))
   for (const { path } of files) copy(join(root, path), join(staged, path))
   const its = readJson(join(root, 'package.json'))
   for (const key of OURS) delete its[key]
-  // Exact: a binary goes with the JavaScript it was built with.
+  // The version is exact, because a binary goes with the JavaScript that it was built with.
   its.optionalDependencies = Object.fromEntries(platforms().map((name) => [`${its.name}-${name}`, its.version]))
   writeJson(join(staged, 'package.json'), { ...its, ...repository() })
   return staged
 }
 
-/** Stages the package of a platform with this binary in `folder`, and gives its path. */
+/** Stages the package of a platform with this binary in `folder`, and returns its path. */
 export function stagePlatform(platform, binary, folder) {
   const staged = join(folder, platform)
   copy(join(root, 'LICENSE'), join(staged, 'LICENSE'))
@@ -44,14 +45,14 @@ export function stagePlatform(platform, binary, folder) {
   return staged
 }
 
-/** Packs folders as npm publishes them, into `destination`: what npm says of each, and its tarball. */
+/** Packs folders as npm publishes them, into `destination`; returns npm's description of each, and its tarball. */
 export function pack(folders, destination) {
   mkdirSync(destination, { recursive: true })
   const found = npm(['pack', '--json', '--ignore-scripts', '--loglevel', 'error', '--pack-destination', destination, ...folders])
   return JSON.parse(found).map((one) => ({ ...one, tarball: join(destination, one.filename) }))
 }
 
-/** Where the sources are, which provenance is checked against; known where the workflow publishes. */
+/** The address of the sources, which provenance is checked against. It is known where the workflow publishes. */
 function repository(platform) {
   const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: name } = process.env
   if (!server || !name) return {}

@@ -1,20 +1,26 @@
-// The terms of the crates that are compiled in, word for word, for the packages with binaries: most of them ask that a copy
-// of what they made has their notice with it.
+// The license texts of the crates that are compiled in, word for word, for the packages with binaries. Most of them
+// require that copies include their notice.
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { compiledIn } from '../notices.mjs'
 import { root } from '../process.mjs'
 import { eachOnce, textsOf } from '../terms.mjs'
 
-/** Published without the file that lies in their repository; a package from the same repository has it. */
+/**
+ * Crates that are published without the license file of their repository. Another package from the same repository
+ * has it.
+ */
 const ELSEWHERE = { napi: 'node_modules/@napi-rs/cli', 'napi-sys': 'node_modules/@napi-rs/cli', 'napi-build': 'node_modules/@napi-rs/cli' }
 
-/** Of the same authors and under the same terms as the crate `libc`. */
+/** The standard library has the authors and terms of the crate `libc`. */
 const STANDARD_LIBRARY = "Rust's standard library"
 
 let known
 
-/** The notices of this project, with the terms of each crate below them, a text that several have once. */
+/**
+ * The notices of this project, with the terms of each crate below them; a text that several crates have is there
+ * once.
+ */
 export function noticesWithTerms() {
   known ??= `${readFileSync(join(root, 'THIRD_PARTY_NOTICES.md'), 'utf8')}\n## Terms of the crates\n\n${termsOfCrates()}`
   return known

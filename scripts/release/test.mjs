@@ -1,8 +1,9 @@
-// The packages in release/packages/ as users get them, on every runtime that can be had here: npm run release:test
+// Tests the packages in release/packages/ as users get them, on every runtime that is available here:
+// npm run release:test
 //
-// Node of every maintained line, Bun and Deno: installed into an empty folder without a compiler on the path, smoke programs
-// by import, require and TypeScript, the command, a hundred workers, and each way in which an installation can be broken. All must
-// print the same, to the bit.
+// On Node of every maintained line, Bun and Deno they are installed into an empty folder without a compiler on the
+// path. Then run smoke programs by import, require and TypeScript, the command, a hundred workers, and each way in
+// which an installation can be broken. All must print the same, to the bit.
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ import { packages } from './pack.mjs'
 import { everyRuntime, thisNode } from './runtimes.mjs'
 import { commands, install, installedSize, linked, moved, smokes, storm, writeSmokes } from './user.mjs'
 
-/** All checks of one runtime on these packages; what the first smoke printed comes with them. */
+/** All checks of one runtime on these packages, and what the first smoke program printed. */
 function testRuntime(runtime, tarballs, folder, platform) {
   const home = install(runtime, tarballs, folder)
   writeSmokes(home)
@@ -22,8 +23,9 @@ function testRuntime(runtime, tarballs, folder, platform) {
 }
 
 /**
- * Tests each of these runtimes, given as what fetches it, and shows how it went; `homes` are where they were installed. One that
- * cannot be had, or where the packages cannot be installed, is a check that fails.
+ * Tests each of these runtimes, given as functions that fetch them, and prints the results; `homes` are the folders
+ * where the packages were installed. A runtime that cannot be fetched, or on which the packages cannot be installed,
+ * is a failed check.
  */
 export function testRuntimes(runtimes, tarballs, folder, platform) {
   const tested = runtimes.map(({ name, get }) => {
@@ -44,7 +46,7 @@ function testedOrNot(name, get, tarballs, folder, platform) {
   }
 }
 
-/** Whether all smokes that ran printed the same: which machine and which runtime must make no difference. */
+/** Whether all smoke programs printed the same, on any machine and runtime. */
 export function sameResults(checks) {
   const results = checks.filter(({ result }) => result).map(({ result }) => JSON.stringify(result))
   const ok = results.length > 0 && new Set(results).size === 1
@@ -52,7 +54,7 @@ export function sameResults(checks) {
   return { name: `${results.length} smokes printed the same`, ok }
 }
 
-/** The platform of this process, as the packages name it. */
+/** The platform of this process, as in the packages' names. */
 export function platformHere(tarballs) {
   const isMusl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime
   const names = tarballs.map((path) => /tokenbed-((?:linux|darwin|win32)-.*)-\d+\.\d+\.\d+.*\.tgz$/.exec(path)?.[1]).filter(Boolean)

@@ -1,4 +1,4 @@
-// C toolchains with glibc 2.17, as packages carry them, unpacked in target/toolchains/: what they link loads on every Linux
+// C toolchains with glibc 2.17, from packages, unpacked in target/toolchains/. What they link loads on every Linux
 // that Node itself runs on. Nothing is installed.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// The packages as their users get them: installed in an empty folder, where there is no compiler, by each runtime.
+// Uses the packages as their users do: each runtime has them installed in an empty folder, without a compiler.
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -9,7 +9,10 @@ const NAMES = ['createDataLoader', 'Embedding', 'EmbeddingBag', 'loadSafetensors
 const NODES_OWN = { 'node:crypto': ['createHash'], 'node:events': ['once'], 'node:fs': ['mkdtempSync'], 'node:os': ['tmpdir'], 'node:path': ['join'], 'node:worker_threads': ['Worker'] }
 const LIMIT = 12e6
 
-/** Installs packages in an empty folder with npm on `runtime`, tarballs without a network unless flags say otherwise; and gives the folder. */
+/**
+ * Installs packages in an empty folder with npm on `runtime`, and returns the folder. Tarballs are installed without
+ * a network, unless flags say otherwise.
+ */
 export function install(runtime, tarballs, folder, flags = []) {
   const home = join(folder, `home-${runtime.name.replace(/\W/g, '-').toLowerCase()}`)
   rmSync(home, { recursive: true, force: true })
@@ -21,7 +24,7 @@ export function install(runtime, tarballs, folder, flags = []) {
   return home
 }
 
-/** npm itself, to be run by any Node. */
+/** npm itself, as a program that any Node can run. */
 export function npmProgram() {
   const { npm_execpath: path } = process.env
   if (path && /npm-cli\.c?js$/.test(path)) return path
@@ -31,8 +34,8 @@ export function npmProgram() {
 }
 
 /**
- * An environment without compilers: nothing on the path but `node`, which is this runtime where it is one, and no setting of
- * Rust's or of ours.
+ * An environment without compilers: the path has only `node`, which is this runtime if it is a Node, and there are no
+ * settings of Rust or of ours.
  */
 function bare(runtime, home) {
   const keep = Object.entries(process.env).filter(([name]) => !/^(CARGO|RUST|CC$|CXX$|PATH$|TOKENBED_|NODE_OPTIONS|npm_)/i.test(name))
@@ -47,7 +50,7 @@ function bare(runtime, home) {
 
 const IMPORTED = (each) => [['tokenbed', NAMES], ...Object.entries(NODES_OWN)].map(([from, names]) => each(`{ ${names.join(', ')} }`, from)).join('\n')
 
-/** Writes the smoke programs into `home`: for import, for require, and for TypeScript, as it is and compiled. */
+/** Writes the smoke programs into `home`: for import, for require, and for TypeScript, both directly and compiled. */
 export function writeSmokes(home) {
   const body = readFileSync(join(import.meta.dirname, 'smoke/body.js'), 'utf8')
   const esm = `${IMPORTED((names, from) => `import ${names} from '${from}'`)}\nconst [WORKER, BASE] = ['./worker.mjs', import.meta.url]\n`
@@ -56,7 +59,7 @@ export function writeSmokes(home) {
   writeFileSync(join(home, 'smoke.cjs'), `${cjs};(async () => {\n${body}\n})()\n`)
   const typed = body.replace('const batches = []', 'const batches: string[] = []').replace('(array) =>', '(array: ArrayBufferView) =>').replace('let refused\n', 'let refused: object | undefined\n').replace('catch (error) {', 'catch (error: any) {')
   writeFileSync(join(home, 'smoke.ts'), `${esm}${typed}`)
-  // Not before the tests have installed it.
+  // It is imported here, because the tests have to install it first.
   const typescript = createRequire(import.meta.url)('typescript')
   const { outputText } = typescript.transpileModule(`${esm}${typed}`, { compilerOptions: { module: 'esnext', target: 'es2022' } })
   writeFileSync(join(home, 'smoke-compiled.mjs'), outputText)
@@ -64,7 +67,7 @@ export function writeSmokes(home) {
   for (const file of ['worker.mjs', 'storm.mjs', 'moved.mjs']) cpSync(join(import.meta.dirname, 'smoke', file), join(home, file))
 }
 
-/** Runs a program in `home` with a runtime, and hands back how it ended. */
+/** Runs a program in `home` with a runtime, and returns how it ended. */
 export function start(runtime, home, args, { env = {}, flags = [] } = {}) {
   const before = { node: flags, bun: flags, deno: ['run', '--allow-all', '--quiet', ...flags] }[runtime.kind]
   const [program, ...prefix] = runtime.prefix ? [...runtime.prefix, runtime.program] : [runtime.program]
@@ -72,27 +75,27 @@ export function start(runtime, home, args, { env = {}, flags = [] } = {}) {
   return { code: status ?? signal, stdout, stderr }
 }
 
-/** Whether this runtime runs TypeScript as it is. */
+/** Whether this runtime runs TypeScript directly. */
 function runsTypes({ kind, program }) {
   if (kind !== 'node') return true
   const [major, minor] = capture([program, '-p', 'process.versions.node']).stdout.split('.').map(Number)
   return major > 22 || (major === 22 && minor >= 18)
 }
 
-/** Runs the smoke programs: a check each, and what they printed. */
+/** A check for each smoke program, and what they printed. */
 export function smokes(runtime, home) {
   const files = ['smoke.mjs', 'smoke.cjs', runsTypes(runtime) ? 'smoke.ts' : 'smoke-compiled.mjs']
   return files.map((file) => {
     const { code, stdout, stderr } = start(runtime, home, [file])
     const result = code === 0 ? JSON.parse(stdout) : undefined
     const isRight = result?.async && result.saved && result.wrongKernels === 0 && result.tokens.join() === '15496,11,995,0' && result.refused.known
-    // Node says that a feature is experimental: not ours to hide.
+    // Node's warning that a feature is experimental is not hidden.
     if (!isRight) console.log(`${file} ended with ${code}: ${stdout}${stderr}`)
     return { name: `${runtime.name}: ${file}`, ok: isRight === true, result }
   })
 }
 
-/** Whether a hundred workers can be ended at any moment, and the process itself, without a word. */
+/** Checks that a hundred workers, and the process itself, can be ended at any moment without any output. */
 export function storm(runtime, home) {
   const { code, stdout, stderr } = start(runtime, home, ['storm.mjs'])
   const ok = code === 0 && stdout === '100\n' && stderr === ''
@@ -100,7 +103,9 @@ export function storm(runtime, home) {
   return { name: `${runtime.name}: a hundred workers ended with work pending`, ok }
 }
 
-/** Whether memory that a worker moved to another thread outlives the worker, and what it did not move goes with it. */
+/**
+ * Checks that memory which a worker moved to another thread outlives the worker, and that other memory goes with it.
+ */
 export function moved(runtime, home) {
   const { code, stdout, stderr } = start(runtime, home, ['moved.mjs'])
   const ok = code === 0 && stdout === 'whole\n' && stderr === ''
@@ -108,7 +113,7 @@ export function moved(runtime, home) {
   return { name: `${runtime.name}: memory moved out of a worker outlives it`, ok }
 }
 
-/** Whether the command works where it is installed. */
+/** Checks that the command works where it is installed. */
 export function commands(runtime, home) {
   const program = join(home, 'node_modules/tokenbed/dist/cli/tokenbed.js')
   return [
@@ -125,7 +130,7 @@ export function commands(runtime, home) {
   })
 }
 
-/** Whether what npm put among the programs starts. */
+/** Checks that the program which npm linked starts. */
 export function linked(home) {
   const program = join(home, 'node_modules/.bin', process.platform === 'win32' ? 'tokenbed.cmd' : 'tokenbed')
   const { status, stdout } = spawnSync(program, ['--version'], { cwd: home, encoding: 'utf8', env: process.env, shell: process.platform === 'win32' })
@@ -133,8 +138,8 @@ export function linked(home) {
 }
 
 /**
- * What lies on the disk of whoever installed it: the packages of one platform with all that they depend on. A binary built with
- * another profile than Cargo.toml's, as developers set theirs to be built sooner, is larger, and not judged.
+ * Disk space of an installation: the packages of one platform with all their dependencies. A binary that was built
+ * with another profile than Cargo.toml's, which developers set to build faster, is larger, and not judged.
  */
 export function installedSize(home) {
   const size = (path) => (lstatSync(path).isDirectory() ? readdirSync(path).reduce((sum, name) => sum + size(join(path, name)), 0) : lstatSync(path).size)

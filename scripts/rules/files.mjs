@@ -1,9 +1,9 @@
-// The files that the rules look at.
+// Finds the files that the rules check.
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure, capture, root } from '../process.mjs'
 
-/** What git tracks, or would track once added: paths from the root. */
+/** Paths, from the root, of the files that git tracks or would track once they are added. */
 export function projectFiles() {
   const { ok, stdout, stderr } = capture(['git', 'ls-files', '--cached', '--others', '--exclude-standard', '-z'])
   if (!ok) throw new Failure(`git ls-files: ${stderr.trim()}`)
@@ -14,7 +14,7 @@ export function read(path) {
   return readFileSync(join(root, path), 'utf8')
 }
 
-/** `path:line: text` of every line of these files that `isBad` says yes to. */
+/** `path:line: text` for every line of these files for which `isBad` is true. */
 export function badLines(paths, isBad) {
   return paths.flatMap((path) =>
     read(path)

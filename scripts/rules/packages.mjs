@@ -1,10 +1,10 @@
-// The packages under npm/: one a platform, in step with the root's.
+// Rules for the packages under npm/: there is one for each platform, and they agree with the root's.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../process.mjs'
 import { projectFiles, read } from './files.mjs'
 
-/** npm leaves out, without a word, a platform package whose engines do not fit: they must be the root's. */
+/** Keys that must equal the root's. npm silently leaves out a platform package whose engines do not fit. */
 const SHARED = ['version', 'license', 'engines']
 
 function outOfStep() {
@@ -23,7 +23,7 @@ function differences(path, name, shared) {
   return wrong.map((what) => `${path}: ${what}`)
 }
 
-/** The loader and the crates name the same platforms and the same version. */
+/** The loader and the crates must name the same platforms and the same version. */
 function unnamed() {
   const [{ version, napi }, loader, platforms] = [JSON.parse(read('package.json')), read('api/native/binary.ts'), read('api/native/platform.ts')]
   const names = projectFiles().flatMap((path) => /^npm\/([^/]+)\/package\.json$/.exec(path)?.[1] ?? [])

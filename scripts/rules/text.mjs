@@ -1,9 +1,9 @@
-// What every file of the project must be like.
+// Rules for every file of the project.
 import { staleNotices } from '../notices.mjs'
 import { badLines, projectFiles, read } from './files.mjs'
 
 const MAX_LINES = 600
-/** Files that a tool writes, and data. */
+/** Whether people write the file, as opposed to tools, and it is not data. */
 const isWritten = (path) => !/(^|\/)(package-lock\.json|Cargo\.lock)$/.test(path) && (!path.startsWith('testdata/') || path.endsWith('.py'))
 const isText = (path) => !read(path).includes('\0')
 const written = () => projectFiles().filter((path) => isWritten(path) && isText(path))

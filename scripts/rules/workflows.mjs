@@ -1,9 +1,13 @@
-// What the workflows in .github/ may use: actions whose code cannot change, and checkouts that keep no token.
+// Rules for the workflows in .github/: actions must be pinned to code that cannot change, and checkouts must keep no
+// token.
 import { badLines, projectFiles, read } from './files.mjs'
 
 const workflows = () => projectFiles().filter((path) => /^\.github\/workflows\/.*\.yml$/.test(path))
 
-/** A tag can be moved to other code; a commit cannot. Its version stands beside it, to be read. */
+/**
+ * Actions must be pinned by commit, because a tag can be moved to other code. The version stands beside it for
+ * readers.
+ */
 function unpinned() {
   return badLines(workflows(), (line) => /^\s*(- )?uses:/.test(line) && !/uses: [\w-]+\/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(line))
 }
@@ -15,7 +19,7 @@ function keepingTokens() {
   })
 }
 
-/** Each job has what it needs, from nothing on. */
+/** Each workflow may only read; jobs add the permissions that they need. */
 function permissive() {
   return workflows().filter((path) => !/^permissions:\n {2}contents: read$/m.test(read(path)))
 }

@@ -1,5 +1,5 @@
-//! Element types. Storage type is not compute type: the 16-bit floats are ways to store f32, and small integers are
-//! computed as i64.
+//! Element types. The storage type is not the compute type: the 16-bit floats are ways to store f32, and small
+//! integers are computed as i64.
 
 use half::{bf16, f16};
 
@@ -19,7 +19,7 @@ pub enum DType {
 }
 
 impl DType {
-    /// All, in the order of their codes.
+    /// All types, in the order of their codes.
     pub const ALL: [DType; 9] = [
         DType::Float32,
         DType::Float64,
@@ -32,12 +32,12 @@ impl DType {
         DType::Bool,
     ];
 
-    /// The number that stands for it where names would cost too much: its place in [`DType::ALL`].
+    /// The number that stands for the type where names would cost too much: its index in [`DType::ALL`].
     pub fn code(self) -> u32 {
         self as u32
     }
 
-    /// The type of a code.
+    /// The type with this code, if any.
     pub fn from_code(code: u32) -> Option<Self> {
         Self::ALL.get(code as usize).copied()
     }
@@ -57,7 +57,7 @@ impl DType {
         }
     }
 
-    /// Bytes of an element.
+    /// Size of an element in bytes.
     pub fn size(self) -> usize {
         match self {
             DType::Int8 | DType::UInt8 | DType::Bool => 1,
@@ -70,16 +70,16 @@ impl DType {
 
 /// A Rust type that stores elements of a [`DType`].
 pub trait Element: bytemuck::Pod {
-    /// As f64: exact but for i64 beyond 2^53.
+    /// The value as f64. This is exact except for i64 beyond 2^53.
     fn to_f64(self) -> f64;
-    /// As i64: floats cut towards zero, saturating; NaN is 0.
+    /// The value as i64. Floats are truncated towards zero and saturate; NaN becomes 0.
     fn to_i64(self) -> i64;
-    /// From f64: floats round to nearest even, 16-bit ones through f32; integers cut towards zero to an i64, which
-    /// saturates (NaN is 0), and wrap from there as [`Element::from_i64`].
+    /// Converts from f64. Floats round to nearest even, 16-bit ones through f32. Integers are truncated towards zero
+    /// to an i64, which saturates (NaN becomes 0), and wrap from there as in [`Element::from_i64`].
     fn from_f64(value: f64) -> Self;
-    /// From i64: integers wrap, floats round to nearest even, as PyTorch's casts do.
+    /// Converts from i64, as PyTorch's casts do: integers wrap, floats round to nearest even.
     fn from_i64(value: i64) -> Self;
-    /// Whether conversions from it go through i64 rather than f64.
+    /// Whether conversions from this type go through i64 rather than f64.
     const INTEGER: bool;
 }
 
@@ -125,7 +125,8 @@ macro_rules! half {
             fn to_f64(self) -> f64 { self.to_f64() }
             #[inline(always)]
             fn to_i64(self) -> i64 { self.to_f64() as i64 }
-            // Through f32, as PyTorch's: `from_f64` rounds once or twice, as the machine has f16c or not.
+            // Goes through f32, as PyTorch does. `half`'s own `from_f64` rounds once or twice, depending on whether
+            // the machine has F16C.
             #[inline(always)]
             fn from_f64(value: f64) -> Self { <$t>::from_f32(value as f32) }
             #[inline(always)]
@@ -135,7 +136,7 @@ macro_rules! half {
 }
 half!(f16, bf16);
 
-/// A truth value: a byte that is 0 or 1.
+/// A boolean, stored as a byte that is 0 or 1.
 #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(transparent)]
 pub struct Truth(u8);
@@ -160,7 +161,7 @@ impl Element for Truth {
     }
 }
 
-/// Runs `$body` with `$t` bound to the Rust type that stores `$dtype`: the one match on element types.
+/// Runs `$body` with `$t` bound to the Rust type that stores `$dtype`. This is the only match on element types.
 #[macro_export]
 macro_rules! with_element {
     ($dtype:expr, $t:ident => $body:expr) => {

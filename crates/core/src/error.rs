@@ -1,28 +1,28 @@
-//! Everything that can go wrong, each with a stable code that the TypeScript side turns into its class.
+//! The error type. Each kind has a stable code, from which the TypeScript side makes an error of the right class.
 
 use std::path::PathBuf;
 use tokenbed_memory::OutOfMemory;
 
-/// The result of everything here that can fail.
+/// The result of a function here that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why something could not be done. Messages say what, where and what to do.
+/// Why a call failed. Messages say what, where and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An id that the table has no row for.
+    /// The table has no row for an id.
     #[error("id {value} at {flat} is out of range for a table of {rows} rows ({count} in all)")]
     TokenIndex {
-        /// Position of the first bad id, counted over all ids in order.
+        /// Index of the first bad id among all ids.
         flat: usize,
-        /// The first bad id.
+        /// Value of the first bad id.
         value: i128,
-        /// Rows of the table.
+        /// Number of rows of the table.
         rows: usize,
-        /// How many ids are bad.
+        /// Number of bad ids.
         count: usize,
     },
-    /// Sizes that do not go together.
+    /// Shapes that do not fit together.
     #[error("{0}")]
     Shape(String),
     /// An element type that cannot be used here.
@@ -31,20 +31,20 @@ pub enum Error {
     /// A call that cannot be carried out as it was made.
     #[error("{0}")]
     Usage(String),
-    /// More memory than the system gives.
+    /// The system has no more memory.
     #[error("cannot allocate {bytes} bytes: {reason}")]
     Memory {
-        /// How many were asked for.
+        /// Number of bytes that were requested.
         bytes: usize,
-        /// What the system said.
+        /// The system's reason.
         reason: String,
     },
-    /// A file whose bytes are not what its format says.
+    /// A file whose bytes do not follow its format.
     #[error("{}: {message} (at byte {offset})", path.display())]
     Format {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Where in the file.
+        /// Byte offset in the file.
         offset: u64,
         /// What is wrong there.
         message: String,
@@ -52,9 +52,9 @@ pub enum Error {
     /// A file that cannot be opened, read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What was being done to it: `open`, `read`, `write` ...
+        /// The action that failed: `open`, `read`, `write` ...
         action: &'static str,
         /// The system's error.
         source: std::io::Error,
@@ -68,7 +68,7 @@ impl From<OutOfMemory> for Error {
 }
 
 impl Error {
-    /// The stable code that users can switch on.
+    /// The stable code that users can compare.
     pub fn code(&self) -> &'static str {
         match self {
             Error::TokenIndex { .. } => "TOKEN_INDEX",

@@ -1,11 +1,11 @@
-//! Ids of any integer kind, checked against a table in one pass, and what is done about bad ones.
+//! Checks ids of any integer kind against a table in one pass, and handles bad ones.
 
 use crate::{Error, Result};
 use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::table::Kernels;
 use tokenbed_memory::{List, Slice};
 
-/// Ids as they came, in any integer kind.
+/// Borrowed ids of any integer kind.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub enum IdSlice<'a> {
@@ -19,7 +19,7 @@ pub enum IdSlice<'a> {
     U64(&'a [u64]),
 }
 
-/// Runs `$body` with `$ids` bound to the slice inside: the one match on id kinds.
+/// Runs `$body` with `$ids` bound to the slice inside. This is the only match on kinds of ids.
 macro_rules! with_ids {
     ($slice:expr, $ids:ident => $body:expr) => {
         match $slice {
@@ -35,7 +35,7 @@ macro_rules! with_ids {
     };
 }
 
-/// A copy of ids, in the kind they came in: for work that outlives the call.
+/// A copy of ids in their original kind, for work that outlives the call.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub enum IdBuf {
@@ -60,7 +60,7 @@ macro_rules! kinds {
         }
 
         impl IdBuf {
-            /// All of them.
+            /// All ids.
             pub fn all(&self) -> IdSlice<'_> {
                 match self {
                     $(IdBuf::$kind(ids) => IdSlice::$kind(ids),)*
@@ -72,39 +72,39 @@ macro_rules! kinds {
 kinds!(I8, U8, I16, U16, I32, U32, I64, U64);
 
 impl IdSlice<'_> {
-    /// How many ids.
+    /// Number of ids.
     pub fn len(&self) -> usize {
         with_ids!(self, ids => ids.len())
     }
 
-    /// Whether there are none.
+    /// Whether there are no ids.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Calls `run` with each integer and its place, in order.
+/// Calls `run` with the index and value of each integer, in order.
 pub fn with_values(values: IdSlice<'_>, mut run: impl FnMut(usize, i128)) {
     with_ids!(values, values => values.iter().enumerate().for_each(|(at, &value)| run(at, i128::from(value))));
 }
 
-/// What becomes of an id that the table has no row for.
+/// What happens to an id that the table has no row for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadIds {
-    /// An error that names it.
+    /// It is an error that names the id.
     Throw,
-    /// The nearest row: 0 for a negative one, else the last.
+    /// It becomes the nearest row: 0 if it is negative, else the last row.
     Clamp,
-    /// This row.
+    /// It becomes this row.
     Replace(u32),
 }
 
-/// Checks ids against a table of `rows` rows, for the kernels. Nothing is copied where the ids are 32 bits wide and
-/// good; `scratch` holds the others as u32.
+/// Checks ids against a table of `rows` rows, for the kernels. Valid 32-bit ids are not copied; `scratch` holds all
+/// others as u32.
 ///
 /// # Errors
-/// [`Error::TokenIndex`] for a bad id that `bad` does not mend (a table of no rows has no row to mend with);
-/// [`Error::Shape`] for a table of more than [`MAX_ROWS`] rows, unless its ids are 32 bits wide and good.
+/// [`Error::TokenIndex`] for a bad id that `bad` does not replace (an empty table has no row to replace it with);
+/// [`Error::Shape`] for a table of more than [`MAX_ROWS`] rows, unless its ids are valid and 32 bits wide.
 pub fn resolve<'a>(
     kernels: &Kernels,
     ids: IdSlice<'a>,
@@ -126,17 +126,17 @@ pub fn resolve<'a>(
     if rows == 0 && !ids.is_empty() {
         return Err(first_bad(ids, rows));
     }
-    with_ids!(ids, ids => mend(ids.iter().map(|&id| i128::from(id)), rows, bad, scratch));
-    // What could not be mended became an id beyond every table.
+    with_ids!(ids, ids => replace_bad(ids.iter().map(|&id| i128::from(id)), rows, bad, scratch));
+    // A bad id that was not replaced is now u32::MAX, which is beyond every table.
     CheckedIds::new(kernels, scratch, rows).ok_or_else(|| first_bad(ids, rows))
 }
 
-/// The most rows of a table: the id after the last stands for "none".
+/// Largest number of rows of a table. The id after the last one marks a bad id.
 pub const MAX_ROWS: usize = u32::MAX as usize;
 
-fn mend(ids: impl Iterator<Item = i128>, rows: usize, bad: BadIds, mended: &mut Vec<u32>) {
-    mended.clear();
-    mended.put_all(ids.map(|id| match u32::try_from(id) {
+fn replace_bad(ids: impl Iterator<Item = i128>, rows: usize, bad: BadIds, out: &mut Vec<u32>) {
+    out.clear();
+    out.put_all(ids.map(|id| match u32::try_from(id) {
         Ok(good) if (good as usize) < rows => good,
         _ => match bad {
             BadIds::Throw => u32::MAX,

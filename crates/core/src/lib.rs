@@ -1,7 +1,7 @@
-//! dtypes, shapes, storage, the arithmetic of tensors, checked ids, and the one error type.
+//! Element types, storage, the arithmetic of tensors, checked ids, and the one error type.
 //!
-//! Tensors themselves are TypeScript objects; here are the bytes that Rust owns ([`storage`]) and what is done to
-//! slices of elements, whoever owns them ([`ops`]).
+//! Tensors themselves are TypeScript objects. This crate has the bytes that Rust owns ([`storage`]), and the
+//! operations on slices of elements, whoever owns them ([`ops`]).
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![deny(unsafe_code)]

@@ -1,29 +1,29 @@
-//! Files that are opened by a path from outside: nothing here waits for another process, and what is no file is refused
-//! with its name.
+//! Opens files by a path from outside. Nothing here waits for another process, and whatever is not a file is refused
+//! with its path.
 
 use crate::{Error, Result};
 use std::fs::{File, FileType, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// A regular file that was opened.
+/// An open regular file.
 #[derive(Debug)]
 pub struct Regular {
-    /// To be read from its beginning.
+    /// The file, at its beginning.
     pub file: File,
-    /// Its bytes, as the system says; it may be cut short or grow while it is read.
+    /// Its size in bytes, as the system reports it. The file may be cut short or grow while it is read.
     pub len: u64,
 }
 
-/// Opens a regular file. What is none is never opened: opening a pipe would wait for whoever writes to it, and may end
-/// that process; a device may do something.
+/// Opens a regular file. Anything else is never opened: opening a pipe would wait for its writer, and may end that
+/// process; opening a device may have effects.
 ///
 /// # Errors
-/// [`Error::File`] where it is not there or cannot be opened, and for a folder, a pipe, a socket or a device.
+/// [`Error::File`] if the file is missing or cannot be opened, and for a folder, a pipe, a socket or a device.
 pub fn regular(path: &Path) -> Result<Regular> {
     let fail = |source| Error::File { path: path.to_path_buf(), action: "open", source };
-    // Asked by its name first, so that nothing is opened which must not be; then of what was opened, as the name may
-    // stand for something else by then.
+    // The kind is checked by path first, so that nothing else is opened. It is checked again on the open file,
+    // because by then the path may lead to something else.
     check(std::fs::metadata(path).map_err(fail)?.file_type()).map_err(fail)?;
     let mut options = OpenOptions::new();
     options.read(true);
@@ -34,19 +34,20 @@ pub fn regular(path: &Path) -> Result<Regular> {
     Ok(Regular { file, len: found.len() })
 }
 
-/// What is read from its beginning to its end.
+/// A source that is read from beginning to end.
 #[derive(Debug)]
 pub enum Stream {
-    /// A regular file, opened.
+    /// An open regular file.
     File(File),
-    /// A pipe, as shells make them of `<(command)`; not opened, as that waits until somebody writes to it.
+    /// A pipe, such as a shell makes for `<(command)`. It is not opened yet, because that waits until somebody writes
+    /// to it.
     Pipe,
 }
 
-/// Opens a regular file, or finds that it is a pipe.
+/// Opens a regular file, or reports that the path is a pipe.
 ///
 /// # Errors
-/// As [`regular`], but for pipes.
+/// The same as [`regular`], except for pipes.
 pub fn stream(path: &Path) -> Result<Stream> {
     if std::fs::metadata(path).is_ok_and(|found| is_pipe(found.file_type())) {
         return Ok(Stream::Pipe);
@@ -60,7 +61,7 @@ fn check(found: FileType) -> io::Result<()> {
     }
     #[cfg(unix)]
     if found.is_dir() {
-        // The system's own error, with its number.
+        // This is the system's own error, with its number.
         return Err(io::Error::from_raw_os_error(libc::EISDIR));
     }
     let kind = kind_of(found);
@@ -94,7 +95,8 @@ fn kind_of(found: FileType) -> &'static str {
     if found.is_dir() { "a folder" } else { "a device" }
 }
 
-/// Were it a pipe by now, opening it would not wait; nor does a terminal become that of this process.
+/// If the path has become a pipe by now, opening it does not wait. A terminal does not become the controlling
+/// terminal of this process.
 #[cfg(unix)]
 fn never_wait(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused() {
+    fn everything_but_files_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         why(&folder.path().join("missing"));
         why(folder.path());
@@ -157,7 +159,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_pipe_is_a_stream_and_no_regular_file() {
+    fn a_pipe_is_a_stream_but_not_a_regular_file() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());

@@ -1,4 +1,4 @@
-//! Every element type to every other, against conversions written out one element at a time.
+//! Conversions between all element types, against conversions written for one element.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -7,7 +7,7 @@ use tokenbed_core::ops::convert::{convert, elements, elements_mut};
 use tokenbed_core::{DType, Error};
 use tokenbed_testkit::random::{AWKWARD, Random};
 
-/// An element, wide enough for all types.
+/// An element of any type, as its widest form.
 #[derive(Clone, Copy, Debug)]
 enum Value {
     Int(i128),
@@ -32,7 +32,7 @@ fn decode(dtype: DType, bytes: &[u8]) -> Value {
 }
 
 fn encode(dtype: DType, value: Value) -> Vec<u8> {
-    // Cut towards zero, saturating at 64 bits; NaN is 0.
+    // Truncates towards zero and saturates at 64 bits; NaN becomes 0.
     let int = match value {
         Value::Int(int) => int,
         Value::Float(float) if float.is_nan() => 0,
@@ -65,7 +65,7 @@ fn encode(dtype: DType, value: Value) -> Vec<u8> {
     }
 }
 
-/// Elements of a type: random bits, random moderate numbers, and the awkward.
+/// Elements of a type: random bits, random moderate numbers, and awkward values.
 fn samples(dtype: DType) -> Vec<u8> {
     let mut random = Random::new(u64::from(dtype.code()));
     let mut bytes: Vec<u8> = (0..2000 * dtype.size()).map(|_| random.bits() as u8).collect();
@@ -102,7 +102,7 @@ fn samples(dtype: DType) -> Vec<u8> {
     bytes
 }
 
-/// Bytes of elements, aligned for all of them.
+/// The bytes, aligned for all element types.
 fn aligned(bytes: &[u8]) -> Vec<u64> {
     let mut words = vec![0u64; bytes.len().div_ceil(8)];
     bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
@@ -110,7 +110,7 @@ fn aligned(bytes: &[u8]) -> Vec<u64> {
 }
 
 #[test]
-fn every_type_to_every_other() {
+fn every_type_converts_to_every_other() {
     for from in DType::ALL {
         let source = samples(from);
         let n = source.len() / from.size();
@@ -138,7 +138,7 @@ fn one<A: bytemuck::Pod, B: bytemuck::Pod + Default>(from: DType, value: A, to: 
 }
 
 #[test]
-fn casts_as_pytorchs() {
+fn casts_equal_pytorchs() {
     assert_eq!(one::<f32, i32>(DType::Float32, -1.9, DType::Int32), -1);
     assert_eq!(one::<f32, i8>(DType::Float32, 300.7, DType::Int8), 44);
     assert_eq!(one::<f32, u8>(DType::Float32, -1.0, DType::UInt8), 255);
@@ -154,7 +154,7 @@ fn casts_as_pytorchs() {
     }
 }
 
-/// Rounded once: through f64, the half step that decides would be lost first.
+/// They are rounded once. Through f64, the half step that decides would be lost first.
 #[test]
 fn large_integers_round_once() {
     let just_above_half = (1i64 << 60) + (1 << 36) + 1;
@@ -162,8 +162,8 @@ fn large_integers_round_once() {
     assert_eq!(one::<i64, f32>(DType::Int64, i64::MAX, DType::Float32), 2f32.powi(63));
 }
 
-/// The nearest of a 16-bit type's numbers, the even one of two: of all its finite numbers, in order of magnitude, by
-/// search. Beyond the last, half a step more rounds to it.
+/// The nearest number of a 16-bit type, the even one of two equally near, found by searching all its finite numbers in
+/// order of magnitude. Numbers up to half a step beyond the last round to it.
 fn nearest(magnitudes: &[f64], x: f64) -> u16 {
     let above = magnitudes.partition_point(|&magnitude| magnitude < x);
     let last = magnitudes.len() - 1;
@@ -184,7 +184,7 @@ fn sixteen_bits_round_to_nearest_even() {
     let mut samples: Vec<f32> = (0..20_000).map(|_| f32::from_bits(random.bits() as u32 & 0x7fff_ffff)).collect();
     samples.extend((0..20_000).map(|_| ((random.unit() * 25.0).exp2()) as f32));
     for (k, numbers) in [&halves, &brains].into_iter().enumerate() {
-        // The ties themselves, and the f32 beside them.
+        // The ties themselves, and the neighbouring f32 numbers.
         for pair in numbers.windows(2).skip(k * 7).step_by(13) {
             let tie = ((pair[0] + pair[1]) / 2.0) as f32;
             samples.extend([tie, tie.next_up(), tie.next_down()]);
@@ -201,19 +201,19 @@ fn sixteen_bits_round_to_nearest_even() {
 }
 
 #[test]
-fn sixteen_bits_there_and_back() {
+fn sixteen_bits_survive_a_round_trip() {
     for bits in 0..=u16::MAX {
         for dtype in [DType::Float16, DType::BFloat16] {
             let single: f32 = one(dtype, bits, DType::Float32);
             let back: u16 = one(DType::Float32, single, dtype);
-            // A NaN comes back quiet.
+            // A NaN becomes quiet.
             assert!(back == bits || single.is_nan() && f32::is_nan(one(dtype, back, DType::Float32)), "{bits:#06x}");
         }
     }
 }
 
 #[test]
-fn buffers_that_do_not_fit() {
+fn buffers_of_other_sizes_are_errors() {
     let code = |result: Result<(), Error>| result.map_err(|error| error.code());
     let words = [0u64; 4];
     let bytes: &[u8] = bytemuck::cast_slice(&words);
@@ -227,9 +227,9 @@ fn buffers_that_do_not_fit() {
     assert!(elements_mut::<u16>(&mut out[1..3]).is_err());
 }
 
-/// Nothing converts to nothing, wherever it is.
+/// Empty buffers convert, whatever their address.
 #[test]
-fn nothing() {
+fn empty_buffers_convert() {
     let bytes = [0u8; 8];
     for from in DType::ALL {
         for to in DType::ALL {
@@ -244,7 +244,7 @@ fn nothing() {
 }
 
 #[test]
-fn codes_and_names() {
+fn codes_and_names_are_stable() {
     for (code, dtype) in DType::ALL.into_iter().enumerate() {
         assert_eq!(dtype.code() as usize, code);
         assert_eq!(DType::from_code(dtype.code()), Some(dtype));

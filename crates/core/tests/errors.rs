@@ -1,10 +1,10 @@
-//! The codes that users switch on, and what messages say.
+//! Codes and messages of errors.
 
 use std::path::PathBuf;
 use tokenbed_core::Error;
 
 #[test]
-fn every_error_has_its_code_and_says_what_was_wrong() {
+fn every_error_has_its_code_and_a_message() {
     let path = || PathBuf::from("folder/file");
     let cases = [
         (

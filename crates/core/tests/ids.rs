@@ -8,7 +8,7 @@ use tokenbed_core::ids::{BadIds, IdSlice, MAX_ROWS, resolve};
 use tokenbed_kernels::table;
 use tokenbed_testkit::property;
 
-/// The ids that come out, or the error's position, value and count.
+/// The resulting ids, or the error's position, value and count.
 type Outcome = Result<Vec<u32>, (usize, i128, usize)>;
 
 fn naive(ids: &[i128], rows: usize, bad: BadIds) -> Outcome {
@@ -55,7 +55,8 @@ const POLICIES: [BadIds; 6] = [
     BadIds::Replace(u32::MAX),
 ];
 
-/// For a kind: good ids, and each of its ends at each place, with every policy and tables of 0, 1, 5 and many rows.
+/// For each kind: good ids, and its smallest and largest id at each place, with every policy and tables of 0, 1, 5
+/// and many rows.
 macro_rules! kinds {
     ($($name:ident: $kind:ident($t:ty)),*) => {$(
         #[test]
@@ -83,7 +84,7 @@ kinds!(
 );
 
 #[test]
-fn the_error_names_the_first_of_all() {
+fn the_error_names_the_first_bad_id() {
     let mut scratch = Vec::new();
     let ids = [0, 1, i64::MIN, 2, i64::MAX, 10, 9];
     let failed = resolve(table::active(), IdSlice::I64(&ids), 10, BadIds::Throw, &mut scratch);
@@ -107,7 +108,7 @@ fn good_ids_of_32_bits_are_not_copied() {
 }
 
 #[test]
-fn scratch_is_used_again() {
+fn scratch_is_reused() {
     let mut scratch = Vec::with_capacity(64);
     let start = scratch.as_ptr();
     for len in [64usize, 3, 0, 40] {
@@ -129,14 +130,14 @@ fn ids_cannot_reach_all_rows_of_a_larger_table() {
     assert_eq!(resolve(IdSlice::U64(&[last]), MAX_ROWS, BadIds::Throw), Ok(vec![last as u32]));
     assert_eq!(resolve(IdSlice::U64(&[last + 1]), MAX_ROWS, BadIds::Throw), Err("TOKEN_INDEX"));
     assert_eq!(resolve(IdSlice::U64(&[last + 1]), MAX_ROWS, BadIds::Clamp), Ok(vec![last as u32]));
-    // Rather than row 4 for 2^32 + 4.
+    // It is not row 4, although the id is 2^32 + 4.
     assert_eq!(resolve(IdSlice::U64(&[(1 << 32) + 4]), (1 << 32) + 5, BadIds::Throw), Err("SHAPE"));
     assert_eq!(resolve(IdSlice::I64(&[-1]), (1 << 32) + 5, BadIds::Clamp), Err("SHAPE"));
     assert_eq!(resolve(IdSlice::I32(&[i32::MAX]), 1 << 40, BadIds::Throw), Ok(vec![i32::MAX as u32]));
 }
 
 #[test]
-fn lengths() {
+fn lengths_are_those_of_the_slices() {
     assert!(IdSlice::I8(&[]).is_empty() && IdSlice::U64(&[]).is_empty());
     assert_eq!((IdSlice::I16(&[1, 2]).len(), IdSlice::U16(&[1]).len()), (2, 1));
 }

@@ -1,4 +1,4 @@
-//! Copies and arithmetic under any strides, against a walk over every index.
+//! Copies and arithmetic with any strides, against a loop over every index.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -16,7 +16,7 @@ fn shape_error(result: Result<(), Error>) -> bool {
     matches!(result, Err(Error::Shape(_)))
 }
 
-/// Elements that a layout needs: one past its last.
+/// Number of elements that a layout needs.
 fn span(shape: &[usize], offset: usize, strides: &[usize]) -> usize {
     if shape.contains(&0) {
         return 0;
@@ -53,7 +53,7 @@ proptest! {
         to.assert_guards();
         let wanted: Vec<u16> = all.iter().map(|index| from[place(index, offset, &strides)]).collect();
         prop_assert_eq!(&to[..all.len()], &wanted[..]);
-        // One element less is too few.
+        // One element fewer is too few.
         if !all.is_empty() {
             let short = &from[..from.len() - 1];
             assert!(shape_error(copy(&shape, short, layout, &mut to, Layout { offset: 0, strides: &to_strides })));
@@ -150,14 +150,14 @@ fn layouts_that_overflow_or_do_not_match_are_errors() {
     }
 }
 
-/// `dense` of shapes whose products overflow is not needed.
+/// A small shape in place of one whose product overflows, which `dense` could not handle.
 fn shape_or_small(shape: &[usize]) -> &[usize] {
     if shape == [usize::MAX] { &[1] } else { shape }
 }
 
-/// The stride of a dimension of one row is nobody's.
+/// The stride of a dimension of size 1 is never used.
 #[test]
-fn a_stride_that_is_never_walked_may_be_anything() {
+fn a_stride_that_is_never_used_may_be_anything() {
     let from = [1u8, 2, 3, 4, 5, 6];
     let mut to = [0u8; 6];
     let from_at = Layout { offset: 0, strides: &[usize::MAX, 3, 1] };
@@ -170,7 +170,7 @@ fn a_stride_that_is_never_walked_may_be_anything() {
 }
 
 #[test]
-fn nothing_is_copied_and_computed_at_once() {
+fn empty_shapes_return_at_once() {
     for shape in [&[0usize][..], &[0, 5], &[5, 0], &[3, 0, 2], &[1 << 50, 0], &[1 << 50, 1 << 10, 0]] {
         let strides = vec![1usize; shape.len()];
         let at = Layout { offset: 0, strides: &strides };
@@ -201,6 +201,6 @@ fn integers_wrap_and_never_trap() {
     assert_eq!(of(Binary::Mul, i64::MAX, 2), -2);
     assert_eq!(of(Binary::Div, -7, 2), -3);
     assert_eq!(of(Binary::Div, 7, 0), 0);
-    // The one quotient that does not fit.
+    // This is the one quotient that overflows.
     assert_eq!(of(Binary::Div, i64::MIN, -1), i64::MIN);
 }

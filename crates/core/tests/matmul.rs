@@ -1,4 +1,4 @@
-//! Batches of products.
+//! Products of batches of matrices.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -65,26 +65,26 @@ fn nothing<T: Factor + PartialEq + std::fmt::Debug>(one: T) {
     let product = |rows, inner, columns| Product { rows, inner, columns };
     let none: &[T] = &[];
     matmul(product(2, 3, 2), (none, &[]), (none, &[]), &mut []).expect("no products");
-    // A sum over nothing is zero, also where something else stood.
+    // A sum over no terms is zero, and overwrites what was there.
     let mut out = [one; 4];
     matmul(product(2, 0, 2), (none, &[0]), (none, &[0]), &mut out).expect("sizes fit");
     assert_eq!(out, [T::default(); 4]);
     matmul(product(0, 3, 2), (none, &[0]), (&[one; 6], &[0]), &mut []).expect("sizes fit");
     matmul(product(2, 3, 0), (&[one; 6], &[0]), (none, &[0]), &mut []).expect("sizes fit");
-    // At once, however large the size beside the zero.
+    // This returns at once, however large the size beside the zero is.
     matmul(product(1 << 50, 0, 0), (none, &[0]), (none, &[0]), &mut []).expect("sizes fit");
     matmul(product(0, 0, 1 << 50), (none, &[0]), (none, &[7]), &mut []).expect("sizes fit");
 }
 
 #[test]
-fn sizes_of_zero() {
+fn sizes_of_zero_give_zeros_at_once() {
     nothing(1.0f32);
     nothing(1.0f64);
     nothing(1i64);
 }
 
 #[test]
-fn matrices_that_are_not_there() {
+fn missing_matrices_are_errors() {
     let (a, b) = ([1.0f32; 12], [1.0f32; 6]);
     let sizes = Product { rows: 2, inner: 3, columns: 2 };
     let mut out = Guarded::new(4, 0, -1.0f32);

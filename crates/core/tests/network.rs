@@ -1,4 +1,4 @@
-//! Cross-entropy, layer normalization and dropout against f64 loops, and what does not fit them.
+//! Cross-entropy, layer normalization and dropout against f64 loops, and their errors.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -20,7 +20,7 @@ fn refused(result: Result<(), Error>) -> bool {
 const LENGTHS: [usize; 8] = [1, 2, 15, 16, 17, 33, 85, 1000];
 
 #[test]
-fn entropies_are_the_formula() {
+fn entropies_equal_the_formula() {
     let mut random = Random::new(21);
     for n in LENGTHS {
         let logits: Vec<f32> = random.units(3 * n).iter().map(|x| x * 10.0).collect();
@@ -38,7 +38,7 @@ fn entropies_are_the_formula() {
             let loss = -soft[target].ln();
             assert!((rows[row][1] - loss).abs() < 1e-12, "{n}: {} is not {loss}", rows[row][1]);
             for k in 0..n {
-                // What is 1 in f64 but for its roundings cancels.
+                // Values that are 1 in f64, except for rounding, cancel.
                 let less = if k == target { soft[k] - 1.0 } else { soft[k] };
                 wanted[row * n + k] = if less.abs() < 1e-15 { grad[row * n + k] } else { (less * scale) as f32 };
             }
@@ -49,7 +49,7 @@ fn entropies_are_the_formula() {
 }
 
 #[test]
-fn targets_are_checked() {
+fn targets_out_of_range_are_errors() {
     let mut out = [0; 4];
     let ids = IdSlice::I32(&[2, -100, 0, 2]);
     assert_eq!(resolve_targets(ids, 3, Some(-100), &mut out).expect("good"), 3);
@@ -59,14 +59,14 @@ fn targets_are_checked() {
         other => panic!("{other:?}"),
     }
     assert!(matches!(resolve_targets(ids, 3, None, &mut out), Err(Error::TokenIndex { flat: 1, value: -100, .. })));
-    // The number that stands for ignored rows is not a class.
+    // The number that marks ignored rows is not a class.
     assert!(matches!(resolve_targets(IdSlice::U32(&[IGNORED]), 3, None, &mut out[..1]), Err(Error::TokenIndex { .. })));
     assert!(matches!(resolve_targets(IdSlice::U32(&[0]), usize::MAX, None, &mut out[..1]), Err(Error::Shape(_))));
     assert!(matches!(resolve_targets(ids, 3, None, &mut out[..3]), Err(Error::Shape(_))));
 }
 
 #[test]
-fn entropies_that_do_not_fit() {
+fn entropies_of_other_sizes_are_errors() {
     let (x, mut rows, mut out) = ([1.0f32; 6], [[0.0; 2]; 2], Guarded::new(6, 0, -1.0f32));
     assert!(refused(entropy(3, &x, &[0, 3], &mut rows)), "a target that is no class");
     assert!(refused(entropy(3, &x[..5], &[0, 1], &mut rows)));
@@ -80,7 +80,7 @@ fn entropies_that_do_not_fit() {
 }
 
 #[test]
-fn normalized_rows_are_the_formula() {
+fn normalized_rows_equal_the_formula() {
     let mut random = Random::new(22);
     for n in LENGTHS {
         let x: Vec<f32> = random.units(3 * n).iter().map(|x| x * 3.0 + 5.0).collect();
@@ -101,7 +101,7 @@ fn normalized_rows_are_the_formula() {
 }
 
 #[test]
-fn normalizations_that_do_not_fit() {
+fn normalizations_of_other_sizes_are_errors() {
     let (x, mut out) = ([1.0f32; 6], Guarded::new(6, 0, -1.0f32));
     assert!(refused(norm_rows(0, 1e-5, None, None, &x, &mut out)));
     assert!(refused(norm_rows(4, 1e-5, None, None, &x, &mut out)));
@@ -118,7 +118,7 @@ fn normalizations_that_do_not_fit() {
 }
 
 #[test]
-fn dropout_and_ways_back_that_do_not_fit() {
+fn dropout_and_gradients_of_other_sizes_are_errors() {
     let (x, mut out) = ([1.0f32; 9], Guarded::new(9, 0, -1.0f32));
     assert!(refused(dropout(2.0, &[0xff], &x, &mut out)));
     assert!(refused(dropout(2.0, &[0xff; 2], &x, &mut out[..8])));

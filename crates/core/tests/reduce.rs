@@ -55,7 +55,7 @@ fn sums_and_means_are_rounded_once() {
 }
 
 #[test]
-fn what_is_not_a_number_stays() {
+fn nan_and_infinity_propagate() {
     let of = |op, x: &[f32]| reduced(op, (1, x.len(), 1), x, -1.0)[0];
     assert!(of(Reduce::Sum, &[1.0, f32::NAN]).is_nan());
     assert!(of(Reduce::Sum, &[f32::INFINITY, f32::NEG_INFINITY]).is_nan());
@@ -65,9 +65,9 @@ fn what_is_not_a_number_stays() {
     assert_eq!(reduced(Reduce::Sum, (1, 2, 1), &[i64::MAX, 1], 0), [i64::MIN]);
 }
 
-/// In place of what would be a loop over, or room for, the size beside a zero.
+/// These would loop over, or allocate, the size beside a zero.
 #[test]
-fn sizes_of_zero() {
+fn sizes_of_zero_take_no_time_or_memory() {
     assert_eq!(reduced::<f32>(Reduce::Sum, (2, 0, 2), &[], -1.0), [0.0; 4]);
     assert!(reduced::<f32>(Reduce::Mean, (2, 0, 2), &[], -1.0).iter().all(|x| x.is_nan()));
     assert_eq!(reduced::<i64>(Reduce::Mean, (2, 0, 2), &[], -1), [0; 4]);
@@ -80,7 +80,7 @@ fn sizes_of_zero() {
 }
 
 #[test]
-fn sizes_that_do_not_fit() {
+fn sizes_that_do_not_match_are_errors() {
     let sizes = [(2, 3, 4), (1, 23, 1), (usize::MAX, 3, 4), (1 << 32, 1 << 32, 1 << 32), (usize::MAX, usize::MAX, 0)];
     for sizes in sizes {
         for (input, output) in [(23, 8), (24, 7), (24, 9), (25, 8), (0, 0)] {
@@ -94,7 +94,7 @@ fn sizes_that_do_not_fit() {
 }
 
 #[test]
-fn softmax_is_the_formula() {
+fn softmax_equals_the_formula() {
     let mut random = Random::new(8);
     for sizes in SIZES {
         let x: Vec<f32> = random.units(sizes.0 * sizes.1 * sizes.2).iter().map(|x| x * 20.0).collect();
@@ -118,7 +118,7 @@ fn softmax_is_the_formula() {
 }
 
 #[test]
-fn softmax_of_extremes() {
+fn softmax_of_extreme_values_is_right() {
     let soft = |log: bool, x: &[f32]| {
         let mut out = vec![-1.0f32; x.len()];
         softmax(log, around((1, x.len(), 1)), x, &mut out).expect("sizes fit");
@@ -132,7 +132,7 @@ fn softmax_of_extremes() {
     assert_eq!(soft(true, &[-1000.0, 1000.0]), [-2000.0, 0.0]);
     assert_eq!(soft(false, &[-inf, 3.0, 3.0]), [0.0, 0.5, 0.5]);
     assert_eq!(soft(true, &[-inf, 3.0])[0], -inf);
-    // As PyTorch's: nothing is left to compare with.
+    // The result is NaN, as in PyTorch: all elements are minus infinity.
     for x in [&[-inf, -inf][..], &[inf, 1.0], &[inf, inf], &[nan, 1.0], &[1.0, nan, 5.0], &[5.0, nan, 1.0], &[nan, inf]]
     {
         assert!(soft(true, x).iter().all(|x| x.is_nan()), "{x:?}");

@@ -1,4 +1,4 @@
-//! The same bits at any number of threads, of sizes that are divided.
+//! Sizes that are divided among threads give the same bits at any number of threads.
 
 #![allow(clippy::expect_used, reason = "helpers of tests")]
 
@@ -18,7 +18,7 @@ use tokenbed_threads::{set_num_threads, started};
 const ROWS: usize = 1031;
 const DIM: usize = 1025;
 
-/// Everything, one result after the other.
+/// The results of all operations, one after the other.
 fn all(x: &[f32], y: &[f32]) -> Vec<f32> {
     let mut results = Vec::new();
     let mut out = vec![0.0f32; x.len()];
@@ -72,7 +72,7 @@ fn all(x: &[f32], y: &[f32]) -> Vec<f32> {
     let kept: Vec<u8> = (0..x.len().div_ceil(8)).map(|i| (i * 31) as u8).collect();
     dropout(1.25, &kept, x, &mut out).expect("fits");
     results.extend(&out);
-    // (rows, dim) by its transpose; and the sum of two products.
+    // (rows, dim) times its transpose, and the sum of two products.
     let sizes = Product { rows: 300, inner: DIM, columns: 200 };
     let mut product = vec![0.0; 300 * 200];
     let matrices = |of, transposed| Matrices { elements: x, of, transposed };

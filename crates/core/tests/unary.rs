@@ -1,4 +1,4 @@
-//! Functions of one operand against their definitions, and where they end.
+//! Functions of one operand against their definitions, and at extreme values.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -30,10 +30,10 @@ fn definition(op: Unary, x: f64) -> f64 {
 }
 
 #[test]
-fn functions_are_their_definitions() {
+fn functions_equal_their_definitions() {
     let mut random = Random::new(10);
     for op in Unary::ALL {
-        // The series of erf cancels further out.
+        // Further out the series of erf suffers from cancellation.
         let x: Vec<f32> =
             random.units(5000).iter().map(|x| x * 3.0).chain((-30..=30).map(|i| i as f32 / 10.0)).collect();
         let wanted: Vec<f32> = x.iter().map(|&x| definition(op, x.into()) as f32).collect();
@@ -46,7 +46,7 @@ fn functions_are_their_definitions() {
     }
 }
 
-/// Values of published tables: the tail of gelu, where 1 + erf(x) has cancelled.
+/// Values from published tables, for the tail of gelu, where 1 + erf(x) cancels.
 #[test]
 fn gelu_keeps_its_tail() {
     for (x, wanted) in [(-6.0, -5.919_526e-9), (-10.0, -7.619_853e-23), (-13.0, -7.952_314e-38), (6.0, 6.0)] {
@@ -59,7 +59,7 @@ fn gelu_keeps_its_tail() {
 }
 
 #[test]
-fn far_out_they_are_their_limits() {
+fn at_large_values_functions_reach_their_limits() {
     let inf = f32::INFINITY;
     for (x, limit) in
         [(1000.0, 1.0), (-1000.0, 0.0), (inf, 1.0), (-inf, 0.0), (f32::MAX, 1.0), (-f32::MAX, 0.0), (0.0, 0.5)]
@@ -86,7 +86,7 @@ fn zeros_and_the_smallest_keep_their_sign() {
 }
 
 #[test]
-fn what_is_not_a_number_stays() {
+fn nan_propagates() {
     for op in Unary::ALL {
         assert!(one(op, f32::NAN).is_nan(), "{op:?}");
         assert!(one(op, -f32::NAN).is_nan(), "{op:?}");
@@ -94,7 +94,7 @@ fn what_is_not_a_number_stays() {
 }
 
 #[test]
-fn sizes() {
+fn other_sizes_are_errors() {
     for op in Unary::ALL {
         assert!(single(op, &[]).is_empty());
         let mut out = Guarded::new(3, 0, -1.0f32);

@@ -1,6 +1,6 @@
-//! What must hold for files of any bytes: run by the fuzz targets and, for a start, by a property test on every
-//! compiler. Time and memory are held to what goes with the input. A target for another format is a function here, a file in
-//! `fuzz_targets/` and an entry in `Cargo.toml`.
+//! Properties that hold for files of any bytes. The fuzz targets run them, and so does a property test on every
+//! compiler. Time and memory must be in proportion to the input. A target for another format is a function here, a
+//! file in `fuzz_targets/` and an entry in `Cargo.toml`.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -22,10 +22,10 @@ static ALLOCATOR: Counting = Counting;
 /// One folder for all files of this process.
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder for temporary files"));
 
-/// More than any of these takes, on a machine that is slow and busy.
+/// More time than any of these takes on a slow and busy machine.
 const TIME: Duration = Duration::from_secs(20);
 
-/// A new file with these bytes: nothing that is still mapped is written over.
+/// A new file with these bytes, so that no mapped file is overwritten.
 fn file(content: &[u8], ending: &str) -> PathBuf {
     let path = FOLDER.path().join(format!("{:?}{ending}", std::thread::current().id()));
     let _ = std::fs::remove_file(&path);
@@ -33,13 +33,13 @@ fn file(content: &[u8], ending: &str) -> PathBuf {
     path
 }
 
-/// Bytes that a reader may have at once: some for itself, and some for each byte of the file.
+/// Number of bytes that a reader may hold at once: some for itself, and some for each byte of the file.
 fn room(own: usize, each: usize, content: &[u8]) -> usize {
     own + each * content.len()
 }
 
-/// Loading ends with an error, or with tensors whose shapes are as large as their elements; the bytes as they are, and
-/// as a header with its length before it and a few bytes of data behind it.
+/// Loading gives an error, or tensors whose shapes match their elements. The bytes are used as they are, and
+/// as a header with its length before it and a few bytes of data after it.
 pub fn safetensors(data: &[u8]) {
     let (few, header) = data.split_first().map_or((0, data), |(&first, rest)| (usize::from(first % 33), rest));
     let framed = [&(header.len() as u64).to_le_bytes(), header, &vec![1; few]].concat();
@@ -57,8 +57,8 @@ pub fn safetensors(data: &[u8]) {
     }
 }
 
-/// Loading ends with an error, or with an array whose shape is as large as its elements. The bytes as they are, and as a
-/// header behind a sound beginning; read or mapped, as the first byte says.
+/// Loading gives an error, or an array whose shape matches its elements. The bytes are used as they are, and as a
+/// header after a valid beginning; the first byte decides whether the file is read or mapped.
 pub fn npy(data: &[u8]) {
     let (few, header) = data.split_first().map_or((0, data), |(&first, rest)| (usize::from(first), rest));
     let length = (header.len() as u16).to_le_bytes();
@@ -75,8 +75,8 @@ pub fn npy(data: &[u8]) {
     }
 }
 
-/// Loading ends with an error, or with as many vectors as words, all of them different.
-/// The first byte says how the rest is read.
+/// Loading gives an error, or as many vectors as words, all of which differ.
+/// The first byte decides how the rest is read.
 pub fn word2vec(data: &[u8]) {
     let (how, content) = data.split_first().map_or((0, data), |(&first, rest)| (first, rest));
     let binary = [None, Some(false), Some(true)][usize::from(how % 3)];
@@ -85,7 +85,7 @@ pub fn word2vec(data: &[u8]) {
     let path = file(content, "");
     let escape = how & 128 != 0;
     let options = word2vec::Options { binary, limit, invalid, ratio: MAX_RATIO, escape };
-    // A row of its own is held, as long as the header says.
+    // The reader holds one row, as long as the header says.
     let loaded = within(room(6 << 20, 64, content), TIME, || word2vec::load(&path, options));
     if binary.is_none() && std::str::from_utf8(content).is_ok_and(|text| !text.chars().any(is_control)) {
         let said = word2vec::load(&path, word2vec::Options { binary: Some(false), ..options });
@@ -105,14 +105,14 @@ fn is_control(char: char) -> bool {
     char.is_control() && !char.is_ascii_whitespace() && char != '\x0b'
 }
 
-/// Reading to the end gives text or an error, in memory that does not grow with what the file becomes. The first byte says
-/// what the file is called.
+/// Reading to the end gives text or an error, in memory that does not grow with the decompressed text. The first byte
+/// decides the file's name.
 pub fn text_file(data: &[u8]) {
     let (how, content) = data.split_first().map_or((0, data), |(&first, rest)| (first, rest));
     let ending = [".gz", ".zst", ".txt"][usize::from(how % 3)];
     let invalid = if how & 4 == 0 { InvalidUtf8::Refuse } else { InvalidUtf8::Replace };
     let path = file(content, ending);
-    // Zstandard's window, which is a power of two and some, and what it had before that.
+    // This covers Zstandard's window, which is a power of two and a little more, and the smaller one before it.
     let own = if ending == ".zst" { 400 << 20 } else { 8 << 20 };
     within(room(own, 8, content), TIME, || {
         let Ok(mut file) = TextFile::open(&path, invalid, 20) else { return };
@@ -135,7 +135,7 @@ pub fn text_file(data: &[u8]) {
     });
 }
 
-/// What is written is read again, bit for bit: whole, row by row, and as words. The bytes say sizes, types and elements.
+/// Tensors, rows and words survive a round trip bit for bit. The bytes decide sizes, types and elements.
 pub fn writers(data: &[u8]) {
     let [rows, width, kind, rest @ ..] = data else { return };
     let (rows, width) = (usize::from(*rows % 7), usize::from(*width % 5));
@@ -187,7 +187,7 @@ fn held<T: bytemuck::Pod>(storage: Storage) -> Vec<T> {
     part.elements::<T>().expect("aligned").to_vec()
 }
 
-/// Words and their vectors, there and back; NaN is one, whatever its bits.
+/// A round trip of words and vectors; all NaNs are equal.
 fn words(data: &[u8], dim: usize, binary: bool) {
     let text = String::from_utf8_lossy(data).into_owned();
     let mut words: Vec<String> = Vec::new();

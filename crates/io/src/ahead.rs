@@ -1,15 +1,15 @@
-//! A reader whose next bytes can be looked at before they are read.
+//! A reader that can look at its next bytes before they are read.
 
 use std::io::{self, BufRead, Read};
 use tokenbed_memory::List;
 
-/// Reads what its source gives. [`Ahead::look`] takes nothing away.
+/// Reads the bytes of its source. [`Ahead::look`] consumes nothing.
 pub(crate) struct Ahead<R> {
     source: R,
-    /// Bytes that were looked at; those from `at` on are still to be read.
+    /// Bytes that were looked at. Those from `at` on are still to be read.
     bytes: Vec<u8>,
     at: usize,
-    /// Why looking ended: told when reading gets there.
+    /// The error that ended a look. It is returned when reading gets there.
     failed: Option<io::Error>,
 }
 
@@ -22,12 +22,13 @@ impl<R: BufRead> Ahead<R> {
         &self.source
     }
 
-    /// What was looked at so far, what was read of it included.
+    /// All bytes that were looked at so far, including those that were read since.
     pub(crate) fn seen(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The next bytes, `most` at most, and whether the source ends behind them. Fewer come where it ends or fails.
+    /// The next bytes, at most `most`, and whether the source ends after them. There are fewer if the source ends or
+    /// fails.
     pub(crate) fn look(&mut self, most: usize) -> (&[u8], bool) {
         let mut ended = false;
         while self.bytes.len() - self.at < most && self.failed.is_none() && !ended {
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
     use std::io::BufReader;
 
-    /// Gives a few bytes at a time, and fails behind them.
+    /// Gives a few bytes at a time, and fails after the last.
     struct Failing(Vec<u8>);
 
     impl Read for Failing {
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_takes_nothing_away() {
+    fn looking_consumes_nothing() {
         let mut ahead = Ahead::new(BufReader::with_capacity(4, &b"0123456789"[..]));
         assert_eq!(ahead.look(2), (&b"01"[..], false));
         assert_eq!(ahead.look(7), (&b"0123456"[..], false));
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_when_reading_gets_there() {
+    fn a_failure_is_returned_when_reading_gets_there() {
         let mut ahead = Ahead::new(BufReader::new(Failing(b"0123456789".to_vec())));
         assert_eq!(ahead.look(100), (&b"0123456789"[..], false));
         assert_eq!(ahead.look(4), (&b"0123"[..], false));

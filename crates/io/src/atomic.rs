@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all: written beside, synced, renamed.
+//! Files that appear whole or not at all: written beside the path, synced, then renamed.
 
 use crate::beside::{Beside, remove_left};
 use std::fs::File;
@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tokenbed_core::{Error, Result};
 
-/// Lets `write` fill a new file that then takes the name `path`, replacing what was there. Whatever fails, `path` is what
-/// it was before and nothing else is left behind. Mappings of a file that is replaced so stay whole.
+/// Lets `write` fill a new file, which then takes the name `path` and replaces the file that was there. If anything
+/// fails, `path` is unchanged and nothing else is left behind. Mappings of a replaced file stay whole.
 ///
 /// # Errors
 /// [`Error::File`] with the system's error.
@@ -17,8 +17,8 @@ pub fn write(path: &Path, write: impl FnOnce(&mut Pending) -> io::Result<()>) ->
     pending.commit()
 }
 
-/// Removes, from the folder of `path`, what processes left that were killed in the middle of a write there: files without
-/// an owner, which nobody knows. For those who write to one place again and again.
+/// Removes, from the folder of `path`, the unfinished files of processes that were killed while they wrote there. It
+/// is for code that writes to one place again and again.
 pub fn tidy(path: &Path) {
     remove_left(folder(path));
 }
@@ -27,7 +27,8 @@ pub(crate) fn failed(path: &Path, source: io::Error) -> Error {
     Error::File { path: path.to_path_buf(), action: "write", source }
 }
 
-/// A file that is being written and takes its name at [`Pending::commit`]. Dropped before, it leaves nothing.
+/// A file that is being written and takes its name at [`Pending::commit`]. If it is dropped before, it leaves nothing
+/// behind.
 #[derive(Debug)]
 pub struct Pending {
     path: PathBuf,
@@ -35,11 +36,11 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Opens a file beside `path`, and finds out what can be found out before there is work to lose.
+    /// Opens a file beside `path`, and checks what can be checked before there is work to lose.
     ///
     /// # Errors
-    /// [`Error::File`] where the folder is not there or takes no new file, or where `path` is something that a file must
-    /// not replace: a folder, a device, a pipe.
+    /// [`Error::File`] if the folder is missing or takes no new file, or if `path` is something that a file must not
+    /// replace: a folder, a device, a pipe.
     pub fn create(path: &Path) -> Result<Self> {
         replaceable(path)
             .and_then(|()| Beside::create(folder(path)))
@@ -50,29 +51,29 @@ impl Pending {
     /// Syncs the file and gives it its name.
     ///
     /// # Errors
-    /// [`Error::File`] with the system's error; nothing is left behind then.
+    /// [`Error::File`] with the system's error; then nothing is left behind.
     pub fn commit(self) -> Result<()> {
         let Self { path, file } = self;
         file.persist(folder(&path), &path).map_err(|source| failed(&path, source))?;
-        // The rename itself is durable once the folder is. The file has its name by now: a folder that cannot be opened
-        // or synced is no failure any more.
+        // Syncing the folder makes the rename durable. The file has its name by now, so it is not an error if the
+        // folder cannot be opened or synced.
         #[cfg(unix)]
         drop(File::open(folder(&path)).and_then(|folder| folder.sync_all()));
         Ok(())
     }
 
-    /// Writes over the first bytes, which were written before; what is written next comes at the end as ever.
+    /// Overwrites the first bytes, which were written before. Later writes still append.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's error.
     pub(crate) fn write_start(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_start(bytes)
     }
 
-    /// Appends all that was written to another file.
+    /// Appends the content of another file.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's error.
     pub(crate) fn append(&mut self, other: Beside) -> io::Result<()> {
         self.file.append(other)
     }
@@ -88,7 +89,7 @@ impl Write for Pending {
     }
 }
 
-/// The folder that a path lies in.
+/// The folder of a path.
 pub(crate) fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -96,12 +97,12 @@ pub(crate) fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Whether a rename onto `path` takes nothing away but a file. A link is replaced, and what it points at stays; but
-/// `/dev/stdout` is a link too, so what counts is where it ends.
+/// Checks that a rename onto `path` replaces nothing but a file. A link is replaced, and its target stays. But
+/// `/dev/stdout` is a link too, so the target decides.
 fn replaceable(path: &Path) -> io::Result<()> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => {
-            // The system's own error, with its number: no folder can be opened to be written.
+            // Returns the system's own error, with its number: a folder cannot be opened for writing.
             let refused = File::options().write(true).open(path).err();
             Err(refused.unwrap_or_else(|| io::ErrorKind::IsADirectory.into()))
         }

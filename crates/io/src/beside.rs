@@ -1,4 +1,4 @@
-//! A file without a name yet, in the folder where it may get one.
+//! A file that has no name yet, in the folder where it may get one.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
@@ -7,11 +7,12 @@ use tempfile::TempPath;
 use tokenbed_core::storage::{intact, is_mapped};
 use tokenbed_memory::{Slice, had};
 
-/// Writes up to this size are gathered; larger ones go to the system as they are.
+/// Smaller writes are collected up to this size; larger ones go straight to the system.
 const BUFFER: usize = 1 << 20;
 
-/// A new file in a folder. Where the system has files without a name (Linux, on most file systems) it has none, so that it
-/// goes even with a process that is killed; elsewhere it has a name of its own that goes when this is dropped.
+/// A new file in a folder. Where the system has files without a name (Linux, on most file systems) it has none, so
+/// that it disappears even if the process is killed. Elsewhere it has a temporary name, and is removed when this is
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct Beside {
     file: BufWriter<File>,
@@ -26,24 +27,24 @@ impl Beside {
         }
     }
 
-    /// Locked as long as it is written: who finds it by then knows that it is somebody's ([`remove_left`]).
+    /// Locks the file as long as it is written, so that [`remove_left`] knows that it is in use.
     fn held(file: File, name: Option<TempPath>) -> Self {
         #[cfg(unix)]
         if file.try_lock().is_err() {
-            // A file system without locks: nothing is removed there, either.
+            // The file system has no locks; then [`remove_left`] removes nothing, either.
         }
         Self { file: BufWriter::with_capacity(had(BUFFER), file), name }
     }
 
     fn named(folder: &Path) -> io::Result<Self> {
-        // Opened here: tempfile's own way makes private files, and wraps the system's error so that its number is lost.
-        // This one becomes an ordinary file, which the user's umask limits.
+        // Opens the file here, because tempfile would make it private and wrap the system's error without its number.
+        // This makes an ordinary file, subject to the user's umask.
         let open = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
         let (file, name) = names().make_in(folder, open)?.into_parts();
         Ok(Self::held(file, Some(name)))
     }
 
-    /// Writes over the first bytes and returns to the end.
+    /// Overwrites the first bytes and returns to the end.
     pub(crate) fn write_start(&mut self, bytes: &[u8]) -> io::Result<()> {
         let end = self.file.seek(SeekFrom::End(0))?;
         self.file.seek(SeekFrom::Start(0))?;
@@ -51,7 +52,7 @@ impl Beside {
         self.file.seek(SeekFrom::Start(end)).map(drop)
     }
 
-    /// Appends all of another file. From file to file, which some systems do without a copy.
+    /// Appends the content of another file. It is copied from file to file, which some systems do without reading it.
     pub(crate) fn append(&mut self, mut other: Self) -> io::Result<()> {
         self.file.flush()?;
         other.file.flush()?;
@@ -65,10 +66,10 @@ impl Beside {
         let Self { file, name } = self;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
-        // `file`, and its lock with it, goes after the last rename.
+        // `file`, and its lock with it, is dropped after the last rename.
         let name = match name {
             Some(name) => name,
-            // By way of a name of its own, as a link replaces nothing and a rename does.
+            // It first gets a temporary name, because a link cannot replace a file and a rename can.
             None => names().make_in(folder, |name| link(&file, name))?.into_temp_path(),
         };
         name.persist(path).map_err(|error| error.error)
@@ -80,8 +81,9 @@ impl Write for Beside {
         if !is_mapped(bytes) {
             return self.file.write(bytes);
         }
-        // By way of a copy: of a file that was cut short the system would say that the address is bad, and nobody would
-        // learn which file it is. So the copying finds out, and the call ends with that.
+        // Bytes of a mapped file are copied first. If that file was cut short, the system would only report a bad
+        // address, and nobody would learn which file it was. The copy finds out, and the call ends with an error that
+        // names the file.
         let copy = bytes[..bytes.len().min(BUFFER / 2)].to_list();
         intact().map_err(io::Error::other)?;
         self.file.write(&copy)
@@ -95,8 +97,8 @@ impl Write for Beside {
 const PREFIX: &str = ".tokenbed-";
 const SUFFIX: &str = ".part";
 
-/// Removes what processes left in a folder that were killed before their files got the names they were for: files called
-/// `.tokenbed-*.part` that nobody holds and nobody wrote to for a minute. What cannot be looked at stays.
+/// Removes from a folder the unfinished files of processes that were killed: files named `.tokenbed-*.part` that
+/// nobody has locked and nobody wrote to for a minute. Files that cannot be inspected stay.
 #[cfg(unix)]
 pub(crate) fn remove_left(folder: &Path) {
     use std::os::unix::ffi::OsStrExt;
@@ -107,11 +109,12 @@ pub(crate) fn remove_left(folder: &Path) {
         {
             continue;
         }
-        // The lock is of the file, not of its name: were it renamed meanwhile, there is nothing of this name to remove.
+        // The lock belongs to the file, not to its name: if the file was renamed meanwhile, no file of this name is
+        // left to remove.
         let path = entry.path();
         let free = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
         if free && std::fs::remove_file(&path).is_err() {
-            // Somebody else was faster, or may and we may not.
+            // Another process removed it first, or we may not.
         }
     }
 }
@@ -131,13 +134,13 @@ fn names() -> tempfile::Builder<'static, 'static> {
     names
 }
 
-/// A file that no folder knows; nothing where the system, or the file system, has no such thing.
+/// A file without a name; `None` if the system or the file system has no such files.
 #[cfg(target_os = "linux")]
 fn unnamed(folder: &Path) -> Option<File> {
     use std::os::unix::fs::OpenOptionsExt;
     let flags = rustix::fs::OFlags::TMPFILE.bits().cast_signed();
     let file = File::options().read(true).write(true).custom_flags(flags).open(folder).ok()?;
-    // It gets a name by way of /proc, which not every sandbox has.
+    // It gets its name through /proc, which some sandboxes lack.
     std::fs::symlink_metadata(in_proc(&file)).is_ok().then_some(file)
 }
 
@@ -180,9 +183,9 @@ mod tests {
         file
     }
 
-    /// With a name of its own or without, whatever this system has: both are the same file in the end.
+    /// Files with and without a temporary name, whichever this system has, end up the same.
     #[test]
-    fn named_and_unnamed() {
+    fn named_and_unnamed_files_end_up_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let whole = [b"head", &vec![7; BUFFER + 1][..], b"tail"].concat();
@@ -206,7 +209,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+    fn only_files_of_killed_processes_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let make = |name: &str, seconds: u64| {
@@ -234,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_a_name_has_it_until_it_goes() {
+    fn a_temporary_name_lasts_until_the_file_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let file = Beside::named(folder.path()).unwrap();
         let [name] = &parts(folder.path())[..] else { panic!("one name") };
@@ -247,7 +250,7 @@ mod tests {
     #[test]
     fn linux_has_files_without_a_name() {
         let folder = tempfile::tempdir().unwrap();
-        // On most file systems: where this one has none, there is nothing to see.
+        // If this file system has no such files, there is nothing to test.
         if let Some(_file) = unnamed(folder.path()) {
             assert!(parts(folder.path()).is_empty());
         }

@@ -1,15 +1,15 @@
-//! What tells whether tensors are still the ones that were saved.
+//! A digest that tells whether tensors are still the ones that were saved.
 
 use crate::safetensors::ToSave;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use tokenbed_memory::Gather;
 
-/// The entry of a file's metadata that holds the digest of its tensors.
+/// The key in a file's metadata under which the digest of its tensors is stored.
 pub const KEY: &str = "tokenbed.digest";
 
-/// SHA-256 over all tensors, by name: of each `["name","dtype",[shape]]` as JSON, then its elements, little endian. Where
-/// they lie in a file plays no part.
+/// SHA-256 over all tensors, sorted by name: for each, `["name","dtype",[shape]]` as JSON, then its elements, little
+/// endian. The position of tensors in a file does not matter.
 pub fn of_tensors(tensors: &[ToSave<'_>]) -> String {
     let mut sorted = tensors.iter().into_list();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
@@ -23,7 +23,7 @@ pub fn of_tensors(tensors: &[ToSave<'_>]) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // A String takes all that is written to it.
+        // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })
@@ -39,12 +39,12 @@ mod tests {
     }
 
     #[test]
-    fn all_of_them_count_and_their_order_does_not() {
+    fn every_tensor_counts_and_their_order_does_not() {
         let (a, b) = (tensor("a", DType::UInt8, &[3], &[1, 2, 3]), tensor("b", DType::Int32, &[1], &[4, 0, 0, 0]));
         let whole = of_tensors(&[a.clone(), b.clone()]);
         assert_eq!(whole.len(), 64);
         assert_eq!(whole, of_tensors(&[b.clone(), a.clone()]));
-        // What `sha256sum` says of these bytes.
+        // This is what `sha256sum` gives for no bytes.
         assert_eq!(of_tensors(&[]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         for other in [
             tensor("c", DType::UInt8, &[3], &[1, 2, 3]),

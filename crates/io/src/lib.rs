@@ -1,4 +1,5 @@
-//! Files of tensors: read by mapping, written whole or not at all. Files of text: read part by part.
+//! Files of tensors, which are mapped and are written whole or not at all; files of text, which are read part by
+//! part.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![forbid(unsafe_code)]

@@ -1,21 +1,21 @@
-//! What readers of our files refuse, and writers therefore ask before they touch a file.
+//! Limits that readers of our files have, and that writers therefore check before they touch a file.
 
 use tokenbed_core::{Error, Result};
 
-/// Which shapes readers of a format take.
+/// The shapes that readers of a format accept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shapes {
-    /// The most sizes that a shape may have.
+    /// Largest number of dimensions.
     pub dimensions: usize,
-    /// Whether readers leave zeros out when they multiply the sizes, as NumPy does: what is beside them counts then.
+    /// Whether readers leave out zeros when they multiply the sizes, as NumPy does. Then the other sizes count.
     pub without_zeros: bool,
 }
 
 impl Shapes {
-    /// Whether readers can hold an array of this shape.
+    /// Checks that readers can hold an array of this shape.
     ///
     /// # Errors
-    /// [`Error::Shape`], which begins with `what`.
+    /// [`Error::Shape`], whose message begins with `what`.
     pub(crate) fn check(self, what: &str, shape: &[u64], element: usize) -> Result<()> {
         let (dimensions, most) = (shape.len(), self.dimensions);
         if dimensions > most {

@@ -1,4 +1,4 @@
-//! Writers of one folder, one after the other.
+//! A lock by which the writers of a folder take turns.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -6,23 +6,23 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tokenbed_core::{Error, Result};
 
-/// A folder that nobody else writes to who asks for it: as long as this lives, or its process does. The system forgets it
-/// with the process.
+/// A lock on a folder, held as long as this or its process lives. It keeps out everybody who asks for the lock; the
+/// system releases it when the process ends.
 #[derive(Debug)]
 pub struct FolderLock {
-    /// None where the file system has no locks.
+    /// `None` if the file system has no locks.
     _held: Option<File>,
 }
 
-/// Between two looks.
+/// Time between two attempts.
 const PAUSE: Duration = Duration::from_millis(5);
 
 impl FolderLock {
-    /// Waits for the folder, so long at most. Where the file system has no locks there is nothing to wait for: one writer at
-    /// a time is then its users' affair.
+    /// Waits for the folder, at most for `most`. If the file system has no locks, this does not wait, and its users
+    /// must see to it that only one process writes at a time.
     ///
     /// # Errors
-    /// [`Error::File`] where others had it all the while; it says who, where the system does.
+    /// [`Error::File`] if others held it all the time. It names the process, if the system tells.
     pub fn take(folder: &Path, most: Duration) -> Result<Self> {
         let end = Instant::now() + most;
         for open in [the_folder, a_file_in_it] {
@@ -61,7 +61,7 @@ fn taken(folder: &Path, file: &File, most: Duration) -> Error {
     }
 }
 
-/// The folder itself, in which nothing then is left.
+/// The folder itself. Locking it leaves no file in it.
 #[cfg(unix)]
 fn the_folder(folder: &Path) -> io::Result<File> {
     File::open(folder)
@@ -72,8 +72,8 @@ fn the_folder(_folder: &Path) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// The file that is locked where folders cannot be. It stays: were it removed, others could lock the one that was and the
-/// one that is at once.
+/// A file in the folder, for systems where folders cannot be locked. It is never removed: otherwise one process could
+/// lock the removed file and another the new one, at the same time.
 fn a_file_in_it(folder: &Path) -> io::Result<File> {
     let path = folder.join(".tokenbed-lock");
     // Opening a pipe of that name would wait.
@@ -83,13 +83,13 @@ fn a_file_in_it(folder: &Path) -> io::Result<File> {
     File::options().write(true).create(true).truncate(false).open(path)
 }
 
-/// The process that has a lock on a file, as Linux lists them.
+/// The process that holds a lock on the file, from Linux's list of locks.
 #[cfg(target_os = "linux")]
 fn holder(file: &File) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
     let inode = format!(":{}", file.metadata().ok()?.ino());
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    // A number, FLOCK, ADVISORY, WRITE, the process, and device:inode.
+    // A line has a number, FLOCK, ADVISORY, WRITE, the process, and device:inode.
     let of_file = |line: &&str| line.contains("FLOCK") && line.split(' ').any(|part| part.ends_with(&inode));
     let line = locks.lines().filter(|line| !line.contains("->")).find(of_file)?;
     line.split_whitespace().nth(4)?.parse().ok()
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_at_a_time_and_the_next_waits() {
+    fn one_holds_the_lock_and_the_next_waits() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         let first = FolderLock::take(path, Duration::ZERO).unwrap();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_locked_where_the_folder_is_not() {
+    fn a_file_can_be_locked_instead_of_the_folder() {
         let folder = tempfile::tempdir().unwrap();
         let (one, other) = (a_file_in_it(folder.path()).unwrap(), a_file_in_it(folder.path()).unwrap());
         let now = Instant::now();

@@ -10,15 +10,15 @@ use tokenbed_core::storage::{MappedFile, Storage};
 use tokenbed_core::{DType, Error, Result};
 use tokenbed_memory::List;
 
-/// Files from this size on are mapped where nothing else is said; smaller ones are read.
+/// By default, files from this size on are mapped, and smaller ones are read.
 ///
-/// Measured, load and dispose, on two cores with the file in the system's cache: a mapping takes 0.05 ms whatever the size,
-/// reading 0.05 ms for 4 KiB, 0.12 ms for 64 KiB, 1 ms for 1 MiB and 30 ms for 64 MiB. With all elements summed it is 0.09
-/// and 0.07 ms for 4 KiB, 0.1 and 0.09 ms for 64 KiB, 0.3 and 1.6 ms for 1 MiB. So up to here it costs a millisecond at most,
-/// once, that what was loaded does not depend on what happens to the file.
+/// Measured on two cores with the file in the system's cache, load and dispose: a mapping takes 0.05 ms for any size;
+/// reading takes 0.05 ms for 4 KiB, 0.12 ms for 64 KiB, 1 ms for 1 MiB and 30 ms for 64 MiB. When all elements are
+/// summed too, mapping and reading take 0.09 and 0.07 ms for 4 KiB, 0.1 and 0.09 ms for 64 KiB, 0.3 and 1.6 ms for 1
+/// MiB. So reading costs a millisecond at most up to this size, and the loaded tensors no longer depend on the file.
 const MAP_FROM: u64 = 1 << 20;
 
-/// A file of tensors that is open.
+/// An open file of tensors.
 #[derive(Debug)]
 pub(crate) struct Source {
     path: PathBuf,
@@ -28,7 +28,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Opens a file, to be mapped or to be read; by its size where that is left open.
+    /// Opens a file that will be mapped or read. If `map` is `None`, the size decides.
     pub(crate) fn open(path: &Path, map: Option<bool>) -> Result<Self> {
         let opened = regular(path)?;
         let is_mapped = map.unwrap_or(opened.len >= MAP_FROM);
@@ -41,12 +41,12 @@ impl Source {
         &self.path
     }
 
-    /// How many bytes it had when it was opened.
+    /// Number of bytes that the file had when it was opened.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Reads bytes from `start` on, as many as there is room for.
+    /// Fills `to` with bytes from `start` on.
     pub(crate) fn read(&self, start: usize, to: &mut [u8]) -> Result<()> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(start as u64)).and_then(|_| file.read_exact(to)).map_err(|error| {
@@ -64,8 +64,8 @@ impl Source {
         Ok(bytes)
     }
 
-    /// `len` bytes from `start` on: in the mapping, or a copy where there is none or it does not align their elements;
-    /// nothing where the file is shorter.
+    /// `len` bytes from `start` on: a part of the mapping, or a copy if there is no mapping or it does not align the
+    /// elements. `None` if the file is shorter.
     pub(crate) fn part(&self, start: usize, len: usize, dtype: DType) -> Result<Option<Storage>> {
         if start.checked_add(len).is_none_or(|end| end > self.len) {
             return Ok(None);
@@ -77,7 +77,7 @@ impl Source {
         Storage::filled(len, |new| self.read(start, new)).map(Some)
     }
 
-    /// What is wrong with the file, or what it is instead of what was wanted.
+    /// The error to report: what the file is instead of what was wanted, if that is recognised, else `error`.
     #[cold]
     pub(crate) fn named(&self, wanted: Wanted, error: Error) -> Error {
         if !matches!(error, Error::Format { .. }) {

@@ -1,7 +1,7 @@
-//! NumPy's format: one array, a header in Python's notation, then the elements.
+//! NumPy's format: one array, with a header in Python's notation, then the elements.
 //!
-//! Of our own: the crates that read it bring a parser generator and big numbers for a header of three entries, copy what
-//! they read, and write no rows whose number is not known.
+//! This is our own code. The crates that read it bring a parser generator and big numbers for a header of three
+//! entries, copy what they read, and cannot write rows whose number is not known in advance.
 
 mod convert;
 mod descr;
@@ -21,25 +21,25 @@ use tokenbed_memory::Gather;
 /// The array of a file.
 #[derive(Debug)]
 pub struct Array {
-    /// Its element type.
+    /// The element type.
     pub dtype: DType,
-    /// Its shape.
+    /// The shape.
     pub shape: Vec<usize>,
-    /// Its elements: a part of the mapping, or memory of their own where there is none, or they had to be converted or
-    /// aligned.
+    /// The elements: a part of the mapping, or a copy if there is no mapping or they had to be converted or aligned.
     pub storage: Storage,
 }
 
-/// The array of a file, versions 1.0 to 3.0 of the format. Elements in Fortran order, big endian, or of a type that a wider
-/// one here holds are converted. Mapped or read; by its size where `map` leaves that open.
+/// Loads the array of a file in version 1.0 to 3.0 of the format. Elements in Fortran order, in big endian, or of a
+/// type that only a wider type here can hold are converted. If `map` is `None`, the size decides whether the file is
+/// mapped or read.
 ///
 /// # Errors
-/// [`Error::File`] where it cannot be opened; [`Error::Format`] where it is no npy file or not a whole one;
-/// [`Error::DType`] for elements that no type here holds.
+/// [`Error::File`] if it cannot be opened; [`Error::Format`] if it is not an npy file or is incomplete;
+/// [`Error::DType`] for elements that no type here can hold.
 pub fn load(path: &Path, map: Option<bool>) -> Result<Array> {
     let file = Source::open(path, map)?;
     let wrong = |(offset, message): header::Wrong| file.malformed(offset, message);
-    // Read, not mapped: others may write the file meanwhile.
+    // The header is read, not mapped, because others may write the file meanwhile.
     let start = file.copy(0, file.len().min(header::BEFORE))?;
     let bytes = file.copy(0, file.len().min(header::extent(&start)))?;
     let header = header::read(&bytes, file.len()).map_err(|why| file.named(Wanted::Npy, wrong(why)))?;
@@ -61,11 +61,11 @@ pub fn load(path: &Path, map: Option<bool>) -> Result<Array> {
     Ok(Array { dtype, shape, storage })
 }
 
-/// Writes a tensor to a file, whole or not at all ([`atomic::write`]): byte for byte what `numpy.save` writes.
+/// Writes a tensor to a file, whole or not at all ([`atomic::write`]), byte for byte as `numpy.save` does.
 ///
 /// # Errors
-/// [`Error::File`] where it cannot be written; [`Error::Shape`] where bytes and shape do not fit, and for a shape that NumPy
-/// does not read; [`Error::DType`] for bfloat16, which the format does not have.
+/// [`Error::File`] if it cannot be written; [`Error::Shape`] if the shape does not fit the bytes, or is one that
+/// NumPy does not read; [`Error::DType`] for bfloat16, which the format does not have.
 pub fn save(path: &Path, dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<()> {
     let needed = header::elements(shape, dtype.size()).map_err(Error::Shape)? * dtype.size();
     if needed != bytes.len() {

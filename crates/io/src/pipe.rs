@@ -1,4 +1,4 @@
-//! Pipes, read without waiting for ever: a thread of its own waits, for as long as nobody writes.
+//! Pipes that are read without waiting forever: a thread of their own waits while nobody writes.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -8,26 +8,27 @@ use std::thread;
 use std::time::Duration;
 use tokenbed_memory::List;
 
-/// The bytes of a pipe as they come. Where none come for a while, reading fails with [`ErrorKind::WouldBlock`], and may be
-/// tried again. Dropped, it leaves its thread to the pipe: that ends with the next bytes, with the pipe, or the process.
+/// The bytes of a pipe as they come. If none come for a while, reading fails with [`ErrorKind::WouldBlock`], and may
+/// be tried again. When this is dropped, its thread ends with the next bytes, with the pipe, or with the process.
 #[derive(Debug)]
 pub(crate) struct Pipe {
     parts: Receiver<io::Result<Vec<u8>>>,
     part: Vec<u8>,
-    /// Bytes of the part that were taken.
+    /// Number of bytes of the part that were taken.
     taken: usize,
-    /// How long bytes are waited for; none for ever.
+    /// How long to wait for bytes; `None` means forever.
     patience: Option<Duration>,
 }
 
 const PATIENCE: Duration = Duration::from_millis(50);
-/// Bytes that are read at a time: what pipes of Linux hold.
+/// Number of bytes that are read at a time: the capacity of pipes in Linux.
 const PART: usize = 64 << 10;
-/// Parts that wait to be taken.
+/// Number of parts that may wait to be taken.
 const AHEAD: usize = 4;
 
 impl Pipe {
-    /// Opens a pipe, sooner or later. One that is `patient` fails for no wait: whoever reads it cannot try again.
+    /// Opens a pipe; the thread does it when the pipe's writer is there. A `patient` pipe never fails because of
+    /// waiting, for readers that cannot try again.
     pub(crate) fn open(path: &Path, patient: bool) -> io::Result<Self> {
         let (to, parts) = sync_channel(AHEAD);
         let path = path.to_path_buf();
@@ -35,7 +36,7 @@ impl Pipe {
         Ok(Self { parts, part: Vec::new(), taken: 0, patience: (!patient).then_some(PATIENCE) })
     }
 
-    /// The next part; nothing at the end.
+    /// The next part; `None` at the end.
     fn next(&self) -> io::Result<Option<Vec<u8>>> {
         let Some(patience) = self.patience else { return self.parts.recv().ok().transpose() };
         match self.parts.recv_timeout(patience) {
@@ -61,7 +62,7 @@ impl Read for Pipe {
 fn read_all(path: PathBuf, to: &SyncSender<io::Result<Vec<u8>>>) {
     let mut file = match File::open(path) {
         Ok(file) => file,
-        // Who asked may be gone.
+        // The receiver may have been dropped.
         Err(error) => return to.send(Err(error)).unwrap_or_default(),
     };
     let mut buffer = match filled(PART) {
@@ -85,7 +86,8 @@ fn read_all(path: PathBuf, to: &SyncSender<io::Result<Vec<u8>>>) {
     }
 }
 
-/// So many zeros. A thread that found no memory would end the text in its middle: who reads it is told instead.
+/// A vector of `len` zeros. If there is no memory, this is an error for the reader; a thread that simply ended would
+/// cut the text in its middle.
 fn filled(len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len)?;
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_try_again_waits() {
+    fn a_patient_pipe_waits() {
         let folder = tempfile::tempdir().unwrap();
         let path = pipe(folder.path());
         let mut reader = Pipe::open(&path, true).unwrap();

@@ -1,18 +1,18 @@
-//! What a file is that is not what its reader wants, told by its first bytes: so that an error can name it.
+//! Recognises a file by its first bytes when it is not what its reader wanted, so that an error can name it.
 //!
-//! What people hand to readers is seldom damaged. It is the pointer that stands for a large file in Git, a page of HTML that
-//! a server sent instead, a pickle, a compressed file under another name. Only the first [`LOOK`] bytes are ever looked at,
-//! and only after a reader has refused the file.
+//! Files that readers refuse are seldom damaged. They are the pointer that stands for a large file in Git, an HTML
+//! page that a server sent instead, a pickle, or a compressed file under another name. At most the first [`LOOK`]
+//! bytes are read, and only after a reader has refused the file.
 
 mod binary;
 mod text;
 
 use tokenbed_memory::List;
 
-/// Bytes of a file that are looked at, at most.
+/// Largest number of bytes of a file that are looked at.
 pub const LOOK: usize = 4096;
 
-/// What a reader wanted to have.
+/// What a reader wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// A safetensors file.
@@ -25,21 +25,21 @@ pub enum Wanted {
     Text,
     /// A tokenizer.json.
     Tokenizer,
-    /// A file of JSON, or of lines, of a model's folder.
+    /// A JSON or text file of a model's folder.
     Own,
 }
 
 /// What a file is, and what to do with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// As in "a page of HTML".
+    /// A noun, such as "a page of HTML".
     pub what: String,
-    /// As in "download the file itself".
+    /// An imperative, such as "download the file itself".
     pub advice: String,
 }
 
 impl Found {
-    /// That a file is this instead of what its reader wanted.
+    /// A message: the file is this instead of what its reader wanted.
     pub fn instead_of(&self, wanted: Wanted) -> String {
         let wanted = match wanted {
             Wanted::Safetensors => "a safetensors file",
@@ -63,10 +63,10 @@ impl std::fmt::Display for Found {
     }
 }
 
-/// What a file is that begins with these bytes, where that is known and is not what was wanted.
+/// What a file with these first bytes is, if that is known and is not what was wanted.
 pub fn recognise(start: &[u8], wanted: Wanted) -> Option<Found> {
     let start = &start[..start.len().min(LOOK)];
-    // Its first bytes are a number, and could look like anything.
+    // Safetensors comes first, because its first bytes are a number and could look like anything.
     if is_safetensors(start) {
         return (!matches!(wanted, Wanted::Safetensors | Wanted::Own))
             .then(|| Found::new("a safetensors file", "loadSafetensors reads it, and it holds tensors alone"));
@@ -74,20 +74,20 @@ pub fn recognise(start: &[u8], wanted: Wanted) -> Option<Found> {
     binary::recognise(start, wanted).or_else(|| text::recognise(start, wanted))
 }
 
-/// A number of eight bytes that says how long the header is, and a header in JSON.
+/// Whether there is a header length of eight bytes, and then a header in JSON.
 fn is_safetensors(start: &[u8]) -> bool {
     let length = start.first_chunk().map(|length| u64::from_le_bytes(*length));
     length.is_some_and(|length| length > 1 && length <= 100_000_000) && start.get(8) == Some(&b'{')
 }
 
-/// The bytes of a text in UTF-16 as those of UTF-8, as far as they are ASCII.
+/// Every second byte, from `first` on: for UTF-16 text the ASCII characters, or the zeros between them.
 fn narrowed(bytes: &[u8], first: usize) -> Vec<u8> {
     let mut narrow = Vec::new();
     narrow.put_all(bytes.iter().skip(first).step_by(2).copied());
     narrow
 }
 
-/// How a packed file is unpacked.
+/// Advice for unpacking a compressed file.
 fn unpacked(wanted: Wanted, ending: &str, command: &str) -> String {
     match wanted {
         Wanted::Text | Wanted::Words if [".gz", ".zst"].contains(&ending) => format!("let its name end in {ending}"),

@@ -1,4 +1,4 @@
-//! The safetensors format, by its authors' crate: every field of the header is checked before a tensor is handed out.
+//! The safetensors format, by its authors' crate. Every field of the header is checked before a tensor is handed out.
 
 mod header;
 pub(crate) mod rows;
@@ -14,29 +14,29 @@ use tokenbed_core::storage::Storage;
 use tokenbed_core::{DType, Error, Result};
 use tokenbed_memory::{Gather, List};
 
-/// A tensor of a file: of one that is mapped, its elements stay there until they are touched.
+/// A tensor of a file. If the file is mapped, the elements are read when they are first touched.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Its name in the file.
+    /// Name in the file.
     pub name: String,
-    /// Its element type.
+    /// The element type.
     pub dtype: DType,
-    /// Its shape.
+    /// The shape.
     pub shape: Vec<usize>,
-    /// Its elements: a part of the mapping, or a copy where there is none, or the file does not align them.
+    /// The elements: a part of the mapping, or a copy if there is no mapping or it does not align them.
     pub storage: Storage,
 }
 
-/// The tensors of a file, in the order in which they lie there; mapped or read by its size.
+/// Loads the tensors of a file, in the order of their data. The size decides whether the file is mapped or read.
 ///
 /// # Errors
-/// [`Error::File`] where it cannot be opened; [`Error::Format`] where its header does not describe its bytes;
+/// [`Error::File`] if it cannot be opened; [`Error::Format`] if its header does not describe its bytes;
 /// [`Error::DType`] for an element type that tensors here do not have.
 pub fn load(path: &Path) -> Result<Vec<Loaded>> {
     open(path, None)?.tensors()
 }
 
-/// A file that was opened, and whose header was read: what comes of it is all of this one file, whatever takes its name
+/// An open file whose header was read. All that it gives comes from this one file, even if another takes its name
 /// meanwhile.
 #[derive(Debug)]
 pub struct Opened {
@@ -44,10 +44,10 @@ pub struct Opened {
     header: header::Header,
 }
 
-/// Opens a file, to be mapped or read; by its size where that is left open.
+/// Opens a file that will be mapped or read. If `map` is `None`, the size decides.
 ///
 /// # Errors
-/// As [`load`].
+/// The same as [`load`].
 pub fn open(path: &Path, map: Option<bool>) -> Result<Opened> {
     let file = Source::open(path, map)?;
     let header = header::read(&file).map_err(|error| file.named(Wanted::Safetensors, error))?;
@@ -55,25 +55,26 @@ pub fn open(path: &Path, map: Option<bool>) -> Result<Opened> {
 }
 
 impl Opened {
-    /// A value of its metadata.
+    /// A value of the metadata.
     pub fn metadata(&self, key: &str) -> Option<String> {
         self.header.metadata(key)
     }
 
-    /// All of its metadata, an object of texts as JSON; nothing where it has none.
+    /// All metadata, as a JSON object of strings; `None` if there is none.
     pub fn all_metadata(&self) -> Option<&str> {
         self.header.all_metadata()
     }
 
-    /// What the header says of each tensor, in the order in which they lie there, whatever their element types are.
+    /// The header's entry for each tensor, in the order of their data, with any element type.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
         self.header.tensors.iter().map(|(name, info)| entry(name, info))
     }
 
-    /// Its tensors, as [`load`] gives them.
+    /// The tensors, as [`load`] gives them.
     ///
     /// # Errors
-    /// [`Error::DType`] for an element type that tensors here do not have; [`Error::File`] where it cannot be read.
+    /// [`Error::DType`] for an element type that tensors here do not have; [`Error::File`] if the file cannot be
+    /// read.
     pub fn tensors(self) -> Result<Vec<Loaded>> {
         if let Some(Entry { name, stored, .. }) = self.entries().find(|entry| entry.dtype.is_none()) {
             return Err(no_place(self.file.path(), name, stored));
@@ -81,10 +82,10 @@ impl Opened {
         self.readable()
     }
 
-    /// Its tensors but for those of an element type that tensors here do not have.
+    /// The tensors, without those of an element type that tensors here do not have.
     ///
     /// # Errors
-    /// [`Error::File`] where it cannot be read.
+    /// [`Error::File`] if the file cannot be read.
     pub fn readable(self) -> Result<Vec<Loaded>> {
         let Self { file, header } = self;
         let known = |(name, info): (String, TensorInfo)| Some((from_file(info.dtype)?, name, info));
@@ -93,18 +94,18 @@ impl Opened {
     }
 }
 
-/// What a header says of a tensor.
+/// The header's entry for a tensor.
 #[derive(Debug)]
 pub struct Entry<'a> {
-    /// Its name in the file.
+    /// Name in the file.
     pub name: &'a str,
-    /// Its element type as the format calls it: `F32`, `F8_E4M3`.
+    /// The element type as the format calls it: `F32`, `F8_E4M3`.
     pub stored: Dtype,
-    /// The element type of a tensor here; nothing where there is none.
+    /// The element type of a tensor here, if there is one.
     pub dtype: Option<DType>,
-    /// Its shape.
+    /// The shape.
     pub shape: &'a [usize],
-    /// Bytes of its elements.
+    /// Size of the elements in bytes.
     pub bytes: usize,
 }
 
@@ -113,7 +114,7 @@ fn entry<'a>(name: &'a str, info: &'a TensorInfo) -> Entry<'a> {
     Entry { name, stored: info.dtype, dtype: from_file(info.dtype), shape: &info.shape, bytes: end - start }
 }
 
-/// That a tensor's elements are of a type that tensors here do not have.
+/// The error for a tensor whose element type does not exist here.
 fn no_place(path: &Path, name: &str, stored: Dtype) -> Error {
     let known = DType::ALL.iter().map(|dtype| dtype.name()).into_list().join(", ");
     Error::DType(format!(
@@ -132,22 +133,23 @@ fn tensor(file: &Source, data: usize, dtype: DType, name: String, info: TensorIn
 /// A tensor to write.
 #[derive(Clone, Debug)]
 pub struct ToSave<'a> {
-    /// Its name in the file.
+    /// Name in the file.
     pub name: String,
-    /// Its element type.
+    /// The element type.
     pub dtype: DType,
-    /// Its shape.
+    /// The shape.
     pub shape: Vec<usize>,
-    /// Its elements, little endian.
+    /// The elements, little endian.
     pub bytes: &'a [u8],
 }
 
-/// Writes tensors to a file, whole or not at all ([`atomic::write`]). The bytes of the file depend on the arguments alone:
-/// wide element types first, so that all are aligned, then by name.
+/// Writes tensors to a file, whole or not at all ([`atomic::write`]). The bytes of the file depend on the arguments
+/// alone. Wide element types come first, so that all are aligned; then names decide the order.
 ///
 /// # Errors
-/// [`Error::File`] where it cannot be written; [`Error::Usage`] for a name given twice or one the format reserves, and for
-/// names, shapes and metadata that are longer than readers take; [`Error::Shape`] where bytes and shape do not fit.
+/// [`Error::File`] if it cannot be written; [`Error::Usage`] for a name given twice or one that the format reserves,
+/// and for names, shapes and metadata that are longer than readers accept; [`Error::Shape`] if a shape does not fit
+/// its bytes.
 pub fn save(path: &Path, mut tensors: Vec<ToSave<'_>>, metadata: HashMap<String, String>) -> Result<()> {
     tensors.sort_by(|a, b| b.dtype.size().cmp(&a.dtype.size()).then_with(|| a.name.cmp(&b.name)));
     header::check_names(tensors.iter().map(|tensor| tensor.name.as_str()))?;
@@ -178,9 +180,9 @@ fn header(tensors: &[ToSave<'_>], metadata: HashMap<String, String>) -> Result<V
     });
     let wrong = |error: &dyn std::fmt::Display| Error::Shape(format!("these tensors cannot be written: {error}"));
     let metadata = Metadata::new((!metadata.is_empty()).then_some(metadata), infos.collect()).map_err(|e| wrong(&e))?;
-    // Through a JSON value, whose keys are sorted: the crate's maps have a new order in every process.
+    // Goes through a JSON value, whose keys are sorted: the crate's own maps have a new order in every process.
     let mut header = serde_json::to_value(&metadata).map_err(|e| wrong(&e))?.to_string().into_bytes();
-    // Padded so that the data starts at a multiple of eight.
+    // The padding makes the data start at a multiple of eight.
     header.fill_to(header.len().next_multiple_of(8), b' ');
     Ok(header)
 }

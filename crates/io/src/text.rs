@@ -1,4 +1,4 @@
-//! Files of text, read part by part: decompressed, and checked to be UTF-8.
+//! Text files that are read part by part, decompressed, and checked to be UTF-8.
 
 use crate::recognise::{Wanted, recognise};
 pub use crate::unpack::MAX_RATIO;
@@ -15,30 +15,31 @@ use tokenbed_memory::{Text, with_room};
 pub enum InvalidUtf8 {
     /// They are an error.
     Refuse,
-    /// Each sequence of them that could not go on becomes one U+FFFD, as for `TextDecoder`.
+    /// Each invalid sequence becomes one U+FFFD, as with `TextDecoder`.
     Replace,
 }
 
-/// A text file that is read from its beginning to its end, in memory that does not grow with it.
+/// A text file that is read from beginning to end, in memory that does not grow with it.
 ///
-/// A file whose name ends in `.gz` or `.zst` is decompressed: all members of the one, all frames of the other. A byte order
-/// mark is a character as any other, as for Node and Python.
+/// A file whose name ends in `.gz` or `.zst` is decompressed, with all members or frames. A byte order mark is a
+/// character like any other, as in Node and Python.
 pub struct TextFile {
     path: PathBuf,
     source: Unpacked,
     invalid: InvalidUtf8,
-    /// Bytes that were read and are no text yet: the front of a character.
+    /// Bytes that were read but are not text yet: the beginning of a character.
     bytes: Vec<u8>,
-    /// Where in the text they begin.
+    /// Offset of these bytes in the text.
     offset: u64,
     waiting: bool,
 }
 
-/// Bytes of text that are read at a time.
+/// Number of bytes of text that are read at a time.
 const PART: usize = 1 << 20;
 
 impl TextFile {
-    /// Opens a file or a pipe. Where it is compressed each of its bytes may become `ratio` bytes of text ([`MAX_RATIO`]).
+    /// Opens a file or a pipe. If it is compressed, each of its bytes may become `ratio` bytes of text
+    /// ([`MAX_RATIO`]).
     ///
     /// # Errors
     /// [`Error::File`] with the system's error; also for a folder, a socket or a device.
@@ -46,10 +47,10 @@ impl TextFile {
         Ok(Self::over(Source::open(path)?, path, invalid, ratio))
     }
 
-    /// Opens a file that is there whole: whoever reads it cannot wait for a pipe.
+    /// Opens a regular file, for readers that cannot wait for a pipe.
     ///
     /// # Errors
-    /// As of [`TextFile::open`], and for a pipe.
+    /// The same as [`TextFile::open`], and for a pipe.
     pub fn open_regular(path: &Path, invalid: InvalidUtf8, ratio: u64) -> Result<Self> {
         Ok(Self::over(Source::File(regular(path)?.file), path, invalid, ratio))
     }
@@ -59,32 +60,33 @@ impl TextFile {
         Self { path: path.to_path_buf(), source, invalid, bytes: with_room(PART), offset: 0, waiting: false }
     }
 
-    /// The file.
+    /// Path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether it is a pipe, of which nothing more has come yet.
+    /// Whether this is a pipe from which nothing more has come yet.
     pub fn is_waiting(&self) -> bool {
         self.waiting
     }
 
-    /// Bytes of the file that were read so far, if it is compressed.
+    /// Number of bytes of the file that were read so far, if it is compressed.
     pub fn packed(&self) -> Option<u64> {
         self.source.packed()
     }
 
-    /// Bytes of text that were given so far.
+    /// Number of bytes of text that were returned so far.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Appends the next part of the text, a megabyte or what there is; whether there may be more. Of a pipe that may be
-    /// nothing for now: see [`TextFile::is_waiting`].
+    /// Appends the next part of the text, a megabyte or what there is, and returns whether there may be more. For a
+    /// pipe the part may be empty for now: see [`TextFile::is_waiting`].
     ///
     /// # Errors
-    /// [`Error::File`] where the system cannot read on; [`Error::Format`] for bytes that are no UTF-8, and for compressed data
-    /// that is damaged, ends too soon, or becomes more than it may. Its offset counts bytes of the text, decompressed. Nothing more can be read then.
+    /// [`Error::File`] if the system fails to read; [`Error::Format`] for bytes that are not UTF-8, and for
+    /// compressed data that is damaged, ends too soon, or becomes larger than allowed. Its offset counts bytes of the
+    /// decompressed text. After an error nothing more can be read.
     pub fn read(&mut self, text: &mut String) -> Result<bool> {
         let room = (PART - self.bytes.len()) as u64;
         let read = (&mut self.source).take(room).read_to_end(&mut self.bytes);
@@ -100,7 +102,7 @@ impl TextFile {
         Ok(more)
     }
 
-    /// Appends the bytes as text, but for a last character that may go on: how many bytes it has.
+    /// Appends the bytes as text, except for an incomplete last character, and returns its number of bytes.
     fn append(&self, text: &mut String, more: bool) -> Result<usize> {
         let error = match from_utf8(&self.bytes) {
             Ok(all) => {
@@ -145,7 +147,7 @@ impl TextFile {
         let offset = self.offset + at as u64;
         let byte = self.bytes[at];
         let place = self.source.packing().map_or("", |_| " of the decompressed text");
-        // Of the first part its beginning is the file's.
+        // The beginning of the first part is the beginning of the file.
         let found = if self.offset == 0 { recognise(&self.bytes, Wanted::Text) } else { None };
         let instead = match found {
             Some(found) => format!("; it looks like {found}"),

@@ -1,4 +1,4 @@
-//! The bytes of a file, decompressed where its name says that they are compressed.
+//! The bytes of a file, decompressed if its name says that they are compressed.
 
 use crate::pipe::Pipe;
 use flate2::bufread::MultiGzDecoder;
@@ -11,7 +11,7 @@ use tokenbed_core::open::{self, Stream};
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::had;
 
-/// Where bytes come from.
+/// A source of bytes.
 pub(crate) enum Source {
     File(File),
     Pipe(Pipe),
@@ -23,7 +23,7 @@ impl Source {
         let fail = |source| Error::File { path: path.to_path_buf(), action: "open", source };
         Ok(match open::stream(path)? {
             Stream::File(file) => Self::File(file),
-            // What decompresses cannot stop halfway.
+            // A decompressor cannot stop halfway, so a compressed pipe is patient.
             Stream::Pipe => Self::Pipe(Pipe::open(path, ending(path).is_some()).map_err(fail)?),
         })
     }
@@ -38,12 +38,12 @@ impl Read for Source {
     }
 }
 
-/// Bytes to read: of `.gz` all members one after the other, of `.zst` all frames.
+/// The decompressed bytes of a file: all members of `.gz`, all frames of `.zst`.
 pub(crate) struct Unpacked {
     bytes: Bytes,
-    /// Bytes that were given.
+    /// Number of bytes that were returned.
     given: u64,
-    /// What they may be for each byte of the file.
+    /// Largest number of bytes that each byte of the file may become.
     ratio: u64,
 }
 
@@ -67,28 +67,28 @@ impl Read for Counted {
     }
 }
 
-/// How a file is packed whose name says that it is.
+/// The compression that the file's name tells.
 fn ending(path: &Path) -> Option<&'static str> {
     let ending = path.extension()?.to_ascii_lowercase();
     ["gz", "zst"].into_iter().find(|known| ending == *known)
 }
 
-/// Bytes that each byte of a compressed file may become, if nothing else is said: text becomes three to ten times as long, logs
-/// that repeat themselves a hundred times. gzip can reach 1,032, zstd thirty thousand.
+/// Default for the number of bytes that each byte of a compressed file may become. Text becomes three to ten times as
+/// long, repetitive logs a hundred times. gzip can reach 1,032, zstd thirty thousand.
 pub const MAX_RATIO: u64 = 200;
 
-/// Bytes that any compressed file may become.
+/// Number of bytes that every compressed file may become, whatever its size.
 pub(crate) const FREE: u64 = 16 << 20;
 
-/// Bytes that are read of a compressed file at a time.
+/// Number of bytes of a compressed file that are read at a time.
 const BUFFER: usize = 64 << 10;
 
-/// The largest window that is accepted, as by the `zstd` program: memory that a file can make us take.
+/// The largest window that is accepted, as in the `zstd` program. A file can make us take that much memory.
 const MAX_WINDOW: u64 = 128 << 20;
 
 impl Unpacked {
-    /// What is in an opened file; its name's ending says how its bytes are packed. Each of them may become `ratio` bytes, and
-    /// some are free.
+    /// The content of an open file. The ending of its name tells the compression; each byte may become `ratio` bytes,
+    /// plus [`FREE`].
     pub(crate) fn over(source: Source, path: &Path, ratio: u64) -> Self {
         let counted = |source| BufReader::with_capacity(had(BUFFER), Counted { source, read: 0 });
         let bytes = match ending(path) {
@@ -99,7 +99,7 @@ impl Unpacked {
         Self { bytes, given: 0, ratio }
     }
 
-    /// What the bytes are packed with, if they are.
+    /// The compression, if any.
     pub(crate) fn packing(&self) -> Option<&'static str> {
         match self.bytes {
             Bytes::Plain(_) => None,
@@ -108,7 +108,7 @@ impl Unpacked {
         }
     }
 
-    /// Bytes of the file that were read so far, if it is compressed.
+    /// Number of bytes of the file that were read so far, if it is compressed.
     pub(crate) fn packed(&self) -> Option<u64> {
         match &self.bytes {
             Bytes::Plain(_) => None,
@@ -117,7 +117,7 @@ impl Unpacked {
         }
     }
 
-    /// Bytes that the whole file can become at most, if it has so many.
+    /// Largest number of bytes that a file of `size` bytes can become.
     pub(crate) fn most(&self, size: u64) -> u64 {
         if self.packing().is_some() { size.saturating_mul(self.ratio).saturating_add(FREE) } else { size }
     }
@@ -145,7 +145,7 @@ impl Read for Unpacked {
                 Bytes::Zstd(frames) => frames.read(buffer),
             };
             match read {
-                // A signal came in between. Whoever looks into a buffer (`fill_buf`) does not try again by himself.
+                // A signal interrupted the read. Callers of `fill_buf` do not try again, so this does.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 read => break read?,
             }
@@ -158,7 +158,7 @@ impl Read for Unpacked {
     }
 }
 
-/// What is wrong with the bytes of a compressed file, where the system is not to blame.
+/// The message for a compressed file whose bytes, and not the system, are at fault.
 pub(crate) fn damage(packing: &str, error: &io::Error) -> String {
     if error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()) {
         return format!("the {packing} data was left, after this much text: {error}");
@@ -166,7 +166,7 @@ pub(crate) fn damage(packing: &str, error: &io::Error) -> String {
     format!("the {packing} data is damaged or ends too soon, after this much text: {error}")
 }
 
-/// The system's own error behind one that a decompressor may have wrapped; none where the bytes are to blame.
+/// The system's own error inside one that a decompressor may have wrapped; `None` if the bytes are at fault.
 pub(crate) fn system_error(error: &io::Error) -> Option<io::Error> {
     if let Some(number) = error.raw_os_error() {
         return Some(io::Error::from_raw_os_error(number));
@@ -181,13 +181,13 @@ pub(crate) fn system_error(error: &io::Error) -> Option<io::Error> {
     None
 }
 
-/// Zstandard frames one after the other; skippable ones are skipped, checksums compared.
+/// Zstandard frames, one after the other. Skippable frames are skipped, and checksums are compared.
 pub(crate) struct Frames<R> {
     source: R,
     decoder: FrameDecoder,
-    /// Whether the decoder is within a frame.
+    /// Whether the decoder is inside a frame.
     within: bool,
-    /// Whether a frame was there: a file without one was cut short.
+    /// Whether there was any frame. A file without one was cut short.
     any: bool,
 }
 
@@ -198,7 +198,7 @@ impl<R: BufRead> Frames<R> {
         Self { source, decoder, within: false, any: false }
     }
 
-    /// Begins the next frame, if there is one.
+    /// Begins the next frame, and returns whether there is one.
     fn begin(&mut self) -> io::Result<bool> {
         while !self.source.fill_buf()?.is_empty() {
             self.any = true;

@@ -1,8 +1,8 @@
-//! The formats of word2vec: a line that says how many words and how many numbers a word, then the words with their
-//! vectors, as text or as little endian f32.
+//! The formats of word2vec: a line with the number of words and the length of their vectors, then the words with
+//! their vectors, as text or as little endian f32.
 //!
-//! Of our own: no crate reads both as gensim writes them, checks a header before it believes it, and says where a file is
-//! wrong.
+//! This is our own code: no crate reads both formats as gensim writes them, checks a header before believing it, and
+//! says where a file is wrong.
 
 mod escape;
 mod kind;
@@ -24,24 +24,25 @@ use tokenbed_memory::{Gather, List, Set, lossy, owned};
 /// The words of a file and their vectors.
 #[derive(Debug)]
 pub struct Loaded {
-    /// In the order of the file; of a word that comes twice the first.
+    /// The words in the order of the file. Of a word that comes twice, only the first is kept.
     pub words: Vec<String>,
-    /// Numbers of a vector.
+    /// Length of a vector.
     pub dim: usize,
-    /// The vectors, (words x dim) f32.
+    /// The vectors, f32 (words, dim).
     pub storage: Storage,
 }
 
 /// How a file is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Whether numbers are binary; found out where not said.
+    /// Whether numbers are binary; `None` finds out.
     pub binary: Option<bool>,
-    /// Words that are read at most.
+    /// Largest number of words that are read.
     pub limit: Option<usize>,
-    /// What happens to words that are no UTF-8.
+    /// What happens to words that are not UTF-8.
     pub invalid: InvalidUtf8,
-    /// Bytes that each byte of a compressed file may become ([`MAX_RATIO`](crate::text::MAX_RATIO)).
+    /// Largest number of bytes that each byte of a compressed file may become
+    /// ([`MAX_RATIO`](crate::text::MAX_RATIO)).
     pub ratio: u64,
     /// Whether `\x20` in a word stands for a space, as [`Written::escape`] writes it.
     pub escape: bool,
@@ -52,15 +53,16 @@ pub struct Options {
 pub struct Written {
     /// Whether numbers are little endian f32 rather than text.
     pub binary: bool,
-    /// Whether white space in words is written as `\x20`, and what looks like that as `\x5cx20`: else it is an error.
+    /// Whether white space in words is written as `\x20`, and text that looks like such an escape as `\x5cx20`. If
+    /// not, white space is an error.
     pub escape: bool,
 }
 
-/// Reads a file; one that ends in `.gz` or `.zst` is decompressed. Memory follows the size of the file, whatever its header
-/// claims.
+/// Reads a file; one that ends in `.gz` or `.zst` is decompressed. Memory grows with the size of the file, whatever
+/// its header claims.
 ///
 /// # Errors
-/// [`Error::File`] where it cannot be read, [`Error::Format`], with the byte, where it is not what its header says.
+/// [`Error::File`] if it cannot be read; [`Error::Format`], with the byte, if it does not match its header.
 pub fn load(path: &Path, options: Options) -> Result<Loaded> {
     let mut lines = Lines::open(path, options.ratio)?;
     read(&mut lines, options).map_err(|wrong| lines.explain(wrong))
@@ -77,7 +79,8 @@ fn read(
         None => {
             let (sample, whole) = lines.look(kind::SAMPLE);
             let kind = kind::find_out(sample, whole, promised, dim);
-            // Read as a whole, a damaged file says where it is.
+            // If all of it is read, reading says where a damaged file is wrong. If only a part is, it might not
+            // notice.
             if kind == Kind::Damaged && rows < promised {
                 let message = format!(
                     "words and vectors of {dim} numbers do not follow one another: damaged, or a word has a space in it"
@@ -106,12 +109,12 @@ fn read(
     Ok(Loaded { words, dim, storage })
 }
 
-/// The first bytes of a storage that nobody else has.
+/// The first bytes of a storage that nobody else holds.
 fn shortened(mut storage: Storage, len: usize) -> Result<Storage> {
     storage.elements_mut::<u8>().and_then(|bytes| bytes.get(..len)).map_or_else(|| Storage::zeroed(0), Storage::copy_of)
 }
 
-/// Words and numbers a word.
+/// Reads the number of words and the length of a vector.
 fn header(lines: &mut Lines) -> std::result::Result<(usize, usize), Wrong> {
     const WANTED: &str = "the first line must say how many words there are and how many numbers each has, as in `400000 300` \
                           (files of GloVe have no such line: put one in front)";
@@ -130,15 +133,15 @@ fn header(lines: &mut Lines) -> std::result::Result<(usize, usize), Wrong> {
     }
 }
 
-/// What some editors put in front of UTF-8.
+/// The byte order mark that some editors put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// More than anybody's vectors have, and little enough that a line of them can be held.
+/// Largest length of a vector: more than anybody uses, and little enough that a line of numbers fits in memory.
 const MOST_DIM: usize = 1 << 20;
 
 /// Refuses, before memory is taken, a header that promises more than the file can hold.
 fn check_size(lines: &Lines, rows: usize, dim: usize, binary: bool) -> std::result::Result<(), Wrong> {
-    // A word of a byte, the space behind it, and each number: as text one digit and what divides it from the next.
+    // A word has at least one byte and a space after it; each number as text has a digit and a separator.
     let least = if binary { dim * size_of::<f32>() + 2 } else { 2 * dim + 1 };
     let needed = rows.checked_mul(least);
     match lines.most_left() {
@@ -164,7 +167,7 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
-    /// Takes a word that stands at a byte; whether it is new.
+    /// Takes a word that stands at byte `at`, and returns whether it is new.
     fn take(&mut self, bytes: &[u8], at: u64) -> std::result::Result<bool, Wrong> {
         let bytes = if self.escape { unescaped(bytes) } else { bytes.into() };
         let word = match (lossy(&bytes), self.invalid) {
@@ -197,7 +200,7 @@ fn all_rows(
     for row in 0..rows {
         let at = lines.offset();
         let cut = |lines: &Lines| lines.wrong(&format!("{row} words where the first line promises {rows}: cut short"));
-        // The vector of a word that was there already is written over by the next one.
+        // The vector of a repeated word is overwritten by the next one.
         let room = &mut all[next * width..(next + 1) * width];
         let is_new = if binary {
             let word = lines.word()?.ok_or_else(|| cut(lines))?;
@@ -213,13 +216,13 @@ fn all_rows(
     Ok(())
 }
 
-/// Bytes of a word, at most.
+/// Largest number of bytes in a word.
 const LONGEST_WORD: usize = 1 << 16;
-/// Bytes of a number as text, at most: Java writes 20 of them, C with %f as many as 47.
+/// Largest number of bytes in a number as text. Java writes up to 20, C with %f up to 47.
 const LONGEST_NUMBER: usize = 64;
 
-/// A line of text: a word, and numbers behind it; whether the word is new. A word may have spaces in it: the last fields are
-/// the numbers.
+/// Reads a line of text, a word with its numbers, into `room` (dim x 4 bytes), and returns whether the word is new. A
+/// word may contain spaces: the last fields are the numbers.
 fn text_row(
     line: &[u8],
     at: u64,
@@ -276,16 +279,16 @@ fn shown(bytes: &[u8]) -> String {
     format!("{:?}{more}", lossy(&bytes[..bytes.len().min(MOST_SHOWN)]))
 }
 
-/// Bytes of a word that are shown in a message.
+/// Largest number of bytes of a word that a message shows.
 const MOST_SHOWN: usize = 60;
 
-/// Writes words and their vectors, (words x dim), whole or not at all ([`atomic::write`]). Text has the shortest numbers
-/// that are read as the same f32.
+/// Writes words and their vectors (words, dim), whole or not at all ([`atomic::write`]). Text has the shortest
+/// numbers that are read as the same f32.
 ///
 /// # Errors
-/// [`Error::File`] where it cannot be written; [`Error::Shape`] where words and vectors are not as many; [`Error::Usage`] for
-/// a word that is empty, has white space in it, or is longer than readers take, for vectors that are, and for a name that
-/// promises compression.
+/// [`Error::File`] if it cannot be written; [`Error::Shape`] if the numbers of words and vectors differ;
+/// [`Error::Usage`] for a word that is empty, contains white space, or is longer than readers accept, for vectors
+/// that are too long, and for a file name that promises compression.
 pub fn save(
     path: &Path,
     words: &[String],
@@ -324,7 +327,7 @@ pub fn save(
     })
 }
 
-/// What readers have against a word as it is written.
+/// Checks that readers accept a word as it is written.
 fn check_word(word: &str) -> std::result::Result<(), String> {
     if word.is_empty() {
         return Err("is empty".into());

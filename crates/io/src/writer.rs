@@ -1,4 +1,4 @@
-//! Tensors written row by row, as the rows come: however many there are, memory stays flat.
+//! Writes tensors row by row, as the rows come. Memory does not grow with the number of rows.
 
 use crate::atomic::{Pending, failed, folder};
 use crate::beside::Beside;
@@ -13,16 +13,16 @@ use tokenbed_memory::{Gather, zeroed};
 /// A tensor that grows by rows.
 #[derive(Clone, Debug)]
 pub struct Column {
-    /// Its name in the file.
+    /// Name in the file.
     pub name: String,
-    /// Its element type.
+    /// The element type.
     pub dtype: DType,
     /// The shape of one row.
     pub shape: Vec<usize>,
 }
 
 impl Column {
-    /// Bytes of a row.
+    /// Size of a row in bytes.
     pub(crate) fn row_bytes(&self) -> Result<usize> {
         let sizes = self.shape.iter().try_fold(self.dtype.size(), |bytes, &n| bytes.checked_mul(n));
         sizes.filter(|&bytes| bytes <= isize::MAX as usize).ok_or_else(|| {
@@ -30,12 +30,12 @@ impl Column {
         })
     }
 
-    /// Whether readers can hold so many rows.
+    /// Checks that readers can hold this many rows.
     fn check(&self, rows: u64, layout: &dyn Layout) -> Result<()> {
         layout.shapes().check(&format!("\"{}\"", self.name), &self.shape_of(rows), self.dtype.size())
     }
 
-    /// The shape of so many rows.
+    /// The shape of this many rows.
     pub(crate) fn shape_of(&self, rows: u64) -> Vec<u64> {
         std::iter::once(rows).chain(self.shape.iter().map(|&n| n as u64)).into_list()
     }
@@ -46,16 +46,16 @@ pub(crate) trait Layout: std::fmt::Debug + Send {
     /// The columns in the order in which they lie in the file. The first is streamed straight into it.
     fn order(&self) -> Vec<usize>;
 
-    /// The shapes that its readers take.
+    /// The shapes that its readers accept.
     fn shapes(&self) -> Shapes;
 
-    /// The header where the columns have so many rows: of the same length whatever these are.
+    /// The header for these numbers of rows. Its length is the same for all numbers.
     fn header(&self, rows: &[u64]) -> Result<Vec<u8>>;
 }
 
 type Start = fn(&[Column], HashMap<String, String>) -> Result<Box<dyn Layout>>;
 
-/// The formats, by how names of their files end. A format is one line here.
+/// The formats, by the ending of the file's name. A format is one line here.
 const FORMATS: [(&str, Start); 2] = [("safetensors", safetensors::rows::layout), ("npy", npy::rows::layout)];
 
 fn start(path: &Path, columns: &[Column], metadata: HashMap<String, String>) -> Result<Box<dyn Layout>> {
@@ -70,11 +70,11 @@ fn start(path: &Path, columns: &[Column], metadata: HashMap<String, String>) -> 
     }
 }
 
-/// Writes tensors row by row to a file that appears whole, at [`RowWriter::close`], or not at all. Dropped before, or after
-/// any failure of the system, it leaves nothing behind.
+/// Writes tensors row by row to a file that appears whole at [`RowWriter::close`], or not at all. If it is dropped
+/// before, or if the system fails, it leaves nothing behind.
 ///
-/// One tensor is streamed straight into the file, the others into files of their own in the same folder, which are appended
-/// at the end: until then they need their room on the disk twice.
+/// One tensor is streamed straight into the file. The others go into files of their own in the same folder and are
+/// appended at the end; until then they need twice their room on the disk.
 #[derive(Debug)]
 pub struct RowWriter {
     path: PathBuf,
@@ -95,17 +95,18 @@ struct Open {
     file: Pending,
     header_len: usize,
     order: Vec<usize>,
-    /// One a column; none for the one that goes straight into the file.
+    /// The file of each column; `None` for the column that goes straight into the final file.
     spools: Vec<Option<Beside>>,
     rows: Vec<u64>,
 }
 
 impl RowWriter {
-    /// Starts a file; the format is told by how its name ends.
+    /// Starts a file. The ending of its name decides the format.
     ///
     /// # Errors
-    /// [`Error::Usage`] for an ending that is not known, and for what the format cannot hold; [`Error::DType`] for elements
-    /// and [`Error::Shape`] for shapes that it cannot hold; [`Error::File`] where the folder is not there or cannot be written.
+    /// [`Error::Usage`] for an unknown ending, and for what the format cannot hold; [`Error::DType`] for elements and
+    /// [`Error::Shape`] for shapes that it cannot hold; [`Error::File`] if the folder is missing or cannot be
+    /// written.
     pub fn create(path: &Path, columns: Vec<Column>, metadata: HashMap<String, String>) -> Result<Self> {
         if columns.is_empty() {
             return Err(Error::Usage("a file of no tensors: name at least one".into()));
@@ -126,11 +127,12 @@ impl RowWriter {
         Ok(Self { path: path.to_path_buf(), columns, layout, state })
     }
 
-    /// Appends rows to a column, counted as they were given.
+    /// Appends rows to a column; `column` is its index in the order in which columns were given.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the bytes are not so many rows, or are more than readers can hold: the writer goes on then. [`Error::File`] where the system
-    /// fails: nothing is left behind then, and the writer has ended. [`Error::Usage`] where it had ended before.
+    /// [`Error::Shape`] if the bytes are not that many rows, or are more than readers can hold; the writer stays open
+    /// then. [`Error::File`] if the system fails: then nothing is left behind, and the writer has ended.
+    /// [`Error::Usage`] if it had ended before.
     pub fn append(&mut self, column: usize, rows: usize, bytes: &[u8]) -> Result<()> {
         let open = self.open()?;
         let Some((declared, row)) = self.columns.get(column) else {
@@ -154,10 +156,11 @@ impl RowWriter {
         Ok(())
     }
 
-    /// Completes the file, syncs it and gives it its name. The writer has ended then, whether that went well or not.
+    /// Completes the file, syncs it and gives it its name. After that the writer has ended, whether this succeeded or
+    /// not.
     ///
     /// # Errors
-    /// [`Error::File`] where the system fails: nothing is left behind then. [`Error::Usage`] where it had ended before.
+    /// [`Error::File`] if the system fails: then nothing is left behind. [`Error::Usage`] if it had ended before.
     pub fn close(&mut self) -> Result<()> {
         self.open()?;
         let State::Open(open) = std::mem::replace(&mut self.state, State::Ended("it was closed".into())) else {
@@ -166,7 +169,7 @@ impl RowWriter {
         open.finish(&*self.layout, &self.path).map_err(|error| self.give_up(error))
     }
 
-    /// Ends the writer and leaves nothing behind. Cheap, and nothing where it has ended already.
+    /// Ends the writer and leaves nothing behind. It does nothing if the writer has ended already.
     pub fn abort(&mut self) {
         if matches!(self.state, State::Open(_)) {
             self.state = State::Ended("it was aborted".into());
@@ -190,7 +193,7 @@ impl Open {
     fn finish(mut self, layout: &dyn Layout, path: &Path) -> Result<()> {
         let header = layout.header(&self.rows)?;
         if header.len() != self.header_len {
-            // Were it longer, it would lie over the first rows.
+            // A longer header would overwrite the first rows.
             return Err(Error::Usage(format!("a header of {} bytes for {}", header.len(), self.header_len)));
         }
         let mut complete = || {

@@ -28,11 +28,11 @@ fn a_file_is_written_and_replaced() {
 }
 
 #[test]
-fn a_writer_that_fails_leaves_what_was() {
+fn a_failed_write_leaves_the_old_file() {
     let (folder, path) = folder();
     let fail = || {
         let failed = atomic::write(&path, |file| {
-            // More than is buffered: some of it is in the file beside by now.
+            // This is more than is buffered, so part of it is in the temporary file by now.
             file.write_all(&[1; 3_000_000])?;
             Err(io::Error::other("the disk is full"))
         });
@@ -49,7 +49,7 @@ fn a_writer_that_fails_leaves_what_was() {
 }
 
 #[test]
-fn a_writer_that_panics_leaves_what_was() {
+fn a_panic_while_writing_leaves_the_old_file() {
     let (folder, path) = folder();
     std::fs::write(&path, b"old").expect("a file can be written");
     let panicked = std::panic::catch_unwind(|| {
@@ -64,7 +64,7 @@ fn a_writer_that_panics_leaves_what_was() {
 }
 
 #[test]
-fn places_that_cannot_be_written() {
+fn places_that_cannot_be_written_are_errors() {
     let (folder, path) = folder();
     let a_folder = folder.path().join("folder");
     std::fs::create_dir(&a_folder).expect("a folder can be made");
@@ -76,7 +76,7 @@ fn places_that_cannot_be_written() {
     assert_eq!(names(&a_folder), ["inside"]);
 }
 
-/// As open as any other new file: what the process's umask leaves.
+/// The permissions are those that the process's umask leaves, as for any other new file.
 #[cfg(unix)]
 #[test]
 fn permissions_are_those_of_any_new_file() {
@@ -101,10 +101,10 @@ fn a_link_is_replaced_and_its_target_stays() {
     assert_eq!(std::fs::read(&path).expect("the file is there"), b"new");
 }
 
-/// A rename would put a file in its place.
+/// A rename would replace it by a file.
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_not_replaced() {
+fn only_files_are_replaced() {
     use std::os::unix::fs::FileTypeExt;
     let (folder, path) = folder();
     let _socket = std::os::unix::net::UnixListener::bind(&path).expect("a socket can be made");
@@ -126,7 +126,7 @@ fn mapped(path: &Path) -> Vec<Loaded> {
     open(path, Some(true)).and_then(safetensors::Opened::tensors).expect("a good file")
 }
 
-/// Windows replaces no file that is mapped.
+/// Windows does not replace a mapped file.
 #[cfg(unix)]
 #[test]
 fn a_replaced_file_stays_readable_where_it_is_mapped() {
@@ -139,7 +139,7 @@ fn a_replaced_file_stays_readable_where_it_is_mapped() {
     assert!(bytes(&first[0]) == old && bytes(&second[0]) == new);
 }
 
-/// The file may be written over with what is mapped from it, but on Windows.
+/// Except on Windows, a file may be overwritten with tensors that are mapped from it.
 #[test]
 fn a_file_is_saved_over_itself() {
     let (_folder, path) = folder();

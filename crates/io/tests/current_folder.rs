@@ -1,4 +1,4 @@
-//! Paths without a folder. Alone in its process, as the current folder is all tests'.
+//! Paths without a folder. This test has a process of its own, because all tests of a process share the current folder.
 
 #![allow(clippy::expect_used, reason = "helpers of tests")]
 
@@ -18,6 +18,6 @@ fn a_path_without_a_folder_is_in_the_current_one() {
         atomic::write(Path::new(name), |file| file.write_all(b"here")).expect("a good call");
     }
     assert_eq!(names(folder.path()), ["dotted", "plain"]);
-    // Some systems keep the current folder from being removed.
+    // Some systems do not let the current folder be removed.
     std::env::set_current_dir(std::env::temp_dir()).expect("the folder is there");
 }

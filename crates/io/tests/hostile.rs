@@ -1,4 +1,4 @@
-//! Files that are not what they say: each is an error that says so, and never a panic or a tensor of other bytes.
+//! Malformed files: each gives an error that says so, never a panic or a tensor with wrong bytes.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -13,7 +13,7 @@ use tokenbed_core::{DType, Error};
 use tokenbed_io::safetensors::{ToSave, save};
 use tokenbed_testkit::property;
 
-/// The byte and the message of a format error.
+/// The byte offset and message of the format error.
 #[track_caller]
 fn format_error(content: &[u8]) -> (u64, String) {
     match load_bytes(content) {
@@ -33,7 +33,7 @@ fn header_error(header: &str, data: usize) -> String {
     message
 }
 
-/// A small good file of three tensors.
+/// A small valid file of three tensors.
 fn good() -> Vec<u8> {
     static FILE: LazyLock<Vec<u8>> = LazyLock::new(save_good);
     FILE.clone()
@@ -53,7 +53,7 @@ fn save_good() -> Vec<u8> {
 }
 
 #[test]
-fn a_file_cut_short_at_every_byte() {
+fn a_file_cut_short_at_any_byte_is_an_error() {
     let file = good();
     assert_eq!(load_bytes(&file).expect("a good file").len(), 3);
     for len in 0..file.len() {
@@ -67,7 +67,7 @@ fn a_file_cut_short_at_every_byte() {
 }
 
 #[test]
-fn lengths_that_lie() {
+fn wrong_lengths_are_errors() {
     let file = good();
     let of = |length: u64| [&length.to_le_bytes(), &file[8..]].concat();
     let header = u64::from_le_bytes(file[..8].try_into().expect("eight bytes"));
@@ -80,7 +80,7 @@ fn lengths_that_lie() {
 }
 
 #[test]
-fn headers_that_are_no_json() {
+fn headers_that_are_not_json_are_errors() {
     for header in [
         "",
         " ",
@@ -115,14 +115,14 @@ fn headers_that_are_no_json() {
     ] {
         header_error(header, 4);
     }
-    // Deeper than anybody's stack.
+    // This would overflow any stack.
     header_error(&"[".repeat(100_000), 0);
     header_error(&"{\"a\":".repeat(100_000), 0);
     header_error(&format!("{{\"__metadata__\":{}", "[".repeat(100_000)), 0);
 }
 
 #[test]
-fn a_header_that_is_no_text() {
+fn a_header_that_is_not_text_is_an_error() {
     for bad in [&b"\xff"[..], b"{\"\xc3\x28\":1}", b"{\"\xed\xa0\x80\":1}", b"\x00\x01\x02"] {
         format_error(&raw(bad, &[]));
     }
@@ -139,7 +139,7 @@ fn two(a: (usize, usize), b: (usize, usize)) -> String {
 }
 
 #[test]
-fn offsets_that_do_not_fit() {
+fn offsets_that_do_not_match_are_errors() {
     assert_eq!(load_bytes(&raw(two((0, 8), (8, 16)).as_bytes(), &[0; 16])).expect("a good file").len(), 2);
     assert_eq!(load_bytes(&raw(two((8, 16), (0, 8)).as_bytes(), &[0; 16])).expect("a good file")[0].name, "b");
     let most = usize::MAX;
@@ -161,14 +161,14 @@ fn offsets_that_do_not_fit() {
         header_error(&two(a, b), 16);
     }
     assert!(header_error(&two((0, 8), (4, 12)), 16).contains("\"b\""), "the error names the tensor");
-    // Good offsets, but for the file.
+    // These offsets are consistent, but do not match the file.
     for data in [0, 8, 15, 17, 24] {
         assert!(header_error(&two((0, 8), (8, 16)), data).contains("16 bytes"));
     }
 }
 
 #[test]
-fn shapes_that_overflow() {
+fn shapes_that_overflow_are_errors() {
     for shape in [
         "18446744073709551615",
         "4294967296,4294967296",
@@ -180,7 +180,7 @@ fn shapes_that_overflow() {
             header_error(&format!(r#"{{"a":{{"dtype":"F32","shape":[{shape}],"data_offsets":[0,{end}]}}}}"#), 4);
         }
     }
-    // As many bytes as there are numbers: the file's length would wrap.
+    // The sum with the header's length would wrap around.
     let header = |n: usize| format!(r#"{{"a":{{"dtype":"U8","shape":[{n}],"data_offsets":[0,{n}]}}}}"#);
     for data in [0, 4] {
         let len = header(usize::MAX).len() + 8;
@@ -199,7 +199,7 @@ fn shapes_that_overflow() {
 }
 
 #[test]
-fn types_that_have_no_place_here() {
+fn unsupported_types_are_errors() {
     for (dtype, size) in [("F8_E4M3", 1), ("F8_E5M2", 1), ("U16", 2), ("I16", 2), ("U32", 4), ("U64", 8), ("C64", 8)] {
         let header = format!(r#"{{"model.odd":{{"dtype":"{dtype}","shape":[1],"data_offsets":[0,{size}]}}}}"#);
         let error = load_bytes(&raw(header.as_bytes(), &vec![0; size])).expect_err("a type that tensors do not have");
@@ -212,7 +212,7 @@ fn types_that_have_no_place_here() {
 }
 
 #[test]
-fn a_name_that_comes_twice() {
+fn a_name_that_comes_twice_is_an_error() {
     let entry = |dtype: &str, start: usize| {
         format!(r#""a":{{"dtype":"{dtype}","shape":[1],"data_offsets":[{start},{}]}}"#, start + 4)
     };
@@ -228,7 +228,7 @@ fn a_name_that_comes_twice() {
 }
 
 #[test]
-fn odd_but_good_files() {
+fn odd_but_valid_files_load() {
     for (header, tensors) in [
         ("{}", 0),
         ("  {}  \n", 0),
@@ -253,7 +253,7 @@ proptest! {
             file[at] = byte;
         }
         if let Ok(loaded) = load_bytes(&file) {
-            // Whatever it is now, it lies in the file.
+            // Whatever it is now, its bytes are in the file.
             for tensor in loaded {
                 let size = tensor.shape.iter().product::<usize>() * tensor.dtype.size();
                 prop_assert_eq!(bytes(&tensor).len(), size);

@@ -1,4 +1,4 @@
-//! What readers refuse is refused by writers before they touch a file: the one in place stays, and nothing is left behind.
+//! Writers refuse what readers would, before they touch a file: the existing file stays, and nothing is left behind.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -16,14 +16,14 @@ use tokenbed_io::writer::{Column, RowWriter};
 use tokenbed_io::{npy, word2vec};
 use tokenbed_testkit::property;
 
-/// The longest header of a safetensors file.
+/// Length of the longest header of a safetensors file.
 const HEADER: usize = 100_000_000;
 
 fn one(name: &str) -> ToSave<'static> {
     ToSave { name: name.into(), dtype: DType::UInt8, shape: vec![1], bytes: &[7] }
 }
 
-/// Writes over a good file: either it goes well and the file is read, or nothing changes.
+/// Overwrites a valid file. Either this succeeds and the file can be read, or nothing changes.
 #[track_caller]
 fn tried(path: &Path, write: &dyn Fn(&Path) -> Result<()>, read: &dyn Fn(&Path) -> Result<()>) -> Result<()> {
     let before = std::fs::read(path).expect("the file in place");
@@ -49,10 +49,10 @@ fn start(ending: &str) -> (tempfile::TempDir, std::path::PathBuf) {
 }
 
 #[test]
-fn headers_of_safetensors() {
+fn safetensors_headers_that_are_too_long_are_refused() {
     let (_folder, path) = start("safetensors");
     let read = |path: &Path| safetensors::load(path).map(drop);
-    // Around the limit: the header is padded to a multiple of eight.
+    // These are sizes around the limit; the header is padded to a multiple of eight.
     let long = |len: usize| HashMap::from([("note".to_string(), "a".repeat(len))]);
     let whole = |len: usize| move |path: &Path| safetensors::save(path, vec![one("x")], long(len));
     let rows = |len: usize| {
@@ -75,7 +75,7 @@ fn headers_of_safetensors() {
     assert!(fits(&rows(1000)));
     let own = header() - 1000;
     assert!(fits(&rows(HEADER - own)) && !fits(&rows(HEADER - own + 8)));
-    // Metadata that grows as JSON, a long name, a long key, and many names.
+    // These are metadata that become longer as JSON, a long name, a long key, and many names.
     let quotes = HashMap::from([("note".to_string(), "\"".repeat(HEADER / 2))]);
     assert!(!fits(&|path| safetensors::save(path, vec![one("x")], quotes.clone())));
     let name = "n".repeat(HEADER);
@@ -92,7 +92,7 @@ fn headers_of_safetensors() {
     assert!(fits(&|path| RowWriter::create(path, columns(98), HashMap::new())?.close()));
 }
 
-/// Sizes from which shapes are made that no reader takes, and that readers take.
+/// Shapes, of which readers accept some and refuse others.
 fn any_shape() -> impl Strategy<Value = Vec<usize>> {
     let size =
         prop_oneof![4 => Just(1usize), 2 => 0..4usize, 1 => Just(1 << 31), 1 => Just(1 << 62), 1 => Just(usize::MAX)];
@@ -104,7 +104,7 @@ fn any_shape() -> impl Strategy<Value = Vec<usize>> {
     .prop_map(|shape| if elements(&shape).is_some() { shape } else { [&shape[..], &[0]].concat() })
 }
 
-/// Elements of a shape that a test can hold.
+/// Number of elements of a shape, if a test can hold them.
 fn elements(shape: &[usize]) -> Option<usize> {
     if shape.contains(&0) {
         return Some(0);
@@ -116,7 +116,7 @@ proptest! {
     #![proptest_config(property::cases(120))]
 
     #[test]
-    fn shapes_of_any_kind(shape in any_shape(), wide in any::<bool>()) {
+    fn shapes_that_readers_refuse_are_refused(shape in any_shape(), wide in any::<bool>()) {
         let dtype = if wide { DType::Int64 } else { DType::UInt8 };
         let bytes = vec![1; elements(&shape).expect("a small array") * dtype.size()];
         let (_folder, path) = start("safetensors");
@@ -140,7 +140,7 @@ proptest! {
             let write = |path: &Path| {
                 let columns = vec![Column { name: "x".into(), dtype, shape: row.to_vec() }];
                 let mut writer = RowWriter::create(path, columns, HashMap::new())?;
-                // Rows of no elements can be more than any memory holds.
+                // There may be more empty rows than any memory could hold.
                 writer.append(0, rows, &bytes[..row_bytes.unwrap_or(0) * rows.min(bytes.len())])?;
                 writer.close()
             };
@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn words_of_any_length(len in prop_oneof![0..10usize, 65_530..65_545usize, Just(1 << 20)], char in "[a \n\\\\é鯨]", escape in any::<bool>(), binary in any::<bool>()) {
+    fn words_that_readers_refuse_are_refused(len in prop_oneof![0..10usize, 65_530..65_545usize, Just(1 << 20)], char in "[a \n\\\\é鯨]", escape in any::<bool>(), binary in any::<bool>()) {
         let (_folder, path) = start("vec");
         let words = vec!["first".to_string(), char.repeat(len), "last".to_string()];
         let how = word2vec::Written { binary, escape };
@@ -165,7 +165,7 @@ proptest! {
 }
 
 #[test]
-fn more_rows_than_can_be_held() {
+fn more_rows_than_readers_hold_are_refused() {
     let (_folder, path) = start("npy");
     let column = Column { name: "x".into(), dtype: DType::Float64, shape: vec![1 << 40, 0] };
     let mut writer = RowWriter::create(&path, vec![column], HashMap::new()).expect("a good call");

@@ -1,4 +1,4 @@
-//! npy files: what is saved is loaded, and what is not what it says is an error, never a panic or other bytes.
+//! npy files survive a round trip, and malformed ones give an error, never a panic or wrong bytes.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -17,7 +17,7 @@ fn load_bytes(content: &[u8]) -> Result<Array, Error> {
     load(&path, None)
 }
 
-/// A file of this header and data.
+/// A file with this header and data.
 fn raw(header: &[u8], data: &[u8]) -> Vec<u8> {
     [b"\x93NUMPY\x02\x00", &(header.len() as u32).to_le_bytes()[..], header, data].concat()
 }
@@ -28,7 +28,7 @@ fn head(descr: &str, fortran: bool, shape: &[usize]) -> String {
     format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': ({}), }}", sizes.concat())
 }
 
-/// Whatever it is, it is whole and lies where it may.
+/// Checks that a loaded array has all of its bytes, and that an error lies within the file.
 fn check(loaded: Result<Array, Error>, len: usize) -> Result<(), TestCaseError> {
     match loaded {
         Ok(array) => {
@@ -44,7 +44,7 @@ fn check(loaded: Result<Array, Error>, len: usize) -> Result<(), TestCaseError> 
 }
 
 #[test]
-fn bfloat16_and_lengths_that_do_not_fit_are_refused() {
+fn bfloat16_and_wrong_lengths_are_refused() {
     let (folder, path) = folder();
     assert!(matches!(save(&path, DType::BFloat16, &[1], &[0; 2]), Err(Error::DType(_))));
     assert!(matches!(save(&path, DType::Float32, &[2], &[0; 7]), Err(Error::Shape(_))));
@@ -72,7 +72,7 @@ fn shapes_that_numpy_does_not_read_are_refused() {
 }
 
 #[test]
-fn every_flip_of_every_byte_of_a_header() {
+fn flipped_bits_of_a_header_never_panic() {
     let good = raw(head("<f4", false, &[2, 3]).as_bytes(), &[1; 24]);
     assert!(load_bytes(&good).is_ok());
     for at in 0..good.len() - 24 {
@@ -90,14 +90,14 @@ fn any_type() -> impl Strategy<Value = DType> {
     prop::sample::select(DType::ALL.into_iter().filter(|&dtype| dtype != DType::BFloat16).collect::<Vec<_>>())
 }
 
-/// Where the element at this place of an array in row-major order lies in Fortran's.
+/// The index in Fortran order of the element at this index in row-major order.
 fn in_fortran(shape: &[usize], mut flat: usize) -> usize {
     let mut index = vec![0; shape.len()];
     for dim in (0..shape.len()).rev() {
         index[dim] = flat % shape[dim];
         flat /= shape[dim];
     }
-    // The first index runs fastest.
+    // In Fortran order the first index runs fastest.
     index.iter().zip(shape).rev().fold(0, |at, (&i, &n)| at * n + i)
 }
 
@@ -105,7 +105,7 @@ proptest! {
     #![proptest_config(property::cases(300))]
 
     #[test]
-    fn there_and_back(dtype in any_type(), shape in prop::collection::vec(0..5usize, 0..6), seed in any::<u8>()) {
+    fn arrays_survive_a_round_trip(dtype in any_type(), shape in prop::collection::vec(0..5usize, 0..6), seed in any::<u8>()) {
         let len = shape.iter().product::<usize>() * dtype.size();
         let content: Vec<u8> = (0..len).map(|i| (i as u8).wrapping_mul(seed)).collect();
         let (_folder, path) = folder();
@@ -118,10 +118,10 @@ proptest! {
     }
 
     #[test]
-    fn any_order_of_bytes_and_dimensions(shape in prop::collection::vec(0..4usize, 0..5), fortran: bool, big: bool, kind in 0..5usize) {
+    fn any_order_of_bytes_and_dimensions_is_read(shape in prop::collection::vec(0..4usize, 0..5), fortran: bool, big: bool, kind in 0..5usize) {
         let (name, size, dtype) = [("i2", 2, DType::Int32), ("u2", 2, DType::Int32), ("u4", 4, DType::Int64), ("i8", 8, DType::Int64), ("i1", 1, DType::Int8)][kind];
         let elements = shape.iter().product::<usize>();
-        // In row-major order, with the highest bit set in some.
+        // These are in row-major order; some have the highest bit set.
         let values: Vec<i64> = (0..elements as i64).map(|i| (i * 0x0123_4567_89ab_cdef) >> (64 - size * 8)).map(|v| match name {
             "u2" => v & 0xffff,
             "u4" => v & 0xffff_ffff,

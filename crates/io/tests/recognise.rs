@@ -1,4 +1,4 @@
-//! Files of other kinds are named for what they are, by every reader; and no file that is right is taken for one.
+//! Every reader names files of other kinds for what they are, and no valid file is taken for one.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -12,7 +12,7 @@ fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden").join(name)
 }
 
-/// What a reader says of a file, and at which byte.
+/// The byte offset and message of a reader's error.
 fn said(path: &Path, wanted: Wanted) -> (u64, String) {
     let options =
         word2vec::Options { binary: None, limit: None, invalid: InvalidUtf8::Refuse, ratio: MAX_RATIO, escape: false };
@@ -32,7 +32,7 @@ fn said(path: &Path, wanted: Wanted) -> (u64, String) {
 
 const READERS: [Wanted; 4] = [Wanted::Safetensors, Wanted::Npy, Wanted::Words, Wanted::Text];
 
-/// Files of testdata/golden/other-files, and what each of them is called.
+/// The files of testdata/golden/other-files, and what each is called in messages.
 const KINDS: [(&str, &str); 14] = [
     ("pickle-2.bin", "a pickle of Python"),
     ("pickle-4.bin", "a pickle of Python"),
@@ -51,13 +51,13 @@ const KINDS: [(&str, &str); 14] = [
 ];
 
 #[test]
-fn every_reader_names_them() {
+fn every_reader_names_files_of_other_kinds() {
     for (name, what) in KINDS {
         let path = golden("other-files").join(name);
         for wanted in READERS {
             let is_meant =
                 matches!((name, wanted), ("array.npy", Wanted::Npy) | ("table.safetensors", Wanted::Safetensors));
-            // Their bytes are text, as far as they go.
+            // Their first bytes are text.
             let is_text = wanted == Wanted::Text && matches!(name, "table.safetensors" | "model.gguf");
             if is_meant || is_text {
                 continue;
@@ -75,7 +75,7 @@ fn every_reader_names_them() {
 }
 
 #[test]
-fn what_to_do_goes_with_the_reader() {
+fn the_advice_depends_on_the_reader() {
     let advice = |name: &str, wanted: Wanted| {
         let start = std::fs::read(golden("other-files").join(name)).expect("it is there");
         recognise(&start, wanted).unwrap_or_else(|| panic!("{name}")).advice
@@ -94,7 +94,7 @@ fn what_to_do_goes_with_the_reader() {
 }
 
 #[test]
-fn what_servers_send_and_git_leaves() {
+fn pages_of_servers_and_pointers_of_git_are_recognised() {
     let what = |start: &str, wanted: Wanted| recognise(start.as_bytes(), wanted).map(|found| found.to_string());
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab\nsize 548105171\n";
     let html = "\n<!DOCTYPE html>\n<html lang=en><head><title> Sign in </title></head></html>";
@@ -116,7 +116,7 @@ fn what_servers_send_and_git_leaves() {
     for start in ["(dp0\nVa\np1\nI1\ns.", "(lp1\nI1\na.", "ccopy_reg\n_reconstructor\n(c"] {
         assert!(what(start, Wanted::Words).expect("known").starts_with("a pickle of Python: "));
     }
-    // What a reader can say itself, and plain text.
+    // These are left to the reader's own message; the last one is plain text.
     for (start, wanted) in [
         (r#"{"version": "1.0", "added_tokens": [], "model": {"weird": true}}"#, Wanted::Tokenizer),
         (r#"{"!": 0, "a": 1}"#, Wanted::Tokenizer),
@@ -133,7 +133,7 @@ fn what_servers_send_and_git_leaves() {
 }
 
 #[test]
-fn no_good_file_is_taken_for_another() {
+fn no_valid_file_is_taken_for_another() {
     for (name, wanted) in [
         ("vectors/gensim.txt", Wanted::Words),
         ("vectors/gensim.bin", Wanted::Words),
@@ -145,7 +145,7 @@ fn no_good_file_is_taken_for_another() {
         let start = std::fs::read(golden(name)).expect("it is there");
         assert_eq!(recognise(&start, wanted), None, "{name}");
     }
-    // Headers of every length, whose first bytes are that number.
+    // Headers of every length; the first bytes of a file are that number.
     for length in (0..70_000u64).chain([0x0004_9502_8064, 99_999_999]) {
         let start =
             [&length.to_le_bytes()[..], b"{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}"].concat();
@@ -154,7 +154,7 @@ fn no_good_file_is_taken_for_another() {
 }
 
 #[test]
-fn bytes_of_any_kind_are_looked_at_within_bounds() {
+fn any_bytes_are_read_within_bounds() {
     let mut random = tokenbed_testkit::random::Random::new(5);
     let starts: [&[u8]; 12] = [
         b"",
@@ -177,7 +177,7 @@ fn bytes_of_any_kind_are_looked_at_within_bounds() {
             for wanted in
                 [Wanted::Safetensors, Wanted::Npy, Wanted::Words, Wanted::Text, Wanted::Tokenizer, Wanted::Own]
             {
-                // What stands behind the bytes that are looked at changes nothing.
+                // Bytes after those that are looked at change nothing.
                 let long = [&bytes[..], &vec![b' '; LOOK]].concat();
                 let longer = [&long[..], b"<html>"].concat();
                 drop(recognise(&bytes, wanted));

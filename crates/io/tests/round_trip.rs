@@ -1,4 +1,4 @@
-//! What is saved is loaded, and the same arguments give the same bytes.
+//! Saved tensors are loaded again, and the same arguments give the same bytes.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -11,7 +11,7 @@ use tokenbed_core::{DType, Error};
 use tokenbed_io::safetensors::{Opened, ToSave, load, open, save};
 use tokenbed_testkit::random::Random;
 
-/// Elements for a shape; truth values are 0 and 1.
+/// Elements for a shape; booleans are 0 and 1.
 fn content(dtype: DType, shape: &[usize]) -> Vec<u8> {
     let mut random = Random::new(shape.len() as u64);
     let len = shape.iter().product::<usize>() * dtype.size();
@@ -25,7 +25,7 @@ fn to_save<'a>(name: &str, dtype: DType, shape: &[usize], bytes: &'a [u8]) -> To
 const SHAPES: [&[usize]; 7] = [&[], &[1], &[7], &[3, 5], &[2, 0, 4], &[0], &[1, 1, 2, 3, 1]];
 
 #[test]
-fn every_type_and_shape() {
+fn every_type_and_shape_survives_a_round_trip() {
     let (folder, path) = folder();
     let all: Vec<_> = DType::ALL
         .into_iter()
@@ -43,11 +43,11 @@ fn every_type_and_shape() {
         assert_eq!((tensor.dtype, &tensor.shape[..], bytes(tensor)), (*dtype, *shape, &content[..]), "{name}");
         assert_eq!(tensor.storage.as_ptr() as usize % dtype.size(), 0, "{name}");
     }
-    // Wide types first, then by name: empty ones, which lie where the next does, too.
+    // Wide types come first, then the name decides, also for empty tensors, which lie where the next one does.
     let order: Vec<_> = loaded.iter().map(|tensor| (std::cmp::Reverse(tensor.dtype.size()), &tensor.name)).collect();
     let is_sorted_by_size = order.windows(2).all(|pair| pair[0].0 <= pair[1].0);
     assert!(is_sorted_by_size, "{order:?}");
-    // The authors' own reader agrees.
+    // The format's own reader agrees.
     let file = std::fs::read(&path).expect("the file is there");
     let theirs = safetensors::SafeTensors::deserialize(&file).expect("a good file");
     for (name, _, shape, content) in &all {
@@ -57,7 +57,7 @@ fn every_type_and_shape() {
 }
 
 #[test]
-fn mapped_or_read_it_is_the_same() {
+fn mapped_and_read_files_give_the_same_tensors() {
     let (_folder, path) = folder();
     for len in [0, 10, (1 << 20) - 200, 1 << 20] {
         let content: Vec<u8> = (0..len).map(|i| i as u8).collect();
@@ -65,14 +65,14 @@ fn mapped_or_read_it_is_the_same() {
         for map in [None, Some(false), Some(true)] {
             let loaded = open(&path, map).and_then(Opened::tensors).expect("a good file");
             assert!(bytes(&loaded[0]) == content, "{len} {map:?}");
-            // A file of a megabyte, header and all.
+            // This file has a megabyte, including its header.
             assert_eq!(loaded[0].storage.is_mapped(), map.unwrap_or(len == 1 << 20), "{len} {map:?}");
         }
     }
 }
 
 #[test]
-fn more_dimensions_than_a_file_holds() {
+fn too_many_dimensions_are_refused() {
     let (_folder, path) = folder();
     let mut shape = vec![1; 1000];
     save(&path, vec![to_save("t", DType::UInt8, &shape, &[7])], HashMap::new()).expect("a good call");
@@ -86,7 +86,7 @@ fn more_dimensions_than_a_file_holds() {
 }
 
 #[test]
-fn names_of_every_kind() {
+fn names_of_every_kind_survive_a_round_trip() {
     let names = [
         "",
         " ",
@@ -111,7 +111,7 @@ fn names_of_every_kind() {
 }
 
 #[test]
-fn no_tensors_at_all() {
+fn a_file_may_have_no_tensors() {
     let (_folder, path) = folder();
     save(&path, vec![], HashMap::new()).expect("a good call");
     assert!(load(&path).expect("a good file").is_empty());
@@ -168,7 +168,7 @@ fn data_starts_at_a_multiple_of_eight() {
     }
 }
 
-/// Headers of every length: where the data is not aligned to its elements, a copy is.
+/// Headers of every length. If the data is not aligned to its elements, a copy is made.
 #[test]
 fn misaligned_data_is_copied() {
     for dtype in DType::ALL {
@@ -203,7 +203,7 @@ fn in_files(dtype: DType) -> &'static str {
 }
 
 #[test]
-fn what_cannot_be_saved_writes_nothing() {
+fn refused_saves_write_nothing() {
     let (folder, path) = folder();
     let refused = |tensors: Vec<ToSave<'_>>| {
         let error = save(&path, tensors, HashMap::new()).expect_err("a bad call passed");
@@ -223,7 +223,7 @@ fn what_cannot_be_saved_writes_nothing() {
 }
 
 #[test]
-fn a_file_that_is_not_there() {
+fn a_missing_file_is_an_error() {
     let (_folder, path) = folder();
     assert!(matches!(load(&path), Err(Error::File { action: "open", .. })));
     let nowhere = path.join("below");

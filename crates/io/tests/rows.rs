@@ -1,4 +1,4 @@
-//! Rows come back as they were written, in whatever pieces; what does not fit is an error and the writer goes on.
+//! Rows written in any pieces are read back; rows that do not fit are an error, and the writer continues.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -18,7 +18,7 @@ fn column(name: &str, dtype: DType, shape: &[usize]) -> Column {
 }
 
 #[test]
-fn rows_that_do_not_fit_are_told_and_the_writer_goes_on() {
+fn rows_that_do_not_fit_are_errors_and_the_writer_continues() {
     let (folder, path) = folder();
     let mut writer =
         RowWriter::create(&path, vec![column("a", DType::Int32, &[2])], HashMap::new()).expect("a good call");
@@ -34,9 +34,9 @@ fn rows_that_do_not_fit_are_told_and_the_writer_goes_on() {
     assert_eq!(names(folder.path()), ["file.safetensors"]);
 }
 
-/// Rows without elements take no bytes, so that there may be as many as can be counted, and no more.
+/// Rows without elements take no bytes, so there may be as many as a number can count, but no more.
 #[test]
-fn more_rows_than_can_be_counted() {
+fn more_rows_than_can_be_counted_are_an_error() {
     let (_folder, path) = folder();
     let mut writer =
         RowWriter::create(&path, vec![column("a", DType::Int8, &[0])], HashMap::new()).expect("a good call");
@@ -47,7 +47,7 @@ fn more_rows_than_can_be_counted() {
 }
 
 #[test]
-fn what_cannot_be_created_leaves_nothing() {
+fn a_refused_file_leaves_nothing() {
     let (folder, path) = folder();
     let npy = path.with_extension("npy");
     let one = || vec![column("a", DType::Int8, &[])];
@@ -73,7 +73,7 @@ fn what_cannot_be_created_leaves_nothing() {
     let missing = folder.path().join("missing/x.npy");
     assert!(matches!(RowWriter::create(&missing, one(), HashMap::new()), Err(Error::File { .. })));
     assert!(names(folder.path()).is_empty());
-    // An ending is one in capitals too.
+    // The ending may be in capitals.
     let mut loud = RowWriter::create(&path.with_extension("NPY"), one(), HashMap::new()).expect("a good call");
     loud.close().expect("a good call");
 }
@@ -82,7 +82,7 @@ proptest! {
     #![proptest_config(property::cases(60))]
 
     #[test]
-    fn any_columns_in_any_pieces(
+    fn any_columns_in_any_pieces_are_read_back(
         columns in prop::collection::vec((0..9usize, prop::collection::vec(0..4usize, 0..3)), 1..6),
         pieces in prop::collection::vec((any::<prop::sample::Index>(), 0..400usize), 0..20),
         dropped: bool,
@@ -117,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn rows_of_npy_are_the_file_that_is_saved_at_once(shape in prop::collection::vec(0..4usize, 0..4), pieces in prop::collection::vec(0..300usize, 0..5)) {
+    fn an_npy_file_written_by_rows_equals_one_saved_at_once(shape in prop::collection::vec(0..4usize, 0..4), pieces in prop::collection::vec(0..300usize, 0..5)) {
         let (_folder, path) = folder();
         let (streamed, saved) = (path.with_extension("npy"), path.with_extension("at_once"));
         let column = column("x", DType::Float16, &shape);

@@ -1,4 +1,4 @@
-//! Files of text: the text they hold, whatever they are packed with and wherever a part of it ends.
+//! Text files give their text, with any compression and wherever a part ends.
 #![allow(clippy::unwrap_used)]
 
 use flate2::Compression;
@@ -17,7 +17,7 @@ fn read(path: &Path, invalid: InvalidUtf8) -> Result<String, Error> {
     Ok(text)
 }
 
-/// A folder of the test's own with a file of this name and content in it.
+/// A temporary folder with a file of this name and content.
 fn write(name: &str, content: &[u8]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -51,11 +51,11 @@ fn packed() -> Vec<PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|ending| ending != "py")).collect()
 }
 
-/// Part of a text that is longer than what is read at a time.
+/// Number of bytes that are read at a time.
 const PART: usize = 1 << 20;
 
 #[test]
-fn what_other_programs_packed() {
+fn files_compressed_by_other_programs_are_read() {
     let expected = packed_text();
     let files = packed();
     assert_eq!(files.len(), 6);
@@ -65,7 +65,7 @@ fn what_other_programs_packed() {
 }
 
 #[test]
-fn every_size_around_the_parts() {
+fn sizes_around_a_part_are_read_whole() {
     for size in [0, 1, 2, PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 3] {
         let text = "ab\u{e9}\u{6587}\u{1f600}".repeat(size / 11 + 1);
         let text = (0..=size).rev().find(|&at| text.is_char_boundary(at)).map(|at| &text[..at]).unwrap();
@@ -78,7 +78,7 @@ fn every_size_around_the_parts() {
 }
 
 #[test]
-fn characters_across_the_parts_are_whole() {
+fn characters_across_parts_are_whole() {
     for char in ["\u{e9}", "\u{6587}", "\u{1f600}"] {
         for back in 0..=char.len() {
             let text = format!("{}{char} and on", "x".repeat(PART - back));
@@ -95,7 +95,7 @@ fn a_byte_order_mark_stays() {
 }
 
 #[test]
-fn bytes_that_are_no_utf8_say_where_they_are() {
+fn errors_for_invalid_utf8_name_the_byte() {
     for (bad, valid) in
         [(&b"\xff"[..], 0), (b"\xc3", 0), (b"\xe6\x96", 0), (b"\xf0\x9f\x98", 0), (b"\xed\xa0\x80", 0), (b"a\x80", 1)]
     {
@@ -120,7 +120,7 @@ fn bytes_that_are_no_utf8_say_where_they_are() {
     assert!(message(&zst(b"text")).contains(".zst"));
 }
 
-/// The bytes of a Latin-1, UTF-16 or binary file, and parts of good characters.
+/// The bytes of a Latin-1, UTF-16 or binary file, and parts of valid characters.
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let word = prop_oneof![
         "[a-z\u{e9}\u{6587}\u{1f600}]{1,4}".prop_map(String::into_bytes),
@@ -140,7 +140,7 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// As `String::from_utf8_lossy`, which does what the Encoding Standard says of `TextDecoder`.
+    /// The result is that of `String::from_utf8_lossy`, which follows the Encoding Standard as `TextDecoder` does.
     #[test]
     fn invalid_bytes_are_replaced_as_the_standard_says(bytes in any_bytes(), back in 0usize..24) {
         let long = [&vec![b'x'; PART - back], &*bytes].concat();
@@ -150,9 +150,9 @@ proptest! {
         }
     }
 
-    /// Nothing that a file may hold ends the process; what is read of a damaged one is an error or the text.
+    /// No file ends the process. A damaged one gives an error or its text.
     #[test]
-    fn damaged_files(at in 0usize..4000, byte: u8, cut in prop::option::of(0usize..4000)) {
+    fn damaged_files_give_an_error_or_their_text(at in 0usize..4000, byte: u8, cut in prop::option::of(0usize..4000)) {
         let text = packed_text();
         for path in packed() {
             let mut bytes = std::fs::read(&path).unwrap();
@@ -162,7 +162,7 @@ proptest! {
             bytes.truncate(cut.unwrap_or(bytes.len()).max(1));
             let name = path.file_name().unwrap().to_str().unwrap();
             match read_bytes(name, &bytes, InvalidUtf8::Refuse) {
-                // Not every field of a header is checked by anything, and unchecked.txt.zst has no checksum at all.
+                // Some fields of a header are not checked, and unchecked.txt.zst has no checksum at all.
                 Ok(found) => prop_assert!(same || name.starts_with("unchecked") || text.starts_with(&found), "{name} at {at}"),
                 Err(error) => prop_assert!(matches!(error, Error::Format { .. }), "{error:?}"),
             }
@@ -170,7 +170,7 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         for (name, magic) in [("a.gz", &b"\x1f\x8b\x08\0"[..]), ("a.zst", b"\x28\xb5\x2f\xfd"), ("a.zst", b""), ("a.txt", b"")] {
             let _ = read_bytes(name, &[magic, &bytes].concat(), InvalidUtf8::Refuse);
         }
@@ -178,12 +178,12 @@ proptest! {
 }
 
 #[test]
-fn compressed_data_that_ends_too_soon() {
+fn compressed_data_that_ends_too_soon_is_an_error() {
     let text = packed_text();
     for path in packed() {
         let whole = std::fs::read(&path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
-        // Where a member or a frame ends, the file may end, too.
+        // The file may also end where a member or a frame does.
         let several = name.starts_with("members") || name.starts_with("frames");
         for length in (0..whole.len()).step_by(7).chain([whole.len() - 1]) {
             match read_bytes(name, &whole[..length], InvalidUtf8::Refuse) {
@@ -224,10 +224,10 @@ fn files_that_cannot_be_read_have_the_systems_error() {
     }
 }
 
-/// The start of a process's memory can be opened and not read.
+/// The start of a process's memory can be opened but not read.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_failing_disk_is_not_damaged_data() {
+fn a_failing_disk_is_not_reported_as_damaged_data() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a.txt", "a.gz", "a.zst"] {
         let path = folder.path().join(name);

@@ -1,4 +1,4 @@
-//! Files of word2vec: what gensim writes, what comes back, and files that are not what they say.
+//! word2vec files: those that gensim writes, round trips, and malformed files.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -18,7 +18,7 @@ use tokenbed_testkit::property;
 const AS_IT_IS: Options =
     Options { binary: None, limit: None, invalid: InvalidUtf8::Refuse, ratio: MAX_RATIO, escape: false };
 
-/// Written without escapes.
+/// Saves without escapes.
 fn save(path: &Path, words: &[String], table: &[f32], dim: usize, binary: bool) -> Result<()> {
     word2vec::save(path, words, table, dim, Written { binary, escape: false })
 }
@@ -54,7 +54,7 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 }
 
 #[test]
-fn what_gensim_writes() {
+fn gensims_files_are_read_and_written_alike() {
     let (text, binary) = (load(&golden("gensim.txt"), AS_IT_IS), load(&golden("gensim.bin"), AS_IT_IS));
     let (text, binary) = (text.expect("a good file"), binary.expect("a good file"));
     assert_eq!((text.dim, text.words.len()), (37, 60));
@@ -67,7 +67,7 @@ fn what_gensim_writes() {
         assert_eq!(few.words, text.words[..3]);
         assert_eq!(numbers(&few), numbers(&text)[..3 * 37]);
     }
-    // Ours have its bytes; as text the same numbers, where it writes 1e-05 for 0.00001.
+    // Our binary files have gensim's bytes. Our text has the same numbers, but gensim writes 1e-05 for 0.00001.
     let (_folder, path) = folder();
     save(&path, &text.words, &numbers(&text), 37, true).expect("a good call");
     assert!(std::fs::read(&path).expect("it is there") == std::fs::read(golden("gensim.bin")).expect("it is there"));
@@ -77,8 +77,8 @@ fn what_gensim_writes() {
 }
 
 #[test]
-fn words_with_spaces() {
-    // gensim writes them and does not read them.
+fn words_may_contain_spaces_in_text() {
+    // gensim writes such words but does not read them.
     let loaded = load(&golden("spaces.txt"), AS_IT_IS).expect("a good file");
     let expected = ["New York", "at name@domain.com", ". . .", " the", "the", "a  b", "Windows 95 SE"];
     assert_eq!(loaded.words, expected);
@@ -100,7 +100,7 @@ fn text_of(count: usize, dim: usize, word: impl Fn(usize) -> String, number: imp
     text
 }
 
-/// A kind of words or numbers, and the one of a number.
+/// A kind of words or numbers: its name, and a function from an index.
 type Kind = (&'static str, fn(usize) -> String);
 
 #[test]
@@ -138,9 +138,9 @@ fn no_text_is_taken_for_binary() {
     }
 }
 
-/// Texts that are wrong: an error of text, with the line that is, and never words and numbers.
+/// Malformed texts give an error about the text, with the line, and never words and numbers.
 #[test]
-fn no_wrong_text_is_taken_for_binary() {
+fn no_malformed_text_is_taken_for_binary() {
     let plain = |row: usize| format!("w{row}");
     let accented = |row: usize| format!("w{row}\u{e9}\u{df}");
     let comma = |at: usize| format!("{},{}", at % 10, at % 7);
@@ -163,14 +163,14 @@ fn no_wrong_text_is_taken_for_binary() {
                     let error = load_bytes(text.as_bytes(), options).expect_err("no such numbers").to_string();
                     assert!(error.contains(why), "{count} x {dim}: {error}");
                 }
-                // One byte a character, as Latin-1 has them: no UTF-8.
+                // Latin-1 with one byte a character is not UTF-8.
                 let latin: Vec<u8> = text.chars().map(|char| u8::try_from(char).unwrap_or(b'?')).collect();
                 let options = Options { limit: Some(1), invalid: InvalidUtf8::Replace, ..AS_IT_IS };
                 assert!(load_bytes(&latin, options).expect_err("no such numbers").to_string().contains(why));
             }
         }
     }
-    // As many numbers as the first line does not promise.
+    // The first line promises another number of numbers.
     for (promised, dim) in [(7, 8), (9, 8), (1, 8), (299, 300), (301, 300), (1, 2), (2, 1)] {
         for count in [1, 2, 10, 500] {
             let text = text_of(count, dim, plain, |at| format!("{at}.14286"));
@@ -183,7 +183,7 @@ fn no_wrong_text_is_taken_for_binary() {
 }
 
 #[test]
-fn what_a_wrong_text_is_told() {
+fn errors_about_text_name_the_word_and_the_line() {
     let message = |content: &str| format_error(content.as_bytes()).1;
     assert_eq!(
         message("2 2\nNew York 0,5 1,5\nw 2,5 3,5\n"),
@@ -195,20 +195,20 @@ fn what_a_wrong_text_is_told() {
          number)"
     );
     assert_eq!(message("1 2\na 1.5\n"), "\"a\" has 1 numbers where the first line promises 2");
-    // A token that begins with a space may be a number; one that is a space cannot be told from none.
+    // A token that begins with a space may be a number. A token that is a space looks like a missing word.
     let loaded = load_bytes(b"2 2\n 95 1 2\n95 3 4\n", AS_IT_IS).expect("a good file");
     assert_eq!((loaded.words.clone(), numbers(&loaded)), (words(&[" 95", "95"]), vec![1.0, 2.0, 3.0, 4.0]));
     assert_eq!(message("2 2\n  1 2\n95 3 4\n"), "word 0 is missing");
 }
 
 #[test]
-fn a_byte_order_mark_in_front() {
+fn a_byte_order_mark_is_skipped() {
     let loaded = load_bytes(b"\xef\xbb\xbf1 2\na 1 2\n", AS_IT_IS).expect("a good file");
     assert_eq!((loaded.words.clone(), numbers(&loaded)), (words(&["a"]), vec![1.0, 2.0]));
 }
 
 #[test]
-fn binary_stays_binary() {
+fn binary_files_are_recognised_as_binary() {
     let mut random = tokenbed_testkit::random::Random::new(3);
     for dim in [1, 2, 3, 8, 100, 300] {
         for count in [2, 3, 50, 1000] {
@@ -233,7 +233,7 @@ fn binary_stays_binary() {
 }
 
 #[test]
-fn a_binary_word_with_a_space_is_never_half_a_word() {
+fn a_binary_word_with_a_space_is_an_error_and_never_half_a_word() {
     let mut file = b"9 3\n".to_vec();
     for row in 0..9 {
         file.extend(format!("New York{row} ").into_bytes());
@@ -249,9 +249,10 @@ fn a_binary_word_with_a_space_is_never_half_a_word() {
 }
 
 #[test]
-fn odd_but_good_files() {
+fn odd_but_valid_files_load() {
     let good = |content: &[u8]| load_bytes(content, AS_IT_IS).expect("a good file");
-    // As the original program writes text: a space behind every number; Windows' line ends; tabs; no line end at the end.
+    // The original program writes a space after every number in text. Others: Windows line ends; tabs; no line end at
+    // the end.
     let text = good(b"3 2\na 1 -2.5 \r\n\xc3\xa9  3e-1\t+4 \nc .5 5.\r");
     assert_eq!(text.words, ["a", "é", "c"]);
     assert_eq!(numbers(&text), [1.0, -2.5, 0.3, 4.0, 0.5, 5.0]);
@@ -259,12 +260,12 @@ fn odd_but_good_files() {
     assert!(
         odd[0].is_nan() && odd[1..3] == [f32::INFINITY, f32::NEG_INFINITY] && odd[3].to_bits() == (-0.0f32).to_bits()
     );
-    // As the original program writes binary: a line break behind every vector.
+    // The original program writes a line break after every vector in binary files.
     let row = |word: &str, x: f32| [word.as_bytes(), b" ", &x.to_le_bytes(), &(-x).to_le_bytes(), b"\n"].concat();
     let binary = good(&[b"2 2\n", &row("a", 1.5)[..], &row("b", 2.5)].concat());
     assert_eq!(binary.words, ["a", "b"]);
     assert_eq!(numbers(&binary), [1.5, -1.5, 2.5, -2.5]);
-    // Of a word that comes twice the first.
+    // Of a word that comes twice, the first is kept.
     let twice = good(b"3 1\na 1\na 2\nb 3\n");
     assert_eq!((twice.words.clone(), numbers(&twice)), (words(&["a", "b"]), vec![1.0, 3.0]));
     let twice = good(&[b"3 2\n", &row("a", 1.5)[..], &row("a", 3.5), &row("b", 2.5)].concat());
@@ -276,7 +277,7 @@ fn odd_but_good_files() {
 }
 
 #[test]
-fn compressed_files() {
+fn compressed_files_are_read() {
     let (_folder, path) = folder();
     let path = path.with_extension("txt.gz");
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -296,14 +297,14 @@ fn compressed_files() {
 }
 
 #[test]
-fn files_cut_short_at_every_byte() {
+fn files_cut_short_at_any_byte_are_errors() {
     for name in ["gensim.txt", "gensim.bin"] {
         let whole = std::fs::read(golden(name)).expect("it is there");
         let small = load_bytes(&whole, Options { limit: Some(2), ..AS_IT_IS }).expect("a good file");
         let (_folder, path) = folder();
         save(&path, &small.words, &numbers(&small), 37, name.ends_with("bin")).expect("a good call");
         let file = std::fs::read(&path).expect("it is there");
-        // A last number may have lost digits: as text, nobody can see that.
+        // The last number may have lost digits, which cannot be seen in text.
         let least = if name.ends_with("bin") { 0 } else { 12 };
         for len in 0..file.len() - least {
             let (offset, message) = format_error(&file[..len]);
@@ -313,7 +314,7 @@ fn files_cut_short_at_every_byte() {
 }
 
 #[test]
-fn headers_that_lie() {
+fn headers_with_wrong_counts_are_errors() {
     for header in [
         "",
         "\n",
@@ -342,7 +343,7 @@ fn headers_that_lie() {
 }
 
 #[test]
-fn rows_that_are_none() {
+fn malformed_rows_are_errors() {
     let at = |content: &[u8], offset: u64, part: &str| {
         let (found, message) = format_error(content);
         assert!(found == offset && message.contains(part), "{found}: {message}");
@@ -360,7 +361,7 @@ fn rows_that_are_none() {
 }
 
 #[test]
-fn what_cannot_be_written() {
+fn words_and_vectors_that_cannot_be_written_are_refused() {
     let (folder, path) = folder();
     let usage = |list: &[&str], part: &str| {
         let error = save(&path, &words(list), &vec![0.0; list.len() * 2], 2, false).expect_err("no such word");
@@ -378,7 +379,7 @@ fn what_cannot_be_written() {
 }
 
 #[test]
-fn words_that_readers_find_too_long() {
+fn words_that_are_too_long_for_readers_are_refused() {
     let (folder, path) = folder();
     for binary in [false, true] {
         let longest = words(&["a", &"é".repeat(1 << 15)]);
@@ -409,7 +410,7 @@ fn words_that_readers_find_too_long() {
 }
 
 #[test]
-fn escaped_words() {
+fn escaped_words_are_read_back() {
     let list = words(&["a b", "a\\x20b", "\n", "\\n", " ", "\t\r\n\u{b}\u{c}", "plain", "\u{a0}"]);
     let table: Vec<f32> = (0..list.len() * 2).map(|at| at as f32 + 0.3).collect();
     let (_folder, path) = folder();
@@ -421,7 +422,7 @@ fn escaped_words() {
         let plain = ["a\\x20b", "a\\x5cx20b", "\\x0a", "\\n", "\\x20", "\\x09\\x0d\\x0a\\x0b\\x0c", "plain", "\u{a0}"];
         assert_eq!((loaded.words.clone(), numbers(&loaded)), (words(&plain), table.clone()));
     }
-    // Two names of one word: the first counts.
+    // These are two spellings of one word; the first counts.
     let twice = load_bytes(b"2 1\na\\x20b 1\na b 2\n", Options { escape: true, ..AS_IT_IS }).expect("a good file");
     assert_eq!((twice.words.clone(), numbers(&twice)), (words(&["a b"]), vec![1.0]));
 }
@@ -434,7 +435,7 @@ proptest! {
     #![proptest_config(property::cases(200))]
 
     #[test]
-    fn all_come_back(list in prop::collection::hash_set(any_word(), 0..8), dim in 1..6usize, seed in any::<u64>(), binary in any::<bool>()) {
+    fn words_and_vectors_survive_a_round_trip(list in prop::collection::hash_set(any_word(), 0..8), dim in 1..6usize, seed in any::<u64>(), binary in any::<bool>()) {
         let list: Vec<_> = list.into_iter().collect();
         let table = tokenbed_testkit::random::Random::new(seed).awkward(list.len() * dim);
         let (_folder, path) = folder();
@@ -460,7 +461,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_a_text_says_it_is_text(rows in 1..5usize, dim in 1..5usize, lines in "([ -~é鯨\t]{0,6}[ \n]([0-9],?){0,4}){0,30}") {
+    fn text_is_never_taken_for_binary(rows in 1..5usize, dim in 1..5usize, lines in "([ -~é鯨\t]{0,6}[ \n]([0-9],?){0,4}){0,30}") {
         let content = format!("{rows} {dim}\n{lines}");
         let (found, said) = (load_bytes(content.as_bytes(), AS_IT_IS), load_bytes(content.as_bytes(), Options { binary: Some(false), ..AS_IT_IS }));
         match (found, said) {

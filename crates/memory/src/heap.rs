@@ -1,11 +1,11 @@
-//! Heaps.
+//! Heaps whose growth can fail.
 
 use crate::no_room_for;
 use std::collections::BinaryHeap;
 
-/// What a heap does beside what it has from the standard library.
+/// Methods that a heap has here beside those of the standard library.
 pub trait Heap<T> {
-    /// As `push`.
+    /// Like `push`.
     fn put(&mut self, value: T);
 }
 

@@ -1,9 +1,9 @@
-//! Vectors.
+//! Vectors whose growth can fail.
 
 use crate::no_room_for;
 use std::ops::Range;
 
-/// An empty vector with room for so many elements.
+/// An empty vector with room for `count` elements.
 pub fn with_room<T>(count: usize) -> Vec<T> {
     let mut list = Vec::new();
     match list.try_reserve_exact(count) {
@@ -12,30 +12,30 @@ pub fn with_room<T>(count: usize) -> Vec<T> {
     }
 }
 
-/// So many times the same.
+/// A vector of `count` copies of `value`.
 pub fn filled<T: Clone>(value: T, count: usize) -> Vec<T> {
     let mut list = with_room(count);
     list.resize(count, value);
     list
 }
 
-/// What a vector does beside what it has from the standard library.
+/// Methods that a vector has here beside those of the standard library.
 pub trait List<T> {
-    /// Room for so many more elements, growing in proportion.
+    /// Makes room for `more` elements, growing in proportion to the length.
     fn make_room(&mut self, more: usize);
-    /// One more at the end.
+    /// Appends a value.
     fn put(&mut self, value: T);
-    /// All of these at the end.
+    /// Appends all values.
     fn put_all(&mut self, values: impl IntoIterator<Item = T>);
-    /// Copies of these at the end.
+    /// Appends copies of the values.
     fn put_slice(&mut self, values: &[T])
     where
         T: Clone;
-    /// Copies of those at these places, at the end.
+    /// Appends copies of the elements at `places`.
     fn put_within(&mut self, places: Range<usize>)
     where
         T: Clone;
-    /// So many elements: the last go, or copies of `value` come.
+    /// Resizes to `count` elements: drops the last ones, or appends copies of `value`.
     fn fill_to(&mut self, count: usize, value: T)
     where
         T: Clone;
@@ -61,7 +61,7 @@ impl<T> List<T> for Vec<T> {
         let (least, most) = values.size_hint();
         self.make_room(least);
         if most == Some(least) {
-            // All have room: nothing grows.
+            // There is room for all of them, so nothing grows.
             return self.extend(values);
         }
         for value in values {
@@ -97,7 +97,7 @@ impl<T> List<T> for Vec<T> {
     }
 }
 
-/// Apart from the way on which there is room, which is taken often.
+/// A function of its own, so that the common path, where there is room, stays small.
 #[cold]
 #[inline(never)]
 fn grow<T>(list: &mut Vec<T>, more: usize) {
@@ -106,9 +106,9 @@ fn grow<T>(list: &mut Vec<T>, more: usize) {
     }
 }
 
-/// What a slice does beside what it has from the standard library.
+/// Methods that a slice has here beside those of the standard library.
 pub trait Slice<T> {
-    /// A copy.
+    /// A copy of the slice.
     fn to_list(&self) -> Vec<T>
     where
         T: Clone;
@@ -126,9 +126,9 @@ impl<T> Slice<T> for [T] {
     }
 }
 
-/// What an iterator does beside what it has from the standard library.
+/// Methods that an iterator has here beside those of the standard library.
 pub trait Gather: Iterator + Sized {
-    /// All elements, in their order.
+    /// All elements, in order.
     #[inline]
     fn into_list(self) -> Vec<Self::Item> {
         let mut list = with_room(self.size_hint().0);
@@ -136,7 +136,7 @@ pub trait Gather: Iterator + Sized {
         list
     }
 
-    /// All elements, in their order, up to the first that is a failure, which is the answer then.
+    /// All elements, in order, or the first failure.
     ///
     /// # Errors
     /// The first failure.

@@ -1,14 +1,14 @@
-//! Maps and sets.
+//! Maps and sets whose growth can fail.
 
 use crate::no_room_for;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
-/// What a map does beside what it has from the standard library.
+/// Methods that a map has here beside those of the standard library.
 pub trait Map<K, V> {
-    /// Room for so many more entries, growing in proportion.
+    /// Makes room for `more` entries, growing in proportion to the size.
     fn make_room(&mut self, more: usize);
-    /// As `insert`.
+    /// Like `insert`.
     fn put(&mut self, key: K, value: V) -> Option<V>;
 }
 
@@ -27,7 +27,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> Map<K, V> for HashMap<K, V, S> {
     }
 }
 
-/// Keys with their values.
+/// A map of these keys and values.
 pub fn map_of<K: Eq + Hash, V>(entries: impl IntoIterator<Item = (K, V)>) -> HashMap<K, V> {
     let mut map = HashMap::new();
     for (key, value) in entries {
@@ -36,9 +36,9 @@ pub fn map_of<K: Eq + Hash, V>(entries: impl IntoIterator<Item = (K, V)>) -> Has
     map
 }
 
-/// What a set does beside what it has from the standard library.
+/// Methods that a set has here beside those of the standard library.
 pub trait Set<K> {
-    /// As `insert`.
+    /// Like `insert`.
     fn put(&mut self, key: K) -> bool;
 }
 

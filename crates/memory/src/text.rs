@@ -1,9 +1,9 @@
-//! Texts.
+//! Strings whose growth can fail.
 
 use crate::no_room_for;
 use std::borrow::Cow;
 
-/// A copy of a text.
+/// A copy of the text.
 #[inline]
 pub fn owned(text: &str) -> String {
     let mut copy = String::new();
@@ -11,7 +11,7 @@ pub fn owned(text: &str) -> String {
     copy
 }
 
-/// All of these, end to end.
+/// All parts, joined without a separator.
 pub fn joined<T: AsRef<str>>(parts: &[T]) -> String {
     let mut all = String::new();
     Text::make_room(&mut all, parts.iter().map(|part| part.as_ref().len()).sum());
@@ -19,7 +19,7 @@ pub fn joined<T: AsRef<str>>(parts: &[T]) -> String {
     all
 }
 
-/// Bytes as text, with a replacement character for what is none, as `String::from_utf8_lossy`.
+/// The bytes as text, with a replacement character for each invalid sequence, like `String::from_utf8_lossy`.
 pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Cow::Borrowed(text);
@@ -34,7 +34,7 @@ pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// [`lossy`] of bytes that are not copied where they are text.
+/// Like [`lossy`], but valid bytes become the text without being copied.
 pub fn lossy_owned(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| match lossy(error.as_bytes()) {
         Cow::Borrowed(text) => owned(text),
@@ -42,13 +42,13 @@ pub fn lossy_owned(bytes: Vec<u8>) -> String {
     })
 }
 
-/// What a text does beside what it has from the standard library.
+/// Methods that a string has here beside those of the standard library.
 pub trait Text {
-    /// Room for so many more bytes, growing in proportion.
+    /// Makes room for `more` bytes, growing in proportion to the length.
     fn make_room(&mut self, more: usize);
-    /// More text at the end.
+    /// Appends text.
     fn put_str(&mut self, text: &str);
-    /// One more character at the end.
+    /// Appends a character.
     fn put_char(&mut self, char: char);
 }
 

@@ -1,4 +1,4 @@
-//! What cannot be had is told, and what can is right.
+//! Requests that cannot be met report their size, and those that can give the right values.
 
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::hint::black_box;
@@ -7,11 +7,11 @@ use tokenbed_memory::{
     with_room, zeroed,
 };
 
-/// More than any address space has.
+/// More bytes than any address space has.
 const MOST: usize = usize::MAX / 16;
 
 #[test]
-fn too_much_is_told_with_its_bytes() {
+fn too_large_requests_report_their_bytes() {
     assert_eq!(caught(|| black_box(with_room::<u32>(MOST)).len()), Err(OutOfMemory { bytes: MOST * 4 }));
     assert_eq!(caught(|| black_box(zeroed::<f64>(MOST)).len()), Err(OutOfMemory { bytes: MOST * 8 }));
     assert_eq!(caught(|| black_box(filled(1u8, usize::MAX)).len()), Err(OutOfMemory { bytes: usize::MAX }));
@@ -32,13 +32,13 @@ fn too_much_is_told_with_its_bytes() {
 }
 
 #[test]
-fn other_panics_go_on() {
+fn other_panics_pass_through() {
     let panic = std::panic::catch_unwind(|| caught(|| std::panic::resume_unwind(Box::new("another")))).err();
     assert_eq!(panic.and_then(|panic| panic.downcast_ref::<&str>().copied()), Some("another"));
 }
 
 #[test]
-fn what_can_be_had_is_as_the_standard_library_has_it() {
+fn results_equal_those_of_the_standard_library() {
     assert_eq!(zeroed::<f32>(3), [0.0; 3]);
     assert_eq!(zeroed::<u64>(0), []);
     assert_eq!(filled(7, 2), [7, 7]);

@@ -1,10 +1,11 @@
-//! What a value of a fill costs, in nanoseconds: each instruction set on one thread, then several threads.
+//! Measures the time for a value of a fill, in nanoseconds: each instruction set on one thread, then several threads.
 //!
 //! ```sh
 //! cargo run --release -p tokenbed-rng --example draw_speed
 //! ```
 //!
-//! The table is that of GPT-2, 50257 x 768, drawn again and again into the same memory; the best of nine counts (scalar: one).
+//! The table is that of GPT-2, 50257 x 768, drawn again and again into the same memory; the best of nine counts
+//! (scalar: one).
 
 #![allow(clippy::print_stdout, reason = "an example that reports")]
 
@@ -53,7 +54,7 @@ fn report(name: &str, fill: Fill, kernels: &'static Kernels, threads: usize, out
 fn best(fill: Fill, kernels: &'static Kernels, threads: usize, out: &mut [f32]) -> Result<f64, DrawError> {
     let mut generator = Generator::new(0);
     let mut best = f64::INFINITY;
-    // The scalar definition is not there to be fast.
+    // The scalar kernels are not meant to be fast.
     let rounds = if kernels.isa() == Isa::Scalar { 1 } else { ROUNDS };
     for _ in 0..rounds {
         let start = Instant::now();

@@ -1,28 +1,30 @@
-//! Yes or no, as `Tensor.bernoulli_(p)` of PyTorch draws it: `bernoulli_scalar_kernel`, where MKL draws nothing itself.
+//! Random bits as PyTorch's `Tensor.bernoulli_(p)` draws them (`bernoulli_scalar_kernel`, in a build where MKL does
+//! not draw).
 //!
 //! ```text
-//! for every element: u = (random64() & (2^53 - 1)) * 2^-53;  yes where u < p
+//! for every element: u = (random64() & (2^53 - 1)) * 2^-53;  the bit is set if u < p
 //! ```
 //!
-//! The comparison is done on integers: `u < p` where the integer is below `p * 2^53`, rounded up.
+//! The comparison is done on integers: `u < p` holds if the integer is below `p * 2^53`, rounded up.
 
 use crate::generator::Generator;
 use tokenbed_kernels::ops::draw_uniform::temper;
 use tokenbed_kernels::table;
 
-/// Words of the engine for an element.
+/// Number of the engine's words for an element.
 const WORDS: usize = 2;
-/// Bits of a uniform value in f64.
+/// Number of random bits in a uniform f64.
 const BITS: u32 = 53;
 
-/// Sets bit `i mod 8` of `bits[i / 8]` for each of `elements` with the probability `p` in [0, 1], and clears the others.
+/// Sets bit `i mod 8` of `bits[i / 8]` with probability `p` in [0, 1] for each element `i < elements`, and clears all
+/// other bits.
 ///
 /// # Panics
-/// If there are too few bits: the caller's bug, not its user's.
+/// If `bits` is too short. That is a bug of the calling code, not of its user.
 pub fn bernoulli(generator: &mut Generator, p: f64, elements: usize, bits: &mut [u8]) {
     assert!(elements.div_ceil(8) <= bits.len(), "bernoulli: too few bits");
     bits.fill(0);
-    // Exact: scaling by a power of two only moves the point.
+    // This is exact: scaling by a power of two changes only the exponent.
     let below = (p * (1u64 << BITS) as f64).ceil() as u64;
     let yes =
         |high: u32, low: u32| (u64::from(temper(high)) << 32 | u64::from(temper(low))) & ((1 << BITS) - 1) < below;
@@ -30,7 +32,7 @@ pub fn bernoulli(generator: &mut Generator, p: f64, elements: usize, bits: &mut 
     let mut odd = None;
     let mut element = 0;
     while element < elements {
-        // Words come as the twist makes them; a pair may lie on both sides of it.
+        // Words come as the twist produces them, and an element's pair of words may lie on both sides of a twist.
         let wanted = (elements - element) * WORDS - usize::from(odd.is_some());
         let mut words = generator.engine.take(kernels, wanted);
         if let (Some(high), Some((&low, rest))) = (odd, words.split_first()) {
@@ -51,8 +53,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn draws_are_those_of_pytorch() {
-        // torch.manual_seed(0); torch.empty(12).bernoulli_(0.7); torch.rand(1), of 2.15.0
+    fn draws_equal_pytorchs() {
+        // torch.manual_seed(0); torch.empty(12).bernoulli_(0.7); torch.rand(1), with PyTorch 2.15.0
         let mut generator = Generator::new(0);
         let mut bits = [0xff; 2];
         bernoulli(&mut generator, 0.7, 12, &mut bits);
@@ -63,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_go_on_across_the_twist() {
+    fn pairs_continue_across_the_twist() {
         for (before, elements) in [(0, 1), (1, 311), (1, 312), (2, 1000), (623, 3), (1, 0)] {
             for p in [0.0, 0.3, 1.0] {
                 let (mut ours, mut naive) = (Generator::new(9), Generator::new(9));

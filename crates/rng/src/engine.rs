@@ -4,22 +4,22 @@ use tokenbed_kernels::ops::draw_uniform::temper;
 use tokenbed_kernels::ops::mt19937::{MT_WORDS, MtState};
 use tokenbed_kernels::table::{self, Kernels};
 
-/// `at::mt19937_engine`: words, and how far they are used.
+/// `at::mt19937_engine`: 624 words and the position among them.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     words: MtState,
     /// Draws until the next twist, counting the one that twists: 1 to 624. [`Engine::available`] is one less.
     left: u32,
-    /// Index of the next word, 0 to 624. Kept beside `left`, which determines it once a first word was drawn, because
-    /// a freshly seeded state says (1, 0) and an exhausted one (1, 624).
+    /// Index of the next word, 0 to 624. `left` determines it once a first word was drawn. It is kept all the same,
+    /// because a freshly seeded state has (1, 0) and an exhausted one (1, 624).
     next: u32,
 }
 
 impl Engine {
-    /// `init_with_uint32`: the lower 32 bits of the seed.
+    /// `init_with_uint32`: the engine takes the lower 32 bits of the seed.
     pub(crate) fn new(seed: u64) -> Self {
         let mut words = [0; MT_WORDS];
-        let mut last = seed as u32; // the lower bits are what PyTorch takes
+        let mut last = seed as u32; // PyTorch takes the lower 32 bits.
         words[0] = last;
         for (i, word) in words.iter_mut().enumerate().skip(1) {
             last = (last ^ (last >> 30)).wrapping_mul(1_812_433_253).wrapping_add(i as u32);
@@ -28,7 +28,7 @@ impl Engine {
         Self::from_parts(words, 1, 0)
     }
 
-    /// An engine in the middle of its words. `left` is 1, or `left + next` is 625.
+    /// An engine at a given position. `left` is 1, or `left + next` is 625.
     pub(crate) fn from_parts(words: [u32; MT_WORDS], left: u32, next: u32) -> Self {
         debug_assert!((1..=624).contains(&left) && next <= 624 && (left == 1 || left + next == 625));
         Self { words: MtState::new(words), left, next }
@@ -38,7 +38,7 @@ impl Engine {
         (self.words.words(), self.left, self.next)
     }
 
-    /// Words that are drawn before the next twist.
+    /// Number of words that are left before the next twist.
     fn available(&self) -> usize {
         self.left as usize - 1
     }
@@ -66,7 +66,7 @@ impl Engine {
         temper(word)
     }
 
-    /// Leaves out `count` draws.
+    /// Skips `count` draws.
     pub(crate) fn skip(&mut self, kernels: &Kernels, mut count: usize) {
         while count > self.available() {
             count -= self.available();
@@ -75,7 +75,8 @@ impl Engine {
         self.advance(count);
     }
 
-    /// Up to `most` of the next draws, at least one of them unless `most` is 0, as words that are not tempered yet.
+    /// The next draws as words that are not tempered yet: at most `most` of them, and at least one unless `most` is
+    /// 0.
     pub(crate) fn take(&mut self, kernels: &Kernels, most: usize) -> &[u32] {
         if self.available() == 0 && most > 0 {
             self.twist(kernels);

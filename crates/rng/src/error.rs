@@ -1,16 +1,16 @@
-//! What can be wrong with a draw that is asked for, and with a state that is loaded.
+//! Errors of draws and of loading a state.
 
-/// A draw that PyTorch refuses too, or that this crate cannot give.
+/// A draw that PyTorch refuses too, or that this crate does not support.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DrawError {
     /// The standard deviation is negative or NaN.
     #[error("a normal draw needs std >= 0, not {std}")]
     Std {
-        /// What was asked for.
+        /// The standard deviation that was requested.
         std: f64,
     },
-    /// The bounds are not in order, or not finite in f32, or so far apart that their difference is not.
+    /// The bounds are not in order, are not finite in f32, or have a difference that is not.
     #[error("a uniform draw needs low <= high with a difference that f32 holds, not [{low}, {high})")]
     Bounds {
         /// The lower bound.
@@ -18,22 +18,22 @@ pub enum DrawError {
         /// The upper bound.
         high: f64,
     },
-    /// More samples than u32 can number.
+    /// There are more samples than a u32 can number.
     #[error("a permutation of {len} samples is longer than 2^32")]
     PermutationTooLong {
-        /// The length that was asked for.
+        /// The length that was requested.
         len: usize,
     },
 }
 
-/// Bytes that are no state of a CPU generator.
+/// Bytes that are not a state of a CPU generator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
-    /// Of another size.
+    /// The number of bytes is wrong.
     #[error("a generator's state has {expected} bytes, not {len}", expected = crate::STATE_BYTES)]
     Length {
-        /// The bytes that were given.
+        /// Number of bytes that were given.
         len: usize,
     },
     /// The flag that says that the engine was seeded is not set.
@@ -45,7 +45,7 @@ pub enum StateError {
     /// `left`, the draws until the next twist, is not from 1 to 624.
     #[error("the state's count of draws left is {left}, not from 1 to 624")]
     Left {
-        /// The count.
+        /// The count of draws.
         left: i32,
     },
     /// `next`, the index of the next word, is above 624.
@@ -65,9 +65,9 @@ pub enum StateError {
     /// A word of the engine has more than 32 bits.
     #[error("word {index} of the state is {value}: above 32 bits")]
     Word {
-        /// Which of the 624.
+        /// Index of the word, from 0 to 623.
         index: usize,
-        /// What stands there.
+        /// The value of the word.
         value: u64,
     },
 }

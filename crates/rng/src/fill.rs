@@ -1,4 +1,4 @@
-//! Fills: f32 as `Tensor.normal_` and `Tensor.uniform_` draw them into contiguous memory.
+//! Fills f32 as `Tensor.normal_` and `Tensor.uniform_` draw them into contiguous memory.
 
 use crate::engine::Engine;
 use crate::error::DrawError;
@@ -7,20 +7,20 @@ use crate::parallel;
 use tokenbed_kernels::ops::draw_normal::NORMAL_BLOCK;
 use tokenbed_kernels::table::{self, Kernels};
 
-/// Words that the widest vectors turn into normal values at once: two blocks.
+/// Number of words that the widest vectors turn into normal values at once: two blocks.
 const SPAN: usize = 2 * NORMAL_BLOCK;
 
-/// How a fill is run. It never changes what is drawn.
+/// How a fill runs. It never changes what is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct How {
     /// The kernels.
     pub kernels: &'static Kernels,
-    /// Threads to spread a large fill over, the caller's among them; 0 counts as 1.
+    /// Number of threads to divide a large fill among, counting the caller's; 0 counts as 1.
     pub threads: usize,
 }
 
 impl Default for How {
-    /// The kernels in use, on the caller's thread.
+    /// The active kernels, on the caller's thread.
     fn default() -> Self {
         Self { kernels: table::active(), threads: 1 }
     }
@@ -31,7 +31,7 @@ pub fn normal(generator: &mut Generator, out: &mut [f32], mean: f64, std: f64) -
     normal_with(How::default(), generator, out, mean, std)
 }
 
-/// [`normal`], run as said.
+/// [`normal`] with a choice of kernels and threads.
 pub fn normal_with(how: How, generator: &mut Generator, out: &mut [f32], mean: f64, std: f64) -> Result<(), DrawError> {
     if std < 0.0 || std.is_nan() {
         return Err(DrawError::Std { std });
@@ -47,7 +47,8 @@ pub fn normal_with(how: How, generator: &mut Generator, out: &mut [f32], mean: f
     let whole = out.len() - rest;
     parallel::run(how, &mut generator.engine, &mut out[..whole], fill);
     if rest != 0 {
-        // PyTorch has drawn uniforms for the rest as well, and replaces the last 16 values by 16 of fresh ones.
+        // PyTorch has drawn uniforms for the remaining values as well, and then replaces the last 16 values by 16
+        // freshly drawn ones.
         generator.engine.skip(how.kernels, rest);
         fill.fill(how.kernels, &mut generator.engine, &mut out[whole + rest - NORMAL_BLOCK..]);
     }
@@ -59,7 +60,7 @@ pub fn uniform(generator: &mut Generator, out: &mut [f32], low: f64, high: f64) 
     uniform_with(How::default(), generator, out, low, high)
 }
 
-/// [`uniform`], run as said.
+/// [`uniform`] with a choice of kernels and threads.
 pub fn uniform_with(
     how: How,
     generator: &mut Generator,
@@ -68,7 +69,7 @@ pub fn uniform_with(
     high: f64,
 ) -> Result<(), DrawError> {
     let fill = Uniform { low: low as f32, high: high as f32 };
-    // A bound that is NaN or that f32 does not hold makes the difference so.
+    // A bound that is NaN or infinite in f32 makes the difference NaN or infinite.
     if low > high || !(fill.high - fill.low).is_finite() {
         return Err(DrawError::Bounds { low, high });
     }
@@ -76,12 +77,12 @@ pub fn uniform_with(
     Ok(())
 }
 
-/// A fill of which every [`Fill::BLOCK`] values follow from as many draws, so that any part of it that starts at a
-/// block can be filled from its engine's state alone.
+/// A fill in which every [`Fill::BLOCK`] values follow from as many draws, so that any part of it that starts at a
+/// block can be filled from the engine's state alone.
 pub(crate) trait Fill: Copy + Send + Sync {
-    /// Values that belong together.
+    /// Number of values that are drawn together.
     const BLOCK: usize;
-    /// Fills whole blocks (or, if [`Fill::BLOCK`] is 1, anything), one draw a value.
+    /// Fills whole blocks, one draw a value.
     fn fill(self, kernels: &Kernels, engine: &mut Engine, out: &mut [f32]);
 }
 
@@ -114,7 +115,7 @@ impl Fill for Normal {
     const BLOCK: usize = NORMAL_BLOCK;
 
     fn fill(self, kernels: &Kernels, engine: &mut Engine, mut out: &mut [f32]) {
-        // Words that the last twist left over of a span.
+        // Words of a span that the last twist left incomplete.
         let mut begun = [0; SPAN];
         let mut have = 0;
         while !out.is_empty() {
@@ -127,7 +128,7 @@ impl Fill for Normal {
                 kernels.draw_normal(&begun[..have], self.mean, self.std, part);
                 (out, have) = (rest, 0);
             }
-            // The last words are whole blocks, if no whole spans.
+            // The last words make whole blocks, but not always whole spans.
             let whole = if words.len() == out.len() { words.len() } else { words.len() - words.len() % SPAN };
             let (whole, tail) = words.split_at(whole);
             let (part, rest) = out.split_at_mut(whole.len());

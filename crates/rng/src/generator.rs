@@ -1,26 +1,27 @@
-//! The generator: an engine, and the normal value that the last pair left over.
+//! The generator: an engine, and the second normal value of the last pair.
 
 use crate::engine::Engine;
 use crate::error::StateError;
 use crate::state;
 
-/// A generator of PyTorch's CPU draws (`torch.Generator`, `at::CPUGeneratorImpl`).
+/// A generator with PyTorch's CPU draws (`torch.Generator`, `at::CPUGeneratorImpl`).
 #[derive(Clone, Debug)]
 pub struct Generator {
     pub(crate) seed: u64,
     pub(crate) engine: Engine,
     pub(crate) next_normal: Option<f64>,
-    /// PyTorch's CPU kernels never set it; it is carried so that a state goes through unchanged.
+    /// PyTorch's CPU kernels never set it. It is kept so that loading and saving a state does not change it.
     pub(crate) next_float_normal: Option<f32>,
 }
 
 impl Generator {
-    /// A generator with a seed. A negative seed of PyTorch's is `seed as u64`; the engine takes the lower 32 bits.
+    /// A generator with a seed. For a negative seed of PyTorch's pass `seed as u64`; the engine takes the lower 32
+    /// bits.
     pub fn new(seed: u64) -> Self {
         Self { seed, engine: Engine::new(seed), next_normal: None, next_float_normal: None }
     }
 
-    /// Starts over with a seed (`Generator.manual_seed`): the cached normal value goes too.
+    /// Starts over with a seed (`Generator.manual_seed`), and drops the cached normal value.
     pub fn manual_seed(&mut self, seed: u64) {
         *self = Self::new(seed);
     }
@@ -51,18 +52,18 @@ impl Generator {
         state::write(self)
     }
 
-    /// Loads a state that [`Generator::state`] or PyTorch wrote (`torch.set_rng_state`). On an error the generator is
-    /// as it was.
+    /// Loads a state that [`Generator::state`] or PyTorch wrote (`torch.set_rng_state`). After an error the generator
+    /// is unchanged.
     pub fn set_state(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         *self = state::read(bytes)?;
         Ok(())
     }
 
-    /// A normal value in f64, N(0, 1) moved to `mean` and `std` (`at::normal_distribution<double>`): the cached one, or
-    /// a new pair of which the second is cached.
+    /// A normal f64 with this mean and standard deviation (`at::normal_distribution<double>`): the cached value, or
+    /// the first of a new pair whose second is cached.
     ///
-    /// Logarithm, sine and cosine are the platform's: with glibc the functions that PyTorch itself calls. Another C
-    /// library may differ in the last bit of the f64, which the rounding to f32 almost always hides.
+    /// Logarithm, sine and cosine are the platform's; with glibc they are the functions that PyTorch itself calls.
+    /// Another C library may differ in the last bit of the f64, which the rounding to f32 almost always hides.
     pub(crate) fn normal64(&mut self, mean: f64, std: f64) -> f64 {
         let sample = self.next_normal.take().unwrap_or_else(|| {
             let u1 = self.uniform53();
@@ -75,7 +76,7 @@ impl Generator {
         sample.mul_add(std, mean)
     }
 
-    /// A uniform value in [0, 1) of 53 bits.
+    /// A uniform f64 in [0, 1) with 53 random bits.
     fn uniform53(&mut self) -> f64 {
         const STEP: f64 = 1.0 / (1_u64 << 53) as f64;
         (self.random64() & ((1 << 53) - 1)) as f64 * STEP

@@ -1,14 +1,14 @@
 //! PyTorch's random draws on the CPU, to the bit.
 //!
-//! A [`Generator`] seeded as `torch.manual_seed` gives the draws that PyTorch's gives, in the same order and from the
-//! same state, which [`Generator::state`] writes in the layout of `torch.get_rng_state`. The reference is the build of
-//! PyTorch for x86-64 with AVX2; the goldens in `testdata/golden/draws` name its version.
+//! A [`Generator`] with the seed of `torch.manual_seed` gives PyTorch's draws in the same order. [`Generator::state`]
+//! writes its state in the layout of `torch.get_rng_state`. The reference is the x86-64 build of PyTorch with AVX2;
+//! the goldens in `testdata/golden/draws` name its version.
 //!
-//! - [`normal`], [`uniform`]: fill f32 as `Tensor.normal_` and `Tensor.uniform_` do; vectorised, and on several threads
-//!   with the same bits ([`How`]);
-//! - [`bernoulli()`][]: `Tensor.bernoulli_(p)`, a bit an element;
-//! - [`randperm()`][]: `torch.randperm`;
-//! - [`loader`]: the order in which a `DataLoader` with `shuffle=True` visits its samples.
+//! - [`normal`] and [`uniform`] fill f32 as `Tensor.normal_` and `Tensor.uniform_` do, with SIMD and on several
+//!   threads, with the same bits ([`How`]).
+//! - [`bernoulli()`][] is `Tensor.bernoulli_(p)`, with one bit for an element.
+//! - [`randperm()`][] is `torch.randperm`.
+//! - [`loader`] gives the order in which a `DataLoader` with `shuffle=True` visits its samples.
 //!
 //! ```
 //! use tokenbed_rng::{Generator, normal};

@@ -1,30 +1,31 @@
-//! The order in which `torch.utils.data.DataLoader(dataset, shuffle=True)` visits its samples, and what an epoch takes
-//! from the generator.
+//! The order in which `torch.utils.data.DataLoader(dataset, shuffle=True)` visits its samples, and what an epoch
+//! draws from the generator.
 //!
-//! An epoch that a `DataLoader` starts draws, in this order:
+//! An epoch of a `DataLoader` draws, in this order:
 //!
 //! | | default generator | `generator=` given |
 //! |---|---|---|
 //! | when the iterator is made | 63 bits: the base seed of the workers | the same |
-//! | when the first batch is asked for | 63 bits: a seed, whose fresh engine draws `randperm(n)` | `randperm(n)` |
-//! | when the sampler runs dry | nothing | a second `randperm(n)`, of which nothing is used |
+//! | when the first batch is requested | 63 bits: a seed, whose fresh engine draws `randperm(n)` | `randperm(n)` |
+//! | when the sampler runs dry | nothing | a second `randperm(n)`, which is not used |
 //!
-//! The sampler runs dry when a batch is asked for that it cannot fill: with the last batch if that is a short one, else
-//! (and with `drop_last=True`) when the loop asks for one batch too many and ends. A loop that is left before that does
-//! not draw the second permutation.
+//! The sampler runs dry when a batch is requested that it cannot fill. If the last batch is short, that is the last
+//! batch; otherwise (and with `drop_last=True`) it is the request after it, at which the loop ends. A loop that is
+//! left before that does not draw the second permutation.
 
 use crate::error::DrawError;
 use crate::generator::Generator;
 use crate::randperm::{randperm, skip_randperm};
 
-/// The order of one epoch with the default generator, `generator` standing for it. All that the epoch draws is drawn.
+/// The order of one epoch with the default generator. `generator` takes its place, and draws all that the epoch
+/// draws.
 pub fn epoch_order_default(generator: &mut Generator, len: usize) -> Result<Vec<u32>, DrawError> {
     draw_base_seed(generator);
     let seed = generator.random63().cast_unsigned();
     randperm(&mut Generator::new(seed), len)
 }
 
-/// The order of one epoch with the loader's own generator: call [`finish_own_epoch`] when the sampler runs dry.
+/// The order of one epoch with the loader's own generator. Call [`finish_own_epoch`] when the sampler runs dry.
 pub fn begin_own_epoch(generator: &mut Generator, len: usize) -> Result<Vec<u32>, DrawError> {
     draw_base_seed(generator);
     randperm(generator, len)
@@ -35,8 +36,8 @@ pub fn finish_own_epoch(generator: &mut Generator, len: usize) -> Result<(), Dra
     skip_randperm(generator, len)
 }
 
-/// The base seed of an epoch, from which PyTorch seeds its worker processes. An epoch without shuffling draws it too,
-/// and nothing else.
+/// Draws the base seed of an epoch, from which PyTorch seeds its worker processes. An epoch without shuffling draws
+/// only that.
 pub fn draw_base_seed(generator: &mut Generator) -> i64 {
     generator.random63()
 }

@@ -5,7 +5,7 @@ use crate::generator::Generator;
 use tokenbed_kernels::table;
 use tokenbed_memory::{List, with_room};
 
-/// From this length on PyTorch draws 64 bits a sample, and shuffles inside out.
+/// Length from which on PyTorch draws 64 bits for a sample, and shuffles inside out.
 pub const LARGE_PERMUTATION: usize = (u32::MAX / 20) as usize;
 
 /// A permutation of `0 .. len` (`torch.randperm(len)`).
@@ -21,7 +21,7 @@ pub fn randperm(generator: &mut Generator, len: usize) -> Result<Vec<u32>, DrawE
     Ok(order)
 }
 
-/// Draws what [`randperm`] draws, without the permutation.
+/// Draws what [`randperm`] draws, without computing the permutation.
 pub fn skip_randperm(generator: &mut Generator, len: usize) -> Result<(), DrawError> {
     check(len)?;
     let draws = if len < LARGE_PERMUTATION { len.saturating_sub(1) } else { 2 * len };
@@ -30,11 +30,11 @@ pub fn skip_randperm(generator: &mut Generator, len: usize) -> Result<(), DrawEr
 }
 
 fn check(len: usize) -> Result<(), DrawError> {
-    // The ids 0 .. 2^32 are what u32 numbers.
+    // A u32 can number 2^32 samples.
     if u32::try_from(len.saturating_sub(1)).is_err() { Err(DrawError::PermutationTooLong { len }) } else { Ok(()) }
 }
 
-/// Swaps each sample with itself or one after it.
+/// Swaps each sample with itself or a later one.
 fn shuffle(generator: &mut Generator, order: &mut [u32]) {
     for i in 0..order.len().saturating_sub(1) {
         let remaining = (order.len() - i) as u32; // below LARGE_PERMUTATION
@@ -42,7 +42,7 @@ fn shuffle(generator: &mut Generator, order: &mut [u32]) {
     }
 }
 
-/// Puts each new sample where one before it (or itself) stands, and that one at the end.
+/// Puts each new sample in the place of an earlier one (or its own), and moves that one to the end.
 fn inside_out(generator: &mut Generator, order: &mut Vec<u32>, len: usize) {
     for i in 0..len {
         let other = (generator.random64() % (i as u64 + 1)) as usize; // at most i
@@ -55,7 +55,7 @@ fn inside_out(generator: &mut Generator, order: &mut Vec<u32>, len: usize) {
 mod tests {
     use super::*;
 
-    /// PyTorch's loop, word for word: `r[i] = i; r[i] = r[z]; r[z] = i`.
+    /// Compares with PyTorch's loop, statement by statement: `r[i] = i; r[i] = r[z]; r[z] = i`.
     #[test]
     fn inside_out_is_pytorchs_loop() {
         let (mut ours, mut theirs) = (Generator::new(7), Generator::new(7));

@@ -1,4 +1,4 @@
-//! The bytes of a state, as PyTorch lays them out (`CPUGeneratorImplState`), little endian:
+//! The bytes of a state in PyTorch's layout (`CPUGeneratorImplState`), little endian:
 //!
 //! ```text
 //!    0  u64       seed
@@ -20,7 +20,7 @@ use crate::generator::Generator;
 use tokenbed_kernels::ops::mt19937::MT_WORDS;
 use tokenbed_memory::{List, with_room};
 
-/// Bytes of a state.
+/// Number of bytes in a state.
 pub const STATE_BYTES: usize = 5056;
 
 const WORDS_AT: usize = 24;
@@ -67,7 +67,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Generator, StateError> {
     })
 }
 
-/// `mt19937_engine::is_valid`, and that no draw would read past the words.
+/// Checks what `mt19937_engine::is_valid` checks, and that no draw would read past the words.
 fn position(left: i32, next: u64) -> Result<(u32, u32), StateError> {
     const WORDS: u32 = MT_WORDS as u32;
     let left = u32::try_from(left).ok().filter(|left| (1..=WORDS).contains(left)).ok_or(StateError::Left { left })?;
@@ -78,7 +78,7 @@ fn position(left: i32, next: u64) -> Result<(u32, u32), StateError> {
     Ok((left, next))
 }
 
-/// The `N` bytes at an offset that is known to lie inside.
+/// The `N` bytes at an offset, which must lie inside.
 fn at<const N: usize>(bytes: &[u8; STATE_BYTES], offset: usize) -> [u8; N] {
     std::array::from_fn(|i| bytes[offset + i])
 }

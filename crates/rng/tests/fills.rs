@@ -1,4 +1,4 @@
-//! Fills: the same values and the same state afterwards, however they are run; and what is refused.
+//! Fills give the same values and leave the same state, however they run; invalid ones are refused.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -52,7 +52,7 @@ fn instruction_sets_change_nothing() {
     }
 }
 
-/// One value at a time is the same stream.
+/// Fills of one value at a time give the same stream.
 #[test]
 fn uniforms_are_the_lower_bits_of_the_draws() {
     let (mut filling, mut drawing) = (Generator::new(4), Generator::new(4));
@@ -77,7 +77,7 @@ fn a_skipped_permutation_leaves_the_same_state() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_refused_and_draws_nothing() {
+fn invalid_draws_are_refused_and_draw_nothing() {
     let mut generator = Generator::new(0);
     let before = generator.state();
     let mut out = [7.0; 40];
@@ -102,7 +102,7 @@ fn what_cannot_be_drawn_is_refused_and_draws_nothing() {
 }
 
 proptest! {
-    /// Any split of a uniform fill is the same stream.
+    /// Any split of a uniform fill gives the same stream.
     #[test]
     fn uniform_fills_join(parts in prop::collection::vec(0_usize..1500, 1..6)) {
         let (mut whole, mut split) = (Generator::new(8), Generator::new(8));
@@ -118,7 +118,7 @@ proptest! {
         prop_assert_eq!(whole.state(), split.state());
     }
 
-    /// As is any split of a normal one at whole blocks.
+    /// Any split of a normal fill at whole blocks gives the same stream.
     #[test]
     fn normal_fills_join(parts in prop::collection::vec(1_usize..90, 1..6), before in 0_usize..700) {
         let (mut whole, mut split) = (Generator::new(8), Generator::new(8));

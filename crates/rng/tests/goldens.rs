@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tokenbed_kernels::table;
 use tokenbed_rng::{Generator, How, LARGE_PERMUTATION, loader, normal_with, randperm, uniform_with};
 
-/// Permutations from this length on take a gigabyte and a minute: only [`the_longest_permutations`] draws them.
+/// Permutations from this length on take a gigabyte and a minute, so only [`the_longest_permutations`] draws them.
 const LONG: u64 = LARGE_PERMUTATION as u64 - 1;
 
 #[test]
@@ -20,7 +20,7 @@ fn on_three_threads() {
     play(|_| true, How { threads: 3, ..How::default() });
 }
 
-/// The scalar definition takes a second for the largest tables: they are left to the others.
+/// The scalar kernels take a second for the largest tables, which are left to the other tests.
 #[test]
 fn on_every_instruction_set() {
     for kernels in table::available() {
@@ -107,15 +107,15 @@ fn epoch(step: &Value, generator: &mut Generator, place: &str) {
     let batches = if step["drop_last"] == true { len / batch } else { len.div_ceil(batch) };
     let left_after = step["leave_after"].as_u64().map(|batches| batches as usize);
     order.truncate(left_after.unwrap_or(batches) * batch);
-    // A short last batch is made by running the sampler dry; otherwise only a loop that ends by itself does so.
+    // A short last batch runs the sampler dry. Without one, only a loop that ends by itself does.
     if own && (left_after.is_none() || batch * batches > len && left_after == Some(batches)) {
         loader::finish_own_epoch(generator, len).unwrap();
     }
     same_order(&order, step, place);
 }
 
-/// The digest where the C library is the one that made the goldens. Another's sine may differ in the last bit of the
-/// cached f64, so there the parts are compared, and that value within two units in the last place.
+/// Compares the digest, if the C library is the one that made the goldens. Another library's sine may differ in the
+/// last bit of the cached f64, so there the parts are compared, and that value within two units in the last place.
 fn same_state(generator: &mut Generator, step: &Value, place: &str) {
     let state = generator.state();
     let same_library = cfg!(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"));
@@ -133,14 +133,14 @@ fn same_state(generator: &mut Generator, step: &Value, place: &str) {
     if let Some(text) = step["base64"].as_str() {
         let theirs = from_base64(text);
         assert_eq!(hex(&theirs), step["sha256"], "{place}");
-        // Loaded, PyTorch's state goes on as ours does.
+        // PyTorch's state, loaded, continues as ours does.
         generator.set_state(&theirs).unwrap();
         assert_eq!(generator.state(), theirs, "{place}");
     }
 }
 
 fn same_floats(out: &[f32], step: &Value, place: &str) {
-    // The first and the last values say more than a digest when something is wrong.
+    // When something is wrong, the first and the last values say more than a digest.
     let ends = |values: &[Value]| values.iter().map(|v| v.as_f64().unwrap() as f32).collect::<Vec<_>>();
     let (first, last) = (ends(step["first"].as_array().unwrap()), ends(step["last"].as_array().unwrap()));
     assert_eq!(out[..first.len()], first, "{place}");
@@ -170,7 +170,7 @@ fn float(step: &Value, key: &str, default: f64) -> f64 {
     step.get(key).map_or(default, |value| value.as_f64().unwrap())
 }
 
-/// Negative seeds are two's complement, as PyTorch takes them.
+/// Negative seeds are two's complement, as in PyTorch.
 fn seed(of: &Value) -> u64 {
     of["seed"].as_str().unwrap().parse::<i128>().unwrap() as u64
 }

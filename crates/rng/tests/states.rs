@@ -1,4 +1,4 @@
-//! States: there and back at every point of the stream, and bytes that are none.
+//! States survive a round trip at every point of the stream, and bytes that are not a state are refused.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -51,7 +51,7 @@ fn impossible_positions_are_refused() {
 }
 
 #[test]
-fn an_unused_float_value_is_carried_and_reseeding_clears_it() {
+fn an_unused_float_value_is_kept_and_reseeding_clears_it() {
     let mut state = Generator::new(3).state();
     state[5048..5052].copy_from_slice(&1.5_f32.to_le_bytes());
     state[5052] = 1;
@@ -63,9 +63,9 @@ fn an_unused_float_value_is_carried_and_reseeding_clears_it() {
 }
 
 proptest! {
-    /// A state that was loaded goes on as the one that was saved, cached value included.
+    /// A loaded generator continues as the saved one, cached value included.
     #[test]
-    fn states_go_there_and_back(seed: u64, draws in 0_usize..2000, normals in 0_usize..16) {
+    fn states_survive_a_round_trip(seed: u64, draws in 0_usize..2000, normals in 0_usize..16) {
         let mut saved = Generator::new(seed);
         for _ in 0..draws {
             saved.random();

@@ -1,23 +1,23 @@
 //! Comparisons, and the tolerances that results may have, by name.
 
-/// The most that a result may differ which is computed in f64 and rounded once: it is right, but for how the f64
-/// function before it rounded.
+/// Tolerance of a result that is computed in f64 and rounded once. It is right except for how the f64 function
+/// rounded.
 pub const ROUNDED_ONCE_ULPS: u32 = 1;
 
-/// The most that a sum of `terms` f32 products may differ from the same in f64, in whatever order it is summed:
-/// `magnitude` is the sum of the products' magnitudes (Higham 2002, section 3.1).
+/// Tolerance of a sum of `terms` f32 products against the same sum in f64, in any order. `magnitude` is the sum of
+/// the products' magnitudes (Higham 2002, section 3.1).
 pub fn reduction_f32(terms: usize, magnitude: f64) -> f64 {
     f64::from(f32::EPSILON) * terms as f64 * magnitude
 }
 
-/// [`reduction_f32`] of f64 products.
+/// [`reduction_f32`] for f64 products.
 pub fn reduction_f64(terms: usize, magnitude: f64) -> f64 {
     f64::EPSILON * 2.0 * terms as f64 * magnitude
 }
 
-/// Units in the last place, of the magnitude `|y - bias| + |weight| + |bias|`, that a layer normalization `y` may differ
-/// from the same in f64: two differences, two products and a sum, each rounded, of a mean that is known to a part of the
-/// standard deviation, which the weight stands for.
+/// Tolerance of a layer normalization `y` against the same in f64, in units in the last place of the magnitude `|y -
+/// bias| + |weight| + |bias|`: two differences, two products and a sum are each rounded, and the mean is known to a
+/// fraction of the standard deviation, which the weight stands for.
 pub const LAYER_NORM_ULPS: f64 = 2.0;
 
 /// The most that a layer normalization may differ from `y`, the same in f64.
@@ -26,19 +26,20 @@ pub fn layer_norm_f32(y: f64, weight: f32, bias: f32) -> f64 {
     LAYER_NORM_ULPS * f64::from(f32::EPSILON) * ((y - bias).abs() + weight.abs() + bias.abs())
 }
 
-/// Asserts the same bits.
+/// Asserts that the bits are the same.
 #[track_caller]
 pub fn assert_same_bits(ours: &[f32], wanted: &[f32], what: &dyn std::fmt::Display) {
     assert_all(ours, wanted, what, |a, b| a.to_bits() == b.to_bits());
 }
 
-/// Asserts the same bits, where every NaN is the same: which of two NaNs a sum keeps, IEEE leaves open.
+/// Asserts that the bits are the same, except that all NaNs are equal: IEEE leaves open which of two NaNs a sum
+/// keeps.
 #[track_caller]
 pub fn assert_same_values(ours: &[f32], wanted: &[f32], what: &dyn std::fmt::Display) {
     assert_all(ours, wanted, what, |a, b| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan());
 }
 
-/// Asserts that no element is further from the wanted one than so many steps of f32 (NaN is the same as NaN only).
+/// Asserts that each element is at most `ulps` steps of f32 from the wanted one. NaN equals only NaN.
 #[track_caller]
 pub fn assert_ulps(ours: &[f32], wanted: &[f32], ulps: u32, what: &dyn std::fmt::Display) {
     assert_all(ours, wanted, what, |a, b| {
@@ -56,7 +57,7 @@ fn assert_all(ours: &[f32], wanted: &[f32], what: &dyn std::fmt::Display, same: 
     }
 }
 
-/// Steps of f32 between two numbers; the two zeros are one.
+/// Number of f32 steps between two numbers; the two zeros are the same.
 pub fn ulps_apart(a: f32, b: f32) -> u64 {
     let place = |x: f32| {
         let magnitude = i64::from(x.to_bits() & 0x7fff_ffff);

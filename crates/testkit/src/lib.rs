@@ -1,5 +1,5 @@
-//! What tests share: references so simple that they are right by looking at them, values that break things, buffers
-//! that notice a write too many, and the tolerances by name.
+//! Helpers for tests: references that are simple enough to be obviously right, awkward values, buffers that notice a
+//! write out of bounds, and the tolerances by name.
 
 pub mod compare;
 pub mod memory;

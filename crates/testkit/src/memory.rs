@@ -1,22 +1,22 @@
-//! Memory and time that work takes, as an oracle: an allocator that counts, for programs of tests alone.
+//! Bounds on the memory and time of an operation: an allocator that counts, for test programs only.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// The system's allocator, with what each thread has of it counted. A program makes it its own:
-/// `#[global_allocator] static ALLOCATOR: Counting = Counting;`
+/// The system's allocator, counting the bytes that each thread holds. A program uses it by `#[global_allocator]
+/// static ALLOCATOR: Counting = Counting;`
 pub struct Counting;
 
 thread_local! {
-    /// Bytes that this thread has, those counted that it freed for others.
+    /// Bytes that this thread holds. Frees of another thread's memory count, too.
     static LIVE: Cell<isize> = const { Cell::new(0) };
-    /// The most that there were.
+    /// The largest value of `LIVE` so far.
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
 fn count(bytes: isize) {
-    // A thread that ends has no counters any more.
+    // A thread that is ending no longer has counters.
     let _ = LIVE.try_with(|live| {
         live.set(live.get() + bytes);
         let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
@@ -27,35 +27,37 @@ fn count(bytes: isize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: the caller's promises are those that are asked for.
+        // SAFETY: the caller keeps the promises that this function requires.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: the caller's promises are those that are asked for.
+        // SAFETY: the caller keeps the promises that this function requires.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-(layout.size() as isize));
-        // SAFETY: the caller's promises are those that are asked for; the pointer came from the system's allocator.
+        // SAFETY: the caller keeps the promises that this function requires; the pointer came from the system's
+        // allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both are there while the bytes are copied.
+        // Both blocks exist while the bytes are copied.
         count(size as isize);
         count(-(layout.size() as isize));
-        // SAFETY: the caller's promises are those that are asked for; the pointer came from the system's allocator.
+        // SAFETY: the caller keeps the promises that this function requires; the pointer came from the system's
+        // allocator.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
-/// Runs work of this thread, which may have so many bytes at once and take so long.
+/// Runs work on this thread, which may hold at most `bytes` at once and take at most `time`.
 ///
 /// # Panics
-/// Where it had more or took longer; and in a program that does not count.
+/// If it held more or took longer, or if the program does not use [`Counting`].
 #[track_caller]
 pub fn within<T>(bytes: usize, time: Duration, run: impl FnOnce() -> T) -> T {
     let before = LIVE.get();

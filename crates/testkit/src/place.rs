@@ -1,21 +1,21 @@
-//! Buffers that start where they are told to, and notice writes beside them.
+//! Buffers that start at a chosen offset from a cache line, and notice writes out of bounds.
 
 use std::fmt::Debug;
 use std::ops::{Deref, DerefMut, Range};
 
-/// What is aligned to: a cache line.
+/// Alignment in bytes: a cache line.
 const LINE: usize = 64;
-/// Elements before a guarded buffer, and after it: more than any vector holds.
+/// Number of elements before and after a guarded buffer: more than any vector holds.
 const GUARD: usize = 64;
 
-/// Elements from the next cache line on plus `offset`, in a buffer that starts at `base`.
+/// Index of the element that is `offset` elements after a cache line, in a buffer that starts at `base`.
 fn start_at<T>(base: *const T, offset: usize) -> usize {
     let per_line = (LINE / size_of::<T>()).max(1);
     (base.align_offset(LINE) + offset) % per_line
 }
 
-/// A copy of a slice that starts `offset` elements after a cache line, and ends with its allocation where that can be
-/// had: a sanitizer then sees a read past it.
+/// A copy of a slice that starts `offset` elements after a cache line. If possible it ends with its allocation, so
+/// that a sanitizer sees a read past it.
 #[derive(Clone, Debug)]
 pub struct Placed<T> {
     buffer: Vec<T>,
@@ -23,7 +23,7 @@ pub struct Placed<T> {
 }
 
 impl<T: Copy + Default> Placed<T> {
-    /// Places a copy of `values`.
+    /// Makes a copy of `values` at this offset.
     pub fn new(values: &[T], offset: usize) -> Self {
         let slack = (LINE / size_of::<T>()).max(1);
         let exact = (0..slack).find_map(|before| {
@@ -46,7 +46,7 @@ impl<T> Deref for Placed<T> {
     }
 }
 
-/// A buffer to write to, `offset` elements after a cache line, full of a sentry and between sentries.
+/// A buffer to write to, `offset` elements after a cache line, filled with and surrounded by a sentry value.
 #[derive(Clone, Debug)]
 pub struct Guarded<T> {
     buffer: Vec<T>,
@@ -55,14 +55,14 @@ pub struct Guarded<T> {
 }
 
 impl<T: Copy + PartialEq + Debug> Guarded<T> {
-    /// A buffer of `len` sentries; a sentry equals itself and is not what the test writes.
+    /// A buffer of `len` sentries. A sentry must equal itself and must not be a value that the test writes.
     pub fn new(len: usize, offset: usize, sentry: T) -> Self {
         let buffer = vec![sentry; GUARD + LINE + len + GUARD];
         let start = GUARD + start_at(buffer[GUARD..].as_ptr(), offset);
         Self { buffer, range: start..start + len, sentry }
     }
 
-    /// Asserts that nothing beside the buffer was written.
+    /// Asserts that nothing outside the buffer was written.
     #[track_caller]
     pub fn assert_guards(&self) {
         let (before, rest) = self.buffer.split_at(self.range.start);

@@ -1,11 +1,11 @@
-//! Values from a fixed seed, the awkward ones among them.
+//! Values from a fixed seed, including awkward ones.
 
-/// A generator (splitmix64, Steele et al. 2014): the same values from the same seed, everywhere.
+/// A generator (splitmix64, Steele et al. 2014). A seed gives the same values everywhere.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// The generator of a seed.
+    /// A generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -19,7 +19,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`, which is not 0.
+    /// A number below `end`; `end` must not be 0.
     pub fn below(&mut self, end: usize) -> usize {
         (self.bits() % end as u64) as usize
     }
@@ -34,7 +34,7 @@ impl Random {
         (0..len).map(|_| self.unit() as f32).collect()
     }
 
-    /// f32 of every kind: any bits, and each of [`AWKWARD`] often.
+    /// f32 of every kind: any bits, and often one of [`AWKWARD`].
     pub fn awkward(&mut self, len: usize) -> Vec<f32> {
         let pick = |bits: u64| match AWKWARD.get((bits >> 32) as usize % (2 * AWKWARD.len())) {
             Some(&awkward) => f32::from_bits(awkward),
@@ -43,7 +43,7 @@ impl Random {
         (0..len).map(|_| pick(self.bits())).collect()
     }
 
-    /// Ids below `rows`, the last row among them.
+    /// Ids below `rows`, of which one is the last row.
     pub fn ids(&mut self, len: usize, rows: usize) -> Vec<u32> {
         let mut ids: Vec<u32> = (0..len).map(|_| self.below(rows) as u32).collect();
         if let Some(last) = ids.last_mut() {
@@ -53,8 +53,8 @@ impl Random {
     }
 }
 
-/// The bits of f32 that arithmetic likes to lose: zeros, infinities, NaNs quiet and signalling with payloads, subnormal
-/// and extreme numbers.
+/// Bits of f32 that arithmetic often gets wrong: zeros, infinities, quiet and signalling NaNs with payloads,
+/// subnormal and extreme numbers.
 pub const AWKWARD: [u32; 14] = [
     0x0000_0000,
     0x8000_0000,
@@ -72,5 +72,5 @@ pub const AWKWARD: [u32; 14] = [
     0x3f80_0000,
 ];
 
-/// Row lengths on both sides of every vector's width, and those of real models.
+/// Row lengths on both sides of each vector width, and those of real models.
 pub const DIMS: [usize; 17] = [1, 3, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 85, 163, 256, 768, 1000];

@@ -1,4 +1,4 @@
-//! How fast text becomes ids: the best of several runs over a file.
+//! Measures how fast text becomes ids: the best of several runs over a file.
 //!
 //!     cargo run --release -p tokenbed-text --example encode_speed -- vocab/o200k_base.br <file> [runs]
 //!
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokenbed_text::{Encoding, SpecialPolicy, Tokenizer};
 
-/// The shortest time: other work on the machine only ever adds.
+/// The shortest time, because other work on the machine only adds to it.
 fn best(runs: usize, mut work: impl FnMut()) -> Duration {
     let time = || {
         let start = Instant::now();

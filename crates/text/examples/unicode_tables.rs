@@ -1,4 +1,4 @@
-//! Prints `src/split/unicode.rs`: the ranges of the classes that the patterns know, out of regex-syntax, the crate
+//! Prints `src/split/unicode.rs`: the ranges of the patterns' classes, from regex-syntax, the crate
 //! whose tables tiktoken's expressions use.
 //!
 //!     cargo run -p tokenbed-text --example unicode_tables > crates/text/src/split/unicode.rs

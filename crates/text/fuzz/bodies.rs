@@ -1,4 +1,4 @@
-//! What must hold for any bytes: run by the fuzz targets and, for a start, by a property test on every compiler.
+//! Properties that hold for any bytes. The fuzz targets run them, and so does a property test on every compiler.
 
 use std::io::Read;
 use std::path::Path;
@@ -24,7 +24,7 @@ static TOKENIZERS: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
     ["gpt2", "cl100k_base", "o200k_base"].map(load).into()
 });
 
-/// The project's folder, seen from the crate or from its fuzz crate.
+/// Path of the project's folder from the crate or from its fuzz crate.
 fn root() -> &'static str {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let is_fuzz = crate_folder.ends_with("fuzz");
@@ -42,8 +42,8 @@ fn encoded(it: &Tokenizer, text: &str, policy: &SpecialPolicy) -> Result<Vec<u32
     result.map(|()| ids.split_off(1))
 }
 
-/// Decoding inverts encoding, counting is encoding, a batch is its texts, under every policy. The first byte is the
-/// number of threads, the others are text.
+/// Under every policy decoding inverts encoding, counts equal the number of ids, and a batch has the ids of its
+/// texts. The first byte is the number of threads, the others are text.
 pub fn encode(data: &[u8]) {
     let Some((&threads, bytes)) = data.split_first() else { return };
     let text = &*String::from_utf8_lossy(bytes);
@@ -59,7 +59,7 @@ pub fn encode(data: &[u8]) {
                     assert!(has_special && matches!(error, TextError::DisallowedSpecial { .. }), "{error}");
                 }
             }
-            // Line by line, and several times over, so that long texts are worth some threads.
+            // Line by line, and several times, so that there is enough text for several threads.
             let lines: Vec<&str> = text.split_inclusive('\n').cycle().take(text.lines().count() * 4).collect();
             let batch = it.encode_batch(&lines, policy, usize::from(threads % 5));
             let single: Result<Vec<_>, _> = lines.iter().map(|line| encoded(it, line, policy)).collect();
@@ -79,7 +79,7 @@ pub fn encode(data: &[u8]) {
     }
 }
 
-/// Whatever the bytes of a vocabulary, reading it ends, and what was read encodes. As they are, and behind a sound
+/// Reading any bytes as a vocabulary ends, and what was read encodes. The bytes are used as they are, and after a valid
 /// beginning, so that the reader gets as far as the merges.
 pub fn vocabulary(data: &[u8]) {
     let mut merges = b"TBVOCAB1".to_vec();
@@ -94,7 +94,7 @@ pub fn vocabulary(data: &[u8]) {
         for id in 0..it.vocab_size() as u32 {
             let bytes = it.token_bytes(id).expect("a token");
             if let Ok(token) = std::str::from_utf8(&bytes) {
-                // Once alone, and often enough to be cut into blocks.
+                // Once, and often enough to be cut into blocks.
                 for text in [token.to_owned(), token.repeat(130 / token.len().max(1) + 1)] {
                     let ids = encoded(&it, &text, &SpecialPolicy::PLAIN).expect("plain text");
                     assert_eq!(it.decode(&ids).as_deref(), Ok(&*text));
@@ -105,13 +105,13 @@ pub fn vocabulary(data: &[u8]) {
     }
 }
 
-/// More than any of these takes, on a machine that is slow and busy.
+/// More time than any of these takes on a slow and busy machine.
 const TIME: Duration = Duration::from_secs(30);
 
-/// Limits that a small text reaches soon.
+/// Limits that a small text can reach.
 const LIMITS: Limits = Limits { growth: 40, pattern_steps: 100_000, seconds_per_megabyte: 50.0 };
 
-/// Texts that the parts of a tokenizer treat in ways of their own.
+/// Texts that the parts of a tokenizer treat specially.
 const TEXTS: &[&str] = &[
     "",
     "a",
@@ -120,8 +120,8 @@ const TEXTS: &[&str] = &[
     "\u{301}e\u{301}\u{1f468}\u{200d}\u{1f469}\0\u{feff}\u{ad}\u{1100}\u{1161}",
 ];
 
-/// Whatever the bytes, reading them as a tokenizer.json ends, and what was read encodes and decodes, or says which part is
-/// wrong: in memory and time that go with the file and the text.
+/// Reading any bytes as a tokenizer.json ends, and what was read encodes and decodes, or gives an error that says
+/// which part is wrong, in memory and time that are in proportion to the file and the text.
 pub fn tokenizer_json(data: &[u8]) {
     let origin = Origin { name: "fuzz".into(), path: "fuzz".into(), limits: LIMITS };
     let room = (16 << 20) + data.len() * 4096;
@@ -145,7 +145,7 @@ pub fn tokenizer_json(data: &[u8]) {
             if let Some(streamed) = in_parts(&it, text, policy) {
                 assert_eq!(streamed, ids, "{text:?} in parts");
             }
-            // Ids of models may be without a token: those of words that they do not know.
+            // A model may give ids without a token, for words that it does not know.
             let known: Vec<u32> = ids.into_iter().filter(|&id| it.token(id).is_ok()).collect();
             let decoded = within(room + known.len() * 8192, TIME, || it.decode(&known));
             let mut decoder = it.decoder(false);
@@ -160,12 +160,12 @@ pub fn tokenizer_json(data: &[u8]) {
     }
 }
 
-/// The ids of a text that comes in parts, if it has some: the limits hold for each look at it.
+/// The ids of a text that comes in parts, if it has any. The limits hold for each look at the text.
 fn in_parts(it: &Tokenizer, text: &str, policy: &SpecialPolicy) -> Option<Vec<u32>> {
     let mut stream = TextStream::new(policy.clone());
     stream.look_from(1);
     let mut ids = Vec::new();
-    // Ten or so, whatever its length.
+    // About ten parts, whatever the length of the text.
     let size = text.len() / 10 + 1;
     let mut rest = text;
     while !rest.is_empty() {
@@ -177,7 +177,7 @@ fn in_parts(it: &Tokenizer, text: &str, policy: &SpecialPolicy) -> Option<Vec<u3
     stream.finish(it, &mut ids).ok().map(|()| ids)
 }
 
-/// Whatever the bytes, as a pattern of a file they are refused, or cut and replace.
+/// Any bytes as a pattern of a file are refused, or cut and replace.
 pub fn pattern(data: &[u8]) {
     let pattern = json!({ "Regex": String::from_utf8_lossy(data) });
     let file = json!({
@@ -191,7 +191,7 @@ pub fn pattern(data: &[u8]) {
     tokenizer_json(file.to_string().as_bytes());
 }
 
-/// [`tokenizer_json`] of a file put together from known parts: the bytes say which, and what stands in them.
+/// Runs [`tokenizer_json`] with a file put together from known parts; the bytes choose the parts and their content.
 pub fn tokenizer_parts(data: &[u8]) {
     let mut bytes = Bytes(data);
     let file = json!({
@@ -206,7 +206,7 @@ pub fn tokenizer_parts(data: &[u8]) {
     tokenizer_json(file.to_string().as_bytes());
 }
 
-/// Choices, one after the other; zero at the end.
+/// A sequence of choices, with zeros at the end.
 struct Bytes<'a>(&'a [u8]);
 
 impl Bytes<'_> {

@@ -1,4 +1,4 @@
-//! Ids to text as they come, piece by piece.
+//! Decodes ids to text as they come.
 
 use crate::error::TextError;
 use crate::file::{FileTokenizer, Room, StageState};
@@ -6,14 +6,15 @@ use crate::tokenizer::{Kind, Tokenizer};
 use crate::utf8;
 use tokenbed_memory::{Gather, List, Slice, joined, lossy_owned, with_room};
 
-/// Text of ids that come one after the other, such as a model's. No character is ever divided: bytes wait until it is
-/// whole. All that [`write`](Self::write) and [`end`](Self::end) give, end to end, is what `decode` makes of all ids.
+/// Decodes ids that come one after the other, such as a model's. A character is never divided: its bytes wait until
+/// it is whole. All that [`write`](Self::write) and [`end`](Self::end) return, joined, is what `decode` makes of all
+/// ids.
 pub struct TokenDecoder {
     tokenizer: Tokenizer,
     skip_special: bool,
-    /// Of an encoding: the beginning of a character.
+    /// For an encoding: the bytes of an incomplete character.
     bytes: Vec<u8>,
-    /// Of a file: one for each stage.
+    /// For a file: the state of each stage.
     states: Vec<StageState>,
 }
 
@@ -26,12 +27,12 @@ impl TokenDecoder {
         Self { tokenizer: tokenizer.clone(), skip_special, bytes: Vec::new(), states }
     }
 
-    /// Takes more ids, and gives the text that they complete. After an error none of them is taken.
+    /// Takes more ids, and returns the text that they complete. After an error none of them is taken.
     pub fn write(&mut self, ids: &[u32]) -> Result<String, TextError> {
         match self.tokenizer.kind() {
             Kind::Encoding(it) => {
                 let more = it.decode_bytes(ids, self.skip_special)?;
-                // What waits changes once nothing can fail any more.
+                // The waiting bytes change only when nothing can fail any more.
                 let mut bytes = self.bytes.to_list();
                 bytes.put_slice(&more);
                 let text = utf8::take_complete(&mut bytes);
@@ -58,7 +59,8 @@ impl TokenDecoder {
         }
     }
 
-    /// No ids follow: gives the rest, a character that is not whole as U+FFFD. What is written next begins anew.
+    /// Returns the rest, once no more ids follow; an incomplete character becomes U+FFFD. Then decoding may begin
+    /// anew.
     pub fn end(&mut self) -> Result<String, TextError> {
         match self.tokenizer.kind() {
             Kind::Encoding(_) => Ok(lossy_owned(std::mem::take(&mut self.bytes))),
@@ -74,7 +76,7 @@ impl TokenDecoder {
     }
 }
 
-/// Passes tokens through the stages, each giving what the next one takes.
+/// Passes tokens through the stages; each takes what the one before it gives.
 fn pass(
     file: &FileTokenizer,
     states: &mut [StageState],

@@ -1,17 +1,17 @@
-//! What makes an encoding besides its vocabulary: name, pattern and special tokens (tiktoken: `openai_public.py`).
+//! The parts of an encoding besides its vocabulary: name, pattern and special tokens (tiktoken: `openai_public.py`).
 
 use crate::error::TextError;
 use crate::split::Pattern;
 use tokenbed_memory::Gather;
 
-/// How a [`Tokenizer`](crate::Tokenizer) is put together.
+/// What a [`Tokenizer`](crate::Tokenizer) is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoding {
-    /// The name users call it by.
+    /// The name that users give.
     pub name: String,
-    /// Name of the vocabulary that it needs: two encodings may share one.
+    /// Name of the vocabulary that it needs. Two encodings may share one.
     pub vocabulary: String,
-    /// How many tokens that vocabulary has, special ones not counted, if it must be that many.
+    /// Number of tokens that the vocabulary must have, without special ones, if that is fixed.
     pub tokens: Option<usize>,
     /// How text is cut into pieces.
     pub pattern: Pattern,
@@ -61,7 +61,7 @@ const O200K_BASE: Known = Known {
 const KNOWN: &[Known] = &[Known { name: "gpt2", ..R50K_BASE }, R50K_BASE, CL100K_BASE, O200K_BASE];
 
 impl Encoding {
-    /// The encoding of that name (tiktoken: `get_encoding`).
+    /// The encoding with this name (tiktoken: `get_encoding`).
     pub fn named(name: &str) -> Result<Self, TextError> {
         let known = KNOWN.iter().find(|known| known.name == name).ok_or_else(|| TextError::UnknownEncoding {
             name: name.to_owned(),

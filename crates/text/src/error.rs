@@ -1,4 +1,4 @@
-//! What can go wrong, one variant a mistake, each with the numbers a user needs to mend it.
+//! The errors of this crate. Each variant is one mistake, with the numbers that a user needs to correct it.
 
 /// Every error of this crate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -7,38 +7,38 @@ pub enum TextError {
     /// No encoding has this name.
     #[error("unknown encoding {name:?}: the known ones are {known}")]
     UnknownEncoding {
-        /// The name that was asked for.
+        /// The name that was requested.
         name: String,
         /// All known names, separated by commas.
         known: String,
     },
 
-    /// The bytes are no vocabulary file, or one that was damaged.
+    /// The bytes are not a vocabulary file, or the file is damaged.
     #[error("the vocabulary is not what its format says: {reason} (at byte {offset})")]
     Vocabulary {
-        /// Where in the decompressed file.
+        /// Byte offset in the decompressed file.
         offset: usize,
         /// What is wrong there.
         reason: &'static str,
     },
 
-    /// The vocabulary is sound, but it is another encoding's.
+    /// The vocabulary is valid, but belongs to another encoding.
     #[error("encoding {encoding:?} needs a vocabulary of {expected} tokens, this one has {found}")]
     WrongVocabulary {
         /// Name of the encoding.
         encoding: String,
-        /// Tokens that the encoding needs, special ones not counted.
+        /// Number of tokens that the encoding needs, without special ones.
         expected: usize,
-        /// Tokens that were found.
+        /// Number of tokens that were found.
         found: usize,
     },
 
-    /// A special token of the encoding cannot be one.
+    /// An encoding has a special token that cannot be used.
     #[error("special token {token:?} with id {id} cannot be used: {reason}")]
     SpecialToken {
-        /// The token's text.
+        /// Text of the token.
         token: String,
-        /// Its id.
+        /// Id of the token.
         id: u32,
         /// What is wrong with it.
         reason: &'static str,
@@ -50,42 +50,42 @@ pub enum TextError {
          the disallowed ones to encode it as plain text"
     )]
     DisallowedSpecial {
-        /// The token's text.
+        /// Text of the token.
         token: String,
-        /// Where it starts, in bytes of UTF-8.
+        /// Position of its first byte in UTF-8.
         byte: usize,
-        /// Where it starts, in UTF-16 code units: an index into a JavaScript string.
+        /// Position of its first UTF-16 code unit: an index into a JavaScript string.
         utf16: usize,
     },
 
     /// No token has this id.
     #[error("id {value} at position {position} is no token: {}", why_unknown(*value, *vocab_size))]
     UnknownId {
-        /// Index into the ids that were given.
+        /// Index into the given ids.
         position: usize,
-        /// The id found there.
+        /// The id at that index.
         value: u32,
-        /// One more than the largest id.
+        /// The largest id plus one.
         vocab_size: usize,
     },
 
-    /// Lengths and offsets are 32 bits wide.
+    /// A length or offset does not fit 32 bits.
     #[error("{what} is too long: {found}, at most {limit} can be taken")]
     TooLong {
         /// What is too long.
         what: &'static str,
         /// Its length.
         found: usize,
-        /// The largest length that works.
+        /// The largest length that is possible.
         limit: usize,
     },
 
-    /// The bytes are no `tokenizer.json`, or one that is not supported, or that takes more than its limits for a text.
+    /// The bytes are not a supported `tokenizer.json`, or a text takes more than the file's limits.
     #[error("{reason} (at byte {offset})")]
     TokenizerFile {
-        /// The file's path, or what else it is called.
+        /// Path or other name of the file.
         path: String,
-        /// Where in the file.
+        /// Byte offset in the file.
         offset: usize,
         /// What is wrong there.
         reason: String,
@@ -94,67 +94,67 @@ pub enum TextError {
     /// The tokenizer's file has no tokens for this text.
     #[error("the text cannot be encoded: {reason}")]
     Unencodable {
-        /// What its library says.
+        /// The reason that the library gives.
         reason: String,
     },
 
-    /// More of a text would have to be held back, as nothing divides it, than may be.
+    /// More text than allowed would have to be held back, because nothing divides it.
     #[error(
         "{bytes} bytes of text follow that nothing divides (a word of an encoding, what a tokenizer's file takes as one), \
          more than the limit maxHeldBytes of {limit}: give a larger one if this is meant"
     )]
     HeldBack {
-        /// Where they begin, in bytes of UTF-8.
+        /// Byte offset of that text in UTF-8.
         start: usize,
-        /// How many there are so far.
+        /// Number of bytes so far.
         bytes: usize,
-        /// How many there may be.
+        /// Largest number of bytes allowed.
         limit: usize,
     },
 
-    /// Rows have no room for what the file puts around each text.
+    /// Rows have no room for the tokens that the file puts around each text.
     #[error(
         "maxLength {max_length} has no room for the {frame} tokens that the file puts around each text: give at least \
          {frame}, or addSpecialTokens: false"
     )]
     NoRoom {
-        /// Ids in a row.
+        /// Number of ids in a row.
         max_length: usize,
-        /// Ids around the text.
+        /// Number of ids around the text.
         frame: usize,
     },
 
-    /// One text of a batch is wrong.
+    /// One text of a batch has an error.
     #[error("text {index} of the batch: {source}")]
     InBatch {
-        /// Which text.
+        /// Index of the text.
         index: usize,
-        /// What is wrong with it.
+        /// The error of the text.
         source: Box<TextError>,
     },
 
-    /// A size of the windows that must be at least 1 is 0.
+    /// A size of the windows is 0 and must be at least 1.
     #[error("{name} must be at least 1")]
     ZeroSize {
-        /// Which size.
+        /// Name of the size.
         name: &'static str,
     },
 
-    /// There are too few ids for a single window with its targets.
+    /// There are too few ids for one window with its targets.
     #[error("the text has {ids} ids, and a window of {max_length} with its targets needs {needed}")]
     TooShort {
-        /// Ids there are.
+        /// Number of ids.
         ids: usize,
-        /// Ids in a window.
+        /// Number of ids in a window.
         max_length: usize,
-        /// `max_length + 1`: the last target is one id past the window.
+        /// `max_length + 1`, since the last target is one id past the window.
         needed: usize,
     },
 
     /// Two lengths that must be equal are not.
     #[error("{what} has {found} elements, {expected} are needed")]
     Length {
-        /// Which buffer.
+        /// Name of the buffer.
         what: &'static str,
         /// Its length.
         found: usize,
@@ -162,28 +162,28 @@ pub enum TextError {
         expected: usize,
     },
 
-    /// There is no window of this number.
+    /// There is no window with this number.
     #[error("there is no window {value} (at {index}): the text has {count}")]
     NoWindow {
-        /// Index into the numbers that were given.
+        /// Index into the given numbers.
         index: usize,
-        /// The number found there.
+        /// The number at that index.
         value: u32,
-        /// How many windows there are.
+        /// Number of windows.
         count: usize,
     },
 
-    /// An id does not fit the 32-bit signed integers that batches are made of.
+    /// An id does not fit the 32-bit signed integers of batches.
     #[error("id {value} at position {position} does not fit an int32")]
     IdTooLarge {
         /// Index into the ids.
         position: usize,
-        /// The id found there.
+        /// The id at that index.
         value: u32,
     },
 }
 
-/// Encodings may leave ids between their tokens and their special ones unused.
+/// Explains why an id is unknown. An encoding may leave ids between its tokens and its special tokens unused.
 fn why_unknown(value: u32, vocab_size: usize) -> String {
     if (value as usize) < vocab_size {
         return "the encoding does not use it".to_owned();

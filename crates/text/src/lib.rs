@@ -1,10 +1,10 @@
-//! Tokenizers and sliding windows: text in, ids and offsets out. Nothing here knows tensors or Node.
+//! Tokenizers and sliding windows: text in, ids and offsets out. Nothing here uses tensors or Node.
 //!
-//! - [`Tokenizer`] is one of two kinds. An encoding gives the ids that tiktoken gives, on every input. Its parts, from the
-//!   text to the ids: `special` finds special tokens, `split` cuts what lies between them into pieces, `bpe` turns a
-//!   piece into ids. A file (`file`) gives the ids that the Hugging Face library gives, by that library's crate.
+//! - A [`Tokenizer`] is one of two kinds. An encoding gives tiktoken's ids on every input. It has three parts:
+//!   `special` finds special tokens, `split` cuts the text between them into pieces, and `bpe` turns a piece into
+//!   ids. A tokenizer from a file (`file`) gives the ids of the Hugging Face library, by that library's crate.
 //! - [`TextStream`] gives the same ids for a text that comes in parts.
-//! - [`TokenDecoder`] turns ids into text as they come; [`EncodedBatch::pad`] makes texts a rectangle.
+//! - [`TokenDecoder`] turns ids into text as they come; [`EncodedBatch::pad`] makes a rectangle of texts.
 //! - [`Windows`] cuts batches of inputs and targets out of one buffer of ids.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]

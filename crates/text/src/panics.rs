@@ -1,4 +1,4 @@
-//! Panics of others, as an error: caught, and without a word on the standard error output.
+//! Turns panics of other code into errors, without printing anything to the standard error output.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -7,25 +7,25 @@ use std::sync::Once;
 use tokenbed_memory::OutOfMemory;
 
 thread_local! {
-    /// How many callers of this thread wait for a panic.
+    /// Number of callers on this thread that catch a panic.
     static AWAITED: Cell<usize> = const { Cell::new(0) };
-    /// Where the last one was.
+    /// Place of the last panic.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 static HOOK: Once = Once::new();
 
-/// Why work did not come to its end.
+/// Why work did not finish.
 #[derive(Debug)]
 pub enum Ended {
-    /// It found no memory.
+    /// There was no memory.
     OutOfMemory(OutOfMemory),
-    /// A panic: its message, with the place in the code.
+    /// It panicked: the message, with the place in the code.
     Panic(String),
 }
 
-/// Runs what may panic: a panic becomes its message. What found no memory goes on unwinding, and whoever began the call makes
-/// an error of it.
+/// Runs work that may panic; a panic becomes its message. If there is no memory, the unwinding continues, and whoever
+/// began the call makes an error of it.
 pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     ended(run).map_err(|why| match why {
         Ended::OutOfMemory(refused) => refused.unwind(),
@@ -33,10 +33,11 @@ pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Runs what may panic or find no memory. Nothing is printed; what panics elsewhere is still told by whoever told it before.
+/// Runs work that may panic or find no memory. Nothing is printed for its panics; other panics are reported as
+/// before.
 ///
 /// # Errors
-/// Why it did not come to its end.
+/// The reason why it did not finish.
 pub fn ended<T>(run: impl FnOnce() -> T) -> Result<T, Ended> {
     HOOK.call_once(|| {
         let before = take_hook();
@@ -46,10 +47,10 @@ pub fn ended<T>(run: impl FnOnce() -> T) -> Result<T, Ended> {
             }
         }));
     });
-    // One look for the thread's own, which is a call in a library that was loaded later.
+    // The thread-local is looked up once, because that is a function call in a library that was loaded later.
     let result = AWAITED.with(|awaited| {
         awaited.set(awaited.get() + 1);
-        // Unwind safe: callers learn of the panic, and look at nothing that it may have left half done.
+        // Unwind safe: callers learn of the panic, and do not use anything that it left half done.
         let result = catch_unwind(AssertUnwindSafe(run));
         awaited.set(awaited.get() - 1);
         result
@@ -61,7 +62,7 @@ pub fn ended<T>(run: impl FnOnce() -> T) -> Result<T, Ended> {
     })
 }
 
-/// Whether somebody catches this panic, and tells of it.
+/// Whether a caller catches this panic and reports it.
 fn is_awaited(info: &PanicHookInfo<'_>) -> bool {
     let awaited = AWAITED.try_with(Cell::get).is_ok_and(|count| count > 0);
     if awaited {

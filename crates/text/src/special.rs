@@ -6,26 +6,26 @@ use tokenbed_memory::Gather;
 /// A choice among special tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpecialSet {
-    /// All that the encoding has (tiktoken: `"all"`).
+    /// All special tokens of the encoding (tiktoken: `"all"`).
     All,
-    /// Those named here.
+    /// The tokens with these names.
     Only(Vec<String>),
 }
 
 impl SpecialSet {
-    /// None of them (tiktoken: `set()` or `()`).
+    /// No special tokens (tiktoken: `set()` or `()`).
     pub const NONE: Self = Self::Only(Vec::new());
 }
 
-/// What happens to special tokens that stand in a text (tiktoken: `allowed_special` and `disallowed_special`).
+/// What happens to special tokens in a text (tiktoken: `allowed_special` and `disallowed_special`).
 ///
-/// An allowed one gets its id. A disallowed one is an error, also if it is allowed as well; `All` means all that are
-/// not allowed. Any other is plain text. By default none is allowed and all are disallowed.
+/// An allowed token gets its id. A disallowed token is an error, even if it is also allowed; `All` means all that are
+/// not allowed. Any other token is plain text. By default none is allowed and all are disallowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpecialPolicy {
-    /// Those that get their id. Names that the encoding does not have are without effect.
+    /// Tokens that get their id. Names that the encoding does not have are ignored.
     pub allowed: SpecialSet,
-    /// Those that are an error. Names that the encoding does not have are looked for, too.
+    /// Tokens that are an error. Names that the encoding does not have are searched for, too.
     pub disallowed: SpecialSet,
 }
 
@@ -39,7 +39,7 @@ impl SpecialPolicy {
     /// Every special token is plain text.
     pub const PLAIN: Self = Self { allowed: SpecialSet::NONE, disallowed: SpecialSet::NONE };
 
-    /// The two searches that this policy means for an encoding with these special tokens.
+    /// The two searches of this policy, for an encoding with these special tokens.
     pub(crate) fn searches<'a>(&'a self, special: &'a [(String, u32)]) -> Searches<'a> {
         let names = || special.iter().map(|(name, _)| name.as_str());
         let is_allowed = |name: &str| match &self.allowed {
@@ -56,19 +56,19 @@ impl SpecialPolicy {
     }
 }
 
-/// A policy made ready for many texts.
+/// A policy prepared for many texts.
 pub(crate) struct Searches<'a> {
     pub(crate) allowed: Search<'a>,
     disallowed: Search<'a>,
 }
 
 impl Searches<'_> {
-    /// An error if a disallowed token stands in the text; it names the leftmost.
+    /// Fails if the text contains a disallowed token; the error names the leftmost.
     pub(crate) fn check(&self, text: &str) -> Result<(), TextError> {
         self.disallowed.find(text, 0).map_or(Ok(()), |found| Err(disallowed(text, found)))
     }
 
-    /// The same of a text that is yet to go on. Returns up to where it is decided that no disallowed token begins.
+    /// The same for an unfinished text. Returns the place before which it is certain that no disallowed token begins.
     pub(crate) fn check_certain(&self, text: &str) -> Result<usize, TextError> {
         let decided = self.disallowed.decided(text, 0);
         match self.disallowed.find(text, 0).filter(|&(byte, _)| byte < decided) {
@@ -98,11 +98,12 @@ fn disallowed(text: &str, (byte, token): (usize, &str)) -> TextError {
     TextError::DisallowedSpecial { token: token.to_owned(), byte, utf16 }
 }
 
-/// A search for the leftmost of several names; of two that begin at the same place, for the longer.
+/// A search for the leftmost of several names, and the longest of those that begin at the same place.
 pub(crate) struct Search<'a> {
-    /// Longest first.
+    /// The names, the longest first.
     names: Vec<&'a str>,
-    /// The bytes they begin with, each once. One or two in practice, which are found at the speed of memory.
+    /// The first bytes of the names, each once. In practice there are one or two, which are found at the speed of
+    /// memory.
     first: Vec<u8>,
 }
 
@@ -116,11 +117,11 @@ impl<'a> Search<'a> {
         Self { names, first }
     }
 
-    /// Where the leftmost name at or after `from` begins, and which it is.
+    /// Position of the leftmost name at or after `from`, and the name.
     pub(crate) fn find(&self, text: &str, from: usize) -> Option<(usize, &'a str)> {
         let bytes = text.as_bytes();
         let mut at = from;
-        // The empty name is everywhere, as it is for tiktoken's expression.
+        // The empty name is everywhere, as in tiktoken's expression.
         let everywhere = self.names.last().is_some_and(|name| name.is_empty());
         loop {
             if !everywhere {
@@ -134,8 +135,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Up to where it is decided which names begin in a text that is yet to go on: where its end may be the front of a
-    /// name for the first time, looked at from `from` on.
+    /// The place before which it is certain which names begin, in an unfinished text: the first place, from `from`
+    /// on, where the rest of the text may be the front of a name.
     pub(crate) fn decided(&self, text: &str, from: usize) -> usize {
         let longest = self.names.first().map_or(0, |name| name.len());
         let is_front = |rest: &[u8]| self.names.iter().any(|n| n.len() > rest.len() && n.as_bytes().starts_with(rest));

@@ -1,19 +1,19 @@
-//! A text that comes in parts, so that it need not fit in memory.
+//! Encodes a text that comes in parts, so that it need not fit in memory.
 
 use crate::error::TextError;
 use crate::special::SpecialPolicy;
 use crate::tokenizer::Tokenizer;
 use tokenbed_memory::{Text, caught};
 
-/// Encodes one text that is pushed part by part: all ids together are those of [`Tokenizer::encode`] for the whole text,
-/// wherever it is cut.
+/// Encodes one text that is pushed part by part. All ids together are those of [`Tokenizer::encode`] for the whole
+/// text, wherever it is cut.
 ///
-/// What depends on how the text goes on is held back: a few characters in ordinary text, at most the longest piece of
-/// the encoding's pattern or the longest special token. How long a text may be, is not limited.
+/// Text whose ids depend on how it continues is held back: a few characters in ordinary text, at most the longest
+/// piece of the encoding's pattern or the longest special token. The length of the text is not limited.
 ///
-/// A tokenizer from a file gets 64 KB at least. Where its text may be cut is worked out from the parts of the file, and what
-/// does not tell is held back: as a rule less than a line, but all of the text where the file's parts do not say where
-/// anything ends ([`Self::hold_at_most`]).
+/// A tokenizer from a file gets at least 64 KB at a time. Where its text may be cut follows from the parts of the
+/// file, and undecided text is held back: usually less than a line, but all of the text if the file's parts do not
+/// say where anything ends ([`Self::hold_at_most`]).
 ///
 /// ```no_run
 /// use tokenbed_text::{SpecialPolicy, TextStream};
@@ -31,16 +31,16 @@ use tokenbed_memory::{Text, caught};
 #[derive(Debug, Clone)]
 pub struct TextStream {
     policy: SpecialPolicy,
-    /// What has no ids yet.
+    /// The text that has no ids yet.
     held: String,
-    /// How long `held` must be for another look at it: twice what the last one left, so that the time for a piece that
-    /// grows byte by byte stays linear.
+    /// Length that `held` must have for another look at it: twice what the last look left, so that the time for a
+    /// piece that grows byte by byte stays linear.
     enough: usize,
-    /// The same of a tokenizer from a file, at first.
+    /// The same for the first look of a tokenizer from a file.
     block: usize,
-    /// How long `held` may become.
+    /// Largest length of `held`.
     most: usize,
-    /// What was encoded before `held`.
+    /// Length of the text that was encoded before `held`.
     before: Length,
 }
 
@@ -50,25 +50,26 @@ struct Length {
     utf16: usize,
 }
 
-/// Memory that is kept between the parts of a text, if it was needed once.
+/// Largest memory that is kept between the parts of a text.
 const KEPT: usize = 4 << 20;
 
-/// Bytes of text that a tokenizer from a file looks at, at least: each look costs some.
+/// Smallest number of bytes that a tokenizer from a file looks at, since each look has a cost.
 const BLOCK: usize = 64 << 10;
 
 impl TextStream {
-    /// The beginning of a text.
+    /// Starts a text.
     pub fn new(policy: SpecialPolicy) -> Self {
         Self { policy, held: String::new(), enough: 0, block: BLOCK, most: usize::MAX, before: Length::default() }
     }
 
-    /// Says how many bytes may be held back from now on: a part of the text that nothing divides. Any number, if nothing is said.
+    /// Sets the largest number of bytes that may be held back because nothing divides them. By default there is no
+    /// limit.
     pub fn hold_at_most(&mut self, bytes: usize) {
         self.most = bytes;
     }
 
-    /// Says how many bytes a tokenizer from a file looks at, at least; 64 KB, if nothing is said. Fewer give ids sooner, and
-    /// take longer.
+    /// Sets the smallest number of bytes that a tokenizer from a file looks at, by default 64 KB. With fewer bytes
+    /// ids come sooner, but all takes longer.
     pub fn look_from(&mut self, bytes: usize) {
         self.block = bytes;
     }
@@ -76,9 +77,9 @@ impl TextStream {
     /// Takes the next part of the text, and appends the ids that are certain by now.
     ///
     /// # Errors
-    /// As the whole text would give, its places counted from where the text began. No ids of this part are appended then;
-    /// those of earlier parts were given. [`TextError::HeldBack`] where more would be held back than may be: the ids that were
-    /// certain before that part are appended.
+    /// The errors that the whole text would give, with places counted from the beginning of the text. Then no ids of
+    /// this part are appended; those of earlier parts were. [`TextError::HeldBack`] if more would be held back than
+    /// allowed; then the ids that were certain before that part are appended.
     pub fn push(&mut self, tokenizer: &Tokenizer, part: &str, out: &mut Vec<u32>) -> Result<(), TextError> {
         let before = (self.held.len(), out.len());
         let goes_on = self.before.bytes > 0;
@@ -89,7 +90,7 @@ impl TextStream {
         }
         let encoded =
             caught(|| tokenizer.encode_certain(&self.held, goes_on, &self.policy, out)).unwrap_or_else(|error| {
-                // The part was not taken: it can be given again.
+                // The part was not taken, and can be given again.
                 self.held.truncate(before.0);
                 out.truncate(before.1);
                 error.unwind()
@@ -109,10 +110,10 @@ impl TextStream {
         Ok(())
     }
 
-    /// Ends the text: appends the ids of what was held back. The next part begins another text.
+    /// Ends the text, and appends the ids of what was held back. The next part begins another text.
     ///
     /// # Errors
-    /// As [`TextStream::push`].
+    /// The same as [`TextStream::push`].
     pub fn finish(&mut self, tokenizer: &Tokenizer, out: &mut Vec<u32>) -> Result<(), TextError> {
         let goes_on = self.before.bytes > 0;
         tokenizer.encode_rest(&self.held, goes_on, &self.policy, out).map_err(|error| self.in_text(error))?;
@@ -121,7 +122,7 @@ impl TextStream {
         Ok(())
     }
 
-    /// An error in `held`, as the whole text would have it.
+    /// Turns an error in `held` into the same error in the whole text.
     fn in_text(&self, error: TextError) -> TextError {
         match error {
             TextError::DisallowedSpecial { token, byte, utf16 } => {

@@ -1,4 +1,4 @@
-//! Text to ids and back by an encoding (tiktoken: `Encoding`).
+//! Encodes and decodes text with an encoding (tiktoken: `Encoding`).
 
 use crate::bpe::{Bpe, Recent};
 use crate::encoding::Encoding;
@@ -8,13 +8,13 @@ use crate::padding::Side;
 use crate::special::Searches;
 use tokenbed_memory::{List, with_room};
 
-/// An encoding with its vocabulary loaded. It does not change: any number of threads may use one.
+/// An encoding with its vocabulary. It is immutable, so any number of threads may use it.
 pub(crate) struct Tiktoken {
     encoding: Encoding,
     bpe: Bpe,
 }
 
-/// How many ids [`Tiktoken::count`] holds before it lets them go.
+/// Number of ids that [`Tiktoken::count`] holds before it drops them.
 const COUNTED_AT_ONCE: usize = 1 << 16;
 
 impl Tiktoken {
@@ -38,7 +38,7 @@ impl Tiktoken {
         Ok(Self { encoding, bpe })
     }
 
-    /// The encoding's name.
+    /// Name of the encoding.
     pub(crate) fn name(&self) -> &str {
         &self.encoding.name
     }
@@ -48,24 +48,24 @@ impl Tiktoken {
         &self.encoding.special
     }
 
-    /// Texts are filled up with the token that ends them; there is no other.
+    /// Texts are filled up with the token that ends them; there is no padding token.
     pub(crate) fn habits(&self) -> Habits {
         let end = self.encoding.special.iter().find(|(name, _)| name == "<|endoftext|>");
         Habits { padding_id: end.map(|&(_, id)| id), padding_side: Side::Right, truncation_side: Side::Right }
     }
 
-    /// One more than the largest id: how many rows a table needs (tiktoken: `n_vocab`).
+    /// The largest id plus one, which is the number of rows that a table needs (tiktoken: `n_vocab`).
     pub(crate) fn vocab_size(&self) -> usize {
         let special = self.encoding.special.iter().map(|&(_, id)| id as usize + 1);
         special.fold(self.bpe.len(), usize::max)
     }
 
-    /// Appends the ids of `text` to `out` (tiktoken: `encode`). After an error `out` is as it was.
+    /// Appends the ids of `text` to `out` (tiktoken: `encode`). After an error `out` is unchanged.
     pub(crate) fn encode(&self, text: &str, searches: &Searches<'_>, out: &mut Vec<u32>) -> Result<(), TextError> {
         self.for_each_piece(text, searches, out, |_, _| ())
     }
 
-    /// How many ids `text` has, in memory that does not grow with it.
+    /// Number of ids of `text`, in memory that does not grow with it.
     pub(crate) fn count(&self, text: &str, searches: &Searches<'_>) -> Result<usize, TextError> {
         let mut count = 0;
         let mut ids = Vec::new();
@@ -79,7 +79,7 @@ impl Tiktoken {
         Ok(count + ids.len())
     }
 
-    /// The bytes that the ids stand for (tiktoken: `decode_bytes`), those of special tokens or not.
+    /// The bytes that the ids stand for (tiktoken: `decode_bytes`), with or without special tokens.
     pub(crate) fn decode_bytes(&self, ids: &[u32], skip_special: bool) -> Result<Vec<u8>, TextError> {
         let mut bytes = with_room(ids.len().saturating_mul(4));
         for (position, &id) in ids.iter().enumerate() {
@@ -111,7 +111,8 @@ impl Tiktoken {
         TextError::UnknownId { position, value, vocab_size: self.vocab_size() }
     }
 
-    /// Appends the ids of as much of `text` as every text gives that begins with it, and returns how much that is.
+    /// Appends the ids of as much of `text` as has the same ids in every text that begins with it, and returns that
+    /// number of bytes.
     pub(crate) fn encode_certain(
         &self,
         text: &str,
@@ -125,7 +126,7 @@ impl Tiktoken {
             let decided = searches.allowed.decided(text, start).min(checked);
             let special = searches.allowed.find(text, start).filter(|&(at, _)| at < decided);
             let Some((at, token)) = special else {
-                // A token may begin at `decided`, and the stretch would end there.
+                // A special token may begin at `decided`, which would end the stretch there.
                 let stretch = text.get(start..decided).unwrap_or_default();
                 let end = self.encoding.pattern.split_certain(stretch, |start, end| {
                     self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);
@@ -138,7 +139,7 @@ impl Tiktoken {
             });
             start = at + token.len();
             if start > checked {
-                // What is not decided about disallowed tokens begins within this one.
+                // The undecided part about disallowed tokens begins within this token.
                 return Ok(at);
             }
             out.put_all(self.encoding.special.iter().find(|(name, _)| name == token).map(|&(_, id)| id));
@@ -159,7 +160,7 @@ impl Tiktoken {
         let mut start = 0;
         loop {
             let special = searches.allowed.find(text, start);
-            // Each stretch between special tokens is a text of its own: the pattern sees its end as the end.
+            // Each stretch between special tokens is a text of its own: its end is an end of text for the pattern.
             let stretch = &text[start..special.map_or(text.len(), |(at, _)| at)];
             self.encoding.pattern.split(stretch, |start, end| {
                 self.bpe.encode(stretch.as_bytes(), start, end, &mut recent, out);

@@ -1,4 +1,4 @@
-//! Text to ids and back: one type, whatever stands behind it.
+//! The tokenizer: text to ids and back, with an encoding or a file behind it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::special::{Searches, SpecialPolicy};
 use crate::tiktoken::Tiktoken;
 use tokenbed_memory::{List, Text, lossy_owned};
 
-/// A tokenizer, loaded: an encoding, or a file of the Hugging Face library. It does not change: any number of threads
-/// may use one, and a clone is the same.
+/// A loaded tokenizer: an encoding, or a file of the Hugging Face library. It is immutable, so any number of threads
+/// may use it, and a clone shares it.
 #[derive(Clone)]
 pub struct Tokenizer {
     kind: Arc<Kind>,
@@ -28,17 +28,17 @@ pub(crate) enum Kind {
 /// How texts become rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowOptions {
-    /// What happens to special tokens that stand in the texts.
+    /// What happens to special tokens in the texts.
     pub special: SpecialPolicy,
-    /// Whether each text gets what the file puts around it.
+    /// Whether each text gets the tokens that the file puts around it.
     pub framed: bool,
-    /// How many ids a row may have, those around the text among them.
+    /// Largest number of ids in a row, counting those around the text.
     pub max_length: Option<usize>,
-    /// Where texts are cut that have more.
+    /// The side on which longer texts are cut.
     pub cut: Side,
 }
 
-/// A policy made ready for many texts.
+/// A policy prepared for many texts.
 enum Prepared<'a> {
     Encoding(&'a Tiktoken, Searches<'a>),
     File(file::Prepared<'a>),
@@ -52,8 +52,8 @@ impl Prepared<'_> {
         }
     }
 
-    /// Bytes of text that are worth a thread of their own: starting one takes as long as encoding some thousands of
-    /// them, and what the library of files does with a byte takes some ten times as long.
+    /// Number of bytes of text that are worth a thread of their own. Starting one takes as long as encoding some
+    /// thousands of bytes, and the library for files takes some ten times as long for a byte.
     fn worth_a_thread(&self) -> usize {
         match self {
             Self::Encoding(..) => 32 << 10,
@@ -87,7 +87,7 @@ impl Tokenizer {
         Self::from_file(Origin { name: name.into(), path: name.into(), limits: Limits::default() }, json)
     }
 
-    /// [`Self::from_json`] within limits, of a file whose path errors name.
+    /// [`Self::from_json`] with limits, and with the path of the file for errors.
     pub fn from_file(origin: Origin, json: &[u8]) -> Result<Self, TextError> {
         Ok(Self { kind: Arc::new(Kind::File(Box::new(FileTokenizer::new(origin, json)?))) })
     }
@@ -100,7 +100,7 @@ impl Tokenizer {
         &self.kind
     }
 
-    /// The encoding's name, or the one given to the file.
+    /// Name of the encoding, or the name that was given to the file.
     pub fn name(&self) -> &str {
         match self.kind() {
             Kind::Encoding(it) => it.name(),
@@ -116,7 +116,7 @@ impl Tokenizer {
         }
     }
 
-    /// One more than the largest id: how many rows a table needs (tiktoken: `n_vocab`).
+    /// The largest id plus one, which is the number of rows that a table needs (tiktoken: `n_vocab`).
     pub fn vocab_size(&self) -> usize {
         match self.kind() {
             Kind::Encoding(it) => it.vocab_size(),
@@ -124,7 +124,7 @@ impl Tokenizer {
         }
     }
 
-    /// What is put around each text; none by an encoding.
+    /// The tokens put around each text; an encoding has none.
     pub fn frame(&self) -> Frame {
         match self.kind() {
             Kind::Encoding(_) => Frame::default(),
@@ -132,7 +132,7 @@ impl Tokenizer {
         }
     }
 
-    /// What it has to say about rectangular batches.
+    /// Defaults for rectangular batches.
     pub fn habits(&self) -> Habits {
         match self.kind() {
             Kind::Encoding(it) => it.habits(),
@@ -147,14 +147,15 @@ impl Tokenizer {
         }
     }
 
-    /// Appends the ids of `text` to `out` (tiktoken: `encode`), without what a file puts around it. After an error `out`
-    /// is as it was.
+    /// Appends the ids of `text` to `out` (tiktoken: `encode`), without the tokens that a file puts around it. After
+    /// an error `out` is unchanged.
     pub fn encode(&self, text: &str, special: &SpecialPolicy, out: &mut Vec<u32>) -> Result<(), TextError> {
         self.prepare(special).encode(text, out)
     }
 
-    /// Appends the ids of as much of `text` as every text gives that begins with it, and returns how much that is; the
-    /// rest goes on there. `goes_on` where this one does. After an error `out` is as it was.
+    /// Appends the ids of as much of `text` as has the same ids in every text that begins with it, and returns that
+    /// number of bytes; the next text continues there. `goes_on` says whether `text` itself continues one. After an
+    /// error `out` is unchanged.
     pub(crate) fn encode_certain(
         &self,
         text: &str,
@@ -165,7 +166,7 @@ impl Tokenizer {
         self.prepare(special).encode_certain(text, goes_on, out)
     }
 
-    /// The same of a text that does not go on.
+    /// The same for the last part of a text.
     pub(crate) fn encode_rest(
         &self,
         text: &str,
@@ -176,8 +177,8 @@ impl Tokenizer {
         self.prepare(special).encode_rest(text, goes_on, out)
     }
 
-    /// The ids of all texts, end to end (tiktoken: `encode_batch`), by up to so many threads: fewer where there is little
-    /// text, and a text is not divided.
+    /// The ids of all texts, end to end (tiktoken: `encode_batch`), on up to `threads` threads. There are fewer if
+    /// there is little text; a text is not divided.
     pub fn encode_batch<T: AsRef<str> + Sync>(
         &self,
         texts: &[T],
@@ -188,7 +189,8 @@ impl Tokenizer {
         batch::encode(texts, threads, prepared.worth_a_thread(), |text, ids| prepared.encode(text, ids))
     }
 
-    /// As [`Self::encode_batch`], each text with what the file puts around it, and no longer than it may be.
+    /// Like [`Self::encode_batch`], with the tokens that the file puts around each text, and cut to the largest
+    /// length.
     pub fn encode_rows<T: AsRef<str> + Sync>(
         &self,
         texts: &[T],
@@ -216,7 +218,8 @@ impl Tokenizer {
         })
     }
 
-    /// How many ids `text` has, without what a file puts around it; of an encoding, in memory that does not grow with it.
+    /// Number of ids of `text`, without those that a file puts around it. With an encoding, memory does not grow with
+    /// the text.
     pub fn count(&self, text: &str, special: &SpecialPolicy) -> Result<usize, TextError> {
         match self.prepare(special) {
             Prepared::Encoding(it, searches) => it.count(text, &searches),
@@ -236,12 +239,12 @@ impl Tokenizer {
         }
     }
 
-    /// The text that the ids stand for; bytes that are no UTF-8 become U+FFFD (tiktoken: `decode`).
+    /// The text that the ids stand for. Bytes that are not UTF-8 become U+FFFD (tiktoken: `decode`).
     pub fn decode(&self, ids: &[u32]) -> Result<String, TextError> {
         self.decode_with(ids, false)
     }
 
-    /// [`Self::decode`], with the special tokens or without.
+    /// [`Self::decode`], with or without special tokens.
     pub fn decode_with(&self, ids: &[u32], skip_special: bool) -> Result<String, TextError> {
         let mut decoder = self.decoder(skip_special);
         let mut text = decoder.write(ids)?;
@@ -249,12 +252,12 @@ impl Tokenizer {
         Ok(text)
     }
 
-    /// What decodes ids as they come.
+    /// A decoder for ids that come one after the other.
     pub fn decoder(&self, skip_special: bool) -> TokenDecoder {
         TokenDecoder::new(self, skip_special)
     }
 
-    /// The bytes of one token (tiktoken: `decode_single_token_bytes`), as it stands in the vocabulary.
+    /// The bytes of one token (tiktoken: `decode_single_token_bytes`), as it is spelled in the vocabulary.
     pub fn token_bytes(&self, id: u32) -> Result<Cow<'_, [u8]>, TextError> {
         match self.kind() {
             Kind::Encoding(it) => it.token_bytes(id).map(Cow::Borrowed),
@@ -262,7 +265,7 @@ impl Tokenizer {
         }
     }
 
-    /// One token as text; bytes that are no UTF-8 become U+FFFD: a token may be a part of a character.
+    /// One token as text. A token may be part of a character; bytes that are not UTF-8 become U+FFFD.
     pub fn token(&self, id: u32) -> Result<String, TextError> {
         Ok(lossy_owned(self.token_bytes(id)?.into_owned()))
     }

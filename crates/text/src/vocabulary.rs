@@ -1,40 +1,41 @@
-//! The vocabulary file: which bytes each token stands for, and which two tokens merge into it.
+//! The vocabulary file: the bytes of each token, and the two tokens that merge into it.
 //!
-//! The data are OpenAI's (MIT licence, from the tiktoken project); `scripts/vocab.mjs` packs them. Decompressed, the
+//! The data are OpenAI's (MIT licence, from the tiktoken project); `scripts/vocab.mjs` packs them. The decompressed
 //! file is
 //!
 //! ```text
 //! "TBVOCAB1"                     8 bytes
-//! count                          u32, little endian: all tokens, special ones not among them
+//! count                          u32, little endian: number of tokens, without special ones
 //! the byte of token 0 .. 255     256 bytes, each value once
 //! left, right                    for each token from 256 on: two LEB128 numbers, both smaller than its own id
 //! ```
 //!
-//! A token's id is its rank. Merges say everything that bytes say, pack better, and need no search when they are read:
-//! a token's bytes are its left half's followed by its right half's.
+//! A token's id is its rank. Merges contain all that bytes would, pack better, and need no search when they are read:
+//! a token's bytes are those of its left half followed by those of its right half.
 //!
-//! Why one merge a token is enough: tiktoken merges any two neighbours whose joined bytes are a token, smallest rank
-//! first, leftmost first. Until the two halves of a token are joined, no merge has crossed the token's ends, so the
-//! merges inside came in the order in which the token alone would be encoded. The two halves joined last are then
-//! always the same two. That each token is the encoding of its own bytes, as it must be, is checked when the tables are
-//! built.
+//! One merge a token is enough, because of how tiktoken merges: any two neighbours whose joined bytes are a token,
+//! smallest rank first, leftmost first. Until the two halves of a token are joined, no merge has crossed the token's
+//! ends, so the merges inside came in the order in which the token alone would be encoded. So the two halves joined
+//! last are always the same two. When the tables are built, it is checked that each token is the encoding of its own
+//! bytes, as it must be.
 
 use crate::error::TextError;
 use tokenbed_memory::{List, with_room};
 
 const MAGIC: &[u8; 8] = b"TBVOCAB1";
 
-/// Ids are packed three to a machine word (see `bpe::pairs`), which leaves 21 bits each.
+/// Largest number of tokens. Ids are packed three to a machine word (see `bpe::pairs`), which leaves 21 bits for
+/// each.
 pub(crate) const MAX_TOKENS: usize = 1 << 21;
 
-/// The longest token that is believed. OpenAI's longest has 128 bytes; without a limit a small hostile file could
-/// describe tokens of 2^1000 bytes.
+/// Length of the longest token that is accepted, in bytes. OpenAI's longest has 128; without a limit a small hostile
+/// file could describe tokens of 2^1000 bytes.
 const MAX_TOKEN_BYTES: usize = 4096;
 
-/// As above, for all tokens together; o200k_base has 1.4 MB.
+/// The same limit for all tokens together; o200k_base has 1.4 MB.
 const MAX_TOTAL_BYTES: usize = 1 << 28;
 
-/// A vocabulary as it stands in the file, checked.
+/// A vocabulary that was read from a file and checked.
 pub(crate) struct Vocabulary {
     /// The bytes of all tokens, end to end.
     bytes: Vec<u8>,
@@ -45,7 +46,7 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Reads a decompressed vocabulary file. Whatever the bytes, this ends with a vocabulary or an error.
+    /// Reads a decompressed vocabulary file. Any bytes give a vocabulary or an error.
     pub(crate) fn parse(file: &[u8]) -> Result<Self, TextError> {
         let mut reader = Reader { file, at: 0 };
         if reader.take(8)? != MAGIC {
@@ -55,7 +56,8 @@ impl Vocabulary {
         if !(256..=MAX_TOKENS).contains(&count) {
             return Err(reader.error_at(8, "the number of tokens is out of range"));
         }
-        // Each token past the first 256 takes two bytes at least: a false count cannot make us reserve much.
+        // Each token past the first 256 takes at least two bytes, so a false count cannot make us reserve much
+        // memory.
         if (count - 256) * 2 > file.len() {
             return Err(reader.error_at(8, "it has fewer bytes than its number of tokens needs"));
         }
@@ -94,12 +96,12 @@ impl Vocabulary {
         Ok(vocabulary)
     }
 
-    /// How many tokens there are.
+    /// Number of tokens.
     pub(crate) fn len(&self) -> usize {
         self.starts.len() - 1
     }
 
-    /// The bytes of a token; none if there is no such id.
+    /// The bytes of a token; `None` if there is no such id.
     pub(crate) fn token(&self, id: u32) -> Option<&[u8]> {
         ((id as usize) < self.len()).then(|| &self.bytes[self.range(id)])
     }
@@ -109,12 +111,12 @@ impl Vocabulary {
         self.merges.iter().zip(256..).map(|(&(left, right), id)| (id, left, right))
     }
 
-    /// The two tokens that merge into this one; none if it is a single byte.
+    /// The two tokens that merge into this one; `None` if it is a single byte.
     pub(crate) fn halves(&self, id: u32) -> Option<(u32, u32)> {
         self.merges.get((id as usize).checked_sub(256)?).copied()
     }
 
-    /// Where the file says what token `id` is made of.
+    /// Offset in the file of the halves of token `id`.
     pub(crate) fn offset(&self, id: u32) -> usize {
         let before = self.merges.iter().take((id as usize).saturating_sub(256));
         let length = |number: u32| 1 + usize::from(number > 0x7f) + usize::from(number > 0x3fff);

@@ -1,12 +1,11 @@
-//! Sliding windows over one buffer of ids: the batches of a language model, cut out when they are asked for.
+//! Sliding windows over one buffer of ids: the batches of a language model, which are cut out when they are needed.
 
 use crate::error::TextError;
 
 /// Windows of `max_length` ids that start at `0, stride, 2 * stride, ... < ids - max_length`, in batches.
 ///
-/// A window's targets are the same ids one place later, so the last of them is one id past the window. Windows are
-/// numbered from 0 in the order of their starts; nothing is kept of them but this arithmetic, so that memory does not
-/// grow with their overlap.
+/// A window's targets are the ids one place later, so the last target is one id past the window. Windows are numbered
+/// from 0 in the order of their starts. They are not stored, so memory does not grow with their overlap.
 ///
 /// ```
 /// use tokenbed_text::Windows;
@@ -31,7 +30,7 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// Windows over `ids` ids, `batch_size` to a batch; `drop_last` leaves a last batch that is not full out.
+    /// Windows over `ids` ids, `batch_size` to a batch. `drop_last` leaves out a last batch that is not full.
     pub fn new(
         ids: usize,
         max_length: usize,
@@ -54,17 +53,17 @@ impl Windows {
         Ok(windows)
     }
 
-    /// How many windows there are: at least one.
+    /// Number of windows, at least one.
     pub fn count(&self) -> usize {
         (self.ids - self.max_length).div_ceil(self.stride)
     }
 
-    /// How many batches there are in an epoch.
+    /// Number of batches in an epoch.
     pub fn batches(&self) -> usize {
         if self.drop_last { self.count() / self.batch_size } else { self.count().div_ceil(self.batch_size) }
     }
 
-    /// The places in the order of an epoch that batch number `batch` takes its windows from; none past the last batch.
+    /// The places, in the order of an epoch, of the windows in batch number `batch`; `None` past the last batch.
     pub fn batch(&self, batch: usize) -> Option<std::ops::Range<usize>> {
         (batch < self.batches()).then(|| {
             let start = batch * self.batch_size;
@@ -72,20 +71,20 @@ impl Windows {
         })
     }
 
-    /// Ids in a window.
+    /// Number of ids in a window.
     pub fn max_length(&self) -> usize {
         self.max_length
     }
 
-    /// Where window number `window` starts; none if there is no such window.
+    /// Start of window number `window`; `None` if there is no such window.
     pub fn start(&self, window: usize) -> Option<usize> {
         (window < self.count()).then(|| window * self.stride)
     }
 
-    /// Copies the windows of these numbers and their targets out of `ids`, row after row.
+    /// Copies the windows with these numbers and their targets out of `ids`, row after row.
     ///
-    /// `inputs` and `targets` have `windows.len() * max_length` elements. Everything is checked before anything is
-    /// written, but the size of the ids themselves: after [`TextError::IdTooLarge`] the rows before it are written.
+    /// `inputs` and `targets` have `windows.len() * max_length` elements. Everything except the size of the ids is
+    /// checked before anything is written: after [`TextError::IdTooLarge`] the rows before it are written.
     pub fn fill<I: WindowId>(
         &self,
         windows: &[u32],
@@ -117,7 +116,7 @@ impl Windows {
     }
 }
 
-/// The kinds of ids that windows are cut from.
+/// The kinds of ids that windows can be cut from.
 pub trait WindowId: sealed::Copy {}
 
 impl WindowId for i32 {}
@@ -125,7 +124,8 @@ impl WindowId for u32 {}
 
 mod sealed {
     pub trait Copy: Sized {
-        /// Copies ids into a row of the same length; an error is the first id that does not fit, with its place.
+        /// Copies ids into a row of the same length. The error is the place and value of the first id that does not
+        /// fit.
         fn copy(ids: &[Self], row: &mut [i32]) -> Result<(), (usize, u32)>;
     }
 
@@ -138,7 +138,7 @@ mod sealed {
 
     impl Copy for u32 {
         fn copy(ids: &[Self], row: &mut [i32]) -> Result<(), (usize, u32)> {
-            // One pass that only ORs, which compiles to vector code; who the offender is, is asked afterwards.
+            // One pass that only ORs compiles to vector code; the offender is searched for afterwards.
             let mut all = 0;
             for (out, &id) in row.iter_mut().zip(ids) {
                 all |= id;

@@ -1,4 +1,4 @@
-//! Many texts on many threads: the same as one after the other.
+//! Many texts on many threads give the same ids as one after the other.
 
 mod common;
 
@@ -8,7 +8,7 @@ use tokenbed_text::{EncodedBatch, SpecialPolicy, TextError};
 
 const THREADS: [usize; 6] = [0, 1, 2, 3, 8, 200];
 
-/// Of the lengths that are asked for, all different.
+/// Texts of these lengths, all different.
 fn texts(lengths: impl IntoIterator<Item = usize>) -> Vec<String> {
     let text =
         |(i, length): (usize, usize)| format!("{i} tales of Don't, ").repeat(length / 18 + 1)[..length].to_owned();
@@ -28,7 +28,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn a_batch_is_its_texts(lengths in prop::collection::vec(prop_oneof![0usize..40, 0usize..3000, 0usize..60_000], 0..60)) {
+    fn a_batch_has_the_ids_of_its_texts(lengths in prop::collection::vec(prop_oneof![0usize..40, 0usize..3000, 0usize..60_000], 0..60)) {
         let texts = texts(lengths);
         for it in all() {
             let expected = one_by_one(it, &texts);
@@ -41,7 +41,7 @@ proptest! {
 }
 
 #[test]
-fn batches_that_divide_badly() {
+fn batches_that_divide_badly_are_right() {
     let huge = 1 << 20;
     for lengths in
         [vec![], vec![0], vec![huge], vec![0, huge], vec![huge, 0, 0], vec![huge, 1, 1, huge], vec![1; 100_000]]
@@ -54,13 +54,13 @@ fn batches_that_divide_badly() {
     }
 }
 
-/// Whichever thread is the first to come upon one.
+/// It does not matter which thread finds an error first.
 #[test]
 fn the_error_is_that_of_the_first_text() {
     for wrong in [vec![0], vec![299], vec![150, 151], vec![70, 298, 299], (20..300).collect()] {
         let mut texts = texts([3000; 300]);
         for &i in &wrong {
-            // Those further on have it further to the front.
+            // In later texts the token stands closer to the front, so it is found sooner.
             texts[i].insert_str((300 - i) * 10, "<|endoftext|>");
         }
         for threads in THREADS {

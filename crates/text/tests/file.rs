@@ -1,10 +1,10 @@
-//! Tokenizers from files: every kind of decoder, token by token, against the library's own on the whole list.
+//! Tokenizers from files. Every kind of decoder, token by token, is compared with the library's own on the whole list.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokenbed_text::{RowOptions, Side, SpecialPolicy, SpecialSet, TextError, Tokenizer};
 
-/// Tokens that decoders treat in ways of their own.
+/// Tokens that decoders treat specially.
 const TOKENS: &[&str] = &[
     "a",
     "b",
@@ -104,12 +104,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn decoding_is_the_librarys_whatever_the_parts(ids in prop::collection::vec(0..TOKENS.len() as u32, 0..14), cut in 0usize..14, skip: bool) {
+    fn decoding_equals_the_librarys_in_any_parts(ids in prop::collection::vec(0..TOKENS.len() as u32, 0..14), cut in 0usize..14, skip: bool) {
         for decoder in decoders() {
             let json = file(&decoder);
             let library = tokenizers::Tokenizer::from_bytes(&json).unwrap();
             let tokenizer = Tokenizer::from_json("test", &json).unwrap();
-            // The library itself counts on one token at least.
+            // The library itself needs at least one token.
             let left = ids.iter().any(|&id| !skip || id as usize != TOKENS.len() - 1);
             let expected = if left { library.decode(&ids, skip).unwrap() } else { String::new() };
             prop_assert_eq!(&tokenizer.decode_with(&ids, skip).unwrap(), &expected, "{}", decoder);
@@ -124,9 +124,9 @@ proptest! {
         }
     }
 
-    /// Where the library itself would panic on tokens that are too short, there is a text.
+    /// The library itself would panic on tokens that are too short; here they give a text.
     #[test]
-    fn what_is_stripped_on_both_sides(ids in prop::collection::vec(0..TOKENS.len() as u32, 0..10)) {
+    fn stripping_both_sides_never_panics(ids in prop::collection::vec(0..TOKENS.len() as u32, 0..10)) {
         let whole: String = ids.iter().map(|&id| TOKENS[id as usize]).collect();
         let stripped = |text: &str| {
             let text = text.strip_prefix(' ').unwrap_or(text);
@@ -141,7 +141,7 @@ proptest! {
 }
 
 #[test]
-fn a_template_that_cannot_be_used_is_told() {
+fn a_template_that_cannot_be_used_is_an_error() {
     let template = |single: Value| {
         let mut json: Value = serde_json::from_slice(&file(&Value::Null)).unwrap();
         json["post_processor"] =
@@ -166,7 +166,7 @@ fn rows_have_room_or_an_error() {
     for (cut, kept) in [(Side::Right, [0, 33]), (Side::Left, [33, 1])] {
         let options = RowOptions { special: special.clone(), framed: true, max_length: Some(2), cut };
         let batch = tokenizer.encode_rows(&["a<s>b", ""], &options, 2).unwrap();
-        // A model of words knows what stands between special tokens.
+        // The word model has tokens for the text between special tokens.
         assert_eq!((batch.ids, batch.offsets), (kept.to_vec(), vec![0, 2, 2]));
     }
 }

@@ -1,4 +1,4 @@
-//! What is done here in place of the library, for the sake of time and memory, gives what the library gives.
+//! Parts that are implemented here instead of in the library, to bound time and memory, give the library's results.
 #![allow(clippy::expect_used, reason = "tests")]
 
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ fn added(index: usize, content: &str, [single_word, lstrip, rstrip, normalized, 
             "normalized": normalized, "special": special })
 }
 
-/// Equal ids, or a panic of the library.
+/// Checks that the ids are equal, unless the library panics.
 fn same_as_the_library(file: &Value, text: &str) -> Result<(), TestCaseError> {
     let json = file.to_string();
     let Ok(library) = tokenizers::Tokenizer::from_bytes(&json) else { return Ok(()) };
@@ -27,8 +27,8 @@ fn same_as_the_library(file: &Value, text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Those that mean the same to the library's own engine, which is built into no test: `testdata/golden/patterns` has what others
-/// find there.
+/// Patterns with the same meaning in fancy-regex. The library's own engine is not part of any test;
+/// `testdata/golden/patterns` has its results for others.
 const PATTERNS: &[&str] = &[
     "a",
     "a*",
@@ -45,7 +45,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn added_tokens(tokens in prop::collection::vec(("[ab\n ]{1,3}|<x>", any::<[bool; 5]>()), 0..4), text in "[ab\n <>xAB\u{e9}]{0,24}", lower: bool) {
+    fn added_tokens_are_those_of_the_library(tokens in prop::collection::vec(("[ab\n ]{1,3}|<x>", any::<[bool; 5]>()), 0..4), text in "[ab\n <>xAB\u{e9}]{0,24}", lower: bool) {
         let tokens: Vec<_> = tokens.iter().enumerate().map(|(i, (content, how))| added(10 + i, content, *how)).collect();
         let normalizer = if lower { json!({ "type": "Lowercase" }) } else { Value::Null };
         let vocab = json!({ "a": 0, "b": 1, "[UNK]": 2, "ab": 3 });
@@ -55,7 +55,7 @@ proptest! {
     }
 
     #[test]
-    fn word_piece(vocab in prop::collection::hash_set("(##)?[ab\u{e9}\u{4e00}]{1,4}|#{0,3}", 0..12), prefix in "(##)?|a", text in "[ab\u{e9}\u{4e00}# ]{0,20}", most in 0usize..9) {
+    fn word_pieces_are_those_of_the_library(vocab in prop::collection::hash_set("(##)?[ab\u{e9}\u{4e00}]{1,4}|#{0,3}", 0..12), prefix in "(##)?|a", text in "[ab\u{e9}\u{4e00}# ]{0,20}", most in 0usize..9) {
         let mut vocab: serde_json::Map<_, _> = vocab.iter().zip(1..).map(|(token, id)| (token.clone(), json!(id))).collect();
         vocab.insert("[UNK]".into(), json!(0));
         let model = json!({ "type": "WordPiece", "vocab": vocab, "unk_token": "[UNK]", "continuing_subword_prefix": prefix, "max_input_chars_per_word": most });
@@ -63,7 +63,7 @@ proptest! {
     }
 
     #[test]
-    fn patterns(which in prop::sample::select(PATTERNS), content in "[ab]{0,2}", text in "[ab1' \n\u{e9}\u{4e00}]{0,20}", invert: bool,
+    fn patterns_match_as_in_the_library(which in prop::sample::select(PATTERNS), content in "[ab]{0,2}", text in "[ab1' \n\u{e9}\u{4e00}]{0,20}", invert: bool,
                 behavior in prop::sample::select(&["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"][..])) {
         let letters = ["a", "b", "1", "'", " ", "\n", "\u{e9}", "\u{4e00}"];
         let vocab: Vec<_> = [["<unk>", "aa"].as_slice(), &letters].concat().iter().map(|token| json!([token, -1.0])).collect();

@@ -1,4 +1,4 @@
-//! The ids that tiktoken gives: literal ones, and those in testdata/golden/text (see make.py there).
+//! Compares with tiktoken's ids: literal ones, and those in testdata/golden/text (see make.py there).
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -41,7 +41,7 @@ fn the_sentence_everybody_tries_first() {
 }
 
 #[test]
-fn a_word_that_is_in_no_vocabulary() {
+fn a_word_outside_of_all_vocabularies() {
     assert_eq!(GPT2.encode("Akwirw ier"), [33901, 86, 343, 86, 220, 959]);
     assert_eq!(GPT2.tokenizer.decode(&[33901, 86, 343, 86, 220, 959]).expect("known ids"), "Akwirw ier");
     assert_eq!(GPT2.tokenizer.token(343).expect("an id"), "ir");
@@ -106,7 +106,7 @@ fn special_tokens() {
 }
 
 #[test]
-fn bytes_that_are_no_utf8() {
+fn bytes_that_are_not_utf8_decode_as_in_tiktoken() {
     for (it, golden) in goldens() {
         for row in rows(&golden, "decode") {
             assert_eq!(it.tokenizer.decode(&ids(&row["ids"])).as_deref(), Ok(row["text"].as_str().unwrap()), "{row}");
@@ -125,7 +125,7 @@ fn megabytes() {
             assert_eq!(it.tokenizer.count(text, &SpecialPolicy::PLAIN), Ok(ids.len()));
             let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
             let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            // tiktoken cannot take all of them.
+            // tiktoken cannot encode all of them.
             let Some(expected) = golden["digest"].get(name) else { continue };
             assert_eq!(
                 (ids.len() as u64, sha256.as_str()),
@@ -137,7 +137,7 @@ fn megabytes() {
     }
 }
 
-/// As `mixed` in make.py.
+/// The same text as `mixed` in make.py.
 fn mixed() -> String {
     let char = |code: u64| char::from_u32(code as u32).expect("no surrogate");
     (0..40000u64)

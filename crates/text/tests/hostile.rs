@@ -1,11 +1,12 @@
-//! Files from strangers: each of these took minutes, gigabytes or a panic. Now it is an error that names the part, soon.
+//! Hostile files. Each of these once took minutes or gigabytes, or panicked. Now each quickly gives an error that
+//! names the part.
 #![allow(clippy::expect_used, clippy::panic, reason = "tests")]
 
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokenbed_text::{Limits, Origin, SpecialPolicy, TextError, Tokenizer};
 
-/// A file of one letter, with these parts.
+/// A file whose vocabulary is one letter, with these parts.
 fn file(parts: &Value) -> Vec<u8> {
     let mut file = json!({
         "version": "1.0", "added_tokens": [],
@@ -26,7 +27,7 @@ fn ids(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, TextError> {
     tokenizer.encode(text, &SpecialPolicy::PLAIN, &mut ids).map(|()| ids)
 }
 
-/// What is wrong, in a part that the error names; found within a time that a slow machine keeps to.
+/// The message of the error, which must name the part, and come within a time that a slow machine can keep.
 #[track_caller]
 fn refused<T>(part: &str, run: impl FnOnce() -> Result<T, TextError>) -> String {
     let began = Instant::now();
@@ -49,14 +50,14 @@ fn text_grows_no_further_than_the_limit() {
     for pattern in [json!({ "String": "a" }), json!({ "Regex": "a" })] {
         let normalizer = replaces("normalizers", &pattern, &ten, 8);
         let it = load(&json!({ "normalizer": normalizer }));
-        // The letter that loading tries it with grows, too.
+        // The text that is encoded when the file is loaded grows, too.
         let reason = refused("normalizer", || it.and_then(|it| ids(&it, "a")));
         assert!(reason.contains("maxGrowth"), "{reason}");
     }
     let prepend = json!({ "type": "Prepend", "prepend": "b".repeat(4000) });
     let prepends = json!({ "type": "Sequence", "normalizers": vec![prepend; 200] });
     refused("normalizer", || load(&json!({ "normalizer": prepends })));
-    // Nothing, which is everywhere.
+    // The empty text is found everywhere.
     let everywhere = replaces("normalizers", &json!({ "Regex": "" }), &"b".repeat(60), 1);
     let it = load(&json!({ "normalizer": everywhere })).expect("grows, but not by much in short texts");
     refused("normalizer", || ids(&it, &"a".repeat(10_000)));
@@ -114,7 +115,7 @@ fn patterns_take_no_more_steps_than_the_limits() {
     let many = "a".repeat(100_000);
     assert!(slow("(?:a+a*)+(?!a)b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac").contains("maxPatternSteps"));
     assert!(slow("(?=.*c)b", &many).contains("max"));
-    // Linear engines, too, look at the rest of a text again and again.
+    // Even linear patterns look at the rest of a text again and again.
     assert!(slow(".*[^a]|a", &"a".repeat(1_000_000)).contains("maxSecondsPerMegabyte"));
 }
 
@@ -130,14 +131,14 @@ fn patterns_that_are_too_large_are_refused() {
 }
 
 #[test]
-fn sequences_are_not_long() {
+fn long_sequences_are_refused() {
     let lowercase = json!({ "type": "Lowercase" });
     let long = json!({ "type": "Sequence", "normalizers": vec![lowercase; 1000] });
     refused("normalizer", || load(&json!({ "normalizer": long })));
 }
 
 #[test]
-fn words_take_time_that_grows_with_their_length() {
+fn words_take_time_linear_in_their_length() {
     let vocab = json!({ "[UNK]": 0, "a": 1, "##a": 2, "##aa": 3 });
     let model = json!({ "type": "WordPiece", "vocab": vocab, "unk_token": "[UNK]",
                         "continuing_subword_prefix": "##", "max_input_chars_per_word": 1_000_000_000 });
@@ -163,7 +164,7 @@ fn tokens_within_tokens_are_limited() {
 }
 
 #[test]
-fn templates_put_a_few_tokens_around_a_text() {
+fn templates_with_too_many_tokens_are_refused() {
     let template = |ids: usize, pieces: usize| {
         let mut single = vec![json!({ "SpecialToken": { "id": "x", "type_id": 0 } }); pieces];
         single.push(json!({ "Sequence": { "id": "A", "type_id": 0 } }));
@@ -179,8 +180,8 @@ fn templates_put_a_few_tokens_around_a_text() {
 }
 
 #[test]
-fn tables_are_as_long_as_they_say() {
-    // It claims four gigabytes; is empty; refers past its end.
+fn tables_of_other_lengths_than_they_claim_are_refused() {
+    // One claims four gigabytes, one is empty, and one refers past its end.
     for map in ["/////w==", "", "AAAA", "BAAAAAAAAABhYmM="] {
         refused("normalizer", || {
             load(&json!({ "normalizer": { "type": "Precompiled", "precompiled_charsmap": map } }))
@@ -190,7 +191,7 @@ fn tables_are_as_long_as_they_say() {
 }
 
 #[test]
-fn half_a_surrogate_pair_is_no_text_anywhere() {
+fn half_a_surrogate_pair_is_refused_everywhere() {
     let whole = String::from_utf8(file(&json!({
         "decoder": { "type": "Replace", "pattern": { "String": "KEY" }, "content": "KEY" },
         "normalizer": { "type": "Prepend", "prepend": "KEY" },
@@ -216,7 +217,7 @@ fn added(content: &str, how: &[&str]) -> Value {
 }
 
 #[test]
-fn a_token_of_which_normalizing_leaves_nothing_is_text() {
+fn a_token_that_normalizing_empties_is_plain_text() {
     let strip = json!({ "type": "Strip", "strip_left": true, "strip_right": true });
     let it =
         load(&json!({ "normalizer": strip, "added_tokens": [added("\n", &["normalized"])] })).expect("a tokenizer");
@@ -224,7 +225,7 @@ fn a_token_of_which_normalizing_leaves_nothing_is_text() {
 }
 
 #[test]
-fn spaces_that_two_tokens_want_are_looked_at_once() {
+fn spaces_between_two_tokens_are_searched_once() {
     let tokens = json!([added("\n", &["lstrip", "rstrip"]), added(" ", &["lstrip", "rstrip"])]);
     let it = load(&json!({ "added_tokens": tokens })).expect("a tokenizer");
     let began = Instant::now();

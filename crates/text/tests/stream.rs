@@ -34,7 +34,7 @@ fn cut(text: &str, before: impl Fn(usize) -> bool) -> Vec<&str> {
     parts
 }
 
-/// Nothing special, all allowed, all disallowed, and one of each.
+/// Policies: none special, all allowed, all disallowed, and one of each.
 fn policies() -> [SpecialPolicy; 4] {
     let some = |names: &[&str]| SpecialSet::Only(names.iter().map(|&name| name.to_owned()).collect());
     [
@@ -48,11 +48,11 @@ fn policies() -> [SpecialPolicy; 4] {
     ]
 }
 
-/// What the scanners treat differently, one character a kind, and those of contractions.
+/// One character of each kind that the scanners treat differently, and the letters of contractions.
 const KINDS: [char; 16] =
     ['a', 'l', 'v', 'E', 's', 'A', '\u{1c5}', '\u{6587}', '\u{301}', ' ', '\n', '\u{a0}', '\'', '7', '!', '/'];
 
-/// All texts of so many characters, each a kind of its own for the scanners.
+/// All texts of `length` characters, each of one of these kinds.
 fn texts_of(kinds: &[char], length: usize) -> impl Iterator<Item = String> {
     (0..kinds.len().pow(length as u32)).map(move |number| {
         (0..length as u32).map(|place| kinds[number / kinds.len().pow(place) % kinds.len()]).collect()
@@ -73,12 +73,12 @@ fn every_text_of_four_kinds_of_characters_cut_in_every_way() {
     }
 }
 
-/// Where looking ahead goes far: words of which only the end says where they end, white space, contractions.
+/// Texts in which scanners look far ahead: words whose end only shows after them, white space, contractions.
 #[test]
 fn every_longer_text_of_the_hard_kinds_cut_once() {
     for (kinds, length) in [
         (&['a', 'A', '\u{6587}', '\u{301}', ' '][..], 6),
-        // Of these o200k_base has tokens that reach from letters without case into capitals.
+        // o200k_base has tokens that reach from letters without case into capitals.
         (&['\u{4e9a}', '\u{6d32}', 'A', 'V', 'v', ' '], 6),
         (&['\'', 'l', 'A', 'e', ' ', '\n'], 6),
         (&[' ', '\n', '!', '\u{a0}'], 8),
@@ -95,7 +95,7 @@ fn every_longer_text_of_the_hard_kinds_cut_once() {
     }
 }
 
-/// Text with much of what patterns and special tokens care about.
+/// Text that is rich in characters that matter to patterns and special tokens.
 fn texts() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         4 => " ?[a-z]{1,12}",
@@ -114,7 +114,7 @@ fn texts() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn cut_anywhere(text in texts(), cuts in prop::collection::vec(0usize..120, 0..30)) {
+    fn texts_cut_anywhere_have_the_ids_of_the_whole(text in texts(), cuts in prop::collection::vec(0usize..120, 0..30)) {
         for it in all() {
             for policy in policies() {
                 let expected = whole(&it.tokenizer, &policy, &text);
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn cut_once_at_every_place(text in texts()) {
+    fn texts_cut_once_have_the_ids_of_the_whole(text in texts()) {
         for it in all() {
             for policy in policies() {
                 let expected = whole(&it.tokenizer, &policy, &text);
@@ -137,7 +137,7 @@ proptest! {
         }
     }
 
-    /// Names that overlap, begin alike, and hide each other.
+    /// The names overlap, begin alike, and hide each other.
     #[test]
     fn special_tokens_of_any_names(text in "[ab<>é ]{0,24}", names in prop::collection::hash_set("[ab<>é]{1,5}", 1..5),
                                    allowed: u8, disallowed: u8, empty: bool, cuts: u32) {
@@ -189,7 +189,7 @@ fn ids_come_as_soon_as_they_are_certain() {
         let mut ids = Vec::new();
         stream.push(&it.tokenizer, "It was the best of times, it was", &mut ids).unwrap();
         assert!(it.tokenizer.decode(&ids).unwrap().starts_with("It was the best of times,"), "{}", it.name());
-        // The text of a special token is held back up to where it is none.
+        // A possible special token is held back until it cannot be one.
         let mut ids = Vec::new();
         let mut stream = TextStream::new(SpecialPolicy { allowed: SpecialSet::All, disallowed: SpecialSet::All });
         stream.push(&it.tokenizer, "that is the end, my old friend <|endofte", &mut ids).unwrap();
@@ -203,7 +203,7 @@ fn ids_come_as_soon_as_they_are_certain() {
 }
 
 #[test]
-fn errors_count_from_where_the_text_began() {
+fn places_in_errors_count_from_the_beginning_of_the_text() {
     let mut stream = TextStream::new(SpecialPolicy::default());
     let mut ids = Vec::new();
     let tokenizer = &GPT2.tokenizer;
@@ -233,8 +233,8 @@ fn a_stream_that_ended_begins_another_text() {
     assert!(matches!(error, TextError::DisallowedSpecial { byte: 1, utf16: 1, .. }));
 }
 
-/// A single piece that never ends, in parts of a byte: were each part's work the length of what is held, this would take
-/// hours.
+/// A single piece that never ends, in parts of one byte. If the work of each part were linear in the text held, this
+/// would take hours.
 #[test]
 fn hostile_texts_take_linear_time() {
     for unit in ["a", "A", " ", "\n", "\u{6587}A", "'", "!/\n", "<|endoftext", "1"] {

@@ -48,7 +48,7 @@ fn added(id: usize, content: &str, [single_word, lstrip, rstrip, normalized]: [b
             "normalized": normalized, "special": true })
 }
 
-/// A table of one entry, the ligature of f and i, as sentencepiece writes it: a trie of 1024 units, then the texts.
+/// A table with one entry, the ligature of f and i, as sentencepiece writes it: a trie of 1024 units, then the texts.
 fn charsmap() -> String {
     let mut units = [0u32; 1024];
     units[0] = 256 << 10;
@@ -68,7 +68,7 @@ fn charsmap() -> String {
     bytes.chunks(3).map(digits).collect()
 }
 
-/// Files put together as those in use are, and as none is.
+/// Files in the form of those in use, and in unusual forms.
 fn files() -> Vec<(&'static str, Value)> {
     let kind = |name: &str| json!({ "type": name });
     let strip = |left: bool, right: bool| json!({ "type": "Strip", "strip_left": left, "strip_right": right });
@@ -214,7 +214,7 @@ fn whole(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, TextError> {
     tokenizer.encode(text, &ALL, &mut ids).map(|()| ids)
 }
 
-/// The ids of parts, each looked at; and how many came before the end.
+/// The ids of the parts, each encoded as it comes, and the number of ids that came before the end.
 fn streamed<'a>(
     tokenizer: &Tokenizer,
     parts: impl IntoIterator<Item = &'a str>,
@@ -257,7 +257,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
-    fn cut_anywhere(text in texts(), sizes in prop::collection::vec(1usize..12, 1..6)) {
+    fn texts_cut_anywhere_have_the_ids_of_the_whole(text in texts(), sizes in prop::collection::vec(1usize..12, 1..6)) {
         thread_local!(static ALL_FILES: Vec<(&'static str, Tokenizer)> = loaded());
         ALL_FILES.with(|files| {
             for (name, it) in files {
@@ -271,7 +271,7 @@ proptest! {
     }
 }
 
-/// Those whose texts need not be held: ids come before the end, and little is held back.
+/// For files whose texts need not be held back, ids come before the end, and little is held.
 #[test]
 fn ids_come_before_the_end() {
     let text =
@@ -292,9 +292,9 @@ fn ids_come_before_the_end() {
     }
 }
 
-/// What cannot be cut is held up to a limit, and refused then.
+/// Text that cannot be cut is held up to a limit, and then refused.
 #[test]
-fn what_is_held_is_bounded() {
+fn held_text_is_bounded() {
     for (name, it) in loaded().into_iter().filter(|(name, _)| *name == "a whole sentence") {
         let mut stream = TextStream::new(ALL);
         stream.hold_at_most(100_000);

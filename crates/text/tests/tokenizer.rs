@@ -1,4 +1,4 @@
-//! What holds for every text, and what users are told when something is wrong.
+//! Properties that hold for every text, and the errors that users see.
 
 mod common;
 
@@ -6,7 +6,8 @@ use common::{CL100K, GPT2, O200K, all};
 use proptest::prelude::*;
 use tokenbed_text::{Encoding, Pattern, SpecialPolicy, SpecialSet, TextError, Tokenizer, encodings};
 
-/// Text with much of what patterns care about: runs of white space, contractions, digits, case, letters of many scripts.
+/// Text that is rich in what matters to patterns: runs of white space, contractions, digits, case, letters of many
+/// scripts.
 fn texts() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         4 => "[a-z]{1,12}",
@@ -32,15 +33,15 @@ proptest! {
     }
 
     #[test]
-    fn the_ids_are_those_of_the_definition(text in texts()) {
+    fn ids_equal_those_of_the_definition(text in texts()) {
         for it in all() {
             prop_assert_eq!(it.encode(&text), it.naive_encode(&text), "{}", it.name());
         }
     }
 
-    /// Pieces of more than 64 bytes go another way: cut into blocks and joined.
+    /// Pieces of more than 64 bytes are cut into blocks and joined.
     #[test]
-    fn long_pieces_too(text in prop_oneof!["[a-e]{65,400}", "[a-z]{65,300}", "[-=.*]{65,300}", "(ab|c|aa){40,90}",
+    fn ids_of_long_pieces_equal_those_of_the_definition(text in prop_oneof!["[a-e]{65,400}", "[a-z]{65,300}", "[-=.*]{65,300}", "(ab|c|aa){40,90}",
                                            "(the|and|ing|tion|es){20,60}", "[\u{4e00}-\u{9fff}]{22,60}"]) {
         for it in all() {
             prop_assert_eq!(it.pattern.find_iter(&text).count(), 1);
@@ -49,7 +50,7 @@ proptest! {
     }
 
     #[test]
-    fn runs_of_any_length_and_phase(unit in "[a-cA\n ]{1,5}", times in 1usize..200, before in "[a-c]{0,3}") {
+    fn ids_of_runs_equal_those_of_the_definition(unit in "[a-cA\n ]{1,5}", times in 1usize..200, before in "[a-c]{0,3}") {
         let text = before + &unit.repeat(times);
         for it in all() {
             prop_assert_eq!(it.encode(&text), it.naive_encode(&text), "{}", it.name());
@@ -57,15 +58,15 @@ proptest! {
     }
 
     #[test]
-    fn counting_is_encoding(text in texts()) {
+    fn the_count_is_the_number_of_ids(text in texts()) {
         for it in all() {
             prop_assert_eq!(it.tokenizer.count(&text, &SpecialPolicy::PLAIN).unwrap(), it.encode(&text).len());
         }
     }
 
-    /// Where a piece ends for certain, texts may be cut: after a letter and before a space that a letter follows.
+    /// A text may be cut where a piece certainly ends: after a letter and before a space that a letter follows.
     #[test]
-    fn concatenation(a in texts(), b in texts()) {
+    fn ids_of_two_texts_join_at_a_certain_edge(a in texts(), b in texts()) {
         let (a, b) = (a + "x", format!(" y{b}"));
         for it in all() {
             prop_assert_eq!(it.encode(&(a.clone() + &b)), [it.encode(&a), it.encode(&b)].concat());
@@ -94,9 +95,9 @@ proptest! {
         }
     }
 
-    /// Whatever the bytes of a vocabulary file, loading ends, and so does encoding with what was loaded.
+    /// Loading any bytes as a vocabulary ends, and so does encoding with what was loaded.
     #[test]
-    fn damaged_vocabularies(at in 0usize..192_016, byte: u8, cut in prop::option::of(0usize..192_016)) {
+    fn damaged_vocabularies_never_panic(at in 0usize..192_016, byte: u8, cut in prop::option::of(0usize..192_016)) {
         let mut ranks = GPT2.ranks.clone();
         let at = at % ranks.len();
         ranks[at] = byte;
@@ -110,10 +111,10 @@ proptest! {
     }
 
     #[test]
-    fn random_vocabularies(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn random_vocabularies_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let encoding = || Encoding { tokens: None, special: vec![], ..Encoding::named("gpt2").unwrap() };
         prop_assert!(Tokenizer::new(encoding(), &bytes).is_err());
-        // With a sound beginning, so that the reader gets as far as the merges.
+        // A valid beginning lets the reader get as far as the merges.
         let mut file = b"TBVOCAB1".to_vec();
         file.extend_from_slice(&(256 + bytes.len() as u32 / 3).to_le_bytes());
         file.extend(0..=255);
@@ -127,9 +128,9 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
-    /// In texts of more than 16 KB pieces are remembered; few words, so that they come again.
+    /// In texts of more than 16 KB pieces are remembered. There are few words, so that they repeat.
     #[test]
-    fn long_texts_too(words in prop::collection::vec(texts(), 2..8), order in prop::collection::vec(0usize..8, 200)) {
+    fn ids_of_long_texts_equal_those_of_the_definition(words in prop::collection::vec(texts(), 2..8), order in prop::collection::vec(0usize..8, 200)) {
         let part: String = order.iter().map(|&i| words[i % words.len()].as_str()).collect();
         let text = part.repeat(16_384 / part.len().max(1) + 1);
         for it in all() {
@@ -186,13 +187,13 @@ fn sizes_and_names() {
 }
 
 #[test]
-fn a_tokenizer_goes_between_threads() {
+fn a_tokenizer_can_be_shared_among_threads() {
     fn check<T: Send + Sync>() {}
     check::<Tokenizer>();
 }
 
 #[test]
-fn unknown_encodings_name_the_known() {
+fn the_error_for_an_unknown_encoding_names_the_known_ones() {
     let error = Encoding::named("gpt5").unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -201,7 +202,7 @@ fn unknown_encodings_name_the_known() {
 }
 
 #[test]
-fn unknown_ids_say_where_they_are() {
+fn the_error_for_an_unknown_id_names_its_place() {
     let error = GPT2.tokenizer.decode(&[1, 2, 50257]).unwrap_err();
     assert_eq!(error, TextError::UnknownId { position: 2, value: 50257, vocab_size: 50257 });
     assert_eq!(error.to_string(), "id 50257 at position 2 is no token: the vocabulary has 50257");
@@ -224,7 +225,7 @@ fn ids_between_the_tokens_are_unknown() {
 }
 
 #[test]
-fn disallowed_tokens_say_where_they_are() {
+fn the_error_for_a_disallowed_token_names_its_place() {
     let mut ids = Vec::new();
     let error = GPT2.tokenizer.encode("é🙂<|endoftext|>", &SpecialPolicy::default(), &mut ids).unwrap_err();
     assert_eq!(error, TextError::DisallowedSpecial { token: "<|endoftext|>".into(), byte: 6, utf16: 3 });
@@ -232,7 +233,7 @@ fn disallowed_tokens_say_where_they_are() {
 }
 
 #[test]
-fn vocabularies_that_do_not_fit() {
+fn vocabularies_of_other_encodings_are_refused() {
     let encoding = || Encoding::named("gpt2").unwrap();
     let of = |special: &[(&str, u32)]| Encoding {
         special: special.iter().map(|&(name, id)| (name.to_owned(), id)).collect(),
@@ -254,7 +255,7 @@ fn vocabularies_that_do_not_fit() {
         assert!(error.to_string().contains(reason), "{error}");
     }
 
-    // In the first, 256 is "aa", 257 "ab" and 258 "aab" out of "a" and "ab": but encoding "aab" begins with "aa".
+    // In the first, 256 is "aa", 257 "ab" and 258 "aab", made of "a" and "ab". But encoding "aab" begins with "aa".
     for (merges, reason) in [
         (&[97, 97, 97, 98, 97, 129, 2][..], "a token is not the encoding of its own bytes (at byte 272)"),
         (&[97, 98, 97, 98, 97, 97], "a token is not the encoding of its own bytes (at byte 270)"),
@@ -274,7 +275,7 @@ fn vocabularies_that_do_not_fit() {
 }
 
 #[test]
-fn of_two_special_tokens_at_one_place_the_longer_counts() {
+fn the_longer_of_two_special_tokens_at_one_place_counts() {
     let special = vec![("<a>".to_owned(), 60000), ("<a><b>".to_owned(), 60001), ("[x]".to_owned(), 60002)];
     let tokenizer = Tokenizer::new(Encoding { special, ..Encoding::named("gpt2").unwrap() }, &GPT2.ranks).unwrap();
     assert_eq!(tokenizer.vocab_size(), 60003);
@@ -283,7 +284,7 @@ fn of_two_special_tokens_at_one_place_the_longer_counts() {
     let policy = SpecialPolicy { allowed: SpecialSet::All, disallowed: SpecialSet::All };
     tokenizer.encode("<a><b><a>[x]<b>", &policy, &mut ids).unwrap();
     assert_eq!(ids, [vec![60001, 60000, 60002], GPT2.encode("<b>")].concat());
-    // What is not allowed is passed over, also where it hides an allowed one.
+    // A token that is not allowed is skipped, also if it hides an allowed one.
     ids.clear();
     let policy = SpecialPolicy { allowed: SpecialSet::Only(vec!["<a>".into()]), disallowed: SpecialSet::NONE };
     tokenizer.encode("<a><b>", &policy, &mut ids).unwrap();

@@ -1,8 +1,8 @@
-//! Characters of all of Unicode in the surroundings that patterns care about.
+//! Characters of all of Unicode, in surroundings that matter to patterns.
 
 mod common;
 
-/// All of ASCII and one in 61 of the rest; that the classes of all characters are right is tested beside their table.
+/// Tests all of ASCII and one in 61 of the rest. The classes of all characters are tested beside their table.
 #[test]
 fn characters_between_letters_digits_spaces_and_punctuation() {
     let sample = (0..0x80).chain((0x80..0x11_0000).step_by(61)).filter_map(char::from_u32);
@@ -17,11 +17,11 @@ fn characters_between_letters_digits_spaces_and_punctuation() {
     }
 }
 
-/// Besides the capitals of ASCII, what `(?i:...)` takes for the letters of contractions: no character is left out here.
+/// Tests every character that `(?i:...)` might accept as a letter of a contraction, besides ASCII capitals.
 #[test]
 fn contractions_of_any_letters() {
     for char in (0..0x11_0000).filter_map(char::from_u32).filter(|char| char.is_alphabetic()) {
-        // Not only a piece's end: behind a contraction the next piece begins, and x would go on with a letter.
+        // The letter x shows where the contraction ends: without one it would continue the piece.
         let texts = [format!("a'{char}x"), format!("'{char}{char}x"), format!("'{char}ex"), format!("'v{char}x")];
         for it in &common::all()[1..] {
             for text in &texts {

@@ -1,4 +1,4 @@
-//! Windows against the loop that everybody writes first.
+//! Windows against the obvious loop.
 
 use proptest::prelude::*;
 use tokenbed_text::{TextError, Windows};
@@ -13,7 +13,7 @@ fn naive(ids: &[i32], max_length: usize, stride: usize) -> Vec<(Vec<i32>, Vec<i3
 
 proptest! {
     #[test]
-    fn the_batches_are_those_of_the_loop(
+    fn batches_equal_those_of_the_loop(
         ids in prop::collection::vec(0i32..60000, 1..120),
         max_length in 1usize..40,
         stride in 1usize..50,
@@ -62,7 +62,7 @@ proptest! {
 }
 
 #[test]
-fn the_smallest_text() {
+fn the_smallest_text_has_one_window() {
     let windows = Windows::new(5, 4, 1, 1, true).unwrap();
     let (mut inputs, mut targets) = ([0; 4], [0; 4]);
     windows.fill(&[0], &[1, 2, 3, 4, 5], &mut inputs, &mut targets).unwrap();
@@ -74,7 +74,7 @@ fn the_smallest_text() {
 }
 
 #[test]
-fn a_last_batch_that_is_not_full() {
+fn a_last_batch_that_is_not_full_is_kept_or_dropped() {
     let windows = |drop_last| Windows::new(11, 1, 1, 4, drop_last).unwrap();
     assert_eq!((windows(true).count(), windows(true).batches(), windows(true).batch(2)), (10, 2, None));
     assert_eq!((windows(false).batches(), windows(false).batch(2)), (3, Some(8..10)));
@@ -82,7 +82,7 @@ fn a_last_batch_that_is_not_full() {
 }
 
 #[test]
-fn sizes_that_make_no_sense() {
+fn invalid_sizes_are_errors() {
     for (sizes, name) in [([0, 1, 1], "maxLength"), ([1, 0, 1], "stride"), ([1, 1, 0], "batchSize")] {
         let error = Windows::new(100, sizes[0], sizes[1], sizes[2], true).unwrap_err();
         assert_eq!(error, TextError::ZeroSize { name });
@@ -111,7 +111,7 @@ fn nothing_is_written_unless_everything_fits() {
 }
 
 #[test]
-fn ids_beyond_int32() {
+fn ids_beyond_int32_are_errors() {
     let ids = [1, 2, 1u32 << 31, 4];
     let windows = Windows::new(ids.len(), 2, 1, 1, false).unwrap();
     let error = windows.fill(&[0], &ids, &mut [0; 2], &mut [0; 2]).unwrap_err();

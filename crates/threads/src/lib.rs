@@ -1,8 +1,10 @@
-//! Work shared among a few threads that stay ready: how many ([`setting`]), and rows divided among them ([`ranges`]).
+//! Divides work among a few threads that stay ready: [`setting`] says how many, and [`ranges`] divides rows among
+//! them.
 //!
-//! Dividing changes nothing of what is computed: a range is computed the same whoever takes it, so results have the same
-//! bits at any number of threads. No thread is started before the first region that is worth it. Threads belong to the
-//! process: whichever thread of JavaScript comes first uses them, and one that comes meanwhile works alone.
+//! Dividing does not change what is computed: a range is computed in the same way by any thread, so results have the
+//! same bits at any number of threads. No thread is started before the first region that is worth it. The threads
+//! belong to the process: the first JavaScript thread to open a region uses them, and one that opens another
+//! meanwhile works alone.
 
 #![deny(unsafe_code)]
 
@@ -14,7 +16,7 @@ mod sync;
 pub use ranges::{parallel_ranges, parallel_rows};
 pub use setting::{BadThreads, chosen, num_threads, set_num_threads};
 
-/// Threads that were started so far, for tests: they are never ended.
+/// Number of threads that were started so far, for tests. They are never ended.
 pub fn started() -> usize {
     sync::POOL.started()
 }

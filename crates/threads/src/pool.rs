@@ -1,7 +1,8 @@
-//! The threads: started when first wanted, then kept; they look out for work for a moment, then sleep.
+//! The helper threads. They are started when they are first needed and then kept; they spin for work for a moment,
+//! then sleep.
 //!
-//! rayon was tried instead: its caller hands work over and sleeps, so that every region costs a switch to another thread
-//! and back, and its helpers do not look out for work between regions.
+//! rayon was tried instead: its caller hands work over and sleeps, so that every region costs a switch to another
+//! thread and back, and its helpers do not spin for work between regions.
 
 #![allow(unsafe_code, reason = "helpers borrow the leader's work for as long as it waits for them")]
 
@@ -11,29 +12,29 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, TryLockError};
 
-/// What all threads of a region run at once; it returns when nothing is left to do.
+/// The work that all threads of a region run at once; it returns when nothing is left to do.
 type Work<'a> = dyn Fn() + Sync + 'a;
 
 pub(crate) struct Pool {
-    /// Held by the thread whose region it is.
+    /// The thread whose region is open holds this lock.
     leader: Mutex<()>,
     state: Mutex<State>,
-    /// Helpers asleep wait for a region.
+    /// Sleeping helpers wait here for a region.
     opened: Condvar,
-    /// A leader asleep waits for the last helper.
+    /// A sleeping leader waits here for the last helper.
     left: Condvar,
-    /// Regions opened so far: what helpers look out at.
+    /// Number of regions opened so far. Spinning helpers watch it.
     regions: AtomicUsize,
-    /// Helpers that look out.
+    /// Number of helpers that are spinning.
     awake: AtomicUsize,
-    /// Helpers inside the region: what the leader looks out at. Changed under the lock.
+    /// Number of helpers inside the region. A spinning leader watches it; it is changed under the lock.
     inside: AtomicUsize,
 }
 
 struct State {
-    /// The region's work, while helpers may enter.
+    /// The region's work, as long as helpers may enter.
     work: Option<&'static Work<'static>>,
-    /// How many more may.
+    /// Number of helpers that may still enter.
     places: usize,
     /// The first panic of a helper in this region.
     panic: Option<Box<dyn Any + Send>>,
@@ -57,7 +58,7 @@ impl Pool {
         }
     }
 
-    /// Whether a region would find helpers that look out for it.
+    /// Whether a region would find helpers that are spinning for it.
     pub(crate) fn is_awake(&self) -> bool {
         self.awake.load(Ordering::Relaxed) > 0
     }
@@ -71,11 +72,12 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs the work on this thread and on up to so many helpers at once, until it returned on all that began. Alone
-    /// where another thread's region has the helpers, as in a region within a region.
+    /// Runs the work on this thread and on up to `helpers` helpers at once, and returns when it has returned on every
+    /// thread that began it. If another thread's region has the helpers, or in a region within a region, this thread
+    /// works alone.
     ///
     /// # Panics
-    /// As the work does, on whichever thread.
+    /// If the work panics, on whichever thread.
     pub(crate) fn run(&'static self, helpers: usize, work: &Work<'_>) {
         let _leader = match self.leader.try_lock() {
             Ok(guard) => guard,
@@ -83,8 +85,8 @@ impl Pool {
             Err(TryLockError::WouldBlock) => return work(),
         };
         self.start(helpers);
-        // SAFETY: only the lifetime changes. `Region` takes the work away and waits for every helper that has it before
-        // this function is left, whether `work` returns or panics.
+        // SAFETY: only the lifetime changes. `Region` takes the work away and waits for every helper that has it
+        // before this function is left, whether `work` returns or panics.
         let borrowed = unsafe { std::mem::transmute::<&Work<'_>, &'static Work<'static>>(work) };
         let region = Region::open(self, helpers, borrowed);
         work();
@@ -93,7 +95,8 @@ impl Pool {
         }
     }
 
-    /// Starts what is missing of so many helpers; where the system gives fewer, those there are do the work.
+    /// Starts helpers until there are `helpers` of them. If the system refuses a thread, the existing ones do the
+    /// work.
     fn start(&'static self, helpers: usize) {
         let mut state = self.lock();
         while state.started < helpers {
@@ -105,7 +108,7 @@ impl Pool {
         }
     }
 
-    /// A helper's life; the process ends it.
+    /// The loop of a helper, which only the end of the process ends.
     fn help(&self, mut seen: usize) {
         while sync::goes_on(seen) {
             seen = self.await_region(seen);
@@ -116,7 +119,7 @@ impl Pool {
         }
     }
 
-    /// Waits until there are other regions than `seen`; how many, then.
+    /// Waits until the number of regions is no longer `seen`, and returns the new number.
     fn await_region(&self, seen: usize) -> usize {
         self.awake.fetch_add(1, Ordering::Relaxed);
         let found = look_out(|| {
@@ -127,7 +130,7 @@ impl Pool {
         found.unwrap_or_else(|| {
             let mut state = self.lock();
             state.asleep += 1;
-            // Regions are opened under the lock: none can be missed between the look and the sleep.
+            // Regions are opened under the lock, so none can be missed between the check and the sleep.
             while self.regions.load(Ordering::Acquire) == seen {
                 state = self.opened.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
@@ -150,14 +153,14 @@ impl Pool {
         if state.panic.is_none() {
             state.panic = panic;
         }
-        // Released: the leader that sees the last one gone sees what all wrote.
+        // Release: a leader that sees the last helper leave also sees what all helpers wrote.
         if self.inside.fetch_sub(1, Ordering::Release) == 1 {
             self.left.notify_one();
         }
     }
 }
 
-/// A region that is open; closed when dropped, as when the leader's own share panics.
+/// An open region. Dropping it closes it, also when the leader's own share panics.
 struct Region {
     pool: &'static Pool,
 }
@@ -172,7 +175,7 @@ impl Region {
         Self { pool }
     }
 
-    /// Lets nobody in any more and waits for those inside; what one of them panicked with.
+    /// Lets no more helpers in, waits for those inside, and returns the panic of one of them, if any.
     fn close(self) -> Option<Box<dyn Any + Send>> {
         self.shut();
         self.pool.lock().panic.take()

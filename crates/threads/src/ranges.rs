@@ -1,4 +1,4 @@
-//! Rows divided among threads.
+//! Divides rows among threads.
 
 use crate::setting::num_threads;
 use crate::sync::{LOOK_OUT, POOL};
@@ -6,28 +6,29 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Bytes from which on work is divided while helpers still look out for it after the last region, and in a loop, where
-/// waking them pays from the next round on.
+/// Number of bytes from which on work is divided if helpers are still spinning after the last region, or in a loop,
+/// where waking them pays from the next round on.
 pub const PARALLEL_FROM_AWAKE: usize = 128 << 10;
-/// Bytes from which on work is divided when helpers must be woken for it alone, which takes as long as writing a megabyte.
+/// Number of bytes from which on work is divided if helpers must be woken for it alone. Waking takes as long as
+/// writing a megabyte.
 pub const PARALLEL_FROM_PARKED: usize = 4 << 20;
-/// Into how many shares the work of a thread is cut: whoever is done takes the next, so that all end together, whatever
-/// else the machine does and however long a helper takes to wake.
+/// Number of shares into which the work of one thread is cut. A thread that is done takes the next share, so that all
+/// end together, whatever else the machine does and however long a helper takes to wake.
 const SHARES_A_THREAD: usize = 8;
-/// A share is at least so many bytes: taking one costs a lock.
+/// Smallest number of bytes in a share, because taking one costs a lock.
 const LEAST_SHARE: usize = 32 << 10;
 
-/// How much work there is, how many items a share has, and how many helpers it is worth.
+/// Size of the work in bytes, number of items in a share, and number of helpers that the work is worth.
 struct Division {
     bytes: usize,
     share: usize,
     helpers: usize,
 }
 
-/// When the last work that could have been divided ended.
+/// The moment when the last work that could have been divided ended.
 static ENDED: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// Whether such work ended so recently that helpers woken for this one will be awake at the next.
+/// Whether such work ended so recently that helpers woken now will still be awake for the next region.
 fn in_a_loop() -> bool {
     lock(&ENDED).is_some_and(|ended| ended.elapsed() < LOOK_OUT)
 }
@@ -40,7 +41,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn divide(items: usize, bytes_per_item: usize) -> Division {
     let bytes = items.saturating_mul(bytes_per_item);
     let divided = bytes >= PARALLEL_FROM_PARKED || bytes >= PARALLEL_FROM_AWAKE && (POOL.is_awake() || in_a_loop());
-    // A wrong setting was told to the user before work began.
+    // An invalid setting was reported to the user before work began.
     let threads = if divided { num_threads().unwrap_or(1) } else { 1 };
     if threads == 1 {
         return Division { bytes, share: items, helpers: 0 };
@@ -51,12 +52,12 @@ fn divide(items: usize, bytes_per_item: usize) -> Division {
     Division { bytes, share, helpers }
 }
 
-/// Calls `run` with ranges that together are `0 .. items`, each once, on as many threads as the work is worth:
-/// `bytes_per_item` is what an item reads or writes of memory, whichever is more. Returns when all is done. All of it is
-/// one range, on this thread, where it is not worth dividing.
+/// Calls `run` with ranges that together are `0 .. items`, each item once, on as many threads as the work is worth,
+/// and returns when all is done. `bytes_per_item` is the number of bytes that an item reads or writes, whichever is
+/// more. Work that is not worth dividing is one range, on this thread.
 ///
 /// # Panics
-/// If `run` does, on whichever thread.
+/// If `run` panics, on whichever thread.
 pub fn parallel_ranges(items: usize, bytes_per_item: usize, run: impl Fn(Range<usize>) + Sync) {
     let division = divide(items, bytes_per_item);
     let next = Mutex::new(0);
@@ -69,11 +70,12 @@ pub fn parallel_ranges(items: usize, bytes_per_item: usize, run: impl Fn(Range<u
     });
 }
 
-/// As [`parallel_ranges`] over the rows of `out`, each of `row` elements: `run` gets rows and the part of `out` that they
-/// are, to write. `bytes_per_row` is what a row reads or writes of memory, whichever is more.
+/// Like [`parallel_ranges`] over the rows of `out`, each of `row` elements: `run` gets a range of rows and the part
+/// of `out` that holds them, to write. `bytes_per_row` is the number of bytes that a row reads or writes, whichever
+/// is more.
 ///
 /// # Panics
-/// If `run` does, on whichever thread, and if `out` is not whole rows.
+/// If `run` panics, on whichever thread, or if the length of `out` is not a multiple of `row`.
 pub fn parallel_rows<T: Send>(
     out: &mut [T],
     row: usize,
@@ -85,7 +87,7 @@ pub fn parallel_rows<T: Send>(
     }
     assert!(row > 0 && out.len().is_multiple_of(row), "parallel_rows: rows of another length");
     let division = divide(out.len() / row, bytes_per_row);
-    // What is left, and the number of its first row.
+    // Number of the first remaining row, and the remaining rows.
     let left = Mutex::new((0, out));
     shared(&division, || {
         let mut guard = lock(&left);
@@ -98,7 +100,7 @@ pub fn parallel_rows<T: Send>(
     });
 }
 
-/// Takes shares, with as many helpers as the division says, until there are no more.
+/// Takes shares, with as many helpers as the division says, until none is left.
 fn shared(&Division { bytes, helpers, .. }: &Division, take: impl Fn() -> Option<()> + Sync) {
     let work = || while take().is_some() {};
     if helpers == 0 {

@@ -1,4 +1,4 @@
-//! How many threads a kernel may use: what was set, else what the environment says, else a few.
+//! How many threads a kernel may use: the number that was set, else the one in the environment, else a few.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,28 +7,28 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
-/// The environment variable that says how many threads, read once, at the first use.
+/// The environment variable with the number of threads. It is read once, at the first use.
 pub const THREADS_VARIABLE: &str = "TOKENBED_NUM_THREADS";
-/// The most that can be asked for: more than any machine gains from.
+/// The largest number that can be set. No machine gains from more.
 pub const MOST_THREADS: usize = 1024;
-/// Lookups are bound by memory, whose bandwidth a few cores exhaust.
+/// The largest default. Lookups are bound by memory, and a few cores exhaust its bandwidth.
 const DEFAULT_MOST: usize = 4;
 
-/// A number of threads that cannot be.
+/// An invalid number of threads.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadThreads {
-    /// [`set_num_threads`] was given it.
+    /// The number was given to [`set_num_threads`].
     #[error("the number of threads must be a whole number from 1 to {MOST_THREADS}, not {0}")]
     Given(usize),
-    /// The environment says it.
+    /// The number is in the environment.
     #[error("{THREADS_VARIABLE}={0} is not a whole number from 1 to {MOST_THREADS}: correct it or unset it")]
     Environment(String),
 }
 
-/// What [`set_num_threads`] set; 0 for nothing.
+/// The number that [`set_num_threads`] set; 0 if none was set.
 static SET: AtomicUsize = AtomicUsize::new(0);
 
-/// Threads that kernels may use from now on, the calling one among them, in the whole process.
+/// Sets the number of threads that kernels may use from now on in the whole process, counting the calling thread.
 ///
 /// # Errors
 /// [`BadThreads`] for 0 and for more than [`MOST_THREADS`].
@@ -40,19 +40,20 @@ pub fn set_num_threads(threads: usize) -> Result<(), BadThreads> {
     Ok(())
 }
 
-/// Threads that a kernel may use: as set, as the environment says, or all cores up to four.
+/// Number of threads that a kernel may use: the one that was set, else the one in the environment, else all cores up
+/// to four.
 ///
 /// # Errors
-/// [`BadThreads`] where nothing was set and the environment does not say a number.
+/// [`BadThreads`] if none was set and `TOKENBED_NUM_THREADS` is not a whole number from 1 to [`MOST_THREADS`].
 pub fn num_threads() -> Result<usize, BadThreads> {
     Ok(chosen()?.unwrap_or_else(|| cores().min(DEFAULT_MOST)))
 }
 
-/// Threads that somebody chose, by [`set_num_threads`] or the environment: for work that is not bound by memory, whose
-/// default is another.
+/// The number of threads that the user chose, by [`set_num_threads`] or in the environment. It is for work that is
+/// not bound by memory, and has another default.
 ///
 /// # Errors
-/// As [`num_threads`].
+/// The same as [`num_threads`].
 pub fn chosen() -> Result<Option<usize>, BadThreads> {
     match SET.load(Ordering::Relaxed) {
         0 => environment(),
@@ -60,7 +61,7 @@ pub fn chosen() -> Result<Option<usize>, BadThreads> {
     }
 }
 
-/// Threads that run at the same time on this machine.
+/// Number of threads that can run at the same time on this machine.
 pub fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| available_parallelism().map_or(1, NonZero::get))
@@ -74,7 +75,7 @@ fn environment() -> Result<Option<usize>, BadThreads> {
 fn parse(value: Option<OsString>) -> Result<Option<usize>, BadThreads> {
     let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(None) };
     let text = value.to_string_lossy();
-    // Digits alone: `parse` also takes a sign.
+    // Only digits are allowed here; `parse` alone would also accept a sign.
     let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
     match number {
         Some(threads) if (1..=MOST_THREADS).contains(&threads) => Ok(Some(threads)),
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_says_a_number_or_nothing() {
+    fn the_environment_has_a_number_or_nothing() {
         assert_eq!(parse(None), Ok(None));
         assert_eq!(parse(Some("".into())), Ok(None));
         assert_eq!(parse(Some("1".into())), Ok(Some(1)));
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_set_holds() {
+    fn the_number_that_was_set_is_used() {
         assert_eq!(set_num_threads(0), Err(BadThreads::Given(0)));
         assert_eq!(set_num_threads(MOST_THREADS + 1), Err(BadThreads::Given(1025)));
         set_num_threads(3).unwrap();

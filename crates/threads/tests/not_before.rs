@@ -1,4 +1,4 @@
-//! No thread is started before work is worth it. Alone in its process.
+//! No thread is started before work is worth it. This test needs a process of its own.
 
 use tokenbed_threads::ranges::PARALLEL_FROM_PARKED;
 use tokenbed_threads::{parallel_ranges, set_num_threads, started};

@@ -1,4 +1,4 @@
-//! Regions: every row once, on whichever thread, and what happens when one panics or several begin at once.
+//! Regions take every row once, on whichever thread; also when one panics or several begin at once.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokenbed_threads::ranges::PARALLEL_FROM_PARKED;
 use tokenbed_threads::{parallel_ranges, parallel_rows, set_num_threads, started};
 
-/// The setting and the helpers are the process's: tests take turns.
+/// Takes turns among the tests, since the setting and the helpers belong to the process.
 fn alone(threads: usize) -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,7 +38,7 @@ fn every_item_is_taken_once() {
 }
 
 #[test]
-fn rows_are_those_of_their_numbers() {
+fn each_range_comes_with_its_rows() {
     for threads in [1, 2, 3, 8] {
         let _turn = alone(threads);
         for row in [1, 3, 16] {
@@ -57,7 +57,7 @@ fn rows_are_those_of_their_numbers() {
 #[test]
 fn little_work_stays_on_this_thread_in_one_piece() {
     let _turn = alone(4);
-    // Until they sleep, helpers are worth waking for less.
+    // Helpers that still spin are used for less work, so this waits until they sleep.
     thread::sleep(Duration::from_millis(20));
     let here = thread::current().id();
     let calls = Mutex::new(Vec::new());
@@ -84,7 +84,7 @@ fn a_loop_of_middling_work_wakes_the_helpers() {
     assert!(helped.into_inner() > 0);
 }
 
-/// Waits, in as many ranges as there are threads, until all of them are there: only helpers can make that end.
+/// Runs one range for each thread, each waiting until all have begun. That can only end if helpers take part.
 fn meet(threads: usize) -> HashSet<ThreadId> {
     let (barrier, met) = (Barrier::new(threads), Mutex::new(HashSet::new()));
     parallel_ranges(threads, usize::MAX, |range| {
@@ -113,7 +113,7 @@ fn all_threads_work_at_once_and_are_kept() {
 }
 
 #[test]
-fn a_panic_of_a_helper_or_of_the_leader_is_the_callers() {
+fn panics_of_helpers_and_of_the_leader_reach_the_caller() {
     let _turn = alone(4);
     let leader = thread::current().id();
     for of_leader in [false, true] {

@@ -1,6 +1,6 @@
 import { embed } from './embed.js'
 
-/** The page of a request, made on the server. */
+/** The page for a request, rendered on the server. */
 export function render(text) {
   const found = embed(text)
   return `<p data-found='${JSON.stringify(found)}'>${found.ids.length} tokens, vectors of ${found.shape.join(' x ')}</p>`

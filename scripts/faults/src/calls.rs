@@ -1,28 +1,28 @@
-//! The calls to the system that touch files, and which of their arguments say what they touch.
+//! The system calls that touch files, and the arguments that name the files.
 
 use crate::tracee::Tracee;
 use std::path::{Path, PathBuf};
 
-/// Where a call's file is named.
+/// How a call names its file.
 #[derive(Clone, Copy)]
 enum Named {
-    /// By a descriptor, in this argument.
+    /// By the descriptor in this argument.
     Fd(usize),
-    /// By a path.
+    /// By the path in this argument.
     Path(usize),
-    /// By a folder's descriptor and a path from there; an empty path means the descriptor itself.
+    /// By a folder's descriptor and a path relative to it; an empty path means the descriptor itself.
     At(usize, usize),
 }
 
 /// A kind of call.
 pub struct Call {
     number: i64,
-    /// Its name, as its manual page has it.
+    /// Name of its manual page.
     pub name: &'static str,
     file: Named,
-    /// The new name, of calls that give one.
+    /// The new name, for calls that give one.
     other: Option<Named>,
-    /// The argument with the number of bytes, of calls that may do fewer.
+    /// The argument with the number of bytes, for calls that may transfer fewer.
     pub length: Option<usize>,
 }
 
@@ -83,13 +83,13 @@ const CALLS: &[Call] = &[
     naming(libc::SYS_linkat, "linkat", At(0, 1), At(2, 3)),
 ];
 
-/// The call of this number, if it touches files.
+/// The call with this number, if it touches files.
 pub fn find(number: i64) -> Option<&'static Call> {
     CALLS.iter().find(|call| call.number == number)
 }
 
 impl Call {
-    /// The file that it touches.
+    /// Path of the file that it touches.
     pub fn file(&self, tracee: &Tracee, args: &[u64; 6]) -> Option<PathBuf> {
         let in_memory_alone = self.number == libc::SYS_mmap && args[3] & libc::MAP_ANONYMOUS as u64 != 0;
         if in_memory_alone { None } else { named(self.file, tracee, args) }
@@ -122,7 +122,7 @@ impl Call {
         matches!(self.name, "write" | "pwrite64" | "writev" | "pwritev" | "copy_file_range" | "sendfile")
     }
 
-    /// Where in the file it writes, of a call that says so itself.
+    /// The position in the file at which it writes, if the call names one.
     pub fn offset(&self, tracee: &Tracee, args: &[u64; 6]) -> Option<u64> {
         match self.name {
             "pwrite64" | "pwritev" => Some(args[3]),

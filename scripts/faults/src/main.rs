@@ -1,7 +1,7 @@
-//! Runs a program and lets it fail: `tokenbed-faults node script.js`.
+//! Runs a program and makes its system calls fail: `tokenbed-faults node script.js`.
 //!
-//! All calls of the program to the system are seen, whoever makes them: Node, Rust's library, or code that calls the system
-//! by itself. What happens to them the program says ([`plan`]).
+//! All calls of the program are intercepted, whether Node, Rust's library or other code makes them. The program
+//! itself says what happens to them ([`plan`]).
 
 mod calls;
 mod plan;
@@ -18,16 +18,16 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use tracee::{ARGUMENTS, CALL, RESULT, Stop, Tracee, be_watched};
 
-/// A call that was let through, until it comes back.
+/// A call that was let through and has not returned yet.
 struct Begun {
     call: &'static Call,
     args: [u64; 6],
     file: PathBuf,
     other: Option<PathBuf>,
     fate: Fate,
-    /// Where it writes.
+    /// The position at which it writes.
     at: Option<u64>,
-    /// Whether it would open a file that was there.
+    /// Whether it opens a file that existed before.
     existed: bool,
 }
 
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     };
     let mut command = Command::new(program);
     command.args(args);
-    // SAFETY: what runs between fork and exec is one call to the system.
+    // SAFETY: only one system call runs between fork and exec.
     unsafe { command.pre_exec(be_watched) };
     match command.spawn() {
         Ok(child) => watch(child.id() as i32),
@@ -50,14 +50,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Until the first process ends; how it ended.
+/// Watches until the first process ends, and returns how it ended.
 fn watch(first: i32) -> ExitCode {
     let mut plan = Plan::new();
     let mut begun = HashMap::new();
     let mut known = HashSet::new();
     loop {
         let mut status = 0;
-        // SAFETY: it writes a number to `status`.
+        // SAFETY: the call only writes a number to `status`.
         let thread = unsafe { libc::waitpid(-1, &mut status, libc::__WALL) };
         if thread < 0 {
             return ExitCode::FAILURE;
@@ -89,7 +89,7 @@ fn watch(first: i32) -> ExitCode {
                 at_call(&mut plan, &mut begun, tracee);
                 tracee.go_on(0);
             }
-            // A new thread or process stops once; so does one that starts a program.
+            // A new thread or process stops once, and so does one that starts a program.
             libc::SIGSTOP if is_new => tracee.go_on(0),
             libc::SIGTRAP if is_event || is_new => tracee.go_on(0),
             _ if is_event => tracee.go_on(0),
@@ -131,7 +131,7 @@ fn enter(plan: &mut Plan, tracee: Tracee, call: &'static Call, args: [u64; 6]) -
     }
     let fate = plan.fate(call.name);
     match fate {
-        // No call has this number: the system does nothing.
+        // No call has this number, so the system does nothing.
         Fate::Failed(_) => tracee.set(CALL, u64::MAX),
         Fate::Short(bytes) => {
             if let Some(length) = call.length {
@@ -160,7 +160,7 @@ fn leave(plan: &mut Plan, tracee: Tracee, one: &Begun, result: i64) {
         Fate::Short(_) => {
             done = "short";
             if let Some(length) = call.length {
-                // A call changes no register but that of its result: whoever made it relies on that.
+                // A call changes no register except that of its result, and its caller relies on that.
                 tracee.set(ARGUMENTS[length], args[length]);
             }
         }
@@ -199,7 +199,7 @@ fn line(with_data: bool, tracee: Tracee, one: &Begun, result: i64, done: &str) -
     )
 }
 
-/// The bytes that a call has written, as they now lie in the file.
+/// The bytes that a call has written, read back from the file.
 fn written(tracee: Tracee, one: &Begun, result: i64) -> Option<String> {
     let at = one.at?;
     let file = File::open(tracee.proc(one.call.fd(&one.args)?)).ok()?;

@@ -1,18 +1,18 @@
-//! What is to happen at which call. The program itself says it, by asking whether a file exists whose path begins with
+//! What happens at which call. The program itself decides it, by asking whether a file exists whose path begins with
 //! `/.faults/`:
 //!
-//! | path | from then on |
+//! | path | effect from then on |
 //! |---|---|
-//! | `/.faults/watch/folder` | calls count that touch this folder or what is in it |
-//! | `/.faults/log/file` | they are written down there, a line each |
+//! | `/.faults/watch/folder` | calls count that touch this folder or its content |
+//! | `/.faults/log/file` | calls are written to this file, a line each |
 //! | `/.faults/data/file` | the same, with the bytes that are written |
-//! | `/.faults/fail/NAME/N/ERROR/TIMES` | the Nth call of this name fails with this error's number, and so do those after it, TIMES in all |
-//! | `/.faults/short/NAME/N/BYTES/TIMES` | it reads or writes no more than so many bytes |
+//! | `/.faults/fail/NAME/N/ERROR/TIMES` | from the Nth call of this name on, TIMES calls fail with this error number |
+//! | `/.faults/short/NAME/N/BYTES/TIMES` | it reads or writes at most this many bytes |
 //! | `/.faults/kill/N` | the process is killed before the Nth call of any name |
 //! | `/.faults/off` | nothing happens any more, and nothing is written down |
 //!
-//! Each of them counts anew. The line of a call: name, file, new name, result, what was done to it (`failed`, `short` or
-//! nothing), number of the file, where bytes were written, those bytes, flags; with a tab between.
+//! Each of them starts a new count. The line of a call has, separated by tabs: name, file, new name, result, what was
+//! done to it (`failed`, `short` or nothing), number of the file, position of the written bytes, those bytes, flags.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -22,11 +22,11 @@ use std::path::{Path, PathBuf};
 /// What happens to a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It is done as ever.
+    /// It runs as usual.
     Done,
-    /// It fails with this error and is not done.
+    /// It fails with this error and does nothing.
     Failed(i32),
-    /// It does no more than so many bytes.
+    /// It transfers at most this many bytes.
     Short(u64),
     /// Its process is killed before it.
     Killed,
@@ -34,20 +34,20 @@ pub enum Fate {
 
 enum Aim {
     Nothing,
-    /// Calls of this name, from the `nth` on, so many times.
+    /// Applies to calls of this name, from the `nth` on, `times` times.
     At {
         name: String,
         nth: u64,
         times: u64,
         fate: Fate,
     },
-    /// Any call.
+    /// Applies to any call.
     Kill {
         nth: u64,
     },
 }
 
-/// The plan as it stands.
+/// The current plan.
 pub struct Plan {
     folder: Option<PathBuf>,
     aim: Aim,
@@ -61,17 +61,17 @@ pub struct Plan {
 const COMMANDS: &str = "/.faults/";
 
 impl Plan {
-    /// Nothing is watched.
+    /// A plan that watches nothing.
     pub fn new() -> Self {
         Self { folder: None, aim: Aim::Nothing, seen: HashMap::new(), all: 0, log: None, with_data: false }
     }
 
-    /// Whether there is anything to look at.
+    /// Whether anything is watched.
     pub fn is_watching(&self) -> bool {
         self.folder.is_some()
     }
 
-    /// Does what a path says, if it is a command; whether it is one.
+    /// Carries out a path that is a command, and returns whether it is one.
     pub fn obey(&mut self, path: &Path) -> bool {
         let Some(command) = path.to_str().and_then(|path| path.strip_prefix(COMMANDS)) else { return false };
         if self.take(command).is_none() {
@@ -102,7 +102,7 @@ impl Plan {
             "kill" => self.aim = Aim::Kill { nth: number(&mut parts)? },
             "off" => {
                 self.folder = None;
-                // What it holds is written when it goes.
+                // Dropping the log writes what it holds.
                 self.log = None;
             }
             _ => return None,
@@ -115,7 +115,7 @@ impl Plan {
         self.folder.as_deref().is_some_and(|folder| path.starts_with(folder))
     }
 
-    /// Counts a call, and says what happens to it.
+    /// Counts a call, and decides what happens to it.
     pub fn fate(&mut self, called: &'static str) -> Fate {
         self.all += 1;
         let seen = self.seen.entry(called).or_default();
@@ -134,7 +134,7 @@ impl Plan {
     /// Writes a line.
     pub fn write_down(&mut self, line: &str) {
         if let Some(log) = &mut self.log {
-            // It may be read at once, also where the process is killed.
+            // The log may be read at once, even if the process is killed.
             if writeln!(log, "{line}").and_then(|()| log.flush()).is_err() {
                 eprintln!("faults: the log cannot be written");
             }

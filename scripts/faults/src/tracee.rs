@@ -1,4 +1,4 @@
-//! A thread of the program that is watched, stopped at a call: its memory, its descriptors, its registers.
+//! A thread of the watched program, stopped at a call: its memory, its descriptors, its registers.
 
 use std::ffi::{OsString, c_void};
 use std::io;
@@ -12,25 +12,25 @@ use std::ptr::null_mut;
 #[derive(Clone, Copy)]
 pub struct Tracee(pub i32);
 
-/// Where a thread has stopped.
+/// Why a thread has stopped.
 pub enum Stop {
-    /// Before a call of this number, with these arguments.
+    /// Before a call with this number and these arguments.
     Entry(i64, [u64; 6]),
-    /// After it; what it gives.
+    /// After a call with this result.
     Exit(i64),
-    /// Elsewhere.
+    /// For another reason.
     Other,
 }
 
-/// A register, as its place among all of them.
+/// A register, as an offset in the struct of all registers.
 #[derive(Clone, Copy)]
 pub struct Register(usize);
 
-/// Holds the number of the call.
+/// The register with the number of the call.
 pub const CALL: Register = Register(offset_of!(libc::user_regs_struct, orig_rax));
-/// Holds what the call gives.
+/// The register with the result of the call.
 pub const RESULT: Register = Register(offset_of!(libc::user_regs_struct, rax));
-/// Hold the arguments.
+/// The registers with the arguments.
 pub const ARGUMENTS: [Register; 6] = [
     Register(offset_of!(libc::user_regs_struct, rdi)),
     Register(offset_of!(libc::user_regs_struct, rsi)),
@@ -40,21 +40,21 @@ pub const ARGUMENTS: [Register; 6] = [
     Register(offset_of!(libc::user_regs_struct, r9)),
 ];
 
-/// What the system says about a stop.
+/// The request for information about a stop.
 const GET_SYSCALL_INFO: libc::c_uint = 0x420e;
 const PAGE: u64 = 4096;
 
-/// Lets the parent watch this process from its next program on.
+/// Lets the parent watch this process from the next program that it starts.
 ///
 /// # Errors
-/// The system's.
+/// The system's error.
 pub fn be_watched() -> io::Result<()> {
     ptrace(libc::PTRACE_TRACEME, 0, null_mut(), null_mut())
 }
 
 fn ptrace(request: libc::c_uint, thread: i32, address: *mut c_void, data: *mut c_void) -> io::Result<()> {
-    // SAFETY: of the requests that are made here, GET_SYSCALL_INFO alone writes to our memory: to a struct of the size that
-    // it is told. The others take data by value, and what they change is another process.
+    // SAFETY: of the requests that are made here, only GET_SYSCALL_INFO writes to our memory, to a struct whose size
+    // it is told. The others take data by value, and change another process.
     match unsafe { libc::ptrace(request, thread, address, data) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
@@ -62,7 +62,7 @@ fn ptrace(request: libc::c_uint, thread: i32, address: *mut c_void, data: *mut c
 }
 
 impl Tracee {
-    /// Stops at every call from now on, in all threads and processes that it starts, and dies with the watcher.
+    /// Makes the thread, and all threads and processes that it starts, stop at every call, and die with the watcher.
     pub fn set_options(self) -> io::Result<()> {
         let options = libc::PTRACE_O_TRACESYSGOOD
             | libc::PTRACE_O_TRACECLONE
@@ -73,19 +73,20 @@ impl Tracee {
         ptrace(libc::PTRACE_SETOPTIONS, self.0, null_mut(), options as usize as *mut c_void)
     }
 
-    /// Goes on to its next call; with a signal that it was stopped for. A thread that has gone meanwhile is no failure.
+    /// Continues to the next call, delivering the signal that it was stopped for. A thread that has ended meanwhile
+    /// is not an error.
     pub fn go_on(self, signal: i32) {
         let _gone = ptrace(libc::PTRACE_SYSCALL, self.0, null_mut(), signal as usize as *mut c_void);
     }
 
-    /// Where it has stopped.
+    /// Why the thread has stopped.
     pub fn stop(self) -> Stop {
         let mut info = MaybeUninit::<libc::ptrace_syscall_info>::zeroed();
         let size = size_of::<libc::ptrace_syscall_info>() as *mut c_void;
         if ptrace(GET_SYSCALL_INFO, self.0, size, info.as_mut_ptr().cast()).is_err() {
             return Stop::Other;
         }
-        // SAFETY: all zeros are a value of it, and the system wrote over some of them.
+        // SAFETY: all zeros are a valid value, and the system wrote over some of them.
         let info = unsafe { info.assume_init() };
         match info.op {
             libc::PTRACE_SYSCALL_INFO_ENTRY => {
@@ -106,16 +107,16 @@ impl Tracee {
 
     /// Kills its process.
     pub fn kill(self) {
-        // SAFETY: a call that takes numbers.
+        // SAFETY: the call takes only numbers.
         unsafe { libc::kill(self.0, libc::SIGKILL) };
     }
 
-    /// The path that stands at an address.
+    /// The path at an address.
     pub fn path_at(self, address: u64) -> Option<PathBuf> {
         let mut bytes = Vec::new();
         let mut at = address;
         while bytes.len() < libc::PATH_MAX as usize {
-            // Up to the end of a page: the next may not be there.
+            // Reads up to the end of a page, because the next one may not exist.
             let mut part = vec![0; (PAGE - at % PAGE) as usize];
             let read = self.read(at, &mut part)?;
             if let Some(end) = part[..read].iter().position(|&byte| byte == 0) {
@@ -128,7 +129,7 @@ impl Tracee {
         None
     }
 
-    /// The number of eight bytes that stands at an address.
+    /// The number of eight bytes at an address.
     pub fn number_at(self, address: u64) -> Option<u64> {
         let mut bytes = [0; 8];
         (self.read(address, &mut bytes)? == 8).then(|| u64::from_le_bytes(bytes))
@@ -137,33 +138,33 @@ impl Tracee {
     fn read(self, address: u64, into: &mut [u8]) -> Option<usize> {
         let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
         let remote = libc::iovec { iov_base: address as *mut c_void, iov_len: into.len() };
-        // SAFETY: it writes into `into`, no more than its length.
+        // SAFETY: it writes into `into`, at most its length.
         let read = unsafe { libc::process_vm_readv(self.0, &local, 1, &remote, 1, 0) };
         usize::try_from(read).ok().filter(|&read| read > 0)
     }
 
-    /// Where a descriptor of it lies among the system's files; it can be opened there.
+    /// Path of a descriptor in /proc, where it can be opened.
     pub fn proc(self, fd: i32) -> PathBuf {
         format!("/proc/{}/fd/{fd}", self.0).into()
     }
 
-    /// The file of a descriptor, as the system names it.
+    /// Path of a descriptor's file, as the system names it.
     pub fn descriptor(self, fd: i32) -> Option<PathBuf> {
         if fd < 0 { None } else { std::fs::read_link(self.proc(fd)).ok() }
     }
 
-    /// The number of the file of a descriptor.
+    /// Inode number of a descriptor's file.
     pub fn inode(self, fd: i32) -> Option<u64> {
         Some(std::fs::metadata(self.proc(fd)).ok()?.ino())
     }
 
-    /// Where the next byte of a descriptor is read or written.
+    /// Position of the next read or write of a descriptor.
     pub fn position(self, fd: i32) -> Option<u64> {
         let text = std::fs::read_to_string(format!("/proc/{}/fdinfo/{fd}", self.0)).ok()?;
         text.strip_prefix("pos:")?.lines().next()?.trim().parse().ok()
     }
 
-    /// The folder that it stands in.
+    /// The current folder.
     pub fn folder(self) -> Option<PathBuf> {
         std::fs::read_link(format!("/proc/{}/cwd", self.0)).ok()
     }

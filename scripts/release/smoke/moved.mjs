@@ -1,4 +1,5 @@
-// Memory of tables that a worker moves to the main thread and does not live to see used: by every way that the runtime has.
+// A worker moves memory of tables to the main thread and ends before the memory is used, by every way that the
+// runtime has.
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,19 +11,19 @@ import { Embedding, loadSafetensors, memoryUsage, saveSafetensors, zeros } from 
 const ROWS = 1 << 13
 const DIM = 256
 const BYTES = ROWS * DIM * 4
-/** Bun and Deno leave what a worker had behind, moved or not. */
+/** Bun and Deno do not free what a worker had, whether it was moved or not. */
 const IS_NODE = !process.versions.bun && !process.versions.deno
 const WAYS = {
   transfer: (buffer) => buffer.transfer(),
   clone: (buffer) => structuredClone(buffer, { transfer: [buffer] }),
   post: (buffer) => buffer,
-  // Nothing is moved: the memory goes with the worker.
+  // Nothing is moved; the memory goes with the worker.
   keep: () => new ArrayBuffer(BYTES),
 }
 const KINDS = {
   table: () => {
     const { weight } = new Embedding(ROWS, DIM)
-    // Which moves it to native memory.
+    // Sharing moves the memory to native memory.
     weight.share()
     return weight
   },
@@ -38,7 +39,7 @@ async function move({ kind, way, path }) {
     if (way === 'keep') new Uint8Array(moved).fill(0)
     parentPort.postMessage(moved, [moved])
   } catch {
-    // This runtime does not move such memory so.
+    // This runtime cannot move such memory in this way.
     parentPort.postMessage(null)
   }
 }
@@ -56,7 +57,7 @@ async function receive() {
         const { tables, mapped } = memoryUsage()
         if (IS_NODE && (tables > before || mapped > mappedBefore)) wrong.push(`${kind}: ${tables - before + mapped - mappedBefore} bytes stayed behind a worker that moved nothing`)
       } else if (buffer !== null) {
-        // What is free would be given out again.
+        // Memory that was freed would be reused for these.
         new Embedding(ROWS, DIM).weight.share()
         const values = new Float32Array(buffer)
         if (!values.every((value) => value === 7)) wrong.push(`${kind}, by ${way}: the memory is somebody else's`)

@@ -1,4 +1,5 @@
-// Workers by the hundred, each ended in the midst of work of every kind; then the process ends while work is pending.
+// Starts workers by the hundred and ends each in the middle of all kinds of work; then the process ends while work is
+// pending.
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Worker, isMainThread, parentPort } from 'node:worker_threads'
@@ -7,7 +8,7 @@ import { Embedding, Tokenizer, createDataLoader } from 'tokenbed'
 const ROUNDS = 25
 const AT_ONCE = 4
 
-/** Lookups in the queue, under way and settling, and others on the thread itself, without end. */
+/** Starts lookups that are queued, running and settling, and others on the thread itself, without end. */
 function work() {
   const layer = new Embedding(2000, 128)
   const ids = Int32Array.from({ length: 4000 }, (_, i) => (i * 7) % 2000)

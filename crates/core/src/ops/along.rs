@@ -1,4 +1,4 @@
-//! Along one dimension: softmax, its logarithm, and the way back.
+//! Softmax and log-softmax along one dimension, and their gradients.
 
 use super::Around;
 use crate::Result;
@@ -9,16 +9,16 @@ use tokenbed_kernels::table;
 use tokenbed_memory::filled;
 use tokenbed_threads::parallel_rows;
 
-/// What an element costs, in bytes of memory that could be moved meanwhile.
+/// Cost of an element, as the number of bytes of memory that could be moved in that time.
 pub(super) fn bytes<T>() -> usize {
     8 * size_of::<T>()
 }
 
-/// `out` = softmax of `x` (outer, n, inner) along n, or its logarithm: `exp(x - max) / sum(exp(x - max))`.
-/// `torch.softmax`, `torch.log_softmax`.
+/// `out` = softmax of `x` (outer, n, inner) along n, or its logarithm: `exp(x - max) / sum(exp(x - max))`, as
+/// `torch.softmax` and `torch.log_softmax`.
 ///
 /// # Errors
-/// [`crate::Error::Shape`] where the buffers are of other sizes.
+/// [`crate::Error::Shape`] if the sizes of the buffers do not match.
 pub fn softmax<T: Real>(log: bool, around: Around, x: &[T], out: &mut [T]) -> Result<()> {
     around.check(x.len(), out.len(), around.n)?;
     in_rows(around, [x], out, |n, [x], out| T::run(table::active(), Pass::Softmax(Softmax { log, n, x, out })));
@@ -28,7 +28,7 @@ pub fn softmax<T: Real>(log: bool, around: Around, x: &[T], out: &mut [T]) -> Re
 /// The gradient of [`softmax`]'s operand, from its result `y` and the result's gradient.
 ///
 /// # Errors
-/// [`crate::Error::Shape`] where the buffers are of other sizes.
+/// [`crate::Error::Shape`] if the sizes of the buffers do not match.
 pub fn softmax_back<T: Real>(log: bool, around: Around, y: &[T], grad: &[T], out: &mut [T]) -> Result<()> {
     around.check(y.len(), out.len(), around.n)?;
     around.check(grad.len(), out.len(), around.n)?;
@@ -38,8 +38,8 @@ pub fn softmax_back<T: Real>(log: bool, around: Around, y: &[T], grad: &[T], out
     Ok(())
 }
 
-/// Calls `run(n, inputs, out)` for whole rows along n, on as many threads as they are worth. Where other dimensions are
-/// inside, columns are copied into rows and back.
+/// Calls `run(n, inputs, out)` for whole rows along n, on as many threads as they are worth. If `inner` is not 1,
+/// columns are copied into rows and back.
 fn in_rows<T: Real, const N: usize>(
     Around { n, inner, .. }: Around,
     inputs: [&[T]; N],

@@ -1,4 +1,4 @@
-//! Two operands, with broadcasting.
+//! Arithmetic of two operands, with broadcasting.
 
 use super::Number;
 use super::copy::{Layout, Runs, joined};
@@ -7,16 +7,17 @@ pub use tokenbed_kernels::ops::pointwise::Arithmetic as Binary;
 use tokenbed_kernels::ops::pointwise::Side;
 use tokenbed_threads::parallel_rows;
 
-/// An operand: elements and how they stand under the result's shape, stride 0 where they repeat.
+/// An operand: its elements and their layout under the result's shape, with stride 0 along dimensions in which they
+/// repeat.
 pub type Operand<'a, T> = (&'a [T], Layout<'a>);
 
-/// A run is computed in parts of so many elements, where there is one alone.
+/// Number of elements in a part of a run, when a result of one run is divided among threads.
 const PART: usize = 1 << 13;
 
 /// `out` (dense, of `shape`) = `a` op `b`, element by element.
 ///
 /// # Errors
-/// [`Error::Shape`] where an operand's layout leaves its buffer or `out` is of another size.
+/// [`Error::Shape`] if an operand's layout leaves its buffer or `out` has another size.
 pub fn binary<T: Number>(
     op: Binary,
     shape: &[usize],
@@ -35,7 +36,7 @@ pub fn binary<T: Number>(
     let (shape, strides) = joined(shape, [a_at, b_at]);
     let n = shape.last().copied().unwrap_or(1);
     let [p, q] = strides.each_ref().map(|strides| strides.last().copied().unwrap_or(1));
-    // Runs are whole rows of the division; one alone is cut.
+    // Threads divide whole runs. If there is only one long run, they divide its elements.
     let alone = n == out.len();
     let row = if alone && n > PART { 1 } else { n };
     let layouts = [(a_at.offset, &strides[0][..]), (b_at.offset, &strides[1][..])];
@@ -53,7 +54,7 @@ pub fn binary<T: Number>(
     Ok(())
 }
 
-/// One run: operands from an element on, steps apart.
+/// Computes one run. The operands start at elements `i` and `j` and have steps of `p` and `q`.
 #[inline(always)]
 fn run<T: Number>(op: Binary, (a, i, p): (&[T], usize, usize), (b, j, q): (&[T], usize, usize), out: &mut [T]) {
     let n = out.len();

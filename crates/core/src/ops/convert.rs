@@ -1,14 +1,14 @@
-//! From any element type to any other, as PyTorch's `Tensor.to` casts.
+//! Conversions between all element types, as PyTorch's `Tensor.to` casts.
 
 use crate::dtype::{DType, Element};
 use crate::{Error, Result, with_element};
 use tokenbed_threads::parallel_rows;
 
-/// Converts all elements of `from` into `to`. Floats round to nearest even (to 16 bits through f32), go to integers cut
-/// towards zero, integers wrap; anything but 0 is true.
+/// Converts all elements of `from` into `to`. Floats round to nearest even (to 16 bits through f32). Floats become
+/// integers by truncation towards zero, integers wrap, and everything but 0 is true.
 ///
 /// # Errors
-/// [`Error::Shape`] where the buffers do not hold the same number of elements.
+/// [`Error::Shape`] if the buffers do not hold the same number of elements.
 pub fn convert(from_type: DType, from: &[u8], to_type: DType, to: &mut [u8]) -> Result<()> {
     with_element!(from_type, From => {
         let from: &[From] = elements(from)?;
@@ -23,11 +23,11 @@ pub fn convert(from_type: DType, from: &[u8], to_type: DType, to: &mut [u8]) -> 
     })
 }
 
-/// A function of its own rather than part of the macro: on a type that is known, `from_f64` would be the method that
-/// `half` gives its types, which drops the last bits or rounds twice, as the machine has it.
+/// Converts each element. This is a function and not a part of the macro, because on a concrete type `from_f64` would
+/// be `half`'s own method, which drops the last bits or rounds twice, depending on the machine.
 fn cast<From: Element, To: Element>(from: &[From], to: &mut [To]) {
     let pairs = to.iter_mut().zip(from);
-    // Through f64 an int64 would round twice on its way to a float.
+    // An int64 that went through f64 would be rounded twice on its way to a float.
     if From::INTEGER {
         pairs.for_each(|(to, from)| *to = To::from_i64(from.to_i64()));
     } else {
@@ -35,22 +35,22 @@ fn cast<From: Element, To: Element>(from: &[From], to: &mut [To]) {
     }
 }
 
-/// Bytes as elements.
+/// The bytes as elements.
 ///
 /// # Errors
-/// [`Error::Shape`] where they are not aligned, or not a whole number of elements.
+/// [`Error::Shape`] if they are not aligned or not a whole number of elements.
 pub fn elements<T: bytemuck::Pod>(bytes: &[u8]) -> Result<&[T]> {
     if bytes.is_empty() {
-        // Nothing is aligned, wherever it points.
+        // An empty slice may have any address, so its alignment is not checked.
         return Ok(&[]);
     }
     bytemuck::try_cast_slice(bytes).map_err(|error| Error::Shape(format!("bytes are not whole elements: {error}")))
 }
 
-/// [`elements`], to write.
+/// Like [`elements`], but mutable.
 ///
 /// # Errors
-/// [`Error::Shape`] where they are not aligned, or not a whole number of elements.
+/// [`Error::Shape`] if they are not aligned or not a whole number of elements.
 pub fn elements_mut<T: bytemuck::Pod>(bytes: &mut [u8]) -> Result<&mut [T]> {
     if bytes.is_empty() {
         return Ok(&mut []);

@@ -1,20 +1,21 @@
-//! Copies between layouts: what transpose, narrow and concat are made of.
+//! Copies between layouts. Transpose, narrow and concat are made of these.
 
 use crate::{Error, Result};
 use tokenbed_memory::{List, with_room, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// Where elements lie: the first at `offset`, dimensions apart by `strides`, in elements.
+/// The layout of elements in a buffer: the first is at `offset`, and `strides` are the distances along each
+/// dimension, in elements.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout<'a> {
-    /// The first element.
+    /// Index of the first element.
     pub offset: usize,
-    /// One stride a dimension.
+    /// One stride for each dimension.
     pub strides: &'a [usize],
 }
 
 impl Layout<'_> {
-    /// Checks that `shape` laid out so stays within `len` elements.
+    /// Checks that a block of `shape` in this layout stays within `len` elements.
     pub(super) fn check(&self, shape: &[usize], len: usize) -> Result<()> {
         let inside = self.strides.len() == shape.len()
             && (shape.contains(&0)
@@ -31,8 +32,8 @@ impl Layout<'_> {
     }
 }
 
-/// A shape and strides with neighbours joined that are one run in all layouts, and without dimensions of one row: the same
-/// elements in the same order.
+/// The same elements in the same order with fewer dimensions: neighbouring dimensions that are one run in all layouts
+/// are joined, and dimensions of size 1 are dropped.
 pub(super) fn joined<const N: usize>(shape: &[usize], layouts: [Layout<'_>; N]) -> (Vec<usize>, [Vec<usize>; N]) {
     let mut sizes: Vec<usize> = with_room(shape.len());
     let mut strides = [(); N].map(|()| with_room(shape.len()));
@@ -58,7 +59,8 @@ pub(super) fn joined<const N: usize>(shape: &[usize], layouts: [Layout<'_>; N]) 
     (sizes, strides)
 }
 
-/// The runs along the last dimension, in row-major order: the offset of the first element in each of the layouts.
+/// Iterates over the runs along the last dimension in row-major order, and gives the offset of each run's first
+/// element in each layout.
 pub(super) struct Runs<'a, const N: usize> {
     outer: &'a [usize],
     layouts: [Layout<'a>; N],
@@ -68,7 +70,7 @@ pub(super) struct Runs<'a, const N: usize> {
 }
 
 impl<'a, const N: usize> Runs<'a, N> {
-    /// From run `first` on, of a shape without zeros whose layouts were checked.
+    /// Starts at run `first`. The shape must have no zeros, and the layouts must have been checked.
     pub(super) fn new(shape: &'a [usize], layouts: [Layout<'a>; N], first: usize) -> Self {
         let outer = &shape[..shape.len().saturating_sub(1)];
         let mut index = zeroed(outer.len());
@@ -102,8 +104,8 @@ impl<const N: usize> Iterator for Runs<'_, N> {
             dim -= 1;
             self.index[dim] += 1;
             for (offset, layout) in self.offsets.iter_mut().zip(&self.layouts) {
-                // One step past a dimension may leave the numbers (its stride is nobody's where it has one row); the step
-                // back returns.
+                // One step past the end of a dimension may overflow (if its size is 1, its stride may be any number);
+                // the step back undoes that.
                 *offset = offset.wrapping_add(layout.strides[dim]);
             }
             if self.index[dim] < self.outer[dim] {
@@ -121,7 +123,7 @@ impl<const N: usize> Iterator for Runs<'_, N> {
 /// Copies a block of `shape` from one layout to another.
 ///
 /// # Errors
-/// [`Error::Shape`] where a layout leaves its buffer.
+/// [`Error::Shape`] if a layout leaves its buffer.
 pub fn copy<T: Copy + Send + Sync>(
     shape: &[usize],
     from: &[T],
@@ -164,16 +166,16 @@ fn is_dense(shape: &[usize], strides: &[usize]) -> bool {
     })
 }
 
-/// Elements along each side of the squares in which rows and columns are swapped: lines of both sides stay in the
+/// Side of the squares in which rows and columns are swapped, in elements. The cache lines of both sides stay in the
 /// first-level cache.
 const SQUARE: usize = 32;
 
-/// From a layout into dense memory, on as many threads as it is worth.
+/// Copies from a layout into dense memory, on as many threads as it is worth.
 fn gather<T: Copy + Send + Sync>(shape: &[usize], from: &[T], from_at: Layout<'_>, to: &mut [T]) {
     let n = shape.last().copied().unwrap_or(1);
     let step = from_at.strides.last().copied().unwrap_or(1);
     if shape.len() < 2 {
-        // One run: parts of it are runs as well.
+        // There is one run, and its parts are runs as well.
         return parallel_rows(to, 1, 2 * size_of::<T>(), |part, to| {
             let source = from_at.offset + part.start * step;
             if step == 1 {
@@ -183,7 +185,7 @@ fn gather<T: Copy + Send + Sync>(shape: &[usize], from: &[T], from_at: Layout<'_
             }
         });
     }
-    // Rows of a transpose are read many at a time: a line of the source has elements of all of them.
+    // Many rows of a transpose are read at a time, because a cache line of the source has elements of all of them.
     let rows = shape[shape.len() - 2];
     let down = from_at.strides[shape.len() - 2];
     let band = if step != 1 && down == 1 { rows.min(SQUARE) } else { 1 };
@@ -193,7 +195,7 @@ fn gather<T: Copy + Send + Sync>(shape: &[usize], from: &[T], from_at: Layout<'_
         let mut runs = Runs::new(shape, [from_at], at);
         while !to.is_empty() {
             let Some([source]) = runs.next() else { return };
-            // Up to the end of the band, of the matrix and of the share.
+            // The band ends at its own height, or at the end of the matrix or of the share.
             let high = band.min(rows - at % rows).min(to.len() / n);
             let (part, rest) = to.split_at_mut(high * n);
             if step == 1 {

@@ -1,4 +1,4 @@
-//! Cross-entropy of logits and the indices of what was right, and the way back.
+//! Cross-entropy of logits and target indices, and its gradient.
 
 use super::along::bytes;
 use crate::ids::{IdSlice, with_values};
@@ -10,11 +10,12 @@ use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table;
 use tokenbed_threads::parallel_rows;
 
-/// Targets as the kernels take them: `ignore` becomes [`IGNORED`], the others must be below `classes`. How many count.
+/// Prepares targets for the kernels: `ignore` becomes [`IGNORED`], and all others must be below `classes`. Returns
+/// the number of targets that are not ignored.
 ///
 /// # Errors
-/// [`Error::TokenIndex`] for a target that is neither; [`Error::Shape`] where `out` is of another size, or there are more
-/// classes than targets can say.
+/// [`Error::TokenIndex`] for a target that is out of range; [`Error::Shape`] if `out` has another size, or if there
+/// are more classes than targets can name.
 pub fn resolve_targets(targets: IdSlice<'_>, classes: usize, ignore: Option<i64>, out: &mut [u32]) -> Result<usize> {
     if targets.len() != out.len() {
         return Err(Error::Shape(format!("{} targets do not fill {}", targets.len(), out.len())));
@@ -43,7 +44,7 @@ pub fn resolve_targets(targets: IdSlice<'_>, classes: usize, ignore: Option<i64>
     }
 }
 
-/// Checks that rows of `n` fill `elements`, that there is a target for each, and that targets are below `n`.
+/// Checks that `elements` are rows of `n` logits, that each row has a target, and that all targets are below `n`.
 fn check(n: usize, elements: &[usize], targets: &[u32], rows: usize) -> Result<()> {
     let fits = rows == targets.len()
         && elements.iter().all(|&size| Some(size) == rows.checked_mul(n))
@@ -57,14 +58,14 @@ fn check(n: usize, elements: &[usize], targets: &[u32], rows: usize) -> Result<(
     )))
 }
 
-/// The entropy of each row of `n` logits.
+/// The cross-entropy of each row of `n` logits.
 ///
 /// # Errors
-/// [`Error::Shape`] where the buffers are of other sizes or a target is none.
+/// [`Error::Shape`] if the sizes of the buffers do not match or a target is out of range.
 pub fn entropy<T: Real>(n: usize, logits: &[T], targets: &[u32], out: &mut [RowEntropy]) -> Result<()> {
     check(n, &[logits.len()], targets, out.len())?;
     if n == 0 {
-        // Every row is ignored.
+        // With no classes, every row is ignored.
         out.fill(RowEntropy::default());
         return Ok(());
     }
@@ -75,10 +76,10 @@ pub fn entropy<T: Real>(n: usize, logits: &[T], targets: &[u32], out: &mut [RowE
     Ok(())
 }
 
-/// The gradient of the logits, `scale` of each row or of all.
+/// The gradient of the logits. `scale` is the gradient of each row's entropy, or one number for all.
 ///
 /// # Errors
-/// [`Error::Shape`] where the buffers are of other sizes or a target is none.
+/// [`Error::Shape`] if the sizes of the buffers do not match or a target is out of range.
 pub fn entropy_back<T: Real>(
     n: usize,
     logits: &[T],

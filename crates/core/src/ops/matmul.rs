@@ -5,16 +5,16 @@ use tokenbed_kernels::ops::matmul::Tiles;
 pub use tokenbed_kernels::ops::matmul::{Factor, Matrices, Product};
 use tokenbed_threads::parallel_ranges;
 
-/// Multiplications and additions that take as long as reading or writing a byte of memory: some 100 GFLOP/s against
-/// 10 GB/s.
+/// Number of multiplications with an addition that take as long as reading or writing a byte: some 100 GFLOP/s
+/// against 10 GB/s.
 const WORK_A_BYTE: usize = 10;
 
-/// Product i of `out` = the sum over its `terms` of matrix `a.of[i * terms + t]` of `a` times matrix `b.of[...]` of `b`:
-/// broadcast batches name a matrix several times, and what flows back to one is a sum. The same bits at any number of
-/// threads.
+/// Product i of `out` is the sum over its `terms` of matrix `a.of[i * terms + t]` of `a` times matrix `b.of[...]` of
+/// `b`. Broadcast batches name a matrix several times, and their gradient is a sum. The bits are the same at any
+/// number of threads.
 ///
 /// # Errors
-/// [`Error::Shape`] where a matrix is not there or `out` is of another size.
+/// [`Error::Shape`] if a matrix does not exist or `out` has another size.
 pub fn matmul<T: Factor>(
     sizes: Product,
     terms: usize,

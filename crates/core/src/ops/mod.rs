@@ -1,10 +1,12 @@
-//! What is done to elements, whoever owns them: slices in, slices out.
+//! Operations on elements, whoever owns them: slices in, slices out.
 //!
-//! Arithmetic runs in three types, f32, f64 and i64; other element types are converted on the way in and out
-//! ([`convert`]). Functions with no IEEE-exact definition (exp, tanh, erf) are computed in f64 and rounded once
-//! ([`tokenbed_kernels::ops::real`]), so that they are the same on every platform and right but for the last rounding.
+//! Arithmetic runs in three types: f32, f64 and i64. Other element types are converted on the way in and out
+//! ([`convert`]). Functions without an IEEE-exact definition (exp, tanh, erf) are computed in f64 and rounded once
+//! ([`tokenbed_kernels::ops::real`]), so that they are the same on every platform, and right but for the last
+//! rounding.
 //!
-//! What is large is divided among threads, by sizes alone where it is summed: the same bits at any number of them.
+//! Large operations are divided among threads. Sums are divided by sizes alone, so that the bits are the same at any
+//! number of threads.
 
 pub mod along;
 pub mod binary;
@@ -27,19 +29,20 @@ use tokenbed_kernels::table;
 pub trait Number: bytemuck::Pod + Default + PartialOrd + Send + Sync {
     /// The wider type that sums are collected in.
     type Wide: Copy + Default + Send + Sync;
-    /// `a op b`; integers wrap, their quotients are cut towards zero, and by 0 they are 0 (callers divide as floats).
+    /// `a op b`. Integers wrap; their quotients are truncated towards zero, and division by 0 gives 0 (callers divide
+    /// as floats).
     fn of(op: Arithmetic, a: Self, b: Self) -> Self;
-    /// [`Number::of`] of many.
+    /// [`Number::of`] for many elements.
     fn arithmetic(op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]);
-    /// The sum of elements that lie one after the other.
+    /// The sum of contiguous elements.
     fn sum(x: &[Self]) -> Self::Wide;
-    /// A sum and one more.
+    /// The sum plus one more element.
     fn collect(sum: Self::Wide, more: Self) -> Self::Wide;
     /// The sum of two sums.
     fn both(a: Self::Wide, b: Self::Wide) -> Self::Wide;
-    /// A sum, rounded to the type.
+    /// The sum, rounded to the type.
     fn total(sum: Self::Wide) -> Self;
-    /// A sum over `n` elements divided by `n`, rounded to the type.
+    /// The sum of `n` elements divided by `n`, rounded to the type.
     fn average(sum: Self::Wide, n: usize) -> Self;
 }
 
@@ -126,14 +129,14 @@ impl Number for i64 {
     }
 }
 
-/// Elements of a dense block around one dimension: `(outer, n, inner)`.
+/// A dense block seen around one of its dimensions: `(outer, n, inner)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Around {
-    /// Product of the dimensions before.
+    /// Product of the sizes of the dimensions before it.
     pub outer: usize,
-    /// The dimension itself.
+    /// Size of the dimension.
     pub n: usize,
-    /// Product of the dimensions after.
+    /// Product of the sizes of the dimensions after it.
     pub inner: usize,
 }
 

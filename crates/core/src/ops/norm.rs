@@ -1,4 +1,4 @@
-//! Layer normalization of rows, and the way back.
+//! Layer normalization of rows, and its gradients.
 
 use crate::{Error, Result};
 use tokenbed_kernels::ops::norm_rows::{NormBack, NormRows};
@@ -8,7 +8,7 @@ use tokenbed_kernels::table;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// What an element costs, in bytes of memory that could be moved meanwhile.
+/// Cost of an element, as the number of bytes of memory that could be moved in that time.
 fn bytes<T>() -> usize {
     3 * size_of::<T>()
 }
@@ -23,10 +23,10 @@ fn check<T>(dim: usize, elements: &[usize], parameters: &[Option<&[T]>]) -> Resu
     Err(Error::Shape(format!("buffers of {elements:?} elements are not rows of {dim}")))
 }
 
-/// `out` = the rows of `dim` elements normalized, times `weight`, plus `bias`. `torch.nn.functional.layer_norm`.
+/// `out` = the rows of `dim` elements normalized, times `weight`, plus `bias`, as `torch.nn.functional.layer_norm`.
 ///
 /// # Errors
-/// [`Error::Shape`] where the buffers are of other sizes, or `dim` is 0.
+/// [`Error::Shape`] if the sizes of the buffers do not match, or `dim` is 0.
 pub fn norm_rows<T: Real>(
     dim: usize,
     eps: f64,
@@ -43,13 +43,14 @@ pub fn norm_rows<T: Real>(
     Ok(())
 }
 
-/// Rows whose sums for weight and bias are kept apart: so that threads share them, by the number of rows alone.
+/// Number of blocks of rows. Each has its own sums for weight and bias, so that threads can share the work; the
+/// blocks depend on the number of rows alone.
 const BLOCKS: usize = 64;
 
-/// The gradients: of the rows into `out`, of weight and bias into `weight_out` and `bias_out`, where they are wanted.
+/// The gradients: of the rows into `out`, and of weight and bias into `weight_out` and `bias_out`, if given.
 ///
 /// # Errors
-/// [`Error::Shape`] where the buffers are of other sizes, or `dim` is 0.
+/// [`Error::Shape`] if the sizes of the buffers do not match, or `dim` is 0.
 #[allow(clippy::too_many_arguments, reason = "each is its own")]
 pub fn norm_back<T: Real>(
     dim: usize,

@@ -1,37 +1,38 @@
-//! Along one dimension: sum, mean.
+//! Sum and mean along one dimension.
 
 use super::{Around, Number};
 use crate::Result;
 use tokenbed_memory::filled;
 use tokenbed_threads::parallel_rows;
 
-/// The op.
+/// The operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduce {
-    /// The sum; floats are summed in f64 and rounded once: a row in its memory's order in 16 lanes (f32), else in order.
+    /// The sum. Floats are summed in f64 and rounded once. A contiguous row of f32 is summed in 16 lanes, everything
+    /// else in order.
     Sum,
-    /// The sum divided by the count, rounded once; NaN over nothing.
+    /// The sum divided by the count, rounded once. The mean of no elements is NaN.
     Mean,
 }
 
 impl Reduce {
-    /// All, in the order of their codes.
+    /// All operations, in the order of their codes.
     pub const ALL: [Reduce; 2] = [Reduce::Sum, Reduce::Mean];
 }
 
-/// Elements of a long row that are summed apart from the next: threads share a row so.
+/// Number of elements in a span. The spans of a long row are summed separately, so that threads can share it.
 const SPAN: usize = 1 << 15;
-/// Columns that are summed beside each other: their sums stay in the first-level cache.
+/// Number of columns that are summed side by side. Their sums stay in the first-level cache.
 const COLUMNS: usize = 64;
 
 /// `out` (outer, inner) = `x` (outer, n, inner) reduced along n.
 ///
 /// # Errors
-/// [`crate::Error::Shape`] where the buffers are of other sizes.
+/// [`crate::Error::Shape`] if the sizes of the buffers do not match.
 pub fn reduce<T: Number>(op: Reduce, around: Around, x: &[T], out: &mut [T]) -> Result<()> {
     around.check(x.len(), out.len(), 1)?;
     if out.is_empty() {
-        // The sizes beside a zero may be anything: neither room nor loops for them.
+        // If one size is zero, the others may be huge: do not allocate or loop over them.
         return Ok(());
     }
     let Around { outer, n, inner } = around;
@@ -67,12 +68,12 @@ pub fn reduce<T: Number>(op: Reduce, around: Around, x: &[T], out: &mut [T]) -> 
     Ok(())
 }
 
-/// The sum of all, span by span.
+/// The sum of all elements, span by span.
 fn spans<T: Number>(x: &[T]) -> T::Wide {
     x.chunks(SPAN).map(T::sum).fold(T::Wide::default(), T::both)
 }
 
-/// The same, on as many threads as it is worth.
+/// The same sum, on as many threads as it is worth.
 fn sum_of<T: Number>(x: &[T]) -> T::Wide {
     let mut sums = filled(T::Wide::default(), x.len().div_ceil(SPAN));
     parallel_rows(&mut sums, 1, SPAN * size_of::<T>(), |spans, sums| {

@@ -1,4 +1,4 @@
-//! One operand, element by element, and the way back.
+//! Functions of one operand, element by element, and their gradients.
 
 use crate::{Error, Result};
 use tokenbed_kernels::ops::pass::Pass;
@@ -8,7 +8,7 @@ pub use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table;
 use tokenbed_threads::parallel_rows;
 
-/// What a function costs, in bytes of memory that could be moved meanwhile.
+/// Cost of an element, as the number of bytes of memory that could be moved in that time.
 fn bytes<T>(op: Unary) -> usize {
     let times = if op == Unary::Relu { 2 } else { 10 };
     times * size_of::<T>()
@@ -21,10 +21,10 @@ fn same(sizes: &[usize]) -> Result<()> {
     Err(Error::Shape(format!("buffers of {sizes:?} elements are not of one size")))
 }
 
-/// `out = op(x)`, in f64 and rounded once.
+/// `out = op(x)`, computed in f64 and rounded once.
 ///
 /// # Errors
-/// [`Error::Shape`] where the buffers are not of one size.
+/// [`Error::Shape`] if the buffers differ in size.
 pub fn unary<T: Real>(function: Unary, x: &[T], out: &mut [T]) -> Result<()> {
     same(&[x.len(), out.len()])?;
     parallel_rows(out, 1, bytes::<T>(function), |part, out| {
@@ -33,10 +33,10 @@ pub fn unary<T: Real>(function: Unary, x: &[T], out: &mut [T]) -> Result<()> {
     Ok(())
 }
 
-/// `out = grad * op'`, of what was saved: the operand of gelu, the results of the others.
+/// `out = grad * op'`. `saved` is the operand of gelu, and the result of every other function.
 ///
 /// # Errors
-/// [`Error::Shape`] where the buffers are not of one size.
+/// [`Error::Shape`] if the buffers differ in size.
 pub fn unary_back<T: Real>(function: Unary, saved: &[T], grad: &[T], out: &mut [T]) -> Result<()> {
     same(&[saved.len(), grad.len(), out.len()])?;
     parallel_rows(out, 1, bytes::<T>(function), |part, out| {
@@ -46,13 +46,13 @@ pub fn unary_back<T: Real>(function: Unary, saved: &[T], grad: &[T], out: &mut [
     Ok(())
 }
 
-/// Elements that a byte of the mask is for.
+/// Number of elements for a byte of the mask.
 const MASK: usize = 8;
 
 /// `out = x * scale` where a bit of `kept` is set, else `x * 0`.
 ///
 /// # Errors
-/// [`Error::Shape`] where the buffers are not of one size, or there are fewer bits.
+/// [`Error::Shape`] if the buffers differ in size, or `kept` has too few bits.
 pub fn dropout<T: Real>(scale: f64, kept: &[u8], x: &[T], out: &mut [T]) -> Result<()> {
     same(&[x.len(), out.len()])?;
     same(&[x.len().div_ceil(MASK), kept.len()])?;

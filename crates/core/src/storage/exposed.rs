@@ -1,42 +1,44 @@
-//! Which memory others may write while a call reads it.
+//! Keeps track of memory that others may write while a call reads it.
 //!
-//! A call of JavaScript's reads memory of V8's, which its own thread alone can write, or memory of this crate's, which may
-//! be shared with other threads, be handed on by `postMessage`, or be a file that another process writes. Arrays over the
-//! latter cannot be told from others by looking at them: so a storage is entered here before an array over it is made, and
-//! stays until its memory is freed.
+//! A call from JavaScript reads memory of V8, which only its own thread can write, or memory of this crate, which may
+//! be shared with other threads, be passed on by `postMessage`, or be a file that another process writes. An array
+//! over the latter looks like any other. So a storage is entered here before an array over it is made, and stays
+//! until its memory is freed.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What is exposed: where ranges begin, and where they end. They are allocations of their own, so that none overlap.
+/// The exposed ranges, by start, with their ends. Each is an allocation of its own, so that none overlap.
 static RANGES: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
 
-/// Ranges there are. Where there is none, nothing needs to be looked up: a range is there before an array over it is.
+/// Number of ranges. If it is 0, nothing needs to be looked up, because a range is entered before an array over it
+/// exists.
 static EXPOSED: AtomicUsize = AtomicUsize::new(0);
 
-/// How often a range was added. What was found between ranges holds until that changes: leaving, they only make room.
+/// How often a range was added. A gap between ranges stays a gap until this changes, because removing a range only
+/// makes gaps larger.
 static ADDED: AtomicUsize = AtomicUsize::new(0);
 
-/// Nothing panics while it is locked.
+/// Locks the ranges. Nothing panics while they are locked.
 fn ranges() -> MutexGuard<'static, BTreeMap<usize, usize>> {
     RANGES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Bytes that are exposed as long as this lives: to be dropped before they are freed.
+/// A range of bytes that is exposed as long as this lives. Drop it before the bytes are freed.
 #[derive(Debug)]
 pub(super) struct Exposed {
     start: usize,
 }
 
 impl Exposed {
-    /// Of an allocation; `len` is not 0.
+    /// Exposes an allocation; `len` must not be 0.
     pub(super) fn new(start: *const u8, len: usize) -> Self {
         let start = start as usize;
         let mut ranges = ranges();
         ranges.insert(start, start + len);
-        // While it is locked: who sees the number then finds the range.
+        // The counters change under the lock: a thread that sees the new number then finds the range.
         ADDED.fetch_add(1, Ordering::Release);
         EXPOSED.fetch_add(1, Ordering::Release);
         Self { start }
@@ -50,7 +52,7 @@ impl Drop for Exposed {
     }
 }
 
-/// Addresses between two neighbouring ranges, as they were when so many had been added.
+/// The addresses between two neighbouring ranges, when `added` ranges had been added.
 #[derive(Clone, Copy)]
 struct Gap {
     added: usize,
@@ -58,15 +60,15 @@ struct Gap {
     end: usize,
 }
 
-/// Arrays that calls are given lie in few places: so many gaps are remembered.
+/// Number of gaps that a thread remembers. The arrays that calls are given lie in few places.
 const GAPS: usize = 4;
 
 thread_local! {
     static FOUND: [Cell<Gap>; GAPS] = const { [const { Cell::new(Gap { added: usize::MAX, start: 1, end: 0 }) }; GAPS] };
 }
 
-/// Whether these bytes are in no storage that was exposed: nobody but the thread whose array they are can write them. Of
-/// an array that has been looked at before this takes a nanosecond, as long as no storage is exposed meanwhile.
+/// Whether these bytes are in no exposed storage, so that only the thread that has the array can write them. For an
+/// array that was looked up before, this takes a nanosecond, as long as no other storage is exposed meanwhile.
 #[inline]
 pub fn is_private(start: *const u8, len: usize) -> bool {
     EXPOSED.load(Ordering::Acquire) == 0 || is_apart(start, len)
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_was_freed_and_is_used_again_is_private() {
+    fn reused_memory_is_private() {
         for _ in 0..100 {
             let storage = Storage::result(1 << 16).unwrap();
             assert!(private(&storage));
@@ -138,14 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_can_be_exposed() {
+    fn an_empty_storage_can_be_exposed() {
         let storage = Storage::zeroed(0).unwrap();
         storage.expose();
         assert!(private(&storage));
     }
 
     #[test]
-    fn of_a_mapped_file_all_is_exposed_with_any_part() {
+    fn exposing_a_part_of_a_mapped_file_exposes_all_of_it() {
         let path = std::env::temp_dir().join(format!("tokenbed-exposed-{}", std::process::id()));
         std::fs::write(&path, [7; 8192]).unwrap();
         let file = MappedFile::open(&path).unwrap();

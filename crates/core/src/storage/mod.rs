@@ -1,9 +1,10 @@
-//! The bytes that Rust owns: tables, and files mapped into memory.
+//! The bytes that Rust owns: tables, results, and files mapped into memory.
 //!
-//! A table is allocated once, lives long, is read by kernels and written through a live view that JavaScript holds. So
-//! [`Storage`] hands out raw pointers. Who makes slices of them takes care of whoever may write meanwhile: in a synchronous
-//! call JavaScript's own thread cannot, others can where the storage is shared, was handed on or is a mapped file. What is
-//! read there as a number to compute with is some value; what is checked and then used is copied first ([`is_private`]).
+//! A table is allocated once, lives long, is read by kernels, and is written through a live view that JavaScript
+//! holds. So [`Storage`] hands out raw pointers, and code that makes slices of them must consider who may write
+//! meanwhile. During a synchronous call JavaScript's own thread cannot; others can if the storage is shared, was
+//! passed on or is a mapped file. A number that is read for arithmetic may then be any value. Integers that are
+//! checked and then used are copied first ([`is_private`]).
 
 #![allow(unsafe_code, reason = "allocation and mapping: the one place in this crate")]
 
@@ -37,14 +38,14 @@ use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 use usage::Counted;
 
-/// Bytes with one owner, shared through `Arc`: freed with the last holder.
+/// Bytes with one owner, shared through `Arc` and freed with the last holder.
 #[derive(Debug)]
 pub struct Storage {
     bytes: NonNull<u8>,
     len: usize,
-    /// Before the keeper: dropped before the bytes are freed.
+    /// Stands before the keeper, so that it is dropped before the bytes are freed.
     exposed: OnceLock<Exposed>,
-    /// Frees the bytes when dropped.
+    /// Frees the bytes when it is dropped.
     keeper: Keeper,
 }
 
@@ -55,27 +56,28 @@ enum Keeper {
     Mapped(#[allow(dead_code, reason = "held to be dropped")] Arc<MappedFile>),
 }
 
-// SAFETY: the bytes are plain memory that moves with nobody; `Storage` itself never reads or writes them, and those who
-// do promise exclusion where they make slices.
+// SAFETY: the bytes are plain memory that may move between threads. `Storage` itself never reads or writes them, and
+// code that makes slices of them promises exclusion.
 unsafe impl Send for Storage {}
-// SAFETY: as above: a shared `Storage` only hands out its address and length.
+// SAFETY: as above; a shared `Storage` only hands out its address and length.
 unsafe impl Sync for Storage {}
 
 impl Storage {
-    /// Zeroed bytes for a table: aligned to 2 MiB and advised to be huge pages where large, to a cache line else.
+    /// Zeroed bytes for a table. Large ones are aligned to 2 MiB and advised to use huge pages, others are aligned to
+    /// a cache line.
     ///
     /// # Errors
-    /// [`crate::Error::Memory`] where the system does not give them.
+    /// [`crate::Error::Memory`] if the system has no memory for them.
     pub fn zeroed(len: usize) -> Result<Self> {
         let owned = Owned::zeroed(len)?;
         let counted = Counted::table(owned.touched(len));
         Ok(Self { bytes: owned.start(), len, exposed: OnceLock::new(), keeper: Keeper::Owned(owned, counted) })
     }
 
-    /// Bytes for a result, from the pool and back to it: what is in them is unspecified.
+    /// Bytes for a result, from the pool, to which they return. Their content is unspecified.
     ///
     /// # Errors
-    /// [`crate::Error::Memory`] where the system does not give them.
+    /// [`crate::Error::Memory`] if the system has no memory for them.
     pub fn result(len: usize) -> Result<Self> {
         let lease = Lease::take(len)?;
         Ok(Self { bytes: lease.start(), len, exposed: OnceLock::new(), keeper: Keeper::Leased(lease) })
@@ -84,7 +86,7 @@ impl Storage {
     /// A copy of these bytes, in memory as [`Storage::zeroed`] gives it.
     ///
     /// # Errors
-    /// [`crate::Error::Memory`] where the system does not give it.
+    /// [`crate::Error::Memory`] if the system has no memory for it.
     pub fn copy_of(bytes: &[u8]) -> Result<Self> {
         Self::filled(bytes.len(), |new| {
             new.copy_from_slice(bytes);
@@ -92,25 +94,26 @@ impl Storage {
         })
     }
 
-    /// New bytes, which `fill` is given zeroed; in memory as [`Storage::zeroed`] gives it.
+    /// New bytes, which `fill` writes; they are zeroed before, and in memory as [`Storage::zeroed`] gives it.
     ///
     /// # Errors
-    /// [`crate::Error::Memory`] where the system does not give it, and what `fill` answers.
+    /// [`crate::Error::Memory`] if the system has no memory for them, and the errors of `fill`.
     pub fn filled(len: usize, fill: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<Self> {
         let storage = Self::zeroed(len)?;
-        // SAFETY: `len` bytes, zeroed and therefore initialised; the storage is new, so that nobody else has them.
+        // SAFETY: there are `len` bytes, which were zeroed and so are initialised; the storage is new, so nobody else
+        // has them.
         fill(unsafe { std::slice::from_raw_parts_mut(storage.as_ptr(), len) })?;
         Ok(storage)
     }
 
-    /// `len` bytes of a mapped file from `offset` on; nothing where the file is shorter.
+    /// `len` bytes of a mapped file at `offset`; `None` if the file is shorter.
     pub fn of_file(file: &Arc<MappedFile>, offset: usize, len: usize) -> Option<Self> {
         let bytes = file.at(offset, len)?;
         Some(Self { bytes, len, exposed: OnceLock::new(), keeper: Keeper::Mapped(Arc::clone(file)) })
     }
 
-    /// From here on others than the thread of a call may write them, for as long as there are holders: to be said before
-    /// an array over them is handed out. [`is_private`] knows it then; of a file that is mapped, of all its bytes.
+    /// Marks the bytes as writable by other threads, for as long as they have holders, so that [`is_private`] knows
+    /// of them. Call it before an array over them is handed out. For a mapped file this covers all its bytes.
     pub fn expose(&self) {
         match &self.keeper {
             Keeper::Mapped(file) => file.expose(),
@@ -121,34 +124,34 @@ impl Storage {
         }
     }
 
-    /// Whether they are a part of a mapped file, which costs no memory until it is touched.
+    /// Whether the bytes are part of a mapped file, which uses no memory until it is touched.
     pub fn is_mapped(&self) -> bool {
         matches!(self.keeper, Keeper::Mapped(_))
     }
 
-    /// The elements, to read and write while nobody else has the storage yet; nothing where they are not whole, or lie in
-    /// a file, whose other parts may overlap them.
+    /// The elements, mutable, while nobody else holds the storage. `None` if the bytes are not a whole number of
+    /// aligned elements, or if they are in a mapped file, whose other parts may overlap them.
     pub fn elements_mut<T: Pod>(&mut self) -> Option<&mut [T]> {
         if self.is_mapped() {
             return None;
         }
         let whole = self.len.is_multiple_of(size_of::<T>()) && (self.as_ptr() as usize).is_multiple_of(align_of::<T>());
-        // SAFETY: so many bytes are there, initialised (they were zeroed once) and aligned for `T`; of `&mut self` there is
-        // no other holder, so that no address was handed on.
+        // SAFETY: there are that many bytes, initialised (they were zeroed once) and aligned for `T`. `&mut self`
+        // shows that there is no other holder, so no address was handed out.
         whole.then(|| unsafe { std::slice::from_raw_parts_mut(self.as_ptr().cast(), self.len / size_of::<T>()) })
     }
 
-    /// Where the bytes are.
+    /// Address of the bytes.
     pub fn as_ptr(&self) -> *mut u8 {
         self.bytes.as_ptr()
     }
 
-    /// How many bytes.
+    /// Number of bytes.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

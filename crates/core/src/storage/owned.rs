@@ -1,30 +1,30 @@
-//! Memory of a table's own.
+//! Memory for tables and results.
 
 use crate::{Error, Result};
 use memmap2::{MmapMut, MmapOptions};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
-/// A huge page of x86-64 and arm64 Linux: tables that use them are read 1.5 times as fast by two threads.
+/// Size of a huge page on x86-64 and arm64 Linux. Two threads read tables in huge pages 1.5 times as fast.
 const HUGE_PAGE: usize = 2 << 20;
-/// Tables from this size on start at a huge page; below, the rounding would cost more than it brings.
+/// Tables from this size on start at a huge page. For smaller ones the rounding would cost more than it gains.
 const HUGE_FROM: usize = 4 << 20;
-/// Smaller ones start at a cache line.
+/// Smaller tables start at a cache line.
 const CACHE_LINE: usize = 64;
-/// The most that any allocation may ask for, as Rust's own: pointers' distances are signed.
+/// The largest allocation, the same limit as in Rust itself: distances between pointers are signed.
 const MOST: usize = isize::MAX as usize - HUGE_PAGE;
 
-/// Zeroed bytes, given back when dropped.
+/// Zeroed bytes, which are freed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Owned {
     start: NonNull<u8>,
     len: usize,
-    /// Bytes that the system gives at a time.
+    /// Number of bytes that the system provides at a time.
     page: usize,
     backing: Backing,
 }
 
-// SAFETY: plain memory that moves with nobody; `Owned` itself never reads or writes it.
+// SAFETY: the memory is plain and may move between threads; `Owned` itself never reads or writes it.
 unsafe impl Send for Owned {}
 
 #[derive(Debug)]
@@ -35,13 +35,13 @@ enum Backing {
 }
 
 impl Owned {
-    /// Memory of a table.
+    /// Memory for a table.
     pub(super) fn zeroed(len: usize) -> Result<Self> {
         Self::with_pages_from(HUGE_FROM, len)
     }
 
-    /// Memory whose pages are its own from so many bytes on: those go back to the system when it is dropped, whereas an
-    /// allocator keeps what many threads took and gave back in turns.
+    /// Memory that has pages of its own from `pages_from` bytes on. Those return to the system when it is dropped,
+    /// whereas an allocator keeps memory that many threads took and freed in turns.
     pub(super) fn with_pages_from(pages_from: usize, len: usize) -> Result<Self> {
         let refused = |reason: &dyn std::fmt::Display| Error::Memory { bytes: len, reason: reason.to_string() };
         if len == 0 {
@@ -52,7 +52,7 @@ impl Owned {
         }
         if len < pages_from.min(HUGE_FROM) {
             let layout = Layout::from_size_align(len, CACHE_LINE).map_err(|error| refused(&error))?;
-            // SAFETY: the layout has a size, as `len` is not 0.
+            // SAFETY: the layout's size is not 0, as `len` is not 0.
             let start = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(|| refused(&"out of memory"))?;
             return Ok(Self { start, len, page: 1, backing: Backing::Heap(layout) });
         }
@@ -71,12 +71,13 @@ impl Owned {
         self.start
     }
 
-    /// How many bytes.
+    /// Number of bytes.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// How many the system gives once the first `len` are touched: with huge pages the last one is touched whole.
+    /// Number of bytes that the system provides once the first `len` are touched. With huge pages that includes all
+    /// of the last page.
     pub(super) fn touched(&self, len: usize) -> usize {
         len.next_multiple_of(self.page)
     }
@@ -85,13 +86,13 @@ impl Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         if let Backing::Heap(layout) = self.backing {
-            // SAFETY: allocated in `zeroed` with this layout, and dropped once.
+            // SAFETY: allocated in `with_pages_from` with this layout, and dropped once.
             unsafe { dealloc(self.start.as_ptr(), layout) }
         }
     }
 }
 
-/// Asks for huge pages; whether the system may give them. Advice: a refusal only costs speed.
+/// Asks for huge pages, and returns whether the system may provide them. This is advice: a refusal only costs speed.
 #[cfg(target_os = "linux")]
 fn advise_huge(pages: &MmapMut) -> bool {
     pages.advise(memmap2::Advice::HugePage).is_ok()

@@ -1,7 +1,8 @@
-//! Memory of results that Rust writes: given back, it is kept for the next of its size, up to a limit.
+//! Memory for results that Rust writes. When it is given back, the pool keeps it for the next result of its size, up
+//! to a limit.
 //!
-//! One pool for the process: what one thread gives back serves all. A fresh large result costs more in page faults than
-//! the work on it.
+//! There is one pool for the process, so memory that one thread gives back serves all. The page faults of a fresh
+//! large result cost more than the work on it.
 
 use super::owned::Owned;
 use super::usage::Counted;
@@ -10,41 +11,41 @@ use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokenbed_memory::{Gather, List};
 
-/// Idle memory is kept up to so many bytes; the longest idle goes first.
+/// Largest number of idle bytes that are kept. The memory that has been idle longest is freed first.
 pub const POOL_LIMIT: usize = 256 << 20;
 /// Smaller results are left to the allocator, which keeps such memory itself.
 const POOLED_FROM: usize = 64 << 10;
 
-/// From here on results have pages of their own.
+/// Results from this size on have pages of their own.
 const PAGES_FROM: usize = 256 << 10;
 
-/// What is idle, the longest so first.
+/// Idle memory, the longest idle first.
 static IDLE: Mutex<Vec<Idle>> = Mutex::new(Vec::new());
 
 #[derive(Debug)]
 struct Idle {
     owned: Owned,
-    /// Bytes of it that were ever written.
+    /// Number of its bytes that were ever written.
     written: usize,
     _counted: Counted,
 }
 
-/// Nothing panics while it is locked, and a list is good even then.
+/// Locks the list. Nothing panics while it is locked, and the list is valid even then.
 fn idle() -> MutexGuard<'static, Vec<Idle>> {
     IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Bytes of a result, which go back to the pool when dropped.
+/// Bytes of a result, which return to the pool when this is dropped.
 #[derive(Debug)]
 pub(super) struct Lease {
-    /// There until dropped.
+    /// `Some` until the lease is dropped.
     owned: Option<Owned>,
     written: usize,
     _counted: Counted,
 }
 
 impl Lease {
-    /// At least so many bytes, with whatever is in them: zeros, or what an earlier result left.
+    /// At least `len` bytes. Their content is zeros or whatever an earlier result left.
     pub(super) fn take(len: usize) -> Result<Self> {
         let size = size_class(len);
         let kept = if size < POOLED_FROM { None } else { kept(size) };
@@ -68,7 +69,7 @@ impl Drop for Lease {
     }
 }
 
-/// The one of this size that was idle for the shortest time, and how much of it was ever written.
+/// The memory of this size that has been idle for the shortest time, and how much of it was ever written.
 fn kept(size: usize) -> Option<(Owned, usize)> {
     let mut idle = idle();
     let at = idle.iter().rposition(|one| one.owned.len() == size)?;
@@ -88,12 +89,13 @@ fn keep(owned: Owned, written: usize) {
     });
     let count = oldest.count();
     let gone: Vec<_> = idle.drain(..count).into_list();
-    // Unmapping takes its time: others need not wait for it.
+    // Unmapping takes time, so the lock is released first.
     drop(idle);
     drop(gone);
 }
 
-/// The bytes reserved for so many: a power of two or one of three steps between two, so that at most a fifth is spare.
+/// Number of bytes to reserve for `len`: a power of two, or one of three steps between two powers, so that at most a
+/// fifth is unused.
 fn size_class(len: usize) -> usize {
     if len < POOLED_FROM {
         return len;

@@ -1,10 +1,10 @@
-//! Results and the pool that their memory goes back to, and parts that hold a storage.
+//! Tests of results and their pool, and of parts that hold a storage.
 
 use super::tests::{MIB, alone, bytes};
 use super::{POOL_LIMIT, Part, Storage, usage};
 use std::sync::Arc;
 
-/// Empties the pool by a result as large as its limit.
+/// Empties the pool with a result as large as its limit.
 fn empty_the_pool() {
     drop(Storage::result(POOL_LIMIT).unwrap());
     drop(Storage::result(POOL_LIMIT).unwrap());
@@ -25,7 +25,7 @@ fn a_result_is_whole_and_writable() {
 }
 
 #[test]
-fn given_back_memory_serves_the_next_of_its_size() {
+fn memory_that_is_given_back_serves_the_next_result_of_its_size() {
     let _alone = alone();
     empty_the_pool();
     for (len, next) in [(100_000, 99_000), (5 * MIB, 5 * MIB), (5 * MIB - 9, 5 * MIB)] {
@@ -42,14 +42,14 @@ fn given_back_memory_serves_the_next_of_its_size() {
 }
 
 #[test]
-fn the_pool_is_bounded_and_the_longest_idle_goes() {
+fn the_pool_is_bounded_and_frees_the_longest_idle() {
     let _alone = alone();
     empty_the_pool();
     let many: Vec<_> = (0..12).map(|_| Storage::result(40 * MIB).unwrap()).collect();
     drop(many);
     let full = usage().pooled;
     assert!(full > POOL_LIMIT - 50 * MIB && full <= POOL_LIMIT + 2 * MIB, "{full}");
-    // Another size: the longest idle give way.
+    // Keeping memory of another size frees the longest idle.
     let other = Storage::result(100 * MIB).unwrap();
     let at = other.as_ptr();
     drop(other);

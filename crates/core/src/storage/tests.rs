@@ -1,5 +1,5 @@
-//! Storage: where the bytes are, whose they are, and that they are counted. Here rather than in `tests/`, as looking at
-//! the bytes is unsafe.
+//! Tests of storage: its addresses, its lifetime and its accounting. They are here rather than in `tests/`, because
+//! looking at the bytes is unsafe.
 
 use super::{MappedFile, Storage, Usage, usage};
 use crate::Error;
@@ -7,19 +7,19 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(super) const MIB: usize = 1 << 20;
-/// Sizes around the limits: pages, huge pages, and where large begins.
+/// Sizes around the limits: pages, huge pages, and the size from which on a table is large.
 const SIZES: [usize; 12] =
     [1, 63, 64, 65, 4096, 5000, 2 * MIB, 4 * MIB - 1, 4 * MIB, 4 * MIB + 1, 6 * MIB, 9 * MIB + 12345];
 
-/// The counters are the process's: tests that hold storage run one after the other.
+/// Makes tests that hold storage run one after the other, because the counters belong to the process.
 pub(super) fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The bytes of a storage that nobody writes meanwhile.
+/// The bytes of a storage, which nobody may write meanwhile.
 pub(super) fn bytes(storage: &Storage) -> &[u8] {
-    // SAFETY: so many bytes are there, and no test writes while it holds this.
+    // SAFETY: there are that many bytes, and no test writes while it holds this.
     unsafe { std::slice::from_raw_parts(storage.as_ptr(), storage.len()) }
 }
 
@@ -29,7 +29,7 @@ fn write(storage: &Storage, at: usize, value: u8) {
     unsafe { storage.as_ptr().add(at).write(value) }
 }
 
-/// A file of these bytes, which lives as long as the folder.
+/// A file with these bytes, which lives as long as the folder.
 fn file(folder: &tempfile::TempDir, bytes: &[u8]) -> std::path::PathBuf {
     let path = folder.path().join("file");
     std::fs::write(&path, bytes).unwrap();
@@ -63,7 +63,7 @@ fn freed_memory_comes_back_zeroed() {
 }
 
 #[test]
-fn nothing_is_a_storage_too() {
+fn an_empty_storage_is_valid() {
     let _alone = alone();
     let before = usage();
     for storage in [Storage::zeroed(0).unwrap(), Storage::copy_of(&[]).unwrap()] {
@@ -74,7 +74,7 @@ fn nothing_is_a_storage_too() {
 }
 
 #[test]
-fn copies_hold_their_own() {
+fn copies_have_their_own_bytes() {
     let _alone = alone();
     let mut source: Vec<u8> = (0..5 * MIB + 3).map(|i| i as u8).collect();
     for len in [1, 65, 5 * MIB + 3] {
@@ -87,7 +87,7 @@ fn copies_hold_their_own() {
 }
 
 #[test]
-fn what_is_filled_is_there() {
+fn filled_storage_has_what_was_written() {
     let _alone = alone();
     let before = usage();
     for len in [0, 1, 65, 5 * MIB + 3] {
@@ -118,7 +118,7 @@ fn absurd_sizes_are_errors() {
             other => panic!("{len}: {other:?}"),
         }
     }
-    // 64 TiB: a system that promises everything may promise that too.
+    // 64 TiB: a system that overcommits may promise even that.
     drop(Storage::zeroed(1 << 46));
     assert_eq!(usage(), before);
 }
@@ -132,7 +132,7 @@ fn usage_goes_up_and_down() {
     for len in SIZES {
         held.push(Storage::zeroed(len).unwrap());
         let more = usage().tables - counted;
-        // Of huge pages, the last is touched whole.
+        // With huge pages, all of the last one is touched.
         assert!(more == len || len >= 4 * MIB && more == len.next_multiple_of(2 * MIB), "{len}: {more}");
         counted += more;
     }
@@ -171,7 +171,7 @@ fn a_storage_moves_to_another_thread_and_is_dropped_there() {
 }
 
 #[test]
-fn files_that_cannot_be_mapped() {
+fn files_that_cannot_be_mapped_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let failure = |path: &Path| match MappedFile::open(path) {
         Err(error @ Error::File { .. }) => (error.code(), error.to_string()),
@@ -185,7 +185,7 @@ fn files_that_cannot_be_mapped() {
     assert!(failure(folder.path()).1.contains(&folder.path().display().to_string()));
     assert!(failure(Path::new("")).1.starts_with("cannot open"));
     assert!(failure(Path::new("a\0b")).1.starts_with("cannot open"));
-    // Neither are pipes and devices, of which the opening alone may wait.
+    // Pipes and devices are refused too, because merely opening one may wait.
     #[cfg(unix)]
     assert!(
         failure(Path::new("/dev/null")).1.starts_with("cannot open /dev/null: it is a device, and not a regular file")
@@ -245,7 +245,7 @@ fn writes_to_a_mapping_stay_in_the_process() {
 }
 
 #[test]
-fn a_file_is_mapped_once_and_until_its_last_part_goes() {
+fn a_file_is_mapped_once_until_its_last_part_is_dropped() {
     let _alone = alone();
     let before = usage();
     let folder = tempfile::tempdir().unwrap();
@@ -256,7 +256,7 @@ fn a_file_is_mapped_once_and_until_its_last_part_goes() {
     let parts = [Storage::of_file(&mapped, 0, 100).unwrap(), Storage::of_file(&mapped, 50, 4950).unwrap()];
     drop(mapped);
     assert_eq!(usage(), held);
-    // A file whose name is gone, or another's, stays readable.
+    // A file that was deleted or replaced stays readable.
     std::fs::remove_file(&path).unwrap();
     let [first, second] = parts;
     drop(first);

@@ -1,10 +1,11 @@
-//! Mapped files whose bytes went away: cut short in place by somebody, or on a disk that fails.
+//! Mapped files that have lost bytes: somebody cut them short in place, or the disk failed.
 //!
-//! Touching a page that the file no longer has raises SIGBUS, which ends a process. Here a handler puts zeros in the place
-//! of what is lost and marks the mapping as torn, so that whoever touched it goes on and ends; what it made of the zeros
-//! is thrown away, as every call asks, before it answers, whether a file that it read from is torn ([`watched`]).
+//! Touching a page that the file no longer has raises SIGBUS, which would end the process. Here a handler puts zeros
+//! in the place of the lost pages and marks the mapping as torn, so that the code that touched it goes on and ends.
+//! Before a call answers, it asks whether a file that it touched is torn ([`watched`]); if so, what it made of the
+//! zeros is thrown away.
 //!
-//! Windows has no such signal: there a file that is mapped cannot be cut short.
+//! Windows has no such signal: there a mapped file cannot be cut short.
 
 use crate::{Error, Result};
 use std::cell::RefCell;
@@ -18,12 +19,12 @@ use std::sync::atomic::{
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokenbed_memory::List;
 
-/// A place of the list of mappings. Places are never freed and stay in the list, as a signal may come at any moment; those
-/// of mappings that are gone are taken again.
+/// An entry in the list of mappings. Entries are never freed and stay in the list, because a signal may come at any
+/// moment; those of mappings that no longer exist are reused.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// The first byte of the mapping; 0 where the place is free. Cleared first and set last, so that who reads it twice,
-    /// before the end and after, and finds the same knows that the end belongs to it.
+    /// Address of the first byte of the mapping; 0 if the entry is free. It is cleared first and set last. Code that
+    /// reads it before and after the end, and finds the same value, knows that the end belongs to it.
     start: AtomicUsize,
     end: AtomicUsize,
     torn: AtomicBool,
@@ -31,27 +32,27 @@ pub(super) struct Place {
     path: Mutex<PathBuf>,
 }
 
-/// The newest place; the others follow it.
+/// The newest entry; the others follow it.
 static FIRST: AtomicPtr<Place> = AtomicPtr::new(ptr::null_mut());
-/// Mappings there are, and how many of them are torn. The second is raised by the handler.
+/// Number of mappings, and number of torn ones. The handler raises the second.
 static MAPPED: AtomicUsize = AtomicUsize::new(0);
 static TORN: AtomicUsize = AtomicUsize::new(0);
-/// Held by who changes the list; the handler only reads it.
+/// Held while the list is changed. The handler only reads the list.
 static CHANGING: Mutex<()> = Mutex::new(());
 
 fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// All places, free ones too.
+/// All entries, including free ones.
 fn places() -> impl Iterator<Item = &'static Place> {
-    // SAFETY: null, or a place, which is never freed.
+    // SAFETY: the pointer is null or an entry, and entries are never freed.
     let of = |pointer: &AtomicPtr<Place>| unsafe { pointer.load(SeqCst).as_ref() };
     std::iter::successors(of(&FIRST), move |place| of(&place.next))
 }
 
 impl Place {
-    /// Whether the mapping has a byte of these.
+    /// The addresses of the mapping's start and end, if the entry is in use.
     fn range(&self) -> Option<(usize, usize)> {
         let (start, end) = (self.start.load(SeqCst), self.end.load(SeqCst));
         (start != 0 && self.start.load(SeqCst) == start).then_some((start, end))
@@ -61,7 +62,7 @@ impl Place {
         self.range().is_some_and(|(start, end)| start <= address && address < end)
     }
 
-    /// Enters a mapping of `len` bytes, more than none.
+    /// Enters a mapping of `len` bytes; `len` must not be 0.
     pub(super) fn take(start: usize, len: usize, path: &Path) -> &'static Self {
         handler::install();
         let _changing = unpoisoned(&CHANGING);
@@ -83,7 +84,7 @@ impl Place {
         place
     }
 
-    /// The mapping is about to go.
+    /// Frees the entry, before the mapping is removed.
     pub(super) fn give_back(&self) {
         let _changing = unpoisoned(&CHANGING);
         self.start.store(0, SeqCst);
@@ -108,19 +109,19 @@ impl Place {
 }
 
 thread_local! {
-    /// What the call on this thread reads and writes of mapped files.
+    /// The ranges of bytes that the call on this thread reads and writes.
     static TOUCHED: RefCell<Vec<(usize, usize)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether bytes are a mapped file's.
+/// Whether the bytes are in a mapped file.
 pub fn is_mapped(bytes: &[u8]) -> bool {
     MAPPED.load(SeqCst) > 0 && places().any(|place| place.holds(bytes.as_ptr() as usize))
 }
 
-/// Notes that this call is about to read or write bytes, wherever they are.
+/// Notes that this call is about to read or write these bytes, wherever they are.
 ///
 /// # Errors
-/// [`Error::File`] where they are of a mapped file that is torn.
+/// [`Error::File`] if they are in a mapped file that is torn.
 #[inline]
 pub fn touch(start: *const u8, len: usize) -> Result<()> {
     if MAPPED.load(Relaxed) == 0 { Ok(()) } else { note(start as usize, len) }
@@ -137,10 +138,10 @@ fn note(start: usize, len: usize) -> Result<()> {
     Ok(())
 }
 
-/// Whether all that this call has touched so far is whole.
+/// Checks that no mapped file that this call has touched so far is torn.
 ///
 /// # Errors
-/// [`Error::File`] where some of it is of a mapped file that is torn.
+/// [`Error::File`] if one is.
 pub fn intact() -> Result<()> {
     if TORN.load(SeqCst) == 0 { Ok(()) } else { TOUCHED.with_borrow(|touched| whole(touched)) }
 }
@@ -154,10 +155,11 @@ fn whole(touched: &[(usize, usize)]) -> Result<()> {
     places().find(torn).map_or(Ok(()), |place| Err(place.error()))
 }
 
-/// Runs a call, whose answer is an error where a mapped file that it touched is torn, whatever it made of the zeros.
+/// Runs a call. If a mapped file that it touched is torn, the answer is an error, whatever the call made of the
+/// zeros.
 ///
 /// # Errors
-/// Those of `run`, and [`Error::File`].
+/// The errors of `run`, and [`Error::File`].
 #[inline]
 pub fn watched<T, E: From<Error>>(run: impl FnOnce() -> std::result::Result<T, E>) -> std::result::Result<T, E> {
     if MAPPED.load(Relaxed) > 0 {
@@ -177,7 +179,7 @@ fn judged<T, E: From<Error>>(answer: std::result::Result<T, E>) -> std::result::
 
 #[cfg(unix)]
 mod handler {
-    //! The handler of SIGBUS. What it does is allowed at any moment: it reads atomics and calls the system.
+    //! The handler of SIGBUS. It does only what is allowed at any moment: it reads atomics and makes system calls.
 
     use super::places;
     use libc::{c_int, c_void, sigaction, siginfo_t};
@@ -186,49 +188,48 @@ mod handler {
     use std::sync::Once;
     use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-    /// Who had the signal before; null before the handler is installed. Never freed.
+    /// The handler that was there before; null until ours is installed. Never freed.
     static BEFORE: AtomicPtr<sigaction> = AtomicPtr::new(ptr::null_mut());
-    /// Bytes of a page.
+    /// Size of a page in bytes.
     static PAGE: AtomicUsize = AtomicUsize::new(0);
 
-    /// Installs it, once in a process: with the first mapping. Where the system refuses, the signal ends the process as it
-    /// would have.
+    /// Installs the handler once in a process, with the first mapping. If the system refuses, the signal ends the
+    /// process, as it would have without us.
     pub(super) fn install() {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            // SAFETY: asks for a number.
+            // SAFETY: this only asks for a number.
             let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
             let mut before = MaybeUninit::<sigaction>::zeroed();
-            // SAFETY: a signal that there is, and room for the answer.
+            // SAFETY: the signal exists, and there is room for the answer.
             let asked = unsafe { libc::sigaction(libc::SIGBUS, ptr::null(), before.as_mut_ptr()) };
             let (Ok(page), 0) = (usize::try_from(page), asked) else { return };
-            // SAFETY: filled in just now.
+            // SAFETY: the call above has filled it in.
             let before = unsafe { before.assume_init() };
-            // As who had it before wanted: what else is held back meanwhile.
+            // Keeps what the previous handler asked for: which other signals are blocked meanwhile.
             let mut ours = before;
             ours.sa_sigaction = on_bus_error as *const () as usize;
             ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | (before.sa_flags & libc::SA_NODEFER);
             PAGE.store(page, Ordering::SeqCst);
             BEFORE.store(Box::into_raw(Box::new(before)), Ordering::SeqCst);
-            // SAFETY: a handler of the form that the flags say, which does only what a handler may.
+            // SAFETY: the handler has the form that the flags say, and does only what a handler may.
             unsafe { libc::sigaction(libc::SIGBUS, &ours, ptr::null_mut()) };
         });
     }
 
     unsafe extern "C" fn on_bus_error(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-        // SAFETY: the system gives a handler of this form its information.
+        // SAFETY: the system gives its information to a handler of this form.
         let (address, sent) = unsafe { ((*info).si_addr() as usize, (*info).si_code <= 0) };
         if !sent && mend(address) {
             return;
         }
-        // SAFETY: null, or what `install` left there for good.
+        // SAFETY: the pointer is null or what `install` left there for good.
         let Some(before) = (unsafe { BEFORE.load(Ordering::SeqCst).as_ref() }) else { return };
         match before.sa_sigaction {
             libc::SIG_IGN if sent => {}
             libc::SIG_DFL | libc::SIG_IGN => {
-                // It ends the process, which is what would have happened: the instruction runs again, or the signal that
-                // was sent comes again.
-                // SAFETY: calls of the system that a handler may make.
+                // The process ends, as it would have without us: the instruction runs again, or the signal that was
+                // sent comes again. SAFETY: a handler may make these system calls.
                 unsafe {
                     libc::signal(signal, libc::SIG_DFL);
                     if sent {
@@ -237,14 +238,14 @@ mod handler {
                 }
             }
             handler if before.sa_flags & libc::SA_SIGINFO != 0 => {
-                // SAFETY: a handler of this form, as its flags say.
+                // SAFETY: the flags say that the handler has this form.
                 let handler: unsafe extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
                     unsafe { std::mem::transmute(handler) };
-                // SAFETY: with what the system gave to this one.
+                // SAFETY: it gets what the system gave to this handler.
                 unsafe { handler(signal, info, context) };
             }
             handler => {
-                // SAFETY: a handler of the other form, as its flags say.
+                // SAFETY: the flags say that the handler has the other form.
                 let handler: unsafe extern "C" fn(c_int) = unsafe { std::mem::transmute(handler) };
                 // SAFETY: as above.
                 unsafe { handler(signal) };
@@ -252,8 +253,8 @@ mod handler {
         }
     }
 
-    /// Puts zeros in the place of what is lost, from the page of `address` to the end of its mapping; whether it is one of
-    /// ours. The mapping is there: who touched the address holds it.
+    /// Puts zeros in the place of the lost pages, from the page of `address` to the end of its mapping, and returns
+    /// whether the mapping is one of ours. The mapping exists, because whoever touched the address holds it.
     fn mend(address: usize) -> bool {
         let Some((place, (_, end))) =
             places().filter(|place| place.holds(address)).find_map(|place| Some((place, place.range()?)))
@@ -267,7 +268,7 @@ mod handler {
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED | libc::MAP_NORESERVE,
         );
-        // SAFETY: from a page of the mapping to its end: nobody else's memory is there.
+        // SAFETY: the range runs from a page of the mapping to its end, so no other memory is there.
         unsafe { libc::mmap(start as *mut c_void, end - start, access, kind, -1, 0) != libc::MAP_FAILED }
     }
 }

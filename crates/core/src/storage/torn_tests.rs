@@ -1,4 +1,5 @@
-//! Mapped files that are cut short while they are held: what reads them goes on, with zeros, and learns of it.
+//! Tests of mapped files that are cut short while they are held: code that reads them goes on with zeros, and the
+//! call fails.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -19,7 +20,7 @@ struct Torn {
     storage: Arc<Storage>,
 }
 
-/// A mapping of a file of sevens; `cut` cuts it to so many bytes.
+/// A mapping of a file of sevens, which `cut` can cut short.
 fn mapped() -> Torn {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
@@ -32,7 +33,7 @@ fn cut(path: &Path, len: u64) {
     File::options().write(true).open(path).unwrap().set_len(len).unwrap();
 }
 
-/// The sum of all bytes, in a call that is watched.
+/// The sum of all bytes, in a watched call.
 fn sum(storage: &Storage) -> Result<usize> {
     watched(|| {
         touch(storage.as_ptr(), storage.len())?;
@@ -51,16 +52,17 @@ fn refused(path: &Path, answer: Result<usize>) {
 }
 
 #[test]
-fn a_call_that_reads_what_is_lost_ends_with_an_error_and_so_do_later_ones() {
+fn a_call_that_reads_lost_pages_fails_and_so_do_later_ones() {
     let _alone = alone();
     let (torn, other) = (mapped(), mapped());
     assert_eq!((sum(&torn.storage).unwrap(), sum(&other.storage).unwrap()), (7 * LEN, 7 * LEN));
     cut(&torn.path, 5000);
-    // Nobody has touched what is lost.
+    // Nobody has touched the lost pages yet.
     assert_eq!(watched(|| intact().map(|()| 5)).unwrap(), 5);
     refused(&torn.path, sum(&torn.storage));
     refused(&torn.path, sum(&torn.storage));
-    // What is left is left, and what is lost is zero; also below what was touched first.
+    // Bytes that the file still has are unchanged, and lost ones are zero, also before the first one that was
+    // touched.
     assert_eq!(bytes(&torn.storage)[4999], 7);
     assert!(bytes(&torn.storage)[8192..].iter().all(|&byte| byte == 0));
     assert_eq!(sum(&other.storage).unwrap(), 7 * LEN, "another file is another matter");
@@ -82,7 +84,7 @@ fn pages_are_lost_from_the_last_to_the_first() {
 }
 
 #[test]
-fn several_threads_touch_it_at_once() {
+fn several_threads_touch_lost_pages_at_once() {
     let _alone = alone();
     for _ in 0..20 {
         let torn = mapped();
@@ -96,7 +98,7 @@ fn several_threads_touch_it_at_once() {
 }
 
 #[test]
-fn what_is_held_for_other_threads_is_watched_too() {
+fn parts_held_for_other_threads_are_watched_too() {
     let _alone = alone();
     let torn = mapped();
     let part = Part::new(&torn.storage, LEN - 100, 100).unwrap();
@@ -107,7 +109,7 @@ fn what_is_held_for_other_threads_is_watched_too() {
 }
 
 #[test]
-fn an_error_of_its_own_gives_way() {
+fn the_error_of_a_torn_file_replaces_the_calls_own() {
     let _alone = alone();
     let torn = mapped();
     cut(&torn.path, 0);
@@ -119,13 +121,13 @@ fn an_error_of_its_own_gives_way() {
 }
 
 #[test]
-fn mapped_bytes_are_known() {
+fn mapped_bytes_are_recognised() {
     let _alone = alone();
     let torn = mapped();
     assert!(is_mapped(bytes(&torn.storage)) && is_mapped(&bytes(&torn.storage)[LEN - 1..]));
     assert!(!is_mapped(&[1, 2, 3]));
     assert!(is_mapped(bytes(&mapped().storage)));
-    // Places are taken again, many times.
+    // Entries are reused, many times.
     for _ in 0..100 {
         let many: Vec<_> = (0..10).map(|_| mapped()).collect();
         assert!(many.iter().all(|one| is_mapped(bytes(&one.storage))));
@@ -134,27 +136,27 @@ fn mapped_bytes_are_known() {
 
 static THEIRS: AtomicUsize = AtomicUsize::new(0);
 
-/// A handler of somebody else's: counts, and puts zeros in the place of one page.
+/// Another program's handler: it counts, and puts zeros in the place of one page.
 unsafe extern "C" fn theirs(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     THEIRS.fetch_add(1, Ordering::SeqCst);
-    // SAFETY: as the system gives it.
+    // SAFETY: the system gives this information.
     let (address, sent) = unsafe { ((*info).si_addr() as usize, (*info).si_code <= 0) };
     if sent {
         return;
     }
     let (access, kind) = (libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED);
-    // SAFETY: in the place of a page of the mapping of the test below.
+    // SAFETY: this replaces a page of the mapping of the test below.
     unsafe { libc::mmap((address / PAGE * PAGE) as *mut _, PAGE, access, kind, -1, 0) };
 }
 
-/// A page of any system here, or some of them.
+/// The size of a page, or of several pages, on every system.
 const PAGE: usize = 16 << 10;
 
-/// In a process of its own, where nothing was mapped before: see the next test.
+/// Runs in a process of its own, where nothing was mapped before: see the next test.
 #[test]
 #[ignore = "run by the next one"]
-fn with_a_handler_of_somebody_elses() {
-    // SAFETY: a handler of this form.
+fn with_another_handler() {
+    // SAFETY: the handler has this form.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = theirs as *const () as usize;
@@ -164,7 +166,7 @@ fn with_a_handler_of_somebody_elses() {
     let torn = mapped();
     let other = torn.path.with_file_name("other");
     std::fs::write(&other, vec![7; LEN]).unwrap();
-    // SAFETY: nobody writes it.
+    // SAFETY: nobody writes the file.
     let map = unsafe { memmap2::MmapOptions::new().map(&File::open(&other).unwrap()).unwrap() };
     cut(&other, 0);
     cut(&torn.path, 0);
@@ -172,14 +174,14 @@ fn with_a_handler_of_somebody_elses() {
     assert_eq!(THEIRS.load(Ordering::SeqCst), 1);
     refused(&torn.path, sum(&torn.storage));
     assert_eq!(THEIRS.load(Ordering::SeqCst), 1, "ours");
-    // SAFETY: a signal that is handled.
+    // SAFETY: the signal is handled.
     unsafe { libc::raise(libc::SIGBUS) };
     assert_eq!(THEIRS.load(Ordering::SeqCst), 2, "sent by somebody");
 }
 
 #[test]
-fn who_had_the_signal_before_has_it_still() -> io::Result<()> {
-    let name = "storage::torn_tests::with_a_handler_of_somebody_elses";
+fn the_previous_handler_still_gets_its_signals() -> io::Result<()> {
+    let name = "storage::torn_tests::with_another_handler";
     let run = std::process::Command::new(std::env::current_exe()?).args(["--exact", name, "--ignored"]).output()?;
     let output = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success() && output.contains("1 passed"), "{output}{}", String::from_utf8_lossy(&run.stderr));

@@ -1,4 +1,4 @@
-//! How many bytes are held, for `memoryUsage()`.
+//! Counts the bytes that are held, for `memoryUsage()`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,24 +10,24 @@ static POOLED: AtomicUsize = AtomicUsize::new(0);
 /// Bytes that this process holds, over all threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Of tables in memory, whole pages of them.
+    /// Bytes of tables in memory, in whole pages.
     pub tables: usize,
-    /// Of files mapped into memory.
+    /// Bytes of files mapped into memory.
     pub mapped: usize,
-    /// Of results that Rust wrote.
+    /// Bytes of results that Rust wrote.
     pub results: usize,
-    /// Of idle memory kept for the next results.
+    /// Bytes of idle memory kept for the next results.
     pub pooled: usize,
 }
 
-/// Bytes held now.
+/// The bytes that are held now.
 pub fn usage() -> Usage {
     let [tables, mapped, results, pooled] =
         [&TABLES, &MAPPED, &RESULTS, &POOLED].map(|counter| counter.load(Ordering::Relaxed));
     Usage { tables, mapped, results, pooled }
 }
 
-/// Bytes counted for as long as this lives.
+/// Bytes that are counted for as long as this lives.
 #[derive(Debug)]
 pub(super) struct Counted {
     counter: &'static AtomicUsize,

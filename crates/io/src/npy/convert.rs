@@ -1,4 +1,5 @@
-//! Elements brought to what tensors hold: little endian, in row-major order, in a type there is.
+//! Converts the elements of a file to those of a tensor: little endian, in row-major order, in a type that exists
+//! here.
 
 use super::descr::Stored;
 use tokenbed_core::Result;
@@ -6,16 +7,16 @@ use tokenbed_core::ops::copy::{Layout, copy};
 use tokenbed_core::storage::Storage;
 use tokenbed_memory::{Gather, zeroed};
 
-/// Reads bytes of the array from one of them on, as many as there is room for.
+/// Fills a buffer with bytes of the array, from the given one on.
 pub(super) type Read<'a> = &'a dyn Fn(usize, &mut [u8]) -> Result<()>;
 
-/// Bytes that are read at a time: a multiple of every element's size.
+/// Number of bytes that are read at a time: a multiple of every element's size.
 const PART: usize = 1 << 18;
 
-/// The elements of a file, `len` bytes there, as a tensor's.
+/// The elements of a file, which are `len` bytes there, as those of a tensor.
 ///
 /// # Errors
-/// [`Error::Memory`] where the system does not give enough, and what `read` answers.
+/// [`Error::Memory`] if the system has no memory for them, and the errors of `read`.
 pub(super) fn convert(read: Read<'_>, len: usize, stored: Stored, shape: &[usize], fortran: bool) -> Result<Storage> {
     let ours = len / stored.size * stored.dtype.size();
     if !fortran {
@@ -35,7 +36,7 @@ pub(super) fn convert(read: Read<'_>, len: usize, stored: Stored, shape: &[usize
     })
 }
 
-/// Part by part; the order stays.
+/// Converts all elements part by part, in the same order.
 fn widened(read: Read<'_>, len: usize, stored: Stored, to: &mut [u8]) -> Result<()> {
     let mut part: Vec<u8> = zeroed(len.min(PART));
     for (number, to) in to.chunks_mut(PART / stored.size * stored.dtype.size()).enumerate() {
@@ -46,7 +47,7 @@ fn widened(read: Read<'_>, len: usize, stored: Stored, to: &mut [u8]) -> Result<
     Ok(())
 }
 
-/// Each element in turn; the order stays.
+/// Converts each element, in the same order.
 fn each(from: &[u8], stored: Stored, to: &mut [u8]) {
     match (stored.size, stored.dtype.size(), stored.signed) {
         (2, 4, true) => map(from, stored, to, |bytes| i32::from(i16::from_le_bytes(bytes)).to_le_bytes()),
@@ -76,7 +77,7 @@ fn map<const FROM: usize, const TO: usize>(
     }
 }
 
-/// From Fortran's order, where the first index runs fastest, to ours.
+/// Reorders from Fortran order, where the first index runs fastest, to row-major order.
 fn reorder<const SIZE: usize>(from: &[u8], shape: &[usize], to: &mut [u8]) -> Result<()> {
     let steps = |dims: &mut dyn Iterator<Item = &usize>| -> Vec<usize> {
         dims.scan(1usize, |step, &n| Some(std::mem::replace(step, step.wrapping_mul(n)))).into_list()

@@ -1,35 +1,35 @@
-//! What elements a file holds: NumPy's name of their type, and the type here that holds their every value.
+//! The elements of a file: NumPy's name for their type, and the type here that holds all its values.
 
 use super::literal::Literal;
 use tokenbed_core::DType;
 use tokenbed_memory::Gather;
 
-/// Elements as a file stores them.
+/// The type of elements in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stored {
-    /// What holds them here.
+    /// The type that holds them here.
     pub dtype: DType,
-    /// Bytes of an element in the file.
+    /// Size of an element in the file, in bytes.
     pub size: usize,
     pub signed: bool,
     pub big_endian: bool,
 }
 
 impl Stored {
-    /// Whether the file's bytes are those of a tensor.
+    /// Whether the file's bytes are already those of a tensor.
     pub(super) fn is_ours(self) -> bool {
         self.size == self.dtype.size() && !self.big_endian
     }
 }
 
-/// What a `descr` says; the message of a type error where nothing here holds such elements.
+/// The type that a `descr` names, or the message of an error if no type here can hold such elements.
 pub(super) fn stored((descr, text): (Literal<'_>, &str)) -> Result<Stored, String> {
     if let Literal::Text(name) = descr
         && let Some(stored) = simple(name)
     {
         return Ok(stored);
     }
-    let what_to_do = match descr {
+    let advice = match descr {
         Literal::Text(name) if name.ends_with("u8") => "in NumPy: array.astype('int64'), if no value is beyond it",
         Literal::Text(name) if name.ends_with("V2") => {
             "if it was bfloat16, in NumPy: array.astype('float32'), or save it as safetensors"
@@ -39,9 +39,9 @@ pub(super) fn stored((descr, text): (Literal<'_>, &str)) -> Result<Stored, Strin
         _ => "save each field as an array of its own",
     };
     let known: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).into_list();
-    // As short as can be shown: a structure may be long.
+    // A long structure is cut, to keep the message short.
     let shown = text.char_indices().nth(100).map_or(text, |(end, _)| &text[..end]);
-    Err(format!("elements of type {shown} have no place here; {what_to_do}; known: {}", known.join(", ")))
+    Err(format!("elements of type {shown} have no place here; {advice}; known: {}", known.join(", ")))
 }
 
 fn simple(name: &str) -> Option<Stored> {

@@ -1,44 +1,44 @@
-//! The header of an npy file. Written as NumPy writes it: with room for a first size that grows, so that its length does
-//! not depend on how many rows there are.
+//! The header of an npy file. As in NumPy's own files, there is room for the first size to grow, so that the header's
+//! length does not depend on the number of rows.
 
 use super::literal::{Literal, Reader};
 use crate::limits::Shapes;
 use tokenbed_core::{DType, Error, Result};
 use tokenbed_memory::{Gather, List, Text, with_room};
 
-/// Every file starts with it.
+/// The first bytes of every file.
 pub(super) const MAGIC: &[u8; 6] = b"\x93NUMPY";
-/// Data starts at a multiple of this.
+/// The data starts at a multiple of this.
 const ALIGNMENT: usize = 64;
-/// Digits that the first size has room for.
+/// Number of digits for which the first size has room.
 const ROOM: usize = 21;
 
-/// The longest header that is read; NumPy itself trusts none of more than 10 000 bytes.
+/// Length of the longest header that is accepted. NumPy itself trusts none above 10 000 bytes.
 const MOST_BYTES: usize = 1 << 20;
 
-/// What NumPy reads, from version 2 on; version 1 reads 32 dimensions.
+/// The shapes that NumPy reads from version 2 on. Version 1 reads 32 dimensions.
 pub(super) const SHAPES: Shapes = Shapes { dimensions: 64, without_zeros: true };
 
-/// What is wrong, and at which byte of the file.
+/// A byte offset in the file, and what is wrong there.
 pub(super) type Wrong = (usize, String);
 
-/// What a header says.
+/// The content of a header.
 #[derive(Debug)]
 pub(super) struct Header<'a> {
-    /// The type of the elements, and how it is written there.
+    /// The type of the elements, and its text in the header.
     pub descr: (Literal<'a>, &'a str),
     pub fortran: bool,
     pub shape: Vec<usize>,
-    /// Where the shape is written.
+    /// Byte offset of the shape.
     pub shape_at: usize,
-    /// Where the elements start: within the file, or at its end.
+    /// Byte offset of the elements, within the file or at its end.
     pub data: usize,
 }
 
-/// Bytes in front of the header, at most.
+/// Largest number of bytes before the header.
 pub(super) const BEFORE: usize = MAGIC.len() + 2 + 4;
 
-/// How many bytes of a file [`read`] needs, as its first ones say.
+/// Number of bytes of a file that [`read`] needs, from its first ones.
 pub(super) fn extent(start: &[u8]) -> usize {
     let after = start.get(MAGIC.len() + 2..).unwrap_or_default();
     let len = match start.get(MAGIC.len()) {
@@ -48,7 +48,7 @@ pub(super) fn extent(start: &[u8]) -> usize {
     BEFORE + len.map_or(0, |len| (len as usize).min(MOST_BYTES))
 }
 
-/// Reads and checks the header of a file of `size` bytes, given as many of them as [`extent`] says.
+/// Reads and checks the header of a file of `size` bytes. `file` has as many of them as [`extent`] says.
 pub(super) fn read(file: &[u8], size: usize) -> std::result::Result<Header<'_>, Wrong> {
     let Some(rest) = file.strip_prefix(MAGIC) else {
         return Err((0, "not an .npy file: those start with \\x93NUMPY".into()));
@@ -72,7 +72,8 @@ pub(super) fn read(file: &[u8], size: usize) -> std::result::Result<Header<'_>, 
         return Err((MAGIC.len() + 2, format!("a header of {len} bytes: no array needs that")));
     }
     let bytes = rest.get(..len).ok_or_else(cut)?;
-    // Older versions are Latin-1. What is not ASCII can only be the name of a field, and those have no place here.
+    // Headers of older versions are Latin-1. Only names of fields can contain anything but ASCII, and fields are not
+    // supported.
     let text =
         std::str::from_utf8(bytes).map_err(|e| (start + e.valid_up_to(), "the header is no text".to_string()))?;
     fields(text, start)
@@ -103,7 +104,7 @@ fn fields(text: &str, start: usize) -> std::result::Result<Header<'_>, Wrong> {
     Ok(Header { descr, fortran, shape, shape_at, data: start + text.len() })
 }
 
-/// How many elements of `size` bytes a shape has; a message where memory ends before.
+/// Number of elements in a shape, or a message if memory cannot hold them at `size` bytes each.
 pub(super) fn elements(shape: &[usize], size: usize) -> std::result::Result<usize, String> {
     if shape.contains(&0) {
         return Ok(0);
@@ -115,7 +116,7 @@ pub(super) fn elements(shape: &[usize], size: usize) -> std::result::Result<usiz
     }
 }
 
-/// A header in front of elements of this type and shape.
+/// A header for elements of this type and shape.
 ///
 /// # Errors
 /// [`Error::DType`] for bfloat16, which NumPy does not have; [`Error::Shape`] for a shape that it does not read.
@@ -145,9 +146,9 @@ pub(super) fn write(dtype: DType, shape: &[u64]) -> Result<Vec<u8>> {
     if let Some(first) = shape.first() {
         (first.to_string().len()..ROOM).for_each(|_| text.put_char(' '));
     }
-    // The length of what follows it, in two bytes: enough for all the sizes that a shape may have.
+    // The length of the rest takes two bytes, which is enough for all sizes that a shape may have.
     let before = MAGIC.len() + 2 + 2;
-    // At least one byte of padding, as NumPy has it, and the last byte is a new line.
+    // As in NumPy there is at least one byte of padding, and the last byte is a newline.
     let padding = ALIGNMENT - (before + text.len() + 1) % ALIGNMENT;
     let len = text.len() + padding + 1;
     let mut header = with_room(before + len);

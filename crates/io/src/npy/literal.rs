@@ -1,15 +1,15 @@
-//! As much of Python's notation as headers are written in.
+//! The part of Python's notation in which headers are written.
 
 use std::ops::Range;
 use tokenbed_memory::List;
 
-/// Deeper nesting is nobody's type, and would be somebody's stack.
+/// Largest nesting depth. No type is nested deeper, and deeper nesting could overflow the stack.
 const MOST_DEEP: usize = 20;
 
-/// What is wrong, and at which byte of the text.
+/// A byte offset in the text, and what is wrong there.
 pub(super) type Wrong = (usize, String);
 
-/// A value. Lists and tuples are only told apart from others, but for tuples of numbers.
+/// A value. Among lists and tuples, only tuples of numbers are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Literal<'a> {
     Text(&'a str),
@@ -19,7 +19,7 @@ pub(super) enum Literal<'a> {
     Other,
 }
 
-/// An entry of a dictionary: its name, its value, and where the value stands.
+/// An entry of a dictionary: its name, its value, and the value's place in the text.
 pub(super) type Entry<'a> = (&'a str, Literal<'a>, Range<usize>);
 
 /// Reads values, one after the other.
@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
         Self { text, at: 0 }
     }
 
-    /// The entries of a dictionary, which is all that is there.
+    /// The entries of a dictionary, which must be the whole text.
     pub(super) fn dictionary(mut self) -> Result<Vec<Entry<'a>>, Wrong> {
         let mut entries = Vec::new();
         self.expect('{')?;
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Text in quotes. With an escape in it, it is nothing that a header has to say.
+    /// Text in quotes. Text with an escape is `Other`, because no entry of a header needs one.
     fn quoted(&mut self, quote: u8) -> Result<Literal<'a>, Wrong> {
         let (start, bytes) = (self.at + 1, self.text.as_bytes());
         let mut end = start;
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
         while let Some(&byte) = bytes.get(end) {
             if byte == quote {
                 self.at = end + 1;
-                // Quotes and backslashes are never a part of another character.
+                // In UTF-8, the bytes of quotes and backslashes are never part of another character.
                 let text = self.text.get(start..end).unwrap_or_default();
                 return Ok(if escaped { Literal::Other } else { Literal::Text(text) });
             }
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
         Err((self.at, "the header has a quote that never ends".into()))
     }
 
-    /// A whole number; Python 2 wrote an L behind long ones.
+    /// An integer. Python 2 wrote an L after long ones.
     fn number(&mut self) -> Result<Literal<'a>, Wrong> {
         let rest = self.rest();
         let sign = usize::from(rest.starts_with('-'));
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
             }
         }
         match (numbers, last) {
-            // One value in brackets is that value; a comma makes it a tuple.
+            // One value in parentheses is that value; a comma makes it a tuple.
             (Some(numbers), Some(value)) if end == ')' && numbers.len() == 1 => Ok(value),
             (Some(numbers), _) if end == ')' => Ok(Literal::Numbers(numbers)),
             _ => Ok(Literal::Other),

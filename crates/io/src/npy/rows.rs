@@ -1,4 +1,4 @@
-//! Rows streamed into an npy file: one tensor, whose header has room for any number of them.
+//! Streams rows into an npy file: one tensor, whose header has room for any number of rows.
 
 use super::header;
 use crate::limits::Shapes;
@@ -9,7 +9,7 @@ use tokenbed_core::{Error, Result};
 #[derive(Debug)]
 struct Rows(Column);
 
-/// The layout of a file of this one column.
+/// The layout of a file with this one column.
 ///
 /// # Errors
 /// [`Error::Usage`] for several columns, or metadata; [`Error::DType`] for elements that the format does not have.

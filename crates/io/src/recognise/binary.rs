@@ -1,11 +1,11 @@
-//! Formats that are no text.
+//! Recognises binary formats.
 
 use super::{Found, Wanted, unpacked};
 use memchr::memmem;
 
 const SAFETENSORS: &str = "in Python, write it as safetensors";
 
-/// What begins with these bytes, and what to do with it.
+/// Formats with fixed first bytes: the bytes, what the file is, and what to do with it.
 const MAGIC: [(&[u8], &str, &str); 12] = [
     (b"GGUF", "a GGUF file, as of llama.cpp", "take the .safetensors of the same model"),
     (b"ggjt", "an old file of llama.cpp", "take the .safetensors of the same model"),
@@ -50,7 +50,7 @@ fn packed(start: &[u8], wanted: Wanted) -> Option<Found> {
     Some(Found { what: name.into(), advice })
 }
 
-/// A zip archive, by the name of its first file.
+/// A zip archive, told by the name of its first file.
 fn zip(start: &[u8]) -> Option<Found> {
     let rest = start.strip_prefix(b"PK\x03\x04")?;
     let len = rest.get(22..24).and_then(|len| len.try_into().ok()).map_or(0, u16::from_le_bytes);
@@ -81,18 +81,18 @@ fn fast_text(start: &[u8], wanted: Wanted) -> Option<Found> {
     start.starts_with(&793_712_314i32.to_le_bytes()).then(|| Found::new("a model of fastText (.bin or .ftz)", advice))
 }
 
-/// A pickle of Python, by its first opcodes.
+/// A Python pickle, told by its first opcodes.
 fn pickle(start: &[u8], wanted: Wanted) -> Option<Found> {
     let is_pickle = match start {
         [0x80, 2..=5, opcode, ..] => b"]}c(X\x8a\x95)NKMJGU\x8c".contains(opcode),
-        // Version 0, which has no mark of its own: a dictionary, a list, or an object of a class that every pickle may have.
+        // Protocol 0 has no mark of its own. It may begin with a dictionary, a list, or an object of a common class.
         [b'(', b'd' | b'l', b'p', b'0'..=b'9', b'\n', ..] => true,
         _ => start.starts_with(b"ccollections\nOrderedDict\n") || start.starts_with(b"ccopy_reg\n_reconstructor\n"),
     };
     if !is_pickle {
         return None;
     }
-    // The number that torch.save wrote in front, before it wrote zip archives.
+    // This is the number that torch.save wrote first, before it wrote zip archives.
     if start.starts_with(b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19") {
         let advice = "it is never run here; take the .safetensors of the same model, or in Python: \
                       safetensors.torch.save_file(torch.load(path, weights_only=True), path2)";
@@ -110,11 +110,11 @@ fn pickle(start: &[u8], wanted: Wanted) -> Option<Found> {
     Some(Found { what: "a pickle of Python".into(), advice })
 }
 
-/// A model of SentencePiece: a message of protobuf whose first field is a piece, which is a text and a score.
+/// A model of SentencePiece: a protobuf message whose first field is a piece, which is a text and a score.
 fn sentence_piece(start: &[u8], wanted: Wanted) -> Option<Found> {
     let [0x0a, piece, 0x0a, text, rest @ ..] = start else { return None };
     let (piece, text) = (usize::from(*piece), usize::from(*text));
-    // Both lengths are below 128, so that each is one byte; the score is a mark and four bytes.
+    // Both lengths are below 128, so that each is one byte. The score is a tag and four bytes.
     let fits = piece < 128 && text > 0 && piece >= 2 + text + 5 && rest.get(text) == Some(&0x15);
     if !fits || std::str::from_utf8(rest.get(..text)?).is_err() {
         return None;

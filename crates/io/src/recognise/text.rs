@@ -1,4 +1,4 @@
-//! Formats that are text.
+//! Recognises text formats.
 
 use super::{Found, Wanted, narrowed};
 use memchr::memmem;
@@ -14,12 +14,12 @@ pub(super) fn recognise(start: &[u8], wanted: Wanted) -> Option<Found> {
     let marked = start.starts_with(BYTE_ORDER_MARK);
     let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start).trim_ascii_start();
     let found = markup(text).or_else(|| json(text, wanted)).or_else(|| tables(text, wanted));
-    // Of what is right otherwise, the mark is what is wrong.
+    // If the rest is right, the mark is the problem.
     let mark = || Found::new("text with a byte order mark in front", "save it as UTF-8 without one");
     found.or_else(|| (marked && matches!(wanted, Wanted::Tokenizer | Wanted::Own)).then(mark))
 }
 
-/// UTF-16 and UTF-32, with their marks or as ASCII in them looks.
+/// UTF-16 and UTF-32, told by their byte order marks or by ASCII text in UTF-16.
 fn wide(start: &[u8]) -> Option<(&'static str, &'static str)> {
     match start {
         [0xff, 0xfe, 0, 0, ..] => return Some(("UTF-32", "UTF-32")),
@@ -65,7 +65,7 @@ fn between<'a>(text: &'a [u8], before: &[u8], after: &[u8]) -> Option<&'a str> {
     (!found.is_empty() && found.len() <= 80 && !found.contains(char::is_control)).then_some(found)
 }
 
-/// JSON, by a name in it.
+/// JSON, told by the names in it.
 fn json(text: &[u8], wanted: Wanted) -> Option<Found> {
     if !matches!(text.first(), Some(b'{' | b'[')) || wanted == Wanted::Text {
         return None;
@@ -80,7 +80,7 @@ fn json(text: &[u8], wanted: Wanted) -> Option<Found> {
         return Some(Found::new("the index of a model in several files (shards)", advice));
     }
     if wanted == Wanted::Tokenizer {
-        // Whatever it has to say, a tokenizer.json has these, and says what is wrong with it better.
+        // A tokenizer.json has one of these names, and its own reader explains better what is wrong with it.
         if has("added_tokens") || has("pre_tokenizer") || has("normalizer") {
             return None;
         }
@@ -99,7 +99,7 @@ fn json(text: &[u8], wanted: Wanted) -> Option<Found> {
     Some(Found::new(&format!("JSON{error}"), "name the file of tensors or vectors itself"))
 }
 
-/// Lines of words and vectors, and of tokens.
+/// Lines of words and vectors, or of tokens.
 fn tables(text: &[u8], wanted: Wanted) -> Option<Found> {
     let line = text.split(|&byte| byte == b'\n').next()?;
     let line = from_utf8(line).ok()?.trim_end();

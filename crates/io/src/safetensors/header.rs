@@ -1,7 +1,8 @@
-//! The header of a safetensors file: read and checked in full, whoever wrote it.
+//! The header of a safetensors file, which is read and checked in full, whoever wrote it.
 //!
-//! Read into memory of its own, as a file may be written by others meanwhile. No more memory is taken than some bytes for
-//! each byte of the header: ten in the worst case that is known, one of nothing but tensors without a name and a shape.
+//! It is read into memory of its own, because others may write the file meanwhile. It takes at most some bytes of
+//! memory for each byte of the header: ten in the worst known case, a header of nothing but tensors without a name
+//! and a shape.
 
 use crate::limits::Shapes;
 use crate::mapped::Source;
@@ -14,15 +15,15 @@ use std::fmt;
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::{Gather, List, Set};
 
-/// Bytes before the header that say how long it is.
+/// Number of bytes before the header, which hold its length.
 pub(super) const LENGTH_BYTES: usize = 8;
-/// The longest header that the format allows.
+/// Length of the longest header that the format allows.
 const MOST_BYTES: usize = 100_000_000;
 
-/// Whether readers take a header of so many bytes.
+/// Checks that readers accept a header of this length.
 ///
 /// # Errors
-/// [`Error::Usage`] where it is too long.
+/// [`Error::Usage`] if it is too long.
 pub(super) fn check_length(bytes: usize) -> Result<()> {
     if bytes <= MOST_BYTES {
         return Ok(());
@@ -35,30 +36,30 @@ pub(super) fn check_length(bytes: usize) -> Result<()> {
 /// The name that holds the file's metadata rather than a tensor.
 pub(super) const METADATA: &str = "__metadata__";
 
-/// The most dimensions that a tensor of a file has. The format has no limit, and a number of two bytes in the header is one
-/// of many more in memory.
+/// Largest number of dimensions of a tensor in a file. The format has no limit, and a size that takes two bytes in
+/// the header takes many more in memory.
 const MOST_DIMENSIONS: usize = 1000;
 
 /// The shapes that are read, here and by the format's own library.
 pub(super) const SHAPES: Shapes = Shapes { dimensions: MOST_DIMENSIONS, without_zeros: false };
 
-/// What is wrong, and at which byte of the file.
+/// A byte offset in the file, and what is wrong there.
 type Wrong = (usize, String);
 
-/// What a header says.
+/// The content of a header.
 #[derive(Debug)]
 pub(super) struct Header {
-    /// Where the data starts.
+    /// Byte offset of the data.
     pub data: usize,
-    /// The tensors in the order in which they lie there (empty ones at one place as they are listed). All of them lie
-    /// within the file, one after the other without holes.
+    /// The tensors in the order of their data (empty ones at the same place in the order of the header). All of them
+    /// lie within the file, one after the other without holes.
     pub tensors: Vec<(String, TensorInfo)>,
-    /// What else is said of the file, as it is written there.
+    /// The metadata, as its text in the header.
     metadata: Option<Box<RawValue>>,
 }
 
 impl Header {
-    /// The metadata as it is written: an object of texts, or null.
+    /// The metadata's text: an object of strings, or null.
     pub(super) fn all_metadata(&self) -> Option<&str> {
         self.metadata.as_ref().map(|json| json.get())
     }
@@ -71,7 +72,7 @@ impl Header {
     }
 }
 
-/// The header of a file.
+/// Reads the header of a file.
 pub(super) fn read(file: &Source) -> Result<Header> {
     let wrong = |(offset, message): Wrong| file.malformed(offset, message);
     let len = file.len();
@@ -101,11 +102,11 @@ pub(super) fn read(file: &Source) -> Result<Header> {
 fn parse(header: &[u8]) -> std::result::Result<Entries, Wrong> {
     let text = std::str::from_utf8(header).map_err(|e| (LENGTH_BYTES + e.valid_up_to(), format!("the header: {e}")))?;
     let mut entries: Entries = serde_json::from_str(text).map_err(|error| (LENGTH_BYTES, error.to_string()))?;
-    // By places in the list, as names are longer.
+    // Sorts indices into the list, because names are longer.
     let mut by_name: Vec<u32> = (0..entries.tensors.len() as u32).into_list();
     let name = |place: u32| entries.tensors[place as usize].0.as_str();
     by_name.sort_unstable_by_key(|&place| name(place));
-    // Which of the two is meant, nobody can say.
+    // Nobody could say which of the two is meant.
     if let Some(two) = by_name.windows(2).find(|two| name(two[0]) == name(two[1])) {
         return Err((LENGTH_BYTES, format!("two tensors have the name \"{}\"", name(two[0]))));
     }
@@ -113,7 +114,8 @@ fn parse(header: &[u8]) -> std::result::Result<Entries, Wrong> {
     Ok(entries)
 }
 
-/// How many bytes tensors have in all, in the order in which they lie; why they cannot.
+/// Total number of bytes of the tensors, which are in the order of their data, or a message if they overlap or leave
+/// holes, or if one does not match its size.
 fn check(tensors: &[(String, TensorInfo)]) -> std::result::Result<usize, String> {
     let mut end = 0;
     for (name, info) in tensors {
@@ -136,7 +138,7 @@ fn check(tensors: &[(String, TensorInfo)]) -> std::result::Result<usize, String>
     Ok(end)
 }
 
-/// Whether tensors can have these names.
+/// Checks that tensors can have these names.
 ///
 /// # Errors
 /// [`Error::Usage`] for a name given twice or one that the format reserves.
@@ -153,7 +155,7 @@ pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()
     Ok(())
 }
 
-/// The entries of a header, and its metadata.
+/// The tensors of a header, and its metadata.
 struct Entries {
     tensors: Vec<(String, TensorInfo)>,
     metadata: Option<Box<RawValue>>,
@@ -165,7 +167,7 @@ impl<'de> Deserialize<'de> for Entries {
     }
 }
 
-/// Collects entries.
+/// Collects the entries of a header.
 struct Collect;
 
 impl<'de> Visitor<'de> for Collect {
@@ -194,13 +196,13 @@ impl<'de> Visitor<'de> for Collect {
     }
 }
 
-/// Whether this is an object of texts, or null.
+/// Checks that this is an object of strings, or null.
 fn checked_texts(json: &str) -> serde_json::Result<()> {
     let all = Texts { key: "", found: None };
     serde_json::Deserializer::from_str(json).deserialize_option(all).map(drop)
 }
 
-/// Reads texts by their keys, one after the other, and keeps the one of `key`: the last, where there are several.
+/// Reads strings by key, one after the other, and keeps the one of `key`: the last, if there are several.
 struct Texts<'a> {
     key: &'a str,
     found: Option<String>,

@@ -1,4 +1,4 @@
-//! Rows streamed into a safetensors file: a header with room for any number of rows, padded with spaces.
+//! Streams rows into a safetensors file. The header has room for any number of rows, and is padded with spaces.
 
 use super::header;
 use crate::limits::Shapes;
@@ -11,19 +11,19 @@ use tokenbed_memory::{Gather, List, Slice, filled};
 
 #[derive(Debug)]
 struct Rows {
-    /// Columns and the bytes of their rows.
+    /// The columns, each with the size of a row in bytes.
     columns: Vec<(Column, u64)>,
     order: Vec<usize>,
     metadata: HashMap<String, String>,
-    /// Bytes of the header in front of its padding, were every number as long as it can be.
+    /// Length of the header without its padding, if every number had its largest length.
     room: usize,
 }
 
-/// The layout of a file of these columns.
+/// The layout of a file with these columns.
 ///
 /// # Errors
-/// [`Error::Usage`] for a name given twice or one that the format reserves, and for names, shapes and metadata that are longer
-/// than readers take; [`Error::Shape`] for rows that no memory holds.
+/// [`Error::Usage`] for a name given twice or one that the format reserves, and for names, shapes and metadata that
+/// are longer than readers accept; [`Error::Shape`] for rows that no memory can hold.
 pub(crate) fn layout(columns: &[Column], metadata: HashMap<String, String>) -> Result<Box<dyn Layout>> {
     header::check_names(columns.iter().map(|column| column.name.as_str()))?;
     let columns: Vec<_> =
@@ -31,26 +31,27 @@ pub(crate) fn layout(columns: &[Column], metadata: HashMap<String, String>) -> R
     let order = order(&columns);
     let mut rows = Rows { columns, order, metadata, room: 0 };
     let most = filled((u64::MAX, (u64::MAX, u64::MAX)), rows.columns.len());
-    // The length comes first, in eight bytes; so the data, too, starts at a multiple of eight.
+    // The header's length comes first, in eight bytes, so the data starts at a multiple of eight, too.
     rows.room = rows.json(&most).len().next_multiple_of(8);
     header::check_length(rows.room)?;
     Ok(Box::new(rows))
 }
 
-/// The largest rows first, as the first column is streamed straight into the file, if what follows them is aligned however
-/// many they are; then wide element types first, so that all are.
+/// The order of columns. The one with the largest rows comes first, because the first column is streamed straight
+/// into the file, provided that what follows is aligned for any number of its rows. Then come wide element types, so
+/// that all are aligned.
 fn order(columns: &[(Column, u64)]) -> Vec<usize> {
     let widest = columns.iter().map(|(column, _)| column.dtype.size() as u64).max().unwrap_or(1);
     let aligns = |&column: &usize| columns[column].1.is_multiple_of(widest);
     let first = (0..columns.len()).filter(aligns).min_by_key(|&column| Reverse(columns[column].1));
     let mut order: Vec<_> = (0..columns.len()).into_list();
-    // Stable: as they were declared, where nothing else tells.
+    // The sort is stable: otherwise the order of declaration holds.
     order.sort_by_key(|&column| (Some(column) != first, Reverse(columns[column].0.dtype.size())));
     order
 }
 
 impl Rows {
-    /// The header's text, for rows and offsets of each column.
+    /// The header's text, given the rows and offsets of each column.
     #[allow(
         clippy::disallowed_methods,
         clippy::disallowed_macros,
@@ -68,7 +69,7 @@ impl Rows {
         let mut entries: serde_json::Map<String, Value> =
             self.columns.iter().zip(places).map(|(column, place)| tensor(column, place)).collect();
         if !self.metadata.is_empty() {
-            // By way of a map with sorted keys: the other's order is new in every process.
+            // Goes through a map with sorted keys: the order of the other map is new in every process.
             let metadata: serde_json::Map<_, _> =
                 self.metadata.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
             entries.insert(header::METADATA.into(), metadata.into());

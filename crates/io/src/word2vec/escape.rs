@@ -1,17 +1,17 @@
-//! Words with white space in them, which ends a word in these formats: written as `\x20`, which any program can read.
+//! White space in words, which ends a word in these formats, is written as `\x20`, which any program can read.
 //!
-//! What is escaped is white space of ASCII alone, and a backslash that would be read as the beginning of an escape. So other
-//! words stay as they are, and every word comes back.
+//! Only ASCII white space is escaped, and a backslash that would be read as the beginning of an escape. So other
+//! words stay as they are, and every word survives a round trip.
 
 use std::borrow::Cow;
 use tokenbed_memory::{List, Text};
 
-/// Whether a byte ends a word, for one reader or another.
+/// Whether a byte ends a word for some reader.
 pub(super) fn divides(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b
 }
 
-/// The bytes that are escaped.
+/// The escapes, with the bytes that they stand for.
 const ESCAPES: [(&str, u8); 7] = [
     ("\\x09", b'\t'),
     ("\\x0a", b'\n'),
@@ -22,12 +22,12 @@ const ESCAPES: [(&str, u8); 7] = [
     ("\\x5c", b'\\'),
 ];
 
-/// The escape that these bytes begin with.
+/// The escape at the beginning of these bytes, if any.
 fn escape_at(bytes: &[u8]) -> Option<(&'static str, u8)> {
     ESCAPES.into_iter().find(|(escape, _)| bytes.starts_with(escape.as_bytes()))
 }
 
-/// A word without white space.
+/// The word with its white space escaped.
 pub(super) fn escaped(word: &str) -> Cow<'_, str> {
     let bytes = word.as_bytes();
     let must_be = |at: usize| match bytes[at] {
@@ -37,7 +37,7 @@ pub(super) fn escaped(word: &str) -> Cow<'_, str> {
     let Some(first) = (0..bytes.len()).find(|&at| must_be(at)) else { return word.into() };
     let mut text = String::new();
     text.put_str(&word[..first]);
-    // All that is escaped are characters of one byte.
+    // All escaped characters are one byte long.
     for (at, char) in word[first..].char_indices() {
         let at = first + at;
         match ESCAPES.into_iter().find(|&(_, byte)| bytes[at] == byte && must_be(at)) {
@@ -48,7 +48,7 @@ pub(super) fn escaped(word: &str) -> Cow<'_, str> {
     text.into()
 }
 
-/// The word that [`escaped`] made these bytes of.
+/// The word from which [`escaped`] made these bytes.
 pub(super) fn unescaped(bytes: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = memchr::memchr(b'\\', bytes) else { return bytes.into() };
     let mut word = Vec::new();
@@ -76,7 +76,7 @@ mod tests {
     use tokenbed_testkit::property;
 
     #[test]
-    fn white_space_and_what_looks_like_an_escape() {
+    fn white_space_and_lookalikes_are_escaped() {
         for (word, written) in [
             ("whale", "whale"),
             ("New York", "New\\x20York"),
@@ -103,7 +103,7 @@ mod tests {
         #![proptest_config(property::cases(2000))]
 
         #[test]
-        fn every_word_comes_back(word in "[\\\\x0259abcdé \t\n\r\u{b}\u{c}]{0,12}|.{0,9}") {
+        fn every_word_survives_a_round_trip(word in "[\\\\x0259abcdé \t\n\r\u{b}\u{c}]{0,12}|.{0,9}") {
             let written = escaped(&word);
             prop_assert!(!written.bytes().any(divides));
             prop_assert_eq!(unescaped(written.as_bytes()), word.as_bytes());

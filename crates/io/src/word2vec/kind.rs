@@ -1,37 +1,37 @@
-//! Whether the numbers of a file are text or binary, found out from its beginning.
+//! Finds out from the beginning of a file whether its numbers are text or binary.
 //!
-//! A text that is read as binary gives words and numbers that are none, and no error. So a file is binary only where its
-//! bytes cannot be text. Binary numbers are full of such bytes: zeros, control characters, bytes that are no UTF-8.
+//! A text that is read as binary gives meaningless words and numbers, and no error. So a file counts as binary only
+//! if its bytes cannot be text. Binary numbers are full of such bytes: zeros, control characters, invalid UTF-8.
 
 use super::LONGEST_WORD;
 use std::str::from_utf8;
 
-/// Bytes behind the first line that are looked at.
+/// Number of bytes after the first line that are looked at.
 pub(super) const SAMPLE: usize = 1 << 18;
-/// Lines that are read as text before it is decided.
+/// Number of lines that are read as text before deciding.
 const LINES: usize = 100;
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
     Binary,
-    /// Its numbers are no text, but words and vectors do not follow one another either.
+    /// Its numbers are not text, but words and vectors do not follow one another either.
     Damaged,
 }
 
-/// What a file is. `sample` is what follows the first line: all of the file where `whole`, else its beginning.
+/// The kind of a file. `sample` is what follows the first line: all of the file if `whole`, else its beginning.
 ///
-/// - Text, if most lines end in as many numbers as the first line promises.
-/// - Binary, if words and vectors of this size follow one another to the end of the sample, and the vectors hold what no
-///   text does.
-/// - Where neither fits, control characters tell what it was meant to be.
+/// - It is text if most lines end in as many numbers as the first line promises.
+/// - It is binary if words and vectors of this size follow one another to the end of the sample, and the vectors
+///   contain bytes that text does not.
+/// - If neither fits, control characters tell what it was meant to be.
 pub(super) fn find_out(sample: &[u8], whole: bool, promised: usize, dim: usize) -> Kind {
     if lines_fit(sample, whole, dim) {
         return Kind::Text;
     }
     match records(sample, promised, dim) {
-        // Words of a text may have some control characters.
+        // Words of a text may contain some control characters.
         Some(Vectors { bytes, strange }) if strange * 16 > bytes || (strange > 0 && bytes < 64) => Kind::Binary,
         Some(_) => Kind::Text,
         None if sample.iter().filter(|&&byte| is_control(byte)).count() * 50 > sample.len() => Kind::Damaged,
@@ -44,7 +44,7 @@ pub(super) fn is_number(field: &[u8]) -> bool {
     from_utf8(field).is_ok_and(|field| field.parse::<f32>().is_ok())
 }
 
-/// Where the last `dim` fields of a line begin; nothing where it has fewer.
+/// Position of the last `dim` fields of a line; `None` if it has fewer.
 pub(super) fn start_of_numbers(line: &[u8], dim: usize) -> Option<usize> {
     let mut at = line.len();
     for _ in 0..dim {
@@ -72,7 +72,7 @@ fn lines_fit(sample: &[u8], whole: bool, dim: usize) -> bool {
     good * 2 > all
 }
 
-/// Whether the beginning of a line, longer than the sample, has numbers for the most part.
+/// Whether most fields are numbers, in the beginning of a line that is longer than the sample.
 fn one_line_fits(sample: &[u8]) -> bool {
     let (mut good, mut all) = (0, 0);
     for field in fields(sample) {
@@ -82,25 +82,25 @@ fn one_line_fits(sample: &[u8]) -> bool {
     good * 2 > all
 }
 
-/// What stands between white space.
+/// The fields between white space.
 pub(super) fn fields(line: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty())
 }
 
-/// The bytes of vectors, and how many of them no text has.
+/// Number of bytes of vectors, and how many of them cannot be text.
 struct Vectors {
     bytes: usize,
     strange: usize,
 }
 
-/// The vectors of a binary file, as far as the sample goes; nothing where words and vectors do not follow one another.
+/// The vectors of a binary file, as far as the sample goes; `None` if words and vectors do not follow one another.
 fn records(sample: &[u8], promised: usize, dim: usize) -> Option<Vectors> {
     let mut vectors = Vectors { bytes: 0, strange: 0 };
     let mut rest = sample;
     for _ in 0..promised {
         rest = &rest[rest.iter().take_while(|&&byte| byte == b'\n').count()..];
         let Some(end) = memchr::memchr(b' ', rest) else {
-            // Cut short, or the sample is.
+            // The file is cut short, or the sample ends here.
             return (rest.len() <= LONGEST_WORD).then_some(vectors);
         };
         let (word, after) = (&rest[..end], &rest[end + 1..]);
@@ -115,7 +115,8 @@ fn records(sample: &[u8], promised: usize, dim: usize) -> Option<Vectors> {
     rest.iter().all(u8::is_ascii_whitespace).then_some(vectors)
 }
 
-/// Bytes that no text has: control characters, and what is no UTF-8. A character that is cut at the end counts for none.
+/// Number of bytes that no text contains: control characters and invalid UTF-8. A character that is cut at the end
+/// does not count.
 fn strange(bytes: &[u8]) -> usize {
     let control = bytes.iter().filter(|&&byte| is_control(byte)).count();
     let mut invalid = 0;
@@ -127,7 +128,7 @@ fn strange(bytes: &[u8]) -> usize {
     control + invalid
 }
 
-/// A control character that is no white space.
+/// Whether this is a control character other than white space.
 fn is_control(byte: u8) -> bool {
     byte.is_ascii_control() && !(b'\t'..=b'\r').contains(&byte)
 }

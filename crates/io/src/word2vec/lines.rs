@@ -1,4 +1,4 @@
-//! A file read word by word or line by line, none of them longer than it may be.
+//! Reads a file word by word or line by line, with a limit on the length of each.
 
 use crate::ahead::Ahead;
 use crate::recognise::{Wanted, recognise};
@@ -12,11 +12,11 @@ use tokenbed_memory::{List, Slice, had};
 /// Why a file cannot be read.
 #[derive(Debug)]
 pub(super) enum Wrong {
-    /// Its bytes are not what they should be.
+    /// The bytes at this offset are wrong.
     At(u64, String),
-    /// The system, or memory.
+    /// The system failed, or there is no memory.
     Failed(Error),
-    /// The system or the decompressor.
+    /// The system or the decompressor failed to read.
     Read(std::io::Error),
 }
 
@@ -35,13 +35,13 @@ impl From<std::io::Error> for Wrong {
 pub(super) struct Lines {
     path: PathBuf,
     source: Ahead<BufReader<Unpacked>>,
-    /// Bytes that were taken, decompressed.
+    /// Number of decompressed bytes that were taken.
     offset: u64,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     size: u64,
 }
 
-/// Bytes that are read at a time.
+/// Number of bytes that are read at a time.
 const BUFFER: usize = 1 << 20;
 
 impl Lines {
@@ -52,17 +52,18 @@ impl Lines {
         Ok(Self { path: path.to_path_buf(), source, offset: 0, size })
     }
 
-    /// What the bytes come from.
+    /// The source of the bytes.
     fn unpacked(&self) -> &Unpacked {
         self.source.get_ref().get_ref()
     }
 
-    /// The next bytes, `most` at most, and whether the file ends behind them. They are not taken.
+    /// The next bytes, at most `most`, and whether the file ends after them. They are not taken.
     pub(super) fn look(&mut self, most: usize) -> (&[u8], bool) {
         self.source.look(most)
     }
 
-    /// That the file is no file of word2vec from its beginning on, or what it is instead.
+    /// The error for a file that is not of word2vec from its beginning on: it says what the file is instead, if that
+    /// is recognised.
     #[cold]
     pub(super) fn refused(&self, message: &str) -> Wrong {
         let found = recognise(self.source.seen(), Wanted::Words);
@@ -81,7 +82,7 @@ impl Lines {
         self.offset
     }
 
-    /// How many bytes can follow at most; nothing where that is not known.
+    /// Largest number of bytes that can follow; `None` if that is not known.
     pub(super) fn most_left(&self) -> Option<u64> {
         Some(self.unpacked().most(self.size).saturating_sub(self.offset))
     }
@@ -107,7 +108,8 @@ impl Lines {
         }
     }
 
-    /// Bytes up to `end`, without it; nothing at the end of the file. What has more than `most` of them is refused.
+    /// Takes the bytes before `end`, and `end` itself, which is not returned; `None` at the end of the file. More
+    /// than `most` bytes are refused.
     fn until(&mut self, end: u8, most: usize) -> Result<Option<(Vec<u8>, bool)>, Wrong> {
         let mut bytes: Vec<u8> = Vec::new();
         let (mut taken, mut ended) = (0, false);
@@ -134,7 +136,7 @@ impl Lines {
         Ok((taken > 0).then_some((bytes, ended)))
     }
 
-    /// The next line, without its end.
+    /// The next line, without its line break.
     pub(super) fn line(&mut self, most: usize) -> Result<Option<Vec<u8>>, Wrong> {
         Ok(self.until(b'\n', most)?.map(|(mut line, _)| {
             if line.last() == Some(&b'\r') {
@@ -144,27 +146,29 @@ impl Lines {
         }))
     }
 
-    /// The next word: what stands before a space. The line break that some programs put behind a vector is no part of it.
+    /// The next word: the bytes before a space. The line break that some programs write after a vector is not part of
+    /// it.
     pub(super) fn word(&mut self) -> Result<Option<Vec<u8>>, Wrong> {
         let Some((word, ended)) = self.until(b' ', super::LONGEST_WORD)? else { return Ok(None) };
         let breaks = word.iter().take_while(|&&byte| byte == b'\n').count();
         Ok(ended.then(|| word[breaks..].to_list()))
     }
 
-    /// Fills `bytes`; nothing where the file ends before.
+    /// Fills `bytes`; `None` if the file ends before.
     pub(super) fn bytes(&mut self, bytes: &mut [u8]) -> Result<Option<()>, Wrong> {
         match self.source.read_exact(bytes) {
             Ok(()) => {
                 self.offset += bytes.len() as u64;
                 Ok(Some(()))
             }
-            // Of compressed data that ends too soon too: the message says that it is cut short either way.
+            // This includes compressed data that ends too soon: the message says in either case that the file is cut
+            // short.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof && system_error(&error).is_none() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Refuses a file that goes on, but for line breaks.
+    /// Refuses a file that continues with anything but line breaks.
     pub(super) fn expect_end(&mut self) -> Result<(), Wrong> {
         loop {
             let next = self.source.fill_buf()?;

@@ -1,16 +1,17 @@
-//! Byte pair encoding of a long piece, block by block, in time and memory that are linear.
+//! Byte pair encoding of a long piece, block by block, in linear time and memory.
 //!
-//! Tokens in a row are the encoding of their bytes if each two neighbours are the encoding of theirs (a theorem about
-//! vocabularies whose tokens are all reached by merges of lower ranks; Hendrik van Antwerpen and Alexander Neubeck,
-//! "So many tokens, so little time", GitHub 2024, whose `bpe` crate rests on it). So blocks are encoded on their own,
-//! and only where two of them meet a few tokens on both sides are encoded again, until the seams hold.
+//! A sequence of tokens is the encoding of its bytes if each two neighbours are the encoding of theirs. This is a
+//! theorem about vocabularies whose tokens are all reached by merges of lower ranks (Hendrik van Antwerpen and
+//! Alexander Neubeck, "So many tokens, so little time", GitHub 2024; their `bpe` crate rests on it). So blocks are
+//! encoded on their own, and where two blocks meet, a few tokens on both sides are encoded again until the seams
+//! hold.
 
 use super::Bpe;
 use super::merge::{self, SHORT};
 use super::seam::stay_apart;
 use tokenbed_memory::{Gather, List, with_room};
 
-/// Appends the ids of `piece`. Returns how many bytes were encoded for it, again ones counted again.
+/// Appends the ids of `piece`, and returns how many bytes were encoded for it, counting repeated ones again.
 pub(crate) fn encode_long(bpe: &Bpe, piece: &[u8], out: &mut Vec<u32>) -> usize {
     let base = out.len();
     let mut encoded = 0;
@@ -22,7 +23,8 @@ pub(crate) fn encode_long(bpe: &Bpe, piece: &[u8], out: &mut Vec<u32>) -> usize 
     encoded
 }
 
-/// Appends `block`, an encoding, to `out[base..]`, another one, so that the whole is the encoding of the bytes of both.
+/// Appends the encoding `block` to the encoding `out[base..]`, so that the whole is the encoding of the bytes of
+/// both.
 fn append(bpe: &Bpe, base: usize, block: &[u32], out: &mut Vec<u32>) -> usize {
     let holds = |left: Option<&u32>, right: Option<&u32>| match (left, right) {
         (Some(&left), Some(&right)) => stay_apart(&bpe.vocabulary, &bpe.pairs, left, right),
@@ -33,7 +35,7 @@ fn append(bpe: &Bpe, base: usize, block: &[u32], out: &mut Vec<u32>) -> usize {
         out.put_slice(block);
         return encoded;
     }
-    // How many tokens are encoded again: the last of `out`, the first of `block`.
+    // Number of tokens that are encoded again: the last of `out`, and the first of `block`.
     let (mut left, mut right) = (1, 1);
     let mut middle = Vec::new();
     loop {
@@ -48,7 +50,8 @@ fn append(bpe: &Bpe, base: usize, block: &[u32], out: &mut Vec<u32>) -> usize {
             out.put_slice(rest);
             return encoded;
         }
-        // Twice as many where a seam does not hold. At the latest it holds when no token is left beyond it.
+        // Twice as many, on the side whose seam does not hold. It holds at the latest when no token is left beyond
+        // it.
         if !before {
             left = (left * 2).min(out.len() - base);
         }
@@ -58,7 +61,7 @@ fn append(bpe: &Bpe, base: usize, block: &[u32], out: &mut Vec<u32>) -> usize {
     }
 }
 
-/// Puts the encoding of some bytes into `out`. Returns how many bytes they were.
+/// Puts the encoding of the bytes into `out`, and returns the number of bytes.
 fn encode_block(bpe: &Bpe, bytes: impl Iterator<Item = u8>, out: &mut Vec<u32>) -> usize {
     let mut ids: Vec<u32> = bytes.map(|byte| bpe.bytes[usize::from(byte)]).into_list();
     out.clear();
@@ -70,7 +73,7 @@ fn encode_block(bpe: &Bpe, bytes: impl Iterator<Item = u8>, out: &mut Vec<u32>) 
 mod tests {
     use super::*;
 
-    /// A vocabulary of the bytes and of the merges that are given by their spelling.
+    /// A vocabulary of all bytes and of these merges, given by their spelling.
     fn vocabulary(tokens: &[&str]) -> Bpe {
         let mut file = b"TBVOCAB1".to_vec();
         file.extend_from_slice(&(256 + tokens.len() as u32).to_le_bytes());
@@ -88,7 +91,7 @@ mod tests {
         Bpe::new(&file).unwrap()
     }
 
-    /// Linear, shown by what was done and not by the clock, on the pieces that make a naive encoder quadratic.
+    /// The time is linear. This counts the work, not the time, on pieces that make a naive encoder quadratic.
     #[test]
     fn twice_the_piece_is_twice_the_work() {
         let bpe = vocabulary(&["a|a", "aa|a", "b|a", "aa|aa", "ba|ba", "a|b"]);
@@ -100,7 +103,7 @@ mod tests {
         }
     }
 
-    /// The same of the vocabularies that are shipped, on a megabyte.
+    /// The same for the vocabularies that are shipped, on a megabyte.
     #[test]
     fn twice_the_megabyte_is_twice_the_work() {
         for name in ["r50k_base", "cl100k_base", "o200k_base"] {
@@ -120,7 +123,7 @@ mod tests {
         }
     }
 
-    /// Blocks whose tokens all shift when something stands before them.
+    /// These blocks have tokens that all shift when something stands before them.
     #[test]
     fn blocks_and_the_whole_agree() {
         let bpe = vocabulary(&["a|a", "b|c", "aa|a", "aaa|b", "a|b", "c|a", "bc|bc"]);

@@ -1,8 +1,8 @@
-//! Byte pair encoding of one piece: the pair with the smallest rank is merged, the leftmost of equals first, until no
+//! Byte pair encoding of one piece: the pair with the smallest rank is merged, the leftmost among equals, until no
 //! pair merges (tiktoken: `_byte_pair_merge`).
 //!
-//! [`short`] looks at every pair for every merge, [`heap`] keeps the pairs in order; both take any vocabulary.
-//! What they do to a long piece is left to `join`, which cuts it up for them.
+//! [`short`] looks at every pair for each merge, [`heap`] keeps the pairs in order; both work with any vocabulary.
+//! Long pieces are cut up by `join` first.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,18 +10,18 @@ use std::collections::BinaryHeap;
 use super::pairs::{NO_MERGE, Pairs};
 use tokenbed_memory::{Gather, Heap, List};
 
-/// The longest piece for [`short`], in bytes.
+/// Length of the longest piece for [`short`], in bytes.
 pub(crate) const SHORT: usize = 64;
 
-/// Merges the tokens of single bytes, appends what is left of them to `out`.
+/// Merges tokens, which are single bytes at first, and appends the result to `out`.
 pub(crate) fn merge(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
     if ids.len() <= SHORT { short(pairs, ids, out) } else { heap(pairs, ids, out) }
 }
 
-/// For up to [`SHORT`] tokens.
+/// Merges up to [`SHORT`] tokens.
 fn short(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
     let mut length = ids.len();
-    // merges[i]: what ids[i] and ids[i + 1] merge into.
+    // merges[i] is the token that ids[i] and ids[i + 1] merge into.
     let mut merges = [NO_MERGE; SHORT];
     for (merge, pair) in merges.iter_mut().zip(ids.windows(2)) {
         *merge = pairs.of_bytes(pair[0], pair[1]);
@@ -49,9 +49,9 @@ fn short(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
     out.put_slice(&ids[..length]);
 }
 
-/// For any number of tokens, in n log n.
+/// Merges any number of tokens in n log n.
 fn heap(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
-    /// The id of a token that went into the one before it, and the place before the first one.
+    /// The id of a token that was merged into the one before it, and the index before the first token.
     const NONE: u32 = u32::MAX;
     let length = ids.len();
     let mut next: Vec<u32> = (1..=length as u32).into_list();
@@ -62,7 +62,7 @@ fn heap(pairs: &Pairs, ids: &mut [u32], out: &mut Vec<u32>) {
     let mut queue: BinaryHeap<_> = first.map(|(&merge, i)| Reverse((merge, i))).into_list().into();
     while let Some(Reverse((merge, at))) = queue.pop() {
         let i = at as usize;
-        // One of the two neighbours may have been merged since the pair was queued: then it is no longer this pair.
+        // One of the two neighbours may have been merged since the pair was queued; then this is another pair.
         if merges[i] != merge {
             continue;
         }

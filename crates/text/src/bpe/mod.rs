@@ -1,8 +1,8 @@
-//! Byte pair encoding: pieces of text to ids, ids to bytes. Where the pieces end is decided in `split`.
+//! Byte pair encoding: pieces of text to ids, ids to bytes. `split` decides where the pieces end.
 //!
-//! A piece goes the shortest way that knows it: it is a token (`words`); or it was merged a moment ago (`recent`); or it
-//! is merged (`merge`), a long one block by block (`join`). All of it stands on one table of merges (`pairs`) that is
-//! read from the vocabulary as it is, so that loading takes milliseconds and needs no search.
+//! A piece takes the shortest way that knows it: it is a token (`words`), or it was merged a moment ago (`recent`),
+//! or it is merged (`merge`), a long one block by block (`join`). All of it uses one table of merges (`pairs`), which
+//! is read from the vocabulary without any search, so that loading takes milliseconds.
 
 mod join;
 mod merge;
@@ -31,7 +31,7 @@ impl Bpe {
     pub(crate) fn new(file: &[u8]) -> Result<Self, TextError> {
         let vocabulary = Vocabulary::parse(file)?;
         let pairs = pairs::Pairs::new(vocabulary.len() - 256, vocabulary.merges());
-        // Everything that encodes relies on this: see `vocabulary` and `join`.
+        // All encoding relies on this: see `vocabulary` and `join`.
         if let Some(id) = seam::first_unreachable(&vocabulary, &pairs) {
             let reason = "a token is not the encoding of its own bytes";
             return Err(TextError::Vocabulary { offset: vocabulary.offset(id), reason });
@@ -46,7 +46,7 @@ impl Bpe {
         Ok(Self { vocabulary, words, pairs, bytes })
     }
 
-    /// How many tokens there are; their ids are `0 .. len`.
+    /// Number of tokens; ids run from 0 to len - 1.
     pub(crate) fn len(&self) -> usize {
         self.vocabulary.len()
     }
@@ -61,13 +61,13 @@ impl Bpe {
         if token.is_empty() { None } else { self.words.get(&self.vocabulary, token, 0, token.len()) }
     }
 
-    /// Appends the ids of the piece `text[start..end]`, which is not empty. The whole text is passed, so that short pieces can be read a
-    /// machine word at a time; `recent` is for one text.
+    /// Appends the ids of the piece `text[start..end]`, which must not be empty. The whole text is passed, so that
+    /// short pieces can be read a machine word at a time; `recent` must be of this text.
     ///
-    /// Inlined whatever the compiler thinks, as is the look-up: a call each for every piece costs a tenth of the time.
+    /// It is always inlined, as is the look-up: a call for every piece would cost a tenth of the time.
     #[inline(always)]
     pub(crate) fn encode(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, out: &mut Vec<u32>) {
-        // As in tiktoken, a piece that is a token is that token, whatever merges would make of it.
+        // As in tiktoken, a piece that is a token becomes that token, whatever merges would make of it.
         if let Some(id) = self.words.get(&self.vocabulary, text, start, end) {
             out.put(id);
             return;
@@ -75,7 +75,7 @@ impl Bpe {
         recent.get_or(text, start, end, out, |out| self.merge(&text[start..end], out));
     }
 
-    /// Not inlined: the loop over the pieces stays small, most of them are tokens.
+    /// This is not inlined, so that the loop over the pieces, most of which are tokens, stays small.
     #[inline(never)]
     fn merge(&self, piece: &[u8], out: &mut Vec<u32>) {
         if piece.len() > merge::SHORT {

@@ -1,4 +1,4 @@
-//! Which token two neighbouring tokens merge into.
+//! A table of merges: which token two neighbouring tokens become.
 
 use tokenbed_memory::filled;
 
@@ -7,19 +7,19 @@ use tokenbed_memory::filled;
 /// A slot is one machine word, `left << 42 | right << 21 | merged`, so that a look-up touches one cache line, almost
 /// always the first one it tries: about two slots out of three are empty, and most look-ups find nothing.
 ///
-/// Pairs of single bytes, half of all that are looked up, have a table of their own: a quarter of a megabyte, of which a
+/// Pairs of single bytes, half of all look-ups, have a table of their own. It has a quarter of a megabyte, of which a
 /// script uses a few rows that stay in the nearest cache. The hash table is too large for that.
 pub(crate) struct Pairs {
     slots: Vec<u64>,
     shift: u32,
-    /// At `left << 8 | right`: what two of the first 256 tokens merge into.
+    /// The merge of two of the first 256 tokens, at `left << 8 | right`.
     first: Vec<u32>,
 }
 
-/// No pair has these bits: ids stay under 2^21 and the top bit is clear.
+/// Marks an empty slot. No pair has these bits: ids stay below 2^21, so the top bit is clear.
 const EMPTY: u64 = u64::MAX;
 
-/// Returned for a pair that does not merge. Larger than every id, so that it loses every comparison of ranks.
+/// Returned for a pair that does not merge. It is larger than every id, so that it loses every comparison of ranks.
 pub(crate) const NO_MERGE: u32 = u32::MAX;
 
 impl Pairs {
@@ -51,7 +51,8 @@ impl Pairs {
         let mask = self.slots.len() - 1;
         let mut slot = self.home(key);
         loop {
-            // The mask shows the compiler that the index is in bounds. The table is at most half full: this ends.
+            // The mask shows the compiler that the index is in bounds. The loop ends because the table is at most
+            // half full.
             let found = self.slots[slot & mask];
             if found >> 21 == key {
                 return (found & 0x1f_ffff) as u32;
@@ -63,7 +64,7 @@ impl Pairs {
         }
     }
 
-    /// As [`Pairs::get`], of two tokens that are single bytes: ids below 256.
+    /// Like [`Pairs::get`] for two tokens that are single bytes, whose ids are below 256.
     #[inline]
     pub(crate) fn of_bytes(&self, left: u32, right: u32) -> u32 {
         debug_assert!(left < 256 && right < 256);

@@ -1,27 +1,27 @@
-//! Pieces that had to be merged a moment ago. Names and indentation come again and again: in source code nine pieces
-//! out of ten that are no token occurred before.
+//! Remembers the pieces that were merged a moment ago. Names and indentation come again and again: in source code
+//! nine out of ten pieces that are not tokens occurred before.
 
 use super::words::head;
 use tokenbed_memory::{List, filled};
 
-/// What is remembered while one text is encoded. A piece has one place; the newest one there wins.
+/// The pieces that are remembered while one text is encoded. Each piece has one place, which the newest piece takes.
 pub(crate) struct Recent {
-    /// Empty for short texts, where making it would cost more than it saves.
+    /// Empty for short texts, where allocating it would cost more than it saves.
     places: Vec<Place>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Piece {
-    /// The bytes, zeros behind them.
+    /// The bytes of the piece, followed by zeros.
     bytes: [u64; LONGEST / 8],
-    /// How many there are; 0 if nothing is remembered.
+    /// Number of bytes; 0 if the place is empty.
     length: u8,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Place {
     piece: Piece,
-    /// Where its ids are in the output.
+    /// Index of its first id in the output.
     start: usize,
     count: u8,
 }
@@ -31,17 +31,17 @@ const LONGEST: usize = 32;
 const SHORTEST_TEXT: usize = 16 << 10;
 
 impl Recent {
-    /// Nothing is remembered yet. `length` is that of the whole text.
+    /// An empty memory for a text of `length` bytes.
     pub(crate) fn new(length: usize) -> Self {
         Self { places: filled(Place::default(), if length < SHORTEST_TEXT { 0 } else { PLACES }) }
     }
 
-    /// To be called when the output is emptied: what is remembered is where the ids stand there.
+    /// Forgets all pieces. Call it when the output is emptied, because the places refer to ids there.
     pub(crate) fn forget(&mut self) {
         self.places.fill(Place::default());
     }
 
-    /// Appends the ids of the piece `text[start..end]`, which `merge` appends if they are not known.
+    /// Appends the ids of the piece `text[start..end]`. If they are not known, `merge` appends them.
     #[inline]
     pub(crate) fn get_or(
         &mut self,

@@ -1,12 +1,12 @@
-//! Which token a whole piece of text is, if it is one: most words of a text are.
+//! Finds the token that a whole piece of text is. Most words of a text are tokens.
 
 use crate::vocabulary::Vocabulary;
 use tokenbed_memory::filled;
 
 /// A hash table from the bytes of a token to its id.
 ///
-/// A piece of up to eight bytes is its own key, so that the slot decides and nothing else is read. Longer ones have a
-/// hash for a key and are compared with the token's bytes.
+/// A piece of up to eight bytes is its own key, so that the slot decides and nothing else is read. Longer pieces have
+/// a hash as the key and are compared with the token's bytes.
 pub(crate) struct Words {
     slots: Vec<Slot>,
     shift: u32,
@@ -46,7 +46,7 @@ impl Words {
         Self { slots, shift, longest: vocabulary.longest() }
     }
 
-    /// The token that `text[start..end]` is, which is not empty.
+    /// The token that equals `text[start..end]`, which must not be empty.
     #[inline(always)]
     pub(crate) fn get(&self, vocabulary: &Vocabulary, text: &[u8], start: usize, end: usize) -> Option<u32> {
         let length = end - start;
@@ -72,7 +72,7 @@ impl Words {
     }
 }
 
-/// Up to eight bytes as they are; more of them hashed.
+/// Up to eight bytes as they are; longer pieces hashed.
 #[inline]
 fn key_of(text: &[u8], start: usize, end: usize) -> u64 {
     let length = end - start;
@@ -85,15 +85,15 @@ fn key_of(text: &[u8], start: usize, end: usize) -> u64 {
         hash = mix(hash ^ head(text, at, 8));
         at += 8;
     }
-    // The last eight bytes, which may overlap those before: no tail shorter than a word is ever read.
+    // Uses the last eight bytes, which may overlap those before, so that no tail shorter than a word is read.
     mix(hash ^ head(text, end - 8, 8))
 }
 
-/// `length` bytes (8 at most) from `at`, little endian, zeros above.
+/// `length` bytes (at most 8) from `at`, little endian, with zeros above.
 #[inline]
 pub(crate) fn head(text: &[u8], at: usize, length: usize) -> u64 {
     if let Some(word) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        // A whole word is read and cut: no loop over the bytes but at the very end of the text.
+        // A whole word is read and masked; only the very end of the text needs a loop over bytes.
         return u64::from_le_bytes(*word) & (u64::MAX >> (8 * (8 - length.clamp(1, 8))));
     }
     let tail = text.get(at..at + length).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Added tokens: found in a text before anything else looks at it, in time that grows with the text alone.
+//! Finds added tokens in a text before anything else looks at it, in time that is linear in the text.
 //!
-//! The tokens found are those that the library finds. It looks at the whole text before each of them for spaces, and
-//! panics where the spaces of two of them overlap.
+//! The tokens found are those that the library finds. The library searches the whole text before each token for
+//! spaces, and panics if the spaces of two tokens overlap; this does neither.
 
 use std::cell::{Cell, RefCell};
 
@@ -29,17 +29,18 @@ struct Finder {
     tokens: Vec<(u32, AddedToken)>,
 }
 
-/// How a text is looked at.
+/// Settings of a pass over a text.
 #[derive(Clone, Copy)]
 pub(super) struct Look<'a> {
     pub(super) budget: &'a Budget,
-    /// Whether it goes on where another one was cut: what stands at the front of a text was there.
+    /// Whether the text continues one that was cut before it, so that what stands at the front of a text is not
+    /// added.
     pub(super) goes_on: bool,
-    /// What is learned of where it may be cut.
+    /// Collects where the text may be cut, if that is wanted.
     pub(super) certain: Option<&'a RefCell<Certain>>,
 }
 
-/// A part of a text, and the token that it is.
+/// A part of a text, with its tokens if it is an added token.
 type Part = (NormalizedString, Option<Vec<Token>>);
 
 impl Added {
@@ -61,7 +62,8 @@ impl Added {
         Ok(Self { plain: Finder::new(plain)?, normalized: Finder::new(normalized)? })
     }
 
-    /// Cuts a text at the added tokens, and normalizes what lies between them. Special tokens that are `spared` are text.
+    /// Cuts a text at the added tokens, and normalizes what lies between them. Special tokens for which `spared` is
+    /// true are plain text.
     pub(super) fn extract(
         &self,
         text: &str,
@@ -83,7 +85,7 @@ impl Added {
 
 impl Finder {
     fn new(mut tokens: Vec<(String, (u32, AddedToken))>) -> Result<Self, String> {
-        // One of which nothing is left stands nowhere.
+        // A token that is empty after normalizing is never found.
         tokens.retain(|(text, _)| !text.is_empty());
         if tokens.is_empty() {
             return Ok(Self::default());
@@ -109,10 +111,10 @@ impl Finder {
         found.into_iter().map(|(id, place)| part(&text, id, place)).try_into_list()
     }
 
-    /// What tokens mean for cuts: any that may be there, whatever stands around them.
+    /// Records what the tokens mean for cuts: all that may be there, whatever stands around them.
     fn learn(&self, text: &NormalizedString, found: &[(Option<u32>, (usize, usize))], certain: &mut Certain) {
         let Some(search) = &self.search else { return };
-        // One whose beginning is there, and the character behind it, which it may ask for.
+        // A token may have begun at the end of the text, and it may depend on the character after it.
         certain.hold_back(text, search.max_pattern_len() + char::MAX.len_utf8());
         certain.strips_before_tokens |= self.tokens.iter().any(|(_, token)| token.lstrip);
         let tokens = found.iter().filter(|(id, _)| id.is_some()).map(|&(_, place)| place);
@@ -120,12 +122,12 @@ impl Finder {
         tokens.chain(may_be).for_each(|(start, end)| certain.token(text, start, end));
     }
 
-    /// Where tokens are, with the spaces that they take, and what lies between them.
+    /// The tokens, with the spaces that they take, and the parts between them.
     fn find(&self, text: &str, spared: &dyn Fn(u32) -> bool) -> Vec<(Option<u32>, (usize, usize))> {
         let Some(search) = &self.search else { return Vec::new() };
         let mut parts = Vec::new();
         let mut done = 0;
-        // A run of spaces that was looked at.
+        // The last run of spaces that was searched.
         let mut run = 0..0;
         for found in search.find_iter(text) {
             let (id, token) = &self.tokens[found.pattern().as_usize()];
@@ -146,7 +148,7 @@ impl Finder {
                 }
                 end = run.end.max(end);
             }
-            // What another took with its spaces is taken.
+            // A token that another one took with its spaces is skipped.
             if start >= end {
                 continue;
             }
@@ -168,7 +170,7 @@ fn part(text: &NormalizedString, id: Option<u32>, (start, end): (usize, usize)) 
         let part = text.slice(Range::Normalized(start..end)).ok_or("a part of the text lies outside of it")?;
         return Ok((part, None));
     };
-    // Nobody looks at its text: any will do that is not empty.
+    // Nobody reads this text; it only must not be empty.
     Ok((NormalizedString::from("\0"), Some(Vec::from([Token::new(id, String::new(), (0, 0))]))))
 }
 

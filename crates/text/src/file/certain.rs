@@ -1,10 +1,11 @@
-//! Where a text that is yet to go on may be cut, so that both sides have the ids that they have in the whole.
+//! Finds where an unfinished text may be cut, so that both sides have the ids that they have in the whole text.
 //!
-//! The parts of a file say so, one after the other, while they work on what is there of the text. A pattern knows up to
-//! where its matches are decided (`outlook`), and no cut is made within one. Normalizers treat characters alone, or together
-//! with marks that follow them: a cut stands before an ASCII character. Added tokens, and spaces that belong to them, are not
-//! divided. Of what is left any edge of a piece will do, as a model knows one piece at a time; and of byte pair encoding a
-//! place within a piece that no token reaches over. What cannot be known is no place for a cut: then the text is held.
+//! The parts of a file say so, one after the other, while they work on the text that is there. A pattern knows how
+//! far its matches are decided (`outlook`), and no cut is made within a match. Normalizers look at single characters,
+//! or at characters with the marks that follow them, so a cut must stand before an ASCII character. Added tokens, and
+//! spaces that belong to them, are not divided. Of the remaining places any edge of a piece will do, because a model
+//! sees one piece at a time; with byte pair encoding also a place within a piece that no token reaches across. Where
+//! this cannot be known, no cut is made, and the text is held back.
 
 use std::collections::HashSet;
 
@@ -16,34 +17,35 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::pattern::Expression;
 use tokenbed_memory::{List, Set};
 
-/// What the parts of a file said of a text. Places are bytes of the text as it was given.
+/// What the parts of a file recorded about a text. Places are byte offsets in the original text.
 pub(super) struct Certain {
-    /// Up to where everything is decided.
+    /// Everything before this place is decided.
     limit: usize,
-    /// What patterns found: a list for each of them, in order.
+    /// The matches of each pattern, in order.
     found: Vec<Vec<(usize, usize)>>,
-    /// Added tokens, or what may be some; a cut does not touch them.
+    /// Added tokens and possible ones. A cut must not touch them.
     tokens: Vec<(usize, usize)>,
-    /// Whether characters next to each other change each other.
+    /// Whether neighbouring characters change each other.
     pub(super) joins: bool,
-    /// Whether spaces before an added token go with it.
+    /// Whether an added token takes the spaces before it.
     pub(super) strips_before_tokens: bool,
-    /// Whether spaces are taken from the end of a text.
+    /// Whether spaces are stripped from the end of a text.
     pub(super) strips_ends: bool,
-    /// What a piece gets at its front, if it has none: as it is in the end.
+    /// The character that is put at the front of a piece that lacks it, in its final form.
     front: Option<char>,
-    /// Whether a pattern cut the pieces whose matches are not known: what would be left of one may be another.
+    /// Whether pieces were cut by a pattern whose matches are not known. Then the rest of a piece could match
+    /// differently, and cuts are made at edges only.
     pub(super) only_edges: bool,
 }
 
 /// A place for a cut.
 #[derive(Clone, Copy)]
 pub(super) struct Cut {
-    /// In the text.
+    /// Byte offset in the text.
     pub(super) at: usize,
-    /// Pieces that lie before it as a whole.
+    /// Number of whole pieces before it.
     pub(super) pieces: usize,
-    /// Bytes of the next piece that do, too.
+    /// Number of bytes of the next piece before it.
     pub(super) bytes: usize,
 }
 
@@ -61,39 +63,40 @@ impl Certain {
         }
     }
 
-    /// Nothing is known.
+    /// Records that nothing is known.
     pub(super) fn give_up(&mut self) {
         self.limit = 0;
     }
 
-    /// A step puts this at the front of a piece that has none: what goes on must have one.
+    /// Records that a step puts `front` at the front of a piece that lacks it. A text after a cut must then begin
+    /// with it.
     pub(super) fn adds(&mut self, front: char) {
-        // What one puts there hides what another would.
+        // Two such steps would hide each other's characters.
         if self.front.is_some() {
             self.give_up();
         }
         self.front = Some(front);
     }
 
-    /// So many bytes at the end of a part, as it is by now, are not decided.
+    /// Records that the last `bytes` bytes of a part, in its current form, are not decided.
     pub(super) fn hold_back(&mut self, part: &NormalizedString, bytes: usize) {
         if let Some(known) = self.known(part) {
             self.limit_within(part, known.saturating_sub(bytes));
         }
     }
 
-    /// A token may stand in a part.
+    /// Records that there may be a token in a part.
     pub(super) fn token(&mut self, part: &NormalizedString, start: usize, end: usize) {
         self.tokens.put((before(part, start), place_of(part, end)));
     }
 
-    /// Another pattern looks at the text: its number.
+    /// Begins another pattern, and returns its number.
     pub(super) fn begin_pattern(&mut self) -> usize {
         self.found.put(Vec::new());
         self.found.len() - 1
     }
 
-    /// What a pattern, of which so many began before it, finds in a part.
+    /// Records the matches of pattern `number` in a part.
     pub(super) fn pattern(
         &mut self,
         part: &NormalizedString,
@@ -102,10 +105,10 @@ impl Certain {
         found: &[(usize, usize)],
     ) {
         let known = self.known(part);
-        // Where it is decided that it ends is never within a character.
+        // The known end is never within a character.
         let text = part.get().get(..known.unwrap_or(0)).unwrap_or_default();
         match (pattern.decided(text), known) {
-            // What stands before a place matters to it: nothing goes on elsewhere.
+            // The pattern depends on the text before a match, so no text can continue after a cut.
             (None, _) => self.give_up(),
             (Some(decided), Some(_)) => self.limit_within(part, decided),
             (Some(_), None) => {}
@@ -115,7 +118,7 @@ impl Certain {
         }
     }
 
-    /// How much of a part is decided, if not all of it is, and any of it.
+    /// Number of decided bytes of a part; `None` if all or none of it is decided.
     fn known(&self, part: &NormalizedString) -> Option<usize> {
         let (start, end) = part.offsets_original();
         if end < self.limit || start >= self.limit {
@@ -132,7 +135,8 @@ impl Certain {
         self.limit = self.limit.min(before(part, decided));
     }
 
-    /// All was said: makes tokens ready to be looked up, each reaching as far as any before it.
+    /// Call this when everything is recorded. It prepares the tokens for look-ups: each one's end becomes the largest
+    /// end so far.
     pub(super) fn finish(&mut self) {
         self.tokens.sort_unstable();
         let mut end = 0;
@@ -142,17 +146,17 @@ impl Certain {
         }
     }
 
-    /// The last place for a cut at the edges of pieces.
+    /// The last place for a cut at the edge of a piece.
     pub(super) fn edge(&self, text: &str, pieces: &PreTokenizedString) -> Option<Cut> {
         let all = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
         let mut next: Option<(usize, &str)> = None;
         for (before, (piece, (start, end), tokens)) in all.into_iter().enumerate().rev() {
-            // An added token does not say where it stands; a cut touches none.
+            // An added token does not say where it stands, and a cut must not touch it.
             if tokens.is_some() {
                 next = None;
                 continue;
             }
-            // An edge within what one character became is none.
+            // An edge within the characters that one character became cannot be used.
             if let Some((after, text_after)) = next.filter(|&(after, _)| end <= after) {
                 let cut = |at| Cut { at, pieces: before + 1, bytes: 0 };
                 if self.allows(text, after, text_after.chars().next()) {
@@ -167,7 +171,7 @@ impl Certain {
         None
     }
 
-    /// The last place for a cut within a piece: between characters that no token of the model has next to each other.
+    /// The last place for a cut within a piece: between characters that no token of the model has side by side.
     pub(super) fn within(&self, text: &str, pieces: &mut PreTokenizedString, pairs: &Pairs) -> Option<Cut> {
         if self.only_edges {
             return None;
@@ -188,7 +192,7 @@ impl Certain {
             }
             None
         };
-        // Nothing is split: this is the way to the pieces. It cannot fail.
+        // This splits nothing, but gives access to the pieces. It cannot fail.
         let _ = pieces.split(|number, piece| {
             if piece.offsets_original().0 < self.limit {
                 cut = look(number, &piece).or(cut);
@@ -198,7 +202,7 @@ impl Certain {
         cut
     }
 
-    /// Whether the text may be cut here, before what a piece begins with.
+    /// Whether the text may be cut at `at`, where a piece begins with `front`.
     fn allows(&self, text: &str, at: usize, front: Option<char>) -> bool {
         if at == 0 || at >= self.limit || !text.is_char_boundary(at) {
             return false;
@@ -227,7 +231,7 @@ impl Certain {
     }
 }
 
-/// Where a place in a part stands in the text: where the character begins that is there.
+/// Place in the text of a position in a part: the beginning of the character there.
 fn place_of(part: &NormalizedString, at: usize) -> usize {
     let (start, end) = part.offsets_original();
     if at >= part.len() {
@@ -237,24 +241,25 @@ fn place_of(part: &NormalizedString, at: usize) -> usize {
     start + part.convert_offsets(Range::Normalized(at..next)).map_or(0, |place| place.start)
 }
 
-/// Where the character before a place ends: what was left out between them belongs to neither.
+/// Place in the text where the character before a position ends. Characters that were removed between the two belong
+/// to neither.
 fn before(part: &NormalizedString, at: usize) -> usize {
     let Some(last) = part.get()[..at].char_indices().next_back() else { return part.offsets_original().0 };
     let place = part.convert_offsets(Range::Normalized(last.0..at)).map_or(0, |place| place.end);
     place_of(part, at).min(part.offsets_original().0 + place)
 }
 
-/// Characters that stand next to each other in a token.
+/// Pairs of characters that stand side by side in a token.
 pub(super) struct Pairs {
     pairs: HashSet<(char, char)>,
     /// Characters that are tokens.
     known: HashSet<char>,
-    /// Whether every other one is bytes that are tokens.
+    /// Whether all other characters become bytes that are tokens.
     bytes: bool,
 }
 
 impl Pairs {
-    /// Those of a model; none where its tokens depend on where in a piece they stand, or on the piece as a whole.
+    /// The pairs of a model; `None` if its tokens depend on their position in a piece, or on the whole piece.
     pub(super) fn of(model: &BPE) -> Option<Self> {
         let is_set = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
         if model.ignore_merges || is_set(&model.continuing_subword_prefix) || is_set(&model.end_of_word_suffix) {
@@ -278,7 +283,7 @@ impl Pairs {
         Some(Self { pairs, known, bytes })
     }
 
-    /// Whether what the two characters are at first is never merged. A byte is a token like `<0x0A>`.
+    /// Whether the first tokens of the two characters never merge. A byte is a token such as `<0x0A>`.
     fn keep_apart(&self, before: char, after: char) -> bool {
         let end = |c: char, byte: char| if self.known.contains(&c) { Some(c) } else { self.bytes.then_some(byte) };
         match (end(before, '>'), end(after, '<')) {

@@ -1,4 +1,5 @@
-//! What a file describes, looked at before its library acts on it: sizes that it believes, and work that nobody needs.
+//! Checks a file's description before the library acts on it: for sizes that the library would believe, and for work
+//! that nobody needs.
 
 use serde_json::Value;
 use tokenbed_memory::{Gather, List, Slice, with_room};
@@ -6,20 +7,21 @@ use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::Precompiled;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Steps of a normalizer, a pre-tokenizer, a post-processor or a decoder, at most: files in use have less than ten.
+/// Largest number of steps of a normalizer, a pre-tokenizer, a post-processor or a decoder. Files in use have fewer
+/// than ten.
 const MOST_STEPS: usize = 256;
-/// Bytes of all patterns of a file together, at most. That of DeepSeek has 600 or so.
+/// Largest number of bytes of all patterns of a file together. DeepSeek's have about 600.
 const MOST_PATTERN: usize = 16 << 10;
-/// What the numbers of repetitions in all patterns may come to, multiplied: each costs memory.
+/// Largest product of the repetition counts in all patterns. Each repetition costs memory.
 const MOST_REPEATED: u64 = 10_000;
-/// Tokens that a template may put around a text, at most.
+/// Largest number of tokens that a template may put around a text.
 const MOST_FRAME: usize = 4096;
-/// Bytes of tokens that are looked at for a byte of text, at most: a vocabulary in use has some hundred.
+/// Largest number of bytes of tokens that are compared for a byte of text. A vocabulary in use has some hundred.
 const MOST_NESTED_BYTES: usize = 16 << 10;
-/// The largest id: what is one more must fit into 32 bits with a sign.
+/// The largest id. One more must fit an i32.
 pub(super) const LARGEST_ID: u32 = i32::MAX as u32 - 1;
 
-/// What was found in the parts that were looked at so far.
+/// Totals over the parts that were checked so far.
 #[derive(Default)]
 pub(super) struct Found {
     steps: usize,
@@ -28,7 +30,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Looks at a part of the file that is no model.
+    /// Checks a part of the file other than the model.
     pub(super) fn part(&mut self, part: &Value) -> Result<(), String> {
         self.steps = 0;
         self.step(part)
@@ -77,7 +79,7 @@ impl Found {
 fn repetitions(pattern: &str) -> impl Iterator<Item = u64> {
     let is_repetition = |at: usize| {
         let before = &pattern.as_bytes()[..at];
-        // Not a character's number, as in `\x{41}`.
+        // `\x{41}` is the number of a character, not a repetition.
         !matches!(before, [.., b'\\', b'x' | b'u' | b'U' | b'o'])
     };
     pattern.match_indices('{').filter(move |&(at, _)| is_repetition(at)).filter_map(|(at, _)| {
@@ -94,7 +96,7 @@ fn repetitions(pattern: &str) -> impl Iterator<Item = u64> {
     })
 }
 
-/// Refuses a template that says more than texts can use.
+/// Refuses a template that does more than texts can use.
 fn template(single: &Value, tokens: &Value) -> Result<(), String> {
     let ids_of = |name: &str| match tokens {
         Value::Object(tokens) => tokens.get(name),
@@ -127,12 +129,13 @@ fn template(single: &Value, tokens: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// The entries of a table that is written in base 64: its length says how long the rest is.
+/// Decodes a table from base 64. Its first number is the length of its first part; this returns the rest, its
+/// entries.
 fn charsmap(written: &str) -> Result<Vec<u8>, String> {
     let wrong = || "its precompiled_charsmap is damaged".to_owned();
     let bytes = base64(written).ok_or_else(wrong)?;
     let (size, rest) = bytes.split_first_chunk().ok_or_else(wrong)?;
-    // The reader of the library takes memory for what it says.
+    // The library's reader allocates memory for this length without checking it.
     let size = u32::from_le_bytes(*size) as usize / 4 * 4;
     if size == 0 {
         return Err(wrong());
@@ -164,14 +167,14 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Bytes of the longest text that a table has for another.
+/// Number of bytes of the longest replacement in a table.
 pub(super) fn longest_entry(table: &Precompiled) -> Result<usize, String> {
     let written = serde_json::to_value(table).map_err(|error| error.to_string())?;
     let entries = charsmap(written["precompiled_charsmap"].as_str().unwrap_or_default())?;
     Ok(entries.split(|&byte| byte == 0).map(<[u8]>::len).max().unwrap_or(0).max(1))
 }
 
-/// Bytes of what a table makes of a text.
+/// Number of bytes that a table makes of a text.
 pub(super) fn table_bytes(table: &Precompiled, text: &str) -> usize {
     let of = |part: &str| table.transform(part).map(str::len);
     let characters = |part: &str| {
@@ -184,7 +187,8 @@ pub(super) fn table_bytes(table: &Precompiled, text: &str) -> usize {
     parts.fold(0, usize::saturating_add)
 }
 
-/// Refuses a vocabulary that has so many tokens within one another that finding them takes time out of proportion.
+/// Refuses a vocabulary in which so many tokens lie within one another that finding them takes time out of
+/// proportion.
 pub(super) fn unigram(model: &Unigram) -> Result<(), String> {
     let mut long: Vec<&str> =
         model.iter().map(|(token, _)| token.as_str()).filter(|token| token.len() > 64).into_list();
@@ -196,7 +200,7 @@ pub(super) fn unigram(model: &Unigram) -> Result<(), String> {
     long.sort_unstable();
     for token in long {
         let is_token = |end: &usize| token.is_char_boundary(*end) && all.binary_search(&&token[..*end]).is_ok();
-        // Longer than this is too long by itself.
+        // A token longer than this exceeds the limit by itself.
         let bytes = token.len() + (1..token.len().min(MOST_NESTED_BYTES)).filter(is_token).sum::<usize>();
         if bytes > MOST_NESTED_BYTES {
             return Err(format!(

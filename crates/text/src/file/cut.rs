@@ -1,4 +1,5 @@
-//! The pre-tokenizer of a file, step by step: no step makes more of a text than the limits allow, and patterns are bounded.
+//! The pre-tokenizer of a file, step by step: no step makes more of a text than the limits allow, and patterns are
+//! bounded.
 
 use std::sync::OnceLock;
 
@@ -18,17 +19,17 @@ use tokenizers::pre_tokenizers::metaspace::PrependScheme;
 use tokenizers::pre_tokenizers::split::SplitPattern;
 use tokenizers::tokenizer::pattern::Pattern;
 
-/// A pre-tokenizer as its steps.
+/// The steps of a pre-tokenizer.
 pub(super) struct Cuts {
     steps: Vec<Step>,
-    /// Whether several steps make texts longer: one alone cannot make much of one.
+    /// Whether several steps make texts longer. One step alone cannot make a text much longer.
     grows: bool,
     limits: Limits,
-    /// The pattern of the step that has one of its own; only a text in parts asks for it.
+    /// The built-in pattern of the byte level step. Only a text in parts needs it.
     own: OnceLock<Option<Expression>>,
 }
 
-/// What the library's byte level step cuts by.
+/// The pattern by which the library's byte level step cuts.
 const BYTE_LEVEL: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
 enum Step {
@@ -91,7 +92,7 @@ impl Cuts {
 }
 
 impl Cuts {
-    /// What a step of the library means for cuts: most look at one character at a time.
+    /// Records what a step of the library means for cuts. Most steps look at one character at a time.
     fn learn(&self, step: &PreTokenizerWrapper, is_last: bool, pieces: &mut PreTokenizedString, look: Look<'_>) {
         use PreTokenizerWrapper as P;
         let Some(certain) = look.certain else { return };
@@ -102,17 +103,17 @@ impl Cuts {
             }
             P::ByteLevel(it) => {
                 if it.add_prefix_space {
-                    // The space, as bytes are written.
+                    // This is the space in byte level form.
                     certain.borrow_mut().adds('\u{120}');
                 }
                 let own = self.own.get_or_init(|| Expression::new(BYTE_LEVEL, self.limits).ok());
                 let (true, Some(pattern)) = (it.use_regex, own) else { return };
                 certain.borrow_mut().only_edges = true;
                 if !is_last {
-                    // A later step could cut within what it finds.
+                    // A later step could cut within its matches.
                     certain.borrow_mut().give_up();
                 }
-                // Nothing is split: this is the way to the pieces. It cannot fail.
+                // This splits nothing, but gives access to the pieces. It cannot fail.
                 let _ = pieces.split(|_, piece| {
                     certain.borrow_mut().pattern(&piece, pattern, usize::MAX, &[]);
                     Ok::<_, tokenizers::Error>([piece])

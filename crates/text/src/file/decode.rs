@@ -1,7 +1,7 @@
-//! Tokens to text, as the file's decoder does it, but token by token: each stage gives on what can no longer change.
+//! Tokens to text, as the file's decoder does it, but token by token: each stage passes on what can no longer change.
 //!
-//! The library decodes a list as a whole. A stage here is one of its decoders as a machine that takes tokens one at a
-//! time; what it waits for is exactly what the rest of the list could still change. Whole lists are decoded by the same
+//! The library decodes a whole list. A stage here is one of its decoders as a machine that takes tokens one at a
+//! time, and holds back exactly what the rest of the list could still change. Whole lists are decoded by the same
 //! machines, so that streaming cannot differ.
 
 use tokenizers::decoders::strip::Strip;
@@ -16,15 +16,15 @@ use tokenbed_memory::{List, Text, filled, joined, lossy_owned, owned};
 
 /// One decoder of the file.
 pub(crate) enum Stage {
-    /// No decoder at all: tokens are joined by spaces.
+    /// There is no decoder: tokens are joined by spaces.
     Join,
-    /// Each token by itself.
+    /// Decodes each token by itself.
     Each(DecoderWrapper),
-    /// The first token is another than those that follow.
+    /// Treats the first token differently from those that follow.
     First(DecoderWrapper),
-    /// The last token is another than those before it.
+    /// Treats the last token differently from those before it.
     Last(DecoderWrapper),
-    /// A token that repeats the one before it does not count.
+    /// Skips a token that repeats the one before it.
     Runs(DecoderWrapper),
     /// Characters stand for bytes; all tokens become one.
     ByteLevel(Box<ByteTable>),
@@ -32,33 +32,33 @@ pub(crate) enum Stage {
     ByteFallback,
     /// All tokens become one.
     Fuse,
-    /// Characters at the ends of each token.
+    /// Strips characters at the ends of each token.
     Strip(Strip),
-    /// The same, of a token that comes in parts.
+    /// The same for a token that comes in parts.
     StripParts(Strip),
     /// Replaces a text in a token that comes in parts.
     ReplaceParts { pattern: String, content: String },
-    /// Replaces what a pattern finds in each token, or in one that comes in parts.
+    /// Replaces the matches of a pattern in each token, or in one whole token that comes in parts.
     Replace { pattern: Box<Expression>, content: String, whole: bool },
-    /// What needs to see a token whole that comes in parts.
+    /// A decoder that needs to see a whole token, which comes in parts.
     Whole(DecoderWrapper),
 }
 
-/// Where a stage is.
+/// State of a stage.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StageState {
     started: bool,
     /// Text, or a token, that waits.
     held: String,
     bytes: Vec<u8>,
-    /// Characters taken off the front.
+    /// Number of characters that were stripped from the front.
     stripped: usize,
-    /// Whether no more are taken off there.
+    /// Whether stripping at the front has ended.
     past_front: bool,
 }
 
 impl StageState {
-    /// Bytes that wait.
+    /// Number of bytes that wait.
     pub(crate) fn waits(&self) -> usize {
         self.held.len() + self.bytes.len()
     }
@@ -74,7 +74,7 @@ pub(super) fn stages(decoder: Option<&DecoderWrapper>, limits: Limits) -> Result
     Ok(stages)
 }
 
-/// `fused`: whether the tokens have become one, which then comes in parts.
+/// Adds the stages of a decoder. `fused` says whether all tokens have become one, which then comes in parts.
 fn add(decoder: &DecoderWrapper, limits: Limits, fused: &mut bool, stages: &mut Vec<Stage>) -> Result<(), String> {
     use DecoderWrapper as D;
     let stage = match decoder {
@@ -84,9 +84,9 @@ fn add(decoder: &DecoderWrapper, limits: Limits, fused: &mut bool, stages: &mut 
             }
             return Ok(());
         }
-        // One token is its own fusion.
+        // Fusing one token changes nothing.
         D::Fuse(_) if *fused => return Ok(()),
-        // Of one token, which is the first, it treats each character alike.
+        // There is only one token, the first, and Metaspace treats all its characters alike.
         D::Metaspace(_) if *fused => Stage::Each(decoder.clone()),
         D::Strip(strip) if *fused => Stage::StripParts(strip.clone()),
         D::Replace(replace) if *fused => match literal(replace) {
@@ -112,7 +112,7 @@ fn replace_stage(replace: &Replace, limits: Limits, whole: bool) -> Result<Stage
     Ok(Stage::Replace { pattern: Box::new(replaced(replace, limits)?), content: replace.content.clone(), whole })
 }
 
-/// The text that is replaced, where it is one: not an expression, not nothing.
+/// The text that is replaced, if it is a non-empty text and not an expression.
 fn literal(replace: &Replace) -> Option<String> {
     let pattern = serde_json::to_value(replace).ok()?;
     let text = pattern.get("pattern")?.get("String")?.as_str()?;
@@ -120,7 +120,7 @@ fn literal(replace: &Replace) -> Option<String> {
 }
 
 impl Stage {
-    /// Takes a token, and gives on what can no longer change.
+    /// Takes a token, and passes on what can no longer change.
     pub(crate) fn push(
         &self,
         state: &mut StageState,
@@ -174,7 +174,7 @@ impl Stage {
         Ok(())
     }
 
-    /// No token follows: gives on what waited.
+    /// Passes on what waited, since no token follows.
     pub(crate) fn end(&self, state: &mut StageState, out: &mut Vec<String>, room: &Room) -> Result<(), String> {
         let state = std::mem::take(state);
         if !state.started {
@@ -189,7 +189,7 @@ impl Stage {
             }
             Self::ReplaceParts { .. } => out.put(state.held),
             Self::Replace { pattern, content, whole: true } => out.put(replace(pattern, content, &state.held, room)?),
-            // What StripParts holds is what is stripped.
+            // The characters that StripParts holds are stripped.
             _ => {}
         }
         Ok(())
@@ -200,7 +200,7 @@ fn run(decoder: &DecoderWrapper, tokens: Vec<String>) -> Result<Vec<String>, Str
     decoder.decode_chain(tokens).map_err(|error| error.to_string())
 }
 
-/// How much text tokens may become.
+/// A bound on the text that tokens may become.
 pub(crate) struct Room {
     limits: Limits,
     budget: Budget,
@@ -208,7 +208,7 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// That for tokens of so many bytes.
+    /// The bound for tokens of `bytes` bytes.
     pub(crate) fn new(limits: Limits, bytes: usize) -> Self {
         Self { limits, budget: limits.budget(bytes), used: std::cell::Cell::new(0) }
     }
@@ -218,7 +218,7 @@ impl Room {
         self.used.set(0);
     }
 
-    /// Takes room for what a stage gave.
+    /// Counts the bytes that a stage gave.
     fn take(&self, bytes: usize) -> Result<(), String> {
         let used = self.used.get().saturating_add(bytes);
         self.used.set(used);
@@ -227,7 +227,7 @@ impl Room {
 }
 
 fn replace(pattern: &Expression, content: &str, token: &str, room: &Room) -> Result<String, String> {
-    // As the library does it, which finds nothing in nothing.
+    // As in the library, which finds no match in an empty text.
     if token.is_empty() {
         return Ok(String::new());
     }
@@ -249,11 +249,11 @@ fn replace(pattern: &Expression, content: &str, token: &str, room: &Room) -> Res
 
 fn byte_of(token: &str) -> Option<u8> {
     let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
-    // `from_str_radix` takes a sign, too, as the library does.
+    // `from_str_radix` also accepts a sign, as the library does.
     if digits.len() == 2 { u8::from_str_radix(digits, 16).ok() } else { None }
 }
 
-/// Bytes that are no text are as many replacement characters.
+/// Ends a run of bytes. Bytes that are not UTF-8 become as many replacement characters.
 fn end_run(bytes: &mut Vec<u8>, out: &mut Vec<String>) {
     match String::from_utf8(std::mem::take(bytes)) {
         Ok(text) if text.is_empty() => {}
@@ -272,7 +272,7 @@ fn strip_token(strip: &Strip, token: &str) -> String {
     })
 }
 
-/// Characters at the end wait: they are stripped if nothing follows.
+/// Strips a part. Characters at its end wait: they are stripped if nothing follows.
 fn strip_part(strip: &Strip, state: &mut StageState, part: &str) -> String {
     let mut rest = part;
     while !state.past_front {
@@ -290,7 +290,7 @@ fn strip_part(strip: &Strip, state: &mut StageState, part: &str) -> String {
     std::mem::replace(&mut state.held, waits)
 }
 
-/// Replaces what is there, and leaves what could be the beginning of another in `held`.
+/// Replaces the pattern, and leaves the possible beginning of another match in `held`.
 fn replace_part(pattern: &str, content: &str, held: &mut String) -> String {
     let mut done = String::new();
     Text::make_room(&mut done, held.len());
@@ -307,7 +307,7 @@ fn replace_part(pattern: &str, content: &str, held: &mut String) -> String {
     done
 }
 
-/// GPT-2's characters for bytes: printable ones stand for themselves, the others for those from U+0100 on.
+/// GPT-2's characters for bytes: printable bytes stand for themselves, the others are the characters from U+0100 on.
 pub(crate) struct ByteTable(Vec<Option<u8>>);
 
 impl std::fmt::Debug for ByteTable {
@@ -332,7 +332,8 @@ impl ByteTable {
         Self(table)
     }
 
-    /// The bytes that a token stands for; one with a character that stands for none is text as it is.
+    /// Appends the bytes that a token stands for. A token with a character that stands for no byte is appended as
+    /// text.
     fn append(&self, token: &str, out: &mut Vec<u8>) {
         let start = out.len();
         for c in token.chars() {

@@ -1,11 +1,11 @@
-//! The syntax of a file, all of it: the library takes some of it for granted, and passes over the rest.
+//! Checks the JSON syntax of a whole file: the library relies on some of it and skips the rest.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, de};
 
-/// Whatever is good JSON. Other than `IgnoredAny` it reads strings: half a surrogate pair is none.
+/// Any valid JSON. Unlike `IgnoredAny` it also decodes strings, and so refuses half a surrogate pair.
 struct Any;
 
 impl<'de> DeserializeSeed<'de> for Any {
@@ -60,7 +60,7 @@ impl<'de> Visitor<'de> for Any {
     }
 }
 
-/// Whether a text is JSON, to its end.
+/// Checks that all of a text is JSON.
 pub(super) fn check(json: &str) -> serde_json::Result<()> {
     let mut reader = serde_json::Deserializer::from_str(json);
     Any.deserialize(&mut reader)?;

@@ -1,16 +1,18 @@
-//! What a tokenizer's file may ask for: a file from a stranger costs no more than is written here.
+//! Limits of what a tokenizer's file may cost, so that a file from a stranger costs no more.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// How much a file may make of a text. The tokenizers that are in use stay far below.
+/// How much a file may make of a text. Tokenizers in use stay far below.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
-    /// Bytes that a byte of text may become by normalizing, pre-tokenizing or decoding; 64 KB of them are free.
+    /// Number of bytes that a byte of text may become by normalizing, pre-tokenizing or decoding, beyond 64 KB in
+    /// all.
     pub growth: usize,
-    /// Steps back that a pattern may take for one match.
+    /// Number of backtracking steps that a pattern may take for one match.
     pub pattern_steps: usize,
-    /// Seconds of the processor for a megabyte of text, or for what a tenth of one would take where it is shorter.
+    /// Seconds of processor time for a megabyte of text. A text shorter than a tenth of a megabyte has the time of a
+    /// tenth.
     pub seconds_per_megabyte: f64,
 }
 
@@ -20,16 +22,16 @@ impl Default for Limits {
     }
 }
 
-/// Bytes that any text may become.
+/// Number of bytes that every text may become, however short.
 const FREE: usize = 64 << 10;
 
 impl Limits {
-    /// Bytes that a text of so many may become.
+    /// Largest number of bytes that a text of `text` bytes may become.
     pub(crate) fn most_bytes(&self, text: usize) -> usize {
         text.saturating_mul(self.growth).saturating_add(FREE)
     }
 
-    /// What may be spent on a text of so many bytes.
+    /// The budget for a text of `text` bytes.
     pub(super) fn budget(&self, text: usize) -> Budget {
         let seconds = self.seconds_per_megabyte * (text as f64 / 1e6).max(0.1);
         Budget {
@@ -40,7 +42,7 @@ impl Limits {
         }
     }
 
-    /// That a part of the file makes too much of a text.
+    /// The message for a part of the file that makes too much of a text.
     pub(crate) fn grows(&self) -> String {
         format!(
             "it makes more than {} bytes of each byte of a text, the limit maxGrowth: give a larger one if this is meant",
@@ -63,21 +65,21 @@ impl Limits {
     }
 }
 
-/// What is left for one text.
+/// The budget for one text.
 pub(super) struct Budget {
-    /// Bytes that it may become.
+    /// Number of bytes that it may become.
     pub(super) bytes: usize,
     time: Duration,
     began: Instant,
-    /// How long this thread had worked when time began to matter.
+    /// Processor time of this thread when it was first asked for.
     busy: Cell<Option<Duration>>,
 }
 
-/// Up to here nobody asks the processor how long it worked, which takes longer than looking at a clock.
+/// The processor time is not asked for before this has passed, because that takes longer than reading a clock.
 const SHORT: Duration = Duration::from_millis(50);
 
 impl Budget {
-    /// Whether its time is spent: that of the processor, so that other work on the machine does not count.
+    /// Whether the time is spent. It is processor time, so that other work on the machine does not count.
     pub(super) fn is_spent(&self) -> bool {
         let passed = self.began.elapsed();
         if passed < SHORT {
@@ -94,7 +96,7 @@ impl Budget {
     }
 }
 
-/// How long the processor worked for this thread; nothing where the system does not say.
+/// Processor time of this thread; `None` if the system does not tell.
 #[cfg(unix)]
 fn worked() -> Option<Duration> {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);

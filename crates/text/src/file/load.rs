@@ -1,4 +1,4 @@
-//! Reading a `tokenizer.json`: whatever the bytes, a tokenizer or an error that says where.
+//! Reads a `tokenizer.json`. Any bytes give a tokenizer, or an error that says where.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,11 @@ use tokenizers::{
 use super::{check, json, patterns};
 use crate::panics::caught;
 
-/// Deeper nesting is no tokenizer: the reader of JSON would give up at 128, and some of its callers do not expect it to.
+/// Largest nesting depth. No tokenizer is nested deeper; the JSON reader would give up at 128, which some of its
+/// callers do not expect.
 const MAX_DEPTH: usize = 100;
 
-/// What a part of the file may be, by its `type`.
+/// The kinds that a part of the file may have as its `type`.
 const KINDS: [(&str, &[&str]); 5] = [
     ("model", &["BPE", "WordPiece", "WordLevel", "Unigram"]),
     (
@@ -72,7 +73,7 @@ const KINDS: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// Where in the file a part of it begins.
+/// Byte offset of each part of the file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places(BTreeMap<String, usize>);
 
@@ -82,19 +83,19 @@ impl Places {
     }
 }
 
-/// Something wrong with the file: what, and the byte.
+/// A byte offset, and what is wrong there.
 pub(super) type Wrong = (usize, String);
 
-/// The tokenizer that the file describes, as its library reads it.
+/// Reads the tokenizer that the file describes, with the library.
 pub(super) fn read(file: &[u8]) -> Result<(Tokenizer, Places), Wrong> {
     let json = std::str::from_utf8(file).map_err(|error| (error.valid_up_to(), "it is not UTF-8".into()))?;
     check_depth(json)?;
-    // The syntax first: the library takes good JSON for granted in places.
+    // The syntax is checked first, because the library sometimes relies on valid JSON.
     json::check(json).map_err(|error| (place(json, &error), syntax(&error)))?;
     let places = look(json)?;
     let parts = parts_of(json)?;
     let file = patterns::rewritten(json, &parts)?;
-    // What would be a bug elsewhere is a bad file here.
+    // A panic here means a bad file, not a bug.
     let read = caught(|| serde_json::from_str::<Tokenizer>(&file));
     match read {
         Ok(Ok(tokenizer)) => Ok((tokenizer, places)),
@@ -113,7 +114,7 @@ fn parts_of(json: &str) -> Result<BTreeMap<String, &RawValue>, Wrong> {
     parts.map_err(|_| (0, "it is no tokenizer.json: that is an object with a model".into()))
 }
 
-/// Looks at what the file describes before the library does.
+/// Checks what the file describes, before the library acts on it.
 fn look(json: &str) -> Result<Places, Wrong> {
     let parts = parts_of(json)?;
     let mut found = check::Found::default();
@@ -129,7 +130,7 @@ fn look(json: &str) -> Result<Places, Wrong> {
     Ok(places)
 }
 
-/// Where the reader was when it gave up, in bytes.
+/// Byte offset at which the reader gave up.
 fn place(json: &str, error: &serde_json::Error) -> usize {
     if error.is_eof() {
         return json.len();
@@ -138,7 +139,7 @@ fn place(json: &str, error: &serde_json::Error) -> usize {
     (before + error.column().saturating_sub(1)).min(json.len())
 }
 
-/// What the reader has against the syntax, without its own words for the place.
+/// The reader's message about the syntax, without its own words for the place.
 fn syntax(error: &serde_json::Error) -> String {
     let text = without_place(error);
     if error.is_eof() { "it ends too soon: it was cut short".into() } else { format!("it is not JSON: {text}") }
@@ -170,8 +171,8 @@ fn check_depth(json: &str) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Why good JSON is no tokenizer: which part, and what is wrong with it. The library's own words are about its types. It read
-/// `rewritten`, which is the file but for its patterns.
+/// Explains why valid JSON is not a tokenizer: which part is wrong, and why. The library's own message is about its
+/// types. It read `rewritten`, which is the file with rewritten patterns.
 fn explain(json: &str, rewritten: &str, error: &serde_json::Error) -> Wrong {
     let (parts, library) = match (parts_of(json), parts_of(rewritten)) {
         (Ok(parts), Ok(library)) => (parts, library),
@@ -199,14 +200,14 @@ fn explain(json: &str, rewritten: &str, error: &serde_json::Error) -> Wrong {
             return (offset_of(part), format!("{name}: {why}"));
         }
     }
-    // Where it stands in the file: patterns before it may have another length there.
+    // Finds the place in the file, where the patterns before it may have other lengths.
     let at = place(rewritten, error);
     let is_before = rewritten.as_bytes()[..at].iter().eq(json.as_bytes().iter().take(at));
     let at = if is_before { at } else { (json.len() + at).saturating_sub(rewritten.len()) };
     (at.min(json.len()), without_place(error))
 }
 
-/// A `type` in the part that is none of these; the parts of a sequence are of the same kinds.
+/// A `type` in the part that is not among `kinds`. The parts of a sequence have the same kinds.
 fn unknown_kind(part: &RawValue, kinds: &[&str]) -> Option<String> {
     fn search(value: &Value, kinds: &[&str]) -> Option<String> {
         let object = value.as_object()?;
@@ -221,7 +222,7 @@ fn unknown_kind(part: &RawValue, kinds: &[&str]) -> Option<String> {
     search(&serde_json::from_str(part.get()).ok()?, kinds)
 }
 
-/// Why the part cannot be read by itself.
+/// Why the part alone cannot be read, if it cannot.
 fn failure<T: DeserializeOwned>(part: &RawValue) -> Option<String> {
     serde_json::from_str::<Option<T>>(part.get()).err().map(|error| {
         let why = without_place(&error);

@@ -1,7 +1,7 @@
-//! A tokenizer from a file: a Hugging Face `tokenizer.json`, by the `tokenizers` crate.
+//! Tokenizers from a Hugging Face `tokenizer.json`, by the `tokenizers` crate.
 //!
-//! The library gives the parts (normalizer, pre-tokenizer, model, added tokens); they are put together here, so that
-//! each call has its own special tokens, nothing is cut or padded that was not asked for, and no thread is started.
+//! The library gives the parts (normalizer, pre-tokenizer, model, added tokens), which are put together here, so that
+//! each call has its own special tokens, nothing is cut or padded without being asked for, and no thread is started.
 
 mod added;
 mod certain;
@@ -45,52 +45,52 @@ type Parts = TokenizerImpl<ModelWrapper, NormalizerWrapper, PreTokenizerWrapper,
 /// Ids that the file puts around each text, such as `[CLS]` and `[SEP]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Frame {
-    /// Those before the text.
+    /// Ids before the text.
     pub before: Vec<u32>,
-    /// Those after it.
+    /// Ids after the text.
     pub after: Vec<u32>,
 }
 
 impl Frame {
-    /// How many there are.
+    /// Number of ids.
     pub fn len(&self) -> usize {
         self.before.len() + self.after.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no ids.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// What a file, or an encoding, has to say about rectangular batches.
+/// Defaults of a file, or of an encoding, for rectangular batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Habits {
-    /// The token that fills rows up, if there is one.
+    /// The token that fills up rows, if there is one.
     pub padding_id: Option<u32>,
-    /// Where it fills them up.
+    /// The side on which rows are filled up.
     pub padding_side: Side,
-    /// Where texts that are too long are cut.
+    /// The side on which long texts are cut.
     pub truncation_side: Side,
 }
 
-/// Where a tokenizer's file comes from, and what it may ask for.
+/// Where a tokenizer's file comes from, and what it may cost.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
-    /// What the tokenizer is called.
+    /// Name of the tokenizer.
     pub name: String,
-    /// The file's path, for errors.
+    /// Path of the file, for errors.
     pub path: String,
     /// How much it may make of a text.
     pub limits: Limits,
 }
 
-/// A tokenizer as its file describes it. It does not change: any number of threads may use one.
+/// A tokenizer as its file describes it. It is immutable, so any number of threads may use it.
 pub(crate) struct FileTokenizer {
     origin: Origin,
     places: load::Places,
     parts: Parts,
-    /// In the order of their ids.
+    /// The special tokens, in the order of their ids.
     special: Vec<(String, u32)>,
     vocab_size: usize,
     frame: Frame,
@@ -100,14 +100,14 @@ pub(crate) struct FileTokenizer {
     added: added::Added,
     cuts: cut::Cuts,
     word_piece: Option<word_piece::Pieces>,
-    /// Made when a text comes in parts.
+    /// Computed when a text comes in parts.
     pairs: OnceLock<Option<certain::Pairs>>,
 }
 
-/// What padding tokens are called where a file does not say which it is.
+/// Common names of padding tokens, for files that do not say which it is.
 const PADDING: [&str; 3] = ["[PAD]", "<pad>", "<|pad|>"];
 
-/// In the place of a text, to see what is put around it.
+/// An id that stands for the text, to see what is put around it.
 const MARK: u32 = u32::MAX;
 
 impl FileTokenizer {
@@ -130,7 +130,7 @@ impl FileTokenizer {
         };
         let habits = habits(&parts);
         parts.with_padding(None);
-        // Infallible without truncation.
+        // This cannot fail without truncation.
         let _ = parts.with_truncation(None);
         without_dropout(&mut parts);
         let frame = frame(&parts).map_err(in_part("post_processor"))?;
@@ -171,7 +171,7 @@ impl FileTokenizer {
         })
     }
 
-    /// A file that cannot be used for a text, whatever it is, is refused at once.
+    /// Encodes a text once, so that a file that cannot be used for any text is refused at once.
     fn try_out(&self) -> Result<(), TextError> {
         let mut ids = Vec::new();
         match self.prepare(&SpecialPolicy::PLAIN).encode("A few w\u{f6}rds, 12 \u{fb01}gures\n and \u{4e00}.", &mut ids)
@@ -181,7 +181,7 @@ impl FileTokenizer {
         }
     }
 
-    /// That a part of the file is to blame.
+    /// The error for a part of the file.
     fn blame(&self, part: &str, reason: &str) -> TextError {
         TextError::TokenizerFile {
             path: self.origin.path.clone(),
@@ -190,7 +190,7 @@ impl FileTokenizer {
         }
     }
 
-    /// Runs a part of the file, which is to blame for what goes wrong there: also where the library panics.
+    /// Runs a part of the file. Errors and panics of the library there are reported as errors of that part.
     pub(crate) fn in_part<T, E: ToString>(
         &self,
         part: &str,
@@ -230,7 +230,7 @@ impl FileTokenizer {
         &self.stages
     }
 
-    /// A token as it stands in the vocabulary.
+    /// A token as it is spelled in the vocabulary.
     pub(crate) fn token(&self, id: u32) -> Option<String> {
         let added = self.parts.get_added_vocabulary().simple_id_to_token(id);
         added.or_else(|| self.parts.get_model().id_to_token(id))
@@ -240,12 +240,12 @@ impl FileTokenizer {
         self.special.binary_search_by_key(&id, |&(_, id)| id).is_ok()
     }
 
-    /// The id of a token as it stands in the vocabulary.
+    /// The id of a token as it is spelled in the vocabulary.
     pub(crate) fn id_of(&self, token: &str) -> Option<u32> {
         self.parts.token_to_id(token)
     }
 
-    /// Makes a policy ready for many texts.
+    /// Prepares a policy for many texts.
     pub(crate) fn prepare<'a>(&'a self, policy: &'a SpecialPolicy) -> Prepared<'a> {
         let is_allowed = |name: &str| match &policy.allowed {
             SpecialSet::All => true,
@@ -259,21 +259,21 @@ impl FileTokenizer {
     }
 }
 
-/// A policy made ready for many texts.
+/// A policy prepared for many texts.
 pub(crate) struct Prepared<'a> {
     file: &'a FileTokenizer,
     searches: Searches<'a>,
-    /// Special tokens that are text.
+    /// Special tokens that are plain text.
     spared: HashSet<u32>,
 }
 
 impl Prepared<'_> {
-    /// Appends the ids of `text` to `out`, without those around it. After an error `out` is as it was.
+    /// Appends the ids of `text` to `out`, without those around it. After an error `out` is unchanged.
     pub(crate) fn encode(&self, text: &str, out: &mut Vec<u32>) -> Result<(), TextError> {
         self.encode_part(text, false, out)
     }
 
-    /// The same of a text that goes on where another one was cut.
+    /// The same. If `goes_on`, the text continues one that was cut before it.
     pub(crate) fn encode_part(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<(), TextError> {
         fit_u32("the text", text.len())?;
         self.searches.check(text)?;
@@ -281,13 +281,14 @@ impl Prepared<'_> {
         self.encode_checked(text, goes_on, out).inspect_err(|_| out.truncate(start))
     }
 
-    /// Appends the ids of as much of `text` as every text gives that begins with it, and returns how much that is. What
-    /// lies behind a cut was looked at, too: its ids are no longer those of a text of its own.
+    /// Appends the ids of as much of `text` as has the same ids in every text that begins with it, and returns that
+    /// number of bytes. The text after the cut was considered, too, so the ids before it need not be those of a text
+    /// that ends there.
     pub(crate) fn encode_certain(&self, text: &str, goes_on: bool, out: &mut Vec<u32>) -> Result<usize, TextError> {
         fit_u32("the text", text.len())?;
         let decided = self.searches.check_certain(text)?;
         if self.file.cuts.is_empty() && !matches!(self.file.parts.get_model(), ModelWrapper::BPE(_)) {
-            // Nothing has edges.
+            // Such a tokenizer has no edges at which a text could be cut.
             return Ok(0);
         }
         let budget = self.file.limits().budget(text.len());
@@ -298,7 +299,7 @@ impl Prepared<'_> {
         let cut = self.cut(text, &mut pieces, &certain);
         let is_sound = |cut: &Cut| cut.at <= decided && !self.searches.divides(text, cut.at);
         let Some(cut) = cut.filter(is_sound) else { return Ok(0) };
-        // What an added token is stays there: it is not counted.
+        // `split` does not visit or count added tokens; they stay.
         let part = |number, piece: NormalizedString| match number {
             number if number < cut.pieces => Some(piece),
             number if number == cut.pieces && cut.bytes > 0 => piece.slice(Range::Normalized(..cut.bytes)),
@@ -318,7 +319,7 @@ impl Prepared<'_> {
         certain.within(text, pieces, pairs.as_ref()?)
     }
 
-    /// What the model gets, and the added tokens.
+    /// The pieces for the model, and the added tokens.
     fn pieces(&self, text: &str, look: Look<'_>) -> Result<PreTokenizedString, TextError> {
         let file = self.file;
         let spared = |id| self.spared.contains(&id);
@@ -344,7 +345,7 @@ impl Prepared<'_> {
             }
             _ => Ok(model.tokenize_in_pretokenized(&mut pieces, None)),
         })?;
-        // That it has no token for a character is no fault of a file.
+        // A missing token for a character is the text's problem, not the file's.
         done.map_err(|error| TextError::Unencodable { reason: error.to_string() })?;
         for (_, _, tokens) in pieces.get_splits(OffsetReferential::Normalized, OffsetType::None).into_iter().take(count)
         {
@@ -354,7 +355,7 @@ impl Prepared<'_> {
     }
 }
 
-/// Dropout makes ids random, for training alone: the same text has the same ids here.
+/// Removes dropout, which makes ids random and is for training only. Here the same text always has the same ids.
 fn without_dropout(parts: &mut Parts) {
     if let ModelWrapper::BPE(bpe) = parts.get_model()
         && bpe.dropout.is_some()
@@ -379,10 +380,10 @@ fn habits(parts: &Parts) -> Habits {
     }
 }
 
-/// What the file puts around a text: its own post-processor is asked once.
+/// What the file puts around a text, found by running its post-processor once.
 fn frame(parts: &Parts) -> Result<Frame, String> {
     let marked = Encoding::from_tokens(Vec::from([Token::new(MARK, String::new(), (0, 0))]), 0);
-    // A template that speaks of a second text takes one for granted.
+    // A template that mentions a second text relies on having one, and panics.
     let framed = caught(|| parts.post_process(marked, None, true));
     let framed = framed.map_err(|_| "it does not work for one text alone")?.map_err(|error| error.to_string())?;
     let ids = framed.get_ids();

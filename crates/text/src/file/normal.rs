@@ -14,19 +14,19 @@ use super::check;
 use super::limits::Limits;
 use super::pattern::{Expression, Parts};
 
-/// A normalizer as its steps.
+/// The steps of a normalizer.
 pub(super) struct Normal {
     steps: Vec<Step>,
     limits: Limits,
 }
 
 enum Step {
-    /// One whose text is a few times as long at most.
+    /// A step that makes a text a few times as long at most.
     Library(NormalizerWrapper),
-    /// A table whose longest entry has so many bytes.
+    /// A table of replacements, and the number of bytes of the longest.
     Table(Box<Precompiled>, usize),
     Prepend(NormalizerWrapper, usize),
-    /// Spaces are taken from the front, from the end, or both.
+    /// Strips spaces from the front, the end, or both.
     Strip {
         front: bool,
         end: bool,
@@ -43,7 +43,7 @@ impl Normal {
         Ok(Self { steps, limits })
     }
 
-    /// Says what is known of where a text may be cut, before its parts are normalized.
+    /// Records where a text may be cut, before its parts are normalized.
     pub(super) fn begin(&self, look: Look<'_>) {
         let Some(certain) = look.certain else { return };
         let mut certain = certain.borrow_mut();
@@ -55,7 +55,7 @@ impl Normal {
                 Step::Replace(..) => drop(certain.begin_pattern()),
                 Step::Strip { end, .. } => {
                     certain.strips_ends |= *end;
-                    // What it replaces by spaces may be stripped.
+                    // An earlier replacement may make spaces, which this step strips.
                     if self.steps[..i].iter().any(|step| matches!(step, Step::Replace(..))) {
                         certain.give_up();
                     }
@@ -64,10 +64,10 @@ impl Normal {
         }
     }
 
-    /// Normalizes a part of a text; `made` are the bytes that its other parts became.
+    /// Normalizes a part of a text. `made` is the number of bytes that the other parts have become.
     pub(super) fn run(&self, text: &mut NormalizedString, made: &Cell<usize>, look: Look<'_>) -> Result<(), String> {
         let budget = look.budget;
-        // What stands at the front of a text was there.
+        // What stands at the front of a text is not added where a text continues.
         let goes_on = look.goes_on && text.offsets_original().0 == 0;
         let room = budget.bytes.saturating_sub(made.get());
         let fits = |bytes: usize| if bytes > room { Err(self.limits.grows()) } else { Ok(()) };
@@ -133,7 +133,7 @@ fn add(normalizer: &NormalizerWrapper, limits: Limits, steps: &mut Vec<Step>) ->
     Ok(())
 }
 
-/// What is replaced, as an expression.
+/// The pattern of a replacement, as an expression.
 pub(super) fn replaced(replace: &Replace, limits: Limits) -> Result<Expression, String> {
     let written = serde_json::to_value(replace).map_err(|error| error.to_string())?;
     let pattern = &written["pattern"];

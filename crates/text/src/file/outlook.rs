@@ -1,9 +1,9 @@
-//! How far a pattern looks: what of its matches in a text that is yet to go on can no longer change.
+//! Finds how far a pattern looks: which of its matches in an unfinished text can no longer change.
 //!
-//! An attempt to match at one place is decided when none of the ways through the pattern came upon the end of what is there
-//! of the text. All the ways that there may be are a regular language, if what it looks ahead at counts as taken or not
-//! taken: an attempt is undecided only where the rest of the text is the front of a text of that language. A DFA that
-//! reads backwards from the end finds the first such place.
+//! An attempt to match at a place is decided if no way through the pattern reaches the end of the available text. All
+//! possible ways form a regular language, if each look-ahead may be taken or not. So an attempt is undecided only if
+//! the rest of the text is a prefix of a text of that language. A DFA that reads backwards from the end finds the
+//! first such place.
 
 use fancy_regex::{Assertion, Expr, LookAround};
 use regex_automata::hybrid::dfa::DFA;
@@ -12,25 +12,25 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 use tokenbed_memory::Text;
 
-/// What is known of a pattern that looks ahead alone.
+/// What is known of a pattern that looks ahead only.
 pub(super) struct Outlook {
     fronts: DFA,
 }
 
-/// The texts that a part of a pattern goes through, and their fronts, each as an expression.
+/// The texts that a part of a pattern matches (`all`), and their prefixes (`fronts`), each as an expression.
 struct Ways {
     all: String,
     fronts: String,
-    /// Whether it may find nothing.
+    /// Whether it may match nothing.
     nothing: bool,
 }
 
-/// Bytes of the expression for all fronts, at most.
+/// Largest number of bytes in the expression for all prefixes.
 const MOST: usize = 1 << 20;
 
 impl Outlook {
-    /// That of a pattern of fancy-regex; none where what stands before a place matters to it, or nothing is a match:
-    /// then a text cannot be begun in the middle.
+    /// The outlook of a pattern of fancy-regex. `None` if the pattern depends on the text before a match, or can
+    /// match nothing: then matching cannot begin in the middle of a text.
     pub(super) fn of(pattern: &str) -> Option<Self> {
         let tree = Expr::parse_tree(pattern).ok()?;
         let ways = ways(&tree.expr)?;
@@ -46,7 +46,7 @@ impl Outlook {
         Some(Self { fronts })
     }
 
-    /// The first place from which on an attempt to match may come upon the end of the text; zero where that is not known.
+    /// The first place from which an attempt to match may reach the end of the text; 0 if that is not known.
     pub(super) fn decided(&self, text: &str) -> usize {
         self.search(text).unwrap_or(0)
     }
@@ -59,7 +59,7 @@ impl Outlook {
         for (at, &byte) in text.as_bytes().iter().enumerate().rev() {
             state = self.fronts.next_state(&mut cache, state, byte).ok()?;
             if state.is_tagged() {
-                // A match is told one byte late.
+                // The DFA reports a match one byte late.
                 if state.is_match() {
                     first = at + 1;
                 } else if state.is_dead() {
@@ -140,7 +140,7 @@ fn ways(expr: &Expr) -> Option<Ways> {
             let inner = ways(inner)?;
             Ways { all: optional(&inner.all), fronts: inner.fronts, nothing: true }
         }
-        // Whether a text ends here, the next character tells.
+        // The next character tells whether the text ends here.
         Expr::Assertion(Assertion::EndText) => Ways { all: String::new(), fronts: "(?s:.)?".into(), nothing: true },
         Expr::Backref { .. } => Ways { all: "(?s:.)*".into(), fronts: "(?s:.)*".into(), nothing: true },
         _ => return None,

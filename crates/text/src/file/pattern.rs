@@ -1,4 +1,5 @@
-//! Patterns of a file, matched in bounded steps: the library gives up in silence, and leaves the rest of a text as it is.
+//! Patterns of a file, matched in a bounded number of steps. The library itself gives up silently and leaves the rest
+//! of a text as it is.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -14,17 +15,18 @@ use super::outlook::Outlook;
 /// A pattern of the file.
 pub(crate) struct Expression {
     source: String,
-    /// Compiled for more and more steps: an attempt that takes many is begun anew, so that time is looked at in between.
+    /// The pattern compiled with larger and larger step limits. An attempt that takes many steps is started again, so
+    /// that the time can be checked in between.
     levels: [OnceLock<Option<Regex>>; 4],
     limits: Limits,
-    /// Made when a text comes in parts.
+    /// Computed when a text comes in parts.
     outlook: OnceLock<Option<Box<Outlook>>>,
 }
 
-/// Of each level, how much of the next it takes.
+/// Divisors of the step limit for each level.
 const DIVISORS: [usize; 4] = [512, 64, 8, 1];
 
-/// Matches between two looks at the clock.
+/// Number of matches between two checks of the time.
 const MATCHES: usize = 32;
 
 impl Expression {
@@ -36,7 +38,7 @@ impl Expression {
             outlook: OnceLock::new(),
         };
         let regex = it.build(0).map_err(|error| format!("the pattern {source:?} cannot be used: {error}"))?;
-        // The first to set it.
+        // This is the first value, so setting it cannot fail.
         let _ = it.levels[0].set(Some(regex));
         Ok(it)
     }
@@ -50,13 +52,14 @@ impl Expression {
         self.levels[level].get_or_init(|| self.build(level).ok()).as_ref()
     }
 
-    /// Up to where attempts to match are decided, whatever follows the text; nothing where what stands before them matters.
+    /// The place before which all attempts to match are decided, whatever follows the text. `None` if the pattern
+    /// depends on the text before a match.
     pub(super) fn decided(&self, text: &str) -> Option<usize> {
         let outlook = self.outlook.get_or_init(|| Outlook::of(&self.source).map(Box::new));
         outlook.as_ref().map(|outlook| outlook.decided(text))
     }
 
-    /// All matches, in their order, as the library's engine gives them one after the other.
+    /// All matches in order, as the library's engine finds them one after the other.
     pub(super) fn matches(&self, text: &str, budget: &Budget) -> Result<Vec<(usize, usize)>, String> {
         let mut found = Vec::new();
         let mut from = 0;
@@ -66,7 +69,8 @@ impl Expression {
                 return Err(self.limits.slow());
             }
             let Some((start, end)) = self.next(text, from, budget)? else { break };
-            // Nothing is not found where something ends. What is found next may begin where nothing was found.
+            // An empty match does not count directly after a match. The next match may begin where an empty one was
+            // found.
             if start == end && last == Some(end) {
                 from += text[from..].chars().next().map_or(1, char::len_utf8);
                 continue;
@@ -93,13 +97,13 @@ impl Expression {
         Err(self.limits.backtracks())
     }
 
-    /// As the library's methods take it.
+    /// The expression as a pattern for the library's methods.
     pub(super) fn within<'a>(&'a self, budget: &'a Budget) -> Within<'a> {
         Within { expression: self, budget, inverted: false }
     }
 }
 
-/// An expression with what it may spend.
+/// An expression with its budget.
 pub(super) struct Within<'a> {
     expression: &'a Expression,
     budget: &'a Budget,
@@ -134,7 +138,7 @@ impl Pattern for Within<'_> {
     }
 }
 
-/// Parts that were found before, as the library's methods take a pattern.
+/// Parts that were found before, as a pattern for the library's methods.
 pub(super) struct Parts(RefCell<Vec<(Offsets, bool)>>);
 
 impl Parts {

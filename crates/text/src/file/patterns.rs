@@ -1,4 +1,4 @@
-//! The regular expressions of a file, in the library's syntax there and in that of the engine here.
+//! Rewrites the regular expressions of a file from the library's syntax to that of the engine here.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,16 +10,16 @@ use super::load::Wrong;
 use super::oniguruma::{Spent, translate};
 use tokenbed_memory::{List, Text};
 
-/// Parts that may have patterns, and what a sequence of them calls its steps.
+/// Parts that may have patterns, and the name of the list of steps in a sequence of them.
 const PARTS: [(&str, &str); 3] =
     [("normalizer", "normalizers"), ("pre_tokenizer", "pretokenizers"), ("decoder", "decoders")];
 
 type Object<'a> = BTreeMap<String, &'a RawValue>;
 
-/// The file with each of its patterns as the engine here writes it; the file itself where they are the same.
+/// The file with each of its patterns rewritten for the engine here; the file itself if none differs.
 ///
 /// # Errors
-/// The first pattern that cannot be given the meaning that it has in the library, and where it stands.
+/// The first pattern that cannot be given the library's meaning, and its place.
 pub(super) fn rewritten<'a>(json: &'a str, parts: &Object<'a>) -> Result<Cow<'a, str>, Wrong> {
     let mut found = Vec::new();
     for (name, steps) in PARTS {
@@ -39,7 +39,7 @@ pub(super) fn rewritten<'a>(json: &'a str, parts: &Object<'a>) -> Result<Cow<'a,
         if written == pattern {
             continue;
         }
-        // Nobody else would show the pattern as it stands in the file.
+        // Only here is the pattern known as it is spelled in the file.
         Regex::new(&written).map_err(|error| wrong(format!("the pattern {pattern:?} cannot be used: {error}")))?;
         let written = serde_json::to_string(&written).map_err(|error| wrong(error.to_string()))?;
         text.put_str(&json[done..at]);
@@ -53,7 +53,7 @@ pub(super) fn rewritten<'a>(json: &'a str, parts: &Object<'a>) -> Result<Cow<'a,
     Ok(Cow::Owned(text))
 }
 
-/// The patterns of a part.
+/// Collects the patterns of a part.
 fn gather<'a>(part: &'a RawValue, name: &'static str, steps: &str, found: &mut Vec<(&'static str, &'a RawValue)>) {
     let Ok(part) = serde_json::from_str::<Object<'a>>(part.get()) else { return };
     let pattern = part.get("pattern").and_then(|pattern| serde_json::from_str::<Object<'a>>(pattern.get()).ok());

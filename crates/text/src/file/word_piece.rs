@@ -1,4 +1,4 @@
-//! WordPiece in time that grows with a word's length alone: the library tries every end of it for every piece.
+//! WordPiece in time that is linear in a word's length. The library tries every end of the word for every piece.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +6,15 @@ use tokenbed_memory::{Gather, List, Text};
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::{Model, Token};
 
-/// What is known of a vocabulary.
+/// The lengths of a vocabulary's tokens.
 pub(super) struct Pieces {
-    /// Bytes of the tokens that words begin with, the longest first.
+    /// Lengths in bytes of the tokens that words begin with, the longest first.
     first: Vec<usize>,
-    /// Those of tokens that continue one, without what marks them.
+    /// Lengths of the tokens that continue a word, without their mark.
     following: Vec<usize>,
 }
 
-/// Bytes that are looked at for one piece, at most: a vocabulary in use has some hundred.
+/// Largest number of bytes that are compared for one piece. A vocabulary in use has some hundred.
 const MOST_BYTES: usize = 16 << 10;
 
 impl Pieces {

@@ -1,15 +1,15 @@
-//! The class of every character, as the patterns see it.
+//! The class of every character for the patterns.
 
 use std::sync::LazyLock;
 
 use super::unicode;
 use tokenbed_memory::{List, filled, with_room};
 
-/// What the patterns ask about a character. Every character has one class, which is a bit, so that a [`Set`] of classes
-/// is asked about at once.
+/// What the patterns need to know of a character. Every character has one class, which is a bit, so that a [`Set`] of
+/// classes is one test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
-    /// None of the others: punctuation, symbols, control characters, unassigned.
+    /// All other characters: punctuation, symbols, control characters, unassigned.
     Other = 1,
     /// `[\p{Lu}\p{Lt}]`
     Upper = 1 << 1,
@@ -21,13 +21,13 @@ pub(super) enum Class {
     Mark = 1 << 4,
     /// `\p{N}`
     Number = 1 << 5,
-    /// `\s` but for the two that follow.
+    /// `\s` without the two that follow.
     Space = 1 << 6,
     /// `[\r\n]`
     Newline = 1 << 7,
 }
 
-/// The classes in the order of their bits, with their ranges; `Other` is what is in none.
+/// The classes in the order of their bits, with their ranges. `Other` is everything outside of them.
 const ALL: [(Class, &[(u32, u32)]); 8] = [
     (Class::Other, &[]),
     (Class::Upper, unicode::UPPER),
@@ -63,7 +63,7 @@ impl Set {
         Self(bits)
     }
 
-    /// The set that is one run for the patterns, with this class in it.
+    /// The set of classes that forms one run with this class.
     #[inline]
     pub(super) fn of_run(class: Class) -> Self {
         match class {
@@ -80,25 +80,25 @@ impl Set {
     }
 }
 
-/// Code points in a block of the table. Smaller blocks share more, larger ones need a shorter index.
+/// Number of code points in a block of the table. Smaller blocks share more, larger ones need a shorter index.
 const BLOCK: usize = 128;
 const CODE_POINTS: usize = 0x11_0000;
 
-/// The table, made when the first text is cut.
+/// The table, computed when the first text is cut.
 pub(super) static CLASSES: LazyLock<Classes> = LazyLock::new(Classes::new);
 
-/// A table in two steps: the code point's block, then the place in the block. Blocks that are the same throughout
-/// (most of Unicode: CJK, unassigned) are stored once for each class.
+/// A table in two steps: the code point's block, then the place in the block. Uniform blocks (most of Unicode: CJK,
+/// unassigned) are stored once for each class.
 pub(super) struct Classes {
-    /// The class of every byte that is a character on its own.
+    /// The class of every byte that is a character of its own.
     ascii: [Class; 128],
-    /// Which block of `classes` a block of code points is.
+    /// For each block of code points, its block in `classes`.
     index: Vec<u16>,
     classes: Vec<Class>,
 }
 
 impl Classes {
-    /// Spreads the ranges in `unicode.rs` out into a table.
+    /// Expands the ranges in `unicode.rs` into a table.
     fn new() -> Self {
         let mut flat = filled(Class::Other, CODE_POINTS);
         for (class, ranges) in ALL {
@@ -108,7 +108,7 @@ impl Classes {
         }
         let mut index = with_room(CODE_POINTS / BLOCK);
         let mut classes: Vec<Class> = Vec::new();
-        // The first blocks are those of a single class, in the order of their bits.
+        // The first blocks have a single class each, in the order of their bits.
         for (class, _) in ALL {
             classes.put_all([class; BLOCK]);
         }
@@ -125,10 +125,10 @@ impl Classes {
         Self { ascii, index, classes }
     }
 
-    /// The class of the character that begins at `text[at]`, and where the next one begins; none at the end.
+    /// The class of the character that begins at `text[at]`, and the place of the next one; `None` at the end.
     ///
-    /// `text` is the bytes of a `str` and `at` a character boundary. If they were not, the answer would be of no use,
-    /// but nothing would break.
+    /// `text` must be the bytes of a `str` and `at` a character boundary. If they are not, the answer is meaningless,
+    /// but nothing breaks.
     #[inline]
     pub(super) fn at(&self, text: &[u8], at: usize) -> Option<(Class, usize)> {
         let first = *text.get(at)?;
@@ -155,7 +155,7 @@ impl Classes {
         self.classes.get(usize::from(block) * BLOCK + code % BLOCK).copied().unwrap_or(Class::Other)
     }
 
-    /// Where the run of characters of these classes ends that goes on at `at`.
+    /// End of the run of characters of these classes that continues at `at`.
     #[inline]
     pub(super) fn end_of_run(&self, text: &[u8], mut at: usize, set: Set) -> usize {
         while let Some((class, after)) = self.at(text, at) {
@@ -181,7 +181,7 @@ mod tests {
         members
     }
 
-    /// If this fails after an update of regex-syntax: see examples/unicode_tables.rs, and compare with tiktoken.
+    /// If this fails after an update of regex-syntax, see examples/unicode_tables.rs, and compare with tiktoken.
     #[test]
     fn every_character_has_the_class_that_regex_syntax_gives_it() {
         let classes = &*CLASSES;
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_break_nothing() {
+    fn bytes_that_are_not_text_break_nothing() {
         let classes = &*CLASSES;
         for first in 0..=255 {
             for rest in [&[][..], &[0xff], &[0xbf, 0xbf, 0xbf], b"a"] {

@@ -1,4 +1,4 @@
-//! What follows the apostrophe of an English contraction.
+//! The part of an English contraction after the apostrophe.
 
 /// Length of `[sdmt]|ll|ve|re` at the front of `rest`.
 #[inline]
@@ -10,8 +10,8 @@ pub(crate) fn small(rest: &[u8]) -> Option<usize> {
     }
 }
 
-/// Length of `(?i:[sdmt]|ll|ve|re)` at the front of `rest`. Besides the capitals of ASCII one more character is equal to
-/// one of these letters: U+017F, the long s.
+/// Length of `(?i:[sdmt]|ll|ve|re)` at the front of `rest`. Besides ASCII capitals, one more character equals one of
+/// these letters: U+017F, the long s.
 #[inline]
 pub(crate) fn any_case(rest: &[u8]) -> Option<usize> {
     match rest {

@@ -1,17 +1,17 @@
-//! GPT-2's pattern: tiktoken's `r50k_pat_str`,
+//! GPT-2's pattern, tiktoken's `r50k_pat_str`:
 //!
 //! ```text
 //! '(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s
 //! ```
 //!
 //! Alternatives are tried from left to right. In words: an English contraction; else a run of letters, of numbers, or
-//! of anything but white space, with the one space (U+0020) before it; else white space, up to the last character of
-//! the run if something follows it: that one may be the space of the next piece.
+//! of anything but white space, after at most one space (U+0020); else white space, up to the last character of the
+//! run if something follows it, because that one may be the space of the next piece.
 
 use super::classes::{Classes, Set};
 use super::{contraction, spaces};
 
-/// Where the piece ends that begins at `start`, which is a character boundary before the end of the text.
+/// End of the piece that begins at `start`, which must be a character boundary before the end of the text.
 #[inline]
 pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize) -> usize {
     let first = text[start];
@@ -29,8 +29,9 @@ pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize) -> usiz
 
 /// A piece of `text` that ends here or before is a piece of every text that begins with `text`.
 ///
-/// Runs, of white space too, come upon the end of the text only where they reach it. A contraction looks at two bytes
-/// after the apostrophe; where it is none, the apostrophe may be a piece of its own, and end two bytes before that.
+/// Runs, also of white space, depend on the end of the text only if they reach it. A contraction looks at two bytes
+/// after the apostrophe; if there is no contraction, the apostrophe may be a piece of its own, and end two bytes
+/// earlier.
 pub(crate) fn certain(text: &[u8]) -> usize {
     text.len().saturating_sub(2)
 }

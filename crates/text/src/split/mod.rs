@@ -1,10 +1,10 @@
-//! Where the pieces of a text end that are encoded on their own: what tiktoken does with a regular expression.
+//! Finds where the pieces of a text end that are encoded on their own. tiktoken does this with a regular expression.
 //!
-//! A scanner written by hand for each pattern: the expression engine is the slowest part of other tokenizers.
+//! Each pattern has a scanner written by hand, because the expression engine is the slowest part of other tokenizers.
 //!
-//! A scanner knows nothing of what lies before a piece, and what it decides depends only on the bytes it looks at. So a
-//! piece of a text whose scanner did not come upon the end of the text is a piece of every text that begins so. Each
-//! scanner says in `certain` up to where pieces may end for that to be sure.
+//! A scanner does not depend on the text before a piece, and its decision depends only on the bytes that it looks at.
+//! So a piece whose scanner did not reach the end of the text is a piece of every text that begins so. Each scanner
+//! says in `certain` where pieces must end for that to hold.
 
 mod cl100k;
 mod classes;
@@ -21,16 +21,16 @@ use classes::{CLASSES, Classes};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pattern {
-    /// GPT-2's: tiktoken's `r50k_pat_str`, used by `gpt2`, `r50k_base` and `p50k_base`.
+    /// The pattern of GPT-2: tiktoken's `r50k_pat_str`, used by `gpt2`, `r50k_base` and `p50k_base`.
     Gpt2,
-    /// That of `cl100k_base`.
+    /// The pattern of `cl100k_base`.
     Cl100k,
-    /// That of `o200k_base`.
+    /// The pattern of `o200k_base`.
     O200k,
 }
 
 impl Pattern {
-    /// Calls `piece(start, end)` for the pieces of `text[start..end]` from left to right. They leave no byte out.
+    /// Calls `piece(start, end)` for the pieces of the text from left to right. They cover every byte.
     #[inline]
     pub(crate) fn split(self, text: &str, mut piece: impl FnMut(usize, usize)) {
         let (classes, text) = (&*CLASSES, text.as_bytes());
@@ -42,8 +42,8 @@ impl Pattern {
         }
     }
 
-    /// Calls `piece(start, end)` for those first pieces of `text` that every text has that begins with it. Returns where
-    /// the last of them ends: what lies behind depends on how the text goes on.
+    /// Calls `piece(start, end)` for the first pieces of `text` that every text beginning with it has. Returns the
+    /// end of the last one; the pieces after it depend on how the text continues.
     pub(crate) fn split_certain(self, text: &str, mut piece: impl FnMut(usize, usize)) -> usize {
         let certain = match self {
             Self::Gpt2 => gpt2::certain(text.as_bytes()),
@@ -77,7 +77,7 @@ impl Pattern {
 mod tests {
     use super::*;
 
-    /// Every kind of character that a scanner treats differently, the letters of contractions with them.
+    /// Every kind of character that a scanner treats differently, including the letters of contractions.
     const KINDS: &[char] = &[
         'a', 'l', 'v', 'e', 's', 'A', 'L', '\u{17f}', '\u{6587}', '\u{301}', ' ', '\n', '\u{a0}', '\'', '7', '!', '/',
     ];
@@ -88,7 +88,7 @@ mod tests {
         pieces
     }
 
-    /// The certain pieces of what a text begins with are the first pieces of the text.
+    /// Checks that the certain pieces of each prefix of a text are the first pieces of the text.
     fn check(text: &str) {
         for pattern in [Pattern::Gpt2, Pattern::Cl100k, Pattern::O200k] {
             let whole = pieces(text, |text, piece| pattern.split(text, piece));
@@ -112,13 +112,13 @@ mod tests {
     #[test]
     fn certain_pieces_are_those_of_every_text_that_begins_so() {
         check_all(KINDS, 5);
-        // Where scanners look far ahead.
+        // In these texts scanners look far ahead.
         check_all(&['a', 'A', '\u{6587}', '\u{301}', '!'], 8);
         check_all(&['a', 'A', '\'', 'l', ' '], 8);
         check_all(&[' ', '\n', '\u{a0}', '!', 'a'], 8);
     }
 
-    /// What is held back is short where nothing asks for more.
+    /// What is held back is short if nothing requires more.
     #[test]
     fn all_but_the_end_is_certain() {
         for pattern in [Pattern::Gpt2, Pattern::Cl100k, Pattern::O200k] {

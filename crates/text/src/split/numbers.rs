@@ -1,8 +1,8 @@
-//! Numbers in groups.
+//! Numbers in groups of up to three characters.
 
 use super::classes::{Classes, Set};
 
-/// `\p{N}{1,3}`, whose first character ends at `at`.
+/// End of `\p{N}{1,3}`, whose first character ends at `at`.
 #[inline]
 pub(crate) fn end_of_three(classes: &Classes, text: &[u8], mut at: usize) -> usize {
     for _ in 0..2 {

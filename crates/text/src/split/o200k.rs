@@ -1,4 +1,4 @@
-//! The pattern of `o200k_base`, its alternatives one a line:
+//! The pattern of `o200k_base`, one alternative a line:
 //!
 //! ```text
 //! [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?
@@ -10,11 +10,11 @@
 //! \s+
 //! ```
 //!
-//! In words: capitals and then small letters, where letters without case and marks count as both, with one character
-//! before them that is no letter, number or line break, and an English contraction after them; else the same without
-//! small letters; one to three numbers; a run of anything but white space, with the one space (U+0020) before it and the
-//! line breaks and slashes after it; else white space, which ends with its last line break or before its last
-//! character, unless it ends the text.
+//! In words, the first of these that matches: capitals and then small letters, where letters without case and marks
+//! count as both, after at most one character that is not a letter, number or line break, and followed by an English
+//! contraction; the same without small letters; one to three numbers; a run of anything but white space, after at
+//! most one space (U+0020) and followed by line breaks and slashes; white space, which ends with its last line break
+//! or before its last character, unless it ends the text.
 
 use super::classes::{Class, Classes, Set};
 use super::{contraction, numbers, spaces};
@@ -22,7 +22,7 @@ use super::{contraction, numbers, spaces};
 const CAPITAL: Set = Set::of(&[Class::Upper, Class::Letter, Class::Mark]);
 const SMALL: Set = Set::of(&[Class::Lower, Class::Letter, Class::Mark]);
 
-/// Where the piece ends that begins at `start`, which is a character boundary before the end of the text.
+/// End of the piece that begins at `start`, which must be a character boundary before the end of the text.
 #[inline]
 pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize) -> usize {
     let Some((class, next)) = classes.at(text, start) else { return text.len() };
@@ -30,7 +30,8 @@ pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize) -> usiz
         Class::Number => return numbers::end_of_three(classes, text, next),
         Class::Newline => return spaces::end_of_lines(classes, text, start),
         Class::Upper | Class::Lower | Class::Letter => Word::at(classes, text, start).end(),
-        // A mark may stand before a word or be one. The first alternative comes to the latter before the second is tried.
+        // A mark may stand before a word or be one. The first alternative reaches the latter before the second is
+        // tried.
         Class::Mark => Some(Word::at(classes, text, next).mixed.unwrap_or(next)),
         Class::Other | Class::Space => Word::at(classes, text, next).end(),
     };
@@ -47,11 +48,11 @@ pub(crate) fn end_of_piece(classes: &Classes, text: &[u8], start: usize) -> usiz
     end + breaks.count()
 }
 
-/// Where the words of the first two alternatives end, without what may stand before and after them.
+/// Ends of the words of the first two alternatives, without what may stand before and after them.
 struct Word {
     /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+`
     mixed: Option<usize>,
-    /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+`: what the second alternative is where the first is not.
+    /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+`: the second alternative, if the first does not match.
     capitals: Option<usize>,
 }
 
@@ -68,7 +69,7 @@ impl Word {
                 break;
             }
             if SMALL.has(class) {
-                // Where no small letter follows, the capitals give back as much as the one or more small ones need: the
+                // If no small letter follows, the capitals give back what the one or more small letters need: the
                 // last character that is both.
                 mixed = Some(after);
             }
@@ -93,15 +94,16 @@ fn end_of_contraction(text: &[u8], end: usize) -> usize {
 
 /// A piece of `text` that ends here or before is a piece of every text that begins with `text`.
 ///
-/// Runs of symbols, numbers and small letters come upon the end of the text only where they reach it. Three things look
+/// Runs of symbols, numbers and small letters depend on the end of the text only if they reach it. Three things look
 /// further than the piece is long:
 ///
 /// - A contraction looks at three bytes after the word.
-/// - White space ends with its last line break, which may be yet to come as long as the run reaches the end of the text.
+/// - White space ends with its last line break, which may still come as long as the run reaches the end of the text.
 ///   The run begins where the piece does, so the piece ends within the white space at the end of the text.
-/// - A word gives capitals back where no small letter follows them, and only the end of the capitals says so. From the
-///   word's first character on all are capitals or count as such up to the end of the text. The word has one character at
-///   least, or the mark before it is the piece: in both cases the piece ends behind the first of the capitals there.
+/// - A word gives capitals back if no small letter follows them, which only the end of the capitals shows. From the
+///   word's first character to the end of the text all characters are capitals or count as such. The word has at
+///   least one character, or the mark before it is the piece: in both cases the piece ends after the first of those
+///   capitals.
 pub(crate) fn certain(classes: &Classes, text: &str) -> usize {
     let bytes = text.as_bytes();
     let start_of_last_run = |set: Set| {

@@ -1,16 +1,16 @@
-//! White space between the other pieces: what the patterns have in common there.
+//! White space between the other pieces, which the patterns treat almost alike.
 
 use super::classes::{Class, Classes, Set};
 
-/// `\s++$|\s+(?!\S)|\s`: the whole run at the end of the text, else the run up to its last character, which may be the
-/// space of the next piece; but one character at least.
+/// `\s++$|\s+(?!\S)|\s`: the whole run at the end of the text, else the run up to its last character, which may be
+/// the space of the next piece; at least one character.
 #[cold]
 pub(crate) fn end_of_run(classes: &Classes, text: &[u8], start: usize) -> usize {
     let run = Run::at(classes, text, start);
     if run.end < text.len() && run.last > start { run.last } else { run.end }
 }
 
-/// `\s*[\r\n]|\s+(?!\S)|\s`: up to the run's last line break if it has one, else as [`end_of_run`].
+/// `\s*[\r\n]|\s+(?!\S)|\s`: up to the run's last line break if it has one, else like [`end_of_run`].
 pub(crate) fn end_of_lines(classes: &Classes, text: &[u8], start: usize) -> usize {
     let run = Run::at(classes, text, start);
     match run.line_end {
@@ -20,7 +20,7 @@ pub(crate) fn end_of_lines(classes: &Classes, text: &[u8], start: usize) -> usiz
     }
 }
 
-/// `\s++$|\s*[\r\n]|\s+(?!\S)|\s`: as [`end_of_lines`], but the whole run at the end of the text.
+/// `\s++$|\s*[\r\n]|\s+(?!\S)|\s`: like [`end_of_lines`], but the whole run at the end of the text.
 pub(crate) fn end_of_lines_or_text(classes: &Classes, text: &[u8], start: usize) -> usize {
     let run = Run::at(classes, text, start);
     match run.line_end {
@@ -33,9 +33,9 @@ pub(crate) fn end_of_lines_or_text(classes: &Classes, text: &[u8], start: usize)
 
 /// A run of white space.
 struct Run {
-    /// Where its last character begins.
+    /// Start of its last character.
     last: usize,
-    /// Where its last `[\r\n]` ends.
+    /// End of its last `[\r\n]`.
     line_end: Option<usize>,
     end: usize,
 }

@@ -1,4 +1,4 @@
-//! What the tests share: the encodings as they are shipped, and implementations that are slow and plain.
+//! Helpers for tests: the encodings as they are shipped, and slow, simple implementations.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 #![allow(dead_code)] // no test uses all of it
 
@@ -14,7 +14,7 @@ pub fn repository(path: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)
 }
 
-/// An encoding, twice: ours, and what defines it.
+/// An encoding twice: ours, and its definition.
 pub struct Subject {
     pub tokenizer: Tokenizer,
     /// The vocabulary, decompressed.
@@ -27,12 +27,12 @@ pub struct Subject {
 
 /// `r50k_pat_str`
 const R50K: &str = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s";
-/// As in `cl100k_base`.
+/// The pattern of `cl100k_base`.
 const CL100K_BASE: &str = concat!(
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+",
     r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
 );
-/// As in `o200k_base`.
+/// The pattern of `o200k_base`.
 const O200K_BASE: &str = concat!(
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
@@ -43,7 +43,7 @@ pub static GPT2: LazyLock<Subject> = LazyLock::new(|| Subject::load("gpt2", R50K
 pub static CL100K: LazyLock<Subject> = LazyLock::new(|| Subject::load("cl100k_base", CL100K_BASE));
 pub static O200K: LazyLock<Subject> = LazyLock::new(|| Subject::load("o200k_base", O200K_BASE));
 
-/// One of each pattern and vocabulary.
+/// One encoding for each pattern and vocabulary.
 pub fn all() -> [&'static Subject; 3] {
     [&*GPT2, &*CL100K, &*O200K]
 }
@@ -74,8 +74,8 @@ impl Subject {
         ids
     }
 
-    /// Byte pair encoding as it is defined: join the two neighbours whose joined bytes have the smallest rank, the
-    /// leftmost of equals first, until none are left. No table but that of the tokens.
+    /// Byte pair encoding by its definition: join the two neighbours whose joined bytes have the smallest rank, the
+    /// leftmost of equals first, until none are left. It uses only the table of tokens.
     pub fn naive_merge(&self, piece: &[u8]) -> Vec<u32> {
         let mut parts: Vec<Vec<u8>> = piece.iter().map(|&byte| vec![byte]).collect();
         let rank = |parts: &[Vec<u8>], i: usize| self.rank_of.get(&parts[i..i + 2].concat()).copied();

@@ -1,5 +1,5 @@
-//! The pool as it is, with loom's threads and locks: the orders in which they may come, and the values that a weakly
-//! ordered processor may read, are tried. A deadlock, or work that is still running after its region, fails.
+//! Tests the pool with loom's threads and locks, which try the orders in which threads may run and the values that a
+//! weakly ordered processor may read. A deadlock fails, and so does work that is still running after its region.
 
 #![cfg(test)]
 
@@ -13,13 +13,13 @@ mod tests {
     use crate::sync::REGIONS;
     use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-    /// A pool for one order, which outlives all of its threads.
+    /// A pool for one order of threads, which it outlives.
     fn pool() -> &'static Pool {
         Box::leak(Box::new(Pool::new()))
     }
 
-    /// Items to take, which of them are done, and how many threads are at it: all of it without any order of its own, so that
-    /// the leader sees what helpers did by the pool's order alone.
+    /// Items to take, which of them are done, and how many threads work. None of this orders memory, so
+    /// the leader sees what helpers did only through the pool's ordering.
     struct Items {
         next: AtomicUsize,
         done: [AtomicUsize; 2],
@@ -45,7 +45,7 @@ mod tests {
         }
     }
 
-    /// Regions one after the other, as many as a model has; a helper may come at any time, or too late.
+    /// Runs all regions of a model one after the other; a helper may come at any time, or too late.
     fn regions(helpers: usize) {
         let pool = pool();
         for _ in 0..REGIONS {
@@ -55,7 +55,7 @@ mod tests {
         }
     }
 
-    /// Tries all orders in which a thread is stopped in the middle no more than so often: all there are would take days, and
+    /// Tries all orders in which threads are preempted at most `stops` times. All orders would take days, and
     /// faults in such protocols need one or two.
     fn model(stops: usize, run: impl Fn() + Send + Sync + 'static) {
         let mut model = loom::model::Builder::new();

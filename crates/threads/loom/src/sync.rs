@@ -1,12 +1,12 @@
-//! What the pool is made of, in the model.
+//! The threads and locks of the pool in the model.
 
 pub(crate) use loom::sync::atomic::AtomicUsize;
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 
-/// Regions that a model opens.
+/// Number of regions that a model opens.
 pub(crate) const REGIONS: usize = 2;
 
-/// A function that the other pool, a static, has as a constant one.
+/// Makes a function. The real pool, which is a static, needs a `const fn` in its place.
 macro_rules! constant {
     ($visible:vis fn $($rest:tt)*) => { $visible fn $($rest)* };
 }
@@ -22,7 +22,7 @@ pub(crate) fn goes_on(seen: usize) -> bool {
     seen < REGIONS
 }
 
-/// One look: that it is in time and that it is not are both tried.
+/// Looks once. The model tries both cases, that it succeeds and that it does not.
 pub(crate) fn look_out<T>(look: impl Fn() -> Option<T>) -> Option<T> {
     look()
 }

@@ -1,4 +1,4 @@
-//! What stands in brackets: `[^a-z[:alpha:]&&[\w-]]`.
+//! Character classes in brackets: `[^a-z[:alpha:]&&[\w-]]`.
 
 use super::Refused;
 use super::names;
@@ -7,20 +7,20 @@ use super::write::one;
 
 /// A class as it was written.
 pub(super) struct Brackets {
-    /// What stands between the brackets, as a class of the regex crate.
+    /// The content of the brackets, as a class of the regex crate.
     pub(super) inner: String,
-    /// Whether it is all but that.
+    /// Whether the class is negated.
     pub(super) negated: bool,
 }
 
 impl Brackets {
-    /// As a class of the regex crate.
+    /// The class in the syntax of the regex crate.
     pub(super) fn written(&self) -> String {
         if self.negated { ["[^", &self.inner, "]"].concat() } else { ["[", &self.inner, "]"].concat() }
     }
 }
 
-/// One thing that stands in brackets.
+/// One item in brackets.
 enum Item {
     Close,
     Open,
@@ -30,19 +30,19 @@ enum Item {
     Set(String),
 }
 
-/// What `-` makes of what comes next.
+/// State that decides what a `-` means.
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     Start,
-    /// A character, or a set where there is none, waits.
+    /// A character waits, or a set (`None`) came last.
     Value(Option<char>),
-    /// A range that began with the character.
+    /// A range has begun with this character.
     Range(char),
-    /// A range or a class ended.
+    /// A range or a class has ended.
     Complete,
 }
 
-/// Brackets within brackets, at most.
+/// Largest nesting depth of brackets.
 const MOST_DEPTH: usize = 100;
 
 struct Union {
@@ -51,7 +51,7 @@ struct Union {
 }
 
 impl Union {
-    /// Adds what waits.
+    /// Writes the waiting character.
     fn flush(&mut self) {
         if let State::Value(Some(c)) = self.state {
             one(c, &mut self.text);
@@ -64,7 +64,7 @@ impl Union {
         self.state = State::Value(None);
     }
 
-    /// Adds a character, or the end of a range; `false` where the range is the wrong way round.
+    /// Adds a character, or ends a range; `false` if the range is reversed.
     fn char(&mut self, c: char) -> bool {
         let State::Range(from) = self.state else {
             self.flush();
@@ -79,14 +79,14 @@ impl Union {
     }
 }
 
-/// Reads brackets whose first was taken.
+/// Reads brackets. The opening one was taken.
 pub(super) fn read(reader: &mut Reader, depth: usize) -> Result<Brackets, Refused> {
     let start = reader.at - 1;
     if depth > MOST_DEPTH {
         return reader.refuse(start, "is nested too deep");
     }
     let negated = reader.take('^');
-    // At the front it is a character, if another one follows.
+    // At the front `]` is a character, if another one follows.
     let mut item = if reader.sees("]") {
         reader.at += 1;
         if !reader.has_ahead(']') {
@@ -156,7 +156,7 @@ pub(super) fn read(reader: &mut Reader, depth: usize) -> Result<Brackets, Refuse
     Ok(Brackets { inner: all, negated })
 }
 
-/// One side of an intersection.
+/// Writes one side of an intersection.
 fn finish(all: &mut String, text: &str) {
     if text.is_empty() {
         *all += names::NONE;
@@ -187,7 +187,7 @@ fn next(reader: &mut Reader) -> Result<Item, Refused> {
     })
 }
 
-/// `[:alpha:]`, whose first bracket was taken; nothing is taken where it is none.
+/// Reads `[:alpha:]`. The opening bracket was taken; nothing more is taken if there is no such name.
 fn posix(reader: &mut Reader, start: usize) -> Result<Option<String>, Refused> {
     let after = reader.at;
     if !reader.take(':') {
@@ -235,7 +235,7 @@ fn escape(reader: &mut Reader, start: usize) -> Result<Item, Refused> {
     })
 }
 
-/// The name in `\p{name}`, whose letter was taken, and whether all others are meant.
+/// Reads the name in `\p{name}`, and whether it is negated. The letter was taken.
 pub(super) fn property(reader: &mut Reader, letter: char, start: usize) -> Result<(String, bool), Refused> {
     reader.at += 1;
     let negated = (letter == 'P') != reader.take('^');

@@ -1,8 +1,8 @@
-//! Grapheme clusters: `\X`, `\y` and `\Y`, as what stands on both sides of a place.
+//! Grapheme clusters: `\X`, `\y` and `\Y`, expressed by what stands on both sides of a place.
 
-/// Where no cluster ends: rules GB3 to GB13 of UAX 29 but GB9c, as Oniguruma has them.
+/// A place where no cluster ends: rules GB3 to GB13 of UAX 29 without GB9c, as in Oniguruma.
 fn inside() -> String {
-    // Names of Grapheme_Cluster_Break, as the regex crate has them.
+    // These are the regex crate's names for Grapheme_Cluster_Break.
     let set =
         |names: &[&str]| names.iter().fold(String::from("["), |set, name| [&set, r"\p{gcb=", name, "}"].concat()) + "]";
     let between = |before: &str, after: &str| format!("(?<={before})(?={after})");
@@ -16,19 +16,19 @@ fn inside() -> String {
         between(&["[^", &control, "]"].concat(), &set(&["Extend", "ZWJ", "SpacingMark"])),
         between(&set(&["Prepend"]), &["[^", &control, "]"].concat()),
         between(&[pictograph, &set(&["Extend"]), "*", &set(&["ZWJ"])].concat(), pictograph),
-        // As many before as make pairs, and one.
+        // An odd number of regional indicators stands before: pairs, and one more.
         between(&format!("(?:\\A|[^{regional}]){regional}(?:{regional}{regional})*"), &regional),
     ];
     ["(?:", &pairs.join("|"), ")"].concat()
 }
 
-/// `\X`: a character and those behind it that belong to it.
+/// `\X`: a character and those after it that belong to it.
 pub(super) fn cluster() -> String {
     format!("(?>(?s:.)(?:{}(?s:.))*)", inside())
 }
 
 /// `\y` where a cluster ends, or `\Y` where none does.
 pub(super) fn boundary(ends: bool) -> String {
-    // An empty text, of which nothing is asked, would be the only one to differ.
+    // Only an empty text would differ, and patterns are not applied to one.
     if ends { format!("(?!{})", inside()) } else { inside() }
 }

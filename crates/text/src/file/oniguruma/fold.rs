@@ -1,11 +1,12 @@
-//! Letters of either case, as Oniguruma takes them: also one that is several, as `\u{df}` is `ss`.
+//! Letters of either case, as Oniguruma compares them, including letters that equal several others, such as `\u{df}`
+//! and `ss`.
 
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use super::names::NONE;
 use super::write::one;
 
-/// What several characters are together, in lower case: one of these. (Full case folding of Unicode 16.)
+/// Several characters in lower case, and the single characters that equal them. (Full case folding of Unicode 16.)
 #[rustfmt::skip]
 const SEVERAL: [(&str, &str); 73] = [
     ("a\u{2be}", "\u{1e9a}"), ("ff", "\u{fb00}"), ("fi", "\u{fb01}"), ("fl", "\u{fb02}"),
@@ -39,9 +40,9 @@ const SEVERAL: [(&str, &str); 73] = [
     ("\u{3c5}\u{313}\u{342}", "\u{1f56}"), ("\u{3c9}\u{342}\u{3b9}", "\u{1ff7}"),
 ];
 
-/// The set with the other case of each of its letters.
+/// The set with both cases of each of its letters.
 pub(super) fn closed(mut set: ClassUnicode) -> ClassUnicode {
-    // Infallible with the tables of Unicode, which this crate asks for.
+    // This cannot fail with the Unicode tables, which this crate requests.
     let _ = set.try_case_fold_simple();
     set
 }
@@ -50,7 +51,7 @@ fn of_one(c: char) -> ClassUnicode {
     ClassUnicode::new([ClassUnicodeRange::new(c, c)])
 }
 
-/// A set as a class of the regex crate.
+/// The set as a class of the regex crate.
 pub(super) fn written(set: &ClassUnicode) -> String {
     if set.ranges().is_empty() {
         return NONE.into();
@@ -78,7 +79,7 @@ fn either_case(text: &str, out: &mut String) {
     }
 }
 
-/// What a class of any case finds beside single characters: alternatives, each with a bar before it.
+/// What a case-insensitive class matches beside single characters: alternatives, each with a bar before it.
 pub(super) fn several_in(set: &ClassUnicode) -> String {
     let has = |c: char| set.ranges().iter().any(|range| (range.start()..=range.end()).contains(&c));
     let mut text = String::new();
@@ -89,8 +90,9 @@ pub(super) fn several_in(set: &ClassUnicode) -> String {
     text
 }
 
-/// A text of any case. Where several characters are one that is looked for at their place alone: of three, of two, of one,
-/// as many as there are; what overlaps them is not. Behind a text (`single`) each character is one.
+/// Writes a case-insensitive text. Where several of its characters equal a single one, that one is matched at their
+/// place: first for three characters, then two, then one, without overlaps. In a look-behind (`single`) each
+/// character matches one character.
 pub(super) fn text(text: &[char], single: bool, out: &mut String) {
     let mut rest = text;
     while let Some((&first, after)) = rest.split_first() {
@@ -98,7 +100,7 @@ pub(super) fn text(text: &[char], single: bool, out: &mut String) {
             let length = several.chars().count();
             rest.len() >= length && several.chars().zip(rest).all(|(a, &b)| is_same(a, b))
         };
-        // The longest first: those of three stand behind those of two.
+        // The longest comes first: entries of three characters stand after those of two.
         let found = if single { None } else { SEVERAL.iter().rev().find(front) };
         if let Some((several, ones)) = found {
             *out += "(?:";

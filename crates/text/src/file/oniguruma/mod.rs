@@ -1,10 +1,11 @@
-//! Patterns in the syntax of Oniguruma, which the Python package of the library runs, for the engine of this crate.
+//! Translates patterns from the syntax of Oniguruma, which the library's Python package runs, for the engine of this
+//! crate.
 //!
-//! Both write regular expressions almost alike and mean different things: what `\w` is, where `^` stands, what an option
-//! in the middle of an alternative reaches, whether `\pL` is a property. A pattern is read here as Oniguruma reads it
-//! (`parse`: its default syntax, 6.9.10, no options), its classes and letters of either case become sets of characters
-//! (`class`, `names`, `fold`), and it is written down again for fancy-regex so that nothing is left to that engine's own
-//! reading (`write`). What cannot be given the same meaning is refused, with its place in the pattern.
+//! Both engines have almost the same syntax but differ in meaning: what `\w` is, where `^` matches, how far an option
+//! in the middle of an alternative reaches, whether `\pL` is a property. A pattern is read as Oniguruma reads it
+//! (`parse`: its default syntax, 6.9.10, no options). Its classes and case-insensitive letters become sets of
+//! characters (`class`, `names`, `fold`). Then it is written for fancy-regex so that nothing is left to that engine's
+//! own interpretation (`write`). What cannot be given the same meaning is refused, with its place in the pattern.
 
 mod class;
 mod cluster;
@@ -16,12 +17,13 @@ mod reader;
 mod repeat;
 mod write;
 
-/// Bytes that the patterns of a file may become, at most: letters of either case and classes are written out.
+/// Largest number of bytes that the patterns of a file may become, since case-insensitive letters and classes are
+/// written out.
 const MOST_WRITTEN: usize = 256 << 10;
-/// Ends of words and of clusters in all patterns of a file, at most: each costs half a megabyte.
+/// Largest number of boundaries of words and clusters in all patterns of a file. Each costs half a megabyte.
 const MOST_ENDS: usize = 64;
 
-/// What the patterns of a file have come to.
+/// Totals over the patterns of a file.
 #[derive(Default)]
 pub(super) struct Spent {
     written: usize,
@@ -31,9 +33,9 @@ pub(super) struct Spent {
 /// Why a pattern is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refused {
-    /// The number of the character at fault, from 0 on.
+    /// Index of the character at fault, from 0.
     at: usize,
-    /// What stands there, and what is wrong with it.
+    /// The text there, and what is wrong with it.
     why: String,
 }
 
@@ -42,13 +44,13 @@ impl Refused {
         Err(Self { at, why: why.into() })
     }
 
-    /// As part of an error about a file.
+    /// The message for an error about a file.
     pub(super) fn explain(&self, pattern: &str) -> String {
         format!("the pattern {pattern:?} cannot be used: at its character {}: {}", self.at, self.why)
     }
 }
 
-/// The pattern as fancy-regex writes it, with the matches that Oniguruma finds.
+/// Translates a pattern to fancy-regex, with the matches that Oniguruma finds.
 pub(super) fn translate(pattern: &str, spent: &mut Spent) -> Result<String, Refused> {
     let tree = parse::parse(pattern)?;
     spent.ends += tree.ends;

@@ -1,24 +1,24 @@
-//! What Oniguruma's names for sets of characters mean, as classes of the regex crate.
+//! Oniguruma's names for sets of characters, as classes of the regex crate.
 //!
-//! Both have the tables of Unicode 16: of the names that both know the sets are the same, but where it is written here.
-//! That is tested for every name and every character.
+//! Both have the tables of Unicode 16. For names that both know the sets are the same, except where this file says
+//! otherwise. A test compares every name and every character.
 
 use regex_syntax::Parser;
 use regex_syntax::hir::{Class, ClassUnicode, HirKind};
 
-/// `\w` inside of brackets, and `[[:word:]]`.
+/// `\w` inside brackets, and `[[:word:]]`.
 pub(super) const WORD_IN_CLASS: &str = r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]";
-/// `\w` by itself, and what `\b` looks for: below U+0100 another table is asked, in which superscripts and fractions are
-/// words, too.
+/// `\w` outside of brackets, and the word characters of `\b`. Below U+0100 Oniguruma uses another table, in which
+/// superscripts and fractions are word characters, too.
 pub(super) const WORD: &str = r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be}]";
 
 /// `\h`.
 pub(super) const HEXADECIMAL: &str = "[0-9A-Fa-f]";
 
-/// No character at all.
+/// A set without characters.
 pub(super) const NONE: &str = r"[^\x{0}-\x{10ffff}]";
 
-/// The set of a POSIX bracket's name.
+/// The set of a name in POSIX brackets.
 pub(super) fn posix(name: &str) -> Option<&'static str> {
     Some(match name {
         "alnum" => r"[\p{Alphabetic}\p{Nd}]",
@@ -46,7 +46,7 @@ pub(super) fn property(name: &str) -> Result<String, &'static str> {
         plain
     });
     match plain.as_str() {
-        // Of these two the brackets' name means more.
+        // For these two, the POSIX name means a larger set.
         "punct" => return Ok(r"\p{P}".into()),
         "cs" | "surrogate" => return Ok(NONE.into()),
         "unknown" | "zzzz" | "incb" => return Err("is a property whose characters are not known here"),
@@ -55,7 +55,7 @@ pub(super) fn property(name: &str) -> Result<String, &'static str> {
     if let Some(set) = posix(&plain) {
         return Ok(set.into());
     }
-    // Forms of the regex crate that Oniguruma does not have.
+    // Excludes forms of the regex crate that Oniguruma does not have.
     let is_name = plain.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.') && !plain.starts_with("is");
     let set = [r"\p{", &plain, "}"].concat();
     if is_name && set_of(&set).is_some() {
@@ -68,11 +68,11 @@ pub(super) fn property(name: &str) -> Result<String, &'static str> {
     })
 }
 
-/// The characters of a class as the regex crate writes it.
+/// The characters of a class in the regex crate's syntax.
 pub(super) fn set_of(class: &str) -> Option<ClassUnicode> {
     match Parser::new().parse(class).ok()?.into_kind() {
         HirKind::Class(Class::Unicode(set)) => Some(set),
-        // One character is no class to it.
+        // The regex crate turns a class of one character into a literal.
         HirKind::Literal(literal) => {
             let c = std::str::from_utf8(&literal.0).ok()?.chars().next()?;
             Some(ClassUnicode::new([regex_syntax::hir::ClassUnicodeRange::new(c, c)]))

@@ -1,5 +1,5 @@
-//! A pattern as Oniguruma reads it. The tree has the shape of its own one: what is next to what decides which letters are
-//! one letter, and what a second quantifier means.
+//! Parses a pattern as Oniguruma does. The tree has the shape of Oniguruma's own tree, because neighbours decide
+//! which letters are one letter, and what a second quantifier means.
 
 use super::class::{self, Brackets};
 use super::names;
@@ -15,18 +15,18 @@ pub(super) enum Node {
         text: Vec<char>,
         any_case: bool,
     },
-    /// One character, and how it is written.
+    /// One character, as it is written for the engine.
     Class(String),
-    /// A place, how it is written, and where the pattern has it.
+    /// A place between characters, as it is written for the engine, and its position in the pattern.
     Anchor(String, usize),
-    /// A grapheme cluster; or a place where one ends, or does not.
+    /// A grapheme cluster (`None`), or a place where one ends (`true`) or does not.
     Cluster(Option<bool>),
     List(Vec<Node>),
     /// Alternatives.
     Any(Vec<Node>),
-    /// A group with a number.
+    /// A numbered group.
     Capture(usize, Box<Node>),
-    /// What stands by itself: its text is not that of its neighbours.
+    /// A part whose text is not joined with that of its neighbours.
     Group(Box<Node>),
     Atomic(Box<Node>),
     Look {
@@ -35,7 +35,7 @@ pub(super) enum Node {
         at: usize,
         inner: Box<Node>,
     },
-    /// What a group found.
+    /// The text that a group matched.
     Reference {
         number: usize,
         at: usize,
@@ -48,21 +48,21 @@ pub(super) enum Node {
     },
 }
 
-/// A pattern that was read.
+/// A parsed pattern.
 pub(super) struct Tree {
     pub(super) root: Node,
-    /// The groups that something refers to.
+    /// Groups that a reference names.
     pub(super) referred: Vec<usize>,
-    /// How often it asks where words or clusters end.
+    /// Number of boundaries of words and clusters.
     pub(super) ends: usize,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Options {
     any_case: bool,
-    /// `.` is a line break, too.
+    /// `.` matches a line break, too.
     dot_all: bool,
-    /// Spaces and comments do not count.
+    /// Spaces and comments are ignored.
     extended: bool,
 }
 
@@ -70,25 +70,25 @@ struct Parser {
     reader: Reader,
     options: Options,
     depth: usize,
-    /// The next group's number.
+    /// Number of the next group.
     groups: usize,
-    /// Those that are being read.
+    /// Numbers of the groups that are being read.
     open: Vec<usize>,
-    /// Names of groups. Where there are any, groups without one count for nothing.
+    /// Names of groups. If there are any, groups without a name are not numbered.
     names: Vec<(String, usize)>,
     has_names: bool,
     referred: Vec<usize>,
     ends: usize,
-    /// Look-behinds around this place.
+    /// Number of look-behinds around this place.
     behind: usize,
-    /// Groups that may have found something that did not count.
+    /// Groups in negative looks, which may have matched without counting.
     hidden: Vec<usize>,
 }
 
-/// Groups within groups, at most: the engine's own limit is not far.
+/// Largest nesting depth of groups, close to the engine's own limit.
 const MOST_DEPTH: usize = 60;
 
-/// Reads a pattern.
+/// Parses a pattern.
 pub(super) fn parse(pattern: &str) -> Result<Tree, Refused> {
     let mut parser = Parser {
         reader: Reader::new(pattern),
@@ -114,14 +114,14 @@ pub(super) fn parse(pattern: &str) -> Result<Tree, Refused> {
     Ok(Tree { root: merged(root), referred: parser.referred, ends: parser.ends })
 }
 
-/// Whether a group has a name. What only looks like one is refused elsewhere.
+/// Whether a group has a name. Other uses of the same characters are refused elsewhere.
 fn names_groups(pattern: &str) -> bool {
     let is_name = |rest: &str| !rest.starts_with(['=', '!']);
     pattern.contains("(?'") || pattern.split("(?<").skip(1).any(is_name)
 }
 
 impl Parser {
-    /// Passes over comments, and over spaces where they do not count.
+    /// Skips comments, and spaces where they are ignored.
     fn skip(&mut self) -> Result<(), Refused> {
         loop {
             let start = self.reader.at;
@@ -145,7 +145,7 @@ impl Parser {
         }
     }
 
-    /// Up to the end of the group, or of the pattern.
+    /// Reads up to the end of the group or of the pattern.
     fn alternatives(&mut self) -> Result<Node, Refused> {
         let options = self.options;
         self.depth += 1;
@@ -183,7 +183,7 @@ impl Parser {
         Ok(Node::List(list))
     }
 
-    /// Something, and how often.
+    /// Reads an atom with its quantifiers.
     fn expression(&mut self) -> Result<Node, Refused> {
         self.skip()?;
         let start = self.reader.at;
@@ -251,7 +251,7 @@ impl Parser {
         }))
     }
 
-    /// A text that begins with a character that was taken. Characters that are written by their number stand alone.
+    /// Reads a text whose first character was taken. A character that is written as a number stands alone.
     fn text(&mut self, first: char) -> Result<Node, Refused> {
         let mut text = Vec::from([first]);
         loop {
@@ -270,7 +270,7 @@ impl Parser {
                         text.put(c);
                         continue;
                     }
-                    // To be read again.
+                    // It is read again later.
                     self.reader.at = start;
                     self.ends = ends;
                     self.referred.truncate(referred);
@@ -336,7 +336,7 @@ impl Parser {
             'y' => Node::Cluster(Some(true)),
             'Y' => Node::Cluster(Some(false)),
             'X' => Node::Group(Box::new(Node::Cluster(None))),
-            // Nothing is given back: neither the one character of a pair of two, nor a try without them.
+            // Nothing is given back: neither half of a pair of two, nor the pair as a whole.
             'R' => Node::Class(r"(?>\x{d}\x{a}|[\x{a}-\x{d}\x{85}\x{2028}\x{2029}])".into()),
             'N' => class(NO_BREAK),
             'O' => class(ANY),
@@ -357,7 +357,7 @@ impl Parser {
         }))
     }
 
-    /// `\1`: what a group found, or a byte in octal digits.
+    /// `\1`: a reference to a group, or a byte in octal digits.
     fn number(&mut self, first: char, start: usize) -> Result<Escape, Refused> {
         self.reader.at -= 1;
         let from = self.reader.at;
@@ -395,7 +395,7 @@ impl Parser {
         Ok(Node::Reference { number, at })
     }
 
-    /// `\k<name>`, of which the letter was taken.
+    /// `\k<name>`, whose letter was taken.
     fn named_reference(&mut self, start: usize) -> Result<Node, Refused> {
         let name = self.name()?;
         let found = self.names.iter().filter(|(known, _)| *known == name).map(|&(_, group)| group).into_list();
@@ -426,7 +426,7 @@ impl Parser {
         }
     }
 
-    /// What `(` begins, which was taken.
+    /// Reads what follows a `(`, which was taken.
     fn group(&mut self, start: usize) -> Result<Atom, Refused> {
         if self.reader.peek() == Some('*') {
             return self.reader.refuse(start, "(a callout) is not supported");
@@ -476,7 +476,7 @@ impl Parser {
         Ok(Node::Capture(number, Box::new(inner)))
     }
 
-    /// A group's inside, and its end.
+    /// Reads the content of a group, and its end.
     fn inner(&mut self, start: usize) -> Result<Node, Refused> {
         let inner = self.alternatives()?;
         if self.reader.take(')') { Ok(inner) } else { self.reader.refuse(start, "is a group without an end") }
@@ -496,7 +496,7 @@ impl Parser {
         Ok(Node::Look { open, behind, at: start, inner })
     }
 
-    /// `(?im-x:...)`, or `(?i)`, which reaches to the end of the group that it stands in, over all its alternatives.
+    /// `(?im-x:...)`; or `(?i)`, which holds to the end of the enclosing group, across its alternatives.
     fn with_options(&mut self, start: usize) -> Result<Atom, Refused> {
         let before = self.options;
         let mut options = before;
@@ -533,9 +533,9 @@ impl Parser {
 
 /// Any character.
 pub(super) const ANY: &str = "(?s:.)";
-/// Any but a line break.
+/// Any character but a line break.
 pub(super) const NO_BREAK: &str = r"[^\x{a}]";
-/// Where the text begins, where a line does (not at the end of a text), and where the search for this match began.
+/// The beginning of the text, of a line (but not at the end of a text), and of the search for this match.
 pub(super) const TEXT: &str = r"\A";
 pub(super) const LINE: &str = r"(?:\A|(?<=\x{a})(?!\z))";
 pub(super) const SEARCH: &str = r"\G";
@@ -551,21 +551,21 @@ fn word_boundary(is_one: bool) -> String {
 
 enum Atom {
     Node(Node),
-    /// That of a group without a number.
+    /// The content of a group without a number.
     Grouped(Node),
-    /// All up to the end of the group that it stands in.
+    /// Everything up to the end of the enclosing group.
     Rest(Node),
 }
 
 enum Escape {
     Node(Node),
-    /// A character by its number.
+    /// A character given by its number.
     Code(char),
-    /// A character as it is.
+    /// A character given as itself.
     Letter(char),
 }
 
-/// Texts next to each other are one.
+/// Joins neighbouring texts.
 fn merged(node: Node) -> Node {
     let boxed = |inner: Box<Node>| Box::new(merged(*inner));
     match node {

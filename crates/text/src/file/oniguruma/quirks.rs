@@ -1,8 +1,8 @@
-//! Where Oniguruma does not do what its own syntax says, or the engine here does not: such patterns are refused.
+//! Finds patterns for which Oniguruma, or the engine here, does not do what its own syntax says. They are refused.
 
 use super::parse::{ANY, LINE, NO_BREAK, Node, SEARCH, TEXT};
 
-/// What is wrong with the inside of a look-behind. There Oniguruma takes places for others where the length is not known.
+/// What is wrong with the content of a look-behind. If its length varies, Oniguruma mistakes places in it for others.
 pub(super) fn behind(inner: &Node) -> Option<&'static str> {
     if has(inner, &|node| matches!(node, Node::Look { .. } | Node::Cluster(_))) {
         return Some("looks around within a look-behind, which is not supported");
@@ -23,10 +23,10 @@ fn has(node: &Node, is: &dyn Fn(&Node) -> bool) -> bool {
         }
 }
 
-/// Characters that it finds, if it is always so many.
+/// Number of characters that a node matches, if that is fixed.
 fn length(node: &Node) -> Option<usize> {
     match node {
-        // In a look-behind one character of either case is one.
+        // In a look-behind a case-insensitive character matches one character.
         Node::Text { text, .. } => Some(text.len()),
         // A line break may be two characters.
         Node::Class(class) => (!class.starts_with("(?>") && !class.contains('|')).then_some(1),
@@ -44,16 +44,17 @@ fn length(node: &Node) -> Option<usize> {
     }
 }
 
-/// What stands at the front of a pattern, up to what takes a character.
+/// The front of a pattern, up to the first node that takes a character.
 enum Front {
-    /// Nothing but these places; the first that is not the beginning of a text, a search or a line, if there is one.
+    /// Only places so far: the first that is not the beginning of a text, a search or a line (`other`), and the first
+    /// beginning of a line.
     Places { other: Option<usize>, line: Option<usize> },
-    /// Something that takes a character, or may.
+    /// A node that takes a character, or may.
     Done,
 }
 
-/// What is wrong with the front of a pattern, and where. Where characters without end stand there, Oniguruma searches
-/// behind line breaks alone, or only where the search begins: though a place before them may be elsewhere.
+/// What is wrong with the front of a pattern, and where. If an endless run of characters stands there, Oniguruma only
+/// searches after line breaks, or where the search begins, although a place before the run may be elsewhere.
 pub(super) fn first(root: &Node) -> Option<(usize, &'static str)> {
     let mut wrong = None;
     walk(root, Front::Places { other: None, line: None }, &mut wrong);
@@ -71,7 +72,7 @@ fn walk(node: &Node, front: Front, wrong: &mut Option<(usize, &'static str)>) ->
         Node::Anchor(_, at) | Node::Look { at, .. } => Front::Places { other: other.or(Some(*at)), line },
         Node::List(nodes) => nodes.iter().fold(front, |front, node| walk(node, front, wrong)),
         Node::Any(nodes) => {
-            // Each begins where these do; what follows them may, too.
+            // Each alternative begins at these places, and so may what follows them.
             let ends = nodes.iter().map(|node| walk(node, Front::Places { other, line }, wrong));
             ends.fold(Front::Done, |all, end| match (all, end) {
                 (Front::Done, end) => end,
@@ -89,7 +90,7 @@ fn walk(node: &Node, front: Front, wrong: &mut Option<(usize, &'static str)>) ->
         }
         Node::Repeat { inner, .. } => walk(inner, front, wrong),
         Node::Class(_) | Node::Text { .. } | Node::Reference { .. } | Node::Cluster(None) => Front::Done,
-        // Both sides of a place where a cluster ends are asked, as those of a word are.
+        // A cluster boundary depends on both sides, like a word boundary.
         Node::Cluster(Some(_)) => Front::Places { other: other.or(Some(0)), line },
     }
 }
@@ -102,7 +103,7 @@ fn is_any(node: &Node, which: &str) -> bool {
     }
 }
 
-/// `\G` where something stands before it: the engine here takes it for another place there.
+/// Finds `\G` with something before it, which the engine here interprets differently.
 fn search(node: &Node, is_first: bool) -> Option<(usize, &'static str)> {
     match node {
         Node::Anchor(place, at) if place == SEARCH && !is_first => {

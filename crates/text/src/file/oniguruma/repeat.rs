@@ -1,4 +1,4 @@
-//! How often something stands in a text, and what a quantifier behind a quantifier means.
+//! Quantifiers, and what one quantifier after another means.
 
 use super::Refused;
 use super::parse::Node;
@@ -37,7 +37,7 @@ impl Reader {
     }
 }
 
-/// How often.
+/// How often something is repeated.
 #[derive(Clone, Copy)]
 pub(super) struct Quantifier {
     pub(super) low: u32,
@@ -55,7 +55,7 @@ pub(super) fn can_repeat(node: &Node) -> bool {
     }
 }
 
-/// Whether what is repeated, more than once, may be nothing.
+/// Whether something that may match nothing is repeated more than once.
 pub(super) fn repeats_nothing(node: &Node) -> bool {
     match node {
         Node::Atomic(inner) => repeats_nothing(inner),
@@ -64,7 +64,7 @@ pub(super) fn repeats_nothing(node: &Node) -> bool {
     }
 }
 
-/// Whether it may find nothing, at some place.
+/// Whether a node may match nothing somewhere.
 fn may_be_nothing(node: &Node) -> bool {
     match node {
         Node::Text { text, .. } => text.is_empty(),
@@ -77,14 +77,14 @@ fn may_be_nothing(node: &Node) -> bool {
     }
 }
 
-/// So often.
+/// Applies a quantifier.
 pub(super) fn repeat(node: Node, quantifier: Quantifier) -> Node {
     let Quantifier { low, high, greedy, possessive } = quantifier;
     let node = if (low, high) == (1, Some(1)) { return node } else { nested(node, low, high, greedy) };
     if possessive { Node::Atomic(Box::new(node)) } else { node }
 }
 
-/// `?`, `*`, `+`, `??`, `*?`, `+?`, in this order.
+/// The index of `?`, `*`, `+`, `??`, `*?` or `+?`, in this order.
 fn kind(low: u32, high: Option<u32>, greedy: bool) -> Option<usize> {
     let kind = match (low, high) {
         (0, Some(1)) => 0,
@@ -95,16 +95,16 @@ fn kind(low: u32, high: Option<u32>, greedy: bool) -> Option<usize> {
     Some(if greedy { kind } else { kind + 3 })
 }
 
-/// What becomes of a quantifier behind another one.
+/// What one quantifier after another means.
 #[derive(Clone, Copy)]
 enum Both {
-    /// Both count.
+    /// Both apply.
     Count,
-    /// The first counts.
+    /// Only the first applies.
     First,
-    /// They are another one together.
+    /// Together they are this quantifier.
     Are(u32, Option<u32>, bool),
-    /// `(?:...+)??`.
+    /// They are `(?:...+)??`.
     LazyOnce,
 }
 
@@ -125,7 +125,7 @@ const BOTH: [[Both; 6]; 6] = {
     ]
 };
 
-/// What two quantifiers are, one behind the other.
+/// Applies a quantifier to a node that may already have one.
 fn nested(node: Node, low: u32, high: Option<u32>, greedy: bool) -> Node {
     let Node::Repeat { low: first_low, high: first_high, greedy: first_greedy, inner } = node else {
         return Node::Repeat { low, high, greedy, inner: Box::new(node) };

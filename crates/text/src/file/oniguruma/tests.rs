@@ -1,4 +1,4 @@
-//! What patterns find, against goldens of the library: `testdata/golden/patterns/make.py`.
+//! Compares the matches of patterns with goldens of the library: `testdata/golden/patterns/make.py`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -48,7 +48,7 @@ fn replaced(expression: &Expression, text: &str) -> String {
 }
 
 #[test]
-fn names_mean_the_same_characters() {
+fn names_mean_the_same_characters_as_in_the_library() {
     let goldens = goldens();
     let mut refused = Vec::new();
     for (name, golden) in goldens["sets"].as_object().unwrap() {
@@ -60,7 +60,7 @@ fn names_mean_the_same_characters() {
         for range in names::set_of(&class).unwrap().ranges() {
             let (start, end) = (u32::from(range.start()), u32::from(range.end()));
             match ranges.last_mut() {
-                // The gap of the surrogates is none.
+                // The gap of the surrogates does not count.
                 Some(last) if last.1 == 0xd7ff && start == 0xe000 => last.1 = end,
                 _ => ranges.push((start, end)),
             }
@@ -68,7 +68,7 @@ fn names_mean_the_same_characters() {
         let ranges: Vec<_> = ranges.iter().map(|(start, end)| format!("{start:x}-{end:x}")).collect();
         assert_eq!(golden.as_str(), Some(digest(&ranges.join(",")).as_str()), "{name}");
     }
-    // Blocks and scripts of nothing, and what the library does not know either.
+    // These are blocks, scripts without characters, and names that the library does not know either.
     let known =
         ["\\p{Age_15.0}", "\\p{Age_1_1}", "\\p{InThai}", "\\p{In_CJK_Unified_Ideographs}", "\\p{In_Greek_and_Coptic}"];
     let none = ["\\p{IsGreek}", "\\p{Nonsense}", "\\p{Script_Extensions}", "\\p{Zzzz}", "\\p{gc=Lu}"];
@@ -93,7 +93,7 @@ fn patterns_find_the_same_among_nearly_every_character() {
 }
 
 #[test]
-fn letters_of_either_case() {
+fn letters_match_in_either_case_as_in_the_library() {
     let goldens = goldens();
     let text = goldens["all_cased"].as_str().unwrap();
     for case in goldens["cased"].as_array().unwrap() {
@@ -105,7 +105,7 @@ fn letters_of_either_case() {
 }
 
 #[test]
-fn patterns_cut_and_replace_as_the_librarys_or_are_refused() {
+fn patterns_cut_and_replace_as_in_the_library_or_are_refused() {
     let goldens = goldens();
     let cases = goldens["cases"].as_array().unwrap();
     let (mut same, mut refused) = (0, BTreeMap::<String, usize>::new());
@@ -139,7 +139,8 @@ fn patterns_cut_and_replace_as_the_librarys_or_are_refused() {
             same += 1;
         }
     }
-    // Most are given the library's meaning; those of the grammar repeat what may be nothing more often than people do.
+    // Most patterns get the library's meaning. The generated ones repeat parts that may match nothing more often than
+    // people do.
     let refused: usize = refused.values().sum();
     assert!(same > 3500 && refused < cases.len() / 3, "{same} the same, {refused} of {} refused", cases.len());
 }
@@ -180,9 +181,9 @@ fn a_refusal_names_the_construct_and_its_place() {
     }
 }
 
-/// What a pattern may become is bounded, for all patterns of a file together.
+/// The size of translated patterns is bounded, for all patterns of a file together.
 #[test]
-fn patterns_do_not_grow_without_end() {
+fn patterns_do_not_grow_without_bound() {
     for pattern in
         ["(?i)[\\w]".repeat(2000), "\\b".repeat(8000), "\\X".repeat(200), "((".repeat(8000), "[[".repeat(8000)]
     {

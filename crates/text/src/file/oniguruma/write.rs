@@ -1,10 +1,11 @@
-//! A pattern's tree, written down for fancy-regex: nothing in it depends on options, or on what a short form means there.
+//! Writes a pattern's tree for fancy-regex, so that nothing depends on options, or on the meaning of short forms
+//! there.
 
 use super::parse::{Node, Tree};
 use super::{Refused, cluster, fold};
 use tokenbed_memory::List;
 
-/// Appends a character, as it is written in brackets and outside of them.
+/// Appends a character, written so that it means itself inside and outside of brackets.
 pub(super) fn one(c: char, out: &mut String) {
     if c.is_ascii_alphanumeric() {
         out.push(c);
@@ -13,11 +14,12 @@ pub(super) fn one(c: char, out: &mut String) {
     }
 }
 
-/// What has been written, and of what.
+/// The pattern written so far.
 struct Writer<'a> {
     tree: &'a Tree,
     out: String,
-    /// The groups that were written, in their order: they are counted anew, as only those are that something refers to.
+    /// Numbers of the groups that were written, in order. They are numbered anew, because only groups that something
+    /// refers to are kept.
     groups: Vec<usize>,
 }
 
@@ -46,7 +48,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// `behind`: whether it stands in a look-behind.
+    /// Writes a node. `behind` says whether it is in a look-behind.
     fn node(&mut self, node: &Node, behind: bool) -> Result<(), Refused> {
         match node {
             Node::Text { text, any_case: true } => fold::text(text, behind, &mut self.out),

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { join } from 'node:path'
-import { Embedding, Tokenizer, type PaddedBatch, type PaddingOptions, type TruncationOptions } from '../../index.js'
+import { Embedding, setNumThreads, Tokenizer, type PaddedBatch, type PaddingOptions, type TruncationOptions } from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { readGolden, root } from '../support/golden.js'
 
@@ -78,6 +78,32 @@ test('many texts on many threads are the rows of each alone', (t) => {
       t.deepEqual(all.ids.narrow(0, i, 1).toArray(), one.ids.toArray())
       t.is(all.lengths[i], one.lengths[0])
     }
+  }
+})
+
+test.serial('any number of threads gives the same rows', (t) => {
+  const many = Array.from({ length: 2000 }, (_, i) => `${texts[i % texts.length]} ${i}`)
+  const options = { allowedSpecial: 'all', padding: 'longest', paddingSide: 'left' } as const
+  try {
+    for (const tokenizer of [gpt2, file('unigram')]) {
+      const found = [1, 2, 3, 7].map((threads) => {
+        setNumThreads(threads)
+        const { ids, mask, lengths } = tokenizer.encodeBatch(many, { ...options, paddingId: 1 })
+        const flat = tokenizer.encodeBatch(many, { allowedSpecial: 'all' })
+        return [ids.shape, ids.data, mask.data, lengths, flat.ids, flat.offsets]
+      })
+      for (const other of found.slice(1)) t.deepEqual(other, found[0])
+      const [[, length], ids, mask, lengths, flat, offsets] = found[0] as [number[], Int32Array, Uint8Array, Uint32Array, Uint32Array, Uint32Array]
+      many.forEach((_, i) => {
+        const row = flat.subarray(offsets[i], offsets[i + 1])
+        const missing = length - row.length
+        t.is(lengths[i], row.length)
+        t.deepEqual([...ids.subarray(i * length, (i + 1) * length)], [...new Array<number>(missing).fill(1), ...row])
+        t.deepEqual([...mask.subarray(i * length, (i + 1) * length)], [...new Array<number>(missing).fill(0), ...new Array<number>(row.length).fill(1)])
+      })
+    }
+  } finally {
+    setNumThreads(1)
   }
 })
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::batch::{self, EncodedBatch};
+use crate::batch::{self, EncodedTexts};
 use crate::decoder::TokenDecoder;
 use crate::encoding::Encoding;
 use crate::error::TextError;
@@ -52,7 +52,7 @@ impl Prepared<'_> {
         }
     }
 
-    /// Bytes of text that are worth a thread of their own: starting one takes as long as encoding some thousands of
+    /// Bytes of text that are worth a thread of their own: waking one takes as long as encoding some thousands of
     /// them, and what the library of files does with a byte takes some ten times as long.
     fn worth_a_thread(&self) -> usize {
         match self {
@@ -176,14 +176,14 @@ impl Tokenizer {
         self.prepare(special).encode_rest(text, goes_on, out)
     }
 
-    /// The ids of all texts, end to end (tiktoken: `encode_batch`), by up to so many threads: fewer where there is little
-    /// text, and a text is not divided.
+    /// The ids of all texts (tiktoken: `encode_batch`), by up to so many threads: fewer where there is little text, and a text
+    /// is not divided. The threads are those of the process (`tokenbed_threads`).
     pub fn encode_batch<T: AsRef<str> + Sync>(
         &self,
         texts: &[T],
         special: &SpecialPolicy,
         threads: usize,
-    ) -> Result<EncodedBatch, TextError> {
+    ) -> Result<EncodedTexts, TextError> {
         let prepared = self.prepare(special);
         batch::encode(texts, threads, prepared.worth_a_thread(), |text, ids| prepared.encode(text, ids))
     }
@@ -194,7 +194,7 @@ impl Tokenizer {
         texts: &[T],
         options: &RowOptions,
         threads: usize,
-    ) -> Result<EncodedBatch, TextError> {
+    ) -> Result<EncodedTexts, TextError> {
         let frame = if options.framed { self.frame() } else { Frame::default() };
         let room = options.max_length.map(|max_length| {
             let no_room = TextError::NoRoom { max_length, frame: frame.len() };

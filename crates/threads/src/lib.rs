@@ -11,7 +11,7 @@ pub mod ranges;
 pub mod setting;
 mod sync;
 
-pub use ranges::{parallel_ranges, parallel_rows};
+pub use ranges::{parallel_ranges, parallel_rows, parallel_shares};
 pub use setting::{BadThreads, chosen, num_threads, set_num_threads};
 
 /// Threads that were started so far, for tests: they are never ended.

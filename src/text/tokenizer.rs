@@ -15,8 +15,8 @@ use tokenbed_io::recognise::{Wanted, recognise};
 use tokenbed_kernels::table;
 use tokenbed_memory::{Gather, List};
 use tokenbed_text::{
-    Encoding, Frame, Limits, Origin, PaddedRows, Padding, RowOptions, Side, SpecialPolicy, SpecialSet, TextError, TokenDecoder, Tokenizer,
-    encodings,
+    Encoding, Frame, Limits, Origin, PaddedRows, Padding, RowOptions, Side, SpecialPolicy, SpecialSet, TextError,
+    TokenDecoder, Tokenizer, encodings,
 };
 
 impl From<TextError> for Failure {
@@ -252,11 +252,11 @@ pub fn tokenizer_encode_padded(
     #[napi(ts_arg_type = "(length: number) => RoomForRows | null")] room: Function<'_, f64, Option<RoomForRows>>,
 ) -> bool {
     status(|| {
-        let padding =
-            Padding { length: filler.length.map(size).transpose()?, id: filler.id, side: side(filler.left) };
+        let padding = Padding { length: filler.length.map(size).transpose()?, id: filler.id, side: side(filler.left) };
         let batch = tokenizer.encode_rows(&read_all(&texts)?, &rows.options()?, computing_threads()?)?;
         // JavaScript runs here, in the midst of the call: nothing of its memory is borrowed yet.
-        let RoomForRows { ids, mask, lengths } = room.call(batch.padded_length(padding)? as f64)?.ok_or_else(no_room)?;
+        let RoomForRows { ids, mask, lengths } =
+            room.call(batch.padded_length(padding)? as f64)?.ok_or_else(no_room)?;
         let out = PaddedRows {
             ids: ids.exclusive(&[&mask, &lengths])?,
             mask: mask.exclusive(&[&ids, &lengths])?,

@@ -95,7 +95,8 @@ pub fn table_health(
         let rows = FloatRows::new(element, table.shared()?, dim)?;
         let found = examine(rows)?;
         let counts = counts.as_ref().map(Operand::shared::<f64>).transpose()?;
-        let unseen = |counts: &[f64]| (0..).zip(counts).filter(|&(_, &count)| count == 0.0).map(|(id, _)| id).into_list();
+        let unseen =
+            |counts: &[f64]| (0..).zip(counts).filter(|&(_, &count)| count == 0.0).map(|(id, _)| id).into_list();
         let same = match &initial {
             Some(initial) => Some(unchanged(rows, FloatRows::new(element, initial.shared()?, dim)?)?),
             None => None,

@@ -28,7 +28,11 @@ impl<'a> FloatRows<'a> {
         let row = dim.saturating_mul(dtype.size());
         let rows = bytes.len().checked_div(row).filter(|rows| rows * row == bytes.len());
         if rows.is_none_or(|rows| u32::try_from(rows).is_err()) {
-            return Err(Error::Shape(format!("{} bytes are not a table of rows of {dim} {}", bytes.len(), dtype.name())));
+            return Err(Error::Shape(format!(
+                "{} bytes are not a table of rows of {dim} {}",
+                bytes.len(),
+                dtype.name()
+            )));
         }
         let floats = if dtype == DType::Float32 { Some(elements(bytes)?) } else { None };
         Ok(Self { dtype, bytes, floats, dim })

@@ -9,6 +9,7 @@ pub mod components;
 pub mod embedding;
 pub mod float_rows;
 pub mod health;
+mod leading;
 pub mod max_norm;
 pub mod neighbours;
 pub mod optim;

@@ -356,7 +356,8 @@ mod tests {
 
     #[test]
     fn lines_are_the_same_wherever_parts_end() {
-        let text = "__label__x good\u{a0}day\r\nno label\n\n__label__y __label__x b\u{e4}d  day\n__label__y\nend __label__z";
+        let text =
+            "__label__x good\u{a0}day\r\nno label\n\n__label__y __label__x b\u{e4}d  day\n__label__y\nend __label__z";
         let whole: Seen = gathered(&[text]);
         assert_eq!(whole.0.len(), 6);
         assert_eq!(whole.0[3], (strings(&["y", "x"]), "b\u{e4}d  day".into()));

@@ -317,11 +317,17 @@ const scenarios: Record<string, () => unknown> = {
   },
   pcaAsync: async () => Object.values(await api.principalComponentsAsync(drawn(200, 30), { count: 3 })).map((it) => (it instanceof Tensor ? it.mul(1) : it)),
   pca: () => Object.values(api.principalComponents(drawn(200, 30), { count: 3 })).map((it) => (it instanceof Tensor ? it.mul(1) : it)),
-  health: () => api.tableHealth(drawn(900, 16)),
+  health: () => {
+    const table = once('healthy', () => drawn(900, 16))
+    const counts = Array.from({ length: 900 }, (_, i) => i % 7)
+    const half = table.to('bfloat16')
+    return [api.tableHealth(table, { counts, initial: table }), api.tableHealth(half, { counts, initial: half })]
+  },
   surgery: () => {
     const words = Array.from({ length: 900 }, (_, i) => `w${i}`)
-    const { tables } = api.resizeVocabulary({ tables: { table: drawn(900, 16) }, words }, { keep: Array.from({ length: 700 }, (_, i) => i) })
-    return tables.table
+    const plan = { keep: Array.from({ length: 700 }, (_, i) => 2 * (i % 350) + (i >= 350 ? 1 : 0)), add: [{ word: 'new' }, { word: 'newer', from: { pieces: [3, 4] } }] }
+    const table = once('surgery', () => drawn(900, 16))
+    return [table, table.to('float16')].map((given) => api.resizeVocabulary({ tables: { given }, words }, plan).tables.given)
   },
   model: () => {
     const words = Array.from({ length: 900 }, (_, i) => `w${i}`)

@@ -44,6 +44,32 @@ function randomPlan(draw: Draw, size: number, withWords: boolean, counts: number
   return { plan: { ...plan, add: added, generator: new Generator(5) }, kept, added }
 }
 
+test.serial('means have the bits of plain loops in the order of the rows, on any number of threads', (t) => {
+  const mean = (rows: Rows, ids: number[]) => {
+    const sum = rows[0].map(() => 0)
+    for (const id of ids.sort((a, b) => a - b)) rows[id].forEach((x, d) => (sum[d] += x * (1 / ids.length)))
+    return sum
+  }
+  try {
+    for (const [size, dim] of [[3, 1], [50, 7], [3000, 200]]) {
+      for (const dtype of ['float32', 'bfloat16'] as const) {
+        const table = randn([size, dim], { generator: new Generator(size) }).to(dtype)
+        const rows = rowsOf(table)
+        const keep = Array.from({ length: size }, (_, id) => size - 1 - id).filter((id) => id % 5 !== 1)
+        const pieces = [size - 1, 0, 0, size >> 1]
+        const wanted = tensor([mean(rows, [...keep]), mean(rows, [...pieces])], { dtype: 'float64' }).to(dtype)
+        for (const threads of [1, 2, 5]) {
+          setNumThreads(threads)
+          const { tables } = resizeVocabulary({ tables: { table } }, { keep, add: [{}, { from: { pieces } }] })
+          t.deepEqual(tables.table.narrow(0, keep.length, 2).toArray(), wanted.toArray(), `${size} x ${dim} ${dtype}, ${threads} threads`)
+        }
+      }
+    }
+  } finally {
+    setNumThreads(1)
+  }
+})
+
 test('any plan, over tables of any type and shape', (t) => {
   const draw = seeded(1)
   for (let round = 0; round < 150; round++) {

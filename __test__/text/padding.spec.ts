@@ -1,6 +1,6 @@
 import test from 'ava'
 import { join } from 'node:path'
-import { Embedding, Tokenizer, type PaddedBatch, type PaddingOptions, type TruncationOptions } from '../../index.js'
+import { Embedding, setNumThreads, Tokenizer, type PaddedBatch, type PaddingOptions, type TruncationOptions } from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { readGolden, root } from '../support/golden.js'
 
@@ -78,6 +78,39 @@ test('many texts on many threads are the rows of each alone', (t) => {
       t.deepEqual(all.ids.narrow(0, i, 1).toArray(), one.ids.toArray())
       t.is(all.lengths[i], one.lengths[0])
     }
+  }
+})
+
+test.serial('any number of threads gives the same rows', (t) => {
+  const many = Array.from({ length: 2000 }, (_, i) => `${texts[i % texts.length]} ${i}`)
+  const options = { allowedSpecial: 'all', padding: 'longest', paddingSide: 'left' } as const
+  try {
+    for (const tokenizer of [gpt2, file('unigram')]) {
+      const found = [1, 2, 3, 7].map((threads) => {
+        setNumThreads(threads)
+        const { ids, mask, lengths } = tokenizer.encodeBatch(many, { ...options, paddingId: 1 })
+        const flat = tokenizer.encodeBatch(many, { allowedSpecial: 'all' })
+        return [ids.shape, ids.data, mask.data, lengths, flat.ids, flat.offsets]
+      })
+      // Of arrays so long the comparison as bytes is faster.
+      const bytes = (array: ArrayBufferView) => Buffer.from(array.buffer, array.byteOffset, array.byteLength)
+      for (const other of found.slice(1)) {
+        t.deepEqual(other[0], found[0][0])
+        other.slice(1).forEach((array, i) => t.true(bytes(array as Int32Array).equals(bytes(found[0][i + 1] as Int32Array)), `array ${i}`))
+      }
+      const [[, length], ids, mask, lengths, flat, offsets] = found[0] as [number[], Int32Array, Uint8Array, Uint32Array, Uint32Array, Uint32Array]
+      const expected = { ids: new Int32Array(ids.length).fill(1), mask: new Uint8Array(ids.length), lengths: new Uint32Array(many.length) }
+      many.forEach((_, i) => {
+        const row = flat.subarray(offsets[i], offsets[i + 1])
+        expected.ids.set(row, (i + 1) * length - row.length)
+        expected.mask.fill(1, (i + 1) * length - row.length, (i + 1) * length)
+        expected.lengths[i] = row.length
+      })
+      t.true(bytes(ids).equals(bytes(expected.ids)) && bytes(mask).equals(bytes(expected.mask)))
+      t.deepEqual(lengths, expected.lengths)
+    }
+  } finally {
+    setNumThreads(1)
   }
 })
 

@@ -1,7 +1,7 @@
 // What a table's numbers tell of it.
 
 import test from 'ava'
-import { Generator, randn, tableHealth, tensor, zeros } from '../../index.js'
+import { Generator, randn, setNumThreads, tableHealth, tensor, zeros, type DType, type TableHealth } from '../../index.js'
 import { refuses } from '../support/errors.js'
 
 test('rows that died, that learned nothing, that stand out', (t) => {
@@ -33,6 +33,61 @@ test('a healthy table, and tables of nothing', (t) => {
   t.is(tableHealth(zeros([0, 3])).norms, null)
   t.deepEqual(tableHealth(zeros([2, 3]), { counts: [0, 0] }).hot, [])
   t.deepEqual(tableHealth(tensor([[1, 0], [0, 1], [1, 0], [5, 0]])).outliers, [], 'where most norms are the same')
+})
+
+/** What is told of float32 rows, by plain loops in float64; deviations are left out. */
+function reference(rows: number[][], before: number[][], counts: number[]) {
+  const norms = rows.map((row) => Math.sqrt(row.reduce((sum, x) => sum + x * x, 0)))
+  const ids = Array.from(rows.keys())
+  const good = ids.filter((id) => norms[id] > 0 && norms[id] < Infinity)
+  const median = (values: number[]) => {
+    const sorted = Float64Array.from(values).sort()
+    return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2
+  }
+  const of = good.map((id) => norms[id])
+  const middle = median(of.map(Math.log))
+  const scale = 1.4826 * median(of.map((norm) => Math.abs(Math.log(norm) - middle)))
+  const far = (id: number) => Math.abs(Math.log(norms[id]) - middle) / scale
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  let sum = 0
+  const hot = [...ids].sort((a, b) => counts[b] - counts[a] || a - b).filter((id) => {
+    const isHot = sum * 2 < total
+    sum += counts[id]
+    return isHot
+  })
+  return {
+    rows: rows.length, dim: rows[0].length,
+    norms: { min: Math.min(...of), median: median(of), mean: of.reduce((sum, norm) => sum + norm, 0) / of.length, max: Math.max(...of) },
+    zero: ids.filter((id) => norms[id] === 0), notFinite: ids.filter((id) => !Number.isFinite(norms[id])),
+    unseen: ids.filter((id) => counts[id] === 0), unchanged: ids.filter((id) => rows[id].every((x, d) => Object.is(x, before[id][d]))),
+    hot: hot.map((id) => ({ id, count: counts[id], share: counts[id] / total })),
+    outliers: good.filter((id) => far(id) > 6).sort((a, b) => far(b) - far(a)).map((id) => ({ id, norm: norms[id] })),
+  }
+}
+
+const withoutDeviations = ({ outliers, ...rest }: TableHealth) => ({ ...rest, outliers: outliers.map(({ id, norm }) => ({ id, norm })) })
+
+test.serial('the bits of plain loops, of any float type and on any number of threads', (t) => {
+  try {
+    for (const [rows, dim] of [[4, 1], [77, 5], [3001, 130]]) {
+      for (const dtype of ['float32', 'float64', 'float16', 'bfloat16'] as DType[]) {
+        const initial = randn([rows, dim], { generator: new Generator(rows) }).to(dtype)
+        const table = initial.clone()
+        table.set(new Float32Array(dim), dim)
+        table.set([NaN], 2 * dim)
+        if (rows > 20) for (const [id, x] of [[11, 1e4], [12, 1e-4]]) table.set(new Float32Array(dim).fill(x), id * dim)
+        const counts = Array.from({ length: rows }, (_, i) => (i * i) % 11)
+        const plain = (of: typeof table) => of.to('float32').toArray() as number[][]
+        const expected = reference(plain(table), plain(initial), counts)
+        for (const threads of [1, 2, 5]) {
+          setNumThreads(threads)
+          t.deepEqual(withoutDeviations(tableHealth(table, { counts, initial })), expected, `${rows} x ${dim} ${dtype}, ${threads} threads`)
+        }
+      }
+    }
+  } finally {
+    setNumThreads(1)
+  }
 })
 
 test('wrong use', (t) => {

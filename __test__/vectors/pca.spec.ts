@@ -1,7 +1,7 @@
 // Principal components against NumPy's, and of rows that have few.
 
 import test from 'ava'
-import { AbortedError, Generator, principalComponents, principalComponentsAsync, randn, setNumThreads, tensor, zeros } from '../../index.js'
+import { AbortedError, Generator, principalComponents, principalComponentsAsync, randn, setNumThreads, tensor, zeros, type Tensor } from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { readGolden } from '../support/golden.js'
 
@@ -87,6 +87,39 @@ test.serial('the same bits on any number of threads, and of any float type that 
   } finally {
     setNumThreads(1)
   }
+})
+
+for (const [name, rows, dim] of [['tall', 700, 520], ['wide', 520, 700]] as const) {
+  test.serial(`a few components of large tables are the first of many, on any number of threads: ${name} rows`, (t) => {
+    const x = drawn(rows, dim)
+    // So many are computed all at once, by another method.
+    const many = principalComponents(x, { count: 8 })
+    const [first, second] = [1, 3].map((threads) => {
+      setNumThreads(threads)
+      try {
+        return principalComponents(x, { count: 3 })
+      } finally {
+        setNumThreads(1)
+      }
+    })
+    const flat = (matrix: Tensor, count: number) => (matrix.toArray() as number[][]).map((row) => row.slice(0, count)).flat()
+    const compare = (ours: number[], theirs: number[], tolerance: number) => ours.forEach((value, i) => t.true(near(value, theirs[i], tolerance), `${i}: ${value} is not ${theirs[i]}`))
+    compare(flat(first.components, dim), flat(many.components.narrow(0, 0, 3), dim), 1e-5)
+    compare(flat(first.scores, 3), flat(many.scores, 3), 1e-4)
+    compare(first.explained, many.explained.slice(0, 3), 1e-12)
+    t.deepEqual([second.components.data, second.scores.data, second.explained], [first.components.data, first.scores.data, first.explained])
+  })
+}
+
+test('a few components of a large table that differs in one direction, or in none', (t) => {
+  const line = Float32Array.from({ length: 600 * 520 }, (_, i) => Math.floor(i / 520) * ((i % 520) - 200))
+  const { components, explained } = principalComponents(tensor(line).reshape(600, 520))
+  const gram = components.matmul(components.transpose(0, 1)).toArray() as number[][]
+  gram.forEach((row, i) => row.forEach((value, j) => t.true(near(value, i === j ? 1 : 0, 1e-12), `${i} ${j}: ${value}`)))
+  t.true(near(explained[0], 1, 1e-12) && near(explained[1], 0, 1e-12))
+  const none = principalComponents(zeros([600, 520]))
+  t.deepEqual(none.explained, [0, 0])
+  t.true((none.scores.data as Float64Array).every((score) => score === 0))
 })
 
 test('a signal ends it, and the rows live on', async (t) => {

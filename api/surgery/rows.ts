@@ -2,7 +2,7 @@
 
 import { facts } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
-import { eachRow } from '../tensor/each-row.js'
+import { call, check, native } from '../native/native.js'
 import { zeroTable } from '../tensor/allocate.js'
 import type { Generator } from '../tensor/random.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -67,23 +67,23 @@ export function idsOf(list: unknown, size: number, where: string, repeats = fals
 
 const sizeOfRow = ({ shape }: Tensor) => shape.slice(1).reduce((size, n) => size * n, 1)
 const isMean = (from: RowSource, tensor: Tensor) => from === 'mean' || (typeof from === 'object' && 'normal' in from && tensor.shape.length === 1)
-/** The rows as a matrix: one of no columns where rows are empty. */
-const matrix = (tensor: Tensor) => tensor.detach().reshape(tensor.shape[0], Math.max(1, sizeOfRow(tensor)))
+/** The rows whose mean a new row is: all that stay but the padding row. */
+const staying = ({ kept }: Mapping, padding: number | undefined) => kept.filter((id) => id !== padding)
 
 /** @throws UsageError where a table cannot be resized so: it would not fit in memory, or a mean has rows that are not finite. */
-export function checkRows(tensor: Tensor, { added, oldIds, newIds }: Mapping, padding: number | undefined, where: string): void {
+export function checkRows(tensor: Tensor, mapping: Mapping, padding: number | undefined, where: string): void {
+  const { added, oldIds } = mapping
   const row = sizeOfRow(tensor)
   checkBytes(oldIds.length * row * facts(tensor.dtype).bytes, where, `[${[oldIds.length, ...tensor.shape.slice(1)].join(', ')}]`)
   // What is being read elsewhere is read here as well; what was transferred away cannot be.
   tensor.operand()
   const all = added.some(({ from = 'mean' }) => isMean(from, tensor))
-  const pieces = new Set(added.flatMap(({ from }) => (typeof from === 'object' && 'pieces' in from ? Array.from(from.pieces, Number) : [])))
-  if (row === 0 || (!all && pieces.size === 0)) return
-  eachRow(matrix(tensor), (values, id) => {
-    const counts = pieces.has(id) || (all && newIds[id] >= 0 && id !== padding)
-    if (counts && !values.every(Number.isFinite)) throw new UsageError(`${where}: row ${id} is not finite, and a new row would be a mean with it: remove it, or give from`)
-  })
-  if (all && padding !== undefined && newIds.every((id, old) => id < 0 || old === padding)) throw new UsageError(`${where}: the mean of the rows that stay, which is the padding row alone: give from`)
+  const used = added.flatMap(({ from }) => (typeof from === 'object' && 'pieces' in from ? Array.from(from.pieces, Number) : []))
+  if (row === 0 || (!all && used.length === 0)) return
+  const ids = Int32Array.from(all ? [...used, ...staying(mapping, padding)] : used)
+  const bad = call(native.firstRowNotFinite(facts(tensor.dtype).code, tensor.operand(), row, ids))
+  if (bad >= 0) throw new UsageError(`${where}: row ${bad} is not finite, and a new row would be a mean with it: remove it, or give from`)
+  if (all && padding !== undefined && staying(mapping, padding).length === 0) throw new UsageError(`${where}: the mean of the rows that stay, which is the padding row alone: give from`)
 }
 
 /** A table of the rows that stay and of those that are added, in native memory, of the same type. */
@@ -93,12 +93,12 @@ export function newRows(tensor: Tensor, mapping: Mapping, padding: number | unde
   const made = emptied(tensor, oldIds.length)
   copyRows(tensor, kept, made)
   if (added.length === 0 || row === 0) return made
-  const means = meansOf(tensor, mapping, padding)
+  const ofAll = added.some(({ from = 'mean' }) => isMean(from, tensor)) ? meanOf(tensor, staying(mapping, padding)) : null
   added.forEach(({ from = 'mean' }, i) => {
     const at = (kept.length + i) * row
     if (from === 'zeros') return
-    if (isMean(from, tensor)) made.set(means.all!, at)
-    else if (typeof from === 'object' && 'pieces' in from) made.set(means.pieces.get(i)!, at)
+    if (isMean(from, tensor)) made.set(ofAll!, at)
+    else if (typeof from === 'object' && 'pieces' in from) made.set(meanOf(tensor, Int32Array.from(from.pieces, Number)), at)
     else if (typeof from === 'object') made.set(drawn(row, from.normal, mapping), at)
   })
   return made
@@ -124,26 +124,12 @@ export function copyRows(from: Tensor, ids: Int32Array, to: Tensor): void {
   source.dispose()
 }
 
-/** Means in float64: of all rows that stay but the padding row, where one is asked for, and of the pieces of new rows. */
-function meansOf(tensor: Tensor, { added, newIds, kept }: Mapping, padding: number | undefined): { all: Float64Array | null; pieces: Map<number, Float64Array> } {
+/** The mean of some rows, each as often as it is named, in float64. */
+function meanOf(tensor: Tensor, ids: Int32Array): Float64Array {
   const row = sizeOfRow(tensor)
-  const pieces = new Map<number, Float64Array>()
-  /** For each old id the new rows that it is a piece of, and what part. */
-  const uses = new Map<number, { into: Float64Array; part: number }[]>()
-  added.forEach(({ from }, i) => {
-    if (typeof from !== 'object' || !('pieces' in from)) return
-    const into = zeroed(Float64Array, row)
-    pieces.set(i, into)
-    for (const id of Array.from(from.pieces, Number)) uses.set(id, [...(uses.get(id) ?? []), { into, part: 1 / from.pieces.length }])
-  })
-  const all = added.some(({ from = 'mean' }) => isMean(from, tensor)) ? zeroed(Float64Array, row) : null
-  const hasPadding = padding !== undefined && newIds[padding] >= 0
-  const share = 1 / (kept.length - (hasPadding ? 1 : 0))
-  eachRow(matrix(tensor), (values, id) => {
-    if (all !== null && newIds[id] >= 0 && id !== padding) for (let d = 0; d < row; d++) all[d] += values[d] * share
-    for (const { into, part } of uses.get(id) ?? []) for (let d = 0; d < row; d++) into[d] += values[d] * part
-  })
-  return { all, pieces }
+  const mean = zeroed(Float64Array, row)
+  check(native.sumOfRows(facts(tensor.dtype).code, tensor.operand(), row, ids, 1 / ids.length, mean))
+  return mean
 }
 
 /** A row of draws, in float32 as PyTorch draws them. */

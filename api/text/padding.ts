@@ -1,10 +1,12 @@
 // Texts as rows of one length: the options, and the tensors that come of them.
 
+import type { DType } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
+import { zeroed } from '../memory/arrays.js'
+import { failureOf, native, type Operand } from '../native/native.js'
 import { uninitialized } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkElements, checkSize, checkWord, show } from '../base/validate.js'
-import type { DType } from '../base/dtype.js'
 
 export interface TruncationOptions {
   /** Ids that a text may have; longer ones are cut. Default: none is cut. */
@@ -78,13 +80,48 @@ export function padding(
   return { length, id, left }
 }
 
-/** The tensors of what the native side gives. */
-export function paddedBatch(made: { ids: Int32Array; mask: Uint8Array; lengths: Uint32Array; length: number }): PaddedBatch {
-  const shape = () => [made.lengths.length, made.length]
-  const over = (values: Int32Array | Uint8Array, dtype: DType) => {
-    const tensor = uninitialized(dtype, shape())
-    ;(tensor.borrow() as Uint8Array).set(values)
-    return tensor
+/** What a native call writes into, which asks for it by `room` once it knows how large that is, and says whether all went well. */
+type Write<Room> = (room: (size: number) => Room | null) => boolean
+
+/**
+ * What `make` makes once `write` knows its size. Each element is written once, where it stays.
+ *
+ * No error passes through native code: that of `make` waits here until the call has ended.
+ */
+function written<Made extends object, Room>(make: (size: number) => Made, roomOf: (made: Made) => Room, write: Write<Room>): Made {
+  const kept: { made?: Made; failure?: unknown } = {}
+  const done = write((size) => {
+    try {
+      return roomOf((kept.made = make(size)))
+    } catch (failure) {
+      kept.failure = failure
+      return null
+    }
+  })
+  if (done && kept.made !== undefined) return kept.made
+  if (kept.made !== undefined) for (const part of Object.values(kept.made)) if (part instanceof Tensor) part.dispose()
+  if ('failure' in kept) throw kept.failure
+  throw failureOf(native.takeFailure())
+}
+
+/** The ids of texts, end to end, as `write` writes them. */
+export function joinedBatch(texts: number, write: Write<{ ids: Operand; offsets: Operand }>): { ids: Uint32Array; offsets: Uint32Array } {
+  const make = (ids: number) => ({ ids: zeroed(Uint32Array, ids), offsets: zeroed(Uint32Array, texts + 1) })
+  return written(make, (made) => made, write)
+}
+
+/** Texts as rows of one length, as `write` writes them. */
+export function paddedBatch(texts: number, write: Write<{ ids: Operand; mask: Operand; lengths: Operand }>): PaddedBatch {
+  const over = (length: number, dtype: DType) => uninitialized(dtype, [texts, length])
+  const make = (length: number): PaddedBatch => {
+    const lengths = zeroed(Uint32Array, texts)
+    const ids = over(length, 'int32')
+    try {
+      return { ids, mask: over(length, 'bool'), lengths }
+    } catch (error) {
+      ids.dispose()
+      throw error
+    }
   }
-  return { ids: over(made.ids, 'int32'), mask: over(made.mask, 'bool'), lengths: made.lengths }
+  return written(make, ({ ids, mask, lengths }) => ({ ids: ids.operand(), mask: mask.operand(), lengths }), write)
 }

@@ -9,7 +9,7 @@ import { TokenIndexError, UsageError } from '../base/errors.js'
 import { readIds, type Ids } from '../tensor/ids.js'
 import { call, native } from '../native/native.js'
 import { readWhole } from '../base/read-file.js'
-import { cutting, paddedBatch, PADDING_OPTIONS, padding, type PaddedBatch, type PaddingOptions, type TruncationOptions } from './padding.js'
+import { cutting, joinedBatch, paddedBatch, PADDING_OPTIONS, padding, type PaddedBatch, type PaddingOptions, type TruncationOptions } from './padding.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkOptions, checkPath, checkText, isArray, isObject, show, checkList, checkNumber, checkSize } from '../base/validate.js'
@@ -213,9 +213,9 @@ export class Tokenizer {
     const [allowed, disallowed, framed] = this.#policy(checked, where)
     const rows = { allowed, disallowed, framed, ...cutting(checked, this.#sides.truncationLeft, where) }
     const fill = padding(checked, { left: this.#sides.paddingLeft, id: this.paddingId }, texts.length, where)
-    if (fill === null) return call(native.tokenizerEncodeBatch(this.#native, texts as string[], rows))
-    const { length, id, left } = fill
-    return paddedBatch(call(native.tokenizerEncodePadded(this.#native, texts as string[], rows, length, id, left)))
+    const count = texts.length
+    if (fill === null) return joinedBatch(count, (room) => native.tokenizerEncodeBatch(this.#native, texts as string[], rows, room))
+    return paddedBatch(count, (room) => native.tokenizerEncodePadded(this.#native, texts as string[], rows, fill, room))
   }
 
   /** How many ids `encode` gives for a text; of an encoding, without making them. */

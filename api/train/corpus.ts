@@ -42,12 +42,12 @@ export function checkCorpus({ kind }: Source, options: CheckedOptions, tokenizer
 
 /** Gathers a corpus; files are read on another thread. */
 export async function gather(source: Source, wanted: Wanted): Promise<Gathered> {
-  const { options, tokenizer, where } = wanted
+  const { options, tokenizer } = wanted
   if (source.kind === 'ids') return ofIds(source)
   if (source.kind === 'tokens') return ofTokens(source.items, wanted)
   if (source.kind === 'examples') return ofExamples(source.items, wanted)
   if (tokenizer !== null && options.objective !== 'classify') return encoded(source, tokenizer, wanted)
-  const corpus = tokenizer === null ? call(native.corpusOfWords()) : call(native.corpusOfLines(tokenizer.forStream({}, where)[0]))
+  const corpus = options.objective === 'classify' ? ofClasses(wanted, true) : call(native.corpusOfWords())
   if (source.kind === 'files') {
     for (const path of source.paths) await addFile(corpus, path, wanted)
     return corpus
@@ -98,12 +98,16 @@ async function ofTokens(sentences: Items, wanted: Wanted): Promise<Gathered> {
   return corpus
 }
 
+/** A corpus of texts with their classes, which their lines name or not. */
+function ofClasses({ tokenizer, where }: Wanted, inLines: boolean): Gathered {
+  return call(native.corpusOfExamples(tokenizer === null ? null : tokenizer.forStream({}, where)[0], inLines))
+}
+
 /** Examples that cross to the native side at once. */
 const AT_ONCE = 256
 
 async function ofExamples(examples: Items, wanted: Wanted): Promise<Gathered> {
-  const { tokenizer, where } = wanted
-  const corpus = tokenizer === null ? call(native.corpusOfExamples()) : call(native.corpusOfTexts(tokenizer.forStream({}, where)[0]))
+  const corpus = ofClasses(wanted, false)
   const [labels, texts]: [string[], string[]] = [[], []]
   const cross = () => {
     check(native.corpusExamples(corpus, labels, texts))

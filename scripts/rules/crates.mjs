@@ -9,7 +9,7 @@ const ALLOWED = {
   rng: ['kernels', 'memory'],
   core: ['kernels', 'memory', 'threads'],
   nn: ['core', 'kernels', 'memory', 'rng', 'threads'],
-  text: ['memory', 'rng'],
+  text: ['memory', 'rng', 'threads'],
   io: ['core', 'memory'],
   train: ['core', 'io', 'kernels', 'memory', 'nn', 'rng', 'threads'],
   testkit: [],

@@ -1,7 +1,8 @@
 //! What JavaScript hands over, borrowed for the length of one synchronous call.
 //!
 //! The one place of the addon that makes slices of JavaScript's memory. During a synchronous call no JavaScript runs on
-//! this thread, so nothing is moved or freed by it. Who may write it meanwhile depends on whose memory it is:
+//! this thread, so nothing is moved or freed by it; the calls that ask TypeScript for memory (`tokenizerEncodeBatch`) borrow
+//! nothing before they have it. Who may write it meanwhile depends on whose memory it is:
 //!
 //! - V8's own: this thread alone, and this call does not but through [`Operand::exclusive`].
 //! - a `SharedArrayBuffer`: other threads. TypeScript copies integers out of it (`plainInts`): here it looks like V8's own.

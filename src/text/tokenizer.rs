@@ -3,10 +3,10 @@
 use crate::node::borrow::{Operand, size};
 use crate::node::borrowed_text::{JsText, copied, read_all};
 use crate::node::external::External;
-use crate::node::guard::{Failure, guard};
+use crate::node::guard::{Failure, guard, status};
 use crate::node::process::computing_threads;
 use napi::Env;
-use napi::bindgen_prelude::{Int32ArraySlice, Uint8ArraySlice, Uint32ArraySlice};
+use napi::bindgen_prelude::{Function, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
@@ -15,8 +15,8 @@ use tokenbed_io::recognise::{Wanted, recognise};
 use tokenbed_kernels::table;
 use tokenbed_memory::{Gather, List};
 use tokenbed_text::{
-    Encoding, Frame, Limits, Origin, RowOptions, Side, SpecialPolicy, SpecialSet, TextError, TokenDecoder, Tokenizer,
-    encodings,
+    Encoding, Frame, Limits, Origin, PaddedRows, Padding, RowOptions, Side, SpecialPolicy, SpecialSet, TextError,
+    TokenDecoder, Tokenizer, encodings,
 };
 
 impl From<TextError> for Failure {
@@ -193,60 +193,76 @@ impl Rows {
     }
 }
 
-/// The ids of many texts, end to end.
-#[napi(object, object_from_js = false)]
-pub struct EncodedTexts {
-    pub ids: Uint32ArraySlice<'static>,
-    pub offsets: Uint32ArraySlice<'static>,
+/// Memory that TypeScript makes for the ids of many texts, end to end, once it is told how many there are.
+#[napi(object, object_to_js = false)]
+pub struct RoomForTexts {
+    /// uint32 (ids).
+    pub ids: Operand,
+    /// uint32 (texts + 1): where each text begins, and where the last one ends.
+    pub offsets: Operand,
 }
 
-/// The ids of many texts, end to end.
+/// Writes the ids of many texts, end to end, into the memory that `room` makes for so many ids.
 #[napi(catch_unwind)]
 pub fn tokenizer_encode_batch(
-    env: Env,
     tokenizer: &External<Tokenizer>,
     #[napi(ts_arg_type = "Array<string>")] texts: Vec<JsText>,
     rows: Rows,
-) -> Option<EncodedTexts> {
-    guard(|| {
+    #[napi(ts_arg_type = "(ids: number) => RoomForTexts | null")] room: Function<'_, f64, Option<RoomForTexts>>,
+) -> bool {
+    status(|| {
         let batch = tokenizer.encode_rows(&read_all(&texts)?, &rows.options()?, computing_threads()?)?;
-        Ok(EncodedTexts {
-            ids: copied(&batch.ids, |it| Uint32ArraySlice::copy_from(&env, it))?,
-            offsets: copied(&batch.offsets, |it| Uint32ArraySlice::copy_from(&env, it))?,
-        })
+        let RoomForTexts { ids, offsets } = room.call(batch.ids() as f64)?.ok_or_else(no_room)?;
+        Ok(batch.join(ids.exclusive(&[&offsets])?, offsets.exclusive(&[&ids])?)?)
     })
 }
 
-/// The ids of many texts as rows of one length.
-#[napi(object, object_from_js = false)]
-pub struct PaddedTexts {
-    pub ids: Int32ArraySlice<'static>,
-    pub mask: Uint8ArraySlice<'static>,
-    pub lengths: Uint32ArraySlice<'static>,
-    pub length: f64,
+/// TypeScript made no memory for a result, and knows why.
+fn no_room() -> Failure {
+    Error::Usage("there is no memory for the ids".into()).into()
 }
 
-/// The ids of many texts as rows of one length, or as long as the longest.
+/// How rows are filled up, as TypeScript writes it.
+#[napi(object, object_to_js = false)]
+pub struct Filler {
+    /// Ids in a row; as many as the longest text has where nothing is said.
+    pub length: Option<f64>,
+    pub id: u32,
+    pub left: bool,
+}
+
+/// Memory that TypeScript makes for texts as rows of one length, once it is told how long they are.
+#[napi(object, object_to_js = false)]
+pub struct RoomForRows {
+    /// int32 (texts, length).
+    pub ids: Operand,
+    /// bool (texts, length): where tokens stand.
+    pub mask: Operand,
+    /// uint32 (texts): ids of each row that are not filled up.
+    pub lengths: Operand,
+}
+
+/// Writes the ids of many texts as rows of one length into the memory that `room` makes for rows so long.
 #[napi(catch_unwind)]
 pub fn tokenizer_encode_padded(
-    env: Env,
     tokenizer: &External<Tokenizer>,
     #[napi(ts_arg_type = "Array<string>")] texts: Vec<JsText>,
     rows: Rows,
-    length: Option<f64>,
-    padding_id: u32,
-    padding_left: bool,
-) -> Option<PaddedTexts> {
-    guard(|| {
-        let length = length.map(size).transpose()?;
+    filler: Filler,
+    #[napi(ts_arg_type = "(length: number) => RoomForRows | null")] room: Function<'_, f64, Option<RoomForRows>>,
+) -> bool {
+    status(|| {
+        let padding = Padding { length: filler.length.map(size).transpose()?, id: filler.id, side: side(filler.left) };
         let batch = tokenizer.encode_rows(&read_all(&texts)?, &rows.options()?, computing_threads()?)?;
-        let padded = batch.pad(length, padding_id, side(padding_left))?;
-        Ok(PaddedTexts {
-            ids: copied(&padded.ids, |it| Int32ArraySlice::copy_from(&env, it))?,
-            mask: copied(&padded.mask, |it| Uint8ArraySlice::copy_from(&env, it))?,
-            lengths: copied(&padded.lengths, |it| Uint32ArraySlice::copy_from(&env, it))?,
-            length: padded.length as f64,
-        })
+        // JavaScript runs here, in the midst of the call: nothing of its memory is borrowed yet.
+        let RoomForRows { ids, mask, lengths } =
+            room.call(batch.padded_length(padding)? as f64)?.ok_or_else(no_room)?;
+        let out = PaddedRows {
+            ids: ids.exclusive(&[&mask, &lengths])?,
+            mask: mask.exclusive(&[&ids, &lengths])?,
+            lengths: lengths.exclusive(&[&ids, &mask])?,
+        };
+        Ok(batch.pad(padding, out)?)
     })
 }
 

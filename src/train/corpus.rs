@@ -12,9 +12,9 @@ use napi_derive::napi;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokenbed_io::text::{InvalidUtf8, TextFile};
-use tokenbed_memory::{List, Text};
-use tokenbed_text::{SpecialPolicy, Tokenizer};
-use tokenbed_train::examples::{Classes, ExampleWords, Examples, IN_LINES, take_apart};
+use tokenbed_memory::List;
+use tokenbed_text::Tokenizer;
+use tokenbed_train::examples::{ExampleTexts, ExampleWords, Examples, IN_LINES, Lines, Sink};
 use tokenbed_train::words::WordCounter;
 
 /// What was gathered so far.
@@ -23,12 +23,36 @@ pub(crate) enum Gathered {
     Words(WordCounter),
     /// Ids, and where texts end.
     Ids(Vec<u32>, Vec<usize>),
-    /// Lines that name their classes, whose ids a tokenizer gives at the end.
-    Lines(Tokenizer, String),
     /// Texts with their classes, as words between spaces.
-    Examples(ExampleWords),
-    /// Texts with the numbers of their classes, whose ids a tokenizer gives at the end.
-    Texts(Tokenizer, Classes, Vec<(u32, String)>),
+    Examples(Labelled<ExampleWords>),
+    /// Texts with their classes, whose ids a tokenizer gives at the end.
+    Texts(Tokenizer, Labelled<ExampleTexts>),
+}
+
+/// Texts with their classes, which come as such or in lines that name them.
+#[derive(Default)]
+pub(crate) struct Labelled<S> {
+    pub(crate) examples: S,
+    lines: Lines,
+    /// Whether they come in lines.
+    in_lines: bool,
+}
+
+impl<S: Sink> Labelled<S> {
+    fn push(&mut self, part: &str) {
+        self.lines.push(part, &mut self.examples);
+    }
+
+    fn end(&mut self) {
+        if self.in_lines {
+            self.lines.end(&mut self.examples);
+        }
+    }
+
+    /// How classes are given, for who gave less than two.
+    pub(crate) fn hint(&self) -> &'static str {
+        if self.in_lines { IN_LINES } else { "" }
+    }
 }
 
 /// As JavaScript holds it.
@@ -61,52 +85,47 @@ pub fn corpus_of_ids() -> Option<External<Builder>> {
     guard(|| Ok(new(Gathered::Ids(Vec::new(), Vec::new()))))
 }
 
-/// A corpus of lines that name their classes; a tokenizer gives ids to the rest of them.
+/// A corpus of texts with their classes, in lines that name them or not. A tokenizer gives them their ids; without one their
+/// words are what stands between spaces.
 #[napi(catch_unwind)]
-pub fn corpus_of_lines(tokenizer: &External<Tokenizer>) -> Option<External<Builder>> {
-    guard(|| Ok(new(Gathered::Lines(Tokenizer::clone(tokenizer), String::new()))))
-}
-
-/// A corpus of texts with their classes, whose words are what stands between spaces.
-#[napi(catch_unwind)]
-pub fn corpus_of_examples() -> Option<External<Builder>> {
-    guard(|| Ok(new(Gathered::Examples(ExampleWords::default()))))
-}
-
-/// A corpus of texts with their classes, which a tokenizer gives ids to.
-#[napi(catch_unwind)]
-pub fn corpus_of_texts(tokenizer: &External<Tokenizer>) -> Option<External<Builder>> {
-    guard(|| Ok(new(Gathered::Texts(Tokenizer::clone(tokenizer), Classes::default(), Vec::new()))))
+pub fn corpus_of_examples(tokenizer: Option<&External<Tokenizer>>, in_lines: bool) -> Option<External<Builder>> {
+    guard(|| {
+        Ok(new(match tokenizer {
+            Some(tokenizer) => {
+                Gathered::Texts(Tokenizer::clone(tokenizer), Labelled { in_lines, ..Labelled::default() })
+            }
+            None => Gathered::Examples(Labelled { in_lines, ..Labelled::default() }),
+        }))
+    })
 }
 
 impl Gathered {
     fn text(&mut self, part: &str) {
         match self {
             Gathered::Words(counter) => counter.push(part),
-            Gathered::Lines(_, lines) => lines.put_str(part),
-            // Texts come here as ids, or whole.
-            Gathered::Ids(..) | Gathered::Examples(..) | Gathered::Texts(..) => {}
+            Gathered::Examples(given) => given.push(part),
+            Gathered::Texts(_, given) => given.push(part),
+            // Ids come as such.
+            Gathered::Ids(..) => {}
         }
     }
 
-    fn example(&mut self, class: &str, text: String) {
+    fn example(&mut self, class: &str, text: &str) {
+        let classes = [class].into_iter();
         match self {
-            Gathered::Examples(words) => words.push(class, &text),
-            Gathered::Texts(_, classes, texts) => {
-                let class = classes.number(class);
-                texts.put((class, text));
-            }
-            // What is no corpus of a classifier has no classes; lines name theirs.
-            Gathered::Words(_) | Gathered::Ids(..) | Gathered::Lines(..) => {}
+            Gathered::Examples(given) => given.examples.example(classes, text),
+            Gathered::Texts(_, given) => given.examples.example(classes, text),
+            // What is no corpus of a classifier has no classes.
+            Gathered::Words(_) | Gathered::Ids(..) => {}
         }
     }
 
     fn end(&mut self) {
         match self {
             Gathered::Words(counter) => counter.end(),
-            Gathered::Lines(_, lines) => lines.put_char('\n'),
             Gathered::Ids(ids, ends) => ends.put(ids.len()),
-            Gathered::Examples(..) | Gathered::Texts(..) => {}
+            Gathered::Examples(given) => given.end(),
+            Gathered::Texts(_, given) => given.end(),
         }
     }
 }
@@ -142,7 +161,7 @@ pub fn corpus_examples(
     status(|| {
         let mut gathered = lock(&builder.0);
         for (label, text) in labels.iter().zip(&texts) {
-            gathered.example(&label.read()?, text.read()?);
+            gathered.example(&label.read()?, &text.read()?);
         }
         Ok(())
     })
@@ -260,37 +279,13 @@ pub fn corpus_file_read(file: &External<Arc<CorpusFile>>) -> Option<AsyncTask<Re
     guard(|| Ok(AsyncTask::new(ReadOn(Arc::clone(file)))))
 }
 
-/// Whatever a text says is text.
-fn as_text() -> SpecialPolicy {
-    special(Some(Vec::new()), Some(Vec::new()))
-}
-
-/// Lines as examples, and the names of the classes in the order in which they first come.
-pub(crate) fn examples_of_lines(tokenizer: &Tokenizer, lines: &str) -> Result<(Examples, Vec<String>), Failure> {
-    let (mut classes, mut examples, policy) = (Classes::default(), Examples::default(), as_text());
-    let (mut text, mut of_line, mut ids) = (String::new(), Vec::new(), Vec::new());
-    for line in lines.lines() {
-        text.clear();
-        of_line.clear();
-        ids.clear();
-        take_apart(line, |name| of_line.put(classes.number(name)), &mut text);
-        tokenizer.encode(&text, &policy, &mut ids)?;
-        examples.push(ids.iter().copied(), of_line.iter().copied());
-    }
-    Ok((examples, classes.names(IN_LINES)?))
-}
-
 /// Texts with their classes as examples, and the names of the classes in the order in which they first come.
-pub(crate) fn examples_of_texts(
+pub(crate) fn encoded(
     tokenizer: &Tokenizer,
-    classes: Classes,
-    texts: &[(u32, String)],
+    given: Labelled<ExampleTexts>,
 ) -> Result<(Examples, Vec<String>), Failure> {
-    let (mut examples, policy, mut ids) = (Examples::default(), as_text(), Vec::new());
-    for (class, text) in texts {
-        ids.clear();
-        tokenizer.encode(text, &policy, &mut ids)?;
-        examples.push(ids.iter().copied(), [*class].into_iter());
-    }
-    Ok((examples, classes.names("")?))
+    // Whatever a text says is text.
+    let policy = special(Some(Vec::new()), Some(Vec::new()));
+    let hint = given.hint();
+    given.examples.finish(hint, |text, ids| Ok(tokenizer.encode(text, &policy, ids)?))
 }

@@ -6,7 +6,7 @@ use crate::node::buffers::Handle;
 use crate::node::external::External;
 use crate::node::guard::{Failure, Report, caught, guard, status};
 use crate::node::leaving::apart;
-use crate::train::corpus::{Builder, Gathered, examples_of_lines, examples_of_texts, lock};
+use crate::train::corpus::{Builder, Gathered, encoded, lock};
 use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Task};
 use napi_derive::napi;
@@ -112,29 +112,22 @@ impl Make {
         let (vocabulary, min_count) = (size(options.vocabulary)?, size(options.min_count)? as u64);
         // Taken: the corpus is the trainer's from now on.
         let gathered = std::mem::replace(&mut *lock(&self.gathered), Gathered::Ids(Vec::new(), Vec::new()));
-        match (gathered, options.objective.as_str()) {
-            (Gathered::Lines(tokenizer, lines), _) => {
-                let (examples, labels) = examples_of_lines(&tokenizer, &lines)?;
+        match gathered {
+            Gathered::Texts(tokenizer, given) => {
+                let (examples, labels) = encoded(&tokenizer, given)?;
                 self.classifier(examples, None, labels)
             }
-            (Gathered::Texts(tokenizer, classes, texts), _) => {
-                let (examples, labels) = examples_of_texts(&tokenizer, classes, &texts)?;
-                self.classifier(examples, None, labels)
-            }
-            (Gathered::Words(counter), "classify") => {
-                let Labelled { words, labels, examples } = counter.finish_labelled(min_count)?;
+            Gathered::Examples(given) => {
+                let hint = given.hint();
+                let Labelled { words, labels, examples } = given.examples.finish(min_count, hint)?;
                 self.classifier(examples, Some(words), labels)
             }
-            (Gathered::Examples(given), _) => {
-                let Labelled { words, labels, examples } = given.finish(min_count)?;
-                self.classifier(examples, Some(words), labels)
-            }
-            (Gathered::Words(counter), _) => {
+            Gathered::Words(counter) => {
                 let found = counter.finish(min_count)?;
                 let counts = counts(found.corpus.counts());
                 Ok(Made { trainer: self.over(found.corpus)?, words: Some(found.words), labels: None, counts })
             }
-            (Gathered::Ids(ids, ends), _) => {
+            Gathered::Ids(ids, ends) => {
                 let corpus = Corpus::new(ids, &ends, vocabulary, min_count)?;
                 let counts = counts(corpus.counts());
                 Ok(Made { trainer: self.over(corpus)?, words: None, labels: None, counts })

@@ -6,6 +6,7 @@ use crate::node::borrow::{Operand, size};
 use crate::node::buffers::Handle;
 use crate::node::external::External;
 use crate::node::guard::{Failure, status};
+use crate::node::process::threads;
 use bytemuck::Pod;
 use napi_derive::napi;
 use tokenbed_core::Error;
@@ -34,7 +35,12 @@ impl Sizes {
     }
 
     /// Writes a result; whether it came to its end.
-    fn find<T: Pod + Into<f64>>(self, rows: &[T], go_on: &dyn Fn() -> bool, out: &mut [f64]) -> Result<bool, Failure> {
+    fn find<T: Pod + Into<f64> + Sync>(
+        self,
+        rows: &[T],
+        go_on: &dyn Fn() -> bool,
+        out: &mut [f64],
+    ) -> Result<bool, Failure> {
         if out.len() != self.all()? || rows.len() != self.rows * self.dim {
             return Err(Error::Shape(format!("{} elements of {} rows of {}", rows.len(), self.rows, self.dim)).into());
         }
@@ -48,6 +54,7 @@ impl Sizes {
 #[napi(catch_unwind)]
 pub fn components_of(weight: Operand, wide: bool, rows: f64, dim: f64, count: f64, out: Operand) -> bool {
     status(|| {
+        threads()?;
         let (sizes, out) = (Sizes::new(rows, dim, count)?, out.exclusive(&[&weight])?);
         if wide {
             sizes.find(weight.shared::<f64>()?, &|| true, out)?;
@@ -89,5 +96,8 @@ pub fn components_work(
     dim: f64,
     count: f64,
 ) -> Option<External<Work>> {
-    work(|| Ok(HeldRows { table: weight.hold()?, wide, sizes: Sizes::new(rows, dim, count)? }))
+    work(|| {
+        threads()?;
+        Ok(HeldRows { table: weight.hold()?, wide, sizes: Sizes::new(rows, dim, count)? })
+    })
 }

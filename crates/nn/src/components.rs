@@ -2,18 +2,22 @@
 //!
 //! The eigenvectors of the rows' covariance, or where there are fewer rows than columns those of the rows' products with each
 //! other, from which the same directions follow. Both matrices are sums over blocks of rows of one size, in float64, in the
-//! order of the rows: the bits do not depend on the machine's threads. The eigenvectors are nalgebra's (Householder's
-//! tridiagonal form, then implicit QR).
+//! order of the rows: the bits do not depend on the number of threads. The eigenvectors are nalgebra's (Householder's
+//! tridiagonal form, then implicit QR); of large matrices a few are found by themselves ([`leading`]).
 
+use crate::leading::{Search, is_worth, leading};
 use nalgebra::{DMatrix, SymmetricEigen};
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokenbed_core::ops::matmul::{Matrices, Product, matmul};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::matmul::{Matrices, Product, Tiles};
-use tokenbed_memory::{Gather, had, zeroed};
+use tokenbed_memory::{Gather, List, had, with_room, zeroed};
+use tokenbed_threads::{parallel_ranges, parallel_rows};
 
 /// Rows that are looked at together: of usual widths they fit into the cache.
 const BLOCK: usize = 512;
 /// Rounds of the eigenvalue iteration for each row of a matrix: it takes two or three.
-const ROUNDS: usize = 60;
+pub(crate) const ROUNDS: usize = 60;
 /// A direction shorter than this part of the longest is rounding, and none.
 const NOTHING: f64 = 1e-12;
 
@@ -35,44 +39,71 @@ struct Table<'a, T> {
     dim: usize,
 }
 
-impl<T: Copy + Into<f64>> Table<'_, T> {
+impl<T: Copy + Into<f64> + Sync> Table<'_, T> {
+    fn rows(&self) -> usize {
+        self.elements.len() / self.dim
+    }
+
     fn blocks(&self) -> impl Iterator<Item = &[T]> {
         self.elements.chunks(BLOCK * self.dim)
     }
 
-    /// The mean of each column.
-    fn mean(&self) -> Result<Vec<f64>> {
-        let mut mean = zeroed(self.dim);
-        let rows = self.elements.len() / self.dim;
-        for (i, row) in self.elements.chunks_exact(self.dim).enumerate() {
-            for (d, (sum, &element)) in mean.iter_mut().zip(row).enumerate() {
-                let element: f64 = element.into();
-                if !element.is_finite() {
-                    return Err(Error::Usage(format!("element [{i}, {d}] is {element}: rows must be finite")));
-                }
-                *sum += element / rows as f64;
+    /// That every element is finite.
+    fn check(&self) -> Result<()> {
+        let first = AtomicUsize::new(usize::MAX);
+        parallel_ranges(self.rows(), self.dim * size_of::<T>(), |rows| {
+            let from = rows.start * self.dim;
+            let mut elements = self.elements[from..rows.end * self.dim].iter();
+            if let Some(at) = elements.position(|&x| !Into::<f64>::into(x).is_finite()) {
+                first.fetch_min(from + at, Ordering::Relaxed);
+            }
+        });
+        let at = first.into_inner();
+        match self.elements.get(at) {
+            None => Ok(()),
+            Some(&element) => {
+                let (row, column, element): (usize, usize, f64) = (at / self.dim, at % self.dim, element.into());
+                Err(Error::Usage(format!("element [{row}, {column}] is {element}: rows must be finite")))
             }
         }
-        Ok(mean)
     }
 
-    /// A block less the mean.
-    fn centre(&self, block: &[T], mean: &[f64], out: &mut [f64]) {
-        for (row, out) in block.chunks_exact(self.dim).zip(out.chunks_exact_mut(self.dim)) {
-            for ((to, &from), mean) in out.iter_mut().zip(row).zip(mean) {
-                let from: f64 = from.into();
-                *to = from - mean;
+    /// The mean of each column; none where `go_on` ends it.
+    fn mean(&self, go_on: &dyn Fn() -> bool) -> Option<Vec<f64>> {
+        let mut mean = zeroed(self.dim);
+        let rows = self.rows() as f64;
+        for block in self.blocks() {
+            if !go_on() {
+                return None;
             }
+            parallel_rows(&mut mean, 1, block.len() / self.dim * size_of::<f64>(), |columns, mean| {
+                for row in block.chunks_exact(self.dim) {
+                    for (sum, &element) in mean.iter_mut().zip(&row[columns.clone()]) {
+                        let element: f64 = element.into();
+                        *sum += element / rows;
+                    }
+                }
+            });
         }
+        Some(mean)
+    }
+}
+
+/// Elements less their means.
+fn centre<T: Copy + Into<f64>>(elements: &[T], means: &[f64], out: &mut [f64]) {
+    for ((to, &from), mean) in out.iter_mut().zip(elements).zip(means) {
+        let from: f64 = from.into();
+        *to = from - mean;
     }
 }
 
 /// The principal components of rows (n, dim) of finite numbers, as many as there is room for in `out`; each direction such that
-/// its element of the largest magnitude is positive. Whether it came to its end: `go_on` is asked between blocks of rows.
+/// its element of the largest magnitude is positive. Whether it came to its end: `go_on` is asked between blocks of rows and
+/// of vectors.
 ///
 /// # Errors
 /// [`Error::Usage`] for an element that is not finite; [`Error::Shape`] where sizes do not agree.
-pub fn principal<T: Copy + Into<f64>>(
+pub fn principal<T: Copy + Into<f64> + Sync>(
     elements: &[T],
     dim: usize,
     go_on: &dyn Fn() -> bool,
@@ -85,69 +116,133 @@ pub fn principal<T: Copy + Into<f64>>(
         return Err(Error::Shape(format!("{count} components of {rows} rows of {dim}")));
     }
     let table = Table { elements, dim };
-    let mean = table.mean()?;
+    table.check()?;
+    let Some(mean) = table.mean(go_on) else { return Ok(false) };
     let directions = out.directions;
-    let (values, total) = if dim <= rows {
+    let found = if dim <= rows {
         let Some(covariance) = covariance(table, &mean, go_on)? else { return Ok(false) };
-        let found = eigen(&covariance, dim)?;
-        for (direction, &(_, column)) in directions.chunks_exact_mut(dim).zip(&found.order) {
-            direction.copy_from_slice(found.vector(column));
-        }
-        (found.values(count), found.total)
+        let Some(found) = eigen(covariance, dim, count, go_on)? else { return Ok(false) };
+        directions.copy_from_slice(&found.vectors);
+        found
     } else {
         let mut centred = zeroed(elements.len());
-        table.centre(elements, &mean, &mut centred);
+        for (row, out) in elements.chunks_exact(dim).zip(centred.chunks_exact_mut(dim)) {
+            centre(row, &mean, out);
+        }
         let Some(products) = row_products(&centred, rows, dim, go_on)? else { return Ok(false) };
-        let found = eigen(&products, rows)?;
-        for (direction, &(_, column)) in directions.chunks_exact_mut(dim).zip(&found.order) {
-            for (row, &weight) in centred.chunks_exact(dim).zip(found.vector(column)) {
+        let Some(found) = eigen(products, rows, count, go_on)? else { return Ok(false) };
+        for (direction, vector) in directions.chunks_exact_mut(dim).zip(found.vectors.chunks_exact(rows)) {
+            for (row, &weight) in centred.chunks_exact(dim).zip(vector) {
                 direction.iter_mut().zip(row).for_each(|(to, x)| *to += weight * x);
             }
         }
-        (found.values(count), found.total)
+        found
     };
+    let Eigen { values, total, .. } = found;
     let longest = values.first().map_or(0.0, |value| value.sqrt());
     orthonormal(directions, dim, longest * NOTHING);
     directions.chunks_exact_mut(dim).for_each(make_positive);
     for (part, value) in out.explained.iter_mut().zip(&values) {
         *part = if total > 0.0 { value / total } else { 0.0 };
     }
-    let mut centred = zeroed(BLOCK.min(rows) * dim);
     for (block, scores) in table.blocks().zip(out.scores.chunks_mut(BLOCK * count)) {
         if !go_on() {
             return Ok(false);
         }
-        let centred = &mut centred[..block.len()];
-        table.centre(block, &mean, centred);
-        for (row, scores) in centred.chunks_exact(dim).zip(scores.chunks_exact_mut(count)) {
-            let along = directions.chunks_exact(dim).map(|direction| dot(row, direction));
-            scores.iter_mut().zip(along).for_each(|(to, value)| *to = value);
-        }
+        parallel_rows(scores, count, dim * size_of::<f64>(), |rows, scores| {
+            let mut centred = zeroed(dim);
+            for (i, scores) in rows.zip(scores.chunks_exact_mut(count)) {
+                centre(&block[i * dim..][..dim], &mean, &mut centred);
+                let along = directions.chunks_exact(dim).map(|direction| dot(&centred, direction));
+                scores.iter_mut().zip(along).for_each(|(to, value)| *to = value);
+            }
+        });
     }
     Ok(true)
 }
 
+/// Columns that are multiplied with each other at a time, at most.
+const PANEL: usize = 128;
+
+/// Pairs of panels of columns: their products are all of a symmetric matrix that is not below its diagonal.
+struct Panels {
+    /// Columns of a matrix.
+    dim: usize,
+    /// Columns of a panel; the last may have fewer.
+    width: usize,
+    /// The panels of each pair.
+    left: Vec<usize>,
+    right: Vec<usize>,
+}
+
+impl Panels {
+    fn new(dim: usize) -> Self {
+        let width = dim.div_ceil(dim.div_ceil(PANEL));
+        let panels = dim.div_ceil(width);
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for i in 0..panels {
+            left.put_all(std::iter::repeat_n(i, panels - i));
+            right.put_all(i..panels);
+        }
+        Self { dim, width, left, right }
+    }
+
+    fn columns(&self, panel: usize) -> Range<usize> {
+        panel * self.width..self.dim.min((panel + 1) * self.width)
+    }
+
+    /// Writes the products of all pairs, (pairs, width, width), to both sides of the diagonal of a matrix (dim, dim).
+    fn unfold(&self, products: &[f64], out: &mut [f64]) {
+        let pairs = self.left.iter().zip(&self.right).zip(products.chunks_exact(self.width * self.width));
+        for ((&left, &right), products) in pairs {
+            for (row, products) in self.columns(left).zip(products.chunks_exact(self.width)) {
+                for (column, &product) in self.columns(right).zip(products) {
+                    out[row * self.dim + column] = product;
+                    out[column * self.dim + row] = product;
+                }
+            }
+        }
+    }
+}
+
 /// (dim, dim): the sum over all rows, less their mean, of products of their elements.
-fn covariance<T: Copy + Into<f64>>(
+fn covariance<T: Copy + Into<f64> + Sync>(
     table: Table<'_, T>,
     mean: &[f64],
     go_on: &dyn Fn() -> bool,
 ) -> Result<Option<Vec<f64>>> {
     let dim = table.dim;
     let size = dim.checked_mul(dim).ok_or_else(|| Error::Shape(format!("{dim} columns")))?;
-    let (mut all, mut one) = (zeroed(size), zeroed(size));
-    let mut centred = zeroed(table.elements.len().min(BLOCK * dim));
+    let panels = Panels::new(dim);
+    let (width, pairs) = (panels.width, panels.left.len());
+    let (mut all, mut one) = (zeroed(pairs * width * width), zeroed(pairs * width * width));
+    let mut centred = zeroed(dim.div_ceil(width) * table.rows().min(BLOCK) * width);
     for block in table.blocks() {
         if !go_on() {
             return Ok(None);
         }
-        let centred = &mut centred[..block.len()];
-        table.centre(block, mean, centred);
-        let sizes = Product { rows: dim, inner: block.len() / dim, columns: dim };
-        multiply(sizes, (centred, true), (centred, false), &mut one)?;
-        all.iter_mut().zip(&one).for_each(|(sum, product)| *sum += product);
+        let height = block.len() / dim;
+        // (panels, height, width). Of the last panel there may be columns that nobody looks at.
+        let centred = &mut centred[..dim.div_ceil(width) * height * width];
+        parallel_rows(centred, height * width, height * width * size_of::<f64>(), |numbers, parts| {
+            for (panel, part) in numbers.zip(parts.chunks_exact_mut(height * width)) {
+                let columns = panels.columns(panel);
+                for (row, out) in block.chunks_exact(dim).zip(part.chunks_exact_mut(width)) {
+                    centre(&row[columns.clone()], &mean[columns.clone()], out);
+                }
+            }
+        });
+        let sizes = Product { rows: width, inner: height, columns: width };
+        let a = Matrices { elements: centred, of: &panels.left, transposed: true };
+        let b = Matrices { elements: centred, of: &panels.right, transposed: false };
+        matmul(sizes, 1, a, b, &mut one)?;
+        parallel_rows(&mut all, 1, 2 * size_of::<f64>(), |range, all| {
+            all.iter_mut().zip(&one[range]).for_each(|(sum, product)| *sum += product);
+        });
     }
-    Ok(Some(all))
+    let mut whole = zeroed(size);
+    panels.unfold(&all, &mut whole);
+    Ok(Some(whole))
 }
 
 /// (rows, rows): the product of every row with every other.
@@ -159,49 +254,46 @@ fn row_products(centred: &[f64], rows: usize, dim: usize, go_on: &dyn Fn() -> bo
             return Ok(None);
         }
         let sizes = Product { rows: block.len() / dim, inner: dim, columns: rows };
-        multiply(sizes, (block, false), (centred, true), out)?;
+        let a = Matrices { elements: block, of: &[0], transposed: false };
+        let b = Matrices { elements: centred, of: &[0], transposed: true };
+        matmul(sizes, 1, a, b, out)?;
     }
     Ok(Some(all))
 }
 
-/// out = a * b; each says whether it is written down as its transpose.
-fn multiply(sizes: Product, a: (&[f64], bool), b: (&[f64], bool), out: &mut [f64]) -> Result<()> {
-    let [a, b] = [a, b].map(|(elements, transposed)| Matrices { elements, of: &[0], transposed });
-    let products = Tiles::new(sizes, 1, a, b, out);
-    let products = products.ok_or_else(|| Error::Shape(format!("a product of {sizes:?}")))?;
-    while products.run_next() {}
-    Ok(())
-}
-
 /// Eigenvectors of a symmetric matrix.
 struct Eigen {
-    vectors: DMatrix<f64>,
-    /// Values, the largest first, with the column of each.
-    order: Vec<(f64, usize)>,
-    /// The sum of all values.
+    /// (count): eigenvalues, the largest first.
+    values: Vec<f64>,
+    /// (count, size).
+    vectors: Vec<f64>,
+    /// The sum of all eigenvalues.
     total: f64,
 }
 
-impl Eigen {
-    fn vector(&self, column: usize) -> &[f64] {
-        let rows = self.vectors.nrows();
-        &self.vectors.as_slice()[column * rows..][..rows]
-    }
-
-    fn values(&self, count: usize) -> Vec<f64> {
-        self.order.iter().take(count).map(|&(value, _)| value).into_list()
-    }
-}
-
-fn eigen(matrix: &[f64], size: usize) -> Result<Eigen> {
+/// The `count` largest eigenvalues of a matrix (size, size) and their vectors; none where `go_on` ends it.
+fn eigen(matrix: Vec<f64>, size: usize, count: usize, go_on: &dyn Fn() -> bool) -> Result<Option<Eigen>> {
     let total = (0..size).map(|i| matrix[i * size + i]).sum();
+    if is_worth(size, count) {
+        match leading(&matrix, size, count, go_on)? {
+            Search::Found(found) => {
+                let values = found.values.iter().map(|value| value.max(0.0)).into_list();
+                return Ok(Some(Eigen { values, vectors: found.vectors, total }));
+            }
+            Search::Ended => return Ok(None),
+            Search::Slow => {}
+        }
+    }
     // The library asks for three matrices of this size, and ends the process where there is no memory for them.
-    had(3 * size_of_val(matrix));
-    let found = SymmetricEigen::try_new(DMatrix::from_column_slice(size, size, matrix), f64::EPSILON, ROUNDS * size);
+    had(3 * size_of_val(&matrix[..]));
+    let found = SymmetricEigen::try_new(DMatrix::from_vec(size, size, matrix), f64::EPSILON, ROUNDS * size);
     let found = found.ok_or_else(|| Error::Usage("the eigenvalues of these rows cannot be found".into()))?;
-    let mut order = found.eigenvalues.iter().map(|value| value.max(0.0)).zip(0..).into_list();
+    let mut order: Vec<(f64, usize)> = found.eigenvalues.iter().map(|value| value.max(0.0)).zip(0..).into_list();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    Ok(Eigen { vectors: found.eigenvectors, order, total })
+    order.truncate(count);
+    let mut vectors = with_room(count * size);
+    order.iter().for_each(|&(_, column)| vectors.put_slice(&found.eigenvectors.as_slice()[column * size..][..size]));
+    Ok(Some(Eigen { values: order.iter().map(|&(value, _)| value).into_list(), vectors, total }))
 }
 
 /// Rows made orthogonal and of length 1, in their order; twice, so that nothing of one is left in another. In the place of
@@ -241,8 +333,13 @@ fn make_positive(row: &mut [f64]) {
     }
 }
 
+/// The length of a vector.
+pub(crate) fn norm(row: &[f64]) -> f64 {
+    dot(row, row).sqrt()
+}
+
 /// The sum of products, in eight lanes.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 8];
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     for (a, b) in a.iter().zip(b) {

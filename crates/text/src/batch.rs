@@ -1,20 +1,77 @@
 //! Many texts at once, on many threads.
 
 use std::ops::Range;
-use std::panic::resume_unwind;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use crate::error::{TextError, fit_u32};
 use tokenbed_memory::{Gather, List, with_room};
+use tokenbed_threads::parallel_shares;
 
-/// The ids of several texts, end to end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EncodedBatch {
-    /// All ids.
-    pub ids: Vec<u32>,
-    /// Text `i` is `ids[offsets[i] .. offsets[i + 1]]`: one more offset than there are texts.
-    pub offsets: Vec<u32>,
+/// The ids of several texts, as the threads made them. They are written once more, to where they are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct EncodedTexts {
+    /// Of texts that follow one another.
+    parts: Vec<Part>,
+    texts: usize,
+    ids: usize,
+}
+
+/// The ids of some texts, end to end.
+#[derive(Debug, Clone, Default)]
+struct Part {
+    ids: Vec<u32>,
+    /// Where each text ends in `ids`.
+    ends: Vec<u32>,
+}
+
+impl Part {
+    fn rows(&self) -> impl Iterator<Item = &[u32]> {
+        let begins = [0].into_iter().chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, &end)| &self.ids[begin as usize..end as usize])
+    }
+}
+
+impl EncodedTexts {
+    /// How many texts.
+    pub fn texts(&self) -> usize {
+        self.texts
+    }
+
+    /// How many ids all of them have.
+    pub fn ids(&self) -> usize {
+        self.ids
+    }
+
+    /// The ids of each text, in their order.
+    pub fn rows(&self) -> impl Iterator<Item = &[u32]> {
+        self.parts.iter().flat_map(Part::rows)
+    }
+
+    /// Writes all ids end to end, (ids), and where each text begins and the last one ends, (texts + 1).
+    ///
+    /// # Errors
+    /// [`TextError::Length`] for room of another size.
+    pub fn join(&self, ids: &mut [u32], offsets: &mut [u32]) -> Result<(), TextError> {
+        fits("room for ids", ids.len(), self.ids)?;
+        fits("room for offsets", offsets.len(), self.texts + 1)?;
+        let (mut before, mut text) = (0, 0);
+        offsets[0] = 0;
+        for part in &self.parts {
+            ids[before..before + part.ids.len()].copy_from_slice(&part.ids);
+            for (to, end) in offsets[text + 1..].iter_mut().zip(&part.ends) {
+                *to = before as u32 + end;
+            }
+            before += part.ids.len();
+            text += part.ends.len();
+        }
+        Ok(())
+    }
+}
+
+/// That a buffer has the size that it should have.
+pub(crate) fn fits(what: &'static str, found: usize, expected: usize) -> Result<(), TextError> {
+    if found == expected { Ok(()) } else { Err(TextError::Length { what, found, expected }) }
 }
 
 /// Into how many shares the work of a thread is cut. Whoever is done takes the next share, so that all end at about the
@@ -28,38 +85,27 @@ pub(crate) fn encode<T: AsRef<str> + Sync>(
     threads: usize,
     worth_a_thread: usize,
     encode: impl Fn(&str, &mut Vec<u32>) -> Result<(), TextError> + Sync,
-) -> Result<EncodedBatch, TextError> {
+) -> Result<EncodedTexts, TextError> {
     let bytes: usize = texts.iter().map(|text| text.as_ref().len()).sum();
     let threads = threads.min(bytes / worth_a_thread).min(texts.len());
-    if threads < 2 {
-        return encode_share(texts, 0..texts.len(), &encode);
-    }
-    let shares = shares(texts, bytes / (threads * SHARES_A_THREAD));
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let result = encode_share(texts, share.clone(), &encode);
-            if result.is_err() {
-                // No more shares are handed out. Those before this one are, so that the first error will be among them.
-                next.store(shares.len(), Ordering::Relaxed);
-            }
-            done.put((share.start, result));
+    let shares = shares(texts, if threads < 2 { usize::MAX } else { bytes / (threads * SHARES_A_THREAD) });
+    let parts: Vec<OnceLock<Result<Part, TextError>>> = shares.iter().map(|_| OnceLock::new()).into_list();
+    let first_failed = AtomicUsize::new(usize::MAX);
+    parallel_shares(shares.len(), threads, |i| {
+        // Texts behind a failure are not wanted any more. Those before it are: one of them may fail as well.
+        if i > first_failed.load(Ordering::Relaxed) {
+            return;
         }
-        done
-    };
-    let mut parts = thread::scope(|scope| {
-        // Where the system gives fewer threads, those there are do the work.
-        let helpers: Vec<_> =
-            (1..threads).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).into_list();
-        let mut parts = work();
-        for helper in helpers {
-            parts.put_all(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let part = encode_share(texts, shares[i].clone(), &encode);
+        if part.is_err() {
+            first_failed.fetch_min(i, Ordering::Relaxed);
         }
-        parts
+        parts[i].get_or_init(|| part);
     });
-    parts.sort_unstable_by_key(|&(start, _)| start);
-    join(parts.into_iter().map(|(_, part)| part).try_into_list()?)
+    let parts: Vec<Part> = parts.into_iter().filter_map(OnceLock::into_inner).try_into_list()?;
+    let ids = parts.iter().map(|part| part.ids.len()).sum();
+    fit_u32("the batch", ids)?;
+    Ok(EncodedTexts { parts, texts: texts.len(), ids })
 }
 
 /// Cuts the texts into shares of at least so many bytes, but for the last.
@@ -80,27 +126,12 @@ fn encode_share<T: AsRef<str>>(
     texts: &[T],
     share: Range<usize>,
     encode: impl Fn(&str, &mut Vec<u32>) -> Result<(), TextError>,
-) -> Result<EncodedBatch, TextError> {
-    let mut part = EncodedBatch { ids: Vec::new(), offsets: with_room(share.len() + 1) };
-    part.offsets.put(0);
+) -> Result<Part, TextError> {
+    let mut part = Part { ids: Vec::new(), ends: with_room(share.len()) };
     for index in share {
         encode(texts[index].as_ref(), &mut part.ids)
             .map_err(|source| TextError::InBatch { index, source: Box::new(source) })?;
-        part.offsets.put(fit_u32("the batch", part.ids.len())?);
+        part.ends.put(fit_u32("the batch", part.ids.len())?);
     }
     Ok(part)
-}
-
-fn join(parts: Vec<EncodedBatch>) -> Result<EncodedBatch, TextError> {
-    let ids = parts.iter().map(|part| part.ids.len()).sum();
-    fit_u32("the batch", ids)?;
-    let texts: usize = parts.iter().map(|part| part.offsets.len() - 1).sum();
-    let mut batch = EncodedBatch { ids: with_room(ids), offsets: with_room(texts + 1) };
-    batch.offsets.put(0);
-    for part in parts {
-        let before = batch.ids.len() as u32;
-        batch.ids.put_slice(&part.ids);
-        batch.offsets.put_all(part.offsets[1..].iter().map(|offset| before + offset));
-    }
-    Ok(batch)
 }

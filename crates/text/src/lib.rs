@@ -4,7 +4,7 @@
 //!   `special` finds special tokens, `split` cuts the text between them into pieces, and `bpe` turns a piece into
 //!   ids. A tokenizer from a file (`file`) gives the ids of the Hugging Face library, by that library's crate.
 //! - [`TextStream`] gives the same ids for a text that comes in parts.
-//! - [`TokenDecoder`] turns ids into text as they come; [`EncodedBatch::pad`] makes a rectangle of texts.
+//! - [`TokenDecoder`] turns ids into text as they come; [`EncodedTexts::pad`] writes texts as a rectangle.
 //! - [`Windows`] cuts batches of inputs and targets out of one buffer of ids.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
@@ -27,12 +27,12 @@ mod utf8;
 mod vocabulary;
 mod windows;
 
-pub use batch::EncodedBatch;
+pub use batch::EncodedTexts;
 pub use decoder::TokenDecoder;
 pub use encoding::{Encoding, encodings};
 pub use error::TextError;
 pub use file::{Frame, Habits, Limits, Origin};
-pub use padding::{PaddedBatch, Side};
+pub use padding::{PaddedRows, Padding, Side};
 pub use special::{SpecialPolicy, SpecialSet};
 pub use split::Pattern;
 pub use stream::TextStream;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::batch::{self, EncodedBatch};
+use crate::batch::{self, EncodedTexts};
 use crate::decoder::TokenDecoder;
 use crate::encoding::Encoding;
 use crate::error::TextError;
@@ -52,7 +52,7 @@ impl Prepared<'_> {
         }
     }
 
-    /// Number of bytes of text that are worth a thread of their own. Starting one takes as long as encoding some
+    /// Number of bytes of text that are worth a thread of their own. Waking one takes as long as encoding some
     /// thousands of bytes, and the library for files takes some ten times as long for a byte.
     fn worth_a_thread(&self) -> usize {
         match self {
@@ -177,14 +177,14 @@ impl Tokenizer {
         self.prepare(special).encode_rest(text, goes_on, out)
     }
 
-    /// The ids of all texts, end to end (tiktoken: `encode_batch`), on up to `threads` threads. There are fewer if
-    /// there is little text; a text is not divided.
+    /// The ids of all texts (tiktoken: `encode_batch`), on up to `threads` threads of the process (`tokenbed_threads`). There are
+    /// fewer if there is little text; a text is not divided.
     pub fn encode_batch<T: AsRef<str> + Sync>(
         &self,
         texts: &[T],
         special: &SpecialPolicy,
         threads: usize,
-    ) -> Result<EncodedBatch, TextError> {
+    ) -> Result<EncodedTexts, TextError> {
         let prepared = self.prepare(special);
         batch::encode(texts, threads, prepared.worth_a_thread(), |text, ids| prepared.encode(text, ids))
     }
@@ -196,7 +196,7 @@ impl Tokenizer {
         texts: &[T],
         options: &RowOptions,
         threads: usize,
-    ) -> Result<EncodedBatch, TextError> {
+    ) -> Result<EncodedTexts, TextError> {
         let frame = if options.framed { self.frame() } else { Frame::default() };
         let room = options.max_length.map(|max_length| {
             let no_room = TextError::NoRoom { max_length, frame: frame.len() };

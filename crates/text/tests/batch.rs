@@ -4,7 +4,7 @@ mod common;
 
 use common::{GPT2, all};
 use proptest::prelude::*;
-use tokenbed_text::{EncodedBatch, SpecialPolicy, TextError};
+use tokenbed_text::{EncodedTexts, SpecialPolicy, TextError};
 
 const THREADS: [usize; 6] = [0, 1, 2, 3, 8, 200];
 
@@ -15,13 +15,19 @@ fn texts(lengths: impl IntoIterator<Item = usize>) -> Vec<String> {
     lengths.into_iter().enumerate().map(text).collect()
 }
 
-fn one_by_one(it: &common::Subject, texts: &[String]) -> EncodedBatch {
-    let mut batch = EncodedBatch { ids: vec![], offsets: vec![0] };
-    for text in texts {
-        batch.ids.extend(it.encode(text));
-        batch.offsets.push(batch.ids.len() as u32);
-    }
-    batch
+fn one_by_one(it: &common::Subject, texts: &[String]) -> Vec<Vec<u32>> {
+    texts.iter().map(|text| it.encode(text)).collect()
+}
+
+/// Whether they are these, row by row and end to end.
+fn is_same(found: &EncodedTexts, expected: &[Vec<u32>]) -> bool {
+    let (mut ids, mut offsets) = (vec![u32::MAX; found.ids()], vec![u32::MAX; found.texts() + 1]);
+    found.join(&mut ids, &mut offsets).unwrap();
+    let ends = expected.iter().scan(0, |end, row| {
+        *end += row.len() as u32;
+        Some(*end)
+    });
+    found.rows().eq(expected) && ids == expected.concat() && offsets.into_iter().eq([0].into_iter().chain(ends))
 }
 
 proptest! {
@@ -34,7 +40,7 @@ proptest! {
             let expected = one_by_one(it, &texts);
             for threads in THREADS {
                 let found = it.tokenizer.encode_batch(&texts, &SpecialPolicy::PLAIN, threads).unwrap();
-                prop_assert!(found == expected, "{} threads", threads);
+                prop_assert!(is_same(&found, &expected), "{} threads", threads);
             }
         }
     }
@@ -49,7 +55,8 @@ fn batches_that_divide_badly_are_right() {
         let texts = texts(lengths);
         let expected = one_by_one(&GPT2, &texts);
         for threads in THREADS {
-            assert!(GPT2.tokenizer.encode_batch(&texts, &SpecialPolicy::PLAIN, threads).unwrap() == expected);
+            let found = GPT2.tokenizer.encode_batch(&texts, &SpecialPolicy::PLAIN, threads).unwrap();
+            assert!(is_same(&found, &expected), "{threads} threads");
         }
     }
 }
@@ -74,4 +81,14 @@ fn the_error_is_that_of_the_first_text() {
     }
     let error = GPT2.tokenizer.encode_batch(&["fine", "<|endoftext|>"], &SpecialPolicy::default(), 4).unwrap_err();
     assert!(error.to_string().starts_with("text 1 of the batch: the text contains"));
+}
+
+#[test]
+fn room_of_another_size_is_refused() {
+    let found = GPT2.tokenizer.encode_batch(&["a", "b b"], &SpecialPolicy::PLAIN, 1).unwrap();
+    assert_eq!((found.ids(), found.texts()), (3, 2));
+    for (ids, offsets) in [(2, 3), (4, 3), (3, 2), (3, 4)] {
+        let error = found.join(&mut vec![0; ids], &mut vec![0; offsets]).unwrap_err();
+        assert!(matches!(error, TextError::Length { .. }), "{error}");
+    }
 }

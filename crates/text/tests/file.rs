@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tokenbed_text::{RowOptions, Side, SpecialPolicy, SpecialSet, TextError, Tokenizer};
+use tokenbed_text::{PaddedRows, Padding, RowOptions, Side, SpecialPolicy, SpecialSet, TextError, Tokenizer};
 
 /// Tokens that decoders treat specially.
 const TOKENS: &[&str] = &[
@@ -167,16 +167,32 @@ fn rows_have_room_or_an_error() {
         let options = RowOptions { special: special.clone(), framed: true, max_length: Some(2), cut };
         let batch = tokenizer.encode_rows(&["a<s>b", ""], &options, 2).unwrap();
         // The word model has tokens for the text between special tokens.
-        assert_eq!((batch.ids, batch.offsets), (kept.to_vec(), vec![0, 2, 2]));
+        assert_eq!(batch.rows().collect::<Vec<_>>(), [&kept[..], &[]]);
     }
 }
 
 #[test]
 fn padding_never_cuts() {
-    let batch = tokenbed_text::EncodedBatch { ids: vec![1, 2, 3], offsets: vec![0, 1, 3] };
-    let padded = batch.pad(Some(3), 9, Side::Left).unwrap();
-    assert_eq!((padded.ids, padded.mask), (vec![9, 9, 1, 9, 2, 3], vec![0, 0, 1, 0, 1, 1]));
-    assert_eq!(padded.lengths, [1, 2]);
-    assert!(matches!(batch.pad(Some(1), 9, Side::Right), Err(TextError::Length { found: 2, expected: 1, .. })));
-    assert!(matches!(batch.pad(None, u32::MAX, Side::Right), Err(TextError::IdTooLarge { .. })));
+    let tokenizer = Tokenizer::from_json("test", &file(&Value::Null)).unwrap();
+    let special = SpecialPolicy { allowed: SpecialSet::All, disallowed: SpecialSet::NONE };
+    let batch = tokenizer.encode_batch(&["a<s>b", "a", ""], &special, 1).unwrap();
+    assert_eq!(batch.rows().collect::<Vec<_>>(), [&[0, 33, 1][..], &[0], &[]]);
+    let padded = |length: Option<usize>, side| {
+        let padding = Padding { length, id: 9, side };
+        let length = batch.padded_length(padding)?;
+        let (mut ids, mut mask, mut lengths) = (vec![-1; 3 * length], vec![7; 3 * length], vec![7; 3]);
+        batch.pad(padding, PaddedRows { ids: &mut ids, mask: &mut mask, lengths: &mut lengths })?;
+        Ok::<_, TextError>((ids, mask, lengths))
+    };
+    let (ids, mask) = (vec![0, 33, 1, 0, 9, 9, 9, 9, 9], vec![1, 1, 1, 1, 0, 0, 0, 0, 0]);
+    assert_eq!(padded(None, Side::Right), Ok((ids, mask, vec![3, 1, 0])));
+    let ids = vec![9, 0, 33, 1, 9, 9, 9, 0, 9, 9, 9, 9];
+    let mask = vec![0, 1, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0];
+    assert_eq!(padded(Some(4), Side::Left), Ok((ids, mask, vec![3, 1, 0])));
+    assert!(matches!(padded(Some(2), Side::Right), Err(TextError::Length { found: 3, expected: 2, .. })));
+    let too_large = Padding { length: None, id: u32::MAX, side: Side::Right };
+    assert!(matches!(batch.padded_length(too_large), Err(TextError::IdTooLarge { .. })));
+    let no_room = PaddedRows { ids: &mut [0; 8], mask: &mut [0; 9], lengths: &mut [0; 3] };
+    let padding = Padding { length: None, id: 9, side: Side::Right };
+    assert!(matches!(batch.pad(padding, no_room), Err(TextError::Length { found: 8, expected: 9, .. })));
 }

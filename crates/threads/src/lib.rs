@@ -13,7 +13,7 @@ pub mod ranges;
 pub mod setting;
 mod sync;
 
-pub use ranges::{parallel_ranges, parallel_rows};
+pub use ranges::{parallel_ranges, parallel_rows, parallel_shares};
 pub use setting::{BadThreads, chosen, num_threads, set_num_threads};
 
 /// Number of threads that were started so far, for tests. They are never ended.

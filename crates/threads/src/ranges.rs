@@ -3,6 +3,7 @@
 use crate::setting::num_threads;
 use crate::sync::{LOOK_OUT, POOL};
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -98,6 +99,26 @@ pub fn parallel_rows<T: Send>(
         drop(guard);
         (!range.is_empty()).then(|| run(range, part))
     });
+}
+
+/// Calls `run` with each number below `shares`, once, on this thread and on helpers, `threads` of them together. This is for
+/// work that computes more than it reads: the caller cuts it into shares and says how many threads it is worth. Shares are
+/// handed out in their order, and the call returns when all are done.
+///
+/// # Panics
+/// If `run` does, on whichever thread.
+pub fn parallel_shares(shares: usize, threads: usize, run: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        // Relaxed: a share is a number, and the end of the region publishes what its work wrote.
+        while let Some(share) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&share| share < shares) {
+            run(share);
+        }
+    };
+    match threads.min(shares) {
+        0 | 1 => work(),
+        threads => POOL.run(threads - 1, &work),
+    }
 }
 
 /// Takes shares, with as many helpers as the division says, until none is left.

@@ -9,7 +9,7 @@ use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 use tokenbed_threads::ranges::PARALLEL_FROM_PARKED;
-use tokenbed_threads::{parallel_ranges, parallel_rows, set_num_threads, started};
+use tokenbed_threads::{parallel_ranges, parallel_rows, parallel_shares, set_num_threads, started};
 
 /// Takes turns among the tests, since the setting and the helpers belong to the process.
 fn alone(threads: usize) -> MutexGuard<'static, ()> {
@@ -51,6 +51,25 @@ fn each_range_comes_with_its_rows() {
                 assert!(out.iter().enumerate().all(|(i, &x)| i == x));
             }
         }
+    }
+}
+
+#[test]
+fn every_share_is_taken_once_by_as_many_threads_as_are_asked_for() {
+    // The setting does not limit what the caller asks for.
+    let _turn = alone(1);
+    for threads in [0, 1, 2, 3, 8] {
+        for shares in SIZES {
+            let taken: Vec<AtomicUsize> = (0..shares).map(|_| AtomicUsize::new(0)).collect();
+            parallel_shares(shares, threads, |share| _ = taken[share].fetch_add(1, Ordering::Relaxed));
+            assert!(taken.iter().all(|n| n.load(Ordering::Relaxed) == 1), "{threads} {shares}");
+        }
+        let (barrier, met) = (Barrier::new(threads.max(1)), Mutex::new(HashSet::new()));
+        parallel_shares(threads.max(1), threads, |_| {
+            barrier.wait();
+            met.lock().unwrap().insert(thread::current().id());
+        });
+        assert_eq!(met.into_inner().unwrap().len(), threads.max(1));
     }
 }
 

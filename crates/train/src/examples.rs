@@ -7,7 +7,7 @@ use tokenbed_core::{Error, Result};
 use tokenbed_memory::{Gather, List, Map, Text, filled, owned};
 
 /// What a word of a line begins with that names a class, as fastText has it.
-pub const LABEL: &str = "__label__";
+const LABEL: &str = "__label__";
 
 /// Texts of words with their classes.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Examples {
 
 /// Names of classes, numbered in the order in which they first come.
 #[derive(Debug, Default)]
-pub struct Classes {
+struct Classes {
     numbers: HashMap<Box<str>, u32>,
     names: Vec<String>,
     counts: Vec<u64>,
@@ -59,7 +59,7 @@ pub struct Classes {
 
 impl Classes {
     /// The number of a class, which comes once more.
-    pub fn number(&mut self, name: &str) -> u32 {
+    fn number(&mut self, name: &str) -> u32 {
         let number = match self.numbers.get(name) {
             Some(&number) => number,
             None => {
@@ -78,7 +78,7 @@ impl Classes {
     ///
     /// # Errors
     /// [`Error::Usage`] where there are less than two.
-    pub fn names(self, hint: &str) -> Result<Vec<String>> {
+    fn names(self, hint: &str) -> Result<Vec<String>> {
         match self.names.len() {
             2.. => Ok(self.names),
             count => Err(too_few(count, hint)),
@@ -89,19 +89,19 @@ impl Classes {
     ///
     /// # Errors
     /// As of [`Classes::names`].
-    fn sorted(self) -> Result<(Vec<String>, Vec<u32>)> {
+    fn sorted(self, hint: &str) -> Result<(Vec<String>, Vec<u32>)> {
         let Self { counts, .. } = &self;
         let mut order: Vec<u32> = (0..counts.len() as u32).into_list();
         order.sort_by_key(|&number| Reverse(counts[number as usize]));
         let mut new = filled(0, order.len());
         (0..).zip(&order).for_each(|(to, &from)| new[from as usize] = to);
-        let names = self.names("")?;
+        let names = self.names(hint)?;
         Ok((order.iter().map(|&from| owned(&names[from as usize])).into_list(), new))
     }
 }
 
 /// That a classifier needs two classes.
-pub(crate) fn too_few(count: usize, hint: &str) -> Error {
+fn too_few(count: usize, hint: &str) -> Error {
     let verb = if count == 1 { "there is 1" } else { "there are none" };
     Error::Usage(format!("a classifier needs two classes, and {verb}{hint}"))
 }
@@ -110,44 +110,143 @@ pub(crate) fn too_few(count: usize, hint: &str) -> Error {
 pub const IN_LINES: &str =
     ": in a file, a word that begins with __label__ names the class of its line, as in __label__yes";
 
-/// Texts with a class each, whose words are what stands between white space.
+/// What gathers examples: each is a text with its classes, however these were told.
+pub trait Sink {
+    /// Adds a text with its classes, in their order; whatever stands in the text is text.
+    fn example<'a>(&mut self, classes: impl Iterator<Item = &'a str>, text: &str);
+}
+
+/// Examples whose words are what stands between white space.
 #[derive(Debug, Default)]
 pub struct ExampleWords {
     words: WordCounter,
     classes: Classes,
-    /// Of each text that has a word.
-    class_of: Vec<u32>,
+    /// The classes of all texts that have a word, end to end.
+    classes_of: Vec<u32>,
+    /// Where those of each such text end.
+    class_ends: Vec<usize>,
+}
+
+impl Sink for ExampleWords {
+    fn example<'a>(&mut self, classes: impl Iterator<Item = &'a str>, text: &str) {
+        let before = self.classes_of.len();
+        self.classes_of.put_all(classes.map(|class| self.classes.number(class)));
+        if self.words.sentence(text.split_whitespace()) {
+            self.class_ends.put(self.classes_of.len());
+        } else {
+            self.classes_of.truncate(before);
+        }
+    }
 }
 
 impl ExampleWords {
-    /// Adds a text; whatever stands in it is text.
-    pub fn push(&mut self, class: &str, text: &str) {
-        let class = self.classes.number(class);
-        if self.words.sentence(text.split_whitespace()) {
-            self.class_of.put(class);
-        }
-    }
-
-    /// The vocabulary of words that come at least `min_count` times, and the examples; those of which no word is left are
-    /// left out.
+    /// The vocabulary of words that come at least `min_count` times, and the examples; those without a class, and those of
+    /// which no word is left, are left out. `hint` says how classes are given.
     ///
     /// # Errors
     /// [`Error::Usage`] where there is no example, or but one class.
-    pub fn finish(self, min_count: u64) -> Result<Labelled> {
+    pub fn finish(self, min_count: u64, hint: &str) -> Result<Labelled> {
         let (words, sentences) = self.words.numbered(min_count)?;
-        let (labels, new) = self.classes.sorted()?;
+        let (labels, new) = self.classes.sorted(hint)?;
         let mut examples = Examples::default();
-        for (ids, &class) in sentences.iter().zip(&self.class_of) {
-            examples.push(ids.iter().copied(), [new[class as usize]].into_iter());
+        let begins = [0].into_iter().chain(self.class_ends.iter().copied());
+        for (ids, (begin, &end)) in sentences.iter().zip(begins.zip(&self.class_ends)) {
+            let classes = self.classes_of[begin..end].iter();
+            examples.push(ids.iter().copied(), classes.map(|&class| new[class as usize]));
+        }
+        if examples.ends.is_empty() {
+            return Err(Error::Usage(format!("no line of the corpus has both a class ({LABEL}...) and a word")));
         }
         Ok(Labelled { words, labels, examples })
     }
 }
 
-/// Takes a line of fastText's apart: words that begin with [`LABEL`], wherever they stand, name its classes, and the rest is
-/// its text, as it is written.
-pub fn take_apart<'a>(line: &'a str, mut class: impl FnMut(&'a str), text: &mut String) {
+/// Examples that are kept as they are until they are given ids.
+#[derive(Debug, Default)]
+pub struct ExampleTexts {
+    classes: Classes,
+    /// All texts, end to end.
+    texts: String,
+    /// Where each text ends.
+    text_ends: Vec<usize>,
+    /// The classes of all texts, end to end.
+    classes_of: Vec<u32>,
+    /// Where those of each text end.
+    class_ends: Vec<usize>,
+}
+
+impl Sink for ExampleTexts {
+    fn example<'a>(&mut self, classes: impl Iterator<Item = &'a str>, text: &str) {
+        self.classes_of.put_all(classes.map(|class| self.classes.number(class)));
+        self.class_ends.put(self.classes_of.len());
+        self.texts.put_str(text);
+        self.text_ends.put(self.texts.len());
+    }
+}
+
+impl ExampleTexts {
+    /// The examples, whose ids `encode` appends to a list, and the names of the classes in the order in which they first come;
+    /// texts without a class, and those that have no id, are left out. `hint` says how classes are given.
+    ///
+    /// # Errors
+    /// Those of `encode`; [`Error::Usage`] where there are less than two classes.
+    pub fn finish<E: From<Error>>(
+        self,
+        hint: &str,
+        encode: impl Fn(&str, &mut Vec<u32>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(Examples, Vec<String>), E> {
+        let (mut examples, mut ids) = (Examples::default(), Vec::new());
+        let (mut text_begin, mut class_begin) = (0, 0);
+        for (&text_end, &class_end) in self.text_ends.iter().zip(&self.class_ends) {
+            ids.clear();
+            encode(&self.texts[text_begin..text_end], &mut ids)?;
+            let classes = &self.classes_of[class_begin..class_end];
+            examples.push(ids.iter().copied(), classes.iter().copied());
+            (text_begin, class_begin) = (text_end, class_end);
+        }
+        Ok((examples, self.classes.names(hint)?))
+    }
+}
+
+/// Lines of fastText's, which come in parts of any size: the one place that takes labels out of texts.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// The front of a line that may go on.
+    rest: String,
+    /// Room for the text of a line.
+    text: String,
+}
+
+impl Lines {
+    /// Takes the next part of the lines; those that it ends go to `sink`.
+    pub fn push(&mut self, part: &str, sink: &mut impl Sink) {
+        let mut part = part;
+        while let Some((line, after)) = part.split_once('\n') {
+            if self.rest.is_empty() {
+                take_apart(line, &mut self.text, sink);
+            } else {
+                self.rest.put_str(line);
+                self.end(sink);
+            }
+            part = after;
+        }
+        self.rest.put_str(part);
+    }
+
+    /// Ends a text, and with it its last line.
+    pub fn end(&mut self, sink: &mut impl Sink) {
+        take_apart(&self.rest, &mut self.text, sink);
+        self.rest.clear();
+    }
+}
+
+/// Takes a line apart: words that begin with [`LABEL`], wherever they stand, name its classes, and the rest is its text, as it
+/// is written, without the carriage return that ends it. `text` is room for that.
+fn take_apart(line: &str, text: &mut String, sink: &mut impl Sink) {
+    let line = line.strip_suffix('\r').unwrap_or(line);
     let end_of = |from: &str, is_end: fn(char) -> bool| from.find(is_end).unwrap_or(from.len());
+    let mut classes = Vec::new();
+    text.clear();
     let mut rest = line.trim_start();
     let mut ends_in_label = false;
     while !rest.is_empty() {
@@ -155,7 +254,7 @@ pub fn take_apart<'a>(line: &'a str, mut class: impl FnMut(&'a str), text: &mut 
         let (gap, next) = after.split_at(end_of(after, |c| !c.is_whitespace()));
         let label = word.strip_prefix(LABEL);
         match label {
-            Some(name) => class(name),
+            Some(name) => classes.put(name),
             None => {
                 text.put_str(word);
                 text.put_str(gap);
@@ -167,38 +266,63 @@ pub fn take_apart<'a>(line: &'a str, mut class: impl FnMut(&'a str), text: &mut 
     if ends_in_label {
         text.truncate(text.trim_end().len());
     }
+    sink.example(classes.into_iter(), text);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn apart(line: &str) -> (Vec<&str>, String) {
-        let (mut classes, mut text) = (Vec::new(), String::new());
-        take_apart(line, |name| classes.push(name), &mut text);
-        (classes, text)
+    /// Examples as they come.
+    #[derive(Debug, Default, PartialEq)]
+    struct Seen(Vec<(Vec<String>, String)>);
+
+    impl Sink for Seen {
+        fn example<'a>(&mut self, classes: impl Iterator<Item = &'a str>, text: &str) {
+            self.0.push((classes.map(Into::into).collect(), text.into()));
+        }
+    }
+
+    fn apart(line: &str) -> (Vec<String>, String) {
+        let mut seen = Seen::default();
+        take_apart(line, &mut String::new(), &mut seen);
+        seen.0.pop().unwrap()
+    }
+
+    /// What comes of lines in these parts.
+    fn gathered<S: Sink + Default>(parts: &[&str]) -> S {
+        let (mut lines, mut sink) = (Lines::default(), S::default());
+        parts.iter().for_each(|part| lines.push(part, &mut sink));
+        lines.end(&mut sink);
+        sink
+    }
+
+    fn strings(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn lines_are_taken_apart() {
-        assert_eq!(apart("__label__a good  day "), (vec!["a"], "good  day ".into()));
-        assert_eq!(apart(" __label__a\t__label__b x"), (vec!["a", "b"], "x".into()));
-        assert_eq!(apart("x  y __label__a  z"), (vec!["a"], "x  y z".into()));
-        assert_eq!(apart("x y  __label__a "), (vec!["a"], "x y".into()));
-        assert_eq!(apart("x__label__a (__label__b"), (vec![], "x__label__a (__label__b".into()));
-        assert_eq!(apart("__label__ x"), (vec![""], "x".into()));
-        assert_eq!(apart("__label____label__a x"), (vec!["__label__a"], "x".into()));
-        assert_eq!(apart("__label__\u{fc}\u{a0}\u{e9}"), (vec!["\u{fc}"], "\u{e9}".into()));
+        assert_eq!(apart("__label__a good  day "), (strings(&["a"]), "good  day ".into()));
+        assert_eq!(apart(" __label__a\t__label__b x"), (strings(&["a", "b"]), "x".into()));
+        assert_eq!(apart("x  y __label__a  z"), (strings(&["a"]), "x  y z".into()));
+        assert_eq!(apart("x y  __label__a "), (strings(&["a"]), "x y".into()));
+        assert_eq!(apart("x__label__a (__label__b"), (strings(&[]), "x__label__a (__label__b".into()));
+        assert_eq!(apart("__label__ x"), (strings(&[""]), "x".into()));
+        assert_eq!(apart("__label____label__a x"), (strings(&["__label__a"]), "x".into()));
+        assert_eq!(apart("__label__\u{fc}\u{a0}\u{e9}"), (strings(&["\u{fc}"]), "\u{e9}".into()));
         assert_eq!(apart(" \t"), (vec![], String::new()));
+        assert_eq!(apart("__label__a x \r"), (strings(&["a"]), "x ".into()));
+        assert_eq!(apart("x \r__label__a\r"), (strings(&["a"]), "x".into()));
     }
 
     #[test]
     fn a_text_is_text_whatever_it_says() {
         let mut given = ExampleWords::default();
-        given.push("ham", "the __label__spam day\nthe end");
-        given.push("two words", " ");
-        given.push("two words", "__label__ham day");
-        let Labelled { words, labels, examples } = given.finish(1).unwrap();
+        given.example(["ham"].into_iter(), "the __label__spam day\nthe end");
+        given.example(["two words"].into_iter(), " ");
+        given.example(["two words"].into_iter(), "__label__ham day");
+        let Labelled { words, labels, examples } = given.finish(1, "").unwrap();
         assert_eq!(words, ["the", "day", "__label__spam", "end", "__label__ham"]);
         assert_eq!(labels, ["two words", "ham"], "the most frequent first");
         assert_eq!((examples.ids, examples.ends), (vec![0, 2, 1, 0, 3, 4, 1], vec![5, 7]));
@@ -208,11 +332,11 @@ mod tests {
     #[test]
     fn rare_words_are_left_out_with_the_examples_that_had_no_others() {
         let mut given = ExampleWords::default();
-        given.push("a", "x x");
-        given.push("b", "y");
-        given.push("b", "y z");
-        given.push("b", "z x");
-        let Labelled { words, examples, .. } = given.finish(3).unwrap();
+        given.example(["a"].into_iter(), "x x");
+        given.example(["b"].into_iter(), "y");
+        given.example(["b"].into_iter(), "y z");
+        given.example(["b"].into_iter(), "z x");
+        let Labelled { words, examples, .. } = given.finish(3, "").unwrap();
         assert_eq!(words, ["x"]);
         assert_eq!((examples.ids, examples.classes), (vec![0, 0, 0], vec![1, 0]));
     }
@@ -221,12 +345,55 @@ mod tests {
     fn what_cannot_be_told_apart_is_an_error() {
         let message = |examples: &[(&str, &str)], min_count| {
             let mut given = ExampleWords::default();
-            examples.iter().for_each(|(class, text)| given.push(class, text));
-            given.finish(min_count).unwrap_err().to_string()
+            examples.iter().for_each(|(class, text)| given.example([*class].into_iter(), text));
+            given.finish(min_count, "").unwrap_err().to_string()
         };
         assert!(message(&[("a", "x"), ("a", "y")], 1).contains("two classes, and there is 1"));
         assert!(message(&[("a", ""), ("b", " \n")], 1).contains("empty"));
         assert!(message(&[], 1).contains("empty"));
         assert!(message(&[("a", "x"), ("b", "y")], 2).contains("comes once"));
+    }
+
+    #[test]
+    fn lines_are_the_same_wherever_parts_end() {
+        let text =
+            "__label__x good\u{a0}day\r\nno label\n\n__label__y __label__x b\u{e4}d  day\n__label__y\nend __label__z";
+        let whole: Seen = gathered(&[text]);
+        assert_eq!(whole.0.len(), 6);
+        assert_eq!(whole.0[3], (strings(&["y", "x"]), "b\u{e4}d  day".into()));
+        assert_eq!(whole.0[5], (strings(&["z"]), "end".into()));
+        for (cut, _) in text.char_indices() {
+            assert_eq!(gathered::<Seen>(&[&text[..cut], &text[cut..]]), whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn labels_are_no_words() {
+        let text = "__label__x good day\nno label\n__label__y __label__x bad day\n__label__y\n";
+        let Labelled { words, labels, examples } = gathered::<ExampleWords>(&[text]).finish(1, IN_LINES).unwrap();
+        assert_eq!(words, ["day", "good", "no", "label", "bad"]);
+        assert_eq!(labels, ["x", "y"]);
+        assert_eq!((examples.ids, examples.ends), (vec![1, 0, 4, 0], vec![2, 4]));
+        assert_eq!((examples.classes, examples.class_ends), (vec![0, 1, 0], vec![1, 3]));
+        let one = gathered::<ExampleWords>(&["__label__x good day"]).finish(1, IN_LINES).unwrap_err().to_string();
+        assert!(one.contains("two classes") && one.contains("__label__yes"), "{one}");
+        let none = gathered::<ExampleWords>(&["__label__x\n__label__y\ngood day"]).finish(1, IN_LINES).unwrap_err();
+        assert!(none.to_string().contains("both a class (__label__...) and a word"), "{none}");
+    }
+
+    #[test]
+    fn texts_are_given_their_ids_at_the_end() {
+        let text = "__label__x good day\nno label\n__label__y __label__x bad day\n__label__y\n";
+        let lengths = |text: &str, ids: &mut Vec<u32>| {
+            ids.extend(text.split(' ').filter(|word| !word.is_empty()).map(|word| word.len() as u32));
+            Ok::<_, Error>(())
+        };
+        let (examples, labels) = gathered::<ExampleTexts>(&[text]).finish(IN_LINES, lengths).unwrap();
+        assert_eq!(labels, ["x", "y"], "the first to come first");
+        assert_eq!((examples.ids, examples.ends), (vec![4, 3, 3, 3], vec![2, 4]));
+        assert_eq!((examples.classes, examples.class_ends), (vec![0, 1, 0], vec![1, 3]));
+        let fails = |_: &str, _: &mut Vec<u32>| Err(Error::Usage("no ids".into()));
+        assert_eq!(gathered::<ExampleTexts>(&[text]).finish(IN_LINES, fails).unwrap_err().to_string(), "no ids");
+        assert!(gathered::<ExampleTexts>(&["__label__x a"]).finish(IN_LINES, lengths).is_err());
     }
 }

@@ -1,7 +1,6 @@
 //! Words of a text that comes in parts: what stands between spaces, in the order of how often it comes.
 
 use crate::corpus::{Corpus, times};
-use crate::examples::{Examples, IN_LINES, LABEL, Labelled, too_few};
 use std::collections::HashMap;
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::{Gather, List, Map, Text, filled, owned, with_room};
@@ -107,12 +106,10 @@ impl WordCounter {
         self.ids.put(number);
     }
 
-    /// New numbers: by how often a word comes, then by which came first; of words that come less often than `min_count`
-    /// and of those that `is_wanted` does not want: none.
-    fn sorted(&self, min_count: u64, is_wanted: impl Fn(&str) -> bool) -> (Vec<u32>, Vec<u32>) {
+    /// New numbers: by how often a word comes, then by which came first; of words that come less often than `min_count`: none.
+    fn sorted(&self, min_count: u64) -> (Vec<u32>, Vec<u32>) {
         let numbers = 0..self.words.len() as u32;
-        let kept = |&n: &u32| self.counts[n as usize] >= min_count && is_wanted(&self.words[n as usize]);
-        let mut order: Vec<u32> = numbers.filter(kept).into_list();
+        let mut order: Vec<u32> = numbers.filter(|&n| self.counts[n as usize] >= min_count).into_list();
         order.sort_by_key(|&n| std::cmp::Reverse(self.counts[n as usize]));
         let mut new = filled(u32::MAX, self.words.len());
         (0..).zip(&order).for_each(|(to, &from)| new[from as usize] = to);
@@ -134,7 +131,7 @@ impl WordCounter {
     /// given, some of them empty.
     pub(crate) fn numbered(mut self, min_count: u64) -> Result<(Vec<String>, Sentences)> {
         self.end();
-        let (order, new) = self.sorted(min_count, |_| true);
+        let (order, new) = self.sorted(min_count);
         if order.is_empty() {
             return Err(self.nothing_left(min_count));
         }
@@ -155,39 +152,6 @@ impl WordCounter {
     pub fn finish(self, min_count: u64) -> Result<Counted> {
         let (words, Sentences { ids, ends }) = self.numbered(min_count)?;
         Ok(Counted { corpus: Corpus::new(ids, &ends, words.len(), 1)?, words })
-    }
-
-    /// Lines as examples: words that begin with [`LABEL`] name their classes. Lines without a class, and those of which
-    /// no word is left, are left out.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] where there is no example, or but one class.
-    pub fn finish_labelled(mut self, min_count: u64) -> Result<Labelled> {
-        self.end();
-        let (order, new) = self.sorted(min_count, |word| !word.starts_with(LABEL));
-        let (classes, class) = self.sorted(1, |word| word.starts_with(LABEL));
-        if order.is_empty() {
-            return Err(self.nothing_left(min_count));
-        }
-        if classes.len() < 2 {
-            return Err(too_few(classes.len(), IN_LINES));
-        }
-        let mut examples = Examples::default();
-        let mut from = 0;
-        for &end in &self.ends {
-            let line = &self.ids[from..end];
-            from = end;
-            examples.push(
-                line.iter().map(|&n| new[n as usize]).filter(|&id| id != u32::MAX),
-                line.iter().map(|&n| class[n as usize]).filter(|&id| id != u32::MAX),
-            );
-        }
-        if examples.ends.is_empty() {
-            return Err(Error::Usage(format!("no line of the corpus has both a class ({LABEL}...) and a word")));
-        }
-        let words = order.iter().map(|&n| owned(&self.words[n as usize])).into_list();
-        let name = |&n: &u32| owned(&self.words[n as usize][LABEL.len()..]);
-        Ok(Labelled { words, labels: classes.iter().map(name).into_list(), examples })
     }
 }
 
@@ -233,19 +197,5 @@ mod tests {
     fn nothing_is_told() {
         assert!(counted(&["", " \n "], 1).unwrap_err().to_string().contains("empty"));
         assert!(counted(&["a b b"], 3).unwrap_err().to_string().contains("comes 2 times"));
-    }
-
-    #[test]
-    fn labels_are_no_words() {
-        let mut counter = WordCounter::default();
-        counter.push("__label__x good day\nno label\n__label__y __label__x bad day\n__label__y\n");
-        let Labelled { words, labels, examples } = counter.finish_labelled(1).unwrap();
-        assert_eq!(words, ["day", "good", "no", "label", "bad"]);
-        assert_eq!(labels, ["x", "y"]);
-        assert_eq!((examples.ids, examples.ends), (vec![1, 0, 4, 0], vec![2, 4]));
-        assert_eq!((examples.classes, examples.class_ends), (vec![0, 1, 0], vec![1, 3]));
-        let mut one = WordCounter::default();
-        one.push("__label__x good day");
-        assert!(one.finish_labelled(1).unwrap_err().to_string().contains("two classes"));
     }
 }

@@ -1,0 +1,82 @@
+//! Rows of floats of any type, looked at as float32: that is what a lookup gives of them.
+
+use std::ops::Range;
+use tokenbed_core::ops::convert::{convert, elements};
+use tokenbed_core::{DType, Error, Result};
+use tokenbed_memory::List;
+
+/// A table of floats of any type.
+#[derive(Clone, Copy, Debug)]
+pub struct FloatRows<'a> {
+    dtype: DType,
+    bytes: &'a [u8],
+    /// All elements, where they are float32.
+    floats: Option<&'a [f32]>,
+    dim: usize,
+}
+
+impl<'a> FloatRows<'a> {
+    /// A table of rows of `dim` elements.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for bytes that are no whole, aligned rows, and for more rows than a u32 counts; [`Error::DType`] for
+    /// elements that are no floats.
+    pub fn new(dtype: DType, bytes: &'a [u8], dim: usize) -> Result<Self> {
+        if !matches!(dtype, DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16) {
+            return Err(Error::DType(format!("rows of floats, not of {}", dtype.name())));
+        }
+        let row = dim.saturating_mul(dtype.size());
+        let rows = bytes.len().checked_div(row).filter(|rows| rows * row == bytes.len());
+        if rows.is_none_or(|rows| u32::try_from(rows).is_err()) {
+            return Err(Error::Shape(format!(
+                "{} bytes are not a table of rows of {dim} {}",
+                bytes.len(),
+                dtype.name()
+            )));
+        }
+        let floats = if dtype == DType::Float32 { Some(elements(bytes)?) } else { None };
+        Ok(Self { dtype, bytes, floats, dim })
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.bytes.len() / self.row_bytes()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Whether the other has as many rows of the same type and size.
+    pub(crate) fn is_like(&self, other: &FloatRows<'_>) -> bool {
+        self.dtype == other.dtype && self.dim == other.dim && self.bytes.len() == other.bytes.len()
+    }
+
+    pub(crate) fn dim(&self) -> usize {
+        self.dim
+    }
+
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.dim * self.dtype.size()
+    }
+
+    /// The bytes of some rows.
+    pub(crate) fn bytes(&self, rows: Range<usize>) -> &'a [u8] {
+        &self.bytes[rows.start * self.row_bytes()..rows.end * self.row_bytes()]
+    }
+
+    /// Some rows, end to end, (rows, dim): in place, or converted in `room`, which serves again.
+    pub(crate) fn look<'b>(&self, rows: Range<usize>, room: &'b mut Vec<f32>) -> Result<&'b [f32]>
+    where
+        'a: 'b,
+    {
+        if let Some(floats) = self.floats {
+            return Ok(&floats[rows.start * self.dim..rows.end * self.dim]);
+        }
+        let size = rows.len() * self.dim;
+        room.fill_to(size, 0.0);
+        convert(self.dtype, self.bytes(rows), DType::Float32, bytemuck::cast_slice_mut(room))?;
+        Ok(room)
+    }
+}

@@ -1,0 +1,290 @@
+//! The few largest eigenvalues of a symmetric matrix, with their vectors, where all of them would take too long.
+//!
+//! A basis grows by a block of vectors at a time: those by which the best vectors in it still fail to be eigenvectors (Davidson's
+//! method without a preconditioner, whose spaces are those of block Lanczos). A block finds eigenvalues that come several
+//! times. When the basis is full, the best vectors in it are the next one. All vectors are rows here.
+//!
+//! Everything is computed in one order, on as many threads as products are worth: the same bits on any number of them.
+
+use crate::components::{ROUNDS, dot, norm};
+use nalgebra::{DMatrix, SymmetricEigen};
+use tokenbed_core::Result;
+use tokenbed_core::ops::matmul::{Matrices, Product, matmul};
+use tokenbed_memory::{Gather, List, filled, had, with_room, zeroed};
+
+/// A vector is found when what the matrix makes of it differs from a multiple of it by this part of its own eigenvalue at most,
+/// or by what rounding makes of the largest.
+const CLOSE: f64 = 1e-10;
+/// Rounding, as a part of the largest eigenvalue.
+const ROUNDING: f64 = 1e-13;
+/// Blocks of which a basis is made.
+const BLOCKS: usize = 8;
+/// A vector that loses more than this of its length when it is made orthogonal to a basis was in it, but for rounding.
+const LOST: f64 = 1e-10;
+/// Blocks that are tried before all eigenvectors are computed instead.
+const TRIES: usize = 600;
+
+/// Eigenvalues, the largest first, and their vectors.
+#[derive(Debug)]
+pub(crate) struct Leading {
+    /// (count).
+    pub(crate) values: Vec<f64>,
+    /// (count, size).
+    pub(crate) vectors: Vec<f64>,
+}
+
+/// How a search ended.
+#[derive(Debug)]
+pub(crate) enum Search {
+    Found(Leading),
+    /// It takes too long, as the eigenvalues are too close to each other, or numbers are too large or too small for it.
+    Slow,
+    /// `go_on` said so.
+    Ended,
+}
+
+/// Vectors of a block, for so many that are wanted: more of them, so that the gap to those that are left out is larger.
+fn block_of(count: usize) -> usize {
+    2 * count + 4
+}
+
+/// Whether `count` vectors of a matrix (size, size) are found faster than all: the matrix is large, and many times their basis.
+pub(crate) fn is_worth(size: usize, count: usize) -> bool {
+    size >= 512 && size >= 4 * BLOCKS * block_of(count)
+}
+
+/// The `count` largest eigenvalues of a symmetric matrix (size, size) that has no negative ones, and their vectors. `go_on` is
+/// asked for each block.
+///
+/// # Errors
+/// An error of shapes where sizes do not fit.
+pub(crate) fn leading(matrix: &[f64], size: usize, count: usize, go_on: &dyn Fn() -> bool) -> Result<Search> {
+    let block = block_of(count);
+    let most = BLOCKS * block;
+    let mut basis = Basis { size, vectors: with_room(most * size), images: with_room(most * size) };
+    let mut next = start(block * size);
+    for _ in 0..TRIES {
+        if !go_on() {
+            return Ok(Search::Ended);
+        }
+        if basis.add(matrix, next)? == 0 {
+            // The basis holds all that comes of its vectors, and still not all that is wanted.
+            break;
+        }
+        let Some(ritz) = basis.ritz(block)? else { break };
+        let largest = ritz.values.first().copied().unwrap_or(0.0).max(0.0);
+        let is_found = |i: usize| {
+            let misses = &ritz.misses[i * size..][..size];
+            norm(misses) <= CLOSE * ritz.values[i].max(0.0) + ROUNDING * largest
+        };
+        if (0..count).all(is_found) {
+            let mut found = Leading { values: ritz.values, vectors: ritz.vectors };
+            found.values.truncate(count);
+            found.vectors.truncate(count * size);
+            return Ok(Search::Found(found));
+        }
+        next = ritz.misses;
+        if basis.len() + block > most {
+            let Some(kept) = basis.ritz(2 * block)? else { break };
+            basis.vectors = kept.vectors;
+            basis.images = kept.images;
+        }
+    }
+    Ok(Search::Slow)
+}
+
+/// Numbers from -1 to 1 without a pattern, the same each time.
+fn start(count: usize) -> Vec<f64> {
+    let mut state = 1u64;
+    let next = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as f64 / f64::from(1u32 << 30) - 1.0
+    };
+    (0..count).map(next).into_list()
+}
+
+/// Orthonormal vectors, and what the matrix makes of them.
+struct Basis {
+    size: usize,
+    /// (n, size).
+    vectors: Vec<f64>,
+    /// (n, size).
+    images: Vec<f64>,
+}
+
+/// The best approximations to eigenvectors in a basis, that of the largest eigenvalue first.
+struct Ritz {
+    /// (count).
+    values: Vec<f64>,
+    /// (count, size).
+    vectors: Vec<f64>,
+    /// (count, size): what the matrix makes of them.
+    images: Vec<f64>,
+    /// (count, size): those, less the vectors times their values.
+    misses: Vec<f64>,
+}
+
+impl Basis {
+    fn len(&self) -> usize {
+        self.vectors.len() / self.size
+    }
+
+    /// Adds vectors, made orthonormal, and their images; how many were new.
+    fn add(&mut self, matrix: &[f64], mut more: Vec<f64>) -> Result<usize> {
+        let before = self.len();
+        for row in more.chunks_exact_mut(self.size) {
+            if self.is_new(row) {
+                self.vectors.put_slice(row);
+            }
+        }
+        let added = self.len() - before;
+        self.images.fill_to(self.vectors.len(), 0.0);
+        let (from, images) = (&self.vectors[before * self.size..], &mut self.images[before * self.size..]);
+        // A symmetric matrix is its own transpose.
+        multiply((from, added, false), (matrix, self.size, false), self.size, images)?;
+        Ok(added)
+    }
+
+    /// Makes a vector orthogonal to those that are there and of length 1; whether anything was left of it.
+    fn is_new(&self, row: &mut [f64]) -> bool {
+        // Scaled first: what a search comes closer to its end by is ever smaller.
+        for _ in 0..3 {
+            let length = norm(row);
+            if length == 0.0 || !length.is_finite() {
+                return false;
+            }
+            row.iter_mut().for_each(|x| *x /= length);
+            for other in self.vectors.chunks_exact(self.size) {
+                let times = dot(row, other);
+                row.iter_mut().zip(other).for_each(|(to, x)| *to -= times * x);
+            }
+            if norm(row) < LOST {
+                return false;
+            }
+        }
+        let length = norm(row);
+        row.iter_mut().for_each(|x| *x /= length);
+        true
+    }
+
+    /// The `count` best approximations, or as many as there are vectors; none where numbers are too large to find them.
+    fn ritz(&self, count: usize) -> Result<Option<Ritz>> {
+        let (n, size) = (self.len(), self.size);
+        let mut projected = zeroed(n * n);
+        multiply((&self.vectors, n, false), (&self.images, n, true), size, &mut projected)?;
+        // The library asks for three matrices of this size, and ends the process where there is no memory for them.
+        had(3 * size_of_val(&projected[..]));
+        let projected = DMatrix::from_column_slice(n, n, &projected);
+        let Some(found) = SymmetricEigen::try_new(projected, f64::EPSILON, ROUNDS * n) else { return Ok(None) };
+        let mut order = found.eigenvalues.iter().copied().zip(0..).into_list();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        order.truncate(count);
+        let count = order.len();
+        let mut weights = with_room(count * n);
+        order.iter().for_each(|&(_, column)| weights.put_slice(&found.eigenvectors.as_slice()[column * n..][..n]));
+        let (mut vectors, mut images) = (zeroed(count * size), zeroed(count * size));
+        multiply((&weights, count, false), (&self.vectors, size, false), n, &mut vectors)?;
+        multiply((&weights, count, false), (&self.images, size, false), n, &mut images)?;
+        let values = order.iter().map(|&(value, _)| value).into_list();
+        let mut misses = filled(0.0, count * size);
+        for (i, value) in values.iter().enumerate() {
+            let rows = vectors[i * size..][..size].iter().zip(&images[i * size..][..size]);
+            misses[i * size..][..size].iter_mut().zip(rows).for_each(|(to, (x, image))| *to = image - value * x);
+        }
+        Ok(Some(Ritz { values, vectors, images, misses }))
+    }
+}
+
+/// out (rows, columns) = a (rows, inner) * b (inner, columns). Each of a and b says how many rows or columns of `out` it makes,
+/// and whether it is written down as its transpose.
+fn multiply(a: (&[f64], usize, bool), b: (&[f64], usize, bool), inner: usize, out: &mut [f64]) -> Result<()> {
+    let sizes = Product { rows: a.1, inner, columns: b.1 };
+    let [a, b] = [a, b].map(|(elements, _, transposed)| Matrices { elements, of: &[0], transposed });
+    matmul(sizes, 1, a, b, out)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use super::*;
+    use tokenbed_threads::set_num_threads;
+
+    /// A matrix with these eigenvalues, and 0 for the rest, along directions without a pattern; and those directions.
+    fn matrix_of(values: &[f64], size: usize) -> (Vec<f64>, Vec<f64>) {
+        let mut basis = Basis { size, vectors: vec![], images: vec![] };
+        for row in start(values.len() * size).chunks_exact_mut(size) {
+            assert!(basis.is_new(row));
+            basis.vectors.extend_from_slice(row);
+        }
+        let scaled: Vec<f64> = basis.vectors.iter().enumerate().map(|(i, x)| x * values[i / size]).collect();
+        let mut matrix = vec![0.0; size * size];
+        multiply((&scaled, size, true), (&basis.vectors, size, false), values.len(), &mut matrix).unwrap();
+        for i in 0..size {
+            for j in 0..i {
+                matrix[i * size + j] = matrix[j * size + i];
+            }
+        }
+        (matrix, basis.vectors)
+    }
+
+    fn found(matrix: &[f64], size: usize, count: usize) -> Leading {
+        match leading(matrix, size, count, &|| true).unwrap() {
+            Search::Found(found) => found,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn values_and_vectors_are_those_of_the_matrix() {
+        let falling: Vec<f64> = (0..512).map(|i| 0.97f64.powi(i)).collect();
+        let close: Vec<f64> = (0..512).map(|i| 1.0 - 1e-3 * f64::from(i)).collect();
+        let steep: Vec<f64> = (0..512).map(|i| 0.1f64.powi(i)).collect();
+        let few = [5.0, 3.0, 2.0, 1.0, 0.5];
+        for (values, count) in [(&falling[..], 4), (&close, 3), (&steep, 4), (&few, 5), (&few, 2)] {
+            let (matrix, vectors) = matrix_of(values, 512);
+            let found = found(&matrix, 512, count);
+            for i in 0..count {
+                assert!((found.values[i] - values[i]).abs() < 1e-12, "{} is not {}", found.values[i], values[i]);
+                let along = dot(&found.vectors[i * 512..][..512], &vectors[i * 512..][..512]).abs();
+                assert!((along - 1.0).abs() < 1e-9, "{i}: {along}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_that_come_several_times_are_found_as_often() {
+        let mut values = vec![1e-3; 512];
+        values[..7].copy_from_slice(&[2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0]);
+        let found = found(&matrix_of(&values, 512).0, 512, 5);
+        for (found, expected) in found.values.iter().zip([2.0, 2.0, 2.0, 1.0, 1.0]) {
+            assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn matrices_of_few_directions_or_none() {
+        let found = found(&matrix_of(&[3.0], 512).0, 512, 3);
+        assert!((found.values[0] - 3.0).abs() < 1e-12 && found.values[1..].iter().all(|x| x.abs() < 1e-12));
+        let found = self::found(&vec![0.0; 512 * 512], 512, 2);
+        assert_eq!(found.values, [0.0, 0.0]);
+    }
+
+    #[test]
+    fn the_same_bits_on_any_number_of_threads() {
+        let matrix = matrix_of(&(0..600).map(|i| 0.99f64.powi(i)).collect::<Vec<_>>(), 600).0;
+        let of = |threads| {
+            set_num_threads(threads).unwrap();
+            let found = found(&matrix, 600, 3);
+            (found.values, found.vectors)
+        };
+        let one = of(1);
+        assert!(one == of(2) && one == of(5));
+    }
+
+    #[test]
+    fn it_ends_where_it_is_told() {
+        let matrix = matrix_of(&[1.0], 512).0;
+        assert!(matches!(leading(&matrix, 512, 1, &|| false).unwrap(), Search::Ended));
+    }
+}

@@ -117,7 +117,7 @@ test('the bar has what there is room for', (t) => {
   for (let columns = 1; columns < 120; columns++) t.true(barLine(parts, 0.3, columns).length < columns || columns === 1)
 })
 
-const COMMANDS = ['embed', 'tokens', 'train', 'neighbors', 'analogy', 'inspect', 'plot', 'doctor', 'help']
+const COMMANDS = ['embed', 'tokens', 'tokenize', 'train', 'neighbors', 'analogy', 'inspect', 'plot', 'doctor', 'help']
 
 test('help NAME is the help of NAME, which says each default once', async (t) => {
   const all = await command(['help'])

@@ -1,5 +1,6 @@
 //! Corpora: what tables learn from, gathered before a trainer is made of it.
 
+use crate::files::tokens::TokenFolder;
 use crate::node::borrow::Operand;
 use crate::node::borrowed_text::{JsText, read_all};
 use crate::node::external::External;
@@ -12,7 +13,8 @@ use napi_derive::napi;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokenbed_io::text::{InvalidUtf8, TextFile};
-use tokenbed_memory::{List, Text};
+use tokenbed_io::tokens::Tokens;
+use tokenbed_memory::{Gather, List, Text, zeroed};
 use tokenbed_text::{SpecialPolicy, Tokenizer};
 use tokenbed_train::examples::{Classes, ExampleWords, Examples, IN_LINES, take_apart};
 use tokenbed_train::words::WordCounter;
@@ -23,6 +25,8 @@ pub(crate) enum Gathered {
     Words(WordCounter),
     /// Ids, and where texts end.
     Ids(Vec<u32>, Vec<usize>),
+    /// Ids of a folder, which stay there where they can.
+    Folder(Tokens),
     /// Lines that name their classes, whose ids a tokenizer gives at the end.
     Lines(Tokenizer, String),
     /// Texts with their classes, as words between spaces.
@@ -61,6 +65,20 @@ pub fn corpus_of_ids() -> Option<External<Builder>> {
     guard(|| Ok(new(Gathered::Ids(Vec::new(), Vec::new()))))
 }
 
+/// A corpus of the ids of a folder, which is not changed any more.
+#[napi(catch_unwind)]
+pub fn corpus_of_folder(folder: &External<TokenFolder>) -> Option<External<Builder>> {
+    guard(|| Ok(new(Gathered::Folder(folder.share()))))
+}
+
+/// All ids of a folder, and where its documents end.
+pub(crate) fn ids_of_folder(tokens: &Tokens) -> Result<(Vec<u32>, Vec<usize>), Failure> {
+    let mut ids = zeroed(tokens.count());
+    tokens.copy(0, &mut ids)?;
+    let end = |document| Ok::<_, Failure>(tokens.document(document)?.map_or(0, |range| range.end));
+    Ok((ids, (0..tokens.documents()).map(end).try_into_list()?))
+}
+
 /// A corpus of lines that name their classes; a tokenizer gives ids to the rest of them.
 #[napi(catch_unwind)]
 pub fn corpus_of_lines(tokenizer: &External<Tokenizer>) -> Option<External<Builder>> {
@@ -85,7 +103,7 @@ impl Gathered {
             Gathered::Words(counter) => counter.push(part),
             Gathered::Lines(_, lines) => lines.put_str(part),
             // Texts come here as ids, or whole.
-            Gathered::Ids(..) | Gathered::Examples(..) | Gathered::Texts(..) => {}
+            Gathered::Ids(..) | Gathered::Folder(..) | Gathered::Examples(..) | Gathered::Texts(..) => {}
         }
     }
 
@@ -97,7 +115,7 @@ impl Gathered {
                 texts.put((class, text));
             }
             // What is no corpus of a classifier has no classes; lines name theirs.
-            Gathered::Words(_) | Gathered::Ids(..) | Gathered::Lines(..) => {}
+            Gathered::Words(_) | Gathered::Ids(..) | Gathered::Folder(..) | Gathered::Lines(..) => {}
         }
     }
 
@@ -106,7 +124,7 @@ impl Gathered {
             Gathered::Words(counter) => counter.end(),
             Gathered::Lines(_, lines) => lines.put_char('\n'),
             Gathered::Ids(ids, ends) => ends.put(ids.len()),
-            Gathered::Examples(..) | Gathered::Texts(..) => {}
+            Gathered::Folder(..) | Gathered::Examples(..) | Gathered::Texts(..) => {}
         }
     }
 }

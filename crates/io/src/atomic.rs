@@ -61,6 +61,15 @@ impl Pending {
         Ok(())
     }
 
+    /// [`Pending::commit`] under another name in the same folder, which was not known when the file was begun.
+    ///
+    /// # Errors
+    /// [`Error::File`] with the system's error; nothing is left behind then.
+    pub(crate) fn commit_as(mut self, path: PathBuf) -> Result<()> {
+        self.path = path;
+        self.commit()
+    }
+
     /// Writes over the first bytes, which were written before; what is written next comes at the end as ever.
     ///
     /// # Errors

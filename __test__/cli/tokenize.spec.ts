@@ -91,7 +91,7 @@ test('what is wrong is said, with its exit code, and nothing is left', async (t)
     [2, /--separator '<end>' is no special token of gpt2/, 'a.txt', '--separator', '<end>', '--out', 'x'],
     [2, /--dtype u16 holds ids below 65536/, 'a.txt', '--dtype', 'u16', '--tokenizer', 'cl100k_base', '--out', 'x'],
     [1, /no tokens: empty\.txt is empty; nothing was written/, 'empty.txt', '--out', 'x'],
-    [1, /special token <\|endoftext\|> stands in the text: --allowed-special all/, 'special.txt', '--out', 'x'],
+    [1, /special token "<\|endoftext\|>" stands in the text: --allowed-special all/, 'special.txt', '--out', 'x'],
     [1, /no UTF-8.*--invalid-utf8 replace/, 'bytes.txt', '--out', 'x'],
     [1, /none\.txt: no such file/, 'none.txt', '--out', 'x'],
     [1, /a\.txt: a file; name a folder/, 'a.txt', '--out', 'a.txt'],

@@ -28,6 +28,7 @@ const SPECIAL = { allowedSpecial: 'special', disallowedSpecial: 'special' }
 const ENCODE = { ...SPECIAL, addSpecialTokens: 'boolean' }
 const STREAM = { ...SPECIAL, tokenizer: 'tokenizer', invalidUtf8: 'word:throw,replace', maxRatio: 'hundred', maxHeldBytes: 'hundred', signal: 'signal' }
 const LOADER = { ...WINDOWS, ...SPECIAL, tokenizer: 'tokenizer', shuffle: 'boolean', ...GENERATOR, invalidUtf8: 'word:throw,replace', maxRatio: 'hundred' }
+const SAVE_TOKENS = { ...SPECIAL, tokenizer: 'tokenizer', dtype: 'word:auto,u16,u32', lines: 'boolean', separator: 'text', force: 'boolean', invalidUtf8: 'word:throw,replace', maxRatio: 'hundred', maxHeldBytes: 'hundred', onProgress: 'callback', signal: 'signal' }
 const ADAM = { lr: 'rate', betas: 'betas', eps: 'rate', weightDecay: 'rate' }
 const T5 = { bidirectional: 'boolean', numBuckets: 'even', maxDistance: 'hundred' }
 const NEIGHBOURS = { topN: 'small' }
@@ -134,7 +135,7 @@ const FUNCTIONS: Members = {
   createDataLoader: ['loader source', LOADER],
   streamBatches: ['source', { ...STREAM, ...WINDOWS }], streamIds: ['source', STREAM], loadSafetensors: ['safetensors'], inspectSafetensors: ['safetensors'], saveSafetensors: ['path', { a: 'tensor' }, { metadata: { a: 'text' } }],
   inspectTokens: ['tokens', { verify: 'boolean' }],
-  saveTokens: ['path', 'source', { ...SAVE_TOKENS }],
+  saveTokens: ['path', 'source', SAVE_TOKENS],
   loadNpy: ['npy'], saveNpy: ['path', 'tensor'],
   resizeVocabulary: [{ tables: { a: 'table' }, words: 'words', counts: 'numbers', optimizer: 'optimizer' }, { keep: 'ids', remove: 'ids', minCount: 'number', add: 'additions', ...GENERATOR }],
   tableHealth: ['table', { counts: 'numbers', initial: 'table' }], principalComponents: ['table', { count: 'small' }], principalComponentsAsync: ['table', { count: 'small', signal: 'signal' }],
@@ -154,6 +155,7 @@ const READING: readonly (readonly [name: string, slots: readonly Slot[]])[] = [
   ...TEXT_FORMS.flatMap((form) => [
     ['createDataLoader', [form, LOADER]] as const, ['streamBatches', [form, { ...STREAM, ...WINDOWS }]] as const, ['streamIds', [form, STREAM]] as const,
   ]),
+  ...TEXT_FORMS.map((form) => ['saveTokens', ['path', form, SAVE_TOKENS]] as const),
   ...CORPUS_FORMS.flatMap((form) => [
     ['new Trainer', [form, TRAINER]] as const, ['Trainer.resume', ['checkpoint', form, { tokenizer: 'tokenizer', signal: 'signal' }]] as const,
   ]),

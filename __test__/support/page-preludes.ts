@@ -70,5 +70,6 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
       after: 'if (after.tables.token.numEmbeddings !== after.tables.head.shape[0] || optimizer2.lr !== optimizer.lr) throw new Error(String(after.tables.head))',
     },
   ],
+  'docs/corpora.md': [{ after: "if (loader.ids.length !== info.ids || info.documents !== 2) throw new Error(JSON.stringify(info))" }],
   'docs/hosts.md': [],
 }

@@ -56,7 +56,10 @@ export type { PaddedBatch, PaddingOptions, TruncationOptions } from './api/text/
 export type { Batch, WindowOptions } from './api/text/batch.js'
 export { createDataLoader, DataLoader, type LoaderOptions, type LoaderSource } from './api/text/loader.js'
 export { streamBatches, streamIds, type StreamBatchesOptions, type StreamOptions } from './api/text/stream.js'
-export type { BareIds, ExamplesSource, FilesSource, IdsSource, LabelledText, Many, NodeText, PiecesSource, TextSource, TextsSource, TokensSource } from './api/text/source.js'
+export type { BareIds, ExamplesSource, FilesSource, FolderSource, IdsSource, LabelledText, Many, NodeText, PiecesSource, TextSource, TextsSource, TokensSource } from './api/text/source.js'
+
+export { saveTokens, type SaveTokensOptions, type TokensInput, type TokensProgress } from './api/pipelines/save-tokens.js'
+export { inspectTokens, type TokensDType, type TokensFile, type TokensInfo, type TokensPart } from './api/files/token-folder.js'
 
 export { inspectSafetensors, loadSafetensors, saveSafetensors, type SafetensorsInfo } from './api/files/tensors.js'
 export type { LoadedTensors, StoredTensor } from './api/files/loaded-tensors.js'

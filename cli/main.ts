@@ -12,6 +12,7 @@ import { addAnalogy, addNeighbors } from './commands/neighbors.js'
 import { addPlot } from './commands/plot.js'
 import { endOnSignals } from './terminal/signals.js'
 import { sayError, surviveBrokenPipes } from './terminal/streams.js'
+import { addTokenize } from './commands/tokenize.js'
 import { addTokens } from './commands/tokens.js'
 import { addTrain } from './commands/train.js'
 
@@ -30,7 +31,7 @@ function addHelp(program: Command): void {
     })
 }
 
-const COMMANDS = [addEmbed, addTokens, addTrain, addNeighbors, addAnalogy, addInspect, addPlot, addDoctor, addHelp]
+const COMMANDS = [addEmbed, addTokens, addTokenize, addTrain, addNeighbors, addAnalogy, addInspect, addPlot, addDoctor, addHelp]
 
 const NOTES = `
 Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 the work failed, 2 wrong use.

@@ -142,7 +142,7 @@ const RARE = new Set(['selfTest', 'Trainer#run', 'Trainer.resume'])
 async function randomRun(seed: number, from: number, to: number, seconds: number, folder: string): Promise<void> {
   const world = new World(folder)
   const diary = new Diary(folder)
-  world.prepare(random(seed, -1))
+  await world.prepare(random(seed, -1))
   const canaries = new Canaries()
   const before = tb.memoryUsage()
   const done = await randomSteps(seed, from, to, seconds, world, diary, canaries)
@@ -229,7 +229,7 @@ async function borrowed(call: Call, receiver: unknown, args: unknown[], world: W
 async function eachRun(part: number, parts: number, folder: string): Promise<void> {
   const world = new World(folder)
   const diary = new Diary(folder)
-  world.prepare(random(1, -1))
+  await world.prepare(random(1, -1))
   const canaries = new Canaries()
   const before = tb.memoryUsage()
   const count = await eachOf(calls().filter((_, i) => i % parts === part), world, diary, canaries)

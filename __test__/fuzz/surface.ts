@@ -28,6 +28,7 @@ const SPECIAL = { allowedSpecial: 'special', disallowedSpecial: 'special' }
 const ENCODE = { ...SPECIAL, addSpecialTokens: 'boolean' }
 const STREAM = { ...SPECIAL, tokenizer: 'tokenizer', invalidUtf8: 'word:throw,replace', maxRatio: 'hundred', maxHeldBytes: 'hundred', signal: 'signal' }
 const LOADER = { ...WINDOWS, ...SPECIAL, tokenizer: 'tokenizer', shuffle: 'boolean', ...GENERATOR, invalidUtf8: 'word:throw,replace', maxRatio: 'hundred' }
+const SAVE_TOKENS = { ...SPECIAL, tokenizer: 'tokenizer', dtype: 'word:auto,u16,u32', lines: 'boolean', separator: 'text', force: 'boolean', invalidUtf8: 'word:throw,replace', maxRatio: 'hundred', maxHeldBytes: 'hundred', onProgress: 'callback', signal: 'signal' }
 const ADAM = { lr: 'rate', betas: 'betas', eps: 'rate', weightDecay: 'rate' }
 const T5 = { bidirectional: 'boolean', numBuckets: 'even', maxDistance: 'hundred' }
 const NEIGHBOURS = { topN: 'small' }
@@ -99,7 +100,7 @@ const CLASSES: Record<string, Members> = {
     ],
     count: ['text', ENCODE], decode: ['ids', { skipSpecialTokens: 'boolean' }], decoder: [{ skipSpecialTokens: 'boolean' }], tokenBytes: ['id'], token: ['id'],
   },
-  DataLoader: { new: ['any', 'any'], '[Symbol.iterator]': [], state: [], load: ['loaderState'] },
+  DataLoader: { new: ['any', 'any'], '[Symbol.iterator]': [], ids: [], state: [], load: ['loaderState'] },
   Vectors: {
     new: ['table', 'words'], words: [], tokens: [], has: ['word'], id: ['word'], token: ['id'], vector: ['word'], mostSimilar: ['query', NEIGHBOURS],
     analogy: ['word', 'word', 'word', NEIGHBOURS], similarities: ['query'], similarity: ['word', 'word'], doesntMatch: [['word']], rank: ['word', 'word'],
@@ -133,6 +134,8 @@ const FUNCTIONS: Members = {
   t5RelativeBuckets: ['small', 'small', { ...T5, offset: 'small' }], clipGradNorm: ['learned', 'number'], clipGradValue: ['learned', 'number'],
   createDataLoader: ['loader source', LOADER],
   streamBatches: ['source', { ...STREAM, ...WINDOWS }], streamIds: ['source', STREAM], loadSafetensors: ['safetensors'], inspectSafetensors: ['safetensors'], saveSafetensors: ['path', { a: 'tensor' }, { metadata: { a: 'text' } }],
+  inspectTokens: ['tokens', { verify: 'boolean' }],
+  saveTokens: ['path', 'source', SAVE_TOKENS],
   loadNpy: ['npy'], saveNpy: ['path', 'tensor'],
   resizeVocabulary: [{ tables: { a: 'table' }, words: 'words', counts: 'numbers', optimizer: 'optimizer' }, { keep: 'ids', remove: 'ids', minCount: 'number', add: 'additions', ...GENERATOR }],
   tableHealth: ['table', { counts: 'numbers', initial: 'table' }], principalComponents: ['table', { count: 'small' }], principalComponentsAsync: ['table', { count: 'small', signal: 'signal' }],
@@ -144,7 +147,7 @@ const FUNCTIONS: Members = {
 }
 
 /** What is read, form by form. */
-const TEXT_FORMS: readonly Slot[] = [{ files: ['text file'] }, { texts: ['text'] }, { pieces: ['text'] }, { ids: 'ids' }, { ids: ['ids'] }]
+const TEXT_FORMS: readonly Slot[] = [{ files: ['text file'] }, { texts: ['text'] }, { pieces: ['text'] }, { ids: 'ids' }, { ids: ['ids'] }, { folder: 'tokens', verify: 'boolean' }]
 const CORPUS_FORMS: readonly Slot[] = [...TEXT_FORMS, { tokens: [['word']] }, { examples: [{ text: 'text', label: 'word' }] }, [{ text: 'text', label: 'word' }]]
 
 /** Those that read, once more for each form: so that what stands in a form is varied, too. */
@@ -152,6 +155,7 @@ const READING: readonly (readonly [name: string, slots: readonly Slot[]])[] = [
   ...TEXT_FORMS.flatMap((form) => [
     ['createDataLoader', [form, LOADER]] as const, ['streamBatches', [form, { ...STREAM, ...WINDOWS }]] as const, ['streamIds', [form, STREAM]] as const,
   ]),
+  ...TEXT_FORMS.map((form) => ['saveTokens', ['path', form, SAVE_TOKENS]] as const),
   ...CORPUS_FORMS.flatMap((form) => [
     ['new Trainer', [form, TRAINER]] as const, ['Trainer.resume', ['checkpoint', form, { tokenizer: 'tokenizer', signal: 'signal' }]] as const,
   ]),

@@ -28,7 +28,7 @@ export class World {
   }
 
   /** Files for what reads them. Written once, before anything that is not asked for happens. */
-  prepare(random: Random): void {
+  async prepare(random: Random): Promise<void> {
     this.random = random
     const at = (name: string) => (this.#files[name] = join(this.#folder, name))
     mkdirSync(this.#folder, { recursive: true })
@@ -40,6 +40,7 @@ export class World {
     const vocab = Object.fromEntries(WORDS.map((word, id) => [word, id]))
     writeFileSync(at('file'), JSON.stringify({ model: { type: 'WordLevel', vocab, unk_token: 'a' }, pre_tokenizer: { type: 'Whitespace' } }))
     writeFileSync(at('text'), `${TEXTS[2]}\n`.repeat(20))
+    await tb.saveTokens(at('tokens'), { texts: TEXTS.map((text) => text.replaceAll('<|endoftext|>', '')) })
     this.#files.checkpoint = this.#files.safetensors
   }
 
@@ -252,10 +253,10 @@ const VALUES: Record<string, (world: World) => unknown> = {
   bytes: () => new Uint8Array(ROWS * DIM * 2),
   callback: (world) => () => world.matrix().add(1),
   'text file': (world) => world.file('text'),
-  corpus: (world) => world.random.pick<unknown>([{ files: [world.file('text')] }, { texts: new Set(TEXTS) }, { tokens: [WORDS, ['a b']] }, Int32Array.from({ length: 50 }, (_, i) => i % ROWS), [{ text: 'a b', label: 'x' }, { text: 'c', label: 'y' }]]),
+  corpus: (world) => world.random.pick<unknown>([{ files: [world.file('text')] }, { texts: new Set(TEXTS) }, { tokens: [WORDS, ['a b']] }, { folder: world.file('tokens') }, Int32Array.from({ length: 50 }, (_, i) => i % ROWS), [{ text: 'a b', label: 'x' }, { text: 'c', label: 'y' }]]),
   objective: ({ random }) => random.pick(['skip-gram', 'cbow', 'next-token', 'classify']),
-  'loader source': ({ random }) => random.pick<unknown>(['a b c d e f g h', { texts: new Set(TEXTS) }, Int32Array.from({ length: 40 }, (_, i) => i % ROWS), [1, 2, 3, 4, 5, 6]]),
-  source: (world) => world.random.pick<unknown>([{ files: [world.file('text')] }, { pieces: new Set(['a b ', 'c d']) }, { texts: TEXTS.values() }, [1, 2, 3]]),
+  'loader source': (world) => world.random.pick<unknown>(['a b c d e f g h', { folder: world.file('tokens') }, { texts: new Set(TEXTS) }, Int32Array.from({ length: 40 }, (_, i) => i % ROWS), [1, 2, 3, 4, 5, 6]]),
+  source: (world) => world.random.pick<unknown>([{ files: [world.file('text')] }, { pieces: new Set(['a b ', 'c d']) }, { folder: world.file('tokens') }, { texts: TEXTS.values() }, [1, 2, 3]]),
   additions: ({ random }) => random.pick<unknown>([2, [{ word: 'new' }], [{ word: 'new', from: 'zeros' }]]),
   path: (world) => world.path(),
   'writer name': () => 'a',

@@ -71,6 +71,9 @@ async function collected(stream: AsyncIterable<Uint32Array>): Promise<number[]> 
   return all
 }
 
+/** A folder of token ids, written once. */
+const corpus = () => once('corpus', () => api.saveTokens(file('ids'), { ids: [ids(9000, 900), ids(50, 40)] }))
+
 function writeText(): void {
   if (!existsSync(file('text.txt'))) writeFileSync(file('text.txt'), TEXT)
 }
@@ -259,6 +262,27 @@ const scenarios: Record<string, () => unknown> = {
   streamFiles: async () => {
     writeText()
     return collected(api.streamIds({ files: [file('text.txt')] }, { tokenizer: tokenizer() }))
+  },
+  saveTokens: async () => {
+    writeText()
+    rmSync(file('corpus'), { recursive: true, force: true })
+    const sources = [{ files: [file('text.txt')] }, { texts: [TEXT] }, pieces(), { ids: [ids(9000, 900)] }]
+    const { ids: count, documents, files } = await api.saveTokens(file('corpus'), sources, { tokenizer: tokenizer(), separator: '<|endoftext|>' })
+    return [count, documents, files]
+  },
+  folder: async () => {
+    const { path } = await corpus()
+    const loader = api.createDataLoader({ folder: path, verify: true }, { batchSize: 16, maxLength: 64, stride: 8, generator: new Generator(1) })
+    const batches = [...loader].slice(0, 4).flatMap(({ inputs, targets }) => [inputs, targets])
+    return [batches, loader.ids, await collected(api.streamIds({ folder: path })), api.inspectTokens(path).files]
+  },
+  nextTokenFolder: async () => {
+    const { path } = await corpus()
+    return train({ objective: 'next-token', dim: 4, contextLength: 16, seed: 1, softmax: { samples: 16 } }, () => ({ folder: path }))
+  },
+  pairsFolder: async () => {
+    const { path } = await corpus()
+    return train({ ...PAIRS, dim: 4, objective: 'skip-gram' }, () => ({ folder: path }))
   },
   npy: () => {
     api.saveNpy(file('a.npy'), drawn(300, 16))

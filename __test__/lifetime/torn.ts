@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import {
-  arange, Embedding, EmbeddingBag, loadModel, loadNpy, loadSafetensors, memoryUsage, quantize, saveModel, saveNpy,
-  saveSafetensors, Tensor, TensorWriter, type FileError, type SharedTable,
+  arange, createDataLoader, Embedding, EmbeddingBag, loadModel, loadNpy, loadSafetensors, memoryUsage, quantize, saveModel, saveNpy,
+  saveSafetensors, saveTokens, streamIds, Tensor, TensorWriter, Trainer, type FileError, type SharedTable,
 } from '../../index.js'
 import { main } from '../support/child.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -127,6 +127,28 @@ else void main({
       similar: await told(file, () => vectors.mostSimilar(last)),
       forward: await told(file, () => layer.forward([count - 1])),
       async: await told(file, () => layer.forwardAsync([count - 1])),
+    }
+  },
+
+  /** A folder of token ids whose ids are cut short while they are read. */
+  tokens: async () => {
+    const ids = Uint32Array.from({ length: 200_000 }, (_, i) => i % 50257)
+    const written = async (name: string) => {
+      const { path, files } = await saveTokens(join(folder, name), { ids })
+      return { folder: path, file: join(path, files.ids.name) }
+    }
+    const [loaded, streamed, trained] = [await written('loaded'), await written('streamed'), await written('trained')]
+    const loader = createDataLoader({ folder: loaded.folder }, { maxLength: 16, stride: 16 })
+    const stream = streamIds({ folder: streamed.folder })[Symbol.asyncIterator]()
+    const trainer = new Trainer({ folder: trained.folder }, { objective: 'next-token', dim: 2, contextLength: 16, batchSize: 1, softmax: { samples: 2 } })
+    await trainer.run({ steps: 1 })
+    for (const { file } of [loaded, streamed, trained]) truncateSync(file, 8192)
+    return {
+      loader: await told(loaded.file, () => [...loader]),
+      again: await told(loaded.file, () => loader.ids),
+      // What is not mapped yet is another size.
+      stream: await stream.next().then(() => 'no error', (error: Error) => /cut short/.test(error.message)),
+      trainer: await told(trained.file, () => trainer.run()),
     }
   },
 })

@@ -11,6 +11,7 @@ import { codeBlocks, type CodeBlock } from '../support/code-blocks.js'
 import { PROGRAM } from '../support/command.js'
 import { root } from '../support/golden.js'
 import { SURROUNDINGS } from '../support/page-preludes.js'
+import { python, runPython } from '../support/python.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const pages = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
@@ -88,7 +89,7 @@ test.before(() => {
 
 test('every block is in a tested language, and every page has its surroundings', (t) => {
   t.true(blocks.length >= 25, `${blocks.length}`)
-  for (const block of blocks) t.true(['ts', 'js', 'dockerfile', ''].includes(block.language), named(block))
+  for (const block of blocks) t.true(['ts', 'js', 'dockerfile', 'python', ''].includes(block.language), named(block))
   for (const page of pages) t.is(SURROUNDINGS[page]?.length, typescript.filter((block) => block.page === page).length, page)
 })
 
@@ -194,4 +195,14 @@ test('the Dockerfile has known instructions and copies package.json before it in
   for (const line of lines) t.regex(line, /^(FROM|WORKDIR|COPY|RUN|CMD) \S/)
   t.true(lines.findIndex((line) => /^COPY package.json package-lock.json/.test(line)) < lines.findIndex((line) => line.startsWith('RUN npm ci')))
   t.notThrows(() => JSON.parse(lines.at(-1)!.replace('CMD ', '')))
+})
+
+const inPython = python === null ? test.skip : test
+inPython.serial('the block of Python reads a folder of token ids', async (t) => {
+  const [{ code }] = blocks.filter(({ language }) => language === 'python')
+  const texts = ['Call me Ishmael.', 'Some years ago']
+  await tokenbed.saveTokens(join(folder, 'read-by-python', 'corpus'), { texts })
+  const script = `import json, os, sys, numpy as np\nos.chdir(sys.argv[1])\n${code}\nprint(json.dumps([ids[starts[i]:starts[i + 1]].tolist() for i in range(manifest["documents"])]))`
+  const tokenizer = tokenbed.Tokenizer.load('gpt2')
+  t.deepEqual(runPython(script, join(folder, 'read-by-python')), texts.map((text) => [...tokenizer.encode(text)]))
 })

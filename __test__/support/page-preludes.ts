@@ -72,6 +72,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
   'docs/command-line.md': [],
   'docs/errors.md': [],
   'docs/features.md': [],
+  'docs/corpora.md': [{ after: "if (loader.ids.length !== info.ids || info.documents !== 2) throw new Error(JSON.stringify(info))" }],
   'docs/hosts.md': [],
   'docs/platforms.md': [],
   'docs/speed.md': [],

@@ -87,7 +87,8 @@ const MISTAKABLE: [string, () => unknown, string[]][] = [
   ['a hole', () => [, 'a'], ['{ texts: [...] }']], // eslint-disable-line no-sparse-arrays
   ['a name that is none', () => ({ text: 'the cat sat' }), ['"text"', '{ texts: [...] }']],
   ['one path', () => ({ file: 'x.txt' }), ['"file"', '{ files: [...] }']],
-  ['a folder', () => ({ folder: 'x' }), ['"folder"', '{ files: [...] }']],
+  ['a folder that is no path', () => ({ folder: ['x'] }), ['folder', "not [ 'x' ]"]],
+  ['verify without a folder', () => ({ texts: ['a'], verify: true }), ['"verify"']],
   ['options among it', () => ({ texts: ['a'], maxRatio: 5 }), ['"maxRatio"']],
   ['two things', () => ({ texts: ['a'], files: ['b'] }), ['files and texts']],
   ['a record', () => ({ text: 'a', label: 'b' }), ['"text"']],

@@ -1,6 +1,7 @@
 // A batch of windows: what loaders and streams hand out.
 
 import { UsageError } from '../base/errors.js'
+import { TokenFolder } from '../files/token-folder.js'
 import { call, check, native } from '../native/native.js'
 import { uninitialized } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -46,11 +47,12 @@ export function windowsOver(ids: number, { maxLength, stride, batchSize, dropLas
   return call(native.windowsNew(ids, maxLength, stride, batchSize, dropLast))
 }
 
-/** The batch of the windows of these numbers. @internal */
-export function cutBatch(windows: ReturnType<typeof windowsOver>, numbers: Uint32Array, ids: Uint32Array | Int32Array, maxLength: number): Batch {
+/** The batch of the windows of these numbers, of ids in memory or in a folder. @internal */
+export function cutBatch(windows: ReturnType<typeof windowsOver>, numbers: Uint32Array, ids: Uint32Array | Int32Array | TokenFolder, maxLength: number): Batch {
   const rows = numbers.length
   const make = () => uninitialized('int32', [rows, maxLength])
   const [inputs, targets] = [make(), make()]
-  check(native.windowsFill(windows, numbers, ids, inputs.operand(), targets.operand()))
+  if (ids instanceof TokenFolder) ids.fill(windows, numbers, inputs.operand(), targets.operand())
+  else check(native.windowsFill(windows, numbers, ids, inputs.operand(), targets.operand()))
   return { inputs, targets }
 }

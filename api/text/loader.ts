@@ -3,10 +3,11 @@
 import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
 import { Contents } from '../base/contents.js'
 import { UsageError } from '../base/errors.js'
+import { checkEncoder, openTokens, TokenFolder } from '../files/token-folder.js'
 import { call, native } from '../native/native.js'
 import { checkGenerator, defaultGenerator, type Generator } from '../tensor/random.js'
 import { guardReceivers } from '../base/receivers.js'
-import { checkItem, checkNoPath, readSource, type BareIds, type FilesSource, type IdList, type IdsSource, type Items, type Kind } from './source.js'
+import { checkItem, checkNoPath, readSource, type BareIds, type FilesSource, type FolderSource, type IdList, type IdsSource, type Items, type Kind } from './source.js'
 import type { SpecialOptions, Tokenizer } from './tokenizer.js'
 import { checkBoolean, checkOptions, checkSize, checkWord, eachOf, isArray, show, isObject } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
@@ -18,6 +19,7 @@ export type LoaderSource =
   | { readonly texts: readonly string[] | (Iterable<string> & object) }
   | { readonly pieces: readonly string[] | (Iterable<string> & object) }
   | IdsSource
+  | FolderSource
   | BareIds
 
 export interface LoaderOptions extends WindowOptions, SpecialOptions {
@@ -35,14 +37,17 @@ export interface LoaderOptions extends WindowOptions, SpecialOptions {
 
 const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
 const OPTIONS = ['tokenizer', ...WINDOWS, 'shuffle', 'generator', 'allowedSpecial', 'disallowedSpecial', 'invalidUtf8', 'maxRatio']
-const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids']
+const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids', 'folder']
 
 /**
  * Windows over a text, or over texts or ids end to end: they start at 0, stride, 2 * stride ... below the number of ids -
  * maxLength. The ids are held once, however much windows overlap.
  *
  * A string is a text. All else says what it is, as for `streamIds`: `{ texts }`, `{ files }` (regular files, read here and
- * now), `{ pieces }` or `{ ids }`; a typed array and an array of numbers are ids.
+ * now), `{ pieces }`, `{ ids }` or `{ folder }`; a typed array and an array of numbers are ids.
+ *
+ * Of a folder, which `saveTokens` wrote, the ids are mapped and cut out batch by batch: memory holds the order of an epoch, 4
+ * bytes a window, and no ids. Its batches are those of the same ids in memory. A `tokenizer` must be the one that encoded it.
  *
  * @throws UsageError where there are not maxLength + 1 ids, and for a source that does not say what it is, a string that looks
  * like a path among them; FileError, FormatError for a file that cannot be read.
@@ -82,8 +87,7 @@ const CONTENTS = new Contents<DataLoader>('DataLoader', { instead: 'state() has 
 export class DataLoader implements Iterable<Batch> {
   /** Batches in an epoch. */
   readonly length: number
-  /** All ids: of texts as encoded, of an Int32Array or Uint32Array the array itself. */
-  readonly ids: Uint32Array | Int32Array
+  readonly #ids: IdList | TokenFolder
   readonly #windows
   readonly #count: number
   readonly #batchSize: number
@@ -106,8 +110,8 @@ export class DataLoader implements Iterable<Batch> {
     this.#maxLength = windows.maxLength
     this.#shuffle = checkBoolean(checked.shuffle ?? true, `${where}: shuffle`)
     this.#generator = checkGenerator(checked.generator, where)
-    this.ids = idsOf(source, checked, where)
-    this.#windows = windowsOver(this.ids.length, windows)
+    this.#ids = idsOf(source, checked, where)
+    this.#windows = windowsOver(this.#ids.length, windows)
     const [count, batches] = call(native.windowsCounts(this.#windows))
     this.#count = count
     this.length = batches
@@ -117,6 +121,14 @@ export class DataLoader implements Iterable<Batch> {
   /** What `createDataLoader` makes. @internal */
   static over(source: LoaderSource, options?: LoaderOptions): DataLoader {
     return new DataLoader(source, options)
+  }
+
+  /**
+   * All ids: of texts as encoded, of an Int32Array or Uint32Array the array itself. Of a folder a copy, made each time that
+   * they are asked for, of 4 bytes an id: batches need none.
+   */
+  get ids(): Uint32Array | Int32Array {
+    return this.#ids instanceof TokenFolder ? this.#ids.read(0, this.#ids.length) : this.#ids
   }
 
   /** The batches of an epoch: the rest of the one that `load` brought back, else a new one. */
@@ -163,7 +175,7 @@ export class DataLoader implements Iterable<Batch> {
     const start = batch * this.#batchSize
     const rows = Math.min(this.#batchSize, this.#count - start)
     const numbers = order ? order.subarray(start, start + rows) : zeroed(Uint32Array, rows).map((_, i) => start + i)
-    return cutBatch(this.#windows, numbers, this.ids, this.#maxLength)
+    return cutBatch(this.#windows, numbers, this.#ids, this.#maxLength)
   }
 
   /**
@@ -236,7 +248,7 @@ const toBase64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
 const fromBase64 = (text: string) => Uint8Array.from(Buffer.from(text, 'base64'))
 
 /** The ids of a source. */
-function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string): IdList {
+function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string): IdList | TokenFolder {
   const { tokenizer, allowedSpecial, disallowedSpecial, invalidUtf8 = 'throw', maxRatio } = options
   checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
   if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
@@ -247,6 +259,11 @@ function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string):
   if (read.kind === 'ids') {
     if (tokenizer !== undefined) checkTokenizer(tokenizer, where)
     return endToEnd(read.lists)
+  }
+  if (read.kind === 'folder') {
+    const folder = openTokens(read.path, read.verify)
+    if (tokenizer !== undefined) checkEncoder(folder.info, checkTokenizer(tokenizer, where), where)
+    return folder
   }
   const encoder = checkTokenizer(tokenizer, where)
   if (read.kind === 'files') {

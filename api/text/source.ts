@@ -7,7 +7,7 @@ import type { IntArray } from '../base/dtype.js'
 import { copyOf, readIds, type Ids } from '../tensor/ids.js'
 import { allocating } from '../memory/arrays.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkPath, checkText, eachOf, isArray, isObject, show } from '../base/validate.js'
+import { checkBoolean, checkPath, checkText, eachOf, isArray, isObject, show } from '../base/validate.js'
 
 /** Things that come one after the other: an array, or what can be iterated. A string alone is none of them. */
 export type Many<T> = readonly T[] | (Iterable<T> & object) | AsyncIterable<T>
@@ -30,6 +30,15 @@ export interface PiecesSource {
 /** Ids of one text, or a list of ids for each of several; of a tensor of two dimensions each row. */
 export interface IdsSource {
   readonly ids: Tensor | IntArray | readonly (number | bigint)[] | readonly (IntArray | readonly (number | bigint)[])[]
+}
+
+/**
+ * A folder of token ids that `saveTokens` or `tokenbed tokenize` wrote. Its ids are mapped: they take no memory in proportion
+ * to the corpus. `verify` reads every byte first, and compares it with what was written; default false.
+ */
+export interface FolderSource {
+  readonly folder: string
+  readonly verify?: boolean
 }
 
 /** Words that are cut already, sentence by sentence: they stay as they are, also with a space in them. */
@@ -59,9 +68,9 @@ export interface NodeText {
 export type BareIds = Tensor | IntArray | readonly number[]
 
 /** What gives ids. Besides what says what it is: a stream of Node's with an encoding, and ids. */
-export type TextSource = FilesSource | TextsSource | PiecesSource | IdsSource | NodeText | BareIds
+export type TextSource = FilesSource | TextsSource | PiecesSource | IdsSource | FolderSource | NodeText | BareIds
 
-export type Kind = 'files' | 'texts' | 'pieces' | 'ids' | 'tokens' | 'examples'
+export type Kind = 'files' | 'texts' | 'pieces' | 'ids' | 'folder' | 'tokens' | 'examples'
 export type Items = readonly unknown[] | Iterable<unknown> | AsyncIterable<unknown>
 export type IdList = Int32Array | Uint32Array
 
@@ -69,6 +78,7 @@ export type IdList = Int32Array | Uint32Array
 export type Source =
   | { readonly kind: 'files'; readonly paths: readonly string[] }
   | { readonly kind: 'ids'; readonly lists: readonly IdList[]; readonly isNested: boolean }
+  | { readonly kind: 'folder'; readonly path: string; readonly verify: boolean }
   | { readonly kind: 'texts' | 'pieces' | 'tokens' | 'examples'; readonly items: Items }
 
 /** Who reads. */
@@ -77,7 +87,7 @@ interface Reader {
   readonly where: string
 }
 
-const KINDS: readonly Kind[] = ['files', 'texts', 'pieces', 'ids', 'tokens', 'examples']
+const KINDS: readonly Kind[] = ['files', 'texts', 'pieces', 'ids', 'folder', 'tokens', 'examples']
 
 /** How each is written. */
 const WRITTEN: Record<Kind, string> = {
@@ -85,12 +95,14 @@ const WRITTEN: Record<Kind, string> = {
   texts: '{ texts: [...] }',
   pieces: '{ pieces: ... }',
   ids: '{ ids: ... }',
+  folder: "{ folder: '...' }",
   tokens: '{ tokens: [[...], ...] }',
   examples: '{ examples: [{ text, label }, ...] }',
 }
 
 /** Why not everything takes each. */
 const ELSEWHERE: Partial<Record<Kind, string>> = {
+  folder: 'token ids are written already: name texts',
   tokens: 'words that are cut already have no ids yet: a Trainer learns from them',
   examples: 'texts with labels are for a Trainer that classifies',
 }
@@ -128,6 +140,7 @@ function ofForm(form: object, reader: Reader): Source {
   const { where, takes } = reader
   const values = KINDS.map((kind) => ({ kind, value: (form as Record<Kind, unknown>)[kind] }))
   for (const name in form) {
+    if (name === 'verify' && 'folder' in form) continue
     if (!KINDS.includes(name as Kind)) throw new UsageError(`${where}: nothing that is read is called "${name}": ${write(takes, reader)}`)
   }
   const given = values.filter(({ value }) => value !== undefined)
@@ -137,7 +150,13 @@ function ofForm(form: object, reader: Reader): Source {
   if (!takes.includes(kind)) throw new UsageError(`${where}: ${ELSEWHERE[kind]}; here, ${write(takes, reader)}`)
   if (kind === 'files') return { kind, paths: checkPaths(value, where) }
   if (kind === 'ids') return ofIds(value, reader)
+  if (kind === 'folder') return ofFolder(value, (form as Partial<FolderSource>).verify, reader)
   return { kind, items: checkMany(value, kind, reader) }
+}
+
+/** A folder is where it is now, wherever the process goes until it is read. */
+function ofFolder(folder: unknown, verify: unknown, { where }: Reader): Source {
+  return { kind: 'folder', path: resolve(checkPath(folder, `${where}: folder`)), verify: checkBoolean(verify ?? false, `${where}: verify`) }
 }
 
 /** An array of numbers is ids, and one of texts with labels is examples; others could be several things. */
@@ -179,14 +198,14 @@ function checkPaths(paths: unknown, where: string): string[] {
   return eachOf(paths, (path, i) => resolve(checkPath(path, `${where}: file ${i}`)))
 }
 
-const WHAT: Record<Exclude<Kind, 'files' | 'ids'>, string> = {
+const WHAT: Record<Exclude<Kind, 'files' | 'ids' | 'folder'>, string> = {
   texts: 'texts are strings',
   pieces: 'pieces are strings',
   tokens: 'tokens are arrays of words',
   examples: 'examples are { text, label }',
 }
 
-function checkMany(items: unknown, kind: Exclude<Kind, 'files' | 'ids'>, reader: Reader): Items {
+function checkMany(items: unknown, kind: Exclude<Kind, 'files' | 'ids' | 'folder'>, reader: Reader): Items {
   const { where } = reader
   if (isArray(items)) {
     // Not `forEach`, which would skip the holes of an array.
@@ -203,7 +222,7 @@ function checkMany(items: unknown, kind: Exclude<Kind, 'files' | 'ids'>, reader:
 }
 
 /** An element of a source, the `i`-th, as it should be. */
-export function checkItem(item: unknown, kind: Exclude<Kind, 'files' | 'ids'>, i: number, where: string): void {
+export function checkItem(item: unknown, kind: Exclude<Kind, 'files' | 'ids' | 'folder'>, i: number, where: string): void {
   if (kind === 'texts') checkText(item, `${where}: text ${i}`)
   else if (kind === 'pieces') checkPiece(item, i, where)
   else if (kind === 'tokens') checkWords(item, i, where)

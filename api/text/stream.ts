@@ -4,6 +4,7 @@ import { abortable, throwIfAborted, untilAborted } from '../base/abortable.js'
 import { checkSignal } from '../layers/async.js'
 import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
 import { UsageError } from '../base/errors.js'
+import { checkEncoder, openTokens } from '../files/token-folder.js'
 import { call, check, failureOf, native } from '../native/native.js'
 import { Pieces } from './pieces.js'
 import { checkItem, readSource, type IdList, type Items, type Kind, type Source, type TextSource } from './source.js'
@@ -32,7 +33,7 @@ export interface StreamBatchesOptions extends StreamOptions, WindowOptions {}
 
 const OPTIONS = ['tokenizer', 'allowedSpecial', 'disallowedSpecial', 'invalidUtf8', 'maxRatio', 'maxHeldBytes', 'signal']
 const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
-const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids']
+const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids', 'folder']
 /** What a signal ends. */
 const STREAM = 'the stream'
 
@@ -54,6 +55,7 @@ const STREAM = 'the stream'
  * - `{ pieces }`: the pieces of one text, cut anywhere, which are encoded as they come. A stream of Node's with an encoding
  *   is that, too.
  * - `{ ids }`: ids that are there already. A typed array or an array of numbers is that, too.
+ * - `{ folder }`: ids that `saveTokens` wrote. A `tokenizer`, where one is given, must be the one that encoded them.
  *
  * Nothing is opened before the first chunk is asked for. An iteration that is left closes its file; every iteration over
  * files starts anew.
@@ -115,6 +117,10 @@ function idsOf(source: unknown, options: Partial<StreamOptions>, where: string):
   checkSignal(signal, where)
   const read = readSource(source, TAKES, where)
   if (read.kind === 'ids' && tokenizer === undefined) return { [Symbol.asyncIterator]: () => idsThatAreThere(read.lists, signal) }
+  if (read.kind === 'folder') {
+    const encoder = tokenizer === undefined ? null : checkTokenizer(tokenizer, where)
+    return { [Symbol.asyncIterator]: () => idsOfFolder(read, encoder, signal, where) }
+  }
   return idsOfSource(read, { ...options, tokenizer: checkTokenizer(tokenizer, where) }, where)
 }
 
@@ -129,6 +135,8 @@ export function idsOfSource(source: Source, options: Partial<StreamOptions> & { 
         return idsOfFiles(() => call(native.textFilesNew(...encoder, source.paths as string[], invalidUtf8 === 'replace', { maxRatio, maxHeldBytes })), signal)
       case 'ids':
         return idsThatAreThere(source.lists, signal)
+      case 'folder':
+        return idsOfFolder(source, tokenizer, signal, where)
       case 'texts':
         return idsOfTexts(source.items, begin, signal, where)
       default:
@@ -151,6 +159,17 @@ async function* idsThatAreThere(lists: readonly IdList[], signal?: AbortSignal):
       ids.set(chunk)
       yield ids
     }
+  }
+}
+
+/** The ids of a folder, which is opened when the first chunk is asked for. */
+async function* idsOfFolder({ path, verify }: Source & { kind: 'folder' }, tokenizer: Tokenizer | null, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {
+  throwIfAborted(signal, STREAM)
+  const folder = openTokens(path, verify)
+  if (tokenizer !== null) checkEncoder(folder.info, tokenizer, where)
+  for (let at = 0; at < folder.length; at += CHUNK) {
+    throwIfAborted(signal, STREAM)
+    yield folder.read(at, Math.min(CHUNK, folder.length - at))
   }
 }
 

@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { abortable, throwIfAborted } from '../base/abortable.js'
 import { UsageError } from '../base/errors.js'
+import { checkEncoder, openTokens } from '../files/token-folder.js'
 import { call, check, failureOf, native } from '../native/native.js'
 import { Pieces } from '../text/pieces.js'
 import { checkItem, type ExamplesSource, type Items, type Kind, type LabelledText, type Source, type TextSource, type TokensSource } from '../text/source.js'
@@ -17,7 +18,7 @@ import type { Tokenizer } from '../text/tokenizer.js'
  */
 export type Corpus = TextSource | TokensSource | ExamplesSource | readonly LabelledText[]
 
-export const CORPUS: readonly Kind[] = ['texts', 'files', 'pieces', 'tokens', 'ids', 'examples']
+export const CORPUS: readonly Kind[] = ['texts', 'files', 'pieces', 'tokens', 'ids', 'folder', 'examples']
 
 export type Gathered = ReturnType<typeof native.corpusOfWords> & object
 
@@ -34,7 +35,7 @@ export function checkCorpus({ kind }: Source, options: CheckedOptions, tokenizer
   const no = (why: string) => new UsageError(`${where}: ${why}`)
   if (options.objective === 'classify') {
     const hasClasses = kind === 'examples' || kind === 'files' || kind === 'pieces'
-    if (!hasClasses) throw no(`${kind} name no classes: write { examples: [{ text, label }, ...] }, or { files: [...] } whose lines name them, as in __label__yes`)
+    if (!hasClasses) throw no(`${kind === 'folder' ? 'token ids' : kind} name no classes: write { examples: [{ text, label }, ...] }, or { files: [...] } whose lines name them, as in __label__yes`)
   } else if (kind === 'examples') throw no('texts with labels are for the objective "classify": write { texts: [...] } to learn from the texts alone')
   if (kind === 'ids' && options.vocabulary === 0) throw no('of a corpus of ids, say vocabSize: how many ids there may be')
   if (kind === 'tokens' && tokenizer !== null) throw no('tokens are cut already: leave the option tokenizer out, or write { texts: [...] }')
@@ -44,6 +45,7 @@ export function checkCorpus({ kind }: Source, options: CheckedOptions, tokenizer
 export async function gather(source: Source, wanted: Wanted): Promise<Gathered> {
   const { options, tokenizer } = wanted
   if (source.kind === 'ids') return ofIds(source)
+  if (source.kind === 'folder') return ofFolder(source, wanted)
   if (source.kind === 'tokens') return ofTokens(source.items, wanted)
   if (source.kind === 'examples') return ofExamples(source.items, wanted)
   if (tokenizer !== null && options.objective !== 'classify') return encoded(source, tokenizer, wanted)
@@ -70,6 +72,24 @@ function ofIds({ lists }: Source & { kind: 'ids' }): Gathered {
     check(native.corpusEnd(corpus))
   }
   return corpus
+}
+
+/**
+ * The ids of a folder, whose documents are the sentences. To learn next tokens, all of them, they stay in the file; the other
+ * objectives have them in memory.
+ */
+function ofFolder({ path, verify }: Source & { kind: 'folder' }, { options, tokenizer, where }: Wanted): Gathered {
+  const { info, handle } = openTokens(path, verify)
+  if (tokenizer !== null) checkEncoder(info, tokenizer, where)
+  if (options.vocabulary !== 0 && options.vocabulary < info.vocabSize) {
+    throw new UsageError(`${where}: the ids of ${path} are below ${info.vocabSize}, and vocabSize is ${options.vocabulary}: make it that large, or leave it out`)
+  }
+  return call(native.corpusOfFolder(handle))
+}
+
+/** How many ids there may be: of a folder as many as it says, where nothing else is said. */
+export function vocabularyOf(source: Source, { vocabulary }: CheckedOptions): number {
+  return source.kind === 'folder' && vocabulary === 0 ? openTokens(source.path, false).info.vocabSize : vocabulary
 }
 
 /** Each text is encoded on its own, and ends a sentence. */

@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks'
 import { isMainThread } from 'node:worker_threads'
 import { checkSignal, whenAborted } from '../layers/async.js'
 import { Contents } from '../base/contents.js'
-import { checkCorpus, CORPUS, gather, type Corpus } from './corpus.js'
+import { checkCorpus, CORPUS, gather, vocabularyOf, type Corpus } from './corpus.js'
 import { fromCode } from '../base/dtype.js'
 import { Embedding } from '../layers/embedding.js'
 import { AbortedError, FormatError, UsageError } from '../base/errors.js'
@@ -274,7 +274,7 @@ export class Trainer {
     const wanted = { options: this.#options, tokenizer: this.#tokenizer, signal, where }
     const corpus = await gather(this.#source, wanted)
     const { objective } = this.#options
-    const made = await call(native.trainerNew(corpus, { ...this.#options, objective }))
+    const made = await call(native.trainerNew(corpus, { ...this.#options, objective, vocabulary: vocabularyOf(this.#source, this.#options) }))
     if (made.failure || !made.trainer) throw failedOver(this.#source, made.failure)
     this.#ready = { native: made.trainer, words: made.words ?? null, labels: made.labels ?? null, counts: allocating(made.counts.length * 8, () => Float64Array.from(made.counts)) }
     return this.#ready

@@ -2,8 +2,9 @@
 
 import type { Command } from '../bundled/commander.js'
 import { stringWidth } from '../bundled/terminal.js'
-import { loadSafetensors, tableHealth, type TableHealth, type Tensor } from '../../index.js'
+import { inspectTokens, loadSafetensors, tableHealth, type TableHealth, type Tensor } from '../../index.js'
 import { WrongUse, isFolder } from '../terminal/failure.js'
+import { isTokens } from '../options/inputs.js'
 import { openSubject, type Listed, type Subject } from './inspected.js'
 import { labelsOf, openModel } from '../options/models.js'
 import { counted, shown, shownBytes, shownShort } from '../terminal/numbers.js'
@@ -38,6 +39,7 @@ names the file.
 Examples:
   $ tokenbed inspect word-vectors
   $ tokenbed inspect word-vectors --verify --no-health
+  $ tokenbed inspect corpus --verify
   $ tokenbed inspect model.safetensors --table wte.weight --json
   $ tokenbed inspect trained.safetensors --initial untrained.safetensors:token.weight`
 
@@ -46,7 +48,7 @@ export function addInspect(program: Command): void {
     .command('inspect')
     .summary('list the tensors of a file or model, and the health of its tables')
     .description('Lists tensors, their shapes, types and sizes, and what is wrong with tables of vectors.')
-    .argument('<file|folder>', 'a .safetensors or .npy file, the folder of a model, or one with the files of a model in several (shards)')
+    .argument('<file|folder>', 'a .safetensors or .npy file, the folder of a model, one with the files of a model in several (shards), or one of token ids')
     .option('--table <tensor>', 'the one table to examine')
     .option('--initial <file[:tensor]>', 'a table as it was before training, to find the rows that never changed')
     .option('--no-health', 'list only the tensors, without reading them')
@@ -60,6 +62,7 @@ export function addInspect(program: Command): void {
 async function inspect(path: string, options: Options): Promise<void> {
   if (!options.health && (options.table ?? options.initial) !== undefined) throw new WrongUse(`--no-health and ${options.table === undefined ? '--initial' : '--table'} contradict one another: leave one out`)
   const verify = options.verify ?? false
+  if (isTokens(path)) return inspectIds(path, options)
   const subject = openSubject(path, verify)
   const initial = options.initial === undefined ? undefined : readInitial(options.initial)
   const tables = options.health ? chosen(subject, options.table) : []
@@ -67,6 +70,24 @@ async function inspect(path: string, options: Options): Promise<void> {
   const healths = tables.map((name) => ({ name, health: examine(subject, name, initial) }))
   if (options.json) return print(`${JSON.stringify({ ...report(subject, healths), ...(verify ? { verified: true } : {}) })}\n`)
   await print(`${heading(subject)}${verify ? '  verified: every byte is as it was saved\n' : ''}${noted(subject.metadata)}${listing(subject.tensors)}${healths.map((one) => healthText(one.name, one.health, labelsFor(subject, one.name))).join('')}`)
+}
+
+/** A folder of token ids has no tensors. */
+async function inspectIds(path: string, { table, initial, verify = false, json }: Options): Promise<void> {
+  const option = table !== undefined ? '--table' : initial !== undefined ? '--initial' : null
+  if (option !== null) throw new WrongUse(`${option}: ${path} holds token ids, and no table`)
+  const info = inspectTokens(path, { verify })
+  if (json) return print(`${JSON.stringify({ tokens: { ...info, path }, ...(verify ? { verified: true } : {}) })}\n`)
+  const { ids, documents, dtype, vocabSize, tokenizer, separator, lines, files, sources } = info
+  const of = tokenizer.sha256 === null ? tokenizer.name : `${tokenizer.name} (SHA-256 ${tokenizer.sha256.slice(0, 16)}...)`
+  const told: [string, string][] = [
+    ['ids', `${shown(ids)}, ${dtype}, ${shownBytes(files.ids.bytes)}`],
+    ['documents', `${shown(documents)}${lines ? ', a line each' : ''}${separator === null ? '' : `, each ended by ${visibleText(separator.token)} (${separator.id})`}`],
+    ['tokenizer', `${visibleText(of)}, ${shown(vocabSize)} tokens`],
+    ['texts', sources.slice(0, FEW).map(({ file }) => visibleText(file ?? 'not from a file')).join(', ') + (sources.length > FEW ? `, and ${shown(sources.length - FEW)} more (--json has all)` : '')],
+  ]
+  const verified = verify ? '  verified: every byte is as it was written\n' : ''
+  await print(`${path}: a folder of token ids\n${verified}${told.map(([what, text]) => `  ${what.padEnd(11)} ${text}\n`).join('')}`)
 }
 
 const isTable = ({ shape, dtype }: Listed) => shape.length === 2 && shape[1] > 0 && dtype !== null && dtype.includes('float')

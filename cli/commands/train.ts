@@ -3,9 +3,9 @@
 import { accessSync, constants, existsSync, mkdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Option, type Command } from '../bundled/commander.js'
-import { AbortedError, saveModel, TokenbedError, Trainer, type Corpus, type Objective, type Tokenizer, type TrainerOptions, type TrainProgress, type TrainResult } from '../../index.js'
+import { AbortedError, saveModel, TokenbedError, Trainer, type Corpus, type Objective, type Tokenizer, type TrainerOptions, type TokensInfo, type TrainProgress, type TrainResult } from '../../index.js'
 import { WorkFailed, WrongUse, asWrongUse, isSystemError, reasonOf } from '../terminal/failure.js'
-import { inputsOf, STDIN, type Input } from '../options/inputs.js'
+import { inputsOf, STDIN, tokensOf, type Input } from '../options/inputs.js'
 import { counted, parseNumber, parseSize, shown, shownShort, shownTime } from '../terminal/numbers.js'
 import { isSameFile, modelFilesIn, TOKENIZER } from '../options/places.js'
 import { startProgress, type Progress } from '../terminal/progress.js'
@@ -38,7 +38,8 @@ interface Options {
 }
 
 const NOTES = `
-CORPUS are texts; patterns such as 'books/**/*.txt' are expanded, .gz and .zst files decompressed, and - is stdin.
+CORPUS are texts; patterns such as 'books/**/*.txt' are expanded, .gz and .zst files decompressed, and - is stdin. Or it is
+one folder of token ids that 'tokenbed tokenize' wrote: for next-token it is not held in memory.
 
 skip-gram and cbow learn vectors from neighbours, with gensim's defaults; classify learns a class for each line, which begins
 with it, as in __label__yes (fastText's format). Both take what stands between spaces for words, unless --tokenizer says
@@ -62,7 +63,7 @@ export function addTrain(program: Command): void {
     .command('train')
     .summary('learn vectors from texts, as a folder')
     .description('Learns vectors from texts: from neighbours, from what comes next, or from classes.')
-    .argument('<corpus...>', 'texts, patterns of them, or - for stdin')
+    .argument('<corpus...>', 'texts, patterns of them, - for stdin, or a folder of token ids')
     .addOption(new Option('--objective <what>', 'what is learned').choices(OBJECTIVES).makeOptionMandatory())
     .requiredOption('-o, --out <folder>', 'where the model goes; made if it is not there')
     .option('--resume', 'go on from the checkpoint in the folder')
@@ -119,9 +120,11 @@ const OWN: Partial<Record<keyof Options, readonly Objective[]>> = {
 }
 
 async function train(args: string[], options: Options): Promise<void> {
-  const trainerOptions = optionsOf(options)
-  const inputs = inputsOf(args)
-  const corpus = corpusOf(inputs, options)
+  const tokens = tokensOf(args)
+  const name = encoderOf(tokens, options)
+  const trainerOptions = optionsOf({ ...options, tokenizer: name })
+  const inputs = tokens === null ? inputsOf(args) : [{ name: args[0], bytes: tokens.files.ids.bytes }]
+  const corpus: Corpus = tokens === null ? corpusOf(inputs, options) : { folder: args[0] }
   if (existsSync(options.out) && !statSync(options.out).isDirectory()) throw new WorkFailed(`--out ${options.out}: a file; name a folder`)
   const checkpoint = join(options.out, CHECKPOINT)
   if (!options.resume) checkNothingIsLost(options, checkpoint, inputs)
@@ -177,6 +180,14 @@ function optionsOf(options: Options): TrainerOptions {
 /** Without what is undefined. */
 function defined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+}
+
+/** The tokenizer by which a folder of ids was encoded: the rows of tables get their names from it. */
+function encoderOf(tokens: TokensInfo | null, { tokenizer }: Options): string | undefined {
+  if (tokens === null || tokenizer !== undefined) return tokenizer
+  const { name, sha256 } = tokens.tokenizer
+  if (sha256 === null) return name
+  throw new WrongUse(`${tokens.path} was encoded by ${name}, a tokenizer from a file: give that as --tokenizer`)
 }
 
 function corpusOf(inputs: Input[], { invalidUtf8 }: Options): Corpus {

@@ -1,9 +1,10 @@
 // The texts that arguments name: files, patterns of files, stdin.
 
 import { constants, accessSync, existsSync, statSync } from 'node:fs'
-import { resolve, sep } from 'node:path'
+import { join, resolve, sep } from 'node:path'
 import { globSync, isDynamicPattern } from '../bundled/tinyglobby.js'
-import { WorkFailed, isSystemError, reasonOf } from '../terminal/failure.js'
+import { inspectTokens, type TokensInfo } from '../../index.js'
+import { WorkFailed, isFolder, isSystemError, reasonOf } from '../terminal/failure.js'
 
 export interface Input {
   /** The name as the user would write it; `-` is stdin. */
@@ -24,6 +25,15 @@ export function inputsOf(args: readonly string[]): Input[] {
   const byPath = new Map(names.map((name) => [name === STDIN ? STDIN : resolve(name), name]))
   return [...byPath.values()].map(inputOf)
 }
+
+/** The folder of token ids that is named instead of texts; null where it is none. */
+export function tokensOf(args: readonly string[]): TokensInfo | null {
+  const [path] = args
+  return args.length === 1 && isTokens(path) ? inspectTokens(path) : null
+}
+
+/** Whether a path is a folder that has a manifest, and no model. */
+export const isTokens = (path: string) => isFolder(path) && existsSync(join(path, 'manifest.json')) && !existsSync(join(path, 'model.json'))
 
 function expand(arg: string): string[] {
   if (arg === STDIN || existsSync(arg)) return [arg]

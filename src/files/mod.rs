@@ -1,5 +1,7 @@
-//! Files of tensors, and the folders of models.
+//! Files of tensors, and the folders of models and of token ids.
 
 pub mod folder;
 pub mod tensors;
+pub mod token_writer;
+pub mod tokens;
 pub mod writer;

@@ -94,13 +94,13 @@ pub struct TextLimits {
 
 impl TextLimits {
     /// Bytes that each byte of a compressed file may become.
-    fn ratio(&self) -> Result<u64, Failure> {
+    pub(crate) fn ratio(&self) -> Result<u64, Failure> {
         ratio(self.max_ratio)
     }
 
     /// Bytes that may be held back: of a compressed file as many as go with those that were read of it, as a few may become
     /// any number.
-    fn held(&self, file: &TextFile) -> Result<usize, Failure> {
+    pub(crate) fn held(&self, file: &TextFile) -> Result<usize, Failure> {
         if let Some(bytes) = self.max_held_bytes {
             return size(bytes);
         }
@@ -179,7 +179,7 @@ impl Reading {
 }
 
 /// What is wrong with the text of a file.
-fn in_file(path: &Path, error: TextError) -> Failure {
+pub(crate) fn in_file(path: &Path, error: TextError) -> Failure {
     match error {
         TextError::HeldBack { start, .. } => {
             let message = error.to_string();

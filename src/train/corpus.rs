@@ -1,5 +1,6 @@
 //! Corpora: what tables learn from, gathered before a trainer is made of it.
 
+use crate::files::tokens::TokenFolder;
 use crate::node::borrow::Operand;
 use crate::node::borrowed_text::{JsText, read_all};
 use crate::node::external::External;
@@ -12,7 +13,8 @@ use napi_derive::napi;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokenbed_io::text::{InvalidUtf8, TextFile};
-use tokenbed_memory::List;
+use tokenbed_io::tokens::Tokens;
+use tokenbed_memory::{Gather, List, zeroed};
 use tokenbed_text::Tokenizer;
 use tokenbed_train::examples::{ExampleTexts, ExampleWords, Examples, IN_LINES, Lines, Sink};
 use tokenbed_train::words::WordCounter;
@@ -23,6 +25,8 @@ pub(crate) enum Gathered {
     Words(WordCounter),
     /// Ids, and where texts end.
     Ids(Vec<u32>, Vec<usize>),
+    /// Ids of a folder, which stay there where they can.
+    Folder(Tokens),
     /// Texts with their classes, as words between spaces.
     Examples(Labelled<ExampleWords>),
     /// Texts with their classes, whose ids a tokenizer gives at the end.
@@ -85,6 +89,20 @@ pub fn corpus_of_ids() -> Option<External<Builder>> {
     guard(|| Ok(new(Gathered::Ids(Vec::new(), Vec::new()))))
 }
 
+/// A corpus of the ids of a folder, which is not changed any more.
+#[napi(catch_unwind)]
+pub fn corpus_of_folder(folder: &External<TokenFolder>) -> Option<External<Builder>> {
+    guard(|| Ok(new(Gathered::Folder(folder.share()))))
+}
+
+/// All ids of a folder, and where its documents end.
+pub(crate) fn ids_of_folder(tokens: &Tokens) -> Result<(Vec<u32>, Vec<usize>), Failure> {
+    let mut ids = zeroed(tokens.count());
+    tokens.copy(0, &mut ids)?;
+    let end = |document| Ok::<_, Failure>(tokens.document(document)?.map_or(0, |range| range.end));
+    Ok((ids, (0..tokens.documents()).map(end).try_into_list()?))
+}
+
 /// A corpus of texts with their classes, in lines that name them or not. A tokenizer gives them their ids; without one their
 /// words are what stands between spaces.
 #[napi(catch_unwind)]
@@ -106,7 +124,7 @@ impl Gathered {
             Gathered::Examples(given) => given.push(part),
             Gathered::Texts(_, given) => given.push(part),
             // Ids come as such.
-            Gathered::Ids(..) => {}
+            Gathered::Ids(..) | Gathered::Folder(..) => {}
         }
     }
 
@@ -116,7 +134,7 @@ impl Gathered {
             Gathered::Examples(given) => given.examples.example(classes, text),
             Gathered::Texts(_, given) => given.examples.example(classes, text),
             // What is no corpus of a classifier has no classes.
-            Gathered::Words(_) | Gathered::Ids(..) => {}
+            Gathered::Words(_) | Gathered::Ids(..) | Gathered::Folder(..) => {}
         }
     }
 
@@ -126,6 +144,7 @@ impl Gathered {
             Gathered::Ids(ids, ends) => ends.put(ids.len()),
             Gathered::Examples(given) => given.end(),
             Gathered::Texts(_, given) => given.end(),
+            Gathered::Folder(..) => {}
         }
     }
 }

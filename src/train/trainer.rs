@@ -6,7 +6,7 @@ use crate::node::buffers::Handle;
 use crate::node::external::External;
 use crate::node::guard::{Failure, Report, caught, guard, status};
 use crate::node::leaving::apart;
-use crate::train::corpus::{Builder, Gathered, encoded, lock};
+use crate::train::corpus::{Builder, Gathered, encoded, ids_of_folder, lock};
 use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Task};
 use napi_derive::napi;
@@ -21,7 +21,7 @@ use tokenbed_train::classify::{Classify, ClassifyOptions};
 use tokenbed_train::examples::{Examples, Labelled};
 use tokenbed_train::next_token::{NextToken, NextTokenOptions, Softmax};
 use tokenbed_train::pairs::{PairOptions, Pairs};
-use tokenbed_train::{Corpus, Model, Trainer, checkpoint};
+use tokenbed_train::{Corpus, Model, Text, Trainer, checkpoint};
 
 /// All options of all objectives; TypeScript fills in defaults.
 #[napi(object)]
@@ -127,6 +127,18 @@ impl Make {
                 let counts = counts(found.corpus.counts());
                 Ok(Made { trainer: self.over(found.corpus)?, words: Some(found.words), labels: None, counts })
             }
+            // Without ids that are left out, the text is what the folder holds.
+            Gathered::Folder(tokens) if options.objective == "next-token" && min_count <= 1 => {
+                let text = Text::of_folder(tokens, vocabulary)?;
+                let counts = counts(text.counts());
+                Ok(Made { trainer: self.over(text)?, words: None, labels: None, counts })
+            }
+            Gathered::Folder(tokens) => {
+                let (ids, ends) = ids_of_folder(&tokens)?;
+                let corpus = Corpus::new(ids, &ends, vocabulary, min_count)?;
+                let counts = counts(corpus.counts());
+                Ok(Made { trainer: self.over(corpus)?, words: None, labels: None, counts })
+            }
             Gathered::Ids(ids, ends) => {
                 let corpus = Corpus::new(ids, &ends, vocabulary, min_count)?;
                 let counts = counts(corpus.counts());
@@ -152,7 +164,7 @@ impl Make {
         Ok(ClassifyOptions { dim: size(dim)?, lr, epochs: size(epochs)? as u64, seed: self.seed() })
     }
 
-    fn over(&self, corpus: Corpus) -> Result<Trainer, Failure> {
+    fn over(&self, text: impl Into<Text>) -> Result<Trainer, Failure> {
         let it = &self.options;
         let (dim, epochs, seed) = (size(it.dim)?, size(it.epochs)? as u64, self.seed());
         let model: Box<dyn Model> = match it.objective.as_str() {
@@ -170,6 +182,9 @@ impl Make {
                     cbow: it.objective == "cbow",
                     cbow_mean: it.cbow_mean,
                     seed,
+                };
+                let Text::Held(corpus) = text.into() else {
+                    return Err(Error::Usage("pairs are learned from sentences in memory".into()).into());
                 };
                 Box::new(Pairs::new(options, corpus)?)
             }
@@ -194,7 +209,7 @@ impl Make {
                     softmax: if samples == 0 { Softmax::Full } else { sampled },
                     seed,
                 };
-                Box::new(NextToken::new(options, corpus)?)
+                Box::new(NextToken::new(options, text)?)
             }
             other => return Err(Error::Usage(format!("no objective is called \"{other}\"")).into()),
         };

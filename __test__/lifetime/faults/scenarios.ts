@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { full, inspectSafetensors, loadModel, loadNpy, loadSafetensors, loadWord2Vec, saveModel, saveNpy, saveSafetensors, saveWord2Vec, streamIds, Tokenizer, TensorWriter, Trainer, type Tensor } from '../../../index.js'
+import { createDataLoader, full, inspectSafetensors, inspectTokens, loadModel, loadNpy, loadSafetensors, loadWord2Vec, saveModel, saveNpy, saveSafetensors, saveTokens, saveWord2Vec, streamIds, Tokenizer, TensorWriter, Trainer, type Tensor } from '../../../index.js'
 import { PROGRAM } from '../../support/command.js'
 import { root } from '../../support/golden.js'
 
@@ -106,6 +106,10 @@ function textIn(folder: string): string {
   return path
 }
 
+/** Words of one token each, by the values that they stand for, and their ids. */
+const NUMBERS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
+const VALUES = NUMBERS.map((word) => Tokenizer.load('gpt2').encode(` ${word}`)[0])
+
 export const writers: readonly Writer[] = [
   { name: 'saveSafetensors', names: ['x.safetensors'], write: (folder, value) => saveSafetensors(join(folder, 'x.safetensors'), { x: table(value), y: table(value) }), look: (folder) => bothOf(join(folder, 'x.safetensors')) },
   { name: 'saveNpy', names: ['x.npy'], write: (folder, value) => saveNpy(join(folder, 'x.npy'), table(value)), look: (folder) => only(loadNpy(join(folder, 'x.npy'))) },
@@ -126,6 +130,29 @@ export const writers: readonly Writer[] = [
   { name: 'saveModel, a tokenizer from a file', names: ['model'], several: true, write: (folder, value) => model(join(folder, 'model'), value, fromFile()), look: (folder) => modelAt(join(folder, 'model')) },
   { name: 'Trainer.save', names: ['run.safetensors'], write: (folder, value) => trainer(value).save(join(folder, 'run.safetensors')), look: (folder) => checkpointAt(join(folder, 'run.safetensors')) },
   { name: 'Trainer.run with checkpoints', names: ['run.safetensors'], several: true, write: (folder, value) => trainer(value).run({ checkpoint: { path: join(folder, 'run.safetensors'), every: 0 } }), look: (folder) => checkpointAt(join(folder, 'run.safetensors')) },
+  {
+    name: 'saveTokens, ids', names: ['corpus'], several: true,
+    write: (folder, value) => saveTokens(join(folder, 'corpus'), { ids: tokensOf(value) }, { force: true }),
+    look: (folder) => tokensAt(join(folder, 'corpus')),
+  },
+  {
+    name: 'saveTokens, files', names: ['corpus'], several: true,
+    write: (folder, value) => {
+      const path = join(folder, '..', `text-${value}.txt`)
+      writeFileSync(path, ` ${NUMBERS[value]}`.repeat(300))
+      return saveTokens(join(folder, 'corpus'), { files: [path] }, { force: true })
+    },
+    look: (folder) => tokensAt(join(folder, 'corpus')),
+  },
+  {
+    name: 'tokenbed tokenize', names: ['corpus'], slow: true, several: true,
+    write: (folder, value) => {
+      const path = join(folder, '..', `text-${value}.txt`)
+      writeFileSync(path, ` ${NUMBERS[value]}`.repeat(300))
+      return command('tokenize', path, '--out', join(folder, 'corpus'), '--force')
+    },
+    look: (folder) => tokensAt(join(folder, 'corpus')),
+  },
   {
     name: 'tokenbed embed', names: ['tables.safetensors', 'x.safetensors'], slow: true, several: true,
     write: (folder, value) => command('embed', textIn(folder), '--dim', String(8 + value), '--out', join(folder, 'x.safetensors'), '--tables-out', join(folder, 'tables.safetensors')),
@@ -154,6 +181,16 @@ export const writers: readonly Writer[] = [
     },
   },
 ]
+
+/** A folder of ids is whole where its bytes are those that were written: one id again and again tells which save it was. */
+function tokensAt(path: string): number {
+  inspectTokens(path, { verify: true })
+  const { ids } = createDataLoader({ folder: path }, { maxLength: 1 })
+  if (!ids.every((id) => id === ids[0])) throw new Error('of two saves')
+  return VALUES.indexOf(ids[0])
+}
+
+const tokensOf = (value: number) => Array.from({ length: 3 }, () => new Int32Array(20_000).fill(VALUES[value]))
 
 function fromFile(): Tokenizer {
   return Tokenizer.fromFile(TOKENIZER)
@@ -203,6 +240,24 @@ export const readers: readonly Reader[] = [
   { name: 'streamIds', prepare: (folder) => writeFileSync(join(folder, 'x.txt'), TEXT), read: (folder) => idsOf(join(folder, 'x.txt')) },
   { name: 'streamIds, gzip', prepare: (folder) => writeFileSync(join(folder, 'x.gz'), gzipSync(TEXT)), read: (folder) => idsOf(join(folder, 'x.gz')) },
   { name: 'streamIds, zstd', prepare: (folder) => writeFileSync(join(folder, 'x.zst'), readFileSync(join(root, 'testdata/golden/packed/frames.txt.zst'))), read: (folder) => idsOf(join(folder, 'x.zst')) },
+  {
+    name: 'createDataLoader over a folder',
+    prepare: (folder) => saveTokens(join(folder, 'corpus'), { ids: tokensOf(3) }),
+    read: (folder) => [...createDataLoader({ folder: join(folder, 'corpus'), verify: true }, { maxLength: 1 }).ids].join(),
+  },
+  {
+    name: 'inspectTokens',
+    prepare: (folder) => saveTokens(join(folder, 'corpus'), { ids: tokensOf(3) }),
+    read: (folder) => JSON.stringify(inspectTokens(join(folder, 'corpus'))),
+  },
+  {
+    name: 'Trainer over a folder',
+    prepare: (folder) => saveTokens(join(folder, 'corpus'), { ids: tokensOf(3) }),
+    read: async (folder) => {
+      const { tensors } = await new Trainer({ folder: join(folder, 'corpus') }, { objective: 'next-token', dim: 2, contextLength: 64, softmax: { samples: 2 } }).run({ steps: 3 })
+      return Object.values(tensors).map(digestOf).join()
+    },
+  },
   {
     name: 'Trainer over files',
     prepare: (folder) => writeFileSync(join(folder, 'x.txt'), TEXT),

@@ -12,6 +12,7 @@ use tokenbed_core::storage::{Part, Storage};
 use tokenbed_io::npy;
 use tokenbed_io::safetensors::{ToSave, load, save};
 use tokenbed_io::text::{InvalidUtf8, MAX_RATIO, TextFile};
+use tokenbed_io::tokens::{Stored, Tokens, Width};
 use tokenbed_io::word2vec;
 use tokenbed_io::writer::{Column, RowWriter};
 use tokenbed_testkit::memory::{Counting, within};
@@ -132,6 +133,34 @@ pub fn text_file(data: &[u8]) {
         if ending == ".txt" && invalid == InvalidUtf8::Refuse {
             assert_eq!(bytes, content.len());
         }
+    });
+}
+
+/// Opening a folder of token ids ends with an error, or with documents that lie within its ids. The bytes say how many ids and
+/// documents there are said to be, how wide ids are, and where the file of ids ends and that of documents begins.
+pub fn tokens(data: &[u8]) {
+    let [kind, ids, documents, rest @ ..] = data else { return };
+    let width = if kind & 1 == 0 { Width::Two } else { Width::Four };
+    let said = |byte: u8| if byte == u8::MAX { usize::MAX } else { usize::from(byte) };
+    let (count, documents) = (said(*ids), said(*documents));
+    let (first, second) = rest.split_at(count.saturating_mul(width.bytes()).min(rest.len()));
+    let (ids, index) = (file(first, ".ids"), file(second, ".documents"));
+    within(room(64 << 10, 16, data), TIME, || {
+        let stored = (Stored { path: &ids, count }, Stored { path: &index, count: documents });
+        let Ok(tokens) = Tokens::open(stored.0, stored.1, width) else { return };
+        assert_eq!((tokens.count(), tokens.documents()), (count, documents));
+        let mut all = vec![0; count];
+        tokens.copy(0, &mut all).expect("so many are there");
+        let sound = tokens.check_documents().is_ok();
+        for document in 0..documents {
+            let found = tokens.document(document);
+            assert!(found.is_ok() || !sound);
+            if let Ok(range) = found {
+                let range = range.expect("a document");
+                assert!(range.start <= range.end && range.end <= count);
+            }
+        }
+        assert!(tokens.document(documents).is_ok_and(|none| none.is_none()));
     });
 }
 

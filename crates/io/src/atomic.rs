@@ -62,6 +62,15 @@ impl Pending {
         Ok(())
     }
 
+    /// [`Pending::commit`] under another name in the same folder, which was not known when the file was begun.
+    ///
+    /// # Errors
+    /// [`Error::File`] with the system's error; nothing is left behind then.
+    pub(crate) fn commit_as(mut self, path: PathBuf) -> Result<()> {
+        self.path = path;
+        self.commit()
+    }
+
     /// Overwrites the first bytes, which were written before. Later writes still append.
     ///
     /// # Errors

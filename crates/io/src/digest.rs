@@ -3,7 +3,11 @@
 use crate::safetensors::ToSave;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
-use tokenbed_memory::Gather;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use tokenbed_core::open::regular;
+use tokenbed_core::{Error, Result};
+use tokenbed_memory::{Gather, zeroed};
 
 /// The key in a file's metadata under which the digest of its tensors is stored.
 pub const KEY: &str = "tokenbed.digest";
@@ -21,7 +25,29 @@ pub fn of_tensors(tensors: &[ToSave<'_>]) -> String {
     hex(&hash.finalize())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// SHA-256 of the bytes of a regular file, in hexadecimal; it is read a part at a time.
+///
+/// # Errors
+/// [`Error::File`] where it cannot be opened or read.
+pub fn of_file(path: &Path) -> Result<String> {
+    let mut file = regular(path)?.file;
+    let mut hash = Sha256::new();
+    let mut part = zeroed::<u8>(PART);
+    loop {
+        let read = match file.read(&mut part) {
+            Ok(0) => return Ok(hex(&hash.finalize())),
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(source) => return Err(Error::File { path: path.to_path_buf(), action: "read", source }),
+        };
+        hash.update(&part[..read]);
+    }
+}
+
+/// Bytes of a file that are read at a time.
+const PART: usize = 1 << 20;
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");

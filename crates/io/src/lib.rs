@@ -16,6 +16,7 @@ mod pipe;
 pub mod recognise;
 pub mod safetensors;
 pub mod text;
+pub mod tokens;
 mod unpack;
 pub mod word2vec;
 pub mod writer;

@@ -40,6 +40,18 @@ proptest! {
     }
 
     #[test]
+    fn tokens(wide: bool, ids in prop::collection::vec(any::<u16>(), 0..20), ends in prop::collection::vec(0u64..24, 0..6), more in 0u8..3,
+              cut in prop::option::of(0usize..90), noise in prop::collection::vec(any::<u8>(), 0..60)) {
+        let bytes: Vec<u8> = ids.iter().flat_map(|&id| if wide { u32::from(id).to_le_bytes().to_vec() } else { id.to_le_bytes().to_vec() }).collect();
+        let index = [0].into_iter().chain(ends.iter().copied()).chain([ids.len() as u64]).flat_map(u64::to_le_bytes);
+        let head = [u8::from(wide), ids.len() as u8, ends.len() as u8 + more];
+        let mut data: Vec<u8> = head.into_iter().chain(bytes).chain(index).collect();
+        data.truncate(cut.unwrap_or(data.len()));
+        bodies::tokens(&data);
+        bodies::tokens(&noise);
+    }
+
+    #[test]
     fn writers(rows: u8, width: u8, kind: u8, rest in prop::collection::vec(any::<u8>(), 0..80)) {
         bodies::writers(&[&[rows, width, kind], &*rest].concat());
     }
@@ -66,6 +78,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 fn the_seeds_pass() {
     seeds("safetensors").iter().for_each(|seed| bodies::safetensors(seed));
     seeds("npy").iter().for_each(|seed| bodies::npy(seed));
+    seeds("tokens").iter().for_each(|seed| bodies::tokens(seed));
     seeds("word2vec").iter().for_each(|seed| bodies::word2vec(seed));
     seeds("text_file").iter().for_each(|seed| bodies::text_file(seed));
     seeds("writers").iter().for_each(|seed| bodies::writers(seed));

@@ -13,6 +13,7 @@
 mod batch;
 mod bpe;
 mod decoder;
+mod documents;
 mod encoding;
 mod error;
 mod file;
@@ -29,6 +30,7 @@ mod windows;
 
 pub use batch::EncodedTexts;
 pub use decoder::TokenDecoder;
+pub use documents::{Documents, Division};
 pub use encoding::{Encoding, encodings};
 pub use error::TextError;
 pub use file::{Frame, Habits, Limits, Origin};

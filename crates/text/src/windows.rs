@@ -120,6 +120,7 @@ impl Windows {
 pub trait WindowId: sealed::Copy {}
 
 impl WindowId for i32 {}
+impl WindowId for u16 {}
 impl WindowId for u32 {}
 
 mod sealed {
@@ -132,6 +133,13 @@ mod sealed {
     impl Copy for i32 {
         fn copy(ids: &[Self], row: &mut [i32]) -> Result<(), (usize, u32)> {
             row.copy_from_slice(ids);
+            Ok(())
+        }
+    }
+
+    impl Copy for u16 {
+        fn copy(ids: &[Self], row: &mut [i32]) -> Result<(), (usize, u32)> {
+            row.iter_mut().zip(ids).for_each(|(out, &id)| *out = i32::from(id));
             Ok(())
         }
     }

@@ -1,6 +1,7 @@
 //! What is learned from: ids in sentences.
 
 use tokenbed_core::{Error, Result};
+use tokenbed_io::tokens::Tokens;
 use tokenbed_memory::{List, with_room, zeroed};
 
 /// The longest sentence: longer ones are cut, as gensim does.
@@ -87,6 +88,117 @@ impl Corpus {
     }
 }
 
+/// One long text: in memory, or in a folder that it is read from while it is learned from.
+#[derive(Clone, Debug)]
+pub enum Text {
+    /// The ids of a corpus, sentence after sentence.
+    Held(Corpus),
+    /// Ids of a folder, and how often each comes.
+    Folder(Tokens, Vec<u64>),
+}
+
+impl From<Corpus> for Text {
+    fn from(corpus: Corpus) -> Self {
+        Self::Held(corpus)
+    }
+}
+
+/// Ids of a folder that are looked at at a time.
+const PART: usize = 1 << 16;
+
+impl Text {
+    /// Over a folder of ids below `vocabulary`, all of which are counted. They stay where they are: memory does not grow with
+    /// their number.
+    ///
+    /// # Errors
+    /// [`Error::TokenIndex`] for an id that is none; [`Error::Usage`] where there is none.
+    pub fn of_folder(tokens: Tokens, vocabulary: usize) -> Result<Self> {
+        if tokens.count() == 0 {
+            return Err(Error::Usage("the corpus is empty: there is nothing to learn from".into()));
+        }
+        let mut counts = zeroed::<u64>(vocabulary);
+        let (mut bad, mut first) = (0, None);
+        each(&tokens, |at, id| match counts.get_mut(id as usize) {
+            Some(count) => *count += 1,
+            None => {
+                bad += 1;
+                first = first.or(Some((at, id)));
+            }
+        })?;
+        match first {
+            Some((flat, id)) => Err(Error::TokenIndex { flat, value: id.into(), rows: vocabulary, count: bad }),
+            None => Ok(Self::Folder(tokens, counts)),
+        }
+    }
+
+    /// How many ids.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Held(corpus) => corpus.ids().len(),
+            Self::Folder(tokens, _) => tokens.count(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How often each id comes.
+    pub fn counts(&self) -> &[u64] {
+        match self {
+            Self::Held(corpus) => corpus.counts(),
+            Self::Folder(_, counts) => counts,
+        }
+    }
+
+    /// Copies as many ids from `start` on as there is room for. Those of a folder were below the vocabulary when they were
+    /// counted; where its file was written since, what is not any more reads as 0, so that it stands for a row.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where there are not so many.
+    pub(crate) fn copy(&self, start: usize, out: &mut [u32]) -> Result<()> {
+        match self {
+            Self::Held(corpus) => {
+                let ids = start.checked_add(out.len()).and_then(|end| corpus.ids().get(start..end));
+                out.copy_from_slice(ids.ok_or_else(|| Error::Shape("ids beyond the corpus".into()))?);
+            }
+            Self::Folder(tokens, counts) => {
+                tokens.copy(start, out)?;
+                out.iter_mut().filter(|id| **id as usize >= counts.len()).for_each(|id| *id = 0);
+            }
+        }
+        Ok(())
+    }
+
+    /// A number that another text, or another vocabulary, hardly has: the same wherever the ids are.
+    ///
+    /// # Errors
+    /// As [`Text::copy`].
+    pub(crate) fn fingerprint(&self) -> Result<u64> {
+        let vocabulary = self.counts().len() as u64;
+        match self {
+            Self::Held(corpus) => Ok(fingerprint(corpus.ids().iter().map(|&id| u64::from(id)).chain([vocabulary]))),
+            Self::Folder(tokens, _) => {
+                let mut hash = FIRST;
+                each(tokens, |_, id| hash = mixed(hash, id.into()))?;
+                Ok(mixed(hash, vocabulary))
+            }
+        }
+    }
+}
+
+/// Goes through all ids, a part at a time.
+fn each(tokens: &Tokens, mut use_it: impl FnMut(usize, u32)) -> Result<()> {
+    let mut part = zeroed::<u32>(PART.min(tokens.count()));
+    for start in (0..tokens.count()).step_by(PART) {
+        let part = &mut part[..PART.min(tokens.count() - start)];
+        tokens.copy(start, part)?;
+        (start..).zip(part.iter()).for_each(|(at, &id)| use_it(at, id));
+    }
+    Ok(())
+}
+
 /// A number of times, in words.
 pub(crate) fn times(count: u64) -> String {
     if count == 1 { "once".into() } else { format!("{count} times") }
@@ -94,7 +206,13 @@ pub(crate) fn times(count: u64) -> String {
 
 /// FNV-1a, a word at a time, mixed.
 pub(crate) fn fingerprint(words: impl Iterator<Item = u64>) -> u64 {
-    words.fold(0xcbf2_9ce4_8422_2325, |hash, word| (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23))
+    words.fold(FIRST, mixed)
+}
+
+const FIRST: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn mixed(hash: u64, word: u64) -> u64 {
+    (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23)
 }
 
 #[cfg(test)]

@@ -21,6 +21,6 @@ pub mod trainer;
 pub mod unigram;
 pub mod words;
 
-pub use corpus::Corpus;
+pub use corpus::{Corpus, Text};
 pub use model::{Array, Model, Progress, Step};
 pub use trainer::{Report, Trainer};

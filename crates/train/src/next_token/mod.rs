@@ -12,7 +12,7 @@ mod parameter;
 mod sampled;
 mod windows;
 
-use crate::corpus::{Corpus, fingerprint};
+use crate::corpus::Text;
 use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
 use crate::unigram::Unigram;
 use parameter::{Parameter, Source};
@@ -75,7 +75,7 @@ pub struct NextTokenOptions {
 #[derive(Debug)]
 pub struct NextToken {
     options: NextTokenOptions,
-    corpus: Corpus,
+    corpus: Text,
     fingerprint: u64,
     unigram: Option<Unigram>,
     token: Parameter,
@@ -104,13 +104,14 @@ impl NextToken {
     ///
     /// # Errors
     /// [`Error::Usage`] for options without sense, and for a text that is shorter than a window; [`Error::Memory`].
-    pub fn new(options: NextTokenOptions, corpus: Corpus) -> Result<Self> {
+    pub fn new(options: NextTokenOptions, corpus: impl Into<Text>) -> Result<Self> {
+        let corpus = corpus.into();
         let NextTokenOptions { dim, context, stride, batch, seed, init_std, .. } = options;
         if [dim, context, stride, batch].contains(&0) || options.epochs == 0 {
             return Err(Error::Usage("dim, context, stride, batch size and epochs are at least 1".into()));
         }
         let vocabulary = corpus.counts().len();
-        let windows = Windows::new(corpus.ids().len(), &options)?;
+        let windows = Windows::new(corpus.len(), &options)?;
         let mut generator = Generator::new(seed);
         let mut drawn = |rows: usize| -> Result<Parameter> {
             let mut values = zeroed(rows * dim);
@@ -128,7 +129,7 @@ impl NextToken {
             Softmax::Sampled { exponent, .. } => Some(Unigram::new(corpus.counts(), exponent)?),
         };
         Ok(Self {
-            fingerprint: fingerprint(corpus.ids().iter().map(|&id| u64::from(id)).chain([vocabulary as u64])),
+            fingerprint: corpus.fingerprint()?,
             options,
             corpus,
             unigram,
@@ -165,7 +166,7 @@ impl Model for NextToken {
         let by = &self.adam();
         let dim = self.options.dim;
         let mut batch = Batch::default();
-        self.windows.fill(self.corpus.ids(), &mut batch);
+        self.windows.fill(&self.corpus, &mut batch)?;
         batch.embed(&mut self.token, &mut self.position, dim);
         batch.gradient = zeroed(batch.hidden.len());
         let tokens = batch.ids.len() as u64;

@@ -1,6 +1,7 @@
 //! Windows of the text in the order of an epoch.
 
 use super::{Batch, NextTokenOptions};
+use crate::corpus::Text;
 use crate::draws::Draws;
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::{List, zeroed};
@@ -45,13 +46,15 @@ impl Windows {
     }
 
     /// The positions of the next batch.
-    pub(super) fn fill(&self, ids: &[u32], batch: &mut Batch) {
+    pub(super) fn fill(&self, text: &Text, batch: &mut Batch) -> Result<()> {
+        let mut ids = zeroed(self.context + 1);
         for &window in self.here() {
-            let start = window as usize * self.stride;
-            batch.ids.put_slice(&ids[start..start + self.context]);
-            batch.targets.put_slice(&ids[start + 1..=start + self.context]);
+            text.copy(window as usize * self.stride, &mut ids)?;
+            batch.ids.put_slice(&ids[..self.context]);
+            batch.targets.put_slice(&ids[1..]);
             batch.places.put_all(0..self.context as u32);
         }
+        Ok(())
     }
 
     /// Goes past that batch.

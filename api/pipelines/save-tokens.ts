@@ -1,0 +1,345 @@
+// Folders of token ids as they are written: texts are encoded once, so that what learns from them later reads ids alone.
+
+import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { abortable, throwIfAborted } from '../base/abortable.js'
+import { FileError, UsageError } from '../base/errors.js'
+import { checkBoolean, checkFunction, checkOptions, checkPath, checkSize, checkText, checkWord, eachOf, isArray, isObject, show } from '../base/validate.js'
+import { DATA, hasManifest, MANIFEST, manifestOf, openTokens, WIDTHS, type TokensDType, type TokensInfo, type TokensPart } from '../files/token-folder.js'
+import { checkSignal } from '../layers/async.js'
+import { call, check, failureOf, native } from '../native/native.js'
+import { checkTokenizer } from '../text/batch.js'
+import { Pieces } from '../text/pieces.js'
+import { checkItem, readSource, type FilesSource, type IdsSource, type Kind, type PiecesSource, type Source, type TextsSource } from '../text/source.js'
+import type { SpecialOptions, Tokenizer } from '../text/tokenizer.js'
+
+/** What can be encoded into a folder. Ids are taken as they are: each list of them is a document. */
+export type TokensInput = FilesSource | TextsSource | PiecesSource | IdsSource
+
+/** How far `saveTokens` is. */
+export interface TokensProgress {
+  /** Ids that were written. */
+  readonly ids: number
+  /** Documents that have ended. */
+  readonly documents: number
+  /** Bytes of text that were read from files, decompressed. */
+  readonly bytes: number
+}
+
+export interface SaveTokensOptions extends SpecialOptions {
+  /** What encodes the texts; default gpt2. Of ids: what encoded them. */
+  tokenizer?: Tokenizer
+  /** How an id is stored. Default `auto`: `u16` where the vocabulary has at most 65,536 tokens, else `u32`. */
+  dtype?: TokensDType | 'auto'
+  /** Whether each line of a file, or of what comes in pieces, is a document, without the `\n` or `\r\n` that ends it; lines
+   * in which nothing stands are none. Default false: each file and each text is one. */
+  lines?: boolean
+  /** A special token that ends every document, the last too, as `<|endoftext|>`. Default: none, as `streamIds` puts nothing
+   * between files. */
+  separator?: string
+  /** Whether a folder of token ids that is there is replaced; default false. It stays until the new one is whole. */
+  force?: boolean
+  /** What happens to bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD (`replace`). */
+  invalidUtf8?: 'throw' | 'replace'
+  /** Bytes of text that each byte of a `.gz` or `.zst` file may become, beside 16 MB that any may; default 200. */
+  maxRatio?: number
+  /** Bytes of text that may be held back because nothing divides them: as of `streamIds`. */
+  maxHeldBytes?: number
+  /** Called after each few megabytes, and each text. */
+  onProgress?: (progress: TokensProgress) => void
+  /** Ends the work with an AbortedError; nothing is left behind. */
+  signal?: AbortSignal
+}
+
+const OPTIONS = [
+  'tokenizer', 'dtype', 'lines', 'separator', 'force', 'invalidUtf8', 'maxRatio', 'maxHeldBytes', 'onProgress', 'signal', 'allowedSpecial', 'disallowedSpecial',
+]
+const TAKES: readonly Kind[] = ['files', 'texts', 'pieces', 'ids']
+/** Ids that two bytes hold. */
+const FITS_U16 = 2 ** 16
+
+/** Options with their defaults. */
+interface Plan {
+  readonly tokenizer: Tokenizer
+  readonly dtype: TokensDType
+  readonly lines: boolean
+  readonly separator: { readonly token: string; readonly id: number } | null
+  readonly force: boolean
+  readonly invalidUtf8: 'throw' | 'replace'
+  readonly maxRatio?: number
+  readonly maxHeldBytes?: number
+  readonly special: SpecialOptions
+  readonly onProgress?: (progress: TokensProgress) => void
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Encodes texts and writes their ids as a folder, in memory that does not grow with them. What reads texts takes it as
+ * `{ folder }`: `createDataLoader`, `streamIds`, `streamBatches` and `Trainer`.
+ *
+ * The ids are those that `Tokenizer.encode` gives for each document, end to end. Files are read, encoded and written on
+ * another thread. The folder is there once its manifest is, which is written last: whatever ends the work before, the folder
+ * that was there stays as it was, and else there is none.
+ *
+ * ```ts
+ * await saveTokens('corpus', { files: ['a.txt', 'b.txt.gz'] }, { separator: '<|endoftext|>' })
+ * for (const { inputs, targets } of createDataLoader({ folder: 'corpus' }, { maxLength: 1024, stride: 1024 })) {
+ *   // ...
+ * }
+ * ```
+ *
+ * @param source One source, or several in an array, in their order.
+ * @throws UsageError for a source or options that cannot be used, where a folder of token ids is there and `force` is not
+ * given, and where there are no ids; TokenIndexError for an id that the tokenizer does not have. FileError, FormatError for
+ * files that cannot be read, as of `streamIds`, for a folder that cannot be written, and while another process writes to it.
+ * AbortedError.
+ */
+export async function saveTokens(folder: string, source: TokensInput | readonly TokensInput[], options?: SaveTokensOptions): Promise<TokensInfo> {
+  const where = 'saveTokens'
+  const path = resolve(checkPath(folder, where))
+  const plan = planOf(options, where)
+  const sources = sourcesOf(source, where)
+  if (plan.lines && sources.some(({ kind }) => kind === 'ids' || kind === 'texts')) {
+    throw new UsageError(`${where}: lines are of { files } and { pieces }: texts and lists of ids are documents already`)
+  }
+  checkFree(path, plan.force, where)
+  throwIfAborted(plan.signal, where)
+  const made = makeFolder(path)
+  const leave = () => made && quietly(() => rmdirSync(path))
+  try {
+    // At once: two that write to one folder would both do all the work, and one of them for nothing.
+    const lock = call(native.folderLock(path, 0))
+    try {
+      return await write(path, sources, plan, leave, where)
+    } finally {
+      check(native.folderUnlock(lock))
+    }
+  } catch (error) {
+    leave()
+    throw error
+  }
+}
+
+function planOf(options: SaveTokensOptions | undefined, where: string): Plan {
+  const given = checkOptions(options, OPTIONS, where)
+  const { dtype = 'auto', lines = false, separator, force = false, invalidUtf8 = 'throw', maxRatio, maxHeldBytes, onProgress, signal } = given
+  const tokenizer = checkTokenizer(given.tokenizer, where)
+  checkWord(dtype, ['auto', 'u16', 'u32'], `${where}: dtype`)
+  checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
+  if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
+  if (maxHeldBytes !== undefined) checkSize(maxHeldBytes, `${where}: maxHeldBytes`)
+  if (onProgress !== undefined) checkFunction(onProgress, `${where}: onProgress`)
+  const fits = tokenizer.vocabSize <= FITS_U16
+  if (dtype === 'u16' && !fits) throw new UsageError(`${where}: u16 holds ids below 65536, and ${tokenizer.name} has ${tokenizer.vocabSize} tokens: take u32`)
+  const special = { allowedSpecial: given.allowedSpecial, disallowedSpecial: given.disallowedSpecial }
+  return {
+    tokenizer, invalidUtf8, maxRatio, maxHeldBytes, onProgress, special,
+    dtype: dtype === 'auto' ? (fits ? 'u16' : 'u32') : dtype,
+    lines: checkBoolean(lines, `${where}: lines`),
+    force: checkBoolean(force, `${where}: force`),
+    separator: separator === undefined ? null : separatorOf(separator, tokenizer, where),
+    signal: checkSignal(signal, where),
+  }
+}
+
+function separatorOf(separator: unknown, { specialTokens, name }: Tokenizer, where: string): { token: string; id: number } {
+  const token = checkText(separator, `${where}: separator`)
+  const id = specialTokens.get(token)
+  if (id !== undefined) return { token, id }
+  const known = [...specialTokens.keys()].slice(0, 8).join(' ')
+  throw new UsageError(`${where}: separator ${show(token)} is no special token of ${name}; it has: ${known || 'none'}`)
+}
+
+/** One source, or several: those say what they are, and short forms are refused beside others. */
+function sourcesOf(source: unknown, where: string): Source[] {
+  const several = isArray(source) && isObject(source[0]) && !isArray(source[0]) && !ArrayBuffer.isView(source[0])
+  return several ? eachOf(source, (one, i) => readSource(one, TAKES, `${where}: source ${i}`)) : [readSource(source, TAKES, where)]
+}
+
+/** Refuses to write over what nobody meant. */
+function checkFree(folder: string, force: boolean, where: string): void {
+  if (!hasManifest(folder)) return
+  let isOurs = true
+  try {
+    openTokens(folder, false)
+  } catch (error) {
+    // What is damaged may be replaced; what is something else may not.
+    isOurs = !/is no manifest of token ids|is no JSON/.test((error as Error).message)
+  }
+  const path = join(folder, MANIFEST)
+  if (!isOurs) throw new UsageError(`${where}: ${path} belongs to something else, and would be replaced: name another folder`)
+  if (!force) throw new UsageError(`${where}: ${folder} is a folder of token ids already: name another, or replace it with force: true`)
+}
+
+/** Whether the folder was made just now. */
+function makeFolder(folder: string): boolean {
+  try {
+    return mkdirSync(folder, { recursive: true }) !== undefined
+  } catch (cause) {
+    throw new FileError(`cannot make ${folder}: ${(cause as Error).message}`, folder, cause)
+  }
+}
+
+/** What is to be given up where the process exits meanwhile. */
+const open = new Set<() => void>()
+let listening = false
+
+function enter(giveUp: () => void): void {
+  open.add(giveUp)
+  if (listening) return
+  listening = true
+  process.on('exit', () => open.forEach((giveUp) => giveUp()))
+}
+
+async function write(folder: string, sources: Source[], plan: Plan, leave: () => void, where: string): Promise<TokensInfo> {
+  const { tokenizer, dtype, lines, separator, maxHeldBytes, special } = plan
+  const [encoder, allowed, disallowed] = tokenizer.forStream(special, where)
+  const file = call(native.tokensCreate(folder, encoder, { width: WIDTHS[dtype], lines, separator: separator?.id, allowed, disallowed, maxHeldBytes }))
+  const giveUp = () => {
+    check(native.tokensAbort(file))
+    leave()
+  }
+  enter(giveUp)
+  try {
+    const writing = new Writing(file, plan, where)
+    for (const source of sources) await writing.add(source)
+    const [ids, documents] = call(native.tokensWritten(file))
+    if (ids === 0) throw new UsageError(`${where}: there is no text in it, and so there are no ids: nothing was written`)
+    throwIfAborted(plan.signal, where)
+    const before = namesIn(folder)
+    const { names, digests, failure } = await call(native.tokensFinish(file))
+    if (failure) throw failureOf(failure)
+    const bytes = [ids * WIDTHS[dtype], (documents + 1) * 8]
+    const [forIds, forDocuments] = names.map((name, i) => ({ name, bytes: bytes[i], sha256: digests[i] }))
+    const info: TokensInfo = {
+      path: folder, ids, documents, dtype,
+      vocabSize: tokenizer.vocabSize,
+      tokenizer: { name: tokenizer.name, sha256: tokenizer.file?.digest ?? null },
+      separator, lines,
+      files: { ids: forIds, documents: forDocuments },
+      sources: writing.sources,
+    }
+    commit(info, before)
+    return info
+  } catch (error) {
+    check(native.tokensAbort(file))
+    throw error
+  } finally {
+    open.delete(giveUp)
+  }
+}
+
+/** Names the data files that belong together; those of the folder that was there, and what was left behind, go afterwards. */
+function commit(info: TokensInfo, before: ReadonlySet<string>): void {
+  const { path, files } = info
+  const current = new Set([files.ids.name, files.documents.name])
+  try {
+    check(native.writeWhole(join(path, MANIFEST), Buffer.from(manifestOf(info))))
+  } catch (error) {
+    for (const name of current) if (!before.has(name)) quietly(() => unlinkSync(join(path, name)))
+    throw error
+  }
+  for (const name of namesIn(path)) if (!current.has(name)) quietly(() => unlinkSync(join(path, name)))
+}
+
+/** The data files in a folder. */
+function namesIn(folder: string): Set<string> {
+  const names = new Set<string>()
+  quietly(() => readdirSync(folder).forEach((name) => DATA.test(name) && names.add(name)))
+  return names
+}
+
+/** A step that need not go well. */
+function quietly(step: () => void): void {
+  try {
+    step()
+  } catch {
+    // As it was.
+  }
+}
+
+/** Milliseconds that texts of this thread may keep other work waiting. */
+const TURN = 20
+
+/** Sources, as they are written one after the other. */
+class Writing {
+  /** Those that are written. */
+  readonly sources: TokensPart[] = []
+  #bytes = 0
+  #until = performance.now() + TURN
+
+  constructor(
+    private readonly file: ReturnType<typeof native.tokensCreate> & object,
+    private readonly plan: Plan,
+    private readonly where: string,
+  ) {}
+
+  async add(source: Source): Promise<void> {
+    if (source.kind === 'files') {
+      for (const path of source.paths) await this.#part(path, () => this.#text(path))
+    } else if (source.kind === 'ids') {
+      await this.#part(null, () => this.#ids(source.lists))
+    } else if (source.kind === 'texts' || source.kind === 'pieces') {
+      await this.#part(null, () => this.#strings(source.items, source.kind as 'texts' | 'pieces'))
+    }
+  }
+
+  async #part(file: string | null, write: () => Promise<void>): Promise<void> {
+    const [firstId, firstDocument] = call(native.tokensWritten(this.file))
+    await write()
+    const [ids, documents] = call(native.tokensWritten(this.file))
+    this.sources.push({ file, documents: [firstDocument, documents], ids: [firstId, ids] })
+  }
+
+  async #text(path: string): Promise<void> {
+    const { invalidUtf8, maxRatio, maxHeldBytes, signal } = this.plan
+    const text = call(native.tokensFile(this.file, path, invalidUtf8 === 'replace', { maxRatio, maxHeldBytes }))
+    for (let isDone = false; !isDone; ) {
+      throwIfAborted(signal, this.where)
+      const { done, bytes, failure } = await call(native.tokensFileRead(text))
+      if (failure) throw failureOf(failure)
+      this.#bytes += bytes
+      isDone = done
+      this.#tell()
+    }
+  }
+
+  async #ids(lists: readonly (Int32Array | Uint32Array)[]): Promise<void> {
+    for (const list of lists) {
+      check(native.tokensIds(this.file, list), [list.length])
+      check(native.tokensEnd(this.file))
+      await this.#turn()
+    }
+  }
+
+  async #strings(items: Extract<Source, { items: unknown }>['items'], kind: 'texts' | 'pieces'): Promise<void> {
+    const joined = new Pieces()
+    let count = 0
+    for await (const item of abortable(items, this.plan.signal, this.where)) {
+      checkItem(item, kind, count++, this.where)
+      check(native.tokensText(this.file, kind === 'pieces' ? joined.push(item as string) : (item as string)))
+      if (kind === 'texts') check(native.tokensEnd(this.file))
+      await this.#turn()
+    }
+    if (kind === 'texts') return
+    check(native.tokensText(this.file, joined.end()))
+    check(native.tokensEnd(this.file))
+    this.#tell()
+  }
+
+  /** Tells how far it is, and lets the event loop turn now and then, so that a signal is heard. */
+  async #turn(): Promise<void> {
+    this.#tell()
+    if (performance.now() < this.#until) return
+    await setImmediate()
+    throwIfAborted(this.plan.signal, this.where)
+    this.#until = performance.now() + TURN
+  }
+
+  #tell(): void {
+    if (this.plan.onProgress === undefined) return
+    const [ids, documents] = call(native.tokensWritten(this.file))
+    this.plan.onProgress({ ids, documents, bytes: this.#bytes })
+  }
+}

@@ -1,0 +1,138 @@
+//! Folders of token ids as they are read: mapped, and copied out where ids are asked for.
+
+use crate::node::borrow::{Operand, size};
+use crate::node::external::{self, External};
+use crate::node::guard::{Failure, guard, status};
+use napi_derive::napi;
+use std::path::{Path, PathBuf};
+use tokenbed_core::Error;
+use tokenbed_io::digest;
+use tokenbed_io::tokens::{Ids, Stored, Tokens, Width};
+use tokenbed_text::{TextError, Windows};
+
+/// What a manifest says of its data files.
+#[napi(object, object_to_js = false)]
+pub struct StoredTokens {
+    pub ids_path: String,
+    /// How many ids.
+    pub ids: f64,
+    /// Bytes of an id.
+    pub width: u32,
+    pub documents_path: String,
+    /// How many documents.
+    pub documents: f64,
+}
+
+/// A folder as JavaScript holds it.
+pub struct TokenFolder {
+    tokens: Tokens,
+    ids_path: PathBuf,
+    documents_path: PathBuf,
+}
+
+impl TokenFolder {
+    /// The ids and documents, which share the mapping.
+    pub(crate) fn share(&self) -> Tokens {
+        self.tokens.clone()
+    }
+}
+
+/// The width of ids of so many bytes.
+pub(crate) fn width(bytes: u32) -> Result<Width, Failure> {
+    match bytes {
+        2 => Ok(Width::Two),
+        4 => Ok(Width::Four),
+        _ => Err(Error::Usage(format!("ids of {bytes} bytes")).into()),
+    }
+}
+
+/// Maps the data files of a folder.
+#[napi(catch_unwind)]
+pub fn tokens_open(stored: StoredTokens) -> Option<External<TokenFolder>> {
+    guard(|| {
+        let (ids_path, documents_path) = (PathBuf::from(stored.ids_path), PathBuf::from(stored.documents_path));
+        let ids = Stored { path: &ids_path, count: size(stored.ids)? };
+        let documents = Stored { path: &documents_path, count: size(stored.documents)? };
+        let tokens = Tokens::open(ids, documents, width(stored.width)?)?;
+        external::mapped();
+        Ok(External::new(TokenFolder { tokens, ids_path, documents_path }))
+    })
+}
+
+/// Copies ids (uint32) from `start` on, as many as there is room for.
+#[napi(catch_unwind)]
+pub fn tokens_read(folder: &External<TokenFolder>, start: f64, out: Operand) -> bool {
+    status(|| Ok(folder.tokens.copy(size(start)?, out.exclusive(&[])?)?))
+}
+
+/// Where the ids of a document begin and end.
+#[napi(catch_unwind)]
+pub fn tokens_document(folder: &External<TokenFolder>, document: f64) -> Option<Vec<f64>> {
+    guard(|| {
+        let found = folder.tokens.document(size(document)?)?;
+        let range = found.ok_or_else(|| Error::Shape(format!("document {document} of {}", folder.tokens.documents())))?;
+        Ok(Vec::from([range.start as f64, range.end as f64]))
+    })
+}
+
+/// Cuts the windows of these numbers, and their targets, out of the ids.
+#[napi(catch_unwind)]
+pub fn tokens_fill(
+    folder: &External<TokenFolder>,
+    windows: &External<Windows>,
+    numbers: Operand,
+    inputs: Operand,
+    targets: Operand,
+) -> bool {
+    status(|| {
+        let inputs = inputs.exclusive(&[&numbers, &targets])?;
+        let targets = targets.exclusive(&[&numbers])?;
+        let numbers = numbers.stable()?;
+        let filled = match folder.tokens.ids() {
+            Ids::Two(ids) => windows.fill(numbers, ids, inputs, targets),
+            Ids::Four(ids) => windows.fill(numbers, ids, inputs, targets),
+        };
+        filled.map_err(|error| match error {
+            TextError::IdTooLarge { position, value } => folder.not_an_id(position, value),
+            other => other.into(),
+        })
+    })
+}
+
+impl TokenFolder {
+    #[cold]
+    fn not_an_id(&self, position: usize, value: u32) -> Failure {
+        let message = format!("{value} is no id of its vocabulary, and stands as id {position}");
+        let offset = (position * self.tokens.width().bytes()) as u64;
+        Error::Format { path: self.ids_path.clone(), offset, message }.into()
+    }
+}
+
+/// Reads all of a folder: the bytes of both files must have these digests, no document may end before it begins, and every
+/// id must be below `vocabulary`.
+#[napi(catch_unwind)]
+pub fn tokens_verify(
+    folder: &External<TokenFolder>,
+    ids_digest: String,
+    documents_digest: String,
+    vocabulary: u32,
+) -> bool {
+    status(|| {
+        same_digest(&folder.ids_path, &ids_digest)?;
+        same_digest(&folder.documents_path, &documents_digest)?;
+        folder.tokens.check_documents()?;
+        match folder.tokens.beyond(vocabulary) {
+            Some((position, value)) => Err(folder.not_an_id(position, value)),
+            None => Ok(()),
+        }
+    })
+}
+
+fn same_digest(path: &Path, said: &str) -> Result<(), Failure> {
+    let found = digest::of_file(path)?;
+    if found == said {
+        return Ok(());
+    }
+    let message = format!("its bytes are others than were written: SHA-256 {found}, and the manifest says {said}");
+    Err(Error::Format { path: path.to_path_buf(), offset: 0, message }.into())
+}

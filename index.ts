@@ -66,7 +66,7 @@ export { tableHealth, type NormOutlier, type TableHealth, type TableHealthOption
 export { principalComponents, principalComponentsAsync, type PrincipalComponents } from './api/vectors/pca.js'
 export { loadWord2Vec, saveWord2Vec, type LoadWord2VecOptions, type SaveWord2VecOptions } from './api/vectors/word2vec.js'
 export { Trainer, type RunOptions, type TrainProgress, type TrainResult } from './api/train/trainer.js'
-export type { ClassifyTrainerOptions, NextTokenTrainerOptions, Objective, PairTrainerOptions, TrainerOptions } from './api/train/options.js'
+export type { ClassifyTrainerOptions, NextTokenTrainerOptions, Objective, PairTrainerOptions, TrainerOptions } from './api/train/objectives.js'
 export type { Corpus } from './api/train/corpus.js'
 export { loadModel, saveModel, type ModelParts, type TrainingRecord } from './api/models/folder.js'
 export { Model } from './api/models/model.js'

@@ -36,7 +36,7 @@ export function checkCorpus({ kind }: Source, options: CheckedOptions, tokenizer
     const hasClasses = kind === 'examples' || kind === 'files' || kind === 'pieces'
     if (!hasClasses) throw no(`${kind} name no classes: write { examples: [{ text, label }, ...] }, or { files: [...] } whose lines name them, as in __label__yes`)
   } else if (kind === 'examples') throw no('texts with labels are for the objective "classify": write { texts: [...] } to learn from the texts alone')
-  if (kind === 'ids' && options.vocabulary === 0) throw no('of a corpus of ids, say vocabSize: how many ids there may be')
+  if (kind === 'ids' && options.vocabSize === 0) throw no('of a corpus of ids, say vocabSize: how many ids there may be')
   if (kind === 'tokens' && tokenizer !== null) throw no('tokens are cut already: leave the option tokenizer out, or write { texts: [...] }')
 }
 

@@ -26,6 +26,10 @@ impl Values for Given<'_> {
         pair.get_element(0).ok().zip(pair.get_element(1).ok()).map(|(one, other)| [one, other])
     }
 
+    fn word(&self, name: &str) -> Option<String> {
+        self.property(name)
+    }
+
     fn part(&self, name: &str) -> Option<Box<dyn Values + '_>> {
         let part: Object<'_> = self.property(name)?;
         Some(Box::new(Given(part)))

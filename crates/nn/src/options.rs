@@ -119,6 +119,8 @@ pub trait Values {
     fn flag(&self, name: &str) -> Option<bool>;
     /// Two numbers.
     fn pair(&self, name: &str) -> Option<[f64; 2]>;
+    /// A word.
+    fn word(&self, name: &str) -> Option<String>;
     /// Values of its own.
     fn part(&self, name: &str) -> Option<Box<dyn Values + '_>>;
 }
@@ -245,4 +247,82 @@ macro_rules! options {
 pub fn joined<const P: usize, const N: usize>(parts: [Vec<Field>; P], own: [Field; N]) -> Vec<Field> {
     use tokenbed_memory::Gather;
     parts.into_iter().flatten().chain(own).into_list()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FLAG, Field, NOT_NEGATIVE, Options, Usual, Values, camel_case, size};
+
+    options! {
+        /// What another has.
+        pub struct Part {
+            /// A rate.
+            pub lr: f64 [NOT_NEGATIVE] = 0.01,
+        }
+    }
+
+    options! {
+        /// One.
+        ///
+        /// More.
+        pub struct Whole {
+            .. part: Part,
+            /// A size
+            /// in two lines.
+            pub batch_size: usize [size(1, 9)] = Usual::Like("lr"),
+            /// A flag.
+            pub tied: bool [FLAG] = false,
+        }
+    }
+
+    /// Numbers by name; flags are true.
+    struct Numbers(&'static [(&'static str, f64)]);
+
+    impl Values for Numbers {
+        fn number(&self, name: &str) -> Option<f64> {
+            self.0.iter().find(|(its, _)| *its == name).map(|(_, value)| *value)
+        }
+
+        fn flag(&self, _: &str) -> Option<bool> {
+            Some(true)
+        }
+
+        fn pair(&self, _: &str) -> Option<[f64; 2]> {
+            None
+        }
+
+        fn word(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn part(&self, _: &str) -> Option<Box<dyn Values + '_>> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_definition_describes_and_reads_its_options() {
+        assert_eq!(Whole::ABOUT, " One.\n\n More.\n");
+        let fields = Whole::fields();
+        assert_eq!(fields.iter().map(|field| field.name).collect::<Vec<_>>(), ["lr", "batch_size", "tied"]);
+        let about = " A size in two lines.";
+        let wanted = Field { name: "batch_size", about, kind: size(1, 9), usual: Usual::Like("lr") };
+        assert_eq!(fields[1], wanted);
+        let read = Whole::read(&Numbers(&[("lr", 0.5), ("batchSize", 3.0)])).unwrap();
+        assert_eq!(read, Whole { part: Part { lr: 0.5 }, batch_size: 3, tied: true });
+    }
+
+    #[test]
+    fn what_is_missing_or_of_another_type_is_named() {
+        for batch in [&[("lr", 1.0)][..], &[("lr", 1.0), ("batchSize", -1.0)], &[("lr", 1.0), ("batchSize", 1.5)]] {
+            let error = Whole::read(&Numbers(batch)).unwrap_err().to_string();
+            assert!(error.contains("the option batchSize is missing, or of another type"), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_are_written_as_users_write_them() {
+        let names = ["lr", "weight_decay", "initial_accumulator_value"].map(camel_case);
+        assert_eq!(names, ["lr", "weightDecay", "initialAccumulatorValue"]);
+    }
 }

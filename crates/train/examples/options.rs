@@ -4,8 +4,10 @@
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a tool that prints")]
 
 use serde_json::{Value, json};
+use tokenbed_io::text::MAX_RATIO;
 use tokenbed_nn::optim::{Definition, Optimizer};
 use tokenbed_nn::options::{Field, Kind, Usual, camel_case};
+use tokenbed_train::objective::{self, Plan};
 
 /// Whole numbers as such, so that they are written without a point.
 fn number(value: f64) -> Value {
@@ -55,5 +57,11 @@ fn main() {
         .iter()
         .map(|Definition { name, about, fields: all }| json!({ "name": name, "about": about, "fields": fields(all) }))
         .collect();
-    println!("{}", json!({ "optimizers": optimizers }));
+    let objectives: Vec<Value> = Plan::definitions()
+        .iter()
+        .map(|objective::Definition { name, kind, about, fields: all }| {
+            json!({ "name": name, "kind": kind, "about": about, "fields": fields(all) })
+        })
+        .collect();
+    println!("{}", json!({ "optimizers": optimizers, "objectives": objectives, "maxRatio": MAX_RATIO }));
 }

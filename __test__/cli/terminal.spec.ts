@@ -134,7 +134,7 @@ test('help NAME prints the help of NAME, with each default once', async (t) => {
 })
 
 test('the help texts', async (t) => {
-  for (const args of [['--help'], ['embed', '--help'], ['tokens', '--help'], ['neighbors', '--help'], ['analogy', '--help'], ['inspect', '--help'], ['plot', '--help']]) {
+  for (const args of [['--help'], ['embed', '--help'], ['tokens', '--help'], ['train', '--help'], ['neighbors', '--help'], ['analogy', '--help'], ['inspect', '--help'], ['plot', '--help']]) {
     const { code, stdout, stderr } = await command(args)
     t.is(code, 0)
     t.is(stderr, '')

@@ -19,13 +19,21 @@ test('every objective makes a model that loads', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'text.txt'), TEXT)
   writeFileSync(join(cwd, 'classes.txt'), TEXT.replaceAll(/^the (\w+)/gm, '__label__$1 the'))
+  const common = { dim: 8, epochs: 1, minCount: 2, seed: 7 }
+  const given = '--dim 8 --epochs 1 --min-count 2 --seed 7'
+  const pairs = { window: 2, shrinkWindows: false, sample: 0.01, negative: 3, nsExponent: 0.5, alpha: 0.05, minAlpha: 0.001 }
+  const givenPairs = '--window 2 --no-shrink-windows --sample 0.01 --negative 3 --ns-exponent 0.5 --lr 0.05 --min-alpha 0.001'
+  const adamw = { lr: 0.01, betas: [0.8, 0.99], eps: 1e-6, weightDecay: 0 }
+  const windows = { finalLr: 0.001, contextLength: 8, stride: 4, batchSize: 8, initStd: 0.1, tied: true, softmax: { samples: 64, nsExponent: 0.5 } }
+  const givenNext = '--lr 0.01 --betas 0.8,0.99 --eps 1e-6 --weight-decay 0 --final-lr 0.001 --context-length 8 --stride 4 --batch-size 8 --init-std 0.1 --tied --samples 64 --ns-exponent 0.5'
   const cases = [
-    ['text.txt', 'skip-gram', '--dim', '8', '--epochs', '1', '--window', '2'],
-    ['text.txt', 'cbow', '--dim', '8', '--lr', '0.05', '--negative', '3'],
-    ['classes.txt', 'classify', '--dim', '8', '--epochs', '2'],
-    ['text.txt', 'next-token', '--dim', '8', '--samples', '64', '--context-length', '8', '--tied'],
-  ]
-  for (const [corpus, objective, ...options] of cases) {
+    ['text.txt', 'skip-gram', givenPairs, pairs],
+    ['text.txt', 'cbow', `${givenPairs} --no-cbow-mean`, { ...pairs, cbowMean: false }],
+    ['classes.txt', 'classify', '--lr 0.2', { lr: 0.2 }],
+    ['text.txt', 'next-token', givenNext, { ...adamw, ...windows }],
+  ] as const
+  for (const [corpus, objective, own, expected] of cases) {
+    const options = `${given} ${own}`.split(' ')
     const said = await output(t, ['train', corpus, '--objective', objective, '--out', objective, '--quiet', ...options], { cwd })
     t.is(said, '')
     t.false(existsSync(join(cwd, objective, 'checkpoint.safetensors')))
@@ -34,7 +42,7 @@ test('every objective makes a model that loads', async (t) => {
     t.is(model.vectors.dim, 8)
     const { training } = JSON.parse(readFileSync(join(cwd, objective, 'model.json'), 'utf8'))
     t.is(training.corpus[0].file, corpus)
-    t.is(training.hyperParameters.dim, 8)
+    t.deepEqual(training.hyperParameters, { ...common, ...expected }, objective)
     t.true(training.loss.length > 0)
   }
 })
@@ -160,6 +168,9 @@ test('reports wrong use and bad input', async (t) => {
   await wrong(['text.txt', '--objective', 'glove', '--out', 'a'], 2, /next-token, skip-gram, cbow, classify/)
   await wrong(['text.txt', '--objective', 'next-token', '--window', '3', '--out', 'a'], 2, /--window is an option of skip-gram and cbow, not of next-token/)
   await wrong(['text.txt', '--objective', 'skip-gram', '--lr', 'x', '--out', 'a'], 2, /must be a number/)
+  await wrong(['text.txt', '--objective', 'skip-gram', '--no-cbow-mean', '--out', 'a'], 2, /--no-cbow-mean is an option of cbow, not of skip-gram/)
+  await wrong(['text.txt', '--objective', 'next-token', '--betas', '0.9,1', '--out', 'a'], 2, /two numbers from 0 to below 1/)
+  await wrong(['text.txt', '--objective', 'next-token', '--ns-exponent', '0.5', '--out', 'a'], 2, /--ns-exponent: of next-token it is how --samples are drawn/)
   await wrong(['none.txt', '--objective', 'skip-gram', '--out', 'a'], 1, /none\.txt: no such file/)
   await wrong(['empty.txt', '--objective', 'skip-gram', '--out', 'a'], 1, /the corpus is empty/)
   await wrong(['text.txt', '--objective', 'skip-gram', '--min-count', '9999', '--out', 'a'], 1, /minCount 9999 leaves no word/)

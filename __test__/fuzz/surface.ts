@@ -78,7 +78,7 @@ const CLASSES: Record<string, Members> = {
     'weight=': ['tensor'], forward: ['heads', 'heads'], ...LAYER,
   },
   Optimizer: {
-    new: ['any', 'params', 'any', 'any', 'any', 'any'], lr: [], 'lr=': ['rate'], step: [], zeroGrad: [], flush: [], stateDict: [], loadStateDict: ['optimizerState'],
+    new: ['any', 'params', 'any'], lr: [], 'lr=': ['rate'], step: [], zeroGrad: [], flush: [], stateDict: [], loadStateDict: ['optimizerState'],
     dispose: [], '[Symbol.dispose]': [],
   },
   SGD: { new: ['params', { lr: 'rate', momentum: 'rate', nesterov: 'boolean', weightDecay: 'rate' }] },

@@ -17,6 +17,8 @@ export type InputLayer = NonNullable<ReturnType<typeof Native.inputLayerNew>>
 export type LazyRows = NonNullable<ReturnType<typeof Native.lazyNew>>
 /** Rows of a table's gradient. */
 export type GradOperand = Native.GradOperand
+/** A parameter and the state of its optimizer. */
+export type ParameterOperand = Native.ParameterOperand
 /** Bags of ids, for the way back. */
 export type BagsOperand = Native.BagsOperand
 /** Elements as the native side borrows them. */

@@ -1,10 +1,11 @@
 // Rows that an optimizer leaves behind, and brings up to date when they are needed.
 
 import type { IntArray } from '../base/dtype.js'
-import { call, check, native, type GradOperand, type LazyRows, type Operand } from '../native/native.js'
+import { call, check, native, type GradOperand, type LazyRows, type ParameterOperand } from '../native/native.js'
 import type { Lag } from '../memory/storage.js'
 import type { Elements } from '../ops/elements.js'
 import type { Tensor } from '../tensor/tensor.js'
+import type { Rule } from './rule.js'
 
 /** A table and its moments, of which rows may be behind. It keeps none of them alive. */
 export class Catching implements Lag {
@@ -21,21 +22,21 @@ export class Catching implements Lag {
     for (const elements of this.#elements) elements.lag = this
   }
 
-  #all(): [Operand, Operand, Operand] {
+  #all(): ParameterOperand {
     const [param, first, second] = this.#elements
-    return [param.rawOperand(), first.rawOperand(), second.rawOperand()]
+    return { param: param.rawOperand(), first: first.rawOperand(), second: second.rawOperand() }
   }
 
   /** A step on rows; the others are behind then. */
-  step(kind: number, numbers: Float64Array, at: number, grad: GradOperand): void {
+  step(rule: Rule['rule'], at: number, grad: GradOperand): void {
     this.#behind = true
-    check(native.lazyStep(this.#rows, kind, numbers, at, ...this.#all(), grad))
+    check(native.lazyStep(this.#rows, rule, at, this.#all(), grad))
   }
 
   catchUp(ids: IntArray, bad: number): boolean {
     if (!this.#behind) return true
     this.#elements[0].checkWritable('a lookup of rows that have steps to catch up with')
-    return native.lazyCatchUp(this.#rows, ...this.#all(), ids, bad)
+    return native.lazyCatchUp(this.#rows, this.#all(), ids, bad)
   }
 
   settle(): void {
@@ -50,7 +51,7 @@ export class Catching implements Lag {
   #flush(all: boolean): void {
     if (!this.#behind && !all) return
     this.#elements[0].checkWritable('bringing rows up to date')
-    check(native.lazyFlush(this.#rows, ...this.#all(), all))
+    check(native.lazyFlush(this.#rows, this.#all(), all))
     this.#behind = false
   }
 }

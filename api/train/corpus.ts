@@ -37,7 +37,7 @@ export function checkCorpus({ kind }: Source, options: CheckedOptions, tokenizer
     const hasClasses = kind === 'examples' || kind === 'files' || kind === 'pieces'
     if (!hasClasses) throw no(`${kind === 'folder' ? 'token ids' : kind} name no classes: write { examples: [{ text, label }, ...] }, or { files: [...] } whose lines name them, as in __label__yes`)
   } else if (kind === 'examples') throw no('texts with labels are for the objective "classify": write { texts: [...] } to learn from the texts alone')
-  if (kind === 'ids' && options.vocabulary === 0) throw no('of a corpus of ids, say vocabSize: how many ids there may be')
+  if (kind === 'ids' && options.vocabSize === 0) throw no('of a corpus of ids, say vocabSize: how many ids there may be')
   if (kind === 'tokens' && tokenizer !== null) throw no('tokens are cut already: leave the option tokenizer out, or write { texts: [...] }')
 }
 
@@ -88,8 +88,8 @@ function ofFolder({ path, verify }: Source & { kind: 'folder' }, { options, toke
 }
 
 /** How many ids there may be: of a folder as many as it says, where nothing else is said. */
-export function vocabularyOf(source: Source, { vocabulary }: CheckedOptions): number {
-  return source.kind === 'folder' && vocabulary === 0 ? openTokens(source.path, false).info.vocabSize : vocabulary
+export function vocabularyOf(source: Source, { vocabSize }: CheckedOptions): number {
+  return source.kind === 'folder' && vocabSize === 0 ? openTokens(source.path, false).info.vocabSize : vocabSize
 }
 
 /** Each text is encoded on its own, and ends a sentence. */

@@ -17,7 +17,8 @@ import { readSource, type Source } from '../text/source.js'
 import { adopted } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { Tokenizer } from '../text/tokenizer.js'
-import { checkTrainer, hyperParameters, keptOptions, type CheckedOptions, type Objective, type TrainerOptions, beyondBounds } from './options.js'
+import type { Objective, TrainerOptions } from './objectives.js'
+import { beyondBounds, checkTrainer, hyperParameters, keptOptions, type CheckedOptions } from './options.js'
 import { checkNumber, checkOptions, checkPath, checkSize, isArray, checkFunction, isObject } from '../base/validate.js'
 import { allocating } from '../memory/arrays.js'
 
@@ -273,8 +274,7 @@ export class Trainer {
     if (signal?.aborted) throw new AbortedError(`${where} was aborted`, { cause: signal.reason })
     const wanted = { options: this.#options, tokenizer: this.#tokenizer, signal, where }
     const corpus = await gather(this.#source, wanted)
-    const { objective } = this.#options
-    const made = await call(native.trainerNew(corpus, { ...this.#options, objective, vocabulary: vocabularyOf(this.#source, this.#options) }))
+    const made = await call(native.trainerNew(corpus, { ...this.#options, vocabSize: vocabularyOf(this.#source, this.#options) }))
     if (made.failure || !made.trainer) throw failedOver(this.#source, made.failure)
     this.#ready = { native: made.trainer, words: made.words ?? null, labels: made.labels ?? null, counts: allocating(made.counts.length * 8, () => Float64Array.from(made.counts)) }
     return this.#ready

@@ -6,12 +6,13 @@ import { Option, type Command } from '../bundled/commander.js'
 import { AbortedError, saveModel, TokenbedError, Trainer, type Corpus, type Objective, type Tokenizer, type TrainerOptions, type TokensInfo, type TrainProgress, type TrainResult } from '../../index.js'
 import { WorkFailed, WrongUse, asWrongUse, isSystemError, reasonOf } from '../terminal/failure.js'
 import { inputsOf, STDIN, tokensOf, type Input } from '../options/inputs.js'
-import { counted, parseNumber, parseSize, shown, shownShort, shownTime } from '../terminal/numbers.js'
+import { counted, parseBetas, parseNumber, parseSize, shown, shownShort, shownTime } from '../terminal/numbers.js'
 import { isSameFile, modelFilesIn, TOKENIZER } from '../options/places.js'
 import { startProgress, type Progress } from '../terminal/progress.js'
 import { insteadOfEnding } from '../terminal/signals.js'
 import { print, sayError, textOfStdin } from '../terminal/streams.js'
 import { explained, findTokenizer, invalidUtf8Option } from '../options/tokenizer.js'
+import { TRAINING, type TrainingOption } from '../options/training.js'
 
 interface Options {
   objective: Objective
@@ -19,22 +20,12 @@ interface Options {
   resume?: boolean
   force?: boolean
   tokenizer?: string
-  dim?: number
-  epochs?: number
-  lr?: number
-  minCount?: number
-  seed?: number
-  window?: number
-  negative?: number
-  sample?: number
-  contextLength?: number
-  batchSize?: number
-  tied?: boolean
-  samples?: number
   invalidUtf8: 'throw' | 'replace'
   saveEvery: number
   quiet?: boolean
   json?: boolean
+  /** Those of `TRAINING`, where they are given. */
+  [option: string]: unknown
 }
 
 const NOTES = `
@@ -59,8 +50,8 @@ const CHECKPOINT = 'checkpoint.safetensors'
 const OBJECTIVES: Objective[] = ['next-token', 'skip-gram', 'cbow', 'classify']
 
 export function addTrain(program: Command): void {
-  program
-    .command('train')
+  const command = program.command('train')
+  command
     .summary('learn vectors from texts, as a folder')
     .description('Learns vectors from texts: from neighbours, from what comes next, or from classes.')
     .argument('<corpus...>', 'texts, patterns of them, - for stdin, or a folder of token ids')
@@ -69,18 +60,8 @@ export function addTrain(program: Command): void {
     .option('--resume', 'go on from the checkpoint in the folder')
     .option('--force', 'begin anew where the folder holds a model or a checkpoint, and replace them')
     .option('--tokenizer <name|file>', 'gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json (default: words; of next-token gpt2)')
-    .option('--dim <n>', 'numbers in a vector (default: 100; of next-token 64)', parseSize(1))
-    .option('--epochs <n>', 'how often the corpus is gone through (default: 5; of next-token 1)', parseSize(1))
-    .option('--lr <x>', 'the first learning rate (default: 0.025; of classify 0.1, of next-token 0.001)', parseNumber(0))
-    .option('--min-count <n>', 'leave out tokens that come less often (default: 5; of classify and next-token 1)', parseSize(0))
-    .option('--seed <n>', 'of every draw (default: 1)', parseSize(0))
-    .option('--window <n>', 'skip-gram, cbow: the most neighbours on each side (default: 5)', parseSize(1))
-    .option('--negative <n>', 'skip-gram, cbow: tokens that are no neighbours, for each center (default: 5)', parseSize(1))
-    .option('--sample <x>', 'skip-gram, cbow: leave out at times what makes up more than this (default: 0.001)', parseNumber(0))
-    .option('--context-length <n>', 'next-token: tokens of a window (default: 64)', parseSize(1))
-    .option('--batch-size <n>', 'next-token: windows of a batch (default: 16)', parseSize(1))
-    .option('--tied', 'next-token: the head is the token table')
-    .option('--samples <n>', 'next-token: a softmax over so many other tokens, not over all', parseSize(1))
+  for (const option of TRAINING) command.addOption(trainingOption(option))
+  command
     .addOption(invalidUtf8Option())
     .option('--save-every <seconds>', 'between two checkpoints', parseNumber(0), 30)
     .option('-q, --quiet', 'say nothing but errors')
@@ -108,16 +89,27 @@ function removeEmpty(folder: string): void {
   }
 }
 
-/** Options of one objective, by the name of the option. */
-const OWN: Partial<Record<keyof Options, readonly Objective[]>> = {
-  window: ['skip-gram', 'cbow'],
-  negative: ['skip-gram', 'cbow'],
-  sample: ['skip-gram', 'cbow'],
-  contextLength: ['next-token'],
-  batchSize: ['next-token'],
-  tied: ['next-token'],
-  samples: ['next-token'],
+const PARSERS: Record<TrainingOption['kind'], ((least: number) => (text: string) => unknown) | null> = {
+  flag: null,
+  size: parseSize,
+  number: parseNumber,
+  betas: () => parseBetas,
 }
+
+function trainingOption({ flags, help, kind, least = 0 }: TrainingOption): Option {
+  const option = new Option(flags, help)
+  const parser = PARSERS[kind]
+  return parser ? option.argParser(parser(least)) : option
+}
+
+/** What was given of an option. One that turns something off is true where it was not given. */
+function givenOf(options: Options, { name, flags }: TrainingOption): unknown {
+  const value = options[name]
+  return flags.startsWith('--no-') && value === true ? undefined : value
+}
+
+/** `--min-alpha` */
+const dashedOf = ({ flags }: TrainingOption) => flags.split(' ')[0]
 
 async function train(args: string[], options: Options): Promise<void> {
   const tokens = tokensOf(args)
@@ -162,25 +154,36 @@ function checkNothingIsLost({ out, force, tokenizer }: Options, checkpoint: stri
 }
 
 function optionsOf(options: Options): TrainerOptions {
-  const { objective, tokenizer: name, lr, dim, epochs, minCount, seed, invalidUtf8, window, negative, sample, contextLength, batchSize, tied, samples } = options
+  const { objective, tokenizer: name, invalidUtf8 } = options
   if (options.resume && options.force) throw new WrongUse('--resume goes on, and --force begins anew: leave one out')
-  for (const [option, objectives] of Object.entries(OWN)) {
-    const isGiven = options[option as keyof Options] !== undefined
-    const dashed = option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    if (isGiven && !objectives.includes(objective)) throw new WrongUse(`--${dashed} is an option of ${objectives.join(' and ')}, not of ${objective}`)
-  }
+  const own = trainingOptionsOf(options)
   const isNext = objective === 'next-token'
   const tokenizer: Tokenizer | undefined = name === undefined && !isNext ? undefined : findTokenizer(name ?? 'gpt2')
-  const common = { tokenizer, dim, epochs, minCount, seed, invalidUtf8 }
-  if (isNext) return defined({ objective, ...common, lr, contextLength, batchSize, tied, softmax: samples === undefined ? undefined : { samples } })
-  if (objective === 'classify') return defined({ objective, ...common, lr })
-  return defined({ objective, ...common, alpha: lr, minAlpha: lr === undefined ? undefined : Math.min(lr, 1e-4), window, negative, sample })
+  const made: Record<string, unknown> = { objective, ...(tokenizer ? { tokenizer } : {}), invalidUtf8, ...own }
+  return made as unknown as TrainerOptions
 }
 
-/** Without what is undefined. */
-function defined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+/** The options that a table defines, as the library has them. */
+function trainingOptionsOf(options: Options): Record<string, unknown> {
+  const { objective } = options
+  const made: Record<string, unknown> = {}
+  for (const option of TRAINING) {
+    const value = givenOf(options, option)
+    if (value === undefined) continue
+    const place = option.of[objective]
+    if (place === undefined) throw new WrongUse(`${dashedOf(option)} is an option of ${Object.keys(option.of).join(' and ')}, not of ${objective}`)
+    const [first, inside] = place.path
+    made[first] = inside === undefined ? value : { ...(made[first] as object | undefined), [inside]: value }
+  }
+  const { alpha, minAlpha, softmax } = made as { alpha?: number; minAlpha?: number; softmax?: { samples?: number } }
+  // A rate that is given does not rise to the last one by itself.
+  if (alpha !== undefined && minAlpha === undefined) made.minAlpha = Math.min(alpha, LAST_ALPHA)
+  if (softmax !== undefined && softmax.samples === undefined) throw new WrongUse('--ns-exponent: of next-token it is how --samples are drawn; give both, or leave it out')
+  return made
 }
+
+/** The last learning rate of pairs, unless it is said. */
+const LAST_ALPHA = TRAINING.find(({ name }) => name === 'minAlpha')!.of['skip-gram']!.usual as number
 
 /** The tokenizer by which a folder of ids was encoded: the rows of tables get their names from it. */
 function encoderOf(tokens: TokensInfo | null, { tokenizer }: Options): string | undefined {
@@ -218,13 +221,14 @@ async function restored(checkpoint: string, corpus: Corpus, tokenizer: string | 
 /** Options that were given again must be those of the checkpoint: they cannot be changed in the middle. */
 function checkSame(trainer: Trainer, options: Options, checkpoint: string): void {
   const kept = trainer.result().training.hyperParameters!
-  const names: (keyof Options)[] = ['dim', 'epochs', 'lr', 'minCount', 'seed', 'window', 'negative', 'sample', 'contextLength', 'batchSize', 'tied', 'samples']
-  for (const name of names) {
-    const given = options[name]
-    if (given === undefined) continue
-    const found = name === 'samples' ? ((kept.softmax as { samples: number } | undefined)?.samples ?? 0) : name === 'lr' ? (kept.alpha ?? kept.lr) : kept[name]
-    const dashed = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    if (found !== given) throw new WrongUse(`--${dashed} ${given}: ${checkpoint} was made with ${found}; leave it out, or start over with --force instead of --resume`)
+  for (const option of TRAINING) {
+    const given = givenOf(options, option)
+    const path = option.of[options.objective]?.path
+    if (given === undefined || path === undefined) continue
+    const found = path.reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], kept)
+    const shown = (value: unknown) => (value === undefined ? 'none' : String(value))
+    const said = typeof given === 'boolean' ? dashedOf(option) : `${dashedOf(option)} ${shown(given)}`
+    if (shown(found) !== shown(given)) throw new WrongUse(`${said}: ${checkpoint} was made with ${shown(found)}; leave it out, or start over with --force instead of --resume`)
   }
 }
 

@@ -11,11 +11,19 @@ export function parseSize(least: number): (text: string) => number {
   }
 }
 
+/** Two numbers from 0 to below 1, with a comma between them. */
+export function parseBetas(text: string): [number, number] {
+  const [one, other, ...more] = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))
+  const isBeta = (value: number | undefined): value is number => value !== undefined && value >= 0 && value < 1
+  if (!isBeta(one) || !isBeta(other) || more.length > 0) throw new InvalidArgumentError('It must be two numbers from 0 to below 1, as in 0.9,0.999.')
+  return [one, other]
+}
+
 /** A parser for a number of at least `least`. */
 export function parseNumber(least: number): (text: string) => number {
   return (text) => {
     const value = text.trim() === '' ? NaN : Number(text)
-    if (!Number.isFinite(value) || value < least) throw new InvalidArgumentError(`It must be a number from ${least} on.`)
+    if (!Number.isFinite(value) || value < least) throw new InvalidArgumentError(least === -Infinity ? 'It must be a number.' : `It must be a number from ${least} on.`)
     return value
   }
 }

@@ -6,8 +6,9 @@ use crate::node::buffers::Handle;
 use crate::node::external::External;
 use crate::node::guard::{Failure, Report, caught, guard, status};
 use crate::node::leaving::apart;
+use crate::node::options::Given;
 use crate::train::corpus::{Builder, Gathered, encoded, ids_of_folder, lock};
-use napi::bindgen_prelude::AsyncTask;
+use napi::bindgen_prelude::{AsyncTask, Object};
 use napi::{Env, Task};
 use napi_derive::napi;
 use std::path::PathBuf;
@@ -19,40 +20,10 @@ use tokenbed_core::{DType, Error};
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_train::classify::{Classify, ClassifyOptions};
 use tokenbed_train::examples::{Examples, Labelled};
-use tokenbed_train::next_token::{NextToken, NextTokenOptions, Softmax};
-use tokenbed_train::pairs::{PairOptions, Pairs};
+use tokenbed_train::next_token::NextToken;
+use tokenbed_train::objective::{Plan, RunOptions};
+use tokenbed_train::pairs::Pairs;
 use tokenbed_train::{Corpus, Model, Text, Trainer, checkpoint};
-
-/// All options of all objectives; TypeScript fills in defaults.
-#[napi(object)]
-#[derive(Clone)]
-pub struct TrainOptions {
-    pub objective: String,
-    /// Ids that there may be; 0 where words are counted.
-    pub vocabulary: f64,
-    pub min_count: f64,
-    pub dim: f64,
-    pub epochs: f64,
-    pub seed: f64,
-    pub lr: f64,
-    pub final_lr: f64,
-    pub window: f64,
-    pub shrink_windows: bool,
-    pub sample: f64,
-    pub negative: f64,
-    pub ns_exponent: f64,
-    pub cbow_mean: bool,
-    pub context: f64,
-    pub stride: f64,
-    pub batch: f64,
-    pub betas: Vec<f64>,
-    pub eps: f64,
-    pub weight_decay: f64,
-    pub init_std: f64,
-    pub tied: bool,
-    /// 0 for the softmax over all tokens.
-    pub samples: f64,
-}
 
 /// A trainer as the threads see it that drive it and that ask.
 pub struct Shared {
@@ -73,7 +44,7 @@ pub struct Held(Arc<Shared>);
 /// A trainer to be made.
 pub struct Make {
     gathered: Arc<Mutex<Gathered>>,
-    options: TrainOptions,
+    plan: Plan,
 }
 
 /// What was made, with the names of the rows of its tables.
@@ -108,113 +79,74 @@ fn counted(ids: &[u32], vocabulary: usize) -> Vec<f64> {
 
 impl Make {
     fn run(&self) -> Result<Made, Failure> {
-        let options = &self.options;
-        let (vocabulary, min_count) = (size(options.vocabulary)?, size(options.min_count)? as u64);
+        let RunOptions { vocab_size, min_count, .. } = *self.plan.run();
         // Taken: the corpus is the trainer's from now on.
         let gathered = std::mem::replace(&mut *lock(&self.gathered), Gathered::Ids(Vec::new(), Vec::new()));
-        match gathered {
-            Gathered::Texts(tokenizer, given) => {
+        match (gathered, self.plan) {
+            (Gathered::Texts(tokenizer, given), Plan::Classify(options)) => {
                 let (examples, labels) = encoded(&tokenizer, given)?;
-                self.classifier(examples, None, labels)
+                classifier(options, examples, None, labels)
             }
-            Gathered::Examples(given) => {
+            (Gathered::Examples(given), Plan::Classify(options)) => {
                 let hint = given.hint();
                 let Labelled { words, labels, examples } = given.examples.finish(min_count, hint)?;
-                self.classifier(examples, Some(words), labels)
+                classifier(options, examples, Some(words), labels)
             }
-            Gathered::Words(counter) => {
+            (Gathered::Words(counter), plan) => {
                 let found = counter.finish(min_count)?;
                 let counts = counts(found.corpus.counts());
-                Ok(Made { trainer: self.over(found.corpus)?, words: Some(found.words), labels: None, counts })
+                Ok(Made { trainer: over(plan, found.corpus)?, words: Some(found.words), labels: None, counts })
             }
             // Without ids that are left out, the text is what the folder holds.
-            Gathered::Folder(tokens) if options.objective == "next-token" && min_count <= 1 => {
-                let text = Text::of_folder(tokens, vocabulary)?;
+            (Gathered::Folder(tokens), plan @ Plan::NextToken(_)) if min_count <= 1 => {
+                let text = Text::of_folder(tokens, vocab_size)?;
                 let counts = counts(text.counts());
-                Ok(Made { trainer: self.over(text)?, words: None, labels: None, counts })
+                Ok(Made { trainer: over(plan, text)?, words: None, labels: None, counts })
             }
-            Gathered::Folder(tokens) => {
+            (Gathered::Folder(tokens), plan) => {
                 let (ids, ends) = ids_of_folder(&tokens)?;
-                let corpus = Corpus::new(ids, &ends, vocabulary, min_count)?;
+                let corpus = Corpus::new(ids, &ends, vocab_size, min_count)?;
                 let counts = counts(corpus.counts());
-                Ok(Made { trainer: self.over(corpus)?, words: None, labels: None, counts })
+                Ok(Made { trainer: over(plan, corpus)?, words: None, labels: None, counts })
             }
-            Gathered::Ids(ids, ends) => {
-                let corpus = Corpus::new(ids, &ends, vocabulary, min_count)?;
+            (Gathered::Ids(ids, ends), plan) => {
+                let corpus = Corpus::new(ids, &ends, vocab_size, min_count)?;
                 let counts = counts(corpus.counts());
-                Ok(Made { trainer: self.over(corpus)?, words: None, labels: None, counts })
+                Ok(Made { trainer: over(plan, corpus)?, words: None, labels: None, counts })
+            }
+            (Gathered::Texts(..) | Gathered::Examples(_), _) => {
+                Err(Error::Usage("texts with classes are for the objective \"classify\"".into()).into())
             }
         }
     }
+}
 
-    /// Over words, or the ids of the vocabulary that the options say.
-    fn classifier(&self, examples: Examples, words: Option<Vec<String>>, labels: Vec<String>) -> Result<Made, Failure> {
-        let vocabulary = words.as_ref().map_or_else(|| size(self.options.vocabulary), |words| Ok(words.len()))?;
-        let counts = counted(&examples.ids, vocabulary);
-        let model = Classify::new(self.classify()?, examples, vocabulary, labels.len())?;
-        Ok(Made { trainer: Trainer::new(Box::new(model)), words, labels: Some(labels), counts })
-    }
+/// Over words, or the ids of the vocabulary that the options say.
+fn classifier(
+    options: ClassifyOptions,
+    examples: Examples,
+    words: Option<Vec<String>>,
+    labels: Vec<String>,
+) -> Result<Made, Failure> {
+    let vocabulary = words.as_ref().map_or(options.run.vocab_size, Vec::len);
+    let counts = counted(&examples.ids, vocabulary);
+    let model = Classify::new(options, examples, vocabulary, labels.len())?;
+    Ok(Made { trainer: Trainer::new(Box::new(model)), words, labels: Some(labels), counts })
+}
 
-    fn seed(&self) -> u64 {
-        (self.options.seed as i64).cast_unsigned()
-    }
-
-    fn classify(&self) -> Result<ClassifyOptions, Failure> {
-        let TrainOptions { dim, lr, epochs, .. } = self.options;
-        Ok(ClassifyOptions { dim: size(dim)?, lr, epochs: size(epochs)? as u64, seed: self.seed() })
-    }
-
-    fn over(&self, text: impl Into<Text>) -> Result<Trainer, Failure> {
-        let it = &self.options;
-        let (dim, epochs, seed) = (size(it.dim)?, size(it.epochs)? as u64, self.seed());
-        let model: Box<dyn Model> = match it.objective.as_str() {
-            "skip-gram" | "cbow" => {
-                let options = PairOptions {
-                    dim,
-                    window: size(it.window)?,
-                    shrink_windows: it.shrink_windows,
-                    sample: it.sample,
-                    negative: size(it.negative)?,
-                    ns_exponent: it.ns_exponent,
-                    alpha: it.lr,
-                    min_alpha: it.final_lr,
-                    epochs,
-                    cbow: it.objective == "cbow",
-                    cbow_mean: it.cbow_mean,
-                    seed,
-                };
-                let Text::Held(corpus) = text.into() else {
-                    return Err(Error::Usage("pairs are learned from sentences in memory".into()).into());
-                };
-                Box::new(Pairs::new(options, corpus)?)
-            }
-            "next-token" => {
-                let betas = it.betas.first().copied().zip(it.betas.get(1).copied());
-                let (one, other) = betas.ok_or_else(|| Error::Usage("betas are two numbers".into()))?;
-                let samples = size(it.samples)?;
-                let sampled = Softmax::Sampled { samples, exponent: it.ns_exponent };
-                let options = NextTokenOptions {
-                    dim,
-                    context: size(it.context)?,
-                    stride: size(it.stride)?,
-                    batch: size(it.batch)?,
-                    epochs,
-                    lr: it.lr,
-                    final_lr: it.final_lr,
-                    betas: [one, other],
-                    eps: it.eps,
-                    weight_decay: it.weight_decay,
-                    init_std: it.init_std,
-                    tied: it.tied,
-                    softmax: if samples == 0 { Softmax::Full } else { sampled },
-                    seed,
-                };
-                Box::new(NextToken::new(options, text)?)
-            }
-            other => return Err(Error::Usage(format!("no objective is called \"{other}\"")).into()),
-        };
-        Ok(Trainer::new(model))
-    }
+/// Over a corpus without classes.
+fn over(plan: Plan, text: impl Into<Text>) -> Result<Trainer, Failure> {
+    let model: Box<dyn Model> = match plan {
+        Plan::Pairs(options) => {
+            let Text::Held(corpus) = text.into() else {
+                return Err(Error::Usage("pairs are learned from sentences in memory".into()).into());
+            };
+            Box::new(Pairs::new(options, corpus)?)
+        }
+        Plan::NextToken(options) => Box::new(NextToken::new(options, text)?),
+        Plan::Classify(_) => return Err(Error::Usage("a corpus of ids names no classes".into()).into()),
+    };
+    Ok(Trainer::new(model))
 }
 
 #[napi]
@@ -240,12 +172,14 @@ impl Task for Make {
     }
 }
 
-/// Makes a trainer of a corpus, which is empty afterwards, on another thread.
+/// Makes a trainer of a corpus, which is empty afterwards, on another thread. Options are all that the objective has, by name,
+/// and `objective` itself.
 #[napi(catch_unwind)]
-pub fn trainer_new(corpus: &External<Builder>, options: TrainOptions) -> Option<AsyncTask<Make>> {
+pub fn trainer_new(corpus: &External<Builder>, options: Object<'_>) -> Option<AsyncTask<Make>> {
     guard(|| {
         crate::node::process::threads()?;
-        Ok(AsyncTask::new(Make { gathered: corpus.share(), options }))
+        let plan = Plan::read(&Given(options))?;
+        Ok(AsyncTask::new(Make { gathered: corpus.share(), plan }))
     })
 }
 

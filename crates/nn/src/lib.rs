@@ -13,6 +13,7 @@ mod leading;
 pub mod max_norm;
 pub mod neighbours;
 pub mod optim;
+pub mod options;
 pub mod positions;
 pub mod quantize;
 pub mod row_grad;

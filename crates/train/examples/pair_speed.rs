@@ -4,7 +4,8 @@
 
 use std::time::{Duration, Instant};
 use tokenbed_train::Trainer;
-use tokenbed_train::pairs::{PairOptions, Pairs};
+use tokenbed_train::objective::RunOptions;
+use tokenbed_train::pairs::{CbowOptions, Method, PairOptions, Pairs};
 use tokenbed_train::words::WordCounter;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,7 +21,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     {
         tokenbed_threads::set_num_threads(threads)?;
         let options = PairOptions {
-            dim: 100,
+            run: RunOptions { vocab_size: 0, dim: 100, epochs, min_count: 5, seed: 1 },
+            method: if cbow { Method::Cbow(CbowOptions { cbow_mean: true }) } else { Method::SkipGram },
             window: 5,
             shrink_windows: true,
             sample: 1e-3,
@@ -28,10 +30,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ns_exponent: 0.75,
             alpha: 0.025,
             min_alpha: 1e-4,
-            epochs,
-            cbow,
-            cbow_mean: true,
-            seed: 1,
         };
         let mut trainer = Trainer::new(Box::new(Pairs::new(options, counted.corpus.clone())?));
         let start = Instant::now();

@@ -8,6 +8,7 @@ use tokenbed_rng::Generator;
 use tokenbed_testkit::memory::{Counting, within};
 use tokenbed_train::classify::{Classify, ClassifyOptions};
 use tokenbed_train::examples::Examples;
+use tokenbed_train::objective::RunOptions;
 use tokenbed_train::{Trainer, checkpoint};
 
 #[global_allocator]
@@ -23,7 +24,8 @@ fn trainer() -> Trainer {
     for class in 0..2 {
         examples.push([class, 2].into_iter(), [class].into_iter());
     }
-    let options = ClassifyOptions { dim: 2, lr: 0.5, epochs: 2, seed: 3 };
+    let run = RunOptions { vocab_size: 0, dim: 2, epochs: 2, min_count: 1, seed: 3 };
+    let options = ClassifyOptions { run, lr: 0.5 };
     Trainer::new(Box::new(Classify::new(options, examples, 3, 2).expect("a model")))
 }
 

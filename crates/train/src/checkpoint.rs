@@ -15,7 +15,7 @@ use tokenbed_io::{atomic, digest};
 use tokenbed_memory::{Gather, List, Map, Slice};
 
 /// What this version writes.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// Says what the file is, for those who look into it.
 const FORMAT: (&str, &str) = ("format", "tokenbed checkpoint");

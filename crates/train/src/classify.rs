@@ -8,24 +8,23 @@ use crate::corpus::fingerprint;
 use crate::draws::Draws;
 use crate::examples::Examples;
 use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
+use crate::objective::RunOptions;
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::row_dots::Picked;
 use tokenbed_kernels::ops::row_mix::Coefficients;
 use tokenbed_kernels::table;
 use tokenbed_memory::{Gather, zeroed};
+use tokenbed_nn::options::NOT_NEGATIVE;
 use tokenbed_rng::{Generator, randperm};
 
-/// How a classifier is learned.
-#[derive(Clone, Copy, Debug)]
-pub struct ClassifyOptions {
-    /// Elements of a vector.
-    pub dim: usize,
-    /// The first learning rate; the last is 0.
-    pub lr: f64,
-    /// How often the examples are gone through, each time in another order.
-    pub epochs: u64,
-    /// Of all draws.
-    pub seed: u64,
+tokenbed_nn::options! {
+    /// A class for each text, from the mean of its tokens' vectors: fastText's supervised mode without n-grams. Special tokens of
+    /// a tokenizer are plain text here.
+    pub struct ClassifyOptions {
+        .. run: RunOptions,
+        /// The first learning rate; the last is 0.
+        pub lr: f64 [NOT_NEGATIVE] = 0.1,
+    }
 }
 
 /// A table of ids and one of classes.
@@ -63,7 +62,7 @@ impl Classify {
     /// [`Error::Usage`] for options or sizes without sense, or no example; [`Error::TokenIndex`] for an id or a class that
     /// is none.
     pub fn new(options: ClassifyOptions, examples: Examples, vocabulary: usize, classes: usize) -> Result<Self> {
-        if options.dim == 0 || options.epochs == 0 {
+        if options.run.dim == 0 || options.run.epochs == 0 {
             return Err(Error::Usage("dim and epochs are at least 1".into()));
         }
         if examples.ends.is_empty() {
@@ -79,12 +78,12 @@ impl Classify {
                 return Err(Error::TokenIndex { flat, value: ids[flat].into(), rows, count });
             }
         }
-        let stride = options.dim.next_multiple_of(16);
+        let stride = options.run.dim.next_multiple_of(16);
         let mut input = zeroed(vocabulary * stride);
-        let mut generator = Generator::new(options.seed);
-        let reach = 1.0 / options.dim as f64;
+        let mut generator = Generator::new(options.run.seed);
+        let reach = 1.0 / options.run.dim as f64;
         for row in input.chunks_exact_mut(stride) {
-            tokenbed_rng::uniform(&mut generator, &mut row[..options.dim], -reach, reach)
+            tokenbed_rng::uniform(&mut generator, &mut row[..options.run.dim], -reach, reach)
                 .map_err(|error| Error::Usage(error.to_string()))?;
         }
         let mut new = Self {
@@ -107,14 +106,14 @@ impl Classify {
 
     /// The order of this epoch.
     fn shuffle(&mut self) -> Result<()> {
-        let seed = Draws::at(self.options.seed, self.epoch, u64::MAX).bits();
+        let seed = Draws::at(self.options.run.seed, self.epoch, u64::MAX).bits();
         let order = randperm(&mut Generator::new(seed), self.examples.ends.len());
         self.order = order.map_err(|error| Error::Usage(error.to_string()))?;
         Ok(())
     }
 
     fn total(&self) -> u64 {
-        self.options.epochs * self.examples.ids.len() as u64
+        self.options.run.epochs * self.examples.ids.len() as u64
     }
 
     fn done(&self) -> u64 {
@@ -131,7 +130,7 @@ impl Classify {
         let (stride, lr) = (self.stride, self.lr() as f32);
         let ids = part(&self.examples.ids, &self.examples.ends, example);
         let classes = part(&self.examples.classes, &self.examples.class_ends, example);
-        let mut draws = Draws::at(self.options.seed, self.epoch, example as u64);
+        let mut draws = Draws::at(self.options.run.seed, self.epoch, example as u64);
         // As fastText: of several classes one is learned at a time.
         let class = classes[draws.below(classes.len() as u32) as usize] as usize;
         let share = [1.0 / ids.len() as f32];
@@ -165,7 +164,7 @@ impl Classify {
     }
 
     fn dense(&self, padded: &[f32]) -> Vec<f32> {
-        padded.chunks_exact(self.stride).flat_map(|row| &row[..self.options.dim]).copied().into_list()
+        padded.chunks_exact(self.stride).flat_map(|row| &row[..self.options.run.dim]).copied().into_list()
     }
 }
 
@@ -193,7 +192,7 @@ impl Model for Classify {
     }
 
     fn tables(&mut self) -> Vec<Array> {
-        let ([vocabulary, classes], dim) = (self.sizes, self.options.dim);
+        let ([vocabulary, classes], dim) = (self.sizes, self.options.run.dim);
         let input = Array { name: "input", shape: [vocabulary, dim], values: self.dense(&self.input) };
         Vec::from([input, Array { name: "output", shape: [classes, dim], values: self.dense(&self.output) }])
     }
@@ -205,13 +204,13 @@ impl Model for Classify {
     fn has_place(&self, counters: &[u64]) -> bool {
         let &[epoch, next, tokens, steps] = counters else { return false };
         let ids = self.examples.ids.len() as u64;
-        epoch <= self.options.epochs && next < self.order.len() as u64 && tokens <= ids && steps < MOST_STEPS
+        epoch <= self.options.run.epochs && next < self.order.len() as u64 && tokens <= ids && steps < MOST_STEPS
     }
 
     fn restore(&mut self, arrays: &[&[f32]], counters: &[u64]) {
         let ([input, output], [epoch, next, tokens, steps]) = (arrays, counters) else { return };
         for (to, from) in [(&mut self.input, input), (&mut self.output, output)] {
-            let rows = to.chunks_exact_mut(self.stride).zip(from.chunks_exact(self.options.dim));
+            let rows = to.chunks_exact_mut(self.stride).zip(from.chunks_exact(self.options.run.dim));
             rows.for_each(|(row, values)| row[..values.len()].copy_from_slice(values));
         }
         (self.epoch, self.next, self.tokens, self.steps) = (*epoch, *next as usize, *tokens, *steps);

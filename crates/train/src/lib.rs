@@ -14,6 +14,7 @@ pub mod draws;
 pub mod examples;
 pub mod model;
 pub mod next_token;
+pub mod objective;
 pub mod pairs;
 mod sigmoid;
 mod table;

@@ -24,7 +24,7 @@ fn what_is_not_of_this_run_is_told_and_changes_nothing() {
     assert_eq!(config(&path).unwrap(), "{\"a\":1}");
 
     let mut other = pairs(false);
-    other.dim = 21;
+    other.run.dim = 21;
     for (mut trainer, says) in
         [(skip_gram(other, 3000), "another model"), (skip_gram(pairs(false), 2999), "another corpus")]
     {
@@ -83,7 +83,7 @@ fn other_files_and_versions() {
     let counters = [9u64.to_le_bytes(), 0u64.to_le_bytes()].concat();
     save(&path, vec![tensor("counters", DType::Int64, 2, &counters)], Default::default()).unwrap();
     let error = config(&path).unwrap_err().to_string();
-    assert!(error.contains("version 9") && error.contains("version 1"), "{error}");
+    assert!(error.contains("version 9") && error.contains("version 2"), "{error}");
 }
 
 /// A step whose loss is fine can leave tables that are not: they never reach the disk.
@@ -92,7 +92,7 @@ fn no_checkpoint_has_numbers_that_are_not_finite() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let mut options = next_token(false, Softmax::Full);
-    (options.lr, options.final_lr) = (1e39, 1e39);
+    (options.adamw.lr, options.final_lr) = (1e39, 1e39);
     let mut trainer = Trainer::new(Box::new(NextToken::new(options, corpus(3000, 300)).unwrap()));
     checkpoint::save(&mut trainer, &path, "{}").unwrap();
     let before = std::fs::read(&path).unwrap();

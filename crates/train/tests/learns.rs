@@ -6,8 +6,8 @@ mod common;
 
 use common::{all, corpus, examples, next_token, pairs, train};
 use tokenbed_train::draws::Draws;
-use tokenbed_train::next_token::{NextToken, Softmax};
-use tokenbed_train::pairs::{PairOptions, Pairs};
+use tokenbed_train::next_token::{NextToken, SampleOptions, Softmax};
+use tokenbed_train::pairs::{CbowOptions, Method, PairOptions, Pairs};
 use tokenbed_train::unigram::Unigram;
 use tokenbed_train::{Array, Corpus, Trainer};
 
@@ -69,9 +69,9 @@ fn the_full_softmax_and_adamw_are_those_of_f64() {
     for tied in [false, true] {
         let mut options = next_token(tied, Softmax::Full);
         // One window after the other: the batches are known without the order.
-        options.batch = 1000;
-        options.final_lr = options.lr;
-        options.epochs = 3;
+        options.batch_size = 1000;
+        options.final_lr = options.adamw.lr;
+        options.run.epochs = 3;
         let text = corpus(400, 300);
         let windows = (400 - 5usize).div_ceil(4);
         let mut trainer = Trainer::new(Box::new(NextToken::new(options, text.clone()).unwrap()));
@@ -104,7 +104,7 @@ fn the_full_softmax_and_adamw_are_those_of_f64() {
 fn the_sampled_softmax_learns_what_the_full_one_does() {
     let learned = |softmax| {
         let mut options = next_token(false, softmax);
-        (options.epochs, options.stride) = (60, 7);
+        (options.run.epochs, options.stride) = (60, 7);
         // Every id is followed by the next one.
         let ids: Vec<u32> = (0..3000).map(|i| i % 60).collect();
         let mut trainer =
@@ -119,7 +119,7 @@ fn the_sampled_softmax_learns_what_the_full_one_does() {
         (0..60).filter(|&id| best(id) == (id + 1) % 60).count()
     };
     assert_eq!(learned(Softmax::Full), 60);
-    assert_eq!(learned(Softmax::Sampled { samples: 16, exponent: 0.75 }), 60);
+    assert_eq!(learned(Softmax::Sampled(SampleOptions { samples: 16, ns_exponent: 0.75 })), 60);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_vocabulary_of_a_few_words_does_not_diverge() {
         let ids: Vec<u32> = (0..60_000u64).map(|i| Draws::at(1, 0, i).below(words)).collect();
         for cbow in [false, true] {
             let mut options = pairs(cbow);
-            (options.sample, options.window, options.alpha, options.epochs) = (0.0, 5, 0.05, 4);
+            (options.sample, options.window, options.alpha, options.run.epochs) = (0.0, 5, 0.05, 4);
             let corpus = Corpus::new(ids.clone(), &[], words as usize, 1).unwrap();
             let mut trainer = Trainer::new(Box::new(Pairs::new(options, corpus).unwrap()));
             train(&mut trainer, u64::MAX);
@@ -161,8 +161,8 @@ fn planted() -> Corpus {
 fn names_of_the_same_thing_are_neighbours() {
     for cbow in [false, true] {
         let mut options = pairs(cbow);
-        (options.sample, options.epochs, options.window) = (0.0, 5, 5);
-        (options.alpha, options.dim) = (0.05, 32);
+        (options.sample, options.run.epochs, options.window) = (0.0, 5, 5);
+        (options.alpha, options.run.dim) = (0.05, 32);
         let mut trainer = Trainer::new(Box::new(Pairs::new(options, planted()).unwrap()));
         train(&mut trainer, u64::MAX);
         let rows = rows(&trainer.tables().unwrap()[0]);
@@ -222,8 +222,12 @@ fn pairs_step(
 ) {
     let before = [input.clone(), output.clone()];
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let (is_cbow, takes_mean) = match options.method {
+        Method::SkipGram => (false, true),
+        Method::Cbow(CbowOptions { cbow_mean }) => (true, cbow_mean),
+    };
     for center in range {
-        let mut draws = Draws::at(options.seed, 0, center as u64);
+        let mut draws = Draws::at(options.run.seed, 0, center as u64);
         draws.bits();
         let reach = options.window - draws.below(options.window as u32) as usize;
         let window = center.saturating_sub(reach)..text.len().min(center + reach + 1);
@@ -233,18 +237,19 @@ fn pairs_step(
         let targets: Vec<(usize, f64)> =
             [(text[center] as usize, 1.0)].into_iter().chain(others.map(|id| (id as usize, 0.0))).collect();
         let groups: Vec<Vec<usize>> =
-            if options.cbow { vec![neighbours] } else { neighbours.into_iter().map(|one| vec![one]).collect() };
+            if is_cbow { vec![neighbours] } else { neighbours.into_iter().map(|one| vec![one]).collect() };
         for group in groups {
             let share = 1.0 / group.len() as f64;
-            let weight = if options.cbow_mean { share } else { 1.0 };
-            let hidden: Vec<f64> =
-                (0..options.dim).map(|x| group.iter().map(|&row| before[0][row][x]).sum::<f64>() * weight).collect();
+            let weight = if takes_mean { share } else { 1.0 };
+            let hidden: Vec<f64> = (0..options.run.dim)
+                .map(|x| group.iter().map(|&row| before[0][row][x]).sum::<f64>() * weight)
+                .collect();
             for &(target, label) in &targets {
                 let score: f64 = hidden.iter().zip(&before[1][target]).map(|(a, b)| a * b).sum();
                 let by = (label - sigmoid(score)) * alpha;
-                for x in 0..options.dim {
+                for x in 0..options.run.dim {
                     output[target][x] += by * hidden[x];
-                    let change = by * before[1][target][x] * if options.cbow_mean { 1.0 } else { share };
+                    let change = by * before[1][target][x] * if takes_mean { 1.0 } else { share };
                     group.iter().for_each(|&row| input[row][x] += change);
                 }
             }
@@ -256,7 +261,8 @@ fn pairs_step(
 fn a_step_of_pairs_is_that_of_f64() {
     let text: Vec<u32> = corpus(3000, 200).ids().to_vec();
     for (cbow, cbow_mean) in [(false, true), (true, true), (true, false)] {
-        let options = PairOptions { sample: 0.0, alpha: 0.1, cbow_mean, ..pairs(cbow) };
+        let method = if cbow { Method::Cbow(CbowOptions { cbow_mean }) } else { Method::SkipGram };
+        let options = PairOptions { sample: 0.0, alpha: 0.1, method, ..pairs(cbow) };
         let corpus = Corpus::new(text.clone(), &[text.len()], 200, 1).unwrap();
         let unigram = Unigram::new(corpus.counts(), options.ns_exponent).unwrap();
         let mut trainer = Trainer::new(Box::new(Pairs::new(options, corpus).unwrap()));
@@ -272,7 +278,7 @@ fn a_step_of_pairs_is_that_of_f64() {
             for (i, table) in trainer.tables().unwrap().iter().enumerate() {
                 let (mut moved, mut off) = (0.0f64, 0.0f64);
                 for ((start, expected), found) in start[i].iter().zip(&expected[i]).zip(rows(table)) {
-                    for x in 0..options.dim {
+                    for x in 0..options.run.dim {
                         moved = moved.max((expected[x] - start[x]).abs());
                         off = off.max((expected[x] - found[x]).abs());
                     }
@@ -290,7 +296,7 @@ fn the_rate_of_pairs_falls_by_sentences() {
     let ids: Vec<u32> = (0..590).map(|i| i % 40).collect();
     let ends: Vec<usize> = (0..10).map(|i| 500 + 10 * i).collect();
     let corpus = Corpus::new(ids, &ends, 40, 1).unwrap();
-    let options = PairOptions { epochs: 2, sample: 0.0, ..pairs(false) };
+    let options = PairOptions { sample: 0.0, ..pairs(false) };
     let at = |sentences: f64| options.alpha - (options.alpha - options.min_alpha) * sentences / 20.0;
     let mut trainer = Trainer::new(Box::new(Pairs::new(options, corpus).unwrap()));
     let mut seen = 0;

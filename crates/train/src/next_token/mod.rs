@@ -14,12 +14,14 @@ mod windows;
 
 use crate::corpus::Text;
 use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
+use crate::objective::{MOST, RunOptions};
 use crate::unigram::Unigram;
 use parameter::{Parameter, Source};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::optim::Update;
 use tokenbed_memory::{Gather, zeroed};
-use tokenbed_nn::optim::{Adam, Decay, Optimizer};
+use tokenbed_nn::optim::{AdamW, Rule};
+use tokenbed_nn::options::{ANY_NUMBER, FLAG, Kind, NOT_NEGATIVE, Options, Setting, Usual, Values, size};
 use tokenbed_rng::Generator;
 use windows::Windows;
 
@@ -30,45 +32,51 @@ pub enum Softmax {
     Full,
     /// The next token and so many others, drawn anew for each batch by frequency to a power; logits are corrected by how
     /// often a token is drawn (Jean et al. 2015).
-    Sampled {
-        /// How many.
-        samples: usize,
-        /// The power.
-        exponent: f64,
-    },
+    Sampled(SampleOptions),
 }
 
-/// How the next token is learned.
-#[derive(Clone, Copy, Debug)]
-pub struct NextTokenOptions {
-    /// Elements of a vector.
-    pub dim: usize,
-    /// Positions of a window.
-    pub context: usize,
-    /// How far apart windows begin.
-    pub stride: usize,
-    /// Windows of a batch.
-    pub batch: usize,
-    /// How often the text is gone through, each time in another order.
-    pub epochs: u64,
-    /// The first learning rate.
-    pub lr: f64,
-    /// The last; in between it falls evenly.
-    pub final_lr: f64,
-    /// AdamW's.
-    pub betas: [f64; 2],
-    /// AdamW's.
-    pub eps: f64,
-    /// AdamW's.
-    pub weight_decay: f64,
-    /// Of the normal distribution that tables are drawn from.
-    pub init_std: f64,
-    /// Whether the head is the token table.
-    pub tied: bool,
-    /// Over what.
-    pub softmax: Softmax,
-    /// Of all draws.
-    pub seed: u64,
+tokenbed_nn::options! {
+    /// The sample of a softmax.
+    pub struct SampleOptions {
+        /// A softmax over so many other tokens and the next one, not over all.
+        pub samples: usize [size(1, 1 << 20)] = Usual::Missing,
+        /// Samples are drawn by frequency to this power.
+        pub ns_exponent: f64 [ANY_NUMBER] = 0.75,
+    }
+}
+
+/// How users write [`Softmax::Full`].
+const FULL: &str = "full";
+
+impl Setting for Softmax {
+    fn read(values: &dyn Values, name: &str) -> Option<Self> {
+        if values.word(name).as_deref() == Some(FULL) {
+            return Some(Softmax::Full);
+        }
+        SampleOptions::read(&*values.part(name)?).ok().map(Softmax::Sampled)
+    }
+}
+
+tokenbed_nn::options! {
+    /// The next token from token + position vectors and a linear head, by AdamW.
+    pub struct NextTokenOptions {
+        .. run: RunOptions,
+        .. adamw: AdamW,
+        /// The last learning rate. From the first to it the rate falls evenly.
+        pub final_lr: f64 [NOT_NEGATIVE] = Usual::Like("lr"),
+        /// Positions of a window.
+        pub context_length: usize [size(1, MOST)] = 64.0,
+        /// From the start of one window to that of the next.
+        pub stride: usize [size(1, MOST)] = Usual::Like("context_length"),
+        /// Windows of a batch.
+        pub batch_size: usize [size(1, MOST)] = 16.0,
+        /// Tables are drawn from the normal distribution of mean 0 and this standard deviation.
+        pub init_std: f64 [NOT_NEGATIVE] = 0.02,
+        /// Whether the head is the token table.
+        pub tied: bool [FLAG] = false,
+        /// The softmax over all tokens, or over the next one and a sample of others.
+        pub softmax: Softmax [Kind::WordOr { word: FULL, options: SampleOptions::fields() }] = Usual::Word(FULL),
+    }
 }
 
 /// The tables and their optimizer.
@@ -106,8 +114,9 @@ impl NextToken {
     /// [`Error::Usage`] for options without sense, and for a text that is shorter than a window; [`Error::Memory`].
     pub fn new(options: NextTokenOptions, corpus: impl Into<Text>) -> Result<Self> {
         let corpus = corpus.into();
-        let NextTokenOptions { dim, context, stride, batch, seed, init_std, .. } = options;
-        if [dim, context, stride, batch].contains(&0) || options.epochs == 0 {
+        let NextTokenOptions { run, context_length, stride, batch_size, init_std, .. } = options;
+        let RunOptions { dim, epochs, seed, .. } = run;
+        if [dim, context_length, stride, batch_size].contains(&0) || epochs == 0 {
             return Err(Error::Usage("dim, context, stride, batch size and epochs are at least 1".into()));
         }
         let vocabulary = corpus.counts().len();
@@ -121,12 +130,14 @@ impl NextToken {
             parameter.set(0, &values);
             Ok(parameter)
         };
-        let (token, position) = (drawn(vocabulary)?, drawn(context)?);
+        let (token, position) = (drawn(vocabulary)?, drawn(context_length)?);
         let head = if options.tied { None } else { Some(drawn(vocabulary)?) };
         let unigram = match options.softmax {
             Softmax::Full => None,
-            Softmax::Sampled { samples: 0, .. } => return Err(Error::Usage("samples is at least 1".into())),
-            Softmax::Sampled { exponent, .. } => Some(Unigram::new(corpus.counts(), exponent)?),
+            Softmax::Sampled(SampleOptions { samples: 0, .. }) => {
+                return Err(Error::Usage("samples is at least 1".into()));
+            }
+            Softmax::Sampled(sample) => Some(Unigram::new(corpus.counts(), sample.ns_exponent)?),
         };
         Ok(Self {
             fingerprint: corpus.fingerprint()?,
@@ -144,15 +155,13 @@ impl NextToken {
     }
 
     fn lr(&self) -> f64 {
-        let NextTokenOptions { lr, final_lr, .. } = self.options;
+        let NextTokenOptions { adamw: AdamW { lr, .. }, final_lr, .. } = self.options;
         lr + (final_lr - lr) * self.windows.done() as f64 / self.windows.total() as f64
     }
 
     /// AdamW's next step.
     fn adam(&self) -> Update<f32> {
-        let NextTokenOptions { betas: [beta1, beta2], eps, weight_decay, .. } = self.options;
-        let adam = Adam { lr: self.lr(), betas: (beta1, beta2), eps, weight_decay, decay: Decay::Parameter };
-        Optimizer::Adam(adam).update(self.steps + 1)
+        AdamW { lr: self.lr(), ..self.options.adamw }.update(self.steps + 1)
     }
 
     fn parameters(&mut self) -> Vec<(&'static str, &mut Parameter)> {
@@ -164,7 +173,7 @@ impl NextToken {
 impl Model for NextToken {
     fn step(&mut self) -> Result<Step> {
         let by = &self.adam();
-        let dim = self.options.dim;
+        let dim = self.options.run.dim;
         let mut batch = Batch::default();
         self.windows.fill(&self.corpus, &mut batch)?;
         batch.embed(&mut self.token, &mut self.position, dim);
@@ -173,9 +182,9 @@ impl Model for NextToken {
         let head = self.head.as_mut().unwrap_or(&mut self.token);
         let loss = match self.options.softmax {
             Softmax::Full => self.full.run(&mut batch, head, by, self.options.tied)?,
-            Softmax::Sampled { samples, .. } => {
+            Softmax::Sampled(SampleOptions { samples, .. }) => {
                 let Some(unigram) = &self.unigram else { return Ok(Step::default()) };
-                let draws = crate::draws::Draws::at(self.options.seed, self.steps, u64::MAX);
+                let draws = crate::draws::Draws::at(self.options.run.seed, self.steps, u64::MAX);
                 self.sampled.run(&mut batch, head, by, self.options.tied, unigram, (samples, draws))?
             }
         };
@@ -190,7 +199,7 @@ impl Model for NextToken {
 
     fn progress(&self) -> Progress {
         let windows = &self.windows;
-        let context = self.options.context as u64;
+        let context = self.options.context_length as u64;
         Progress {
             step: self.steps,
             epoch: windows.epoch(),

@@ -3,6 +3,7 @@
 use super::{Batch, NextTokenOptions};
 use crate::corpus::Text;
 use crate::draws::Draws;
+use crate::objective::RunOptions;
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::{List, zeroed};
 use tokenbed_rng::{Generator, randperm};
@@ -22,14 +23,15 @@ pub(super) struct Windows {
 
 impl Windows {
     pub(super) fn new(text: usize, options: &NextTokenOptions) -> Result<Self> {
-        let NextTokenOptions { context, stride, batch, seed, epochs, .. } = *options;
+        let NextTokenOptions { run: RunOptions { epochs, seed, .. }, context_length: context, stride, .. } = *options;
         let count = text.saturating_sub(context).div_ceil(stride);
         if count == 0 {
             return Err(Error::Usage(format!(
                 "a text of {text} tokens has no window of {context} and a token after it: give a longer text or a shorter context"
             )));
         }
-        let mut new = Self { context, stride, batch, seed, epochs, order: zeroed(count), epoch: 0, next: 0 };
+        let mut new =
+            Self { context, stride, batch: options.batch_size, seed, epochs, order: zeroed(count), epoch: 0, next: 0 };
         new.shuffle()?;
         Ok(new)
     }

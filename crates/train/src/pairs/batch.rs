@@ -41,7 +41,7 @@ pub(super) fn longest(corpus: &Corpus, unigram: &Unigram, options: &PairOptions)
         (0..).zip(corpus.counts()).map(|(id, &n)| n as f64 * keeps(corpus, options.sample, id)).into_list();
     let all: f64 = kept.iter().sum();
     let neighbours = if options.shrink_windows { options.window as f64 + 1.0 } else { 2.0 * options.window as f64 };
-    let sums = if options.cbow { 1.0 } else { neighbours };
+    let sums = if options.method.is_cbow() { 1.0 } else { neighbours };
     let changes = kept.iter().enumerate().map(|(id, kept)| {
         let share = kept / all;
         let as_output = share + options.negative as f64 * f64::from(unigram.probability(id as u32));
@@ -113,10 +113,10 @@ impl Reader {
     fn read(&mut self, corpus: &Corpus, options: &PairOptions) {
         self.line.clear();
         self.next = 0;
-        while self.epoch < options.epochs {
+        while self.epoch < options.run.epochs {
             let range = corpus.sentence(self.sentence);
             for (&word, place) in corpus.ids()[range.clone()].iter().zip(range.start as u64..) {
-                let drawn = (Draws::at(options.seed, self.epoch, place).bits() >> 32) as u32;
+                let drawn = (Draws::at(options.run.seed, self.epoch, place).bits() >> 32) as u32;
                 if drawn <= self.keep[word as usize] {
                     self.line.put((word, place));
                 }

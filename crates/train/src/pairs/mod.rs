@@ -8,9 +8,10 @@
 mod batch;
 mod rows;
 
-use crate::corpus::Corpus;
+use crate::corpus::{Corpus, LONGEST};
 use crate::draws::Draws;
 use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
+use crate::objective::RunOptions;
 use crate::sigmoid::Sigmoid;
 use crate::unigram::Unigram;
 use batch::{Batch, Center, Reader};
@@ -20,36 +21,73 @@ use tokenbed_kernels::ops::row_dots::Picked;
 use tokenbed_kernels::ops::row_mix::Coefficients;
 use tokenbed_kernels::table::{self, Kernels};
 use tokenbed_memory::{Gather, List, filled, zeroed};
+use tokenbed_nn::options::{ANY_NUMBER, FLAG, Field, NOT_NEGATIVE, Options, Values, size};
 use tokenbed_rng::Generator;
 use tokenbed_threads::parallel_rows;
 
-/// How vectors are learned from neighbours.
-#[derive(Clone, Copy, Debug)]
-pub struct PairOptions {
-    /// Elements of a vector.
-    pub dim: usize,
-    /// The most words that count as neighbours, on each side.
-    pub window: usize,
-    /// Whether each center has a window of its own, from 1 to that.
-    pub shrink_windows: bool,
-    /// From which share of the text on words are left out at times; 0 for never.
-    pub sample: f64,
-    /// Words that are no neighbours, for each center.
-    pub negative: usize,
-    /// They are drawn by their frequency to this power.
-    pub ns_exponent: f64,
-    /// The first learning rate.
-    pub alpha: f64,
-    /// The last.
-    pub min_alpha: f64,
-    /// How often the text is gone through.
-    pub epochs: u64,
-    /// The center from the sum of its neighbours, not from each.
-    pub cbow: bool,
-    /// Their mean, not their sum.
-    pub cbow_mean: bool,
-    /// Of all draws.
-    pub seed: u64,
+tokenbed_nn::options! {
+    /// Vectors from neighbours, by negative sampling: gensim's names and defaults.
+    pub struct PairOptions {
+        .. run: RunOptions,
+        .. method: Method,
+        /// The most tokens that count as neighbours, on each side.
+        pub window: usize [size(1, LONGEST as u64)] = 5.0,
+        /// Whether each center has a window of its own, from 1 to `window`.
+        pub shrink_windows: bool [FLAG] = true,
+        /// Tokens that make up more of the corpus than this are left out at times; 0 for never.
+        pub sample: f64 [NOT_NEGATIVE] = 0.001,
+        /// Tokens that are no neighbours, for each center. They are shared by its window.
+        pub negative: usize [size(1, 1 << 16)] = 5.0,
+        /// Samples are drawn by frequency to this power.
+        pub ns_exponent: f64 [ANY_NUMBER] = 0.75,
+        /// The first learning rate.
+        pub alpha: f64 [NOT_NEGATIVE] = 0.025,
+        /// The last learning rate. From the first to it the rate falls evenly from sentence to sentence, however long they are.
+        pub min_alpha: f64 [NOT_NEGATIVE] = 0.0001,
+    }
+}
+
+tokenbed_nn::options! {
+    /// What CBOW has beside that.
+    pub struct CbowOptions {
+        /// Whether the mean of the neighbours is taken, not their sum.
+        pub cbow_mean: bool [FLAG] = true,
+    }
+}
+
+/// What predicts a center.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Method {
+    /// Each of its neighbours.
+    SkipGram,
+    /// Its neighbours together.
+    Cbow(CbowOptions),
+}
+
+impl Method {
+    fn is_cbow(self) -> bool {
+        matches!(self, Method::Cbow(_))
+    }
+
+    fn takes_mean(self) -> bool {
+        matches!(self, Method::Cbow(CbowOptions { cbow_mean: true }))
+    }
+}
+
+impl Options for Method {
+    const ABOUT: &'static str = CbowOptions::ABOUT;
+
+    /// None that all methods have.
+    fn fields() -> Vec<Field> {
+        Vec::new()
+    }
+
+    fn read(values: &dyn Values) -> Result<Self> {
+        match values.word("objective").as_deref() {
+            Some("cbow") => Ok(Method::Cbow(CbowOptions::read(values)?)),
+            _ => Ok(Method::SkipGram),
+        }
+    }
 }
 
 /// Two tables, one of words as neighbours (what is kept), one of words as centers.
@@ -125,8 +163,8 @@ impl Pairs {
     /// # Errors
     /// [`Error::Usage`] for options without sense; [`Error::Memory`].
     pub fn new(options: PairOptions, corpus: Corpus) -> Result<Self> {
-        let PairOptions { dim, window, negative, .. } = options;
-        if dim == 0 || window == 0 || negative == 0 || options.epochs == 0 {
+        let PairOptions { run: RunOptions { dim, epochs, seed, .. }, window, negative, .. } = options;
+        if dim == 0 || window == 0 || negative == 0 || epochs == 0 {
             return Err(Error::Usage("dim, window, negative and epochs are at least 1".into()));
         }
         let vocabulary = corpus.counts().len();
@@ -134,7 +172,7 @@ impl Pairs {
         let reader = Reader::new(&corpus, &options);
         let longest = batch::longest(&corpus, &unigram, &options);
         let mut rows = Rows::new(vocabulary, dim)?;
-        let mut generator = Generator::new(options.seed);
+        let mut generator = Generator::new(seed);
         let mut row = zeroed(dim);
         for word in 0..vocabulary {
             let reach = 1.0 / dim as f64;
@@ -168,7 +206,7 @@ impl Pairs {
     }
 
     fn total(&self) -> u64 {
-        self.options.epochs * self.corpus.ids().len() as u64
+        self.options.run.epochs * self.corpus.ids().len() as u64
     }
 
     /// Tokens of the text that were read.
@@ -178,7 +216,7 @@ impl Pairs {
 
     /// Falls from sentence to sentence, however long they are, as gensim's does.
     fn alpha(&self) -> f64 {
-        let PairOptions { alpha, min_alpha, epochs, .. } = self.options;
+        let PairOptions { run: RunOptions { epochs, .. }, alpha, min_alpha, .. } = self.options;
         alpha
             - (alpha - min_alpha) * self.reader.sentences(&self.corpus)
                 / (epochs * self.corpus.sentences() as u64) as f64
@@ -228,7 +266,7 @@ impl Model for Pairs {
     }
 
     fn tables(&mut self) -> Vec<Array> {
-        let (vocabulary, dim) = (self.corpus.counts().len(), self.options.dim);
+        let (vocabulary, dim) = (self.corpus.counts().len(), self.options.run.dim);
         let shape = [vocabulary, dim];
         let input = Array { name: "input", shape, values: self.rows.dense(0..vocabulary) };
         let output = Array { name: "output", shape, values: self.rows.dense(vocabulary..2 * vocabulary) };
@@ -241,13 +279,13 @@ impl Model for Pairs {
 
     fn has_place(&self, counters: &[u64]) -> bool {
         let &[epoch, sentence, _, steps] = counters else { return false };
-        epoch <= self.options.epochs && sentence < self.corpus.sentences() as u64 && steps < MOST_STEPS
+        epoch <= self.options.run.epochs && sentence < self.corpus.sentences() as u64 && steps < MOST_STEPS
     }
 
     fn restore(&mut self, arrays: &[&[f32]], counters: &[u64]) {
         let [input, output] = arrays else { return };
         let [place @ .., steps] = counters else { return };
-        let dim = self.options.dim;
+        let dim = self.options.run.dim;
         input
             .chunks_exact(dim)
             .chain(output.chunks_exact(dim))
@@ -273,7 +311,7 @@ impl Shared<'_> {
     /// What a center comes to.
     fn center(&self, center: Center, work: &mut Work) {
         let (options, layout) = (self.options, self.layout);
-        let mut draws = Draws::at(options.seed, center.epoch, center.place);
+        let mut draws = Draws::at(options.run.seed, center.epoch, center.place);
         // The first bits said whether the word is left out.
         let _ = draws.bits();
         let window = options.window as u32;
@@ -295,8 +333,9 @@ impl Shared<'_> {
         let own = (center.at - from) as usize;
         let (word, neighbours) = (words[own], words[..own].iter().chain(&words[own + 1..]));
         inputs.clear();
-        inputs.put_all(neighbours.enumerate().map(|(i, &word)| changes_by(word, if options.cbow { 0 } else { i })));
-        let input_changes = if options.cbow { 1 } else { inputs.len() };
+        let is_cbow = options.method.is_cbow();
+        inputs.put_all(neighbours.enumerate().map(|(i, &word)| changes_by(word, if is_cbow { 0 } else { i })));
+        let input_changes = if is_cbow { 1 } else { inputs.len() };
         outputs.clear();
         let mut output = |word: u32| outputs.put(changes_by(layout.rows / 2 + word, input_changes + outputs.len()));
         output(word);
@@ -308,7 +347,7 @@ impl Shared<'_> {
         }
         let all = input_changes + outputs.len();
         let changes = &mut changes[*taken * layout.stride..][..all * layout.stride];
-        let (loss, losses) = if options.cbow { self.bag(scratch, changes) } else { self.grid(scratch, changes) };
+        let (loss, losses) = if is_cbow { self.bag(scratch, changes) } else { self.grid(scratch, changes) };
         *taken += all;
         work.loss += loss;
         work.losses += losses;
@@ -340,7 +379,7 @@ impl Shared<'_> {
         let share = 1.0 / inputs.len() as f32;
         let picked = |rows| Picked { table: values, rows };
         let same = |values| Coefficients { values, across: 0, down: 0 };
-        let weight = [if self.options.cbow_mean { share } else { 1.0 }];
+        let weight = [if self.options.method.takes_mean() { share } else { 1.0 }];
         kernels.row_mix(same(&weight), picked(inputs), stride, hidden);
         let alone = Picked { table: hidden, rows: &[0] };
         scores.fill_to(outputs.len(), 0.0);
@@ -349,7 +388,7 @@ impl Shared<'_> {
         let (input_change, output_changes) = changes.split_at_mut(stride);
         let by = |values| Coefficients { values, across: 1, down: 1 };
         kernels.row_mix(by(scores), picked(outputs), stride, input_change);
-        if !self.options.cbow_mean {
+        if !self.options.method.takes_mean() {
             // gensim's: the error of a sum is divided among what was summed.
             input_change.iter_mut().for_each(|x| *x *= share);
         }

@@ -6,11 +6,13 @@
 use std::path::Path;
 use std::time::Duration;
 use tokenbed_core::Result;
+use tokenbed_nn::optim::AdamW;
 use tokenbed_train::classify::{Classify, ClassifyOptions};
 use tokenbed_train::draws::Draws;
 use tokenbed_train::examples::Examples;
-use tokenbed_train::next_token::{NextToken, NextTokenOptions, Softmax};
-use tokenbed_train::pairs::{PairOptions, Pairs};
+use tokenbed_train::next_token::{NextToken, NextTokenOptions, SampleOptions, Softmax};
+use tokenbed_train::objective::RunOptions;
+use tokenbed_train::pairs::{CbowOptions, Method, PairOptions, Pairs};
 use tokenbed_train::{Array, Corpus, Report, Trainer, checkpoint};
 
 /// A text of `len` ids below `vocabulary`, some far more frequent than others, in sentences.
@@ -23,9 +25,14 @@ pub fn corpus(len: usize, vocabulary: u32) -> Corpus {
     Corpus::new(ids.collect(), &ends, vocabulary as usize, 1).unwrap()
 }
 
+pub fn run(dim: usize, epochs: u64) -> RunOptions {
+    RunOptions { vocab_size: 0, dim, epochs, min_count: 1, seed: 3 }
+}
+
 pub fn pairs(cbow: bool) -> PairOptions {
     PairOptions {
-        dim: 20,
+        run: run(20, 2),
+        method: if cbow { Method::Cbow(CbowOptions { cbow_mean: true }) } else { Method::SkipGram },
         window: 3,
         shrink_windows: true,
         sample: 1e-2,
@@ -33,29 +40,20 @@ pub fn pairs(cbow: bool) -> PairOptions {
         ns_exponent: 0.75,
         alpha: 0.025,
         min_alpha: 1e-4,
-        epochs: 2,
-        cbow,
-        cbow_mean: true,
-        seed: 3,
     }
 }
 
 pub fn next_token(tied: bool, softmax: Softmax) -> NextTokenOptions {
     NextTokenOptions {
-        dim: 12,
-        context: 5,
-        stride: 4,
-        batch: 40,
-        epochs: 2,
-        lr: 1e-2,
+        run: run(12, 2),
+        adamw: AdamW { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 },
         final_lr: 1e-3,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
-        weight_decay: 0.01,
+        context_length: 5,
+        stride: 4,
+        batch_size: 40,
         init_std: 0.1,
         tied,
         softmax,
-        seed: 3,
     }
 }
 
@@ -78,8 +76,8 @@ pub type Make = Box<dyn Fn() -> Trainer>;
 pub fn all() -> Vec<(&'static str, Make)> {
     let text = || corpus(3000, 300);
     let next = move |tied, softmax| Trainer::new(Box::new(NextToken::new(next_token(tied, softmax), text()).unwrap()));
-    let sampled = Softmax::Sampled { samples: 50, exponent: 0.75 };
-    let classify = ClassifyOptions { dim: 20, lr: 0.5, epochs: 5, seed: 3 };
+    let sampled = Softmax::Sampled(SampleOptions { samples: 50, ns_exponent: 0.75 });
+    let classify = ClassifyOptions { run: run(20, 5), lr: 0.5 };
     vec![
         ("skip-gram", Box::new(move || Trainer::new(Box::new(Pairs::new(pairs(false), text()).unwrap())))),
         ("cbow", Box::new(move || Trainer::new(Box::new(Pairs::new(pairs(true), text()).unwrap())))),

@@ -19,6 +19,23 @@ export type VocabularyDescription =
   | { readonly kind: 'encoding'; readonly name: string; readonly size: number }
   | { readonly kind: 'tokenizer'; readonly file: string; readonly size: number }
 
+/** What was trained on what, and how. All of it is optional, and more may stand beside it. */
+export interface TrainingRecord {
+  hyperParameters?: { readonly [name: string]: Json | undefined }
+  /** The texts: names, and how large they are. */
+  corpus?: readonly { readonly file: string; readonly bytes?: number; readonly tokens?: number }[]
+  /** Tokens that were trained on, all epochs together. */
+  tokens?: number
+  epochs?: number
+  steps?: number
+  seconds?: number
+  /** The loss as it went: pairs of a step and the mean loss up to it since the last. `tokenbed plot --loss` draws it. */
+  loss?: readonly (readonly [step: number, loss: number])[]
+  /** When, as its writer says it. */
+  date?: string
+  readonly [more: string]: Json | undefined
+}
+
 /** The contents of model.json. */
 export interface ModelDescription {
   readonly format: typeof FORMAT

@@ -9,10 +9,10 @@ import { join, resolve } from 'node:path'
 import { facts } from '../base/dtype.js'
 import { FileError, FormatError, ShapeError, UsageError } from '../base/errors.js'
 import { loadMarked, namedTensors, saveSafetensors } from '../files/tensors.js'
-import { checkJson, type Json } from './json.js'
+import { checkJson } from './json.js'
 import { Model } from './model.js'
 import { alone, bytesPart, DESCRIPTION, findFile, ofOneSave, readBytes, readDescription, settle, TENSORS, TOKENIZER, WORDS, writeFolder, type Digests, type Part } from './parts.js'
-import { checkSeal, FORMAT, parseDescription, sealed, VERSION, type ModelDescription, type VocabularyDescription } from './description.js'
+import { checkSeal, FORMAT, parseDescription, sealed, VERSION, type ModelDescription, type TrainingRecord, type VocabularyDescription } from './description.js'
 import { TokenizerNames, WordNames, type Names } from '../vectors/names.js'
 import { binary } from '../native/native.js'
 import { readWhole } from '../base/read-file.js'
@@ -23,23 +23,6 @@ import { DIGEST, digestOfTensors, verifyTensors } from '../files/digest.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { checkBoolean, checkOptions, checkPath, checkText, checkWellFormed, isArray, isObject, show, allAre, eachOf } from '../base/validate.js'
 import { readWordList, writeWordList } from './word-list.js'
-
-/** What was trained on what, and how. All of it is optional, and more may stand beside it. */
-export interface TrainingRecord {
-  hyperParameters?: { readonly [name: string]: Json | undefined }
-  /** The texts: names, and how large they are. */
-  corpus?: readonly { readonly file: string; readonly bytes?: number; readonly tokens?: number }[]
-  /** Tokens that were trained on, all epochs together. */
-  tokens?: number
-  epochs?: number
-  steps?: number
-  seconds?: number
-  /** The loss as it went: pairs of a step and the mean loss up to it since the last. `tokenbed plot --loss` draws it. */
-  loss?: readonly (readonly [step: number, loss: number])[]
-  /** When, as its writer says it. */
-  date?: string
-  readonly [more: string]: Json | undefined
-}
 
 /** What `saveModel` saves. */
 export interface ModelParts {

@@ -3,6 +3,7 @@
 
 import { facts, isFloat, type DType, type TypedArray } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
+import { guardReceivers } from '../base/receivers.js'
 import { sizeOf } from '../base/shape.js'
 import { checkElements, isObject } from '../base/validate.js'
 import { track, untrack } from '../memory/scope.js'
@@ -17,6 +18,9 @@ export interface Borrowed {
   /** As the native side borrows them. */
   operand(): Operand
 }
+
+/** What every op calls of elements; a tensor checks for itself where users call it. */
+const OFTEN = ['disposed', 'dispose', 'storage', 'storageOffset', 'alias', 'operand', 'rawOperand', 'borrow', 'lag', 'beginWrite', 'checkWritable', 'watch']
 
 /** Numbers in a shape, contiguous and row-major. Several may share one storage, whose bytes go with the last of them. */
 export class Elements implements Borrowed {
@@ -61,7 +65,7 @@ export class Elements implements Borrowed {
   }
 
   /** The byte of the storage where they begin. @internal */
-  get offset(): number {
+  get storageOffset(): number {
     return this.#offset
   }
 
@@ -203,13 +207,18 @@ export class Elements implements Borrowed {
   static [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === 'object' && value !== null && #storage in value
   }
+
+  static {
+    // Users meet them as tensors.
+    guardReceivers({ name: 'Tensor', prototype: this.prototype }, (value) => #storage in value, OFTEN)
+  }
 }
 
 /** Elements that hold no memory. */
 class Unheld extends Elements {
   override rawOperand(): Operand {
-    const { storage, offset, dtype, size } = this
-    return storage.handle(dtype, offset, size) ?? storage.view(dtype, offset, size)
+    const { storage, storageOffset, dtype, size } = this
+    return storage.handle(dtype, storageOffset, size) ?? storage.view(dtype, storageOffset, size)
   }
 }
 

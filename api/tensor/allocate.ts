@@ -31,5 +31,5 @@ export function adopted(handle: Handle, dtype: DType, shape: readonly number[], 
 
 /** The bytes of a tensor's elements, as uint8 in the same memory. */
 export function asBytes(x: Tensor): Tensor {
-  return Tensor.over(x.storage, 'uint8', [x.size * facts(x.dtype).bytes], x.offset)
+  return Tensor.over(x.storage, 'uint8', [x.size * facts(x.dtype).bytes], x.storageOffset)
 }

@@ -28,7 +28,7 @@ export function assign(into: Elements, values: Elements | ArrayLike<number>, off
 
 function copy(source: Elements, into: Elements, offset: number): void {
   if (source.storage.base !== into.storage.base) return write(source, into, offset)
-  if (source.offset === into.offset + offset * facts(into.dtype).bytes) return
+  if (source.storageOffset === into.storageOffset + offset * facts(into.dtype).bytes) return
   // Parts of one memory may overlap.
   temporary(clone(source, 'Tensor.set'), (copy) => write(copy, into, offset))
 }

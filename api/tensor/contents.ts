@@ -75,11 +75,11 @@ function digestOf(tensor: Elements): string {
 
 /** As PyTorch prints tensors; `suffixes` stand behind the elements. */
 export function printed(tensor: Elements, suffixes: readonly string[]): string {
-  const { dtype, shape, offset, storage } = tensor
+  const { dtype, shape, storageOffset, storage } = tensor
   storage.lag?.settle()
   const { bytes } = facts(dtype)
   const data = storage.live(tensor.size * bytes) ? tensor.borrow() : null
   // Where `data` would be a copy of all, only the elements that are shown are read.
-  const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(storage.peek(dtype, offset + i * bytes, 1), dtype, 0))
+  const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(storage.peek(dtype, storageOffset + i * bytes, 1), dtype, 0))
   return tensor.checkWhole(formatTensor({ data: data ?? [], at, shape, dtype, suffixes }))
 }

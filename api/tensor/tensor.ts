@@ -51,7 +51,7 @@ export class Tensor extends Elements {
   /** A tensor in the place of elements, which it takes over; the same where they are a tensor. @internal */
   static of(made: Elements): Tensor {
     if (Tensor.is(made)) return made
-    const tensor = new Tensor(made.storage, made.offset, made.dtype, made.shape)
+    const tensor = new Tensor(made.storage, made.storageOffset, made.dtype, made.shape)
     made.dispose()
     return tensor
   }
@@ -119,7 +119,7 @@ export class Tensor extends Elements {
    */
   share(): SharedTable {
     this.lag?.settle()
-    return share(this.storage, this.dtype, this.shape, this.offset)
+    return share(this.storage, this.dtype, this.shape, this.storageOffset)
   }
 
   /** Ends what `share()` of this or another tensor over the memory began in this thread: no handle opens any more. */
@@ -257,7 +257,7 @@ export class Tensor extends Elements {
   reshape(...shape: number[]): Tensor {
     const sizes = inferredShape(shape, this.size)
     if (sizeOf(sizes) !== this.size) throw new ShapeError(`reshape: ${shown(this.shape)} has ${this.size} elements, not ${shown(shape)}`)
-    return record(this.#sharing(sizes, this.offset), 'ReshapeBackward', [this], () => derivatives.reshape(this))
+    return record(this.#sharing(sizes, this.storageOffset), 'ReshapeBackward', [this], () => derivatives.reshape(this))
   }
 
   #sharing(shape: readonly number[], offset: number): Tensor {
@@ -277,7 +277,7 @@ export class Tensor extends Elements {
     const part =
       at > 0
         ? Tensor.of(movement.narrow(this, at, from, length))
-        : this.#sharing([length, ...this.shape.slice(1)], this.offset + from * row)
+        : this.#sharing([length, ...this.shape.slice(1)], this.storageOffset + from * row)
     return record(part, 'NarrowBackward', [this], () => derivatives.narrow(this, at, from))
   }
 
@@ -294,7 +294,7 @@ export class Tensor extends Elements {
    */
   to(dtype: DType): Tensor {
     if (checkDType(dtype, 'to') === this.dtype) {
-      return record(this.#sharing(this.shape, this.offset), 'ToBackward', [this], () => derivatives.identity)
+      return record(this.#sharing(this.shape, this.storageOffset), 'ToBackward', [this], () => derivatives.identity)
     }
     const made = convert(this, dtype, 'to')
     // Integers do not learn.
@@ -308,7 +308,7 @@ export class Tensor extends Elements {
 
   /** The same memory, without gradients. */
   detach(): Tensor {
-    return this.#sharing(this.shape, this.offset)
+    return this.#sharing(this.shape, this.storageOffset)
   }
 
   #binary(op: 'add' | 'sub' | 'mul' | 'div', x: Tensor | number): Tensor {

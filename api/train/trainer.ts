@@ -9,7 +9,7 @@ import { checkCorpus, CORPUS, gather, vocabularyOf, type Corpus } from './corpus
 import { fromCode } from '../base/dtype.js'
 import { Embedding } from '../layers/embedding.js'
 import { AbortedError, FormatError, UsageError } from '../base/errors.js'
-import type { TrainingRecord } from '../models/folder.js'
+import type { TrainingRecord } from '../models/description.js'
 import { call, failureOf, native } from '../native/native.js'
 import { guardReceivers } from '../base/receivers.js'
 import { untrack } from '../memory/scope.js'

@@ -13,12 +13,12 @@ let known
  * said, and as source) or null, and whether it imports types alone, which are gone when the program runs.
  */
 export function imports() {
-  known ??= projectFiles().filter((path) => /\.[cm]?ts$/.test(path)).flatMap(importsOf)
+  known ??= projectFiles().filter((path) => /\.[cm]?ts$/.test(path)).flatMap((path) => importsIn(path, read(path)))
   return known
 }
 
-function importsOf(path) {
-  const text = read(path)
+/** The imports in the text of one file. */
+export function importsIn(path, text) {
   const typesEnd = new Set([...text.matchAll(STATEMENT)].filter(isOfTypes).map(({ 0: whole, index }) => index + whole.length))
   return [...text.matchAll(IMPORT)].map(({ 0: whole, 1: said, index }) => {
     const target = said.startsWith('.') ? posix.join(posix.dirname(path), said) : null

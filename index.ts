@@ -55,7 +55,7 @@ export { streamBatches, streamIds, type StreamBatchesOptions, type StreamOptions
 export type { BareIds, ExamplesSource, FilesSource, FolderSource, IdsSource, LabelledText, Many, NodeText, PiecesSource, TextSource, TextsSource, TokensSource } from './api/text/source.js'
 
 export { saveTokens, type SaveTokensOptions, type TokensInput, type TokensProgress } from './api/pipelines/save-tokens.js'
-export { inspectTokens, type TokensDType, type TokensFile, type TokensInfo, type TokensPart } from './api/files/token-folder.js'
+export { inspectTokens, openTokens, TokenFolder, type TokensDType, type TokensFile, type TokensInfo, type TokensPart } from './api/files/token-folder.js'
 
 export { inspectSafetensors, loadSafetensors, saveSafetensors, type SafetensorsInfo } from './api/files/tensors.js'
 export type { LoadedTensors, StoredTensor } from './api/files/loaded-tensors.js'

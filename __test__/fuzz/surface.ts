@@ -101,6 +101,7 @@ const CLASSES: Record<string, Members> = {
     count: ['text', ENCODE], decode: ['ids', { skipSpecialTokens: 'boolean' }], decoder: [{ skipSpecialTokens: 'boolean' }], tokenBytes: ['id'], token: ['id'],
   },
   DataLoader: { new: ['any', 'any'], '[Symbol.iterator]': [], ids: [], state: [], load: ['loaderState'] },
+  TokenFolder: { new: ['any', 'any', 'any'], length: [], document: ['small'], read: ['small', 'small'] },
   Vectors: {
     new: ['table', 'words'], words: [], tokens: [], has: ['word'], id: ['word'], token: ['id'], vector: ['word'], mostSimilar: ['query', NEIGHBOURS],
     analogy: ['word', 'word', 'word', NEIGHBOURS], similarities: ['query'], similarity: ['word', 'word'], doesntMatch: [['word']], rank: ['word', 'word'],
@@ -134,7 +135,7 @@ const FUNCTIONS: Members = {
   t5RelativeBuckets: ['small', 'small', { ...T5, offset: 'small' }], clipGradNorm: ['learned', 'number'], clipGradValue: ['learned', 'number'],
   createDataLoader: ['loader source', LOADER],
   streamBatches: ['source', { ...STREAM, ...WINDOWS }], streamIds: ['source', STREAM], loadSafetensors: ['safetensors'], inspectSafetensors: ['safetensors'], saveSafetensors: ['path', { a: 'tensor' }, { metadata: { a: 'text' } }],
-  inspectTokens: ['tokens', { verify: 'boolean' }],
+  inspectTokens: ['tokens', { verify: 'boolean' }], openTokens: ['tokens', { verify: 'boolean' }],
   saveTokens: ['path', 'source', SAVE_TOKENS],
   loadNpy: ['npy'], saveNpy: ['path', 'tensor'],
   resizeVocabulary: [{ tables: { a: 'table' }, words: 'words', counts: 'numbers', optimizer: 'optimizer' }, { keep: 'ids', remove: 'ids', minCount: 'number', add: 'additions', ...GENERATOR }],

@@ -178,6 +178,7 @@ const MAKERS = new Map<string, (world: World) => object>([
   ['Tokenizer', (world) => (world.random.chance(0.5) ? tb.Tokenizer.load('gpt2') : tb.Tokenizer.fromFile(world.file('file')))],
   ['TokenDecoder', (world) => (world.one('Tokenizer') as tb.Tokenizer).decoder()],
   ['DataLoader', () => tb.createDataLoader(Int32Array.from({ length: 40 }, (_, i) => i % ROWS), { batchSize: 2, maxLength: 4 })],
+  ['TokenFolder', (world) => tb.openTokens(world.file('tokens'))],
   ['Vectors', (world) => new tb.Vectors(world.matrix(), WORDS)],
   ['Trainer', (world) => new tb.Trainer({ files: [world.file('text')] }, { objective: 'skip-gram', dim: DIM, minCount: 1, epochs: 1 })],
   ['Model', (world) => tb.loadModel(world.file('folder'))],

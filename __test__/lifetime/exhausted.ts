@@ -274,7 +274,7 @@ const scenarios: Record<string, () => unknown> = {
     const { path } = await corpus()
     const loader = api.createDataLoader({ folder: path, verify: true }, { batchSize: 16, maxLength: 64, stride: 8, generator: new Generator(1) })
     const batches = [...loader].slice(0, 4).flatMap(({ inputs, targets }) => [inputs, targets])
-    return [batches, loader.ids, await collected(api.streamIds({ folder: path })), api.inspectTokens(path).files]
+    return [batches, loader.ids, await collected(api.streamIds({ folder: path })), api.openTokens(path).document(1)]
   },
   nextTokenFolder: async () => {
     const { path } = await corpus()

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFil
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import {
-  AbortedError, FileError, FormatError, inspectTokens, saveTokens, streamIds, TokenIndexError, Tokenizer, UsageError,
+  AbortedError, FileError, FormatError, inspectTokens, openTokens, saveTokens, streamIds, TokenFolder, TokenIndexError, Tokenizer, UsageError,
   type SaveTokensOptions, type TokensInfo, type TokensInput,
 } from '../../index.js'
 import { root } from '../support/golden.js'
@@ -134,6 +134,35 @@ test('inspectTokens says what was written, and its digests are those of the file
     t.is(createHash('sha256').update(content).digest('hex'), sha256)
   }
   t.deepEqual(readdirSync(path).sort(), [info.files.documents.name, info.files.ids.name, 'manifest.json'].sort())
+})
+
+test('openTokens gives documents and ranges, each found by its number', async (t) => {
+  const info = await saveTokens(corpus(), { texts: TEXTS })
+  const folder = openTokens(info.path, { verify: true })
+  t.deepEqual(folder.info, info)
+  t.is(folder.length, info.ids)
+  TEXTS.forEach((text, i) => t.deepEqual(folder.document(i), gpt2.encode(text)))
+  const all = Uint32Array.from(encoded(TEXTS).flat())
+  t.deepEqual([folder.read(), folder.read(3), folder.read(3, 5), folder.read(all.length)], [all, all.subarray(3).slice(), all.slice(3, 5), new Uint32Array(0)])
+  for (const run of [() => folder.document(4), () => folder.document(-1), () => folder.document(0.5), () => folder.read(0, all.length + 1), () => folder.read(3, 2)]) t.throws(run, { instanceOf: UsageError })
+  t.throws(() => new (TokenFolder as never as new (...args: unknown[]) => unknown)(info, {}), { instanceOf: UsageError, message: /is made by openTokens/ })
+  t.throws(() => structuredClone(folder), { any: true })
+  // What it opened stays, whoever replaces the folder.
+  await saveTokens(info.path, { texts: ['another'] }, { force: true })
+  t.deepEqual(folder.read(), all)
+  t.deepEqual(openTokens(info.path).document(0), gpt2.encode('another'))
+})
+
+test('an index that runs backwards is told where it is read', async (t) => {
+  const { path, files } = await saveTokens(corpus(), { texts: TEXTS })
+  const at = join(path, files.documents.name)
+  const bytes = readFileSync(at)
+  bytes.writeBigUInt64LE(1n, 16)
+  writeFileSync(at, bytes)
+  const folder = openTokens(path)
+  const error = t.throws(() => folder.document(1), { instanceOf: FormatError, message: /document 1 is said to be the ids from \d+ to 1/ })
+  t.is(error!.offset, 8)
+  t.notThrows(() => folder.document(3))
 })
 
 test('progress is told, and a slow source is heard', async (t) => {

@@ -197,8 +197,8 @@ test('the Dockerfile has known instructions and copies package.json before it in
   t.notThrows(() => JSON.parse(lines.at(-1)!.replace('CMD ', '')))
 })
 
-const inPython = python === null ? test.skip : test
-inPython.serial('the block of Python reads a folder of token ids', async (t) => {
+const inPython = python === null ? test.skip : test.serial
+inPython('the block of Python reads a folder of token ids', async (t) => {
   const [{ code }] = blocks.filter(({ language }) => language === 'python')
   const texts = ['Call me Ishmael.', 'Some years ago']
   await tokenbed.saveTokens(join(folder, 'read-by-python', 'corpus'), { texts })

@@ -9,9 +9,11 @@
 
 import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { Contents } from '../base/contents.js'
 import { FileError, FormatError, UsageError } from '../base/errors.js'
 import { isMissing, readWhole } from '../base/read-file.js'
-import { checkBoolean, checkOptions, checkPath, isArray, isObject, show } from '../base/validate.js'
+import { guardReceivers } from '../base/receivers.js'
+import { checkBoolean, checkOptions, checkPath, checkSize, isArray, isObject, show } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 import { call, check, native, type Operand } from '../native/native.js'
 
@@ -169,43 +171,86 @@ export function parseManifest(text: string, folder: string): TokensInfo {
 
 type Handle = ReturnType<typeof native.tokensOpen> & object
 
-/** A folder of token ids that is open: its ids are read from the mapped file when they are asked for. @internal */
+const CONTENTS = new Contents<TokenFolder>('TokenFolder', { instead: 'openTokens opens its folder anew, on any thread' })
+
+/** A folder of token ids that is open, by `openTokens`: its ids are read from the mapped file when they are asked for. */
 export class TokenFolder {
-  constructor(
-    readonly info: TokensInfo,
-    /** @internal */
-    readonly handle: Handle,
-  ) {}
+  /** What its manifest says. */
+  readonly info: TokensInfo
+  readonly #handle: Handle
+  /** @internal */
+  readonly structuredClone = CONTENTS.uncloneable
+
+  private constructor(info: TokensInfo, handle: Handle, key: typeof PRIVATE) {
+    if (key !== PRIVATE) throw new UsageError('a TokenFolder is made by openTokens(folder), not by new')
+    this.info = info
+    this.#handle = handle
+  }
+
+  /** What `openTokens` makes. @internal */
+  static over(info: TokensInfo, handle: Handle): TokenFolder {
+    return new TokenFolder(info, handle, PRIVATE)
+  }
 
   /** How many ids. */
   get length(): number {
     return this.info.ids
   }
 
-  /** A copy of ids, as many from `start` on; there must be so many. */
-  read(start: number, count: number): Uint32Array {
-    const ids = zeroed(Uint32Array, count)
-    check(native.tokensRead(this.handle, start, ids))
+  /**
+   * A copy of the ids of a document, found in constant time.
+   *
+   * @throws UsageError where there is no such document; FormatError where the index says what cannot be.
+   */
+  document(index: number): Uint32Array {
+    const where = 'TokenFolder.document'
+    const { documents, path } = this.info
+    if (documents === 0) throw new UsageError(`${where}: ${path} has no documents`)
+    const [start, end] = call(native.tokensDocument(this.#handle, checkSize(index, `${where}: index`, 0, documents - 1)))
+    return this.#copy(start, end)
+  }
+
+  /**
+   * A copy of ids, from number `start` up to, and without, number `end`; default all.
+   *
+   * @throws UsageError where there are not so many.
+   */
+  read(start = 0, end = this.length): Uint32Array {
+    const where = 'TokenFolder.read'
+    checkSize(end, `${where}: end`, 0, this.length)
+    return this.#copy(checkSize(start, `${where}: start`, 0, end), end)
+  }
+
+  #copy(start: number, end: number): Uint32Array {
+    const ids = zeroed(Uint32Array, end - start)
+    check(native.tokensRead(this.#handle, start, ids))
     return ids
   }
 
-  /** Cuts the windows of these numbers, (windows, maxLength), and their targets. */
+  /** Cuts the windows of these numbers, (windows, maxLength), and their targets. @internal */
   fill(windows: ReturnType<typeof native.windowsNew> & object, numbers: Uint32Array, inputs: Operand, targets: Operand): void {
-    check(native.tokensFill(this.handle, windows, numbers, inputs, targets))
+    check(native.tokensFill(this.#handle, windows, numbers, inputs, targets))
+  }
+
+  /** A corpus of its ids. @internal */
+  corpus(): ReturnType<typeof native.corpusOfFolder> & object {
+    return call(native.corpusOfFolder(this.#handle))
+  }
+
+  static {
+    guardReceivers(this, (value) => #handle in value)
+    CONTENTS.guard(this, (value) => #handle in value)
   }
 }
+
+/** Makes the constructor private at run time too. */
+const PRIVATE = Symbol('by openTokens')
 
 /** Tries where the manifest is replaced while its files are opened. */
 const TRIES = 20
 
-/**
- * Opens a folder: its manifest is read, and both data files are mapped. With `verify` every byte is read.
- *
- * Another process may replace the folder meanwhile: what is opened is one of the two, whole.
- *
- * @throws FileError, FormatError.
- */
-export function openTokens(folder: string, verify: boolean): TokenFolder {
+/** As `openTokens`, of an absolute path. Another process may replace the folder meanwhile: what is opened is one of the two, whole. */
+export function openFolder(folder: string, verify: boolean): TokenFolder {
   for (let tries = 1; ; tries++) {
     const text = readManifest(folder)
     try {
@@ -221,7 +266,7 @@ function openFiles(info: TokensInfo, verify: boolean): TokenFolder {
   const { path, ids, documents, dtype, files, vocabSize } = info
   const handle = call(native.tokensOpen({ idsPath: join(path, files.ids.name), ids, width: WIDTHS[dtype], documentsPath: join(path, files.documents.name), documents }))
   if (verify) check(native.tokensVerify(handle, files.ids.sha256, files.documents.sha256, vocabSize))
-  return new TokenFolder(info, handle)
+  return TokenFolder.over(info, handle)
 }
 
 /** A tokenizer, as far as a manifest tells it from others. */
@@ -242,16 +287,30 @@ export function checkEncoder({ path, tokenizer: said, vocabSize }: TokensInfo, g
 }
 
 /**
- * What a folder of token ids says of itself, which `saveTokens` or `tokenbed tokenize` wrote. Its data files are opened, and
- * their sizes are compared with the manifest; with `verify` every byte is read and compared with its digest, documents must
- * not end before they begin, and every id must be below the size of the vocabulary.
+ * Opens a folder of token ids that `saveTokens` or `tokenbed tokenize` wrote: its manifest is read, and both data files are
+ * mapped, in the same time and memory however large they are. Their sizes are compared with the manifest; with `verify` every
+ * byte is read and compared with its digest, documents must not end before they begin, and every id must be below the size
+ * of the vocabulary.
+ *
+ * ```ts
+ * const folder = openTokens('corpus')
+ * const ids = folder.document(folder.info.documents - 1)
+ * ```
  *
  * @throws FileError where the manifest or a data file is missing or cannot be read; FormatError, with the path, for a manifest
  * of another format or version, for a data file that is longer or shorter than it was, and for one whose bytes are others.
  */
+export function openTokens(folder: string, options?: { verify?: boolean }): TokenFolder {
+  return opened(folder, options, 'openTokens')
+}
+
+/** What a folder of token ids says of itself: `openTokens(folder).info`. @throws As `openTokens`. */
 export function inspectTokens(folder: string, options?: { verify?: boolean }): TokensInfo {
-  const where = 'inspectTokens'
+  return opened(folder, options, 'inspectTokens').info
+}
+
+function opened(folder: string, options: { verify?: boolean } | undefined, where: string): TokenFolder {
   const path = resolve(checkPath(folder, where))
   const { verify = false } = checkOptions(options, ['verify'], where)
-  return openTokens(path, checkBoolean(verify, `${where}: verify`)).info
+  return openFolder(path, checkBoolean(verify, `${where}: verify`))
 }

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { abortable, throwIfAborted } from '../base/abortable.js'
 import { FileError, UsageError } from '../base/errors.js'
 import { checkBoolean, checkFunction, checkOptions, checkPath, checkSize, checkText, checkWord, eachOf, isArray, isObject, show } from '../base/validate.js'
-import { DATA, hasManifest, MANIFEST, manifestOf, openTokens, WIDTHS, type TokensDType, type TokensInfo, type TokensPart } from '../files/token-folder.js'
+import { DATA, hasManifest, MANIFEST, manifestOf, openFolder, WIDTHS, type TokensDType, type TokensInfo, type TokensPart } from '../files/token-folder.js'
 import { checkSignal } from '../layers/async.js'
 import { call, check, failureOf, native } from '../native/native.js'
 import { checkTokenizer } from '../text/batch.js'
@@ -162,7 +162,7 @@ function checkFree(folder: string, force: boolean, where: string): void {
   if (!hasManifest(folder)) return
   let isOurs = true
   try {
-    openTokens(folder, false)
+    openFolder(folder, false)
   } catch (error) {
     // What is damaged may be replaced; what is something else may not.
     isOurs = !/is no manifest of token ids|is no JSON/.test((error as Error).message)

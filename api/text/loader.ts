@@ -3,7 +3,7 @@
 import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
 import { Contents } from '../base/contents.js'
 import { UsageError } from '../base/errors.js'
-import { checkEncoder, openTokens, TokenFolder } from '../files/token-folder.js'
+import { checkEncoder, openFolder, TokenFolder } from '../files/token-folder.js'
 import { call, native } from '../native/native.js'
 import { checkGenerator, defaultGenerator, type Generator } from '../tensor/random.js'
 import { guardReceivers } from '../base/receivers.js'
@@ -128,7 +128,7 @@ export class DataLoader implements Iterable<Batch> {
    * they are asked for, of 4 bytes an id: batches need none.
    */
   get ids(): Uint32Array | Int32Array {
-    return this.#ids instanceof TokenFolder ? this.#ids.read(0, this.#ids.length) : this.#ids
+    return this.#ids instanceof TokenFolder ? this.#ids.read() : this.#ids
   }
 
   /** The batches of an epoch: the rest of the one that `load` brought back, else a new one. */
@@ -261,7 +261,7 @@ function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string):
     return endToEnd(read.lists)
   }
   if (read.kind === 'folder') {
-    const folder = openTokens(read.path, read.verify)
+    const folder = openFolder(read.path, read.verify)
     if (tokenizer !== undefined) checkEncoder(folder.info, checkTokenizer(tokenizer, where), where)
     return folder
   }

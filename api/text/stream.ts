@@ -4,7 +4,7 @@ import { abortable, throwIfAborted, untilAborted } from '../base/abortable.js'
 import { checkSignal } from '../layers/async.js'
 import { checkTokenizer, checkWindows, cutBatch, windowsOver, type Batch, type WindowOptions } from './batch.js'
 import { UsageError } from '../base/errors.js'
-import { checkEncoder, openTokens } from '../files/token-folder.js'
+import { checkEncoder, openFolder } from '../files/token-folder.js'
 import { call, check, failureOf, native } from '../native/native.js'
 import { Pieces } from './pieces.js'
 import { checkItem, readSource, type IdList, type Items, type Kind, type Source, type TextSource } from './source.js'
@@ -165,11 +165,11 @@ async function* idsThatAreThere(lists: readonly IdList[], signal?: AbortSignal):
 /** The ids of a folder, which is opened when the first chunk is asked for. */
 async function* idsOfFolder({ path, verify }: Source & { kind: 'folder' }, tokenizer: Tokenizer | null, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {
   throwIfAborted(signal, STREAM)
-  const folder = openTokens(path, verify)
+  const folder = openFolder(path, verify)
   if (tokenizer !== null) checkEncoder(folder.info, tokenizer, where)
   for (let at = 0; at < folder.length; at += CHUNK) {
     throwIfAborted(signal, STREAM)
-    yield folder.read(at, Math.min(CHUNK, folder.length - at))
+    yield folder.read(at, Math.min(at + CHUNK, folder.length))
   }
 }
 

@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { abortable, throwIfAborted } from '../base/abortable.js'
 import { UsageError } from '../base/errors.js'
-import { checkEncoder, openTokens } from '../files/token-folder.js'
+import { checkEncoder, openFolder } from '../files/token-folder.js'
 import { call, check, failureOf, native } from '../native/native.js'
 import { Pieces } from '../text/pieces.js'
 import { checkItem, type ExamplesSource, type Items, type Kind, type LabelledText, type Source, type TextSource, type TokensSource } from '../text/source.js'
@@ -79,17 +79,18 @@ function ofIds({ lists }: Source & { kind: 'ids' }): Gathered {
  * objectives have them in memory.
  */
 function ofFolder({ path, verify }: Source & { kind: 'folder' }, { options, tokenizer, where }: Wanted): Gathered {
-  const { info, handle } = openTokens(path, verify)
+  const folder = openFolder(path, verify)
+  const { info } = folder
   if (tokenizer !== null) checkEncoder(info, tokenizer, where)
   if (options.vocabulary !== 0 && options.vocabulary < info.vocabSize) {
     throw new UsageError(`${where}: the ids of ${path} are below ${info.vocabSize}, and vocabSize is ${options.vocabulary}: make it that large, or leave it out`)
   }
-  return call(native.corpusOfFolder(handle))
+  return folder.corpus()
 }
 
 /** How many ids there may be: of a folder as many as it says, where nothing else is said. */
 export function vocabularyOf(source: Source, { vocabSize }: CheckedOptions): number {
-  return source.kind === 'folder' && vocabSize === 0 ? openTokens(source.path, false).info.vocabSize : vocabSize
+  return source.kind === 'folder' && vocabSize === 0 ? openFolder(source.path, false).info.vocabSize : vocabSize
 }
 
 /** Each text is encoded on its own, and ends a sentence. */

@@ -267,9 +267,7 @@ impl Task for FinishTokens {
                 digests: Vec::from([ids.digest, documents.digest]),
                 failure: None,
             },
-            Err(failure) => {
-                WrittenTokens { names: Vec::new(), digests: Vec::new(), failure: Some(failure.into()) }
-            }
+            Err(failure) => WrittenTokens { names: Vec::new(), digests: Vec::new(), failure: Some(failure.into()) },
         })
     }
 }

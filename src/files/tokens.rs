@@ -70,7 +70,8 @@ pub fn tokens_read(folder: &External<TokenFolder>, start: f64, out: Operand) -> 
 pub fn tokens_document(folder: &External<TokenFolder>, document: f64) -> Option<Vec<f64>> {
     guard(|| {
         let found = folder.tokens.document(size(document)?)?;
-        let range = found.ok_or_else(|| Error::Shape(format!("document {document} of {}", folder.tokens.documents())))?;
+        let range =
+            found.ok_or_else(|| Error::Shape(format!("document {document} of {}", folder.tokens.documents())))?;
         Ok(Vec::from([range.start as f64, range.end as f64]))
     })
 }

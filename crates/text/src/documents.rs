@@ -97,12 +97,7 @@ impl Documents {
         if text.is_empty() { Ok(()) } else { self.stream.push(tokenizer, text, ids) }
     }
 
-    fn end_line(
-        &mut self,
-        tokenizer: &Tokenizer,
-        ids: &mut Vec<u32>,
-        ends: &mut Vec<usize>,
-    ) -> Result<(), TextError> {
+    fn end_line(&mut self, tokenizer: &Tokenizer, ids: &mut Vec<u32>, ends: &mut Vec<usize>) -> Result<(), TextError> {
         if std::mem::take(&mut self.begun) {
             self.stream.finish(tokenizer, ids)?;
             ends.put(ids.len());

@@ -30,7 +30,7 @@ mod windows;
 
 pub use batch::EncodedTexts;
 pub use decoder::TokenDecoder;
-pub use documents::{Documents, Division};
+pub use documents::{Division, Documents};
 pub use encoding::{Encoding, encodings};
 pub use error::TextError;
 pub use file::{Frame, Habits, Limits, Origin};

@@ -45,7 +45,7 @@ impl Tokens {
     /// [`Error::File`] where a file cannot be opened or mapped; [`Error::Format`] for one that is longer or shorter than it
     /// should be, and for an index of other ids.
     pub fn open(ids: Stored<'_>, documents: Stored<'_>, width: Width) -> Result<Self> {
-        let entries = documents.count.checked_add(1).unwrap_or(usize::MAX);
+        let entries = documents.count.saturating_add(1);
         let tokens = Self {
             width,
             count: ids.count,

@@ -8,6 +8,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from './build.mjs'
+import { count, show } from './checks.mjs'
 import { capture, Failure, root, runIfMain } from './process.mjs'
 import { built } from './package.mjs'
 import { packAll } from './release/pack.mjs'
@@ -68,10 +69,8 @@ function main() {
     const checks = hosts.map((host) => check(host, tarballs, folder))
     if (hosts.length > 0) checks.push({ name: 'all print the same', ok: new Set(checks.map(({ first }) => first)).size === 1 })
     checks.push(...suites.flatMap((suite) => runners(suite, tarballs, folder)))
-    for (const { name, ok } of checks) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
-    const failed = checks.filter(({ ok }) => !ok).length
-    console.log(`${checks.length - failed} passed, ${failed} failed`)
-    if (failed > 0) process.exitCode = 1
+    show(checks)
+    count(checks)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -6,6 +6,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { show } from './checks.mjs'
 import { Failure, capture, root, runIfMain, tool } from './process.mjs'
 import { gates } from './release/gates.mjs'
 import { packAll, showGates } from './release/pack.mjs'
@@ -23,7 +24,7 @@ export async function checkPackage() {
     const tarballs = [rootPackage, ...platformPackages].map(({ tarball }) => tarball)
     const { homes, checks: used } = testRuntimes(runtimes(), tarballs, folder, platform)
     const others = [...typescripts(rootPackage.tarball, folder), ...homes.slice(0, 1).flatMap((home) => [installedSize(home), linked(home)]), sameResults(used)]
-    for (const { name, ok } of others) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
+    show(others)
     const failed = [...used, ...others].filter(({ ok }) => !ok)
     return { passed: used.length + others.length - failed.length + looked.passed, failed: failed.length + looked.failed, names: failed.map(({ name }) => name) }
   } finally {

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cargo, environment, target as ARM64 } from '../arm64.mjs'
 import { build } from '../build.mjs'
+import { count, show } from '../checks.mjs'
 import { Failure, capture, root, run, runIfMain, tool } from '../process.mjs'
 import { binaries, packages } from './pack.mjs'
 import { serve } from './registry.mjs'
@@ -133,10 +134,8 @@ async function main() {
     if (!(error instanceof Failure)) throw error
     checks.push({ name: "the kernels' tests on arm64", ok: false })
   }
-  for (const { name, ok } of checks) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
-  const failed = checks.filter(({ ok }) => !ok).length
-  console.log(`${checks.length - failed} passed, ${failed} failed`)
-  if (failed > 0) process.exitCode = 1
+  show(checks)
+  count(checks)
 }
 
 await runIfMain(import.meta, main)

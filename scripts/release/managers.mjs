@@ -9,6 +9,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { count, show } from '../checks.mjs'
 import { Failure, root, runIfMain } from '../process.mjs'
 import { binaries, packAll } from './pack.mjs'
 import { serve } from './registry.mjs'
@@ -139,10 +140,8 @@ async function main() {
     const { address, close } = await serve(tarballs)
     const checks = managers().map((manager) => check(manager, address, folder))
     await close()
-    for (const { name, ok } of checks) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
-    const failed = checks.filter(({ ok }) => !ok).length
-    console.log(`${checks.length - failed} passed, ${failed} failed`)
-    if (failed > 0) process.exitCode = 1
+    show(checks)
+    count(checks)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -7,6 +7,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { count, show } from '../checks.mjs'
 import { Failure, runIfMain } from '../process.mjs'
 import { failures, notAllowed } from './failures.mjs'
 import { packages } from './pack.mjs'
@@ -30,7 +31,7 @@ function testRuntime(runtime, tarballs, folder, platform) {
 export function testRuntimes(runtimes, tarballs, folder, platform) {
   const tested = runtimes.map(({ name, get }) => {
     const found = testedOrNot(name, get, tarballs, folder, platform)
-    for (const { name, ok } of found.checks) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
+    show(found.checks)
     return found
   })
   return { homes: tested.flatMap(({ home }) => home ?? []), checks: tested.flatMap(({ checks }) => checks) }
@@ -70,10 +71,8 @@ function main() {
   try {
     const { homes, checks } = testRuntimes(process.argv[2] === '--this-node' ? [thisNode()] : everyRuntime(), here, folder, platform)
     const last = [...homes.slice(0, 1).flatMap((home) => [installedSize(home), linked(home)]), sameResults(checks)]
-    for (const { name, ok } of last) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`)
-    const failed = [...checks, ...last].filter(({ ok }) => !ok)
-    console.log(`${checks.length + last.length - failed.length} passed, ${failed.length} failed`)
-    if (failed.length > 0) process.exitCode = 1
+    show(last)
+    count([...checks, ...last])
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

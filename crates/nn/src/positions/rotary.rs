@@ -1,6 +1,7 @@
 //! Rotary positions: pairs of elements turned by an angle that grows with the position (Su et al. 2021).
 
 use super::scaling::{Frequencies, Scaling, frequencies};
+pub use crate::token_position::At;
 use tokenbed_core::ids::{IdSlice, with_values};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ids::CheckedIds;
@@ -48,20 +49,6 @@ pub struct Heads {
 
 /// A table of angles, and which of its rows goes with which token.
 type Angles<'a> = (&'a [f32], Along<'a>);
-
-/// Positions of tokens.
-#[derive(Clone, Copy, Debug)]
-pub enum At<'a> {
-    /// `offset, offset + 1, ...` along sequences of `length` tokens.
-    From {
-        /// The first position of every sequence.
-        offset: usize,
-        /// Tokens of a sequence.
-        length: usize,
-    },
-    /// One for each token.
-    Each(IdSlice<'a>),
-}
 
 impl Rotary {
     /// The rotation of the first `dim` elements of heads.

@@ -1,17 +1,21 @@
-// Wraps the lines of comments that are too long, which formatters leave as they are.
+// Wraps comment lines that are too long, because formatters leave them as they are.
 
-/** The longest line, of code and of comments: .oxfmtrc.json and rustfmt.toml say the same of code. */
+/** Largest length of a line, of code and of comments. .oxfmtrc.json and rustfmt.toml have the same limit for code. */
 export const MAX_LENGTH = 120
 
-/** A line that is a comment and nothing else: its indentation and marker, and its words. */
+/** A line that holds only a comment: its indentation and marker, and its text. */
 const LINE = /^(\s*(?:\/\/[/!]?|\*))( .*)$/
-/** Directives to a tool, which must stay in one line. */
+/** A directive to a tool, which must stay on one line. */
 const DIRECTIVE = /^ ?(?:@ts-|[\w-]+-(?:ignore|disable|enable)|cspell:)/
-/** What begins something of its own: an item of a list, a row of a table, a heading, a tag, a quotation, code. */
+/**
+ * The start of something that must not join the paragraph before: an item, table row, heading, tag, quotation or
+ * code.
+ */
 const NOT_PROSE = /^(?:[-*+|#>@<]|\d+[.)] |```| {4}|$)/
 
 /**
- * The text with every comment's line broken that is too long; what is left over begins the next line of its paragraph.
+ * The text with every comment line wrapped that is too long. The rest of a line begins the next line of its
+ * paragraph.
  */
 export function wrapComments(text) {
   const lines = opened(text.split('\n'))
@@ -32,17 +36,17 @@ export function wrapComments(text) {
   return out.join('\n')
 }
 
-/** Whether the next line goes on with what this one says. */
+/** Whether the next line continues the paragraph of this one. */
 function goesOn(words, next) {
   return isProse(next) && !NOT_PROSE.test(next.trimStart()) && indentOf(next) === indentOf(words, true)
 }
 
-/** Tables and directives stay as they are; items of lists may be wrapped, as what they say is prose. */
+/** Whether a line may be wrapped. Tables and directives must stay as they are; items of lists are prose. */
 function isProse(words) {
   return !DIRECTIVE.test(words) && !/^ (?: {4}|[|#@<])/.test(words) && !/\S {3,}\S/.test(words)
 }
 
-/** How far the words stand from the marker; `after`: the lines after this one, which stand below an item's words. */
+/** Number of characters between the marker and the text; `after` asks for the lines that continue an item. */
 function indentOf(words, after = false) {
   const item = /^( +)((?:[-*+]|\d+[.)]) )?/.exec(words)
   return item[1].length + (after && item[2] !== undefined ? item[2].length : 0)
@@ -55,7 +59,7 @@ function split(marker, words) {
   if (line.endsWith('-----')) return [line.slice(0, MAX_LENGTH)]
   const least = marker.length + indentOf(words, true)
   let at = line.lastIndexOf(' ', MAX_LENGTH)
-  // Not within `code`, and not before what would begin a list or a heading.
+  // Neither within `code` nor before something that would begin a list or a heading.
   while (at > least && (isInCode(line, at) || NOT_PROSE.test(line.slice(at + 1)))) at = line.lastIndexOf(' ', at - 1)
   return at > least ? [line.slice(0, at), line.slice(at + 1)] : [line]
 }
@@ -64,7 +68,7 @@ function isInCode(line, at) {
   return (line.slice(0, at).split('`').length - 1) % 2 === 1
 }
 
-/** A comment that is one line, and too long for that, becomes one of several. */
+/** Opens one-line comments that are too long, so that they can be wrapped. */
 function opened(lines) {
   return lines.flatMap((line) => {
     const [, indent, words] = /^(\s*)\/\*\*( .*\S) ?\*\/$/.exec(line) ?? []

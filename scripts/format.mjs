@@ -1,7 +1,7 @@
-// Formats the tree, TypeScript and Rust: node scripts/format.mjs
+// Formats the tree: node scripts/format.mjs
 //
-// TypeScript, JavaScript and JSON by oxfmt, as .oxfmtrc.json says; Rust by cargo fmt, as rustfmt.toml says; comments,
-// which neither wraps, by comments.mjs.
+// oxfmt formats TypeScript, JavaScript and JSON by .oxfmtrc.json, and cargo fmt formats Rust by rustfmt.toml. Neither
+// wraps comments; comments.mjs does.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { wrapComments } from './comments.mjs'
@@ -11,13 +11,13 @@ import { projectFiles, read } from './rules/files.mjs'
 /** The command that formats what oxfmt knows. */
 export const oxfmt = () => tool('oxfmt', 'oxfmt')
 
-/** The arguments of `cargo fmt` for the workspace, and for each crate of tests that is none of its members. */
+/** The arguments of `cargo fmt` for the workspace, and for each test crate outside of it. */
 export function rustTrees() {
   const others = projectFiles().filter((path) => /\/(fuzz|loom|faults)\/Cargo\.toml$/.test(path))
   return [['--all'], ...others.map((path) => ['--manifest-path', path])]
 }
 
-/** The files whose comments have lines that are too long: their path, what they hold, and what they should. */
+/** The files whose comments have lines that are too long: path, current text, and wrapped text. */
 export function unwrapped() {
   const sources = projectFiles().filter((path) => /\.([cm]?[jt]s|rs)$/.test(path) && !path.startsWith('testdata/'))
   return sources.flatMap((path) => {

@@ -22,5 +22,5 @@ function answers(command) {
 await runIfMain(import.meta, () => {
   const { ok, stdout, stderr } = capture([...command(), '-no-color'])
   if (!ok) throw new Failure(`${stdout}${stderr}`.trim())
-  console.log('actionlint has nothing to say')
+  console.log('actionlint reports nothing')
 })

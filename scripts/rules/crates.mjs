@@ -1,4 +1,4 @@
-// Which crate may know which.
+// Rules about which crate may use which.
 import { Failure, capture } from '../process.mjs'
 
 /** The crates of the workspace that each may use outside of its tests, by short name. The addon may use all. */
@@ -56,7 +56,10 @@ function napiBelowTheAddon() {
   return crates.filter(({ name }) => name !== ADDON).flatMap(({ id }) => pathToNapi(id, byId, nodes))
 }
 
-/** The way from a crate to napi, through dependencies of every kind: `a -> b -> napi`; none where there is none. */
+/**
+ * The path from a crate to napi, through dependencies of every kind: `a -> b -> napi`; an empty list if there is
+ * none.
+ */
 function pathToNapi(start, byId, nodes) {
   const cameFrom = new Map([[start, null]])
   for (const id of cameFrom.keys()) {
@@ -65,14 +68,14 @@ function pathToNapi(start, byId, nodes) {
       for (let at = id; at !== null; at = cameFrom.get(at)) path.unshift(byId.get(at).name)
       return [path.join(' -> ')]
     }
-    // A map's keys include those added while it is walked: breadth first.
+    // The keys of a Map include those added during the loop, so this is a breadth-first search.
     for (const { pkg } of nodes.get(id).deps) if (!cameFrom.has(pkg)) cameFrom.set(pkg, id)
   }
   return []
 }
 
 export const crateRules = [
-  { name: 'crates know only whom they may', offenders: forbiddenEdges },
-  { name: 'every crate has its place in the rules', offenders: unknownCrates },
-  { name: 'no crate below the addon knows napi', offenders: napiBelowTheAddon },
+  { name: 'crates use only the crates that they may', offenders: forbiddenEdges },
+  { name: 'every crate is listed in the rules', offenders: unknownCrates },
+  { name: 'no crate but the addon depends on napi', offenders: napiBelowTheAddon },
 ]

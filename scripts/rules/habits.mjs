@@ -1,16 +1,16 @@
-// What formatters, linters and a spell checker find: each says nothing where all is well.
+// Runs the formatters, the linters and the spell checker. Each reports nothing if all is well.
 import { MAX_LENGTH } from '../comments.mjs'
 import { oxfmt, unwrapped } from '../format.mjs'
 import { Failure, capture, tool } from '../process.mjs'
 import { projectFiles, read } from './files.mjs'
 
-/** What oxfmt would change: .oxfmtrc.json says how. */
+/** The files that oxfmt would change. Its settings are in .oxfmtrc.json. */
 function unformatted() {
   const { ok, stdout, stderr } = capture([...oxfmt(), '--list-different'])
   return ok ? [] : linesOf(stdout || stderr, (line) => line !== '').map((line) => `${line}: npm run format`)
 }
 
-/** Comments as formatters leave them: too long. */
+/** The files that have comment lines longer than the limit, which formatters leave as they are. */
 function longComments() {
   return unwrapped().map(({ path, text, wanted }) => {
     const others = wanted.split('\n')
@@ -19,7 +19,7 @@ function longComments() {
   })
 }
 
-/** Code is as long in Rust as in TypeScript, and comments are as long as code. */
+/** Checks that the formatters of Rust and of TypeScript have the same limit as comments. */
 function lengths() {
   const { printWidth } = JSON.parse(read('.oxfmtrc.json'))
   const maxWidth = Number(/^max_width = (\d+)$/m.exec(read('rustfmt.toml'))?.[1])
@@ -29,7 +29,7 @@ function lengths() {
   return wrong.map(([path, width]) => `${path}: ${width}, not ${MAX_LENGTH}`)
 }
 
-/** Of oxlint, with the types of the compiler: .oxlintrc.json says which rules. */
+/** What oxlint reports, with the compiler's types. Its rules are in .oxlintrc.json. */
 function lints() {
   const { ok, stdout, stderr } = capture([
     ...tool('oxlint', 'oxlint'),
@@ -41,7 +41,7 @@ function lints() {
   return ok ? [] : linesOf(`${stdout}${stderr}`, (line) => /^\S+:\d+:\d+: /.test(line))
 }
 
-/** Exports, files and dependencies that nothing uses: knip.json says where the uses begin. */
+/** Exports, files and dependencies that nothing uses. knip.json lists the entry points. */
 function unused() {
   const { ok, stdout, stderr } = capture([
     ...tool('knip', 'knip'),
@@ -53,7 +53,7 @@ function unused() {
   return ok ? [] : linesOf(`${stdout}${stderr}`, (line) => line.trim() !== '')
 }
 
-/** Words that neither a dictionary nor a list in scripts/words/ has: cspell.json says what is looked at. */
+/** Words that are neither in a dictionary nor in a list in scripts/words/. cspell.json says which files are checked. */
 function misspelt() {
   const options = [
     '--no-progress',
@@ -76,7 +76,7 @@ function misspelt() {
   return ok ? [] : linesOf(`${stdout}${stderr}`, (line) => line.includes('Unknown word'))
 }
 
-/** Words of the lists that stand in no file any more. */
+/** Words of the lists that no file contains any more. */
 function listedInVain() {
   const paths = projectFiles()
   const lists = paths.filter((path) => path.startsWith('scripts/words/'))
@@ -99,10 +99,10 @@ function linesOf(output, isOffender) {
 
 export const habitRules = [
   { name: 'TypeScript, JavaScript and JSON are formatted', offenders: unformatted },
-  { name: `comments have lines of at most ${MAX_LENGTH}`, offenders: longComments },
-  { name: 'lines are as long in Rust as in TypeScript', offenders: lengths },
-  { name: 'oxlint has nothing to say', offenders: lints },
-  { name: 'nothing is exported, installed or kept that nothing uses', offenders: unused },
-  { name: 'words are spelt as dictionaries spell them', offenders: misspelt },
-  { name: 'the lists of words have those alone that are used', offenders: listedInVain },
+  { name: `comment lines have at most ${MAX_LENGTH} characters`, offenders: longComments },
+  { name: 'Rust and TypeScript have the same line length', offenders: lengths },
+  { name: 'oxlint reports nothing', offenders: lints },
+  { name: 'every export, dependency and file is used', offenders: unused },
+  { name: 'every word is in a dictionary or a list of words', offenders: misspelt },
+  { name: 'every word of the lists is used', offenders: listedInVain },
 ]

@@ -1,16 +1,16 @@
-// Which TypeScript imports which, and where imports run in a circle.
+// Finds which TypeScript file imports which, and cycles of imports.
 import { posix } from 'node:path'
 import { projectFiles, read } from './files.mjs'
 
 const IMPORT = /\b(?:from|import|require)\s*\(?\s*['"]([^'"]+)['"]/g
-/** An import or export with what it names: `import type X from`, `import { type X, y } from`, `export * from`. */
+/** An import or export and what it names: `import type X from`, `import { type X, y } from`, `export * from`. */
 const STATEMENT = /\b(?:import|export)\s+(type\s+)?((?:\w+\s*,\s*)?(?:\{[^}]*\}|\*(?:\s*as\s+\w+)?|\w+))\s*from\s*['"][^'"]+['"]/g
 
 let known
 
 /**
- * Every import of every TypeScript file: the file, what the import says, the file of the project that it names (as it is
- * said, and as source) or null, and whether it imports types alone, which are gone when the program runs.
+ * Every import of every TypeScript file: the file, the specifier, the project file that it resolves to (as written,
+ * and as source) or null, and whether it imports only types, which do not exist at run time.
  */
 export function imports() {
   known ??= projectFiles().filter((path) => /\.[cm]?ts$/.test(path)).flatMap((path) => importsIn(path, read(path)))
@@ -33,7 +33,7 @@ function isOfTypes([, type, clause]) {
   return names.length > 0 && names.every((name) => name.startsWith('type '))
 }
 
-/** The circles of a list of edges `[from, to]`: each as the set of files that reach one another (Tarjan 1972). */
+/** The cycles of a list of edges `[from, to]`: each is a set of files that reach one another (Tarjan 1972). */
 export function circles(edges) {
   const next = new Map()
   for (const [from, to] of edges) {

@@ -37,6 +37,6 @@ function unnamed() {
 }
 
 export const packageRules = [
-  { name: "platform packages are in step with the root's", offenders: outOfStep },
-  { name: 'the loader knows every platform, and the crates the version', offenders: unnamed },
+  { name: 'platform packages agree with the root package', offenders: outOfStep },
+  { name: 'the loader names every platform, and the crates have the version of the package', offenders: unnamed },
 ]

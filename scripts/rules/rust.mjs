@@ -1,4 +1,4 @@
-// What Rust source may hold.
+// Rules for Rust source.
 import { relative } from 'node:path'
 import { rustTrees } from '../format.mjs'
 import { staleOptions } from '../options.mjs'
@@ -6,17 +6,21 @@ import { capture, root } from '../process.mjs'
 import { projectFiles, read } from './files.mjs'
 
 /**
- * Where `unsafe` may stand; the tests of files look at the bytes of a storage, zeroed memory that may be refused is the
- * allocator's own business, as are the allocators of tests that fail or count, and what makes faults looks at another process.
+ * The files that may use `unsafe`. Tests of files look at the bytes of a storage. Zeroed memory that may be refused
+ * comes from the allocator itself, and some tests have allocators of their own that fail or count. The program that
+ * makes faults reads and writes another process.
  */
 const UNSAFE_ALLOWED =
   /^(crates\/kernels\/|crates\/memory\/src\/zeroed|crates\/core\/src\/storage|crates\/threads\/src\/pool|crates\/io\/tests\/common\/|crates\/testkit\/src\/memory|scripts\/faults\/|src\/node\/(borrow|buffers|external|failing_allocator))/
-/** What the attributes of a function that Node calls must match: a panic that leaves it ends the process. */
+/**
+ * The attributes of a function that Node calls must match this, because a panic that leaves the function ends the
+ * process.
+ */
 const PANIC_GUARD = /catch_unwind/
 
 const sources = () => projectFiles().filter((path) => path.endsWith('.rs'))
 
-/** The code without comments and the insides of strings, its lines kept. */
+/** The code without comments and without the contents of strings; line numbers stay the same. */
 function codeOf(path) {
   const skipped = /\/\/.*|\/\*[\s\S]*?\*\/|b?r(#*)"[\s\S]*?"\1|b?"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\\n]|\\[^\n]+?)'/g
   return read(path).replace(skipped, (text) => text.replace(/[^\n]/g, ' '))
@@ -44,7 +48,7 @@ function unguardedExports() {
     )
 }
 
-/** Work for another thread: what it panics with must be caught there, in the whole of it. */
+/** Tasks for other threads whose body does not catch panics as a whole. */
 function unguardedTasks() {
   const work = /fn\s+compute\s*\(&mut self\)[^{]*\{\s*(.{0,20})/g
   return sources()
@@ -84,12 +88,12 @@ function lints() {
 
 export const rustRules = [
   {
-    name: 'unsafe stands only in kernels, storage, zeroed memory, the pool of threads and the borrowed buffers',
+    name: 'only kernels, storage, zeroed memory, the thread pool and borrowed buffers use unsafe',
     offenders: strayUnsafe,
   },
   { name: 'every function that Node calls catches panics', offenders: unguardedExports },
-  { name: 'work on other threads catches panics', offenders: unguardedTasks },
+  { name: 'tasks for other threads catch panics', offenders: unguardedTasks },
   { name: 'Rust is formatted', offenders: unformatted },
-  { name: 'clippy has nothing to say', offenders: lints },
-  { name: 'what node scripts/options.mjs writes is up to date, as cargo knows it', offenders: staleOptions },
+  { name: 'clippy reports nothing', offenders: lints },
+  { name: 'the output of node scripts/options.mjs is up to date', offenders: staleOptions },
 ]

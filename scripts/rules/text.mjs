@@ -18,10 +18,10 @@ function longFiles() {
 
 export const textRules = [
   { name: `no source file is longer than ${MAX_LINES} lines`, offenders: longFiles },
-  { name: 'nothing is left to do', offenders: () => badLines(written(), (line) => /\b(?:TO[D]O|FIX[M]E)\b/.test(line)) },
+  { name: 'no file has a note of work to do', offenders: () => badLines(written(), (line) => /\b(?:TO[D]O|FIX[M]E)\b/.test(line)) },
   {
-    name: "no path of somebody's machine",
+    name: "no file names a path of somebody's machine",
     offenders: () => badLines(written(), (line) => /(?<![\w.$}-])\/(?:work|root|home|Users)\/\w/.test(line)),
   },
-  { name: 'the notices name what is compiled in', offenders: staleNotices },
+  { name: 'the notices name everything that is compiled in', offenders: staleNotices },
 ]

@@ -1,14 +1,16 @@
-// Which TypeScript may import which.
+// Rules about which TypeScript may import which.
 import { isBuiltin } from 'node:module'
 import { badLines, projectFiles } from './files.mjs'
 import { circles, imports } from './imports.mjs'
 
-/** The rooms of api/, floor by floor from the ground up. A room imports those below, and those of its own floor. */
+/**
+ * The rooms of api/, floor by floor from the ground up. A room may import rooms of its own floor and of those below.
+ */
 const API = [['base'], ['native'], ['memory'], ['ops'], ['autograd'], ['tensor'], ['layers', 'optim', 'files', 'text'], ['vectors', 'surgery'], ['models'], ['train']]
-/** Those of cli/; '.' are the files that stand in no room. */
+/** The rooms of cli/, likewise; '.' stands for the files outside of any room. */
 const CLI = [['bundled'], ['terminal'], ['draw', 'options'], ['commands'], ['.']]
 
-/** Pairs of files that import each other's types, each with the reason. There is no circle of values. */
+/** Pairs of files that import each other's types, each with the reason. There is no cycle of values. */
 const PAIRS = [
   { files: ['api/tensor/sparse-grad.ts', 'api/tensor/tensor.ts'], reason: 'the grad of a Tensor may be a SparseGrad, whose ids and rows are Tensors' },
 ]
@@ -18,20 +20,23 @@ const offendersAmong = (isOffender) => () =>
     .filter(isOffender)
     .map(({ path, said }) => `${path} imports ${said}`)
 
-/** A package of somebody else's: neither a file nor a part of Node, nor words in a text that look like an import. */
+/**
+ * Whether an import names a foreign package: not a file, not a module of Node, and not text that looks like an
+ * import.
+ */
 const isPackage = ({ said, target }) => target === null && /^(@[\w-]+\/)?[\w-][\w./-]*$/.test(said) && !isBuiltin(said)
 
 const isIn = (folder, path) => path.startsWith(`${folder}/`)
 const OUTSIDE = ['cli', 'examples', 'bench']
 
-/** The room of a file in a folder: `.` where it stands in none; null of files elsewhere. */
+/** The room of a file in a folder: `.` if it is in no room, null if the file is elsewhere. */
 function roomOf(folder, path) {
   if (path === null || !isIn(folder, path)) return null
   const [room, ...rest] = path.slice(folder.length + 1).split('/')
   return rest.length > 0 ? room : '.'
 }
 
-/** A rule for each room, and one that every room has its floor. */
+/** One rule for each room, and one rule that every room has a floor. */
 function floorRules(folder, floors) {
   const rooms = floors.flat()
   const ofRooms = floors.flatMap((floor, height) =>
@@ -48,14 +53,14 @@ function floorRules(folder, floors) {
     }),
   )
   const isHomeless = (path) => /\.[cm]?ts$/.test(path) && isIn(folder, path) && !rooms.includes(roomOf(folder, path))
-  const homes = { name: `every file of ${folder}/ stands in a room of the table of floors`, offenders: () => projectFiles().filter(isHomeless) }
+  const homes = { name: `every file of ${folder}/ is in a room that has a floor`, offenders: () => projectFiles().filter(isHomeless) }
   return [...ofRooms, homes]
 }
 
 const isPair = ({ path, source, isType }) => isType && PAIRS.some(({ files }) => files.includes(path) && files.includes(source))
 const FREE_OF_CIRCLES = ['api', 'cli', 'bench', 'examples']
 
-/** The circles among the imports that count, as texts. */
+/** A function that lists the cycles among the imports for which `counts` is true, as texts. */
 const circlesAmong = (counts) => () => {
   const edges = imports().filter((one) => one.source !== null && FREE_OF_CIRCLES.some((folder) => isIn(folder, one.path)) && counts(one))
   return circles(edges.map(({ path, source }) => [path, source])).map((circle) => circle.join(' <-> '))
@@ -65,11 +70,11 @@ export const typescriptRules = [
   ...floorRules('api', API),
   ...floorRules('cli', CLI),
   {
-    name: 'no imports of values run in a circle',
+    name: 'imports of values have no cycle',
     offenders: circlesAmong(({ isType }) => !isType),
   },
   {
-    name: 'no imports run in a circle, types counted, but for the pairs that have a reason',
+    name: 'imports of values and types have no cycle, except for the listed pairs',
     offenders: circlesAmong((one) => !isPair(one)),
   },
   {
@@ -87,7 +92,7 @@ export const typescriptRules = [
     offenders: offendersAmong(({ path, said }) => path !== 'api/native/native.ts' && isNative(said)),
   },
   {
-    name: 'api/ and cli/ import no package but in cli/bundled/, whose files hold what they import',
+    name: 'api/ and cli/ import packages only in cli/bundled/, whose files contain what they import',
     offenders: offendersAmong((one) => ['api', 'cli'].some((folder) => isIn(folder, one.path)) && !isIn('cli/bundled', one.path) && isPackage(one) && !one.said.startsWith('tokenbed-')),
   },
   {
@@ -97,16 +102,16 @@ export const typescriptRules = [
     ),
   },
   {
-    name: 'api/ and cli/ do without `using`, which needs a global Symbol.dispose: test runners have realms that lack it',
+    name: 'api/ and cli/ do not use `using`, because realms of test runners lack Symbol.dispose',
     offenders: () => badLines(projectFiles().filter((path) => /^(api|cli)\/.*\.m?ts$/.test(path)), (line) => /^\s*(await )?using \w+ =/.test(line)),
   },
   {
-    name: 'api/ asks no value for its class that another realm may have made: api/base/realm.ts has what holds in each',
+    name: 'api/ uses the checks of api/base/realm.ts, which hold in every realm, instead of instanceof',
     offenders: () => badLines(projectFiles().filter((path) => /^api\/.*\.ts$/.test(path)), (line) => FOREIGN.test(line)),
   },
 ]
 
-/** `instanceof` of a class of the language's, or of one that comes with Node's first realm. */
+/** `instanceof` of a class of the language or of Node, which fails for objects of another realm. */
 const FOREIGN = /instanceof (?:Object|Array|Function|Map|Set|Weak\w+|Date|RegExp|Promise|(?:Type|Range|Syntax)?Error|(?:Shared)?ArrayBuffer|(?:Big)?(?:Int|Uint|Float)\d+\w*|URL|AbortSignal)\b/
 
 function isNative(said) {

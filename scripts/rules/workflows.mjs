@@ -27,5 +27,5 @@ function permissive() {
 export const workflowRules = [
   { name: 'actions are pinned by commit', offenders: unpinned },
   { name: 'no checkout keeps its token', offenders: keepingTokens },
-  { name: 'workflows may read, and what a job may do besides stands with it', offenders: permissive },
+  { name: 'workflows may only read, and each job names its other permissions', offenders: permissive },
 ]

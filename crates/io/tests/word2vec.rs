@@ -54,7 +54,7 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 }
 
 #[test]
-fn gensims_files_are_read_and_written_alike() {
+fn text_and_binary_files_of_gensim_are_read_and_written_alike() {
     let (text, binary) = (load(&golden("gensim.txt"), AS_IT_IS), load(&golden("gensim.bin"), AS_IT_IS));
     let (text, binary) = (text.expect("a good file"), binary.expect("a good file"));
     assert_eq!((text.dim, text.words.len()), (37, 60));

@@ -1,4 +1,4 @@
-//! Many texts at once, on many threads.
+//! Encodes many texts at once, on many threads.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -8,10 +8,10 @@ use crate::error::{TextError, fit_u32};
 use tokenbed_memory::{Gather, List, with_room};
 use tokenbed_threads::parallel_shares;
 
-/// The ids of several texts, as the threads made them. They are written once more, to where they are wanted.
+/// The ids of several texts, as the threads made them. They are written once more, to their final place.
 #[derive(Debug, Clone, Default)]
 pub struct EncodedTexts {
-    /// Of texts that follow one another.
+    /// Each part holds texts that follow one another.
     parts: Vec<Part>,
     texts: usize,
     ids: usize,
@@ -21,7 +21,7 @@ pub struct EncodedTexts {
 #[derive(Debug, Clone, Default)]
 struct Part {
     ids: Vec<u32>,
-    /// Where each text ends in `ids`.
+    /// The index in `ids` at which each text ends.
     ends: Vec<u32>,
 }
 
@@ -33,25 +33,26 @@ impl Part {
 }
 
 impl EncodedTexts {
-    /// How many texts.
+    /// Number of texts.
     pub fn texts(&self) -> usize {
         self.texts
     }
 
-    /// How many ids all of them have.
+    /// Number of ids of all texts together.
     pub fn ids(&self) -> usize {
         self.ids
     }
 
-    /// The ids of each text, in their order.
+    /// The ids of each text, in the order of the texts.
     pub fn rows(&self) -> impl Iterator<Item = &[u32]> {
         self.parts.iter().flat_map(Part::rows)
     }
 
-    /// Writes all ids end to end, (ids), and where each text begins and the last one ends, (texts + 1).
+    /// Writes all ids end to end into `ids`, and into `offsets` (texts + 1) the index at which each text begins, then
+    /// the number of ids.
     ///
     /// # Errors
-    /// [`TextError::Length`] for room of another size.
+    /// [`TextError::Length`] if a buffer has another size.
     pub fn join(&self, ids: &mut [u32], offsets: &mut [u32]) -> Result<(), TextError> {
         fits("room for ids", ids.len(), self.ids)?;
         fits("room for offsets", offsets.len(), self.texts + 1)?;
@@ -69,17 +70,17 @@ impl EncodedTexts {
     }
 }
 
-/// That a buffer has the size that it should have.
+/// Checks that a buffer has the expected size.
 pub(crate) fn fits(what: &'static str, found: usize, expected: usize) -> Result<(), TextError> {
     if found == expected { Ok(()) } else { Err(TextError::Length { what, found, expected }) }
 }
 
-/// Into how many shares the work of a thread is cut. Whoever is done takes the next share, so that all end at about the
-/// same time, whatever else the machine does.
+/// Number of shares into which the work of one thread is cut. A thread that is done takes the next share, so that all
+/// end at about the same time, whatever else the machine does.
 const SHARES_A_THREAD: usize = 8;
 
-/// The ids of all texts, in their order; `encode` appends those of one. A thread gets so many bytes of text at least.
-/// The error is that of the first text that has one.
+/// The ids of all texts, in their order; `encode` appends those of one text. Each thread gets at least so many bytes
+/// of text. If several texts fail, the error is that of the first one.
 pub(crate) fn encode<T: AsRef<str> + Sync>(
     texts: &[T],
     threads: usize,
@@ -92,7 +93,8 @@ pub(crate) fn encode<T: AsRef<str> + Sync>(
     let parts: Vec<OnceLock<Result<Part, TextError>>> = shares.iter().map(|_| OnceLock::new()).into_list();
     let first_failed = AtomicUsize::new(usize::MAX);
     parallel_shares(shares.len(), threads, |i| {
-        // Texts behind a failure are not wanted any more. Those before it are: one of them may fail as well.
+        // Texts after one that failed are no longer needed. Those before it are, because one of them may fail as
+        // well.
         if i > first_failed.load(Ordering::Relaxed) {
             return;
         }
@@ -108,7 +110,7 @@ pub(crate) fn encode<T: AsRef<str> + Sync>(
     Ok(EncodedTexts { parts, texts: texts.len(), ids })
 }
 
-/// Cuts the texts into shares of at least so many bytes, but for the last.
+/// Cuts the texts into shares of at least so many bytes each, except for the last.
 fn shares<T: AsRef<str>>(texts: &[T], bytes: usize) -> Vec<Range<usize>> {
     let mut shares = Vec::new();
     let (mut start, mut size) = (0, 0);

@@ -1,4 +1,4 @@
-//! Rows of one length, for a batch that is a rectangle.
+//! Writes the texts of a batch as rows of one length, which makes a rectangle.
 
 use crate::batch::{EncodedTexts, fits};
 use crate::error::TextError;
@@ -8,39 +8,39 @@ use crate::error::TextError;
 pub enum Side {
     /// Where the text begins.
     Left,
-    /// Where it ends.
+    /// Where the text ends.
     #[default]
     Right,
 }
 
-/// How texts become rows of one length. None is cut.
+/// How texts become rows of one length. Padding never cuts a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Padding {
-    /// Ids in a row; as many as the longest text has where nothing is said.
+    /// Number of ids in a row. The default is the length of the longest text.
     pub length: Option<usize>,
-    /// What short rows are filled up with.
+    /// The id that short rows are filled with.
     pub id: u32,
-    /// At which end.
+    /// The end of the row at which they are filled.
     pub side: Side,
 }
 
-/// Where texts of `n` rows of one length are written to.
+/// The memory that `n` texts are written to, as rows of one length.
 #[derive(Debug)]
 pub struct PaddedRows<'a> {
-    /// (n, length): row after row.
+    /// Shape (n, length), row after row.
     pub ids: &'a mut [i32],
-    /// (n, length): 1 where a token of the text stands, 0 where the row is filled up.
+    /// Shape (n, length): 1 for a token of the text, 0 for padding.
     pub mask: &'a mut [u8],
-    /// (n): ids of each row that are not filled up.
+    /// Shape (n): number of ids in each row that are not padding.
     pub lengths: &'a mut [u32],
 }
 
 impl EncodedTexts {
-    /// Ids in a row of the padded texts.
+    /// Number of ids in a row of the padded texts.
     ///
     /// # Errors
-    /// [`TextError::Length`] where a text is longer than rows are to be; [`TextError::IdTooLarge`] for a filler that is no
-    /// int32; [`TextError::TooLong`] where no memory holds so many rows.
+    /// [`TextError::Length`] if a text is longer than the rows; [`TextError::IdTooLarge`] if the padding id does not
+    /// fit int32; [`TextError::TooLong`] if the rows do not fit the address space.
     pub fn padded_length(&self, padding: Padding) -> Result<usize, TextError> {
         let longest = self.rows().map(<[u32]>::len).max().unwrap_or(0);
         let length = padding.length.unwrap_or(longest);
@@ -56,11 +56,11 @@ impl EncodedTexts {
         Ok(length)
     }
 
-    /// Writes the texts as rows of [`EncodedTexts::padded_length`] ids; each element of `out` is written once.
+    /// Writes the texts as rows of [`EncodedTexts::padded_length`] ids. Each element of `out` is written once.
     ///
     /// # Errors
-    /// As of [`EncodedTexts::padded_length`]; [`TextError::Length`] for room of another size; [`TextError::IdTooLarge`] for an
-    /// id that is no int32.
+    /// Those of [`EncodedTexts::padded_length`]; [`TextError::Length`] if `out` has another size;
+    /// [`TextError::IdTooLarge`] if an id does not fit int32.
     pub fn pad(&self, padding: Padding, out: PaddedRows<'_>) -> Result<(), TextError> {
         let length = self.padded_length(padding)?;
         let fill = int32(0, padding.id)?;
@@ -89,12 +89,12 @@ impl EncodedTexts {
     }
 }
 
-/// Copies ids, all of which must be int32.
+/// Copies ids, all of which must fit int32.
 fn copy(row: &[u32], to: &mut [i32]) -> Result<(), TextError> {
     for (to, &id) in to.iter_mut().zip(row) {
         *to = id.cast_signed();
     }
-    // Of all ids the first bit is looked at, in a pass that vectorizes.
+    // The bitwise or of all ids has the sign bit of each, and this pass vectorizes.
     if row.iter().fold(0, |all, id| all | id) > i32::MAX.cast_unsigned() {
         for (position, &id) in row.iter().enumerate() {
             int32(position, id)?;

@@ -177,8 +177,8 @@ impl Tokenizer {
         self.prepare(special).encode_rest(text, goes_on, out)
     }
 
-    /// The ids of all texts (tiktoken: `encode_batch`), on up to `threads` threads of the process (`tokenbed_threads`). There are
-    /// fewer if there is little text; a text is not divided.
+    /// The ids of all texts (tiktoken: `encode_batch`), on up to `threads` threads of the process
+    /// (`tokenbed_threads`). There are fewer if there is little text; a text is not divided.
     pub fn encode_batch<T: AsRef<str> + Sync>(
         &self,
         texts: &[T],

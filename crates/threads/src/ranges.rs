@@ -101,12 +101,12 @@ pub fn parallel_rows<T: Send>(
     });
 }
 
-/// Calls `run` with each number below `shares`, once, on this thread and on helpers, `threads` of them together. This is for
-/// work that computes more than it reads: the caller cuts it into shares and says how many threads it is worth. Shares are
-/// handed out in their order, and the call returns when all are done.
+/// Calls `run` once with each number below `shares`, on this thread and on helpers, at most `threads` together. This
+/// is for work that computes more than it reads: the caller cuts it into shares and says how many threads it is
+/// worth. Shares are handed out in order, and the call returns when all are done.
 ///
 /// # Panics
-/// If `run` does, on whichever thread.
+/// If `run` panics, on whichever thread.
 pub fn parallel_shares(shares: usize, threads: usize, run: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
     let work = || {

@@ -10,7 +10,7 @@ use bytemuck::Pod;
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::{DType, Error};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_memory::Gather;
 use tokenbed_nn::optim::lazy::Lazy;
 use tokenbed_nn::optim::{Adagrad, Adam, Decay, Optimizer, Parameter, RowAdagrad, Sgd, SparseAdam, clip, dense, rows};
@@ -89,7 +89,7 @@ pub fn optim_dense(
         let operands = Operands { param: &param, first: &first, second: &second };
         with_real!(dtype, F => {
             let parameter = operands.exclusive::<F>(&[&grad])?;
-            Ok(dense::step(table::active(), (&optimizer, at as u64), parameter, grad.shared()?, size(rows)?)?)
+            Ok(dense::step(dispatch::active(), (&optimizer, at as u64), parameter, grad.shared()?, size(rows)?)?)
         })
     })
 }
@@ -113,7 +113,7 @@ pub fn optim_rows(
         let (first, second) = (first.unwrap_or(Operand::NOTHING), second.unwrap_or(Operand::NOTHING));
         let operands = Operands { param: &param, first: &first, second: &second };
         let parameter = operands.exclusive::<f32>(&grad.reads())?;
-        grad.with(|grad| Ok(rows::step(table::active(), (&optimizer, at as u64), parameter, grad, size(rows)?)?))
+        grad.with(|grad| Ok(rows::step(dispatch::active(), (&optimizer, at as u64), parameter, grad, size(rows)?)?))
     })
 }
 
@@ -153,7 +153,7 @@ pub fn lazy_step(
         };
         let operands = Operands { param: &param, first: &first, second: &second };
         let parameter = operands.exclusive::<f32>(&grad.reads())?;
-        grad.with(|grad| Ok(lazy.0.borrow_mut().step(table::active(), (&adam, at as u64), parameter, grad)?))
+        grad.with(|grad| Ok(lazy.0.borrow_mut().step(dispatch::active(), (&adam, at as u64), parameter, grad)?))
     })
 }
 
@@ -173,7 +173,7 @@ pub fn lazy_catch_up(
         let parameter = operands.exclusive::<f32>(&[&ids])?;
         SCRATCH.with_borrow_mut(|scratch| {
             let ids = (ids.ids()?, bad_ids(bad)?);
-            Ok(lazy.0.borrow_mut().catch_up(table::active(), parameter, ids, scratch.ids())?)
+            Ok(lazy.0.borrow_mut().catch_up(dispatch::active(), parameter, ids, scratch.ids())?)
         })
     })
 }
@@ -185,7 +185,7 @@ pub fn lazy_flush(lazy: &External<LazyRows>, param: Operand, first: Operand, sec
         threads()?;
         let operands = Operands { param: &param, first: &first, second: &second };
         let mut lazy = lazy.0.borrow_mut();
-        lazy.flush(table::active(), operands.exclusive::<f32>(&[])?)?;
+        lazy.flush(dispatch::active(), operands.exclusive::<f32>(&[])?)?;
         if stir {
             lazy.stirred();
         }
@@ -198,7 +198,7 @@ pub fn lazy_flush(lazy: &External<LazyRows>, param: Operand, first: Operand, sec
 pub fn sum_squares(dtype: u32, values: Operand, dim: f64) -> Option<f64> {
     guard(|| {
         threads()?;
-        with_real!(dtype, F => Ok(clip::sum_squares::<F>(table::active(), values.shared()?, size(dim)?)?))
+        with_real!(dtype, F => Ok(clip::sum_squares::<F>(dispatch::active(), values.shared()?, size(dim)?)?))
     })
 }
 
@@ -207,7 +207,7 @@ pub fn sum_squares(dtype: u32, values: Operand, dim: f64) -> Option<f64> {
 pub fn sum_squares_of_rows(grad: GradOperand) -> Option<f64> {
     guard(|| {
         threads()?;
-        grad.with(|grad| Ok(clip::sum_squares_of_rows(table::active(), grad)))
+        grad.with(|grad| Ok(clip::sum_squares_of_rows(dispatch::active(), grad)))
     })
 }
 

@@ -9,9 +9,9 @@ use napi::Env;
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
-use tokenbed_kernels::ops::rotate::Pairs;
-use tokenbed_kernels::ops::rows::OutFormat;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::positions::rotate::Pairs;
+use tokenbed_kernels::rows::format::OutFormat;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_nn::positions::Scores;
 use tokenbed_nn::positions::ids::{self, Real};
@@ -100,7 +100,7 @@ pub fn alibi_forward(slopes: Operand, queries: f64, keys: f64, offset: f64, symm
         threads()?;
         let (slopes_of, span) = (slopes.shared::<f32>()?, span(queries, keys, offset)?);
         let lines = relative::alibi_lines(slopes_of, span, symmetric);
-        Ok(relative::spread(table::active(), &lines, slopes_of.len(), span, out.exclusive(&[&slopes])?)?)
+        Ok(relative::spread(dispatch::active(), &lines, slopes_of.len(), span, out.exclusive(&[&slopes])?)?)
     })
 }
 
@@ -147,7 +147,7 @@ pub fn t5_bias_forward(
         threads()?;
         let (heads, span) = (size(heads)?, span(queries, keys, offset)?);
         let lines = buckets(bidirectional, count, max_distance)?.bias_lines(weight.shared()?, heads, span)?;
-        Ok(relative::spread(table::active(), &lines, heads, span, out.exclusive(&[&weight])?)?)
+        Ok(relative::spread(dispatch::active(), &lines, heads, span, out.exclusive(&[&weight])?)?)
     })
 }
 
@@ -235,7 +235,7 @@ pub fn rotary_forward(
         let to = out.exclusive(&[x.as_ref().unwrap_or(&nothing), positions.as_ref().unwrap_or(&nothing)])?;
         let from = x.as_ref().map(Operand::shared).transpose()?;
         let mut angles = rotary.0.borrow_mut();
-        let done = angles.forward(table::active(), heads, at, from, to);
+        let done = angles.forward(dispatch::active(), heads, at, from, to);
         rotary.holds(&env, angles.bytes());
         Ok(done?)
     })

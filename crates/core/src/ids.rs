@@ -1,8 +1,8 @@
 //! Ids of any integer kind, checked against a table in one pass, and what is done about bad ones.
 
 use crate::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::table::Kernels;
 use tokenbed_memory::{List, Slice};
 
 /// Ids as they came, in any integer kind.

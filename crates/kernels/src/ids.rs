@@ -1,6 +1,6 @@
 //! One pass over ids says whether a table holds them all. Who the offender is, a cold path elsewhere finds out.
 
-use crate::table::Kernels;
+use crate::dispatch::Kernels;
 use std::ops::Range;
 
 /// Ids that were checked: every one is below [`CheckedIds::rows`]. Kernels index with them without a branch.

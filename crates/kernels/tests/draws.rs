@@ -2,21 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::isa::Isa;
-use tokenbed_kernels::ops::draw_normal::NORMAL_BLOCK;
-use tokenbed_kernels::ops::draw_uniform::temper;
-use tokenbed_kernels::ops::mt19937::{MT_WORDS, MtState};
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::ops::draw::draw_normal::NORMAL_BLOCK;
+use tokenbed_kernels::ops::draw::draw_uniform::temper;
+use tokenbed_kernels::ops::draw::mt19937::{MT_WORDS, MtState};
 
 /// Stands past the end of every output.
 const SENTRY: f32 = -12345.5;
 
 fn scalar() -> &'static Kernels {
-    table::available().find(|kernels| kernels.isa() == Isa::Scalar).unwrap()
+    dispatch::available().find(|kernels| kernels.isa() == Isa::Scalar).unwrap()
 }
 
 fn others() -> impl Iterator<Item = &'static Kernels> {
-    table::available().filter(|kernels| kernels.isa() != Isa::Scalar)
+    dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar)
 }
 
 /// Words without structure (splitmix64).
@@ -147,11 +147,11 @@ fn normals_of_every_uniform_are_the_same() {
 #[test]
 #[should_panic(expected = "draw_normal: no whole blocks")]
 fn a_part_of_a_block_is_a_bug() {
-    table::active().draw_normal(&[0; 15], 0.0, 1.0, &mut [0.0; 15]);
+    dispatch::active().draw_normal(&[0; 15], 0.0, 1.0, &mut [0.0; 15]);
 }
 
 #[test]
 #[should_panic(expected = "draw_uniform: out of another size")]
 fn outputs_of_another_size_are_a_bug() {
-    table::active().draw_uniform(&[0; 15], 0.0, 1.0, &mut [0.0; 16]);
+    dispatch::active().draw_uniform(&[0; 15], 0.0, 1.0, &mut [0.0; 16]);
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-use tokenbed_kernels::ops::matmul::{Factor, Matrices, Product, Tiles};
+use tokenbed_kernels::ops::products::matmul::{Factor, Matrices, Product, Tiles};
 use tokenbed_testkit::compare::{reduction_f32, reduction_f64};
 use tokenbed_testkit::naive;
 use tokenbed_testkit::place::{Guarded, Placed};

@@ -1,11 +1,11 @@
 //! Passes on every instruction set: the same bits, and right to the last rounding.
 
-use tokenbed_kernels::ops::along::{Entropy, EntropyBack, IGNORED, Scale, Softmax, SoftmaxBack};
-use tokenbed_kernels::ops::norm_rows::{NormBack, NormRows};
-use tokenbed_kernels::ops::pass::Pass;
-use tokenbed_kernels::ops::pointwise::{Arithmetic, Binary, Dropout, Function, Side, Unary, UnaryBack};
-use tokenbed_kernels::ops::total::Total;
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::dispatch::{self, Kernels};
+use tokenbed_kernels::ops::elements::along::{Entropy, EntropyBack, IGNORED, Scale, Softmax, SoftmaxBack};
+use tokenbed_kernels::ops::elements::norm_rows::{NormBack, NormRows};
+use tokenbed_kernels::ops::elements::pass::Pass;
+use tokenbed_kernels::ops::elements::pointwise::{Arithmetic, Binary, Dropout, Function, Side, Unary, UnaryBack};
+use tokenbed_kernels::ops::elements::total::Total;
 use tokenbed_testkit::compare::{ROUNDED_ONCE_ULPS, assert_same_values, assert_ulps};
 use tokenbed_testkit::place::{Guarded, Placed};
 use tokenbed_testkit::random::Random;
@@ -36,7 +36,7 @@ fn functions_are_rounded_once_over_all_magnitudes() {
     let x: Vec<f32> = (0..=u32::MAX).step_by(STRIDE).map(f32::from_bits).collect();
     for function in Function::ALL {
         let wanted: Vec<f32> = x.iter().map(|&x| definition(function, x.into()) as f32).collect();
-        for kernels in table::available() {
+        for kernels in dispatch::available() {
             let mut out = vec![0.0; x.len()];
             kernels.pass(Pass::Unary(Unary { function, x: &x, out: &mut out }));
             assert_ulps(&out, &wanted, ROUNDED_ONCE_ULPS, &format!("{function:?} on {:?}", kernels.isa()));
@@ -47,7 +47,7 @@ fn functions_are_rounded_once_over_all_magnitudes() {
 /// Runs `run` on every instruction set, from several offsets, and asserts the bits of plain Rust.
 fn same_everywhere(size: usize, what: &str, run: impl Fn(&Kernels, usize, &mut [f32])) {
     let mut wanted = None;
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         for offset in [0, 3] {
             let mut out = Guarded::new(size, offset, -12345.5f32);
             run(kernels, offset, &mut out);

@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use tokenbed_kernels::dispatch::{Kernels, available};
 use tokenbed_kernels::isa::Isa;
-use tokenbed_kernels::ops::gemm::{View, gemm};
-use tokenbed_kernels::ops::matmul::Product;
-use tokenbed_kernels::ops::row_dots::Picked;
-use tokenbed_kernels::ops::row_mix::Coefficients;
-use tokenbed_kernels::table::{Kernels, available};
+use tokenbed_kernels::ops::products::gemm::{View, gemm};
+use tokenbed_kernels::ops::products::matmul::Product;
+use tokenbed_kernels::ops::products::row_dots::Picked;
+use tokenbed_kernels::ops::products::row_mix::Coefficients;
 
 fn scalar() -> &'static Kernels {
     available().find(|kernels| kernels.isa() == Isa::Scalar).unwrap()

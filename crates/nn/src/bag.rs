@@ -4,11 +4,11 @@ use crate::blocks::in_blocks;
 use std::ops::Range;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve, with_values};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::bag::{Bag, Bags, Mode};
-use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::ops::lookup::bag::{Bag, Bags, Mode};
+use tokenbed_kernels::rows::format::{OutFormat, RowFormat, RowTable};
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_memory::List;
 use tokenbed_threads::parallel_rows;
 

@@ -7,7 +7,7 @@
 
 use nalgebra::{DMatrix, SymmetricEigen};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::matmul::{Matrices, Product, Tiles};
+use tokenbed_kernels::ops::products::matmul::{Matrices, Product, Tiles};
 use tokenbed_memory::{Gather, had, zeroed};
 
 /// Rows that are looked at together: of usual widths they fit into the cache.

@@ -3,8 +3,8 @@
 use crate::blocks::in_blocks;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_threads::parallel_rows;
 
 /// A table of `rows` rows of `dim` f32.

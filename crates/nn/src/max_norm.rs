@@ -2,7 +2,7 @@
 
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::Slice;
 
 /// Rescales, in place, each row that `ids` name and whose p-norm is above `max_norm`, to

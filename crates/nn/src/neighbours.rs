@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::{Mutex, PoisonError};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::{Gather, Heap, List};
 use tokenbed_threads::{parallel_ranges, parallel_rows};
 

@@ -2,11 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::half::{f32_to_bf16, f32_to_f16};
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::quantize::{Unquantizable, quantize_row};
-use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::ops::lookup::quantize::{Unquantizable, quantize_row};
+use tokenbed_kernels::rows::format::{OutFormat, RowFormat, RowTable};
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 

@@ -4,11 +4,11 @@ use crate::blocks::in_blocks;
 use crate::embedding::{Table, check_out};
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::added::{Added, Along};
-use tokenbed_kernels::ops::embed::Embed;
-pub use tokenbed_kernels::ops::layer_norm::Norm;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::lookup::embed::Embed;
+pub use tokenbed_kernels::ops::lookup::layer_norm::Norm;
+use tokenbed_kernels::rows::added::{Added, Along};
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_threads::parallel_rows;
 
 /// What is learned, and how it is put together.

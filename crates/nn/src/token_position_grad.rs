@@ -4,9 +4,9 @@
 use crate::row_grad::OrderOut;
 use crate::token_position::{Inputs, Layer, Scratch, Side, checked};
 use tokenbed_core::Error;
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::embed::Embed;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::lookup::embed::Embed;
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 

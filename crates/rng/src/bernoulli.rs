@@ -7,8 +7,8 @@
 //! The comparison is done on integers: `u < p` where the integer is below `p * 2^53`, rounded up.
 
 use crate::generator::Generator;
-use tokenbed_kernels::ops::draw_uniform::temper;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::draw::draw_uniform::temper;
 
 /// Words of the engine for an element.
 const WORDS: usize = 2;
@@ -26,7 +26,7 @@ pub fn bernoulli(generator: &mut Generator, p: f64, elements: usize, bits: &mut 
     let below = (p * (1u64 << BITS) as f64).ceil() as u64;
     let yes =
         |high: u32, low: u32| (u64::from(temper(high)) << 32 | u64::from(temper(low))) & ((1 << BITS) - 1) < below;
-    let kernels = table::active();
+    let kernels = dispatch::active();
     let mut odd = None;
     let mut element = 0;
     while element < elements {

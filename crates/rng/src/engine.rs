@@ -1,8 +1,8 @@
 //! The Mersenne Twister, as a position in a stream of words that is produced 624 at a time.
 
-use tokenbed_kernels::ops::draw_uniform::temper;
-use tokenbed_kernels::ops::mt19937::{MT_WORDS, MtState};
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::dispatch::{self, Kernels};
+use tokenbed_kernels::ops::draw::draw_uniform::temper;
+use tokenbed_kernels::ops::draw::mt19937::{MT_WORDS, MtState};
 
 /// `at::mt19937_engine`: words, and how far they are used.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl Engine {
     /// The next draw.
     pub(crate) fn random(&mut self) -> u32 {
         if self.available() == 0 {
-            self.twist(table::active());
+            self.twist(dispatch::active());
         }
         let word = self.words.words()[self.next as usize];
         self.advance(1);

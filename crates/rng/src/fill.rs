@@ -4,8 +4,8 @@ use crate::engine::Engine;
 use crate::error::DrawError;
 use crate::generator::Generator;
 use crate::parallel;
-use tokenbed_kernels::ops::draw_normal::NORMAL_BLOCK;
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::dispatch::{self, Kernels};
+use tokenbed_kernels::ops::draw::draw_normal::NORMAL_BLOCK;
 
 /// Words that the widest vectors turn into normal values at once: two blocks.
 const SPAN: usize = 2 * NORMAL_BLOCK;
@@ -22,7 +22,7 @@ pub struct How {
 impl Default for How {
     /// The kernels in use, on the caller's thread.
     fn default() -> Self {
-        Self { kernels: table::active(), threads: 1 }
+        Self { kernels: dispatch::active(), threads: 1 }
     }
 }
 

@@ -9,9 +9,9 @@ use crate::draws::Draws;
 use crate::examples::Examples;
 use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::row_dots::Picked;
-use tokenbed_kernels::ops::row_mix::Coefficients;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::products::row_dots::Picked;
+use tokenbed_kernels::ops::products::row_mix::Coefficients;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_rng::{Generator, randperm};
 
@@ -127,7 +127,7 @@ impl Classify {
 
     /// Learns from an example; its loss. `scratch` has room for scores and for two rows.
     fn learn(&mut self, example: usize, scores: &mut [f32], [hidden, change]: [&mut [f32]; 2]) -> f64 {
-        let kernels = table::active();
+        let kernels = dispatch::active();
         let (stride, lr) = (self.stride, self.lr() as f32);
         let ids = part(&self.examples.ids, &self.examples.ends, example);
         let classes = part(&self.examples.classes, &self.examples.class_ends, example);

@@ -2,10 +2,10 @@
 
 use super::Around;
 use crate::Result;
-use tokenbed_kernels::ops::along::{Softmax, SoftmaxBack};
-use tokenbed_kernels::ops::pass::Pass;
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::elements::along::{Softmax, SoftmaxBack};
+use tokenbed_kernels::ops::elements::pass::Pass;
+use tokenbed_kernels::real::Real;
 use tokenbed_memory::filled;
 use tokenbed_threads::parallel_rows;
 
@@ -21,7 +21,7 @@ pub(super) fn bytes<T>() -> usize {
 /// [`crate::Error::Shape`] where the buffers are of other sizes.
 pub fn softmax<T: Real>(log: bool, around: Around, x: &[T], out: &mut [T]) -> Result<()> {
     around.check(x.len(), out.len(), around.n)?;
-    in_rows(around, [x], out, |n, [x], out| T::run(table::active(), Pass::Softmax(Softmax { log, n, x, out })));
+    in_rows(around, [x], out, |n, [x], out| T::run(dispatch::active(), Pass::Softmax(Softmax { log, n, x, out })));
     Ok(())
 }
 
@@ -33,7 +33,7 @@ pub fn softmax_back<T: Real>(log: bool, around: Around, y: &[T], grad: &[T], out
     around.check(y.len(), out.len(), around.n)?;
     around.check(grad.len(), out.len(), around.n)?;
     in_rows(around, [y, grad], out, |n, [y, grad], out| {
-        T::run(table::active(), Pass::SoftmaxBack(SoftmaxBack { log, n, y, grad, out }));
+        T::run(dispatch::active(), Pass::SoftmaxBack(SoftmaxBack { log, n, y, grad, out }));
     });
     Ok(())
 }

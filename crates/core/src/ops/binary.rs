@@ -3,8 +3,8 @@
 use super::Number;
 use super::copy::{Layout, Runs, joined};
 use crate::{Error, Result};
-pub use tokenbed_kernels::ops::pointwise::Arithmetic as Binary;
-use tokenbed_kernels::ops::pointwise::Side;
+pub use tokenbed_kernels::ops::elements::pointwise::Arithmetic as Binary;
+use tokenbed_kernels::ops::elements::pointwise::Side;
 use tokenbed_threads::parallel_rows;
 
 /// An operand: elements and how they stand under the result's shape, stride 0 where they repeat.

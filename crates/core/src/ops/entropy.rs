@@ -3,11 +3,11 @@
 use super::along::bytes;
 use crate::ids::{IdSlice, with_values};
 use crate::{Error, Result};
-use tokenbed_kernels::ops::along::{Entropy, EntropyBack};
-pub use tokenbed_kernels::ops::along::{IGNORED, RowEntropy, Scale};
-use tokenbed_kernels::ops::pass::Pass;
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::elements::along::{Entropy, EntropyBack};
+pub use tokenbed_kernels::ops::elements::along::{IGNORED, RowEntropy, Scale};
+use tokenbed_kernels::ops::elements::pass::Pass;
+use tokenbed_kernels::real::Real;
 use tokenbed_threads::parallel_rows;
 
 /// Targets as the kernels take them: `ignore` becomes [`IGNORED`], the others must be below `classes`. How many count.
@@ -70,7 +70,7 @@ pub fn entropy<T: Real>(n: usize, logits: &[T], targets: &[u32], out: &mut [RowE
     }
     parallel_rows(out, 1, n * bytes::<T>() / 2, |rows, out| {
         let (logits, targets) = (&logits[rows.start * n..rows.end * n], &targets[rows]);
-        T::run(table::active(), Pass::Entropy(Entropy { n, logits, targets, out }));
+        T::run(dispatch::active(), Pass::Entropy(Entropy { n, logits, targets, out }));
     });
     Ok(())
 }
@@ -103,7 +103,7 @@ pub fn entropy_back<T: Real>(
             Scale::Each(scales) => Scale::Each(&scales[range.clone()]),
         };
         let rows = &rows[range];
-        T::run(table::active(), Pass::EntropyBack(EntropyBack { n, logits, targets, rows, scale, out }));
+        T::run(dispatch::active(), Pass::EntropyBack(EntropyBack { n, logits, targets, rows, scale, out }));
     });
     Ok(())
 }

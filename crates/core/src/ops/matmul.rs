@@ -1,8 +1,8 @@
 //! Products of batches of matrices, on as many threads as they are worth.
 
 use crate::{Error, Result};
-use tokenbed_kernels::ops::matmul::Tiles;
-pub use tokenbed_kernels::ops::matmul::{Factor, Matrices, Product};
+use tokenbed_kernels::ops::products::matmul::Tiles;
+pub use tokenbed_kernels::ops::products::matmul::{Factor, Matrices, Product};
 use tokenbed_threads::parallel_ranges;
 
 /// Multiplications and additions that take as long as reading or writing a byte of memory: some 100 GFLOP/s against

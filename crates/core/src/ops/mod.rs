@@ -2,7 +2,7 @@
 //!
 //! Arithmetic runs in three types, f32, f64 and i64; other element types are converted on the way in and out
 //! ([`convert`]). Functions with no IEEE-exact definition (exp, tanh, erf) are computed in f64 and rounded once
-//! ([`tokenbed_kernels::ops::real`]), so that they are the same on every platform and right but for the last rounding.
+//! ([`tokenbed_kernels::real`]), so that they are the same on every platform and right but for the last rounding.
 //!
 //! What is large is divided among threads, by sizes alone where it is summed: the same bits at any number of them.
 
@@ -17,11 +17,11 @@ pub mod reduce;
 pub mod unary;
 
 use crate::{Error, Result};
-use tokenbed_kernels::ops::pass::Pass;
-use tokenbed_kernels::ops::pointwise::{Arithmetic, Binary, Side};
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::ops::total::Total;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::elements::pass::Pass;
+use tokenbed_kernels::ops::elements::pointwise::{Arithmetic, Binary, Side};
+use tokenbed_kernels::ops::elements::total::Total;
+use tokenbed_kernels::real::Real;
 
 /// A type that arithmetic runs in.
 pub trait Number: bytemuck::Pod + Default + PartialOrd + Send + Sync {
@@ -57,7 +57,7 @@ macro_rules! float {
                 }
             }
             fn arithmetic(op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]) {
-                <$t>::run(table::active(), Pass::Binary(Binary { op, a, b, out }));
+                <$t>::run(dispatch::active(), Pass::Binary(Binary { op, a, b, out }));
             }
             fn sum(x: &[Self]) -> f64 {
                 $sum(x)
@@ -80,7 +80,7 @@ macro_rules! float {
 }
 float!(f32, |x| {
     let mut sum = 0.0;
-    f32::run(table::active(), Pass::Total(Total { x, out: &mut sum }));
+    f32::run(dispatch::active(), Pass::Total(Total { x, out: &mut sum }));
     sum
 });
 float!(f64, |x: &[f64]| x.iter().fold(0.0, |sum, x| sum + x));

@@ -1,10 +1,10 @@
 //! Layer normalization of rows, and the way back.
 
 use crate::{Error, Result};
-use tokenbed_kernels::ops::norm_rows::{NormBack, NormRows};
-use tokenbed_kernels::ops::pass::Pass;
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::elements::norm_rows::{NormBack, NormRows};
+use tokenbed_kernels::ops::elements::pass::Pass;
+use tokenbed_kernels::real::Real;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -38,7 +38,7 @@ pub fn norm_rows<T: Real>(
     check(dim, &[x.len(), out.len()], &[weight, bias])?;
     parallel_rows(out, dim, dim * bytes::<T>(), |rows, out| {
         let x = &x[rows.start * dim..rows.end * dim];
-        T::run(table::active(), Pass::NormRows(NormRows { dim, eps, weight, bias, x, out }));
+        T::run(dispatch::active(), Pass::NormRows(NormRows { dim, eps, weight, bias, x, out }));
     });
     Ok(())
 }
@@ -70,7 +70,7 @@ pub fn norm_back<T: Real>(
         for (i, (out, sums)) in range.zip(blocks) {
             let from = i * block;
             let (x, grad) = (&x[from..from + out.len()], &grad[from..from + out.len()]);
-            T::run(table::active(), Pass::NormBack(NormBack { dim, eps, weight, x, grad, out, sums }));
+            T::run(dispatch::active(), Pass::NormBack(NormBack { dim, eps, weight, x, grad, out, sums }));
         }
     });
     let total = |d: usize| T::round(sums.iter().skip(d).step_by(2 * dim).fold(0.0, |sum, x| sum + x));

@@ -1,11 +1,11 @@
 //! One operand, element by element, and the way back.
 
 use crate::{Error, Result};
-use tokenbed_kernels::ops::pass::Pass;
-pub use tokenbed_kernels::ops::pointwise::Function as Unary;
-use tokenbed_kernels::ops::pointwise::{Dropout, Unary as Forward, UnaryBack};
-pub use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::elements::pass::Pass;
+pub use tokenbed_kernels::ops::elements::pointwise::Function as Unary;
+use tokenbed_kernels::ops::elements::pointwise::{Dropout, Unary as Forward, UnaryBack};
+pub use tokenbed_kernels::real::Real;
 use tokenbed_threads::parallel_rows;
 
 /// What a function costs, in bytes of memory that could be moved meanwhile.
@@ -28,7 +28,7 @@ fn same(sizes: &[usize]) -> Result<()> {
 pub fn unary<T: Real>(function: Unary, x: &[T], out: &mut [T]) -> Result<()> {
     same(&[x.len(), out.len()])?;
     parallel_rows(out, 1, bytes::<T>(function), |part, out| {
-        T::run(table::active(), Pass::Unary(Forward { function, x: &x[part], out }));
+        T::run(dispatch::active(), Pass::Unary(Forward { function, x: &x[part], out }));
     });
     Ok(())
 }
@@ -41,7 +41,7 @@ pub fn unary_back<T: Real>(function: Unary, saved: &[T], grad: &[T], out: &mut [
     same(&[saved.len(), grad.len(), out.len()])?;
     parallel_rows(out, 1, bytes::<T>(function), |part, out| {
         let (saved, grad) = (&saved[part.clone()], &grad[part]);
-        T::run(table::active(), Pass::UnaryBack(UnaryBack { function, saved, grad, out }));
+        T::run(dispatch::active(), Pass::UnaryBack(UnaryBack { function, saved, grad, out }));
     });
     Ok(())
 }
@@ -61,9 +61,9 @@ pub fn dropout<T: Real>(scale: f64, kept: &[u8], x: &[T], out: &mut [T]) -> Resu
     let (head, tail) = out.split_at_mut(whole);
     parallel_rows(head, MASK, 2 * MASK * size_of::<T>(), |bytes, out| {
         let x = &x[bytes.start * MASK..bytes.end * MASK];
-        T::run(table::active(), Pass::Dropout(Dropout { scale, kept: &kept[bytes], x, out }));
+        T::run(dispatch::active(), Pass::Dropout(Dropout { scale, kept: &kept[bytes], x, out }));
     });
     let rest = Dropout { scale, kept: &kept[whole / MASK..], x: &x[whole..], out: tail };
-    T::run(table::active(), Pass::Dropout(rest));
+    T::run(dispatch::active(), Pass::Dropout(rest));
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::avx2::sum_of_8;
 use super::instantiate;
 use crate::isa::Isa;
 use crate::lanes::Lanes;
-use crate::lanes_math::MathLanes;
+use crate::lanes::math::MathLanes;
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]

@@ -19,7 +19,7 @@ pub(crate) mod scalar;
 macro_rules! instantiate {
     ($isa:expr, $lanes:ty, $features:literal) => {
         /// The generic bodies, compiled for this instruction set.
-        pub(crate) static KERNELS: $crate::table::Kernels = $crate::table::Kernels {
+        pub(crate) static KERNELS: $crate::dispatch::Kernels = $crate::dispatch::Kernels {
             isa: $isa,
             max_id: wrappers::max_id,
             gather: wrappers::gather,
@@ -48,25 +48,25 @@ macro_rules! instantiate {
 
         mod wrappers {
             use super::*;
-            use $crate::ops::bag::RawBag;
-            use $crate::ops::draw_normal::RawDrawNormal;
-            use $crate::ops::draw_uniform::RawDrawUniform;
-            use $crate::ops::embed::RawEmbed;
-            use $crate::ops::exp_rows::RawExpRows;
-            use $crate::ops::gather::RawGather;
-            use $crate::ops::gather_rows::RawGatherRows;
-            use $crate::ops::layer_norm_grad::RawLayerNormGrad;
-            use $crate::ops::mt19937::MtState;
-            use $crate::ops::optim::replay::Replay;
-            use $crate::ops::optim::{Slots, Update};
-            use $crate::ops::pass::Pass;
-            use $crate::ops::real::Real;
-            use $crate::ops::rotate::RawRotate;
-            use $crate::ops::row_dots::RawRowDots;
-            use $crate::ops::row_mix::RawRowMix;
-            use $crate::ops::row_sum::RawRowSum;
-            use $crate::ops::scores::RawScores;
-            use $crate::ops::windows::RawWindows;
+            use $crate::ops::draw::draw_normal::RawDrawNormal;
+            use $crate::ops::draw::draw_uniform::RawDrawUniform;
+            use $crate::ops::draw::mt19937::MtState;
+            use $crate::ops::elements::pass::Pass;
+            use $crate::ops::learn::layer_norm_grad::RawLayerNormGrad;
+            use $crate::ops::learn::optim::replay::Replay;
+            use $crate::ops::learn::optim::{Slots, Update};
+            use $crate::ops::learn::row_sum::RawRowSum;
+            use $crate::ops::lookup::bag::RawBag;
+            use $crate::ops::lookup::embed::RawEmbed;
+            use $crate::ops::lookup::gather::RawGather;
+            use $crate::ops::lookup::gather_rows::RawGatherRows;
+            use $crate::ops::positions::rotate::RawRotate;
+            use $crate::ops::positions::windows::RawWindows;
+            use $crate::ops::products::exp_rows::RawExpRows;
+            use $crate::ops::products::row_dots::RawRowDots;
+            use $crate::ops::products::row_mix::RawRowMix;
+            use $crate::ops::products::scores::RawScores;
+            use $crate::real::Real;
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn max_id(ids: &[u32]) -> u32 {
@@ -76,117 +76,117 @@ macro_rules! instantiate {
             #[target_feature(enable = $features)]
             pub(super) unsafe fn gather(op: RawGather) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::gather::body::<$lanes>(op) }
+                unsafe { $crate::ops::lookup::gather::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn embed(op: RawEmbed) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::embed::body::<$lanes>(op) }
+                unsafe { $crate::ops::lookup::embed::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn gather_rows(op: RawGatherRows) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::gather_rows::body::<$lanes>(op) }
+                unsafe { $crate::ops::lookup::gather_rows::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn rotate(op: RawRotate) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::rotate::body::<$lanes>(op) }
+                unsafe { $crate::ops::positions::rotate::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn windows(op: RawWindows) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::windows::body::<$lanes>(op) }
+                unsafe { $crate::ops::positions::windows::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn bag(op: RawBag) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::bag::body::<$lanes>(op) }
+                unsafe { $crate::ops::lookup::bag::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn row_sum(op: RawRowSum) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::row_sum::body::<$lanes>(op) }
+                unsafe { $crate::ops::learn::row_sum::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn layer_norm_grad(op: RawLayerNormGrad<'_>) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::layer_norm_grad::body::<$lanes>(op) }
+                unsafe { $crate::ops::learn::layer_norm_grad::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn mt19937_twist(state: &mut MtState) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::mt19937::body::<$lanes>(state) }
+                unsafe { $crate::ops::draw::mt19937::body::<$lanes>(state) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn draw_uniform(op: RawDrawUniform) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::draw_uniform::body::<$lanes>(op) }
+                unsafe { $crate::ops::draw::draw_uniform::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn draw_normal(op: RawDrawNormal) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::draw_normal::body::<$lanes>(op) }
+                unsafe { $crate::ops::draw::draw_normal::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn pass(pass: Pass<'_, f32>) {
-                $crate::ops::pass::body(pass)
+                $crate::ops::elements::pass::body(pass)
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn update<F: Real>(rule: &Update<F>, slots: Slots<'_, F>) {
-                $crate::ops::optim::update(rule, slots);
+                $crate::ops::learn::optim::update(rule, slots);
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn update_lanes(rule: &Update<f32>, slots: Slots<'_, f32>) {
                 // SAFETY: the caller checked the slices; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::optim::update_lanes::<$lanes>(rule, slots) }
+                unsafe { $crate::ops::learn::optim::update_lanes::<$lanes>(rule, slots) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn sum_squares<F: Real>(values: &[F]) -> f64 {
-                $crate::ops::optim::sum_squares(values)
+                $crate::ops::learn::optim::sum_squares(values)
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn replay<F: Real>(replay: Replay<'_, F>) {
-                $crate::ops::optim::replay::body(replay);
+                $crate::ops::learn::optim::replay::body(replay);
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn row_dots(op: RawRowDots) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::row_dots::body::<$lanes>(op) }
+                unsafe { $crate::ops::products::row_dots::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn row_mix(op: RawRowMix) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::row_mix::body::<$lanes>(op) }
+                unsafe { $crate::ops::products::row_mix::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn exp_rows(op: RawExpRows) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::exp_rows::body::<$lanes>(op) }
+                unsafe { $crate::ops::products::exp_rows::body::<$lanes>(op) }
             }
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn scores(op: RawScores) {
                 // SAFETY: the caller keeps the op's contract; the features of `$lanes` are enabled here.
-                unsafe { $crate::ops::scores::body::<$lanes>(op) }
+                unsafe { $crate::ops::products::scores::body::<$lanes>(op) }
             }
         }
     };

@@ -3,7 +3,7 @@
 use super::instantiate;
 use crate::isa::Isa;
 use crate::lanes::Lanes;
-use crate::lanes_math::MathLanes;
+use crate::lanes::math::MathLanes;
 use std::arch::aarch64::*;
 use std::arch::asm;
 

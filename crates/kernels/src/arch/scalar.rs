@@ -1,9 +1,13 @@
 //! Plain Rust: the references themselves, without vectors.
 
+use crate::dispatch::Kernels;
 use crate::isa::Isa;
-use crate::ops::{bag, draw_normal, draw_uniform, embed, exp_rows, gather, gather_rows, layer_norm_grad};
-use crate::ops::{mt19937, optim, pass, rotate, row_dots, row_mix, row_sum, scores, windows};
-use crate::table::Kernels;
+use crate::ops::draw::{draw_normal, draw_uniform, mt19937};
+use crate::ops::elements::pass;
+use crate::ops::learn::{layer_norm_grad, optim, row_sum};
+use crate::ops::lookup::{bag, embed, gather, gather_rows};
+use crate::ops::positions::{rotate, windows};
+use crate::ops::products::{exp_rows, row_dots, row_mix, scores};
 
 pub(crate) static KERNELS: Kernels = Kernels {
     isa: Isa::Scalar,

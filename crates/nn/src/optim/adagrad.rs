@@ -1,7 +1,7 @@
 //! Adagrad: its numbers.
 
-use tokenbed_kernels::ops::optim::adagrad;
-use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::ops::learn::optim::adagrad;
+use tokenbed_kernels::real::Real;
 
 /// As users write them.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,8 +1,8 @@
 //! Adam and AdamW: their numbers.
 
 use super::power::power;
-use tokenbed_kernels::ops::optim::adam;
-use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::ops::learn::optim::adam;
+use tokenbed_kernels::real::Real;
 
 /// Where weight decay goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use crate::row_grad::{GradRows, Hot, for_each_share, shares};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::real::Real;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 

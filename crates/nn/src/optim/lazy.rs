@@ -14,10 +14,10 @@ use super::{Adam, Parameter, rows};
 use crate::row_grad::{GradRows, Hot, for_each_share, parts, shares};
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::optim::adam;
-use tokenbed_kernels::ops::optim::replay::Replay;
-use tokenbed_kernels::ops::optim::{Slots, Update};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::learn::optim::adam;
+use tokenbed_kernels::ops::learn::optim::replay::Replay;
+use tokenbed_kernels::ops::learn::optim::{Slots, Update};
 use tokenbed_memory::{Gather, List, filled, with_room, zeroed};
 use tokenbed_threads::parallel_rows;
 

@@ -22,9 +22,9 @@ pub use sgd::Sgd;
 pub use sparse_adam::SparseAdam;
 
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::optim::{Slots, Update};
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::learn::optim::{Slots, Update};
+use tokenbed_kernels::real::Real;
 use tokenbed_memory::Gather;
 
 /// An optimizer and its numbers for one parameter.

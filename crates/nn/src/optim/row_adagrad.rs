@@ -1,7 +1,7 @@
 //! Row-wise Adagrad: its numbers.
 
-use tokenbed_kernels::ops::optim::row_adagrad;
-use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::ops::learn::optim::row_adagrad;
+use tokenbed_kernels::real::Real;
 
 /// As users write them.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,9 +5,9 @@ use super::{Idle, Optimizer, Parameter};
 use crate::row_grad::{GradRows, Hot, for_each_share, parts, parts_by_row, shares};
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::optim::{Slots, Update, prefetch};
-use tokenbed_kernels::ops::prefetch_distance;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::learn::optim::{Slots, Update, prefetch};
+use tokenbed_kernels::rows::store::prefetch_distance;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 

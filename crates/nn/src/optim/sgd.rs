@@ -1,7 +1,7 @@
 //! Stochastic gradient descent: its numbers.
 
-use tokenbed_kernels::ops::optim::{Update, sgd};
-use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::ops::learn::optim::{Update, sgd};
+use tokenbed_kernels::real::Real;
 
 /// As users write them.
 #[derive(Clone, Copy, Debug, PartialEq)]

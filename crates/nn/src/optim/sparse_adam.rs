@@ -1,8 +1,8 @@
 //! Adam on rows alone: its numbers.
 
 use super::power::power;
-use tokenbed_kernels::ops::optim::sparse_adam;
-use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::ops::learn::optim::sparse_adam;
+use tokenbed_kernels::real::Real;
 
 /// As users write them.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,7 +10,7 @@ pub mod sinusoid;
 pub mod transformer_xl;
 
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::matmul::{Matrices, Product, Tiles};
+use tokenbed_kernels::ops::products::matmul::{Matrices, Product, Tiles};
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 

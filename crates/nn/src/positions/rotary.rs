@@ -3,11 +3,11 @@
 use super::scaling::{Frequencies, Scaling, frequencies};
 use tokenbed_core::ids::{IdSlice, with_values};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::added::{Added, Along};
-use tokenbed_kernels::ops::rotate::{Pairs, Rotate};
-use tokenbed_kernels::ops::rows::OutFormat;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::ops::positions::rotate::{Pairs, Rotate};
+use tokenbed_kernels::rows::added::{Added, Along};
+use tokenbed_kernels::rows::format::OutFormat;
 use tokenbed_memory::{Gather, List, Slice, with_room};
 use tokenbed_threads::parallel_rows;
 

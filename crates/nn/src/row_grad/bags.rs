@@ -4,9 +4,9 @@ use super::{Order, OrderOut, OrderScratch};
 use crate::bag::{Ranges, Request, Scratch, places};
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::bag::Mode;
-use tokenbed_kernels::ops::rows::{OutFormat, RowTable};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::lookup::bag::Mode;
+use tokenbed_kernels::rows::format::{OutFormat, RowTable};
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 

@@ -3,7 +3,7 @@
 use super::check_ascending;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::List;
 
 /// Up to so many ids are sorted as they are: counting would touch more memory than there are ids.

@@ -3,11 +3,11 @@
 use super::{GradRows, Order, round};
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::optim::prefetch;
-use tokenbed_kernels::ops::row_sum::RowSum;
-use tokenbed_kernels::ops::rows::OutFormat;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::ops::learn::optim::prefetch;
+use tokenbed_kernels::ops::learn::row_sum::RowSum;
+use tokenbed_kernels::rows::format::OutFormat;
 
 /// A gradient as places in that of the output.
 #[derive(Clone, Copy, Debug)]

@@ -7,22 +7,22 @@
 
 mod training;
 
+use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::half::{f32_to_bf16, f32_to_f16};
 use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::isa::Isa;
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::added::{Added, Along};
-use tokenbed_kernels::ops::along::Softmax;
-use tokenbed_kernels::ops::bag::{Bag, Bags, Mode};
-use tokenbed_kernels::ops::embed::Embed;
-use tokenbed_kernels::ops::layer_norm::Norm;
-use tokenbed_kernels::ops::mt19937::{MT_WORDS, MtState};
-use tokenbed_kernels::ops::pass::Pass;
-use tokenbed_kernels::ops::pointwise::{Function, Unary};
-use tokenbed_kernels::ops::quantize::quantize_row;
-use tokenbed_kernels::ops::row_sum::RowSum;
-use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::ops::draw::mt19937::{MT_WORDS, MtState};
+use tokenbed_kernels::ops::elements::along::Softmax;
+use tokenbed_kernels::ops::elements::pass::Pass;
+use tokenbed_kernels::ops::elements::pointwise::{Function, Unary};
+use tokenbed_kernels::ops::learn::row_sum::RowSum;
+use tokenbed_kernels::ops::lookup::bag::{Bag, Bags, Mode};
+use tokenbed_kernels::ops::lookup::embed::Embed;
+use tokenbed_kernels::ops::lookup::layer_norm::Norm;
+use tokenbed_kernels::ops::lookup::quantize::quantize_row;
+use tokenbed_kernels::rows::added::{Added, Along};
+use tokenbed_kernels::rows::format::{OutFormat, RowFormat, RowTable};
+use tokenbed_kernels::rows::store::Store;
 
 /// What one op gave on one instruction set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +69,8 @@ const OPS: [Op; 19] = [
 
 /// Runs every op on every instruction set that this machine has; the scalar ones come first.
 pub fn self_test() -> Vec<Tested> {
-    let wanted: Vec<u64> = OPS.iter().map(|(_, run)| digest(&run(table::scalar()))).collect();
-    table::available()
+    let wanted: Vec<u64> = OPS.iter().map(|(_, run)| digest(&run(dispatch::scalar()))).collect();
+    dispatch::available()
         .flat_map(|kernels| {
             OPS.iter().zip(&wanted).map(move |(&(op, run), &wanted)| {
                 let digest = digest(&run(kernels));
@@ -307,18 +307,18 @@ mod tests {
     #[test]
     fn every_instruction_set_passes_and_every_op_has_results() {
         let tested = self_test();
-        assert_eq!(tested.len(), OPS.len() * table::available().count());
+        assert_eq!(tested.len(), OPS.len() * dispatch::available().count());
         for one in &tested {
             assert!(one.ok, "{one:?}");
         }
         for (op, run) in OPS {
-            assert!(run(table::scalar()).len() > 300, "{op}");
+            assert!(run(dispatch::scalar()).len() > 300, "{op}");
         }
     }
 
     #[test]
     fn one_wrong_bit_is_another_digest() {
-        let mut result = gather(table::scalar());
+        let mut result = gather(dispatch::scalar());
         let right = digest(&result);
         let last = result.len() - 1;
         result[last] ^= 1;

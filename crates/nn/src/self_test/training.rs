@@ -4,28 +4,28 @@
 //! part of a kernel.
 
 use super::{DIMS, ROWS, bytes, each_dim, id_list, numbers};
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::added::{Added, Along};
-use tokenbed_kernels::ops::along::{Entropy, EntropyBack, IGNORED, Scale, SoftmaxBack};
-use tokenbed_kernels::ops::norm_rows::{NormBack, NormRows};
-use tokenbed_kernels::ops::optim::adagrad::Adagrad;
-use tokenbed_kernels::ops::optim::adam::Adam;
-use tokenbed_kernels::ops::optim::replay::Replay;
-use tokenbed_kernels::ops::optim::row_adagrad::RowAdagrad;
-use tokenbed_kernels::ops::optim::sgd::{Momentum, Sgd};
-use tokenbed_kernels::ops::optim::sparse_adam::SparseAdam;
-use tokenbed_kernels::ops::optim::{Slots, Update};
-use tokenbed_kernels::ops::pass::Pass;
-use tokenbed_kernels::ops::pointwise::{Arithmetic, Binary, Dropout, Function, Side, UnaryBack};
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::ops::rotate::{Pairs, Rotate};
-use tokenbed_kernels::ops::row_dots::Picked;
-use tokenbed_kernels::ops::row_mix::Coefficients;
-use tokenbed_kernels::ops::rows::OutFormat;
-use tokenbed_kernels::ops::thin::Thin;
-use tokenbed_kernels::ops::total::Total;
-use tokenbed_kernels::ops::windows::Windows;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::elements::along::{Entropy, EntropyBack, IGNORED, Scale, SoftmaxBack};
+use tokenbed_kernels::ops::elements::norm_rows::{NormBack, NormRows};
+use tokenbed_kernels::ops::elements::pass::Pass;
+use tokenbed_kernels::ops::elements::pointwise::{Arithmetic, Binary, Dropout, Function, Side, UnaryBack};
+use tokenbed_kernels::ops::elements::thin::Thin;
+use tokenbed_kernels::ops::elements::total::Total;
+use tokenbed_kernels::ops::learn::optim::adagrad::Adagrad;
+use tokenbed_kernels::ops::learn::optim::adam::Adam;
+use tokenbed_kernels::ops::learn::optim::replay::Replay;
+use tokenbed_kernels::ops::learn::optim::row_adagrad::RowAdagrad;
+use tokenbed_kernels::ops::learn::optim::sgd::{Momentum, Sgd};
+use tokenbed_kernels::ops::learn::optim::sparse_adam::SparseAdam;
+use tokenbed_kernels::ops::learn::optim::{Slots, Update};
+use tokenbed_kernels::ops::positions::rotate::{Pairs, Rotate};
+use tokenbed_kernels::ops::positions::windows::Windows;
+use tokenbed_kernels::ops::products::row_dots::Picked;
+use tokenbed_kernels::ops::products::row_mix::Coefficients;
+use tokenbed_kernels::real::Real;
+use tokenbed_kernels::rows::added::{Added, Along};
+use tokenbed_kernels::rows::format::OutFormat;
+use tokenbed_kernels::rows::store::Store;
 
 /// Rows of the kernels that take whole blocks of 16 elements alone.
 const STRIDES: [usize; 3] = [16, 64, 112];

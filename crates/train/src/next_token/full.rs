@@ -11,10 +11,10 @@ use super::parameter::{CHUNK, Parameter, Source, row_of, values_of};
 use super::{Batch, dot};
 use crate::table::{Floats, WORTH, in_blocks};
 use tokenbed_core::Result;
-use tokenbed_kernels::ops::gemm::{View, gemm};
-use tokenbed_kernels::ops::matmul::Product;
-use tokenbed_kernels::ops::optim::Update;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::learn::optim::Update;
+use tokenbed_kernels::ops::products::gemm::{View, gemm};
+use tokenbed_kernels::ops::products::matmul::Product;
 use tokenbed_memory::{List, Slice, filled, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -91,7 +91,7 @@ impl Tile<'_> {
     fn exponentials(&self, head: &mut Parameter, blocks: &mut [f32]) {
         let (dim, rows) = (self.dim, head.rows);
         let all = head.all();
-        let kernels = table::active();
+        let kernels = dispatch::active();
         parallel_rows(blocks, self.block(), WORTH, |range, blocks| {
             for (i, block) in range.zip(blocks.chunks_exact_mut(self.block())) {
                 let columns = CHUNK.min(rows - i * CHUNK);
@@ -120,7 +120,7 @@ impl Tile<'_> {
             row[..chunks].iter_mut().enumerate().for_each(|(i, x)| *x = largest_and_sum(i, position).0);
         }
         let mut tops = zeroed(2 * self.count);
-        table::active().exp_rows(&mut scales, width, &mut tops);
+        dispatch::active().exp_rows(&mut scales, width, &mut tops);
         let (dim, part) = (self.dim, CHUNK * self.dim);
         let all = head.all();
         let mut factors = zeroed(chunks * self.count);

@@ -17,7 +17,7 @@ use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
 use crate::unigram::Unigram;
 use parameter::{Parameter, Source};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::optim::Update;
+use tokenbed_kernels::ops::learn::optim::Update;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_nn::optim::{Adam, Decay, Optimizer};
 use tokenbed_rng::Generator;

@@ -4,8 +4,8 @@
 use crate::model::Array;
 use crate::table::{Floats, WORTH};
 use tokenbed_core::Result;
-use tokenbed_kernels::ops::optim::{Slots, Update};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::learn::optim::{Slots, Update};
 use tokenbed_memory::{Gather, Slice};
 use tokenbed_threads::parallel_rows;
 
@@ -61,7 +61,7 @@ impl Chunk<'_> {
     /// Moves the values by the gradient.
     pub(super) fn update(&mut self, by: &Update<f32>) {
         let slots = Slots { param: self.values, grad: self.gradient, first: self.m, second: self.v };
-        table::active().update(by, slots);
+        dispatch::active().update(by, slots);
     }
 }
 

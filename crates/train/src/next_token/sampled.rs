@@ -8,10 +8,10 @@ use crate::draws::Draws;
 use crate::table::in_blocks;
 use crate::unigram::Unigram;
 use tokenbed_core::Result;
-use tokenbed_kernels::ops::gemm::{View, gemm};
-use tokenbed_kernels::ops::matmul::Product;
-use tokenbed_kernels::ops::optim::Update;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::learn::optim::Update;
+use tokenbed_kernels::ops::products::gemm::{View, gemm};
+use tokenbed_kernels::ops::products::matmul::Product;
 use tokenbed_memory::{Gather, List, Slice, filled, zeroed};
 
 /// Positions that are computed at once.
@@ -50,7 +50,7 @@ impl Buffers {
         let row = width + BEFORE;
         self.gradients.fill_to(count * row, 0.0);
 
-        let (share, kernels) = (1.0 / count as f32, table::active());
+        let (share, kernels) = (1.0 / count as f32, dispatch::active());
         let (weights, batch_ref) = (&self.weights, &*batch);
         // Logits, probabilities, their gradients.
         let logits = |first: usize, gradients: &mut [f32]| {

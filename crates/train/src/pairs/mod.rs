@@ -16,9 +16,9 @@ use crate::unigram::Unigram;
 use batch::{Batch, Center, Reader};
 use rows::Rows;
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::row_dots::Picked;
-use tokenbed_kernels::ops::row_mix::Coefficients;
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::dispatch::{self, Kernels};
+use tokenbed_kernels::ops::products::row_dots::Picked;
+use tokenbed_kernels::ops::products::row_mix::Coefficients;
 use tokenbed_memory::{Gather, List, filled, zeroed};
 use tokenbed_rng::Generator;
 use tokenbed_threads::parallel_rows;
@@ -191,7 +191,7 @@ impl Model for Pairs {
         self.reader.fill(&self.corpus, &self.options, self.longest, &mut self.batch);
         let layout = self.rows.layout();
         let shared = Shared {
-            kernels: table::active(),
+            kernels: dispatch::active(),
             options: &self.options,
             unigram: &self.unigram,
             sigmoid: &self.sigmoid,

@@ -1,0 +1,31 @@
+//! The sum of elements, in f64.
+//!
+//! ```text
+//! element i belongs to lane i mod 16; a lane sums its elements in their order; lanes are then halved
+//! ```
+
+use crate::real::Real;
+use crate::rows::total::{SUM_LANES, halved};
+
+/// `out` = the sum of `x`.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the names say it all")]
+pub struct Total<'a, T> {
+    pub x: &'a [T],
+    pub out: &'a mut f64,
+}
+
+#[inline(always)]
+pub(crate) fn total<T: Real>(op: Total<'_, T>) {
+    let mut lanes = [0.0; SUM_LANES];
+    let (chunks, rest) = op.x.as_chunks::<SUM_LANES>();
+    for chunk in chunks {
+        for i in 0..SUM_LANES {
+            lanes[i] += chunk[i].wide();
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane += x.wide();
+    }
+    *op.out = halved(lanes);
+}

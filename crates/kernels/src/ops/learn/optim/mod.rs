@@ -1,0 +1,180 @@
+//! optim: one step of an optimizer on the elements of a parameter, or on a row of it.
+//!
+//! The contract stands in each rule's file. No rule but the row-wise one looks at more than one element at a time, so the
+//! definition is a plain loop, generic over f32 and f64; an instruction set is that very loop compiled for it, but for
+//! [`Adam::lanes`]. Fused
+//! multiply-adds are written out where PyTorch's CPU kernels contract them (AVX2 and AVX-512 alike; its build without
+//! vectors does not). Square roots are rounded correctly; PyTorch takes them from MKL, whose last bit is wrong for one
+//! number in six.
+
+pub mod adagrad;
+pub mod adam;
+pub mod replay;
+pub mod row_adagrad;
+pub mod sgd;
+pub mod sparse_adam;
+
+use crate::dispatch::Kernels;
+use crate::lanes::narrow::NarrowLanes;
+use crate::real::Real;
+use crate::rows::total::halved;
+use adagrad::Adagrad;
+use adam::Adam;
+use replay::Replay;
+use row_adagrad::RowAdagrad;
+use sgd::{Momentum, Sgd};
+use sparse_adam::SparseAdam;
+
+/// A kernel of [`Kernels::update`].
+pub(crate) type Updates<F> = unsafe fn(&Update<F>, Slots<'_, F>);
+/// A kernel of [`Kernels::sum_squares`].
+pub(crate) type Squares<F> = unsafe fn(&[F]) -> f64;
+/// A kernel of [`Kernels::replay`].
+pub(crate) type Replays<F> = unsafe fn(Replay<'_, F>);
+
+/// The rule of one step, its numbers rounded to the parameter's type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Update<F> {
+    /// [`Sgd`]: no state.
+    Sgd(Sgd<F>),
+    /// [`Momentum`]: `first` is the velocity.
+    Momentum(Momentum<F>),
+    /// [`Adam`]: `first` and `second` are the moments.
+    Adam(Adam<F>),
+    /// [`SparseAdam`]: as Adam's.
+    SparseAdam(SparseAdam<F>),
+    /// [`Adagrad`]: `first` is the sum of squares.
+    Adagrad(Adagrad<F>),
+    /// [`RowAdagrad`]: `first` is one number for the row.
+    RowAdagrad(RowAdagrad<F>),
+}
+
+/// What a step works on: elements in memory of their own.
+#[derive(Debug)]
+pub struct Slots<'a, F> {
+    /// The parameter.
+    pub param: &'a mut [F],
+    /// Its gradient, of as many elements.
+    pub grad: &'a [F],
+    /// State: as many elements, one, or none, as the rule says.
+    pub first: &'a mut [F],
+    /// The same.
+    pub second: &'a mut [F],
+}
+
+impl<F> Update<F> {
+    /// Elements of `first` and of `second` for `len` elements of a parameter.
+    pub fn state(&self, len: usize) -> (usize, usize) {
+        match self {
+            Update::Sgd(_) => (0, 0),
+            Update::Momentum(_) | Update::Adagrad(_) => (len, 0),
+            Update::Adam(_) | Update::SparseAdam(_) => (len, len),
+            Update::RowAdagrad(_) => (1, 0),
+        }
+    }
+}
+
+impl Kernels {
+    /// One step.
+    ///
+    /// # Panics
+    /// If the slices are not as long as the rule wants them: the caller's bug, not its user's.
+    pub fn update<F: Real>(&self, update: &Update<F>, slots: Slots<'_, F>) {
+        let len = slots.param.len();
+        assert!(slots.grad.len() == len, "update: a gradient of another size");
+        assert!(update.state(len) == (slots.first.len(), slots.second.len()), "update: state of another size");
+        // SAFETY: this table is only handed out where its instruction set runs.
+        unsafe { F::updates(self)(update, slots) }
+    }
+
+    /// The sum of the squares in f64, in sixteen lanes of every sixteenth element that are halved at the end: the same
+    /// bits on every instruction set.
+    pub fn sum_squares<F: Real>(&self, values: &[F]) -> f64 {
+        // SAFETY: this table is only handed out where its instruction set runs.
+        unsafe { F::squares(self)(values) }
+    }
+}
+
+/// Asks for a slice's cache lines, which are about to be read and written. Advice alone.
+#[inline]
+pub fn prefetch<T>(slice: &[T]) {
+    /// Bytes in a cache line.
+    const LINE: usize = 64;
+    let start = slice.as_ptr().cast::<u8>();
+    for at in (0..size_of_val(slice)).step_by(LINE) {
+        prefetch_line(start.wrapping_add(at));
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn prefetch_line(at: *const u8) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    // SAFETY: SSE is part of x86-64; a prefetch never faults.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+fn prefetch_line(at: *const u8) {
+    // SAFETY: a prefetch never faults and changes no register or memory.
+    unsafe { std::arch::asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(nostack, preserves_flags, readonly)) }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn prefetch_line(_: *const u8) {}
+
+/// The definition, and every instruction set's body.
+#[inline(always)]
+pub(crate) fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
+    match *update {
+        Update::Sgd(rule) => rule.step(slots),
+        Update::Momentum(rule) => rule.step(slots),
+        Update::Adam(rule) => rule.step(slots),
+        Update::SparseAdam(rule) => rule.step(slots),
+        Update::Adagrad(rule) => rule.step(slots),
+        Update::RowAdagrad(rule) => rule.step(slots),
+    }
+}
+
+/// As [`update`], with AdamW's vectors written out.
+///
+/// # Safety
+/// On a machine that has `L`'s instruction set; [`Kernels::update`] checked the slices.
+#[inline(always)]
+pub(crate) unsafe fn update_lanes<L: NarrowLanes>(rule: &Update<f32>, slots: Slots<'_, f32>) {
+    match *rule {
+        // SAFETY: the caller's.
+        Update::Adam(adam) if adam.is_plain() => unsafe { adam.lanes::<L>(slots) },
+        _ => update(rule, slots),
+    }
+}
+
+/// Lanes that squares are summed in.
+const LANES: usize = 16;
+
+#[inline(always)]
+pub(crate) fn sum_squares<F: Real>(values: &[F]) -> f64 {
+    let mut lanes = [0.0; LANES];
+    let blocks = values.chunks_exact(LANES);
+    let rest = blocks.remainder();
+    for block in blocks {
+        for (lane, x) in lanes.iter_mut().zip(block) {
+            *lane += x.wide() * x.wide();
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane += x.wide() * x.wide();
+    }
+    halved(lanes)
+}
+
+/// The bodies as functions, for machines without vectors.
+pub(crate) unsafe fn update_reference<F: Real>(rule: &Update<F>, slots: Slots<'_, F>) {
+    update(rule, slots);
+}
+
+/// As [`update_reference`].
+pub(crate) unsafe fn sum_squares_reference<F: Real>(values: &[F]) -> f64 {
+    sum_squares(values)
+}

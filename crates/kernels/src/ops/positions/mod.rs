@@ -1,0 +1,4 @@
+//! What positions add or turn.
+
+pub mod rotate;
+pub mod windows;

@@ -267,7 +267,7 @@ pub fn shaw_forward(sizes: &[f64], weight: Operand, query: Operand, key: Option<
             query: query.shared()?,
             key: key.as_ref().map(Operand::shared).transpose()?,
         };
-        Ok(shaw.forward(out.exclusive(&[&weight, &query, key.as_ref().unwrap_or(&query)])?)?)
+        Ok(shaw.forward(dispatch::active(), out.exclusive(&[&weight, &query, key.as_ref().unwrap_or(&query)])?)?)
     })
 }
 
@@ -295,7 +295,7 @@ pub fn shaw_backward(
         let read = [&weight, &query, key.as_ref().unwrap_or(&query), &grad];
         let key_out = key_grad.as_ref().map(|out| out.exclusive(&read)).transpose()?;
         let (query_out, weight_out) = (query_grad.exclusive(&read)?, weight_grad.exclusive(&read)?);
-        Ok(shaw.backward(grad.shared()?, query_out, key_out, weight_out)?)
+        Ok(shaw.backward(dispatch::active(), grad.shared()?, query_out, key_out, weight_out)?)
     })
 }
 
@@ -304,7 +304,7 @@ pub fn shaw_backward(
 pub fn transformer_xl_forward(sizes: &[f64], parts: Vec<Operand>, out: Operand) -> bool {
     status(|| {
         threads()?;
-        Ok(transformer_xl(sizes, &parts)?.forward(out.exclusive(&parts.iter().into_list())?)?)
+        Ok(transformer_xl(sizes, &parts)?.forward(dispatch::active(), out.exclusive(&parts.iter().into_list())?)?)
     })
 }
 
@@ -339,6 +339,6 @@ pub fn transformer_xl_backward(sizes: &[f64], parts: Vec<Operand>, grad: Operand
             v: v.exclusive(&read)?,
             weight: weight.exclusive(&read)?,
         };
-        Ok(transformer_xl(sizes, &parts)?.backward(grad.shared()?, &mut to)?)
+        Ok(transformer_xl(sizes, &parts)?.backward(dispatch::active(), grad.shared()?, &mut to)?)
     })
 }

@@ -106,7 +106,7 @@ pub enum BadIds {
 /// [`Error::TokenIndex`] for a bad id that `bad` does not mend (a table of no rows has no row to mend with);
 /// [`Error::Shape`] for a table of more than [`MAX_ROWS`] rows, unless its ids are 32 bits wide and good.
 pub fn resolve<'a>(
-    kernels: &Kernels,
+    kernels: Kernels,
     ids: IdSlice<'a>,
     rows: usize,
     bad: BadIds,

@@ -4,6 +4,7 @@
 
 use tokenbed_core::Error;
 use tokenbed_core::ops::unary::{Unary, unary};
+use tokenbed_kernels::dispatch::active;
 use tokenbed_testkit::compare::{ROUNDED_ONCE_ULPS, assert_ulps};
 use tokenbed_testkit::naive;
 use tokenbed_testkit::place::Guarded;
@@ -11,7 +12,7 @@ use tokenbed_testkit::random::Random;
 
 fn single(op: Unary, x: &[f32]) -> Vec<f32> {
     let mut out = Guarded::new(x.len(), 1, -12345.5f32);
-    unary(op, x, &mut out).expect("sizes fit");
+    unary(active(), op, x, &mut out).expect("sizes fit");
     out.assert_guards();
     out.to_vec()
 }
@@ -40,7 +41,7 @@ fn functions_are_their_definitions() {
         assert_ulps(&single(op, &x), &wanted, ROUNDED_ONCE_ULPS, &format!("{op:?}"));
         let wide: Vec<f64> = x.iter().map(|&x| x.into()).collect();
         let mut out = vec![0.0f64; x.len()];
-        unary(op, &wide, &mut out).expect("sizes fit");
+        unary(active(), op, &wide, &mut out).expect("sizes fit");
         let close = |(&x, out): (&f64, f64)| (out - definition(op, x)).abs() <= 1e-13;
         assert!(wide.iter().zip(out).all(close), "{op:?}");
     }
@@ -98,7 +99,7 @@ fn sizes() {
     for op in Unary::ALL {
         assert!(single(op, &[]).is_empty());
         let mut out = Guarded::new(3, 0, -1.0f32);
-        let refused = unary(op, &[1.0, 2.0], &mut out);
+        let refused = unary(active(), op, &[1.0, 2.0], &mut out);
         assert!(matches!(refused, Err(Error::Shape(_))));
         out.assert_untouched();
     }

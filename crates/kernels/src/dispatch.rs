@@ -1,98 +1,119 @@
-//! A struct of function pointers per instruction set. The indirect call is paid once per batch, never per row.
+//! Which function of an op runs. An op owns its functions, one for each instruction set, and makes them by [`arms!`] in
+//! its own file; [`Kernels`] is the proof that an instruction set runs on this machine, and chooses among them. No op is
+//! named here.
 
-use crate::arch;
 use crate::isa::{self, Isa, UnavailableIsa};
-use crate::ops::draw::draw_normal::RawDrawNormal;
-use crate::ops::draw::draw_uniform::RawDrawUniform;
-use crate::ops::draw::mt19937::MtState;
-use crate::ops::elements::pass::Pass;
-use crate::ops::learn::layer_norm_grad::RawLayerNormGrad;
-use crate::ops::learn::optim::{Replays, Squares, Updates};
-use crate::ops::learn::row_sum::RawRowSum;
-use crate::ops::lookup::bag::RawBag;
-use crate::ops::lookup::embed::RawEmbed;
-use crate::ops::lookup::gather::RawGather;
-use crate::ops::lookup::gather_rows::RawGatherRows;
-use crate::ops::positions::rotate::RawRotate;
-use crate::ops::positions::windows::RawWindows;
-use crate::ops::products::exp_rows::RawExpRows;
-use crate::ops::products::row_dots::RawRowDots;
-use crate::ops::products::row_mix::RawRowMix;
-use crate::ops::products::scores::RawScores;
 
-/// The kernels of one instruction set. Only handed out on machines that run it, which is what makes its methods safe;
-/// each op's safe method stands beside the op, in `ops/`.
-#[derive(Debug)]
+/// An instruction set that this machine runs. Nobody else can make one, which is what makes its methods safe: each op's
+/// method stands beside the op, in `ops/`. The choice is one load of a pointer, paid once per batch and never per row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernels {
-    pub(crate) isa: Isa,
-    pub(crate) max_id: unsafe fn(&[u32]) -> u32,
-    pub(crate) gather: unsafe fn(RawGather),
-    pub(crate) gather_rows: unsafe fn(RawGatherRows),
-    pub(crate) bag: unsafe fn(RawBag),
-    pub(crate) embed: unsafe fn(RawEmbed),
-    pub(crate) rotate: unsafe fn(RawRotate),
-    pub(crate) windows: unsafe fn(RawWindows),
-    pub(crate) row_sum: unsafe fn(RawRowSum),
-    pub(crate) layer_norm_grad: unsafe fn(RawLayerNormGrad<'_>),
-    pub(crate) mt19937_twist: unsafe fn(&mut MtState),
-    pub(crate) draw_uniform: unsafe fn(RawDrawUniform),
-    pub(crate) draw_normal: unsafe fn(RawDrawNormal),
-    pub(crate) row_dots: unsafe fn(RawRowDots),
-    pub(crate) row_mix: unsafe fn(RawRowMix),
-    pub(crate) exp_rows: unsafe fn(RawExpRows),
-    pub(crate) scores: unsafe fn(RawScores),
-    pub(crate) pass: unsafe fn(Pass<'_, f32>),
-    pub(crate) update_f32: Updates<f32>,
-    pub(crate) update_f64: Updates<f64>,
-    pub(crate) squares_f32: Squares<f32>,
-    pub(crate) squares_f64: Squares<f64>,
-    pub(crate) replay_f32: Replays<f32>,
-    pub(crate) replay_f64: Replays<f64>,
+    isa: Isa,
 }
 
 impl Kernels {
-    /// The instruction set these kernels are compiled for.
-    pub fn isa(&self) -> Isa {
+    /// The instruction set.
+    pub fn isa(self) -> Isa {
         self.isa
     }
+}
 
-    /// The largest id; 0 of none.
-    pub(crate) fn max_id(&self, ids: &[u32]) -> u32 {
-        // SAFETY: this table is only handed out where its instruction set runs.
-        unsafe { (self.max_id)(ids) }
+/// The functions of one op, indexed by instruction set. Those of instruction sets that other processors have are the
+/// reference; no [`Kernels`] asks for them.
+#[derive(Debug)]
+pub(crate) struct Arms<F>([F; Isa::ALL.len()]);
+
+impl<F: Copy> Arms<F> {
+    /// The reference, and what is compiled for the instruction sets of this processor.
+    pub(crate) const fn new(reference: F, compiled: &[(Isa, F)]) -> Self {
+        let mut all = [reference; Isa::ALL.len()];
+        let mut i = 0;
+        while i < compiled.len() {
+            all[compiled[i].0 as usize] = compiled[i].1;
+            i += 1;
+        }
+        Self(all)
+    }
+
+    /// The function of an instruction set that runs here.
+    #[inline(always)]
+    pub(crate) fn on(&self, kernels: Kernels) -> F {
+        self.0[kernels.isa as usize]
     }
 }
 
-fn of(isa: Isa) -> Option<&'static Kernels> {
-    match isa {
-        Isa::Scalar => Some(&arch::scalar::KERNELS),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => Some(&arch::avx2::KERNELS),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => Some(&arch::avx512::KERNELS),
-        #[cfg(target_arch = "aarch64")]
-        Isa::Neon => Some(&arch::neon::KERNELS),
-        #[allow(unreachable_patterns, reason = "which arms exist depends on the architecture")]
-        _ => None,
-    }
+/// Compiles the body of an op once for each instruction set, in a function that has its features, and makes the op's
+/// table of them: `arms!(GATHER: fn(op: RawGather), body<L>, reference)`.
+///
+/// A body that is written on vectors is named with `<L>`, for which the vectors of the instruction set stand; one that is
+/// plain Rust (`arms!(MAX_ID: fn(ids: &[u32]) -> u32, body, body)`) is left to the compiler to make vectors of. Bodies are
+/// `#[inline(always)]`, so that they are compiled with the features of the function around them. The reference is the
+/// scalar instruction set: plain Rust that defines the result.
+///
+/// A new instruction set is a line here, its vector in `arch/` and its name in `isa.rs`.
+macro_rules! arms {
+    ($name:ident: fn($($arg:ident: $type:ty),*) $(-> $result:ty)?, $body:ident<L>, $reference:expr) => {
+        $crate::dispatch::arms!(@table $name ($($arg: $type),*) ($(-> $result)?) (lanes $body) $reference);
+    };
+    ($name:ident: fn($($arg:ident: $type:ty),*) $(-> $result:ty)?, $body:expr, $reference:expr) => {
+        $crate::dispatch::arms!(@table $name ($($arg: $type),*) ($(-> $result)?) (plain $body) $reference);
+    };
+    (@table $name:ident ($($arg:ident: $type:ty),*) ($($result:tt)*) $body:tt $reference:expr) => {
+        static $name: $crate::dispatch::Arms<unsafe fn($($type),*) $($result)*> = {
+            $crate::dispatch::arms!(@arm "x86_64" avx2 F32x8 "avx2,fma,f16c"
+                ($($arg: $type),*) ($($result)*) $body);
+            $crate::dispatch::arms!(@arm "x86_64" avx512 F32x16 "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"
+                ($($arg: $type),*) ($($result)*) $body);
+            $crate::dispatch::arms!(@arm "aarch64" neon F32x4 "neon"
+                ($($arg: $type),*) ($($result)*) $body);
+            $crate::dispatch::Arms::new(
+                $reference,
+                &[
+                    #[cfg(target_arch = "x86_64")]
+                    ($crate::isa::Isa::Avx2, avx2),
+                    #[cfg(target_arch = "x86_64")]
+                    ($crate::isa::Isa::Avx512, avx512),
+                    #[cfg(target_arch = "aarch64")]
+                    ($crate::isa::Isa::Neon, neon),
+                ],
+            )
+        };
+    };
+    (@arm $processor:literal $isa:ident $lanes:ident $features:literal ($($arg:ident: $type:ty),*) ($($result:tt)*)
+        $body:tt) => {
+        #[cfg(target_arch = $processor)]
+        #[target_feature(enable = $features)]
+        #[allow(unused_unsafe, reason = "bodies of plain Rust are safe")]
+        unsafe fn $isa($($arg: $type),*) $($result)* {
+            // SAFETY: the caller keeps the op's contract; the features of the vectors are enabled here.
+            unsafe { $crate::dispatch::arms!(@call $isa $lanes $body ($($arg),*)) }
+        }
+    };
+    (@call $isa:ident $lanes:ident (lanes $body:ident) ($($arg:ident),*)) => {
+        $body::<$crate::arch::$isa::$lanes>($($arg),*)
+    };
+    (@call $isa:ident $lanes:ident (plain $body:expr) ($($arg:ident),*)) => {
+        $body($($arg),*)
+    };
+}
+pub(crate) use arms;
+
+/// The instruction sets that this machine runs, the preferred last. For tests and the self-test.
+pub fn available() -> impl Iterator<Item = Kernels> {
+    isa::available().map(|isa| Kernels { isa })
 }
 
-/// The kernels of every instruction set that this machine runs, the preferred last. For tests and self-tests.
-pub fn available() -> impl Iterator<Item = &'static Kernels> {
-    isa::available().filter_map(of)
+/// Plain Rust: the references, which define the results of all others.
+pub fn scalar() -> Kernels {
+    Kernels { isa: Isa::Scalar }
 }
 
-/// The scalar kernels: they define the results of all others.
-pub fn scalar() -> &'static Kernels {
-    &arch::scalar::KERNELS
+/// The instruction set in use, or why the one that the environment forces cannot be.
+pub fn try_active() -> Result<Kernels, UnavailableIsa> {
+    isa::active().map(|isa| Kernels { isa })
 }
 
-/// The kernels in use, or why what the environment forces cannot be.
-pub fn try_active() -> Result<&'static Kernels, UnavailableIsa> {
-    isa::active().map(|isa| of(isa).unwrap_or(&arch::scalar::KERNELS))
-}
-
-/// The kernels in use; the scalar ones where the environment forces something unavailable ([`try_active`] says so).
-pub fn active() -> &'static Kernels {
-    try_active().unwrap_or(&arch::scalar::KERNELS)
+/// The instruction set in use; plain Rust where the environment forces something unavailable ([`try_active`] says so).
+pub fn active() -> Kernels {
+    try_active().unwrap_or(scalar())
 }

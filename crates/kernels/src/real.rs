@@ -6,9 +6,6 @@
 //! for the last rounding (`ROUNDED_ONCE_ULPS`, and in all but one of some ten thousand cases the nearest). For f64 by the
 //! `libm` crate, the same on every platform.
 
-use crate::dispatch::Kernels;
-use crate::ops::elements::pass::{self, Pass};
-use crate::ops::learn::optim::{Replays, Squares, Updates};
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -16,6 +13,12 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for f32 {}
     impl Sealed for f64 {}
+}
+
+/// Things that differ by the float they are for alone, such as the functions of an op: what [`Real::choose`] chooses from.
+pub trait PerReal {
+    /// The one for `F`.
+    type Of<F: Real>;
 }
 
 /// f32 or f64.
@@ -58,23 +61,13 @@ pub trait Real:
     fn tanh(x: f64) -> f64;
     /// The normal distribution at x, as good.
     fn phi(x: f64) -> f64;
-    /// Runs a pass by the kernels: those of f64 are plain Rust.
-    fn run(kernels: &Kernels, pass: Pass<'_, Self>);
-
-    #[doc(hidden)]
-    #[allow(private_interfaces, reason = "sealed: called in this crate alone")]
-    fn updates(kernels: &Kernels) -> Updates<Self>;
-    #[doc(hidden)]
-    #[allow(private_interfaces, reason = "sealed: called in this crate alone")]
-    fn squares(kernels: &Kernels) -> Squares<Self>;
-    #[doc(hidden)]
-    #[allow(private_interfaces, reason = "sealed: called in this crate alone")]
-    fn replays(kernels: &Kernels) -> Replays<Self>;
+    /// Of two things that differ by this type alone, the one that is of it.
+    fn choose<P: PerReal>(of_f32: P::Of<f32>, of_f64: P::Of<f64>) -> P::Of<Self>;
 }
 
 /// What f32 and f64 say in the same words.
 macro_rules! alike {
-    ($t:ty, $update:ident, $squares:ident, $replay:ident) => {
+    ($t:ty) => {
         const ZERO: $t = 0.0;
         const ONE: $t = 1.0;
         const DIGITS: i32 = <$t>::MANTISSA_DIGITS as i32;
@@ -91,20 +84,15 @@ macro_rules! alike {
         fn abs(self) -> $t {
             <$t>::abs(self)
         }
-        fn updates(kernels: &Kernels) -> Updates<$t> {
-            kernels.$update
-        }
-        fn squares(kernels: &Kernels) -> Squares<$t> {
-            kernels.$squares
-        }
-        fn replays(kernels: &Kernels) -> Replays<$t> {
-            kernels.$replay
-        }
     };
 }
 
 impl Real for f32 {
-    alike!(f32, update_f32, squares_f32, replay_f32);
+    alike!(f32);
+    #[inline(always)]
+    fn choose<P: PerReal>(of_f32: P::Of<f32>, _: P::Of<f64>) -> P::Of<f32> {
+        of_f32
+    }
     #[inline(always)]
     fn wide(self) -> f64 {
         f64::from(self)
@@ -125,13 +113,14 @@ impl Real for f32 {
     fn phi(x: f64) -> f64 {
         phi(x)
     }
-    fn run(kernels: &Kernels, pass: Pass<'_, f32>) {
-        kernels.pass(pass);
-    }
 }
 
 impl Real for f64 {
-    alike!(f64, update_f64, squares_f64, replay_f64);
+    alike!(f64);
+    #[inline(always)]
+    fn choose<P: PerReal>(_: P::Of<f32>, of_f64: P::Of<f64>) -> P::Of<f64> {
+        of_f64
+    }
     #[inline(always)]
     fn wide(self) -> f64 {
         self
@@ -151,9 +140,6 @@ impl Real for f64 {
     #[inline(always)]
     fn phi(x: f64) -> f64 {
         0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
-    }
-    fn run(_kernels: &Kernels, pass: Pass<'_, f64>) {
-        pass::body(pass);
     }
 }
 

@@ -24,11 +24,11 @@ const ROWS: usize = 7;
 const IDS: [u32; 19] = [3, 0, 6, 6, 1, 2, 3, 4, 5, 0, 1, 1, 1, 1, 6, 2, 0, 4, 5];
 const OFFSETS: [usize; 8] = [0, 0, 1, 4, 13, 13, 18, 19];
 
-fn scalar() -> &'static Kernels {
+fn scalar() -> Kernels {
     dispatch::available().find(|kernels| kernels.isa() == Isa::Scalar).unwrap()
 }
 
-fn others() -> impl Iterator<Item = &'static Kernels> {
+fn others() -> impl Iterator<Item = Kernels> {
     dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar)
 }
 
@@ -73,14 +73,14 @@ fn same(format: OutFormat, ours: &[u8], wanted: &[u8], what: &str) {
 }
 
 /// A bag's result on these kernels, into memory that starts `offset` bytes after a cache line, between sentries.
-fn run(kernels: &Kernels, bag: &Bag<'_>, bags: usize, format: OutFormat, offset: usize) -> Vec<u8> {
+fn run(kernels: Kernels, bag: &Bag<'_>, bags: usize, format: OutFormat, offset: usize) -> Vec<u8> {
     let mut out = Guarded::new(bags * bag.table.dim() * format.size(), offset, SENTRY);
     kernels.bag(bag, 0..bags, format, &mut out);
     out.assert_guards();
     out.to_vec()
 }
 
-fn gathered(kernels: &Kernels, table: RowTable<'_>, ids: &[u32], format: OutFormat, offset: usize) -> Vec<u8> {
+fn gathered(kernels: Kernels, table: RowTable<'_>, ids: &[u32], format: OutFormat, offset: usize) -> Vec<u8> {
     let ids = CheckedIds::new(kernels, ids, table.rows()).unwrap();
     let mut out = Guarded::new(ids.ids().len() * table.dim() * format.size(), offset, SENTRY);
     kernels.gather_rows(table, ids, format, &mut out);
@@ -119,7 +119,7 @@ fn every_layout_at_every_dim_and_offset() {
     }
 }
 
-fn every_mode(kernels: &Kernels, table: RowTable<'_>, weights: &[f32], offset: usize) {
+fn every_mode(kernels: Kernels, table: RowTable<'_>, weights: &[f32], offset: usize) {
     let ids = CheckedIds::new(kernels, &IDS, ROWS).unwrap();
     for out_format in OutFormat::ALL {
         let what = format!("{} {:?} dim {} to {out_format:?}", kernels.isa().name(), table.format(), table.dim());

@@ -11,11 +11,11 @@ use tokenbed_kernels::ops::draw::mt19937::{MT_WORDS, MtState};
 /// Stands past the end of every output.
 const SENTRY: f32 = -12345.5;
 
-fn scalar() -> &'static Kernels {
+fn scalar() -> Kernels {
     dispatch::available().find(|kernels| kernels.isa() == Isa::Scalar).unwrap()
 }
 
-fn others() -> impl Iterator<Item = &'static Kernels> {
+fn others() -> impl Iterator<Item = Kernels> {
     dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar)
 }
 
@@ -41,8 +41,8 @@ fn untemper(y: u32) -> u32 {
 }
 
 /// `fill` on both tables, into outputs that start `offset` elements into their memory and end before sentries.
-fn same(kernels: &Kernels, len: usize, offset: usize, fill: impl Fn(&Kernels, &mut [f32])) {
-    let run = |kernels: &Kernels| {
+fn same(kernels: Kernels, len: usize, offset: usize, fill: impl Fn(Kernels, &mut [f32])) {
+    let run = |kernels: Kernels| {
         let mut memory = vec![SENTRY; offset + len + 40];
         fill(kernels, &mut memory[offset..offset + len]);
         assert!(memory[..offset].iter().chain(&memory[offset + len..]).all(|value| *value == SENTRY));

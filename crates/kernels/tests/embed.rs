@@ -26,15 +26,15 @@ const SEGMENTS: [u32; 6] = [0, 1, 1, 0, 0, 1];
 const ADDED_ROWS: usize = 3;
 const EPS: f64 = 1e-12;
 
-fn checked<'a>(kernels: &Kernels, ids: &'a [u32], rows: usize) -> CheckedIds<'a> {
+fn checked<'a>(kernels: Kernels, ids: &'a [u32], rows: usize) -> CheckedIds<'a> {
     CheckedIds::new(kernels, ids, rows).expect("ids of the test are good")
 }
 
-fn scalar() -> &'static Kernels {
+fn scalar() -> Kernels {
     dispatch::available().next().expect("the scalar one is everywhere")
 }
 
-fn what(kernels: &Kernels, store: Store, dim: usize, more: impl std::fmt::Debug) -> String {
+fn what(kernels: Kernels, store: Store, dim: usize, more: impl std::fmt::Debug) -> String {
     format!("{} {store:?} dim {dim} {more:?}", kernels.isa().name())
 }
 
@@ -48,7 +48,7 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn op(&self, kernels: &Kernels) -> Embed<'a> {
+    fn op(&self, kernels: Kernels) -> Embed<'a> {
         let [table, added, weight, bias] = self.tables;
         let more = |rows| Added { table: added, along: Along::Each(checked(kernels, rows, ADDED_ROWS)) };
         let (segments, positions): (Added<'a>, Added<'a>) = (more(&SEGMENTS), more(&POSITIONS));
@@ -268,7 +268,7 @@ fn a_result_that_is_streamed() {
 
 /// Runs a call whose sizes are wrong: it panics with `expected`, and before it writes.
 #[track_caller]
-fn refuses(expected: &str, len: usize, call: impl Fn(&'static Kernels, &mut [f32])) {
+fn refuses(expected: &str, len: usize, call: impl Fn(Kernels, &mut [f32])) {
     for kernels in dispatch::available() {
         let mut out = Guarded::new(len, 0, SENTRY);
         let panic = catch_unwind(AssertUnwindSafe(|| call(kernels, &mut out))).expect_err("a bug passed");
@@ -283,7 +283,7 @@ fn wrong_sizes_are_refused_before_any_write() {
     const DIM: usize = 8;
     let (table, ids) = ([1.0; 3 * DIM], [0u32, 2]);
     let embed = |table_len: usize, added: [Option<(usize, Along<'static>)>; 2], norm: Option<(usize, usize)>| {
-        move |kernels: &'static Kernels, out: &mut [f32]| {
+        move |kernels: Kernels, out: &mut [f32]| {
             let added = added.map(|added| added.map(|(len, along)| Added { table: &table[..len], along }));
             let norm = norm.map(|(w, b)| Norm { weight: &table[..w], bias: &table[..b], eps: EPS });
             let ids = checked(kernels, &ids, 3);

@@ -17,11 +17,11 @@ const ROWS: usize = 5;
 /// Repeated, out of order, the last row and the first.
 const IDS: [u32; 6] = [3, 0, 3, 4, 1, 4];
 
-fn checked<'a>(kernels: &Kernels, ids: &'a [u32], rows: usize) -> CheckedIds<'a> {
+fn checked<'a>(kernels: Kernels, ids: &'a [u32], rows: usize) -> CheckedIds<'a> {
     CheckedIds::new(kernels, ids, rows).expect("ids of the test are good")
 }
 
-fn what(kernels: &Kernels, store: Store, dim: usize, offsets: (usize, usize)) -> String {
+fn what(kernels: Kernels, store: Store, dim: usize, offsets: (usize, usize)) -> String {
     format!("{} {store:?} dim {dim} offsets {offsets:?}", kernels.isa().name())
 }
 
@@ -128,7 +128,7 @@ fn stores_change_at_the_limit() {
 
 /// Runs a call whose sizes are wrong: it panics with `expected`, and before it writes.
 #[track_caller]
-fn refuses(expected: &str, len: usize, call: impl Fn(&'static Kernels, &mut [f32])) {
+fn refuses(expected: &str, len: usize, call: impl Fn(Kernels, &mut [f32])) {
     for kernels in dispatch::available() {
         let mut out = Guarded::new(len, 0, SENTRY);
         let panic = catch_unwind(AssertUnwindSafe(|| call(kernels, &mut out))).expect_err("a bug passed");
@@ -143,7 +143,7 @@ fn wrong_sizes_are_refused_before_any_write() {
     const DIM: usize = 8;
     let (table, ids) = ([1.0; 3 * DIM], [0u32, 2]);
     let gather = |table_len: usize, dim: usize, rows: usize| {
-        move |kernels: &'static Kernels, out: &mut [f32]| {
+        move |kernels: Kernels, out: &mut [f32]| {
             kernels.gather(&table[..table_len], dim, checked(kernels, &ids, rows), out);
         }
     };

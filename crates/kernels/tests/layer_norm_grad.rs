@@ -59,7 +59,7 @@ fn as_finite_differences_and_the_same_bits_everywhere() {
         let (x, grad) = (random.units(ROWS * dim), random.units(ROWS * dim));
         let (weight, bias) = (random.units(dim), random.units(dim));
         let norm = Norm { weight: &weight, bias: &bias, eps: EPS };
-        let run = |kernels: &dispatch::Kernels| {
+        let run = |kernels: dispatch::Kernels| {
             let (mut x, mut by_weight, mut by_bias) = (x.clone(), vec![0.0; dim], vec![0.0; dim]);
             kernels.layer_norm_grad(&norm, &grad, &mut x, &mut by_weight, &mut by_bias);
             (x, by_weight, by_bias)

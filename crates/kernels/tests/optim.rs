@@ -70,7 +70,7 @@ fn assert_same<F: Real>(ours: &[F], wanted: &[F], what: &str) {
     assert!(differs.is_none(), "{what} at {differs:?}");
 }
 
-fn scalar() -> &'static Kernels {
+fn scalar() -> Kernels {
     dispatch::available().find(|kernels| kernels.isa() == Isa::Scalar).expect("plain Rust is everywhere")
 }
 
@@ -88,7 +88,7 @@ fn every_arm<F: Real>(awkward: bool) {
                 (values::<F>(&mut random, first, awkward), magnitudes(values(&mut random, second, awkward)));
             let first =
                 if matches!(rule, Update::Adagrad(_) | Update::RowAdagrad(_)) { magnitudes(first) } else { first };
-            let run = |kernels: &Kernels, offset: usize| {
+            let run = |kernels: Kernels, offset: usize| {
                 let guarded = |values: &[F]| {
                     let mut guarded = Guarded::new(values.len(), offset, real::<F>(-12345.5));
                     guarded.copy_from_slice(values);
@@ -191,7 +191,7 @@ fn replayed<F: Real>(dims: &[usize], spread: f64, centres: (f64, f64, f64)) {
             for fresh in [false, true] {
                 let zeros = vec![F::ZERO; dim];
                 let (first, second) = if fresh { (&zeros, &zeros) } else { (&first, &second) };
-                let run = |kernels: &Kernels| {
+                let run = |kernels: Kernels| {
                     let (mut p, mut m, mut v) = (param.clone(), first.clone(), second.clone());
                     let replay = Replay { param: &mut p, first: &mut m, second: &mut v, steps: &steps, fresh };
                     kernels.replay(replay);

@@ -49,7 +49,7 @@ fn naive(case: &Case, dim: usize, weighted: bool, columns: &Range<usize>) -> Vec
     (0..COUNTS.len()).map(|i| columns.clone().map(|d| sum(i, d)).collect()).collect()
 }
 
-fn checked<'a>(kernels: &Kernels, places: &'a [u32]) -> CheckedIds<'a> {
+fn checked<'a>(kernels: Kernels, places: &'a [u32]) -> CheckedIds<'a> {
     CheckedIds::new(kernels, places, GRAD_ROWS).expect("places of the test are good")
 }
 
@@ -115,7 +115,7 @@ fn nothing() {
 #[test]
 fn wrong_sizes_are_refused_before_any_write() {
     let grad = vec![1.0; GRAD_ROWS * 8];
-    let refuses = |expected: &str, call: &dyn Fn(&'static Kernels, &mut [f32])| {
+    let refuses = |expected: &str, call: &dyn Fn(Kernels, &mut [f32])| {
         for kernels in dispatch::available() {
             let mut out = Guarded::new(16, 0, SENTRY);
             let panic = catch_unwind(AssertUnwindSafe(|| call(kernels, &mut out))).expect_err("a bug passed");
@@ -130,7 +130,7 @@ fn wrong_sizes_are_refused_before_any_write() {
                ids: Option<(&'static [u32], usize)>,
                scratch: usize| {
         let grad = grad.clone();
-        move |kernels: &'static Kernels, out: &mut [f32]| {
+        move |kernels: Kernels, out: &mut [f32]| {
             let of = RowSum { grad: &grad, dim, places: checked(kernels, &places), coefficients: None };
             let to = Sums { starts, columns: &columns, dense: ids };
             kernels.row_sums(Store::Cached, &of, to, &mut vec![0.0; scratch], out);
@@ -149,12 +149,12 @@ fn wrong_sizes_are_refused_before_any_write() {
     refuses("row_sum: ids do not ascend", &run(8, &[0, 1, 3], 0..8, Some((&[5], 5)), 8));
     refuses("row_sum: ids outside of out", &run(8, &[0, 1, 3], 0..8, Some((&[5, 7], 5)), 8));
     refuses("row_sum: ids outside of out", &run(8, &[0, 1, 3], 0..8, Some((&[4, 5], 5)), 8));
-    let weighted = |kernels: &'static Kernels, out: &mut [f32]| {
+    let weighted = |kernels: Kernels, out: &mut [f32]| {
         let of = RowSum { grad: &grad, dim: 8, places: checked(kernels, &places), coefficients: Some(&[1.0; 2]) };
         kernels.row_sum(&of, 0..3, &(0..8), &mut out[..8]);
     };
     refuses("row_sum: other coefficients", &weighted);
-    let past = |kernels: &'static Kernels, out: &mut [f32]| {
+    let past = |kernels: Kernels, out: &mut [f32]| {
         let of = RowSum { grad: &grad, dim: 8, places: checked(kernels, &places), coefficients: None };
         kernels.row_sum(&of, 0..4, &(0..8), &mut out[..8]);
     };

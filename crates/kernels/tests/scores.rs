@@ -10,7 +10,7 @@ use tokenbed_testkit::random::{DIMS, Random};
 const SENTRY: f32 = -12345.5;
 const ROWS: usize = 5;
 
-fn scalar() -> &'static tokenbed_kernels::dispatch::Kernels {
+fn scalar() -> tokenbed_kernels::dispatch::Kernels {
     dispatch::available().next().expect("the scalar kernels are everywhere")
 }
 

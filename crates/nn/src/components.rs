@@ -7,6 +7,7 @@
 
 use nalgebra::{DMatrix, SymmetricEigen};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ops::products::matmul::{Matrices, Product, Tiles};
 use tokenbed_memory::{Gather, had, zeroed};
 
@@ -73,6 +74,7 @@ impl<T: Copy + Into<f64>> Table<'_, T> {
 /// # Errors
 /// [`Error::Usage`] for an element that is not finite; [`Error::Shape`] where sizes do not agree.
 pub fn principal<T: Copy + Into<f64>>(
+    kernels: Kernels,
     elements: &[T],
     dim: usize,
     go_on: &dyn Fn() -> bool,
@@ -88,7 +90,7 @@ pub fn principal<T: Copy + Into<f64>>(
     let mean = table.mean()?;
     let directions = out.directions;
     let (values, total) = if dim <= rows {
-        let Some(covariance) = covariance(table, &mean, go_on)? else { return Ok(false) };
+        let Some(covariance) = covariance(kernels, table, &mean, go_on)? else { return Ok(false) };
         let found = eigen(&covariance, dim)?;
         for (direction, &(_, column)) in directions.chunks_exact_mut(dim).zip(&found.order) {
             direction.copy_from_slice(found.vector(column));
@@ -97,7 +99,7 @@ pub fn principal<T: Copy + Into<f64>>(
     } else {
         let mut centred = zeroed(elements.len());
         table.centre(elements, &mean, &mut centred);
-        let Some(products) = row_products(&centred, rows, dim, go_on)? else { return Ok(false) };
+        let Some(products) = row_products(kernels, &centred, rows, dim, go_on)? else { return Ok(false) };
         let found = eigen(&products, rows)?;
         for (direction, &(_, column)) in directions.chunks_exact_mut(dim).zip(&found.order) {
             for (row, &weight) in centred.chunks_exact(dim).zip(found.vector(column)) {
@@ -129,6 +131,7 @@ pub fn principal<T: Copy + Into<f64>>(
 
 /// (dim, dim): the sum over all rows, less their mean, of products of their elements.
 fn covariance<T: Copy + Into<f64>>(
+    kernels: Kernels,
     table: Table<'_, T>,
     mean: &[f64],
     go_on: &dyn Fn() -> bool,
@@ -144,14 +147,20 @@ fn covariance<T: Copy + Into<f64>>(
         let centred = &mut centred[..block.len()];
         table.centre(block, mean, centred);
         let sizes = Product { rows: dim, inner: block.len() / dim, columns: dim };
-        multiply(sizes, (centred, true), (centred, false), &mut one)?;
+        multiply(kernels, sizes, (centred, true), (centred, false), &mut one)?;
         all.iter_mut().zip(&one).for_each(|(sum, product)| *sum += product);
     }
     Ok(Some(all))
 }
 
 /// (rows, rows): the product of every row with every other.
-fn row_products(centred: &[f64], rows: usize, dim: usize, go_on: &dyn Fn() -> bool) -> Result<Option<Vec<f64>>> {
+fn row_products(
+    kernels: Kernels,
+    centred: &[f64],
+    rows: usize,
+    dim: usize,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Option<Vec<f64>>> {
     let size = rows.checked_mul(rows).ok_or_else(|| Error::Shape(format!("{rows} rows")))?;
     let mut all = zeroed(size);
     for (block, out) in centred.chunks(BLOCK * dim).zip(all.chunks_mut(BLOCK * rows)) {
@@ -159,15 +168,15 @@ fn row_products(centred: &[f64], rows: usize, dim: usize, go_on: &dyn Fn() -> bo
             return Ok(None);
         }
         let sizes = Product { rows: block.len() / dim, inner: dim, columns: rows };
-        multiply(sizes, (block, false), (centred, true), out)?;
+        multiply(kernels, sizes, (block, false), (centred, true), out)?;
     }
     Ok(Some(all))
 }
 
 /// out = a * b; each says whether it is written down as its transpose.
-fn multiply(sizes: Product, a: (&[f64], bool), b: (&[f64], bool), out: &mut [f64]) -> Result<()> {
+fn multiply(kernels: Kernels, sizes: Product, a: (&[f64], bool), b: (&[f64], bool), out: &mut [f64]) -> Result<()> {
     let [a, b] = [a, b].map(|(elements, transposed)| Matrices { elements, of: &[0], transposed });
-    let products = Tiles::new(sizes, 1, a, b, out);
+    let products = Tiles::new(kernels, sizes, 1, a, b, out);
     let products = products.ok_or_else(|| Error::Shape(format!("a product of {sizes:?}")))?;
     while products.run_next() {}
     Ok(())
@@ -259,6 +268,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use tokenbed_kernels::dispatch::active;
 
     struct Found {
         directions: Vec<f64>,
@@ -273,7 +283,7 @@ mod tests {
             explained: vec![0.0; count],
         };
         let Found { directions, scores, explained } = &mut found;
-        assert!(principal(elements, dim, &|| true, Components { directions, scores, explained }).unwrap());
+        assert!(principal(active(), elements, dim, &|| true, Components { directions, scores, explained }).unwrap());
         found
     }
 
@@ -326,15 +336,18 @@ mod tests {
         let mut room = [0.0; 4];
         let [directions, scores] = [&mut [0.0; 2][..], &mut [0.0; 2]];
         let out = Components { directions, scores, explained: &mut room[..1] };
-        let error = principal(&[1.0, f64::NAN, 0.0, 0.0], 2, &|| true, out).unwrap_err();
+        let error = principal(active(), &[1.0, f64::NAN, 0.0, 0.0], 2, &|| true, out).unwrap_err();
         assert!(error.to_string().contains("element [0, 1] is NaN"), "{error}");
         let out = Components { directions: &mut [], scores: &mut [], explained: &mut room[..3] };
-        assert_eq!(principal(&[1.0; 4], 2, &|| true, out).unwrap_err().code(), "SHAPE");
+        assert_eq!(principal(active(), &[1.0; 4], 2, &|| true, out).unwrap_err().code(), "SHAPE");
     }
 
     #[test]
     fn it_ends_where_it_is_told() {
         let [directions, scores, explained] = [&mut [0.0; 2][..], &mut [0.0; 2], &mut [0.0; 1]];
-        assert!(!principal(&[1.0, 2.0, 3.0, 5.0], 2, &|| false, Components { directions, scores, explained }).unwrap());
+        assert!(
+            !principal(active(), &[1.0, 2.0, 3.0, 5.0], 2, &|| false, Components { directions, scores, explained })
+                .unwrap()
+        );
     }
 }

@@ -23,7 +23,7 @@ const STEP: usize = 4;
 /// Those of [`crate::token_position::forward`]; [`Error::Usage`] where nothing is normalized, [`Error::Shape`] for other
 /// sizes.
 pub fn backward(
-    kernels: &Kernels,
+    kernels: Kernels,
     layer: &Layer<'_>,
     inputs: &Inputs<'_>,
     scratch: &mut Scratch,

@@ -195,11 +195,11 @@ fn scores_of_other_sizes_are_refused() {
     let x = [0.5; 24];
     let good = Shaw { scores, weight: &[1.0; 20], query: &x, key: None };
     let mut out = [0.0; 18];
-    good.forward(&mut out).expect("sizes fit");
+    good.forward(dispatch::active(), &mut out).expect("sizes fit");
     assert_eq!(out, [2.0; 18]);
-    assert!(good.forward(&mut out[..17]).is_err());
-    assert!(Shaw { weight: &[1.0; 16], ..good }.forward(&mut out).is_err());
-    assert!(Shaw { weight: &[1.0; 21], ..good }.forward(&mut out).is_err());
-    assert!(Shaw { query: &x[1..], ..good }.forward(&mut out).is_err());
-    assert!(Shaw { key: Some(&x[1..]), ..good }.forward(&mut out).is_err());
+    assert!(good.forward(dispatch::active(), &mut out[..17]).is_err());
+    assert!(Shaw { weight: &[1.0; 16], ..good }.forward(dispatch::active(), &mut out).is_err());
+    assert!(Shaw { weight: &[1.0; 21], ..good }.forward(dispatch::active(), &mut out).is_err());
+    assert!(Shaw { query: &x[1..], ..good }.forward(dispatch::active(), &mut out).is_err());
+    assert!(Shaw { key: Some(&x[1..]), ..good }.forward(dispatch::active(), &mut out).is_err());
 }

@@ -42,7 +42,7 @@ fn main() -> Result<(), DrawError> {
     Ok(())
 }
 
-fn report(name: &str, fill: Fill, kernels: &'static Kernels, threads: usize, out: &mut [f32]) -> Result<(), DrawError> {
+fn report(name: &str, fill: Fill, kernels: Kernels, threads: usize, out: &mut [f32]) -> Result<(), DrawError> {
     let seconds = best(fill, kernels, threads, out)?;
     let nanoseconds = seconds * 1e9 / out.len() as f64;
     let isa = kernels.isa().name();
@@ -50,7 +50,7 @@ fn report(name: &str, fill: Fill, kernels: &'static Kernels, threads: usize, out
     Ok(())
 }
 
-fn best(fill: Fill, kernels: &'static Kernels, threads: usize, out: &mut [f32]) -> Result<f64, DrawError> {
+fn best(fill: Fill, kernels: Kernels, threads: usize, out: &mut [f32]) -> Result<f64, DrawError> {
     let mut generator = Generator::new(0);
     let mut best = f64::INFINITY;
     // The scalar definition is not there to be fast.

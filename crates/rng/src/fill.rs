@@ -14,7 +14,7 @@ const SPAN: usize = 2 * NORMAL_BLOCK;
 #[derive(Clone, Copy, Debug)]
 pub struct How {
     /// The kernels.
-    pub kernels: &'static Kernels,
+    pub kernels: Kernels,
     /// Threads to spread a large fill over, the caller's among them; 0 counts as 1.
     pub threads: usize,
 }
@@ -82,7 +82,7 @@ pub(crate) trait Fill: Copy + Send + Sync {
     /// Values that belong together.
     const BLOCK: usize;
     /// Fills whole blocks (or, if [`Fill::BLOCK`] is 1, anything), one draw a value.
-    fn fill(self, kernels: &Kernels, engine: &mut Engine, out: &mut [f32]);
+    fn fill(self, kernels: Kernels, engine: &mut Engine, out: &mut [f32]);
 }
 
 #[derive(Clone, Copy)]
@@ -94,7 +94,7 @@ struct Uniform {
 impl Fill for Uniform {
     const BLOCK: usize = 1;
 
-    fn fill(self, kernels: &Kernels, engine: &mut Engine, mut out: &mut [f32]) {
+    fn fill(self, kernels: Kernels, engine: &mut Engine, mut out: &mut [f32]) {
         while !out.is_empty() {
             let words = engine.take(kernels, out.len());
             let (part, rest) = out.split_at_mut(words.len());
@@ -113,7 +113,7 @@ struct Normal {
 impl Fill for Normal {
     const BLOCK: usize = NORMAL_BLOCK;
 
-    fn fill(self, kernels: &Kernels, engine: &mut Engine, mut out: &mut [f32]) {
+    fn fill(self, kernels: Kernels, engine: &mut Engine, mut out: &mut [f32]) {
         // Words that the last twist left over of a span.
         let mut begun = [0; SPAN];
         let mut have = 0;

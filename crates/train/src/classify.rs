@@ -9,7 +9,7 @@ use crate::draws::Draws;
 use crate::examples::Examples;
 use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::dispatch;
+use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::ops::products::row_dots::Picked;
 use tokenbed_kernels::ops::products::row_mix::Coefficients;
 use tokenbed_memory::{Gather, zeroed};
@@ -31,6 +31,7 @@ pub struct ClassifyOptions {
 /// A table of ids and one of classes.
 #[derive(Debug)]
 pub struct Classify {
+    kernels: Kernels,
     options: ClassifyOptions,
     examples: Examples,
     sizes: [usize; 2],
@@ -88,6 +89,7 @@ impl Classify {
                 .map_err(|error| Error::Usage(error.to_string()))?;
         }
         let mut new = Self {
+            kernels: dispatch::active(),
             options,
             sizes: [vocabulary, classes],
             stride,
@@ -127,8 +129,7 @@ impl Classify {
 
     /// Learns from an example; its loss. `scratch` has room for scores and for two rows.
     fn learn(&mut self, example: usize, scores: &mut [f32], [hidden, change]: [&mut [f32]; 2]) -> f64 {
-        let kernels = dispatch::active();
-        let (stride, lr) = (self.stride, self.lr() as f32);
+        let (kernels, stride, lr) = (self.kernels, self.stride, self.lr() as f32);
         let ids = part(&self.examples.ids, &self.examples.ends, example);
         let classes = part(&self.examples.classes, &self.examples.class_ends, example);
         let mut draws = Draws::at(self.options.seed, self.epoch, example as u64);

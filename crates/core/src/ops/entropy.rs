@@ -3,10 +3,9 @@
 use super::along::bytes;
 use crate::ids::{IdSlice, with_values};
 use crate::{Error, Result};
-use tokenbed_kernels::dispatch;
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ops::elements::along::{Entropy, EntropyBack};
 pub use tokenbed_kernels::ops::elements::along::{IGNORED, RowEntropy, Scale};
-use tokenbed_kernels::ops::elements::pass::Pass;
 use tokenbed_kernels::real::Real;
 use tokenbed_threads::parallel_rows;
 
@@ -61,7 +60,13 @@ fn check(n: usize, elements: &[usize], targets: &[u32], rows: usize) -> Result<(
 ///
 /// # Errors
 /// [`Error::Shape`] where the buffers are of other sizes or a target is none.
-pub fn entropy<T: Real>(n: usize, logits: &[T], targets: &[u32], out: &mut [RowEntropy]) -> Result<()> {
+pub fn entropy<T: Real>(
+    kernels: Kernels,
+    n: usize,
+    logits: &[T],
+    targets: &[u32],
+    out: &mut [RowEntropy],
+) -> Result<()> {
     check(n, &[logits.len()], targets, out.len())?;
     if n == 0 {
         // Every row is ignored.
@@ -70,7 +75,7 @@ pub fn entropy<T: Real>(n: usize, logits: &[T], targets: &[u32], out: &mut [RowE
     }
     parallel_rows(out, 1, n * bytes::<T>() / 2, |rows, out| {
         let (logits, targets) = (&logits[rows.start * n..rows.end * n], &targets[rows]);
-        T::run(dispatch::active(), Pass::Entropy(Entropy { n, logits, targets, out }));
+        kernels.entropy(Entropy { n, logits, targets, out });
     });
     Ok(())
 }
@@ -80,6 +85,7 @@ pub fn entropy<T: Real>(n: usize, logits: &[T], targets: &[u32], out: &mut [RowE
 /// # Errors
 /// [`Error::Shape`] where the buffers are of other sizes or a target is none.
 pub fn entropy_back<T: Real>(
+    kernels: Kernels,
     n: usize,
     logits: &[T],
     targets: &[u32],
@@ -103,7 +109,7 @@ pub fn entropy_back<T: Real>(
             Scale::Each(scales) => Scale::Each(&scales[range.clone()]),
         };
         let rows = &rows[range];
-        T::run(dispatch::active(), Pass::EntropyBack(EntropyBack { n, logits, targets, rows, scale, out }));
+        kernels.entropy_back(EntropyBack { n, logits, targets, rows, scale, out });
     });
     Ok(())
 }

@@ -17,11 +17,9 @@ pub mod reduce;
 pub mod unary;
 
 use crate::{Error, Result};
-use tokenbed_kernels::dispatch;
-use tokenbed_kernels::ops::elements::pass::Pass;
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ops::elements::pointwise::{Arithmetic, Binary, Side};
 use tokenbed_kernels::ops::elements::total::Total;
-use tokenbed_kernels::real::Real;
 
 /// A type that arithmetic runs in.
 pub trait Number: bytemuck::Pod + Default + PartialOrd + Send + Sync {
@@ -30,9 +28,9 @@ pub trait Number: bytemuck::Pod + Default + PartialOrd + Send + Sync {
     /// `a op b`; integers wrap, their quotients are cut towards zero, and by 0 they are 0 (callers divide as floats).
     fn of(op: Arithmetic, a: Self, b: Self) -> Self;
     /// [`Number::of`] of many.
-    fn arithmetic(op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]);
+    fn arithmetic(kernels: Kernels, op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]);
     /// The sum of elements that lie one after the other.
-    fn sum(x: &[Self]) -> Self::Wide;
+    fn sum(kernels: Kernels, x: &[Self]) -> Self::Wide;
     /// A sum and one more.
     fn collect(sum: Self::Wide, more: Self) -> Self::Wide;
     /// The sum of two sums.
@@ -56,11 +54,11 @@ macro_rules! float {
                     Arithmetic::Div => a / b,
                 }
             }
-            fn arithmetic(op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]) {
-                <$t>::run(dispatch::active(), Pass::Binary(Binary { op, a, b, out }));
+            fn arithmetic(kernels: Kernels, op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]) {
+                kernels.binary(Binary { op, a, b, out });
             }
-            fn sum(x: &[Self]) -> f64 {
-                $sum(x)
+            fn sum(kernels: Kernels, x: &[Self]) -> f64 {
+                $sum(kernels, x)
             }
             #[inline(always)]
             fn collect(sum: f64, more: Self) -> f64 {
@@ -78,12 +76,12 @@ macro_rules! float {
         }
     };
 }
-float!(f32, |x| {
+float!(f32, |kernels: Kernels, x| {
     let mut sum = 0.0;
-    f32::run(dispatch::active(), Pass::Total(Total { x, out: &mut sum }));
+    kernels.total(Total { x, out: &mut sum });
     sum
 });
-float!(f64, |x: &[f64]| x.iter().fold(0.0, |sum, x| sum + x));
+float!(f64, |_, x: &[f64]| x.iter().fold(0.0, |sum, x| sum + x));
 
 impl Number for i64 {
     type Wide = i64;
@@ -102,14 +100,14 @@ impl Number for i64 {
             }
         }
     }
-    fn arithmetic(op: Arithmetic, a: Side<'_, i64>, b: Side<'_, i64>, out: &mut [i64]) {
+    fn arithmetic(_: Kernels, op: Arithmetic, a: Side<'_, i64>, b: Side<'_, i64>, out: &mut [i64]) {
         let at = |side: Side<'_, i64>, i: usize| match side {
             Side::Each(all) => all[i],
             Side::One(one) => one,
         };
         out.iter_mut().enumerate().for_each(|(i, out)| *out = Self::of(op, at(a, i), at(b, i)));
     }
-    fn sum(x: &[i64]) -> i64 {
+    fn sum(_: Kernels, x: &[i64]) -> i64 {
         x.iter().fold(0, |sum, &x| sum.wrapping_add(x))
     }
     fn collect(sum: i64, more: Self) -> i64 {

@@ -1,8 +1,7 @@
 //! One operand, element by element, and the way back.
 
 use crate::{Error, Result};
-use tokenbed_kernels::dispatch;
-use tokenbed_kernels::ops::elements::pass::Pass;
+use tokenbed_kernels::dispatch::Kernels;
 pub use tokenbed_kernels::ops::elements::pointwise::Function as Unary;
 use tokenbed_kernels::ops::elements::pointwise::{Dropout, Unary as Forward, UnaryBack};
 pub use tokenbed_kernels::real::Real;
@@ -25,10 +24,10 @@ fn same(sizes: &[usize]) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Shape`] where the buffers are not of one size.
-pub fn unary<T: Real>(function: Unary, x: &[T], out: &mut [T]) -> Result<()> {
+pub fn unary<T: Real>(kernels: Kernels, function: Unary, x: &[T], out: &mut [T]) -> Result<()> {
     same(&[x.len(), out.len()])?;
     parallel_rows(out, 1, bytes::<T>(function), |part, out| {
-        T::run(dispatch::active(), Pass::Unary(Forward { function, x: &x[part], out }));
+        kernels.unary(Forward { function, x: &x[part], out });
     });
     Ok(())
 }
@@ -37,11 +36,11 @@ pub fn unary<T: Real>(function: Unary, x: &[T], out: &mut [T]) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Shape`] where the buffers are not of one size.
-pub fn unary_back<T: Real>(function: Unary, saved: &[T], grad: &[T], out: &mut [T]) -> Result<()> {
+pub fn unary_back<T: Real>(kernels: Kernels, function: Unary, saved: &[T], grad: &[T], out: &mut [T]) -> Result<()> {
     same(&[saved.len(), grad.len(), out.len()])?;
     parallel_rows(out, 1, bytes::<T>(function), |part, out| {
         let (saved, grad) = (&saved[part.clone()], &grad[part]);
-        T::run(dispatch::active(), Pass::UnaryBack(UnaryBack { function, saved, grad, out }));
+        kernels.unary_back(UnaryBack { function, saved, grad, out });
     });
     Ok(())
 }
@@ -53,7 +52,7 @@ const MASK: usize = 8;
 ///
 /// # Errors
 /// [`Error::Shape`] where the buffers are not of one size, or there are fewer bits.
-pub fn dropout<T: Real>(scale: f64, kept: &[u8], x: &[T], out: &mut [T]) -> Result<()> {
+pub fn dropout<T: Real>(kernels: Kernels, scale: f64, kept: &[u8], x: &[T], out: &mut [T]) -> Result<()> {
     same(&[x.len(), out.len()])?;
     same(&[x.len().div_ceil(MASK), kept.len()])?;
     let scale = T::round(scale);
@@ -61,9 +60,9 @@ pub fn dropout<T: Real>(scale: f64, kept: &[u8], x: &[T], out: &mut [T]) -> Resu
     let (head, tail) = out.split_at_mut(whole);
     parallel_rows(head, MASK, 2 * MASK * size_of::<T>(), |bytes, out| {
         let x = &x[bytes.start * MASK..bytes.end * MASK];
-        T::run(dispatch::active(), Pass::Dropout(Dropout { scale, kept: &kept[bytes], x, out }));
+        kernels.dropout(Dropout { scale, kept: &kept[bytes], x, out });
     });
     let rest = Dropout { scale, kept: &kept[whole / MASK..], x: &x[whole..], out: tail };
-    T::run(dispatch::active(), Pass::Dropout(rest));
+    kernels.dropout(rest);
     Ok(())
 }

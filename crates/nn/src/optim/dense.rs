@@ -17,7 +17,7 @@ const PIECE_BYTES: usize = 64 << 10;
 /// # Errors
 /// [`Error::Shape`] for sizes that do not fit, before anything is written.
 pub fn step<F: Real>(
-    kernels: &Kernels,
+    kernels: Kernels,
     (optimizer, at): (&Optimizer, u64),
     parameter: Parameter<'_, F>,
     grad: &[F],

@@ -113,7 +113,7 @@ impl<'a, F: Real> Parameter<'a, F> {
     }
 
     /// Steps it.
-    fn step(&mut self, kernels: &Kernels, update: &Update<F>, grad: &[F]) {
+    fn step(&mut self, kernels: Kernels, update: &Update<F>, grad: &[F]) {
         kernels.update(update, Slots { param: self.param, grad, first: self.first, second: self.second });
     }
 

@@ -20,7 +20,7 @@ const PIECE: usize = 16 << 10;
 /// # Errors
 /// [`Error::Shape`] for sizes that do not fit, before anything is written.
 pub fn step<G: GradRows + ?Sized>(
-    kernels: &Kernels,
+    kernels: Kernels,
     (optimizer, at): (&Optimizer, u64),
     parameter: Parameter<'_, f32>,
     grad: &G,
@@ -59,7 +59,7 @@ pub(super) fn bytes<G: GradRows + ?Sized>(update: &Update<f32>, grad: &G) -> usi
 }
 
 /// The rows of the gradient alone.
-fn touched<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parameter: Parameter<'_, f32>, grad: &G) {
+fn touched<G: GradRows + ?Sized>(kernels: Kernels, update: &Update<f32>, parameter: Parameter<'_, f32>, grad: &G) {
     let (ids, dim) = (grad.ids(), grad.dim());
     let (first, second) = update.state(dim);
     // State that is a row's: such a row cannot be divided.
@@ -97,7 +97,7 @@ fn touched<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parame
 }
 
 /// Every row of the table; those that the gradient has not get zeros.
-fn all<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parameter: Parameter<'_, f32>, grad: &G) {
+fn all<G: GradRows + ?Sized>(kernels: Kernels, update: &Update<f32>, parameter: Parameter<'_, f32>, grad: &G) {
     let dim = grad.dim();
     let rows = (PIECE / dim.max(1)).max(1);
     let mut pieces: Vec<_> = parameter.pieces(update, rows * dim).into_iter().enumerate().into_list();
@@ -112,7 +112,7 @@ fn all<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parameter:
 
 /// Rows of the table from one on.
 fn step_piece<G: GradRows + ?Sized>(
-    kernels: &Kernels,
+    kernels: Kernels,
     update: &Update<f32>,
     (from, parameter): (usize, &mut Parameter<'_, f32>),
     grad: &G,

@@ -38,7 +38,7 @@ impl Span {
 ///
 /// # Errors
 /// [`Error::Shape`] for slices of other sizes.
-pub fn spread(kernels: &Kernels, lines: &[f32], heads: usize, span: Span, out: &mut [f32]) -> Result<()> {
+pub fn spread(kernels: Kernels, lines: &[f32], heads: usize, span: Span, out: &mut [f32]) -> Result<()> {
     check_len("the lines", lines.len(), &[heads, span.line()])?;
     check_len("the result", out.len(), &[heads, span.queries, span.keys])?;
     if out.is_empty() {

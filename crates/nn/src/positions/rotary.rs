@@ -85,7 +85,7 @@ impl Rotary {
     /// [`Error::Shape`] for sizes that do not fit; [`Error::Usage`] for a negative position.
     pub fn forward(
         &mut self,
-        kernels: &Kernels,
+        kernels: Kernels,
         heads: Heads,
         at: At<'_>,
         x: Option<&[u8]>,
@@ -111,7 +111,7 @@ impl Rotary {
     }
 
     /// The angles of `tokens` tokens.
-    fn angles(&mut self, kernels: &Kernels, at: At<'_>, tokens: usize) -> Result<Angles<'_>> {
+    fn angles(&mut self, kernels: Kernels, at: At<'_>, tokens: usize) -> Result<Angles<'_>> {
         let kept = KEPT_BYTES / size_of::<f32>() / self.dim;
         match at {
             At::From { offset, length } => {

@@ -66,7 +66,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// [`Error::Shape`] where they are not.
-    pub fn pending(&self, kernels: &'a Kernels, numbers: &'a [u32]) -> Result<Pending<'a>> {
+    pub fn pending(&self, kernels: Kernels, numbers: &'a [u32]) -> Result<Pending<'a>> {
         let places = &numbers[..self.ids.len().min(numbers.len())];
         Pending::new(kernels, Order::new(self.ids, numbers, places)?, self.rows, self.dim, None)
     }

@@ -128,7 +128,7 @@ pub struct Factors {
 /// # Errors
 /// Those of [`resolve`], and [`Error::Shape`] where `out` or coefficients are of other sizes.
 pub fn row_order(
-    kernels: &Kernels,
+    kernels: Kernels,
     (ids, bad): (IdSlice<'_>, BadIds),
     rows: usize,
     padding: Option<u32>,

@@ -13,7 +13,6 @@ use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::isa::Isa;
 use tokenbed_kernels::ops::draw::mt19937::{MT_WORDS, MtState};
 use tokenbed_kernels::ops::elements::along::Softmax;
-use tokenbed_kernels::ops::elements::pass::Pass;
 use tokenbed_kernels::ops::elements::pointwise::{Function, Unary};
 use tokenbed_kernels::ops::learn::row_sum::RowSum;
 use tokenbed_kernels::ops::lookup::bag::{Bag, Bags, Mode};
@@ -44,7 +43,7 @@ const FORMATS: [RowFormat; 5] =
     [RowFormat::Float32, RowFormat::Float16, RowFormat::BFloat16, RowFormat::Int8, RowFormat::Int4];
 const OFFSETS: [usize; 7] = [0, 0, 1, 9, 9, 40, 64];
 
-type Op = (&'static str, fn(&Kernels) -> Vec<u8>);
+type Op = (&'static str, fn(Kernels) -> Vec<u8>);
 const OPS: [Op; 19] = [
     ("ids", ids),
     ("gather", gather),
@@ -114,7 +113,7 @@ fn id_list() -> Vec<u32> {
         .collect()
 }
 
-fn ids(kernels: &Kernels) -> Vec<u8> {
+fn ids(kernels: Kernels) -> Vec<u8> {
     let ids = words(199, 5);
     (0..ids.len())
         .flat_map(|length| {
@@ -127,7 +126,7 @@ fn ids(kernels: &Kernels) -> Vec<u8> {
         .collect()
 }
 
-fn gather(kernels: &Kernels) -> Vec<u8> {
+fn gather(kernels: Kernels) -> Vec<u8> {
     let ids = id_list();
     each_dim(|dim, out| {
         let table = numbers(ROWS * dim, 11);
@@ -166,7 +165,7 @@ fn packed(format: RowFormat, dim: usize) -> Vec<u8> {
     values.chunks(dim).flat_map(row).collect()
 }
 
-fn rows(kernels: &Kernels) -> Vec<u8> {
+fn rows(kernels: Kernels) -> Vec<u8> {
     let ids = id_list();
     each_dim(|dim, out| {
         for format in FORMATS {
@@ -182,7 +181,7 @@ fn rows(kernels: &Kernels) -> Vec<u8> {
     })
 }
 
-fn bag(kernels: &Kernels) -> Vec<u8> {
+fn bag(kernels: Kernels) -> Vec<u8> {
     let (ids, factors) = (id_list(), numbers(64, 23));
     each_dim(|dim, out| {
         for format in FORMATS {
@@ -204,7 +203,7 @@ fn bag(kernels: &Kernels) -> Vec<u8> {
     })
 }
 
-fn embed(kernels: &Kernels) -> Vec<u8> {
+fn embed(kernels: Kernels) -> Vec<u8> {
     let ids = id_list();
     each_dim(|dim, out| {
         let [table, positions, segments] = [29, 31, 37].map(|seed| numbers(ROWS * dim, seed));
@@ -225,7 +224,7 @@ fn embed(kernels: &Kernels) -> Vec<u8> {
     })
 }
 
-fn row_sum(kernels: &Kernels) -> Vec<u8> {
+fn row_sum(kernels: Kernels) -> Vec<u8> {
     let (places, coefficients) = (id_list(), numbers(64, 53));
     each_dim(|dim, out| {
         let grad = numbers(ROWS * dim, 59);
@@ -241,7 +240,7 @@ fn row_sum(kernels: &Kernels) -> Vec<u8> {
     })
 }
 
-fn norm_gradient(kernels: &Kernels) -> Vec<u8> {
+fn norm_gradient(kernels: Kernels) -> Vec<u8> {
     each_dim(|dim, out| {
         let [weight, bias] = [61, 67].map(|seed| numbers(dim, seed));
         let [grad, mut x] = [71, 73].map(|seed| numbers(ROWS * dim, seed));
@@ -252,32 +251,32 @@ fn norm_gradient(kernels: &Kernels) -> Vec<u8> {
     })
 }
 
-fn functions(kernels: &Kernels) -> Vec<u8> {
+fn functions(kernels: Kernels) -> Vec<u8> {
     // From -8 to 8: past there they are flat.
     let x: Vec<f32> = numbers(1000, 79).into_iter().map(|x| x * 8.0).collect();
     let mut out = vec![0.0; x.len()];
     Function::ALL
         .into_iter()
         .flat_map(|function| {
-            kernels.pass(Pass::Unary(Unary { function, x: &x, out: &mut out }));
+            kernels.unary(Unary { function, x: &x, out: &mut out });
             bytes(&out).collect::<Vec<_>>()
         })
         .collect()
 }
 
-fn softmax(kernels: &Kernels) -> Vec<u8> {
+fn softmax(kernels: Kernels) -> Vec<u8> {
     each_dim(|n, out| {
         let x = numbers(ROWS * n, 83);
         let mut result = vec![0.0; x.len()];
         for log in [false, true] {
-            kernels.pass(Pass::Softmax(Softmax { log, n, x: &x, out: &mut result }));
+            kernels.softmax(Softmax { log, n, x: &x, out: &mut result });
             out.extend(bytes(&result));
         }
     })
 }
 
 /// The next words of the Mersenne Twister.
-fn twisted(kernels: &Kernels) -> [u32; MT_WORDS] {
+fn twisted(kernels: Kernels) -> [u32; MT_WORDS] {
     let mut start = [0; MT_WORDS];
     start.copy_from_slice(&words(MT_WORDS, 47));
     let mut state = MtState::new(start);
@@ -287,14 +286,14 @@ fn twisted(kernels: &Kernels) -> [u32; MT_WORDS] {
     *state.words()
 }
 
-fn uniform(kernels: &Kernels) -> Vec<u8> {
+fn uniform(kernels: Kernels) -> Vec<u8> {
     let words = twisted(kernels);
     let mut out = [0.0; MT_WORDS];
     kernels.draw_uniform(&words, -0.3, 1.7, &mut out);
     words.iter().flat_map(|word| word.to_le_bytes()).chain(bytes(&out)).collect()
 }
 
-fn normal(kernels: &Kernels) -> Vec<u8> {
+fn normal(kernels: Kernels) -> Vec<u8> {
     let mut out = [0.0; MT_WORDS];
     kernels.draw_normal(&twisted(kernels), 0.5, 2.0, &mut out);
     bytes(&out).collect()

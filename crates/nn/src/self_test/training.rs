@@ -7,7 +7,6 @@ use super::{DIMS, ROWS, bytes, each_dim, id_list, numbers};
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ops::elements::along::{Entropy, EntropyBack, IGNORED, Scale, SoftmaxBack};
 use tokenbed_kernels::ops::elements::norm_rows::{NormBack, NormRows};
-use tokenbed_kernels::ops::elements::pass::Pass;
 use tokenbed_kernels::ops::elements::pointwise::{Arithmetic, Binary, Dropout, Function, Side, UnaryBack};
 use tokenbed_kernels::ops::elements::thin::Thin;
 use tokenbed_kernels::ops::elements::total::Total;
@@ -34,7 +33,7 @@ fn wide(values: &[f64]) -> impl Iterator<Item = u8> {
     values.iter().flat_map(|x| x.to_le_bytes())
 }
 
-pub(super) fn rotate(kernels: &Kernels) -> Vec<u8> {
+pub(super) fn rotate(kernels: Kernels) -> Vec<u8> {
     let mut out = Vec::new();
     for (head_dim, dim) in [(2, 2), (16, 14), (64, 64), (85, 66)] {
         let angles = numbers(ROWS * dim, 89);
@@ -51,7 +50,7 @@ pub(super) fn rotate(kernels: &Kernels) -> Vec<u8> {
     out
 }
 
-pub(super) fn windows(kernels: &Kernels) -> Vec<u8> {
+pub(super) fn windows(kernels: Kernels) -> Vec<u8> {
     each_dim(|dim, out| {
         let (groups, rows) = (2, 9);
         let lines = numbers(groups * (rows + dim - 1), 101);
@@ -62,7 +61,7 @@ pub(super) fn windows(kernels: &Kernels) -> Vec<u8> {
 }
 
 /// Products of rows, sums of rows, and the exponentials of a softmax.
-pub(super) fn products(kernels: &Kernels) -> Vec<u8> {
+pub(super) fn products(kernels: Kernels) -> Vec<u8> {
     let ids = id_list();
     let (left, right) = (&ids[..7], &ids[7..18]);
     let mut out = Vec::new();
@@ -81,7 +80,7 @@ pub(super) fn products(kernels: &Kernels) -> Vec<u8> {
     out
 }
 
-pub(super) fn scores(kernels: &Kernels) -> Vec<u8> {
+pub(super) fn scores(kernels: Kernels) -> Vec<u8> {
     each_dim(|dim, out| {
         let [mut dots, mut squares] = [vec![0.0; ROWS], vec![0.0; ROWS]];
         kernels.scores(&numbers(ROWS * dim, 107), &numbers(dim, 109), &mut dots, &mut squares);
@@ -90,58 +89,58 @@ pub(super) fn scores(kernels: &Kernels) -> Vec<u8> {
 }
 
 /// Elements with elements, dropout, sums, a vector by a matrix, normalized rows.
-pub(super) fn passes(kernels: &Kernels) -> Vec<u8> {
+pub(super) fn passes(kernels: Kernels) -> Vec<u8> {
     each_dim(|dim, out| {
         let [x, y] = [113, 127].map(|seed| numbers(ROWS * dim, seed));
         let mut result = vec![0.0; x.len()];
         for op in Arithmetic::ALL {
             for b in [Side::Each(&y), Side::One(1.5)] {
-                kernels.pass(Pass::Binary(Binary { op, a: Side::Each(&x), b, out: &mut result }));
+                kernels.binary(Binary { op, a: Side::Each(&x), b, out: &mut result });
                 out.extend(bytes(&result));
             }
         }
         let kept: Vec<u8> = (0..x.len().div_ceil(8)).map(|i| (i * 37 % 251) as u8).collect();
-        kernels.pass(Pass::Dropout(Dropout { scale: 2.5, kept: &kept, x: &x, out: &mut result }));
+        kernels.dropout(Dropout { scale: 2.5, kept: &kept, x: &x, out: &mut result });
         out.extend(bytes(&result));
         let (weight, bias) = (Some(&y[..dim]), Some(&x[..dim]));
-        kernels.pass(Pass::NormRows(NormRows { dim, eps: 1e-5, weight, bias, x: &x, out: &mut result }));
+        kernels.norm_rows(NormRows { dim, eps: 1e-5, weight, bias, x: &x, out: &mut result });
         out.extend(bytes(&result));
         let mut total = 0.0;
-        kernels.pass(Pass::Total(Total { x: &x, out: &mut total }));
+        kernels.total(Total { x: &x, out: &mut total });
         out.extend(wide(&[total]));
         for (rows, inner) in [(true, ROWS), (false, dim)] {
             let mut result = vec![0.5; if rows { dim } else { ROWS }];
             let vector = &y[..inner];
             let (matrix, out_of) = (&x, &mut result);
-            kernels.pass(Pass::Thin(Thin { vector, apart: 1, inner, matrix, rows, step: dim, add: true, out: out_of }));
+            kernels.thin(Thin { vector, apart: 1, inner, matrix, rows, step: dim, add: true, out: out_of });
             out.extend(bytes(&result));
         }
     })
 }
 
 /// The way back through functions, softmax, cross entropy and normalized rows.
-pub(super) fn gradients(kernels: &Kernels) -> Vec<u8> {
+pub(super) fn gradients(kernels: Kernels) -> Vec<u8> {
     each_dim(|n, out| {
         let [x, grad] = [131, 137].map(|seed| numbers(ROWS * n, seed));
         let mut result = vec![0.0; x.len()];
         for function in Function::ALL {
-            kernels.pass(Pass::UnaryBack(UnaryBack { function, saved: &x, grad: &grad, out: &mut result }));
+            kernels.unary_back(UnaryBack { function, saved: &x, grad: &grad, out: &mut result });
             out.extend(bytes(&result));
         }
         for log in [false, true] {
-            kernels.pass(Pass::SoftmaxBack(SoftmaxBack { log, n, y: &x, grad: &grad, out: &mut result }));
+            kernels.softmax_back(SoftmaxBack { log, n, y: &x, grad: &grad, out: &mut result });
             out.extend(bytes(&result));
         }
         let targets: Vec<u32> = (0..ROWS).map(|i| if i % 5 == 3 { IGNORED } else { (i % n) as u32 }).collect();
         let mut rows = vec![[0.0; 2]; ROWS];
-        kernels.pass(Pass::Entropy(Entropy { n, logits: &x, targets: &targets, out: &mut rows }));
+        kernels.entropy(Entropy { n, logits: &x, targets: &targets, out: &mut rows });
         out.extend(wide(rows.as_flattened()));
         let (targets, rows, scale) = (&targets, &rows, Scale::One(0.7));
-        kernels.pass(Pass::EntropyBack(EntropyBack { n, logits: &x, targets, rows, scale, out: &mut result }));
+        kernels.entropy_back(EntropyBack { n, logits: &x, targets, rows, scale, out: &mut result });
         out.extend(bytes(&result));
         let (weight, mut sums) = (Some(&grad[..n]), vec![0.0; 2 * n]);
         let (x, grad, sums_of) = (&x, &grad, &mut sums);
-        kernels.pass(Pass::NormBack(NormBack { dim: n, eps: 1e-5, weight, x, grad, out: &mut result, sums: sums_of }));
+        kernels.norm_back(NormBack { dim: n, eps: 1e-5, weight, x, grad, out: &mut result, sums: sums_of });
         out.extend(bytes(&result).chain(wide(&sums)));
     })
 }
@@ -181,7 +180,7 @@ fn exact<F: Real>(values: &[F]) -> impl Iterator<Item = u8> {
     values.iter().flat_map(|x| x.wide().to_le_bytes())
 }
 
-fn steps_of<F: Real>(kernels: &Kernels) -> Vec<u8> {
+fn steps_of<F: Real>(kernels: Kernels) -> Vec<u8> {
     let mut out = Vec::new();
     for dim in DIMS {
         let grad = reals::<F>(dim, 139);
@@ -201,11 +200,11 @@ fn steps_of<F: Real>(kernels: &Kernels) -> Vec<u8> {
 }
 
 /// A step by every rule, in both types, and the sum of squares that gradients are clipped by.
-pub(super) fn steps(kernels: &Kernels) -> Vec<u8> {
+pub(super) fn steps(kernels: Kernels) -> Vec<u8> {
     [steps_of::<f32>(kernels), steps_of::<f64>(kernels)].concat()
 }
 
-fn replay_of<F: Real>(kernels: &Kernels) -> Vec<u8> {
+fn replay_of<F: Real>(kernels: Kernels) -> Vec<u8> {
     let mut out = Vec::new();
     // So many that the first moment goes quiet on the way, and so few that it does not.
     for (dim, count) in DIMS.into_iter().flat_map(|dim| [(dim, 3), (dim, 400)]) {
@@ -220,6 +219,6 @@ fn replay_of<F: Real>(kernels: &Kernels) -> Vec<u8> {
 }
 
 /// Steps of Adam that rows missed, in both types.
-pub(super) fn replays(kernels: &Kernels) -> Vec<u8> {
+pub(super) fn replays(kernels: Kernels) -> Vec<u8> {
     [replay_of::<f32>(kernels), replay_of::<f64>(kernels)].concat()
 }

@@ -109,7 +109,7 @@ struct Scratch {
 
 /// What all centers of a batch share.
 struct Shared<'a> {
-    kernels: &'a Kernels,
+    kernels: Kernels,
     options: &'a PairOptions,
     unigram: &'a Unigram,
     sigmoid: &'a Sigmoid,

@@ -15,7 +15,7 @@
 //! does; `log` and `sin_cos` spell each rounding out, and the vectors repeat them.
 
 use super::draw_uniform::{MANTISSA, STEP, temper, temper_lanes};
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 
 /// Elements of a block: 8 radii and 8 angles.
@@ -32,18 +32,20 @@ pub(crate) struct RawDrawNormal {
     pub(crate) out: *mut f32,
 }
 
+arms!(DRAW_NORMAL: fn(op: RawDrawNormal), body<L>, reference);
+
 impl Kernels {
     /// `out` = normal values of whole blocks of untempered words.
     ///
     /// # Panics
     /// If the slices differ in length or are no whole blocks: the caller's bug, not its user's.
-    pub fn draw_normal(&self, words: &[u32], mean: f32, std: f32, out: &mut [f32]) {
+    pub fn draw_normal(self, words: &[u32], mean: f32, std: f32, out: &mut [f32]) {
         assert!(words.len() == out.len(), "draw_normal: out of another size");
         assert!(words.len().is_multiple_of(NORMAL_BLOCK), "draw_normal: no whole blocks");
         let op = RawDrawNormal { words: words.as_ptr(), len: words.len(), mean, std, out: out.as_mut_ptr() };
-        // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and this table is only handed out where its
-        // instruction set runs.
-        unsafe { (self.draw_normal)(op) }
+        // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and `self` proves that its
+        // instruction set runs here.
+        unsafe { DRAW_NORMAL.on(self)(op) }
     }
 }
 
@@ -124,7 +126,7 @@ fn sin_cos(t: f32) -> (f32, f32) {
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawDrawNormal) {
+unsafe fn reference(op: RawDrawNormal) {
     // SAFETY: the contract of `RawDrawNormal`: whole blocks of both.
     let uniform = |i: usize| (temper(unsafe { *op.words.add(i) }) & MANTISSA) as f32 * STEP;
     for block in (0..op.len).step_by(NORMAL_BLOCK) {
@@ -143,7 +145,7 @@ pub(crate) unsafe fn reference(op: RawDrawNormal) {
 /// # Safety
 /// The contract of [`RawDrawNormal`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: MathLanes>(op: RawDrawNormal) {
+unsafe fn body<L: MathLanes>(op: RawDrawNormal) {
     // The blocks that two vectors of halves hold: one, or two of lanes wider than a half.
     let span = (2 * L::WIDTH).max(NORMAL_BLOCK);
     // SAFETY: the contract of `RawDrawNormal`; a last block that does not fill the span is computed on copies.

@@ -11,7 +11,7 @@
 //! `at::uniform_real_distribution<float>` and the clamp of `uniform_kernel` in PyTorch, with the multiplication and the
 //! addition contracted as its AVX2 build has them. The integer fits f32 exactly: one rounding, the same bits everywhere.
 
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 
 /// The bits of a word that a float in [0, 1) takes.
@@ -30,17 +30,19 @@ pub(crate) struct RawDrawUniform {
     pub(crate) out: *mut f32,
 }
 
+arms!(DRAW_UNIFORM: fn(op: RawDrawUniform), body<L>, reference);
+
 impl Kernels {
     /// `out` = uniform values in [low, high) of untempered words.
     ///
     /// # Panics
     /// If the slices differ in length: the caller's bug, not its user's.
-    pub fn draw_uniform(&self, words: &[u32], low: f32, high: f32, out: &mut [f32]) {
+    pub fn draw_uniform(self, words: &[u32], low: f32, high: f32, out: &mut [f32]) {
         assert!(words.len() == out.len(), "draw_uniform: out of another size");
         let op = RawDrawUniform { words: words.as_ptr(), len: words.len(), low, high, out: out.as_mut_ptr() };
-        // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and this table is only handed out where its
-        // instruction set runs.
-        unsafe { (self.draw_uniform)(op) }
+        // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and `self` proves that its
+        // instruction set runs here.
+        unsafe { DRAW_UNIFORM.on(self)(op) }
     }
 }
 
@@ -61,7 +63,7 @@ fn element(word: u32, low: f32, high: f32) -> f32 {
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawDrawUniform) {
+unsafe fn reference(op: RawDrawUniform) {
     for i in 0..op.len {
         // SAFETY: the contract of `RawDrawUniform`.
         unsafe { *op.out.add(i) = element(*op.words.add(i), op.low, op.high) };
@@ -71,7 +73,7 @@ pub(crate) unsafe fn reference(op: RawDrawUniform) {
 /// # Safety
 /// The contract of [`RawDrawUniform`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: MathLanes>(op: RawDrawUniform) {
+unsafe fn body<L: MathLanes>(op: RawDrawUniform) {
     // SAFETY: the contract of `RawDrawUniform`; every index stays below `len`.
     unsafe {
         let mut at = 0;

@@ -9,7 +9,7 @@
 //! `at::mt19937_engine::next_state` of PyTorch; the algorithm is Matsumoto and Nishimura's. Integers only: the same
 //! words on every instruction set.
 
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 
 /// Words of a state.
@@ -40,16 +40,18 @@ impl MtState {
     }
 }
 
+arms!(MT19937_TWIST: fn(state: &mut MtState), body<L>, reference);
+
 impl Kernels {
     /// Replaces the words by the next 624.
-    pub fn mt19937_twist(&self, state: &mut MtState) {
-        // SAFETY: this table is only handed out where its instruction set runs.
-        unsafe { (self.mt19937_twist)(state) }
+    pub fn mt19937_twist(self, state: &mut MtState) {
+        // SAFETY: `self` proves that the instruction set runs here.
+        unsafe { MT19937_TWIST.on(self)(state) }
     }
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(state: &mut MtState) {
+unsafe fn reference(state: &mut MtState) {
     let words = &mut state.words;
     for i in 0..MT_WORDS {
         let mixed = (words[i] & 0x8000_0000) | (words[(i + 1) % MT_WORDS] & 0x7fff_ffff);
@@ -64,7 +66,7 @@ const WRAPS_FROM: usize = (MT_WORDS - AHEAD).next_multiple_of(MARGIN);
 /// # Safety
 /// On a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: MathLanes>(state: &mut MtState) {
+unsafe fn body<L: MathLanes>(state: &mut MtState) {
     const { assert!(MARGIN.is_multiple_of(L::WIDTH) && WRAPS_FROM - 1 + AHEAD < MT_WORDS + MARGIN) };
     // One pointer to words and margin: they lie behind each other in a `repr(C)` struct of u32.
     let at: *mut u32 = std::ptr::from_mut(state).cast();

@@ -11,6 +11,7 @@
 //!
 //! All in f64, and rounded once. A NaN makes its whole row NaN, as in PyTorch.
 
+use super::pass::pass;
 use crate::real::Real;
 use crate::rows::total::{SUM_LANES, halved};
 
@@ -108,8 +109,13 @@ fn sum_of_exp<T: Real>(row: &[T], max: f64) -> f64 {
     halved(lanes)
 }
 
+pass!(
+    /// The softmax of rows, or its logarithm.
+    softmax: Softmax, softmax
+);
+
 #[inline(always)]
-pub(crate) fn softmax<T: Real>(Softmax { log, n, x, out }: Softmax<'_, T>) {
+fn softmax<T: Real>(Softmax { log, n, x, out }: Softmax<'_, T>) {
     for (x, out) in x.chunks_exact(n).zip(out.chunks_exact_mut(n)) {
         let max = largest(x);
         let sum = sum_of_exp(x, max);
@@ -145,8 +151,13 @@ fn sum_and_product<T: Real>(a: &[T], b: &[T]) -> (f64, f64) {
     (halved(sums), halved(products))
 }
 
+pass!(
+    /// The way back through it.
+    softmax_back: SoftmaxBack, softmax_back
+);
+
 #[inline(always)]
-pub(crate) fn softmax_back<T: Real>(SoftmaxBack { log, n, y, grad, out }: SoftmaxBack<'_, T>) {
+fn softmax_back<T: Real>(SoftmaxBack { log, n, y, grad, out }: SoftmaxBack<'_, T>) {
     for ((y, grad), out) in y.chunks_exact(n).zip(grad.chunks_exact(n)).zip(out.chunks_exact_mut(n)) {
         let (sum, product) = sum_and_product(grad, y);
         if log {
@@ -161,8 +172,13 @@ pub(crate) fn softmax_back<T: Real>(SoftmaxBack { log, n, y, grad, out }: Softma
     }
 }
 
+pass!(
+    /// The cross-entropy of rows of logits.
+    entropy: Entropy, entropy
+);
+
 #[inline(always)]
-pub(crate) fn entropy<T: Real>(Entropy { n, logits, targets, out }: Entropy<'_, T>) {
+fn entropy<T: Real>(Entropy { n, logits, targets, out }: Entropy<'_, T>) {
     for ((row, &target), out) in logits.chunks_exact(n).zip(targets).zip(out) {
         if target == IGNORED {
             *out = RowEntropy::default();
@@ -174,8 +190,13 @@ pub(crate) fn entropy<T: Real>(Entropy { n, logits, targets, out }: Entropy<'_, 
     }
 }
 
+pass!(
+    /// The way back through it.
+    entropy_back: EntropyBack, entropy_back
+);
+
 #[inline(always)]
-pub(crate) fn entropy_back<T: Real>(EntropyBack { n, logits, targets, rows, scale, out }: EntropyBack<'_, T>) {
+fn entropy_back<T: Real>(EntropyBack { n, logits, targets, rows, scale, out }: EntropyBack<'_, T>) {
     let rows = logits.chunks_exact(n).zip(targets).zip(rows);
     for (i, (((row, &target), &[log_sum, _]), out)) in rows.zip(out.chunks_exact_mut(n)).enumerate() {
         if target == IGNORED {

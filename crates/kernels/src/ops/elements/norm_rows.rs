@@ -10,6 +10,7 @@
 //! dweight[d] += dy[d] * u[d];  dbias[d] += dy[d]                                     in f64, row by row
 //! ```
 
+use super::pass::pass;
 use crate::real::Real;
 use crate::rows::total::{SUM_LANES, halved};
 
@@ -90,8 +91,13 @@ impl<T: Real> Moments<T> {
     }
 }
 
+pass!(
+    /// Normalizes rows.
+    norm_rows: NormRows, norm_rows
+);
+
 #[inline(always)]
-pub(crate) fn norm_rows<T: Real>(NormRows { dim, eps, weight, bias, x, out }: NormRows<'_, T>) {
+fn norm_rows<T: Real>(NormRows { dim, eps, weight, bias, x, out }: NormRows<'_, T>) {
     for (row, out) in x.chunks_exact(dim).zip(out.chunks_exact_mut(dim)) {
         let moments = Moments::of(row, eps);
         match (weight, bias) {
@@ -147,8 +153,13 @@ impl<T: Real> Weighted<T> for () {
     }
 }
 
+pass!(
+    /// The way back through it.
+    norm_back: NormBack, norm_back
+);
+
 #[inline(always)]
-pub(crate) fn norm_back<T: Real>(op: NormBack<'_, T>) {
+fn norm_back<T: Real>(op: NormBack<'_, T>) {
     let NormBack { dim, eps, weight, x, grad, out, sums } = op;
     let (weights, biases) = sums.split_at_mut(dim);
     for ((row, grad), out) in x.chunks_exact(dim).zip(grad.chunks_exact(dim)).zip(out.chunks_exact_mut(dim)) {

@@ -1,5 +1,6 @@
 //! Element by element: functions of one operand and their derivatives, arithmetic of two, dropout.
 
+use super::pass::pass;
 use crate::real::Real;
 
 /// A function of one operand.
@@ -117,8 +118,13 @@ fn map_back<T: Real, M: Map>(saved: &[T], grad: &[T], out: &mut [T]) {
     }
 }
 
+pass!(
+    /// A function, element by element.
+    unary: Unary, unary
+);
+
 #[inline(always)]
-pub(crate) fn unary<T: Real>(Unary { function, x, out }: Unary<'_, T>) {
+fn unary<T: Real>(Unary { function, x, out }: Unary<'_, T>) {
     match function {
         Function::Relu => map::<T, Relu>(x, out),
         Function::Gelu => map::<T, Gelu>(x, out),
@@ -127,8 +133,13 @@ pub(crate) fn unary<T: Real>(Unary { function, x, out }: Unary<'_, T>) {
     }
 }
 
+pass!(
+    /// The way back through a function.
+    unary_back: UnaryBack, unary_back
+);
+
 #[inline(always)]
-pub(crate) fn unary_back<T: Real>(UnaryBack { function, saved, grad, out }: UnaryBack<'_, T>) {
+fn unary_back<T: Real>(UnaryBack { function, saved, grad, out }: UnaryBack<'_, T>) {
     match function {
         Function::Relu => map_back::<T, Relu>(saved, grad, out),
         Function::Gelu => map_back::<T, Gelu>(saved, grad, out),
@@ -210,8 +221,13 @@ fn zip<T: Real, F: Two>(a: Side<'_, T>, b: Side<'_, T>, out: &mut [T]) {
     }
 }
 
+pass!(
+    /// Arithmetic of two operands.
+    binary: Binary, binary
+);
+
 #[inline(always)]
-pub(crate) fn binary<T: Real>(Binary { op, a, b, out }: Binary<'_, T>) {
+fn binary<T: Real>(Binary { op, a, b, out }: Binary<'_, T>) {
     match op {
         Arithmetic::Add => zip::<T, Sum>(a, b, out),
         Arithmetic::Sub => zip::<T, Difference>(a, b, out),
@@ -230,8 +246,13 @@ pub struct Dropout<'a, T> {
     pub out: &'a mut [T],
 }
 
+pass!(
+    /// Keeps some elements, scaled, and makes zeros of the others.
+    dropout: Dropout, dropout
+);
+
 #[inline(always)]
-pub(crate) fn dropout<T: Real>(Dropout { scale, kept, x, out }: Dropout<'_, T>) {
+fn dropout<T: Real>(Dropout { scale, kept, x, out }: Dropout<'_, T>) {
     for ((out, x), &bits) in out.chunks_mut(8).zip(x.chunks(8)).zip(kept) {
         for (i, (out, &x)) in out.iter_mut().zip(x).enumerate() {
             // A product in both cases, as in PyTorch: what is not finite shows.

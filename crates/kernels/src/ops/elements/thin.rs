@@ -6,6 +6,7 @@
 //!                    lanes are then halved
 //! ```
 
+use super::pass::pass;
 use crate::real::Real;
 use crate::rows::total::halved;
 
@@ -30,8 +31,13 @@ const ROWS: usize = 4;
 /// Sums kept apart.
 const LANES: usize = 16;
 
+pass!(
+    /// Multiplies a vector by a matrix.
+    thin: Thin, thin
+);
+
 #[inline(always)]
-pub(crate) fn thin<T: Real>(op: Thin<'_, T>) {
+fn thin<T: Real>(op: Thin<'_, T>) {
     if op.rows {
         by_rows(op);
     } else {

@@ -4,6 +4,7 @@
 //! element i belongs to lane i mod 16; a lane sums its elements in their order; lanes are then halved
 //! ```
 
+use super::pass::pass;
 use crate::real::Real;
 use crate::rows::total::{SUM_LANES, halved};
 
@@ -15,8 +16,13 @@ pub struct Total<'a, T> {
     pub out: &'a mut f64,
 }
 
+pass!(
+    /// Sums elements.
+    total: Total, total
+);
+
 #[inline(always)]
-pub(crate) fn total<T: Real>(op: Total<'_, T>) {
+fn total<T: Real>(op: Total<'_, T>) {
     let mut lanes = [0.0; SUM_LANES];
     let (chunks, rest) = op.x.as_chunks::<SUM_LANES>();
     for chunk in chunks {

@@ -13,7 +13,7 @@
 //!
 //! `torch.nn.functional.layer_norm`'s backward. Lanes are summed as they are written: the same bits on every instruction set.
 
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 use crate::ops::lookup::layer_norm::{LANES, Moments, Norm, RawNorm, VECTORS, moments, sum as sum_of_lanes};
 use crate::rows::total::halved;
@@ -31,6 +31,8 @@ pub(crate) struct RawLayerNormGrad<'a> {
     bias_grad: &'a mut [f32],
 }
 
+arms!(LAYER_NORM_GRAD: fn(op: RawLayerNormGrad<'_>), body<L>, reference);
+
 impl Kernels {
     /// Replaces what was normalized, `x` (rows x dim), by its gradient, given that of the result; adds to the gradients of
     /// the weight and the bias.
@@ -38,7 +40,7 @@ impl Kernels {
     /// # Panics
     /// If the slices are not of these sizes: the caller's bug, not its user's.
     pub fn layer_norm_grad(
-        &self,
+        self,
         norm: &Norm<'_>,
         grad: &[f32],
         x: &mut [f32],
@@ -52,8 +54,8 @@ impl Kernels {
         let raw =
             RawNorm { weight: norm.weight.as_ptr(), bias: norm.bias.as_ptr(), share: 1.0 / dim as f64, eps: norm.eps };
         let op = RawLayerNormGrad { dim, weight: norm.weight, norm: raw, grad, x, weight_grad, bias_grad };
-        // SAFETY: this table is only handed out where its instruction set runs.
-        unsafe { (self.layer_norm_grad)(op) }
+        // SAFETY: `self` proves that the instruction set runs here.
+        unsafe { LAYER_NORM_GRAD.on(self)(op) }
     }
 }
 
@@ -75,7 +77,7 @@ fn sum(dim: usize, mut add: impl FnMut(&mut f32, usize)) -> f32 {
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawLayerNormGrad<'_>) {
+unsafe fn reference(op: RawLayerNormGrad<'_>) {
     let RawLayerNormGrad { dim, weight, norm, grad, x, weight_grad, bias_grad } = op;
     let (weight, weight_grad, bias_grad) = (&weight[..dim], &mut weight_grad[..dim], &mut bias_grad[..dim]);
     for (x, grad) in x.chunks_exact_mut(dim).zip(grad.chunks_exact(dim)) {
@@ -119,7 +121,7 @@ unsafe fn numbers<L: MathLanes>(vectors: [L; VECTORS]) -> [f32; LANES] {
 /// # Safety
 /// The slices are as long as [`Kernels::layer_norm_grad`] checks, on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: MathLanes>(op: RawLayerNormGrad<'_>) {
+unsafe fn body<L: MathLanes>(op: RawLayerNormGrad<'_>) {
     let RawLayerNormGrad { dim, weight, norm, grad, x, weight_grad, bias_grad } = op;
     let (weight, by_weight, by_bias) = (weight.as_ptr(), weight_grad.as_mut_ptr(), bias_grad.as_mut_ptr());
     let whole = dim - dim % LANES;

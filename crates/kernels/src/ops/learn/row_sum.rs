@@ -15,7 +15,7 @@
 //! Rows of few places are summed in registers while the rows of places further on are asked for; those of many in a row of
 //! scratch that stays in the first cache, four at a time.
 
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::BLOCK;
 use crate::lanes::math::MathLanes;
@@ -74,12 +74,14 @@ pub(crate) struct RawRowSum {
     store: Store,
 }
 
+arms!(ROW_SUM: fn(op: RawRowSum), body<L>, reference);
+
 impl Kernels {
     /// Writes the sum of some of the places to `out`, which has an element for each of the columns.
     ///
     /// # Panics
     /// If the slices are not of these sizes: the caller's bug, not its user's.
-    pub fn row_sum(&self, of: &RowSum<'_>, places: Range<usize>, columns: &Range<usize>, out: &mut [f32]) {
+    pub fn row_sum(self, of: &RowSum<'_>, places: Range<usize>, columns: &Range<usize>, out: &mut [f32]) {
         of.check(columns);
         assert!(places.start <= places.end && places.end <= of.places.ids().len(), "row_sum: no such places");
         assert!(columns.len() == out.len(), "row_sum: out of another size");
@@ -89,7 +91,7 @@ impl Kernels {
         let op = of.raw(columns, &starts, (std::ptr::null(), 0), 1, (out, out), Store::Cached);
         if op.width > 0 {
             // SAFETY: as in `row_sums`.
-            unsafe { (self.row_sum)(op) }
+            unsafe { ROW_SUM.on(self)(op) }
         }
     }
 
@@ -97,7 +99,7 @@ impl Kernels {
     ///
     /// # Panics
     /// If the slices are not of these sizes: the caller's bug, not its user's.
-    pub fn row_sums(&self, store: Store, of: &RowSum<'_>, to: Sums<'_>, scratch: &mut [f32], out: &mut [f32]) {
+    pub fn row_sums(self, store: Store, of: &RowSum<'_>, to: Sums<'_>, scratch: &mut [f32], out: &mut [f32]) {
         let Sums { starts, columns, dense } = to;
         of.check(columns);
         let len = of.places.ids().len();
@@ -123,9 +125,9 @@ impl Kernels {
         };
         let to = (out.as_mut_ptr(), scratch.as_mut_ptr());
         let op = of.raw(columns, starts, (ids, first), rows, to, store);
-        // SAFETY: all was just checked, CheckedIds are below their rows, a `&mut` overlaps nothing, and this table is only
-        // handed out where its instruction set runs.
-        unsafe { (self.row_sum)(op) }
+        // SAFETY: all was just checked, CheckedIds are below their rows, a `&mut` overlaps nothing, and
+        // `self` proves that its instruction set runs here.
+        unsafe { ROW_SUM.on(self)(op) }
     }
 }
 
@@ -191,7 +193,7 @@ impl RawRowSum {
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawRowSum) {
+unsafe fn reference(op: RawRowSum) {
     let mut next = 0;
     for r in 0..op.rows {
         // SAFETY: the contract of `RawRowSum`.
@@ -217,7 +219,7 @@ pub(crate) unsafe fn reference(op: RawRowSum) {
 /// # Safety
 /// The contract of [`RawRowSum`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: MathLanes>(op: RawRowSum) {
+unsafe fn body<L: MathLanes>(op: RawRowSum) {
     let target = Target { out: op.out, len: op.rows, dim: op.width, store: op.store };
     let ahead = prefetch_distance(op.width).max(FEW);
     // SAFETY: the caller's.

@@ -5,7 +5,7 @@
 //! spares the walk of its own that would ask for everything in the order of its use. Counting lines in a loop, or keeping
 //! such a walk's state, took a third of the speed of f32: what asks has to be all but free.
 
-use super::bag::{Members, Mode, RawBag};
+use super::bag_raw::{Members, Mode, RawBag};
 use crate::lanes::narrow::NarrowLanes;
 use crate::rows::decode::{BFloat16, Float16, Float32, Format, Int4, Int8, Scale};
 use crate::rows::format::RowFormat;

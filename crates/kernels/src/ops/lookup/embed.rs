@@ -14,7 +14,7 @@
 //! The same bits on every instruction set.
 
 use super::layer_norm::{self, Norm, Normalized, RawNorm, normalized};
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::math::MathLanes;
 use crate::rows::added::{Added, RawAdded};
@@ -66,17 +66,19 @@ pub(crate) struct RawEmbed {
     pub(crate) store: Store,
 }
 
+arms!(EMBED: fn(op: RawEmbed), body<L>, reference);
+
 impl Kernels {
     /// `out` (ids x dim) as the op says, stored as is best for its size.
     ///
     /// # Panics
     /// If the slices are not of these sizes: the caller's bug, not its user's.
-    pub fn embed(&self, op: &Embed<'_>, out: &mut [f32]) {
+    pub fn embed(self, op: &Embed<'_>, out: &mut [f32]) {
         self.embed_with(Store::for_bytes(size_of_val(out)), op, out);
     }
 
     /// [`Kernels::embed`] with the way of storing named: for parts of a result, tests and measurements.
-    pub fn embed_with(&self, store: Store, op: &Embed<'_>, out: &mut [f32]) {
+    pub fn embed_with(self, store: Store, op: &Embed<'_>, out: &mut [f32]) {
         let Embed { table, dim, ids, scale, added: [first, second], norm } = *op;
         let len = ids.ids().len();
         assert!(ids.rows().checked_mul(dim).is_some_and(|need| need <= table.len()), "embed: table too small");
@@ -99,14 +101,13 @@ impl Kernels {
             out: out.as_mut_ptr(),
             store,
         };
-        // SAFETY: the sizes were just checked, CheckedIds are below their rows, a `&mut` overlaps nothing, and this table
-        // is only handed out where its instruction set runs.
-        unsafe { (self.embed)(op) }
+        // SAFETY: the sizes were just checked, CheckedIds are below their rows, a `&mut` overlaps nothing, and `self` proves that the instruction set runs here.
+        unsafe { EMBED.on(self)(op) }
     }
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawEmbed) {
+unsafe fn reference(op: RawEmbed) {
     let mut added = op.added;
     for i in 0..op.len {
         // SAFETY: the contract of `RawEmbed`.
@@ -131,7 +132,7 @@ pub(crate) unsafe fn reference(op: RawEmbed) {
 /// # Safety
 /// The contract of [`RawEmbed`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: MathLanes>(op: RawEmbed) {
+unsafe fn body<L: MathLanes>(op: RawEmbed) {
     // SAFETY: the caller's.
     unsafe {
         match (op.scale != 1.0, op.count) {

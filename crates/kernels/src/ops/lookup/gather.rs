@@ -7,7 +7,7 @@
 //!
 //! `torch.nn.functional.embedding`. A copy: the same bits on every instruction set, NaN payloads included.
 
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::Lanes;
 use crate::rows::store::Store;
@@ -25,17 +25,19 @@ pub(crate) struct RawGather {
     pub(crate) store: Store,
 }
 
+arms!(GATHER: fn(op: RawGather), body<L>, reference);
+
 impl Kernels {
     /// Copies rows `ids` of `table` (rows x dim) to `out` (ids x dim), stored as is best for its size.
     ///
     /// # Panics
     /// If the slices are not of these sizes: the caller's bug, not its user's.
-    pub fn gather(&self, table: &[f32], dim: usize, ids: CheckedIds<'_>, out: &mut [f32]) {
+    pub fn gather(self, table: &[f32], dim: usize, ids: CheckedIds<'_>, out: &mut [f32]) {
         self.gather_with(Store::for_bytes(size_of_val(out)), table, dim, ids, out);
     }
 
     /// [`Kernels::gather`] with the way of storing named: for tests and measurements.
-    pub fn gather_with(&self, store: Store, table: &[f32], dim: usize, ids: CheckedIds<'_>, out: &mut [f32]) {
+    pub fn gather_with(self, store: Store, table: &[f32], dim: usize, ids: CheckedIds<'_>, out: &mut [f32]) {
         assert!(ids.rows().checked_mul(dim).is_some_and(|need| need <= table.len()), "gather: table too small");
         assert!(ids.ids().len().checked_mul(dim) == Some(out.len()), "gather: out of another size");
         let op = RawGather {
@@ -46,14 +48,13 @@ impl Kernels {
             out: out.as_mut_ptr(),
             store,
         };
-        // SAFETY: the sizes were just checked, CheckedIds are below its rows, a `&mut` overlaps nothing, and this table
-        // is only handed out where its instruction set runs.
-        unsafe { (self.gather)(op) }
+        // SAFETY: the sizes were just checked, CheckedIds are below its rows, a `&mut` overlaps nothing, and `self` proves that the instruction set runs here.
+        unsafe { GATHER.on(self)(op) }
     }
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawGather) {
+unsafe fn reference(op: RawGather) {
     for i in 0..op.len {
         // SAFETY: the contract of `RawGather`.
         unsafe {
@@ -66,7 +67,7 @@ pub(crate) unsafe fn reference(op: RawGather) {
 /// # Safety
 /// The contract of [`RawGather`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: Lanes>(op: RawGather) {
+unsafe fn body<L: Lanes>(op: RawGather) {
     let target = Target { out: op.out, len: op.len, dim: op.dim, store: op.store };
     // SAFETY: the caller's.
     unsafe { write_rows::<L, _>(target, op) }

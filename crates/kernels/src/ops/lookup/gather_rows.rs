@@ -9,7 +9,7 @@
 //! Where the result's elements are the table's own, bytes are copied, NaN payloads included. Else every value is made by
 //! exact conversions, at most one fused multiply-add and one rounding: the same bits on every instruction set.
 
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::narrow::NarrowLanes;
 use crate::rows::decode::{BFloat16, Float16, Float32, Format, Int4, Int8, Scale};
@@ -34,19 +34,21 @@ pub(crate) struct RawGatherRows {
     pub(crate) store: Store,
 }
 
+arms!(GATHER_ROWS: fn(op: RawGatherRows), body<L>, reference);
+
 impl Kernels {
     /// The values of rows `ids` of `table`, as (ids x dim) elements of `out_format` in the bytes of `out`, stored as is
     /// best for its size.
     ///
     /// # Panics
     /// If the slices are not of these sizes: the caller's bug, not its user's.
-    pub fn gather_rows(&self, table: RowTable<'_>, ids: CheckedIds<'_>, out_format: OutFormat, out: &mut [u8]) {
+    pub fn gather_rows(self, table: RowTable<'_>, ids: CheckedIds<'_>, out_format: OutFormat, out: &mut [u8]) {
         self.gather_rows_with(Store::for_bytes(out.len()), table, ids, out_format, out);
     }
 
     /// [`Kernels::gather_rows`] with the way of storing named: for parts of a result, tests and measurements.
     pub fn gather_rows_with(
-        &self,
+        self,
         store: Store,
         table: RowTable<'_>,
         ids: CheckedIds<'_>,
@@ -68,9 +70,8 @@ impl Kernels {
             out_format,
             store,
         };
-        // SAFETY: the sizes were just checked, CheckedIds are below its rows, a `&mut` overlaps nothing, and this table
-        // is only handed out where its instruction set runs.
-        unsafe { (self.gather_rows)(op) }
+        // SAFETY: the sizes were just checked, CheckedIds are below its rows, a `&mut` overlaps nothing, and `self` proves that the instruction set runs here.
+        unsafe { GATHER_ROWS.on(self)(op) }
     }
 }
 
@@ -108,7 +109,7 @@ impl RawGatherRows {
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawGatherRows) {
+unsafe fn reference(op: RawGatherRows) {
     for i in 0..op.len {
         // SAFETY: the contract of `RawGatherRows`.
         unsafe {
@@ -124,7 +125,7 @@ pub(crate) unsafe fn reference(op: RawGatherRows) {
 /// # Safety
 /// The contract of [`RawGatherRows`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: NarrowLanes>(op: RawGatherRows) {
+unsafe fn body<L: NarrowLanes>(op: RawGatherRows) {
     // SAFETY: the caller's.
     unsafe {
         match op.format {

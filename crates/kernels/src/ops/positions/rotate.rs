@@ -15,7 +15,7 @@
 //! Two products and a sum, each rounded to f32, as PyTorch computes `x * cos + rotate_half(x) * sin`; 16-bit elements are
 //! widened exactly and rounded once at the end. `out` may be `x` itself. The same bits on every instruction set.
 
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::half;
 use crate::lanes::narrow::NarrowLanes;
 use crate::rows::added::{Added, RawAdded};
@@ -88,28 +88,30 @@ pub(crate) struct RawRotate {
     format: OutFormat,
 }
 
+arms!(ROTATE: fn(op: RawRotate), body<L>, reference);
+
 impl Kernels {
     /// `out` = `x` (tokens x heads x head_dim), rotated.
     ///
     /// # Panics
     /// If the slices are not of these sizes: the caller's bug, not its user's.
-    pub fn rotate(&self, op: &Rotate<'_>, x: &[u8], out: &mut [u8]) {
+    pub fn rotate(self, op: &Rotate<'_>, x: &[u8], out: &mut [u8]) {
         assert!(x.len() == out.len(), "rotate: out of another size");
         let raw = raw(op, x.as_ptr(), out.as_mut_ptr(), out.len());
-        // SAFETY: `raw` checked the sizes, a `&mut` overlaps nothing, and this table is only handed out where its
-        // instruction set runs.
-        unsafe { (self.rotate)(raw) }
+        // SAFETY: `raw` checked the sizes, a `&mut` overlaps nothing, and `self` proves that its instruction
+        // set runs here.
+        unsafe { ROTATE.on(self)(raw) }
     }
 
     /// [`Kernels::rotate`] in place.
     ///
     /// # Panics
     /// If the slice is not of this size: the caller's bug, not its user's.
-    pub fn rotate_in_place(&self, op: &Rotate<'_>, x: &mut [u8]) {
+    pub fn rotate_in_place(self, op: &Rotate<'_>, x: &mut [u8]) {
         let out = x.as_mut_ptr();
         let raw = raw(op, out, out, x.len());
         // SAFETY: as for `rotate`; both pointers are the same, as the contract allows.
-        unsafe { (self.rotate)(raw) }
+        unsafe { ROTATE.on(self)(raw) }
     }
 }
 
@@ -223,7 +225,7 @@ macro_rules! each_head {
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawRotate) {
+unsafe fn reference(op: RawRotate) {
     unsafe fn heads<E: Element>(op: RawRotate) {
         each_head!(op, E::SIZE, pairs::<E>)
     }
@@ -240,7 +242,7 @@ pub(crate) unsafe fn reference(op: RawRotate) {
 /// # Safety
 /// The contract of [`RawRotate`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: NarrowLanes>(op: RawRotate) {
+unsafe fn body<L: NarrowLanes>(op: RawRotate) {
     // SAFETY: the caller's; a machine that has an instruction set has those before it.
     unsafe {
         match (op.format, op.dim / 2 >= L::WIDTH) {

@@ -10,7 +10,7 @@
 //!
 //! A copy: the same bits on every instruction set.
 
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::lanes::Lanes;
 use crate::rows::store::Store;
 use crate::rows::write::{Plain, Rows, Target, write_rows};
@@ -41,12 +41,14 @@ pub(crate) struct RawWindows {
     store: Store,
 }
 
+arms!(WINDOWS: fn(op: RawWindows), body<L>, reference);
+
 impl Kernels {
     /// `out` (rows x dim) as the op says, stored as `store` says.
     ///
     /// # Panics
     /// If the slices are not of these sizes: the caller's bug, not its user's.
-    pub fn windows(&self, store: Store, op: &Windows<'_>, out: &mut [f32]) {
+    pub fn windows(self, store: Store, op: &Windows<'_>, out: &mut [f32]) {
         let Windows { lines, rows, dim, first } = *op;
         if out.is_empty() {
             return;
@@ -57,9 +59,9 @@ impl Kernels {
         let need = groups.and_then(|groups| groups.checked_mul(rows.checked_add(dim)? - 1));
         assert!(need.is_some_and(|need| need <= lines.len()), "windows: lines too short");
         let op = RawWindows { lines: lines.as_ptr(), rows, dim, first, len, out: out.as_mut_ptr(), store };
-        // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and this table is only handed out where its
-        // instruction set runs.
-        unsafe { (self.windows)(op) }
+        // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and `self` proves that its
+        // instruction set runs here.
+        unsafe { WINDOWS.on(self)(op) }
     }
 }
 
@@ -74,7 +76,7 @@ impl RawWindows {
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawWindows) {
+unsafe fn reference(op: RawWindows) {
     for i in 0..op.len {
         // SAFETY: the contract of `RawWindows`.
         unsafe { std::ptr::copy_nonoverlapping(op.window(i), op.out.add(i * op.dim), op.dim) }
@@ -84,7 +86,7 @@ pub(crate) unsafe fn reference(op: RawWindows) {
 /// # Safety
 /// The contract of [`RawWindows`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: Lanes>(op: RawWindows) {
+unsafe fn body<L: Lanes>(op: RawWindows) {
     let target = Target { out: op.out, len: op.len, dim: op.dim, store: op.store };
     // SAFETY: the caller's.
     unsafe { write_rows::<L, _>(target, op) }

@@ -18,7 +18,7 @@
 //! Elements of minus infinity give 0, and one that is NaN makes its row's sum NaN.
 
 use super::row_dots::halved;
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::lanes::BLOCK;
 use crate::lanes::narrow::NarrowLanes;
 use crate::rows::total;
@@ -42,19 +42,21 @@ pub(crate) struct RawExpRows {
     pub(crate) out: *mut f32,
 }
 
+arms!(EXP_ROWS: fn(op: RawExpRows), body<L>, reference);
+
 impl Kernels {
     /// Replaces rows of `width` elements by their exponentials; `out` is the largest element and the sum of each.
     ///
     /// # Panics
     /// If the width is no multiple of 16, or sizes differ: the caller's bug, not its user's.
-    pub fn exp_rows(&self, x: &mut [f32], width: usize, out: &mut [f32]) {
+    pub fn exp_rows(self, x: &mut [f32], width: usize, out: &mut [f32]) {
         assert!(width > 0 && width.is_multiple_of(BLOCK), "exp_rows: rows are whole blocks of {BLOCK} elements");
         let rows = x.len() / width;
         assert!(x.len() == rows * width && out.len() == 2 * rows, "exp_rows: slices of other sizes");
         let op = RawExpRows { x: x.as_mut_ptr(), rows, width, out: out.as_mut_ptr() };
-        // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and this table is only handed out where its
-        // instruction set runs.
-        unsafe { (self.exp_rows)(op) }
+        // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and `self` proves that its
+        // instruction set runs here.
+        unsafe { EXP_ROWS.on(self)(op) }
     }
 }
 
@@ -75,7 +77,7 @@ fn exp(t: f32) -> f32 {
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawExpRows) {
+unsafe fn reference(op: RawExpRows) {
     for i in 0..op.rows {
         // SAFETY: the contract of `RawExpRows`.
         let (row, out) = unsafe {
@@ -97,7 +99,7 @@ pub(crate) unsafe fn reference(op: RawExpRows) {
 /// # Safety
 /// The contract of [`RawExpRows`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: NarrowLanes>(op: RawExpRows) {
+unsafe fn body<L: NarrowLanes>(op: RawExpRows) {
     // SAFETY: the caller's.
     unsafe {
         for i in 0..op.rows {

@@ -2,6 +2,7 @@
 //! fixed order of sums: the same bits however the work around it is divided.
 
 use super::matmul::{Factor, Part, Product};
+use crate::dispatch::Kernels;
 
 /// A matrix in a slice: element (r, c) is `values[r * row + c * column]`. One of the two is 1.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +33,7 @@ fn fits(len: usize, rows: usize, columns: usize, row: usize, column: usize) -> b
 ///
 /// # Panics
 /// If a matrix does not lie in its slice, or rows of `out` overlap: the caller's bug, not its user's.
-pub fn gemm(sizes: Product, a: View<'_>, b: View<'_>, add: bool, out: &mut [f32], row: usize) {
+pub fn gemm(kernels: Kernels, sizes: Product, a: View<'_>, b: View<'_>, add: bool, out: &mut [f32], row: usize) {
     let Product { rows, inner, columns } = sizes;
     assert!(a.holds(rows, inner), "gemm: the first matrix does not lie in its slice");
     assert!(b.holds(inner, columns), "gemm: the second does not");
@@ -47,5 +48,5 @@ pub fn gemm(sizes: Product, a: View<'_>, b: View<'_>, add: bool, out: &mut [f32]
         return;
     }
     // SAFETY: the matrices were just checked to lie in their slices, no size is zero, and `&mut` overlaps nothing.
-    unsafe { f32::tile(sizes, a.part(), b.part(), out.as_mut_ptr(), row, add) }
+    unsafe { f32::tile(kernels, sizes, a.part(), b.part(), out.as_mut_ptr(), row, add) }
 }

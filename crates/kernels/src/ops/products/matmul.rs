@@ -8,8 +8,7 @@
 //! by [`crate::ops::elements::thin`]; all terms of it one after the other. How the tiles are cut depends on the sizes alone: whoever
 //! computes them, the bits are the same.
 
-use crate::dispatch;
-use crate::ops::elements::pass::Pass;
+use crate::dispatch::Kernels;
 use crate::ops::elements::thin::Thin;
 use crate::real::Real;
 use std::marker::PhantomData;
@@ -50,7 +49,15 @@ pub trait Factor: Copy + Default + Send + Sync {
     /// `a` and `b` may be read at what [`Steps`] reach of the sizes, `out` may be written at its rows and read by nobody
     /// else; no size is zero.
     #[doc(hidden)]
-    unsafe fn tile(sizes: Product, a: Part<Self>, b: Part<Self>, out: *mut Self, step: usize, add: bool);
+    unsafe fn tile(
+        kernels: Kernels,
+        sizes: Product,
+        a: Part<Self>,
+        b: Part<Self>,
+        out: *mut Self,
+        step: usize,
+        add: bool,
+    );
 }
 
 /// A part of a matrix.
@@ -70,10 +77,18 @@ impl<T> Part<T> {
 macro_rules! float {
     ($t:ty, $by:path) => {
         impl Factor for $t {
-            unsafe fn tile(sizes: Product, a: Part<$t>, b: Part<$t>, out: *mut $t, step: usize, add: bool) {
+            unsafe fn tile(
+                kernels: Kernels,
+                sizes: Product,
+                a: Part<$t>,
+                b: Part<$t>,
+                out: *mut $t,
+                step: usize,
+                add: bool,
+            ) {
                 let Product { rows, inner, columns } = sizes;
                 // SAFETY: the caller's.
-                if unsafe { thin(sizes, a, b, out, step, add) } {
+                if unsafe { thin(kernels, sizes, a, b, out, step, add) } {
                     return;
                 }
                 let steps = |part: Part<$t>| (part.steps.down as isize, part.steps.beside as isize);
@@ -113,7 +128,15 @@ const THIN: usize = 3;
 ///
 /// # Safety
 /// As [`Factor::tile`].
-unsafe fn thin<T: Real>(sizes: Product, a: Part<T>, b: Part<T>, out: *mut T, step: usize, add: bool) -> bool {
+unsafe fn thin<T: Real>(
+    kernels: Kernels,
+    sizes: Product,
+    a: Part<T>,
+    b: Part<T>,
+    out: *mut T,
+    step: usize,
+    add: bool,
+) -> bool {
     let Product { rows, inner, columns } = sizes;
     // SAFETY: the caller's: a column of `a` and `b` is as long as the matrix is wide or high.
     unsafe {
@@ -121,13 +144,13 @@ unsafe fn thin<T: Real>(sizes: Product, a: Part<T>, b: Part<T>, out: *mut T, ste
             for row in 0..rows {
                 let vector = Part { start: a.start.add(row * a.steps.down), steps: a.steps };
                 let out = std::slice::from_raw_parts_mut(out.add(row * step), columns);
-                vector_by(vector.start, a.steps.beside, b, inner, out, add);
+                vector_by(kernels, vector.start, a.steps.beside, b, inner, out, add);
             }
             return true;
         }
         if columns == 1 && step == 1 {
             let turned = Part { start: a.start, steps: Steps { down: a.steps.beside, beside: a.steps.down } };
-            vector_by(b.start, b.steps.down, turned, inner, std::slice::from_raw_parts_mut(out, rows), add);
+            vector_by(kernels, b.start, b.steps.down, turned, inner, std::slice::from_raw_parts_mut(out, rows), add);
             return true;
         }
         false
@@ -138,22 +161,28 @@ unsafe fn thin<T: Real>(sizes: Product, a: Part<T>, b: Part<T>, out: *mut T, ste
 ///
 /// # Safety
 /// All of the vector and of the matrix, as wide as `out`, may be read.
-unsafe fn vector_by<T: Real>(vector: *const T, apart: usize, matrix: Part<T>, inner: usize, out: &mut [T], add: bool) {
+unsafe fn vector_by<T: Real>(
+    kernels: Kernels,
+    vector: *const T,
+    apart: usize,
+    matrix: Part<T>,
+    inner: usize,
+    out: &mut [T],
+    add: bool,
+) {
     let Steps { down, beside } = matrix.steps;
-    let kernels = dispatch::active();
     // SAFETY: the caller's: the slices end with the last element that the loops below reach.
     unsafe {
         let vector = std::slice::from_raw_parts(vector, (inner - 1) * apart + 1);
         let elements = std::slice::from_raw_parts(matrix.start, (inner - 1) * down + (out.len() - 1) * beside + 1);
         let rows = beside == 1;
         let step = if rows { down } else { beside };
-        let op = Thin { vector, apart, inner, matrix: elements, rows, step, add, out };
-        T::run(kernels, Pass::Thin(op));
+        kernels.thin(Thin { vector, apart, inner, matrix: elements, rows, step, add, out });
     }
 }
 
 impl Factor for i64 {
-    unsafe fn tile(sizes: Product, a: Part<i64>, b: Part<i64>, out: *mut i64, step: usize, add: bool) {
+    unsafe fn tile(_: Kernels, sizes: Product, a: Part<i64>, b: Part<i64>, out: *mut i64, step: usize, add: bool) {
         for row in 0..sizes.rows {
             // SAFETY: the caller's: rows of `columns` elements may be written.
             let out = unsafe { std::slice::from_raw_parts_mut(out.add(row * step), sizes.columns) };
@@ -185,6 +214,7 @@ const THIN_WIDTH: usize = 4096;
 /// Products that wait to be computed.
 #[derive(Debug)]
 pub struct Tiles<'a, T> {
+    kernels: Kernels,
     sizes: Product,
     terms: usize,
     a: Matrices<'a, T>,
@@ -205,7 +235,14 @@ unsafe impl<T: Factor> Sync for Tiles<'_, T> {}
 impl<'a, T: Factor> Tiles<'a, T> {
     /// Cuts up `out`, which holds the products one after the other, each the sum of `terms`. Nothing where the sizes do not
     /// fit, or a matrix is named that is not there.
-    pub fn new(sizes: Product, terms: usize, a: Matrices<'a, T>, b: Matrices<'a, T>, out: &'a mut [T]) -> Option<Self> {
+    pub fn new(
+        kernels: Kernels,
+        sizes: Product,
+        terms: usize,
+        a: Matrices<'a, T>,
+        b: Matrices<'a, T>,
+        out: &'a mut [T],
+    ) -> Option<Self> {
         let Product { rows, inner, columns } = sizes;
         let size = rows.checked_mul(columns)?;
         if terms == 0 || a.of.len() != b.of.len() || !a.of.len().is_multiple_of(terms) {
@@ -229,7 +266,7 @@ impl<'a, T: Factor> Tiles<'a, T> {
         let grid = (rows.div_ceil(tile.0), columns.div_ceil(tile.1));
         let count = if out.is_empty() || inner == 0 { 0 } else { products * grid.0 * grid.1 };
         let (out, next) = (out.as_mut_ptr(), AtomicUsize::new(0));
-        Some(Self { sizes, terms, a, b, out, tile, grid, count, next, writes: PhantomData })
+        Some(Self { kernels, sizes, terms, a, b, out, tile, grid, count, next, writes: PhantomData })
     }
 
     /// How many tiles there are.
@@ -261,7 +298,7 @@ impl<'a, T: Factor> Tiles<'a, T> {
             // inside of its product, no size of it is zero, and nobody else takes its number.
             unsafe {
                 let out = self.out.add((product * rows + row) * columns + column);
-                T::tile(sizes, a, b, out, columns, term > 0);
+                T::tile(self.kernels, sizes, a, b, out, columns, term > 0);
             }
         }
         true

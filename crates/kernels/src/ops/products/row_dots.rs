@@ -12,7 +12,7 @@
 //! the same bits on every instruction set. Two rows times three are computed at once, so that a row that is loaded is used
 //! more than once and no sum waits for another.
 
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::lanes::BLOCK;
 use crate::lanes::math::MathLanes;
 
@@ -49,13 +49,15 @@ pub(crate) struct RawRowDots {
     pub(crate) out: *mut f32,
 }
 
+arms!(ROW_DOTS: fn(op: RawRowDots), body<L>, reference);
+
 impl Kernels {
     /// `out` (a.rows x b.rows) = the products of rows of `a` with rows of `b`.
     ///
     /// # Panics
     /// If the stride is no multiple of 16, a row lies outside of its table, or `out` is of another size: the caller's bug,
     /// not its user's.
-    pub fn row_dots(&self, a: Picked<'_>, b: Picked<'_>, stride: usize, out: &mut [f32]) {
+    pub fn row_dots(self, a: Picked<'_>, b: Picked<'_>, stride: usize, out: &mut [f32]) {
         a.check(stride);
         b.check(stride);
         assert!(out.len() == a.rows.len() * b.rows.len(), "row_dots: out of another size");
@@ -69,14 +71,14 @@ impl Kernels {
             stride,
             out: out.as_mut_ptr(),
         };
-        // SAFETY: rows and sizes were just checked, a `&mut` overlaps nothing, and this table is only handed out where its
-        // instruction set runs.
-        unsafe { (self.row_dots)(op) }
+        // SAFETY: rows and sizes were just checked, a `&mut` overlaps nothing, and `self` proves that its
+        // instruction set runs here.
+        unsafe { ROW_DOTS.on(self)(op) }
     }
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawRowDots) {
+unsafe fn reference(op: RawRowDots) {
     for i in 0..op.a_len {
         for j in 0..op.b_len {
             // SAFETY: the contract of `RawRowDots`.
@@ -108,7 +110,7 @@ pub(crate) unsafe fn row(table: *const f32, rows: *const u32, at: usize, stride:
 /// # Safety
 /// The contract of [`RawRowDots`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: MathLanes>(op: RawRowDots) {
+unsafe fn body<L: MathLanes>(op: RawRowDots) {
     // SAFETY: the caller's; tiles stay within the lists.
     unsafe {
         let mut i = 0;

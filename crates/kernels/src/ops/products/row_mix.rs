@@ -10,7 +10,7 @@
 //! bits on every instruction set.
 
 use super::row_dots::{Picked, row};
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 
 /// A matrix of coefficients: that of row `j` in sum `i` is `values[i * across + j * down]`.
@@ -39,13 +39,15 @@ pub(crate) struct RawRowMix {
     pub(crate) out: *mut f32,
 }
 
+arms!(ROW_MIX: fn(op: RawRowMix), body<L>, reference);
+
 impl Kernels {
     /// `out`: as many sums of the picked rows as it has rows.
     ///
     /// # Panics
     /// If the stride is no multiple of 16, a row lies outside of the table, a coefficient is missing, or `out` is not whole
     /// rows: the caller's bug, not its user's.
-    pub fn row_mix(&self, coefficients: Coefficients<'_>, picked: Picked<'_>, stride: usize, out: &mut [f32]) {
+    pub fn row_mix(self, coefficients: Coefficients<'_>, picked: Picked<'_>, stride: usize, out: &mut [f32]) {
         picked.check(stride);
         let sums = out.len() / stride;
         assert!(out.len() == sums * stride, "row_mix: out is not whole rows");
@@ -65,14 +67,14 @@ impl Kernels {
             sums,
             out: out.as_mut_ptr(),
         };
-        // SAFETY: rows and sizes were just checked, a `&mut` overlaps nothing, and this table is only handed out where its
-        // instruction set runs.
-        unsafe { (self.row_mix)(op) }
+        // SAFETY: rows and sizes were just checked, a `&mut` overlaps nothing, and `self` proves that its
+        // instruction set runs here.
+        unsafe { ROW_MIX.on(self)(op) }
     }
 }
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawRowMix) {
+unsafe fn reference(op: RawRowMix) {
     for i in 0..op.sums {
         for d in 0..op.stride {
             let mut sum = 0.0f32;
@@ -92,7 +94,7 @@ pub(crate) unsafe fn reference(op: RawRowMix) {
 /// # Safety
 /// The contract of [`RawRowMix`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: MathLanes>(op: RawRowMix) {
+unsafe fn body<L: MathLanes>(op: RawRowMix) {
     // SAFETY: the caller's; tiles stay within the sums.
     unsafe {
         let mut i = 0;

@@ -8,7 +8,7 @@
 //!
 //! One pass over the rows, which are read once for both. The same bits on every instruction set.
 
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 use crate::ops::lookup::layer_norm::{LANES, VECTORS, sum};
 use crate::rows::total::halved;
@@ -25,12 +25,14 @@ pub(crate) struct RawScores {
     pub(crate) squares: *mut f32,
 }
 
+arms!(SCORES: fn(op: RawScores), body<L>, reference);
+
 impl Kernels {
     /// For each row of `rows`, of as many elements as `query`: its product with `query`, and with itself.
     ///
     /// # Panics
     /// If the slices are not of these sizes: the caller's bug, not its user's.
-    pub fn scores(&self, rows: &[f32], query: &[f32], dots: &mut [f32], squares: &mut [f32]) {
+    pub fn scores(self, rows: &[f32], query: &[f32], dots: &mut [f32], squares: &mut [f32]) {
         let (len, dim) = (dots.len(), query.len());
         assert!(len.checked_mul(dim) == Some(rows.len()), "scores: rows of another length");
         assert!(squares.len() == len, "scores: as many squares as dots");
@@ -42,9 +44,9 @@ impl Kernels {
             dots: dots.as_mut_ptr(),
             squares: squares.as_mut_ptr(),
         };
-        // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and this table is only handed out where its
-        // instruction set runs.
-        unsafe { (self.scores)(op) }
+        // SAFETY: the sizes were just checked, a `&mut` overlaps nothing, and `self` proves that its
+        // instruction set runs here.
+        unsafe { SCORES.on(self)(op) }
     }
 }
 
@@ -52,7 +54,7 @@ impl Kernels {
 const AHEAD: usize = 1024;
 
 /// The definition.
-pub(crate) unsafe fn reference(op: RawScores) {
+unsafe fn reference(op: RawScores) {
     for r in 0..op.len {
         let (mut dots, mut squares) = ([0.0f32; LANES], [0.0f32; LANES]);
         for d in 0..op.dim {
@@ -72,7 +74,7 @@ pub(crate) unsafe fn reference(op: RawScores) {
 /// # Safety
 /// The contract of [`RawScores`], on a machine that has `L`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn body<L: MathLanes>(op: RawScores) {
+unsafe fn body<L: MathLanes>(op: RawScores) {
     // SAFETY: the caller's; every index stays below `dim`, below `LANES` in what is behind the last whole lanes, or, where
     // just checked, below the end of the rows.
     unsafe {

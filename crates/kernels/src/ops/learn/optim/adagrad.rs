@@ -8,7 +8,7 @@
 //!
 //! Rows are stepped as the whole is, so that both give the same bits; PyTorch's sparse path rounds in other places.
 
-use super::Slots;
+use super::slots::Slots;
 use crate::real::Real;
 
 /// The numbers of one step.

@@ -9,7 +9,7 @@
 //! p = p + (-size * m) / (sqrt(v) / root + eps)  size = lr / (1 - beta1^t), root = sqrt(1 - beta2^t)
 //! ```
 
-use super::Slots;
+use super::slots::Slots;
 use crate::lanes::narrow::NarrowLanes;
 use crate::real::Real;
 

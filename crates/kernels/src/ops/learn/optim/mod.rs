@@ -12,25 +12,34 @@ pub mod adam;
 pub mod replay;
 pub mod row_adagrad;
 pub mod sgd;
+mod slots;
 pub mod sparse_adam;
 
-use crate::dispatch::Kernels;
+use crate::dispatch::{Kernels, arms};
 use crate::lanes::narrow::NarrowLanes;
-use crate::real::Real;
+use crate::real::{PerReal, Real};
 use crate::rows::total::halved;
 use adagrad::Adagrad;
 use adam::Adam;
-use replay::Replay;
 use row_adagrad::RowAdagrad;
 use sgd::{Momentum, Sgd};
+pub use slots::Slots;
 use sparse_adam::SparseAdam;
 
-/// A kernel of [`Kernels::update`].
-pub(crate) type Updates<F> = unsafe fn(&Update<F>, Slots<'_, F>);
-/// A kernel of [`Kernels::sum_squares`].
-pub(crate) type Squares<F> = unsafe fn(&[F]) -> f64;
-/// A kernel of [`Kernels::replay`].
-pub(crate) type Replays<F> = unsafe fn(Replay<'_, F>);
+arms!(UPDATE_F32: fn(rule: &Update<f32>, slots: Slots<'_, f32>), update_lanes<L>, update::<f32>);
+arms!(UPDATE_F64: fn(rule: &Update<f64>, slots: Slots<'_, f64>), update::<f64>, update::<f64>);
+arms!(SQUARES_F32: fn(values: &[f32]) -> f64, sum_squares::<f32>, sum_squares::<f32>);
+arms!(SQUARES_F64: fn(values: &[f64]) -> f64, sum_squares::<f64>, sum_squares::<f64>);
+
+struct Updates;
+impl PerReal for Updates {
+    type Of<F: Real> = unsafe fn(&Update<F>, Slots<'_, F>);
+}
+
+struct Squares;
+impl PerReal for Squares {
+    type Of<F: Real> = unsafe fn(&[F]) -> f64;
+}
 
 /// The rule of one step, its numbers rounded to the parameter's type.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,19 +56,6 @@ pub enum Update<F> {
     Adagrad(Adagrad<F>),
     /// [`RowAdagrad`]: `first` is one number for the row.
     RowAdagrad(RowAdagrad<F>),
-}
-
-/// What a step works on: elements in memory of their own.
-#[derive(Debug)]
-pub struct Slots<'a, F> {
-    /// The parameter.
-    pub param: &'a mut [F],
-    /// Its gradient, of as many elements.
-    pub grad: &'a [F],
-    /// State: as many elements, one, or none, as the rule says.
-    pub first: &'a mut [F],
-    /// The same.
-    pub second: &'a mut [F],
 }
 
 impl<F> Update<F> {
@@ -79,19 +75,19 @@ impl Kernels {
     ///
     /// # Panics
     /// If the slices are not as long as the rule wants them: the caller's bug, not its user's.
-    pub fn update<F: Real>(&self, update: &Update<F>, slots: Slots<'_, F>) {
+    pub fn update<F: Real>(self, update: &Update<F>, slots: Slots<'_, F>) {
         let len = slots.param.len();
         assert!(slots.grad.len() == len, "update: a gradient of another size");
         assert!(update.state(len) == (slots.first.len(), slots.second.len()), "update: state of another size");
-        // SAFETY: this table is only handed out where its instruction set runs.
-        unsafe { F::updates(self)(update, slots) }
+        // SAFETY: `self` proves that the instruction set runs here.
+        unsafe { F::choose::<Updates>(UPDATE_F32.on(self), UPDATE_F64.on(self))(update, slots) }
     }
 
     /// The sum of the squares in f64, in sixteen lanes of every sixteenth element that are halved at the end: the same
     /// bits on every instruction set.
-    pub fn sum_squares<F: Real>(&self, values: &[F]) -> f64 {
-        // SAFETY: this table is only handed out where its instruction set runs.
-        unsafe { F::squares(self)(values) }
+    pub fn sum_squares<F: Real>(self, values: &[F]) -> f64 {
+        // SAFETY: `self` proves that the instruction set runs here.
+        unsafe { F::choose::<Squares>(SQUARES_F32.on(self), SQUARES_F64.on(self))(values) }
     }
 }
 
@@ -126,7 +122,7 @@ fn prefetch_line(_: *const u8) {}
 
 /// The definition, and every instruction set's body.
 #[inline(always)]
-pub(crate) fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
+fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
     match *update {
         Update::Sgd(rule) => rule.step(slots),
         Update::Momentum(rule) => rule.step(slots),
@@ -142,7 +138,7 @@ pub(crate) fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
 /// # Safety
 /// On a machine that has `L`'s instruction set; [`Kernels::update`] checked the slices.
 #[inline(always)]
-pub(crate) unsafe fn update_lanes<L: NarrowLanes>(rule: &Update<f32>, slots: Slots<'_, f32>) {
+unsafe fn update_lanes<L: NarrowLanes>(rule: &Update<f32>, slots: Slots<'_, f32>) {
     match *rule {
         // SAFETY: the caller's.
         Update::Adam(adam) if adam.is_plain() => unsafe { adam.lanes::<L>(slots) },
@@ -154,7 +150,7 @@ pub(crate) unsafe fn update_lanes<L: NarrowLanes>(rule: &Update<f32>, slots: Slo
 const LANES: usize = 16;
 
 #[inline(always)]
-pub(crate) fn sum_squares<F: Real>(values: &[F]) -> f64 {
+fn sum_squares<F: Real>(values: &[F]) -> f64 {
     let mut lanes = [0.0; LANES];
     let blocks = values.chunks_exact(LANES);
     let rest = blocks.remainder();
@@ -167,14 +163,4 @@ pub(crate) fn sum_squares<F: Real>(values: &[F]) -> f64 {
         *lane += x.wide() * x.wide();
     }
     halved(lanes)
-}
-
-/// The bodies as functions, for machines without vectors.
-pub(crate) unsafe fn update_reference<F: Real>(rule: &Update<F>, slots: Slots<'_, F>) {
-    update(rule, slots);
-}
-
-/// As [`update_reference`].
-pub(crate) unsafe fn sum_squares_reference<F: Real>(values: &[F]) -> f64 {
-    sum_squares(values)
 }

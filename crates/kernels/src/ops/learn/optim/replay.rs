@@ -11,8 +11,8 @@
 //! that are 0), every step is taken in full.
 
 use super::adam::Adam;
-use crate::dispatch::Kernels;
-use crate::real::Real;
+use crate::dispatch::{Kernels, arms};
+use crate::real::{PerReal, Real};
 
 /// What is replayed: the row, its moments, and the steps in their order.
 #[derive(Debug)]
@@ -29,21 +29,29 @@ pub struct Replay<'a, F> {
     pub fresh: bool,
 }
 
+arms!(REPLAY_F32: fn(replay: Replay<'_, f32>), body::<f32>, reference::<f32>);
+arms!(REPLAY_F64: fn(replay: Replay<'_, f64>), body::<f64>, reference::<f64>);
+
+struct Replays;
+impl PerReal for Replays {
+    type Of<F: Real> = unsafe fn(Replay<'_, F>);
+}
+
 impl Kernels {
     /// Replays steps on part of a row.
     ///
     /// # Panics
     /// If the moments are of another size than the row: the caller's bug, not its user's.
-    pub fn replay<F: Real>(&self, replay: Replay<'_, F>) {
+    pub fn replay<F: Real>(self, replay: Replay<'_, F>) {
         let len = replay.param.len();
         assert!(replay.first.len() == len && replay.second.len() == len, "replay: moments of another size");
-        // SAFETY: this table is only handed out where its instruction set runs.
-        unsafe { F::replays(self)(replay) }
+        // SAFETY: `self` proves that the instruction set runs here.
+        unsafe { F::choose::<Replays>(REPLAY_F32.on(self), REPLAY_F64.on(self))(replay) }
     }
 }
 
 /// The definition: every step in full.
-pub(crate) unsafe fn reference<F: Real>(replay: Replay<'_, F>) {
+fn reference<F: Real>(replay: Replay<'_, F>) {
     for step in replay.steps {
         let moments = replay.first.iter_mut().zip(replay.second.iter_mut());
         for (p, (m, v)) in replay.param.iter_mut().zip(moments) {
@@ -61,7 +69,7 @@ const WINDOW: usize = 1024;
 
 /// The same bits, faster.
 #[inline(always)]
-pub(crate) fn body<F: Real>(replay: Replay<'_, F>) {
+fn body<F: Real>(replay: Replay<'_, F>) {
     let Replay { param, first, second, steps, fresh } = replay;
     if fresh && steps.iter().all(Adam::leaves_zero_moments) {
         if steps.iter().all(|step| step.decay == F::ONE) {

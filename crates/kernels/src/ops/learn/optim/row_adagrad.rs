@@ -7,7 +7,7 @@
 //! p[d] = fma(-(lr / (sqrt(h) + eps)), g[d], p[d])
 //! ```
 
-use super::Slots;
+use super::slots::Slots;
 use crate::real::Real;
 use crate::rows::total::halved;
 

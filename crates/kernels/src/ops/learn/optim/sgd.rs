@@ -7,7 +7,7 @@
 //! p = fma(-lr, g, p)
 //! ```
 
-use super::Slots;
+use super::slots::Slots;
 use crate::real::Real;
 
 /// Without momentum.

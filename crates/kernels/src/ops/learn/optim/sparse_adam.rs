@@ -8,7 +8,7 @@
 //!
 //! Nothing is fused: PyTorch takes these steps one after the other.
 
-use super::Slots;
+use super::slots::Slots;
 use crate::real::Real;
 
 /// The numbers of one step.

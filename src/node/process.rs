@@ -6,9 +6,9 @@ use crate::node::guard::{Failure, guard, status};
 use napi::Env;
 use napi_derive::napi;
 use tokenbed_core::Error;
+use tokenbed_kernels::self_test::self_test;
 use tokenbed_kernels::{dispatch, isa};
 use tokenbed_memory::Gather;
-use tokenbed_nn::self_test::self_test;
 use tokenbed_threads::{BadThreads, setting};
 
 /// A feature of the processor that instruction sets are chosen by.

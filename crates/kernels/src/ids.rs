@@ -1,6 +1,7 @@
 //! One pass over ids says whether a table holds them all. Who the offender is, a cold path elsewhere finds out.
 
 use crate::dispatch::{Kernels, arms};
+use crate::probe::{Probe, Results, words};
 use std::ops::Range;
 
 /// Ids that were checked: every one is below [`CheckedIds::rows`]. Kernels index with them without a branch.
@@ -61,4 +62,16 @@ impl Kernels {
 fn max_id(ids: &[u32]) -> u32 {
     // A fold without a branch: compiled with an instruction set's features it becomes that set's vector maximum.
     ids.iter().fold(0, |max, &id| if id > max { id } else { max })
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "ids", line: "ids", sizes: &[199], run: probe };
+
+fn probe(kernels: Kernels, most_ids: usize, results: &mut Results) {
+    let ids = words(most_ids, 5);
+    for length in 0..most_ids {
+        let part = &ids[..length];
+        let most = part.iter().max().map_or(0, |&most| most as usize);
+        // Good for as many rows as the largest id needs, and for no row fewer.
+        results.put(&[most + 1, most].map(|rows| u8::from(CheckedIds::new(kernels, part, rows).is_some())));
+    }
 }

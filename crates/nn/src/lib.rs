@@ -13,6 +13,5 @@ pub mod optim;
 pub mod positions;
 pub mod quantize;
 pub mod row_grad;
-pub mod self_test;
 pub mod token_position;
 pub mod token_position_grad;

@@ -7,3 +7,10 @@ pub mod learn;
 pub mod lookup;
 pub mod positions;
 pub mod products;
+
+use crate::probe::Probe;
+
+/// Every op: the lists of the rooms.
+pub fn all() -> impl Iterator<Item = &'static Probe> {
+    [lookup::OPS, learn::OPS, elements::OPS, draw::OPS, positions::OPS, products::OPS].into_iter().flatten()
+}

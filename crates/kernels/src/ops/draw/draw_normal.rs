@@ -15,8 +15,10 @@
 //! does; `log` and `sin_cos` spell each rounding out, and the vectors repeat them.
 
 use super::draw_uniform::{MANTISSA, STEP, temper, temper_lanes};
+use super::mt19937::{MT_WORDS, twisted};
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
+use crate::probe::{Framed, Probe, Results};
 
 /// Elements of a block: 8 radii and 8 angles.
 pub const NORMAL_BLOCK: usize = 16;
@@ -243,4 +245,12 @@ unsafe fn sin_cos_lanes<L: MathLanes>(words: L::Ints) -> (L, L) {
         let cos_sign = L::and(L::shift_left::<30>(L::add_ints(quarter, L::splat_int(1))), sign);
         (L::from_bits(L::xor(sin.to_bits(), sin_sign)), L::from_bits(L::xor(cos.to_bits(), cos_sign)))
     }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "draw_normal", line: "normal", sizes: &[MT_WORDS], run: probe };
+
+fn probe(kernels: Kernels, len: usize, results: &mut Results) {
+    let mut out = Framed::room(len);
+    kernels.draw_normal(&twisted(kernels), 0.5, 2.0, &mut out);
+    results.take(&out);
 }

@@ -11,8 +11,10 @@
 //! `at::uniform_real_distribution<float>` and the clamp of `uniform_kernel` in PyTorch, with the multiplication and the
 //! addition contracted as its AVX2 build has them. The integer fits f32 exactly: one rounding, the same bits everywhere.
 
+use super::mt19937::{MT_WORDS, twisted};
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
+use crate::probe::{Framed, Probe, Results};
 
 /// The bits of a word that a float in [0, 1) takes.
 pub(crate) const MANTISSA: u32 = 0x00ff_ffff;
@@ -117,4 +119,13 @@ pub(crate) unsafe fn temper_lanes<L: MathLanes>(words: L::Ints) -> L::Ints {
         y = L::xor(y, L::and(L::shift_left::<15>(y), L::splat_int(0xefc6_0000)));
         L::xor(y, L::shift_right::<18>(y))
     }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "draw_uniform", line: "uniform", sizes: &[MT_WORDS], run: probe };
+
+fn probe(kernels: Kernels, len: usize, results: &mut Results) {
+    let words = twisted(kernels);
+    let mut out = Framed::room(len);
+    kernels.draw_uniform(&words, -0.3, 1.7, &mut out);
+    results.take(&out);
 }

@@ -11,6 +11,7 @@
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
+use crate::probe::{Probe, Results, words};
 
 /// Words of a state.
 pub const MT_WORDS: usize = 624;
@@ -106,4 +107,21 @@ unsafe fn step<L: MathLanes>(at: *mut u32, ahead: *const u32) {
         let word = L::xor(L::xor(L::load_ints(ahead), L::shift_right::<1>(mixed)), odd);
         L::store_ints(word, at);
     }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "mt19937", line: "uniform", sizes: &[MT_WORDS], run: probe };
+
+fn probe(kernels: Kernels, _: usize, results: &mut Results) {
+    results.put(&twisted(kernels));
+}
+
+/// Words that no seed begins with, for probes.
+pub(super) fn twisted(kernels: Kernels) -> [u32; MT_WORDS] {
+    let mut start = [0; MT_WORDS];
+    start.copy_from_slice(&words(MT_WORDS, 47));
+    let mut state = MtState::new(start);
+    for _ in 0..3 {
+        kernels.mt19937_twist(&mut state);
+    }
+    *state.words()
 }

@@ -12,6 +12,8 @@
 //! All in f64, and rounded once. A NaN makes its whole row NaN, as in PyTorch.
 
 use super::pass::pass;
+use crate::dispatch::Kernels;
+use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
 use crate::real::Real;
 use crate::rows::total::{SUM_LANES, halved};
 
@@ -213,4 +215,42 @@ fn entropy_back<T: Real>(EntropyBack { n, logits, targets, rows, scale, out }: E
         let at = target as usize;
         out[at] = T::round((T::exp(row[at].wide() - log_sum) - 1.0) * scale);
     }
+}
+
+pub(crate) const SOFTMAX: Probe = Probe { name: "softmax", line: "softmax", sizes: &DIMS, run: probe_softmax };
+
+pub(crate) const SOFTMAX_BACK: Probe =
+    Probe { name: "softmax_back", line: "gradients", sizes: &DIMS, run: probe_softmax_back };
+
+/// Forward and backward.
+pub(crate) const ENTROPY: Probe = Probe { name: "entropy", line: "gradients", sizes: &DIMS, run: probe_entropy };
+
+fn probe_softmax(kernels: Kernels, n: usize, results: &mut Results) {
+    let x = numbers(ROWS * n, 83);
+    for log in [false, true] {
+        let mut out = Framed::room(x.len());
+        kernels.softmax(Softmax { log, n, x: &x, out: &mut out });
+        results.take(&out);
+    }
+}
+
+fn probe_softmax_back(kernels: Kernels, n: usize, results: &mut Results) {
+    let [y, grad] = [131, 137].map(|seed| numbers(ROWS * n, seed));
+    for log in [false, true] {
+        let mut out = Framed::room(y.len());
+        kernels.softmax_back(SoftmaxBack { log, n, y: &y, grad: &grad, out: &mut out });
+        results.take(&out);
+    }
+}
+
+fn probe_entropy(kernels: Kernels, n: usize, results: &mut Results) {
+    let logits = numbers(ROWS * n, 131);
+    let targets: Vec<u32> = (0..ROWS).map(|i| if i % 5 == 3 { IGNORED } else { (i % n) as u32 }).collect();
+    let mut rows = [[0.0; 2]; ROWS];
+    kernels.entropy(Entropy { n, logits: &logits, targets: &targets, out: &mut rows });
+    results.put(rows.as_flattened());
+    let mut out = Framed::room(logits.len());
+    let scale = Scale::One(0.7);
+    kernels.entropy_back(EntropyBack { n, logits: &logits, targets: &targets, rows: &rows, scale, out: &mut out });
+    results.take(&out);
 }

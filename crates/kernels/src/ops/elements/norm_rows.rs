@@ -11,6 +11,8 @@
 //! ```
 
 use super::pass::pass;
+use crate::dispatch::Kernels;
+use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
 use crate::real::Real;
 use crate::rows::total::{SUM_LANES, halved};
 
@@ -218,6 +220,27 @@ fn means<T: Real, W: Weighted<T>>(moments: Moments<T>, row: &[T], grad: &[T], we
         b[d - whole] += g * moments.unit(row[d]).wide();
     }
     (halved(a) * share, halved(b) * share)
+}
+
+pub(crate) const NORM_ROWS: Probe = Probe { name: "norm_rows", line: "passes", sizes: &DIMS, run: probe_norm_rows };
+
+pub(crate) const NORM_BACK: Probe = Probe { name: "norm_back", line: "gradients", sizes: &DIMS, run: probe_norm_back };
+
+fn probe_norm_rows(kernels: Kernels, dim: usize, results: &mut Results) {
+    let [x, y] = [113, 127].map(|seed| numbers(ROWS * dim, seed));
+    let (weight, bias) = (Some(&y[..dim]), Some(&x[..dim]));
+    let mut out = Framed::room(x.len());
+    kernels.norm_rows(NormRows { dim, eps: 1e-5, weight, bias, x: &x, out: &mut out });
+    results.take(&out);
+}
+
+fn probe_norm_back(kernels: Kernels, dim: usize, results: &mut Results) {
+    let [x, grad] = [131, 137].map(|seed| numbers(ROWS * dim, seed));
+    let (mut out, mut sums) = (Framed::room(x.len()), Framed::new(&vec![0.0; 2 * dim]));
+    let weight = Some(&grad[..dim]);
+    kernels.norm_back(NormBack { dim, eps: 1e-5, weight, x: &x, grad: &grad, out: &mut out, sums: &mut sums });
+    results.take(&out);
+    results.take(&sums);
 }
 
 #[cfg(test)]

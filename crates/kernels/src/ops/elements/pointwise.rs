@@ -1,6 +1,8 @@
 //! Element by element: functions of one operand and their derivatives, arithmetic of two, dropout.
 
 use super::pass::pass;
+use crate::dispatch::Kernels;
+use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
 use crate::real::Real;
 
 /// A function of one operand.
@@ -259,4 +261,51 @@ fn dropout<T: Real>(Dropout { scale, kept, x, out }: Dropout<'_, T>) {
             *out = x * if bits >> i & 1 == 1 { scale } else { T::default() };
         }
     }
+}
+
+pub(crate) const UNARY: Probe = Probe { name: "unary", line: "functions", sizes: &[1000], run: probe_unary };
+
+pub(crate) const UNARY_BACK: Probe =
+    Probe { name: "unary_back", line: "gradients", sizes: &DIMS, run: probe_unary_back };
+
+pub(crate) const BINARY: Probe = Probe { name: "binary", line: "passes", sizes: &DIMS, run: probe_binary };
+
+pub(crate) const DROPOUT: Probe = Probe { name: "dropout", line: "passes", sizes: &DIMS, run: probe_dropout };
+
+fn probe_unary(kernels: Kernels, len: usize, results: &mut Results) {
+    // From -8 to 8: past there they are flat.
+    let x: Vec<f32> = numbers(len, 79).into_iter().map(|x| x * 8.0).collect();
+    for function in Function::ALL {
+        let mut out = Framed::room(len);
+        kernels.unary(Unary { function, x: &x, out: &mut out });
+        results.take(&out);
+    }
+}
+
+fn probe_unary_back(kernels: Kernels, dim: usize, results: &mut Results) {
+    let [saved, grad] = [131, 137].map(|seed| numbers(ROWS * dim, seed));
+    for function in Function::ALL {
+        let mut out = Framed::room(saved.len());
+        kernels.unary_back(UnaryBack { function, saved: &saved, grad: &grad, out: &mut out });
+        results.take(&out);
+    }
+}
+
+fn probe_binary(kernels: Kernels, dim: usize, results: &mut Results) {
+    let [x, y] = [113, 127].map(|seed| numbers(ROWS * dim, seed));
+    for op in Arithmetic::ALL {
+        for b in [Side::Each(&y[..]), Side::One(1.5)] {
+            let mut out = Framed::room(x.len());
+            kernels.binary(Binary { op, a: Side::Each(&x), b, out: &mut out });
+            results.take(&out);
+        }
+    }
+}
+
+fn probe_dropout(kernels: Kernels, dim: usize, results: &mut Results) {
+    let x = numbers(ROWS * dim, 113);
+    let kept: Vec<u8> = (0..x.len().div_ceil(8)).map(|i| (i * 37 % 251) as u8).collect();
+    let mut out = Framed::room(x.len());
+    kernels.dropout(Dropout { scale: 2.5, kept: &kept, x: &x, out: &mut out });
+    results.take(&out);
 }

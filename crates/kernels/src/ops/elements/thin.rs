@@ -7,6 +7,8 @@
 //! ```
 
 use super::pass::pass;
+use crate::dispatch::Kernels;
+use crate::probe::{self, DIMS, Framed, Probe, Results, numbers};
 use crate::real::Real;
 use crate::rows::total::halved;
 
@@ -93,5 +95,17 @@ fn by_columns<T: Real>(Thin { vector, apart, inner, matrix, step, add, out, .. }
         }
         let sum = halved(lanes);
         *out = if add { *out + sum } else { sum };
+    }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "thin", line: "passes", sizes: &DIMS, run: probe };
+
+fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
+    let [matrix, y] = [113, 127].map(|seed| numbers(probe::ROWS * dim, seed));
+    for (rows, inner, len) in [(true, probe::ROWS, dim), (false, dim, probe::ROWS)] {
+        let mut out = Framed::new(&vec![0.5; len]);
+        let vector = &y[..inner];
+        kernels.thin(Thin { vector, apart: 1, inner, matrix: &matrix, rows, step: dim, add: true, out: &mut out });
+        results.take(&out);
     }
 }

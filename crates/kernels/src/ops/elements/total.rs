@@ -5,6 +5,8 @@
 //! ```
 
 use super::pass::pass;
+use crate::dispatch::Kernels;
+use crate::probe::{DIMS, Probe, ROWS, Results, numbers};
 use crate::real::Real;
 use crate::rows::total::{SUM_LANES, halved};
 
@@ -34,4 +36,12 @@ fn total<T: Real>(op: Total<'_, T>) {
         *lane += x.wide();
     }
     *op.out = halved(lanes);
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "total", line: "passes", sizes: &DIMS, run: probe };
+
+fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
+    let mut sum = 0.0;
+    kernels.total(Total { x: &numbers(ROWS * dim, 113), out: &mut sum });
+    results.put(&[sum]);
 }

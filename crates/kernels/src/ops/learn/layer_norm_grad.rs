@@ -16,6 +16,7 @@
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 use crate::ops::lookup::layer_norm::{LANES, Moments, Norm, RawNorm, VECTORS, moments, sum as sum_of_lanes};
+use crate::probe::{self, DIMS, Framed, Probe, ROWS, Results};
 use crate::rows::total::halved;
 use crate::rows::write::Plain;
 
@@ -184,4 +185,16 @@ unsafe fn body<L: MathLanes>(op: RawLayerNormGrad<'_>) {
         }
         row += dim;
     }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "layer_norm_grad", line: "norm gradient", sizes: &DIMS, run: probe };
+
+fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
+    let [weight, bias] = [61, 67].map(|seed| probe::numbers(dim, seed));
+    let grad = probe::numbers(ROWS * dim, 71);
+    let mut x = Framed::new(&probe::numbers(ROWS * dim, 73));
+    let [mut weight_grad, mut bias_grad] = [0, 1].map(|_| Framed::new(&vec![0.0; dim]));
+    let norm = Norm { weight: &weight, bias: &bias, eps: 1e-5 };
+    kernels.layer_norm_grad(&norm, &grad, &mut x, &mut weight_grad, &mut bias_grad);
+    [x, weight_grad, bias_grad].iter().for_each(|written| results.take(written));
 }

@@ -19,6 +19,7 @@ use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::BLOCK;
 use crate::lanes::math::MathLanes;
+use crate::probe::{DIMS, Framed, OFFSETS, Probe, ROWS, Results, id_list, numbers};
 use crate::rows::store::Store;
 use crate::rows::store::prefetch_distance;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
@@ -378,6 +379,21 @@ impl<L: MathLanes, const WEIGHTED: bool> RowSource<L> for Sum<L, WEIGHTED> {
             // SAFETY: the caller's; a prefetch never faults.
             unsafe { L::prefetch(self.later[j].add(at)) };
             j += 1;
+        }
+    }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "row_sum", line: "row sum", sizes: &DIMS, run: probe };
+
+fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
+    let (places, coefficients, grad) = (id_list(), numbers(64, 53), numbers(ROWS * dim, 59));
+    let Some(places) = CheckedIds::new(kernels, &places, ROWS) else { return };
+    for coefficients in [None, Some(coefficients.as_slice())] {
+        let of = RowSum { grad: &grad, dim, places, coefficients };
+        for bounds in OFFSETS.windows(2) {
+            let mut out = Framed::room(dim);
+            kernels.row_sum(&of, bounds[0]..bounds[1], &(0..dim), &mut out);
+            results.take(&out);
         }
     }
 }

@@ -19,10 +19,12 @@
 pub use super::bag_raw::Mode;
 use super::bag_raw::RawBag;
 use super::bag_tiles;
+use super::quantize::sample;
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::narrow::NarrowLanes;
-use crate::rows::format::{OutFormat, RowTable};
+use crate::probe::{DIMS, Framed, OFFSETS, Probe, ROWS, Results, id_list, numbers};
+use crate::rows::format::{OutFormat, RowFormat, RowTable};
 use std::ops::Range;
 
 /// Where bags begin and end among the ids.
@@ -124,4 +126,26 @@ unsafe fn reference(op: RawBag) {
 unsafe fn body<L: NarrowLanes>(op: RawBag) {
     // SAFETY: the caller's.
     unsafe { bag_tiles::body::<L>(op) }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "bag", line: "bag", sizes: &DIMS, run: probe };
+
+fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
+    let (ids, factors) = (id_list(), numbers(64, 23));
+    for format in RowFormat::ALL {
+        let packed = sample(format, ROWS, dim);
+        let table = RowTable::new(format, &packed, ROWS, dim);
+        let (Some(table), Some(ids)) = (table, CheckedIds::new(kernels, &ids, ROWS)) else { continue };
+        let of = |mode, bags, weights, padding| Bag { table, ids, bags, weights, padding, mode };
+        let ragged = Bags::Ragged(&OFFSETS);
+        let batches = Mode::ALL
+            .map(|mode| (of(mode, ragged, None, Some(ROWS as u32 - 1)), OFFSETS.len() - 1))
+            .into_iter()
+            .chain([(of(Mode::Sum, Bags::Even(8), Some(&factors), None), 8)]);
+        for (bag, count) in batches {
+            let mut out = Framed::room(count * dim * OutFormat::Float32.size());
+            kernels.bag(&bag, 0..count, OutFormat::Float32, &mut out);
+            results.take(&out);
+        }
+    }
 }

@@ -17,6 +17,8 @@ use super::layer_norm::{self, Norm, Normalized, RawNorm, normalized};
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::math::MathLanes;
+use crate::probe::{DIMS, Framed, Probe, ROWS, Results, id_list, numbers};
+use crate::rows::added::Along;
 use crate::rows::added::{Added, RawAdded};
 use crate::rows::store::Store;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
@@ -258,5 +260,26 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> Rows<L> for Normalize
             let source = self.inputs.row(i, later);
             normalized(self.norm, source, self.inputs.op.dim)
         }
+    }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "embed", line: "embed", sizes: &DIMS, run: probe };
+
+fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
+    let ids = id_list();
+    let [table, positions, segments] = [29, 31, 37].map(|seed| numbers(ROWS * dim, seed));
+    let [weight, bias] = [41, 43].map(|seed| numbers(dim, seed));
+    let Some(checked) = CheckedIds::new(kernels, &ids, ROWS) else { return };
+    let cycle = Added { table: &positions, along: Along::Cycle { offset: 2, length: 16, first: 5 } };
+    let each = Added { table: &segments, along: Along::Each(checked) };
+    let norm = Norm { weight: &weight, bias: &bias, eps: 1e-5 };
+    for (scale, added, norm) in [
+        (1.0, [Some(cycle), None], None),
+        (1.5, [Some(cycle), Some(each)], None),
+        (1.0, [Some(cycle), Some(each)], Some(norm)),
+    ] {
+        let mut out = Framed::room(ids.len() * dim);
+        kernels.embed(&Embed { table: &table, dim, ids: checked, scale, added, norm }, &mut out);
+        results.take(&out);
     }
 }

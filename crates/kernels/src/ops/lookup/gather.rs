@@ -10,6 +10,7 @@
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::Lanes;
+use crate::probe::{DIMS, Framed, Probe, ROWS, Results, id_list, numbers};
 use crate::rows::store::Store;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 
@@ -112,5 +113,17 @@ impl<L: Lanes> RowSource<L> for Copied {
     unsafe fn prefetch(self, at: usize) {
         // SAFETY: the caller's; a prefetch never faults.
         unsafe { L::prefetch(self.later.add(at)) }
+    }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "gather", line: "gather", sizes: &DIMS, run: probe };
+
+fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
+    let (ids, table) = (id_list(), numbers(ROWS * dim, 11));
+    let Some(ids) = CheckedIds::new(kernels, &ids, ROWS) else { return };
+    for store in [Store::Cached, Store::Streaming] {
+        let mut out = Framed::room(ids.ids().len() * dim);
+        kernels.gather_with(store, &table, dim, ids, &mut out);
+        results.take(&out);
     }
 }

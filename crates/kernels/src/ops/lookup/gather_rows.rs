@@ -9,9 +9,11 @@
 //! Where the result's elements are the table's own, bytes are copied, NaN payloads included. Else every value is made by
 //! exact conversions, at most one fused multiply-add and one rounding: the same bits on every instruction set.
 
+use super::quantize::sample;
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
 use crate::lanes::narrow::NarrowLanes;
+use crate::probe::{DIMS, Framed, Probe, ROWS, Results, id_list};
 use crate::rows::decode::{BFloat16, Float16, Float32, Format, Int4, Int8, Scale};
 use crate::rows::format::{OutFormat, RowFormat, RowTable};
 use crate::rows::store::Store;
@@ -283,6 +285,22 @@ unsafe fn rows<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawGatherRow
                 op.out_format.put_step::<L, N>(out, at * N, op.dim, values);
                 at += L::WIDTH;
             }
+        }
+    }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "gather_rows", line: "rows", sizes: &DIMS, run: probe };
+
+fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
+    let ids = id_list();
+    for format in RowFormat::ALL {
+        let packed = sample(format, ROWS, dim);
+        let table = RowTable::new(format, &packed, ROWS, dim);
+        let (Some(table), Some(ids)) = (table, CheckedIds::new(kernels, &ids, ROWS)) else { continue };
+        for out_format in OutFormat::ALL {
+            let mut out = Framed::room(ids.ids().len() * dim * out_format.size());
+            kernels.gather_rows(table, ids, out_format, &mut out);
+            results.take(&out);
         }
     }
 }

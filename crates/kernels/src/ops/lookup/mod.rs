@@ -8,3 +8,8 @@ pub mod gather;
 pub mod gather_rows;
 pub mod layer_norm;
 pub mod quantize;
+
+use crate::probe::Probe;
+
+/// The ops of this room, for the tests and the self-test.
+pub(crate) const OPS: &[Probe] = &[crate::ids::PROBE, gather::PROBE, gather_rows::PROBE, bag::PROBE, embed::PROBE];

@@ -10,6 +10,7 @@
 //! All in f32, rounding to nearest even. The sign of a bias that is zero is that of the row's first zero.
 
 use crate::half;
+use crate::probe::numbers;
 use crate::rows::format::RowFormat;
 
 /// Why a row cannot be quantized, and where.
@@ -95,4 +96,22 @@ fn int4(row: &[f32], min: f32, max: f32, to: &mut [u8]) -> bool {
     tail[..2].copy_from_slice(&scale.to_le_bytes());
     tail[2..].copy_from_slice(&bias.to_le_bytes());
     true
+}
+
+/// The bytes of a table in a layout, for probes.
+pub(super) fn sample(format: RowFormat, rows: usize, dim: usize) -> Vec<u8> {
+    let row = |row: &[f32]| -> Vec<u8> {
+        match format {
+            RowFormat::Float32 => row.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            RowFormat::Float16 => row.iter().flat_map(|&x| half::f32_to_f16(x).to_le_bytes()).collect(),
+            RowFormat::BFloat16 => row.iter().flat_map(|&x| half::f32_to_bf16(x).to_le_bytes()).collect(),
+            RowFormat::Int8 | RowFormat::Int4 => {
+                let mut packed = vec![0; format.row_bytes(dim).unwrap_or(0)];
+                // Finite numbers can always be quantized; a row of zeros would be tried as well as any other.
+                let _ = quantize_row(format, row, &mut packed);
+                packed
+            }
+        }
+    };
+    numbers(rows * dim, 17).chunks(dim).flat_map(row).collect()
 }

@@ -2,3 +2,8 @@
 
 pub mod rotate;
 pub mod windows;
+
+use crate::probe::Probe;
+
+/// The ops of this room, for the tests and the self-test.
+pub(crate) const OPS: &[Probe] = &[rotate::PROBE, windows::PROBE];

@@ -18,6 +18,8 @@
 use crate::dispatch::{Kernels, arms};
 use crate::half;
 use crate::lanes::narrow::NarrowLanes;
+use crate::probe::{Framed, Probe, ROWS, Results, numbers};
+use crate::rows::added::Along;
 use crate::rows::added::{Added, RawAdded};
 use crate::rows::format::OutFormat;
 use std::ops::Range;
@@ -355,5 +357,27 @@ unsafe fn put<L: NarrowLanes, E: Element, T: Turn>(half: usize, out: *mut u8, p:
     unsafe {
         E::store(first, out.add(a * E::SIZE));
         E::store(second, out.add(b * E::SIZE));
+    }
+}
+
+/// The lengths of heads.
+pub(crate) const PROBE: Probe = Probe { name: "rotate", line: "rotate", sizes: &[2, 16, 64, 85], run: probe };
+
+fn probe(kernels: Kernels, head_dim: usize, results: &mut Results) {
+    // All of it in a short head and in one of whole vectors, else an even part.
+    let dim = match head_dim {
+        16 => 14,
+        85 => 66,
+        all => all,
+    };
+    let angles = numbers(ROWS * dim, 89);
+    let x: Vec<u8> = numbers(ROWS * 3 * head_dim, 97).iter().flat_map(|x| x.to_le_bytes()).collect();
+    let along = Along::Cycle { offset: 0, length: ROWS, first: 0 };
+    for (pairs, inverse) in Pairs::ALL.into_iter().flat_map(|pairs| [(pairs, false), (pairs, true)]) {
+        let angles = Added { table: &angles, along };
+        let of = Rotate { angles, heads: 3, head_dim, dim, pairs, inverse, format: OutFormat::Float32 };
+        let mut out = Framed::room(x.len());
+        kernels.rotate(&of, &x, &mut out);
+        results.take(&out);
     }
 }

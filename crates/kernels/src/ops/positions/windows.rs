@@ -12,6 +12,7 @@
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::Lanes;
+use crate::probe::{DIMS, Framed, Probe, Results, numbers};
 use crate::rows::store::Store;
 use crate::rows::write::{Plain, Rows, Target, write_rows};
 
@@ -100,4 +101,14 @@ impl<L: Lanes> Rows<L> for RawWindows {
         // SAFETY: the contract of `RawWindows`.
         unsafe { Plain(self.window(i)) }
     }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "windows", line: "windows", sizes: &DIMS, run: probe };
+
+fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
+    let (groups, rows) = (2, 9);
+    let lines = numbers(groups * (rows + dim - 1), 101);
+    let mut out = Framed::room((groups * rows - 3) * dim);
+    kernels.windows(Store::Cached, &Windows { lines: &lines, rows, dim, first: 3 }, &mut out);
+    results.take(&out);
 }

@@ -21,6 +21,7 @@ use super::row_dots::halved;
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::BLOCK;
 use crate::lanes::narrow::NarrowLanes;
+use crate::probe::{Framed, Probe, ROWS, Results, STRIDES, numbers};
 use crate::rows::total;
 
 /// Where exponentials end: below, f32 has hardly a number.
@@ -172,4 +173,13 @@ unsafe fn exp_lanes<L: NarrowLanes>(t: L) -> L {
         let grown = L::from_bits(L::add_ints(p.to_bits(), L::shift_left::<23>(shifted.to_bits())));
         L::select(t.equals(least), L::splat(0.0), grown)
     }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "exp_rows", line: "products", sizes: &STRIDES, run: probe };
+
+fn probe(kernels: Kernels, stride: usize, results: &mut Results) {
+    let mut powers = Framed::new(&numbers(ROWS * stride, 103));
+    let mut of_rows = Framed::room(2 * ROWS);
+    kernels.exp_rows(&mut powers, stride, &mut of_rows);
+    [powers, of_rows].iter().for_each(|written| results.take(written));
 }

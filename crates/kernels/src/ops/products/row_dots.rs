@@ -15,6 +15,7 @@
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::BLOCK;
 use crate::lanes::math::MathLanes;
+use crate::probe::{Framed, Probe, ROWS, Results, STRIDES, id_list, numbers};
 
 /// Rows of a table that an op reads: `rows` number rows of `stride` elements.
 #[derive(Clone, Copy, Debug)]
@@ -218,4 +219,19 @@ pub(crate) unsafe fn halved<L: MathLanes>(mut vectors: [L; VECTORS]) -> f32 {
         }
         vectors[0].sum()
     }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "row_dots", line: "products", sizes: &STRIDES, run: probe };
+
+fn probe(kernels: Kernels, stride: usize, results: &mut Results) {
+    let (ids, table) = (id_list(), numbers(ROWS * stride, 103));
+    results.take(&sample(kernels, (&ids[..7], &ids[7..18]), stride, &table));
+}
+
+/// The products of rows of a table, for probes.
+pub(super) fn sample(kernels: Kernels, (a, b): (&[u32], &[u32]), stride: usize, table: &[f32]) -> Framed<f32> {
+    let mut dots = Framed::room(a.len() * b.len());
+    let [a, b] = [a, b].map(|rows| Picked { table, rows });
+    kernels.row_dots(a, b, stride, &mut dots);
+    dots
 }

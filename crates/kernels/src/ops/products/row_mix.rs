@@ -9,9 +9,11 @@
 //! Rows are padded to whole blocks of 16 elements. Every element is summed by itself, in the order of the list: the same
 //! bits on every instruction set.
 
+use super::row_dots::sample;
 use super::row_dots::{Picked, row};
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
+use crate::probe::{Framed, Probe, ROWS, Results, STRIDES, id_list, numbers};
 
 /// A matrix of coefficients: that of row `j` in sum `i` is `values[i * across + j * down]`.
 #[derive(Clone, Copy, Debug)]
@@ -168,4 +170,16 @@ unsafe fn tile<L: MathLanes, const I: usize, const V: usize>(op: &RawRowMix, i: 
             n += 1;
         }
     }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "row_mix", line: "products", sizes: &STRIDES, run: probe };
+
+fn probe(kernels: Kernels, stride: usize, results: &mut Results) {
+    let (ids, table) = (id_list(), numbers(ROWS * stride, 103));
+    let (sums, rows) = (&ids[..7], &ids[7..18]);
+    let dots = sample(kernels, (sums, rows), stride, &table);
+    let coefficients = Coefficients { values: &dots, across: rows.len(), down: 1 };
+    let mut out = Framed::room(sums.len() * stride);
+    kernels.row_mix(coefficients, Picked { table: &table, rows }, stride, &mut out);
+    results.take(&out);
 }

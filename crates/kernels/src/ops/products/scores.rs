@@ -11,6 +11,7 @@
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 use crate::ops::lookup::layer_norm::{LANES, VECTORS, sum};
+use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
 use crate::rows::total::halved;
 
 /// The op as the kernels take it. Contract, kept by [`Kernels::scores`]: `rows` points at `len * dim` elements, `query` at
@@ -128,4 +129,12 @@ unsafe fn add<L: MathLanes>(row: *const f32, query: *const f32, dots: &mut [L; V
         }
         v += 1;
     }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "scores", line: "scores", sizes: &DIMS, run: probe };
+
+fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
+    let [mut dots, mut squares] = [0, 1].map(|_| Framed::room(ROWS));
+    kernels.scores(&numbers(ROWS * dim, 107), &numbers(dim, 109), &mut dots, &mut squares);
+    [dots, squares].iter().for_each(|written| results.take(written));
 }

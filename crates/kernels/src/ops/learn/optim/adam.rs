@@ -99,3 +99,11 @@ impl Adam<f32> {
         }
     }
 }
+
+/// The numbers of a seventh step, for probes. What they are made of by roots and powers stands here as it is: that may
+/// differ between machines, and is no part of a kernel.
+pub(super) fn sample<F: Real>(decay: f64, l2: f64, w1: f64) -> Adam<F> {
+    let [decay, l2, w1, beta2, w2, size, root, eps] =
+        [decay, l2, w1, 0.999, 0.001, 0.001_916_9, 0.083_462, 1e-8].map(F::round);
+    Adam { decay, l2, w1, beta2, w2, size, root, eps }
+}

@@ -11,17 +11,20 @@ pub mod adagrad;
 pub mod adam;
 pub mod replay;
 pub mod row_adagrad;
+mod sample;
 pub mod sgd;
 mod slots;
 pub mod sparse_adam;
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::narrow::NarrowLanes;
+use crate::probe::{DIMS, Element, Framed, Probe, Results};
 use crate::real::{PerReal, Real};
 use crate::rows::total::halved;
 use adagrad::Adagrad;
 use adam::Adam;
 use row_adagrad::RowAdagrad;
+use sample::{reals, record, squares};
 use sgd::{Momentum, Sgd};
 pub use slots::Slots;
 use sparse_adam::SparseAdam;
@@ -163,4 +166,44 @@ fn sum_squares<F: Real>(values: &[F]) -> f64 {
         *lane += x.wide() * x.wide();
     }
     halved(lanes)
+}
+
+/// A step by every rule, in floats of so many bits, and the sum of squares that gradients are clipped by.
+pub(crate) const PROBE: Probe = Probe { name: "update", line: "steps", sizes: &[32, 64], run: probe };
+
+fn probe(kernels: Kernels, bits: usize, results: &mut Results) {
+    if bits == 32 { steps::<f32>(kernels, results) } else { steps::<f64>(kernels, results) }
+}
+
+fn steps<F: Real + Element>(kernels: Kernels, results: &mut Results) {
+    for dim in DIMS {
+        let grad = reals::<F>(dim, 139);
+        for rule in rules::<F>() {
+            let (first_len, second_len) = rule.state(dim);
+            let signed = matches!(rule, Update::Momentum(_) | Update::Adam(_) | Update::SparseAdam(_));
+            let mut param = Framed::new(&reals::<F>(dim, 149));
+            let mut first = Framed::new(&if signed { reals::<F>(first_len, 151) } else { squares(first_len, 151) });
+            let mut second = Framed::new(&squares::<F>(second_len, 157));
+            let slots = Slots { param: &mut param, grad: &grad, first: &mut first, second: &mut second };
+            kernels.update(&rule, slots);
+            [param, first, second].iter().for_each(|written| record(results, written));
+        }
+        results.put(&[kernels.sum_squares(&grad)]);
+    }
+}
+
+/// Every rule with its variants.
+fn rules<F: Real>() -> [Update<F>; 8] {
+    let [lr, weight_decay, momentum, eps, w1, w2] = [0.1, 0.01, 0.9, 1e-8, 0.1, 0.001].map(F::round);
+    let sgd = Sgd { lr, weight_decay };
+    [
+        Update::Sgd(sgd),
+        Update::Momentum(Momentum { sgd, momentum, nesterov: false, first: false }),
+        Update::Momentum(Momentum { sgd, momentum, nesterov: true, first: false }),
+        Update::Adam(adam::sample(0.999_99, 0.0, 0.1)),
+        Update::Adam(adam::sample(1.0, 0.01, 0.7)),
+        Update::SparseAdam(SparseAdam { w1, w2, size: lr, eps }),
+        Update::Adagrad(Adagrad { lr, eps, weight_decay }),
+        Update::RowAdagrad(RowAdagrad { lr, eps }),
+    ]
 }

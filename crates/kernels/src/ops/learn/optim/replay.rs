@@ -10,8 +10,11 @@
 //! any width of vectors. Where the bound does not apply (weight decay as part of the gradient, unusual betas, elements
 //! that are 0), every step is taken in full.
 
+use super::adam;
 use super::adam::Adam;
+use super::sample::{reals, record, squares};
 use crate::dispatch::{Kernels, arms};
+use crate::probe::{DIMS, Element, Framed, Probe, Results};
 use crate::real::{PerReal, Real};
 
 /// What is replayed: the row, its moments, and the steps in their order.
@@ -232,5 +235,24 @@ impl<F: Real> Quiet<F> {
     fn holds(self, p: F, m: F, v: F) -> bool {
         let root = if v >= self.least { v.sqrt() } else { F::ZERO };
         self.scale.fused(m.abs(), self.floor) < p.abs() * (root + self.eps)
+    }
+}
+
+/// In floats of so many bits.
+pub(crate) const PROBE: Probe = Probe { name: "replay", line: "replays", sizes: &[32, 64], run: probe };
+
+fn probe(kernels: Kernels, bits: usize, results: &mut Results) {
+    if bits == 32 { replays::<f32>(kernels, results) } else { replays::<f64>(kernels, results) }
+}
+
+fn replays<F: Real + Element>(kernels: Kernels, results: &mut Results) {
+    // So many steps that the first moment goes quiet on the way, and so few that it does not.
+    for (dim, count) in DIMS.into_iter().flat_map(|dim| [(dim, 3), (dim, 400)]) {
+        let steps = vec![adam::sample::<F>(0.999_99, 0.0, 0.1); count];
+        let [mut param, mut first] = [181, 191].map(|seed| Framed::new(&reals::<F>(dim, seed)));
+        let mut second = Framed::new(&squares::<F>(dim, 193));
+        let of = Replay { param: &mut param, first: &mut first, second: &mut second, steps: &steps, fresh: false };
+        kernels.replay(of);
+        [param, first, second].iter().for_each(|written| record(results, written));
     }
 }

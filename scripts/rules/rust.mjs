@@ -2,6 +2,7 @@
 import { relative } from 'node:path'
 import { capture, root } from '../process.mjs'
 import { projectFiles, read } from './files.mjs'
+import { kernelRules } from './kernels.mjs'
 
 /**
  * Where `unsafe` may stand; the tests of files look at the bytes of a storage, zeroed memory that may be refused is the
@@ -77,6 +78,7 @@ export const rustRules = [
   { name: 'unsafe stands only in kernels, storage, zeroed memory, the pool of threads and the borrowed buffers', offenders: strayUnsafe },
   { name: 'every function that Node calls catches panics', offenders: unguardedExports },
   { name: 'work on other threads catches panics', offenders: unguardedTasks },
+  ...kernelRules,
   { name: 'Rust is formatted', offenders: unformatted },
   { name: 'clippy has nothing to say', offenders: lints },
 ]

@@ -107,7 +107,7 @@ export function reduction(op: 'sum' | 'mean', x: Tensor, dim: number | undefined
 }
 
 /** Of a function of each element: `saved` is gelu's operand, the others' result. */
-export function unary(op: 'relu' | 'gelu' | 'tanh' | 'sigmoid', saved: Tensor, save: Save): Backward {
+export function unary(op: ops.Unary, saved: Tensor, save: Save): Backward {
   const of = save(saved)
   return (grad) => [Tensor.result(ops.unaryBack(op, of(), grad))]
 }

@@ -510,17 +510,12 @@ export class Tensor {
   }
 
   #reduce(op: 'sum' | 'mean', name: string, dim: number | undefined): Tensor {
-    const at = this.#reduced(dim, op)
+    const along = dim === undefined ? undefined : this.#dim(dim, op)
+    const at = this.shape.length === 0 ? undefined : along
     return Tensor.result(ops.reduce(op, this, at), [this], name, () => derivatives.reduction(op, this, at))
   }
 
-  #reduced(dim: number | undefined, where: string): number | undefined {
-    if (dim === undefined) return undefined
-    const at = this.#dim(dim, where)
-    return this.shape.length === 0 ? undefined : at
-  }
-
-  #unary(op: 'relu' | 'gelu' | 'tanh' | 'sigmoid', name: string): Tensor {
+  #unary(op: ops.Unary, name: string): Tensor {
     const result = Tensor.result(ops.unary(op, this))
     return record(result, name, [this], (save) => derivatives.unary(op, op === 'gelu' ? this : result, save))
   }
@@ -543,6 +538,11 @@ export class Tensor {
   /** `1 / (1 + exp(-x))`. */
   sigmoid(): Tensor {
     return this.#unary('sigmoid', 'SigmoidBackward')
+  }
+
+  /** The square root, rounded correctly; NaN of what is below 0. The derivative is `0.5 / sqrt(x)`. */
+  sqrt(): Tensor {
+    return this.#unary('sqrt', 'SqrtBackward')
   }
 
   #softmax(log: boolean, name: string, dim: number): Tensor {

@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use tokenbed_core::Error;
-use tokenbed_core::ops::unary::{Unary, unary};
+use tokenbed_core::ops::unary::{Unary, unary, unary_back};
 use tokenbed_kernels::dispatch::active;
 use tokenbed_testkit::compare::{ROUNDED_ONCE_ULPS, assert_ulps};
 use tokenbed_testkit::naive;
@@ -27,6 +27,7 @@ fn definition(op: Unary, x: f64) -> f64 {
         Unary::Gelu => 0.5 * x * (1.0 + naive::erf(x / 2f64.sqrt())),
         Unary::Tanh => x.tanh(),
         Unary::Sigmoid => (1.0 + (-x).exp()).recip(),
+        Unary::Sqrt => x.sqrt(),
     }
 }
 
@@ -42,7 +43,10 @@ fn functions_are_their_definitions() {
         let wide: Vec<f64> = x.iter().map(|&x| x.into()).collect();
         let mut out = vec![0.0f64; x.len()];
         unary(active(), op, &wide, &mut out).expect("sizes fit");
-        let close = |(&x, out): (&f64, f64)| (out - definition(op, x)).abs() <= 1e-13;
+        let close = |(&x, out): (&f64, f64)| {
+            let wanted = definition(op, x);
+            (out - wanted).abs() <= 1e-13 || out.is_nan() && wanted.is_nan()
+        };
         assert!(wide.iter().zip(out).all(close), "{op:?}");
     }
 }
@@ -84,6 +88,20 @@ fn zeros_and_the_smallest_keep_their_sign() {
     assert_eq!(one(Unary::Tanh, tiny), tiny);
     assert_eq!((one(Unary::Relu, tiny), one(Unary::Relu, -tiny)), (tiny, 0.0));
     assert_eq!(one(Unary::Relu, -0.0), 0.0);
+}
+
+#[test]
+fn roots_are_rounded_correctly() {
+    let x: Vec<f32> = (0..=u32::MAX >> 1).step_by(9973).map(f32::from_bits).collect();
+    for (root, x) in single(Unary::Sqrt, &x).into_iter().zip(x) {
+        assert!(root.to_bits() == x.sqrt().to_bits() || x.is_nan() && root.is_nan(), "{x}");
+    }
+    assert_eq!(one(Unary::Sqrt, -0.0).to_bits(), (-0.0f32).to_bits());
+    assert!(one(Unary::Sqrt, -f32::MIN_POSITIVE).is_nan());
+    // 0.5 / sqrt(x), of the results: infinite where the root is 0.
+    let mut out = [0.0f32; 3];
+    unary_back(active(), Unary::Sqrt, &[2.0, 0.5, 0.0], &[1.0, -3.0, 1.0], &mut out).expect("sizes fit");
+    assert_eq!(out, [0.25, -3.0, f32::INFINITY]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use tokenbed_threads::parallel_rows;
 
 /// What a function costs, in bytes of memory that could be moved meanwhile.
 fn bytes<T>(op: Unary) -> usize {
-    let times = if op == Unary::Relu { 2 } else { 10 };
+    let times = if matches!(op, Unary::Relu | Unary::Sqrt) { 2 } else { 10 };
     times * size_of::<T>()
 }
 

@@ -16,11 +16,13 @@ pub enum Function {
     Tanh,
     /// `1 / (1 + exp(-x))`.
     Sigmoid,
+    /// The square root, rounded correctly; NaN below 0, and -0 stays.
+    Sqrt,
 }
 
 impl Function {
     /// All, in the order of their codes.
-    pub const ALL: [Function; 4] = [Function::Relu, Function::Gelu, Function::Tanh, Function::Sigmoid];
+    pub const ALL: [Function; 5] = [Function::Relu, Function::Gelu, Function::Tanh, Function::Sigmoid, Function::Sqrt];
 }
 
 /// `out = function(x)`, in f64 and rounded once.
@@ -106,6 +108,19 @@ impl Map for Sigmoid {
     }
 }
 
+struct Sqrt;
+impl Map for Sqrt {
+    #[inline(always)]
+    fn of<T: Real>(x: T) -> T {
+        x.sqrt()
+    }
+    #[inline(always)]
+    fn back<T: Real>(y: T, grad: T) -> T {
+        // 0.5 / sqrt(x), as PyTorch computes it: twice the result is exact, so this rounds once.
+        grad / (y + y)
+    }
+}
+
 #[inline(always)]
 fn map<T: Real, M: Map>(x: &[T], out: &mut [T]) {
     for (out, &x) in out.iter_mut().zip(x) {
@@ -132,6 +147,7 @@ fn unary<T: Real>(Unary { function, x, out }: Unary<'_, T>) {
         Function::Gelu => map::<T, Gelu>(x, out),
         Function::Tanh => map::<T, Tanh>(x, out),
         Function::Sigmoid => map::<T, Sigmoid>(x, out),
+        Function::Sqrt => map::<T, Sqrt>(x, out),
     }
 }
 
@@ -147,6 +163,7 @@ fn unary_back<T: Real>(UnaryBack { function, saved, grad, out }: UnaryBack<'_, T
         Function::Gelu => map_back::<T, Gelu>(saved, grad, out),
         Function::Tanh => map_back::<T, Tanh>(saved, grad, out),
         Function::Sigmoid => map_back::<T, Sigmoid>(saved, grad, out),
+        Function::Sqrt => map_back::<T, Sqrt>(saved, grad, out),
     }
 }
 
@@ -273,11 +290,13 @@ pub(crate) const BINARY: Probe = Probe { name: "binary", line: "passes", sizes: 
 pub(crate) const DROPOUT: Probe = Probe { name: "dropout", line: "passes", sizes: &DIMS, run: probe_dropout };
 
 fn probe_unary(kernels: Kernels, len: usize, results: &mut Results) {
-    // From -8 to 8: past there they are flat.
-    let x: Vec<f32> = numbers(len, 79).into_iter().map(|x| x * 8.0).collect();
+    // From -8 to 8: past there they are flat. Roots of magnitudes alone, since processors differ in the sign of a NaN.
+    let signed: Vec<f32> = numbers(len, 79).into_iter().map(|x| x * 8.0).collect();
+    let magnitudes: Vec<f32> = signed.iter().map(|x| x.abs()).collect();
     for function in Function::ALL {
+        let x = if function == Function::Sqrt { &magnitudes } else { &signed };
         let mut out = Framed::room(len);
-        kernels.unary(Unary { function, x: &x, out: &mut out });
+        kernels.unary(Unary { function, x, out: &mut out });
         results.take(&out);
     }
 }

@@ -12,7 +12,7 @@ use napi::bindgen_prelude::Object;
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::{DType, Error};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_memory::{Gather, Slice};
 use tokenbed_nn::optim::lazy::Lazy;
 use tokenbed_nn::optim::{Idle, Manner, Optimizer, Parameter, clip, dense, rows};
@@ -98,7 +98,7 @@ pub fn optim_dense(
         threads()?;
         with_real!(dtype, F => {
             let parameter = parameter.exclusive::<F>(&[&grad])?;
-            Ok(dense::step(table::active(), (&**rule, at as u64), parameter, grad.shared()?, size(rows)?)?)
+            Ok(dense::step(dispatch::active(), (&**rule, at as u64), parameter, grad.shared()?, size(rows)?)?)
         })
     })
 }
@@ -115,7 +115,7 @@ pub fn optim_rows(
     status(|| {
         threads()?;
         let parameter = parameter.exclusive::<f32>(&grad.reads())?;
-        grad.with(|grad| Ok(rows::step(table::active(), (&**rule, at as u64), parameter, grad, size(rows)?)?))
+        grad.with(|grad| Ok(rows::step(dispatch::active(), (&**rule, at as u64), parameter, grad, size(rows)?)?))
     })
 }
 
@@ -147,7 +147,7 @@ pub fn lazy_step(
     status(|| {
         threads()?;
         let parameter = parameter.exclusive::<f32>(&grad.reads())?;
-        grad.with(|grad| Ok(lazy.0.borrow_mut().step(table::active(), (&**rule, at as u64), parameter, grad)?))
+        grad.with(|grad| Ok(lazy.0.borrow_mut().step(dispatch::active(), (&**rule, at as u64), parameter, grad)?))
     })
 }
 
@@ -159,7 +159,7 @@ pub fn lazy_catch_up(lazy: &External<LazyRows>, parameter: ParameterOperand, ids
         let parameter = parameter.exclusive::<f32>(&[&ids])?;
         SCRATCH.with_borrow_mut(|scratch| {
             let ids = (ids.ids()?, bad_ids(bad)?);
-            Ok(lazy.0.borrow_mut().catch_up(table::active(), parameter, ids, scratch.ids())?)
+            Ok(lazy.0.borrow_mut().catch_up(dispatch::active(), parameter, ids, scratch.ids())?)
         })
     })
 }
@@ -170,7 +170,7 @@ pub fn lazy_flush(lazy: &External<LazyRows>, parameter: ParameterOperand, stir: 
     status(|| {
         threads()?;
         let mut lazy = lazy.0.borrow_mut();
-        lazy.flush(table::active(), parameter.exclusive::<f32>(&[])?)?;
+        lazy.flush(dispatch::active(), parameter.exclusive::<f32>(&[])?)?;
         if stir {
             lazy.stirred();
         }
@@ -183,7 +183,7 @@ pub fn lazy_flush(lazy: &External<LazyRows>, parameter: ParameterOperand, stir: 
 pub fn sum_squares(dtype: u32, values: Operand, dim: f64) -> Option<f64> {
     guard(|| {
         threads()?;
-        with_real!(dtype, F => Ok(clip::sum_squares::<F>(table::active(), values.shared()?, size(dim)?)?))
+        with_real!(dtype, F => Ok(clip::sum_squares::<F>(dispatch::active(), values.shared()?, size(dim)?)?))
     })
 }
 
@@ -192,7 +192,7 @@ pub fn sum_squares(dtype: u32, values: Operand, dim: f64) -> Option<f64> {
 pub fn sum_squares_of_rows(grad: GradOperand) -> Option<f64> {
     guard(|| {
         threads()?;
-        grad.with(|grad| Ok(clip::sum_squares_of_rows(table::active(), grad)))
+        grad.with(|grad| Ok(clip::sum_squares_of_rows(dispatch::active(), grad)))
     })
 }
 

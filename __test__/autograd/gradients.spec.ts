@@ -154,6 +154,7 @@ const DIFFERENCES: [string, number[][], (...x: Tensor[]) => Tensor][] = [
   ['gelu', [[7]], (x) => x.gelu()],
   ['tanh', [[7]], (x) => x.tanh()],
   ['sigmoid', [[7]], (x) => x.sigmoid()],
+  ['sqrt', [[7]], (x) => x.mul(x).add(1).sqrt()],
   ['softmax', [[2, 3, 2]], (x) => x.softmax(1)],
   ['logSoftmax', [[2, 3]], (x) => x.logSoftmax(-1)],
   ['crossEntropy', [[3, 4]], (x) => crossEntropy(x, [1, 3, -100])],

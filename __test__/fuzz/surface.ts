@@ -44,7 +44,7 @@ const CLASSES: Record<string, Members> = {
     disposed: [], data: [], share: [], unshare: [], requiresGrad: [], 'requiresGrad=': ['boolean'], gradFn: [], grad: [], 'grad=': ['grad'],
     backward: ['tensor', { retainGraph: 'boolean' }], set: ['numbers', 'size'], toArray: [], toJSON: [], item: [], toString: [], reshape: ['integer', 'integer', 'integer'],
     narrow: ['axis', 'integer', 'size'], transpose: ['axis', 'axis'], to: ['dtype'], clone: [], detach: [], add: ['operand'], sub: ['operand'], mul: ['operand'],
-    div: ['operand'], matmul: ['tensor'], sum: ['axis'], mean: ['axis'], relu: [], gelu: [], tanh: [], sigmoid: [], softmax: ['axis'], logSoftmax: ['axis'],
+    div: ['operand'], matmul: ['tensor'], sum: ['axis'], mean: ['axis'], relu: [], gelu: [], tanh: [], sigmoid: [], sqrt: [], softmax: ['axis'], logSoftmax: ['axis'],
     dispose: [], '[Symbol.dispose]': [],
   },
   SparseGrad: { new: ['any', 'any', 'any'], dtype: [], toDense: [], toJSON: [], dispose: [], '[Symbol.dispose]': [], toString: [] },

@@ -135,7 +135,7 @@ const scenarios: Record<string, () => unknown> = {
   arithmetic: () => {
     const [a, b] = [drawn(64, 96), drawn(96, 64)]
     const sum = a.transpose(0, 1).add(b).sub(1).mul(2).div(3)
-    const unary = [sum.relu(), sum.gelu(), sum.tanh(), sum.sigmoid(), sum.softmax(0), sum.logSoftmax(1)]
+    const unary = [sum.relu(), sum.gelu(), sum.tanh(), sum.sigmoid(), sum.sqrt(), sum.softmax(0), sum.logSoftmax(1)]
     const grown = [a.clone(), b.clone()]
     for (const one of grown) one.requiresGrad = true
     const grads = learned(grown, () => grown[0].matmul(grown[1]).gelu().softmax(0).mean(0).sum())

@@ -128,6 +128,7 @@ const SAVED: [string, (x: Tensor, y: Tensor) => Tensor, 'x' | 'y' | 'out'][] = [
   ['gelu', (x) => x.gelu(), 'x'],
   ['tanh', (x) => x.tanh(), 'out'],
   ['sigmoid', (x) => x.sigmoid(), 'out'],
+  ['sqrt', (x) => x.sqrt(), 'out'],
   ['softmax', (x) => x.softmax(0), 'out'],
   ['logSoftmax', (x) => x.logSoftmax(1), 'out'],
   ['crossEntropy', (x) => crossEntropy(x, [0, 1]), 'x'],

@@ -79,7 +79,7 @@ x.set([1], 2).set(x).set(new Float32Array(1)) satisfies tokenbed.Tensor
 x.item() satisfies number
 x.reshape(2, -1).narrow(0, 1, 2).transpose(0, 1).to('int32').clone().detach() satisfies tokenbed.Tensor
 x.add(x).sub(1).mul(x).div(2).matmul(x).sum().sum(0).mean().mean(1) satisfies tokenbed.Tensor
-x.relu().gelu().tanh().sigmoid().softmax(0).logSoftmax(-1) satisfies tokenbed.Tensor
+x.relu().gelu().tanh().sigmoid().sqrt().softmax(0).logSoftmax(-1) satisfies tokenbed.Tensor
 x.requiresGrad = true
 x[Symbol.dispose]() satisfies void
 tokenbed.Tensor.fromShared(x.share() satisfies SharedTable) satisfies tokenbed.Tensor

@@ -108,7 +108,7 @@ export function reduction(op: 'sum' | 'mean', x: Elements, dim: number | undefin
 }
 
 /** Of a function of each element: `saved` is gelu's operand, the others' result. */
-export function unary(op: 'relu' | 'gelu' | 'tanh' | 'sigmoid', saved: Elements, save: Save): Backward {
+export function unary(op: ops.Unary, saved: Elements, save: Save): Backward {
   const of = save(saved)
   return (grad) => [ops.unaryBack(op, of(), grad)]
 }

@@ -61,10 +61,13 @@ function constant(value: number, cls: DType): Borrowed {
 }
 
 /** Ops on one operand, by the native side's number. */
-const UNARY = { relu: 0, gelu: 1, tanh: 2, sigmoid: 3 } as const
+const UNARY = { relu: 0, gelu: 1, tanh: 2, sigmoid: 3, sqrt: 4 } as const
+
+/** The name of one of them. */
+export type Unary = keyof typeof UNARY
 
 /** `op` of every element; of integers in float32, but for relu, which keeps their type. */
-export function unary(op: keyof typeof UNARY, x: Borrowed): Elements {
+export function unary(op: Unary, x: Borrowed): Elements {
   if (op === 'gelu' && !isFloat(x.dtype)) throw new DTypeError(`gelu: of floats only, not of ${x.dtype}`)
   if (op === 'relu' && x.dtype === 'bool') throw new DTypeError('relu: of numbers only, not of bool')
   const dtype = isFloat(x.dtype) || op === 'relu' ? x.dtype : 'float32'
@@ -78,7 +81,7 @@ export function unary(op: keyof typeof UNARY, x: Borrowed): Elements {
 }
 
 /** The gradient of the operand, from that of the result and from what was `saved`: gelu's operand, the others' results. */
-export function unaryBack(op: keyof typeof UNARY, saved: Borrowed, grad: Borrowed): Elements {
+export function unaryBack(op: Unary, saved: Borrowed, grad: Borrowed): Elements {
   const { dtype, shape } = grad
   const cls = facts(dtype).class
   return withType(saved, cls, op, (saved) =>

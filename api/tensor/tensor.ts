@@ -363,7 +363,8 @@ export class Tensor extends Elements {
   }
 
   #reduce(op: 'sum' | 'mean', name: string, dim: number | undefined): Tensor {
-    const at = this.#reduced(dim, op)
+    const along = dim === undefined ? undefined : this.#dim(dim, op)
+    const at = this.shape.length === 0 ? undefined : along
     return Tensor.result(ops.reduce(op, this, at), [this], name, () => derivatives.reduction(op, this, at))
   }
 
@@ -373,7 +374,7 @@ export class Tensor extends Elements {
     return this.shape.length === 0 ? undefined : at
   }
 
-  #unary(op: 'relu' | 'gelu' | 'tanh' | 'sigmoid', name: string): Tensor {
+  #unary(op: ops.Unary, name: string): Tensor {
     const result = Tensor.of(ops.unary(op, this))
     return record(result, name, [this], (save) => derivatives.unary(op, op === 'gelu' ? this : result, save))
   }
@@ -396,6 +397,11 @@ export class Tensor extends Elements {
   /** `1 / (1 + exp(-x))`. */
   sigmoid(): Tensor {
     return this.#unary('sigmoid', 'SigmoidBackward')
+  }
+
+  /** The square root, rounded correctly; NaN of what is below 0. The derivative is `0.5 / sqrt(x)`. */
+  sqrt(): Tensor {
+    return this.#unary('sqrt', 'SqrtBackward')
   }
 
   #softmax(log: boolean, name: string, dim: number): Tensor {

@@ -4,6 +4,7 @@ import { rustTrees } from '../format.mjs'
 import { staleOptions } from '../options.mjs'
 import { capture, root } from '../process.mjs'
 import { projectFiles, read } from './files.mjs'
+import { kernelRules } from './kernels.mjs'
 
 /**
  * The files that may use `unsafe`. Tests of files look at the bytes of a storage. Zeroed memory that may be refused
@@ -93,6 +94,7 @@ export const rustRules = [
   },
   { name: 'every function that Node calls catches panics', offenders: unguardedExports },
   { name: 'tasks for other threads catch panics', offenders: unguardedTasks },
+  ...kernelRules,
   { name: 'Rust is formatted', offenders: unformatted },
   { name: 'clippy reports nothing', offenders: lints },
   { name: 'the output of node scripts/options.mjs is up to date', offenders: staleOptions },

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdBuf};
 use tokenbed_core::storage::{Part, Storage};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_nn::embedding::{self, Table};
 
 /// What is to be looked up, in two steps: how large the result is, and what writes it while it may go on, and says
@@ -65,7 +65,7 @@ impl Job for Gather {
 
     fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [u8]) -> Result<bool, Failure> {
         let table = Table::new(elements(&self.table)?, self.rows, self.dim)?;
-        Ok(embedding::forward_in_blocks(table::active(), table, (self.ids.all(), self.bad), go_on, floats(out)?)?)
+        Ok(embedding::forward_in_blocks(dispatch::active(), table, (self.ids.all(), self.bad), go_on, floats(out)?)?)
     }
 }
 

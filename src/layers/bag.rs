@@ -13,9 +13,9 @@ use std::cell::RefCell;
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdBuf};
 use tokenbed_core::storage::Part;
-use tokenbed_kernels::ops::bag::Mode;
-use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::lookup::bag::Mode;
+use tokenbed_kernels::rows::format::{OutFormat, RowFormat, RowTable};
 use tokenbed_memory::Slice;
 use tokenbed_nn::bag::{self, Division, Request, Scratch};
 
@@ -63,7 +63,7 @@ pub fn rows_forward(
         threads()?;
         SCRATCH.with_borrow_mut(|scratch| {
             Ok(bag::lookup(
-                table::active(),
+                dispatch::active(),
                 rows_of(format, &weight, rows, dim)?,
                 (ids.ids()?, bad_ids(bad)?),
                 scratch,
@@ -108,7 +108,7 @@ pub fn bag_forward(
         let read = [&weight, &ids, offsets.as_ref().unwrap_or(&ids), weights.as_ref().unwrap_or(&ids)];
         let out = (of_code(&OutFormat::ALL, out_format)?, out.exclusive(&read)?);
         let rows = rows_of(format, &weight, rows, dim)?;
-        SCRATCH.with_borrow_mut(|scratch| Ok(bag::forward(table::active(), rows, request, scratch, out)?))
+        SCRATCH.with_borrow_mut(|scratch| Ok(bag::forward(dispatch::active(), rows, request, scratch, out)?))
     })
 }
 
@@ -140,7 +140,7 @@ impl Job for HeldRows {
 
     fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [u8]) -> Result<bool, Failure> {
         let ids = (self.ids.all(), self.bad);
-        Ok(bag::lookup_in_blocks(table::active(), self.table()?, ids, go_on, (self.out, out))?)
+        Ok(bag::lookup_in_blocks(dispatch::active(), self.table()?, ids, go_on, (self.out, out))?)
     }
 }
 
@@ -205,7 +205,7 @@ impl Job for HeldBags {
             padding: self.padding,
             mode: self.mode,
         };
-        Ok(bag::forward_in_blocks(table::active(), self.rows.table()?, request, go_on, (self.rows.out, out))?)
+        Ok(bag::forward_in_blocks(dispatch::active(), self.rows.table()?, request, go_on, (self.rows.out, out))?)
     }
 }
 

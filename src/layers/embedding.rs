@@ -7,7 +7,7 @@ use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
 use tokenbed_core::ids::BadIds;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_nn::embedding::{self, Table};
 use tokenbed_nn::max_norm;
 use tokenbed_nn::token_position::Scratch;
@@ -37,7 +37,7 @@ pub fn embedding_forward(weight: Operand, rows: f64, dim: f64, ids: Operand, bad
         threads()?;
         SCRATCH.with_borrow_mut(|scratch| {
             Ok(embedding::forward(
-                table::active(),
+                dispatch::active(),
                 table(&weight, rows, dim)?,
                 ids.ids()?,
                 bad_ids(bad)?,
@@ -62,7 +62,7 @@ pub fn embedding_renormalize(
     status(|| {
         SCRATCH.with_borrow_mut(|scratch| {
             Ok(max_norm::renormalize(
-                table::active(),
+                dispatch::active(),
                 (weight.exclusive(&[&ids])?, size(rows)?, size(dim)?),
                 (ids.ids()?, bad_ids(bad)?),
                 (max_norm, p),

@@ -9,9 +9,9 @@ use napi::Env;
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
-use tokenbed_kernels::ops::rotate::Pairs;
-use tokenbed_kernels::ops::rows::OutFormat;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::positions::rotate::Pairs;
+use tokenbed_kernels::rows::format::OutFormat;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_nn::positions::Scores;
 use tokenbed_nn::positions::ids::{self, Real};
@@ -100,7 +100,7 @@ pub fn alibi_forward(slopes: Operand, queries: f64, keys: f64, offset: f64, symm
         threads()?;
         let (slopes_of, span) = (slopes.shared::<f32>()?, span(queries, keys, offset)?);
         let lines = relative::alibi_lines(slopes_of, span, symmetric);
-        Ok(relative::spread(table::active(), &lines, slopes_of.len(), span, out.exclusive(&[&slopes])?)?)
+        Ok(relative::spread(dispatch::active(), &lines, slopes_of.len(), span, out.exclusive(&[&slopes])?)?)
     })
 }
 
@@ -147,7 +147,7 @@ pub fn t5_bias_forward(
         threads()?;
         let (heads, span) = (size(heads)?, span(queries, keys, offset)?);
         let lines = buckets(bidirectional, count, max_distance)?.bias_lines(weight.shared()?, heads, span)?;
-        Ok(relative::spread(table::active(), &lines, heads, span, out.exclusive(&[&weight])?)?)
+        Ok(relative::spread(dispatch::active(), &lines, heads, span, out.exclusive(&[&weight])?)?)
     })
 }
 
@@ -235,7 +235,7 @@ pub fn rotary_forward(
         let to = out.exclusive(&[x.as_ref().unwrap_or(&nothing), positions.as_ref().unwrap_or(&nothing)])?;
         let from = x.as_ref().map(Operand::shared).transpose()?;
         let mut angles = rotary.0.borrow_mut();
-        let done = angles.forward(table::active(), heads, at, from, to);
+        let done = angles.forward(dispatch::active(), heads, at, from, to);
         rotary.holds(&env, angles.bytes());
         Ok(done?)
     })
@@ -267,7 +267,7 @@ pub fn shaw_forward(sizes: &[f64], weight: Operand, query: Operand, key: Option<
             query: query.shared()?,
             key: key.as_ref().map(Operand::shared).transpose()?,
         };
-        Ok(shaw.forward(out.exclusive(&[&weight, &query, key.as_ref().unwrap_or(&query)])?)?)
+        Ok(shaw.forward(dispatch::active(), out.exclusive(&[&weight, &query, key.as_ref().unwrap_or(&query)])?)?)
     })
 }
 
@@ -295,7 +295,7 @@ pub fn shaw_backward(
         let read = [&weight, &query, key.as_ref().unwrap_or(&query), &grad];
         let key_out = key_grad.as_ref().map(|out| out.exclusive(&read)).transpose()?;
         let (query_out, weight_out) = (query_grad.exclusive(&read)?, weight_grad.exclusive(&read)?);
-        Ok(shaw.backward(grad.shared()?, query_out, key_out, weight_out)?)
+        Ok(shaw.backward(dispatch::active(), grad.shared()?, query_out, key_out, weight_out)?)
     })
 }
 
@@ -304,7 +304,7 @@ pub fn shaw_backward(
 pub fn transformer_xl_forward(sizes: &[f64], parts: Vec<Operand>, out: Operand) -> bool {
     status(|| {
         threads()?;
-        Ok(transformer_xl(sizes, &parts)?.forward(out.exclusive(&parts.iter().into_list())?)?)
+        Ok(transformer_xl(sizes, &parts)?.forward(dispatch::active(), out.exclusive(&parts.iter().into_list())?)?)
     })
 }
 
@@ -339,6 +339,6 @@ pub fn transformer_xl_backward(sizes: &[f64], parts: Vec<Operand>, grad: Operand
             v: v.exclusive(&read)?,
             weight: weight.exclusive(&read)?,
         };
-        Ok(transformer_xl(sizes, &parts)?.backward(grad.shared()?, &mut to)?)
+        Ok(transformer_xl(sizes, &parts)?.backward(dispatch::active(), grad.shared()?, &mut to)?)
     })
 }

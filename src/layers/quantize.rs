@@ -6,8 +6,8 @@ use crate::node::guard::{guard, status};
 use crate::node::process::threads;
 use napi_derive::napi;
 use tokenbed_core::Error;
-use tokenbed_kernels::ops::rows::RowFormat;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::rows::format::RowFormat;
 use tokenbed_nn::quantize;
 
 /// Bytes of a row of `dim` elements.
@@ -36,7 +36,7 @@ pub fn dequantize_rows(format: u32, weight: Operand, rows: f64, dim: f64, out: O
     status(|| {
         threads()?;
         let out = out.exclusive(&[&weight])?;
-        Ok(quantize::dequantize(table::active(), rows_of(format, &weight, rows, dim)?, out)?)
+        Ok(quantize::dequantize(dispatch::active(), rows_of(format, &weight, rows, dim)?, out)?)
     })
 }
 
@@ -45,7 +45,7 @@ pub fn dequantize_rows(format: u32, weight: Operand, rows: f64, dim: f64, out: O
 pub fn quantization_error(format: u32, weight: Operand, rows: f64, dim: f64, original: Operand) -> Option<Vec<f64>> {
     guard(|| {
         let table = rows_of(format, &weight, rows, dim)?;
-        let difference = quantize::difference(table::active(), table, original.shared()?)?;
+        let difference = quantize::difference(dispatch::active(), table, original.shared()?)?;
         Ok(Vec::from([difference.max, difference.mean, difference.rms, difference.worst_row as f64]))
     })
 }

@@ -8,9 +8,9 @@ use crate::node::process::threads;
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
-use tokenbed_kernels::ops::bag::Mode;
-use tokenbed_kernels::ops::rows::OutFormat;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::lookup::bag::Mode;
+use tokenbed_kernels::rows::format::OutFormat;
 use tokenbed_memory::Gather;
 use tokenbed_nn::bag::{Request, Scratch};
 use tokenbed_nn::row_grad::{self, Factors, GradRows, Order, OrderOut, OrderScratch, Pending, Rows, bags};
@@ -65,7 +65,7 @@ impl GradOperand {
             Some(coefficients) => coefficients.shared()?.get(..places),
             None => None,
         };
-        let pending = Pending::new(table::active(), order, self.rows.shared()?, size(self.dim)?, coefficients)?;
+        let pending = Pending::new(dispatch::active(), order, self.rows.shared()?, size(self.dim)?, coefficients)?;
         Ok(pending.of_type(of_code(&OutFormat::ALL, self.format)?))
     }
 
@@ -107,7 +107,7 @@ pub fn row_order(
                 let room = (scratch.ids(), sorting);
                 let padding = padding(padding_row)?;
                 Ok::<_, Failure>(row_grad::row_order(
-                    table::active(),
+                    dispatch::active(),
                     ids,
                     size(rows)?,
                     padding,
@@ -184,7 +184,7 @@ pub fn bag_row_order(
         let (unique, _) = BAGS.with_borrow_mut(|scratch| {
             SORTING.with_borrow_mut(|sorting| {
                 let room = (scratch, sorting);
-                bags::bag_order(table::active(), rows, request, by_frequency, room, &mut out, coefficients)
+                bags::bag_order(dispatch::active(), rows, request, by_frequency, room, &mut out, coefficients)
             })
         })?;
         Ok(unique as f64)
@@ -199,7 +199,7 @@ pub fn bag_winners(given: BagsOperand, format: u32, weight: Operand, rows: f64, 
         let [ids, offsets, _] = given.reads();
         let out = out.exclusive(&[ids, offsets, &weight])?;
         let rows = rows_of(format, &weight, rows, dim)?;
-        BAGS.with_borrow_mut(|scratch| Ok(bags::winners(table::active(), rows, given.request()?, scratch, out)?))
+        BAGS.with_borrow_mut(|scratch| Ok(bags::winners(dispatch::active(), rows, given.request()?, scratch, out)?))
     })
 }
 
@@ -225,7 +225,7 @@ pub fn bag_largest_rows(
         let (winners, grad) = (winners.stable()?, (grad.shared()?, size(dim)?));
         let rows = size(rows)?;
         BAGS.with_borrow_mut(|scratch| {
-            Ok(bags::largest_rows(table::active(), rows, (request, scratch), of, winners, grad, out)?)
+            Ok(bags::largest_rows(dispatch::active(), rows, (request, scratch), of, winners, grad, out)?)
         })
     })
 }
@@ -247,7 +247,7 @@ pub fn bag_weights_grad(
         let out = out.exclusive(&[ids, offsets, weights, &weight, &grad])?;
         let rows = rows_of(format, &weight, rows, dim)?;
         BAGS.with_borrow_mut(|scratch| {
-            Ok(bags::weights_grad(table::active(), rows, given.request()?, scratch, grad.shared()?, out)?)
+            Ok(bags::weights_grad(dispatch::active(), rows, given.request()?, scratch, grad.shared()?, out)?)
         })
     })
 }
@@ -272,7 +272,7 @@ pub fn rows_dense(grad: GradOperand, rows: f64, out: Operand) -> bool {
         }
         let summed = grad.rows()?;
         let numbers: Vec<u32> = (0..=summed.ids().len() as u32).into_list();
-        Ok(row_grad::sum_dense(&summed.pending(table::active(), &numbers)?, rows, out)?)
+        Ok(row_grad::sum_dense(&summed.pending(dispatch::active(), &numbers)?, rows, out)?)
     })
 }
 

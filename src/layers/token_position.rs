@@ -11,7 +11,7 @@ use napi_derive::napi;
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdBuf};
 use tokenbed_core::storage::Part;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_nn::embedding::Table;
 use tokenbed_nn::token_position::{self, At, Inputs, Layer, Norm};
 use tokenbed_nn::token_position_grad;
@@ -92,7 +92,8 @@ pub fn input_layer_forward(
         let inputs = inputs(layer, &ids, (offset, length), positions.as_ref(), segments.as_ref())?;
         let [positions, segments] = [&positions, &segments].map(|given| given.as_ref().unwrap_or(&ids));
         let out = out.exclusive(&[token, position, segment, weight, bias, &ids, positions, segments])?;
-        SCRATCH.with_borrow_mut(|scratch| Ok(token_position::forward(table::active(), &tables, &inputs, scratch, out)?))
+        SCRATCH
+            .with_borrow_mut(|scratch| Ok(token_position::forward(dispatch::active(), &tables, &inputs, scratch, out)?))
     })
 }
 
@@ -161,7 +162,7 @@ pub fn input_layer_backward(
             bias_grad.exclusive(&[&out, &weight_grad, &grad, weight, bias])?,
         );
         SCRATCH.with_borrow_mut(|scratch| {
-            Ok(token_position_grad::backward(table::active(), &tables, &inputs, scratch, grad.shared()?, results)?)
+            Ok(token_position_grad::backward(dispatch::active(), &tables, &inputs, scratch, grad.shared()?, results)?)
         })
     })
 }
@@ -235,7 +236,7 @@ impl Job for HeldLayer {
                 None => At::From { offset: self.offset, length: self.length },
             },
         };
-        Ok(token_position::forward_in_blocks(table::active(), &layer, &inputs, go_on, floats(out)?)?)
+        Ok(token_position::forward_in_blocks(dispatch::active(), &layer, &inputs, go_on, floats(out)?)?)
     }
 }
 

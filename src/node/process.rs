@@ -6,9 +6,9 @@ use crate::node::guard::{Failure, guard, status};
 use napi::Env;
 use napi_derive::napi;
 use tokenbed_core::Error;
-use tokenbed_kernels::{isa, table};
+use tokenbed_kernels::self_test::self_test;
+use tokenbed_kernels::{dispatch, isa};
 use tokenbed_memory::Gather;
-use tokenbed_nn::self_test::self_test;
 use tokenbed_threads::{BadThreads, setting};
 
 /// A feature of the processor that instruction sets are chosen by.
@@ -67,7 +67,7 @@ pub fn started_threads() -> Option<f64> {
 #[napi(catch_unwind)]
 pub fn native_info(env: Env) -> Option<Native> {
     guard(|| -> Result<_, Failure> {
-        let kernels = table::try_active().map_err(|error| Error::Usage(error.to_string()))?;
+        let kernels = dispatch::try_active().map_err(|error| Error::Usage(error.to_string()))?;
         Ok(Native {
             version: env!("CARGO_PKG_VERSION").into(),
             isa: kernels.isa().name().into(),

@@ -12,6 +12,7 @@ use tokenbed_core::ops::matmul::{Matrices, Product, matmul};
 use tokenbed_core::ops::reduce::{Reduce, reduce};
 use tokenbed_core::ops::unary::{Unary, unary, unary_back};
 use tokenbed_core::{DType, Error};
+use tokenbed_kernels::dispatch;
 
 pub(crate) fn dtype(code: u32) -> Result<DType, Failure> {
     DType::from_code(code).ok_or_else(|| Error::DType(format!("no element type has the code {code}")).into())
@@ -114,7 +115,7 @@ pub fn binary_elements(
         let b_at = Layout { offset: 0, strides: &b_strides };
         with_class!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&a, &b])?;
-            Ok(binary(op(&Binary::ALL, code)?, &shape, (a.shared()?, a_at), (b.shared()?, b_at), out)?)
+            Ok(binary(dispatch::active(), op(&Binary::ALL, code)?, &shape, (a.shared()?, a_at), (b.shared()?, b_at), out)?)
         })
     })
 }
@@ -124,7 +125,7 @@ pub fn binary_elements(
 pub fn unary_elements(code: u32, arithmetic: u32, x: Operand, out: Operand) -> bool {
     status(|| {
         with_float!(arithmetic, T => {
-            Ok(unary(op(&Unary::ALL, code)?, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
+            Ok(unary(dispatch::active(), op(&Unary::ALL, code)?, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
         })
     })
 }
@@ -135,7 +136,7 @@ pub fn unary_back_elements(code: u32, arithmetic: u32, saved: Operand, grad: Ope
     status(|| {
         with_float!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&saved, &grad])?;
-            Ok(unary_back(op(&Unary::ALL, code)?, saved.shared::<T>()?, grad.shared::<T>()?, out)?)
+            Ok(unary_back(dispatch::active(), op(&Unary::ALL, code)?, saved.shared::<T>()?, grad.shared::<T>()?, out)?)
         })
     })
 }
@@ -146,7 +147,7 @@ pub fn reduce_elements(code: u32, arithmetic: u32, outer: f64, n: f64, inner: f6
     status(|| {
         let around = Around { outer: size(outer)?, n: size(n)?, inner: size(inner)? };
         with_class!(arithmetic, T => {
-            Ok(reduce(op(&Reduce::ALL, code)?, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
+            Ok(reduce(dispatch::active(), op(&Reduce::ALL, code)?, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
         })
     })
 }
@@ -156,7 +157,7 @@ pub fn reduce_elements(code: u32, arithmetic: u32, outer: f64, n: f64, inner: f6
 pub fn softmax_elements(log: bool, arithmetic: u32, outer: f64, n: f64, inner: f64, x: Operand, out: Operand) -> bool {
     status(|| {
         let around = Around { outer: size(outer)?, n: size(n)?, inner: size(inner)? };
-        with_float!(arithmetic, T => Ok(softmax(log, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?))
+        with_float!(arithmetic, T => Ok(softmax(dispatch::active(), log, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?))
     })
 }
 
@@ -177,7 +178,7 @@ pub fn softmax_back_elements(
         let around = Around { outer: size(outer)?, n: size(n)?, inner: size(inner)? };
         with_float!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&y, &grad])?;
-            Ok(softmax_back(log, around, y.shared::<T>()?, grad.shared::<T>()?, out)?)
+            Ok(softmax_back(dispatch::active(), log, around, y.shared::<T>()?, grad.shared::<T>()?, out)?)
         })
     })
 }
@@ -207,7 +208,7 @@ pub fn matmul_elements(
             let out = out.exclusive::<T>(&[&a, &b])?;
             let a = Matrices { elements: a.shared::<T>()?, of: &a_of, transposed: transposed & 1 == 1 };
             let b = Matrices { elements: b.shared::<T>()?, of: &b_of, transposed: transposed & 2 == 2 };
-            Ok(matmul(product, size(terms)?, a, b, out)?)
+            Ok(matmul(dispatch::active(), product, size(terms)?, a, b, out)?)
         })
     })
 }

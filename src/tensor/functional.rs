@@ -10,6 +10,7 @@ use tokenbed_core::ops::entropy::{RowEntropy, Scale, entropy, entropy_back, reso
 use tokenbed_core::ops::norm::{norm_back, norm_rows};
 use tokenbed_core::ops::unary::{Real, dropout};
 use tokenbed_core::{DType, Error};
+use tokenbed_kernels::dispatch;
 use tokenbed_memory::{Gather, List};
 
 /// What becomes of the losses of rows.
@@ -57,7 +58,7 @@ pub fn entropy_elements(
         let count = resolve_targets(targets.ids()?, classes, Some(ignore as i64), kept).map_err(Failure::of_target)?;
         with_float!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&logits, &targets])?;
-            entropy(classes, logits.shared::<T>()?, kept, rows)?;
+            entropy(dispatch::active(), classes, logits.shared::<T>()?, kept, rows)?;
             losses(how, rows, count, out)?;
         });
         Ok(count as f64)
@@ -106,7 +107,7 @@ pub fn entropy_back_elements(
                 _ => return Err(Error::Shape(format!("{} gradients for one loss", grad_of.len())).into()),
             };
             let out = out.exclusive::<T>(&[&logits, &kept, &grad])?;
-            Ok(entropy_back(size(classes)?, logits.shared::<T>()?, kept.stable()?, rows, scale, out)?)
+            Ok(entropy_back(dispatch::active(), size(classes)?, logits.shared::<T>()?, kept.stable()?, rows, scale, out)?)
         })
     })
 }
@@ -130,7 +131,7 @@ pub fn norm_elements(
         with_float!(arithmetic, T => {
             let read: Vec<&Operand> = [Some(&x), weight.as_ref(), bias.as_ref()].into_iter().flatten().into_list();
             let out = out.exclusive::<T>(&read)?;
-            Ok(norm_rows(size(dim)?, eps, optional(&weight)?, optional(&bias)?, x.shared::<T>()?, out)?)
+            Ok(norm_rows(dispatch::active(), size(dim)?, eps, optional(&weight)?, optional(&bias)?, x.shared::<T>()?, out)?)
         })
     })
 }
@@ -158,7 +159,7 @@ pub fn norm_back_elements(
             apart.put_all(weight_out.as_ref());
             let biases = bias_out.as_ref().map(|out| out.exclusive::<T>(&apart)).transpose()?;
             let (x, grad) = (x.shared::<T>()?, grad.shared::<T>()?);
-            Ok(norm_back(size(dim)?, eps, optional(&weight)?, x, grad, rows, weights, biases)?)
+            Ok(norm_back(dispatch::active(), size(dim)?, eps, optional(&weight)?, x, grad, rows, weights, biases)?)
         })
     })
 }
@@ -182,7 +183,7 @@ pub fn dropout_elements(arithmetic: u32, scale: f64, bits: Operand, x: Operand, 
     status(|| {
         with_float!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&bits, &x])?;
-            Ok(dropout(scale, bits.shared()?, x.shared::<T>()?, out)?)
+            Ok(dropout(dispatch::active(), scale, bits.shared()?, x.shared::<T>()?, out)?)
         })
     })
 }

@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{BigInt, Uint8ArraySlice};
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_rng::{DrawError, Generator, How, StateError, bernoulli, loader, normal_with, randperm, uniform_with};
 
 /// A generator as JavaScript holds it.
@@ -34,7 +34,7 @@ impl From<StateError> for Failure {
 }
 
 fn how() -> Result<How, Failure> {
-    Ok(How { kernels: table::active(), threads: crate::node::process::threads()? })
+    Ok(How { kernels: dispatch::active(), threads: crate::node::process::threads()? })
 }
 
 /// A generator; of a seed only the low 64 bits count, negative ones in two's complement.

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, resolve};
 use tokenbed_io::recognise::{Wanted, recognise};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_memory::{Gather, List};
 use tokenbed_text::{
     Encoding, Frame, Limits, Origin, PaddedRows, Padding, RowOptions, Side, SpecialPolicy, SpecialSet, TextError,
@@ -283,7 +283,7 @@ pub fn tokenizer_count(
 
 /// Ids as 32-bit integers below the vocabulary's size.
 fn checked<'a>(tokenizer: &Tokenizer, ids: &'a Operand, scratch: &'a mut Vec<u32>) -> Result<&'a [u32], Failure> {
-    Ok(resolve(table::active(), ids.ids()?, tokenizer.vocab_size(), BadIds::Throw, scratch)?.ids())
+    Ok(resolve(dispatch::active(), ids.ids()?, tokenizer.vocab_size(), BadIds::Throw, scratch)?.ids())
 }
 
 /// The text of ids.
@@ -346,7 +346,7 @@ pub fn tokenizer_decode_bytes(
 ) -> Option<Uint8ArraySlice<'static>> {
     guard(|| {
         let mut scratch = Vec::new();
-        let ids = resolve(table::active(), ids.ids()?, tokenizer.vocab_size(), BadIds::Throw, &mut scratch)?;
+        let ids = resolve(dispatch::active(), ids.ids()?, tokenizer.vocab_size(), BadIds::Throw, &mut scratch)?;
         copied(&tokenizer.decode_bytes(ids.ids())?, |it| Uint8ArraySlice::copy_from(&env, it))
     })
 }

@@ -11,6 +11,7 @@ use bytemuck::Pod;
 use napi_derive::napi;
 use tokenbed_core::Error;
 use tokenbed_core::storage::Part;
+use tokenbed_kernels::dispatch;
 use tokenbed_nn::components::{Components, principal};
 
 /// Whose components are wanted, and how many.
@@ -46,7 +47,7 @@ impl Sizes {
         }
         let (directions, out) = out.split_at_mut(self.count * self.dim);
         let (scores, explained) = out.split_at_mut(self.rows * self.count);
-        Ok(principal(rows, self.dim, go_on, Components { directions, scores, explained })?)
+        Ok(principal(dispatch::active(), rows, self.dim, go_on, Components { directions, scores, explained })?)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::node::borrow::{Operand, size};
 use crate::node::guard::{Failure, guard, status};
 use crate::node::process::threads;
 use napi_derive::napi;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_memory::Gather;
 use tokenbed_nn::neighbours::{self, Rows};
 
@@ -32,7 +32,7 @@ pub fn nearest_rows(
 ) -> Option<Nearest> {
     guard(|| {
         let rows = rows(&weight, count, dim)?;
-        let found = neighbours::nearest(table::active(), rows, query.shared()?, size(top)?, without.stable()?)?;
+        let found = neighbours::nearest(dispatch::active(), rows, query.shared()?, size(top)?, without.stable()?)?;
         Ok(Nearest {
             ids: found.iter().map(|neighbour| neighbour.id).into_list(),
             similarities: found.iter().map(|neighbour| f64::from(neighbour.similarity)).into_list(),
@@ -46,6 +46,6 @@ pub fn row_similarities(weight: Operand, count: f64, dim: f64, query: Operand, o
     status(|| {
         let rows = rows(&weight, count, dim)?;
         let out = out.exclusive(&[&weight, &query])?;
-        Ok(neighbours::similarities(table::active(), rows, query.shared()?, out)?)
+        Ok(neighbours::similarities(dispatch::active(), rows, query.shared()?, out)?)
     })
 }

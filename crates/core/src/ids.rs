@@ -1,8 +1,8 @@
 //! Checks ids of any integer kind against a table in one pass, and handles bad ones.
 
 use crate::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::table::Kernels;
 use tokenbed_memory::{List, Slice};
 
 /// Borrowed ids of any integer kind.
@@ -106,7 +106,7 @@ pub enum BadIds {
 /// [`Error::TokenIndex`] for a bad id that `bad` does not replace (an empty table has no row to replace it with);
 /// [`Error::Shape`] for a table of more than [`MAX_ROWS`] rows, unless its ids are valid and 32 bits wide.
 pub fn resolve<'a>(
-    kernels: &Kernels,
+    kernels: Kernels,
     ids: IdSlice<'a>,
     rows: usize,
     bad: BadIds,

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdSlice, MAX_ROWS, resolve};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_testkit::property;
 
 /// The resulting ids, or the error's position, value and count.
@@ -29,7 +29,7 @@ fn naive(ids: &[i128], rows: usize, bad: BadIds) -> Outcome {
 }
 
 fn ours(ids: IdSlice<'_>, rows: usize, bad: BadIds, scratch: &mut Vec<u32>) -> Outcome {
-    let outcomes: Vec<Outcome> = table::available()
+    let outcomes: Vec<Outcome> = dispatch::available()
         .map(|kernels| match resolve(kernels, ids, rows, bad, scratch) {
             Ok(checked) => {
                 assert!(checked.rows() <= rows);
@@ -87,10 +87,10 @@ kinds!(
 fn the_error_names_the_first_bad_id() {
     let mut scratch = Vec::new();
     let ids = [0, 1, i64::MIN, 2, i64::MAX, 10, 9];
-    let failed = resolve(table::active(), IdSlice::I64(&ids), 10, BadIds::Throw, &mut scratch);
+    let failed = resolve(dispatch::active(), IdSlice::I64(&ids), 10, BadIds::Throw, &mut scratch);
     let message = failed.expect_err("three are bad").to_string();
     assert_eq!(message, "id -9223372036854775808 at 2 is out of range for a table of 10 rows (3 in all)");
-    let failed = resolve(table::active(), IdSlice::U64(&[1, u64::MAX]), 10, BadIds::Throw, &mut scratch);
+    let failed = resolve(dispatch::active(), IdSlice::U64(&[1, u64::MAX]), 10, BadIds::Throw, &mut scratch);
     let message = failed.expect_err("one is bad").to_string();
     assert_eq!(message, "id 18446744073709551615 at 1 is out of range for a table of 10 rows (1 in all)");
 }
@@ -99,10 +99,10 @@ fn the_error_names_the_first_bad_id() {
 fn good_ids_of_32_bits_are_not_copied() {
     let mut scratch = Vec::new();
     let ids = [1u32, 2];
-    let checked = resolve(table::active(), IdSlice::U32(&ids), 3, BadIds::Clamp, &mut scratch).expect("good");
+    let checked = resolve(dispatch::active(), IdSlice::U32(&ids), 3, BadIds::Clamp, &mut scratch).expect("good");
     assert_eq!(checked.ids().as_ptr(), ids.as_ptr());
     let ids = [1i32, 2];
-    let checked = resolve(table::active(), IdSlice::I32(&ids), 3, BadIds::Clamp, &mut scratch).expect("good");
+    let checked = resolve(dispatch::active(), IdSlice::I32(&ids), 3, BadIds::Clamp, &mut scratch).expect("good");
     assert_eq!(checked.ids().as_ptr().cast(), ids.as_ptr());
     assert_eq!(scratch.capacity(), 0);
 }
@@ -113,7 +113,7 @@ fn scratch_is_reused() {
     let start = scratch.as_ptr();
     for len in [64usize, 3, 0, 40] {
         let ids = vec![2u8; len];
-        let checked = resolve(table::active(), IdSlice::U8(&ids), 3, BadIds::Throw, &mut scratch).expect("good");
+        let checked = resolve(dispatch::active(), IdSlice::U8(&ids), 3, BadIds::Throw, &mut scratch).expect("good");
         assert_eq!(checked.ids(), vec![2; len], "nothing of the call before is left");
         assert_eq!(checked.ids().as_ptr(), start);
     }
@@ -123,7 +123,7 @@ fn scratch_is_reused() {
 fn ids_cannot_reach_all_rows_of_a_larger_table() {
     let mut scratch = Vec::new();
     let mut resolve = |ids: IdSlice<'_>, rows, bad| {
-        let checked = resolve(table::active(), ids, rows, bad, &mut scratch);
+        let checked = resolve(dispatch::active(), ids, rows, bad, &mut scratch);
         checked.map(|checked| checked.ids().to_vec()).map_err(|error| error.code())
     };
     let last = u64::from(u32::MAX) - 1;

@@ -8,6 +8,7 @@ use tokenbed_core::Error;
 use tokenbed_core::ops::Number;
 use tokenbed_core::ops::binary::{Binary, binary};
 use tokenbed_core::ops::copy::{Layout, copy};
+use tokenbed_kernels::dispatch::active;
 use tokenbed_testkit::naive::{indices, place};
 use tokenbed_testkit::place::Guarded;
 use tokenbed_testkit::property;
@@ -112,16 +113,30 @@ fn check_binary<T: Number + Debug>(
     let layout = |i: usize| Layout { offset: offsets[i], strides: &strides[i] };
     let (a, b, all) = (operand(0), operand(1), indices(shape));
     let mut out = Guarded::new(all.len(), 1, sentry);
-    binary(op, shape, (&a, layout(0)), (&b, layout(1)), &mut out).expect("fits");
+    binary(active(), op, shape, (&a, layout(0)), (&b, layout(1)), &mut out).expect("fits");
     out.assert_guards();
     let wanted =
         all.iter().map(|index| f(a[place(index, offsets[0], &strides[0])], b[place(index, offsets[1], &strides[1])]));
     assert_eq!(&out[..], &wanted.collect::<Vec<_>>()[..]);
     let mut other = Guarded::new(all.len() + 1, 1, sentry);
-    assert!(shape_error(binary(op, shape, (&a, layout(0)), (&b, layout(1)), &mut other)));
+    assert!(shape_error(binary(active(), op, shape, (&a, layout(0)), (&b, layout(1)), &mut other)));
     if !all.is_empty() {
-        assert!(shape_error(binary(op, shape, (&a[1..], layout(0)), (&b, layout(1)), &mut other[..all.len()])));
-        assert!(shape_error(binary(op, shape, (&a, layout(0)), (&b[1..], layout(1)), &mut other[..all.len()])));
+        assert!(shape_error(binary(
+            active(),
+            op,
+            shape,
+            (&a[1..], layout(0)),
+            (&b, layout(1)),
+            &mut other[..all.len()]
+        )));
+        assert!(shape_error(binary(
+            active(),
+            op,
+            shape,
+            (&a, layout(0)),
+            (&b[1..], layout(1)),
+            &mut other[..all.len()]
+        )));
     }
     other.assert_untouched();
 }
@@ -175,7 +190,7 @@ fn empty_shapes_return_at_once() {
         let strides = vec![1usize; shape.len()];
         let at = Layout { offset: 0, strides: &strides };
         copy::<u8>(shape, &[], at, &mut [], at).expect("nothing fits");
-        binary::<f32>(Binary::Add, shape, (&[], at), (&[], at), &mut []).expect("nothing fits");
+        binary::<f32>(active(), Binary::Add, shape, (&[], at), (&[], at), &mut []).expect("nothing fits");
     }
 }
 
@@ -183,17 +198,17 @@ fn empty_shapes_return_at_once() {
 fn a_scalar_has_no_dimensions() {
     let at = Layout { offset: 0, strides: &[] };
     let mut out = [0.0f32];
-    binary(Binary::Div, &[], (&[1.0], at), (&[4.0], at), &mut out).expect("fits");
+    binary(active(), Binary::Div, &[], (&[1.0], at), (&[4.0], at), &mut out).expect("fits");
     copy(&[], &[7u8], at, &mut [0], at).expect("fits");
     assert_eq!(out, [0.25]);
-    assert!(shape_error(binary(Binary::Add, &[], (&[], at), (&[4.0], at), &mut out)));
+    assert!(shape_error(binary(active(), Binary::Add, &[], (&[], at), (&[4.0], at), &mut out)));
 }
 
 #[test]
 fn integers_wrap_and_never_trap() {
     let of = |op, a: i64, b: i64| {
         let (at, mut out) = (Layout { offset: 0, strides: &[1] }, [0]);
-        binary(op, &[1], (&[a], at), (&[b], at), &mut out).expect("fits");
+        binary(active(), op, &[1], (&[a], at), (&[b], at), &mut out).expect("fits");
         out[0]
     };
     assert_eq!(of(Binary::Add, i64::MAX, 1), i64::MIN);

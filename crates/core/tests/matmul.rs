@@ -4,6 +4,7 @@
 
 use tokenbed_core::Error;
 use tokenbed_core::ops::matmul::{Factor, Matrices, Product};
+use tokenbed_kernels::dispatch::active;
 use tokenbed_testkit::compare::{reduction_f32, reduction_f64};
 use tokenbed_testkit::naive;
 use tokenbed_testkit::place::Guarded;
@@ -12,7 +13,7 @@ use tokenbed_testkit::random::Random;
 /// Products of one term, of matrices written row by row.
 fn matmul<T: Factor>(sizes: Product, a: (&[T], &[usize]), b: (&[T], &[usize]), out: &mut [T]) -> Result<(), Error> {
     let matrices = |(elements, of)| Matrices { elements, of, transposed: false };
-    tokenbed_core::ops::matmul::matmul(sizes, 1, matrices(a), matrices(b), out)
+    tokenbed_core::ops::matmul::matmul(active(), sizes, 1, matrices(a), matrices(b), out)
 }
 
 const SIZES: [(usize, usize, usize); 6] = [(1, 1, 1), (2, 3, 4), (5, 1, 7), (9, 17, 8), (3, 64, 1), (16, 33, 20)];

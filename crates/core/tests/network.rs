@@ -8,6 +8,7 @@ use tokenbed_core::ops::entropy::{IGNORED, Scale, entropy, entropy_back, resolve
 use tokenbed_core::ops::norm::{norm_back, norm_rows};
 use tokenbed_core::ops::unary::{Unary, unary};
 use tokenbed_core::ops::unary::{dropout, unary_back};
+use tokenbed_kernels::dispatch::active;
 use tokenbed_testkit::compare::{ROUNDED_ONCE_ULPS, assert_ulps, layer_norm_f32};
 use tokenbed_testkit::naive;
 use tokenbed_testkit::place::Guarded;
@@ -26,9 +27,9 @@ fn entropies_equal_the_formula() {
         let logits: Vec<f32> = random.units(3 * n).iter().map(|x| x * 10.0).collect();
         let targets = [n as u32 - 1, IGNORED, 0];
         let mut rows = [[-1.0; 2]; 3];
-        entropy(n, &logits, &targets, &mut rows).expect("fits");
+        entropy(active(), n, &logits, &targets, &mut rows).expect("fits");
         let mut grad = Guarded::new(3 * n, 1, -12345.5f32);
-        entropy_back(n, &logits, &targets, &rows, Scale::Each(&[0.5, 7.0, -2.0]), &mut grad).expect("fits");
+        entropy_back(active(), n, &logits, &targets, &rows, Scale::Each(&[0.5, 7.0, -2.0]), &mut grad).expect("fits");
         grad.assert_guards();
         let mut wanted = vec![0.0; 3 * n];
         for (row, scale) in [(0, 0.5), (2, -2.0)] {
@@ -68,15 +69,15 @@ fn targets_out_of_range_are_errors() {
 #[test]
 fn entropies_of_other_sizes_are_errors() {
     let (x, mut rows, mut out) = ([1.0f32; 6], [[0.0; 2]; 2], Guarded::new(6, 0, -1.0f32));
-    assert!(refused(entropy(3, &x, &[0, 3], &mut rows)), "a target that is no class");
-    assert!(refused(entropy(3, &x[..5], &[0, 1], &mut rows)));
-    assert!(refused(entropy(3, &x, &[0], &mut rows)));
-    assert!(refused(entropy(usize::MAX, &x, &[0, 1], &mut rows)));
-    assert!(refused(entropy_back(3, &x, &[0, 3], &rows, Scale::One(1.0), &mut out)));
-    assert!(refused(entropy_back(3, &x, &[0, 1], &rows, Scale::Each(&[1.0]), &mut out)));
-    assert!(refused(entropy_back(3, &x, &[0, 1], &rows, Scale::One(1.0), &mut out[..5])));
+    assert!(refused(entropy(active(), 3, &x, &[0, 3], &mut rows)), "a target that is no class");
+    assert!(refused(entropy(active(), 3, &x[..5], &[0, 1], &mut rows)));
+    assert!(refused(entropy(active(), 3, &x, &[0], &mut rows)));
+    assert!(refused(entropy(active(), usize::MAX, &x, &[0, 1], &mut rows)));
+    assert!(refused(entropy_back(active(), 3, &x, &[0, 3], &rows, Scale::One(1.0), &mut out)));
+    assert!(refused(entropy_back(active(), 3, &x, &[0, 1], &rows, Scale::Each(&[1.0]), &mut out)));
+    assert!(refused(entropy_back(active(), 3, &x, &[0, 1], &rows, Scale::One(1.0), &mut out[..5])));
     out.assert_untouched();
-    entropy(0, &[0.0f32; 0], &[IGNORED], &mut rows[..1]).expect("nothing to look at");
+    entropy(active(), 0, &[0.0f32; 0], &[IGNORED], &mut rows[..1]).expect("nothing to look at");
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn normalized_rows_equal_the_formula() {
         let (ones, zeros) = (vec![1.0; n], vec![0.0; n]);
         for (w, b) in [(None, None), (Some(&weight), None), (None, Some(&bias)), (Some(&weight), Some(&bias))] {
             let mut out = Guarded::new(3 * n, 1, -12345.5f32);
-            norm_rows(n, 1e-5, w.map(|w| &w[..]), b.map(|b| &b[..]), &x, &mut out).expect("fits");
+            norm_rows(active(), n, 1e-5, w.map(|w| &w[..]), b.map(|b| &b[..]), &x, &mut out).expect("fits");
             out.assert_guards();
             let (w, b) = (w.unwrap_or(&ones), b.unwrap_or(&zeros));
             for (row, out) in x.chunks(n).zip(out.chunks(n)) {
@@ -103,29 +104,29 @@ fn normalized_rows_equal_the_formula() {
 #[test]
 fn normalizations_of_other_sizes_are_errors() {
     let (x, mut out) = ([1.0f32; 6], Guarded::new(6, 0, -1.0f32));
-    assert!(refused(norm_rows(0, 1e-5, None, None, &x, &mut out)));
-    assert!(refused(norm_rows(4, 1e-5, None, None, &x, &mut out)));
-    assert!(refused(norm_rows(3, 1e-5, Some(&x[..2]), None, &x, &mut out)));
-    assert!(refused(norm_rows(3, 1e-5, None, Some(&x[..4]), &x, &mut out)));
-    assert!(refused(norm_rows(3, 1e-5, None, None, &x, &mut out[..3])));
+    assert!(refused(norm_rows(active(), 0, 1e-5, None, None, &x, &mut out)));
+    assert!(refused(norm_rows(active(), 4, 1e-5, None, None, &x, &mut out)));
+    assert!(refused(norm_rows(active(), 3, 1e-5, Some(&x[..2]), None, &x, &mut out)));
+    assert!(refused(norm_rows(active(), 3, 1e-5, None, Some(&x[..4]), &x, &mut out)));
+    assert!(refused(norm_rows(active(), 3, 1e-5, None, None, &x, &mut out[..3])));
     let mut short = [0.0; 2];
-    assert!(refused(norm_back(3, 1e-5, None, &x, &x, &mut out, Some(&mut short), None)));
-    assert!(refused(norm_back(3, 1e-5, None, &x, &x[..3], &mut out, None, None)));
+    assert!(refused(norm_back(active(), 3, 1e-5, None, &x, &x, &mut out, Some(&mut short), None)));
+    assert!(refused(norm_back(active(), 3, 1e-5, None, &x, &x[..3], &mut out, None, None)));
     out.assert_untouched();
     let (mut weight, mut bias) = ([7.0f32; 3], [7.0f32; 3]);
-    norm_back(3, 1e-5, None, &[], &[], &mut [], Some(&mut weight), Some(&mut bias)).expect("no rows");
+    norm_back(active(), 3, 1e-5, None, &[], &[], &mut [], Some(&mut weight), Some(&mut bias)).expect("no rows");
     assert_eq!((weight.map(f32::to_bits), bias.map(f32::to_bits)), ([0; 3], [0; 3]), "sums over nothing, and not -0");
 }
 
 #[test]
 fn dropout_and_gradients_of_other_sizes_are_errors() {
     let (x, mut out) = ([1.0f32; 9], Guarded::new(9, 0, -1.0f32));
-    assert!(refused(dropout(2.0, &[0xff], &x, &mut out)));
-    assert!(refused(dropout(2.0, &[0xff; 2], &x, &mut out[..8])));
-    assert!(refused(unary_back(Unary::Gelu, &x, &x[..8], &mut out)));
-    assert!(refused(unary(Unary::Gelu, &x[..8], &mut out)));
+    assert!(refused(dropout(active(), 2.0, &[0xff], &x, &mut out)));
+    assert!(refused(dropout(active(), 2.0, &[0xff; 2], &x, &mut out[..8])));
+    assert!(refused(unary_back(active(), Unary::Gelu, &x, &x[..8], &mut out)));
+    assert!(refused(unary(active(), Unary::Gelu, &x[..8], &mut out)));
     out.assert_untouched();
-    dropout(2.0, &[0b1000_0001, 0], &x, &mut out).expect("fits");
+    dropout(active(), 2.0, &[0b1000_0001, 0], &x, &mut out).expect("fits");
     out.assert_guards();
     assert_eq!(&out[..], [2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
 }

@@ -6,6 +6,7 @@ use tokenbed_core::Error;
 use tokenbed_core::ops::along::softmax;
 use tokenbed_core::ops::reduce::{Reduce, reduce};
 use tokenbed_core::ops::{Around, Number};
+use tokenbed_kernels::dispatch::active;
 use tokenbed_testkit::compare::{ROUNDED_ONCE_ULPS, assert_same_values, assert_ulps};
 use tokenbed_testkit::naive;
 use tokenbed_testkit::place::Guarded;
@@ -26,7 +27,7 @@ fn columns<T: Copy>((outer, n, inner): (usize, usize, usize), x: &[T]) -> Vec<Ve
 
 fn reduced<T: Number + std::fmt::Debug>(op: Reduce, sizes: (usize, usize, usize), x: &[T], sentry: T) -> Vec<T> {
     let mut out = Guarded::new(sizes.0 * sizes.2, 1, sentry);
-    reduce(op, around(sizes), x, &mut out).expect("sizes fit");
+    reduce(active(), op, around(sizes), x, &mut out).expect("sizes fit");
     out.assert_guards();
     out.to_vec()
 }
@@ -72,10 +73,11 @@ fn sizes_of_zero_take_no_time_or_memory() {
     assert!(reduced::<f32>(Reduce::Mean, (2, 0, 2), &[], -1.0).iter().all(|x| x.is_nan()));
     assert_eq!(reduced::<i64>(Reduce::Mean, (2, 0, 2), &[], -1), [0; 4]);
     for sizes in [(0, 3, 2), (3, 2, 0), (0, 0, 0), (0, 3, 1 << 50), (1 << 50, 3, 0), (0, 1 << 50, 1 << 50)] {
-        reduce::<f32>(Reduce::Sum, around(sizes), &[], &mut []).unwrap_or_else(|error| panic!("{sizes:?}: {error}"));
+        reduce::<f32>(active(), Reduce::Sum, around(sizes), &[], &mut [])
+            .unwrap_or_else(|error| panic!("{sizes:?}: {error}"));
     }
     for sizes in [(2, 0, 2), (0, 3, 2), (3, 2, 0), (1 << 50, 0, 1), (1 << 31, 0, 1 << 31), (1 << 50, 5, 0)] {
-        softmax::<f32>(false, around(sizes), &[], &mut []).expect("nothing fits");
+        softmax::<f32>(active(), false, around(sizes), &[], &mut []).expect("nothing fits");
     }
 }
 
@@ -85,8 +87,8 @@ fn sizes_that_do_not_match_are_errors() {
     for sizes in sizes {
         for (input, output) in [(23, 8), (24, 7), (24, 9), (25, 8), (0, 0)] {
             let (x, mut out) = (vec![0.0f32; input], Guarded::new(output, 0, -1.0f32));
-            assert!(matches!(reduce(Reduce::Sum, around(sizes), &x, &mut out), Err(Error::Shape(_))));
-            let soft = softmax(false, around(sizes), &x, &mut out);
+            assert!(matches!(reduce(active(), Reduce::Sum, around(sizes), &x, &mut out), Err(Error::Shape(_))));
+            let soft = softmax(active(), false, around(sizes), &x, &mut out);
             assert!(matches!(soft, Err(Error::Shape(_))));
             out.assert_untouched();
         }
@@ -106,13 +108,13 @@ fn softmax_equals_the_formula() {
             (0..n).for_each(|k| wanted[(o * n + k) * inner + i] = soft[k] as f32);
         }
         let mut out = Guarded::new(x.len(), 3, -12345.5f32);
-        softmax(false, around(sizes), &x, &mut out).expect("sizes fit");
+        softmax(active(), false, around(sizes), &x, &mut out).expect("sizes fit");
         out.assert_guards();
         assert_ulps(&out, &wanted, ROUNDED_ONCE_ULPS, &"softmax");
         let wide: Vec<f64> = x.iter().map(|&x| x.into()).collect();
         let (mut soft, mut logs) = (vec![0.0f64; x.len()], vec![0.0f64; x.len()]);
-        softmax(false, around(sizes), &wide, &mut soft).expect("sizes fit");
-        softmax(true, around(sizes), &wide, &mut logs).expect("sizes fit");
+        softmax(active(), false, around(sizes), &wide, &mut soft).expect("sizes fit");
+        softmax(active(), true, around(sizes), &wide, &mut logs).expect("sizes fit");
         assert!(soft.iter().zip(&logs).all(|(soft, log)| (soft.ln() - log).abs() < 1e-13));
     }
 }
@@ -121,7 +123,7 @@ fn softmax_equals_the_formula() {
 fn softmax_of_extreme_values_is_right() {
     let soft = |log: bool, x: &[f32]| {
         let mut out = vec![-1.0f32; x.len()];
-        softmax(log, around((1, x.len(), 1)), x, &mut out).expect("sizes fit");
+        softmax(active(), log, around((1, x.len(), 1)), x, &mut out).expect("sizes fit");
         out
     };
     let (inf, nan) = (f32::INFINITY, f32::NAN);

@@ -1,6 +1,7 @@
 //! One pass over ids says whether a table holds them all. Who the offender is, a cold path elsewhere finds out.
 
-use crate::table::Kernels;
+use crate::dispatch::{Kernels, arms};
+use crate::probe::{Probe, Results, words};
 use std::ops::Range;
 
 /// Ids that were checked: every one is below [`CheckedIds::rows`]. Kernels index with them without a branch.
@@ -12,12 +13,12 @@ pub struct CheckedIds<'a> {
 
 impl<'a> CheckedIds<'a> {
     /// The ids if all are below `rows`, else nothing.
-    pub fn new(kernels: &Kernels, ids: &'a [u32], rows: usize) -> Option<Self> {
+    pub fn new(kernels: Kernels, ids: &'a [u32], rows: usize) -> Option<Self> {
         (ids.is_empty() || (kernels.max_id(ids) as usize) < rows).then_some(Self { ids, rows })
     }
 
     /// Integers that may be negative: as [`CheckedIds::new`], where a negative one is out of range for every table.
-    pub fn from_signed(kernels: &Kernels, ids: &'a [i32], rows: usize) -> Option<Self> {
+    pub fn from_signed(kernels: Kernels, ids: &'a [i32], rows: usize) -> Option<Self> {
         // Seen as u32, a negative one is 2^31 or more: no valid i32 is.
         Self::new(kernels, as_unsigned(ids), rows.min(1 << 31))
     }
@@ -46,14 +47,31 @@ fn as_unsigned(ids: &[i32]) -> &[u32] {
     unsafe { std::slice::from_raw_parts(ids.as_ptr().cast(), ids.len()) }
 }
 
-/// The largest id; 0 of none.
+arms!(MAX_ID: fn(ids: &[u32]) -> u32, max_id, max_id);
+
+impl Kernels {
+    /// The largest id; 0 of none.
+    fn max_id(self, ids: &[u32]) -> u32 {
+        // SAFETY: `self` proves that its instruction set runs here.
+        unsafe { MAX_ID.on(self)(ids) }
+    }
+}
+
+/// The definition, and every instruction set's body.
 #[inline(always)]
-pub(crate) fn max_id_body(ids: &[u32]) -> u32 {
+fn max_id(ids: &[u32]) -> u32 {
     // A fold without a branch: compiled with an instruction set's features it becomes that set's vector maximum.
     ids.iter().fold(0, |max, &id| if id > max { id } else { max })
 }
 
-/// [`max_id_body`] with the signature of the table's pointer.
-pub(crate) unsafe fn max_id_body_unchecked(ids: &[u32]) -> u32 {
-    max_id_body(ids)
+pub(crate) const PROBE: Probe = Probe { name: "ids", line: "ids", sizes: &[199], run: probe };
+
+fn probe(kernels: Kernels, most_ids: usize, results: &mut Results) {
+    let ids = words(most_ids, 5);
+    for length in 0..most_ids {
+        let part = &ids[..length];
+        let most = part.iter().max().map_or(0, |&most| most as usize);
+        // Good for as many rows as the largest id needs, and for no row fewer.
+        results.put(&[most + 1, most].map(|rows| u8::from(CheckedIds::new(kernels, part, rows).is_some())));
+    }
 }

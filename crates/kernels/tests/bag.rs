@@ -5,14 +5,14 @@
 
 use proptest::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 use tokenbed_kernels::ids::CheckedIds;
 use tokenbed_kernels::isa::Isa;
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::bag::{Bag, Bags, Mode};
-use tokenbed_kernels::ops::quantize::quantize_row;
-use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::ops::lookup::bag::{Bag, Bags, Mode};
+use tokenbed_kernels::ops::lookup::quantize::quantize_row;
+use tokenbed_kernels::rows::format::{OutFormat, RowFormat, RowTable};
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_testkit::compare::reduction_f32;
 use tokenbed_testkit::place::{Guarded, Placed};
 use tokenbed_testkit::property;
@@ -24,12 +24,12 @@ const ROWS: usize = 7;
 const IDS: [u32; 19] = [3, 0, 6, 6, 1, 2, 3, 4, 5, 0, 1, 1, 1, 1, 6, 2, 0, 4, 5];
 const OFFSETS: [usize; 8] = [0, 0, 1, 4, 13, 13, 18, 19];
 
-fn scalar() -> &'static Kernels {
-    table::available().find(|kernels| kernels.isa() == Isa::Scalar).unwrap()
+fn scalar() -> Kernels {
+    dispatch::available().find(|kernels| kernels.isa() == Isa::Scalar).unwrap()
 }
 
-fn others() -> impl Iterator<Item = &'static Kernels> {
-    table::available().filter(|kernels| kernels.isa() != Isa::Scalar)
+fn others() -> impl Iterator<Item = Kernels> {
+    dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar)
 }
 
 /// Rows of a layout that hold these numbers, as near as they can.
@@ -73,14 +73,14 @@ fn same(format: OutFormat, ours: &[u8], wanted: &[u8], what: &str) {
 }
 
 /// A bag's result on these kernels, into memory that starts `offset` bytes after a cache line, between sentries.
-fn run(kernels: &Kernels, bag: &Bag<'_>, bags: usize, format: OutFormat, offset: usize) -> Vec<u8> {
+fn run(kernels: Kernels, bag: &Bag<'_>, bags: usize, format: OutFormat, offset: usize) -> Vec<u8> {
     let mut out = Guarded::new(bags * bag.table.dim() * format.size(), offset, SENTRY);
     kernels.bag(bag, 0..bags, format, &mut out);
     out.assert_guards();
     out.to_vec()
 }
 
-fn gathered(kernels: &Kernels, table: RowTable<'_>, ids: &[u32], format: OutFormat, offset: usize) -> Vec<u8> {
+fn gathered(kernels: Kernels, table: RowTable<'_>, ids: &[u32], format: OutFormat, offset: usize) -> Vec<u8> {
     let ids = CheckedIds::new(kernels, ids, table.rows()).unwrap();
     let mut out = Guarded::new(ids.ids().len() * table.dim() * format.size(), offset, SENTRY);
     kernels.gather_rows(table, ids, format, &mut out);
@@ -119,7 +119,7 @@ fn every_layout_at_every_dim_and_offset() {
     }
 }
 
-fn every_mode(kernels: &Kernels, table: RowTable<'_>, weights: &[f32], offset: usize) {
+fn every_mode(kernels: Kernels, table: RowTable<'_>, weights: &[f32], offset: usize) {
     let ids = CheckedIds::new(kernels, &IDS, ROWS).unwrap();
     for out_format in OutFormat::ALL {
         let what = format!("{} {:?} dim {} to {out_format:?}", kernels.isa().name(), table.format(), table.dim());
@@ -197,7 +197,7 @@ fn a_bag_of_one_is_a_lookup() {
         for dim in [5, 64, 163] {
             let bytes = packed(format, &random.units(ROWS * dim), dim);
             let table = RowTable::new(format, &bytes, ROWS, dim).unwrap();
-            for kernels in table::available() {
+            for kernels in dispatch::available() {
                 let ids = CheckedIds::new(kernels, &IDS, ROWS).unwrap();
                 for mode in Mode::ALL {
                     let bag = Bag { table, ids, bags: Bags::Even(1), weights: None, padding: None, mode };
@@ -215,7 +215,7 @@ fn a_range_of_bags_is_a_part_of_all() {
     let dim = 33;
     let bytes = packed(RowFormat::Int4, &Random::new(44).units(ROWS * dim), dim);
     let table = RowTable::new(RowFormat::Int4, &bytes, ROWS, dim).unwrap();
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         let ids = CheckedIds::new(kernels, &IDS, ROWS).unwrap();
         for (bags, count) in [(Bags::Ragged(&OFFSETS), 7), (Bags::Even(4), 4), (Bags::Even(0), 5)] {
             let bag = Bag { table, ids, bags, weights: None, padding: Some(6), mode: Mode::Mean };
@@ -234,7 +234,7 @@ fn a_range_of_bags_is_a_part_of_all() {
 
 #[test]
 fn nothing() {
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         for format in RowFormat::ALL {
             let none = RowTable::new(format, &[], 0, 40).unwrap();
             let ids = CheckedIds::new(kernels, &[], 0).unwrap();
@@ -252,7 +252,7 @@ fn nothing() {
 fn what_breaks_the_contract_is_a_bug() {
     let bytes = [0u8; 4 * 12];
     let table = RowTable::new(RowFormat::Float32, &bytes, 4, 3).unwrap();
-    let kernels = table::active();
+    let kernels = dispatch::active();
     let ids = CheckedIds::new(kernels, &[0, 3, 1], 4).unwrap();
     let good = Bag { table, ids, bags: Bags::Ragged(&[0, 1, 3]), weights: None, padding: None, mode: Mode::Sum };
     let panics = |bag: Bag<'_>, bags: usize, bytes: usize| {
@@ -340,7 +340,7 @@ proptest! {
             let offsets: Vec<usize> = offsets.iter().map(|&end| kept.iter().filter(|&&i| i < end).count()).collect();
             let ids = CheckedIds::new(scalar(), &ids, case.rows).unwrap();
             let bag = Bag { ids, bags: Bags::Ragged(&offsets), weights: weights.as_deref(), padding: None, ..bag };
-            same(case.out, &run(table::active(), &bag, count, case.out, 0), &defined, "without padding");
+            same(case.out, &run(dispatch::active(), &bag, count, case.out, 0), &defined, "without padding");
         }
     }
 }

@@ -2,21 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::isa::Isa;
-use tokenbed_kernels::ops::draw_normal::NORMAL_BLOCK;
-use tokenbed_kernels::ops::draw_uniform::temper;
-use tokenbed_kernels::ops::mt19937::{MT_WORDS, MtState};
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::ops::draw::draw_normal::NORMAL_BLOCK;
+use tokenbed_kernels::ops::draw::draw_uniform::temper;
+use tokenbed_kernels::ops::draw::mt19937::{MT_WORDS, MtState};
 
 /// Stands past the end of every output.
 const SENTRY: f32 = -12345.5;
 
-fn scalar() -> &'static Kernels {
-    table::available().find(|kernels| kernels.isa() == Isa::Scalar).unwrap()
+fn scalar() -> Kernels {
+    dispatch::available().find(|kernels| kernels.isa() == Isa::Scalar).unwrap()
 }
 
-fn others() -> impl Iterator<Item = &'static Kernels> {
-    table::available().filter(|kernels| kernels.isa() != Isa::Scalar)
+fn others() -> impl Iterator<Item = Kernels> {
+    dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar)
 }
 
 /// Words without structure (splitmix64).
@@ -41,8 +41,8 @@ fn untemper(y: u32) -> u32 {
 }
 
 /// `fill` on both tables, into outputs that start `offset` elements into their memory and end before sentries.
-fn same(kernels: &Kernels, len: usize, offset: usize, fill: impl Fn(&Kernels, &mut [f32])) {
-    let run = |kernels: &Kernels| {
+fn same(kernels: Kernels, len: usize, offset: usize, fill: impl Fn(Kernels, &mut [f32])) {
+    let run = |kernels: Kernels| {
         let mut memory = vec![SENTRY; offset + len + 40];
         fill(kernels, &mut memory[offset..offset + len]);
         assert!(memory[..offset].iter().chain(&memory[offset + len..]).all(|value| *value == SENTRY));
@@ -147,11 +147,11 @@ fn normals_of_every_uniform_are_the_same() {
 #[test]
 #[should_panic(expected = "draw_normal: no whole blocks")]
 fn a_part_of_a_block_is_a_bug() {
-    table::active().draw_normal(&[0; 15], 0.0, 1.0, &mut [0.0; 15]);
+    dispatch::active().draw_normal(&[0; 15], 0.0, 1.0, &mut [0.0; 15]);
 }
 
 #[test]
 #[should_panic(expected = "draw_uniform: out of another size")]
 fn outputs_of_another_size_are_a_bug() {
-    table::active().draw_uniform(&[0; 15], 0.0, 1.0, &mut [0.0; 16]);
+    dispatch::active().draw_uniform(&[0; 15], 0.0, 1.0, &mut [0.0; 16]);
 }

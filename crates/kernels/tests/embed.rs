@@ -4,12 +4,12 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::added::{Added, Along};
-use tokenbed_kernels::ops::embed::Embed;
-use tokenbed_kernels::ops::layer_norm::Norm;
-use tokenbed_kernels::ops::{STREAM_FROM_BYTES, Store};
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::ops::lookup::embed::Embed;
+use tokenbed_kernels::ops::lookup::layer_norm::Norm;
+use tokenbed_kernels::rows::added::{Added, Along};
+use tokenbed_kernels::rows::store::{STREAM_FROM_BYTES, Store};
 use tokenbed_testkit::compare::{assert_same_bits, assert_same_values, layer_norm_f32};
 use tokenbed_testkit::naive;
 use tokenbed_testkit::place::{Guarded, Placed};
@@ -26,15 +26,15 @@ const SEGMENTS: [u32; 6] = [0, 1, 1, 0, 0, 1];
 const ADDED_ROWS: usize = 3;
 const EPS: f64 = 1e-12;
 
-fn checked<'a>(kernels: &Kernels, ids: &'a [u32], rows: usize) -> CheckedIds<'a> {
+fn checked<'a>(kernels: Kernels, ids: &'a [u32], rows: usize) -> CheckedIds<'a> {
     CheckedIds::new(kernels, ids, rows).expect("ids of the test are good")
 }
 
-fn scalar() -> &'static Kernels {
-    table::available().next().expect("the scalar one is everywhere")
+fn scalar() -> Kernels {
+    dispatch::available().next().expect("the scalar one is everywhere")
 }
 
-fn what(kernels: &Kernels, store: Store, dim: usize, more: impl std::fmt::Debug) -> String {
+fn what(kernels: Kernels, store: Store, dim: usize, more: impl std::fmt::Debug) -> String {
     format!("{} {store:?} dim {dim} {more:?}", kernels.isa().name())
 }
 
@@ -48,7 +48,7 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn op(&self, kernels: &Kernels) -> Embed<'a> {
+    fn op(&self, kernels: Kernels) -> Embed<'a> {
         let [table, added, weight, bias] = self.tables;
         let more = |rows| Added { table: added, along: Along::Each(checked(kernels, rows, ADDED_ROWS)) };
         let (segments, positions): (Added<'a>, Added<'a>) = (more(&SEGMENTS), more(&POSITIONS));
@@ -96,7 +96,8 @@ fn every_dim_at_every_offset() {
                     if !normed {
                         assert_same_values(&wanted, &case.naive(), &what(scalar(), Store::Cached, dim, (scale, added)));
                     }
-                    for (kernels, store) in table::available().flat_map(|kernels| STORES.map(|store| (kernels, store)))
+                    for (kernels, store) in
+                        dispatch::available().flat_map(|kernels| STORES.map(|store| (kernels, store)))
                     {
                         let mut out = Guarded::new(IDS.len() * dim, 16 - offset, SENTRY);
                         kernels.embed_with(store, &case.op(kernels), &mut out);
@@ -118,7 +119,7 @@ fn awkward_numbers() {
     let ids: Vec<u32> = (0..n as u32).collect();
     let wanted: Vec<f32> = numbers.iter().flat_map(|a| numbers.map(|b| a + b)).collect();
     let scaled: Vec<f32> = numbers.iter().flat_map(|a| [a * 3.0; AWKWARD.len()]).collect();
-    for (kernels, store) in table::available().flat_map(|kernels| STORES.map(|store| (kernels, store))) {
+    for (kernels, store) in dispatch::available().flat_map(|kernels| STORES.map(|store| (kernels, store))) {
         let what = what(kernels, store, n, "awkward");
         let once = Added { table: &numbers, along: Along::Cycle { offset: 0, length: 1, first: 0 } };
         let ids = checked(kernels, &ids, n);
@@ -137,7 +138,7 @@ fn rows_in_cycles() {
     let (dim, rows, positions) = (17, 11, 12);
     let mut random = Random::new(3);
     let (table, added) = (random.units(rows * dim), random.units(positions * dim));
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         for len in [0, 1, 2, 5, 12, 24, 31] {
             let ids = random.ids(len, rows);
             for (offset, length) in [(0, 1), (11, 1), (0, 12), (5, 7), (0, 5), (3, 5), (10, 2), (0, len.clamp(1, 12))] {
@@ -177,7 +178,7 @@ fn normalized_as_in_f64() {
             let (weight, bias) = (random.units(dim), random.units(dim));
             for eps in [1e-12, 1e-5] {
                 let wanted = naive::layer_norm(&row, &weight, &bias, eps);
-                for kernels in table::available() {
+                for kernels in dispatch::available() {
                     let norm = Norm { weight: &weight, bias: &bias, eps };
                     let ids = checked(kernels, &[0], 1);
                     let op = Embed { table: &row, dim, ids, scale: 1.0, added: [None, None], norm: Some(norm) };
@@ -199,7 +200,7 @@ fn normalized_as_in_f64() {
 #[test]
 fn rows_without_a_normalization() {
     let bias = [0.5, -1.0, 2.0];
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         let normalize = |row: &[f32; 3], eps| {
             let norm = Norm { weight: &[2.0; 3], bias: &bias, eps };
             let ids = checked(kernels, &[0], 1);
@@ -222,7 +223,7 @@ fn rows_without_a_normalization() {
 /// No ids, rows of nothing, tables of nothing.
 #[test]
 fn nothing() {
-    for (kernels, store) in table::available().flat_map(|kernels| STORES.map(|store| (kernels, store))) {
+    for (kernels, store) in dispatch::available().flat_map(|kernels| STORES.map(|store| (kernels, store))) {
         let none = checked(kernels, &[], 0);
         let norm = Some(Norm { weight: &[1.0; 7], bias: &[1.0; 7], eps: EPS });
         for along in [
@@ -251,7 +252,7 @@ fn a_result_that_is_streamed() {
     let mut random = Random::new(4);
     let (table, added) = (random.units(rows * dim), random.units(7 * dim));
     let ids = random.ids(len, rows);
-    let kernels = table::active();
+    let kernels = dispatch::active();
     let cycle = Added { table: &added, along: Along::Cycle { offset: 2, length: 5, first: 0 } };
     let ids_of = checked(kernels, &ids, rows);
     let op = Embed { table: &table, dim, ids: ids_of, scale: 1.0, added: [Some(cycle), None], norm: None };
@@ -267,8 +268,8 @@ fn a_result_that_is_streamed() {
 
 /// Runs a call whose sizes are wrong: it panics with `expected`, and before it writes.
 #[track_caller]
-fn refuses(expected: &str, len: usize, call: impl Fn(&'static Kernels, &mut [f32])) {
-    for kernels in table::available() {
+fn refuses(expected: &str, len: usize, call: impl Fn(Kernels, &mut [f32])) {
+    for kernels in dispatch::available() {
         let mut out = Guarded::new(len, 0, SENTRY);
         let panic = catch_unwind(AssertUnwindSafe(|| call(kernels, &mut out))).expect_err("a bug passed");
         let message = panic.downcast_ref::<&str>().map(ToString::to_string);
@@ -282,7 +283,7 @@ fn wrong_sizes_are_refused_before_any_write() {
     const DIM: usize = 8;
     let (table, ids) = ([1.0; 3 * DIM], [0u32, 2]);
     let embed = |table_len: usize, added: [Option<(usize, Along<'static>)>; 2], norm: Option<(usize, usize)>| {
-        move |kernels: &'static Kernels, out: &mut [f32]| {
+        move |kernels: Kernels, out: &mut [f32]| {
             let added = added.map(|added| added.map(|(len, along)| Added { table: &table[..len], along }));
             let norm = norm.map(|(w, b)| Norm { weight: &table[..w], bias: &table[..b], eps: EPS });
             let ids = checked(kernels, &ids, 3);

@@ -3,9 +3,9 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::{STREAM_FROM_BYTES, Store};
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::rows::store::{STREAM_FROM_BYTES, Store};
 use tokenbed_testkit::compare::assert_same_bits;
 use tokenbed_testkit::naive;
 use tokenbed_testkit::place::{Guarded, Placed};
@@ -17,11 +17,11 @@ const ROWS: usize = 5;
 /// Repeated, out of order, the last row and the first.
 const IDS: [u32; 6] = [3, 0, 3, 4, 1, 4];
 
-fn checked<'a>(kernels: &Kernels, ids: &'a [u32], rows: usize) -> CheckedIds<'a> {
+fn checked<'a>(kernels: Kernels, ids: &'a [u32], rows: usize) -> CheckedIds<'a> {
     CheckedIds::new(kernels, ids, rows).expect("ids of the test are good")
 }
 
-fn what(kernels: &Kernels, store: Store, dim: usize, offsets: (usize, usize)) -> String {
+fn what(kernels: Kernels, store: Store, dim: usize, offsets: (usize, usize)) -> String {
     format!("{} {store:?} dim {dim} offsets {offsets:?}", kernels.isa().name())
 }
 
@@ -35,7 +35,7 @@ fn every_dim_at_every_offset() {
         for table_offset in 0..=16 {
             let table = Placed::new(&table, table_offset);
             for out_offset in 0..=16 {
-                for (kernels, store) in table::available().flat_map(|kernels| STORES.map(|store| (kernels, store))) {
+                for (kernels, store) in dispatch::available().flat_map(|kernels| STORES.map(|store| (kernels, store))) {
                     let what = what(kernels, store, dim, (table_offset, out_offset));
                     let ids = checked(kernels, &IDS, ROWS);
                     let mut out = Guarded::new(copied.len(), out_offset, SENTRY);
@@ -56,7 +56,7 @@ fn awkward_numbers() {
     // Row i of the table is the i-th number, over and over.
     let table: Vec<f32> = numbers.iter().flat_map(|&x| [x; AWKWARD.len()]).collect();
     let ids: Vec<u32> = (0..n as u32).collect();
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         for store in STORES {
             let what = what(kernels, store, n, (0, 0));
             let ids = checked(kernels, &ids, n);
@@ -72,7 +72,7 @@ fn any_number_of_ids() {
     let (dim, rows) = (19, 70);
     let mut random = Random::new(2);
     let table = random.awkward(rows * dim);
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         for len in (0..40).chain([63, 64, 65, 127, 128, 129, 1000]) {
             let ids = random.ids(len, rows);
             let mut out = Guarded::new(len * dim, 3, SENTRY);
@@ -93,7 +93,7 @@ fn any_number_of_ids() {
 /// No ids, rows of nothing, tables of nothing.
 #[test]
 fn nothing() {
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         for store in STORES {
             kernels.gather_with(store, &[], 0, checked(kernels, &[0, 2, 1], 3), &mut []);
             kernels.gather_with(store, &[], 7, checked(kernels, &[], 0), &mut []);
@@ -110,7 +110,7 @@ fn a_result_that_is_streamed() {
     let mut random = Random::new(4);
     let table = random.units(rows * dim);
     let ids = random.ids(len, rows);
-    let kernels = table::active();
+    let kernels = dispatch::active();
     let mut out = Guarded::new(len * dim, 4, SENTRY);
     assert_eq!(Store::for_bytes(size_of_val(&out[..])), Store::Streaming);
     kernels.gather(&table, dim, checked(kernels, &ids, rows), &mut out);
@@ -128,8 +128,8 @@ fn stores_change_at_the_limit() {
 
 /// Runs a call whose sizes are wrong: it panics with `expected`, and before it writes.
 #[track_caller]
-fn refuses(expected: &str, len: usize, call: impl Fn(&'static Kernels, &mut [f32])) {
-    for kernels in table::available() {
+fn refuses(expected: &str, len: usize, call: impl Fn(Kernels, &mut [f32])) {
+    for kernels in dispatch::available() {
         let mut out = Guarded::new(len, 0, SENTRY);
         let panic = catch_unwind(AssertUnwindSafe(|| call(kernels, &mut out))).expect_err("a bug passed");
         let message = panic.downcast_ref::<&str>().map(ToString::to_string);
@@ -143,7 +143,7 @@ fn wrong_sizes_are_refused_before_any_write() {
     const DIM: usize = 8;
     let (table, ids) = ([1.0; 3 * DIM], [0u32, 2]);
     let gather = |table_len: usize, dim: usize, rows: usize| {
-        move |kernels: &'static Kernels, out: &mut [f32]| {
+        move |kernels: Kernels, out: &mut [f32]| {
             kernels.gather(&table[..table_len], dim, checked(kernels, &ids, rows), out);
         }
     };

@@ -4,8 +4,8 @@
 
 use half::{bf16, f16};
 use tokenbed_kernels::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
-use tokenbed_kernels::ops::quantize::{Unquantizable, quantize_row};
-use tokenbed_kernels::ops::rows::RowFormat;
+use tokenbed_kernels::ops::lookup::quantize::{Unquantizable, quantize_row};
+use tokenbed_kernels::rows::format::RowFormat;
 
 #[test]
 fn every_half_is_its_value() {

@@ -2,8 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+use tokenbed_kernels::dispatch;
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::table;
 use tokenbed_testkit::place::Placed;
 
 /// More than two vectors of any instruction set, unrolled four times, and some.
@@ -11,7 +11,7 @@ const LEN: usize = 67;
 
 #[test]
 fn a_bad_id_is_found_at_every_place() {
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         for at in 0..LEN {
             for offset in [0, 1, 7] {
                 for (rows, bad) in [(10, 10u32), (10, u32::MAX), (1 << 20, 1 << 31), (u32::MAX as usize, u32::MAX)] {
@@ -38,7 +38,7 @@ fn a_bad_id_is_found_at_every_place() {
 
 #[test]
 fn lists_of_every_length_are_read_to_the_end() {
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         for len in 1..=LEN {
             let mut ids = vec![0u32; len];
             ids[len - 1] = 1;
@@ -51,7 +51,7 @@ fn lists_of_every_length_are_read_to_the_end() {
 
 #[test]
 fn the_ends_of_the_numbers() {
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         let new = |ids: &'static [u32], rows| CheckedIds::new(kernels, ids, rows).map(|ids| ids.rows());
         assert_eq!(new(&[0], 0), None);
         assert_eq!(new(&[], 0), Some(0));
@@ -73,11 +73,11 @@ fn the_ends_of_the_numbers() {
 #[test]
 fn ids_are_handed_on_as_they_are() {
     let ids = [3u32, 1, 2];
-    let checked = CheckedIds::new(table::active(), &ids, 4).expect("good ids");
+    let checked = CheckedIds::new(dispatch::active(), &ids, 4).expect("good ids");
     assert_eq!(checked.ids().as_ptr(), ids.as_ptr());
     assert_eq!(checked.ids(), ids);
     let signed = [3i32, 1, 2];
-    let checked = CheckedIds::from_signed(table::active(), &signed, 4).expect("good ids");
+    let checked = CheckedIds::from_signed(dispatch::active(), &signed, 4).expect("good ids");
     assert_eq!(checked.ids().as_ptr().cast(), signed.as_ptr());
     assert_eq!(checked.ids(), ids);
     assert_eq!((checked.part(1..3).ids(), checked.part(1..3).rows()), (&ids[1..3], 4));

@@ -2,8 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-use tokenbed_kernels::ops::layer_norm::Norm;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::lookup::layer_norm::Norm;
 use tokenbed_testkit::compare::assert_same_bits;
 use tokenbed_testkit::naive;
 use tokenbed_testkit::random::{DIMS, Random};
@@ -59,14 +59,14 @@ fn as_finite_differences_and_the_same_bits_everywhere() {
         let (x, grad) = (random.units(ROWS * dim), random.units(ROWS * dim));
         let (weight, bias) = (random.units(dim), random.units(dim));
         let norm = Norm { weight: &weight, bias: &bias, eps: EPS };
-        let run = |kernels: &table::Kernels| {
+        let run = |kernels: dispatch::Kernels| {
             let (mut x, mut by_weight, mut by_bias) = (x.clone(), vec![0.0; dim], vec![0.0; dim]);
             kernels.layer_norm_grad(&norm, &grad, &mut x, &mut by_weight, &mut by_bias);
             (x, by_weight, by_bias)
         };
-        let scalar = table::available().next().expect("the scalar one");
+        let scalar = dispatch::available().next().expect("the scalar one");
         let wanted = run(scalar);
-        for kernels in table::available() {
+        for kernels in dispatch::available() {
             let (x, by_weight, by_bias) = run(kernels);
             let what = format!("{} dim {dim}", kernels.isa().name());
             assert_same_bits(&x, &wanted.0, &what);
@@ -93,7 +93,7 @@ fn the_units_are_those_of_forward() {
     let norm = Norm { weight: &weight, bias: &bias, eps: EPS };
     let units = naive::layer_norm(&x, &weight, &bias, EPS);
     let (mut back, mut by_weight, mut by_bias) = (x.clone(), vec![0.0; dim], vec![0.0; dim]);
-    table::active().layer_norm_grad(&norm, &vec![1.0; dim], &mut back, &mut by_weight, &mut by_bias);
+    dispatch::active().layer_norm_grad(&norm, &vec![1.0; dim], &mut back, &mut by_weight, &mut by_bias);
     assert_near(&by_weight, &units, "units");
     assert_eq!(by_bias, vec![1.0; dim]);
     // A row that moves as a whole does not change what it becomes.

@@ -2,7 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-use tokenbed_kernels::ops::matmul::{Factor, Matrices, Product, Tiles};
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::products::matmul::{Factor, Matrices, Product, Tiles};
 use tokenbed_testkit::compare::{reduction_f32, reduction_f64};
 use tokenbed_testkit::naive;
 use tokenbed_testkit::place::{Guarded, Placed};
@@ -34,7 +35,7 @@ fn turned<T: Copy>(rows: usize, columns: usize, x: &[T]) -> Vec<T> {
 }
 
 fn run<T: Factor>(sizes: Product, terms: usize, a: Matrices<'_, T>, b: Matrices<'_, T>, out: &mut [T]) {
-    let tiles = Tiles::new(sizes, terms, a, b, out).expect("sizes fit");
+    let tiles = Tiles::new(dispatch::active(), sizes, terms, a, b, out).expect("sizes fit");
     (0..tiles.count()).for_each(|_| assert!(tiles.run_next()));
     assert!(!tiles.run_next());
 }
@@ -126,8 +127,9 @@ fn what_does_not_fit_is_refused() {
     let elements = [1.0f32; 12];
     let of = |of| Matrices { elements: &elements, of, transposed: false };
     let sizes = Product { rows: 2, inner: 3, columns: 2 };
-    let refused =
-        |sizes, terms, a, b, out: usize| Tiles::new(sizes, terms, of(a), of(b), &mut vec![0.0; out]).is_none();
+    let refused = |sizes, terms, a, b, out: usize| {
+        Tiles::new(dispatch::active(), sizes, terms, of(a), of(b), &mut vec![0.0; out]).is_none()
+    };
     assert!(!refused(sizes, 1, &[1], &[1], 4));
     assert!(refused(sizes, 1, &[2], &[0], 4));
     assert!(refused(sizes, 1, &[0], &[2], 4));

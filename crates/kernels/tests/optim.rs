@@ -2,16 +2,16 @@
 
 #![allow(clippy::expect_used, reason = "helpers of tests")]
 
+use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::isa::Isa;
-use tokenbed_kernels::ops::optim::adagrad::Adagrad;
-use tokenbed_kernels::ops::optim::adam::Adam;
-use tokenbed_kernels::ops::optim::replay::Replay;
-use tokenbed_kernels::ops::optim::row_adagrad::RowAdagrad;
-use tokenbed_kernels::ops::optim::sgd::{Momentum, Sgd};
-use tokenbed_kernels::ops::optim::sparse_adam::SparseAdam;
-use tokenbed_kernels::ops::optim::{Slots, Update};
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::ops::learn::optim::adagrad::Adagrad;
+use tokenbed_kernels::ops::learn::optim::adam::Adam;
+use tokenbed_kernels::ops::learn::optim::replay::Replay;
+use tokenbed_kernels::ops::learn::optim::row_adagrad::RowAdagrad;
+use tokenbed_kernels::ops::learn::optim::sgd::{Momentum, Sgd};
+use tokenbed_kernels::ops::learn::optim::sparse_adam::SparseAdam;
+use tokenbed_kernels::ops::learn::optim::{Slots, Update};
+use tokenbed_kernels::real::Real;
 use tokenbed_testkit::place::Guarded;
 use tokenbed_testkit::random::{DIMS, Random};
 
@@ -70,8 +70,8 @@ fn assert_same<F: Real>(ours: &[F], wanted: &[F], what: &str) {
     assert!(differs.is_none(), "{what} at {differs:?}");
 }
 
-fn scalar() -> &'static Kernels {
-    table::available().find(|kernels| kernels.isa() == Isa::Scalar).expect("plain Rust is everywhere")
+fn scalar() -> Kernels {
+    dispatch::available().find(|kernels| kernels.isa() == Isa::Scalar).expect("plain Rust is everywhere")
 }
 
 fn every_arm<F: Real>(awkward: bool) {
@@ -88,7 +88,7 @@ fn every_arm<F: Real>(awkward: bool) {
                 (values::<F>(&mut random, first, awkward), magnitudes(values(&mut random, second, awkward)));
             let first =
                 if matches!(rule, Update::Adagrad(_) | Update::RowAdagrad(_)) { magnitudes(first) } else { first };
-            let run = |kernels: &Kernels, offset: usize| {
+            let run = |kernels: Kernels, offset: usize| {
                 let guarded = |values: &[F]| {
                     let mut guarded = Guarded::new(values.len(), offset, real::<F>(-12345.5));
                     guarded.copy_from_slice(values);
@@ -103,7 +103,7 @@ fn every_arm<F: Real>(awkward: bool) {
                 })
             };
             let wanted = run(scalar(), 0);
-            for kernels in table::available() {
+            for kernels in dispatch::available() {
                 for offset in [0, 1, 5] {
                     let what = format!("{} {rule:?} dim {dim} offset {offset}", kernels.isa().name());
                     for (ours, wanted) in run(kernels, offset).iter().zip(&wanted) {
@@ -135,7 +135,7 @@ fn squares_are_summed_alike() {
         let naive: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
         let wanted = scalar().sum_squares(&values);
         assert!((wanted - naive).abs() <= f64::EPSILON * len as f64 * naive, "{wanted} is far from {naive}");
-        for kernels in table::available() {
+        for kernels in dispatch::available() {
             assert_eq!(kernels.sum_squares(&values).to_bits(), wanted.to_bits(), "{} of {len}", kernels.isa().name());
         }
     }
@@ -191,14 +191,14 @@ fn replayed<F: Real>(dims: &[usize], spread: f64, centres: (f64, f64, f64)) {
             for fresh in [false, true] {
                 let zeros = vec![F::ZERO; dim];
                 let (first, second) = if fresh { (&zeros, &zeros) } else { (&first, &second) };
-                let run = |kernels: &Kernels| {
+                let run = |kernels: Kernels| {
                     let (mut p, mut m, mut v) = (param.clone(), first.clone(), second.clone());
                     let replay = Replay { param: &mut p, first: &mut m, second: &mut v, steps: &steps, fresh };
                     kernels.replay(replay);
                     [p, m, v]
                 };
                 let wanted = run(scalar());
-                for kernels in table::available() {
+                for kernels in dispatch::available() {
                     for (ours, wanted) in run(kernels).iter().zip(&wanted) {
                         assert_same(ours, wanted, &format!("{} {name} dim {dim} fresh {fresh}", kernels.isa().name()));
                     }

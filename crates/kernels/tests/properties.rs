@@ -3,12 +3,12 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use proptest::prelude::*;
+use tokenbed_kernels::dispatch;
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::added::{Added, Along};
-use tokenbed_kernels::ops::embed::Embed;
-use tokenbed_kernels::ops::layer_norm::Norm;
-use tokenbed_kernels::table;
+use tokenbed_kernels::ops::lookup::embed::Embed;
+use tokenbed_kernels::ops::lookup::layer_norm::Norm;
+use tokenbed_kernels::rows::added::{Added, Along};
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_testkit::compare::{assert_same_bits, assert_same_values};
 use tokenbed_testkit::place::{Guarded, Placed};
 use tokenbed_testkit::{naive, property};
@@ -70,8 +70,8 @@ proptest! {
         let table: Vec<f32> = case.table.iter().map(|&bits| f32::from_bits(bits)).collect();
         let table = Placed::new(&table, offsets.0);
         let copied = naive::gather(&table, dim, ids);
-        let scalar = table::available().next().expect("the scalar one is everywhere");
-        for kernels in table::available() {
+        let scalar = dispatch::available().next().expect("the scalar one is everywhere");
+        for kernels in dispatch::available() {
             let name = kernels.isa().name();
             let (ids, positions) = (Placed::new(ids, offsets.1), Placed::new(positions, offsets.0));
             let ids = CheckedIds::new(kernels, &ids, rows).expect("generated below");
@@ -104,7 +104,7 @@ proptest! {
         let good = ids.iter().all(|&id| (id as usize) < rows);
         let signed: Vec<i32> = ids.iter().map(|&id| id.cast_signed()).collect();
         let good_signed = signed.iter().all(|&id| id >= 0 && (id as usize) < rows);
-        for kernels in table::available() {
+        for kernels in dispatch::available() {
             prop_assert_eq!(CheckedIds::new(kernels, &ids, rows).is_some(), good);
             prop_assert_eq!(CheckedIds::from_signed(kernels, &signed, rows).is_some(), good_signed);
         }

@@ -3,12 +3,12 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokenbed_kernels::dispatch;
 use tokenbed_kernels::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::added::{Added, Along};
-use tokenbed_kernels::ops::rotate::{Pairs, Rotate};
-use tokenbed_kernels::ops::rows::OutFormat;
-use tokenbed_kernels::table;
+use tokenbed_kernels::ops::positions::rotate::{Pairs, Rotate};
+use tokenbed_kernels::rows::added::{Added, Along};
+use tokenbed_kernels::rows::format::OutFormat;
 use tokenbed_testkit::place::{Guarded, Placed};
 use tokenbed_testkit::random::Random;
 
@@ -94,7 +94,7 @@ fn every_shape_type_and_pairing() {
             for (format, pairs) in OutFormat::ALL.iter().flat_map(|&f| Pairs::ALL.map(|p| (f, p))) {
                 for (inverse, explicit) in [(false, false), (true, false), (false, true), (true, true)] {
                     let (along, rows) = if explicit {
-                        let ids = CheckedIds::new(table::active(), &each, POSITIONS).expect("good rows");
+                        let ids = CheckedIds::new(dispatch::active(), &each, POSITIONS).expect("good rows");
                         (Along::Each(ids), vec![4, 0, 0, 3, 1, 4])
                     } else {
                         (cycle, vec![3, 1, 2, 3, 1, 2])
@@ -103,7 +103,7 @@ fn every_shape_type_and_pairing() {
                     let op = Rotate { angles, heads, head_dim, dim, pairs, inverse, format };
                     let x = Placed::new(&bytes_of(format, &plain), 4 * offset);
                     let wanted = bytes_of(format, &naive(&op, &table, &rows, &values_of(format, &x)));
-                    for kernels in table::available() {
+                    for kernels in dispatch::available() {
                         let what = format!("{} {heads} x {head_dim}, {dim}, {op:?}", kernels.isa().name());
                         let mut out = Guarded::new(x.len(), 64 - 4 * offset, SENTRY);
                         kernels.rotate(&op, &x, &mut out);
@@ -130,7 +130,7 @@ fn parts_are_the_whole() {
     let (pairs, format) = (Pairs::Half, OutFormat::Float32);
     let op = Rotate { angles, heads: 2, head_dim: 16, dim: 16, pairs, inverse: false, format };
     let token = op.token_bytes().expect("a size");
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         let (mut whole, mut parts) = (vec![0; x.len()], vec![0; x.len()]);
         kernels.rotate(&op, &x, &mut whole);
         for range in [0..4, 4..5, 5..11] {
@@ -155,7 +155,7 @@ fn sizes_that_do_not_fit_are_refused() {
         format: OutFormat::Float32,
     };
     let refuses = |op: Rotate<'_>, bytes: usize, out: usize| {
-        let run = || table::active().rotate(&op, &vec![0; bytes], &mut vec![0; out]);
+        let run = || dispatch::active().rotate(&op, &vec![0; bytes], &mut vec![0; out]);
         assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     };
     refuses(good, 32, 48);
@@ -164,6 +164,6 @@ fn sizes_that_do_not_fit_are_refused() {
     refuses(Rotate { dim: 6, ..good }, 32, 32);
     let far = Added { table: &table, along: Along::Cycle { offset: 1, length: 2, first: 0 } };
     refuses(Rotate { angles: far, ..good }, 32, 32);
-    table::active().rotate(&good, &[], &mut []);
-    table::active().rotate_in_place(&good, &mut [0; 32]);
+    dispatch::active().rotate(&good, &[], &mut []);
+    dispatch::active().rotate_in_place(&good, &mut [0; 32]);
 }

@@ -4,10 +4,10 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::row_sum::{RowSum, Sums};
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::ops::learn::row_sum::{RowSum, Sums};
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_testkit::compare::assert_same_bits;
 use tokenbed_testkit::place::{Guarded, Placed};
 use tokenbed_testkit::random::{DIMS, Random};
@@ -49,7 +49,7 @@ fn naive(case: &Case, dim: usize, weighted: bool, columns: &Range<usize>) -> Vec
     (0..COUNTS.len()).map(|i| columns.clone().map(|d| sum(i, d)).collect()).collect()
 }
 
-fn checked<'a>(kernels: &Kernels, places: &'a [u32]) -> CheckedIds<'a> {
+fn checked<'a>(kernels: Kernels, places: &'a [u32]) -> CheckedIds<'a> {
     CheckedIds::new(kernels, places, GRAD_ROWS).expect("places of the test are good")
 }
 
@@ -67,7 +67,7 @@ fn every_dim_and_part_of_it_at_every_offset() {
                 let dense = dense.concat();
                 for offset in [0, 1, 4, 15] {
                     let grad = Placed::new(&case.grad, offset);
-                    for (kernels, store) in table::available().flat_map(|k| STORES.map(|store| (k, store))) {
+                    for (kernels, store) in dispatch::available().flat_map(|k| STORES.map(|store| (k, store))) {
                         let what = format!("{} {store:?} {columns:?} of {dim}, {weighted}", kernels.isa().name());
                         let coefficients = weighted.then_some(&case.coefficients[..]);
                         let of = RowSum { grad: &grad, dim, places: checked(kernels, &case.places), coefficients };
@@ -96,7 +96,7 @@ fn every_dim_and_part_of_it_at_every_offset() {
 /// No sums, no rows, no gradient.
 #[test]
 fn nothing() {
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         let of = RowSum { grad: &[], dim: 3, places: checked(kernels, &[]), coefficients: None };
         // Checked against rows that are not there.
         let none = CheckedIds::new(kernels, &[], 0).expect("no places");
@@ -115,8 +115,8 @@ fn nothing() {
 #[test]
 fn wrong_sizes_are_refused_before_any_write() {
     let grad = vec![1.0; GRAD_ROWS * 8];
-    let refuses = |expected: &str, call: &dyn Fn(&'static Kernels, &mut [f32])| {
-        for kernels in table::available() {
+    let refuses = |expected: &str, call: &dyn Fn(Kernels, &mut [f32])| {
+        for kernels in dispatch::available() {
             let mut out = Guarded::new(16, 0, SENTRY);
             let panic = catch_unwind(AssertUnwindSafe(|| call(kernels, &mut out))).expect_err("a bug passed");
             assert_eq!(panic.downcast_ref::<&str>().map(ToString::to_string).as_deref(), Some(expected));
@@ -130,7 +130,7 @@ fn wrong_sizes_are_refused_before_any_write() {
                ids: Option<(&'static [u32], usize)>,
                scratch: usize| {
         let grad = grad.clone();
-        move |kernels: &'static Kernels, out: &mut [f32]| {
+        move |kernels: Kernels, out: &mut [f32]| {
             let of = RowSum { grad: &grad, dim, places: checked(kernels, &places), coefficients: None };
             let to = Sums { starts, columns: &columns, dense: ids };
             kernels.row_sums(Store::Cached, &of, to, &mut vec![0.0; scratch], out);
@@ -149,12 +149,12 @@ fn wrong_sizes_are_refused_before_any_write() {
     refuses("row_sum: ids do not ascend", &run(8, &[0, 1, 3], 0..8, Some((&[5], 5)), 8));
     refuses("row_sum: ids outside of out", &run(8, &[0, 1, 3], 0..8, Some((&[5, 7], 5)), 8));
     refuses("row_sum: ids outside of out", &run(8, &[0, 1, 3], 0..8, Some((&[4, 5], 5)), 8));
-    let weighted = |kernels: &'static Kernels, out: &mut [f32]| {
+    let weighted = |kernels: Kernels, out: &mut [f32]| {
         let of = RowSum { grad: &grad, dim: 8, places: checked(kernels, &places), coefficients: Some(&[1.0; 2]) };
         kernels.row_sum(&of, 0..3, &(0..8), &mut out[..8]);
     };
     refuses("row_sum: other coefficients", &weighted);
-    let past = |kernels: &'static Kernels, out: &mut [f32]| {
+    let past = |kernels: Kernels, out: &mut [f32]| {
         let of = RowSum { grad: &grad, dim: 8, places: checked(kernels, &places), coefficients: None };
         kernels.row_sum(&of, 0..4, &(0..8), &mut out[..8]);
     };

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "helpers of tests")]
 
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_testkit::compare::{assert_same_bits, assert_same_values, reduction_f32};
 use tokenbed_testkit::place::{Guarded, Placed};
 use tokenbed_testkit::random::{DIMS, Random};
@@ -10,8 +10,8 @@ use tokenbed_testkit::random::{DIMS, Random};
 const SENTRY: f32 = -12345.5;
 const ROWS: usize = 5;
 
-fn scalar() -> &'static tokenbed_kernels::table::Kernels {
-    table::available().next().expect("the scalar kernels are everywhere")
+fn scalar() -> tokenbed_kernels::dispatch::Kernels {
+    dispatch::available().next().expect("the scalar kernels are everywhere")
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn every_dim_at_some_offsets() {
         }
         for offset in [0, 1, 3, 15] {
             let (rows, query) = (Placed::new(&rows, offset), Placed::new(&query, offset / 2));
-            for kernels in table::available() {
+            for kernels in dispatch::available() {
                 let mut out = [Guarded::new(ROWS, offset, SENTRY), Guarded::new(ROWS, 1, SENTRY)];
                 let [its_dots, its_squares] = &mut out;
                 kernels.scores(&rows, &query, its_dots, its_squares);
@@ -51,7 +51,7 @@ fn awkward_numbers_and_none() {
         let (rows, query) = (random.awkward(ROWS * dim), random.awkward(dim));
         let (mut dots, mut squares) = (vec![0.0; ROWS], vec![0.0; ROWS]);
         scalar().scores(&rows, &query, &mut dots, &mut squares);
-        for kernels in table::available() {
+        for kernels in dispatch::available() {
             let (mut its_dots, mut its_squares) = (vec![0.0; ROWS], vec![0.0; ROWS]);
             kernels.scores(&rows, &query, &mut its_dots, &mut its_squares);
             assert_same_values(&its_dots, &dots, &kernels.isa().name());

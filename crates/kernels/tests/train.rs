@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use tokenbed_kernels::dispatch::{self, Kernels, available};
 use tokenbed_kernels::isa::Isa;
-use tokenbed_kernels::ops::gemm::{View, gemm};
-use tokenbed_kernels::ops::matmul::Product;
-use tokenbed_kernels::ops::row_dots::Picked;
-use tokenbed_kernels::ops::row_mix::Coefficients;
-use tokenbed_kernels::table::{Kernels, available};
+use tokenbed_kernels::ops::products::gemm::{View, gemm};
+use tokenbed_kernels::ops::products::matmul::Product;
+use tokenbed_kernels::ops::products::row_dots::Picked;
+use tokenbed_kernels::ops::products::row_mix::Coefficients;
 
-fn scalar() -> &'static Kernels {
+fn scalar() -> Kernels {
     available().find(|kernels| kernels.isa() == Isa::Scalar).unwrap()
 }
 
@@ -38,7 +38,7 @@ fn row_dots_and_row_mix() {
             let a: Vec<u32> = (0..down as u32).map(|i| i * 7 % 20).collect();
             let b: Vec<u32> = (0..across as u32).map(|i| i * 3 % 20).collect();
             let [a, b] = [&a, &b].map(|rows| Picked { table: &table, rows });
-            let dots = |kernels: &Kernels| {
+            let dots = |kernels: Kernels| {
                 let mut out = vec![SENTRY; down * across + 3];
                 kernels.row_dots(a, b, stride, &mut out[..down * across]);
                 assert!(out[down * across..].iter().all(|&x| x == SENTRY));
@@ -54,7 +54,7 @@ fn row_dots_and_row_mix() {
                 assert!((f64::from(*x) - exact).abs() <= 1e-6 * size + 1e-12);
             }
             let coefficients = Coefficients { values: &expected, across, down: 1 };
-            let mix = |kernels: &Kernels| {
+            let mix = |kernels: Kernels| {
                 let mut out = vec![SENTRY; down * stride + 3];
                 kernels.row_mix(coefficients, b, stride, &mut out[..down * stride]);
                 assert!(out[down * stride..].iter().all(|&x| x == SENTRY));
@@ -79,7 +79,7 @@ fn exponentials() {
         rows[2 * width + 5] = -1e30;
         rows[3 * width + 1] = 1e4;
         rows[4 * width + 2] = f32::NAN;
-        let run = |kernels: &Kernels| {
+        let run = |kernels: Kernels| {
             let (mut x, mut out) = (rows.clone(), vec![SENTRY; 13]);
             kernels.exp_rows(&mut x, width, &mut out[..12]);
             assert_eq!(out[12], SENTRY);
@@ -121,7 +121,7 @@ fn products_by_strides() {
                     View { values: &a, row: a_row, column: a_column },
                     View { values: &b, row: b_row, column: b_column },
                 );
-                gemm(Product { rows, inner, columns }, left, right, add, &mut out, row);
+                gemm(dispatch::active(), Product { rows, inner, columns }, left, right, add, &mut out, row);
                 for (i, x) in out.iter().enumerate() {
                     let (r, c) = (i / row, i % row);
                     if r >= rows || c >= columns {

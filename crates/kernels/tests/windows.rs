@@ -1,9 +1,9 @@
 //! Windows of a line: every instruction set against a copy row by row, to the bit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::windows::Windows;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::positions::windows::Windows;
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_testkit::compare::assert_same_bits;
 use tokenbed_testkit::place::{Guarded, Placed};
 use tokenbed_testkit::random::{DIMS, Random};
@@ -22,7 +22,7 @@ fn every_dim_part_and_store() {
             for (first, len) in [(0, groups * rows), (rows / 2, rows), (groups * rows - 1, 1), (rows, 0)] {
                 let op = Windows { lines: &lines, rows, dim, first };
                 for (kernels, store) in
-                    table::available().flat_map(|k| [Store::Cached, Store::Streaming].map(|s| (k, s)))
+                    dispatch::available().flat_map(|k| [Store::Cached, Store::Streaming].map(|s| (k, s)))
                 {
                     let mut out = Guarded::new(len * dim, first % 16, -7.5f32);
                     kernels.windows(store, &op, &mut out);
@@ -40,12 +40,12 @@ fn lines_that_are_too_short_are_refused() {
     let refuses = |lines: usize, rows: usize, dim: usize, first: usize, out: usize| {
         let lines = vec![0.0; lines];
         let op = Windows { lines: &lines, rows, dim, first };
-        let run = || table::active().windows(Store::Cached, &op, &mut vec![0.0; out]);
+        let run = || dispatch::active().windows(Store::Cached, &op, &mut vec![0.0; out]);
         assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     };
     refuses(5, 3, 4, 0, 12);
     refuses(6, 3, 4, 1, 12);
     refuses(6, 3, 4, 0, 11);
     refuses(6, 0, 4, 0, 4);
-    table::active().windows(Store::Cached, &Windows { lines: &[], rows: 0, dim: 0, first: 9 }, &mut []);
+    dispatch::active().windows(Store::Cached, &Windows { lines: &[], rows: 0, dim: 0, first: 9 }, &mut []);
 }

@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 use tokenbed_core::storage::Storage;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_nn::optim::{Adagrad, Optimizer, Parameter, RowWiseAdagrad, Sgd, SparseAdam, rows};
 use tokenbed_nn::row_grad::{GradRows, Order, OrderOut, OrderScratch, Pending};
 use tokenbed_testkit::random::Random;
@@ -37,7 +37,7 @@ fn main() {
         let mut out = OrderOut::in_block(&mut block, count).unwrap();
         let (unique, _) = OrderScratch::default().sort(&batch, ROWS, None, &mut out).unwrap();
         let order = Order::in_block(&block, count, unique).unwrap();
-        let kernels = table::active();
+        let kernels = dispatch::active();
         let grad = Pending::new(kernels, order, grad, dim, None).unwrap();
         let optimizers = [
             ("SGD", 2, Optimizer::Sgd(Sgd { lr: 1e-3, momentum: 0.0, nesterov: false, weight_decay: 0.0 })),

@@ -6,10 +6,11 @@
 
 use std::hint::black_box;
 use std::time::Instant;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::dispatch;
 use tokenbed_kernels::isa::Isa;
-use tokenbed_kernels::ops::optim::Update;
-use tokenbed_kernels::ops::optim::replay::Replay;
-use tokenbed_kernels::table;
+use tokenbed_kernels::ops::learn::optim::Update;
+use tokenbed_kernels::ops::learn::optim::replay::Replay;
 use tokenbed_nn::optim::{AdamW, Optimizer, Parameter, dense};
 use tokenbed_testkit::random::Random;
 use tokenbed_threads::set_num_threads;
@@ -38,7 +39,7 @@ fn main() {
     let optimizer = Optimizer::AdamW(AdamW { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 });
     // Four reads and three writes of each element.
     let (mut copy, source) = (vec![1.0f32; ROWS * DIM * 7 / 2], vec![2.0f32; ROWS * DIM * 7 / 2]);
-    for kernels in table::available().filter(|kernels| kernels.isa() != Isa::Scalar) {
+    for kernels in dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar) {
         let mut step = 0;
         let dense = measured(ROWS * DIM, || {
             step += 1;

@@ -4,11 +4,11 @@ use crate::blocks::in_blocks;
 use std::ops::Range;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve, with_values};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::bag::{Bag, Bags, Mode};
-use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::ops::lookup::bag::{Bag, Bags, Mode};
+use tokenbed_kernels::rows::format::{OutFormat, RowFormat, RowTable};
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_memory::List;
 use tokenbed_threads::parallel_rows;
 
@@ -76,7 +76,7 @@ fn check_out(rows: usize, dim: usize, format: OutFormat, out: &[u8]) -> Result<(
 /// do not begin with 0, decrease or reach past the ids, and for other sizes that do not fit; [`Error::Usage`] for
 /// weights where the mode is not the sum. `out` is not written then.
 pub fn forward(
-    kernels: &Kernels,
+    kernels: Kernels,
     table: RowTable<'_>,
     request: Request<'_>,
     scratch: &mut Scratch,
@@ -95,7 +95,7 @@ pub fn forward(
 /// # Errors
 /// Those of [`forward`].
 pub fn forward_in_blocks(
-    kernels: &Kernels,
+    kernels: Kernels,
     table: RowTable<'_>,
     request: Request<'_>,
     go_on: &dyn Fn() -> bool,
@@ -109,7 +109,7 @@ pub fn forward_in_blocks(
 
 /// The op, all that it reads checked, and how many bags there are.
 fn checked<'a>(
-    kernels: &Kernels,
+    kernels: Kernels,
     table: RowTable<'a>,
     request: Request<'a>,
     scratch: &'a mut Scratch,
@@ -150,7 +150,7 @@ impl Ranges<'_> {
 
 /// The ids of bags over a table of so many rows, checked, and which belong to which.
 pub(crate) fn places<'a>(
-    kernels: &Kernels,
+    kernels: Kernels,
     rows: usize,
     request: Request<'a>,
     scratch: &'a mut Scratch,
@@ -224,7 +224,7 @@ fn read_offsets(begins: IdSlice<'_>, with_end: bool, ids: usize, offsets: &mut V
 /// [`Error::TokenIndex`] for an id that `bad` does not mend, [`Error::Shape`] where `out` is of another size; `out` is
 /// not written then.
 pub fn lookup(
-    kernels: &Kernels,
+    kernels: Kernels,
     table: RowTable<'_>,
     (ids, bad): (IdSlice<'_>, BadIds),
     scratch: &mut Scratch,
@@ -244,7 +244,7 @@ pub fn lookup(
 /// # Errors
 /// Those of [`lookup`].
 pub fn lookup_in_blocks(
-    kernels: &Kernels,
+    kernels: Kernels,
     table: RowTable<'_>,
     (ids, bad): (IdSlice<'_>, BadIds),
     go_on: &dyn Fn() -> bool,

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokenbed_core::ops::matmul::{Matrices, Product, matmul};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::{Gather, List, had, with_room, zeroed};
 use tokenbed_threads::{parallel_ranges, parallel_rows};
 
@@ -104,6 +105,7 @@ fn centre<T: Copy + Into<f64>>(elements: &[T], means: &[f64], out: &mut [f64]) {
 /// # Errors
 /// [`Error::Usage`] for an element that is not finite; [`Error::Shape`] where sizes do not agree.
 pub fn principal<T: Copy + Into<f64> + Sync>(
+    kernels: Kernels,
     elements: &[T],
     dim: usize,
     go_on: &dyn Fn() -> bool,
@@ -120,8 +122,8 @@ pub fn principal<T: Copy + Into<f64> + Sync>(
     let Some(mean) = table.mean(go_on) else { return Ok(false) };
     let directions = out.directions;
     let found = if dim <= rows {
-        let Some(covariance) = covariance(table, &mean, go_on)? else { return Ok(false) };
-        let Some(found) = eigen(covariance, dim, count, go_on)? else { return Ok(false) };
+        let Some(covariance) = covariance(kernels, table, &mean, go_on)? else { return Ok(false) };
+        let Some(found) = eigen(kernels, covariance, dim, count, go_on)? else { return Ok(false) };
         directions.copy_from_slice(&found.vectors);
         found
     } else {
@@ -129,8 +131,8 @@ pub fn principal<T: Copy + Into<f64> + Sync>(
         for (row, out) in elements.chunks_exact(dim).zip(centred.chunks_exact_mut(dim)) {
             centre(row, &mean, out);
         }
-        let Some(products) = row_products(&centred, rows, dim, go_on)? else { return Ok(false) };
-        let Some(found) = eigen(products, rows, count, go_on)? else { return Ok(false) };
+        let Some(products) = row_products(kernels, &centred, rows, dim, go_on)? else { return Ok(false) };
+        let Some(found) = eigen(kernels, products, rows, count, go_on)? else { return Ok(false) };
         for (direction, vector) in directions.chunks_exact_mut(dim).zip(found.vectors.chunks_exact(rows)) {
             for (row, &weight) in centred.chunks_exact(dim).zip(vector) {
                 direction.iter_mut().zip(row).for_each(|(to, x)| *to += weight * x);
@@ -207,6 +209,7 @@ impl Panels {
 
 /// (dim, dim): the sum over all rows, less their mean, of products of their elements.
 fn covariance<T: Copy + Into<f64> + Sync>(
+    kernels: Kernels,
     table: Table<'_, T>,
     mean: &[f64],
     go_on: &dyn Fn() -> bool,
@@ -235,7 +238,7 @@ fn covariance<T: Copy + Into<f64> + Sync>(
         let sizes = Product { rows: width, inner: height, columns: width };
         let a = Matrices { elements: centred, of: &panels.left, transposed: true };
         let b = Matrices { elements: centred, of: &panels.right, transposed: false };
-        matmul(sizes, 1, a, b, &mut one)?;
+        matmul(kernels, sizes, 1, a, b, &mut one)?;
         parallel_rows(&mut all, 1, 2 * size_of::<f64>(), |range, all| {
             all.iter_mut().zip(&one[range]).for_each(|(sum, product)| *sum += product);
         });
@@ -246,7 +249,13 @@ fn covariance<T: Copy + Into<f64> + Sync>(
 }
 
 /// (rows, rows): the product of every row with every other.
-fn row_products(centred: &[f64], rows: usize, dim: usize, go_on: &dyn Fn() -> bool) -> Result<Option<Vec<f64>>> {
+fn row_products(
+    kernels: Kernels,
+    centred: &[f64],
+    rows: usize,
+    dim: usize,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Option<Vec<f64>>> {
     let size = rows.checked_mul(rows).ok_or_else(|| Error::Shape(format!("{rows} rows")))?;
     let mut all = zeroed(size);
     for (block, out) in centred.chunks(BLOCK * dim).zip(all.chunks_mut(BLOCK * rows)) {
@@ -256,7 +265,7 @@ fn row_products(centred: &[f64], rows: usize, dim: usize, go_on: &dyn Fn() -> bo
         let sizes = Product { rows: block.len() / dim, inner: dim, columns: rows };
         let a = Matrices { elements: block, of: &[0], transposed: false };
         let b = Matrices { elements: centred, of: &[0], transposed: true };
-        matmul(sizes, 1, a, b, out)?;
+        matmul(kernels, sizes, 1, a, b, out)?;
     }
     Ok(Some(all))
 }
@@ -272,10 +281,16 @@ struct Eigen {
 }
 
 /// The `count` largest eigenvalues of a matrix (size, size) and their vectors; none where `go_on` ends it.
-fn eigen(matrix: Vec<f64>, size: usize, count: usize, go_on: &dyn Fn() -> bool) -> Result<Option<Eigen>> {
+fn eigen(
+    kernels: Kernels,
+    matrix: Vec<f64>,
+    size: usize,
+    count: usize,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Option<Eigen>> {
     let total = (0..size).map(|i| matrix[i * size + i]).sum();
     if is_worth(size, count) {
-        match leading(&matrix, size, count, go_on)? {
+        match leading(kernels, &matrix, size, count, go_on)? {
             Search::Found(found) => {
                 let values = found.values.iter().map(|value| value.max(0.0)).into_list();
                 return Ok(Some(Eigen { values, vectors: found.vectors, total }));
@@ -356,6 +371,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use tokenbed_kernels::dispatch::active;
 
     struct Found {
         directions: Vec<f64>,
@@ -370,7 +386,7 @@ mod tests {
             explained: vec![0.0; count],
         };
         let Found { directions, scores, explained } = &mut found;
-        assert!(principal(elements, dim, &|| true, Components { directions, scores, explained }).unwrap());
+        assert!(principal(active(), elements, dim, &|| true, Components { directions, scores, explained }).unwrap());
         found
     }
 
@@ -423,15 +439,18 @@ mod tests {
         let mut room = [0.0; 4];
         let [directions, scores] = [&mut [0.0; 2][..], &mut [0.0; 2]];
         let out = Components { directions, scores, explained: &mut room[..1] };
-        let error = principal(&[1.0, f64::NAN, 0.0, 0.0], 2, &|| true, out).unwrap_err();
+        let error = principal(active(), &[1.0, f64::NAN, 0.0, 0.0], 2, &|| true, out).unwrap_err();
         assert!(error.to_string().contains("element [0, 1] is NaN"), "{error}");
         let out = Components { directions: &mut [], scores: &mut [], explained: &mut room[..3] };
-        assert_eq!(principal(&[1.0; 4], 2, &|| true, out).unwrap_err().code(), "SHAPE");
+        assert_eq!(principal(active(), &[1.0; 4], 2, &|| true, out).unwrap_err().code(), "SHAPE");
     }
 
     #[test]
     fn it_ends_where_it_is_told() {
         let [directions, scores, explained] = [&mut [0.0; 2][..], &mut [0.0; 2], &mut [0.0; 1]];
-        assert!(!principal(&[1.0, 2.0, 3.0, 5.0], 2, &|| false, Components { directions, scores, explained }).unwrap());
+        assert!(
+            !principal(active(), &[1.0, 2.0, 3.0, 5.0], 2, &|| false, Components { directions, scores, explained })
+                .unwrap()
+        );
     }
 }

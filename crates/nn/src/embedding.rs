@@ -3,8 +3,8 @@
 use crate::blocks::in_blocks;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_threads::parallel_rows;
 
 /// A table of `rows` rows of `dim` f32.
@@ -57,7 +57,7 @@ pub(crate) fn check_out(ids: usize, dim: usize, out: usize) -> Result<()> {
 /// [`Error::TokenIndex`] for an id that `bad` does not mend, [`Error::Shape`] where `out` is of another size; `out` is
 /// not written then.
 pub fn forward(
-    kernels: &Kernels,
+    kernels: Kernels,
     table: Table<'_>,
     ids: IdSlice<'_>,
     bad: BadIds,
@@ -79,7 +79,7 @@ pub fn forward(
 /// # Errors
 /// Those of [`forward`].
 pub fn forward_in_blocks(
-    kernels: &Kernels,
+    kernels: Kernels,
     table: Table<'_>,
     (ids, bad): (IdSlice<'_>, BadIds),
     go_on: &dyn Fn() -> bool,

@@ -10,6 +10,7 @@ use crate::components::{ROUNDS, dot, norm};
 use nalgebra::{DMatrix, SymmetricEigen};
 use tokenbed_core::Result;
 use tokenbed_core::ops::matmul::{Matrices, Product, matmul};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::{Gather, List, filled, had, with_room, zeroed};
 
 /// A vector is found when what the matrix makes of it differs from a multiple of it by this part of its own eigenvalue at most,
@@ -58,10 +59,16 @@ pub(crate) fn is_worth(size: usize, count: usize) -> bool {
 ///
 /// # Errors
 /// An error of shapes where sizes do not fit.
-pub(crate) fn leading(matrix: &[f64], size: usize, count: usize, go_on: &dyn Fn() -> bool) -> Result<Search> {
+pub(crate) fn leading(
+    kernels: Kernels,
+    matrix: &[f64],
+    size: usize,
+    count: usize,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Search> {
     let block = block_of(count);
     let most = BLOCKS * block;
-    let mut basis = Basis { size, vectors: with_room(most * size), images: with_room(most * size) };
+    let mut basis = Basis { kernels, size, vectors: with_room(most * size), images: with_room(most * size) };
     let mut next = start(block * size);
     for _ in 0..TRIES {
         if !go_on() {
@@ -105,6 +112,7 @@ fn start(count: usize) -> Vec<f64> {
 
 /// Orthonormal vectors, and what the matrix makes of them.
 struct Basis {
+    kernels: Kernels,
     size: usize,
     /// (n, size).
     vectors: Vec<f64>,
@@ -141,7 +149,7 @@ impl Basis {
         self.images.fill_to(self.vectors.len(), 0.0);
         let (from, images) = (&self.vectors[before * self.size..], &mut self.images[before * self.size..]);
         // A symmetric matrix is its own transpose.
-        multiply((from, added, false), (matrix, self.size, false), self.size, images)?;
+        multiply(self.kernels, (from, added, false), (matrix, self.size, false), self.size, images)?;
         Ok(added)
     }
 
@@ -171,7 +179,7 @@ impl Basis {
     fn ritz(&self, count: usize) -> Result<Option<Ritz>> {
         let (n, size) = (self.len(), self.size);
         let mut projected = zeroed(n * n);
-        multiply((&self.vectors, n, false), (&self.images, n, true), size, &mut projected)?;
+        multiply(self.kernels, (&self.vectors, n, false), (&self.images, n, true), size, &mut projected)?;
         // The library asks for three matrices of this size, and ends the process where there is no memory for them.
         had(3 * size_of_val(&projected[..]));
         let projected = DMatrix::from_column_slice(n, n, &projected);
@@ -183,8 +191,8 @@ impl Basis {
         let mut weights = with_room(count * n);
         order.iter().for_each(|&(_, column)| weights.put_slice(&found.eigenvectors.as_slice()[column * n..][..n]));
         let (mut vectors, mut images) = (zeroed(count * size), zeroed(count * size));
-        multiply((&weights, count, false), (&self.vectors, size, false), n, &mut vectors)?;
-        multiply((&weights, count, false), (&self.images, size, false), n, &mut images)?;
+        multiply(self.kernels, (&weights, count, false), (&self.vectors, size, false), n, &mut vectors)?;
+        multiply(self.kernels, (&weights, count, false), (&self.images, size, false), n, &mut images)?;
         let values = order.iter().map(|&(value, _)| value).into_list();
         let mut misses = filled(0.0, count * size);
         for (i, value) in values.iter().enumerate() {
@@ -197,10 +205,16 @@ impl Basis {
 
 /// out (rows, columns) = a (rows, inner) * b (inner, columns). Each of a and b says how many rows or columns of `out` it makes,
 /// and whether it is written down as its transpose.
-fn multiply(a: (&[f64], usize, bool), b: (&[f64], usize, bool), inner: usize, out: &mut [f64]) -> Result<()> {
+fn multiply(
+    kernels: Kernels,
+    a: (&[f64], usize, bool),
+    b: (&[f64], usize, bool),
+    inner: usize,
+    out: &mut [f64],
+) -> Result<()> {
     let sizes = Product { rows: a.1, inner, columns: b.1 };
     let [a, b] = [a, b].map(|(elements, _, transposed)| Matrices { elements, of: &[0], transposed });
-    matmul(sizes, 1, a, b, out)
+    matmul(kernels, sizes, 1, a, b, out)
 }
 
 #[cfg(test)]
@@ -229,7 +243,7 @@ mod tests {
     }
 
     fn found(matrix: &[f64], size: usize, count: usize) -> Leading {
-        match leading(matrix, size, count, &|| true).unwrap() {
+        match leading(tokenbed_kernels::dispatch::active(), matrix, size, count, &|| true).unwrap() {
             Search::Found(found) => found,
             other => panic!("{other:?}"),
         }
@@ -285,6 +299,9 @@ mod tests {
     #[test]
     fn it_ends_where_it_is_told() {
         let matrix = matrix_of(&[1.0], 512).0;
-        assert!(matches!(leading(&matrix, 512, 1, &|| false).unwrap(), Search::Ended));
+        assert!(matches!(
+            leading(tokenbed_kernels::dispatch::active(), &matrix, 512, 1, &|| false).unwrap(),
+            Search::Ended
+        ));
     }
 }

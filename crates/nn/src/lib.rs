@@ -18,6 +18,5 @@ pub mod positions;
 pub mod quantize;
 pub mod row_grad;
 pub mod row_sums;
-pub mod self_test;
 pub mod token_position;
 pub mod token_position_grad;

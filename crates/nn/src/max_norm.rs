@@ -2,7 +2,7 @@
 
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::Slice;
 
 /// Rescales, in place, each row that `ids` name and whose p-norm is above `max_norm`, to
@@ -11,7 +11,7 @@ use tokenbed_memory::Slice;
 /// # Errors
 /// [`Error::TokenIndex`] for an id that `bad` does not mend, before any row is touched.
 pub fn renormalize(
-    kernels: &Kernels,
+    kernels: Kernels,
     (table, rows, dim): (&mut [f32], usize, usize),
     (ids, bad): (IdSlice<'_>, BadIds),
     (max_norm, p): (f64, f64),

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::{Mutex, PoisonError};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::{Gather, Heap, List};
 use tokenbed_threads::{parallel_ranges, parallel_rows};
 
@@ -85,7 +85,7 @@ fn cosines(dots: &mut [f32], squares: &[f32]) {
 }
 
 /// Scores rows `from ..`, as many as `dots` has room for.
-fn score(kernels: &Kernels, rows: Rows<'_>, query: &[f32], from: usize, dots: &mut [f32]) {
+fn score(kernels: Kernels, rows: Rows<'_>, query: &[f32], from: usize, dots: &mut [f32]) {
     let mut squares = [0.0; BLOCK];
     for (block, dots) in dots.chunks_mut(BLOCK).enumerate() {
         let first = (from + block * BLOCK) * rows.dim;
@@ -99,7 +99,7 @@ fn score(kernels: &Kernels, rows: Rows<'_>, query: &[f32], from: usize, dots: &m
 ///
 /// # Errors
 /// [`Error::Shape`] for sizes that do not go together; [`Error::Usage`] for a query that is not finite.
-pub fn similarities(kernels: &Kernels, rows: Rows<'_>, query: &[f32], out: &mut [f32]) -> Result<()> {
+pub fn similarities(kernels: Kernels, rows: Rows<'_>, query: &[f32], out: &mut [f32]) -> Result<()> {
     let query = unit(query, rows.dim)?;
     if out.len() != rows.len() {
         return Err(Error::Shape(format!("room for {} similarities of {} rows", out.len(), rows.len())));
@@ -113,13 +113,7 @@ pub fn similarities(kernels: &Kernels, rows: Rows<'_>, query: &[f32], out: &mut 
 ///
 /// # Errors
 /// [`Error::Shape`] for a query of another length than rows; [`Error::Usage`] for one that is not finite.
-pub fn nearest(
-    kernels: &Kernels,
-    rows: Rows<'_>,
-    query: &[f32],
-    top: usize,
-    without: &[u32],
-) -> Result<Vec<Neighbour>> {
+pub fn nearest(kernels: Kernels, rows: Rows<'_>, query: &[f32], top: usize, without: &[u32]) -> Result<Vec<Neighbour>> {
     let query = unit(query, rows.dim)?;
     let wanted = top.saturating_add(without.len()).min(rows.len());
     let best = Mutex::new(Vec::new());

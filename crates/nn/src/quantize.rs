@@ -2,11 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::half::{f32_to_bf16, f32_to_f16};
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::quantize::{Unquantizable, quantize_row};
-use tokenbed_kernels::ops::rows::{OutFormat, RowFormat, RowTable};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::ops::lookup::quantize::{Unquantizable, quantize_row};
+use tokenbed_kernels::rows::format::{OutFormat, RowFormat, RowTable};
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -74,7 +74,7 @@ fn halves<const N: usize>(row: &[f32], to: &mut [u8], bytes: impl Fn(f32) -> [u8
 ///
 /// # Errors
 /// [`Error::Shape`] where `out` is of another size.
-pub fn dequantize(kernels: &Kernels, table: RowTable<'_>, out: &mut [u8]) -> Result<()> {
+pub fn dequantize(kernels: Kernels, table: RowTable<'_>, out: &mut [u8]) -> Result<()> {
     let row = 4 * table.dim();
     if table.rows().checked_mul(row) != Some(out.len()) {
         return Err(Error::Shape(format!("{} bytes do not hold the table", out.len())));
@@ -84,7 +84,7 @@ pub fn dequantize(kernels: &Kernels, table: RowTable<'_>, out: &mut [u8]) -> Res
 }
 
 /// Rows from `first` on, as many as fill `out`.
-fn decode(kernels: &Kernels, table: RowTable<'_>, first: usize, out: &mut [u8]) {
+fn decode(kernels: Kernels, table: RowTable<'_>, first: usize, out: &mut [u8]) {
     for (n, out) in out.chunks_mut(CHUNK * 4 * table.dim()).enumerate() {
         let from = (first + n * CHUNK) as u32;
         let ids: Vec<u32> = (from..from + (out.len() / (4 * table.dim())) as u32).into_list();
@@ -111,7 +111,7 @@ pub struct Difference {
 ///
 /// # Errors
 /// [`Error::Shape`] where there are not as many.
-pub fn difference(kernels: &Kernels, table: RowTable<'_>, original: &[f32]) -> Result<Difference> {
+pub fn difference(kernels: Kernels, table: RowTable<'_>, original: &[f32]) -> Result<Difference> {
     let dim = table.dim();
     if table.rows().checked_mul(dim) != Some(original.len()) {
         return Err(Error::Shape(format!("{} elements are not {} rows of {dim}", original.len(), table.rows())));

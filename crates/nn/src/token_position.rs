@@ -4,11 +4,11 @@ use crate::blocks::in_blocks;
 use crate::embedding::{Table, check_out};
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::added::{Added, Along};
-use tokenbed_kernels::ops::embed::Embed;
-pub use tokenbed_kernels::ops::layer_norm::Norm;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::lookup::embed::Embed;
+pub use tokenbed_kernels::ops::lookup::layer_norm::Norm;
+use tokenbed_kernels::rows::added::{Added, Along};
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_threads::parallel_rows;
 
 /// What is learned, and how it is put together.
@@ -75,7 +75,7 @@ impl Scratch {
 /// sequence longer than the table of positions; `out` is not written then. Positions are checked first, then segments;
 /// explicit ones are never mended: their error is in [`Side::Position`] or [`Side::Segment`].
 pub fn forward(
-    kernels: &Kernels,
+    kernels: Kernels,
     layer: &Layer<'_>,
     inputs: &Inputs<'_>,
     scratch: &mut Scratch,
@@ -94,7 +94,7 @@ pub fn forward(
 /// # Errors
 /// Those of [`forward`].
 pub fn forward_in_blocks(
-    kernels: &Kernels,
+    kernels: Kernels,
     layer: &Layer<'_>,
     inputs: &Inputs<'_>,
     go_on: &dyn Fn() -> bool,
@@ -108,7 +108,7 @@ pub fn forward_in_blocks(
 
 /// The op, all that it reads checked.
 pub(crate) fn checked<'a>(
-    kernels: &Kernels,
+    kernels: Kernels,
     layer: &Layer<'a>,
     inputs: &Inputs<'a>,
     scratch: &'a mut Scratch,
@@ -165,7 +165,7 @@ fn check_dims(layer: &Layer<'_>) -> Result<()> {
 }
 
 fn segments<'a>(
-    kernels: &Kernels,
+    kernels: Kernels,
     table: Table<'_>,
     ids: usize,
     segments: Option<IdSlice<'a>>,
@@ -182,7 +182,7 @@ fn segments<'a>(
 }
 
 fn positions<'a>(
-    kernels: &Kernels,
+    kernels: Kernels,
     table: Table<'_>,
     ids: usize,
     at: At<'a>,

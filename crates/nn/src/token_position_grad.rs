@@ -4,9 +4,9 @@
 use crate::row_grad::OrderOut;
 use crate::token_position::{Inputs, Layer, Scratch, Side, checked};
 use tokenbed_core::Error;
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::embed::Embed;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::lookup::embed::Embed;
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -23,7 +23,7 @@ const STEP: usize = 4;
 /// Those of [`crate::token_position::forward`]; [`Error::Usage`] where nothing is normalized, [`Error::Shape`] for other
 /// sizes.
 pub fn backward(
-    kernels: &Kernels,
+    kernels: Kernels,
     layer: &Layer<'_>,
     inputs: &Inputs<'_>,
     scratch: &mut Scratch,

@@ -5,9 +5,9 @@
 use std::cell::Cell;
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdSlice};
-use tokenbed_kernels::ops::bag::Mode;
-use tokenbed_kernels::ops::rows::{OutFormat, RowFormat};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::lookup::bag::Mode;
+use tokenbed_kernels::rows::format::{OutFormat, RowFormat};
 use tokenbed_nn::bag::{self, Division, Request, Scratch, forward, forward_in_blocks, lookup, lookup_in_blocks};
 use tokenbed_nn::quantize::{Difference, dequantize, difference, quantize};
 use tokenbed_testkit::place::Guarded;
@@ -39,7 +39,8 @@ fn wrong_offsets_are_told_and_write_nothing() {
     for (begins, with_end, message) in cases {
         let mut out = Guarded::new(24, 0, SENTRY);
         let request = sums(ids, begins, with_end);
-        let failed = forward(table::active(), rows, request, &mut Scratch::default(), (OutFormat::Float32, &mut out));
+        let failed =
+            forward(dispatch::active(), rows, request, &mut Scratch::default(), (OutFormat::Float32, &mut out));
         match failed {
             Err(Error::Shape(text)) => assert_eq!(text, message),
             other => panic!("{other:?}"),
@@ -65,10 +66,10 @@ fn the_same_on_any_number_of_threads() {
             let request = sums(IdSlice::U32(&ids), IdSlice::U32(&begins), false);
             let mut out = Guarded::new(begins.len() * dim * 2, 3, SENTRY);
             let into = (OutFormat::Float16, &mut out[..]);
-            forward(table::active(), table, request, &mut Scratch::default(), into).expect("good ids");
+            forward(dispatch::active(), table, request, &mut Scratch::default(), into).expect("good ids");
             out.assert_guards();
             let mut values = vec![0; rows * dim * 4];
-            dequantize(table::active(), table, &mut values).expect("sizes fit");
+            dequantize(dispatch::active(), table, &mut values).expect("sizes fit");
             results.push((out.to_vec(), values, bytes.clone()));
         }
         assert!(results.iter().all(|result| *result == results[0]));
@@ -82,7 +83,7 @@ fn in_blocks_of_every_layout_it_is_the_whole() {
     let mut random = Random::new(53);
     let elements = random.units(rows * dim);
     let ids = random.ids(23, rows);
-    let (begins, kernels) = ([0u32, 0, 5, 6, 20, 23], table::active());
+    let (begins, kernels) = ([0u32, 0, 5, 6, 20, 23], dispatch::active());
     let request = || sums(IdSlice::U32(&ids), IdSlice::U32(&begins), true);
     let looked_up = (IdSlice::U32(&ids), BadIds::Throw);
     for format in RowFormat::ALL {
@@ -117,7 +118,7 @@ fn blocks_end_when_told_so_and_refuse_what_the_whole_refuses() {
     let (rows, dim) = (4, 90_000);
     let bytes = vec![0u8; rows * dim * 4];
     let table = bag::table(RowFormat::Float32, &bytes, rows, dim).expect("sizes fit");
-    let kernels = table::active();
+    let kernels = dispatch::active();
     let begins: Vec<u32> = (0..9).collect();
     let run = |ids: &[u8], calls: usize, out: &mut [u8]| {
         let asked = Cell::new(0);
@@ -162,6 +163,6 @@ fn differences_are_those_of_the_formula() {
     quantize(RowFormat::Int8, &[0.0, 255.0, 1.0, 1.0], 2, &mut bytes).expect("numbers");
     let table = bag::table(RowFormat::Int8, &bytes, 2, 2).expect("sizes fit");
     let wanted = Difference { max: 8.0, mean: 2.5, rms: (68.0f64 / 4.0).sqrt(), worst_row: 1 };
-    assert_eq!(difference(table::active(), table, &original).expect("sizes fit"), wanted);
-    assert!(matches!(difference(table::active(), table, &original[1..]), Err(Error::Shape(_))));
+    assert_eq!(difference(dispatch::active(), table, &original).expect("sizes fit"), wanted);
+    assert!(matches!(difference(dispatch::active(), table, &original[1..]), Err(Error::Shape(_))));
 }

@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdBuf, IdSlice};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_nn::embedding::{self, Table};
 use tokenbed_nn::token_position::{At, Inputs, Layer, Norm, Scratch, Side, forward, forward_in_blocks};
 use tokenbed_testkit::compare::assert_same_bits;
@@ -35,7 +35,7 @@ fn inputs<'a>(ids: IdSlice<'a>, at: At<'a>) -> Inputs<'a> {
 #[test]
 fn a_gather_in_blocks_is_the_gather() {
     let elements = Random::new(1).units(TOKENS * DIM);
-    let kernels = table::active();
+    let kernels = dispatch::active();
     for count in [0, 1, 3, 4, 5, 8, 13] {
         let ids: Vec<i64> = (0..count).map(|i| (i * 7 % TOKENS) as i64).collect();
         let (ids, bad) = (IdSlice::I64(&ids), BadIds::Throw);
@@ -51,7 +51,7 @@ fn a_gather_in_blocks_is_the_gather() {
 fn sequences_are_cut_anywhere_and_keep_their_positions() {
     let (token, position) = (Random::new(2).units(TOKENS * DIM), Random::new(3).units(POSITIONS * DIM));
     let (segment, bias) = (Random::new(8).units(2 * DIM), Random::new(9).units(DIM));
-    let kernels = table::active();
+    let kernels = dispatch::active();
     let plain = layer(&token, &position);
     let norm = Norm { weight: &segment[..DIM], bias: &bias, eps: 1e-5 };
     let full = Layer { scale: 3.5, segment: Some(of(&segment)), norm: Some(norm), ..plain };
@@ -77,7 +77,7 @@ fn sequences_are_cut_anywhere_and_keep_their_positions() {
 #[test]
 fn errors_are_those_of_the_whole_and_nothing_is_written() {
     let (token, position) = (Random::new(5).units(TOKENS * DIM), Random::new(6).units(POSITIONS * DIM));
-    let kernels = table::active();
+    let kernels = dispatch::active();
     // In the third block, and again in the last.
     let mut ids = vec![0i32; 16];
     (ids[9], ids[15]) = (-3, 7);
@@ -124,7 +124,7 @@ fn it_ends_between_blocks() {
         };
         let mut out = vec![0.0; 20 * DIM];
         let ids = (IdSlice::U32(&ids), BadIds::Throw);
-        let done = embedding::forward_in_blocks(table::active(), of(&elements), ids, &go_on, &mut out);
+        let done = embedding::forward_in_blocks(dispatch::active(), of(&elements), ids, &go_on, &mut out);
         assert!(!done.expect("good ids"));
         let written = out.chunks(DIM).take_while(|row| row[0] != 0.0).count();
         assert_eq!(written, rows, "{looks}");

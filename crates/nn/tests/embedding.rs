@@ -4,8 +4,8 @@
 
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdSlice};
-use tokenbed_kernels::ops::STREAM_FROM_BYTES;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::rows::store::STREAM_FROM_BYTES;
 use tokenbed_nn::embedding::{Table, forward};
 use tokenbed_testkit::compare::assert_same_bits;
 use tokenbed_testkit::naive;
@@ -25,7 +25,7 @@ fn rows_of_every_dim() {
         let table = Table::new(&elements, ROWS, dim).expect("sizes fit");
         let ids = random.ids(9, ROWS);
         let wanted = naive::gather(&elements, dim, &ids);
-        for kernels in table::available() {
+        for kernels in dispatch::available() {
             let wide: Vec<i64> = ids.iter().map(|&id| id.into()).collect();
             for ids in [IdSlice::U32(&ids), IdSlice::I64(&wide)] {
                 let mut out = Guarded::new(9 * dim, 1, SENTRY);
@@ -51,7 +51,7 @@ fn the_same_rows_on_any_number_of_threads() {
             set_num_threads(threads).expect("a number of threads");
             let mut out = Guarded::new(len * dim, 3, SENTRY);
             let ids = IdSlice::U32(&ids);
-            forward(table::active(), table, ids, BadIds::Throw, &mut Vec::new(), &mut out).expect("good ids");
+            forward(dispatch::active(), table, ids, BadIds::Throw, &mut Vec::new(), &mut out).expect("good ids");
             out.assert_guards();
             assert_same_bits(&out, &wanted, &threads);
         }
@@ -71,7 +71,7 @@ fn bad_ids_are_mended_or_thrown() {
         (BadIds::Throw, None),
         (BadIds::Replace(6), None),
     ];
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         for (bad, mended) in cases {
             let mut out = Guarded::new(6 * dim, 2, SENTRY);
             let result = forward(kernels, table, IdSlice::I32(&ids), bad, &mut scratch, &mut out);
@@ -91,7 +91,7 @@ fn a_bad_id_at_the_end_leaves_all_untouched() {
     let mut ids = [1u16; 1000];
     ids[999] = ROWS as u16;
     let mut out = Guarded::new(3000, 0, SENTRY);
-    let failed = forward(table::active(), table, IdSlice::U16(&ids), BadIds::Throw, &mut Vec::new(), &mut out);
+    let failed = forward(dispatch::active(), table, IdSlice::U16(&ids), BadIds::Throw, &mut Vec::new(), &mut out);
     assert!(matches!(failed, Err(Error::TokenIndex { flat: 999, value: 6, count: 1, .. })));
     out.assert_untouched();
 }
@@ -107,7 +107,8 @@ fn sizes_that_do_not_fit() {
     for len in [0, 5, 7] {
         let mut out = Guarded::new(len, 0, SENTRY);
         // The size is looked at first: the bad id is not what is wrong here.
-        let failed = forward(table::active(), table, IdSlice::I8(&[0, -1]), BadIds::Throw, &mut Vec::new(), &mut out);
+        let failed =
+            forward(dispatch::active(), table, IdSlice::I8(&[0, -1]), BadIds::Throw, &mut Vec::new(), &mut out);
         assert!(matches!(failed, Err(Error::Shape(_))));
         out.assert_untouched();
     }
@@ -118,7 +119,7 @@ fn nothing() {
     let mut scratch = Vec::new();
     let mut of = |rows, dim, ids: &[u8], bad| {
         let table = Table::new(&[], rows, dim).expect("sizes fit");
-        forward(table::active(), table, IdSlice::U8(ids), bad, &mut scratch, &mut []).map_err(|error| error.code())
+        forward(dispatch::active(), table, IdSlice::U8(ids), bad, &mut scratch, &mut []).map_err(|error| error.code())
     };
     assert_eq!(of(0, 5, &[], BadIds::Throw), Ok(()));
     assert_eq!(of(0, 0, &[], BadIds::Clamp), Ok(()));

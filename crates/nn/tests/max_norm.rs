@@ -4,7 +4,7 @@
 
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdSlice};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_nn::max_norm::renormalize;
 use tokenbed_testkit::compare::{ROUNDED_ONCE_ULPS, assert_same_bits, assert_ulps};
 use tokenbed_testkit::naive;
@@ -16,7 +16,7 @@ const DIM: usize = 13;
 fn run(table: &mut [f32], ids: &[i32], limit: (f64, f64)) {
     let dim = table.len() / ROWS;
     let ids = (IdSlice::I32(ids), BadIds::Throw);
-    renormalize(table::active(), (table, ROWS, dim), ids, limit, &mut Vec::new()).expect("sizes fit");
+    renormalize(dispatch::active(), (table, ROWS, dim), ids, limit, &mut Vec::new()).expect("sizes fit");
 }
 
 /// The norm as each p defines it.
@@ -103,7 +103,8 @@ fn rows_without_a_norm() {
 fn ids_of_every_kind_and_policy() {
     let one = |ids: IdSlice<'_>, bad| {
         let mut table = vec![10.0f32; ROWS];
-        renormalize(table::active(), (&mut table, ROWS, 1), (ids, bad), (1.0, 2.0), &mut Vec::new()).expect("mended");
+        renormalize(dispatch::active(), (&mut table, ROWS, 1), (ids, bad), (1.0, 2.0), &mut Vec::new())
+            .expect("mended");
         table.iter().enumerate().filter(|&(_, &x)| x < 10.0).map(|(row, _)| row).collect::<Vec<_>>()
     };
     assert_eq!(one(IdSlice::U8(&[1, 7, 1]), BadIds::Throw), [1, 7]);
@@ -118,7 +119,7 @@ fn errors_touch_nothing() {
     let mut table = before.clone();
     let mut call = |rows, dim, ids: &[i32]| {
         let ids = (IdSlice::I32(ids), BadIds::Throw);
-        renormalize(table::active(), (&mut table, rows, dim), ids, (1e-3, 2.0), &mut Vec::new())
+        renormalize(dispatch::active(), (&mut table, rows, dim), ids, (1e-3, 2.0), &mut Vec::new())
     };
     let failed = call(ROWS, DIM, &[0, 1, 9, -1]);
     assert!(matches!(failed, Err(Error::TokenIndex { flat: 2, value: 9, rows: ROWS, count: 2 })));

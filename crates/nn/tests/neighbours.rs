@@ -1,7 +1,7 @@
 //! Neighbours against a plain sort, at any number of threads.
 
 use proptest::prelude::*;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_nn::neighbours::{Neighbour, Rows, nearest, similarities};
 use tokenbed_testkit::property;
 use tokenbed_testkit::random::Random;
@@ -37,7 +37,7 @@ fn the_same_on_every_instruction_set_and_any_number_of_threads() {
     let mut first: Option<Vec<f32>> = None;
     for threads in [1, 2, 3, 8] {
         set_num_threads(threads).unwrap();
-        for kernels in table::available() {
+        for kernels in dispatch::available() {
             let mut all = vec![f32::INFINITY; rows];
             similarities(kernels, table, &query, &mut all).unwrap();
             assert!(all[4].is_nan() && all[3] == 0.0);
@@ -57,7 +57,7 @@ fn the_same_on_every_instruction_set_and_any_number_of_threads() {
             assert!(differs.is_none_or(|at| at == 4), "{} threads {threads} at {differs:?}", kernels.isa().name());
         }
     }
-    let best = nearest(table::active(), table, &query, 4, &[]).unwrap();
+    let best = nearest(dispatch::active(), table, &query, 4, &[]).unwrap();
     assert_eq!(best[..3].iter().map(|n| n.id).collect::<Vec<_>>(), [5, 17, 20_000]);
     set_num_threads(1).unwrap();
 }
@@ -66,15 +66,15 @@ fn the_same_on_every_instruction_set_and_any_number_of_threads() {
 fn what_points_nowhere() {
     let elements = [1.0, 0.0, 0.0, 1.0];
     let table = Rows::new(&elements, 2, 2).unwrap();
-    let found = nearest(table::active(), table, &[0.0, 0.0], 5, &[]).unwrap();
+    let found = nearest(dispatch::active(), table, &[0.0, 0.0], 5, &[]).unwrap();
     assert_eq!(found.iter().map(|n| (n.id, n.similarity)).collect::<Vec<_>>(), [(0, 0.0), (1, 0.0)]);
-    assert!(nearest(table::active(), table, &[f32::NAN, 0.0], 5, &[]).is_err());
-    assert!(nearest(table::active(), table, &[f32::INFINITY, 0.0], 5, &[]).is_err());
-    assert!(nearest(table::active(), table, &[1.0], 5, &[]).is_err());
-    assert!(similarities(table::active(), table, &[1.0, 1.0], &mut [0.0]).is_err());
+    assert!(nearest(dispatch::active(), table, &[f32::NAN, 0.0], 5, &[]).is_err());
+    assert!(nearest(dispatch::active(), table, &[f32::INFINITY, 0.0], 5, &[]).is_err());
+    assert!(nearest(dispatch::active(), table, &[1.0], 5, &[]).is_err());
+    assert!(similarities(dispatch::active(), table, &[1.0, 1.0], &mut [0.0]).is_err());
     assert!(Rows::new(&elements, 3, 2).is_err() && Rows::new(&elements, 4, 0).is_err());
     let none = Rows::new(&[], 0, 2).unwrap();
-    assert!(nearest(table::active(), none, &[1.0, 1.0], 5, &[]).unwrap().is_empty());
+    assert!(nearest(dispatch::active(), none, &[1.0, 1.0], 5, &[]).unwrap().is_empty());
 }
 
 proptest! {
@@ -88,7 +88,7 @@ proptest! {
         let query: Vec<_> = random.units(dim).iter().map(|x| (x * 2.0).round()).collect();
         let table = Rows::new(&elements, rows, dim).unwrap();
         let mut all = vec![0.0; rows];
-        similarities(table::active(), table, &query, &mut all).unwrap();
-        prop_assert_eq!(nearest(table::active(), table, &query, top, &[1]).unwrap(), sorted(&all, top, &[1]));
+        similarities(dispatch::active(), table, &query, &mut all).unwrap();
+        prop_assert_eq!(nearest(dispatch::active(), table, &query, top, &[1]).unwrap(), sorted(&all, top, &[1]));
     }
 }

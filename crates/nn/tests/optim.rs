@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::sync::Mutex;
 use tokenbed_core::ids::{BadIds, IdSlice};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_nn::optim::lazy::Lazy;
 use tokenbed_nn::optim::{
     Adagrad, Adam, AdamW, Idle, Optimizer, Parameter, RowWiseAdagrad, Sgd, SparseAdam, clip, dense, rows,
@@ -129,9 +129,9 @@ fn rows_give_the_bits_of_the_whole_table_at_any_number_of_threads() {
                 for (step, grad) in grads.iter().enumerate() {
                     let at = (&optimizer, step as u64 + 1);
                     let done = if by_rows {
-                        rows::step(table::active(), at, held.parameter(), grad, rows)
+                        rows::step(dispatch::active(), at, held.parameter(), grad, rows)
                     } else {
-                        dense::step(table::active(), at, held.parameter(), &grad.written_out(rows), rows)
+                        dense::step(dispatch::active(), at, held.parameter(), &grad.written_out(rows), rows)
                     };
                     done.expect("sizes fit");
                 }
@@ -176,7 +176,7 @@ fn rows_that_catch_up_have_the_bits_of_rows_that_never_lagged() {
             for step in 1..=STEPS {
                 let optimizer = at_rate(rate(step, STEPS));
                 let batch = zipf(&mut random, 24, rows);
-                let kernels = table::active();
+                let kernels = dispatch::active();
                 let ids = (IdSlice::U32(&batch), BadIds::Throw);
                 lazy.catch_up(kernels, ours.parameter(), ids, &mut scratch).expect("ids are good");
                 for &id in &batch {
@@ -195,7 +195,7 @@ fn rows_that_catch_up_have_the_bits_of_rows_that_never_lagged() {
                 }
             }
             assert!(lazy.lags());
-            lazy.flush(table::active(), ours.parameter()).expect("sizes fit");
+            lazy.flush(dispatch::active(), ours.parameter()).expect("sizes fit");
             assert!(!lazy.lags());
             ours.assert_same(&wanted, &format!("{name}, {threads} threads"));
         }
@@ -215,10 +215,10 @@ fn a_row_may_lag_for_ever() {
     for step in 1..=STEPS {
         let grad = Grad::new(if step == 1 { &[0, 1] } else { &[1] }, dim, &mut random);
         let at = (&adam, step);
-        lazy.step(table::active(), at, ours.parameter(), &grad).expect("sizes fit");
-        dense::step(table::active(), at, wanted.parameter(), &grad.written_out(rows), rows).expect("sizes fit");
+        lazy.step(dispatch::active(), at, ours.parameter(), &grad).expect("sizes fit");
+        dense::step(dispatch::active(), at, wanted.parameter(), &grad.written_out(rows), rows).expect("sizes fit");
     }
-    lazy.flush(table::active(), ours.parameter()).expect("sizes fit");
+    lazy.flush(dispatch::active(), ours.parameter()).expect("sizes fit");
     ours.assert_same(&wanted, "after so many steps");
 }
 
@@ -229,11 +229,11 @@ fn idle_rows_stay_where_it_is_said() {
         let mut held = Held::new(&optimizer, 3, 4, &mut random);
         for step in 1..=2 {
             let grad = Grad::new(&[0, 2], 4, &mut random);
-            rows::step(table::active(), (&optimizer, step), held.parameter(), &grad, 3).expect("sizes fit");
+            rows::step(dispatch::active(), (&optimizer, step), held.parameter(), &grad, 3).expect("sizes fit");
         }
         let before = held.clone();
         let grad = Grad::new(&[1], 4, &mut random);
-        rows::step(table::active(), (&optimizer, 3), held.parameter(), &grad, 3).expect("sizes fit");
+        rows::step(dispatch::active(), (&optimizer, 3), held.parameter(), &grad, 3).expect("sizes fit");
         let same = held.param[..4].iter().zip(&before.param[..4]).all(|(a, b)| a.to_bits() == b.to_bits());
         assert_eq!(same, optimizer.manner().idle == Idle::Stays, "{optimizer:?}");
     }
@@ -248,15 +248,15 @@ fn sizes_that_do_not_fit_change_nothing() {
         let at = (&optimizer, 1);
         for rows in [2, 4] {
             let mut held = start.clone();
-            let refused = rows::step(table::active(), at, held.parameter(), &grad, rows);
+            let refused = rows::step(dispatch::active(), at, held.parameter(), &grad, rows);
             assert_eq!(refused.expect_err("another size").code(), "SHAPE");
             held.assert_same(&start, "nothing written");
         }
         let mut held = start.clone();
-        assert!(dense::step(table::active(), at, held.parameter(), &[0.0; 11], 3).is_err());
+        assert!(dense::step(dispatch::active(), at, held.parameter(), &[0.0; 11], 3).is_err());
         held.assert_same(&start, "nothing written");
         let beyond = Grad::new(&[0, 3], 4, &mut random);
-        assert!(rows::step(table::active(), at, held.parameter(), &beyond, 3).is_err());
+        assert!(rows::step(dispatch::active(), at, held.parameter(), &beyond, 3).is_err());
         held.assert_same(&start, "nothing written");
     }
 }
@@ -268,7 +268,7 @@ fn squares_are_summed_alike_dense_and_in_rows_on_any_number_of_threads() {
     let (rows, dim) = (2000, 200);
     let grad = Grad::new(&zipf(&mut random, 3000, rows), dim, &mut random);
     let dense = grad.written_out(rows);
-    let kernels = table::active();
+    let kernels = dispatch::active();
     let naive: f64 = dense.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
     let wanted = clip::sum_squares(kernels, &dense, dim).expect("whole rows");
     assert!((wanted - naive).abs() <= 1e-12 * naive);

@@ -4,9 +4,9 @@
 
 use tokenbed_core::Error;
 use tokenbed_core::ids::IdSlice;
-use tokenbed_kernels::ops::rotate::Pairs;
-use tokenbed_kernels::ops::rows::OutFormat;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::positions::rotate::Pairs;
+use tokenbed_kernels::rows::format::OutFormat;
 use tokenbed_nn::positions::Scores;
 use tokenbed_nn::positions::ids::{Real, mask, ragged, skipping};
 use tokenbed_nn::positions::interpolate::interpolate;
@@ -30,7 +30,7 @@ const HEADS: Heads = Heads { heads: 1, head_dim: 8, format: OutFormat::Float32, 
 
 fn rotated(rotary: &mut Rotary, heads: Heads, at: At<'_>, x: &[f32]) -> Vec<f32> {
     let mut out = vec![0; x.len() * 4];
-    rotary.forward(table::active(), heads, at, Some(&bytes(x)), &mut out).expect("sizes fit");
+    rotary.forward(dispatch::active(), heads, at, Some(&bytes(x)), &mut out).expect("sizes fit");
     floats(&out)
 }
 
@@ -84,7 +84,7 @@ fn rotations_that_cannot_be_are_refused() {
     assert!(matches!(Rotary::new(3, 10.0, Scaling::None, Pairs::Half), Err(Error::Shape(_))));
     let mut rotary = Rotary::new(8, 10.0, Scaling::None, Pairs::Half).expect("even");
     let mut run = |heads: Heads, at: At<'_>, x: usize, out: usize| {
-        rotary.forward(table::active(), heads, at, Some(&vec![0; x]), &mut vec![0; out])
+        rotary.forward(dispatch::active(), heads, at, Some(&vec![0; x]), &mut vec![0; out])
     };
     let at = At::From { offset: 0, length: 2 };
     assert!(run(HEADS, at, 64, 64).is_ok());
@@ -131,7 +131,7 @@ fn gathering_is_the_transpose_of_spreading() {
         let lines = random.units(2 * span.line());
         let grad = random.units(2 * queries * keys);
         let mut out = vec![0.0; grad.len()];
-        spread(table::active(), &lines, 2, span, &mut out).expect("sizes fit");
+        spread(dispatch::active(), &lines, 2, span, &mut out).expect("sizes fit");
         let mut back = vec![0.0; lines.len()];
         gather(&grad, 2, span, &mut back).expect("sizes fit");
         let dot = |a: &[f32], b: &[f64]| a.iter().zip(b).map(|(&a, b)| f64::from(a) * b).sum::<f64>();
@@ -139,7 +139,7 @@ fn gathering_is_the_transpose_of_spreading() {
         assert!((dot(&out, &wide) - dot(&lines, &back)).abs() < 1e-9 * grad.len() as f64);
     }
     let span = Span { queries: 2, keys: 2, offset: 0 };
-    assert!(spread(table::active(), &[0.0; 4], 1, span, &mut [0.0; 4]).is_err());
+    assert!(spread(dispatch::active(), &[0.0; 4], 1, span, &mut [0.0; 4]).is_err());
     assert!(gather(&[0.0; 5], 1, span, &mut [0.0; 3]).is_err());
 }
 
@@ -195,11 +195,11 @@ fn scores_of_other_sizes_are_refused() {
     let x = [0.5; 24];
     let good = Shaw { scores, weight: &[1.0; 20], query: &x, key: None };
     let mut out = [0.0; 18];
-    good.forward(&mut out).expect("sizes fit");
+    good.forward(dispatch::active(), &mut out).expect("sizes fit");
     assert_eq!(out, [2.0; 18]);
-    assert!(good.forward(&mut out[..17]).is_err());
-    assert!(Shaw { weight: &[1.0; 16], ..good }.forward(&mut out).is_err());
-    assert!(Shaw { weight: &[1.0; 21], ..good }.forward(&mut out).is_err());
-    assert!(Shaw { query: &x[1..], ..good }.forward(&mut out).is_err());
-    assert!(Shaw { key: Some(&x[1..]), ..good }.forward(&mut out).is_err());
+    assert!(good.forward(dispatch::active(), &mut out[..17]).is_err());
+    assert!(Shaw { weight: &[1.0; 16], ..good }.forward(dispatch::active(), &mut out).is_err());
+    assert!(Shaw { weight: &[1.0; 21], ..good }.forward(dispatch::active(), &mut out).is_err());
+    assert!(Shaw { query: &x[1..], ..good }.forward(dispatch::active(), &mut out).is_err());
+    assert!(Shaw { key: Some(&x[1..]), ..good }.forward(dispatch::active(), &mut out).is_err());
 }

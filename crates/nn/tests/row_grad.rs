@@ -3,7 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_nn::row_grad::{
     GradRows, Hot, Order, OrderOut, OrderScratch, Pending, Rows, add_rows, for_each_share, merge_rows, merged_ids,
     parts, parts_by_row, shares, sum_dense, sum_rows,
@@ -86,10 +86,10 @@ fn what_is_no_order_is_refused() {
     assert!(Order::new(&[1, 2], &[0, 1, 2], &[0]).is_err());
     assert!(Order::new(&[1, 2], &[0, 1], &[0]).is_err());
     let order = Order::new(&[1, 2], &[0, 1, 2], &[0, 3]).expect("a good order");
-    assert!(Pending::new(table::active(), order, &[1.0; 6], 2, None).is_err(), "place 3 of 3 rows");
-    assert!(Pending::new(table::active(), order, &[1.0; 9], 2, None).is_err(), "no whole rows");
-    assert!(Pending::new(table::active(), order, &[1.0; 8], 2, Some(&[1.0])).is_err(), "one coefficient");
-    assert!(Pending::new(table::active(), order, &[], 0, None).is_err(), "no columns");
+    assert!(Pending::new(dispatch::active(), order, &[1.0; 6], 2, None).is_err(), "place 3 of 3 rows");
+    assert!(Pending::new(dispatch::active(), order, &[1.0; 9], 2, None).is_err(), "no whole rows");
+    assert!(Pending::new(dispatch::active(), order, &[1.0; 8], 2, Some(&[1.0])).is_err(), "one coefficient");
+    assert!(Pending::new(dispatch::active(), order, &[], 0, None).is_err(), "no columns");
     assert!(Rows::new(&[1, 2], &[1.0; 3], 2).is_err());
     assert!(Rows::new(&[2, 2], &[1.0; 4], 2).is_err());
 }
@@ -101,7 +101,7 @@ fn shares_cover_all_once() {
         let sorted = Sorted::new(&ids, rows, None);
         for dim in [1, 15, 16, 17, 100] {
             let grad = vec![0.0; ids.len() * dim];
-            let pending = Pending::new(table::active(), sorted.order(), &grad, dim, None).expect("sizes fit");
+            let pending = Pending::new(dispatch::active(), sorted.order(), &grad, dim, None).expect("sizes fit");
             for wanted in [1, 2, 3, 16, 64] {
                 for hot in [Hot::Split, Hot::Whole] {
                     let shares = shares::shares_of(&pending, wanted, hot);
@@ -127,7 +127,7 @@ fn shares_cost_about_the_same() {
     let (dim, rows) = (768, 5000);
     let sorted = Sorted::new(&zipf(&mut random, 20_000, rows), rows, None);
     let grad = vec![0.0; 20_000 * dim];
-    let pending = Pending::new(table::active(), sorted.order(), &grad, dim, None).expect("sizes fit");
+    let pending = Pending::new(dispatch::active(), sorted.order(), &grad, dim, None).expect("sizes fit");
     let shares = shares::shares_of(&pending, 16, Hot::Split);
     let cost = |share: &shares::Share| {
         share.rows.clone().map(|i| (1 + pending.occurrences(i)) * share.columns.len()).sum::<usize>()
@@ -158,7 +158,7 @@ fn a_table_is_updated_by_shares() {
                 }
             }
             let wanted: Vec<f32> = table.iter().zip(&sums).map(|(x, g)| x + g).collect();
-            let pending = Pending::new(table::active(), order, &grad, dim, coefficient).expect("sizes fit");
+            let pending = Pending::new(dispatch::active(), order, &grad, dim, coefficient).expect("sizes fit");
             for number in [1, 2, 5, 16, 40] {
                 let shares = shares::shares_of(&pending, number, Hot::Split);
                 let mut ours = table.clone();
@@ -213,7 +213,7 @@ fn sums_have_the_same_bits_at_any_number_of_threads() {
                 let wanted = naive(&ids, rows, dim, &grad, factors);
                 for threads in [1, 2, 8] {
                     tokenbed_threads::set_num_threads(threads).expect("a good number");
-                    for kernels in table::available() {
+                    for kernels in dispatch::available() {
                         let what = format!("{len} x {dim} of {rows}, {threads} threads, {}", kernels.isa().name());
                         let pending = Pending::new(kernels, order, &grad, dim, coefficients).expect("sizes fit");
                         let mut dense = vec![f32::NAN; rows * dim];
@@ -241,11 +241,11 @@ fn sums_have_the_same_bits_at_any_number_of_threads() {
 #[test]
 fn rows_are_rounded_to_the_type_of_their_table() {
     use tokenbed_kernels::half::{f16_to_f32, f32_to_f16};
-    use tokenbed_kernels::ops::rows::OutFormat;
+    use tokenbed_kernels::rows::format::OutFormat;
     let sorted = Sorted::new(&[1, 0, 1], 2, None);
     // The last sums to less than a half can be: zero, without a sign.
     let grad = [0.1, -1e-9, 0.3, 0.0, 0.2, 0.0];
-    let pending = Pending::new(table::active(), sorted.order(), &grad, 2, None).expect("sizes fit");
+    let pending = Pending::new(dispatch::active(), sorted.order(), &grad, 2, None).expect("sizes fit");
     let mut out = [f32::NAN; 4];
     sum_rows(&pending.of_type(OutFormat::Float16), &mut out).expect("sizes fit");
     let half = |x: f32| f16_to_f32(f32_to_f16(x));
@@ -255,7 +255,7 @@ fn rows_are_rounded_to_the_type_of_their_table() {
 /// Merged rows are what the sum of two whole gradients has there.
 #[test]
 fn rows_of_two_gradients() {
-    use tokenbed_kernels::ops::rows::OutFormat;
+    use tokenbed_kernels::rows::format::OutFormat;
     let mut random = Random::new(13);
     let (rows, dim) = (40, 19);
     for (len_a, len_b) in [(30, 50), (0, 10), (10, 0), (0, 0), (25, 25)] {
@@ -283,7 +283,7 @@ fn rows_of_two_gradients() {
 fn tables_that_lack_rows_are_refused() {
     let sorted = Sorted::new(&[1, 4], 5, None);
     let grad = [1.0; 6];
-    let pending = Pending::new(table::active(), sorted.order(), &grad, 3, None).expect("sizes fit");
+    let pending = Pending::new(dispatch::active(), sorted.order(), &grad, 3, None).expect("sizes fit");
     assert!(sum_dense(&pending, 4, &mut [0.0; 12]).is_err(), "row 4 of 4");
     assert!(sum_dense(&pending, 5, &mut [0.0; 14]).is_err());
     assert!(add_rows(&pending, 4, &mut [0.0; 12]).is_err(), "row 4 of 4");

@@ -4,7 +4,7 @@
 
 use tokenbed_core::Error;
 use tokenbed_core::ids::{BadIds, IdSlice};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_nn::embedding::Table;
 use tokenbed_nn::token_position::{At, Inputs, Layer, Norm, Scratch, Side, forward};
 use tokenbed_testkit::compare::{assert_same_bits, layer_norm_f32};
@@ -48,7 +48,7 @@ fn positions_that_follow() {
     let tables = Tables::new();
     let mut scratch = Scratch::default();
     let ids = Random::new(14).ids(24, TOKENS);
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         for (offset, length) in [(0, 8), (0, 1), (7, 1), (2, 6), (5, 3), (4, 4), (0, 2)] {
             let at: Vec<u32> = (0..24).map(|i| (offset + i % length) as u32).collect();
             let mut out = Guarded::new(24 * DIM, 1, SENTRY);
@@ -66,7 +66,7 @@ fn positions_that_are_given() {
     let tables = Tables::new();
     let mut scratch = Scratch::default();
     let mut random = Random::new(15);
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         for len in [1, 2, 5, 30] {
             let (ids, at) = (random.ids(len, TOKENS), random.ids(len, POSITIONS));
             let wanted = naive::gather_add(&tables.token, &tables.position, DIM, &ids, &at);
@@ -89,7 +89,7 @@ fn refused(ids: &[i32], bad: BadIds, at: At<'_>) -> (Side, Error) {
     let tables = Tables::new();
     let mut out = Guarded::new(ids.len() * DIM, 1, SENTRY);
     let inputs = inputs(IdSlice::I32(ids), bad, at);
-    let failed = forward(table::active(), &tables.both(), &inputs, &mut Scratch::default(), &mut out);
+    let failed = forward(dispatch::active(), &tables.both(), &inputs, &mut Scratch::default(), &mut out);
     out.assert_untouched();
     failed.expect_err("a bad call passed")
 }
@@ -138,7 +138,7 @@ fn bad_ids() {
         let mut out = vec![SENTRY; 6 * DIM];
         let at = At::From { offset: 1, length: 6 };
         let inputs = inputs(IdSlice::I32(&ids), bad, at);
-        forward(table::active(), &tables.both(), &inputs, &mut Scratch::default(), &mut out).expect("mended");
+        forward(dispatch::active(), &tables.both(), &inputs, &mut Scratch::default(), &mut out).expect("mended");
         let wanted = naive::gather_add(&tables.token, &tables.position, DIM, &mended, &[1, 2, 3, 4, 5, 6]);
         assert_same_bits(&out, &wanted, &"mended");
     }
@@ -164,7 +164,7 @@ fn sizes_that_do_not_fit() {
         (Side::Token, Layer { norm: norm(DIM + 1, DIM), ..good }, 2 * DIM),
     ] {
         let mut out = Guarded::new(len, 0, SENTRY);
-        let failed = forward(table::active(), &layer, &inputs, &mut Scratch::default(), &mut out);
+        let failed = forward(dispatch::active(), &layer, &inputs, &mut Scratch::default(), &mut out);
         assert!(matches!(failed, Err((found, Error::Shape(_))) if found == side));
         out.assert_untouched();
     }
@@ -180,7 +180,7 @@ fn segments_scale_and_normalization() {
     let (ids, kinds) = (random.ids(24, TOKENS), random.ids(24, 3));
     let small: Vec<u8> = kinds.iter().map(|&kind| kind as u8).collect();
     let at: Vec<u32> = (0..24).map(|i| i % 6 + 2).collect();
-    for (kernels, given) in table::available().flat_map(|kernels| [(kernels, true), (kernels, false)]) {
+    for (kernels, given) in dispatch::available().flat_map(|kernels| [(kernels, true), (kernels, false)]) {
         let mut sums = naive::gather(&tables.token, DIM, &ids);
         let kinds = if given { &kinds[..] } else { &[0; 24] };
         let [first, second] = [naive::gather(&segments, DIM, kinds), naive::gather(&tables.position, DIM, &at)];
@@ -213,7 +213,7 @@ fn segments_outside_of_the_table() {
     let refused = |segments: &[i8]| {
         let inputs = Inputs { segments: Some(IdSlice::I8(segments)), ..inputs(IdSlice::I32(&GOOD), BadIds::Clamp, at) };
         let mut out = Guarded::new(6 * DIM, 0, SENTRY);
-        let failed = forward(table::active(), &layer, &inputs, &mut Scratch::default(), &mut out);
+        let failed = forward(dispatch::active(), &layer, &inputs, &mut Scratch::default(), &mut out);
         out.assert_untouched();
         failed.expect_err("a bad call passed")
     };
@@ -242,7 +242,7 @@ fn the_same_bits_on_any_number_of_threads() {
             let run = |threads| {
                 set_num_threads(threads).expect("a number of threads");
                 let mut out = Guarded::new(ids.len() * dim, 3, SENTRY);
-                forward(table::active(), &layer, &inputs, &mut Scratch::default(), &mut out).expect("sizes fit");
+                forward(dispatch::active(), &layer, &inputs, &mut Scratch::default(), &mut out).expect("sizes fit");
                 out.assert_guards();
                 out
             };
@@ -264,13 +264,13 @@ fn nothing() {
         At::Each(IdSlice::U8(&[])),
     ] {
         let none = inputs(IdSlice::U64(&[]), BadIds::Throw, at);
-        forward(table::active(), &tables.both(), &none, &mut Scratch::default(), &mut []).expect("nothing fits");
+        forward(dispatch::active(), &tables.both(), &none, &mut Scratch::default(), &mut []).expect("nothing fits");
     }
     let empty = Table::new(&[], 3, 0).expect("sizes fit");
     let at = At::From { offset: 0, length: 3 };
     let inputs = inputs(IdSlice::U8(&[0, 1, 2]), BadIds::Throw, at);
     let layer = plain(empty, empty);
-    forward(table::active(), &layer, &inputs, &mut Scratch::default(), &mut []).expect("nothing fits");
+    forward(dispatch::active(), &layer, &inputs, &mut Scratch::default(), &mut []).expect("nothing fits");
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn scratch_is_used_again() {
         let (ids, at) = (vec![2u8; len], vec![1i16; len]);
         let mut out = vec![SENTRY; len * DIM];
         let inputs = inputs(IdSlice::U8(&ids), BadIds::Throw, At::Each(IdSlice::I16(&at)));
-        forward(table::active(), &tables.both(), &inputs, &mut scratch, &mut out).expect("sizes fit");
+        forward(dispatch::active(), &tables.both(), &inputs, &mut scratch, &mut out).expect("sizes fit");
         let wanted = naive::gather_add(&tables.token, &tables.position, DIM, &vec![2; len], &vec![1; len]);
         assert_same_bits(&out, &wanted, &len);
     }

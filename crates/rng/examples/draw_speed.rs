@@ -10,8 +10,8 @@
 #![allow(clippy::print_stdout, reason = "an example that reports")]
 
 use std::time::Instant;
+use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::isa::Isa;
-use tokenbed_kernels::table::{self, Kernels};
 use tokenbed_rng::{DrawError, Generator, How, normal_with, uniform_with};
 
 const VALUES: usize = 50257 * 768;
@@ -26,24 +26,24 @@ fn main() -> Result<(), DrawError> {
         ("uniform", |how, generator, out| uniform_with(how, generator, out, -0.5, 0.5)),
     ];
     for (name, fill) in fills {
-        for kernels in table::available() {
+        for kernels in dispatch::available() {
             report(name, fill, kernels, 1, &mut out)?;
         }
         for threads in [2, 4] {
-            report(name, fill, table::active(), threads, &mut out)?;
+            report(name, fill, dispatch::active(), threads, &mut out)?;
         }
     }
     println!("the walk that threads wait for: {:.3} ns a word", walk());
     for shift in 14..=21 {
         let len = 1 << shift;
-        let serial = best(fills[0].1, table::active(), 1, &mut out[..len])?;
-        let parallel = best(fills[0].1, table::active(), 2, &mut out[..len])?;
+        let serial = best(fills[0].1, dispatch::active(), 1, &mut out[..len])?;
+        let parallel = best(fills[0].1, dispatch::active(), 2, &mut out[..len])?;
         println!("normal of 2^{shift}: {:.1} us on one thread, {:.1} us on two", serial * 1e6, parallel * 1e6);
     }
     Ok(())
 }
 
-fn report(name: &str, fill: Fill, kernels: &'static Kernels, threads: usize, out: &mut [f32]) -> Result<(), DrawError> {
+fn report(name: &str, fill: Fill, kernels: Kernels, threads: usize, out: &mut [f32]) -> Result<(), DrawError> {
     let seconds = best(fill, kernels, threads, out)?;
     let nanoseconds = seconds * 1e9 / out.len() as f64;
     let isa = kernels.isa().name();
@@ -51,7 +51,7 @@ fn report(name: &str, fill: Fill, kernels: &'static Kernels, threads: usize, out
     Ok(())
 }
 
-fn best(fill: Fill, kernels: &'static Kernels, threads: usize, out: &mut [f32]) -> Result<f64, DrawError> {
+fn best(fill: Fill, kernels: Kernels, threads: usize, out: &mut [f32]) -> Result<f64, DrawError> {
     let mut generator = Generator::new(0);
     let mut best = f64::INFINITY;
     // The scalar kernels are not meant to be fast.
@@ -65,12 +65,12 @@ fn best(fill: Fill, kernels: &'static Kernels, threads: usize, out: &mut [f32]) 
 }
 
 fn walk() -> f64 {
-    use tokenbed_kernels::ops::mt19937::{MT_WORDS, MtState};
+    use tokenbed_kernels::ops::draw::mt19937::{MT_WORDS, MtState};
     let mut state = MtState::new([1; MT_WORDS]);
     let rounds = 20_000;
     let start = Instant::now();
     for _ in 0..rounds {
-        table::active().mt19937_twist(&mut state);
+        dispatch::active().mt19937_twist(&mut state);
     }
     start.elapsed().as_secs_f64() * 1e9 / (rounds * MT_WORDS) as f64
 }

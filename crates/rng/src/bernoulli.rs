@@ -8,8 +8,7 @@
 //! The comparison is done on integers: `u < p` holds if the integer is below `p * 2^53`, rounded up.
 
 use crate::generator::Generator;
-use tokenbed_kernels::ops::draw_uniform::temper;
-use tokenbed_kernels::table;
+use tokenbed_kernels::ops::draw::draw_uniform::temper;
 
 /// Number of the engine's words for an element.
 const WORDS: usize = 2;
@@ -28,7 +27,7 @@ pub fn bernoulli(generator: &mut Generator, p: f64, elements: usize, bits: &mut 
     let below = (p * (1u64 << BITS) as f64).ceil() as u64;
     let yes =
         |high: u32, low: u32| (u64::from(temper(high)) << 32 | u64::from(temper(low))) & ((1 << BITS) - 1) < below;
-    let kernels = table::active();
+    let kernels = generator.engine.kernels();
     let mut odd = None;
     let mut element = 0;
     while element < elements {

@@ -1,12 +1,14 @@
 //! The Mersenne Twister, as a position in a stream of words that is produced 624 at a time.
 
-use tokenbed_kernels::ops::draw_uniform::temper;
-use tokenbed_kernels::ops::mt19937::{MT_WORDS, MtState};
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::dispatch::{self, Kernels};
+use tokenbed_kernels::ops::draw::draw_uniform::temper;
+use tokenbed_kernels::ops::draw::mt19937::{MT_WORDS, MtState};
 
 /// `at::mt19937_engine`: 624 words and the position among them.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
+    /// What the engine twists with, unless a call says so.
+    kernels: Kernels,
     words: MtState,
     /// Draws until the next twist, counting the one that twists: 1 to 624. [`Engine::available`] is one less.
     left: u32,
@@ -31,11 +33,16 @@ impl Engine {
     /// An engine at a given position. `left` is 1, or `left + next` is 625.
     pub(crate) fn from_parts(words: [u32; MT_WORDS], left: u32, next: u32) -> Self {
         debug_assert!((1..=624).contains(&left) && next <= 624 && (left == 1 || left + next == 625));
-        Self { words: MtState::new(words), left, next }
+        Self { kernels: dispatch::active(), words: MtState::new(words), left, next }
     }
 
     pub(crate) fn parts(&self) -> (&[u32; MT_WORDS], u32, u32) {
         (self.words.words(), self.left, self.next)
+    }
+
+    /// The instruction set in use when the engine was made.
+    pub(crate) fn kernels(&self) -> Kernels {
+        self.kernels
     }
 
     /// Number of words that are left before the next twist.
@@ -43,7 +50,7 @@ impl Engine {
         self.left as usize - 1
     }
 
-    fn twist(&mut self, kernels: &Kernels) {
+    fn twist(&mut self, kernels: Kernels) {
         kernels.mt19937_twist(&mut self.words);
         self.left = MT_WORDS as u32 + 1;
         self.next = 0;
@@ -59,7 +66,7 @@ impl Engine {
     /// The next draw.
     pub(crate) fn random(&mut self) -> u32 {
         if self.available() == 0 {
-            self.twist(table::active());
+            self.twist(self.kernels);
         }
         let word = self.words.words()[self.next as usize];
         self.advance(1);
@@ -67,7 +74,7 @@ impl Engine {
     }
 
     /// Skips `count` draws.
-    pub(crate) fn skip(&mut self, kernels: &Kernels, mut count: usize) {
+    pub(crate) fn skip(&mut self, kernels: Kernels, mut count: usize) {
         while count > self.available() {
             count -= self.available();
             self.twist(kernels);
@@ -77,7 +84,7 @@ impl Engine {
 
     /// The next draws as words that are not tempered yet: at most `most` of them, and at least one unless `most` is
     /// 0.
-    pub(crate) fn take(&mut self, kernels: &Kernels, most: usize) -> &[u32] {
+    pub(crate) fn take(&mut self, kernels: Kernels, most: usize) -> &[u32] {
         if self.available() == 0 && most > 0 {
             self.twist(kernels);
         }

@@ -4,8 +4,8 @@ use crate::engine::Engine;
 use crate::error::DrawError;
 use crate::generator::Generator;
 use crate::parallel;
-use tokenbed_kernels::ops::draw_normal::NORMAL_BLOCK;
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::dispatch::{self, Kernels};
+use tokenbed_kernels::ops::draw::draw_normal::NORMAL_BLOCK;
 
 /// Number of words that the widest vectors turn into normal values at once: two blocks.
 const SPAN: usize = 2 * NORMAL_BLOCK;
@@ -14,7 +14,7 @@ const SPAN: usize = 2 * NORMAL_BLOCK;
 #[derive(Clone, Copy, Debug)]
 pub struct How {
     /// The kernels.
-    pub kernels: &'static Kernels,
+    pub kernels: Kernels,
     /// Number of threads to divide a large fill among, counting the caller's; 0 counts as 1.
     pub threads: usize,
 }
@@ -22,7 +22,7 @@ pub struct How {
 impl Default for How {
     /// The active kernels, on the caller's thread.
     fn default() -> Self {
-        Self { kernels: table::active(), threads: 1 }
+        Self { kernels: dispatch::active(), threads: 1 }
     }
 }
 
@@ -83,7 +83,7 @@ pub(crate) trait Fill: Copy + Send + Sync {
     /// Number of values that are drawn together.
     const BLOCK: usize;
     /// Fills whole blocks, one draw a value.
-    fn fill(self, kernels: &Kernels, engine: &mut Engine, out: &mut [f32]);
+    fn fill(self, kernels: Kernels, engine: &mut Engine, out: &mut [f32]);
 }
 
 #[derive(Clone, Copy)]
@@ -95,7 +95,7 @@ struct Uniform {
 impl Fill for Uniform {
     const BLOCK: usize = 1;
 
-    fn fill(self, kernels: &Kernels, engine: &mut Engine, mut out: &mut [f32]) {
+    fn fill(self, kernels: Kernels, engine: &mut Engine, mut out: &mut [f32]) {
         while !out.is_empty() {
             let words = engine.take(kernels, out.len());
             let (part, rest) = out.split_at_mut(words.len());
@@ -114,7 +114,7 @@ struct Normal {
 impl Fill for Normal {
     const BLOCK: usize = NORMAL_BLOCK;
 
-    fn fill(self, kernels: &Kernels, engine: &mut Engine, mut out: &mut [f32]) {
+    fn fill(self, kernels: Kernels, engine: &mut Engine, mut out: &mut [f32]) {
         // Words of a span that the last twist left incomplete.
         let mut begun = [0; SPAN];
         let mut have = 0;

@@ -2,7 +2,6 @@
 
 use crate::error::DrawError;
 use crate::generator::Generator;
-use tokenbed_kernels::table;
 use tokenbed_memory::{List, with_room};
 
 /// Length from which on PyTorch draws 64 bits for a sample, and shuffles inside out.
@@ -25,7 +24,7 @@ pub fn randperm(generator: &mut Generator, len: usize) -> Result<Vec<u32>, DrawE
 pub fn skip_randperm(generator: &mut Generator, len: usize) -> Result<(), DrawError> {
     check(len)?;
     let draws = if len < LARGE_PERMUTATION { len.saturating_sub(1) } else { 2 * len };
-    generator.engine.skip(table::active(), draws);
+    generator.engine.skip(generator.engine.kernels(), draws);
     Ok(())
 }
 

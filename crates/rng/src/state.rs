@@ -17,7 +17,7 @@
 use crate::engine::Engine;
 use crate::error::StateError;
 use crate::generator::Generator;
-use tokenbed_kernels::ops::mt19937::MT_WORDS;
+use tokenbed_kernels::ops::draw::mt19937::MT_WORDS;
 use tokenbed_memory::{List, with_room};
 
 /// Number of bytes in a state.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use proptest::prelude::*;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_rng::{DrawError, Generator, How, PARALLEL_FROM, normal, normal_with, randperm, skip_randperm};
 use tokenbed_rng::{uniform, uniform_with};
 
@@ -44,7 +44,8 @@ fn instruction_sets_change_nothing() {
     for fill in FILLS {
         for len in [1, 15, 16, 17, 31, 33, 623, 624, 625, 640, 1249, 4999] {
             for before in [0, 1, 15, 16, 600, 623, 624] {
-                let mut all = table::available().map(|kernels| filled(fill, How { kernels, threads: 1 }, before, len));
+                let mut all =
+                    dispatch::available().map(|kernels| filled(fill, How { kernels, threads: 1 }, before, len));
                 let scalar = all.next().unwrap();
                 assert!(all.all(|other| other == scalar), "{len} values after {before} draws");
             }

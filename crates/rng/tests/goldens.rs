@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch;
 use tokenbed_rng::{Generator, How, LARGE_PERMUTATION, loader, normal_with, randperm, uniform_with};
 
 /// Permutations from this length on take a gigabyte and a minute, so only [`the_longest_permutations`] draws them.
@@ -23,7 +23,7 @@ fn on_three_threads() {
 /// The scalar kernels take a second for the largest tables, which are left to the other tests.
 #[test]
 fn on_every_instruction_set() {
-    for kernels in table::available() {
+    for kernels in dispatch::available() {
         play(|steps| steps.iter().all(|step| values(step) < 1_000_000), How { kernels, threads: 1 });
     }
 }

@@ -10,9 +10,9 @@ use crate::examples::Examples;
 use crate::model::{Array, MOST_STEPS, Model, Progress, Step};
 use crate::objective::RunOptions;
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::row_dots::Picked;
-use tokenbed_kernels::ops::row_mix::Coefficients;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch::{self, Kernels};
+use tokenbed_kernels::ops::products::row_dots::Picked;
+use tokenbed_kernels::ops::products::row_mix::Coefficients;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_nn::options::NOT_NEGATIVE;
 use tokenbed_rng::{Generator, randperm};
@@ -30,6 +30,7 @@ tokenbed_nn::options! {
 /// A table of ids and one of classes.
 #[derive(Debug)]
 pub struct Classify {
+    kernels: Kernels,
     options: ClassifyOptions,
     examples: Examples,
     sizes: [usize; 2],
@@ -87,6 +88,7 @@ impl Classify {
                 .map_err(|error| Error::Usage(error.to_string()))?;
         }
         let mut new = Self {
+            kernels: dispatch::active(),
             options,
             sizes: [vocabulary, classes],
             stride,
@@ -126,8 +128,7 @@ impl Classify {
 
     /// Learns from an example; its loss. `scratch` has room for scores and for two rows.
     fn learn(&mut self, example: usize, scores: &mut [f32], [hidden, change]: [&mut [f32]; 2]) -> f64 {
-        let kernels = table::active();
-        let (stride, lr) = (self.stride, self.lr() as f32);
+        let (kernels, stride, lr) = (self.kernels, self.stride, self.lr() as f32);
         let ids = part(&self.examples.ids, &self.examples.ends, example);
         let classes = part(&self.examples.classes, &self.examples.class_ends, example);
         let mut draws = Draws::at(self.options.run.seed, self.epoch, example as u64);

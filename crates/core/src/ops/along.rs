@@ -2,10 +2,9 @@
 
 use super::Around;
 use crate::Result;
-use tokenbed_kernels::ops::along::{Softmax, SoftmaxBack};
-use tokenbed_kernels::ops::pass::Pass;
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::elements::along::{Softmax, SoftmaxBack};
+use tokenbed_kernels::real::Real;
 use tokenbed_memory::filled;
 use tokenbed_threads::parallel_rows;
 
@@ -19,9 +18,9 @@ pub(super) fn bytes<T>() -> usize {
 ///
 /// # Errors
 /// [`crate::Error::Shape`] if the sizes of the buffers do not match.
-pub fn softmax<T: Real>(log: bool, around: Around, x: &[T], out: &mut [T]) -> Result<()> {
+pub fn softmax<T: Real>(kernels: Kernels, log: bool, around: Around, x: &[T], out: &mut [T]) -> Result<()> {
     around.check(x.len(), out.len(), around.n)?;
-    in_rows(around, [x], out, |n, [x], out| T::run(table::active(), Pass::Softmax(Softmax { log, n, x, out })));
+    in_rows(around, [x], out, |n, [x], out| kernels.softmax(Softmax { log, n, x, out }));
     Ok(())
 }
 
@@ -29,11 +28,18 @@ pub fn softmax<T: Real>(log: bool, around: Around, x: &[T], out: &mut [T]) -> Re
 ///
 /// # Errors
 /// [`crate::Error::Shape`] if the sizes of the buffers do not match.
-pub fn softmax_back<T: Real>(log: bool, around: Around, y: &[T], grad: &[T], out: &mut [T]) -> Result<()> {
+pub fn softmax_back<T: Real>(
+    kernels: Kernels,
+    log: bool,
+    around: Around,
+    y: &[T],
+    grad: &[T],
+    out: &mut [T],
+) -> Result<()> {
     around.check(y.len(), out.len(), around.n)?;
     around.check(grad.len(), out.len(), around.n)?;
     in_rows(around, [y, grad], out, |n, [y, grad], out| {
-        T::run(table::active(), Pass::SoftmaxBack(SoftmaxBack { log, n, y, grad, out }));
+        kernels.softmax_back(SoftmaxBack { log, n, y, grad, out });
     });
     Ok(())
 }

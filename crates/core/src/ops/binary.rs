@@ -3,8 +3,9 @@
 use super::Number;
 use super::copy::{Layout, Runs, joined};
 use crate::{Error, Result};
-pub use tokenbed_kernels::ops::pointwise::Arithmetic as Binary;
-use tokenbed_kernels::ops::pointwise::Side;
+use tokenbed_kernels::dispatch::Kernels;
+pub use tokenbed_kernels::ops::elements::pointwise::Arithmetic as Binary;
+use tokenbed_kernels::ops::elements::pointwise::Side;
 use tokenbed_threads::parallel_rows;
 
 /// An operand: its elements and their layout under the result's shape, with stride 0 along dimensions in which they
@@ -19,6 +20,7 @@ const PART: usize = 1 << 13;
 /// # Errors
 /// [`Error::Shape`] if an operand's layout leaves its buffer or `out` has another size.
 pub fn binary<T: Number>(
+    kernels: Kernels,
     op: Binary,
     shape: &[usize],
     (a, a_at): Operand<'_, T>,
@@ -44,11 +46,11 @@ pub fn binary<T: Number>(
     parallel_rows(out, row, row * 2 * size_of::<T>(), |rows, out| {
         if row < n {
             let (i, j) = (a_at.offset + rows.start * p, b_at.offset + rows.start * q);
-            return run(op, (a, i, p), (b, j, q), out);
+            return run(kernels, op, (a, i, p), (b, j, q), out);
         }
         let runs = Runs::new(&shape, layouts, rows.start);
         for (out, [i, j]) in out.chunks_exact_mut(n).zip(runs) {
-            run(op, (a, i, p), (b, j, q), out);
+            run(kernels, op, (a, i, p), (b, j, q), out);
         }
     });
     Ok(())
@@ -56,12 +58,18 @@ pub fn binary<T: Number>(
 
 /// Computes one run. The operands start at elements `i` and `j` and have steps of `p` and `q`.
 #[inline(always)]
-fn run<T: Number>(op: Binary, (a, i, p): (&[T], usize, usize), (b, j, q): (&[T], usize, usize), out: &mut [T]) {
+fn run<T: Number>(
+    kernels: Kernels,
+    op: Binary,
+    (a, i, p): (&[T], usize, usize),
+    (b, j, q): (&[T], usize, usize),
+    out: &mut [T],
+) {
     let n = out.len();
     match (p, q) {
-        (1, 1) => T::arithmetic(op, Side::Each(&a[i..i + n]), Side::Each(&b[j..j + n]), out),
-        (1, 0) => T::arithmetic(op, Side::Each(&a[i..i + n]), Side::One(b[j]), out),
-        (0, 1) => T::arithmetic(op, Side::One(a[i]), Side::Each(&b[j..j + n]), out),
+        (1, 1) => T::arithmetic(kernels, op, Side::Each(&a[i..i + n]), Side::Each(&b[j..j + n]), out),
+        (1, 0) => T::arithmetic(kernels, op, Side::Each(&a[i..i + n]), Side::One(b[j]), out),
+        (0, 1) => T::arithmetic(kernels, op, Side::One(a[i]), Side::Each(&b[j..j + n]), out),
         (p, q) => {
             for (k, out) in out.iter_mut().enumerate() {
                 *out = T::of(op, a[i + k * p], b[j + k * q]);

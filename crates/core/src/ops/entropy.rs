@@ -3,11 +3,10 @@
 use super::along::bytes;
 use crate::ids::{IdSlice, with_values};
 use crate::{Error, Result};
-use tokenbed_kernels::ops::along::{Entropy, EntropyBack};
-pub use tokenbed_kernels::ops::along::{IGNORED, RowEntropy, Scale};
-use tokenbed_kernels::ops::pass::Pass;
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::elements::along::{Entropy, EntropyBack};
+pub use tokenbed_kernels::ops::elements::along::{IGNORED, RowEntropy, Scale};
+use tokenbed_kernels::real::Real;
 use tokenbed_threads::parallel_rows;
 
 /// Prepares targets for the kernels: `ignore` becomes [`IGNORED`], and all others must be below `classes`. Returns
@@ -62,7 +61,13 @@ fn check(n: usize, elements: &[usize], targets: &[u32], rows: usize) -> Result<(
 ///
 /// # Errors
 /// [`Error::Shape`] if the sizes of the buffers do not match or a target is out of range.
-pub fn entropy<T: Real>(n: usize, logits: &[T], targets: &[u32], out: &mut [RowEntropy]) -> Result<()> {
+pub fn entropy<T: Real>(
+    kernels: Kernels,
+    n: usize,
+    logits: &[T],
+    targets: &[u32],
+    out: &mut [RowEntropy],
+) -> Result<()> {
     check(n, &[logits.len()], targets, out.len())?;
     if n == 0 {
         // With no classes, every row is ignored.
@@ -71,7 +76,7 @@ pub fn entropy<T: Real>(n: usize, logits: &[T], targets: &[u32], out: &mut [RowE
     }
     parallel_rows(out, 1, n * bytes::<T>() / 2, |rows, out| {
         let (logits, targets) = (&logits[rows.start * n..rows.end * n], &targets[rows]);
-        T::run(table::active(), Pass::Entropy(Entropy { n, logits, targets, out }));
+        kernels.entropy(Entropy { n, logits, targets, out });
     });
     Ok(())
 }
@@ -81,6 +86,7 @@ pub fn entropy<T: Real>(n: usize, logits: &[T], targets: &[u32], out: &mut [RowE
 /// # Errors
 /// [`Error::Shape`] if the sizes of the buffers do not match or a target is out of range.
 pub fn entropy_back<T: Real>(
+    kernels: Kernels,
     n: usize,
     logits: &[T],
     targets: &[u32],
@@ -104,7 +110,7 @@ pub fn entropy_back<T: Real>(
             Scale::Each(scales) => Scale::Each(&scales[range.clone()]),
         };
         let rows = &rows[range];
-        T::run(table::active(), Pass::EntropyBack(EntropyBack { n, logits, targets, rows, scale, out }));
+        kernels.entropy_back(EntropyBack { n, logits, targets, rows, scale, out });
     });
     Ok(())
 }

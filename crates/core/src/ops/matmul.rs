@@ -1,8 +1,9 @@
 //! Products of batches of matrices, on as many threads as they are worth.
 
 use crate::{Error, Result};
-use tokenbed_kernels::ops::matmul::Tiles;
-pub use tokenbed_kernels::ops::matmul::{Factor, Matrices, Product};
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::products::matmul::Tiles;
+pub use tokenbed_kernels::ops::products::matmul::{Factor, Matrices, Product};
 use tokenbed_threads::parallel_ranges;
 
 /// Number of multiplications with an addition that take as long as reading or writing a byte: some 100 GFLOP/s
@@ -16,6 +17,7 @@ const WORK_A_BYTE: usize = 10;
 /// # Errors
 /// [`Error::Shape`] if a matrix does not exist or `out` has another size.
 pub fn matmul<T: Factor>(
+    kernels: Kernels,
     sizes: Product,
     terms: usize,
     a: Matrices<'_, T>,
@@ -23,7 +25,7 @@ pub fn matmul<T: Factor>(
     out: &mut [T],
 ) -> Result<()> {
     let products = a.of.len();
-    let tiles = Tiles::new(sizes, terms, a, b, out)
+    let tiles = Tiles::new(kernels, sizes, terms, a, b, out)
         .ok_or_else(|| Error::Shape(format!("{sizes:?} times {products} does not fit its buffers")))?;
     parallel_ranges(tiles.count(), tiles.work() / WORK_A_BYTE, |range| {
         for _ in range {

@@ -2,7 +2,7 @@
 //!
 //! Arithmetic runs in three types: f32, f64 and i64. Other element types are converted on the way in and out
 //! ([`convert`]). Functions without an IEEE-exact definition (exp, tanh, erf) are computed in f64 and rounded once
-//! ([`tokenbed_kernels::ops::real`]), so that they are the same on every platform, and right but for the last
+//! ([`tokenbed_kernels::real`]), so that they are the same on every platform, and right but for the last
 //! rounding.
 //!
 //! Large operations are divided among threads. Sums are divided by sizes alone, so that the bits are the same at any
@@ -19,11 +19,9 @@ pub mod reduce;
 pub mod unary;
 
 use crate::{Error, Result};
-use tokenbed_kernels::ops::pass::Pass;
-use tokenbed_kernels::ops::pointwise::{Arithmetic, Binary, Side};
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::ops::total::Total;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::elements::pointwise::{Arithmetic, Binary, Side};
+use tokenbed_kernels::ops::elements::total::Total;
 
 /// A type that arithmetic runs in.
 pub trait Number: bytemuck::Pod + Default + PartialOrd + Send + Sync {
@@ -33,9 +31,9 @@ pub trait Number: bytemuck::Pod + Default + PartialOrd + Send + Sync {
     /// as floats).
     fn of(op: Arithmetic, a: Self, b: Self) -> Self;
     /// [`Number::of`] for many elements.
-    fn arithmetic(op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]);
+    fn arithmetic(kernels: Kernels, op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]);
     /// The sum of contiguous elements.
-    fn sum(x: &[Self]) -> Self::Wide;
+    fn sum(kernels: Kernels, x: &[Self]) -> Self::Wide;
     /// The sum plus one more element.
     fn collect(sum: Self::Wide, more: Self) -> Self::Wide;
     /// The sum of two sums.
@@ -59,11 +57,11 @@ macro_rules! float {
                     Arithmetic::Div => a / b,
                 }
             }
-            fn arithmetic(op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]) {
-                <$t>::run(table::active(), Pass::Binary(Binary { op, a, b, out }));
+            fn arithmetic(kernels: Kernels, op: Arithmetic, a: Side<'_, Self>, b: Side<'_, Self>, out: &mut [Self]) {
+                kernels.binary(Binary { op, a, b, out });
             }
-            fn sum(x: &[Self]) -> f64 {
-                $sum(x)
+            fn sum(kernels: Kernels, x: &[Self]) -> f64 {
+                $sum(kernels, x)
             }
             #[inline(always)]
             fn collect(sum: f64, more: Self) -> f64 {
@@ -81,12 +79,12 @@ macro_rules! float {
         }
     };
 }
-float!(f32, |x| {
+float!(f32, |kernels: Kernels, x| {
     let mut sum = 0.0;
-    f32::run(table::active(), Pass::Total(Total { x, out: &mut sum }));
+    kernels.total(Total { x, out: &mut sum });
     sum
 });
-float!(f64, |x: &[f64]| x.iter().fold(0.0, |sum, x| sum + x));
+float!(f64, |_, x: &[f64]| x.iter().fold(0.0, |sum, x| sum + x));
 
 impl Number for i64 {
     type Wide = i64;
@@ -105,14 +103,14 @@ impl Number for i64 {
             }
         }
     }
-    fn arithmetic(op: Arithmetic, a: Side<'_, i64>, b: Side<'_, i64>, out: &mut [i64]) {
+    fn arithmetic(_: Kernels, op: Arithmetic, a: Side<'_, i64>, b: Side<'_, i64>, out: &mut [i64]) {
         let at = |side: Side<'_, i64>, i: usize| match side {
             Side::Each(all) => all[i],
             Side::One(one) => one,
         };
         out.iter_mut().enumerate().for_each(|(i, out)| *out = Self::of(op, at(a, i), at(b, i)));
     }
-    fn sum(x: &[i64]) -> i64 {
+    fn sum(_: Kernels, x: &[i64]) -> i64 {
         x.iter().fold(0, |sum, &x| sum.wrapping_add(x))
     }
     fn collect(sum: i64, more: Self) -> i64 {

@@ -1,10 +1,9 @@
 //! Layer normalization of rows, and its gradients.
 
 use crate::{Error, Result};
-use tokenbed_kernels::ops::norm_rows::{NormBack, NormRows};
-use tokenbed_kernels::ops::pass::Pass;
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::elements::norm_rows::{NormBack, NormRows};
+use tokenbed_kernels::real::Real;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -28,6 +27,7 @@ fn check<T>(dim: usize, elements: &[usize], parameters: &[Option<&[T]>]) -> Resu
 /// # Errors
 /// [`Error::Shape`] if the sizes of the buffers do not match, or `dim` is 0.
 pub fn norm_rows<T: Real>(
+    kernels: Kernels,
     dim: usize,
     eps: f64,
     weight: Option<&[T]>,
@@ -38,7 +38,7 @@ pub fn norm_rows<T: Real>(
     check(dim, &[x.len(), out.len()], &[weight, bias])?;
     parallel_rows(out, dim, dim * bytes::<T>(), |rows, out| {
         let x = &x[rows.start * dim..rows.end * dim];
-        T::run(table::active(), Pass::NormRows(NormRows { dim, eps, weight, bias, x, out }));
+        kernels.norm_rows(NormRows { dim, eps, weight, bias, x, out });
     });
     Ok(())
 }
@@ -53,6 +53,7 @@ const BLOCKS: usize = 64;
 /// [`Error::Shape`] if the sizes of the buffers do not match, or `dim` is 0.
 #[allow(clippy::too_many_arguments, reason = "each is its own")]
 pub fn norm_back<T: Real>(
+    kernels: Kernels,
     dim: usize,
     eps: f64,
     weight: Option<&[T]>,
@@ -71,7 +72,7 @@ pub fn norm_back<T: Real>(
         for (i, (out, sums)) in range.zip(blocks) {
             let from = i * block;
             let (x, grad) = (&x[from..from + out.len()], &grad[from..from + out.len()]);
-            T::run(table::active(), Pass::NormBack(NormBack { dim, eps, weight, x, grad, out, sums }));
+            kernels.norm_back(NormBack { dim, eps, weight, x, grad, out, sums });
         }
     });
     let total = |d: usize| T::round(sums.iter().skip(d).step_by(2 * dim).fold(0.0, |sum, x| sum + x));

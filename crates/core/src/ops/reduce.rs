@@ -2,6 +2,7 @@
 
 use super::{Around, Number};
 use crate::Result;
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::filled;
 use tokenbed_threads::parallel_rows;
 
@@ -29,7 +30,7 @@ const COLUMNS: usize = 64;
 ///
 /// # Errors
 /// [`crate::Error::Shape`] if the sizes of the buffers do not match.
-pub fn reduce<T: Number>(op: Reduce, around: Around, x: &[T], out: &mut [T]) -> Result<()> {
+pub fn reduce<T: Number>(kernels: Kernels, op: Reduce, around: Around, x: &[T], out: &mut [T]) -> Result<()> {
     around.check(x.len(), out.len(), 1)?;
     if out.is_empty() {
         // If one size is zero, the others may be huge: do not allocate or loop over them.
@@ -41,11 +42,11 @@ pub fn reduce<T: Number>(op: Reduce, around: Around, x: &[T], out: &mut [T]) -> 
         Reduce::Mean => T::average(sum, n),
     };
     if inner == 1 && outer == 1 {
-        out[0] = end(sum_of(x));
+        out[0] = end(sum_of(kernels, x));
     } else if inner == 1 {
         parallel_rows(out, 1, n * size_of::<T>(), |rows, out| {
             for (row, out) in rows.zip(out) {
-                *out = end(spans(&x[row * n..(row + 1) * n]));
+                *out = end(spans(kernels, &x[row * n..(row + 1) * n]));
             }
         });
     } else {
@@ -69,16 +70,16 @@ pub fn reduce<T: Number>(op: Reduce, around: Around, x: &[T], out: &mut [T]) -> 
 }
 
 /// The sum of all elements, span by span.
-fn spans<T: Number>(x: &[T]) -> T::Wide {
-    x.chunks(SPAN).map(T::sum).fold(T::Wide::default(), T::both)
+fn spans<T: Number>(kernels: Kernels, x: &[T]) -> T::Wide {
+    x.chunks(SPAN).map(|part| T::sum(kernels, part)).fold(T::Wide::default(), T::both)
 }
 
 /// The same sum, on as many threads as it is worth.
-fn sum_of<T: Number>(x: &[T]) -> T::Wide {
+fn sum_of<T: Number>(kernels: Kernels, x: &[T]) -> T::Wide {
     let mut sums = filled(T::Wide::default(), x.len().div_ceil(SPAN));
     parallel_rows(&mut sums, 1, SPAN * size_of::<T>(), |spans, sums| {
         for (span, sum) in spans.zip(sums) {
-            *sum = T::sum(&x[span * SPAN..x.len().min((span + 1) * SPAN)]);
+            *sum = T::sum(kernels, &x[span * SPAN..x.len().min((span + 1) * SPAN)]);
         }
     });
     sums.into_iter().fold(T::Wide::default(), T::both)

@@ -1,16 +1,15 @@
 //! Functions of one operand, element by element, and their gradients.
 
 use crate::{Error, Result};
-use tokenbed_kernels::ops::pass::Pass;
-pub use tokenbed_kernels::ops::pointwise::Function as Unary;
-use tokenbed_kernels::ops::pointwise::{Dropout, Unary as Forward, UnaryBack};
-pub use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch::Kernels;
+pub use tokenbed_kernels::ops::elements::pointwise::Function as Unary;
+use tokenbed_kernels::ops::elements::pointwise::{Dropout, Unary as Forward, UnaryBack};
+pub use tokenbed_kernels::real::Real;
 use tokenbed_threads::parallel_rows;
 
 /// Cost of an element, as the number of bytes of memory that could be moved in that time.
 fn bytes<T>(op: Unary) -> usize {
-    let times = if op == Unary::Relu { 2 } else { 10 };
+    let times = if matches!(op, Unary::Relu | Unary::Sqrt) { 2 } else { 10 };
     times * size_of::<T>()
 }
 
@@ -25,10 +24,10 @@ fn same(sizes: &[usize]) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Shape`] if the buffers differ in size.
-pub fn unary<T: Real>(function: Unary, x: &[T], out: &mut [T]) -> Result<()> {
+pub fn unary<T: Real>(kernels: Kernels, function: Unary, x: &[T], out: &mut [T]) -> Result<()> {
     same(&[x.len(), out.len()])?;
     parallel_rows(out, 1, bytes::<T>(function), |part, out| {
-        T::run(table::active(), Pass::Unary(Forward { function, x: &x[part], out }));
+        kernels.unary(Forward { function, x: &x[part], out });
     });
     Ok(())
 }
@@ -37,11 +36,11 @@ pub fn unary<T: Real>(function: Unary, x: &[T], out: &mut [T]) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Shape`] if the buffers differ in size.
-pub fn unary_back<T: Real>(function: Unary, saved: &[T], grad: &[T], out: &mut [T]) -> Result<()> {
+pub fn unary_back<T: Real>(kernels: Kernels, function: Unary, saved: &[T], grad: &[T], out: &mut [T]) -> Result<()> {
     same(&[saved.len(), grad.len(), out.len()])?;
     parallel_rows(out, 1, bytes::<T>(function), |part, out| {
         let (saved, grad) = (&saved[part.clone()], &grad[part]);
-        T::run(table::active(), Pass::UnaryBack(UnaryBack { function, saved, grad, out }));
+        kernels.unary_back(UnaryBack { function, saved, grad, out });
     });
     Ok(())
 }
@@ -53,7 +52,7 @@ const MASK: usize = 8;
 ///
 /// # Errors
 /// [`Error::Shape`] if the buffers differ in size, or `kept` has too few bits.
-pub fn dropout<T: Real>(scale: f64, kept: &[u8], x: &[T], out: &mut [T]) -> Result<()> {
+pub fn dropout<T: Real>(kernels: Kernels, scale: f64, kept: &[u8], x: &[T], out: &mut [T]) -> Result<()> {
     same(&[x.len(), out.len()])?;
     same(&[x.len().div_ceil(MASK), kept.len()])?;
     let scale = T::round(scale);
@@ -61,9 +60,9 @@ pub fn dropout<T: Real>(scale: f64, kept: &[u8], x: &[T], out: &mut [T]) -> Resu
     let (head, tail) = out.split_at_mut(whole);
     parallel_rows(head, MASK, 2 * MASK * size_of::<T>(), |bytes, out| {
         let x = &x[bytes.start * MASK..bytes.end * MASK];
-        T::run(table::active(), Pass::Dropout(Dropout { scale, kept: &kept[bytes], x, out }));
+        kernels.dropout(Dropout { scale, kept: &kept[bytes], x, out });
     });
     let rest = Dropout { scale, kept: &kept[whole / MASK..], x: &x[whole..], out: tail };
-    T::run(table::active(), Pass::Dropout(rest));
+    kernels.dropout(rest);
     Ok(())
 }

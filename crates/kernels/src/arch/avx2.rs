@@ -1,9 +1,7 @@
 //! AVX2 with FMA: eight lanes.
 
-use super::instantiate;
-use crate::isa::Isa;
 use crate::lanes::Lanes;
-use crate::lanes_math::MathLanes;
+use crate::lanes::math::MathLanes;
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -201,5 +199,3 @@ pub(super) unsafe fn sum_of_8(eight: __m256) -> f32 {
         _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
     }
 }
-
-instantiate!(Isa::Avx2, F32x8, "avx2,fma,f16c");

@@ -1,7 +1,7 @@
 //! AVX2 with F16C: small elements.
 
 use super::avx2::F32x8;
-use crate::lanes_narrow::NarrowLanes;
+use crate::lanes::narrow::NarrowLanes;
 use std::arch::x86_64::*;
 
 /// The bytes from `from` on, as eight u32.

@@ -1,10 +1,8 @@
 //! AVX-512: sixteen lanes.
 
 use super::avx2::sum_of_8;
-use super::instantiate;
-use crate::isa::Isa;
 use crate::lanes::Lanes;
-use crate::lanes_math::MathLanes;
+use crate::lanes::math::MathLanes;
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -204,5 +202,3 @@ impl MathLanes for F32x16 {
         }
     }
 }
-
-instantiate!(Isa::Avx512, F32x16, "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl");

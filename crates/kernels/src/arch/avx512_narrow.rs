@@ -2,7 +2,7 @@
 
 use super::avx2::F32x8;
 use super::avx512::F32x16;
-use crate::lanes_narrow::NarrowLanes;
+use crate::lanes::narrow::NarrowLanes;
 use std::arch::x86_64::*;
 
 /// The bytes from `from` on, as sixteen u32.

@@ -1,9 +1,7 @@
 //! NEON: four lanes.
 
-use super::instantiate;
-use crate::isa::Isa;
 use crate::lanes::Lanes;
-use crate::lanes_math::MathLanes;
+use crate::lanes::math::MathLanes;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -190,5 +188,3 @@ impl MathLanes for F32x4 {
         unsafe { vtstq_u32(ints, vdupq_n_u32(1 << BIT)) }
     }
 }
-
-instantiate!(Isa::Neon, F32x4, "neon");

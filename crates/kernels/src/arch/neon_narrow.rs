@@ -1,7 +1,7 @@
 //! NEON: small elements.
 
 use super::neon::F32x4;
-use crate::lanes_narrow::NarrowLanes;
+use crate::lanes::narrow::NarrowLanes;
 use std::arch::aarch64::*;
 use std::arch::asm;
 

@@ -2,8 +2,8 @@
 
 use super::{Idle, Manner, Rule};
 use crate::options::NOT_NEGATIVE;
-use tokenbed_kernels::ops::optim::{Update, adagrad};
-use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::ops::learn::optim::{Update, adagrad};
+use tokenbed_kernels::real::Real;
 
 crate::options! {
     /// Adagrad. Duchi, Hazan, Singer 2011; `torch.optim.Adagrad` with a learning rate that does not decay by itself.

@@ -3,8 +3,8 @@
 use super::power::power;
 use super::{Idle, MOMENTS, Manner, Rule};
 use crate::options::{Kind, NOT_NEGATIVE};
-use tokenbed_kernels::ops::optim::{Update, adam};
-use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::ops::learn::optim::{Update, adam};
+use tokenbed_kernels::real::Real;
 
 crate::options! {
     /// Adam. Kingma, Ba 2015; `torch.optim.Adam`. Weight decay goes into the gradient; AdamW is where it does not.

@@ -2,8 +2,8 @@
 
 use crate::row_grad::{GradRows, Hot, for_each_share, shares};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::real::Real;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -16,7 +16,7 @@ const PART: usize = 1 << 16;
 ///
 /// # Errors
 /// [`Error::Shape`] where values are not whole rows.
-pub fn sum_squares<F: Real>(kernels: &Kernels, values: &[F], dim: usize) -> Result<f64> {
+pub fn sum_squares<F: Real>(kernels: Kernels, values: &[F], dim: usize) -> Result<f64> {
     if dim > 0 && !values.len().is_multiple_of(dim) {
         return Err(Error::Shape(format!("{} elements are not rows of {dim}", values.len())));
     }
@@ -31,7 +31,7 @@ pub fn sum_squares<F: Real>(kernels: &Kernels, values: &[F], dim: usize) -> Resu
 }
 
 /// As [`sum_squares`], of rows that are summed as they are read.
-pub fn sum_squares_of_rows<G: GradRows + ?Sized>(kernels: &Kernels, grad: &G) -> f64 {
+pub fn sum_squares_of_rows<G: GradRows + ?Sized>(kernels: Kernels, grad: &G) -> f64 {
     let mut sums = zeroed(grad.ids().len());
     let shares = shares(grad, Hot::Whole);
     let occurrences: usize = (0..sums.len()).map(|i| grad.occurrences(i)).sum();

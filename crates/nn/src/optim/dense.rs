@@ -2,9 +2,9 @@
 
 use super::{Optimizer, Parameter};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::optim::Update;
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::learn::optim::Update;
+use tokenbed_kernels::real::Real;
 use tokenbed_memory::Gather;
 use tokenbed_threads::parallel_rows;
 
@@ -17,7 +17,7 @@ const PIECE_BYTES: usize = 64 << 10;
 /// # Errors
 /// [`Error::Shape`] for sizes that do not fit, before anything is written.
 pub fn step<F: Real>(
-    kernels: &Kernels,
+    kernels: Kernels,
     (optimizer, at): (&Optimizer, u64),
     parameter: Parameter<'_, F>,
     grad: &[F],

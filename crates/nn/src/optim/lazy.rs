@@ -14,10 +14,10 @@ use super::{Optimizer, Parameter, rows};
 use crate::row_grad::{GradRows, Hot, for_each_share, parts, shares};
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::optim::adam;
-use tokenbed_kernels::ops::optim::replay::Replay;
-use tokenbed_kernels::ops::optim::{Slots, Update};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::learn::optim::adam;
+use tokenbed_kernels::ops::learn::optim::replay::Replay;
+use tokenbed_kernels::ops::learn::optim::{Slots, Update};
 use tokenbed_memory::{Gather, List, filled, with_room, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -60,7 +60,7 @@ impl Lazy {
     /// [`Error::Usage`] for another optimizer, and [`Error::Shape`] for sizes that do not fit, before anything is written.
     pub fn step<G: GradRows + ?Sized>(
         &mut self,
-        kernels: &Kernels,
+        kernels: Kernels,
         (optimizer, at): (&Optimizer, u64),
         mut parameter: Parameter<'_, f32>,
         grad: &G,
@@ -107,7 +107,7 @@ impl Lazy {
     }
 
     /// What a row missed, on some of its columns.
-    fn replay(&self, kernels: &Kernels, id: usize, row: Parameter<'_, f32>) {
+    fn replay(&self, kernels: Kernels, id: usize, row: Parameter<'_, f32>) {
         let steps = &self.steps[self.taken[id] as usize..];
         if !steps.is_empty() {
             let Parameter { param, first, second } = row;
@@ -122,7 +122,7 @@ impl Lazy {
     /// anything is written.
     pub fn catch_up(
         &mut self,
-        kernels: &Kernels,
+        kernels: Kernels,
         parameter: Parameter<'_, f32>,
         (ids, bad): (IdSlice<'_>, BadIds),
         scratch: &mut Vec<u32>,
@@ -144,7 +144,7 @@ impl Lazy {
     ///
     /// # Errors
     /// [`Error::Shape`] for sizes that do not fit, before anything is written.
-    pub fn flush(&mut self, kernels: &Kernels, parameter: Parameter<'_, f32>) -> Result<()> {
+    pub fn flush(&mut self, kernels: Kernels, parameter: Parameter<'_, f32>) -> Result<()> {
         self.check(&parameter)?;
         let behind = |&id: &u32| (self.taken[id as usize] as usize) < self.steps.len();
         let late: Vec<u32> = (0..self.taken.len() as u32).filter(behind).into_list();
@@ -160,7 +160,7 @@ impl Lazy {
     }
 
     /// Replays what rows missed; `late` ascends.
-    fn take(&mut self, kernels: &Kernels, parameter: Parameter<'_, f32>, late: &[u32]) {
+    fn take(&mut self, kernels: Kernels, parameter: Parameter<'_, f32>, late: &[u32]) {
         let dim = self.dim;
         let Parameter { mut param, mut first, mut second } = parameter;
         let mut at = 0;

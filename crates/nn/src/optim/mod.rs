@@ -23,9 +23,9 @@ pub use sparse_adam::SparseAdam;
 
 use crate::options::{Field, Options, Values};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::optim::{Slots, Update};
-use tokenbed_kernels::ops::real::Real;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::learn::optim::{Slots, Update};
+use tokenbed_kernels::real::Real;
 use tokenbed_memory::Gather;
 
 /// An optimizer of one kind, with its options.
@@ -171,7 +171,7 @@ impl<'a, F: Real> Parameter<'a, F> {
     }
 
     /// Steps it.
-    fn step(&mut self, kernels: &Kernels, update: &Update<F>, grad: &[F]) {
+    fn step(&mut self, kernels: Kernels, update: &Update<F>, grad: &[F]) {
         kernels.update(update, Slots { param: self.param, grad, first: self.first, second: self.second });
     }
 

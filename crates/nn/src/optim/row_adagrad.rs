@@ -2,8 +2,8 @@
 
 use super::{Manner, Rule};
 use crate::options::NOT_NEGATIVE;
-use tokenbed_kernels::ops::optim::{Update, row_adagrad};
-use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::ops::learn::optim::{Update, row_adagrad};
+use tokenbed_kernels::real::Real;
 
 crate::options! {
     /// Adagrad with one sum of squares for each row, a mean over its columns: `h += mean(g^2)`, `p -= lr / (sqrt(h) + eps) * g`.

@@ -5,9 +5,9 @@ use super::{Idle, Optimizer, Parameter};
 use crate::row_grad::{GradRows, Hot, for_each_share, parts, parts_by_row, shares};
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::optim::{Slots, Update, prefetch};
-use tokenbed_kernels::ops::prefetch_distance;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::learn::optim::{Slots, Update, prefetch};
+use tokenbed_kernels::rows::store::prefetch_distance;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -20,7 +20,7 @@ const PIECE: usize = 16 << 10;
 /// # Errors
 /// [`Error::Shape`] for sizes that do not fit, before anything is written.
 pub fn step<G: GradRows + ?Sized>(
-    kernels: &Kernels,
+    kernels: Kernels,
     (optimizer, at): (&Optimizer, u64),
     parameter: Parameter<'_, f32>,
     grad: &G,
@@ -61,7 +61,7 @@ pub(super) fn bytes<G: GradRows + ?Sized>(update: &Update<f32>, grad: &G) -> usi
 
 /// The rows of the gradient alone. A row cannot be divided among threads where state is a row's (`by_row`).
 fn touched<G: GradRows + ?Sized>(
-    kernels: &Kernels,
+    kernels: Kernels,
     (update, by_row): (&Update<f32>, bool),
     parameter: Parameter<'_, f32>,
     grad: &G,
@@ -101,7 +101,7 @@ fn touched<G: GradRows + ?Sized>(
 }
 
 /// Every row of the table; those that the gradient has not get zeros.
-fn all<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parameter: Parameter<'_, f32>, grad: &G) {
+fn all<G: GradRows + ?Sized>(kernels: Kernels, update: &Update<f32>, parameter: Parameter<'_, f32>, grad: &G) {
     let dim = grad.dim();
     let rows = (PIECE / dim.max(1)).max(1);
     let mut pieces: Vec<_> = parameter.pieces(update, rows * dim).into_iter().enumerate().into_list();
@@ -116,7 +116,7 @@ fn all<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parameter:
 
 /// Rows of the table from one on.
 fn step_piece<G: GradRows + ?Sized>(
-    kernels: &Kernels,
+    kernels: Kernels,
     update: &Update<f32>,
     (from, parameter): (usize, &mut Parameter<'_, f32>),
     grad: &G,

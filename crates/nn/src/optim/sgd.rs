@@ -2,8 +2,8 @@
 
 use super::{Idle, Manner, Rule};
 use crate::options::{Kind, NOT_NEGATIVE, Usual};
-use tokenbed_kernels::ops::optim::{Update, sgd};
-use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::ops::learn::optim::{Update, sgd};
+use tokenbed_kernels::real::Real;
 
 crate::options! {
     /// Stochastic gradient descent, with momentum as Sutskever et al. 2013 have it. `torch.optim.SGD` with dampening 0.

@@ -3,8 +3,8 @@
 use super::power::power;
 use super::{MOMENTS, Manner, Rule};
 use crate::options::{Kind, NOT_NEGATIVE};
-use tokenbed_kernels::ops::optim::{Update, sparse_adam};
-use tokenbed_kernels::ops::real::Real;
+use tokenbed_kernels::ops::learn::optim::{Update, sparse_adam};
+use tokenbed_kernels::real::Real;
 
 crate::options! {
     /// Adam that leaves rows without a gradient as they are, their moments too. `torch.optim.SparseAdam`: for tables of

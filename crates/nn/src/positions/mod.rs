@@ -10,7 +10,8 @@ pub mod sinusoid;
 pub mod transformer_xl;
 
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::matmul::{Matrices, Product, Tiles};
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::products::matmul::{Matrices, Product, Tiles};
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -58,13 +59,13 @@ enum Matrix<'a> {
 }
 
 /// `a` (rows x inner) * `b` (inner x columns), on this thread: those who call it share the heads among threads.
-fn product(rows: usize, inner: usize, columns: usize, a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
+fn product(kernels: Kernels, rows: usize, inner: usize, columns: usize, a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
     let mut out = zeroed(rows * columns);
     let of = |matrix| match matrix {
         Matrix::N(elements) => Matrices { elements, of: &[0], transposed: false },
         Matrix::T(elements) => Matrices { elements, of: &[0], transposed: true },
     };
-    let tiles = Tiles::new(Product { rows, inner, columns }, 1, of(a), of(b), &mut out);
+    let tiles = Tiles::new(kernels, Product { rows, inner, columns }, 1, of(a), of(b), &mut out);
     assert!(
         tiles.is_some_and(|tiles| {
             while tiles.run_next() {}

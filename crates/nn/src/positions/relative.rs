@@ -5,9 +5,9 @@
 
 use super::check_len;
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::windows::Windows;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::positions::windows::Windows;
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -38,7 +38,7 @@ impl Span {
 ///
 /// # Errors
 /// [`Error::Shape`] for slices of other sizes.
-pub fn spread(kernels: &Kernels, lines: &[f32], heads: usize, span: Span, out: &mut [f32]) -> Result<()> {
+pub fn spread(kernels: Kernels, lines: &[f32], heads: usize, span: Span, out: &mut [f32]) -> Result<()> {
     check_len("the lines", lines.len(), &[heads, span.line()])?;
     check_len("the result", out.len(), &[heads, span.queries, span.keys])?;
     if out.is_empty() {

@@ -4,11 +4,11 @@ use super::scaling::{Frequencies, Scaling, frequencies};
 pub use crate::token_position::At;
 use tokenbed_core::ids::{IdSlice, with_values};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::added::{Added, Along};
-use tokenbed_kernels::ops::rotate::{Pairs, Rotate};
-use tokenbed_kernels::ops::rows::OutFormat;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::ops::positions::rotate::{Pairs, Rotate};
+use tokenbed_kernels::rows::added::{Added, Along};
+use tokenbed_kernels::rows::format::OutFormat;
 use tokenbed_memory::{Gather, List, Slice, with_room};
 use tokenbed_threads::parallel_rows;
 
@@ -72,7 +72,7 @@ impl Rotary {
     /// [`Error::Shape`] for sizes that do not fit; [`Error::Usage`] for a negative position.
     pub fn forward(
         &mut self,
-        kernels: &Kernels,
+        kernels: Kernels,
         heads: Heads,
         at: At<'_>,
         x: Option<&[u8]>,
@@ -98,7 +98,7 @@ impl Rotary {
     }
 
     /// The angles of `tokens` tokens.
-    fn angles(&mut self, kernels: &Kernels, at: At<'_>, tokens: usize) -> Result<Angles<'_>> {
+    fn angles(&mut self, kernels: Kernels, at: At<'_>, tokens: usize) -> Result<Angles<'_>> {
         let kept = KEPT_BYTES / size_of::<f32>() / self.dim;
         match at {
             At::From { offset, length } => {

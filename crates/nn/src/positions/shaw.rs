@@ -14,6 +14,7 @@ use super::Matrix::{N, T};
 use super::{Scores, check_len, collect_heads, cut, each_head, product};
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -59,7 +60,7 @@ impl Shaw<'_> {
     ///
     /// # Errors
     /// [`Error::Shape`] for slices of other sizes.
-    pub fn forward(&self, out: &mut [f32]) -> Result<()> {
+    pub fn forward(&self, kernels: Kernels, out: &mut [f32]) -> Result<()> {
         let Scores { heads, queries, keys, dim, .. } = self.scores;
         self.scores.check(self.query, self.key, out)?;
         let clip = self.clip()?;
@@ -73,13 +74,13 @@ impl Shaw<'_> {
             for (at, out) in range.zip(out.chunks_exact_mut(queries * keys)) {
                 let (batch, head) = (at / heads, at % heads);
                 let by_query =
-                    product(queries, dim, count, N(self.scores.head(self.query, queries, batch, head)), table);
+                    product(kernels, queries, dim, count, N(self.scores.head(self.query, queries, batch, head)), table);
                 for (i, out) in out.chunks_exact_mut(keys).enumerate() {
                     let line = &by_query[i * count..][..count];
                     out.iter_mut().enumerate().for_each(|(j, out)| *out = line[self.row(clip, zero, i, j)]);
                 }
                 if let Some(key) = self.key {
-                    let by_key = product(keys, dim, count, N(self.scores.head(key, keys, batch, head)), table);
+                    let by_key = product(kernels, keys, dim, count, N(self.scores.head(key, keys, batch, head)), table);
                     for (i, out) in out.chunks_exact_mut(keys).enumerate() {
                         let lines = by_key.chunks_exact(count).enumerate();
                         out.iter_mut().zip(lines).for_each(|(out, (j, line))| *out += line[self.row(clip, zero, i, j)]);
@@ -97,6 +98,7 @@ impl Shaw<'_> {
     /// [`Error::Shape`] for slices of other sizes.
     pub fn backward(
         &self,
+        kernels: Kernels,
         grad: &[f32],
         query_grad: &mut [f32],
         key_grad: Option<&mut [f32]>,
@@ -122,8 +124,8 @@ impl Shaw<'_> {
         let all = each_head(&self.scores, lengths.iter().sum(), |head, piece| {
             let [query_grads, key_grads, table_grad] = cut(piece, lengths);
             let mut add = |by_row: &[f32], length: usize, x: &[f32], out: &mut [f32]| {
-                out.copy_from_slice(&product(length, count, dim, N(by_row), N(table)));
-                let more = product(count, length, dim, T(by_row), N(x));
+                out.copy_from_slice(&product(kernels, length, count, dim, N(by_row), N(table)));
+                let more = product(kernels, count, length, dim, T(by_row), N(x));
                 table_grad.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
             };
             for b in 0..batch {

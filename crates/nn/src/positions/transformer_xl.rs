@@ -12,6 +12,7 @@
 use super::Matrix::{N, T};
 use super::{Scores, check_len, collect_heads, cut, each_head, product, with_row};
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::zeroed;
 use tokenbed_threads::parallel_rows;
 
@@ -65,17 +66,17 @@ impl TransformerXl<'_> {
     }
 
     /// The keys of the distances of a head: (distances, dim).
-    fn positions(&self, model: usize, head: usize) -> Vec<f32> {
+    fn positions(&self, kernels: Kernels, model: usize, head: usize) -> Vec<f32> {
         let Scores { dim, .. } = self.scores;
         let weight = &self.weight[head * dim * model..][..dim * model];
-        product(self.distances(), model, dim, N(self.sinusoids), T(weight))
+        product(kernels, self.distances(), model, dim, N(self.sinusoids), T(weight))
     }
 
     /// `out` = the scores, (batch, heads, queries, keys), not scaled.
     ///
     /// # Errors
     /// [`Error::Shape`] for slices of other sizes.
-    pub fn forward(&self, out: &mut [f32]) -> Result<()> {
+    pub fn forward(&self, kernels: Kernels, out: &mut [f32]) -> Result<()> {
         let Scores { heads, queries, keys, dim, .. } = self.scores;
         let model = self.check(out)?;
         if out.is_empty() {
@@ -83,7 +84,7 @@ impl TransformerXl<'_> {
         }
         let count = self.distances();
         let by_head = each_head(&self.scores, dim * count, |head, piece| {
-            piece.copy_from_slice(&self.positions(model, head));
+            piece.copy_from_slice(&self.positions(kernels, model, head));
         });
         parallel_rows(out, queries * keys, (count + keys) * queries * dim, |range, out| {
             for (at, out) in range.zip(out.chunks_exact_mut(queries * keys)) {
@@ -91,10 +92,10 @@ impl TransformerXl<'_> {
                 let query = self.scores.head(self.query, queries, batch, head);
                 let key = T(self.scores.head(self.key, keys, batch, head));
                 let content = with_row(query, &self.u[head * dim..][..dim]);
-                out.copy_from_slice(&product(queries, dim, keys, N(&content), key));
+                out.copy_from_slice(&product(kernels, queries, dim, keys, N(&content), key));
                 let query = with_row(query, &self.v[head * dim..][..dim]);
                 let positions = T(&by_head[head * dim * count..][..dim * count]);
-                let position = product(queries, dim, count, N(&query), positions);
+                let position = product(kernels, queries, dim, count, N(&query), positions);
                 for (i, out) in out.chunks_exact_mut(keys).enumerate() {
                     let window = &position[i * count + queries - 1 - i..][..keys];
                     out.iter_mut().zip(window).for_each(|(out, more)| *out += more);
@@ -108,7 +109,7 @@ impl TransformerXl<'_> {
     ///
     /// # Errors
     /// [`Error::Shape`] for slices of other sizes.
-    pub fn backward(&self, grad: &[f32], to: &mut Gradients<'_>) -> Result<()> {
+    pub fn backward(&self, kernels: Kernels, grad: &[f32], to: &mut Gradients<'_>) -> Result<()> {
         let Scores { batch, heads, queries, keys, dim, .. } = self.scores;
         let model = self.check(grad)?;
         check_len("the query's gradient", to.query.len(), &[self.query.len()])?;
@@ -124,7 +125,7 @@ impl TransformerXl<'_> {
         let lengths = [batch * queries * dim, batch * keys * dim, dim, dim, dim * model];
         let all = each_head(&self.scores, lengths.iter().sum(), |head, piece| {
             let [query_grads, key_grads, u_grad, v_grad, weight_grad] = cut(piece, lengths);
-            let positions = self.positions(model, head);
+            let positions = self.positions(kernels, model, head);
             let mut position_grad = zeroed(count * dim);
             let (mut u_sums, mut v_sums) = (zeroed(dim), zeroed(dim));
             for b in 0..batch {
@@ -132,16 +133,16 @@ impl TransformerXl<'_> {
                 let query = self.scores.head(self.query, queries, b, head);
                 let key = self.scores.head(self.key, keys, b, head);
                 let content = with_row(query, &self.u[head * dim..][..dim]);
-                let by_content = product(queries, keys, dim, N(grad), N(key));
-                let by_key = product(keys, queries, dim, T(grad), N(&content));
+                let by_content = product(kernels, queries, keys, dim, N(grad), N(key));
+                let by_key = product(kernels, keys, queries, dim, T(grad), N(&content));
                 key_grads[b * keys * dim..][..keys * dim].copy_from_slice(&by_key);
                 let mut shifted = zeroed(queries * count);
                 for (i, grad) in grad.chunks_exact(keys).enumerate() {
                     shifted[i * count + queries - 1 - i..][..keys].copy_from_slice(grad);
                 }
-                let by_position = product(queries, count, dim, N(&shifted), N(&positions));
+                let by_position = product(kernels, queries, count, dim, N(&shifted), N(&positions));
                 let query = with_row(query, &self.v[head * dim..][..dim]);
-                let more = product(count, queries, dim, T(&shifted), N(&query));
+                let more = product(kernels, count, queries, dim, T(&shifted), N(&query));
                 position_grad.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
                 let out = &mut query_grads[b * queries * dim..][..queries * dim];
                 out.iter_mut().zip(by_content.iter().zip(&by_position)).for_each(|(out, (a, b))| *out = a + b);
@@ -150,7 +151,7 @@ impl TransformerXl<'_> {
             }
             u_grad.iter_mut().zip(u_sums).for_each(|(grad, sum)| *grad = sum as f32);
             v_grad.iter_mut().zip(v_sums).for_each(|(grad, sum)| *grad = sum as f32);
-            weight_grad.copy_from_slice(&product(dim, count, model, T(&position_grad), N(self.sinusoids)));
+            weight_grad.copy_from_slice(&product(kernels, dim, count, model, T(&position_grad), N(self.sinusoids)));
         });
         collect_heads(&self.scores, &all, 0, queries, to.query);
         collect_heads(&self.scores, &all, lengths[0], keys, to.key);

@@ -4,9 +4,9 @@ use super::{Order, OrderOut, OrderScratch};
 use crate::bag::{Ranges, Request, Scratch, places};
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::bag::Mode;
-use tokenbed_kernels::ops::rows::{OutFormat, RowTable};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
+use tokenbed_kernels::ops::lookup::bag::Mode;
+use tokenbed_kernels::rows::format::{OutFormat, RowTable};
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -29,7 +29,7 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
 /// # Errors
 /// Those of [`crate::bag::forward`], and [`Error::Shape`] where `out` or coefficients are of other sizes.
 pub fn bag_order(
-    kernels: &Kernels,
+    kernels: Kernels,
     rows: usize,
     request: Request<'_>,
     by_frequency: bool,
@@ -80,7 +80,7 @@ fn bag_of(bags: Ranges<'_>, n: usize) -> Vec<u32> {
 /// # Errors
 /// Those of [`crate::bag::forward`].
 pub fn winners(
-    kernels: &Kernels,
+    kernels: Kernels,
     table: RowTable<'_>,
     request: Request<'_>,
     scratch: &mut Scratch,
@@ -120,7 +120,7 @@ pub fn winners(
 /// # Errors
 /// [`Error::Shape`] for sizes that do not fit.
 pub fn largest_rows(
-    kernels: &Kernels,
+    kernels: Kernels,
     rows: usize,
     (request, scratch): (Request<'_>, &mut Scratch),
     order: Order<'_>,
@@ -160,7 +160,7 @@ pub fn largest_rows(
 /// # Errors
 /// Those of [`crate::bag::forward`], and [`Error::Shape`] where sizes do not fit.
 pub fn weights_grad(
-    kernels: &Kernels,
+    kernels: Kernels,
     table: RowTable<'_>,
     request: Request<'_>,
     scratch: &mut Scratch,

@@ -23,9 +23,9 @@ pub use sum::{add_rows, merge_rows, merged_ids, sum_dense, sum_rows};
 
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
-use tokenbed_kernels::ops::rows::OutFormat;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::rows::format::OutFormat;
 
 /// Rows of a table's gradient: unique ids ascending; each row is summed in occurrence order when it is asked for.
 pub trait GradRows: Sync {
@@ -66,7 +66,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// [`Error::Shape`] where they are not.
-    pub fn pending(&self, kernels: &'a Kernels, numbers: &'a [u32]) -> Result<Pending<'a>> {
+    pub fn pending(&self, kernels: Kernels, numbers: &'a [u32]) -> Result<Pending<'a>> {
         let places = &numbers[..self.ids.len().min(numbers.len())];
         Pending::new(kernels, Order::new(self.ids, numbers, places)?, self.rows, self.dim, None)
     }

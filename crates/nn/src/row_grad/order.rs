@@ -3,7 +3,7 @@
 use super::check_ascending;
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::List;
 
 /// Up to so many ids are sorted as they are: counting would touch more memory than there are ids.
@@ -128,7 +128,7 @@ pub struct Factors {
 /// # Errors
 /// Those of [`resolve`], and [`Error::Shape`] where `out` or coefficients are of other sizes.
 pub fn row_order(
-    kernels: &Kernels,
+    kernels: Kernels,
     (ids, bad): (IdSlice<'_>, BadIds),
     rows: usize,
     padding: Option<u32>,

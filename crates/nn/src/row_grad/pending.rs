@@ -3,16 +3,16 @@
 use super::{GradRows, Order, round};
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
+use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_kernels::ids::CheckedIds;
-use tokenbed_kernels::ops::optim::prefetch;
-use tokenbed_kernels::ops::row_sum::RowSum;
-use tokenbed_kernels::ops::rows::OutFormat;
-use tokenbed_kernels::table::Kernels;
+use tokenbed_kernels::ops::learn::optim::prefetch;
+use tokenbed_kernels::ops::learn::row_sum::RowSum;
+use tokenbed_kernels::rows::format::OutFormat;
 
 /// A gradient as places in that of the output.
 #[derive(Clone, Copy, Debug)]
 pub struct Pending<'a> {
-    pub(super) kernels: &'a Kernels,
+    pub(super) kernels: Kernels,
     pub(super) order: Order<'a>,
     pub(super) sum: RowSum<'a>,
     pub(super) format: OutFormat,
@@ -24,7 +24,7 @@ impl<'a> Pending<'a> {
     /// # Errors
     /// [`Error::Shape`] for a place that is none, and for other sizes that do not fit.
     pub fn new(
-        kernels: &'a Kernels,
+        kernels: Kernels,
         order: Order<'a>,
         grad: &'a [f32],
         dim: usize,

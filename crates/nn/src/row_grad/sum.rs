@@ -5,9 +5,9 @@ use super::{GradRows, Hot, Pending, Rows, bytes, for_each_share, parts, round, s
 use std::cmp::Ordering;
 use std::ops::Range;
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::Store;
-use tokenbed_kernels::ops::row_sum::Sums;
-use tokenbed_kernels::ops::rows::OutFormat;
+use tokenbed_kernels::ops::learn::row_sum::Sums;
+use tokenbed_kernels::rows::format::OutFormat;
+use tokenbed_kernels::rows::store::Store;
 use tokenbed_memory::{Gather, List, zeroed};
 use tokenbed_threads::parallel_rows;
 

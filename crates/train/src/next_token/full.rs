@@ -11,10 +11,9 @@ use super::parameter::{CHUNK, Parameter, Source, row_of, values_of};
 use super::{Batch, dot};
 use crate::table::{Floats, WORTH, in_blocks};
 use tokenbed_core::Result;
-use tokenbed_kernels::ops::gemm::{View, gemm};
-use tokenbed_kernels::ops::matmul::Product;
-use tokenbed_kernels::ops::optim::Update;
-use tokenbed_kernels::table;
+use tokenbed_kernels::ops::learn::optim::Update;
+use tokenbed_kernels::ops::products::gemm::{View, gemm};
+use tokenbed_kernels::ops::products::matmul::Product;
 use tokenbed_memory::{List, Slice, filled, zeroed};
 use tokenbed_threads::parallel_rows;
 
@@ -89,16 +88,15 @@ impl Tile<'_> {
     }
 
     fn exponentials(&self, head: &mut Parameter, blocks: &mut [f32]) {
-        let (dim, rows) = (self.dim, head.rows);
+        let (kernels, dim, rows) = (head.kernels, self.dim, head.rows);
         let all = head.all();
-        let kernels = table::active();
         parallel_rows(blocks, self.block(), WORTH, |range, blocks| {
             for (i, block) in range.zip(blocks.chunks_exact_mut(self.block())) {
                 let columns = CHUNK.min(rows - i * CHUNK);
                 let (logits, sums) = block.split_at_mut(self.matrix());
                 let hidden = View { values: self.hidden, row: dim, column: 1 };
                 let weights = View { values: values_of(all, i, columns, dim), row: 1, column: dim };
-                gemm(Product { rows: self.count, inner: dim, columns }, hidden, weights, false, logits, CHUNK);
+                gemm(kernels, Product { rows: self.count, inner: dim, columns }, hidden, weights, false, logits, CHUNK);
                 if columns < CHUNK {
                     logits.chunks_exact_mut(CHUNK).for_each(|row| row[columns..].fill(f32::NEG_INFINITY));
                 }
@@ -120,7 +118,7 @@ impl Tile<'_> {
             row[..chunks].iter_mut().enumerate().for_each(|(i, x)| *x = largest_and_sum(i, position).0);
         }
         let mut tops = zeroed(2 * self.count);
-        table::active().exp_rows(&mut scales, width, &mut tops);
+        head.kernels.exp_rows(&mut scales, width, &mut tops);
         let (dim, part) = (self.dim, CHUNK * self.dim);
         let all = head.all();
         let mut factors = zeroed(chunks * self.count);
@@ -141,7 +139,7 @@ impl Tile<'_> {
 
     /// The gradient by the positions' vectors.
     fn by_hidden(&self, head: &mut Parameter, blocks: &[f32], gradient: &mut [f32]) {
-        let (dim, rows, chunks) = (self.dim, head.rows, head.chunks());
+        let (kernels, dim, rows, chunks) = (head.kernels, self.dim, head.rows, head.chunks());
         let (all, part) = (head.all(), CHUNK * dim);
         let positions = self.count.div_ceil(BLOCKS).max(LEAST_BLOCK).min(self.count);
         let run = |first: usize, gradient: &mut [f32]| {
@@ -152,7 +150,15 @@ impl Tile<'_> {
                 let exponentials = &blocks[i * self.block() + first * CHUNK..][..count * CHUNK];
                 let exponentials = View { values: exponentials, row: CHUNK, column: 1 };
                 let weights = View { values: values_of(all, i, inner, dim), row: dim, column: 1 };
-                gemm(Product { rows: count, inner, columns: dim }, exponentials, weights, false, &mut product, dim);
+                gemm(
+                    kernels,
+                    Product { rows: count, inner, columns: dim },
+                    exponentials,
+                    weights,
+                    false,
+                    &mut product,
+                    dim,
+                );
                 let factors = &self.factors[i * self.count + first..][..count];
                 for ((to, by), factor) in gradient.chunks_exact_mut(dim).zip(product.chunks_exact(dim)).zip(factors) {
                     to.iter_mut().zip(by).for_each(|(x, y)| *x += factor * y);
@@ -174,7 +180,7 @@ impl Tile<'_> {
         first: bool,
         last: Option<(&Update<f32>, &Vec<Source<'_>>)>,
     ) {
-        let (dim, count) = (self.dim, self.count);
+        let (kernels, dim, count) = (head.kernels, self.dim, self.count);
         let mut taken = self.hidden.to_list();
         taken.iter_mut().for_each(|x| *x *= -self.share);
         let targets = Source::new(self.targets, &taken);
@@ -187,7 +193,15 @@ impl Tile<'_> {
             }
             let exponentials = View { values: &blocks[i * self.block()..][..self.matrix()], row: 1, column: CHUNK };
             let hidden = View { values: &scaled, row: dim, column: 1 };
-            gemm(Product { rows, inner: count, columns: dim }, exponentials, hidden, !first, chunk.gradient, dim);
+            gemm(
+                kernels,
+                Product { rows, inner: count, columns: dim },
+                exponentials,
+                hidden,
+                !first,
+                chunk.gradient,
+                dim,
+            );
             targets.add(chunk.first, dim, chunk.gradient);
             if let Some((by, sources)) = last {
                 sources.iter().for_each(|source| source.add(chunk.first, dim, chunk.gradient));

@@ -18,7 +18,7 @@ use crate::objective::{MOST, RunOptions};
 use crate::unigram::Unigram;
 use parameter::{Parameter, Source};
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::optim::Update;
+use tokenbed_kernels::ops::learn::optim::Update;
 use tokenbed_memory::{Gather, zeroed};
 use tokenbed_nn::optim::{AdamW, Rule};
 use tokenbed_nn::options::{ANY_NUMBER, FLAG, Kind, NOT_NEGATIVE, Options, Setting, Usual, Values, size};

@@ -4,8 +4,8 @@
 use crate::model::Array;
 use crate::table::{Floats, WORTH};
 use tokenbed_core::Result;
-use tokenbed_kernels::ops::optim::{Slots, Update};
-use tokenbed_kernels::table;
+use tokenbed_kernels::dispatch::{self, Kernels};
+use tokenbed_kernels::ops::learn::optim::{Slots, Update};
 use tokenbed_memory::{Gather, Slice};
 use tokenbed_threads::parallel_rows;
 
@@ -16,6 +16,7 @@ const KINDS: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Parameter {
+    pub(super) kernels: Kernels,
     chunks: Floats,
     pub(super) rows: usize,
     pub(super) dim: usize,
@@ -49,6 +50,7 @@ impl<'a> Source<'a> {
 
 /// A chunk, taken apart.
 pub(super) struct Chunk<'a> {
+    kernels: Kernels,
     /// The number of its first row.
     pub(super) first: usize,
     pub(super) values: &'a mut [f32],
@@ -61,14 +63,14 @@ impl Chunk<'_> {
     /// Moves the values by the gradient.
     pub(super) fn update(&mut self, by: &Update<f32>) {
         let slots = Slots { param: self.values, grad: self.gradient, first: self.m, second: self.v };
-        table::active().update(by, slots);
+        self.kernels.update(by, slots);
     }
 }
 
 impl Parameter {
     pub(super) fn zeroed(rows: usize, dim: usize) -> Result<Self> {
-        let chunks = rows.div_ceil(CHUNK);
-        Ok(Self { chunks: Floats::zeroed(chunks.saturating_mul(CHUNK * KINDS).saturating_mul(dim))?, rows, dim })
+        let size = rows.div_ceil(CHUNK).saturating_mul(CHUNK * KINDS).saturating_mul(dim);
+        Ok(Self { kernels: dispatch::active(), chunks: Floats::zeroed(size)?, rows, dim })
     }
 
     /// Elements of a chunk of one kind.
@@ -109,7 +111,7 @@ impl Parameter {
 
     /// Runs over all chunks, on all threads.
     pub(super) fn each(&mut self, run: impl Fn(Chunk<'_>) + Sync) {
-        let (part, rows, dim) = (self.part(), self.rows, self.dim);
+        let (kernels, part, rows, dim) = (self.kernels, self.part(), self.rows, self.dim);
         parallel_rows(self.chunks.all(), part * KINDS, WORTH, |range, chunks| {
             for (i, chunk) in range.zip(chunks.chunks_exact_mut(part * KINDS)) {
                 let len = CHUNK.min(rows - i * CHUNK) * dim;
@@ -117,7 +119,7 @@ impl Parameter {
                 let (m, rest) = rest.split_at_mut(part);
                 let (v, gradient) = rest.split_at_mut(part);
                 let [values, m, v, gradient] = [values, m, v, gradient].map(|kind| &mut kind[..len]);
-                run(Chunk { first: i * CHUNK, values, m, v, gradient });
+                run(Chunk { kernels, first: i * CHUNK, values, m, v, gradient });
             }
         });
     }

@@ -8,10 +8,9 @@ use crate::draws::Draws;
 use crate::table::in_blocks;
 use crate::unigram::Unigram;
 use tokenbed_core::Result;
-use tokenbed_kernels::ops::gemm::{View, gemm};
-use tokenbed_kernels::ops::matmul::Product;
-use tokenbed_kernels::ops::optim::Update;
-use tokenbed_kernels::table;
+use tokenbed_kernels::ops::learn::optim::Update;
+use tokenbed_kernels::ops::products::gemm::{View, gemm};
+use tokenbed_kernels::ops::products::matmul::Product;
 use tokenbed_memory::{Gather, List, Slice, filled, zeroed};
 
 /// Positions that are computed at once.
@@ -39,7 +38,7 @@ impl Buffers {
         unigram: &Unigram,
         (samples, mut draws): (usize, Draws),
     ) -> Result<f64> {
-        let (dim, count) = (head.dim, batch.ids.len());
+        let (kernels, dim, count) = (head.kernels, head.dim, batch.ids.len());
         let sample: Vec<u32> = (0..samples).map(|_| unigram.id(draws.bits())).into_list();
         let expected = |id: u32| libm::logf((unigram.probability(id) * samples as f32).max(f32::MIN_POSITIVE));
         let off: Vec<f32> = sample.iter().map(|&id| expected(id)).into_list();
@@ -50,7 +49,7 @@ impl Buffers {
         let row = width + BEFORE;
         self.gradients.fill_to(count * row, 0.0);
 
-        let (share, kernels) = (1.0 / count as f32, table::active());
+        let share = 1.0 / count as f32;
         let (weights, batch_ref) = (&self.weights, &*batch);
         // Logits, probabilities, their gradients.
         let logits = |first: usize, gradients: &mut [f32]| {
@@ -60,6 +59,7 @@ impl Buffers {
             let sizes = Product { rows: count, inner: dim, columns: samples };
             let hidden_view = View { values: hidden, row: dim, column: 1 };
             gemm(
+                kernels,
                 sizes,
                 hidden_view,
                 View { values: weights, row: 1, column: dim },
@@ -100,7 +100,7 @@ impl Buffers {
         in_blocks(&mut by_hidden, dim, BLOCK, |first, to| {
             let from = View { values: &gradients[first * row + BEFORE..], row, column: 1 };
             let sizes = Product { rows: to.len() / dim, inner: samples, columns: dim };
-            gemm(sizes, from, View { values: weights, row: dim, column: 1 }, false, to, dim);
+            gemm(kernels, sizes, from, View { values: weights, row: dim, column: 1 }, false, to, dim);
             for (to, position) in to.chunks_exact_mut(dim).zip(first..) {
                 let weight = row_of(all, targets[position], dim, part);
                 let by = gradients[position * row];
@@ -114,7 +114,7 @@ impl Buffers {
         let hidden = View { values: &batch.hidden, row: dim, column: 1 };
         in_blocks(&mut by_sample, dim, BLOCK, |first, to| {
             let from = View { values: &gradients[BEFORE + first..], row: 1, column: row };
-            gemm(Product { rows: to.len() / dim, inner: count, columns: dim }, from, hidden, false, to, dim);
+            gemm(kernels, Product { rows: to.len() / dim, inner: count, columns: dim }, from, hidden, false, to, dim);
         });
         let mut by_target = batch.hidden.to_list();
         for (to, row) in by_target.chunks_exact_mut(dim).zip(gradients.chunks_exact(row)) {

@@ -17,9 +17,9 @@ use crate::unigram::Unigram;
 use batch::{Batch, Center, Reader};
 use rows::Rows;
 use tokenbed_core::{Error, Result};
-use tokenbed_kernels::ops::row_dots::Picked;
-use tokenbed_kernels::ops::row_mix::Coefficients;
-use tokenbed_kernels::table::{self, Kernels};
+use tokenbed_kernels::dispatch::{self, Kernels};
+use tokenbed_kernels::ops::products::row_dots::Picked;
+use tokenbed_kernels::ops::products::row_mix::Coefficients;
 use tokenbed_memory::{Gather, List, filled, zeroed};
 use tokenbed_nn::options::{ANY_NUMBER, FLAG, Field, NOT_NEGATIVE, Options, Values, size};
 use tokenbed_rng::Generator;
@@ -147,7 +147,7 @@ struct Scratch {
 
 /// What all centers of a batch share.
 struct Shared<'a> {
-    kernels: &'a Kernels,
+    kernels: Kernels,
     options: &'a PairOptions,
     unigram: &'a Unigram,
     sigmoid: &'a Sigmoid,
@@ -229,7 +229,7 @@ impl Model for Pairs {
         self.reader.fill(&self.corpus, &self.options, self.longest, &mut self.batch);
         let layout = self.rows.layout();
         let shared = Shared {
-            kernels: table::active(),
+            kernels: dispatch::active(),
             options: &self.options,
             unigram: &self.unigram,
             sigmoid: &self.sigmoid,

@@ -1,0 +1,209 @@
+//! optim: one step of an optimizer on the elements of a parameter, or on a row of it.
+//!
+//! The contract stands in each rule's file. No rule but the row-wise one looks at more than one element at a time, so the
+//! definition is a plain loop, generic over f32 and f64; an instruction set is that very loop compiled for it, but for
+//! [`Adam::lanes`]. Fused
+//! multiply-adds are written out where PyTorch's CPU kernels contract them (AVX2 and AVX-512 alike; its build without
+//! vectors does not). Square roots are rounded correctly; PyTorch takes them from MKL, whose last bit is wrong for one
+//! number in six.
+
+pub mod adagrad;
+pub mod adam;
+pub mod replay;
+pub mod row_adagrad;
+mod sample;
+pub mod sgd;
+mod slots;
+pub mod sparse_adam;
+
+use crate::dispatch::{Kernels, arms};
+use crate::lanes::narrow::NarrowLanes;
+use crate::probe::{DIMS, Element, Framed, Probe, Results};
+use crate::real::{PerReal, Real};
+use crate::rows::total::halved;
+use adagrad::Adagrad;
+use adam::Adam;
+use row_adagrad::RowAdagrad;
+use sample::{reals, record, squares};
+use sgd::{Momentum, Sgd};
+pub use slots::Slots;
+use sparse_adam::SparseAdam;
+
+arms!(UPDATE_F32: fn(rule: &Update<f32>, slots: Slots<'_, f32>), update_lanes<L>, update::<f32>);
+arms!(UPDATE_F64: fn(rule: &Update<f64>, slots: Slots<'_, f64>), update::<f64>, update::<f64>);
+arms!(SQUARES_F32: fn(values: &[f32]) -> f64, sum_squares::<f32>, sum_squares::<f32>);
+arms!(SQUARES_F64: fn(values: &[f64]) -> f64, sum_squares::<f64>, sum_squares::<f64>);
+
+struct Updates;
+impl PerReal for Updates {
+    type Of<F: Real> = unsafe fn(&Update<F>, Slots<'_, F>);
+}
+
+struct Squares;
+impl PerReal for Squares {
+    type Of<F: Real> = unsafe fn(&[F]) -> f64;
+}
+
+/// The rule of one step, its numbers rounded to the parameter's type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Update<F> {
+    /// [`Sgd`]: no state.
+    Sgd(Sgd<F>),
+    /// [`Momentum`]: `first` is the velocity.
+    Momentum(Momentum<F>),
+    /// [`Adam`]: `first` and `second` are the moments.
+    Adam(Adam<F>),
+    /// [`SparseAdam`]: as Adam's.
+    SparseAdam(SparseAdam<F>),
+    /// [`Adagrad`]: `first` is the sum of squares.
+    Adagrad(Adagrad<F>),
+    /// [`RowAdagrad`]: `first` is one number for the row.
+    RowAdagrad(RowAdagrad<F>),
+}
+
+impl<F> Update<F> {
+    /// Elements of `first` and of `second` for `len` elements of a parameter.
+    pub fn state(&self, len: usize) -> (usize, usize) {
+        match self {
+            Update::Sgd(_) => (0, 0),
+            Update::Momentum(_) | Update::Adagrad(_) => (len, 0),
+            Update::Adam(_) | Update::SparseAdam(_) => (len, len),
+            Update::RowAdagrad(_) => (1, 0),
+        }
+    }
+}
+
+impl Kernels {
+    /// One step.
+    ///
+    /// # Panics
+    /// If the slices are not as long as the rule wants them: the caller's bug, not its user's.
+    pub fn update<F: Real>(self, update: &Update<F>, slots: Slots<'_, F>) {
+        let len = slots.param.len();
+        assert!(slots.grad.len() == len, "update: a gradient of another size");
+        assert!(update.state(len) == (slots.first.len(), slots.second.len()), "update: state of another size");
+        // SAFETY: `self` proves that the instruction set runs here.
+        unsafe { F::choose::<Updates>(UPDATE_F32.on(self), UPDATE_F64.on(self))(update, slots) }
+    }
+
+    /// The sum of the squares in f64, in sixteen lanes of every sixteenth element that are halved at the end: the same
+    /// bits on every instruction set.
+    pub fn sum_squares<F: Real>(self, values: &[F]) -> f64 {
+        // SAFETY: `self` proves that the instruction set runs here.
+        unsafe { F::choose::<Squares>(SQUARES_F32.on(self), SQUARES_F64.on(self))(values) }
+    }
+}
+
+/// Asks for a slice's cache lines, which are about to be read and written. Advice alone.
+#[inline]
+pub fn prefetch<T>(slice: &[T]) {
+    /// Bytes in a cache line.
+    const LINE: usize = 64;
+    let start = slice.as_ptr().cast::<u8>();
+    for at in (0..size_of_val(slice)).step_by(LINE) {
+        prefetch_line(start.wrapping_add(at));
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn prefetch_line(at: *const u8) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    // SAFETY: SSE is part of x86-64; a prefetch never faults.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+fn prefetch_line(at: *const u8) {
+    // SAFETY: a prefetch never faults and changes no register or memory.
+    unsafe { std::arch::asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(nostack, preserves_flags, readonly)) }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn prefetch_line(_: *const u8) {}
+
+/// The definition, and every instruction set's body.
+#[inline(always)]
+fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
+    match *update {
+        Update::Sgd(rule) => rule.step(slots),
+        Update::Momentum(rule) => rule.step(slots),
+        Update::Adam(rule) => rule.step(slots),
+        Update::SparseAdam(rule) => rule.step(slots),
+        Update::Adagrad(rule) => rule.step(slots),
+        Update::RowAdagrad(rule) => rule.step(slots),
+    }
+}
+
+/// As [`update`], with AdamW's vectors written out.
+///
+/// # Safety
+/// On a machine that has `L`'s instruction set; [`Kernels::update`] checked the slices.
+#[inline(always)]
+unsafe fn update_lanes<L: NarrowLanes>(rule: &Update<f32>, slots: Slots<'_, f32>) {
+    match *rule {
+        // SAFETY: the caller's.
+        Update::Adam(adam) if adam.is_plain() => unsafe { adam.lanes::<L>(slots) },
+        _ => update(rule, slots),
+    }
+}
+
+/// Lanes that squares are summed in.
+const LANES: usize = 16;
+
+#[inline(always)]
+fn sum_squares<F: Real>(values: &[F]) -> f64 {
+    let mut lanes = [0.0; LANES];
+    let blocks = values.chunks_exact(LANES);
+    let rest = blocks.remainder();
+    for block in blocks {
+        for (lane, x) in lanes.iter_mut().zip(block) {
+            *lane += x.wide() * x.wide();
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane += x.wide() * x.wide();
+    }
+    halved(lanes)
+}
+
+/// A step by every rule, in floats of so many bits, and the sum of squares that gradients are clipped by.
+pub(crate) const PROBE: Probe = Probe { name: "update", line: "steps", sizes: &[32, 64], run: probe };
+
+fn probe(kernels: Kernels, bits: usize, results: &mut Results) {
+    if bits == 32 { steps::<f32>(kernels, results) } else { steps::<f64>(kernels, results) }
+}
+
+fn steps<F: Real + Element>(kernels: Kernels, results: &mut Results) {
+    for dim in DIMS {
+        let grad = reals::<F>(dim, 139);
+        for rule in rules::<F>() {
+            let (first_len, second_len) = rule.state(dim);
+            let signed = matches!(rule, Update::Momentum(_) | Update::Adam(_) | Update::SparseAdam(_));
+            let mut param = Framed::new(&reals::<F>(dim, 149));
+            let mut first = Framed::new(&if signed { reals::<F>(first_len, 151) } else { squares(first_len, 151) });
+            let mut second = Framed::new(&squares::<F>(second_len, 157));
+            let slots = Slots { param: &mut param, grad: &grad, first: &mut first, second: &mut second };
+            kernels.update(&rule, slots);
+            [param, first, second].iter().for_each(|written| record(results, written));
+        }
+        results.put(&[kernels.sum_squares(&grad)]);
+    }
+}
+
+/// Every rule with its variants.
+fn rules<F: Real>() -> [Update<F>; 8] {
+    let [lr, weight_decay, momentum, eps, w1, w2] = [0.1, 0.01, 0.9, 1e-8, 0.1, 0.001].map(F::round);
+    let sgd = Sgd { lr, weight_decay };
+    [
+        Update::Sgd(sgd),
+        Update::Momentum(Momentum { sgd, momentum, nesterov: false, first: false }),
+        Update::Momentum(Momentum { sgd, momentum, nesterov: true, first: false }),
+        Update::Adam(adam::sample(0.999_99, 0.0, 0.1)),
+        Update::Adam(adam::sample(1.0, 0.01, 0.7)),
+        Update::SparseAdam(SparseAdam { w1, w2, size: lr, eps }),
+        Update::Adagrad(Adagrad { lr, eps, weight_decay }),
+        Update::RowAdagrad(RowAdagrad { lr, eps }),
+    ]
+}

@@ -1,0 +1,60 @@
+//! Stochastic gradient descent. `torch.optim.SGD`, dampening 0.
+//!
+//! ```text
+//! g = fma(weight_decay, p, g)                   where there is any
+//! velocity = g at the first step, else velocity * momentum + g
+//! g = velocity, or fma(momentum, velocity, g) of Nesterov's kind
+//! p = fma(-lr, g, p)
+//! ```
+
+use super::slots::Slots;
+use crate::real::Real;
+
+/// Without momentum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sgd<F> {
+    /// The learning rate.
+    pub lr: F,
+    /// Times the parameter, added to the gradient.
+    pub weight_decay: F,
+}
+
+/// With it. Sutskever, Martens, Dahl, Hinton 2013.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Momentum<F> {
+    /// What both have.
+    pub sgd: Sgd<F>,
+    /// What is kept of the velocity.
+    pub momentum: F,
+    /// Whether the step looks ahead.
+    pub nesterov: bool,
+    /// Whether there is no velocity yet.
+    pub first: bool,
+}
+
+impl<F: Real> Sgd<F> {
+    #[inline(always)]
+    fn decayed(self, grad: F, param: F) -> F {
+        if self.weight_decay == F::ZERO { grad } else { self.weight_decay.fused(param, grad) }
+    }
+
+    #[inline(always)]
+    pub(super) fn step(self, slots: Slots<'_, F>) {
+        for (p, &g) in slots.param.iter_mut().zip(slots.grad) {
+            *p = (-self.lr).fused(self.decayed(g, *p), *p);
+        }
+    }
+}
+
+impl<F: Real> Momentum<F> {
+    #[inline(always)]
+    pub(super) fn step(self, slots: Slots<'_, F>) {
+        let Momentum { sgd, momentum, nesterov, first } = self;
+        for ((p, &g), velocity) in slots.param.iter_mut().zip(slots.grad).zip(slots.first) {
+            let g = sgd.decayed(g, *p);
+            *velocity = if first { g } else { *velocity * momentum + g };
+            let ahead = if nesterov { momentum.fused(*velocity, g) } else { *velocity };
+            *p = (-sgd.lr).fused(ahead, *p);
+        }
+    }
+}

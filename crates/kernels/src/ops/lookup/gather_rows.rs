@@ -1,0 +1,306 @@
+//! gather_rows: rows of a table of any layout, in the order of the ids, as numbers.
+//!
+//! ```text
+//! for i in 0..ids.len:
+//!     for d in 0..dim:
+//!         out[i * dim + d] = round(value(table[ids[i]], d))      value: stored, or fma(stored, scale, bias)
+//! ```
+//!
+//! Where the result's elements are the table's own, bytes are copied, NaN payloads included. Else every value is made by
+//! exact conversions, at most one fused multiply-add and one rounding: the same bits on every instruction set.
+
+use super::quantize::sample;
+use crate::dispatch::{Kernels, arms};
+use crate::ids::CheckedIds;
+use crate::lanes::narrow::NarrowLanes;
+use crate::probe::{DIMS, Framed, Probe, ROWS, Results, id_list};
+use crate::rows::decode::{BFloat16, Float16, Float32, Format, Int4, Int8, Scale};
+use crate::rows::format::{OutFormat, RowFormat, RowTable};
+use crate::rows::store::Store;
+use crate::rows::write::{RowSource, Rows, Target, write_rows};
+use std::marker::PhantomData;
+
+/// The op as the kernels take it. Contract, kept by [`Kernels::gather_rows_with`]: `ids` points at `len` ids, each below the
+/// number of rows of `row_bytes` that `table` points at, laid out as `format` says; `out` at `len * dim` elements of
+/// `out_format` that overlap neither.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawGatherRows {
+    pub(crate) table: *const u8,
+    pub(crate) format: RowFormat,
+    pub(crate) row_bytes: usize,
+    pub(crate) dim: usize,
+    pub(crate) ids: *const u32,
+    pub(crate) len: usize,
+    pub(crate) out: *mut u8,
+    pub(crate) out_format: OutFormat,
+    pub(crate) store: Store,
+}
+
+arms!(GATHER_ROWS: fn(op: RawGatherRows), body<L>, reference);
+
+impl Kernels {
+    /// The values of rows `ids` of `table`, as (ids x dim) elements of `out_format` in the bytes of `out`, stored as is
+    /// best for its size.
+    ///
+    /// # Panics
+    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    pub fn gather_rows(self, table: RowTable<'_>, ids: CheckedIds<'_>, out_format: OutFormat, out: &mut [u8]) {
+        self.gather_rows_with(Store::for_bytes(out.len()), table, ids, out_format, out);
+    }
+
+    /// [`Kernels::gather_rows`] with the way of storing named: for parts of a result, tests and measurements.
+    pub fn gather_rows_with(
+        self,
+        store: Store,
+        table: RowTable<'_>,
+        ids: CheckedIds<'_>,
+        out_format: OutFormat,
+        out: &mut [u8],
+    ) {
+        let elements = ids.ids().len().checked_mul(table.dim());
+        let need = elements.and_then(|elements| elements.checked_mul(out_format.size()));
+        assert!(ids.rows() <= table.rows(), "gather_rows: table too small");
+        assert!(need == Some(out.len()), "gather_rows: out of another size");
+        let op = RawGatherRows {
+            table: table.bytes().as_ptr(),
+            format: table.format(),
+            row_bytes: table.row_bytes(),
+            dim: table.dim(),
+            ids: ids.ids().as_ptr(),
+            len: ids.ids().len(),
+            out: out.as_mut_ptr(),
+            out_format,
+            store,
+        };
+        // SAFETY: the sizes were just checked, CheckedIds are below its rows, a `&mut` overlaps nothing, and `self` proves that the instruction set runs here.
+        unsafe { GATHER_ROWS.on(self)(op) }
+    }
+}
+
+impl RawGatherRows {
+    #[inline(always)]
+    unsafe fn row(&self, i: usize) -> *const u8 {
+        // SAFETY: the contract; `i` is below `len`.
+        unsafe { self.table.add(*self.ids.add(i) as usize * self.row_bytes) }
+    }
+
+    #[inline(always)]
+    unsafe fn out(&self, i: usize) -> *mut u8 {
+        // SAFETY: the contract; `i` is below `len`.
+        unsafe { self.out.add(i * self.dim * self.out_format.size()) }
+    }
+
+    /// Whether results go past the caches: f32 alone, of formats whose vectors begin at any column, which int4's do not.
+    fn is_streamed(&self) -> bool {
+        let aligned = self.out.cast::<f32>().is_aligned();
+        self.store == Store::Streaming && self.out_format == OutFormat::Float32 && aligned
+    }
+
+    /// The columns from `from` on of row `i`, one at a time.
+    #[inline(always)]
+    unsafe fn columns(&self, i: usize, from: usize) {
+        // SAFETY: the contract; `i` is below `len`.
+        unsafe {
+            let (row, out) = (self.row(i), self.out(i));
+            let scale = self.format.scale(row, self.dim);
+            for d in from..self.dim {
+                self.out_format.put(out, d, self.format.value(row, d, scale));
+            }
+        }
+    }
+}
+
+/// The definition.
+unsafe fn reference(op: RawGatherRows) {
+    for i in 0..op.len {
+        // SAFETY: the contract of `RawGatherRows`.
+        unsafe {
+            if op.out_format.is_of(op.format) {
+                std::ptr::copy_nonoverlapping(op.row(i), op.out(i), op.row_bytes);
+            } else {
+                op.columns(i, 0);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The contract of [`RawGatherRows`], on a machine that has `L`'s instruction set.
+#[inline(always)]
+unsafe fn body<L: NarrowLanes>(op: RawGatherRows) {
+    // SAFETY: the caller's.
+    unsafe {
+        match op.format {
+            RowFormat::Float32 if op.is_streamed() => streamed::<L, Float32>(op),
+            RowFormat::Float16 if op.is_streamed() => streamed::<L, Float16>(op),
+            RowFormat::BFloat16 if op.is_streamed() => streamed::<L, BFloat16>(op),
+            RowFormat::Int8 if op.is_streamed() => streamed::<L, Int8>(op),
+            _ if op.out_format.is_of(op.format) => copies::<L>(op),
+            RowFormat::Float32 => rows::<L, Float32, 1>(op),
+            RowFormat::Float16 => rows::<L, Float16, 1>(op),
+            RowFormat::BFloat16 => rows::<L, BFloat16, 1>(op),
+            RowFormat::Int8 => rows::<L, Int8, 1>(op),
+            RowFormat::Int4 => rows::<L, Int4, 2>(op),
+        }
+    }
+}
+
+/// Rows to look ahead: about 8 KB of them, at least two.
+#[inline(always)]
+fn distance(row_bytes: usize) -> usize {
+    (8192 / row_bytes.max(1)).clamp(2, 32)
+}
+
+/// Asks for a whole row, some rows before it is read.
+///
+/// # Safety
+/// The contract; `i` is below `len`.
+#[inline(always)]
+unsafe fn prefetch<L: NarrowLanes>(op: &RawGatherRows, i: usize) {
+    // SAFETY: the caller's; a prefetch never faults.
+    unsafe {
+        let row = op.row(i);
+        let mut at = 0;
+        while at < op.row_bytes {
+            L::prefetch(row.add(at).cast());
+            at += 64;
+        }
+        L::prefetch(row.wrapping_add(op.row_bytes).wrapping_sub(1).cast());
+    }
+}
+
+/// # Safety
+/// The contract; results are streamed; the machine has `L`'s instruction set.
+#[inline(always)]
+unsafe fn streamed<L: NarrowLanes, F: Format<L, 1>>(op: RawGatherRows) {
+    let target = Target { out: op.out.cast(), len: op.len, dim: op.dim, store: op.store };
+    let ahead = distance(op.row_bytes);
+    // SAFETY: the caller's.
+    unsafe { write_rows::<L, _>(target, Decoding::<F> { op, ahead, of: PhantomData }) }
+}
+
+/// The rows of the table in the order of the ids, as f32.
+struct Decoding<F> {
+    op: RawGatherRows,
+    ahead: usize,
+    of: PhantomData<F>,
+}
+
+/// A row of a table, and the row that will be read later.
+struct Decoded<F> {
+    format: RowFormat,
+    row: *const u8,
+    later: *const u8,
+    scale: Scale,
+    of: PhantomData<F>,
+}
+
+impl<F> Clone for Decoded<F> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F> Copy for Decoded<F> {}
+
+impl<L: NarrowLanes, F: Format<L, 1>> Rows<L> for Decoding<F> {
+    type Source = Decoded<F>;
+
+    #[inline(always)]
+    unsafe fn row(&mut self, i: usize, _: usize) -> Decoded<F> {
+        let op = &self.op;
+        // SAFETY: the contract; both indices are below `len`; a prefetch never faults.
+        unsafe {
+            let (row, later) = (op.row(i), op.row((i + self.ahead).min(op.len - 1)));
+            // Where the scale stands, if there is one.
+            L::prefetch(later.wrapping_add(op.row_bytes).wrapping_sub(1).cast());
+            Decoded { format: op.format, row, later, scale: F::scale(row, op.dim), of: PhantomData }
+        }
+    }
+}
+
+impl<L: NarrowLanes, F: Format<L, 1>> RowSource<L> for Decoded<F> {
+    #[inline(always)]
+    unsafe fn vector(self, at: usize) -> L {
+        // SAFETY: the caller's.
+        unsafe {
+            let [stored] = F::load(self.row.add(at * F::UNIT));
+            if F::SCALED { stored.mul_add(L::splat(self.scale.scale), L::splat(self.scale.bias)) } else { stored }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn element(self, at: usize) -> f32 {
+        // SAFETY: the caller's.
+        unsafe { self.format.value(self.row, at, self.scale) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(self, at: usize) {
+        // SAFETY: the caller's; a prefetch never faults.
+        unsafe { L::prefetch(self.later.wrapping_add(at * F::UNIT).cast()) }
+    }
+}
+
+#[inline(always)]
+unsafe fn copies<L: NarrowLanes>(op: RawGatherRows) {
+    let ahead = distance(op.row_bytes);
+    for i in 0..op.len {
+        // SAFETY: the contract; both indices are below `len`.
+        unsafe {
+            prefetch::<L>(&op, (i + ahead).min(op.len - 1));
+            std::ptr::copy_nonoverlapping(op.row(i), op.out(i), op.row_bytes);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn rows<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawGatherRows) {
+    let ahead = distance(op.row_bytes);
+    let units = op.dim.div_ceil(N);
+    for i in 0..op.len {
+        // SAFETY: the contract; both indices are below `len`, and units below the row's.
+        unsafe {
+            prefetch::<L>(&op, (i + ahead).min(op.len - 1));
+            if units < L::WIDTH || op.dim <= L::WIDTH * (N - 1) {
+                op.columns(i, 0);
+                continue;
+            }
+            let (row, out) = (op.row(i), op.out(i));
+            let of_row = F::scale(row, op.dim);
+            let (scale, bias) = (L::splat(of_row.scale), L::splat(of_row.bias));
+            let mut at = 0;
+            while at < units {
+                // The last step overlaps the one before it: the same values are written twice.
+                at = at.min(units - L::WIDTH);
+                let mut values = F::load(row.add(at * F::UNIT));
+                if F::SCALED {
+                    let mut n = 0;
+                    while n < N {
+                        values[n] = values[n].mul_add(scale, bias);
+                        n += 1;
+                    }
+                }
+                op.out_format.put_step::<L, N>(out, at * N, op.dim, values);
+                at += L::WIDTH;
+            }
+        }
+    }
+}
+
+pub(crate) const PROBE: Probe = Probe { name: "gather_rows", line: "rows", sizes: &DIMS, run: probe };
+
+fn probe(kernels: Kernels, dim: usize, results: &mut Results) {
+    let ids = id_list();
+    for format in RowFormat::ALL {
+        let packed = sample(format, ROWS, dim);
+        let table = RowTable::new(format, &packed, ROWS, dim);
+        let (Some(table), Some(ids)) = (table, CheckedIds::new(kernels, &ids, ROWS)) else { continue };
+        for out_format in OutFormat::ALL {
+            let mut out = Framed::room(ids.ids().len() * dim * out_format.size());
+            kernels.gather_rows(table, ids, out_format, &mut out);
+            results.take(&out);
+        }
+    }
+}

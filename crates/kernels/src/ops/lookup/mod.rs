@@ -1,0 +1,15 @@
+//! Rows of tables by their ids: copied, decoded, summed in bags, embedded.
+
+pub mod bag;
+pub(crate) mod bag_raw;
+pub(crate) mod bag_tiles;
+pub mod embed;
+pub mod gather;
+pub mod gather_rows;
+pub mod layer_norm;
+pub mod quantize;
+
+use crate::probe::Probe;
+
+/// The ops of this room, for the tests and the self-test.
+pub(crate) const OPS: &[Probe] = &[crate::ids::PROBE, gather::PROBE, gather_rows::PROBE, bag::PROBE, embed::PROBE];

@@ -1,0 +1,117 @@
+//! quantize: rows of f32 as rows of small integers, in FBGEMM's fused layouts ([`crate::rows::format`]) and to its bytes.
+//!
+//! ```text
+//! Int8:  scale = (max - min) / 255;  bias = min
+//!        q = round((x - min) * (255 / (max - min + 1e-8)))
+//! Int4:  bias = f16(min);  scale = f16((max - bias) / 15), or 1 where that is 0 or has no reciprocal
+//!        q = clamp(round((x - bias) * (1 / scale)), 0, 15)
+//! ```
+//!
+//! All in f32, rounding to nearest even. The sign of a bias that is zero is that of the row's first zero.
+
+use crate::half;
+use crate::probe::numbers;
+use crate::rows::format::RowFormat;
+
+/// Why a row cannot be quantized, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unquantizable {
+    /// The column of the value that is in the way.
+    pub column: usize,
+    /// Whether it is a number that the layout's own numbers cannot hold, rather than NaN or infinite.
+    pub too_large: bool,
+}
+
+/// Writes a row in the layout of `format`, one of the integers.
+///
+/// # Errors
+/// [`Unquantizable`] for NaN and infinite values, and for those whose scale or bias the layout cannot hold; `to` is not
+/// written then.
+///
+/// # Panics
+/// If `to` is of another length than such a row, or `format` is of floats: the caller's bug.
+pub fn quantize_row(format: RowFormat, row: &[f32], to: &mut [u8]) -> Result<(), Unquantizable> {
+    assert!(format.row_bytes(row.len()) == Some(to.len()), "quantize_row: a row of another length");
+    if let Some(column) = row.iter().position(|x| !x.is_finite()) {
+        return Err(Unquantizable { column, too_large: false });
+    }
+    let (min, max) = range(row);
+    let fits = match format {
+        RowFormat::Int8 => int8(row, min, max, to),
+        RowFormat::Int4 => int4(row, min, max, to),
+        RowFormat::Float32 | RowFormat::Float16 | RowFormat::BFloat16 => {
+            assert!(format.is_scaled(), "quantize_row: a layout of floats");
+            true
+        }
+    };
+    if fits {
+        return Ok(());
+    }
+    let farthest = if min.abs() > max.abs() { min } else { max };
+    let column = row.iter().position(|&x| x == farthest).unwrap_or(0);
+    Err(Unquantizable { column, too_large: true })
+}
+
+/// The least and the largest; 0 of none.
+fn range(row: &[f32]) -> (f32, f32) {
+    let Some(&first) = row.first() else { return (0.0, 0.0) };
+    // Not `f32::min`, which may return either of two zeros.
+    row.iter().fold((first, first), |(min, max), &x| (if x < min { x } else { min }, if x > max { x } else { max }))
+}
+
+/// Whether the layout could hold it.
+fn int8(row: &[f32], min: f32, max: f32, to: &mut [u8]) -> bool {
+    let range = max - min;
+    if !range.is_finite() {
+        return false;
+    }
+    let inverse = 255.0 / (range + 1e-8);
+    let (elements, tail) = to.split_at_mut(row.len());
+    for (q, x) in elements.iter_mut().zip(row) {
+        *q = ((x - min) * inverse).round_ties_even() as u8;
+    }
+    tail[..4].copy_from_slice(&(range / 255.0).to_le_bytes());
+    tail[4..].copy_from_slice(&min.to_le_bytes());
+    true
+}
+
+/// Whether the layout could hold it.
+fn int4(row: &[f32], min: f32, max: f32, to: &mut [u8]) -> bool {
+    let bias = half::f32_to_f16(min);
+    let min = half::f16_to_f32(bias);
+    let range = max - min;
+    let mut scale = half::f32_to_f16(if range == 0.0 { 1.0 } else { range / 15.0 });
+    let mut inverse = 1.0 / half::f16_to_f32(scale);
+    if !inverse.is_finite() {
+        (scale, inverse) = (half::f32_to_f16(1.0), 1.0);
+    }
+    if !min.is_finite() || !half::f16_to_f32(scale).is_finite() {
+        return false;
+    }
+    let (elements, tail) = to.split_at_mut(row.len().div_ceil(2));
+    let nibble = |x: &f32| ((x - min) * inverse).round_ties_even().clamp(0.0, 15.0) as u8;
+    for (byte, pair) in elements.iter_mut().zip(row.chunks(2)) {
+        *byte = nibble(&pair[0]) | pair.get(1).map_or(0, |x| nibble(x) << 4);
+    }
+    tail[..2].copy_from_slice(&scale.to_le_bytes());
+    tail[2..].copy_from_slice(&bias.to_le_bytes());
+    true
+}
+
+/// The bytes of a table in a layout, for probes.
+pub(super) fn sample(format: RowFormat, rows: usize, dim: usize) -> Vec<u8> {
+    let row = |row: &[f32]| -> Vec<u8> {
+        match format {
+            RowFormat::Float32 => row.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            RowFormat::Float16 => row.iter().flat_map(|&x| half::f32_to_f16(x).to_le_bytes()).collect(),
+            RowFormat::BFloat16 => row.iter().flat_map(|&x| half::f32_to_bf16(x).to_le_bytes()).collect(),
+            RowFormat::Int8 | RowFormat::Int4 => {
+                let mut packed = vec![0; format.row_bytes(dim).unwrap_or(0)];
+                // Finite numbers can always be quantized; a row of zeros would be tried as well as any other.
+                let _ = quantize_row(format, row, &mut packed);
+                packed
+            }
+        }
+    };
+    numbers(rows * dim, 17).chunks(dim).flat_map(row).collect()
+}

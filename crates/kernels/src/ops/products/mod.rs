@@ -1,0 +1,13 @@
+//! Products of rows and of matrices.
+
+pub mod exp_rows;
+pub mod gemm;
+pub mod matmul;
+pub mod row_dots;
+pub mod row_mix;
+pub mod scores;
+
+use crate::probe::Probe;
+
+/// The ops of this room, for the tests and the self-test.
+pub(crate) const OPS: &[Probe] = &[row_dots::PROBE, row_mix::PROBE, exp_rows::PROBE, scores::PROBE];

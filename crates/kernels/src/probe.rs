@@ -1,0 +1,185 @@
+//! What ops are tried with. Every op has a [`Probe`] in its own file, its room lists it, and from the lists the tests
+//! compare every instruction set with the reference, and [`crate::self_test`] does so where the tests are not at hand.
+//!
+//! Inputs are the same on every machine, so results are too: two machines agree to the bit where they do. What a probe
+//! needs it allocates, sizes of its own; the ops themselves never allocate.
+
+use crate::dispatch::Kernels;
+use std::ops::{Deref, DerefMut};
+
+/// How an op is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    /// The op.
+    pub name: &'static str,
+    /// The line of the self-test that it is part of. The ops of one line have the same sizes.
+    pub line: &'static str,
+    /// What [`Probe::run`] is called with: usually the lengths of rows.
+    pub sizes: &'static [usize],
+    /// Runs the op at one of the sizes, and records all that it wrote.
+    pub run: fn(Kernels, usize, &mut Results),
+}
+
+/// Rows of tables.
+pub(crate) const ROWS: usize = 37;
+/// Lengths of rows: below, at and above the widths of vectors, and what is common.
+pub(crate) const DIMS: [usize; 7] = [1, 7, 16, 33, 64, 85, 256];
+/// Lengths of rows for ops that take whole blocks of 16 elements alone.
+pub(crate) const STRIDES: [usize; 3] = [16, 64, 112];
+/// Bags of 64 ids, one of them empty.
+pub(crate) const OFFSETS: [usize; 7] = [0, 0, 1, 9, 9, 40, 64];
+
+/// Words of a small generator: xorshift.
+pub(crate) fn words(count: usize, seed: u32) -> Vec<u32> {
+    std::iter::successors(Some(seed), |&x| {
+        let x = x ^ (x << 13);
+        let x = x ^ (x >> 17);
+        Some(x ^ (x << 5))
+    })
+    .skip(1)
+    .take(count)
+    .collect()
+}
+
+/// Numbers in [-1, 1), of 24 bits each.
+pub(crate) fn numbers(count: usize, seed: u32) -> Vec<f32> {
+    words(count, seed).into_iter().map(|x| (x >> 8) as f32 / 8_388_608.0 - 1.0).collect()
+}
+
+/// 64 ids below [`ROWS`], the last row among them, some again and again.
+pub(crate) fn id_list() -> Vec<u32> {
+    words(64, 3)
+        .into_iter()
+        .enumerate()
+        .map(|(i, x)| if i % 9 == 4 { ROWS as u32 - 1 } else { x % ROWS as u32 })
+        .collect()
+}
+
+/// What ops wrote: the FNV-1a digest of all bytes in order, and how many there were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Results {
+    /// FNV-1a of 64 bits.
+    pub digest: u64,
+    /// Bytes.
+    pub bytes: usize,
+}
+
+impl Default for Results {
+    fn default() -> Self {
+        Self { digest: 0xcbf2_9ce4_8422_2325, bytes: 0 }
+    }
+}
+
+impl Results {
+    /// Records elements, little endian.
+    pub(crate) fn put<T: Element>(&mut self, values: &[T]) {
+        for value in values {
+            for &byte in value.bytes().as_ref() {
+                self.digest = (self.digest ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+                self.bytes += 1;
+            }
+        }
+    }
+
+    /// Records what an op wrote; a write beside it makes another digest.
+    pub(crate) fn take<T: Element>(&mut self, written: &Framed<T>) {
+        self.take_as(written, |element| element);
+    }
+
+    /// [`Results::take`], each element converted before it is recorded.
+    pub(crate) fn take_as<T: Element, U: Element>(&mut self, written: &Framed<T>, convert: impl Fn(T) -> U) {
+        for &element in &written[..] {
+            self.put(&[convert(element)]);
+        }
+        if !written.is_whole() {
+            self.put(&written.all);
+        }
+    }
+}
+
+/// What is recorded.
+pub(crate) trait Element: Copy + PartialEq {
+    /// Stands around what an op may write.
+    const SENTRY: Self;
+    /// Little endian.
+    fn bytes(self) -> impl AsRef<[u8]>;
+}
+
+macro_rules! element {
+    ($($type:ty: $sentry:expr),*) => {$(
+        impl Element for $type {
+            const SENTRY: $type = $sentry;
+            fn bytes(self) -> impl AsRef<[u8]> {
+                self.to_le_bytes()
+            }
+        }
+    )*};
+}
+element!(u8: 0xa5, u32: 0xa5a5_a5a5, f32: -12345.5, f64: -12345.5);
+
+/// Sentries before a result: not a whole vector of them, so that results begin in the middle of one.
+const BEFORE: usize = 4;
+/// Sentries behind it: a vector and a half.
+const BEHIND: usize = 24;
+
+/// Memory for a result, with sentries around it.
+pub(crate) struct Framed<T> {
+    all: Vec<T>,
+}
+
+impl<T: Element> Framed<T> {
+    /// What is there before the op runs.
+    pub(crate) fn new(start: &[T]) -> Self {
+        Self { all: [&[T::SENTRY; BEFORE], start, &[T::SENTRY; BEHIND]].concat() }
+    }
+
+    /// Room for so many elements, all of which the op writes.
+    pub(crate) fn room(len: usize) -> Self {
+        Self { all: vec![T::SENTRY; BEFORE + len + BEHIND] }
+    }
+
+    fn is_whole(&self) -> bool {
+        let (before, behind) = (&self.all[..BEFORE], &self.all[self.all.len() - BEHIND..]);
+        before.iter().chain(behind).all(|element| *element == T::SENTRY)
+    }
+}
+
+impl<T> Deref for Framed<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.all[BEFORE..self.all.len() - BEHIND]
+    }
+}
+
+impl<T> DerefMut for Framed<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        let end = self.all.len() - BEHIND;
+        &mut self.all[BEFORE..end]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(of: &Framed<f32>) -> u64 {
+        let mut results = Results::default();
+        results.take(of);
+        results.digest
+    }
+
+    #[test]
+    fn one_wrong_bit_or_a_write_beside_the_result_is_another_digest() {
+        let right = Framed::new(&numbers(100, 7));
+        let mut wrong = Framed::new(&right);
+        assert_eq!(digest(&right), digest(&wrong));
+        wrong[99] = f32::from_bits(wrong[99].to_bits() ^ 1);
+        assert_ne!(digest(&right), digest(&wrong));
+        for at in [BEFORE - 1, BEFORE + 100] {
+            let mut beside = Framed::new(&right);
+            beside.all[at] = 0.0;
+            assert_ne!(digest(&right), digest(&beside));
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Rows as ops share them: how they lie in memory, how they are read, summed and written.
+
+pub mod added;
+pub(crate) mod decode;
+pub mod format;
+pub mod store;
+pub(crate) mod total;
+pub(crate) mod write;

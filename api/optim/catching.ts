@@ -4,7 +4,7 @@ import type { IntArray } from '../tensor/ids.js'
 import { call, check, native, type GradOperand, type LazyRows, type ParameterOperand } from '../native/native.js'
 import type { Followed, Lag } from '../memory/storage.js'
 import type { Tensor } from '../tensor/tensor.js'
-import type { Rule } from './rule.js'
+import type { NativeRule } from './rule.js'
 
 /** A table and its moments, of which rows may be behind. It keeps none of them alive. */
 export class Catching implements Lag {
@@ -27,15 +27,16 @@ export class Catching implements Lag {
   }
 
   /** A step on rows; the others are behind then. */
-  step(rule: Rule['rule'], at: number, grad: GradOperand): void {
+  step(rule: NativeRule, at: number, grad: GradOperand): void {
     this.#behind = true
     check(native.lazyStep(this.#rows, rule, at, this.#all(), grad))
   }
 
   catchUp(ids: IntArray, bad: number): boolean {
     if (!this.#behind) return true
-    this.#elements[0].storage.checkWritable('a lookup of rows that have steps to catch up with')
-    return native.lazyCatchUp(this.#rows, this.#all(), ids, bad)
+    const [param, first, second] = this.#elements
+    param.storage.checkWritable('a lookup of rows that have steps to catch up with')
+    return native.lazyCatchUp(this.#rows, param.operand(), first.operand(), second.operand(), ids, bad)
   }
 
   settle(): void {

@@ -253,6 +253,9 @@ export interface TrainingOption {
   readonly of: Partial<Readonly<Record<Objective, { readonly path: readonly string[]; readonly usual?: unknown }>>>
 }
 
+/** What can be learned. */
+export const OBJECTIVES: readonly Objective[] = [${objectives.map(({ name }) => shown(name)).join(', ')}]
+
 export const TRAINING: readonly TrainingOption[] = [
 ${all.join('')}]
 `

@@ -10,17 +10,19 @@ use crate::node::process::threads;
 use bytemuck::Pod;
 use napi::bindgen_prelude::Object;
 use napi_derive::napi;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use tokenbed_core::{DType, Error};
 use tokenbed_kernels::dispatch;
 use tokenbed_memory::{Gather, Slice};
 use tokenbed_nn::optim::lazy::Lazy;
 use tokenbed_nn::optim::{Idle, Manner, Optimizer, Parameter, clip, dense, rows};
 
-/// An optimizer with its options, and how it treats parameters.
+/// An optimizer with its options, as JavaScript holds it: one for each group of parameters.
+pub struct Rule(Cell<Optimizer>);
+
+/// How an optimizer treats parameters, with the options that it has.
 #[napi(object, object_from_js = false)]
-pub struct MadeOptimizer {
-    pub rule: External<Optimizer>,
+pub struct OptimizerManner {
     /// The names of its state.
     pub state: Vec<&'static str>,
     /// Whether state is one number a row.
@@ -35,13 +37,26 @@ pub struct MadeOptimizer {
 
 /// The optimizer of a name, with all of its options by name, checked.
 #[napi(catch_unwind)]
-pub fn optimizer_new(name: String, options: Object<'_>) -> Option<MadeOptimizer> {
+pub fn optimizer_new(name: String, options: Object<'_>) -> Option<External<Rule>> {
+    guard(|| Ok(External::new(Rule(Cell::new(Optimizer::read(&name, &Given(options))?)))))
+}
+
+/// Gives an optimizer other options, such as the next learning rate of a schedule.
+#[napi(catch_unwind)]
+pub fn optimizer_set(rule: &External<Rule>, name: String, options: Object<'_>) -> bool {
+    status(|| {
+        rule.0.set(Optimizer::read(&name, &Given(options))?);
+        Ok(())
+    })
+}
+
+/// How an optimizer treats parameters.
+#[napi(catch_unwind)]
+pub fn optimizer_manner(rule: &External<Rule>) -> Option<OptimizerManner> {
     guard(|| {
-        let optimizer = Optimizer::read(&name, &Given(options))?;
-        let Manner { state, by_row, initial, rows_alone, idle } = optimizer.manner();
+        let Manner { state, by_row, initial, rows_alone, idle } = rule.0.get().manner();
         let catches_up = idle == Idle::CatchesUp;
-        let rule = External::new(optimizer);
-        Ok(MadeOptimizer { rule, state: state.to_list(), by_row, initial, rows_alone, catches_up })
+        Ok(OptimizerManner { state: state.to_list(), by_row, initial, rows_alone, catches_up })
     })
 }
 
@@ -87,7 +102,7 @@ macro_rules! with_real {
 /// Step `at` of an optimizer on all elements of a parameter of `rows` rows.
 #[napi(catch_unwind)]
 pub fn optim_dense(
-    rule: &External<Optimizer>,
+    rule: &External<Rule>,
     at: f64,
     parameter: ParameterOperand,
     rows: f64,
@@ -98,24 +113,18 @@ pub fn optim_dense(
         threads()?;
         with_real!(dtype, F => {
             let parameter = parameter.exclusive::<F>(&[&grad])?;
-            Ok(dense::step(dispatch::active(), (&**rule, at as u64), parameter, grad.shared()?, size(rows)?)?)
+            Ok(dense::step(dispatch::active(), (&rule.0.get(), at as u64), parameter, grad.shared()?, size(rows)?)?)
         })
     })
 }
 
 /// Step `at` of an optimizer on a table of `rows` rows, of which the gradient has some.
 #[napi(catch_unwind)]
-pub fn optim_rows(
-    rule: &External<Optimizer>,
-    at: f64,
-    parameter: ParameterOperand,
-    rows: f64,
-    grad: GradOperand,
-) -> bool {
+pub fn optim_rows(rule: &External<Rule>, at: f64, parameter: ParameterOperand, rows: f64, grad: GradOperand) -> bool {
     status(|| {
         threads()?;
         let parameter = parameter.exclusive::<f32>(&grad.reads())?;
-        grad.with(|grad| Ok(rows::step(dispatch::active(), (&**rule, at as u64), parameter, grad, size(rows)?)?))
+        grad.with(|grad| Ok(rows::step(dispatch::active(), (&rule.0.get(), at as u64), parameter, grad, size(rows)?)?))
     })
 }
 
@@ -139,7 +148,7 @@ pub fn lazy_new(rows: f64, dim: f64, fresh: bool) -> Option<External<LazyRows>> 
 #[napi(catch_unwind)]
 pub fn lazy_step(
     lazy: &External<LazyRows>,
-    rule: &External<Optimizer>,
+    rule: &External<Rule>,
     at: f64,
     parameter: ParameterOperand,
     grad: GradOperand,
@@ -147,15 +156,24 @@ pub fn lazy_step(
     status(|| {
         threads()?;
         let parameter = parameter.exclusive::<f32>(&grad.reads())?;
-        grad.with(|grad| Ok(lazy.0.borrow_mut().step(dispatch::active(), (&**rule, at as u64), parameter, grad)?))
+        grad.with(|grad| Ok(lazy.0.borrow_mut().step(dispatch::active(), (&rule.0.get(), at as u64), parameter, grad)?))
     })
 }
 
-/// Brings the rows that ids name up to date.
+/// Brings the rows that ids name up to date. The operands are not an object here: lookups of such a table call it, and an object
+/// costs as much as the rest of a small one.
 #[napi(catch_unwind)]
-pub fn lazy_catch_up(lazy: &External<LazyRows>, parameter: ParameterOperand, ids: Operand, bad: f64) -> bool {
+pub fn lazy_catch_up(
+    lazy: &External<LazyRows>,
+    param: Operand,
+    first: Operand,
+    second: Operand,
+    ids: Operand,
+    bad: f64,
+) -> bool {
     status(|| {
         threads()?;
+        let parameter = ParameterOperand { param, first: Some(first), second: Some(second) };
         let parameter = parameter.exclusive::<f32>(&[&ids])?;
         SCRATCH.with_borrow_mut(|scratch| {
             let ids = (ids.ids()?, bad_ids(bad)?);

@@ -165,7 +165,7 @@ test('reports wrong use and bad input', async (t) => {
     t.is(ended.stderr.trim().split('\n').length, 1)
   }
   await wrong(['text.txt', '--out', 'a'], 2, /--objective/)
-  await wrong(['text.txt', '--objective', 'glove', '--out', 'a'], 2, /next-token, skip-gram, cbow, classify/)
+  await wrong(['text.txt', '--objective', 'glove', '--out', 'a'], 2, /skip-gram, cbow, next-token, classify/)
   await wrong(['text.txt', '--objective', 'next-token', '--window', '3', '--out', 'a'], 2, /--window is an option of skip-gram and cbow, not of next-token/)
   await wrong(['text.txt', '--objective', 'skip-gram', '--lr', 'x', '--out', 'a'], 2, /must be a number/)
   await wrong(['text.txt', '--objective', 'skip-gram', '--no-cbow-mean', '--out', 'a'], 2, /--no-cbow-mean is an option of cbow, not of skip-gram/)

@@ -5,7 +5,7 @@ import { call, check, native, type GradOperand, type LazyRows, type ParameterOpe
 import type { Lag } from '../memory/storage.js'
 import type { Elements } from '../ops/elements.js'
 import type { Tensor } from '../tensor/tensor.js'
-import type { Rule } from './rule.js'
+import type { NativeRule } from './rule.js'
 
 /** A table and its moments, of which rows may be behind. It keeps none of them alive. */
 export class Catching implements Lag {
@@ -28,15 +28,16 @@ export class Catching implements Lag {
   }
 
   /** A step on rows; the others are behind then. */
-  step(rule: Rule['rule'], at: number, grad: GradOperand): void {
+  step(rule: NativeRule, at: number, grad: GradOperand): void {
     this.#behind = true
     check(native.lazyStep(this.#rows, rule, at, this.#all(), grad))
   }
 
   catchUp(ids: IntArray, bad: number): boolean {
     if (!this.#behind) return true
-    this.#elements[0].checkWritable('a lookup of rows that have steps to catch up with')
-    return native.lazyCatchUp(this.#rows, this.#all(), ids, bad)
+    const [param, first, second] = this.#elements
+    param.checkWritable('a lookup of rows that have steps to catch up with')
+    return native.lazyCatchUp(this.#rows, param.rawOperand(), first.rawOperand(), second.rawOperand(), ids, bad)
   }
 
   settle(): void {

@@ -14,13 +14,13 @@ import { Catching } from './catching.js'
 import { OPTIMIZERS } from './definitions.js'
 import { groupsOf, type ParameterGroup, type Rates } from './group.js'
 import { isSparse, steps } from './rows.js'
-import { checkRule, rulesOf, type OptimizerName, type Rule, type RuleOf } from './rule.js'
+import { checkRule, Rules, type OptimizerName, type Rule } from './rule.js'
 import { newState, rowsOf, type State } from './state.js'
 import { readState, writtenState, type OptimizerState } from './state-dict.js'
 
 /** What a step is to do with one parameter. */
-interface Work<O> {
-  readonly options: O
+interface Work {
+  readonly rule: Rule
   readonly param: Tensor
   readonly grad: Gradient
 }
@@ -49,7 +49,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
   /** The parameters, with their numbers, which `set` changes. */
   readonly groups: readonly ParameterGroup<O>[]
   readonly #where: string
-  readonly #ruleOf: RuleOf<O>
+  readonly #rules: Rules
   readonly #state = new Map<Tensor, State>()
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
@@ -63,7 +63,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
     const given = { ...defaultsOf<O>(fields), ...checkOptions(options, Object.keys(fields), name) }
     check(given, name)
     this.#where = name
-    this.#ruleOf = rulesOf(name)
+    this.#rules = new Rules(name)
     this.groups = Object.freeze(groupsOf(params, given, check, name))
   }
 
@@ -89,14 +89,14 @@ export abstract class Optimizer<O extends Rates = Rates> {
     for (const one of work) this.#stepOne(one)
   }
 
-  #work(where: string): Work<O>[] {
-    const work: Work<O>[] = []
-    for (const { params, options } of this.groups) {
-      for (const param of params) {
+  #work(where: string): Work[] {
+    const work: Work[] = []
+    for (const group of this.groups) {
+      for (const param of group.params) {
         if (param.disposed) throw new UsageError(`${where}: a parameter of shape ${shown(param.shape)} was disposed`)
         const grad = param.collected
         if (grad === null) continue
-        const one = { options, param, grad }
+        const one = { rule: this.#rules.of(group), param, grad }
         this.#checkGrad(one, where)
         param.checkWritable(where)
         work.push(one)
@@ -105,23 +105,22 @@ export abstract class Optimizer<O extends Rates = Rates> {
     return work
   }
 
-  #checkGrad({ options, param, grad }: Work<O>, where: string): void {
+  #checkGrad({ rule, param, grad }: Work, where: string): void {
     if (!sameShape(grad.shape, param.shape)) throw new ShapeError(`${where}: a gradient of ${shown(grad.shape)} for a parameter of ${shown(param.shape)}`)
     if (grad.dtype !== param.dtype) throw new DTypeError(`${where}: a gradient of ${grad.dtype} for a parameter of ${param.dtype}`)
     if (isDense(grad) && grad.disposed) throw new UsageError(`${where}: the gradient of a parameter was disposed: set grad to null instead`)
-    if (this.#ruleOf(options).rowsAlone && !isSparse(grad)) {
+    if (rule.rowsAlone && !isSparse(grad)) {
       throw new UsageError(
         `${where}: the gradient of a parameter of ${shown(param.shape)} is dense, and ${this.#where} steps rows alone: make the layer with sparse: true, or take Adam for this parameter`,
       )
     }
   }
 
-  #stepOne({ options, param, grad }: Work<O>): void {
-    const made = this.#ruleOf(options)
-    const state = this.#stateOf(param, made)
+  #stepOne({ rule, param, grad }: Work): void {
+    const state = this.#stateOf(param, rule)
     const at = state.step + 1
     const by = steps(grad)
-    if (by.rows !== null && by.sparse && made.catchesUp) this.#stepBehind(state, param, by.rows, made, at)
+    if (by.rows !== null && by.sparse && rule.catchesUp) this.#stepBehind(state, param, by.rows, rule, at)
     else {
       if (state.catching !== null && param.lag === state.catching) state.catching.settleForAll()
       // Another optimizer's, too.
@@ -129,8 +128,8 @@ export abstract class Optimizer<O extends Rates = Rates> {
       const [first, second] = state.tensors.map((tensor) => tensor.rawOperand())
       const rows = rowsOf(param.shape)
       const parameter = { param: param.rawOperand(), first, second }
-      if (by.rows === null) checked(native.optimDense(made.rule, at, parameter, rows, by.dense.operand(), facts(param.dtype).code))
-      else checked(native.optimRows(made.rule, at, parameter, rows, by.rows))
+      if (by.rows === null) checked(native.optimDense(rule.rule, at, parameter, rows, by.dense.operand(), facts(param.dtype).code))
+      else checked(native.optimRows(rule.rule, at, parameter, rows, by.rows))
     }
     state.step++
   }
@@ -175,7 +174,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
    */
   stateDict(): OptimizerState {
     this.flush()
-    return writtenState(this.groups, this.#ruleOf, this.#state)
+    return writtenState(this.groups, this.#rules, this.#state)
   }
 
   /**
@@ -184,7 +183,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
    * @throws UsageError, ShapeError or DTypeError for a state of other groups, parameters or optimizers.
    */
   loadStateDict(state: OptimizerState): this {
-    const apply = readState(state, this.groups, this.#ruleOf, `${this.#where}.loadStateDict`)
+    const apply = readState(state, this.groups, this.#rules, `${this.#where}.loadStateDict`)
     this.flush()
     for (const param of this.#state.keys()) this.#forget(param)
     for (const [param, of] of apply()) this.#state.set(param, of)

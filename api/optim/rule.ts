@@ -1,30 +1,51 @@
 // What an optimizer is to the steps that all share, as Rust says it.
 
 import { checkAll, type Words } from '../base/fields.js'
-import { call, native } from '../native/native.js'
+import { call, check, native } from '../native/native.js'
 import { OPTIMIZERS } from './definitions.js'
+import type { ParameterGroup, Rates } from './group.js'
 
 /** The name of an optimizer. */
 export type OptimizerName = keyof typeof OPTIMIZERS
 
-/** An optimizer with the options of a step: how it treats a parameter, and what the native side knows it by. */
-export type Rule = NonNullable<ReturnType<typeof native.optimizerNew>>
+/** What the native side knows an optimizer with its options by. Opaque. */
+export type NativeRule = NonNullable<ReturnType<typeof native.optimizerNew>>
 
-/** The rule for options, which are the same object as long as they do not change. */
-// As a method: an optimizer of some options is an `Optimizer`, too.
-export type RuleOf<O> = { of(options: Readonly<O>): Rule }['of']
+/** How an optimizer treats a parameter. */
+export type Manner = NonNullable<ReturnType<typeof native.optimizerManner>>
 
-/** Makes the rules of an optimizer, one for each object of options. */
-export function rulesOf<O extends object>(name: OptimizerName): RuleOf<O> {
-  const made = new WeakMap<object, Rule>()
-  return (options) => {
-    const known = made.get(options)
-    if (known !== undefined) return known
-    const rule = call(native.optimizerNew(name, options))
-    made.set(options, rule)
+/** An optimizer with the options of a group. */
+export interface Rule extends Manner {
+  readonly rule: NativeRule
+}
+
+/** The rules of an optimizer. The native side hears of a group's options when they have changed. */
+export class Rules {
+  readonly #name: OptimizerName
+  readonly #known = new WeakMap<ParameterGroup<any>, { readonly options: object; readonly rule: Rule }>()
+
+  constructor(name: OptimizerName) {
+    this.#name = name
+  }
+
+  /** The rule of a group, good until its options change. */
+  of<O extends Rates>(group: ParameterGroup<O>): Rule {
+    const { options } = group
+    const known = this.#known.get(group)
+    if (known?.options === options) return known.rule
+    if (known !== undefined) check(native.optimizerSet(known.rule.rule, this.#name, options))
+    const rule = known === undefined ? this.with(options) : whole(known.rule.rule)
+    this.#known.set(group, { options, rule })
     return rule
   }
+
+  /** A rule with options that no group has. */
+  with(options: object): Rule {
+    return whole(call(native.optimizerNew(this.#name, options)))
+  }
 }
+
+const whole = (rule: NativeRule): Rule => ({ ...call(native.optimizerManner(rule)), rule })
 
 const WORDS: Words = { tooSmall: (value) => `must not be negative, not ${value}`, betas: 'are' }
 

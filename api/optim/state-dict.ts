@@ -6,7 +6,7 @@ import { structuredClone } from '../base/realm.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkOptions, checkSize, isArray, isObject, show } from '../base/validate.js'
 import type { ParameterGroup, Rates } from './group.js'
-import type { Rule, RuleOf } from './rule.js'
+import type { Rule, Rules } from './rule.js'
 import { stateShape, stateTensor, type State } from './state.js'
 
 /** The state of one parameter: how many steps it took, and tensors by name. */
@@ -21,15 +21,16 @@ export interface OptimizerState {
 }
 
 /** State, written down. @internal */
-export function writtenState<O extends Rates>(groups: readonly ParameterGroup<O>[], ruleOf: RuleOf<O>, states: ReadonlyMap<Tensor, State>): OptimizerState {
+export function writtenState<O extends Rates>(groups: readonly ParameterGroup<O>[], rules: Rules, states: ReadonlyMap<Tensor, State>): OptimizerState {
   let next = 0
   const state: Record<string, ParameterState> = {}
-  const written = groups.map(({ params, options }) => {
+  const written = groups.map((group) => {
+    const { params, options } = group
     const numbers = params.map((param) => {
       const of = states.get(param)
       if (of !== undefined) {
         const entry: ParameterState = { step: of.step }
-        ruleOf(options).state.forEach((name, i) => (entry[name] = of.tensors[i]))
+        rules.of(group).state.forEach((name, i) => (entry[name] = of.tensors[i]))
         state[next] = entry
       }
       return next++
@@ -43,7 +44,7 @@ export function writtenState<O extends Rates>(groups: readonly ParameterGroup<O>
 export function readState<O extends Rates>(
   given: OptimizerState,
   groups: readonly ParameterGroup<O>[],
-  ruleOf: RuleOf<O>,
+  rules: Rules,
   where: string,
 ): () => Map<Tensor, State> {
   const { state, groups: numbers } = checkOptions<OptimizerState>(given, ['state', 'groups'], where)
@@ -62,7 +63,7 @@ export function readState<O extends Rates>(
     const missing = known.filter((name) => !(name in options))
     if (missing.length > 0) throw new UsageError(`${place}: missing: ${missing.join(', ')}`)
     const checked = group.checked(options)
-    const rule = ruleOf(checked)
+    const rule = rules.with(checked)
     for (const param of group.params) params.push({ param, rule })
     return () => group.set(options)
   })

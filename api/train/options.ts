@@ -48,12 +48,13 @@ function isOfKind(value: unknown, field: Fields[string]): boolean {
   return isObject(value) && Object.entries(field.options).every(([name, its]) => isOfKind((value as Record<string, unknown>)[name], its))
 }
 
-/** Options as a checkpoint keeps them; null where they are none. */
+/** Options as a checkpoint keeps them; null where they are none. What else stands there is left out. */
 export function keptOptions(kept: unknown): CheckedOptions | null {
-  const { objective, invalidUtf8, maxRatio } = (kept ?? {}) as Partial<CheckedOptions>
-  if (!OBJECTIVES.includes(objective as Objective)) return null
-  const isWhole = Object.entries(FIELDS[objective!]).every(([name, field]) => isOfKind((kept as CheckedOptions)[name], field))
-  return isWhole && INVALID.includes(invalidUtf8!) && Number.isFinite(maxRatio) ? (kept as CheckedOptions) : null
+  const { objective, invalidUtf8, maxRatio, ...its } = (kept ?? {}) as Partial<CheckedOptions>
+  if (!OBJECTIVES.includes(objective as Objective) || !INVALID.includes(invalidUtf8!) || !Number.isFinite(maxRatio)) return null
+  const fields = Object.entries(FIELDS[objective!])
+  if (!fields.every(([name, field]) => isOfKind(its[name], field))) return null
+  return { objective, ...Object.fromEntries(fields.map(([name]) => [name, its[name]])), invalidUtf8, maxRatio } as CheckedOptions
 }
 
 /** What is beyond the bounds of such options, which nobody can have given; null where nothing is. */

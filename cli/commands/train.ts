@@ -12,7 +12,7 @@ import { startProgress, type Progress } from '../terminal/progress.js'
 import { insteadOfEnding } from '../terminal/signals.js'
 import { print, sayError, textOfStdin } from '../terminal/streams.js'
 import { explained, findTokenizer, invalidUtf8Option } from '../options/tokenizer.js'
-import { TRAINING, type TrainingOption } from '../options/training.js'
+import { OBJECTIVES, TRAINING, type TrainingOption } from '../options/training.js'
 
 interface Options {
   objective: Objective
@@ -47,7 +47,6 @@ Examples:
   $ tokenbed train book.txt --objective skip-gram --out vectors --resume`
 
 const CHECKPOINT = 'checkpoint.safetensors'
-const OBJECTIVES: Objective[] = ['next-token', 'skip-gram', 'cbow', 'classify']
 
 export function addTrain(program: Command): void {
   const command = program.command('train')

@@ -14,6 +14,9 @@ export interface TrainingOption {
   readonly of: Partial<Readonly<Record<Objective, { readonly path: readonly string[]; readonly usual?: unknown }>>>
 }
 
+/** What can be learned. */
+export const OBJECTIVES: readonly Objective[] = ['skip-gram', 'cbow', 'next-token', 'classify']
+
 export const TRAINING: readonly TrainingOption[] = [
   {
     name: 'dim', flags: '--dim <n>', kind: 'size', least: 1,

@@ -1,5 +1,7 @@
 // Rules about which crate may use which.
-import { Failure, capture } from '../process.mjs'
+import { dirname, relative } from 'node:path'
+import { Failure, capture, root } from '../process.mjs'
+import { projectFiles, read } from './files.mjs'
 
 /** The crates of the workspace that each may use outside of its tests, by short name. The addon may use all. */
 const ALLOWED = {
@@ -74,8 +76,25 @@ function pathToNapi(start, byId, nodes) {
   return []
 }
 
+/** Dependencies of a crate that none of its sources names. */
+function unusedDependencies() {
+  const sources = projectFiles().filter((path) => path.endsWith('.rs'))
+  return metadata().crates.flatMap(({ name, manifest_path: manifest, dependencies }) => {
+    const folder = relative(root, dirname(manifest))
+    const own = sources.filter((path) =>
+      folder === '' ? /^(src\/|build\.rs$)/.test(path) : path.startsWith(`${folder}/`),
+    )
+    const code = own.map(read).join('\n')
+    const unused = dependencies.filter(
+      (one) => !new RegExp(`\\b${(one.rename ?? one.name).replaceAll('-', '_')}\\b`).test(code),
+    )
+    return unused.map((one) => `${relative(root, manifest)}: ${one.name}`)
+  })
+}
+
 export const crateRules = [
   { name: 'crates use only the crates that they may', offenders: forbiddenEdges },
   { name: 'every crate is listed in the rules', offenders: unknownCrates },
   { name: 'no crate but the addon depends on napi', offenders: napiBelowTheAddon },
+  { name: 'crates use all their dependencies', offenders: unusedDependencies },
 ]

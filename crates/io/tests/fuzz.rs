@@ -68,10 +68,7 @@ proptest! {
 }
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let files = std::fs::read_dir(format!("{}/fuzz/seeds/{target}", env!("CARGO_MANIFEST_DIR"))).expect("a folder");
-    let seeds: Vec<_> = files.map(|file| std::fs::read(file.expect("a file").path()).expect("readable")).collect();
-    assert!(!seeds.is_empty());
-    seeds
+    tokenbed_testkit::seeds::seeds(env!("CARGO_MANIFEST_DIR"), target)
 }
 
 #[test]

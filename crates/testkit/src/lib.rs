@@ -7,3 +7,4 @@ pub mod naive;
 pub mod place;
 pub mod property;
 pub mod random;
+pub mod seeds;

@@ -35,18 +35,15 @@ proptest! {
     }
 }
 
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    tokenbed_testkit::seeds::seeds(env!("CARGO_MANIFEST_DIR"), target)
+}
+
 #[test]
 fn the_seeds_pass() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds");
-    let read = |kind: &str| {
-        let files = std::fs::read_dir(format!("{folder}/{kind}")).expect("a folder");
-        let seeds: Vec<_> = files.map(|file| std::fs::read(file.expect("a file").path()).expect("readable")).collect();
-        assert!(!seeds.is_empty());
-        seeds
-    };
-    read("encode").iter().for_each(|seed| bodies::encode(seed));
-    read("tokenizer_json").iter().for_each(|seed| bodies::tokenizer_json(seed));
-    read("pattern").iter().for_each(|seed| bodies::pattern(seed));
-    read("tokenizer_parts").iter().for_each(|seed| bodies::tokenizer_parts(seed));
-    read("vocabulary").iter().for_each(|seed| bodies::vocabulary(seed));
+    seeds("encode").iter().for_each(|seed| bodies::encode(seed));
+    seeds("tokenizer_json").iter().for_each(|seed| bodies::tokenizer_json(seed));
+    seeds("pattern").iter().for_each(|seed| bodies::pattern(seed));
+    seeds("tokenizer_parts").iter().for_each(|seed| bodies::tokenizer_parts(seed));
+    seeds("vocabulary").iter().for_each(|seed| bodies::vocabulary(seed));
 }

@@ -1,8 +1,9 @@
 //! Steps of optimizers, and gradients kept small.
 
-use crate::layers::embedding::{SCRATCH, bad_ids};
+use crate::layers::embedding::SCRATCH;
 use crate::layers::row_grad::GradOperand;
 use crate::node::borrow::{Operand, size};
+use crate::node::borrowed_word::OnBadId;
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
 use crate::node::process::threads;
@@ -165,14 +166,14 @@ pub fn lazy_catch_up(
     first: Operand,
     second: Operand,
     ids: Operand,
-    bad: f64,
+    bad: OnBadId,
 ) -> bool {
     status(|| {
         threads()?;
         let operands = Operands { param: &param, first: &first, second: &second };
         let parameter = operands.exclusive::<f32>(&[&ids])?;
         SCRATCH.with_borrow_mut(|scratch| {
-            let ids = (ids.ids()?, bad_ids(bad)?);
+            let ids = (ids.ids()?, bad.0);
             Ok(lazy.0.borrow_mut().catch_up(table::active(), parameter, ids, scratch.ids())?)
         })
     })

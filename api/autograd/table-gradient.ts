@@ -6,7 +6,7 @@ import { facts, type DType } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
 import { call, check, native, type GradOperand, type Operand } from '../native/native.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
-import { typeCode, type ResultType } from '../layers/result.js'
+import type { ResultType } from '../layers/result.js'
 import { untrack } from '../memory/scope.js'
 import { sizeOf } from '../base/shape.js'
 import { PooledStorage } from '../memory/storage.js'
@@ -120,7 +120,7 @@ function typed(tensor: Tensor, dtype: DType): Tensor {
 function summedOperand(ids: Tensor, rows: Tensor, dtype: DType): GradOperand {
   return {
     ids: ids.operand(), rows: rows.operand(), summed: true, room: 0, count: ids.size, dim: rows.shape[1],
-    coefficients: undefined, format: typeCode(dtype as ResultType),
+    coefficients: undefined, format: dtype as ResultType,
   }
 }
 
@@ -228,7 +228,7 @@ export class TableGradient implements RowsGradient {
     const { block, room, count, coefficients } = rows.order
     return {
       ids: block.operand(), rows: rows.grad.operand(), summed: false, room, count, dim: this.shape[1],
-      coefficients: coefficients?.operand(), format: typeCode(this.dtype as ResultType),
+      coefficients: coefficients?.operand(), format: this.dtype as ResultType,
     }
   }
 

@@ -10,7 +10,7 @@ export type TypedArray = Float32Array | Float64Array | Uint16Array | Int8Array |
 
 type Kind = 'float' | 'integer' | 'bool'
 interface Facts {
-  /** The native side's number for it. */
+  /** The number by which optimizers name it to the native side. */
   readonly code: number
   /** Bytes of an element. */
   readonly bytes: number
@@ -34,22 +34,16 @@ const FACTS: Record<DType, Facts> = {
   bool: { code: 8, bytes: 1, array: Uint8Array, kind: 'bool', class: 'int64' },
 }
 
-const BY_CODE = (Object.keys(FACTS) as DType[]).sort((a, b) => FACTS[a].code - FACTS[b].code)
 
 /** What is known of an element type. */
 export function facts(dtype: DType): Facts {
   return FACTS[dtype]
 }
 
-/** The element type of a native number. */
-export function fromCode(code: number): DType {
-  return BY_CODE[code]
-}
-
 /** Checks a `dtype` option. */
 export function checkDType(dtype: unknown, where: string): DType {
   if (typeof dtype === 'string' && Object.hasOwn(FACTS, dtype)) return dtype as DType
-  throw new DTypeError(`${where}: no dtype is called ${show(dtype)}; known: ${BY_CODE.join(', ')}`)
+  throw new DTypeError(`${where}: no dtype is called ${show(dtype)}; known: ${Object.keys(FACTS).join(', ')}`)
 }
 
 /** Whether values of it may have fractions. */

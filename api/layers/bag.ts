@@ -7,11 +7,11 @@ import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { readIds, type Ids, type ReadIds } from '../tensor/ids.js'
 import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
-import { bagWay, type ReadBags } from './backward.js'
+import { bagWay, operandOf, type ReadBags } from './backward.js'
 import { check, native } from '../native/native.js'
 import type { QuantizedTable } from './quantize.js'
 import { guardReceivers, isInstance, stranger } from '../base/receivers.js'
-import { resultFor, resultType, settled, typeCode, type ResultType } from './result.js'
+import { resultFor, resultType, settled, type ResultType } from './result.js'
 import { sameShape, shown } from '../base/shape.js'
 import { given, Table, TABLE_OPTIONS, type EmbeddingOptions } from './table.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -83,6 +83,7 @@ export class EmbeddingBag implements Layer {
     if (this.mode === 'max' && this.#table.byFrequency) {
       throw new UsageError(`${where}: scaleGradByFreq goes with mode 'sum' and 'mean', not with 'max', whose gradient is one occurrence's`)
     }
+    this.#table.pool(this.mode)
     this.includeLastOffset = checkBoolean(checked.includeLastOffset ?? false, `${where}: includeLastOffset`)
     this.numEmbeddings = this.#table.rows
     this.embeddingDim = this.#table.dim
@@ -134,13 +135,10 @@ export class EmbeddingBag implements Layer {
     const table = this.#table
     const type = resultType(dtype, out, table.results, where)
     const result = resultFor(out, [bags.bags], table.dim, where, type)
+    const given = operandOf(bags, weights)
     const done =
       table.renormalized(bags.ids.array, result, where) &&
-      native.bagForward(
-        table.format, table.weight.rawOperand(), table.rows, table.dim, bags.ids.array, table.badIds,
-        bags.offsets?.array ?? null, bags.withEnd, bags.bags, bags.length, weights?.operand() ?? null,
-        table.padding, MODES.indexOf(this.mode), typeCode(type), result.operand(),
-      )
+      native.bagForward(table.lookup(type), given.ids, given.offsets, given.weights, result.operand(), table.crossing)
     const follows = weights === null ? table.weights : [table.weight, weights]
     return settled(done, result, out, bags.ids.shape, follows, NAME, (save) => this.#way(ids, offsets, bags, weights, { save, pooled: true }))
   }
@@ -165,11 +163,10 @@ export class EmbeddingBag implements Layer {
       where, signal, ids: bags.ids.shape, rows: [bags.bags], dim: table.dim, dtype: type, tables: table.weights,
       follows: weights === null ? table.weights : [table.weight, weights],
       prepare: () => check(table.renormalized(bags.ids.array, null, where), bags.ids.shape),
-      work: (weight) =>
-        native.bagWork(
-          table.format, weight, table.rows, table.dim, bags.ids.array, table.badIds, bags.offsets?.array ?? null, bags.withEnd,
-          bags.bags, bags.length, weights?.operand() ?? null, table.padding, MODES.indexOf(this.mode), typeCode(type),
-        ),
+      work: (weight) => {
+        const given = operandOf(bags, weights)
+        return native.bagWork(table.lookup(type), weight, given.ids, given.offsets, given.weights, given.bags)
+      },
       now: () => this.forward(ids, offsets, rest),
       name: NAME,
       way: (save) => this.#way(ids, offsets, bags, weights, { save, pooled: false }),
@@ -177,7 +174,7 @@ export class EmbeddingBag implements Layer {
   }
 
   #way(given: Ids | Ragged, offsets: Ids | undefined, bags: ReadBags, weights: Tensor | null, keeping: Keeping): Backward {
-    const settings = { table: this.#table, bags, weights, mode: MODES.indexOf(this.mode) }
+    const settings = { table: this.#table, bags, weights, mode: this.mode }
     return bagWay(settings, isRagged(given) ? {} : { ids: given, offsets }, keeping)
   }
 

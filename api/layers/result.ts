@@ -14,11 +14,6 @@ export type ResultType = 'float32' | 'float16' | 'bfloat16'
 
 const TYPES: readonly ResultType[] = ['float32', 'float16', 'bfloat16']
 
-/** The native side's number for it. */
-export function typeCode(type: ResultType): number {
-  return type === 'float32' ? 0 : TYPES.indexOf(type)
-}
-
 /** A type that tables of floats and results have. */
 export function isResultType(dtype: unknown): dtype is ResultType {
   return TYPES.includes(dtype as ResultType)

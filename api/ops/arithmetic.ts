@@ -31,8 +31,6 @@ export class Made implements Dense {
   }
 }
 
-/** The native side's number for a type. */
-export const code = (dtype: DType) => facts(dtype).code
 const f64 = (values: readonly number[]) => Float64Array.from(values)
 
 /** A step on the way to a result: freed when the work is done. */
@@ -71,19 +69,19 @@ export function inClass(dtype: DType, shape: readonly number[], where: string, c
 /** The elements in another type. */
 export function convert(x: Dense, dtype: DType, where: string): Made {
   const out = new Made(dtype, x.shape, where)
-  check(native.convertElements(code(x.dtype), x.operand(), code(dtype), out.operand()))
+  check(native.convertElements(x.dtype, x.operand(), dtype, out.operand()))
   return out
 }
 
-/** Ops on two operands, by the native side's number. */
-const BINARY = { add: 0, sub: 1, mul: 2, div: 3 } as const
+/** Ops on two operands. */
+type Binary = Parameters<typeof native.binaryElements>[0]
 
 /**
  * `a` op `b` with broadcasting, in the type the two become together; quotients of integers are float32, as PyTorch's.
  * A number takes part in the tensor's own type unless it has a fraction and that type has none: then in float32. By a second
  * operand of one element, too, 16-bit floats are multiplied and divided before it is rounded to their type.
  */
-export function binary(op: keyof typeof BINARY, a: Dense, b: Dense | number): Made {
+export function binary(op: Binary, a: Dense, b: Dense | number): Made {
   let dtype = typeof b === 'number' ? promote(a.dtype, scalarType(a.dtype, b)) : resultType(a, b)
   if (op === 'div' && !isFloat(dtype)) dtype = 'float32'
   if (op === 'sub' && dtype === 'bool') throw new DTypeError('sub: of bool there is no difference; convert with to() first')
@@ -98,7 +96,7 @@ export function binary(op: keyof typeof BINARY, a: Dense, b: Dense | number): Ma
         const flat = sameShape(a.shape, b.shape)
         const under = flat ? [out.size] : shape
         const strides = (x: Dense) => f64(flat ? [1] : broadcastStrides(x.shape, shape))
-        check(native.binaryElements(BINARY[op], code(cls), f64(under), a.operand(), strides(a), b.operand(), strides(b), out.operand()))
+        check(native.binaryElements(op, cls, f64(under), a.operand(), strides(a), b.operand(), strides(b), out.operand()))
       }),
     ),
   )
@@ -111,7 +109,7 @@ function scalarType(dtype: DType, value: number): DType {
 }
 
 /** A number as an operand. Like PyTorch, it is rounded to a 16-bit type before it is added, but not before it multiplies. */
-function scalar(op: keyof typeof BINARY, value: number, dtype: DType): Dense {
+function scalar(op: Binary, value: number, dtype: DType): Dense {
   const cls = facts(dtype).class
   if (cls === 'int64' && (value < -(2 ** 63) || value >= 2 ** 63)) {
     throw new DTypeError(`${op}: ${value} is no integer of 64 bits: convert the tensor with to('float32') first`)
@@ -126,11 +124,11 @@ function constant(value: number, cls: DType): Dense {
   return { dtype: cls, shape: [], size: 1, operand: () => data }
 }
 
-/** Ops on one operand, by the native side's number. */
-const UNARY = { relu: 0, gelu: 1, tanh: 2, sigmoid: 3 } as const
+/** Ops on one operand. */
+type Unary = Parameters<typeof native.unaryElements>[0]
 
 /** `op` of every element; of integers in float32, but for relu, which keeps their type. */
-export function unary(op: keyof typeof UNARY, x: Dense): Made {
+export function unary(op: Unary, x: Dense): Made {
   if (op === 'gelu' && !isFloat(x.dtype)) throw new DTypeError(`gelu: of floats only, not of ${x.dtype}`)
   if (op === 'relu' && x.dtype === 'bool') throw new DTypeError('relu: of numbers only, not of bool')
   const dtype = isFloat(x.dtype) || op === 'relu' ? x.dtype : 'float32'
@@ -138,38 +136,35 @@ export function unary(op: keyof typeof UNARY, x: Dense): Made {
   const cls = isFloat(dtype) ? facts(dtype).class : 'float64'
   return withType(x, cls, op, (x) => {
     const out = new Made(cls, x.shape, op)
-    check(native.unaryElements(UNARY[op], code(cls), x.operand(), out.operand()))
+    check(native.unaryElements(op, cls, x.operand(), out.operand()))
     return cls === dtype ? out : temporary(out, () => convert(out, dtype, op))
   })
 }
 
 /** The gradient of the operand, from that of the result and from what was `saved`: gelu's operand, the others' results. */
-export function unaryBack(op: keyof typeof UNARY, saved: Dense, grad: Dense): Made {
+export function unaryBack(op: Unary, saved: Dense, grad: Dense): Made {
   const { dtype, shape } = grad
   const cls = facts(dtype).class
   return withType(saved, cls, op, (saved) =>
     withType(grad, cls, op, (grad) =>
       inClass(dtype, shape, op, (out) =>
-        check(native.unaryBackElements(UNARY[op], code(cls), saved.operand(), grad.operand(), out.operand())),
+        check(native.unaryBackElements(op, cls, saved.operand(), grad.operand(), out.operand())),
       ),
     ),
   )
 }
 
-/** Reductions, by the native side's number. */
-const REDUCE = { sum: 0, mean: 1 } as const
-
 /** The sum or mean along `dim`, or of all elements; sums of integers are int64, means are of floats only. */
-export function reduce(op: keyof typeof REDUCE, x: Dense, dim: number | undefined): Made {
+export function reduce(op: Parameters<typeof native.reduceElements>[0], x: Dense, dim: number | undefined): Made {
   if (op === 'mean' && !isFloat(x.dtype)) {
     throw new DTypeError(`mean: of floats only, not of ${x.dtype}; convert with to('float32') first`)
   }
   const dtype = isFloat(x.dtype) ? x.dtype : 'int64'
-  const { outer, n, inner } = dim === undefined ? { outer: 1, n: x.size, inner: 1 } : around(x.shape, dim)
+  const along = dim === undefined ? { outer: 1, n: x.size, inner: 1 } : around(x.shape, dim)
   const shape = dim === undefined ? [] : x.shape.filter((_, d) => d !== dim)
   return withType(x, facts(dtype).class, op, (x) =>
     inClass(dtype, shape, op, (out, cls) =>
-      check(native.reduceElements(REDUCE[op], code(cls), outer, n, inner, x.operand(), out.operand())),
+      check(native.reduceElements(op, cls, along, x.operand(), out.operand())),
     ),
   )
 }
@@ -178,10 +173,10 @@ export function reduce(op: keyof typeof REDUCE, x: Dense, dim: number | undefine
 export function softmax(log: boolean, x: Dense, dim: number): Made {
   const where = log ? 'logSoftmax' : 'softmax'
   if (!isFloat(x.dtype)) throw new DTypeError(`${where}: of floats only, not of ${x.dtype}`)
-  const { outer, n, inner } = x.shape.length === 0 ? { outer: 1, n: 1, inner: 1 } : around(x.shape, dim)
+  const along = x.shape.length === 0 ? { outer: 1, n: 1, inner: 1 } : around(x.shape, dim)
   return withType(x, facts(x.dtype).class, where, (y) =>
     inClass(x.dtype, x.shape, where, (out, cls) =>
-      check(native.softmaxElements(log, code(cls), outer, n, inner, y.operand(), out.operand())),
+      check(native.softmaxElements(log, cls, along, y.operand(), out.operand())),
     ),
   )
 }
@@ -189,13 +184,13 @@ export function softmax(log: boolean, x: Dense, dim: number): Made {
 /** The gradient of softmax's operand, or of its logarithm's, from the result and its gradient. */
 export function softmaxBack(log: boolean, y: Dense, grad: Dense, dim: number): Made {
   const where = log ? 'logSoftmax' : 'softmax'
-  const { outer, n, inner } = y.shape.length === 0 ? { outer: 1, n: 1, inner: 1 } : around(y.shape, dim)
+  const along = y.shape.length === 0 ? { outer: 1, n: 1, inner: 1 } : around(y.shape, dim)
   const { dtype, shape } = y
   const cls = facts(dtype).class
   return withType(y, cls, where, (y) =>
     withType(grad, cls, where, (grad) =>
       inClass(dtype, shape, where, (out) =>
-        check(native.softmaxBackElements(log, code(cls), outer, n, inner, y.operand(), grad.operand(), out.operand())),
+        check(native.softmaxBackElements(log, cls, along, y.operand(), grad.operand(), out.operand())),
       ),
     ),
   )
@@ -203,20 +198,21 @@ export function softmaxBack(log: boolean, y: Dense, grad: Dense, dim: number): M
 
 /** Copies a block of `shape` between layouts. */
 function copy(shape: readonly number[], from: Dense, fromAt: number, fromStrides: number[], to: Dense, toAt: number, toStrides: number[]): void {
-  const { bytes } = facts(from.dtype)
-  check(native.copyElements(bytes, f64(shape), from.operand(), fromAt, f64(fromStrides), to.operand(), toAt, f64(toStrides)))
+  const source = { elements: from.operand(), offset: fromAt, strides: f64(fromStrides) }
+  const target = { elements: to.operand(), offset: toAt, strides: f64(toStrides) }
+  check(native.copyElements(facts(from.dtype).bytes, f64(shape), source, target))
 }
 
 /** A copy. */
 export function clone(x: Dense, where: string): Made {
   const out = new Made(x.dtype, x.shape, where)
-  copy([x.size], x, 0, [1], out, 0, [1])
+  write(x, out, 0)
   return out
 }
 
 /** The elements of `from` into `to` at `offset`, counted in elements; both of one type. */
 export function write(from: Dense, to: Dense, offset: number): void {
-  copy([from.size], from, 0, [1], to, offset, [1])
+  check(native.copyRun(facts(from.dtype).bytes, from.size, from.operand(), 0, to.operand(), offset))
 }
 
 /** The part `start .. start + length` along `dim`. */

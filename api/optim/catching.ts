@@ -1,7 +1,7 @@
 // Rows that an optimizer leaves behind, and brings up to date when they are needed.
 
 import type { IntArray } from '../tensor/ids.js'
-import { call, check, native, type GradOperand, type LazyRows, type Operand } from '../native/native.js'
+import { call, check, native, type GradOperand, type LazyRows, type OnBadId, type Operand } from '../native/native.js'
 import type { Followed, Lag } from '../memory/storage.js'
 import type { Tensor } from '../tensor/tensor.js'
 
@@ -31,7 +31,7 @@ export class Catching implements Lag {
     check(native.lazyStep(this.#rows, kind, numbers, at, ...this.#all(), grad))
   }
 
-  catchUp(ids: IntArray, bad: number): boolean {
+  catchUp(ids: IntArray, bad: OnBadId): boolean {
     if (!this.#behind) return true
     this.#elements[0].storage.checkWritable('a lookup of rows that have steps to catch up with')
     return native.lazyCatchUp(this.#rows, ...this.#all(), ids, bad)

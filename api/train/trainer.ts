@@ -6,7 +6,7 @@ import { isMainThread } from 'node:worker_threads'
 import { checkSignal, whenAborted } from '../layers/async.js'
 import { Contents } from '../base/contents.js'
 import { checkCorpus, CORPUS, gather, type Corpus } from './corpus.js'
-import { facts, fromCode } from '../base/dtype.js'
+import { facts } from '../base/dtype.js'
 import { Embedding } from '../layers/embedding.js'
 import { AbortedError, FormatError, UsageError } from '../base/errors.js'
 import type { TrainingRecord } from '../models/folder.js'
@@ -342,8 +342,7 @@ function notAwaitedAtExit(): void {
 const TABLES: Record<string, string> = { input: 'token.weight', output: 'output.weight' }
 const NEXT_TOKEN: Record<string, string> = { token: 'token.weight', position: 'position.weight', head: 'head.weight' }
 
-function tensorOf({ dtype: code, shape, handle }: NonNullable<ReturnType<typeof native.trainerTables>>[number]): Tensor {
-  const dtype = fromCode(code)
+function tensorOf({ dtype, shape, handle }: NonNullable<ReturnType<typeof native.trainerTables>>[number]): Tensor {
   const made = Tensor.over(new NativeStorage(handle, sizeOf(shape) * facts(dtype).bytes), dtype, shape)
   // It belongs to no scope, as no other result of an asynchronous call does.
   untrack(made)

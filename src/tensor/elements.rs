@@ -1,6 +1,7 @@
-//! Arithmetic of tensors. `arithmetic` is the type that it runs in: the code of float32, float64 or int64.
+//! Arithmetic of tensors. `arithmetic` is the type that it runs in: float32, float64 or int64.
 
 use crate::node::borrow::{Operand, size, sizes};
+use crate::node::borrowed_word::Word;
 use crate::node::guard::{Failure, status};
 use napi_derive::napi;
 use tokenbed_core::ops::Around;
@@ -13,19 +14,10 @@ use tokenbed_core::ops::reduce::{Reduce, reduce};
 use tokenbed_core::ops::unary::{Unary, unary, unary_back};
 use tokenbed_core::{DType, Error};
 
-pub(crate) fn dtype(code: u32) -> Result<DType, Failure> {
-    DType::from_code(code).ok_or_else(|| Error::DType(format!("no element type has the code {code}")).into())
-}
-
-/// The op of a code.
-fn op<T: Copy>(all: &[T], code: u32) -> Result<T, Failure> {
-    all.get(code as usize).copied().ok_or_else(|| Error::Usage(format!("no op has the code {code}")).into())
-}
-
 /// Runs `$body` with `$t` bound to the type of the class.
 macro_rules! with_class {
     ($class:expr, $t:ident => $body:expr) => {
-        match dtype($class)? {
+        match $class.0 {
             DType::Float32 => {
                 type $t = f32;
                 $body
@@ -46,7 +38,7 @@ macro_rules! with_class {
 /// As [`with_class`], for what is defined on floats.
 macro_rules! with_float {
     ($class:expr, $t:ident => $body:expr) => {
-        match crate::tensor::elements::dtype($class)? {
+        match $class.0 {
             DType::Float32 => {
                 type $t = f32;
                 $body
@@ -63,44 +55,79 @@ pub(crate) use with_float;
 
 /// Elements of one type to another.
 #[napi(catch_unwind)]
-pub fn convert_elements(from_type: u32, from: Operand, to_type: u32, to: Operand) -> bool {
-    status(|| Ok(convert(dtype(from_type)?, from.shared()?, dtype(to_type)?, to.exclusive(&[&from])?)?))
+pub fn convert_elements(from_type: Word<DType>, from: Operand, to_type: Word<DType>, to: Operand) -> bool {
+    status(|| Ok(convert(from_type.0, from.shared()?, to_type.0, to.exclusive(&[&from])?)?))
+}
+
+/// Elements, and where a block of them begins and how far apart its elements lie in each dimension.
+#[napi(object, object_to_js = false)]
+pub struct StridedOperand {
+    pub elements: Operand,
+    pub offset: f64,
+    #[napi(ts_type = "Float64Array")]
+    pub strides: Operand,
+}
+
+impl StridedOperand {
+    fn at(&self) -> Result<(usize, Vec<usize>), Failure> {
+        Ok((size(self.offset)?, sizes(self.strides.shared()?)?))
+    }
+}
+
+/// Runs `$body` with `$t` bound to an unsigned integer of so many bytes.
+macro_rules! with_width {
+    ($width:expr, $t:ident => $body:expr) => {
+        match $width {
+            1 => {
+                type $t = u8;
+                $body
+            }
+            2 => {
+                type $t = u16;
+                $body
+            }
+            4 => {
+                type $t = u32;
+                $body
+            }
+            8 => {
+                type $t = u64;
+                $body
+            }
+            width => return Err(Error::DType(format!("no element is {width} bytes wide")).into()),
+        }
+    };
 }
 
 /// A block of `shape` from one layout to another; elements of `width` bytes.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
-pub fn copy_elements(
-    width: u32,
-    shape: &[f64],
-    from: Operand,
-    from_offset: f64,
-    from_strides: &[f64],
-    to: Operand,
-    to_offset: f64,
-    to_strides: &[f64],
-) -> bool {
+pub fn copy_elements(width: u32, shape: &[f64], from: StridedOperand, to: StridedOperand) -> bool {
     status(|| {
-        let (shape, from_strides, to_strides) = (sizes(shape)?, sizes(from_strides)?, sizes(to_strides)?);
-        let from_at = Layout { offset: size(from_offset)?, strides: &from_strides };
-        let to_at = Layout { offset: size(to_offset)?, strides: &to_strides };
-        match width {
-            1 => copy::<u8>(&shape, from.shared()?, from_at, to.exclusive(&[&from])?, to_at)?,
-            2 => copy::<u16>(&shape, from.shared()?, from_at, to.exclusive(&[&from])?, to_at)?,
-            4 => copy::<u32>(&shape, from.shared()?, from_at, to.exclusive(&[&from])?, to_at)?,
-            8 => copy::<u64>(&shape, from.shared()?, from_at, to.exclusive(&[&from])?, to_at)?,
-            _ => return Err(Error::DType(format!("no element is {width} bytes wide")).into()),
-        }
-        Ok(())
+        let (shape, (from_offset, from_strides), (to_offset, to_strides)) = (sizes(shape)?, from.at()?, to.at()?);
+        let from_at = Layout { offset: from_offset, strides: &from_strides };
+        let to_at = Layout { offset: to_offset, strides: &to_strides };
+        let (from, to) = (from.elements, to.elements);
+        with_width!(width, T => Ok(copy::<T>(&shape, from.shared()?, from_at, to.exclusive(&[&from])?, to_at)?))
+    })
+}
+
+/// So many elements of `width` bytes that lie side by side, from one place to another.
+#[napi(catch_unwind)]
+pub fn copy_run(width: u32, count: f64, from: Operand, from_offset: f64, to: Operand, to_offset: f64) -> bool {
+    status(|| {
+        let (shape, strides) = ([size(count)?], [1]);
+        let from_at = Layout { offset: size(from_offset)?, strides: &strides };
+        let to_at = Layout { offset: size(to_offset)?, strides: &strides };
+        with_width!(width, T => Ok(copy::<T>(&shape, from.shared()?, from_at, to.exclusive(&[&from])?, to_at)?))
     })
 }
 
 /// Two operands under `shape`, by strides of 0 where they repeat.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
+#[allow(clippy::too_many_arguments, reason = "hot: scripts/rules/border.mjs")]
 pub fn binary_elements(
-    code: u32,
-    arithmetic: u32,
+    op: Word<Binary>,
+    arithmetic: Word<DType>,
     shape: &[f64],
     a: Operand,
     a_strides: &[f64],
@@ -114,67 +141,82 @@ pub fn binary_elements(
         let b_at = Layout { offset: 0, strides: &b_strides };
         with_class!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&a, &b])?;
-            Ok(binary(op(&Binary::ALL, code)?, &shape, (a.shared()?, a_at), (b.shared()?, b_at), out)?)
+            Ok(binary(op.0, &shape, (a.shared()?, a_at), (b.shared()?, b_at), out)?)
         })
     })
 }
 
 /// One operand, element by element.
 #[napi(catch_unwind)]
-pub fn unary_elements(code: u32, arithmetic: u32, x: Operand, out: Operand) -> bool {
+pub fn unary_elements(op: Word<Unary>, arithmetic: Word<DType>, x: Operand, out: Operand) -> bool {
     status(|| {
         with_float!(arithmetic, T => {
-            Ok(unary(op(&Unary::ALL, code)?, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
+            Ok(unary(op.0, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
         })
     })
 }
 
 /// The way back: `saved` is the operand or the result, as the op has it.
 #[napi(catch_unwind)]
-pub fn unary_back_elements(code: u32, arithmetic: u32, saved: Operand, grad: Operand, out: Operand) -> bool {
+pub fn unary_back_elements(op: Word<Unary>, arithmetic: Word<DType>, saved: Operand, grad: Operand, out: Operand) -> bool {
     status(|| {
         with_float!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&saved, &grad])?;
-            Ok(unary_back(op(&Unary::ALL, code)?, saved.shared::<T>()?, grad.shared::<T>()?, out)?)
+            Ok(unary_back(op.0, saved.shared::<T>()?, grad.shared::<T>()?, out)?)
         })
     })
 }
 
+/// Elements as (outer, n, inner), of which the middle is worked along.
+#[napi(object, object_to_js = false)]
+pub struct AroundOperand {
+    pub outer: f64,
+    pub n: f64,
+    pub inner: f64,
+}
+
+impl AroundOperand {
+    fn read(&self) -> Result<Around, Failure> {
+        Ok(Around { outer: size(self.outer)?, n: size(self.n)?, inner: size(self.inner)? })
+    }
+}
+
 /// Along the middle of (outer, n, inner).
 #[napi(catch_unwind)]
-pub fn reduce_elements(code: u32, arithmetic: u32, outer: f64, n: f64, inner: f64, x: Operand, out: Operand) -> bool {
+pub fn reduce_elements(
+    op: Word<Reduce>,
+    arithmetic: Word<DType>,
+    around: AroundOperand,
+    x: Operand,
+    out: Operand,
+) -> bool {
     status(|| {
-        let around = Around { outer: size(outer)?, n: size(n)?, inner: size(inner)? };
-        with_class!(arithmetic, T => {
-            Ok(reduce(op(&Reduce::ALL, code)?, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
-        })
+        let around = around.read()?;
+        with_class!(arithmetic, T => Ok(reduce(op.0, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?))
     })
 }
 
 /// Softmax or its logarithm along the middle of (outer, n, inner).
 #[napi(catch_unwind)]
-pub fn softmax_elements(log: bool, arithmetic: u32, outer: f64, n: f64, inner: f64, x: Operand, out: Operand) -> bool {
+pub fn softmax_elements(log: bool, arithmetic: Word<DType>, around: AroundOperand, x: Operand, out: Operand) -> bool {
     status(|| {
-        let around = Around { outer: size(outer)?, n: size(n)?, inner: size(inner)? };
+        let around = around.read()?;
         with_float!(arithmetic, T => Ok(softmax(log, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?))
     })
 }
 
 /// The way back, from the result `y` and its gradient.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
 pub fn softmax_back_elements(
     log: bool,
-    arithmetic: u32,
-    outer: f64,
-    n: f64,
-    inner: f64,
+    arithmetic: Word<DType>,
+    around: AroundOperand,
     y: Operand,
     grad: Operand,
     out: Operand,
 ) -> bool {
     status(|| {
-        let around = Around { outer: size(outer)?, n: size(n)?, inner: size(inner)? };
+        let around = around.read()?;
         with_float!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&y, &grad])?;
             Ok(softmax_back(log, around, y.shared::<T>()?, grad.shared::<T>()?, out)?)
@@ -182,32 +224,44 @@ pub fn softmax_back_elements(
     })
 }
 
-/// Batches of (rows, inner) * (inner, columns), each the sum of `terms`: `a_of` and `b_of` name the matrix of each; bit 0 of
-/// `transposed` says that those of `a` are written as their transposes, bit 1 of `b`.
+/// Sizes of products: (rows, inner) * (inner, columns), each the sum of so many `terms`.
+#[napi(object, object_to_js = false)]
+pub struct ProductOperand {
+    pub rows: f64,
+    pub inner: f64,
+    pub columns: f64,
+    pub terms: f64,
+}
+
+/// One side of products: the elements of its matrices, which of them stands in each product, and whether they are written
+/// as their transposes.
+#[napi(object, object_to_js = false)]
+pub struct MatricesOperand {
+    pub elements: Operand,
+    #[napi(ts_type = "Float64Array")]
+    pub of: Operand,
+    pub transposed: bool,
+}
+
+/// Batches of products of matrices.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
 pub fn matmul_elements(
-    arithmetic: u32,
-    sizes_of: &[f64],
-    terms: f64,
-    transposed: u32,
-    a: Operand,
-    a_of: &[f64],
-    b: Operand,
-    b_of: &[f64],
+    arithmetic: Word<DType>,
+    product: ProductOperand,
+    a: MatricesOperand,
+    b: MatricesOperand,
     out: Operand,
 ) -> bool {
     status(|| {
-        let &[rows, inner, columns] = &sizes(sizes_of)?[..] else {
-            return Err(Error::Usage("matmul: three sizes are needed".into()).into());
-        };
+        let terms = size(product.terms)?;
+        let (rows, inner, columns) = (size(product.rows)?, size(product.inner)?, size(product.columns)?);
         let product = Product { rows, inner, columns };
-        let (a_of, b_of) = (sizes(a_of)?, sizes(b_of)?);
+        let (a_of, b_of) = (sizes(a.of.shared()?)?, sizes(b.of.shared()?)?);
         with_class!(arithmetic, T => {
-            let out = out.exclusive::<T>(&[&a, &b])?;
-            let a = Matrices { elements: a.shared::<T>()?, of: &a_of, transposed: transposed & 1 == 1 };
-            let b = Matrices { elements: b.shared::<T>()?, of: &b_of, transposed: transposed & 2 == 2 };
-            Ok(matmul(product, size(terms)?, a, b, out)?)
+            let out = out.exclusive::<T>(&[&a.elements, &b.elements])?;
+            let a = Matrices { elements: a.elements.shared::<T>()?, of: &a_of, transposed: a.transposed };
+            let b = Matrices { elements: b.elements.shared::<T>()?, of: &b_of, transposed: b.transposed };
+            Ok(matmul(product, terms, a, b, out)?)
         })
     })
 }

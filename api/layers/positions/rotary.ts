@@ -6,7 +6,7 @@ import { DTypeError, ShapeError, UsageError } from '../../base/errors.js'
 import { copyOf, type Ids, type IntArray } from '../../tensor/ids.js'
 import { call, native } from '../../native/native.js'
 import { guardReceivers } from '../../base/receivers.js'
-import { isResultType, typeCode, type ResultType } from '../result.js'
+import { isResultType, type ResultType } from '../result.js'
 import { shown } from '../../base/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { MOST_DIM, checkNumber, checkOptions, checkSize, checkWord, show } from '../../base/validate.js'
@@ -76,8 +76,7 @@ export class RotaryEmbedding {
     if (checkNumber(base, `${where}: base`) <= 1) throw new UsageError(`${where}: base must be more than 1, not ${base}`)
     this.base = base
     this.layout = checkWord(layout, LAYOUTS, `${where}: layout`)
-    const { kind, numbers } = readScaling(scaling, this.dim, where)
-    this.#native = call(native.rotaryNew(this.dim, base, LAYOUTS.indexOf(this.layout), kind, Float64Array.from(numbers)))
+    this.#native = call(native.rotaryNew(this.dim, base, this.layout, readScaling(scaling, this.dim, where)))
   }
 
   /**
@@ -103,8 +102,7 @@ export class RotaryEmbedding {
   }
 
   #rotate(x: Tensor | null, out: Tensor, { heads, headDim, offset, length, at }: Place, inverse: boolean): boolean {
-    const code = typeCode(out.dtype as ResultType)
-    return native.rotaryForward(this.#native, code, heads, headDim, inverse, offset, length, at, x?.operand(), out.operand())
+    return native.rotaryForward(this.#native, out.dtype as ResultType, heads, headDim, inverse, offset, length, at, x?.operand(), out.operand())
   }
 
   #place(x: unknown, { offset, positions }: { offset?: number; positions?: Ids }, where: string): Place {

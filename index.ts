@@ -43,11 +43,7 @@ export { TransformerXLPositions, type TransformerXLOptions } from './api/layers/
 export { Optimizer } from './api/optim/optimizer.js'
 export type { Param, ParameterGroup, ParamGroup, Rates } from './api/optim/group.js'
 export type { OptimizerState, ParameterState } from './api/optim/state-dict.js'
-export { SGD, type SGDOptions } from './api/optim/sgd.js'
-export { Adam, AdamW, type AdamOptions } from './api/optim/adam.js'
-export { SparseAdam, type SparseAdamOptions } from './api/optim/sparse-adam.js'
-export { Adagrad, type AdagradOptions } from './api/optim/adagrad.js'
-export { RowWiseAdagrad, type RowWiseAdagradOptions } from './api/optim/row-adagrad.js'
+export * from './api/optim/optimizers.js'
 export { clipGradNorm, clipGradValue } from './api/optim/clip.js'
 export { LRSchedule, type ScheduleOptions, type ScheduleState } from './api/optim/schedule.js'
 

@@ -1,6 +1,7 @@
 // Checks the rules of the house: node scripts/check.mjs
 //
 // A rule is a name and a function that gives the offenders, one text each; none means that the rule is kept.
+import { borderRules } from './rules/border.mjs'
 import { crateRules } from './rules/crates.mjs'
 import { packageRules } from './rules/packages.mjs'
 import { rustRules } from './rules/rust.mjs'
@@ -9,7 +10,7 @@ import { typescriptRules } from './rules/typescript.mjs'
 import { workflowRules } from './rules/workflows.mjs'
 import { runIfMain } from './process.mjs'
 
-const rules = [...crateRules, ...typescriptRules, ...rustRules, ...packageRules, ...textRules, ...workflowRules]
+const rules = [...borderRules, ...crateRules, ...typescriptRules, ...rustRules, ...packageRules, ...textRules, ...workflowRules]
 
 /** Checks every rule, shows how it went, and counts. */
 export function check() {

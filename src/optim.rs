@@ -3,64 +3,80 @@
 use crate::layers::embedding::SCRATCH;
 use crate::layers::row_grad::GradOperand;
 use crate::node::borrow::{Operand, size};
-use crate::node::borrowed_word::OnBadId;
+use crate::node::borrowed_word::{OnBadId, Word};
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
+use crate::node::options::Given;
 use crate::node::process::threads;
 use bytemuck::Pod;
+use napi::bindgen_prelude::Object;
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::{DType, Error};
 use tokenbed_kernels::table;
-use tokenbed_memory::Gather;
+use tokenbed_memory::{Gather, Slice};
 use tokenbed_nn::optim::lazy::Lazy;
-use tokenbed_nn::optim::{Adagrad, Adam, Decay, Optimizer, Parameter, RowAdagrad, Sgd, SparseAdam, clip, dense, rows};
+use tokenbed_nn::optim::{Idle, Manner, Optimizer, Parameter, clip, dense, rows};
 
-/// An optimizer as TypeScript writes it: which, and its numbers in the order of its fields.
-fn optimizer(kind: u32, numbers: &[f64]) -> Result<Optimizer, Failure> {
-    Ok(match (kind, numbers) {
-        (0, &[lr, momentum, nesterov, weight_decay]) => {
-            Optimizer::Sgd(Sgd { lr, momentum, nesterov: nesterov != 0.0, weight_decay })
-        }
-        (1 | 2, &[lr, beta1, beta2, eps, weight_decay]) => {
-            let decay = if kind == 1 { Decay::Gradient } else { Decay::Parameter };
-            Optimizer::Adam(Adam { lr, betas: (beta1, beta2), eps, weight_decay, decay })
-        }
-        (3, &[lr, beta1, beta2, eps]) => Optimizer::SparseAdam(SparseAdam { lr, betas: (beta1, beta2), eps }),
-        (4, &[lr, eps, weight_decay]) => Optimizer::Adagrad(Adagrad { lr, eps, weight_decay }),
-        (5, &[lr, eps]) => Optimizer::RowAdagrad(RowAdagrad { lr, eps }),
-        _ => return Err(Error::Usage(format!("no optimizer {kind} has {} numbers", numbers.len())).into()),
+/// An optimizer with its options, and how it treats parameters.
+#[napi(object, object_from_js = false)]
+pub struct MadeOptimizer {
+    pub rule: External<Optimizer>,
+    /// The names of its state.
+    pub state: Vec<&'static str>,
+    /// Whether state is one number a row.
+    pub by_row: bool,
+    /// What state begins with.
+    pub initial: f64,
+    /// Whether it takes gradients in rows alone.
+    pub rows_alone: bool,
+    /// Whether rows without a gradient move, and may catch up later.
+    pub catches_up: bool,
+}
+
+/// The optimizer of a name, with all of its options by name, checked.
+#[napi(catch_unwind)]
+pub fn optimizer_new(name: String, options: Object<'_>) -> Option<MadeOptimizer> {
+    guard(|| {
+        let optimizer = Optimizer::read(&name, &Given(options))?;
+        let Manner { state, by_row, initial, rows_alone, idle } = optimizer.manner();
+        let catches_up = idle == Idle::CatchesUp;
+        let rule = External::new(optimizer);
+        Ok(MadeOptimizer { rule, state: state.to_list(), by_row, initial, rows_alone, catches_up })
     })
 }
 
-/// A parameter and its state; nothing of them overlaps anything, nor what is `read` beside them.
-struct Operands<'a> {
-    param: &'a Operand,
-    first: &'a Operand,
-    second: &'a Operand,
+/// A parameter and its state, which a step writes.
+#[napi(object, object_to_js = false)]
+pub struct ParameterOperand {
+    pub param: Operand,
+    pub first: Option<Operand>,
+    pub second: Option<Operand>,
 }
 
-impl<'a> Operands<'a> {
-    fn exclusive<F: Pod>(&self, read: &[&Operand]) -> Result<Parameter<'a, F>, Failure> {
-        let Operands { param, first, second } = *self;
-        let beside = |others: [&'a Operand; 2]| -> Vec<&Operand> { read.iter().copied().chain(others).into_list() };
-        Ok(Parameter {
-            param: param.exclusive(&beside([first, second]))?,
-            first: first.exclusive(&beside([param, second]))?,
-            second: second.exclusive(&beside([param, first]))?,
-        })
+impl ParameterOperand {
+    /// The elements, of which nothing overlaps anything, nor what is `read` beside them.
+    fn exclusive<'a, F: Pod>(&'a self, read: &[&Operand]) -> Result<Parameter<'a, F>, Failure> {
+        let all = [Some(&self.param), self.first.as_ref(), self.second.as_ref()];
+        let one = |at: usize| -> Result<&'a mut [F], Failure> {
+            let Some(operand) = all[at] else { return Ok(&mut []) };
+            let others = all.iter().enumerate().filter(|(i, _)| *i != at).filter_map(|(_, operand)| *operand);
+            let beside: Vec<&Operand> = read.iter().copied().chain(others).into_list();
+            operand.exclusive(&beside)
+        };
+        Ok(Parameter { param: one(0)?, first: one(1)?, second: one(2)? })
     }
 }
 
-/// Runs `$body` with `$t` bound to the type of the code.
+/// Runs `$body` with `$t` bound to the type of the word.
 macro_rules! with_real {
     ($dtype:expr, $t:ident => $body:expr) => {
-        match DType::from_code($dtype) {
-            Some(DType::Float32) => {
+        match $dtype.0 {
+            DType::Float32 => {
                 type $t = f32;
                 $body
             }
-            Some(DType::Float64) => {
+            DType::Float64 => {
                 type $t = f64;
                 $body
             }
@@ -70,51 +86,37 @@ macro_rules! with_real {
 }
 
 /// Step `at` of an optimizer on all elements of a parameter of `rows` rows.
-#[allow(clippy::too_many_arguments, reason = "one crossing a parameter")]
 #[napi(catch_unwind)]
 pub fn optim_dense(
-    kind: u32,
-    numbers: Operand,
+    rule: &External<Optimizer>,
     at: f64,
-    dtype: u32,
+    parameter: ParameterOperand,
     rows: f64,
-    param: Operand,
     grad: Operand,
-    first: Option<Operand>,
-    second: Option<Operand>,
+    dtype: Word<DType>,
 ) -> bool {
     status(|| {
         threads()?;
-        let optimizer = optimizer(kind, numbers.shared()?)?;
-        let (first, second) = (first.unwrap_or(Operand::NOTHING), second.unwrap_or(Operand::NOTHING));
-        let operands = Operands { param: &param, first: &first, second: &second };
         with_real!(dtype, F => {
-            let parameter = operands.exclusive::<F>(&[&grad])?;
-            Ok(dense::step(table::active(), (&optimizer, at as u64), parameter, grad.shared()?, size(rows)?)?)
+            let parameter = parameter.exclusive::<F>(&[&grad])?;
+            Ok(dense::step(table::active(), (&**rule, at as u64), parameter, grad.shared()?, size(rows)?)?)
         })
     })
 }
 
 /// Step `at` of an optimizer on a table of `rows` rows, of which the gradient has some.
-#[allow(clippy::too_many_arguments, reason = "one crossing a parameter")]
 #[napi(catch_unwind)]
 pub fn optim_rows(
-    kind: u32,
-    numbers: Operand,
+    rule: &External<Optimizer>,
     at: f64,
+    parameter: ParameterOperand,
     rows: f64,
-    param: Operand,
-    first: Option<Operand>,
-    second: Option<Operand>,
     grad: GradOperand,
 ) -> bool {
     status(|| {
         threads()?;
-        let optimizer = optimizer(kind, numbers.shared()?)?;
-        let (first, second) = (first.unwrap_or(Operand::NOTHING), second.unwrap_or(Operand::NOTHING));
-        let operands = Operands { param: &param, first: &first, second: &second };
-        let parameter = operands.exclusive::<f32>(&grad.reads())?;
-        grad.with(|grad| Ok(rows::step(table::active(), (&optimizer, at as u64), parameter, grad, size(rows)?)?))
+        let parameter = parameter.exclusive::<f32>(&grad.reads())?;
+        grad.with(|grad| Ok(rows::step(table::active(), (&**rule, at as u64), parameter, grad, size(rows)?)?))
     })
 }
 
@@ -134,44 +136,28 @@ pub fn lazy_new(rows: f64, dim: f64, fresh: bool) -> Option<External<LazyRows>> 
     })
 }
 
-/// Step `at` of Adam (1) or AdamW (2) on the rows of a gradient; the others are to catch up.
-#[allow(clippy::too_many_arguments, reason = "one crossing a parameter")]
+/// Step `at` of Adam or AdamW on the rows of a gradient; the others are to catch up.
 #[napi(catch_unwind)]
 pub fn lazy_step(
     lazy: &External<LazyRows>,
-    kind: u32,
-    numbers: Operand,
+    rule: &External<Optimizer>,
     at: f64,
-    param: Operand,
-    first: Operand,
-    second: Operand,
+    parameter: ParameterOperand,
     grad: GradOperand,
 ) -> bool {
     status(|| {
         threads()?;
-        let Optimizer::Adam(adam) = optimizer(kind, numbers.shared()?)? else {
-            return Err(Error::Usage(format!("optimizer {kind} does not catch up")).into());
-        };
-        let operands = Operands { param: &param, first: &first, second: &second };
-        let parameter = operands.exclusive::<f32>(&grad.reads())?;
-        grad.with(|grad| Ok(lazy.0.borrow_mut().step(table::active(), (&adam, at as u64), parameter, grad)?))
+        let parameter = parameter.exclusive::<f32>(&grad.reads())?;
+        grad.with(|grad| Ok(lazy.0.borrow_mut().step(table::active(), (&**rule, at as u64), parameter, grad)?))
     })
 }
 
 /// Brings the rows that ids name up to date.
 #[napi(catch_unwind)]
-pub fn lazy_catch_up(
-    lazy: &External<LazyRows>,
-    param: Operand,
-    first: Operand,
-    second: Operand,
-    ids: Operand,
-    bad: OnBadId,
-) -> bool {
+pub fn lazy_catch_up(lazy: &External<LazyRows>, parameter: ParameterOperand, ids: Operand, bad: OnBadId) -> bool {
     status(|| {
         threads()?;
-        let operands = Operands { param: &param, first: &first, second: &second };
-        let parameter = operands.exclusive::<f32>(&[&ids])?;
+        let parameter = parameter.exclusive::<f32>(&[&ids])?;
         SCRATCH.with_borrow_mut(|scratch| {
             let ids = (ids.ids()?, bad.0);
             Ok(lazy.0.borrow_mut().catch_up(table::active(), parameter, ids, scratch.ids())?)
@@ -181,12 +167,11 @@ pub fn lazy_catch_up(
 
 /// Brings all rows up to date. `stir` says that all will have had a gradient from here on.
 #[napi(catch_unwind)]
-pub fn lazy_flush(lazy: &External<LazyRows>, param: Operand, first: Operand, second: Operand, stir: bool) -> bool {
+pub fn lazy_flush(lazy: &External<LazyRows>, parameter: ParameterOperand, stir: bool) -> bool {
     status(|| {
         threads()?;
-        let operands = Operands { param: &param, first: &first, second: &second };
         let mut lazy = lazy.0.borrow_mut();
-        lazy.flush(table::active(), operands.exclusive::<f32>(&[])?)?;
+        lazy.flush(table::active(), parameter.exclusive::<f32>(&[])?)?;
         if stir {
             lazy.stirred();
         }
@@ -196,7 +181,7 @@ pub fn lazy_flush(lazy: &External<LazyRows>, param: Operand, first: Operand, sec
 
 /// The sum of the squares, in f64, of rows of `dim` elements; 0 where there are no rows.
 #[napi(catch_unwind)]
-pub fn sum_squares(dtype: u32, values: Operand, dim: f64) -> Option<f64> {
+pub fn sum_squares(dtype: Word<DType>, values: Operand, dim: f64) -> Option<f64> {
     guard(|| {
         threads()?;
         with_real!(dtype, F => Ok(clip::sum_squares::<F>(table::active(), values.shared()?, size(dim)?)?))
@@ -214,7 +199,7 @@ pub fn sum_squares_of_rows(grad: GradOperand) -> Option<f64> {
 
 /// Every element times a factor, in place.
 #[napi(catch_unwind)]
-pub fn scale_values(dtype: u32, values: Operand, factor: f64) -> bool {
+pub fn scale_values(dtype: Word<DType>, values: Operand, factor: f64) -> bool {
     status(|| {
         threads()?;
         with_real!(dtype, F => {
@@ -226,7 +211,7 @@ pub fn scale_values(dtype: u32, values: Operand, factor: f64) -> bool {
 
 /// Every element within `-limit ..= limit`, in place.
 #[napi(catch_unwind)]
-pub fn clamp_values(dtype: u32, values: Operand, limit: f64) -> bool {
+pub fn clamp_values(dtype: Word<DType>, values: Operand, limit: f64) -> bool {
     status(|| {
         threads()?;
         with_real!(dtype, F => {

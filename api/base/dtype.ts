@@ -10,8 +10,6 @@ export type TypedArray = Float32Array | Float64Array | Uint16Array | Int8Array |
 
 type Kind = 'float' | 'integer' | 'bool'
 interface Facts {
-  /** The number by which optimizers name it to the native side. */
-  readonly code: number
   /** Bytes of an element. */
   readonly bytes: number
   readonly array: new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray
@@ -23,15 +21,15 @@ interface Facts {
 }
 
 const FACTS: Record<DType, Facts> = {
-  float32: { code: 0, bytes: 4, array: Float32Array, kind: 'float', class: 'float32' },
-  float64: { code: 1, bytes: 8, array: Float64Array, kind: 'float', class: 'float64' },
-  float16: { code: 2, bytes: 2, array: Uint16Array, kind: 'float', class: 'float32' },
-  bfloat16: { code: 3, bytes: 2, array: Uint16Array, kind: 'float', class: 'float32' },
-  int8: { code: 4, bytes: 1, array: Int8Array, kind: 'integer', class: 'int64', range: [-128, 127] },
-  uint8: { code: 5, bytes: 1, array: Uint8Array, kind: 'integer', class: 'int64', range: [0, 255] },
-  int32: { code: 6, bytes: 4, array: Int32Array, kind: 'integer', class: 'int64', range: [-(2 ** 31), 2 ** 31 - 1] },
-  int64: { code: 7, bytes: 8, array: BigInt64Array, kind: 'integer', class: 'int64', range: [-(2n ** 63n), 2n ** 63n - 1n] },
-  bool: { code: 8, bytes: 1, array: Uint8Array, kind: 'bool', class: 'int64' },
+  float32: { bytes: 4, array: Float32Array, kind: 'float', class: 'float32' },
+  float64: { bytes: 8, array: Float64Array, kind: 'float', class: 'float64' },
+  float16: { bytes: 2, array: Uint16Array, kind: 'float', class: 'float32' },
+  bfloat16: { bytes: 2, array: Uint16Array, kind: 'float', class: 'float32' },
+  int8: { bytes: 1, array: Int8Array, kind: 'integer', class: 'int64', range: [-128, 127] },
+  uint8: { bytes: 1, array: Uint8Array, kind: 'integer', class: 'int64', range: [0, 255] },
+  int32: { bytes: 4, array: Int32Array, kind: 'integer', class: 'int64', range: [-(2 ** 31), 2 ** 31 - 1] },
+  int64: { bytes: 8, array: BigInt64Array, kind: 'integer', class: 'int64', range: [-(2n ** 63n), 2n ** 63n - 1n] },
+  bool: { bytes: 1, array: Uint8Array, kind: 'bool', class: 'int64' },
 }
 
 

@@ -19,6 +19,8 @@ export type InputLayer = NonNullable<ReturnType<typeof Native.inputLayerNew>>
 export type LazyRows = NonNullable<ReturnType<typeof Native.lazyNew>>
 /** Rows of a table's gradient. */
 export type GradOperand = Native.GradOperand
+/** A parameter and the state of its optimizer. */
+export type ParameterOperand = Native.ParameterOperand
 /** Bags of ids, for the way back. */
 export type BagsOperand = Native.BagsOperand
 /** How T5 puts distances in buckets. */
@@ -83,9 +85,9 @@ export function failureOf(it: Native.Report | null | undefined, shape: readonly 
     case 'MEMORY':
       return new MemoryError(it.message, it.count ?? 0)
     case 'USAGE':
-      return new UsageError(it.message)
+      return new UsageError(it.message, { specialToken: it.specialToken, setting: it.setting })
     case 'FORMAT':
-      return new FormatError(it.message, it.path ?? '', it.offset ?? 0)
+      return new FormatError(it.message, it.path ?? '', it.offset ?? 0, it.invalidUtf8)
     case 'FILE':
       return new FileError(it.message, it.path ?? '', systemError(it.cause ?? it.message, it.errno))
     default:

@@ -160,11 +160,11 @@ export function reduce(op: Parameters<typeof native.reduceElements>[0], x: Dense
     throw new DTypeError(`mean: of floats only, not of ${x.dtype}; convert with to('float32') first`)
   }
   const dtype = isFloat(x.dtype) ? x.dtype : 'int64'
-  const along = dim === undefined ? { outer: 1, n: x.size, inner: 1 } : around(x.shape, dim)
+  const { outer, inner } = dim === undefined ? { outer: 1, inner: 1 } : around(x.shape, dim)
   const shape = dim === undefined ? [] : x.shape.filter((_, d) => d !== dim)
   return withType(x, facts(dtype).class, op, (x) =>
     inClass(dtype, shape, op, (out, cls) =>
-      check(native.reduceElements(op, cls, along, x.operand(), out.operand())),
+      check(native.reduceElements(op, cls, outer, inner, x.operand(), out.operand())),
     ),
   )
 }
@@ -173,10 +173,10 @@ export function reduce(op: Parameters<typeof native.reduceElements>[0], x: Dense
 export function softmax(log: boolean, x: Dense, dim: number): Made {
   const where = log ? 'logSoftmax' : 'softmax'
   if (!isFloat(x.dtype)) throw new DTypeError(`${where}: of floats only, not of ${x.dtype}`)
-  const along = x.shape.length === 0 ? { outer: 1, n: 1, inner: 1 } : around(x.shape, dim)
+  const { n, inner } = x.shape.length === 0 ? { n: 1, inner: 1 } : around(x.shape, dim)
   return withType(x, facts(x.dtype).class, where, (y) =>
     inClass(x.dtype, x.shape, where, (out, cls) =>
-      check(native.softmaxElements(log, cls, along, y.operand(), out.operand())),
+      check(native.softmaxElements(log, cls, n, inner, y.operand(), out.operand())),
     ),
   )
 }
@@ -184,7 +184,7 @@ export function softmax(log: boolean, x: Dense, dim: number): Made {
 /** The gradient of softmax's operand, or of its logarithm's, from the result and its gradient. */
 export function softmaxBack(log: boolean, y: Dense, grad: Dense, dim: number): Made {
   const where = log ? 'logSoftmax' : 'softmax'
-  const along = y.shape.length === 0 ? { outer: 1, n: 1, inner: 1 } : around(y.shape, dim)
+  const along = y.shape.length === 0 ? { n: 1, inner: 1 } : around(y.shape, dim)
   const { dtype, shape } = y
   const cls = facts(dtype).class
   return withType(y, cls, where, (y) =>

@@ -50,9 +50,9 @@ function repeats(from: readonly number[], to: readonly number[]): Float64Array {
 /** One operand of products: its elements, which matrix each takes, and whether they are read as their transposes. */
 type Factor = readonly [x: Dense, of: Float64Array, transposed: boolean]
 
-function multiply([rows, inner, columns]: readonly number[], terms: number, a: Factor, b: Factor, out: Dense): void {
-  const side = ([x, of, transposed]: Factor) => ({ elements: x.operand(), of, transposed })
-  check(native.matmulElements(facts(out.dtype).class, { rows, inner, columns, terms }, side(a), side(b), out.operand()))
+function multiply([rows, inner, columns]: readonly number[], terms: number, [a, aOf, aTurned]: Factor, [b, bOf, bTurned]: Factor, out: Dense): void {
+  const cls = facts(out.dtype).class
+  check(native.matmulElements(cls, rows, inner, columns, terms, a.operand(), aOf, aTurned, b.operand(), bOf, bTurned, out.operand()))
 }
 
 /** The product as `torch.matmul`: vectors, matrices, and batches of matrices that are broadcast. */

@@ -1,9 +1,10 @@
 // Rows that an optimizer leaves behind, and brings up to date when they are needed.
 
 import type { IntArray } from '../tensor/ids.js'
-import { call, check, native, type GradOperand, type LazyRows, type OnBadId, type Operand } from '../native/native.js'
+import { call, check, native, type GradOperand, type LazyRows, type OnBadId, type ParameterOperand } from '../native/native.js'
 import type { Followed, Lag } from '../memory/storage.js'
 import type { Tensor } from '../tensor/tensor.js'
+import type { Rule } from './rule.js'
 
 /** A table and its moments, of which rows may be behind. It keeps none of them alive. */
 export class Catching implements Lag {
@@ -20,21 +21,21 @@ export class Catching implements Lag {
     for (const { storage } of this.#elements) storage.lag = this
   }
 
-  #all(): [Operand, Operand, Operand] {
+  #all(): ParameterOperand {
     const [param, first, second] = this.#elements
-    return [param.operand(), first.operand(), second.operand()]
+    return { param: param.operand(), first: first.operand(), second: second.operand() }
   }
 
   /** A step on rows; the others are behind then. */
-  step(kind: number, numbers: Float64Array, at: number, grad: GradOperand): void {
+  step(rule: Rule['rule'], at: number, grad: GradOperand): void {
     this.#behind = true
-    check(native.lazyStep(this.#rows, kind, numbers, at, ...this.#all(), grad))
+    check(native.lazyStep(this.#rows, rule, at, this.#all(), grad))
   }
 
   catchUp(ids: IntArray, bad: OnBadId): boolean {
     if (!this.#behind) return true
     this.#elements[0].storage.checkWritable('a lookup of rows that have steps to catch up with')
-    return native.lazyCatchUp(this.#rows, ...this.#all(), ids, bad)
+    return native.lazyCatchUp(this.#rows, this.#all(), ids, bad)
   }
 
   settle(): void {
@@ -49,7 +50,7 @@ export class Catching implements Lag {
   #flush(all: boolean): void {
     if (!this.#behind && !all) return
     this.#elements[0].storage.checkWritable('bringing rows up to date')
-    check(native.lazyFlush(this.#rows, ...this.#all(), all))
+    check(native.lazyFlush(this.#rows, this.#all(), all))
     this.#behind = false
   }
 }

@@ -2,17 +2,18 @@
 
 import { isTensor, type Gradient } from '../autograd/tape.js'
 import { Contents } from '../base/contents.js'
-import { facts } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { check as checked, native, type GradOperand } from '../native/native.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { sameShape, shown } from '../base/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
+import { checkPresent, defaultsOf } from '../base/fields.js'
 import { checkOptions, show } from '../base/validate.js'
 import { Catching } from './catching.js'
-import { groupsOf, type Check, type ParameterGroup, type Rates } from './group.js'
+import { OPTIMIZERS } from './definitions.js'
+import { groupsOf, type ParameterGroup, type Rates } from './group.js'
 import { isSparse, steps } from './rows.js'
-import type { Rule } from './rule.js'
+import { checkRule, rulesOf, type OptimizerName, type Rule, type RuleOf } from './rule.js'
 import { newState, rowsOf, type State } from './state.js'
 import { readState, writtenState, type OptimizerState } from './state-dict.js'
 
@@ -22,6 +23,9 @@ interface Work<O> {
   readonly param: Tensor
   readonly grad: Gradient
 }
+
+/** `SGD, Adam and AdamW`, of all that there are. */
+const NAMES = Object.keys(OPTIMIZERS).join(', ').replace(/, (?=\w+$)/, ' and ')
 
 const CONTENTS = new Contents<Optimizer<any>>('An optimizer', { instead: 'stateDict() has its state, loadStateDict() goes on from it' })
 
@@ -44,19 +48,22 @@ export abstract class Optimizer<O extends Rates = Rates> {
   /** The parameters, with their numbers, which `set` changes. */
   readonly groups: readonly ParameterGroup<O>[]
   readonly #where: string
-  readonly #rule: Rule<O>
+  readonly #ruleOf: RuleOf<O>
   readonly #state = new Map<Tensor, State>()
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
   /** @internal */
-  protected constructor(where: string, params: unknown, options: Partial<O> | undefined, defaults: O, check: Check<O>, rule: Rule<O>) {
-    if (typeof where !== 'string' || typeof check !== 'function') throw new UsageError('an Optimizer is one of SGD, Adam, AdamW, SparseAdam, Adagrad and RowWiseAdagrad, not made by new Optimizer')
-    const given = { ...defaults, ...checkOptions(options, Object.keys(defaults), where) }
-    check(given, where)
-    this.#where = where
-    this.#rule = rule
-    this.groups = Object.freeze(groupsOf(params, given, check, where))
+  protected constructor(name: OptimizerName, params: unknown, options: Partial<O> | undefined) {
+    if (typeof name !== 'string' || !Object.hasOwn(OPTIMIZERS, name)) throw new UsageError(`an Optimizer is one of ${NAMES}, not made by new Optimizer`)
+    const fields = OPTIMIZERS[name]
+    checkPresent(options, fields, name)
+    const check = (values: O, where: string) => checkRule(name, values, where)
+    const given = { ...defaultsOf<O>(fields), ...checkOptions(options, Object.keys(fields), name) }
+    check(given, name)
+    this.#where = name
+    this.#ruleOf = rulesOf(name)
+    this.groups = Object.freeze(groupsOf(params, given, check, name))
   }
 
   /** The learning rate: of the first group. Setting it sets that of every group. */
@@ -88,19 +95,20 @@ export abstract class Optimizer<O extends Rates = Rates> {
         if (param.disposed) throw new UsageError(`${where}: a parameter of shape ${shown(param.shape)} was disposed`)
         const grad = param.collected
         if (grad === null) continue
-        this.#checkGrad(param, grad, where)
+        const one = { options, param, grad }
+        this.#checkGrad(one, where)
         param.checkWritable(where)
-        work.push({ options, param, grad })
+        work.push(one)
       }
     }
     return work
   }
 
-  #checkGrad(param: Tensor, grad: Gradient, where: string): void {
+  #checkGrad({ options, param, grad }: Work<O>, where: string): void {
     if (!sameShape(grad.shape, param.shape)) throw new ShapeError(`${where}: a gradient of ${shown(grad.shape)} for a parameter of ${shown(param.shape)}`)
     if (grad.dtype !== param.dtype) throw new DTypeError(`${where}: a gradient of ${grad.dtype} for a parameter of ${param.dtype}`)
     if (isTensor(grad) && grad.disposed) throw new UsageError(`${where}: the gradient of a parameter was disposed: set grad to null instead`)
-    if (this.#rule.rowsAlone && !isSparse(grad)) {
+    if (this.#ruleOf(options).rowsAlone && !isSparse(grad)) {
       throw new UsageError(
         `${where}: the gradient of a parameter of ${shown(param.shape)} is dense, and ${this.#where} steps rows alone: make the layer with sparse: true, or take Adam for this parameter`,
       )
@@ -108,41 +116,40 @@ export abstract class Optimizer<O extends Rates = Rates> {
   }
 
   #stepOne({ options, param, grad }: Work<O>): void {
-    const rule = this.#rule
-    const state = this.#stateOf(param, options)
+    const made = this.#ruleOf(options)
+    const state = this.#stateOf(param, made)
     const at = state.step + 1
-    const numbers = Float64Array.from(rule.numbers(options))
     const by = steps(grad)
-    if (by.rows !== null && by.sparse && rule.catchesUp) this.#stepBehind(state, param, by.rows, numbers, at)
+    if (by.rows !== null && by.sparse && made.catchesUp) this.#stepBehind(state, param, by.rows, made, at)
     else {
       if (state.catching !== null && param.lag === state.catching) state.catching.settleForAll()
       // Another optimizer's, too.
       param.lag?.settle()
       const [first, second] = state.tensors.map((tensor) => tensor.rawOperand())
       const rows = rowsOf(param.shape)
-      const to = param.rawOperand()
-      if (by.rows === null) checked(native.optimDense(rule.kind, numbers, at, facts(param.dtype).code, rows, to, by.dense.operand(), first, second))
-      else checked(native.optimRows(rule.kind, numbers, at, rows, to, first, second, by.rows))
+      const parameter = { param: param.rawOperand(), first, second }
+      if (by.rows === null) checked(native.optimDense(made.rule, at, parameter, rows, by.dense.operand(), param.dtype))
+      else checked(native.optimRows(made.rule, at, parameter, rows, by.rows))
     }
     state.step++
   }
 
   /** A step on rows that leaves the others behind. */
-  #stepBehind(state: State, param: Tensor, rows: GradOperand, numbers: Float64Array, at: number): void {
+  #stepBehind(state: State, param: Tensor, rows: GradOperand, { rule }: Rule, at: number): void {
     if (state.catching === null || param.lag !== state.catching) {
       param.lag?.settle()
       const [first, second] = state.tensors
       state.catching = new Catching([param, first, second], state.step === 0)
     }
-    state.catching.step(this.#rule.kind, numbers, at, rows)
+    state.catching.step(rule, at, rows)
   }
 
-  #stateOf(param: Tensor, options: O): State {
+  #stateOf(param: Tensor, rule: Rule): State {
     const known = this.#state.get(param)
     // Momentum may be switched on or off between steps: without a velocity it begins anew.
-    if (known !== undefined && known.tensors.length === this.#rule.state(options).length) return known
+    if (known !== undefined && known.tensors.length === rule.state.length) return known
     known?.tensors.forEach((tensor) => tensor.dispose())
-    const made = newState(this.#rule, options, param)
+    const made = newState(rule, param)
     this.#state.set(param, made)
     return made
   }
@@ -167,7 +174,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
    */
   stateDict(): OptimizerState {
     this.flush()
-    return writtenState(this.groups, this.#rule, this.#state)
+    return writtenState(this.groups, this.#ruleOf, this.#state)
   }
 
   /**
@@ -176,7 +183,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
    * @throws UsageError, ShapeError or DTypeError for a state of other groups, parameters or optimizers.
    */
   loadStateDict(state: OptimizerState): this {
-    const apply = readState(state, this.groups, this.#rule, `${this.#where}.loadStateDict`)
+    const apply = readState(state, this.groups, this.#ruleOf, `${this.#where}.loadStateDict`)
     this.flush()
     for (const param of this.#state.keys()) this.#forget(param)
     for (const [param, of] of apply()) this.#state.set(param, of)

@@ -1,36 +1,34 @@
-// What an optimizer is, as the steps that all share need it.
+// What an optimizer is to the steps that all share, as Rust says it.
 
-import { UsageError } from '../base/errors.js'
-import { checkNumber, isArray, show } from '../base/validate.js'
+import { checkAll, type Words } from '../base/fields.js'
+import { call, native } from '../native/native.js'
+import { OPTIMIZERS } from './definitions.js'
 
-/** An optimizer's own: which it is, its numbers, its state. */
-export interface Rule<O> {
-  /** As the native side numbers it. */
-  readonly kind: number
-  /** Its numbers, as the native side orders them. */
-  numbers(options: O): readonly number[]
-  /** The names of its state, as `stateDict` has them: none, one, or two, each of the parameter's shape. */
-  state(options: O): readonly string[]
-  /** Whether state is one number a row. */
-  readonly byRow?: boolean
-  /** What state begins with; default 0. */
-  initial?(options: O): number
-  /** Of gradients in rows alone: rows that got none stay; dense ones are refused. */
-  readonly rowsAlone?: boolean
-  /** Rows without a gradient move, and may catch up later. */
-  readonly catchesUp?: boolean
+/** The name of an optimizer. */
+export type OptimizerName = keyof typeof OPTIMIZERS
+
+/** An optimizer with the options of a step: how it treats a parameter, and what the native side knows it by. */
+export type Rule = NonNullable<ReturnType<typeof native.optimizerNew>>
+
+/** The rule for options, which are the same object as long as they do not change. */
+// As a method: an optimizer of some options is an `Optimizer`, too.
+export type RuleOf<O> = { of(options: Readonly<O>): Rule }['of']
+
+/** Makes the rules of an optimizer, one for each object of options. */
+export function rulesOf<O extends object>(name: OptimizerName): RuleOf<O> {
+  const made = new WeakMap<object, Rule>()
+  return (options) => {
+    const known = made.get(options)
+    if (known !== undefined) return known
+    const rule = call(native.optimizerNew(name, options))
+    made.set(options, rule)
+    return rule
+  }
 }
 
-/** A number that is not negative, finite. */
-export function checkRate(value: unknown, where: string): number {
-  const number = checkNumber(value, where)
-  if (number < 0) throw new UsageError(`${where} must not be negative, not ${number}`)
-  return number
-}
+const WORDS: Words = { tooSmall: (value) => `must not be negative, not ${value}`, betas: 'are' }
 
-/** Two numbers from 0 on, below 1. */
-export function checkBetas(betas: unknown, where: string): void {
-  const good = (beta: unknown) => typeof beta === 'number' && beta >= 0 && beta < 1
-  if (isArray(betas) && betas.length === 2 && betas.every(good)) return
-  throw new UsageError(`${where}: betas are two numbers from 0 to below 1, not ${show(betas)}`)
+/** Checks all options of an optimizer. */
+export function checkRule(name: OptimizerName, options: object, where: string): void {
+  checkAll(OPTIMIZERS[name], options, where, WORDS)
 }

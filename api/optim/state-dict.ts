@@ -6,7 +6,7 @@ import { structuredClone } from '../base/realm.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkOptions, checkSize, isArray, isObject, show } from '../base/validate.js'
 import type { ParameterGroup, Rates } from './group.js'
-import type { Rule } from './rule.js'
+import type { Rule, RuleOf } from './rule.js'
 import { stateShape, stateTensor, type State } from './state.js'
 
 /** The state of one parameter: how many steps it took, and tensors by name. */
@@ -21,7 +21,7 @@ export interface OptimizerState {
 }
 
 /** State, written down. @internal */
-export function writtenState<O extends Rates>(groups: readonly ParameterGroup<O>[], rule: Rule<O>, states: ReadonlyMap<Tensor, State>): OptimizerState {
+export function writtenState<O extends Rates>(groups: readonly ParameterGroup<O>[], ruleOf: RuleOf<O>, states: ReadonlyMap<Tensor, State>): OptimizerState {
   let next = 0
   const state: Record<string, ParameterState> = {}
   const written = groups.map(({ params, options }) => {
@@ -29,7 +29,7 @@ export function writtenState<O extends Rates>(groups: readonly ParameterGroup<O>
       const of = states.get(param)
       if (of !== undefined) {
         const entry: ParameterState = { step: of.step }
-        rule.state(options).forEach((name, i) => (entry[name] = of.tensors[i]))
+        ruleOf(options).state.forEach((name, i) => (entry[name] = of.tensors[i]))
         state[next] = entry
       }
       return next++
@@ -43,14 +43,14 @@ export function writtenState<O extends Rates>(groups: readonly ParameterGroup<O>
 export function readState<O extends Rates>(
   given: OptimizerState,
   groups: readonly ParameterGroup<O>[],
-  rule: Rule<O>,
+  ruleOf: RuleOf<O>,
   where: string,
 ): () => Map<Tensor, State> {
   const { state, groups: numbers } = checkOptions(given, ['state', 'groups'], where) as Partial<OptimizerState>
   if (!isArray(numbers)) throw new UsageError(`${where}: groups are an array, not ${show(numbers)}`)
   if (!isObject(state)) throw new UsageError(`${where}: state is an object, not ${show(state)}`)
   if (numbers.length !== groups.length) throw new UsageError(`${where}: ${numbers.length} groups where the optimizer has ${groups.length}`)
-  const params: { param: Tensor; options: O }[] = []
+  const params: { param: Tensor; rule: Rule }[] = []
   const changes = groups.map((group, i) => {
     const place = `${where}: group ${i}`
     const known = Object.keys(group.options)
@@ -62,22 +62,23 @@ export function readState<O extends Rates>(
     const missing = known.filter((name) => !(name in options))
     if (missing.length > 0) throw new UsageError(`${place}: missing: ${missing.join(', ')}`)
     const checked = group.checked(options)
-    for (const param of group.params) params.push({ param, options: checked })
+    const rule = ruleOf(checked)
+    for (const param of group.params) params.push({ param, rule })
     return () => group.set(options)
   })
   const read = Object.entries(state).map(([key, of]) => {
     const at = params[Number(key)]
     if (at === undefined || String(Number(key)) !== key) throw new UsageError(`${where}: state of parameter ${show(key)} where there are ${params.length}`)
-    return { ...at, of: readOne(of, at.param, rule, at.options, `${where}: parameter ${key}`) }
+    return { ...at, of: readOne(of, at.param, at.rule, `${where}: parameter ${key}`) }
   })
   return () => {
     for (const change of changes) change()
-    return new Map(read.map(({ param, of: { step, sources } }) => [param, { step, tensors: copies(param, rule, sources), catching: null }]))
+    return new Map(read.map(({ param, rule, of: { step, sources } }) => [param, { step, tensors: copies(param, rule, sources), catching: null }]))
   }
 }
 
-function readOne<O>(given: ParameterState, param: Tensor, rule: Rule<O>, options: O, where: string): { step: number; sources: Tensor[] } {
-  const names = rule.state(options)
+function readOne(given: ParameterState, param: Tensor, rule: Rule, where: string): { step: number; sources: Tensor[] } {
+  const names = rule.state
   const of: Partial<ParameterState> = checkOptions(given, ['step', ...names], where)
   const step = checkSize(of.step, `${where}: step`)
   const shape = stateShape(param, rule.byRow)
@@ -92,6 +93,6 @@ function readOne<O>(given: ParameterState, param: Tensor, rule: Rule<O>, options
   return { step, sources }
 }
 
-function copies<O>(param: Tensor, rule: Rule<O>, sources: readonly Tensor[]): Tensor[] {
+function copies(param: Tensor, rule: Rule, sources: readonly Tensor[]): Tensor[] {
   return sources.map((source) => stateTensor(param, stateShape(param, rule.byRow), 0).set(source))
 }

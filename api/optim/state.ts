@@ -18,7 +18,7 @@ export interface State {
 }
 
 /** The shape of a parameter's state. */
-export function stateShape({ shape }: Tensor, byRow: boolean | undefined): number[] {
+export function stateShape({ shape }: Tensor, byRow: boolean): number[] {
   return byRow ? [rowsOf(shape)] : [...shape]
 }
 
@@ -28,9 +28,9 @@ export function rowsOf(shape: readonly number[]): number {
 }
 
 /** State before the first step. */
-export function newState<O>(rule: Rule<O>, options: O, param: Tensor): State {
-  const shape = stateShape(param, rule.byRow)
-  const tensors = rule.state(options).map(() => stateTensor(param, shape, rule.initial?.(options) ?? 0))
+export function newState({ state, byRow, initial }: Rule, param: Tensor): State {
+  const shape = stateShape(param, byRow)
+  const tensors = state.map(() => stateTensor(param, shape, initial))
   return { step: 0, tensors, catching: null }
 }
 

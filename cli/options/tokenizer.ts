@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Option } from '../bundled/commander.js'
-import { FormatError, TokenbedError, Tokenizer, type EncodeOptions } from '../../index.js'
+import { FormatError, Tokenizer, UsageError, type EncodeOptions } from '../../index.js'
 import { WorkFailed, WrongUse, asWrongUse, isFolder } from '../terminal/failure.js'
 import { UTF8_HINT } from '../terminal/streams.js'
 
@@ -50,15 +50,12 @@ export function specialOf(allowed: string | undefined, tokenizer: Tokenizer): En
 
 /** What goes wrong while a text is read and encoded, with the option that helps where there is one. */
 export function explained(error: unknown, name: string): unknown {
-  if (!(error instanceof TokenbedError)) return error
-  if (error instanceof FormatError) {
-    const message = error.message.replace(", unless invalidUtf8 is 'replace'", '')
-    // What is another kind of file is not mended by reading it all the same.
-    return /is no UTF-8/.test(message) && !/it looks like/.test(message) ? new WorkFailed(message + UTF8_HINT, { cause: error }) : error
-  }
-  if (error.code !== 'USAGE' || !/special token/.test(error.message)) return error
   // The library says what to write in code.
-  const [token] = /"[^"]+"|'[^']+'|<\S+>/.exec(error.message) ?? ['of the tokenizer']
+  if (error instanceof FormatError && error.invalidUtf8) {
+    return new WorkFailed(error.message.replace(", unless invalidUtf8 is 'replace'", '') + UTF8_HINT, { cause: error })
+  }
+  if (!(error instanceof UsageError) || error.specialToken === undefined) return error
+  const token = JSON.stringify(error.specialToken)
   const both = '--allowed-special all gives it its id, --allowed-special none takes it as plain text'
   return new WorkFailed(`${name}: the special token ${token} stands in the text: ${both}`, { cause: error })
 }

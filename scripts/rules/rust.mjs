@@ -1,5 +1,6 @@
 // What Rust source may hold.
 import { relative } from 'node:path'
+import { staleOptions } from '../options.mjs'
 import { capture, root } from '../process.mjs'
 import { projectFiles, read } from './files.mjs'
 
@@ -79,4 +80,5 @@ export const rustRules = [
   { name: 'work on other threads catches panics', offenders: unguardedTasks },
   { name: 'Rust is formatted', offenders: unformatted },
   { name: 'clippy has nothing to say', offenders: lints },
+  { name: 'what node scripts/options.mjs writes is up to date, as cargo knows it', offenders: staleOptions },
 ]

@@ -41,9 +41,8 @@ pub fn embedding_forward(lookup: &External<Lookup>, ids: Operand, out: Operand, 
             });
         }
         let (table, out) = (lookup.table(&weight)?, (lookup.result, out.exclusive(&[&weight, &ids])?));
-        BAG_SCRATCH.with_borrow_mut(|scratch| {
-            Ok(bag::lookup(table::active(), table, (ids.ids()?, lookup.bad), scratch, out)?)
-        })
+        BAG_SCRATCH
+            .with_borrow_mut(|scratch| Ok(bag::lookup(table::active(), table, (ids.ids()?, lookup.bad), scratch, out)?))
     })
 }
 
@@ -87,10 +86,6 @@ impl Job for HeldRows {
 
 /// What `embeddingForward` computes, to be looked up in rows that are Rust's.
 #[napi(catch_unwind)]
-pub fn embedding_work(
-    lookup: &External<Lookup>,
-    weight: &External<Handle>,
-    ids: Operand,
-) -> Option<External<Work>> {
+pub fn embedding_work(lookup: &External<Lookup>, weight: &External<Handle>, ids: Operand) -> Option<External<Work>> {
     work(|| lookup.hold(weight, &ids))
 }

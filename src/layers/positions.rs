@@ -147,13 +147,7 @@ pub fn t5_buckets(buckets: BucketsOperand, span: SpanOperand, out: Operand) -> b
 
 /// out (heads, queries, keys) = T5's bias of a table (count, heads).
 #[napi(catch_unwind)]
-pub fn t5_bias_forward(
-    buckets: BucketsOperand,
-    span: SpanOperand,
-    weight: Operand,
-    heads: f64,
-    out: Operand,
-) -> bool {
+pub fn t5_bias_forward(buckets: BucketsOperand, span: SpanOperand, weight: Operand, heads: f64, out: Operand) -> bool {
     status(|| {
         threads()?;
         let (heads, span) = (size(heads)?, span.read()?);
@@ -164,13 +158,7 @@ pub fn t5_bias_forward(
 
 /// The gradient of the table (count, heads) of that of the bias.
 #[napi(catch_unwind)]
-pub fn t5_bias_backward(
-    buckets: BucketsOperand,
-    span: SpanOperand,
-    grad: Operand,
-    heads: f64,
-    out: Operand,
-) -> bool {
+pub fn t5_bias_backward(buckets: BucketsOperand, span: SpanOperand, grad: Operand, heads: f64, out: Operand) -> bool {
     status(|| {
         threads()?;
         let (heads, span) = (size(heads)?, span.read()?);
@@ -220,12 +208,9 @@ impl From<RotaryScale> for Scaling {
                 let (original, attention) = (original_context, attention_factor);
                 Scaling::Yarn { factor, original, beta_fast, beta_slow, attention, truncate }
             }
-            RotaryScale::Llama3 { factor, original_context, low_freq_factor, high_freq_factor } => Scaling::Llama3 {
-                factor,
-                original: original_context,
-                low: low_freq_factor,
-                high: high_freq_factor,
-            },
+            RotaryScale::Llama3 { factor, original_context, low_freq_factor, high_freq_factor } => {
+                Scaling::Llama3 { factor, original: original_context, low: low_freq_factor, high: high_freq_factor }
+            }
         }
     }
 }

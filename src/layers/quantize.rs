@@ -45,7 +45,13 @@ pub fn dequantize_rows(format: Word<RowFormat>, weight: Operand, rows: f64, dim:
 
 /// How far a table is from the f32 it was made of: max, mean, rms, worst row.
 #[napi(catch_unwind)]
-pub fn quantization_error(format: Word<RowFormat>, weight: Operand, rows: f64, dim: f64, original: Operand) -> Option<Vec<f64>> {
+pub fn quantization_error(
+    format: Word<RowFormat>,
+    weight: Operand,
+    rows: f64,
+    dim: f64,
+    original: Operand,
+) -> Option<Vec<f64>> {
     guard(|| {
         let table = rows_of(format.0, &weight, rows, dim)?;
         let difference = quantize::difference(table::active(), table, original.shared()?)?;

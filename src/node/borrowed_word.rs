@@ -7,7 +7,7 @@
 //! call without arguments (Node 20, one core of a Zen 4): number 5, external 5, word 10, typed array 35, property of an
 //! object 80. A word costs so little because it is read into the stack by one call; napi's own reading of a string asks for
 //! the length first and allocates. Properties are what is expensive: hot calls take flat arguments and handles instead
-//! of objects (`scripts/rules/border.mjs` lists those that have many).
+//! of objects (`scripts/rules/border.mjs` names those that take many).
 
 #![allow(unsafe_code, reason = "reads Node-API's strings")]
 
@@ -135,9 +135,8 @@ impl<T: Named> FromNapiValue for Word<T> {
         let mut word = [0u8; LONGEST + 1];
         let mut length = 0;
         // SAFETY: napi's macro gives a live env and value, and no more than the buffer's length is written.
-        let status = unsafe {
-            sys::napi_get_value_string_latin1(env, value, word.as_mut_ptr().cast(), word.len(), &mut length)
-        };
+        let status =
+            unsafe { sys::napi_get_value_string_latin1(env, value, word.as_mut_ptr().cast(), word.len(), &mut length) };
         let word = word.get(..length).unwrap_or(&[]);
         T::WORDS
             .iter()
@@ -145,7 +144,8 @@ impl<T: Named> FromNapiValue for Word<T> {
             .map(|&(_, value)| Word(value))
             .ok_or_else(|| {
                 let known = T::WORDS.iter().map(|&(word, _)| word);
-                let known = known.fold(String::new(), |all, word| if all.is_empty() { word.into() } else { all + ", " + word });
+                let known =
+                    known.fold(String::new(), |all, word| if all.is_empty() { word.into() } else { all + ", " + word });
                 napi::Error::from_reason(format!("a {} is one of {known}", T::KIND))
             })
     }

@@ -9,5 +9,6 @@ pub mod external;
 pub mod failing_allocator;
 pub mod guard;
 pub mod leaving;
+pub mod options;
 pub mod process;
 pub mod sharing;

@@ -3,6 +3,7 @@
 use crate::node::borrow::{Operand, size, sizes};
 use crate::node::borrowed_word::Word;
 use crate::node::guard::{Failure, status};
+use bytemuck::Pod;
 use napi_derive::napi;
 use tokenbed_core::ops::Around;
 use tokenbed_core::ops::along::{softmax, softmax_back};
@@ -158,7 +159,13 @@ pub fn unary_elements(op: Word<Unary>, arithmetic: Word<DType>, x: Operand, out:
 
 /// The way back: `saved` is the operand or the result, as the op has it.
 #[napi(catch_unwind)]
-pub fn unary_back_elements(op: Word<Unary>, arithmetic: Word<DType>, saved: Operand, grad: Operand, out: Operand) -> bool {
+pub fn unary_back_elements(
+    op: Word<Unary>,
+    arithmetic: Word<DType>,
+    saved: Operand,
+    grad: Operand,
+    out: Operand,
+) -> bool {
     status(|| {
         with_float!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&saved, &grad])?;
@@ -167,101 +174,95 @@ pub fn unary_back_elements(op: Word<Unary>, arithmetic: Word<DType>, saved: Oper
     })
 }
 
-/// Elements as (outer, n, inner), of which the middle is worked along.
-#[napi(object, object_to_js = false)]
-pub struct AroundOperand {
-    pub outer: f64,
-    pub n: f64,
-    pub inner: f64,
+/// How many times `of` elements there are in an operand; 0 where that cannot be, which the op refuses.
+fn times<T: Pod>(x: &Operand, of: usize) -> Result<usize, Failure> {
+    Ok(x.shared::<T>()?.len() / of.max(1))
 }
 
-impl AroundOperand {
-    fn read(&self) -> Result<Around, Failure> {
-        Ok(Around { outer: size(self.outer)?, n: size(self.n)?, inner: size(self.inner)? })
-    }
-}
-
-/// Along the middle of (outer, n, inner).
+/// Along the middle of (outer, n, inner): n follows from the elements.
 #[napi(catch_unwind)]
 pub fn reduce_elements(
     op: Word<Reduce>,
     arithmetic: Word<DType>,
-    around: AroundOperand,
+    outer: f64,
+    inner: f64,
     x: Operand,
     out: Operand,
 ) -> bool {
     status(|| {
-        let around = around.read()?;
-        with_class!(arithmetic, T => Ok(reduce(op.0, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?))
+        let (outer, inner) = (size(outer)?, size(inner)?);
+        with_class!(arithmetic, T => {
+            let around = Around { outer, n: times::<T>(&x, outer.saturating_mul(inner))?, inner };
+            Ok(reduce(op.0, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
+        })
     })
 }
 
-/// Softmax or its logarithm along the middle of (outer, n, inner).
+/// Softmax or its logarithm along the middle of (outer, n, inner): outer follows from the elements.
 #[napi(catch_unwind)]
-pub fn softmax_elements(log: bool, arithmetic: Word<DType>, around: AroundOperand, x: Operand, out: Operand) -> bool {
+pub fn softmax_elements(log: bool, arithmetic: Word<DType>, n: f64, inner: f64, x: Operand, out: Operand) -> bool {
     status(|| {
-        let around = around.read()?;
-        with_float!(arithmetic, T => Ok(softmax(log, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?))
+        let (n, inner) = (size(n)?, size(inner)?);
+        with_float!(arithmetic, T => {
+            let around = Around { outer: times::<T>(&x, n.saturating_mul(inner))?, n, inner };
+            Ok(softmax(log, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
+        })
     })
 }
 
-/// The way back, from the result `y` and its gradient.
+/// Where a dimension lies that is worked along, in elements as (outer, n, inner).
+#[napi(object, object_to_js = false)]
+pub struct AlongOperand {
+    pub n: f64,
+    pub inner: f64,
+}
+
+/// The way back of softmax, from the result `y` and its gradient.
 #[napi(catch_unwind)]
 pub fn softmax_back_elements(
     log: bool,
     arithmetic: Word<DType>,
-    around: AroundOperand,
+    along: AlongOperand,
     y: Operand,
     grad: Operand,
     out: Operand,
 ) -> bool {
     status(|| {
-        let around = around.read()?;
+        let (n, inner) = (size(along.n)?, size(along.inner)?);
         with_float!(arithmetic, T => {
+            let around = Around { outer: times::<T>(&y, n.saturating_mul(inner))?, n, inner };
             let out = out.exclusive::<T>(&[&y, &grad])?;
             Ok(softmax_back(log, around, y.shared::<T>()?, grad.shared::<T>()?, out)?)
         })
     })
 }
 
-/// Sizes of products: (rows, inner) * (inner, columns), each the sum of so many `terms`.
-#[napi(object, object_to_js = false)]
-pub struct ProductOperand {
-    pub rows: f64,
-    pub inner: f64,
-    pub columns: f64,
-    pub terms: f64,
-}
-
-/// One side of products: the elements of its matrices, which of them stands in each product, and whether they are written
-/// as their transposes.
-#[napi(object, object_to_js = false)]
-pub struct MatricesOperand {
-    pub elements: Operand,
-    #[napi(ts_type = "Float64Array")]
-    pub of: Operand,
-    pub transposed: bool,
-}
-
-/// Batches of products of matrices.
+/// Batches of (rows, inner) * (inner, columns), each the sum of `terms`: `a_of` and `b_of` name the matrix of each;
+/// matrices of a side that is transposed are written as their transposes.
 #[napi(catch_unwind)]
+#[allow(clippy::too_many_arguments, reason = "hot: scripts/rules/border.mjs")]
 pub fn matmul_elements(
     arithmetic: Word<DType>,
-    product: ProductOperand,
-    a: MatricesOperand,
-    b: MatricesOperand,
+    rows: f64,
+    inner: f64,
+    columns: f64,
+    terms: f64,
+    a: Operand,
+    a_of: &[f64],
+    a_transposed: bool,
+    b: Operand,
+    b_of: &[f64],
+    b_transposed: bool,
     out: Operand,
 ) -> bool {
     status(|| {
-        let terms = size(product.terms)?;
-        let (rows, inner, columns) = (size(product.rows)?, size(product.inner)?, size(product.columns)?);
-        let product = Product { rows, inner, columns };
-        let (a_of, b_of) = (sizes(a.of.shared()?)?, sizes(b.of.shared()?)?);
+        let product = Product { rows: size(rows)?, inner: size(inner)?, columns: size(columns)? };
+        let (a_of, b_of) = (sizes(a_of)?, sizes(b_of)?);
         with_class!(arithmetic, T => {
-            let out = out.exclusive::<T>(&[&a.elements, &b.elements])?;
-            let a = Matrices { elements: a.elements.shared::<T>()?, of: &a_of, transposed: a.transposed };
-            let b = Matrices { elements: b.elements.shared::<T>()?, of: &b_of, transposed: b.transposed };
-            Ok(matmul(product, terms, a, b, out)?)
+            let out = out.exclusive::<T>(&[&a, &b])?;
+            let a = Matrices { elements: a.shared::<T>()?, of: &a_of, transposed: a_transposed };
+            let b = Matrices { elements: b.shared::<T>()?, of: &b_of, transposed: b_transposed };
+            Ok(matmul(product, size(terms)?, a, b, out)?)
         })
     })
 }

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Instant;
 use tokenbed_core::storage::Storage;
 use tokenbed_kernels::table;
-use tokenbed_nn::optim::{Adagrad, Optimizer, Parameter, RowAdagrad, Sgd, SparseAdam, rows};
+use tokenbed_nn::optim::{Adagrad, Optimizer, Parameter, RowWiseAdagrad, Sgd, SparseAdam, rows};
 use tokenbed_nn::row_grad::{GradRows, Order, OrderOut, OrderScratch, Pending};
 use tokenbed_testkit::random::Random;
 use tokenbed_threads::set_num_threads;
@@ -41,9 +41,13 @@ fn main() {
         let grad = Pending::new(kernels, order, grad, dim, None).unwrap();
         let optimizers = [
             ("SGD", 2, Optimizer::Sgd(Sgd { lr: 1e-3, momentum: 0.0, nesterov: false, weight_decay: 0.0 })),
-            ("row-wise Adagrad", 2, Optimizer::RowAdagrad(RowAdagrad { lr: 1e-3, eps: 1e-8 })),
-            ("Adagrad", 4, Optimizer::Adagrad(Adagrad { lr: 1e-3, eps: 1e-8, weight_decay: 0.0 })),
-            ("SparseAdam", 6, Optimizer::SparseAdam(SparseAdam { lr: 1e-3, betas: (0.9, 0.999), eps: 1e-8 })),
+            ("row-wise Adagrad", 2, Optimizer::RowWiseAdagrad(RowWiseAdagrad { lr: 1e-3, eps: 1e-8 })),
+            (
+                "Adagrad",
+                4,
+                Optimizer::Adagrad(Adagrad { lr: 1e-3, eps: 1e-8, weight_decay: 0.0, initial_accumulator_value: 0.0 }),
+            ),
+            ("SparseAdam", 6, Optimizer::SparseAdam(SparseAdam { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8 })),
         ];
         println!("{} ids x {dim}, {}, {} different", count, if zipf { "zipf" } else { "uniform" }, grad.ids().len());
         for (name, moves, optimizer) in optimizers {

@@ -10,7 +10,7 @@ use tokenbed_kernels::isa::Isa;
 use tokenbed_kernels::ops::optim::Update;
 use tokenbed_kernels::ops::optim::replay::Replay;
 use tokenbed_kernels::table;
-use tokenbed_nn::optim::{Adam, Decay, Optimizer, Parameter, dense};
+use tokenbed_nn::optim::{AdamW, Optimizer, Parameter, dense};
 use tokenbed_testkit::random::Random;
 use tokenbed_threads::set_num_threads;
 
@@ -35,8 +35,7 @@ fn main() {
     let mut random = Random::new(1);
     let (mut param, grad) = (random.units(ROWS * DIM), random.units(ROWS * DIM));
     let (mut first, mut second) = (vec![0.0; ROWS * DIM], vec![0.0; ROWS * DIM]);
-    let adam = Adam { lr: 1e-3, betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, decay: Decay::Parameter };
-    let optimizer = Optimizer::Adam(adam);
+    let optimizer = Optimizer::AdamW(AdamW { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 });
     // Four reads and three writes of each element.
     let (mut copy, source) = (vec![1.0f32; ROWS * DIM * 7 / 2], vec![2.0f32; ROWS * DIM * 7 / 2]);
     for kernels in table::available().filter(|kernels| kernels.isa() != Isa::Scalar) {

@@ -10,6 +10,7 @@ pub mod embedding;
 pub mod max_norm;
 pub mod neighbours;
 pub mod optim;
+pub mod options;
 pub mod positions;
 pub mod quantize;
 pub mod row_grad;

@@ -8,7 +8,7 @@ use tokenbed_core::ids::{BadIds, IdSlice};
 use tokenbed_kernels::table;
 use tokenbed_nn::optim::lazy::Lazy;
 use tokenbed_nn::optim::{
-    Adagrad, Adam, Decay, Idle, Optimizer, Parameter, RowAdagrad, Sgd, SparseAdam, clip, dense, rows,
+    Adagrad, Adam, AdamW, Idle, Optimizer, Parameter, RowWiseAdagrad, Sgd, SparseAdam, clip, dense, rows,
 };
 use tokenbed_nn::row_grad::GradRows;
 use tokenbed_testkit::compare::assert_same_bits;
@@ -24,13 +24,12 @@ fn optimizers() -> Vec<Optimizer> {
         for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
             all.push(Optimizer::Sgd(Sgd { lr: 0.1, momentum, nesterov, weight_decay }));
         }
-        for decay in [Decay::Gradient, Decay::Parameter] {
-            all.push(Optimizer::Adam(Adam { lr: 1e-2, betas: (0.9, 0.999), eps: 1e-8, weight_decay, decay }));
-        }
-        all.push(Optimizer::Adagrad(Adagrad { lr: 0.1, eps: 1e-10, weight_decay }));
+        all.push(Optimizer::Adam(Adam { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8, weight_decay }));
+        all.push(Optimizer::AdamW(AdamW { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8, weight_decay }));
+        all.push(Optimizer::Adagrad(Adagrad { lr: 0.1, eps: 1e-10, weight_decay, initial_accumulator_value: 0.0 }));
     }
-    all.push(Optimizer::SparseAdam(SparseAdam { lr: 1e-2, betas: (0.9, 0.999), eps: 1e-8 }));
-    all.push(Optimizer::RowAdagrad(RowAdagrad { lr: 0.1, eps: 1e-8 }));
+    all.push(Optimizer::SparseAdam(SparseAdam { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8 }));
+    all.push(Optimizer::RowWiseAdagrad(RowWiseAdagrad { lr: 0.1, eps: 1e-8 }));
     all
 }
 
@@ -161,30 +160,34 @@ fn rows_that_catch_up_have_the_bits_of_rows_that_never_lagged() {
     let _guard = THREADS.lock();
     const STEPS: u64 = 400;
     let (rows, dim) = (300, 40);
-    for (decay, weight_decay) in [(Decay::Parameter, 0.1), (Decay::Parameter, 0.0), (Decay::Gradient, 0.01)] {
+    let (betas, eps) = ([0.9, 0.999], 1e-8);
+    let decoupled = |weight_decay| move |lr| Optimizer::AdamW(AdamW { lr, betas, eps, weight_decay });
+    let coupled = |lr| Optimizer::Adam(Adam { lr, betas, eps, weight_decay: 0.01 });
+    let all: [(&str, &dyn Fn(f64) -> Optimizer); 3] =
+        [("AdamW 0.1", &decoupled(0.1)), ("AdamW 0", &decoupled(0.0)), ("Adam 0.01", &coupled)];
+    for (name, at_rate) in all {
         for threads in [1, 2, 8] {
             set_num_threads(threads).expect("a number");
             let mut random = Random::new(5);
-            let mut adam = Adam { lr: 0.0, betas: (0.9, 0.999), eps: 1e-8, weight_decay, decay };
-            let mut ours = Held::new(&Optimizer::Adam(adam), rows, dim, &mut random);
+            let mut ours = Held::new(&at_rate(0.0), rows, dim, &mut random);
             let mut wanted = ours.clone();
             let mut lazy = Lazy::new(rows, dim, true);
             let mut scratch = Vec::new();
             for step in 1..=STEPS {
-                adam.lr = rate(step, STEPS);
+                let optimizer = at_rate(rate(step, STEPS));
                 let batch = zipf(&mut random, 24, rows);
                 let kernels = table::active();
                 let ids = (IdSlice::U32(&batch), BadIds::Throw);
                 lazy.catch_up(kernels, ours.parameter(), ids, &mut scratch).expect("ids are good");
                 for &id in &batch {
                     let row = id as usize * dim..(id as usize + 1) * dim;
-                    let what = format!("row {id} as step {step} reads it, {decay:?}");
+                    let what = format!("row {id} as step {step} reads it, {name}");
                     assert_same_bits(&ours.param[row.clone()], &wanted.param[row], &what);
                 }
                 // The last id of the batch gets no gradient: what is read need not be learned.
                 let grad = Grad::new(&batch[..23], dim, &mut random);
-                lazy.step(kernels, (&adam, step), ours.parameter(), &grad).expect("sizes fit");
-                let at = (&Optimizer::Adam(adam), step);
+                let at = (&optimizer, step);
+                lazy.step(kernels, at, ours.parameter(), &grad).expect("sizes fit");
                 dense::step(kernels, at, wanted.parameter(), &grad.written_out(rows), rows).expect("sizes fit");
                 if step % 150 == 0 {
                     lazy.flush(kernels, ours.parameter()).expect("sizes fit");
@@ -194,7 +197,7 @@ fn rows_that_catch_up_have_the_bits_of_rows_that_never_lagged() {
             assert!(lazy.lags());
             lazy.flush(table::active(), ours.parameter()).expect("sizes fit");
             assert!(!lazy.lags());
-            ours.assert_same(&wanted, &format!("{decay:?} {weight_decay}, {threads} threads"));
+            ours.assert_same(&wanted, &format!("{name}, {threads} threads"));
         }
     }
 }
@@ -205,14 +208,14 @@ fn a_row_may_lag_for_ever() {
     const STEPS: u64 = 66_000;
     let (rows, dim) = (3, 2);
     let mut random = Random::new(5);
-    let adam = Adam { lr: 1e-3, betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, decay: Decay::Parameter };
-    let mut ours = Held::new(&Optimizer::Adam(adam), rows, dim, &mut random);
+    let adam = Optimizer::AdamW(AdamW { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 });
+    let mut ours = Held::new(&adam, rows, dim, &mut random);
     let mut wanted = ours.clone();
     let mut lazy = Lazy::new(rows, dim, true);
     for step in 1..=STEPS {
         let grad = Grad::new(if step == 1 { &[0, 1] } else { &[1] }, dim, &mut random);
-        lazy.step(table::active(), (&adam, step), ours.parameter(), &grad).expect("sizes fit");
-        let at = (&Optimizer::Adam(adam), step);
+        let at = (&adam, step);
+        lazy.step(table::active(), at, ours.parameter(), &grad).expect("sizes fit");
         dense::step(table::active(), at, wanted.parameter(), &grad.written_out(rows), rows).expect("sizes fit");
     }
     lazy.flush(table::active(), ours.parameter()).expect("sizes fit");
@@ -232,7 +235,7 @@ fn idle_rows_stay_where_it_is_said() {
         let grad = Grad::new(&[1], 4, &mut random);
         rows::step(table::active(), (&optimizer, 3), held.parameter(), &grad, 3).expect("sizes fit");
         let same = held.param[..4].iter().zip(&before.param[..4]).all(|(a, b)| a.to_bits() == b.to_bits());
-        assert_eq!(same, optimizer.idle() == Idle::Stays, "{optimizer:?}");
+        assert_eq!(same, optimizer.manner().idle == Idle::Stays, "{optimizer:?}");
     }
 }
 

@@ -1,21 +1,35 @@
-//! Adagrad: its numbers.
+//! Adagrad.
 
-use tokenbed_kernels::ops::optim::adagrad;
+use super::{Idle, Manner, Rule};
+use crate::options::NOT_NEGATIVE;
+use tokenbed_kernels::ops::optim::{Update, adagrad};
 use tokenbed_kernels::ops::real::Real;
 
-/// As users write them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Adagrad {
-    /// The learning rate.
-    pub lr: f64,
-    /// Added to the denominator.
-    pub eps: f64,
-    /// Times the parameter, added to the gradient.
-    pub weight_decay: f64,
+crate::options! {
+    /// Adagrad. Duchi, Hazan, Singer 2011; `torch.optim.Adagrad` with a learning rate that does not decay by itself.
+    ///
+    /// Without weight decay, a step touches only the rows of a table that got a gradient, with the bits of a step on the dense
+    /// gradient. (PyTorch's sparse path rounds in other places than its dense one, and refuses weight decay.)
+    pub struct Adagrad {
+        /// The learning rate.
+        pub lr: f64 [NOT_NEGATIVE] = 0.01,
+        /// Added to the denominator.
+        pub eps: f64 [NOT_NEGATIVE] = 1e-10,
+        /// Times the parameter, added to the gradient.
+        pub weight_decay: f64 [NOT_NEGATIVE] = 0.0,
+        /// What the sums of squares begin with.
+        pub initial_accumulator_value: f64 [NOT_NEGATIVE] = 0.0,
+    }
 }
 
-impl Adagrad {
-    pub(super) fn update<F: Real>(&self) -> adagrad::Adagrad<F> {
-        adagrad::Adagrad { lr: F::round(self.lr), eps: F::round(self.eps), weight_decay: F::round(self.weight_decay) }
+impl Rule for Adagrad {
+    fn update<F: Real>(&self, _: u64) -> Update<F> {
+        let [lr, eps, weight_decay] = [self.lr, self.eps, self.weight_decay].map(F::round);
+        Update::Adagrad(adagrad::Adagrad { lr, eps, weight_decay })
+    }
+
+    fn manner(&self) -> Manner {
+        let idle = if self.weight_decay == 0.0 { Idle::Stays } else { Idle::Moves };
+        Manner { state: &["sum"], initial: self.initial_accumulator_value, idle, ..Manner::PLAIN }
     }
 }

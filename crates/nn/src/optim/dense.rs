@@ -31,7 +31,7 @@ pub fn step<F: Real>(
         return Err(Error::Shape(format!("a gradient of {} elements for a parameter of {len}", grad.len())));
     }
     // Of rules that look at an element alone, pieces need not be rows.
-    let piece = if matches!(update, Update::RowAdagrad(_)) { dim } else { PIECE_BYTES / size_of::<F>() }.max(1);
+    let piece = if optimizer.manner().by_row { dim } else { PIECE_BYTES / size_of::<F>() }.max(1);
     let mut work: Vec<_> = parameter.pieces(&update, piece).into_iter().zip(grad.chunks(piece)).into_list();
     parallel_rows(&mut work, 1, piece * size_of::<F>(), |_, work| {
         work.iter_mut().for_each(|(piece, grad)| piece.step(kernels, &update, grad));

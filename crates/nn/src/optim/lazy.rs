@@ -10,7 +10,7 @@
 //! A step is written down with all its numbers, as rates and betas may change between steps. Cost grows with rows that
 //! are touched and with how long they were not, which `kernels::ops::optim::replay` makes cheap.
 
-use super::{Adam, Parameter, rows};
+use super::{Optimizer, Parameter, rows};
 use crate::row_grad::{GradRows, Hot, for_each_share, parts, shares};
 use tokenbed_core::ids::{BadIds, IdSlice, resolve};
 use tokenbed_core::{Error, Result};
@@ -54,20 +54,22 @@ impl Lazy {
         Err(Error::Shape(format!("a table and moments of other sizes than {} x {}", self.taken.len(), self.dim)))
     }
 
-    /// Step `at`, the first being 1, on the rows of the gradient.
+    /// Step `at` of Adam or AdamW, the first being 1, on the rows of the gradient.
     ///
     /// # Errors
-    /// [`Error::Shape`] for sizes that do not fit, before anything is written.
+    /// [`Error::Usage`] for another optimizer, and [`Error::Shape`] for sizes that do not fit, before anything is written.
     pub fn step<G: GradRows + ?Sized>(
         &mut self,
         kernels: &Kernels,
-        (adam, at): (&Adam, u64),
+        (optimizer, at): (&Optimizer, u64),
         mut parameter: Parameter<'_, f32>,
         grad: &G,
     ) -> Result<()> {
         self.check(&parameter)?;
-        let now = adam.update::<f32>(at);
-        let update = Update::Adam(now);
+        let update = optimizer.update::<f32>(at);
+        let Update::Adam(now) = update else {
+            return Err(Error::Usage(format!("{optimizer:?} has no steps that rows could take later")));
+        };
         rows::check(&update, &parameter, grad, self.taken.len())?;
         if self.steps.len() >= LONGEST {
             let Parameter { param, first, second } = &mut parameter;

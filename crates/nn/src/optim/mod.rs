@@ -1,8 +1,8 @@
 //! Optimizers: what each makes of a gradient, on a whole parameter ([`dense`]), on rows of a table ([`rows`]), and on rows
 //! that are brought up to date when they are next needed ([`lazy`]).
 //!
-//! An optimizer is one file and one arm of [`Optimizer`]: its numbers as users write them, in f64, and what becomes of
-//! them at a step. What a step does to an element stands in `kernels::ops::optim`.
+//! An optimizer is one file and one line of [`optimizers!`]: its options with their defaults, what becomes of them at a step,
+//! and how it treats rows. What a step does to an element stands in `kernels::ops::optim`.
 
 mod adagrad;
 mod adam;
@@ -16,55 +16,111 @@ mod sgd;
 mod sparse_adam;
 
 pub use adagrad::Adagrad;
-pub use adam::{Adam, Decay};
-pub use row_adagrad::RowAdagrad;
+pub use adam::{Adam, AdamW};
+pub use row_adagrad::RowWiseAdagrad;
 pub use sgd::Sgd;
 pub use sparse_adam::SparseAdam;
 
+use crate::options::{Field, Options, Values};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::optim::{Slots, Update};
 use tokenbed_kernels::ops::real::Real;
 use tokenbed_kernels::table::Kernels;
 use tokenbed_memory::Gather;
 
-/// An optimizer and its numbers for one parameter.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Optimizer {
-    /// Stochastic gradient descent.
-    Sgd(Sgd),
-    /// Adam and AdamW.
-    Adam(Adam),
-    /// Adam on rows alone.
-    SparseAdam(SparseAdam),
-    /// Adagrad.
-    Adagrad(Adagrad),
-    /// Adagrad with one sum of squares a row.
-    RowAdagrad(RowAdagrad),
+/// An optimizer of one kind, with its options.
+pub trait Rule: Options {
+    /// The rule of step `step`, the first being 1, its numbers rounded once to the parameter's type.
+    fn update<F: Real>(&self, step: u64) -> Update<F>;
+
+    /// How it treats a parameter.
+    fn manner(&self) -> Manner;
 }
 
-impl Optimizer {
-    /// The rule of step `step`, the first being 1, its numbers rounded once to the parameter's type.
-    pub fn update<F: Real>(&self, step: u64) -> Update<F> {
-        match self {
-            Optimizer::Sgd(it) => it.update(step),
-            Optimizer::Adam(it) => Update::Adam(it.update(step)),
-            Optimizer::SparseAdam(it) => Update::SparseAdam(it.update(step)),
-            Optimizer::Adagrad(it) => Update::Adagrad(it.update()),
-            Optimizer::RowAdagrad(it) => Update::RowAdagrad(it.update()),
-        }
-    }
+/// How an optimizer treats a parameter, as far as the steps that all optimizers share need it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Manner {
+    /// The names of its state, as `stateDict` has them: none, one or two.
+    pub state: &'static [&'static str],
+    /// Whether state is one number for each row, not for each element.
+    pub by_row: bool,
+    /// What state begins with.
+    pub initial: f64,
+    /// Whether it takes gradients in rows alone, and refuses dense ones.
+    pub rows_alone: bool,
+    /// What becomes of a row at a step that has no gradient for it.
+    pub idle: Idle,
+}
 
-    /// What a row without a gradient does at a step.
-    pub fn idle(&self) -> Idle {
-        let stays = match self {
-            Optimizer::Sgd(it) => it.momentum == 0.0 && it.weight_decay == 0.0,
-            Optimizer::Adam(_) => false,
-            Optimizer::SparseAdam(_) => true,
-            Optimizer::Adagrad(it) => it.weight_decay == 0.0,
-            Optimizer::RowAdagrad(_) => true,
-        };
-        if stays { Idle::Stays } else { Idle::Moves }
-    }
+impl Manner {
+    /// No state, and rows without a gradient stay.
+    const PLAIN: Manner = Manner { state: &[], by_row: false, initial: 0.0, rows_alone: false, idle: Idle::Stays };
+}
+
+/// The state of the optimizers that keep moments.
+const MOMENTS: &[&str] = &["expAvg", "expAvgSq"];
+
+/// An optimizer as users know it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// Its name in TypeScript.
+    pub name: &'static str,
+    /// What it is, in sentences.
+    pub about: &'static str,
+    /// Its options.
+    pub fields: Vec<Field>,
+}
+
+/// Makes [`Optimizer`] of a list of rules with the names that users know them by.
+macro_rules! optimizers {
+    ($($name:literal: $rule:ident,)+) => {
+        /// An optimizer and its options for one parameter.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub enum Optimizer {
+            $(#[doc = concat!("[`", stringify!($rule), "`].")] $rule($rule),)+
+        }
+
+        impl Optimizer {
+            /// All of them, as users know them.
+            pub fn definitions() -> Vec<Definition> {
+                Vec::from([$(Definition { name: $name, about: $rule::ABOUT, fields: $rule::fields() }),+])
+            }
+
+            /// The one of a name, with the options that JavaScript handed over.
+            ///
+            /// # Errors
+            /// [`Error::Usage`] for a name that none has, and for options that are missing: TypeScript has checked them.
+            pub fn read(name: &str, options: &dyn Values) -> Result<Self> {
+                match name {
+                    $($name => Ok(Optimizer::$rule($rule::read(options)?)),)+
+                    _ => Err(Error::Usage(format!("no optimizer is called \"{name}\""))),
+                }
+            }
+
+            /// The rule of step `step`, the first being 1, its numbers rounded once to the parameter's type.
+            pub fn update<F: Real>(&self, step: u64) -> Update<F> {
+                match self {
+                    $(Optimizer::$rule(it) => it.update(step),)+
+                }
+            }
+
+            /// How it treats a parameter.
+            pub fn manner(&self) -> Manner {
+                match self {
+                    $(Optimizer::$rule(it) => it.manner(),)+
+                }
+            }
+        }
+    };
+}
+
+optimizers! {
+    "SGD": Sgd,
+    "Adam": Adam,
+    "AdamW": AdamW,
+    "SparseAdam": SparseAdam,
+    "Adagrad": Adagrad,
+    "RowWiseAdagrad": RowWiseAdagrad,
 }
 
 /// What becomes of a row at a step that has no gradient for it.
@@ -74,6 +130,8 @@ pub enum Idle {
     Stays,
     /// Decay or momentum moves it.
     Moves,
+    /// Decay or moments move it, and it may take the steps that it missed later ([`lazy`]).
+    CatchesUp,
 }
 
 /// A parameter and its state, which a step writes.

@@ -15,7 +15,7 @@ use tokenbed_threads::parallel_rows;
 const PIECE: usize = 16 << 10;
 
 /// One step on a table of `rows` rows: on those that the gradient has, and on the others too where the optimizer moves
-/// them ([`Optimizer::idle`]).
+/// them ([`Manner::idle`](super::Manner::idle)).
 ///
 /// # Errors
 /// [`Error::Shape`] for sizes that do not fit, before anything is written.
@@ -28,9 +28,10 @@ pub fn step<G: GradRows + ?Sized>(
 ) -> Result<()> {
     let update = optimizer.update(at);
     check(&update, &parameter, grad, rows)?;
-    match optimizer.idle() {
-        Idle::Stays => touched(kernels, &update, parameter, grad),
-        Idle::Moves => all(kernels, &update, parameter, grad),
+    let manner = optimizer.manner();
+    match manner.idle {
+        Idle::Stays => touched(kernels, (&update, manner.by_row), parameter, grad),
+        Idle::Moves | Idle::CatchesUp => all(kernels, &update, parameter, grad),
     }
     Ok(())
 }
@@ -58,12 +59,15 @@ pub(super) fn bytes<G: GradRows + ?Sized>(update: &Update<f32>, grad: &G) -> usi
     size_of::<f32>() * (occurrences * grad.dim() + grad.ids().len() * (grad.dim() + first + second))
 }
 
-/// The rows of the gradient alone.
-fn touched<G: GradRows + ?Sized>(kernels: &Kernels, update: &Update<f32>, parameter: Parameter<'_, f32>, grad: &G) {
+/// The rows of the gradient alone. A row cannot be divided among threads where state is a row's (`by_row`).
+fn touched<G: GradRows + ?Sized>(
+    kernels: &Kernels,
+    (update, by_row): (&Update<f32>, bool),
+    parameter: Parameter<'_, f32>,
+    grad: &G,
+) {
     let (ids, dim) = (grad.ids(), grad.dim());
     let (first, second) = update.state(dim);
-    // State that is a row's: such a row cannot be divided.
-    let by_row = matches!(update, Update::RowAdagrad(_));
     let shares = shares(grad, if by_row { Hot::Whole } else { Hot::Split });
     let cut = |state, width| match width == dim && !by_row {
         true => parts(&shares, ids, dim, state),

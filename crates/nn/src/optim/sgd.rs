@@ -1,28 +1,41 @@
-//! Stochastic gradient descent: its numbers.
+//! Stochastic gradient descent.
 
+use super::{Idle, Manner, Rule};
+use crate::options::{Kind, NOT_NEGATIVE, Usual};
 use tokenbed_kernels::ops::optim::{Update, sgd};
 use tokenbed_kernels::ops::real::Real;
 
-/// As users write them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sgd {
-    /// The learning rate.
-    pub lr: f64,
-    /// What is kept of the velocity; 0 for none.
-    pub momentum: f64,
-    /// Whether steps look ahead.
-    pub nesterov: bool,
-    /// Times the parameter, added to the gradient.
-    pub weight_decay: f64,
+crate::options! {
+    /// Stochastic gradient descent, with momentum as Sutskever et al. 2013 have it. `torch.optim.SGD` with dampening 0.
+    ///
+    /// Without momentum and weight decay, a step touches only the rows of a table that got a gradient: they are summed and
+    /// stepped in one pass, with the bits of a step on the dense gradient. With either, all rows move, whatever kind of
+    /// gradient the table has.
+    pub struct Sgd {
+        /// The learning rate.
+        pub lr: f64 [NOT_NEGATIVE] = Usual::Missing,
+        /// What is kept of the velocity; 0 for no velocity.
+        pub momentum: f64 [NOT_NEGATIVE] = 0.0,
+        /// Whether steps look ahead, as Nesterov's.
+        pub nesterov: bool [Kind::Flag { needs: Some("momentum") }] = false,
+        /// Times the parameter, added to the gradient.
+        pub weight_decay: f64 [NOT_NEGATIVE] = 0.0,
+    }
 }
 
-impl Sgd {
-    pub(super) fn update<F: Real>(&self, step: u64) -> Update<F> {
+impl Rule for Sgd {
+    fn update<F: Real>(&self, step: u64) -> Update<F> {
         let sgd = sgd::Sgd { lr: F::round(self.lr), weight_decay: F::round(self.weight_decay) };
         if self.momentum == 0.0 {
             return Update::Sgd(sgd);
         }
         let momentum = F::round(self.momentum);
         Update::Momentum(sgd::Momentum { sgd, momentum, nesterov: self.nesterov, first: step == 1 })
+    }
+
+    fn manner(&self) -> Manner {
+        let state: &[&str] = if self.momentum == 0.0 { &[] } else { &["momentumBuffer"] };
+        let idle = if self.momentum == 0.0 && self.weight_decay == 0.0 { Idle::Stays } else { Idle::Moves };
+        Manner { state, idle, ..Manner::PLAIN }
     }
 }

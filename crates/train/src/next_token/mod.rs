@@ -19,7 +19,7 @@ use parameter::{Parameter, Source};
 use tokenbed_core::{Error, Result};
 use tokenbed_kernels::ops::optim::Update;
 use tokenbed_memory::{Gather, zeroed};
-use tokenbed_nn::optim::{Adam, Decay, Optimizer};
+use tokenbed_nn::optim::{AdamW, Rule};
 use tokenbed_rng::Generator;
 use windows::Windows;
 
@@ -150,8 +150,7 @@ impl NextToken {
     /// AdamW's next step.
     fn adam(&self) -> Update<f32> {
         let NextTokenOptions { betas: [beta1, beta2], eps, weight_decay, .. } = self.options;
-        let adam = Adam { lr: self.lr(), betas: (beta1, beta2), eps, weight_decay, decay: Decay::Parameter };
-        Optimizer::Adam(adam).update(self.steps + 1)
+        Rule::update(&AdamW { lr: self.lr(), betas: [beta1, beta2], eps, weight_decay }, self.steps + 1)
     }
 
     fn parameters(&mut self) -> Vec<(&'static str, &mut Parameter)> {

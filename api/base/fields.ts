@@ -1,0 +1,101 @@
+// Options that are defined in Rust: how tables of them look, which `scripts/options.mjs` writes, and how values are checked.
+
+import { UsageError } from './errors.js'
+import { checkBoolean, checkNumber, checkOptions, checkSize, isArray, isObject, show } from './validate.js'
+
+/** Another option, whose value is taken where this one is left out. */
+interface Like {
+  readonly like: string
+}
+
+/** What an option may be, and its default. Without one it must be given, or is found out by whoever reads it. */
+export type Field =
+  /** True or false; `needs` names another option, which must not be 0 then. */
+  | { readonly kind: 'flag'; readonly needs?: string; readonly usual: boolean }
+  /** A whole number. */
+  | { readonly kind: 'size'; readonly least: number; readonly most: number; readonly usual?: number | Like }
+  /** A finite number; `missing` says what is missing where it has no default. */
+  | { readonly kind: 'number'; readonly least?: number; readonly usual?: number | Like; readonly missing?: string }
+  /** Two numbers from 0 to below 1. */
+  | { readonly kind: 'betas'; readonly usual: readonly [number, number] }
+  /** A word, which is the default, or an object of options. */
+  | { readonly kind: 'wordOr'; readonly word: string; readonly options: Fields }
+
+/** Options by name, in their order. */
+export type Fields = Readonly<Record<string, Field>>
+
+/** How errors say it: optimizers and trainers have words of their own. */
+export interface Words {
+  /** Of a number that is below `least`. */
+  tooSmall(value: number, least: number): string
+  readonly betas: 'are' | 'must be'
+}
+
+/** The default of an option among the values that are known already; undefined where it has none. */
+function usualOf(field: Field, values: Readonly<Record<string, unknown>>): unknown {
+  if (field.kind === 'wordOr') return field.word
+  const { usual } = field
+  if (typeof usual === 'object' && 'like' in usual) return values[usual.like]
+  return isArray(usual) ? [...usual] : usual
+}
+
+/** All options with their defaults, unchecked; NaN is a number without a default. */
+export function defaultsOf<O>(fields: Fields): O {
+  const defaults: Record<string, unknown> = {}
+  for (const [name, field] of Object.entries(fields)) defaults[name] = usualOf(field, defaults) ?? NaN
+  return defaults as O
+}
+
+/** Refuses options that lack what has no default. */
+export function checkPresent(options: unknown, fields: Fields, where: string): void {
+  for (const [name, field] of Object.entries(fields)) {
+    if (field.kind !== 'number' || field.missing === undefined) continue
+    const isMissing = options === undefined || options === null || (isObject(options) && (options as Record<string, unknown>)[name] === undefined)
+    if (isMissing) throw new UsageError(`${where}: ${name} is missing: give ${field.missing}, as { ${name}: 0.1 }`)
+  }
+}
+
+/** Checks the value of an option; `values` are those of the others. What is returned is a copy. */
+function checkField(name: string, field: Field, values: Readonly<Record<string, unknown>>, where: string, words: Words): unknown {
+  const value = values[name]
+  const named = `${where}: ${name}`
+  switch (field.kind) {
+    case 'flag':
+      if (checkBoolean(value, named) && field.needs !== undefined && values[field.needs] === 0) throw new UsageError(`${named} needs a ${field.needs}`)
+      return value
+    case 'size':
+      return checkSize(value, named, field.least, field.most)
+    case 'number': {
+      const number = checkNumber(value, named)
+      if (number < (field.least ?? -Infinity)) throw new UsageError(`${named} ${words.tooSmall(number, field.least!)}`)
+      return number
+    }
+    case 'betas':
+      return checkBetas(value, named, words)
+    case 'wordOr': {
+      if (value === field.word) return value
+      const own = Object.keys(field.options)
+      if (!isObject(value)) throw new UsageError(`${named} must be "${field.word}" or { ${own[0]} }, not ${show(value)}`)
+      return checkFields(field.options, checkOptions(value, own, named) as Record<string, unknown>, named, words)
+    }
+  }
+}
+
+function checkBetas(betas: unknown, named: string, words: Words): [number, number] {
+  const isBeta = (beta: unknown) => typeof beta === 'number' && beta >= 0 && beta < 1
+  if (isArray(betas) && betas.length === 2 && betas.every(isBeta)) return [betas[0], betas[1]]
+  throw new UsageError(`${named} ${words.betas} two numbers from 0 to below 1, not ${show(betas)}`)
+}
+
+/** Checks options, with defaults for those that are undefined, and returns all of them. */
+export function checkFields(fields: Fields, given: Readonly<Record<string, unknown>>, where: string, words: Words): Record<string, unknown> {
+  const values: Record<string, unknown> = {}
+  for (const [name, field] of Object.entries(fields)) values[name] = given[name] ?? usualOf(field, values)
+  for (const [name, field] of Object.entries(fields)) values[name] = checkField(name, field, values, where, words)
+  return values
+}
+
+/** Checks options of which none is left to its default. */
+export function checkAll(fields: Fields, values: object, where: string, words: Words): void {
+  for (const [name, field] of Object.entries(fields)) checkField(name, field, values as Record<string, unknown>, where, words)
+}

@@ -1,0 +1,147 @@
+// Written by scripts/options.mjs from what crates/nn/src/optim defines: change it there.
+
+import type { Tensor } from '../tensor/tensor.js'
+import type { ParamGroup } from './group.js'
+import { Optimizer } from './optimizer.js'
+
+export interface SGDOptions {
+  /** The learning rate. */
+  lr: number
+  /** What is kept of the velocity; 0 for no velocity. Default 0. */
+  momentum: number
+  /** Whether steps look ahead, as Nesterov's; default false. */
+  nesterov: boolean
+  /** Times the parameter, added to the gradient; default 0. */
+  weightDecay: number
+}
+
+/**
+ * Stochastic gradient descent, with momentum as Sutskever et al. 2013 have it. `torch.optim.SGD` with dampening 0.
+ *
+ * Without momentum and weight decay, a step touches only the rows of a table that got a gradient: they are summed and
+ * stepped in one pass, with the bits of a step on the dense gradient. With either, all rows move, whatever kind of
+ * gradient the table has.
+ */
+export class SGD extends Optimizer<SGDOptions> {
+  /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
+  constructor(params: Tensor[] | ParamGroup<SGDOptions>[], options: { lr: number } & Partial<SGDOptions>) {
+    super('SGD', params, options)
+  }
+}
+
+export interface AdamOptions {
+  /** The learning rate; default 0.001. */
+  lr: number
+  /** What is kept of the moments; default [0.9, 0.999]. */
+  betas: [number, number]
+  /** Added to the denominator; default 1e-8. */
+  eps: number
+  /** How much weights decay; default 0. */
+  weightDecay: number
+}
+
+/**
+ * Adam. Kingma, Ba 2015; `torch.optim.Adam`. Weight decay goes into the gradient; AdamW is where it does not.
+ *
+ * A table of a layer made with `sparse: true` is stepped as AdamW says.
+ */
+export class Adam extends Optimizer<AdamOptions> {
+  /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
+  constructor(params: Tensor[] | ParamGroup<AdamOptions>[], options?: Partial<AdamOptions>) {
+    super('Adam', params, options)
+  }
+}
+
+export interface AdamWOptions {
+  /** The learning rate; default 0.001. */
+  lr: number
+  /** What is kept of the moments; default [0.9, 0.999]. */
+  betas: [number, number]
+  /** Added to the denominator; default 1e-8. */
+  eps: number
+  /** How much weights decay; default 0.01. */
+  weightDecay: number
+}
+
+/**
+ * Adam with decoupled weight decay. Loshchilov, Hutter 2019; `torch.optim.AdamW`.
+ *
+ * Every row of a table moves at every step: by its decay, and by moments that fade. For the table of a layer made with
+ * `sparse: true`, rows without a gradient are left behind instead, and take the steps that they missed when they are next
+ * needed: by a lookup of their ids, by whatever reads the table as a whole (`data`, `toArray`, an op, a file), or by
+ * `flush()`. The values are those of the dense steps, to the bit, with learning rates that change, too; PyTorch refuses
+ * sparse gradients here. An array that `data` gave before shows rows as they were left: take it anew, or `flush()`.
+ *
+ * That pays where a batch names few of a table's rows: a tenth of the time with 32 of 50,000, half with 1000; from one row
+ * in ten on, `sparse: false` is as fast. `flush()` takes the time that was saved on rows seen lately: some tens of steps.
+ */
+export class AdamW extends Optimizer<AdamWOptions> {
+  /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
+  constructor(params: Tensor[] | ParamGroup<AdamWOptions>[], options?: Partial<AdamWOptions>) {
+    super('AdamW', params, options)
+  }
+}
+
+export interface SparseAdamOptions {
+  /** The learning rate; default 0.001. */
+  lr: number
+  /** What is kept of the moments; default [0.9, 0.999]. */
+  betas: [number, number]
+  /** Added to the denominator; default 1e-8. */
+  eps: number
+}
+
+/**
+ * Adam that leaves rows without a gradient as they are, their moments too. `torch.optim.SparseAdam`: for tables of
+ * layers made with `sparse: true`; a dense gradient is a UsageError. It is not what Adam computes: a rare row keeps the
+ * moments of its last visit. AdamW on such tables is exact.
+ */
+export class SparseAdam extends Optimizer<SparseAdamOptions> {
+  /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
+  constructor(params: Tensor[] | ParamGroup<SparseAdamOptions>[], options?: Partial<SparseAdamOptions>) {
+    super('SparseAdam', params, options)
+  }
+}
+
+export interface AdagradOptions {
+  /** The learning rate; default 0.01. */
+  lr: number
+  /** Added to the denominator; default 1e-10. */
+  eps: number
+  /** Times the parameter, added to the gradient; default 0. */
+  weightDecay: number
+  /** What the sums of squares begin with; default 0. */
+  initialAccumulatorValue: number
+}
+
+/**
+ * Adagrad. Duchi, Hazan, Singer 2011; `torch.optim.Adagrad` with a learning rate that does not decay by itself.
+ *
+ * Without weight decay, a step touches only the rows of a table that got a gradient, with the bits of a step on the dense
+ * gradient. (PyTorch's sparse path rounds in other places than its dense one, and refuses weight decay.)
+ */
+export class Adagrad extends Optimizer<AdagradOptions> {
+  /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
+  constructor(params: Tensor[] | ParamGroup<AdagradOptions>[], options?: Partial<AdagradOptions>) {
+    super('Adagrad', params, options)
+  }
+}
+
+export interface RowWiseAdagradOptions {
+  /** The learning rate; default 0.01. */
+  lr: number
+  /** Added to the denominator; default 1e-8. */
+  eps: number
+}
+
+/**
+ * Adagrad with one sum of squares for each row, a mean over its columns: `h += mean(g^2)`, `p -= lr / (sqrt(h) + eps) * g`.
+ * FBGEMM's `EXACT_ROWWISE_ADAGRAD`. Its state is a column instead of a table, and its step the cheapest that adapts. Rows
+ * are along dimension 0; in one dimension each element is one.
+ */
+export class RowWiseAdagrad extends Optimizer<RowWiseAdagradOptions> {
+  /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
+  constructor(params: Tensor[] | ParamGroup<RowWiseAdagradOptions>[], options?: Partial<RowWiseAdagradOptions>) {
+    super('RowWiseAdagrad', params, options)
+  }
+}

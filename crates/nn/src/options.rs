@@ -1,0 +1,248 @@
+//! Options that users set, each defined once: its name, what it means, its default and its range.
+//!
+//! [`options!`](crate::options!) makes a struct of them. The same definition is read from what JavaScript hands over
+//! ([`Options::read`]), and described ([`Options::fields`]) for `scripts/options.mjs`, which writes the TypeScript types, the
+//! tables that checks read, and the options of the command from it.
+
+use tokenbed_core::{Error, Result};
+use tokenbed_memory::Text;
+
+/// What an option may be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// True or false; true only where the other option, if any, is not 0.
+    Flag {
+        /// The other option.
+        needs: Option<&'static str>,
+    },
+    /// A whole number within bounds.
+    Size {
+        /// The smallest.
+        least: u64,
+        /// The largest.
+        most: u64,
+    },
+    /// A finite number.
+    Number {
+        /// The smallest; minus infinity for any.
+        least: f64,
+    },
+    /// Two numbers from 0 to below 1.
+    Betas,
+    /// A word, or options of its own.
+    WordOr {
+        /// The word.
+        word: &'static str,
+        /// The options.
+        options: Vec<Field>,
+    },
+}
+
+/// A truth value.
+pub const FLAG: Kind = Kind::Flag { needs: None };
+/// A finite number that is not negative.
+pub const NOT_NEGATIVE: Kind = Kind::Number { least: 0.0 };
+/// A finite number.
+pub const ANY_NUMBER: Kind = Kind::Number { least: f64::NEG_INFINITY };
+
+/// A whole number from `least` to `most`.
+pub const fn size(least: u64, most: u64) -> Kind {
+    Kind::Size { least, most }
+}
+
+/// What an option is where it is left out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Usual {
+    /// It has to be given, or is found out by whoever reads it.
+    Missing,
+    /// A truth value.
+    Flag(bool),
+    /// A number.
+    Number(f64),
+    /// A number, and another for those of these names.
+    NumberBy(f64, &'static [(&'static str, f64)]),
+    /// Two numbers.
+    Pair([f64; 2]),
+    /// A word.
+    Word(&'static str),
+    /// What another option is.
+    Like(&'static str),
+}
+
+impl From<bool> for Usual {
+    fn from(value: bool) -> Self {
+        Usual::Flag(value)
+    }
+}
+
+impl From<f64> for Usual {
+    fn from(value: f64) -> Self {
+        Usual::Number(value)
+    }
+}
+
+impl From<[f64; 2]> for Usual {
+    fn from(value: [f64; 2]) -> Self {
+        Usual::Pair(value)
+    }
+}
+
+/// An option.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Its name, in Rust's spelling; [`camel_case`] is how users write it.
+    pub name: &'static str,
+    /// What it means, in sentences.
+    pub about: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+    /// What it is where it is left out.
+    pub usual: Usual,
+}
+
+/// `weight_decay` as users write it: `weightDecay`.
+pub fn camel_case(name: &str) -> String {
+    let mut camel = String::new();
+    for (i, word) in name.split('_').enumerate() {
+        let (first, rest) = word.split_at(word.len().min(1));
+        camel.put_str(if i == 0 { first.into() } else { first.to_ascii_uppercase() }.as_str());
+        camel.put_str(rest);
+    }
+    camel
+}
+
+/// Values by the names that users write, as they were handed over: checked, and none left out.
+pub trait Values {
+    /// A number; none where there is none of this name.
+    fn number(&self, name: &str) -> Option<f64>;
+    /// A truth value.
+    fn flag(&self, name: &str) -> Option<bool>;
+    /// Two numbers.
+    fn pair(&self, name: &str) -> Option<[f64; 2]>;
+    /// Values of its own.
+    fn part(&self, name: &str) -> Option<Box<dyn Values + '_>>;
+}
+
+/// A value that an option may have in Rust.
+pub trait Setting: Sized {
+    /// Reads the value of an option; none where it has none of this type.
+    fn read(values: &dyn Values, name: &str) -> Option<Self>;
+}
+
+impl Setting for f64 {
+    fn read(values: &dyn Values, name: &str) -> Option<Self> {
+        values.number(name)
+    }
+}
+
+impl Setting for u64 {
+    fn read(values: &dyn Values, name: &str) -> Option<Self> {
+        /// Whole numbers up to this are what they say.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        values.number(name).filter(|&x| (0.0..=EXACT).contains(&x) && x.fract() == 0.0).map(|x| x as u64)
+    }
+}
+
+impl Setting for usize {
+    fn read(values: &dyn Values, name: &str) -> Option<Self> {
+        usize::try_from(u64::read(values, name)?).ok()
+    }
+}
+
+impl Setting for bool {
+    fn read(values: &dyn Values, name: &str) -> Option<Self> {
+        values.flag(name)
+    }
+}
+
+impl Setting for [f64; 2] {
+    fn read(values: &dyn Values, name: &str) -> Option<Self> {
+        values.pair(name)
+    }
+}
+
+/// A struct that [`options!`](crate::options!) made.
+pub trait Options: Sized {
+    /// What it is, in sentences, with the line breaks of its source.
+    const ABOUT: &'static str;
+
+    /// The options, those of its parts first.
+    fn fields() -> Vec<Field>;
+
+    /// Reads all of them.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where one is missing or of another type: TypeScript has checked them before.
+    fn read(values: &dyn Values) -> Result<Self>;
+}
+
+/// The value of an option.
+///
+/// # Errors
+/// [`Error::Usage`] where it is missing or of another type.
+pub fn read<T: Setting>(values: &dyn Values, name: &str) -> Result<T> {
+    let name = camel_case(name);
+    T::read(values, &name).ok_or_else(|| Error::Usage(format!("the option {name} is missing, or of another type")))
+}
+
+/// Makes a struct whose fields are options.
+///
+/// ```
+/// use tokenbed_nn::options::{NOT_NEGATIVE, Options};
+/// tokenbed_nn::options! {
+///     /// Steps of one size.
+///     pub struct Plain {
+///         /// The learning rate.
+///         pub lr: f64 [NOT_NEGATIVE] = 0.01,
+///     }
+/// }
+/// assert_eq!(Plain::fields()[0].about, " The learning rate.");
+/// ```
+///
+/// `..part: Parts,` before the fields takes in all options of another such struct, as the field `part`.
+#[macro_export]
+macro_rules! options {
+    (
+        $(#[doc = $about:literal])+
+        pub struct $name:ident {
+            $(.. $part:ident: $parts:ty,)*
+            $($(#[doc = $doc:literal])+ pub $field:ident: $type:ty [$kind:expr] = $usual:expr,)*
+        }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct $name {
+            $(#[doc = concat!("All of [`", stringify!($parts), "`].")] pub $part: $parts,)*
+            $($(#[doc = $doc])+ pub $field: $type,)*
+        }
+
+        impl $crate::options::Options for $name {
+            const ABOUT: &'static str = concat!($($about, "\n"),+);
+
+            fn fields() -> Vec<$crate::options::Field> {
+                let own = [$($crate::options::Field {
+                    name: stringify!($field),
+                    about: concat!($($doc),+),
+                    kind: $kind,
+                    usual: $crate::options::Usual::from($usual),
+                }),*];
+                let parts: [Vec<$crate::options::Field>; _] = [$(<$parts as $crate::options::Options>::fields()),*];
+                $crate::options::joined(parts, own)
+            }
+
+            fn read(values: &dyn $crate::options::Values) -> ::tokenbed_core::Result<Self> {
+                Ok(Self {
+                    $($part: <$parts as $crate::options::Options>::read(values)?,)*
+                    $($field: $crate::options::read(values, stringify!($field))?,)*
+                })
+            }
+        }
+    };
+}
+
+/// Options of parts, and after them one's own.
+#[doc(hidden)]
+pub fn joined<const P: usize, const N: usize>(parts: [Vec<Field>; P], own: [Field; N]) -> Vec<Field> {
+    use tokenbed_memory::Gather;
+    parts.into_iter().flatten().chain(own).into_list()
+}

@@ -1,6 +1,7 @@
 // Checks the house rules: node scripts/check.mjs
 //
 // A rule is a name and a function that returns the offenders, one text each. A rule without offenders is kept.
+import { borderRules } from './rules/border.mjs'
 import { crateRules } from './rules/crates.mjs'
 import { habitRules } from './rules/habits.mjs'
 import { packageRules } from './rules/packages.mjs'
@@ -11,6 +12,7 @@ import { workflowRules } from './rules/workflows.mjs'
 import { runIfMain } from './process.mjs'
 
 const rules = [
+  ...borderRules,
   ...crateRules,
   ...typescriptRules,
   ...rustRules,

@@ -1,8 +1,9 @@
 //! Steps of optimizers, and gradients kept small.
 
-use crate::layers::embedding::{SCRATCH, bad_ids};
+use crate::layers::embedding::SCRATCH;
 use crate::layers::row_grad::GradOperand;
 use crate::node::borrow::{Operand, size};
+use crate::node::borrowed_word::{OnBadId, Word};
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
 use crate::node::options::Given;
@@ -82,15 +83,15 @@ impl ParameterOperand {
     }
 }
 
-/// Runs `$body` with `$t` bound to the type of the code.
+/// Runs `$body` with `$t` bound to the type of the word.
 macro_rules! with_real {
     ($dtype:expr, $t:ident => $body:expr) => {
-        match DType::from_code($dtype) {
-            Some(DType::Float32) => {
+        match $dtype.0 {
+            DType::Float32 => {
                 type $t = f32;
                 $body
             }
-            Some(DType::Float64) => {
+            DType::Float64 => {
                 type $t = f64;
                 $body
             }
@@ -107,7 +108,7 @@ pub fn optim_dense(
     parameter: ParameterOperand,
     rows: f64,
     grad: Operand,
-    dtype: u32,
+    dtype: Word<DType>,
 ) -> bool {
     status(|| {
         threads()?;
@@ -169,14 +170,14 @@ pub fn lazy_catch_up(
     first: Operand,
     second: Operand,
     ids: Operand,
-    bad: f64,
+    bad: OnBadId,
 ) -> bool {
     status(|| {
         threads()?;
         let parameter = ParameterOperand { param, first: Some(first), second: Some(second) };
         let parameter = parameter.exclusive::<f32>(&[&ids])?;
         SCRATCH.with_borrow_mut(|scratch| {
-            let ids = (ids.ids()?, bad_ids(bad)?);
+            let ids = (ids.ids()?, bad.0);
             Ok(lazy.0.borrow_mut().catch_up(dispatch::active(), parameter, ids, scratch.ids())?)
         })
     })
@@ -198,7 +199,7 @@ pub fn lazy_flush(lazy: &External<LazyRows>, parameter: ParameterOperand, stir: 
 
 /// The sum of the squares, in f64, of rows of `dim` elements; 0 where there are no rows.
 #[napi(catch_unwind)]
-pub fn sum_squares(dtype: u32, values: Operand, dim: f64) -> Option<f64> {
+pub fn sum_squares(dtype: Word<DType>, values: Operand, dim: f64) -> Option<f64> {
     guard(|| {
         threads()?;
         with_real!(dtype, F => Ok(clip::sum_squares::<F>(dispatch::active(), values.shared()?, size(dim)?)?))
@@ -216,7 +217,7 @@ pub fn sum_squares_of_rows(grad: GradOperand) -> Option<f64> {
 
 /// Every element times a factor, in place.
 #[napi(catch_unwind)]
-pub fn scale_values(dtype: u32, values: Operand, factor: f64) -> bool {
+pub fn scale_values(dtype: Word<DType>, values: Operand, factor: f64) -> bool {
     status(|| {
         threads()?;
         with_real!(dtype, F => {
@@ -228,7 +229,7 @@ pub fn scale_values(dtype: u32, values: Operand, factor: f64) -> bool {
 
 /// Every element within `-limit ..= limit`, in place.
 #[napi(catch_unwind)]
-pub fn clamp_values(dtype: u32, values: Operand, limit: f64) -> bool {
+pub fn clamp_values(dtype: Word<DType>, values: Operand, limit: f64) -> bool {
     status(|| {
         threads()?;
         with_real!(dtype, F => {

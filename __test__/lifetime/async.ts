@@ -121,12 +121,14 @@ void main({
       const { failure } = await native.workQueue(work)!
       return failure?.code ?? 'done'
     }
-    const work = native.embeddingWork(handle, 4, 2, ids, -1)
+    const table = { format: 'float32', rows: 4, dim: 2, onBadId: 'throw', result: 'float32' } as const
+    const lookup = native.lookupNew(table)!
+    const work = native.embeddingWork(lookup, handle, ids)
     const codes = [
       await queue(native.panickingWork()),
-      await queue(native.embeddingWork(handle, 5, 2, ids, -1)),
-      await queue(native.embeddingWork(handle, 1.5, 2, ids, -1)),
-      await queue(native.embeddingWork(handle, 4, 2, new Float32Array(2), -1)),
+      await queue(native.embeddingWork(native.lookupNew({ ...table, rows: 5 })!, handle, ids)),
+      native.lookupNew({ ...table, rows: 1.5 }) ?? native.takeFailure()?.code,
+      await queue(native.embeddingWork(lookup, handle, new Float32Array(2))),
       await queue(work),
       await queue(work),
       native.workStop(work!),

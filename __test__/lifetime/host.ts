@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { capabilities, Embedding, loadSafetensors, manualSeed, randn, saveSafetensors, TokenPositionEmbedding, tensor, UsageError, zeros } from '../../index.js'
-import { call, check, failureOf, native } from '../../api/native/native.js'
+import { call, check, failureOf, native, type Operand } from '../../api/native/native.js'
 import { main } from '../support/child.js'
 import { digest } from '../support/compare.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -106,20 +106,28 @@ void main({
       const answer = outcome(run)
       return answer === null || answer === false ? native.takeFailure()?.code : answer
     }
+    const table = { format: 'float32', rows: 4, dim: 2, onBadId: 'throw', result: 'float32' } as const
+    const lookup = native.lookupNew(table)!
+    const strided = (elements: Operand) => ({ elements, offset: 0, strides: new Float64Array(1) })
     return [
-      ok(() => native.embeddingForward(f32, 4, 2, i32, -1, new Float32Array(3))),
-      ok(() => native.embeddingForward(f32, 5, 2, i32, -1, new Float32Array(4))),
-      ok(() => native.embeddingForward(f32, 1.5, 2, i32, -1, new Float32Array(4))),
-      ok(() => native.embeddingForward(f32, 4, 2, i32, -7, new Float32Array(4))),
-      ok(() => native.embeddingForward(f32, 4, 2, f32, -1, new Float32Array(4))),
-      ok(() => native.embeddingForward(f32, 4, 2, i32, -1, f32.subarray(0, 4))),
-      ok(() => native.embeddingForward(new Uint8Array(new ArrayBuffer(33), 1), 4, 2, i32, -1, new Float32Array(4))),
-      ok(() => native.embeddingForward({} as never, 4, 2, i32, -1, new Float32Array(4))),
+      ok(() => native.embeddingForward(lookup, i32, new Float32Array(3), f32)),
+      ok(() => native.embeddingForward(native.lookupNew({ ...table, rows: 5 })!, i32, new Float32Array(4), f32)),
+      ok(() => native.lookupNew({ ...table, rows: 1.5 })),
+      ok(() => native.lookupNew({ ...table, onBadId: -7 })),
+      ok(() => native.embeddingForward(lookup, f32, new Float32Array(4), f32)),
+      ok(() => native.embeddingForward(lookup, i32, f32.subarray(0, 4), f32)),
+      ok(() => native.embeddingForward(lookup, i32, new Float32Array(4), new Uint8Array(new ArrayBuffer(33), 1))),
+      ok(() => native.embeddingForward({} as never, i32, new Float32Array(4), f32)),
+      ok(() => native.embeddingForward(lookup, i32, new Float32Array(4), {} as never)),
+      ok(() => native.embeddingForward(lookup, i32, new Float32Array(4))),
+      ok(() => native.lookupNew({ ...table, onBadId: 'skip' as never })),
+      ok(() => native.lookupNew({ ...table, format: 'float32 and so on and so on' as never })),
+      ok(() => native.bagForward(lookup, i32, null, null, new Float32Array(4), f32)),
       ok(() => native.storageZeroed(-1)),
       ok(() => native.storageZeroed(2 ** 62)),
-      ok(() => native.convertElements(99, f32, 0, f32)),
+      ok(() => native.convertElements('float31' as never, f32, 'float32', f32)),
       ok(() => native.windowsNew(10, 0, 1, 1, true)),
-      ok(() => native.copyElements(3, new Float64Array(1), f32, 0, new Float64Array(1), i32, 0, new Float64Array(1))),
+      ok(() => native.copyElements(3, new Float64Array(1), strided(f32), strided(i32))),
     ]
   },
 

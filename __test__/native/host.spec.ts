@@ -63,7 +63,7 @@ test('a panic is an error with the code INTERNAL, and the process goes on', asyn
 
 test('what slips through the checks is refused by the native side', async (t) => {
   const codes = await scenario<(string | undefined)[]>(SCRIPT, 'unchecked')
-  t.is(codes.length, 13)
+  t.is(codes.length, 18)
   const known = ['SHAPE', 'USAGE', 'DTYPE', 'TOKEN_INDEX', 'MEMORY']
   for (const [i, code] of codes.entries()) t.true(known.includes(code!) || /^(Type)?Error: /.test(code!), `${i}: ${code}`)
 })

@@ -1,6 +1,6 @@
 // A gradient in rows that a test makes, as layers make theirs.
 
-import { native } from '../../api/native/native.js'
+import { call, native } from '../../api/native/native.js'
 import { orderOf, TableGradient } from '../../api/autograd/table-gradient.js'
 import { tensor, type Tensor } from '../../index.js'
 
@@ -10,6 +10,7 @@ export function rowsOf(dense: Tensor, ids: readonly number[], sparse = true): Ta
   const [count, dim] = dense.shape
   const rows = new Float32Array(ids.length * dim)
   ids.forEach((id, i) => rows.set(data.subarray(id * dim, id * dim + dim), i * dim))
-  const order = orderOf(ids.length, false, (block) => native.rowOrder(Uint32Array.from(ids), count, -1, -1, false, 1, block))
+  const lookup = call(native.lookupNew({ format: 'float32', rows: count, dim, onBadId: 'throw', result: 'float32' }))
+  const order = orderOf(ids.length, false, (block) => native.rowOrder(lookup, Uint32Array.from(ids), false, 1, block))
   return TableGradient.pending({ shape: dense.shape, dtype: 'float32', sparse }, order, tensor(rows, { shape: [ids.length, dim] }))
 }

@@ -1,7 +1,7 @@
 // Vocabularies that change: against plain arrays, over random plans; what stays tied; what is refused.
 
 import test, { type ExecutionContext } from 'ava'
-import { Adagrad, Adam, AdamW, Embedding, EmbeddingBag, Generator, loadModel, manualSeed, ones, quantize, randn, resizeVocabulary, RowWiseAdagrad, saveModel, SGD, type Tensor, tensor, TokenPositionEmbedding, zeros, type DType, type NewToken, type OptimizerStateLike, type VocabularyPlan } from '../../index.js'
+import { Adagrad, Adam, AdamW, Embedding, EmbeddingBag, Generator, loadModel, manualSeed, ones, quantize, randn, resizeVocabulary, RowWiseAdagrad, saveModel, setNumThreads, SGD, type Tensor, tensor, TokenPositionEmbedding, zeros, type DType, type NewToken, type OptimizerStateLike, type VocabularyPlan } from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { pick, seeded, type Draw } from '../support/random-text.js'
 import { temporaryFolder } from '../support/temporary.js'

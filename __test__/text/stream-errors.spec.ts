@@ -93,11 +93,15 @@ test('bytes that are no UTF-8 are told with their place', async (t) => {
     const { ids, error } = await fails({ files: [path] })
     t.true(ids > 0, 'the chunks before it came')
     says(t, error, FormatError, path, part, `at byte ${length + 1}`)
-    t.deepEqual([(error as FormatError).path, (error as FormatError).offset], [path, length + 1])
+    const { path: named, offset, invalidUtf8 } = error as FormatError
+    t.deepEqual([named, offset, invalidUtf8], [path, length + 1, true])
   }
   const binary = file('binary', Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * 7919) & 255)))
   says(t, (await fails({ files: [binary] })).error, FormatError, binary, 'no UTF-8')
-  says(t, (await fails({ files: [file('utf16.txt', Buffer.from('\ufefftext', 'utf16le'))] })).error, FormatError, 'UTF-16')
+  const { error } = await fails({ files: [file('utf16.txt', Buffer.from('\ufefftext', 'utf16le'))] })
+  says(t, error, FormatError, 'UTF-16')
+  // Another kind of file is not mended by reading it all the same.
+  t.false((error as FormatError).invalidUtf8)
   says(t, (await fails({ files: [file('packed.txt', gzipSync('text'))] })).error, FormatError, '.gz')
 })
 

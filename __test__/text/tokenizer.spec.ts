@@ -1,7 +1,7 @@
 import test from 'ava'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { tensor, Tokenizer, zeros } from '../../index.js'
+import { tensor, Tokenizer, UsageError, zeros } from '../../index.js'
 import { digest } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
 import { readGolden, root } from '../support/golden.js'
@@ -51,6 +51,15 @@ for (const [name, { count, sha256 }] of Object.entries(goldens.digest)) {
     t.is(tokenizer.decode(ids), text)
   })
 }
+
+test('an error names the special token that is not allowed, alone and in a batch', (t) => {
+  for (const encode of [() => tokenizer.encode('a<|endoftext|>b'), () => tokenizer.encodeBatch(['a', 'b<|endoftext|>'])]) {
+    const error = t.throws(encode, { instanceOf: UsageError })
+    t.is(error?.specialToken, '<|endoftext|>')
+  }
+  const other = t.throws(() => tokenizer.encode(1 as never), { instanceOf: UsageError })
+  t.is(other?.specialToken, undefined)
+})
 
 test('a special token that is not allowed is told, and how to allow it', (t) => {
   refuses(t, () => tokenizer.encode(TEA), 'USAGE', '"<|endoftext|>"', 'position 24', 'allow it')

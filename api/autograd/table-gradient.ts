@@ -1,7 +1,7 @@
 // The gradient of a table as rows: the rows that a batch named, summed in the order of its ids.
 
 import { isDense, type Gradient, type RowsGradient, type Showing, type ShownRows } from './tape.js'
-import { typeCode, type DType, type ResultType } from '../base/dtype.js'
+import { type DType, type ResultType } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
 import { untrack } from '../memory/scope.js'
 import { call, check, native, type GradOperand, type Operand } from '../native/native.js'
@@ -28,7 +28,7 @@ export function typed(x: Elements, dtype: DType): Elements {
 export function summedOperand(ids: Elements, rows: Elements, dtype: DType): GradOperand {
   return {
     ids: ids.operand(), rows: rows.operand(), summed: true, room: 0, count: ids.size, dim: rows.shape[1],
-    coefficients: undefined, format: typeCode(dtype as ResultType),
+    coefficients: undefined, format: dtype as ResultType,
   }
 }
 
@@ -137,7 +137,7 @@ export class TableGradient implements RowsGradient {
     const { block, room, count, coefficients } = rows.order
     return {
       ids: block.operand(), rows: rows.grad.operand(), summed: false, room, count, dim: this.shape[1],
-      coefficients: coefficients?.operand(), format: typeCode(this.dtype as ResultType),
+      coefficients: coefficients?.operand(), format: this.dtype as ResultType,
     }
   }
 

@@ -12,8 +12,6 @@ export type IntArray = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32
 
 type Kind = 'float' | 'integer' | 'bool'
 interface Facts {
-  /** The native side's number for it. */
-  readonly code: number
   /** Bytes of an element. */
   readonly bytes: number
   readonly array: new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray
@@ -25,33 +23,26 @@ interface Facts {
 }
 
 const FACTS: Record<DType, Facts> = {
-  float32: { code: 0, bytes: 4, array: Float32Array, kind: 'float', class: 'float32' },
-  float64: { code: 1, bytes: 8, array: Float64Array, kind: 'float', class: 'float64' },
-  float16: { code: 2, bytes: 2, array: Uint16Array, kind: 'float', class: 'float32' },
-  bfloat16: { code: 3, bytes: 2, array: Uint16Array, kind: 'float', class: 'float32' },
-  int8: { code: 4, bytes: 1, array: Int8Array, kind: 'integer', class: 'int64', range: [-128, 127] },
-  uint8: { code: 5, bytes: 1, array: Uint8Array, kind: 'integer', class: 'int64', range: [0, 255] },
-  int32: { code: 6, bytes: 4, array: Int32Array, kind: 'integer', class: 'int64', range: [-(2 ** 31), 2 ** 31 - 1] },
-  int64: { code: 7, bytes: 8, array: BigInt64Array, kind: 'integer', class: 'int64', range: [-(2n ** 63n), 2n ** 63n - 1n] },
-  bool: { code: 8, bytes: 1, array: Uint8Array, kind: 'bool', class: 'int64' },
+  float32: { bytes: 4, array: Float32Array, kind: 'float', class: 'float32' },
+  float64: { bytes: 8, array: Float64Array, kind: 'float', class: 'float64' },
+  float16: { bytes: 2, array: Uint16Array, kind: 'float', class: 'float32' },
+  bfloat16: { bytes: 2, array: Uint16Array, kind: 'float', class: 'float32' },
+  int8: { bytes: 1, array: Int8Array, kind: 'integer', class: 'int64', range: [-128, 127] },
+  uint8: { bytes: 1, array: Uint8Array, kind: 'integer', class: 'int64', range: [0, 255] },
+  int32: { bytes: 4, array: Int32Array, kind: 'integer', class: 'int64', range: [-(2 ** 31), 2 ** 31 - 1] },
+  int64: { bytes: 8, array: BigInt64Array, kind: 'integer', class: 'int64', range: [-(2n ** 63n), 2n ** 63n - 1n] },
+  bool: { bytes: 1, array: Uint8Array, kind: 'bool', class: 'int64' },
 }
-
-const BY_CODE = (Object.keys(FACTS) as DType[]).sort((a, b) => FACTS[a].code - FACTS[b].code)
 
 /** What is known of an element type. */
 export function facts(dtype: DType): Facts {
   return FACTS[dtype]
 }
 
-/** The element type of a native number. */
-export function fromCode(code: number): DType {
-  return BY_CODE[code]
-}
-
 /** Checks a `dtype` option. */
 export function checkDType(dtype: unknown, where: string): DType {
   if (typeof dtype === 'string' && Object.hasOwn(FACTS, dtype)) return dtype as DType
-  throw new DTypeError(`${where}: no dtype is called ${show(dtype)}; known: ${BY_CODE.join(', ')}`)
+  throw new DTypeError(`${where}: no dtype is called ${show(dtype)}; known: ${Object.keys(FACTS).join(', ')}`)
 }
 
 /** Whether values of it may have fractions. */
@@ -95,13 +86,8 @@ export function resultType(a: Typed, b: Typed): DType {
 /** The types that layers give. */
 export type ResultType = 'float32' | 'float16' | 'bfloat16'
 
-/** The same as a list, in the order of the native side's numbers. */
+/** The same as a list. */
 export const RESULT_TYPES: readonly ResultType[] = ['float32', 'float16', 'bfloat16']
-
-/** The native side's number for it. */
-export function typeCode(type: ResultType): number {
-  return type === 'float32' ? 0 : RESULT_TYPES.indexOf(type)
-}
 
 /** A type that tables of floats and results have. */
 export function isResultType(dtype: unknown): dtype is ResultType {

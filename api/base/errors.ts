@@ -52,8 +52,14 @@ export class DTypeError extends TokenbedError {
 
 /** A call that cannot be carried out as it was made (code `USAGE`). */
 export class UsageError extends TokenbedError {
-  constructor(message: string, options?: { cause?: unknown }) {
+  /** The special token that stands in a text without being allowed, where that is what cannot be carried out. */
+  declare readonly specialToken?: string
+  /** The environment variable whose value cannot be used, where that is why. */
+  declare readonly setting?: string
+  constructor(message: string, options?: { cause?: unknown; specialToken?: string; setting?: string }) {
     super('USAGE', message, options)
+    if (options?.specialToken !== undefined) this.specialToken = options.specialToken
+    if (options?.setting !== undefined) this.setting = options.setting
   }
 }
 
@@ -89,10 +95,13 @@ export class FormatError extends TokenbedError {
   readonly path: string
   /** The byte where it is wrong. */
   readonly offset: number
-  constructor(message: string, path: string, offset: number) {
+  /** Whether it is a text with bytes that are no UTF-8, which the option `invalidUtf8: 'replace'` reads. */
+  readonly invalidUtf8: boolean
+  constructor(message: string, path: string, offset: number, invalidUtf8 = false) {
     super('FORMAT', message)
     this.path = path
     this.offset = offset
+    this.invalidUtf8 = invalidUtf8
   }
 }
 

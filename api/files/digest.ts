@@ -1,7 +1,6 @@
 // What tells whether tensors are those that were saved: a digest of all their names, types, shapes and elements, kept in the
 // metadata of their file.
 
-import { facts } from '../base/dtype.js'
 import { FormatError } from '../base/errors.js'
 import { call, native } from '../native/native.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -13,12 +12,7 @@ export const DIGEST = 'tokenbed.digest'
 export function digestOfTensors(tensors: ReadonlyMap<string, Tensor>): string {
   const entries = [...tensors]
   return call(
-    native.digestTensors(
-      entries.map(([name]) => name),
-      entries.map(([, { dtype }]) => facts(dtype).code),
-      entries.map(([, { shape }]) => [...shape]),
-      entries.map(([, tensor]) => tensor.operand()),
-    ),
+    native.digestTensors(entries.map(([name, tensor]) => ({ name, dtype: tensor.dtype, shape: [...tensor.shape], data: tensor.operand() }))),
   )
 }
 

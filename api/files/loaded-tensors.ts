@@ -1,6 +1,6 @@
 // What a safetensors file holds: the tensors that can be had, and what its header says of all.
 
-import { fromCode, type DType } from '../base/dtype.js'
+import type { DType } from '../base/dtype.js'
 import { DTypeError, UsageError } from '../base/errors.js'
 import type { native } from '../native/native.js'
 import { guardReceivers } from '../base/receivers.js'
@@ -33,7 +33,7 @@ type Header = NonNullable<ReturnType<typeof native.inspectSafetensors>>
 
 /** What the native side says of tensors. @internal */
 export function storedTensors(tensors: Header['tensors']): StoredTensor[] {
-  return tensors.map(({ name, stored, dtype, shape, bytes }) => ({ name, stored, dtype: dtype == null ? null : fromCode(dtype), shape, bytes }))
+  return tensors.map(({ name, stored, dtype, shape, bytes }) => ({ name, stored, dtype: dtype ?? null, shape, bytes }))
 }
 
 /** Metadata as the file writes it: an object of strings, or null. @internal */

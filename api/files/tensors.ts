@@ -1,7 +1,7 @@
 // Files of tensors.
 
 import { resolve } from 'node:path'
-import { facts, fromCode } from '../base/dtype.js'
+import type { DType } from '../base/dtype.js'
 import { FormatError, UsageError } from '../base/errors.js'
 import { call, check, native, type Handle } from '../native/native.js'
 import { checkWhole, LoadedTensorMap, parseMetadata, storedTensors, type LoadedTensors, type StoredTensor } from './loaded-tensors.js'
@@ -82,8 +82,7 @@ export function loadMarked(path: string, wanted: string): { digest: string; valu
   return { digest: mark ?? '', value: tensors ? byName(tensors) : null }
 }
 
-function tensorOf({ dtype: code, shape, handle, mapped }: { dtype: number; shape: number[]; handle: Handle; mapped: boolean }): Tensor {
-  const dtype = fromCode(code)
+function tensorOf({ dtype, shape, handle, mapped }: { dtype: DType; shape: number[]; handle: Handle; mapped: boolean }): Tensor {
   return adopted(handle, dtype, shape, mapped)
 }
 
@@ -129,12 +128,8 @@ export function saveSafetensors(
   check(
     native.saveSafetensors(
       resolve(checkPath(path, where)),
-      entries.map(([name]) => name),
-      entries.map(([, tensor]) => facts(tensor.dtype).code),
-      entries.map(([, tensor]) => [...tensor.shape]),
-      entries.map(([, tensor]) => tensor.operand()),
-      texts.map(([key]) => key),
-      texts.map(([, text]) => text),
+      entries.map(([name, tensor]) => ({ name, dtype: tensor.dtype, shape: [...tensor.shape], data: tensor.operand() })),
+      texts.map(([key, text]) => ({ key, text })),
     ),
   )
 }
@@ -170,5 +165,5 @@ export function saveNpy(path: string, tensor: Tensor): void {
   const where = 'saveNpy'
   const target = resolve(checkPath(path, where))
   if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: a tensor, not ${show(tensor)}`)
-  check(native.saveNpy(target, facts(tensor.dtype).code, [...tensor.shape], tensor.operand()))
+  check(native.saveNpy(target, tensor.dtype, [...tensor.shape], tensor.operand()))
 }

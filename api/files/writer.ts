@@ -88,15 +88,11 @@ export class TensorWriter {
       checkWellFormed(name, `${where}: the name ${show(name)}`)
       this.#columns.set(name, columnOf(spec, this.#columns.size, `${where}: "${name}"`))
     }
-    const columns = [...this.#columns.values()]
     this.#rows = call(
       native.rowsCreate(
         this.path,
-        [...this.#columns.keys()],
-        columns.map(({ dtype }) => facts(dtype).code),
-        columns.map(({ shape }) => [...shape]),
-        texts.map(([key]) => key),
-        texts.map(([, text]) => text),
+        [...this.#columns].map(([name, { dtype, shape }]) => ({ name, dtype, shape: [...shape] })),
+        texts.map(([key, text]) => ({ key, text })),
       ),
     )
     enter(this.#self)

@@ -152,8 +152,7 @@ function tensor(handle: Handle, dtype: DType, shape: readonly number[]): Tensor 
   const { bytes } = facts(dtype)
   if (binary.liveData) return adopted(handle, dtype, shape)
   const result = uninitialized(dtype, shape)
-  const stride = Float64Array.of(1)
-  check(native.copyElements(bytes, Float64Array.of(size), handle, 0, stride, result.operand(), 0, stride))
+  check(native.copyRun(bytes, size, handle, 0, result.operand(), 0))
   check(native.storageRelease(handle))
   return result
 }

@@ -4,7 +4,7 @@ import type { Backward, Gradient, Save } from '../autograd/tape.js'
 import type { IntArray } from '../base/dtype.js'
 import type { Ids, ReadIds } from '../tensor/ids.js'
 import { keepIds, type Keeping } from './kept-ids.js'
-import { check, native, type BagsOperand, type InputLayer } from '../native/native.js'
+import { check, native, type BagMode, type BagsOperand, type InputLayer, type InputsOperand } from '../native/native.js'
 import type { Table } from './table.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { cast, Elements } from '../ops/elements.js'
@@ -31,18 +31,12 @@ export interface BagSettings {
   readonly table: Table
   readonly bags: ReadBags
   readonly weights: Tensor | null
-  /** As the native side numbers it: sum, mean, max. */
-  readonly mode: number
+  readonly mode: BagMode
 }
 
-const [MEAN, MAX] = [1, 2]
-
-/** Bags as the native side takes them for the way back. */
-function operandOf({ table, bags, mode }: BagSettings, ids: IntArray, offsets: IntArray | null, weights: Elements | null): BagsOperand {
-  return {
-    ids, bad: table.badIds, offsets: offsets ?? undefined, withEnd: bags.withEnd, bags: bags.bags, length: bags.length,
-    weights: weights?.operand(), padding: table.padding, mode,
-  }
+/** Bags as the native side takes them, there and back; `ids` and `offsets`: those that were kept, instead of those that were read. @internal */
+export function operandOf(bags: ReadBags, weights: Elements | null, ids = bags.ids.array, offsets = bags.offsets?.array): BagsOperand {
+  return { ids, offsets, bags: bags.bags, weights: weights?.operand() }
 }
 
 /** Of bags; `given`: ids and offsets as they were given. @internal */
@@ -50,30 +44,29 @@ export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids 
   const { save } = keeping
   const { table, bags, weights, mode } = settings
   const facts = table.facts()
-  const { rows, dim } = table
   const ids = keepIds(bags.ids.array, given.ids, keeping)
-  const offsets = bags.offsets === null ? () => null : keepIds(bags.offsets.array, given.offsets, keeping)
+  const offsets = bags.offsets === null ? () => undefined : keepIds(bags.offsets.array, given.offsets, keeping)
   const savedWeights = weights === null ? null : save(weights)
   // Only the gradient of the weights reads the table again: rows that forward brought up to date.
   const savedTable = weights?.requiresGrad === true ? save(table.weight) : null
-  const winners = mode === MAX && table.weight.requiresGrad ? saveWinners(settings, save) : null
+  const winners = mode === 'max' && table.weight.requiresGrad ? saveWinners(settings, save) : null
 
   const ofTable = (grad: Elements): Gradient => {
-    const kept = operandOf(settings, ids(), offsets(), savedWeights?.() ?? null)
+    const kept = operandOf(bags, savedWeights?.() ?? null, ids(), offsets())
     if (winners !== null) {
       const order = table.order(ids(), false)
       return TableGradient.summed(facts, order, (into) =>
-        native.bagLargestRows(kept, rows, order.block.operand(), order.count, winners().operand(), wide(grad).operand(), dim, into),
+        native.bagLargestRows(table.lookup(), kept, { block: order.block.operand(), count: order.count }, winners().operand(), wide(grad).operand(), into),
       )
     }
-    const weighted = weights !== null || mode === MEAN || table.byFrequency
-    const order = orderOf(ids().length, weighted, (block, coefficients) => native.bagRowOrder(kept, rows, table.byFrequency, block, coefficients))
+    const weighted = weights !== null || mode === 'mean' || table.byFrequency
+    const order = orderOf(ids().length, weighted, (block, coefficients) => native.bagRowOrder(table.lookup(), kept, table.byFrequency, block, coefficients))
     return TableGradient.pending(facts, order, grad)
   }
   const ofWeights = (grad: Elements): Gradient => {
     const made = fresh(weights!.shape)
-    const kept = operandOf(settings, ids(), offsets(), savedWeights!())
-    check(native.bagWeightsGrad(kept, table.format, savedTable!().rawOperand(), rows, dim, wide(grad).operand(), made.operand()))
+    const kept = operandOf(bags, savedWeights!(), ids(), offsets())
+    check(native.bagWeightsGrad(table.lookup(), kept, savedTable!().rawOperand(), wide(grad).operand(), made.operand()))
     return made
   }
   return (grad, wanted) => [wanted[0] ? ofTable(grad) : null, wanted[1] ? ofWeights(grad) : null]
@@ -83,8 +76,7 @@ export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids 
 function saveWinners(settings: BagSettings, save: Save): () => Elements {
   const { table, bags } = settings
   const winners = fresh([bags.bags, table.dim], 'int32')
-  const operand = operandOf(settings, bags.ids.array, bags.offsets?.array ?? null, null)
-  check(native.bagWinners(operand, table.format, table.weight.rawOperand(), table.rows, table.dim, winners.operand()))
+  check(native.bagWinners(table.lookup(), operandOf(bags, null), table.weight.rawOperand(), winners.operand()))
   const saved = save(winners)
   winners.dispose()
   return saved
@@ -106,6 +98,11 @@ export interface ReadInputs {
   readonly length: number
   readonly at: IntArray | undefined
   readonly kinds: IntArray | undefined
+}
+
+/** The same as objects cross: to work off the thread, and on the way back. @internal */
+export function inputsOf({ read, offset, length, at, kinds }: ReadInputs): InputsOperand {
+  return { ids: read.array, offset, length, positions: at, segments: kinds }
 }
 
 /** An input layer's parts as they are at forward. */
@@ -143,8 +140,8 @@ export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, keep
       const others = saved.filter(({ part }) => layer.others.includes(part)).map(({ get }) => get().rawOperand())
       check(
         native.inputLayerBackward(
-          layer.native, ids(), offset, length, at?.(), kinds?.(), others, grad.operand(),
-          made[0].operand(), made[1].operand(), made[2].operand(),
+          layer.native, { ids: ids(), offset, length, positions: at?.(), segments: kinds?.() }, others, grad.operand(),
+          { sum: made[0].operand(), weight: made[1].operand(), bias: made[2].operand() },
         ),
       )
       ;[sum, learned] = [made[0], made.slice(1)]

@@ -3,12 +3,12 @@
 import { lookUp } from './async.js'
 import type { Backward } from '../autograd/tape.js'
 import { Contents } from '../base/contents.js'
-import { typeCode, type ResultType } from '../base/dtype.js'
+import { type ResultType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { readIds, type Ids, type ReadIds } from '../tensor/ids.js'
 import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
-import { bagWay, type ReadBags } from './backward.js'
+import { bagWay, operandOf, type ReadBags } from './backward.js'
 import { check, native } from '../native/native.js'
 import type { QuantizedTable } from './quantize.js'
 import { guardReceivers, isInstance, stranger } from '../base/receivers.js'
@@ -84,6 +84,7 @@ export class EmbeddingBag implements Layer {
     if (this.mode === 'max' && this.#table.byFrequency) {
       throw new UsageError(`${where}: scaleGradByFreq goes with mode 'sum' and 'mean', not with 'max', whose gradient is one occurrence's`)
     }
+    this.#table.pool(this.mode)
     this.includeLastOffset = checkBoolean(checked.includeLastOffset ?? false, `${where}: includeLastOffset`)
     this.numEmbeddings = this.#table.rows
     this.embeddingDim = this.#table.dim
@@ -135,13 +136,10 @@ export class EmbeddingBag implements Layer {
     const table = this.#table
     const type = resultType(dtype, out, table.results, where)
     const result = resultFor(out, [bags.bags], table.dim, where, type)
+    const given = operandOf(bags, weights)
     const done =
       table.renormalized(bags.ids.array, result, where) &&
-      native.bagForward(
-        table.format, table.weight.rawOperand(), table.rows, table.dim, bags.ids.array, table.badIds,
-        bags.offsets?.array ?? null, bags.withEnd, bags.bags, bags.length, weights?.operand() ?? null,
-        table.padding, MODES.indexOf(this.mode), typeCode(type), result.operand(),
-      )
+      native.bagForward(table.lookup(type), given.ids, given.offsets, given.weights, result.operand(), table.crossing)
     const follows = weights === null ? table.weights : [table.weight, weights]
     return settled(done, result, out, bags.ids.shape, follows, NAME, (save) => this.#way(ids, offsets, bags, weights, { save, pooled: true }))
   }
@@ -166,11 +164,10 @@ export class EmbeddingBag implements Layer {
       where, signal, ids: bags.ids.shape, rows: [bags.bags], dim: table.dim, dtype: type, tables: table.weights,
       follows: weights === null ? table.weights : [table.weight, weights],
       prepare: () => check(table.renormalized(bags.ids.array, null, where), bags.ids.shape),
-      work: (weight) =>
-        native.bagWork(
-          table.format, weight, table.rows, table.dim, bags.ids.array, table.badIds, bags.offsets?.array ?? null, bags.withEnd,
-          bags.bags, bags.length, weights?.operand() ?? null, table.padding, MODES.indexOf(this.mode), typeCode(type),
-        ),
+      work: (weight) => {
+        const given = operandOf(bags, weights)
+        return native.bagWork(table.lookup(type), weight, given.ids, given.offsets, given.weights, given.bags)
+      },
       now: () => this.forward(ids, offsets, rest),
       name: NAME,
       way: (save) => this.#way(ids, offsets, bags, weights, { save, pooled: false }),
@@ -178,7 +175,7 @@ export class EmbeddingBag implements Layer {
   }
 
   #way(given: Ids | Ragged, offsets: Ids | undefined, bags: ReadBags, weights: Tensor | null, keeping: Keeping): Backward {
-    const settings = { table: this.#table, bags, weights, mode: MODES.indexOf(this.mode) }
+    const settings = { table: this.#table, bags, weights, mode: this.mode }
     return bagWay(settings, isRagged(given) ? {} : { ids: given, offsets }, keeping)
   }
 

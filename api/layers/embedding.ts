@@ -2,7 +2,7 @@
 
 import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
 import { Contents } from '../base/contents.js'
-import { typeCode, type ResultType } from '../base/dtype.js'
+import { type ResultType } from '../base/dtype.js'
 import { readIds, type Ids } from '../tensor/ids.js'
 import { loadInto, type Layer } from './layer.js'
 import { lookupWay } from './backward.js'
@@ -96,16 +96,11 @@ export class Embedding implements Layer {
     const where = 'Embedding.forward'
     const { out, shape, dtype } = checkOptions(options, FORWARD_OPTIONS, where)
     const read = readIds(ids, shape, where)
-    const { rows, dim, weight, badIds } = table
     const type = resultType(dtype, out, table.results, where)
-    const result = resultFor(out, read.shape, dim, where, type)
+    const result = resultFor(out, read.shape, table.dim, where, type)
     const into = result.operand()
-    const plain = table.format === 0 && type === 'float32'
     const done =
-      table.renormalized(read.array, result, where) &&
-      (plain
-        ? native.embeddingForward(weight.rawOperand(), rows, dim, read.array, badIds, into)
-        : native.rowsForward(table.format, weight.rawOperand(), rows, dim, read.array, badIds, typeCode(type), into))
+      table.renormalized(read.array, result, where) && native.embeddingForward(table.lookup(type), read.array, into, table.crossing)
     return settled(done, result, out, read.shape, table.weights, NAME, (save) => lookupWay(table, ids, read.array, { save, pooled: true }))
   }
 
@@ -134,15 +129,11 @@ export class Embedding implements Layer {
     const { shape, signal, dtype } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
     const read = readIds(ids, shape, where)
     const table = this.#table
-    const { rows, dim, badIds, format } = table
     const type = resultType(dtype, undefined, table.results, where)
     return lookUp({
-      where, signal, ids: read.shape, dim, dtype: type, tables: table.weights,
+      where, signal, ids: read.shape, dim: table.dim, dtype: type, tables: table.weights,
       prepare: () => check(table.renormalized(read.array, null, where), read.shape),
-      work: (weight) =>
-        format === 0 && type === 'float32'
-          ? native.embeddingWork(weight, rows, dim, read.array, badIds)
-          : native.rowsWork(format, weight, rows, dim, read.array, badIds, typeCode(type)),
+      work: (weight) => native.embeddingWork(table.lookup(type), weight, read.array),
       now: () => this.forward(ids, { shape, dtype }),
       name: NAME,
       way: (save) => lookupWay(table, ids, read.array, { save, pooled: false }),

@@ -4,8 +4,8 @@ import { record, type Backward, type Save } from '../autograd/tape.js'
 import { facts, isFloat, type DType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { readIds, type Ids } from '../tensor/ids.js'
-import { call, check, native } from '../native/native.js'
-import { cast, code, convert, Elements, inClass, withType, type Borrowed } from '../ops/elements.js'
+import { call, check, native, type Operand } from '../native/native.js'
+import { cast, convert, Elements, inClass, withType, type Borrowed } from '../ops/elements.js'
 import { checkGenerator, type Generator } from '../tensor/random.js'
 import { sameShape, shown, sizeOf } from '../base/shape.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -17,7 +17,7 @@ function checkFloats(x: unknown, where: string): Tensor {
   return x
 }
 
-/** What becomes of the losses of rows, by the native side's number. */
+/** What becomes of the losses of rows. */
 const REDUCTIONS = ['none', 'sum', 'mean'] as const
 
 export interface CrossEntropyOptions {
@@ -41,7 +41,7 @@ export function crossEntropy(logits: Tensor, targets: Ids, options?: CrossEntrop
   const { ignoreIndex = -100, reduction = 'mean' } = checkOptions(options, ['ignoreIndex', 'reduction'], where)
   checkFloats(logits, where)
   checkInteger(ignoreIndex, `${where}: ignoreIndex`)
-  const reduced = REDUCTIONS.indexOf(checkWord(reduction, REDUCTIONS, `${where}: reduction`))
+  checkWord(reduction, REDUCTIONS, `${where}: reduction`)
   const { shape } = logits
   if (shape.length === 0) throw new ShapeError(`${where}: logits need a dimension of classes`)
   const dim = shape.length === 1 ? 0 : 1
@@ -54,9 +54,9 @@ export function crossEntropy(logits: Tensor, targets: Ids, options?: CrossEntrop
   const n = sizeOf(wanted)
   const [kept, stats] = [Elements.uninitialized('int32', [n], where), Elements.uninitialized('float64', [n, 2], where)]
   try {
-    const { result, count } = entropy(rows, ids.array, ids.shape, ignoreIndex, reduced, wanted, kept, stats)
-    const share = reduced === 2 ? 1 / count : 1
-    return record(result, 'CrossEntropyBackward', [rows], (save) => entropyBack(rows, kept, stats, reduced === 0, share, save))
+    const { result, count } = entropy(rows, ids.array, ids.shape, ignoreIndex, reduction, wanted, kept, stats)
+    const share = reduction === 'none' ? undefined : reduction === 'mean' ? 1 / count : 1
+    return record(result, 'CrossEntropyBackward', [rows], (save) => entropyBack(rows, kept, stats, share, save))
   } finally {
     // What is saved has holders of its own.
     kept.dispose()
@@ -82,10 +82,10 @@ function asRows(logits: Tensor, dim: number): Tensor {
 
 function entropy(
   rows: Tensor,
-  targets: Parameters<typeof native.entropyElements>[5],
+  targets: Operand,
   shape: readonly number[],
   ignore: number,
-  reduced: number,
+  reduction: (typeof REDUCTIONS)[number],
   losses: readonly number[],
   kept: Elements,
   stats: Elements,
@@ -95,10 +95,9 @@ function entropy(
   const classes = rows.shape[1]
   let count = 0
   const made = withType(rows, cls, where, (rows) =>
-    inClass(rows.dtype, reduced === 0 ? losses : [], where, (out) => {
-      const answer = native.entropyElements(
-        code(cls), reduced, classes, ignore, rows.operand(), targets, kept.operand(), stats.operand(), out.operand(),
-      )
+    inClass(rows.dtype, reduction === 'none' ? losses : [], where, (out) => {
+      const given = { classes, ignore, logits: rows.operand(), targets }
+      const answer = native.entropyElements(cls, reduction, given, { kept: kept.operand(), rows: stats.operand(), losses: out.operand() })
       count = call(answer, shape)
     }),
   )
@@ -109,7 +108,7 @@ function entropy(
   return { result: rounded, count }
 }
 
-function entropyBack(logits: Tensor, kept: Elements, stats: Elements, each: boolean, share: number, save: Save): Backward {
+function entropyBack(logits: Tensor, kept: Elements, stats: Elements, share: number | undefined, save: Save): Backward {
   const where = 'crossEntropy'
   const [of, by, rows] = [save(logits), save(kept), save(stats)]
   return (grad) => {
@@ -119,8 +118,8 @@ function entropyBack(logits: Tensor, kept: Elements, stats: Elements, each: bool
       withType(grad, cls, where, (grad) =>
         inClass(of().dtype, x.shape, where, (out) => {
           const classes = x.shape[1]
-          const saved = [by().operand(), rows().operand()] as const
-          check(native.entropyBackElements(code(cls), each, classes, share, x.operand(), ...saved, grad.operand(), out.operand()))
+          const saved = { classes, logits: x.operand(), kept: by().operand(), rows: rows().operand() }
+          check(native.entropyBackElements(cls, saved, grad.operand(), share, out.operand()))
         }),
       ),
     )
@@ -155,7 +154,7 @@ export function layerNorm(x: Tensor, weight?: Tensor, bias?: Tensor, eps = 1e-5)
     optionally(weight, cls, where, (weight) =>
       optionally(bias, cls, where, (bias) =>
         inClass(x.dtype, x.shape, where, (out) =>
-          check(native.normElements(code(cls), dim, eps, y.operand(), weight?.operand(), bias?.operand(), out.operand())),
+          check(native.normElements(cls, { dim, eps, weight: weight?.operand(), bias: bias?.operand() }, y.operand(), out.operand())),
         ),
       ),
     ),
@@ -180,8 +179,8 @@ function normBack(x: Tensor, weight: Tensor | undefined, bias: Tensor | undefine
     withType(of(), cls, where, (x) =>
       withType(grad, cls, where, (grad) =>
         optionally(by?.(), cls, where, (weight) => {
-          const outs = [dx, dWeight, dBias].map((one) => one?.operand())
-          check(native.normBackElements(code(cls), dim, eps, x.operand(), weight?.operand(), grad.operand(), outs[0]!, outs[1], outs[2]))
+          const outs = { x: dx.operand(), weight: dWeight?.operand(), bias: dBias?.operand() }
+          check(native.normBackElements(cls, { dim, eps, weight: weight?.operand() }, x.operand(), grad.operand(), outs))
         }),
       ),
     )
@@ -225,7 +224,7 @@ function dropped(x: Borrowed, bits: Borrowed, scale: number): Elements {
   const cls = facts(x.dtype).class
   return withType(x, cls, 'dropout', (y) =>
     inClass(x.dtype, x.shape, 'dropout', (out) =>
-      check(native.dropoutElements(code(cls), scale, bits.operand(), y.operand(), out.operand())),
+      check(native.dropoutElements(cls, scale, bits.operand(), y.operand(), out.operand())),
     ),
   )
 }

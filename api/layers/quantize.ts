@@ -25,8 +25,6 @@ export interface QuantizationError {
   worstRow: number
 }
 
-/** Layouts of rows, in the order of the native side's numbers. */
-export const FORMATS: readonly string[] = ['float32', 'float16', 'bfloat16', 'int8', 'int4']
 const KINDS = ['float16', 'bfloat16', 'int8', 'int4'] as const
 type Kind = (typeof KINDS)[number]
 
@@ -39,10 +37,6 @@ function checkTableShape(shape: unknown, where: string): [number, number] {
   if (sizes.length !== 2) throw new ShapeError(`${where}: a table has the shape [rows, dim], not ${shown(sizes)}`)
   if (sizes[1] === 0) throw new UsageError(`${where}: a table needs at least one column`)
   return sizes as [number, number]
-}
-
-function formatOf(kind: Kind): number {
-  return FORMATS.indexOf(kind)
 }
 
 /** A new tensor for a table's rows: halves as such, integers as the bytes of their rows. */
@@ -97,7 +91,7 @@ export class QuantizedTable {
     const where = 'QuantizedTable.fromBytes'
     checkWord(kind, KINDS, `${where}: kind`)
     const sizes = checkTableShape(shape, where)
-    const rowBytes = call(native.rowBytes(formatOf(kind), sizes[1]))
+    const rowBytes = call(native.rowBytes(kind, sizes[1]))
     const need = sizes[0] * rowBytes
     checkBytes(need, where, shown(sizes))
     const have = bytes instanceof Tensor ? bytes.size * facts(bytes.dtype).bytes : types.isUint8Array(bytes) ? bytes.length : undefined
@@ -136,7 +130,7 @@ export class QuantizedTable {
     const where = 'QuantizedTable.dequantize'
     const [rows, dim] = this.shape
     const result = uninitialized('float32', [rows, dim], where)
-    check(native.dequantizeRows(formatOf(this.kind), this.#rows.operand(), rows, dim, result.operand()))
+    check(native.dequantizeRows(this.kind, this.#rows.operand(), rows, dim, result.operand()))
     return result
   }
 
@@ -148,7 +142,7 @@ export class QuantizedTable {
     try {
       if (!sameShape(original.shape, this.shape)) throw new ShapeError(`${where}: ${shown(original.shape)} where ${shown(this.shape)} is needed`)
       const [max, mean, rms, worstRow] = call(
-        native.quantizationError(formatOf(this.kind), this.#rows.operand(), rows, dim, wide.operand()),
+        native.quantizationError(this.kind, this.#rows.operand(), rows, dim, wide.operand()),
       )
       return { max, mean, rms, worstRow }
     } finally {
@@ -214,10 +208,10 @@ export function quantize(weight: Tensor, kind: QuantizedTable['kind']): Quantize
   let rows: Tensor | undefined
   try {
     const sizes = checkTableShape([...weight.shape], where)
-    const rowBytes = call(native.rowBytes(formatOf(kind), sizes[1]))
+    const rowBytes = call(native.rowBytes(kind, sizes[1]))
     checkBytes(sizes[0] * rowBytes, where, shown(sizes))
     rows = emptyRows(kind, sizes, rowBytes)
-    check(native.quantizeRows(formatOf(kind), wide.operand(), sizes[1], rows.operand()))
+    check(native.quantizeRows(kind, wide.operand(), sizes[1], rows.operand()))
     return new QuantizedTable(PRIVATE, kind, sizes, rows)
   } catch (error) {
     rows?.dispose()

@@ -3,8 +3,8 @@
 import { facts, isResultType, type IntArray, type ResultType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { checkInit, type Init } from './init.js'
-import { native } from '../native/native.js'
-import { FORMATS, QuantizedTable } from './quantize.js'
+import { call, isHandle, native, type BagMode, type Lookup, type OnBadId, type Operand, type RowFormat } from '../native/native.js'
+import { QuantizedTable } from './quantize.js'
 import { checkGenerator, type Generator } from '../tensor/random.js'
 import { orderOf, type Order, type TableFacts } from '../autograd/table-gradient.js'
 import { sameShape, shown } from '../base/shape.js'
@@ -49,8 +49,7 @@ interface Settings {
   readonly paddingIdx: number | undefined
   readonly maxNorm: number | undefined
   readonly normType: number
-  /** As the native side takes it: -1 throw, -2 clamp, else the row that stands in. */
-  readonly badIds: number
+  readonly badIds: OnBadId
   readonly scaleGradByFreq: boolean
   readonly sparse: boolean
 }
@@ -69,7 +68,7 @@ function checkSettings(options: Partial<EmbeddingOptions>, rows: number, where: 
   if (checkWord(onBadId, ['throw', 'clamp', 'padding'], `${where}: onBadId`) === 'padding' && padding === undefined) {
     throw new UsageError(`${where}: onBadId "padding" needs a paddingIdx`)
   }
-  const badIds = onBadId === 'throw' ? -1 : onBadId === 'clamp' ? -2 : padding!
+  const badIds = onBadId === 'padding' ? padding! : onBadId
   checkBoolean(scaleGradByFreq, `${where}: scaleGradByFreq`)
   checkBoolean(sparse, `${where}: sparse`)
   return { paddingIdx: padding, maxNorm, normType: checkNumber(normType, `${where}: normType`, true), badIds, scaleGradByFreq, sparse }
@@ -120,20 +119,25 @@ export class Table {
   #weight: Tensor
   /** The weight alone: what results follow. */
   #weights: readonly Tensor[]
+  /** What the native side keeps of the table, for results of each type: of this weight. */
+  #lookups: Partial<Record<ResultType, Lookup>> = {}
+  /** Whether the weight is among that. Memory of V8's is not: it crosses with each call. */
+  #isKept = false
+  #mode: BagMode | undefined
 
   private constructor(
     readonly rows: number,
     readonly dim: number,
-    /** The layout of the rows, as the native side numbers it: 0 is float32. */
-    readonly format: number,
+    /** The layout of the rows. */
+    readonly format: RowFormat,
     /** The type of results, unless told otherwise. */
     readonly results: ResultType,
     readonly settings: Settings,
     weight: Tensor,
     where: string,
   ) {
-    if (settings.maxNorm !== undefined && format !== 0) {
-      throw new UsageError(`${where}: maxNorm rescales rows in place, which float32 tables allow, not ${FORMATS[format]} ones`)
+    if (settings.maxNorm !== undefined && format !== 'float32') {
+      throw new UsageError(`${where}: maxNorm rescales rows in place, which float32 tables allow, not ${format} ones`)
     }
     this.#weight = weight
     this.#weights = [weight]
@@ -147,7 +151,7 @@ export class Table {
     const settings = checkSettings(options, rows, where)
     const dtype = checkType(options.dtype ?? 'float32', where)
     const weight = draw(rows, dim, dtype, options, settings.paddingIdx, where)
-    return new Table(rows, dim, FORMATS.indexOf(dtype), dtype, settings, weight, where)
+    return new Table(rows, dim, dtype, dtype, settings, weight, where)
   }
 
   /** Over a tensor that is checked to be a table. */
@@ -160,7 +164,7 @@ export class Table {
     const settings = checkSettings(options, rows, where)
     const weight = tensor.detach()
     weight.requiresGrad = learns
-    return new Table(rows, dim, FORMATS.indexOf(dtype), dtype, settings, weight, where)
+    return new Table(rows, dim, dtype, dtype, settings, weight, where)
   }
 
   /** Over rows of small elements. */
@@ -168,7 +172,7 @@ export class Table {
     const [rows, dim] = table.shape
     const results = checkType(options.dtype ?? 'float32', where)
     const settings = checkSettings(options, rows, where)
-    return new Table(rows, dim, FORMATS.indexOf(table.kind), results, settings, table.toTensor(), where)
+    return new Table(rows, dim, table.kind, results, settings, table.toTensor(), where)
   }
 
   get weight(): Tensor {
@@ -180,13 +184,35 @@ export class Table {
     return this.#weights
   }
 
-  get badIds(): number {
+  get badIds(): OnBadId {
     return this.settings.badIds
   }
 
-  /** The padding row, or -1. */
-  get padding(): number {
-    return this.settings.paddingIdx ?? -1
+  /** Says what becomes of bags, once: the layer does that looks up bags. */
+  pool(mode: BagMode): void {
+    this.#mode = mode
+  }
+
+  /** What the native side keeps of the table for lookups that give results of a type. */
+  lookup(type: ResultType = this.results): Lookup {
+    return this.#lookups[type] ?? this.#bind(type)
+  }
+
+  /** The rows for a call with a lookup, where it keeps none: the two go together. */
+  get crossing(): Operand | undefined {
+    return this.#isKept ? undefined : this.#weight.rawOperand()
+  }
+
+  #bind(result: ResultType): Lookup {
+    // The way back needs no rows: the weight may be disposed by then.
+    const operand = this.#weight.disposed ? null : this.#weight.rawOperand()
+    const weight = operand !== null && isHandle(operand) ? operand : undefined
+    const { format, rows, dim } = this
+    const { badIds: onBadId, paddingIdx: padding } = this.settings
+    const lookup = call(native.lookupNew({ weight, format, rows, dim, onBadId, padding, mode: this.#mode, result }))
+    // Rows that have moved to Rust's memory since the first was made stay out of all of them.
+    this.#isKept = weight !== undefined && (this.#isKept || Object.keys(this.#lookups).length === 0)
+    return (this.#lookups[result] = lookup)
   }
 
   get byFrequency(): boolean {
@@ -200,9 +226,9 @@ export class Table {
 
   /** The order of ids of a lookup, on the way back; `weighted`: with what its options multiply gradients by, and a scale. @internal */
   order(ids: IntArray, weighted = true, scale = 1): Order {
-    const { badIds, scaleGradByFreq } = this.settings
+    const { scaleGradByFreq } = this.settings
     return orderOf(ids.length, weighted && (scaleGradByFreq || scale !== 1), (block, coefficients) =>
-      native.rowOrder(ids, this.rows, badIds, this.padding, scaleGradByFreq, scale, block, coefficients),
+      native.rowOrder(this.lookup(), ids, scaleGradByFreq, scale, block, coefficients),
     )
   }
 
@@ -216,6 +242,8 @@ export class Table {
     }
     this.#weight = table
     this.#weights = [table]
+    this.#lookups = {}
+    this.#isKept = false
   }
 
   /**
@@ -230,7 +258,7 @@ export class Table {
     this.#weight.beginWrite(`${where} with maxNorm`)
     // The lookup would refuse it too, but only when the rows are rescaled.
     if (out?.overlaps(this.#weight)) throw new UsageError(`${where}: out shares memory with the weight: give it its own`)
-    return native.embeddingRenormalize(this.#weight.rawOperand(), this.rows, this.dim, ids, badIds, maxNorm, normType)
+    return native.embeddingRenormalize(this.lookup(), ids, maxNorm, normType, this.crossing)
   }
 }
 

@@ -10,8 +10,8 @@ import { readIds, type Ids, type ReadIds } from '../tensor/ids.js'
 import { checkInit, type Init } from './init.js'
 import type { Keeping } from './kept-ids.js'
 import { loadInto, type Layer } from './layer.js'
-import { inputWay, type ReadInputs } from './backward.js'
-import { call, check, native, type Handle, type InputLayer, type Operand } from '../native/native.js'
+import { inputsOf, inputWay, type ReadInputs } from './backward.js'
+import { call, check, isHandle, native, type InputLayer } from '../native/native.js'
 import { dropout } from './functional.js'
 import { raggedPositions, readMask, skipping } from './positions/padding.js'
 import { spread } from './positions/spread.js'
@@ -246,17 +246,17 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     if (this.training && this.dropout > 0) {
       throw new UsageError(`${where}: with dropout ${this.dropout} in training results are forward's alone: call eval() first, or forward`)
     }
-    const { read, offset, length, at, kinds } = this.#read(ids, rest, where)
+    const inputs = this.#read(ids, rest, where)
     return lookUp({
-      where, signal, ids: read.shape, dim: this.token.embeddingDim, tables: this.parameters(),
+      where, signal, ids: inputs.read.shape, dim: this.token.embeddingDim, tables: this.parameters(),
       work: () => {
         // Parts that were V8's have moved.
         if (this.#bound !== null && this.#bound.others.length > 0) this.#bound = null
-        return native.inputLayerWork(this.#bind().native, read.array, offset, length, at, kinds)
+        return native.inputLayerWork(this.#bind().native, inputsOf(inputs))
       },
       now: () => this.forward(ids, rest),
       name: NAME,
-      way: (save) => this.#way(this.#bind(), { read, offset, length, at, kinds }, ids, { save, pooled: false }),
+      way: (save) => this.#way(this.#bind(), inputs, ids, { save, pooled: false }),
     })
   }
 
@@ -342,15 +342,16 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   #bindNew(parts: readonly Tensor[]): Bound {
     const operands = new Map(parts.map((part) => [part, part.rawOperand()]))
     const handle = (part: Tensor | undefined) => {
-      const operand = part === undefined ? null : operands.get(part)!
-      return isHandle(operand) ? operand : null
+      const operand = part === undefined ? undefined : operands.get(part)!
+      return operand !== undefined && isHandle(operand) ? operand : undefined
     }
     const { token, position, segment, layerNorm } = this
-    const made = native.inputLayerNew(
-      handle(token.weight), handle(position?.weight), handle(segment?.weight), handle(layerNorm?.weight), handle(layerNorm?.bias),
-      token.numEmbeddings, position?.numEmbeddings ?? -1, segment?.numEmbeddings ?? 0, token.embeddingDim,
-      token.table.badIds, this.scale, layerNorm?.eps ?? -1,
-    )
+    const made = native.inputLayerNew({
+      token: handle(token.weight), position: handle(position?.weight), segment: handle(segment?.weight),
+      weight: handle(layerNorm?.weight), bias: handle(layerNorm?.bias),
+      vocabulary: token.numEmbeddings, context: position?.numEmbeddings, segments: segment?.numEmbeddings, dim: token.embeddingDim,
+      onBadId: token.table.badIds, scale: this.scale, eps: layerNorm?.eps,
+    })
     return { parts, native: call(made), others: parts.filter((part) => !isHandle(operands.get(part)!)) }
   }
 
@@ -429,11 +430,6 @@ function checkEps(layerNorm: unknown, where: string): number | null {
   const { eps } = checkOptions(layerNorm as { eps: number }, ['eps'], `${where}: layerNorm`)
   if (checkNumber(eps, `${where}: layerNorm.eps`) < 0) throw new UsageError(`${where}: layerNorm.eps must not be negative, not ${eps}`)
   return eps!
-}
-
-/** Whether it is Rust's memory, behind a handle. */
-function isHandle(operand: Operand | null): operand is Handle {
-  return operand !== null && !ArrayBuffer.isView(operand)
 }
 
 /** The padding row, counted from the front; -1 for none. What is no row, the table refuses. */

@@ -4,7 +4,7 @@
 import { constants } from 'node:buffer'
 import { facts, type DType, type IntArray, type TypedArray } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
-import { binary, call, check, liveBuffer, native, type Handle } from '../native/native.js'
+import { binary, call, check, liveBuffer, native, type Handle, type OnBadId } from '../native/native.js'
 import { Parts } from './parts.js'
 import { giveBack, take, takeZeroed } from './pool.js'
 import { zeroed } from './arrays.js'
@@ -14,7 +14,7 @@ export interface Lag {
   /** All of them. */
   settle(): void
   /** The rows that ids name; whether that went well. `bad` says what is done about an id without a row. */
-  catchUp(ids: IntArray, bad: number): boolean
+  catchUp(ids: IntArray, bad: OnBadId): boolean
 }
 
 /** Bytes that one or more tensors hold. */
@@ -213,8 +213,7 @@ export class PooledStorage extends Storage {
     const source = this.view('uint8', 0, bytes)
     const moved = NativeStorage.zeroed(bytes).retain()
     moved.lag = this.lag
-    const [shape, stride] = [Float64Array.of(bytes), Float64Array.of(1)]
-    check(native.copyElements(1, shape, source, 0, stride, moved.handle('uint8', 0, bytes), 0, stride))
+    check(native.copyRun(1, bytes, source, 0, moved.handle('uint8', 0, bytes), 0))
     const buffer = this.#buffer
     this.#buffer = NONE
     this.#moved = moved
@@ -379,8 +378,7 @@ export class NativeStorage extends Storage {
   override peek(dtype: DType, offset: number, size: number): TypedArray {
     const { array, bytes } = facts(dtype)
     const copy = new array(zeroed(ArrayBuffer, size * bytes), 0, size)
-    const [shape, stride] = [Float64Array.of(size), Float64Array.of(1)]
-    check(native.copyElements(bytes, shape, this.handle(dtype, offset, size), 0, stride, copy, 0, stride))
+    check(native.copyRun(bytes, size, this.handle(dtype, offset, size), 0, copy, 0))
     return copy
   }
 

@@ -11,6 +11,8 @@ import type * as Native from '../../native.cjs'
 export type Handle = NonNullable<ReturnType<typeof Native.storageZeroed>>
 /** Work off the thread. Opaque. */
 export type Work = NonNullable<ReturnType<typeof Native.embeddingWork>>
+/** What the native side keeps of a table between calls. Opaque. */
+export type Lookup = NonNullable<ReturnType<typeof Native.lookupNew>>
 /** What the native side keeps of an input layer between calls. Opaque. */
 export type InputLayer = NonNullable<ReturnType<typeof Native.inputLayerNew>>
 /** What the native side knows of rows that are behind. Opaque. */
@@ -21,8 +23,20 @@ export type GradOperand = Native.GradOperand
 export type ParameterOperand = Native.ParameterOperand
 /** Bags of ids, for the way back. */
 export type BagsOperand = Native.BagsOperand
+/** How T5 puts distances in buckets. */
+export type BucketsOperand = Native.BucketsOperand
+/** What goes through an input layer. */
+export type InputsOperand = Native.InputsOperand
 /** Elements as the native side borrows them. */
 export type Operand = Native.Operand
+/** What is done about an id without a row: a word, or the row that stands in. */
+export type OnBadId = Native.OnBadId
+/** Layouts of a table's rows. */
+export type RowFormat = Native.Word<Native.RowFormat>
+/** What becomes of the vectors of a bag. */
+export type BagMode = Native.Word<Native.Mode>
+/** How rotary frequencies are scaled. */
+export type RotaryScale = Native.RotaryScale
 
 const loaded = loadBinary()
 
@@ -34,6 +48,11 @@ const isForeign = Object.getPrototypeOf(native.nativeInfo() ?? {}) !== Object.pr
 /** What the binary is; asked once, so that an instruction set forced by the environment that is not there is told at once. */
 export const binary = { ...call(native.nativeInfo()), path: loaded.path, source: loaded.source }
 checkVersion(loaded, binary.version)
+
+/** Whether elements are Rust's, behind a handle. */
+export function isHandle(operand: Operand): operand is Handle {
+  return !ArrayBuffer.isView(operand)
+}
 
 /** The value of a native call, or its failure as a typed error. `shape` is that of the ids, to say where a bad one is. */
 export function call<T>(value: T | null | undefined, shape?: readonly number[]): T {
@@ -66,9 +85,9 @@ export function failureOf(it: Native.Report | null | undefined, shape: readonly 
     case 'MEMORY':
       return new MemoryError(it.message, it.count ?? 0)
     case 'USAGE':
-      return new UsageError(it.message)
+      return new UsageError(it.message, { specialToken: it.specialToken, setting: it.setting })
     case 'FORMAT':
-      return new FormatError(it.message, it.path ?? '', it.offset ?? 0)
+      return new FormatError(it.message, it.path ?? '', it.offset ?? 0, it.invalidUtf8)
     case 'FILE':
       return new FileError(it.message, it.path ?? '', systemError(it.cause ?? it.message, it.errno))
     default:

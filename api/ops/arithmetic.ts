@@ -4,19 +4,19 @@ import { facts, isFloat, promote, resultType, type DType } from '../base/dtype.j
 import { DTypeError } from '../base/errors.js'
 import { around, broadcast, broadcastStrides, sameShape } from '../base/shape.js'
 import { check, native } from '../native/native.js'
-import { asOperand, code, convert, Elements, inClass, temporary, withType, type Borrowed } from './elements.js'
+import { asOperand, convert, Elements, inClass, temporary, withType, type Borrowed } from './elements.js'
 
 const f64 = (values: readonly number[]) => Float64Array.from(values)
 
-/** Ops on two operands, by the native side's number. */
-const BINARY = { add: 0, sub: 1, mul: 2, div: 3 } as const
+/** Ops on two operands. */
+type Binary = Parameters<typeof native.binaryElements>[0]
 
 /**
  * `a` op `b` with broadcasting, in the type the two become together; quotients of integers are float32, as PyTorch's.
  * A number takes part in the tensor's own type unless it has a fraction and that type has none: then in float32. By a second
  * operand of one element, too, 16-bit floats are multiplied and divided before it is rounded to their type.
  */
-export function binary(op: keyof typeof BINARY, a: Borrowed, b: Borrowed | number): Elements {
+export function binary(op: Binary, a: Borrowed, b: Borrowed | number): Elements {
   let dtype = typeof b === 'number' ? promote(a.dtype, scalarType(a.dtype, b)) : resultType(a, b)
   if (op === 'div' && !isFloat(dtype)) dtype = 'float32'
   if (op === 'sub' && dtype === 'bool') throw new DTypeError('sub: of bool there is no difference; convert with to() first')
@@ -31,7 +31,7 @@ export function binary(op: keyof typeof BINARY, a: Borrowed, b: Borrowed | numbe
         const flat = sameShape(a.shape, b.shape)
         const under = flat ? [out.size] : shape
         const strides = (x: Borrowed) => f64(flat ? [1] : broadcastStrides(x.shape, shape))
-        check(native.binaryElements(BINARY[op], code(cls), f64(under), a.operand(), strides(a), b.operand(), strides(b), out.operand()))
+        check(native.binaryElements(op, cls, f64(under), a.operand(), strides(a), b.operand(), strides(b), out.operand()))
       }),
     ),
   )
@@ -44,7 +44,7 @@ function scalarType(dtype: DType, value: number): DType {
 }
 
 /** A number as an operand. Like PyTorch, it is rounded to a 16-bit type before it is added, but not before it multiplies. */
-function scalar(op: keyof typeof BINARY, value: number, dtype: DType): Borrowed {
+function scalar(op: Binary, value: number, dtype: DType): Borrowed {
   const cls = facts(dtype).class
   if (cls === 'int64' && (value < -(2 ** 63) || value >= 2 ** 63)) {
     throw new DTypeError(`${op}: ${value} is no integer of 64 bits: convert the tensor with to('float32') first`)
@@ -60,11 +60,8 @@ function constant(value: number, cls: DType): Borrowed {
   return { dtype: cls, shape: [], size: 1, operand: () => data }
 }
 
-/** Ops on one operand, by the native side's number. */
-const UNARY = { relu: 0, gelu: 1, tanh: 2, sigmoid: 3, sqrt: 4 } as const
-
-/** The name of one of them. */
-export type Unary = keyof typeof UNARY
+/** Ops on one operand. */
+export type Unary = Parameters<typeof native.unaryElements>[0]
 
 /** `op` of every element; of integers in float32, but for relu, which keeps their type. */
 export function unary(op: Unary, x: Borrowed): Elements {
@@ -75,7 +72,7 @@ export function unary(op: Unary, x: Borrowed): Elements {
   const cls = isFloat(dtype) ? facts(dtype).class : 'float64'
   return withType(x, cls, op, (x) => {
     const out = Elements.uninitialized(cls, x.shape, op)
-    check(native.unaryElements(UNARY[op], code(cls), x.operand(), out.operand()))
+    check(native.unaryElements(op, cls, x.operand(), out.operand()))
     return cls === dtype ? out : temporary(out, () => convert(out, dtype, op))
   })
 }
@@ -87,26 +84,23 @@ export function unaryBack(op: Unary, saved: Borrowed, grad: Borrowed): Elements 
   return withType(saved, cls, op, (saved) =>
     withType(grad, cls, op, (grad) =>
       inClass(dtype, shape, op, (out) =>
-        check(native.unaryBackElements(UNARY[op], code(cls), saved.operand(), grad.operand(), out.operand())),
+        check(native.unaryBackElements(op, cls, saved.operand(), grad.operand(), out.operand())),
       ),
     ),
   )
 }
 
-/** Reductions, by the native side's number. */
-const REDUCE = { sum: 0, mean: 1 } as const
-
 /** The sum or mean along `dim`, or of all elements; sums of integers are int64, means are of floats only. */
-export function reduce(op: keyof typeof REDUCE, x: Borrowed, dim: number | undefined): Elements {
+export function reduce(op: Parameters<typeof native.reduceElements>[0], x: Borrowed, dim: number | undefined): Elements {
   if (op === 'mean' && !isFloat(x.dtype)) {
     throw new DTypeError(`mean: of floats only, not of ${x.dtype}; convert with to('float32') first`)
   }
   const dtype = isFloat(x.dtype) ? x.dtype : 'int64'
-  const { outer, n, inner } = dim === undefined ? { outer: 1, n: x.size, inner: 1 } : around(x.shape, dim)
+  const { outer, inner } = dim === undefined ? { outer: 1, inner: 1 } : around(x.shape, dim)
   const shape = dim === undefined ? [] : x.shape.filter((_, d) => d !== dim)
   return withType(x, facts(dtype).class, op, (x) =>
     inClass(dtype, shape, op, (out, cls) =>
-      check(native.reduceElements(REDUCE[op], code(cls), outer, n, inner, x.operand(), out.operand())),
+      check(native.reduceElements(op, cls, outer, inner, x.operand(), out.operand())),
     ),
   )
 }
@@ -115,10 +109,10 @@ export function reduce(op: keyof typeof REDUCE, x: Borrowed, dim: number | undef
 export function softmax(log: boolean, x: Borrowed, dim: number): Elements {
   const where = log ? 'logSoftmax' : 'softmax'
   if (!isFloat(x.dtype)) throw new DTypeError(`${where}: of floats only, not of ${x.dtype}`)
-  const { outer, n, inner } = x.shape.length === 0 ? { outer: 1, n: 1, inner: 1 } : around(x.shape, dim)
+  const { n, inner } = x.shape.length === 0 ? { n: 1, inner: 1 } : around(x.shape, dim)
   return withType(x, facts(x.dtype).class, where, (y) =>
     inClass(x.dtype, x.shape, where, (out, cls) =>
-      check(native.softmaxElements(log, code(cls), outer, n, inner, y.operand(), out.operand())),
+      check(native.softmaxElements(log, cls, n, inner, y.operand(), out.operand())),
     ),
   )
 }
@@ -126,13 +120,13 @@ export function softmax(log: boolean, x: Borrowed, dim: number): Elements {
 /** The gradient of softmax's operand, or of its logarithm's, from the result and its gradient. */
 export function softmaxBack(log: boolean, y: Borrowed, grad: Borrowed, dim: number): Elements {
   const where = log ? 'logSoftmax' : 'softmax'
-  const { outer, n, inner } = y.shape.length === 0 ? { outer: 1, n: 1, inner: 1 } : around(y.shape, dim)
+  const along = y.shape.length === 0 ? { n: 1, inner: 1 } : around(y.shape, dim)
   const { dtype, shape } = y
   const cls = facts(dtype).class
   return withType(y, cls, where, (y) =>
     withType(grad, cls, where, (grad) =>
       inClass(dtype, shape, where, (out) =>
-        check(native.softmaxBackElements(log, code(cls), outer, n, inner, y.operand(), grad.operand(), out.operand())),
+        check(native.softmaxBackElements(log, cls, along, y.operand(), grad.operand(), out.operand())),
       ),
     ),
   )

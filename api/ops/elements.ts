@@ -230,9 +230,6 @@ export function bytesOf(dtype: DType, shape: readonly number[], where?: string):
   return size * bytes
 }
 
-/** The native side's number for a type. */
-export const code = (dtype: DType) => facts(dtype).code
-
 /** Runs `run` with a step on the way to a result, which is freed when the work is done. */
 export function temporary<T>(step: Elements, run: (step: Elements) => T): T {
   try {
@@ -268,7 +265,7 @@ export function inClass(dtype: DType, shape: readonly number[], where: string, c
 /** The elements in another type, in new memory. */
 export function convert(x: Borrowed, dtype: DType, where: string): Elements {
   const out = Elements.uninitialized(dtype, x.shape, where)
-  check(native.convertElements(code(x.dtype), x.operand(), code(dtype), out.operand()))
+  check(native.convertElements(x.dtype, x.operand(), dtype, out.operand()))
   return out
 }
 

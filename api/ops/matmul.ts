@@ -3,7 +3,7 @@
 import { facts, promote } from '../base/dtype.js'
 import { ShapeError } from '../base/errors.js'
 import { check, native } from '../native/native.js'
-import { asOperand, code, Elements, inClass, type Borrowed } from './elements.js'
+import { asOperand, Elements, inClass, type Borrowed } from './elements.js'
 import { broadcast, broadcastStrides, shown, sizeOf, stridesOf } from '../base/shape.js'
 import { zeroed } from '../memory/arrays.js'
 
@@ -50,10 +50,9 @@ function repeats(from: readonly number[], to: readonly number[]): Float64Array {
 /** One operand of products: its elements, which matrix each takes, and whether they are read as their transposes. */
 type Factor = readonly [x: Borrowed, of: Float64Array, transposed: boolean]
 
-function multiply(sizes: readonly number[], terms: number, [a, aOf, aTurned]: Factor, [b, bOf, bTurned]: Factor, out: Borrowed): void {
-  const turned = (aTurned ? 1 : 0) + (bTurned ? 2 : 0)
-  const cls = code(facts(out.dtype).class)
-  check(native.matmulElements(cls, Float64Array.from(sizes), terms, turned, a.operand(), aOf, b.operand(), bOf, out.operand()))
+function multiply([rows, inner, columns]: readonly number[], terms: number, [a, aOf, aTurned]: Factor, [b, bOf, bTurned]: Factor, out: Borrowed): void {
+  const cls = facts(out.dtype).class
+  check(native.matmulElements(cls, rows, inner, columns, terms, a.operand(), aOf, aTurned, b.operand(), bOf, bTurned, out.operand()))
 }
 
 /** The product as `torch.matmul`: vectors, matrices, and batches of matrices that are broadcast. */

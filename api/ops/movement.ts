@@ -10,20 +10,21 @@ const f64 = (values: readonly number[]) => Float64Array.from(values)
 
 /** Copies a block of `shape` between layouts. */
 function copy(shape: readonly number[], from: Borrowed, fromAt: number, fromStrides: number[], to: Borrowed, toAt: number, toStrides: number[]): void {
-  const { bytes } = facts(from.dtype)
-  check(native.copyElements(bytes, f64(shape), from.operand(), fromAt, f64(fromStrides), to.operand(), toAt, f64(toStrides)))
+  const source = { elements: from.operand(), offset: fromAt, strides: f64(fromStrides) }
+  const target = { elements: to.operand(), offset: toAt, strides: f64(toStrides) }
+  check(native.copyElements(facts(from.dtype).bytes, f64(shape), source, target))
 }
 
 /** A copy. */
 export function clone(x: Borrowed, where: string): Elements {
   const out = Elements.uninitialized(x.dtype, x.shape, where)
-  copy([x.size], x, 0, [1], out, 0, [1])
+  write(x, out, 0)
   return out
 }
 
 /** The elements of `from` into `to` at `offset`, counted in elements; both of one type. */
 export function write(from: Borrowed, to: Borrowed, offset: number): void {
-  copy([from.size], from, 0, [1], to, offset, [1])
+  check(native.copyRun(facts(from.dtype).bytes, from.size, from.operand(), 0, to.operand(), offset))
 }
 
 /** The part `start .. start + length` along `dim`. */

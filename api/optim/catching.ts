@@ -1,7 +1,7 @@
 // Rows that an optimizer leaves behind, and brings up to date when they are needed.
 
 import type { IntArray } from '../base/dtype.js'
-import { call, check, native, type GradOperand, type LazyRows, type ParameterOperand } from '../native/native.js'
+import { call, check, native, type GradOperand, type LazyRows, type OnBadId, type ParameterOperand } from '../native/native.js'
 import type { Lag } from '../memory/storage.js'
 import type { Elements } from '../ops/elements.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -33,7 +33,7 @@ export class Catching implements Lag {
     check(native.lazyStep(this.#rows, rule, at, this.#all(), grad))
   }
 
-  catchUp(ids: IntArray, bad: number): boolean {
+  catchUp(ids: IntArray, bad: OnBadId): boolean {
     if (!this.#behind) return true
     const [param, first, second] = this.#elements
     param.checkWritable('a lookup of rows that have steps to catch up with')

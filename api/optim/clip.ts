@@ -1,7 +1,6 @@
 // Gradients kept small.
 
 import type { Gradient } from '../autograd/tape.js'
-import { facts } from '../base/dtype.js'
 import { DTypeError, UsageError } from '../base/errors.js'
 import { call, check, native } from '../native/native.js'
 import type { Elements } from '../ops/elements.js'
@@ -47,7 +46,7 @@ export function clipGradNorm(params: Tensor[] | Tensor, maxNorm: number): number
   const found = gradientsOf(params, where)
   const norm = Math.sqrt(found.reduce((sum, { grad }) => sum + squares(grad), 0))
   const coefficient = maxNorm / (norm + 1e-6)
-  if (!(coefficient >= 1)) change(found, where, (tensor) => native.scaleValues(facts(tensor.dtype).code, tensor.operand(), coefficient))
+  if (!(coefficient >= 1)) change(found, where, (tensor) => native.scaleValues(tensor.dtype, tensor.operand(), coefficient))
   return norm
 }
 
@@ -55,7 +54,7 @@ function squares(grad: Gradient): number {
   const by = steps(grad)
   if (by.rows !== null) return call(native.sumSquaresOfRows(by.rows))
   const { dtype, shape } = by.dense
-  return call(native.sumSquares(facts(dtype).code, by.dense.operand(), shape.length === 2 ? shape[1] : 0))
+  return call(native.sumSquares(dtype, by.dense.operand(), shape.length === 2 ? shape[1] : 0))
 }
 
 /**
@@ -66,7 +65,7 @@ function squares(grad: Gradient): number {
 export function clipGradValue(params: Tensor[] | Tensor, limit: number): void {
   const where = 'clipGradValue'
   checkLimit(limit, `${where}: limit`)
-  change(gradientsOf(params, where), where, (tensor) => native.clampValues(facts(tensor.dtype).code, tensor.operand(), limit))
+  change(gradientsOf(params, where), where, (tensor) => native.clampValues(tensor.dtype, tensor.operand(), limit))
 }
 
 /** Changes the elements of gradients in place: those of rows in the rows, which are summed for it. */

@@ -2,7 +2,6 @@
 
 import { isDense, type Gradient } from '../autograd/tape.js'
 import { Contents } from '../base/contents.js'
-import { facts } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { check as checked, native, type GradOperand } from '../native/native.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
@@ -128,7 +127,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
       const [first, second] = state.tensors.map((tensor) => tensor.rawOperand())
       const rows = rowsOf(param.shape)
       const parameter = { param: param.rawOperand(), first, second }
-      if (by.rows === null) checked(native.optimDense(rule.rule, at, parameter, rows, by.dense.operand(), facts(param.dtype).code))
+      if (by.rows === null) checked(native.optimDense(rule.rule, at, parameter, rows, by.dense.operand(), param.dtype))
       else checked(native.optimRows(rule.rule, at, parameter, rows, by.rows))
     }
     state.step++

@@ -81,8 +81,8 @@ export function checkRows(tensor: Tensor, mapping: Mapping, padding: number | un
   const used = added.flatMap(({ from }) => (typeof from === 'object' && 'pieces' in from ? Array.from(from.pieces, Number) : []))
   if (row === 0 || (!all && used.length === 0)) return
   const ids = Int32Array.from(all ? [...used, ...staying(mapping, padding)] : used)
-  const bad = call(native.firstRowNotFinite(facts(tensor.dtype).code, tensor.operand(), row, ids))
-  if (bad >= 0) throw new UsageError(`${where}: row ${bad} is not finite, and a new row would be a mean with it: remove it, or give from`)
+  const { row: bad } = call(native.firstRowNotFinite(tensor.dtype, tensor.operand(), row, ids))
+  if (bad !== undefined && bad !== null) throw new UsageError(`${where}: row ${bad} is not finite, and a new row would be a mean with it: remove it, or give from`)
   if (all && padding !== undefined && staying(mapping, padding).length === 0) throw new UsageError(`${where}: the mean of the rows that stay, which is the padding row alone: give from`)
 }
 
@@ -128,7 +128,7 @@ export function copyRows(from: Tensor, ids: Int32Array, to: Tensor): void {
 function meanOf(tensor: Tensor, ids: Int32Array): Float64Array {
   const row = sizeOfRow(tensor)
   const mean = zeroed(Float64Array, row)
-  check(native.sumOfRows(facts(tensor.dtype).code, tensor.operand(), row, ids, 1 / ids.length, mean))
+  check(native.sumOfRows(tensor.dtype, tensor.operand(), row, ids, 1 / ids.length, mean))
   return mean
 }
 

@@ -368,12 +368,6 @@ export class Tensor extends Elements {
     return Tensor.result(ops.reduce(op, this, at), [this], name, () => derivatives.reduction(op, this, at))
   }
 
-  #reduced(dim: number | undefined, where: string): number | undefined {
-    if (dim === undefined) return undefined
-    const at = this.#dim(dim, where)
-    return this.shape.length === 0 ? undefined : at
-  }
-
   #unary(op: ops.Unary, name: string): Tensor {
     const result = Tensor.of(ops.unary(op, this))
     return record(result, name, [this], (save) => derivatives.unary(op, op === 'gelu' ? this : result, save))

@@ -77,7 +77,7 @@ export function elementsOf(values: ArrayLike<unknown>, dtype: DType, where: stri
   if (dtype === 'float16' || dtype === 'bfloat16') {
     const wide = elementsOf(values, 'float64', where)
     const narrow = allocate(wide.length)
-    check(native.convertElements(facts('float64').code, wide, facts(dtype).code, narrow))
+    check(native.convertElements('float64', wide, dtype, narrow))
     return narrow
   }
   const elements = allocate(values.length)

@@ -231,7 +231,7 @@ function inText<T>(text: number, where: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    if (error instanceof UsageError && error.constructor === UsageError) throw new UsageError(`${where}: text ${text}: ${error.message}`)
+    if (error instanceof UsageError && error.constructor === UsageError) throw new UsageError(`${where}: text ${text}: ${error.message}`, { specialToken: error.specialToken })
     throw error
   }
 }

@@ -82,8 +82,8 @@ function ofFolder({ path, verify }: Source & { kind: 'folder' }, { options, toke
   const folder = openFolder(path, verify)
   const { info } = folder
   if (tokenizer !== null) checkEncoder(info, tokenizer, where)
-  if (options.vocabulary !== 0 && options.vocabulary < info.vocabSize) {
-    throw new UsageError(`${where}: the ids of ${path} are below ${info.vocabSize}, and vocabSize is ${options.vocabulary}: make it that large, or leave it out`)
+  if (options.vocabSize !== 0 && options.vocabSize < info.vocabSize) {
+    throw new UsageError(`${where}: the ids of ${path} are below ${info.vocabSize}, and vocabSize is ${options.vocabSize}: make it that large, or leave it out`)
   }
   return folder.corpus()
 }

@@ -6,7 +6,6 @@ import { isMainThread } from 'node:worker_threads'
 import { checkSignal, whenAborted } from '../layers/async.js'
 import { Contents } from '../base/contents.js'
 import { checkCorpus, CORPUS, gather, vocabularyOf, type Corpus } from './corpus.js'
-import { fromCode } from '../base/dtype.js'
 import { Embedding } from '../layers/embedding.js'
 import { AbortedError, FormatError, UsageError } from '../base/errors.js'
 import type { TrainingRecord } from '../models/description.js'
@@ -341,8 +340,7 @@ function notAwaitedAtExit(): void {
 const TABLES: Record<string, string> = { input: 'token.weight', output: 'output.weight' }
 const NEXT_TOKEN: Record<string, string> = { token: 'token.weight', position: 'position.weight', head: 'head.weight' }
 
-function tensorOf({ dtype: code, shape, handle }: NonNullable<ReturnType<typeof native.trainerTables>>[number]): Tensor {
-  const dtype = fromCode(code)
+function tensorOf({ dtype, shape, handle }: NonNullable<ReturnType<typeof native.trainerTables>>[number]): Tensor {
   const made = adopted(handle, dtype, shape)
   // It belongs to no scope, as no other result of an asynchronous call does.
   untrack(made)

@@ -53,7 +53,7 @@ export function tableHealth(table: Tensor, options?: TableHealthOptions): TableH
       throw new ShapeError(`${where}: initial is ${initial.dtype} ${shown(initial.shape)} and the table ${table.dtype} ${shown(table.shape)}: they must be the same`)
     }
   }
-  const found = call(native.tableHealth(facts(table.dtype).code, table.operand(), dim, counts, initial?.operand()))
+  const found = call(native.tableHealth(table.dtype, table.operand(), dim, counts, initial?.operand()))
   const { outliers, hot } = found
   return {
     rows,

@@ -94,7 +94,7 @@ export function loadWord2Vec(path: string, options?: LoadWord2VecOptions): Vecto
   if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
   const replaces = checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`) === 'replace'
   checkBoolean(escape, `${where}: escape`)
-  const { words, dim, handle } = call(native.loadWord2Vec(full, binary, limit ?? -1, replaces, maxRatio, escape))
+  const { words, dim, handle } = call(native.loadWord2Vec(full, { binary, limit, replaceInvalid: replaces, maxRatio, escape }))
   const table = adopted(handle, 'float32', [words.length, dim])
   return new Vectors(table, words)
 }

@@ -118,7 +118,7 @@ function unloaded(error: Error): Check[] {
     const [first] = error.message.split('\n')
     return [{ name: 'binary', state: 'fail', says: `${first}\nfound: ${found}\nneeded: ${needed}`, todo: mend }]
   }
-  const setting = ['TOKENBED_ISA', 'TOKENBED_NUM_THREADS'].find((name) => error.message.includes(name))
+  const { setting } = error as Partial<Tokenbed.UsageError>
   return [{ name: 'start', state: 'fail', says: error.message, todo: setting === undefined ? 'please report this' : `unset ${setting}, or set it to a value that this machine has` }]
 }
 
@@ -144,8 +144,8 @@ function attempt(name: string, run: () => Check[]): Check[] {
   try {
     return run()
   } catch (error) {
-    const setting = /TOKENBED_NUM_THREADS/.test((error as Error).message)
-    return [{ name, state: 'fail', says: (error as Error).message, todo: setting ? 'set TOKENBED_NUM_THREADS to a whole number, or unset it' : 'install tokenbed again; if that does not help, please report this' }]
+    const { message, setting } = error as Error & Partial<Tokenbed.UsageError>
+    return [{ name, state: 'fail', says: message, todo: setting ? `set ${setting} to a whole number, or unset it` : 'install tokenbed again; if that does not help, please report this' }]
   }
 }
 

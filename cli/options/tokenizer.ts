@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Option } from '../bundled/commander.js'
-import { FormatError, TokenbedError, Tokenizer, type EncodeOptions } from '../../index.js'
+import { FormatError, Tokenizer, UsageError, type EncodeOptions } from '../../index.js'
 import { WorkFailed, WrongUse, asWrongUse, isFolder } from '../terminal/failure.js'
 import { UTF8_HINT } from '../terminal/streams.js'
 
@@ -56,15 +56,12 @@ export function specialOf(allowed: string | undefined, tokenizer: Tokenizer): En
 
 /** An error in reading or encoding a text, with the option that helps, if there is one. */
 export function explained(error: unknown, name: string): unknown {
-  if (!(error instanceof TokenbedError)) return error
-  if (error instanceof FormatError) {
-    const message = error.message.replace(", unless invalidUtf8 is 'replace'", '')
-    // A file of another kind is not mended by --invalid-utf8.
-    return /is no UTF-8/.test(message) && !/it looks like/.test(message) ? new WorkFailed(message + UTF8_HINT, { cause: error }) : error
-  }
-  if (error.code !== 'USAGE' || !/special token/.test(error.message)) return error
   // The library's message says what to write in code.
-  const [token] = /"[^"]+"|'[^']+'|<\S+>/.exec(error.message) ?? ['of the tokenizer']
+  if (error instanceof FormatError && error.invalidUtf8) {
+    return new WorkFailed(error.message.replace(", unless invalidUtf8 is 'replace'", '') + UTF8_HINT, { cause: error })
+  }
+  if (!(error instanceof UsageError) || error.specialToken === undefined) return error
+  const token = JSON.stringify(error.specialToken)
   const both = '--allowed-special all gives it its id, --allowed-special none makes it plain text'
   return new WorkFailed(`${name}: the text contains the special token ${token}: ${both}`, { cause: error })
 }

@@ -1,20 +1,21 @@
 //! Files of tensors.
 
 use crate::node::borrow::{Operand, size, sizes};
+use crate::node::borrowed_word::Word;
 use crate::node::buffers::Handle;
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
-use crate::text::stream::ratio;
+use crate::text::stream::{invalid, ratio};
 use napi::Env;
 use napi_derive::napi;
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
+use tokenbed_core::DType;
 use tokenbed_core::storage::Storage;
-use tokenbed_core::{DType, Error};
 use tokenbed_io::npy::{self, Array};
 use tokenbed_io::recognise::{Wanted, recognise};
 use tokenbed_io::safetensors::{self, ToSave};
-use tokenbed_io::text::InvalidUtf8;
 use tokenbed_io::word2vec;
 use tokenbed_io::{atomic, digest};
 use tokenbed_memory::{Gather, map_of, owned};
@@ -23,7 +24,7 @@ use tokenbed_memory::{Gather, map_of, owned};
 #[napi(object, object_from_js = false)]
 pub struct LoadedTensor {
     pub name: String,
-    pub dtype: u32,
+    pub dtype: Word<DType>,
     pub shape: Vec<f64>,
     /// Whether it lies in a mapped file.
     pub mapped: bool,
@@ -36,8 +37,8 @@ pub struct StoredTensor {
     pub name: String,
     /// Its element type as the format calls it.
     pub stored: String,
-    /// The code of its element type; none where tensors have no such type.
-    pub dtype: Option<u32>,
+    /// None where tensors have no such type.
+    pub dtype: Option<Word<DType>>,
     pub shape: Vec<f64>,
     pub bytes: f64,
 }
@@ -86,7 +87,7 @@ fn stored(entry: safetensors::Entry<'_>) -> StoredTensor {
     StoredTensor {
         name: owned(entry.name),
         stored: entry.stored.to_string(),
-        dtype: entry.dtype.map(DType::code),
+        dtype: entry.dtype.map(Word),
         shape: entry.shape.iter().map(|&n| n as f64).into_list(),
         bytes: entry.bytes as f64,
     }
@@ -127,52 +128,51 @@ pub fn load_marked(
 fn loaded(env: Env, tensor: safetensors::Loaded) -> LoadedTensor {
     LoadedTensor {
         name: tensor.name,
-        dtype: tensor.dtype.code(),
+        dtype: Word(tensor.dtype),
         shape: tensor.shape.iter().map(|&n| n as f64).into_list(),
         mapped: tensor.storage.is_mapped(),
         handle: handle(env, tensor.storage),
     }
 }
 
-/// The digest of tensors, given as [`save_safetensors`] takes them.
-#[napi(catch_unwind)]
-pub fn digest_tensors(
-    names: Vec<String>,
-    dtypes: Vec<u32>,
-    shapes: Vec<Vec<f64>>,
-    data: Vec<Operand>,
-) -> Option<String> {
-    guard(|| Ok(digest::of_tensors(&to_save(names, dtypes, &shapes, &data)?)))
+/// A tensor as it is written.
+#[napi(object, object_to_js = false)]
+pub struct NamedTensor {
+    pub name: String,
+    pub dtype: Word<DType>,
+    pub shape: Vec<f64>,
+    pub data: Operand,
 }
 
-fn to_save<'a>(
-    names: Vec<String>,
-    dtypes: Vec<u32>,
-    shapes: &[Vec<f64>],
-    data: &'a [Operand],
-) -> Result<Vec<ToSave<'a>>, Failure> {
-    let all = names.into_iter().zip(dtypes).zip(shapes).zip(data);
-    all.map(|(((name, code), shape), data)| {
-        Ok(ToSave { name, dtype: element_type(code)?, shape: sizes(shape)?, bytes: data.shared()? })
-    })
-    .try_into_list()
+/// An entry of a file's metadata.
+#[napi(object, object_to_js = false)]
+pub struct MetadataEntry {
+    pub key: String,
+    pub text: String,
 }
 
-/// Writes tensors: names, dtype codes, shapes and elements side by side; metadata as keys and values side by side.
+/// The metadata of a file by name.
+pub(crate) fn metadata_of(entries: Vec<MetadataEntry>) -> HashMap<String, String> {
+    map_of(entries.into_iter().map(|MetadataEntry { key, text }| (key, text)))
+}
+
+/// The digest of tensors.
 #[napi(catch_unwind)]
-pub fn save_safetensors(
-    path: String,
-    names: Vec<String>,
-    dtypes: Vec<u32>,
-    shapes: Vec<Vec<f64>>,
-    data: Vec<Operand>,
-    keys: Vec<String>,
-    values: Vec<String>,
-) -> bool {
-    status(|| {
-        let tensors = to_save(names, dtypes, &shapes, &data)?;
-        Ok(safetensors::save(Path::new(&path), tensors, map_of(keys.into_iter().zip(values)))?)
-    })
+pub fn digest_tensors(tensors: Vec<NamedTensor>) -> Option<String> {
+    guard(|| Ok(digest::of_tensors(&to_save(&tensors)?)))
+}
+
+fn to_save(tensors: &[NamedTensor]) -> Result<Vec<ToSave<'_>>, Failure> {
+    let all = tensors.iter().map(|NamedTensor { name, dtype, shape, data }| {
+        Ok::<_, Failure>(ToSave { name: owned(name), dtype: dtype.0, shape: sizes(shape)?, bytes: data.shared()? })
+    });
+    all.try_into_list()
+}
+
+/// Writes tensors and metadata.
+#[napi(catch_unwind)]
+pub fn save_safetensors(path: String, tensors: Vec<NamedTensor>, metadata: Vec<MetadataEntry>) -> bool {
+    status(|| Ok(safetensors::save(Path::new(&path), to_save(&tensors)?, metadata_of(metadata))?))
 }
 
 /// A handle on what was loaded: of a copy, V8 is told.
@@ -188,14 +188,14 @@ pub fn load_npy(env: Env, path: String, map: Option<bool>) -> Option<LoadedTenso
         let Array { dtype, shape, storage } = npy::load(Path::new(&path), map)?;
         let shape = shape.iter().map(|&n| n as f64).into_list();
         let mapped = storage.is_mapped();
-        Ok(LoadedTensor { name: String::new(), dtype: dtype.code(), shape, mapped, handle: handle(env, storage) })
+        Ok(LoadedTensor { name: String::new(), dtype: Word(dtype), shape, mapped, handle: handle(env, storage) })
     })
 }
 
 /// Writes one tensor as NumPy does.
 #[napi(catch_unwind)]
-pub fn save_npy(path: String, dtype: u32, shape: Vec<f64>, data: Operand) -> bool {
-    status(|| Ok(npy::save(Path::new(&path), element_type(dtype)?, &sizes(&shape)?, data.shared()?)?))
+pub fn save_npy(path: String, dtype: Word<DType>, shape: Vec<f64>, data: Operand) -> bool {
+    status(|| Ok(npy::save(Path::new(&path), dtype.0, &sizes(&shape)?, data.shared()?)?))
 }
 
 /// Writes bytes to a file, whole or not at all.
@@ -207,11 +207,6 @@ pub fn write_whole(path: String, bytes: Operand) -> bool {
     })
 }
 
-/// The element type of a code.
-pub(crate) fn element_type(code: u32) -> Result<DType, Failure> {
-    DType::from_code(code).ok_or_else(|| Error::DType(format!("no element type has the code {code}")).into())
-}
-
 /// Words and the table of their vectors.
 #[napi(object, object_from_js = false)]
 pub struct LoadedWords {
@@ -220,20 +215,26 @@ pub struct LoadedWords {
     pub handle: External<Handle>,
 }
 
-/// The words and vectors of a file of word2vec's; a limit of 0 or more rows, none where it is negative.
+/// How a file of word2vec's is read.
+#[napi(object, object_to_js = false)]
+pub struct Word2VecOptions {
+    /// Whether it is binary; by its first bytes where that is left open.
+    pub binary: Option<bool>,
+    /// Rows that are read at most.
+    pub limit: Option<f64>,
+    /// Whether bytes that are no UTF-8 become U+FFFD.
+    pub replace_invalid: bool,
+    /// Bytes that each byte of a compressed file may become.
+    pub max_ratio: Option<f64>,
+    pub escape: bool,
+}
+
+/// The words and vectors of a file of word2vec's.
 #[napi(catch_unwind)]
-pub fn load_word2vec(
-    env: Env,
-    path: String,
-    binary: Option<bool>,
-    limit: f64,
-    replace_invalid: bool,
-    max_ratio: Option<f64>,
-    escape: bool,
-) -> Option<LoadedWords> {
+pub fn load_word2vec(env: Env, path: String, options: Word2VecOptions) -> Option<LoadedWords> {
     guard(|| {
-        let invalid = if replace_invalid { InvalidUtf8::Replace } else { InvalidUtf8::Refuse };
-        let limit = if limit < 0.0 { None } else { Some(size(limit)?) };
+        let Word2VecOptions { binary, limit, replace_invalid, max_ratio, escape } = options;
+        let (invalid, limit) = (invalid(replace_invalid), limit.map(size).transpose()?);
         let options = word2vec::Options { binary, limit, invalid, ratio: ratio(max_ratio)?, escape };
         let loaded = word2vec::load(Path::new(&path), options)?;
         Ok(LoadedWords { words: loaded.words, dim: loaded.dim as f64, handle: handle(env, loaded.storage) })

@@ -1,34 +1,41 @@
 //! Tensors written to a file row by row.
 
-use crate::files::tensors::element_type;
+use crate::files::tensors::{MetadataEntry, metadata_of};
 use crate::node::borrow::{Operand, size, sizes};
+use crate::node::borrowed_word::Word;
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
 use napi_derive::napi;
 use std::cell::RefCell;
 use std::path::Path;
+use tokenbed_core::DType;
 use tokenbed_io::writer::{Column, RowWriter};
-use tokenbed_memory::{Gather, map_of};
+use tokenbed_memory::Gather;
 
 /// A writer as JavaScript holds it. Collected before it is closed, it leaves nothing behind.
 pub struct RowFile(RefCell<RowWriter>);
 
-/// Starts a file: names, dtype codes and shapes of a row side by side; metadata as keys and values side by side.
+/// A tensor that is written row by row; `shape` is that of a row.
+#[napi(object, object_to_js = false)]
+pub struct ColumnOperand {
+    pub name: String,
+    pub dtype: Word<DType>,
+    pub shape: Vec<f64>,
+}
+
+/// Starts a file of columns and metadata.
 #[napi(catch_unwind)]
 pub fn rows_create(
     path: String,
-    names: Vec<String>,
-    dtypes: Vec<u32>,
-    shapes: Vec<Vec<f64>>,
-    keys: Vec<String>,
-    values: Vec<String>,
+    columns: Vec<ColumnOperand>,
+    metadata: Vec<MetadataEntry>,
 ) -> Option<External<RowFile>> {
     guard(|| {
-        let column = |((name, code), shape): ((String, u32), &Vec<f64>)| -> Result<_, Failure> {
-            Ok(Column { name, dtype: element_type(code)?, shape: sizes(shape)? })
+        let column = |ColumnOperand { name, dtype, shape }| -> Result<_, Failure> {
+            Ok(Column { name, dtype: dtype.0, shape: sizes(&shape)? })
         };
-        let columns = names.into_iter().zip(dtypes).zip(&shapes).map(column).try_into_list()?;
-        let writer = RowWriter::create(Path::new(&path), columns, map_of(keys.into_iter().zip(values)))?;
+        let columns = columns.into_iter().map(column).try_into_list()?;
+        let writer = RowWriter::create(Path::new(&path), columns, metadata_of(metadata))?;
         Ok(External::new(RowFile(RefCell::new(writer))))
     })
 }

@@ -1,8 +1,6 @@
 //! Lookups on a thread of libuv's pool. The work holds copies of its ids and the storage of its tables, and writes Rust's
 //! own memory: JavaScript may go on, dispose of the tables, or end its thread meanwhile.
 
-use crate::layers::embedding::bad_ids;
-use crate::node::borrow::{Operand, size};
 use crate::node::buffers::{Handle, Telling};
 use crate::node::external::External;
 use crate::node::guard::{Failure, Report, caught, guard, status};
@@ -13,10 +11,7 @@ use napi_derive::napi;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokenbed_core::Error;
-use tokenbed_core::ids::{BadIds, IdBuf};
 use tokenbed_core::storage::{Part, Storage};
-use tokenbed_kernels::dispatch;
-use tokenbed_nn::embedding::{self, Table};
 
 /// What is to be looked up, in two steps: how large the result is, and what writes it while it may go on, and says
 /// whether it is done. Everything that it reads is held. A layer has its own.
@@ -47,26 +42,6 @@ pub(crate) fn floats(out: &mut [u8]) -> Result<&mut [f32], Failure> {
 /// Elements that are held.
 pub(crate) fn elements<T: Pod>(part: &Part) -> Result<&[T], Failure> {
     Ok(part.elements().ok_or_else(|| Error::Shape("a table is not aligned".into()))?)
-}
-
-/// Rows of one table.
-struct Gather {
-    table: Part,
-    rows: usize,
-    dim: usize,
-    ids: IdBuf,
-    bad: BadIds,
-}
-
-impl Job for Gather {
-    fn size(&self) -> (usize, usize) {
-        (self.ids.all().len(), self.dim * size_of::<f32>())
-    }
-
-    fn write(&self, go_on: &dyn Fn() -> bool, out: &mut [u8]) -> Result<bool, Failure> {
-        let table = Table::new(elements(&self.table)?, self.rows, self.dim)?;
-        Ok(embedding::forward_in_blocks(dispatch::active(), table, (self.ids.all(), self.bad), go_on, floats(out)?)?)
-    }
 }
 
 /// Work in the queue or under way, as the thread that does it and the one that asked for it both see it.
@@ -153,21 +128,6 @@ pub(crate) fn work<J: Job + 'static>(job: impl FnOnce() -> Result<J, Failure>) -
         let job: Box<dyn Job> = Box::new(job()?);
         let (job, ending) = (Mutex::new(Some(job)), ENDING.with(Arc::clone));
         Ok(External::new(Work(Arc::new(Shared { job, stopped: AtomicBool::new(false), ending }))))
-    })
-}
-
-/// weight (rows, dim)[ids], to be looked up.
-#[napi(catch_unwind)]
-pub fn embedding_work(
-    weight: &External<Handle>,
-    rows: f64,
-    dim: f64,
-    ids: Operand,
-    bad: f64,
-) -> Option<External<Work>> {
-    work(|| {
-        let (table, ids, bad) = (weight.hold()?, ids.ids()?.into(), bad_ids(bad)?);
-        Ok(Gather { table, rows: size(rows)?, dim: size(dim)?, ids, bad })
     })
 }
 

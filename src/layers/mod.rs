@@ -3,6 +3,7 @@
 pub mod async_forward;
 pub mod bag;
 pub mod embedding;
+pub mod lookup;
 pub mod positions;
 pub mod quantize;
 pub mod row_grad;

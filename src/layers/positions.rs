@@ -1,18 +1,17 @@
 //! Positions: sinusoids, biases by distance, rotation, and scores by relative position.
 
-use crate::layers::bag::of_code;
 use crate::node::borrow::{Operand, size};
+use crate::node::borrowed_word::Word;
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
 use crate::node::process::threads;
 use napi::Env;
 use napi_derive::napi;
 use std::cell::RefCell;
-use tokenbed_core::Error;
-use tokenbed_kernels::dispatch;
 use tokenbed_kernels::ops::positions::rotate::Pairs;
 use tokenbed_kernels::rows::format::OutFormat;
-use tokenbed_memory::{Gather, zeroed};
+use tokenbed_kernels::dispatch;
+use tokenbed_memory::zeroed;
 use tokenbed_nn::positions::Scores;
 use tokenbed_nn::positions::ids::{self, Real};
 use tokenbed_nn::positions::interpolate::interpolate;
@@ -20,24 +19,30 @@ use tokenbed_nn::positions::relative::{self, Buckets, Span};
 use tokenbed_nn::positions::rotary::{At, Heads, Rotary};
 use tokenbed_nn::positions::scaling::Scaling;
 use tokenbed_nn::positions::shaw::Shaw;
-use tokenbed_nn::positions::sinusoid::{Layout, sinusoids};
+use tokenbed_nn::positions::sinusoid::{self, Layout};
 use tokenbed_nn::positions::transformer_xl::{Gradients, TransformerXl};
 
-/// out (rows, dim) = the sinusoids of positions `first, first + step, ...`, each held between -clamp and clamp.
+/// Positions `first, first + step, ...`, each held between -clamp and clamp where there is one, and how they become
+/// sinusoids.
+#[napi(object, object_to_js = false)]
+pub struct SinusoidsOperand {
+    pub first: f64,
+    pub step: f64,
+    pub clamp: Option<f64>,
+    pub dim: f64,
+    pub wavelength: f64,
+    pub layout: Word<Layout>,
+}
+
+/// out (rows, dim) = the sinusoids of positions.
 #[napi(catch_unwind)]
-pub fn sinusoids_forward(
-    first: f64,
-    step: f64,
-    clamp: f64,
-    dim: f64,
-    wavelength: f64,
-    layout: u32,
-    out: Operand,
-) -> bool {
+pub fn sinusoids_forward(given: SinusoidsOperand, out: Operand) -> bool {
     status(|| {
         threads()?;
+        let SinusoidsOperand { first, step, clamp, dim, wavelength, layout } = given;
+        let clamp = clamp.unwrap_or(f64::INFINITY);
         let position = |i: usize| (first + step * i as f64).clamp(-clamp, clamp);
-        Ok(sinusoids(position, size(dim)?, wavelength, of_code(&Layout::ALL, layout)?, out.exclusive(&[])?)?)
+        Ok(sinusoid::sinusoids(position, size(dim)?, wavelength, layout.0, out.exclusive(&[])?)?)
     })
 }
 
@@ -89,119 +94,132 @@ pub fn alibi_slopes(out: Operand) -> bool {
     })
 }
 
-fn span(queries: f64, keys: f64, offset: f64) -> Result<Span, Failure> {
-    Ok(Span { queries: size(queries)?, keys: size(keys)?, offset: size(offset)? })
+/// Queries and keys that meet: query `i` stands at position `offset + i` of the keys.
+#[napi(object, object_to_js = false)]
+pub struct SpanOperand {
+    pub queries: f64,
+    pub keys: f64,
+    pub offset: f64,
+}
+
+impl SpanOperand {
+    fn read(&self) -> Result<Span, Failure> {
+        Ok(Span { queries: size(self.queries)?, keys: size(self.keys)?, offset: size(self.offset)? })
+    }
 }
 
 /// out (heads, queries, keys) = ALiBi's bias of slopes.
 #[napi(catch_unwind)]
-pub fn alibi_forward(slopes: Operand, queries: f64, keys: f64, offset: f64, symmetric: bool, out: Operand) -> bool {
+pub fn alibi_forward(slopes: Operand, span: SpanOperand, symmetric: bool, out: Operand) -> bool {
     status(|| {
         threads()?;
-        let (slopes_of, span) = (slopes.shared::<f32>()?, span(queries, keys, offset)?);
+        let (slopes_of, span) = (slopes.shared::<f32>()?, span.read()?);
         let lines = relative::alibi_lines(slopes_of, span, symmetric);
         Ok(relative::spread(dispatch::active(), &lines, slopes_of.len(), span, out.exclusive(&[&slopes])?)?)
     })
 }
 
-fn buckets(bidirectional: bool, count: f64, max_distance: f64) -> Result<Buckets, Failure> {
-    Ok(Buckets::new(bidirectional, size(count)?, size(max_distance)?)?)
+/// How T5 puts distances in buckets.
+#[napi(object, object_to_js = false)]
+pub struct BucketsOperand {
+    pub bidirectional: bool,
+    pub count: f64,
+    pub max_distance: f64,
 }
 
-/// out (queries, keys) = T5's buckets; nothing but the check of the options without an out.
+impl BucketsOperand {
+    fn read(&self) -> Result<Buckets, Failure> {
+        Ok(Buckets::new(self.bidirectional, size(self.count)?, size(self.max_distance)?)?)
+    }
+}
+
+/// Whether there are such buckets: a failure says why not.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
-pub fn t5_buckets(
-    bidirectional: bool,
-    count: f64,
-    max_distance: f64,
-    queries: f64,
-    keys: f64,
-    offset: f64,
-    out: Option<Operand>,
-) -> bool {
-    status(|| {
-        let buckets = buckets(bidirectional, count, max_distance)?;
-        match out {
-            Some(out) => Ok(buckets.table(span(queries, keys, offset)?, out.exclusive(&[])?)?),
-            None => Ok(()),
-        }
-    })
+pub fn t5_check(buckets: BucketsOperand) -> bool {
+    status(|| buckets.read().map(drop))
+}
+
+/// out (queries, keys) = T5's buckets.
+#[napi(catch_unwind)]
+pub fn t5_buckets(buckets: BucketsOperand, span: SpanOperand, out: Operand) -> bool {
+    status(|| Ok(buckets.read()?.table(span.read()?, out.exclusive(&[])?)?))
 }
 
 /// out (heads, queries, keys) = T5's bias of a table (count, heads).
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
-pub fn t5_bias_forward(
-    bidirectional: bool,
-    count: f64,
-    max_distance: f64,
-    queries: f64,
-    keys: f64,
-    offset: f64,
-    weight: Operand,
-    heads: f64,
-    out: Operand,
-) -> bool {
+pub fn t5_bias_forward(buckets: BucketsOperand, span: SpanOperand, weight: Operand, heads: f64, out: Operand) -> bool {
     status(|| {
         threads()?;
-        let (heads, span) = (size(heads)?, span(queries, keys, offset)?);
-        let lines = buckets(bidirectional, count, max_distance)?.bias_lines(weight.shared()?, heads, span)?;
+        let (heads, span) = (size(heads)?, span.read()?);
+        let lines = buckets.read()?.bias_lines(weight.shared()?, heads, span)?;
         Ok(relative::spread(dispatch::active(), &lines, heads, span, out.exclusive(&[&weight])?)?)
     })
 }
 
 /// The gradient of the table (count, heads) of that of the bias.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
-pub fn t5_bias_backward(
-    bidirectional: bool,
-    count: f64,
-    max_distance: f64,
-    queries: f64,
-    keys: f64,
-    offset: f64,
-    grad: Operand,
-    heads: f64,
-    out: Operand,
-) -> bool {
+pub fn t5_bias_backward(buckets: BucketsOperand, span: SpanOperand, grad: Operand, heads: f64, out: Operand) -> bool {
     status(|| {
         threads()?;
-        let (heads, span) = (size(heads)?, span(queries, keys, offset)?);
+        let (heads, span) = (size(heads)?, span.read()?);
         let mut lines = zeroed(heads.saturating_mul(span.line()));
         relative::gather(grad.shared()?, heads, span, &mut lines)?;
-        let buckets = buckets(bidirectional, count, max_distance)?;
-        Ok(buckets.bias_gradient(&lines, heads, span, out.exclusive(&[&grad])?)?)
+        Ok(buckets.read()?.bias_gradient(&lines, heads, span, out.exclusive(&[&grad])?)?)
     })
 }
 
 /// A rotation as JavaScript holds it, with the angles that it has made.
 pub struct RotaryAngles(RefCell<Rotary>);
 
-/// How frequencies are scaled, as numbers in an order that the kind says.
-fn scaling(kind: u32, numbers: &[f64]) -> Result<Scaling, Failure> {
-    Ok(match (kind, numbers) {
-        (0, []) => Scaling::None,
-        (1, &[factor]) => Scaling::Linear { factor },
-        (2, &[factor, original]) => Scaling::Dynamic { factor, original },
-        (3, &[factor, original, beta_fast, beta_slow, attention, truncate]) => Scaling::Yarn {
-            factor,
-            original,
-            beta_fast,
-            beta_slow,
-            attention: Some(attention).filter(|attention| !attention.is_nan()),
-            truncate: truncate != 0.0,
-        },
-        (4, &[factor, original, low, high]) => Scaling::Llama3 { factor, original, low, high },
-        _ => return Err(Error::Usage(format!("no scaling {kind} of {} numbers", numbers.len())).into()),
-    })
+/// How frequencies are scaled.
+#[napi(discriminant = "type", discriminant_case = "lowercase", object_to_js = false)]
+pub enum RotaryScale {
+    None,
+    Linear {
+        factor: f64,
+    },
+    Dynamic {
+        factor: f64,
+        original_context: f64,
+    },
+    Yarn {
+        factor: f64,
+        original_context: f64,
+        beta_fast: f64,
+        beta_slow: f64,
+        attention_factor: Option<f64>,
+        truncate: bool,
+    },
+    Llama3 {
+        factor: f64,
+        original_context: f64,
+        low_freq_factor: f64,
+        high_freq_factor: f64,
+    },
+}
+
+impl From<RotaryScale> for Scaling {
+    fn from(scale: RotaryScale) -> Self {
+        match scale {
+            RotaryScale::None => Scaling::None,
+            RotaryScale::Linear { factor } => Scaling::Linear { factor },
+            RotaryScale::Dynamic { factor, original_context: original } => Scaling::Dynamic { factor, original },
+            RotaryScale::Yarn { factor, original_context, beta_fast, beta_slow, attention_factor, truncate } => {
+                let (original, attention) = (original_context, attention_factor);
+                Scaling::Yarn { factor, original, beta_fast, beta_slow, attention, truncate }
+            }
+            RotaryScale::Llama3 { factor, original_context, low_freq_factor, high_freq_factor } => {
+                Scaling::Llama3 { factor, original: original_context, low: low_freq_factor, high: high_freq_factor }
+            }
+        }
+    }
 }
 
 /// A rotation of `dim` elements.
 #[napi(catch_unwind)]
-pub fn rotary_new(dim: f64, base: f64, pairs: u32, kind: u32, numbers: &[f64]) -> Option<External<RotaryAngles>> {
+pub fn rotary_new(dim: f64, base: f64, pairs: Word<Pairs>, scaling: RotaryScale) -> Option<External<RotaryAngles>> {
     guard(|| {
-        let rotary = Rotary::new(size(dim)?, base, scaling(kind, numbers)?, of_code(&Pairs::ALL, pairs)?)?;
+        let rotary = Rotary::new(size(dim)?, base, scaling.into(), pairs.0)?;
         Ok(External::new(RotaryAngles(RefCell::new(rotary))))
     })
 }
@@ -209,11 +227,11 @@ pub fn rotary_new(dim: f64, base: f64, pairs: u32, kind: u32, numbers: &[f64]) -
 /// out (tokens, heads, head_dim) = x, rotated; without an x, out in place. Positions one for each token, or `offset,
 /// offset + 1, ...` along sequences of `length`.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
+#[allow(clippy::too_many_arguments, reason = "hot: scripts/rules/border.mjs")]
 pub fn rotary_forward(
     env: Env,
     rotary: &External<RotaryAngles>,
-    format: u32,
+    format: Word<OutFormat>,
     heads: f64,
     head_dim: f64,
     inverse: bool,
@@ -225,8 +243,7 @@ pub fn rotary_forward(
 ) -> bool {
     status(|| {
         threads()?;
-        let format = of_code(&OutFormat::ALL, format)?;
-        let heads = Heads { heads: size(heads)?, head_dim: size(head_dim)?, format, inverse };
+        let heads = Heads { heads: size(heads)?, head_dim: size(head_dim)?, format: format.0, inverse };
         let at = match &positions {
             Some(positions) => At::Each(positions.ids()?),
             None => At::From { offset: size(offset)?, length: size(length)? },
@@ -241,104 +258,146 @@ pub fn rotary_forward(
     })
 }
 
-/// Sizes of scores, in this order: batch, heads, queries, keys, dim, offset.
-fn scores(sizes: &[f64]) -> Result<Scores, Failure> {
-    let &[batch, heads, queries, keys, dim, offset] = sizes else {
-        return Err(Error::Usage(format!("{} sizes of scores", sizes.len())).into());
-    };
-    Ok(Scores {
-        batch: size(batch)?,
-        heads: size(heads)?,
-        queries: size(queries)?,
-        keys: size(keys)?,
-        dim: size(dim)?,
-        offset: size(offset)?,
-    })
+/// Sizes of scores: (batch, heads, queries, keys) of heads of `dim` elements; query `i` stands at position `offset + i` of
+/// the keys.
+#[napi(object, object_to_js = false)]
+pub struct ScoresOperand {
+    pub batch: f64,
+    pub heads: f64,
+    pub queries: f64,
+    pub keys: f64,
+    pub dim: f64,
+    pub offset: f64,
+}
+
+impl ScoresOperand {
+    fn read(&self) -> Result<Scores, Failure> {
+        Ok(Scores {
+            batch: size(self.batch)?,
+            heads: size(self.heads)?,
+            queries: size(self.queries)?,
+            keys: size(self.keys)?,
+            dim: size(self.dim)?,
+            offset: size(self.offset)?,
+        })
+    }
+}
+
+/// What Shaw's scores are made of; or where the gradients of it go.
+#[napi(object, object_to_js = false)]
+pub struct ShawOperand {
+    /// The table, a vector for each distance.
+    pub weight: Operand,
+    pub query: Operand,
+    /// Where keys meet the positions too.
+    pub key: Option<Operand>,
+}
+
+impl ShawOperand {
+    fn read(&self, scores: &ScoresOperand) -> Result<Shaw<'_>, Failure> {
+        Ok(Shaw {
+            scores: scores.read()?,
+            weight: self.weight.shared()?,
+            query: self.query.shared()?,
+            key: self.key.as_ref().map(Operand::shared).transpose()?,
+        })
+    }
+
+    fn reads(&self) -> [&Operand; 3] {
+        [&self.weight, &self.query, self.key.as_ref().unwrap_or(&self.query)]
+    }
 }
 
 /// out (batch, heads, queries, keys) = Shaw's scores.
 #[napi(catch_unwind)]
-pub fn shaw_forward(sizes: &[f64], weight: Operand, query: Operand, key: Option<Operand>, out: Operand) -> bool {
+pub fn shaw_forward(scores: ScoresOperand, given: ShawOperand, out: Operand) -> bool {
     status(|| {
         threads()?;
-        let shaw = Shaw {
-            scores: scores(sizes)?,
-            weight: weight.shared()?,
-            query: query.shared()?,
-            key: key.as_ref().map(Operand::shared).transpose()?,
-        };
-        Ok(shaw.forward(dispatch::active(), out.exclusive(&[&weight, &query, key.as_ref().unwrap_or(&query)])?)?)
+        Ok(given.read(&scores)?.forward(dispatch::active(), out.exclusive(&given.reads())?)?)
     })
 }
 
 /// The gradients of query, key and table of that of the scores.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
-pub fn shaw_backward(
-    sizes: &[f64],
-    weight: Operand,
-    query: Operand,
-    key: Option<Operand>,
+pub fn shaw_backward(scores: ScoresOperand, given: ShawOperand, grad: Operand, out: ShawOperand) -> bool {
+    status(|| {
+        threads()?;
+        let [weight, query, key] = given.reads();
+        let read = [weight, query, key, &grad];
+        let key_out = out.key.as_ref().map(|out| out.exclusive(&read)).transpose()?;
+        let (query_out, weight_out) = (out.query.exclusive(&read)?, out.weight.exclusive(&read)?);
+        Ok(given.read(&scores)?.backward(dispatch::active(), grad.shared()?, query_out, key_out, weight_out)?)
+    })
+}
+
+/// What Transformer-XL's scores are made of.
+#[napi(object, object_to_js = false)]
+pub struct TransformerXlOperand {
+    pub u: Operand,
+    pub v: Operand,
+    pub weight: Operand,
+    /// Of the distances, from the largest down.
+    pub sinusoids: Operand,
+    pub query: Operand,
+    pub key: Operand,
+}
+
+impl TransformerXlOperand {
+    fn read(&self, scores: &ScoresOperand) -> Result<TransformerXl<'_>, Failure> {
+        Ok(TransformerXl {
+            scores: scores.read()?,
+            u: self.u.shared()?,
+            v: self.v.shared()?,
+            weight: self.weight.shared()?,
+            sinusoids: self.sinusoids.shared()?,
+            query: self.query.shared()?,
+            key: self.key.shared()?,
+        })
+    }
+
+    fn reads(&self) -> [&Operand; 6] {
+        [&self.u, &self.v, &self.weight, &self.sinusoids, &self.query, &self.key]
+    }
+}
+
+/// out (batch, heads, queries, keys) = Transformer-XL's scores.
+#[napi(catch_unwind)]
+pub fn transformer_xl_forward(scores: ScoresOperand, given: TransformerXlOperand, out: Operand) -> bool {
+    status(|| {
+        threads()?;
+        Ok(given.read(&scores)?.forward(dispatch::active(), out.exclusive(&given.reads())?)?)
+    })
+}
+
+/// Where the gradients of Transformer-XL's scores go.
+#[napi(object, object_to_js = false)]
+pub struct TransformerXlGradients {
+    pub query: Operand,
+    pub key: Operand,
+    pub u: Operand,
+    pub v: Operand,
+    pub weight: Operand,
+}
+
+/// The gradients of all that is learned and given, of that of the scores.
+#[napi(catch_unwind)]
+pub fn transformer_xl_backward(
+    scores: ScoresOperand,
+    given: TransformerXlOperand,
     grad: Operand,
-    query_grad: Operand,
-    key_grad: Option<Operand>,
-    weight_grad: Operand,
+    out: TransformerXlGradients,
 ) -> bool {
     status(|| {
         threads()?;
-        let shaw = Shaw {
-            scores: scores(sizes)?,
-            weight: weight.shared()?,
-            query: query.shared()?,
-            key: key.as_ref().map(Operand::shared).transpose()?,
-        };
-        let read = [&weight, &query, key.as_ref().unwrap_or(&query), &grad];
-        let key_out = key_grad.as_ref().map(|out| out.exclusive(&read)).transpose()?;
-        let (query_out, weight_out) = (query_grad.exclusive(&read)?, weight_grad.exclusive(&read)?);
-        Ok(shaw.backward(dispatch::active(), grad.shared()?, query_out, key_out, weight_out)?)
-    })
-}
-
-/// out (batch, heads, queries, keys) = Transformer-XL's scores; parts: u, v, weight, sinusoids, query, key.
-#[napi(catch_unwind)]
-pub fn transformer_xl_forward(sizes: &[f64], parts: Vec<Operand>, out: Operand) -> bool {
-    status(|| {
-        threads()?;
-        Ok(transformer_xl(sizes, &parts)?.forward(dispatch::active(), out.exclusive(&parts.iter().into_list())?)?)
-    })
-}
-
-fn transformer_xl<'a>(sizes: &[f64], parts: &'a [Operand]) -> Result<TransformerXl<'a>, Failure> {
-    let [u, v, weight, sinusoids, query, key] = parts else {
-        return Err(Error::Usage(format!("{} parts of scores", parts.len())).into());
-    };
-    Ok(TransformerXl {
-        scores: scores(sizes)?,
-        u: u.shared()?,
-        v: v.shared()?,
-        weight: weight.shared()?,
-        sinusoids: sinusoids.shared()?,
-        query: query.shared()?,
-        key: key.shared()?,
-    })
-}
-
-/// The gradients of query, key, u, v and weight, in this order, of that of the scores.
-#[napi(catch_unwind)]
-pub fn transformer_xl_backward(sizes: &[f64], parts: Vec<Operand>, grad: Operand, out: Vec<Operand>) -> bool {
-    status(|| {
-        threads()?;
-        let [query, key, u, v, weight] = &out[..] else {
-            return Err(Error::Usage(format!("{} gradients of scores", out.len())).into());
-        };
-        let read: Vec<&Operand> = parts.iter().chain([&grad]).into_list();
+        let [u, v, weight, sinusoids, query, key] = given.reads();
+        let read = [u, v, weight, sinusoids, query, key, &grad];
         let mut to = Gradients {
-            query: query.exclusive(&read)?,
-            key: key.exclusive(&read)?,
-            u: u.exclusive(&read)?,
-            v: v.exclusive(&read)?,
-            weight: weight.exclusive(&read)?,
+            query: out.query.exclusive(&read)?,
+            key: out.key.exclusive(&read)?,
+            u: out.u.exclusive(&read)?,
+            v: out.v.exclusive(&read)?,
+            weight: out.weight.exclusive(&read)?,
         };
-        Ok(transformer_xl(sizes, &parts)?.backward(dispatch::active(), grad.shared()?, &mut to)?)
+        Ok(given.read(&scores)?.backward(dispatch::active(), grad.shared()?, &mut to)?)
     })
 }

@@ -1,25 +1,25 @@
 //! Gradients of tables as rows. An order crosses as one block of 32-bit integers (3n + 1 for n ids): ids, starts, places.
 
-use crate::layers::bag::{division, of_code, rows_of};
-use crate::layers::embedding::{SCRATCH, bad_ids};
+use crate::layers::embedding::{BAG_SCRATCH, SCRATCH};
+use crate::layers::lookup::Lookup;
 use crate::node::borrow::{Operand, size};
+use crate::node::borrowed_word::Word;
+use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
 use crate::node::process::threads;
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
-use tokenbed_kernels::dispatch;
-use tokenbed_kernels::ops::lookup::bag::Mode;
 use tokenbed_kernels::rows::format::OutFormat;
+use tokenbed_kernels::dispatch;
 use tokenbed_memory::Gather;
-use tokenbed_nn::bag::{Request, Scratch};
+use tokenbed_nn::bag::Request;
 use tokenbed_nn::row_grad::{self, Factors, GradRows, Order, OrderOut, OrderScratch, Pending, Rows, bags};
 use tokenbed_nn::token_position_grad::cycle_order;
 
 thread_local! {
     /// Room to sort in, kept between calls.
     static SORTING: RefCell<OrderScratch> = RefCell::default();
-    static BAGS: RefCell<Scratch> = RefCell::default();
 }
 
 /// Rows of a table's gradient as TypeScript holds them: an order and the gradient of the output; or, `summed`, ids and a
@@ -37,8 +37,8 @@ pub struct GradOperand {
     pub dim: f64,
     /// One beside each place.
     pub coefficients: Option<Operand>,
-    /// The type of the table, in `OutFormat::ALL`: sums are rounded to it.
-    pub format: u32,
+    /// The type of the table: sums are rounded to it.
+    pub format: Word<OutFormat>,
 }
 
 impl GradOperand {
@@ -66,7 +66,7 @@ impl GradOperand {
             None => None,
         };
         let pending = Pending::new(dispatch::active(), order, self.rows.shared()?, size(self.dim)?, coefficients)?;
-        Ok(pending.of_type(of_code(&OutFormat::ALL, self.format)?))
+        Ok(pending.of_type(self.format.0))
     }
 
     /// Runs with the rows, whichever they are.
@@ -75,19 +75,12 @@ impl GradOperand {
     }
 }
 
-fn padding(row: f64) -> Result<Option<u32>, Failure> {
-    Ok(if row < 0.0 { None } else { Some(size(row)? as u32) })
-}
-
-/// Writes the order of the ids of a lookup, without `padding` (-1 for none), and beside its places `scale`, over the id's
+/// Writes the order of the ids of a lookup, without those of the padding row, and beside its places `scale`, over the id's
 /// number of occurrences where `by_frequency`. How many different ids there are.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
 pub fn row_order(
+    lookup: &External<Lookup>,
     ids: Operand,
-    rows: f64,
-    bad: f64,
-    padding_row: f64,
     by_frequency: bool,
     scale: f64,
     order: Operand,
@@ -101,16 +94,15 @@ pub fn row_order(
             Some(coefficients) => Some((factors, coefficients.exclusive(&[&ids, &order])?)),
             None => None,
         };
-        let ids = (given, bad_ids(bad)?);
+        let ids = (given, lookup.bad);
         let unique = SCRATCH.with_borrow_mut(|scratch| {
             SORTING.with_borrow_mut(|sorting| {
                 let room = (scratch.ids(), sorting);
-                let padding = padding(padding_row)?;
                 Ok::<_, Failure>(row_grad::row_order(
                     dispatch::active(),
                     ids,
-                    size(rows)?,
-                    padding,
+                    lookup.rows,
+                    lookup.padding,
                     room,
                     &mut out,
                     coefficients,
@@ -131,30 +123,18 @@ pub fn cycle_row_order(ids: f64, offset: f64, length: f64, order: Operand) -> Op
     })
 }
 
-/// Bags as they cross.
+/// Bags as they cross for the way back: so many, which begin at offsets or all have as many ids.
 #[napi(object, object_to_js = false)]
 pub struct BagsOperand {
     pub ids: Operand,
-    pub bad: f64,
     pub offsets: Option<Operand>,
-    pub with_end: bool,
     pub bags: f64,
-    pub length: f64,
     pub weights: Option<Operand>,
-    /// -1 for none.
-    pub padding: f64,
-    pub mode: u32,
 }
 
 impl BagsOperand {
-    fn request(&self) -> Result<Request<'_>, Failure> {
-        Ok(Request {
-            ids: (self.ids.ids()?, bad_ids(self.bad)?),
-            division: division(self.offsets.as_ref(), self.with_end, self.bags, self.length)?,
-            weights: self.weights.as_ref().map(Operand::shared).transpose()?,
-            padding: padding(self.padding)?,
-            mode: of_code(&Mode::ALL, self.mode)?,
-        })
+    fn request(&self, lookup: &Lookup) -> Result<Request<'_>, Failure> {
+        lookup.request(&self.ids, self.offsets.as_ref(), self.weights.as_ref(), size(self.bags)?)
     }
 
     fn reads(&self) -> [&Operand; 3] {
@@ -166,25 +146,24 @@ impl BagsOperand {
 /// ids there are.
 #[napi(catch_unwind)]
 pub fn bag_row_order(
+    lookup: &External<Lookup>,
     given: BagsOperand,
-    rows: f64,
     by_frequency: bool,
     order: Operand,
     coefficients: Option<Operand>,
 ) -> Option<f64> {
     guard(|| {
-        let request = given.request()?;
+        let request = given.request(lookup)?;
         let mut out = OrderOut::in_block(order.exclusive(&given.reads())?, request.ids.0.len())?;
         let [ids, offsets, weights] = given.reads();
         let coefficients = match &coefficients {
             Some(coefficients) => Some(coefficients.exclusive(&[ids, offsets, weights, &order])?),
             None => None,
         };
-        let rows = size(rows)?;
-        let (unique, _) = BAGS.with_borrow_mut(|scratch| {
+        let (unique, _) = BAG_SCRATCH.with_borrow_mut(|scratch| {
             SORTING.with_borrow_mut(|sorting| {
                 let room = (scratch, sorting);
-                bags::bag_order(dispatch::active(), rows, request, by_frequency, room, &mut out, coefficients)
+                bags::bag_order(dispatch::active(), lookup.rows, request, by_frequency, room, &mut out, coefficients)
             })
         })?;
         Ok(unique as f64)
@@ -193,39 +172,43 @@ pub fn bag_row_order(
 
 /// out (bags, dim): among all ids the place of the first that is largest in its bag, column by column.
 #[napi(catch_unwind)]
-pub fn bag_winners(given: BagsOperand, format: u32, weight: Operand, rows: f64, dim: f64, out: Operand) -> bool {
+pub fn bag_winners(lookup: &External<Lookup>, given: BagsOperand, weight: Operand, out: Operand) -> bool {
     status(|| {
         threads()?;
         let [ids, offsets, _] = given.reads();
         let out = out.exclusive(&[ids, offsets, &weight])?;
-        let rows = rows_of(format, &weight, rows, dim)?;
-        BAGS.with_borrow_mut(|scratch| Ok(bags::winners(dispatch::active(), rows, given.request()?, scratch, out)?))
+        let (rows, request) = (lookup.table(&weight)?, given.request(lookup)?);
+        BAG_SCRATCH.with_borrow_mut(|scratch| Ok(bags::winners(dispatch::active(), rows, request, scratch, out)?))
     })
+}
+
+/// The order of ids as it crosses: its block, and how many different ids it has.
+#[napi(object, object_to_js = false)]
+pub struct OrderOperand {
+    pub block: Operand,
+    pub count: f64,
 }
 
 /// out (different ids, dim) = what the largest of bags give back to each row; `order` is that of the ids.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
 pub fn bag_largest_rows(
+    lookup: &External<Lookup>,
     given: BagsOperand,
-    rows: f64,
-    order: Operand,
-    count: f64,
+    order: OrderOperand,
     winners: Operand,
     grad: Operand,
-    dim: f64,
     out: Operand,
 ) -> bool {
     status(|| {
         threads()?;
+        let OrderOperand { block, count } = order;
         let [ids, offsets, _] = given.reads();
-        let out = out.exclusive(&[ids, offsets, &order, &winners, &grad])?;
-        let request = given.request()?;
-        let of = Order::in_block(order.stable()?, request.ids.0.len(), size(count)?)?;
-        let (winners, grad) = (winners.stable()?, (grad.shared()?, size(dim)?));
-        let rows = size(rows)?;
-        BAGS.with_borrow_mut(|scratch| {
-            Ok(bags::largest_rows(dispatch::active(), rows, (request, scratch), of, winners, grad, out)?)
+        let out = out.exclusive(&[ids, offsets, &block, &winners, &grad])?;
+        let request = given.request(lookup)?;
+        let of = Order::in_block(block.stable()?, request.ids.0.len(), size(count)?)?;
+        let (winners, grad) = (winners.stable()?, (grad.shared()?, lookup.dim));
+        BAG_SCRATCH.with_borrow_mut(|scratch| {
+            Ok(bags::largest_rows(dispatch::active(), lookup.rows, (request, scratch), of, winners, grad, out)?)
         })
     })
 }
@@ -233,11 +216,9 @@ pub fn bag_largest_rows(
 /// out (ids) = the gradient of the weights of bags' ids.
 #[napi(catch_unwind)]
 pub fn bag_weights_grad(
+    lookup: &External<Lookup>,
     given: BagsOperand,
-    format: u32,
     weight: Operand,
-    rows: f64,
-    dim: f64,
     grad: Operand,
     out: Operand,
 ) -> bool {
@@ -245,9 +226,9 @@ pub fn bag_weights_grad(
         threads()?;
         let [ids, offsets, weights] = given.reads();
         let out = out.exclusive(&[ids, offsets, weights, &weight, &grad])?;
-        let rows = rows_of(format, &weight, rows, dim)?;
-        BAGS.with_borrow_mut(|scratch| {
-            Ok(bags::weights_grad(dispatch::active(), rows, given.request()?, scratch, grad.shared()?, out)?)
+        let (rows, request) = (lookup.table(&weight)?, given.request(lookup)?);
+        BAG_SCRATCH.with_borrow_mut(|scratch| {
+            Ok(bags::weights_grad(dispatch::active(), rows, request, scratch, grad.shared()?, out)?)
         })
     })
 }
@@ -301,6 +282,6 @@ pub fn rows_merge(a: GradOperand, b: GradOperand, out: Operand) -> bool {
     status(|| {
         threads()?;
         let out = out.exclusive(&[&a.ids, &b.ids, &a.rows, &b.rows])?;
-        Ok(row_grad::merge_rows(a.rows()?, b.rows()?, of_code(&OutFormat::ALL, a.format)?, out)?)
+        Ok(row_grad::merge_rows(a.rows()?, b.rows()?, a.format.0, out)?)
     })
 }

@@ -1,9 +1,10 @@
 //! The input layer. What stays the same from call to call is kept on this side, since each argument costs its crossing.
 
 use crate::layers::async_forward::{Job, Work, elements, floats, work};
-use crate::layers::embedding::{SCRATCH, bad_ids, table as table_of};
+use crate::layers::embedding::{SCRATCH, table as table_of};
 use crate::node::borrow::{Operand, size};
-use crate::node::buffers::{Handle, Held};
+use crate::node::borrowed_word::OnBadId;
+use crate::node::buffers::Hold;
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
 use crate::node::process::threads;
@@ -22,13 +23,12 @@ const PARTS: usize = 5;
 
 /// A layer as JavaScript holds it: the storages that Rust owns of it, and its sizes. Those of V8 come with each call.
 pub struct InputLayer {
-    parts: [Option<Held>; PARTS],
+    parts: [Option<Hold>; PARTS],
     vocabulary: f64,
-    context: f64,
-    /// Whether there are positions.
-    positioned: bool,
-    /// 0 for no segments.
-    segments: f64,
+    /// None for no positions.
+    context: Option<f64>,
+    /// None for no segments.
+    segments: Option<f64>,
     dim: f64,
     bad: BadIds,
     scale: f32,
@@ -36,44 +36,62 @@ pub struct InputLayer {
     eps: Option<f64>,
 }
 
-/// A layer; nothing in the place of a part that is not Rust's, or not there. A negative context: no positions; a negative
-/// eps: no normalization.
+/// A layer as it crosses when it is made. Its tables and parameters are there where they are in Rust's memory; those of
+/// V8's cross with each call.
+#[napi(object, object_to_js = false)]
+pub struct InputLayerOperand {
+    pub token: Option<Hold>,
+    pub position: Option<Hold>,
+    pub segment: Option<Hold>,
+    pub weight: Option<Hold>,
+    pub bias: Option<Hold>,
+    /// Rows of the table of tokens.
+    pub vocabulary: f64,
+    /// Rows of the table of positions, if there is one.
+    pub context: Option<f64>,
+    /// Rows of the table of segments, if there is one.
+    pub segments: Option<f64>,
+    pub dim: f64,
+    pub on_bad_id: OnBadId,
+    pub scale: f64,
+    /// Of the normalization, if there is one.
+    pub eps: Option<f64>,
+}
+
+/// What is kept of a layer between calls.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
-pub fn input_layer_new(
-    token: Option<&External<Handle>>,
-    position: Option<&External<Handle>>,
-    segment: Option<&External<Handle>>,
-    weight: Option<&External<Handle>>,
-    bias: Option<&External<Handle>>,
-    vocabulary: f64,
-    context: f64,
-    segments: f64,
-    dim: f64,
-    bad: f64,
-    scale: f64,
-    eps: f64,
-) -> Option<External<InputLayer>> {
+pub fn input_layer_new(layer: InputLayerOperand) -> Option<External<InputLayer>> {
     guard(|| {
+        let InputLayerOperand { token, position, segment, weight, bias, .. } = layer;
         Ok(External::new(InputLayer {
-            parts: [token, position, segment, weight, bias].map(|part| part.map(|handle| handle.held())),
-            vocabulary,
-            context,
-            positioned: context >= 0.0,
-            segments,
-            dim,
-            bad: bad_ids(bad)?,
-            scale: scale as f32,
-            eps: (eps >= 0.0).then_some(eps),
+            parts: [token, position, segment, weight, bias],
+            vocabulary: layer.vocabulary,
+            context: layer.context,
+            segments: layer.segments,
+            dim: layer.dim,
+            bad: layer.on_bad_id.0,
+            scale: layer.scale as f32,
+            eps: layer.eps,
         }))
     })
+}
+
+/// What goes through a layer: `positions` one for each id, or without them `offset`, `offset + 1` ... along sequences of
+/// `length`; without `segments` all are segment 0.
+#[napi(object, object_to_js = false)]
+pub struct InputsOperand {
+    pub ids: Operand,
+    pub offset: f64,
+    pub length: f64,
+    pub positions: Option<Operand>,
+    pub segments: Option<Operand>,
 }
 
 /// out (ids, dim) = token[ids] * scale (+ segment[segments]) + position[positions] (normalized): `positions` one for each
 /// id, or none and offset, offset + 1 ... along sequences of `length`; no `segments`: segment 0. `others`: the parts that
 /// are V8's, in order.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
+#[allow(clippy::too_many_arguments, reason = "hot: scripts/rules/border.mjs")]
 pub fn input_layer_forward(
     layer: &External<InputLayer>,
     ids: Operand,
@@ -107,8 +125,8 @@ fn tables<'a>(layer: &InputLayer, parts: &'a [Operand; PARTS]) -> Result<Layer<'
     Ok(Layer {
         token: table_of(token, layer.vocabulary, layer.dim)?,
         scale: layer.scale,
-        segment: if layer.segments > 0.0 { Some(table_of(segment, layer.segments, layer.dim)?) } else { None },
-        position: if layer.positioned { Some(table_of(position, layer.context, layer.dim)?) } else { None },
+        segment: layer.segments.map(|segments| table_of(segment, segments, layer.dim)).transpose()?,
+        position: layer.context.map(|context| table_of(position, context, layer.dim)).transpose()?,
         norm,
     })
 }
@@ -131,35 +149,37 @@ fn inputs<'a>(
     })
 }
 
-/// out (ids, dim) = the gradient of what the layer normalizes, given that of its result; and those of the normalization's
-/// weight and bias (dim).
+/// Where the gradients of a layer that normalizes go: of the sum (ids, dim), of weight and bias (dim).
+#[napi(object, object_to_js = false)]
+pub struct InputGradients {
+    pub sum: Operand,
+    pub weight: Operand,
+    pub bias: Operand,
+}
+
+/// The gradient of what the layer normalizes, given that of its result, and those of the normalization's parameters.
+/// `others`: the parts that are V8's, in order.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
 pub fn input_layer_backward(
     layer: &External<InputLayer>,
-    ids: Operand,
-    offset: f64,
-    length: f64,
-    positions: Option<Operand>,
-    segments: Option<Operand>,
-    others: Option<Vec<Operand>>,
+    given: InputsOperand,
+    others: Vec<Operand>,
     grad: Operand,
-    out: Operand,
-    weight_grad: Operand,
-    bias_grad: Operand,
+    out: InputGradients,
 ) -> bool {
     status(|| {
         threads()?;
-        let parts = parts(layer, others.as_deref().unwrap_or(&[]))?;
+        let parts = parts(layer, &others)?;
         let tables = tables(layer, &parts)?;
+        let InputsOperand { ids, offset, length, positions, segments } = given;
         let inputs = inputs(layer, &ids, (offset, length), positions.as_ref(), segments.as_ref())?;
         let [positions, segments] = [&positions, &segments].map(|given| given.as_ref().unwrap_or(&ids));
         let [token, position, segment, weight, bias] = &parts;
         let read = [token, position, segment, weight, bias, &ids, positions, segments, &grad];
         let results = (
-            out.exclusive(&read)?,
-            weight_grad.exclusive(&[&out, &bias_grad, &grad, weight, bias])?,
-            bias_grad.exclusive(&[&out, &weight_grad, &grad, weight, bias])?,
+            out.sum.exclusive(&read)?,
+            out.weight.exclusive(&[&out.sum, &out.bias, &grad, weight, bias])?,
+            out.bias.exclusive(&[&out.sum, &out.weight, &grad, weight, bias])?,
         );
         SCRATCH.with_borrow_mut(|scratch| {
             Ok(token_position_grad::backward(dispatch::active(), &tables, &inputs, scratch, grad.shared()?, results)?)
@@ -169,7 +189,8 @@ pub fn input_layer_backward(
 
 /// All parts for one call; of those that are not there, empty ones.
 fn parts(layer: &InputLayer, others: &[Operand]) -> Result<[Operand; PARTS], Failure> {
-    let there = [true, layer.positioned, layer.segments > 0.0, layer.eps.is_some(), layer.eps.is_some()];
+    let normalized = layer.eps.is_some();
+    let there = [true, layer.context.is_some(), layer.segments.is_some(), normalized, normalized];
     let mut others = others.iter();
     let mut parts = [Operand::NOTHING; PARTS];
     for ((part, held), there) in parts.iter_mut().zip(&layer.parts).zip(there) {
@@ -185,9 +206,8 @@ fn parts(layer: &InputLayer, others: &[Operand]) -> Result<[Operand; PARTS], Fai
 /// The layer and what goes through it, held.
 struct HeldLayer {
     parts: [Option<Part>; PARTS],
-    /// Rows of the tables: of tokens, positions and segments.
-    rows: [usize; 3],
-    positioned: bool,
+    /// Rows of the tables: of tokens, positions and segments; none where there is no such table.
+    rows: [Option<usize>; 3],
     dim: usize,
     scale: f32,
     eps: Option<f64>,
@@ -205,8 +225,8 @@ impl HeldLayer {
         self.parts[part].as_ref().map_or(Ok(&[]), elements)
     }
 
-    fn table(&self, part: usize) -> Result<Table<'_>, Failure> {
-        Ok(Table::new(self.elements(part)?, self.rows[part], self.dim)?)
+    fn table(&self, part: usize, rows: usize) -> Result<Table<'_>, Failure> {
+        Ok(Table::new(self.elements(part)?, rows, self.dim)?)
     }
 }
 
@@ -220,11 +240,12 @@ impl Job for HeldLayer {
             Some(eps) => Some(Norm { weight: self.elements(3)?, bias: self.elements(4)?, eps }),
             None => None,
         };
+        let [tokens, positions, segments] = self.rows;
         let layer = Layer {
-            token: self.table(0)?,
+            token: self.table(0, tokens.unwrap_or(0))?,
             scale: self.scale,
-            segment: if self.rows[2] > 0 { Some(self.table(2)?) } else { None },
-            position: if self.positioned { Some(self.table(1)?) } else { None },
+            segment: segments.map(|rows| self.table(2, rows)).transpose()?,
+            position: positions.map(|rows| self.table(1, rows)).transpose()?,
             norm,
         };
         let inputs = Inputs {
@@ -242,33 +263,29 @@ impl Job for HeldLayer {
 
 /// What `inputLayerForward` computes, to be looked up; all parts are Rust's.
 #[napi(catch_unwind)]
-pub fn input_layer_work(
-    layer: &External<InputLayer>,
-    ids: Operand,
-    offset: f64,
-    length: f64,
-    positions: Option<Operand>,
-    segments: Option<Operand>,
-) -> Option<External<Work>> {
+pub fn input_layer_work(layer: &External<InputLayer>, given: InputsOperand) -> Option<External<Work>> {
     work(|| {
         let held = |ids: Option<Operand>| ids.map(|ids| Ok::<_, Failure>(ids.ids()?.into())).transpose();
         let mut parts = [const { None }; PARTS];
         for (part, held) in parts.iter_mut().zip(&layer.parts) {
-            *part = held.as_ref().map(Held::part).transpose()?;
+            *part = held.as_ref().map(Hold::part).transpose()?;
         }
         Ok(HeldLayer {
             parts,
-            rows: [size(layer.vocabulary)?, size(layer.context.max(0.0))?, size(layer.segments)?],
-            positioned: layer.positioned,
+            rows: [
+                Some(size(layer.vocabulary)?),
+                layer.context.map(size).transpose()?,
+                layer.segments.map(size).transpose()?,
+            ],
             dim: size(layer.dim)?,
             scale: layer.scale,
             eps: layer.eps,
-            ids: ids.ids()?.into(),
+            ids: given.ids.ids()?.into(),
             bad: layer.bad,
-            segments: held(segments)?,
-            positions: held(positions)?,
-            offset: size(offset)?,
-            length: size(length)?,
+            segments: held(given.segments)?,
+            positions: held(given.positions)?,
+            offset: size(given.offset)?,
+            length: size(given.length)?,
         })
     })
 }

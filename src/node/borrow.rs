@@ -103,6 +103,11 @@ impl Operand {
         Self { start, bytes, ..Self::NOTHING }
     }
 
+    /// How many bytes there are.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The same bytes, borrowed once more.
     pub(crate) fn again(&self) -> Self {
         Self { start: self.start, bytes: self.bytes, kind: self.kind, copy: OnceCell::new() }

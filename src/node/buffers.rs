@@ -8,8 +8,8 @@ mod shown;
 use crate::node::borrow::Operand;
 use crate::node::external::{self, External, tell};
 use crate::node::guard::{Failure, guard, status};
-use napi::bindgen_prelude::ArrayBuffer;
-use napi::{Env, Unknown};
+use napi::bindgen_prelude::{ArrayBuffer, FromNapiRef, FromNapiValue, TypeName, ValidateNapiValue};
+use napi::{Env, Unknown, ValueType, sys};
 use napi_derive::napi;
 pub(crate) use orphans::{WORTH, finalizers_run, free_orphans};
 use shown::Shown;
@@ -80,8 +80,8 @@ impl Handle {
     }
 
     /// A hold on its range that keeps nothing alive.
-    pub(crate) fn held(&self) -> Held {
-        Held { storage: Rc::downgrade(&self.storage), offset: self.offset, bytes: self.bytes }
+    pub(crate) fn held(&self) -> Hold {
+        Hold { storage: Rc::downgrade(&self.storage), offset: self.offset, bytes: self.bytes }
     }
 
     fn stop_telling(&self) {
@@ -90,13 +90,13 @@ impl Handle {
 }
 
 /// Where a handle's bytes are, as long as they are there.
-pub(crate) struct Held {
+pub struct Hold {
     storage: Weak<RefCell<Option<Arc<Storage>>>>,
     offset: usize,
     bytes: usize,
 }
 
-impl Held {
+impl Hold {
     /// The bytes, for this call; a failure after `release`.
     pub(crate) fn operand(&self) -> Result<Operand, Failure> {
         let range = self.storage.upgrade().and_then(|storage| {
@@ -112,6 +112,26 @@ impl Held {
         let storage = storage.ok_or_else(|| Error::Usage("use of a disposed tensor".into()))?;
         let part = Part::new(&storage, self.offset, self.bytes);
         part.ok_or_else(|| Error::Shape("a handle beyond its storage".into()).into())
+    }
+}
+
+impl TypeName for Hold {
+    fn type_name() -> &'static str {
+        "Hold"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::External
+    }
+}
+
+impl ValidateNapiValue for Hold {}
+
+/// Of a handle, so that objects may have it as a field.
+impl FromNapiValue for Hold {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        // SAFETY: napi's macro gives a live env and value; the external is one of this type, or there is an error.
+        Ok(unsafe { External::<Handle>::from_napi_ref(env, value) }?.held())
     }
 }
 

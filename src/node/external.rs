@@ -19,7 +19,7 @@
 use crate::node::buffers;
 use napi::bindgen_prelude::{FromNapiRef, ToNapiValue, TypeName, ValidateNapiValue};
 use napi::{Env, ValueType, check_status, sys};
-use std::any::Any;
+use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -81,12 +81,11 @@ impl<T> FromNapiRef for External<T> {
         let mut data = ptr::null_mut();
         // SAFETY: napi's macro gives a live env and value.
         check_status!(unsafe { sys::napi_get_value_external(env, value, &mut data) }, "not an external")?;
-        // SAFETY: a value stays where it is until it is garbage. During a call that was given its external JavaScript holds
-        // that, and nobody keeps what a call was given.
-        let found: Option<&'static dyn Value> = value_of(data as usize).map(|value| unsafe { value.as_ref() });
-        found
-            .and_then(|value| value.as_any().downcast_ref())
-            .ok_or_else(|| napi::Error::from_reason("an external of another kind"))
+        let found = value_of(data as usize).filter(|found| found.kind == TypeId::of::<Self>());
+        let found = found.ok_or_else(|| napi::Error::from_reason("an external of another kind"))?;
+        // SAFETY: of this type, as was just seen. A value stays where it is until it is garbage. During a call that was given
+        // its external JavaScript holds that, and nobody keeps what a call was given.
+        Ok(unsafe { found.value.cast::<Self>().as_ref() })
     }
 }
 
@@ -106,7 +105,7 @@ impl<T> ToNapiValue for External<T> {
             sys::napi_add_finalizer(env, value, data, Some(finalize), ptr::null_mut(), &mut reference)
         })?;
         tell(&Env::from_raw(env), external.bytes.get() as i64);
-        enter(number, Kept { env, reference, value: Box::new(external) });
+        enter(number, Kept { env, reference, kind: TypeId::of::<Self>(), value: Box::new(external) });
         Ok(value)
     }
 }
@@ -124,15 +123,10 @@ unsafe extern "C" fn finalize(_env: sys::napi_env, data: *mut c_void, _hint: *mu
 
 /// A value of any type.
 trait Value {
-    fn as_any(&self) -> &dyn Any;
     fn bytes(&self) -> usize;
 }
 
 impl<T> Value for External<T> {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn bytes(&self) -> usize {
         self.bytes.get()
     }
@@ -142,6 +136,8 @@ impl<T> Value for External<T> {
 struct Kept {
     env: sys::napi_env,
     reference: sys::napi_ref,
+    /// The type of the value.
+    kind: TypeId,
     value: Box<dyn Value>,
 }
 
@@ -238,8 +234,13 @@ thread_local! {
     static AHEAD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A value, and its number.
-type Found = (usize, NonNull<dyn Value>);
+/// A value with its number and its type: what tells whether it is the one that is meant, without asking the value.
+#[derive(Clone, Copy)]
+struct Found {
+    number: usize,
+    kind: TypeId,
+    value: NonNull<()>,
+}
 
 /// Loops call with the same few externals: so many of those that were looked up last are remembered, by their numbers.
 const LOOKED_UP: usize = 16;
@@ -249,15 +250,19 @@ thread_local! {
 }
 
 /// The value of a number, if there is one: a place of those that were looked up last is emptied before its value goes.
-fn value_of(number: usize) -> Option<NonNull<dyn Value>> {
+fn value_of(number: usize) -> Option<Found> {
     RECENT.with(|recent| {
         let place = &recent[number % LOOKED_UP];
-        if let Some((_, value)) = place.get().filter(|&(known, _)| known == number) {
-            return Some(value);
+        if let Some(found) = place.get().filter(|found| found.number == number) {
+            return Some(found);
         }
-        let value = with(|made| made.all.get(&number).map(|kept| NonNull::from(&*kept.value))).flatten()?;
-        place.set(Some((number, value)));
-        Some(value)
+        let found = with(|made| {
+            let kept = made.all.get(&number)?;
+            Some(Found { number, kind: kept.kind, value: NonNull::from(&*kept.value).cast() })
+        });
+        let found = found.flatten()?;
+        place.set(Some(found));
+        Some(found)
     })
 }
 

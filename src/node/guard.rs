@@ -27,6 +27,12 @@ pub struct Report {
     /// Of a file.
     pub path: Option<String>,
     pub offset: Option<f64>,
+    /// Whether the bytes that are wrong are no UTF-8, and could be replaced.
+    pub invalid_utf8: Option<bool>,
+    /// The special token that stands in a text and is not allowed.
+    pub special_token: Option<String>,
+    /// The environment variable whose value cannot be used.
+    pub setting: Option<String>,
     /// The system's error: its message and, where it has one, its number.
     pub cause: Option<String>,
     pub errno: Option<i32>,
@@ -42,6 +48,18 @@ impl Failure {
         let mut failure = Failure::from(error);
         failure.0.what = Some("target".into());
         failure
+    }
+
+    /// With the special token that is not allowed where it stands.
+    pub(crate) fn of_special_token(mut self, token: String) -> Self {
+        self.0.special_token = Some(token);
+        self
+    }
+
+    /// With the environment variable whose value cannot be used.
+    pub(crate) fn of_setting(mut self, variable: &str) -> Self {
+        self.0.setting = Some(variable.into());
+        self
     }
 
     /// Work that was ended by an AbortSignal.
@@ -64,6 +82,11 @@ impl From<Error> for Failure {
             Error::Format { path, offset, .. } => {
                 report.path = Some(path.display().to_string());
                 report.offset = Some(offset as f64);
+            }
+            Error::InvalidUtf8 { path, offset, .. } => {
+                report.path = Some(path.display().to_string());
+                report.offset = Some(offset as f64);
+                report.invalid_utf8 = Some(true);
             }
             Error::File { path, source, .. } => {
                 report.path = Some(path.display().to_string());

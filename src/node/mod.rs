@@ -2,6 +2,7 @@
 
 pub mod borrow;
 pub mod borrowed_text;
+pub mod borrowed_word;
 pub mod buffers;
 pub mod external;
 #[cfg(feature = "failing-allocator")]

@@ -31,7 +31,11 @@ pub struct Native {
 
 impl From<BadThreads> for Failure {
     fn from(error: BadThreads) -> Self {
-        Error::Usage(error.to_string()).into()
+        let failure = Failure::from(Error::Usage(error.to_string()));
+        match error {
+            BadThreads::Given(_) => failure,
+            BadThreads::Environment(_) => failure.of_setting(setting::THREADS_VARIABLE),
+        }
     }
 }
 
@@ -67,7 +71,8 @@ pub fn started_threads() -> Option<f64> {
 #[napi(catch_unwind)]
 pub fn native_info(env: Env) -> Option<Native> {
     guard(|| -> Result<_, Failure> {
-        let kernels = dispatch::try_active().map_err(|error| Error::Usage(error.to_string()))?;
+        let kernels = dispatch::try_active()
+            .map_err(|error| Failure::from(Error::Usage(error.to_string())).of_setting(isa::ISA_VARIABLE))?;
         Ok(Native {
             version: env!("CARGO_PKG_VERSION").into(),
             isa: kernels.isa().name().into(),

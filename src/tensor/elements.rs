@@ -1,7 +1,9 @@
-//! Arithmetic of tensors. `arithmetic` is the type that it runs in: the code of float32, float64 or int64.
+//! Arithmetic of tensors. `arithmetic` is the type that it runs in: float32, float64 or int64.
 
 use crate::node::borrow::{Operand, size, sizes};
+use crate::node::borrowed_word::Word;
 use crate::node::guard::{Failure, status};
+use bytemuck::Pod;
 use napi_derive::napi;
 use tokenbed_core::ops::Around;
 use tokenbed_core::ops::along::{softmax, softmax_back};
@@ -14,19 +16,10 @@ use tokenbed_core::ops::unary::{Unary, unary, unary_back};
 use tokenbed_core::{DType, Error};
 use tokenbed_kernels::dispatch;
 
-pub(crate) fn dtype(code: u32) -> Result<DType, Failure> {
-    DType::from_code(code).ok_or_else(|| Error::DType(format!("no element type has the code {code}")).into())
-}
-
-/// The op of a code.
-fn op<T: Copy>(all: &[T], code: u32) -> Result<T, Failure> {
-    all.get(code as usize).copied().ok_or_else(|| Error::Usage(format!("no op has the code {code}")).into())
-}
-
 /// Runs `$body` with `$t` bound to the type of the class.
 macro_rules! with_class {
     ($class:expr, $t:ident => $body:expr) => {
-        match dtype($class)? {
+        match $class.0 {
             DType::Float32 => {
                 type $t = f32;
                 $body
@@ -47,7 +40,7 @@ macro_rules! with_class {
 /// As [`with_class`], for what is defined on floats.
 macro_rules! with_float {
     ($class:expr, $t:ident => $body:expr) => {
-        match crate::tensor::elements::dtype($class)? {
+        match $class.0 {
             DType::Float32 => {
                 type $t = f32;
                 $body
@@ -64,44 +57,79 @@ pub(crate) use with_float;
 
 /// Elements of one type to another.
 #[napi(catch_unwind)]
-pub fn convert_elements(from_type: u32, from: Operand, to_type: u32, to: Operand) -> bool {
-    status(|| Ok(convert(dtype(from_type)?, from.shared()?, dtype(to_type)?, to.exclusive(&[&from])?)?))
+pub fn convert_elements(from_type: Word<DType>, from: Operand, to_type: Word<DType>, to: Operand) -> bool {
+    status(|| Ok(convert(from_type.0, from.shared()?, to_type.0, to.exclusive(&[&from])?)?))
+}
+
+/// Elements, and where a block of them begins and how far apart its elements lie in each dimension.
+#[napi(object, object_to_js = false)]
+pub struct StridedOperand {
+    pub elements: Operand,
+    pub offset: f64,
+    #[napi(ts_type = "Float64Array")]
+    pub strides: Operand,
+}
+
+impl StridedOperand {
+    fn at(&self) -> Result<(usize, Vec<usize>), Failure> {
+        Ok((size(self.offset)?, sizes(self.strides.shared()?)?))
+    }
+}
+
+/// Runs `$body` with `$t` bound to an unsigned integer of so many bytes.
+macro_rules! with_width {
+    ($width:expr, $t:ident => $body:expr) => {
+        match $width {
+            1 => {
+                type $t = u8;
+                $body
+            }
+            2 => {
+                type $t = u16;
+                $body
+            }
+            4 => {
+                type $t = u32;
+                $body
+            }
+            8 => {
+                type $t = u64;
+                $body
+            }
+            width => return Err(Error::DType(format!("no element is {width} bytes wide")).into()),
+        }
+    };
 }
 
 /// A block of `shape` from one layout to another; elements of `width` bytes.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
-pub fn copy_elements(
-    width: u32,
-    shape: &[f64],
-    from: Operand,
-    from_offset: f64,
-    from_strides: &[f64],
-    to: Operand,
-    to_offset: f64,
-    to_strides: &[f64],
-) -> bool {
+pub fn copy_elements(width: u32, shape: &[f64], from: StridedOperand, to: StridedOperand) -> bool {
     status(|| {
-        let (shape, from_strides, to_strides) = (sizes(shape)?, sizes(from_strides)?, sizes(to_strides)?);
-        let from_at = Layout { offset: size(from_offset)?, strides: &from_strides };
-        let to_at = Layout { offset: size(to_offset)?, strides: &to_strides };
-        match width {
-            1 => copy::<u8>(&shape, from.shared()?, from_at, to.exclusive(&[&from])?, to_at)?,
-            2 => copy::<u16>(&shape, from.shared()?, from_at, to.exclusive(&[&from])?, to_at)?,
-            4 => copy::<u32>(&shape, from.shared()?, from_at, to.exclusive(&[&from])?, to_at)?,
-            8 => copy::<u64>(&shape, from.shared()?, from_at, to.exclusive(&[&from])?, to_at)?,
-            _ => return Err(Error::DType(format!("no element is {width} bytes wide")).into()),
-        }
-        Ok(())
+        let (shape, (from_offset, from_strides), (to_offset, to_strides)) = (sizes(shape)?, from.at()?, to.at()?);
+        let from_at = Layout { offset: from_offset, strides: &from_strides };
+        let to_at = Layout { offset: to_offset, strides: &to_strides };
+        let (from, to) = (from.elements, to.elements);
+        with_width!(width, T => Ok(copy::<T>(&shape, from.shared()?, from_at, to.exclusive(&[&from])?, to_at)?))
+    })
+}
+
+/// So many elements of `width` bytes that lie side by side, from one place to another.
+#[napi(catch_unwind)]
+pub fn copy_run(width: u32, count: f64, from: Operand, from_offset: f64, to: Operand, to_offset: f64) -> bool {
+    status(|| {
+        let (shape, strides) = ([size(count)?], [1]);
+        let from_at = Layout { offset: size(from_offset)?, strides: &strides };
+        let to_at = Layout { offset: size(to_offset)?, strides: &strides };
+        with_width!(width, T => Ok(copy::<T>(&shape, from.shared()?, from_at, to.exclusive(&[&from])?, to_at)?))
     })
 }
 
 /// Two operands under `shape`, by strides of 0 where they repeat.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
+#[allow(clippy::too_many_arguments, reason = "hot: scripts/rules/border.mjs")]
 pub fn binary_elements(
-    code: u32,
-    arithmetic: u32,
+    op: Word<Binary>,
+    arithmetic: Word<DType>,
     shape: &[f64],
     a: Operand,
     a_strides: &[f64],
@@ -115,99 +143,126 @@ pub fn binary_elements(
         let b_at = Layout { offset: 0, strides: &b_strides };
         with_class!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&a, &b])?;
-            Ok(binary(dispatch::active(), op(&Binary::ALL, code)?, &shape, (a.shared()?, a_at), (b.shared()?, b_at), out)?)
+            Ok(binary(dispatch::active(), op.0, &shape, (a.shared()?, a_at), (b.shared()?, b_at), out)?)
         })
     })
 }
 
 /// One operand, element by element.
 #[napi(catch_unwind)]
-pub fn unary_elements(code: u32, arithmetic: u32, x: Operand, out: Operand) -> bool {
+pub fn unary_elements(op: Word<Unary>, arithmetic: Word<DType>, x: Operand, out: Operand) -> bool {
     status(|| {
         with_float!(arithmetic, T => {
-            Ok(unary(dispatch::active(), op(&Unary::ALL, code)?, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
+            Ok(unary(dispatch::active(), op.0, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
         })
     })
 }
 
 /// The way back: `saved` is the operand or the result, as the op has it.
 #[napi(catch_unwind)]
-pub fn unary_back_elements(code: u32, arithmetic: u32, saved: Operand, grad: Operand, out: Operand) -> bool {
+pub fn unary_back_elements(
+    op: Word<Unary>,
+    arithmetic: Word<DType>,
+    saved: Operand,
+    grad: Operand,
+    out: Operand,
+) -> bool {
     status(|| {
         with_float!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&saved, &grad])?;
-            Ok(unary_back(dispatch::active(), op(&Unary::ALL, code)?, saved.shared::<T>()?, grad.shared::<T>()?, out)?)
+            Ok(unary_back(dispatch::active(), op.0, saved.shared::<T>()?, grad.shared::<T>()?, out)?)
         })
     })
 }
 
-/// Along the middle of (outer, n, inner).
+/// How many times `of` elements there are in an operand; 0 where that cannot be, which the op refuses.
+fn times<T: Pod>(x: &Operand, of: usize) -> Result<usize, Failure> {
+    Ok(x.shared::<T>()?.len() / of.max(1))
+}
+
+/// Along the middle of (outer, n, inner): n follows from the elements.
 #[napi(catch_unwind)]
-pub fn reduce_elements(code: u32, arithmetic: u32, outer: f64, n: f64, inner: f64, x: Operand, out: Operand) -> bool {
+pub fn reduce_elements(
+    op: Word<Reduce>,
+    arithmetic: Word<DType>,
+    outer: f64,
+    inner: f64,
+    x: Operand,
+    out: Operand,
+) -> bool {
     status(|| {
-        let around = Around { outer: size(outer)?, n: size(n)?, inner: size(inner)? };
+        let (outer, inner) = (size(outer)?, size(inner)?);
         with_class!(arithmetic, T => {
-            Ok(reduce(dispatch::active(), op(&Reduce::ALL, code)?, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
+            let around = Around { outer, n: times::<T>(&x, outer.saturating_mul(inner))?, inner };
+            Ok(reduce(dispatch::active(), op.0, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
         })
     })
 }
 
-/// Softmax or its logarithm along the middle of (outer, n, inner).
+/// Softmax or its logarithm along the middle of (outer, n, inner): outer follows from the elements.
 #[napi(catch_unwind)]
-pub fn softmax_elements(log: bool, arithmetic: u32, outer: f64, n: f64, inner: f64, x: Operand, out: Operand) -> bool {
+pub fn softmax_elements(log: bool, arithmetic: Word<DType>, n: f64, inner: f64, x: Operand, out: Operand) -> bool {
     status(|| {
-        let around = Around { outer: size(outer)?, n: size(n)?, inner: size(inner)? };
-        with_float!(arithmetic, T => Ok(softmax(dispatch::active(), log, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?))
+        let (n, inner) = (size(n)?, size(inner)?);
+        with_float!(arithmetic, T => {
+            let around = Around { outer: times::<T>(&x, n.saturating_mul(inner))?, n, inner };
+            Ok(softmax(dispatch::active(), log, around, x.shared::<T>()?, out.exclusive::<T>(&[&x])?)?)
+        })
     })
 }
 
-/// The way back, from the result `y` and its gradient.
+/// Where a dimension lies that is worked along, in elements as (outer, n, inner).
+#[napi(object, object_to_js = false)]
+pub struct AlongOperand {
+    pub n: f64,
+    pub inner: f64,
+}
+
+/// The way back of softmax, from the result `y` and its gradient.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
 pub fn softmax_back_elements(
     log: bool,
-    arithmetic: u32,
-    outer: f64,
-    n: f64,
-    inner: f64,
+    arithmetic: Word<DType>,
+    along: AlongOperand,
     y: Operand,
     grad: Operand,
     out: Operand,
 ) -> bool {
     status(|| {
-        let around = Around { outer: size(outer)?, n: size(n)?, inner: size(inner)? };
+        let (n, inner) = (size(along.n)?, size(along.inner)?);
         with_float!(arithmetic, T => {
+            let around = Around { outer: times::<T>(&y, n.saturating_mul(inner))?, n, inner };
             let out = out.exclusive::<T>(&[&y, &grad])?;
             Ok(softmax_back(dispatch::active(), log, around, y.shared::<T>()?, grad.shared::<T>()?, out)?)
         })
     })
 }
 
-/// Batches of (rows, inner) * (inner, columns), each the sum of `terms`: `a_of` and `b_of` name the matrix of each; bit 0 of
-/// `transposed` says that those of `a` are written as their transposes, bit 1 of `b`.
+/// Batches of (rows, inner) * (inner, columns), each the sum of `terms`: `a_of` and `b_of` name the matrix of each;
+/// matrices of a side that is transposed are written as their transposes.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
+#[allow(clippy::too_many_arguments, reason = "hot: scripts/rules/border.mjs")]
 pub fn matmul_elements(
-    arithmetic: u32,
-    sizes_of: &[f64],
+    arithmetic: Word<DType>,
+    rows: f64,
+    inner: f64,
+    columns: f64,
     terms: f64,
-    transposed: u32,
     a: Operand,
     a_of: &[f64],
+    a_transposed: bool,
     b: Operand,
     b_of: &[f64],
+    b_transposed: bool,
     out: Operand,
 ) -> bool {
     status(|| {
-        let &[rows, inner, columns] = &sizes(sizes_of)?[..] else {
-            return Err(Error::Usage("matmul: three sizes are needed".into()).into());
-        };
-        let product = Product { rows, inner, columns };
+        let product = Product { rows: size(rows)?, inner: size(inner)?, columns: size(columns)? };
         let (a_of, b_of) = (sizes(a_of)?, sizes(b_of)?);
         with_class!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&a, &b])?;
-            let a = Matrices { elements: a.shared::<T>()?, of: &a_of, transposed: transposed & 1 == 1 };
-            let b = Matrices { elements: b.shared::<T>()?, of: &b_of, transposed: transposed & 2 == 2 };
+            let a = Matrices { elements: a.shared::<T>()?, of: &a_of, transposed: a_transposed };
+            let b = Matrices { elements: b.shared::<T>()?, of: &b_of, transposed: b_transposed };
             Ok(matmul(dispatch::active(), product, size(terms)?, a, b, out)?)
         })
     })

@@ -1,6 +1,7 @@
 //! What networks need beside arithmetic: cross-entropy, layer normalization, dropout, forward and back.
 
 use crate::node::borrow::{Operand, size};
+use crate::node::borrowed_word::{Reduction, Word};
 use crate::node::external::External;
 use crate::node::guard::{Failure, guard, status};
 use crate::tensor::elements::with_float;
@@ -13,53 +14,49 @@ use tokenbed_core::{DType, Error};
 use tokenbed_kernels::dispatch;
 use tokenbed_memory::{Gather, List};
 
-/// What becomes of the losses of rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reduction {
-    None,
-    Sum,
-    Mean,
-}
-
-fn reduction(code: u32) -> Result<Reduction, Failure> {
-    match code {
-        0 => Ok(Reduction::None),
-        1 => Ok(Reduction::Sum),
-        2 => Ok(Reduction::Mean),
-        _ => Err(Error::Usage(format!("no reduction has the code {code}")).into()),
-    }
-}
-
 /// Rows of the entropy, two numbers each.
 fn rows_mut(rows: &mut [f64]) -> Result<&mut [RowEntropy], Failure> {
     bytemuck::try_cast_slice_mut(rows).map_err(|_| Error::Shape("rows are two numbers each".into()).into())
 }
 
-/// Cross-entropy of rows of `classes` logits. Targets are checked and kept in `kept` (uint32), what the way back needs of
-/// each row in `rows` (two float64), the losses or their sum or mean go to `out`. How many rows count.
+/// Rows of `classes` logits and their targets, of which those that are `ignore` do not count.
+#[napi(object, object_to_js = false)]
+pub struct EntropyOperand {
+    pub classes: f64,
+    pub ignore: f64,
+    pub logits: Operand,
+    pub targets: Operand,
+}
+
+/// Where cross-entropy goes.
+#[napi(object, object_to_js = false)]
+pub struct EntropyResults {
+    /// The targets, checked, as uint32.
+    pub kept: Operand,
+    /// What the way back needs of each row: two float64.
+    pub rows: Operand,
+    /// The loss of each row, or one for all.
+    pub losses: Operand,
+}
+
+/// Cross-entropy of rows: the losses or their sum or mean. How many rows count.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
 pub fn entropy_elements(
-    arithmetic: u32,
-    reduced: u32,
-    classes: f64,
-    ignore: f64,
-    logits: Operand,
-    targets: Operand,
-    kept: Operand,
-    rows: Operand,
-    out: Operand,
+    arithmetic: Word<DType>,
+    reduction: Word<Reduction>,
+    given: EntropyOperand,
+    results: EntropyResults,
 ) -> Option<f64> {
     guard(|| {
+        let EntropyOperand { classes, ignore, logits, targets } = given;
         let classes = size(classes)?;
-        let how = reduction(reduced)?;
-        let kept = kept.exclusive::<u32>(&[&logits, &targets])?;
-        let rows = rows_mut(rows.exclusive::<f64>(&[&logits, &targets])?)?;
+        let kept = results.kept.exclusive::<u32>(&[&logits, &targets])?;
+        let rows = rows_mut(results.rows.exclusive::<f64>(&[&logits, &targets])?)?;
         let count = resolve_targets(targets.ids()?, classes, Some(ignore as i64), kept).map_err(Failure::of_target)?;
         with_float!(arithmetic, T => {
-            let out = out.exclusive::<T>(&[&logits, &targets])?;
+            let out = results.losses.exclusive::<T>(&[&logits, &targets])?;
             entropy(dispatch::active(), classes, logits.shared::<T>()?, kept, rows)?;
-            losses(how, rows, count, out)?;
+            losses(reduction.0, rows, count, out)?;
         });
         Ok(count as f64)
     })
@@ -81,29 +78,34 @@ fn losses<T: Real>(how: Reduction, rows: &[RowEntropy], count: usize, out: &mut 
     Ok(())
 }
 
-/// The gradient of the logits; `grad` is that of the result, one number or one for each row, and `share` what each is
-/// multiplied by.
+/// What the way back of cross-entropy reads of the way there.
+#[napi(object, object_to_js = false)]
+pub struct EntropySaved {
+    pub classes: f64,
+    pub logits: Operand,
+    pub kept: Operand,
+    pub rows: Operand,
+}
+
+/// The gradient of the logits; `grad` is that of the result: one for each row, or with a `share` a single one, of which each
+/// row has this part.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
 pub fn entropy_back_elements(
-    arithmetic: u32,
-    each: bool,
-    classes: f64,
-    share: f64,
-    logits: Operand,
-    kept: Operand,
-    rows: Operand,
+    arithmetic: Word<DType>,
+    saved: EntropySaved,
     grad: Operand,
+    share: Option<f64>,
     out: Operand,
 ) -> bool {
     status(|| {
+        let EntropySaved { classes, logits, kept, rows } = saved;
         let rows: &[RowEntropy] = bytemuck::try_cast_slice(rows.shared::<f64>()?)
             .map_err(|_| Error::Shape("rows are two numbers each".into()))?;
         with_float!(arithmetic, T => {
             let grad_of = grad.shared::<T>()?;
-            let scale = match grad_of {
-                _ if each => Scale::Each(grad_of),
-                &[grad] => Scale::One(grad.wide() * share),
+            let scale = match (share, grad_of) {
+                (None, _) => Scale::Each(grad_of),
+                (Some(share), &[grad]) => Scale::One(grad.wide() * share),
                 _ => return Err(Error::Shape(format!("{} gradients for one loss", grad_of.len())).into()),
             };
             let out = out.exclusive::<T>(&[&logits, &kept, &grad])?;
@@ -116,18 +118,20 @@ fn optional<T: bytemuck::Pod>(operand: &Option<Operand>) -> Result<Option<&[T]>,
     operand.as_ref().map(Operand::shared).transpose()
 }
 
-/// Rows of `dim` elements, normalized.
+/// A normalization of rows of `dim` elements.
+#[napi(object, object_to_js = false)]
+pub struct NormOperand {
+    pub dim: f64,
+    pub eps: f64,
+    pub weight: Option<Operand>,
+    pub bias: Option<Operand>,
+}
+
+/// Rows, normalized.
 #[napi(catch_unwind)]
-pub fn norm_elements(
-    arithmetic: u32,
-    dim: f64,
-    eps: f64,
-    x: Operand,
-    weight: Option<Operand>,
-    bias: Option<Operand>,
-    out: Operand,
-) -> bool {
+pub fn norm_elements(arithmetic: Word<DType>, norm: NormOperand, x: Operand, out: Operand) -> bool {
     status(|| {
+        let NormOperand { dim, eps, weight, bias } = norm;
         with_float!(arithmetic, T => {
             let read: Vec<&Operand> = [Some(&x), weight.as_ref(), bias.as_ref()].into_iter().flatten().into_list();
             let out = out.exclusive::<T>(&read)?;
@@ -136,28 +140,32 @@ pub fn norm_elements(
     })
 }
 
-/// The gradients of the rows, and of weight and bias where they are asked for.
+/// Where the gradients of a normalization go: of the rows, and of weight and bias where they are asked for.
+#[napi(object, object_to_js = false)]
+pub struct NormGradients {
+    pub x: Operand,
+    pub weight: Option<Operand>,
+    pub bias: Option<Operand>,
+}
+
+/// The gradients of a normalization.
 #[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "flat arguments cross cheaply")]
 pub fn norm_back_elements(
-    arithmetic: u32,
-    dim: f64,
-    eps: f64,
+    arithmetic: Word<DType>,
+    norm: NormOperand,
     x: Operand,
-    weight: Option<Operand>,
     grad: Operand,
-    out: Operand,
-    weight_out: Option<Operand>,
-    bias_out: Option<Operand>,
+    out: NormGradients,
 ) -> bool {
     status(|| {
+        let NormOperand { dim, eps, weight, .. } = norm;
         with_float!(arithmetic, T => {
             let mut apart: Vec<&Operand> = [Some(&x), Some(&grad), weight.as_ref()].into_iter().flatten().into_list();
-            let rows = out.exclusive::<T>(&apart)?;
-            apart.put(&out);
-            let weights = weight_out.as_ref().map(|out| out.exclusive::<T>(&apart)).transpose()?;
-            apart.put_all(weight_out.as_ref());
-            let biases = bias_out.as_ref().map(|out| out.exclusive::<T>(&apart)).transpose()?;
+            let rows = out.x.exclusive::<T>(&apart)?;
+            apart.put(&out.x);
+            let weights = out.weight.as_ref().map(|out| out.exclusive::<T>(&apart)).transpose()?;
+            apart.put_all(out.weight.as_ref());
+            let biases = out.bias.as_ref().map(|out| out.exclusive::<T>(&apart)).transpose()?;
             let (x, grad) = (x.shared::<T>()?, grad.shared::<T>()?);
             Ok(norm_back(dispatch::active(), size(dim)?, eps, optional(&weight)?, x, grad, rows, weights, biases)?)
         })
@@ -179,7 +187,7 @@ pub fn draw_kept(generator: &External<Draws>, keep: f64, elements: f64, bits: Op
 
 /// Elements times `scale` where their bit is set, else times 0.
 #[napi(catch_unwind)]
-pub fn dropout_elements(arithmetic: u32, scale: f64, bits: Operand, x: Operand, out: Operand) -> bool {
+pub fn dropout_elements(arithmetic: Word<DType>, scale: f64, bits: Operand, x: Operand, out: Operand) -> bool {
     status(|| {
         with_float!(arithmetic, T => {
             let out = out.exclusive::<T>(&[&bits, &x])?;

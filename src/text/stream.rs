@@ -186,6 +186,10 @@ pub(crate) fn in_file(path: &Path, error: TextError) -> Failure {
             Error::Format { path: path.to_path_buf(), offset: start as u64, message }.into()
         }
         TextError::TokenizerFile { .. } => error.into(),
+        TextError::DisallowedSpecial { ref token, .. } => {
+            let token = token.clone();
+            Failure::from(Error::Usage(format!("{}: {error}", path.display()))).of_special_token(token)
+        }
         _ => Error::Usage(format!("{}: {error}", path.display())).into(),
     }
 }

@@ -23,6 +23,7 @@ impl From<TextError> for Failure {
     fn from(error: TextError) -> Self {
         let message = error.to_string();
         match error {
+            TextError::DisallowedSpecial { token, .. } => Failure::from(Error::Usage(message)).of_special_token(token),
             TextError::UnknownId { position, value, vocab_size } => {
                 Error::TokenIndex { flat: position, value: value.into(), rows: vocab_size, count: 1 }.into()
             }
@@ -33,6 +34,9 @@ impl From<TextError> for Failure {
                 TextError::TokenizerFile { path, offset, reason } => {
                     let message = format!("text {index} of the batch: {reason}");
                     Error::Format { path: path.into(), offset: offset as u64, message }.into()
+                }
+                TextError::DisallowedSpecial { token, .. } => {
+                    Failure::from(Error::Usage(message)).of_special_token(token)
                 }
                 _ => Error::Usage(message).into(),
             },

@@ -2,6 +2,7 @@
 
 use crate::files::tensors::LoadedTensor;
 use crate::node::borrow::size;
+use crate::node::borrowed_word::Word;
 use crate::node::buffers::Handle;
 use crate::node::external::External;
 use crate::node::guard::{Failure, Report, caught, guard, status};
@@ -379,7 +380,7 @@ pub fn trainer_tables(env: Env, trainer: &External<Held>) -> Option<Vec<LoadedTe
             let storage = Storage::copy_of(bytemuck::cast_slice(&table.values))?;
             Ok(LoadedTensor {
                 name: table.name.into(),
-                dtype: DType::Float32.code(),
+                dtype: Word(DType::Float32),
                 shape: table.shape.iter().map(|&n| n as f64).into_list(),
                 mapped: false,
                 handle: Handle::new(env, storage, false),

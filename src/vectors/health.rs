@@ -2,12 +2,13 @@
 
 use crate::node::borrow::{Operand, size};
 use crate::node::borrowed_text::copied;
+use crate::node::borrowed_word::Word;
 use crate::node::guard::{Failure, guard};
 use crate::node::process::threads;
-use crate::tensor::elements::dtype;
 use napi::Env;
 use napi::bindgen_prelude::{Float64ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
+use tokenbed_core::DType;
 use tokenbed_memory::Gather;
 use tokenbed_nn::float_rows::FloatRows;
 use tokenbed_nn::health::{Hot, Outlier, Spread, examine, hottest, unchanged};
@@ -83,7 +84,7 @@ impl Making<'_> {
 #[napi(catch_unwind)]
 pub fn table_health(
     env: Env,
-    element: u32,
+    element: Word<DType>,
     table: Operand,
     dim: f64,
     counts: Option<Operand>,
@@ -91,7 +92,7 @@ pub fn table_health(
 ) -> Option<HealthReport> {
     guard(|| {
         threads()?;
-        let (element, dim, making) = (dtype(element)?, size(dim)?, Making(&env));
+        let (element, dim, making) = (element.0, size(dim)?, Making(&env));
         let rows = FloatRows::new(element, table.shared()?, dim)?;
         let found = examine(rows)?;
         let counts = counts.as_ref().map(Operand::shared::<f64>).transpose()?;

@@ -1,30 +1,37 @@
 //! Sums of rows, of which vocabulary surgery makes new rows.
 
 use crate::node::borrow::{Operand, size};
+use crate::node::borrowed_word::Word;
 use crate::node::guard::{guard, status};
 use crate::node::process::threads;
-use crate::tensor::elements::dtype;
 use napi_derive::napi;
+use tokenbed_core::DType;
 use tokenbed_nn::float_rows::FloatRows;
 use tokenbed_nn::row_sums::{first_not_finite, weighted_sum};
 
 /// out (dim) of float64 = the sum of the rows that `ids` (uint32, or int32 of which none is negative) names, each times
 /// `weight`, in the order of the rows.
 #[napi(catch_unwind)]
-pub fn sum_of_rows(element: u32, table: Operand, dim: f64, ids: Operand, weight: f64, out: Operand) -> bool {
+pub fn sum_of_rows(element: Word<DType>, table: Operand, dim: f64, ids: Operand, weight: f64, out: Operand) -> bool {
     status(|| {
         threads()?;
-        let rows = FloatRows::new(dtype(element)?, table.shared()?, size(dim)?)?;
+        let rows = FloatRows::new(element.0, table.shared()?, size(dim)?)?;
         Ok(weighted_sum(rows, ids.stable()?, weight, out.exclusive(&[&table, &ids])?)?)
     })
 }
 
-/// The first row of those that `ids` names that has an element which is NaN or infinite; -1 where all are finite.
+/// A row that was looked for.
+#[napi(object, object_from_js = false)]
+pub struct FoundRow {
+    pub row: Option<u32>,
+}
+
+/// The first row of those that `ids` names that has an element which is NaN or infinite, if any.
 #[napi(catch_unwind)]
-pub fn first_row_not_finite(element: u32, table: Operand, dim: f64, ids: Operand) -> Option<f64> {
+pub fn first_row_not_finite(element: Word<DType>, table: Operand, dim: f64, ids: Operand) -> Option<FoundRow> {
     guard(|| {
         threads()?;
-        let rows = FloatRows::new(dtype(element)?, table.shared()?, size(dim)?)?;
-        Ok(first_not_finite(rows, ids.stable()?)?.map_or(-1.0, f64::from))
+        let rows = FloatRows::new(element.0, table.shared()?, size(dim)?)?;
+        Ok(FoundRow { row: first_not_finite(rows, ids.stable()?)? })
     })
 }

@@ -40,10 +40,10 @@ export function sinusoidalPositions(length: number, dim: number, options?: Sinus
   if (checkNumber(maxWavelength, `${where}: maxWavelength`) <= 0) {
     throw new UsageError(`${where}: maxWavelength must be positive, not ${maxWavelength}`)
   }
-  const code = SINUSOID_LAYOUTS.indexOf(checkWord(layout, SINUSOID_LAYOUTS, `${where}: layout`))
+  checkWord(layout, SINUSOID_LAYOUTS, `${where}: layout`)
   checkSize(offset, `${where}: offset`)
   const result = target(out, [length, dim], 'float32', where)
-  return written(result, out, native.sinusoidsForward(offset, 1, Infinity, dim, maxWavelength, code, result.operand()))
+  return written(result, out, native.sinusoidsForward({ first: offset, step: 1, dim, wavelength: maxWavelength, layout }, result.operand()))
 }
 
 /**

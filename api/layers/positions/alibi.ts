@@ -42,5 +42,5 @@ export function alibiBias(
   const from = offset === undefined ? Math.max(0, keyLength - queryLength) : checkSize(offset, `${where}: offset`)
   const result = target(out, [heads, queryLength, keyLength], 'float32', where)
   const slopes = alibiSlopes(heads)
-  return written(result, out, native.alibiForward(slopes, queryLength, keyLength, from, symmetric, result.operand()))
+  return written(result, out, native.alibiForward(slopes, { queries: queryLength, keys: keyLength, offset: from }, symmetric, result.operand()))
 }

@@ -2,7 +2,7 @@
 
 import { record } from '../../autograd/tape.js'
 import { Contents } from '../../base/contents.js'
-import { isResultType, typeCode, type IntArray, type ResultType } from '../../base/dtype.js'
+import { isResultType, type IntArray, type ResultType } from '../../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../../base/errors.js'
 import { copyOf, type Ids } from '../../tensor/ids.js'
 import { call, native } from '../../native/native.js'
@@ -77,8 +77,7 @@ export class RotaryEmbedding {
     if (checkNumber(base, `${where}: base`) <= 1) throw new UsageError(`${where}: base must be more than 1, not ${base}`)
     this.base = base
     this.layout = checkWord(layout, LAYOUTS, `${where}: layout`)
-    const { kind, numbers } = readScaling(scaling, this.dim, where)
-    this.#native = call(native.rotaryNew(this.dim, base, LAYOUTS.indexOf(this.layout), kind, Float64Array.from(numbers)))
+    this.#native = call(native.rotaryNew(this.dim, base, this.layout, readScaling(scaling, this.dim, where)))
   }
 
   /**
@@ -104,8 +103,7 @@ export class RotaryEmbedding {
   }
 
   #rotate(x: Elements | null, out: Elements, { heads, headDim, offset, length, at }: Place, inverse: boolean): boolean {
-    const code = typeCode(out.dtype as ResultType)
-    return native.rotaryForward(this.#native, code, heads, headDim, inverse, offset, length, at, x?.operand(), out.operand())
+    return native.rotaryForward(this.#native, out.dtype as ResultType, heads, headDim, inverse, offset, length, at, x?.operand(), out.operand())
   }
 
   #place(x: unknown, { offset, positions }: { offset?: number; positions?: Ids }, where: string): Place {

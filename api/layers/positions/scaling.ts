@@ -1,6 +1,7 @@
 // How rotary frequencies are scaled: what users write, as the native side takes it.
 
 import { UsageError } from '../../base/errors.js'
+import type { RotaryScale } from '../../native/native.js'
 import { checkBoolean, checkNumber, checkOptions, isObject, show } from '../../base/validate.js'
 
 /**
@@ -28,39 +29,40 @@ export type RotaryScaling =
     }
   | { type: 'llama3'; factor: number; originalContext: number; lowFreqFactor: number; highFreqFactor: number }
 
-/** What each kind is called, the native side's number for it, and what it needs. */
-const KINDS: Record<RotaryScaling['type'], { code: number; needs: readonly string[]; may: readonly string[] }> = {
-  linear: { code: 1, needs: ['factor'], may: [] },
-  dynamic: { code: 2, needs: ['factor', 'originalContext'], may: [] },
-  yarn: { code: 3, needs: ['factor', 'originalContext'], may: ['betaFast', 'betaSlow', 'attentionFactor', 'truncate'] },
-  llama3: { code: 4, needs: ['factor', 'originalContext', 'lowFreqFactor', 'highFreqFactor'], may: [] },
+/** What each kind is called, and what it needs. */
+const KINDS: Record<RotaryScaling['type'], { needs: readonly string[]; may: readonly string[] }> = {
+  linear: { needs: ['factor'], may: [] },
+  dynamic: { needs: ['factor', 'originalContext'], may: [] },
+  yarn: { needs: ['factor', 'originalContext'], may: ['betaFast', 'betaSlow', 'attentionFactor', 'truncate'] },
+  llama3: { needs: ['factor', 'originalContext', 'lowFreqFactor', 'highFreqFactor'], may: [] },
 }
 
-/** The scaling as a number of its kind and those that it needs, in order. */
-export function readScaling(scaling: RotaryScaling | undefined, dim: number, where: string): { kind: number; numbers: number[] } {
-  if (scaling === undefined) return { kind: 0, numbers: [] }
+/** The scaling, checked, with its defaults. */
+export function readScaling(scaling: RotaryScaling | undefined, dim: number, where: string): RotaryScale {
+  if (scaling === undefined) return { type: 'none' }
   const type = isObject(scaling) ? scaling.type : undefined
   if (type === undefined || !Object.hasOwn(KINDS, type)) {
     const known = Object.keys(KINDS).map((kind) => `"${kind}"`).join(', ')
     throw new UsageError(`${where}: scaling is { type, factor, ... } with a type of ${known}, not ${show(scaling)}`)
   }
-  const { code, needs, may } = KINDS[type]
+  const { needs, may } = KINDS[type]
   const name = `${where}: scaling "${type}"`
   const given = checkOptions(scaling, ['type', ...needs, ...may], name) as Record<string, unknown>
-  const numbers = needs.map((need) => positive(given, need, name))
+  const numbers = Object.fromEntries(needs.map((need) => [need, positive(given, need, name)]))
   if (given.factor !== undefined && (given.factor as number) < 1) {
     throw new UsageError(`${name}: factor is how many times longer the context becomes: at least 1, not ${show(given.factor)}`)
   }
   if (type === 'dynamic' && dim === 2) throw new UsageError(`${name} needs a dim of at least 4: of one pair the base does not matter`)
-  if (type === 'llama3' && numbers[2] >= numbers[3]) {
-    throw new UsageError(`${name}: lowFreqFactor ${numbers[2]} must be below highFreqFactor ${numbers[3]}`)
+  if (type === 'llama3' && numbers.lowFreqFactor >= numbers.highFreqFactor) {
+    throw new UsageError(`${name}: lowFreqFactor ${numbers.lowFreqFactor} must be below highFreqFactor ${numbers.highFreqFactor}`)
   }
-  if (type !== 'yarn') return { kind: code, numbers }
+  if (type !== 'yarn') return { type, ...numbers } as RotaryScale
   const { betaFast = 32, betaSlow = 1, attentionFactor, truncate = true } = given
   const [fast, slow] = [positive({ betaFast }, 'betaFast', name), positive({ betaSlow }, 'betaSlow', name)]
   if (slow >= fast) throw new UsageError(`${name}: betaSlow ${slow} must be below betaFast ${fast}`)
-  const attention = attentionFactor === undefined ? NaN : positive(given, 'attentionFactor', name)
-  return { kind: code, numbers: [...numbers, fast, slow, attention, checkBoolean(truncate, `${name}: truncate`) ? 1 : 0] }
+  const attention = attentionFactor === undefined ? undefined : positive(given, 'attentionFactor', name)
+  const { factor, originalContext } = numbers
+  return { type, factor, originalContext, betaFast: fast, betaSlow: slow, attentionFactor: attention, truncate: checkBoolean(truncate, `${name}: truncate`) }
 }
 
 function positive(given: Record<string, unknown>, name: string, where: string): number {

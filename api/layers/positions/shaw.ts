@@ -82,11 +82,11 @@ export class ShawRelativePositions extends Learned {
     if (key !== undefined && (key.shape[0] !== batch || key.shape[1] !== heads || key.shape[3] !== dim || keys < queries)) {
       throw new ShapeError(`${where}: keys ${shown(key.shape)} do not go with queries ${shown(query.shape)}: the same but for the length, which is at least theirs`)
     }
-    const sizes = Float64Array.of(batch, heads, queries, keys, dim, keys - queries)
+    const sizes = { batch, heads, queries, keys, dim, offset: keys - queries }
     const weight = this.#weight
     const by = this.kind === 'relative_key_query' ? key : undefined
     const result = made([batch, heads, queries, keys], 'float32', where, (out) =>
-      native.shawForward(sizes, weight.operand(), query.operand(), by?.operand(), out.operand()),
+      native.shawForward(sizes, { weight: weight.operand(), query: query.operand(), key: by?.operand() }, out.operand()),
     )
     const inputs = by === undefined ? [weight, query] : [weight, query, by]
     return record(result, 'ShawRelativePositionsBackward', inputs, (save) => {
@@ -95,7 +95,8 @@ export class ShawRelativePositions extends Learned {
         const [weight, query, key] = saved.map((get) => get()) as [Tensor, Tensor, Tensor?]
         const grads = [weight, query, key].map((x) => x && made(x.shape, 'float32', where, () => true))
         const [ofWeight, ofQuery, ofKey] = grads.map((x) => x?.operand())
-        check(native.shawBackward(sizes, weight.operand(), query.operand(), key?.operand(), grad.operand(), ofQuery!, ofKey, ofWeight!))
+        const given = { weight: weight.operand(), query: query.operand(), key: key?.operand() }
+        check(native.shawBackward(sizes, given, grad.operand(), { weight: ofWeight!, query: ofQuery!, key: ofKey }))
         return grads.filter((x) => x !== undefined)
       }
     })

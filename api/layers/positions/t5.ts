@@ -2,7 +2,7 @@
 
 import { record } from '../../autograd/tape.js'
 import type { Init } from '../init.js'
-import { check, native } from '../../native/native.js'
+import { check, native, type BucketsOperand } from '../../native/native.js'
 import type { Generator } from '../../tensor/random.js'
 import { guardReceivers } from '../../base/receivers.js'
 import type { Tensor } from '../../tensor/tensor.js'
@@ -19,15 +19,13 @@ export interface T5BucketOptions {
 
 const BUCKET_OPTIONS = ['bidirectional', 'numBuckets', 'maxDistance']
 
-/** How distances are put in buckets, as the native side takes it. */
-type Buckets = readonly [bidirectional: boolean, numBuckets: number, maxDistance: number]
-
-function checkBuckets({ bidirectional, numBuckets = 32, maxDistance = 128 }: Partial<T5BucketOptions>, where: string): Buckets {
+function checkBuckets({ bidirectional, numBuckets = 32, maxDistance = 128 }: Partial<T5BucketOptions>, where: string): BucketsOperand {
   checkBoolean(bidirectional, `${where}: bidirectional`)
   checkSize(numBuckets, `${where}: numBuckets`, 2)
   checkSize(maxDistance, `${where}: maxDistance`, 1)
-  check(native.t5Buckets(bidirectional!, numBuckets, maxDistance, 0, 0, 0))
-  return [bidirectional!, numBuckets, maxDistance]
+  const buckets = { bidirectional: bidirectional!, count: numBuckets, maxDistance }
+  check(native.t5Check(buckets))
+  return buckets
 }
 
 /**
@@ -46,7 +44,7 @@ export function t5RelativeBuckets(queryLength: number, keyLength: number, option
   checkSize(keyLength, `${where}: keyLength`)
   checkSize(offset, `${where}: offset`)
   return made([queryLength, keyLength], 'int32', where, (out) =>
-    native.t5Buckets(...buckets, queryLength, keyLength, offset, out.operand()),
+    native.t5Buckets(buckets, { queries: queryLength, keys: keyLength, offset }, out.operand()),
   )
 }
 
@@ -60,7 +58,7 @@ export function t5RelativeBuckets(queryLength: number, keyLength: number, option
 export class T5RelativeBias extends Learned {
   /** Attention heads. */
   readonly heads: number
-  readonly #buckets: Buckets
+  readonly #buckets: BucketsOperand
   #weight: Tensor
 
   /** @throws UsageError for sizes that are no sizes, and as `t5RelativeBuckets` for buckets. */
@@ -70,7 +68,7 @@ export class T5RelativeBias extends Learned {
     const { heads, generator, init, ...rest } = checkOptions(options, ['heads', 'generator', 'init', ...BUCKET_OPTIONS], where)
     this.heads = checkSize(heads, `${where}: heads`, 1)
     this.#buckets = checkBuckets(rest, where)
-    this.#weight = learned([this.#buckets[1], this.heads], { generator, init }, where)
+    this.#weight = learned([this.#buckets.count, this.heads], { generator, init }, where)
   }
 
   /** The table, (numBuckets, heads). Another of the same shape may take its place. */
@@ -94,12 +92,12 @@ export class T5RelativeBias extends Learned {
     checkSize(offset, `${where}: offset`)
     const { heads } = this
     const [weight, buckets] = [this.#weight, this.#buckets]
-    const place = [...buckets, queryLength, keyLength, offset] as const
+    const span = { queries: queryLength, keys: keyLength, offset }
     const result = target(out, [heads, queryLength, keyLength], 'float32', where)
-    written(result, out, native.t5BiasForward(...place, weight.operand(), heads, result.operand()))
+    written(result, out, native.t5BiasForward(buckets, span, weight.operand(), heads, result.operand()))
     if (out !== undefined) return result
     return record(result, 'T5RelativeBiasBackward', [weight], () => (grad) => [
-      made([buckets[1], heads], 'float32', where, (of) => native.t5BiasBackward(...place, grad.operand(), heads, of.operand())),
+      made([buckets.count, heads], 'float32', where, (of) => native.t5BiasBackward(buckets, span, grad.operand(), heads, of.operand())),
     ])
   }
 

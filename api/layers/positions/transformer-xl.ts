@@ -30,8 +30,6 @@ export interface TransformerXLOptions {
 /** As the models of the papers are drawn. */
 const STD = 0.02
 const MAX_WAVELENGTH = 10000
-/** The native side's code of sinusoids whose cosines come after all sines. */
-const HALF = 1
 
 /**
  * Transformer-XL's attention scores, whole and not yet scaled (Dai et al. 2019, section 3.3):
@@ -117,19 +115,21 @@ export class TransformerXLPositions extends Learned {
     if (!sameShape(key.shape, [batch, heads, keys, headDim]) || keys < queries) {
       throw new ShapeError(`${where}: keys ${shown(key.shape)} do not go with queries ${shown(query.shape)}: the same but for the length, which is at least theirs`)
     }
-    const sizes = Float64Array.of(batch, heads, queries, keys, headDim, keys - queries)
+    const sizes = { batch, heads, queries, keys, dim: headDim, offset: keys - queries }
     const inputs = [query, key, this.#u, this.#v, this.#weight]
-    const parts = ([query, key, u, v, weight]: readonly Elements[]) =>
-      [u, v, weight, this.#sinusoids(queries, keys, where), query, key].map((part) => part.operand())
+    const operands = ([query, key, u, v, weight]: readonly Elements[]) => ({
+      query: query.operand(), key: key.operand(), u: u.operand(), v: v.operand(), weight: weight.operand(),
+    })
+    const given = (tensors: readonly Elements[]) => ({ ...operands(tensors), sinusoids: this.#sinusoids(queries, keys, where).operand() })
     const result = made([batch, heads, queries, keys], 'float32', where, (out) =>
-      native.transformerXlForward(sizes, parts(inputs), out.operand()),
+      native.transformerXlForward(sizes, given(inputs), out.operand()),
     )
     return record(result, 'TransformerXLPositionsBackward', inputs, (save) => {
       const saved = inputs.map(save)
       return (grad) => {
         const tensors = saved.map((get) => get())
         const grads = tensors.map((x) => made(x.shape, 'float32', where, () => true))
-        check(native.transformerXlBackward(sizes, parts(tensors), grad.operand(), grads.map((x) => x.operand())))
+        check(native.transformerXlBackward(sizes, given(tensors), grad.operand(), operands(grads)))
         return grads
       }
     })
@@ -140,7 +140,10 @@ export class TransformerXLPositions extends Learned {
     const kept = this.#kept
     if (kept !== null && kept.queries === queries && kept.keys === keys) return kept.sinusoids
     const sinusoids = made([Math.max(0, queries + keys - 1), this.dim], 'float32', where, (out) =>
-      native.sinusoidsForward(keys - 1, -1, this.clampLength ?? Infinity, this.dim, MAX_WAVELENGTH, HALF, out.operand()),
+      native.sinusoidsForward(
+        { first: keys - 1, step: -1, clamp: this.clampLength ?? undefined, dim: this.dim, wavelength: MAX_WAVELENGTH, layout: 'half' },
+        out.operand(),
+      ),
     )
     untrack(sinusoids)
     kept?.sinusoids.dispose()

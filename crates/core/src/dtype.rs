@@ -19,7 +19,7 @@ pub enum DType {
 }
 
 impl DType {
-    /// All types, in the order of their codes.
+    /// All types.
     pub const ALL: [DType; 9] = [
         DType::Float32,
         DType::Float64,
@@ -31,16 +31,6 @@ impl DType {
         DType::Int64,
         DType::Bool,
     ];
-
-    /// The number that stands for the type where names would cost too much: its index in [`DType::ALL`].
-    pub fn code(self) -> u32 {
-        self as u32
-    }
-
-    /// The type with this code, if any.
-    pub fn from_code(code: u32) -> Option<Self> {
-        Self::ALL.get(code as usize).copied()
-    }
 
     /// The name users write.
     pub fn name(self) -> &'static str {

@@ -49,6 +49,16 @@ pub enum Error {
         /// What is wrong there.
         message: String,
     },
+    /// A text file with bytes that are no UTF-8, which can be read if they may be replaced.
+    #[error("{}: {message} (at byte {offset})", path.display())]
+    InvalidUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Where in the text.
+        offset: u64,
+        /// Which byte.
+        message: String,
+    },
     /// A file that cannot be opened, read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
@@ -76,7 +86,7 @@ impl Error {
             Error::DType(_) => "DTYPE",
             Error::Usage(_) => "USAGE",
             Error::Memory { .. } => "MEMORY",
-            Error::Format { .. } => "FORMAT",
+            Error::Format { .. } | Error::InvalidUtf8 { .. } => "FORMAT",
             Error::File { .. } => "FILE",
         }
     }

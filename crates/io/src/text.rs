@@ -149,11 +149,11 @@ impl TextFile {
         let place = self.source.packing().map_or("", |_| " of the decompressed text");
         // The beginning of the first part is the beginning of the file.
         let found = if self.offset == 0 { recognise(&self.bytes, Wanted::Text) } else { None };
-        let instead = match found {
-            Some(found) => format!("; it looks like {found}"),
-            None => ", unless invalidUtf8 is 'replace'".into(),
-        };
-        let message = format!("byte {byte:#04x}{place} is no UTF-8, which text must be{instead}");
-        Error::Format { path: self.path.clone(), offset, message }
+        let message = format!("byte {byte:#04x}{place} is no UTF-8, which text must be");
+        let path = self.path.clone();
+        match found {
+            Some(found) => Error::Format { path, offset, message: format!("{message}; it looks like {found}") },
+            None => Error::InvalidUtf8 { path, offset, message: format!("{message}, unless invalidUtf8 is 'replace'") },
+        }
     }
 }

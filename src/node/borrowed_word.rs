@@ -1,0 +1,197 @@
+//! Words that cross the border as users write them: `'sum'`, `'float32'`, `'clamp'`.
+//!
+//! Each family of words is written once, in [`words!`], beside the Rust type that it stands for. The build makes an enum of
+//! it in `native.d.cts`, and `Word<Mode>` there is the union of its words, so that TypeScript cannot pass another one.
+//!
+//! Words and not numbers, because the difference does not matter even in the shortest calls. Nanoseconds beyond the 16 of a
+//! call without arguments (Node 20, one core of a Zen 4): number 5, external 5, word 10, typed array 35, property of an
+//! object 80. A word costs so little because it is read into the stack by one call; napi's own reading of a string asks for
+//! the length first and allocates. Properties are what is expensive: hot calls take flat arguments and handles instead
+//! of objects (`scripts/rules/border.mjs` names those that take many).
+
+#![allow(unsafe_code, reason = "reads Node-API's strings")]
+
+use crate::node::borrow::size;
+use napi::bindgen_prelude::{FromNapiValue, ToNapiValue, TypeName, ValidateNapiValue};
+use napi::{ValueType, check_status, sys};
+use napi_derive::napi;
+use std::ptr;
+use tokenbed_core::DType as CoreDType;
+use tokenbed_core::ids::BadIds;
+use tokenbed_core::ops::binary::Binary as CoreBinary;
+use tokenbed_core::ops::reduce::Reduce as CoreReduce;
+use tokenbed_core::ops::unary::Unary as CoreUnary;
+use tokenbed_kernels::ops::lookup::bag::Mode as CoreMode;
+use tokenbed_kernels::ops::positions::rotate::Pairs as CorePairs;
+use tokenbed_kernels::rows::format::{OutFormat as CoreOutFormat, RowFormat as CoreRowFormat};
+use tokenbed_nn::positions::sinusoid::Layout as CoreLayout;
+
+/// A value that has a name among a few.
+pub trait Named: Copy + 'static {
+    /// All values with their words.
+    const WORDS: &'static [(&'static str, Self)];
+    /// What they are called together.
+    const KIND: &'static str;
+
+    fn word(self) -> &'static str;
+}
+
+/// Declares an enum for `native.d.cts` and the words of the Rust type that it stands for. All variants must be there:
+/// `word` does not compile otherwise.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident for $of:ident { $($variant:ident = $word:tt),+ $(,)? }) => {
+        $(#[$doc])*
+        #[napi(string_enum)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $(#[napi(value = $word)] $variant,)+
+        }
+
+        impl Named for $of {
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, $of::$variant)),+];
+            const KIND: &'static str = stringify!($name);
+
+            fn word(self) -> &'static str {
+                match self {
+                    $($of::$variant => $word,)+
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Element types.
+    DType for CoreDType {
+        Float32 = "float32", Float64 = "float64", Float16 = "float16", BFloat16 = "bfloat16", Int8 = "int8",
+        UInt8 = "uint8", Int32 = "int32", Int64 = "int64", Bool = "bool",
+    }
+}
+words! {
+    /// Layouts of a table's rows.
+    RowFormat for CoreRowFormat {
+        Float32 = "float32", Float16 = "float16", BFloat16 = "bfloat16", Int8 = "int8", Int4 = "int4",
+    }
+}
+words! {
+    /// Element types of a layer's results.
+    OutFormat for CoreOutFormat { Float32 = "float32", Float16 = "float16", BFloat16 = "bfloat16" }
+}
+words! {
+    /// What becomes of the vectors of a bag.
+    Mode for CoreMode { Sum = "sum", Mean = "mean", Max = "max" }
+}
+words! {
+    /// Ops on two operands.
+    Binary for CoreBinary { Add = "add", Sub = "sub", Mul = "mul", Div = "div" }
+}
+words! {
+    /// Ops on one operand.
+    Unary for CoreUnary { Relu = "relu", Gelu = "gelu", Tanh = "tanh", Sigmoid = "sigmoid", Sqrt = "sqrt" }
+}
+words! {
+    /// Reductions along a dimension.
+    Reduce for CoreReduce { Sum = "sum", Mean = "mean" }
+}
+words! {
+    /// What becomes of the losses of a batch.
+    Reduction for Reduction { None = "none", Sum = "sum", Mean = "mean" }
+}
+words! {
+    /// Where sines and cosines stand.
+    Layout for CoreLayout { Interleaved = "interleaved", Half = "half" }
+}
+words! {
+    /// Which elements a rotation turns together.
+    Pairs for CorePairs { Half = "half", Interleaved = "interleaved" }
+}
+words! {
+    /// What is done about an id without a row, where no row stands in.
+    BadIdPolicy for BadIdPolicy { Throw = "throw", Clamp = "clamp" }
+}
+
+/// A value that crosses as its word.
+#[derive(Clone, Copy, Debug)]
+pub struct Word<T>(pub T);
+
+/// No word is longer.
+const LONGEST: usize = 23;
+
+impl<T> TypeName for Word<T> {
+    fn type_name() -> &'static str {
+        "string"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::String
+    }
+}
+
+impl<T> ValidateNapiValue for Word<T> {}
+
+impl<T: Named> FromNapiValue for Word<T> {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        // One more for the zero that ends it.
+        let mut word = [0u8; LONGEST + 1];
+        let mut length = 0;
+        // SAFETY: napi's macro gives a live env and value, and no more than the buffer's length is written.
+        let status =
+            unsafe { sys::napi_get_value_string_latin1(env, value, word.as_mut_ptr().cast(), word.len(), &mut length) };
+        let word = word.get(..length).unwrap_or(&[]);
+        T::WORDS
+            .iter()
+            .find(|(known, _)| status == sys::Status::napi_ok && known.as_bytes() == word)
+            .map(|&(_, value)| Word(value))
+            .ok_or_else(|| {
+                let known = T::WORDS.iter().map(|&(word, _)| word);
+                let known =
+                    known.fold(String::new(), |all, word| if all.is_empty() { word.into() } else { all + ", " + word });
+                napi::Error::from_reason(format!("a {} is one of {known}", T::KIND))
+            })
+    }
+}
+
+impl<T: Named> ToNapiValue for Word<T> {
+    unsafe fn to_napi_value(env: sys::napi_env, value: Self) -> napi::Result<sys::napi_value> {
+        let word = value.0.word();
+        let mut made = ptr::null_mut();
+        // SAFETY: a live env, as this function's caller says, and so many bytes are there.
+        check_status!(unsafe {
+            sys::napi_create_string_latin1(env, word.as_ptr().cast(), word.len() as isize, &mut made)
+        })?;
+        Ok(made)
+    }
+}
+
+/// What is done about an id without a row: a word, or the number of the row that stands in.
+#[derive(Clone, Copy, Debug)]
+pub struct OnBadId(pub BadIds);
+
+impl TypeName for OnBadId {
+    fn type_name() -> &'static str {
+        "OnBadId"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::Unknown
+    }
+}
+
+impl ValidateNapiValue for OnBadId {}
+
+impl FromNapiValue for OnBadId {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        let mut row = 0.0;
+        // SAFETY: napi's macro gives a live env and value.
+        if unsafe { sys::napi_get_value_double(env, value, &mut row) } == sys::Status::napi_ok {
+            let row = size(row).ok().and_then(|row| u32::try_from(row).ok());
+            let row = row.ok_or_else(|| napi::Error::from_reason("the row that stands in has no number of 32 bits"))?;
+            return Ok(OnBadId(BadIds::Replace(row)));
+        }
+        // SAFETY: as above.
+        Ok(OnBadId(match unsafe { Word::<BadIdPolicy>::from_napi_value(env, value) }?.0 {
+            BadIdPolicy::Throw => BadIds::Throw,
+            BadIdPolicy::Clamp => BadIds::Clamp,
+        }))
+    }
+}

@@ -26,6 +26,11 @@ export abstract class Storage {
   #version = 0
   #lag: Lag | null = null
 
+  /** `value instanceof Storage`, in less time, and of proxies too: each new tensor asks it. */
+  static is(value: unknown): value is Storage {
+    return typeof value === 'object' && value !== null && #holders in value
+  }
+
   /** Whatever keeps its elements behind; who reads or writes them calls it first. */
   get lag(): Lag | null {
     return this.#lag

@@ -5,7 +5,7 @@ import { facts, isFloat, type DType, type TypedArray } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
 import { guardReceivers } from '../base/receivers.js'
 import { sizeOf } from '../base/shape.js'
-import { checkElements, isObject } from '../base/validate.js'
+import { checkElements } from '../base/validate.js'
 import { track, untrack } from '../memory/scope.js'
 import { PooledStorage, Storage, type Lag } from '../memory/storage.js'
 import { check, native, type Handle, type Operand } from '../native/native.js'
@@ -24,12 +24,13 @@ const OFTEN = ['disposed', 'dispose', 'storage', 'storageOffset', 'alias', 'oper
 
 /** Numbers in a shape, contiguous and row-major. Several may share one storage, whose bytes go with the last of them. */
 export class Elements implements Borrowed {
+  // Declared, so that each is written once: lookups make these objects by the million.
   /** Sizes of the dimensions, outermost first; frozen. */
-  readonly shape: readonly number[]
+  declare readonly shape: readonly number[]
   /** The type of the elements. */
-  readonly dtype: DType
+  declare readonly dtype: DType
   /** The number of elements. */
-  readonly size: number
+  declare readonly size: number
   #storage: Storage | null
   readonly #offset: number
   #data: TypedArray | null = null
@@ -37,9 +38,7 @@ export class Elements implements Borrowed {
 
   /** Over a storage, from a byte on. They belong to the innermost scope. @internal */
   constructor(storage: Storage, offset: number, dtype: DType, shape: readonly number[]) {
-    if (!isObject(storage) || !(storage instanceof Storage)) {
-      throw new UsageError('a Tensor is made by tensor(), zeros(), randn() and the like, not by new')
-    }
+    if (!Storage.is(storage)) throw new UsageError('a Tensor is made by tensor(), zeros(), randn() and the like, not by new')
     this.shape = Object.freeze(shape)
     this.dtype = dtype
     this.size = sizeOf(shape)
@@ -60,6 +59,10 @@ export class Elements implements Borrowed {
 
   /** The bytes that they lie in. @throws UsageError after `dispose`. @internal */
   get storage(): Storage {
+    return this.#alive()
+  }
+
+  #alive(): Storage {
     if (this.#storage === null) throw new UsageError('use of a disposed tensor')
     return this.#storage
   }
@@ -84,7 +87,7 @@ export class Elements implements Borrowed {
 
   /** The same elements, in another shape where one is given: another holder of the memory. @internal */
   alias(shape: readonly number[] = this.shape): Elements {
-    return new Elements(this.storage, this.#offset, this.dtype, shape)
+    return new Elements(this.#alive(), this.#offset, this.dtype, shape)
   }
 
   /**
@@ -92,7 +95,7 @@ export class Elements implements Borrowed {
    * memory is kept, so that no array outlives its last holder. @internal
    */
   follow(): Elements {
-    const { storage } = this
+    const storage = this.#alive()
     const it = new Unheld(storage, this.#offset, this.dtype, this.shape)
     untrack(it)
     storage.release()
@@ -101,7 +104,7 @@ export class Elements implements Borrowed {
 
   /** The elements as an array, for use within a call: nobody keeps it. @internal */
   borrow(): TypedArray {
-    this.storage.lag?.settle()
+    this.#alive().lag?.settle()
     return this.#view()
   }
 
@@ -111,18 +114,18 @@ export class Elements implements Borrowed {
    */
   steady(): TypedArray {
     const data = this.borrow()
-    const { storage } = this
+    const storage = this.#alive()
     return storage.open && storage.live(data.byteLength) ? storage.peek(this.dtype, this.#offset, this.size) : data
   }
 
   /** What was made of the elements that `borrow` gave. @throws FileError where a mapped file has lost bytes. @internal */
   checkWhole<T>(made?: T): T {
-    this.storage.checkWhole()
+    this.#alive().checkWhole()
     return made as T
   }
 
   #view(): TypedArray {
-    const { storage } = this
+    const storage = this.#alive()
     if (this.#data !== null && this.#data.length === this.size) return this.#data
     const data = storage.view(this.dtype, this.#offset, this.size)
     if (storage.live(data.byteLength)) this.#data = data
@@ -131,60 +134,60 @@ export class Elements implements Borrowed {
 
   /** The elements as the native side borrows them. @internal */
   operand(): Operand {
-    this.storage.lag?.settle()
+    this.#alive().lag?.settle()
     return this.rawOperand()
   }
 
   /** The same, rows that were left behind as they are: for a caller that has brought up to date what it reads. @internal */
   rawOperand(): Operand {
-    this.#handle ??= this.storage.handle(this.dtype, this.#offset, this.size)
+    this.#handle ??= this.#alive().handle(this.dtype, this.#offset, this.size)
     return this.#handle ?? this.#view()
   }
 
   /** What keeps elements of the memory behind. @internal */
   get lag(): Lag | null {
-    return this.storage.lag
+    return this.#alive().lag
   }
 
   /** @internal */
   set lag(lag: Lag | null) {
-    this.storage.lag = lag
+    this.#alive().lag = lag
   }
 
   /** @throws UsageError while work off the thread reads the memory. @internal */
   checkWritable(where: string): void {
-    this.storage.checkWritable(where)
+    this.#alive().checkWritable(where)
   }
 
   /** The elements are about to be changed. @throws UsageError as `checkWritable`. @internal */
   beginWrite(where: string): void {
-    this.storage.beginWrite(where)
+    this.#alive().beginWrite(where)
   }
 
   /** How often the elements, or others in their memory, were changed in place. @internal */
   get version(): number {
-    return this.storage.version
+    return this.#alive().version
   }
 
   /** Calls `run` once, before the elements change; what ends that. null where they could change unseen. @internal */
   watch(run: () => void): (() => void) | null {
-    return this.storage.watch(run)
+    return this.#alive().watch(run)
   }
 
   /** Whether nobody else holds the memory. @internal */
   get held(): boolean {
-    return this.storage.held
+    return this.#alive().held
   }
 
   /** Whether nobody else can change the elements: the memory is theirs, and no array over it was given away. @internal */
   get alone(): boolean {
-    const { storage } = this
+    const storage = this.#alive()
     return storage.held && !storage.shown
   }
 
   /** Whether `lend` empties nobody's array. @internal */
   get lendable(): boolean {
-    return !this.storage.shown
+    return !this.#alive().shown
   }
 
   /**
@@ -192,7 +195,7 @@ export class Elements implements Borrowed {
    * over them have length 0 then. @internal
    */
   lend(): { handle: Handle; done: () => void } {
-    const { storage } = this
+    const storage = this.#alive()
     storage.native()
     return { handle: this.rawOperand() as Handle, done: storage.lend() }
   }

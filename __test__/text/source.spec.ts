@@ -215,7 +215,7 @@ test('createDataLoader reads files whole, here and now', async (t) => {
     refuses(t, () => createDataLoader(later as never), 'USAGE', 'nothing is waited for', 'streamBatches')
   }
   if (process.platform !== 'win32') {
-    const { stdout } = await runScript('../lifetime/loader-pipe.js', [join(folder, 'pipe')])
+    const { stdout } = await runScript('lifetime/loader-pipe.js', [join(folder, 'pipe')])
     t.regex(stdout, /^FILE .*it is a pipe/)
   }
 })

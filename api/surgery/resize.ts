@@ -203,7 +203,7 @@ function rebuilt({ given, tensor, table }: Source, made: Map<Tensor, Tensor>, { 
     ...(paddingIdx === undefined ? {} : { paddingIdx: newIds[paddingIdx] }),
     ...(maxNorm === undefined ? {} : { maxNorm }),
     normType, scaleGradByFreq, sparse,
-    onBadId: badIds === -1 ? 'throw' : badIds === -2 ? 'clamp' : 'padding',
+    onBadId: typeof badIds === 'number' ? 'padding' : badIds,
     freeze: !tensor.requiresGrad,
   } as const
   const layer = given instanceof EmbeddingBag ? EmbeddingBag.fromPretrained(weight, { ...options, mode: given.mode, includeLastOffset: given.includeLastOffset }) : Embedding.fromPretrained(weight, options)

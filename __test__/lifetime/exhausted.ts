@@ -195,6 +195,7 @@ const scenarios: Record<string, () => unknown> = {
     for (let i = 0; i < 2; i++) {
       weight.mul(weight).sum().backward()
       api.clipGradNorm([weight], 0.5)
+      optimizer.lr = 0.1 / (i + 1)
       optimizer.step()
       optimizer.zeroGrad()
     }

@@ -109,11 +109,13 @@ pub fn parallel_rows<T: Send>(
 /// If `run` panics, on whichever thread.
 pub fn parallel_shares(shares: usize, threads: usize, run: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
-    let work = || {
+    let work = || loop {
         // Relaxed: a share is a number, and the end of the region publishes what its work wrote.
-        while let Some(share) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&share| share < shares) {
-            run(share);
+        let share = next.fetch_add(1, Ordering::Relaxed);
+        if share >= shares {
+            return;
         }
+        run(share);
     };
     match threads.min(shares) {
         0 | 1 => work(),

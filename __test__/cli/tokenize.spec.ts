@@ -57,6 +57,17 @@ test('inspect names it, and verify finds a byte that is another', async (t) => {
   t.regex(stderr, /its bytes are others than were written/)
 })
 
+test('a folder with a manifest of something else is what it was', async (t) => {
+  const cwd = folder()
+  mkdirSync(join(cwd, 'app'))
+  for (const manifest of ['{"name": "an app"}', 'no JSON', 'null']) {
+    writeFileSync(join(cwd, 'app', 'manifest.json'), manifest)
+    t.regex((await command(['inspect', 'app'], { cwd })).stderr, /app: neither model\.json nor model\.safetensors is in it/)
+    t.regex((await command(['train', 'app', '--objective', 'skip-gram', '--out', 'x'], { cwd })).stderr, /app: a folder; name its files/)
+    t.regex((await command(['tokenize', 'a.txt', '--out', 'app', '--force'], { cwd })).stderr, /belongs to something else/)
+  }
+})
+
 test('train takes the folder as a corpus, and its tokenizer with it', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'text.txt'), 'the whale swims in the sea. '.repeat(100))

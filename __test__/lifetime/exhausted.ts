@@ -267,6 +267,8 @@ const scenarios: Record<string, () => unknown> = {
   saveTokens: async () => {
     writeText()
     rmSync(file('corpus'), { recursive: true, force: true })
+    // What is given up leaves nothing.
+    await api.saveTokens(file('none'), { texts: [''] }, { tokenizer: tokenizer() }).catch((error) => error instanceof api.MemoryError && Promise.reject(error))
     const sources = [{ files: [file('text.txt')] }, { texts: [TEXT] }, pieces(), { ids: [ids(9000, 900)] }]
     const { ids: count, documents, files } = await api.saveTokens(file('corpus'), sources, { tokenizer: tokenizer(), separator: '<|endoftext|>' })
     return [count, documents, files]

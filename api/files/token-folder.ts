@@ -79,8 +79,16 @@ export function manifestOf({ path: _, dtype, ids, documents, vocabSize, tokenize
   return `${JSON.stringify({ format: FORMAT, version: VERSION, dtype: stored, ids, documents, vocabSize, tokenizer, separator, lines, files, sources }, null, 2)}\n`
 }
 
-/** Whether a folder has a manifest, of whatever kind. */
-export const hasManifest = (folder: string) => existsSync(join(folder, MANIFEST))
+/** Whether a folder has a manifest; of token ids, or of something else. @throws FileError where it cannot be read. */
+export function manifestIn(folder: string): 'tokens' | 'other' | null {
+  if (!existsSync(join(folder, MANIFEST))) return null
+  const text = readManifest(folder)
+  try {
+    return (JSON.parse(text) as { format?: unknown } | null)?.format === FORMAT ? 'tokens' : 'other'
+  } catch {
+    return 'other'
+  }
+}
 
 /** The text of a folder's manifest. @throws FileError where there is none, or it cannot be read. */
 function readManifest(folder: string): string {

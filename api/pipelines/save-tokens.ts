@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { abortable, throwIfAborted } from '../base/abortable.js'
 import { FileError, UsageError } from '../base/errors.js'
 import { checkBoolean, checkFunction, checkOptions, checkPath, checkSize, checkText, checkWord, eachOf, isArray, isObject, show } from '../base/validate.js'
-import { DATA, hasManifest, MANIFEST, manifestOf, openFolder, WIDTHS, type TokensDType, type TokensInfo, type TokensPart } from '../files/token-folder.js'
+import { DATA, MANIFEST, manifestIn, manifestOf, WIDTHS, type TokensDType, type TokensInfo, type TokensPart } from '../files/token-folder.js'
 import { checkSignal } from '../layers/async.js'
 import { call, check, failureOf, native } from '../native/native.js'
 import { checkTokenizer } from '../text/batch.js'
@@ -159,17 +159,9 @@ function sourcesOf(source: unknown, where: string): Source[] {
 
 /** Refuses to write over what nobody meant. */
 function checkFree(folder: string, force: boolean, where: string): void {
-  if (!hasManifest(folder)) return
-  let isOurs = true
-  try {
-    openFolder(folder, false)
-  } catch (error) {
-    // What is damaged may be replaced; what is something else may not.
-    isOurs = !/is no manifest of token ids|is no JSON/.test((error as Error).message)
-  }
-  const path = join(folder, MANIFEST)
-  if (!isOurs) throw new UsageError(`${where}: ${path} belongs to something else, and would be replaced: name another folder`)
-  if (!force) throw new UsageError(`${where}: ${folder} is a folder of token ids already: name another, or replace it with force: true`)
+  const found = manifestIn(folder)
+  if (found === 'other') throw new UsageError(`${where}: ${join(folder, MANIFEST)} belongs to something else, and would be replaced: name another folder`)
+  if (found === 'tokens' && !force) throw new UsageError(`${where}: ${folder} is a folder of token ids already: name another, or replace it with force: true`)
 }
 
 /** Whether the folder was made just now. */

@@ -15,6 +15,10 @@ import type { Tokenizer } from '../text/tokenizer.js'
  * What a trainer learns from. Texts are told apart: no sentence reaches from one into the next. To classify, texts come with
  * their classes (`{ examples }`, or an array of them), or in files or pieces of fastText's lines, whose words that begin with
  * `__label__` name the classes of their line.
+ *
+ * Of a folder (`{ folder }`) each document is a text. For the objective "next-token", with a `minCount` of at most 1, its ids stay
+ * in the file, and are read through once to count them; the others hold them in memory, 4 bytes each. `vocabSize` is the
+ * folder's, where neither it nor a tokenizer is given; a tokenizer must be the one that encoded the folder.
  */
 export type Corpus = TextSource | TokensSource | ExamplesSource | readonly LabelledText[]
 

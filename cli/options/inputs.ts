@@ -1,6 +1,6 @@
 // The texts that arguments name: files, patterns of files, stdin.
 
-import { constants, accessSync, existsSync, statSync } from 'node:fs'
+import { constants, accessSync, existsSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve, sep } from 'node:path'
 import { globSync, isDynamicPattern } from '../bundled/tinyglobby.js'
 import { inspectTokens, type TokensInfo } from '../../index.js'
@@ -32,8 +32,16 @@ export function tokensOf(args: readonly string[]): TokensInfo | null {
   return args.length === 1 && isTokens(path) ? inspectTokens(path) : null
 }
 
-/** Whether a path is a folder that has a manifest, and no model. */
-export const isTokens = (path: string) => isFolder(path) && existsSync(join(path, 'manifest.json')) && !existsSync(join(path, 'model.json'))
+/** Whether a path is a folder whose manifest is one of token ids. */
+export function isTokens(path: string): boolean {
+  const manifest = join(path, 'manifest.json')
+  if (!isFolder(path) || !existsSync(manifest)) return false
+  try {
+    return JSON.parse(readFileSync(manifest, 'utf8')).format === 'tokenbed.tokens'
+  } catch {
+    return false
+  }
+}
 
 function expand(arg: string): string[] {
   if (arg === STDIN || existsSync(arg)) return [arg]

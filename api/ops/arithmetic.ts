@@ -36,7 +36,7 @@ export const code = (dtype: DType) => facts(dtype).code
 const f64 = (values: readonly number[]) => Float64Array.from(values)
 
 /** A step on the way to a result: freed when the work is done. */
-function temporary<T>(step: Dense, run: (step: Dense) => T): T {
+export function temporary<T>(step: Dense, run: (step: Dense) => T): T {
   const storage = step instanceof Made ? step.storage.retain() : null
   try {
     return run(step)

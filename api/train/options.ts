@@ -8,7 +8,7 @@ import { checkBoolean, checkNumber, checkOptions, checkSize, checkWord, isArray,
 
 /** What a table can learn from. */
 export type Objective = 'skip-gram' | 'cbow' | 'next-token' | 'classify'
-const OBJECTIVES = ['skip-gram', 'cbow', 'next-token', 'classify'] as const
+export const OBJECTIVES = ['skip-gram', 'cbow', 'next-token', 'classify'] as const
 
 interface CommonOptions {
   /** What gives ids to text; without one, words are what stands between spaces, and a line is a sentence. */

@@ -1,7 +1,9 @@
 // What formatters, linters and a spell checker find: each says nothing where all is well.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { MAX_LENGTH } from '../comments.mjs'
 import { oxfmt, unwrapped } from '../format.mjs'
-import { Failure, capture, tool } from '../process.mjs'
+import { Failure, capture, root, tool } from '../process.mjs'
 import { projectFiles, read } from './files.mjs'
 
 /** What oxfmt would change: .oxfmtrc.json says how. */
@@ -31,6 +33,8 @@ function lengths() {
 
 /** Of oxlint, with the types of the compiler: .oxlintrc.json says which rules. */
 function lints() {
+  if (!existsSync(join(root, 'native.d.cts')))
+    throw new Failure('the types of the native side are not built: npm run build')
   const { ok, stdout, stderr } = capture([
     ...tool('oxlint', 'oxlint'),
     '--type-aware',

@@ -79,7 +79,7 @@ function pathToNapi(start, byId, nodes) {
 /** Dependencies of a crate that none of its sources names. */
 function unusedDependencies() {
   const sources = projectFiles().filter((path) => path.endsWith('.rs'))
-  return metadata().crates.flatMap(({ name, manifest_path: manifest, dependencies }) => {
+  return metadata().crates.flatMap(({ manifest_path: manifest, dependencies }) => {
     const folder = relative(root, dirname(manifest))
     const own = sources.filter((path) =>
       folder === '' ? /^(src\/|build\.rs$)/.test(path) : path.startsWith(`${folder}/`),

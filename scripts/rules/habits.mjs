@@ -1,7 +1,9 @@
 // Runs the formatters, the linters and the spell checker. Each reports nothing if all is well.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { MAX_LENGTH } from '../comments.mjs'
 import { oxfmt, unwrapped } from '../format.mjs'
-import { Failure, capture, tool } from '../process.mjs'
+import { Failure, capture, root, tool } from '../process.mjs'
 import { projectFiles, read } from './files.mjs'
 
 /** The files that oxfmt would change. Its settings are in .oxfmtrc.json. */
@@ -31,6 +33,8 @@ function lengths() {
 
 /** What oxlint reports, with the compiler's types. Its rules are in .oxlintrc.json. */
 function lints() {
+  if (!existsSync(join(root, 'native.d.cts')))
+    throw new Failure('the types of the native side are not built: npm run build')
   const { ok, stdout, stderr } = capture([
     ...tool('oxlint', 'oxlint'),
     '--type-aware',

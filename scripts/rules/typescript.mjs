@@ -6,7 +6,7 @@ import { circles, imports } from './imports.mjs'
 /**
  * The rooms of api/, floor by floor from the ground up. A room may import rooms of its own floor and of those below.
  */
-const API = [['base'], ['native'], ['memory'], ['ops'], ['autograd'], ['tensor'], ['layers', 'optim', 'files', 'text'], ['vectors', 'surgery'], ['models'], ['train']]
+const API = [['base'], ['native'], ['memory'], ['ops'], ['autograd'], ['tensor'], ['layers', 'optim', 'files', 'text'], ['vectors', 'surgery', 'pipelines'], ['models'], ['train']]
 /** The rooms of cli/, likewise; '.' stands for the files outside of any room. */
 const CLI = [['bundled'], ['terminal'], ['draw', 'options'], ['commands'], ['.']]
 

@@ -89,7 +89,7 @@ test('an error that is there before it is asked for waits', async (t) => {
 test('bytes that are no UTF-8 are told with their place', async (t) => {
   const { length } = Buffer.from(long)
   const bytes = Buffer.concat([Buffer.from(long), Buffer.from([0x61, 0xff, 0x62])])
-  for (const [path, part] of [[file('bad.txt', bytes), 'byte 0xff is no UTF-8'], [file('bad.txt.gz', gzipSync(bytes)), 'of the decompressed text']]) {
+  for (const [path, part] of [[file('bad.txt', bytes), 'byte 0xff is not UTF-8'], [file('bad.txt.gz', gzipSync(bytes)), 'of the decompressed text']]) {
     const { ids, error } = await fails({ files: [path] })
     t.true(ids > 0, 'the chunks before it came')
     says(t, error, FormatError, path, part, `at byte ${length + 1}`)

@@ -60,7 +60,7 @@ export function explained(error: unknown, name: string): unknown {
   if (error instanceof FormatError) {
     const message = error.message.replace(", unless invalidUtf8 is 'replace'", '')
     // A file of another kind is not mended by --invalid-utf8.
-    return /is no UTF-8/.test(message) && !/it looks like/.test(message) ? new WorkFailed(message + UTF8_HINT, { cause: error }) : error
+    return /is not UTF-8/.test(message) && !/it looks like/.test(message) ? new WorkFailed(message + UTF8_HINT, { cause: error }) : error
   }
   if (error.code !== 'USAGE' || !/special token/.test(error.message)) return error
   // The library's message says what to write in code.

@@ -153,7 +153,7 @@ impl TextFile {
             Some(found) => format!("; it looks like {found}"),
             None => ", unless invalidUtf8 is 'replace'".into(),
         };
-        let message = format!("byte {byte:#04x}{place} is no UTF-8, which text must be{instead}");
+        let message = format!("byte {byte:#04x}{place} is not UTF-8, which text must be{instead}");
         Error::Format { path: self.path.clone(), offset, message }
     }
 }

@@ -152,7 +152,7 @@ fn a_refusal_names_the_construct_and_its_place() {
         (r"a\K", 1, r"\\K"),
         (r"\p{InThai}", 0, "is a block"),
         (r"\p{Lemur}", 0, "no property that is known"),
-        ("x(?:a*)*|(?:a|b?)+", 17, "may be nothing"),
+        ("x(?:a*)*|(?:a|b?)+", 17, "may be empty"),
         ("a[b-\\w]", 1, "ends with a set"),
         ("a[z-a]", 1, "before it begins"),
         ("a[", 1, "without an end"),

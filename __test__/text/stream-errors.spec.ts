@@ -86,7 +86,7 @@ test('an error that is there before it is asked for waits', async (t) => {
   t.is(unhandled, 0)
 })
 
-test('bytes that are no UTF-8 are told with their place', async (t) => {
+test('the error about bytes that are not UTF-8 names their place', async (t) => {
   const { length } = Buffer.from(long)
   const bytes = Buffer.concat([Buffer.from(long), Buffer.from([0x61, 0xff, 0x62])])
   for (const [path, part] of [[file('bad.txt', bytes), 'byte 0xff is not UTF-8'], [file('bad.txt.gz', gzipSync(bytes)), 'of the decompressed text']]) {
@@ -96,7 +96,7 @@ test('bytes that are no UTF-8 are told with their place', async (t) => {
     t.deepEqual([(error as FormatError).path, (error as FormatError).offset], [path, length + 1])
   }
   const binary = file('binary', Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * 7919) & 255)))
-  says(t, (await fails({ files: [binary] })).error, FormatError, binary, 'no UTF-8')
+  says(t, (await fails({ files: [binary] })).error, FormatError, binary, 'not UTF-8')
   says(t, (await fails({ files: [file('utf16.txt', Buffer.from('\ufefftext', 'utf16le'))] })).error, FormatError, 'UTF-16')
   says(t, (await fails({ files: [file('packed.txt', gzipSync('text'))] })).error, FormatError, '.gz')
 })

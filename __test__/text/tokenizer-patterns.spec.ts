@@ -81,7 +81,7 @@ test('a pattern without a meaning here is refused by what it has, and where it s
     [String.raw`a\K`, 1, '\\K'],
     [String.raw`\p{InThai}`, 0, 'is a block'],
     ['(?:a*b*)*', 8, 'may be empty'],
-    ['(?s).', 0, 'no group or option that Oniguruma knows'],
+    ['(?s).', 0, 'not a group or option that Oniguruma knows'],
     ['a(', 1, 'without an end'],
   ] as const) {
     const error = t.throws(() => tokenizer('refused', split(pattern)))

@@ -135,7 +135,7 @@ test('every command reports the same position of invalid UTF-8, for files and st
     for (const args of [['tokens', 'no.txt'], ['tokens', '-', '--count'], ['embed', 'no.txt', ...OUT], ['embed', '-', ...OUT]]) {
       const { code, stderr } = await command(args, { cwd, input })
       t.is(code, 1)
-      t.true(stderr.includes(`byte 0x${byte} is no UTF-8, which text must be (at byte ${at})`), `${args.join(' ')}: ${stderr}`)
+      t.true(stderr.includes(`byte 0x${byte} is not UTF-8, which text must be (at byte ${at})`), `${args.join(' ')}: ${stderr}`)
     }
   }
 })

@@ -102,7 +102,7 @@ test('texts in other encodings', async (t) => {
 test('texts that are none', async (t) => {
   for (const [name, kind] of [['gzip.bin', 'gzip: let its name end in .gz'], ['pickle-4.bin', 'a pickle of Python'], ['torch.pt', 'a file of PyTorch'], ['utf-16.txt', 'UTF-16 text: convert it'], ['array.npy', 'an .npy file']]) {
     const error = await t.throwsAsync<FormatError>(streamed(golden(name)), { instanceOf: FormatError })
-    t.true(error.message.includes('is no UTF-8') && error.message.includes(`it looks like ${kind}`), error.message)
+    t.true(error.message.includes('is not UTF-8') && error.message.includes(`it looks like ${kind}`), error.message)
     t.false(error.message.includes('invalidUtf8'), error.message)
     await fails(t, ['embed', golden(name), '--out', join(folder, 'x.npy'), '--dim', '4'], 1, [`it looks like ${kind}`])
   }

@@ -107,7 +107,7 @@ for (const [name, what] of [['held', 'a word'], ['heldLine', 'a line of a tokeni
     const { rss, error } = await scenario<Read>(SCRIPT, name)
     t.is(error?.name, 'FormatError')
     t.is(error?.offset, 0)
-    t.regex(error!.message, /that nothing divides .* limit maxHeldBytes of \d+/)
+    t.regex(error!.message, /that cannot be divided .* limit maxHeldBytes of \d+/)
     t.true(rss < 150 * MB, `${rss / MB} MiB`)
   })
 }

@@ -86,10 +86,10 @@ test('an error that is there before it is asked for waits', async (t) => {
   t.is(unhandled, 0)
 })
 
-test('bytes that are no UTF-8 are told with their place', async (t) => {
+test('the error about bytes that are not UTF-8 names their place', async (t) => {
   const { length } = Buffer.from(long)
   const bytes = Buffer.concat([Buffer.from(long), Buffer.from([0x61, 0xff, 0x62])])
-  for (const [path, part] of [[file('bad.txt', bytes), 'byte 0xff is no UTF-8'], [file('bad.txt.gz', gzipSync(bytes)), 'of the decompressed text']]) {
+  for (const [path, part] of [[file('bad.txt', bytes), 'byte 0xff is not UTF-8'], [file('bad.txt.gz', gzipSync(bytes)), 'of the decompressed text']]) {
     const { ids, error } = await fails({ files: [path] })
     t.true(ids > 0, 'the chunks before it came')
     says(t, error, FormatError, path, part, `at byte ${length + 1}`)
@@ -97,7 +97,7 @@ test('bytes that are no UTF-8 are told with their place', async (t) => {
     t.deepEqual([named, offset, invalidUtf8], [path, length + 1, true])
   }
   const binary = file('binary', Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * 7919) & 255)))
-  says(t, (await fails({ files: [binary] })).error, FormatError, binary, 'no UTF-8')
+  says(t, (await fails({ files: [binary] })).error, FormatError, binary, 'not UTF-8')
   const { error } = await fails({ files: [file('utf16.txt', Buffer.from('\ufefftext', 'utf16le'))] })
   says(t, error, FormatError, 'UTF-16')
   // Another kind of file is not mended by reading it all the same.

@@ -80,8 +80,8 @@ test('a pattern without a meaning here is refused by what it has, and where it s
     ['ab(?~c)', 2, 'absent'],
     [String.raw`a\K`, 1, '\\K'],
     [String.raw`\p{InThai}`, 0, 'is a block'],
-    ['(?:a*b*)*', 8, 'may be nothing'],
-    ['(?s).', 0, 'no group or option that Oniguruma knows'],
+    ['(?:a*b*)*', 8, 'may be empty'],
+    ['(?s).', 0, 'not a group or option that Oniguruma knows'],
     ['a(', 1, 'without an end'],
   ] as const) {
     const error = t.throws(() => tokenizer('refused', split(pattern)))

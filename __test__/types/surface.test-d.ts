@@ -190,7 +190,6 @@ tokenbed.loadSafetensors('x') satisfies Map<string, tokenbed.Tensor>
 tokenbed.loadSafetensors('x').metadata satisfies Readonly<Record<string, string>>
 tokenbed.loadSafetensors('x').skipped.get('a')?.stored satisfies string | undefined
 tokenbed.inspectSafetensors('x').tensors[0].dtype satisfies DType | null
-void tokenbed.saveTokens('x', [{ files: ['a'] }, { pieces: later }, { ids: [[1], [2]] }], { dtype: 'u16', lines: true, separator: 'x' }).then(({ documents }) => documents satisfies number)
 tokenbed.createDataLoader({ folder: 'x', verify: true })
 tokenbed.openTokens('x', { verify: true }).document(0) satisfies Uint32Array
 tokenbed.inspectTokens('x').dtype satisfies 'u16' | 'u32'

@@ -147,6 +147,7 @@ tokenbed.streamIds(['a'])
 // @ts-expect-error a text or a path
 tokenbed.streamIds('a')
 // @ts-expect-error texts or pieces of one
+void tokenbed.saveTokens('x', [{ files: ['a'] }, { pieces: later }, { ids: [[1], [2]] }], { dtype: 'u16', lines: true, separator: 'x' }).then(({ documents }) => documents satisfies number)
 tokenbed.streamIds(later)
 // @ts-expect-error a string is not iterated
 tokenbed.streamIds({ texts: 'a' })

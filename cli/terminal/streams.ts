@@ -42,7 +42,7 @@ export async function* decode(source: AsyncIterable<Buffer>, name: string, inval
       const all = bytes === undefined ? begun : Buffer.concat([begun, bytes])
       const at = firstInvalid(all)
       const byte = all[at].toString(16).padStart(2, '0')
-      throw new WorkFailed(`${name}: byte 0x${byte} is no UTF-8, which text must be (at byte ${done - begun.length + at})${UTF8_HINT}`)
+      throw new WorkFailed(`${name}: byte 0x${byte} is not UTF-8, which text must be (at byte ${done - begun.length + at})${UTF8_HINT}`)
     }
   }
   try {

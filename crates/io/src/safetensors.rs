@@ -118,7 +118,7 @@ fn entry<'a>(name: &'a str, info: &'a TensorInfo) -> Entry<'a> {
 fn no_place(path: &Path, name: &str, stored: Dtype) -> Error {
     let known = DType::ALL.iter().map(|dtype| dtype.name()).into_list().join(", ");
     Error::DType(format!(
-        "{}: tensor \"{name}\" has elements of type {stored}, which has no place here; known: {known}",
+        "{}: tensor \"{name}\" has elements of type {stored}, which is not supported; the supported types are {known}",
         path.display()
     ))
 }

@@ -149,7 +149,7 @@ impl TextFile {
         let place = self.source.packing().map_or("", |_| " of the decompressed text");
         // The beginning of the first part is the beginning of the file.
         let found = if self.offset == 0 { recognise(&self.bytes, Wanted::Text) } else { None };
-        let message = format!("byte {byte:#04x}{place} is no UTF-8, which text must be");
+        let message = format!("byte {byte:#04x}{place} is not UTF-8, which text must be");
         let path = self.path.clone();
         match found {
             Some(found) => Error::Format { path, offset, message: format!("{message}; it looks like {found}") },

@@ -117,7 +117,7 @@ fn shortened(mut storage: Storage, len: usize) -> Result<Storage> {
 /// Reads the number of words and the length of a vector.
 fn header(lines: &mut Lines) -> std::result::Result<(usize, usize), Wrong> {
     const WANTED: &str = "the first line must say how many words there are and how many numbers each has, as in `400000 300` \
-                          (files of GloVe have no such line: put one in front)";
+                          (GloVe files have no such line: add one at the top)";
     lines.look(LOOK);
     lines.skip(BYTE_ORDER_MARK);
     let line = match lines.line(64) {
@@ -152,7 +152,7 @@ fn check_size(lines: &Lines, rows: usize, dim: usize, binary: bool) -> std::resu
                 false => format!("{most} follow: cut short"),
             };
             Err(lines.wrong(&format!(
-                "the first line promises {rows} words of {dim} numbers, which need at least {needed} bytes more; {there}"
+                "the first line promises {rows} words of {dim} numbers, which need at least {needed} more bytes; {there}"
             )))
         }
         _ => Ok(()),
@@ -174,7 +174,7 @@ impl Words<'_> {
             (word, InvalidUtf8::Replace) => word,
             (word @ std::borrow::Cow::Borrowed(_), InvalidUtf8::Refuse) => word,
             (word, InvalidUtf8::Refuse) => {
-                let message = format!("the word {word:?} is no UTF-8, unless invalidUtf8 is 'replace'");
+                let message = format!("the word {word:?} is not UTF-8, unless invalidUtf8 is 'replace'");
                 return Err(Wrong::At(at, message));
             }
         };
@@ -258,7 +258,7 @@ fn too_many(line: &[u8], at: u64, dim: usize) -> Wrong {
     let count = fields(line).rev().take(most).take_while(|field| is_number(field)).count();
     let word = shown(line[..start_of_numbers(line, count).unwrap_or(0)].trim_ascii());
     let promised = format!("{word} has {count} numbers where the first line promises {dim}");
-    Wrong::At(at, format!("{promised} (of a word with spaces in it the last part may be no number)"))
+    Wrong::At(at, format!("{promised} (if the word has spaces, its last part may not be a number)"))
 }
 
 #[cold]
@@ -267,7 +267,7 @@ fn no_number(word: &[u8], index: usize, number: &[u8], at: u64) -> Wrong {
     let why = if number.contains(&b',') && is_number(&point) {
         "has a decimal comma: write numbers with a point"
     } else {
-        "is none"
+        "is not a number"
     };
     Wrong::At(at, format!("number {index} of {} is {}, which {why}", shown(word), shown(number)))
 }
@@ -304,7 +304,7 @@ pub fn save(
         return Err(Error::Usage(format!("{}: written as it is, not compressed: leave .{ending} out", path.display())));
     }
     if dim > MOST_DIM {
-        return Err(Error::Usage(format!("vectors of {dim} numbers: readers take {MOST_DIM} at most")));
+        return Err(Error::Usage(format!("vectors of {dim} numbers: readers take at most {MOST_DIM}")));
     }
     let written = |word| if escape { escaped(word) } else { word.into() };
     for (id, word) in words.iter().enumerate() {
@@ -336,7 +336,7 @@ fn check_word(word: &str) -> std::result::Result<(), String> {
         return Err("has white space in it, which ends a word in this format; escape: true writes it as \\x20".into());
     }
     if word.len() > LONGEST_WORD {
-        return Err(format!("has {} bytes, and readers take {LONGEST_WORD} at most", word.len()));
+        return Err(format!("has {} bytes, and readers take at most {LONGEST_WORD}", word.len()));
     }
     Ok(())
 }

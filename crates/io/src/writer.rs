@@ -109,7 +109,7 @@ impl RowWriter {
     /// written.
     pub fn create(path: &Path, columns: Vec<Column>, metadata: HashMap<String, String>) -> Result<Self> {
         if columns.is_empty() {
-            return Err(Error::Usage("a file of no tensors: name at least one".into()));
+            return Err(Error::Usage("a file must have at least one tensor".into()));
         }
         let layout = start(path, &columns, metadata)?;
         let columns: Vec<_> =

@@ -116,7 +116,7 @@ fn errors_for_invalid_utf8_name_the_byte() {
     let message = |bytes: &[u8]| read_bytes("a", bytes, InvalidUtf8::Refuse).unwrap_err().to_string();
     assert!(
         message(b"text\x80 text")
-            .contains("byte 0x80 is no UTF-8, which text must be, unless invalidUtf8 is 'replace' (at byte 4)")
+            .contains("byte 0x80 is not UTF-8, which text must be, unless invalidUtf8 is 'replace' (at byte 4)")
     );
     assert!(message(b"\xff\xfea\0b\0").contains("it looks like UTF-16"));
     assert!(message(&gz(b"text")).contains(".gz"));

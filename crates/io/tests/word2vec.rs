@@ -151,12 +151,12 @@ fn no_malformed_text_is_taken_for_binary() {
                 ("a decimal comma", text_of(count, dim, accented, comma)),
                 ("a decimal comma", text_of(count, dim, plain, |at| format!("0,{at}14286"))),
                 (
-                    "which is none",
+                    "which is not a number",
                     text_of(count, dim, plain, |at| format!("0.5{}", if at % dim + 1 < dim { "," } else { ";" })),
                 ),
-                ("which is none", text_of(count, dim, plain, |at| format!("[{at}]"))),
-                ("which is none", text_of(count, dim, plain, |at| format!("1.#IND{at}"))),
-                ("which is none", text_of(count, dim, plain, |_| "\u{2212}0.5".into())),
+                ("which is not a number", text_of(count, dim, plain, |at| format!("[{at}]"))),
+                ("which is not a number", text_of(count, dim, plain, |at| format!("1.#IND{at}"))),
+                ("which is not a number", text_of(count, dim, plain, |_| "\u{2212}0.5".into())),
             ] {
                 for limit in [None, Some(1), Some(10)] {
                     let options = Options { limit, ..AS_IT_IS };
@@ -191,8 +191,8 @@ fn errors_about_text_name_the_word_and_the_line() {
     );
     assert_eq!(
         message("2 2\na 1 2\nWindows 95 3 4\n"),
-        "\"Windows\" has 3 numbers where the first line promises 2 (of a word with spaces in it the last part may be no \
-         number)"
+        "\"Windows\" has 3 numbers where the first line promises 2 (if the word has spaces, its last part may \
+         not be a number)"
     );
     assert_eq!(message("1 2\na 1.5\n"), "\"a\" has 1 numbers where the first line promises 2");
     // A token that begins with a space may be a number. A token that is a space looks like a missing word.
@@ -388,7 +388,7 @@ fn words_that_are_too_long_for_readers_are_refused() {
         assert_eq!(load(&path, AS_IT_IS).expect("a good file").words, longest);
         for long in ["x".repeat((1 << 16) + 1), "é".repeat(40_000), "x".repeat(1 << 24)] {
             let error = save(&path, &words(&["a", &long]), &[0.5, 1.5], 1, binary).expect_err("too long").to_string();
-            assert!(error.contains("word 1") && error.contains("65536 at most") && error.len() < 300, "{error}");
+            assert!(error.contains("word 1") && error.contains("at most 65536") && error.len() < 300, "{error}");
         }
         // Each of these becomes four bytes.
         let spaces = words(&["a", &" ".repeat(1 << 14)]);

@@ -14,7 +14,7 @@ pub enum TextError {
     },
 
     /// The bytes are not a vocabulary file, or the file is damaged.
-    #[error("the vocabulary is not what its format says: {reason} (at byte {offset})")]
+    #[error("the vocabulary does not follow its format: {reason} (at byte {offset})")]
     Vocabulary {
         /// Byte offset in the decompressed file.
         offset: usize,
@@ -70,7 +70,7 @@ pub enum TextError {
     },
 
     /// A length or offset does not fit 32 bits.
-    #[error("{what} is too long: {found}, at most {limit} can be taken")]
+    #[error("{what} is too long: {found}, at most {limit} is possible")]
     TooLong {
         /// What is too long.
         what: &'static str,
@@ -100,7 +100,7 @@ pub enum TextError {
 
     /// More text than allowed would have to be held back, because nothing divides it.
     #[error(
-        "{bytes} bytes of text follow that nothing divides (a word of an encoding, what a tokenizer's file takes as one), \
+        "{bytes} bytes of text follow that cannot be divided (a word of an encoding, or what a tokenizer's file takes as one), \
          more than the limit maxHeldBytes of {limit}: give a larger one if this is meant"
     )]
     HeldBack {

@@ -30,9 +30,11 @@ pub(super) fn stored((descr, text): (Literal<'_>, &str)) -> Result<Stored, Strin
         return Ok(stored);
     }
     let advice = match descr {
-        Literal::Text(name) if name.ends_with("u8") => "in NumPy: array.astype('int64'), if no value is beyond it",
+        Literal::Text(name) if name.ends_with("u8") => {
+            "convert it in NumPy with array.astype('int64'), if every value fits"
+        }
         Literal::Text(name) if name.ends_with("V2") => {
-            "if it was bfloat16, in NumPy: array.astype('float32'), or save it as safetensors"
+            "if it was bfloat16, convert it in NumPy with array.astype('float32'), or save it as safetensors"
         }
         Literal::Text(name) if name.ends_with('O') => "objects of Python are not numbers",
         Literal::Text(_) => "convert it in NumPy with array.astype(...)",
@@ -41,7 +43,7 @@ pub(super) fn stored((descr, text): (Literal<'_>, &str)) -> Result<Stored, Strin
     let known: Vec<_> = DType::ALL.iter().map(|dtype| dtype.name()).into_list();
     // A long structure is cut, to keep the message short.
     let shown = text.char_indices().nth(100).map_or(text, |(end, _)| &text[..end]);
-    Err(format!("elements of type {shown} have no place here; {advice}; known: {}", known.join(", ")))
+    Err(format!("elements of type {shown} are not supported; {advice}; the supported types are {}", known.join(", ")))
 }
 
 fn simple(name: &str) -> Option<Stored> {

@@ -51,7 +51,7 @@ pub(super) fn extent(start: &[u8]) -> usize {
 /// Reads and checks the header of a file of `size` bytes. `file` has as many of them as [`extent`] says.
 pub(super) fn read(file: &[u8], size: usize) -> std::result::Result<Header<'_>, Wrong> {
     let Some(rest) = file.strip_prefix(MAGIC) else {
-        return Err((0, "not an .npy file: those start with \\x93NUMPY".into()));
+        return Err((0, "not an .npy file, which starts with \\x93NUMPY".into()));
     };
     let cut = || (size, format!("the header is longer than the file's {size} bytes: cut short"));
     let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(cut)?;
@@ -59,7 +59,10 @@ pub(super) fn read(file: &[u8], size: usize) -> std::result::Result<Header<'_>, 
         [1, 0] => rest.split_first_chunk().map(|(len, rest)| (u32::from(u16::from_le_bytes(*len)), rest)),
         [2 | 3, 0] => rest.split_first_chunk().map(|(len, rest)| (u32::from_le_bytes(*len), rest)),
         [major, minor] => {
-            return Err((MAGIC.len(), format!("version {major}.{minor} of the format; known: 1.0, 2.0, 3.0")));
+            return Err((
+                MAGIC.len(),
+                format!("unknown version {major}.{minor} of the format; the known ones are 1.0, 2.0 and 3.0"),
+            ));
         }
     }
     .ok_or_else(cut)?;
@@ -69,13 +72,13 @@ pub(super) fn read(file: &[u8], size: usize) -> std::result::Result<Header<'_>, 
         return Err(cut());
     }
     if len > MOST_BYTES {
-        return Err((MAGIC.len() + 2, format!("a header of {len} bytes: no array needs that")));
+        return Err((MAGIC.len() + 2, format!("the header has {len} bytes, more than any array needs")));
     }
     let bytes = rest.get(..len).ok_or_else(cut)?;
     // Headers of older versions are Latin-1. Only names of fields can contain anything but ASCII, and fields are not
     // supported.
     let text =
-        std::str::from_utf8(bytes).map_err(|e| (start + e.valid_up_to(), "the header is no text".to_string()))?;
+        std::str::from_utf8(bytes).map_err(|e| (start + e.valid_up_to(), "the header is not UTF-8".to_string()))?;
     fields(text, start)
 }
 
@@ -89,8 +92,8 @@ fn fields(text: &str, start: usize) -> std::result::Result<Header<'_>, Wrong> {
             ("fortran_order", Literal::Truth(value)) => fortran.replace(value).is_some(),
             ("shape", Literal::Numbers(sizes)) => shape.replace((sizes, at)).is_some(),
             ("fortran_order", _) => return Err((at, "fortran_order is neither True nor False".into())),
-            ("shape", _) => return Err((at, "the shape is no tuple of numbers".into())),
-            (name, _) => return Err((at, format!("the header has an entry {name:?}: it should have none"))),
+            ("shape", _) => return Err((at, "the shape is not a tuple of whole numbers".into())),
+            (name, _) => return Err((at, format!("the header has an unknown entry {name:?}"))),
         };
         if twice {
             return Err((at, format!("the header has two entries {name:?}")));

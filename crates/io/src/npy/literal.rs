@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
             }
         }
         self.skip_blanks();
-        if self.at < self.text.len() { self.wrong("nothing more") } else { Ok(entries) }
+        if self.at < self.text.len() { self.wrong("its end") } else { Ok(entries) }
     }
 
     fn rest(&self) -> &'a str {

@@ -19,7 +19,7 @@ pub(crate) fn layout(columns: &[Column], metadata: HashMap<String, String>) -> R
         return Err(Error::Usage(message));
     };
     if !metadata.is_empty() {
-        return Err(Error::Usage("an .npy file has no place for metadata: write .safetensors".into()));
+        return Err(Error::Usage("an .npy file cannot hold metadata: write .safetensors".into()));
     }
     Ok(Box::new(Rows(column.clone())))
 }

@@ -111,7 +111,7 @@ fn contradiction(why: String) -> Wrong {
 /// The parts of the file.
 fn parts_of(json: &str) -> Result<BTreeMap<String, &RawValue>, Wrong> {
     let parts = serde_json::from_str(json);
-    parts.map_err(|_| (0, "it is no tokenizer.json: that is an object with a model".into()))
+    parts.map_err(|_| (0, "it is not a tokenizer.json, which is an object with a model".into()))
 }
 
 /// Checks what the file describes, before the library acts on it.
@@ -180,7 +180,7 @@ fn explain(json: &str, rewritten: &str, error: &serde_json::Error) -> Wrong {
     };
     let offset_of = |part: &RawValue| part.get().as_ptr() as usize - json.as_ptr() as usize;
     if !parts.contains_key("model") {
-        return (0, "it is no tokenizer.json: it has no model".into());
+        return (0, "it is not a tokenizer.json: it has no model".into());
     }
     for (name, kinds) in KINDS {
         let (Some(part), Some(read)) = (parts.get(name), library.get(name)) else { continue };

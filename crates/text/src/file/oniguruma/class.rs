@@ -207,7 +207,7 @@ fn posix(reader: &mut Reader, start: usize) -> Result<Option<String>, Refused> {
     match names::posix(&name) {
         Some(set) if negated => Ok(Some(["[^", set, "]"].concat())),
         Some(set) => Ok(Some(set.into())),
-        None => reader.refuse(start, "is no class that is known"),
+        None => reader.refuse(start, "is not a known class"),
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn property(name: &str) -> Result<String, &'static str> {
     Err(if plain.starts_with("in") {
         "is a block: ranges of code points are supported, names of blocks are not"
     } else {
-        "is no property that is known"
+        "is not a known property"
     })
 }
 

@@ -219,7 +219,7 @@ impl Parser {
             if repeats_nothing(&node) {
                 return self
                     .reader
-                    .refuse(at, "repeats what may be nothing: where that ends is not the same everywhere");
+                    .refuse(at, "repeats a part that may be empty, and implementations differ in where that ends");
             }
             is_group = false;
         }
@@ -378,7 +378,7 @@ impl Parser {
 
     fn reference(&mut self, number: usize, at: usize) -> Result<Node, Refused> {
         if number == 0 || number >= self.groups || self.open.contains(&number) {
-            return self.reader.refuse(at, "refers to a group that is not there, or not yet");
+            return self.reader.refuse(at, "refers to a group that does not exist or has not ended yet");
         }
         if self.hidden.contains(&number) {
             return self.reader.refuse(at, "refers to a group in a look around that may not have counted");
@@ -421,7 +421,7 @@ impl Parser {
             match self.reader.next() {
                 Some(c) if c == end && !name.is_empty() => return Ok(name),
                 Some(c) if c.is_alphanumeric() || matches!(c, '_' | '-' | '+') => name.push(c),
-                _ => return self.reader.refuse(start, "is no name of a group"),
+                _ => return self.reader.refuse(start, "is not the name of a group"),
             }
         }
     }
@@ -449,7 +449,7 @@ impl Parser {
                 self.reader.at -= 1;
                 let name = self.name()?;
                 if name.starts_with(|c: char| c.is_numeric() || matches!(c, '-' | '+')) {
-                    return self.reader.refuse(start, "is no name of a group");
+                    return self.reader.refuse(start, "is not the name of a group");
                 }
                 self.names.put((name, self.groups));
                 self.capture(start)?
@@ -525,7 +525,7 @@ impl Parser {
                 Some('W' | 'D' | 'S' | 'P' | 'y' | 'C' | 'I' | 'L') => {
                     return self.reader.refuse(start, "has an option that is not supported: those are i, m and x");
                 }
-                _ => return self.reader.refuse(start, "is no group or option that Oniguruma knows"),
+                _ => return self.reader.refuse(start, "is not a group or option that Oniguruma knows"),
             }
         }
     }

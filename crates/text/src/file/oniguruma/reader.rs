@@ -136,7 +136,7 @@ impl Reader {
             'c' => Some(self.control(start)?),
             'C' => {
                 if !self.take('-') {
-                    return self.refuse(start, "is no control character: \\C-x is");
+                    return self.refuse(start, "is not a control character, such as \\C-x");
                 }
                 Some(self.control(start)?)
             }
@@ -152,7 +152,7 @@ impl Reader {
                 let code = self.number(16, 4).filter(|_| self.at - from == 4);
                 match code.and_then(char::from_u32) {
                     Some(c) => Some(c),
-                    None => return self.refuse(start, "is no character: \\u takes four digits"),
+                    None => return self.refuse(start, "is not a character: \\u takes four digits"),
                 }
             }
             _ => None,
@@ -163,7 +163,7 @@ impl Reader {
         match self.next() {
             Some('?') => Ok('\x7f'),
             Some(c @ '\0'..='\x7f') if c != '\\' => Ok(char::from(c as u8 & 0x1f)),
-            _ => self.refuse(start, "is no control character that is supported"),
+            _ => self.refuse(start, "is not a supported control character"),
         }
     }
 
@@ -180,7 +180,7 @@ impl Reader {
         }
         match char::from_u32(code) {
             Some(c) => Ok(Some(c)),
-            None => self.refuse(start, "is no character"),
+            None => self.refuse(start, "is not a character"),
         }
     }
 
@@ -192,7 +192,7 @@ impl Reader {
 
     /// The character whose first byte was read; the others must follow, written in the same way.
     fn of_bytes(&mut self, first: u32, radix: u32, start: usize) -> Result<char, Refused> {
-        let wrong = "is no character: its bytes are no UTF-8";
+        let wrong = "is not a character: its bytes are not UTF-8";
         let Ok(first) = u8::try_from(first) else { return self.refuse(start, wrong) };
         let length = match first {
             0..=0x7f => return Ok(char::from(first)),

@@ -7,7 +7,6 @@
 use std::hint::black_box;
 use std::time::Instant;
 use tokenbed_kernels::dispatch;
-use tokenbed_kernels::dispatch;
 use tokenbed_kernels::isa::Isa;
 use tokenbed_kernels::ops::learn::optim::Update;
 use tokenbed_kernels::ops::learn::optim::replay::Replay;

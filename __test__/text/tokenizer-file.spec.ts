@@ -135,7 +135,7 @@ test('a file that cannot be read', (t) => {
   for (const path of ['', 5, null, 'a\0b']) refuses(t, () => Tokenizer.fromFile(path as never), 'USAGE', 'Tokenizer.fromFile')
 })
 
-test('a file that is no tokenizer says where and why', (t) => {
+test('the error about a file that is not a tokenizer says where and why', (t) => {
   const whole = readFileSync(pathOf('wordpiece'))
   for (const length of [0, 1, 100, whole.length / 2, whole.length - 3].map(Math.floor)) {
     const error = refuses(t, () => Tokenizer.fromFile(written('cut.json', whole.subarray(0, length))), 'FORMAT', 'cut short')
@@ -145,10 +145,10 @@ test('a file that is no tokenizer says where and why', (t) => {
   const cases: [string, unknown, ...string[]][] = [
     ['text', 'hello', 'not JSON'],
     ['utf8', Uint8Array.of(0x7b, 0xff), 'not UTF-8', 'byte 1'],
-    ['list', '[]', 'no tokenizer.json'],
+    ['list', '[]', 'not a tokenizer.json'],
     ['empty', '{}', 'no model'],
     ['null model', { model: null }, 'model'],
-    ['number', '5', 'no tokenizer.json'],
+    ['number', '5', 'not a tokenizer.json'],
     ['trailing', `${whole.toString().trim()}x`, 'not JSON', `byte ${Buffer.byteLength(whole.toString().trim())}`],
     ['version', { ...parsed('wordpiece'), version: '9' }, "'9'"],
   ]

@@ -14,6 +14,9 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const { arange, concat, createDataLoader, Embedding, EmbeddingBag, Generator, ones, quantize, randn, saveModel, loadModel, SGD, tensor, Tensor, Tokenizer, zeros } = tokenbed
 const base = temporaryFolder()
+const folderOfIds = join(base, 'ids')
+
+test.before(async () => void (await tokenbed.saveTokens(folderOfIds, { texts: ['one', 'two'] })))
 
 function sparseGrad(rows: number[][] = [[1, 2]]): tokenbed.SparseGrad {
   const layer = Embedding.fromPretrained(zeros([4, rows[0].length]), { freeze: false, sparse: true })
@@ -56,6 +59,7 @@ const MAKERS: Record<string, () => object> = {
   Vectors: () => new tokenbed.Vectors(ones([2, 3]), ['a', 'b']),
   Trainer: () => new tokenbed.Trainer(Uint32Array.of(1, 2, 3), { objective: 'next-token', vocabSize: 4 }),
   Model: model,
+  TokenFolder: () => tokenbed.openTokens(folderOfIds),
   TensorWriter: () => {
     const writer = new tokenbed.TensorWriter(join(base, `x${Math.random()}.safetensors`), { x: { dtype: 'float32', shape: [2] } })
     writer.abort()

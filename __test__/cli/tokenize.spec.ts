@@ -62,7 +62,7 @@ test('a folder with a manifest of something else is what it was', async (t) => {
   mkdirSync(join(cwd, 'app'))
   for (const manifest of ['{"name": "an app"}', 'no JSON', 'null']) {
     writeFileSync(join(cwd, 'app', 'manifest.json'), manifest)
-    t.regex((await command(['inspect', 'app'], { cwd })).stderr, /app: neither model\.json nor model\.safetensors is in it/)
+    t.regex((await command(['inspect', 'app'], { cwd })).stderr, /app: it has neither model\.json nor model\.safetensors/)
     t.regex((await command(['train', 'app', '--objective', 'skip-gram', '--out', 'x'], { cwd })).stderr, /app: a folder; name its files/)
     t.regex((await command(['tokenize', 'a.txt', '--out', 'app', '--force'], { cwd })).stderr, /belongs to something else/)
   }
@@ -102,8 +102,8 @@ test('what is wrong is said, with its exit code, and nothing is left', async (t)
     [2, /--separator '<end>' is no special token of gpt2/, 'a.txt', '--separator', '<end>', '--out', 'x'],
     [2, /--dtype u16 holds ids below 65536/, 'a.txt', '--dtype', 'u16', '--tokenizer', 'cl100k_base', '--out', 'x'],
     [1, /no tokens: empty\.txt is empty; nothing was written/, 'empty.txt', '--out', 'x'],
-    [1, /special token "<\|endoftext\|>" stands in the text: --allowed-special all/, 'special.txt', '--out', 'x'],
-    [1, /no UTF-8.*--invalid-utf8 replace/, 'bytes.txt', '--out', 'x'],
+    [1, /special token "<\|endoftext\|>": --allowed-special all/, 'special.txt', '--out', 'x'],
+    [1, /not UTF-8.*--invalid-utf8 replace/, 'bytes.txt', '--out', 'x'],
     [1, /none\.txt: no such file/, 'none.txt', '--out', 'x'],
     [1, /a\.txt: a file; name a folder/, 'a.txt', '--out', 'a.txt'],
     [1, /there: a folder; name its files/, 'there', '--out', 'x'],

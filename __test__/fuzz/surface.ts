@@ -101,7 +101,7 @@ const CLASSES: Record<string, Members> = {
     count: ['text', ENCODE], decode: ['ids', { skipSpecialTokens: 'boolean' }], decoder: [{ skipSpecialTokens: 'boolean' }], tokenBytes: ['id'], token: ['id'],
   },
   DataLoader: { new: ['any', 'any'], '[Symbol.iterator]': [], ids: [], state: [], load: ['loaderState'] },
-  TokenFolder: { new: ['any', 'any', 'any'], length: [], document: ['small'], read: ['small', 'small'] },
+  TokenFolder: { new: ['any', 'any', 'any'], document: ['small'], read: ['small', 'small'] },
   Vectors: {
     new: ['table', 'words'], words: [], tokens: [], has: ['word'], id: ['word'], token: ['id'], vector: ['word'], mostSimilar: ['query', NEIGHBOURS],
     analogy: ['word', 'word', 'word', NEIGHBOURS], similarities: ['query'], similarity: ['word', 'word'], doesntMatch: [['word']], rank: ['word', 'word'],

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const folder = temporaryFolder()
 const ids = Uint32Array.from({ length: 500 }, (_, i) => i % 20)
-const PAIRS: TrainerOptions = { objective: 'skip-gram', vocabSize: 20, dim: 4, minCount: 1, epochs: 1 }
+const PAIRS: TrainerOptions = { objective: 'skip-gram', vocabSize: 20, dim: 4, minCount: 1, epochs: 3 }
 
 test('sizes of a trainer are bounded before anything is allocated, and the error names option and bound', (t) => {
   for (const [options, said] of [
@@ -41,10 +41,15 @@ test('the command refuses them as well', async (t) => {
   t.true(/window/.test(stderr) && !/INTERNAL/.test(stderr), stderr)
 })
 
+const NEXT: TrainerOptions = { objective: 'next-token', vocabSize: 20, dim: 4, contextLength: 4, stride: 4, batchSize: 2, epochs: 3 }
+
 /** A checkpoint of three steps with its config, or its counters, changed. */
-async function changed(config: (options: Record<string, unknown>) => void, counters: (place: BigInt64Array) => void = () => {}): Promise<string> {
+async function changed(
+  config: (options: Record<string, unknown>) => void,
+  counters: (place: BigInt64Array) => void = () => {},
+  options: TrainerOptions = NEXT,
+): Promise<string> {
   const path = join(folder, 'run.safetensors')
-  const options: TrainerOptions = { objective: 'next-token', vocabSize: 20, dim: 4, contextLength: 4, stride: 4, batchSize: 2, epochs: 3 }
   await new Trainer(ids, options).run({ steps: 3, checkpoint: { path } })
   const tensors = loadSafetensors(path)
   const said = JSON.parse(Buffer.from(tensors.get('config')!.data as Uint8Array).toString())
@@ -58,11 +63,15 @@ async function changed(config: (options: Record<string, unknown>) => void, count
 }
 
 test.serial('a checkpoint whose config or place is beyond all bounds is malformed', async (t) => {
-  for (const [name, value] of [['window', 2 ** 31], ['negative', 2 ** 31], ['dim', 2 ** 31], ['stride', 0], ['stride', 1.5], ['batch', -1], ['samples', 2 ** 40], ['epochs', 1e300]] as const) {
-    const path = await changed((options) => (options[name] = value))
+  const bad = [
+    [PAIRS, 'window', 2 ** 31], [PAIRS, 'negative', 2 ** 31], [NEXT, 'dim', 2 ** 31], [NEXT, 'stride', 0], [NEXT, 'stride', 1.5],
+    [NEXT, 'batchSize', -1], [NEXT, 'contextLength', 2 ** 31], [NEXT, 'softmax', { samples: 2 ** 40, nsExponent: 1 }], [NEXT, 'epochs', 1e300],
+  ] as const
+  for (const [kind, name, value] of bad) {
+    const path = await changed((options) => (options[name] = value), undefined, kind)
     const error = await t.throwsAsync(async () => Trainer.resume(path, ids), { instanceOf: FormatError }, `${name} ${value}`)
     t.is(error?.path, path)
-    t.true(error?.message.includes(String(name === 'batch' ? 'batchSize' : name)), error?.message)
+    t.true(error?.message.includes(name), error?.message)
   }
   // Fewer windows than the place says.
   const resumed = async (path: string) => (await Trainer.resume(path, ids)).run({ steps: 1 })

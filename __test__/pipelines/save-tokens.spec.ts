@@ -140,7 +140,6 @@ test('openTokens gives documents and ranges, each found by its number', async (t
   const info = await saveTokens(corpus(), { texts: TEXTS })
   const folder = openTokens(info.path, { verify: true })
   t.deepEqual(folder.info, info)
-  t.is(folder.length, info.ids)
   TEXTS.forEach((text, i) => t.deepEqual(folder.document(i), gpt2.encode(text)))
   const all = Uint32Array.from(encoded(TEXTS).flat())
   t.deepEqual([folder.read(), folder.read(3), folder.read(3, 5), folder.read(all.length)], [all, all.subarray(3).slice(), all.slice(3, 5), new Uint32Array(0)])
@@ -161,7 +160,7 @@ test('an index that runs backwards is told where it is read', async (t) => {
   writeFileSync(at, bytes)
   const folder = openTokens(path)
   const error = t.throws(() => folder.document(1), { instanceOf: FormatError, message: /document 1 is said to be the ids from \d+ to 1/ })
-  t.is(error!.offset, 8)
+  t.is(error.offset, 8)
   t.notThrows(() => folder.document(3))
 })
 
@@ -204,7 +203,7 @@ test('what fails leaves nothing behind, not even the folder', async (t) => {
   const at = corpus()
   const add = (name: string, source: unknown, expected: object, options?: SaveTokensOptions) => cases.push([name, () => saveTokens(at, source as TokensInput, options), expected])
   add('a file that is not there', { files: [file('a.txt', 'text'), '/none/x.txt'] }, { instanceOf: FileError })
-  add('a file that is no text', { files: [file('a.txt', Uint8Array.of(0x61, 0xff))] }, { instanceOf: FormatError, message: /no UTF-8/ })
+  add('a file that is no text', { files: [file('a.txt', Uint8Array.of(0x61, 0xff))] }, { instanceOf: FormatError, message: /not UTF-8/ })
   add('a special token', { texts: ['a <|endoftext|>'] }, { instanceOf: UsageError, message: /special token/ })
   add('a special token in a file', { files: [file('a.txt', 'a <|endoftext|>')] }, { instanceOf: UsageError, message: /a\.txt.*special token/s })
   add('an id that is none', { ids: [[1], [2, 50257, 70000]] }, { instanceOf: TokenIndexError, message: /id 50257 at \[1\].*1 more/ })
@@ -263,7 +262,7 @@ test('a damaged folder is an error that says what is wrong', async (t) => {
     change(info, manifest)
     writeFileSync(path, JSON.stringify(manifest))
     const error = t.throws(() => inspectTokens(info.path), { instanceOf, message }, name)
-    t.true(error!.path.startsWith(info.path), name)
+    t.true(error.path.startsWith(info.path), name)
   }
   const none = fresh()
   t.throws(() => inspectTokens(none), { instanceOf: FileError, message: /has no manifest\.json/ })
@@ -292,7 +291,7 @@ test('verify finds a byte that is another, and what a digest does not tell', asy
   const manifest = join(info.path, 'manifest.json')
   writeFileSync(manifest, readFileSync(manifest, 'utf8').replace(info.files.ids.sha256, digest))
   const error = t.throws(() => inspectTokens(info.path, { verify: true }), { instanceOf: FormatError, message: /50257 is no id of its vocabulary/ })
-  t.is(error!.offset, 4)
+  t.is(error.offset, 4)
 })
 
 const inPython = python === null ? test.skip : test

@@ -9,7 +9,7 @@ interface Like {
 }
 
 /** What an option may be, and its default. Without one it must be given, or is found out by whoever reads it. */
-export type Field =
+type Field =
   /** True or false; `needs` names another option, which must not be 0 then. */
   | { readonly kind: 'flag'; readonly needs?: string; readonly usual: boolean }
   /** A whole number. */

@@ -45,7 +45,7 @@ export function isRangeError(thrown: unknown): boolean {
 type View = new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayBufferView
 const VIEWS: Record<string, View | undefined> = {
   Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array,
-} as never
+}
 
 /**
  * A value of another realm as one of this: arrays over the same memory; lists, objects and promises of such. Whoever has asked

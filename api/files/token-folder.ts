@@ -109,7 +109,7 @@ function readManifest(folder: string): string {
 }
 
 /** What the text of a manifest says. @throws FormatError where it is none that can be read here. */
-export function parseManifest(text: string, folder: string): TokensInfo {
+function parseManifest(text: string, folder: string): TokensInfo {
   const path = join(folder, MANIFEST)
   const wrong = (why: string) => new FormatError(`${path}: ${why}`, path, 0)
   let said: unknown
@@ -200,11 +200,6 @@ export class TokenFolder {
     return new TokenFolder(info, handle, PRIVATE)
   }
 
-  /** How many ids. */
-  get length(): number {
-    return this.info.ids
-  }
-
   /**
    * A copy of the ids of a document, found in constant time.
    *
@@ -223,9 +218,9 @@ export class TokenFolder {
    *
    * @throws UsageError where there are not so many.
    */
-  read(start = 0, end = this.length): Uint32Array {
+  read(start = 0, end = this.info.ids): Uint32Array {
     const where = 'TokenFolder.read'
-    checkSize(end, `${where}: end`, 0, this.length)
+    checkSize(end, `${where}: end`, 0, this.info.ids)
     return this.#copy(checkSize(start, `${where}: start`, 0, end), end)
   }
 

@@ -22,7 +22,7 @@ import { guardReceivers, isInstance } from '../base/receivers.js'
 import { resultFor, settled } from './result.js'
 import { sameShape, shown } from '../base/shape.js'
 import { zeroTable } from '../tensor/allocate.js'
-import { Tensor } from '../tensor/tensor.js'
+import { type Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkNumber, checkOptions, checkSize, isObject, show } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 

@@ -12,7 +12,7 @@ export type OptimizerName = keyof typeof OPTIMIZERS
 export type NativeRule = NonNullable<ReturnType<typeof native.optimizerNew>>
 
 /** How an optimizer treats a parameter. */
-export type Manner = NonNullable<ReturnType<typeof native.optimizerManner>>
+type Manner = NonNullable<ReturnType<typeof native.optimizerManner>>
 
 /** An optimizer with the options of a group. */
 export interface Rule extends Manner {

@@ -5,7 +5,7 @@ import { UsageError } from '../base/errors.js'
 import { call, check, native } from '../native/native.js'
 import { zeroTable } from '../tensor/allocate.js'
 import type { Generator } from '../tensor/random.js'
-import { Tensor } from '../tensor/tensor.js'
+import { type Tensor } from '../tensor/tensor.js'
 import { checkBytes, checkNumber, checkOptions, isObject, show, checkSize, eachOf } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 

@@ -4,7 +4,7 @@ import { UsageError } from '../base/errors.js'
 import { TokenFolder } from '../files/token-folder.js'
 import { call, check, native } from '../native/native.js'
 import { uninitialized } from '../tensor/allocate.js'
-import { Tensor } from '../tensor/tensor.js'
+import { type Tensor } from '../tensor/tensor.js'
 import { Tokenizer } from './tokenizer.js'
 import { checkBoolean, checkSize, show } from '../base/validate.js'
 

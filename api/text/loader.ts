@@ -111,7 +111,8 @@ export class DataLoader implements Iterable<Batch> {
     this.#shuffle = checkBoolean(checked.shuffle ?? true, `${where}: shuffle`)
     this.#generator = checkGenerator(checked.generator, where)
     this.#ids = idsOf(source, checked, where)
-    this.#windows = windowsOver(this.#ids.length, windows)
+    const size = this.#ids instanceof TokenFolder ? this.#ids.info.ids : this.#ids.length
+    this.#windows = windowsOver(size, windows)
     const [count, batches] = call(native.windowsCounts(this.#windows))
     this.#count = count
     this.length = batches

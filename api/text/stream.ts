@@ -167,9 +167,9 @@ async function* idsOfFolder({ path, verify }: Source & { kind: 'folder' }, token
   throwIfAborted(signal, STREAM)
   const folder = openFolder(path, verify)
   if (tokenizer !== null) checkEncoder(folder.info, tokenizer, where)
-  for (let at = 0; at < folder.length; at += CHUNK) {
+  for (let at = 0; at < folder.info.ids; at += CHUNK) {
     throwIfAborted(signal, STREAM)
-    yield folder.read(at, Math.min(at + CHUNK, folder.length))
+    yield folder.read(at, Math.min(at + CHUNK, folder.info.ids))
   }
 }
 

@@ -5,7 +5,7 @@ import { ShapeError, UsageError } from '../base/errors.js'
 import { call, check, native } from '../native/native.js'
 import { adopted } from '../tensor/allocate.js'
 import { checkTable } from '../layers/table.js'
-import { Tensor } from '../tensor/tensor.js'
+import { type Tensor } from '../tensor/tensor.js'
 import { Vectors } from './vectors.js'
 import { checkBoolean, checkOptions, checkPath, checkSize, checkWord, isArray, show } from '../base/validate.js'
 

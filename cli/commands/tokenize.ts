@@ -96,8 +96,8 @@ function told(error: unknown, inputs: Input[], out: string): unknown {
   const message = error instanceof TokenbedError && error.code === 'USAGE' ? error.message.replace(/^saveTokens: /, '') : ''
   if (/no ids/.test(message)) return new WorkFailed(`no tokens: ${inputs.length === 1 ? `${nameOf(inputs[0])} is empty` : `all ${inputs.length} files are empty`}; nothing was written`, { cause: error })
   if (/force: true/.test(message)) return new WrongUse(`--out ${out}: a folder of token ids is there; --force replaces it, or name another folder`, { cause: error })
-  if (/^separator /.test(message)) return new WrongUse(`--${message}`, { cause: error })
-  if (/^u16 /.test(message)) return new WrongUse(`--dtype ${message}`, { cause: error })
+  if (message.startsWith('separator ')) return new WrongUse(`--${message}`, { cause: error })
+  if (message.startsWith('u16 ')) return new WrongUse(`--dtype ${message}`, { cause: error })
   if (/belongs to something else/.test(message)) return new WrongUse(`--out ${out}: ${message}`, { cause: error })
   return explained(error, inputs.length === 1 ? nameOf(inputs[0]) : 'the texts')
 }

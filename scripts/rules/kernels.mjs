@@ -37,7 +37,10 @@ function named(name, all) {
   const found = new Set(inside.filter((other) => all.has(other)))
   for (const [, start, rest, braces] of codeOf(all.get(name)).matchAll(PATHS)) {
     const segments = start === 'crate' ? [] : name.split('::').slice(0, start === 'super' ? -1 : undefined)
-    for (const segment of rest.split('::').filter(Boolean)) segment === 'super' ? segments.pop() : segments.push(segment)
+    for (const segment of rest.split('::').filter(Boolean)) {
+      if (segment === 'super') segments.pop()
+      else segments.push(segment)
+    }
     for (const last of braces === undefined ? [[]] : inBraces(braces)) found.add(moduleAt(segments.concat(last), all))
   }
   return [...found].filter((other) => other !== name && other !== '')
@@ -78,7 +81,7 @@ function unlisted() {
   return [...all].flatMap(([name, path]) => {
     const code = codeOf(path)
     // A macro that makes them for others is no op.
-    if (!/^(arms|pass)!\(/m.test(code) || !/^ops::/.test(name)) return []
+    if (!/^(arms|pass)!\(/m.test(code) || !name.startsWith('ops::')) return []
     const [, room, ...op] = name.split('::')
     const list = /const OPS[^;]*;/.exec(read(all.get(`ops::${room}`)))?.[0] ?? ''
     return new RegExp(`\\b${op.join('::')}::[A-Z]`).test(list) ? [] : [`${path} has no probe in ${all.get(`ops::${room}`)}`]

@@ -222,18 +222,19 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
     use super::*;
+    use tokenbed_kernels::dispatch::active;
     use tokenbed_threads::set_num_threads;
 
     /// A matrix with these eigenvalues, and 0 for the rest, along directions without a pattern; and those directions.
     fn matrix_of(values: &[f64], size: usize) -> (Vec<f64>, Vec<f64>) {
-        let mut basis = Basis { size, vectors: vec![], images: vec![] };
+        let mut basis = Basis { kernels: active(), size, vectors: vec![], images: vec![] };
         for row in start(values.len() * size).chunks_exact_mut(size) {
             assert!(basis.is_new(row));
             basis.vectors.extend_from_slice(row);
         }
         let scaled: Vec<f64> = basis.vectors.iter().enumerate().map(|(i, x)| x * values[i / size]).collect();
         let mut matrix = vec![0.0; size * size];
-        multiply((&scaled, size, true), (&basis.vectors, size, false), values.len(), &mut matrix).unwrap();
+        multiply(active(), (&scaled, size, true), (&basis.vectors, size, false), values.len(), &mut matrix).unwrap();
         for i in 0..size {
             for j in 0..i {
                 matrix[i * size + j] = matrix[j * size + i];
@@ -243,7 +244,7 @@ mod tests {
     }
 
     fn found(matrix: &[f64], size: usize, count: usize) -> Leading {
-        match leading(tokenbed_kernels::dispatch::active(), matrix, size, count, &|| true).unwrap() {
+        match leading(active(), matrix, size, count, &|| true).unwrap() {
             Search::Found(found) => found,
             other => panic!("{other:?}"),
         }
@@ -300,7 +301,7 @@ mod tests {
     fn it_ends_where_it_is_told() {
         let matrix = matrix_of(&[1.0], 512).0;
         assert!(matches!(
-            leading(tokenbed_kernels::dispatch::active(), &matrix, 512, 1, &|| false).unwrap(),
+            leading(active(), &matrix, 512, 1, &|| false).unwrap(),
             Search::Ended
         ));
     }

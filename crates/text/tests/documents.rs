@@ -14,9 +14,9 @@ fn divided(texts: &[&str], division: Division, size: usize) -> Vec<Vec<u32>> {
         let characters: Vec<char> = text.chars().collect();
         for part in characters.chunks(size) {
             let part: String = part.iter().collect();
-            documents.push(&GPT2.tokenizer, &part, &mut ids, &mut ends).unwrap();
+            documents.push(&GPT2.tokenizer, &part, &mut ids, &mut ends).expect("the text is encoded");
         }
-        documents.finish(&GPT2.tokenizer, &mut ids, &mut ends).unwrap();
+        documents.finish(&GPT2.tokenizer, &mut ids, &mut ends).expect("the text is encoded");
     }
     assert_eq!(ends.last().copied().unwrap_or(0), ids.len(), "all ids belong to a document");
     let starts = std::iter::once(0).chain(ends.iter().copied());

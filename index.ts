@@ -47,29 +47,87 @@ export * from './api/optim/optimizers.js'
 export { clipGradNorm, clipGradValue } from './api/optim/clip.js'
 export { LRSchedule, type ScheduleOptions, type ScheduleState } from './api/optim/schedule.js'
 
-export { TokenDecoder, Tokenizer, type DecodeOptions, type EncodeOptions, type FromFileOptions, type SpecialOptions, type TokenizerLimits } from './api/text/tokenizer.js'
+export {
+  TokenDecoder,
+  Tokenizer,
+  type DecodeOptions,
+  type EncodeOptions,
+  type FromFileOptions,
+  type SpecialOptions,
+  type TokenizerLimits,
+} from './api/text/tokenizer.js'
 export type { PaddedBatch, PaddingOptions, TruncationOptions } from './api/text/padding.js'
 export type { Batch, WindowOptions } from './api/text/batch.js'
 export { createDataLoader, DataLoader, type LoaderOptions, type LoaderSource } from './api/text/loader.js'
 export { streamBatches, streamIds, type StreamBatchesOptions, type StreamOptions } from './api/text/stream.js'
-export type { BareIds, ExamplesSource, FilesSource, FolderSource, IdsSource, LabelledText, Many, NodeText, PiecesSource, TextSource, TextsSource, TokensSource } from './api/text/source.js'
+export type {
+  BareIds,
+  ExamplesSource,
+  FilesSource,
+  FolderSource,
+  IdsSource,
+  LabelledText,
+  Many,
+  NodeText,
+  PiecesSource,
+  TextSource,
+  TextsSource,
+  TokensSource,
+} from './api/text/source.js'
 
-export { saveTokens, type SaveTokensOptions, type TokensInput, type TokensProgress } from './api/pipelines/save-tokens.js'
-export { inspectTokens, openTokens, TokenFolder, type TokensDType, type TokensFile, type TokensInfo, type TokensPart } from './api/files/token-folder.js'
+export {
+  saveTokens,
+  type SaveTokensOptions,
+  type TokensInput,
+  type TokensProgress,
+} from './api/pipelines/save-tokens.js'
+export {
+  inspectTokens,
+  openTokens,
+  TokenFolder,
+  type TokensDType,
+  type TokensFile,
+  type TokensInfo,
+  type TokensPart,
+} from './api/files/token-folder.js'
 
 export { inspectSafetensors, loadSafetensors, saveSafetensors, type SafetensorsInfo } from './api/files/tensors.js'
 export type { LoadedTensors, StoredTensor } from './api/files/loaded-tensors.js'
 export { loadNpy, saveNpy } from './api/files/tensors.js'
-export { Vectors, type Neighbour, type NeighbourOptions, type TokenOrVector, type VectorLike, type VectorQuery } from './api/vectors/vectors.js'
-export { resizeVocabulary, type ResizedOptimizer, type ResizedVocabulary, type VocabularyParts, type VocabularyTable } from './api/surgery/resize.js'
+export {
+  Vectors,
+  type Neighbour,
+  type NeighbourOptions,
+  type TokenOrVector,
+  type VectorLike,
+  type VectorQuery,
+} from './api/vectors/vectors.js'
+export {
+  resizeVocabulary,
+  type ResizedOptimizer,
+  type ResizedVocabulary,
+  type VocabularyParts,
+  type VocabularyTable,
+} from './api/surgery/resize.js'
 export type { VocabularyPlan } from './api/surgery/plan.js'
 export type { NewToken, RowSource } from './api/surgery/rows.js'
 export type { OptimizerLike, OptimizerStateLike, ParameterGroupLike } from './api/surgery/state.js'
 export { tableHealth, type NormOutlier, type TableHealth, type TableHealthOptions } from './api/vectors/health.js'
 export { principalComponents, principalComponentsAsync, type PrincipalComponents } from './api/vectors/pca.js'
-export { loadWord2Vec, saveWord2Vec, type LoadWord2VecOptions, type SaveWord2VecOptions } from './api/vectors/word2vec.js'
+export {
+  loadWord2Vec,
+  saveWord2Vec,
+  type LoadWord2VecOptions,
+  type SaveWord2VecOptions,
+} from './api/vectors/word2vec.js'
 export { Trainer, type RunOptions, type TrainProgress, type TrainResult } from './api/train/trainer.js'
-export type { ClassifyTrainerOptions, NextTokenTrainerOptions, Objective, PairTrainerOptions, TrainerOptions } from './api/train/objectives.js'
+export type {
+  ClassifyTrainerOptions,
+  NextTokenTrainerOptions,
+  Objective,
+  PairTrainerOptions,
+  TrainerOptions,
+} from './api/train/objectives.js'
 export type { Corpus } from './api/train/corpus.js'
 export { loadModel, saveModel, type ModelParts } from './api/models/folder.js'
 export { Model } from './api/models/model.js'
@@ -78,4 +136,12 @@ export type { ModelDescription, TrainingRecord, VocabularyDescription } from './
 export type { Digests } from './api/models/parts.js'
 export type { Json } from './api/models/json.js'
 export { TensorWriter, type RowSpec, type TensorWriterOptions } from './api/files/writer.js'
-export { capabilities, selfTest, getNumThreads, memoryUsage, setNumThreads, type Capabilities, type KernelTest } from './api/memory/process.js'
+export {
+  capabilities,
+  selfTest,
+  getNumThreads,
+  memoryUsage,
+  setNumThreads,
+  type Capabilities,
+  type KernelTest,
+} from './api/memory/process.js'

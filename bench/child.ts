@@ -34,7 +34,11 @@ export function inChildren<N extends keyof typeof MEASUREMENTS>(
   args: string[],
   env: Record<string, string> = {},
 ): ReturnType<(typeof MEASUREMENTS)[N]>[] {
-  const run = () => execFileSync(process.execPath, [__filename, measurement, ...args], { encoding: 'utf8', env: { ...process.env, ...env } })
+  const run = () =>
+    execFileSync(process.execPath, [__filename, measurement, ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, ...env },
+    })
   return Array.from({ length: runs }, () => JSON.parse(run()))
 }
 

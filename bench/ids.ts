@@ -25,7 +25,11 @@ export function drawIds(count: number, rows: number, spread: Spread): Int32Array
 }
 
 /** A folder for data that other processes read; `remove` deletes it. */
-export function exchange(): { path(name: string): string; write(name: string, ids: Int32Array): string; remove(): void } {
+export function exchange(): {
+  path(name: string): string
+  write(name: string, ids: Int32Array): string
+  remove(): void
+} {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-bench-'))
   const path = (name: string) => join(folder, name)
   const write = (name: string, ids: Int32Array) => {

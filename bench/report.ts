@@ -24,7 +24,10 @@ export class Report {
   readonly #date = new Date().toISOString().slice(0, 10)
   readonly #missing: string[] = []
 
-  constructor(readonly suite: string, title: string) {
+  constructor(
+    readonly suite: string,
+    title: string,
+  ) {
     this.text(`# ${title}`, '', `${this.#date}. ${conditions()}`, '', `\`npm run bench -- ${suite}\``, '')
   }
 

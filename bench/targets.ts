@@ -30,7 +30,13 @@ const TARGETS = {
   torchGatherReused: { what: 'gather against PyTorch, its buffers reused, 1 thread', must: 1.4, reach: 1.9 },
   torchFusedReused: { what: 'gather + position against PyTorch, its buffers reused, 1 thread', must: 2.3, reach: 3 },
   torchBag: { what: 'bag sum of float32 against PyTorch, 1 thread', must: 1.3, reach: 2.2 },
-  small: { what: '(8, 4) x 256 gather + position, one call into a reused buffer', must: 1.2, reach: 0.6, below: true, unit: ' us' },
+  small: {
+    what: '(8, 4) x 256 gather + position, one call into a reused buffer',
+    must: 1.2,
+    reach: 0.6,
+    below: true,
+    unit: ' us',
+  },
 } satisfies Record<string, Target>
 
 export type TargetName = keyof typeof TARGETS
@@ -48,7 +54,9 @@ export class Targets {
     report.section('Targets')
     const shown = (value: number, { unit }: Target) => (unit ? `${value.toFixed(2)}${unit}` : times(value))
     const rows = Object.entries(TARGETS).map(([name, target]: [string, Target]) => {
-      const limits = [target.must, target.reach].map((limit) => `${target.below ? 'at most ' : ''}${shown(limit, target)}`)
+      const limits = [target.must, target.reach].map(
+        (limit) => `${target.below ? 'at most ' : ''}${shown(limit, target)}`,
+      )
       const value = this.#measured.get(name as TargetName)
       return [target.what, ...limits, value === undefined ? '' : shown(value, target), verdict(value, target)]
     })

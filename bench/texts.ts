@@ -9,7 +9,10 @@ export type Kind = (typeof KINDS)[number]
 
 const MODULES = join(ROOT, 'node_modules')
 const inFolder = (folder: string, isWanted: (name: string) => boolean) =>
-  readdirSync(join(MODULES, folder)).filter(isWanted).sort().map((name) => join(MODULES, folder, name))
+  readdirSync(join(MODULES, folder))
+    .filter(isWanted)
+    .sort()
+    .map((name) => join(MODULES, folder, name))
 const read = (path: string) => readFileSync(path, 'utf8')
 
 /** About a megabyte of documents. */
@@ -27,4 +30,5 @@ export function documents(kind: Kind): string[] {
   }
 }
 
-export const megabytes = (texts: readonly string[]) => texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0) / 1e6
+export const megabytes = (texts: readonly string[]) =>
+  texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0) / 1e6

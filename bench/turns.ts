@@ -67,7 +67,11 @@ const REST = 5
 const SLOW = { us: 5e5, rounds: 3 }
 
 /** Runs all players in turn for `count` rounds, and returns the median turn of each, by name. */
-export async function rounds(players: readonly Player[], count: number, milliseconds: number): Promise<Map<string, Turn>> {
+export async function rounds(
+  players: readonly Player[],
+  count: number,
+  milliseconds: number,
+): Promise<Map<string, Turn>> {
   const turns = new Map<string, Turn[]>(players.map(({ name }) => [name, []]))
   for (let round = 0; round < count; round++) {
     for (const { name, turn } of players) {
@@ -77,6 +81,9 @@ export async function rounds(players: readonly Player[], count: number, millisec
       await new Promise((resolve) => setTimeout(resolve, REST))
     }
   }
-  const middle = (all: Turn[]) => ({ us: median(all.map(({ us }) => us)), faults: median(all.map(({ faults }) => faults)) })
+  const middle = (all: Turn[]) => ({
+    us: median(all.map(({ us }) => us)),
+    faults: median(all.map(({ faults }) => faults)),
+  })
   return new Map([...turns].map(([name, all]) => [name, middle(all)]))
 }

@@ -26,12 +26,26 @@ function addHelp(program: Command): void {
     .helpOption('-h, --help', 'print this help')
     .action((name: string | undefined) => {
       const found = name === undefined ? program : program.commands.find((command) => command.name() === name)
-      if (found === undefined) throw new WrongUse(`unknown command '${name}'; there are ${program.commands.map((command) => command.name()).join(', ')}`)
+      if (found === undefined)
+        throw new WrongUse(
+          `unknown command '${name}'; there are ${program.commands.map((command) => command.name()).join(', ')}`,
+        )
       found.outputHelp()
     })
 }
 
-const COMMANDS = [addEmbed, addTokens, addTokenize, addTrain, addNeighbors, addAnalogy, addInspect, addPlot, addDoctor, addHelp]
+const COMMANDS = [
+  addEmbed,
+  addTokens,
+  addTokenize,
+  addTrain,
+  addNeighbors,
+  addAnalogy,
+  addInspect,
+  addPlot,
+  addDoctor,
+  addHelp,
+]
 
 const NOTES = `
 Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 the work failed, 2 wrong use.
@@ -47,7 +61,9 @@ Examples:
 function program(): Command {
   const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8'))
   const program = new Command('tokenbed')
-    .description('Texts to tokens and vectors, and what the vectors know. Works on files of any size; nothing is sent anywhere.')
+    .description(
+      'Texts to tokens and vectors, and what the vectors know. Works on files of any size; nothing is sent anywhere.',
+    )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)

@@ -12,7 +12,9 @@ try {
   if (process.argv[2] === 'doctor') {
     doctorAlone()
   } else {
-    process.stderr.write(`tokenbed: ${message}\n${code === 'BINARY' ? "tokenbed doctor looks at what is there, and says more.\n" : ''}`)
+    process.stderr.write(
+      `tokenbed: ${message}\n${code === 'BINARY' ? 'tokenbed doctor looks at what is there, and says more.\n' : ''}`,
+    )
     process.exitCode = 1
   }
 }

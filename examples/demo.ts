@@ -5,7 +5,16 @@
 
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { createDataLoader, type Embedding, manualSeed, saveSafetensors, TokenbedError, Tokenizer, TokenPositionEmbedding, zeros } from '../index.js'
+import {
+  createDataLoader,
+  type Embedding,
+  manualSeed,
+  saveSafetensors,
+  TokenbedError,
+  Tokenizer,
+  TokenPositionEmbedding,
+  zeros,
+} from '../index.js'
 
 const BATCH = 8
 const LENGTH = 4
@@ -27,7 +36,9 @@ function stage<T>(name: string, tokens: (result: T) => number, run: () => T): T 
   const result = run()
   const seconds = (performance.now() - start) / 1e3
   const n = tokens(result)
-  console.log(`  ${name.padEnd(34)}${count(n).padStart(10)} tokens in ${(seconds * 1e3).toFixed(1).padStart(7)} ms:${count(n / seconds).padStart(14)} tokens/s`)
+  console.log(
+    `  ${name.padEnd(34)}${count(n).padStart(10)} tokens in ${(seconds * 1e3).toFixed(1).padStart(7)} ms:${count(n / seconds).padStart(14)} tokens/s`,
+  )
   return result
 }
 
@@ -48,7 +59,11 @@ function main([path, ...rest]: string[]): void {
   const { token, position } = layer
 
   console.log('The whole book, stage by stage')
-  const ids = stage('text to ids', (ids) => ids.length, () => tokenizer.encode(text, { disallowedSpecial: new Set() }))
+  const ids = stage(
+    'text to ids',
+    (ids) => ids.length,
+    () => tokenizer.encode(text, { disallowedSpecial: new Set() }),
+  )
   const loader = createDataLoader(ids, { batchSize: BATCH, maxLength: LENGTH, stride: LENGTH, shuffle: false })
   if (loader.length === 0) {
     console.error(`${title}: ${ids.length} ids do not fill a batch of ${BATCH} windows of ${LENGTH}`)
@@ -58,7 +73,8 @@ function main([path, ...rest]: string[]): void {
   const all = () => loader.length * BATCH * LENGTH
   const batches = stage('ids to windows', all, () => [...loader])
   const out = zeros([BATCH, LENGTH, DIM])
-  const lookUp = (layer: Embedding | TokenPositionEmbedding) => () => batches.forEach(({ inputs }) => layer.forward(inputs, { out }))
+  const lookUp = (layer: Embedding | TokenPositionEmbedding) => () =>
+    batches.forEach(({ inputs }) => layer.forward(inputs, { out }))
   stage('ids to token vectors', all, lookUp(token))
   stage('ids to token + position vectors', all, lookUp(layer))
 

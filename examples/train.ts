@@ -38,7 +38,9 @@ function lossOf({ tensors }: TrainResult, ids: Uint32Array): number {
   for (let i = 0; i < windows; i++) {
     const window = ids.subarray(i * apart, i * apart + length)
     const targets = ids.subarray(i * apart + 1, i * apart + length + 1)
-    sum += scope(() => crossEntropy(layer.forward(window).add(position).reshape(-1, dim).matmul(head.transpose(0, 1)), targets).item())
+    sum += scope(() =>
+      crossEntropy(layer.forward(window).add(position).reshape(-1, dim).matmul(head.transpose(0, 1)), targets).item(),
+    )
   }
   return sum / windows
 }
@@ -46,24 +48,40 @@ function lossOf({ tensors }: TrainResult, ids: Uint32Array): number {
 async function main([path]: string[]): Promise<void> {
   const tokenizer = Tokenizer.load('gpt2')
   const text = readBook(path)
-  const trainer = new Trainer({ texts: [text] }, {
-    objective: 'next-token', tokenizer, dim: 64, contextLength: 16, batchSize: 128, epochs: 8, lr: 5e-3, finalLr: 5e-4,
-    softmax: { samples: 1024 },
-  })
+  const trainer = new Trainer(
+    { texts: [text] },
+    {
+      objective: 'next-token',
+      tokenizer,
+      dim: 64,
+      contextLength: 16,
+      batchSize: 128,
+      epochs: 8,
+      lr: 5e-3,
+      finalLr: 5e-4,
+      softmax: { samples: 1024 },
+    },
+  )
   // A run without batches gives the tables as they were drawn.
   const before = await trainer.run({ steps: 0 })
   const start = performance.now()
   const after = await trainer.run({
     onProgress: ({ step, loss, tokensPerSecond, secondsLeft }) =>
-      process.stderr.write(`\rstep ${step}  loss ${loss?.toFixed(3)}  ${Math.round(tokensPerSecond)} tokens/s  ${Math.round(secondsLeft)} s left   `),
+      process.stderr.write(
+        `\rstep ${step}  loss ${loss?.toFixed(3)}  ${Math.round(tokensPerSecond)} tokens/s  ${Math.round(secondsLeft)} s left   `,
+      ),
   })
   process.stderr.write('\n')
   console.log(`Trained on ${after.progress.tokens} tokens in ${((performance.now() - start) / 1e3).toFixed(1)} s`)
   const ids = tokenizer.encode(text)
   const [drawn, learned] = [before, after].map((result) => lossOf(result, ids).toFixed(3))
-  console.log(`Loss ${drawn} before and ${learned} after; who knows only how often each token comes has ${unigramEntropy(after.counts).toFixed(3)}\n`)
+  console.log(
+    `Loss ${drawn} before and ${learned} after; who knows only how often each token comes has ${unigramEntropy(after.counts).toFixed(3)}\n`,
+  )
   for (const word of WORDS) {
-    console.log(`${word.trim()}\n  before: ${neighbours(before, tokenizer, word)}\n  after:  ${neighbours(after, tokenizer, word)}`)
+    console.log(
+      `${word.trim()}\n  before: ${neighbours(before, tokenizer, word)}\n  after:  ${neighbours(after, tokenizer, word)}`,
+    )
   }
 }
 

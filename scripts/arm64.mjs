@@ -16,7 +16,8 @@ const bin = join(folder, 'bin')
 
 /** The environment for a cargo that is called with `--target aarch64-unknown-linux-gnu`. */
 export function environment() {
-  if (process.platform !== 'linux') throw new Failure('arm64.mjs: this is for Linux; elsewhere the addon is built where it runs')
+  if (process.platform !== 'linux')
+    throw new Failure('arm64.mjs: this is for Linux; elsewhere the addon is built where it runs')
   if (process.arch === 'arm64') return {}
   const name = `CARGO_TARGET_${target.toUpperCase().replaceAll('-', '_')}`
   return {
@@ -30,7 +31,11 @@ export function environment() {
 export function cargo(args) {
   const env = { ...process.env, ...environment() }
   const [command, ...rest] = args
-  const { error, status } = spawnSync('cargo', [command, '--target', target, ...rest], { cwd: root, env, stdio: 'inherit' })
+  const { error, status } = spawnSync('cargo', [command, '--target', target, ...rest], {
+    cwd: root,
+    env,
+    stdio: 'inherit',
+  })
   if (error) throw new Failure(`cargo cannot be run: ${error.message}`)
   if (status !== 0) throw new Failure(`failed: cargo ${command} --target ${target} ${rest.join(' ')}`)
 }
@@ -42,7 +47,9 @@ function isThere(program) {
 function needed(program) {
   if (isThere(program)) return program
   const packages = 'gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static'
-  throw new Failure(`${program} is missing. On Debian and Ubuntu:\n\n    apt-get install --no-install-recommends ${packages}`)
+  throw new Failure(
+    `${program} is missing. On Debian and Ubuntu:\n\n    apt-get install --no-install-recommends ${packages}`,
+  )
 }
 
 function emulator() {

@@ -26,7 +26,10 @@ const LEFT_OUT = {
 
 /** The run-time library, in a version that this Rust's code works with. */
 function library() {
-  for (const [compiler, name] of [['gcc', 'libasan.so'], ['clang', 'libclang_rt.asan-x86_64.so']]) {
+  for (const [compiler, name] of [
+    ['gcc', 'libasan.so'],
+    ['clang', 'libclang_rt.asan-x86_64.so'],
+  ]) {
     const { ok, stdout } = attempt([compiler, `-print-file-name=${name}`])
     if (ok && existsSync(stdout.trim())) return stdout.trim()
   }
@@ -42,10 +45,24 @@ function attempt(command) {
 }
 
 function addon() {
-  const args = ['+nightly', 'build', '--quiet', '--locked', '--package', 'tokenbed-node', '--target', TARGET, '--target-dir', TARGET_DIR]
+  const args = [
+    '+nightly',
+    'build',
+    '--quiet',
+    '--locked',
+    '--package',
+    'tokenbed-node',
+    '--target',
+    TARGET,
+    '--target-dir',
+    TARGET_DIR,
+  ]
   const env = { ...process.env, RUSTFLAGS: '-Zsanitizer=address' }
   const { status, error } = spawnSync('cargo', args, { cwd: root, env, stdio: ['ignore', 2, 2] })
-  if (error || status !== 0) throw new Failure('the addon could not be built with a nightly Rust: rustup toolchain install nightly --profile minimal')
+  if (error || status !== 0)
+    throw new Failure(
+      'the addon could not be built with a nightly Rust: rustup toolchain install nightly --profile minimal',
+    )
   const [from, to] = [join(TARGET_DIR, TARGET, 'debug/libtokenbed_node.so'), join(TARGET_DIR, 'tokenbed.node')]
   copyFileSync(from, to)
   return to
@@ -53,11 +70,14 @@ function addon() {
 
 function specs() {
   const folder = join(root, 'dist/__test__')
-  return readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.spec.js') && !(name in LEFT_OUT)).map((name) => join('dist/__test__', name))
+  return readdirSync(folder, { recursive: true })
+    .filter((name) => name.endsWith('.spec.js') && !(name in LEFT_OUT))
+    .map((name) => join('dist/__test__', name))
 }
 
 await runIfMain(import.meta, () => {
-  if (process.platform !== 'linux' || process.arch !== 'x64') throw new Failure('the sanitizer is set up for x86-64 Linux alone')
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    throw new Failure('the sanitizer is set up for x86-64 Linux alone')
   const preload = library()
   const env = {
     ...process.env,
@@ -68,6 +88,10 @@ await runIfMain(import.meta, () => {
   }
   const given = process.argv.slice(2)
   const [node, ava] = tool('ava', 'ava')
-  const { status } = spawnSync(node, [ava, '--timeout=10m', '--concurrency=2', ...(given.length > 0 ? given : specs())], { cwd: root, env, stdio: 'inherit' })
+  const { status } = spawnSync(
+    node,
+    [ava, '--timeout=10m', '--concurrency=2', ...(given.length > 0 ? given : specs())],
+    { cwd: root, env, stdio: 'inherit' },
+  )
   if (status !== 0) throw new Failure('AddressSanitizer, or a spec, has something to say')
 })

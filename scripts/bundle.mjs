@@ -15,9 +15,17 @@ const from = join(root, 'cli/bundled')
 export function bundle({ write = true } = {}) {
   const files = readdirSync(from)
   const used = [
-    ...bundled(files.filter((name) => name.endsWith('.ts')), { format: 'cjs' }, write),
+    ...bundled(
+      files.filter((name) => name.endsWith('.ts')),
+      { format: 'cjs' },
+      write,
+    ),
     // These are for packages that are modules for `import` only.
-    ...bundled(files.filter((name) => name.endsWith('.mts')), { format: 'esm', outExtension: { '.js': '.mjs' } }, write),
+    ...bundled(
+      files.filter((name) => name.endsWith('.mts')),
+      { format: 'esm', outExtension: { '.js': '.mjs' } },
+      write,
+    ),
   ]
   return [...new Set(used)].map(described).sort((a, b) => (a.name < b.name ? -1 : 1))
 }
@@ -42,7 +50,9 @@ function bundled(names, options, write) {
     ...options,
   })
   const inputs = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs))
-  return inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).flatMap(([path]) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? [])
+  return inputs
+    .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+    .flatMap(([path]) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? [])
 }
 
 function described(folder) {

@@ -10,7 +10,25 @@ import { projectFiles } from './rules/files.mjs'
 const out = join(root, 'docs/reference')
 
 function reference() {
-  const options = ['--entryPoints', 'index.ts', '--out', out, '--name', 'tokenbed', '--readme', 'none', '--excludeInternal', '--excludePrivate', '--disableSources', '--includeHierarchySummary', 'false', '--githubPages', 'false', '--treatWarningsAsErrors', '--treatValidationWarningsAsErrors']
+  const options = [
+    '--entryPoints',
+    'index.ts',
+    '--out',
+    out,
+    '--name',
+    'tokenbed',
+    '--readme',
+    'none',
+    '--excludeInternal',
+    '--excludePrivate',
+    '--disableSources',
+    '--includeHierarchySummary',
+    'false',
+    '--githubPages',
+    'false',
+    '--treatWarningsAsErrors',
+    '--treatValidationWarningsAsErrors',
+  ]
   // typedoc compiles everything that index.ts reaches, with the types that the build wrote.
   run([...tool('typedoc', 'typedoc'), ...options, '--logLevel', 'Warn'])
 }
@@ -18,7 +36,12 @@ function reference() {
 /** Broken links in the reference. */
 function brokenInReference() {
   const pages = readdirSync(out, { recursive: true }).filter((path) => path.endsWith('.html'))
-  const anchors = new Map(pages.map((path) => [join(out, path), new Set([...readFileSync(join(out, path), 'utf8').matchAll(/ id="([^"]+)"/g)].map(([, id]) => id))]))
+  const anchors = new Map(
+    pages.map((path) => [
+      join(out, path),
+      new Set([...readFileSync(join(out, path), 'utf8').matchAll(/ id="([^"]+)"/g)].map(([, id]) => id)),
+    ]),
+  )
   return pages.flatMap((page) =>
     [...readFileSync(join(out, page), 'utf8').matchAll(/ href="([^"]+)"/g)]
       .map(([, href]) => href)
@@ -46,7 +69,14 @@ function linksOf(text) {
 function headings(path) {
   if (!path.endsWith('.md')) return undefined
   const titles = [...readFileSync(path, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, title]) => title)
-  return new Set(titles.map((title) => title.toLowerCase().replace(/[^\p{L}\p{N}\s-]/gu, '').replace(/ /g, '-')))
+  return new Set(
+    titles.map((title) =>
+      title
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s-]/gu, '')
+        .replace(/ /g, '-'),
+    ),
+  )
 }
 
 function leads(from, href, anchorsOf) {

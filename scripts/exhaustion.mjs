@@ -60,12 +60,22 @@ export function buildFailing() {
   copyFileSync(join(root, 'target/debug', BUILT[process.platform]), BINARY)
 }
 
-const lines = (stdout) => stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line))
+const lines = (stdout) =>
+  stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line))
 
 function child(args) {
-  const options = { env: { ...process.env, TOKENBED_BINARY: BINARY, TOKENBED_NUM_THREADS: '2', RUST_BACKTRACE: '1' }, maxBuffer: 2 ** 26, timeout: 120_000 }
+  const options = {
+    env: { ...process.env, TOKENBED_BINARY: BINARY, TOKENBED_NUM_THREADS: '2', RUST_BACKTRACE: '1' },
+    maxBuffer: 2 ** 26,
+    timeout: 120_000,
+  }
   return new Promise((resolve) => {
-    execFile(process.execPath, [SCRIPT, ...args], options, (error, stdout, stderr) => resolve({ ok: error === null, said: lines(stdout), stderr }))
+    execFile(process.execPath, [SCRIPT, ...args], options, (error, stdout, stderr) =>
+      resolve({ ok: error === null, said: lines(stdout), stderr }),
+    )
   })
 }
 
@@ -82,13 +92,14 @@ async function scenario(name) {
   const [failed, start] = [[], performance.now()]
   const ended = (rest) => ({ name, failed, crashes, seconds: (performance.now() - start) / 1e3, ...rest })
   let crashes = 0
-  for (let first = 1; ; ) {
+  for (let first = 1; ;) {
     const { ok, said, stderr } = await child([name, String(first)])
     const last = said.at(-1)
     if (ok) return ended({ called: last.called, requests: said.at(-2).request - 1 })
     const request = last?.request
     const isCrash = /memory allocation of \d+ bytes failed/.test(stderr)
-    if (!isCrash || !isOthers(stderr)) failed.push(`${name}, request ${request ?? 'none'}: ${stderr.trim().split('\n').slice(0, 40).join('\n    ')}`)
+    if (!isCrash || !isOthers(stderr))
+      failed.push(`${name}, request ${request ?? 'none'}: ${stderr.trim().split('\n').slice(0, 40).join('\n    ')}`)
     if (request === undefined || !isCrash) return ended({ called: [], requests: request ?? 0 })
     crashes++
     first = request + 1
@@ -97,7 +108,9 @@ async function scenario(name) {
 
 function show({ name, requests, crashes, failed, seconds }) {
   const others = crashes > 0 ? `, ${crashes} in the code of others` : ''
-  console.log(`${failed.length === 0 ? 'ok  ' : 'FAIL'} ${name}: ${requests} requests refused${others}, ${seconds.toFixed(1)} s`)
+  console.log(
+    `${failed.length === 0 ? 'ok  ' : 'FAIL'} ${name}: ${requests} requests refused${others}, ${seconds.toFixed(1)} s`,
+  )
 }
 
 /** @param build Whether to build the addon first. */

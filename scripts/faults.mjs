@@ -16,7 +16,17 @@ const SCRIPTS = join(root, 'dist/__test__/lifetime/faults')
 
 /** Builds the program that intercepts the calls, and returns its path. */
 function tool() {
-  run(['cargo', 'build', '--quiet', '--release', '--locked', '--manifest-path', join(CRATE, 'Cargo.toml'), '--target-dir', TARGET])
+  run([
+    'cargo',
+    'build',
+    '--quiet',
+    '--release',
+    '--locked',
+    '--manifest-path',
+    join(CRATE, 'Cargo.toml'),
+    '--target-dir',
+    TARGET,
+  ])
   return join(TARGET, 'release/tokenbed-faults')
 }
 
@@ -40,7 +50,13 @@ function resultOf(what, [program, ...args]) {
   console.log(`${what}:`)
   // Node uses one thread for asynchronous work, so that the order of calls is fixed.
   const env = { ...process.env, UV_THREADPOOL_SIZE: '1' }
-  const { status, stdout, error } = spawnSync(program, args, { cwd: root, env, encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'] })
+  const { status, stdout, error } = spawnSync(program, args, {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   if (error) throw new Failure(`${program} cannot be run: ${error.message}`)
   if (status !== 0) return { count: 0, wrong: [`${what}: the process ended with ${status}, in what was named last`] }
   const found = JSON.parse(stdout.trim().split('\n').at(-1))

@@ -13,11 +13,20 @@ const { fuzz, shortened } = loader()
 function loader() {
   const require = createRequire(import.meta.url)
   // These are loaded after the build.
-  const later = (name) => (...args) => require('../dist/__test__/support/fuzz.js')[name](...args)
+  const later =
+    (name) =>
+    (...args) =>
+      require('../dist/__test__/support/fuzz.js')[name](...args)
   return { fuzz: later('fuzz'), shortened: later('shortened') }
 }
 
-const OPTIONS = { seconds: { type: 'string', default: '3600' }, seed: { type: 'string' }, from: { type: 'string', default: '0' }, steps: { type: 'string' }, each: { type: 'boolean', default: false } }
+const OPTIONS = {
+  seconds: { type: 'string', default: '3600' },
+  seed: { type: 'string' },
+  from: { type: 'string', default: '0' },
+  steps: { type: 'string' },
+  each: { type: 'boolean', default: false },
+}
 /** Length of a run of one seed. A later step sees no more than an earlier one. */
 const [RUN_SECONDS, PARTS] = [60, 16]
 
@@ -25,7 +34,8 @@ async function main() {
   const { values } = parseArgs({ options: OPTIONS })
   build()
   if (values.each) await each()
-  else if (values.seed !== undefined) await one(Number(values.seed), Number(values.from), Number(values.steps ?? 1e9), Number(values.seconds))
+  else if (values.seed !== undefined)
+    await one(Number(values.seed), Number(values.from), Number(values.steps ?? 1e9), Number(values.seconds))
   else await many(Number(values.seconds))
 }
 

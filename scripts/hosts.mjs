@@ -26,7 +26,10 @@ const WANTED = { ids: [15496, 11, 995, 0], shape: [4, 8] }
 /** Installs an example, its tools and tokenbed in a folder of its own. */
 function installed(name, tarballs, folder) {
   const home = join(folder, name)
-  cpSync(join(root, 'examples', name), home, { recursive: true, filter: (path) => !/[\\/](node_modules|dist)$/.test(path) })
+  cpSync(join(root, 'examples', name), home, {
+    recursive: true,
+    filter: (path) => !/[\\/](node_modules|dist)$/.test(path),
+  })
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error']
   npm(['ci', ...quiet], home)
   npm(['install', '--no-save', '--offline', ...quiet, ...tarballs], home)
@@ -48,10 +51,15 @@ function runners({ name, scripts }, tarballs, folder) {
 function check({ name, start }, tarballs, folder) {
   const home = installed(name, tarballs, folder)
   npm(['run', 'build', '--silent'], home)
-  const { status, stdout, stderr } = spawnSync(process.execPath, start, { cwd: home, encoding: 'utf8', timeout: 60_000 })
+  const { status, stdout, stderr } = spawnSync(process.execPath, start, {
+    cwd: home,
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
   const found = /\{.*\}/.exec(stdout)?.[0]
   const { ids, shape, first } = found ? JSON.parse(found) : {}
-  const ok = status === 0 && JSON.stringify({ ids, shape }) === JSON.stringify(WANTED) && first?.length === WANTED.shape[1]
+  const ok =
+    status === 0 && JSON.stringify({ ids, shape }) === JSON.stringify(WANTED) && first?.length === WANTED.shape[1]
   if (!ok) console.log(`${name} ended with ${status}: ${stdout}${stderr}`)
   return { name: `${name}: bundled and run`, ok, first: JSON.stringify(first) }
 }
@@ -61,13 +69,17 @@ function main() {
   const only = process.argv.slice(2)
   const isWanted = ({ name }) => only.length === 0 || only.includes(name)
   const [hosts, suites] = [HOSTS, [RUNNERS]].map((list) => list.filter(isWanted))
-  if (hosts.length + suites.length === 0) throw new Failure(`no such example: ${only.join(', ')}; there are ${[...HOSTS, RUNNERS].map(({ name }) => name).join(', ')}`)
+  if (hosts.length + suites.length === 0)
+    throw new Failure(
+      `no such example: ${only.join(', ')}; there are ${[...HOSTS, RUNNERS].map(({ name }) => name).join(', ')}`,
+    )
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-hosts-'))
   try {
     const { rootPackage, platformPackages } = packAll([built()], join(folder, 'stage'), join(folder, 'packed'))
     const tarballs = [rootPackage, ...platformPackages].map(({ tarball }) => tarball)
     const checks = hosts.map((host) => check(host, tarballs, folder))
-    if (hosts.length > 0) checks.push({ name: 'all print the same', ok: new Set(checks.map(({ first }) => first)).size === 1 })
+    if (hosts.length > 0)
+      checks.push({ name: 'all print the same', ok: new Set(checks.map(({ first }) => first)).size === 1 })
     checks.push(...suites.flatMap((suite) => runners(suite, tarballs, folder)))
     show(checks)
     count(checks)

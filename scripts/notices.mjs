@@ -17,7 +17,11 @@ export function staleNotices() {
 
 function withLists(text) {
   const packages = bundle({ write: false })
-  return withList(withList(text, PACKAGES, `${table('package', packages)}\n${texts(packages)}`), CRATES, table('crate', compiledIn()))
+  return withList(
+    withList(text, PACKAGES, `${table('package', packages)}\n${texts(packages)}`),
+    CRATES,
+    table('crate', compiledIn()),
+  )
 }
 
 function withList(text, { begin, end }, list) {
@@ -34,7 +38,9 @@ function table(kind, all) {
 /** The license texts of the bundled packages, each text once. */
 function texts(packages) {
   const all = packages.flatMap(({ name, texts }) => texts.map((text) => ({ name, text })))
-  return eachOnce(all).map(({ text, names }) => `${names.join(', ')}:\n\n${text.replace(/^/gm, '> ').replace(/ +$/gm, '')}\n`).join('\n')
+  return eachOnce(all)
+    .map(({ text, names }) => `${names.join(', ')}:\n\n${text.replace(/^/gm, '> ').replace(/ +$/gm, '')}\n`)
+    .join('\n')
 }
 
 /** The crates of others in the addon of any published platform, by name. */
@@ -47,7 +53,15 @@ export function compiledIn() {
 
 /** The crates of others in the addon of one platform. */
 export function cratesFor(target) {
-  const { ok, stdout, stderr } = capture(['cargo', 'metadata', '--format-version', '1', '--locked', '--filter-platform', target])
+  const { ok, stdout, stderr } = capture([
+    'cargo',
+    'metadata',
+    '--format-version',
+    '1',
+    '--locked',
+    '--filter-platform',
+    target,
+  ])
   if (!ok) throw new Failure(`cargo metadata: ${stderr.trim()}`)
   const { packages, resolve } = JSON.parse(stdout)
   const byId = new Map(packages.map((one) => [one.id, one]))

@@ -1,15 +1,24 @@
 // Writes the TypeScript that follows from options as they are defined in Rust: node scripts/options.mjs
 //
-// Optimizers are defined in crates/nn/src/optim, objectives of training in crates/train. Names, defaults, ranges and what they
-// mean stand there alone: types, the tables that checks read, the classes of optimizers and the options of `tokenbed train`
-// are written from them. `npm run check` says which files are out of date.
+// Optimizers are defined in crates/nn/src/optim, objectives of training in crates/train. Names, defaults, ranges and
+// what they mean stand there alone: types, the tables that checks read, the classes of optimizers and the options of
+// `tokenbed train` are written from them. `npm run check` says which files are out of date.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure, capture, root, runIfMain } from './process.mjs'
 
 /** What the crates define. */
 function definitions() {
-  const { ok, stdout, stderr } = capture(['cargo', 'run', '--quiet', '--locked', '-p', 'tokenbed-train', '--example', 'options'])
+  const { ok, stdout, stderr } = capture([
+    'cargo',
+    'run',
+    '--quiet',
+    '--locked',
+    '-p',
+    'tokenbed-train',
+    '--example',
+    'options',
+  ])
   if (!ok) throw new Failure(`cargo run --example options: ${stderr.trim()}`)
   return JSON.parse(stdout)
 }
@@ -34,7 +43,14 @@ function grouped(pairs) {
 
 /** `The learning rate.` -> `The learning rate; default 0.01.` */
 function withDefault({ about, kind, word, usual }) {
-  const value = kind === 'wordOr' ? shown(word) : usual.like ? `that of ${usual.like}` : usual.value === undefined ? undefined : shown(usual.value)
+  const value =
+    kind === 'wordOr'
+      ? shown(word)
+      : usual.like
+        ? `that of ${usual.like}`
+        : usual.value === undefined
+          ? undefined
+          : shown(usual.value)
   if (value === undefined) return about
   const others = [...grouped(usual.by ?? [])].map(([its, names]) => `of ${names.join(' and ')} ${shown(its)}`)
   const all = [`default ${value}`, ...others].join(', ')
@@ -54,7 +70,10 @@ function wrapped(line, most) {
 
 /** A comment of one line, or of several. */
 function comment(text, indent = '') {
-  const lines = text.trim().split('\n').flatMap((line) => wrapped(line.trim(), LONGEST - indent.length))
+  const lines = text
+    .trim()
+    .split('\n')
+    .flatMap((line) => wrapped(line.trim(), LONGEST - indent.length))
   if (lines.length === 1 && lines[0].length <= LONGEST - indent.length - 4) return `${indent}/** ${lines[0]} */\n`
   return `${indent}/**\n${lines.map((line) => `${indent} * ${line}`.trimEnd()).join('\n')}\n${indent} */\n`
 }
@@ -63,7 +82,9 @@ const TYPES = { flag: 'boolean', size: 'number', number: 'number', betas: '[numb
 
 function typeOf({ kind, word, options }) {
   if (kind !== 'wordOr') return TYPES[kind]
-  const own = options.map((field) => `/** ${withDefault(field)} */ ${field.name}${isRequired(field) ? '' : '?'}: ${typeOf(field)}`)
+  const own = options.map(
+    (field) => `/** ${withDefault(field)} */ ${field.name}${isRequired(field) ? '' : '?'}: ${typeOf(field)}`,
+  )
   return `'${word}' | { ${own.join('; ')} }`
 }
 
@@ -73,7 +94,9 @@ const isRequired = ({ usual }) => usual.value === undefined && !usual.like
 function members(fields, mark = '') {
   // What may be left out is what a user writes, which is only read.
   const readonly = (field) => (mark && field.kind === 'betas' ? 'readonly ' : '')
-  return fields.map((field) => `${comment(withDefault(field), '  ')}  ${field.name}${mark}: ${readonly(field)}${typeOf(field)}\n`).join('')
+  return fields
+    .map((field) => `${comment(withDefault(field), '  ')}  ${field.name}${mark}: ${readonly(field)}${typeOf(field)}\n`)
+    .join('')
 }
 
 /** A field as the tables of `api/base/fields.ts` have it; defaults are those of an objective, where it has its own. */
@@ -83,14 +106,16 @@ function entry({ name, kind, least, most, needs, word, options, about, usual }, 
   if (typeof least === 'number') parts.push(`least: ${least}`)
   if (typeof most === 'number') parts.push(`most: ${most}`)
   if (needs) parts.push(`needs: '${needs}'`)
-  if (kind === 'wordOr') parts.push(`word: '${word}', options: { ${options.map((field) => entry(field, objective)).join(', ')} }`)
+  if (kind === 'wordOr')
+    parts.push(`word: '${word}', options: { ${options.map((field) => entry(field, objective)).join(', ')} }`)
   else if (usual.like) parts.push(`usual: { like: '${usual.like}' }`)
   else if (value !== undefined) parts.push(`usual: ${shown(value)}`)
   else if (kind === 'number') parts.push(`missing: '${about[0].toLowerCase()}${about.slice(1, -1)}'`)
   return `${name}: { ${parts.join(', ')} }`
 }
 
-const table = (name, fields, objective) => `  ${name}: {\n${fields.map((field) => `    ${entry(field, objective)},\n`).join('')}  },\n`
+const table = (name, fields, objective) =>
+  `  ${name}: {\n${fields.map((field) => `    ${entry(field, objective)},\n`).join('')}  },\n`
 
 function optimizerTables({ optimizers }) {
   const tables = optimizers.map(({ name, fields }) => table(name, fields))
@@ -103,12 +128,16 @@ ${tables.join('')}} as const satisfies Record<string, Fields>
 `
 }
 
-const THROWS = '/** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */'
+const THROWS =
+  '/** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */'
 
 function optimizerClass({ name, about, fields }) {
   const type = `${name}Options`
   const required = fields.filter(isRequired)
-  const given = required.length === 0 ? `options?: Partial<${type}>` : `options: { ${required.map((field) => `${field.name}: ${typeOf(field)}`).join('; ')} } & Partial<${type}>`
+  const given =
+    required.length === 0
+      ? `options?: Partial<${type}>`
+      : `options: { ${required.map((field) => `${field.name}: ${typeOf(field)}`).join('; ')} } & Partial<${type}>`
   return `
 export interface ${type} {
 ${members(fields)}}
@@ -132,7 +161,8 @@ ${optimizers.map(optimizerClass).join('')}`
 
 /** The options that all objectives have in common: those of which each says the same. */
 function commonOf(objectives) {
-  const isCommon = (field) => objectives.every(({ fields }) => fields.some(({ name, about }) => name === field.name && about === field.about))
+  const isCommon = (field) =>
+    objectives.every(({ fields }) => fields.some(({ name, about }) => name === field.name && about === field.about))
   return objectives[0].fields.filter(isCommon)
 }
 
@@ -142,7 +172,12 @@ function kindsOf(objectives) {
   return [...new Set(objectives.map(({ kind }) => kind))].map((kind) => {
     const its = objectives.filter((objective) => objective.kind === kind)
     const fields = new Map(its.flatMap(({ fields }) => fields).map((field) => [field.name, field]))
-    return { kind, about: its[0].about, names: its.map(({ name }) => name), fields: [...fields.values()].filter(({ name }) => !common.includes(name)) }
+    return {
+      kind,
+      about: its[0].about,
+      names: its.map(({ name }) => name),
+      fields: [...fields.values()].filter(({ name }) => !common.includes(name)),
+    }
   })
 }
 
@@ -151,11 +186,13 @@ const union = (names) => names.map((name) => `'${name}'`).join(' | ')
 function objectiveTypes({ objectives, maxRatio }) {
   const names = objectives.map(({ name }) => name)
   const kinds = kindsOf(objectives)
-  const interfaces = kinds.map(({ kind, about, names, fields }) => `
+  const interfaces = kinds.map(
+    ({ kind, about, names, fields }) => `
 ${comment(about)}export interface ${kind}TrainerOptions extends CommonOptions {
   objective: ${union(names)}
 ${members(fields, '?')}}
-`)
+`,
+  )
   return `${head('crates/train')}
 import type { Fields } from '../base/fields.js'
 import type { ReadingOptions } from './reading.js'
@@ -189,7 +226,9 @@ const dashed = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCa
 
 /** The fields of an objective with the path of each; those of a choice instead of the choice. */
 function leaves(fields, path = []) {
-  return fields.flatMap((field) => (field.kind === 'wordOr' ? leaves(field.options, [...path, field.name]) : [{ field, path: [...path, field.name] }]))
+  return fields.flatMap((field) =>
+    field.kind === 'wordOr' ? leaves(field.options, [...path, field.name]) : [{ field, path: [...path, field.name] }],
+  )
 }
 
 /** Options of the command: each with the objectives that have it, and what it is called there. */
@@ -210,9 +249,19 @@ function commandOptions(objectives) {
 
 /** `5; of next-token 1`: the default that most have, then the others. */
 function shownDefaults(of) {
-  const all = of.map(({ objective, usual, like }) => [objective, like ? `--${dashed(OF_COMMAND[like] ?? like)}` : usual === undefined ? undefined : String(usual)])
+  const all = of.map(({ objective, usual, like }) => [
+    objective,
+    like ? `--${dashed(OF_COMMAND[like] ?? like)}` : usual === undefined ? undefined : String(usual),
+  ])
   const values = [...new Set(all.map(([, value]) => value))].filter((value) => value !== undefined)
-  const parts = values.map((value, i) => (i === 0 ? value : `of ${all.filter(([, its]) => its === value).map(([objective]) => objective).join(' and ')} ${value}`))
+  const parts = values.map((value, i) =>
+    i === 0
+      ? value
+      : `of ${all
+          .filter(([, its]) => its === value)
+          .map(([objective]) => objective)
+          .join(' and ')} ${value}`,
+  )
   return parts.length === 0 ? '' : ` (default: ${[parts[0], parts.slice(1).join(', ')].filter(Boolean).join('; ')})`
 }
 
@@ -221,7 +270,11 @@ function commandOption({ name, field: { kind, about, least }, of }, count) {
   const clause = about.replace(/\..*/s, '').replace(/^Whether /, '')
   const whose = of.length === count ? '' : `${of.map(({ objective }) => objective).join(', ')}: `
   const help = `${whose}${isOff ? 'turn off: ' : ''}${clause[0].toLowerCase()}${clause.slice(1)}${kind === 'flag' ? '' : shownDefaults(of)}`
-  const facts = [`name: '${name}'`, `flags: '--${isOff ? 'no-' : ''}${dashed(name)}${PLACEHOLDERS[kind]}'`, `kind: '${kind}'`]
+  const facts = [
+    `name: '${name}'`,
+    `flags: '--${isOff ? 'no-' : ''}${dashed(name)}${PLACEHOLDERS[kind]}'`,
+    `kind: '${kind}'`,
+  ]
   if (kind === 'size' || kind === 'number') facts.push(`least: ${least ?? '-Infinity'}`)
   const paths = of.map(({ objective, path, usual }) => {
     const value = usual === undefined ? '' : `, usual: ${shown(usual)}`
@@ -272,7 +325,9 @@ const FILES = {
 /** Files that are not what their definitions say. */
 export function staleOptions() {
   const all = definitions()
-  return Object.keys(FILES).filter((path) => !existsSync(join(root, path)) || readFileSync(join(root, path), 'utf8') !== FILES[path](all))
+  return Object.keys(FILES).filter(
+    (path) => !existsSync(join(root, path)) || readFileSync(join(root, path), 'utf8') !== FILES[path](all),
+  )
 }
 
 function writeOptions() {

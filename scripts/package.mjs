@@ -19,14 +19,26 @@ export async function checkPackage() {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-package-'))
   try {
     const { platform, binary } = built()
-    const { rootPackage, platformPackages } = packAll([{ platform, binary }], join(folder, 'stage'), join(folder, 'packed'))
+    const { rootPackage, platformPackages } = packAll(
+      [{ platform, binary }],
+      join(folder, 'stage'),
+      join(folder, 'packed'),
+    )
     const looked = showGates(gates(rootPackage, platformPackages, { isPortable: false }))
     const tarballs = [rootPackage, ...platformPackages].map(({ tarball }) => tarball)
     const { homes, checks: used } = testRuntimes(runtimes(), tarballs, folder, platform)
-    const others = [...typescripts(rootPackage.tarball, folder), ...homes.slice(0, 1).flatMap((home) => [installedSize(home), linked(home)]), sameResults(used)]
+    const others = [
+      ...typescripts(rootPackage.tarball, folder),
+      ...homes.slice(0, 1).flatMap((home) => [installedSize(home), linked(home)]),
+      sameResults(used),
+    ]
     show(others)
     const failed = [...used, ...others].filter(({ ok }) => !ok)
-    return { passed: used.length + others.length - failed.length + looked.passed, failed: failed.length + looked.failed, names: failed.map(({ name }) => name) }
+    return {
+      passed: used.length + others.length - failed.length + looked.passed,
+      failed: failed.length + looked.failed,
+      names: failed.map(({ name }) => name),
+    }
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -35,7 +47,8 @@ export async function checkPackage() {
 /** This Node stands for its line, so that it is not fetched again. */
 function runtimes() {
   const wanted = process.env.TOKENBED_RUNTIMES ?? 'this'
-  if (!['this', 'all'].includes(wanted)) throw new Failure(`TOKENBED_RUNTIMES is ${JSON.stringify(wanted)}; it can be "this" or "all"`)
+  if (!['this', 'all'].includes(wanted))
+    throw new Failure(`TOKENBED_RUNTIMES is ${JSON.stringify(wanted)}; it can be "this" or "all"`)
   if (wanted === 'this') return [thisNode()]
   const [line] = process.versions.node.split('.')
   return [thisNode(), ...everyRuntime().filter(({ name }) => name !== `Node ${line}`)]
@@ -72,7 +85,15 @@ function typescripts(tarball, folder) {
   return RESOLUTIONS.map(([module, resolution]) => {
     const files = resolution === 'bundler' ? ['consumer.ts'] : ['consumer.mts', 'consumer.cts']
     const flags = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2022', '--ignoreConfig']
-    const tsc = capture([...tool('typescript', 'tsc'), ...flags, '--module', module, '--moduleResolution', resolution, ...files.map((name) => join(folder, name))])
+    const tsc = capture([
+      ...tool('typescript', 'tsc'),
+      ...flags,
+      '--module',
+      module,
+      '--moduleResolution',
+      resolution,
+      ...files.map((name) => join(folder, name)),
+    ])
     if (!tsc.ok) console.log(tsc.stdout)
     return { name: `types, ${resolution}`, ok: tsc.ok }
   })

@@ -21,7 +21,9 @@ function requireNode() {
   const [, major, minor] = /(\d+)\.(\d+)/.exec(engines.node).map(Number)
   const [hasMajor, hasMinor] = process.versions.node.split('.').map(Number)
   if (hasMajor > major || (hasMajor === major && hasMinor >= minor)) return
-  console.error(`\nNode ${process.versions.node} is too old: ${major}.${minor} or later is needed. This installs it:\n\n    ${SETUP}`)
+  console.error(
+    `\nNode ${process.versions.node} is too old: ${major}.${minor} or later is needed. This installs it:\n\n    ${SETUP}`,
+  )
   process.exit(1)
 }
 
@@ -32,7 +34,9 @@ export function requireRust() {
   const found = versionOf('rustc')
   if (found !== null && versionOf('cargo') !== null && !isOlder(found, wanted)) return
   const what = found === null ? 'Rust is missing' : `Rust ${found} is too old`
-  throw new Failure(`${what}: the addon is compiled from Rust source, which needs ${wanted} or later. This installs it:\n\n    ${SETUP}`)
+  throw new Failure(
+    `${what}: the addon is compiled from Rust source, which needs ${wanted} or later. This installs it:\n\n    ${SETUP}`,
+  )
 }
 
 /** Adds rustup's folder to the path, which shells that were open before the installation do not search. */
@@ -76,7 +80,11 @@ export function tool(packageName, program) {
  * build.
  */
 export function run([program, ...args]) {
-  const { error, status, signal } = spawnSync(program, args, { cwd: root, stdio: ['ignore', 2, 2], shell: needsShell(program) })
+  const { error, status, signal } = spawnSync(program, args, {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    shell: needsShell(program),
+  })
   if (error) throw new Failure(`${program} cannot be run: ${error.message}`)
   if (status !== 0) throw new Failure(`failed (${signal ?? `exit code ${status}`}): ${[program, ...args].join(' ')}`)
 }

@@ -12,8 +12,12 @@ const TERMS = /^(licen[cs]e|copying|copyright|notice|unlicense)/i
 export function textsOf(folder, name, license) {
   const files = readdirSync(folder).filter((file) => TERMS.test(file) && statSync(join(folder, file)).isFile())
   if (files.length === 0) throw new Failure(`${name}, under ${license}, comes without the text of its license`)
-  const chosen = / AND /.test(license) ? [] : [/MIT/i, /APACHE/i].map((kind) => files.filter((file) => kind.test(file))).find((some) => some.length > 0) ?? []
-  return (chosen.length > 0 ? chosen : files).map((file) => readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n'))
+  const chosen = / AND /.test(license)
+    ? []
+    : ([/MIT/i, /APACHE/i].map((kind) => files.filter((file) => kind.test(file))).find((some) => some.length > 0) ?? [])
+  return (chosen.length > 0 ? chosen : files).map((file) =>
+    readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n'),
+  )
 }
 
 /**

@@ -1,8 +1,9 @@
 //! The Node addon: glue between Node-API and the crates. No arithmetic here.
 //!
-//! Every export borrows what JavaScript handed over for the length of the call ([`node::borrow`]), runs inside [`node::guard`], and
-//! answers with a status or a value; the details of a failure wait to be fetched by `takeFailure`. Arguments were
-//! checked in TypeScript: what reaches here in another form is a bug, and is still answered with an error.
+//! Every export borrows what JavaScript handed over for the length of the call ([`node::borrow`]), runs inside
+//! [`node::guard`], and answers with a status or a value; the details of a failure wait to be fetched by `takeFailure`.
+//! Arguments were checked in TypeScript: what reaches here in another form is a bug, and is still answered with an
+//! error.
 
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]

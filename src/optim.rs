@@ -157,12 +157,14 @@ pub fn lazy_step(
     status(|| {
         threads()?;
         let parameter = parameter.exclusive::<f32>(&grad.reads())?;
-        grad.with(|grad| Ok(lazy.0.borrow_mut().step(dispatch::active(), (&rule.0.get(), at as u64), parameter, grad)?))
+        grad.with(|grad| {
+            Ok(lazy.0.borrow_mut().step(dispatch::active(), (&rule.0.get(), at as u64), parameter, grad)?)
+        })
     })
 }
 
-/// Brings the rows that ids name up to date. The operands are not an object here: lookups of such a table call it, and an object
-/// costs as much as the rest of a small one.
+/// Brings the rows that ids name up to date. The operands are not an object here: lookups of such a table call it, and
+/// an object costs as much as the rest of a small one.
 #[napi(catch_unwind)]
 pub fn lazy_catch_up(
     lazy: &External<LazyRows>,

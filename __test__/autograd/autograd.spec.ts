@@ -31,13 +31,24 @@ test('a tensor that is used twice gets both, and no gradient shares memory with 
 })
 
 test('broadcasting: gradients have the shapes of what was repeated', (t) => {
-  const x = tensor([[1, 2, 3], [4, 5, 6]], { requiresGrad: true })
+  const x = tensor(
+    [
+      [1, 2, 3],
+      [4, 5, 6],
+    ],
+    { requiresGrad: true },
+  )
   const row = leaf([1, 10, 100])
   const column = tensor([[2], [3]], { requiresGrad: true })
-  x.mul(row).mul(column).backward(ones([2, 3]))
+  x.mul(row)
+    .mul(column)
+    .backward(ones([2, 3]))
   t.deepEqual((row.grad as Tensor).toArray(), [14, 19, 24])
   t.deepEqual((column.grad as Tensor).toArray(), [[321], [654]])
-  t.deepEqual((x.grad as Tensor).toArray(), [[2, 20, 200], [3, 30, 300]])
+  t.deepEqual((x.grad as Tensor).toArray(), [
+    [2, 20, 200],
+    [3, 30, 300],
+  ])
 })
 
 test('a graph outlives the scope and the dispose of what it was made from, but for leaves', (t) => {

@@ -17,9 +17,9 @@ type Section = 'binary' | 'matmul' | 'shape' | 'reduce' | 'unary' | 'softmax' | 
 
 const goldens = readGolden<Record<Section, Case[]>>('gradients/gradients.json')
 
-// Tolerances: so much of the largest element of a tensor. What is one operation, or computed in float64 and rounded once, may
-// differ by its last rounding; what is several operations or a sum of products in its own type, by some of them; what is of
-// 16 bits, by the rounding of what was saved in 16 bits.
+// Tolerances: so much of the largest element of a tensor. What is one operation, or computed in float64 and rounded
+// once, may differ by its last rounding; what is several operations or a sum of products in its own type, by some of
+// them; what is of 16 bits, by the rounding of what was saved in 16 bits.
 const TOLERANCE: Record<string, number> = { float32: 5e-7, float64: 1e-13, float16: 2e-3, bfloat16: 1.6e-2 }
 /** Elements that are smaller may be what cancelled: nothing but roundings. */
 const LEAST = 0.1
@@ -33,7 +33,8 @@ function close(t: ExecutionContext, found: Tensor, golden: Golden, exact: boolea
   const numbers = (x: Tensor) => Array.from((x.dtype === 'float64' ? x : x.to('float64')).data, Number)
   const [a, b] = [numbers(found.detach()), numbers(fromGolden(golden))]
   const largest = Math.max(LEAST, ...b.map(Math.abs).filter(Number.isFinite))
-  const fits = (x: number, y: number) => Object.is(x, y) || x === y || Math.abs(x - y) <= TOLERANCE[found.dtype] * largest
+  const fits = (x: number, y: number) =>
+    Object.is(x, y) || x === y || Math.abs(x - y) <= TOLERANCE[found.dtype] * largest
   const bad = a.findIndex((x, i) => !fits(x, b[i]))
   t.is(bad, -1, `${what}: element ${bad} is ${a[bad]}, and ${b[bad]} in PyTorch`)
 }
@@ -85,10 +86,20 @@ for (const [section, cases] of Object.entries(goldens).filter(([, cases]) => Arr
   }
 }
 
-for (const { op } of [...goldens.binary, ...goldens.unary, ...goldens.softmax, ...goldens.matmul].filter((one, i, all) => all.findIndex(({ op }) => op === one.op) === i)) {
+for (const { op } of [...goldens.binary, ...goldens.unary, ...goldens.softmax, ...goldens.matmul].filter(
+  (one, i, all) => all.findIndex(({ op }) => op === one.op) === i,
+)) {
   test(`${op} is told by its name`, (t) => {
-    const x = tensor([[1, 2], [3, 4]], { requiresGrad: true })
-    const one = [...goldens.binary, ...goldens.unary, ...goldens.softmax, ...goldens.matmul].find((one) => one.op === op)!
+    const x = tensor(
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      { requiresGrad: true },
+    )
+    const one = [...goldens.binary, ...goldens.unary, ...goldens.softmax, ...goldens.matmul].find(
+      (one) => one.op === op,
+    )!
     const out = compute({ ...one, args: op.includes('oftmax') ? [1] : [] }, one.inputs.length > 1 ? [x, x] : [x])
     t.is(out.gradFn, nameOf(op))
   })
@@ -102,7 +113,7 @@ test('dropout takes from the generator what PyTorch takes', (t) => {
   }
 })
 
-// Finite differences, in float64 ------------------------------------------------------------------------------------------
+// Finite differences, in float64 --------------------------------------------------------------------------------------
 
 const STEP = 1e-5
 /** The error of a central difference is of the order of the step's square; what rounding leaves is below that. */
@@ -111,7 +122,10 @@ const DIFFERENCE = 1e-7
 /** Numbers that no step moves over a corner of relu. */
 function numbers(shape: number[], seed: number): Tensor {
   const size = shape.reduce((product, n) => product * n, 1)
-  return tensor(Float64Array.from({ length: size }, (_, i) => Math.sin(seed * 12.9898 + i * 78.233) * 1.5 + 0.3), { shape })
+  return tensor(
+    Float64Array.from({ length: size }, (_, i) => Math.sin(seed * 12.9898 + i * 78.233) * 1.5 + 0.3),
+    { shape },
+  )
 }
 
 function differs(t: ExecutionContext, what: string, shapes: number[][], run: (...inputs: Tensor[]) => Tensor): void {
@@ -120,7 +134,11 @@ function differs(t: ExecutionContext, what: string, shapes: number[][], run: (..
   const out = run(...inputs)
   const weights = numbers([...out.shape], 9)
   out.backward(weights)
-  const value = () => run(...inputs.map((x) => x.detach())).mul(weights).sum().item()
+  const value = () =>
+    run(...inputs.map((x) => x.detach()))
+      .mul(weights)
+      .sum()
+      .item()
   inputs.forEach((x, which) => {
     const grad = (x.grad as Tensor).data as Float64Array
     const data = x.data as Float64Array
@@ -131,24 +149,55 @@ function differs(t: ExecutionContext, what: string, shapes: number[][], run: (..
       data[i] = at - STEP
       const slope = (above - value()) / (2 * STEP)
       data[i] = at
-      t.true(Math.abs(slope - grad[i]) <= DIFFERENCE * Math.max(1, Math.abs(slope)), `${what}: input ${which} at ${i}: ${grad[i]}, not ${slope}`)
+      t.true(
+        Math.abs(slope - grad[i]) <= DIFFERENCE * Math.max(1, Math.abs(slope)),
+        `${what}: input ${which} at ${i}: ${grad[i]}, not ${slope}`,
+      )
     }
   })
 }
 
 const DIFFERENCES: [string, number[][], (...x: Tensor[]) => Tensor][] = [
   ['add', [[2, 3], [3]], (x, y) => x.add(y)],
-  ['sub', [[2, 3], [2, 1]], (x, y) => x.sub(y)],
+  [
+    'sub',
+    [
+      [2, 3],
+      [2, 1],
+    ],
+    (x, y) => x.sub(y),
+  ],
   ['mul', [[2, 3], [3]], (x, y) => x.mul(y)],
   ['mul by itself', [[2, 3]], (x) => x.mul(x)],
   ['div', [[3], [2, 3]], (x, y) => x.div(y.mul(y).add(1))],
   ['numbers', [[5]], (x) => x.add(2).mul(3).sub(1).div(4)],
-  ['matmul', [[2, 3], [3, 4]], (x, y) => x.matmul(y)],
-  ['matmul of batches', [[2, 1, 2, 3], [3, 3, 2]], (x, y) => x.matmul(y)],
+  [
+    'matmul',
+    [
+      [2, 3],
+      [3, 4],
+    ],
+    (x, y) => x.matmul(y),
+  ],
+  [
+    'matmul of batches',
+    [
+      [2, 1, 2, 3],
+      [3, 3, 2],
+    ],
+    (x, y) => x.matmul(y),
+  ],
   ['matmul of vectors', [[4], [4]], (x, y) => x.matmul(y)],
   ['matmul by its own transpose', [[3, 2]], (x) => x.matmul(x.transpose(0, 1))],
   ['reshape, transpose, narrow', [[2, 3, 2]], (x) => x.reshape(3, 4).transpose(0, 1).narrow(1, 1, 2).narrow(0, 1, 2)],
-  ['concat', [[2, 3], [2, 1]], (x, y) => concat([x, y, x], 1)],
+  [
+    'concat',
+    [
+      [2, 3],
+      [2, 1],
+    ],
+    (x, y) => concat([x, y, x], 1),
+  ],
   ['sum and mean', [[2, 3, 2]], (x) => x.sum(1).add(x.mean(1)).mul(x.mean()).add(x.sum())],
   ['relu', [[7]], (x) => x.relu()],
   ['gelu', [[7]], (x) => x.gelu()],
@@ -158,7 +207,19 @@ const DIFFERENCES: [string, number[][], (...x: Tensor[]) => Tensor][] = [
   ['softmax', [[2, 3, 2]], (x) => x.softmax(1)],
   ['logSoftmax', [[2, 3]], (x) => x.logSoftmax(-1)],
   ['crossEntropy', [[3, 4]], (x) => crossEntropy(x, [1, 3, -100])],
-  ['crossEntropy of dimensions', [[2, 3, 2]], (x) => crossEntropy(x, [[0, 2], [1, 1]], { reduction: 'none' })],
+  [
+    'crossEntropy of dimensions',
+    [[2, 3, 2]],
+    (x) =>
+      crossEntropy(
+        x,
+        [
+          [0, 2],
+          [1, 1],
+        ],
+        { reduction: 'none' },
+      ),
+  ],
   ['layerNorm', [[3, 5], [5], [5]], (x, w, b) => layerNorm(x, w, b)],
   ['dropout', [[12]], (x) => dropout(x, 0.4, { generator: new Generator(3) })],
   ['to', [[3]], (x) => x.mul(2).to('float64').clone()],
@@ -167,4 +228,3 @@ const DIFFERENCES: [string, number[][], (...x: Tensor[]) => Tensor][] = [
 for (const [what, shapes, run] of DIFFERENCES) {
   test(`finite differences: ${what}`, (t) => differs(t, what, shapes, run))
 }
-

@@ -1,31 +1,65 @@
 import test, { type ExecutionContext } from 'ava'
-import { Embedding, EmbeddingBag, manualSeed, randn, type SparseGrad, TokenPositionEmbedding, type Tensor } from '../../index.js'
+import {
+  Embedding,
+  EmbeddingBag,
+  manualSeed,
+  randn,
+  type SparseGrad,
+  TokenPositionEmbedding,
+  type Tensor,
+} from '../../index.js'
 import { isGolden } from '../support/compare.js'
 import { elements, readGolden, type Golden } from '../support/golden.js'
 
 type Grad = { dense: Golden } | { ids: number[]; rows: Golden }
 interface EmbeddingCase {
-  seed: number; dim: number; ids: number[][]; paddingIdx: number | null; scaleGradByFreq: boolean; sparse: boolean
-  calls: number; dtype: 'float32' | 'float16' | 'bfloat16'; grad: Grad
+  seed: number
+  dim: number
+  ids: number[][]
+  paddingIdx: number | null
+  scaleGradByFreq: boolean
+  sparse: boolean
+  calls: number
+  dtype: 'float32' | 'float16' | 'bfloat16'
+  grad: Grad
 }
 interface BagCase {
-  seed: number; dim: number; mode: 'sum' | 'mean' | 'max'; ids: number[] | number[][]; offsets: number[] | null
-  includeLastOffset: boolean; paddingIdx: number | null; weighted: boolean; sparse: boolean; scaleGradByFreq: boolean
-  grad: Grad; weightsGrad: Golden | null
+  seed: number
+  dim: number
+  mode: 'sum' | 'mean' | 'max'
+  ids: number[] | number[][]
+  offsets: number[] | null
+  includeLastOffset: boolean
+  paddingIdx: number | null
+  weighted: boolean
+  sparse: boolean
+  scaleGradByFreq: boolean
+  grad: Grad
+  weightsGrad: Golden | null
 }
 interface LayerCase {
-  seed: number; dim: number; ids: number[][]; segments: number[][] | null; norm: boolean; scale: number | null
-  positions: number[][] | null; offset: number; paddingIdx: number | null; grads: Record<string, Golden>
+  seed: number
+  dim: number
+  ids: number[][]
+  segments: number[][] | null
+  norm: boolean
+  scale: number | null
+  positions: number[][] | null
+  offset: number
+  paddingIdx: number | null
+  grads: Record<string, Golden>
 }
-const goldens = readGolden<{ embeddings: EmbeddingCase[]; bags: BagCase[]; layers: LayerCase[] }>('gradient/gradient.json')
+const goldens = readGolden<{ embeddings: EmbeddingCase[]; bags: BagCase[]; layers: LayerCase[] }>(
+  'gradient/gradient.json',
+)
 
 const ROWS = 7
 /** Occurrences of an id in a batch, at most. */
 const TERMS = 12
 /**
- * PyTorch sums bags in the order of an unstable sort, multiplies in two roundings where here is one, and has LayerNorm's
- * sums in another order: the most that a sum of so many terms of at most this magnitude may differ (testkit's
- * `reduction_f32`).
+ * PyTorch sums bags in the order of an unstable sort, multiplies in two roundings where here is one, and has
+ * LayerNorm's sums in another order: the most that a sum of so many terms of at most this magnitude may differ
+ * (testkit's `reduction_f32`).
  */
 const reduction = (magnitude: number, terms = TERMS) => 2 ** -23 * terms * terms * magnitude
 
@@ -40,11 +74,14 @@ function within(t: ExecutionContext, ours: Tensor, golden: Golden, most: number,
 }
 
 /** Compares with a dense or a sparse gradient: to the bit, or within so much. */
-function compare(t: ExecutionContext, ours: Tensor | SparseGrad | null, golden: Grad, most: number, name: string): void {
-  const [found, wanted] =
-    'dense' in golden
-      ? [ours as Tensor, golden.dense]
-      : [(ours as SparseGrad).rows, golden.rows]
+function compare(
+  t: ExecutionContext,
+  ours: Tensor | SparseGrad | null,
+  golden: Grad,
+  most: number,
+  name: string,
+): void {
+  const [found, wanted] = 'dense' in golden ? [ours as Tensor, golden.dense] : [(ours as SparseGrad).rows, golden.rows]
   if (!('dense' in golden)) t.deepEqual((ours as SparseGrad).ids.toArray(), golden.ids, name)
   if (most === 0) isGolden(t, found, wanted, name)
   else within(t, found, wanted, most, name)
@@ -66,11 +103,30 @@ for (const [i, golden] of goldens.embeddings.entries()) {
 }
 
 for (const [i, golden] of goldens.bags.entries()) {
-  const { seed, dim, mode, ids, offsets, includeLastOffset, paddingIdx, weighted, sparse, scaleGradByFreq, grad, weightsGrad } = golden
+  const {
+    seed,
+    dim,
+    mode,
+    ids,
+    offsets,
+    includeLastOffset,
+    paddingIdx,
+    weighted,
+    sparse,
+    scaleGradByFreq,
+    grad,
+    weightsGrad,
+  } = golden
   const name = `${mode} x ${dim}${offsets ? ' by offsets' : ''}, padding ${paddingIdx}${weighted ? ', weighted' : ''}`
   test(`a bag's gradient as PyTorch, ${i}: ${name}${sparse ? ', sparse' : ''}${scaleGradByFreq ? ' by frequency' : ''}`, (t) => {
     manualSeed(seed)
-    const layer = new EmbeddingBag(ROWS, dim, { mode, includeLastOffset, ...padding(paddingIdx), sparse, scaleGradByFreq })
+    const layer = new EmbeddingBag(ROWS, dim, {
+      mode,
+      includeLastOffset,
+      ...padding(paddingIdx),
+      sparse,
+      scaleGradByFreq,
+    })
     const shape = offsets ? [ids.length] : [ids.length, (ids[0] as number[]).length]
     const perSampleWeights = weighted ? randn(shape, { requiresGrad: true }) : undefined
     const out = layer.forward(ids, offsets ?? undefined, { perSampleWeights })
@@ -79,7 +135,13 @@ for (const [i, golden] of goldens.bags.entries()) {
     const magnitude = largest(given) * (weighted ? largest(perSampleWeights!) : 1)
     compare(t, layer.weight.grad, grad, mode === 'max' ? 0 : reduction(magnitude), name)
     if (weighted) {
-      within(t, perSampleWeights!.grad as Tensor, weightsGrad!, reduction(largest(given) * largest(layer.weight), dim), `${name}: weights`)
+      within(
+        t,
+        perSampleWeights!.grad as Tensor,
+        weightsGrad!,
+        reduction(largest(given) * largest(layer.weight), dim),
+        `${name}: weights`,
+      )
     }
   })
 }
@@ -90,14 +152,22 @@ for (const [i, golden] of goldens.layers.entries()) {
   test(`an input layer's gradients as PyTorch, ${i}: ${name}`, (t) => {
     manualSeed(seed)
     const layer = new TokenPositionEmbedding({
-      vocabSize: ROWS, contextLength: 9, dim, layerNorm: norm, ...padding(paddingIdx),
-      ...(segments && { segments: 2 }), ...(scale !== null && { scale }),
+      vocabSize: ROWS,
+      contextLength: 9,
+      dim,
+      layerNorm: norm,
+      ...padding(paddingIdx),
+      ...(segments && { segments: 2 }),
+      ...(scale !== null && { scale }),
     })
     if (norm) {
       layer.layerNorm!.weight.set(randn([dim]))
       layer.layerNorm!.bias.set(randn([dim]))
     }
-    const out = layer.forward(ids, { ...(segments && { segments }), ...(positions ? { positions } : { positionOffset: offset }) })
+    const out = layer.forward(ids, {
+      ...(segments && { segments }),
+      ...(positions ? { positions } : { positionOffset: offset }),
+    })
     const given = randn(out.shape.slice())
     out.backward(given)
     for (const [part, tensor] of Object.entries(layer.stateDict())) {

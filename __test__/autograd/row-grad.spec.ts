@@ -1,7 +1,21 @@
 import test from 'ava'
 import {
-  Embedding, EmbeddingBag, Generator, getNumThreads, memoryUsage, noGrad, randn, scope, setNumThreads, SparseGrad, tensor, TokenPositionEmbedding,
-  UsageError, zeros, type Ids, type Tensor,
+  Embedding,
+  EmbeddingBag,
+  Generator,
+  getNumThreads,
+  memoryUsage,
+  noGrad,
+  randn,
+  scope,
+  setNumThreads,
+  SparseGrad,
+  tensor,
+  TokenPositionEmbedding,
+  UsageError,
+  zeros,
+  type Ids,
+  type Tensor,
 } from '../../index.js'
 import { digest } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
@@ -28,22 +42,38 @@ test('few rows of a large table: zeros between them, on any number of threads', 
   t.teardown(() => setNumThreads(before))
   for (const threads of [1, 2, 8]) {
     setNumThreads(threads)
-    for (const [rows, dim, count] of [[3000, 7, 40], [20000, 65, 300], [50257, 64, 2]]) {
+    for (const [rows, dim, count] of [
+      [3000, 7, 40],
+      [20000, 65, 300],
+      [50257, 64, 2],
+    ]) {
       for (const dtype of ['float32', 'float16'] as const) {
         const ids = Int32Array.from({ length: count }, (_, i) => (i * i * 31) % rows)
-        const [plain, other] = pair((sparse) => new Embedding(rows, dim, { dtype, sparse, paddingIdx: 31, generator: generator() }))
+        const [plain, other] = pair(
+          (sparse) => new Embedding(rows, dim, { dtype, sparse, paddingIdx: 31, generator: generator() }),
+        )
         for (const layer of [plain, other]) layer.forward(ids).backward(draw([count, dim]).to(dtype))
         const data = dense(plain.weight).data as Float32Array
-        t.is(digest(dense(plain.weight)), digest(sparse(other.weight).toDense()), `${rows} x ${dim} ${dtype}, ${threads} threads`)
+        t.is(
+          digest(dense(plain.weight)),
+          digest(sparse(other.weight).toDense()),
+          `${rows} x ${dim} ${dtype}, ${threads} threads`,
+        )
         const named = new Set([...ids].filter((id) => id !== 31))
-        for (let row = 0; row < rows; row += 1) if (!named.has(row) && data[row * dim] !== 0) return t.fail(`row ${row} is not zero`)
+        for (let row = 0; row < rows; row += 1)
+          if (!named.has(row) && data[row * dim] !== 0) return t.fail(`row ${row} is not zero`)
       }
     }
   }
 })
 
-test('grad of a layer made sparse is a SparseGrad: ids ascending, each once, with the dense gradient\'s bits', (t) => {
-  for (const [dim, count] of [[1, 5], [3, 40], [33, 300], [64, 700]]) {
+test("grad of a layer made sparse is a SparseGrad: ids ascending, each once, with the dense gradient's bits", (t) => {
+  for (const [dim, count] of [
+    [1, 5],
+    [3, 40],
+    [33, 300],
+    [64, 700],
+  ]) {
     for (const options of [{}, { paddingIdx: 0 }, { scaleGradByFreq: true }, { dtype: 'float16' as const }]) {
       const ids = zipf(count, 50)
       const [plain, rows] = pair((sparse) => new Embedding(50, dim, { ...options, sparse, generator: generator() }))
@@ -72,7 +102,10 @@ test('bags of every mode give the same rows', (t) => {
   const offsets = Int32Array.from({ length: 25 }, (_, b) => Math.min(200, b * b))
   for (const mode of ['sum', 'mean', 'max'] as const) {
     for (const paddingIdx of [undefined, 1]) {
-      const [plain, rows] = pair((sparse) => new EmbeddingBag(30, 20, { mode, sparse, generator: generator(), ...(paddingIdx && { paddingIdx }) }))
+      const [plain, rows] = pair(
+        (sparse) =>
+          new EmbeddingBag(30, 20, { mode, sparse, generator: generator(), ...(paddingIdx && { paddingIdx }) }),
+      )
       for (const layer of [plain, rows]) layer.forward(ids, offsets).backward(draw([25, 20]))
       t.is(digest(sparse(rows.weight).toDense()), digest(dense(plain.weight)), mode)
     }
@@ -84,7 +117,14 @@ test.serial('the same bits at 1, 2 and 8 threads', (t) => {
   const ids = zipf(4000, 900)
   const found = [1, 2, 8].map((threads) => {
     setNumThreads(threads)
-    const layer = new TokenPositionEmbedding({ vocabSize: 900, contextLength: 100, dim: 70, segments: 2, layerNorm: true, generator: generator() })
+    const layer = new TokenPositionEmbedding({
+      vocabSize: 900,
+      contextLength: 100,
+      dim: 70,
+      segments: 2,
+      layerNorm: true,
+      generator: generator(),
+    })
     const bag = new EmbeddingBag(900, 70, { sparse: true, generator: generator() })
     const segments = ids.map((id) => id & 1)
     layer.forward(ids, { shape: [40, 100], segments }).backward(draw([40, 100, 70]))
@@ -113,25 +153,43 @@ test('bags with weights: gradients of both as finite differences', (t) => {
   layer.forward(bags.flat(), [0, 3, 3], { perSampleWeights: weights }).backward(given)
   const loss = (table: ArrayLike<number>, weights: ArrayLike<number>) => {
     let [sum, k] = [0, 0]
-    bags.forEach((ids, b) => ids.forEach((id) => {
-      for (let d = 0; d < dim; d++) sum += table[id * dim + d] * weights[k] * (given.data[b * dim + d] as number)
-      k++
-    }))
+    bags.forEach((ids, b) =>
+      ids.forEach((id) => {
+        for (let d = 0; d < dim; d++) sum += table[id * dim + d] * weights[k] * (given.data[b * dim + d] as number)
+        k++
+      }),
+    )
     return sum
   }
   const [table, factors] = [layer.weight, weights].map((x) => Float64Array.from(x.data as Float32Array))
   const near = (ours: Tensor, wanted: Float64Array) => {
     const most = Math.max(...wanted.map(Math.abs))
-    ;(ours.data as Float32Array).forEach((x, i) => t.true(Math.abs(x - wanted[i]) <= 1e-5 * most, `${x} is not ${wanted[i]}`))
+    ;(ours.data as Float32Array).forEach((x, i) =>
+      t.true(Math.abs(x - wanted[i]) <= 1e-5 * most, `${x} is not ${wanted[i]}`),
+    )
   }
-  near(dense(layer.weight), differences(table, (x) => loss(x, factors)))
-  near(dense(weights), differences(factors, (x) => loss(table, x)))
+  near(
+    dense(layer.weight),
+    differences(table, (x) => loss(x, factors)),
+  )
+  near(
+    dense(weights),
+    differences(factors, (x) => loss(table, x)),
+  )
 })
 
 test('a normalized input layer: every gradient as finite differences', (t) => {
   const [rows, length, dim, eps] = [4, 3, 5, 1e-5]
   const ids = [1, 3, 1]
-  const layer = new TokenPositionEmbedding({ vocabSize: rows, contextLength: length, dim, segments: 2, layerNorm: { eps }, scale: 2, generator: generator() })
+  const layer = new TokenPositionEmbedding({
+    vocabSize: rows,
+    contextLength: length,
+    dim,
+    segments: 2,
+    layerNorm: { eps },
+    scale: 2,
+    generator: generator(),
+  })
   layer.layerNorm!.weight.set(draw([dim], 1))
   layer.layerNorm!.bias.set(draw([dim], 2))
   const given = draw([length, dim], 3)
@@ -140,10 +198,17 @@ test('a normalized input layer: every gradient as finite differences', (t) => {
     const [token, position, segment, weight, bias] = parts
     let sum = 0
     ids.forEach((id, i) => {
-      const x = Array.from({ length: dim }, (_, d) => token[id * dim + d] * 2 + segment[Number(i > 0) * dim + d] + position[i * dim + d])
+      const x = Array.from(
+        { length: dim },
+        (_, d) => token[id * dim + d] * 2 + segment[Number(i > 0) * dim + d] + position[i * dim + d],
+      )
       const mean = x.reduce((a, b) => a + b) / dim
       const variance = x.reduce((a, b) => a + (b - mean) ** 2, 0) / dim
-      x.forEach((x, d) => (sum += (given.data[i * dim + d] as number) * (((x - mean) / Math.sqrt(variance + eps)) * weight[d] + bias[d])))
+      x.forEach(
+        (x, d) =>
+          (sum +=
+            (given.data[i * dim + d] as number) * (((x - mean) / Math.sqrt(variance + eps)) * weight[d] + bias[d])),
+      )
     })
     return sum
   }
@@ -152,7 +217,9 @@ test('a normalized input layer: every gradient as finite differences', (t) => {
   parameters.forEach((parameter, p) => {
     const wanted = differences(parts[p], (values) => loss(parts.map((part, q) => (q === p ? values : part))))
     const most = Math.max(...wanted.map(Math.abs))
-    ;(dense(parameter).data as Float32Array).forEach((x, i) => t.true(Math.abs(x - wanted[i]) <= 1e-4 * most, `part ${p}: ${x} is not ${wanted[i]}`))
+    ;(dense(parameter).data as Float32Array).forEach((x, i) =>
+      t.true(Math.abs(x - wanted[i]) <= 1e-4 * most, `part ${p}: ${x} is not ${wanted[i]}`),
+    )
   })
 })
 
@@ -193,15 +260,23 @@ test('bad ids learn where forward read them, and padding does not', (t) => {
 
 test('what is given to backward may be changed afterwards', (t) => {
   const layer = new Embedding(4, 2, { generator: generator() })
-  const given = tensor([[1, 2], [3, 4]])
+  const given = tensor([
+    [1, 2],
+    [3, 4],
+  ])
   layer.forward([1, 1]).backward(given)
   given.set([9, 9, 9, 9])
   layer.forward([2, 2]).backward(given)
   ;(given.data as Float32Array).fill(7)
-  t.deepEqual(dense(layer.weight).toArray(), [[0, 0], [4, 6], [18, 18], [0, 0]])
+  t.deepEqual(dense(layer.weight).toArray(), [
+    [0, 0],
+    [4, 6],
+    [18, 18],
+    [0, 0],
+  ])
 })
 
-test('a gradient that was looked at is its viewer\'s; what is collected later is another', (t) => {
+test("a gradient that was looked at is its viewer's; what is collected later is another", (t) => {
   for (const sparse of [false, true]) {
     const layer = new Embedding(4, 1, { sparse, generator: generator() })
     const run = () => layer.forward([3, 0, 3]).backward(tensor([[1], [2], [3]]))
@@ -239,18 +314,63 @@ test('rows may be given to a weight as its gradient', (t) => {
 test('a table that is also a head collects both, dense', (t) => {
   const layer = new Embedding(3, 2, { generator: generator() })
   const { weight } = layer
-  const way = () => layer.forward([2, 2]).mul(tensor([[1, 1], [1, 1]]))
-  way().backward(tensor([[1, 2], [3, 4]]))
+  const way = () =>
+    layer.forward([2, 2]).mul(
+      tensor([
+        [1, 1],
+        [1, 1],
+      ]),
+    )
+  way().backward(
+    tensor([
+      [1, 2],
+      [3, 4],
+    ]),
+  )
   const rows = dense(weight).toArray()
   weight.grad = null
-  weight.mul(2).backward(tensor([[1, 1], [1, 1], [1, 1]]))
-  way().backward(tensor([[1, 2], [3, 4]]))
-  t.deepEqual(rows, [[0, 0], [0, 0], [4, 6]])
-  t.deepEqual(dense(weight).toArray(), [[2, 2], [2, 2], [6, 8]])
+  weight.mul(2).backward(
+    tensor([
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ]),
+  )
+  way().backward(
+    tensor([
+      [1, 2],
+      [3, 4],
+    ]),
+  )
+  t.deepEqual(rows, [
+    [0, 0],
+    [0, 0],
+    [4, 6],
+  ])
+  t.deepEqual(dense(weight).toArray(), [
+    [2, 2],
+    [2, 2],
+    [6, 8],
+  ])
   weight.grad = null
-  way().backward(tensor([[1, 2], [3, 4]]))
-  weight.mul(2).backward(tensor([[1, 1], [1, 1], [1, 1]]))
-  t.deepEqual(dense(weight).toArray(), [[2, 2], [2, 2], [6, 8]])
+  way().backward(
+    tensor([
+      [1, 2],
+      [3, 4],
+    ]),
+  )
+  weight.mul(2).backward(
+    tensor([
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ]),
+  )
+  t.deepEqual(dense(weight).toArray(), [
+    [2, 2],
+    [2, 2],
+    [6, 8],
+  ])
 })
 
 test('nothing is recorded without gradients: frozen tables, noGrad, out', (t) => {
@@ -266,7 +386,13 @@ test('nothing is recorded without gradients: frozen tables, noGrad, out', (t) =>
 })
 
 test('parts that are frozen take no gradient', (t) => {
-  const layer = new TokenPositionEmbedding({ vocabSize: 3, contextLength: 2, dim: 2, layerNorm: true, generator: generator() })
+  const layer = new TokenPositionEmbedding({
+    vocabSize: 3,
+    contextLength: 2,
+    dim: 2,
+    layerNorm: true,
+    generator: generator(),
+  })
   layer.token.weight.requiresGrad = layer.layerNorm!.bias.requiresGrad = false
   layer.forward([1, 2]).backward(draw([2, 2]))
   t.is(layer.token.weight.grad, null)
@@ -291,12 +417,23 @@ test('a table changed in place: a lookup needs it not, a normalization and the g
 })
 
 test('the largest of bags are those of forward, whatever the table is by then', (t) => {
-  const bag = EmbeddingBag.fromPretrained(tensor([[1, 8], [5, 2], [5, 3]]), { mode: 'max', freeze: false })
+  const bag = EmbeddingBag.fromPretrained(
+    tensor([
+      [1, 8],
+      [5, 2],
+      [5, 3],
+    ]),
+    { mode: 'max', freeze: false },
+  )
   const out = bag.forward([[1, 0, 2, 1]])
   bag.weight.set([100, 0, 0, 0, 0, 0])
   out.backward(tensor([[1, 2]]))
   // Of equals the first.
-  t.deepEqual(dense(bag.weight).toArray(), [[0, 2], [1, 0], [0, 0]])
+  t.deepEqual(dense(bag.weight).toArray(), [
+    [0, 2],
+    [1, 0],
+    [0, 0],
+  ])
 })
 
 test('what is no gradient, no table any more, or no graph is told', (t) => {
@@ -335,8 +472,20 @@ test('an asynchronous lookup learns as any other', async (t) => {
   ids[0] = 3
   const out = await promise
   t.is(out.gradFn, 'EmbeddingBackward')
-  out.backward(tensor([[1, 1], [2, 2], [3, 3]]))
-  t.deepEqual(dense(layer.weight).toArray(), [[0, 0], [4, 4], [0, 0], [0, 0], [2, 2]])
+  out.backward(
+    tensor([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]),
+  )
+  t.deepEqual(dense(layer.weight).toArray(), [
+    [0, 0],
+    [4, 4],
+    [0, 0],
+    [0, 0],
+    [2, 2],
+  ])
   const bag = new EmbeddingBag(5, 1, { mode: 'max', sparse: true, generator: generator() })
   const summed = await bag.forwardAsync([[1, 1]])
   summed.backward(tensor([[2]]))
@@ -358,7 +507,13 @@ test('no ids at all, and bags of nothing', (t) => {
 test.serial('gradients give their memory back to the pool', (t) => {
   const layer = new Embedding(50, 256, { generator: generator() })
   const ids = zipf(1000, 50)
-  const run = () => scope(() => layer.forward(ids).mul(1).backward(draw([1000, 256])))
+  const run = () =>
+    scope(() =>
+      layer
+        .forward(ids)
+        .mul(1)
+        .backward(draw([1000, 256])),
+    )
   const pool = () => memoryUsage().pool
   for (const done of [() => void (layer.weight.grad = null), () => layer.weight.dispose()]) {
     run()

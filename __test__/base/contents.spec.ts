@@ -1,4 +1,5 @@
-// Objects whose contents are private, handed to what copies, compares, counts and prints objects: an error, or the contents.
+// Objects whose contents are private, handed to what copies, compares, counts and prints objects: an error, or the
+// contents.
 
 import test, { type ExecutionContext } from 'ava'
 import assert from 'node:assert'
@@ -12,7 +13,24 @@ import { refuses } from '../support/errors.js'
 import { root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
 
-const { arange, concat, createDataLoader, Embedding, EmbeddingBag, Generator, ones, quantize, randn, saveModel, loadModel, SGD, tensor, Tensor, Tokenizer, zeros } = tokenbed
+const {
+  arange,
+  concat,
+  createDataLoader,
+  Embedding,
+  EmbeddingBag,
+  Generator,
+  ones,
+  quantize,
+  randn,
+  saveModel,
+  loadModel,
+  SGD,
+  tensor,
+  Tensor,
+  Tokenizer,
+  zeros,
+} = tokenbed
 const base = temporaryFolder()
 const folderOfIds = join(base, 'ids')
 
@@ -34,7 +52,11 @@ const learned = () => ones([2, 2], { requiresGrad: true })
 
 /** One of each class, made anew. */
 const MAKERS: Record<string, () => object> = {
-  Tensor: () => tensor([[1, 2], [3, 4]]),
+  Tensor: () =>
+    tensor([
+      [1, 2],
+      [3, 4],
+    ]),
   SparseGrad: () => sparseGrad(),
   Generator: () => new Generator(1),
   Embedding: () => new Embedding(4, 3),
@@ -61,16 +83,26 @@ const MAKERS: Record<string, () => object> = {
   Model: model,
   TokenFolder: () => tokenbed.openTokens(folderOfIds),
   TensorWriter: () => {
-    const writer = new tokenbed.TensorWriter(join(base, `x${Math.random()}.safetensors`), { x: { dtype: 'float32', shape: [2] } })
+    const writer = new tokenbed.TensorWriter(join(base, `x${Math.random()}.safetensors`), {
+      x: { dtype: 'float32', shape: [2] },
+    })
     writer.abort()
     return writer
   },
 }
 
 test('every class is among them', (t) => {
-  const isClass = (one: unknown) => typeof one === 'function' && /^class\b/.test(Function.prototype.toString.call(one)) && !(one.prototype instanceof Error)
-  const classes = Object.entries(tokenbed).filter(([name, one]) => isClass(one) && name !== 'Optimizer').map(([name]) => name)
-  t.deepEqual(classes.filter((name) => !(name in MAKERS)), [])
+  const isClass = (one: unknown) =>
+    typeof one === 'function' &&
+    /^class\b/.test(Function.prototype.toString.call(one)) &&
+    !(one.prototype instanceof Error)
+  const classes = Object.entries(tokenbed)
+    .filter(([name, one]) => isClass(one) && name !== 'Optimizer')
+    .map(([name]) => name)
+  t.deepEqual(
+    classes.filter((name) => !(name in MAKERS)),
+    [],
+  )
 })
 
 /** What is thrown by whatever copies objects. */
@@ -94,10 +126,19 @@ for (const [name, make] of Object.entries(MAKERS)) {
 
   test(`${name} is not made an empty array`, (t) => {
     const it = make() as ArrayLike<number>
-    const arrays: (() => unknown)[] = name === 'DataLoader' ? [] : [
-      () => Array.from(it), () => new Float32Array(it), () => Float32Array.from(it), () => new Float64Array(4).set(it), () => Buffer.from(it as never), () => it.length,
-      () => Array.prototype.map.call(it, (x) => x), () => Reflect.apply(Math.max, null, it as never),
-    ]
+    const arrays: (() => unknown)[] =
+      name === 'DataLoader'
+        ? []
+        : [
+            () => Array.from(it),
+            () => new Float32Array(it),
+            () => Float32Array.from(it),
+            () => new Float64Array(4).set(it),
+            () => Buffer.from(it as never),
+            () => it.length,
+            () => Array.prototype.map.call(it, (x) => x),
+            () => Reflect.apply(Math.max, null, it as never),
+          ]
     for (const run of arrays) refuses(t, run, 'USAGE', 'length', 'nor are there elements by number')
     if (name !== 'DataLoader') t.throws(() => [...(it as never)], { instanceOf: TypeError })
     else t.is([...(it as never)].length, it.length)
@@ -134,22 +175,65 @@ for (const [name, make] of Object.entries(MAKERS)) {
 
 test('the JSON of tensors is their numbers', (t) => {
   const json = (it: unknown) => JSON.parse(JSON.stringify(it))
-  t.deepEqual(json({ a: tensor([[1, 2.5], [-3, 0.1]]), b: tensor(7) }), { a: [[1, 2.5], [-3, Math.fround(0.1)]], b: 7 })
-  t.is(JSON.stringify(tensor([[1, 2], [3, 4]])), '[[1,2],[3,4]]')
+  t.deepEqual(
+    json({
+      a: tensor([
+        [1, 2.5],
+        [-3, 0.1],
+      ]),
+      b: tensor(7),
+    }),
+    {
+      a: [
+        [1, 2.5],
+        [-3, Math.fround(0.1)],
+      ],
+      b: 7,
+    },
+  )
+  t.is(
+    JSON.stringify(
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]),
+    ),
+    '[[1,2],[3,4]]',
+  )
   t.deepEqual(json(tensor([true, false] as never)), [true, false])
   for (const dtype of ['float32', 'float64', 'float16', 'bfloat16', 'int8', 'uint8', 'int32', 'int64'] as const) {
-    const x = tensor([[1, 2, 3], [4, 5, 100]], { dtype })
+    const x = tensor(
+      [
+        [1, 2, 3],
+        [4, 5, 100],
+      ],
+      { dtype },
+    )
     t.deepEqual(json(x), x.toArray(), dtype)
   }
   t.deepEqual(json(zeros([2, 0])), [[], []])
-  t.deepEqual(json(new Embedding(2, 2).weight.detach().set([1, 2, 3, 4])), [[1, 2], [3, 4]])
+  t.deepEqual(json(new Embedding(2, 2).weight.detach().set([1, 2, 3, 4])), [
+    [1, 2],
+    [3, 4],
+  ])
   t.deepEqual(json(ones([1024, 1024]).sum(1)).length, 1024)
   t.deepEqual(json(sparseGrad([[5, 6]])), { shape: [4, 2], ids: [2], rows: [[5, 6]] })
 })
 
 test('what JSON has no number for is told, with its place', (t) => {
   const string = (it: unknown) => () => JSON.stringify({ it })
-  refuses(t, string(tensor([[1, 2], [NaN, 4]])), 'USAGE', 'Tensor.toJSON', '[1, 0] is NaN')
+  refuses(
+    t,
+    string(
+      tensor([
+        [1, 2],
+        [NaN, 4],
+      ]),
+    ),
+    'USAGE',
+    'Tensor.toJSON',
+    '[1, 0] is NaN',
+  )
   refuses(t, string(tensor([Infinity])), 'USAGE', '[0] is Infinity')
   refuses(t, string(tensor(-Infinity)), 'USAGE', '[] is -Infinity')
   refuses(t, string(tensor([1, 2], { dtype: 'bfloat16' }).div(0)), 'USAGE', '[0] is Infinity')
@@ -237,7 +321,15 @@ test('a tensor of one element is a number in arithmetic, of more an error', (t) 
   t.is(Number(tensor(true as never)), 1)
   t.is(Number(arange(1)), 0)
   t.is((tensor(new BigInt64Array([2n ** 60n])) as never) + (1n as never), (2n ** 60n + 1n) as never)
-  for (const run of [() => two * 2, () => -two, () => Number(two), () => two < 3, () => Math.sqrt(two), () => isNaN(two)]) refuses(t, run, 'SHAPE', 'a tensor of [2] is no number', 'mul')
+  for (const run of [
+    () => two * 2,
+    () => -two,
+    () => Number(two),
+    () => two < 3,
+    () => Math.sqrt(two),
+    () => isNaN(two),
+  ])
+    refuses(t, run, 'SHAPE', 'a tensor of [2] is no number', 'mul')
   // Where text is wanted it is what is printed.
   t.is(`${two} ${one}`, 'tensor([1., 2.]) tensor([[0.5000]])')
   t.is('' + two, 'tensor([1., 2.])')
@@ -245,7 +337,12 @@ test('a tensor of one element is a number in arithmetic, of more an error', (t) 
 
 test('prototypes and objects without contents can be looked at', (t) => {
   for (const one of Object.values(tokenbed)) {
-    if (typeof one !== 'function' || !/^class\b/.test(Function.prototype.toString.call(one)) || one.prototype instanceof Error) continue
+    if (
+      typeof one !== 'function' ||
+      !/^class\b/.test(Function.prototype.toString.call(one)) ||
+      one.prototype instanceof Error
+    )
+      continue
     for (const it of [one.prototype, Object.create(one.prototype as object)] as object[]) {
       t.regex(Object.prototype.toString.call(it), /^\[object \w+\]$/)
       t.notThrows(() => inspect(it))
@@ -261,6 +358,9 @@ test('what was meant does go through', async (t) => {
   t.deepEqual(deserialize(serialize(x.toArray())), [1, 1, 0])
   t.deepEqual(Array.from(x.data as Float32Array), [1, 1, 0])
   const index = JSON.stringify(join(root, 'dist/index.js'))
-  const worker = new Worker(`const { parentPort, workerData } = require('node:worker_threads'); parentPort.postMessage(require(${index}).Tensor.fromShared(workerData).toArray())`, { eval: true, workerData: x.share() })
+  const worker = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads'); parentPort.postMessage(require(${index}).Tensor.fromShared(workerData).toArray())`,
+    { eval: true, workerData: x.share() },
+  )
   t.deepEqual(await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject)), [1, 1, 0])
 })

@@ -1,11 +1,34 @@
-// What JavaScript can hand over that is not what it looks like: each is told by a typed error, or is the caller's own error.
+// What JavaScript can hand over that is not what it looks like: each is told by a typed error, or is the caller's own
+// error.
 
 import test from 'ava'
 import { inspect } from 'node:util'
 import { createContext, runInContext } from 'node:vm'
 import {
-  Adam, clipGradNorm, concat, createDataLoader, Embedding, EmbeddingBag, Generator, LRSchedule, noGrad, ones, Optimizer, quantize, QuantizedTable, resizeVocabulary,
-  saveSafetensors, scope, SparseGrad, Tensor, tensor, TensorWriter, Tokenizer, Trainer, Vectors, zeros,
+  Adam,
+  clipGradNorm,
+  concat,
+  createDataLoader,
+  Embedding,
+  EmbeddingBag,
+  Generator,
+  LRSchedule,
+  noGrad,
+  ones,
+  Optimizer,
+  quantize,
+  QuantizedTable,
+  resizeVocabulary,
+  saveSafetensors,
+  scope,
+  SparseGrad,
+  Tensor,
+  tensor,
+  TensorWriter,
+  Tokenizer,
+  Trainer,
+  Vectors,
+  zeros,
 } from '../../index.js'
 import { isDense } from '../../api/autograd/tape.js'
 import { show } from '../../api/base/validate.js'
@@ -70,17 +93,36 @@ test('an object with no more than the prototype is no tensor, wherever one is wa
 test('the same of every class that is an argument', (t) => {
   const layer = new Embedding(4, 2)
   refuses(t, () => new Embedding(4, 2, { generator: any(Object.create(Generator.prototype)) }), 'USAGE', 'generator')
-  refuses(t, () => Embedding.fromPretrained(any(Object.create(QuantizedTable.prototype))), 'USAGE', 'a table is a tensor')
+  refuses(
+    t,
+    () => Embedding.fromPretrained(any(Object.create(QuantizedTable.prototype))),
+    'USAGE',
+    'a table is a tensor',
+  )
   refuses(t, () => (layer.weight.grad = any(Object.create(SparseGrad.prototype))), 'USAGE', 'grad: a tensor')
   refuses(t, () => createDataLoader('a', { tokenizer: any(Object.create(Tokenizer.prototype)) }), 'USAGE', 'tokenizer')
   refuses(t, () => new LRSchedule(any(Object.create(Optimizer.prototype)), { type: 'constant' }), 'USAGE')
-  refuses(t, () => resizeVocabulary({ tables: { a: any(Object.create(EmbeddingBag.prototype)) } }, { keep: [0] }), 'USAGE', '"a" must be')
+  refuses(
+    t,
+    () => resizeVocabulary({ tables: { a: any(Object.create(EmbeddingBag.prototype)) } }, { keep: [0] }),
+    'USAGE',
+    '"a" must be',
+  )
   refuses(t, () => new Vectors(ones([1, 1]), any(Object.create(Tokenizer.prototype))), 'USAGE')
 })
 
 test('methods that are called on such an object say so', async (t) => {
   const fake = any(Object.create(Tensor.prototype))
-  for (const run of [() => fake.add(1), () => fake.data, () => fake.toArray(), () => fake.dispose(), () => fake.disposed, () => fake.requiresGrad, () => (fake.requiresGrad = true), () => `${fake}`]) {
+  for (const run of [
+    () => fake.add(1),
+    () => fake.data,
+    () => fake.toArray(),
+    () => fake.dispose(),
+    () => fake.disposed,
+    () => fake.requiresGrad,
+    () => (fake.requiresGrad = true),
+    () => `${fake}`,
+  ]) {
     refuses(t, run, 'USAGE', 'was called on an object that its constructor did not make, not on a Tensor')
   }
   const proxy = any(new Proxy(ones([2]), {}))
@@ -91,13 +133,29 @@ test('methods that are called on such an object say so', async (t) => {
     const error = await t.throwsAsync(async () => Reflect.apply(forwardAsync, receiver, [[1]]))
     t.regex(error.message, /Embedding\.forwardAsync was called on/)
   }
-  for (const kind of [Generator, Tokenizer, Vectors, Trainer, TensorWriter, QuantizedTable, SparseGrad, Optimizer, LRSchedule, EmbeddingBag]) {
+  for (const kind of [
+    Generator,
+    Tokenizer,
+    Vectors,
+    Trainer,
+    TensorWriter,
+    QuantizedTable,
+    SparseGrad,
+    Optimizer,
+    LRSchedule,
+    EmbeddingBag,
+  ]) {
     for (const key of Reflect.ownKeys(kind.prototype)) {
       const { value, get } = Object.getOwnPropertyDescriptor(kind.prototype, key)!
       const run = value ?? get
       // What is asked of every object to show it answers for these, too.
       if (run === undefined || ['constructor', 'valueOf', Symbol.toStringTag, inspect.custom].includes(key)) continue
-      const error: any = await Promise.resolve().then(() => Reflect.apply(run, Object.create(kind.prototype), [])).then(() => null, (thrown) => thrown)
+      const error: any = await Promise.resolve()
+        .then(() => Reflect.apply(run, Object.create(kind.prototype), []))
+        .then(
+          () => null,
+          (thrown) => thrown,
+        )
       t.is(error?.code, 'USAGE', `${kind.name}.${String(key)}: ${error}`)
     }
   }
@@ -126,7 +184,12 @@ test('proxies that were revoked are no arrays, no objects, no ids', (t) => {
     refuses(t, () => new Adam(gone), 'USAGE')
     refuses(t, () => layer.loadStateDict(gone), 'USAGE')
     refuses(t, () => Tensor.fromShared(gone), 'USAGE', 'what share() gave')
-    refuses(t, () => resizeVocabulary({ tables: { a: layer }, words: gone }, { keep: [0] }), 'USAGE', 'words are an array')
+    refuses(
+      t,
+      () => resizeVocabulary({ tables: { a: layer }, words: gone }, { keep: [0] }),
+      'USAGE',
+      'words are an array',
+    )
     refuses(t, () => createDataLoader([1, 2, 3, 4], { maxLength: 2 }).load(gone), 'USAGE', 'not a state')
   }
   t.is(scope(() => revoked()) === null, false)
@@ -142,7 +205,13 @@ test('whatever a value is, a message can show it', (t) => {
   for (const value of [Symbol('s'), nothing, throwing, detached(new Float32Array(4)), sparse('a'), 1n, -0]) {
     if (value !== -0 && value !== undefined) refuses(t, () => x.transpose(any(value), 0), 'SHAPE', 'dimension')
     refuses(t, () => x.reshape(any(value), -2), 'USAGE', 'reshape')
-    refuses(t, () => new TensorWriter(temporaryFolder() + '/a.npy', { a: { dtype: 'float32', shape: [1] } }).write(any(value), x), 'USAGE', 'no tensor is called')
+    refuses(
+      t,
+      () =>
+        new TensorWriter(temporaryFolder() + '/a.npy', { a: { dtype: 'float32', shape: [1] } }).write(any(value), x),
+      'USAGE',
+      'no tensor is called',
+    )
   }
 })
 
@@ -156,14 +225,27 @@ test('a length of 2^32 - 1 with nothing behind it is told at once', (t) => {
   const [x, layer] = [ones([2, 2]), new Embedding(4, 2)]
   const start = performance.now()
   for (const run of [
-    () => concat(sparse(x)), () => clipGradNorm(sparse(x), 1), () => new Adam(sparse(layer.weight)), () => new Adam([{ params: sparse(layer.weight) }]),
-    () => layer.forward(sparse(1)), () => zeros(sparse(1)), () => tensor(sparse(1)), () => x.transpose(any(sparse('a')), 0), () => x.sum(any(sparse())),
-    () => new Vectors(ones([1, 1]), sparse('a')), () => new Vectors(ones([1, 1]), ['a']).doesntMatch(sparse('a')),
-    () => new Vectors(ones([1, 1]), ['a']).mostSimilar({ positive: sparse('a') }), () => Tokenizer.load('gpt2').encodeBatch(sparse('a')),
-    () => Tokenizer.load('gpt2').decode({ length: 2 ** 31, 0: 1 }), () => Tokenizer.load('gpt2').decode(any({ length: 2 ** 53 - 1 })),
-    () => resizeVocabulary({ tables: { a: layer } }, { keep: sparse(0) }), () => resizeVocabulary({ tables: { a: layer } }, { remove: { length: 2 ** 40 } }),
-    () => resizeVocabulary({ tables: { a: layer } }, { add: sparse({}) }), () => resizeVocabulary({ tables: { a: layer } }, { add: 2 ** 31 }),
-    () => Tensor.fromShared({ ...x.share(), shape: sparse(1) }), () => new LRSchedule(new Adam([layer.weight]), { type: 'constant' }).at(1, any(sparse(1))),
+    () => concat(sparse(x)),
+    () => clipGradNorm(sparse(x), 1),
+    () => new Adam(sparse(layer.weight)),
+    () => new Adam([{ params: sparse(layer.weight) }]),
+    () => layer.forward(sparse(1)),
+    () => zeros(sparse(1)),
+    () => tensor(sparse(1)),
+    () => x.transpose(any(sparse('a')), 0),
+    () => x.sum(any(sparse())),
+    () => new Vectors(ones([1, 1]), sparse('a')),
+    () => new Vectors(ones([1, 1]), ['a']).doesntMatch(sparse('a')),
+    () => new Vectors(ones([1, 1]), ['a']).mostSimilar({ positive: sparse('a') }),
+    () => Tokenizer.load('gpt2').encodeBatch(sparse('a')),
+    () => Tokenizer.load('gpt2').decode({ length: 2 ** 31, 0: 1 }),
+    () => Tokenizer.load('gpt2').decode(any({ length: 2 ** 53 - 1 })),
+    () => resizeVocabulary({ tables: { a: layer } }, { keep: sparse(0) }),
+    () => resizeVocabulary({ tables: { a: layer } }, { remove: { length: 2 ** 40 } }),
+    () => resizeVocabulary({ tables: { a: layer } }, { add: sparse({}) }),
+    () => resizeVocabulary({ tables: { a: layer } }, { add: 2 ** 31 }),
+    () => Tensor.fromShared({ ...x.share(), shape: sparse(1) }),
+    () => new LRSchedule(new Adam([layer.weight]), { type: 'constant' }).at(1, any(sparse(1))),
   ]) {
     const error = t.throws(run, { any: true }) as { code: string }
     t.regex(error.code, /^(USAGE|SHAPE|DTYPE)$/, `${run}: ${String(error)}`)
@@ -173,11 +255,19 @@ test('a length of 2^32 - 1 with nothing behind it is told at once', (t) => {
 
 test("what the caller's own code throws comes out as it is", (t) => {
   const layer = new Embedding(4, 2)
-  const reading = (key: PropertyKey, value: object = {}) => Object.defineProperty(value, key, { get: own, enumerable: true })
+  const reading = (key: PropertyKey, value: object = {}) =>
+    Object.defineProperty(value, key, { get: own, enumerable: true })
   const proxy = (trap: string) => any(new Proxy([], { [trap]: own }))
   for (const run of [
-    () => scope(own), () => noGrad(own), () => layer.forward([1], reading('out')), () => layer.forward(any(reading(0, [1]))), () => zeros(any(reading(0, [1]))),
-    () => new Embedding(2, 2, reading('paddingIdx')), () => concat(any(reading(0, [1]))), () => layer.forward(proxy('get')), () => scope(() => proxy('has')),
+    () => scope(own),
+    () => noGrad(own),
+    () => layer.forward([1], reading('out')),
+    () => layer.forward(any(reading(0, [1]))),
+    () => zeros(any(reading(0, [1]))),
+    () => new Embedding(2, 2, reading('paddingIdx')),
+    () => concat(any(reading(0, [1]))),
+    () => layer.forward(proxy('get')),
+    () => scope(() => proxy('has')),
     () => new Adam([layer.weight], reading('lr')),
   ]) {
     t.throws(run, { instanceOf: Own }, String(run))
@@ -198,8 +288,11 @@ test('a scope keeps what is in containers of another realm', (t) => {
   const context = createContext({})
   const foreign = (source: string) => runInContext(source, context) as (x: Tensor) => any
   const makers: [string, (made: any) => Tensor][] = [
-    ['(x) => [x]', (made) => made[0]], ['(x) => ({ x })', (made) => made.x], ['(x) => new Map([["x", { x: [x] }]])', (made) => made.get('x').x[0]],
-    ['(x) => new Set([x])', (made) => Array.from(made as Set<Tensor>)[0]], ['(x) => Object.assign(Object.create(null), { x })', (made) => made.x],
+    ['(x) => [x]', (made) => made[0]],
+    ['(x) => ({ x })', (made) => made.x],
+    ['(x) => new Map([["x", { x: [x] }]])', (made) => made.get('x').x[0]],
+    ['(x) => new Set([x])', (made) => Array.from(made as Set<Tensor>)[0]],
+    ['(x) => Object.assign(Object.create(null), { x })', (made) => made.x],
   ]
   for (const [source, get] of makers) {
     const made = scope(() => foreign(source)(ones([2]).add(1)))

@@ -45,7 +45,8 @@ test('a healthy machine passes every check', async (t) => {
   const found = await report()
   t.is(found.code, 0)
   t.true(found.ok)
-  for (const name of ['binary', 'instructions', 'threads', 'memory', 'kernels', 'vocabularies', 'node']) t.is(check(found, name)?.state, 'ok', name)
+  for (const name of ['binary', 'instructions', 'threads', 'memory', 'kernels', 'vocabularies', 'node'])
+    t.is(check(found, name)?.state, 'ok', name)
   t.is(found.capabilities!.path, capabilities().path)
   t.regex(capabilities().path, /\.node$/)
   t.is(found.host.runtime, `Node ${process.versions.node}`)
@@ -62,7 +63,10 @@ test('the text output lists the checks and says that everything works', async (t
 test('the self-test runs each op on each instruction set with the same digests', (t) => {
   const found = selfTest()
   const ops = [...new Set(found.map(({ op }) => op))]
-  t.deepEqual(found.map(({ op, isa }) => `${op} ${isa}`), capabilities().detected.flatMap((isa) => ops.map((op) => `${op} ${isa}`)))
+  t.deepEqual(
+    found.map(({ op, isa }) => `${op} ${isa}`),
+    capabilities().detected.flatMap((isa) => ops.map((op) => `${op} ${isa}`)),
+  )
   const scalar = new Map(found.filter(({ isa }) => isa === 'scalar').map(({ op, digest }) => [op, digest]))
   for (const { op, isa, ok, digest } of found) {
     t.true(ok, `${op} on ${isa}`)
@@ -75,7 +79,10 @@ test('a slower instruction set is a note, an unknown one a failure', async (t) =
   const plain = await report({ TOKENBED_ISA: 'scalar' })
   t.deepEqual([plain.code, check(plain, 'instructions')?.state], [0, 'note'])
   const unknown = await report({ TOKENBED_ISA: 'avx9' })
-  t.deepEqual([unknown.code, unknown.ok, unknown.capabilities, check(unknown, 'start')?.state], [1, false, null, 'fail'])
+  t.deepEqual(
+    [unknown.code, unknown.ok, unknown.capabilities, check(unknown, 'start')?.state],
+    [1, false, null, 'fail'],
+  )
   t.true(check(unknown, 'start')!.todo!.includes('TOKENBED_ISA'))
 })
 

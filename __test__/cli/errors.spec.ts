@@ -2,7 +2,16 @@
 
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { decode } from '../../cli/terminal/streams.js'
 import { ones, saveSafetensors } from '../../index.js'
@@ -23,7 +32,11 @@ function folder(): string {
   write('cut.safetensors', Buffer.from([200, 0, 0, 0, 0, 0, 0, 0, 0x7b]))
   write('x.txt.gz', 'no gzip at all')
   saveSafetensors(join(path, 'tables.safetensors'), {
-    few: ones([10, 8]), flat: ones([9]), whole: ones([50257, 8], { dtype: 'int32' }), good: ones([50257, 8]), positions: ones([4, 6]),
+    few: ones([10, 8]),
+    flat: ones([9]),
+    whole: ones([50257, 8], { dtype: 'int32' }),
+    good: ones([50257, 8]),
+    positions: ones([4, 6]),
   })
   mkdirSync(join(path, 'folder'))
   mkdirSync(join(path, 'model'))
@@ -54,13 +67,41 @@ const CASES: Case[] = [
   [['embed', 'a.txt', '--out', 'folder.npy/x.npy'], 1, 'folder.npy'],
   [['embed', 'a.npy', '--out', 'a.npy'], 1, 'a.npy', 'no such file'],
   [['embed', 'tables.safetensors', '--out', './tables.safetensors'], 2, 'would be replaced'],
-  [['embed', 'a.txt', '--out', 'tables.safetensors', '--table', 'tables.safetensors:good'], 2, '--out tables.safetensors: this table would be replaced'],
-  [['embed', 'a.txt', ...OUT, '--tables-out', 'tables.safetensors', '--position-table', './tables.safetensors:good'], 2, '--tables-out tables.safetensors: this table would be replaced'],
-  [['embed', 'a.txt', ...OUT, '--tables-out', './x.safetensors'], 2, '--tables-out ./x.safetensors', 'file of --out', 'name another'],
-  [['embed', 'a.txt', '--out', 'model/model.safetensors'], 2, '--out model/model.safetensors: a file of the model in', 'name another'],
-  [['embed', 'a.txt', ...OUT, '--tables-out', 'model/model.safetensors'], 2, '--tables-out model/model.safetensors: a file of the model'],
+  [
+    ['embed', 'a.txt', '--out', 'tables.safetensors', '--table', 'tables.safetensors:good'],
+    2,
+    '--out tables.safetensors: this table would be replaced',
+  ],
+  [
+    ['embed', 'a.txt', ...OUT, '--tables-out', 'tables.safetensors', '--position-table', './tables.safetensors:good'],
+    2,
+    '--tables-out tables.safetensors: this table would be replaced',
+  ],
+  [
+    ['embed', 'a.txt', ...OUT, '--tables-out', './x.safetensors'],
+    2,
+    '--tables-out ./x.safetensors',
+    'file of --out',
+    'name another',
+  ],
+  [
+    ['embed', 'a.txt', '--out', 'model/model.safetensors'],
+    2,
+    '--out model/model.safetensors: a file of the model in',
+    'name another',
+  ],
+  [
+    ['embed', 'a.txt', ...OUT, '--tables-out', 'model/model.safetensors'],
+    2,
+    '--tables-out model/model.safetensors: a file of the model',
+  ],
   [['embed', 'a.txt', ...OUT, '--invalid-utf8', 'ignore'], 2, 'throw, replace'],
-  [['embed', 'a.txt', ...OUT, '--no-positions', '--position-table', 'tables.safetensors:good'], 2, '--no-positions', '--position-table'],
+  [
+    ['embed', 'a.txt', ...OUT, '--no-positions', '--position-table', 'tables.safetensors:good'],
+    2,
+    '--no-positions',
+    '--position-table',
+  ],
   [['embed', 'a.txt', ...OUT, '--tokenizer', 'gpt3'], 2, 'gpt3', 'cl100k_base', 'tokenizer.json'],
   [['embed', 'a.txt', ...OUT, '--tokenizer', 'missing.json'], 1, 'missing.json', 'no such file'],
   [['embed', 'a.txt', ...OUT, '--tokenizer', 'cut.json'], 1, 'cut.json'],
@@ -74,7 +115,14 @@ const CASES: Case[] = [
   [['embed', ...OUT], 1, 'no tokens', 'standard input is empty'],
   [['embed', 'a.txt', 'bad.txt', ...OUT], 1, 'bad.txt', 'UTF-8', 'byte 2', '--invalid-utf8 replace'],
   [['embed', 'x.txt.gz', ...OUT], 1, 'x.txt.gz'],
-  [['embed', 'special.txt', ...OUT], 1, 'special.txt', '<|endoftext|>', '--allowed-special all', '--allowed-special none'],
+  [
+    ['embed', 'special.txt', ...OUT],
+    1,
+    'special.txt',
+    '<|endoftext|>',
+    '--allowed-special all',
+    '--allowed-special none',
+  ],
   [['embed', 'special.txt', ...OUT, '--allowed-special', '<|eos|>'], 2, '<|eos|>', '<|endoftext|>'],
   [['embed', 'a.txt', ...OUT, '--table', 'missing.safetensors'], 1, 'missing.safetensors'],
   [['embed', 'a.txt', ...OUT, '--table', 'missing.safetensors:wte'], 1, 'missing.safetensors'],
@@ -85,9 +133,21 @@ const CASES: Case[] = [
   [['embed', 'a.txt', ...OUT, '--table', 'tables.safetensors:few'], 1, '10 rows', '50257 tokens', '--tokenizer'],
   [['embed', 'a.txt', ...OUT, '--table', 'tables.safetensors:flat'], 1, '[9]'],
   [['embed', 'a.txt', ...OUT, '--table', 'tables.safetensors:whole'], 1, 'int32'],
-  [['embed', 'a.txt', '--out', 'x.npy', '--dim', '9', '--table', 'tables.safetensors:good'], 2, '8 numbers', '--dim is 9', 'leave --dim out'],
+  [
+    ['embed', 'a.txt', '--out', 'x.npy', '--dim', '9', '--table', 'tables.safetensors:good'],
+    2,
+    '8 numbers',
+    '--dim is 9',
+    'leave --dim out',
+  ],
   [['embed', 'a.txt', ...OUT, '--position-table', 'tables.safetensors:positions'], 2, '6', '8'],
-  [['embed', 'a.txt', '--out', 'x.npy', '--position-table', 'tables.safetensors:positions'], 1, '4 rows', '--max-length is 256', '--max-length 4 goes with it'],
+  [
+    ['embed', 'a.txt', '--out', 'x.npy', '--position-table', 'tables.safetensors:positions'],
+    1,
+    '4 rows',
+    '--max-length is 256',
+    '--max-length 4 goes with it',
+  ],
   [['embed', 'a.txt', ...OUT, '--max-length', '999999999'], 2, 'GiB'],
   [['tokens', 'a', 'b'], 2, 'too many arguments', 'quotes'],
   [['tokens', '--text'], 2, '--text'],
@@ -132,10 +192,18 @@ test('every command reports the same position of invalid UTF-8, for files and st
   for (const [bytes, at, byte] of NO_UTF8) {
     const input = Buffer.from(bytes)
     writeFileSync(join(cwd, 'no.txt'), input)
-    for (const args of [['tokens', 'no.txt'], ['tokens', '-', '--count'], ['embed', 'no.txt', ...OUT], ['embed', '-', ...OUT]]) {
+    for (const args of [
+      ['tokens', 'no.txt'],
+      ['tokens', '-', '--count'],
+      ['embed', 'no.txt', ...OUT],
+      ['embed', '-', ...OUT],
+    ]) {
       const { code, stderr } = await command(args, { cwd, input })
       t.is(code, 1)
-      t.true(stderr.includes(`byte 0x${byte} is not UTF-8, which text must be (at byte ${at})`), `${args.join(' ')}: ${stderr}`)
+      t.true(
+        stderr.includes(`byte 0x${byte} is not UTF-8, which text must be (at byte ${at})`),
+        `${args.join(' ')}: ${stderr}`,
+      )
     }
   }
 })
@@ -168,7 +236,13 @@ test('TOKENBED_DEBUG=1 adds the stack', async (t) => {
 test('an existing file stays if the work fails', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'x.npy'), 'old')
-  await fails(t, ['embed', 'a.txt', 'bad.txt', '--dim', '8', '--max-length', '2', '--batch-size', '1', '--out', 'x.npy'], 1, ['bad.txt'], { cwd })
+  await fails(
+    t,
+    ['embed', 'a.txt', 'bad.txt', '--dim', '8', '--max-length', '2', '--batch-size', '1', '--out', 'x.npy'],
+    1,
+    ['bad.txt'],
+    { cwd },
+  )
   t.is(readFileSync(join(cwd, 'x.npy'), 'utf8'), 'old')
 })
 
@@ -176,7 +250,10 @@ test('reports a file that may not be read', async (t) => {
   const isRoot = process.getuid?.() === 0
   // Root may read all: the command is run as somebody else, where that one may run it.
   const uid = isRoot ? 65534 : undefined
-  if (process.platform === 'win32' || (isRoot && (await command(['--version'], { uid }).catch(() => null))?.code !== 0)) {
+  if (
+    process.platform === 'win32' ||
+    (isRoot && (await command(['--version'], { uid }).catch(() => null))?.code !== 0)
+  ) {
     return void t.log('skipped: no user here who may run the command and may not read a file')
   }
   const cwd = folder()
@@ -185,7 +262,13 @@ test('reports a file that may not be read', async (t) => {
   await fails(t, ['embed', 'a.txt', ...OUT], 1, ['a.txt: permission denied'], { cwd, uid })
   chmodSync(cwd, 0o555)
   await fails(t, ['embed', 'special.txt', '--allowed-special', 'all', ...OUT], 1, ['x.safetensors'], { cwd, uid })
-  await fails(t, ['train', 'special.txt', '--objective', 'skip-gram', '--min-count', '1', '--out', '.'], 1, ['--out .: permission denied'], { cwd, uid })
+  await fails(
+    t,
+    ['train', 'special.txt', '--objective', 'skip-gram', '--min-count', '1', '--out', '.'],
+    1,
+    ['--out .: permission denied'],
+    { cwd, uid },
+  )
 })
 
 test('reports a full disk', async (t) => {
@@ -206,8 +289,13 @@ test('reports a full disk', async (t) => {
 })
 
 test('reports a failed write to stdout', async (t) => {
-  if (!existsSync('/dev/full') || !statSync('/dev/full').isCharacterDevice()) return void t.log('skipped: there is no /dev/full')
-  const shell = spawnSync('sh', ['-c', '"$0" "$1" tokens hello > /dev/full', process.execPath, join(__dirname, '../../cli/main.js')], { encoding: 'utf8' })
+  if (!existsSync('/dev/full') || !statSync('/dev/full').isCharacterDevice())
+    return void t.log('skipped: there is no /dev/full')
+  const shell = spawnSync(
+    'sh',
+    ['-c', '"$0" "$1" tokens hello > /dev/full', process.execPath, join(__dirname, '../../cli/main.js')],
+    { encoding: 'utf8' },
+  )
   t.is(shell.status, 1)
   t.is(shell.stderr, 'tokenbed: standard output: no space left on device\n')
 })

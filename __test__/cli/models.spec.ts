@@ -2,9 +2,31 @@
 
 import test from 'ava'
 import { Resvg } from '@resvg/resvg-js'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { Generator, loadModel, randn, saveModel, saveNpy, saveSafetensors, saveWord2Vec, tensor, Tokenizer, Vectors, zeros } from '../../index.js'
+import {
+  Generator,
+  loadModel,
+  randn,
+  saveModel,
+  saveNpy,
+  saveSafetensors,
+  saveWord2Vec,
+  tensor,
+  Tokenizer,
+  Vectors,
+  zeros,
+} from '../../index.js'
 import { fails, output } from '../support/command.js'
 import { root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -12,21 +34,55 @@ import { temporaryFolder } from '../support/temporary.js'
 const base = temporaryFolder()
 const WORDS = ['king', 'queen', 'man', 'woman', 'sea', 'ship', '<b>&"', '鯨', 'never']
 /** Vectors with royalty along the first number, sex along the second, and ships along the third. */
-const ROWS = [[3, 1, 0.1], [3, -1, 0.2], [0.1, 1, 0.15], [0.2, -1, 0.1], [0, 0.1, 2], [0.1, 0.2, 2], [1, 0, 1], [-1, 0.1, 1], [0, 0, 0]]
+const ROWS = [
+  [3, 1, 0.1],
+  [3, -1, 0.2],
+  [0.1, 1, 0.15],
+  [0.2, -1, 0.1],
+  [0, 0.1, 2],
+  [0.1, 0.2, 2],
+  [1, 0, 1],
+  [-1, 0.1, 1],
+  [0, 0, 0],
+]
 const COUNTS = [50, 20, 90, 80, 40, 30, 10, 5, 0]
-const LOSS = [[10, 4.5], [20, 3.25], [30, 2]] as const
+const LOSS = [
+  [10, 4.5],
+  [20, 3.25],
+  [30, 2],
+] as const
 
 function folder(): string {
   const path = mkdtempSync(join(base, 'x-'))
   const weight = tensor(ROWS)
   const training = { tokens: 1_234_567, epochs: 5, date: '2026-01-02', loss: LOSS }
-  saveModel(join(path, 'model'), { objective: 'skip-gram', tensors: { 'token.weight': weight, 'context.weight': zeros([9, 3]), 'other.bias': zeros([4]) }, vocabulary: WORDS, counts: COUNTS, training })
+  saveModel(join(path, 'model'), {
+    objective: 'skip-gram',
+    tensors: { 'token.weight': weight, 'context.weight': zeros([9, 3]), 'other.bias': zeros([4]) },
+    vocabulary: WORDS,
+    counts: COUNTS,
+    training,
+  })
   saveModel(join(path, 'plain'), { objective: 'cbow', tensors: { 'token.weight': weight }, vocabulary: WORDS })
   saveWord2Vec(join(path, 'vectors.bin'), WORDS, weight, { binary: true })
   const tokenizer = Tokenizer.load('gpt2')
-  saveModel(join(path, 'gpt2'), { objective: 'next-token', tensors: { 'token.weight': randn([tokenizer.vocabSize, 2], { generator: new Generator(1) }) }, vocabulary: tokenizer })
-  saveSafetensors(join(path, 'file.safetensors'), { wte: tensor([[1, 0], [0, 0], [NaN, 1]]), flat: zeros([5]), ids: zeros([2, 2], { dtype: 'int32' }) })
-  saveSafetensors(join(path, 'before.safetensors'), { 'token.weight': tensor(ROWS.map((row, i) => (i === 4 || i === 8 ? row : [9, 9, 9]))) })
+  saveModel(join(path, 'gpt2'), {
+    objective: 'next-token',
+    tensors: { 'token.weight': randn([tokenizer.vocabSize, 2], { generator: new Generator(1) }) },
+    vocabulary: tokenizer,
+  })
+  saveSafetensors(join(path, 'file.safetensors'), {
+    wte: tensor([
+      [1, 0],
+      [0, 0],
+      [NaN, 1],
+    ]),
+    flat: zeros([5]),
+    ids: zeros([2, 2], { dtype: 'int32' }),
+  })
+  saveSafetensors(join(path, 'before.safetensors'), {
+    'token.weight': tensor(ROWS.map((row, i) => (i === 4 || i === 8 ? row : [9, 9, 9]))),
+  })
   saveNpy(join(path, 'array.npy'), zeros([2, 3]))
   mkdirSync(join(path, 'empty'))
   return path
@@ -35,10 +91,15 @@ const cwd = folder()
 const run = (t: Parameters<typeof output>[0], ...args: string[]) => output(t, args, { cwd })
 
 test('prints the neighbours of words', async (t) => {
-  t.is(await run(t, 'neighbors', 'model', 'sea', 'king', '--top', '2'), 'sea\n   0.9975  ship\n   0.7080  鯨\n\nking\n   0.8000  queen\n   0.6928  <b>&"\n')
+  t.is(
+    await run(t, 'neighbors', 'model', 'sea', 'king', '--top', '2'),
+    'sea\n   0.9975  ship\n   0.7080  鯨\n\nking\n   0.8000  queen\n   0.6928  <b>&"\n',
+  )
   t.is(await run(t, 'neighbors', 'vectors.bin', 'sea', '-n', '1'), 'sea\n   0.9975  ship\n')
   const { neighbors } = JSON.parse(await run(t, 'neighbors', 'model', '鯨', '--json', '--top', '3'))
-  t.deepEqual(neighbors, [{ token: '鯨', id: 7, nearest: loadModel(join(cwd, 'model')).vectors.mostSimilar('鯨', { topN: 3 }) }])
+  t.deepEqual(neighbors, [
+    { token: '鯨', id: 7, nearest: loadModel(join(cwd, 'model')).vectors.mostSimilar('鯨', { topN: 3 }) },
+  ])
 })
 
 test('shows the tokens of an encoding as the tokens command does', async (t) => {
@@ -50,7 +111,10 @@ test('shows the tokens of an encoding as the tokens command does', async (t) => 
 })
 
 test('solves analogies', async (t) => {
-  t.is((await run(t, 'analogy', 'model', 'man', 'king', 'woman', '-n', '2')).split('\n').slice(0, 2).join('|'), 'man : king = woman : ?|   0.7736  queen')
+  t.is(
+    (await run(t, 'analogy', 'model', 'man', 'king', 'woman', '-n', '2')).split('\n').slice(0, 2).join('|'),
+    'man : king = woman : ?|   0.7736  queen',
+  )
   const { a, b, c, nearest } = JSON.parse(await run(t, 'analogy', 'model', 'man', 'king', 'woman', '--json'))
   t.deepEqual([a, b, c, nearest.length], ['man', 'king', 'woman', 6])
   t.is(nearest[0].token, 'queen')
@@ -60,20 +124,38 @@ test('inspects a model', async (t) => {
   t.snapshot(await run(t, 'inspect', 'model'))
   const { model, tensors, tables } = JSON.parse(await run(t, 'inspect', 'model', '--json'))
   t.is(model.objective, 'skip-gram')
-  t.deepEqual(tensors.find(({ name }: { name: string }) => name === 'token.weight'), { name: 'token.weight', dtype: 'float32', shape: [9, 3], bytes: 108 })
+  t.deepEqual(
+    tensors.find(({ name }: { name: string }) => name === 'token.weight'),
+    { name: 'token.weight', dtype: 'float32', shape: [9, 3], bytes: 108 },
+  )
   t.deepEqual(tables.map(({ name }: { name: string }) => name).sort(), ['context.weight', 'token.weight'])
   const table = tables.find(({ name }: { name: string }) => name === 'token.weight')
   t.like(table, { rows: 9, dim: 3, zero: [8], notFinite: [], unseen: [8], unchanged: null })
-  t.deepEqual(table.hot.map(({ id }: { id: number }) => id), [2, 3])
-  t.like(JSON.parse(await run(t, 'inspect', 'model', '--table', 'token.weight', '--initial', 'before.safetensors', '--json')).tables[0], { unchanged: [4, 8] })
-  t.like(JSON.parse(await run(t, 'inspect', 'model', '--table', 'token.weight', '--initial', 'plain', '--json')).tables[0], { unchanged: [0, 1, 2, 3, 4, 5, 6, 7, 8] })
+  t.deepEqual(
+    table.hot.map(({ id }: { id: number }) => id),
+    [2, 3],
+  )
+  t.like(
+    JSON.parse(await run(t, 'inspect', 'model', '--table', 'token.weight', '--initial', 'before.safetensors', '--json'))
+      .tables[0],
+    { unchanged: [4, 8] },
+  )
+  t.like(
+    JSON.parse(await run(t, 'inspect', 'model', '--table', 'token.weight', '--initial', 'plain', '--json')).tables[0],
+    { unchanged: [0, 1, 2, 3, 4, 5, 6, 7, 8] },
+  )
 })
 
 test('inspects files', async (t) => {
   t.snapshot(await run(t, 'inspect', 'file.safetensors'))
   t.snapshot(await run(t, 'inspect', 'file.safetensors', '--no-health'))
   t.snapshot(await run(t, 'inspect', 'array.npy'))
-  t.deepEqual(JSON.parse(await run(t, 'inspect', 'file.safetensors', '--json')).tables.map(({ name, zero, notFinite }: Record<string, unknown>) => [name, zero, notFinite]), [['wte', [1], [2]]])
+  t.deepEqual(
+    JSON.parse(await run(t, 'inspect', 'file.safetensors', '--json')).tables.map(
+      ({ name, zero, notFinite }: Record<string, unknown>) => [name, zero, notFinite],
+    ),
+    [['wte', [1], [2]]],
+  )
 })
 
 /** A safetensors file with this header and this number of zero bytes. */
@@ -85,32 +167,54 @@ function forged(name: string, header: object, bytes: number): void {
 }
 
 test('lists tensors of every type, and metadata', async (t) => {
-  forged('mixed.safetensors', {
-    __metadata__: { format: 'pt', note: 'n'.repeat(200) },
-    wte: { dtype: 'F32', shape: [3, 2], data_offsets: [0, 24] },
-    scale: { dtype: 'F8_E8M0', shape: [4], data_offsets: [24, 28] },
-    'layer.weight': { dtype: 'F8_E4M3', shape: [2, 3], data_offsets: [28, 34] },
-    ids: { dtype: 'U16', shape: [3], data_offsets: [34, 40] },
-  }, 40)
+  forged(
+    'mixed.safetensors',
+    {
+      __metadata__: { format: 'pt', note: 'n'.repeat(200) },
+      wte: { dtype: 'F32', shape: [3, 2], data_offsets: [0, 24] },
+      scale: { dtype: 'F8_E8M0', shape: [4], data_offsets: [24, 28] },
+      'layer.weight': { dtype: 'F8_E4M3', shape: [2, 3], data_offsets: [28, 34] },
+      ids: { dtype: 'U16', shape: [3], data_offsets: [34, 40] },
+    },
+    40,
+  )
   const text = await run(t, 'inspect', 'mixed.safetensors')
-  t.is(text.split('\n\n')[0], `mixed.safetensors: 4 tensors, ${statSync(join(cwd, 'mixed.safetensors')).size} bytes\n  format: pt\n  note: ${'n'.repeat(97)}...\n  wte           float32  [3, 2]  24 bytes\n  scale         F8_E8M0  [4]     4 bytes\n  layer.weight  F8_E4M3  [2, 3]  6 bytes\n  ids           U16      [3]     6 bytes`)
+  t.is(
+    text.split('\n\n')[0],
+    `mixed.safetensors: 4 tensors, ${statSync(join(cwd, 'mixed.safetensors')).size} bytes\n  format: pt\n  note: ${'n'.repeat(97)}...\n  wte           float32  [3, 2]  24 bytes\n  scale         F8_E8M0  [4]     4 bytes\n  layer.weight  F8_E4M3  [2, 3]  6 bytes\n  ids           U16      [3]     6 bytes`,
+  )
   t.regex(text, /\nwte: 3 rows of 2\n/)
   const { tensors, metadata, tables } = JSON.parse(await run(t, 'inspect', 'mixed.safetensors', '--json'))
   t.deepEqual(tensors[2], { name: 'layer.weight', dtype: 'F8_E4M3', shape: [2, 3], bytes: 6 })
   t.deepEqual([metadata.format, tables.length], ['pt', 1])
-  await fails(t, ['inspect', 'mixed.safetensors', '--table', 'layer.weight'], 2, ['F8_E4M3 [2, 3]', 'not a table'], { cwd })
+  await fails(t, ['inspect', 'mixed.safetensors', '--table', 'layer.weight'], 2, ['F8_E4M3 [2, 3]', 'not a table'], {
+    cwd,
+  })
   // The only table of it is asked without a name; one of another type says its type.
   t.is((await run(t, 'neighbors', 'mixed.safetensors', '1', '-n', '1')).split('\n')[0], '#1')
   await fails(t, ['neighbors', 'mixed.safetensors:layer.weight', '1'], 1, ['"layer.weight"', 'F8_E4M3'], { cwd })
-  await fails(t, ['neighbors', 'mixed.safetensors:x', '1'], 2, ['"x"', 'wte [3, 2]', 'layer.weight [2, 3] of F8_E4M3'], { cwd })
+  await fails(
+    t,
+    ['neighbors', 'mixed.safetensors:x', '1'],
+    2,
+    ['"x"', 'wte [3, 2]', 'layer.weight [2, 3] of F8_E4M3'],
+    { cwd },
+  )
 })
 
 /** A model in two files, in a folder with this name. */
-function sharded(name: string, index = 'model.safetensors.index.json'): { at: (file: string) => string; map: Record<string, string> } {
+function sharded(
+  name: string,
+  index = 'model.safetensors.index.json',
+): { at: (file: string) => string; map: Record<string, string> } {
   const at = (file: string) => join(cwd, name, file)
   mkdirSync(join(cwd, name), { recursive: true })
   const [one, two] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors']
-  saveSafetensors(at(one), { 'embed_tokens.weight': tensor(ROWS), 'a.bias': zeros([4]) }, { metadata: { format: 'pt' } })
+  saveSafetensors(
+    at(one),
+    { 'embed_tokens.weight': tensor(ROWS), 'a.bias': zeros([4]) },
+    { metadata: { format: 'pt' } },
+  )
   saveSafetensors(at(two), { 'lm_head.weight': tensor(ROWS).mul(2), 'b.bias': zeros([4], { dtype: 'bfloat16' }) })
   const map = { 'embed_tokens.weight': one, 'a.bias': one, 'b.bias': two, 'lm_head.weight': two }
   writeFileSync(at(index), JSON.stringify({ metadata: { total_size: 264 }, weight_map: map }))
@@ -126,18 +230,34 @@ test('inspects a model in several files', async (t) => {
   t.regex(text, /\nembed_tokens\.weight: 9 rows of 3\n[^]*\nlm_head\.weight: 9 rows of 3\n/)
   const { tensors, tables, files, bytes } = JSON.parse(await run(t, 'inspect', 'shards', '--json'))
   t.deepEqual(files, ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'])
-  t.is(bytes, files.reduce((sum: number, file: string) => sum + statSync(at(file)).size, 0))
-  t.deepEqual(tensors.find(({ name }: { name: string }) => name === 'b.bias'), { name: 'b.bias', dtype: 'bfloat16', shape: [4], bytes: 8, file: files[1] })
-  t.deepEqual(tables.map(({ name, zero }: { name: string; zero: number[] }) => [name, zero]), [['embed_tokens.weight', [8]], ['lm_head.weight', [8]]])
+  t.is(
+    bytes,
+    files.reduce((sum: number, file: string) => sum + statSync(at(file)).size, 0),
+  )
+  t.deepEqual(
+    tensors.find(({ name }: { name: string }) => name === 'b.bias'),
+    { name: 'b.bias', dtype: 'bfloat16', shape: [4], bytes: 8, file: files[1] },
+  )
+  t.deepEqual(
+    tables.map(({ name, zero }: { name: string; zero: number[] }) => [name, zero]),
+    [
+      ['embed_tokens.weight', [8]],
+      ['lm_head.weight', [8]],
+    ],
+  )
   // The index itself, and one of another name.
   t.is(await run(t, 'inspect', join('shards', 'model.safetensors.index.json')), text)
   sharded('diffusers', 'diffusion_pytorch_model.safetensors.index.json')
-  t.is((await run(t, 'inspect', 'diffusers', '--table', 'lm_head.weight')).split('\n')[0], text.split('\n')[0].replace('shards', 'diffusers'))
+  t.is(
+    (await run(t, 'inspect', 'diffusers', '--table', 'lm_head.weight')).split('\n')[0],
+    text.split('\n')[0].replace('shards', 'diffusers'),
+  )
 })
 
 test('reports missing files and files of different models', async (t) => {
   const { at, map } = sharded('broken')
-  const index = (it: unknown) => writeFileSync(at('model.safetensors.index.json'), typeof it === 'string' ? it : JSON.stringify(it))
+  const index = (it: unknown) =>
+    writeFileSync(at('model.safetensors.index.json'), typeof it === 'string' ? it : JSON.stringify(it))
   const says = (...parts: string[]) => fails(t, ['inspect', 'broken'], 1, parts, { cwd })
   index('{')
   await says('index.json', 'not JSON')
@@ -150,7 +270,10 @@ test('reports missing files and files of different models', async (t) => {
   index({ weight_map: { ...map, 'c.bias': 'model-00001-of-00002.safetensors' } })
   await says('"c.bias"', 'model-00001-of-00002.safetensors', 'not of one model')
   index({ weight_map: map })
-  writeFileSync(at('model-00002-of-00002.safetensors'), 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n')
+  writeFileSync(
+    at('model-00002-of-00002.safetensors'),
+    'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n',
+  )
   await says('model-00002-of-00002.safetensors', 'Git LFS', 'git lfs pull')
   rmSync(at('model-00002-of-00002.safetensors'))
   await says('model-00002-of-00002.safetensors', 'does not exist')
@@ -166,12 +289,28 @@ test('searches and draws the rows of a table in a safetensors file', async (t) =
   t.is((await run(t, 'analogy', 'rows.safetensors', '2', '0', '3', '-n', '1')).split('\n')[1].slice(-2), '#1')
   t.is(await run(t, 'plot', 'rows.safetensors', '-o', 'rows.svg'), 'rows.svg: 9 rows, 9 of them with a label\n')
   t.true(readFileSync(join(cwd, 'rows.svg'), 'utf8').includes('>The 9 first of 9 rows<'))
-  await fails(t, ['neighbors', 'rows.safetensors', 'whale'], 2, ['"whale"', '9 rows', 'rows.safetensors:table', 'a row\'s number', '--tokenizer'], { cwd })
+  await fails(
+    t,
+    ['neighbors', 'rows.safetensors', 'whale'],
+    2,
+    ['"whale"', '9 rows', 'rows.safetensors:table', "a row's number", '--tokenizer'],
+    { cwd },
+  )
   await fails(t, ['neighbors', 'rows.safetensors', '9'], 2, ['"9"', '9 rows'], { cwd })
   await fails(t, ['neighbors', 'rows.safetensors:bias', '1'], 1, ['rows.safetensors:bias', '[9]'], { cwd })
-  await fails(t, ['neighbors', 'rows.safetensors', '1', '--tokenizer', 'gpt2'], 2, ['gpt2', '50257 tokens', '9 rows'], { cwd })
-  await fails(t, ['neighbors', 'model', 'king', '--tokenizer', 'gpt2'], 2, ['--tokenizer gpt2', '.safetensors'], { cwd })
-  await fails(t, ['neighbors', join('model', 'model.safetensors'), '1'], 2, ['which of its tensors', 'token.weight [9, 3]'], { cwd })
+  await fails(t, ['neighbors', 'rows.safetensors', '1', '--tokenizer', 'gpt2'], 2, ['gpt2', '50257 tokens', '9 rows'], {
+    cwd,
+  })
+  await fails(t, ['neighbors', 'model', 'king', '--tokenizer', 'gpt2'], 2, ['--tokenizer gpt2', '.safetensors'], {
+    cwd,
+  })
+  await fails(
+    t,
+    ['neighbors', join('model', 'model.safetensors'), '1'],
+    2,
+    ['which of its tensors', 'token.weight [9, 3]'],
+    { cwd },
+  )
 })
 
 test('names the rows of a table in a safetensors file with a tokenizer', async (t) => {
@@ -181,24 +320,44 @@ test('names the rows of a table in a safetensors file with a tokenizer', async (
   // A table may have more rows than tokens, as models have them; its tokens may be those of a tokenizer.json.
   const file = join(root, 'testdata/golden/hf/byte-level.json')
   const tokenizer = Tokenizer.fromFile(file)
-  saveSafetensors(join(cwd, 'more.safetensors'), { wte: randn([tokenizer.vocabSize + 7, 4], { generator: new Generator(2) }) })
-  const { neighbors } = JSON.parse(await run(t, 'neighbors', 'more.safetensors', 'a', '--tokenizer', file, '--json', '-n', '2'))
+  saveSafetensors(join(cwd, 'more.safetensors'), {
+    wte: randn([tokenizer.vocabSize + 7, 4], { generator: new Generator(2) }),
+  })
+  const { neighbors } = JSON.parse(
+    await run(t, 'neighbors', 'more.safetensors', 'a', '--tokenizer', file, '--json', '-n', '2'),
+  )
   t.is(neighbors[0].id, new Vectors(zeros([tokenizer.vocabSize, 2]), tokenizer).id('a'))
-  t.regex(await run(t, 'plot', 'more.safetensors', '--tokenizer', file, '-o', 'more.svg', '-n', '12'), /^more\.svg: 12 tokens, /)
-  await fails(t, ['plot', 'more.safetensors', 'nonesuch', '--tokenizer', file, '-o', 'x.svg'], 2, ['"nonesuch"', 'more.safetensors:wte'], { cwd })
+  t.regex(
+    await run(t, 'plot', 'more.safetensors', '--tokenizer', file, '-o', 'more.svg', '-n', '12'),
+    /^more\.svg: 12 tokens, /,
+  )
+  await fails(
+    t,
+    ['plot', 'more.safetensors', 'nonesuch', '--tokenizer', file, '-o', 'x.svg'],
+    2,
+    ['"nonesuch"', 'more.safetensors:wte'],
+    { cwd },
+  )
 })
 
 test('--verify finds a changed byte', async (t) => {
-  t.regex(await run(t, 'inspect', 'model', '--verify', '--no-health'), /^model: .*\n {2}verified: every byte is as it was saved\n/)
+  t.regex(
+    await run(t, 'inspect', 'model', '--verify', '--no-health'),
+    /^model: .*\n {2}verified: every byte is as it was saved\n/,
+  )
   t.true(JSON.parse(await run(t, 'inspect', 'model', '--verify', '--no-health', '--json')).verified)
-  t.true(JSON.parse(await run(t, 'inspect', join('model', 'model.safetensors'), '--verify', '--no-health', '--json')).verified)
+  t.true(
+    JSON.parse(await run(t, 'inspect', join('model', 'model.safetensors'), '--verify', '--no-health', '--json'))
+      .verified,
+  )
   const damaged = join(cwd, 'damaged')
   cpSync(join(cwd, 'model'), damaged, { recursive: true })
   const path = join(damaged, 'model.safetensors')
   const bytes = readFileSync(path)
   bytes[bytes.length - 5] ^= 1
   writeFileSync(path, bytes)
-  for (const which of ['damaged', join('damaged', 'model.safetensors')]) await fails(t, ['inspect', which, '--verify'], 1, [join('damaged', 'model.safetensors'), 'damaged'], { cwd })
+  for (const which of ['damaged', join('damaged', 'model.safetensors')])
+    await fails(t, ['inspect', which, '--verify'], 1, [join('damaged', 'model.safetensors'), 'damaged'], { cwd })
   await fails(t, ['inspect', 'file.safetensors', '--verify'], 1, ['file.safetensors', 'no digest'], { cwd })
   await fails(t, ['inspect', 'array.npy', '--verify'], 2, ['--verify', 'array.npy'], { cwd })
 })
@@ -222,7 +381,10 @@ test('draws the most frequent tokens', async (t) => {
 })
 
 test('draws some words with the loss, as an HTML page', async (t) => {
-  t.is(await run(t, 'plot', 'model', 'king', 'queen', 'sea', 'sea', '--loss', '-o', 'b.html'), 'b.html: 3 words, 3 of them with a label, and the loss at 3 steps\n')
+  t.is(
+    await run(t, 'plot', 'model', 'king', 'queen', 'sea', 'sea', '--loss', '-o', 'b.html'),
+    'b.html: 3 words, 3 of them with a label, and the loss at 3 steps\n',
+  )
   const html = readFileSync(join(cwd, 'b.html'), 'utf8')
   t.regex(html, /^<!doctype html>\n<html lang="en">/)
   t.false(/<script|href=|src=|url\(/.test(html), 'nothing comes from elsewhere')
@@ -231,19 +393,34 @@ test('draws some words with the loss, as an HTML page', async (t) => {
   const { out, tokens, explained, loss } = JSON.parse(await run(t, 'plot', 'model', '--loss', '--json', '-o', 'c.svg'))
   t.is(out, 'c.svg')
   t.deepEqual(loss, LOSS)
-  t.deepEqual(tokens.slice(0, 2).map(({ token, id, labelled }: Record<string, unknown>) => [token, id, labelled]), [['man', 2, true], ['woman', 3, true]])
+  t.deepEqual(
+    tokens.slice(0, 2).map(({ token, id, labelled }: Record<string, unknown>) => [token, id, labelled]),
+    [
+      ['man', 2, true],
+      ['woman', 3, true],
+    ],
+  )
   t.true(explained[0] > explained[1] && explained[0] + explained[1] <= 1 + 1e-12)
   t.is(await run(t, 'plot', 'vectors.bin', '-o', 'd.svg'), 'd.svg: 9 words, 9 of them with a label\n')
 })
 
 test('no label overlaps another or a dot', async (t) => {
   const many = Array.from({ length: 400 }, (_, i) => `word${i}`)
-  saveModel(join(cwd, 'many'), { objective: 'cbow', tensors: { 'token.weight': randn([400, 8], { generator: new Generator(3) }) }, vocabulary: many, counts: many.map((_, i) => 400 - i) })
+  saveModel(join(cwd, 'many'), {
+    objective: 'cbow',
+    tensors: { 'token.weight': randn([400, 8], { generator: new Generator(3) }) },
+    vocabulary: many,
+    counts: many.map((_, i) => 400 - i),
+  })
   const { tokens } = JSON.parse(await run(t, 'plot', 'many', '-n', '400', '--json', '-o', 'e.svg'))
   const labelled = tokens.filter((token: { labelled: boolean }) => token.labelled).length
   t.true(labelled > 50 && labelled < 400, `${labelled}`)
   const svg = readFileSync(join(cwd, 'e.svg'), 'utf8')
-  const found = [...svg.matchAll(/<g class="token">.*?<circle cx="(.*?)" cy="(.*?)" r="(.*?)".*?\/>(?:<text x="(.*?)" y="(.*?)"(?: text-anchor="(.*?)")?>(.*?)<\/text>)?<\/g>/g)]
+  const found = [
+    ...svg.matchAll(
+      /<g class="token">.*?<circle cx="(.*?)" cy="(.*?)" r="(.*?)".*?\/>(?:<text x="(.*?)" y="(.*?)"(?: text-anchor="(.*?)")?>(.*?)<\/text>)?<\/g>/g,
+    ),
+  ]
   t.is(found.length, 400)
   // Narrower than any font has these letters, so that what is found here is seen anywhere.
   const boxes = found.flatMap(([, , , , x, y, anchor = 'start', text]) => {
@@ -254,8 +431,10 @@ test('no label overlaps another or a dot', async (t) => {
   })
   t.is(boxes.length, labelled)
   for (const [i, a] of boxes.entries()) {
-    for (const b of boxes.slice(i + 1)) t.false(a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom, `${a.text} ${b.text}`)
-    for (const [, cx, cy] of found) t.false(Number(cx) > a.left && Number(cx) < a.right && Number(cy) > a.top && Number(cy) < a.bottom, a.text)
+    for (const b of boxes.slice(i + 1))
+      t.false(a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom, `${a.text} ${b.text}`)
+    for (const [, cx, cy] of found)
+      t.false(Number(cx) > a.left && Number(cx) < a.right && Number(cy) > a.top && Number(cy) < a.bottom, a.text)
   }
 })
 
@@ -302,7 +481,12 @@ for (const [args, code, ...parts] of CASES) {
 }
 
 // The other tests write pictures into the same folder while they run.
-test.after('no temporary file is left', (t) => t.deepEqual(readdirSync(cwd).filter((name) => name.startsWith('.')), []))
+test.after('no temporary file is left', (t) =>
+  t.deepEqual(
+    readdirSync(cwd).filter((name) => name.startsWith('.')),
+    [],
+  ),
+)
 
 test('an existing picture stays if the work fails', async (t) => {
   writeFileSync(join(cwd, 'old.svg'), 'old')

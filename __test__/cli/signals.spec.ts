@@ -15,7 +15,11 @@ const folder = () => mkdtempSync(join(base, 'x-'))
 /** Windows has no signals that a process could handle. */
 const posix = process.platform === 'win32' ? test.skip : test
 
-const SIGNALS = [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const
+const SIGNALS = [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const
 
 for (const [signal, code] of SIGNALS) {
   posix(`${signal} while rows are being written`, async (t) => {
@@ -70,11 +74,22 @@ posix('SIGINT at any moment leaves a whole file or none', async (t) => {
 posix('a reader that leaves early is no error', (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'book.txt'), 'It was the best of times, it was the worst of times. '.repeat(20_000))
-  const pipe = (args: string) => spawnSync('bash', ['-c', `set -o pipefail; "$0" "$1" ${args} | head -n 1`, process.execPath, PROGRAM], { cwd, encoding: 'utf8' })
+  const pipe = (args: string) =>
+    spawnSync('bash', ['-c', `set -o pipefail; "$0" "$1" ${args} | head -n 1`, process.execPath, PROGRAM], {
+      cwd,
+      encoding: 'utf8',
+    })
   t.like(pipe('tokens book.txt --ids'), { status: 0, stdout: '1026\n', stderr: '' })
   t.like(pipe('tokens book.txt'), { status: 0, stdout: '1026\tIt\n', stderr: '' })
   t.like(pipe('embed --help'), { status: 0, stderr: '' })
-  t.like(spawnSync('bash', ['-c', 'set -o pipefail; "$0" "$1" embed book.txt --dim 8 -o x.npy 2>&1 | true', process.execPath, PROGRAM], { cwd }), { status: 0 })
+  t.like(
+    spawnSync(
+      'bash',
+      ['-c', 'set -o pipefail; "$0" "$1" embed book.txt --dim 8 -o x.npy 2>&1 | true', process.execPath, PROGRAM],
+      { cwd },
+    ),
+    { status: 0 },
+  )
   t.true(readdirSync(cwd).includes('x.npy'), 'the work is done all the same')
 })
 

@@ -14,7 +14,10 @@ const inTerminal = pty ? test : test.skip
 /** A folder with a text that takes a few seconds to write. */
 function folder(megabytes = 0): string {
   const path = mkdtempSync(join(base, 'x-'))
-  writeFileSync(join(path, 'book.txt'), 'It was the best of times, it was the worst of times.\n'.repeat(1 + megabytes * 19_000))
+  writeFileSync(
+    join(path, 'book.txt'),
+    'It was the best of times, it was the worst of times.\n'.repeat(1 + megabytes * 19_000),
+  )
   return path
 }
 
@@ -35,7 +38,10 @@ inTerminal('tokens are painted, wrapped and numbered', async (t) => {
 inTerminal('no colour is sent where none is wanted', async (t) => {
   for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) {
     const screen = new Screen(['tokens', 'Hello, world!'], { env })
-    t.is(await shows(t, screen), '15496   Hello\n11      ,\n995     ·world\n0       !\n\n4 tokens, 13 characters, 13 bytes, 3.25 characters per token')
+    t.is(
+      await shows(t, screen),
+      '15496   Hello\n11      ,\n995     ·world\n0       !\n\n4 tokens, 13 characters, 13 bytes, 3.25 characters per token',
+    )
     t.false(screen.raw.includes('\u001b'), JSON.stringify(screen.raw))
   }
 })
@@ -67,20 +73,34 @@ inTerminal('embed without files reads from the terminal, and says so', async (t)
 })
 
 inTerminal('a bar while it works, nothing of it afterwards', async (t) => {
-  const screen = new Screen(['embed', 'book.txt', '--dim', '64', '--batch-size', '8', '--out', 'x.npy'], { cwd: folder(8) })
+  const screen = new Screen(['embed', 'book.txt', '--dim', '64', '--batch-size', '8', '--out', 'x.npy'], {
+    cwd: folder(8),
+  })
   const after = (await shows(t, screen)).replace(/[\d.]+ s, [\d.]+[KM] tokens/, 'T s, N tokens')
-  t.regex(after, /^book\.txt: [\d,]+ tokens in [\d,]+ windows\nx\.npy: float32 \[\d+, 256, 64\], \d+ MB, T s, N tokens\/s$/)
+  t.regex(
+    after,
+    /^book\.txt: [\d,]+ tokens in [\d,]+ windows\nx\.npy: float32 \[\d+, 256, 64\], \d+ MB, T s, N tokens\/s$/,
+  )
   t.true(screen.raw.endsWith('tokens/s\r\n'))
   // This looks at all output afterwards, because on a fast machine a state of the bar may be visible for a moment only.
   const during = screen.raw.split('\u001b[1G')
-  t.true(during.some((line) => /^█+░* {2}\d+%  [\d.]+[KM]? tokens  [\d.]+[KM]? tokens\/s/.test(line)), JSON.stringify(screen.raw))
-  for (const [off, on] of [['\u001b[?25l', '\u001b[?25h'], ['\u001b[?7l', '\u001b[?7h']]) {
+  t.true(
+    during.some((line) => /^█+░* {2}\d+%  [\d.]+[KM]? tokens  [\d.]+[KM]? tokens\/s/.test(line)),
+    JSON.stringify(screen.raw),
+  )
+  for (const [off, on] of [
+    ['\u001b[?25l', '\u001b[?25h'],
+    ['\u001b[?7l', '\u001b[?7h'],
+  ]) {
     t.true(screen.raw.lastIndexOf(off) < screen.raw.lastIndexOf(on), 'cursor and wrapping are as before')
   }
 })
 
 inTerminal('the bar follows a terminal that grows narrow', async (t) => {
-  const screen = new Screen(['embed', 'book.txt', '--dim', '64', '--batch-size', '8', '--out', 'x.npy'], { cwd: folder(8), columns: 100 })
+  const screen = new Screen(['embed', 'book.txt', '--dim', '64', '--batch-size', '8', '--out', 'x.npy'], {
+    cwd: folder(8),
+    columns: 100,
+  })
   await screen.until(/█/)
   screen.resize(24, 24)
   await shows(t, screen)
@@ -93,7 +113,10 @@ inTerminal('Ctrl-C takes the bar away and leaves nothing behind', async (t) => {
   await screen.until(/█/)
   screen.process.write('\u0003')
   t.is(await screen.ended, 130)
-  t.deepEqual((await screen.lines()).filter((line) => line !== '^C'), [])
+  t.deepEqual(
+    (await screen.lines()).filter((line) => line !== '^C'),
+    [],
+  )
   t.true(screen.raw.lastIndexOf('\u001b[?25l') < screen.raw.lastIndexOf('\u001b[?25h'), 'the cursor is back')
   t.deepEqual(readdirSync(cwd), ['book.txt'])
 })
@@ -123,7 +146,10 @@ test('help NAME prints the help of NAME, with each default once', async (t) => {
   const all = await command(['help'])
   t.deepEqual([all.code, all.stderr], [0, ''])
   t.is(all.stdout, (await command(['--help'])).stdout)
-  t.true(COMMANDS.every((name) => new RegExp(`^  ${name} `, 'm').test(all.stdout)), all.stdout)
+  t.true(
+    COMMANDS.every((name) => new RegExp(`^  ${name} `, 'm').test(all.stdout)),
+    all.stdout,
+  )
   for (const name of COMMANDS) {
     const { code, stdout, stderr } = await command(['help', name])
     t.deepEqual([code, stderr], [0, ''])
@@ -134,7 +160,16 @@ test('help NAME prints the help of NAME, with each default once', async (t) => {
 })
 
 test('the help texts', async (t) => {
-  for (const args of [['--help'], ['embed', '--help'], ['tokens', '--help'], ['train', '--help'], ['neighbors', '--help'], ['analogy', '--help'], ['inspect', '--help'], ['plot', '--help']]) {
+  for (const args of [
+    ['--help'],
+    ['embed', '--help'],
+    ['tokens', '--help'],
+    ['train', '--help'],
+    ['neighbors', '--help'],
+    ['analogy', '--help'],
+    ['inspect', '--help'],
+    ['plot', '--help'],
+  ]) {
     const { code, stdout, stderr } = await command(args)
     t.is(code, 0)
     t.is(stderr, '')

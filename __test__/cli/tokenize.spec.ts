@@ -33,9 +33,36 @@ test('files, patterns and stdin become a folder', async (t) => {
   const said = await output(t, ['tokenize', 'a.txt', 'more/*.gz', '-', '--out', 'corpus'], { cwd, input: 'from stdin' })
   t.deepEqual(idsAt(join(cwd, 'corpus')), encoded(A, B, 'from stdin'))
   t.regex(said, /^corpus: \d+ ids of gpt2 in 3 documents, u16, \d+ bytes, \d\.\d\d s, .* ids\/s\n$/)
-  const json = JSON.parse(await output(t, ['tokenize', 'a.txt', '--lines', '--separator', '<|endoftext|>', '--dtype', 'u32', '--out', 'lines', '--json', '--quiet'], { cwd }))
+  const json = JSON.parse(
+    await output(
+      t,
+      [
+        'tokenize',
+        'a.txt',
+        '--lines',
+        '--separator',
+        '<|endoftext|>',
+        '--dtype',
+        'u32',
+        '--out',
+        'lines',
+        '--json',
+        '--quiet',
+      ],
+      { cwd },
+    ),
+  )
   const ids = encoded('Call me Ishmael.').length + encoded('Some years ago').length + 2
-  t.like(json, { out: 'lines', ids, documents: 2, dtype: 'u32', bytes: 4 * ids + 24, tokenizer: 'gpt2', separator: '<|endoftext|>', files: [{ name: 'a.txt', ids, documents: 2 }] })
+  t.like(json, {
+    out: 'lines',
+    ids,
+    documents: 2,
+    dtype: 'u32',
+    bytes: 4 * ids + 24,
+    tokenizer: 'gpt2',
+    separator: '<|endoftext|>',
+    files: [{ name: 'a.txt', ids, documents: 2 }],
+  })
   t.is(await output(t, ['tokenize', '--out', 'piped', '--quiet'], { cwd, input: A }), '')
   t.deepEqual(idsAt(join(cwd, 'piped')), encoded(A))
 })
@@ -44,7 +71,10 @@ test('inspect names it, and verify finds a byte that is another', async (t) => {
   const cwd = folder()
   await output(t, ['tokenize', 'a.txt', '--out', 'corpus', '--quiet'], { cwd })
   const said = await output(t, ['inspect', 'corpus', '--verify'], { cwd })
-  t.regex(said, /^corpus: a folder of token ids\n  verified: .*\n  ids         10, u16, 20 bytes\n  documents   1\n  tokenizer   gpt2, 50,257 tokens\n  texts       .*a\.txt\n$/)
+  t.regex(
+    said,
+    /^corpus: a folder of token ids\n  verified: .*\n  ids         10, u16, 20 bytes\n  documents   1\n  tokenizer   gpt2, 50,257 tokens\n  texts       .*a\.txt\n$/,
+  )
   const { tokens, verified } = JSON.parse(await output(t, ['inspect', 'corpus', '--verify', '--json'], { cwd }))
   t.like(tokens, { ids: 10, documents: 1, dtype: 'u16', vocabSize: 50257, path: 'corpus' })
   t.true(verified)
@@ -62,9 +92,18 @@ test('a folder with a manifest of something else is what it was', async (t) => {
   mkdirSync(join(cwd, 'app'))
   for (const manifest of ['{"name": "an app"}', 'no JSON', 'null']) {
     writeFileSync(join(cwd, 'app', 'manifest.json'), manifest)
-    t.regex((await command(['inspect', 'app'], { cwd })).stderr, /app: it has neither model\.json nor model\.safetensors/)
-    t.regex((await command(['train', 'app', '--objective', 'skip-gram', '--out', 'x'], { cwd })).stderr, /app: a folder; name its files/)
-    t.regex((await command(['tokenize', 'a.txt', '--out', 'app', '--force'], { cwd })).stderr, /belongs to something else/)
+    t.regex(
+      (await command(['inspect', 'app'], { cwd })).stderr,
+      /app: it has neither model\.json nor model\.safetensors/,
+    )
+    t.regex(
+      (await command(['train', 'app', '--objective', 'skip-gram', '--out', 'x'], { cwd })).stderr,
+      /app: a folder; name its files/,
+    )
+    t.regex(
+      (await command(['tokenize', 'a.txt', '--out', 'app', '--force'], { cwd })).stderr,
+      /belongs to something else/,
+    )
   }
 })
 
@@ -116,17 +155,25 @@ test('what is wrong is said, with its exit code, and nothing is left', async (t)
     t.is(stdout, '')
     t.false(existsSync(join(cwd, 'x')))
   }
-  await output(t, ['tokenize', 'special.txt', '--allowed-special', 'all', '--force', '--out', 'there', '--quiet'], { cwd })
+  await output(t, ['tokenize', 'special.txt', '--allowed-special', 'all', '--force', '--out', 'there', '--quiet'], {
+    cwd,
+  })
   t.is(readdirSync(join(cwd, 'there')).length, 3)
   t.true(idsAt(join(cwd, 'there')).includes(50256))
 })
 
-for (const [signal, expected] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+for (const [signal, expected] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
   posix(`${signal} leaves what was there, or nothing`, async (t) => {
     const cwd = folder()
     await output(t, ['tokenize', 'a.txt', '--out', 'old', '--quiet'], { cwd })
     const before = inspectTokens(join(cwd, 'old'), { verify: true })
-    for (const args of [['--out', 'old', '--force'], ['--out', 'new']]) {
+    for (const args of [
+      ['--out', 'old', '--force'],
+      ['--out', 'new'],
+    ]) {
       const child = start(['tokenize', ...args], { cwd })
       const end = ended(child)
       const feed = setInterval(() => child.stdin!.write('word '.repeat(10_000)), 5)

@@ -13,7 +13,10 @@ const base = temporaryFolder()
 const folder = () => mkdtempSync(join(base, 'x-'))
 const posix = process.platform === 'win32' ? test.skip : test
 
-const TEXT = Array.from({ length: 3000 }, (_, i) => `the ${['cat', 'dog', 'cow'][i % 3]} ${['meows', 'barks', 'moos'][i % 3]} at night number${i % 40}`).join('\n')
+const TEXT = Array.from(
+  { length: 3000 },
+  (_, i) => `the ${['cat', 'dog', 'cow'][i % 3]} ${['meows', 'barks', 'moos'][i % 3]} at night number${i % 40}`,
+).join('\n')
 
 test('every objective makes a model that loads', async (t) => {
   const cwd = folder()
@@ -21,11 +24,29 @@ test('every objective makes a model that loads', async (t) => {
   writeFileSync(join(cwd, 'classes.txt'), TEXT.replaceAll(/^the (\w+)/gm, '__label__$1 the'))
   const common = { dim: 8, epochs: 1, minCount: 2, seed: 7 }
   const given = '--dim 8 --epochs 1 --min-count 2 --seed 7'
-  const pairs = { window: 2, shrinkWindows: false, sample: 0.01, negative: 3, nsExponent: 0.5, alpha: 0.05, minAlpha: 0.001 }
-  const givenPairs = '--window 2 --no-shrink-windows --sample 0.01 --negative 3 --ns-exponent 0.5 --lr 0.05 --min-alpha 0.001'
+  const pairs = {
+    window: 2,
+    shrinkWindows: false,
+    sample: 0.01,
+    negative: 3,
+    nsExponent: 0.5,
+    alpha: 0.05,
+    minAlpha: 0.001,
+  }
+  const givenPairs =
+    '--window 2 --no-shrink-windows --sample 0.01 --negative 3 --ns-exponent 0.5 --lr 0.05 --min-alpha 0.001'
   const adamw = { lr: 0.01, betas: [0.8, 0.99], eps: 1e-6, weightDecay: 0 }
-  const windows = { finalLr: 0.001, contextLength: 8, stride: 4, batchSize: 8, initStd: 0.1, tied: true, softmax: { samples: 64, nsExponent: 0.5 } }
-  const givenNext = '--lr 0.01 --betas 0.8,0.99 --eps 1e-6 --weight-decay 0 --final-lr 0.001 --context-length 8 --stride 4 --batch-size 8 --init-std 0.1 --tied --samples 64 --ns-exponent 0.5'
+  const windows = {
+    finalLr: 0.001,
+    contextLength: 8,
+    stride: 4,
+    batchSize: 8,
+    initStd: 0.1,
+    tied: true,
+    softmax: { samples: 64, nsExponent: 0.5 },
+  }
+  const givenNext =
+    '--lr 0.01 --betas 0.8,0.99 --eps 1e-6 --weight-decay 0 --final-lr 0.001 --context-length 8 --stride 4 --batch-size 8 --init-std 0.1 --tied --samples 64 --ns-exponent 0.5'
   const cases = [
     ['text.txt', 'skip-gram', givenPairs, pairs],
     ['text.txt', 'cbow', `${givenPairs} --no-cbow-mean`, { ...pairs, cbowMean: false }],
@@ -34,7 +55,11 @@ test('every objective makes a model that loads', async (t) => {
   ] as const
   for (const [corpus, objective, own, expected] of cases) {
     const options = `${given} ${own}`.split(' ')
-    const said = await output(t, ['train', corpus, '--objective', objective, '--out', objective, '--quiet', ...options], { cwd })
+    const said = await output(
+      t,
+      ['train', corpus, '--objective', objective, '--out', objective, '--quiet', ...options],
+      { cwd },
+    )
     t.is(said, '')
     t.false(existsSync(join(cwd, objective, 'checkpoint.safetensors')))
     const model = loadModel(join(cwd, objective))
@@ -50,10 +75,20 @@ test('every objective makes a model that loads', async (t) => {
 test('prints the result as text and as JSON', async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'text.txt'), TEXT)
-  const { code, stdout, stderr } = await command(['train', 'text.txt', '--objective', 'skip-gram', '--dim', '8', '--out', 'a'], { cwd })
+  const { code, stdout, stderr } = await command(
+    ['train', 'text.txt', '--objective', 'skip-gram', '--dim', '8', '--out', 'a'],
+    { cwd },
+  )
   t.is(code, 0, stderr)
   t.regex(stdout, /^a: skip-gram, 49 tokens of 8 numbers, loss \d\.\d{3}; 90,000 tokens in 0:\d\d, .* tokens\/s\n$/)
-  const json = JSON.parse((await command(['train', '-', '--objective', 'skip-gram', '--dim', '8', '--out', 'b', '--json', '--quiet'], { cwd, input: TEXT })).stdout)
+  const json = JSON.parse(
+    (
+      await command(['train', '-', '--objective', 'skip-gram', '--dim', '8', '--out', 'b', '--json', '--quiet'], {
+        cwd,
+        input: TEXT,
+      })
+    ).stdout,
+  )
   t.like(json, { out: 'b', objective: 'skip-gram', vocabulary: 49, dim: 8, tokens: 90_000 })
   t.deepEqual(readFileSync(join(cwd, 'a/model.safetensors')), readFileSync(join(cwd, 'b/model.safetensors')))
 })
@@ -80,13 +115,19 @@ posix('Ctrl-C saves, and --resume goes on to the same bits', async (t) => {
   t.deepEqual(readdirSync(join(cwd, 'a')), ['checkpoint.safetensors'])
   const anew = await command([...args, 'a'], { cwd })
   t.is(anew.code, 1, anew.stderr)
-  t.regex(anew.stderr, /a.checkpoint\.safetensors: a training that was stopped; --resume goes on from it, --force begins anew/)
+  t.regex(
+    anew.stderr,
+    /a.checkpoint\.safetensors: a training that was stopped; --resume goes on from it, --force begins anew/,
+  )
   const other = await command([...args, 'a', '--resume', '--window', '9'], { cwd })
   t.is(other.code, 2, other.stderr)
   t.regex(other.stderr, /--window 9: a.checkpoint\.safetensors was made with 5/)
   const tokenizer = await command([...args, 'a', '--resume', '--tokenizer', 'gpt2'], { cwd })
   t.is(tokenizer.code, 2, tokenizer.stderr)
-  t.regex(tokenizer.stderr, /^tokenbed: --tokenizer gpt2: .*checkpoint\.safetensors was made without a tokenizer: leave it out\n$/)
+  t.regex(
+    tokenizer.stderr,
+    /^tokenbed: --tokenizer gpt2: .*checkpoint\.safetensors was made without a tokenizer: leave it out\n$/,
+  )
   const resumed = await command([...args, 'a', '--resume', '--quiet'], { cwd })
   t.is(resumed.code, 0, resumed.stderr)
   await command([...args, 'b', '--quiet'], { cwd })
@@ -110,7 +151,10 @@ test('replaces an existing model only with --force', async (t) => {
     t.regex(stderr, message)
     t.deepEqual(files(), first)
   }
-  await refused([], /^tokenbed: --out a: model\.json, model\.safetensors, vocab\.txt of a model are there; --force replaces it, or name another folder\n$/)
+  await refused(
+    [],
+    /^tokenbed: --out a: model\.json, model\.safetensors, vocab\.txt of a model are there; --force replaces it, or name another folder\n$/,
+  )
   await refused(['--dim', '8', '--objective', 'cbow'], /--out a: .*--force/)
   await refused(['--resume', '--force'], /--resume.*--force.*leave one out/)
   // What is left of another, or somebody else's.
@@ -139,13 +183,27 @@ test('replaces an existing model only with --force', async (t) => {
   t.is(loadModel(join(cwd, 'a')).vectors.dim, 8)
 })
 
-test('a tokenizer in the folder is the model\'s own', async (t) => {
+test("a tokenizer in the folder is the model's own", async (t) => {
   const cwd = folder()
   writeFileSync(join(cwd, 'text.txt'), TEXT)
   mkdirSync(join(cwd, 'a'))
   const file = readFileSync(join(root, 'testdata/golden/hf/wordlevel.json'))
   writeFileSync(join(cwd, 'a/tokenizer.json'), file)
-  const args = ['train', 'text.txt', '--objective', 'skip-gram', '--min-count', '1', '--dim', '4', '--epochs', '1', '--quiet', '--out', 'a']
+  const args = [
+    'train',
+    'text.txt',
+    '--objective',
+    'skip-gram',
+    '--min-count',
+    '1',
+    '--dim',
+    '4',
+    '--epochs',
+    '1',
+    '--quiet',
+    '--out',
+    'a',
+  ]
   await output(t, [...args, '--tokenizer', 'a/tokenizer.json'], { cwd })
   t.deepEqual(readFileSync(join(cwd, 'a/tokenizer.json')), file)
   rmSync(join(cwd, 'a/model.json'))
@@ -166,22 +224,66 @@ test('reports wrong use and bad input', async (t) => {
   }
   await wrong(['text.txt', '--out', 'a'], 2, /--objective/)
   await wrong(['text.txt', '--objective', 'glove', '--out', 'a'], 2, /skip-gram, cbow, next-token, classify/)
-  await wrong(['text.txt', '--objective', 'next-token', '--window', '3', '--out', 'a'], 2, /--window is an option of skip-gram and cbow, not of next-token/)
+  await wrong(
+    ['text.txt', '--objective', 'next-token', '--window', '3', '--out', 'a'],
+    2,
+    /--window is an option of skip-gram and cbow, not of next-token/,
+  )
   await wrong(['text.txt', '--objective', 'skip-gram', '--lr', 'x', '--out', 'a'], 2, /must be a number/)
-  await wrong(['text.txt', '--objective', 'skip-gram', '--no-cbow-mean', '--out', 'a'], 2, /--no-cbow-mean is an option of cbow, not of skip-gram/)
-  await wrong(['text.txt', '--objective', 'next-token', '--betas', '0.9,1', '--out', 'a'], 2, /two numbers from 0 to below 1/)
-  await wrong(['text.txt', '--objective', 'next-token', '--ns-exponent', '0.5', '--out', 'a'], 2, /--ns-exponent: of next-token it is how --samples are drawn/)
+  await wrong(
+    ['text.txt', '--objective', 'skip-gram', '--no-cbow-mean', '--out', 'a'],
+    2,
+    /--no-cbow-mean is an option of cbow, not of skip-gram/,
+  )
+  await wrong(
+    ['text.txt', '--objective', 'next-token', '--betas', '0.9,1', '--out', 'a'],
+    2,
+    /two numbers from 0 to below 1/,
+  )
+  await wrong(
+    ['text.txt', '--objective', 'next-token', '--ns-exponent', '0.5', '--out', 'a'],
+    2,
+    /--ns-exponent: of next-token it is how --samples are drawn/,
+  )
   await wrong(['none.txt', '--objective', 'skip-gram', '--out', 'a'], 1, /none\.txt: no such file/)
   await wrong(['empty.txt', '--objective', 'skip-gram', '--out', 'a'], 1, /the corpus is empty/)
-  await wrong(['text.txt', '--objective', 'skip-gram', '--min-count', '9999', '--out', 'a'], 1, /minCount 9999 leaves no word/)
+  await wrong(
+    ['text.txt', '--objective', 'skip-gram', '--min-count', '9999', '--out', 'a'],
+    1,
+    /minCount 9999 leaves no word/,
+  )
   await wrong(['text.txt', '--objective', 'skip-gram', '--out', 'text.txt'], 1, /a file; name a folder/)
   await wrong(['text.txt', '--objective', 'skip-gram', '--out', 'new', '--resume'], 1, /nothing was saved/)
   await wrong(['text.txt', '--objective', 'classify', '--out', 'a'], 1, /needs two classes/)
-  await wrong(['text.txt', '--objective', 'skip-gram', '--ouut', 'a'], 2, /unknown option '--ouut' \(did you mean --out\?\)/)
+  await wrong(
+    ['text.txt', '--objective', 'skip-gram', '--ouut', 'a'],
+    2,
+    /unknown option '--ouut' \(did you mean --out\?\)/,
+  )
   t.false(existsSync(join(cwd, 'a')), 'a folder that was made for nothing is gone')
   writeFileSync(join(cwd, 'bytes.txt'), Buffer.concat([Buffer.from(TEXT), Buffer.from([0xff, 0x20])]))
-  await wrong(['bytes.txt', '--objective', 'skip-gram', '--out', 'a'], 1, /bytes\.txt.*UTF-8.*\(--invalid-utf8 replace reads it all the same\)/)
-  const replaced = await command(['train', 'bytes.txt', '--objective', 'skip-gram', '--out', 'a', '--invalid-utf8', 'replace', '--min-count', '1', '--dim', '4'], { cwd })
+  await wrong(
+    ['bytes.txt', '--objective', 'skip-gram', '--out', 'a'],
+    1,
+    /bytes\.txt.*UTF-8.*\(--invalid-utf8 replace reads it all the same\)/,
+  )
+  const replaced = await command(
+    [
+      'train',
+      'bytes.txt',
+      '--objective',
+      'skip-gram',
+      '--out',
+      'a',
+      '--invalid-utf8',
+      'replace',
+      '--min-count',
+      '1',
+      '--dim',
+      '4',
+    ],
+    { cwd },
+  )
   t.is(replaced.code, 0, replaced.stderr)
   t.true(readFileSync(join(cwd, 'a/vocab.txt'), 'utf8').includes('\ufffd'))
 })

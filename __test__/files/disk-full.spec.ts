@@ -2,7 +2,17 @@ import test from 'ava'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { arange, FileError, loadModel, saveModel, saveNpy, saveSafetensors, TensorWriter, Trainer, zeros } from '../../index.js'
+import {
+  arange,
+  FileError,
+  loadModel,
+  saveModel,
+  saveNpy,
+  saveSafetensors,
+  TensorWriter,
+  Trainer,
+  zeros,
+} from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { temporaryFolder } from '../support/temporary.js'
 
@@ -10,7 +20,8 @@ const MIB = 2 ** 20
 
 /** A folder on a disk of 2 MiB, or why there is none. */
 function smallDisk(): string | { why: string } {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return { why: 'a small disk is mounted by root on Linux' }
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    return { why: 'a small disk is mounted by root on Linux' }
   const folder = join(temporaryFolder(), 'disk')
   mkdirSync(folder)
   const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], { encoding: 'utf8' })
@@ -25,7 +36,10 @@ const free = () => {
   return bavail * bsize
 }
 
-function onSmallDisk(title: string, run: (t: import('ava').ExecutionContext, disk: string) => void | Promise<void>): void {
+function onSmallDisk(
+  title: string,
+  run: (t: import('ava').ExecutionContext, disk: string) => void | Promise<void>,
+): void {
   test.serial(title, (t) => {
     if (typeof disk === 'string') return run(t, disk)
     t.log(`${disk.why}: skipped`)
@@ -42,12 +56,20 @@ for (const [name, save] of [
   onSmallDisk(`saving to a full disk leaves what was: ${name}`, (t, disk) => {
     const path = join(disk, name)
     const empty = free()
-    isFull(t, refuses(t, () => save(path, big), 'FILE', path), path)
+    isFull(
+      t,
+      refuses(t, () => save(path, big), 'FILE', path),
+      path,
+    )
     t.deepEqual(readdirSync(disk), [])
     t.is(free(), empty)
     save(path, arange(5))
     const before = readFileSync(path)
-    isFull(t, refuses(t, () => save(path, big), 'FILE', path), path)
+    isFull(
+      t,
+      refuses(t, () => save(path, big), 'FILE', path),
+      path,
+    )
     t.deepEqual(readdirSync(disk), [name])
     t.deepEqual(readFileSync(path), before)
     spawnSync('rm', [path])
@@ -82,7 +104,11 @@ onSmallDisk('a disk that is full only at close leaves nothing', (t, disk) => {
   const writer = new TensorWriter(path, { x: { dtype: 'uint8', shape: [1000] }, y: { dtype: 'uint8', shape: [] } })
   // What waits beside is written twice before it is once.
   writer.write('x', zeros([600, 1000], { dtype: 'uint8' })).write('y', zeros([MIB], { dtype: 'uint8' }))
-  isFull(t, refuses(t, () => writer.close(), 'FILE', path), path)
+  isFull(
+    t,
+    refuses(t, () => writer.close(), 'FILE', path),
+    path,
+  )
   t.deepEqual(readdirSync(disk), [])
   t.is(free(), empty)
   refuses(t, () => writer.close(), 'USAGE', 'an earlier write failed')
@@ -90,13 +116,25 @@ onSmallDisk('a disk that is full only at close leaves nothing', (t, disk) => {
 
 onSmallDisk('a model that finds no room leaves the one that is there', (t, disk) => {
   const folder = join(disk, 'model')
-  const save = (rows: number) => saveModel(folder, { objective: 'cbow', tensors: { 'token.weight': zeros([rows, 64]) }, vocabulary: Array.from({ length: rows }, (_, i) => `word${i}`) })
-  isFull(t, refuses(t, () => save(12_000), 'FILE', folder), /model\.safetensors\.[0-9a-f]{16}\.next$/)
+  const save = (rows: number) =>
+    saveModel(folder, {
+      objective: 'cbow',
+      tensors: { 'token.weight': zeros([rows, 64]) },
+      vocabulary: Array.from({ length: rows }, (_, i) => `word${i}`),
+    })
+  isFull(
+    t,
+    refuses(t, () => save(12_000), 'FILE', folder),
+    /model\.safetensors\.[0-9a-f]{16}\.next$/,
+  )
   t.deepEqual(readdirSync(folder), [])
   save(2000)
   const before = free()
   // The tensors find room and the words do not; or neither does.
-  for (const [rows, room, part] of [[2001, 126 * 4096 + 8192, /vocab\.txt\.[0-9a-f]{16}\.next$/], [2001, 4096, /model\.safetensors\.[0-9a-f]{16}\.next$/]] as const) {
+  for (const [rows, room, part] of [
+    [2001, 126 * 4096 + 8192, /vocab\.txt\.[0-9a-f]{16}\.next$/],
+    [2001, 4096, /model\.safetensors\.[0-9a-f]{16}\.next$/],
+  ] as const) {
     const error = refuses(t, () => fill(disk, before - room, () => save(rows)), 'FILE', folder)
     isFull(t, error, part)
     t.deepEqual(readdirSync(folder).sort(), ['model.json', 'model.safetensors', 'vocab.txt'])

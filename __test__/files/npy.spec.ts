@@ -36,8 +36,12 @@ test('what NumPy wrote is loaded, and written again byte for byte', (t) => {
     const path = raw(Buffer.from(file, 'base64'))
     const loaded = loadNpy(path)
     const isFloat = dtype.startsWith('float')
-    const expected = isFloat ? tensor(values.map(number), { dtype }) : tensor(BigInt64Array.from(values, BigInt), { dtype: 'int64' }).to(dtype)
-    const v = Array.from({ length: expected.size }, (_, i) => (Object.is(expected.data[i], -0) ? '-0' : String(expected.data[i])))
+    const expected = isFloat
+      ? tensor(values.map(number), { dtype })
+      : tensor(BigInt64Array.from(values, BigInt), { dtype: 'int64' }).to(dtype)
+    const v = Array.from({ length: expected.size }, (_, i) =>
+      Object.is(expected.data[i], -0) ? '-0' : String(expected.data[i]),
+    )
     isGolden(t, loaded, { t: dtype, s: shape, v }, name)
     const again = fresh()
     saveNpy(again, loaded)
@@ -57,7 +61,14 @@ test('unsupported types are errors that name them as NumPy does', (t) => {
     if (name === 'fields') t.true(found.message.includes("('a', '<f4')"), found.message)
     else t.true(found.message.includes(`'${error}'`), found.message)
   }
-  refuses(t, () => saveNpy(fresh(), zeros([2], { dtype: 'bfloat16' })), 'DTYPE', 'bfloat16', "to('float32')", '.safetensors')
+  refuses(
+    t,
+    () => saveNpy(fresh(), zeros([2], { dtype: 'bfloat16' })),
+    'DTYPE',
+    'bfloat16',
+    "to('float32')",
+    '.safetensors',
+  )
 })
 
 test('elements as tensors hold them are mapped where that is wanted, others are memory of their own', (t) => {
@@ -89,9 +100,19 @@ function forge(text: string, data = 0, version = 1): string {
   const length = Buffer.alloc(version === 1 ? 2 : 4)
   if (version === 1) length.writeUInt16LE(text.length)
   else length.writeUInt32LE(text.length)
-  return raw(Buffer.concat([Buffer.from([0x93]), Buffer.from('NUMPY'), Buffer.from([version, 0]), length, Buffer.from(text), Buffer.alloc(data)]))
+  return raw(
+    Buffer.concat([
+      Buffer.from([0x93]),
+      Buffer.from('NUMPY'),
+      Buffer.from([version, 0]),
+      length,
+      Buffer.from(text),
+      Buffer.alloc(data),
+    ]),
+  )
 }
-const head = (descr: string, order: string, shape: string) => `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }\n`
+const head = (descr: string, order: string, shape: string) =>
+  `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }\n`
 
 test('odd but good headers', (t) => {
   const good: [string, number, number[]][] = [
@@ -109,7 +130,10 @@ test('odd but good headers', (t) => {
   // Data where no f4 is aligned: a copy.
   for (let blanks = 0; blanks < 8; blanks++) {
     const path = forge(head("'<f4'", 'False', '(2,)') + ' '.repeat(blanks))
-    writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.from(new Uint8Array(Float32Array.of(1.5, -2).buffer))]))
+    writeFileSync(
+      path,
+      Buffer.concat([readFileSync(path), Buffer.from(new Uint8Array(Float32Array.of(1.5, -2).buffer))]),
+    )
     t.deepEqual(loadNpy(path).toArray(), [1.5, -2])
   }
 })
@@ -123,7 +147,7 @@ const LIES: [string, () => string][] = [
   ['version 4', () => forge(head("'<f4'", 'False', '(2,)'), 8, 4)],
   ['a header longer than the file', () => raw(Buffer.from('\x93NUMPY\x02\x00\xff\xff\xff\xff{}', 'latin1'))],
   ['a header of no bytes', () => forge('')],
-  ['a header that is no text', () => raw(Buffer.from("\x93NUMPY\x01\x00\x02\x00\xff\xfe", 'latin1'))],
+  ['a header that is no text', () => raw(Buffer.from('\x93NUMPY\x01\x00\x02\x00\xff\xfe', 'latin1'))],
   ['a header that is no dictionary', () => forge('[1, 2]')],
   ['a header with something behind it', () => forge(`${head("'<f4'", 'False', '(2,)')} 5`, 8)],
   ['a header without a shape', () => forge("{'descr': '<f4', 'fortran_order': False}", 8)],
@@ -150,7 +174,10 @@ for (const [what, make] of LIES) {
     const path = make()
     const error = refuses(t, () => loadNpy(path), 'FORMAT', path, 'at byte')
     t.is(error.path, path)
-    t.true(Number.isInteger(error.offset) && error.offset >= 0 && error.offset <= statSync(path).size, `${error.offset}`)
+    t.true(
+      Number.isInteger(error.offset) && error.offset >= 0 && error.offset <= statSync(path).size,
+      `${error.offset}`,
+    )
   })
 }
 
@@ -158,7 +185,8 @@ test('a file cut short anywhere is a FormatError', (t) => {
   const path = fresh()
   saveNpy(path, arange(10))
   const whole = readFileSync(path)
-  for (let length = 0; length < whole.length; length++) refuses(t, () => loadNpy(raw(whole.subarray(0, length))), 'FORMAT')
+  for (let length = 0; length < whole.length; length++)
+    refuses(t, () => loadNpy(raw(whole.subarray(0, length))), 'FORMAT')
 })
 
 test('saving appears whole or not at all', (t) => {
@@ -177,10 +205,16 @@ test('saving appears whole or not at all', (t) => {
   for (const bad of [directory, join(folder, 'missing', 'x.npy'), join(path, 'x')]) {
     const error = refuses(t, () => saveNpy(bad, zeros([2])), 'FILE', bad)
     t.is(error.path, bad)
-    t.true(['EISDIR', 'EACCES', 'ENOENT', 'ENOTDIR'].includes((error.cause as NodeJS.ErrnoException).code!), `${error.cause}`)
+    t.true(
+      ['EISDIR', 'EACCES', 'ENOENT', 'ENOTDIR'].includes((error.cause as NodeJS.ErrnoException).code!),
+      `${error.cause}`,
+    )
     refuses(t, () => loadNpy(bad), 'FILE', bad)
   }
-  t.deepEqual(readdirSync(folder).filter((name) => name.includes('.part')), [])
+  t.deepEqual(
+    readdirSync(folder).filter((name) => name.includes('.part')),
+    [],
+  )
 })
 
 test('NumPy opens what is saved here', (t) => {
@@ -194,7 +228,10 @@ test('NumPy opens what is saved here', (t) => {
   for (const dtype of types) {
     for (const shape of [[], [1], [0, 3], [2, 3], [2, 1, 3, 2, 2]]) {
       const size = shape.reduce((size, n) => size * n, 1)
-      const x = tensor(Array.from({ length: size }, (_, i) => (i * 7) % 3 % 2), { dtype }).reshape(...shape)
+      const x = tensor(
+        Array.from({ length: size }, (_, i) => ((i * 7) % 3) % 2),
+        { dtype },
+      ).reshape(...shape)
       const path = fresh()
       saveNpy(path, x)
       paths.push(path)

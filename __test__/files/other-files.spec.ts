@@ -4,7 +4,19 @@
 import test from 'ava'
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { FormatError, inspectSafetensors, loadModel, loadNpy, loadSafetensors, loadWord2Vec, saveModel, streamIds, Tokenizer, Trainer, zeros } from '../../index.js'
+import {
+  FormatError,
+  inspectSafetensors,
+  loadModel,
+  loadNpy,
+  loadSafetensors,
+  loadWord2Vec,
+  saveModel,
+  streamIds,
+  Tokenizer,
+  Trainer,
+  zeros,
+} from '../../index.js'
 import { fails } from '../support/command.js'
 import { root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -16,9 +28,15 @@ const written = (name: string, content: string | Buffer) => {
   writeFileSync(path, content)
   return path
 }
-const pointer = written('pointer', 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab\nsize 548105171\n')
+const pointer = written(
+  'pointer',
+  'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab\nsize 548105171\n',
+)
 const page = written('page', '<!DOCTYPE html><html><head><title>Sign in</title></head><body></body></html>')
-const index = written('index', JSON.stringify({ metadata: { total_size: 5 }, weight_map: { wte: 'model-00001-of-00002.safetensors' } }))
+const index = written(
+  'index',
+  JSON.stringify({ metadata: { total_size: 5 }, weight_map: { wte: 'model-00001-of-00002.safetensors' } }),
+)
 
 /** A model whose files are replaced by others. */
 function model(file: string, other: string): string {
@@ -49,9 +67,18 @@ const ALL: Record<string, (path: string) => unknown> = {
   'vocab.txt': (path) => loadModel(model('vocab.txt', path)),
 }
 
-async function names(t: import('ava').ExecutionContext, readers: Record<string, (path: string) => unknown>, path: string, ...parts: string[]): Promise<void> {
+async function names(
+  t: import('ava').ExecutionContext,
+  readers: Record<string, (path: string) => unknown>,
+  path: string,
+  ...parts: string[]
+): Promise<void> {
   for (const [name, read] of Object.entries(readers)) {
-    const error = await t.throwsAsync<FormatError>(async () => read(path), { instanceOf: FormatError }, `${name} of ${path}`)
+    const error = await t.throwsAsync<FormatError>(
+      async () => read(path),
+      { instanceOf: FormatError },
+      `${name} of ${path}`,
+    )
     t.is(error?.code, 'FORMAT')
     t.true(error.message.startsWith(`${error.path}: `), `${name}: ${error.message}`)
     for (const part of parts) t.true(error.message.includes(part), `${name}: "${error.message}" does not say "${part}"`)
@@ -66,41 +93,105 @@ test('a pointer of Git LFS, a page of HTML', async (t) => {
 })
 
 test('pickles', async (t) => {
-  for (const protocol of [2, 4, 5]) await names(t, ALL, golden(`pickle-${protocol}.bin`), 'it is a pickle of Python, and not', 'it is never run here')
-  await names(t, { ...TENSORS, loadNpy: ALL.loadNpy, loadWord2Vec: ALL.loadWord2Vec }, golden('pickle-0.bin'), 'it is a pickle of Python, and not')
+  for (const protocol of [2, 4, 5])
+    await names(t, ALL, golden(`pickle-${protocol}.bin`), 'it is a pickle of Python, and not', 'it is never run here')
+  await names(
+    t,
+    { ...TENSORS, loadNpy: ALL.loadNpy, loadWord2Vec: ALL.loadWord2Vec },
+    golden('pickle-0.bin'),
+    'it is a pickle of Python, and not',
+  )
   await names(t, { loadWord2Vec: ALL.loadWord2Vec }, golden('gensim.kv'), "gensim's own save", 'save_word2vec_format')
   await names(t, ALL, golden('torch.pt'), 'it is a file of PyTorch', 'safetensors.torch.save_file')
   await names(t, ALL, golden('arrays.npz'), 'it is an .npz file', 'loadNpy')
 })
 
 test('packed files', async (t) => {
-  await names(t, { ...TENSORS, loadNpy: ALL.loadNpy, tokenizer: ALL['Tokenizer.fromFile'] }, golden('gzip.bin'), 'it is gzip, and not', 'unpack it first (gunzip)')
+  await names(
+    t,
+    { ...TENSORS, loadNpy: ALL.loadNpy, tokenizer: ALL['Tokenizer.fromFile'] },
+    golden('gzip.bin'),
+    'it is gzip, and not',
+    'unpack it first (gunzip)',
+  )
   await names(t, { loadWord2Vec: ALL.loadWord2Vec }, golden('gzip.bin'), 'it is gzip', 'let its name end in .gz')
-  for (const [name, kind] of [['xz.bin', 'xz'], ['bzip2.bin', 'bzip2'], ['files.tar', 'a tar archive']]) await names(t, ALL, golden(name), `it is ${kind}, and not`, 'unpack it first')
+  for (const [name, kind] of [
+    ['xz.bin', 'xz'],
+    ['bzip2.bin', 'bzip2'],
+    ['files.tar', 'a tar archive'],
+  ])
+    await names(t, ALL, golden(name), `it is ${kind}, and not`, 'unpack it first')
 })
 
 test('models of others', async (t) => {
   await names(t, ALL, golden('model.gguf'), 'it is a GGUF file', '.safetensors of the same model')
   await names(t, ALL, golden('tokenizer.model'), 'it is a model of SentencePiece', 'tokenizer.json')
-  await names(t, { 'Tokenizer.fromFile': ALL['Tokenizer.fromFile'] }, golden('o200k.tiktoken'), 'it is a vocabulary of tiktoken', 'Tokenizer.load')
-  await names(t, { ...TENSORS, loadNpy: ALL.loadNpy, loadWord2Vec: ALL.loadWord2Vec, tokenizer: ALL['Tokenizer.fromFile'] }, index, 'it is the index of a model in several files (shards)')
-  await names(t, { loadNpy: ALL.loadNpy, loadWord2Vec: ALL.loadWord2Vec }, golden('table.safetensors'), 'it is a safetensors file', 'loadSafetensors reads it')
-  await names(t, { loadSafetensors: TENSORS.loadSafetensors, loadWord2Vec: ALL.loadWord2Vec }, golden('array.npy'), 'it is an .npy file', 'loadNpy reads it')
-  await names(t, { loadSafetensors: TENSORS.loadSafetensors, loadNpy: ALL.loadNpy }, golden('words.txt'), 'it is vectors in a format of word2vec', 'loadWord2Vec reads them')
+  await names(
+    t,
+    { 'Tokenizer.fromFile': ALL['Tokenizer.fromFile'] },
+    golden('o200k.tiktoken'),
+    'it is a vocabulary of tiktoken',
+    'Tokenizer.load',
+  )
+  await names(
+    t,
+    { ...TENSORS, loadNpy: ALL.loadNpy, loadWord2Vec: ALL.loadWord2Vec, tokenizer: ALL['Tokenizer.fromFile'] },
+    index,
+    'it is the index of a model in several files (shards)',
+  )
+  await names(
+    t,
+    { loadNpy: ALL.loadNpy, loadWord2Vec: ALL.loadWord2Vec },
+    golden('table.safetensors'),
+    'it is a safetensors file',
+    'loadSafetensors reads it',
+  )
+  await names(
+    t,
+    { loadSafetensors: TENSORS.loadSafetensors, loadWord2Vec: ALL.loadWord2Vec },
+    golden('array.npy'),
+    'it is an .npy file',
+    'loadNpy reads it',
+  )
+  await names(
+    t,
+    { loadSafetensors: TENSORS.loadSafetensors, loadNpy: ALL.loadNpy },
+    golden('words.txt'),
+    'it is vectors in a format of word2vec',
+    'loadWord2Vec reads them',
+  )
 })
 
 test('texts in other encodings', async (t) => {
-  for (const name of ['utf-16', 'utf-16-le', 'utf-16-be']) await names(t, ALL, golden(`${name}.txt`), 'it is UTF-16 text, and not', 'iconv')
+  for (const name of ['utf-16', 'utf-16-le', 'utf-16-be'])
+    await names(t, ALL, golden(`${name}.txt`), 'it is UTF-16 text, and not', 'iconv')
   await names(t, ALL, golden('utf-32.txt'), 'it is UTF-32 text, and not', 'iconv')
   const marked = Buffer.concat([Buffer.from('\ufeff'), readFileSync(join(root, 'testdata/golden/hf/llama.json'))])
-  await names(t, { 'Tokenizer.fromFile': ALL['Tokenizer.fromFile'] }, written('marked.json', marked), 'byte order mark', 'save it as UTF-8 without one')
+  await names(
+    t,
+    { 'Tokenizer.fromFile': ALL['Tokenizer.fromFile'] },
+    written('marked.json', marked),
+    'byte order mark',
+    'save it as UTF-8 without one',
+  )
   const described = readFileSync(join(model('vocab.txt', golden('words.txt')), 'model.json'))
-  await names(t, { 'model.json': ALL['model.json'] }, written('model.json', Buffer.concat([Buffer.from('\ufeff'), described])), 'byte order mark')
+  await names(
+    t,
+    { 'model.json': ALL['model.json'] },
+    written('model.json', Buffer.concat([Buffer.from('\ufeff'), described])),
+    'byte order mark',
+  )
   t.deepEqual(loadWord2Vec(golden('utf-8-sig.txt')).words, ['a', 'b', 'c'])
 })
 
 test('texts that are none', async (t) => {
-  for (const [name, kind] of [['gzip.bin', 'gzip: let its name end in .gz'], ['pickle-4.bin', 'a pickle of Python'], ['torch.pt', 'a file of PyTorch'], ['utf-16.txt', 'UTF-16 text: convert it'], ['array.npy', 'an .npy file']]) {
+  for (const [name, kind] of [
+    ['gzip.bin', 'gzip: let its name end in .gz'],
+    ['pickle-4.bin', 'a pickle of Python'],
+    ['torch.pt', 'a file of PyTorch'],
+    ['utf-16.txt', 'UTF-16 text: convert it'],
+    ['array.npy', 'an .npy file'],
+  ]) {
     const error = await t.throwsAsync<FormatError>(streamed(golden(name)), { instanceOf: FormatError })
     t.true(error.message.includes('is not UTF-8') && error.message.includes(`it looks like ${kind}`), error.message)
     t.false(error.message.includes('invalidUtf8'), error.message)

@@ -1,7 +1,18 @@
 import test from 'ava'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { arange, inspectSafetensors, loadSafetensors, saveModel, saveSafetensors, tensor, TensorWriter, zeros, type DType, type Tensor } from '../../index.js'
+import {
+  arange,
+  inspectSafetensors,
+  loadSafetensors,
+  saveModel,
+  saveSafetensors,
+  tensor,
+  TensorWriter,
+  zeros,
+  type DType,
+  type Tensor,
+} from '../../index.js'
 import { digest } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
 import { python, runPython } from '../support/python.js'
@@ -12,13 +23,36 @@ let files = 0
 const fresh = () => join(folder, `${files++}.safetensors`)
 
 const TYPES: DType[] = ['float32', 'float64', 'float16', 'bfloat16', 'int8', 'uint8', 'int32', 'int64', 'bool']
-const all = () => Object.fromEntries(TYPES.map((dtype) => [dtype, tensor([[0, 1, 1], [1, 0, 1]], { dtype })]))
+const all = () =>
+  Object.fromEntries(
+    TYPES.map((dtype) => [
+      dtype,
+      tensor(
+        [
+          [0, 1, 1],
+          [1, 0, 1],
+        ],
+        { dtype },
+      ),
+    ]),
+  )
 
 for (const dtype of TYPES) {
   test(`${dtype} there and back, to the bit`, (t) => {
     const path = fresh()
-    const x = tensor([[0, 1, 2], [1, 0, 1]], { dtype })
-    saveSafetensors(path, { x, nothing: zeros([0, 3], { dtype }), scalar: tensor(1, { dtype }), part: x.narrow(0, 1, 1) })
+    const x = tensor(
+      [
+        [0, 1, 2],
+        [1, 0, 1],
+      ],
+      { dtype },
+    )
+    saveSafetensors(path, {
+      x,
+      nothing: zeros([0, 3], { dtype }),
+      scalar: tensor(1, { dtype }),
+      part: x.narrow(0, 1, 1),
+    })
     const loaded = loadSafetensors(path)
     const same = (name: string, y: Tensor) => {
       const z = loaded.get(name)!
@@ -80,7 +114,10 @@ test('saving appears whole or not at all', (t) => {
   refuses(t, () => saveSafetensors(path, { x: zeros([2]), gone }), 'USAGE', 'disposed')
   refuses(t, () => saveSafetensors(path, { x: zeros([2]), y: 5 as never }), 'USAGE', '"y"', '5')
   refuses(t, () => saveSafetensors(path, { __metadata__: zeros([2]) }), 'USAGE', '__metadata__')
-  const twice = new Map([['\ud800', zeros([1])], ['\ud801', zeros([1])]])
+  const twice = new Map([
+    ['\ud800', zeros([1])],
+    ['\ud801', zeros([1])],
+  ])
   refuses(t, () => saveSafetensors(path, twice), 'USAGE', 'two tensors')
   t.deepEqual(readFileSync(path), before)
   const directory = join(folder, 'directory')
@@ -88,9 +125,15 @@ test('saving appears whole or not at all', (t) => {
   for (const bad of [directory, join(folder, 'missing', 'x.safetensors'), join(path, 'x')]) {
     const error = refuses(t, () => saveSafetensors(bad, { x: zeros([2]) }), 'FILE', bad)
     t.is(error.path, bad)
-    t.true(['EISDIR', 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST'].includes((error.cause as NodeJS.ErrnoException).code!), `${error.cause}`)
+    t.true(
+      ['EISDIR', 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST'].includes((error.cause as NodeJS.ErrnoException).code!),
+      `${error.cause}`,
+    )
   }
-  t.deepEqual(readdirSync(folder).filter((name) => name.includes('.part')), [])
+  t.deepEqual(
+    readdirSync(folder).filter((name) => name.includes('.part')),
+    [],
+  )
   t.deepEqual(readdirSync(directory), ['inside'])
 })
 
@@ -117,7 +160,7 @@ test('what cannot be saved is told', (t) => {
   refuses(t, () => saveSafetensors(path, {}, { meta: {} } as never), 'USAGE', '"meta"')
 })
 
-test('a path that cannot be read is a FileError with the system\'s reason', (t) => {
+test("a path that cannot be read is a FileError with the system's reason", (t) => {
   const missing = join(folder, 'nope.safetensors')
   const error = refuses(t, () => loadSafetensors(missing), 'FILE', missing, 'open')
   t.is(error.path, missing)
@@ -145,7 +188,11 @@ function forge(header: unknown, bytes: number, length?: bigint): string {
   return path
 }
 
-const entry = (dtype: string, shape: number[], start: number, end: number) => ({ dtype, shape, data_offsets: [start, end] })
+const entry = (dtype: string, shape: number[], start: number, end: number) => ({
+  dtype,
+  shape,
+  data_offsets: [start, end],
+})
 
 const LIES: [string, () => string][] = [
   ['an empty file', () => raw(Buffer.alloc(0))],
@@ -191,20 +238,41 @@ test('a file cut short anywhere is a FormatError', (t) => {
   const path = fresh()
   saveSafetensors(path, all(), { metadata: { a: 'b' } })
   const whole = readFileSync(path)
-  const lengths = Array.from({ length: whole.length }, (_, i) => i).filter((i) => i < 40 || i % 37 === 0 || i > whole.length - 40)
+  const lengths = Array.from({ length: whole.length }, (_, i) => i).filter(
+    (i) => i < 40 || i % 37 === 0 || i > whole.length - 40,
+  )
   for (const length of lengths) refuses(t, () => loadSafetensors(raw(whole.subarray(0, length))), 'FORMAT')
 })
 
 /** Element types of the format that no Tensor has, and the bits of an element. */
 const OTHERS: [string, number][] = [
-  ['F8_E4M3', 8], ['F8_E5M2', 8], ['F8_E4M3FNUZ', 8], ['F8_E5M2FNUZ', 8], ['F8_E8M0', 8], ['F4', 4], ['F6_E2M3', 6], ['F6_E3M2', 6],
-  ['U16', 16], ['I16', 16], ['U32', 32], ['U64', 64], ['C64', 64],
+  ['F8_E4M3', 8],
+  ['F8_E5M2', 8],
+  ['F8_E4M3FNUZ', 8],
+  ['F8_E5M2FNUZ', 8],
+  ['F8_E8M0', 8],
+  ['F4', 4],
+  ['F6_E2M3', 6],
+  ['F6_E3M2', 6],
+  ['U16', 16],
+  ['I16', 16],
+  ['U32', 32],
+  ['U64', 64],
+  ['C64', 64],
 ]
 
 for (const [stored, bits] of OTHERS) {
   test(`a tensor of ${stored} keeps no other from being loaded`, (t) => {
     const size = bits * 2
-    const path = forge({ before: entry('F32', [2], 0, 8), odd: entry(stored, [4, 4], 8, 8 + size), after: entry('U8', [3], 8 + size, 11 + size), __metadata__: { format: 'pt' } }, 11 + size)
+    const path = forge(
+      {
+        before: entry('F32', [2], 0, 8),
+        odd: entry(stored, [4, 4], 8, 8 + size),
+        after: entry('U8', [3], 8 + size, 11 + size),
+        __metadata__: { format: 'pt' },
+      },
+      11 + size,
+    )
     const bytes = readFileSync(path)
     bytes.set(new Uint8Array(Float32Array.of(1.5, -2).buffer), bytes.length - 11 - size)
     bytes.set([7, 8, 9], bytes.length - 3)
@@ -212,7 +280,13 @@ for (const [stored, bits] of OTHERS) {
     for (const map of [undefined, true, false]) {
       const loaded = loadSafetensors(path, { map })
       t.deepEqual([...loaded.keys()], ['before', 'after'])
-      t.deepEqual([loaded.get('before')!.toArray(), loaded.get('after')!.toArray()], [[1.5, -2], [7, 8, 9]])
+      t.deepEqual(
+        [loaded.get('before')!.toArray(), loaded.get('after')!.toArray()],
+        [
+          [1.5, -2],
+          [7, 8, 9],
+        ],
+      )
       t.deepEqual([...loaded.skipped], [['odd', { name: 'odd', stored, dtype: null, shape: [4, 4], bytes: size }]])
       t.deepEqual(loaded.metadata, { format: 'pt' })
       t.false(loaded.has('odd'))
@@ -231,11 +305,19 @@ for (const [stored, bits] of OTHERS) {
 }
 
 test('what was loaded in part is not saved as if it were all', (t) => {
-  const path = forge({ good: entry('F32', [2], 0, 8), bad: entry('U64', [1], 8, 16), worse: entry('U64', [1], 16, 24) }, 24)
+  const path = forge(
+    { good: entry('F32', [2], 0, 8), bad: entry('U64', [1], 8, 16), worse: entry('U64', [1], 16, 24) },
+    24,
+  )
   const loaded = loadSafetensors(path)
   const target = fresh()
   refuses(t, () => saveSafetensors(target, loaded), 'USAGE', '"bad" (U64) and 1 more', 'new Map(tensors)')
-  refuses(t, () => saveModel(join(folder, 'model'), { objective: 'x', tensors: loaded, vocabulary: ['a'] }), 'USAGE', '"bad"')
+  refuses(
+    t,
+    () => saveModel(join(folder, 'model'), { objective: 'x', tensors: loaded, vocabulary: ['a'] }),
+    'USAGE',
+    '"bad"',
+  )
   saveSafetensors(target, new Map(loaded))
   t.deepEqual([...loadSafetensors(target).keys()], ['good'])
   // A file of nothing else opens, too; one that cannot be verified says so.
@@ -249,7 +331,8 @@ test('metadata of any names and texts', (t) => {
   const metadata = { '': 'empty', ['__proto__']: 'own', 'a "b"': '\n\u2028 鯨', long: 'x'.repeat(100_000) }
   const path = fresh()
   saveSafetensors(path, { x: zeros([1]) }, { metadata })
-  for (const found of [inspectSafetensors(path).metadata, loadSafetensors(path).metadata]) t.deepEqual(Object.entries(found).sort(), Object.entries(metadata).sort())
+  for (const found of [inspectSafetensors(path).metadata, loadSafetensors(path).metadata])
+    t.deepEqual(Object.entries(found).sort(), Object.entries(metadata).sort())
   saveSafetensors(path, { x: zeros([1]) })
   t.deepEqual([inspectSafetensors(path).metadata, loadSafetensors(path).metadata], [{}, {}])
   t.deepEqual(inspectSafetensors(forge({ __metadata__: null }, 0)), { metadata: {}, tensors: [] })
@@ -266,7 +349,12 @@ test('names and metadata come back as they are, or are refused', (t) => {
   refuses(t, () => saveSafetensors(path, {}, { metadata: { [half]: 'x' } }), 'USAGE', 'surrogate')
   refuses(t, () => saveSafetensors(path, {}, { metadata: { x: `a${half}` } }), 'USAGE', 'surrogate')
   refuses(t, () => new TensorWriter(path, { [half]: { dtype: 'int8', shape: [] } }), 'USAGE', 'surrogate')
-  refuses(t, () => new TensorWriter(path, { x: { dtype: 'int8', shape: [] } }, { metadata: { x: half } }), 'USAGE', 'surrogate')
+  refuses(
+    t,
+    () => new TensorWriter(path, { x: { dtype: 'int8', shape: [] } }, { metadata: { x: half } }),
+    'USAGE',
+    'surrogate',
+  )
   t.deepEqual(readFileSync(path), before)
 })
 
@@ -292,7 +380,11 @@ test('Python opens what is saved here', (t) => {
   }
   const path = fresh()
   const { bfloat16, ...known } = all()
-  saveSafetensors(path, { ...known, 'ünïcödé ✓': arange(6).reshape(2, 3), '': zeros([0, 2]) }, { metadata: { who: 'tokenbed' } })
+  saveSafetensors(
+    path,
+    { ...known, 'ünïcödé ✓': arange(6).reshape(2, 3), '': zeros([0, 2]) },
+    { metadata: { who: 'tokenbed' } },
+  )
   const script = `
 import json, sys
 from safetensors import safe_open
@@ -301,9 +393,24 @@ with safe_open(sys.argv[1], framework="np") as f:
     print(json.dumps({"metadata": f.metadata(), "tensors": {k: [str(v.dtype), list(v.shape), v.astype("f8").tolist()] for k, v in found.items()}}))`
   const { metadata, tensors } = runPython(script, path)
   t.deepEqual(metadata, { who: 'tokenbed' })
-  t.deepEqual(tensors['ünïcödé ✓'], ['int32', [2, 3], [[0, 1, 2], [3, 4, 5]]])
+  t.deepEqual(tensors['ünïcödé ✓'], [
+    'int32',
+    [2, 3],
+    [
+      [0, 1, 2],
+      [3, 4, 5],
+    ],
+  ])
   t.deepEqual(tensors[''], ['float32', [0, 2], []])
-  for (const dtype of Object.keys(known)) t.deepEqual(tensors[dtype], [dtype, [2, 3], [[0, 1, 1], [1, 0, 1]]])
+  for (const dtype of Object.keys(known))
+    t.deepEqual(tensors[dtype], [
+      dtype,
+      [2, 3],
+      [
+        [0, 1, 1],
+        [1, 0, 1],
+      ],
+    ])
 })
 
 test('what Python saves is opened here', (t) => {
@@ -323,7 +430,8 @@ print("null")`
   const expected = all()
   const loaded = loadSafetensors(path)
   t.is(loaded.size, 8)
-  for (const [name, x] of loaded) t.deepEqual([x.dtype, x.shape, digest(x)], [name as DType, [2, 3], digest(expected[name])])
+  for (const [name, x] of loaded)
+    t.deepEqual([x.dtype, x.shape, digest(x)], [name as DType, [2, 3], digest(expected[name])])
 })
 
 const SHAPES = [[], [1], [0, 3], [2, 3], [2, 1, 3, 2, 2]]
@@ -331,7 +439,10 @@ const HEX = Object.fromEntries(
   TYPES.flatMap((dtype) =>
     SHAPES.map((shape) => {
       const size = shape.reduce((size, n) => size * n, 1)
-      const x = tensor(Array.from({ length: size }, (_, i) => (i * 7) % 3 % 2), { dtype }).reshape(...shape)
+      const x = tensor(
+        Array.from({ length: size }, (_, i) => ((i * 7) % 3) % 2),
+        { dtype },
+      ).reshape(...shape)
       const { buffer, byteOffset, byteLength } = x.data
       return [`${dtype} ${shape}`, { dtype, shape, hex: Buffer.from(buffer, byteOffset, byteLength).toString('hex') }]
     }),

@@ -28,27 +28,68 @@ interface Said {
 }
 
 /** What each reader says of a path, in a process of its own that has so long. */
-function readAll(path: string, which: 'whole' | 'all', uid?: number): Promise<{ said: Said[]; signal: NodeJS.Signals | null; stderr: string }> {
+function readAll(
+  path: string,
+  which: 'whole' | 'all',
+  uid?: number,
+): Promise<{ said: Said[]; signal: NodeJS.Signals | null; stderr: string }> {
   const folder = mkdtempSync(join(base, 'r-'))
   if (uid !== undefined) chmodSync(base, 0o755)
   if (uid !== undefined) chmodSync(folder, 0o777)
-  const child = spawn(process.execPath, [join(__dirname, '../lifetime/special-files.js'), path, folder, which], { timeout: LIMIT * 1e3, killSignal: 'SIGKILL', uid, gid: uid })
+  const child = spawn(process.execPath, [join(__dirname, '../lifetime/special-files.js'), path, folder, which], {
+    timeout: LIMIT * 1e3,
+    killSignal: 'SIGKILL',
+    uid,
+    gid: uid,
+  })
   let [out, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (_, signal) => resolve({ said: out.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line)), signal, stderr }))
+    child.on('close', (_, signal) =>
+      resolve({
+        said: out
+          .trim()
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => JSON.parse(line)),
+        signal,
+        stderr,
+      }),
+    )
   })
 }
 
-const WHOLE = ['Tokenizer.fromFile', 'loadWord2Vec', 'loadSafetensors', 'verify', 'loadNpy', 'Trainer.resume', 'model.json', 'model.safetensors', 'vocab.txt', 'tokenizer.json', 'saveModel']
+const WHOLE = [
+  'Tokenizer.fromFile',
+  'loadWord2Vec',
+  'loadSafetensors',
+  'verify',
+  'loadNpy',
+  'Trainer.resume',
+  'model.json',
+  'model.safetensors',
+  'vocab.txt',
+  'tokenizer.json',
+  'saveModel',
+]
 const STREAMS = ['streamIds', 'streamBatches', 'words', 'lines', 'ids']
 
-async function refused(t: ExecutionContext, path: string, why: RegExp, which: 'whole' | 'all' = 'all', uid?: number): Promise<void> {
+async function refused(
+  t: ExecutionContext,
+  path: string,
+  why: RegExp,
+  which: 'whole' | 'all' = 'all',
+  uid?: number,
+): Promise<void> {
   const { said, signal, stderr } = await readAll(path, which, uid)
   t.is(signal, null, `after ${said.at(-1)?.name}: nothing for ${LIMIT} s`)
-  t.deepEqual(said.map(({ name }) => name), which === 'all' ? [...WHOLE, ...STREAMS] : WHOLE, stderr)
+  t.deepEqual(
+    said.map(({ name }) => name),
+    which === 'all' ? [...WHOLE, ...STREAMS] : WHOLE,
+    stderr,
+  )
   for (const { name, kind, code, message = '', path: named = '' } of said) {
     t.deepEqual([kind, code], ['FileError', 'FILE'], `${name}: ${message}`)
     t.regex(message, why, name)
@@ -92,7 +133,10 @@ if (isUnix) {
     chmodSync(path, 0)
     // To root all is allowed.
     const uid = process.getuid!() === 0 ? 65_534 : undefined
-    if (uid !== undefined && spawnSync(process.execPath, [join(root, 'dist/cli/main.js'), '--version'], { uid, gid: uid }).status !== 0) {
+    if (
+      uid !== undefined &&
+      spawnSync(process.execPath, [join(root, 'dist/cli/main.js'), '--version'], { uid, gid: uid }).status !== 0
+    ) {
       t.log('nobody cannot run what is here: skipped')
       return t.pass()
     }
@@ -101,7 +145,8 @@ if (isUnix) {
 
   test('a file of the system that has no size', async (t) => {
     const { said } = await readAll('/proc/self/status', 'whole')
-    if (process.platform === 'linux') for (const { name, code, message } of said) t.true(['FILE', 'FORMAT'].includes(code!), `${name}: ${message}`)
+    if (process.platform === 'linux')
+      for (const { name, code, message } of said) t.true(['FILE', 'FORMAT'].includes(code!), `${name}: ${message}`)
     t.pass()
   })
 }
@@ -154,8 +199,10 @@ if (isUnix) {
   })
 
   test('the command reads what the shell makes of <(command)', async (t) => {
-    for (const args of ["tokens --ids <(printf 'Hello')", "embed --quiet --json --out \"$2\" <(printf 'Hello')"]) {
-      const { stdout, code, stderr } = await ended(spawn('bash', ['-c', `"$0" "$1" ${args}`, process.execPath, PROGRAM, join(base, 'piped.npy')]))
+    for (const args of ["tokens --ids <(printf 'Hello')", 'embed --quiet --json --out "$2" <(printf \'Hello\')']) {
+      const { stdout, code, stderr } = await ended(
+        spawn('bash', ['-c', `"$0" "$1" ${args}`, process.execPath, PROGRAM, join(base, 'piped.npy')]),
+      )
       t.is(code, 0, stderr)
       if (args.startsWith('tokens')) t.is(stdout, '15496\n')
       else t.is(JSON.parse(stdout).tokens, 1)
@@ -169,7 +216,10 @@ if (isUnix) {
       const ids = streamIds({ files: [${JSON.stringify(path)}] }, { tokenizer: Tokenizer.load('gpt2') })
       ids[Symbol.asyncIterator]().next()
       setTimeout(() => process.exit(7), 200)`
-    t.is((await ended(spawn(process.execPath, ['-e', script], { timeout: LIMIT * 1e3, killSignal: 'SIGKILL' }))).code, 7)
+    t.is(
+      (await ended(spawn(process.execPath, ['-e', script], { timeout: LIMIT * 1e3, killSignal: 'SIGKILL' }))).code,
+      7,
+    )
   })
 
   test('work that waits for a pipe nobody writes to can be aborted', async (t) => {
@@ -179,7 +229,11 @@ if (isUnix) {
     const controller = new AbortController()
     const { signal } = controller
     const waiting = [
-      ...[1, 2, 3, 4, 5].map(() => streamIds({ files: [path] }, { tokenizer, signal })[Symbol.asyncIterator]().next()),
+      ...[1, 2, 3, 4, 5].map(() =>
+        streamIds({ files: [path] }, { tokenizer, signal })
+          [Symbol.asyncIterator]()
+          .next(),
+      ),
       new Trainer({ files: [path] }, { objective: 'skip-gram' }).run({ signal }),
       new Trainer({ files: [path] }, { objective: 'next-token', tokenizer }).run({ signal }),
     ]
@@ -187,7 +241,8 @@ if (isUnix) {
     // More wait than Node has threads: it has not lost one.
     await readFile(__filename)
     controller.abort()
-    for (const outcome of await outcomes) t.true(outcome.status === 'rejected' && outcome.reason instanceof AbortedError, inspect(outcome))
+    for (const outcome of await outcomes)
+      t.true(outcome.status === 'rejected' && outcome.reason instanceof AbortedError, inspect(outcome))
   })
 
   test('a corpus is read from a pipe', async (t) => {

@@ -1,7 +1,17 @@
 import test from 'ava'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { arange, concat, loadSafetensors, tensor, TensorWriter, zeros, type DType, type RowSpec, type Tensor } from '../../index.js'
+import {
+  arange,
+  concat,
+  loadSafetensors,
+  tensor,
+  TensorWriter,
+  zeros,
+  type DType,
+  type RowSpec,
+  type Tensor,
+} from '../../index.js'
 import { detached } from '../support/buffers.js'
 import { MB } from '../lifetime/measure.js'
 import { runScript } from '../support/child.js'
@@ -39,12 +49,19 @@ test('rows of every type, as tensors and as arrays, in pieces of any size', (t) 
     for (const n of [1, 0, 5, 2]) {
       for (const dtype of TYPES) {
         const size = shape.reduce((size, n) => size * n, n)
-        const rows = tensor(Array.from({ length: size }, (_, i) => (i + n) % 2), { dtype }).reshape(n, ...shape)
+        const rows = tensor(
+          Array.from({ length: size }, (_, i) => (i + n) % 2),
+          { dtype },
+        ).reshape(n, ...shape)
         t.is(writer.write(dtype, size > 0 && n === 5 ? rows.data : rows), writer)
         written[dtype].push(rows)
       }
     }
-    t.deepEqual(names().filter((name) => !name.endsWith('.part')), [], 'nothing under its name before it is whole')
+    t.deepEqual(
+      names().filter((name) => !name.endsWith('.part')),
+      [],
+      'nothing under its name before it is whole',
+    )
     writer.close()
     t.deepEqual(names(), [basename(path)])
     const loaded = loadSafetensors(path)
@@ -71,8 +88,16 @@ test('the largest rows are streamed first where what follows stays aligned', (t)
     return Object.keys(specs).sort((a, b) => header[a].data_offsets[0] - header[b].data_offsets[0])
   }
   const int64 = { dtype: 'int64', shape: [] } as const
-  t.deepEqual(order({ ids: int64, mask: { dtype: 'bool', shape: [] }, vectors: { dtype: 'float32', shape: [768] } }), ['vectors', 'ids', 'mask'])
-  t.deepEqual(order({ mask: { dtype: 'bool', shape: [7] }, vectors: { dtype: 'float32', shape: [3] }, ids: int64 }), ['ids', 'vectors', 'mask'])
+  t.deepEqual(order({ ids: int64, mask: { dtype: 'bool', shape: [] }, vectors: { dtype: 'float32', shape: [768] } }), [
+    'vectors',
+    'ids',
+    'mask',
+  ])
+  t.deepEqual(order({ mask: { dtype: 'bool', shape: [7] }, vectors: { dtype: 'float32', shape: [3] }, ids: int64 }), [
+    'ids',
+    'vectors',
+    'mask',
+  ])
   t.deepEqual(order({ b: int64, a: int64 }), ['b', 'a'])
 })
 
@@ -90,7 +115,8 @@ test('millions of small rows go out in large writes, and come back', (t) => {
   const { path } = fresh()
   using writer = new TensorWriter(path, { x: { dtype: 'int32', shape: [3] }, i: { dtype: 'int32', shape: [] } })
   const all = arange(300_000, { dtype: 'int32' }).reshape(-1, 3)
-  for (let i = 0; i < 100_000; i++) writer.write('x', (all.data as Int32Array).subarray(i * 3, i * 3 + 3)).write('i', Int32Array.of(i))
+  for (let i = 0; i < 100_000; i++)
+    writer.write('x', (all.data as Int32Array).subarray(i * 3, i * 3 + 3)).write('i', Int32Array.of(i))
   writer.close()
   const loaded = loadSafetensors(path)
   t.is(digest(loaded.get('x')!), digest(all))
@@ -99,7 +125,11 @@ test('millions of small rows go out in large writes, and come back', (t) => {
 
 test('bad rows are told and the writer goes on', (t) => {
   const { path } = fresh()
-  const writer = new TensorWriter(path, { ...two, e: { dtype: 'int8', shape: [0] }, h: { dtype: 'bfloat16', shape: [] } })
+  const writer = new TensorWriter(path, {
+    ...two,
+    e: { dtype: 'int8', shape: [0] },
+    h: { dtype: 'bfloat16', shape: [] },
+  })
   writer.write('x', zeros([2, 3]))
   refuses(t, () => writer.write('y', zeros([2, 3])), 'USAGE', "'y'", '"x"')
   refuses(t, () => writer.write('x', zeros([3])), 'SHAPE', '"x"', '[n, 3]', '[3]')
@@ -118,9 +148,16 @@ test('bad rows are told and the writer goes on', (t) => {
   gone.dispose()
   refuses(t, () => writer.write('x', gone), 'USAGE', 'disposed')
   const shared = new Float32Array(new SharedArrayBuffer(12))
-  writer.write('x', shared.fill(7)).write('e', zeros([4, 0], { dtype: 'int8' })).write('x', new Float32Array(0))
+  writer
+    .write('x', shared.fill(7))
+    .write('e', zeros([4, 0], { dtype: 'int8' }))
+    .write('x', new Float32Array(0))
   writer.close()
-  t.deepEqual(loadSafetensors(path).get('x')!.toArray(), [[0, 0, 0], [0, 0, 0], [7, 7, 7]])
+  t.deepEqual(loadSafetensors(path).get('x')!.toArray(), [
+    [0, 0, 0],
+    [0, 0, 0],
+    [7, 7, 7],
+  ])
   t.deepEqual(loadSafetensors(path).get('e')!.shape, [4, 0])
 })
 
@@ -134,7 +171,10 @@ test('what has ended is told', (t) => {
   aborted.abort()
   aborted[Symbol.dispose]()
   closed.abort()
-  for (const [writer, why] of [[closed, 'closed'], [aborted, 'aborted']] as const) {
+  for (const [writer, why] of [
+    [closed, 'closed'],
+    [aborted, 'aborted'],
+  ] as const) {
     refuses(t, () => writer.write('x', zeros([1, 3])), 'USAGE', path, why)
     refuses(t, () => writer.close(), 'USAGE', path, why)
   }
@@ -145,11 +185,14 @@ test('given up, it leaves nothing and what was there', (t) => {
   for (const old of [null, 'old']) {
     const { path, names } = fresh()
     if (old !== null) writeFileSync(path, old)
-    t.throws(() => {
-      using writer = new TensorWriter(path, { ...two, y: { dtype: 'int8', shape: [] } })
-      writer.write('x', zeros([100_000, 3])).write('y', new Int8Array(2_000_000))
-      throw new Error('a bug of the caller')
-    }, { message: 'a bug of the caller' })
+    t.throws(
+      () => {
+        using writer = new TensorWriter(path, { ...two, y: { dtype: 'int8', shape: [] } })
+        writer.write('x', zeros([100_000, 3])).write('y', new Int8Array(2_000_000))
+        throw new Error('a bug of the caller')
+      },
+      { message: 'a bug of the caller' },
+    )
     t.deepEqual(names(), old === null ? [] : [basename(path)])
     if (old !== null) t.is(readFileSync(path, 'utf8'), old)
   }
@@ -157,7 +200,10 @@ test('given up, it leaves nothing and what was there', (t) => {
 
 test('what cannot be written is told before there is work to lose', (t) => {
   const { path, names } = fresh()
-  const make = (path: string, tensors: unknown = two, options?: object) => () => new TensorWriter(path, tensors as never, options)
+  const make =
+    (path: string, tensors: unknown = two, options?: object) =>
+    () =>
+      new TensorWriter(path, tensors as never, options)
   refuses(t, make('x.bin'), 'USAGE', '.safetensors, .npy', 'x.bin')
   refuses(t, make('safetensors'), 'USAGE', '.safetensors, .npy')
   refuses(t, make(''), 'USAGE', 'path')
@@ -202,7 +248,10 @@ test('places that cannot be written are told at once', (t) => {
     t.is(error.path, place)
     t.true(codes.includes((error.cause as NodeJS.ErrnoException).code!), `${error.cause}`)
   }
-  t.deepEqual(names().filter((name) => name.includes('.part')), [])
+  t.deepEqual(
+    names().filter((name) => name.includes('.part')),
+    [],
+  )
 })
 
 for (const ending of ['safetensors', 'npy']) {
@@ -212,7 +261,13 @@ for (const ending of ['safetensors', 'npy']) {
       const { path, names } = fresh(`x.${ending}`)
       const { code, stdout } = await runScript('lifetime/writers.js', [how, path])
       t.regex(stdout, /^written /)
-      const ends: Record<string, unknown> = { exits: 3, throws: 1, 'is interrupted': 130, 'collects it': 0, 'is killed': 'SIGKILL' }
+      const ends: Record<string, unknown> = {
+        exits: 3,
+        throws: 1,
+        'is interrupted': 130,
+        'collects it': 0,
+        'is killed': 'SIGKILL',
+      }
       t.is(code, ends[how] as never)
       // Where the file system has no files without a name, only a process that is killed leaves one.
       t.deepEqual(how === 'is killed' ? names().filter((name) => !name.endsWith('.part')) : names(), [])
@@ -225,7 +280,13 @@ test('memory stays flat while 300 MB are written', async (t) => {
   const { code, stdout } = await runScript('lifetime/writers.js', ['writes much', path])
   t.is(code, 0)
   t.true(Number(stdout) < 30 * MB, stdout)
-  t.deepEqual([...loadSafetensors(path)].map(([name, { shape }]) => [name, shape]), [['x', [201 * 100_000, 3]], ['y', [201 * 75_000]]])
+  t.deepEqual(
+    [...loadSafetensors(path)].map(([name, { shape }]) => [name, shape]),
+    [
+      ['x', [201 * 100_000, 3]],
+      ['y', [201 * 75_000]],
+    ],
+  )
 })
 
 test('Python opens what is streamed', (t) => {
@@ -233,15 +294,23 @@ test('Python opens what is streamed', (t) => {
     t.log('no Python with safetensors: skipped')
     return t.pass()
   }
-  for (const [shape, n] of [[[], 3], [[3], 0], [[2, 1, 3, 2], 2]] as const) {
+  for (const [shape, n] of [
+    [[], 3],
+    [[3], 0],
+    [[2, 1, 3, 2], 2],
+  ] as const) {
     const { path } = fresh()
     const types = TYPES.filter((dtype) => dtype !== 'bfloat16')
-    const writer = new TensorWriter(path, Object.fromEntries(types.map((dtype) => [dtype, { dtype, shape }])), { metadata: { a: 'b' } })
+    const writer = new TensorWriter(path, Object.fromEntries(types.map((dtype) => [dtype, { dtype, shape }])), {
+      metadata: { a: 'b' },
+    })
     const expected: Record<string, unknown> = {}
     for (const dtype of types) {
       const file = path.replace('safetensors', `${dtype}.npy`)
       const one = new TensorWriter(file, { [dtype]: { dtype, shape } })
-      const rows = tensor([1, 0, 1, 1, 0, 1, 0, 0, 1, 0, 0, 1], { dtype }).reshape(-1, ...(shape.length > 1 ? shape : [1])).narrow(0, 0, 1)
+      const rows = tensor([1, 0, 1, 1, 0, 1, 0, 0, 1, 0, 0, 1], { dtype })
+        .reshape(-1, ...(shape.length > 1 ? shape : [1]))
+        .narrow(0, 0, 1)
       const row = shape.length === 0 ? rows.reshape(1) : shape.length === 1 ? tensor([[1, 0, 1]], { dtype }) : rows
       for (let i = 0; i < n; i++) {
         writer.write(dtype, row)

@@ -1,11 +1,27 @@
-// Every writer asks what its readers take before it touches a file: what it writes is read again, and what it refuses leaves
-// the good file in place as it was, and nothing beside it.
+// Every writer asks what its readers take before it touches a file: what it writes is read again, and what it refuses
+// leaves the good file in place as it was, and nothing beside it.
 
 import test, { type ExecutionContext } from 'ava'
 import { Resvg } from '@resvg/resvg-js'
 import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { inspectSafetensors, loadModel, loadNpy, loadSafetensors, loadWord2Vec, saveModel, saveNpy, saveSafetensors, saveWord2Vec, tensor, TensorWriter, TokenbedError, Trainer, zeros, type Tensor } from '../../index.js'
+import {
+  inspectSafetensors,
+  loadModel,
+  loadNpy,
+  loadSafetensors,
+  loadWord2Vec,
+  saveModel,
+  saveNpy,
+  saveSafetensors,
+  saveWord2Vec,
+  tensor,
+  TensorWriter,
+  TokenbedError,
+  Trainer,
+  zeros,
+  type Tensor,
+} from '../../index.js'
 import { output } from '../support/command.js'
 import { temporaryFolder } from '../support/temporary.js'
 
@@ -22,7 +38,9 @@ interface Writer<T> {
 
 /** All bytes below a folder, by their paths. */
 function contents(folder: string): Record<string, string> {
-  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => statSync(join(folder, path)).isFile())
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    statSync(join(folder, path)).isFile(),
+  )
   return Object.fromEntries(paths.sort().map((path) => [path, readFileSync(join(folder, path), 'latin1')]))
 }
 
@@ -52,7 +70,9 @@ async function tried<T>(t: ExecutionContext, writer: Writer<T>, values: Iterable
 }
 
 function same(found: Tensor | undefined, expected: Tensor): void {
-  const [a, b] = [found, expected].map((it) => it && JSON.stringify([it.dtype, it.shape, Array.from(it.data as Float32Array, String)]))
+  const [a, b] = [found, expected].map(
+    (it) => it && JSON.stringify([it.dtype, it.shape, Array.from(it.data as Float32Array, String)]),
+  )
   if (a !== b) throw new Error(`${a?.slice(0, 100)} is not ${b?.slice(0, 100)}`)
 }
 
@@ -65,7 +85,8 @@ const safetensors: Writer<Tensors> = {
     const loaded = loadSafetensors(join(folder, 'x.safetensors'))
     if (loaded.size !== Object.keys(tensors).length) throw new Error(`${loaded.size} tensors`)
     for (const [name, expected] of Object.entries(tensors)) same(loaded.get(name), expected)
-    for (const [key, text] of Object.entries(metadata)) if (loaded.metadata[key] !== text) throw new Error(`metadata ${key}`)
+    for (const [key, text] of Object.entries(metadata))
+      if (loaded.metadata[key] !== text) throw new Error(`metadata ${key}`)
   },
 }
 
@@ -101,7 +122,8 @@ type Words = { words: string[]; dim: number; escape: boolean }
 const words = (binary: boolean): Writer<Words> => ({
   name: `saveWord2Vec, ${binary ? 'binary' : 'text'}`,
   good: { words: ['a', 'b'], dim: 2, escape: false },
-  write: (folder, { words, dim, escape }) => saveWord2Vec(join(folder, 'x.vec'), words, zeros([words.length, dim]), { binary, escape }),
+  write: (folder, { words, dim, escape }) =>
+    saveWord2Vec(join(folder, 'x.vec'), words, zeros([words.length, dim]), { binary, escape }),
   read: (folder, { words, dim, escape }) => {
     const found = loadWord2Vec(join(folder, 'x.vec'), { escape })
     if (found.dim !== dim || JSON.stringify(found.words) !== JSON.stringify(words)) throw new Error('other words')
@@ -113,11 +135,26 @@ const model: Writer<Model> = {
   name: 'saveModel',
   good: { name: 'more', words: ['a', 'b'], counts: [1, 2], objective: 'x', label: 'l', note: 'n' },
   write: (folder, { name, words, counts, objective, label, note }) =>
-    saveModel(join(folder, 'model'), { objective, tensors: { 'token.weight': zeros([words.length, 2]), [name]: zeros([1]) }, vocabulary: words, counts, labels: [label], training: { note: note as string } }),
+    saveModel(join(folder, 'model'), {
+      objective,
+      tensors: { 'token.weight': zeros([words.length, 2]), [name]: zeros([1]) },
+      vocabulary: words,
+      counts,
+      labels: [label],
+      training: { note: note as string },
+    }),
   read: (folder, { name, words, counts, objective, label, note }) => {
     const found = loadModel(join(folder, 'model'), { verify: true })
-    const told = [found.objective, found.words, [...found.counts!], found.labels, found.description.training.note, found.tensors.has(name)]
-    if (JSON.stringify(told) !== JSON.stringify([objective, words, counts, [label], note, true])) throw new Error('another model')
+    const told = [
+      found.objective,
+      found.words,
+      [...found.counts!],
+      found.labels,
+      found.description.training.note,
+      found.tensors.has(name),
+    ]
+    if (JSON.stringify(told) !== JSON.stringify([objective, words, counts, [label], note, true]))
+      throw new Error('another model')
   },
 }
 
@@ -126,7 +163,10 @@ const checkpoint: Writer<string[]> = {
   good: ['a', 'b'],
   write: async (folder, vocabulary) => {
     const texts = Array.from({ length: 30 }, (_, i) => vocabulary[i % vocabulary.length])
-    await new Trainer({ pieces: pieces(texts) }, { objective: 'skip-gram', dim: 2, minCount: 1, seed: 1 }).run({ steps: 1, checkpoint: { path: join(folder, 'run.safetensors') } })
+    await new Trainer({ pieces: pieces(texts) }, { objective: 'skip-gram', dim: 2, minCount: 1, seed: 1 }).run({
+      steps: 1,
+      checkpoint: { path: join(folder, 'run.safetensors') },
+    })
   },
   read: async (folder, vocabulary) => {
     const texts = Array.from({ length: 30 }, (_, i) => vocabulary[i % vocabulary.length])
@@ -138,7 +178,35 @@ async function* pieces(texts: readonly string[]): AsyncGenerator<string> {
   for (const text of texts) yield `${text} `
 }
 
-const ODD = ['', ' ', '\n', '\t', 'a b', '\\', '\\n', '\\x20', '"', "'", '\0', '\u0001', '\u007f', '\u00a0', '\u2028', '\ufeff', '\ufffe', '鯨', '😀', '\ud800', '\udc00x', '__proto__', '__metadata__', 'constructor', '</text>', '&', 'x'.repeat(300)]
+const ODD = [
+  '',
+  ' ',
+  '\n',
+  '\t',
+  'a b',
+  '\\',
+  '\\n',
+  '\\x20',
+  '"',
+  "'",
+  '\0',
+  '\u0001',
+  '\u007f',
+  '\u00a0',
+  '\u2028',
+  '\ufeff',
+  '\ufffe',
+  '鯨',
+  '😀',
+  '\ud800',
+  '\udc00x',
+  '__proto__',
+  '__metadata__',
+  'constructor',
+  '</text>',
+  '&',
+  'x'.repeat(300),
+]
 const chained = <T>(lists: readonly (readonly T[])[]) => lists.flat()
 
 test('names and metadata of safetensors', async (t) => {
@@ -153,19 +221,28 @@ test('names and metadata of safetensors', async (t) => {
 test('headers of safetensors that nobody reads', async (t) => {
   const long = 'n'.repeat(100_000_000)
   const x = zeros([1])
-  t.is(await tried(t, safetensors, [
-    { tensors: { x }, metadata: { note: long } },
-    { tensors: { [long]: x }, metadata: {} },
-    { tensors: { x }, metadata: { note: long.slice(0, 99_999_000) } },
-    // As JSON each of these is two bytes.
-    { tensors: { x }, metadata: { note: '\n'.repeat(60_000_000) } },
-    { tensors: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`${i}${long.slice(0, 1_000_000)}`, x])), metadata: {} },
-  ]), 4)
-  t.is(await tried(t, rows('.safetensors'), [
-    { name: 'x', shape: [1], count: 1, metadata: { note: long } },
-    { name: long, shape: [1], count: 1 },
-    { name: 'x', shape: [1], count: 1, metadata: { note: long.slice(0, 99_999_000) } },
-  ]), 2)
+  t.is(
+    await tried(t, safetensors, [
+      { tensors: { x }, metadata: { note: long } },
+      { tensors: { [long]: x }, metadata: {} },
+      { tensors: { x }, metadata: { note: long.slice(0, 99_999_000) } },
+      // As JSON each of these is two bytes.
+      { tensors: { x }, metadata: { note: '\n'.repeat(60_000_000) } },
+      {
+        tensors: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`${i}${long.slice(0, 1_000_000)}`, x])),
+        metadata: {},
+      },
+    ]),
+    4,
+  )
+  t.is(
+    await tried(t, rows('.safetensors'), [
+      { name: 'x', shape: [1], count: 1, metadata: { note: long } },
+      { name: long, shape: [1], count: 1 },
+      { name: 'x', shape: [1], count: 1, metadata: { note: long.slice(0, 99_999_000) } },
+    ]),
+    2,
+  )
 })
 
 /** A tensor of more dimensions than can be said at once. */
@@ -176,16 +253,53 @@ function deep(dimensions: number): Tensor {
 }
 
 test('shapes', async (t) => {
-  const shapes = [[], [0], [1], [2, 0, 3], Array<number>(63).fill(1), Array<number>(64).fill(1), Array<number>(64).fill(0), [0, 2 ** 40], [2 ** 40, 0], [0, 2 ** 52], [2 ** 52, 0, 2 ** 10], [2 ** 40, 2 ** 40, 0], [0, 2 ** 40, 2 ** 40]]
+  const shapes = [
+    [],
+    [0],
+    [1],
+    [2, 0, 3],
+    Array<number>(63).fill(1),
+    Array<number>(64).fill(1),
+    Array<number>(64).fill(0),
+    [0, 2 ** 40],
+    [2 ** 40, 0],
+    [0, 2 ** 52],
+    [2 ** 52, 0, 2 ** 10],
+    [2 ** 40, 2 ** 40, 0],
+    [0, 2 ** 40, 2 ** 40],
+  ]
   const tensors = [...shapes.map((shape) => zeros(shape)), deep(65), deep(100)]
   t.is(await tried(t, npy, tensors), 5)
   t.is(await tried(t, npy, [zeros([2], { dtype: 'bfloat16' }), zeros([2], { dtype: 'bool' })]), 1)
-  t.is(await tried(t, safetensors, tensors.map((x) => ({ tensors: { x }, metadata: {} }))), 1)
+  t.is(
+    await tried(
+      t,
+      safetensors,
+      tensors.map((x) => ({ tensors: { x }, metadata: {} })),
+    ),
+    1,
+  )
   const counted = shapes.flatMap((shape) => [0, 1, 2].map((count) => ({ name: 'x', shape, count })))
-  t.is(await tried(t, rows('.safetensors'), counted.filter(({ shape }) => shape.length < 64)), 3)
-  t.is(await tried(t, rows('.npy'), counted.filter(({ shape }) => shape.length < 64)), 9)
+  t.is(
+    await tried(
+      t,
+      rows('.safetensors'),
+      counted.filter(({ shape }) => shape.length < 64),
+    ),
+    3,
+  )
+  t.is(
+    await tried(
+      t,
+      rows('.npy'),
+      counted.filter(({ shape }) => shape.length < 64),
+    ),
+    9,
+  )
   // With its rows a shape has a dimension more.
-  t.throws(() => new TensorWriter(join(base, 'x.npy'), { x: { dtype: 'int8', shape: shapes[5] } }), { message: /65 dimensions: at most 64/ })
+  t.throws(() => new TensorWriter(join(base, 'x.npy'), { x: { dtype: 'int8', shape: shapes[5] } }), {
+    message: /65 dimensions: at most 64/,
+  })
 })
 
 test('words of word2vec', async (t) => {
@@ -198,16 +312,41 @@ test('words of word2vec', async (t) => {
   ])
   for (const binary of [false, true]) {
     // Empty words, white space, halves of characters, four that are too long, and one that comes twice.
-    t.is(await tried(t, words(binary), lists.map((words) => ({ words, dim: 2, escape: false }))), 1 + 4 + 2 + 3 + 2 + 1)
-    t.is(await tried(t, words(binary), lists.map((words) => ({ words, dim: 2, escape: true }))), 1 + 2 + 3 + 1 + 1)
-    t.is(await tried(t, words(binary), [2 ** 20, 2 ** 20 + 1].map((dim) => ({ words: ['a'], dim, escape: false }))), 1)
+    t.is(
+      await tried(
+        t,
+        words(binary),
+        lists.map((words) => ({ words, dim: 2, escape: false })),
+      ),
+      1 + 4 + 2 + 3 + 2 + 1,
+    )
+    t.is(
+      await tried(
+        t,
+        words(binary),
+        lists.map((words) => ({ words, dim: 2, escape: true })),
+      ),
+      1 + 2 + 3 + 1 + 1,
+    )
+    t.is(
+      await tried(
+        t,
+        words(binary),
+        [2 ** 20, 2 ** 20 + 1].map((dim) => ({ words: ['a'], dim, escape: false })),
+      ),
+      1,
+    )
   }
 })
 
 test('folders of models', async (t) => {
   const { good } = model
   const values = ODD.filter((text) => text !== 'a').flatMap((text) => [
-    { ...good, name: text }, { ...good, words: ['a', text] }, { ...good, objective: text }, { ...good, label: text }, { ...good, note: text },
+    { ...good, name: text },
+    { ...good, words: ['a', text] },
+    { ...good, objective: text },
+    { ...good, label: text },
+    { ...good, note: text },
   ])
   // As a name: halves of characters, and the one that the format uses; as a word: those halves, and none; no objective.
   t.is(await tried(t, model, values), 3 + 3 + 1)
@@ -215,7 +354,14 @@ test('folders of models', async (t) => {
   const deepNotes = Array.from({ length: 80 }, () => ({ ...good, note: (nested = [nested]) }))
   t.is(await tried(t, model, deepNotes), 80 - 64)
   const counts = [0, 1, 2 ** 31, 2 ** 53 - 1, 2 ** 53, 1e21, 1.5, -1, NaN, Infinity]
-  t.is(await tried(t, model, counts.map((count) => ({ ...good, counts: [count, 1] }))), 6)
+  t.is(
+    await tried(
+      t,
+      model,
+      counts.map((count) => ({ ...good, counts: [count, 1] })),
+    ),
+    6,
+  )
   // One string of them all would be longer than V8 has any.
   const half = 'x'.repeat(2 ** 28)
   t.is(await tried(t, model, [{ ...good, note: [half, half] }]), 1)
@@ -223,18 +369,36 @@ test('folders of models', async (t) => {
 
 test('checkpoints', async (t) => {
   const some = ODD.filter((word) => word.trim() !== '' && !/\p{Surrogate}/u.test(word))
-  t.is(await tried(t, checkpoint, some.map((word) => ['a', word])), 0)
+  t.is(
+    await tried(
+      t,
+      checkpoint,
+      some.map((word) => ['a', word]),
+    ),
+    0,
+  )
 })
 
 test('pictures', async (t) => {
   const folder = mkdtempSync(join(base, 'p-'))
   const vocabulary = [...ODD.filter((word) => word !== '' && !/\p{Surrogate}/u.test(word)), 'a', 'b']
-  const table = tensor(Float32Array.from({ length: vocabulary.length * 3 }, (_, i) => Math.sin(i * i)), { shape: [vocabulary.length, 3] })
-  saveModel(join(folder, 'model'), { objective: `a\u0001b\ufffe\u001b`, tensors: { 'token.weight': table }, vocabulary })
+  const table = tensor(
+    Float32Array.from({ length: vocabulary.length * 3 }, (_, i) => Math.sin(i * i)),
+    { shape: [vocabulary.length, 3] },
+  )
+  saveModel(join(folder, 'model'), {
+    objective: `a\u0001b\ufffe\u001b`,
+    tensors: { 'token.weight': table },
+    vocabulary,
+  })
   for (const name of ['p.svg', 'p.html']) {
     await output(t, ['plot', 'model', '--out', name], { cwd: folder })
     const text = readFileSync(join(folder, name), 'utf8')
     t.notRegex(text, /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u, 'what no XML holds')
-    t.notThrows(() => new Resvg(text.slice(text.indexOf('<svg'), text.indexOf('</svg>') + 6), { font: { loadSystemFonts: false } }).render())
+    t.notThrows(() =>
+      new Resvg(text.slice(text.indexOf('<svg'), text.indexOf('</svg>') + 6), {
+        font: { loadSystemFonts: false },
+      }).render(),
+    )
   }
 })

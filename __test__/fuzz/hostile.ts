@@ -19,7 +19,10 @@ const fail = (): never => {
 }
 
 const foreign = createContext({})
-const other = (source: string) => ({ name: `foreign ${source}`, make: () => runInContext(`(${source})`, foreign) as unknown })
+const other = (source: string) => ({
+  name: `foreign ${source}`,
+  make: () => runInContext(`(${source})`, foreign) as unknown,
+})
 
 function detached<T extends { buffer: ArrayBufferLike }>(array: T): T {
   structuredClone(array.buffer, { transfer: [array.buffer as ArrayBuffer] })
@@ -29,7 +32,10 @@ function detached<T extends { buffer: ArrayBufferLike }>(array: T): T {
 interface Resizable {
   resize(bytes: number): void
 }
-const Growing = ArrayBuffer as unknown as new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer & Resizable
+const Growing = ArrayBuffer as unknown as new (
+  bytes: number,
+  options: { maxByteLength: number },
+) => ArrayBuffer & Resizable
 
 function shrunk(): Int32Array {
   const buffer = new Growing(64, { maxByteLength: 64 })
@@ -72,12 +78,46 @@ const TRAPS = ['get', 'has', 'ownKeys', 'getPrototypeOf', 'getOwnPropertyDescrip
 const plain = (name: string, make: (mischief: Mischief) => unknown): Hostile => ({ name, make })
 
 const primitives: readonly (readonly [string, unknown])[] = [
-  ['undefined', undefined], ['null', null], ['true', true], ['false', false], ['0', 0], ['-0', -0], ['1', 1], ['-1', -1], ['0.5', 0.5], ['NaN', NaN],
-  ['Infinity', Infinity], ['-Infinity', -Infinity], ['2^31 - 1', 2 ** 31 - 1], ['2^31', 2 ** 31], ['-2^31', -(2 ** 31)], ['2^32 - 1', 2 ** 32 - 1],
-  ['2^32', 2 ** 32], ['2^40', 2 ** 40], ['2^53 - 1', 2 ** 53 - 1], ['2^53', 2 ** 53], ['-2^53', -(2 ** 53)], ['1e308', 1e308], ['5e-324', 5e-324],
-  ['empty text', ''], ['"a"', 'a'], ['"1"', '1'], ['lone surrogate', '\ud800'], ['lone surrogate within', 'a\udc00b'], ['NUL', 'a\0b'], ['long text', 'x'.repeat(70_000)],
-  ['"length"', 'length'], ['"__proto__"', '__proto__'], ['"constructor"', 'constructor'], ['Symbol()', Symbol('s')], ['Symbol.iterator', Symbol.iterator],
-  ['0n', 0n], ['1n', 1n], ['-1n', -1n], ['2n ** 64n', 2n ** 64n], ['-(2n ** 63n) - 1n', -(2n ** 63n) - 1n],
+  ['undefined', undefined],
+  ['null', null],
+  ['true', true],
+  ['false', false],
+  ['0', 0],
+  ['-0', -0],
+  ['1', 1],
+  ['-1', -1],
+  ['0.5', 0.5],
+  ['NaN', NaN],
+  ['Infinity', Infinity],
+  ['-Infinity', -Infinity],
+  ['2^31 - 1', 2 ** 31 - 1],
+  ['2^31', 2 ** 31],
+  ['-2^31', -(2 ** 31)],
+  ['2^32 - 1', 2 ** 32 - 1],
+  ['2^32', 2 ** 32],
+  ['2^40', 2 ** 40],
+  ['2^53 - 1', 2 ** 53 - 1],
+  ['2^53', 2 ** 53],
+  ['-2^53', -(2 ** 53)],
+  ['1e308', 1e308],
+  ['5e-324', 5e-324],
+  ['empty text', ''],
+  ['"a"', 'a'],
+  ['"1"', '1'],
+  ['lone surrogate', '\ud800'],
+  ['lone surrogate within', 'a\udc00b'],
+  ['NUL', 'a\0b'],
+  ['long text', 'x'.repeat(70_000)],
+  ['"length"', 'length'],
+  ['"__proto__"', '__proto__'],
+  ['"constructor"', 'constructor'],
+  ['Symbol()', Symbol('s')],
+  ['Symbol.iterator', Symbol.iterator],
+  ['0n', 0n],
+  ['1n', 1n],
+  ['-1n', -1n],
+  ['2n ** 64n', 2n ** 64n],
+  ['-(2n ** 63n) - 1n', -(2n ** 63n) - 1n],
 ]
 
 const objects: readonly Hostile[] = [
@@ -116,7 +156,14 @@ const objects: readonly Hostile[] = [
   plain('Date', () => new Date(0)),
   plain('invalid Date', () => new Date(NaN)),
   plain('RegExp', () => /a/),
-  plain('Map', () => new Map<unknown, unknown>([['a', 1], [Symbol('s'), 2]])),
+  plain(
+    'Map',
+    () =>
+      new Map<unknown, unknown>([
+        ['a', 1],
+        [Symbol('s'), 2],
+      ]),
+  ),
   plain('Set', () => new Set<unknown>([1, Symbol('s')])),
   plain('WeakMap', () => new WeakMap()),
   plain('Error', () => new Error('an error')),
@@ -179,33 +226,60 @@ const objects: readonly Hostile[] = [
   plain('length throws', () => Object.defineProperty({}, 'length', { get: fail })),
   plain('[element throws]', () => reading([1, 2], fail)),
   plain('[element does mischief]', (mischief) => reading([1, 2], mischief)),
-  plain('[tensor read with mischief]', (mischief) => reading([tokenbed.zeros([2, 2], { requiresGrad: true })], mischief)),
+  plain('[tensor read with mischief]', (mischief) =>
+    reading([tokenbed.zeros([2, 2], { requiresGrad: true })], mischief),
+  ),
   plain('valueOf does mischief', (mischief) => ({
     valueOf: () => {
       mischief()
       return 1
     },
   })),
-  plain('proxy that answers 1', (mischief) =>
-    new Proxy({}, {
-      get: (_, key) => {
-        mischief()
-        return key === Symbol.toPrimitive || key === 'then' ? undefined : 1
-      },
-    }),
+  plain(
+    'proxy that answers 1',
+    (mischief) =>
+      new Proxy(
+        {},
+        {
+          get: (_, key) => {
+            mischief()
+            return key === Symbol.toPrimitive || key === 'then' ? undefined : 1
+          },
+        },
+      ),
   ),
   ...TRAPS.map((trap) => plain(`proxy whose ${trap} throws`, () => new Proxy({}, { [trap]: fail }))),
   ...TRAPS.map((trap) => plain(`array proxy whose ${trap} throws`, () => new Proxy([1, 2], { [trap]: fail }))),
   ...Object.entries(tokenbed)
     .filter(([, one]) => typeof one === 'function' && 'prototype' in one && one.prototype !== undefined)
-    .map(([name, one]) => plain(`Object.create(${name}.prototype)`, () => Object.create((one as { prototype: object }).prototype) as unknown)),
-  other('[1, 2]'), other('{}'), other('new Int32Array([1, 2])'), other('new Float32Array(4)'), other('() => 1'), other('new Map([["a", 1]])'),
-  other('new Set(["a"])'), other('new ArrayBuffer(8)'), other('Object.create(null)'), other('Symbol("s")'), other('new Error("e")'),
+    .map(([name, one]) =>
+      plain(
+        `Object.create(${name}.prototype)`,
+        () => Object.create((one as { prototype: object }).prototype) as unknown,
+      ),
+    ),
+  other('[1, 2]'),
+  other('{}'),
+  other('new Int32Array([1, 2])'),
+  other('new Float32Array(4)'),
+  other('() => 1'),
+  other('new Map([["a", 1]])'),
+  other('new Set(["a"])'),
+  other('new ArrayBuffer(8)'),
+  other('Object.create(null)'),
+  other('Symbol("s")'),
+  other('new Error("e")'),
 ]
 
 /** Sizes of gigabytes: only where the process has a limit on its memory, as it would really take them. */
 const GIGABYTES = ['-2^31', '2^31 - 1', '2^31', '2^32 - 1', '2^32']
-const without = [...(process.env.TOKENBED_FUZZ_WITHOUT ?? '').split(','), ...(process.env.TOKENBED_FUZZ_LIMITED === '1' ? [] : GIGABYTES)]
+const without = [
+  ...(process.env.TOKENBED_FUZZ_WITHOUT ?? '').split(','),
+  ...(process.env.TOKENBED_FUZZ_LIMITED === '1' ? [] : GIGABYTES),
+]
 
 /** All of them, without those that `TOKENBED_FUZZ_WITHOUT` names, by commas, while a fault that they find is mended. */
-export const HOSTILE: readonly Hostile[] = [...primitives.map(([name, value]) => plain(name, () => value)), ...objects].filter(({ name }) => !without.includes(name))
+export const HOSTILE: readonly Hostile[] = [
+  ...primitives.map(([name, value]) => plain(name, () => value)),
+  ...objects,
+].filter(({ name }) => !without.includes(name))

@@ -18,7 +18,9 @@ const MOST_MS = 5000
 /** What must not be: the process ends with it. */
 class Finding extends Error {}
 
-/** Errors that are not as they should be, once for each place that throws them; the run goes on, as they harm nothing. */
+/**
+ * Errors that are not as they should be, once for each place that throws them; the run goes on, as they harm nothing.
+ */
 const untyped = new Map<string, string>()
 
 /** What is done now, as the report names it. */
@@ -31,7 +33,8 @@ function judge(error: unknown): void {
   // The language's word for a class that was given as a function to call.
   if (error instanceof TypeError && error.message.startsWith('Class constructor Some cannot be invoked')) return
   if (error instanceof tb.TokenbedError && CODES.has(error.code)) return
-  const text = error instanceof Error ? `${String((error as tb.TokenbedError).code)} ${error.stack}` : `thrown: ${inspect(error)}`
+  const text =
+    error instanceof Error ? `${String((error as tb.TokenbedError).code)} ${error.stack}` : `thrown: ${inspect(error)}`
   const key = text.split('\n').slice(1, 4).join() || text
   if (!untyped.has(key)) untyped.set(key, `${current}\n${text.split('\n').slice(0, 6).join('\n')}`)
 }
@@ -52,7 +55,11 @@ class Diary {
 
 /** Memory that nothing may change: elements, and bytes around what calls are given. */
 class Canaries {
-  readonly #tensors = [tb.full([67], 0.25), tb.full([3, 5], 7, { dtype: 'int32' }), new tb.Embedding(5, 3).weight.detach()]
+  readonly #tensors = [
+    tb.full([67], 0.25),
+    tb.full([3, 5], 7, { dtype: 'int32' }),
+    new tb.Embedding(5, 3).weight.detach(),
+  ]
   readonly #block = new Uint8Array(256).fill(0xa5)
   readonly #expected = this.#bytes()
 
@@ -64,7 +71,9 @@ class Canaries {
   }
 
   #bytes(): string {
-    const parts = this.#tensors.map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('hex'))
+    const parts = this.#tensors.map(({ data }) =>
+      Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('hex'),
+    )
     return `${parts.join()} ${Buffer.from(this.#block).toString('hex')}`
   }
 
@@ -97,7 +106,9 @@ function iteratorOf(result: unknown): AsyncIterator<unknown> | Iterator<unknown>
 
 async function inTime<T>(promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Finding('the promise was not settled')), MOST_MS)))
+  const late = new Promise<never>(
+    (_, reject) => (timer = setTimeout(() => reject(new Finding('the promise was not settled')), MOST_MS)),
+  )
   try {
     return await Promise.race([promise, late])
   } finally {
@@ -134,7 +145,8 @@ function put(args: unknown[], path: Path, value: unknown, before?: () => void): 
   else at[key] = value
 }
 
-const show = (call: Call, path: Path, value: Hostile | null) => `${call.name}${value ? ` with ${value.name} at ${path.join('.')}` : ''}`
+const show = (call: Call, path: Path, value: Hostile | null) =>
+  `${call.name}${value ? ` with ${value.name} at ${path.join('.')}` : ''}`
 
 /** Calls that write files by whatever name they get, or run for long, less often. */
 const RARE = new Set(['selfTest', 'Trainer#run', 'Trainer.resume'])
@@ -151,7 +163,15 @@ async function randomRun(seed: number, from: number, to: number, seconds: number
   process.stdout.write(JSON.stringify({ steps: done }))
 }
 
-async function randomSteps(seed: number, from: number, to: number, seconds: number, world: World, diary: Diary, canaries: Canaries): Promise<number> {
+async function randomSteps(
+  seed: number,
+  from: number,
+  to: number,
+  seconds: number,
+  world: World,
+  diary: Diary,
+  canaries: Canaries,
+): Promise<number> {
   const all = calls()
   const end = performance.now() + seconds * 1e3
   let step = from
@@ -176,8 +196,19 @@ async function randomSteps(seed: number, from: number, to: number, seconds: numb
   return step - from
 }
 
-async function randomStep(call: Call, draws: Random, world: World, canaries: Canaries, note: (text: string) => void): Promise<void> {
-  const receiver = call.receiver === null ? undefined : draws.chance(0.02) ? draws.pick(HOSTILE).make(() => world.mischief()) : world.one(call.receiver)
+async function randomStep(
+  call: Call,
+  draws: Random,
+  world: World,
+  canaries: Canaries,
+  note: (text: string) => void,
+): Promise<void> {
+  const receiver =
+    call.receiver === null
+      ? undefined
+      : draws.chance(0.02)
+        ? draws.pick(HOSTILE).make(() => world.mischief())
+        : world.one(call.receiver)
   if (call.receiver !== null && (receiver === undefined || receiver === null)) return
   const isOfUs = call.receiver === null || isOf(receiver, call.receiver)
   const args = call.slots.map((slot) => world.value(slot))
@@ -190,7 +221,12 @@ async function randomStep(call: Call, draws: Random, world: World, canaries: Can
     hostile = draws.pick(HOSTILE)
     note(show(call, path, hostile))
     if (draws.chance(0.3)) put(args, path, get(args, path), () => world.mischief())
-    else put(args, path, hostile.make(() => world.mischief()))
+    else
+      put(
+        args,
+        path,
+        hostile.make(() => world.mischief()),
+      )
   } else if (paths.length > 0 && draws.chance(0.05)) args[0] = canaries.ids
   note(`${show(call, path, hostile)}${isOfUs ? '' : ', on something else'}`)
   // A method of ours on an object of others', as `Reflect.apply` makes it.
@@ -208,12 +244,20 @@ function isOf(value: unknown, kind: string): boolean {
 }
 
 function get(args: unknown[], path: Path): unknown {
-  return path.reduce<unknown>((at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined), args)
+  return path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined),
+    args,
+  )
 }
 
 async function borrowed(call: Call, receiver: unknown, args: unknown[], world: World): Promise<void> {
   const member = call.name.split('#')[1]
-  const key = member === '[Symbol.dispose]' ? Symbol.dispose : member === '[Symbol.iterator]' ? Symbol.iterator : member.replace(/=$/, '')
+  const key =
+    member === '[Symbol.dispose]'
+      ? Symbol.dispose
+      : member === '[Symbol.iterator]'
+        ? Symbol.iterator
+        : member.replace(/=$/, '')
   let prototype = (tb as unknown as Record<string, { prototype: object }>)[call.receiver!].prototype
   while (!Object.hasOwn(prototype, key)) prototype = Object.getPrototypeOf(prototype) as object
   const { value, get, set } = Object.getOwnPropertyDescriptor(prototype, key)!
@@ -232,7 +276,12 @@ async function eachRun(part: number, parts: number, folder: string): Promise<voi
   await world.prepare(random(1, -1))
   const canaries = new Canaries()
   const before = tb.memoryUsage()
-  const count = await eachOf(calls().filter((_, i) => i % parts === part), world, diary, canaries)
+  const count = await eachOf(
+    calls().filter((_, i) => i % parts === part),
+    world,
+    diary,
+    canaries,
+  )
   world.clear()
   await checkMemory(before)
   process.stdout.write(JSON.stringify({ calls: count }))
@@ -241,8 +290,17 @@ async function eachRun(part: number, parts: number, folder: string): Promise<voi
 async function eachCall(call: Call, path: Path, hostile: Hostile, world: World): Promise<void> {
   try {
     const args = call.slots.map((slot) => world.value(slot))
-    put(args, path, hostile.make(() => world.mischief()))
-    await carryOut(call, call.receiver === null ? undefined : world.one(call.receiver, RARE.has(call.name)), args, world)
+    put(
+      args,
+      path,
+      hostile.make(() => world.mischief()),
+    )
+    await carryOut(
+      call,
+      call.receiver === null ? undefined : world.one(call.receiver, RARE.has(call.name)),
+      args,
+      world,
+    )
   } catch (error) {
     if (error instanceof Finding) throw error
     judge(error)
@@ -267,7 +325,12 @@ async function eachOf(mine: readonly Call[], world: World, diary: Diary, canarie
     for (const hostile of HOSTILE) {
       world.random = random(7, count++)
       diary.note(count, `${call.name} on ${hostile.name}`)
-      await borrowed(call, hostile.make(() => undefined), [], world)
+      await borrowed(
+        call,
+        hostile.make(() => undefined),
+        [],
+        world,
+      )
     }
   }
   return count
@@ -300,7 +363,10 @@ async function main(): Promise<void> {
   process.on('warning', () => undefined)
   if (mode === 'each') await eachRun(Number(rest[0]), Number(rest[1]), rest[2])
   else await randomRun(Number(rest[0]), Number(rest[1]), Number(rest[2]), Number(rest[3]), rest[4])
-  if (untyped.size > 0) throw new Finding(`${untyped.size} errors that are not the package's own:\n\n${Array.from(untyped.values()).join('\n\n')}`)
+  if (untyped.size > 0)
+    throw new Finding(
+      `${untyped.size} errors that are not the package's own:\n\n${Array.from(untyped.values()).join('\n\n')}`,
+    )
 }
 
 function ended(error: unknown): never {

@@ -1,4 +1,5 @@
-// Every function of the package and what its arguments are. A name that the module has and this file does not is an error.
+// Every function of the package and what its arguments are. A name that the module has and this file does not is an
+// error.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,27 +13,80 @@ const GENERATOR = { generator: 'generator' }
 const INIT = { std: 'number', mean: 'number', uniform: 'number' }
 const DRAWN = { ...GENERATOR, init: INIT }
 const TABLE = {
-  paddingIdx: 'id', maxNorm: 'number', normType: 'number', scaleGradByFreq: 'boolean', sparse: 'boolean', dtype: 'resultType', ...DRAWN,
-  requiresGrad: 'boolean', onBadId: 'word:throw,clamp,padding',
+  paddingIdx: 'id',
+  maxNorm: 'number',
+  normType: 'number',
+  scaleGradByFreq: 'boolean',
+  sparse: 'boolean',
+  dtype: 'resultType',
+  ...DRAWN,
+  requiresGrad: 'boolean',
+  onBadId: 'word:throw,clamp,padding',
 }
 const GIVEN = { ...TABLE, freeze: 'boolean' }
 const BAG = { ...TABLE, mode: 'word:sum,mean,max', includeLastOffset: 'boolean' }
 const BAG_CALL = { perSampleWeights: 'tensor', dtype: 'resultType' }
 const PLACE = { positionOffset: 'small', positions: 'ids', segments: 'ids', mask: 'ids' }
 const INPUT = {
-  vocabSize: 'rows', contextLength: 'rows', dim: 'dim', segments: 'small', layerNorm: 'layerNorm', scale: 'number', dropout: 'probability', paddingIdx: 'id',
-  generator: 'generator', init: { ...INIT, token: INIT, position: INIT, segment: INIT }, sparse: 'boolean',
+  vocabSize: 'rows',
+  contextLength: 'rows',
+  dim: 'dim',
+  segments: 'small',
+  layerNorm: 'layerNorm',
+  scale: 'number',
+  dropout: 'probability',
+  paddingIdx: 'id',
+  generator: 'generator',
+  init: { ...INIT, token: INIT, position: INIT, segment: INIT },
+  sparse: 'boolean',
 }
 const WINDOWS = { batchSize: 'small', maxLength: 'small', stride: 'small', dropLast: 'boolean' }
 const SPECIAL = { allowedSpecial: 'special', disallowedSpecial: 'special' }
 const ENCODE = { ...SPECIAL, addSpecialTokens: 'boolean' }
-const STREAM = { ...SPECIAL, tokenizer: 'tokenizer', invalidUtf8: 'word:throw,replace', maxRatio: 'hundred', maxHeldBytes: 'hundred', signal: 'signal' }
-const LOADER = { ...WINDOWS, ...SPECIAL, tokenizer: 'tokenizer', shuffle: 'boolean', ...GENERATOR, invalidUtf8: 'word:throw,replace', maxRatio: 'hundred' }
-const SAVE_TOKENS = { ...SPECIAL, tokenizer: 'tokenizer', dtype: 'word:auto,u16,u32', lines: 'boolean', separator: 'text', force: 'boolean', invalidUtf8: 'word:throw,replace', maxRatio: 'hundred', maxHeldBytes: 'hundred', onProgress: 'callback', signal: 'signal' }
+const STREAM = {
+  ...SPECIAL,
+  tokenizer: 'tokenizer',
+  invalidUtf8: 'word:throw,replace',
+  maxRatio: 'hundred',
+  maxHeldBytes: 'hundred',
+  signal: 'signal',
+}
+const LOADER = {
+  ...WINDOWS,
+  ...SPECIAL,
+  tokenizer: 'tokenizer',
+  shuffle: 'boolean',
+  ...GENERATOR,
+  invalidUtf8: 'word:throw,replace',
+  maxRatio: 'hundred',
+}
+const SAVE_TOKENS = {
+  ...SPECIAL,
+  tokenizer: 'tokenizer',
+  dtype: 'word:auto,u16,u32',
+  lines: 'boolean',
+  separator: 'text',
+  force: 'boolean',
+  invalidUtf8: 'word:throw,replace',
+  maxRatio: 'hundred',
+  maxHeldBytes: 'hundred',
+  onProgress: 'callback',
+  signal: 'signal',
+}
 const ADAM = { lr: 'rate', betas: 'betas', eps: 'rate', weightDecay: 'rate' }
 const T5 = { bidirectional: 'boolean', numBuckets: 'even', maxDistance: 'hundred' }
 const NEIGHBOURS = { topN: 'small' }
-const TRAINER = { objective: 'objective', tokenizer: 'tokenizer', vocabSize: 'rows', dim: 'dim', epochs: 'one', minCount: 'one', seed: 'small', invalidUtf8: 'word:throw,replace', maxRatio: 'hundred' }
+const TRAINER = {
+  objective: 'objective',
+  tokenizer: 'tokenizer',
+  vocabSize: 'rows',
+  dim: 'dim',
+  epochs: 'one',
+  minCount: 'one',
+  seed: 'small',
+  invalidUtf8: 'word:throw,replace',
+  maxRatio: 'hundred',
+}
 const LAYER = { parameters: [], stateDict: [], loadStateDict: ['state'] }
 
 type Members = Record<string, readonly Slot[]>
@@ -40,46 +94,133 @@ type Members = Record<string, readonly Slot[]>
 /** The slots of a class' members: `new`, `static name`, `name` of a method or a getter, `name=` of a setter. */
 const CLASSES: Record<string, Members> = {
   Tensor: {
-    new: ['any', 'any', 'any', 'any'], 'static fromShared': ['shared'],
-    disposed: [], data: [], share: [], unshare: [], requiresGrad: [], 'requiresGrad=': ['boolean'], gradFn: [], grad: [], 'grad=': ['grad'],
-    backward: ['tensor', { retainGraph: 'boolean' }], set: ['numbers', 'size'], toArray: [], toJSON: [], item: [], toString: [], reshape: ['integer', 'integer', 'integer'],
-    narrow: ['axis', 'integer', 'size'], transpose: ['axis', 'axis'], to: ['dtype'], clone: [], detach: [], add: ['operand'], sub: ['operand'], mul: ['operand'],
-    div: ['operand'], matmul: ['tensor'], sum: ['axis'], mean: ['axis'], relu: [], gelu: [], tanh: [], sigmoid: [], sqrt: [], softmax: ['axis'], logSoftmax: ['axis'],
-    dispose: [], '[Symbol.dispose]': [],
+    new: ['any', 'any', 'any', 'any'],
+    'static fromShared': ['shared'],
+    disposed: [],
+    data: [],
+    share: [],
+    unshare: [],
+    requiresGrad: [],
+    'requiresGrad=': ['boolean'],
+    gradFn: [],
+    grad: [],
+    'grad=': ['grad'],
+    backward: ['tensor', { retainGraph: 'boolean' }],
+    set: ['numbers', 'size'],
+    toArray: [],
+    toJSON: [],
+    item: [],
+    toString: [],
+    reshape: ['integer', 'integer', 'integer'],
+    narrow: ['axis', 'integer', 'size'],
+    transpose: ['axis', 'axis'],
+    to: ['dtype'],
+    clone: [],
+    detach: [],
+    add: ['operand'],
+    sub: ['operand'],
+    mul: ['operand'],
+    div: ['operand'],
+    matmul: ['tensor'],
+    sum: ['axis'],
+    mean: ['axis'],
+    relu: [],
+    gelu: [],
+    tanh: [],
+    sigmoid: [],
+    sqrt: [],
+    softmax: ['axis'],
+    logSoftmax: ['axis'],
+    dispose: [],
+    '[Symbol.dispose]': [],
   },
-  SparseGrad: { new: ['any', 'any', 'any'], dtype: [], toDense: [], toJSON: [], dispose: [], '[Symbol.dispose]': [], toString: [] },
+  SparseGrad: {
+    new: ['any', 'any', 'any'],
+    dtype: [],
+    toDense: [],
+    toJSON: [],
+    dispose: [],
+    '[Symbol.dispose]': [],
+    toString: [],
+  },
   Generator: { new: ['seed'], manualSeed: ['seed'], getState: [], setState: ['generatorState'] },
   Embedding: {
-    new: ['rows', 'dim', TABLE], 'static fromPretrained': ['table', GIVEN], weight: [], 'weight=': ['table'],
-    forward: ['ids', { ...RESULT, shape: 'shape' }], forwardAsync: ['ids', { shape: 'shape', signal: 'signal', dtype: 'resultType' }], ...LAYER,
+    new: ['rows', 'dim', TABLE],
+    'static fromPretrained': ['table', GIVEN],
+    weight: [],
+    'weight=': ['table'],
+    forward: ['ids', { ...RESULT, shape: 'shape' }],
+    forwardAsync: ['ids', { shape: 'shape', signal: 'signal', dtype: 'resultType' }],
+    ...LAYER,
   },
   EmbeddingBag: {
-    new: ['rows', 'dim', BAG], 'static fromPretrained': ['table', { ...BAG, freeze: 'boolean' }], weight: [], 'weight=': ['table'],
-    forward: ['ragged', 'offsets', { ...BAG_CALL, out: 'tensor' }], forwardAsync: ['ragged', 'offsets', { ...BAG_CALL, signal: 'signal' }], ...LAYER,
+    new: ['rows', 'dim', BAG],
+    'static fromPretrained': ['table', { ...BAG, freeze: 'boolean' }],
+    weight: [],
+    'weight=': ['table'],
+    forward: ['ragged', 'offsets', { ...BAG_CALL, out: 'tensor' }],
+    forwardAsync: ['ragged', 'offsets', { ...BAG_CALL, signal: 'signal' }],
+    ...LAYER,
   },
   QuantizedTable: {
-    new: ['any', 'any', 'any', 'any'], 'static fromBytes': ['quantized kind', 'shape', 'bytes'], bytes: [], toTensor: [], dequantize: [], error: ['table'],
-    dispose: [], '[Symbol.dispose]': [],
+    new: ['any', 'any', 'any', 'any'],
+    'static fromBytes': ['quantized kind', 'shape', 'bytes'],
+    bytes: [],
+    toTensor: [],
+    dequantize: [],
+    error: ['table'],
+    dispose: [],
+    '[Symbol.dispose]': [],
   },
   TokenPositionEmbedding: {
-    new: [INPUT], 'static preset': ['word:gpt2,bert,roberta,t5,llama,gemma', INPUT], forward: ['ragged', { out: 'tensor', shape: 'shape', ...PLACE }],
-    train: ['boolean'], eval: [], forwardAsync: ['ragged', { shape: 'shape', signal: 'signal', ...PLACE }], ...LAYER,
+    new: [INPUT],
+    'static preset': ['word:gpt2,bert,roberta,t5,llama,gemma', INPUT],
+    forward: ['ragged', { out: 'tensor', shape: 'shape', ...PLACE }],
+    train: ['boolean'],
+    eval: [],
+    forwardAsync: ['ragged', { shape: 'shape', signal: 'signal', ...PLACE }],
+    ...LAYER,
   },
-  RotaryEmbedding: { new: [{ dim: 'even', base: 'hundred', layout: 'word:half,interleaved', scaling: 'scaling' }], forward: ['heads', { offset: 'small', positions: 'ids', out: 'tensor' }] },
+  RotaryEmbedding: {
+    new: [{ dim: 'even', base: 'hundred', layout: 'word:half,interleaved', scaling: 'scaling' }],
+    forward: ['heads', { offset: 'small', positions: 'ids', out: 'tensor' }],
+  },
   ShawRelativePositions: {
-    new: [{ maxDistance: 'small', headDim: 'dim', kind: 'word:relative_key,relative_key_query', ...DRAWN }], weight: [], 'weight=': ['tensor'],
-    forward: ['heads', 'heads'], ...LAYER,
+    new: [{ maxDistance: 'small', headDim: 'dim', kind: 'word:relative_key,relative_key_query', ...DRAWN }],
+    weight: [],
+    'weight=': ['tensor'],
+    forward: ['heads', 'heads'],
+    ...LAYER,
   },
   T5RelativeBias: {
-    new: [{ ...T5, heads: 'small', ...DRAWN }], weight: [], 'weight=': ['tensor'], forward: ['size', 'size', { offset: 'small', out: 'tensor' }], ...LAYER,
+    new: [{ ...T5, heads: 'small', ...DRAWN }],
+    weight: [],
+    'weight=': ['tensor'],
+    forward: ['size', 'size', { offset: 'small', out: 'tensor' }],
+    ...LAYER,
   },
   TransformerXLPositions: {
-    new: [{ heads: 'small', headDim: 'dim', dim: 'even', clampLength: 'small', ...DRAWN }], u: [], 'u=': ['tensor'], v: [], 'v=': ['tensor'], weight: [],
-    'weight=': ['tensor'], forward: ['heads', 'heads'], ...LAYER,
+    new: [{ heads: 'small', headDim: 'dim', dim: 'even', clampLength: 'small', ...DRAWN }],
+    u: [],
+    'u=': ['tensor'],
+    v: [],
+    'v=': ['tensor'],
+    weight: [],
+    'weight=': ['tensor'],
+    forward: ['heads', 'heads'],
+    ...LAYER,
   },
   Optimizer: {
-    new: ['any', 'params', 'any'], lr: [], 'lr=': ['rate'], step: [], zeroGrad: [], flush: [], stateDict: [], loadStateDict: ['optimizerState'],
-    dispose: [], '[Symbol.dispose]': [],
+    new: ['any', 'params', 'any'],
+    lr: [],
+    'lr=': ['rate'],
+    step: [],
+    zeroGrad: [],
+    flush: [],
+    stateDict: [],
+    loadStateDict: ['optimizerState'],
+    dispose: [],
+    '[Symbol.dispose]': [],
   },
   SGD: { new: ['params', { lr: 'rate', momentum: 'rate', nesterov: 'boolean', weightDecay: 'rate' }] },
   Adam: { new: ['params', ADAM] },
@@ -88,77 +229,189 @@ const CLASSES: Record<string, Members> = {
   Adagrad: { new: ['params', { lr: 'rate', eps: 'rate', weightDecay: 'rate', initialAccumulatorValue: 'rate' }] },
   RowWiseAdagrad: { new: ['params', { lr: 'rate', eps: 'rate' }] },
   LRSchedule: {
-    new: ['optimizer', { type: 'word:constant,linear,cosine', warmupSteps: 'small', totalSteps: 'hundred', minLr: 'rate' }], current: [], lr: [], at: ['small', 'rate'],
-    step: [], stateDict: [], loadStateDict: ['scheduleState'],
+    new: [
+      'optimizer',
+      { type: 'word:constant,linear,cosine', warmupSteps: 'small', totalSteps: 'hundred', minLr: 'rate' },
+    ],
+    current: [],
+    lr: [],
+    at: ['small', 'rate'],
+    step: [],
+    stateDict: [],
+    loadStateDict: ['scheduleState'],
   },
   TokenDecoder: { new: ['any', 'any'], write: ['ids'], end: [] },
   Tokenizer: {
-    new: ['any', 'any', 'any'], 'static load': ['word:gpt2,r50k_base'], 'static fromFile': ['file'], encode: ['text', ENCODE],
+    new: ['any', 'any', 'any'],
+    'static load': ['word:gpt2,r50k_base'],
+    'static fromFile': ['file'],
+    encode: ['text', ENCODE],
     encodeBatch: [
       ['text'],
-      { ...ENCODE, maxLength: 'small', truncationSide: 'word:right,left', padding: 'word:longest,maxLength', paddingSide: 'word:right,left', paddingId: 'id' },
+      {
+        ...ENCODE,
+        maxLength: 'small',
+        truncationSide: 'word:right,left',
+        padding: 'word:longest,maxLength',
+        paddingSide: 'word:right,left',
+        paddingId: 'id',
+      },
     ],
-    count: ['text', ENCODE], decode: ['ids', { skipSpecialTokens: 'boolean' }], decoder: [{ skipSpecialTokens: 'boolean' }], tokenBytes: ['id'], token: ['id'],
+    count: ['text', ENCODE],
+    decode: ['ids', { skipSpecialTokens: 'boolean' }],
+    decoder: [{ skipSpecialTokens: 'boolean' }],
+    tokenBytes: ['id'],
+    token: ['id'],
   },
   DataLoader: { new: ['any', 'any'], '[Symbol.iterator]': [], ids: [], state: [], load: ['loaderState'] },
   TokenFolder: { new: ['any', 'any', 'any'], document: ['small'], read: ['small', 'small'] },
   Vectors: {
-    new: ['table', 'words'], words: [], tokens: [], has: ['word'], id: ['word'], token: ['id'], vector: ['word'], mostSimilar: ['query', NEIGHBOURS],
-    analogy: ['word', 'word', 'word', NEIGHBOURS], similarities: ['query'], similarity: ['word', 'word'], doesntMatch: [['word']], rank: ['word', 'word'],
+    new: ['table', 'words'],
+    words: [],
+    tokens: [],
+    has: ['word'],
+    id: ['word'],
+    token: ['id'],
+    vector: ['word'],
+    mostSimilar: ['query', NEIGHBOURS],
+    analogy: ['word', 'word', 'word', NEIGHBOURS],
+    similarities: ['query'],
+    similarity: ['word', 'word'],
+    doesntMatch: [['word']],
+    rank: ['word', 'word'],
   },
   Trainer: {
-    new: ['corpus', TRAINER], 'static resume': ['checkpoint', 'corpus', { tokenizer: 'tokenizer', signal: 'signal' }],
-    run: [{ onProgress: 'callback', signal: 'signal', checkpoint: { path: 'path', every: 'number' }, steps: 'small' }], progress: [], save: ['path'], result: [],
+    new: ['corpus', TRAINER],
+    'static resume': ['checkpoint', 'corpus', { tokenizer: 'tokenizer', signal: 'signal' }],
+    run: [{ onProgress: 'callback', signal: 'signal', checkpoint: { path: 'path', every: 'number' }, steps: 'small' }],
+    progress: [],
+    save: ['path'],
+    result: [],
   },
   Model: {
-    new: ['any', 'any', 'any', 'any', 'any'], objective: [], words: [], tokenizer: [], labels: [], weight: [], embedding: [GIVEN], classify: ['text', NEIGHBOURS],
+    new: ['any', 'any', 'any', 'any', 'any'],
+    objective: [],
+    words: [],
+    tokenizer: [],
+    labels: [],
+    weight: [],
+    embedding: [GIVEN],
+    classify: ['text', NEIGHBOURS],
     vectors: [],
   },
   TensorWriter: {
-    new: ['path', { a: { dtype: 'dtype', shape: 'shape' } }, { metadata: { a: 'text' } }], write: ['writer name', 'tensor'], close: [], abort: [], '[Symbol.dispose]': [],
+    new: ['path', { a: { dtype: 'dtype', shape: 'shape' } }, { metadata: { a: 'text' } }],
+    write: ['writer name', 'tensor'],
+    close: [],
+    abort: [],
+    '[Symbol.dispose]': [],
   },
 }
 
 /** The slots of functions. */
 const FUNCTIONS: Members = {
-  manualSeed: ['seed'], rand: ['shape', { ...GENERATOR, requiresGrad: 'boolean' }], randn: ['shape', { ...GENERATOR, requiresGrad: 'boolean' }],
-  randperm: ['size', GENERATOR], arange: ['integer', 'integer', 'integer', { dtype: 'dtype' }], concat: [['tensor'], 'axis'],
-  full: ['shape', 'number', { dtype: 'dtype', requiresGrad: 'boolean' }], ones: ['shape', { dtype: 'dtype', requiresGrad: 'boolean' }],
-  zeros: ['shape', { dtype: 'dtype', requiresGrad: 'boolean' }], tensor: ['numbers', { dtype: 'dtype', shape: 'shape', requiresGrad: 'boolean' }],
-  crossEntropy: ['tensor', 'ids', { ignoreIndex: 'integer', reduction: 'word:mean,sum,none' }], dropout: ['tensor', 'probability', GENERATOR],
-  layerNorm: ['tensor', 'row', 'row', 'rate'], noGrad: ['callback'], scope: ['callback'], quantize: ['table', 'quantized kind'],
+  manualSeed: ['seed'],
+  rand: ['shape', { ...GENERATOR, requiresGrad: 'boolean' }],
+  randn: ['shape', { ...GENERATOR, requiresGrad: 'boolean' }],
+  randperm: ['size', GENERATOR],
+  arange: ['integer', 'integer', 'integer', { dtype: 'dtype' }],
+  concat: [['tensor'], 'axis'],
+  full: ['shape', 'number', { dtype: 'dtype', requiresGrad: 'boolean' }],
+  ones: ['shape', { dtype: 'dtype', requiresGrad: 'boolean' }],
+  zeros: ['shape', { dtype: 'dtype', requiresGrad: 'boolean' }],
+  tensor: ['numbers', { dtype: 'dtype', shape: 'shape', requiresGrad: 'boolean' }],
+  crossEntropy: ['tensor', 'ids', { ignoreIndex: 'integer', reduction: 'word:mean,sum,none' }],
+  dropout: ['tensor', 'probability', GENERATOR],
+  layerNorm: ['tensor', 'row', 'row', 'rate'],
+  noGrad: ['callback'],
+  scope: ['callback'],
+  quantize: ['table', 'quantized kind'],
   interpolatePositions: ['table', 'small', { alignCorners: 'boolean' }],
-  sinusoidalPositions: ['small', 'even', { maxWavelength: 'hundred', layout: 'word:interleaved,half', offset: 'small', out: 'tensor' }],
-  alibiBias: ['small', 'small', 'small', { symmetric: 'boolean', offset: 'small', out: 'tensor' }], alibiSlopes: ['small'], attentionMask: ['ragged', 'id'],
+  sinusoidalPositions: [
+    'small',
+    'even',
+    { maxWavelength: 'hundred', layout: 'word:interleaved,half', offset: 'small', out: 'tensor' },
+  ],
+  alibiBias: ['small', 'small', 'small', { symmetric: 'boolean', offset: 'small', out: 'tensor' }],
+  alibiSlopes: ['small'],
+  attentionMask: ['ragged', 'id'],
   positionIds: ['ragged', { offset: 'small', padding: 'small' }],
-  convertRotaryWeights: ['table', { heads: 'one', from: 'word:half,interleaved', to: 'word:half,interleaved', dim: 'even' }],
-  t5RelativeBuckets: ['small', 'small', { ...T5, offset: 'small' }], clipGradNorm: ['learned', 'number'], clipGradValue: ['learned', 'number'],
+  convertRotaryWeights: [
+    'table',
+    { heads: 'one', from: 'word:half,interleaved', to: 'word:half,interleaved', dim: 'even' },
+  ],
+  t5RelativeBuckets: ['small', 'small', { ...T5, offset: 'small' }],
+  clipGradNorm: ['learned', 'number'],
+  clipGradValue: ['learned', 'number'],
   createDataLoader: ['loader source', LOADER],
-  streamBatches: ['source', { ...STREAM, ...WINDOWS }], streamIds: ['source', STREAM], loadSafetensors: ['safetensors'], inspectSafetensors: ['safetensors'], saveSafetensors: ['path', { a: 'tensor' }, { metadata: { a: 'text' } }],
-  inspectTokens: ['tokens', { verify: 'boolean' }], openTokens: ['tokens', { verify: 'boolean' }],
+  streamBatches: ['source', { ...STREAM, ...WINDOWS }],
+  streamIds: ['source', STREAM],
+  loadSafetensors: ['safetensors'],
+  inspectSafetensors: ['safetensors'],
+  saveSafetensors: ['path', { a: 'tensor' }, { metadata: { a: 'text' } }],
+  inspectTokens: ['tokens', { verify: 'boolean' }],
+  openTokens: ['tokens', { verify: 'boolean' }],
   saveTokens: ['path', 'source', SAVE_TOKENS],
-  loadNpy: ['npy'], saveNpy: ['path', 'tensor'],
-  resizeVocabulary: [{ tables: { a: 'table' }, words: 'words', counts: 'numbers', optimizer: 'optimizer' }, { keep: 'ids', remove: 'ids', minCount: 'number', add: 'additions', ...GENERATOR }],
-  tableHealth: ['table', { counts: 'numbers', initial: 'table' }], principalComponents: ['table', { count: 'small' }], principalComponentsAsync: ['table', { count: 'small', signal: 'signal' }],
-  loadWord2Vec: ['word2vec', { binary: 'boolean', limit: 'small', invalidUtf8: 'word:throw,replace', escape: 'boolean' }],
+  loadNpy: ['npy'],
+  saveNpy: ['path', 'tensor'],
+  resizeVocabulary: [
+    { tables: { a: 'table' }, words: 'words', counts: 'numbers', optimizer: 'optimizer' },
+    { keep: 'ids', remove: 'ids', minCount: 'number', add: 'additions', ...GENERATOR },
+  ],
+  tableHealth: ['table', { counts: 'numbers', initial: 'table' }],
+  principalComponents: ['table', { count: 'small' }],
+  principalComponentsAsync: ['table', { count: 'small', signal: 'signal' }],
+  loadWord2Vec: [
+    'word2vec',
+    { binary: 'boolean', limit: 'small', invalidUtf8: 'word:throw,replace', escape: 'boolean' },
+  ],
   saveWord2Vec: ['path', 'vectors', { binary: 'boolean', escape: 'boolean' }],
   loadModel: ['folder'],
-  saveModel: ['path', { objective: 'text', tensors: { 'token.weight': 'table' }, vocabulary: 'words', counts: 'numbers', labels: 'words', training: { tokens: 'small' } }],
-  capabilities: [], selfTest: [], getNumThreads: [], memoryUsage: [], setNumThreads: ['threads'],
+  saveModel: [
+    'path',
+    {
+      objective: 'text',
+      tensors: { 'token.weight': 'table' },
+      vocabulary: 'words',
+      counts: 'numbers',
+      labels: 'words',
+      training: { tokens: 'small' },
+    },
+  ],
+  capabilities: [],
+  selfTest: [],
+  getNumThreads: [],
+  memoryUsage: [],
+  setNumThreads: ['threads'],
 }
 
 /** What is read, form by form. */
-const TEXT_FORMS: readonly Slot[] = [{ files: ['text file'] }, { texts: ['text'] }, { pieces: ['text'] }, { ids: 'ids' }, { ids: ['ids'] }, { folder: 'tokens', verify: 'boolean' }]
-const CORPUS_FORMS: readonly Slot[] = [...TEXT_FORMS, { tokens: [['word']] }, { examples: [{ text: 'text', label: 'word' }] }, [{ text: 'text', label: 'word' }]]
+const TEXT_FORMS: readonly Slot[] = [
+  { files: ['text file'] },
+  { texts: ['text'] },
+  { pieces: ['text'] },
+  { ids: 'ids' },
+  { ids: ['ids'] },
+  { folder: 'tokens', verify: 'boolean' },
+]
+const CORPUS_FORMS: readonly Slot[] = [
+  ...TEXT_FORMS,
+  { tokens: [['word']] },
+  { examples: [{ text: 'text', label: 'word' }] },
+  [{ text: 'text', label: 'word' }],
+]
 
 /** Those that read, once more for each form: so that what stands in a form is varied, too. */
 const READING: readonly (readonly [name: string, slots: readonly Slot[]])[] = [
   ...TEXT_FORMS.flatMap((form) => [
-    ['createDataLoader', [form, LOADER]] as const, ['streamBatches', [form, { ...STREAM, ...WINDOWS }]] as const, ['streamIds', [form, STREAM]] as const,
+    ['createDataLoader', [form, LOADER]] as const,
+    ['streamBatches', [form, { ...STREAM, ...WINDOWS }]] as const,
+    ['streamIds', [form, STREAM]] as const,
   ]),
   ...TEXT_FORMS.map((form) => ['saveTokens', ['path', form, SAVE_TOKENS]] as const),
   ...CORPUS_FORMS.flatMap((form) => [
-    ['new Trainer', [form, TRAINER]] as const, ['Trainer.resume', ['checkpoint', form, { tokenizer: 'tokenizer', signal: 'signal' }]] as const,
+    ['new Trainer', [form, TRAINER]] as const,
+    ['Trainer.resume', ['checkpoint', form, { tokenizer: 'tokenizer', signal: 'signal' }]] as const,
   ]),
 ]
 
@@ -175,7 +428,8 @@ export interface Call {
 }
 
 type Some = Record<PropertyKey, unknown>
-const keyOf = (name: string): PropertyKey => /^\[Symbol\.\w+\]$/.test(name) ? (Symbol as unknown as Record<string, symbol>)[name.slice(8, -1)] : name
+const keyOf = (name: string): PropertyKey =>
+  /^\[Symbol\.\w+\]$/.test(name) ? (Symbol as unknown as Record<string, symbol>)[name.slice(8, -1)] : name
 
 function memberCall(kind: string, member: string, slots: readonly Slot[]): Call {
   const made = (tokenbed as unknown as Some)[kind] as new (...args: unknown[]) => unknown
@@ -183,7 +437,12 @@ function memberCall(kind: string, member: string, slots: readonly Slot[]): Call 
   const fixed = /^static (.+)$/.exec(member)
   if (fixed) {
     const [, name] = fixed
-    return { name: `${kind}.${name}`, slots, receiver: null, run: (_, args) => ((made as unknown as Some)[name] as (...args: unknown[]) => unknown)(...args) }
+    return {
+      name: `${kind}.${name}`,
+      slots,
+      receiver: null,
+      run: (_, args) => ((made as unknown as Some)[name] as (...args: unknown[]) => unknown)(...args),
+    }
   }
   const name = `${kind}#${member}`
   if (member.endsWith('=')) {
@@ -193,7 +452,12 @@ function memberCall(kind: string, member: string, slots: readonly Slot[]): Call 
   const key = keyOf(member)
   const isGetter = typeof owner(made.prototype as object, key)?.get === 'function'
   if (isGetter) return { name, slots, receiver: kind, run: (receiver) => (receiver as Some)[key] }
-  return { name, slots, receiver: kind, run: (receiver, args) => ((receiver as Some)[key] as (...args: unknown[]) => unknown)(...args) }
+  return {
+    name,
+    slots,
+    receiver: kind,
+    run: (receiver, args) => ((receiver as Some)[key] as (...args: unknown[]) => unknown)(...args),
+  }
 }
 
 function owner(prototype: object, key: PropertyKey): PropertyDescriptor | undefined {
@@ -210,7 +474,12 @@ export function calls(): Call[] {
     const run = (tokenbed as unknown as Some)[name] as (...args: unknown[]) => unknown
     return { name, slots, receiver: null, run: (_, args) => run(...args) }
   })
-  const all = [...functions, ...Object.entries(CLASSES).flatMap(([kind, members]) => Object.entries(members).map(([member, slots]) => memberCall(kind, member, slots)))]
+  const all = [
+    ...functions,
+    ...Object.entries(CLASSES).flatMap(([kind, members]) =>
+      Object.entries(members).map(([member, slots]) => memberCall(kind, member, slots)),
+    ),
+  ]
   const ofForms = READING.map(([name, slots]) => ({ ...all.find((call) => call.name === name)!, slots }))
   return [...all, ...ofForms]
 }
@@ -221,7 +490,10 @@ export function differences(): string[] {
   const there = new Set(publicNames())
   const missing = Array.from(there).filter((name) => !described.has(name))
   const gone = Array.from(described).filter((name) => !there.has(name))
-  return [...missing.map((name) => `${name} is not described in __test__/fuzz/surface.ts`), ...gone.map((name) => `${name} is described, and is not there`)]
+  return [
+    ...missing.map((name) => `${name} is not described in __test__/fuzz/surface.ts`),
+    ...gone.map((name) => `${name} is described, and is not there`),
+  ]
 }
 
 function publicNames(): string[] {
@@ -233,9 +505,20 @@ function publicNames(): string[] {
     const kind = one as unknown as { prototype: object }
     // What the declarations leave out is internal.
     const text = declared.get(name) ?? ''
-    const isPublic = (member: string) => new RegExp(`^\\s+(?:(?:static|abstract|get|set|readonly) )*${member.replace(/[[\].]/g, '\\$&')}[<(:]`, 'm').test(text)
-    const fixed = Object.getOwnPropertyNames(kind).filter((member) => !['length', 'name', 'prototype'].includes(member) && isPublic(member))
-    return [`new ${name}`, ...fixed.map((member) => `${name}.${member}`), ...membersOf(kind.prototype).filter((member) => isPublic(member.replace(/=$/, ''))).map((member) => `${name}#${member}`)]
+    const isPublic = (member: string) =>
+      new RegExp(`^\\s+(?:(?:static|abstract|get|set|readonly) )*${member.replace(/[[\].]/g, '\\$&')}[<(:]`, 'm').test(
+        text,
+      )
+    const fixed = Object.getOwnPropertyNames(kind).filter(
+      (member) => !['length', 'name', 'prototype'].includes(member) && isPublic(member),
+    )
+    return [
+      `new ${name}`,
+      ...fixed.map((member) => `${name}.${member}`),
+      ...membersOf(kind.prototype)
+        .filter((member) => isPublic(member.replace(/=$/, '')))
+        .map((member) => `${name}#${member}`),
+    ]
   })
 }
 
@@ -249,7 +532,9 @@ function membersOf(prototype: object): string[] {
     return [...(get !== undefined || value !== undefined ? [name] : []), ...(set !== undefined ? [`${name}=`] : [])]
   })
   const above = Object.getPrototypeOf(prototype) as object
-  const isExported = above === Object.prototype || Object.values(tokenbed).some((one) => typeof one === 'function' && one.prototype === above)
+  const isExported =
+    above === Object.prototype ||
+    Object.values(tokenbed).some((one) => typeof one === 'function' && one.prototype === above)
   return isExported ? own : Array.from(new Set([...own, ...membersOf(above)]))
 }
 
@@ -261,7 +546,8 @@ function declarations(): Map<string, string> {
     .map((path) => readFileSync(join(folder, path), 'utf8'))
   const found = new Map<string, string>()
   for (const text of texts) {
-    for (const [whole, name] of text.matchAll(/^export declare (?:abstract )?class (\w+)[^{]*\{[^]*?^\}/gm)) found.set(name, whole)
+    for (const [whole, name] of text.matchAll(/^export declare (?:abstract )?class (\w+)[^{]*\{[^]*?^\}/gm))
+      found.set(name, whole)
   }
   for (const [name, text] of found) {
     const above = /^export declare (?:abstract )?class \w+(?:<.*?>)? extends (\w+)/.exec(text)?.[1]

@@ -38,7 +38,10 @@ export class World {
     tb.saveWord2Vec(at('word2vec'), WORDS, table)
     tb.saveModel(at('folder'), { objective: 'test', tensors: { 'token.weight': table }, vocabulary: WORDS })
     const vocab = Object.fromEntries(WORDS.map((word, id) => [word, id]))
-    writeFileSync(at('file'), JSON.stringify({ model: { type: 'WordLevel', vocab, unk_token: 'a' }, pre_tokenizer: { type: 'Whitespace' } }))
+    writeFileSync(
+      at('file'),
+      JSON.stringify({ model: { type: 'WordLevel', vocab, unk_token: 'a' }, pre_tokenizer: { type: 'Whitespace' } }),
+    )
     writeFileSync(at('text'), `${TEXTS[2]}\n`.repeat(20))
     await tb.saveTokens(at('tokens'), { texts: TEXTS.map((text) => text.replaceAll('<|endoftext|>', '')) })
     this.#files.checkpoint = this.#files.safetensors
@@ -64,7 +67,11 @@ export class World {
     if (typeof made !== 'object' || made === null) return
     if ('process' in made && 'id' in made) this.#shared.set(made.id as number, made as tb.SharedTable)
     const kind = made.constructor?.name
-    if (!MAKERS.has(kind) || !(kind in tb) || !(made instanceof (tb as unknown as Record<string, new () => object>)[kind])) {
+    if (
+      !MAKERS.has(kind) ||
+      !(kind in tb) ||
+      !(made instanceof (tb as unknown as Record<string, new () => object>)[kind])
+    ) {
       if (Array.isArray(made)) made.slice(0, 4).forEach((one) => this.keep(one))
       return
     }
@@ -89,7 +96,10 @@ export class World {
   }
 
   matrix(rows = ROWS, dim = DIM, requiresGrad = false): tb.Tensor {
-    return tb.tensor(Float32Array.from({ length: rows * dim }, (_, i) => (i % 13) / 13 - 0.4), { shape: [rows, dim], requiresGrad })
+    return tb.tensor(
+      Float32Array.from({ length: rows * dim }, (_, i) => (i % 13) / 13 - 0.4),
+      { shape: [rows, dim], requiresGrad },
+    )
   }
 
   /** What happens while a value is read: objects go, memory moves, the value's own code throws. */
@@ -118,10 +128,12 @@ export class World {
   /** A good value for a slot. */
   value(slot: Slot): unknown {
     if (typeof slot === 'string') return this.#named(slot)
-    if (Array.isArray(slot)) return Array.from({ length: 1 + this.random.below(3) }, () => this.value((slot as readonly [Slot])[0]))
+    if (Array.isArray(slot))
+      return Array.from({ length: 1 + this.random.below(3) }, () => this.value((slot as readonly [Slot])[0]))
     const options: Record<string, unknown> = {}
     // Few at a time: many of them contradict each other.
-    for (const [name, of] of Object.entries(slot)) if (NEEDED.has(name) || this.random.chance(0.2)) options[name] = this.value(of)
+    for (const [name, of] of Object.entries(slot))
+      if (NEEDED.has(name) || this.random.chance(0.2)) options[name] = this.value(of)
     return options
   }
 
@@ -146,23 +158,81 @@ export class World {
 
 /** Options that calls cannot do without. */
 const NEEDED = new Set([
-  'vocabSize', 'contextLength', 'dim', 'maxDistance', 'headDim', 'bidirectional', 'heads', 'type', 'totalSteps', 'objective', 'from', 'to', 'tokenizer', 'tables', 'keep', 'a',
-  'token.weight', 'vocabulary', 'dtype of', 'lr', 'path', 'minCount', 'epochs', 'files', 'texts', 'pieces', 'ids', 'tokens', 'examples', 'text', 'label',
+  'vocabSize',
+  'contextLength',
+  'dim',
+  'maxDistance',
+  'headDim',
+  'bidirectional',
+  'heads',
+  'type',
+  'totalSteps',
+  'objective',
+  'from',
+  'to',
+  'tokenizer',
+  'tables',
+  'keep',
+  'a',
+  'token.weight',
+  'vocabulary',
+  'dtype of',
+  'lr',
+  'path',
+  'minCount',
+  'epochs',
+  'files',
+  'texts',
+  'pieces',
+  'ids',
+  'tokens',
+  'examples',
+  'text',
+  'label',
 ])
 const OPTIONAL = new Set(['any', 'signal', 'offsets'])
 
 const MAKERS = new Map<string, (world: World) => object>([
-  ['Tensor', (world) => (world.random.chance(0.5) ? world.matrix(ROWS, DIM, world.random.chance(0.3)) : tb.zeros(shapeOf(world.random), { dtype: world.random.pick(DTYPES) }))],
-  ['SparseGrad', () => {
-    const layer = new tb.Embedding(ROWS, DIM, { sparse: true })
-    layer.forward([1, 2]).sum().backward()
-    return layer.weight.grad!
-  }],
+  [
+    'Tensor',
+    (world) =>
+      world.random.chance(0.5)
+        ? world.matrix(ROWS, DIM, world.random.chance(0.3))
+        : tb.zeros(shapeOf(world.random), { dtype: world.random.pick(DTYPES) }),
+  ],
+  [
+    'SparseGrad',
+    () => {
+      const layer = new tb.Embedding(ROWS, DIM, { sparse: true })
+      layer.forward([1, 2]).sum().backward()
+      return layer.weight.grad!
+    },
+  ],
   ['Generator', () => new tb.Generator(1)],
-  ['Embedding', ({ random }) => new tb.Embedding(ROWS, DIM, { sparse: random.chance(0.5), ...(random.chance(0.2) ? { maxNorm: 1 } : {}) })],
-  ['EmbeddingBag', ({ random }) => new tb.EmbeddingBag(ROWS, DIM, { mode: random.pick(['sum', 'mean', 'max'] as const) })],
-  ['QuantizedTable', (world) => tb.quantize(world.matrix(), world.random.pick(['float16', 'bfloat16', 'int8', 'int4'] as const))],
-  ['TokenPositionEmbedding', ({ random }) => new tb.TokenPositionEmbedding({ vocabSize: ROWS, contextLength: ROWS, dim: DIM, segments: 2, layerNorm: random.chance(0.5) })],
+  [
+    'Embedding',
+    ({ random }) =>
+      new tb.Embedding(ROWS, DIM, { sparse: random.chance(0.5), ...(random.chance(0.2) ? { maxNorm: 1 } : {}) }),
+  ],
+  [
+    'EmbeddingBag',
+    ({ random }) => new tb.EmbeddingBag(ROWS, DIM, { mode: random.pick(['sum', 'mean', 'max'] as const) }),
+  ],
+  [
+    'QuantizedTable',
+    (world) => tb.quantize(world.matrix(), world.random.pick(['float16', 'bfloat16', 'int8', 'int4'] as const)),
+  ],
+  [
+    'TokenPositionEmbedding',
+    ({ random }) =>
+      new tb.TokenPositionEmbedding({
+        vocabSize: ROWS,
+        contextLength: ROWS,
+        dim: DIM,
+        segments: 2,
+        layerNorm: random.chance(0.5),
+      }),
+  ],
   ['RotaryEmbedding', () => new tb.RotaryEmbedding({ dim: DIM })],
   ['ShawRelativePositions', () => new tb.ShawRelativePositions({ maxDistance: 2, headDim: DIM })],
   ['T5RelativeBias', () => new tb.T5RelativeBias({ bidirectional: true, heads: 2 })],
@@ -175,14 +245,31 @@ const MAKERS = new Map<string, (world: World) => object>([
   ['Adagrad', (world) => new tb.Adagrad(learned(world))],
   ['RowWiseAdagrad', (world) => new tb.RowWiseAdagrad(learned(world))],
   ['LRSchedule', (world) => new tb.LRSchedule(world.one('Adam') as tb.Adam, { type: 'cosine', totalSteps: 10 })],
-  ['Tokenizer', (world) => (world.random.chance(0.5) ? tb.Tokenizer.load('gpt2') : tb.Tokenizer.fromFile(world.file('file')))],
+  [
+    'Tokenizer',
+    (world) => (world.random.chance(0.5) ? tb.Tokenizer.load('gpt2') : tb.Tokenizer.fromFile(world.file('file'))),
+  ],
   ['TokenDecoder', (world) => (world.one('Tokenizer') as tb.Tokenizer).decoder()],
-  ['DataLoader', () => tb.createDataLoader(Int32Array.from({ length: 40 }, (_, i) => i % ROWS), { batchSize: 2, maxLength: 4 })],
+  [
+    'DataLoader',
+    () =>
+      tb.createDataLoader(
+        Int32Array.from({ length: 40 }, (_, i) => i % ROWS),
+        { batchSize: 2, maxLength: 4 },
+      ),
+  ],
   ['TokenFolder', (world) => tb.openTokens(world.file('tokens'))],
   ['Vectors', (world) => new tb.Vectors(world.matrix(), WORDS)],
-  ['Trainer', (world) => new tb.Trainer({ files: [world.file('text')] }, { objective: 'skip-gram', dim: DIM, minCount: 1, epochs: 1 })],
+  [
+    'Trainer',
+    (world) =>
+      new tb.Trainer({ files: [world.file('text')] }, { objective: 'skip-gram', dim: DIM, minCount: 1, epochs: 1 }),
+  ],
   ['Model', (world) => tb.loadModel(world.file('folder'))],
-  ['TensorWriter', (world) => new tb.TensorWriter(`${world.path()}.safetensors`, { a: { dtype: 'float32', shape: [DIM] } })],
+  [
+    'TensorWriter',
+    (world) => new tb.TensorWriter(`${world.path()}.safetensors`, { a: { dtype: 'float32', shape: [DIM] } }),
+  ],
 ])
 
 /** Leaves that learn, with gradients. */
@@ -218,7 +305,14 @@ const VALUES: Record<string, (world: World) => unknown> = {
   tensor: (world) => world.one('Tensor'),
   operand: (world) => (world.random.chance(0.5) ? world.one('Tensor') : world.random.next()),
   grad: (world) => world.random.pick([null, world.one('Tensor'), world.one('SparseGrad')]),
-  numbers: ({ random }) => random.pick<unknown>([[1, 2, 3], Float32Array.of(1, 2), [[1], [2]], new Float64Array(ROWS), [0, 1, 1, 0, 2, 1, 0, 3]]),
+  numbers: ({ random }) =>
+    random.pick<unknown>([
+      [1, 2, 3],
+      Float32Array.of(1, 2),
+      [[1], [2]],
+      new Float64Array(ROWS),
+      [0, 1, 1, 0, 2, 1, 0, 3],
+    ]),
   row: () => tb.ones([DIM]),
   heads: () => tb.ones([1, 2, 3, DIM]),
   table: (world) => (world.random.chance(0.8) ? world.matrix() : world.one('QuantizedTable')),
@@ -226,9 +320,15 @@ const VALUES: Record<string, (world: World) => unknown> = {
   params: (world) => (world.random.chance(0.5) ? learned(world) : [{ params: learned(world), lr: 0.1 }]),
   ids: (world) => ids(world),
   offsets: ({ random }) => random.pick<unknown>([undefined, undefined, [0, 2], Int32Array.of(0, 1)]),
-  ragged: (world) => (world.random.chance(0.5) ? ids(world) : { values: Int32Array.of(1, 2, 3), offsets: Int32Array.of(0, 2, 3) }),
+  ragged: (world) =>
+    world.random.chance(0.5) ? ids(world) : { values: Int32Array.of(1, 2, 3), offsets: Int32Array.of(0, 2, 3) },
   layerNorm: ({ random }) => random.pick<unknown>([true, false, { eps: 1e-5 }]),
-  scaling: ({ random }) => random.pick<unknown>([{ type: 'linear', factor: 2 }, { type: 'dynamic', factor: 2, originalContext: 8 }, { type: 'yarn', factor: 2, originalContext: 8 }]),
+  scaling: ({ random }) =>
+    random.pick<unknown>([
+      { type: 'linear', factor: 2 },
+      { type: 'dynamic', factor: 2, originalContext: 8 },
+      { type: 'yarn', factor: 2, originalContext: 8 },
+    ]),
   signal: ({ random }) => random.pick<unknown>([undefined, new AbortController().signal, AbortSignal.abort()]),
   state: (world) => (world.one('Embedding') as tb.Embedding).stateDict(),
   shared: (world) => {
@@ -249,15 +349,46 @@ const VALUES: Record<string, (world: World) => unknown> = {
   text: ({ random }) => random.pick(TEXTS),
   word: ({ random }) => random.pick(WORDS),
   words: () => WORDS,
-  query: (world) => world.random.pick<unknown>(['a', { positive: ['a', 'b'], negative: ['c'] }, new Float32Array(DIM).fill(1), tb.ones([DIM])]),
+  query: (world) =>
+    world.random.pick<unknown>([
+      'a',
+      { positive: ['a', 'b'], negative: ['c'] },
+      new Float32Array(DIM).fill(1),
+      tb.ones([DIM]),
+    ]),
   'quantized kind': ({ random }) => random.pick(['float16', 'bfloat16', 'int8', 'int4']),
   bytes: () => new Uint8Array(ROWS * DIM * 2),
   callback: (world) => () => world.matrix().add(1),
   'text file': (world) => world.file('text'),
-  corpus: (world) => world.random.pick<unknown>([{ files: [world.file('text')] }, { texts: new Set(TEXTS) }, { tokens: [WORDS, ['a b']] }, { folder: world.file('tokens') }, Int32Array.from({ length: 50 }, (_, i) => i % ROWS), [{ text: 'a b', label: 'x' }, { text: 'c', label: 'y' }]]),
+  corpus: (world) =>
+    world.random.pick<unknown>([
+      { files: [world.file('text')] },
+      { texts: new Set(TEXTS) },
+      { tokens: [WORDS, ['a b']] },
+      { folder: world.file('tokens') },
+      Int32Array.from({ length: 50 }, (_, i) => i % ROWS),
+      [
+        { text: 'a b', label: 'x' },
+        { text: 'c', label: 'y' },
+      ],
+    ]),
   objective: ({ random }) => random.pick(['skip-gram', 'cbow', 'next-token', 'classify']),
-  'loader source': (world) => world.random.pick<unknown>(['a b c d e f g h', { folder: world.file('tokens') }, { texts: new Set(TEXTS) }, Int32Array.from({ length: 40 }, (_, i) => i % ROWS), [1, 2, 3, 4, 5, 6]]),
-  source: (world) => world.random.pick<unknown>([{ files: [world.file('text')] }, { pieces: new Set(['a b ', 'c d']) }, { folder: world.file('tokens') }, { texts: TEXTS.values() }, [1, 2, 3]]),
+  'loader source': (world) =>
+    world.random.pick<unknown>([
+      'a b c d e f g h',
+      { folder: world.file('tokens') },
+      { texts: new Set(TEXTS) },
+      Int32Array.from({ length: 40 }, (_, i) => i % ROWS),
+      [1, 2, 3, 4, 5, 6],
+    ]),
+  source: (world) =>
+    world.random.pick<unknown>([
+      { files: [world.file('text')] },
+      { pieces: new Set(['a b ', 'c d']) },
+      { folder: world.file('tokens') },
+      { texts: TEXTS.values() },
+      [1, 2, 3],
+    ]),
   additions: ({ random }) => random.pick<unknown>([2, [{ word: 'new' }], [{ word: 'new', from: 'zeros' }]]),
   path: (world) => world.path(),
   'writer name': () => 'a',
@@ -265,7 +396,25 @@ const VALUES: Record<string, (world: World) => unknown> = {
 
 function ids({ random }: World): unknown {
   return random.pick<() => unknown>([
-    () => [0, 1, 2], () => [[1, 2], [3, 4]], () => Int32Array.of(1, 2, 7), () => Uint32Array.of(0, 3), () => BigInt64Array.of(1n, 2n), () => Uint8Array.of(1),
-    () => tb.tensor([1, 2, 3], { dtype: 'int32' }), () => tb.tensor([[1, 2], [3, 0]], { dtype: 'int64' }), () => new Int32Array(new SharedArrayBuffer(16)), () => [1, 9],
+    () => [0, 1, 2],
+    () => [
+      [1, 2],
+      [3, 4],
+    ],
+    () => Int32Array.of(1, 2, 7),
+    () => Uint32Array.of(0, 3),
+    () => BigInt64Array.of(1n, 2n),
+    () => Uint8Array.of(1),
+    () => tb.tensor([1, 2, 3], { dtype: 'int32' }),
+    () =>
+      tb.tensor(
+        [
+          [1, 2],
+          [3, 0],
+        ],
+        { dtype: 'int64' },
+      ),
+    () => new Int32Array(new SharedArrayBuffer(16)),
+    () => [1, 9],
   ])()
 }

@@ -1,7 +1,20 @@
 import test, { type ExecutionContext } from 'ava'
 import { getEventListeners } from 'node:events'
 import {
-  AbortedError, Embedding, EmbeddingBag, manualSeed, noGrad, quantize, randn, scope, tensor, type TokenIndexError, TokenPositionEmbedding, UsageError, zeros, type Ids,
+  AbortedError,
+  Embedding,
+  EmbeddingBag,
+  manualSeed,
+  noGrad,
+  quantize,
+  randn,
+  scope,
+  tensor,
+  type TokenIndexError,
+  TokenPositionEmbedding,
+  UsageError,
+  zeros,
+  type Ids,
   type Tensor,
 } from '../../index.js'
 import { digest } from '../support/compare.js'
@@ -11,7 +24,12 @@ const SCRIPT = 'lifetime/async.js'
 const MB = 2 ** 20
 
 /** Asserts the rejection of an error like the one that `run` throws. */
-async function rejectsAs(t: ExecutionContext, promise: Promise<unknown>, run: () => unknown, what: string): Promise<void> {
+async function rejectsAs(
+  t: ExecutionContext,
+  promise: Promise<unknown>,
+  run: () => unknown,
+  what: string,
+): Promise<void> {
   const wanted = t.throws(run, { any: true }, what) as Error
   const found = (await t.throwsAsync(promise, { any: true }, what)) as Error
   t.is(found.constructor, wanted.constructor, what)
@@ -29,7 +47,14 @@ async function isSame(t: ExecutionContext, found: Promise<Tensor>, wanted: Tenso
 }
 
 const IDS: [string, Ids, number[] | undefined][] = [
-  ['nested arrays', [[1, 2, 3], [4, 5, 49]], undefined],
+  [
+    'nested arrays',
+    [
+      [1, 2, 3],
+      [4, 5, 49],
+    ],
+    undefined,
+  ],
   ['a tensor', tensor([7, 8], { dtype: 'int64' }), undefined],
   ['a typed array', Uint8Array.of(9, 9, 0), undefined],
   ['a typed array with a shape', BigUint64Array.of(3n, 4n), [2, 1, 1]],
@@ -50,21 +75,44 @@ for (const [name, ids, shape] of IDS) {
 
 test('token + position: what forward gives, wherever ids stand', async (t) => {
   // 96 sequences are several blocks.
-  for (const [batch, length, dim] of [[2, 3, 5], [96, 8, 500], [1, 8, 40_000], [0, 4, 3], [3, 0, 3]]) {
+  for (const [batch, length, dim] of [
+    [2, 3, 5],
+    [96, 8, 500],
+    [1, 8, 40_000],
+    [0, 4, 3],
+    [3, 0, 3],
+  ]) {
     const layer = new TokenPositionEmbedding({ vocabSize: 50, contextLength: 12, dim })
     const ids = Int32Array.from({ length: batch * length }, (_, i) => (i * 37) % 50)
     const shape = [batch, length]
     const explicit = ids.map((id) => id % 12)
-    for (const options of [{}, { positionOffset: 4 }, { positions: tensor(explicit, { shape }) }, { positions: explicit.subarray(0, length) }]) {
+    for (const options of [
+      {},
+      { positionOffset: 4 },
+      { positions: tensor(explicit, { shape }) },
+      { positions: explicit.subarray(0, length) },
+    ]) {
       if (options.positions && batch * length === 0) continue
-      await isSame(t, layer.forwardAsync(ids, { shape, ...options }), layer.forward(ids, { shape, ...options }), `${shape} x ${dim}`)
+      await isSame(
+        t,
+        layer.forwardAsync(ids, { shape, ...options }),
+        layer.forward(ids, { shape, ...options }),
+        `${shape} x ${dim}`,
+      )
     }
   }
 })
 
-test('with scale, segments and a normalization, in native memory and in V8\'s', async (t) => {
+test("with scale, segments and a normalization, in native memory and in V8's", async (t) => {
   for (const moved of [false, true]) {
-    const layer = new TokenPositionEmbedding({ vocabSize: 9, contextLength: 6, dim: 700, segments: 3, layerNorm: { eps: 1e-3 }, scale: 2.5 })
+    const layer = new TokenPositionEmbedding({
+      vocabSize: 9,
+      contextLength: 6,
+      dim: 700,
+      segments: 3,
+      layerNorm: { eps: 1e-3 },
+      scale: 2.5,
+    })
     if (moved) layer.token.weight = randn([9, 700], { requiresGrad: true })
     if (moved) layer.segment!.weight = randn([3, 700])
     const ids = Int32Array.from({ length: 600 }, (_, i) => (i * 5) % 9)
@@ -72,13 +120,36 @@ test('with scale, segments and a normalization, in native memory and in V8\'s', 
     const segments = Uint8Array.from(ids, (id) => id % 3)
     // First as it is for forward, then once it moved.
     const wanted = layer.forward(ids, { shape, segments: tensor(segments, { shape }) })
-    for (let i = 0; i < 2; i++) await isSame(t, layer.forwardAsync(ids, { shape, segments: tensor(segments, { shape }) }), wanted)
+    for (let i = 0; i < 2; i++)
+      await isSame(t, layer.forwardAsync(ids, { shape, segments: tensor(segments, { shape }) }), wanted)
     t.is(digest(layer.forward(ids, { shape, segments: tensor(segments, { shape }) })), digest(wanted))
     const options = { segments: [0, 1, 2], positions: [5, 0, 3] }
-    await isSame(t, layer.forwardAsync([[1, 2, 3], [4, 5, 6]], options), layer.forward([[1, 2, 3], [4, 5, 6]], options))
-    await rejectsAs(t, layer.forwardAsync([1], { segments: [3] }), () => layer.forward([1], { segments: [3] }), 'a bad segment')
+    await isSame(
+      t,
+      layer.forwardAsync(
+        [
+          [1, 2, 3],
+          [4, 5, 6],
+        ],
+        options,
+      ),
+      layer.forward(
+        [
+          [1, 2, 3],
+          [4, 5, 6],
+        ],
+        options,
+      ),
+    )
+    await rejectsAs(
+      t,
+      layer.forwardAsync([1], { segments: [3] }),
+      () => layer.forward([1], { segments: [3] }),
+      'a bad segment',
+    )
     const pending = layer.forwardAsync([1])
-    for (const part of layer.parameters()) t.throws(() => part.set([1]), { instanceOf: UsageError, message: /forwardAsync/ })
+    for (const part of layer.parameters())
+      t.throws(() => part.set([1]), { instanceOf: UsageError, message: /forwardAsync/ })
     await pending
     layer.layerNorm!.bias.set([5])
     await isSame(t, layer.forwardAsync([1]), layer.forward([1]))
@@ -92,7 +163,12 @@ test('bags, and tables of small elements: what forward gives', async (t) => {
     const rows = kind === 'float32' ? table : quantize(table, kind)
     const layer = Embedding.fromPretrained(rows)
     for (const dtype of [undefined, 'float16', 'float32'] as const) {
-      await isSame(t, layer.forwardAsync(ids, { shape: [50, 100], dtype }), layer.forward(ids, { shape: [50, 100], dtype }), kind)
+      await isSame(
+        t,
+        layer.forwardAsync(ids, { shape: [50, 100], dtype }),
+        layer.forward(ids, { shape: [50, 100], dtype }),
+        kind,
+      )
     }
     await rejectsAs(t, layer.forwardAsync([[1, 40]]), () => layer.forward([[1, 40]]), kind)
     for (const mode of ['sum', 'mean', 'max'] as const) {
@@ -100,20 +176,33 @@ test('bags, and tables of small elements: what forward gives', async (t) => {
       const square = tensor(ids, { shape: [1000, 5] })
       await isSame(t, bag.forwardAsync(square), bag.forward(square), `${kind} ${mode}`)
       const offsets = [0, 0, 7, 4000, 5000]
-      await isSame(t, bag.forwardAsync(ids, offsets, { dtype: 'bfloat16' }), bag.forward(ids, offsets, { dtype: 'bfloat16' }))
+      await isSame(
+        t,
+        bag.forwardAsync(ids, offsets, { dtype: 'bfloat16' }),
+        bag.forward(ids, offsets, { dtype: 'bfloat16' }),
+      )
       await isSame(t, bag.forwardAsync({ values: ids, offsets }), bag.forward({ values: ids, offsets }))
       await rejectsAs(t, bag.forwardAsync(ids, [0, 9, 8]), () => bag.forward(ids, [0, 9, 8]), 'offsets')
       await rejectsAs(t, bag.forwardAsync([1, -1], [0]), () => bag.forward([1, -1], [0]), 'a bad id')
       if (mode !== 'sum') continue
       const perSampleWeights = randn([5000], { requiresGrad: true })
-      await isSame(t, bag.forwardAsync(ids, offsets, { perSampleWeights }), bag.forward(ids, offsets, { perSampleWeights }))
+      await isSame(
+        t,
+        bag.forwardAsync(ids, offsets, { perSampleWeights }),
+        bag.forward(ids, offsets, { perSampleWeights }),
+      )
     }
   }
-  await t.throwsAsync(new EmbeddingBag(3, 2).forwardAsync([[1]], undefined, { signal: AbortSignal.abort() }), { instanceOf: AbortedError })
+  await t.throwsAsync(new EmbeddingBag(3, 2).forwardAsync([[1]], undefined, { signal: AbortSignal.abort() }), {
+    instanceOf: AbortedError,
+  })
 })
 
 test('bad ids are mended, or rejected as the synchronous error', async (t) => {
-  const bad = [[1, -1, 3], [3, 50, 1]]
+  const bad = [
+    [1, -1, 3],
+    [3, 50, 1],
+  ]
   const options = [{}, { onBadId: 'clamp' }, { onBadId: 'padding', paddingIdx: 2 }] as const
   for (const option of options) {
     const embedding = new Embedding(3, 4, option)
@@ -122,7 +211,12 @@ test('bad ids are mended, or rejected as the synchronous error', async (t) => {
   }
   const layer = new TokenPositionEmbedding({ vocabSize: 3, contextLength: 4, dim: 2 })
   await rejectsAs(t, layer.forwardAsync(bad), () => layer.forward(bad), 'a bad token')
-  await rejectsAs(t, layer.forwardAsync([0, 1], { positions: [0, 4] }), () => layer.forward([0, 1], { positions: [0, 4] }), 'a bad position')
+  await rejectsAs(
+    t,
+    layer.forwardAsync([0, 1], { positions: [0, 4] }),
+    () => layer.forward([0, 1], { positions: [0, 4] }),
+    'a bad position',
+  )
   const error = await t.throwsAsync<TokenIndexError>(new Embedding(9, 1).forwardAsync(BigInt64Array.of(2n ** 60n)))
   t.deepEqual([error.position, error.value, error.size, error.count], [[0], 2 ** 60, 9, 1])
   await rejectsAs(t, new Embedding(0, 2).forwardAsync([0]), () => new Embedding(0, 2).forward([0]), 'no rows')
@@ -139,11 +233,18 @@ test('whatever is wrong with the call is a rejection, never thrown', async (t) =
     ['three dimensions', (method) => layer[method]([[[0]]])],
     ['two positions', (method) => layer[method]([0], { positions: [0], positionOffset: 0 })],
   ]
-  for (const [what, run] of calls) await rejectsAs(t, run('forwardAsync') as Promise<unknown>, () => run('forward'), what)
+  for (const [what, run] of calls)
+    await rejectsAs(t, run('forwardAsync') as Promise<unknown>, () => run('forward'), what)
   for (const signal of [5, {}, { aborted: false }, null]) {
-    await t.throwsAsync(embedding.forwardAsync([1], { signal: signal as never }), { instanceOf: UsageError, message: /signal is an AbortSignal/ })
+    await t.throwsAsync(embedding.forwardAsync([1], { signal: signal as never }), {
+      instanceOf: UsageError,
+      message: /signal is an AbortSignal/,
+    })
   }
-  await t.throwsAsync(embedding.forwardAsync([1], { out: zeros([1, 4]) } as never), { instanceOf: UsageError, message: /no option "out"/ })
+  await t.throwsAsync(embedding.forwardAsync([1], { out: zeros([1, 4]) } as never), {
+    instanceOf: UsageError,
+    message: /no option "out"/,
+  })
   embedding.weight.dispose()
   await t.throwsAsync(embedding.forwardAsync([1]), { instanceOf: UsageError, message: /disposed/ })
 })
@@ -160,7 +261,9 @@ test('ids are copied at the call', async (t) => {
 
 test('hundreds at once each give their own', async (t) => {
   const embedding = new Embedding(1000, 64)
-  const wanted = Array.from({ length: 400 }, (_, i) => Int32Array.from({ length: 1 + ((i * 7) % 90) }, (_, k) => (i * 31 + k * 17) % 1000))
+  const wanted = Array.from({ length: 400 }, (_, i) =>
+    Int32Array.from({ length: 1 + ((i * 7) % 90) }, (_, k) => (i * 31 + k * 17) % 1000),
+  )
   const results = await Promise.all(wanted.map((ids) => embedding.forwardAsync(ids)))
   for (const [i, ids] of wanted.entries()) t.is(digest(results[i]), digest(embedding.forward(ids)))
 })
@@ -204,7 +307,7 @@ function shown(): Embedding {
   return embedding
 }
 
-test('a table in V8\'s memory moves to native memory, with all that share it', async (t) => {
+test("a table in V8's memory moves to native memory, with all that share it", async (t) => {
   manualSeed(1)
   const table = randn([600, 50])
   const before = digest(table.clone())
@@ -223,7 +326,10 @@ test('a table in V8\'s memory moves to native memory, with all that share it', a
 })
 
 test('a table whose data was looked at stays where it is', async (t) => {
-  const table = tensor([[1, 2], [3, 4]])
+  const table = tensor([
+    [1, 2],
+    [3, 4],
+  ])
   const { data } = table
   const embedding = Embedding.fromPretrained(table)
   t.deepEqual((await embedding.forwardAsync([1])).toArray(), [[3, 4]])
@@ -247,7 +353,12 @@ test('a table is not changed through the API while it is read', async (t) => {
     () => layer.position.weight.set([1]),
     () => layer.loadStateDict({ 'token.weight': zeros([4, 3]), 'position.weight': zeros([2, 3]) }),
   ]
-  for (const change of changes) t.throws(change, { instanceOf: UsageError, message: /forwardAsync under way still read this tensor/ }, String(change))
+  for (const change of changes)
+    t.throws(
+      change,
+      { instanceOf: UsageError, message: /forwardAsync under way still read this tensor/ },
+      String(change),
+    )
   await t.throwsAsync(embedding.forwardAsync([1]), { instanceOf: UsageError, message: /maxNorm/ })
   t.deepEqual(embedding.weight.toArray(), values)
   await Promise.all(pending)
@@ -316,10 +427,13 @@ test('a signal ends lookups in the queue and under way, and no others', async (t
   t.deepEqual(await Promise.all(others), ['done', 'done', 'done', 'done'])
   t.deepEqual((await after).shape, [20_000, 768])
   t.deepEqual(heard, ['onabort', 'listener'])
-  t.is(getEventListeners(ending.signal, 'abort').length, 2, 'the user\'s own')
+  t.is(getEventListeners(ending.signal, 'abort').length, 2, "the user's own")
   t.is(getEventListeners(going.signal, 'abort').length, 0)
   // Those in the queue did not wait for their turn.
-  t.deepEqual(order.slice(0, 30), Array.from({ length: 30 }, () => 'ended'))
+  t.deepEqual(
+    order.slice(0, 30),
+    Array.from({ length: 30 }, () => 'ended'),
+  )
   t.notThrows(() => embedding.weight.set([1]))
 })
 
@@ -341,14 +455,19 @@ test('an abort within the turn of the result wins', async (t) => {
     const controller = new AbortController()
     const pending = embedding.forwardAsync([1], { signal: controller.signal })
     setImmediate(() => controller.abort())
-    const outcome = await pending.then((result) => result.size, (error: AbortedError) => error.code)
+    const outcome = await pending.then(
+      (result) => result.size,
+      (error: AbortedError) => error.code,
+    )
     t.true(outcome === 3 || outcome === 'ABORTED')
   }
 })
 
 test.serial('memory of results is used again, and bounded without dispose', async (t) => {
   const { disposed, dropped, unseen, reused } = await scenario(SCRIPT, 'bounded')
-  t.log(`${(disposed / MB).toFixed(1)} MiB disposed, ${(dropped / MB).toFixed(1)} MiB dropped, ${(unseen / MB).toFixed(1)} MiB never looked at`)
+  t.log(
+    `${(disposed / MB).toFixed(1)} MiB disposed, ${(dropped / MB).toFixed(1)} MiB dropped, ${(unseen / MB).toFixed(1)} MiB never looked at`,
+  )
   t.is(reused, 1)
   t.true(disposed < 60 * MB, `${disposed}`)
   t.true(dropped < 500 * MB, `${dropped}`)
@@ -379,7 +498,7 @@ test.serial('external memory of results is told to V8 and taken back', async (t)
   for (const [name, bytes] of Object.entries(steps)) t.true(Math.abs(bytes) < 4096, `${name}: ${bytes}`)
 })
 
-test.serial('where live data is forbidden a result is V8\'s, and its data live', async (t) => {
+test.serial("where live data is forbidden a result is V8's, and its data live", async (t) => {
   const found = await scenario<object>(SCRIPT, 'copies', { TOKENBED_LIVE_DATA: '0' })
   t.deepEqual(found, { live: false, same: true, written: 5, length: 0, results: 0 })
 })

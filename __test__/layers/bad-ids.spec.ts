@@ -10,7 +10,15 @@ type Code = 'USAGE' | 'SHAPE' | 'DTYPE' | 'TOKEN_INDEX'
 const BAD: [string, () => unknown, Code, ...string[]][] = [
   ['a negative id', () => [0, -1], 'TOKEN_INDEX', 'id -1 at [1] is out of range for a table of 8 rows'],
   ['an id of V', () => [0, 8], 'TOKEN_INDEX', 'id 8 at [1] is out of range for a table of 8 rows'],
-  ['several bad ids', () => [[0, 8], [9, 10]], 'TOKEN_INDEX', 'id 8 at [0, 1] is out of range for a table of 8 rows (2 more)'],
+  [
+    'several bad ids',
+    () => [
+      [0, 8],
+      [9, 10],
+    ],
+    'TOKEN_INDEX',
+    'id 8 at [0, 1] is out of range for a table of 8 rows (2 more)',
+  ],
   ['2^32', () => [2 ** 32], 'TOKEN_INDEX', 'id 4294967296 at [0]'],
   ['2^53 - 1', () => [2 ** 53 - 1], 'TOKEN_INDEX', 'id 9007199254740991 at [0]'],
   ['a negative Int8', () => Int8Array.of(-128), 'TOKEN_INDEX', 'id -128 at [0]'],
@@ -102,7 +110,15 @@ for (const [what, make, code, ...parts] of BAD) {
 }
 
 test('a bad id says which, where, how many rows, and how many more', (t) => {
-  const error = refuses(t, () => embedding.forward([[1, 2, 3], [4, 50, -6]]), 'TOKEN_INDEX')
+  const error = refuses(
+    t,
+    () =>
+      embedding.forward([
+        [1, 2, 3],
+        [4, 50, -6],
+      ]),
+    'TOKEN_INDEX',
+  )
   const { position, value, size, count, message } = error
   t.deepEqual({ position, value, size, count }, { position: [1, 1], value: 50, size: 8, count: 2 })
   t.is(message, 'id 50 at [1, 1] is out of range for a table of 8 rows (1 more)')

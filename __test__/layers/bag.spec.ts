@@ -1,6 +1,16 @@
 import test, { type ExecutionContext } from 'ava'
 import {
-  EmbeddingBag, manualSeed, ones, quantize, type QuantizedTable, randn, setNumThreads, tensor, zeros, type Ids, type Tensor,
+  EmbeddingBag,
+  manualSeed,
+  ones,
+  quantize,
+  type QuantizedTable,
+  randn,
+  setNumThreads,
+  tensor,
+  zeros,
+  type Ids,
+  type Tensor,
 } from '../../index.js'
 import { digest, isGolden, withinUlp } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
@@ -24,11 +34,14 @@ const goldens = readGolden<{ bags: Case[] }>('bag/bag.json').bags
 /** Longest bag of the goldens. */
 const TERMS = 9
 /**
- * PyTorch multiplies and adds weights in two roundings on some paths, and sums the norm of `maxNorm` in another order: the
- * most that a sum of so many terms of at most this magnitude may differ (testkit's `reduction_f32`).
+ * PyTorch multiplies and adds weights in two roundings on some paths, and sums the norm of `maxNorm` in another order:
+ * the most that a sum of so many terms of at most this magnitude may differ (testkit's `reduction_f32`).
  */
 const reduction = (magnitude: number) => 2 ** -23 * TERMS * TERMS * magnitude
-/** PyTorch rounds the sum to 16 bits before it divides, or sums bfloat16 in another order; here all is float32, rounded once. */
+/**
+ * PyTorch rounds the sum to 16 bits before it divides, or sums bfloat16 in another order; here all is float32, rounded
+ * once.
+ */
 const SIXTEEN_BITS = 2
 
 for (const [i, golden] of goldens.entries()) {
@@ -36,7 +49,13 @@ for (const [i, golden] of goldens.entries()) {
   const name = `${dtype} x ${dim} ${mode}${offsets ? ' by offsets' : ''}${paddingIdx === null ? '' : ` without ${paddingIdx}`}`
   test(`as PyTorch, ${i}: ${name}${weighted ? ' weighted' : ''}${maxNorm === null ? '' : ' maxNorm'}`, (t) => {
     manualSeed(seed)
-    const options = { mode, includeLastOffset, dtype, ...(paddingIdx !== null && { paddingIdx }), ...(maxNorm !== null && { maxNorm }) }
+    const options = {
+      mode,
+      includeLastOffset,
+      dtype,
+      ...(paddingIdx !== null && { paddingIdx }),
+      ...(maxNorm !== null && { maxNorm }),
+    }
     const layer = new EmbeddingBag(7, dim, options)
     const shape = offsets ? [ids.length] : [ids.length, (ids[0] as number[]).length]
     const perSampleWeights = weighted ? randn(shape) : undefined
@@ -57,15 +76,33 @@ function within(t: ExecutionContext, ours: Tensor, golden: Golden, most: number,
   t.is(bad, -1, `${name}: element ${bad} is ${ours.data[bad]}, and ${wanted[bad]} in PyTorch`)
 }
 
-const table = () => tensor([[1, 2], [3, 4], [5, 60], [-7, 8]])
+const table = () =>
+  tensor([
+    [1, 2],
+    [3, 4],
+    [5, 60],
+    [-7, 8],
+  ])
 
 test('the default mode is the mean, of bags of one and of many, and zeros of none', (t) => {
   const layer = EmbeddingBag.fromPretrained(table())
   t.is(layer.mode, 'mean')
-  t.deepEqual(layer.forward([0, 1, 2, 3, 3], [0, 1, 1, 3]).toArray(), [[1, 2], [0, 0], [4, 32], [-7, 8]])
-  t.deepEqual(layer.forward([], [0, 0]).toArray(), [[0, 0], [0, 0]])
+  t.deepEqual(layer.forward([0, 1, 2, 3, 3], [0, 1, 1, 3]).toArray(), [
+    [1, 2],
+    [0, 0],
+    [4, 32],
+    [-7, 8],
+  ])
+  t.deepEqual(layer.forward([], [0, 0]).toArray(), [
+    [0, 0],
+    [0, 0],
+  ])
   t.deepEqual(layer.forward([], []).shape, [0, 2])
-  t.deepEqual(layer.forward([[], [], []]).toArray(), [[0, 0], [0, 0], [0, 0]])
+  t.deepEqual(layer.forward([[], [], []]).toArray(), [
+    [0, 0],
+    [0, 0],
+    [0, 0],
+  ])
   t.deepEqual(layer.forward(new Int32Array(0), [0]).toArray(), [[0, 0]])
 })
 
@@ -74,20 +111,54 @@ test('rows of 2-D ids, offsets, the end included, and a Ragged are the same bags
     const layer = EmbeddingBag.fromPretrained(table(), { mode })
     const withEnd = EmbeddingBag.fromPretrained(table(), { mode, includeLastOffset: true })
     const flat = [3, 0, 2, 1, 1, 1]
-    const wanted = layer.forward([[3, 0, 2], [1, 1, 1]]).toArray()
+    const wanted = layer
+      .forward([
+        [3, 0, 2],
+        [1, 1, 1],
+      ])
+      .toArray()
     t.deepEqual(layer.forward(flat, [0, 3]).toArray(), wanted)
     t.deepEqual(withEnd.forward(flat, [0, 3, 6]).toArray(), wanted)
     for (const any of [layer, withEnd]) t.deepEqual(any.forward({ values: flat, offsets: [0, 3, 6] }).toArray(), wanted)
-    const kinds: Ids[] = [Int32Array.of(0, 3), Uint8Array.of(0, 3), BigInt64Array.of(0n, 3n), tensor([0, 3], { dtype: 'int64' })]
+    const kinds: Ids[] = [
+      Int32Array.of(0, 3),
+      Uint8Array.of(0, 3),
+      BigInt64Array.of(0n, 3n),
+      tensor([0, 3], { dtype: 'int64' }),
+    ]
     for (const offsets of kinds) t.deepEqual(layer.forward(Uint32Array.from(flat), offsets).toArray(), wanted)
   }
 })
 
 test('paddingIdx counts for nothing, also not in the mean', (t) => {
   const mean = EmbeddingBag.fromPretrained(table(), { paddingIdx: -3 })
-  t.deepEqual(mean.forward([[0, 1], [1, 1], [2, 3]]).toArray(), [[1, 2], [0, 0], [-1, 34]])
+  t.deepEqual(
+    mean
+      .forward([
+        [0, 1],
+        [1, 1],
+        [2, 3],
+      ])
+      .toArray(),
+    [
+      [1, 2],
+      [0, 0],
+      [-1, 34],
+    ],
+  )
   const max = EmbeddingBag.fromPretrained(table(), { paddingIdx: 2, mode: 'max' })
-  t.deepEqual(max.forward([[2, 3], [2, 2]]).toArray(), [[-7, 8], [0, 0]])
+  t.deepEqual(
+    max
+      .forward([
+        [2, 3],
+        [2, 2],
+      ])
+      .toArray(),
+    [
+      [-7, 8],
+      [0, 0],
+    ],
+  )
   const drawn = new EmbeddingBag(4, 3, { paddingIdx: 1 })
   t.deepEqual(drawn.weight.toArray()[1], [0, 0, 0])
 })
@@ -95,9 +166,27 @@ test('paddingIdx counts for nothing, also not in the mean', (t) => {
 test('weights are factors of the sum', (t) => {
   const layer = EmbeddingBag.fromPretrained(table(), { mode: 'sum' })
   const perSampleWeights = tensor([2, 0.5, -1, 0])
-  t.deepEqual(layer.forward([0, 1, 2, 3], [0, 2], { perSampleWeights }).toArray(), [[3.5, 6], [-5, -60]])
+  t.deepEqual(layer.forward([0, 1, 2, 3], [0, 2], { perSampleWeights }).toArray(), [
+    [3.5, 6],
+    [-5, -60],
+  ])
   const twoD = perSampleWeights.reshape(2, 2)
-  t.deepEqual(layer.forward([[0, 1], [2, 3]], undefined, { perSampleWeights: twoD }).toArray(), [[3.5, 6], [-5, -60]])
+  t.deepEqual(
+    layer
+      .forward(
+        [
+          [0, 1],
+          [2, 3],
+        ],
+        undefined,
+        { perSampleWeights: twoD },
+      )
+      .toArray(),
+    [
+      [3.5, 6],
+      [-5, -60],
+    ],
+  )
   refuses(t, () => layer.forward([0, 1, 2, 3], [0], { perSampleWeights: twoD }), 'SHAPE', '[2, 2]', '[4]')
   refuses(t, () => layer.forward([0], [0], { perSampleWeights: zeros([1], { dtype: 'float64' }) }), 'DTYPE', 'float64')
   refuses(t, () => layer.forward([0], [0], { perSampleWeights: [1] as never }), 'USAGE', 'tensor')
@@ -133,7 +222,17 @@ test('bad offsets are told with their place and value', (t) => {
 
 test('bad ids are told with their place, and mended where the layer says so', (t) => {
   const layer = EmbeddingBag.fromPretrained(table(), { mode: 'sum' })
-  const error = refuses(t, () => layer.forward([[0, 1], [2, 9], [-1, 0]]), 'TOKEN_INDEX', 'id 9 at [1, 1] is out of range for a table of 4 rows (1 more)')
+  const error = refuses(
+    t,
+    () =>
+      layer.forward([
+        [0, 1],
+        [2, 9],
+        [-1, 0],
+      ]),
+    'TOKEN_INDEX',
+    'id 9 at [1, 1] is out of range for a table of 4 rows (1 more)',
+  )
   t.deepEqual([error.position, error.value, error.size, error.count], [[1, 1], 9, 4, 2])
   refuses(t, () => layer.forward([0, 4], [0]), 'TOKEN_INDEX', 'id 4 at [1]')
   const clamp = EmbeddingBag.fromPretrained(table(), { mode: 'sum', onBadId: 'clamp' })
@@ -146,13 +245,24 @@ test('out is written and returned; nothing is written where something is wrong',
   const layer = EmbeddingBag.fromPretrained(table(), { freeze: false })
   const out = zeros([2, 2])
   t.is(layer.forward([[0], [1]], undefined, { out }), out)
-  t.deepEqual(out.toArray(), [[1, 2], [3, 4]])
+  t.deepEqual(out.toArray(), [
+    [1, 2],
+    [3, 4],
+  ])
   t.false(out.requiresGrad)
   t.true(layer.forward([[0]]).requiresGrad)
   refuses(t, () => layer.forward([[0]], undefined, { out }), 'SHAPE', '[2, 2]', '[1, 2]')
   refuses(t, () => layer.forward([[0], [7]], undefined, { out }), 'TOKEN_INDEX')
-  refuses(t, () => layer.forward([[0], [1]], undefined, { out: layer.weight.narrow(0, 0, 2) }), 'USAGE', 'shares memory')
-  t.deepEqual(out.toArray(), [[1, 2], [3, 4]])
+  refuses(
+    t,
+    () => layer.forward([[0], [1]], undefined, { out: layer.weight.narrow(0, 0, 2) }),
+    'USAGE',
+    'shares memory',
+  )
+  t.deepEqual(out.toArray(), [
+    [1, 2],
+    [3, 4],
+  ])
   refuses(t, () => layer.forward([[0]], undefined, { dtype: 'float64' as never }), 'DTYPE', 'float64')
   refuses(t, () => layer.forward([[0], [1]], undefined, { out, dtype: 'float16' }), 'DTYPE', 'float16', 'float32')
 })
@@ -175,7 +285,10 @@ test('a layer is made, replaced, saved and loaded as an Embedding is', (t) => {
 })
 
 test('maxNorm rescales the rows in place', (t) => {
-  const weight = tensor([[3, 4], [0.3, 0.4]])
+  const weight = tensor([
+    [3, 4],
+    [0.3, 0.4],
+  ])
   const layer = EmbeddingBag.fromPretrained(weight, { maxNorm: 1, mode: 'sum' })
   layer.forward([[0, 1]])
   const [[a, b], kept] = weight.toArray()
@@ -190,7 +303,12 @@ test('the same bits on any number of threads, over every kind of table', (t) => 
   const weight = randn([500, 96])
   const ids = Int32Array.from({ length: 60000 }, (_, i) => (i * 7919) % 500)
   const offsets = Int32Array.from({ length: 3000 }, (_, i) => 20 * i - (i % 3))
-  const tables: (Tensor | QuantizedTable)[] = [weight, weight.to('bfloat16'), quantize(weight, 'int8'), quantize(weight, 'int4')]
+  const tables: (Tensor | QuantizedTable)[] = [
+    weight,
+    weight.to('bfloat16'),
+    quantize(weight, 'int8'),
+    quantize(weight, 'int4'),
+  ]
   for (const table of tables) {
     for (const mode of ['sum', 'mean', 'max'] as const) {
       const layer = EmbeddingBag.fromPretrained(table, { mode, paddingIdx: 7 })

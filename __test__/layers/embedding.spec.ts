@@ -126,7 +126,13 @@ test('a length-tracking array is read at its length at the call', (t) => {
 
 test('ids of any shape', (t) => {
   const embedding = new Embedding(10, 4)
-  t.deepEqual(embedding.forward([[1, 2, 3], [4, 5, 6]]).shape, [2, 3, 4])
+  t.deepEqual(
+    embedding.forward([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]).shape,
+    [2, 3, 4],
+  )
   t.deepEqual(embedding.forward([[[1], [2]]]).shape, [1, 2, 1, 4])
   t.deepEqual(embedding.forward(tensor(5, { dtype: 'int32' })).shape, [4])
   t.deepEqual(embedding.forward([]).shape, [0, 4])
@@ -136,7 +142,12 @@ test('ids of any shape', (t) => {
   t.deepEqual(embedding.forward([1, 2, 3, 4], { shape: [1, 2, 2] }).shape, [1, 2, 2, 4])
 })
 
-for (const [count, dim] of [[7, 1], [11, 5], [8, 16], [33, 67]]) {
+for (const [count, dim] of [
+  [7, 1],
+  [11, 5],
+  [8, 16],
+  [33, 67],
+]) {
   test(`a lookup is a product with one-hot rows: ${count} x ${dim}`, (t) => {
     const embedding = new Embedding(count, dim)
     const ids = Array.from({ length: 3 * count }, (_, i) => (i * 7 + (i % 3)) % count)
@@ -155,13 +166,31 @@ test('a table of no rows may be, and a dim of 0 may not', (t) => {
 })
 
 test('paddingIdx zeroes the drawn row; fromPretrained does not', (t) => {
-  for (const [paddingIdx, row] of [[0, 0], [3, 3], [-1, 4], [-5, 0]]) {
+  for (const [paddingIdx, row] of [
+    [0, 0],
+    [3, 3],
+    [-1, 4],
+    [-5, 0],
+  ]) {
     const { weight } = new Embedding(5, 3, { paddingIdx })
-    t.deepEqual(weight.toArray().map((values: number[]) => values.every((x) => x === 0)).indexOf(true), row)
+    t.deepEqual(
+      weight
+        .toArray()
+        .map((values: number[]) => values.every((x) => x === 0))
+        .indexOf(true),
+      row,
+    )
   }
-  const given = tensor([[1, 2], [3, 4]])
-  t.deepEqual(Embedding.fromPretrained(given, { paddingIdx: 0 }).weight.toArray(), [[1, 2], [3, 4]])
-  for (const paddingIdx of [5, -6]) refuses(t, () => new Embedding(5, 3, { paddingIdx }), 'USAGE', `${paddingIdx}`, '5 rows')
+  const given = tensor([
+    [1, 2],
+    [3, 4],
+  ])
+  t.deepEqual(Embedding.fromPretrained(given, { paddingIdx: 0 }).weight.toArray(), [
+    [1, 2],
+    [3, 4],
+  ])
+  for (const paddingIdx of [5, -6])
+    refuses(t, () => new Embedding(5, 3, { paddingIdx }), 'USAGE', `${paddingIdx}`, '5 rows')
   refuses(t, () => new Embedding(5, 3, { paddingIdx: 1.5 }), 'USAGE', '1.5')
 })
 
@@ -176,7 +205,13 @@ test('onBadId: throw, clamp, padding', (t) => {
   const thrower = new Embedding(4, 3, { ...options, onBadId: 'throw' })
   refuses(t, () => thrower.forward(ids), 'TOKEN_INDEX', 'id -1 at [1] is out of range for a table of 4 rows (2 more)')
   refuses(t, () => new Embedding(4, 3, { onBadId: 'padding' }), 'USAGE', 'paddingIdx')
-  refuses(t, () => new Embedding(4, 3, { onBadId: 'ignore' as never }), 'USAGE', '"throw", "clamp", "padding"', "'ignore'")
+  refuses(
+    t,
+    () => new Embedding(4, 3, { onBadId: 'ignore' as never }),
+    'USAGE',
+    '"throw", "clamp", "padding"',
+    "'ignore'",
+  )
   const empty = new Embedding(0, 3, { onBadId: 'clamp' })
   refuses(t, () => empty.forward([0]), 'TOKEN_INDEX', 'table of 0 rows')
 })
@@ -188,7 +223,13 @@ test('requiresGrad follows the weight, but not under noGrad, nor into out', (t) 
   t.false(noGrad(() => learning.forward([1])).requiresGrad)
   t.false(noGrad(() => noGrad(() => learning.forward([1])) && learning.forward([1])).requiresGrad)
   t.true(learning.forward([1]).requiresGrad)
-  t.throws(() => noGrad(() => { throw new Error('mine') }), { message: 'mine' })
+  t.throws(
+    () =>
+      noGrad(() => {
+        throw new Error('mine')
+      }),
+    { message: 'mine' },
+  )
   t.true(learning.forward([1]).requiresGrad)
   refuses(t, () => noGrad(async () => 1), 'USAGE', 'noGrad', 'async')
   t.false(new Embedding(3, 2, { requiresGrad: false }).forward([1]).requiresGrad)

@@ -4,7 +4,10 @@ import { digest } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
 
 const options = { vocabSize: 9, contextLength: 4, dim: 6, layerNorm: true }
-const IDS = [[1, 2, 8, 1], [0, 0, 5, 2]]
+const IDS = [
+  [1, 2, 8, 1],
+  [0, 0, 5, 2],
+]
 const make = (dropout: number) => new TokenPositionEmbedding({ ...options, dropout, generator: new Generator(3) })
 const draw = (shape: number[]) => randn(shape, { generator: new Generator(4) })
 
@@ -15,7 +18,7 @@ function after(): Generator {
   return generator
 }
 
-test('training drops what dropout drops of the result, by the layer\'s generator, and learns through it', (t) => {
+test("training drops what dropout drops of the result, by the layer's generator, and learns through it", (t) => {
   const [whole, apart] = [make(0.3), make(0)]
   t.true(whole.training)
   t.is(whole.dropout, 0.3)
@@ -26,7 +29,9 @@ test('training drops what dropout drops of the result, by the layer\'s generator
     t.is(digest(ours), digest(wanted))
     for (const out of [ours, wanted]) out.backward(draw([2, 4, 6]))
   }
-  whole.parameters().forEach((parameter, i) => t.is(digest(parameter.grad as Tensor), digest(apart.parameters()[i].grad as Tensor)))
+  whole
+    .parameters()
+    .forEach((parameter, i) => t.is(digest(parameter.grad as Tensor), digest(apart.parameters()[i].grad as Tensor)))
 })
 
 test('eval drops nothing, train does again; out is written with what training makes', (t) => {

@@ -1,5 +1,16 @@
 import test from 'ava'
-import { Embedding, full, Generator, manualSeed, rand, randn, tensor, TokenPositionEmbedding, zeros, type Tensor } from '../../index.js'
+import {
+  Embedding,
+  full,
+  Generator,
+  manualSeed,
+  rand,
+  randn,
+  tensor,
+  TokenPositionEmbedding,
+  zeros,
+  type Tensor,
+} from '../../index.js'
 import { digest, isGolden } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
 import { elements, readGolden, type Golden } from '../support/golden.js'
@@ -66,7 +77,11 @@ function composed(layer: TokenPositionEmbedding, ids: number[], kinds: number[],
 }
 
 test('every combination is its parts, to the bit before it is normalized', (t) => {
-  const [ids, kinds, positions] = [[0, 39, 7, 7, 1, 20], [0, 1, 2, 1, 1, 0], [0, 1, 2, 3, 4, 5]]
+  const [ids, kinds, positions] = [
+    [0, 39, 7, 7, 1, 20],
+    [0, 1, 2, 1, 1, 0],
+    [0, 1, 2, 3, 4, 5],
+  ]
   for (const scale of [undefined, 1, -0.1, Math.sqrt(37)]) {
     for (const segments of [undefined, 3]) {
       const options = { ...SIZES, scale, segments, generator: new Generator(4) }
@@ -115,7 +130,13 @@ test('parameters and stateDict name what there is, in the order of the draws', (
   t.is(plain.layerNorm, null)
   const layer = new TokenPositionEmbedding({ ...SIZES, segments: 2, layerNorm: { eps: 1e-12 } })
   const state = layer.stateDict()
-  t.deepEqual(Object.keys(state), ['token.weight', 'position.weight', 'segment.weight', 'layerNorm.weight', 'layerNorm.bias'])
+  t.deepEqual(Object.keys(state), [
+    'token.weight',
+    'position.weight',
+    'segment.weight',
+    'layerNorm.weight',
+    'layerNorm.bias',
+  ])
   t.deepEqual(layer.parameters(), Object.values(state))
   t.true(layer.parameters().every((x) => x.requiresGrad))
   const other = new TokenPositionEmbedding({ ...SIZES, segments: 2, layerNorm: true })
@@ -139,33 +160,83 @@ test('it learns if any of its parts does', (t) => {
 
 test('segments of every kind, and without them segment 0', (t) => {
   const layer = new TokenPositionEmbedding({ ...SIZES, segments: 3 })
-  const ids = [[1, 2, 3], [4, 5, 6]]
-  const wanted = digest(layer.forward(ids, { segments: [[0, 1, 2], [0, 1, 2]] }))
-  for (const segments of [[0, 1, 2], Int32Array.of(0, 1, 2), Uint8Array.of(0, 1, 2), BigInt64Array.of(0n, 1n, 2n), tensor([0, 1, 2], { dtype: 'int32' })]) {
+  const ids = [
+    [1, 2, 3],
+    [4, 5, 6],
+  ]
+  const wanted = digest(
+    layer.forward(ids, {
+      segments: [
+        [0, 1, 2],
+        [0, 1, 2],
+      ],
+    }),
+  )
+  for (const segments of [
+    [0, 1, 2],
+    Int32Array.of(0, 1, 2),
+    Uint8Array.of(0, 1, 2),
+    BigInt64Array.of(0n, 1n, 2n),
+    tensor([0, 1, 2], { dtype: 'int32' }),
+  ]) {
     t.is(digest(layer.forward(ids, { segments })), wanted)
   }
   const flat = Int32Array.from(ids.flat())
-  t.is(digest(layer.forward(flat, { shape: [2, 3], segments: Uint8Array.of(0, 1, 2, 0, 1, 2), positions: [0, 1, 2, 0, 1, 2] })), wanted)
+  t.is(
+    digest(
+      layer.forward(flat, { shape: [2, 3], segments: Uint8Array.of(0, 1, 2, 0, 1, 2), positions: [0, 1, 2, 0, 1, 2] }),
+    ),
+    wanted,
+  )
   t.is(digest(layer.forward(ids)), digest(layer.forward(ids, { segments: [0, 0, 0] })))
   t.deepEqual(layer.forward([], { segments: [] }).shape, [0, 37])
 })
 
 test('segments that do not fit are refused', (t) => {
   const layer = new TokenPositionEmbedding({ ...SIZES, segments: 2 })
-  const ids = [[1, 2, 3], [4, 5, 6]]
+  const ids = [
+    [1, 2, 3],
+    [4, 5, 6],
+  ]
   refuses(t, () => layer.forward(ids, { segments: [0, 1] }), 'SHAPE', 'segments are [2] where ids are [2, 3]')
   refuses(t, () => layer.forward(ids, { segments: [[0, 1, 1]] }), 'SHAPE', '[1, 3]')
-  const error = refuses(t, () => layer.forward(ids, { segments: [[0, 1, 0], [0, 2, -1]] }), 'TOKEN_INDEX', 'segment 2 at [1, 1]', '2 rows (1 more)')
+  const error = refuses(
+    t,
+    () =>
+      layer.forward(ids, {
+        segments: [
+          [0, 1, 0],
+          [0, 2, -1],
+        ],
+      }),
+    'TOKEN_INDEX',
+    'segment 2 at [1, 1]',
+    '2 rows (1 more)',
+  )
   t.deepEqual([error.position, error.value, error.size, error.count], [[1, 1], 2, 2, 2])
   refuses(t, () => layer.forward(ids, { segments: [0, 0.5, 0] }), 'USAGE', '0.5')
   refuses(t, () => layer.forward(ids, { segments: zeros([3]) }), 'DTYPE', 'segments')
-  refuses(t, () => new TokenPositionEmbedding(SIZES).forward(ids, { segments: [0, 0, 0] }), 'USAGE', 'the layer has none')
+  refuses(
+    t,
+    () => new TokenPositionEmbedding(SIZES).forward(ids, { segments: [0, 0, 0] }),
+    'USAGE',
+    'the layer has none',
+  )
 })
 
 test('a table may be replaced, shared or disposed between calls', (t) => {
   const layer = new TokenPositionEmbedding({ ...SIZES, segments: 2, layerNorm: true, generator: new Generator(2) })
   const same = new TokenPositionEmbedding({ ...SIZES, segments: 2, layerNorm: true, generator: new Generator(2) })
-  const run = (one: TokenPositionEmbedding) => digest(one.forward([[1, 2], [3, 4]], { segments: [0, 1] }))
+  const run = (one: TokenPositionEmbedding) =>
+    digest(
+      one.forward(
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        { segments: [0, 1] },
+      ),
+    )
   const first = run(layer)
   // Of V8's memory, and back to Rust's.
   for (const part of ['token', 'position', 'segment'] as const) {
@@ -179,7 +250,9 @@ test('a table may be replaced, shared or disposed between calls', (t) => {
     t.is(run(layer), run(same))
     layer[part]!.weight = same[part]!.weight
     t.is(run(layer), run(same))
-    same[part]!.weight.set(new TokenPositionEmbedding({ ...SIZES, segments: 2, generator: new Generator(2) })[part]!.weight)
+    same[part]!.weight.set(
+      new TokenPositionEmbedding({ ...SIZES, segments: 2, generator: new Generator(2) })[part]!.weight,
+    )
   }
   t.is(run(layer), first)
   const { weight } = layer.token
@@ -210,7 +283,13 @@ test('options are checked', (t) => {
   for (const dropout of [1.1, -0.1, NaN, '0']) refuses(t, make({ dropout }), 'USAGE', 'dropout')
   t.notThrows(make({ dropout: 0, layerNorm: false, scale: 1 }))
   t.is(new TokenPositionEmbedding({ ...SIZES, scale: 0.1 }).scale, Math.fround(0.1))
-  refuses(t, () => new TokenPositionEmbedding(SIZES).forward([1], { segment: [0] } as never), 'USAGE', '"segment"', 'segments')
+  refuses(
+    t,
+    () => new TokenPositionEmbedding(SIZES).forward([1], { segment: [0] } as never),
+    'USAGE',
+    '"segment"',
+    'segments',
+  )
 })
 
 test('a row without a spread is the bias', (t) => {

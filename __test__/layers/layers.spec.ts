@@ -4,14 +4,20 @@ import { digest } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
 
 test('fromPretrained shares the memory of the table', (t) => {
-  const given = tensor([[1, 2], [3, 4]])
+  const given = tensor([
+    [1, 2],
+    [3, 4],
+  ])
   const embedding = Embedding.fromPretrained(given)
   given.data[0] = 10
   t.deepEqual(embedding.forward([0]).toArray(), [[10, 2]])
   embedding.weight.set([20], 1)
   t.is(given.data[1], 20)
   given.dispose()
-  t.deepEqual(embedding.forward([1, 0]).toArray(), [[3, 4], [10, 20]])
+  t.deepEqual(embedding.forward([1, 0]).toArray(), [
+    [3, 4],
+    [10, 20],
+  ])
 })
 
 test('fromPretrained freezes unless told otherwise, and leaves the given tensor as it is', (t) => {
@@ -72,7 +78,12 @@ test('loadStateDict copies values in', (t) => {
   t.deepEqual(b.weight.data, a.weight.data)
   a.weight.data[0] = 9
   t.not(b.weight.data[0], 9)
-  b.loadStateDict({ weight: tensor(Int32Array.from({ length: 12 }, (_, i) => i), { shape: [4, 3] }) })
+  b.loadStateDict({
+    weight: tensor(
+      Int32Array.from({ length: 12 }, (_, i) => i),
+      { shape: [4, 3] },
+    ),
+  })
   t.deepEqual(b.forward([1]).toArray(), [[3, 4, 5]])
 })
 
@@ -96,7 +107,12 @@ test('loadStateDict takes all or nothing', (t) => {
     t.deepEqual(layer.parameters().map(digest), before)
   }
   layer.loadStateDict(good)
-  t.true(layer.token.weight.toArray().flat().every((x: number) => x === 0))
+  t.true(
+    layer.token.weight
+      .toArray()
+      .flat()
+      .every((x: number) => x === 0),
+  )
 })
 
 test('loadStateDict takes its own tables, and those of a tied layer', (t) => {
@@ -113,7 +129,12 @@ test('loadStateDict into a disposed table changes nothing', (t) => {
   const layer = new TokenPositionEmbedding({ vocabSize: 4, contextLength: 2, dim: 3 })
   const before = digest(layer.token.weight)
   layer.position.weight.dispose()
-  refuses(t, () => layer.loadStateDict({ 'token.weight': zeros([4, 3]), 'position.weight': zeros([2, 3]) }), 'USAGE', 'disposed')
+  refuses(
+    t,
+    () => layer.loadStateDict({ 'token.weight': zeros([4, 3]), 'position.weight': zeros([2, 3]) }),
+    'USAGE',
+    'disposed',
+  )
   t.is(digest(layer.token.weight), before)
 })
 

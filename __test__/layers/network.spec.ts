@@ -59,7 +59,9 @@ test('bags, a linear layer and cross-entropy learn as in PyTorch, 200 steps long
   manualSeed(0)
   const bag = new EmbeddingBag(golden.tokens, golden.dim, { mode: 'mean' })
   const losses = train(bag, byMatrix(bag.weight))
-  losses.forEach((loss, i) => t.true(Math.abs(loss - golden.losses[i]) <= LOSS, `step ${i}: ${loss}, not ${golden.losses[i]}`))
+  losses.forEach((loss, i) =>
+    t.true(Math.abs(loss - golden.losses[i]) <= LOSS, `step ${i}: ${loss}, not ${golden.losses[i]}`),
+  )
 })
 
 for (const sparse of [false, true]) {
@@ -68,7 +70,8 @@ for (const sparse of [false, true]) {
     const bag = new EmbeddingBag(golden.tokens, golden.dim, { mode: 'mean', sparse })
     const { ids, offsets } = batch()
     const losses = train(bag, () => bag.forward(ids, offsets))
-    losses.forEach((loss, i) => t.true(Math.abs(loss - golden.losses[i]) <= LOSS, `step ${i}: ${loss}, not ${golden.losses[i]}`))
+    losses.forEach((loss, i) =>
+      t.true(Math.abs(loss - golden.losses[i]) <= LOSS, `step ${i}: ${loss}, not ${golden.losses[i]}`),
+    )
   })
 }
-

@@ -37,10 +37,25 @@ for (const [name, make] of LAYERS) {
     const { forward } = make()
     const out = zeros([2, 2, 4], { requiresGrad: true })
     const { data } = out
-    t.is(forward([[1, 2], [3, 4]], out), out)
+    t.is(
+      forward(
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        out,
+      ),
+      out,
+    )
     t.false(out.requiresGrad)
     t.is(out.data, data)
-    t.deepEqual(out.toArray(), forward([[1, 2], [3, 4]]).toArray())
+    t.deepEqual(
+      out.toArray(),
+      forward([
+        [1, 2],
+        [3, 4],
+      ]).toArray(),
+    )
   })
 
   test(`${name}: out may be a part, a table, or nothing`, (t) => {
@@ -77,7 +92,12 @@ for (const [name, make] of LAYERS) {
     const { forward } = make()
     const out = zeros([3, 4]).add(7)
     refuses(t, () => forward([1, 10, 2], out), 'TOKEN_INDEX', 'id 10 at [1]')
-    t.true(out.toArray().flat().every((x: number) => x === 7))
+    t.true(
+      out
+        .toArray()
+        .flat()
+        .every((x: number) => x === 7),
+    )
   })
 
   test(`${name}: an out in memory that is read is refused`, (t) => {
@@ -91,8 +111,14 @@ for (const [name, make] of LAYERS) {
 }
 
 test('maxNorm rescales nothing where out shares memory with the weight', (t) => {
-  const weight = tensor([[3, 4], [6, 8]])
+  const weight = tensor([
+    [3, 4],
+    [6, 8],
+  ])
   const layer = Embedding.fromPretrained(weight, { maxNorm: 1 })
   refuses(t, () => layer.forward([0, 1], { out: weight }), 'USAGE', 'shares memory')
-  t.deepEqual(weight.toArray(), [[3, 4], [6, 8]])
+  t.deepEqual(weight.toArray(), [
+    [3, 4],
+    [6, 8],
+  ])
 })

@@ -1,5 +1,16 @@
 import test from 'ava'
-import { attentionMask, Embedding, Generator, manualSeed, ones, positionIds, tensor, TokenPositionEmbedding, zeros, type Tensor } from '../../index.js'
+import {
+  attentionMask,
+  Embedding,
+  Generator,
+  manualSeed,
+  ones,
+  positionIds,
+  tensor,
+  TokenPositionEmbedding,
+  zeros,
+  type Tensor,
+} from '../../index.js'
 import { digest, isGolden } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
 import { elements, readGolden, type Golden } from '../support/golden.js'
@@ -19,7 +30,9 @@ const { layers } = readGolden<{ layers: Case[] }>('positions/positions.json')
 /** PyTorch's normalization is in float32; ours is within 2 units of the exact one. Weights are ones, biases zeros. */
 const LAYER_NORM = 6 * 2 ** -23
 
-/** Gradients: sums of at most 10 numbers below 3, through a normalization where there is one, in float32 on both sides. */
+/**
+ * Gradients: sums of at most 10 numbers below 3, through a normalization where there is one, in float32 on both sides.
+ */
 const GRADIENT = 2 ** -19
 
 for (const { name, seed, options, ids, call, out, grads } of layers) {
@@ -31,7 +44,9 @@ for (const { name, seed, options, ids, call, out, grads } of layers) {
     else {
       const wanted = elements(out) as Float32Array
       t.deepEqual(found.shape, out.s)
-      ;(found.data as Float32Array).forEach((v, i) => t.true(Math.abs(v - wanted[i]) <= LAYER_NORM * (1 + Math.abs(wanted[i]))))
+      ;(found.data as Float32Array).forEach((v, i) =>
+        t.true(Math.abs(v - wanted[i]) <= LAYER_NORM * (1 + Math.abs(wanted[i]))),
+      )
     }
     t.is(digest(await layer.forwardAsync(ids, call)), digest(found))
     found.backward(fromGradient(out.s))
@@ -48,7 +63,10 @@ for (const { name, seed, options, ids, call, out, grads } of layers) {
 /** The gradient of the result that the script gives. */
 function fromGradient(shape: number[]): Tensor {
   const size = shape.reduce((a, b) => a * b)
-  return tensor(Float32Array.from({ length: size }, (_, i) => Math.sin(-1 + (3 * i) / (size - 1))), { shape })
+  return tensor(
+    Float32Array.from({ length: size }, (_, i) => Math.sin(-1 + (3 * i) / (size - 1))),
+    { shape },
+  )
 }
 
 const SIZES = { vocabSize: 20, contextLength: 12, dim: 10 }
@@ -80,11 +98,18 @@ test('what each has, and how it is drawn', (t) => {
   t.deepEqual(roberta.position.weight.narrow(0, 1, 1).toArray(), [Array(10).fill(0)])
 })
 
-test('a table of a layer of tokens alone may be replaced, and is V8\'s where it is', (t) => {
+test("a table of a layer of tokens alone may be replaced, and is V8's where it is", (t) => {
   const layer = TokenPositionEmbedding.preset('gemma', { vocabSize: 3, dim: 4 })
-  const table = tensor([[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]])
+  const table = tensor([
+    [1, 2, 3, 4],
+    [5, 6, 7, 8],
+    [9, 10, 11, 12],
+  ])
   layer.token.weight = table
-  t.deepEqual(layer.forward([2, 0]).toArray(), [[18, 20, 22, 24], [2, 4, 6, 8]])
+  t.deepEqual(layer.forward([2, 0]).toArray(), [
+    [18, 20, 22, 24],
+    [2, 4, 6, 8],
+  ])
   t.deepEqual(layer.forward([[1]], { out: zeros([1, 1, 4]) }).toArray(), [[[10, 12, 14, 16]]])
   t.deepEqual(layer.forward([]).shape, [0, 4])
 })
@@ -92,27 +117,78 @@ test('a table of a layer of tokens alone may be replaced, and is V8\'s where it 
 test('positions of RoBERTa skip padding on either side', (t) => {
   const layer = TokenPositionEmbedding.preset('roberta', { ...SIZES, layerNorm: false, segments: undefined })
   const at = (ids: number[][], positions: number[][]) => digest(layer.forward(ids, { positions }))
-  const ids = [[1, 1, 5, 6], [5, 6, 1, 1]]
-  t.is(digest(layer.forward(ids)), at(ids, [[1, 1, 2, 3], [2, 3, 1, 1]]))
-  t.is(digest(layer.forward(ids, { positionOffset: 4 })), at(ids, [[1, 1, 6, 7], [6, 7, 1, 1]]))
+  const ids = [
+    [1, 1, 5, 6],
+    [5, 6, 1, 1],
+  ]
+  t.is(
+    digest(layer.forward(ids)),
+    at(ids, [
+      [1, 1, 2, 3],
+      [2, 3, 1, 1],
+    ]),
+  )
+  t.is(
+    digest(layer.forward(ids, { positionOffset: 4 })),
+    at(ids, [
+      [1, 1, 6, 7],
+      [6, 7, 1, 1],
+    ]),
+  )
   t.is(digest(layer.forward(BigInt64Array.of(1n, 5n, 6n))), at([[1, 5, 6]], [[1, 2, 3]]))
   t.is(digest(layer.forward(ids, { mask: attentionMask(ids, 1) })), digest(layer.forward(ids)))
   const long = Array.from({ length: 11 }, (_, i) => 2 + i)
   t.notThrows(() => layer.forward(long.slice(1)))
   refuses(t, () => layer.forward(long), 'TOKEN_INDEX', 'position 12 at [10]', '12 rows', 'interpolatePositions')
-  refuses(t, () => TokenPositionEmbedding.preset('roberta', { ...SIZES, paddingIdx: 12 }), 'USAGE', 'paddingIdx 12', '12')
+  refuses(
+    t,
+    () => TokenPositionEmbedding.preset('roberta', { ...SIZES, paddingIdx: 12 }),
+    'USAGE',
+    'paddingIdx 12',
+    '12',
+  )
   refuses(t, () => TokenPositionEmbedding.preset('roberta', { ...SIZES, paddingIdx: -1 }), 'USAGE', 'paddingIdx 19')
 })
 
 test('a mask makes positions count tokens alone', (t) => {
   const layer = new TokenPositionEmbedding(SIZES)
-  const ids = [[0, 0, 7, 8], [7, 8, 0, 0]]
-  const wanted = digest(layer.forward(ids, { positions: [[0, 0, 0, 1], [0, 1, 0, 0]] }))
+  const ids = [
+    [0, 0, 7, 8],
+    [7, 8, 0, 0],
+  ]
+  const wanted = digest(
+    layer.forward(ids, {
+      positions: [
+        [0, 0, 0, 1],
+        [0, 1, 0, 0],
+      ],
+    }),
+  )
   const mask = attentionMask(ids, 0)
   t.is(digest(layer.forward(ids, { mask })), wanted)
-  t.is(digest(layer.forward(ids, { mask: [[0, 0, 1, 1], [1, 1, 0, 0]] })), wanted)
+  t.is(
+    digest(
+      layer.forward(ids, {
+        mask: [
+          [0, 0, 1, 1],
+          [1, 1, 0, 0],
+        ],
+      }),
+    ),
+    wanted,
+  )
   t.is(digest(layer.forward(ids, { mask: mask.to('int32') })), wanted)
-  t.is(digest(layer.forward(ids, { mask, positionOffset: 3 })), digest(layer.forward(ids, { positions: [[0, 0, 3, 4], [3, 4, 0, 0]] })))
+  t.is(
+    digest(layer.forward(ids, { mask, positionOffset: 3 })),
+    digest(
+      layer.forward(ids, {
+        positions: [
+          [0, 0, 3, 4],
+          [3, 4, 0, 0],
+        ],
+      }),
+    ),
+  )
   refuses(t, () => layer.forward(ids, { mask: [[1, 1, 1, 1]] }), 'SHAPE', 'mask is [1, 4]', '[2, 4]')
   refuses(t, () => layer.forward(ids, { mask: [1, 1, 1, 1] }), 'SHAPE', 'mask is [4]')
   refuses(t, () => layer.forward(ids, { mask, positions: [0, 1, 2, 3] }), 'USAGE', 'not both')
@@ -132,7 +208,10 @@ test('rows of different length end to end', async (t) => {
   }
   const layer = new TokenPositionEmbedding({ ...SIZES, segments: 2 })
   const ragged = { values: Int32Array.of(1, 2, 3), offsets: Int32Array.of(0, 1, 3) }
-  t.is(digest(layer.forward(ragged, { segments: [0, 1, 0] })), digest(layer.forward([1, 2, 3], { positions: [0, 0, 1], segments: [0, 1, 0] })))
+  t.is(
+    digest(layer.forward(ragged, { segments: [0, 1, 0] })),
+    digest(layer.forward([1, 2, 3], { positions: [0, 0, 1], segments: [0, 1, 0] })),
+  )
   t.is(digest(layer.forward(ragged, { positionOffset: 5 })), digest(layer.forward([1, 2, 3], { positions: [5, 5, 6] })))
   refuses(t, () => layer.forward({ ...ragged, offsets: [0, 2] }), 'SHAPE', '2', '3')
   refuses(t, () => layer.forward({ ...ragged, offsets: [0, 3, 2, 3] }), 'SHAPE', 'offset 2 is 2')
@@ -154,16 +233,29 @@ test('gradients of rows end to end, and of positions that skip padding, are thos
   const [ids, ragged] = [[5, 6, 7, 5, 8], { values: [5, 6, 7, 5, 8], offsets: [0, 2, 2, 5] }]
   for (const name of ['gpt2', 'bert'] as const) {
     const layer = TokenPositionEmbedding.preset(name, SIZES)
-    t.deepEqual(grads(layer, () => layer.forward(ragged)), grads(layer, () => layer.forward(ids, { positions: [0, 1, 0, 1, 2] })))
+    t.deepEqual(
+      grads(layer, () => layer.forward(ragged)),
+      grads(layer, () => layer.forward(ids, { positions: [0, 1, 0, 1, 2] })),
+    )
     const mask = [0, 1, 1, 0, 1]
-    t.deepEqual(grads(layer, () => layer.forward(ids, { mask })), grads(layer, () => layer.forward(ids, { positions: [0, 0, 1, 0, 2] })))
+    t.deepEqual(
+      grads(layer, () => layer.forward(ids, { mask })),
+      grads(layer, () => layer.forward(ids, { positions: [0, 0, 1, 0, 2] })),
+    )
   }
   const llama = TokenPositionEmbedding.preset('llama', { vocabSize: 20, dim: 10 })
-  t.deepEqual(grads(llama, () => llama.forward(ragged)), grads(llama, () => llama.token.forward(ids)))
+  t.deepEqual(
+    grads(llama, () => llama.forward(ragged)),
+    grads(llama, () => llama.token.forward(ids)),
+  )
   const roberta = TokenPositionEmbedding.preset('roberta', SIZES)
-  roberta.forward([[1, 1, 5]]).sum().backward()
+  roberta
+    .forward([[1, 1, 5]])
+    .sum()
+    .backward()
   // Padding takes no gradient: neither its row nor its position's.
-  for (const table of [roberta.token, roberta.position]) t.true(((table.weight.grad as Tensor).toArray()[1] as number[]).every((g) => g === 0))
+  for (const table of [roberta.token, roberta.position])
+    t.true(((table.weight.grad as Tensor).toArray()[1] as number[]).every((g) => g === 0))
 })
 
 test('dropout: asked for, in training alone, seeded', (t) => {
@@ -187,7 +279,8 @@ test('dropout: asked for, in training alone, seeded', (t) => {
 })
 
 test('bad input is refused', (t) => {
-  const preset = (name: string, options: object) => () => TokenPositionEmbedding.preset(name as 'gpt2', options as never)
+  const preset = (name: string, options: object) => () =>
+    TokenPositionEmbedding.preset(name as 'gpt2', options as never)
   refuses(t, preset('gpt3', SIZES), 'USAGE', 'gpt3', 'gpt2, bert, roberta, t5, llama, gemma')
   refuses(t, preset('toString', SIZES), 'USAGE', 'toString')
   refuses(t, preset('gpt2', { vocabSize: 3, dim: 4 }), 'USAGE', 'contextLength')
@@ -202,16 +295,33 @@ test('bad input is refused', (t) => {
 })
 
 test('masks and positions of ids, masks and rows', (t) => {
-  const ids = [[0, 0, 7, 8], [7, 8, 0, 9]]
+  const ids = [
+    [0, 0, 7, 8],
+    [7, 8, 0, 9],
+  ]
   const mask = attentionMask(ids, 0)
   t.is(mask.dtype, 'bool')
-  t.deepEqual(mask.toArray(), [[false, false, true, true], [true, true, false, true]])
-  for (const same of [tensor(ids, { dtype: 'int64' }), tensor(ids, { dtype: 'int8' })] as Tensor[]) t.deepEqual(attentionMask(same, 0).toArray(), mask.toArray())
+  t.deepEqual(mask.toArray(), [
+    [false, false, true, true],
+    [true, true, false, true],
+  ])
+  for (const same of [tensor(ids, { dtype: 'int64' }), tensor(ids, { dtype: 'int8' })] as Tensor[])
+    t.deepEqual(attentionMask(same, 0).toArray(), mask.toArray())
   t.deepEqual(attentionMask([-1, 3], -1).toArray(), [false, true])
-  t.deepEqual(attentionMask({ values: [5, 6, 7], offsets: [0, 2, 2, 3] }).toArray(), [[true, true], [false, false], [true, false]])
-  t.deepEqual(positionIds(mask).toArray(), [[0, 0, 0, 1], [0, 1, 0, 2]])
+  t.deepEqual(attentionMask({ values: [5, 6, 7], offsets: [0, 2, 2, 3] }).toArray(), [
+    [true, true],
+    [false, false],
+    [true, false],
+  ])
+  t.deepEqual(positionIds(mask).toArray(), [
+    [0, 0, 0, 1],
+    [0, 1, 0, 2],
+  ])
   t.is(positionIds(mask).dtype, 'int32')
-  t.deepEqual(positionIds(mask, { offset: 2, padding: 1 }).toArray(), [[1, 1, 2, 3], [2, 3, 1, 4]])
+  t.deepEqual(positionIds(mask, { offset: 2, padding: 1 }).toArray(), [
+    [1, 1, 2, 3],
+    [2, 3, 1, 4],
+  ])
   t.deepEqual(positionIds([1, 0, 1]).toArray(), [0, 0, 1])
   t.deepEqual(positionIds({ values: [5, 6, 7], offsets: [0, 2, 2, 3] }, { offset: 4 }).toArray(), [4, 5, 4])
   t.deepEqual(positionIds([]).toArray(), [])

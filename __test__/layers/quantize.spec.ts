@@ -2,7 +2,18 @@ import test from 'ava'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import {
-  arange, Embedding, EmbeddingBag, loadSafetensors, manualSeed, quantize, QuantizedTable, randn, saveSafetensors, scope, tensor, zeros,
+  arange,
+  Embedding,
+  EmbeddingBag,
+  loadSafetensors,
+  manualSeed,
+  quantize,
+  QuantizedTable,
+  randn,
+  saveSafetensors,
+  scope,
+  tensor,
+  zeros,
 } from '../../index.js'
 import { digest } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
@@ -37,7 +48,10 @@ for (const { kind, seed, rows, dim, scale, ...golden } of quantized) {
     t.is(digest(loaded.dequantize()), golden.values)
     if (!golden.out) return
     const bag = EmbeddingBag.fromPretrained(loaded, { mode: 'sum' })
-    const ours = bag.forward(ids.map((id) => id % rows), offsets).data as Float32Array
+    const ours = bag.forward(
+      ids.map((id) => id % rows),
+      offsets,
+    ).data as Float32Array
     // FBGEMM adds each row's bias on its own: a sum of 18 terms in another order.
     const largest = Math.max(...(original.data as Float32Array).map(Math.abs))
     const wanted = elements(golden.out) as Float32Array
@@ -65,7 +79,10 @@ test('a lookup decodes, a bag sums what it decodes', (t) => {
       t.is(digest(embedding.forward(some, { out: zeros([4, 37], { dtype }) })), narrow)
     }
     const bag = EmbeddingBag.fromPretrained(table, { mode: 'max' })
-    t.is(digest(bag.forward([[1, 2, 3]])), digest(EmbeddingBag.fromPretrained(values, { mode: 'max' }).forward([[1, 2, 3]])))
+    t.is(
+      digest(bag.forward([[1, 2, 3]])),
+      digest(EmbeddingBag.fromPretrained(values, { mode: 'max' }).forward([[1, 2, 3]])),
+    )
     t.is(digest(EmbeddingBag.fromPretrained(table).forward(some, arange(4))), digest(wide), 'bags of one')
     t.is(EmbeddingBag.fromPretrained(table, { dtype: 'float16' }).forward([[1]]).dtype, 'float16')
     refuses(t, () => embedding.forward([30]), 'TOKEN_INDEX', 'table of 30 rows')
@@ -73,9 +90,17 @@ test('a lookup decodes, a bag sums what it decodes', (t) => {
 })
 
 test('the error report', (t) => {
-  const weight = tensor([[0, 255], [1, 1], [0, 15]])
+  const weight = tensor([
+    [0, 255],
+    [1, 1],
+    [0, 15],
+  ])
   t.deepEqual(quantize(weight, 'int8').error(weight), { max: 0, mean: 0, rms: 0, worstRow: 0 })
-  const nearby = tensor([[0, 255], [1, 1.5], [3, 15]])
+  const nearby = tensor([
+    [0, 255],
+    [1, 1.5],
+    [3, 15],
+  ])
   t.deepEqual(quantize(weight, 'int4').error(nearby), { max: 3, mean: 3.5 / 6, rms: Math.sqrt(9.25 / 6), worstRow: 2 })
   manualSeed(1)
   const drawn = randn([200, 64])
@@ -91,11 +116,42 @@ test('the error report', (t) => {
 test('what cannot be quantized is told with its place', (t) => {
   for (const kind of ['int8', 'int4'] as const) {
     for (const bad of [NaN, Infinity, -Infinity]) {
-      refuses(t, () => quantize(tensor([[1, 2], [3, bad], [bad, 4]]), kind), 'USAGE', '[1, 1]')
+      refuses(
+        t,
+        () =>
+          quantize(
+            tensor([
+              [1, 2],
+              [3, bad],
+              [bad, 4],
+            ]),
+            kind,
+          ),
+        'USAGE',
+        '[1, 1]',
+      )
     }
   }
-  refuses(t, () => quantize(tensor([[1, 2], [3, 1e6]]), 'int4'), 'USAGE', '[1, 1]', '1000000')
-  t.is(quantize(tensor([[NaN, 1e6]]), 'float16').dequantize().toArray()[0][1], Infinity)
+  refuses(
+    t,
+    () =>
+      quantize(
+        tensor([
+          [1, 2],
+          [3, 1e6],
+        ]),
+        'int4',
+      ),
+    'USAGE',
+    '[1, 1]',
+    '1000000',
+  )
+  t.is(
+    quantize(tensor([[NaN, 1e6]]), 'float16')
+      .dequantize()
+      .toArray()[0][1],
+    Infinity,
+  )
   refuses(t, () => quantize(tensor([1, 2]), 'int8'), 'SHAPE', '[2]')
   refuses(t, () => quantize(zeros([2, 0]), 'int8'), 'USAGE', 'column')
   refuses(t, () => quantize(zeros([2, 2], { dtype: 'int8' }), 'int8'), 'DTYPE', 'int8')
@@ -126,13 +182,16 @@ test('bytes in, bytes out', (t) => {
   refuses(t, () => QuantizedTable.fromBytes('int8', [1, 4], zeros([3])), 'DTYPE', 'float32')
 })
 
-test('tables go to safetensors and come back in the file\'s memory', (t) => {
+test("tables go to safetensors and come back in the file's memory", (t) => {
   manualSeed(2)
   const weight = randn([6, 9])
   const path = join(temporaryFolder(), 'tables.safetensors')
   const tables = KINDS.map((kind) => quantize(weight, kind))
   // One byte in front, so that rows lie anywhere.
-  saveSafetensors(path, { a: zeros([1], { dtype: 'uint8' }), ...Object.fromEntries(tables.map((table) => [table.kind, table.toTensor()])) })
+  saveSafetensors(path, {
+    a: zeros([1], { dtype: 'uint8' }),
+    ...Object.fromEntries(tables.map((table) => [table.kind, table.toTensor()])),
+  })
   const loaded = loadSafetensors(path)
   for (const table of tables) {
     const back = QuantizedTable.fromBytes(table.kind, table.shape, loaded.get(table.kind)!)
@@ -171,7 +230,13 @@ test('tensors of 16 bits are tables, whose results are of their type', (t) => {
 })
 
 test('a quantized layer cannot learn, and its rows stay', (t) => {
-  const table = quantize(tensor([[1, 2], [3, 4]]), 'int8')
+  const table = quantize(
+    tensor([
+      [1, 2],
+      [3, 4],
+    ]),
+    'int8',
+  )
   const layer = Embedding.fromPretrained(table)
   t.deepEqual([layer.weight.dtype, layer.weight.shape], ['uint8', [2, 10]])
   t.false(layer.forward([0]).requiresGrad)
@@ -181,16 +246,43 @@ test('a quantized layer cannot learn, and its rows stay', (t) => {
 })
 
 test('memory goes with the last who shares it; a scope keeps what it returns', (t) => {
-  const table = quantize(tensor([[1, 2], [3, 4]]), 'int8')
+  const table = quantize(
+    tensor([
+      [1, 2],
+      [3, 4],
+    ]),
+    'int8',
+  )
   const layer = Embedding.fromPretrained(table)
   table.dispose()
   t.deepEqual(layer.forward([1]).toArray(), [[3, 4]])
   refuses(t, () => table.dequantize(), 'USAGE', 'disposed')
   refuses(t, () => table.bytes, 'USAGE', 'disposed')
   refuses(t, () => Embedding.fromPretrained(table), 'USAGE', 'disposed')
-  const kept = scope(() => quantize(tensor([[0, 15], [15, 0]]), 'int4'))
-  t.deepEqual(kept.dequantize().toArray(), [[0, 15], [15, 0]])
-  const made = scope(() => Embedding.fromPretrained(quantize(tensor([[1, 2], [3, 4]]), 'int8')))
+  const kept = scope(() =>
+    quantize(
+      tensor([
+        [0, 15],
+        [15, 0],
+      ]),
+      'int4',
+    ),
+  )
+  t.deepEqual(kept.dequantize().toArray(), [
+    [0, 15],
+    [15, 0],
+  ])
+  const made = scope(() =>
+    Embedding.fromPretrained(
+      quantize(
+        tensor([
+          [1, 2],
+          [3, 4],
+        ]),
+        'int8',
+      ),
+    ),
+  )
   t.deepEqual(made.forward([0]).toArray(), [[1, 2]])
   let inner: QuantizedTable | undefined
   scope(() => void (inner = quantize(tensor([[1, 2]]), 'int8')))

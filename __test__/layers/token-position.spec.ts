@@ -42,8 +42,19 @@ for (const dim of [1, 3, 8, 16, 17, 64, 100]) {
     const expected = layer.token.forward(ids).add(layer.position.forward(arange(9)))
     t.deepEqual(layer.forward(ids).data, expected.data)
     t.deepEqual(layer.forward(ids[0]).data, expected.narrow(0, 0, 1).clone().data)
-    const part = layer.forward([[7, 8], [9, 0]], { positionOffset: 7 })
-    const rows = layer.token.forward([[7, 8], [9, 0]]).add(layer.position.forward([7, 8]))
+    const part = layer.forward(
+      [
+        [7, 8],
+        [9, 0],
+      ],
+      { positionOffset: 7 },
+    )
+    const rows = layer.token
+      .forward([
+        [7, 8],
+        [9, 0],
+      ])
+      .add(layer.position.forward([7, 8]))
     t.deepEqual(part.data, rows.data)
   })
 }
@@ -52,21 +63,62 @@ const make = () => new TokenPositionEmbedding({ vocabSize: 10, contextLength: 5,
 
 test('positions are given for one sequence, or for every id', (t) => {
   const layer = make()
-  const ids = [[1, 2, 3], [4, 5, 6]]
+  const ids = [
+    [1, 2, 3],
+    [4, 5, 6],
+  ]
   const sum = (positions: number[][]) => layer.token.forward(ids).add(layer.position.forward(positions)).data
-  t.deepEqual(layer.forward(ids, { positions: [4, 0, 4] }).data, sum([[4, 0, 4], [4, 0, 4]]))
-  t.deepEqual(layer.forward(ids, { positions: [[0, 1, 2], [2, 1, 0]] }).data, sum([[0, 1, 2], [2, 1, 0]]))
-  t.deepEqual(layer.forward(ids, { positions: BigInt64Array.of(4n, 0n, 4n) }).data, sum([[4, 0, 4], [4, 0, 4]]))
-  t.deepEqual(layer.forward(ids, { positions: tensor([4, 0, 4], { dtype: 'uint8' }) }).data, sum([[4, 0, 4], [4, 0, 4]]))
+  t.deepEqual(
+    layer.forward(ids, { positions: [4, 0, 4] }).data,
+    sum([
+      [4, 0, 4],
+      [4, 0, 4],
+    ]),
+  )
+  t.deepEqual(
+    layer.forward(ids, {
+      positions: [
+        [0, 1, 2],
+        [2, 1, 0],
+      ],
+    }).data,
+    sum([
+      [0, 1, 2],
+      [2, 1, 0],
+    ]),
+  )
+  t.deepEqual(
+    layer.forward(ids, { positions: BigInt64Array.of(4n, 0n, 4n) }).data,
+    sum([
+      [4, 0, 4],
+      [4, 0, 4],
+    ]),
+  )
+  t.deepEqual(
+    layer.forward(ids, { positions: tensor([4, 0, 4], { dtype: 'uint8' }) }).data,
+    sum([
+      [4, 0, 4],
+      [4, 0, 4],
+    ]),
+  )
   t.deepEqual(layer.forward(ids.flat(), { shape: [2, 3] }).data, layer.forward(ids).data)
 })
 
 test('positions that do not fit are refused', (t) => {
   const layer = make()
-  const ids = [[1, 2, 3], [4, 5, 6]]
+  const ids = [
+    [1, 2, 3],
+    [4, 5, 6],
+  ]
   refuses(t, () => layer.forward(ids, { positions: [0, 1] }), 'SHAPE', 'positions are [2] where ids are [2, 3]')
   refuses(t, () => layer.forward(ids, { positions: [[0, 1, 2]] }), 'SHAPE', '[1, 3]')
-  refuses(t, () => layer.forward(ids, { positions: [0, 1, 5] }), 'TOKEN_INDEX', 'position 5 at [0, 2] is out of range', '5 rows (1 more)')
+  refuses(
+    t,
+    () => layer.forward(ids, { positions: [0, 1, 5] }),
+    'TOKEN_INDEX',
+    'position 5 at [0, 2] is out of range',
+    '5 rows (1 more)',
+  )
   refuses(t, () => layer.forward(ids, { positions: [0, -1, 2] }), 'TOKEN_INDEX', 'position -1 at [0, 1]')
   refuses(t, () => layer.forward(ids, { positions: [0, 1.5, 2] }), 'USAGE', '1.5')
   refuses(t, () => layer.forward(ids, { positions: zeros([3]) }), 'DTYPE', 'positions')
@@ -91,7 +143,16 @@ test('ids are one sequence or a batch', (t) => {
   t.deepEqual(layer.forward([[], []]).shape, [2, 0, 3])
   t.deepEqual(layer.forward(new Int32Array(0), { shape: [0, 4] }).shape, [0, 4, 3])
   t.deepEqual(layer.forward([[], []], { positions: [] }).shape, [2, 0, 3])
-  const error = refuses(t, () => layer.forward([[1, 2], [3, 10]]), 'TOKEN_INDEX', 'id 10 at [1, 1] is out of range for a table of 10 rows')
+  const error = refuses(
+    t,
+    () =>
+      layer.forward([
+        [1, 2],
+        [3, 10],
+      ]),
+    'TOKEN_INDEX',
+    'id 10 at [1, 1] is out of range for a table of 10 rows',
+  )
   t.deepEqual(error.position, [1, 1])
 })
 

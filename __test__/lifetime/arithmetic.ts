@@ -10,7 +10,14 @@ function forwards(): string[] {
     const layer = new TokenPositionEmbedding({ vocabSize: 53, contextLength: 11, dim })
     const ids = Int32Array.from({ length: 77 }, (_, i) => (i * 37) % 53)
     const positions = ids.map((id) => id % 11)
-    const whole = new TokenPositionEmbedding({ vocabSize: 53, contextLength: 11, dim, segments: 3, scale: 1.7, layerNorm: true })
+    const whole = new TokenPositionEmbedding({
+      vocabSize: 53,
+      contextLength: 11,
+      dim,
+      segments: 3,
+      scale: 1.7,
+      layerNorm: true,
+    })
     const renormalised = new Embedding(53, dim, { maxNorm: 0.9 })
     return [
       layer.token.forward(ids),
@@ -26,7 +33,9 @@ function forwards(): string[] {
 void main({
   digests: () => {
     manualSeed(3)
-    const draws = [1, 15, 16, 17, 31, 100, 623, 624, 625, 5000, 100_003].flatMap((n) => [randn([n]), rand([n]), randperm(n)].map(digest))
+    const draws = [1, 15, 16, 17, 31, 100, 623, 624, 625, 5000, 100_003].flatMap((n) =>
+      [randn([n]), rand([n]), randperm(n)].map(digest),
+    )
     return { isa: capabilities().isa, forwards: forwards(), draws }
   },
 })

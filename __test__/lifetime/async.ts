@@ -45,14 +45,24 @@ void main({
     const held = done.reduce((sum, { size }) => sum + size * 4, 0)
     const results = memoryUsage().results - before
     done.forEach((result) => result.dispose())
-    return { held, results: own().results > 0 ? NaN : results, after: memoryUsage().total, left: memoryUsage().results - before }
+    return {
+      held,
+      results: own().results > 0 ? NaN : results,
+      after: memoryUsage().total,
+      left: memoryUsage().results - before,
+    }
   },
 
   aborted: async () => {
     const embedding = new Embedding(1000, 768)
     const controller = new AbortController()
     const lookup = () => embedding.forwardAsync(new Int32Array(5000), { signal: controller.signal })
-    const pending = Array.from({ length: 300 }, () => lookup().then((result) => (result.dispose(), 0), () => 1))
+    const pending = Array.from({ length: 300 }, () =>
+      lookup().then(
+        (result) => (result.dispose(), 0),
+        () => 1,
+      ),
+    )
     await new Promise((resolve) => setTimeout(resolve, 5))
     controller.abort()
     const ended = (await Promise.all(pending)).filter(Boolean).length

@@ -1,5 +1,6 @@
-// Every function that needs memory, with each of its requests refused in turn: an error of this package, or the right result;
-// and the same objects give the right result afterwards. What is run here covers every export of the native side.
+// Every function that needs memory, with each of its requests refused in turn: an error of this package, or the right
+// result; and the same objects give the right result afterwards. What is run here covers every export of the native
+// side.
 //
 //   node exhausted.js scenario [first request]
 //
@@ -18,7 +19,10 @@ const file = (name: string) => join(folder, name)
 /** Ids below `rows` without a pattern. */
 const ids = (count: number, rows: number) => Int32Array.from({ length: count }, (_, i) => (i * 7919 + (i >> 3)) % rows)
 const drawn = (...shape: number[]) => api.randn(shape, { generator: new Generator(shape.length + shape[0]) })
-const TEXT = Array.from({ length: 4000 }, (_, i) => `word${(i * 31) % 97} of line ${i % 13}${i % 20 === 0 ? '\n' : ' '}`).join('')
+const TEXT = Array.from(
+  { length: 4000 },
+  (_, i) => `word${(i * 31) % 97} of line ${i % 13}${i % 20 === 0 ? '\n' : ' '}`,
+).join('')
 const tokenizer = () => Tokenizer.load('gpt2')
 
 /** What a result is, whatever it is. */
@@ -94,7 +98,10 @@ const scenarios: Record<string, () => unknown> = {
   maxNorm: () => new Embedding(900, 8, { maxNorm: 0.5, generator: new Generator(1) }).forward(ids(2000, 900)),
   embeddingAsync: async () => {
     const layer = once('async', () => new Embedding(900, 8, { generator: new Generator(1) }))
-    return [await layer.forwardAsync(ids(2000, 900)), await layer.forwardAsync(BigInt64Array.from(ids(2000, 900), BigInt))]
+    return [
+      await layer.forwardAsync(ids(2000, 900)),
+      await layer.forwardAsync(BigInt64Array.from(ids(2000, 900), BigInt)),
+    ]
   },
   bag: () => {
     const results: unknown[] = []
@@ -106,7 +113,15 @@ const scenarios: Record<string, () => unknown> = {
     const weighted = once('weighted', () => new EmbeddingBag(900, 8, { mode: 'sum', generator: new Generator(1) }))
     const perSampleWeights = drawn(1200, 2)
     perSampleWeights.requiresGrad = true
-    results.push(learned([weighted.weight, perSampleWeights], () => weighted.forward(Array.from({ length: 1200 }, (_, i) => [i % 900, (i * 7) % 900]), undefined, { perSampleWeights })))
+    results.push(
+      learned([weighted.weight, perSampleWeights], () =>
+        weighted.forward(
+          Array.from({ length: 1200 }, (_, i) => [i % 900, (i * 7) % 900]),
+          undefined,
+          { perSampleWeights },
+        ),
+      ),
+    )
     return results
   },
   bagAsync: async () => {
@@ -126,7 +141,18 @@ const scenarios: Record<string, () => unknown> = {
     return results
   },
   tokenPosition: async () => {
-    const layer = once('tokenPosition', () => new api.TokenPositionEmbedding({ vocabSize: 900, contextLength: 64, dim: 16, segments: 2, layerNorm: true, generator: new Generator(1) }))
+    const layer = once(
+      'tokenPosition',
+      () =>
+        new api.TokenPositionEmbedding({
+          vocabSize: 900,
+          contextLength: 64,
+          dim: 16,
+          segments: 2,
+          layerNorm: true,
+          generator: new Generator(1),
+        }),
+    )
     const given = { shape: [32, 64], segments: ids(2048, 2) }
     const wide = BigInt64Array.from(ids(2048, 900), BigInt)
     const async = await layer.forwardAsync(ids(2048, 900), given)
@@ -164,9 +190,15 @@ const scenarios: Record<string, () => unknown> = {
     const mask = api.full([64, 64], 1, { dtype: 'int32' })
     const ragged = { values: ids(2997, 50), offsets: Int32Array.from({ length: 1000 }, (_, i) => i * 3) }
     return [
-      api.sinusoidalPositions(512, 32), api.interpolatePositions(table, 500), api.alibiSlopes(2000), api.alibiBias(8, 64, 64),
+      api.sinusoidalPositions(512, 32),
+      api.interpolatePositions(table, 500),
+      api.alibiSlopes(2000),
+      api.alibiBias(8, 64, 64),
       api.t5RelativeBuckets(64, 64, { numBuckets: 32, maxDistance: 128, bidirectional: true }),
-      api.attentionMask(ids(4096, 5), 0), api.positionIds(mask), api.positionIds(ragged), api.attentionMask(ragged),
+      api.attentionMask(ids(4096, 5), 0),
+      api.positionIds(mask),
+      api.positionIds(ragged),
+      api.attentionMask(ragged),
     ]
   },
   rotary: () => {
@@ -175,14 +207,41 @@ const scenarios: Record<string, () => unknown> = {
     x.requiresGrad = true
     const beyond = new api.RotaryEmbedding({ dim: 32 }).forward(x, { offset: 2 ** 40 })
     const grown = new api.RotaryEmbedding({ dim: 2048, scaling: { type: 'dynamic', factor: 2, originalContext: 64 } })
-    return [learned([x], () => rotary.forward(x)), rotary.forward(x, { positions: Int32Array.from({ length: 200 }, (_, i) => i * 3) }), beyond, grown.dim]
+    return [
+      learned([x], () => rotary.forward(x)),
+      rotary.forward(x, { positions: Int32Array.from({ length: 200 }, (_, i) => i * 3) }),
+      beyond,
+      grown.dim,
+    ]
   },
   relative: () => {
     const [query, key] = [drawn(1, 1, 40, 16), drawn(1, 1, 40, 16)]
     for (const one of [query, key]) one.requiresGrad = true
-    const shaw = once('shaw', () => new api.ShawRelativePositions({ maxDistance: 20, headDim: 16, kind: 'relative_key_query', generator: new Generator(1) } as never))
-    const xl = once('xl', () => new api.TransformerXLPositions({ heads: 1, headDim: 16, dim: 32, generator: new Generator(1) }))
-    const t5 = once('t5', () => new api.T5RelativeBias({ heads: 4, numBuckets: 32, maxDistance: 128, bidirectional: true, generator: new Generator(1) }))
+    const shaw = once(
+      'shaw',
+      () =>
+        new api.ShawRelativePositions({
+          maxDistance: 20,
+          headDim: 16,
+          kind: 'relative_key_query',
+          generator: new Generator(1),
+        } as never),
+    )
+    const xl = once(
+      'xl',
+      () => new api.TransformerXLPositions({ heads: 1, headDim: 16, dim: 32, generator: new Generator(1) }),
+    )
+    const t5 = once(
+      't5',
+      () =>
+        new api.T5RelativeBias({
+          heads: 4,
+          numBuckets: 32,
+          maxDistance: 128,
+          bidirectional: true,
+          generator: new Generator(1),
+        }),
+    )
     return [
       learned([query, key], () => shaw.forward(query, key)),
       learned([query, key], () => xl.forward(query, key)),
@@ -233,7 +292,11 @@ const scenarios: Record<string, () => unknown> = {
   encodeBatch: () => {
     const texts = TEXT.split('\n')
     const { ids, offsets } = tokenizer().encodeBatch(texts)
-    const padded = tokenizer().encodeBatch(texts, { padding: 'longest' } as never) as never as { ids: unknown; mask: unknown; lengths: unknown }
+    const padded = tokenizer().encodeBatch(texts, { padding: 'longest' } as never) as never as {
+      ids: unknown
+      mask: unknown
+      lengths: unknown
+    }
     return [ids, offsets, padded.ids, padded.mask, padded.lengths]
   },
   tokenizerFile: () => {
@@ -246,10 +309,21 @@ const scenarios: Record<string, () => unknown> = {
   decode: () => {
     const wide = BigInt64Array.from(tokenizer().encode(TEXT), BigInt)
     const decoder = tokenizer().decoder()
-    return [tokenizer().decode(wide), ...Array.from({ length: 3 }, (_, id) => tokenizer().tokenBytes(id)), decoder.write(wide), decoder.end(), tokenizer().token(5)]
+    return [
+      tokenizer().decode(wide),
+      ...Array.from({ length: 3 }, (_, id) => tokenizer().tokenBytes(id)),
+      decoder.write(wide),
+      decoder.end(),
+      tokenizer().token(5),
+    ]
   },
   loader: () => {
-    const loader = api.createDataLoader(ids(20_000, 900), { batchSize: 16, maxLength: 64, stride: 8, generator: new Generator(1) })
+    const loader = api.createDataLoader(ids(20_000, 900), {
+      batchSize: 16,
+      maxLength: 64,
+      stride: 8,
+      generator: new Generator(1),
+    })
     const first = [...loader].flatMap(({ inputs, targets }) => [inputs, targets])
     const inOrder = api.createDataLoader(ids(20_000, 900), { batchSize: 16, maxLength: 64, stride: 64, shuffle: false })
     return [...first.slice(0, 4), ...[...inOrder].map(({ inputs }) => inputs)]
@@ -268,20 +342,31 @@ const scenarios: Record<string, () => unknown> = {
     writeText()
     rmSync(file('corpus'), { recursive: true, force: true })
     // What is given up leaves nothing.
-    await api.saveTokens(file('none'), { texts: [''] }, { tokenizer: tokenizer() }).catch((error) => error instanceof api.MemoryError && Promise.reject(error))
+    await api
+      .saveTokens(file('none'), { texts: [''] }, { tokenizer: tokenizer() })
+      .catch((error) => error instanceof api.MemoryError && Promise.reject(error))
     const sources = [{ files: [file('text.txt')] }, { texts: [TEXT] }, pieces(), { ids: [ids(9000, 900)] }]
-    const { ids: count, documents, files } = await api.saveTokens(file('corpus'), sources, { tokenizer: tokenizer(), separator: '<|endoftext|>' })
+    const {
+      ids: count,
+      documents,
+      files,
+    } = await api.saveTokens(file('corpus'), sources, { tokenizer: tokenizer(), separator: '<|endoftext|>' })
     return [count, documents, files]
   },
   folder: async () => {
     const { path } = await corpus()
-    const loader = api.createDataLoader({ folder: path, verify: true }, { batchSize: 16, maxLength: 64, stride: 8, generator: new Generator(1) })
+    const loader = api.createDataLoader(
+      { folder: path, verify: true },
+      { batchSize: 16, maxLength: 64, stride: 8, generator: new Generator(1) },
+    )
     const batches = [...loader].slice(0, 4).flatMap(({ inputs, targets }) => [inputs, targets])
     return [batches, loader.ids, await collected(api.streamIds({ folder: path })), api.openTokens(path).document(1)]
   },
   nextTokenFolder: async () => {
     const { path } = await corpus()
-    return train({ objective: 'next-token', dim: 4, contextLength: 16, seed: 1, softmax: { samples: 16 } }, () => ({ folder: path }))
+    return train({ objective: 'next-token', dim: 4, contextLength: 16, seed: 1, softmax: { samples: 16 } }, () => ({
+      folder: path,
+    }))
   },
   pairsFolder: async () => {
     const { path } = await corpus()
@@ -303,7 +388,10 @@ const scenarios: Record<string, () => unknown> = {
     return [api.loadSafetensors(file('a.safetensors')), api.inspectSafetensors(file('a.safetensors'))]
   },
   writer: () => {
-    const writer = new api.TensorWriter(file('rows.safetensors'), { a: { dtype: 'float32', shape: [16] }, b: { dtype: 'int32', shape: [] } })
+    const writer = new api.TensorWriter(file('rows.safetensors'), {
+      a: { dtype: 'float32', shape: [16] },
+      b: { dtype: 'int32', shape: [] },
+    })
     try {
       writer.write('a', drawn(300, 16))
       writer.write('b', api.arange(300))
@@ -326,24 +414,51 @@ const scenarios: Record<string, () => unknown> = {
   skipGram: () => train({ ...PAIRS, objective: 'skip-gram' }),
   cbow: () => train({ ...PAIRS, objective: 'cbow' }),
   nextToken: () => train({ objective: 'next-token', dim: 16, contextLength: 16, seed: 1, minCount: 1 }),
-  nextTokenSampled: () => train({ objective: 'next-token', dim: 16, contextLength: 16, seed: 1, tied: true, softmax: { samples: 64 }, vocabSize: 300 }, () => Uint32Array.from(ids(9000, 300))),
+  nextTokenSampled: () =>
+    train(
+      {
+        objective: 'next-token',
+        dim: 16,
+        contextLength: 16,
+        seed: 1,
+        tied: true,
+        softmax: { samples: 64 },
+        vocabSize: 300,
+      },
+      () => Uint32Array.from(ids(9000, 300)),
+    ),
   classify: () => train({ objective: 'classify', dim: 16, seed: 1 }, () => LABELLED),
-  classifyTexts: () => train({ objective: 'classify', dim: 16, seed: 1, tokenizer: tokenizer() }, () => ({ examples: LABELLED })),
-  tokens: () => train({ ...PAIRS, objective: 'skip-gram' }, () => ({ tokens: TEXT.split('\n').map((line) => line.match(/\S+/g) ?? []) })),
+  classifyTexts: () =>
+    train({ objective: 'classify', dim: 16, seed: 1, tokenizer: tokenizer() }, () => ({ examples: LABELLED })),
+  tokens: () =>
+    train({ ...PAIRS, objective: 'skip-gram' }, () => ({
+      tokens: TEXT.split('\n').map((line) => line.match(/\S+/g) ?? []),
+    })),
   classifyFiles: () => {
     const lines = Array.from({ length: 300 }, (_, i) => `__label__${i % 2} a${i} b${i % 7} c\n`).join('')
     writeFileSync(file('lines.txt'), lines)
-    return train({ objective: 'classify', dim: 16, seed: 1, tokenizer: tokenizer() }, () => ({ files: [file('lines.txt')] }))
+    return train({ objective: 'classify', dim: 16, seed: 1, tokenizer: tokenizer() }, () => ({
+      files: [file('lines.txt')],
+    }))
   },
   checkpoint: async () => {
     const path = file('run.safetensors')
     const source = Uint32Array.from(ids(9000, 300))
-    await new Trainer(source, { ...PAIRS, objective: 'skip-gram', vocabSize: 300 }).run({ steps: 2, checkpoint: { path } })
+    await new Trainer(source, { ...PAIRS, objective: 'skip-gram', vocabSize: 300 }).run({
+      steps: 2,
+      checkpoint: { path },
+    })
     const { tensors } = await (await Trainer.resume(path, source)).run({ steps: 2 })
     return Object.values(tensors)
   },
-  pcaAsync: async () => Object.values(await api.principalComponentsAsync(drawn(200, 30), { count: 3 })).map((it) => (it instanceof Tensor ? it.mul(1) : it)),
-  pca: () => Object.values(api.principalComponents(drawn(200, 30), { count: 3 })).map((it) => (it instanceof Tensor ? it.mul(1) : it)),
+  pcaAsync: async () =>
+    Object.values(await api.principalComponentsAsync(drawn(200, 30), { count: 3 })).map((it) =>
+      it instanceof Tensor ? it.mul(1) : it,
+    ),
+  pca: () =>
+    Object.values(api.principalComponents(drawn(200, 30), { count: 3 })).map((it) =>
+      it instanceof Tensor ? it.mul(1) : it,
+    ),
   health: () => {
     const table = once('healthy', () => drawn(900, 16))
     const counts = Array.from({ length: 900 }, (_, i) => i % 7)
@@ -352,9 +467,14 @@ const scenarios: Record<string, () => unknown> = {
   },
   surgery: () => {
     const words = Array.from({ length: 900 }, (_, i) => `w${i}`)
-    const plan = { keep: Array.from({ length: 700 }, (_, i) => 2 * (i % 350) + (i >= 350 ? 1 : 0)), add: [{ word: 'new' }, { word: 'newer', from: { pieces: [3, 4] } }] }
+    const plan = {
+      keep: Array.from({ length: 700 }, (_, i) => 2 * (i % 350) + (i >= 350 ? 1 : 0)),
+      add: [{ word: 'new' }, { word: 'newer', from: { pieces: [3, 4] } }],
+    }
     const table = once('surgery', () => drawn(900, 16))
-    return [table, table.to('float16')].map((given) => api.resizeVocabulary({ tables: { given }, words }, plan).tables.given)
+    return [table, table.to('float16')].map(
+      (given) => api.resizeVocabulary({ tables: { given }, words }, plan).tables.given,
+    )
   },
   model: () => {
     const words = Array.from({ length: 900 }, (_, i) => `w${i}`)
@@ -396,9 +516,11 @@ async function main(name: string, first: number): Promise<void> {
   for (let request = first; ; request++) {
     writeSync(1, `${JSON.stringify({ request })}\n`)
     const { value, error, reached } = await refusing(request, async () => digest(await run()))
-    if (error !== undefined && !(error instanceof api.MemoryError)) throw new Error(`${name}, request ${request}: another error`, { cause: error })
+    if (error !== undefined && !(error instanceof api.MemoryError))
+      throw new Error(`${name}, request ${request}: another error`, { cause: error })
     if (error === undefined && value !== wanted) throw new Error(`${name}, request ${request}: a wrong result`)
-    if (error !== undefined && !reached) throw new Error(`${name}, request ${request}: an error before it`, { cause: error })
+    if (error !== undefined && !reached)
+      throw new Error(`${name}, request ${request}: an error before it`, { cause: error })
     if (digest(await run()) !== wanted) throw new Error(`${name}, request ${request}: another result afterwards`)
     if (!reached) break
   }

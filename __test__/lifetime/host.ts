@@ -2,7 +2,18 @@
 
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { capabilities, Embedding, loadSafetensors, manualSeed, randn, saveSafetensors, TokenPositionEmbedding, tensor, UsageError, zeros } from '../../index.js'
+import {
+  capabilities,
+  Embedding,
+  loadSafetensors,
+  manualSeed,
+  randn,
+  saveSafetensors,
+  TokenPositionEmbedding,
+  tensor,
+  UsageError,
+  zeros,
+} from '../../index.js'
 import { call, check, failureOf, native, type Operand } from '../../api/native/native.js'
 import { main } from '../support/child.js'
 import { digest } from '../support/compare.js'
@@ -43,7 +54,10 @@ void main({
       printed: String(loaded.narrow(0, 1, 1)),
       activation: activation.toArray(),
       out: new Embedding(2, 2).forward([0, 1], { out: loaded.narrow(0, 0, 2) }).size,
-      matmul: weight.matmul(zeros([2, 1])).toArray().flat(),
+      matmul: weight
+        .matmul(zeros([2, 1]))
+        .toArray()
+        .flat(),
     }
     weight.dispose()
     const dead = outcome(() => weight.data)
@@ -52,20 +66,32 @@ void main({
 
   /** Buffers that their user transferred away. */
   transferred: async () => {
-    const give = (buffer: ArrayBufferLike) => outcome(() => structuredClone(buffer, { transfer: [buffer as ArrayBuffer] }).byteLength)
+    const give = (buffer: ArrayBufferLike) =>
+      outcome(() => structuredClone(buffer, { transfer: [buffer as ArrayBuffer] }).byteLength)
     const embedding = new Embedding(600, 512)
     const activation = zeros([600, 512])
     const file = path(zeros([600, 512]))
     const layer = Embedding.fromPretrained(file)
     const results: unknown[] = []
-    for (const [x, forward] of [[activation, null], [embedding.weight, embedding], [file, layer]] as const) {
+    for (const [x, forward] of [
+      [activation, null],
+      [embedding.weight, embedding],
+      [file, layer],
+    ] as const) {
       const { data } = x
       give(data.buffer)
-      results.push(outcome(() => x.data.length), outcome(() => x.add(1).size), outcome(() => x.set([1]).size))
+      results.push(
+        outcome(() => x.data.length),
+        outcome(() => x.add(1).size),
+        outcome(() => x.set([1]).size),
+      )
       if (forward) results.push(outcome(() => forward.forward([5]).size))
       x.dispose()
       if (x === file) layer.weight.dispose()
-      results.push(data.length, outcome(() => x.data))
+      results.push(
+        data.length,
+        outcome(() => x.data),
+      )
     }
     await collect()
     return results
@@ -168,5 +194,13 @@ function work(task: string): Promise<string> {
 function drawn(): string {
   manualSeed(5)
   const layer = new TokenPositionEmbedding({ vocabSize: 500, contextLength: 8, dim: 96 })
-  return digest(layer.forward([[1, 2, 3], [4, 5, 499]]).add(randn([2, 3, 96])).matmul(tensor(new Float32Array(96).fill(1))))
+  return digest(
+    layer
+      .forward([
+        [1, 2, 3],
+        [4, 5, 499],
+      ])
+      .add(randn([2, 3, 96]))
+      .matmul(tensor(new Float32Array(96).fill(1))),
+  )
 }

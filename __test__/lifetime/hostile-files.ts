@@ -16,8 +16,17 @@ function file(name: string, content: string | Uint8Array): string {
 }
 
 const MODEL = { type: 'WordLevel', vocab: { a: 0, '[UNK]': 1 }, unk_token: '[UNK]' }
-const described = (name: string, parts: object) => file(name, JSON.stringify({ version: '1.0', added_tokens: [], model: MODEL, ...parts }))
-const added = (content: string) => ({ id: 5, content, single_word: false, lstrip: true, rstrip: true, normalized: true, special: false })
+const described = (name: string, parts: object) =>
+  file(name, JSON.stringify({ version: '1.0', added_tokens: [], model: MODEL, ...parts }))
+const added = (content: string) => ({
+  id: 5,
+  content,
+  single_word: false,
+  lstrip: true,
+  rstrip: true,
+  normalized: true,
+  special: false,
+})
 
 /** What the library panics over. */
 const PANICS = {
@@ -29,7 +38,10 @@ const PANICS = {
 }
 
 /** The most that was resident while a stream was read, beyond what was before, and how it ended. */
-async function resident(path: string, options: StreamOptions): Promise<{ rss: number; error: object | null; ids: number }> {
+async function resident(
+  path: string,
+  options: StreamOptions,
+): Promise<{ rss: number; error: object | null; ids: number }> {
   for await (const _ of streamIds({ pieces: ['a'] })) break
   const before = process.memoryUsage().rss
   let [most, ids] = [before, 0]
@@ -45,7 +57,8 @@ async function resident(path: string, options: StreamOptions): Promise<{ rss: nu
   return { rss: Math.max(most, process.memoryUsage().rss) - before, error, ids }
 }
 
-const bomb = (megabytes: number, line = 'a') => file('bomb.txt.gz', gzipSync(line.repeat((megabytes << 20) / line.length), { level: 9 }))
+const bomb = (megabytes: number, line = 'a') =>
+  file('bomb.txt.gz', gzipSync(line.repeat((megabytes << 20) / line.length), { level: 9 }))
 
 void main({
   /** Every panic is a typed error, or there is none. */
@@ -62,6 +75,7 @@ void main({
   /** 300 MB without an end in 300 KB. */
   ratio: () => resident(bomb(300), {}),
   held: () => resident(bomb(64), { maxRatio: 2000 }),
-  heldLine: () => resident(bomb(64, 'a '), { maxRatio: 2000, tokenizer: Tokenizer.fromFile(described('words.json', {})) }),
+  heldLine: () =>
+    resident(bomb(64, 'a '), { maxRatio: 2000, tokenizer: Tokenizer.fromFile(described('words.json', {})) }),
   allowed: () => resident(bomb(24), { maxRatio: 2000, maxHeldBytes: 2 ** 30 }),
 })

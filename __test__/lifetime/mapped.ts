@@ -9,7 +9,13 @@ import { temporaryFolder } from '../support/temporary.js'
 import { anonymous, collect, MB } from './measure.js'
 
 const path = join(temporaryFolder(), 'table.safetensors')
-const make = () => saveSafetensors(path, { table: arange(16 * MB).to('float32').reshape(-1, 256), more: zeros([4]) })
+const make = () =>
+  saveSafetensors(path, {
+    table: arange(16 * MB)
+      .to('float32')
+      .reshape(-1, 256),
+    more: zeros([4]),
+  })
 const bytes = () => digest(readFileSync(path))
 
 void main({
@@ -41,7 +47,14 @@ void main({
     const half = memoryUsage().mapped
     loaded.get('more')!.dispose()
     const after = memoryUsage().mapped
-    return { last, mapped: during.mapped, tables: during.tables, grown: during.anonymous - before.anonymous, half, after }
+    return {
+      last,
+      mapped: during.mapped,
+      tables: during.tables,
+      grown: during.anonymous - before.anonymous,
+      half,
+      after,
+    }
   },
 
   /** Without dispose, by the garbage collector. */

@@ -1,6 +1,14 @@
 // Memory over many calls, and what memoryUsage says of it.
 
-import { Embedding, memoryUsage, scope, setNumThreads, TokenPositionEmbedding, zeros, type Tensor } from '../../index.js'
+import {
+  Embedding,
+  memoryUsage,
+  scope,
+  setNumThreads,
+  TokenPositionEmbedding,
+  zeros,
+  type Tensor,
+} from '../../index.js'
 import { native } from '../../api/native/native.js'
 import { main } from '../support/child.js'
 import { anonymous, collect, faultsPerCall, hugePages, MB, peakOf } from './measure.js'
@@ -69,7 +77,13 @@ void main({
     for (const threads of [1, 3]) {
       setNumThreads(threads)
       for (const length of [1, 4, 32, 300, 1500, 5000, 16_000]) {
-        const layer = new TokenPositionEmbedding({ vocabSize: ROWS, contextLength: length, dim: DIM, segments: 2, layerNorm: true })
+        const layer = new TokenPositionEmbedding({
+          vocabSize: ROWS,
+          contextLength: length,
+          dim: DIM,
+          segments: 2,
+          layerNorm: true,
+        })
         const ids = large().subarray(0, length)
         const out = zeros([length, DIM])
         const runs = {
@@ -85,7 +99,9 @@ void main({
         for (const [name, run] of Object.entries(runs)) {
           for (let i = 0; i < 50; i++) run()
           // The least of three: V8 grows its own heap, and compiles, once in a while, which are no faults of a call.
-          faults[`${name}, ${length} rows, ${threads} threads`] = Math.min(...Array.from({ length: 3 }, () => faultsPerCall(run, 50)))
+          faults[`${name}, ${length} rows, ${threads} threads`] = Math.min(
+            ...Array.from({ length: 3 }, () => faultsPerCall(run, 50)),
+          )
         }
         for (const x of [...layer.parameters(), out]) x.dispose()
       }

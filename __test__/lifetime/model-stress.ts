@@ -20,11 +20,25 @@ function save(seed: number, scratch: string): void {
   const common = { objective: `seed ${seed}`, tensors, counts: words.map(() => seed), training: { seed } }
   if (seed < KINDS) return saveModel(folder, { ...common, vocabulary: words })
   const path = join(scratch, 'tokenizer.json')
-  const model = { type: 'WordLevel', vocab: Object.fromEntries(words.map((word, id) => [word, id])), unk_token: words[0] }
-  writeFileSync(path, JSON.stringify({
-    version: '1.0', truncation: null, padding: null, normalizer: null, post_processor: null, added_tokens: [],
-    pre_tokenizer: { type: 'Whitespace' }, decoder: null, model,
-  }))
+  const model = {
+    type: 'WordLevel',
+    vocab: Object.fromEntries(words.map((word, id) => [word, id])),
+    unk_token: words[0],
+  }
+  writeFileSync(
+    path,
+    JSON.stringify({
+      version: '1.0',
+      truncation: null,
+      padding: null,
+      normalizer: null,
+      post_processor: null,
+      added_tokens: [],
+      pre_tokenizer: { type: 'Whitespace' },
+      decoder: null,
+      model,
+    }),
+  )
   saveModel(folder, { ...common, vocabulary: Tokenizer.fromFile(path) })
 }
 
@@ -34,11 +48,14 @@ function mixed({ objective, weight, tensors, words, tokenizer, counts, descripti
   const rows = rowsOf(seed)
   const wrong = (what: string) => `seed ${seed}: ${what}`
   if (objective !== `seed ${seed}`) return wrong(`the objective is ${objective}`)
-  if (weight.shape[0] !== rows || !(weight.data as Float32Array).every((x) => x === seed)) return wrong(`the vectors are ${weight.shape} of ${(weight.data as Float32Array)[0]}`)
-  if (String([...(tensors.get('head.bias')!.data as Float32Array)]) !== `${seed},${seed + 1}`) return wrong('the bias is of another')
+  if (weight.shape[0] !== rows || !(weight.data as Float32Array).every((x) => x === seed))
+    return wrong(`the vectors are ${weight.shape} of ${(weight.data as Float32Array)[0]}`)
+  if (String([...(tensors.get('head.bias')!.data as Float32Array)]) !== `${seed},${seed + 1}`)
+    return wrong('the bias is of another')
   if (counts?.length !== rows || counts.some((count) => count !== seed)) return wrong(`counts are ${counts}`)
   const names = words ?? Array.from({ length: tokenizer!.vocabSize }, (_, id) => tokenizer!.decode([id]))
-  if ((words === null) !== seed >= KINDS || names.length !== rows || names.some((name, i) => name !== `w${i}x${seed}`)) return wrong(`names are ${names}`)
+  if ((words === null) !== seed >= KINDS || names.length !== rows || names.some((name, i) => name !== `w${i}x${seed}`))
+    return wrong(`names are ${names}`)
   return null
 }
 
@@ -77,7 +94,9 @@ function read(): object {
 
 /** Paths and numbers that differ make no other error. */
 function count(errors: Record<string, number>, error: unknown): void {
-  const text = String(error).replaceAll(folder, 'FOLDER').replace(/[0-9]+/g, 'N')
+  const text = String(error)
+    .replaceAll(folder, 'FOLDER')
+    .replace(/[0-9]+/g, 'N')
   errors[text] = (errors[text] ?? 0) + 1
 }
 

@@ -21,7 +21,13 @@ function save(value: number): void {
 function model(value: number): void {
   const number = value % 7
   const words = Array.from({ length: 1000 + number }, (_, i) => `${i}-${number}`)
-  saveModel(path, { objective: 'x', tensors: { 'token.weight': full([words.length, 50], number) }, vocabulary: words, counts: words.map(() => number), training: { number } })
+  saveModel(path, {
+    objective: 'x',
+    tensors: { 'token.weight': full([words.length, 50], number) },
+    vocabulary: words,
+    counts: words.map(() => number),
+    training: { number },
+  })
 }
 
 const ways: Record<string, (value: number) => void> = { stream, save, model }

@@ -18,7 +18,8 @@ export interface Answer {
   handle?: SharedTable
 }
 
-const say = (more: Partial<Answer>) => parentPort!.postMessage({ digests: [], tables: native.nativeUsage()!.tables, ...more })
+const say = (more: Partial<Answer>) =>
+  parentPort!.postMessage({ digests: [], tables: native.nativeUsage()!.tables, ...more })
 
 async function use(handle: SharedTable, place: number): Promise<void> {
   const opened = Tensor.fromShared(handle)
@@ -61,6 +62,8 @@ else if (task.kind === 'share') {
   say({ handle: tensor([1, 2, 3]).share() })
   parentPort!.once('message', () => {})
 } else {
-  say({ row: task.kind === 'hold' ? [...(Tensor.fromShared(task.handle).narrow(0, task.at, 1).data as Float32Array)] : [] })
+  say({
+    row: task.kind === 'hold' ? [...(Tensor.fromShared(task.handle).narrow(0, task.at, 1).data as Float32Array)] : [],
+  })
   parentPort!.once('message', () => {})
 }

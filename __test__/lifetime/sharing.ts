@@ -3,7 +3,17 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { arange, Embedding, loadSafetensors, randn, saveSafetensors, scope, Tensor, type UsageError, type SharedTable } from '../../index.js'
+import {
+  arange,
+  Embedding,
+  loadSafetensors,
+  randn,
+  saveSafetensors,
+  scope,
+  Tensor,
+  type UsageError,
+  type SharedTable,
+} from '../../index.js'
 import { native } from '../../api/native/native.js'
 import { main } from '../support/child.js'
 import { digest } from '../support/compare.js'

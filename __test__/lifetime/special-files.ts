@@ -2,13 +2,31 @@
 
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadModel, loadNpy, loadSafetensors, loadWord2Vec, saveModel, streamBatches, streamIds, tensor, Tokenizer, Trainer } from '../../index.js'
+import {
+  loadModel,
+  loadNpy,
+  loadSafetensors,
+  loadWord2Vec,
+  saveModel,
+  streamBatches,
+  streamIds,
+  tensor,
+  Tokenizer,
+  Trainer,
+} from '../../index.js'
 
 const [path, folder] = process.argv.slice(2)
 const gpt2 = Tokenizer.load('gpt2')
 const JSON_FILE = JSON.stringify({
-  version: '1.0', truncation: null, padding: null, normalizer: null, post_processor: null, added_tokens: [],
-  pre_tokenizer: { type: 'Whitespace' }, decoder: null, model: { type: 'WordLevel', vocab: { a: 0, b: 1 }, unk_token: 'a' },
+  version: '1.0',
+  truncation: null,
+  padding: null,
+  normalizer: null,
+  post_processor: null,
+  added_tokens: [],
+  pre_tokenizer: { type: 'Whitespace' },
+  decoder: null,
+  model: { type: 'WordLevel', vocab: { a: 0, b: 1 }, unk_token: 'a' },
 })
 
 async function all(source: AsyncIterable<unknown>): Promise<void> {
@@ -22,7 +40,16 @@ function withFile(name: string): () => unknown {
     const own = join(folder, 'own.json')
     writeFileSync(own, JSON_FILE)
     const vocabulary = name === 'tokenizer.json' ? Tokenizer.fromFile(own) : ['a', 'b']
-    saveModel(model, { objective: 'x', tensors: { 'token.weight': tensor([[1, 2], [3, 4]]) }, vocabulary })
+    saveModel(model, {
+      objective: 'x',
+      tensors: {
+        'token.weight': tensor([
+          [1, 2],
+          [3, 4],
+        ]),
+      },
+      vocabulary,
+    })
     rmSync(join(model, name))
     symlinkSync(path, join(model, name))
     return loadModel(model)
@@ -36,7 +63,11 @@ function saved(): unknown {
   const vocabulary = Tokenizer.fromFile(own)
   rmSync(own)
   symlinkSync(path, own)
-  return saveModel(join(folder, 'changed'), { objective: 'x', tensors: { 'token.weight': tensor([[1], [2]]) }, vocabulary })
+  return saveModel(join(folder, 'changed'), {
+    objective: 'x',
+    tensors: { 'token.weight': tensor([[1], [2]]) },
+    vocabulary,
+  })
 }
 
 const whole: Record<string, () => unknown> = {

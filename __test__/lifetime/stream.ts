@@ -11,7 +11,10 @@ import { temporaryFolder } from '../support/temporary.js'
 import { collect, MB } from './measure.js'
 
 const folder = temporaryFolder()
-const PARAGRAPH = Array.from({ length: 2000 }, (_, i) => `In chapter ${i} the whale, 鯨, is seen ${i * 7} miles off; they row.\n`).join('')
+const PARAGRAPH = Array.from(
+  { length: 2000 },
+  (_, i) => `In chapter ${i} the whale, 鯨, is seen ${i * 7} miles off; they row.\n`,
+).join('')
 
 /** A file of so many megabytes of text, compressed or not. */
 function large(name: string, megabytes: number): string {
@@ -106,7 +109,8 @@ void main({
   pieces: async () => consume(streamBatches({ pieces: pieces(100) }, options), true),
   nodeStream: async () => consume(streamBatches(createReadStream(large('large.txt', 100), 'utf8'), options), true),
   /** Windows far apart: what lies between them is not held. */
-  sparse: async () => consume(streamBatches({ files: [large('large.txt', 200)] }, { ...options, stride: 1_000_000 }), true),
+  sparse: async () =>
+    consume(streamBatches({ files: [large('large.txt', 200)] }, { ...options, stride: 1_000_000 }), true),
   millionDisposed: async () => million(true),
   millionKept: async () => million(false),
 
@@ -127,7 +131,8 @@ void main({
         // What it is does not matter here.
       }
       // An aborted iteration does not wait for the work that was on its way.
-      if (signal) for (let i = 0; i < 100 && openFiles() > 0; i++) await new Promise((resolve) => setTimeout(resolve, 20))
+      if (signal)
+        for (let i = 0; i < 100 && openFiles() > 0; i++) await new Promise((resolve) => setTimeout(resolve, 20))
       open[name] = openFiles()
     }
     await run('ended', [path, path], () => false)
@@ -139,7 +144,10 @@ void main({
     await iterator.next()
     await iterator.return!()
     open.returned = openFiles()
-    await (async () => void (await streamIds({ files: [path] })[Symbol.asyncIterator]().next()))()
+    await (async () =>
+      void (await streamIds({ files: [path] })
+        [Symbol.asyncIterator]()
+        .next()))()
     for (let i = 0; i < 10 && openFiles() > 0; i++) {
       await new Promise((resolve) => setTimeout(resolve, 20))
       await collect()
@@ -155,7 +163,8 @@ void main({
     writeFileSync(path, PARAGRAPH)
     for (let i = 0; i < 50; i++) {
       for await (const ids of streamIds({ files: [path] }, { signal })) if (ids.length === 0) throw new Error('no ids')
-      for await (const ids of streamIds({ pieces: [PARAGRAPH, 'more'] }, { signal })) if (ids.length > 0 && i % 2 === 0) break
+      for await (const ids of streamIds({ pieces: [PARAGRAPH, 'more'] }, { signal }))
+        if (ids.length > 0 && i % 2 === 0) break
     }
     return { listeners: getEventListeners(signal, 'abort').length }
   },

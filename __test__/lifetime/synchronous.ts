@@ -3,8 +3,23 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  AdamW, Embedding, EmbeddingBag, Generator, loadNpy, loadSafetensors, memoryUsage, quantize, randn, RotaryEmbedding, saveNpy, saveSafetensors,
-  TokenPositionEmbedding, Tokenizer, Vectors, zeros, type Tensor,
+  AdamW,
+  Embedding,
+  EmbeddingBag,
+  Generator,
+  loadNpy,
+  loadSafetensors,
+  memoryUsage,
+  quantize,
+  randn,
+  RotaryEmbedding,
+  saveNpy,
+  saveSafetensors,
+  TokenPositionEmbedding,
+  Tokenizer,
+  Vectors,
+  zeros,
+  type Tensor,
 } from '../../index.js'
 import { native } from '../../api/native/native.js'
 import { main } from '../support/child.js'
@@ -38,7 +53,9 @@ function touch(data: Tensor['data']): number {
 
 /** The buffer's memory in another buffer; where the host does not move it, a copy. */
 function moved(buffer: ArrayBuffer): ArrayBuffer {
-  return 'transfer' in buffer ? (buffer as ArrayBuffer & { transfer(): ArrayBuffer }).transfer() : structuredClone(buffer, { transfer: [buffer] })
+  return 'transfer' in buffer
+    ? (buffer as ArrayBuffer & { transfer(): ArrayBuffer }).transfer()
+    : structuredClone(buffer, { transfer: [buffer] })
 }
 
 void main({
@@ -66,7 +83,14 @@ void main({
 
   quantized: () => {
     const weight = randn([ROWS, DIM])
-    return growth(() => void EmbeddingBag.fromPretrained(quantize(weight, 'float16')).forward([[1, 2], [3, 4]]), 60)
+    return growth(
+      () =>
+        void EmbeddingBag.fromPretrained(quantize(weight, 'float16')).forward([
+          [1, 2],
+          [3, 4],
+        ]),
+      60,
+    )
   },
 
   mapped: () => {
@@ -92,14 +116,24 @@ void main({
   tokenizers: () => {
     const path = join(folder, 'tokenizer.json')
     const vocab = Object.fromEntries(Array.from({ length: 15_000 }, (_, i) => [`token number ${i}`, i]))
-    writeFileSync(path, JSON.stringify({ version: '1.0', added_tokens: [], model: { type: 'WordLevel', vocab, unk_token: 'token number 0' } }))
+    writeFileSync(
+      path,
+      JSON.stringify({
+        version: '1.0',
+        added_tokens: [],
+        model: { type: 'WordLevel', vocab, unk_token: 'token number 0' },
+      }),
+    )
     return growth(() => void Tokenizer.fromFile(path).decoder().write([1, 2]), 200)
   },
 
   /** Much of what is small, and what grows as it is used. */
   small: () => {
     const generators = growth(() => void new Generator(1), 400_000)
-    const rotations = growth(() => void new RotaryEmbedding({ dim: 64 }).forward(zeros([1, 30_000, 1, 64])).dispose(), 100)
+    const rotations = growth(
+      () => void new RotaryEmbedding({ dim: 64 }).forward(zeros([1, 30_000, 1, 64])).dispose(),
+      100,
+    )
     const embedding = new Embedding(10, 4)
     const parts = growth(() => void embedding.weight.narrow(0, 1, 2).sum(), 400_000)
     return { generators: generators.growth, rotations: rotations.growth, parts: parts.growth }
@@ -117,7 +151,8 @@ void main({
     const make = (i: number) => {
       const data = new Embedding(ROWS, DIM).weight.data as Float32Array
       if (i % 20 === 0) arrays.push({ first: data[0], last: data[data.length - 1], data })
-      else if (i % 20 === 10) buffers.push({ first: data[0], data: new Float32Array(moved(data.buffer as ArrayBuffer)) })
+      else if (i % 20 === 10)
+        buffers.push({ first: data[0], data: new Float32Array(moved(data.buffer as ArrayBuffer)) })
       // Memory that was moved and that nobody looks at any more.
       else if (i % 20 === 15) moved(data.buffer as ArrayBuffer)
     }

@@ -52,7 +52,13 @@ if (isMainThread) {
     refused: () => {
       const { capabilities, Embedding, getNumThreads, randn, setNumThreads, Tokenizer } = tokenbed()
       const tokenizer = Tokenizer.load('gpt2')
-      const runs = [getNumThreads, capabilities, () => new Embedding(5, 3), () => randn([20]), () => tokenizer.encodeBatch(['a'])]
+      const runs = [
+        getNumThreads,
+        capabilities,
+        () => new Embedding(5, 3),
+        () => randn([20]),
+        () => tokenizer.encodeBatch(['a']),
+      ]
       const errors = runs.map(failure)
       setNumThreads(2)
       return { errors, after: [getNumThreads(), new Embedding(5, 4).forward([1]).size] }
@@ -84,9 +90,19 @@ if (isMainThread) {
       [1, 2, 3, 4, 16].map((n) => {
         const { setNumThreads, TokenPositionEmbedding, Generator } = tokenbed()
         setNumThreads(n)
-        const layer = new TokenPositionEmbedding({ vocabSize: 300, contextLength: 1000, dim: 96, generator: new Generator(3) })
+        const layer = new TokenPositionEmbedding({
+          vocabSize: 300,
+          contextLength: 1000,
+          dim: 96,
+          generator: new Generator(3),
+        })
         const ids = Int32Array.from({ length: 20_000 }, (_, i) => (i * 7919) % 300)
-        return [large(), large(767), layer.forward(ids, { shape: [20, 1000] }), layer.forward(ids, { shape: [40, 500], positionOffset: 500 })].map(digest)
+        return [
+          large(),
+          large(767),
+          layer.forward(ids, { shape: [20, 1000] }),
+          layer.forward(ids, { shape: [40, 500], positionOffset: 500 }),
+        ].map(digest)
       }),
 
     workers: async () => {

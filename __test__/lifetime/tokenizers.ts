@@ -15,7 +15,14 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 function large(): string {
   const vocab = Object.fromEntries(Array.from({ length: 15_000 }, (_, i) => [`token number ${i}`, i]))
   const path = join(folder, 'large.json')
-  writeFileSync(path, JSON.stringify({ version: '1.0', added_tokens: [], model: { type: 'WordLevel', vocab, unk_token: 'token number 0' } }))
+  writeFileSync(
+    path,
+    JSON.stringify({
+      version: '1.0',
+      added_tokens: [],
+      model: { type: 'WordLevel', vocab, unk_token: 'token number 0' },
+    }),
+  )
   return path
 }
 

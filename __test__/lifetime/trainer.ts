@@ -28,12 +28,16 @@ async function main([checkpoint, objective]: string[]): Promise<void> {
   let result
   do {
     // Few steps at a time: a checkpoint is made after each.
-    result = await trainer.run({ steps: isPair ? 25 : objective === 'classify' ? 20 : 5, checkpoint: { path: checkpoint, every: 0 } })
+    result = await trainer.run({
+      steps: isPair ? 25 : objective === 'classify' ? 20 : 5,
+      checkpoint: { path: checkpoint, every: 0 },
+    })
     if (!started) console.log('started')
     started = true
   } while (result.progress.tokens < result.progress.totalTokens)
   const hash = createHash('sha256')
-  for (const { data } of Object.values(result.tensors)) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  for (const { data } of Object.values(result.tensors))
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
   console.log(hash.digest('hex'))
 }
 

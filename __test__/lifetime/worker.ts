@@ -1,13 +1,31 @@
 // A worker thread that loads the package and uses it, once or without end.
 
 import { parentPort } from 'node:worker_threads'
-import { createDataLoader, Embedding, manualSeed, memoryUsage, randn, streamIds, tensor, Tokenizer, TokenPositionEmbedding } from '../../index.js'
+import {
+  createDataLoader,
+  Embedding,
+  manualSeed,
+  memoryUsage,
+  randn,
+  streamIds,
+  tensor,
+  Tokenizer,
+  TokenPositionEmbedding,
+} from '../../index.js'
 import { digest } from '../support/compare.js'
 
 function once(): string {
   manualSeed(5)
   const layer = new TokenPositionEmbedding({ vocabSize: 500, contextLength: 8, dim: 96 })
-  return digest(layer.forward([[1, 2, 3], [4, 5, 499]]).add(randn([2, 3, 96])).matmul(tensor(new Float32Array(96).fill(1))))
+  return digest(
+    layer
+      .forward([
+        [1, 2, 3],
+        [4, 5, 499],
+      ])
+      .add(randn([2, 3, 96]))
+      .matmul(tensor(new Float32Array(96).fill(1))),
+  )
 }
 
 function busy(): void {

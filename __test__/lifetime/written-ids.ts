@@ -5,8 +5,22 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import {
-  crossEntropy, Embedding, EmbeddingBag, full, loadNpy, ones, quantize, RotaryEmbedding, saveNpy, SparseGrad, tensor, Tokenizer, TokenbedError, TokenPositionEmbedding,
-  type Ids, type Tensor,
+  crossEntropy,
+  Embedding,
+  EmbeddingBag,
+  full,
+  loadNpy,
+  ones,
+  quantize,
+  RotaryEmbedding,
+  saveNpy,
+  SparseGrad,
+  tensor,
+  Tokenizer,
+  TokenbedError,
+  TokenPositionEmbedding,
+  type Ids,
+  type Tensor,
 } from '../../index.js'
 import { main } from '../support/child.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -53,7 +67,8 @@ function table(rows = ROWS): Tensor {
 }
 
 /** Whether what stands behind a table is as it was. */
-const isWhole = (memory: Tensor, rows = ROWS) => (memory.data as Float32Array).subarray(rows * DIM).every((x) => x === OUTSIDE)
+const isWhole = (memory: Tensor, rows = ROWS) =>
+  (memory.data as Float32Array).subarray(rows * DIM).every((x) => x === OUTSIDE)
 
 /** Where integers are written among so many. */
 const placesOf = (size: number) => [0, 1, size / 2, size - 1]
@@ -71,8 +86,8 @@ function others(result: Tensor, wanted: number, ids = 1): number {
 }
 
 /**
- * Calls `use` with integers below `rows` while they are written, in every kind of memory, with numbers far beyond the table
- * and just behind it. `use` says how many wrong values came out of it.
+ * Calls `use` with integers below `rows` while they are written, in every kind of memory, with numbers far beyond the
+ * table and just behind it. `use` says how many wrong values came out of it.
  */
 async function whileWritten(values: Int32Array, rows: number, use: (ids: Ids) => number | Promise<number>) {
   const found = { calls: 0, refused: 0, wrong: 0, codes: [] as string[] }
@@ -83,7 +98,7 @@ async function whileWritten(values: Int32Array, rows: number, use: (ids: Ids) =>
     const writing: Writing = { to, places, good: places.map((at) => values[at]), bad: [rows + 3, 0x7ffffff0] }
     const worker = new Worker(join(__dirname, 'written-ids-worker.js'), { workerData: writing })
     await once(worker, 'message')
-    for (const end = performance.now() + TIME; performance.now() < end; ) {
+    for (const end = performance.now() + TIME; performance.now() < end;) {
       found.calls++
       try {
         found.wrong += await use(ids)
@@ -131,7 +146,12 @@ void main({
   bag: () => {
     const layer = EmbeddingBag.fromPretrained(table(), { mode: 'sum' })
     const perSampleWeights = ones([N])
-    return whileWritten(zeros, ROWS, (ids) => others(layer.forward(ids, offsets), 8, 8) + others(layer.forward(ids, offsets, { perSampleWeights }), 8, 8))
+    return whileWritten(
+      zeros,
+      ROWS,
+      (ids) =>
+        others(layer.forward(ids, offsets), 8, 8) + others(layer.forward(ids, offsets, { perSampleWeights }), 8, 8),
+    )
   },
 
   bagOfBytes: () => {
@@ -207,7 +227,11 @@ void main({
   async: () => {
     const memory = table()
     const [layer, bag] = [Embedding.fromPretrained(memory), EmbeddingBag.fromPretrained(memory, { mode: 'sum' })]
-    return whileWritten(zeros, ROWS, async (ids) => others(await layer.forwardAsync(ids), 1) + others(await bag.forwardAsync(ids, offsets), 8, 8))
+    return whileWritten(
+      zeros,
+      ROWS,
+      async (ids) => others(await layer.forwardAsync(ids), 1) + others(await bag.forwardAsync(ids, offsets), 8, 8),
+    )
   },
 
   rotary: () => {

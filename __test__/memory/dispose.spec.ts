@@ -3,7 +3,14 @@ import { Embedding, memoryUsage, tensor, TokenPositionEmbedding, zeros, type Ten
 import { refuses } from '../support/errors.js'
 
 const MAKERS: [string, () => Tensor][] = [
-  ['an activation', () => tensor([[1, 2], [3, 4]])],
+  [
+    'an activation',
+    () =>
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]),
+  ],
   ['a large activation', () => zeros([256, 256])],
   ['a table', () => new Embedding(4, 3).weight],
   ['a result', () => new Embedding(4, 3).forward([1, 2])],
@@ -48,7 +55,8 @@ for (const [what, make] of MAKERS) {
       () => Embedding.fromPretrained(x),
     ]
     // Of an empty tensor there may be no part.
-    for (const use of uses) if (x.size > 0 || !String(use).includes('narrow(0')) refuses(t, use, 'USAGE', 'use of a disposed tensor')
+    for (const use of uses)
+      if (x.size > 0 || !String(use).includes('narrow(0')) refuses(t, use, 'USAGE', 'use of a disposed tensor')
     t.is(String(x), `tensor(disposed, shape=[${x.shape.join(', ')}])`)
   })
 }
@@ -71,7 +79,10 @@ test('memory that was given back is used again, and old views never show it', (t
   x.dispose()
   t.true(memoryUsage().pool >= bytes)
   const before = memoryUsage().pool
-  const y = tensor(Float32Array.from({ length: 150_000 }, () => 7), { shape: [300, 500] })
+  const y = tensor(
+    Float32Array.from({ length: 150_000 }, () => 7),
+    { shape: [300, 500] },
+  )
   t.is(memoryUsage().pool, before - bytes)
   t.is(old.length, 0)
   t.is(y.data.buffer.byteLength, bytes)
@@ -100,7 +111,10 @@ test('a tensor that shares memory keeps it', (t) => {
   const { data } = x
   x.dispose()
   t.is(data.length, 4)
-  t.deepEqual(y.toArray(), [[1, 2], [3, 4]])
+  t.deepEqual(y.toArray(), [
+    [1, 2],
+    [3, 4],
+  ])
   y.dispose()
   t.is(data.length, 0)
 })

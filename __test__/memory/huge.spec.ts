@@ -1,7 +1,17 @@
 import test, { type ExecutionContext } from 'ava'
 import { constants } from 'node:buffer'
 import { join } from 'node:path'
-import { capabilities, concat, Embedding, loadSafetensors, scope, type Tensor, TokenPositionEmbedding, UsageError, zeros } from '../../index.js'
+import {
+  capabilities,
+  concat,
+  Embedding,
+  loadSafetensors,
+  scope,
+  type Tensor,
+  TokenPositionEmbedding,
+  UsageError,
+  zeros,
+} from '../../index.js'
 import { digest } from '../support/compare.js'
 import { scenario } from '../support/child.js'
 import { writeSparse } from '../support/sparse.js'
@@ -17,7 +27,13 @@ const rowOf = (row: number) => Float32Array.from({ length: DIM }, (_, i) => (row
 
 const folder = temporaryFolder()
 const path = join(folder, 'huge.safetensors')
-const missing = writeSparse(path, 'F32', [ROWS, DIM], ROWS * DIM * 4, KNOWN.map((row) => ({ at: row * DIM * 4, bytes: rowOf(row) })))
+const missing = writeSparse(
+  path,
+  'F32',
+  [ROWS, DIM],
+  ROWS * DIM * 4,
+  KNOWN.map((row) => ({ at: row * DIM * 4, bytes: rowOf(row) })),
+)
 
 function load(t: ExecutionContext, file = path): Tensor | null {
   if (missing === null) return loadSafetensors(file).get('x')!
@@ -64,7 +80,11 @@ test('as a table of positions', async (t) => {
   t.is(digest(layer.forward(ids, { positions: KNOWN })), digest(sum))
   t.is(digest(await layer.forwardAsync(ids, { positions: KNOWN })), digest(sum))
   for (const row of BOUNDARIES) {
-    const three = scope(() => layer.token.weight.narrow(0, 1, 1).add(concat([row - 1, row, row + 1].map((at) => wanted.narrow(0, KNOWN.indexOf(at), 1)))))
+    const three = scope(() =>
+      layer.token.weight
+        .narrow(0, 1, 1)
+        .add(concat([row - 1, row, row + 1].map((at) => wanted.narrow(0, KNOWN.indexOf(at), 1)))),
+    )
     t.is(digest(layer.forward([1, 1, 1], { positionOffset: row - 1 })), digest(three))
     t.is(digest(await layer.forwardAsync([1, 1, 1], { positionOffset: row - 1 })), digest(three))
   }
@@ -148,33 +168,55 @@ test('ids that need all 32 bits', async (t) => {
   }
   t.true(at(2 ** 31) > 0 && at(2 ** 32 - 2) > 0)
   t.throws(() => column.forward(Uint32Array.of(rows)), { message: /out of range/ })
-  t.throws(() => Embedding.fromPretrained(table.reshape(-1, 1)), { instanceOf: UsageError, message: /at most 4294967295 rows/ })
+  t.throws(() => Embedding.fromPretrained(table.reshape(-1, 1)), {
+    instanceOf: UsageError,
+    message: /at most 4294967295 rows/,
+  })
 })
 
 test('elements of one byte: more than 2^32 of them', (t) => {
   const bytes = 2 ** 32 + 5
   const file = join(folder, 'bytes.safetensors')
   const ends = [0, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, bytes - 1]
-  const skipped = missing ?? writeSparse(file, 'I8', [bytes], bytes, ends.map((at, i) => ({ at, bytes: Int8Array.of(-1 - i) })))
+  const skipped =
+    missing ??
+    writeSparse(
+      file,
+      'I8',
+      [bytes],
+      bytes,
+      ends.map((at, i) => ({ at, bytes: Int8Array.of(-1 - i) })),
+    )
   if (skipped !== null) return t.pass(skipped)
   const table = loadSafetensors(file).get('x')!
   for (const [i, at] of ends.entries()) {
     t.is(table.narrow(0, at, 1).item(), -1 - i)
     t.is(table.set([i], at).narrow(0, at, 1).data[0], i)
   }
-  t.is(table.narrow(0, 2 ** 32 - 1, 6).to('float32').toArray()[1], 4)
+  t.is(
+    table
+      .narrow(0, 2 ** 32 - 1, 6)
+      .to('float32')
+      .toArray()[1],
+    4,
+  )
 })
 
 test.serial('a worker opens a table that is longer than an array', async (t) => {
   if (missing !== null) return t.pass(missing)
-  const found = await scenario<Record<string, unknown>>('lifetime/sharing.js', 'huge', { HUGE: path, ROW: String(BOUNDARIES[3]) })
+  const found = await scenario<Record<string, unknown>>('lifetime/sharing.js', 'huge', {
+    HUGE: path,
+    ROW: String(BOUNDARIES[3]),
+  })
   t.deepEqual(found, { row: [...rowOf(BOUNDARIES[3]).subarray(0, 2)] })
 })
 
 test('where arrays are copies, parts are too', async (t) => {
   if (missing !== null) return t.pass(missing)
   const found = await scenario<Record<string, unknown>>('lifetime/sharing.js', 'huge', {
-    HUGE: path, ROW: String(ROWS - 1), TOKENBED_LIVE_DATA: '0',
+    HUGE: path,
+    ROW: String(ROWS - 1),
+    TOKENBED_LIVE_DATA: '0',
   })
   t.deepEqual(found, { row: [...rowOf(ROWS - 1).subarray(0, 2)] })
 })

@@ -2,7 +2,16 @@ import test from 'ava'
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadModel, loadNpy, loadSafetensors, saveNpy, saveSafetensors, tensor, TensorWriter, type Tensor } from '../../index.js'
+import {
+  loadModel,
+  loadNpy,
+  loadSafetensors,
+  saveNpy,
+  saveSafetensors,
+  tensor,
+  TensorWriter,
+  type Tensor,
+} from '../../index.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const folder = temporaryFolder()
@@ -10,7 +19,9 @@ const ROUNDS = 8
 
 /** Starts a process that saves over a file again and again, and kills it so many milliseconds after its first save. */
 function killAfter(how: string, path: string, milliseconds: number): Promise<NodeJS.Signals | null> {
-  const child = spawn(process.execPath, [join(__dirname, '../lifetime/saves.js'), how, path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [join(__dirname, '../lifetime/saves.js'), how, path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), milliseconds))
   return new Promise((resolve) => child.once('close', (_, signal) => resolve(signal)))
 }
@@ -20,7 +31,12 @@ const readers: Record<string, (path: string) => Tensor> = {
   npy: loadNpy,
 }
 
-for (const [how, ending] of [['save', 'safetensors'], ['save', 'npy'], ['stream', 'safetensors'], ['stream', 'npy']]) {
+for (const [how, ending] of [
+  ['save', 'safetensors'],
+  ['save', 'npy'],
+  ['stream', 'safetensors'],
+  ['stream', 'npy'],
+]) {
   test(`killed at any moment, the file is whole, the old one or a new one: ${how} .${ending}`, async (t) => {
     const path = join(folder, `${how}.${ending}`)
     for (let round = 0; round < ROUNDS; round++) {
@@ -30,7 +46,10 @@ for (const [how, ending] of [['save', 'safetensors'], ['save', 'npy'], ['stream'
       const x = readers[ending](path)
       t.deepEqual(x.shape, [300, 1000])
       const values = x.data as Int32Array
-      t.true(values.every((value) => value === values[0]), 'of one save, not of two')
+      t.true(
+        values.every((value) => value === values[0]),
+        'of one save, not of two',
+      )
     }
   })
 }
@@ -43,7 +62,10 @@ test('killed at any moment, a model is whole, the old one or a new one', async (
     const { number } = description.training as { number: number }
     t.deepEqual([words!.length, weight.shape], [1000 + number, [1000 + number, 50]])
     t.true(words!.every((word) => word.endsWith(`-${number}`)) && counts!.every((count) => count === number))
-    t.true((weight.data as Float32Array).every((x) => x === number), 'of one save, not of two')
+    t.true(
+      (weight.data as Float32Array).every((x) => x === number),
+      'of one save, not of two',
+    )
   }
 })
 

@@ -20,9 +20,20 @@ function file(name: string, content: string | Uint8Array): string {
 }
 
 const described = (name: string, parts: object) =>
-  file(name, JSON.stringify({ version: '1.0', added_tokens: [], model: { type: 'WordLevel', vocab: { a: 0, '[UNK]': 1 }, unk_token: '[UNK]' }, ...parts }))
+  file(
+    name,
+    JSON.stringify({
+      version: '1.0',
+      added_tokens: [],
+      model: { type: 'WordLevel', vocab: { a: 0, '[UNK]': 1 }, unk_token: '[UNK]' },
+      ...parts,
+    }),
+  )
 
-const growing = (kind: string, times: number) => ({ type: 'Sequence', [kind]: Array(times).fill({ type: 'Replace', pattern: { String: 'a' }, content: 'a'.repeat(10) }) })
+const growing = (kind: string, times: number) => ({
+  type: 'Sequence',
+  [kind]: Array(times).fill({ type: 'Replace', pattern: { String: 'a' }, content: 'a'.repeat(10) }),
+})
 
 test('a tokenizer whose texts grow is an error that names its file and the part', async (t) => {
   const path = described('growing.json', { normalizer: growing('normalizers', 3) })
@@ -32,7 +43,13 @@ test('a tokenizer whose texts grow is an error that names its file and the part'
   const text = 'a'.repeat(1000)
   const at = (error: FormatError) => {
     t.is(error.path, path)
-    t.is(error.offset, JSON.stringify({ version: '1.0', added_tokens: [], model: 0 }).length - 2 + JSON.stringify({ type: 'WordLevel', vocab: { a: 0, '[UNK]': 1 }, unk_token: '[UNK]' }).length + ',"normalizer":'.length)
+    t.is(
+      error.offset,
+      JSON.stringify({ version: '1.0', added_tokens: [], model: 0 }).length -
+        2 +
+        JSON.stringify({ type: 'WordLevel', vocab: { a: 0, '[UNK]': 1 }, unk_token: '[UNK]' }).length +
+        ',"normalizer":'.length,
+    )
   }
   at(refuses(t, () => tokenizer.encode(text), 'FORMAT', 'normalizer: it makes more than 40 bytes', 'maxGrowth'))
   at(refuses(t, () => tokenizer.count(text), 'FORMAT', 'maxGrowth'))
@@ -52,13 +69,27 @@ test('a pattern that goes back too often is an error', (t) => {
   const path = described('backtracking.json', { pre_tokenizer: split })
   const tokenizer = Tokenizer.fromFile(path, { limits: { maxPatternSteps: 10_000 } })
   t.is(tokenizer.encode('aab').length, 1)
-  const error = refuses(t, () => tokenizer.encode('a'.repeat(50)), 'FORMAT', 'pre_tokenizer', '10000', 'maxPatternSteps')
+  const error = refuses(
+    t,
+    () => tokenizer.encode('a'.repeat(50)),
+    'FORMAT',
+    'pre_tokenizer',
+    '10000',
+    'maxPatternSteps',
+  )
   t.is(error.path, path)
 })
 
 test('limits are checked', (t) => {
   const path = described('plain.json', {})
-  const use = (limits: unknown, ...parts: string[]) => refuses(t, () => Tokenizer.fromFile(path, { limits } as FromFileOptions), 'USAGE', 'Tokenizer.fromFile: limits', ...parts)
+  const use = (limits: unknown, ...parts: string[]) =>
+    refuses(
+      t,
+      () => Tokenizer.fromFile(path, { limits } as FromFileOptions),
+      'USAGE',
+      'Tokenizer.fromFile: limits',
+      ...parts,
+    )
   use(5)
   use(null)
   use({ growth: 4 }, 'growth', 'maxGrowth')
@@ -69,7 +100,8 @@ test('limits are checked', (t) => {
   for (const value of [0, -1, NaN, Infinity, '4', null]) use({ maxSecondsPerMegabyte: value }, 'maxSecondsPerMegabyte')
   refuses(t, () => Tokenizer.fromFile(path, { limit: {} } as FromFileOptions), 'USAGE', 'no option "limit"')
   for (const name of ['maxRatio', 'maxHeldBytes']) {
-    for (const value of [-1, 1.5, '4']) refuses(t, () => streamIds({ files: [path] }, { [name]: value }), 'USAGE', `streamIds: ${name}`)
+    for (const value of [-1, 1.5, '4'])
+      refuses(t, () => streamIds({ files: [path] }, { [name]: value }), 'USAGE', `streamIds: ${name}`)
   }
   refuses(t, () => loadWord2Vec(path, { maxRatio: 0 }), 'USAGE', 'loadWord2Vec: maxRatio')
   t.is(Tokenizer.fromFile(path, { limits: { maxGrowth: undefined } }).vocabSize, 2)
@@ -102,7 +134,10 @@ test.serial('a compressed file that becomes far more than real ones is left', as
   t.true(rss < 150 * MB, `${rss / MB} MiB`)
 })
 
-for (const [name, what] of [['held', 'a word'], ['heldLine', 'a line of a tokenizer from a file']] as const) {
+for (const [name, what] of [
+  ['held', 'a word'],
+  ['heldLine', 'a line of a tokenizer from a file'],
+] as const) {
   test.serial(`${what} without an end is held back no further than the limit`, async (t) => {
     const { rss, error } = await scenario<Read>(SCRIPT, name)
     t.is(error?.name, 'FormatError')
@@ -121,7 +156,8 @@ test.serial('with larger limits it is read', async (t) => {
 test('pieces of text are held back no further than the limit, if there is one', async (t) => {
   const read = async (maxHeldBytes?: number) => {
     let count = 0
-    for await (const ids of streamIds({ pieces: Array(40).fill('a'.repeat(100)) }, { maxHeldBytes })) count += ids.length
+    for await (const ids of streamIds({ pieces: Array(40).fill('a'.repeat(100)) }, { maxHeldBytes }))
+      count += ids.length
     return count
   }
   t.true((await read()) > 0)
@@ -135,5 +171,8 @@ test('words and corpora, too, become no more than the limit', async (t) => {
   t.is(error.path, words)
   t.is(loadWord2Vec(words, { maxRatio: 2000 }).tokens().length, 1)
   const corpus = file('corpus.txt.gz', gzipSync('the cat sat on the mat\n'.repeat(1_000_000)))
-  await t.throwsAsync(new Trainer({ files: [corpus] }, { objective: 'skip-gram', minCount: 1, maxRatio: 10 }).run(), { code: 'FORMAT', message: /maxRatio/ })
+  await t.throwsAsync(new Trainer({ files: [corpus] }, { objective: 'skip-gram', minCount: 1, maxRatio: 10 }).run(), {
+    code: 'FORMAT',
+    message: /maxRatio/,
+  })
 })

@@ -6,7 +6,10 @@ const SCRIPT = 'lifetime/mapped.js'
 const FILE = 64 * MB
 
 test.serial('a mapped table is written in this process alone, and in one load alone', async (t) => {
-  const { seen, again, unchanged } = await scenario<{ seen: number[][]; again: number; unchanged: boolean }>(SCRIPT, 'copyOnWrite')
+  const { seen, again, unchanged } = await scenario<{ seen: number[][]; again: number; unchanged: boolean }>(
+    SCRIPT,
+    'copyOnWrite',
+  )
   const [mine, others] = seen
   t.deepEqual(mine.slice(0, 2), [5, 6])
   // maxNorm rescaled row 3, which starts with 768, to a norm of 1.
@@ -35,15 +38,26 @@ test.serial('a mapped file that nobody holds goes with the garbage collector', a
 // Windows keeps a file from being cut short while it is mapped.
 const onUnix = process.platform === 'win32' ? test.skip : test.serial
 
-onUnix('a mapped file that is cut short is an error of every call that reads it, by name, and of nothing else', async (t) => {
-  const { ended, whole, left } = await scenario<{ ended: Record<string, unknown[]>; whole: number; left: boolean }>('lifetime/torn.js', 'calls')
-  for (const [call, how] of Object.entries(ended)) t.deepEqual(how, [true, true, ''], call)
-  t.true(Object.keys(ended).length > 20)
-  t.is(whole, 4096 * 256 - 1)
-  t.true(left, 'what was torn is unmapped')
-})
+onUnix(
+  'a mapped file that is cut short is an error of every call that reads it, by name, and of nothing else',
+  async (t) => {
+    const { ended, whole, left } = await scenario<{ ended: Record<string, unknown[]>; whole: number; left: boolean }>(
+      'lifetime/torn.js',
+      'calls',
+    )
+    for (const [call, how] of Object.entries(ended)) t.deepEqual(how, [true, true, ''], call)
+    t.true(Object.keys(ended).length > 20)
+    t.is(whole, 4096 * 256 - 1)
+    t.true(left, 'what was torn is unmapped')
+  },
+)
 
 onUnix('as ids, in another thread, and of a model it is one too', async (t) => {
   t.deepEqual(await scenario<object>('lifetime/torn.js', 'elsewhere'), { ofIds: true, ofWorker: true, here: true })
-  t.deepEqual(await scenario<object>('lifetime/torn.js', 'model'), { row: true, similar: true, forward: true, async: true })
+  t.deepEqual(await scenario<object>('lifetime/torn.js', 'model'), {
+    row: true,
+    similar: true,
+    forward: true,
+    async: true,
+  })
 })

@@ -6,7 +6,11 @@ import { MB } from '../lifetime/measure.js'
 const SCRIPT = 'lifetime/memory.js'
 const mebibytes = (bytes: number) => `${(bytes / MB).toFixed(1)} MiB`
 
-for (const [name, limit] of [['million', 150 * MB], ['manyKilobytes', 250 * MB], ['manyMegabytes', 1000 * MB]] as const) {
+for (const [name, limit] of [
+  ['million', 150 * MB],
+  ['manyKilobytes', 250 * MB],
+  ['manyMegabytes', 1000 * MB],
+] as const) {
   test.serial(`${name} of results, neither disposed nor given out: memory stays bounded`, async (t) => {
     const { growth } = await scenario(SCRIPT, name)
     t.log(mebibytes(growth))
@@ -73,21 +77,24 @@ type Grown = { held: number; anonymous: number }
 function isHonest(t: ExecutionContext, { held, anonymous }: Grown): void {
   if (Number.isNaN(anonymous)) return t.log('this system does not say what is anonymous')
   t.true(held >= 256 * MB)
-  t.true(Math.abs(held - anonymous) < 0.05 * anonymous, `memoryUsage ${mebibytes(held)}, the system ${mebibytes(anonymous)}`)
+  t.true(
+    Math.abs(held - anonymous) < 0.05 * anonymous,
+    `memoryUsage ${mebibytes(held)}, the system ${mebibytes(anonymous)}`,
+  )
 }
 
-test.serial('memoryUsage of tables is the system\'s, to 5 %', async (t) => {
+test.serial("memoryUsage of tables is the system's, to 5 %", async (t) => {
   const { grown, left } = await scenario<{ grown: Grown; left: Grown }>(SCRIPT, 'honestTables')
   isHonest(t, grown)
   t.true(left.held < MB && !(left.anonymous > 20 * MB), `left: ${mebibytes(left.anonymous)}`)
 })
 
-test.serial('memoryUsage of results and of the pool is the system\'s, to 5 %', async (t) => {
+test.serial("memoryUsage of results and of the pool is the system's, to 5 %", async (t) => {
   const { grown, pooled } = await scenario<{ grown: Grown; pooled: Grown }>(SCRIPT, 'honestResults')
   isHonest(t, grown)
   t.true(pooled.held <= grown.held + MB)
 })
 
-test.serial('memoryUsage of tables, results and pool together is the system\'s, to 5 %', async (t) => {
+test.serial("memoryUsage of tables, results and pool together is the system's, to 5 %", async (t) => {
   isHonest(t, (await scenario<{ grown: Grown }>(SCRIPT, 'honestMixed')).grown)
 })

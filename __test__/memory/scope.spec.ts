@@ -73,7 +73,12 @@ test('scopes nest: what an inner one returns belongs to the outer one', (t) => {
 test('if the function throws, all is disposed, and the outer scope goes on', (t) => {
   let inside: Tensor, after: Tensor
   const kept = scope(() => {
-    const error = t.throws(() => scope(() => { inside = zeros([2]); throw new Error('mine') }))
+    const error = t.throws(() =>
+      scope(() => {
+        inside = zeros([2])
+        throw new Error('mine')
+      }),
+    )
     t.is(error?.message, 'mine')
     after = zeros([1])
     return zeros([3])
@@ -85,15 +90,37 @@ test('if the function throws, all is disposed, and the outer scope goes on', (t)
 
 test('an async function is refused, and what it made disposed', (t) => {
   let inside: Tensor
-  refuses(t, () => scope(async () => { inside = zeros([2]) }), 'USAGE', 'scope', 'async')
+  refuses(
+    t,
+    () =>
+      scope(async () => {
+        inside = zeros([2])
+      }),
+    'USAGE',
+    'scope',
+    'async',
+  )
   t.true(inside!.disposed)
   t.false(zeros([2]).disposed)
 })
 
 test('disposing inside is fine, and so is returning nothing', (t) => {
-  t.is(scope(() => { const x = zeros([2]); x.dispose(); return null }), null)
-  t.is(scope(() => 5), 5)
-  t.is(scope(() => undefined), undefined)
+  t.is(
+    scope(() => {
+      const x = zeros([2])
+      x.dispose()
+      return null
+    }),
+    null,
+  )
+  t.is(
+    scope(() => 5),
+    5,
+  )
+  t.is(
+    scope(() => undefined),
+    undefined,
+  )
 })
 
 test('a scope forgets what was disposed inside it', (t) => {
@@ -103,5 +130,8 @@ test('a scope forgets what was disposed inside it', (t) => {
     const second = zeros([2])
     return [first, second]
   })
-  t.deepEqual(disposed.map((tensor) => tensor.disposed), [true, false])
+  t.deepEqual(
+    disposed.map((tensor) => tensor.disposed),
+    [true, false],
+  )
 })

@@ -85,8 +85,19 @@ test('a layer sees what is written into its table, through data and through set'
 })
 
 test('a narrow part is written through, at its place', (t) => {
-  const x = tensor([[1, 2], [3, 4], [5, 6]], { dtype: 'float16' })
+  const x = tensor(
+    [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ],
+    { dtype: 'float16' },
+  )
   x.narrow(0, 1, 1).set([30, 40])
   x.narrow(0, -1, 1).data[0] = 0
-  t.deepEqual(x.toArray(), [[1, 2], [30, 40], [0, 6]])
+  t.deepEqual(x.toArray(), [
+    [1, 2],
+    [30, 40],
+    [0, 6],
+  ])
 })

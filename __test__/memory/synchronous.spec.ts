@@ -8,8 +8,16 @@ const SCRIPT = 'lifetime/synchronous.js'
 const mebibytes = (bytes: number) => `${(bytes / MB).toFixed(1)} MiB`
 
 const LIMITS = {
-  tables: 1200 * MB, lookedAt: 1200 * MB, layers: 800 * MB, trained: 1200 * MB, quantized: 800 * MB, mapped: 1300 * MB, mappedAndLookedAt: 1300 * MB,
-  read: 1200 * MB, tokenizers: 600 * MB, searched: 800 * MB,
+  tables: 1200 * MB,
+  lookedAt: 1200 * MB,
+  layers: 800 * MB,
+  trained: 1200 * MB,
+  quantized: 800 * MB,
+  mapped: 1300 * MB,
+  mappedAndLookedAt: 1300 * MB,
+  read: 1200 * MB,
+  tokenizers: 600 * MB,
+  searched: 800 * MB,
 }
 
 for (const [name, limit] of Object.entries(LIMITS)) {
@@ -28,7 +36,12 @@ test.serial('many small things, and what grows as it is used', async (t) => {
 })
 
 test.serial('what is still looked at stays: arrays of tables that are gone, and memory that was moved', async (t) => {
-  const { during, after, tables, left } = await scenario<{ during: boolean; after: boolean; tables: number; left: number }>(SCRIPT, 'kept')
+  const { during, after, tables, left } = await scenario<{
+    during: boolean
+    after: boolean
+    tables: number
+    left: number
+  }>(SCRIPT, 'kept')
   t.true(during && after)
   t.true(tables >= 3 * 20_000 * 768 * 4, mebibytes(tables))
   t.is(left, 0)

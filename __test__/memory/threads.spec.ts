@@ -31,7 +31,10 @@ for (const value of ['0', '-1', '1.5', 'many', '1025', ' 3', '+3']) {
   test(`TOKENBED_NUM_THREADS=${value} is refused at the first use, and a number that is set takes its place`, async (t) => {
     const { errors, after } = await scenario<{ errors: string[]; after: unknown[] }>(SCRIPT, 'refused', variable(value))
     for (const error of errors) {
-      t.is(error, `UsageError USAGE TOKENBED_NUM_THREADS=${value} is not a whole number from 1 to 1024: correct it or unset it`)
+      t.is(
+        error,
+        `UsageError USAGE TOKENBED_NUM_THREADS=${value} is not a whole number from 1 to 1024: correct it or unset it`,
+      )
     }
     t.deepEqual(after, [2, 4])
   })
@@ -63,5 +66,5 @@ test('child processes have threads of their own', async (t) => {
 })
 
 test('a process whose helpers look out or sleep ends by itself', async (t) => {
-  t.is((await scenario(SCRIPT, 'ends')) as unknown, 2048 * 768 as never)
+  t.is((await scenario(SCRIPT, 'ends')) as unknown, (2048 * 768) as never)
 })

@@ -34,8 +34,11 @@ test('an opened tensor is the same memory, part or whole, of any type', (t) => {
   t.false(fromShared(randn([2], { requiresGrad: true }).share()).requiresGrad)
 })
 
-test('memory of V8\'s moves: an array taken before is empty, one taken after is live', (t) => {
-  const table = tensor([[1, 2], [3, 4]])
+test("memory of V8's moves: an array taken before is empty, one taken after is live", (t) => {
+  const table = tensor([
+    [1, 2],
+    [3, 4],
+  ])
   const view = table.reshape(4)
   const before = table.data
   const opened = fromShared(table.share())
@@ -46,7 +49,10 @@ test('memory of V8\'s moves: an array taken before is empty, one taken after is 
 })
 
 test('in one thread, what is opened is one memory with what was shared', async (t) => {
-  const table = tensor(Float32Array.from({ length: 12 }, (_, i) => i), { shape: [6, 2] })
+  const table = tensor(
+    Float32Array.from({ length: 12 }, (_, i) => i),
+    { shape: [6, 2] },
+  )
   const opened = fromShared(table.share())
   // Parts of one memory that overlap.
   table.set(opened.narrow(0, 0, 3), 2)
@@ -54,7 +60,10 @@ test('in one thread, what is opened is one memory with what was shared', async (
   const embedding = Embedding.fromPretrained(table, { maxNorm: 1 })
   refuses(t, () => embedding.forward([1], { out: opened.narrow(0, 1, 1) }), 'USAGE', 'shares memory')
   t.deepEqual([...opened.data.subarray(2, 4)], [0, 1], 'nothing was rescaled')
-  for (const [read, written] of [[table, opened], [opened, table]]) {
+  for (const [read, written] of [
+    [table, opened],
+    [opened, table],
+  ]) {
     const pending = Embedding.fromPretrained(read).forwardAsync([1])
     refuses(t, () => written.set([1]), 'USAGE', 'forwardAsync')
     await pending
@@ -121,14 +130,28 @@ test('what is no handle is told', (t) => {
   refuses(t, () => fromShared({ ...handle, dtype: 'float8' as never }), 'DTYPE', 'float8')
 })
 
-test.serial('workers use one table without a copy, and see each other\'s writes', async (t) => {
+test.serial("workers use one table without a copy, and see each other's writes", async (t) => {
   const found = await scenario<Record<string, unknown>>(SCRIPT, 'oneTable')
-  t.deepEqual(found, { same: true, tables: [1, 1, 1, 1], grown: false, written: [100, 101, 102, 103], data: 32_000 * 512, after: 0 })
+  t.deepEqual(found, {
+    same: true,
+    tables: [1, 1, 1, 1],
+    grown: false,
+    written: [100, 101, 102, 103],
+    data: 32_000 * 512,
+    after: 0,
+  })
 })
 
 test.serial('where live data is forbidden the memory is shared all the same', async (t) => {
   const found = await scenario<Record<string, unknown>>(SCRIPT, 'oneTable', { TOKENBED_LIVE_DATA: '0' })
-  t.deepEqual(found, { same: true, tables: [1, 1, 1, 1], grown: false, written: [100, 101, 102, 103], data: 32_000 * 512, after: 0 })
+  t.deepEqual(found, {
+    same: true,
+    tables: [1, 1, 1, 1],
+    grown: false,
+    written: [100, 101, 102, 103],
+    data: 32_000 * 512,
+    after: 0,
+  })
 })
 
 test.serial('a mapped table is shared, and goes with the last of all threads', async (t) => {
@@ -136,12 +159,21 @@ test.serial('a mapped table is shared, and goes with the last of all threads', a
 })
 
 test.serial('what a worker shares lives as long as it, and beyond for those who opened it', async (t) => {
-  t.deepEqual(await scenario<object>(SCRIPT, 'fromWorker'), { before: [1, 2, 3], late: 'USAGE', kept: [1, 2, 3], tables: 12, after: 0 })
+  t.deepEqual(await scenario<object>(SCRIPT, 'fromWorker'), {
+    before: [1, 2, 3],
+    late: 'USAGE',
+    kept: [1, 2, 3],
+    tables: 12,
+    after: 0,
+  })
 })
 
 test.serial('a handle of another process is refused', async (t) => {
   const handle = randn([3]).share()
-  t.deepEqual(await scenario<object>(SCRIPT, 'foreign', { HANDLE: JSON.stringify(handle) }), { code: 'USAGE', other: true })
+  t.deepEqual(await scenario<object>(SCRIPT, 'foreign', { HANDLE: JSON.stringify(handle) }), {
+    code: 'USAGE',
+    other: true,
+  })
 })
 
 test.serial('workers ended at any moment of their lookups do no harm', async (t) => {

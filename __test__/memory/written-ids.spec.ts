@@ -38,6 +38,9 @@ for (const [name, title, codes] of CASES) {
     const { calls, refused, wrong, codes: given } = JSON.parse(stdout) as Found
     t.is(wrong, 0)
     t.true(calls > refused, `${calls} calls, ${refused} refused`)
-    t.deepEqual(given.filter((one) => !codes.includes(one)), [])
+    t.deepEqual(
+      given.filter((one) => !codes.includes(one)),
+      [],
+    )
   })
 }

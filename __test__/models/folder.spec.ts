@@ -2,43 +2,104 @@
 
 import test from 'ava'
 import { createHash } from 'node:crypto'
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { FormatError, loadModel, loadSafetensors, saveModel, saveSafetensors, tensor, Tokenizer, zeros, type ModelParts } from '../../index.js'
+import {
+  FormatError,
+  loadModel,
+  loadSafetensors,
+  saveModel,
+  saveSafetensors,
+  tensor,
+  Tokenizer,
+  zeros,
+  type ModelParts,
+} from '../../index.js'
 import { alone } from '../../api/models/parts.js'
 import { refuses } from '../support/errors.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { randomTexts } from '../support/random-text.js'
 
 const base = temporaryFolder()
-const files = (folder: string) => readdirSync(folder).filter((name) => name !== '.tokenbed-lock').sort()
+const files = (folder: string) =>
+  readdirSync(folder)
+    .filter((name) => name !== '.tokenbed-lock')
+    .sort()
 /** What a file of a save is called until it has its name. */
-const nextOf = (folder: string, name: string) => `${name}.${JSON.parse(readFileSync(join(folder, 'model.json'), 'utf8')).files[name].slice(0, 16)}.next`
+const nextOf = (folder: string, name: string) =>
+  `${name}.${JSON.parse(readFileSync(join(folder, 'model.json'), 'utf8')).files[name].slice(0, 16)}.next`
 const fresh = () => join(mkdtempSync(join(base, 'x-')), 'model')
 
 const WORDS = ['the', 'whale', 'naïve', '鯨', '😀', 'a\tb', 'c\nd', 'e\\n', '\u00a0', '\ufeff', '"', '__proto__']
-const table = (rows: number, dim = 3) => tensor(Float32Array.from({ length: rows * dim }, (_, i) => i / 7), { shape: [rows, dim] })
+const table = (rows: number, dim = 3) =>
+  tensor(
+    Float32Array.from({ length: rows * dim }, (_, i) => i / 7),
+    { shape: [rows, dim] },
+  )
 const words = (more: Partial<ModelParts> = {}): ModelParts => ({
-  objective: 'skip-gram', tensors: { 'token.weight': table(WORDS.length) }, vocabulary: WORDS, counts: WORDS.map((_, i) => 100 - i), ...more,
+  objective: 'skip-gram',
+  tensors: { 'token.weight': table(WORDS.length) },
+  vocabulary: WORDS,
+  counts: WORDS.map((_, i) => 100 - i),
+  ...more,
 })
 
 /** A small tokenizer.json. */
 const FILE = {
-  version: '1.0', truncation: null, padding: null, normalizer: null, post_processor: null, added_tokens: [],
-  pre_tokenizer: { type: 'Whitespace' }, decoder: null, model: { type: 'WordLevel', vocab: { '[UNK]': 0, sea: 1, ship: 2 }, unk_token: '[UNK]' },
+  version: '1.0',
+  truncation: null,
+  padding: null,
+  normalizer: null,
+  post_processor: null,
+  added_tokens: [],
+  pre_tokenizer: { type: 'Whitespace' },
+  decoder: null,
+  model: { type: 'WordLevel', vocab: { '[UNK]': 0, sea: 1, ship: 2 }, unk_token: '[UNK]' },
 }
 
 test('a model of words', (t) => {
   const folder = fresh()
-  const training = { hyperParameters: { window: 5, negative: 5 }, corpus: [{ file: 'a "b".txt', bytes: 12, tokens: 3 }], loss: [[1, 4.25], [2, 3.5]] as const, date: '2026-01-02', own: { deep: [null, true, ['x', 'y']] } }
-  saveModel(folder, words({ training, labels: ['good', 'bad'], tensors: new Map([['token.weight', table(WORDS.length)], ['head.bias', zeros([2])]]) }))
+  const training = {
+    hyperParameters: { window: 5, negative: 5 },
+    corpus: [{ file: 'a "b".txt', bytes: 12, tokens: 3 }],
+    loss: [
+      [1, 4.25],
+      [2, 3.5],
+    ] as const,
+    date: '2026-01-02',
+    own: { deep: [null, true, ['x', 'y']] },
+  }
+  saveModel(
+    folder,
+    words({
+      training,
+      labels: ['good', 'bad'],
+      tensors: new Map([
+        ['token.weight', table(WORDS.length)],
+        ['head.bias', zeros([2])],
+      ]),
+    }),
+  )
   t.deepEqual(files(folder), ['model.json', 'model.safetensors', 'vocab.txt'])
   const model = loadModel(folder)
   t.is(model.objective, 'skip-gram')
   t.is(model.folder, folder)
   t.deepEqual(model.words, WORDS)
   t.is(model.tokenizer, null)
-  t.deepEqual([...model.counts!], WORDS.map((_, i) => 100 - i))
+  t.deepEqual(
+    [...model.counts!],
+    WORDS.map((_, i) => 100 - i),
+  )
   t.deepEqual(model.labels, ['good', 'bad'])
   t.deepEqual(model.weight.toArray(), table(WORDS.length).toArray())
   t.deepEqual(model.description.training, training as never)
@@ -56,7 +117,12 @@ test('a model of an encoding, and one of a tokenizer.json', (t) => {
   const tokenizer = Tokenizer.load('gpt2')
   const counts = Array.from({ length: tokenizer.vocabSize }, (_, i) => (i === 5 ? 2 ** 40 : i % 3))
   // More rows than tokens, as models have them.
-  saveModel(folder, { objective: 'next-token', tensors: { 'token.weight': zeros([50304, 1]) }, vocabulary: tokenizer, counts })
+  saveModel(folder, {
+    objective: 'next-token',
+    tensors: { 'token.weight': zeros([50304, 1]) },
+    vocabulary: tokenizer,
+    counts,
+  })
   const model = loadModel(folder)
   t.is(model.tokenizer, tokenizer)
   t.is(model.words, null)
@@ -100,7 +166,9 @@ test('the bytes depend on what is saved alone', (t) => {
 })
 
 test('any words come back', (t) => {
-  const all = [...new Set(randomTexts(5, 3000).map((text) => text.replace(/\p{Surrogate}/gu, '')))].filter((text) => text !== '')
+  const all = [...new Set(randomTexts(5, 3000).map((text) => text.replace(/\p{Surrogate}/gu, '')))].filter(
+    (text) => text !== '',
+  )
   const folder = fresh()
   saveModel(folder, words({ vocabulary: all, counts: undefined, tensors: { 'token.weight': table(all.length) } }))
   const model = loadModel(folder)
@@ -158,37 +226,136 @@ test('folders that are not whole', (t) => {
       writeFileSync(at('model.json'), JSON.stringify(it))
     })
   for (const name of ['model.json', 'model.safetensors', 'vocab.txt']) {
-    const error = refuses(t, broken((at) => rmSync(at(name))), 'FILE', name)
+    const error = refuses(
+      t,
+      broken((at) => rmSync(at(name))),
+      'FILE',
+      name,
+    )
     t.is((error.cause as NodeJS.ErrnoException).code, 'ENOENT')
     t.true(error.path.endsWith(name))
   }
   const cut = broken((at) => writeFileSync(at('model.json'), readFileSync(at('model.json'), 'utf8').slice(0, 40)))
   t.true(refuses(t, cut, 'FORMAT', 'model.json', 'no JSON').offset > 0)
-  refuses(t, broken((at) => writeFileSync(at('model.json'), '[]')), 'FORMAT', '"format"')
-  refuses(t, described((it) => (it.version = 2)), 'FORMAT', 'version 2', 'install a later one')
-  refuses(t, described((it) => (it.version = 'x')), 'FORMAT', '"version"')
-  refuses(t, described((it) => (it.objective = 5)), 'FORMAT', '"objective"')
-  refuses(t, described((it) => (it.vocabulary = { kind: 'words', size: 12, file: '../../etc/passwd' })), 'FORMAT', '"vocabulary"')
-  refuses(t, described((it) => (it.vocabulary = { kind: '__proto__', size: 12 })), 'FORMAT', '"vocabulary"')
-  refuses(t, described((it) => (it.vocabulary = { kind: 'encoding', name: 'gpt9', size: 12 })), 'FORMAT', 'gpt9')
-  refuses(t, described((it) => (it.vocabulary = { kind: 'encoding', name: 'gpt2', size: 12 })), 'FORMAT', '50257')
-  refuses(t, described((it) => (it.vocabulary = { kind: 'encoding', name: 'gpt2', size: 50257 })), 'FORMAT', '12 rows')
-  refuses(t, described((it) => (it.vocabulary.size = 11)), 'FORMAT', '12 words', '11')
-  refuses(t, described((it) => (it.tensors['token.weight'].shape = [11, 3])), 'FORMAT', '[12, 3]', '[11, 3]')
-  refuses(t, described((it) => (it.tensors.head = { dtype: 'float32', shape: [1] })), 'FORMAT', '"head"', 'missing')
-  refuses(t, described((it) => (it.files = {})), 'FORMAT', '"files"')
-  refuses(t, broken((at) => writeFileSync(at('vocab.txt'), 'the\t1\n')), 'FORMAT', 'vocab.txt', 'digest')
-  refuses(t, broken((at) => saveSafetensors(at('model.safetensors'), { 'token.weight': table(12) })), 'FORMAT', 'model.safetensors', 'digest')
-  refuses(t, broken((at) => writeFileSync(at('model.safetensors'), 'no')), 'FORMAT', 'model.safetensors')
+  refuses(
+    t,
+    broken((at) => writeFileSync(at('model.json'), '[]')),
+    'FORMAT',
+    '"format"',
+  )
+  refuses(
+    t,
+    described((it) => (it.version = 2)),
+    'FORMAT',
+    'version 2',
+    'install a later one',
+  )
+  refuses(
+    t,
+    described((it) => (it.version = 'x')),
+    'FORMAT',
+    '"version"',
+  )
+  refuses(
+    t,
+    described((it) => (it.objective = 5)),
+    'FORMAT',
+    '"objective"',
+  )
+  refuses(
+    t,
+    described((it) => (it.vocabulary = { kind: 'words', size: 12, file: '../../etc/passwd' })),
+    'FORMAT',
+    '"vocabulary"',
+  )
+  refuses(
+    t,
+    described((it) => (it.vocabulary = { kind: '__proto__', size: 12 })),
+    'FORMAT',
+    '"vocabulary"',
+  )
+  refuses(
+    t,
+    described((it) => (it.vocabulary = { kind: 'encoding', name: 'gpt9', size: 12 })),
+    'FORMAT',
+    'gpt9',
+  )
+  refuses(
+    t,
+    described((it) => (it.vocabulary = { kind: 'encoding', name: 'gpt2', size: 12 })),
+    'FORMAT',
+    '50257',
+  )
+  refuses(
+    t,
+    described((it) => (it.vocabulary = { kind: 'encoding', name: 'gpt2', size: 50257 })),
+    'FORMAT',
+    '12 rows',
+  )
+  refuses(
+    t,
+    described((it) => (it.vocabulary.size = 11)),
+    'FORMAT',
+    '12 words',
+    '11',
+  )
+  refuses(
+    t,
+    described((it) => (it.tensors['token.weight'].shape = [11, 3])),
+    'FORMAT',
+    '[12, 3]',
+    '[11, 3]',
+  )
+  refuses(
+    t,
+    described((it) => (it.tensors.head = { dtype: 'float32', shape: [1] })),
+    'FORMAT',
+    '"head"',
+    'missing',
+  )
+  refuses(
+    t,
+    described((it) => (it.files = {})),
+    'FORMAT',
+    '"files"',
+  )
+  refuses(
+    t,
+    broken((at) => writeFileSync(at('vocab.txt'), 'the\t1\n')),
+    'FORMAT',
+    'vocab.txt',
+    'digest',
+  )
+  refuses(
+    t,
+    broken((at) => saveSafetensors(at('model.safetensors'), { 'token.weight': table(12) })),
+    'FORMAT',
+    'model.safetensors',
+    'digest',
+  )
+  refuses(
+    t,
+    broken((at) => writeFileSync(at('model.safetensors'), 'no')),
+    'FORMAT',
+    'model.safetensors',
+  )
 })
 
 test('a save is there from the moment that model.json has its name', (t) => {
   const folder = fresh()
   saveModel(folder, words())
   const later = fresh()
-  saveModel(later, words({ objective: 'cbow', vocabulary: WORDS.map((word) => `${word}2`), tensors: { 'token.weight': zeros([12, 5]) } }))
+  saveModel(
+    later,
+    words({
+      objective: 'cbow',
+      vocabulary: WORDS.map((word) => `${word}2`),
+      tensors: { 'token.weight': zeros([12, 5]) },
+    }),
+  )
   // Killed before: others lie beside.
-  for (const name of ['model.safetensors', 'vocab.txt']) copyFileSync(join(later, name), join(folder, nextOf(later, name)))
+  for (const name of ['model.safetensors', 'vocab.txt'])
+    copyFileSync(join(later, name), join(folder, nextOf(later, name)))
   t.is(loadModel(folder).objective, 'skip-gram')
   t.deepEqual(loadModel(folder).words, WORDS)
   // Killed after, and between two renames.
@@ -236,8 +403,16 @@ test('every byte is covered by a digest', (t) => {
   saveModel(folder, words({ labels: ['a', 'b'], training: { date: '2026-01-02' } }))
   const path = join(base, 'own.json')
   writeFileSync(path, JSON.stringify(FILE))
-  saveModel(other, { objective: 'cbow', tensors: { 'token.weight': table(3) }, vocabulary: Tokenizer.fromFile(path), counts: [1, 2, 3] })
-  for (const [model, names] of [[folder, ['model.json', 'model.safetensors', 'vocab.txt']], [other, ['model.safetensors', 'tokenizer.json']]] as const) {
+  saveModel(other, {
+    objective: 'cbow',
+    tensors: { 'token.weight': table(3) },
+    vocabulary: Tokenizer.fromFile(path),
+    counts: [1, 2, 3],
+  })
+  for (const [model, names] of [
+    [folder, ['model.json', 'model.safetensors', 'vocab.txt']],
+    [other, ['model.safetensors', 'tokenizer.json']],
+  ] as const) {
     t.truthy(loadModel(model, { verify: true }))
     for (const name of names) {
       const whole = readFileSync(join(model, name))
@@ -246,7 +421,10 @@ test('every byte is covered by a digest', (t) => {
         damaged[at] ^= 1 << (at % 8)
         writeFileSync(join(model, name), damaged)
         const error = t.throws(() => loadModel(model, { verify: true }), { any: true }) as FormatError
-        t.true(error instanceof FormatError && error.path.includes(join(model, name)), `byte ${at} of ${name}: ${String(error)}`)
+        t.true(
+          error instanceof FormatError && error.path.includes(join(model, name)),
+          `byte ${at} of ${name}: ${String(error)}`,
+        )
       }
       writeFileSync(join(model, name), whole)
     }
@@ -270,11 +448,21 @@ test('every byte is covered by a digest', (t) => {
 
 test('who saves waits for who saves, and not for ever', (t) => {
   const folder = fresh()
-  const done = alone(folder, () => refuses(t, () => alone(folder, () => t.fail(), 30), 'FILE', folder, 'has been saving there'))
+  const done = alone(folder, () =>
+    refuses(t, () => alone(folder, () => t.fail(), 30), 'FILE', folder, 'has been saving there'),
+  )
   if (process.platform === 'linux') t.true(done.message.includes(`process ${process.pid} `), done.message)
-  t.is(alone(folder, () => 5, 0), 5, 'it was given back')
+  t.is(
+    alone(folder, () => 5, 0),
+    5,
+    'it was given back',
+  )
   t.throws(() => alone(folder, () => { throw new RangeError('x') }), { instanceOf: RangeError }) // prettier-ignore
-  t.is(alone(folder, () => 6, 0), 6, 'after an error too')
+  t.is(
+    alone(folder, () => 6, 0),
+    6,
+    'after an error too',
+  )
 })
 
 test('word lists that are damaged say where', (t) => {
@@ -287,7 +475,8 @@ test('word lists that are damaged say where', (t) => {
     writeFileSync(join(folder, 'model.json'), JSON.stringify(it))
     return () => loadModel(folder)
   }
-  const at = (text: string | Buffer, line: number, offset: number, ...parts: string[]) => t.is(refuses(t, load(text), 'FORMAT', `line ${line}`, ...parts).offset, offset)
+  const at = (text: string | Buffer, line: number, offset: number, ...parts: string[]) =>
+    t.is(refuses(t, load(text), 'FORMAT', `line ${line}`, ...parts).offset, offset)
   at('a\t1\nb', 2, 5, 'cut short')
   at('a\t1\nb\tx\n', 2, 4, '"x"')
   at('a\t1\nb\t-1\n', 2, 4)

@@ -24,7 +24,9 @@ function worker(role: 'write' | 'read', folder: string, number: number): Promise
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code, signal) => (code === 0 ? resolve(JSON.parse(out)) : reject(new Error(`${role} ended with ${code ?? signal}`))))
+    child.on('close', (code, signal) =>
+      code === 0 ? resolve(JSON.parse(out)) : reject(new Error(`${role} ended with ${code ?? signal}`)),
+    )
   })
 }
 
@@ -32,15 +34,40 @@ test('models that are saved and loaded by many processes at once are never mixed
   t.timeout((SECONDS + 60) * 1e3)
   const folder = join(temporaryFolder(), 'model')
   // Something is there before anybody looks.
-  saveModel(folder, { objective: 'seed 0', tensors: { 'token.weight': tensor([[0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0]]), 'head.bias': tensor([0, 1]) }, vocabulary: ['w0x0', 'w1x0', 'w2x0'], counts: [0, 0, 0], training: { seed: 0 } })
-  const some = (count: number, role: 'write' | 'read') => Array.from({ length: count }, (_, i) => worker(role, folder, i))
-  const [writers, readers] = await Promise.all([Promise.all(some(WRITERS, 'write')), Promise.all(some(READERS, 'read'))])
+  saveModel(folder, {
+    objective: 'seed 0',
+    tensors: {
+      'token.weight': tensor([
+        [0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0],
+      ]),
+      'head.bias': tensor([0, 1]),
+    },
+    vocabulary: ['w0x0', 'w1x0', 'w2x0'],
+    counts: [0, 0, 0],
+    training: { seed: 0 },
+  })
+  const some = (count: number, role: 'write' | 'read') =>
+    Array.from({ length: count }, (_, i) => worker(role, folder, i))
+  const [writers, readers] = await Promise.all([
+    Promise.all(some(WRITERS, 'write')),
+    Promise.all(some(READERS, 'read')),
+  ])
   const sum = (all: Outcome[]) => all.reduce((total, { done }) => total + done, 0)
   t.log(`${sum(writers)} saves, ${sum(readers)} loads in ${SECONDS} s`)
-  t.deepEqual(readers.flatMap(({ mixed }) => mixed), [])
+  t.deepEqual(
+    readers.flatMap(({ mixed }) => mixed),
+    [],
+  )
   t.deepEqual(Object.assign({}, ...[...writers, ...readers].map(({ errors }) => errors)), {})
   t.true(sum(writers) >= WRITERS && sum(readers) >= READERS)
   // The last of them left nothing beside.
-  t.deepEqual(readdirSync(folder).filter((name) => !/^(model\.(json|safetensors)|vocab\.txt|tokenizer\.json)$/.test(name) && name !== '.tokenbed-lock'), [])
+  t.deepEqual(
+    readdirSync(folder).filter(
+      (name) => !/^(model\.(json|safetensors)|vocab\.txt|tokenizer\.json)$/.test(name) && name !== '.tokenbed-lock',
+    ),
+    [],
+  )
   t.truthy(loadModel(folder))
 })

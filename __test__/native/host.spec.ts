@@ -26,7 +26,14 @@ test('where live data is allowed, it is one array', async (t) => {
   t.is(found.live, true)
   t.is(found.untouched, false)
   t.is(found.fresh, false)
-  t.deepEqual([found.row, found.part, found.shared], [[1, 2], [1, 2], [1, 2]])
+  t.deepEqual(
+    [found.row, found.part, found.shared],
+    [
+      [1, 2],
+      [1, 2],
+      [1, 2],
+    ],
+  )
 })
 
 test('a buffer that its user transferred is an error or still works, never a crash', async (t) => {
@@ -65,7 +72,8 @@ test('what slips through the checks is refused by the native side', async (t) =>
   const codes = await scenario<(string | undefined)[]>(SCRIPT, 'unchecked')
   t.is(codes.length, 18)
   const known = ['SHAPE', 'USAGE', 'DTYPE', 'TOKEN_INDEX', 'MEMORY']
-  for (const [i, code] of codes.entries()) t.true(known.includes(code!) || /^(Type)?Error: /.test(code!), `${i}: ${code}`)
+  for (const [i, code] of codes.entries())
+    t.true(known.includes(code!) || /^(Type)?Error: /.test(code!), `${i}: ${code}`)
 })
 
 test('workers load the package and compute what the main thread computes', async (t) => {

@@ -14,7 +14,10 @@ test('every instruction set that the machine has gives the same bits', async (t)
   t.true(detected.includes('scalar'))
   const found: Digests[] = []
   for (const isa of detected) found.push(await scenario<Digests>(SCRIPT, 'digests', { TOKENBED_ISA: isa }))
-  t.deepEqual(found.map(({ isa }) => isa), detected)
+  t.deepEqual(
+    found.map(({ isa }) => isa),
+    detected,
+  )
   for (const { isa, forwards, draws } of found) {
     t.deepEqual(forwards, found[0].forwards, isa)
     t.deepEqual(draws, found[0].draws, isa)

@@ -1,12 +1,29 @@
 import test from 'ava'
-import { concat, crossEntropy, dropout, Generator, getNumThreads, layerNorm, manualSeed, memoryUsage, noGrad, ones, randn, scope, setNumThreads, tensor, type Tensor, zeros } from '../../index.js'
+import {
+  concat,
+  crossEntropy,
+  dropout,
+  Generator,
+  getNumThreads,
+  layerNorm,
+  manualSeed,
+  memoryUsage,
+  noGrad,
+  ones,
+  randn,
+  scope,
+  setNumThreads,
+  tensor,
+  type Tensor,
+  zeros,
+} from '../../index.js'
 import { digest } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
 
 const leaf = (data: never[] | number[] | number[][]) => tensor(data, { requiresGrad: true })
 const grad = (x: Tensor) => x.grad as Tensor
 
-// Hostile input -----------------------------------------------------------------------------------------------------------
+// Hostile input -------------------------------------------------------------------------------------------------------
 
 test('crossEntropy: what does not fit', (t) => {
   const x = randn([2, 3])
@@ -24,7 +41,18 @@ test('crossEntropy: what does not fit', (t) => {
 
 test('crossEntropy: a target out of range is told with its place', (t) => {
   const x = randn([2, 3, 2])
-  const error = refuses(t, () => crossEntropy(x, [[0, 1], [3, -1]]), 'TOKEN_INDEX', 'target 3 at [1, 0]', '3 classes', '(1 more)')
+  const error = refuses(
+    t,
+    () =>
+      crossEntropy(x, [
+        [0, 1],
+        [3, -1],
+      ]),
+    'TOKEN_INDEX',
+    'target 3 at [1, 0]',
+    '3 classes',
+    '(1 more)',
+  )
   t.deepEqual([error.position, error.value, error.size, error.count], [[1, 0], 3, 3, 2])
   refuses(t, () => crossEntropy(randn([1, 3]), [-100], { ignoreIndex: -1 }), 'TOKEN_INDEX', '-100')
   refuses(t, () => crossEntropy(randn([1, 3]), BigInt64Array.of(2n ** 40n)), 'TOKEN_INDEX', '1099511627776')
@@ -32,11 +60,17 @@ test('crossEntropy: a target out of range is told with its place', (t) => {
 })
 
 test('crossEntropy: where no target counts, NaN as in PyTorch, and no gradient', (t) => {
-  const x = leaf([[1, 2], [3, 4]])
+  const x = leaf([
+    [1, 2],
+    [3, 4],
+  ])
   const loss = crossEntropy(x, [-100, -100])
   t.is(loss.item(), NaN)
   loss.backward()
-  t.deepEqual(grad(x).toArray(), [[0, 0], [0, 0]])
+  t.deepEqual(grad(x).toArray(), [
+    [0, 0],
+    [0, 0],
+  ])
   t.is(crossEntropy(x, [-100, -100], { reduction: 'sum' }).item(), 0)
   t.is(crossEntropy(zeros([0, 3]), zeros([0], { dtype: 'int32' })).item(), NaN)
   t.deepEqual(crossEntropy(zeros([1, 0]), [-100], { reduction: 'none' }).toArray(), [0])
@@ -67,7 +101,8 @@ test('layerNorm: what does not fit', (t) => {
 
 test('dropout: p is a probability', (t) => {
   const x = randn([4])
-  for (const p of [-0.1, 1.1, NaN, Infinity, '0.5', undefined]) refuses(t, () => dropout(x, p as number), 'USAGE', 'p must be')
+  for (const p of [-0.1, 1.1, NaN, Infinity, '0.5', undefined])
+    refuses(t, () => dropout(x, p as number), 'USAGE', 'p must be')
   refuses(t, () => dropout(tensor([1], { dtype: 'int32' }), 0.5), 'DTYPE')
   refuses(t, () => dropout(x, 0.5, { generator: 7 as never }), 'USAGE', 'generator')
   refuses(t, () => dropout(x, 0.5, { seed: 7 } as never), 'USAGE', '"seed"')
@@ -83,18 +118,31 @@ test('dropout of nothing, of everything, and by the default generator', (t) => {
   const a = dropout(ones([1000]), 0.3)
   t.deepEqual(a.toArray(), dropout(ones([1000]), 0.3, { generator: new Generator(7) }).toArray())
   const kept = a.toArray().filter((value: number) => value !== 0)
-  t.true(kept.every((value: number) => value === Math.fround(1 / Math.fround(0.7))) && kept.length > 600 && kept.length < 800)
+  t.true(
+    kept.every((value: number) => value === Math.fround(1 / Math.fround(0.7))) &&
+      kept.length > 600 &&
+      kept.length < 800,
+  )
 })
 
 test('what is not a number shows, forward and back', (t) => {
   for (const bad of [NaN, Infinity]) {
     const x = leaf([[1, bad, 2]])
-    for (const op of [() => x.softmax(1), () => x.logSoftmax(1), () => crossEntropy(x, [0]), () => layerNorm(x), () => x.matmul(ones([3, 1])).sub(x.sum())]) {
+    for (const op of [
+      () => x.softmax(1),
+      () => x.logSoftmax(1),
+      () => crossEntropy(x, [0]),
+      () => layerNorm(x),
+      () => x.matmul(ones([3, 1])).sub(x.sum()),
+    ]) {
       const out = op()
       t.true(out.toArray().flat?.().some(Number.isNaN) ?? Number.isNaN(out.item()), `${out.gradFn} of ${bad}`)
       x.grad = null
       out.sum().backward()
-      t.true(out.gradFn === 'SubBackward' || grad(x).toArray().flat().some(Number.isNaN), `${out.gradFn} of ${bad}, back`)
+      t.true(
+        out.gradFn === 'SubBackward' || grad(x).toArray().flat().some(Number.isNaN),
+        `${out.gradFn} of ${bad}, back`,
+      )
     }
   }
 })
@@ -117,7 +165,7 @@ test('integers do not learn', (t) => {
   t.deepEqual(grad(x).toArray(), [2, 3])
 })
 
-// The tape ----------------------------------------------------------------------------------------------------------------
+// The tape ------------------------------------------------------------------------------------------------------------
 
 const SAVED: [string, (x: Tensor, y: Tensor) => Tensor, 'x' | 'y' | 'out'][] = [
   ['mul', (x, y) => x.mul(y), 'y'],
@@ -138,7 +186,16 @@ const SAVED: [string, (x: Tensor, y: Tensor) => Tensor, 'x' | 'y' | 'out'][] = [
 
 for (const [what, op, which] of SAVED) {
   test(`${what}: what backward needs must not be changed in place`, (t) => {
-    const [x, y] = [leaf([[1, 2], [3, 4]]), leaf([[5, 6], [7, 8]])]
+    const [x, y] = [
+      leaf([
+        [1, 2],
+        [3, 4],
+      ]),
+      leaf([
+        [5, 6],
+        [7, 8],
+      ]),
+    ]
     const out = op(x, y)
     const saved = { x, y, out }[which]
     saved.set([2])
@@ -148,22 +205,51 @@ for (const [what, op, which] of SAVED) {
 }
 
 test('one tensor in several places gets the sum', (t) => {
-  const x = leaf([[0.5, -1], [2, 1]])
-  const parts = [(x: Tensor) => x.matmul(x), (x: Tensor) => x.softmax(1), (x: Tensor) => layerNorm(x), (x: Tensor) => x.div(x.mul(x).add(1))]
+  const x = leaf([
+    [0.5, -1],
+    [2, 1],
+  ])
+  const parts = [
+    (x: Tensor) => x.matmul(x),
+    (x: Tensor) => x.softmax(1),
+    (x: Tensor) => layerNorm(x),
+    (x: Tensor) => x.div(x.mul(x).add(1)),
+  ]
   const wanted = parts.map((part) => {
     const y = x.detach().clone()
     y.requiresGrad = true
     part(y).sum().backward()
     return grad(y)
   })
-  parts.map((part) => part(x)).reduce((sum, part) => sum.add(part)).sum().backward()
-  const sum = wanted.reduce((sum, one) => sum.add(one)).toArray().flat()
-  grad(x).toArray().flat().forEach((value: number, i: number) => t.true(Math.abs(value - sum[i]) < 1e-5, `${value} ${sum[i]}`))
+  parts
+    .map((part) => part(x))
+    .reduce((sum, part) => sum.add(part))
+    .sum()
+    .backward()
+  const sum = wanted
+    .reduce((sum, one) => sum.add(one))
+    .toArray()
+    .flat()
+  grad(x)
+    .toArray()
+    .flat()
+    .forEach((value: number, i: number) => t.true(Math.abs(value - sum[i]) < 1e-5, `${value} ${sum[i]}`))
 })
 
 test('noGrad and detach record nothing of any op', (t) => {
-  const x = leaf([[1, 2], [3, 4]])
-  const ops = [() => x.matmul(x), () => x.gelu(), () => x.sum(), () => concat([x, x]), () => crossEntropy(x, [0, 1]), () => layerNorm(x), () => dropout(x, 0.5)]
+  const x = leaf([
+    [1, 2],
+    [3, 4],
+  ])
+  const ops = [
+    () => x.matmul(x),
+    () => x.gelu(),
+    () => x.sum(),
+    () => concat([x, x]),
+    () => crossEntropy(x, [0, 1]),
+    () => layerNorm(x),
+    () => dropout(x, 0.5),
+  ]
   for (const op of ops) {
     t.is(noGrad(op).gradFn, null)
     t.not(op().gradFn, null)
@@ -172,16 +258,27 @@ test('noGrad and detach record nothing of any op', (t) => {
 })
 
 test('what is not wanted is not computed', (t) => {
-  const x = leaf([[1, 2], [3, 4]])
-  const y = tensor([[1, 2], [3, 4]])
-  for (const op of [(a: Tensor, b: Tensor) => a.matmul(b), (a: Tensor, b: Tensor) => a.div(b), (a: Tensor, b: Tensor) => layerNorm(a, b), (a: Tensor, b: Tensor) => concat([a, b])]) {
+  const x = leaf([
+    [1, 2],
+    [3, 4],
+  ])
+  const y = tensor([
+    [1, 2],
+    [3, 4],
+  ])
+  for (const op of [
+    (a: Tensor, b: Tensor) => a.matmul(b),
+    (a: Tensor, b: Tensor) => a.div(b),
+    (a: Tensor, b: Tensor) => layerNorm(a, b),
+    (a: Tensor, b: Tensor) => concat([a, b]),
+  ]) {
     op(x, y).sum().backward()
     op(y, x).sum().backward()
     t.is(y.grad, null)
   }
 })
 
-// Threads and memory ------------------------------------------------------------------------------------------------------
+// Threads and memory --------------------------------------------------------------------------------------------------
 
 /** A step of a network with every heavy op in it: the loss and all gradients. */
 function step(): string[] {
@@ -216,7 +313,12 @@ test.serial('backward gives what the graph alone held back to the pool', (t) => 
   const x = randn([bytes / 4])
   x.requiresGrad = true
   // Eight results that only the graph holds, one that is given back at once, and one gradient that stays.
-  const chain = () => scope(() => Array.from({ length: 8 }).reduce<Tensor>((y) => y.tanh(), x).sum())
+  const chain = () =>
+    scope(() =>
+      Array.from({ length: 8 })
+        .reduce<Tensor>((y) => y.tanh(), x)
+        .sum(),
+    )
   const run = () => {
     const loss = chain()
     const held = memoryUsage().pool

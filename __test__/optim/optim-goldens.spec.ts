@@ -1,7 +1,20 @@
 // Optimizers, schedules and clipping against PyTorch and transformers.
 
 import test, { type ExecutionContext } from 'ava'
-import { Adagrad, Adam, AdamW, clipGradNorm, clipGradValue, LRSchedule, manualSeed, randn, RowWiseAdagrad, SGD, SparseAdam, tensor } from '../../index.js'
+import {
+  Adagrad,
+  Adam,
+  AdamW,
+  clipGradNorm,
+  clipGradValue,
+  LRSchedule,
+  manualSeed,
+  randn,
+  RowWiseAdagrad,
+  SGD,
+  SparseAdam,
+  tensor,
+} from '../../index.js'
 import type { Optimizer, Tensor } from '../../index.js'
 import { isGolden } from '../support/compare.js'
 import { readGolden, type Golden } from '../support/golden.js'
@@ -19,7 +32,12 @@ interface Trajectory {
 }
 
 const CLASSES = { SGD, Adam, AdamW, SparseAdam, Adagrad }
-const STATE: Record<string, string> = { momentum_buffer: 'momentumBuffer', exp_avg: 'expAvg', exp_avg_sq: 'expAvgSq', sum: 'sum' }
+const STATE: Record<string, string> = {
+  momentum_buffer: 'momentumBuffer',
+  exp_avg: 'expAvg',
+  exp_avg_sq: 'expAvgSq',
+  sum: 'sum',
+}
 const STEPS = 100
 const SHAPE = [5, 7]
 
@@ -32,7 +50,12 @@ const golden = readGolden<{
 }>('optim/optim.json')
 
 /** Steps drawn as the script draws them: `each` gets the gradient, and steps. */
-function walk(seed: number, dtype: 'float32' | 'float64', make: (param: Tensor) => Optimizer<any>, each: (step: number, param: Tensor, grad: Tensor, optimizer: Optimizer<any>) => void): Optimizer<any> {
+function walk(
+  seed: number,
+  dtype: 'float32' | 'float64',
+  make: (param: Tensor) => Optimizer<any>,
+  each: (step: number, param: Tensor, grad: Tensor, optimizer: Optimizer<any>) => void,
+): Optimizer<any> {
   manualSeed(seed)
   const param = randn(SHAPE).to(dtype)
   param.requiresGrad = true
@@ -47,19 +70,24 @@ const isOtherwise = ({ optimizer, sparse }: Trajectory) => optimizer === 'Adagra
 for (const one of golden.trajectories) {
   const { optimizer: name, seed, dtype, sparse, options, rates, mkl, exact } = one
   test(`${name} ${JSON.stringify(options)} ${dtype}${sparse ? ' in rows' : ''}`, (t) => {
-    const optimizer = walk(seed, dtype, (param) => new CLASSES[name]([param], options), (step, param, grad, it) => {
-      if (rates !== null) it.lr = rates[(step - 1) % rates.length]
-      if (sparse) {
-        param.grad = null
-        param.collect(rowsOf(grad, golden.ids[step]))
-      } else param.grad = grad
-      it.step()
-      if (!(step in mkl)) return
-      if (isOtherwise(one)) near(t, param, exact.params[step], 1e-6)
-      else isGolden(t, param, exact.params[step], `step ${step}`)
-      // MKL's roots are wrong in the last place; steps add up.
-      near(t, param, mkl[step], dtype === 'float32' ? 1e-5 : 1e-13)
-    })
+    const optimizer = walk(
+      seed,
+      dtype,
+      (param) => new CLASSES[name]([param], options),
+      (step, param, grad, it) => {
+        if (rates !== null) it.lr = rates[(step - 1) % rates.length]
+        if (sparse) {
+          param.grad = null
+          param.collect(rowsOf(grad, golden.ids[step]))
+        } else param.grad = grad
+        it.step()
+        if (!(step in mkl)) return
+        if (isOtherwise(one)) near(t, param, exact.params[step], 1e-6)
+        else isGolden(t, param, exact.params[step], `step ${step}`)
+        // MKL's roots are wrong in the last place; steps add up.
+        near(t, param, mkl[step], dtype === 'float32' ? 1e-5 : 1e-13)
+      },
+    )
     const { state } = optimizer.stateDict()
     for (const [theirs, wanted] of Object.entries(exact.state)) {
       const ours = state['0'][STATE[theirs]] as Tensor
@@ -75,7 +103,8 @@ function near(t: ExecutionContext, found: Tensor, wanted: Golden, tolerance: num
   const largest = Math.max(1, ...theirs.map(Math.abs))
   const ours = found.data as Float32Array
   t.is(ours.length, theirs.length)
-  for (let i = 0; i < theirs.length; i++) t.true(Math.abs(ours[i] - theirs[i]) <= tolerance * largest, `${ours[i]} is far from ${theirs[i]}`)
+  for (let i = 0; i < theirs.length; i++)
+    t.true(Math.abs(ours[i] - theirs[i]) <= tolerance * largest, `${ours[i]} is far from ${theirs[i]}`)
 }
 
 for (const { seed, options, params, sum } of golden.rowWise) {
@@ -83,12 +112,17 @@ for (const { seed, options, params, sum } of golden.rowWise) {
     for (const dtype of ['float64', 'float32'] as const) {
       for (const inRows of dtype === 'float32' ? [false, true] : [false]) {
         const tolerance = dtype === 'float32' ? 2e-6 : 1e-14
-        const optimizer = walk(seed, dtype, (param) => new RowWiseAdagrad([param], options), (step, param, grad, it) => {
-          param.grad = null
-          param.collect(inRows ? rowsOf(grad, [0, 1, 2, 3, 4], false) : grad)
-          it.step()
-          if (step in params) near(t, param, params[step], tolerance)
-        })
+        const optimizer = walk(
+          seed,
+          dtype,
+          (param) => new RowWiseAdagrad([param], options),
+          (step, param, grad, it) => {
+            param.grad = null
+            param.collect(inRows ? rowsOf(grad, [0, 1, 2, 3, 4], false) : grad)
+            it.step()
+            if (step in params) near(t, param, params[step], tolerance)
+          },
+        )
         near(t, optimizer.stateDict().state['0'].sum as Tensor, sum, tolerance)
       }
     }
@@ -114,7 +148,9 @@ for (const { seed, shapes, limit, norm, byNorm, byValue } of golden.clipped) {
       manualSeed(seed)
       return shapes.map((shape) => randn(shape))
     }
-    const params = shapes.map((shape) => tensor(new Float32Array(shape.reduce((a, b) => a * b)), { shape, requiresGrad: true }))
+    const params = shapes.map((shape) =>
+      tensor(new Float32Array(shape.reduce((a, b) => a * b)), { shape, requiresGrad: true }),
+    )
     grads().forEach((grad, i) => (params[i].grad = grad))
     const found = clipGradNorm(params, limit)
     t.true(Math.abs(found - norm) <= 1e-6 * norm, `${found} is not ${norm}`)

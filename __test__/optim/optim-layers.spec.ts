@@ -1,7 +1,24 @@
 // Optimizers on layers: rows of a sparse layer that are left behind, against dense steps, over whole trainings.
 
 import test from 'ava'
-import { Adagrad, Adam, AdamW, clipGradNorm, Embedding, EmbeddingBag, Generator, getNumThreads, LRSchedule, randn, RowWiseAdagrad, saveSafetensors, setNumThreads, SGD, SparseAdam, TokenPositionEmbedding } from '../../index.js'
+import {
+  Adagrad,
+  Adam,
+  AdamW,
+  clipGradNorm,
+  Embedding,
+  EmbeddingBag,
+  Generator,
+  getNumThreads,
+  LRSchedule,
+  randn,
+  RowWiseAdagrad,
+  saveSafetensors,
+  setNumThreads,
+  SGD,
+  SparseAdam,
+  TokenPositionEmbedding,
+} from '../../index.js'
 import { loadSafetensors, type Optimizer, type Tensor } from '../../index.js'
 import { join } from 'node:path'
 import { digest } from '../support/compare.js'
@@ -39,8 +56,19 @@ const LEARNERS: Record<string, (sparse: boolean) => Learner> = {
     return { forward: (ids) => layer.forward(ids, Int32Array.of(0, 2, 9)), parameters: () => layer.parameters() }
   },
   TokenPositionEmbedding: (sparse) => {
-    const layer = new TokenPositionEmbedding({ vocabSize: ROWS, contextLength: 40, dim: DIM, layerNorm: true, segments: 2, sparse, generator: new Generator(1) })
-    return { forward: (ids) => layer.forward(ids, { positionOffset: ids[0] % 20 }), parameters: () => layer.parameters() }
+    const layer = new TokenPositionEmbedding({
+      vocabSize: ROWS,
+      contextLength: 40,
+      dim: DIM,
+      layerNorm: true,
+      segments: 2,
+      sparse,
+      generator: new Generator(1),
+    })
+    return {
+      forward: (ids) => layer.forward(ids, { positionOffset: ids[0] % 20 }),
+      parameters: () => layer.parameters(),
+    }
   },
 }
 
@@ -100,7 +128,8 @@ test('a step that sums and steps at once has the bits of one on a gradient that 
     }
     const wanted = run(true, false)
     t.is(run(true, true), wanted)
-    if (!(of([new Embedding(1, 1).weight]) instanceof SparseAdam)) for (const look of [true, false]) t.is(run(false, look), wanted)
+    if (!(of([new Embedding(1, 1).weight]) instanceof SparseAdam))
+      for (const look of [true, false]) t.is(run(false, look), wanted)
   }
 })
 
@@ -130,7 +159,11 @@ test('rows that catch up have the same bits on 1, 2 and 8 threads', (t) => {
 test('a file of a sparse table holds what dense steps would have made of it', (t) => {
   const run = (sparse: boolean) => {
     const layer = new Embedding(ROWS, DIM, { sparse, generator: new Generator(1) })
-    train({ forward: (ids) => layer.forward(ids), parameters: () => layer.parameters() }, (params) => new AdamW(params, { lr: 0.1 }), 30)
+    train(
+      { forward: (ids) => layer.forward(ids), parameters: () => layer.parameters() },
+      (params) => new AdamW(params, { lr: 0.1 }),
+      30,
+    )
     // One more, so that rows are behind when it is written.
     const optimizer = new AdamW([layer.weight], { lr: 0.1 })
     layer.forward([[1, 2]]).backward(randn([1, 2, DIM], { generator: new Generator(8) }))

@@ -1,7 +1,21 @@
 // Optimizers: groups, state that goes on, gradients in rows, what is refused.
 
 import test from 'ava'
-import { Adagrad, Adam, AdamW, clipGradNorm, clipGradValue, Embedding, Generator, LRSchedule, randn, RowWiseAdagrad, SGD, SparseAdam, tensor } from '../../index.js'
+import {
+  Adagrad,
+  Adam,
+  AdamW,
+  clipGradNorm,
+  clipGradValue,
+  Embedding,
+  Generator,
+  LRSchedule,
+  randn,
+  RowWiseAdagrad,
+  SGD,
+  SparseAdam,
+  tensor,
+} from '../../index.js'
 import { DTypeError, getNumThreads, setNumThreads, UsageError, type Optimizer, type Tensor } from '../../index.js'
 import { digest } from '../support/compare.js'
 import { refuses } from '../support/errors.js'
@@ -26,7 +40,8 @@ function learned(generator: Generator, shape = SHAPE): Tensor {
 }
 
 /** The rows of a step: some often, some seldom, some never. */
-const idsOf = (step: number) => [...new Set([0, 1 + (step % 3), 5 + (step % 7), 12 + ((step * step) % 23)])].sort((a, b) => a - b)
+const idsOf = (step: number) =>
+  [...new Set([0, 1 + (step % 3), 5 + (step % 7), 12 + ((step * step) % 23)])].sort((a, b) => a - b)
 
 /** A dense gradient that has these rows alone. */
 function gradient(generator: Generator, ids: readonly number[]): Tensor {
@@ -130,7 +145,10 @@ test('clipping is alike for dense gradients and rows', (t) => {
     new SGD([param], { lr: 0.5 }).step()
     return [result, digest(param)]
   }
-  for (const run of [(params: Tensor[]) => clipGradNorm(params, 0.7), (params: Tensor[]) => clipGradValue(params, 0.3)]) {
+  for (const run of [
+    (params: Tensor[]) => clipGradNorm(params, 0.7),
+    (params: Tensor[]) => clipGradValue(params, 0.3),
+  ]) {
     t.deepEqual(clip('rows', run), clip('dense', run))
   }
   t.is(clipGradNorm([learned(new Generator(1))], 1), 0)
@@ -199,16 +217,25 @@ test('groups have numbers of their own, which may change', (t) => {
   const [a, b] = [learned(new Generator(1)), learned(new Generator(2))]
   const optimizer = new AdamW([{ params: [a] }, { params: [b], lr: 1, weightDecay: 0 }], { lr: 0.1 })
   t.is(optimizer.lr, 0.1)
-  t.deepEqual(optimizer.groups.map(({ lr }) => lr), [0.1, 1])
+  t.deepEqual(
+    optimizer.groups.map(({ lr }) => lr),
+    [0.1, 1],
+  )
   t.deepEqual(optimizer.groups[1].options, { lr: 1, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 })
   optimizer.lr = 0.5
-  t.deepEqual(optimizer.groups.map(({ lr }) => lr), [0.5, 0.5])
+  t.deepEqual(
+    optimizer.groups.map(({ lr }) => lr),
+    [0.5, 0.5],
+  )
   optimizer.groups[1].set({ lr: 0.2, weightDecay: 0.3 })
   t.is(optimizer.groups[1].options.weightDecay, 0.3)
   refuses(t, () => (optimizer.lr = NaN), 'USAGE', 'lr')
   refuses(t, () => optimizer.groups[0].set({ betas: [1, 0] }), 'USAGE', 'betas')
   refuses(t, () => optimizer.groups[0].set({ momentum: 1 } as any), 'USAGE', 'momentum')
-  t.deepEqual(optimizer.groups.map(({ lr }) => lr), [0.5, 0.2])
+  t.deepEqual(
+    optimizer.groups.map(({ lr }) => lr),
+    [0.5, 0.2],
+  )
 })
 
 test('zeroGrad forgets, and parameters without a gradient stay', (t) => {
@@ -234,7 +261,10 @@ test('a step is a change in place', (t) => {
 
 test('what cannot be learned is refused', (t) => {
   const good = learned(new Generator(1))
-  const make = (params: any, options: any = { lr: 0.1 }) => () => new SGD(params, options)
+  const make =
+    (params: any, options: any = { lr: 0.1 }) =>
+    () =>
+      new SGD(params, options)
   refuses(t, make([]), 'USAGE', 'no parameters')
   refuses(t, make([{ params: [] }]), 'USAGE', 'no parameters')
   refuses(t, make(good), 'USAGE', 'array')
@@ -306,10 +336,16 @@ test('a step that cannot be done changes nothing', async (t) => {
   b.dispose()
   refuses(t, () => sgd.step(), 'USAGE', 'disposed')
   t.is(digest(a), before)
-  const error = refuses(t, () => {
-    const adam = new SparseAdam([a])
-    adam.step()
-  }, 'USAGE', 'dense', 'sparse: true')
+  const error = refuses(
+    t,
+    () => {
+      const adam = new SparseAdam([a])
+      adam.step()
+    },
+    'USAGE',
+    'dense',
+    'sparse: true',
+  )
   t.true(error instanceof UsageError)
   t.is(digest(a), before)
 })
@@ -330,15 +366,60 @@ test('a state that does not fit changes nothing', (t) => {
     change(state)
     optimizer.loadStateDict(state)
   }
-  refuses(t, load((s) => (s.groups = [])), 'USAGE', 'groups')
-  refuses(t, load((s) => (s.groups[0].params = [0, 1])), 'USAGE', 'group 0')
-  refuses(t, load((s) => delete s.groups[0].eps), 'USAGE', 'missing: eps')
-  refuses(t, load((s) => (s.groups[0].lr = -1)), 'USAGE', 'lr')
-  refuses(t, load((s) => (s.state['1'] = s.state['0'])), 'USAGE', "parameter '1'")
-  refuses(t, load((s) => delete s.state['0'].expAvg), 'USAGE', 'expAvg')
-  refuses(t, load((s) => (s.state['0'].sum = s.state['0'].expAvg)), 'USAGE', 'sum')
-  refuses(t, load((s) => (s.state['0'].step = -1)), 'USAGE', 'step')
-  refuses(t, load((s) => (s.state['0'].expAvg = s.state['0'].expAvg.to('float64'))), 'DTYPE', 'expAvg')
+  refuses(
+    t,
+    load((s) => (s.groups = [])),
+    'USAGE',
+    'groups',
+  )
+  refuses(
+    t,
+    load((s) => (s.groups[0].params = [0, 1])),
+    'USAGE',
+    'group 0',
+  )
+  refuses(
+    t,
+    load((s) => delete s.groups[0].eps),
+    'USAGE',
+    'missing: eps',
+  )
+  refuses(
+    t,
+    load((s) => (s.groups[0].lr = -1)),
+    'USAGE',
+    'lr',
+  )
+  refuses(
+    t,
+    load((s) => (s.state['1'] = s.state['0'])),
+    'USAGE',
+    "parameter '1'",
+  )
+  refuses(
+    t,
+    load((s) => delete s.state['0'].expAvg),
+    'USAGE',
+    'expAvg',
+  )
+  refuses(
+    t,
+    load((s) => (s.state['0'].sum = s.state['0'].expAvg)),
+    'USAGE',
+    'sum',
+  )
+  refuses(
+    t,
+    load((s) => (s.state['0'].step = -1)),
+    'USAGE',
+    'step',
+  )
+  refuses(
+    t,
+    load((s) => (s.state['0'].expAvg = s.state['0'].expAvg.to('float64'))),
+    'DTYPE',
+    'expAvg',
+  )
   refuses(t, () => optimizer.loadStateDict(make([3, 4]).stateDict()), 'SHAPE', 'expAvg')
   refuses(t, () => optimizer.loadStateDict(null as any), 'USAGE', 'options are an object')
   t.is(digest(optimizer.stateDict().state['0'].expAvg as Tensor), before)
@@ -347,5 +428,8 @@ test('a state that does not fit changes nothing', (t) => {
 
 test('an optimizer prints what it is', (t) => {
   const optimizer = new SGD([learned(new Generator(1))], { lr: 0.1 })
-  t.is(require('node:util').inspect(optimizer), 'SGD({ params: 1, lr: 0.1, momentum: 0, nesterov: false, weightDecay: 0 })')
+  t.is(
+    require('node:util').inspect(optimizer),
+    'SGD({ params: 1, lr: 0.1, momentum: 0, nesterov: false, weightDecay: 0 })',
+  )
 })

@@ -1,4 +1,5 @@
-// Folders of token ids as they are written: the ids of each document, what the folder says of itself, and what is refused.
+// Folders of token ids as they are written: the ids of each document, what the folder says of itself, and what is
+// refused.
 
 import test from 'ava'
 import { createHash } from 'node:crypto'
@@ -6,8 +7,20 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFil
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import {
-  AbortedError, FileError, FormatError, inspectTokens, openTokens, saveTokens, streamIds, TokenFolder, TokenIndexError, Tokenizer, UsageError,
-  type SaveTokensOptions, type TokensInfo, type TokensInput,
+  AbortedError,
+  FileError,
+  FormatError,
+  inspectTokens,
+  openTokens,
+  saveTokens,
+  streamIds,
+  TokenFolder,
+  TokenIndexError,
+  Tokenizer,
+  UsageError,
+  type SaveTokensOptions,
+  type TokensInfo,
+  type TokensInput,
 } from '../../index.js'
 import { root } from '../support/golden.js'
 import { python, runPython } from '../support/python.js'
@@ -30,7 +43,10 @@ function file(name: string, content: string | Uint8Array): string {
 /** The numbers of both data files, read as anybody would. */
 function numbersOf({ path, dtype, files }: TokensInfo): { ids: number[]; starts: number[] } {
   const bytes = readFileSync(join(path, files.ids.name))
-  const ids = dtype === 'u16' ? new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2) : new Uint32Array(new Uint8Array(bytes).buffer)
+  const ids =
+    dtype === 'u16'
+      ? new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
+      : new Uint32Array(new Uint8Array(bytes).buffer)
   const index = new Uint8Array(readFileSync(join(path, files.documents.name)))
   return { ids: [...ids], starts: Array.from(new BigUint64Array(index.buffer), Number) }
 }
@@ -40,7 +56,8 @@ function documentsOf(info: TokensInfo): number[][] {
   return starts.slice(1).map((end, i) => ids.slice(starts[i], end))
 }
 
-const encoded = (texts: readonly string[], tokenizer = gpt2) => texts.map((text) => [...tokenizer.encode(text, { addSpecialTokens: false })])
+const encoded = (texts: readonly string[], tokenizer = gpt2) =>
+  texts.map((text) => [...tokenizer.encode(text, { addSpecialTokens: false })])
 
 async function* late(texts: readonly string[]): AsyncGenerator<string> {
   for (const text of texts) {
@@ -52,11 +69,25 @@ async function* late(texts: readonly string[]): AsyncGenerator<string> {
 test('each text and each file is a document, with its own ids', async (t) => {
   const files = TEXTS.map((text, i) => file(`${i}.txt`, text))
   const packed = [...files.slice(0, 3), file('3.txt.gz', gzipSync(TEXTS[3]))]
-  const sources: TokensInput[] = [{ texts: TEXTS }, { texts: new Set(TEXTS) }, { texts: late(TEXTS) }, { files }, { files: packed }, { ids: encoded(TEXTS) }]
+  const sources: TokensInput[] = [
+    { texts: TEXTS },
+    { texts: new Set(TEXTS) },
+    { texts: late(TEXTS) },
+    { files },
+    { files: packed },
+    { ids: encoded(TEXTS) },
+  ]
   for (const source of sources) {
     const info = await saveTokens(corpus(), source)
     t.deepEqual(documentsOf(info), encoded(TEXTS))
-    t.like(info, { documents: 4, dtype: 'u16', vocabSize: 50257, tokenizer: { name: 'gpt2', sha256: null }, separator: null, lines: false })
+    t.like(info, {
+      documents: 4,
+      dtype: 'u16',
+      vocabSize: 50257,
+      tokenizer: { name: 'gpt2', sha256: null },
+      separator: null,
+      lines: false,
+    })
     t.is(info.ids, encoded(TEXTS).flat().length)
   }
   const pieces = await saveTokens(corpus(), { pieces: late(['Call me Ish', 'mael.', '']) })
@@ -75,7 +106,11 @@ test('lines are documents, without what ends them and without empty ones', async
   const text = 'one\r\ntwo words\n\n \r\nhalf\rway\nno end'
   const expected = encoded(['one', 'two words', ' ', 'half\rway', 'no end'])
   const pieces = [...text]
-  for (const source of [{ files: [file('x.txt', text)] }, { pieces }, { pieces: late([text.slice(0, 4), text.slice(4)]) }]) {
+  for (const source of [
+    { files: [file('x.txt', text)] },
+    { pieces },
+    { pieces: late([text.slice(0, 4), text.slice(4)]) },
+  ]) {
     const info = await saveTokens(corpus(), source, { lines: true })
     t.deepEqual(documentsOf(info), expected)
     t.true(info.lines)
@@ -83,35 +118,75 @@ test('lines are documents, without what ends them and without empty ones', async
   // The last line of a file does not go on in the next.
   const info = await saveTokens(corpus(), { files: [file('a', 'a\nb'), file('b', 'c\n')] }, { lines: true })
   t.deepEqual(documentsOf(info), encoded(['a', 'b', 'c']))
-  t.deepEqual(info.sources.map(({ documents }) => documents), [[0, 2], [2, 3]])
-  for (const source of [{ texts: ['a'] }, { ids: [1] }]) await t.throwsAsync(saveTokens(corpus(), source, { lines: true }), { instanceOf: UsageError, message: /lines are of/ })
+  t.deepEqual(
+    info.sources.map(({ documents }) => documents),
+    [
+      [0, 2],
+      [2, 3],
+    ],
+  )
+  for (const source of [{ texts: ['a'] }, { ids: [1] }])
+    await t.throwsAsync(saveTokens(corpus(), source, { lines: true }), {
+      instanceOf: UsageError,
+      message: /lines are of/,
+    })
 })
 
 test('a separator ends every document', async (t) => {
   const info = await saveTokens(corpus(), { texts: TEXTS }, { separator: '<|endoftext|>' })
-  t.deepEqual(documentsOf(info), encoded(TEXTS).map((ids) => [...ids, EOT]))
+  t.deepEqual(
+    documentsOf(info),
+    encoded(TEXTS).map((ids) => [...ids, EOT]),
+  )
   t.deepEqual(info.separator, { token: '<|endoftext|>', id: EOT })
-  await t.throwsAsync(saveTokens(corpus(), { texts: TEXTS }, { separator: '<|end|>' }), { instanceOf: UsageError, message: /no special token of gpt2; it has: <\|endoftext\|>/ })
+  await t.throwsAsync(saveTokens(corpus(), { texts: TEXTS }, { separator: '<|end|>' }), {
+    instanceOf: UsageError,
+    message: /no special token of gpt2; it has: <\|endoftext\|>/,
+  })
 })
 
 test('two bytes an id where the vocabulary fits, else four', async (t) => {
   const cl100k = Tokenizer.load('cl100k_base')
-  const given: [Tokenizer, SaveTokensOptions['dtype'], string][] = [[gpt2, undefined, 'u16'], [gpt2, 'u16', 'u16'], [gpt2, 'u32', 'u32'], [cl100k, 'auto', 'u32']]
+  const given: [Tokenizer, SaveTokensOptions['dtype'], string][] = [
+    [gpt2, undefined, 'u16'],
+    [gpt2, 'u16', 'u16'],
+    [gpt2, 'u32', 'u32'],
+    [cl100k, 'auto', 'u32'],
+  ]
   for (const [tokenizer, dtype, expected] of given) {
     const info = await saveTokens(corpus(), { texts: TEXTS }, { tokenizer, dtype })
     t.is(info.dtype, expected as 'u16')
     t.deepEqual(documentsOf(info), encoded(TEXTS, tokenizer))
     t.is(info.files.ids.bytes, info.ids * (expected === 'u16' ? 2 : 4))
   }
-  await t.throwsAsync(saveTokens(corpus(), { texts: TEXTS }, { tokenizer: cl100k, dtype: 'u16' }), { instanceOf: UsageError, message: /u16 holds ids below 65536/ })
+  await t.throwsAsync(saveTokens(corpus(), { texts: TEXTS }, { tokenizer: cl100k, dtype: 'u16' }), {
+    instanceOf: UsageError,
+    message: /u16 holds ids below 65536/,
+  })
 })
 
 test('several sources come in their order, each with its range', async (t) => {
   const path = file('x.txt', 'in a file')
-  const info = await saveTokens(corpus(), [{ texts: ['a', 'b c'] }, { files: [path] }, { pieces: ['d', 'e'] }, { ids: [[7, 8], [9]] }])
+  const info = await saveTokens(corpus(), [
+    { texts: ['a', 'b c'] },
+    { files: [path] },
+    { pieces: ['d', 'e'] },
+    { ids: [[7, 8], [9]] },
+  ])
   t.deepEqual(documentsOf(info), [...encoded(['a', 'b c', 'in a file', 'de']), [7, 8], [9]])
-  t.deepEqual(info.sources.map(({ file }) => file), [null, path, null, null])
-  t.deepEqual(info.sources.map(({ documents }) => documents), [[0, 2], [2, 3], [3, 4], [4, 6]])
+  t.deepEqual(
+    info.sources.map(({ file }) => file),
+    [null, path, null, null],
+  )
+  t.deepEqual(
+    info.sources.map(({ documents }) => documents),
+    [
+      [0, 2],
+      [2, 3],
+      [3, 4],
+      [4, 6],
+    ],
+  )
   t.is(info.sources.at(-1)!.ids[1], info.ids)
 })
 
@@ -142,9 +217,22 @@ test('openTokens gives documents and ranges, each found by its number', async (t
   t.deepEqual(folder.info, info)
   TEXTS.forEach((text, i) => t.deepEqual(folder.document(i), gpt2.encode(text)))
   const all = Uint32Array.from(encoded(TEXTS).flat())
-  t.deepEqual([folder.read(), folder.read(3), folder.read(3, 5), folder.read(all.length)], [all, all.subarray(3).slice(), all.slice(3, 5), new Uint32Array(0)])
-  for (const run of [() => folder.document(4), () => folder.document(-1), () => folder.document(0.5), () => folder.read(0, all.length + 1), () => folder.read(3, 2)]) t.throws(run, { instanceOf: UsageError })
-  t.throws(() => new (TokenFolder as never as new (...args: unknown[]) => unknown)(info, {}), { instanceOf: UsageError, message: /is made by openTokens/ })
+  t.deepEqual(
+    [folder.read(), folder.read(3), folder.read(3, 5), folder.read(all.length)],
+    [all, all.subarray(3).slice(), all.slice(3, 5), new Uint32Array(0)],
+  )
+  for (const run of [
+    () => folder.document(4),
+    () => folder.document(-1),
+    () => folder.document(0.5),
+    () => folder.read(0, all.length + 1),
+    () => folder.read(3, 2),
+  ])
+    t.throws(run, { instanceOf: UsageError })
+  t.throws(() => new (TokenFolder as never as new (...args: unknown[]) => unknown)(info, {}), {
+    instanceOf: UsageError,
+    message: /is made by openTokens/,
+  })
   t.throws(() => structuredClone(folder), { any: true })
   // What it opened stays, whoever replaces the folder.
   await saveTokens(info.path, { texts: ['another'] }, { force: true })
@@ -159,23 +247,47 @@ test('an index that runs backwards is told where it is read', async (t) => {
   bytes.writeBigUInt64LE(1n, 16)
   writeFileSync(at, bytes)
   const folder = openTokens(path)
-  const error = t.throws(() => folder.document(1), { instanceOf: FormatError, message: /document 1 is said to be the ids from \d+ to 1/ })
+  const error = t.throws(() => folder.document(1), {
+    instanceOf: FormatError,
+    message: /document 1 is said to be the ids from \d+ to 1/,
+  })
   t.is(error.offset, 8)
   t.notThrows(() => folder.document(3))
 })
 
 test('progress is told, and a slow source is heard', async (t) => {
   const seen: number[] = []
-  const info = await saveTokens(corpus(), { files: [file('a.txt', 'a b c\n'.repeat(1000)), file('b.txt', 'd')] }, { onProgress: ({ ids, documents, bytes }) => seen.push(ids, documents, bytes) })
+  const info = await saveTokens(
+    corpus(),
+    { files: [file('a.txt', 'a b c\n'.repeat(1000)), file('b.txt', 'd')] },
+    { onProgress: ({ ids, documents, bytes }) => seen.push(ids, documents, bytes) },
+  )
   t.deepEqual(seen.slice(-3), [info.ids, 2, 6001])
-  await t.throwsAsync(saveTokens(corpus(), { texts: ['a'] }, { onProgress: () => { throw new RangeError('mine') } }), { instanceOf: RangeError, message: 'mine' })
+  await t.throwsAsync(
+    saveTokens(
+      corpus(),
+      { texts: ['a'] },
+      {
+        onProgress: () => {
+          throw new RangeError('mine')
+        },
+      },
+    ),
+    { instanceOf: RangeError, message: 'mine' },
+  )
 })
 
 test('a folder that is there stays, unless it is to be replaced', async (t) => {
   const path = corpus()
   const first = await saveTokens(path, { texts: ['first text'] })
-  await t.throwsAsync(saveTokens(path, { texts: ['second'] }), { instanceOf: UsageError, message: /is a folder of token ids already.*force: true/ })
-  await t.throwsAsync(saveTokens(path, { files: [join(path, 'none.txt')] }, { force: true }), { instanceOf: FileError, message: /none\.txt/ })
+  await t.throwsAsync(saveTokens(path, { texts: ['second'] }), {
+    instanceOf: UsageError,
+    message: /is a folder of token ids already.*force: true/,
+  })
+  await t.throwsAsync(saveTokens(path, { files: [join(path, 'none.txt')] }, { force: true }), {
+    instanceOf: FileError,
+    message: /none\.txt/,
+  })
   t.deepEqual(inspectTokens(path, { verify: true }), first)
   const second = await saveTokens(path, { texts: ['second'] }, { force: true })
   t.deepEqual(documentsOf(second), encoded(['second']))
@@ -193,7 +305,10 @@ test('other files in the folder stay; a manifest of something else is never repl
   for (const content of ['{"name": "an app", "start_url": "/"}', '[]', 'no JSON']) {
     const other = fresh()
     writeFileSync(join(other, 'manifest.json'), content)
-    await t.throwsAsync(saveTokens(other, { texts: ['a'] }, { force: true }), { instanceOf: UsageError, message: /belongs to something else/ })
+    await t.throwsAsync(saveTokens(other, { texts: ['a'] }, { force: true }), {
+      instanceOf: UsageError,
+      message: /belongs to something else/,
+    })
     t.is(readFileSync(join(other, 'manifest.json'), 'utf8'), content)
   }
 })
@@ -201,21 +316,45 @@ test('other files in the folder stay; a manifest of something else is never repl
 test('what fails leaves nothing behind, not even the folder', async (t) => {
   const cases: [string, () => Promise<unknown>, object][] = []
   const at = corpus()
-  const add = (name: string, source: unknown, expected: object, options?: SaveTokensOptions) => cases.push([name, () => saveTokens(at, source as TokensInput, options), expected])
+  const add = (name: string, source: unknown, expected: object, options?: SaveTokensOptions) =>
+    cases.push([name, () => saveTokens(at, source as TokensInput, options), expected])
   add('a file that is not there', { files: [file('a.txt', 'text'), '/none/x.txt'] }, { instanceOf: FileError })
-  add('a file that is no text', { files: [file('a.txt', Uint8Array.of(0x61, 0xff))] }, { instanceOf: FormatError, message: /not UTF-8/ })
+  add(
+    'a file that is no text',
+    { files: [file('a.txt', Uint8Array.of(0x61, 0xff))] },
+    { instanceOf: FormatError, message: /not UTF-8/ },
+  )
   add('a special token', { texts: ['a <|endoftext|>'] }, { instanceOf: UsageError, message: /special token/ })
-  add('a special token in a file', { files: [file('a.txt', 'a <|endoftext|>')] }, { instanceOf: UsageError, message: /a\.txt.*special token/s })
-  add('an id that is none', { ids: [[1], [2, 50257, 70000]] }, { instanceOf: TokenIndexError, message: /id 50257 at \[1\].*1 more/ })
+  add(
+    'a special token in a file',
+    { files: [file('a.txt', 'a <|endoftext|>')] },
+    { instanceOf: UsageError, message: /a\.txt.*special token/s },
+  )
+  add(
+    'an id that is none',
+    { ids: [[1], [2, 50257, 70000]] },
+    { instanceOf: TokenIndexError, message: /id 50257 at \[1\].*1 more/ },
+  )
   add('no text', { texts: ['', ''] }, { instanceOf: UsageError, message: /no ids/ })
   add('nothing', { texts: [] }, { instanceOf: UsageError, message: /no ids/ })
-  add('texts that are none', { texts: late(['a', 5 as never]) }, { instanceOf: UsageError, message: /text 1 must be a string/ })
+  add(
+    'texts that are none',
+    { texts: late(['a', 5 as never]) },
+    { instanceOf: UsageError, message: /text 1 must be a string/ },
+  )
   add('a string', 'text', { instanceOf: UsageError, message: /could be a text or a path/ })
   add('a folder', { folder: 'x' }, { instanceOf: UsageError, message: /token ids are written already/ })
-  add('an option that is none', { texts: ['a'] }, { instanceOf: UsageError, message: /no option "seperator"/ }, { seperator: 'x' } as never)
+  add('an option that is none', { texts: ['a'] }, { instanceOf: UsageError, message: /no option "seperator"/ }, {
+    seperator: 'x',
+  } as never)
   add('a signal', { texts: ['a'] }, { instanceOf: AbortedError }, { signal: AbortSignal.abort() })
   const controller = new AbortController()
-  add('a signal later', { texts: late(Array.from({ length: 100 }, () => 'a')) }, { instanceOf: AbortedError }, { signal: controller.signal, onProgress: () => controller.abort() })
+  add(
+    'a signal later',
+    { texts: late(Array.from({ length: 100 }, () => 'a')) },
+    { instanceOf: AbortedError },
+    { signal: controller.signal, onProgress: () => controller.abort() },
+  )
   for (const [name, run, expected] of cases) {
     await t.throwsAsync(run, expected, name)
     t.false(existsSync(at), name)
@@ -234,11 +373,16 @@ test('two that write to one folder: the second is refused, and the first is whol
 })
 
 /** A folder, and the change of it that the error is about. */
-const MISTAKES: [name: string, change: (info: TokensInfo, manifest: Record<string, any>) => void, instanceOf: typeof FileError | typeof FormatError, message: RegExp][] = [
+const MISTAKES: [
+  name: string,
+  change: (info: TokensInfo, manifest: Record<string, any>) => void,
+  instanceOf: typeof FileError | typeof FormatError,
+  message: RegExp,
+][] = [
   ['another version', (_, it) => (it.version = 2), FormatError, /of version 2, and this tokenbed reads version 1/],
   ['another format', (_, it) => (it.format = 'tokenbed.shards'), FormatError, /is no manifest of token ids/],
   ['another type', (_, it) => (it.dtype = '>u2'), FormatError, /"dtype" is '>u2'/],
-  ['a type of Object\'s', (_, it) => (it.dtype = 'constructor'), FormatError, /"dtype"/],
+  ["a type of Object's", (_, it) => (it.dtype = 'constructor'), FormatError, /"dtype"/],
   ['other ids', (_, it) => (it.ids = 1), FormatError, /files\.ids\.bytes/],
   ['a size that is none', (_, it) => (it.documents = -1), FormatError, /"documents" is -1/],
   ['a path', (_, it) => (it.files.ids.name = '../../ids.0123456789abcdef.bin'), FormatError, /files\.ids\.name/],
@@ -247,11 +391,41 @@ const MISTAKES: [name: string, change: (info: TokensInfo, manifest: Record<strin
   ['no files', (_, it) => delete it.files, FormatError, /"files" is undefined/],
   ['no tokenizer', (_, it) => (it.tokenizer = null), FormatError, /"tokenizer" is null/],
   ['a vocabulary beyond ids', (_, it) => (it.vocabSize = 2 ** 31), FormatError, /"vocabSize"/],
-  ['sources that are none', (_, it) => (it.sources = [{ file: null, documents: [0, 99], ids: [0, 1] }]), FormatError, /sources\[0\]\.documents/],
-  ['ids that were cut', ({ path, files }) => writeFileSync(join(path, files.ids.name), readFileSync(join(path, files.ids.name)).subarray(2)), FormatError, /cut short: \d+ bytes/],
-  ['ids that grew', ({ path, files }) => writeFileSync(join(path, files.ids.name), Buffer.concat([readFileSync(join(path, files.ids.name)), Buffer.alloc(2)])), FormatError, /longer than it was/],
-  ['an index that was cut', ({ path, files }) => writeFileSync(join(path, files.documents.name), Buffer.alloc(8)), FormatError, /cut short/],
-  ['an index of zeros', ({ path, files }) => writeFileSync(join(path, files.documents.name), Buffer.alloc(files.documents.bytes)), FormatError, /the last document ends at 0/],
+  [
+    'sources that are none',
+    (_, it) => (it.sources = [{ file: null, documents: [0, 99], ids: [0, 1] }]),
+    FormatError,
+    /sources\[0\]\.documents/,
+  ],
+  [
+    'ids that were cut',
+    ({ path, files }) =>
+      writeFileSync(join(path, files.ids.name), readFileSync(join(path, files.ids.name)).subarray(2)),
+    FormatError,
+    /cut short: \d+ bytes/,
+  ],
+  [
+    'ids that grew',
+    ({ path, files }) =>
+      writeFileSync(
+        join(path, files.ids.name),
+        Buffer.concat([readFileSync(join(path, files.ids.name)), Buffer.alloc(2)]),
+      ),
+    FormatError,
+    /longer than it was/,
+  ],
+  [
+    'an index that was cut',
+    ({ path, files }) => writeFileSync(join(path, files.documents.name), Buffer.alloc(8)),
+    FormatError,
+    /cut short/,
+  ],
+  [
+    'an index of zeros',
+    ({ path, files }) => writeFileSync(join(path, files.documents.name), Buffer.alloc(files.documents.bytes)),
+    FormatError,
+    /the last document ends at 0/,
+  ],
 ]
 
 test('a damaged folder is an error that says what is wrong', async (t) => {
@@ -287,10 +461,16 @@ test('verify finds a byte that is another, and what a digest does not tell', asy
   }
   const digest = sealed((it) => it.writeUInt16LE(50257, 4))
   t.is(inspectTokens(info.path).ids, info.ids)
-  t.throws(() => inspectTokens(info.path, { verify: true }), { instanceOf: FormatError, message: /its bytes are others than were written/ })
+  t.throws(() => inspectTokens(info.path, { verify: true }), {
+    instanceOf: FormatError,
+    message: /its bytes are others than were written/,
+  })
   const manifest = join(info.path, 'manifest.json')
   writeFileSync(manifest, readFileSync(manifest, 'utf8').replace(info.files.ids.sha256, digest))
-  const error = t.throws(() => inspectTokens(info.path, { verify: true }), { instanceOf: FormatError, message: /50257 is no id of its vocabulary/ })
+  const error = t.throws(() => inspectTokens(info.path, { verify: true }), {
+    instanceOf: FormatError,
+    message: /50257 is no id of its vocabulary/,
+  })
   t.is(error.offset, 4)
 })
 

@@ -21,12 +21,18 @@ interface Said {
 
 const CATCH = `const { code, reason, message, found, mend, cause } = error; console.log(JSON.stringify({ code, reason, message, found, mend, cause: cause ? cause.code : null }))`
 
-/** Runs a program that loads tokenbed, bundled so, and hands on what it is told. It belongs to a package of version 9.9.9. */
+/**
+ * Runs a program that loads tokenbed, bundled so, and hands on what it is told. It belongs to a package of version
+ * 9.9.9.
+ */
 function told(options: BuildOptions, end = 'cjs'): { said: Said; path: string } {
   const app = mkdtempSync(join(base, 'app-'))
   writeFileSync(join(app, 'package.json'), '{ "name": "app", "version": "9.9.9" }')
   const entry = join(app, 'main.js')
-  writeFileSync(entry, `try { require(${JSON.stringify(join(root, 'dist/index.js'))}); console.log('{}') } catch (error) { ${CATCH} }`)
+  writeFileSync(
+    entry,
+    `try { require(${JSON.stringify(join(root, 'dist/index.js'))}); console.log('{}') } catch (error) { ${CATCH} }`,
+  )
   const path = join(app, 'build/server', `main.${end}`)
   buildSync({ entryPoints: [entry], outfile: path, bundle: true, platform: 'node', logLevel: 'silent', ...options })
   return { said: run(path), path }
@@ -44,14 +50,30 @@ const BUNDLES: [name: string, options: BuildOptions, end?: string][] = [
   ['a function', { format: 'iife' }],
   ['without white space and names', { format: 'cjs', minify: true }],
   ['with a path that webpack makes up', { format: 'cjs', define: { __filename: '"/index.js"', __dirname: '"/"' } }],
-  ['with the path that the source had', { format: 'cjs', define: { __filename: '"node_modules/tokenbed/dist/api/native/whole.js"', __dirname: '"node_modules/tokenbed/dist/api/native"' } }],
+  [
+    'with the path that the source had',
+    {
+      format: 'cjs',
+      define: {
+        __filename: '"node_modules/tokenbed/dist/api/native/whole.js"',
+        __dirname: '"node_modules/tokenbed/dist/api/native"',
+      },
+    },
+  ],
 ]
 for (const [name, options, end] of BUNDLES) {
   test(`tokenbed in a bundle is told, not ENOENT or another's version: ${name}`, (t) => {
     const { said } = told(options, end)
     t.is(said.code, 'BINARY')
     t.is(said.reason, 'bundled')
-    for (const part of ['a bundle', "external: ['tokenbed']", "externals: { tokenbed: 'commonjs tokenbed' }", 'npm install tokenbed where', said.found]) t.true(said.message.includes(part), `${said.message} does not say ${part}`)
+    for (const part of [
+      'a bundle',
+      "external: ['tokenbed']",
+      "externals: { tokenbed: 'commonjs tokenbed' }",
+      'npm install tokenbed where',
+      said.found,
+    ])
+      t.true(said.message.includes(part), `${said.message} does not say ${part}`)
     t.false(/ENOENT|9\.9\.9/.test(said.message), said.message)
   })
 }
@@ -61,14 +83,21 @@ test('the bundle is named', (t) => {
   t.true(said.found.startsWith(path), said.found)
 })
 
-for (const [what, text] of [['none', null], ["another's", '{ "name": "app", "version": "9.9.9" }'], ['one without a version', '{ "name": "tokenbed" }']] as const) {
+for (const [what, text] of [
+  ['none', null],
+  ["another's", '{ "name": "app", "version": "9.9.9" }'],
+  ['one without a version', '{ "name": "tokenbed" }'],
+] as const) {
   test(`files that were copied without the package's own package.json: ${what}`, (t) => {
     const app = mkdtempSync(join(base, 'copied-'))
     if (text !== null) writeFileSync(join(app, 'package.json'), text)
     mkdirSync(join(app, 'dist'))
     cpSync(join(root, 'dist/api'), join(app, 'dist/api'), { recursive: true })
     cpSync(join(root, 'dist/index.js'), join(app, 'dist/index.js'))
-    writeFileSync(join(app, 'main.cjs'), `try { require('./dist/index.js'); console.log('{}') } catch (error) { ${CATCH} }`)
+    writeFileSync(
+      join(app, 'main.cjs'),
+      `try { require('./dist/index.js'); console.log('{}') } catch (error) { ${CATCH} }`,
+    )
     const said = run(join(app, 'main.cjs'))
     t.is(said.reason, 'bundled')
     t.true(said.message.includes(join(app, 'package.json')), said.message)

@@ -1,5 +1,5 @@
-// Tests every code block of README.md and docs/: TypeScript is compiled with all strict checks and run, commands are run, and their
-// output is compared with the output on the page.
+// Tests every code block of README.md and docs/: TypeScript is compiled with all strict checks and run, commands are
+// run, and their output is compared with the output on the page.
 
 import test from 'ava'
 import { spawn, spawnSync } from 'node:child_process'
@@ -14,7 +14,12 @@ import { SURROUNDINGS } from '../support/page-preludes.js'
 import { python, runPython } from '../support/python.js'
 import { temporaryFolder } from '../support/temporary.js'
 
-const pages = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
+const pages = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
 const blocks = pages.flatMap(codeBlocks)
 const named = ({ page, line }: CodeBlock) => `${page}:${line}`
 const folder = temporaryFolder()
@@ -28,7 +33,15 @@ function project(): void {
   symlinkSync(root, join(folder, 'node_modules/tokenbed'), 'junction')
   symlinkSync(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'), 'junction')
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
-  const compilerOptions = { strict: true, module: 'NodeNext', target: 'ES2022', lib: ['ES2022', 'ESNext.Disposable'], types: ['node'], skipLibCheck: true, preserveSymlinks: true }
+  const compilerOptions = {
+    strict: true,
+    module: 'NodeNext',
+    target: 'ES2022',
+    lib: ['ES2022', 'ESNext.Disposable'],
+    types: ['node'],
+    skipLibCheck: true,
+    preserveSymlinks: true,
+  }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.mts'] }))
 }
 
@@ -39,26 +52,63 @@ function fixtures(): void {
   write('moby.txt', book)
   write('a.txt', book.slice(0, 10_000))
   write('b.txt.gz', gzipSync(book.slice(0, 10_000)))
-  const padding = { strategy: 'BatchLongest', direction: 'Right', pad_to_multiple_of: null, pad_id: 0, pad_type_id: 0, pad_token: '[PAD]' }
-  write('padding.json', JSON.stringify({ version: '1.0', added_tokens: [], padding, model: { type: 'WordLevel', vocab: { '[PAD]': 0, a: 1 }, unk_token: 'a' } }))
+  const padding = {
+    strategy: 'BatchLongest',
+    direction: 'Right',
+    pad_to_multiple_of: null,
+    pad_id: 0,
+    pad_type_id: 0,
+    pad_token: '[PAD]',
+  }
+  write(
+    'padding.json',
+    JSON.stringify({
+      version: '1.0',
+      added_tokens: [],
+      padding,
+      model: { type: 'WordLevel', vocab: { '[PAD]': 0, a: 1 }, unk_token: 'a' },
+    }),
+  )
   const { weight: gpt2 } = new tokenbed.Embedding(50257, 8)
   tokenbed.saveSafetensors(join(folder, 'model.safetensors'), { 'wte.weight': gpt2 })
   tokenbed.saveSafetensors(join(folder, 'tables.safetensors'), { 'token.weight': gpt2 })
   mkdirSync(join(folder, 'llama'))
-  write('llama/tokenizer.json', JSON.stringify({ version: '1.0', added_tokens: [], model: { type: 'WordLevel', vocab: { ' ': 0, a: 1, '\n\n': 2 }, unk_token: 'a' } }))
+  write(
+    'llama/tokenizer.json',
+    JSON.stringify({
+      version: '1.0',
+      added_tokens: [],
+      model: { type: 'WordLevel', vocab: { ' ': 0, a: 1, '\n\n': 2 }, unk_token: 'a' },
+    }),
+  )
   write('reviews.txt', '__label__pos a lovely good film\n__label__neg a bad and dull film\n'.repeat(20))
   const words = ['whale', 'ship', 'boat', 'sea', 'sky', 'king', 'queen', 'man', 'woman']
   const layer = new tokenbed.Embedding(words.length, 8)
-  tokenbed.saveModel(join(folder, 'words'), { objective: 'skip-gram', tensors: { 'token.weight': layer.weight }, vocabulary: words })
+  tokenbed.saveModel(join(folder, 'words'), {
+    objective: 'skip-gram',
+    tensors: { 'token.weight': layer.weight },
+    vocabulary: words,
+  })
   tokenbed.saveWord2Vec(join(folder, 'google.bin'), new tokenbed.Vectors(layer.weight, words), { binary: true })
   write('GoogleNews-vectors-negative300.bin.gz', gzipSync(readFileSync(join(folder, 'google.bin'))))
-  const bert = tokenbed.TokenPositionEmbedding.preset('bert', { vocabSize: 30522, contextLength: 512, dim: 768, init: 'zeros' })
+  const bert = tokenbed.TokenPositionEmbedding.preset('bert', {
+    vocabSize: 30522,
+    contextLength: 512,
+    dim: 768,
+    init: 'zeros',
+  })
   const OF_BERT: Record<string, string> = {
-    'token.weight': 'word_embeddings.weight', 'position.weight': 'position_embeddings.weight', 'segment.weight': 'token_type_embeddings.weight',
-    'layerNorm.weight': 'LayerNorm.weight', 'layerNorm.bias': 'LayerNorm.bias',
+    'token.weight': 'word_embeddings.weight',
+    'position.weight': 'position_embeddings.weight',
+    'segment.weight': 'token_type_embeddings.weight',
+    'layerNorm.weight': 'LayerNorm.weight',
+    'layerNorm.bias': 'LayerNorm.bias',
   }
   mkdirSync(join(folder, 'bert-base-uncased'))
-  const tensors = Object.entries(bert.stateDict()).map(([name, part]) => [`bert.embeddings.${OF_BERT[name]}`, tokenbed.full(part.shape as number[], name.length)])
+  const tensors = Object.entries(bert.stateDict()).map(([name, part]) => [
+    `bert.embeddings.${OF_BERT[name]}`,
+    tokenbed.full(part.shape as number[], name.length),
+  ])
   tokenbed.saveSafetensors(join(folder, 'bert-base-uncased/model.safetensors'), Object.fromEntries(tensors))
 }
 
@@ -83,14 +133,17 @@ test.before(() => {
   project()
   fixtures()
   for (const page of pages) {
-    typescript.filter((block) => block.page === page).forEach((block, i) => writeFileSync(join(folder, `${nameOf(block)}.mts`), moduleOf(block, i)))
+    typescript
+      .filter((block) => block.page === page)
+      .forEach((block, i) => writeFileSync(join(folder, `${nameOf(block)}.mts`), moduleOf(block, i)))
   }
 })
 
 test('every block is in a tested language, and every page has its surroundings', (t) => {
   t.true(blocks.length >= 25, `${blocks.length}`)
   for (const block of blocks) t.true(['ts', 'js', 'dockerfile', 'python', ''].includes(block.language), named(block))
-  for (const page of pages) t.is(SURROUNDINGS[page]?.length, typescript.filter((block) => block.page === page).length, page)
+  for (const page of pages)
+    t.is(SURROUNDINGS[page]?.length, typescript.filter((block) => block.page === page).length, page)
 })
 
 test.serial('TypeScript blocks compile with all strict checks', (t) => {
@@ -102,7 +155,16 @@ for (const block of typescript.filter((block) => block !== learns)) {
   test.serial(`${named(block)} runs`, (t) => {
     const [, out] = /loadModel\('(classifier|reviews)'\)/.exec(block.code) ?? []
     if (out !== undefined) {
-      const { status, stderr } = run([PROGRAM, 'train', 'reviews.txt', '--objective', 'classify', '--out', out, '--quiet'])
+      const { status, stderr } = run([
+        PROGRAM,
+        'train',
+        'reviews.txt',
+        '--objective',
+        'classify',
+        '--out',
+        out,
+        '--quiet',
+      ])
       t.is(status, 0, stderr)
     }
     const { status, stderr } = run([`${nameOf(block)}.mjs`])
@@ -114,7 +176,10 @@ test.serial('the loss of the training example falls below 7, where guessing has 
   // It takes a minute on two slow cores that are otherwise idle.
   t.timeout(600_000)
   writeFileSync(join(folder, 'book.txt'), book)
-  const child = spawn(process.execPath, [`${nameOf(learns)}.mjs`], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [`${nameOf(learns)}.mjs`], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const losses: number[] = []
   const last = () => losses.slice(-4).reduce((sum, loss) => sum + loss, 0) / Math.min(4, losses.length)
   const start = performance.now()
@@ -133,11 +198,18 @@ test.serial('the loss of the training example falls below 7, where guessing has 
 
 /** The commands of a block, each with its output on the page. In a block without `$` every line is a command. */
 function commandsOf({ code }: CodeBlock): { line: string; prints: string }[] {
-  if (!code.startsWith('$ ')) return code.trimEnd().split('\n').map((line) => ({ line, prints: '' }))
-  return code.split(/^\$ /m).slice(1).map((part) => {
-    const [line, ...prints] = part.trimEnd().split('\n')
-    return { line, prints: prints.length === 0 ? '' : `${prints.join('\n')}\n` }
-  })
+  if (!code.startsWith('$ '))
+    return code
+      .trimEnd()
+      .split('\n')
+      .map((line) => ({ line, prints: '' }))
+  return code
+    .split(/^\$ /m)
+    .slice(1)
+    .map((part) => {
+      const [line, ...prints] = part.trimEnd().split('\n')
+      return { line, prints: prints.length === 0 ? '' : `${prints.join('\n')}\n` }
+    })
 }
 
 /** The output without its times and speeds, which differ from run to run. */
@@ -152,7 +224,12 @@ for (const block of plain.filter(({ code }) => code.startsWith('$ tokenbed'))) {
       const [, out] = /--out (\S+)/.exec(line) ?? []
       if (out !== undefined) rmSync(join(folder, out), { recursive: true, force: true })
       const command = line.replace(/^tokenbed /, `"${process.execPath}" "${PROGRAM}" `)
-      const { status, stdout, stderr } = spawnSync(command, { cwd: folder, encoding: 'utf8', shell: true, timeout: 100_000 })
+      const { status, stdout, stderr } = spawnSync(command, {
+        cwd: folder,
+        encoding: 'utf8',
+        shell: true,
+        timeout: 100_000,
+      })
       t.is(status, 0, `${line}: ${stderr}`)
       if (prints !== '') t.is(steady(stdout), steady(prints), line)
     }
@@ -176,7 +253,10 @@ test('npm commands name existing scripts and options', (t) => {
 
 test('the only other block is the output of an example, which has a test of its own', (t) => {
   const others = plain.filter(({ code }) => !/^(\$ tokenbed|npm )/.test(code))
-  t.deepEqual(others.map(({ code }) => code.split('\n')[0].replace(/\d+(\.\d+)?/g, 'N')), ['Trained on N tokens in N s'])
+  t.deepEqual(
+    others.map(({ code }) => code.split('\n')[0].replace(/\d+(\.\d+)?/g, 'N')),
+    ['Trained on N tokens in N s'],
+  )
 })
 
 test('JavaScript configurations evaluate to the settings that the page describes', (t) => {
@@ -186,14 +266,18 @@ test('JavaScript configurations evaluate to the settings that the page describes
   t.deepEqual(module.exports, { serverExternalPackages: ['tokenbed'] })
   const { outputFileTracingIncludes } = new Function(`return {${tracing.code}}`)()
   t.deepEqual(Object.keys(outputFileTracingIncludes), ['/*'])
-  for (const [path] of Object.values<string[]>(outputFileTracingIncludes)) t.true(readdirSync(join(root, path.replace('./node_modules/tokenbed/', '').replace('/*', ''))).length > 0, path)
+  for (const [path] of Object.values<string[]>(outputFileTracingIncludes))
+    t.true(readdirSync(join(root, path.replace('./node_modules/tokenbed/', '').replace('/*', ''))).length > 0, path)
 })
 
 test('the Dockerfile has known instructions and copies package.json before it installs', (t) => {
   const [{ code }] = blocks.filter(({ language }) => language === 'dockerfile')
   const lines = code.trimEnd().split('\n')
   for (const line of lines) t.regex(line, /^(FROM|WORKDIR|COPY|RUN|CMD) \S/)
-  t.true(lines.findIndex((line) => /^COPY package.json package-lock.json/.test(line)) < lines.findIndex((line) => line.startsWith('RUN npm ci')))
+  t.true(
+    lines.findIndex((line) => /^COPY package.json package-lock.json/.test(line)) <
+      lines.findIndex((line) => line.startsWith('RUN npm ci')),
+  )
   t.notThrows(() => JSON.parse(lines.at(-1)!.replace('CMD ', '')))
 })
 
@@ -204,5 +288,8 @@ inPython('the block of Python reads a folder of token ids', async (t) => {
   await tokenbed.saveTokens(join(folder, 'read-by-python', 'corpus'), { texts })
   const script = `import json, os, sys, numpy as np\nos.chdir(sys.argv[1])\n${code}\nprint(json.dumps([ids[starts[i]:starts[i + 1]].tolist() for i in range(manifest["documents"])]))`
   const tokenizer = tokenbed.Tokenizer.load('gpt2')
-  t.deepEqual(runPython(script, join(folder, 'read-by-python')), texts.map((text) => [...tokenizer.encode(text)]))
+  t.deepEqual(
+    runPython(script, join(folder, 'read-by-python')),
+    texts.map((text) => [...tokenizer.encode(text)]),
+  )
 })

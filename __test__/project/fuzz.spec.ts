@@ -15,19 +15,22 @@ test('every export and every method is described to the fuzzer', (t) => {
   t.true(calls().length > 200 && HOSTILE.length > 150)
 })
 
-test.serial('each function takes each hostile value at each place, and answers with a typed error or a result', async (t) => {
-  t.timeout(300_000)
-  let [next, count] = [0, 0]
-  const lane = async () => {
-    while (next < PARTS) {
-      const outcome = await fuzz('each', next++, PARTS)
-      t.true(outcome.ok, outcome.report)
-      count += outcome.count
+test.serial(
+  'each function takes each hostile value at each place, and answers with a typed error or a result',
+  async (t) => {
+    t.timeout(300_000)
+    let [next, count] = [0, 0]
+    const lane = async () => {
+      while (next < PARTS) {
+        const outcome = await fuzz('each', next++, PARTS)
+        t.true(outcome.ok, outcome.report)
+        count += outcome.count
+      }
     }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, lane))
-  t.true(count > 100_000, `${count} calls`)
-})
+    await Promise.all(Array.from({ length: AT_ONCE }, lane))
+    t.true(count > 100_000, `${count} calls`)
+  },
+)
 
 test.serial('sequences of calls over live objects break nothing', async (t) => {
   t.timeout(300_000)

@@ -11,7 +11,8 @@ interface Rules {
   circles(edges: readonly (readonly [string, string])[]): string[][]
 }
 
-const rules = (): Promise<Rules> => import(pathToFileURL(join(__dirname, '..', '..', '..', 'scripts', 'rules', 'imports.mjs')).href) as Promise<Rules>
+const rules = (): Promise<Rules> =>
+  import(pathToFileURL(join(__dirname, '..', '..', '..', 'scripts', 'rules', 'imports.mjs')).href) as Promise<Rules>
 
 test('tells imports of types from imports of values', async (t) => {
   const { importsIn } = await rules()
@@ -35,21 +36,68 @@ test('tells imports of types from imports of values', async (t) => {
   ]
   for (const [text, isType] of cases) {
     const found = importsIn('api/x/a.ts', `export const before = 1\n${text}\nexport const after = 2\n`)
-    t.deepEqual(found.map(({ source, isType }) => ({ source, isType })), [{ source: 'api/x/b.ts', isType }], text)
+    t.deepEqual(
+      found.map(({ source, isType }) => ({ source, isType })),
+      [{ source: 'api/x/b.ts', isType }],
+      text,
+    )
   }
 })
 
 test('names the file that an import means', async (t) => {
   const { importsIn } = await rules()
-  const sources = importsIn('cli/draw/a.ts', "import a from '../bundled/d3.mjs'\nimport b from '../../index.js'\nimport c from 'node:fs'\n")
-  t.deepEqual(sources.map(({ source }) => source), ['cli/bundled/d3.mts', 'index.ts', null])
+  const sources = importsIn(
+    'cli/draw/a.ts',
+    "import a from '../bundled/d3.mjs'\nimport b from '../../index.js'\nimport c from 'node:fs'\n",
+  )
+  t.deepEqual(
+    sources.map(({ source }) => source),
+    ['cli/bundled/d3.mts', 'index.ts', null],
+  )
 })
 
 test('finds every circle, whatever leads into it', async (t) => {
   const { circles } = await rules()
-  t.deepEqual(circles([['a', 'b'], ['b', 'c'], ['a', 'c']]), [])
+  t.deepEqual(
+    circles([
+      ['a', 'b'],
+      ['b', 'c'],
+      ['a', 'c'],
+    ]),
+    [],
+  )
   t.deepEqual(circles([['a', 'a']]), [['a']])
-  t.deepEqual(circles([['start', 'a'], ['a', 'b'], ['b', 'a'], ['b', 'end']]), [['a', 'b']])
-  t.deepEqual(circles([['a', 'b'], ['b', 'c'], ['c', 'a'], ['c', 'd'], ['d', 'e'], ['e', 'd'], ['d', 'b']]), [['a', 'b', 'c', 'd', 'e']])
-  t.deepEqual(circles([['a', 'b'], ['b', 'a'], ['c', 'd'], ['d', 'c'], ['a', 'c']]).map(String).sort(), ['a,b', 'c,d'])
+  t.deepEqual(
+    circles([
+      ['start', 'a'],
+      ['a', 'b'],
+      ['b', 'a'],
+      ['b', 'end'],
+    ]),
+    [['a', 'b']],
+  )
+  t.deepEqual(
+    circles([
+      ['a', 'b'],
+      ['b', 'c'],
+      ['c', 'a'],
+      ['c', 'd'],
+      ['d', 'e'],
+      ['e', 'd'],
+      ['d', 'b'],
+    ]),
+    [['a', 'b', 'c', 'd', 'e']],
+  )
+  t.deepEqual(
+    circles([
+      ['a', 'b'],
+      ['b', 'a'],
+      ['c', 'd'],
+      ['d', 'c'],
+      ['a', 'c'],
+    ])
+      .map(String)
+      .sort(),
+    ['a,b', 'c,d'],
+  )
 })

@@ -1,4 +1,5 @@
-// scripts/setup on machines that have, lack, or have old programs: programs of the same names that only say their version.
+// scripts/setup on machines that have, lack, or have old programs: programs of the same names that only say their
+// version.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,14 +20,23 @@ function setup(programs: Record<string, string>, ...options: string[]) {
       chmodSync(join(bin, name), 0o755)
     }
     const env = { PATH: `${bin}:/usr/bin:/bin`, HOME: folder, CARGO_HOME: folder }
-    const { status, stderr } = spawnSync('/bin/sh', [join(root, 'scripts/setup'), ...options], { env, encoding: 'utf8' })
+    const { status, stderr } = spawnSync('/bin/sh', [join(root, 'scripts/setup'), ...options], {
+      env,
+      encoding: 'utf8',
+    })
     return { status, said: stderr }
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-const complete = { node: '22.12.0', npm: '11.0.0', rustc: 'rustc 1.95.0 (59807616e 2026-04-14)', cargo: 'cargo 1.95.0', cc: 'cc 12' }
+const complete = {
+  node: '22.12.0',
+  npm: '11.0.0',
+  rustc: 'rustc 1.95.0 (59807616e 2026-04-14)',
+  cargo: 'cargo 1.95.0',
+  cc: 'cc 12',
+}
 
 posix('changes nothing where everything is there', (t) => {
   const { status, said } = setup(complete)
@@ -41,7 +51,13 @@ posix('says which version is too old, and what it found', (t) => {
   t.regex(said, /missing: Rust 1\.89 or later \(found: 1\.63\.0\)/)
 })
 
-for (const [found, enough] of [['20.18.3', false], ['20.19.0', true], ['20.9.0', false], ['21.0.0', true], ['100.0.0', true]] as const) {
+for (const [found, enough] of [
+  ['20.18.3', false],
+  ['20.19.0', true],
+  ['20.9.0', false],
+  ['21.0.0', true],
+  ['100.0.0', true],
+] as const) {
   posix(`compares versions by numbers: Node ${found}`, (t) => {
     t.is(setup({ ...complete, node: found }, '--check').status, enough ? 0 : 1)
   })

@@ -4,7 +4,9 @@ export type Resizable = ArrayBuffer & { resize(bytes: number): void }
 
 /** A buffer that can grow to twice its size. Newer than the types. */
 export function resizable(bytes: number): Resizable {
-  return new (ArrayBuffer as never as new (bytes: number, options: object) => Resizable)(bytes, { maxByteLength: bytes * 2 })
+  return new (ArrayBuffer as never as new (bytes: number, options: object) => Resizable)(bytes, {
+    maxByteLength: bytes * 2,
+  })
 }
 
 /** The array, its buffer transferred away. */

@@ -21,7 +21,11 @@ export function runScript(script: string, args: string[] = [], env: Record<strin
 }
 
 /** Runs one scenario of a script, which ends well and prints JSON. */
-export async function scenario<T = Record<string, number>>(script: string, name: string, env?: Record<string, string>): Promise<T> {
+export async function scenario<T = Record<string, number>>(
+  script: string,
+  name: string,
+  env?: Record<string, string>,
+): Promise<T> {
   const { code, stdout, stderr } = await runScript(script, [name], env)
   if (code !== 0) throw new Error(`${script} ${name} ended with ${code}:\n${stderr}`)
   return JSON.parse(stdout)

@@ -17,14 +17,16 @@ export interface CodeBlock {
 export function codeBlocks(page: string): CodeBlock[] {
   const blocks: CodeBlock[] = []
   let open: { line: number; language: string; code: string[] } | null = null
-  readFileSync(join(root, page), 'utf8').split('\n').forEach((text, i) => {
-    const fence = /^```(\w*)$/.exec(text)
-    if (fence === null) open?.code.push(text)
-    else if (open === null) open = { line: i + 2, language: fence[1], code: [] }
-    else {
-      blocks.push({ page, line: open.line, language: open.language, code: `${open.code.join('\n')}\n` })
-      open = null
-    }
-  })
+  readFileSync(join(root, page), 'utf8')
+    .split('\n')
+    .forEach((text, i) => {
+      const fence = /^```(\w*)$/.exec(text)
+      if (fence === null) open?.code.push(text)
+      else if (open === null) open = { line: i + 2, language: fence[1], code: [] }
+      else {
+        blocks.push({ page, line: open.line, language: open.language, code: `${open.code.join('\n')}\n` })
+        open = null
+      }
+    })
   return blocks
 }

@@ -63,7 +63,13 @@ export async function output(t: ExecutionContext, args: string[], setting: Setti
 }
 
 /** Runs it, which fails with this code and one line that has every part. */
-export async function fails(t: ExecutionContext, args: string[], code: 1 | 2, parts: string[], setting: Setting = {}): Promise<void> {
+export async function fails(
+  t: ExecutionContext,
+  args: string[],
+  code: 1 | 2,
+  parts: string[],
+  setting: Setting = {},
+): Promise<void> {
   const found = await command(args, setting)
   const what = `${args.join(' ')}: ${JSON.stringify(found)}`
   t.is(found.code, code, what)
@@ -92,24 +98,37 @@ export class Screen {
   readonly #terminal: Terminal
   #written: Promise<void> = Promise.resolve()
 
-  constructor(args: string[], { cwd, env, columns = 80, rows = 24 }: { cwd?: string; env?: Setting['env']; columns?: number; rows?: number } = {}) {
+  constructor(
+    args: string[],
+    { cwd, env, columns = 80, rows = 24 }: { cwd?: string; env?: Setting['env']; columns?: number; rows?: number } = {},
+  ) {
     this.#terminal = new Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 10_000 })
     const given = Object.entries(environment(env)).filter(([, value]) => value !== undefined)
     // The name becomes TERM.
-    const options = { name: env?.TERM ?? 'xterm-256color', cols: columns, rows, cwd, env: Object.fromEntries(given) as Record<string, string> }
+    const options = {
+      name: env?.TERM ?? 'xterm-256color',
+      cols: columns,
+      rows,
+      cwd,
+      env: Object.fromEntries(given) as Record<string, string>,
+    }
     this.process = pty!.spawn(process.execPath, [PROGRAM, ...args], options)
     this.process.onData((data) => {
       this.raw += data
       this.#written = new Promise((resolve) => this.#terminal.write(data, resolve))
     })
-    this.ended = new Promise((resolve) => this.process.onExit(({ exitCode, signal }) => resolve(signal ? 128 + signal : exitCode)))
+    this.ended = new Promise((resolve) =>
+      this.process.onExit(({ exitCode, signal }) => resolve(signal ? 128 + signal : exitCode)),
+    )
   }
 
   /** What is to be seen, line by line, up to the last that is not empty. */
   async lines(): Promise<string[]> {
     await this.#written
     const { buffer } = this.#terminal
-    const lines = Array.from({ length: buffer.active.length }, (_, i) => buffer.active.getLine(i)!.translateToString(true))
+    const lines = Array.from({ length: buffer.active.length }, (_, i) =>
+      buffer.active.getLine(i)!.translateToString(true),
+    )
     while (lines.at(-1) === '') lines.pop()
     return lines
   }

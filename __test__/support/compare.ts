@@ -8,7 +8,9 @@ import { dtypeOf, elements, type Golden } from './golden.js'
 /** SHA-256 of the elements' bytes. */
 export function digest(x: Tensor | ArrayBufferView): string {
   const { buffer, byteOffset, byteLength } = ArrayBuffer.isView(x) ? x : x.data
-  return createHash('sha256').update(new Uint8Array(buffer, byteOffset, byteLength)).digest('hex')
+  return createHash('sha256')
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest('hex')
 }
 
 /** Asserts type, shape and every bit (any NaN is as good as another). */
@@ -22,7 +24,11 @@ export function withinUlp(t: ExecutionContext, found: Tensor, golden: Golden, ul
   t.deepEqual(found.shape, golden.s, what)
   const [a, b] = [ordinals(found.data, found.dtype), ordinals(elements(golden), found.dtype)]
   const bad = a.findIndex((ordinal, i) => distance(ordinal, b[i]) > BigInt(ulp))
-  t.is(bad, -1, `${what}: element ${bad} is ${found.data[bad]}, and ${golden.v[bad]} in PyTorch, further than ${ulp} ulp`)
+  t.is(
+    bad,
+    -1,
+    `${what}: element ${bad} is ${found.data[bad]}, and ${golden.v[bad]} in PyTorch, further than ${ulp} ulp`,
+  )
 }
 
 /** Elements as whole numbers in the same order, one apart where no value lies between; null for NaN. */
@@ -36,7 +42,12 @@ function ordinals(data: TypedArray, dtype: string): (bigint | null)[] {
   return bits.map((b) => ((b & (sign - 1n)) > infinity ? null : b & sign ? sign - 1n - b : b))
 }
 
-const INFINITIES: Record<string, bigint> = { float16: 0x7c00n, bfloat16: 0x7f80n, float32: 0x7f80_0000n, float64: 0x7ff0_0000_0000_0000n }
+const INFINITIES: Record<string, bigint> = {
+  float16: 0x7c00n,
+  bfloat16: 0x7f80n,
+  float32: 0x7f80_0000n,
+  float64: 0x7ff0_0000_0000_0000n,
+}
 
 function rawBits(data: TypedArray, i: number): bigint {
   const size = data.BYTES_PER_ELEMENT

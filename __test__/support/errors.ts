@@ -1,7 +1,15 @@
 // Errors as users see them.
 
 import type { ExecutionContext } from 'ava'
-import { DTypeError, FileError, FormatError, ShapeError, TokenbedError, TokenIndexError, UsageError } from '../../index.js'
+import {
+  DTypeError,
+  FileError,
+  FormatError,
+  ShapeError,
+  TokenbedError,
+  TokenIndexError,
+  UsageError,
+} from '../../index.js'
 
 const CLASSES = {
   USAGE: UsageError,

@@ -1,5 +1,5 @@
-// The native side built with an allocator that refuses one request, and a record of what is called of it. To be imported before
-// anything that loads it.
+// The native side built with an allocator that refuses one request, and a record of what is called of it. To be
+// imported before anything that loads it.
 
 import { createRequire } from 'node:module'
 import { BINARY_VARIABLE } from '../../api/native/binary.js'
@@ -24,7 +24,10 @@ for (const name of exported) {
 called.add('takeFailure')
 
 /** Runs with the request of this number refused, counted over all threads; and whether it was asked for. */
-export async function refusing<T>(request: number, run: () => T | Promise<T>): Promise<{ value?: T; error?: unknown; reached: boolean }> {
+export async function refusing<T>(
+  request: number,
+  run: () => T | Promise<T>,
+): Promise<{ value?: T; error?: unknown; reached: boolean }> {
   if (!allocatorArm(request)) throw new Error(JSON.stringify(takeFailure()))
   let outcome: { value?: T; error?: unknown }
   try {

@@ -1,4 +1,5 @@
-// Talks to scripts/faults, under which this process runs: it sees every call to the system, and does with it what it is told.
+// Talks to scripts/faults, under which this process runs: it sees every call to the system, and does with it what it is
+// told.
 
 import { existsSync, readFileSync } from 'node:fs'
 
@@ -55,6 +56,16 @@ export function readLog(log: string): Seen[] {
   const lines = readFileSync(log, 'utf8').split('\n').slice(0, -1)
   return lines.map((line) => {
     const [name, file, other, result, done, inode, at, bytes, flags] = line.split('\t')
-    return { name, file, other, result: Number(result), done: done as Seen['done'], inode, at: Number(at), bytes: Buffer.from(bytes, 'hex'), flags: flags.trim().split(' ') }
+    return {
+      name,
+      file,
+      other,
+      result: Number(result),
+      done: done as Seen['done'],
+      inode,
+      at: Number(at),
+      bytes: Buffer.from(bytes, 'hex'),
+      flags: flags.trim().split(' '),
+    }
   })
 }

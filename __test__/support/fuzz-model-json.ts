@@ -1,5 +1,5 @@
-// A model's folder whose model.json was changed at random: loading it ends, soon, with a model or with a typed error. By
-// itself: node dist/__test__/support/fuzz-model-json.js [seconds] [first seed].
+// A model's folder whose model.json was changed at random: loading it ends, soon, with a model or with a typed error.
+// By itself: node dist/__test__/support/fuzz-model-json.js [seconds] [first seed].
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,9 +15,21 @@ const HEAP = 64 << 20
 /** A folder of a small model, and what changes its description by a seed. */
 export function brokenModels(): (seed: number) => void {
   const folder = join(temporaryFolder(), 'model')
-  const training = { hyperParameters: { window: 5 }, corpus: [{ file: 'a.txt', bytes: 12, tokens: 3 }], loss: [[1, 4.25]] as const, date: '2026-01-02' }
+  const training = {
+    hyperParameters: { window: 5 },
+    corpus: [{ file: 'a.txt', bytes: 12, tokens: 3 }],
+    loss: [[1, 4.25]] as const,
+    date: '2026-01-02',
+  }
   const vocabulary = ['the', 'cat', 'sat']
-  saveModel(folder, { objective: 'skip-gram', tensors: { 'token.weight': zeros([3, 2]) }, vocabulary, counts: [3, 2, 1], labels: ['a', 'b'], training })
+  saveModel(folder, {
+    objective: 'skip-gram',
+    tensors: { 'token.weight': zeros([3, 2]) },
+    vocabulary,
+    counts: [3, 2, 1],
+    labels: ['a', 'b'],
+    training,
+  })
   const path = join(folder, 'model.json')
   const sound = readFileSync(path, 'utf8')
   return (seed) => {
@@ -27,7 +39,8 @@ export function brokenModels(): (seed: number) => void {
     try {
       loadModel(folder)
     } catch (error) {
-      if (!(error instanceof TokenbedError) || error.code === 'INTERNAL') throw new Error(`seed ${seed}: ${String(error)}\n${text.slice(0, 2000)}`, { cause: error })
+      if (!(error instanceof TokenbedError) || error.code === 'INTERNAL')
+        throw new Error(`seed ${seed}: ${String(error)}\n${text.slice(0, 2000)}`, { cause: error })
     }
     const [took, more] = [performance.now() - began, process.memoryUsage().heapUsed - heap]
     if (took > ENOUGH || more > HEAP) throw new Error(`seed ${seed}: ${took} ms, ${more} bytes\n${text.slice(0, 2000)}`)

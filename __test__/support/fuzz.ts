@@ -37,7 +37,11 @@ async function inFolder(folder: string, args: string[]): Promise<Outcome> {
   const isLimited = process.platform === 'linux' && !process.env.ASAN_OPTIONS
   const env = { ...process.env, TOKENBED_FUZZ_LIMITED: process.env.TOKENBED_FUZZ_LIMITED ?? '0' }
   const child = isLimited
-    ? spawn('/bin/sh', ['-c', `ulimit -c 0; ulimit -v ${MOST_KILOBYTES}; exec "$0" "$@"`, process.execPath, ...command], { cwd: folder, env })
+    ? spawn(
+        '/bin/sh',
+        ['-c', `ulimit -c 0; ulimit -v ${MOST_KILOBYTES}; exec "$0" "$@"`, process.execPath, ...command],
+        { cwd: folder, env },
+      )
     : spawn(process.execPath, command, { cwd: folder, env })
   let [out, wrong, hangs] = ['', '', false]
   child.stdout.on('data', (text: Buffer) => (out += String(text)))
@@ -51,11 +55,20 @@ async function inFolder(folder: string, args: string[]): Promise<Outcome> {
       child.kill('SIGKILL')
     }
   }, 500)
-  const how = await new Promise<string | number | null>((resolve) => child.on('close', (code, signal) => resolve(signal ?? code)))
+  const how = await new Promise<string | number | null>((resolve) =>
+    child.on('close', (code, signal) => resolve(signal ?? code)),
+  )
   clearInterval(watch)
   const diary = diaryOf(folder)
   const step = Number.parseInt(diary) || 0
-  if (how === 0) return { ok: true, count: (JSON.parse(out) as { calls?: number; steps?: number }).calls ?? (JSON.parse(out) as { steps: number }).steps, report: '', step }
+  if (how === 0)
+    return {
+      ok: true,
+      count:
+        (JSON.parse(out) as { calls?: number; steps?: number }).calls ?? (JSON.parse(out) as { steps: number }).steps,
+      report: '',
+      step,
+    }
   const why = hangs ? 'it hangs' : `it ended with ${how}`
   return { ok: false, count: 0, report: `${args.join(' ')}: ${why}, at step ${diary}\n${wrong}`, step }
 }

@@ -13,8 +13,28 @@ export function drawsOf(seed: number): (below: number) => number {
 
 /** Values that no file of ours has. */
 const STRANGE: readonly unknown[] = [
-  null, true, 0, -1, 1.5, 2 ** 31, 2 ** 53, -0, 1e308, '', '__proto__', 'constructor', '../../etc/passwd', '/dev/zero', 'a\0b', '\ud800', [], {}, [null],
-  { length: 2 ** 32 }, 'x'.repeat(10_000), Array(1000).fill(0),
+  null,
+  true,
+  0,
+  -1,
+  1.5,
+  2 ** 31,
+  2 ** 53,
+  -0,
+  1e308,
+  '',
+  '__proto__',
+  'constructor',
+  '../../etc/passwd',
+  '/dev/zero',
+  'a\0b',
+  '\ud800',
+  [],
+  {},
+  [null],
+  { length: 2 ** 32 },
+  'x'.repeat(10_000),
+  Array(1000).fill(0),
 ]
 
 /** Changes something in a JSON value: a member is replaced, removed, doubled, moved or given another name. */
@@ -29,7 +49,12 @@ function change(value: unknown, draw: (below: number) => number): unknown {
       delete copy[key]
       break
     case 1:
-      Object.defineProperty(copy, ['__proto__', 'toString', `${key}x`, ''][draw(4)], { value: copy[key], enumerable: true, configurable: true, writable: true })
+      Object.defineProperty(copy, ['__proto__', 'toString', `${key}x`, ''][draw(4)], {
+        value: copy[key],
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      })
       break
     case 2:
       copy[key] = copy[keys[draw(keys.length)]]
@@ -51,7 +76,15 @@ export function mutatedJson(text: string, draw: (below: number) => number): stri
   }
   while (times-- > 0) {
     const [from, to] = [draw(changed.length + 1), draw(changed.length + 1)]
-    const middle = ['', '\ud800', '\0', '9'.repeat(400), '['.repeat(5000), changed.slice(from, to), String.fromCharCode(draw(256))][draw(7)]
+    const middle = [
+      '',
+      '\ud800',
+      '\0',
+      '9'.repeat(400),
+      '['.repeat(5000),
+      changed.slice(from, to),
+      String.fromCharCode(draw(256)),
+    ][draw(7)]
     changed = changed.slice(0, from) + middle + changed.slice(draw(2) === 0 ? from : Math.max(from, to))
   }
   return changed

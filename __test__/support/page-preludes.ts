@@ -1,5 +1,5 @@
-// Code that surrounds the code blocks of README.md and docs/ when they run: what a reader of the page has by then, and a check of
-// the result.
+// Code that surrounds the code blocks of README.md and docs/ when they run: what a reader of the page has by then, and
+// a check of the result.
 
 /** Code to run before and after a block. */
 export interface Surroundings {
@@ -15,7 +15,10 @@ const WORDS = "const words = ['whale', 'ship', 'boat', 'sea', 'sky', 'king', 'qu
 export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
   'README.md': [{}, {}, {}, {}, {}],
   'docs/memory.md': [
-    { before: `${INPUT}\nconst ids = Int32Array.of(1, 2, 3)\nconst out = zeros([3, 8])`, after: 'if (mean.shape[0] !== 8) throw new Error(String(mean))' },
+    {
+      before: `${INPUT}\nconst ids = Int32Array.of(1, 2, 3)\nconst out = zeros([3, 8])`,
+      after: 'if (mean.shape[0] !== 8) throw new Error(String(mean))',
+    },
     { before: TABLE },
   ],
   // The first one learns, and has a test of its own.
@@ -27,7 +30,10 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
         if (part.data[0] !== name.length || part.data.at(-1) !== name.length) throw new Error(name)
       }`,
     },
-    { before: "const file = new Map([['wq.weight', randn([64, 8])]])", after: 'if (wq.shape[0] !== 64) throw new Error(String(wq))' },
+    {
+      before: "const file = new Map([['wq.weight', randn([64, 8])]])",
+      after: 'if (wq.shape[0] !== 64) throw new Error(String(wq))',
+    },
     {
       before: `${INPUT}
         const [next, past, heads] = [5, 7, 2]
@@ -47,32 +53,43 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
         const [values, offsets] = [[1, 2, 3, 4], [0, 3, 4]]`,
       after: 'if (String(mask.toArray()) !== "true,true,false,true,false,false") throw new Error(String(mask))',
     },
-    { before: `const [vocabSize, dim] = [50, 8]\n${INPUT}`, after: 'if (longer.position.weight.shape[0] !== 2048) throw new Error(String(longer.position.weight))' },
+    {
+      before: `const [vocabSize, dim] = [50, 8]\n${INPUT}`,
+      after: 'if (longer.position.weight.shape[0] !== 2048) throw new Error(String(longer.position.weight))',
+    },
   ],
   'docs/vectors.md': [
     {
       before: `${WORDS}\nconst counts = new Float64Array(words.length).fill(1)\nconst layer = new Embedding(words.length, 8)`,
-      after: "if (model.objective !== 'skip-gram' || model.words!.length !== words.length) throw new Error(model.objective)",
+      after:
+        "if (model.objective !== 'skip-gram' || model.words!.length !== words.length) throw new Error(model.objective)",
     },
     { before: "const model = loadModel('words')" },
     { before: "const texts = ['good', 'bad and good']" },
-    { before: "const model = loadModel('words')", after: 'if (vectors.size !== 9) throw new Error(String(vectors.size))' },
+    {
+      before: "const model = loadModel('words')",
+      after: 'if (vectors.size !== 9) throw new Error(String(vectors.size))',
+    },
     {
       before: 'const [weight, table] = [randn([3, 8]), randn([2, 8])]',
-      after: "if (String(loadWord2Vec('llama.bin', { escape: true }).words) !== String(vectors.tokens())) throw new Error(String(vectors.tokens()))",
+      after:
+        "if (String(loadWord2Vec('llama.bin', { escape: true }).words) !== String(vectors.tokens())) throw new Error(String(vectors.tokens()))",
     },
     {
       before: `${WORDS}\nconst counts = words.map((_, i) => 10 * i)
         const [layer, head] = [new Embedding(words.length, 8), randn([words.length, 8], { requiresGrad: true })]
         const optimizer = new AdamW([layer.weight, head])
         const [whale, boat] = [0, 2]`,
-      after: 'if (after.tables.token.numEmbeddings !== after.tables.head.shape[0] || optimizer2.lr !== optimizer.lr) throw new Error(String(after.tables.head))',
+      after:
+        'if (after.tables.token.numEmbeddings !== after.tables.head.shape[0] || optimizer2.lr !== optimizer.lr) throw new Error(String(after.tables.head))',
     },
   ],
   'docs/command-line.md': [],
   'docs/errors.md': [],
   'docs/features.md': [],
-  'docs/corpora.md': [{ after: "if (loader.ids.length !== info.ids || info.documents !== 2) throw new Error(JSON.stringify(info))" }],
+  'docs/corpora.md': [
+    { after: 'if (loader.ids.length !== info.ids || info.documents !== 2) throw new Error(JSON.stringify(info))' },
+  ],
   'docs/hosts.md': [],
   'docs/platforms.md': [],
   'docs/speed.md': [],

@@ -14,14 +14,137 @@ export function seeded(seed: number): Draw {
 }
 
 /** All of Unicode's white space, and controls that some take for it. */
-const SPACES = [' ', ' ', ' ', '\n', '\n', '\r\n', '\r', '\t', '\0', '\v', '\f', '\x1c', '\x85', '\xa0', '\u1680', '\u180e']
-const WIDE_SPACES = [...'\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff']
-const CONTRACTIONS = ['s', 't', 'd', 'm', 'll', 've', 're', 'S', 'T', 'D', 'M', 'LL', 'Ll', 'lL', 'VE', 'Ve', 'RE', 'rE', '\u017f', 'l\u017f', 'n', 'x', '\u212a']
-const MARKS = [...'\u0300\u0301\u0308\u0327\u0345\u0483\u0591\u064b\u0670\u093c\u094d\u0e31\u0e48\u20e3\u3099\ufe0f\u{1d165}\u{e0100}']
+const SPACES = [
+  ' ',
+  ' ',
+  ' ',
+  '\n',
+  '\n',
+  '\r\n',
+  '\r',
+  '\t',
+  '\0',
+  '\v',
+  '\f',
+  '\x1c',
+  '\x85',
+  '\xa0',
+  '\u1680',
+  '\u180e',
+]
+const WIDE_SPACES = [
+  ...'\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff',
+]
+const CONTRACTIONS = [
+  's',
+  't',
+  'd',
+  'm',
+  'll',
+  've',
+  're',
+  'S',
+  'T',
+  'D',
+  'M',
+  'LL',
+  'Ll',
+  'lL',
+  'VE',
+  'Ve',
+  'RE',
+  'rE',
+  '\u017f',
+  'l\u017f',
+  'n',
+  'x',
+  '\u212a',
+]
+const MARKS = [
+  ...'\u0300\u0301\u0308\u0327\u0345\u0483\u0591\u064b\u0670\u093c\u094d\u0e31\u0e48\u20e3\u3099\ufe0f\u{1d165}\u{e0100}',
+]
 const PICTURES = ['😀', '❤️', '👩‍💻', '👨‍👩‍👧‍👦', '🏳️‍🌈', '👍🏽', '🇩🇪', '🇯🇵🇨', '1️⃣', '#️⃣', '☠', '🧑🏿‍🚀', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', '\u200d', '🏻']
-const NUMBERS = [...'0123456789', '12', '345', '6789', '1234567', '3.14', '1,000', '٣', '४', '½', 'Ⅷ', '²', '①', '𝟘', '〇']
-const CODE = ['{', '}', '();', ' => ', '!=', '===', '//', '/*', '*/', '<!--', '\\n', '    ', '\t\t', 'function ', 'return', 'const x', 'camelCaseName', 'snake_case', 'HTTPServer', 'i++', '#include', '"', "'", '`${', '<div>', '://', '/\n', '\n\n  ']
-const WORDS = ['the', ' quick', 'Brown', ' FOX', 'straße', 'naïve', 'Ǆungla', 'ʰa', 'Привет', ' мир', 'Ελλάδα', 'שלום', 'مرحبا', 'नमस्ते', 'สวัสดี', '你好', '世界', 'こんにちは', '안녕', 'ﬁ', 'İi', 'ªº', "don't", "I'LL", 'McDonald', 'iPhone', 'ÅÄÖ', 'ß', 'ა', 'ᏣᎳᎩ', '𐐀𐐨', '𠀀']
+const NUMBERS = [
+  ...'0123456789',
+  '12',
+  '345',
+  '6789',
+  '1234567',
+  '3.14',
+  '1,000',
+  '٣',
+  '४',
+  '½',
+  'Ⅷ',
+  '²',
+  '①',
+  '𝟘',
+  '〇',
+]
+const CODE = [
+  '{',
+  '}',
+  '();',
+  ' => ',
+  '!=',
+  '===',
+  '//',
+  '/*',
+  '*/',
+  '<!--',
+  '\\n',
+  '    ',
+  '\t\t',
+  'function ',
+  'return',
+  'const x',
+  'camelCaseName',
+  'snake_case',
+  'HTTPServer',
+  'i++',
+  '#include',
+  '"',
+  "'",
+  '`${',
+  '<div>',
+  '://',
+  '/\n',
+  '\n\n  ',
+]
+const WORDS = [
+  'the',
+  ' quick',
+  'Brown',
+  ' FOX',
+  'straße',
+  'naïve',
+  'Ǆungla',
+  'ʰa',
+  'Привет',
+  ' мир',
+  'Ελλάδα',
+  'שלום',
+  'مرحبا',
+  'नमस्ते',
+  'สวัสดี',
+  '你好',
+  '世界',
+  'こんにちは',
+  '안녕',
+  'ﬁ',
+  'İi',
+  'ªº',
+  "don't",
+  "I'LL",
+  'McDonald',
+  'iPhone',
+  'ÅÄÖ',
+  'ß',
+  'ა',
+  'ᏣᎳᎩ',
+  '𐐀𐐨',
+  '𠀀',
+]
 const SPECIALS = ['<|endoftext|>', '<|fim_prefix|>', '<|endofprompt|>', '<|', '|>', '<|endoftext|']
 
 export const pick = <T>(draw: Draw, list: readonly T[]): T => list[draw(list.length)]

@@ -1,4 +1,5 @@
-// tokenbed in a context of `vm`, as test runners load it: its modules are compiled there, and have Node's own from outside.
+// tokenbed in a context of `vm`, as test runners load it: its modules are compiled there, and have Node's own from
+// outside.
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -31,7 +32,11 @@ function loader(context: Context): (path: string) => unknown {
     if (known) return known.exports
     const module = { exports: {} as unknown }
     loaded.set(path, module)
-    const run = compileFunction(readFileSync(path, 'utf8'), ['exports', 'require', 'module', '__filename', '__dirname'], { filename: path, parsingContext: context })
+    const run = compileFunction(
+      readFileSync(path, 'utf8'),
+      ['exports', 'require', 'module', '__filename', '__dirname'],
+      { filename: path, parsingContext: context },
+    )
     const require = (name: string) => (name.startsWith('.') ? load(resolve(dirname(path), name)) : outside(name))
     run(module.exports, require, module, path, dirname(path))
     return module.exports

@@ -12,5 +12,9 @@ export function rowsOf(dense: Tensor, ids: readonly number[], sparse = true): Ta
   ids.forEach((id, i) => rows.set(data.subarray(id * dim, id * dim + dim), i * dim))
   const lookup = call(native.lookupNew({ format: 'float32', rows: count, dim, onBadId: 'throw', result: 'float32' }))
   const order = orderOf(ids.length, false, (block) => native.rowOrder(lookup, Uint32Array.from(ids), false, 1, block))
-  return TableGradient.pending({ shape: dense.shape, dtype: 'float32', sparse }, order, tensor(rows, { shape: [ids.length, dim] }))
+  return TableGradient.pending(
+    { shape: dense.shape, dtype: 'float32', sparse },
+    order,
+    tensor(rows, { shape: [ids.length, dim] }),
+  )
 }

@@ -9,10 +9,16 @@ export interface Written {
 }
 
 /**
- * Writes a safetensors file of one tensor called x, zeros but for what is written. Why not, where the file system has no
- * holes or no room for such a file; null where it is there.
+ * Writes a safetensors file of one tensor called x, zeros but for what is written. Why not, where the file system has
+ * no holes or no room for such a file; null where it is there.
  */
-export function writeSparse(path: string, dtype: string, shape: number[], bytes: number, written: Written[]): string | null {
+export function writeSparse(
+  path: string,
+  dtype: string,
+  shape: number[],
+  bytes: number,
+  written: Written[],
+): string | null {
   const header = JSON.stringify({ x: { dtype, shape, data_offsets: [0, bytes] } })
   const padded = Buffer.from(header.padEnd(Math.ceil(header.length / 8) * 8))
   const length = Buffer.alloc(8)

@@ -25,7 +25,8 @@ export function compareEverything(encoding: Encoding): void {
     withBoth(encoding, (ours, theirs) => {
       for (const [where, texts] of corpus) {
         t.true(sameIds(t, ours, theirs, texts) > 10_000, where)
-        for (const text of texts) t.true(ours.decode(ours.encode(text, { disallowedSpecial: new Set() })) === text, where)
+        for (const text of texts)
+          t.true(ours.decode(ours.encode(text, { disallowedSpecial: new Set() })) === text, where)
       }
     })
   })
@@ -34,7 +35,8 @@ export function compareEverything(encoding: Encoding): void {
     withBoth(encoding, (ours, theirs) => {
       const all = randomTexts(SEED, 100_000)
       t.true(new Set(all).size > 90_000)
-      for (let at = 0; at < all.length; at += 10_000) t.true(sameIds(t, ours, theirs, all.slice(at, at + 10_000)) > 100_000)
+      for (let at = 0; at < all.length; at += 10_000)
+        t.true(sameIds(t, ours, theirs, all.slice(at, at + 10_000)) > 100_000)
     })
   })
 
@@ -61,7 +63,10 @@ export function compareEverything(encoding: Encoding): void {
       const names = SPECIAL[encoding]
       const outcomes = { ids: 0, errors: 0 }
       for (let i = 0; i < 5_000; i++) {
-        const text = Array.from({ length: 1 + draw(4) }, () => `${randomText(draw).slice(0, 8)}${draw(2) ? pick(draw, names) : ''}`).join('')
+        const text = Array.from(
+          { length: 1 + draw(4) },
+          () => `${randomText(draw).slice(0, 8)}${draw(2) ? pick(draw, names) : ''}`,
+        ).join('')
         const [allowed, disallowed] = [choice(draw, names), choice(draw, names)]
         const found = outcome(() => ours.encode(text, options(allowed, disallowed)))
         const expected = outcome(() => theirs.encode(text, allowed, disallowed))
@@ -75,10 +80,36 @@ export function compareEverything(encoding: Encoding): void {
   })
 
   test(`${encoding}: long pieces that are hard to merge have tiktoken's ids; a megabyte of them is no other`, (t) => {
-    const units = ['a', 'Z', ' ', '\n', '\r\n', '\t', '7', '0123456789', '😀', 'a b', 'ab', 'é', '字', '=', '-=', ' \n', "'s", 'ก', '\u0301', '\0']
+    const units = [
+      'a',
+      'Z',
+      ' ',
+      '\n',
+      '\r\n',
+      '\t',
+      '7',
+      '0123456789',
+      '😀',
+      'a b',
+      'ab',
+      'é',
+      '字',
+      '=',
+      '-=',
+      ' \n',
+      "'s",
+      'ก',
+      '\u0301',
+      '\0',
+    ]
     withBoth(encoding, (ours, theirs) => {
       // tiktoken takes quadratic time for these: lengths that it can do.
-      sameIds(t, ours, theirs, units.flatMap((unit) => [63, 64, 65, 127, 129, 1_000, 5_000].map((n) => unit.repeat(n))))
+      sameIds(
+        t,
+        ours,
+        theirs,
+        units.flatMap((unit) => [63, 64, 65, 127, 129, 1_000, 5_000].map((n) => unit.repeat(n))),
+      )
     })
     const tokenizer = Tokenizer.load(encoding)
     for (const unit of units) {

@@ -29,20 +29,24 @@ export function equal(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
 export function sameIds(t: ExecutionContext, ours: Tokenizer, theirs: Tiktoken, texts: readonly string[]): number {
   const { ids, offsets } = ours.encodeBatch(texts, PLAIN)
   const differs = (text: string) => !equal(ours.encode(text, PLAIN), theirs.encode(text, [], []))
-  const failed = texts.findIndex((text, i) => !equal(ids.subarray(offsets[i], offsets[i + 1]), theirs.encode(text, [], [])))
+  const failed = texts.findIndex(
+    (text, i) => !equal(ids.subarray(offsets[i], offsets[i + 1]), theirs.encode(text, [], [])),
+  )
   if (failed < 0) return ids.length
   const text = texts[failed]
   if (!differs(text)) t.fail(`${ours.name}: text ${failed} differs in a batch only: ${escaped(text)}`)
   const small = shrink(text, differs)
-  t.fail(`${ours.name}: ${escaped(small)} is [${ours.encode(small, PLAIN)}], and [${theirs.encode(small, [], [])}] in tiktoken`)
+  t.fail(
+    `${ours.name}: ${escaped(small)} is [${ours.encode(small, PLAIN)}], and [${theirs.encode(small, [], [])}] in tiktoken`,
+  )
   return ids.length
 }
 
 /** A text that fails as well, and of which no part can be left out. */
 export function shrink(text: string, fails: (text: string) => boolean): string {
-  for (let size = text.length >> 1; size > 0; ) {
+  for (let size = text.length >> 1; size > 0;) {
     let removed = false
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const rest = text.slice(0, at) + text.slice(at + size)
       if (fails(rest)) [text, removed] = [rest, true]
       else at += size

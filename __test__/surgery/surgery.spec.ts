@@ -1,13 +1,39 @@
 // Vocabularies that change: against plain arrays, over random plans; what stays tied; what is refused.
 
 import test, { type ExecutionContext } from 'ava'
-import { Adagrad, Adam, AdamW, Embedding, EmbeddingBag, Generator, loadModel, manualSeed, ones, quantize, randn, resizeVocabulary, RowWiseAdagrad, saveModel, setNumThreads, SGD, type Tensor, tensor, TokenPositionEmbedding, zeros, type DType, type NewToken, type OptimizerStateLike, type VocabularyPlan } from '../../index.js'
+import {
+  Adagrad,
+  Adam,
+  AdamW,
+  Embedding,
+  EmbeddingBag,
+  Generator,
+  loadModel,
+  manualSeed,
+  ones,
+  quantize,
+  randn,
+  resizeVocabulary,
+  RowWiseAdagrad,
+  saveModel,
+  setNumThreads,
+  SGD,
+  type Tensor,
+  tensor,
+  TokenPositionEmbedding,
+  zeros,
+  type DType,
+  type NewToken,
+  type OptimizerStateLike,
+  type VocabularyPlan,
+} from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { pick, seeded, type Draw } from '../support/random-text.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 type Rows = number[][]
-const rowsOf = (t: Tensor): Rows => (t.shape.length === 1 ? (t.toArray() as number[]).map((x) => [x]) : (t.toArray() as Rows))
+const rowsOf = (t: Tensor): Rows =>
+  t.shape.length === 1 ? (t.toArray() as number[]).map((x) => [x]) : (t.toArray() as Rows)
 
 /** The rows that a plan leaves and makes, in float64 and plain loops; null where they are drawn. */
 function reference(rows: Rows, kept: number[], added: readonly NewToken[], padding?: number): (number[] | null)[] {
@@ -22,14 +48,34 @@ function reference(rows: Rows, kept: number[], added: readonly NewToken[], paddi
 
 function close(t: ExecutionContext, made: Rows, wanted: (number[] | null)[], epsilon: number, what: string): void {
   t.is(made.length, wanted.length, what)
-  wanted.forEach((row, i) => row?.forEach((x, d) => t.true(Math.abs(made[i][d] - x) <= epsilon * Math.max(1, Math.abs(x)), `${what} [${i}, ${d}]: ${made[i][d]} is not ${x}`)))
+  wanted.forEach((row, i) =>
+    row?.forEach((x, d) =>
+      t.true(
+        Math.abs(made[i][d] - x) <= epsilon * Math.max(1, Math.abs(x)),
+        `${what} [${i}, ${d}]: ${made[i][d]} is not ${x}`,
+      ),
+    ),
+  )
 }
 
-const EPSILON: Partial<Record<DType, number>> = { float64: 1e-14, float32: 2 ** -23, float16: 2 ** -10, bfloat16: 2 ** -7 }
+const EPSILON: Partial<Record<DType, number>> = {
+  float64: 1e-14,
+  float32: 2 ** -23,
+  float16: 2 ** -10,
+  bfloat16: 2 ** -7,
+}
 
-function randomPlan(draw: Draw, size: number, withWords: boolean, counts: number[]): { plan: VocabularyPlan; kept: number[]; added: NewToken[] } {
+function randomPlan(
+  draw: Draw,
+  size: number,
+  withWords: boolean,
+  counts: number[],
+): { plan: VocabularyPlan; kept: number[]; added: NewToken[] } {
   const all = Array.from({ length: size }, (_, id) => id)
-  const shuffled = all.map((id) => [draw(1000), id]).sort(([a], [b]) => a - b).map(([, id]) => id)
+  const shuffled = all
+    .map((id) => [draw(1000), id])
+    .sort(([a], [b]) => a - b)
+    .map(([, id]) => id)
   const some = shuffled.slice(0, 1 + draw(size))
   const minCount = draw(6)
   const [plan, kept]: [VocabularyPlan, number[]] = pick(draw, [
@@ -39,8 +85,17 @@ function randomPlan(draw: Draw, size: number, withWords: boolean, counts: number
     [{ remove: some.slice(1) }, all.filter((id) => !some.slice(1).includes(id))],
     [{ minCount }, all.filter((id) => counts[id] >= minCount)],
   ] as [VocabularyPlan, number[]][])
-  const sources: NewToken['from'][] = ['zeros', { pieces: [draw(size), draw(size)] }, { normal: { std: 0.5 } }, ...(kept.length > 1 ? (['mean', undefined] as const) : [])]
-  const added = Array.from({ length: draw(4) }, (_, i): NewToken => ({ ...(withWords ? { word: `new${i}` } : {}), ...(draw(2) ? { count: draw(9) } : {}), from: pick(draw, sources) }))
+  const sources: NewToken['from'][] = [
+    'zeros',
+    { pieces: [draw(size), draw(size)] },
+    { normal: { std: 0.5 } },
+    ...(kept.length > 1 ? (['mean', undefined] as const) : []),
+  ]
+  const added = Array.from({ length: draw(4) }, (_, i): NewToken => ({
+    ...(withWords ? { word: `new${i}` } : {}),
+    ...(draw(2) ? { count: draw(9) } : {}),
+    from: pick(draw, sources),
+  }))
   return { plan: { ...plan, add: added, generator: new Generator(5) }, kept, added }
 }
 
@@ -51,7 +106,11 @@ test.serial('means have the bits of plain loops in the order of the rows, on any
     return sum
   }
   try {
-    for (const [size, dim] of [[3, 1], [50, 7], [3000, 200]]) {
+    for (const [size, dim] of [
+      [3, 1],
+      [50, 7],
+      [3000, 200],
+    ]) {
       for (const dtype of ['float32', 'bfloat16'] as const) {
         const table = randn([size, dim], { generator: new Generator(size) }).to(dtype)
         const rows = rowsOf(table)
@@ -61,7 +120,11 @@ test.serial('means have the bits of plain loops in the order of the rows, on any
         for (const threads of [1, 2, 5]) {
           setNumThreads(threads)
           const { tables } = resizeVocabulary({ tables: { table } }, { keep, add: [{}, { from: { pieces } }] })
-          t.deepEqual(tables.table.narrow(0, keep.length, 2).toArray(), wanted.toArray(), `${size} x ${dim} ${dtype}, ${threads} threads`)
+          t.deepEqual(
+            tables.table.narrow(0, keep.length, 2).toArray(),
+            wanted.toArray(),
+            `${size} x ${dim} ${dtype}, ${threads} threads`,
+          )
         }
       }
     }
@@ -77,7 +140,11 @@ test('any plan, over tables of any type and shape', (t) => {
     const dim = 1 + draw(5)
     const dtype = pick(draw, ['float32', 'float64', 'float16', 'bfloat16'] as const)
     const generator = new Generator(round)
-    const given = { table: randn([size, dim], { generator }).to(dtype), bias: randn([size], { generator }).to(dtype), cube: randn([size, 2, dim], { generator }).to(dtype) }
+    const given = {
+      table: randn([size, dim], { generator }).to(dtype),
+      bias: randn([size], { generator }).to(dtype),
+      cube: randn([size, 2, dim], { generator }).to(dtype),
+    }
     const before = Object.values(given).map((one) => one.toArray())
     const words = Array.from({ length: size }, (_, id) => `w${id}`)
     const counts = words.map(() => draw(6))
@@ -86,20 +153,38 @@ test('any plan, over tables of any type and shape', (t) => {
     const after = resizeVocabulary({ tables: given, words, counts }, plan)
     t.is(after.size, kept.length + added.length)
     t.deepEqual([...after.oldIds], [...kept, ...added.map(() => -1)], what)
-    t.deepEqual([...after.newIds], words.map((_, id) => kept.indexOf(id)), what)
+    t.deepEqual(
+      [...after.newIds],
+      words.map((_, id) => kept.indexOf(id)),
+      what,
+    )
     t.deepEqual(after.words, [...kept.map((id) => words[id]), ...added.map(({ word }) => word!)])
     t.deepEqual([...after.counts], [...kept.map((id) => counts[id]), ...added.map(({ count }) => count ?? 0)])
-    t.deepEqual(Object.values(given).map((one) => one.toArray()), before, 'nothing that was given has changed')
+    t.deepEqual(
+      Object.values(given).map((one) => one.toArray()),
+      before,
+      'nothing that was given has changed',
+    )
     const { table, bias, cube } = after.tables
     for (const one of [table, bias, cube]) t.is(one.dtype, dtype)
     t.deepEqual(cube.shape, [after.size, 2, dim])
     close(t, rowsOf(table), reference(rowsOf(given.table), kept, added), EPSILON[dtype]!, what)
     // Draws are for tables; a number a token gets the mean.
-    const plain = added.map((token) => (typeof token.from === 'object' && 'normal' in token.from ? { ...token, from: 'mean' as const } : token))
+    const plain = added.map((token) =>
+      typeof token.from === 'object' && 'normal' in token.from ? { ...token, from: 'mean' as const } : token,
+    )
     if (kept.length > 0) close(t, rowsOf(bias), reference(rowsOf(given.bias), kept, plain), EPSILON[dtype]!, what)
-    close(t, rowsOf(cube.reshape(after.size, 2 * dim)), reference(rowsOf(given.cube.reshape(size, 2 * dim)), kept, added), EPSILON[dtype]!, what)
+    close(
+      t,
+      rowsOf(cube.reshape(after.size, 2 * dim)),
+      reference(rowsOf(given.cube.reshape(size, 2 * dim)), kept, added),
+      EPSILON[dtype]!,
+      what,
+    )
     // The rows that stay have the same bits.
-    kept.forEach((id, i) => t.deepEqual(table.narrow(0, i, 1).data, given.table.narrow(0, id, 1).data.slice() as never, what))
+    kept.forEach((id, i) =>
+      t.deepEqual(table.narrow(0, i, 1).data, given.table.narrow(0, id, 1).data.slice() as never, what),
+    )
     // There and back again.
     const back = resizeVocabulary({ tables: { table } }, { keep: Array.from({ length: kept.length }, (_, i) => i) })
     t.deepEqual(back.tables.table.toArray(), resizeVocabulary({ tables: given }, { keep: kept }).tables.table.toArray())
@@ -121,7 +206,13 @@ test('layers keep their options, and a padding row finds its new place', (t) => 
   const [w0, w5] = [0, 5].map((id) => rowsOf(token.weight)[id])
   close(t, rowsOf(tables.token.weight).slice(3, 4), [w0.map((x, d) => (x + w5[d]) / 2)], 2 ** -23, 'mean')
   t.deepEqual(rowsOf(token.weight)[4], [0, 0, 0, 0])
-  refuses(t, () => resizeVocabulary({ tables: { token, bag } }, { remove: [4] }), 'USAGE', 'row 4', 'padding row of "token"')
+  refuses(
+    t,
+    () => resizeVocabulary({ tables: { token, bag } }, { remove: [4] }),
+    'USAGE',
+    'row 4',
+    'padding row of "token"',
+  )
 })
 
 test('what is tied stays tied', (t) => {
@@ -138,13 +229,29 @@ test('what is tied stays tied', (t) => {
   t.deepEqual((tables.other.toArray() as Rows)[0], [7, 8, 9], 'one memory')
   t.not(tables.head, head)
   const part = randn([6, 2])
-  refuses(t, () => resizeVocabulary({ tables: { a: part.narrow(0, 0, 5), b: part.narrow(0, 1, 5) } }, { add: 1 }), 'USAGE', '"b"', '"a"', 'clone()')
+  refuses(
+    t,
+    () => resizeVocabulary({ tables: { a: part.narrow(0, 0, 5), b: part.narrow(0, 1, 5) } }, { add: 1 }),
+    'USAGE',
+    '"b"',
+    '"a"',
+    'clone()',
+  )
 })
 
 test('an input layer changes its tokens, and keeps all else', (t) => {
-  const ids = [[4, 0, 5], [5, 4, 4]]
+  const ids = [
+    [4, 0, 5],
+    [5, 4, 4],
+  ]
   for (const preset of ['gpt2', 'bert', 'gemma'] as const) {
-    const layer = TokenPositionEmbedding.preset(preset as 'gpt2', { vocabSize: 6, contextLength: 3, dim: 4, dropout: 0.5, generator: new Generator(3) }).eval()
+    const layer = TokenPositionEmbedding.preset(preset as 'gpt2', {
+      vocabSize: 6,
+      contextLength: 3,
+      dim: 4,
+      dropout: 0.5,
+      generator: new Generator(3),
+    }).eval()
     const optimizer = new AdamW(layer.parameters(), { lr: 0.1 })
     const learn = (input: typeof layer, by: AdamW, batch: number[][]) => {
       input.forward(batch).mul(input.forward(batch)).sum().backward()
@@ -160,46 +267,81 @@ test('an input layer changes its tokens, and keeps all else', (t) => {
     t.is(made.token.weight, after.tables.head, 'tied')
     t.deepEqual([made.token.numEmbeddings, made.scale, made.dropout, made.training], [5, layer.scale, 0.5, false])
     t.deepEqual(Object.keys(made.stateDict()), Object.keys(layer.stateDict()))
-    for (const [name, tensor] of Object.entries(made.stateDict())) if (name !== 'token.weight') t.is(tensor, layer.stateDict()[name], name)
+    for (const [name, tensor] of Object.entries(made.stateDict()))
+      if (name !== 'token.weight') t.is(tensor, layer.stateDict()[name], name)
     const renamed = ids.map((row) => row.map((id) => after.newIds[id]))
     t.deepEqual(made.forward(renamed).toArray(), before, preset)
     t.throws(() => made.forward([[5]]), { code: 'TOKEN_INDEX' })
     t.throws(() => made.forward([[0, 0, 0, 0]]), { code: 'SHAPE' })
     // A step of each: the same, as their state is.
     const resumed = new AdamW(after.groups as { params: Tensor[] }[]).loadStateDict(after.optimizerState)
-    const rest = layer.parameters().slice(1).map((tensor) => tensor.clone())
+    const rest = layer
+      .parameters()
+      .slice(1)
+      .map((tensor) => tensor.clone())
     learn(layer, optimizer, ids)
-    layer.parameters().slice(1).forEach((tensor, i) => tensor.set(rest[i]))
+    layer
+      .parameters()
+      .slice(1)
+      .forEach((tensor, i) => tensor.set(rest[i]))
     learn(made, resumed, renamed)
-    t.deepEqual(rowsOf(made.token.weight).slice(0, 3), [5, 4, 0].map((id) => rowsOf(layer.token.weight)[id]), preset)
+    t.deepEqual(
+      rowsOf(made.token.weight).slice(0, 3),
+      [5, 4, 0].map((id) => rowsOf(layer.token.weight)[id]),
+      preset,
+    )
   }
   const roberta = TokenPositionEmbedding.preset('roberta', { vocabSize: 6, contextLength: 9, dim: 4 })
   const { tables } = resizeVocabulary({ tables: { roberta } }, { remove: [4], add: 3 })
   t.deepEqual(tables.roberta.forward([[5, 1, 0]]).shape, [1, 3, 4])
-  refuses(t, () => resizeVocabulary({ tables: { roberta } }, { remove: [0] }), 'USAGE', '"roberta"', 'padding row 1', 'row 0')
+  refuses(
+    t,
+    () => resizeVocabulary({ tables: { roberta } }, { remove: [0] }),
+    'USAGE',
+    '"roberta"',
+    'padding row 1',
+    'row 0',
+  )
 })
 
 /** An optimizer's state as it is handed out. */
 function optimizer(params: Tensor[], groups: OptimizerStateLike['groups'], state: Record<string, unknown>) {
   let asked = 0
-  return { groups: groups.map(({ params: numbers }: { params: number[] }) => ({ params: numbers.map((i) => params[i]) })), stateDict: () => (asked++, { state, groups }), asked: () => asked }
+  return {
+    groups: groups.map(({ params: numbers }: { params: number[] }) => ({ params: numbers.map((i) => params[i]) })),
+    stateDict: () => (asked++, { state, groups }),
+    asked: () => asked,
+  }
 }
 
 test('the state of an optimizer follows its rows', (t) => {
   const token = new Embedding(4, 2)
   const bias = zeros([4], { requiresGrad: true })
   const position = randn([9, 2], { requiresGrad: true })
-  const rows = (base: number) => tensor(Float32Array.from({ length: 8 }, (_, i) => base + i), { shape: [4, 2] })
+  const rows = (base: number) =>
+    tensor(
+      Float32Array.from({ length: 8 }, (_, i) => base + i),
+      { shape: [4, 2] },
+    )
   const state = {
     0: { step: 7, expAvg: zeros([9, 2]), expAvgSq: ones([9, 2]) },
     1: { step: 7, expAvg: rows(0), expAvgSq: rows(100) },
     2: { step: 3, sum: tensor([1, 2, 3, 4]) },
   }
-  const groups = [{ lr: 0.1, betas: [0.9, 0.99], params: [0, 1] }, { lr: 0.2, initialAccumulatorValue: 0.5, params: [2] }]
+  const groups = [
+    { lr: 0.1, betas: [0.9, 0.99], params: [0, 1] },
+    { lr: 0.2, initialAccumulatorValue: 0.5, params: [2] },
+  ]
   const given = optimizer([position, token.weight, bias], groups, state)
   const after = resizeVocabulary({ tables: { token, bias }, optimizer: given }, { keep: [3, 1], add: 1 })
   t.is(given.asked(), 1)
-  t.deepEqual(after.groups.map(({ params, ...options }) => options), [{ lr: 0.1, betas: [0.9, 0.99] }, { lr: 0.2, initialAccumulatorValue: 0.5 }])
+  t.deepEqual(
+    after.groups.map(({ params, ...options }) => options),
+    [
+      { lr: 0.1, betas: [0.9, 0.99] },
+      { lr: 0.2, initialAccumulatorValue: 0.5 },
+    ],
+  )
   t.is(after.groups[0].params[0], position, 'what has no row a token stays')
   t.is(after.groups[0].params[1], after.tables.token.weight)
   t.is(after.groups[1].params[0], after.tables.bias)
@@ -207,12 +349,26 @@ test('the state of an optimizer follows its rows', (t) => {
   t.deepEqual(numbers, groups)
   t.is(made[0], state[0])
   t.is(made[1].step, 7)
-  t.deepEqual(made[1].expAvg.toArray(), [[6, 7], [2, 3], [0, 0]])
-  t.deepEqual(made[1].expAvgSq.toArray(), [[106, 107], [102, 103], [0, 0]])
+  t.deepEqual(made[1].expAvg.toArray(), [
+    [6, 7],
+    [2, 3],
+    [0, 0],
+  ])
+  t.deepEqual(made[1].expAvgSq.toArray(), [
+    [106, 107],
+    [102, 103],
+    [0, 0],
+  ])
   t.deepEqual(made[2].sum.toArray(), [4, 2, 0.5], 'what Adagrad begins with')
   t.deepEqual(state[1].expAvg.toArray(), rows(0).toArray())
   // Tied: the one parameter, and its one state.
-  const tied = resizeVocabulary({ tables: { head: token.weight, token }, optimizer: optimizer([token.weight], [{ params: [0] }], { 0: { step: 1, sum: tensor([1, 2, 3, 4]) } }) }, { remove: [0] })
+  const tied = resizeVocabulary(
+    {
+      tables: { head: token.weight, token },
+      optimizer: optimizer([token.weight], [{ params: [0] }], { 0: { step: 1, sum: tensor([1, 2, 3, 4]) } }),
+    },
+    { remove: [0] },
+  )
   t.is(tied.groups[0].params[0], tied.tables.head)
   t.deepEqual(tied.optimizerState.state[0].sum.toArray(), [2, 3, 4], 'one number a row')
 })
@@ -234,7 +390,10 @@ for (const [name, make] of Object.entries(OPTIMIZERS)) {
       /** Gradients that depend on the row alone, not on its id. */
       const step = (layer: Embedding, its: typeof optimizer, ids: number[], gradient: number) => {
         its.zeroGrad()
-        layer.forward(ids).add(position.narrow(0, 0, 1)).backward(tensor(ids.map((_, i) => [gradient, -i, 0.5])))
+        layer
+          .forward(ids)
+          .add(position.narrow(0, 0, 1))
+          .backward(tensor(ids.map((_, i) => [gradient, -i, 0.5])))
         its.step()
       }
       step(token, optimizer, [0, 3, 5, 1], 1)
@@ -254,28 +413,64 @@ for (const [name, make] of Object.entries(OPTIMIZERS)) {
       optimizer.flush()
       next.flush()
       const [old, fresh] = [rowsOf(token.weight), rowsOf(after.tables.token.weight)]
-      t.deepEqual(fresh.slice(0, 4), [5, 3, 0, 2].map((id) => old[id]))
+      t.deepEqual(
+        fresh.slice(0, 4),
+        [5, 3, 0, 2].map((id) => old[id]),
+      )
     })
   }
 }
 
 test('draws are those of the generator, table by table', (t) => {
-  const make = (generator?: Generator) => resizeVocabulary({ tables: { a: zeros([2, 40]), b: zeros([2, 3]) } }, { add: [{ from: { normal: { mean: 1, std: 0.5 } } }, { from: { normal: {} } }], generator })
+  const make = (generator?: Generator) =>
+    resizeVocabulary(
+      { tables: { a: zeros([2, 40]), b: zeros([2, 3]) } },
+      { add: [{ from: { normal: { mean: 1, std: 0.5 } } }, { from: { normal: {} } }], generator },
+    )
   manualSeed(5)
   const drawn = make()
   const generator = new Generator(5)
-  const wanted = [randn([40], { generator }).mul(0.5).add(1), randn([40], { generator }), randn([3], { generator }).mul(0.5).add(1), randn([3], { generator })]
-  t.deepEqual((drawn.tables.a.toArray() as Rows).slice(2), wanted.slice(0, 2).map((row) => row.toArray()))
-  t.deepEqual((drawn.tables.b.toArray() as Rows).slice(2), wanted.slice(2).map((row) => row.toArray()))
+  const wanted = [
+    randn([40], { generator }).mul(0.5).add(1),
+    randn([40], { generator }),
+    randn([3], { generator }).mul(0.5).add(1),
+    randn([3], { generator }),
+  ]
+  t.deepEqual(
+    (drawn.tables.a.toArray() as Rows).slice(2),
+    wanted.slice(0, 2).map((row) => row.toArray()),
+  )
+  t.deepEqual(
+    (drawn.tables.b.toArray() as Rows).slice(2),
+    wanted.slice(2).map((row) => row.toArray()),
+  )
   t.deepEqual(make(new Generator(5)).tables.a.toArray(), drawn.tables.a.toArray())
 })
 
 test('a model gets new words', (t) => {
   const folder = temporaryFolder()
   const words = ['whale', 'boat', 'rare']
-  saveModel(folder, { objective: 'skip-gram', tensors: { 'token.weight': tensor([[1, 0], [0, 1], [5, 5]]) }, vocabulary: words, counts: [9, 8, 1] })
+  saveModel(folder, {
+    objective: 'skip-gram',
+    tensors: {
+      'token.weight': tensor([
+        [1, 0],
+        [0, 1],
+        [5, 5],
+      ]),
+    },
+    vocabulary: words,
+    counts: [9, 8, 1],
+  })
   const model = loadModel(folder)
-  const { tables, words: vocabulary, counts } = resizeVocabulary({ tables: { 'token.weight': model.weight }, words: model.words!, counts: model.counts! }, { minCount: 5, add: [{ word: 'whaleboat', from: { pieces: [0, 1] } }] })
+  const {
+    tables,
+    words: vocabulary,
+    counts,
+  } = resizeVocabulary(
+    { tables: { 'token.weight': model.weight }, words: model.words!, counts: model.counts! },
+    { minCount: 5, add: [{ word: 'whaleboat', from: { pieces: [0, 1] } }] },
+  )
   saveModel(folder, { objective: model.objective, tensors: tables, vocabulary, counts })
   const after = loadModel(folder)
   t.deepEqual(after.words, ['whale', 'boat', 'whaleboat'])
@@ -288,7 +483,10 @@ test('tables of no rows, of no change, and large ones', (t) => {
   t.deepEqual(none.tables.a.toArray(), [[0, 0, 0]])
   t.deepEqual(resizeVocabulary({ tables: { a: ones([2, 3]) } }, { remove: [0, 1] }).tables.a.shape, [0, 3])
   const large = randn([30_000, 32], { generator: new Generator(1) })
-  const { tables, newIds } = resizeVocabulary({ tables: { large } }, { keep: Array.from({ length: 30_000 }, (_, id) => 29_999 - id) })
+  const { tables, newIds } = resizeVocabulary(
+    { tables: { large } },
+    { keep: Array.from({ length: 30_000 }, (_, id) => 29_999 - id) },
+  )
   t.deepEqual(tables.large.narrow(0, 29_999, 1).toArray(), large.narrow(0, 0, 1).toArray())
   t.is(newIds[0], 29_999)
 })
@@ -298,7 +496,8 @@ test('nothing changes where something is wrong', (t) => {
   const before = token.weight.toArray()
   const words = ['a', 'b', 'c', 'd']
   const counts = [4, 3, 2, 1]
-  const refused = (plan: unknown, code: 'USAGE' | 'SHAPE' | 'DTYPE', ...parts: string[]) => refuses(t, () => resizeVocabulary({ tables: { token }, words, counts }, plan as VocabularyPlan), code, ...parts)
+  const refused = (plan: unknown, code: 'USAGE' | 'SHAPE' | 'DTYPE', ...parts: string[]) =>
+    refuses(t, () => resizeVocabulary({ tables: { token }, words, counts }, plan as VocabularyPlan), code, ...parts)
   refused({ keep: [0, 0] }, 'USAGE', 'keep[1]', 'id 0 is named twice')
   refused({ keep: [4] }, 'USAGE', 'keep[0] is 4', '4 rows')
   refused({ remove: [-1] }, 'USAGE', 'remove[0] is -1')
@@ -323,23 +522,47 @@ test('nothing changes where something is wrong', (t) => {
   refused({ remove: [0, 1, 2, 3], add: [{ word: 'x' }] }, 'USAGE', 'of which there are none')
   refused({ generator: 5 }, 'USAGE', 'generator')
   // Words that were removed may come anew.
-  t.deepEqual(resizeVocabulary({ tables: { token }, words }, { remove: [0], add: [{ word: 'a' }] }).words, ['b', 'c', 'd', 'a'])
+  t.deepEqual(resizeVocabulary({ tables: { token }, words }, { remove: [0], add: [{ word: 'a' }] }).words, [
+    'b',
+    'c',
+    'd',
+    'a',
+  ])
   refuses(t, () => resizeVocabulary({ tables: { token } }, { minCount: 1 }), 'USAGE', 'needs counts')
   refuses(t, () => resizeVocabulary({ tables: { token } }, { add: [{ word: 'x' }] }), 'USAGE', 'no words are given')
   refuses(t, () => resizeVocabulary({ tables: { token } }, { add: [{ count: 1 }] }), 'USAGE', 'no counts are given')
-  refuses(t, () => resizeVocabulary({ tables: { token, head: zeros([3, 2]) } }, {}), 'SHAPE', '"token" has 4 rows', '"head" has 3 rows')
+  refuses(
+    t,
+    () => resizeVocabulary({ tables: { token, head: zeros([3, 2]) } }, {}),
+    'SHAPE',
+    '"token" has 4 rows',
+    '"head" has 3 rows',
+  )
   refuses(t, () => resizeVocabulary({ tables: { token }, words: ['a'] }, {}), 'SHAPE', '1 words')
   refuses(t, () => resizeVocabulary({ tables: { token }, counts: [1] }, {}), 'SHAPE', '1 counts')
   refuses(t, () => resizeVocabulary({ tables: {} }, {}), 'USAGE', 'no tables')
   refuses(t, () => resizeVocabulary({ tables: { a: zeros([4], { dtype: 'int32' }) } }, {}), 'DTYPE', 'int32')
   refuses(t, () => resizeVocabulary({ tables: { a: tensor(1) } }, {}), 'SHAPE', 'no rows')
-  refuses(t, () => resizeVocabulary({ tables: { a: Embedding.fromPretrained(quantize(zeros([4, 4]), 'int8')) } }, {}), 'DTYPE', 'dequantize()')
+  refuses(
+    t,
+    () => resizeVocabulary({ tables: { a: Embedding.fromPretrained(quantize(zeros([4, 4]), 'int8')) } }, {}),
+    'DTYPE',
+    'dequantize()',
+  )
   refuses(t, () => resizeVocabulary({ tables: { a: [[1]] as never } }, {}), 'USAGE', '"a"')
   refuses(t, () => resizeVocabulary({ tables: { token }, optimizer: {} as never }, {}), 'USAGE', 'optimizer')
-  const nan = tensor([[1, 2], [NaN, 3], [4, 5]])
+  const nan = tensor([
+    [1, 2],
+    [NaN, 3],
+    [4, 5],
+  ])
   refuses(t, () => resizeVocabulary({ tables: { nan } }, { add: 1 }), 'USAGE', '"nan"', 'row 1 is not finite')
   refuses(t, () => resizeVocabulary({ tables: { nan } }, { add: [{ from: { pieces: [1, 2] } }] }), 'USAGE', 'row 1')
-  t.deepEqual(resizeVocabulary({ tables: { nan } }, { remove: [1], add: 1 }).tables.nan.toArray(), [[1, 2], [4, 5], [2.5, 3.5]])
+  t.deepEqual(resizeVocabulary({ tables: { nan } }, { remove: [1], add: 1 }).tables.nan.toArray(), [
+    [1, 2],
+    [4, 5],
+    [2.5, 3.5],
+  ])
   const gone = zeros([4, 2])
   gone.dispose()
   refuses(t, () => resizeVocabulary({ tables: { token, gone } }, {}), 'USAGE', 'disposed')

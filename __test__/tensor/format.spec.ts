@@ -40,13 +40,16 @@ test('there are goldens', (t) => {
 test('a huge tensor is not read but for what is shown', (t) => {
   const shape = [50257, 768]
   const read = new Set<number>()
-  const data = new Proxy({ length: shape[0] * shape[1] }, {
-    get(_, key) {
-      const at = Number(key)
-      read.add(at)
-      return at % 8
+  const data = new Proxy(
+    { length: shape[0] * shape[1] },
+    {
+      get(_, key) {
+        const at = Number(key)
+        read.add(at)
+        return at % 8
+      },
     },
-  })
+  )
   const text = formatTensor({ data, shape, dtype: 'float32' })
   t.is(read.size, 36)
   t.is(text.split('\n').length, 7)

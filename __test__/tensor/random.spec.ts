@@ -25,8 +25,17 @@ test('the draws that are compared are many', (t) => {
 })
 
 test('the same seed gives the same draws, whatever kind of number it is', (t) => {
-  for (const [a, b] of [[123, 123n], [-1, 2n ** 64n - 1n], [-5n, 2n ** 64n - 5n], [2 ** 32 + 5, 5]] as const) {
-    t.is(digest(randn([40], { generator: new Generator(a) })), digest(randn([40], { generator: new Generator(b) })), `${a}`)
+  for (const [a, b] of [
+    [123, 123n],
+    [-1, 2n ** 64n - 1n],
+    [-5n, 2n ** 64n - 5n],
+    [2 ** 32 + 5, 5],
+  ] as const) {
+    t.is(
+      digest(randn([40], { generator: new Generator(a) })),
+      digest(randn([40], { generator: new Generator(b) })),
+      `${a}`,
+    )
   }
   t.not(digest(randn([40], { generator: new Generator(1) })), digest(randn([40], { generator: new Generator(2) })))
 })
@@ -109,7 +118,10 @@ test('draws are float32, permutations int32, and learn when told to', (t) => {
   t.true(randn([2], { requiresGrad: true }).requiresGrad)
   t.false(rand([2]).requiresGrad)
   t.deepEqual(rand([0, 3]).shape, [0, 3])
-  t.deepEqual([...randperm(50).data].map(Number).sort((a, b) => a - b), [...Array(50).keys()])
+  t.deepEqual(
+    [...randperm(50).data].map(Number).sort((a, b) => a - b),
+    [...Array(50).keys()],
+  )
   t.true([...rand([1000]).data].every((x) => Number(x) >= 0 && Number(x) < 1))
 })
 

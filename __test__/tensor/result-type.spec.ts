@@ -16,7 +16,9 @@ interface Case {
   v: Elements
   grads?: [Elements, Elements]
 }
-const { operands, cases } = readGolden<{ operands: Record<DType, Record<Kind, Elements>>; cases: Case[] }>('tensor/single.json')
+const { operands, cases } = readGolden<{ operands: Record<DType, Record<Kind, Elements>>; cases: Case[] }>(
+  'tensor/single.json',
+)
 
 const SHAPES: Record<Kind, number[]> = { n: [3], 1: [1], 0: [] }
 const make = (dtype: DType, kind: Kind) => fromGolden({ t: dtype, s: SHAPES[kind], v: operands[dtype][kind] })
@@ -27,12 +29,17 @@ for (const of of ['n0', '0n', '00', 'n1', '1n', '10', '01'] as const) {
     const its = cases.filter((one) => one.of === of)
     t.true(its.length >= 280)
     for (const { op, a, b, t: dtype, v } of its) {
-      isGolden(t, make(a, of[0] as Kind)[op](make(b, of[1] as Kind)), { t: dtype, s: shapeOf(of), v }, `${a} ${op} ${b}`)
+      isGolden(
+        t,
+        make(a, of[0] as Kind)[op](make(b, of[1] as Kind)),
+        { t: dtype, s: shapeOf(of), v },
+        `${a} ${op} ${b}`,
+      )
     }
   })
 }
 
-test('gradients have the types of what they are of, and PyTorch\'s values', (t) => {
+test("gradients have the types of what they are of, and PyTorch's values", (t) => {
   const its = cases.filter((one) => one.grads !== undefined)
   t.true(its.length >= 400)
   for (const { of, op, a, b, t: dtype, grads } of its) {
@@ -45,7 +52,10 @@ test('gradients have the types of what they are of, and PyTorch\'s values', (t) 
       t.is((leaf.grad as Tensor).dtype, leaf.dtype, what)
       t.deepEqual(leaf.grad!.shape, leaf.shape, what)
       // Sums over what was repeated are rounded once here, and in the result's type: PyTorch adds in that type.
-      const [found, wanted] = [leaf.grad as Tensor, fromGolden({ t: leaf.dtype, s: leaf.shape as number[], v: grads![i] })].map((one) => one.to(dtype))
+      const [found, wanted] = [
+        leaf.grad as Tensor,
+        fromGolden({ t: leaf.dtype, s: leaf.shape as number[], v: grads![i] }),
+      ].map((one) => one.to(dtype))
       withinUlp(t, found, { t: dtype, s: leaf.shape as number[], v: Array.from(wanted.data, Number) }, 1, what)
     }
   }

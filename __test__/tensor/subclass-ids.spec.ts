@@ -1,6 +1,19 @@
 import test from 'ava'
 import { Script, createContext } from 'node:vm'
-import { attentionMask, crossEntropy, DataLoader, Embedding, EmbeddingBag, ones, positionIds, RotaryEmbedding, TokenPositionEmbedding, zeros, type IntArray, type Tensor } from '../../index.js'
+import {
+  attentionMask,
+  crossEntropy,
+  DataLoader,
+  Embedding,
+  EmbeddingBag,
+  ones,
+  positionIds,
+  RotaryEmbedding,
+  TokenPositionEmbedding,
+  zeros,
+  type IntArray,
+  type Tensor,
+} from '../../index.js'
 
 /** How often a constructor of the user's was called since `made`. */
 let calls = 0
@@ -42,12 +55,29 @@ for (const Kind of KINDS) {
     const input = new TokenPositionEmbedding({ vocabSize: 8, contextLength: 4, segments: 2, dim: 4 })
     const list = [3, 0, 1, 2]
     const ids = made(Kind, list)
-    const long = made(Kind, Array.from({ length: 5000 }, (_, i) => i % 8))
+    const long = made(
+      Kind,
+      Array.from({ length: 5000 }, (_, i) => i % 8),
+    )
     const gradients: [() => void, Tensor][] = [
       [() => layer.forward(ids).sum().backward(), layer.weight],
       [() => layer.forward(long).sum().backward(), layer.weight],
-      [() => bag.forward(ids, made(Kind, [0, 2])).sum().backward(), bag.weight],
-      [() => input.forward(ids, { shape: [2, 2], positions: made(Kind, [1, 0]), segments: made(Kind, [1, 0]) }).sum().backward(), input.token.weight],
+      [
+        () =>
+          bag
+            .forward(ids, made(Kind, [0, 2]))
+            .sum()
+            .backward(),
+        bag.weight,
+      ],
+      [
+        () =>
+          input
+            .forward(ids, { shape: [2, 2], positions: made(Kind, [1, 0]), segments: made(Kind, [1, 0]) })
+            .sum()
+            .backward(),
+        input.token.weight,
+      ],
     ]
     for (const [run, weight] of gradients) {
       run()
@@ -62,8 +92,15 @@ for (const Kind of KINDS) {
     rotated.sum().backward()
     const turned = ones([2, 2, 1, 4])
     turned.requiresGrad = true
-    new RotaryEmbedding({ dim: 4 }).forward(turned, { positions: [1, 0] }).sum().backward()
-    t.deepEqual((x.grad as Tensor).toArray(), (turned.grad as Tensor).toArray(), 'positions of the way back are those of forward')
+    new RotaryEmbedding({ dim: 4 })
+      .forward(turned, { positions: [1, 0] })
+      .sum()
+      .backward()
+    t.deepEqual(
+      (x.grad as Tensor).toArray(),
+      (turned.grad as Tensor).toArray(),
+      'positions of the way back are those of forward',
+    )
     t.is(crossEntropy(zeros([4, 4]), ids).size, 1)
     t.deepEqual(attentionMask(ids, 0).toArray(), [true, false, true, true] as never)
     t.deepEqual(positionIds(ids).toArray(), [0, 0, 1, 2])
@@ -85,7 +122,14 @@ test.serial('the way back through ids in a Buffer keeps a copy, and warns of not
   process.off('warning', listen)
   t.deepEqual(warnings, [])
   const grad = (layer.weight.grad as Tensor).toArray() as number[][]
-  t.deepEqual([grad[1], grad[3], grad[7]], [[2, 2], [1, 1], [0, 0]])
+  t.deepEqual(
+    [grad[1], grad[3], grad[7]],
+    [
+      [2, 2],
+      [1, 1],
+      [0, 0],
+    ],
+  )
 })
 
 test('ids of another realm are those of its array', (t) => {

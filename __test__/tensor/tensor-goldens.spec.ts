@@ -20,8 +20,8 @@ interface Goldens {
 const goldens = readGolden<Goldens>('tensor/tensor.json')
 const { left, right } = goldens.operands
 
-// Tolerances, in units in the last place. Elementwise arithmetic, casts and relu are exact, and so is what is computed in
-// float64 and rounded once to a shorter type. Left are float64 results: of functions, of sums
+// Tolerances, in units in the last place. Elementwise arithmetic, casts and relu are exact, and so is what is computed
+// in float64 and rounded once to a shorter type. Left are float64 results: of functions, of sums
 // in another order, where terms cancel, and of gelu, whose erfc makes x^2 ulp of the rounding of its argument.
 const EXACT = 0
 const FUNCTION_64 = 2
@@ -32,7 +32,8 @@ for (const op of ['add', 'sub', 'mul', 'div'] as const) {
   test(`${op}: every pair of types becomes what PyTorch makes of it, to the bit`, (t) => {
     const cases = goldens.binary.filter((golden) => golden.op === op)
     t.true(cases.length >= 64)
-    for (const { a, b, out } of cases) isGolden(t, fromGolden(left[a])[op](fromGolden(right[b])), out, `${a} ${op} ${b}`)
+    for (const { a, b, out } of cases)
+      isGolden(t, fromGolden(left[a])[op](fromGolden(right[b])), out, `${a} ${op} ${b}`)
   })
 
   test(`${op}: numbers take part in the tensor's type`, (t) => {
@@ -44,7 +45,10 @@ for (const op of ['add', 'sub', 'mul', 'div'] as const) {
 
 function numbered(shape: number[], start: number, step: number): Tensor {
   const size = shape.reduce((product, n) => product * n, 1)
-  return arange(size, { dtype: 'float32' }).mul(step).add(start).reshape(...shape)
+  return arange(size, { dtype: 'float32' })
+    .mul(step)
+    .add(start)
+    .reshape(...shape)
 }
 
 for (const { a, b, sub } of goldens.broadcast) {
@@ -56,7 +60,10 @@ for (const { a, b, sub } of goldens.broadcast) {
 function cycled(shape: number[], modulus: number, dtype: DType, less: number): Tensor {
   const size = shape.reduce((product, n) => product * n, 1)
   const numbers = Int32Array.from({ length: size }, (_, i) => (i % modulus) - less)
-  return arange(size).set(numbers).to(dtype).reshape(...shape)
+  return arange(size)
+    .set(numbers)
+    .to(dtype)
+    .reshape(...shape)
 }
 
 for (const { t: dtype, a, b, out } of goldens.matmul) {

@@ -1,16 +1,33 @@
 import test from 'ava'
-import { arange, concat, Embedding, full, ones, tensor, Tensor, zeros, type DType, type TypedArray } from '../../index.js'
+import {
+  arange,
+  concat,
+  Embedding,
+  full,
+  ones,
+  tensor,
+  Tensor,
+  zeros,
+  type DType,
+  type TypedArray,
+} from '../../index.js'
 import { refuses } from '../support/errors.js'
 
 const TYPES: DType[] = ['float32', 'float64', 'float16', 'bfloat16', 'int8', 'uint8', 'int32', 'int64', 'bool']
 
 test('numbers in arrays become float32', (t) => {
-  const x = tensor([[1, 2.5, -3], [4, 5, 6]])
+  const x = tensor([
+    [1, 2.5, -3],
+    [4, 5, 6],
+  ])
   t.is(x.dtype, 'float32')
   t.deepEqual(x.shape, [2, 3])
   t.is(x.size, 6)
   t.true(x.data instanceof Float32Array)
-  t.deepEqual(x.toArray(), [[1, 2.5, -3], [4, 5, 6]])
+  t.deepEqual(x.toArray(), [
+    [1, 2.5, -3],
+    [4, 5, 6],
+  ])
 })
 
 test('a number has no dimension', (t) => {
@@ -62,8 +79,23 @@ test('truth values become bool, and every number but 0 is true', (t) => {
 
 for (const dtype of TYPES) {
   test(`${dtype}: made, read, written, cloned`, (t) => {
-    const x = tensor([[0, 1], [1, 0]], { dtype })
-    const values = dtype === 'bool' ? [[false, true], [true, false]] : [[0, 1], [1, 0]]
+    const x = tensor(
+      [
+        [0, 1],
+        [1, 0],
+      ],
+      { dtype },
+    )
+    const values =
+      dtype === 'bool'
+        ? [
+            [false, true],
+            [true, false],
+          ]
+        : [
+            [0, 1],
+            [1, 0],
+          ]
     t.deepEqual(x.toArray(), values)
     t.deepEqual(x.clone().toArray(), values)
     t.deepEqual(zeros([2], { dtype }).toArray().map(Number), [0, 0])
@@ -105,7 +137,10 @@ test('ragged nesting is refused where it is ragged', (t) => {
 })
 
 test('shape lays flat data out, and must fit', (t) => {
-  t.deepEqual(tensor([1, 2, 3, 4], { shape: [2, 2] }).toArray(), [[1, 2], [3, 4]])
+  t.deepEqual(tensor([1, 2, 3, 4], { shape: [2, 2] }).toArray(), [
+    [1, 2],
+    [3, 4],
+  ])
   t.deepEqual(tensor(Int8Array.of(1, 2), { shape: [2, 1] }).shape, [2, 1])
   refuses(t, () => tensor([1, 2, 3], { shape: [2, 2] }), 'SHAPE', '3 elements', '[2, 2]')
   const given = [2]
@@ -165,9 +200,15 @@ test('arange counts in int32, or in what it is told', (t) => {
 test('set writes from an offset on, and nothing where it does not fit', (t) => {
   const x = zeros([2, 3])
   t.is(x.set([1, 2], 4), x)
-  t.deepEqual(x.toArray(), [[0, 0, 0], [0, 1, 2]])
+  t.deepEqual(x.toArray(), [
+    [0, 0, 0],
+    [0, 1, 2],
+  ])
   x.set(tensor([7, 8], { dtype: 'int64' }))
-  t.deepEqual(x.toArray(), [[7, 8, 0], [0, 1, 2]])
+  t.deepEqual(x.toArray(), [
+    [7, 8, 0],
+    [0, 1, 2],
+  ])
   x.set({ length: 1, 0: 9 })
   t.is(x.data[0], 9)
   refuses(t, () => x.set([1, 2], 5), 'SHAPE', '2 values from 5')
@@ -175,7 +216,10 @@ test('set writes from an offset on, and nothing where it does not fit', (t) => {
   refuses(t, () => x.set([1], 0.5), 'USAGE', '0.5')
   refuses(t, () => x.set(null as never), 'USAGE')
   refuses(t, () => x.set([1, 'a'] as never), 'USAGE', 'element 1')
-  t.deepEqual(x.toArray(), [[9, 8, 0], [0, 1, 2]])
+  t.deepEqual(x.toArray(), [
+    [9, 8, 0],
+    [0, 1, 2],
+  ])
 })
 
 test('set takes parts of the same memory, as they were before', (t) => {
@@ -184,8 +228,20 @@ test('set takes parts of the same memory, as they were before', (t) => {
   t.deepEqual(bytes.toArray(), [0, 1, 0, 1, 2, 3])
   for (const x of [arange(6), new Embedding(6, 1).weight.set([0, 1, 2, 3, 4, 5])]) {
     t.deepEqual(x.set(x).toArray().flat(), [0, 1, 2, 3, 4, 5])
-    t.deepEqual(x.set(x.narrow(0, 0, 4), 2).toArray().flat(), [0, 1, 0, 1, 2, 3])
-    t.deepEqual(x.set(x.narrow(0, 2, 4)).toArray().flat(), [0, 1, 2, 3, 2, 3])
+    t.deepEqual(
+      x
+        .set(x.narrow(0, 0, 4), 2)
+        .toArray()
+        .flat(),
+      [0, 1, 0, 1, 2, 3],
+    )
+    t.deepEqual(
+      x
+        .set(x.narrow(0, 2, 4))
+        .toArray()
+        .flat(),
+      [0, 1, 2, 3, 2, 3],
+    )
   }
 })
 
@@ -203,7 +259,10 @@ test('item is of one element', (t) => {
 
 test('reshape, with one size left open', (t) => {
   const x = arange(6)
-  t.deepEqual(x.reshape(2, 3).toArray(), [[0, 1, 2], [3, 4, 5]])
+  t.deepEqual(x.reshape(2, 3).toArray(), [
+    [0, 1, 2],
+    [3, 4, 5],
+  ])
   t.deepEqual(x.reshape(-1, 2).shape, [3, 2])
   t.deepEqual(x.reshape(3, -1, 1).shape, [3, 2, 1])
   t.deepEqual(tensor([4]).reshape().shape, [])
@@ -216,9 +275,21 @@ test('reshape, with one size left open', (t) => {
 
 test('narrow along every dimension', (t) => {
   const x = arange(24).reshape(2, 3, 4)
-  t.deepEqual(x.narrow(0, 1, 1).toArray(), [[[12, 13, 14, 15], [16, 17, 18, 19], [20, 21, 22, 23]]])
-  t.deepEqual(x.narrow(1, 1, 2).narrow(2, 3, 1).toArray(), [[[7], [11]], [[19], [23]]])
-  t.deepEqual(x.narrow(-1, -2, 1).toArray(), [[[2], [6], [10]], [[14], [18], [22]]])
+  t.deepEqual(x.narrow(0, 1, 1).toArray(), [
+    [
+      [12, 13, 14, 15],
+      [16, 17, 18, 19],
+      [20, 21, 22, 23],
+    ],
+  ])
+  t.deepEqual(x.narrow(1, 1, 2).narrow(2, 3, 1).toArray(), [
+    [[7], [11]],
+    [[19], [23]],
+  ])
+  t.deepEqual(x.narrow(-1, -2, 1).toArray(), [
+    [[2], [6], [10]],
+    [[14], [18], [22]],
+  ])
   t.deepEqual(x.narrow(0, 2, 0).shape, [0, 3, 4])
   refuses(t, () => x.narrow(0, 1, 2), 'SHAPE', '2 from 1')
   refuses(t, () => x.narrow(3, 0, 1), 'SHAPE', 'dimension 3')
@@ -228,7 +299,13 @@ test('narrow along every dimension', (t) => {
 
 test('transpose swaps two dimensions', (t) => {
   const x = arange(6).reshape(1, 2, 3)
-  t.deepEqual(x.transpose(1, 2).toArray(), [[[0, 3], [1, 4], [2, 5]]])
+  t.deepEqual(x.transpose(1, 2).toArray(), [
+    [
+      [0, 3],
+      [1, 4],
+      [2, 5],
+    ],
+  ])
   t.deepEqual(x.transpose(0, -1).shape, [3, 2, 1])
   t.deepEqual(x.transpose(1, 1).toArray(), x.toArray())
   refuses(t, () => x.transpose(0, 3), 'SHAPE', 'dimension 3')
@@ -236,9 +313,16 @@ test('transpose swaps two dimensions', (t) => {
 
 test('concat along every dimension, in the type that the parts become together', (t) => {
   const [a, b] = [arange(4).reshape(2, 2), tensor([[9.5, 8]])]
-  t.deepEqual(concat([a, b]).toArray(), [[0, 1], [2, 3], [9.5, 8]])
+  t.deepEqual(concat([a, b]).toArray(), [
+    [0, 1],
+    [2, 3],
+    [9.5, 8],
+  ])
   t.is(concat([a, b]).dtype, 'float32')
-  t.deepEqual(concat([a, a], 1).toArray(), [[0, 1, 0, 1], [2, 3, 2, 3]])
+  t.deepEqual(concat([a, a], 1).toArray(), [
+    [0, 1, 0, 1],
+    [2, 3, 2, 3],
+  ])
   t.deepEqual(concat([a, a], -1).shape, [2, 4])
   t.deepEqual(concat([a]).toArray(), a.toArray())
   refuses(t, () => concat([a, b], 1), 'SHAPE', '[2, 2]', '[1, 2]')

@@ -18,7 +18,7 @@ const random = (n: number) => (seed = (seed * 1103515245 + 12345) % 2 ** 31) % n
 function streamed(tokenizer: Tokenizer, ids: ArrayLike<number>, most: number, skipSpecialTokens: boolean): string {
   const decoder = tokenizer.decoder({ skipSpecialTokens })
   let text = ''
-  for (let at = 0; at < ids.length; ) {
+  for (let at = 0; at < ids.length;) {
     const size = most === 1 ? 1 : random(most + 1)
     text += decoder.write(Array.from(ids).slice(at, at + size))
     at += size
@@ -31,7 +31,11 @@ for (const tokenizer of tokenizers) {
     const lists = texts.map((text) => Array.from(tokenizer.encode(text, { allowedSpecial: 'all' })))
     // Ids that no text has, with broken characters in all places.
     for (let i = 0; i < 200; i++) {
-      lists.push(Array.from({ length: random(12) }, () => random(i % 2 ? 300 : tokenizer.vocabSize)).filter((id) => isToken(tokenizer, id)))
+      lists.push(
+        Array.from({ length: random(12) }, () => random(i % 2 ? 300 : tokenizer.vocabSize)).filter((id) =>
+          isToken(tokenizer, id),
+        ),
+      )
     }
     for (const ids of lists) {
       for (const skip of [false, true]) {
@@ -56,7 +60,10 @@ test('a character comes when it is whole, and half of one at the end', (t) => {
   const ids = gpt2.encode('a🦙b')
   const decoder = gpt2.decoder()
   const parts = Array.from(ids, (id) => decoder.write([id]))
-  t.deepEqual([parts[0], parts.slice(1, -2).join(''), parts.at(-2), parts.at(-1), decoder.end()], ['a', '', '🦙', 'b', ''])
+  t.deepEqual(
+    [parts[0], parts.slice(1, -2).join(''), parts.at(-2), parts.at(-1), decoder.end()],
+    ['a', '', '🦙', 'b', ''],
+  )
   decoder.write([ids[1]])
   t.is(decoder.end(), '\ufffd')
   // It begins anew.

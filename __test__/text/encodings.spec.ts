@@ -7,7 +7,13 @@ import { readGolden } from '../support/golden.js'
 type Names = string[] | 'all'
 interface Goldens {
   encode: { text: string; ids: number[] }[]
-  special: { text: string; allowed: Names; disallowed: Names; ids?: number[]; error?: { token: string; utf16: number } }[]
+  special: {
+    text: string
+    allowed: Names
+    disallowed: Names
+    ids?: number[]
+    error?: { token: string; utf16: number }
+  }[]
   decode: { ids: number[]; text: string }[]
   digest: Record<string, { count: number; sha256: string }>
 }
@@ -17,10 +23,20 @@ const ENCODINGS = {
   r50k_base: { size: 50257, special: { '<|endoftext|>': 50256 }, unused: [] },
   cl100k_base: {
     size: 100277,
-    special: { '<|endoftext|>': 100257, '<|fim_prefix|>': 100258, '<|fim_middle|>': 100259, '<|fim_suffix|>': 100260, '<|endofprompt|>': 100276 },
+    special: {
+      '<|endoftext|>': 100257,
+      '<|fim_prefix|>': 100258,
+      '<|fim_middle|>': 100259,
+      '<|fim_suffix|>': 100260,
+      '<|endofprompt|>': 100276,
+    },
     unused: [100256, 100261, 100275],
   },
-  o200k_base: { size: 200019, special: { '<|endoftext|>': 199999, '<|endofprompt|>': 200018 }, unused: [199998, 200000, 200017] },
+  o200k_base: {
+    size: 200019,
+    special: { '<|endoftext|>': 199999, '<|endofprompt|>': 200018 },
+    unused: [199998, 200000, 200017],
+  },
 }
 
 const set = (names: Names) => (names === 'all' ? names : new Set(names))

@@ -1,11 +1,22 @@
-// Folders of token ids as loaders and streams read them: the batches of the same ids in memory, to the bit and in order.
+// Folders of token ids as loaders and streams read them: the batches of the same ids in memory, to the bit and in
+// order.
 
 import test from 'ava'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  createDataLoader, FileError, FormatError, Generator, manualSeed, saveTokens, streamBatches, streamIds, Tokenizer, UsageError,
-  type Batch, type LoaderOptions,
+  createDataLoader,
+  FileError,
+  FormatError,
+  Generator,
+  manualSeed,
+  saveTokens,
+  streamBatches,
+  streamIds,
+  Tokenizer,
+  UsageError,
+  type Batch,
+  type LoaderOptions,
 } from '../../index.js'
 import { scenario } from '../support/child.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -23,14 +34,22 @@ test.before(async () => {
   }
 })
 
-const bits = ({ data }: Batch['inputs']) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')
-const numbers = ({ inputs, targets }: Batch) => [inputs.dtype, inputs.shape.join(), bits(inputs), bits(targets)].join(' ')
+const bits = ({ data }: Batch['inputs']) =>
+  Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')
+const numbers = ({ inputs, targets }: Batch) =>
+  [inputs.dtype, inputs.shape.join(), bits(inputs), bits(targets)].join(' ')
 const all = (batches: Iterable<Batch>) => Array.from(batches, numbers)
 
 const OPTIONS: LoaderOptions[] = [
-  {}, { maxLength: 8, stride: 3 }, { maxLength: 8, stride: 8, batchSize: 7 }, { maxLength: 5, stride: 11, dropLast: false, batchSize: 6 },
-  { maxLength: 3000, stride: 1 }, { maxLength: 1, stride: 1, batchSize: 1000, dropLast: false }, { maxLength: 64, stride: 64, shuffle: false },
-  { maxLength: 100, stride: 1, batchSize: 64, shuffle: false, dropLast: false }, { maxLength: 2, stride: 3000, batchSize: 2, dropLast: false },
+  {},
+  { maxLength: 8, stride: 3 },
+  { maxLength: 8, stride: 8, batchSize: 7 },
+  { maxLength: 5, stride: 11, dropLast: false, batchSize: 6 },
+  { maxLength: 3000, stride: 1 },
+  { maxLength: 1, stride: 1, batchSize: 1000, dropLast: false },
+  { maxLength: 64, stride: 64, shuffle: false },
+  { maxLength: 100, stride: 1, batchSize: 64, shuffle: false, dropLast: false },
+  { maxLength: 2, stride: 3000, batchSize: 2, dropLast: false },
 ]
 
 for (const dtype of ['u16', 'u32'] as const) {
@@ -43,7 +62,10 @@ for (const dtype of ['u16', 'u32'] as const) {
       t.deepEqual(there.ids, Uint32Array.from(IDS))
       for (let epoch = 0; epoch < 2; epoch++) t.deepEqual(all(there), all(here), JSON.stringify(options))
       // The default generator is drawn from in the same way.
-      const drawn = (source: Parameters<typeof createDataLoader>[0]) => (manualSeed(3), all(createDataLoader(source, options)))
+      const drawn = (source: Parameters<typeof createDataLoader>[0]) => (
+        manualSeed(3),
+        all(createDataLoader(source, options))
+      )
       t.deepEqual(drawn({ folder, verify: true }), drawn(IDS))
     }
   })
@@ -70,7 +92,9 @@ for (const dtype of ['u16', 'u32'] as const) {
     const ids: number[] = []
     for await (const chunk of streamIds({ folder })) ids.push(...chunk)
     t.deepEqual(ids, [...IDS])
-    for (const options of OPTIONS.filter(({ shuffle }) => shuffle !== undefined).map(({ shuffle: _, ...rest }) => rest)) {
+    for (const options of OPTIONS.filter(({ shuffle }) => shuffle !== undefined).map(
+      ({ shuffle: _, ...rest }) => rest,
+    )) {
       const batches: unknown[] = []
       for await (const batch of streamBatches({ folder, verify: true }, options)) batches.push(numbers(batch))
       t.deepEqual(batches, all(createDataLoader(IDS, { ...options, shuffle: false })))
@@ -78,20 +102,26 @@ for (const dtype of ['u16', 'u32'] as const) {
   })
 }
 
-test('a long stream comes in chunks, each the caller\'s own', async (t) => {
+test("a long stream comes in chunks, each the caller's own", async (t) => {
   const ids = Uint32Array.from({ length: 600_000 }, (_, i) => i % 50257)
   const { path } = await saveTokens(corpus(), { ids })
   const chunks: Uint32Array[] = []
   for await (const chunk of streamIds({ folder: path })) chunks.push(chunk)
   t.true(chunks.length > 1)
-  t.deepEqual(chunks.flatMap((chunk) => [...chunk]), [...ids])
+  t.deepEqual(
+    chunks.flatMap((chunk) => [...chunk]),
+    [...ids],
+  )
 })
 
 test('a tokenizer must be the one that encoded the folder', async (t) => {
   const folder = written.get('u16')!
   const [gpt2, other] = [Tokenizer.load('gpt2'), Tokenizer.load('cl100k_base')]
   t.is(createDataLoader({ folder }, { tokenizer: gpt2, maxLength: 8 }).ids.length, IDS.length)
-  const expected = { instanceOf: UsageError, message: /was encoded by gpt2 of 50257 tokens, not by cl100k_base of 100277/ }
+  const expected = {
+    instanceOf: UsageError,
+    message: /was encoded by gpt2 of 50257 tokens, not by cl100k_base of 100277/,
+  }
   t.throws(() => createDataLoader({ folder }, { tokenizer: other }), expected)
   const read = async (tokenizer: Tokenizer) => {
     let count = 0
@@ -109,8 +139,12 @@ test('what cannot be read is a typed error: at once of a loader, of a stream whe
   const stream = streamIds(none)[Symbol.asyncIterator]()
   await t.throwsAsync(async () => stream.next(), { instanceOf: FileError })
   for (const [source, message] of [
-    [{ folder: 5 }, /folder/], [{ folder: '' }, /folder/], [{ folder: 'x', verify: 1 }, /verify must be true or false/], [{ folder: 'x', ids: [1] }, /ids and folder/],
-    [{ verify: true }, /"verify"/], [{ texts: ['a'], verify: true }, /"verify"/],
+    [{ folder: 5 }, /folder/],
+    [{ folder: '' }, /folder/],
+    [{ folder: 'x', verify: 1 }, /verify must be true or false/],
+    [{ folder: 'x', ids: [1] }, /ids and folder/],
+    [{ verify: true }, /"verify"/],
+    [{ texts: ['a'], verify: true }, /"verify"/],
   ] as const) {
     t.throws(() => createDataLoader(source as never), { instanceOf: UsageError, message })
     t.throws(() => streamIds(source as never), { instanceOf: UsageError, message })
@@ -135,11 +169,19 @@ test('an id that no tensor holds is an error that names its place', async (t) =>
   const bytes = readFileSync(at)
   bytes.writeUInt32LE(2 ** 31, 400)
   writeFileSync(at, bytes)
-  const error = t.throws(() => [...createDataLoader({ folder: path }, { maxLength: 3000, stride: 1, batchSize: 1 })], { instanceOf: FormatError, message: /2147483648 is no id/ })
+  const error = t.throws(() => [...createDataLoader({ folder: path }, { maxLength: 3000, stride: 1, batchSize: 1 })], {
+    instanceOf: FormatError,
+    message: /2147483648 is no id/,
+  })
   t.is(error.offset, 400)
 })
 
 const whereFilesAreCut = process.platform === 'win32' ? test.skip : test
 whereFilesAreCut('a folder whose ids are cut short while they are mapped is a FileError', async (t) => {
-  t.deepEqual(await scenario<object>('lifetime/torn.js', 'tokens'), { loader: true, again: true, stream: true, trainer: true })
+  t.deepEqual(await scenario<object>('lifetime/torn.js', 'tokens'), {
+    loader: true,
+    again: true,
+    stream: true,
+    trainer: true,
+  })
 })

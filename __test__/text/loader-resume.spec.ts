@@ -13,7 +13,11 @@ const folder = temporaryFolder()
 const KINDS = [true, false].flatMap((shuffle) =>
   [true, false].flatMap((own) =>
     // 22 windows: a last batch that is short and left out, short and given, or full.
-    [{ batchSize: 4, dropLast: true }, { batchSize: 4, dropLast: false }, { batchSize: 11, dropLast: false }].map((sizes) => ({
+    [
+      { batchSize: 4, dropLast: true },
+      { batchSize: 4, dropLast: false },
+      { batchSize: 11, dropLast: false },
+    ].map((sizes) => ({
       name: `${shuffle ? 'shuffled' : 'in order'}, ${own ? 'an own' : 'the default'} generator, ${sizes.batchSize} to a batch${sizes.dropLast ? ', dropLast' : ''}`,
       options: { maxLength: 2, stride: 1, shuffle, ...sizes },
       own,
@@ -35,14 +39,16 @@ for (const [number, kind] of KINDS.entries()) {
       let loader = make(kind, 7)
       let count = 0
       let lives = 1
-      for (let epoch = 0; epoch < EPOCHS; ) {
+      for (let epoch = 0; epoch < EPOCHS;) {
         let stopped = false
         for (const batch of loader) {
           seen[epoch].push(firsts(batch))
           if (++count % every !== 0) continue
           // Another process, which knows the state alone: by JSON, loaded and given once more before it is used.
           const state = JSON.parse(JSON.stringify(loader.state()))
-          const between = make(kind, 1000 + count).load(state).state()
+          const between = make(kind, 1000 + count)
+            .load(state)
+            .state()
           t.deepEqual(between, state)
           loader = make(kind, 2000 + count).load(between)
           lives++
@@ -65,12 +71,20 @@ for (const [number, kind] of KINDS.entries()) {
       if (lives > 40) return t.fail('it does not come to an end')
       // In turn: one batch more is written, and a second is drawn and lost; or it ends right where one was written.
       const when = lives % 2 === 0 ? 'before' : 'after'
-      const { code, stderr } = await runScript('lifetime/killed.js', [log, JSON.stringify({ ...kind, seed: lives === 0 ? 7 : 99 }), when, '2'])
+      const { code, stderr } = await runScript('lifetime/killed.js', [
+        log,
+        JSON.stringify({ ...kind, seed: lives === 0 ? 7 : 99 }),
+        when,
+        '2',
+      ])
       if (code === 0) done = true
       else t.true(code === 'SIGKILL' || process.platform === 'win32', `${code} ${stderr}`)
     }
     const lines = readFileSync(log, 'utf8').trim().split('\n')
-    t.deepEqual(lines.map((line) => JSON.parse(line).batch), expected)
+    t.deepEqual(
+      lines.map((line) => JSON.parse(line).batch),
+      expected,
+    )
     t.true(lives > expected.length / 2)
   })
 }

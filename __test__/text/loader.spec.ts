@@ -1,5 +1,15 @@
 import test from 'ava'
-import { createDataLoader, DataLoader, Generator, manualSeed, memoryUsage, Tokenizer, type Batch, type IntArray, type LoaderOptions } from '../../index.js'
+import {
+  createDataLoader,
+  DataLoader,
+  Generator,
+  manualSeed,
+  memoryUsage,
+  Tokenizer,
+  type Batch,
+  type IntArray,
+  type LoaderOptions,
+} from '../../index.js'
 import { defaultGenerator } from '../../api/tensor/random.js'
 import { detached } from '../support/buffers.js'
 import { refuses } from '../support/errors.js'
@@ -13,22 +23,46 @@ test('250 windows over the ids 0 to 1000, in order', (t) => {
   t.is(loader.length, 125)
   const batches = [...loader]
   t.is(batches.length, 125)
-  t.deepEqual(rows(batches[0]), [[[0, 1, 2, 3], [4, 5, 6, 7]], [[1, 2, 3, 4], [5, 6, 7, 8]]])
-  t.deepEqual(batches[124].inputs.toArray(), [[992, 993, 994, 995], [996, 997, 998, 999]])
-  t.deepEqual(batches[124].targets.toArray(), [[993, 994, 995, 996], [997, 998, 999, 1000]])
+  t.deepEqual(rows(batches[0]), [
+    [
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+    ],
+    [
+      [1, 2, 3, 4],
+      [5, 6, 7, 8],
+    ],
+  ])
+  t.deepEqual(batches[124].inputs.toArray(), [
+    [992, 993, 994, 995],
+    [996, 997, 998, 999],
+  ])
+  t.deepEqual(batches[124].targets.toArray(), [
+    [993, 994, 995, 996],
+    [997, 998, 999, 1000],
+  ])
 })
 
 test('the last batch after manualSeed(123), shuffled', (t) => {
   manualSeed(123)
   const batches = [...createDataLoader(numbers(1001), small)]
-  t.deepEqual(batches[124].inputs.toArray(), [[880, 881, 882, 883], [112, 113, 114, 115]])
-  t.deepEqual(batches[124].targets.toArray(), [[881, 882, 883, 884], [113, 114, 115, 116]])
+  t.deepEqual(batches[124].inputs.toArray(), [
+    [880, 881, 882, 883],
+    [112, 113, 114, 115],
+  ])
+  t.deepEqual(batches[124].targets.toArray(), [
+    [881, 882, 883, 884],
+    [113, 114, 115, 116],
+  ])
 })
 
-test('batches are int32, fresh, and the caller\'s', (t) => {
+test("batches are int32, fresh, and the caller's", (t) => {
   const loader = createDataLoader(numbers(100), { ...small, shuffle: false })
   const [first, second] = loader
-  t.deepEqual([first.inputs.dtype, first.inputs.shape, first.targets.dtype, first.targets.shape], ['int32', [2, 4], 'int32', [2, 4]])
+  t.deepEqual(
+    [first.inputs.dtype, first.inputs.shape, first.targets.dtype, first.targets.shape],
+    ['int32', [2, 4], 'int32', [2, 4]],
+  )
   first.inputs.data.fill(7 as never)
   t.deepEqual(second.inputs.toArray()[0], [8, 9, 10, 11])
   t.deepEqual([...loader][0].inputs.toArray()[0], [0, 1, 2, 3])
@@ -40,7 +74,10 @@ test('batches are int32, fresh, and the caller\'s', (t) => {
 })
 
 /** The definition, written out. */
-function naive(n: number, options: Required<Pick<LoaderOptions, 'batchSize' | 'maxLength' | 'stride' | 'dropLast'>>): number[][] {
+function naive(
+  n: number,
+  options: Required<Pick<LoaderOptions, 'batchSize' | 'maxLength' | 'stride' | 'dropLast'>>,
+): number[][] {
   const { batchSize, maxLength, stride, dropLast } = options
   const starts: number[] = []
   for (let start = 0; start < n - maxLength; start += stride) starts.push(start)
@@ -63,9 +100,16 @@ test('windows are what the definition says, for many sizes', (t) => {
             const expected = naive(n, options)
             const found = [...loader]
             t.is(loader.length, expected.length)
-            const at = (shift: number) => expected.map((batch) => batch.map((start) => [...numbers(maxLength)].map((i) => start + i + shift)))
-            t.deepEqual(found.map(({ inputs }) => inputs.toArray()), at(0))
-            t.deepEqual(found.map(({ targets }) => targets.toArray()), at(1))
+            const at = (shift: number) =>
+              expected.map((batch) => batch.map((start) => [...numbers(maxLength)].map((i) => start + i + shift)))
+            t.deepEqual(
+              found.map(({ inputs }) => inputs.toArray()),
+              at(0),
+            )
+            t.deepEqual(
+              found.map(({ targets }) => targets.toArray()),
+              at(1),
+            )
           }
         }
       }
@@ -77,7 +121,11 @@ test('windows are what the definition says, for many sizes', (t) => {
 test('a shuffled epoch has every window once, another order each time', (t) => {
   const loader = createDataLoader(numbers(101), { batchSize: 3, maxLength: 1, stride: 1, dropLast: false })
   const orders = [0, 1].map(() => [...loader].flatMap(({ inputs }) => [...(inputs.data as Int32Array)]))
-  for (const order of orders) t.deepEqual([...order].sort((a, b) => a - b), [...numbers(100)])
+  for (const order of orders)
+    t.deepEqual(
+      [...order].sort((a, b) => a - b),
+      [...numbers(100)],
+    )
   t.notDeepEqual(orders[0], orders[1])
 })
 
@@ -130,7 +178,11 @@ test('a text is encoded with the tokenizer', (t) => {
   t.deepEqual(createDataLoader(text, { maxLength: 4 }).ids, loader.ids)
   refuses(t, () => createDataLoader('a <|endoftext|> b', { maxLength: 1 }), 'USAGE', '<|endoftext|>')
   t.true([...createDataLoader('a <|endoftext|> b', { maxLength: 1, allowedSpecial: 'all' }).ids].includes(50256))
-  t.true([...createDataLoader('a <|endoftext|> b', { maxLength: 1, allowedSpecial: new Set(['<|endoftext|>']) }).ids].includes(50256))
+  t.true(
+    [
+      ...createDataLoader('a <|endoftext|> b', { maxLength: 1, allowedSpecial: new Set(['<|endoftext|>']) }).ids,
+    ].includes(50256),
+  )
 })
 
 test('too few ids for a window and its targets are refused, with the numbers', (t) => {
@@ -168,6 +220,12 @@ test('options are checked', (t) => {
 })
 
 test('windows larger than memory are refused when the batch is cut, not before', (t) => {
-  const loader = createDataLoader(numbers(100), { batchSize: 2 ** 50, maxLength: 4, stride: 1, dropLast: false, shuffle: false })
+  const loader = createDataLoader(numbers(100), {
+    batchSize: 2 ** 50,
+    maxLength: 4,
+    stride: 1,
+    dropLast: false,
+    shuffle: false,
+  })
   t.deepEqual([...loader][0].inputs.shape, [96, 4])
 })

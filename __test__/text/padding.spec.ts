@@ -1,15 +1,29 @@
 import test from 'ava'
 import { join } from 'node:path'
-import { Embedding, setNumThreads, Tokenizer, type PaddedBatch, type PaddingOptions, type TruncationOptions } from '../../index.js'
+import {
+  Embedding,
+  setNumThreads,
+  Tokenizer,
+  type PaddedBatch,
+  type PaddingOptions,
+  type TruncationOptions,
+} from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { readGolden, root } from '../support/golden.js'
 
-type Expected = Required<Pick<TruncationOptions & PaddingOptions, 'maxLength' | 'truncationSide' | 'paddingSide'>> & { ids: number[][]; mask: number[][] }
+type Expected = Required<Pick<TruncationOptions & PaddingOptions, 'maxLength' | 'truncationSide' | 'paddingSide'>> & {
+  ids: number[][]
+  mask: number[][]
+}
 const { texts, truncated } = readGolden<{ texts: string[]; truncated: Expected[] }>('hf/cases.json')
 const file = (name: string) => Tokenizer.fromFile(join(root, `testdata/golden/hf/${name}.json`))
 const gpt2 = Tokenizer.load('gpt2')
 
-const rows = ({ ids, mask, lengths }: PaddedBatch) => ({ ids: ids.toArray(), mask: mask.toArray(), lengths: [...lengths] })
+const rows = ({ ids, mask, lengths }: PaddedBatch) => ({
+  ids: ids.toArray(),
+  mask: mask.toArray(),
+  lengths: [...lengths],
+})
 
 test('rows cut and filled up as the library does it', (t) => {
   const tokenizer = file('wordpiece')
@@ -24,7 +38,11 @@ test('rows cut and filled up as the library does it', (t) => {
     // The same, not filled up.
     const { maxLength, truncationSide } = options
     const { ids: flat, offsets } = tokenizer.encodeBatch(texts.slice(0, ids.length), { maxLength, truncationSide })
-    for (const [i, row] of ids.entries()) t.deepEqual([...flat.subarray(offsets[i], offsets[i + 1])], row.filter((_, k) => mask[i][k]))
+    for (const [i, row] of ids.entries())
+      t.deepEqual(
+        [...flat.subarray(offsets[i], offsets[i + 1])],
+        row.filter((_, k) => mask[i][k]),
+      )
   }
 })
 
@@ -33,13 +51,37 @@ test('as long as the longest, filled up with the end of text', (t) => {
   t.deepEqual([batch.ids.dtype, batch.mask.dtype, batch.ids.shape, batch.mask.shape], ['int32', 'bool', [3, 5], [3, 5]])
   const E = 50256
   t.deepEqual(rows(batch), {
-    ids: [[15496, E, E, E, E], [E, E, E, E, E], [4598, 345, 588, 8887, 30]],
-    mask: [[true, false, false, false, false], [false, false, false, false, false], [true, true, true, true, true]],
+    ids: [
+      [15496, E, E, E, E],
+      [E, E, E, E, E],
+      [4598, 345, 588, 8887, 30],
+    ],
+    mask: [
+      [true, false, false, false, false],
+      [false, false, false, false, false],
+      [true, true, true, true, true],
+    ],
     lengths: [1, 0, 5],
   })
   t.true(batch.lengths instanceof Uint32Array)
-  const left = gpt2.encodeBatch(['Hello', 'do you like tea?'], { padding: 'longest', maxLength: 2, paddingSide: 'left', truncationSide: 'left', paddingId: 0 })
-  t.deepEqual(rows(left), { ids: [[0, 15496], [8887, 30]], mask: [[false, true], [true, true]], lengths: [1, 2] })
+  const left = gpt2.encodeBatch(['Hello', 'do you like tea?'], {
+    padding: 'longest',
+    maxLength: 2,
+    paddingSide: 'left',
+    truncationSide: 'left',
+    paddingId: 0,
+  })
+  t.deepEqual(rows(left), {
+    ids: [
+      [0, 15496],
+      [8887, 30],
+    ],
+    mask: [
+      [false, true],
+      [true, true],
+    ],
+    lengths: [1, 2],
+  })
 })
 
 test('straight into a layer, which has a row for what fills up', (t) => {
@@ -53,7 +95,9 @@ test('no text, empty texts, rows of one', (t) => {
   t.deepEqual(gpt2.encodeBatch([], { padding: 'maxLength', maxLength: 4 }).mask.shape, [0, 4])
   t.deepEqual(gpt2.encodeBatch(['', ''], { padding: 'longest' }).ids.shape, [2, 0])
   t.deepEqual(rows(gpt2.encodeBatch(['do you', ''], { padding: 'maxLength', maxLength: 1, paddingId: 7 })), {
-    ids: [[4598], [7]], mask: [[true], [false]], lengths: [1, 0],
+    ids: [[4598], [7]],
+    mask: [[true], [false]],
+    lengths: [1, 0],
   })
   const { ids, offsets } = gpt2.encodeBatch(['do you', ''], { maxLength: 1 })
   t.deepEqual([[...ids], [...offsets]], [[4598], [0, 1, 1]])
@@ -63,7 +107,14 @@ test('no text, empty texts, rows of one', (t) => {
 
 test('what a file puts around a text needs room', (t) => {
   const tokenizer = file('wordpiece')
-  refuses(t, () => tokenizer.encodeBatch(['a'], { maxLength: 1 }), 'USAGE', 'maxLength 1', '2 tokens', 'addSpecialTokens: false')
+  refuses(
+    t,
+    () => tokenizer.encodeBatch(['a'], { maxLength: 1 }),
+    'USAGE',
+    'maxLength 1',
+    '2 tokens',
+    'addSpecialTokens: false',
+  )
   t.deepEqual([...tokenizer.encodeBatch(['some words'], { maxLength: 2 }).ids], [2, 3])
   t.is(tokenizer.encodeBatch(['some words'], { maxLength: 1, addSpecialTokens: false }).ids.length, 1)
 })
@@ -96,10 +147,25 @@ test.serial('any number of threads gives the same rows', (t) => {
       const bytes = (array: ArrayBufferView) => Buffer.from(array.buffer, array.byteOffset, array.byteLength)
       for (const other of found.slice(1)) {
         t.deepEqual(other[0], found[0][0])
-        other.slice(1).forEach((array, i) => t.true(bytes(array as Int32Array).equals(bytes(found[0][i + 1] as Int32Array)), `array ${i}`))
+        other
+          .slice(1)
+          .forEach((array, i) =>
+            t.true(bytes(array as Int32Array).equals(bytes(found[0][i + 1] as Int32Array)), `array ${i}`),
+          )
       }
-      const [[, length], ids, mask, lengths, flat, offsets] = found[0] as [number[], Int32Array, Uint8Array, Uint32Array, Uint32Array, Uint32Array]
-      const expected = { ids: new Int32Array(ids.length).fill(1), mask: new Uint8Array(ids.length), lengths: new Uint32Array(many.length) }
+      const [[, length], ids, mask, lengths, flat, offsets] = found[0] as [
+        number[],
+        Int32Array,
+        Uint8Array,
+        Uint32Array,
+        Uint32Array,
+        Uint32Array,
+      ]
+      const expected = {
+        ids: new Int32Array(ids.length).fill(1),
+        mask: new Uint8Array(ids.length),
+        lengths: new Uint32Array(many.length),
+      }
       many.forEach((_, i) => {
         const row = flat.subarray(offsets[i], offsets[i + 1])
         expected.ids.set(row, (i + 1) * length - row.length)
@@ -125,9 +191,16 @@ test('options that contradict each other are told', (t) => {
   refuses(t, given({ paddingId: 0 }), 'USAGE', 'paddingId', "padding: 'longest'")
   refuses(t, given({ padding: 'longest', paddingSide: 'up' }), 'USAGE', "'up'")
   for (const maxLength of [0, -1, 1.5, '4', NaN]) refuses(t, given({ maxLength }), 'USAGE', 'maxLength')
-  for (const paddingId of [-1, 1.5, 2 ** 31, '0']) refuses(t, given({ padding: 'longest', paddingId }), 'USAGE', 'paddingId')
+  for (const paddingId of [-1, 1.5, 2 ** 31, '0'])
+    refuses(t, given({ padding: 'longest', paddingId }), 'USAGE', 'paddingId')
   refuses(t, given({ padding: 'maxLength', maxLength: 2 ** 50 }), 'USAGE', 'GiB')
   refuses(t, given({ addSpecialTokens: 1 }), 'USAGE', 'addSpecialTokens')
-  refuses(t, () => file('llama').encodeBatch(['a'], { padding: 'longest' }), 'USAGE', 'no token to fill rows up', 'paddingId')
+  refuses(
+    t,
+    () => file('llama').encodeBatch(['a'], { padding: 'longest' }),
+    'USAGE',
+    'no token to fill rows up',
+    'paddingId',
+  )
   t.deepEqual(file('llama').encodeBatch(['a', ''], { padding: 'longest', paddingId: 0 }).lengths.length, 2)
 })

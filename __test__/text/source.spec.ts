@@ -8,8 +8,23 @@ import { Readable } from 'node:stream'
 import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import {
-  arange, createDataLoader, FileError, streamBatches, streamIds, tensor, TokenIndexError, Tokenizer, Trainer, UsageError,
-  type Corpus, type LoaderOptions, type LoaderSource, type PairTrainerOptions, type TextSource, type TrainerOptions, type TrainResult,
+  arange,
+  createDataLoader,
+  FileError,
+  streamBatches,
+  streamIds,
+  tensor,
+  TokenIndexError,
+  Tokenizer,
+  Trainer,
+  UsageError,
+  type Corpus,
+  type LoaderOptions,
+  type LoaderSource,
+  type PairTrainerOptions,
+  type TextSource,
+  type TrainerOptions,
+  type TrainResult,
 } from '../../index.js'
 import { runScript } from '../support/child.js'
 import { refuses } from '../support/errors.js'
@@ -45,7 +60,10 @@ function* some<T>(items: Iterable<T>): Generator<T> {
 
 const words = ({ vocabulary }: TrainResult) => [...(vocabulary as string[])].sort()
 const learned = async (corpus: unknown, options: TrainerOptions = PAIRS) => new Trainer(corpus as Corpus, options).run()
-const bits = ({ tensors }: TrainResult) => Object.values(tensors).map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'))
+const bits = ({ tensors }: TrainResult) =>
+  Object.values(tensors).map(({ data }) =>
+    Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+  )
 
 /** All that read a source, as what they say of it first. */
 const READERS: [string, (source: unknown) => unknown][] = [
@@ -61,7 +79,11 @@ const MISTAKABLE: [string, () => unknown, string[]][] = [
   ['texts or paths', () => ['the cat sat'], ['{ texts: [...] } or { files: [...] }']],
   ['paths or texts', () => ['a.txt', 'b.txt'], ['{ texts: [...] } or { files: [...] }']],
   ['an array of another realm', () => runInNewContext("['the cat sat']"), ['{ texts: [...] } or { files: [...] }']],
-  ['an array subclass', () => Object.assign(new (class Lines extends Array<string> {})(), ['a b']), ['{ texts: [...] } or { files: [...] }']],
+  [
+    'an array subclass',
+    () => Object.assign(new (class Lines extends Array<string> {})(), ['a b']),
+    ['{ texts: [...] } or { files: [...] }'],
+  ],
   ['an empty array', () => [], ['{ texts: [...] }']],
   ['a Set', () => new Set(['the cat sat', 'a dog sat']), ['{ texts: [...] }', '{ pieces: ... }']],
   ['a Map', () => new Map([['a', 'text']]), ['{ texts: [...] }']],
@@ -117,7 +139,10 @@ for (const [reader, read] of READERS) {
     for (const [name, source, parts] of MISTAKABLE) {
       const made = source()
       if (made instanceof Readable) made.on('error', () => {}).destroy()
-      t.truthy(refuses(t, () => read(made), 'USAGE', reader, ...parts), name)
+      t.truthy(
+        refuses(t, () => read(made), 'USAGE', reader, ...parts),
+        name,
+      )
     }
   })
 }
@@ -129,10 +154,34 @@ test('a bare string is a text for createDataLoader alone, and no path is taken f
     refuses(t, () => read(''), 'USAGE', reader, '{ texts:')
   }
   const load = (text: string) => createDataLoader(text, { maxLength: 1 })
-  for (const path of ['x.txt', '/data/x.txt.gz', './my books/x.txt', '../x.md', '~/x y.jsonl', 'C:\\my books\\x.csv', 'C:/x.zst', 'some/where/in/folders.txt', 'Käse.html', __filename]) {
+  for (const path of [
+    'x.txt',
+    '/data/x.txt.gz',
+    './my books/x.txt',
+    '../x.md',
+    '~/x y.jsonl',
+    'C:\\my books\\x.csv',
+    'C:/x.zst',
+    'some/where/in/folders.txt',
+    'Käse.html',
+    __filename,
+  ]) {
     refuses(t, () => load(path), 'USAGE', 'createDataLoader', 'looks like a path', '{ files:', '{ texts:')
   }
-  for (const text of ['the cat sat', 'the end.', 'see x.txt', 'x.txt\nis a file.txt', 'a... b', '3.14', 'und so weiter usw.', '/ or a slash', 'x.', '1.5', `${'x'.repeat(5000)}.txt`, ' x.txt']) {
+  for (const text of [
+    'the cat sat',
+    'the end.',
+    'see x.txt',
+    'x.txt\nis a file.txt',
+    'a... b',
+    '3.14',
+    'und so weiter usw.',
+    '/ or a slash',
+    'x.',
+    '1.5',
+    `${'x'.repeat(5000)}.txt`,
+    ' x.txt',
+  ]) {
     t.deepEqual(load(text).ids, gpt2.encode(text), text)
   }
   t.deepEqual(createDataLoader({ texts: ['x.txt'] }, { maxLength: 1 }).ids, gpt2.encode('x.txt'))
@@ -141,14 +190,26 @@ test('a bare string is a text for createDataLoader alone, and no path is taken f
 test('texts have the ids of each, however they come', async (t) => {
   const expected = TEXTS.flatMap((text) => [...gpt2.encode(text)])
   t.notDeepEqual(expected, [...gpt2.encode(TEXTS.join(''))])
-  const forms = () => [TEXTS, Object.freeze([...TEXTS]), new Set(TEXTS), some(TEXTS), TEXTS.values(), runInNewContext(JSON.stringify(TEXTS)) as string[], new Map(TEXTS.map((text, i) => [i, text])).values()]
-  for (const texts of [...forms(), late(TEXTS), Readable.from(TEXTS)]) t.deepEqual(await all(streamIds({ texts })), expected)
+  const forms = () => [
+    TEXTS,
+    Object.freeze([...TEXTS]),
+    new Set(TEXTS),
+    some(TEXTS),
+    TEXTS.values(),
+    runInNewContext(JSON.stringify(TEXTS)) as string[],
+    new Map(TEXTS.map((text, i) => [i, text])).values(),
+  ]
+  for (const texts of [...forms(), late(TEXTS), Readable.from(TEXTS)])
+    t.deepEqual(await all(streamIds({ texts })), expected)
   for (const texts of forms()) t.deepEqual([...createDataLoader({ texts }, { maxLength: 1 }).ids], expected)
   const once = new Set(TEXTS)
   const again = streamIds({ texts: once })
   t.deepEqual([await all(again), await all(again)], [expected, expected])
   // A half of a surrogate pair at the end of a text does not wait for the next.
-  t.deepEqual(await all(streamIds({ texts: ['a\ud83d', '\udc0bb'] })), [...gpt2.encode('a\ufffd'), ...gpt2.encode('\ufffdb')])
+  t.deepEqual(await all(streamIds({ texts: ['a\ud83d', '\udc0bb'] })), [
+    ...gpt2.encode('a\ufffd'),
+    ...gpt2.encode('\ufffdb'),
+  ])
 })
 
 test('the other forms give the same ids to streams and loaders', async (t) => {
@@ -158,9 +219,22 @@ test('the other forms give the same ids to streams and loaders', async (t) => {
   const packed = file('text.txt.gz', gzipSync(text))
   const pieces = ['One tw', ...text.slice(6).match(/[^]{1,7}/g)!]
   const forms: (TextSource & LoaderSource)[] = [
-    { files: [path] }, { files: [packed] }, { pieces }, { pieces: some(pieces) }, { texts: [text] }, { ids: expected }, { ids: expected.map(BigInt) }, expected,
-    Uint32Array.from(expected), Int32Array.from(expected), BigInt64Array.from(expected, BigInt), Uint16Array.from(expected), { ids: Uint16Array.from(expected) },
-    { ids: [expected.slice(0, 9), [], Uint16Array.from(expected.slice(9))] }, tensor(expected, { dtype: 'int32' }), { ids: tensor(expected, { dtype: 'int64' }) },
+    { files: [path] },
+    { files: [packed] },
+    { pieces },
+    { pieces: some(pieces) },
+    { texts: [text] },
+    { ids: expected },
+    { ids: expected.map(BigInt) },
+    expected,
+    Uint32Array.from(expected),
+    Int32Array.from(expected),
+    BigInt64Array.from(expected, BigInt),
+    Uint16Array.from(expected),
+    { ids: Uint16Array.from(expected) },
+    { ids: [expected.slice(0, 9), [], Uint16Array.from(expected.slice(9))] },
+    tensor(expected, { dtype: 'int32' }),
+    { ids: tensor(expected, { dtype: 'int64' }) },
     { ids: runInNewContext(`Uint32Array.of(${expected.join()})`) as Uint32Array },
   ]
   const windows = { maxLength: 4, stride: 4, batchSize: 3, dropLast: false }
@@ -170,18 +244,25 @@ test('the other forms give the same ids to streams and loaders', async (t) => {
     t.deepEqual(await all(streamIds(again())), expected)
     t.deepEqual([...createDataLoader(again(), { maxLength: 1 }).ids].map(Number), expected)
     const found: unknown[] = []
-    for await (const { inputs, targets } of streamBatches(again(), windows)) found.push([inputs.toArray(), targets.toArray()])
-    t.deepEqual(found, [...rows].map(({ inputs, targets }) => [inputs.toArray(), targets.toArray()]))
+    for await (const { inputs, targets } of streamBatches(again(), windows))
+      found.push([inputs.toArray(), targets.toArray()])
+    t.deepEqual(
+      found,
+      [...rows].map(({ inputs, targets }) => [inputs.toArray(), targets.toArray()]),
+    )
   }
   t.deepEqual(await all(streamIds(createReadStream(path, 'utf8'))), expected)
   t.deepEqual(await all(streamIds(createReadStream(path).setEncoding('utf8'))), expected)
-  t.deepEqual(await all(streamIds({ pieces: createReadStream(path, { encoding: 'utf8', highWaterMark: 5 }) })), expected)
+  t.deepEqual(
+    await all(streamIds({ pieces: createReadStream(path, { encoding: 'utf8', highWaterMark: 5 }) })),
+    expected,
+  )
   t.deepEqual(await all(streamIds({ ids: arange(6, { dtype: 'int32' }).reshape(2, 3) })), [0, 1, 2, 3, 4, 5])
   t.deepEqual(await all(streamIds({ ids: Buffer.from([5, 6]) })), [5, 6])
   t.deepEqual([...createDataLoader({ ids: Buffer.from([5, 6]) }, { maxLength: 1 }).ids], [5, 6])
 })
 
-test('chunks of ids are the caller\'s', async (t) => {
+test("chunks of ids are the caller's", async (t) => {
   const ids = Uint32Array.of(1, 2, 3)
   for await (const chunk of streamIds({ ids })) chunk.fill(9)
   t.deepEqual([...ids], [1, 2, 3])
@@ -192,10 +273,15 @@ test('chunks of ids are the caller\'s', async (t) => {
 })
 
 test('createDataLoader reads files whole, here and now', async (t) => {
-  const load = (files: string[], options: LoaderOptions = {}) => [...createDataLoader({ files }, { maxLength: 1, ...options }).ids]
+  const load = (files: string[], options: LoaderOptions = {}) => [
+    ...createDataLoader({ files }, { maxLength: 1, ...options }).ids,
+  ]
   const texts = ['It is', "n't ", '', ' the end\n\n', 'x'.repeat(5000)]
   const paths = texts.map((text, i) => file(`whole-${i}.txt`, text))
-  t.deepEqual(load(paths), texts.flatMap((text) => [...gpt2.encode(text)]))
+  t.deepEqual(
+    load(paths),
+    texts.flatMap((text) => [...gpt2.encode(text)]),
+  )
   const long = 'It was the best of times.\n'.repeat(100_000)
   t.deepEqual(load([file('long.txt.gz', gzipSync(long))]), [...gpt2.encode(long)])
   const bomb = file('bomb.gz', gzipSync(Buffer.alloc(20 << 20, 'a')))
@@ -223,12 +309,21 @@ test('createDataLoader reads files whole, here and now', async (t) => {
 
 test('words do not reach from one text into the next', async (t) => {
   const expected = ['a', 'cat', 'dog', 'mat', 'on', 'sat', 'the']
-  for (const corpus of [{ texts: TEXTS }, { texts: new Set(TEXTS) }, { texts: some(TEXTS) }, { texts: late(TEXTS) }, { files: TEXTS.map((text, i) => file(`words-${i}.txt`, text)) }]) {
+  for (const corpus of [
+    { texts: TEXTS },
+    { texts: new Set(TEXTS) },
+    { texts: some(TEXTS) },
+    { texts: late(TEXTS) },
+    { files: TEXTS.map((text, i) => file(`words-${i}.txt`, text)) },
+  ]) {
     t.deepEqual(words(await learned(corpus)), expected)
   }
   t.deepEqual(words(await learned({ pieces: ['the c', 'at s', 'at'] })), ['cat', 'sat', 'the'])
   t.deepEqual(words(await learned({ pieces: ['a\ud83d', '\udc0b b\ud83d'] })), ['a🐋', 'b\ufffd'])
-  t.deepEqual(words(await learned(createReadStream(file('stream.txt', 'the cat\nsat'), { encoding: 'utf8', highWaterMark: 3 }))), ['cat', 'sat', 'the'])
+  t.deepEqual(
+    words(await learned(createReadStream(file('stream.txt', 'the cat\nsat'), { encoding: 'utf8', highWaterMark: 3 }))),
+    ['cat', 'sat', 'the'],
+  )
 })
 
 test('sentences do not reach from one text into the next, of words, tokens and ids alike', async (t) => {
@@ -241,19 +336,28 @@ test('sentences do not reach from one text into the next, of words, tokens and i
   const tokenizer = gpt2
   const lists = texts.map((text) => tokenizer.encode(text))
   const byIds = bits(await learned({ ids: lists }, { ...options, vocabSize: tokenizer.vocabSize }))
-  const flat = bits(await learned({ ids: lists.flatMap((ids) => [...ids]) }, { ...options, vocabSize: tokenizer.vocabSize }))
+  const flat = bits(
+    await learned({ ids: lists.flatMap((ids) => [...ids]) }, { ...options, vocabSize: tokenizer.vocabSize }),
+  )
   t.notDeepEqual(flat, byIds)
   const files = texts.map((text, i) => file(`sentences-${i}.txt`, text))
-  for (const corpus of [{ texts }, { texts: late(texts) }, { files }]) t.deepEqual(bits(await learned(corpus, { ...options, tokenizer })), byIds)
+  for (const corpus of [{ texts }, { texts: late(texts) }, { files }])
+    t.deepEqual(bits(await learned(corpus, { ...options, tokenizer })), byIds)
 })
 
 test('words that are cut already stay as they are', async (t) => {
   const tokens = [['New York', 'is', '__label__big'], ['a\nb', ' c ', '\u3000'], [], ['New York', 'x'.repeat(70_000)]]
   const expected = [...new Set(tokens.flat())].sort()
-  for (const given of [tokens, new Set(tokens), some(tokens), late(tokens)]) t.deepEqual(words(await learned({ tokens: given })), expected)
+  for (const given of [tokens, new Set(tokens), some(tokens), late(tokens)])
+    t.deepEqual(words(await learned({ tokens: given })), expected)
   t.deepEqual(words(await learned({ tokens: [['a\ud800']] })), ['a\ufffd'])
-  t.is((await learned({ tokens: [['a', 'b', 'a', 'b', 'c']] }, { objective: 'next-token', dim: 4, contextLength: 2 })).objective, 'next-token')
-  const says = (given: unknown, ...parts: string[]) => refuses(t, () => new Trainer({ tokens: given } as Corpus, PAIRS), 'USAGE', 'Trainer', ...parts)
+  t.is(
+    (await learned({ tokens: [['a', 'b', 'a', 'b', 'c']] }, { objective: 'next-token', dim: 4, contextLength: 2 }))
+      .objective,
+    'next-token',
+  )
+  const says = (given: unknown, ...parts: string[]) =>
+    refuses(t, () => new Trainer({ tokens: given } as Corpus, PAIRS), 'USAGE', 'Trainer', ...parts)
   says('the cat', "not 'the cat'", '{ tokens: [[...], ...] }')
   says(['the cat sat'], "sentence 0 must be an array of words, not 'the cat sat'")
   says([['a'], ['b', 5]], 'word 1 of sentence 1 must be a string')
@@ -261,7 +365,10 @@ test('words that are cut already stay as they are', async (t) => {
   says([['a', , 'b']], 'word 1 of sentence 0') // eslint-disable-line no-sparse-arrays
   refuses(t, () => new Trainer([['the', 'cat']] as never, PAIRS), 'USAGE', '{ tokens: [[...], ...] }')
   refuses(t, () => new Trainer({ tokens }, { ...PAIRS, tokenizer: gpt2 }), 'USAGE', 'cut already', 'tokenizer')
-  await t.throwsAsync(learned({ tokens: some([['a'], 'b']) }), { instanceOf: UsageError, message: /sentence 1 must be an array of words/ })
+  await t.throwsAsync(learned({ tokens: some([['a'], 'b']) }), {
+    instanceOf: UsageError,
+    message: /sentence 1 must be an array of words/,
+  })
   refuses(t, () => streamIds({ tokens } as never), 'USAGE', 'no ids yet', '{ texts: [...] }')
   refuses(t, () => createDataLoader({ tokens } as never), 'USAGE', 'no ids yet')
 })
@@ -270,11 +377,25 @@ test('ids of a corpus are told apart and looked at', async (t) => {
   const options: TrainerOptions = { ...PAIRS, vocabSize: 5 }
   t.is((await learned([1, 2, 3, 2, 1], options)).counts[2], 2)
   t.is((await learned({ ids: new BigInt64Array([1n, 2n, 2n]) }, options)).counts[2], 2)
-  const at = (ids: unknown) => t.throwsAsync<TokenIndexError>(learned({ ids }, options), { instanceOf: TokenIndexError })
+  const at = (ids: unknown) =>
+    t.throwsAsync<TokenIndexError>(learned({ ids }, options), { instanceOf: TokenIndexError })
   t.deepEqual((await at([1, 2, 9])).position, [2])
   t.deepEqual((await at([[1, 2], [], [3, 9, 9]])).position, [2, 1])
   t.is((await at([[1, 2], [], [3, 9, 9]])).count, 2)
-  t.deepEqual((await at(tensor([[1, 2], [9, 3]], { dtype: 'int32' }))).position, [1, 0])
+  t.deepEqual(
+    (
+      await at(
+        tensor(
+          [
+            [1, 2],
+            [9, 3],
+          ],
+          { dtype: 'int32' },
+        ),
+      )
+    ).position,
+    [1, 0],
+  )
   refuses(t, () => new Trainer([1, 2], PAIRS), 'USAGE', 'vocabSize')
   refuses(t, () => new Trainer([-1], options), 'USAGE', 'id -1 at [0]')
   refuses(t, () => new Trainer(new Float32Array(3) as never, options), 'DTYPE', 'Float32Array')
@@ -282,13 +403,23 @@ test('ids of a corpus are told apart and looked at', async (t) => {
 
 test('what an objective cannot learn from is refused at once', async (t) => {
   const classify = (corpus: unknown) => () => new Trainer(corpus as Corpus, { objective: 'classify' })
-  refuses(t, classify({ texts: ['a'] }), 'USAGE', 'texts name no classes', '{ examples: [{ text, label }, ...] }', '__label__yes')
+  refuses(
+    t,
+    classify({ texts: ['a'] }),
+    'USAGE',
+    'texts name no classes',
+    '{ examples: [{ text, label }, ...] }',
+    '__label__yes',
+  )
   refuses(t, classify({ tokens: [['a']] }), 'USAGE', '{ examples:')
   refuses(t, classify([1, 2]), 'USAGE', '{ examples:')
   refuses(t, () => new Trainer([{ text: 'a', label: 'b' }], PAIRS), 'USAGE', 'objective "classify"', '{ texts: [...] }')
   refuses(t, () => streamIds([{ text: 'a', label: 'b' }] as never), 'USAGE', 'map(({ text }) => text)')
   refuses(t, () => createDataLoader({ examples: [] } as never), 'USAGE', 'Trainer')
-  await t.throwsAsync(Trainer.resume(join(folder, 'none'), ['a'] as never), { instanceOf: UsageError, message: /^Trainer.resume: strings could be texts or paths/ })
+  await t.throwsAsync(Trainer.resume(join(folder, 'none'), ['a'] as never), {
+    instanceOf: UsageError,
+    message: /^Trainer.resume: strings could be texts or paths/,
+  })
   await t.throwsAsync(Trainer.resume(join(folder, 'none'), { texts: ['a'] }), { instanceOf: FileError })
 })
 
@@ -302,14 +433,34 @@ test('an element that is none is told when its turn comes, and the source is clo
       closed++
     }
   }
-  await t.throwsAsync(all(streamIds({ texts: source() })), { instanceOf: UsageError, message: 'streamIds: text 1 must be a string, not 5' })
-  await t.throwsAsync(learned({ texts: source() }), { instanceOf: UsageError, message: 'Trainer.run: text 1 must be a string, not 5' })
-  await t.throwsAsync(learned({ texts: source() }, { ...PAIRS, tokenizer: gpt2 }), { message: 'Trainer.run: text 1 must be a string, not 5' })
+  await t.throwsAsync(all(streamIds({ texts: source() })), {
+    instanceOf: UsageError,
+    message: 'streamIds: text 1 must be a string, not 5',
+  })
+  await t.throwsAsync(learned({ texts: source() }), {
+    instanceOf: UsageError,
+    message: 'Trainer.run: text 1 must be a string, not 5',
+  })
+  await t.throwsAsync(learned({ texts: source() }, { ...PAIRS, tokenizer: gpt2 }), {
+    message: 'Trainer.run: text 1 must be a string, not 5',
+  })
   t.is(closed, 3)
   refuses(t, () => createDataLoader({ texts: some(['a', 5]) } as never), 'USAGE', 'text 1 must be a string, not 5')
-  await t.throwsAsync(all(streamIds({ texts: ['a', 'b <|endoftext|>'] })), { instanceOf: UsageError, message: /^streamIds: text 1: .*<\|endoftext\|>/ })
+  await t.throwsAsync(all(streamIds({ texts: ['a', 'b <|endoftext|>'] })), {
+    instanceOf: UsageError,
+    message: /^streamIds: text 1: .*<\|endoftext\|>/,
+  })
   const own = new Error('of my own')
-  await t.throwsAsync(learned({ texts: { [Symbol.iterator]: () => { throw own } } }), { is: own })
+  await t.throwsAsync(
+    learned({
+      texts: {
+        [Symbol.iterator]: () => {
+          throw own
+        },
+      },
+    }),
+    { is: own },
+  )
 })
 
 function aborts(t: ExecutionContext, corpus: Corpus): Promise<unknown> {

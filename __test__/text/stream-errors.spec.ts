@@ -2,7 +2,18 @@ import test, { type ExecutionContext } from 'ava'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { AbortedError, FileError, FormatError, streamBatches, streamIds, type TokenbedError, Tokenizer, UsageError, type StreamOptions, type TextSource } from '../../index.js'
+import {
+  AbortedError,
+  FileError,
+  FormatError,
+  streamBatches,
+  streamIds,
+  type TokenbedError,
+  Tokenizer,
+  UsageError,
+  type StreamOptions,
+  type TextSource,
+} from '../../index.js'
 import { scenario } from '../support/child.js'
 import { refuses } from '../support/errors.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -28,17 +39,26 @@ async function fails(source: TextSource, options?: StreamOptions): Promise<{ ids
   throw new Error(`no error, but ${ids} ids`)
 }
 
-function says(t: ExecutionContext, error: unknown, kind: new (...args: never[]) => TokenbedError, ...parts: string[]): void {
+function says(
+  t: ExecutionContext,
+  error: unknown,
+  kind: new (...args: never[]) => TokenbedError,
+  ...parts: string[]
+): void {
   t.true(error instanceof kind, String(error))
   for (const part of parts) t.true((error as Error).message.includes(part), `"${String(error)}" does not say "${part}"`)
 }
 
 const none = join(folder, 'none.txt')
 
-for (const [name, stream] of [['streamIds', streamIds], ['streamBatches', streamBatches]] as const) {
+for (const [name, stream] of [
+  ['streamIds', streamIds],
+  ['streamBatches', streamBatches],
+] as const) {
   test(`${name}: what cannot be used is refused at once, and nothing is opened`, (t) => {
     const make = (source: unknown, options?: unknown) => () => stream(source as TextSource, options as StreamOptions)
-    const use = (part: string, source: unknown, options?: unknown) => refuses(t, make(source, options), 'USAGE', name, part)
+    const use = (part: string, source: unknown, options?: unknown) =>
+      refuses(t, make(source, options), 'USAGE', name, part)
     use('file 1', { files: [none, 5] })
     use('file 0', { files: [''] })
     use('file 0', { files: ['a\0b'] })
@@ -54,8 +74,10 @@ for (const [name, stream] of [['streamIds', streamIds], ['streamBatches', stream
 }
 
 test('sizes of windows are checked at once', (t) => {
-  const use = (part: string, options: unknown) => refuses(t, () => streamBatches({ files: [none] }, options as object), 'USAGE', 'streamBatches', part)
-  for (const name of ['batchSize', 'maxLength', 'stride']) for (const value of [0, -1, 1.5, NaN, '4', null]) use(name, { [name]: value })
+  const use = (part: string, options: unknown) =>
+    refuses(t, () => streamBatches({ files: [none] }, options as object), 'USAGE', 'streamBatches', part)
+  for (const name of ['batchSize', 'maxLength', 'stride'])
+    for (const value of [0, -1, 1.5, NaN, '4', null]) use(name, { [name]: value })
   use('dropLast', { dropLast: 1 })
 })
 
@@ -76,12 +98,15 @@ test('an error that is there before it is asked for waits', async (t) => {
   let unhandled = 0
   const count = () => unhandled++
   process.on('unhandledRejection', count)
-  await t.throwsAsync(async () => {
-    for await (const ids of streamIds({ files: [file('few.txt', long), none] })) {
-      await new Promise((resolve) => setTimeout(resolve, 100))
-      t.true(ids.length > 0)
-    }
-  }, { instanceOf: FileError })
+  await t.throwsAsync(
+    async () => {
+      for await (const ids of streamIds({ files: [file('few.txt', long), none] })) {
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        t.true(ids.length > 0)
+      }
+    },
+    { instanceOf: FileError },
+  )
   process.off('unhandledRejection', count)
   t.is(unhandled, 0)
 })
@@ -89,7 +114,10 @@ test('an error that is there before it is asked for waits', async (t) => {
 test('the error about bytes that are not UTF-8 names their place', async (t) => {
   const { length } = Buffer.from(long)
   const bytes = Buffer.concat([Buffer.from(long), Buffer.from([0x61, 0xff, 0x62])])
-  for (const [path, part] of [[file('bad.txt', bytes), 'byte 0xff is not UTF-8'], [file('bad.txt.gz', gzipSync(bytes)), 'of the decompressed text']]) {
+  for (const [path, part] of [
+    [file('bad.txt', bytes), 'byte 0xff is not UTF-8'],
+    [file('bad.txt.gz', gzipSync(bytes)), 'of the decompressed text'],
+  ]) {
     const { ids, error } = await fails({ files: [path] })
     t.true(ids > 0, 'the chunks before it came')
     says(t, error, FormatError, path, part, `at byte ${length + 1}`)
@@ -109,7 +137,13 @@ test('compressed data that is damaged or cut short is told', async (t) => {
   const whole = gzipSync(long, { level: 1 })
   const flipped = Buffer.from(whole)
   flipped[whole.length - 5] ^= 1
-  for (const [name, bytes] of [['short', whole.subarray(0, -9)], ['half', whole.subarray(0, whole.length / 2)], ['sum', flipped], ['text', Buffer.from('text')], ['empty', Buffer.alloc(0)]] as const) {
+  for (const [name, bytes] of [
+    ['short', whole.subarray(0, -9)],
+    ['half', whole.subarray(0, whole.length / 2)],
+    ['sum', flipped],
+    ['text', Buffer.from('text')],
+    ['empty', Buffer.alloc(0)],
+  ] as const) {
     const path = file(`${name}.gz`, bytes)
     says(t, (await fails({ files: [path] })).error, FormatError, path, 'gzip data is damaged or ends too soon')
   }
@@ -128,7 +162,13 @@ test('a special token that is not allowed is the error of the whole text, with t
 })
 
 test('a piece that is no string is told with its number, and the source is closed', async (t) => {
-  for (const [bad, part] of [[5, '5'], [null, 'null'], [Buffer.from('x'), 'utf8'], [undefined, 'undefined'], [['x'], "[ 'x' ]"]] as const) {
+  for (const [bad, part] of [
+    [5, '5'],
+    [null, 'null'],
+    [Buffer.from('x'), 'utf8'],
+    [undefined, 'undefined'],
+    [['x'], "[ 'x' ]"],
+  ] as const) {
     let closed = false
     async function* source(): AsyncGenerator<string> {
       try {
@@ -150,7 +190,13 @@ test('an error of the source comes as it is', async (t) => {
     throw own
   }
   t.is((await fails({ pieces: source() })).error, own)
-  const broken = { [Symbol.iterator]: () => ({ next: () => { throw own } }) }
+  const broken = {
+    [Symbol.iterator]: () => ({
+      next: () => {
+        throw own
+      },
+    }),
+  }
   t.is((await fails({ pieces: broken as Iterable<string> })).error, own)
 })
 
@@ -204,12 +250,15 @@ test('a signal ends it between chunks and while it waits, and leaves no listener
   // Between batches of one chunk, too.
   const other = new AbortController()
   const batches = streamBatches({ files: [path] }, { maxLength: 4, stride: 4, signal: other.signal })
-  await t.throwsAsync(async () => {
-    for await (const { inputs } of batches) {
-      t.is(inputs.size, 16)
-      other.abort()
-    }
-  }, { instanceOf: AbortedError })
+  await t.throwsAsync(
+    async () => {
+      for await (const { inputs } of batches) {
+        t.is(inputs.size, 16)
+        other.abort()
+      }
+    },
+    { instanceOf: AbortedError },
+  )
 })
 
 async function* late(): AsyncGenerator<string> {

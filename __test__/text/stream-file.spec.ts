@@ -9,7 +9,10 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const folder = temporaryFolder()
 const pathOf = (name: string) => join(root, `testdata/golden/hf/${name}.json`)
-const text = 'Call me Ishmael.  Some years ago, never mind\n\n\n\nhow long precisely: 1234 caf\u00e9s \u2581 the \ud83d\udc33.\n'.repeat(6000)
+const text =
+  'Call me Ishmael.  Some years ago, never mind\n\n\n\nhow long precisely: 1234 caf\u00e9s \u2581 the \ud83d\udc33.\n'.repeat(
+    6000,
+  )
 
 async function all(source: AsyncIterable<Uint32Array>): Promise<{ ids: number[]; chunks: number }> {
   const ids: number[] = []

@@ -36,7 +36,10 @@ test.serial('what lies between windows far apart is not held', async (t) => {
   t.true(rss < 120 * MB && buffers < 80 * MB, `${rss} ${buffers}`)
 })
 
-for (const [name, what] of [['millionDisposed', 'disposed'], ['millionKept', 'left to the garbage collector']] as const) {
+for (const [name, what] of [
+  ['millionDisposed', 'disposed'],
+  ['millionKept', 'left to the garbage collector'],
+] as const) {
   test.serial(`a loader of a million windows a stride of 1 apart, batches ${what}: memory stays flat`, async (t) => {
     const { windows, states, ...held } = await scenario<Held & Record<string, number>>('lifetime/stream.js', name)
     t.is(windows, Math.floor((1_000_000 - 256) / 64) * 64)

@@ -2,7 +2,14 @@ import test from 'ava'
 import { createReadStream, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { createDataLoader, streamBatches, streamIds, Tokenizer, type Batch, type StreamBatchesOptions } from '../../index.js'
+import {
+  createDataLoader,
+  streamBatches,
+  streamIds,
+  Tokenizer,
+  type Batch,
+  type StreamBatchesOptions,
+} from '../../index.js'
 import { root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
 
@@ -61,17 +68,29 @@ for (const name of ENCODINGS) {
 
   test(`${name}: a file has the ids of its text, whatever it is packed with`, async (t) => {
     const expected = Buffer.from(tokenizer.encode(long).buffer)
-    const same = async (path: string) => Buffer.concat((await collect(streamIds({ files: [path] }, { tokenizer }))).map((ids) => Buffer.from(ids.buffer))).equals(expected)
+    const same = async (path: string) =>
+      Buffer.concat(
+        (await collect(streamIds({ files: [path] }, { tokenizer }))).map((ids) => Buffer.from(ids.buffer)),
+      ).equals(expected)
     t.true(await same(file(`${name}.txt`, long)))
     t.true(await same(file(`${name}.txt.gz`, gzipSync(long, { level: 1 }))))
-    const members = [long.slice(0, 1), '', long.slice(1, 500_001), long.slice(500_001)].map((part) => gzipSync(Buffer.from(part), { level: 1 }))
+    const members = [long.slice(0, 1), '', long.slice(1, 500_001), long.slice(500_001)].map((part) =>
+      gzipSync(Buffer.from(part), { level: 1 }),
+    )
     t.true(await same(file(`${name}-members.GZ`, Buffer.concat(members))))
   })
 }
 
 test('files that other programs packed', async (t) => {
   const expected = [...gpt2.encode(packed)]
-  for (const name of ['whole.txt.gz', 'members.txt.gz', 'whole.txt.zst', 'unchecked.txt.zst', 'frames.txt.zst', 'long.txt.zst']) {
+  for (const name of [
+    'whole.txt.gz',
+    'members.txt.gz',
+    'whole.txt.zst',
+    'unchecked.txt.zst',
+    'frames.txt.zst',
+    'long.txt.zst',
+  ]) {
     t.deepEqual(await all(streamIds({ files: [join(root, 'testdata/golden/packed', name)] })), expected, name)
   }
 })
@@ -80,13 +99,19 @@ test('ids come in chunks of about a megabyte of text', async (t) => {
   const chunks = await collect(streamIds({ files: [file('chunks.txt', long)] }))
   const bytes = chunks.map((ids) => Buffer.byteLength(gpt2.decode(ids)))
   t.is(chunks.length, Math.ceil(Buffer.byteLength(long) / 2 ** 20))
-  t.true(bytes.every((n) => n < 1.1 * 2 ** 20), `${bytes}`)
+  t.true(
+    bytes.every((n) => n < 1.1 * 2 ** 20),
+    `${bytes}`,
+  )
 })
 
 test('files come end to end, each a text of its own', async (t) => {
   const texts = ['It is', "n't ", '', ' the end', '\n\n', 'x'.repeat(5000)]
   const paths = texts.map((text, i) => file(`part-${i}.txt`, text))
-  t.deepEqual(await all(streamIds({ files: paths })), texts.flatMap((text) => [...gpt2.encode(text)]))
+  t.deepEqual(
+    await all(streamIds({ files: paths })),
+    texts.flatMap((text) => [...gpt2.encode(text)]),
+  )
   const many = Array.from({ length: 1000 }, (_, i) => paths[i % paths.length])
   t.is((await collect(streamIds({ files: many }))).length, 1, 'small files share a chunk')
 })
@@ -120,7 +145,11 @@ test('bytes that are no UTF-8 become what readFileSync and TextDecoder make of t
     const path = file('bad.txt', Buffer.concat([Buffer.alloc(before, 'x'), bad]))
     const expected = readFileSync(path, 'utf8')
     t.is(expected, new TextDecoder('utf-8', { ignoreBOM: true }).decode(readFileSync(path)))
-    t.deepEqual(await all(streamIds({ files: [path] }, { invalidUtf8: 'replace' })), [...gpt2.encode(expected)], `after ${before}`)
+    t.deepEqual(
+      await all(streamIds({ files: [path] }, { invalidUtf8: 'replace' })),
+      [...gpt2.encode(expected)],
+      `after ${before}`,
+    )
   }
 })
 
@@ -128,7 +157,9 @@ test('halves of a surrogate pair are joined across pieces; one alone is U+FFFD',
   const text = 'a🐋b🐋🐋c'
   t.deepEqual(await all(streamIds({ pieces: cut(text, [1]) })), [...gpt2.encode(text)])
   t.deepEqual(await all(streamIds({ pieces: ['a\ud83d', '', '\udc0bb', '\ud83d'] })), [...gpt2.encode('a🐋b\ufffd')])
-  t.deepEqual(await all(streamIds({ pieces: ['\udc0b', '\ud83d', '\ud83d', 'x', '\ud83d'] })), [...gpt2.encode('\udc0b\ud83d\ud83dx\ud83d')])
+  t.deepEqual(await all(streamIds({ pieces: ['\udc0b', '\ud83d', '\ud83d', 'x', '\ud83d'] })), [
+    ...gpt2.encode('\udc0b\ud83d\ud83dx\ud83d'),
+  ])
 })
 
 test('special tokens count as in encode, also cut in the middle', async (t) => {
@@ -144,12 +175,25 @@ test('special tokens count as in encode, also cut in the middle', async (t) => {
 
 test('a stream of Node with an encoding', async (t) => {
   const path = file('node.txt', long)
-  t.is((await collect(streamIds(createReadStream(path, 'utf8')))).reduce((n, ids) => n + ids.length, 0), gpt2.encode(long).length)
+  t.is(
+    (await collect(streamIds(createReadStream(path, 'utf8')))).reduce((n, ids) => n + ids.length, 0),
+    gpt2.encode(long).length,
+  )
 })
 
 test('no ids are no chunks', async (t) => {
   const empty = file('empty.txt', '')
-  const none = [{ files: [] }, { files: [empty] }, { files: [empty, empty] }, { pieces: [] }, { pieces: ['', ''] }, { texts: late([]) }, { texts: ['', ''] }, { ids: [] }, { ids: [[], []] }]
+  const none = [
+    { files: [] },
+    { files: [empty] },
+    { files: [empty, empty] },
+    { pieces: [] },
+    { pieces: ['', ''] },
+    { texts: late([]) },
+    { texts: ['', ''] },
+    { ids: [] },
+    { ids: [[], []] },
+  ]
   for (const source of none) t.deepEqual(await collect(streamIds(source)), [])
   t.deepEqual(await collect(streamBatches({ files: [empty] })), [])
 })
@@ -157,14 +201,19 @@ test('no ids are no chunks', async (t) => {
 test('a piece longer than any chunk', async (t) => {
   const text = 'a'.repeat(5 * 2 ** 20)
   const chunks = await collect(streamIds({ files: [file('a.txt', text)] }))
-  t.is(chunks.reduce((n, ids) => n + ids.length, 0), gpt2.encode(text).length)
+  t.is(
+    chunks.reduce((n, ids) => n + ids.length, 0),
+    gpt2.encode(text).length,
+  )
 })
 
 const rows = ({ inputs, targets }: Batch) => [inputs.dtype, targets.dtype, inputs.toArray(), targets.toArray()]
 
 /** What createDataLoader gives; nothing where it refuses a text as too short. */
 function loaded(ids: Uint32Array, options: StreamBatchesOptions): unknown[] {
-  return ids.length > (options.maxLength ?? 256) ? [...createDataLoader(ids, { ...options, shuffle: false })].map(rows) : []
+  return ids.length > (options.maxLength ?? 256)
+    ? [...createDataLoader(ids, { ...options, shuffle: false })].map(rows)
+    : []
 }
 
 test('batches are those of createDataLoader, for many sizes and any cut', async (t) => {
@@ -181,7 +230,8 @@ test('batches are those of createDataLoader, for many sizes and any cut', async 
             for (const sizes of [[1], [64]]) {
               cases++
               const found = (await collect(streamBatches({ pieces: cut(text, sizes) }, options))).map(rows)
-              if (JSON.stringify(found) !== JSON.stringify(expected)) t.deepEqual(found, expected, JSON.stringify({ n, ...options, sizes }))
+              if (JSON.stringify(found) !== JSON.stringify(expected))
+                t.deepEqual(found, expected, JSON.stringify({ n, ...options, sizes }))
             }
           }
         }
@@ -195,14 +245,27 @@ test('batches of files are those of createDataLoader over their ids end to end',
   const texts = [long, 'short', '', packed]
   const paths = texts.map((text, i) => file(`batches-${i}.txt`, text))
   const ids = Uint32Array.from(texts.flatMap((text) => [...gpt2.encode(text)]))
-  for (const options of [{}, { batchSize: 16, maxLength: 1024, stride: 1024, dropLast: false }, { maxLength: 32, stride: 5000 }, { maxLength: 300_000, stride: 100_000, batchSize: 3 }]) {
+  for (const options of [
+    {},
+    { batchSize: 16, maxLength: 1024, stride: 1024, dropLast: false },
+    { maxLength: 32, stride: 5000 },
+    { maxLength: 300_000, stride: 100_000, batchSize: 3 },
+  ]) {
     const loader = createDataLoader(ids, { ...options, shuffle: false })
     const expected = loader[Symbol.iterator]()
     let count = 0
     for await (const { inputs, targets } of streamBatches({ files: paths }, options)) {
       const other = expected.next().value as Batch
-      t.true(Buffer.from(inputs.data.buffer, inputs.data.byteOffset, inputs.data.byteLength).equals(Buffer.from(other.inputs.data.buffer, 0, inputs.data.byteLength)))
-      t.true(Buffer.from(targets.data.buffer, targets.data.byteOffset, targets.data.byteLength).equals(Buffer.from(other.targets.data.buffer, 0, targets.data.byteLength)))
+      t.true(
+        Buffer.from(inputs.data.buffer, inputs.data.byteOffset, inputs.data.byteLength).equals(
+          Buffer.from(other.inputs.data.buffer, 0, inputs.data.byteLength),
+        ),
+      )
+      t.true(
+        Buffer.from(targets.data.buffer, targets.data.byteOffset, targets.data.byteLength).equals(
+          Buffer.from(other.targets.data.buffer, 0, targets.data.byteLength),
+        ),
+      )
       count++
     }
     t.is(count, loader.length)
@@ -210,8 +273,10 @@ test('batches of files are those of createDataLoader over their ids end to end',
   }
 })
 
-test('batches are fresh, and the caller\'s', async (t) => {
-  const [first, second, ...others] = await collect(streamBatches({ pieces: cut(packed.slice(0, 3000), [10]) }, { maxLength: 4, stride: 2, batchSize: 2 }))
+test("batches are fresh, and the caller's", async (t) => {
+  const [first, second, ...others] = await collect(
+    streamBatches({ pieces: cut(packed.slice(0, 3000), [10]) }, { maxLength: 4, stride: 2, batchSize: 2 }),
+  )
   const kept = second.inputs.toArray()
   first.inputs.data.fill(7 as never)
   first.targets.dispose()

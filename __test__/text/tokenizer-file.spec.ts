@@ -27,7 +27,10 @@ test.after.always(() => rmSync(folder, { recursive: true, force: true }))
 /** A file with these contents. */
 function written(name: string, contents: unknown): string {
   const path = join(folder, name)
-  writeFileSync(path, typeof contents === 'string' || contents instanceof Uint8Array ? contents : JSON.stringify(contents))
+  writeFileSync(
+    path,
+    typeof contents === 'string' || contents instanceof Uint8Array ? contents : JSON.stringify(contents),
+  )
   return path
 }
 const parsed = (name: string) => JSON.parse(readFileSync(pathOf(name), 'utf8'))
@@ -48,7 +51,8 @@ for (const [name, expected] of Object.entries(cases)) {
     const many = Array.from({ length: 20 }, () => texts).flat()
     const { ids, offsets } = tokenizer.encodeBatch(many)
     t.is(offsets.length, many.length + 1)
-    for (const [i] of many.entries()) t.deepEqual([...ids.subarray(offsets[i], offsets[i + 1])], expected[i % texts.length].ids)
+    for (const [i] of many.entries())
+      t.deepEqual([...ids.subarray(offsets[i], offsets[i + 1])], expected[i % texts.length].ids)
   })
 }
 
@@ -56,7 +60,16 @@ test('what a file says of itself', (t) => {
   const wordpiece = Tokenizer.fromFile(pathOf('wordpiece'))
   t.is(wordpiece.name, 'wordpiece.json')
   t.is(wordpiece.vocabSize, Math.max(...Object.values<number>(parsed('wordpiece').model.vocab)) + 1)
-  t.deepEqual([...wordpiece.specialTokens], [['[PAD]', 0], ['[UNK]', 1], ['[CLS]', 2], ['[SEP]', 3], ['[MASK]', 4]])
+  t.deepEqual(
+    [...wordpiece.specialTokens],
+    [
+      ['[PAD]', 0],
+      ['[UNK]', 1],
+      ['[CLS]', 2],
+      ['[SEP]', 3],
+      ['[MASK]', 4],
+    ],
+  )
   t.is(wordpiece.paddingId, 0)
   t.is(wordpiece.token(2), '[CLS]')
   t.true(Array.from({ length: wordpiece.vocabSize }, (_, id) => wordpiece.token(id)).includes('##ing'))
@@ -90,13 +103,30 @@ test('special tokens of a text: all by default, or those that are allowed', (t) 
   t.deepEqual([...tokenizer.encode(text, { ...bare, allowedSpecial: 'all' })], all)
   t.deepEqual([...tokenizer.encode(text, { ...bare, disallowedSpecial: 'all' })], all)
   refuses(t, () => tokenizer.encode(text, { allowedSpecial: NONE }), 'USAGE', '"[CLS]"', 'position 0')
-  refuses(t, () => tokenizer.encode(text, { disallowedSpecial: new Set(['[MASK]']) }), 'USAGE', '"[MASK]"', 'position 9')
-  refuses(t, () => tokenizer.encodeBatch(['a', text], { allowedSpecial: new Set(['[CLS]', '[SEP]']) }), 'USAGE', 'text 1', '[MASK]')
+  refuses(
+    t,
+    () => tokenizer.encode(text, { disallowedSpecial: new Set(['[MASK]']) }),
+    'USAGE',
+    '"[MASK]"',
+    'position 9',
+  )
+  refuses(
+    t,
+    () => tokenizer.encodeBatch(['a', text], { allowedSpecial: new Set(['[CLS]', '[SEP]']) }),
+    'USAGE',
+    'text 1',
+    '[MASK]',
+  )
   const plain = [...tokenizer.encode(text, { ...bare, allowedSpecial: NONE, disallowedSpecial: NONE })]
   for (const id of [2, 3, 4]) t.false(plain.includes(id))
   const some = [...tokenizer.encode(text, { ...bare, allowedSpecial: new Set(['[MASK]']), disallowedSpecial: NONE })]
-  t.deepEqual([2, 3, 4].map((id) => some.includes(id)), [false, false, true])
-  t.deepEqual(some.slice(0, some.indexOf(4)), [...tokenizer.encode('[CLS] in ', { ...bare, allowedSpecial: NONE, disallowedSpecial: NONE })])
+  t.deepEqual(
+    [2, 3, 4].map((id) => some.includes(id)),
+    [false, false, true],
+  )
+  t.deepEqual(some.slice(0, some.indexOf(4)), [
+    ...tokenizer.encode('[CLS] in ', { ...bare, allowedSpecial: NONE, disallowedSpecial: NONE }),
+  ])
   // Those of an encoding are none until they are allowed.
   t.deepEqual([...Tokenizer.load('gpt2').encode('a', { addSpecialTokens: true })], [64])
 })
@@ -108,7 +138,11 @@ test('ids that are no token are told', (t) => {
   t.deepEqual([error.position, error.size], [[1], size])
   refuses(t, () => tokenizer.token(size), 'TOKEN_INDEX', `id ${size}`)
   refuses(t, () => tokenizer.decode([-1]), 'TOKEN_INDEX', 'id -1')
-  const sparse = { version: '1.0', model: { type: 'WordLevel', vocab: { a: 0, b: 7 }, unk_token: 'a' }, added_tokens: [] }
+  const sparse = {
+    version: '1.0',
+    model: { type: 'WordLevel', vocab: { a: 0, b: 7 }, unk_token: 'a' },
+    added_tokens: [],
+  }
   const gaps = Tokenizer.fromFile(written('gaps.json', sparse))
   t.is(gaps.vocabSize, 8)
   refuses(t, () => gaps.decode([0, 3]), 'TOKEN_INDEX', 'id 3 at [1] is no token')
@@ -132,13 +166,19 @@ test('a file that cannot be read', (t) => {
   t.is((error.cause as NodeJS.ErrnoException).code, 'ENOENT')
   t.is(error.path, join(folder, 'missing.json'))
   refuses(t, () => Tokenizer.fromFile(folder), 'FILE', folder)
-  for (const path of ['', 5, null, 'a\0b']) refuses(t, () => Tokenizer.fromFile(path as never), 'USAGE', 'Tokenizer.fromFile')
+  for (const path of ['', 5, null, 'a\0b'])
+    refuses(t, () => Tokenizer.fromFile(path as never), 'USAGE', 'Tokenizer.fromFile')
 })
 
 test('the error about a file that is not a tokenizer says where and why', (t) => {
   const whole = readFileSync(pathOf('wordpiece'))
   for (const length of [0, 1, 100, whole.length / 2, whole.length - 3].map(Math.floor)) {
-    const error = refuses(t, () => Tokenizer.fromFile(written('cut.json', whole.subarray(0, length))), 'FORMAT', 'cut short')
+    const error = refuses(
+      t,
+      () => Tokenizer.fromFile(written('cut.json', whole.subarray(0, length))),
+      'FORMAT',
+      'cut short',
+    )
     t.is(error.offset, length)
     t.is(error.path, join(folder, 'cut.json'))
   }
@@ -152,13 +192,35 @@ test('the error about a file that is not a tokenizer says where and why', (t) =>
     ['trailing', `${whole.toString().trim()}x`, 'not JSON', `byte ${Buffer.byteLength(whole.toString().trim())}`],
     ['version', { ...parsed('wordpiece'), version: '9' }, "'9'"],
   ]
-  for (const [part, kind] of [['model', 'Morse'], ['normalizer', 'Rot13'], ['pre_tokenizer', 'Scissors'], ['post_processor', 'Glue'], ['decoder', 'Enigma']]) {
+  for (const [part, kind] of [
+    ['model', 'Morse'],
+    ['normalizer', 'Rot13'],
+    ['pre_tokenizer', 'Scissors'],
+    ['post_processor', 'Glue'],
+    ['decoder', 'Enigma'],
+  ]) {
     cases.push([part, { ...parsed('wordpiece'), [part]: { type: kind } }, `${part}: "${kind}" is not supported`])
   }
-  cases.push(['nested', { ...parsed('wordpiece'), normalizer: { type: 'Sequence', normalizers: [{ type: 'Rot13' }] } }, '"Rot13"'])
+  cases.push([
+    'nested',
+    { ...parsed('wordpiece'), normalizer: { type: 'Sequence', normalizers: [{ type: 'Rot13' }] } },
+    '"Rot13"',
+  ])
   cases.push(['unknown word', { ...parsed('wordpiece'), model: { type: 'WordPiece', vocab: 5 } }, 'model:'])
-  cases.push(['merge', { ...parsed('byte-level'), model: { ...parsed('byte-level').model, merges: [['a', 'nowhere']] } }, 'model:', 'nowhere'])
-  cases.push(['regex', { ...parsed('wordpiece'), pre_tokenizer: { type: 'Split', pattern: { Regex: '(' }, behavior: 'Isolated', invert: false } }, 'pre_tokenizer:'])
+  cases.push([
+    'merge',
+    { ...parsed('byte-level'), model: { ...parsed('byte-level').model, merges: [['a', 'nowhere']] } },
+    'model:',
+    'nowhere',
+  ])
+  cases.push([
+    'regex',
+    {
+      ...parsed('wordpiece'),
+      pre_tokenizer: { type: 'Split', pattern: { Regex: '(' }, behavior: 'Isolated', invert: false },
+    },
+    'pre_tokenizer:',
+  ])
   for (const [name, contents, ...parts] of cases) {
     refuses(t, () => Tokenizer.fromFile(written(`${name}.json`, contents)), 'FORMAT', `${name}.json`, ...parts)
   }
@@ -168,14 +230,20 @@ test('the error about a file that is not a tokenizer says where and why', (t) =>
 })
 
 test('hostile nesting ends with an error', (t) => {
-  for (const [open, close] of [['[', ']'], ['{"a":', '}'], ['{"normalizer":', '}'], ['{"decoder":[', ']}']]) {
+  for (const [open, close] of [
+    ['[', ']'],
+    ['{"a":', '}'],
+    ['{"normalizer":', '}'],
+    ['{"decoder":[', ']}'],
+  ]) {
     for (const depth of [90, 101, 1000, 1e6]) {
       const text = open.repeat(depth) + '1' + close.repeat(depth)
       refuses(t, () => Tokenizer.fromFile(written('deep.json', text)), 'FORMAT')
       refuses(t, () => Tokenizer.fromFile(written('deep.json', `{"decoder":${text},"model":${text}}`)), 'FORMAT')
     }
   }
-  const nested = (depth: number): unknown => (depth === 0 ? { type: 'NFC' } : { type: 'Sequence', normalizers: [nested(depth - 1)] })
+  const nested = (depth: number): unknown =>
+    depth === 0 ? { type: 'NFC' } : { type: 'Sequence', normalizers: [nested(depth - 1)] }
   t.is(Tokenizer.fromFile(written('nest.json', { ...parsed('wordpiece'), normalizer: nested(40) })).vocabSize > 0, true)
 })
 
@@ -201,7 +269,8 @@ test('worker threads have their own', async (t) => {
     const { Tokenizer } = require(workerData.index)
     parentPort.postMessage([...Tokenizer.fromFile(workerData.path).encode(workerData.text)])`
   const workerData = { index: join(root, 'dist/index.js'), path: pathOf('wordpiece'), text: texts[10] }
-  const run = () => new Promise((done, fail) => new Worker(code, { eval: true, workerData }).once('message', done).once('error', fail))
+  const run = () =>
+    new Promise((done, fail) => new Worker(code, { eval: true, workerData }).once('message', done).once('error', fail))
   for (const ids of await Promise.all([run(), run(), run()])) t.deepEqual(ids, cases.wordpiece[10].ids)
 })
 

@@ -12,7 +12,12 @@ import { temporaryFolder } from '../support/temporary.js'
 const folder = temporaryFolder()
 
 /** A pattern, how it cuts, and texts with what is left by replacing it by a bar and the pieces that it cuts. */
-type Case = [pattern: string, behavior: string, invert: boolean, rows: [text: string, replaced: string, pieces: string[]][]]
+type Case = [
+  pattern: string,
+  behavior: string,
+  invert: boolean,
+  rows: [text: string, replaced: string, pieces: string[]][],
+]
 
 const golden = gunzipSync(readFileSync(join(root, 'testdata/golden/patterns/patterns.json.gz'))).toString()
 const { cases } = JSON.parse(golden) as { cases: Case[] }
@@ -41,7 +46,10 @@ test('patterns that engines disagree about cut and replace as the library does',
       const cut = tokenizer(`cut-${i}`, { pre_tokenizer: pieces('pretokenizers', [split, byteLevel]) })
       const replace = { type: 'Replace', pattern, content: '|' }
       const replaced = tokenizer(`replaced-${i}`, { normalizer: replace, pre_tokenizer: bytesAlone })
-      const decoded = tokenizer(`decoded-${i}`, { pre_tokenizer: bytesAlone, decoder: pieces('decoders', [bytesAlone, replace]) })
+      const decoded = tokenizer(`decoded-${i}`, {
+        pre_tokenizer: bytesAlone,
+        decoder: pieces('decoders', [bytesAlone, replace]),
+      })
       for (const [text, bars, cuts] of rows) {
         const spaced = cuts.map((piece) => (piece.startsWith(' ') ? piece : ` ${piece}`)).join('')
         t.is(cut.decode(cut.encode(text)), spaced, `${source} in ${JSON.stringify(text)}`)
@@ -50,8 +58,8 @@ test('patterns that engines disagree about cut and replace as the library does',
         same++
       }
     } catch (error) {
-      // Never another text: what cannot be given the library's meaning is refused. The library itself fails where a pattern
-      // puts something before a text whose characters become bytes.
+      // Never another text: what cannot be given the library's meaning is refused. The library itself fails where a
+      // pattern puts something before a text whose characters become bytes.
       t.regex(String(error), /FormatError.*(the pattern .* cannot be used: at its character \d+|index out of bounds)/s)
       refused++
     }
@@ -75,7 +83,9 @@ test('the five that were wrong', (t) => {
 })
 
 test('a pattern without a meaning here is refused by what it has, and where it stands', (t) => {
-  const split = (pattern: string) => ({ pre_tokenizer: { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false } })
+  const split = (pattern: string) => ({
+    pre_tokenizer: { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false },
+  })
   for (const [pattern, place, what] of [
     ['ab(?~c)', 2, 'absent'],
     [String.raw`a\K`, 1, '\\K'],

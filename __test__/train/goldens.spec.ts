@@ -1,7 +1,14 @@
 // The trainer against PyTorch: the same tables, batches and samples, and so the same losses and tables.
 
 import test, { type ExecutionContext } from 'ava'
-import { Trainer, type ClassifyTrainerOptions, type Corpus, type NextTokenTrainerOptions, type TrainerOptions, type TrainResult } from '../../index.js'
+import {
+  Trainer,
+  type ClassifyTrainerOptions,
+  type Corpus,
+  type NextTokenTrainerOptions,
+  type TrainerOptions,
+  type TrainResult,
+} from '../../index.js'
 import { readGolden, type Golden } from '../support/golden.js'
 
 interface Run {
@@ -13,18 +20,32 @@ interface Run {
 
 const golden = readGolden<{
   nextToken: (Run & { options: NextTokenTrainerOptions; ids: number[] })[]
-  classify: Run & { options: ClassifyTrainerOptions; texts: string[]; labels: string[]; vocabulary: string[]; names: string[] }
+  classify: Run & {
+    options: ClassifyTrainerOptions
+    texts: string[]
+    labels: string[]
+    vocabulary: string[]
+    names: string[]
+  }
 }>('train/train.json')
 
 /** Both compute in float32, and sum in orders of their own. */
 const [LOSS, ELEMENT] = [2e-6, 4e-6]
 
-async function learns(t: ExecutionContext, corpus: Corpus, options: TrainerOptions, { losses, tables }: Run): Promise<TrainResult> {
+async function learns(
+  t: ExecutionContext,
+  corpus: Corpus,
+  options: TrainerOptions,
+  { losses, tables }: Run,
+): Promise<TrainResult> {
   const trainer = new Trainer(corpus, options)
   let result = await trainer.run({ steps: 0 })
   for (const [step, wanted] of losses.entries()) {
     result = await trainer.run({ steps: 1 })
-    t.true(Math.abs(result.progress.loss! - wanted) <= LOSS * wanted, `step ${step}: the loss is ${result.progress.loss}, and ${wanted} in PyTorch`)
+    t.true(
+      Math.abs(result.progress.loss! - wanted) <= LOSS * wanted,
+      `step ${step}: the loss is ${result.progress.loss}, and ${wanted} in PyTorch`,
+    )
   }
   t.is(result.progress.tokens, result.progress.totalTokens)
   t.deepEqual(Object.keys(result.tensors).sort(), Object.keys(tables).sort())
@@ -46,7 +67,12 @@ for (const run of golden.nextToken) {
 
 test('classes of bags', async (t) => {
   const { options, texts, labels, vocabulary, names } = golden.classify
-  const result = await learns(t, texts.map((text, i) => ({ text, label: labels[i] })), options, golden.classify)
+  const result = await learns(
+    t,
+    texts.map((text, i) => ({ text, label: labels[i] })),
+    options,
+    golden.classify,
+  )
   t.deepEqual(result.vocabulary, vocabulary)
   t.deepEqual(result.labels, names)
 })

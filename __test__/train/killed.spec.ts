@@ -54,7 +54,10 @@ for (const [objective, most] of Object.entries(MOST)) {
     }
     t.log(`killed ${kills} times`)
     // Killed between the name that a whole file gets first and the one it is for, it leaves the former.
-    t.deepEqual(readdirSync(folder).filter((name) => !name.endsWith('.part')), ['run.safetensors'])
+    t.deepEqual(
+      readdirSync(folder).filter((name) => !name.endsWith('.part')),
+      ['run.safetensors'],
+    )
   })
 }
 

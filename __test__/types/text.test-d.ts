@@ -146,7 +146,13 @@ tokenbed.streamIds(5)
 tokenbed.streamIds(['a'])
 // @ts-expect-error a text or a path
 tokenbed.streamIds('a')
-void tokenbed.saveTokens('x', [{ files: ['a'] }, { pieces: later }, { ids: [[1], [2]] }], { dtype: 'u16', lines: true, separator: 'x' }).then(({ documents }) => documents satisfies number)
+void tokenbed
+  .saveTokens('x', [{ files: ['a'] }, { pieces: later }, { ids: [[1], [2]] }], {
+    dtype: 'u16',
+    lines: true,
+    separator: 'x',
+  })
+  .then(({ documents }) => documents satisfies number)
 // @ts-expect-error texts or pieces of one
 tokenbed.streamIds(later)
 // @ts-expect-error a string is not iterated

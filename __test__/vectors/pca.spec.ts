@@ -1,23 +1,37 @@
 // Principal components against NumPy's, and of rows that have few.
 
 import test from 'ava'
-import { AbortedError, Generator, principalComponents, principalComponentsAsync, randn, setNumThreads, tensor, zeros, type Tensor } from '../../index.js'
+import {
+  AbortedError,
+  Generator,
+  principalComponents,
+  principalComponentsAsync,
+  randn,
+  setNumThreads,
+  tensor,
+  zeros,
+  type Tensor,
+} from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { readGolden } from '../support/golden.js'
 
-const golden = readGolden<{ words: string[]; table: number[]; pca: { components: number[]; explained: number[] } }>('vectors/vectors.json')
+const golden = readGolden<{ words: string[]; table: number[]; pca: { components: number[]; explained: number[] } }>(
+  'vectors/vectors.json',
+)
 const rows = golden.words.length
 const dim = golden.table.length / rows
 const table = tensor(golden.table, { dtype: 'float32' }).reshape(rows, dim)
 const near = (a: number, b: number, tolerance: number) => Math.abs(a - b) <= tolerance
 
-test('NumPy\'s components', (t) => {
+test("NumPy's components", (t) => {
   const { components, scores, explained } = principalComponents(table, { count: 3 })
   t.deepEqual(components.shape, [3, dim])
   t.deepEqual(scores.shape, [rows, 3])
   const ours = Array.from(components.data as Float64Array)
   // Variances of a third and a second direction are close here: the directions are known less well than the variances.
-  ours.forEach((x, i) => t.true(near(x, golden.pca.components[i], 1e-6), `${i}: ${x} is not ${golden.pca.components[i]}`))
+  ours.forEach((x, i) =>
+    t.true(near(x, golden.pca.components[i], 1e-6), `${i}: ${x} is not ${golden.pca.components[i]}`),
+  )
   explained.forEach((x, i) => t.true(near(x, golden.pca.explained[i], 1e-12), `${x} is not ${golden.pca.explained[i]}`))
   t.deepEqual(principalComponents(table, { count: 3 }).components.toArray(), components.toArray(), 'always the same')
 })
@@ -26,14 +40,21 @@ test('directions are orthogonal, and rows lie along them where the scores say', 
   const x = randn([200, 50], { generator: new Generator(3) })
   const { components, scores, explained } = principalComponents(x, { count: 5 })
   const gram = components.matmul(components.transpose(0, 1)).toArray() as number[][]
-  gram.forEach((row, i) => row.forEach((value, j) => t.true(near(value, i === j ? 1 : 0, 1e-12), `${i} ${j}: ${value}`)))
+  gram.forEach((row, i) =>
+    row.forEach((value, j) => t.true(near(value, i === j ? 1 : 0, 1e-12), `${i} ${j}: ${value}`)),
+  )
   const mean = scores.mean(0).toArray() as number[]
   mean.forEach((value) => t.true(near(value, 0, 1e-12)))
   t.true(explained.every((value, i) => value > 0 && (i === 0 || value <= explained[i - 1])))
 })
 
 test('rows that differ in few directions, or in none', (t) => {
-  const line = tensor([[0, 0, 1], [1, 1, 1], [2, 2, 1], [4, 4, 1]])
+  const line = tensor([
+    [0, 0, 1],
+    [1, 1, 1],
+    [2, 2, 1],
+    [4, 4, 1],
+  ])
   const { components, scores, explained } = principalComponents(line)
   const [first] = components.toArray() as number[][]
   t.true(near(first[0], Math.SQRT1_2, 1e-12) && near(first[1], Math.SQRT1_2, 1e-12) && near(first[2], 0, 1e-12))
@@ -41,7 +62,12 @@ test('rows that differ in few directions, or in none', (t) => {
   t.true(near((scores.toArray() as number[][])[0][0], -1.75 * Math.SQRT2, 1e-12))
   const none = principalComponents(zeros([4, 3]))
   t.deepEqual(none.explained, [0, 0])
-  t.deepEqual(none.scores.toArray(), [[0, 0], [0, 0], [0, 0], [0, 0]])
+  t.deepEqual(none.scores.toArray(), [
+    [0, 0],
+    [0, 0],
+    [0, 0],
+    [0, 0],
+  ])
 })
 
 interface Found {
@@ -53,20 +79,26 @@ interface Found {
 /** The rows that testdata/golden/components/make.py draws. */
 function drawn(rows: number, dim: number) {
   let state = 1
-  return tensor(Float32Array.from({ length: rows * dim }, () => {
-    state = (Math.imul(1664525, state) + 1013904223) >>> 0
-    return state / 2 ** 31 - 1
-  })).reshape(rows, dim)
+  return tensor(
+    Float32Array.from({ length: rows * dim }, () => {
+      state = (Math.imul(1664525, state) + 1013904223) >>> 0
+      return state / 2 ** 31 - 1
+    }),
+  ).reshape(rows, dim)
 }
 
 const close = readGolden<{ tall: Found; wide: Found }>('components/components.json')
 
-for (const [name, rows, dim] of [['tall', 7758, 100], ['wide', 40, 300]] as const) {
+for (const [name, rows, dim] of [
+  ['tall', 7758, 100],
+  ['wide', 40, 300],
+] as const) {
   test(`NumPy's components where variances are close: ${name} rows`, async (t) => {
     const x = drawn(rows, dim)
     const expected = close[name]
     const { components, scores, explained } = principalComponents(x, { count: 4 })
-    const compare = (ours: number[], theirs: number[], tolerance: number) => ours.forEach((value, i) => t.true(near(value, theirs[i], tolerance), `${i}: ${value} is not ${theirs[i]}`))
+    const compare = (ours: number[], theirs: number[], tolerance: number) =>
+      ours.forEach((value, i) => t.true(near(value, theirs[i], tolerance), `${i}: ${value} is not ${theirs[i]}`))
     compare((components.toArray() as number[][]).flat(), expected.components.flat(), 1e-8)
     compare(explained, expected.explained, 1e-13)
     compare((scores.toArray() as number[][])[0], expected.first, 1e-7)
@@ -89,7 +121,10 @@ test.serial('the same bits on any number of threads, and of any float type that 
   }
 })
 
-for (const [name, rows, dim] of [['tall', 700, 520], ['wide', 520, 700]] as const) {
+for (const [name, rows, dim] of [
+  ['tall', 700, 520],
+  ['wide', 520, 700],
+] as const) {
   test.serial(`a few components of large tables are the first of many, on any number of threads: ${name} rows`, (t) => {
     const x = drawn(rows, dim)
     // So many are computed all at once, by another method.
@@ -102,12 +137,17 @@ for (const [name, rows, dim] of [['tall', 700, 520], ['wide', 520, 700]] as cons
         setNumThreads(1)
       }
     })
-    const flat = (matrix: Tensor, count: number) => (matrix.toArray() as number[][]).map((row) => row.slice(0, count)).flat()
-    const compare = (ours: number[], theirs: number[], tolerance: number) => ours.forEach((value, i) => t.true(near(value, theirs[i], tolerance), `${i}: ${value} is not ${theirs[i]}`))
+    const flat = (matrix: Tensor, count: number) =>
+      (matrix.toArray() as number[][]).map((row) => row.slice(0, count)).flat()
+    const compare = (ours: number[], theirs: number[], tolerance: number) =>
+      ours.forEach((value, i) => t.true(near(value, theirs[i], tolerance), `${i}: ${value} is not ${theirs[i]}`))
     compare(flat(first.components, dim), flat(many.components.narrow(0, 0, 3), dim), 1e-5)
     compare(flat(first.scores, 3), flat(many.scores, 3), 1e-4)
     compare(first.explained, many.explained.slice(0, 3), 1e-12)
-    t.deepEqual([second.components.data, second.scores.data, second.explained], [first.components.data, first.scores.data, first.explained])
+    t.deepEqual(
+      [second.components.data, second.scores.data, second.explained],
+      [first.components.data, first.scores.data, first.explained],
+    )
   })
 }
 
@@ -115,7 +155,9 @@ test('a few components of a large table that differs in one direction, or in non
   const line = Float32Array.from({ length: 600 * 520 }, (_, i) => Math.floor(i / 520) * ((i % 520) - 200))
   const { components, explained } = principalComponents(tensor(line).reshape(600, 520))
   const gram = components.matmul(components.transpose(0, 1)).toArray() as number[][]
-  gram.forEach((row, i) => row.forEach((value, j) => t.true(near(value, i === j ? 1 : 0, 1e-12), `${i} ${j}: ${value}`)))
+  gram.forEach((row, i) =>
+    row.forEach((value, j) => t.true(near(value, i === j ? 1 : 0, 1e-12), `${i} ${j}: ${value}`)),
+  )
   t.true(near(explained[0], 1, 1e-12) && near(explained[1], 0, 1e-12))
   const none = principalComponents(zeros([600, 520]))
   t.deepEqual(none.explained, [0, 0])
@@ -131,7 +173,15 @@ test('a signal ends it, and the rows live on', async (t) => {
   t.is((error.cause as Error).message, 'enough')
   await t.throwsAsync(principalComponentsAsync(x, { signal: controller.signal }), { instanceOf: AbortedError })
   t.true(Number.isFinite(x.sum().item()))
-  await t.throwsAsync(principalComponentsAsync(tensor([[1, 2], [3, NaN]])), { code: 'USAGE', message: /\[1, 1\] is NaN/ })
+  await t.throwsAsync(
+    principalComponentsAsync(
+      tensor([
+        [1, 2],
+        [3, NaN],
+      ]),
+    ),
+    { code: 'USAGE', message: /\[1, 1\] is NaN/ },
+  )
   await t.throwsAsync(principalComponentsAsync(x, { counts: 3 } as never), { code: 'USAGE', message: /counts/ })
 })
 
@@ -139,7 +189,19 @@ test('wrong use', (t) => {
   refuses(t, () => principalComponents(zeros([1, 5])), 'SHAPE', '[1, 5]', '2 components')
   refuses(t, () => principalComponents(zeros([5])), 'SHAPE', '[5]')
   refuses(t, () => principalComponents(zeros([5, 5], { dtype: 'int32' })), 'DTYPE', 'int32')
-  refuses(t, () => principalComponents(tensor([[1, 2], [3, NaN]])), 'USAGE', '[1, 1]', 'NaN')
+  refuses(
+    t,
+    () =>
+      principalComponents(
+        tensor([
+          [1, 2],
+          [3, NaN],
+        ]),
+      ),
+    'USAGE',
+    '[1, 1]',
+    'NaN',
+  )
   refuses(t, () => principalComponents(zeros([5, 5]), { count: 0 }), 'USAGE', 'count')
   refuses(t, () => principalComponents([[1]] as never), 'USAGE', 'a tensor')
 })

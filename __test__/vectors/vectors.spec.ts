@@ -1,7 +1,21 @@
 // Neighbours and analogies: gensim's answers, and what is said of tokens that are not there.
 
 import test from 'ava'
-import { Embedding, Generator, getNumThreads, quantize, rand, randn, setNumThreads, tensor, Tokenizer, UnknownTokenError, Vectors, zeros, type Neighbour } from '../../index.js'
+import {
+  Embedding,
+  Generator,
+  getNumThreads,
+  quantize,
+  rand,
+  randn,
+  setNumThreads,
+  tensor,
+  Tokenizer,
+  UnknownTokenError,
+  Vectors,
+  zeros,
+  type Neighbour,
+} from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { readGolden } from '../support/golden.js'
 
@@ -27,20 +41,31 @@ const own = Float32Array.from(golden.own)
 /** Cosines of f32 in gensim, whose sums NumPy orders otherwise. */
 const TOLERANCE = 5e-7
 
-test('gensim\'s answers', (t) => {
+test("gensim's answers", (t) => {
   const agree = (ours: Neighbour[], theirs: Pairs, what: string) => {
-    t.deepEqual(ours.map(({ token }) => token), theirs.map(([word]) => word), what)
+    t.deepEqual(
+      ours.map(({ token }) => token),
+      theirs.map(([word]) => word),
+      what,
+    )
     ours.forEach(({ token, id, similarity }, i) => {
       t.is(golden.words[id], token)
       t.true(Math.abs(similarity - theirs[i][1]) <= TOLERANCE, `${what}: ${token} ${similarity} is not ${theirs[i][1]}`)
     })
   }
-  for (const [word, theirs] of Object.entries(golden.most_similar)) agree(vectors.mostSimilar(word, { topN: theirs.length }), theirs, word)
+  for (const [word, theirs] of Object.entries(golden.most_similar))
+    agree(vectors.mostSimilar(word, { topN: theirs.length }), theirs, word)
   agree(vectors.mostSimilar(own), golden.of_own, 'a vector')
-  for (const vector of [golden.own, Float64Array.from(golden.own), tensor(own)]) t.deepEqual(vectors.mostSimilar(vector), vectors.mostSimilar(own))
-  agree(vectors.mostSimilar({ positive: ['king', 'woman', own], negative: ['man', 'word7'] }, { topN: 100 }), golden.of_some, 'some')
+  for (const vector of [golden.own, Float64Array.from(golden.own), tensor(own)])
+    t.deepEqual(vectors.mostSimilar(vector), vectors.mostSimilar(own))
+  agree(
+    vectors.mostSimilar({ positive: ['king', 'woman', own], negative: ['man', 'word7'] }, { topN: 100 }),
+    golden.of_some,
+    'some',
+  )
   agree(vectors.analogy('man', 'king', 'woman', { topN: 57 }), golden.analogy, 'an analogy')
-  for (const [a, b, theirs] of golden.similarity) t.true(Math.abs(vectors.similarity(a, b) - theirs) <= TOLERANCE, `${a} ${b}`)
+  for (const [a, b, theirs] of golden.similarity)
+    t.true(Math.abs(vectors.similarity(a, b) - theirs) <= TOLERANCE, `${a} ${b}`)
   for (const [some, theirs] of golden.doesnt_match) t.is(vectors.doesntMatch(some), theirs)
   for (const [a, b, theirs] of golden.rank) t.is(vectors.rank(a, b), theirs, `${a} ${b}`)
 })
@@ -57,7 +82,10 @@ test('one number for one pair, whatever asks', (t) => {
 })
 
 test('the same at any number of threads', (t) => {
-  const large = new Vectors(randn([20_000, 96], { generator: new Generator(1) }), Array.from({ length: 20_000 }, (_, i) => `w${i}`))
+  const large = new Vectors(
+    randn([20_000, 96], { generator: new Generator(1) }),
+    Array.from({ length: 20_000 }, (_, i) => `w${i}`),
+  )
   const threads = getNumThreads()
   const found = [1, 2, 5].map((n) => {
     setNumThreads(n)
@@ -72,21 +100,45 @@ test('the table is looked at as it is', (t) => {
   const layer = new Embedding(4, 2)
   layer.weight.set([1, 0, 0, 1, 1, 0.1, -1, 0])
   const live = new Vectors(layer.weight, ['a', 'b', 'c', 'd'])
-  t.deepEqual(live.mostSimilar('a').map(({ token }) => token), ['c', 'b', 'd'])
+  t.deepEqual(
+    live.mostSimilar('a').map(({ token }) => token),
+    ['c', 'b', 'd'],
+  )
   layer.weight.set([0, 5], 6)
-  t.deepEqual(live.mostSimilar('a').map(({ token }) => token), ['c', 'b', 'd'])
+  t.deepEqual(
+    live.mostSimilar('a').map(({ token }) => token),
+    ['c', 'b', 'd'],
+  )
   layer.weight.set([1, 0], 6)
-  t.deepEqual(live.mostSimilar('a').map(({ token, similarity }) => `${token} ${similarity}`), ['d 1', `c ${vectors32(1, 0.1)}`, 'b 0'])
+  t.deepEqual(
+    live.mostSimilar('a').map(({ token, similarity }) => `${token} ${similarity}`),
+    ['d 1', `c ${vectors32(1, 0.1)}`, 'b 0'],
+  )
   t.deepEqual([...live.vector('d')], [1, 0])
 })
 
-const vectors32 = (x: number, y: number) => Math.fround(Math.fround(x) / Math.fround(Math.sqrt(Math.fround(x * x + Math.fround(y) * Math.fround(y)))))
+const vectors32 = (x: number, y: number) =>
+  Math.fround(Math.fround(x) / Math.fround(Math.sqrt(Math.fround(x * x + Math.fround(y) * Math.fround(y)))))
 
 test('rows of zeros, of NaN, and none', (t) => {
-  const odd = new Vectors(tensor([[1, 1], [0, 0], [NaN, 1], [-1, -1]]), ['a', 'zero', 'nan', 'b'])
-  t.deepEqual(odd.mostSimilar('a').map(({ token }) => token), ['zero', 'b'])
+  const odd = new Vectors(
+    tensor([
+      [1, 1],
+      [0, 0],
+      [NaN, 1],
+      [-1, -1],
+    ]),
+    ['a', 'zero', 'nan', 'b'],
+  )
+  t.deepEqual(
+    odd.mostSimilar('a').map(({ token }) => token),
+    ['zero', 'b'],
+  )
   t.is(odd.similarity('a', 'zero'), 0)
-  t.deepEqual(odd.mostSimilar('zero').map(({ token, similarity }) => `${token} ${similarity}`), ['a 0', 'b 0'])
+  t.deepEqual(
+    odd.mostSimilar('zero').map(({ token, similarity }) => `${token} ${similarity}`),
+    ['a 0', 'b 0'],
+  )
   refuses(t, () => odd.mostSimilar('nan'), 'USAGE', 'NaN')
   const none = new Vectors(zeros([0, 3]), [])
   t.deepEqual(none.mostSimilar([1, 2, 3]), [])
@@ -96,7 +148,10 @@ test('rows of zeros, of NaN, and none', (t) => {
 test('tables of other types', (t) => {
   const names = (found: Neighbour[]) => found.map(({ token }) => token)
   for (const weight of [table.to('float16'), table.to('bfloat16'), quantize(table, 'int8')]) {
-    t.deepEqual(names(new Vectors(weight, golden.words).mostSimilar('word40', { topN: 3 })), names(vectors.mostSimilar('word40', { topN: 3 })))
+    t.deepEqual(
+      names(new Vectors(weight, golden.words).mostSimilar('word40', { topN: 3 })),
+      names(vectors.mostSimilar('word40', { topN: 3 })),
+    )
   }
 })
 
@@ -114,7 +169,14 @@ test('tokens of a tokenizer', (t) => {
   t.is(tokens.token(tokens.id('whale')), 'Ġwhale')
   t.true(tokens.mostSimilar('whale', { topN: 60000 }).length === 50256)
   t.true(tokens.has('whale') && !tokens.has('whaleboat'))
-  const error = refuses(t, () => tokens.mostSimilar('whaleboat'), 'USAGE', 'whaleboat', 'gpt2', '"wh", "ale", "boat"') as UnknownTokenError
+  const error = refuses(
+    t,
+    () => tokens.mostSimilar('whaleboat'),
+    'USAGE',
+    'whaleboat',
+    'gpt2',
+    '"wh", "ale", "boat"',
+  ) as UnknownTokenError
   t.deepEqual(error.nearest, ['wh', 'ale', 'boat'])
   refuses(t, () => tokens.id(''), 'USAGE', '0 tokens')
 })
@@ -139,23 +201,43 @@ test('a word that is not there: the nearest spellings', (t) => {
   t.deepEqual(nearest('zebra'), [])
   t.deepEqual(nearest(''), [])
   t.deepEqual(nearest('x'.repeat(5000)), [])
-  for (const call of [() => some.analogy('the', 'whale', 'shp'), () => some.rank('shp', 'the'), () => some.similarity('shp', 'the'), () => some.doesntMatch(['the', 'shp']), () => some.vector('shp'), () => some.id('shp')]) {
+  for (const call of [
+    () => some.analogy('the', 'whale', 'shp'),
+    () => some.rank('shp', 'the'),
+    () => some.similarity('shp', 'the'),
+    () => some.doesntMatch(['the', 'shp']),
+    () => some.vector('shp'),
+    () => some.id('shp'),
+  ]) {
     const error = refuses(t, call, 'USAGE', "'shp'", 'nearest', '9 words') as UnknownTokenError
     t.deepEqual(error.nearest, ['ship'])
   }
   // What needs no search is in the message.
-  for (const [text, variant] of [['ahab', 'Ahab'], ['AHAB', 'Ahab'], [' ship ', 'ship'], ['nai\u0308ve', 'naïve'], ['NAÏVE', 'naïve']]) {
+  for (const [text, variant] of [
+    ['ahab', 'Ahab'],
+    ['AHAB', 'Ahab'],
+    [' ship ', 'ship'],
+    ['nai\u0308ve', 'naïve'],
+    ['NAÏVE', 'naïve'],
+  ]) {
     refuses(t, () => some.id(text), 'USAGE', 'not among the 9 words', `"${variant}" is`)
   }
 })
 
 /** Optimal string alignment, as it is defined, case apart. */
 function edits(a: string, b: string): number {
-  const table = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : i)))
+  const table = Array.from({ length: a.length + 1 }, (_, i) =>
+    Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : i)),
+  )
   for (let i = 1; i <= a.length; i++) {
     for (let j = 1; j <= b.length; j++) {
-      table[i][j] = Math.min(table[i - 1][j] + 1, table[i][j - 1] + 1, table[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1))
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) table[i][j] = Math.min(table[i][j], table[i - 2][j - 2] + 1)
+      table[i][j] = Math.min(
+        table[i - 1][j] + 1,
+        table[i][j - 1] + 1,
+        table[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1),
+      )
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        table[i][j] = Math.min(table[i][j], table[i - 2][j - 2] + 1)
     }
   }
   return table[a.length][b.length]
@@ -163,7 +245,8 @@ function edits(a: string, b: string): number {
 
 test('the nearest spellings are those of the table of edit distances, for words of every length', (t) => {
   const generator = new Generator(4)
-  const word = (length: number) => String.fromCharCode(...randint(generator, length, 3).map((n) => (n === 2 ? 0x416 : 97 + n)))
+  const word = (length: number) =>
+    String.fromCharCode(...randint(generator, length, 3).map((n) => (n === 2 ? 0x416 : 97 + n)))
   for (let length = 1; length <= 64; length++) {
     const lengths = Array.from({ length: 40 }, (_, i) => Math.max(1, length + (i % 9) - 4))
     const words = [...new Set(lengths.map((n) => word(n)))]
@@ -171,9 +254,15 @@ test('the nearest spellings are those of the table of edit distances, for words 
     if (words.includes(text)) continue
     const table = new Vectors(zeros([words.length, 1]), words)
     const error = t.throws(() => table.id(text), { instanceOf: UnknownTokenError })
-    const near = words.map((one) => ({ one, far: edits(text.toLowerCase(), one.toLowerCase()) || 0.5 })).filter(({ far }) => far <= Math.ceil(length / 3))
+    const near = words
+      .map((one) => ({ one, far: edits(text.toLowerCase(), one.toLowerCase()) || 0.5 }))
+      .filter(({ far }) => far <= Math.ceil(length / 3))
     near.sort((a, b) => a.far - b.far)
-    t.deepEqual(error.nearest, near.slice(0, 3).map(({ one }) => one), `${text} among ${words.join(' ')}`)
+    t.deepEqual(
+      error.nearest,
+      near.slice(0, 3).map(({ one }) => one),
+      `${text} among ${words.join(' ')}`,
+    )
   }
 })
 
@@ -183,16 +272,23 @@ function randint(generator: Generator, count: number, below: number): number[] {
 
 test('an unknown word among 400,000 costs nothing until its spelling is asked for, and little then', (t) => {
   const letters = randint(new Generator(5), 12 * 400_000, 26)
-  const words = Array.from({ length: 400_000 }, (_, i) => `${String.fromCharCode(...letters.slice(12 * i, 12 * i + 3 + (i % 10)).map((n) => 97 + n))}${i.toString(36)}`)
+  const words = Array.from(
+    { length: 400_000 },
+    (_, i) =>
+      `${String.fromCharCode(...letters.slice(12 * i, 12 * i + 3 + (i % 10)).map((n) => 97 + n))}${i.toString(36)}`,
+  )
   words[399_999] = 'Ishmael'
   const table = new Vectors(zeros([words.length, 1]), words)
   // Of the processor: other specs run beside this one.
-  const milliseconds = (run: () => void) => Math.min(...Array.from({ length: 7 }, () => {
-    const start = process.cpuUsage()
-    run()
-    const { user, system } = process.cpuUsage(start)
-    return (user + system) / 1e3
-  }))
+  const milliseconds = (run: () => void) =>
+    Math.min(
+      ...Array.from({ length: 7 }, () => {
+        const start = process.cpuUsage()
+        run()
+        const { user, system } = process.cpuUsage(start)
+        return (user + system) / 1e3
+      }),
+    )
   const unknown = (text: string) => t.throws(() => table.id(text), { instanceOf: UnknownTokenError })
   for (const text of ['Ishmeal', 'qwrtzpsdfgh', 'of sixty-four letters: '.padEnd(64, 'x')]) {
     const thrown = milliseconds(() => void unknown(text))
@@ -204,7 +300,8 @@ test('an unknown word among 400,000 costs nothing until its spelling is asked fo
 })
 
 test('wrong use', (t) => {
-  const wrong = (query: unknown, ...parts: string[]) => refuses(t, () => vectors.mostSimilar(query as string), 'USAGE', ...parts)
+  const wrong = (query: unknown, ...parts: string[]) =>
+    refuses(t, () => vectors.mostSimilar(query as string), 'USAGE', ...parts)
   wrong(5, 'a token or a vector')
   wrong(null, 'a token or a vector')
   wrong({ positive: [], negative: [] }, 'neither')

@@ -5,7 +5,17 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { loadModel, loadWord2Vec, randn, saveModel, saveWord2Vec, tensor, Tokenizer, Vectors, zeros } from '../../index.js'
+import {
+  loadModel,
+  loadWord2Vec,
+  randn,
+  saveModel,
+  saveWord2Vec,
+  tensor,
+  Tokenizer,
+  Vectors,
+  zeros,
+} from '../../index.js'
 import { refuses } from '../support/errors.js'
 import { readGolden, root } from '../support/golden.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -13,7 +23,9 @@ import { temporaryFolder } from '../support/temporary.js'
 const base = temporaryFolder()
 const fresh = (name: string) => join(mkdtempSync(join(base, 'x-')), name)
 const golden = readGolden<{ words: string[]; table: number[] }>('vectors/vectors.json')
-const table = tensor(Float32Array.from(golden.table), { shape: [golden.words.length, golden.table.length / golden.words.length] })
+const table = tensor(Float32Array.from(golden.table), {
+  shape: [golden.words.length, golden.table.length / golden.words.length],
+})
 
 test('files of gensim', (t) => {
   for (const name of ['gensim.txt', 'gensim.bin']) {
@@ -32,7 +44,8 @@ test('files of gensim', (t) => {
 test('a text whose words have spaces or whose numbers have commas is no binary file', (t) => {
   const path = fresh('spaces.txt')
   const numbers = (row: number, point = '.') => Array.from({ length: 8 }, (_, i) => `${i + row}${point}14286`).join(' ')
-  const lines = (point?: string) => `50 8\nat name@domain.com ${numbers(0, point)}\n${Array.from({ length: 49 }, (_, i) => `w${i + 1} ${numbers(i + 1, point)}\n`).join('')}`
+  const lines = (point?: string) =>
+    `50 8\nat name@domain.com ${numbers(0, point)}\n${Array.from({ length: 49 }, (_, i) => `w${i + 1} ${numbers(i + 1, point)}\n`).join('')}`
   writeFileSync(path, lines())
   for (const limit of [undefined, 1, 10]) {
     const vectors = loadWord2Vec(path, { limit })
@@ -42,8 +55,23 @@ test('a text whose words have spaces or whose numbers have commas is no binary f
   }
   t.is(loadWord2Vec(path).words![49], 'w49')
   writeFileSync(path, lines(','))
-  for (const limit of [undefined, 1, 10]) refuses(t, () => loadWord2Vec(path, { limit }), 'FORMAT', 'number 0 of "at name@domain.com" is "0,14286"', 'decimal comma')
-  t.deepEqual(loadWord2Vec(join(root, 'testdata/golden/vectors/spaces.txt')).words, ['New York', 'at name@domain.com', '. . .', ' the', 'the', 'a  b', 'Windows 95 SE'])
+  for (const limit of [undefined, 1, 10])
+    refuses(
+      t,
+      () => loadWord2Vec(path, { limit }),
+      'FORMAT',
+      'number 0 of "at name@domain.com" is "0,14286"',
+      'decimal comma',
+    )
+  t.deepEqual(loadWord2Vec(join(root, 'testdata/golden/vectors/spaces.txt')).words, [
+    'New York',
+    'at name@domain.com',
+    '. . .',
+    ' the',
+    'the',
+    'a  b',
+    'Windows 95 SE',
+  ])
 })
 
 const python = process.env.TOKENBED_PYTHON ?? 'python3'
@@ -54,7 +82,8 @@ const hasGensim = spawnSync(python, ['-c', 'import gensim']).status === 0
   for (const binary of [false, true]) {
     const path = fresh('ours')
     saveWord2Vec(path, golden.words, table, { binary })
-    const script = 'import json, sys; from gensim.models import KeyedVectors as K; v = K.load_word2vec_format(sys.argv[1], binary=sys.argv[2] == "true"); print(json.dumps([v.index_to_key, v.vectors.tolist()]))'
+    const script =
+      'import json, sys; from gensim.models import KeyedVectors as K; v = K.load_word2vec_format(sys.argv[1], binary=sys.argv[2] == "true"); print(json.dumps([v.index_to_key, v.vectors.tolist()]))'
     const { status, stdout, stderr } = spawnSync(python, ['-c', script, path, String(binary)], { encoding: 'utf8' })
     t.is(status, 0, stderr)
     t.deepEqual(JSON.parse(stdout), [golden.words, table.toArray()])
@@ -85,20 +114,52 @@ test('the tokens of a model', (t) => {
   t.deepEqual(vectors.weight.data, weight.data)
 })
 
-/** A tokenizer.json whose tokens have white space in them, as those of Llama 2 and Gemma 3 have, and texts like escapes. */
+/**
+ * A tokenizer.json whose tokens have white space in them, as those of Llama 2 and Gemma 3 have, and texts like escapes.
+ */
 function spacedTokenizer(): Tokenizer {
-  const tokens = ['<unk>', '\n', '\n\n', '\t', '\r', '\r\n', '\v', '\f', ' ', '   ', 'a b', '\u00a0', '\u2028', '▁whale', '\\', '\\n', '\\x20', '\\x5cx20', '<0x0A>']
+  const tokens = [
+    '<unk>',
+    '\n',
+    '\n\n',
+    '\t',
+    '\r',
+    '\r\n',
+    '\v',
+    '\f',
+    ' ',
+    '   ',
+    'a b',
+    '\u00a0',
+    '\u2028',
+    '▁whale',
+    '\\',
+    '\\n',
+    '\\x20',
+    '\\x5cx20',
+    '<0x0A>',
+  ]
   const path = fresh('tokenizer.json')
-  const model = { type: 'WordLevel', vocab: Object.fromEntries(tokens.map((token, id) => [token, id])), unk_token: '<unk>' }
+  const model = {
+    type: 'WordLevel',
+    vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+    unk_token: '<unk>',
+  }
   writeFileSync(path, JSON.stringify({ version: '1.0', added_tokens: [], model }))
   return Tokenizer.fromFile(path)
 }
 
 /** A table in which every row is another. */
-const numbered = (rows: number) => tensor(Float32Array.from({ length: rows * 2 }, (_, i) => (i >> 1) + (i & 1) / 2), { shape: [rows, 2] })
+const numbered = (rows: number) =>
+  tensor(
+    Float32Array.from({ length: rows * 2 }, (_, i) => (i >> 1) + (i & 1) / 2),
+    { shape: [rows, 2] },
+  )
 /** Whether two lists are the same: `deepEqual` takes minutes for a hundred thousand. */
-const same = (a: ArrayLike<unknown>, b: ArrayLike<unknown>) => a.length === b.length && Array.prototype.every.call(a, (it, i) => it === b[i])
-const unescape = (word: string) => word.replace(/\\x(09|0[a-d]|20|5c)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+const same = (a: ArrayLike<unknown>, b: ArrayLike<unknown>) =>
+  a.length === b.length && Array.prototype.every.call(a, (it, i) => it === b[i])
+const unescape = (word: string) =>
+  word.replace(/\\x(09|0[a-d]|20|5c)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 
 for (const name of ['gpt2', 'cl100k_base', 'o200k_base', 'a file with white space'] as const) {
   test(`all tokens of a vocabulary come back: ${name}`, (t) => {
@@ -140,7 +201,10 @@ for (const name of ['gpt2', 'cl100k_base', 'o200k_base', 'a file with white spac
 from gensim.models import KeyedVectors as K
 v = K.load_word2vec_format(sys.argv[1], binary=sys.argv[2] == "true")
 print(json.dumps([[re.sub(r"\\\\x(09|0[a-d]|20|5c)", lambda m: chr(int(m[1], 16)), key) for key in v.index_to_key], bool((v.vectors[:, 0] == range(len(v))).all())]))`
-      const { status, stdout, stderr } = spawnSync(python, ['-c', script, path, String(binary)], { encoding: 'utf8', maxBuffer: 2 ** 28 })
+      const { status, stdout, stderr } = spawnSync(python, ['-c', script, path, String(binary)], {
+        encoding: 'utf8',
+        maxBuffer: 2 ** 28,
+      })
       t.is(status, 0, stderr)
       const [keys, inOrder] = JSON.parse(stdout)
       t.true(inOrder && same(keys, vectors.tokens()))

@@ -57,7 +57,10 @@ export function sum(a: Elements, b: Elements | number, sign: 1 | -1): Backward {
   const [of, by] = [kindOf(a), typeof b === 'number' ? null : kindOf(b)]
   return (grad, wanted) => {
     const second = wanted[1] && by !== null ? toKind(grad.alias(), by) : null
-    return [wanted[0] ? toKind(grad, of) : null, second !== null && sign === -1 ? ops.binary('mul', second, -1) : second]
+    return [
+      wanted[0] ? toKind(grad, of) : null,
+      second !== null && sign === -1 ? ops.binary('mul', second, -1) : second,
+    ]
   }
 }
 
@@ -91,7 +94,8 @@ export function matmul(a: Elements, b: Elements, save: Save): Backward {
   // The shapes of both are needed for each.
   const [x, y] = [save(a), save(b)]
   return (grad, wanted) => {
-    const of = (which: 0 | 1, { dtype }: Kind) => (wanted[which] ? cast(matmulBack(which, x(), y(), grad), dtype) : null)
+    const of = (which: 0 | 1, { dtype }: Kind) =>
+      wanted[which] ? cast(matmulBack(which, x(), y(), grad), dtype) : null
     return [of(0, x()), of(1, y())]
   }
 }

@@ -30,7 +30,10 @@ export function noGrad<T>(fn: () => T): T {
   }
 }
 
-/** The gradient with which `backward` begins at a result: the one that was given, or 1 where the result is one element. @internal */
+/**
+ * The gradient with which `backward` begins at a result: the one that was given, or 1 where the result is one
+ * element. @internal
+ */
 export function gradOf(result: Elements, given: Elements | undefined, where: string): Elements {
   const { dtype, shape, size } = result
   if (given === undefined) {

@@ -27,8 +27,14 @@ export function typed(x: Elements, dtype: DType): Elements {
 /** Summed rows, float32, as the native side takes them; `dtype` is the table's. */
 export function summedOperand(ids: Elements, rows: Elements, dtype: DType): GradOperand {
   return {
-    ids: ids.operand(), rows: rows.operand(), summed: true, room: 0, count: ids.size, dim: rows.shape[1],
-    coefficients: undefined, format: dtype as ResultType,
+    ids: ids.operand(),
+    rows: rows.operand(),
+    summed: true,
+    room: 0,
+    count: ids.size,
+    dim: rows.shape[1],
+    coefficients: undefined,
+    format: dtype as ResultType,
   }
 }
 
@@ -44,7 +50,11 @@ export interface Order {
 }
 
 /** The order of `n` ids: `write` fills it in and says how many different ones there are. @internal */
-export function orderOf(n: number, weighted: boolean, write: (block: Operand, coefficients?: Operand) => number | null): Order {
+export function orderOf(
+  n: number,
+  weighted: boolean,
+  write: (block: Operand, coefficients?: Operand) => number | null,
+): Order {
   const block = kept([3 * n + 1], 'int32')
   const coefficients = weighted ? kept([n], 'float32') : null
   return { block, room: n, count: call(write(block.operand(), coefficients?.operand())), coefficients }
@@ -64,8 +74,9 @@ type Rows =
   | { readonly summed: true; readonly ids: Elements; readonly rows: Elements }
 
 /**
- * Rows of a table's gradient as a leaf collects them: the order of the ids and the gradient of the output, until somebody
- * looks or adds to it. Once a dense tensor was shown, that one counts, since its viewer may have changed it. @internal
+ * Rows of a table's gradient as a leaf collects them: the order of the ids and the gradient of the output, until
+ * somebody looks or adds to it. Once a dense tensor was shown, that one counts, since its viewer may have changed
+ * it. @internal
  */
 export class TableGradient implements RowsGradient {
   readonly #table: TableFacts
@@ -81,8 +92,8 @@ export class TableGradient implements RowsGradient {
   }
 
   /**
-   * Rows of `grad`, the gradient of an output, where the order says. It is kept as it is until somebody is about to change
-   * it, as whoever gave it to `backward` may; where that could not be seen, rows are summed at once.
+   * Rows of `grad`, the gradient of an output, where the order says. It is kept as it is until somebody is about to
+   * change it, as whoever gave it to `backward` may; where that could not be seen, rows are summed at once.
    */
   static pending(table: TableFacts, order: Order, grad: Elements): TableGradient {
     const rows = cast(grad, 'float32')
@@ -101,7 +112,11 @@ export class TableGradient implements RowsGradient {
   }
 
   /** Rows that `write` sums: of the ids of an order, of which nothing else is wanted. */
-  static summed(table: TableFacts, { block, count, coefficients }: Order, write: (rows: Operand) => boolean): TableGradient {
+  static summed(
+    table: TableFacts,
+    { block, count, coefficients }: Order,
+    write: (rows: Operand) => boolean,
+  ): TableGradient {
     const rows = kept([count, table.shape[1]], 'float32')
     check(write(rows.operand()))
     coefficients?.dispose()
@@ -136,14 +151,21 @@ export class TableGradient implements RowsGradient {
     if (rows.summed) return summedOperand(rows.ids, rows.rows, this.dtype)
     const { block, room, count, coefficients } = rows.order
     return {
-      ids: block.operand(), rows: rows.grad.operand(), summed: false, room, count, dim: this.shape[1],
-      coefficients: coefficients?.operand(), format: this.dtype as ResultType,
+      ids: block.operand(),
+      rows: rows.grad.operand(),
+      summed: false,
+      room,
+      count,
+      dim: this.shape[1],
+      coefficients: coefficients?.operand(),
+      format: this.dtype as ResultType,
     }
   }
 
   /** Sums what waits. */
   #sum(): { readonly ids: Elements; readonly rows: Elements } {
-    if (this.#shown !== null && !(this.#shown instanceof Elements)) return { ids: this.#shown.ids, rows: cast(this.#shown.rows, 'float32') }
+    if (this.#shown !== null && !(this.#shown instanceof Elements))
+      return { ids: this.#shown.ids, rows: cast(this.#shown.rows, 'float32') }
     const before = this.#rows!
     if (before.summed) return before
     const { block, count } = before.order

@@ -56,8 +56,8 @@ export interface Learner extends Elements {
 
 /**
  * The gradients of an op's inputs from that of its result, each of its input's shape and type; null for an input that
- * takes none, as `wanted` says. They are the engine's then, each its own object: `grad` itself may be one of them, once, and
- * `grad.alias()` where it goes to a second. Elements made on the way need no dispose. @internal
+ * takes none, as `wanted` says. They are the engine's then, each its own object: `grad` itself may be one of them,
+ * once, and `grad.alias()` where it goes to a second. Elements made on the way need no dispose. @internal
  */
 export type Backward = (grad: Elements, wanted: readonly boolean[]) => readonly (Gradient | null)[]
 
@@ -140,7 +140,9 @@ export class GradNode {
     }
     for (const target of this.targets) {
       if (target !== null && !(target instanceof GradNode) && target.disposed) {
-        throw new UsageError(`backward: an input of ${this.name} that learns was disposed: keep it until backward is done`)
+        throw new UsageError(
+          `backward: an input of ${this.name} that learns was disposed: keep it until backward is done`,
+        )
       }
     }
   }
@@ -160,7 +162,12 @@ function targetOf(input: Learner | number): Target {
  * Makes `result` the result of an op on `inputs`, if one of them learns and recording is on. `backward` is called then,
  * with what saves tensors, and gives the way back; the name is PyTorch's, in full. @internal
  */
-export function record<T extends Learner>(result: T, name: string, inputs: readonly (Learner | number)[], backward: (save: Save) => Backward): T {
+export function record<T extends Learner>(
+  result: T,
+  name: string,
+  inputs: readonly (Learner | number)[],
+  backward: (save: Save) => Backward,
+): T {
   if (recorded(inputs)) result.from(new GradNode(name, inputs, backward))
   return result
 }

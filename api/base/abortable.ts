@@ -6,7 +6,11 @@ import { AbortedError } from './errors.js'
 export type Iterated = AsyncIterable<unknown> | Iterable<unknown>
 
 /** What an iterable gives, until the signal says otherwise; `what` is then said to be aborted. */
-export async function* abortable(source: Iterated, signal: AbortSignal | undefined, what: string): AsyncGenerator<unknown> {
+export async function* abortable(
+  source: Iterated,
+  signal: AbortSignal | undefined,
+  what: string,
+): AsyncGenerator<unknown> {
   throwIfAborted(signal, what)
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
   let isWaiting = false

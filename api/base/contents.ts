@@ -1,5 +1,6 @@
-// What objects hold is in private fields, which the language's own ways of copying, comparing, printing and counting do not see:
-// they would take an object for empty, and two for the same. Here each of them gets an error, or what is there.
+// What objects hold is in private fields, which the language's own ways of copying, comparing, printing and counting do
+// not see: they would take an object for empty, and two for the same. Here each of them gets an error, or what is
+// there.
 
 import { inspect, type InspectOptions } from 'node:util'
 import { UsageError } from './errors.js'
@@ -30,8 +31,8 @@ export class Contents<T extends object> {
   readonly #numbers = new WeakMap<T, number>()
   #next = 0
   /**
-   * For an own property, which `structuredClone`, `postMessage` and `v8.serialize` come upon. No copy is made of a Symbol:
-   * they throw a DataCloneError, whose message has its description.
+   * For an own property, which `structuredClone`, `postMessage` and `v8.serialize` come upon. No copy is made of a
+   * Symbol: they throw a DataCloneError, whose message has its description.
    */
   readonly uncloneable: symbol
 
@@ -53,20 +54,25 @@ export class Contents<T extends object> {
     define('toJSON', {
       writable: true,
       value: function toJSON(this: T): never {
-        throw isOwn(this) ? contents.#refusal(this, 'toJSON', 'there is no JSON of one') : stranger(this, kind.name, 'toJSON')
+        throw isOwn(this)
+          ? contents.#refusal(this, 'toJSON', 'there is no JSON of one')
+          : stranger(this, kind.name, 'toJSON')
       },
     })
     // Arrays are made of whatever has a length, and of what has none as if that were 0.
-    if (!this.#facts.isCounted) define('length', {
-      get(this: T): never {
-        throw isOwn(this) ? contents.#refusal(this, 'length', 'there is none, nor are there elements by number') : stranger(this, kind.name, 'length')
-      },
-      set(this: T, value: unknown): void {
-        Object.defineProperty(this, 'length', { value, enumerable: true })
-      },
-    })
-    // By these, besides own properties, objects are compared: by `assert.deepStrictEqual` and those of test runners, who ask for the
-    // tag, and by some that take the value for all.
+    if (!this.#facts.isCounted)
+      define('length', {
+        get(this: T): never {
+          throw isOwn(this)
+            ? contents.#refusal(this, 'length', 'there is none, nor are there elements by number')
+            : stranger(this, kind.name, 'length')
+        },
+        set(this: T, value: unknown): void {
+          Object.defineProperty(this, 'length', { value, enumerable: true })
+        },
+      })
+    // By these, besides own properties, objects are compared: by `assert.deepStrictEqual` and those of test runners,
+    // who ask for the tag, and by some that take the value for all.
     define(Symbol.toStringTag, {
       get(this: T): string {
         return isOwn(this) ? `${contents.#nameOf(this)} ${contents.equal(this)}` : kind.name
@@ -89,7 +95,9 @@ export class Contents<T extends object> {
       })
     }
     // What `console.log` shows: as the class has it, or else what a plain object would.
-    const printed = [inspect.custom, 'toString'].map((key) => Object.getOwnPropertyDescriptor(prototype, key)?.value).find(Boolean) as Printed | undefined
+    const printed = [inspect.custom, 'toString']
+      .map((key) => Object.getOwnPropertyDescriptor(prototype, key)?.value)
+      .find(Boolean) as Printed | undefined
     Object.defineProperty(prototype, inspect.custom, {
       configurable: true,
       writable: true,

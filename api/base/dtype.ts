@@ -8,7 +8,15 @@ export type DType = 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int8' | 'u
 /** What holds elements: float16 and bfloat16 as their bits in a Uint16Array, bool as 0 and 1 in a Uint8Array. */
 export type TypedArray = Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | Int32Array | BigInt64Array
 /** Arrays of integers of any kind. */
-export type IntArray = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array
+export type IntArray =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
 
 type Kind = 'float' | 'integer' | 'bool'
 interface Facts {

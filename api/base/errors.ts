@@ -25,9 +25,12 @@ export class TokenIndexError extends TokenbedError {
     const more = count > 1 ? ` (${count - 1} more)` : ''
     // Some encodings leave ids between their tokens unused.
     const isBetween = Number(value) >= 0 && Number(value) < size
-    const why = isBetween ? `is no token: the encoding does not use it` : `is out of range for ${what === 'target' ? `${size} classes` : `a table of ${size} rows`}`
+    const why = isBetween
+      ? `is no token: the encoding does not use it`
+      : `is out of range for ${what === 'target' ? `${size} classes` : `a table of ${size} rows`}`
     // Positions that do not fit are past the context: say what makes it longer.
-    const longer = what === 'position' && Number(value) >= size ? `; interpolatePositions() makes a table for a longer context` : ''
+    const longer =
+      what === 'position' && Number(value) >= size ? `; interpolatePositions() makes a table for a longer context` : ''
     super('TOKEN_INDEX', `${what} ${value} at [${position.join(', ')}] ${why}${more}${longer}`)
     this.position = position
     this.value = Number(value)
@@ -78,8 +81,8 @@ export class UnknownTokenError extends UsageError {
   /** The text. */
   readonly token: string
   /**
-   * Of words those that are spelled most like it, three at most, the nearest first; of a tokenizer the tokens it falls into,
-   * the first eight. Looked for when it is first read: that takes some milliseconds where there are many words.
+   * Of words those that are spelled most like it, three at most, the nearest first; of a tokenizer the tokens it falls
+   * into, the first eight. Looked for when it is first read: that takes some milliseconds where there are many words.
    */
   declare readonly nearest: readonly string[]
   constructor(message: string, token: string, nearest: () => readonly string[]) {
@@ -115,14 +118,15 @@ export class FileError extends TokenbedError {
 }
 
 /**
- * The native part is missing or cannot be loaded (code `BINARY`); `cause` is the loader's error, where there was one. The
- * message holds `found`, `needed` and `mend`.
+ * The native part is missing or cannot be loaded (code `BINARY`); `cause` is the loader's error, where there was one.
+ * The message holds `found`, `needed` and `mend`.
  */
 export class BinaryError extends TokenbedError {
   /**
-   * `missing`: the platform's package is not installed; `version`: it is of another version than tokenbed; `unsupported`:
-   * there is none for this platform; `disabled`: Node was told to load no addons, or Deno was not allowed to; `glibc`: the binary needs a newer glibc;
-   * `refused`: the system would not load it for another reason; `bundled`: a bundler put tokenbed's code where its files are not.
+   * `missing`: the platform's package is not installed; `version`: it is of another version than tokenbed;
+   * `unsupported`: there is none for this platform; `disabled`: Node was told to load no addons, or Deno was not
+   * allowed to; `glibc`: the binary needs a newer glibc; `refused`: the system would not load it for another reason;
+   * `bundled`: a bundler put tokenbed's code where its files are not.
    */
   readonly reason: 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused' | 'bundled'
   /** What this process is, and what was found for it. */

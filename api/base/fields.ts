@@ -1,4 +1,5 @@
-// Options that are defined in Rust: how tables of them look, which `scripts/options.mjs` writes, and how values are checked.
+// Options that are defined in Rust: how tables of them look, which `scripts/options.mjs` writes, and how values are
+// checked.
 
 import { UsageError } from './errors.js'
 import { checkBoolean, checkNumber, checkOptions, checkSize, isArray, isObject, show } from './validate.js'
@@ -50,18 +51,28 @@ export function defaultsOf<O>(fields: Fields): O {
 export function checkPresent(options: unknown, fields: Fields, where: string): void {
   for (const [name, field] of Object.entries(fields)) {
     if (field.kind !== 'number' || field.missing === undefined) continue
-    const isMissing = options === undefined || options === null || (isObject(options) && (options as Record<string, unknown>)[name] === undefined)
+    const isMissing =
+      options === undefined ||
+      options === null ||
+      (isObject(options) && (options as Record<string, unknown>)[name] === undefined)
     if (isMissing) throw new UsageError(`${where}: ${name} is missing: give ${field.missing}, as { ${name}: 0.1 }`)
   }
 }
 
 /** Checks the value of an option; `values` are those of the others. What is returned is a copy. */
-function checkField(name: string, field: Field, values: Readonly<Record<string, unknown>>, where: string, words: Words): unknown {
+function checkField(
+  name: string,
+  field: Field,
+  values: Readonly<Record<string, unknown>>,
+  where: string,
+  words: Words,
+): unknown {
   const value = values[name]
   const named = `${where}: ${name}`
   switch (field.kind) {
     case 'flag':
-      if (checkBoolean(value, named) && field.needs !== undefined && values[field.needs] === 0) throw new UsageError(`${named} needs a ${field.needs}`)
+      if (checkBoolean(value, named) && field.needs !== undefined && values[field.needs] === 0)
+        throw new UsageError(`${named} needs a ${field.needs}`)
       return value
     case 'size':
       return checkSize(value, named, field.least, field.most)
@@ -75,7 +86,8 @@ function checkField(name: string, field: Field, values: Readonly<Record<string, 
     case 'wordOr': {
       if (value === field.word) return value
       const own = Object.keys(field.options)
-      if (!isObject(value)) throw new UsageError(`${named} must be "${field.word}" or { ${own[0]} }, not ${show(value)}`)
+      if (!isObject(value))
+        throw new UsageError(`${named} must be "${field.word}" or { ${own[0]} }, not ${show(value)}`)
       return checkFields(field.options, checkOptions(value, own, named) as Record<string, unknown>, named, words)
     }
   }
@@ -88,7 +100,12 @@ function checkBetas(betas: unknown, named: string, words: Words): [number, numbe
 }
 
 /** Checks options, with defaults for those that are undefined, and returns all of them. */
-export function checkFields(fields: Fields, given: Readonly<Record<string, unknown>>, where: string, words: Words): Record<string, unknown> {
+export function checkFields(
+  fields: Fields,
+  given: Readonly<Record<string, unknown>>,
+  where: string,
+  words: Words,
+): Record<string, unknown> {
   const values: Record<string, unknown> = {}
   for (const [name, field] of Object.entries(fields)) values[name] = given[name] ?? usualOf(field, values)
   for (const [name, field] of Object.entries(fields)) values[name] = checkField(name, field, values, where, words)
@@ -97,5 +114,6 @@ export function checkFields(fields: Fields, given: Readonly<Record<string, unkno
 
 /** Checks options of which none is left to its default. */
 export function checkAll(fields: Fields, values: object, where: string, words: Words): void {
-  for (const [name, field] of Object.entries(fields)) checkField(name, field, values as Record<string, unknown>, where, words)
+  for (const [name, field] of Object.entries(fields))
+    checkField(name, field, values as Record<string, unknown>, where, words)
 }

@@ -1,5 +1,5 @@
-// Files that are read whole, whatever their names stand for: nothing here waits for another process, and what is no file is
-// refused with its name. As `open::regular` does it on the native side.
+// Files that are read whole, whatever their names stand for: nothing here waits for another process, and what is no
+// file is refused with its name. As `open::regular` does it on the native side.
 
 import { closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from 'node:fs'
 import { FileError } from './errors.js'
@@ -57,7 +57,10 @@ function readAll(file: number, size: number): Buffer {
     done += read
   }
   if (readPart(file, Buffer.alloc(1), 0, 1) !== 0) {
-    const why = size === 0 ? 'the system does not say how large it is (as of files in /proc): copy it, and name the copy' : `it grew while it was read, from ${size} bytes`
+    const why =
+      size === 0
+        ? 'the system does not say how large it is (as of files in /proc): copy it, and name the copy'
+        : `it grew while it was read, from ${size} bytes`
     throw new Error(why)
   }
   return bytes
@@ -78,4 +81,5 @@ function readPart(file: number, bytes: Buffer, at: number, length: number): numb
 const STEP = 2 ** 30
 
 /** Whether a file that could not be read is not there. */
-export const isMissing = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes(((error as FileError).cause as NodeJS.ErrnoException | undefined)?.code ?? '')
+export const isMissing = (error: unknown) =>
+  ['ENOENT', 'ENOTDIR'].includes(((error as FileError).cause as NodeJS.ErrnoException | undefined)?.code ?? '')

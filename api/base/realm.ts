@@ -1,11 +1,13 @@
-// Values of other realms: a context of `vm`, where Jest and Vitest run tests, has Maps, arrays and errors of its own, and may lack
-// what Node gives to its first realm. `instanceof` and prototypes tell nothing of them; what is asked here holds in each.
+// Values of other realms: a context of `vm`, where Jest and Vitest run tests, has Maps, arrays and errors of its own,
+// and may lack what Node gives to its first realm. `instanceof` and prototypes tell nothing of them; what is asked here
+// holds in each.
 
 import { types } from 'node:util'
 import { runInThisContext } from 'node:vm'
 
 /** Node's own, where this realm has none: jsdom's. */
-export const structuredClone: typeof globalThis.structuredClone = globalThis.structuredClone ?? runInThisContext('structuredClone')
+export const structuredClone: typeof globalThis.structuredClone =
+  globalThis.structuredClone ?? runInThisContext('structuredClone')
 
 const PROTOTYPE = Object.getPrototypeOf(Uint8Array.prototype) as object
 /** What a typed array itself answers to one of its properties, whatever a subclass or its user wrote over it. */
@@ -13,7 +15,10 @@ const ownAnswer = <T>(property: string | symbol) => {
   const { get } = Object.getOwnPropertyDescriptor(PROTOTYPE, property)!
   return (array: unknown): T => get!.call(array) as T
 }
-/** The kind of a typed array: `Float32Array`, also of one that extends it, as Buffer does Uint8Array; undefined of all else. */
+/**
+ * The kind of a typed array: `Float32Array`, also of one that extends it, as Buffer does Uint8Array; undefined of all
+ * else.
+ */
 export const kindName = ownAnswer<string | undefined>(Symbol.toStringTag)
 export const bufferOf = ownAnswer<ArrayBufferLike>('buffer')
 export const offsetOf = ownAnswer<number>('byteOffset')
@@ -22,10 +27,15 @@ export const lengthOf = ownAnswer<number>('length')
 /** Whether it was written `{}`, or has no prototype. */
 export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || (typeof prototype === 'object' && !types.isProxy(prototype) && Object.getPrototypeOf(prototype) === null)
+  return (
+    prototype === null ||
+    (typeof prototype === 'object' && !types.isProxy(prototype) && Object.getPrototypeOf(prototype) === null)
+  )
 }
 
-/** The entries of a Map or of an object by name; null of what holds values in some other way: a Set, a promise, a list. */
+/**
+ * The entries of a Map or of an object by name; null of what holds values in some other way: a Set, a promise, a list.
+ */
 export function entriesOf(value: object): [unknown, unknown][] | null {
   if (types.isMap(value)) return Array.from(value)
   const entries = Array.isArray(value) ? [] : Object.entries(value)
@@ -44,12 +54,21 @@ export function isRangeError(thrown: unknown): boolean {
 
 type View = new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayBufferView
 const VIEWS: Record<string, View | undefined> = {
-  Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array,
+  Int8Array,
+  Uint8Array,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
 }
 
 /**
- * A value of another realm as one of this: arrays over the same memory; lists, objects and promises of such. Whoever has asked
- * for it compares it with what this realm makes.
+ * A value of another realm as one of this: arrays over the same memory; lists, objects and promises of such. Whoever
+ * has asked for it compares it with what this realm makes.
  */
 export function ours<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value

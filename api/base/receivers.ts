@@ -1,5 +1,5 @@
-// Objects that no constructor made: `Object.create(Tensor.prototype)`, a proxy of a tensor, a method torn off its object.
-// Reading their private fields would be a bare TypeError of the language's.
+// Objects that no constructor made: `Object.create(Tensor.prototype)`, a proxy of a tensor, a method torn off its
+// object. Reading their private fields would be a bare TypeError of the language's.
 
 import { types } from 'node:util'
 import { UsageError } from './errors.js'
@@ -18,13 +18,14 @@ export const OFTEN: readonly PropertyKey[] = ['disposed', 'requiresGrad', 'dispo
 
 /**
  * Makes the methods and accessors of a class refuse a `this` that is none of its objects, as a UsageError. `isOwn` asks
- * for a private field. Those in `except` are called by the package itself all the time, and check for themselves; setters
- * are not among them.
+ * for a private field. Those in `except` are called by the package itself all the time, and check for themselves;
+ * setters are not among them.
  */
 export function guardReceivers(kind: Class, isOwn: Test, except: readonly PropertyKey[] = []): void {
   for (const key of Reflect.ownKeys(kind.prototype)) {
     if (key === 'constructor') continue
-    // What `[Symbol.dispose]` names where that is not there: in contexts of Node 20, which gives it to its first realm alone.
+    // What `[Symbol.dispose]` names where that is not there: in contexts of Node 20, which gives it to its first realm
+    // alone.
     if (key === 'undefined') {
       delete (kind.prototype as Record<string, unknown>)[key]
       continue
@@ -55,7 +56,9 @@ function guarded(method: Method, kind: Class, key: PropertyKey, isOwn: Test): Me
 /** The error of a call on an object that is not of the class. */
 export function stranger(value: unknown, kind: string, key: PropertyKey): UsageError {
   const what = typeof value === 'object' && value !== null ? 'an object that its constructor did not make' : show(value)
-  return new UsageError(`${kind}.${typeof key === 'symbol' ? `[${key.description}]` : String(key)} was called on ${what}, not on a ${kind}`)
+  return new UsageError(
+    `${kind}.${typeof key === 'symbol' ? `[${key.description}]` : String(key)} was called on ${what}, not on a ${kind}`,
+  )
 }
 
 const below = Function.prototype[Symbol.hasInstance]

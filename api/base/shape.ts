@@ -39,7 +39,9 @@ export function broadcast(a: readonly number[], b: readonly number[]): number[] 
     const p = a[dim - rank + a.length] ?? 1
     const q = b[dim - rank + b.length] ?? 1
     if (p !== q && p !== 1 && q !== 1) {
-      throw new ShapeError(`shapes ${shown(a)} and ${shown(b)} do not go together: ${p} against ${q} in dimension ${dim}`)
+      throw new ShapeError(
+        `shapes ${shown(a)} and ${shown(b)} do not go together: ${p} against ${q} in dimension ${dim}`,
+      )
     }
     shape[dim] = p === 1 ? q : p
   }

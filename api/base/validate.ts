@@ -65,7 +65,11 @@ export function eachOf<T>(list: ArrayLike<unknown>, read: (value: unknown, i: nu
 }
 
 /** An options object, every name in it known: a mistyped option is told, never ignored. */
-export function checkOptions<T extends object>(options: T | undefined, known: readonly string[], where: string): Partial<T> {
+export function checkOptions<T extends object>(
+  options: T | undefined,
+  known: readonly string[],
+  where: string,
+): Partial<T> {
   if (options === undefined) return {}
   if (!isObject(options) || isArray(options)) {
     throw new UsageError(`${where}: options are an object, not ${show(options)}`)
@@ -77,7 +81,8 @@ export function checkOptions<T extends object>(options: T | undefined, known: re
     isEmpty = false
   }
   // A Map or a promise has none by name: what is in it would be ignored.
-  if (isEmpty && !isPlain(options)) throw new UsageError(`${where}: options are an object with a name for each, not ${show(options)}`)
+  if (isEmpty && !isPlain(options))
+    throw new UsageError(`${where}: options are an object with a name for each, not ${show(options)}`)
   return options
 }
 
@@ -94,8 +99,8 @@ export const MOST_DIM = 2 ** 20
 const MOST_LISTED = 2 ** 27
 
 /**
- * The elements of an array-like that is no typed array. Each is looked at before room is made for all: a `length` may promise
- * more than there is.
+ * The elements of an array-like that is no typed array. Each is looked at before room is made for all: a `length` may
+ * promise more than there is.
  */
 export function checkList(list: ArrayLike<unknown>, where: string): unknown[] {
   checkSize(list.length, `${where}: length`, 0, MOST_LISTED)
@@ -141,7 +146,9 @@ export function checkText(value: unknown, where: string): string {
 /** Text that UTF-8 can hold: what cannot be written as it is would come back as another. */
 export function checkWellFormed(text: string, where: string): void {
   if (!/\p{Surrogate}/u.test(text)) return
-  throw new UsageError(`${where} has a surrogate that stands alone, which no file of UTF-8 can hold: it would come back as another, and two tensors could become one`)
+  throw new UsageError(
+    `${where} has a surrogate that stands alone, which no file of UTF-8 can hold: it would come back as another, and two tensors could become one`,
+  )
 }
 
 /** A path of a file. */
@@ -153,10 +160,16 @@ export function checkPath(value: unknown, where: string): string {
 /** A shape whose elements fit in this machine's memory. */
 export function checkShape(shape: unknown, bytes: number, where: string): number[] {
   if (!isArray(shape)) throw new UsageError(`${where}: a shape is an array of sizes, not ${show(shape)}`)
-  if (shape.length > MOST_DIMENSIONS) throw new UsageError(`${where}: a shape has at most ${MOST_DIMENSIONS} sizes, not ${shape.length}`)
+  if (shape.length > MOST_DIMENSIONS)
+    throw new UsageError(`${where}: a shape has at most ${MOST_DIMENSIONS} sizes, not ${shape.length}`)
   // Not `map`, which would skip the holes of an array.
   const sizes = Array.from(shape, (n, dim) => checkSize(n, `${where}: size ${dim} of the shape`))
-  checkElements(sizes.reduce((size, n) => size * n, 1), bytes, where, sizes)
+  checkElements(
+    sizes.reduce((size, n) => size * n, 1),
+    bytes,
+    where,
+    sizes,
+  )
   return sizes
 }
 
@@ -167,7 +180,9 @@ export function checkElements(size: number, bytes: number, where: string, shape:
   throw new UsageError(`${where}: [${shape.join(', ')}] has more elements than the ${constants.MAX_LENGTH} of an array`)
 }
 
-/** An array of length 0 may be empty, detached, or beyond the end of a buffer that was shrunk; only the first is good. */
+/**
+ * An array of length 0 may be empty, detached, or beyond the end of a buffer that was shrunk; only the first is good.
+ */
 export function checkAttached(array: { keys(): unknown }, where: string): void {
   try {
     // Every method of a typed array refuses one that is detached or out of bounds.
@@ -193,7 +208,8 @@ export function checkBytes(bytes: number, where: string, what: string): void {
 
 /** A function. */
 export function checkFunction(value: unknown, where: string): void {
-  if (typeof value !== 'function' || isRevoked(value)) throw new UsageError(`${where} takes a function, not ${show(value)}`)
+  if (typeof value !== 'function' || isRevoked(value))
+    throw new UsageError(`${where} takes a function, not ${show(value)}`)
 }
 
 /** Refuses a promise where work must be done by the time a function returns. */

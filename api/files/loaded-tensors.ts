@@ -23,8 +23,8 @@ export interface LoadedTensors extends Map<string, Tensor> {
   /** The file's metadata: strings by name, none where it has none. */
   readonly metadata: Readonly<Record<string, string>>
   /**
-   * The tensors whose element type no Tensor has, such as `F8_E4M3`, `U16` and `C64`: they are not among the entries of the
-   * Map, and `get` of their names throws a DTypeError that says the type.
+   * The tensors whose element type no Tensor has, such as `F8_E4M3`, `U16` and `C64`: they are not among the entries of
+   * the Map, and `get` of their names throws a DTypeError that says the type.
    */
   readonly skipped: ReadonlyMap<string, StoredTensor>
 }
@@ -47,7 +47,12 @@ export class LoadedTensorMap extends Map<string, Tensor> implements LoadedTensor
   readonly skipped: ReadonlyMap<string, StoredTensor>
   readonly #path: string
 
-  constructor(path: string, tensors: Iterable<[string, Tensor]>, skipped: readonly StoredTensor[], metadata: Record<string, string>) {
+  constructor(
+    path: string,
+    tensors: Iterable<[string, Tensor]>,
+    skipped: readonly StoredTensor[],
+    metadata: Record<string, string>,
+  ) {
     super(tensors)
     this.#path = path
     this.metadata = metadata
@@ -60,7 +65,9 @@ export class LoadedTensorMap extends Map<string, Tensor> implements LoadedTensor
     if (found !== undefined) return found
     const skipped = this.skipped.get(name)
     if (skipped === undefined) return undefined
-    throw new DTypeError(`${this.#path}: tensor "${name}" has elements of type ${skipped.stored}, which no Tensor has: the other tensors of the file can be had`)
+    throw new DTypeError(
+      `${this.#path}: tensor "${name}" has elements of type ${skipped.stored}, which no Tensor has: the other tensors of the file can be had`,
+    )
   }
 
   static {
@@ -77,5 +84,7 @@ export function checkWhole(tensors: object, where: string): void {
   if (!(tensors instanceof LoadedTensorMap) || tensors.skipped.size === 0) return
   const [[name, { stored }]] = tensors.skipped
   const more = tensors.skipped.size > 1 ? ` and ${tensors.skipped.size - 1} more` : ''
-  throw new UsageError(`${where}: tensor "${name}" (${stored})${more} could not be loaded and would be missing: pass new Map(tensors) to leave out what was skipped`)
+  throw new UsageError(
+    `${where}: tensor "${name}" (${stored})${more} could not be loaded and would be missing: pass new Map(tensors) to leave out what was skipped`,
+  )
 }

@@ -4,7 +4,14 @@ import { resolve } from 'node:path'
 import type { DType } from '../base/dtype.js'
 import { FormatError, UsageError } from '../base/errors.js'
 import { call, check, native, type Handle } from '../native/native.js'
-import { checkWhole, LoadedTensorMap, parseMetadata, storedTensors, type LoadedTensors, type StoredTensor } from './loaded-tensors.js'
+import {
+  checkWhole,
+  LoadedTensorMap,
+  parseMetadata,
+  storedTensors,
+  type LoadedTensors,
+  type StoredTensor,
+} from './loaded-tensors.js'
 import { entriesOf } from '../base/realm.js'
 import { adopted } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -13,24 +20,25 @@ import { checkBoolean, checkOptions, checkPath, checkWellFormed, isObject, show 
 
 /**
  * The tensors of a safetensors file by name, in the order in which they lie there; with the file's `metadata`, and with
- * `skipped`: tensors of a type that no Tensor has (FP8, E8M0, U16, U32, U64, I16, C64 ...), whose names `get` answers with a
- * DTypeError. `inspectSafetensors` lists all without reading any. Small files are read, larger ones (from
- * 1 MiB on) are mapped: elements are read when first touched, writing to them stays in this process, and processes that map
- * the same file share its memory. `map` chooses one of the two.
+ * `skipped`: tensors of a type that no Tensor has (FP8, E8M0, U16, U32, U64, I16, C64 ...), whose names `get` answers
+ * with a DTypeError. `inspectSafetensors` lists all without reading any. Small files are read, larger ones (from
+ * 1 MiB on) are mapped: elements are read when first touched, writing to them stays in this process, and processes that
+ * map the same file share its memory. `map` chooses one of the two.
  *
- * Replace a mapped file by renaming (as `saveSafetensors` does), never in place. Where somebody cuts it short, what is lost
- * reads as zeros, and every call that has read from it, or does so later, throws a FileError with its path; `forwardAsync`
- * rejects with it, and no file is written. Reads of `data` in your own code throw nothing: they see the zeros. For this a
- * handler of SIGBUS is installed with the first mapping, which calls the one that was there for all other addresses; who
- * installs one of his own later must do the same. On Windows the system keeps mapped files from being cut short, and from
- * being replaced: saving over one is a FileError there, which leaves it as it was, until its tensors are disposed.
+ * Replace a mapped file by renaming (as `saveSafetensors` does), never in place. Where somebody cuts it short, what is
+ * lost reads as zeros, and every call that has read from it, or does so later, throws a FileError with its path;
+ * `forwardAsync` rejects with it, and no file is written. Reads of `data` in your own code throw nothing: they see the
+ * zeros. For this a handler of SIGBUS is installed with the first mapping, which calls the one that was there for all
+ * other addresses; who installs one of his own later must do the same. On Windows the system keeps mapped files from
+ * being cut short, and from being replaced: saving over one is a FileError there, which leaves it as it was, until its
+ * tensors are disposed.
  *
  * With `verify` every byte is read and compared with the digest that the file holds of itself: `model.safetensors` of a
  * model's folder and checkpoints of a `Trainer` have one, files of `saveSafetensors` have none.
  *
  * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where its header does not describe
- * its bytes, and for a file of another kind, which it names. With `verify` FormatError too where a byte is another than was
- * saved, and for a file without a digest; DTypeError for an element type that tensors do not have.
+ * its bytes, and for a file of another kind, which it names. With `verify` FormatError too where a byte is another than
+ * was saved, and for a file without a digest; DTypeError for an element type that tensors do not have.
  */
 export function loadSafetensors(path: string, options?: { map?: boolean; verify?: boolean }): LoadedTensors {
   const where = 'loadSafetensors'
@@ -42,7 +50,12 @@ export function loadSafetensors(path: string, options?: { map?: boolean; verify?
     return new LoadedTensorMap(file, byName(tensors), storedTensors(skipped), parseMetadata(metadata))
   }
   const { mark, tensors: loaded, metadata } = call(native.loadMarked(file, DIGEST, undefined, map))
-  if (!mark) throw new FormatError(`${file}: no digest is in it that its bytes could be compared with: only files of saveModel and checkpoints have one`, file, 0)
+  if (!mark)
+    throw new FormatError(
+      `${file}: no digest is in it that its bytes could be compared with: only files of saveModel and checkpoints have one`,
+      file,
+      0,
+    )
   const tensors = byName(loaded!)
   verifyTensors(tensors, mark, file)
   return new LoadedTensorMap(file, tensors, [], parseMetadata(metadata))
@@ -57,8 +70,8 @@ export interface SafetensorsInfo {
 }
 
 /**
- * What a safetensors file says of itself: its metadata, and the name, type, shape and size of every tensor. The header alone
- * is read, whatever the file's size.
+ * What a safetensors file says of itself: its metadata, and the name, type, shape and size of every tensor. The header
+ * alone is read, whatever the file's size.
  *
  * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where its header does not describe
  * its bytes, and for a file of another kind, which it names.
@@ -76,20 +89,33 @@ type Loaded = NonNullable<ReturnType<typeof native.loadSafetensors>>['tensors']
 
 const byName = (loaded: Loaded) => new Map(loaded.map((one) => [one.name, tensorOf(one)]))
 
-/** The digest that a file holds of itself, and its tensors where it is the one that is wanted: of one and the same file. @internal */
+/**
+ * The digest that a file holds of itself, and its tensors where it is the one that is wanted: of one and the same
+ * file. @internal
+ */
 export function loadMarked(path: string, wanted: string): { digest: string; value: Map<string, Tensor> | null } {
   const { mark, tensors } = call(native.loadMarked(path, DIGEST, wanted))
   return { digest: mark ?? '', value: tensors ? byName(tensors) : null }
 }
 
-function tensorOf({ dtype, shape, handle, mapped }: { dtype: DType; shape: number[]; handle: Handle; mapped: boolean }): Tensor {
+function tensorOf({
+  dtype,
+  shape,
+  handle,
+  mapped,
+}: {
+  dtype: DType
+  shape: number[]
+  handle: Handle
+  mapped: boolean
+}): Tensor {
   return adopted(handle, dtype, shape, mapped)
 }
 
 /**
- * The array of an .npy file. Mapped or read as by `loadSafetensors`, where its elements lie there as a tensor's do; what is in
- * Fortran order or big endian, and types that have no tensor of their own but one that holds their every value (int16 and
- * uint16: int32; uint32: int64), are converted, in memory of their own.
+ * The array of an .npy file. Mapped or read as by `loadSafetensors`, where its elements lie there as a tensor's do;
+ * what is in Fortran order or big endian, and types that have no tensor of their own but one that holds their every
+ * value (int16 and uint16: int32; uint32: int64), are converted, in memory of their own.
  *
  * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where it is no .npy file or not a whole
  * one; DTypeError, with NumPy's name of the type, for elements that no tensor holds: uint64, complex numbers, strings,
@@ -108,8 +134,9 @@ export function loadNpy(path: string, options?: { map?: boolean }): Tensor {
  * depend on names, tensors and metadata alone.
  *
  * @throws UsageError for names and metadata that no reader takes: with a surrogate that stands alone, or together with shapes
- * a header of more than 100,000,000 bytes; ShapeError for sizes that are together more than any memory holds; for a Map of
- * `loadSafetensors` that skipped tensors, which would be missing, UsageError; FileError where it cannot be written; what was there before is untouched then.
+ * a header of more than 100,000,000 bytes; ShapeError for sizes that are together more than any memory holds; for a Map
+ * of `loadSafetensors` that skipped tensors, which would be missing, UsageError; FileError where it cannot be written;
+ * what was there before is untouched then.
  */
 export function saveSafetensors(
   path: string,
@@ -128,13 +155,21 @@ export function saveSafetensors(
   check(
     native.saveSafetensors(
       resolve(checkPath(path, where)),
-      entries.map(([name, tensor]) => ({ name, dtype: tensor.dtype, shape: [...tensor.shape], data: tensor.operand() })),
+      entries.map(([name, tensor]) => ({
+        name,
+        dtype: tensor.dtype,
+        shape: [...tensor.shape],
+        data: tensor.operand(),
+      })),
       texts.map(([key, text]) => ({ key, text })),
     ),
   )
 }
 
-/** Tensors by name, read once; what they are is still to be seen. @throws UsageError for what has nothing by name. @internal */
+/**
+ * Tensors by name, read once; what they are is still to be seen. @throws UsageError for what has nothing by
+ * name. @internal
+ */
 export function namedTensors(tensors: unknown, where: string): [name: string, tensor: Tensor][] {
   const entries = isObject(tensors) && !(tensors instanceof Tensor) ? entriesOf(tensors) : null
   if (entries === null) throw new UsageError(`${where}: tensors by name, as an object or a Map, not ${show(tensors)}`)
@@ -158,8 +193,8 @@ export function checkMetadata(metadata: unknown, where: string): [key: string, t
  * Writes a tensor to an .npy file, byte for byte as `numpy.save` does. The file appears whole or not at all.
  *
  * @throws DTypeError for bfloat16, which the format does not have; ShapeError for a shape that NumPy does not read: of more
- * than 64 dimensions, or of sizes that are together more than any memory holds, zeros left out; FileError where the file cannot be written; what was
- * there before is untouched then.
+ * than 64 dimensions, or of sizes that are together more than any memory holds, zeros left out; FileError where the
+ * file cannot be written; what was there before is untouched then.
  */
 export function saveNpy(path: string, tensor: Tensor): void {
   const where = 'saveNpy'

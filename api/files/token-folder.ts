@@ -4,8 +4,8 @@
 //   ids.DIGEST.bin                   the ids of all documents end to end, u16 or u32, little endian
 //   documents.DIGEST.bin             u64: where each document begins among them, and where the last ends
 //
-// The data files carry a part of their digest in their names, so that those of two writers never lie in each other's place:
-// the manifest's rename is the moment in which a folder becomes another.
+// The data files carry a part of their digest in their names, so that those of two writers never lie in each other's
+// place: the manifest's rename is the moment in which a folder becomes another.
 
 import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -74,7 +74,18 @@ const MOST_BYTES = 2 ** 28
 const MOST_VOCABULARY = 2 ** 31 - 1
 
 /** The text of a manifest. */
-export function manifestOf({ path: _, dtype, ids, documents, vocabSize, tokenizer, separator, lines, files, sources }: TokensInfo): string {
+export function manifestOf({
+  path: _,
+  dtype,
+  ids,
+  documents,
+  vocabSize,
+  tokenizer,
+  separator,
+  lines,
+  files,
+  sources,
+}: TokensInfo): string {
   const stored = dtype === 'u16' ? '<u2' : '<u4'
   return `${JSON.stringify({ format: FORMAT, version: VERSION, dtype: stored, ids, documents, vocabSize, tokenizer, separator, lines, files, sources }, null, 2)}\n`
 }
@@ -95,7 +106,8 @@ function readManifest(folder: string): string {
   const path = join(folder, MANIFEST)
   try {
     const { size } = statSync(path)
-    if (size > MOST_BYTES) throw new FormatError(`${path}: ${size} bytes, and a manifest has ${MOST_BYTES} at most`, path, MOST_BYTES)
+    if (size > MOST_BYTES)
+      throw new FormatError(`${path}: ${size} bytes, and a manifest has ${MOST_BYTES} at most`, path, MOST_BYTES)
     return readWhole(path).toString()
   } catch (error) {
     if (error instanceof FormatError) throw error
@@ -119,9 +131,24 @@ function parseManifest(text: string, folder: string): TokensInfo {
     throw wrong(`is no JSON: ${(cause as Error).message}`)
   }
   if (!isObject(said) || isArray(said)) throw wrong('is no manifest of token ids')
-  const { format, version, dtype: stored, ids, documents, vocabSize, tokenizer, separator, lines, files, sources } = said as Record<string, unknown>
+  const {
+    format,
+    version,
+    dtype: stored,
+    ids,
+    documents,
+    vocabSize,
+    tokenizer,
+    separator,
+    lines,
+    files,
+    sources,
+  } = said as Record<string, unknown>
   if (format !== FORMAT) throw wrong(`is no manifest of token ids: its format is ${show(format)}, not "${FORMAT}"`)
-  if (version !== VERSION) throw wrong(`of version ${show(version)}, and this tokenbed reads version ${VERSION}: write the folder again, or use the tokenbed that wrote it`)
+  if (version !== VERSION)
+    throw wrong(
+      `of version ${show(version)}, and this tokenbed reads version ${VERSION}: write the folder again, or use the tokenbed that wrote it`,
+    )
   const dtype = STORED[stored as keyof typeof STORED]
   if (!Object.hasOwn(STORED, stored as string)) throw wrong(`"dtype" is ${show(stored)}, not "<u2" or "<u4"`)
   const size = (value: unknown, what: string, most = Number.MAX_SAFE_INTEGER): number => {
@@ -141,7 +168,8 @@ function parseManifest(text: string, folder: string): TokensInfo {
     // A name in this folder, and nothing else that a path may say.
     const isName = typeof name === 'string' && DATA.test(name) && name.startsWith(`${what}.`)
     if (!isName) throw wrong(`"files.${what}.name" is ${show(name)}, not a name such as ${what}.0123456789abcdef.bin`)
-    if (size(bytes, `files.${what}.bytes`) !== wanted) throw wrong(`"files.${what}.bytes" is ${bytes}, and its elements have ${wanted}`)
+    if (size(bytes, `files.${what}.bytes`) !== wanted)
+      throw wrong(`"files.${what}.bytes" is ${bytes}, and its elements have ${wanted}`)
     return { name, bytes: wanted, sha256: digest(sha256, `files.${what}.sha256`) }
   }
   const [count, ends] = [size(ids, 'ids'), size(documents, 'documents')]
@@ -158,10 +186,15 @@ function parseManifest(text: string, folder: string): TokensInfo {
   const part = (value: unknown, i: number): TokensPart => {
     const { file, documents, ids } = object(value, `sources[${i}]`)
     if (file !== null && typeof file !== 'string') throw wrong(`"sources[${i}].file" is ${show(file)}, not a path`)
-    return { file, documents: range(documents, `sources[${i}].documents`, ends), ids: range(ids, `sources[${i}].ids`, count) }
+    return {
+      file,
+      documents: range(documents, `sources[${i}].documents`, ends),
+      ids: range(ids, `sources[${i}].ids`, count),
+    }
   }
   const sep = separator === null ? null : object(separator, 'separator')
-  if (sep !== null && typeof sep.token !== 'string') throw wrong(`"separator.token" is ${show(sep.token)}, not a string`)
+  if (sep !== null && typeof sep.token !== 'string')
+    throw wrong(`"separator.token" is ${show(sep.token)}, not a string`)
   const named = object(files, 'files')
   return {
     path: folder,
@@ -172,16 +205,23 @@ function parseManifest(text: string, folder: string): TokensInfo {
     tokenizer: { name: by.name, sha256: by.sha256 === null ? null : digest(by.sha256, 'tokenizer.sha256') },
     separator: sep && { token: sep.token as string, id: size(sep.id, 'separator.id', MOST_VOCABULARY) },
     lines,
-    files: { ids: file(named.ids, 'ids', count * WIDTHS[dtype]), documents: file(named.documents, 'documents', (ends + 1) * ENTRY) },
+    files: {
+      ids: file(named.ids, 'ids', count * WIDTHS[dtype]),
+      documents: file(named.documents, 'documents', (ends + 1) * ENTRY),
+    },
     sources: sources.map(part),
   }
 }
 
 type Handle = ReturnType<typeof native.tokensOpen> & object
 
-const CONTENTS = new Contents<TokenFolder>('TokenFolder', { instead: 'openTokens opens its folder anew, on any thread' })
+const CONTENTS = new Contents<TokenFolder>('TokenFolder', {
+  instead: 'openTokens opens its folder anew, on any thread',
+})
 
-/** A folder of token ids that is open, by `openTokens`: its ids are read from the mapped file when they are asked for. */
+/**
+ * A folder of token ids that is open, by `openTokens`: its ids are read from the mapped file when they are asked for.
+ */
 export class TokenFolder {
   /** What its manifest says. */
   readonly info: TokensInfo
@@ -209,7 +249,9 @@ export class TokenFolder {
     const where = 'TokenFolder.document'
     const { documents, path } = this.info
     if (documents === 0) throw new UsageError(`${where}: ${path} has no documents`)
-    const [start, end] = call(native.tokensDocument(this.#handle, checkSize(index, `${where}: index`, 0, documents - 1)))
+    const [start, end] = call(
+      native.tokensDocument(this.#handle, checkSize(index, `${where}: index`, 0, documents - 1)),
+    )
     return this.#copy(start, end)
   }
 
@@ -231,7 +273,12 @@ export class TokenFolder {
   }
 
   /** Cuts the windows of these numbers, (windows, maxLength), and their targets. @internal */
-  fill(windows: ReturnType<typeof native.windowsNew> & object, numbers: Uint32Array, inputs: Operand, targets: Operand): void {
+  fill(
+    windows: ReturnType<typeof native.windowsNew> & object,
+    numbers: Uint32Array,
+    inputs: Operand,
+    targets: Operand,
+  ): void {
     check(native.tokensFill(this.#handle, windows, numbers, inputs, targets))
   }
 
@@ -252,7 +299,10 @@ const PRIVATE = Symbol('by openTokens')
 /** Tries where the manifest is replaced while its files are opened. */
 const TRIES = 20
 
-/** As `openTokens`, of an absolute path. Another process may replace the folder meanwhile: what is opened is one of the two, whole. */
+/**
+ * As `openTokens`, of an absolute path. Another process may replace the folder meanwhile: what is opened is one of the
+ * two, whole.
+ */
 export function openFolder(folder: string, verify: boolean): TokenFolder {
   for (let tries = 1; ; tries++) {
     const text = readManifest(folder)
@@ -267,7 +317,15 @@ export function openFolder(folder: string, verify: boolean): TokenFolder {
 
 function openFiles(info: TokensInfo, verify: boolean): TokenFolder {
   const { path, ids, documents, dtype, files, vocabSize } = info
-  const handle = call(native.tokensOpen({ idsPath: join(path, files.ids.name), ids, width: WIDTHS[dtype], documentsPath: join(path, files.documents.name), documents }))
+  const handle = call(
+    native.tokensOpen({
+      idsPath: join(path, files.ids.name),
+      ids,
+      width: WIDTHS[dtype],
+      documentsPath: join(path, files.documents.name),
+      documents,
+    }),
+  )
   if (verify) check(native.tokensVerify(handle, files.ids.sha256, files.documents.sha256, vocabSize))
   return TokenFolder.over(info, handle)
 }
@@ -281,19 +339,21 @@ interface Named {
 
 /** Refuses a tokenizer that did not encode the folder. @throws UsageError. */
 export function checkEncoder({ path, tokenizer: said, vocabSize }: TokensInfo, given: Named, where: string): void {
-  const isSame = said.sha256 === null ? given.file === null && given.name === said.name : given.file?.digest === said.sha256
+  const isSame =
+    said.sha256 === null ? given.file === null && given.name === said.name : given.file?.digest === said.sha256
   if (isSame && given.vocabSize === vocabSize) return
-  const as = (name: string, digest: string | null | undefined) => (digest ? `${name} (SHA-256 ${digest.slice(0, 16)}...)` : name)
+  const as = (name: string, digest: string | null | undefined) =>
+    digest ? `${name} (SHA-256 ${digest.slice(0, 16)}...)` : name
   throw new UsageError(
     `${where}: ${path} was encoded by ${as(said.name, said.sha256)} of ${vocabSize} tokens, not by ${as(given.name, given.file?.digest)} of ${given.vocabSize}: give that tokenizer, or leave it out`,
   )
 }
 
 /**
- * Opens a folder of token ids that `saveTokens` or `tokenbed tokenize` wrote: its manifest is read, and both data files are
- * mapped, in the same time and memory however large they are. Their sizes are compared with the manifest; with `verify` every
- * byte is read and compared with its digest, documents must not end before they begin, and every id must be below the size
- * of the vocabulary.
+ * Opens a folder of token ids that `saveTokens` or `tokenbed tokenize` wrote: its manifest is read, and both data files
+ * are mapped, in the same time and memory however large they are. Their sizes are compared with the manifest; with
+ * `verify` every byte is read and compared with its digest, documents must not end before they begin, and every id must
+ * be below the size of the vocabulary.
  *
  * ```ts
  * const folder = openTokens('corpus')
@@ -301,7 +361,8 @@ export function checkEncoder({ path, tokenizer: said, vocabSize }: TokensInfo, g
  * ```
  *
  * @throws FileError where the manifest or a data file is missing or cannot be read; FormatError, with the path, for a manifest
- * of another format or version, for a data file that is longer or shorter than it was, and for one whose bytes are others.
+ * of another format or version, for a data file that is longer or shorter than it was, and for one whose bytes are
+ * others.
  */
 export function openTokens(folder: string, options?: { verify?: boolean }): TokenFolder {
   return opened(folder, options, 'openTokens')

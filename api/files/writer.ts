@@ -11,7 +11,16 @@ import { guardReceivers } from '../base/receivers.js'
 import { sameShape, shown, sizeOf } from '../base/shape.js'
 import { bufferOf, kindName } from '../base/realm.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkAttached, checkOptions, checkPath, checkShape, checkWellFormed, isArray, isObject, show } from '../base/validate.js'
+import {
+  checkAttached,
+  checkOptions,
+  checkPath,
+  checkShape,
+  checkWellFormed,
+  isArray,
+  isObject,
+  show,
+} from '../base/validate.js'
 
 /** A tensor that grows by rows: its element type, and the shape of one row (`[]` for a number a row). */
 export interface RowSpec {
@@ -42,12 +51,14 @@ function enter(writer: WeakRef<TensorWriter>): void {
   process.on('exit', () => open.forEach((writer) => writer.deref()?.abort()))
 }
 
-const CONTENTS = new Contents<TensorWriter>('TensorWriter', { instead: 'it belongs to the thread that made it, and to its file' })
+const CONTENTS = new Contents<TensorWriter>('TensorWriter', {
+  instead: 'it belongs to the thread that made it, and to its file',
+})
 
 /**
  * Writes tensors to a file row by row, as the rows come: memory stays flat however many there are, and the file appears
- * whole, at `close()`, or not at all. Given up (by `abort()`, at the end of a `using` block, collected, or when the process
- * exits) it leaves nothing behind; of a process that is killed neither, on Linux.
+ * whole, at `close()`, or not at all. Given up (by `abort()`, at the end of a `using` block, collected, or when the
+ * process exits) it leaves nothing behind; of a process that is killed neither, on Linux.
  *
  * ```ts
  * using writer = new TensorWriter('vectors.safetensors', { vectors: { dtype: 'float32', shape: [768] } })
@@ -72,9 +83,10 @@ export class TensorWriter {
    * @param path Where the file will be; the ending (`.safetensors` or `.npy`) says the format.
    * @param tensors Element type and shape of one row, by name. In an .npy file the name is not kept.
    * @throws UsageError for an ending that is not known, no tensors, or what the format cannot hold (several tensors or
-   * metadata in an .npy file; names and metadata that make a header of more than 100,000,000 bytes); DTypeError for an element
-   * type that it cannot hold (bfloat16 in an .npy file); ShapeError for a shape that readers refuse (rows of 64 dimensions in
-   * an .npy file); FileError where the folder is not there, cannot be written, or `path` is no file that may be replaced.
+   * metadata in an .npy file; names and metadata that make a header of more than 100,000,000 bytes); DTypeError for an
+   * element type that it cannot hold (bfloat16 in an .npy file); ShapeError for a shape that readers refuse (rows of 64
+   * dimensions in an .npy file); FileError where the folder is not there, cannot be written, or `path` is no file that
+   * may be replaced.
    */
   constructor(path: string, tensors: Record<string, RowSpec>, options?: TensorWriterOptions) {
     const where = 'TensorWriter'
@@ -105,8 +117,8 @@ export class TensorWriter {
    * @param rows A tensor of shape `(n, ...shape)`, or a typed array of n rows one after the other (float16 and bfloat16 as
    * their bits in a Uint16Array, bool as 0 and 1 in a Uint8Array). They are written when this returns.
    * @throws ShapeError or DTypeError where the rows are others than were declared, UsageError for a name that was not: the
-   * writer goes on then. FileError where the disk is full or fails (`cause` is the system's error): the writer has ended
-   * then, and nothing is left behind. UsageError after `close()` or `abort()`.
+   * writer goes on then. FileError where the disk is full or fails (`cause` is the system's error): the writer has
+   * ended then, and nothing is left behind. UsageError after `close()` or `abort()`.
    */
   write(name: string, rows: Tensor | TypedArray): this {
     const column = this.#columns.get(name)
@@ -161,9 +173,12 @@ function columnOf(spec: unknown, index: number, where: string): Column {
 }
 
 function ofTensor(rows: Tensor, { dtype, shape }: Column, where: string): [number, Operand] {
-  if (rows.dtype !== dtype) throw new DTypeError(`${where}: rows of ${dtype}, not ${rows.dtype}: write rows.to('${dtype}')`)
+  if (rows.dtype !== dtype)
+    throw new DTypeError(`${where}: rows of ${dtype}, not ${rows.dtype}: write rows.to('${dtype}')`)
   if (rows.shape.length === 0 || !sameShape(rows.shape.slice(1), shape)) {
-    throw new ShapeError(`${where}: rows are a tensor of shape ${shown(['n', ...shape] as never)}, not ${shown(rows.shape)}`)
+    throw new ShapeError(
+      `${where}: rows are a tensor of shape ${shown(['n', ...shape] as never)}, not ${shown(rows.shape)}`,
+    )
   }
   return [rows.shape[0], rows.operand()]
 }
@@ -177,9 +192,13 @@ function ofArray(rows: TypedArray, { dtype, shape, size }: Column, where: string
     throw new DTypeError(`${where}: rows of ${dtype} are a ${array.name}, not a ${found}`)
   }
   if (rows.length === 0) checkAttached(rows, where)
-  if (size === 0) throw new ShapeError(`${where}: rows of shape ${shown(shape)} have no elements to count them by: give a tensor`)
-  if (rows.length % size !== 0) throw new ShapeError(`${where}: ${rows.length} elements are not whole rows of shape ${shown(shape)}`)
+  if (size === 0)
+    throw new ShapeError(`${where}: rows of shape ${shown(shape)} have no elements to count them by: give a tensor`)
+  if (rows.length % size !== 0)
+    throw new ShapeError(`${where}: ${rows.length} elements are not whole rows of shape ${shown(shape)}`)
   // What another thread may write meanwhile is copied.
-  const elements = types.isArrayBuffer(bufferOf(rows)) ? rows : new (array as never as new (rows: TypedArray) => TypedArray)(rows)
+  const elements = types.isArrayBuffer(bufferOf(rows))
+    ? rows
+    : new (array as never as new (rows: TypedArray) => TypedArray)(rows)
   return [rows.length / size, elements]
 }

@@ -48,10 +48,10 @@ export interface Lookup {
 type Settled = Awaited<NonNullable<ReturnType<typeof native.workQueue>>>
 
 /**
- * Carries a lookup out on a thread of libuv's pool. All that can be refused at the call is, and the ids are copied then.
- * Tables are held, not copied: until the work has ended they are not changed through the API, and `dispose` leaves their
- * memory to the work. A table in V8's memory moves to native memory first; where somebody may hold its `data`, which
- * would be empty then, the lookup is carried out at the call.
+ * Carries a lookup out on a thread of libuv's pool. All that can be refused at the call is, and the ids are copied
+ * then. Tables are held, not copied: until the work has ended they are not changed through the API, and `dispose`
+ * leaves their memory to the work. A table in V8's memory moves to native memory first; where somebody may hold its
+ * `data`, which would be empty then, the lookup is carried out at the call.
  *
  * @internal
  */

@@ -34,8 +34,16 @@ export interface BagSettings {
   readonly mode: BagMode
 }
 
-/** Bags as the native side takes them, there and back; `ids` and `offsets`: those that were kept, instead of those that were read. @internal */
-export function operandOf(bags: ReadBags, weights: Elements | null, ids = bags.ids.array, offsets = bags.offsets?.array): BagsOperand {
+/**
+ * Bags as the native side takes them, there and back; `ids` and `offsets`: those that were kept, instead of those that
+ * were read. @internal
+ */
+export function operandOf(
+  bags: ReadBags,
+  weights: Elements | null,
+  ids = bags.ids.array,
+  offsets = bags.offsets?.array,
+): BagsOperand {
   return { ids, offsets, bags: bags.bags, weights: weights?.operand() }
 }
 
@@ -56,11 +64,20 @@ export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids 
     if (winners !== null) {
       const order = table.order(ids(), false)
       return TableGradient.summed(facts, order, (into) =>
-        native.bagLargestRows(table.lookup(), kept, { block: order.block.operand(), count: order.count }, winners().operand(), wide(grad).operand(), into),
+        native.bagLargestRows(
+          table.lookup(),
+          kept,
+          { block: order.block.operand(), count: order.count },
+          winners().operand(),
+          wide(grad).operand(),
+          into,
+        ),
       )
     }
     const weighted = weights !== null || mode === 'mean' || table.byFrequency
-    const order = orderOf(ids().length, weighted, (block, coefficients) => native.bagRowOrder(table.lookup(), kept, table.byFrequency, block, coefficients))
+    const order = orderOf(ids().length, weighted, (block, coefficients) =>
+      native.bagRowOrder(table.lookup(), kept, table.byFrequency, block, coefficients),
+    )
     return TableGradient.pending(facts, order, grad)
   }
   const ofWeights = (grad: Elements): Gradient => {
@@ -110,7 +127,9 @@ export interface InputParts {
   readonly native: InputLayer
   /** Tables of tokens, positions and segments; null for those that are not there. */
   readonly tables: readonly [Table, Table | null, Table | null]
-  /** All that is learned, in the order of the gradients: the tables' weights, then the normalization's weight and bias. */
+  /**
+   * All that is learned, in the order of the gradients: the tables' weights, then the normalization's weight and bias.
+   */
   readonly parts: readonly Tensor[]
   /** Which of them are V8's memory. */
   readonly others: readonly Tensor[]
@@ -140,7 +159,10 @@ export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, keep
       const others = saved.filter(({ part }) => layer.others.includes(part)).map(({ get }) => get().rawOperand())
       check(
         native.inputLayerBackward(
-          layer.native, { ids: ids(), offset, length, positions: at?.(), segments: kinds?.() }, others, grad.operand(),
+          layer.native,
+          { ids: ids(), offset, length, positions: at?.(), segments: kinds?.() },
+          others,
+          grad.operand(),
           { sum: made[0].operand(), weight: made[1].operand(), bias: made[2].operand() },
         ),
       )

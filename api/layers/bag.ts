@@ -50,11 +50,13 @@ const FORWARD_ASYNC_OPTIONS = ['perSampleWeights', 'dtype', 'signal']
 /** As PyTorch names the op. */
 const NAME = 'EmbeddingBagBackward'
 
-const CONTENTS = new Contents<EmbeddingBag>('EmbeddingBag', { instead: 'stateDict() has its table, weight.share() lends it to other threads, saveSafetensors writes it' })
+const CONTENTS = new Contents<EmbeddingBag>('EmbeddingBag', {
+  instead: 'stateDict() has its table, weight.share() lends it to other threads, saveSafetensors writes it',
+})
 
 /**
- * A table of `numEmbeddings` vectors of `embeddingDim`, of which each bag of ids gives the sum, the mean or the maximum,
- * without the vectors in between. `torch.nn.EmbeddingBag`.
+ * A table of `numEmbeddings` vectors of `embeddingDim`, of which each bag of ids gives the sum, the mean or the
+ * maximum, without the vectors in between. `torch.nn.EmbeddingBag`.
  *
  * Sums run in the order of the ids in float32, so that results have the same bits on every machine and at any number of
  * threads. An empty bag gives zeros. Ids that are `paddingIdx` count for nothing, also not in the mean.
@@ -80,9 +82,12 @@ export class EmbeddingBag implements Layer {
     const where = 'EmbeddingBag'
     const checked = checkOptions(options, [...TABLE_OPTIONS, ...OWN_OPTIONS], where)
     this.mode = checkWord(checked.mode ?? 'mean', MODES, `${where}: mode`)
-    this.#table = isObject(table) && table instanceof Table ? table : Table.drawn(numEmbeddings, embeddingDim, checked, where)
+    this.#table =
+      isObject(table) && table instanceof Table ? table : Table.drawn(numEmbeddings, embeddingDim, checked, where)
     if (this.mode === 'max' && this.#table.byFrequency) {
-      throw new UsageError(`${where}: scaleGradByFreq goes with mode 'sum' and 'mean', not with 'max', whose gradient is one occurrence's`)
+      throw new UsageError(
+        `${where}: scaleGradByFreq goes with mode 'sum' and 'mean', not with 'max', whose gradient is one occurrence's`,
+      )
     }
     this.#table.pool(this.mode)
     this.includeLastOffset = checkBoolean(checked.includeLastOffset ?? false, `${where}: includeLastOffset`)
@@ -91,9 +96,9 @@ export class EmbeddingBag implements Layer {
   }
 
   /**
-   * Over a table that exists, whose memory it shares: `freeze` (the default) makes a table that does not learn. A tensor
-   * is float32, float16 or bfloat16, and results are of its type unless told otherwise. Of a QuantizedTable `dtype` says
-   * the type of results, float32 by default; it cannot learn.
+   * Over a table that exists, whose memory it shares: `freeze` (the default) makes a table that does not learn. A
+   * tensor is float32, float16 or bfloat16, and results are of its type unless told otherwise. Of a QuantizedTable
+   * `dtype` says the type of results, float32 by default; it cannot learn.
    */
   static fromPretrained(weight: Tensor | QuantizedTable, options?: BagOptions & { freeze?: boolean }): EmbeddingBag {
     const { table, rest } = given<BagOptions>(weight, options, OWN_OPTIONS, 'EmbeddingBag.fromPretrained')
@@ -102,8 +107,8 @@ export class EmbeddingBag implements Layer {
   }
 
   /**
-   * The table, (numEmbeddings, embeddingDim). Another of the same shape and type may take its place (tied weights). Of a
-   * QuantizedTable of small integers: the bytes of its rows, as uint8.
+   * The table, (numEmbeddings, embeddingDim). Another of the same shape and type may take its place (tied weights). Of
+   * a QuantizedTable of small integers: the bytes of its rows, as uint8.
    */
   get weight(): Tensor {
     return this.#table.weight
@@ -124,8 +129,8 @@ export class EmbeddingBag implements Layer {
    * included. `torch.nn.functional.embedding_bag`.
    *
    * @throws TokenIndexError, which says which id where, for one that the table has no row for, unless `onBadId` mends it;
-   * ShapeError, which says which offset and its value, for offsets that do not begin with 0, that decrease or reach past
-   * the ids, and for weights of another shape than the ids; UsageError for weights where the mode is not 'sum'.
+   * ShapeError, which says which offset and its value, for offsets that do not begin with 0, that decrease or reach
+   * past the ids, and for weights of another shape than the ids; UsageError for weights where the mode is not 'sum'.
    */
   forward(ids: Ids | Ragged, offsets?: Ids, options?: BagForwardOptions): Tensor {
     if (!((this as unknown) instanceof EmbeddingBag)) throw stranger(this, 'EmbeddingBag', 'forward')
@@ -141,12 +146,14 @@ export class EmbeddingBag implements Layer {
       table.renormalized(bags.ids.array, result, where) &&
       native.bagForward(table.lookup(type), given.ids, given.offsets, given.weights, result.operand(), table.crossing)
     const follows = weights === null ? table.weights : [table.weight, weights]
-    return settled(done, result, out, bags.ids.shape, follows, NAME, (save) => this.#way(ids, offsets, bags, weights, { save, pooled: true }))
+    return settled(done, result, out, bags.ids.shape, follows, NAME, (save) =>
+      this.#way(ids, offsets, bags, weights, { save, pooled: true }),
+    )
   }
 
   /**
-   * `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals; offsets and
-   * weights are copied at the call as ids are.
+   * `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals; offsets
+   * and weights are copied at the call as ids are.
    */
   async forwardAsync(
     ids: Ids | Ragged,
@@ -161,7 +168,13 @@ export class EmbeddingBag implements Layer {
     const table = this.#table
     const type = resultType(dtype, undefined, table.results, where)
     return lookUp({
-      where, signal, ids: bags.ids.shape, rows: [bags.bags], dim: table.dim, dtype: type, tables: table.weights,
+      where,
+      signal,
+      ids: bags.ids.shape,
+      rows: [bags.bags],
+      dim: table.dim,
+      dtype: type,
+      tables: table.weights,
       follows: weights === null ? table.weights : [table.weight, weights],
       prepare: () => check(table.renormalized(bags.ids.array, null, where), bags.ids.shape),
       work: (weight) => {
@@ -174,7 +187,13 @@ export class EmbeddingBag implements Layer {
     })
   }
 
-  #way(given: Ids | Ragged, offsets: Ids | undefined, bags: ReadBags, weights: Tensor | null, keeping: Keeping): Backward {
+  #way(
+    given: Ids | Ragged,
+    offsets: Ids | undefined,
+    bags: ReadBags,
+    weights: Tensor | null,
+    keeping: Keeping,
+  ): Backward {
     const settings = { table: this.#table, bags, weights, mode: this.mode }
     return bagWay(settings, isRagged(given) ? {} : { ids: given, offsets }, keeping)
   }
@@ -187,10 +206,12 @@ export class EmbeddingBag implements Layer {
     const read = readIds(ids, undefined, where)
     const rank = read.shape.length
     if (rank === 1) {
-      if (offsets === undefined) throw new UsageError(`${where}: 1-D ids need offsets, where each bag begins: [0] for one bag`)
+      if (offsets === undefined)
+        throw new UsageError(`${where}: 1-D ids need offsets, where each bag begins: [0] for one bag`)
       return divided(read, offsets, this.includeLastOffset, where)
     }
-    if (rank !== 2) throw new ShapeError(`${where}: ids are (bags, length), or 1-D with offsets, not ${shown(read.shape)}`)
+    if (rank !== 2)
+      throw new ShapeError(`${where}: ids are (bags, length), or 1-D with offsets, not ${shown(read.shape)}`)
     if (offsets !== undefined) throw new UsageError(`${where}: the rows of 2-D ids are the bags: give no offsets`)
     return { ids: read, offsets: null, withEnd: false, bags: read.shape[0], length: read.shape[1] }
   }
@@ -198,9 +219,12 @@ export class EmbeddingBag implements Layer {
   #weights(weights: unknown, ids: ReadIds, where: string): Tensor {
     const name = `${where}: perSampleWeights`
     if (!(weights instanceof Tensor)) throw new UsageError(`${name} must be a tensor, not ${show(weights)}`)
-    if (this.mode !== 'sum') throw new UsageError(`${name} go with mode 'sum' alone, and this layer's is '${this.mode}'`)
-    if (weights.dtype !== 'float32') throw new DTypeError(`${name} are float32, not ${weights.dtype}: write weights.to('float32')`)
-    if (!sameShape(weights.shape, ids.shape)) throw new ShapeError(`${name} are ${shown(weights.shape)} where ids are ${shown(ids.shape)}`)
+    if (this.mode !== 'sum')
+      throw new UsageError(`${name} go with mode 'sum' alone, and this layer's is '${this.mode}'`)
+    if (weights.dtype !== 'float32')
+      throw new DTypeError(`${name} are float32, not ${weights.dtype}: write weights.to('float32')`)
+    if (!sameShape(weights.shape, ids.shape))
+      throw new ShapeError(`${name} are ${shown(weights.shape)} where ids are ${shown(ids.shape)}`)
     return weights
   }
 

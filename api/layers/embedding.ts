@@ -31,14 +31,16 @@ const NAME = 'EmbeddingBackward'
 const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, 'dtype']
 const FORWARD_OPTIONS = ['out', 'shape', 'dtype']
 
-const CONTENTS = new Contents<Embedding>('Embedding', { instead: 'stateDict() has its table, weight.share() lends it to other threads, saveSafetensors writes it' })
+const CONTENTS = new Contents<Embedding>('Embedding', {
+  instead: 'stateDict() has its table, weight.share() lends it to other threads, saveSafetensors writes it',
+})
 
 /**
  * A table of `numEmbeddings` vectors of `embeddingDim`, looked up by id. `torch.nn.Embedding`.
  *
- * The table is drawn from N(0, 1) as PyTorch draws it, or as `init` says, lives in native memory (huge pages where large) until the last
- * tensor that shares it is gone, and `weight.data` shows it live. A float16 or bfloat16 one is drawn in float32 and
- * rounded.
+ * The table is drawn from N(0, 1) as PyTorch draws it, or as `init` says, lives in native memory (huge pages where
+ * large) until the last tensor that shares it is gone, and `weight.data` shows it live. A float16 or bfloat16 one is
+ * drawn in float32 and rounded.
  */
 export class Embedding implements Layer {
   /** Rows of the table. */
@@ -58,7 +60,10 @@ export class Embedding implements Layer {
   constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions, table?: Table)
   constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions, table?: Table) {
     const where = 'Embedding'
-    this.#table = isObject(table) && table instanceof Table ? table : Table.drawn(numEmbeddings, embeddingDim, checkOptions(options, TABLE_OPTIONS, where), where)
+    this.#table =
+      isObject(table) && table instanceof Table
+        ? table
+        : Table.drawn(numEmbeddings, embeddingDim, checkOptions(options, TABLE_OPTIONS, where), where)
     this.numEmbeddings = this.#table.rows
     this.embeddingDim = this.#table.dim
   }
@@ -75,8 +80,8 @@ export class Embedding implements Layer {
   }
 
   /**
-   * The table, (numEmbeddings, embeddingDim). Another of the same shape and type may take its place (tied weights). Of a
-   * QuantizedTable of small integers: the bytes of its rows, as uint8.
+   * The table, (numEmbeddings, embeddingDim). Another of the same shape and type may take its place (tied weights). Of
+   * a QuantizedTable of small integers: the bytes of its rows, as uint8.
    */
   get weight(): Tensor {
     return this.#table.weight
@@ -100,8 +105,11 @@ export class Embedding implements Layer {
     const result = resultFor(out, read.shape, table.dim, where, type)
     const into = result.operand()
     const done =
-      table.renormalized(read.array, result, where) && native.embeddingForward(table.lookup(type), read.array, into, table.crossing)
-    return settled(done, result, out, read.shape, table.weights, NAME, (save) => lookupWay(table, ids, read.array, { save, pooled: true }))
+      table.renormalized(read.array, result, where) &&
+      native.embeddingForward(table.lookup(type), read.array, into, table.crossing)
+    return settled(done, result, out, read.shape, table.weights, NAME, (save) =>
+      lookupWay(table, ids, read.array, { save, pooled: true }),
+    )
   }
 
   /** Its rows, and what is done to them. @internal */
@@ -110,17 +118,18 @@ export class Embedding implements Layer {
   }
 
   /**
-   * `forward` on another thread, so that this one goes on: the same values, the same errors, as a rejection. The ids are
-   * copied at the call; the table is read while the lookup is under way, so that changing it then (`set`,
-   * `loadStateDict`, `maxNorm`, `out`) is a UsageError, and writing to its `data` gives unspecified values. `dispose` of
-   * the table does no harm: its memory goes when the lookup has ended. The result belongs to no `scope`.
+   * `forward` on another thread, so that this one goes on: the same values, the same errors, as a rejection. The ids
+   * are copied at the call; the table is read while the lookup is under way, so that changing it then (`set`,
+   * `loadStateDict`, `maxNorm`, `out`) is a UsageError, and writing to its `data` gives unspecified values. `dispose`
+   * of the table does no harm: its memory goes when the lookup has ended. The result belongs to no `scope`.
    *
    * Handing over costs some tens of microseconds: worth it from about 1000 ids of 768 elements on. Calls wait in
-   * libuv's queue, at four threads as Node has it; each keeps its ids while it waits, and memory for its result from its
-   * start on.
+   * libuv's queue, at four threads as Node has it; each keeps its ids while it waits, and memory for its result from
+   * its start on.
    *
-   * With `maxNorm` rows are rescaled at the call, on this thread. A table in V8's memory (made by `tensor`, `zeros` ...)
-   * moves to native memory at the first call; if its `data` was looked at, it stays and the lookup is done at the call.
+   * With `maxNorm` rows are rescaled at the call, on this thread. A table in V8's memory (made by `tensor`, `zeros`
+   * ...) moves to native memory at the first call; if its `data` was looked at, it stays and the lookup is done at the
+   * call.
    *
    * @throws AbortedError when `signal` says so: before, in the queue, or within a fraction of a millisecond under way.
    */
@@ -131,7 +140,12 @@ export class Embedding implements Layer {
     const table = this.#table
     const type = resultType(dtype, undefined, table.results, where)
     return lookUp({
-      where, signal, ids: read.shape, dim: table.dim, dtype: type, tables: table.weights,
+      where,
+      signal,
+      ids: read.shape,
+      dim: table.dim,
+      dtype: type,
+      tables: table.weights,
       prepare: () => check(table.renormalized(read.array, null, where), read.shape),
       work: (weight) => native.embeddingWork(table.lookup(type), weight, read.array),
       now: () => this.forward(ids, { shape, dtype }),

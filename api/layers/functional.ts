@@ -13,7 +13,8 @@ import { checkInteger, checkNumber, checkOptions, checkWord, show } from '../bas
 
 function checkFloats(x: unknown, where: string): Tensor {
   if (!(x instanceof Tensor)) throw new UsageError(`${where}: of a tensor, not ${show(x)}`)
-  if (!isFloat(x.dtype)) throw new DTypeError(`${where}: of floats only, not of ${x.dtype}; convert with to('float32') first`)
+  if (!isFloat(x.dtype))
+    throw new DTypeError(`${where}: of floats only, not of ${x.dtype}; convert with to('float32') first`)
   return x
 }
 
@@ -48,7 +49,9 @@ export function crossEntropy(logits: Tensor, targets: Ids, options?: CrossEntrop
   const ids = readIds(targets, undefined, where)
   const wanted = shape.filter((_, d) => d !== dim)
   if (!sameShape(ids.shape, wanted)) {
-    throw new ShapeError(`${where}: targets of ${shown(ids.shape)} for logits of ${shown(shape)}: ${shown(wanted)} is needed`)
+    throw new ShapeError(
+      `${where}: targets of ${shown(ids.shape)} for logits of ${shown(shape)}: ${shown(wanted)} is needed`,
+    )
   }
   const rows = asRows(logits, dim)
   const n = sizeOf(wanted)
@@ -97,7 +100,11 @@ function entropy(
   const made = withType(rows, cls, where, (rows) =>
     inClass(rows.dtype, reduction === 'none' ? losses : [], where, (out) => {
       const given = { classes, ignore, logits: rows.operand(), targets }
-      const answer = native.entropyElements(cls, reduction, given, { kept: kept.operand(), rows: stats.operand(), losses: out.operand() })
+      const answer = native.entropyElements(cls, reduction, given, {
+        kept: kept.operand(),
+        rows: stats.operand(),
+        losses: out.operand(),
+      })
       count = call(answer, shape)
     }),
   )
@@ -128,7 +135,8 @@ function entropyBack(logits: Tensor, kept: Elements, stats: Elements, share: num
 }
 
 /**
- * Rows with mean 0 and variance 1, times `weight`, plus `bias`. Ba, Kiros, Hinton 2016; `torch.nn.functional.layer_norm`.
+ * Rows with mean 0 and variance 1, times `weight`, plus `bias`. Ba, Kiros, Hinton 2016;
+ * `torch.nn.functional.layer_norm`.
  *
  * A row is the last dimension, or as many of the last dimensions as `weight` (or `bias`) has. The result has x's type.
  *
@@ -139,12 +147,16 @@ export function layerNorm(x: Tensor, weight?: Tensor, bias?: Tensor, eps = 1e-5)
   const where = 'layerNorm'
   checkFloats(x, where)
   if (checkNumber(eps, `${where}: eps`) < 0) throw new UsageError(`${where}: eps must not be negative, not ${eps}`)
-  const parameters = [weight, bias].filter((parameter) => parameter !== undefined).map((parameter) => checkFloats(parameter, where))
+  const parameters = [weight, bias]
+    .filter((parameter) => parameter !== undefined)
+    .map((parameter) => checkFloats(parameter, where))
   if (x.shape.length === 0) throw new ShapeError(`${where}: of a tensor with at least one dimension`)
   const row = parameters[0]?.shape ?? x.shape.slice(-1)
   for (const { shape } of [...parameters, { shape: x.shape.slice(-row.length) }]) {
     if (row.length === 0 || !sameShape(shape, row)) {
-      throw new ShapeError(`${where}: weight and bias of ${parameters.map((one) => shown(one.shape)).join(' and ')} for rows of ${shown(x.shape)}`)
+      throw new ShapeError(
+        `${where}: weight and bias of ${parameters.map((one) => shown(one.shape)).join(' and ')} for rows of ${shown(x.shape)}`,
+      )
     }
   }
   const dim = sizeOf(row)
@@ -154,7 +166,14 @@ export function layerNorm(x: Tensor, weight?: Tensor, bias?: Tensor, eps = 1e-5)
     optionally(weight, cls, where, (weight) =>
       optionally(bias, cls, where, (bias) =>
         inClass(x.dtype, x.shape, where, (out) =>
-          check(native.normElements(cls, { dim, eps, weight: weight?.operand(), bias: bias?.operand() }, y.operand(), out.operand())),
+          check(
+            native.normElements(
+              cls,
+              { dim, eps, weight: weight?.operand(), bias: bias?.operand() },
+              y.operand(),
+              out.operand(),
+            ),
+          ),
         ),
       ),
     ),
@@ -168,7 +187,14 @@ function optionally<T>(x: Elements | undefined, dtype: DType, where: string, run
   return x === undefined ? run(undefined) : withType(x, dtype, where, run)
 }
 
-function normBack(x: Tensor, weight: Tensor | undefined, bias: Tensor | undefined, dim: number, eps: number, save: Save): Backward {
+function normBack(
+  x: Tensor,
+  weight: Tensor | undefined,
+  bias: Tensor | undefined,
+  dim: number,
+  eps: number,
+  save: Save,
+): Backward {
   const where = 'layerNorm'
   const [of, by] = [save(x), weight && save(weight)]
   const [weightKind, biasKind] = [weight, bias].map((one) => one && { shape: one.shape, dtype: one.dtype })
@@ -180,7 +206,9 @@ function normBack(x: Tensor, weight: Tensor | undefined, bias: Tensor | undefine
       withType(grad, cls, where, (grad) =>
         optionally(by?.(), cls, where, (weight) => {
           const outs = { x: dx.operand(), weight: dWeight?.operand(), bias: dBias?.operand() }
-          check(native.normBackElements(cls, { dim, eps, weight: weight?.operand() }, x.operand(), grad.operand(), outs))
+          check(
+            native.normBackElements(cls, { dim, eps, weight: weight?.operand() }, x.operand(), grad.operand(), outs),
+          )
         }),
       ),
     )
@@ -192,8 +220,9 @@ function normBack(x: Tensor, weight: Tensor | undefined, bias: Tensor | undefine
 }
 
 /**
- * Each element 0 with a probability of `p`, else divided by `1 - p`. Srivastava et al. 2014; `torch.nn.functional.dropout`
- * with `training=True`. The draws are those of PyTorch's `bernoulli_(1 - p)`: two of the generator's for each element.
+ * Each element 0 with a probability of `p`, else divided by `1 - p`. Srivastava et al. 2014;
+ * `torch.nn.functional.dropout` with `training=True`. The draws are those of PyTorch's `bernoulli_(1 - p)`: two of the
+ * generator's for each element.
  *
  * With `p = 0` and of nothing it draws nothing and the result shares x's memory; with `p = 1` it draws nothing either.
  * For the way back one bit an element is kept.
@@ -205,7 +234,8 @@ export function dropout(x: Tensor, p: number, options?: { generator?: Generator 
   const { generator } = checkOptions(options, ['generator'], where)
   checkFloats(x, where)
   const source = checkGenerator(generator, where)
-  if (!(checkNumber(p, `${where}: p`) >= 0 && p <= 1)) throw new UsageError(`${where}: p must be a probability from 0 to 1, not ${p}`)
+  if (!(checkNumber(p, `${where}: p`) >= 0 && p <= 1))
+    throw new UsageError(`${where}: p must be a probability from 0 to 1, not ${p}`)
   if (p === 0 || x.size === 0) return x.reshape(...x.shape)
   if (p === 1) return x.mul(0)
   const bits = Elements.uninitialized('uint8', [Math.ceil(x.size / 8)], where)

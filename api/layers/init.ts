@@ -6,9 +6,9 @@ import type { Generator } from '../tensor/random.js'
 import { checkNumber, checkOptions, isArray, isObject, show } from '../base/validate.js'
 
 /**
- * How a table is drawn: `{ std, mean }` from the normal distribution (`torch.nn.init.normal_`), `{ uniform: bound }` from
- * [-bound, bound), `{ uniform: [low, high] }` from [low, high) (`torch.nn.init.uniform_`), or `'zeros'`, for which nothing
- * is drawn.
+ * How a table is drawn: `{ std, mean }` from the normal distribution (`torch.nn.init.normal_`), `{ uniform: bound }`
+ * from [-bound, bound), `{ uniform: [low, high] }` from [low, high) (`torch.nn.init.uniform_`), or `'zeros'`, for which
+ * nothing is drawn.
  */
 export type Init =
   | 'zeros'
@@ -26,12 +26,18 @@ export type Fill = (generator: Generator, out: Operand) => void
 const STANDARD: Fill = (generator, out) => generator.normal(out)
 const FORMS = "{ std }, { uniform } or 'zeros'"
 
-/** What an `init` option asks for; of one that is not given, `otherwise`, which is N(0, 1) itself where it is not said. */
+/**
+ * What an `init` option asks for; of one that is not given, `otherwise`, which is N(0, 1) itself where it is not said.
+ */
 export function checkInit(init: unknown, where: string, otherwise = STANDARD): Fill {
   if (init === undefined) return otherwise
   if (init === 'zeros') return () => {}
   if (!isObject(init) || isArray(init)) throw new UsageError(`${where} is ${FORMS}, not ${show(init)}`)
-  const { std, mean, uniform } = checkOptions(init as { std?: unknown; mean?: unknown; uniform?: unknown }, ['std', 'mean', 'uniform'], where)
+  const { std, mean, uniform } = checkOptions(
+    init as { std?: unknown; mean?: unknown; uniform?: unknown },
+    ['std', 'mean', 'uniform'],
+    where,
+  )
   if ((std === undefined) === (uniform === undefined)) throw new UsageError(`${where} is ${FORMS}, not ${show(init)}`)
   if (uniform !== undefined) {
     if (mean !== undefined) throw new UsageError(`${where}: mean goes with std; of { uniform } write [low, high]`)
@@ -47,13 +53,15 @@ export function checkInit(init: unknown, where: string, otherwise = STANDARD): F
 function bounds(uniform: unknown, where: string): [low: number, high: number] {
   if (!isArray(uniform)) {
     const bound = float(uniform, where)
-    if (bound < 0) throw new UsageError(`${where} must not be negative, not ${bound}: it is the bound on both sides of 0`)
+    if (bound < 0)
+      throw new UsageError(`${where} must not be negative, not ${bound}: it is the bound on both sides of 0`)
     return [-bound, bound]
   }
   if (uniform.length !== 2) throw new UsageError(`${where} is a bound or [low, high], not ${show(uniform)}`)
   const [low, high] = [float(uniform[0], `${where}[0]`), float(uniform[1], `${where}[1]`)]
   if (low > high) throw new UsageError(`${where}: [low, high] with low first, not [${low}, ${high}]`)
-  if (!Number.isFinite(Math.fround(high - low))) throw new UsageError(`${where}: from ${low} to ${high} is more than a float32 holds`)
+  if (!Number.isFinite(Math.fround(high - low)))
+    throw new UsageError(`${where}: from ${low} to ${high} is more than a float32 holds`)
   return [low, high]
 }
 

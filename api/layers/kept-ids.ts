@@ -13,7 +13,10 @@ const POOLED_FROM = 4096
 /** How ids are kept. @internal */
 export interface Keeping {
   readonly save: Save
-  /** Whether copies may be in memory of the pool: not those of work that many calls wait for at once, which would fill it. */
+  /**
+   * Whether copies may be in memory of the pool: not those of work that many calls wait for at once, which would fill
+   * it.
+   */
   readonly pooled: boolean
 }
 

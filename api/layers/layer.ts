@@ -22,7 +22,10 @@ export function loadInto(into: Record<string, Tensor>, state: Record<string, Ten
   const missing = names.filter((name) => !given.includes(name))
   const unknown = given.filter((name) => !names.includes(name))
   if (missing.length > 0 || unknown.length > 0) {
-    const parts = [missing.length > 0 && `missing: ${missing.join(', ')}`, unknown.length > 0 && `unknown: ${unknown.join(', ')}`]
+    const parts = [
+      missing.length > 0 && `missing: ${missing.join(', ')}`,
+      unknown.length > 0 && `unknown: ${unknown.join(', ')}`,
+    ]
     throw new UsageError(`${where}: ${parts.filter(Boolean).join('; ')}`)
   }
   for (const name of names) {

@@ -9,7 +9,10 @@ export type PositionedPreset = 'gpt2' | 'bert' | 'roberta'
 /** Presets whose layers are of tokens alone: their models place tokens in attention. */
 export type TokenPreset = 't5' | 'llama' | 'gemma'
 
-/** As options of the layer, but that a layer without positions needs no contextLength; if it is given, sequences are no longer. */
+/**
+ * As options of the layer, but that a layer without positions needs no contextLength; if it is given, sequences are no
+ * longer.
+ */
 export type PresetOptions<N extends PositionedPreset | TokenPreset> = N extends TokenPreset
   ? Omit<TokenPositionOptions, 'contextLength'> & { contextLength?: number }
   : TokenPositionOptions
@@ -28,7 +31,10 @@ const SKIPPING: Placing = { learned: true, skipsPadding: true }
 const NONE: Placing = { learned: false, skipsPadding: false }
 
 /** What the published models have, where the caller does not say otherwise. */
-const PRESETS: Record<PositionedPreset | TokenPreset, { placing: Placing; defaults: (dim: number) => Partial<TokenPositionOptions> }> = {
+const PRESETS: Record<
+  PositionedPreset | TokenPreset,
+  { placing: Placing; defaults: (dim: number) => Partial<TokenPositionOptions> }
+> = {
   gpt2: { placing: LEARNED, defaults: () => ({}) },
   bert: { placing: LEARNED, defaults: () => ({ segments: 2, layerNorm: { eps: 1e-12 }, paddingIdx: 0 }) },
   roberta: { placing: SKIPPING, defaults: () => ({ segments: 1, layerNorm: { eps: 1e-5 }, paddingIdx: 1 }) },
@@ -38,7 +44,11 @@ const PRESETS: Record<PositionedPreset | TokenPreset, { placing: Placing; defaul
 }
 
 /** The options of a preset, the caller's before its own, and how it places tokens. */
-export function presetOf(name: unknown, options: object, where: string): { options: TokenPositionOptions; placing: Placing } {
+export function presetOf(
+  name: unknown,
+  options: object,
+  where: string,
+): { options: TokenPositionOptions; placing: Placing } {
   if (typeof name !== 'string' || !Object.hasOwn(PRESETS, name)) {
     throw new UsageError(`${where}: no preset is called ${show(name)}; known: ${Object.keys(PRESETS).join(', ')}`)
   }

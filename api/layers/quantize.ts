@@ -57,8 +57,8 @@ const CONTENTS = new Contents<QuantizedTable>('QuantizedTable', {
  * quarter or an eighth of float32's memory. Made by `quantize` or `QuantizedTable.fromBytes`.
  *
  * Rows of integers lie as FBGEMM's fused rows do, so that its bytes load here and ours there: int8 as `[dim x uint8]
- * [float32 scale][float32 bias]`, int4 as `[ceil(dim / 2) bytes, even columns in the low nibbles][float16 scale][float16
- * bias]`; what is stored as q means `q * scale + bias`.
+ * [float32 scale][float32 bias]`, int4 as `[ceil(dim / 2) bytes, even columns in the low nibbles][float16
+ * scale][float16 bias]`; what is stored as q means `q * scale + bias`.
  *
  * To save one, save `toTensor()`; to load it, give that tensor to `QuantizedTable.fromBytes`.
  */
@@ -72,7 +72,8 @@ export class QuantizedTable {
 
   /** @internal */
   constructor(key: symbol, kind: Kind, shape: readonly [number, number], rows: Tensor) {
-    if (key !== PRIVATE) throw new UsageError('a QuantizedTable is made by quantize() or QuantizedTable.fromBytes(), not by new')
+    if (key !== PRIVATE)
+      throw new UsageError('a QuantizedTable is made by quantize() or QuantizedTable.fromBytes(), not by new')
     this.kind = kind
     this.shape = Object.freeze([...shape])
     this.#rows = rows
@@ -82,8 +83,8 @@ export class QuantizedTable {
   }
 
   /**
-   * A table of rows that exist: a Uint8Array, which is copied, or a uint8 tensor of `rows * bytes of a row` elements, such
-   * as one that `loadSafetensors` maps, whose memory is shared. 16-bit kinds also take a tensor of their own type.
+   * A table of rows that exist: a Uint8Array, which is copied, or a uint8 tensor of `rows * bytes of a row` elements,
+   * such as one that `loadSafetensors` maps, whose memory is shared. 16-bit kinds also take a tensor of their own type.
    *
    * @throws ShapeError where there are not so many bytes.
    */
@@ -94,13 +95,21 @@ export class QuantizedTable {
     const rowBytes = call(native.rowBytes(kind, sizes[1]))
     const need = sizes[0] * rowBytes
     checkBytes(need, where, shown(sizes))
-    const have = bytes instanceof Tensor ? bytes.size * facts(bytes.dtype).bytes : types.isUint8Array(bytes) ? bytes.length : undefined
+    const have =
+      bytes instanceof Tensor
+        ? bytes.size * facts(bytes.dtype).bytes
+        : types.isUint8Array(bytes)
+          ? bytes.length
+          : undefined
     if (have === undefined) throw new UsageError(`${where}: bytes are a Uint8Array or a tensor, not ${show(bytes)}`)
     if (have === 0 && types.isUint8Array(bytes)) checkAttached(bytes, where)
     if (have !== need) {
-      throw new ShapeError(`${where}: ${have} bytes are not ${sizes[0]} rows of ${sizes[1]} ${kind}, which take ${need} (${rowBytes} each)`)
+      throw new ShapeError(
+        `${where}: ${have} bytes are not ${sizes[0]} rows of ${sizes[1]} ${kind}, which take ${need} (${rowBytes} each)`,
+      )
     }
-    if (bytes instanceof Tensor) return new QuantizedTable(PRIVATE, kind, sizes, shared(kind, sizes, rowBytes, bytes, where))
+    if (bytes instanceof Tensor)
+      return new QuantizedTable(PRIVATE, kind, sizes, shared(kind, sizes, rowBytes, bytes, where))
     const rows = emptyRows(kind, sizes, rowBytes)
     const flat = asBytes(rows)
     flat.set(bytes)
@@ -140,7 +149,8 @@ export class QuantizedTable {
     const [rows, dim] = this.shape
     const wide = asFloat32(original, where)
     try {
-      if (!sameShape(original.shape, this.shape)) throw new ShapeError(`${where}: ${shown(original.shape)} where ${shown(this.shape)} is needed`)
+      if (!sameShape(original.shape, this.shape))
+        throw new ShapeError(`${where}: ${shown(original.shape)} where ${shown(this.shape)} is needed`)
       const [max, mean, rms, worstRow] = call(
         native.quantizationError(this.kind, this.#rows.operand(), rows, dim, wide.operand()),
       )
@@ -177,7 +187,8 @@ export class QuantizedTable {
 function shared(kind: Kind, sizes: readonly [number, number], rowBytes: number, bytes: Tensor, where: string): Tensor {
   const half = kind === 'float16' || kind === 'bfloat16'
   if (half && bytes.dtype === kind) return bytes.detach().reshape(...sizes)
-  if (bytes.dtype !== 'uint8') throw new DTypeError(`${where}: the rows of ${kind} are uint8${half ? ` or ${kind}` : ''}, not ${bytes.dtype}`)
+  if (bytes.dtype !== 'uint8')
+    throw new DTypeError(`${where}: the rows of ${kind} are uint8${half ? ` or ${kind}` : ''}, not ${bytes.dtype}`)
   if (!half) return bytes.detach().reshape(sizes[0], rowBytes)
   // Halves are read as such, which bytes need not be aligned for.
   const rows = emptyRows(kind, sizes, rowBytes)
@@ -195,8 +206,8 @@ function asFloat32(tensor: unknown, where: string): Tensor {
 }
 
 /**
- * A table (rows, dim) in fewer bits: `float16` and `bfloat16` round to nearest even; `int8` and `int4` have a scale and a
- * bias for each row, to FBGEMM's bytes. `error(original)` of the result says what was lost.
+ * A table (rows, dim) in fewer bits: `float16` and `bfloat16` round to nearest even; `int8` and `int4` have a scale and
+ * a bias for each row, to FBGEMM's bytes. `error(original)` of the result says what was lost.
  *
  * @throws UsageError, which says which element, for NaN and infinite ones in integers, and for what float16 cannot hold
  * in int4.

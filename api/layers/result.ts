@@ -10,7 +10,12 @@ import { Tensor } from '../tensor/tensor.js'
 import { isObject, show } from '../base/validate.js'
 
 /** The type of a result: what the caller asks for, else what `out` has, else the layer's own. */
-export function resultType(dtype: ResultType | undefined, out: Tensor | undefined, own: ResultType, where: string): ResultType {
+export function resultType(
+  dtype: ResultType | undefined,
+  out: Tensor | undefined,
+  own: ResultType,
+  where: string,
+): ResultType {
   if (dtype !== undefined) {
     if (isResultType(dtype)) return dtype
     throw new DTypeError(`${where}: results are ${RESULT_TYPES.join(', ')}, not ${show(dtype)}`)
@@ -28,7 +33,13 @@ function isOfVectors(shape: readonly number[], ids: readonly number[], dim: numb
 }
 
 /** A tensor for vectors of `dim` for ids of a shape: the caller's `out`, checked, or a fresh one. */
-export function resultFor(out: Tensor | undefined, ids: readonly number[], dim: number, where: string, dtype: ResultType = 'float32'): Tensor {
+export function resultFor(
+  out: Tensor | undefined,
+  ids: readonly number[],
+  dim: number,
+  where: string,
+  dtype: ResultType = 'float32',
+): Tensor {
   if (out === undefined) return uninitialized(dtype, [...ids, dim], where)
   if (!Tensor.is(out)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
   if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)

@@ -3,14 +3,32 @@
 import { facts, isResultType, type IntArray, type ResultType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { checkInit, type Init } from './init.js'
-import { call, isHandle, native, type BagMode, type Lookup, type OnBadId, type Operand, type RowFormat } from '../native/native.js'
+import {
+  call,
+  isHandle,
+  native,
+  type BagMode,
+  type Lookup,
+  type OnBadId,
+  type Operand,
+  type RowFormat,
+} from '../native/native.js'
 import { QuantizedTable } from './quantize.js'
 import { checkGenerator, type Generator } from '../tensor/random.js'
 import { orderOf, type Order, type TableFacts } from '../autograd/table-gradient.js'
 import { sameShape, shown } from '../base/shape.js'
 import { zeroTable } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkBoolean, checkBytes, checkInteger, checkNumber, checkOptions, checkSize, checkWord, show } from '../base/validate.js'
+import {
+  checkBoolean,
+  checkBytes,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkSize,
+  checkWord,
+  show,
+} from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 
 export interface EmbeddingOptions {
@@ -39,7 +57,18 @@ export interface EmbeddingOptions {
   onBadId?: 'throw' | 'clamp' | 'padding'
 }
 
-export const TABLE_OPTIONS = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq', 'sparse', 'dtype', 'init', 'generator', 'requiresGrad', 'onBadId']
+export const TABLE_OPTIONS = [
+  'paddingIdx',
+  'maxNorm',
+  'normType',
+  'scaleGradByFreq',
+  'sparse',
+  'dtype',
+  'init',
+  'generator',
+  'requiresGrad',
+  'onBadId',
+]
 
 /** Rows that 32-bit ids can name. */
 const MAX_ROWS = 2 ** 32 - 1
@@ -59,7 +88,10 @@ function checkSettings(options: Partial<EmbeddingOptions>, rows: number, where: 
   let padding: number | undefined
   if (paddingIdx !== undefined) {
     padding = checkInteger(paddingIdx, `${where}: paddingIdx`)
-    if (padding < -rows || padding >= rows) throw new UsageError(`${where}: paddingIdx ${padding} names none of ${rows} rows; negative ones count from the end`)
+    if (padding < -rows || padding >= rows)
+      throw new UsageError(
+        `${where}: paddingIdx ${padding} names none of ${rows} rows; negative ones count from the end`,
+      )
     if (padding < 0) padding += rows
   }
   if (maxNorm !== undefined && checkNumber(maxNorm, `${where}: maxNorm`) < 0) {
@@ -71,11 +103,25 @@ function checkSettings(options: Partial<EmbeddingOptions>, rows: number, where: 
   const badIds = onBadId === 'padding' ? padding! : onBadId
   checkBoolean(scaleGradByFreq, `${where}: scaleGradByFreq`)
   checkBoolean(sparse, `${where}: sparse`)
-  return { paddingIdx: padding, maxNorm, normType: checkNumber(normType, `${where}: normType`, true), badIds, scaleGradByFreq, sparse }
+  return {
+    paddingIdx: padding,
+    maxNorm,
+    normType: checkNumber(normType, `${where}: normType`, true),
+    badIds,
+    scaleGradByFreq,
+    sparse,
+  }
 }
 
 /** Drawn, its padding row zeroed after the draw. `torch.nn.Embedding.reset_parameters`. */
-function draw(rows: number, dim: number, dtype: ResultType, options: Partial<EmbeddingOptions>, padding: number | undefined, where: string): Tensor {
+function draw(
+  rows: number,
+  dim: number,
+  dtype: ResultType,
+  options: Partial<EmbeddingOptions>,
+  padding: number | undefined,
+  where: string,
+): Tensor {
   const bytes = rows * dim * facts('float32').bytes
   checkBytes(bytes, where, shown([rows, dim]))
   const generator = checkGenerator(options.generator, where)
@@ -99,13 +145,18 @@ function rounded(drawn: Tensor, dtype: ResultType): Tensor {
 
 /** A tensor that can serve as a table. */
 export function checkTable(weight: unknown, where: string): Tensor {
-  if (!(weight instanceof Tensor)) throw new UsageError(`${where}: a table is a tensor or a QuantizedTable, not ${show(weight)}`)
+  if (!(weight instanceof Tensor))
+    throw new UsageError(`${where}: a table is a tensor or a QuantizedTable, not ${show(weight)}`)
   if (!isResultType(weight.dtype)) {
-    throw new DTypeError(`${where}: tables are float32, float16 or bfloat16, not ${weight.dtype}: write weight.to('float32')`)
+    throw new DTypeError(
+      `${where}: tables are float32, float16 or bfloat16, not ${weight.dtype}: write weight.to('float32')`,
+    )
   }
-  if (weight.shape.length !== 2) throw new ShapeError(`${where}: a table has the shape [rows, dim], not ${shown(weight.shape)}`)
+  if (weight.shape.length !== 2)
+    throw new ShapeError(`${where}: a table has the shape [rows, dim], not ${shown(weight.shape)}`)
   if (weight.shape[1] === 0) throw new UsageError(`${where}: a table needs at least one column`)
-  if (weight.shape[0] > MAX_ROWS) throw new UsageError(`${where}: a table has at most ${MAX_ROWS} rows, not ${weight.shape[0]}`)
+  if (weight.shape[0] > MAX_ROWS)
+    throw new UsageError(`${where}: a table has at most ${MAX_ROWS} rows, not ${weight.shape[0]}`)
   return weight
 }
 
@@ -159,7 +210,9 @@ export class Table {
     const [rows, dim] = tensor.shape
     const dtype = tensor.dtype as ResultType
     if (options.dtype !== undefined && checkType(options.dtype, where) !== dtype) {
-      throw new DTypeError(`${where}: the table is ${dtype}, not ${options.dtype}: write weight.to('${options.dtype}'), or ask forward for this dtype`)
+      throw new DTypeError(
+        `${where}: the table is ${dtype}, not ${options.dtype}: write weight.to('${options.dtype}'), or ask forward for this dtype`,
+      )
     }
     const settings = checkSettings(options, rows, where)
     const weight = tensor.detach()
@@ -224,7 +277,10 @@ export class Table {
     return { shape: this.#weight.shape, dtype: this.#weight.dtype, sparse: this.settings.sparse }
   }
 
-  /** The order of ids of a lookup, on the way back; `weighted`: with what its options multiply gradients by, and a scale. @internal */
+  /**
+   * The order of ids of a lookup, on the way back; `weighted`: with what its options multiply gradients by, and a
+   * scale. @internal
+   */
   order(ids: IntArray, weighted = true, scale = 1): Order {
     const { scaleGradByFreq } = this.settings
     return orderOf(ids.length, weighted && (scaleGradByFreq || scale !== 1), (block, coefficients) =>
@@ -234,9 +290,11 @@ export class Table {
 
   /** Puts another weight of the same shape and type in its place. */
   replace(weight: unknown, where: string): void {
-    if (this.#weight.dtype === 'uint8') throw new UsageError(`${where}: the rows of a QuantizedTable stay: make another layer`)
+    if (this.#weight.dtype === 'uint8')
+      throw new UsageError(`${where}: the rows of a QuantizedTable stay: make another layer`)
     const table = checkTable(weight, where)
-    if (table.dtype !== this.#weight.dtype) throw new DTypeError(`${where}: ${table.dtype} where ${this.#weight.dtype} was`)
+    if (table.dtype !== this.#weight.dtype)
+      throw new DTypeError(`${where}: ${table.dtype} where ${this.#weight.dtype} was`)
     if (!sameShape(table.shape, this.#weight.shape)) {
       throw new ShapeError(`${where}: ${shown(table.shape)} where ${shown(this.#weight.shape)} was`)
     }
@@ -257,7 +315,8 @@ export class Table {
     if (maxNorm === undefined) return true
     this.#weight.beginWrite(`${where} with maxNorm`)
     // The lookup would refuse it too, but only when the rows are rescaled.
-    if (out?.overlaps(this.#weight)) throw new UsageError(`${where}: out shares memory with the weight: give it its own`)
+    if (out?.overlaps(this.#weight))
+      throw new UsageError(`${where}: out shares memory with the weight: give it its own`)
     return native.embeddingRenormalize(this.lookup(), ids, maxNorm, normType, this.crossing)
   }
 }
@@ -271,14 +330,21 @@ export function given<O extends EmbeddingOptions>(
 ): { table: Table; rest: Partial<O> } {
   const quantized = weight instanceof QuantizedTable
   if (!quantized) checkTable(weight, where)
-  const checked: Partial<EmbeddingOptions & { freeze?: boolean }> = checkOptions(options, [...TABLE_OPTIONS, ...more, 'freeze'], where)
+  const checked: Partial<EmbeddingOptions & { freeze?: boolean }> = checkOptions(
+    options,
+    [...TABLE_OPTIONS, ...more, 'freeze'],
+    where,
+  )
   const { freeze, ...rest } = checked
   const learns = checkBoolean(rest.requiresGrad ?? !(freeze ?? true), `${where}: requiresGrad`)
   if (freeze !== undefined && checkBoolean(freeze, `${where}: freeze`) === learns) {
-    throw new UsageError(`${where}: freeze ${freeze} and requiresGrad ${learns} contradict each other: give one of them`)
+    throw new UsageError(
+      `${where}: freeze ${freeze} and requiresGrad ${learns} contradict each other: give one of them`,
+    )
   }
   if (rest.generator !== undefined) checkGenerator(rest.generator, where)
-  if (rest.init !== undefined) throw new UsageError(`${where}: init is for new tables; this one is there: leave it out, or write to its weight`)
+  if (rest.init !== undefined)
+    throw new UsageError(`${where}: init is for new tables; this one is there: leave it out, or write to its weight`)
   if (quantized && learns) throw new UsageError(`${where}: a QuantizedTable cannot learn: dequantize() it first`)
   const table = quantized ? Table.quantized(weight, rest, where) : Table.over(weight, learns, rest, where)
   return { table, rest: rest as Partial<O> }

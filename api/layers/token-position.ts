@@ -16,7 +16,14 @@ import { dropout } from './functional.js'
 import { raggedPositions, readMask, skipping } from './positions/padding.js'
 import { spread } from './positions/spread.js'
 import type { TokenPositionOptions } from './token-position-options.js'
-import { LEARNED, presetOf, type Placing, type PositionedPreset, type PresetOptions, type TokenPreset } from './presets.js'
+import {
+  LEARNED,
+  presetOf,
+  type Placing,
+  type PositionedPreset,
+  type PresetOptions,
+  type TokenPreset,
+} from './presets.js'
 import { checkGenerator, type Generator } from '../tensor/random.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { resultFor, settled } from './result.js'
@@ -40,7 +47,19 @@ export interface PlaceOptions {
 
 /** As `gradFn` shows the op. */
 const NAME = 'TokenPositionEmbeddingBackward'
-const OPTIONS = ['vocabSize', 'contextLength', 'dim', 'segments', 'layerNorm', 'scale', 'dropout', 'paddingIdx', 'init', 'generator', 'sparse']
+const OPTIONS = [
+  'vocabSize',
+  'contextLength',
+  'dim',
+  'segments',
+  'layerNorm',
+  'scale',
+  'dropout',
+  'paddingIdx',
+  'init',
+  'generator',
+  'sparse',
+]
 const PLACE_OPTIONS = ['positionOffset', 'positions', 'segments', 'mask']
 const FORWARD_OPTIONS = ['out', 'shape', ...PLACE_OPTIONS]
 const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, ...PLACE_OPTIONS]
@@ -82,7 +101,9 @@ interface Bound {
   readonly others: readonly Tensor[]
 }
 
-const CONTENTS = new Contents<TokenPositionEmbedding<any>>('TokenPositionEmbedding', { instead: 'stateDict() has its tensors, which share() lends to other threads and saveSafetensors writes' })
+const CONTENTS = new Contents<TokenPositionEmbedding<any>>('TokenPositionEmbedding', {
+  instead: 'stateDict() has its tensors, which share() lends to other threads and saveSafetensors writes',
+})
 
 /**
  * Learned token vectors plus learned absolute positions, computed in one pass over memory: the input of GPT (Radford et
@@ -91,11 +112,12 @@ const CONTENTS = new Contents<TokenPositionEmbedding<any>>('TokenPositionEmbeddi
  * In this order, each operation rounded to float32, as Transformers computes its models' inputs:
  * `layerNorm((token(ids) * scale + segment(segments)) + position(0, 1, ...))`, without what was not asked for.
  *
- * Draws: the token table first, then the positions, then the segments, each from N(0, 1) or as `init` says; the normalization starts as
- * ones and zeros. Dropout draws with each result, while the layer is `training`; `eval()` ends that.
+ * Draws: the token table first, then the positions, then the segments, each from N(0, 1) or as `init` says; the
+ * normalization starts as ones and zeros. Dropout draws with each result, while the layer is `training`; `eval()` ends
+ * that.
  *
- * `P` says whether there are positions: `TokenPositionEmbedding` is a layer that has them, `TokenPositionEmbedding<null>`
- * one of tokens alone, as some presets are.
+ * `P` says whether there are positions: `TokenPositionEmbedding` is a layer that has them,
+ * `TokenPositionEmbedding<null>` one of tokens alone, as some presets are.
  */
 export class TokenPositionEmbedding<P extends Embedding | null = Embedding> implements Layer {
   /** The token table, (vocabSize, dim). */
@@ -127,7 +149,19 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   constructor(options: TokenPositionOptions, placing?: Placing, parts?: Parts)
   constructor(options: TokenPositionOptions, placing: Placing = LEARNED, parts?: Parts) {
     const where = 'TokenPositionEmbedding'
-    const { vocabSize, contextLength, dim, segments, layerNorm, scale = 1, dropout = 0, paddingIdx, init, generator, sparse } = checkOptions(options, OPTIONS, where)
+    const {
+      vocabSize,
+      contextLength,
+      dim,
+      segments,
+      layerNorm,
+      scale = 1,
+      dropout = 0,
+      paddingIdx,
+      init,
+      generator,
+      sparse,
+    } = checkOptions(options, OPTIONS, where)
     const vocabulary = checkSize(vocabSize, `${where}: vocabSize`)
     const { learned, skipsPadding } = placing
     const context = !learned && contextLength === undefined ? null : checkSize(contextLength, `${where}: contextLength`)
@@ -142,16 +176,33 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     }
     this.dropout = dropout
     this.#generator = checkGenerator(generator, where)
-    this.token = parts?.token ?? new Embedding(vocabulary, columns, { paddingIdx, init: inits.token, generator, sparse })
+    this.token =
+      parts?.token ?? new Embedding(vocabulary, columns, { paddingIdx, init: inits.token, generator, sparse })
     this.#padding = checkPadding(paddingIdx, vocabulary)
     // Where padding has a position of its own, that row is padding too.
     if (skipsPadding && this.#padding >= context!) {
-      throw new UsageError(`${where}: positions begin behind paddingIdx ${this.#padding}, which a contextLength of ${context} leaves no room for`)
+      throw new UsageError(
+        `${where}: positions begin behind paddingIdx ${this.#padding}, which a contextLength of ${context} leaves no room for`,
+      )
     }
-    this.position = (parts ? parts.position : learned ? new Embedding(context!, columns, { init: inits.position, generator, paddingIdx: skipsPadding ? this.#padding : undefined }) : null) as P
+    this.position = (
+      parts
+        ? parts.position
+        : learned
+          ? new Embedding(context!, columns, {
+              init: inits.position,
+              generator,
+              paddingIdx: skipsPadding ? this.#padding : undefined,
+            })
+          : null
+    ) as P
     this.#placing = placing
     this.#longest = context
-    this.segment = parts ? parts.segment : kinds === 0 ? null : new Embedding(kinds, columns, { init: inits.segment, generator })
+    this.segment = parts
+      ? parts.segment
+      : kinds === 0
+        ? null
+        : new Embedding(kinds, columns, { init: inits.segment, generator })
     this.layerNorm = parts ? parts.layerNorm : eps === null ? null : new LayerNormParameters(columns, eps)
   }
 
@@ -167,22 +218,25 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
    * | `t5`, `llama` | `token` | |
    * | `gemma` | `token * sqrt(dim)`, the factor a float32 | paddingIdx 0 |
    *
-   * RoBERTa's positions count tokens alone: the first that is not padding has position paddingIdx + 1, on whichever side
-   * the padding is, and padding has position paddingIdx. So `contextLength`, the rows of the position table (Transformers'
-   * `max_position_embeddings`, 514), holds sequences of contextLength - paddingIdx - 1.
+   * RoBERTa's positions count tokens alone: the first that is not padding has position paddingIdx + 1, on whichever
+   * side the padding is, and padding has position paddingIdx. So `contextLength`, the rows of the position table
+   * (Transformers' `max_position_embeddings`, 514), holds sequences of contextLength - paddingIdx - 1.
    *
-   * Nothing is dropped unless `dropout` says so (GPT-2, BERT, RoBERTa and T5 were trained with 0.1), and then in training
-   * alone.
+   * Nothing is dropped unless `dropout` says so (GPT-2, BERT, RoBERTa and T5 were trained with 0.1), and then in
+   * training alone.
    *
-   * Layers of tokens alone (`t5`, `llama`, `gemma`) have `position` null; their contextLength may be left out, and if it is
-   * given, longer sequences are refused. Gemma in bfloat16 rounds the factor to bfloat16 first: give that as `scale` for
-   * the same.
+   * Layers of tokens alone (`t5`, `llama`, `gemma`) have `position` null; their contextLength may be left out, and if
+   * it is given, longer sequences are refused. Gemma in bfloat16 rounds the factor to bfloat16 first: give that as
+   * `scale` for the same.
    *
    * @throws UsageError for a name that is none, and as `new`.
    */
   static preset(name: PositionedPreset, options: PresetOptions<PositionedPreset>): TokenPositionEmbedding
   static preset(name: TokenPreset, options: PresetOptions<TokenPreset>): TokenPositionEmbedding<null>
-  static preset(name: PositionedPreset | TokenPreset, options: TokenPositionOptions): TokenPositionEmbedding<Embedding | null>
+  static preset(
+    name: PositionedPreset | TokenPreset,
+    options: TokenPositionOptions,
+  ): TokenPositionEmbedding<Embedding | null>
   static preset(name: string, options: object): TokenPositionEmbedding<Embedding | null> {
     const { options: all, placing } = presetOf(name, options, `TokenPositionEmbedding.preset`)
     return new TokenPositionEmbedding<Embedding | null>(all, placing)
@@ -192,8 +246,8 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
    * ids (batch, length) or (length) -> (batch, length, dim) or (length, dim); a Ragged of rows end to end -> (values,
    * dim), positions counted in each row by itself. Positions count from `positionOffset`
    * (default 0; for decoding with a cache), or are given one by one: in the shape of the ids, flat, or as (length) for
-   * every sequence. So are segments, without which all is segment 0. With a `mask` positions count tokens alone, on whichever
-   * side padding is.
+   * every sequence. So are segments, without which all is segment 0. With a `mask` positions count tokens alone, on
+   * whichever side padding is.
    *
    * @throws TokenIndexError for an id, a position or a segment without a row; ShapeError for a sequence longer than the
    * context; UsageError for segments where the layer has none.
@@ -244,11 +298,17 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const where = 'TokenPositionEmbedding.forwardAsync'
     const { signal, ...rest } = checkOptions(options, FORWARD_ASYNC_OPTIONS, where)
     if (this.training && this.dropout > 0) {
-      throw new UsageError(`${where}: with dropout ${this.dropout} in training results are forward's alone: call eval() first, or forward`)
+      throw new UsageError(
+        `${where}: with dropout ${this.dropout} in training results are forward's alone: call eval() first, or forward`,
+      )
     }
     const inputs = this.#read(ids, rest, where)
     return lookUp({
-      where, signal, ids: inputs.read.shape, dim: this.token.embeddingDim, tables: this.parameters(),
+      where,
+      signal,
+      ids: inputs.read.shape,
+      dim: this.token.embeddingDim,
+      tables: this.parameters(),
       work: () => {
         // Parts that were V8's have moved.
         if (this.#bound !== null && this.#bound.others.length > 0) this.#bound = null
@@ -263,12 +323,23 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   #way(bound: Bound, inputs: ReadInputs, ids: Ids | Ragged, keeping: Keeping): Backward {
     const { token, position, segment, layerNorm, scale } = this
     const tables = [token.table, position?.table ?? null, segment?.table ?? null] as const
-    const layer = { native: bound.native, tables, parts: bound.parts, others: bound.others, normalized: layerNorm !== null, scale }
+    const layer = {
+      native: bound.native,
+      tables,
+      parts: bound.parts,
+      others: bound.others,
+      normalized: layerNorm !== null,
+      scale,
+    }
     return inputWay(layer, inputs, isRagged(ids) ? ids.values : ids, keeping)
   }
 
   /** Ids, and what goes with each. */
-  #read(ids: Ids | Ragged, { shape, positionOffset, positions, segments, mask }: { shape?: number[] } & PlaceOptions, where: string): ReadInputs {
+  #read(
+    ids: Ids | Ragged,
+    { shape, positionOffset, positions, segments, mask }: { shape?: number[] } & PlaceOptions,
+    where: string,
+  ): ReadInputs {
     const ragged = isRagged(ids) ? ids : null
     if (ragged !== null && shape !== undefined) throw new UsageError(`${where}: a Ragged has a shape: give no other`)
     const read = readIds(ragged === null ? (ids as Ids) : ragged.values, shape, where)
@@ -284,7 +355,9 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     let length = read.array.length === 0 ? 0 : read.shape[rank - 1]
     let at = positions === undefined ? undefined : spread(positions, read.shape, 'positions', 'ids', where)
     if ((at ?? mask) !== undefined && this.position === null) {
-      throw new UsageError(`${where}: positions or a mask, but the layer is of tokens alone: its model places them in attention`)
+      throw new UsageError(
+        `${where}: positions or a mask, but the layer is of tokens alone: its model places them in attention`,
+      )
     }
     const { skipsPadding } = this.#placing
     const first = skipsPadding ? this.#padding + 1 : 0
@@ -294,9 +367,11 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       length = rows.longest
       at ??= rows.positions
     } else if (mask !== undefined) {
-      if (positions !== undefined) throw new UsageError(`${where}: either positions or a mask, from which they are counted, not both`)
+      if (positions !== undefined)
+        throw new UsageError(`${where}: either positions or a mask, from which they are counted, not both`)
       const tokens = readMask(mask, where)
-      if (!sameShape(tokens.shape, read.shape)) throw new ShapeError(`${where}: mask is ${shown(tokens.shape)} where ids are ${shown(read.shape)}`)
+      if (!sameShape(tokens.shape, read.shape))
+        throw new ShapeError(`${where}: mask is ${shown(tokens.shape)} where ids are ${shown(read.shape)}`)
       at = skipping(tokens.array, undefined, read.shape, offset + first, skipsPadding ? this.#padding : 0, where)
     } else if (at === undefined && skipsPadding) {
       at = skipping(read.array, this.#padding, read.shape, offset + first, this.#padding, where)
@@ -308,8 +383,13 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const kinds = segments === undefined ? undefined : spread(segments, read.shape, 'segments', 'ids', where)
     const context = this.position === null ? this.#longest : this.position.numEmbeddings
     if (context !== null && at === undefined && offset + length > context) {
-      const longer = this.position === null ? '' : '. A layer with a larger contextLength takes them, with the position.weight that interpolatePositions(position.weight, contextLength) makes'
-      throw new ShapeError(`${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength${longer}`)
+      const longer =
+        this.position === null
+          ? ''
+          : '. A layer with a larger contextLength takes them, with the position.weight that interpolatePositions(position.weight, contextLength) makes'
+      throw new ShapeError(
+        `${where}: ${length} ids from position ${offset} on reach past the ${context} positions of contextLength${longer}`,
+      )
     }
     this.#catchUp(read)
     return { read, offset, length, at, kinds }
@@ -333,7 +413,8 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
 
   #isCurrent(parts: readonly Tensor[]): boolean {
     let next = 0
-    for (const table of [this.token, this.position, this.segment]) if (table !== null && parts[next++] !== table.weight) return false
+    for (const table of [this.token, this.position, this.segment])
+      if (table !== null && parts[next++] !== table.weight) return false
     // What is disposed is told when it is bound.
     for (let i = 0; i < parts.length; i++) if (parts[i].disposed) return false
     return true
@@ -347,10 +428,18 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     }
     const { token, position, segment, layerNorm } = this
     const made = native.inputLayerNew({
-      token: handle(token.weight), position: handle(position?.weight), segment: handle(segment?.weight),
-      weight: handle(layerNorm?.weight), bias: handle(layerNorm?.bias),
-      vocabulary: token.numEmbeddings, context: position?.numEmbeddings, segments: segment?.numEmbeddings, dim: token.embeddingDim,
-      onBadId: token.table.badIds, scale: this.scale, eps: layerNorm?.eps,
+      token: handle(token.weight),
+      position: handle(position?.weight),
+      segment: handle(segment?.weight),
+      weight: handle(layerNorm?.weight),
+      bias: handle(layerNorm?.bias),
+      vocabulary: token.numEmbeddings,
+      context: position?.numEmbeddings,
+      segments: segment?.numEmbeddings,
+      dim: token.embeddingDim,
+      onBadId: token.table.badIds,
+      scale: this.scale,
+      eps: layerNorm?.eps,
     })
     return { parts, native: call(made), others: parts.filter((part) => !isHandle(operands.get(part)!)) }
   }
@@ -360,8 +449,18 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     const { position, segment, layerNorm, scale, dropout } = this
     const { paddingIdx } = token.table.settings
     const contextLength = position?.numEmbeddings ?? this.#longest ?? undefined
-    const options = { vocabSize: token.numEmbeddings, contextLength: contextLength!, dim: token.embeddingDim, scale, dropout, paddingIdx, generator: this.#generator }
-    return new TokenPositionEmbedding<P>(options, this.#placing, { token, position, segment, layerNorm }).train(this.training)
+    const options = {
+      vocabSize: token.numEmbeddings,
+      contextLength: contextLength!,
+      dim: token.embeddingDim,
+      scale,
+      dropout,
+      paddingIdx,
+      generator: this.#generator,
+    }
+    return new TokenPositionEmbedding<P>(options, this.#placing, { token, position, segment, layerNorm }).train(
+      this.training,
+    )
   }
 
   /** Whether positions are counted from behind the padding id. @internal */
@@ -369,7 +468,10 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     return this.#placing.skipsPadding
   }
 
-  /** What is learned: the tables of tokens, positions (where there are such) and segments, then the normalization's weight and bias. */
+  /**
+   * What is learned: the tables of tokens, positions (where there are such) and segments, then the normalization's
+   * weight and bias.
+   */
   parameters(): Tensor[] {
     return Object.values(this.stateDict())
   }
@@ -397,7 +499,12 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
 
   /** @internal */
   static [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && #generator in value && isInstance(this, TokenPositionEmbedding, value)
+    return (
+      typeof value === 'object' &&
+      value !== null &&
+      #generator in value &&
+      isInstance(this, TokenPositionEmbedding, value)
+    )
   }
 
   static {
@@ -409,9 +516,15 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
 const PARTS = ['token', 'position', 'segment'] as const
 
 /** How each table is drawn; all is checked before the first is made. */
-function partsOf(init: unknown, there: Record<(typeof PARTS)[number], boolean>, where: string): Partial<Record<(typeof PARTS)[number], Init>> {
+function partsOf(
+  init: unknown,
+  there: Record<(typeof PARTS)[number], boolean>,
+  where: string,
+): Partial<Record<(typeof PARTS)[number], Init>> {
   const byName = isObject(init) && PARTS.some((name) => name in init)
-  const parts = byName ? { ...checkOptions(init as Partial<Record<(typeof PARTS)[number], Init>>, PARTS, where) } : Object.fromEntries(PARTS.map((name) => [name, init as Init]))
+  const parts = byName
+    ? { ...checkOptions(init as Partial<Record<(typeof PARTS)[number], Init>>, PARTS, where) }
+    : Object.fromEntries(PARTS.map((name) => [name, init as Init]))
   for (const name of PARTS) {
     if (parts[name] === undefined) continue
     checkInit(parts[name], byName ? `${where}.${name}` : where)
@@ -428,7 +541,8 @@ function checkEps(layerNorm: unknown, where: string): number | null {
     throw new UsageError(`${where}: layerNorm is true, false or { eps }, not ${show(layerNorm)}`)
   }
   const { eps } = checkOptions(layerNorm as { eps: number }, ['eps'], `${where}: layerNorm`)
-  if (checkNumber(eps, `${where}: layerNorm.eps`) < 0) throw new UsageError(`${where}: layerNorm.eps must not be negative, not ${eps}`)
+  if (checkNumber(eps, `${where}: layerNorm.eps`) < 0)
+    throw new UsageError(`${where}: layerNorm.eps must not be negative, not ${eps}`)
   return eps!
 }
 

@@ -14,7 +14,10 @@ export function allocating<T>(bytes: number, make: () => T): T {
   try {
     return make()
   } catch (cause) {
-    if (isRangeError(cause)) throw new MemoryError(`cannot allocate ${bytes} bytes: dispose() of tensors that are no longer needed`, bytes, { cause })
+    if (isRangeError(cause))
+      throw new MemoryError(`cannot allocate ${bytes} bytes: dispose() of tensors that are no longer needed`, bytes, {
+        cause,
+      })
     throw cause
   }
 }

@@ -26,7 +26,9 @@ export function pooledBytes(): number {
   return idleBytes
 }
 
-/** The bytes reserved for so many: a power of two or one of three steps between two, so that at most a fifth is spare. */
+/**
+ * The bytes reserved for so many: a power of two or one of three steps between two, so that at most a fifth is spare.
+ */
 function sizeClass(bytes: number): number {
   if (bytes < POOLED_FROM) return bytes
   const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2)

@@ -8,10 +8,10 @@ import { checkSize } from '../base/validate.js'
 const before = process.memoryUsage().arrayBuffers
 
 /**
- * Bytes held now: `tables` in native memory; `pool`: idle buffers kept for reuse; `results`: those of `forwardAsync`, and
- * all other ArrayBuffers that V8 made since this package was loaded, its tensors' and the program's own (V8 does not say
- * whose a buffer is); `total` is their sum. `mapped`: files mapped into memory, apart, as the system may drop and reread
- * their pages. What is native memory is of all threads, what is V8's of the one that asks.
+ * Bytes held now: `tables` in native memory; `pool`: idle buffers kept for reuse; `results`: those of `forwardAsync`,
+ * and all other ArrayBuffers that V8 made since this package was loaded, its tensors' and the program's own (V8 does
+ * not say whose a buffer is); `total` is their sum. `mapped`: files mapped into memory, apart, as the system may drop
+ * and reread their pages. What is native memory is of all threads, what is V8's of the one that asks.
  */
 export function memoryUsage(): { tables: number; pool: number; results: number; mapped: number; total: number } {
   const { tables, mapped, results: own, pooled } = call(native.nativeUsage())
@@ -38,14 +38,26 @@ export interface Capabilities {
   binary: string
   /** The native part's file. */
   path: string
-  /** Why that file: `package`, the platform's own; `build`, made in this clone; `environment`, TOKENBED_BINARY names it. */
+  /**
+   * Why that file: `package`, the platform's own; `build`, made in this clone; `environment`, TOKENBED_BINARY names it.
+   */
   source: 'package' | 'build' | 'environment'
 }
 
 /** What the package runs on. */
 export function capabilities(): Capabilities {
   const { version, isa, detected, features, target, liveData, path, source } = binary
-  return { version, isa: isa as Capabilities['isa'], detected: [...detected], features: features.map((one) => ({ ...one })), threads: getNumThreads(), liveData, binary: target, path, source }
+  return {
+    version,
+    isa: isa as Capabilities['isa'],
+    detected: [...detected],
+    features: features.map((one) => ({ ...one })),
+    threads: getNumThreads(),
+    liveData,
+    binary: target,
+    path,
+    source,
+  }
 }
 
 /** What one op gave on one instruction set. */
@@ -65,8 +77,8 @@ export function selfTest(): KernelTest[] {
 
 /**
  * How many threads a kernel may use from now on, the calling one among them, in the whole process, worker threads
- * included. The default is what the environment variable TOKENBED_NUM_THREADS says, else the number of cores, at most 4:
- * lookups are bound by memory, which few cores exhaust. Texts are encoded by all cores unless a number was chosen.
+ * included. The default is what the environment variable TOKENBED_NUM_THREADS says, else the number of cores, at most
+ * 4: lookups are bound by memory, which few cores exhaust. Texts are encoded by all cores unless a number was chosen.
  *
  * Results have the same bits at any number. Threads start with the first work that is large enough to be divided.
  *

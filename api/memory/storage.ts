@@ -57,7 +57,9 @@ export abstract class Storage {
     this.#version++
   }
 
-  /** Calls `run` once, before the bytes change; what ends that. null where they could be changed unseen: read them now. */
+  /**
+   * Calls `run` once, before the bytes change; what ends that. null where they could be changed unseen: read them now.
+   */
   watch(run: () => void): (() => void) | null {
     if (!this.seen) return null
     const watchers = (this.#watchers ??= new Set())
@@ -114,7 +116,10 @@ export abstract class Storage {
    * them have length 0 afterwards.
    */
   abstract native(): NativeStorage
-  /** Whether others than this thread may write the bytes: threads that share them, or whoever writes the file they are of. */
+  /**
+   * Whether others than this thread may write the bytes: threads that share them, or whoever writes the file they are
+   * of.
+   */
   abstract readonly open: boolean
   /** Whether `native` moves what somebody may be looking at. */
   abstract readonly shown: boolean

@@ -35,15 +35,26 @@ export interface ClassifierParts {
 const SPACES = /\p{White_Space}+/u
 
 /** The probabilities of the classes of texts: softmax(mean of the tokens' vectors * output^T), in float32. */
-export function classify(parts: ClassifierParts, texts: readonly string[], options: ClassifyOptions | undefined, where: string): Prediction[][] {
+export function classify(
+  parts: ClassifierParts,
+  texts: readonly string[],
+  options: ClassifyOptions | undefined,
+  where: string,
+): Prediction[][] {
   const { folder, objective, labels, tensors } = parts
   const { topN } = checkOptions(options, ['topN'], where)
   if (!isArray(texts)) throw new UsageError(`${where}: a text, or an array of them, not ${show(texts)}`)
   const token = tensors.get('token.weight')!
   const output = tensors.get('output.weight')
-  if (labels === null || output === undefined) throw new UsageError(`${where}: ${folder} is a model of ${objective}, which knows no classes: train one with the objective "classify"`)
+  if (labels === null || output === undefined)
+    throw new UsageError(
+      `${where}: ${folder} is a model of ${objective}, which knows no classes: train one with the objective "classify"`,
+    )
   const wanted = [labels.length, token.shape[1]]
-  if (!sameShape(output.shape, wanted)) throw new UsageError(`${where}: "output.weight" of ${folder} is ${shown(output.shape)}, not ${shown(wanted)}: a row a class`)
+  if (!sameShape(output.shape, wanted))
+    throw new UsageError(
+      `${where}: "output.weight" of ${folder} is ${shown(output.shape)}, not ${shown(wanted)}: a row a class`,
+    )
   const most = topN === undefined ? labels.length : checkSize(topN, `${where}: topN`)
   const bags = eachOf(texts, (text, i) => idsOf(checkText(text, `${where}: text ${i}`), parts))
   if (bags.length === 0) return []
@@ -62,7 +73,13 @@ export function classify(parts: ClassifierParts, texts: readonly string[], optio
 
 /** Tokens that the model has, as the trainer finds them in a text: whatever it says is text. */
 function idsOf(text: string, { tokenizer, idOf }: ClassifierParts): number[] {
-  if (tokenizer !== null) return Array.from(tokenizer.encode(text, { allowedSpecial: new Set(), disallowedSpecial: new Set(), addSpecialTokens: false }))
+  if (tokenizer !== null)
+    return Array.from(
+      tokenizer.encode(text, { allowedSpecial: new Set(), disallowedSpecial: new Set(), addSpecialTokens: false }),
+    )
   // Half of a surrogate pair was learned as what UTF-8 makes of it.
-  return text.replace(/\p{Surrogate}/gu, '\ufffd').split(SPACES).flatMap((word) => idOf(word) ?? [])
+  return text
+    .replace(/\p{Surrogate}/gu, '\ufffd')
+    .split(SPACES)
+    .flatMap((word) => idOf(word) ?? [])
 }

@@ -29,7 +29,9 @@ export interface TrainingRecord {
   epochs?: number
   steps?: number
   seconds?: number
-  /** The loss as it went: pairs of a step and the mean loss up to it since the last. `tokenbed plot --loss` draws it. */
+  /**
+   * The loss as it went: pairs of a step and the mean loss up to it since the last. `tokenbed plot --loss` draws it.
+   */
   loss?: readonly (readonly [step: number, loss: number])[]
   /** When, as its writer says it. */
   date?: string
@@ -74,7 +76,9 @@ function asJson(description: ModelDescription): string {
   } catch (error) {
     if (!isRangeError(error)) throw error
   }
-  throw new UsageError(`saveModel: objective, labels, names of tensors and training would make a ${DESCRIPTION} of more than ${constants.MAX_STRING_LENGTH} bytes, which nobody can read: shorten them`)
+  throw new UsageError(
+    `saveModel: objective, labels, names of tensors and training would make a ${DESCRIPTION} of more than ${constants.MAX_STRING_LENGTH} bytes, which nobody can read: shorten them`,
+  )
 }
 
 const withDigest = (text: string, digest: string) => text.replace(SEAL, `"digest": "${digest}"\n}\n`)
@@ -84,10 +88,15 @@ export function checkSeal(text: string, folder: string): void {
   const [, digest] = SEAL.exec(text) ?? []
   if (digest !== undefined && digest === digestOfBytes(Buffer.from(withDigest(text, NONE)))) return
   const path = join(folder, DESCRIPTION)
-  throw new FormatError(`${path}: its text is not the one that was saved, by its digest: it is damaged or was edited`, path, 0)
+  throw new FormatError(
+    `${path}: its text is not the one that was saved, by its digest: it is damaged or was edited`,
+    path,
+    0,
+  )
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
 const isText = (value: unknown) => typeof value === 'string'
 const all = (value: unknown, holds: (one: unknown) => boolean) => isObject(value) && Object.values(value).every(holds)
@@ -105,8 +114,10 @@ export function parseDescription(text: string, folder: string): ModelDescription
   }
   if (!isObject(it) || it.format !== FORMAT) throw wrong(`not the description of a model: "format" must be "${FORMAT}"`)
   const { version } = it
-  if (!isSize(version) || (version as number) < 1) throw wrong(`"version" must be a number from 1 on, not ${show(version)}`)
-  if ((version as number) > VERSION) throw wrong(`version ${version} of the format, and this tokenbed reads up to ${VERSION}: install a later one`)
+  if (!isSize(version) || (version as number) < 1)
+    throw wrong(`"version" must be a number from 1 on, not ${show(version)}`)
+  if ((version as number) > VERSION)
+    throw wrong(`version ${version} of the format, and this tokenbed reads up to ${VERSION}: install a later one`)
   const expect = (holds: boolean, name: string, what: string) => {
     if (!holds) throw wrong(`"${name}" must be ${what}, not ${show(it[name])}`)
   }
@@ -114,11 +125,18 @@ export function parseDescription(text: string, folder: string): ModelDescription
   expect(isText(it.objective), 'objective', 'a string')
   expect(isVocabulary(it.vocabulary), 'vocabulary', '{ kind, size, file or name }')
   expect(it.labels === undefined || (Array.isArray(it.labels) && it.labels.every(isText)), 'labels', 'strings')
-  expect(all(it.tensors, (one) => isObject(one) && isText(one.dtype) && Array.isArray(one.shape) && one.shape.every(isSize)), 'tensors', 'dtypes and shapes by name')
+  expect(
+    all(it.tensors, (one) => isObject(one) && isText(one.dtype) && Array.isArray(one.shape) && one.shape.every(isSize)),
+    'tensors',
+    'dtypes and shapes by name',
+  )
   expect(isObject(it.training), 'training', 'an object')
   expect(all(it.files, isText), 'files', 'digests by name')
   expect(it.digest === undefined || isText(it.digest), 'digest', 'a string')
-  const needed = ['model.safetensors', ...(isObject(it.vocabulary) && isText(it.vocabulary.file) ? [it.vocabulary.file] : [])]
+  const needed = [
+    'model.safetensors',
+    ...(isObject(it.vocabulary) && isText(it.vocabulary.file) ? [it.vocabulary.file] : []),
+  ]
   for (const name of needed) expect(isText((it.files as Digests)[name]), 'files', `digests by name, of ${name} too`)
   return it as unknown as ModelDescription
 }
@@ -127,5 +145,7 @@ const FILES: Record<string, string> = { words: 'vocab.txt', tokenizer: 'tokenize
 
 function isVocabulary(value: unknown): boolean {
   if (!isObject(value) || !isSize(value.size)) return false
-  return value.kind === 'encoding' ? isText(value.name) : isText(value.kind) && Object.hasOwn(FILES, value.kind) && value.file === FILES[value.kind]
+  return value.kind === 'encoding'
+    ? isText(value.name)
+    : isText(value.kind) && Object.hasOwn(FILES, value.kind) && value.file === FILES[value.kind]
 }

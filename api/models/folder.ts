@@ -11,8 +11,32 @@ import { FileError, FormatError, ShapeError, UsageError } from '../base/errors.j
 import { loadMarked, namedTensors, saveSafetensors } from '../files/tensors.js'
 import { checkJson } from './json.js'
 import { Model } from './model.js'
-import { alone, bytesPart, DESCRIPTION, findFile, ofOneSave, readBytes, readDescription, settle, TENSORS, TOKENIZER, WORDS, writeFolder, type Digests, type Part } from './parts.js'
-import { checkSeal, FORMAT, parseDescription, sealed, VERSION, type ModelDescription, type TrainingRecord, type VocabularyDescription } from './description.js'
+import {
+  alone,
+  bytesPart,
+  DESCRIPTION,
+  findFile,
+  ofOneSave,
+  readBytes,
+  readDescription,
+  settle,
+  TENSORS,
+  TOKENIZER,
+  WORDS,
+  writeFolder,
+  type Digests,
+  type Part,
+} from './parts.js'
+import {
+  checkSeal,
+  FORMAT,
+  parseDescription,
+  sealed,
+  VERSION,
+  type ModelDescription,
+  type TrainingRecord,
+  type VocabularyDescription,
+} from './description.js'
 import { TokenizerNames, WordNames, type Names } from '../vectors/names.js'
 import { binary } from '../native/native.js'
 import { readWhole } from '../base/read-file.js'
@@ -21,7 +45,18 @@ import { tensor as makeTensor } from '../tensor/create.js'
 import { Tensor } from '../tensor/tensor.js'
 import { DIGEST, digestOfTensors, verifyTensors } from '../files/digest.js'
 import { Tokenizer } from '../text/tokenizer.js'
-import { checkBoolean, checkOptions, checkPath, checkText, checkWellFormed, isArray, isObject, show, allAre, eachOf } from '../base/validate.js'
+import {
+  checkBoolean,
+  checkOptions,
+  checkPath,
+  checkText,
+  checkWellFormed,
+  isArray,
+  isObject,
+  show,
+  allAre,
+  eachOf,
+} from '../base/validate.js'
 import { readWordList, writeWordList } from './word-list.js'
 
 /** What `saveModel` saves. */
@@ -44,11 +79,12 @@ const TOKENS = 'token.weight'
 const COUNTS = 'token.counts'
 
 /**
- * Saves a model as a folder, which is made where it is not there; other files in it stay. A save that is cut short, by an
- * error or by the end of the process, leaves the model that was there before; its bytes depend on what is saved alone.
+ * Saves a model as a folder, which is made where it is not there; other files in it stay. A save that is cut short, by
+ * an error or by the end of the process, leaves the model that was there before; its bytes depend on what is saved
+ * alone.
  *
- * A model that was loaded before stays as it was loaded. On Windows, where no file is replaced while it is mapped, the new
- * files stay beside the mapped ones: `loadModel` reads the new ones, and the next save gives them their names.
+ * A model that was loaded before stays as it was loaded. On Windows, where no file is replaced while it is mapped, the
+ * new files stay beside the mapped ones: `loadModel` reads the new ones, and the next save gives them their names.
  *
  * @throws ShapeError where vocabulary, counts and `token.weight` disagree; UsageError for what cannot be saved; FileError
  * where it cannot be written.
@@ -111,7 +147,10 @@ function checkTensors(tensors: unknown, where: string): Map<string, Tensor> {
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: tensor "${name}" is ${show(tensor)}`)
     if (name === COUNTS) throw new UsageError(`${where}: "${COUNTS}" is where counts are kept: give them as counts`)
   }
-  if (!byName.has(TOKENS)) throw new UsageError(`${where}: the vectors of tokens must be there, as "${TOKENS}"; given: ${[...byName.keys()].join(', ') || 'none'}`)
+  if (!byName.has(TOKENS))
+    throw new UsageError(
+      `${where}: the vectors of tokens must be there, as "${TOKENS}"; given: ${[...byName.keys()].join(', ') || 'none'}`,
+    )
   return byName
 }
 
@@ -121,18 +160,24 @@ function namesOf(vocabulary: unknown, where: string): Names {
   throw new UsageError(`${where}: vocabulary is an array of words or a Tokenizer, not ${show(vocabulary)}`)
 }
 
-/** A table may have more rows than a tokenizer has tokens, as models have them to be divisible; words have a row each. */
+/**
+ * A table may have more rows than a tokenizer has tokens, as models have them to be divisible; words have a row each.
+ */
 function checkRows({ shape, dtype }: Tensor, names: Names, error: (why: string) => Error): void {
   const isTable = shape.length === 2 && facts(dtype).kind === 'float'
   if (!isTable) throw error(`"${TOKENS}" is a table of floats, (tokens, dim), not ${dtype} ${shown(shape)}`)
   const [rows] = shape
   const fits = names instanceof WordNames ? rows === names.size : rows >= names.size
-  if (!fits) throw error(`"${TOKENS}" has ${rows} rows and the vocabulary ${names.size} ${names instanceof WordNames ? 'words' : 'tokens'}: every one needs a row of its own`)
+  if (!fits)
+    throw error(
+      `"${TOKENS}" has ${rows} rows and the vocabulary ${names.size} ${names instanceof WordNames ? 'words' : 'tokens'}: every one needs a row of its own`,
+    )
 }
 
 function checkCounts(counts: ArrayLike<number>, size: number, where: string): Float64Array {
   const length: unknown = isObject(counts) ? counts.length : undefined
-  if (length !== size) throw new ShapeError(`${where}: ${length === undefined ? show(counts) : show(length)} counts for ${size} tokens`)
+  if (length !== size)
+    throw new ShapeError(`${where}: ${length === undefined ? show(counts) : show(length)} counts for ${size} tokens`)
   const checked = eachOf(counts, (count, id) => {
     if (typeof count === 'number' && Number.isSafeInteger(count) && count >= 0) return count
     throw new UsageError(`${where}: counts[${id}] must be a whole number that is not negative, not ${show(count)}`)
@@ -142,11 +187,16 @@ function checkCounts(counts: ArrayLike<number>, size: number, where: string): Fl
 
 function checkLabels(labels: unknown, where: string): void {
   if (labels === undefined) return
-  if (isArray(labels) && allAre(labels, (label) => typeof label === 'string') && new Set(labels).size === labels.length) return
+  if (isArray(labels) && allAre(labels, (label) => typeof label === 'string') && new Set(labels).size === labels.length)
+    return
   throw new UsageError(`${where}: labels are an array of strings, all different, not ${show(labels)}`)
 }
 
-function vocabularyPart(vocabulary: readonly string[] | Tokenizer, counts: Float64Array | null, where: string): { part: Part[]; description: VocabularyDescription } {
+function vocabularyPart(
+  vocabulary: readonly string[] | Tokenizer,
+  counts: Float64Array | null,
+  where: string,
+): { part: Part[]; description: VocabularyDescription } {
   if (!(vocabulary instanceof Tokenizer)) {
     const description = { kind: 'words', file: WORDS, size: vocabulary.length } as const
     return { part: [bytesPart(WORDS, writeWordList(vocabulary, counts, `${where}: vocabulary`))], description }
@@ -154,7 +204,8 @@ function vocabularyPart(vocabulary: readonly string[] | Tokenizer, counts: Float
   const { file, name, vocabSize: size } = vocabulary
   if (file === null) return { part: [], description: { kind: 'encoding', name, size } }
   const part = bytesPart(TOKENIZER, readTokenizer(file.path))
-  if (part.digest !== file.digest) throw new UsageError(`${where}: ${file.path} was changed since the tokenizer was read from it: read it again`)
+  if (part.digest !== file.digest)
+    throw new UsageError(`${where}: ${file.path} was changed since the tokenizer was read from it: read it again`)
   return { part: [part], description: { kind: 'tokenizer', file: TOKENIZER, size } }
 }
 
@@ -163,7 +214,11 @@ function readTokenizer(path: string): Buffer {
     return readWhole(path)
   } catch (error) {
     const { cause } = error as FileError
-    throw new FileError(`cannot read ${path}, which the tokenizer was read from: ${(cause as Error).message}`, path, cause)
+    throw new FileError(
+      `cannot read ${path}, which the tokenizer was read from: ${(cause as Error).message}`,
+      path,
+      cause,
+    )
   }
 }
 
@@ -180,25 +235,32 @@ function tensorsPart(tensors: Map<string, Tensor>): Part {
  * model.vectors.mostSimilar('whale')
  * ```
  *
- * Another process may save meanwhile: what is loaded is one save, whole. What the files say of themselves is checked always,
- * with `verify` every byte of them: that reads all, at about 1.4 GB/s where the processor has SHA instructions.
+ * Another process may save meanwhile: what is loaded is one save, whole. What the files say of themselves is checked
+ * always, with `verify` every byte of them: that reads all, at about 1.4 GB/s where the processor has SHA instructions.
  *
  * @throws FileError, with the path, where a file is missing or cannot be read, or where others save so often that no load
- * comes through in ten seconds; FormatError for one that is not what its format says, that another save wrote, that a later
- * version wrote, whose shapes disagree with the vocabulary, or, with `verify`, in which a byte is another than was saved.
+ * comes through in ten seconds; FormatError for one that is not what its format says, that another save wrote, that a
+ * later version wrote, whose shapes disagree with the vocabulary, or, with `verify`, in which a byte is another than
+ * was saved.
  */
 export function loadModel(folder: string, options?: { verify?: boolean }): Model {
   const where = 'loadModel'
   const path = resolve(checkPath(folder, where))
   const { verify = false } = checkOptions(options, ['verify'], where)
   checkBoolean(verify, `${where}: verify`)
-  const { description, tensors: { path: tensorsAt, value: tensors }, names: read } = ofOneSave(path, (text) => readSave(path, text, verify))
+  const {
+    description,
+    tensors: { path: tensorsAt, value: tensors },
+    names: read,
+  } = ofOneSave(path, (text) => readSave(path, text, verify))
   if (verify) verifyTensors(tensors, description.files[TENSORS], tensorsAt)
   const wrong = (why: string) => new FormatError(`${tensorsAt}: ${why}`, tensorsAt, 0)
   for (const [name, { dtype, shape }] of Object.entries(description.tensors)) {
     const found = tensors.get(name)
     if (found?.dtype !== dtype || !sameShape(found.shape, shape)) {
-      throw wrong(`"${name}" is ${found ? `${found.dtype} ${shown(found.shape)}` : 'missing'} where model.json says ${dtype} ${shown(shape)}`)
+      throw wrong(
+        `"${name}" is ${found ? `${found.dtype} ${shown(found.shape)}` : 'missing'} where model.json says ${dtype} ${shown(shape)}`,
+      )
     }
   }
   if (!tensors.has(TOKENS)) throw wrong(`"${TOKENS}" is missing`)
@@ -213,12 +275,17 @@ interface Found<T> {
 }
 
 /** The files of one save: tensors, and the bytes that say what their rows stand for. */
-function readSave(folder: string, text: string, verify: boolean): { description: ModelDescription; tensors: Found<Map<string, Tensor>>; names: Found<Buffer> | null } {
+function readSave(
+  folder: string,
+  text: string,
+  verify: boolean,
+): { description: ModelDescription; tensors: Found<Map<string, Tensor>>; names: Found<Buffer> | null } {
   const description = parseDescription(text, folder)
   if (verify) checkSeal(text, folder)
   const { vocabulary, files } = description
   // The small one first: where it is not there yet, nothing was mapped in vain.
-  const names = vocabulary.kind === 'encoding' ? null : findFile(folder, vocabulary.file, files[vocabulary.file], readBytes)
+  const names =
+    vocabulary.kind === 'encoding' ? null : findFile(folder, vocabulary.file, files[vocabulary.file], readBytes)
   return { description, tensors: findFile(folder, TENSORS, files[TENSORS], loadMarked), names }
 }
 
@@ -233,11 +300,18 @@ function vocabularyOf(
   if (said.kind === 'words') {
     const { path, value } = read!
     const { words, counts } = readWordList(value, path)
-    if (words.length !== said.size) throw new FormatError(`${path}: ${words.length} words where model.json says ${said.size}`, path, 0)
+    if (words.length !== said.size)
+      throw new FormatError(`${path}: ${words.length} words where model.json says ${said.size}`, path, 0)
     return { names: new WordNames(words, path), counts }
   }
-  const tokenizer = said.kind === 'tokenizer' ? Tokenizer.fromBytes(read!.value, read!.path) : encoding(said.name, described)
-  if (tokenizer.vocabSize !== said.size) throw new FormatError(`${described}: ${tokenizer.name} has ${tokenizer.vocabSize} tokens, not ${said.size}`, described, 0)
+  const tokenizer =
+    said.kind === 'tokenizer' ? Tokenizer.fromBytes(read!.value, read!.path) : encoding(said.name, described)
+  if (tokenizer.vocabSize !== said.size)
+    throw new FormatError(
+      `${described}: ${tokenizer.name} has ${tokenizer.vocabSize} tokens, not ${said.size}`,
+      described,
+      0,
+    )
   const stored = tensors.get(COUNTS)
   if (stored === undefined) return { names: new TokenizerNames(tokenizer), counts: null }
   tensors.delete(COUNTS)

@@ -7,7 +7,9 @@ import { isArray, isObject, show } from '../base/validate.js'
 /** A value that JSON gives back as it was. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json | undefined }
 
-/** @throws UsageError, which says where, for what JSON would drop or change: NaN, undefined in an array, a function ... */
+/**
+ * @throws UsageError, which says where, for what JSON would drop or change: NaN, undefined in an array, a function ...
+ */
 export function checkJson(value: unknown, where: string, depth = 0): asserts value is Json {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return
   if (typeof value === 'number' && Number.isFinite(value)) return
@@ -16,6 +18,9 @@ export function checkJson(value: unknown, where: string, depth = 0): asserts val
     for (let i = 0; i < value.length; i++) checkJson(value[i], `${where}[${i}]`, depth + 1)
     return
   }
-  if (!isObject(value) || !isPlain(value)) throw new UsageError(`${where} is ${show(value)}, which JSON does not hold: finite numbers, strings, true, false, null, arrays and plain objects of them`)
+  if (!isObject(value) || !isPlain(value))
+    throw new UsageError(
+      `${where} is ${show(value)}, which JSON does not hold: finite numbers, strings, true, false, null, arrays and plain objects of them`,
+    )
   for (const [name, its] of Object.entries(value)) if (its !== undefined) checkJson(its, `${where}.${name}`, depth + 1)
 }

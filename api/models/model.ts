@@ -13,7 +13,9 @@ import type { Tokenizer } from '../text/tokenizer.js'
 import { isObject } from '../base/validate.js'
 import { Vectors } from '../vectors/vectors.js'
 
-const CONTENTS = new Contents<Model>('Model', { instead: 'loadModel reads its folder wherever it is wanted, vectors and weight are in it' })
+const CONTENTS = new Contents<Model>('Model', {
+  instead: 'loadModel reads its folder wherever it is wanted, vectors and weight are in it',
+})
 
 /** A model of a folder: its tensors, what their rows stand for, and how it came to be. Made by `loadModel`. */
 export class Model {
@@ -34,7 +36,8 @@ export class Model {
     /** How often each token was seen in training; null where that is not known. */
     readonly counts: Float64Array | null,
   ) {
-    if (!isObject(names) || !(names instanceof WordNames || names instanceof TokenizerNames)) throw new UsageError('a Model is made by loadModel(folder), not by new')
+    if (!isObject(names) || !(names instanceof WordNames || names instanceof TokenizerNames))
+      throw new UsageError('a Model is made by loadModel(folder), not by new')
     this.#names = names
   }
 
@@ -69,9 +72,9 @@ export class Model {
   }
 
   /**
-   * The classes of a text, or of each of several, the most probable first: of a classifier. Whatever stands in a text is
-   * text, as in learning: also `__label__` and special tokens. Tokens that it has no vector for say nothing; where there are
-   * no others, all classes are as probable.
+   * The classes of a text, or of each of several, the most probable first: of a classifier. Whatever stands in a text
+   * is text, as in learning: also `__label__` and special tokens. Tokens that it has no vector for say nothing; where
+   * there are no others, all classes are as probable.
    *
    * @throws UsageError of a model that is no classifier.
    */

@@ -1,13 +1,23 @@
 // The files of a folder that change together: a save is there whole, or not at all, and a load is of one save.
 //
-// All files are written beside, as `x.DIGEST.next`. Then model.json takes its name, which says the digest of every other
-// file: from that moment on the save is there. Then the others take theirs, where the system lets them. A process that is
-// killed before leaves the old save; one that is killed after leaves files called `x.DIGEST.next`, which are read where
-// model.json names that digest. Writers wait for one another; readers wait for nobody: what they read is looked at only
-// where its digest is the one that model.json names, and where it is not, model.json is read again.
+// All files are written beside, as `x.DIGEST.next`. Then model.json takes its name, which says the digest of every
+// other file: from that moment on the save is there. Then the others take theirs, where the system lets them. A process
+// that is killed before leaves the old save; one that is killed after leaves files called `x.DIGEST.next`, which are
+// read where model.json names that digest. Writers wait for one another; readers wait for nobody: what they read is
+// looked at only where its digest is the one that model.json names, and where it is not, model.json is read again.
 
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { FileError, FormatError } from '../base/errors.js'
@@ -53,7 +63,8 @@ function attempt<T>(action: string, path: string, step: () => T): T {
 const PATIENCE = 60_000
 
 /**
- * Runs while nobody else writes to a folder, which is made where it is not there. A process that ends gives the folder back.
+ * Runs while nobody else writes to a folder, which is made where it is not there. A process that ends gives the folder
+ * back.
  *
  * @throws FileError where others write to it for so many milliseconds.
  */
@@ -68,11 +79,15 @@ export function alone<T>(folder: string, run: () => T, patience = PATIENCE): T {
 }
 
 /**
- * Writes a folder, in which nobody else writes. `description` is the text of model.json, `before` what the one that is there
- * names: those files stay until the new ones are there.
+ * Writes a folder, in which nobody else writes. `description` is the text of model.json, `before` what the one that is
+ * there names: those files stay until the new ones are there.
  */
 export function writeFolder(folder: string, parts: readonly Part[], description: string, before: Digests): void {
-  const kept = new Set(Object.entries(before).map(([name, digest]) => nextOf(folder, name, digest)).filter(existsSync))
+  const kept = new Set(
+    Object.entries(before)
+      .map(([name, digest]) => nextOf(folder, name, digest))
+      .filter(existsSync),
+  )
   const next = ({ name, digest }: Part) => nextOf(folder, name, digest)
   try {
     for (const part of parts) part.write(next(part))
@@ -82,8 +97,8 @@ export function writeFolder(folder: string, parts: readonly Part[], description:
     for (const part of parts) if (!kept.has(next(part))) quietly(() => unlinkSync(next(part)))
     throw error
   }
-  // The save is there. What does not go well now takes nothing away: what has no name yet is read where it lies, and named
-  // by the next save.
+  // The save is there. What does not go well now takes nothing away: what has no name yet is read where it lies, and
+  // named by the next save.
   const named = new Set(parts.map(({ name }) => name))
   for (const part of parts) quietly(() => renameSync(next(part), join(folder, part.name)))
   for (const name of Object.keys(before)) if (!named.has(name)) quietly(() => unlinkSync(join(folder, name)))
@@ -185,7 +200,9 @@ export function readDescription(folder: string): string {
     return bytes.toString()
   } catch (error) {
     if (!isMissing(error)) throw error
-    const why = existsSync(folder) ? `${folder} has no ${DESCRIPTION}: it is no folder that saveModel wrote` : `there is no folder ${folder}`
+    const why = existsSync(folder)
+      ? `${folder} has no ${DESCRIPTION}: it is no folder that saveModel wrote`
+      : `there is no folder ${folder}`
     throw new FileError(why, path, (error as FileError).cause)
   }
 }
@@ -196,8 +213,8 @@ const LONGEST = 10_000
 const TRIES = 3
 
 /**
- * What `read` makes of the text of model.json and of the files that it names. Where it throws a FileError or FormatError
- * and others saved meanwhile, it is tried anew.
+ * What `read` makes of the text of model.json and of the files that it names. Where it throws a FileError or
+ * FormatError and others saved meanwhile, it is tried anew.
  *
  * @throws FileError where others saved so often, for ten seconds, that no try came through.
  */
@@ -215,7 +232,11 @@ export function ofOneSave<T>(folder: string, read: (text: string) => T): T {
       if (!isSame) [tries, replaced] = [0, replaced + 1]
       if (performance.now() > end) {
         const path = join(folder, DESCRIPTION)
-        throw new FileError(`${folder} was saved again ${replaced} times while it was read, for ${LONGEST / 1e3} s: load it when it is saved less often`, path, error)
+        throw new FileError(
+          `${folder} was saved again ${replaced} times while it was read, for ${LONGEST / 1e3} s: load it when it is saved less often`,
+          path,
+          error,
+        )
       }
       pause(isSame ? tries : 0)
     }
@@ -239,12 +260,17 @@ export interface Read<T> {
 }
 
 /**
- * Reads the file of this digest. Whoever reads while another process saves may come just before a file takes its name: so
- * the name that was looked at first is looked at again.
+ * Reads the file of this digest. Whoever reads while another process saves may come just before a file takes its name:
+ * so the name that was looked at first is looked at again.
  *
  * @throws FileError where it is missing or cannot be read, FormatError where only others are there.
  */
-export function findFile<T>(folder: string, name: string, digest: string, read: (path: string, wanted: string) => Read<T>): { path: string; value: T } {
+export function findFile<T>(
+  folder: string,
+  name: string,
+  digest: string,
+  read: (path: string, wanted: string) => Read<T>,
+): { path: string; value: T } {
   const path = join(folder, name)
   let [there, first] = [false, undefined as unknown]
   for (const candidate of [path, nextOf(folder, name, digest), path]) {
@@ -259,12 +285,19 @@ export function findFile<T>(folder: string, name: string, digest: string, read: 
   }
   if (first !== undefined) throw first
   if (!there) {
-    const cause = Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: 'ENOENT', path })
+    const cause = Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), {
+      code: 'ENOENT',
+      path,
+    })
     throw new FileError(`${folder} has no ${name}, which its ${DESCRIPTION} names`, path, cause)
   }
   const other = whatElseAt(path)
   if (other !== null) throw new FormatError(`${path}: ${other} (at byte 0)`, path, 0)
-  throw new FormatError(`${path} is not the file that ${DESCRIPTION} was written with: its digest is another (one of the two was replaced or changed)`, path, 0)
+  throw new FormatError(
+    `${path} is not the file that ${DESCRIPTION} was written with: its digest is another (one of the two was replaced or changed)`,
+    path,
+    0,
+  )
 }
 
 /** A small file, read once: what is compared is what is used. @internal */

@@ -10,12 +10,15 @@ const UNESCAPES: Record<string, string> = { '\\\\': '\\', '\\t': '\t', '\\n': '\
 /** The bytes of a list. A backslash, tab or line break in a word is written as in JSON: `\\`, `\t`, `\n`, `\r`. */
 export function writeWordList(words: readonly string[], counts: ArrayLike<number> | null, where: string): Buffer {
   const lines = words.map((word, id) => {
-    if (/\p{Surrogate}/u.test(word)) throw new UsageError(`${where}: word ${id} has a surrogate that stands alone, which no file of UTF-8 can hold`)
+    if (/\p{Surrogate}/u.test(word))
+      throw new UsageError(`${where}: word ${id} has a surrogate that stands alone, which no file of UTF-8 can hold`)
     const written = word.replace(/[\\\t\n\r]/g, (it) => ESCAPES[it])
     return counts === null ? `${written}\n` : `${written}\t${counts[id]}\n`
   })
   // Part by part: all of them may be more than one string can hold.
-  const parts = Array.from({ length: Math.ceil(lines.length / PART) }, (_, i) => Buffer.from(lines.slice(i * PART, (i + 1) * PART).join('')))
+  const parts = Array.from({ length: Math.ceil(lines.length / PART) }, (_, i) =>
+    Buffer.from(lines.slice(i * PART, (i + 1) * PART).join('')),
+  )
   return Buffer.concat(parts)
 }
 
@@ -29,7 +32,8 @@ const PART = 10_000
  * none.
  */
 export function readWordList(bytes: Uint8Array, path: string): { words: string[]; counts: Float64Array | null } {
-  const wrong = (line: number, offset: number, why: string) => new FormatError(`${path}: line ${line}: ${why} (at byte ${offset})`, path, offset)
+  const wrong = (line: number, offset: number, why: string) =>
+    new FormatError(`${path}: line ${line}: ${why} (at byte ${offset})`, path, offset)
   const [words, counts, seen] = [[] as string[], [] as number[], new Map<string, number>()]
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let start = 0
@@ -56,7 +60,8 @@ export function readWordList(bytes: Uint8Array, path: string): { words: string[]
       if (!Number.isSafeInteger(value)) throw wrong(line, start, `${JSON.stringify(count)} is no count`)
       counts.push(value)
     }
-    if (counts.length !== 0 && counts.length !== line) throw wrong(line, start, 'lines before have counts and this one does not, or the other way round')
+    if (counts.length !== 0 && counts.length !== line)
+      throw wrong(line, start, 'lines before have counts and this one does not, or the other way round')
     seen.set(word, line)
     words.push(word)
     start = found + 1

@@ -18,7 +18,9 @@ export interface Binary {
   /** Its exports. */
   exports: unknown
   path: string
-  /** `package`: the platform's own package; `build`: built here, in a clone; `environment`: TOKENBED_BINARY names it. */
+  /**
+   * `package`: the platform's own package; `build`: built here, in a clone; `environment`: TOKENBED_BINARY names it.
+   */
   source: 'package' | 'build' | 'environment'
 }
 
@@ -39,14 +41,16 @@ function packageVersion(): string {
   } catch (cause) {
     throw notWhole(`no ${path} that could be read`, cause)
   }
-  if (said?.name !== 'tokenbed' || typeof said.version !== 'string') throw notWhole(`${path}, which is another package's`)
+  if (said?.name !== 'tokenbed' || typeof said.version !== 'string')
+    throw notWhole(`${path}, which is another package's`)
   return said.version
 }
 
 /** @throws BinaryError */
 export function loadBinary(): Binary {
   const named = process.env[BINARY_VARIABLE]
-  if (named) return { exports: open(named, `${BINARY_VARIABLE} names ${named}`, OTHER), path: named, source: 'environment' }
+  if (named)
+    return { exports: open(named, `${BINARY_VARIABLE} names ${named}`, OTHER), path: named, source: 'environment' }
   const platform = currentPlatform()
   if (platform === null) throw unsupported()
   const built = join(root, `tokenbed.${platform}.node`)
@@ -61,7 +65,14 @@ function ofPackage(platform: Platform): Binary {
   if (found === null) throw missing(name, wanted)
   if (found !== wanted) {
     const what = `${name} is version ${found}, and this tokenbed is ${wanted}`
-    throw failure('version', what, `${name} ${found}`, `${name} ${wanted}, the same version as tokenbed`, install(name, wanted), undefined)
+    throw failure(
+      'version',
+      what,
+      `${name} ${found}`,
+      `${name} ${wanted}, the same version as tokenbed`,
+      install(name, wanted),
+      undefined,
+    )
   }
   try {
     return { exports: requirePackage(platform), path: pathOf(name), source: 'package' }
@@ -77,33 +88,52 @@ function open(path: string, what: string, mend: string): unknown {
   } catch (cause) {
     throw refused(path, what, cause, mend)
   }
-  if (typeof exports?.nativeInfo !== 'function') throw refused(path, what, new Error(`${path} is not tokenbed's native part`), mend)
+  if (typeof exports?.nativeInfo !== 'function')
+    throw refused(path, what, new Error(`${path} is not tokenbed's native part`), mend)
   return exports
 }
 
-/** @throws BinaryError where the version compiled in is not that of this package, as after an update without a build. */
+/**
+ * @throws BinaryError where the version compiled in is not that of this package, as after an update without a build.
+ */
 export function checkVersion({ path, source }: Binary, version: string): void {
   const wanted = packageVersion()
   if (version === wanted) return
   const mend = source === 'package' ? reinstall(`tokenbed-${currentPlatform()}`) : source === 'build' ? BUILD : OTHER
-  throw failure('version', `${path} is version ${version}, and this tokenbed is ${wanted}`, `${path}, version ${version}`, `version ${wanted}`, mend, undefined)
+  throw failure(
+    'version',
+    `${path} is version ${version}, and this tokenbed is ${wanted}`,
+    `${path}, version ${version}`,
+    `version ${wanted}`,
+    mend,
+    undefined,
+  )
 }
 
 /**
- * The exports of a platform's package. Every name stands here as it is, inside of a `try`: tools that gather what a program
- * needs (bundlers, tracers of serverless functions) see them all, and none of them minds those that are not installed.
+ * The exports of a platform's package. Every name stands here as it is, inside of a `try`: tools that gather what a
+ * program needs (bundlers, tracers of serverless functions) see them all, and none of them minds those that are not
+ * installed.
  */
 function requirePackage(platform: Platform): unknown {
   try {
     switch (platform) {
-      case 'linux-x64-gnu': return require('tokenbed-linux-x64-gnu')
-      case 'linux-arm64-gnu': return require('tokenbed-linux-arm64-gnu')
-      case 'linux-x64-musl': return require('tokenbed-linux-x64-musl')
-      case 'linux-arm64-musl': return require('tokenbed-linux-arm64-musl')
-      case 'darwin-x64': return require('tokenbed-darwin-x64')
-      case 'darwin-arm64': return require('tokenbed-darwin-arm64')
-      case 'win32-x64-msvc': return require('tokenbed-win32-x64-msvc')
-      case 'win32-arm64-msvc': return require('tokenbed-win32-arm64-msvc')
+      case 'linux-x64-gnu':
+        return require('tokenbed-linux-x64-gnu')
+      case 'linux-arm64-gnu':
+        return require('tokenbed-linux-arm64-gnu')
+      case 'linux-x64-musl':
+        return require('tokenbed-linux-x64-musl')
+      case 'linux-arm64-musl':
+        return require('tokenbed-linux-arm64-musl')
+      case 'darwin-x64':
+        return require('tokenbed-darwin-x64')
+      case 'darwin-arm64':
+        return require('tokenbed-darwin-arm64')
+      case 'win32-x64-msvc':
+        return require('tokenbed-win32-x64-msvc')
+      case 'win32-arm64-msvc':
+        return require('tokenbed-win32-arm64-msvc')
     }
   } catch (error) {
     throw error
@@ -129,14 +159,24 @@ function pathOf(name: string): string {
 function unsupported(): BinaryError {
   const { platform, arch } = process
   const what = `there is no binary for ${platform} on ${arch}`
-  return failure('unsupported', what, machine(), `one of ${PLATFORMS.join(', ')}`, 'in a clone, with Rust: npm install && npm run build', undefined)
+  return failure(
+    'unsupported',
+    what,
+    machine(),
+    `one of ${PLATFORMS.join(', ')}`,
+    'in a clone, with Rust: npm install && npm run build',
+    undefined,
+  )
 }
 
 function missing(name: string, version: string): BinaryError {
   const others = PLATFORMS.map((platform) => `tokenbed-${platform}`).filter((other) => installedVersion(other) !== null)
   const [there, why] =
     others.length === 0
-      ? ['none of its platform packages', 'It was installed without optional dependencies (--omit=optional), or from a lock file that lacks them.']
+      ? [
+          'none of its platform packages',
+          'It was installed without optional dependencies (--omit=optional), or from a lock file that lacks them.',
+        ]
       : [others.join(', '), 'node_modules was made for another platform: install where the program runs, or for both.']
   let cause: unknown
   try {
@@ -144,7 +184,15 @@ function missing(name: string, version: string): BinaryError {
   } catch (error) {
     cause = error
   }
-  return failure('missing', `the package ${name} is not installed`, `${machine()}; ${there}`, `${name} ${version}`, install(name, version), cause, why)
+  return failure(
+    'missing',
+    `the package ${name} is not installed`,
+    `${machine()}; ${there}`,
+    `${name} ${version}`,
+    install(name, version),
+    cause,
+    why,
+  )
 }
 
 /** The system, or Node, would not load a file that is there. */
@@ -153,24 +201,57 @@ function refused(path: string, what: string, cause: unknown, mend: string): Bina
   const code = (cause as NodeJS.ErrnoException | undefined)?.code
   if (code === 'ERR_DLOPEN_DISABLED' || code === 'ERR_ACCESS_DENIED') {
     const how = 'Node was told not to load native addons (--no-addons, or --permission without --allow-addons)'
-    return failure('disabled', how, `${machine()}; ${what}`, 'a Node that may load addons', 'start Node without --no-addons, or with --permission --allow-addons; see NODE_OPTIONS too', cause)
+    return failure(
+      'disabled',
+      how,
+      `${machine()}; ${what}`,
+      'a Node that may load addons',
+      'start Node without --no-addons, or with --permission --allow-addons; see NODE_OPTIONS too',
+      cause,
+    )
   }
   if (/--allow-ffi/.test(message)) {
-    return failure('disabled', 'Deno was not allowed to load it', `${machine()}; ${what}`, 'the permission to load native code', 'deno run --allow-ffi --allow-read --allow-env --allow-sys', cause)
+    return failure(
+      'disabled',
+      'Deno was not allowed to load it',
+      `${machine()}; ${what}`,
+      'the permission to load native code',
+      'deno run --allow-ffi --allow-read --allow-env --allow-sys',
+      cause,
+    )
   }
   const newer = /version `?GLIBC_([\d.]+)'? not found/.exec(message)?.[1]
   if (newer !== undefined) {
     const here = `a system with glibc ${newer} or later; the published binaries need ${GLIBC}`
     // One that is published would come again as it is.
     const isPublished = minorOf(newer) <= minorOf(GLIBC)
-    const how = mend === BUILD ? mend : isPublished ? `build it on this system, ${BUILD}` : `${mend}; or build it on this system, ${BUILD}`
+    const how =
+      mend === BUILD
+        ? mend
+        : isPublished
+          ? `build it on this system, ${BUILD}`
+          : `${mend}; or build it on this system, ${BUILD}`
     return failure('glibc', `${path} needs a newer glibc`, `${machine()}; ${firstLine(message)}`, here, how, cause)
   }
   if (/failed to map segment/.test(message)) {
     const here = 'a disk that programs may be run from'
-    return failure('refused', `${path} lies where nothing may be executed`, `${machine()}; ${firstLine(message)}`, here, 'install it elsewhere, or mount that disk without noexec', cause)
+    return failure(
+      'refused',
+      `${path} lies where nothing may be executed`,
+      `${machine()}; ${firstLine(message)}`,
+      here,
+      'install it elsewhere, or mount that disk without noexec',
+      cause,
+    )
   }
-  return failure('refused', `${path} cannot be loaded`, `${machine()}; ${firstLine(message)}`, 'a whole file, for this platform, that the system may load', mend, cause)
+  return failure(
+    'refused',
+    `${path} cannot be loaded`,
+    `${machine()}; ${firstLine(message)}`,
+    'a whole file, for this platform, that the system may load',
+    mend,
+    cause,
+  )
 }
 
 const firstLine = (text: string) => text.split('\n')[0]
@@ -180,12 +261,16 @@ const minorOf = (glibc: string) => Number(glibc.split('.')[1])
 function machine(): string {
   const { platform, arch, versions } = process
   const glibc = glibcVersion()
-  const its = platform !== 'linux' ? '' : glibc !== null ? `, glibc ${glibc}` : libc() === 'musl' ? ', musl' : ', an unknown libc'
+  const its =
+    platform !== 'linux' ? '' : glibc !== null ? `, glibc ${glibc}` : libc() === 'musl' ? ', musl' : ', an unknown libc'
   const host = versions.bun ? `Bun ${versions.bun}` : versions.deno ? `Deno ${versions.deno}` : `Node ${versions.node}`
   return `${platform} ${arch}${its}, ${host}`
 }
 
-/** The package manager that installed tokenbed, by what it leaves beside it: another one would not know of what is there. */
+/**
+ * The package manager that installed tokenbed, by what it leaves beside it: another one would not know of what is
+ * there.
+ */
 function manager(): 'npm' | 'pnpm' | 'yarn' | 'bun' {
   const left = (name: string) => existsSync(join(root, '..', name))
   if (/[\\/]\.pnpm[\\/]/.test(__dirname)) return 'pnpm'
@@ -193,7 +278,12 @@ function manager(): 'npm' | 'pnpm' | 'yarn' | 'bun' {
   return process.versions.bun ? 'bun' : 'npm'
 }
 
-const ADD = { npm: 'npm install --save-optional', pnpm: 'pnpm add --save-optional', yarn: 'yarn add --optional', bun: 'bun add --optional' }
+const ADD = {
+  npm: 'npm install --save-optional',
+  pnpm: 'pnpm add --save-optional',
+  yarn: 'yarn add --optional',
+  bun: 'bun add --optional',
+}
 
 /** What installs a package next to tokenbed, and asks nothing of those who install for another platform. */
 function install(name: string, version: string): string {
@@ -205,10 +295,25 @@ function reinstall(name: string): string {
   const its = manager()
   if (its === 'pnpm' || its === 'bun') return `${its} install --force`
   const folder = dirname(pathOf(name))
-  return process.platform === 'win32' ? `rmdir /s /q "${folder}" && ${its} install` : `rm -r '${folder}' && ${its} install`
+  return process.platform === 'win32'
+    ? `rmdir /s /q "${folder}" && ${its} install`
+    : `rm -r '${folder}' && ${its} install`
 }
 
-function failure(reason: BinaryError['reason'], what: string, found: string, needed: string, mend: string, cause: unknown, why = ''): BinaryError {
-  const lines = [`tokenbed's native part cannot be loaded: ${what}. ${why}`.trimEnd(), `  found:  ${found}`, `  needed: ${needed}`, `  mend:   ${mend}`]
+function failure(
+  reason: BinaryError['reason'],
+  what: string,
+  found: string,
+  needed: string,
+  mend: string,
+  cause: unknown,
+  why = '',
+): BinaryError {
+  const lines = [
+    `tokenbed's native part cannot be loaded: ${what}. ${why}`.trimEnd(),
+    `  found:  ${found}`,
+    `  needed: ${needed}`,
+    `  mend:   ${mend}`,
+  ]
   return new BinaryError(lines.join('\n'), cause, { reason, found, needed, mend })
 }

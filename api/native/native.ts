@@ -2,7 +2,16 @@
 
 import { getSystemErrorName } from 'node:util'
 import { checkVersion, loadBinary } from './binary.js'
-import { DTypeError, FileError, FormatError, MemoryError, ShapeError, TokenbedError, TokenIndexError, UsageError } from '../base/errors.js'
+import {
+  DTypeError,
+  FileError,
+  FormatError,
+  MemoryError,
+  ShapeError,
+  TokenbedError,
+  TokenIndexError,
+  UsageError,
+} from '../base/errors.js'
 import { ours } from '../base/realm.js'
 import { unravel } from '../base/shape.js'
 import type * as Native from '../../native.cjs'
@@ -45,7 +54,10 @@ export const native = loaded.exports as typeof Native
 /** Whether the binary makes its objects in another realm: this module was loaded in a context of `vm`, as by Jest. */
 const isForeign = Object.getPrototypeOf(native.nativeInfo() ?? {}) !== Object.prototype
 
-/** What the binary is; asked once, so that an instruction set forced by the environment that is not there is told at once. */
+/**
+ * What the binary is; asked once, so that an instruction set forced by the environment that is not there is told at
+ * once.
+ */
 export const binary = { ...call(native.nativeInfo()), path: loaded.path, source: loaded.source }
 checkVersion(loaded, binary.version)
 
@@ -54,7 +66,9 @@ export function isHandle(operand: Operand): operand is Handle {
   return !ArrayBuffer.isView(operand)
 }
 
-/** The value of a native call, or its failure as a typed error. `shape` is that of the ids, to say where a bad one is. */
+/**
+ * The value of a native call, or its failure as a typed error. `shape` is that of the ids, to say where a bad one is.
+ */
 export function call<T>(value: T | null | undefined, shape?: readonly number[]): T {
   if (value === null || value === undefined) throw failure(shape)
   return isForeign ? ours(value) : value
@@ -111,8 +125,8 @@ function systemError(message: string, errno?: number | null): Error {
 }
 
 /**
- * By which the native side tells, at the end of a thread, whether memory was moved out of it. Deno needs it not: there a
- * buffer's memory is told to be free when it is, whoever has it by then.
+ * By which the native side tells, at the end of a thread, whether memory was moved out of it. Deno needs it not: there
+ * a buffer's memory is told to be free when it is, whoever has it by then.
  */
 const { transfer } = (process.versions.deno ? {} : ArrayBuffer.prototype) as { transfer?: () => ArrayBuffer }
 

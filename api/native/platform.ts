@@ -7,8 +7,14 @@ export type Libc = 'glibc' | 'musl'
 
 /** The platforms that have a package of their own, `tokenbed-<name>`. */
 export const PLATFORMS = [
-  'linux-x64-gnu', 'linux-arm64-gnu', 'linux-x64-musl', 'linux-arm64-musl',
-  'darwin-x64', 'darwin-arm64', 'win32-x64-msvc', 'win32-arm64-msvc',
+  'linux-x64-gnu',
+  'linux-arm64-gnu',
+  'linux-x64-musl',
+  'linux-arm64-musl',
+  'darwin-x64',
+  'darwin-arm64',
+  'win32-x64-msvc',
+  'win32-arm64-msvc',
 ] as const
 export type Platform = (typeof PLATFORMS)[number]
 
@@ -26,7 +32,9 @@ export function libc(): Libc | null {
   const loader = interpreter(process.execPath)
   if (loader !== null) return /ld-musl/.test(loader) ? 'musl' : 'glibc'
   if (glibcVersion() !== null) return 'glibc'
-  return reported(({ sharedObjects }) => sharedObjects?.some((path) => /ld-musl-|libc\.musl-/.test(path))) ? 'musl' : null
+  return reported(({ sharedObjects }) => sharedObjects?.some((path) => /ld-musl-|libc\.musl-/.test(path)))
+    ? 'musl'
+    : null
 }
 
 /** The version of glibc in use, such as `2.36`; null where it is not glibc. */
@@ -35,7 +43,9 @@ export function glibcVersion(): string | null {
 }
 
 /** Something of Node's report on this process; undefined where there is none. */
-function reported<T>(take: (report: { header?: { glibcVersionRuntime?: string }; sharedObjects?: string[] }) => T): T | undefined {
+function reported<T>(
+  take: (report: { header?: { glibcVersionRuntime?: string }; sharedObjects?: string[] }) => T,
+): T | undefined {
   if (process.platform !== 'linux') return undefined
   const report = process.report as (typeof process.report & { excludeNetwork?: boolean }) | undefined
   if (!report) return undefined
@@ -56,8 +66,9 @@ const PT_INTERP = 3
 const LONGEST = 4096
 
 /**
- * The program that loads this one, as its ELF header names it: `/lib64/ld-linux-x86-64.so.2`, `/lib/ld-musl-x86_64.so.1`.
- * It is the libc of the process itself, whatever others lie on the disk. Null where there is none to be read.
+ * The program that loads this one, as its ELF header names it: `/lib64/ld-linux-x86-64.so.2`,
+ * `/lib/ld-musl-x86_64.so.1`. It is the libc of the process itself, whatever others lie on the disk. Null where there
+ * is none to be read.
  */
 function interpreter(path: string): string | null {
   try {

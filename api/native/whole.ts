@@ -1,5 +1,5 @@
-// Whether the package is in one piece, as it was installed. Looked at before anything else is loaded, and so without Node's own
-// modules: in some bundles asking for them fails first, in words of the bundler's.
+// Whether the package is in one piece, as it was installed. Looked at before anything else is loaded, and so without
+// Node's own modules: in some bundles asking for them fails first, in words of the bundler's.
 
 import { BinaryError } from '../base/errors.js'
 
@@ -10,12 +10,19 @@ const HERE = /^(?:\/|\\\\|[A-Za-z]:[\\/]).*[\\/]dist[\\/]api[\\/]native[\\/]whol
 export function notWhole(found: string, cause?: unknown): BinaryError {
   const needed = 'tokenbed as it was installed, with its binary and its vocabularies beside it, outside of any bundle'
   const ways = [
-    "esbuild, Rollup, tsup, Bun: external: ['tokenbed']", "webpack: externals: { tokenbed: 'commonjs tokenbed' }",
-    "Vite: ssr: { external: ['tokenbed'] }", "Next.js: serverExternalPackages: ['tokenbed']",
+    "esbuild, Rollup, tsup, Bun: external: ['tokenbed']",
+    "webpack: externals: { tokenbed: 'commonjs tokenbed' }",
+    "Vite: ssr: { external: ['tokenbed'] }",
+    "Next.js: serverExternalPackages: ['tokenbed']",
   ]
   const mend = `keep it external, and npm install tokenbed where the program runs; ${ways.join('; ')}`
   const what = 'tokenbed was put into a bundle, or copied without its other files, and finds none of them from there'
-  const lines = [`tokenbed's native part cannot be loaded: ${what}.`, `  found:  ${found}`, `  needed: ${needed}`, `  mend:   ${mend}`]
+  const lines = [
+    `tokenbed's native part cannot be loaded: ${what}.`,
+    `  found:  ${found}`,
+    `  needed: ${needed}`,
+    `  mend:   ${mend}`,
+  ]
   return new BinaryError(lines.join('\n'), cause, { reason: 'bundled', found, needed, mend })
 }
 

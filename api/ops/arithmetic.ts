@@ -13,13 +13,14 @@ type Binary = Parameters<typeof native.binaryElements>[0]
 
 /**
  * `a` op `b` with broadcasting, in the type the two become together; quotients of integers are float32, as PyTorch's.
- * A number takes part in the tensor's own type unless it has a fraction and that type has none: then in float32. By a second
- * operand of one element, too, 16-bit floats are multiplied and divided before it is rounded to their type.
+ * A number takes part in the tensor's own type unless it has a fraction and that type has none: then in float32. By a
+ * second operand of one element, too, 16-bit floats are multiplied and divided before it is rounded to their type.
  */
 export function binary(op: Binary, a: Borrowed, b: Borrowed | number): Elements {
   let dtype = typeof b === 'number' ? promote(a.dtype, scalarType(a.dtype, b)) : resultType(a, b)
   if (op === 'div' && !isFloat(dtype)) dtype = 'float32'
-  if (op === 'sub' && dtype === 'bool') throw new DTypeError('sub: of bool there is no difference; convert with to() first')
+  if (op === 'sub' && dtype === 'bool')
+    throw new DTypeError('sub: of bool there is no difference; convert with to() first')
   const cls = facts(dtype).class
   const other = typeof b === 'number' ? scalar(op, b, dtype) : b
   const shape = broadcast(a.shape, other.shape)
@@ -31,7 +32,9 @@ export function binary(op: Binary, a: Borrowed, b: Borrowed | number): Elements 
         const flat = sameShape(a.shape, b.shape)
         const under = flat ? [out.size] : shape
         const strides = (x: Borrowed) => f64(flat ? [1] : broadcastStrides(x.shape, shape))
-        check(native.binaryElements(op, cls, f64(under), a.operand(), strides(a), b.operand(), strides(b), out.operand()))
+        check(
+          native.binaryElements(op, cls, f64(under), a.operand(), strides(a), b.operand(), strides(b), out.operand()),
+        )
       }),
     ),
   )
@@ -43,7 +46,10 @@ function scalarType(dtype: DType, value: number): DType {
   return dtype === 'bool' ? 'int64' : dtype
 }
 
-/** A number as an operand. Like PyTorch, it is rounded to a 16-bit type before it is added, but not before it multiplies. */
+/**
+ * A number as an operand. Like PyTorch, it is rounded to a 16-bit type before it is added, but not before it
+ * multiplies.
+ */
 function scalar(op: Binary, value: number, dtype: DType): Borrowed {
   const cls = facts(dtype).class
   if (cls === 'int64' && (value < -(2 ** 63) || value >= 2 ** 63)) {
@@ -56,7 +62,11 @@ function scalar(op: Binary, value: number, dtype: DType): Borrowed {
 /** A number as an operand without dimensions, of a type that arithmetic runs in. */
 function constant(value: number, cls: DType): Borrowed {
   const data =
-    cls === 'float32' ? Float32Array.of(value) : cls === 'float64' ? Float64Array.of(value) : BigInt64Array.of(BigInt(value))
+    cls === 'float32'
+      ? Float32Array.of(value)
+      : cls === 'float64'
+        ? Float64Array.of(value)
+        : BigInt64Array.of(BigInt(value))
   return { dtype: cls, shape: [], size: 1, operand: () => data }
 }
 
@@ -77,7 +87,9 @@ export function unary(op: Unary, x: Borrowed): Elements {
   })
 }
 
-/** The gradient of the operand, from that of the result and from what was `saved`: gelu's operand, the others' results. */
+/**
+ * The gradient of the operand, from that of the result and from what was `saved`: gelu's operand, the others' results.
+ */
 export function unaryBack(op: Unary, saved: Borrowed, grad: Borrowed): Elements {
   const { dtype, shape } = grad
   const cls = facts(dtype).class
@@ -91,7 +103,11 @@ export function unaryBack(op: Unary, saved: Borrowed, grad: Borrowed): Elements 
 }
 
 /** The sum or mean along `dim`, or of all elements; sums of integers are int64, means are of floats only. */
-export function reduce(op: Parameters<typeof native.reduceElements>[0], x: Borrowed, dim: number | undefined): Elements {
+export function reduce(
+  op: Parameters<typeof native.reduceElements>[0],
+  x: Borrowed,
+  dim: number | undefined,
+): Elements {
   if (op === 'mean' && !isFloat(x.dtype)) {
     throw new DTypeError(`mean: of floats only, not of ${x.dtype}; convert with to('float32') first`)
   }

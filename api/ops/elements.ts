@@ -1,5 +1,5 @@
-// Elements: a shape and a type over bytes that a storage holds. Ops read and write them, gradients are made of them, and a tensor
-// is elements that its user sees.
+// Elements: a shape and a type over bytes that a storage holds. Ops read and write them, gradients are made of them,
+// and a tensor is elements that its user sees.
 
 import { facts, isFloat, type DType, type TypedArray } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
@@ -20,9 +20,24 @@ export interface Borrowed {
 }
 
 /** What every op calls of elements; a tensor checks for itself where users call it. */
-const OFTEN = ['disposed', 'dispose', 'storage', 'storageOffset', 'alias', 'operand', 'rawOperand', 'borrow', 'lag', 'beginWrite', 'checkWritable', 'watch']
+const OFTEN = [
+  'disposed',
+  'dispose',
+  'storage',
+  'storageOffset',
+  'alias',
+  'operand',
+  'rawOperand',
+  'borrow',
+  'lag',
+  'beginWrite',
+  'checkWritable',
+  'watch',
+]
 
-/** Numbers in a shape, contiguous and row-major. Several may share one storage, whose bytes go with the last of them. */
+/**
+ * Numbers in a shape, contiguous and row-major. Several may share one storage, whose bytes go with the last of them.
+ */
 export class Elements implements Borrowed {
   // Declared, so that each is written once: lookups make these objects by the million.
   /** Sizes of the dimensions, outermost first; frozen. */
@@ -38,7 +53,8 @@ export class Elements implements Borrowed {
 
   /** Over a storage, from a byte on. They belong to the innermost scope. @internal */
   constructor(storage: Storage, offset: number, dtype: DType, shape: readonly number[]) {
-    if (!Storage.is(storage)) throw new UsageError('a Tensor is made by tensor(), zeros(), randn() and the like, not by new')
+    if (!Storage.is(storage))
+      throw new UsageError('a Tensor is made by tensor(), zeros(), randn() and the like, not by new')
     this.shape = Object.freeze(shape)
     this.dtype = dtype
     this.size = sizeOf(shape)
@@ -47,7 +63,10 @@ export class Elements implements Borrowed {
     track(this)
   }
 
-  /** Fresh ones, to be written whole: their values are unspecified. With `where`, checked to fit in this machine. @internal */
+  /**
+   * Fresh ones, to be written whole: their values are unspecified. With `where`, checked to fit in this
+   * machine. @internal
+   */
   static uninitialized(dtype: DType, shape: readonly number[], where?: string): Elements {
     return new Elements(PooledStorage.uninitialized(bytesOf(dtype, shape, where)), 0, dtype, shape)
   }
@@ -91,8 +110,8 @@ export class Elements implements Borrowed {
   }
 
   /**
-   * The same elements without a hold on the memory: valid while some tensor holds it, never to be disposed. Nothing of the
-   * memory is kept, so that no array outlives its last holder. @internal
+   * The same elements without a hold on the memory: valid while some tensor holds it, never to be disposed. Nothing of
+   * the memory is kept, so that no array outlives its last holder. @internal
    */
   follow(): Elements {
     const storage = this.#alive()
@@ -109,8 +128,8 @@ export class Elements implements Borrowed {
   }
 
   /**
-   * The elements, to be read several times as they are now: as `borrow` gives them, or a copy where others may write them
-   * meanwhile. @internal
+   * The elements, to be read several times as they are now: as `borrow` gives them, or a copy where others may write
+   * them meanwhile. @internal
    */
   steady(): TypedArray {
     const data = this.borrow()
@@ -118,7 +137,9 @@ export class Elements implements Borrowed {
     return storage.open && storage.live(data.byteLength) ? storage.peek(this.dtype, this.#offset, this.size) : data
   }
 
-  /** What was made of the elements that `borrow` gave. @throws FileError where a mapped file has lost bytes. @internal */
+  /**
+   * What was made of the elements that `borrow` gave. @throws FileError where a mapped file has lost bytes. @internal
+   */
   checkWhole<T>(made?: T): T {
     this.#alive().checkWhole()
     return made as T
@@ -138,7 +159,9 @@ export class Elements implements Borrowed {
     return this.rawOperand()
   }
 
-  /** The same, rows that were left behind as they are: for a caller that has brought up to date what it reads. @internal */
+  /**
+   * The same, rows that were left behind as they are: for a caller that has brought up to date what it reads. @internal
+   */
   rawOperand(): Operand {
     this.#handle ??= this.#alive().handle(this.dtype, this.#offset, this.size)
     return this.#handle ?? this.#view()
@@ -179,7 +202,9 @@ export class Elements implements Borrowed {
     return this.#alive().held
   }
 
-  /** Whether nobody else can change the elements: the memory is theirs, and no array over it was given away. @internal */
+  /**
+   * Whether nobody else can change the elements: the memory is theirs, and no array over it was given away. @internal
+   */
   get alone(): boolean {
     const storage = this.#alive()
     return storage.held && !storage.shown
@@ -248,8 +273,8 @@ export function withType<T>(x: Borrowed, dtype: DType, where: string, run: (x: B
 }
 
 /**
- * Runs `run` with `x` in the type that arithmetic of `dtype` runs in. On the way, integers and wider floats are rounded to a
- * 16-bit `dtype`, as in PyTorch, which casts operands to the common type before it widens them.
+ * Runs `run` with `x` in the type that arithmetic of `dtype` runs in. On the way, integers and wider floats are rounded
+ * to a 16-bit `dtype`, as in PyTorch, which casts operands to the common type before it widens them.
  */
 export function asOperand<T>(x: Borrowed, dtype: DType, where: string, run: (x: Borrowed) => T): T {
   const cls = facts(dtype).class
@@ -258,7 +283,12 @@ export function asOperand<T>(x: Borrowed, dtype: DType, where: string, run: (x: 
 }
 
 /** The result of `compute`, which writes in the type that arithmetic of `dtype` runs in. */
-export function inClass(dtype: DType, shape: readonly number[], where: string, compute: (out: Elements, cls: DType) => void): Elements {
+export function inClass(
+  dtype: DType,
+  shape: readonly number[],
+  where: string,
+  compute: (out: Elements, cls: DType) => void,
+): Elements {
   const cls = facts(dtype).class
   const out = Elements.uninitialized(cls, shape, where)
   compute(out, cls)

@@ -20,12 +20,14 @@ interface Plan {
 }
 
 function plan(a: Borrowed, b: Borrowed): Plan {
-  if (a.shape.length === 0 || b.shape.length === 0) throw new ShapeError('matmul: of tensors with at least one dimension')
+  if (a.shape.length === 0 || b.shape.length === 0)
+    throw new ShapeError('matmul: of tensors with at least one dimension')
   const p = a.shape.length === 1 ? [1, ...a.shape] : a.shape
   const q = b.shape.length === 1 ? [...b.shape, 1] : b.shape
   const [rows, inner] = p.slice(-2)
   const [height, columns] = q.slice(-2)
-  if (inner !== height) throw new ShapeError(`matmul: ${shown(a.shape)} by ${shown(b.shape)}: ${inner} columns against ${height} rows`)
+  if (inner !== height)
+    throw new ShapeError(`matmul: ${shown(a.shape)} by ${shown(b.shape)}: ${inner} columns against ${height} rows`)
   const [pBatch, qBatch] = [p.slice(0, -2), q.slice(0, -2)]
   const batch = broadcast(pBatch, qBatch)
   const shape = [...batch, ...(a.shape.length === 1 ? [] : [rows]), ...(b.shape.length === 1 ? [] : [columns])]
@@ -50,9 +52,30 @@ function repeats(from: readonly number[], to: readonly number[]): Float64Array {
 /** One operand of products: its elements, which matrix each takes, and whether they are read as their transposes. */
 type Factor = readonly [x: Borrowed, of: Float64Array, transposed: boolean]
 
-function multiply([rows, inner, columns]: readonly number[], terms: number, [a, aOf, aTurned]: Factor, [b, bOf, bTurned]: Factor, out: Borrowed): void {
+function multiply(
+  [rows, inner, columns]: readonly number[],
+  terms: number,
+  [a, aOf, aTurned]: Factor,
+  [b, bOf, bTurned]: Factor,
+  out: Borrowed,
+): void {
   const cls = facts(out.dtype).class
-  check(native.matmulElements(cls, rows, inner, columns, terms, a.operand(), aOf, aTurned, b.operand(), bOf, bTurned, out.operand()))
+  check(
+    native.matmulElements(
+      cls,
+      rows,
+      inner,
+      columns,
+      terms,
+      a.operand(),
+      aOf,
+      aTurned,
+      b.operand(),
+      bOf,
+      bTurned,
+      out.operand(),
+    ),
+  )
 }
 
 /** The product as `torch.matmul`: vectors, matrices, and batches of matrices that are broadcast. */
@@ -61,7 +84,9 @@ export function matmul(a: Borrowed, b: Borrowed): Elements {
   const dtype = promote(a.dtype, b.dtype)
   return asOperand(a, dtype, 'matmul', (a) =>
     asOperand(b, dtype, 'matmul', (b) =>
-      inClass(dtype, shape, 'matmul', (out) => multiply([rows, inner, columns], 1, [a, of[0], false], [b, of[1], false], out)),
+      inClass(dtype, shape, 'matmul', (out) =>
+        multiply([rows, inner, columns], 1, [a, of[0], false], [b, of[1], false], out),
+      ),
     ),
   )
 }
@@ -79,8 +104,9 @@ function placesOf(of: Float64Array, count: number): Float64Array {
 const taken = (of: Float64Array, places: Float64Array) => places.map((place) => of[place])
 
 /**
- * The gradient of one operand of `matmul(a, b)`, from the other and that of the product, in the type of the latter: `grad * b^T` of the
- * first, `a^T * grad` of the second. What broadcasting repeated is summed in the order of the batch.
+ * The gradient of one operand of `matmul(a, b)`, from the other and that of the product, in the type of the latter:
+ * `grad * b^T` of the first, `a^T * grad` of the second. What broadcasting repeated is summed in the order of the
+ * batch.
  */
 export function matmulBack(which: 0 | 1, a: Borrowed, b: Borrowed, grad: Borrowed): Elements {
   const { rows, inner, columns, count, of } = plan(a, b)

@@ -9,7 +9,15 @@ import { Elements, withType, type Borrowed } from './elements.js'
 const f64 = (values: readonly number[]) => Float64Array.from(values)
 
 /** Copies a block of `shape` between layouts. */
-function copy(shape: readonly number[], from: Borrowed, fromAt: number, fromStrides: number[], to: Borrowed, toAt: number, toStrides: number[]): void {
+function copy(
+  shape: readonly number[],
+  from: Borrowed,
+  fromAt: number,
+  fromStrides: number[],
+  to: Borrowed,
+  toAt: number,
+  toStrides: number[],
+): void {
   const source = { elements: from.operand(), offset: fromAt, strides: f64(fromStrides) }
   const target = { elements: to.operand(), offset: toAt, strides: f64(toStrides) }
   check(native.copyElements(facts(from.dtype).bytes, f64(shape), source, target))

@@ -1,7 +1,15 @@
 // Rows that an optimizer leaves behind, and brings up to date when they are needed.
 
 import type { IntArray } from '../base/dtype.js'
-import { call, check, native, type GradOperand, type LazyRows, type OnBadId, type ParameterOperand } from '../native/native.js'
+import {
+  call,
+  check,
+  native,
+  type GradOperand,
+  type LazyRows,
+  type OnBadId,
+  type ParameterOperand,
+} from '../native/native.js'
 import type { Lag } from '../memory/storage.js'
 import type { Elements } from '../ops/elements.js'
 import type { Tensor } from '../tensor/tensor.js'

@@ -19,7 +19,8 @@ function gradientsOf(params: unknown, where: string): { param: Tensor; grad: Gra
   return [...new Set(all)].flatMap((param) => {
     const grad = param.collected
     if (grad === null) return []
-    if (grad.dtype !== 'float32' && grad.dtype !== 'float64') throw new DTypeError(`${where}: of float32 and float64 gradients, not ${grad.dtype}`)
+    if (grad.dtype !== 'float32' && grad.dtype !== 'float64')
+      throw new DTypeError(`${where}: of float32 and float64 gradients, not ${grad.dtype}`)
     return [{ param, grad }]
   })
 }
@@ -46,7 +47,8 @@ export function clipGradNorm(params: Tensor[] | Tensor, maxNorm: number): number
   const found = gradientsOf(params, where)
   const norm = Math.sqrt(found.reduce((sum, { grad }) => sum + squares(grad), 0))
   const coefficient = maxNorm / (norm + 1e-6)
-  if (!(coefficient >= 1)) change(found, where, (tensor) => native.scaleValues(tensor.dtype, tensor.operand(), coefficient))
+  if (!(coefficient >= 1))
+    change(found, where, (tensor) => native.scaleValues(tensor.dtype, tensor.operand(), coefficient))
   return norm
 }
 

@@ -22,7 +22,9 @@ export type ParamGroup<O = { lr: number; weightDecay: number }> = { params: Tens
 // As a method: an optimizer of some numbers is an `Optimizer`, too.
 export type Check<O> = { check(options: O, where: string): void }['check']
 
-const CONTENTS = new Contents<ParameterGroup<any>>('A group of parameters', { instead: 'params and options are what it holds' })
+const CONTENTS = new Contents<ParameterGroup<any>>('A group of parameters', {
+  instead: 'params and options are what it holds',
+})
 
 /** Parameters that are stepped with the same numbers. */
 export class ParameterGroup<O extends Rates> {
@@ -77,8 +79,14 @@ export class ParameterGroup<O extends Rates> {
 }
 
 /** Groups out of what a constructor is given: tensors, or groups of them. */
-export function groupsOf<O extends Rates>(given: unknown, defaults: O, check: Check<O>, where: string): ParameterGroup<O>[] {
-  if (!isArray(given)) throw new UsageError(`${where}: parameters are an array of tensors or of { params, lr, ... }, not ${show(given)}`)
+export function groupsOf<O extends Rates>(
+  given: unknown,
+  defaults: O,
+  check: Check<O>,
+  where: string,
+): ParameterGroup<O>[] {
+  if (!isArray(given))
+    throw new UsageError(`${where}: parameters are an array of tensors or of { params, lr, ... }, not ${show(given)}`)
   const all = eachOf(given, (one, i) => {
     if (isObject(one)) return one
     throw new UsageError(`${where}: element ${i} is neither a tensor nor a group { params, lr, ... } but ${show(one)}`)
@@ -117,6 +125,8 @@ function checkParameter(param: unknown, seen: Set<Tensor>, where: string): Tenso
 
 function checkType({ dtype }: Tensor, where: string): void {
   if (dtype === 'float32' || dtype === 'float64') return
-  const advice = isFloat(dtype) ? `small steps would round to nothing. Learn in float32 and look up with forward(ids, { dtype: '${dtype}' })` : 'write to(float32)'
+  const advice = isFloat(dtype)
+    ? `small steps would round to nothing. Learn in float32 and look up with forward(ids, { dtype: '${dtype}' })`
+    : 'write to(float32)'
   throw new DTypeError(`${where} is ${dtype}; optimizers step float32 and float64: ${advice}`)
 }

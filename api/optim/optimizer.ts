@@ -25,9 +25,13 @@ interface Work {
 }
 
 /** `SGD, Adam and AdamW`, of all that there are. */
-const NAMES = Object.keys(OPTIMIZERS).join(', ').replace(/, (?=\w+$)/, ' and ')
+const NAMES = Object.keys(OPTIMIZERS)
+  .join(', ')
+  .replace(/, (?=\w+$)/, ' and ')
 
-const CONTENTS = new Contents<Optimizer<any>>('An optimizer', { instead: 'stateDict() has its state, loadStateDict() goes on from it' })
+const CONTENTS = new Contents<Optimizer<any>>('An optimizer', {
+  instead: 'stateDict() has its state, loadStateDict() goes on from it',
+})
 
 /**
  * Changes parameters along their gradients. `torch.optim.Optimizer`.
@@ -55,7 +59,8 @@ export abstract class Optimizer<O extends Rates = Rates> {
 
   /** @internal */
   protected constructor(name: OptimizerName, params: unknown, options: Partial<O> | undefined) {
-    if (typeof name !== 'string' || !Object.hasOwn(OPTIMIZERS, name)) throw new UsageError(`an Optimizer is one of ${NAMES}, not made by new Optimizer`)
+    if (typeof name !== 'string' || !Object.hasOwn(OPTIMIZERS, name))
+      throw new UsageError(`an Optimizer is one of ${NAMES}, not made by new Optimizer`)
     const fields = OPTIMIZERS[name]
     checkPresent(options, fields, name)
     const check = (values: O, where: string) => checkRule(name, values, where)
@@ -105,9 +110,12 @@ export abstract class Optimizer<O extends Rates = Rates> {
   }
 
   #checkGrad({ rule, param, grad }: Work, where: string): void {
-    if (!sameShape(grad.shape, param.shape)) throw new ShapeError(`${where}: a gradient of ${shown(grad.shape)} for a parameter of ${shown(param.shape)}`)
-    if (grad.dtype !== param.dtype) throw new DTypeError(`${where}: a gradient of ${grad.dtype} for a parameter of ${param.dtype}`)
-    if (isDense(grad) && grad.disposed) throw new UsageError(`${where}: the gradient of a parameter was disposed: set grad to null instead`)
+    if (!sameShape(grad.shape, param.shape))
+      throw new ShapeError(`${where}: a gradient of ${shown(grad.shape)} for a parameter of ${shown(param.shape)}`)
+    if (grad.dtype !== param.dtype)
+      throw new DTypeError(`${where}: a gradient of ${grad.dtype} for a parameter of ${param.dtype}`)
+    if (isDense(grad) && grad.disposed)
+      throw new UsageError(`${where}: the gradient of a parameter was disposed: set grad to null instead`)
     if (rule.rowsAlone && !isSparse(grad)) {
       throw new UsageError(
         `${where}: the gradient of a parameter of ${shown(param.shape)} is dense, and ${this.#where} steps rows alone: make the layer with sparse: true, or take Adam for this parameter`,
@@ -168,8 +176,8 @@ export abstract class Optimizer<O extends Rates = Rates> {
   }
 
   /**
-   * What `loadStateDict` needs to go on from here: numbers of the groups, and for each parameter that was stepped, by its
-   * number over all groups, its steps and its state, sharing the optimizer's memory. `flush()` is done first.
+   * What `loadStateDict` needs to go on from here: numbers of the groups, and for each parameter that was stepped, by
+   * its number over all groups, its steps and its state, sharing the optimizer's memory. `flush()` is done first.
    */
   stateDict(): OptimizerState {
     this.flush()
@@ -208,7 +216,9 @@ export abstract class Optimizer<O extends Rates = Rates> {
 
   /** What `console.log` shows. @internal */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
-    const groups = this.groups.map(({ params, options }) => `{ params: ${params.length}, ${show(options).replace(/^\{ | \}$/g, '')} }`)
+    const groups = this.groups.map(
+      ({ params, options }) => `{ params: ${params.length}, ${show(options).replace(/^\{ | \}$/g, '')} }`,
+    )
     return `${this.#where}(${groups.join(', ')})`
   }
 

@@ -23,7 +23,9 @@ export interface SGDOptions {
  * gradient the table has.
  */
 export class SGD extends Optimizer<SGDOptions> {
-  /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
+  /**
+   * @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters.
+   */
   constructor(params: Tensor[] | ParamGroup<SGDOptions>[], options: { lr: number } & Partial<SGDOptions>) {
     super('SGD', params, options)
   }
@@ -46,7 +48,9 @@ export interface AdamOptions {
  * A table of a layer made with `sparse: true` is stepped as AdamW says.
  */
 export class Adam extends Optimizer<AdamOptions> {
-  /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
+  /**
+   * @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters.
+   */
   constructor(params: Tensor[] | ParamGroup<AdamOptions>[], options?: Partial<AdamOptions>) {
     super('Adam', params, options)
   }
@@ -67,16 +71,20 @@ export interface AdamWOptions {
  * Adam with decoupled weight decay. Loshchilov, Hutter 2019; `torch.optim.AdamW`.
  *
  * Every row of a table moves at every step: by its decay, and by moments that fade. For the table of a layer made with
- * `sparse: true`, rows without a gradient are left behind instead, and take the steps that they missed when they are next
- * needed: by a lookup of their ids, by whatever reads the table as a whole (`data`, `toArray`, an op, a file), or by
- * `flush()`. The values are those of the dense steps, to the bit, with learning rates that change, too; PyTorch refuses
- * sparse gradients here. An array that `data` gave before shows rows as they were left: take it anew, or `flush()`.
+ * `sparse: true`, rows without a gradient are left behind instead, and take the steps that they missed when they are
+ * next needed: by a lookup of their ids, by whatever reads the table as a whole (`data`, `toArray`, an op, a file), or
+ * by `flush()`. The values are those of the dense steps, to the bit, with learning rates that change, too; PyTorch
+ * refuses sparse gradients here. An array that `data` gave before shows rows as they were left: take it anew, or
+ * `flush()`.
  *
- * That pays where a batch names few of a table's rows: a tenth of the time with 32 of 50,000, half with 1000; from one row
- * in ten on, `sparse: false` is as fast. `flush()` takes the time that was saved on rows seen lately: some tens of steps.
+ * That pays where a batch names few of a table's rows: a tenth of the time with 32 of 50,000, half with 1000; from one
+ * row in ten on, `sparse: false` is as fast. `flush()` takes the time that was saved on rows seen lately: some tens of
+ * steps.
  */
 export class AdamW extends Optimizer<AdamWOptions> {
-  /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
+  /**
+   * @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters.
+   */
   constructor(params: Tensor[] | ParamGroup<AdamWOptions>[], options?: Partial<AdamWOptions>) {
     super('AdamW', params, options)
   }
@@ -97,7 +105,9 @@ export interface SparseAdamOptions {
  * moments of its last visit. AdamW on such tables is exact.
  */
 export class SparseAdam extends Optimizer<SparseAdamOptions> {
-  /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
+  /**
+   * @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters.
+   */
   constructor(params: Tensor[] | ParamGroup<SparseAdamOptions>[], options?: Partial<SparseAdamOptions>) {
     super('SparseAdam', params, options)
   }
@@ -117,11 +127,13 @@ export interface AdagradOptions {
 /**
  * Adagrad. Duchi, Hazan, Singer 2011; `torch.optim.Adagrad` with a learning rate that does not decay by itself.
  *
- * Without weight decay, a step touches only the rows of a table that got a gradient, with the bits of a step on the dense
- * gradient. (PyTorch's sparse path rounds in other places than its dense one, and refuses weight decay.)
+ * Without weight decay, a step touches only the rows of a table that got a gradient, with the bits of a step on the
+ * dense gradient. (PyTorch's sparse path rounds in other places than its dense one, and refuses weight decay.)
  */
 export class Adagrad extends Optimizer<AdagradOptions> {
-  /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
+  /**
+   * @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters.
+   */
   constructor(params: Tensor[] | ParamGroup<AdagradOptions>[], options?: Partial<AdagradOptions>) {
     super('Adagrad', params, options)
   }
@@ -135,12 +147,14 @@ export interface RowWiseAdagradOptions {
 }
 
 /**
- * Adagrad with one sum of squares for each row, a mean over its columns: `h += mean(g^2)`, `p -= lr / (sqrt(h) + eps) * g`.
- * FBGEMM's `EXACT_ROWWISE_ADAGRAD`. Its state is a column instead of a table, and its step the cheapest that adapts. Rows
- * are along dimension 0; in one dimension each element is one.
+ * Adagrad with one sum of squares for each row, a mean over its columns: `h += mean(g^2)`,
+ * `p -= lr / (sqrt(h) + eps) * g`. FBGEMM's `EXACT_ROWWISE_ADAGRAD`. Its state is a column instead of a table, and its
+ * step the cheapest that adapts. Rows are along dimension 0; in one dimension each element is one.
  */
 export class RowWiseAdagrad extends Optimizer<RowWiseAdagradOptions> {
-  /** @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters. */
+  /**
+   * @throws UsageError for parameters that do not learn and numbers that cannot be; DTypeError for 16-bit parameters.
+   */
   constructor(params: Tensor[] | ParamGroup<RowWiseAdagradOptions>[], options?: Partial<RowWiseAdagradOptions>) {
     super('RowWiseAdagrad', params, options)
   }

@@ -6,7 +6,9 @@ import { TableGradient } from '../autograd/table-gradient.js'
 import type { Elements } from '../ops/elements.js'
 
 /** A gradient: rows, where it is in rows and nobody looked at the dense one; else dense elements. */
-export type Steps = { readonly rows: GradOperand; readonly sparse: boolean } | { readonly rows: null; readonly dense: Elements }
+export type Steps =
+  | { readonly rows: GradOperand; readonly sparse: boolean }
+  | { readonly rows: null; readonly dense: Elements }
 
 /** A gradient as it is stepped with. */
 export function steps(grad: Gradient): Steps {

@@ -26,13 +26,15 @@ export interface ScheduleState {
 
 const TYPES = ['constant', 'linear', 'cosine'] as const
 
-const CONTENTS = new Contents<LRSchedule>('LRSchedule', { instead: 'stateDict() has its state, loadStateDict() goes on from it' })
+const CONTENTS = new Contents<LRSchedule>('LRSchedule', {
+  instead: 'stateDict() has its state, loadStateDict() goes on from it',
+})
 
 /**
  * Sets the learning rates of an optimizer, step by step: each group's own, as it is now, times what the schedule says.
  * The rates are those of `get_constant_schedule_with_warmup`, `get_linear_schedule_with_warmup` and
- * `get_cosine_schedule_with_warmup` of transformers, and of PyTorch's `CosineAnnealingLR` with `minLr` as `eta_min`; past
- * `totalSteps` they stay at the end.
+ * `get_cosine_schedule_with_warmup` of transformers, and of PyTorch's `CosineAnnealingLR` with `minLr` as `eta_min`;
+ * past `totalSteps` they stay at the end.
  *
  * ```ts
  * const schedule = new LRSchedule(optimizer, { type: 'cosine', warmupSteps: 100, totalSteps: 5000 })
@@ -54,19 +56,26 @@ export class LRSchedule {
   constructor(optimizer: Optimizer<any>, options: ScheduleOptions) {
     const where = 'LRSchedule'
     if (!(optimizer instanceof Optimizer)) throw new UsageError(`${where}: of an optimizer, not of ${show(optimizer)}`)
-    const { type, warmupSteps = 0, totalSteps, minLr = 0 } = checkOptions(options, ['type', 'warmupSteps', 'totalSteps', 'minLr'], where)
+    const {
+      type,
+      warmupSteps = 0,
+      totalSteps,
+      minLr = 0,
+    } = checkOptions(options, ['type', 'warmupSteps', 'totalSteps', 'minLr'], where)
     this.#type = checkWord(type, TYPES, `${where}: type`)
     this.#warmup = checkSize(warmupSteps, `${where}: warmupSteps`)
     if (this.#type === 'constant' && (totalSteps !== undefined || minLr !== 0)) {
       throw new UsageError(`${where}: constant rates have neither totalSteps nor minLr`)
     }
     this.#total = this.#type === 'constant' ? Infinity : checkSize(totalSteps, `${where}: totalSteps`, 1)
-    if (this.#total <= this.#warmup) throw new UsageError(`${where}: ${this.#warmup} steps of warm-up leave nothing of totalSteps ${this.#total}`)
+    if (this.#total <= this.#warmup)
+      throw new UsageError(`${where}: ${this.#warmup} steps of warm-up leave nothing of totalSteps ${this.#total}`)
     this.#optimizer = optimizer
     this.#base = optimizer.groups.map(({ lr }) => lr)
     this.#minLr = checkNumber(minLr, `${where}: minLr`)
     const least = Math.min(...this.#base)
-    if (minLr < 0 || minLr > least) throw new UsageError(`${where}: minLr is from 0 to the least rate of the groups, ${least}, not ${minLr}`)
+    if (minLr < 0 || minLr > least)
+      throw new UsageError(`${where}: minLr is from 0 to the least rate of the groups, ${least}, not ${minLr}`)
     this.#set()
   }
 
@@ -87,7 +96,10 @@ export class LRSchedule {
     if (step < this.#warmup) return base * (step / this.#warmup)
     if (this.#type === 'constant') return base
     const done = Math.min(1, (step - this.#warmup) / (this.#total - this.#warmup))
-    const share = this.#type === 'linear' ? (this.#total - Math.min(step, this.#total)) / (this.#total - this.#warmup) : 0.5 * (1 + Math.cos(Math.PI * done))
+    const share =
+      this.#type === 'linear'
+        ? (this.#total - Math.min(step, this.#total)) / (this.#total - this.#warmup)
+        : 0.5 * (1 + Math.cos(Math.PI * done))
     return this.#minLr + (base - this.#minLr) * share
   }
 
@@ -108,7 +120,9 @@ export class LRSchedule {
     return { step: this.#step, baseLrs: [...this.#base] }
   }
 
-  /** Goes on from there, setting the rates. @throws UsageError for a state of other groups; nothing has changed then. */
+  /**
+   * Goes on from there, setting the rates. @throws UsageError for a state of other groups; nothing has changed then.
+   */
   loadStateDict(state: ScheduleState): this {
     const where = 'LRSchedule.loadStateDict'
     const { step, baseLrs } = checkOptions(state, ['step', 'baseLrs'], where)
@@ -117,7 +131,8 @@ export class LRSchedule {
       throw new UsageError(`${where}: baseLrs are the rates of ${this.#base.length} groups, not ${show(baseLrs)}`)
     }
     for (const lr of baseLrs) {
-      if (checkNumber(lr, `${where}: baseLrs`) < this.#minLr) throw new UsageError(`${where}: a rate of ${lr} is below minLr ${this.#minLr}`)
+      if (checkNumber(lr, `${where}: baseLrs`) < this.#minLr)
+        throw new UsageError(`${where}: a rate of ${lr} is below minLr ${this.#minLr}`)
     }
     this.#step = step!
     this.#base = [...baseLrs]

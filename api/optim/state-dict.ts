@@ -21,7 +21,11 @@ export interface OptimizerState {
 }
 
 /** State, written down. @internal */
-export function writtenState<O extends Rates>(groups: readonly ParameterGroup<O>[], rules: Rules, states: ReadonlyMap<Tensor, State>): OptimizerState {
+export function writtenState<O extends Rates>(
+  groups: readonly ParameterGroup<O>[],
+  rules: Rules,
+  states: ReadonlyMap<Tensor, State>,
+): OptimizerState {
   let next = 0
   const state: Record<string, ParameterState> = {}
   const written = groups.map((group) => {
@@ -50,7 +54,8 @@ export function readState<O extends Rates>(
   const { state, groups: numbers } = checkOptions<OptimizerState>(given, ['state', 'groups'], where)
   if (!isArray(numbers)) throw new UsageError(`${where}: groups are an array, not ${show(numbers)}`)
   if (!isObject(state)) throw new UsageError(`${where}: state is an object, not ${show(state)}`)
-  if (numbers.length !== groups.length) throw new UsageError(`${where}: ${numbers.length} groups where the optimizer has ${groups.length}`)
+  if (numbers.length !== groups.length)
+    throw new UsageError(`${where}: ${numbers.length} groups where the optimizer has ${groups.length}`)
   const params: { param: Tensor; rule: Rule }[] = []
   const changes = groups.map((group, i) => {
     const place = `${where}: group ${i}`
@@ -58,7 +63,9 @@ export function readState<O extends Rates>(
     const { params: its, ...rest } = checkOptions(numbers[i], ['params', ...known], place)
     const options = rest as Partial<O>
     if (!isArray(its) || its.length !== group.params.length) {
-      throw new UsageError(`${place}: ${isArray(its) ? its.length : 'no'} parameters where the optimizer has ${group.params.length}`)
+      throw new UsageError(
+        `${place}: ${isArray(its) ? its.length : 'no'} parameters where the optimizer has ${group.params.length}`,
+      )
     }
     const missing = known.filter((name) => !(name in options))
     if (missing.length > 0) throw new UsageError(`${place}: missing: ${missing.join(', ')}`)
@@ -69,12 +76,18 @@ export function readState<O extends Rates>(
   })
   const read = Object.entries(state).map(([key, of]) => {
     const at = params[Number(key)]
-    if (at === undefined || String(Number(key)) !== key) throw new UsageError(`${where}: state of parameter ${show(key)} where there are ${params.length}`)
+    if (at === undefined || String(Number(key)) !== key)
+      throw new UsageError(`${where}: state of parameter ${show(key)} where there are ${params.length}`)
     return { ...at, of: readOne(of, at.param, at.rule, `${where}: parameter ${key}`) }
   })
   return () => {
     for (const change of changes) change()
-    return new Map(read.map(({ param, rule, of: { step, sources } }) => [param, { step, tensors: copies(param, rule, sources), catching: null }]))
+    return new Map(
+      read.map(({ param, rule, of: { step, sources } }) => [
+        param,
+        { step, tensors: copies(param, rule, sources), catching: null },
+      ]),
+    )
   }
 }
 
@@ -87,8 +100,10 @@ function readOne(given: ParameterState, param: Tensor, rule: Rule, where: string
     const tensor = of[name]
     if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: ${name} is a tensor, not ${show(tensor)}`)
     if (tensor.disposed) throw new UsageError(`${where}: ${name} was disposed`)
-    if (!sameShape(tensor.shape, shape)) throw new ShapeError(`${where}: ${name} is ${shown(tensor.shape)} where ${shown(shape)} is needed`)
-    if (tensor.dtype !== param.dtype) throw new DTypeError(`${where}: ${name} is ${tensor.dtype} where ${param.dtype} is needed`)
+    if (!sameShape(tensor.shape, shape))
+      throw new ShapeError(`${where}: ${name} is ${shown(tensor.shape)} where ${shown(shape)} is needed`)
+    if (tensor.dtype !== param.dtype)
+      throw new DTypeError(`${where}: ${name} is ${tensor.dtype} where ${param.dtype} is needed`)
     return tensor
   })
   return { step, sources }

@@ -1,17 +1,48 @@
-// Folders of token ids as they are written: texts are encoded once, so that what learns from them later reads ids alone.
+// Folders of token ids as they are written: texts are encoded once, so that what learns from them later reads ids
+// alone.
 
 import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { abortable, throwIfAborted } from '../base/abortable.js'
 import { FileError, UsageError } from '../base/errors.js'
-import { checkBoolean, checkFunction, checkOptions, checkPath, checkSize, checkText, checkWord, eachOf, isArray, isObject, show } from '../base/validate.js'
-import { DATA, MANIFEST, manifestIn, manifestOf, WIDTHS, type TokensDType, type TokensInfo, type TokensPart } from '../files/token-folder.js'
+import {
+  checkBoolean,
+  checkFunction,
+  checkOptions,
+  checkPath,
+  checkSize,
+  checkText,
+  checkWord,
+  eachOf,
+  isArray,
+  isObject,
+  show,
+} from '../base/validate.js'
+import {
+  DATA,
+  MANIFEST,
+  manifestIn,
+  manifestOf,
+  WIDTHS,
+  type TokensDType,
+  type TokensInfo,
+  type TokensPart,
+} from '../files/token-folder.js'
 import { checkSignal } from '../layers/async.js'
 import { call, check, failureOf, native } from '../native/native.js'
 import { checkTokenizer } from '../text/batch.js'
 import { Pieces } from '../text/pieces.js'
-import { checkItem, readSource, type FilesSource, type IdsSource, type Kind, type PiecesSource, type Source, type TextsSource } from '../text/source.js'
+import {
+  checkItem,
+  readSource,
+  type FilesSource,
+  type IdsSource,
+  type Kind,
+  type PiecesSource,
+  type Source,
+  type TextsSource,
+} from '../text/source.js'
 import type { SpecialOptions, Tokenizer } from '../text/tokenizer.js'
 
 /** What can be encoded into a folder. Ids are taken as they are: each list of them is a document. */
@@ -53,7 +84,18 @@ export interface SaveTokensOptions extends SpecialOptions {
 }
 
 const OPTIONS = [
-  'tokenizer', 'dtype', 'lines', 'separator', 'force', 'invalidUtf8', 'maxRatio', 'maxHeldBytes', 'onProgress', 'signal', 'allowedSpecial', 'disallowedSpecial',
+  'tokenizer',
+  'dtype',
+  'lines',
+  'separator',
+  'force',
+  'invalidUtf8',
+  'maxRatio',
+  'maxHeldBytes',
+  'onProgress',
+  'signal',
+  'allowedSpecial',
+  'disallowedSpecial',
 ]
 const TAKES: readonly Kind[] = ['files', 'texts', 'pieces', 'ids']
 /** Ids that two bytes hold. */
@@ -79,8 +121,8 @@ interface Plan {
  * `{ folder }`: `createDataLoader`, `streamIds`, `streamBatches` and `Trainer`.
  *
  * The ids are those that `Tokenizer.encode` gives for each document, end to end. Files are read, encoded and written on
- * another thread. The folder is there once its manifest is, which is written last: whatever ends the work before, the folder
- * that was there stays as it was, and else there is none.
+ * another thread. The folder is there once its manifest is, which is written last: whatever ends the work before, the
+ * folder that was there stays as it was, and else there is none.
  *
  * ```ts
  * await saveTokens('corpus', { files: ['a.txt', 'b.txt.gz'] }, { separator: '<|endoftext|>' })
@@ -91,17 +133,23 @@ interface Plan {
  *
  * @param source One source, or several in an array, in their order.
  * @throws UsageError for a source or options that cannot be used, where a folder of token ids is there and `force` is not
- * given, and where there are no ids; TokenIndexError for an id that the tokenizer does not have. FileError, FormatError for
- * files that cannot be read, as of `streamIds`, for a folder that cannot be written, and while another process writes to it.
- * AbortedError.
+ * given, and where there are no ids; TokenIndexError for an id that the tokenizer does not have. FileError, FormatError
+ * for files that cannot be read, as of `streamIds`, for a folder that cannot be written, and while another process
+ * writes to it. AbortedError.
  */
-export async function saveTokens(folder: string, source: TokensInput | readonly TokensInput[], options?: SaveTokensOptions): Promise<TokensInfo> {
+export async function saveTokens(
+  folder: string,
+  source: TokensInput | readonly TokensInput[],
+  options?: SaveTokensOptions,
+): Promise<TokensInfo> {
   const where = 'saveTokens'
   const path = resolve(checkPath(folder, where))
   const plan = planOf(options, where)
   const sources = sourcesOf(source, where)
   if (plan.lines && sources.some(({ kind }) => kind === 'ids' || kind === 'texts')) {
-    throw new UsageError(`${where}: lines are of { files } and { pieces }: texts and lists of ids are documents already`)
+    throw new UsageError(
+      `${where}: lines are of { files } and { pieces }: texts and lists of ids are documents already`,
+    )
   }
   checkFree(path, plan.force, where)
   throwIfAborted(plan.signal, where)
@@ -123,7 +171,17 @@ export async function saveTokens(folder: string, source: TokensInput | readonly 
 
 function planOf(options: SaveTokensOptions | undefined, where: string): Plan {
   const given = checkOptions(options, OPTIONS, where)
-  const { dtype = 'auto', lines = false, separator, force = false, invalidUtf8 = 'throw', maxRatio, maxHeldBytes, onProgress, signal } = given
+  const {
+    dtype = 'auto',
+    lines = false,
+    separator,
+    force = false,
+    invalidUtf8 = 'throw',
+    maxRatio,
+    maxHeldBytes,
+    onProgress,
+    signal,
+  } = given
   const tokenizer = checkTokenizer(given.tokenizer, where)
   checkWord(dtype, ['auto', 'u16', 'u32'], `${where}: dtype`)
   checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
@@ -131,10 +189,18 @@ function planOf(options: SaveTokensOptions | undefined, where: string): Plan {
   if (maxHeldBytes !== undefined) checkSize(maxHeldBytes, `${where}: maxHeldBytes`)
   if (onProgress !== undefined) checkFunction(onProgress, `${where}: onProgress`)
   const fits = tokenizer.vocabSize <= FITS_U16
-  if (dtype === 'u16' && !fits) throw new UsageError(`${where}: u16 holds ids below 65536, and ${tokenizer.name} has ${tokenizer.vocabSize} tokens: take u32`)
+  if (dtype === 'u16' && !fits)
+    throw new UsageError(
+      `${where}: u16 holds ids below 65536, and ${tokenizer.name} has ${tokenizer.vocabSize} tokens: take u32`,
+    )
   const special = { allowedSpecial: given.allowedSpecial, disallowedSpecial: given.disallowedSpecial }
   return {
-    tokenizer, invalidUtf8, maxRatio, maxHeldBytes, onProgress, special,
+    tokenizer,
+    invalidUtf8,
+    maxRatio,
+    maxHeldBytes,
+    onProgress,
+    special,
     dtype: dtype === 'auto' ? (fits ? 'u16' : 'u32') : dtype,
     lines: checkBoolean(lines, `${where}: lines`),
     force: checkBoolean(force, `${where}: force`),
@@ -143,7 +209,11 @@ function planOf(options: SaveTokensOptions | undefined, where: string): Plan {
   }
 }
 
-function separatorOf(separator: unknown, { specialTokens, name }: Tokenizer, where: string): { token: string; id: number } {
+function separatorOf(
+  separator: unknown,
+  { specialTokens, name }: Tokenizer,
+  where: string,
+): { token: string; id: number } {
   const token = checkText(separator, `${where}: separator`)
   const id = specialTokens.get(token)
   if (id !== undefined) return { token, id }
@@ -154,14 +224,22 @@ function separatorOf(separator: unknown, { specialTokens, name }: Tokenizer, whe
 /** One source, or several: those say what they are, and short forms are refused beside others. */
 function sourcesOf(source: unknown, where: string): Source[] {
   const several = isArray(source) && isObject(source[0]) && !isArray(source[0]) && !ArrayBuffer.isView(source[0])
-  return several ? eachOf(source, (one, i) => readSource(one, TAKES, `${where}: source ${i}`)) : [readSource(source, TAKES, where)]
+  return several
+    ? eachOf(source, (one, i) => readSource(one, TAKES, `${where}: source ${i}`))
+    : [readSource(source, TAKES, where)]
 }
 
 /** Refuses to write over what nobody meant. */
 function checkFree(folder: string, force: boolean, where: string): void {
   const found = manifestIn(folder)
-  if (found === 'other') throw new UsageError(`${where}: ${join(folder, MANIFEST)} belongs to something else, and would be replaced: name another folder`)
-  if (found === 'tokens' && !force) throw new UsageError(`${where}: ${folder} is a folder of token ids already: name another, or replace it with force: true`)
+  if (found === 'other')
+    throw new UsageError(
+      `${where}: ${join(folder, MANIFEST)} belongs to something else, and would be replaced: name another folder`,
+    )
+  if (found === 'tokens' && !force)
+    throw new UsageError(
+      `${where}: ${folder} is a folder of token ids already: name another, or replace it with force: true`,
+    )
 }
 
 /** Whether the folder was made just now. */
@@ -184,10 +262,25 @@ function enter(giveUp: () => void): void {
   process.on('exit', () => open.forEach((giveUp) => giveUp()))
 }
 
-async function write(folder: string, sources: Source[], plan: Plan, leave: () => void, where: string): Promise<TokensInfo> {
+async function write(
+  folder: string,
+  sources: Source[],
+  plan: Plan,
+  leave: () => void,
+  where: string,
+): Promise<TokensInfo> {
   const { tokenizer, dtype, lines, separator, maxHeldBytes, special } = plan
   const [encoder, allowed, disallowed] = tokenizer.forStream(special, where)
-  const file = call(native.tokensCreate(folder, encoder, { width: WIDTHS[dtype], lines, separator: separator?.id, allowed, disallowed, maxHeldBytes }))
+  const file = call(
+    native.tokensCreate(folder, encoder, {
+      width: WIDTHS[dtype],
+      lines,
+      separator: separator?.id,
+      allowed,
+      disallowed,
+      maxHeldBytes,
+    }),
+  )
   const giveUp = () => {
     check(native.tokensAbort(file))
     leave()
@@ -197,7 +290,8 @@ async function write(folder: string, sources: Source[], plan: Plan, leave: () =>
     const writing = new Writing(file, plan, where)
     for (const source of sources) await writing.add(source)
     const [ids, documents] = call(native.tokensWritten(file))
-    if (ids === 0) throw new UsageError(`${where}: there is no text in it, and so there are no ids: nothing was written`)
+    if (ids === 0)
+      throw new UsageError(`${where}: there is no text in it, and so there are no ids: nothing was written`)
     throwIfAborted(plan.signal, where)
     const before = namesIn(folder)
     const { names, digests, failure } = await call(native.tokensFinish(file))
@@ -205,10 +299,14 @@ async function write(folder: string, sources: Source[], plan: Plan, leave: () =>
     const bytes = [ids * WIDTHS[dtype], (documents + 1) * 8]
     const [forIds, forDocuments] = names.map((name, i) => ({ name, bytes: bytes[i], sha256: digests[i] }))
     const info: TokensInfo = {
-      path: folder, ids, documents, dtype,
+      path: folder,
+      ids,
+      documents,
+      dtype,
       vocabSize: tokenizer.vocabSize,
       tokenizer: { name: tokenizer.name, sha256: tokenizer.file?.digest ?? null },
-      separator, lines,
+      separator,
+      lines,
       files: { ids: forIds, documents: forDocuments },
       sources: writing.sources,
     }
@@ -222,7 +320,10 @@ async function write(folder: string, sources: Source[], plan: Plan, leave: () =>
   }
 }
 
-/** Names the data files that belong together; those of the folder that was there, and what was left behind, go afterwards. */
+/**
+ * Names the data files that belong together; those of the folder that was there, and what was left behind, go
+ * afterwards.
+ */
 function commit(info: TokensInfo, before: ReadonlySet<string>): void {
   const { path, files } = info
   const current = new Set([files.ids.name, files.documents.name])
@@ -287,7 +388,7 @@ class Writing {
   async #text(path: string): Promise<void> {
     const { invalidUtf8, maxRatio, maxHeldBytes, signal } = this.plan
     const text = call(native.tokensFile(this.file, path, invalidUtf8 === 'replace', { maxRatio, maxHeldBytes }))
-    for (let isDone = false; !isDone; ) {
+    for (let isDone = false; !isDone;) {
       throwIfAborted(signal, this.where)
       const { done, bytes, failure } = await call(native.tokensFileRead(text))
       if (failure) throw failureOf(failure)

@@ -24,14 +24,33 @@ export interface VocabularyPlan {
 const MOST_ADDED = 2 ** 24
 const PLAN = ['keep', 'remove', 'minCount', 'add', 'generator']
 
-export function readPlan(plan: VocabularyPlan, size: number, words: readonly string[] | undefined, counts: ArrayLike<number> | undefined, where: string): Mapping {
+export function readPlan(
+  plan: VocabularyPlan,
+  size: number,
+  words: readonly string[] | undefined,
+  counts: ArrayLike<number> | undefined,
+  where: string,
+): Mapping {
   const { keep, remove, minCount, add = [], generator } = checkOptions(plan, PLAN, where)
   const chosen = Object.entries({ keep, remove, minCount }).filter(([, value]) => value !== undefined)
-  if (chosen.length > 1) throw new UsageError(`${where}: ${chosen.map(([name]) => name).join(' and ')} say each which rows stay: give one of them`)
+  if (chosen.length > 1)
+    throw new UsageError(
+      `${where}: ${chosen.map(([name]) => name).join(' and ')} say each which rows stay: give one of them`,
+    )
   const kept = keep !== undefined ? idsOf(keep, size, `${where}: keep`) : stays(size, remove, minCount, counts, where)
-  const added = typeof add === 'number' ? Array.from({ length: checkSize(add, `${where}: add`, 0, MOST_ADDED) }, (): NewToken => ({})) : listOf(add, where)
-  added.forEach((token, i) => checkNew(token, { size, kept: kept.length, hasWords: words !== undefined, hasCounts: counts !== undefined }, `${where}: add[${i}]`))
-  if (kept.length + added.length > 2 ** 31 - 1) throw new UsageError(`${where}: at most 2^31 - 1 rows, not ${kept.length + added.length}`)
+  const added =
+    typeof add === 'number'
+      ? Array.from({ length: checkSize(add, `${where}: add`, 0, MOST_ADDED) }, (): NewToken => ({}))
+      : listOf(add, where)
+  added.forEach((token, i) =>
+    checkNew(
+      token,
+      { size, kept: kept.length, hasWords: words !== undefined, hasCounts: counts !== undefined },
+      `${where}: add[${i}]`,
+    ),
+  )
+  if (kept.length + added.length > 2 ** 31 - 1)
+    throw new UsageError(`${where}: at most 2^31 - 1 rows, not ${kept.length + added.length}`)
   if (words !== undefined) checkWords(words, kept, added, where)
   const newIds = zeroed(Int32Array, size).fill(-1)
   const oldIds = zeroed(Int32Array, kept.length + added.length).fill(-1)
@@ -40,7 +59,13 @@ export function readPlan(plan: VocabularyPlan, size: number, words: readonly str
   return { newIds, oldIds, kept, added, generator: checkGenerator(generator, where) }
 }
 
-function stays(size: number, remove: ArrayLike<number> | undefined, minCount: number | undefined, counts: ArrayLike<number> | undefined, where: string): Int32Array {
+function stays(
+  size: number,
+  remove: ArrayLike<number> | undefined,
+  minCount: number | undefined,
+  counts: ArrayLike<number> | undefined,
+  where: string,
+): Int32Array {
   const all = Int32Array.from({ length: size }, (_, id) => id)
   if (remove !== undefined) {
     const goes = zeroed(Uint8Array, size)
@@ -63,12 +88,18 @@ function listOf(add: unknown, where: string): NewToken[] {
   throw new UsageError(`${where}: add is an array of new tokens, or how many, not ${show(add)}`)
 }
 
-function checkNew(token: NewToken, given: { size: number; kept: number; hasWords: boolean; hasCounts: boolean }, where: string): void {
+function checkNew(
+  token: NewToken,
+  given: { size: number; kept: number; hasWords: boolean; hasCounts: boolean },
+  where: string,
+): void {
   const { word, count, from = 'mean' } = checkOptions(token, ['word', 'count', 'from'], where)
-  if (given.hasWords !== (word !== undefined)) throw new UsageError(`${where}: ${given.hasWords ? 'the word is missing' : 'a word, where no words are given'}`)
+  if (given.hasWords !== (word !== undefined))
+    throw new UsageError(`${where}: ${given.hasWords ? 'the word is missing' : 'a word, where no words are given'}`)
   if (count !== undefined && !given.hasCounts) throw new UsageError(`${where}: a count, where no counts are given`)
   if (count !== undefined) checkSize(count, `${where}: count`)
-  if (from === 'mean' && given.kept === 0) throw new UsageError(`${where}: the mean of the rows that stay, of which there are none: give from`)
+  if (from === 'mean' && given.kept === 0)
+    throw new UsageError(`${where}: the mean of the rows that stay, of which there are none: give from`)
   checkRowSource(from, given.size, `${where}: from`)
 }
 

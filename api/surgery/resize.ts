@@ -20,8 +20,8 @@ export type VocabularyTable = Embedding | EmbeddingBag | TokenPositionEmbedding<
 /** All that has a row a token, or a word, a count, a state for each. */
 export interface VocabularyParts {
   /** Layers, and tensors whose dimension 0 is the vocabulary (a head, its bias), by names of your own. Of tied weights both:
-   * they stay tied. Of a TokenPositionEmbedding its token table changes: positions, segments and the normalization are the
-   * same tensors in the new layer. */
+   * they stay tied. Of a TokenPositionEmbedding its token table changes: positions, segments and the normalization are
+   * the same tensors in the new layer. */
   tables: Record<string, VocabularyTable>
   /** The words, in the order of the rows. */
   words?: readonly string[]
@@ -47,18 +47,22 @@ export type ResizedVocabulary<P extends VocabularyParts = VocabularyParts> = {
 
 /** What an optimizer is made anew with. */
 export interface ResizedOptimizer {
-  /** For the constructor of an optimizer like the one given: its groups, with the new tables in the places of the old. */
+  /**
+   * For the constructor of an optimizer like the one given: its groups, with the new tables in the places of the old.
+   */
   groups: ParameterGroupLike[]
-  /** For `loadStateDict` of that optimizer. State of rows that stay goes with them; that of new rows is as it begins. */
+  /**
+   * For `loadStateDict` of that optimizer. State of rows that stay goes with them; that of new rows is as it begins.
+   */
   optimizerState: OptimizerStateLike
 }
 
 const PARTS = ['tables', 'words', 'counts', 'optimizer']
 
 /**
- * Adds, removes and reorders tokens in all that has a row for each, in one step or not at all: everything is checked before
- * anything is made, and what was given is never changed. Tied weights stay tied, types and `requiresGrad` stay, and the
- * state of an optimizer follows its rows.
+ * Adds, removes and reorders tokens in all that has a row for each, in one step or not at all: everything is checked
+ * before anything is made, and what was given is never changed. Tied weights stay tied, types and `requiresGrad` stay,
+ * and the state of an optimizer follows its rows.
  *
  * ```ts
  * const after = resizeVocabulary({ tables: { token, head }, words, optimizer }, {
@@ -73,9 +77,16 @@ const PARTS = ['tables', 'words', 'counts', 'optimizer']
  * @throws UsageError for an id that is named twice or is no row, a word that is there already, and a padding row that would
  * go; ShapeError where tables, words and counts are not as many; DTypeError for tables that are not of floats.
  */
-export function resizeVocabulary<const P extends VocabularyParts>(parts: P, plan: VocabularyPlan): ResizedVocabulary<P> {
+export function resizeVocabulary<const P extends VocabularyParts>(
+  parts: P,
+  plan: VocabularyPlan,
+): ResizedVocabulary<P> {
   const where = 'resizeVocabulary'
-  const { tables, words, counts, optimizer }: Partial<VocabularyParts> = checkOptions(parts as VocabularyParts, PARTS, where)
+  const { tables, words, counts, optimizer }: Partial<VocabularyParts> = checkOptions(
+    parts as VocabularyParts,
+    PARTS,
+    where,
+  )
   const sources = sourcesOf(tables, where)
   const size = agreedSize(sources, { words, counts }, where)
   const mapping = readPlan(plan, size, words, counts, where)
@@ -92,7 +103,9 @@ export function resizeVocabulary<const P extends VocabularyParts>(parts: P, plan
     newIds: mapping.newIds,
     oldIds: mapping.oldIds,
     ...(words === undefined ? {} : { words: remapped(mapping, words, ({ word }) => word!) }),
-    ...(counts === undefined ? {} : { counts: Float64Array.from(remapped(mapping, counts, ({ count }) => count ?? 0)) }),
+    ...(counts === undefined
+      ? {}
+      : { counts: Float64Array.from(remapped(mapping, counts, ({ count }) => count ?? 0)) }),
     ...(state === null ? {} : resizedState(state, (param) => tableOf(made, param), mapping)),
   }
   return result as unknown as ResizedVocabulary<P>
@@ -110,13 +123,20 @@ interface Source {
 }
 
 function sourcesOf(tables: unknown, where: string): Source[] {
-  if (!isObject(tables) || isArray(tables) || tables instanceof Tensor) throw new UsageError(`${where}: tables by name, not ${show(tables)}`)
+  if (!isObject(tables) || isArray(tables) || tables instanceof Tensor)
+    throw new UsageError(`${where}: tables by name, not ${show(tables)}`)
   const sources = Object.entries(tables as Record<string, VocabularyTable>).map(([name, given]): Source => {
     const layer = given instanceof TokenPositionEmbedding ? given.token : given
     const isLayer = layer instanceof Embedding || layer instanceof EmbeddingBag
-    if (!isLayer && !(layer instanceof Tensor)) throw new UsageError(`${where}: "${name}" must be an Embedding, an EmbeddingBag, a TokenPositionEmbedding or a tensor, not ${show(given)}`)
+    if (!isLayer && !(layer instanceof Tensor))
+      throw new UsageError(
+        `${where}: "${name}" must be an Embedding, an EmbeddingBag, a TokenPositionEmbedding or a tensor, not ${show(given)}`,
+      )
     const tensor = isLayer ? layer.weight : layer
-    if (!isFloat(tensor.dtype)) throw new DTypeError(`${where}: "${name}" is ${tensor.dtype}; tables of floats are resized${isLayer ? ': dequantize() it first' : ''}`)
+    if (!isFloat(tensor.dtype))
+      throw new DTypeError(
+        `${where}: "${name}" is ${tensor.dtype}; tables of floats are resized${isLayer ? ': dequantize() it first' : ''}`,
+      )
     if (tensor.disposed) throw new UsageError(`${where}: "${name}" was disposed`)
     if (tensor.shape.length === 0) throw new ShapeError(`${where}: "${name}" is a single number: it has no rows`)
     const table = isLayer ? layer.table : null
@@ -126,10 +146,16 @@ function sourcesOf(tables: unknown, where: string): Source[] {
   return sources
 }
 
-function agreedSize(sources: readonly Source[], lists: Record<string, ArrayLike<unknown> | undefined>, where: string): number {
+function agreedSize(
+  sources: readonly Source[],
+  lists: Record<string, ArrayLike<unknown> | undefined>,
+  where: string,
+): number {
   const [first] = sources
   const size = first.tensor.shape[0]
-  const others = sources.slice(1).map(({ name, tensor }) => ({ what: `"${name}" has ${tensor.shape[0]} rows`, length: tensor.shape[0] }))
+  const others = sources
+    .slice(1)
+    .map(({ name, tensor }) => ({ what: `"${name}" has ${tensor.shape[0]} rows`, length: tensor.shape[0] }))
   for (const [name, list] of Object.entries(lists)) {
     if (list === undefined) continue
     const length = isObject(list) ? list.length : undefined
@@ -143,9 +169,20 @@ function agreedSize(sources: readonly Source[], lists: Record<string, ArrayLike<
 }
 
 function checkPadding({ name, given, padding }: Source, { newIds }: Mapping, where: string): void {
-  if (padding !== undefined && newIds[padding] < 0) throw new UsageError(`${where}: row ${padding} is the padding row of "${name}": keep it, or make a layer without paddingIdx first`)
-  if (padding === undefined || newIds[padding] === padding || !(given instanceof TokenPositionEmbedding) || !given.skipsPadding) return
-  throw new UsageError(`${where}: "${name}" counts positions from behind its padding row ${padding}, which would become row ${newIds[padding]}: keep the rows before it`)
+  if (padding !== undefined && newIds[padding] < 0)
+    throw new UsageError(
+      `${where}: row ${padding} is the padding row of "${name}": keep it, or make a layer without paddingIdx first`,
+    )
+  if (
+    padding === undefined ||
+    newIds[padding] === padding ||
+    !(given instanceof TokenPositionEmbedding) ||
+    !given.skipsPadding
+  )
+    return
+  throw new UsageError(
+    `${where}: "${name}" counts positions from behind its padding row ${padding}, which would become row ${newIds[padding]}: keep the rows before it`,
+  )
 }
 
 /** Whether two are one and the same memory. */
@@ -166,7 +203,10 @@ function distinctOf(sources: readonly Source[], where: string): { source: Source
     const known = distinct.findIndex(({ tensor }) => isSame(tensor, source.tensor))
     if (known < 0) {
       const partly = distinct.find(({ tensor }) => tensor.overlaps(source.tensor))
-      if (partly) throw new UsageError(`${where}: "${source.name}" ${shown(source.tensor.shape)} shares a part of its memory with "${partly.source.name}" ${shown(partly.tensor.shape)}: clone() one of them`)
+      if (partly)
+        throw new UsageError(
+          `${where}: "${source.name}" ${shown(source.tensor.shape)} shares a part of its memory with "${partly.source.name}" ${shown(partly.tensor.shape)}: clone() one of them`,
+        )
       distinct.push({ source, tensor: source.tensor })
     } else if (distinct[known].source.padding === undefined) {
       distinct[known] = { source, tensor: distinct[known].tensor }
@@ -202,11 +242,20 @@ function rebuilt({ given, tensor, table }: Source, made: Map<Tensor, Tensor>, { 
   const options = {
     ...(paddingIdx === undefined ? {} : { paddingIdx: newIds[paddingIdx] }),
     ...(maxNorm === undefined ? {} : { maxNorm }),
-    normType, scaleGradByFreq, sparse,
+    normType,
+    scaleGradByFreq,
+    sparse,
     onBadId: typeof badIds === 'number' ? 'padding' : badIds,
     freeze: !tensor.requiresGrad,
   } as const
-  const layer = given instanceof EmbeddingBag ? EmbeddingBag.fromPretrained(weight, { ...options, mode: given.mode, includeLastOffset: given.includeLastOffset }) : Embedding.fromPretrained(weight, options)
+  const layer =
+    given instanceof EmbeddingBag
+      ? EmbeddingBag.fromPretrained(weight, {
+          ...options,
+          mode: given.mode,
+          includeLastOffset: given.includeLastOffset,
+        })
+      : Embedding.fromPretrained(weight, options)
   // Not a tensor that shares its memory, but that very tensor: so are weights tied.
   layer.weight = weight
   return given instanceof TokenPositionEmbedding && layer instanceof Embedding ? given.withTokens(layer) : layer

@@ -11,7 +11,11 @@ import { zeroed } from '../memory/arrays.js'
 
 /** What a new row is made of: the mean of all rows that stay, zeros, draws from a normal distribution, or the mean of some
  * rows as they were before (the pieces that a new word falls into). */
-export type RowSource = 'mean' | 'zeros' | { normal: { /** default 0 */ mean?: number; /** default 1 */ std?: number } } | { pieces: ArrayLike<number> }
+export type RowSource =
+  | 'mean'
+  | 'zeros'
+  | { normal: { /** default 0 */ mean?: number; /** default 1 */ std?: number } }
+  | { pieces: ArrayLike<number> }
 
 /** A token that is added. */
 export interface NewToken {
@@ -35,14 +39,22 @@ export interface Mapping {
 
 export function checkRowSource(from: RowSource, size: number, where: string): void {
   if (from === 'mean' || from === 'zeros') return
-  if (!isObject(from)) throw new UsageError(`${where} must be 'mean', 'zeros', { normal } or { pieces }, not ${show(from)}`)
-  const { normal, pieces } = checkOptions(from as { normal?: { mean?: number; std?: number }; pieces?: ArrayLike<number> }, ['normal', 'pieces'], where)
-  if ((normal === undefined) === (pieces === undefined)) throw new UsageError(`${where}: either { normal } or { pieces }, not ${show(from)}`)
-  if (pieces !== undefined && idsOf(pieces, size, `${where}.pieces`, true).length === 0) throw new UsageError(`${where}.pieces names no row`)
+  if (!isObject(from))
+    throw new UsageError(`${where} must be 'mean', 'zeros', { normal } or { pieces }, not ${show(from)}`)
+  const { normal, pieces } = checkOptions(
+    from as { normal?: { mean?: number; std?: number }; pieces?: ArrayLike<number> },
+    ['normal', 'pieces'],
+    where,
+  )
+  if ((normal === undefined) === (pieces === undefined))
+    throw new UsageError(`${where}: either { normal } or { pieces }, not ${show(from)}`)
+  if (pieces !== undefined && idsOf(pieces, size, `${where}.pieces`, true).length === 0)
+    throw new UsageError(`${where}.pieces names no row`)
   if (normal === undefined) return
   const { mean = 0, std = 1 } = checkOptions(normal, ['mean', 'std'], `${where}.normal`)
   checkNumber(mean, `${where}.normal: mean`)
-  if (checkNumber(std, `${where}.normal: std`) < 0) throw new UsageError(`${where}.normal: std must not be negative, not ${std}`)
+  if (checkNumber(std, `${where}.normal: std`) < 0)
+    throw new UsageError(`${where}.normal: std must not be negative, not ${std}`)
 }
 
 /** Ids that may come again and again, at once. */
@@ -66,24 +78,37 @@ export function idsOf(list: unknown, size: number, where: string, repeats = fals
 }
 
 const sizeOfRow = ({ shape }: Tensor) => shape.slice(1).reduce((size, n) => size * n, 1)
-const isMean = (from: RowSource, tensor: Tensor) => from === 'mean' || (typeof from === 'object' && 'normal' in from && tensor.shape.length === 1)
+const isMean = (from: RowSource, tensor: Tensor) =>
+  from === 'mean' || (typeof from === 'object' && 'normal' in from && tensor.shape.length === 1)
 /** The rows whose mean a new row is: all that stay but the padding row. */
 const staying = ({ kept }: Mapping, padding: number | undefined) => kept.filter((id) => id !== padding)
 
-/** @throws UsageError where a table cannot be resized so: it would not fit in memory, or a mean has rows that are not finite. */
+/**
+ * @throws UsageError where a table cannot be resized so: it would not fit in memory, or a mean has rows that are not finite.
+ */
 export function checkRows(tensor: Tensor, mapping: Mapping, padding: number | undefined, where: string): void {
   const { added, oldIds } = mapping
   const row = sizeOfRow(tensor)
-  checkBytes(oldIds.length * row * facts(tensor.dtype).bytes, where, `[${[oldIds.length, ...tensor.shape.slice(1)].join(', ')}]`)
+  checkBytes(
+    oldIds.length * row * facts(tensor.dtype).bytes,
+    where,
+    `[${[oldIds.length, ...tensor.shape.slice(1)].join(', ')}]`,
+  )
   // What is being read elsewhere is read here as well; what was transferred away cannot be.
   tensor.operand()
   const all = added.some(({ from = 'mean' }) => isMean(from, tensor))
-  const used = added.flatMap(({ from }) => (typeof from === 'object' && 'pieces' in from ? Array.from(from.pieces, Number) : []))
+  const used = added.flatMap(({ from }) =>
+    typeof from === 'object' && 'pieces' in from ? Array.from(from.pieces, Number) : [],
+  )
   if (row === 0 || (!all && used.length === 0)) return
   const ids = Int32Array.from(all ? [...used, ...staying(mapping, padding)] : used)
   const { row: bad } = call(native.firstRowNotFinite(tensor.dtype, tensor.operand(), row, ids))
-  if (bad !== undefined && bad !== null) throw new UsageError(`${where}: row ${bad} is not finite, and a new row would be a mean with it: remove it, or give from`)
-  if (all && padding !== undefined && staying(mapping, padding).length === 0) throw new UsageError(`${where}: the mean of the rows that stay, which is the padding row alone: give from`)
+  if (bad !== undefined && bad !== null)
+    throw new UsageError(
+      `${where}: row ${bad} is not finite, and a new row would be a mean with it: remove it, or give from`,
+    )
+  if (all && padding !== undefined && staying(mapping, padding).length === 0)
+    throw new UsageError(`${where}: the mean of the rows that stay, which is the padding row alone: give from`)
 }
 
 /** A table of the rows that stay and of those that are added, in native memory, of the same type. */
@@ -93,12 +118,15 @@ export function newRows(tensor: Tensor, mapping: Mapping, padding: number | unde
   const made = emptied(tensor, oldIds.length)
   copyRows(tensor, kept, made)
   if (added.length === 0 || row === 0) return made
-  const ofAll = added.some(({ from = 'mean' }) => isMean(from, tensor)) ? meanOf(tensor, staying(mapping, padding)) : null
+  const ofAll = added.some(({ from = 'mean' }) => isMean(from, tensor))
+    ? meanOf(tensor, staying(mapping, padding))
+    : null
   added.forEach(({ from = 'mean' }, i) => {
     const at = (kept.length + i) * row
     if (from === 'zeros') return
     if (isMean(from, tensor)) made.set(ofAll!, at)
-    else if (typeof from === 'object' && 'pieces' in from) made.set(meanOf(tensor, Int32Array.from(from.pieces, Number)), at)
+    else if (typeof from === 'object' && 'pieces' in from)
+      made.set(meanOf(tensor, Int32Array.from(from.pieces, Number)), at)
     else if (typeof from === 'object') made.set(drawn(row, from.normal, mapping), at)
   })
   return made
@@ -113,7 +141,7 @@ export function emptied({ dtype, shape }: Tensor, rows: number): Tensor {
 export function copyRows(from: Tensor, ids: Int32Array, to: Tensor): void {
   const source = from.detach()
   const row = sizeOfRow(from)
-  for (let i = 0; i < ids.length; ) {
+  for (let i = 0; i < ids.length;) {
     let end = i + 1
     while (end < ids.length && ids[end] === ids[end - 1] + 1) end++
     const part = source.narrow(0, ids[i], end - i)
@@ -133,7 +161,11 @@ function meanOf(tensor: Tensor, ids: Int32Array): Float64Array {
 }
 
 /** A row of draws, in float32 as PyTorch draws them. */
-function drawn(row: number, { mean = 0, std = 1 }: { mean?: number; std?: number }, { generator }: Mapping): Float64Array {
+function drawn(
+  row: number,
+  { mean = 0, std = 1 }: { mean?: number; std?: number },
+  { generator }: Mapping,
+): Float64Array {
   const draws = zeroed(Float32Array, row)
   generator.normal(draws)
   return Float64Array.from(draws, (x) => x * std + mean)

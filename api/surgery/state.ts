@@ -30,18 +30,27 @@ export interface StateToResize {
 
 export function stateOf(optimizer: OptimizerLike, where: string): StateToResize {
   const isOptimizer = isObject(optimizer) && isArray(optimizer.groups) && typeof optimizer.stateDict === 'function'
-  if (!isOptimizer) throw new UsageError(`${where}: optimizer must be an optimizer such as AdamW, not ${show(optimizer)}`)
+  if (!isOptimizer)
+    throw new UsageError(`${where}: optimizer must be an optimizer such as AdamW, not ${show(optimizer)}`)
   const params = optimizer.groups.flatMap(({ params }) => [...params])
   const written = optimizer.stateDict()
   const numbered = written.groups.flatMap(({ params }: { params: number[] }) => params)
-  if (numbered.length !== params.length || numbered.some((number: number, i: number) => number !== i)) throw new UsageError(`${where}: the state of the optimizer numbers its parameters in an order of its own`)
+  if (numbered.length !== params.length || numbered.some((number: number, i: number) => number !== i))
+    throw new UsageError(`${where}: the state of the optimizer numbers its parameters in an order of its own`)
   return { params, written }
 }
 
 /** Groups and state with the rows of the parameters that change; `replaced` gives the new tensor of one that does. */
-export function resizedState({ params, written }: StateToResize, replaced: (param: Tensor) => Tensor | undefined, mapping: Mapping): { groups: ParameterGroupLike[]; optimizerState: OptimizerStateLike } {
+export function resizedState(
+  { params, written }: StateToResize,
+  replaced: (param: Tensor) => Tensor | undefined,
+  mapping: Mapping,
+): { groups: ParameterGroupLike[]; optimizerState: OptimizerStateLike } {
   const renewed = params.map((param) => replaced(param))
-  const groups = written.groups.map(({ params: numbers, ...options }) => ({ ...structuredClone(options), params: numbers.map((number: number) => renewed[number] ?? params[number]) }))
+  const groups = written.groups.map(({ params: numbers, ...options }) => ({
+    ...structuredClone(options),
+    params: numbers.map((number: number) => renewed[number] ?? params[number]),
+  }))
   const state: Record<string, any> = {}
   for (const [number, of] of Object.entries(written.state)) {
     const at = Number(number)
@@ -50,14 +59,20 @@ export function resizedState({ params, written }: StateToResize, replaced: (para
       continue
     }
     const options = written.groups.find(({ params: numbers }) => numbers.includes(at))
-    const entries = Object.entries(of as Record<string, unknown>).map(([name, value]) => [name, value instanceof Tensor && value.shape[0] === params[at].shape[0] ? rows(value, initialOf(name, options), mapping) : value])
+    const entries = Object.entries(of as Record<string, unknown>).map(([name, value]) => [
+      name,
+      value instanceof Tensor && value.shape[0] === params[at].shape[0]
+        ? rows(value, initialOf(name, options), mapping)
+        : value,
+    ])
     state[number] = Object.fromEntries(entries)
   }
   return { groups, optimizerState: { state, groups: structuredClone(written.groups) } }
 }
 
 /** What the state of a row begins with: of Adagrad's sums what its options say. */
-const initialOf = (name: string, options: Record<string, unknown> | undefined) => (name === 'sum' && typeof options?.initialAccumulatorValue === 'number' ? options.initialAccumulatorValue : 0)
+const initialOf = (name: string, options: Record<string, unknown> | undefined) =>
+  name === 'sum' && typeof options?.initialAccumulatorValue === 'number' ? options.initialAccumulatorValue : 0
 
 function rows(state: Tensor, initial: number, { kept, oldIds }: Mapping): Tensor {
   const made = emptied(state, oldIds.length)

@@ -7,8 +7,8 @@ import { bytesOf } from '../ops/elements.js'
 import { Tensor } from './tensor.js'
 
 /**
- * A tensor in V8's memory, to be written whole: its elements are unspecified. With `where`, checked to fit in this machine.
- * The shape is frozen.
+ * A tensor in V8's memory, to be written whole: its elements are unspecified. With `where`, checked to fit in this
+ * machine. The shape is frozen.
  */
 export function uninitialized(dtype: DType, shape: readonly number[], where?: string): Tensor {
   return Tensor.over(PooledStorage.uninitialized(bytesOf(dtype, shape, where)), dtype, shape)

@@ -13,7 +13,9 @@ export function assign(into: Elements, values: Elements | ArrayLike<number>, off
   into.checkWritable(where)
   checkSize(offset, `${where}: offset`)
   const source = values instanceof Elements ? values : null
-  const length = source ? source.size : checkSize(isObject(values) ? (values as ArrayLike<number>).length : undefined, `${where}: length of the values`)
+  const length = source
+    ? source.size
+    : checkSize(isObject(values) ? (values as ArrayLike<number>).length : undefined, `${where}: length of the values`)
   if (offset + length > into.size) {
     throw new ShapeError(`${where}: ${length} values from ${offset} on do not fit in ${into.size} elements`)
   }

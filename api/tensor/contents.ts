@@ -23,13 +23,16 @@ export function jsonOf(tensor: Elements): unknown {
   const { dtype, shape, size } = tensor
   const where = 'Tensor.toJSON'
   const instead = 'saveSafetensors and saveNpy write them'
-  if (size > MOST_IN_JSON) throw new UsageError(`${where}: ${size} elements, and of more than ${MOST_IN_JSON} no JSON is made: ${instead}`)
+  if (size > MOST_IN_JSON)
+    throw new UsageError(`${where}: ${size} elements, and of more than ${MOST_IN_JSON} no JSON is made: ${instead}`)
   const data = tensor.borrow()
   const json = nested(shape, (i) => {
     const value = plainAt(data, dtype, i)
     // JSON would write null, or throw without saying what and where.
     if (typeof value !== 'bigint' && Number.isFinite(Number(value))) return value
-    throw new UsageError(`${where}: the element at ${shown(unravel(i, shape))} is ${value}, for which JSON has no number: ${instead}`)
+    throw new UsageError(
+      `${where}: the element at ${shown(unravel(i, shape))} is ${value}, for which JSON has no number: ${instead}`,
+    )
   })
   tensor.checkWhole()
   return json
@@ -39,14 +42,22 @@ export function jsonOf(tensor: Elements): unknown {
 function primitiveOf(tensor: Elements, hint: Hint): number | bigint | boolean | string {
   const { shape, size } = tensor
   if (hint === 'string' || (hint === 'default' && size !== 1)) return tensor.toString()
-  if (size !== 1) throw new ShapeError(`a tensor of ${shown(shape)} is no number: add, mul and the like compute with it, data has its elements`)
+  if (size !== 1)
+    throw new ShapeError(
+      `a tensor of ${shown(shape)} is no number: add, mul and the like compute with it, data has its elements`,
+    )
   const value = plainAt(tensor.borrow(), tensor.dtype, 0)
   tensor.checkWhole()
   return value
 }
 
 /** Magnitudes of bits above which a float is no number. */
-const INFINITIES: Partial<Record<DType, number>> = { float32: 0x7f800000, float64: 0x7ff00000, float16: 0x7c00, bfloat16: 0x7f80 }
+const INFINITIES: Partial<Record<DType, number>> = {
+  float32: 0x7f800000,
+  float64: 0x7ff00000,
+  float16: 0x7c00,
+  bfloat16: 0x7f80,
+}
 
 /** A hash of 64 bits of the elements. All that are no numbers count as one, 0 and -0 as two. */
 function digestOf(tensor: Elements): string {
@@ -80,6 +91,7 @@ export function printed(tensor: Elements, suffixes: readonly string[]): string {
   const { bytes } = facts(dtype)
   const data = storage.live(tensor.size * bytes) ? tensor.borrow() : null
   // Where `data` would be a copy of all, only the elements that are shown are read.
-  const at = (i: number) => (data ? elementAt(data, dtype, i) : elementAt(storage.peek(dtype, storageOffset + i * bytes, 1), dtype, 0))
+  const at = (i: number) =>
+    data ? elementAt(data, dtype, i) : elementAt(storage.peek(dtype, storageOffset + i * bytes, 1), dtype, 0)
   return tensor.checkWhole(formatTensor({ data: data ?? [], at, shape, dtype, suffixes }))
 }

@@ -9,7 +9,16 @@ import { checkDim, shown, sizeOf } from '../base/shape.js'
 import { uninitialized, zeroFilled } from './allocate.js'
 import { kindName } from '../base/realm.js'
 import { Tensor } from './tensor.js'
-import { checkAttached, checkBoolean, checkNumber, checkOptions, checkShape, eachOf, isArray, show } from '../base/validate.js'
+import {
+  checkAttached,
+  checkBoolean,
+  checkNumber,
+  checkOptions,
+  checkShape,
+  eachOf,
+  isArray,
+  show,
+} from '../base/validate.js'
 import { elementsOf, flatten, type Nested } from './values.js'
 
 export interface TensorOptions {
@@ -24,10 +33,10 @@ export type FillOptions = Omit<TensorOptions, 'shape'>
 const COMMON = ['dtype', 'requiresGrad']
 
 /**
- * A tensor with its own copy of `data`: a number, nested arrays of numbers (float32 unless `dtype` says otherwise), or a
- * typed array, which keeps its kind: Float32Array float32, Float64Array float64, Int32Array int32, BigInt64Array int64,
- * Int8Array int8, Uint8Array uint8. A Uint16Array holds the bits of float16 or bfloat16, as `dtype` says; others need
- * a `dtype` too. `shape` lays flat data out. `torch.tensor`.
+ * A tensor with its own copy of `data`: a number, nested arrays of numbers (float32 unless `dtype` says otherwise), or
+ * a typed array, which keeps its kind: Float32Array float32, Float64Array float64, Int32Array int32, BigInt64Array
+ * int64, Int8Array int8, Uint8Array uint8. A Uint16Array holds the bits of float16 or bfloat16, as `dtype` says; others
+ * need a `dtype` too. `shape` lays flat data out. `torch.tensor`.
  *
  * @throws ShapeError for ragged nesting or a shape that does not fit; DTypeError for a value that the type cannot hold.
  */
@@ -37,15 +46,21 @@ export function tensor(data: Nested | TypedArray, options?: TensorOptions): Tens
   const given = wanted === undefined ? undefined : checkDType(wanted, where)
   const { values, own, dtype } = read(data, given, where)
   const sizes = shape === undefined ? own : checkShape(shape, facts(dtype).bytes, where)
-  if (sizeOf(sizes) !== values.length) throw new ShapeError(`${where}: ${values.length} elements do not fill ${shown(sizes)}`)
+  if (sizeOf(sizes) !== values.length)
+    throw new ShapeError(`${where}: ${values.length} elements do not fill ${shown(sizes)}`)
   return learning(dense(values, dtype, sizes), requiresGrad, where)
 }
 
-function read(data: unknown, dtype: DType | undefined, where: string): { values: TypedArray; own: number[]; dtype: DType } {
+function read(
+  data: unknown,
+  dtype: DType | undefined,
+  where: string,
+): { values: TypedArray; own: number[]; dtype: DType } {
   if (ArrayBuffer.isView(data)) {
     const array = data as TypedArray
     const kind = kindName(array)!
-    if (types.isDataView(array)) throw new UsageError(`${where}: a DataView has no elements: make a typed array over its buffer`)
+    if (types.isDataView(array))
+      throw new UsageError(`${where}: a DataView has no elements: make a typed array over its buffer`)
     const bits = kind === 'Uint16Array' && (dtype === 'float16' || dtype === 'bfloat16')
     const type = dtype ?? KINDS[kind]
     if (type === undefined) {
@@ -123,7 +138,11 @@ export function arange(...args: (number | { dtype?: DType } | undefined)[]): Ten
   const where = 'arange'
   const numbers = args.filter((arg) => typeof arg === 'number')
   const rest = args.filter((arg) => typeof arg !== 'number' && arg !== undefined)
-  if (rest.length > 1 || numbers.length > 3 || numbers.length + rest.length !== args.filter((arg) => arg !== undefined).length) {
+  if (
+    rest.length > 1 ||
+    numbers.length > 3 ||
+    numbers.length + rest.length !== args.filter((arg) => arg !== undefined).length
+  ) {
     throw new UsageError(`${where}: (end, options) or (start, end, step, options), not (${args.map(show).join(', ')})`)
   }
   const { dtype = 'int32' } = checkOptions(rest[0] as { dtype?: DType } | undefined, ['dtype'], where)
@@ -141,7 +160,10 @@ export function arange(...args: (number | { dtype?: DType } | undefined)[]): Ten
   if (length > 0) elementsOf([at(0), at(length - 1)], dtype, where)
   const tensor = uninitialized(dtype, shape)
   for (let from = 0; from < length; from += PART) {
-    tensor.set(Float64Array.from({ length: Math.min(PART, length - from) }, (_, i) => at(from + i)), from)
+    tensor.set(
+      Float64Array.from({ length: Math.min(PART, length - from) }, (_, i) => at(from + i)),
+      from,
+    )
   }
   return tensor
 }

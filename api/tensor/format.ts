@@ -13,7 +13,9 @@ export interface TensorView {
   at?: (offset: number) => number | bigint
   shape: readonly number[]
   dtype: string
-  /** What to add after the elements, in this order: `requiresGrad=true`. The dtype and an empty shape add themselves. */
+  /**
+   * What to add after the elements, in this order: `requiresGrad=true`. The dtype and an empty shape add themselves.
+   */
   suffixes?: readonly string[]
 }
 

@@ -22,10 +22,9 @@ export interface ReadIds {
 type Kind = new (source: IntArray | ArrayBufferLike | number, offset?: number, length?: number) => IntArray
 
 const KINDS = new Map<string | undefined, Kind>(
-  [Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, BigInt64Array, BigUint64Array].map((kind) => [
-    kind.name,
-    kind as Kind,
-  ]),
+  [Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, BigInt64Array, BigUint64Array].map(
+    (kind) => [kind.name, kind as Kind],
+  ),
 )
 
 const BUFFER = ArrayBuffer.prototype
@@ -43,9 +42,9 @@ export function copyOf(ids: IntArray): IntArray {
 }
 
 /**
- * An integer typed array of this realm's own kinds, none of whose methods or constructors are a subclass's: itself, or else
- * another over its memory; a copy where other threads may write that (a SharedArrayBuffer), as ids are checked before they
- * are used. null for what is none. @internal
+ * An integer typed array of this realm's own kinds, none of whose methods or constructors are a subclass's: itself, or
+ * else another over its memory; a copy where other threads may write that (a SharedArrayBuffer), as ids are checked
+ * before they are used. null for what is none. @internal
  */
 function plainInts(value: unknown, where: string): IntArray | null {
   if (!ArrayBuffer.isView(value)) return null
@@ -68,24 +67,31 @@ function plainInts(value: unknown, where: string): IntArray | null {
 export function readIds(ids: Ids, shape: readonly number[] | undefined, where: string): ReadIds {
   // The usual ones first.
   const array = plainInts(ids, where)
-  if (array !== null) return { array, shape: shape === undefined ? [array.length] : reshaped(array.length, shape, where) }
+  if (array !== null)
+    return { array, shape: shape === undefined ? [array.length] : reshaped(array.length, shape, where) }
   if (Tensor.is(ids)) {
     if (shape !== undefined) return { array: integers(ids, where), shape: reshaped(ids.size, shape, where) }
     return { array: integers(ids, where), shape: ids.shape }
   }
   if (isArray(ids)) {
     const { leaves, shape: own } = flatten(ids, where)
-    return { array: fromLeaves(leaves, own, where), shape: shape === undefined ? own : reshaped(leaves.length, shape, where) }
+    return {
+      array: fromLeaves(leaves, own, where),
+      shape: shape === undefined ? own : reshaped(leaves.length, shape, where),
+    }
   }
   if (ArrayBuffer.isView(ids)) {
     const kind = kindName(ids) ?? 'DataView'
     throw new DTypeError(`${where}: ids are integers, and ${kind} holds none: use Int32Array or Uint32Array`)
   }
-  throw new UsageError(`${where}: ids are an integer tensor, an integer typed array or nested arrays of integers, not ${show(ids)}`)
+  throw new UsageError(
+    `${where}: ids are an integer tensor, an integer typed array or nested arrays of integers, not ${show(ids)}`,
+  )
 }
 
 function integers(ids: Tensor, where: string): IntArray {
-  if (ids.dtype === 'int32' || ids.dtype === 'int64' || ids.dtype === 'int8' || ids.dtype === 'uint8') return ids.steady() as IntArray
+  if (ids.dtype === 'int32' || ids.dtype === 'int64' || ids.dtype === 'int8' || ids.dtype === 'uint8')
+    return ids.steady() as IntArray
   throw new DTypeError(`${where}: ids are integers, not ${ids.dtype}: write ids.to('int32')`)
 }
 

@@ -21,7 +21,9 @@ function checkSeed(seed: unknown, where: string): bigint {
   throw new UsageError(`${where}: a seed is a whole number from -2^63 to 2^64 - 1, not ${show(seed)}`)
 }
 
-const CONTENTS = new Contents<Generator>('Generator', { instead: 'getState() has its state, setState() goes on from it' })
+const CONTENTS = new Contents<Generator>('Generator', {
+  instead: 'getState() has its state, setState() goes on from it',
+})
 
 /** A Mersenne Twister (MT19937): the same seed gives the same draws as `torch.Generator`. */
 export class Generator {
@@ -47,7 +49,7 @@ export class Generator {
 
   /** Goes on from a state of `getState`, or of PyTorch. @throws UsageError for other bytes. */
   setState(state: Uint8Array): this {
-    if (!(types.isUint8Array(state))) throw new UsageError(`setState: a state is a Uint8Array, not ${show(state)}`)
+    if (!types.isUint8Array(state)) throw new UsageError(`setState: a state is a Uint8Array, not ${show(state)}`)
     checkAttached(state, 'setState')
     // A copy: bytes of a shared buffer could change while they are checked.
     check(native.generatorSetState(this.#native, Uint8Array.from(state)))

@@ -38,7 +38,9 @@ export function open(handle: unknown): { storage: NativeStorage; dtype: DType; s
     throw refused()
   })
   if (process !== TOKEN) {
-    throw new UsageError(`${where}: the handle is of another process: threads share memory, processes files (saveSafetensors)`)
+    throw new UsageError(
+      `${where}: the handle is of another process: threads share memory, processes files (saveSafetensors)`,
+    )
   }
   const type = checkDType(dtype, where)
   const storage = NativeStorage.open(id)
@@ -49,7 +51,9 @@ export function open(handle: unknown): { storage: NativeStorage; dtype: DType; s
   }
   const { bytes } = facts(type)
   if (offset % bytes !== 0 || offset + sizeOf(shape) * bytes > storage.bytes) {
-    throw new UsageError(`${where}: ${type} ${shown(shape)} from byte ${offset} on does not lie in ${storage.bytes} shared bytes: post handles unchanged`)
+    throw new UsageError(
+      `${where}: ${type} ${shown(shape)} from byte ${offset} on does not lie in ${storage.bytes} shared bytes: post handles unchanged`,
+    )
   }
   return { storage, dtype: type, shape, offset }
 }

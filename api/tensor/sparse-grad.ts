@@ -19,8 +19,8 @@ const CONTENTS = new Contents<SparseGrad>('SparseGrad', {
  * The gradient of a table of which a batch named some rows: `grad` of the weight of a layer made with `sparse: true`.
  * PyTorch's sparse tensors, coalesced: `ids` are its indices, `rows` its values.
  *
- * Each row is the sum over the id's occurrences in the batch, in their order: `toDense()` equals the dense gradient to the
- * bit.
+ * Each row is the sum over the id's occurrences in the batch, in their order: `toDense()` equals the dense gradient to
+ * the bit.
  */
 export class SparseGrad {
   /** Which rows of the table: int32 (n), ascending, each once. */
@@ -72,7 +72,9 @@ export class SparseGrad {
   }
 
   toString(): string {
-    return this.rows.disposed ? 'SparseGrad(disposed)' : `SparseGrad(shape=[${this.shape}], ids=${this.ids}, rows=${this.rows})`
+    return this.rows.disposed
+      ? 'SparseGrad(disposed)'
+      : `SparseGrad(shape=[${this.shape}], ids=${this.ids}, rows=${this.rows})`
   }
 
   /** The shape, the ids and the rows as nested arrays, for `JSON.stringify`. @throws UsageError as `Tensor.toJSON`. */

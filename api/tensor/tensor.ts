@@ -5,7 +5,15 @@ import { Collected } from '../autograd/leaf.js'
 import * as derivatives from '../autograd/derivatives.js'
 import { gradOf } from '../autograd/no-grad.js'
 import { TableGradient } from '../autograd/table-gradient.js'
-import { record, runBackward, type Backward, type Gradient, type GradNode, type Save, type Showing } from '../autograd/tape.js'
+import {
+  record,
+  runBackward,
+  type Backward,
+  type Gradient,
+  type GradNode,
+  type Save,
+  type Showing,
+} from '../autograd/tape.js'
 import { checkDType, facts, isFloat, type DType, type TypedArray } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { guardReceivers, isInstance, OFTEN, stranger } from '../base/receivers.js'
@@ -25,7 +33,8 @@ import { SparseGrad } from './sparse-grad.js'
 import { nested, plainAt } from './values.js'
 
 /**
- * Numbers in a shape, contiguous and row-major. Made by `tensor`, `zeros`, `randn` ..., by layers and by its own methods.
+ * Numbers in a shape, contiguous and row-major. Made by `tensor`, `zeros`, `randn` ..., by layers and by its own
+ * methods.
  *
  * `reshape`, `detach`, `to` of the same type, and `narrow` along dimension 0 share memory with their origin; everything
  * else makes new memory. Memory goes with the last tensor that shares it: collected as any object, or at once by
@@ -62,7 +71,12 @@ export class Tensor extends Elements {
   }
 
   /** The result of an op on `inputs`, recorded under a name where it is one that gradients flow through. @internal */
-  static result(made: Elements, inputs: readonly (Tensor | number)[] = [], name?: string, backward?: (save: Save) => Backward): Tensor {
+  static result(
+    made: Elements,
+    inputs: readonly (Tensor | number)[] = [],
+    name?: string,
+    backward?: (save: Save) => Backward,
+  ): Tensor {
     const tensor = Tensor.of(made)
     return name === undefined ? tensor : record(tensor, name, inputs, backward!)
   }
@@ -107,12 +121,12 @@ export class Tensor extends Elements {
   }
 
   /**
-   * A handle that other threads of this process open with `Tensor.fromShared`, for the same memory without a copy. It is
-   * a plain object for `postMessage` or `workerData`; a tensor itself cannot be posted.
+   * A handle that other threads of this process open with `Tensor.fromShared`, for the same memory without a copy. It
+   * is a plain object for `postMessage` or `workerData`; a tensor itself cannot be posted.
    *
    * The memory is shared until `unshare()`, until `dispose()` of the last tensor over it in this thread, or until this
-   * thread ends; tensors opened before keep it until they go themselves. Threads see each other's writes, in no promised
-   * order: write before you share, or tell by a message of your own.
+   * thread ends; tensors opened before keep it until they go themselves. Threads see each other's writes, in no
+   * promised order: write before you share, or tell by a message of your own.
    *
    * Memory of V8's (tensors made by `tensor`, `zeros`, ops ...) moves to native memory first: an array that `data` gave
    * before has length 0 then.
@@ -152,7 +166,9 @@ export class Tensor extends Elements {
     void this.storage // throws after dispose()
     if (value && !isFloat(this.dtype)) throw new DTypeError(`requiresGrad: floats can learn, ${this.dtype} cannot`)
     if (!value && this.#node !== null) {
-      throw new UsageError('requiresGrad: this is the result of an op on what learns: detach() gives a tensor that is not')
+      throw new UsageError(
+        'requiresGrad: this is the result of an op on what learns: detach() gives a tensor that is not',
+      )
     }
     this.#requiresGrad = value
   }
@@ -163,9 +179,10 @@ export class Tensor extends Elements {
   }
 
   /**
-   * What `backward` collected, the sum over all calls since it was null; of leaves that require it. null before. A dense
-   * tensor of this one's shape and type; a SparseGrad for the weight of a layer made with `sparse: true`. That of a table
-   * is built when it is looked at. It lives until it is set to null, or this tensor is disposed, but for those who hold it.
+   * What `backward` collected, the sum over all calls since it was null; of leaves that require it. null before. A
+   * dense tensor of this one's shape and type; a SparseGrad for the weight of a layer made with `sparse: true`. That of
+   * a table is built when it is looked at. It lives until it is set to null, or this tensor is disposed, but for those
+   * who hold it.
    */
   get grad(): Tensor | SparseGrad | null {
     return (this.#collected?.look(SHOWING) ?? null) as Tensor | SparseGrad | null
@@ -177,8 +194,10 @@ export class Tensor extends Elements {
       this.#collected?.replace(null, false)
       return
     }
-    if (!(grad instanceof Tensor) && !(grad instanceof SparseGrad)) throw new UsageError(`${where}: a tensor, a SparseGrad or null, not ${show(grad)}`)
-    if (!sameShape(grad.shape, this.shape)) throw new ShapeError(`${where}: ${shown(grad.shape)} for a tensor of ${shown(this.shape)}`)
+    if (!(grad instanceof Tensor) && !(grad instanceof SparseGrad))
+      throw new UsageError(`${where}: a tensor, a SparseGrad or null, not ${show(grad)}`)
+    if (!sameShape(grad.shape, this.shape))
+      throw new ShapeError(`${where}: ${shown(grad.shape)} for a tensor of ${shown(this.shape)}`)
     if (grad.dtype !== this.dtype) throw new DTypeError(`${where}: ${grad.dtype} for a tensor of ${this.dtype}`)
     this.#leaf().replace(grad instanceof Tensor ? grad : TableGradient.of(grad), true)
   }
@@ -204,17 +223,20 @@ export class Tensor extends Elements {
    * @param gradOutput that of this tensor, of its shape and type; without it: for one element, with gradient 1.
    * @param options `retainGraph`: keep what the way back needs, to go it again; else it is freed at once.
    * @throws UsageError where nothing here learns, for several elements without `gradOutput`, where the graph was freed, and
-   * where a tensor that is needed was changed in place since; ShapeError and DTypeError for a `gradOutput` that does not
-   * fit. Nothing has changed then.
+   * where a tensor that is needed was changed in place since; ShapeError and DTypeError for a `gradOutput` that does
+   * not fit. Nothing has changed then.
    */
   backward(gradOutput?: Tensor, options?: { retainGraph?: boolean }): void {
     const where = 'backward'
     const { retainGraph = false } = checkOptions(options, ['retainGraph'], where)
     checkBoolean(retainGraph, `${where}: retainGraph`)
     if (!this.#requiresGrad) {
-      throw new UsageError(`${where}: nothing that this tensor was made from learns: set requiresGrad of a leaf, and leave noGrad`)
+      throw new UsageError(
+        `${where}: nothing that this tensor was made from learns: set requiresGrad of a leaf, and leave noGrad`,
+      )
     }
-    if (gradOutput !== undefined && !((gradOutput as unknown) instanceof Tensor)) throw new UsageError(`${where}: gradOutput is a tensor, not ${show(gradOutput)}`)
+    if (gradOutput !== undefined && !((gradOutput as unknown) instanceof Tensor))
+      throw new UsageError(`${where}: gradOutput is a tensor, not ${show(gradOutput)}`)
     const grad = gradOf(this, gradOutput, where)
     if (this.#node === null) this.collect(grad)
     else runBackward(this.#node, grad, retainGraph)
@@ -245,10 +267,16 @@ export class Tensor extends Elements {
   /** As PyTorch prints tensors: four decimals, aligned, long ones summarised. */
   override toString(): string {
     if (this.disposed) return `tensor(disposed, shape=${shown(this.shape)})`
-    return printed(this, this.#node !== null ? [`gradFn=<${this.#node.name}>`] : this.#requiresGrad ? ['requiresGrad=true'] : [])
+    return printed(
+      this,
+      this.#node !== null ? [`gradFn=<${this.#node.name}>`] : this.#requiresGrad ? ['requiresGrad=true'] : [],
+    )
   }
 
-  /** `toArray()`, for `JSON.stringify`. @throws UsageError for NaN, infinities, what no number holds, and over 2^20 elements. */
+  /**
+   * `toArray()`, for `JSON.stringify`. @throws UsageError for NaN, infinities, what no number holds, and over 2^20
+   * elements.
+   */
   toJSON(): any {
     return jsonOf(this)
   }
@@ -256,7 +284,8 @@ export class Tensor extends Elements {
   /** The same elements in another shape, in the same memory; one size may be -1: whatever is left. */
   reshape(...shape: number[]): Tensor {
     const sizes = inferredShape(shape, this.size)
-    if (sizeOf(sizes) !== this.size) throw new ShapeError(`reshape: ${shown(this.shape)} has ${this.size} elements, not ${shown(shape)}`)
+    if (sizeOf(sizes) !== this.size)
+      throw new ShapeError(`reshape: ${shown(this.shape)} has ${this.size} elements, not ${shown(shape)}`)
     return record(this.#sharing(sizes, this.storageOffset), 'ReshapeBackward', [this], () => derivatives.reshape(this))
   }
 
@@ -312,7 +341,8 @@ export class Tensor extends Elements {
   }
 
   #binary(op: 'add' | 'sub' | 'mul' | 'div', x: Tensor | number): Tensor {
-    if (!(x instanceof Tensor) && typeof x !== 'number') throw new UsageError(`${op}: of a tensor or a number, not ${show(x)}`)
+    if (!(x instanceof Tensor) && typeof x !== 'number')
+      throw new UsageError(`${op}: of a tensor or a number, not ${show(x)}`)
     const made = ops.binary(op, this, x)
     if (op === 'mul') return Tensor.result(made, [this, x], 'MulBackward', (save) => derivatives.product(this, x, save))
     if (op === 'add') return Tensor.result(made, [this, x], 'AddBackward', () => derivatives.sum(this, x, 1))
@@ -417,8 +447,8 @@ export class Tensor extends Elements {
    * Gives the memory back now. A `data` taken before has length 0 afterwards, unless another tensor shares the memory;
    * every other use of its elements is a UsageError. A second call does nothing.
    *
-   * A tensor that shares the memory and was dropped undisposed still counts: then the garbage collector frees. End work on
-   * `data` that runs elsewhere, such as an asynchronous write to a file, before.
+   * A tensor that shares the memory and was dropped undisposed still counts: then the garbage collector frees. End work
+   * on `data` that runs elsewhere, such as an asynchronous write to a file, before.
    */
   override dispose(): void {
     if (!Tensor.is(this)) throw stranger(this, 'Tensor', 'dispose')

@@ -52,7 +52,8 @@ const at = (position: readonly number[]) => (position.length === 0 ? 'the whole'
 /** Elements in order as nested arrays of a shape; of a scalar the element itself. */
 export function nested(shape: readonly number[], at: (i: number) => unknown): unknown {
   let next = 0
-  const nest = (dim: number): unknown => (dim === shape.length ? at(next++) : Array.from({ length: shape[dim] }, () => nest(dim + 1)))
+  const nest = (dim: number): unknown =>
+    dim === shape.length ? at(next++) : Array.from({ length: shape[dim] }, () => nest(dim + 1))
   return nest(0)
 }
 
@@ -95,6 +96,7 @@ function element(value: unknown, dtype: DType, where: string, i: number): number
   if (range === undefined) return Number(value)
   const number = typeof value === 'boolean' ? Number(value) : value
   const whole = typeof number === 'bigint' || Number.isInteger(number)
-  if (!whole || number < range[0] || number > range[1]) throw new DTypeError(`${where}: element ${i}: ${show(value)} is no ${dtype}`)
+  if (!whole || number < range[0] || number > range[1])
+    throw new DTypeError(`${where}: element ${i}: ${show(value)} is no ${dtype}`)
   return dtype === 'int64' ? BigInt(number) : Number(number)
 }

@@ -48,7 +48,12 @@ export function windowsOver(ids: number, { maxLength, stride, batchSize, dropLas
 }
 
 /** The batch of the windows of these numbers, of ids in memory or in a folder. @internal */
-export function cutBatch(windows: ReturnType<typeof windowsOver>, numbers: Uint32Array, ids: Uint32Array | Int32Array | TokenFolder, maxLength: number): Batch {
+export function cutBatch(
+  windows: ReturnType<typeof windowsOver>,
+  numbers: Uint32Array,
+  ids: Uint32Array | Int32Array | TokenFolder,
+  maxLength: number,
+): Batch {
   const rows = numbers.length
   const make = () => uninitialized('int32', [rows, maxLength])
   const [inputs, targets] = [make(), make()]

@@ -7,7 +7,18 @@ import { checkEncoder, openFolder, TokenFolder } from '../files/token-folder.js'
 import { call, native } from '../native/native.js'
 import { checkGenerator, defaultGenerator, type Generator } from '../tensor/random.js'
 import { guardReceivers } from '../base/receivers.js'
-import { checkItem, checkNoPath, readSource, type BareIds, type FilesSource, type FolderSource, type IdList, type IdsSource, type Items, type Kind } from './source.js'
+import {
+  checkItem,
+  checkNoPath,
+  readSource,
+  type BareIds,
+  type FilesSource,
+  type FolderSource,
+  type IdList,
+  type IdsSource,
+  type Items,
+  type Kind,
+} from './source.js'
 import type { SpecialOptions, Tokenizer } from './tokenizer.js'
 import { checkBoolean, checkOptions, checkSize, checkWord, eachOf, isArray, show, isObject } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
@@ -36,18 +47,28 @@ export interface LoaderOptions extends WindowOptions, SpecialOptions {
 }
 
 const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
-const OPTIONS = ['tokenizer', ...WINDOWS, 'shuffle', 'generator', 'allowedSpecial', 'disallowedSpecial', 'invalidUtf8', 'maxRatio']
+const OPTIONS = [
+  'tokenizer',
+  ...WINDOWS,
+  'shuffle',
+  'generator',
+  'allowedSpecial',
+  'disallowedSpecial',
+  'invalidUtf8',
+  'maxRatio',
+]
 const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids', 'folder']
 
 /**
- * Windows over a text, or over texts or ids end to end: they start at 0, stride, 2 * stride ... below the number of ids -
- * maxLength. The ids are held once, however much windows overlap.
+ * Windows over a text, or over texts or ids end to end: they start at 0, stride, 2 * stride ... below the number of
+ * ids - maxLength. The ids are held once, however much windows overlap.
  *
- * A string is a text. All else says what it is, as for `streamIds`: `{ texts }`, `{ files }` (regular files, read here and
- * now), `{ pieces }`, `{ ids }` or `{ folder }`; a typed array and an array of numbers are ids.
+ * A string is a text. All else says what it is, as for `streamIds`: `{ texts }`, `{ files }` (regular files, read here
+ * and now), `{ pieces }`, `{ ids }` or `{ folder }`; a typed array and an array of numbers are ids.
  *
- * Of a folder, which `saveTokens` wrote, the ids are mapped and cut out batch by batch: memory holds the order of an epoch, 4
- * bytes a window, and no ids. Its batches are those of the same ids in memory. A `tokenizer` must be the one that encoded it.
+ * Of a folder, which `saveTokens` wrote, the ids are mapped and cut out batch by batch: memory holds the order of an
+ * epoch, 4 bytes a window, and no ids. Its batches are those of the same ids in memory. A `tokenizer` must be the one
+ * that encoded it.
  *
  * @throws UsageError where there are not maxLength + 1 ids, and for a source that does not say what it is, a string that looks
  * like a path among them; FileError, FormatError for a file that cannot be read.
@@ -81,7 +102,10 @@ interface Epoch {
   batch: number
 }
 
-const CONTENTS = new Contents<DataLoader>('DataLoader', { instead: 'state() has its place, load() goes on from it', isCounted: true })
+const CONTENTS = new Contents<DataLoader>('DataLoader', {
+  instead: 'state() has its place, load() goes on from it',
+  isCounted: true,
+})
 
 /** An epoch of batches for every iteration. Made by `createDataLoader`. */
 export class DataLoader implements Iterable<Batch> {
@@ -125,8 +149,8 @@ export class DataLoader implements Iterable<Batch> {
   }
 
   /**
-   * All ids: of texts as encoded, of an Int32Array or Uint32Array the array itself. Of a folder a copy, made each time that
-   * they are asked for, of 4 bytes an id: batches need none.
+   * All ids: of texts as encoded, of an Int32Array or Uint32Array the array itself. Of a folder a copy, made each time
+   * that they are asked for, of 4 bytes an id: batches need none.
    */
   get ids(): Uint32Array | Int32Array {
     return this.#ids instanceof TokenFolder ? this.#ids.read() : this.#ids
@@ -231,7 +255,9 @@ export class DataLoader implements Iterable<Batch> {
       throw new UsageError(`${where}: not a state of a loader: ${show(state)}`)
     }
     if (windows !== this.#count) {
-      throw new UsageError(`${where}: the state of a loader of ${show(windows)} windows, and this one has ${this.#count}`)
+      throw new UsageError(
+        `${where}: the state of a loader of ${show(windows)} windows, and this one has ${this.#count}`,
+      )
     }
     if (checkSize(batch, `${where}: batch`) > this.length) {
       throw new UsageError(`${where}: batch ${batch} of an epoch of ${this.length}`)
@@ -253,7 +279,8 @@ function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string):
   const { tokenizer, allowedSpecial, disallowedSpecial, invalidUtf8 = 'throw', maxRatio } = options
   checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
   if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
-  // Windows are of the text alone: what a tokenizer from a file puts around texts would stand in the first and the last.
+  // Windows are of the text alone: what a tokenizer from a file puts around texts would stand in the first and the
+  // last.
   const special = { allowedSpecial, disallowedSpecial, addSpecialTokens: false }
   if (typeof source === 'string') return checkTokenizer(tokenizer, where).encode(checkNoPath(source, where), special)
   const read = readSource(source, TAKES, where)
@@ -268,7 +295,14 @@ function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string):
   }
   const encoder = checkTokenizer(tokenizer, where)
   if (read.kind === 'files') {
-    return call(native.textFilesEncode(...encoder.forStream({ allowedSpecial, disallowedSpecial }, where), read.paths as string[], invalidUtf8 === 'replace', maxRatio))
+    return call(
+      native.textFilesEncode(
+        ...encoder.forStream({ allowedSpecial, disallowedSpecial }, where),
+        read.paths as string[],
+        invalidUtf8 === 'replace',
+        maxRatio,
+      ),
+    )
   }
   const strings = allOf(read.items, read.kind as 'texts' | 'pieces', where)
   return read.kind === 'pieces' ? encoder.encode(strings.join(''), special) : encoder.encodeBatch(strings, special).ids
@@ -277,7 +311,10 @@ function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string):
 /** A single list is held as it came. */
 function endToEnd(lists: readonly IdList[]): IdList {
   if (lists.length === 1) return lists[0]
-  const all = zeroed(Int32Array, lists.reduce((size, list) => size + list.length, 0))
+  const all = zeroed(
+    Int32Array,
+    lists.reduce((size, list) => size + list.length, 0),
+  )
   let at = 0
   for (const list of lists) {
     all.set(list, at)
@@ -293,6 +330,7 @@ function allOf(items: Items, kind: 'texts' | 'pieces', where: string): string[] 
     return item as string
   }
   if (isArray(items)) return eachOf(items, string)
-  if (Symbol.asyncIterator in items) throw new UsageError(`${where}: nothing is waited for here: streamBatches takes { ${kind} } that come later`)
+  if (Symbol.asyncIterator in items)
+    throw new UsageError(`${where}: nothing is waited for here: streamBatches takes { ${kind} } that come later`)
   return Array.from(items, string)
 }

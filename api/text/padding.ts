@@ -41,12 +41,17 @@ type Options = TruncationOptions & Partial<PaddingOptions>
 const SIDES = ['right', 'left'] as const
 
 /** Where and how texts are cut, as the native side takes it; `left`: where nothing is said. */
-export function cutting(options: Options, left: boolean, where: string): { maxLength: number | undefined; cutLeft: boolean } {
+export function cutting(
+  options: Options,
+  left: boolean,
+  where: string,
+): { maxLength: number | undefined; cutLeft: boolean } {
   const { maxLength, truncationSide } = options
   if (maxLength !== undefined) checkSize(maxLength, `${where}: maxLength`, 1)
   if (truncationSide === undefined) return { maxLength, cutLeft: left }
   const side = checkWord(truncationSide, SIDES, `${where}: truncationSide`)
-  if (maxLength === undefined) throw new UsageError(`${where}: truncationSide says where to cut, and nothing is: give maxLength, too`)
+  if (maxLength === undefined)
+    throw new UsageError(`${where}: truncationSide says where to cut, and nothing is: give maxLength, too`)
   return { maxLength, cutLeft: side === 'left' }
 }
 
@@ -61,13 +66,16 @@ export function padding(
   if (how === undefined) {
     for (const name of ['paddingSide', 'paddingId'] as const) {
       if (options[name] !== undefined) {
-        throw new UsageError(`${where}: ${name} says how to fill rows up, and none is: give padding: 'longest' or 'maxLength', too`)
+        throw new UsageError(
+          `${where}: ${name} says how to fill rows up, and none is: give padding: 'longest' or 'maxLength', too`,
+        )
       }
     }
     return null
   }
   checkWord(how, ['longest', 'maxLength'], `${where}: padding`)
-  if (how === 'maxLength' && maxLength === undefined) throw new UsageError(`${where}: padding: 'maxLength' needs maxLength`)
+  if (how === 'maxLength' && maxLength === undefined)
+    throw new UsageError(`${where}: padding: 'maxLength' needs maxLength`)
   const left = paddingSide === undefined ? own.left : checkWord(paddingSide, SIDES, `${where}: paddingSide`) === 'left'
   if (paddingId === undefined && own.id === undefined) {
     throw new UsageError(`${where}: this tokenizer has no token to fill rows up with: give paddingId, the id of one`)
@@ -80,7 +88,10 @@ export function padding(
   return { length, id, left }
 }
 
-/** What a native call writes into, which asks for it by `room` once it knows how large that is, and says whether all went well. */
+/**
+ * What a native call writes into, which asks for it by `room` once it knows how large that is, and says whether all
+ * went well.
+ */
 type Write<Room> = (room: (size: number) => Room | null) => boolean
 
 /**
@@ -88,7 +99,11 @@ type Write<Room> = (room: (size: number) => Room | null) => boolean
  *
  * No error passes through native code: that of `make` waits here until the call has ended.
  */
-function written<Made extends object, Room>(make: (size: number) => Made, roomOf: (made: Made) => Room, write: Write<Room>): Made {
+function written<Made extends object, Room>(
+  make: (size: number) => Made,
+  roomOf: (made: Made) => Room,
+  write: Write<Room>,
+): Made {
   const kept: { made?: Made; failure?: unknown } = {}
   const done = write((size) => {
     try {
@@ -105,13 +120,19 @@ function written<Made extends object, Room>(make: (size: number) => Made, roomOf
 }
 
 /** The ids of texts, end to end, as `write` writes them. */
-export function joinedBatch(texts: number, write: Write<{ ids: Operand; offsets: Operand }>): { ids: Uint32Array; offsets: Uint32Array } {
+export function joinedBatch(
+  texts: number,
+  write: Write<{ ids: Operand; offsets: Operand }>,
+): { ids: Uint32Array; offsets: Uint32Array } {
   const make = (ids: number) => ({ ids: zeroed(Uint32Array, ids), offsets: zeroed(Uint32Array, texts + 1) })
   return written(make, (made) => made, write)
 }
 
 /** Texts as rows of one length, as `write` writes them. */
-export function paddedBatch(texts: number, write: Write<{ ids: Operand; mask: Operand; lengths: Operand }>): PaddedBatch {
+export function paddedBatch(
+  texts: number,
+  write: Write<{ ids: Operand; mask: Operand; lengths: Operand }>,
+): PaddedBatch {
   const over = (length: number, dtype: DType) => uninitialized(dtype, [texts, length])
   const make = (length: number): PaddedBatch => {
     const lengths = zeroed(Uint32Array, texts)

@@ -33,8 +33,8 @@ export interface IdsSource {
 }
 
 /**
- * A folder of token ids that `saveTokens` or `tokenbed tokenize` wrote. Its ids are mapped: they take no memory in proportion
- * to the corpus. `verify` reads every byte first, and compares it with what was written; default false.
+ * A folder of token ids that `saveTokens` or `tokenbed tokenize` wrote. Its ids are mapped: they take no memory in
+ * proportion to the corpus. `verify` reads every byte first, and compares it with what was written; default false.
  */
 export interface FolderSource {
   readonly folder: string
@@ -108,8 +108,8 @@ const ELSEWHERE: Partial<Record<Kind, string>> = {
 }
 
 /**
- * Reads a source: what it is, and what can be looked at without iterating. Its elements are checked again by `checkItem`
- * when they are used.
+ * Reads a source: what it is, and what can be looked at without iterating. Its elements are checked again by
+ * `checkItem` when they are used.
  *
  * @throws UsageError for what does not say what it is, or could be one thing as well as another: it names the form that was
  * meant.
@@ -117,16 +117,21 @@ const ELSEWHERE: Partial<Record<Kind, string>> = {
 export function readSource(source: unknown, takes: readonly Kind[], where: string): Source {
   const reader = { takes, where }
   if (typeof source === 'string') {
-    throw new UsageError(`${where}: a string could be a text or a path: write { texts: [${show(source)}] } or { files: [${show(source)}] }`)
+    throw new UsageError(
+      `${where}: a string could be a text or a path: write { texts: [${show(source)}] } or { files: [${show(source)}] }`,
+    )
   }
   if (isArray(source)) return ofArray(source, reader)
   if (ArrayBuffer.isView(source) && Buffer.isBuffer(source)) {
-    throw new UsageError(`${where}: bytes could be a text or ids: write { texts: [buffer.toString()] } or { ids: buffer }`)
+    throw new UsageError(
+      `${where}: bytes could be a text or ids: write { texts: [buffer.toString()] } or { ids: buffer }`,
+    )
   }
   if (ArrayBuffer.isView(source) || source instanceof Tensor) return ofIds(source, reader)
   if (!isObject(source)) throw notSaid(source, reader)
   if (isNodeStream(source)) {
-    if (source.readableObjectMode) throw couldBe('what a stream of objects gives could be texts or pieces of one', ['texts', 'pieces'], reader)
+    if (source.readableObjectMode)
+      throw couldBe('what a stream of objects gives could be texts or pieces of one', ['texts', 'pieces'], reader)
     return { kind: 'pieces', items: checkEncoding(source, reader) }
   }
   if (Symbol.asyncIterator in source || Symbol.iterator in source) {
@@ -141,11 +146,15 @@ function ofForm(form: object, reader: Reader): Source {
   const values = KINDS.map((kind) => ({ kind, value: (form as Record<Kind, unknown>)[kind] }))
   for (const name in form) {
     if (name === 'verify' && 'folder' in form) continue
-    if (!KINDS.includes(name as Kind)) throw new UsageError(`${where}: nothing that is read is called "${name}": ${write(takes, reader)}`)
+    if (!KINDS.includes(name as Kind))
+      throw new UsageError(`${where}: nothing that is read is called "${name}": ${write(takes, reader)}`)
   }
   const given = values.filter(({ value }) => value !== undefined)
   if (given.length === 0) throw notSaid(form, reader)
-  if (given.length > 1) throw new UsageError(`${where}: one thing is read, not ${given.map(({ kind }) => kind).join(' and ')}: ${write(takes, reader)}`)
+  if (given.length > 1)
+    throw new UsageError(
+      `${where}: one thing is read, not ${given.map(({ kind }) => kind).join(' and ')}: ${write(takes, reader)}`,
+    )
   const [{ kind, value }] = given
   if (!takes.includes(kind)) throw new UsageError(`${where}: ${ELSEWHERE[kind]}; here, ${write(takes, reader)}`)
   if (kind === 'files') return { kind, paths: checkPaths(value, where) }
@@ -156,7 +165,11 @@ function ofForm(form: object, reader: Reader): Source {
 
 /** A folder is where it is now, wherever the process goes until it is read. */
 function ofFolder(folder: unknown, verify: unknown, { where }: Reader): Source {
-  return { kind: 'folder', path: resolve(checkPath(folder, `${where}: folder`)), verify: checkBoolean(verify ?? false, `${where}: verify`) }
+  return {
+    kind: 'folder',
+    path: resolve(checkPath(folder, `${where}: folder`)),
+    verify: checkBoolean(verify ?? false, `${where}: verify`),
+  }
 }
 
 /** An array of numbers is ids, and one of texts with labels is examples; others could be several things. */
@@ -174,7 +187,8 @@ function ofArray(array: unknown[], reader: Reader): Source {
     throw couldBe('lists in an array do not say of what', ['ids', 'tokens'], reader)
   }
   if (!isObject(first)) throw notSaid(array, reader)
-  if (!takes.includes('examples')) throw new UsageError(`${where}: ${ELSEWHERE.examples}; here, write { texts: examples.map(({ text }) => text) }`)
+  if (!takes.includes('examples'))
+    throw new UsageError(`${where}: ${ELSEWHERE.examples}; here, write { texts: examples.map(({ text }) => text) }`)
   return { kind: 'examples', items: checkMany(array, 'examples', reader) }
 }
 
@@ -187,13 +201,17 @@ function write(kinds: readonly Kind[], { takes }: Reader): string {
   return `write ${written.length > 0 ? `${written.join(', ')} or ` : ''}${last}`
 }
 
-const couldBe = (what: string, kinds: readonly Kind[], reader: Reader) => new UsageError(`${reader.where}: ${what}: ${write(kinds, reader)}`)
+const couldBe = (what: string, kinds: readonly Kind[], reader: Reader) =>
+  new UsageError(`${reader.where}: ${what}: ${write(kinds, reader)}`)
 
 const notSaid = (source: unknown, reader: Reader) =>
-  new UsageError(`${reader.where}: what is read says what it is, and this is ${show(source)}: ${write(reader.takes, reader)}`)
+  new UsageError(
+    `${reader.where}: what is read says what it is, and this is ${show(source)}: ${write(reader.takes, reader)}`,
+  )
 
 function checkPaths(paths: unknown, where: string): string[] {
-  if (!isArray(paths)) throw new UsageError(`${where}: files are an array of paths, not ${show(paths)}: write { files: ['x.txt'] }`)
+  if (!isArray(paths))
+    throw new UsageError(`${where}: files are an array of paths, not ${show(paths)}: write { files: ['x.txt'] }`)
   // A path is where it is now, wherever the process goes until it is read.
   return eachOf(paths, (path, i) => resolve(checkPath(path, `${where}: file ${i}`)))
 }
@@ -212,8 +230,12 @@ function checkMany(items: unknown, kind: Exclude<Kind, 'files' | 'ids' | 'folder
     for (let i = 0; i < items.length; i++) checkItem(items[i], kind, i, where)
     return items
   }
-  const isMany = isObject(items) && !ArrayBuffer.isView(items) && (Symbol.asyncIterator in items || Symbol.iterator in items)
-  if (!isMany) throw new UsageError(`${where}: ${WHAT[kind]}, in an array or an iterable, not ${show(items)}: write ${WRITTEN[kind]}`)
+  const isMany =
+    isObject(items) && !ArrayBuffer.isView(items) && (Symbol.asyncIterator in items || Symbol.iterator in items)
+  if (!isMany)
+    throw new UsageError(
+      `${where}: ${WHAT[kind]}, in an array or an iterable, not ${show(items)}: write ${WRITTEN[kind]}`,
+    )
   if (isNodeStream(items) && !items.readableObjectMode) {
     if (kind !== 'pieces') throw new UsageError(`${where}: a stream cuts its text anywhere: write { pieces: stream }`)
     return checkEncoding(items, reader)
@@ -222,7 +244,12 @@ function checkMany(items: unknown, kind: Exclude<Kind, 'files' | 'ids' | 'folder
 }
 
 /** An element of a source, the `i`-th, as it should be. */
-export function checkItem(item: unknown, kind: Exclude<Kind, 'files' | 'ids' | 'folder'>, i: number, where: string): void {
+export function checkItem(
+  item: unknown,
+  kind: Exclude<Kind, 'files' | 'ids' | 'folder'>,
+  i: number,
+  where: string,
+): void {
   if (kind === 'texts') checkText(item, `${where}: text ${i}`)
   else if (kind === 'pieces') checkPiece(item, i, where)
   else if (kind === 'tokens') checkWords(item, i, where)
@@ -231,18 +258,21 @@ export function checkItem(item: unknown, kind: Exclude<Kind, 'files' | 'ids' | '
 
 function checkPiece(piece: unknown, i: number, where: string): void {
   const hint = ArrayBuffer.isView(piece) ? ": give a stream of Node an encoding, as createReadStream(path, 'utf8')" : ''
-  if (typeof piece !== 'string') throw new UsageError(`${where}: piece ${i} must be a string, not ${show(piece)}${hint}`)
+  if (typeof piece !== 'string')
+    throw new UsageError(`${where}: piece ${i} must be a string, not ${show(piece)}${hint}`)
 }
 
 function checkWords(words: unknown, i: number, where: string): void {
   if (!isArray(words)) throw new UsageError(`${where}: sentence ${i} must be an array of words, not ${show(words)}`)
   for (let j = 0; j < words.length; j++) {
-    if (checkText(words[j], `${where}: word ${j} of sentence ${i}`) === '') throw new UsageError(`${where}: word ${j} of sentence ${i} is empty`)
+    if (checkText(words[j], `${where}: word ${j} of sentence ${i}`) === '')
+      throw new UsageError(`${where}: word ${j} of sentence ${i} is empty`)
   }
 }
 
 function checkExample(example: unknown, i: number, where: string): void {
-  if (!isObject(example) || isArray(example)) throw new UsageError(`${where}: example ${i} must be { text, label }, not ${show(example)}`)
+  if (!isObject(example) || isArray(example))
+    throw new UsageError(`${where}: example ${i} must be { text, label }, not ${show(example)}`)
   const { text, label } = example as Partial<LabelledText>
   checkText(text, `${where}: text of example ${i}`)
   checkText(label, `${where}: label of example ${i}`)
@@ -255,12 +285,15 @@ function isNodeStream(it: object): it is NodeText {
 
 function checkEncoding(stream: NodeText, { where }: Reader): NodeText {
   if (typeof stream.readableEncoding === 'string') return stream
-  throw new UsageError(`${where}: a stream of bytes, not of text: give it an encoding, as createReadStream(path, 'utf8') or stream.setEncoding('utf8')`)
+  throw new UsageError(
+    `${where}: a stream of bytes, not of text: give it an encoding, as createReadStream(path, 'utf8') or stream.setEncoding('utf8')`,
+  )
 }
 
 function ofIds(ids: unknown, { where }: Reader): Source {
   const isNested = isArray(ids) && isList(ids[0])
-  if (isNested) return { kind: 'ids', lists: eachOf(ids, (list, i) => rowsOf(list, `${where}: list ${i}`, 1)[0]), isNested }
+  if (isNested)
+    return { kind: 'ids', lists: eachOf(ids, (list, i) => rowsOf(list, `${where}: list ${i}`, 1)[0]), isNested }
   const lists = rowsOf(ids, where, ids instanceof Tensor ? 2 : 1)
   return { kind: 'ids', lists, isNested: ids instanceof Tensor && ids.shape.length === 2 }
 }
@@ -276,7 +309,11 @@ function rowsOf(ids: unknown, where: string, dimensions: number): IdList[] {
   const bad = Array.prototype.findIndex.call(array, outside)
   if (bad >= 0) throw new UsageError(`${where}: id ${array[bad]} at [${bad}] is not from 0 to 2^31 - 1`)
   const is32 = types.isUint32Array(array) || types.isInt32Array(array)
-  const all = is32 ? array : allocating(array.length * 4, () => Int32Array.from(array as ArrayLike<number | bigint> as ArrayLike<number>, Number))
+  const all = is32
+    ? array
+    : allocating(array.length * 4, () =>
+        Int32Array.from(array as ArrayLike<number | bigint> as ArrayLike<number>, Number),
+      )
   if (shape.length === 1) return [all]
   return Array.from({ length: shape[0] }, (_, row) => all.subarray(row * shape[1], (row + 1) * shape[1]))
 }
@@ -289,5 +326,7 @@ const LONGEST_PATH = 4096
 /** A text where a bare string is one, if it does not look like a path. */
 export function checkNoPath(text: string, where: string): string {
   if (text.length > LONGEST_PATH || !PATH.test(text)) return text
-  throw new UsageError(`${where}: ${show(text)} looks like a path: write { files: [${show(text)}] }, or { texts: [${show(text)}] } if it is a text`)
+  throw new UsageError(
+    `${where}: ${show(text)} looks like a path: write { files: [${show(text)}] }, or { texts: [${show(text)}] } if it is a text`,
+  )
 }

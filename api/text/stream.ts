@@ -16,14 +16,16 @@ import { zeroed } from '../memory/arrays.js'
 export interface StreamOptions extends SpecialOptions {
   /** What encodes the text; default gpt2. */
   tokenizer?: Tokenizer
-  /** What happens to bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD as by `TextDecoder`. */
+  /**
+   * What happens to bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD as by `TextDecoder`.
+   */
   invalidUtf8?: 'throw' | 'replace'
   /** Bytes of text that each byte of a `.gz` or `.zst` file may become, beside 16 MB that any may; default 200: text becomes
    * three to ten times as long, logs that repeat themselves a hundred times. */
   maxRatio?: number
   /** Bytes of text that may be held back because nothing divides them: a word of an encoding, what the file of a tokenizer
-   * takes as one. Default: of a compressed file 4 MB, and 16 for each byte that was read of it; of others any number, as they are
-   * no longer than what is read. */
+   * takes as one. Default: of a compressed file 4 MB, and 16 for each byte that was read of it; of others any number,
+   * as they are no longer than what is read. */
   maxHeldBytes?: number
   /** Ends the iteration with an AbortedError. */
   signal?: AbortSignal
@@ -31,40 +33,48 @@ export interface StreamOptions extends SpecialOptions {
 
 export interface StreamBatchesOptions extends StreamOptions, WindowOptions {}
 
-const OPTIONS = ['tokenizer', 'allowedSpecial', 'disallowedSpecial', 'invalidUtf8', 'maxRatio', 'maxHeldBytes', 'signal']
+const OPTIONS = [
+  'tokenizer',
+  'allowedSpecial',
+  'disallowedSpecial',
+  'invalidUtf8',
+  'maxRatio',
+  'maxHeldBytes',
+  'signal',
+]
 const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
 const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids', 'folder']
 /** What a signal ends. */
 const STREAM = 'the stream'
 
 /**
- * The ids of texts, chunk by chunk, in memory that does not grow with them, but with the longest part that nothing divides
- * (`maxHeldBytes`): together those that `Tokenizer.encode` gives for each, wherever pieces or chunks end. A tokenizer from a
- * file gets 64 KB at least, and puts nothing around texts. Where its text may be cut is worked out from the parts of the
- * file: their patterns, normalizers, added tokens, what is put before a text, and for BPE without a pre-tokenizer the tokens
- * themselves. As a rule a few words wait. Where the parts do not say it, all of a text waits up to its end, or to
- * `maxHeldBytes`: for Unigram that takes whole sentences (`split: false`), `UnicodeScripts`, `FixedLength`, patterns that
- * find nothing or look behind themselves.
+ * The ids of texts, chunk by chunk, in memory that does not grow with them, but with the longest part that nothing
+ * divides (`maxHeldBytes`): together those that `Tokenizer.encode` gives for each, wherever pieces or chunks end. A
+ * tokenizer from a file gets 64 KB at least, and puts nothing around texts. Where its text may be cut is worked out
+ * from the parts of the file: their patterns, normalizers, added tokens, what is put before a text, and for BPE without
+ * a pre-tokenizer the tokens themselves. As a rule a few words wait. Where the parts do not say it, all of a text waits
+ * up to its end, or to `maxHeldBytes`: for Unigram that takes whole sentences (`split: false`), `UnicodeScripts`,
+ * `FixedLength`, patterns that find nothing or look behind themselves.
  *
  * A source says what it is:
  *
- * - `{ files }`: paths, each file a text of its own; their ids come end to end, about a megabyte of text a chunk. They are
- *   read and encoded on another thread, one chunk ahead of its use. A pipe is read as a file is, as it comes. The text of a
- *   file is what `readFileSync(path, 'utf8')` gives: a byte order mark stays.
+ * - `{ files }`: paths, each file a text of its own; their ids come end to end, about a megabyte of text a chunk. They
+ *   are read and encoded on another thread, one chunk ahead of its use. A pipe is read as a file is, as it comes. The
+ *   text of a file is what `readFileSync(path, 'utf8')` gives: a byte order mark stays.
  * - `{ texts }`: texts in an array or an (async) iterable, each of its own; at least a chunk a text.
- * - `{ pieces }`: the pieces of one text, cut anywhere, which are encoded as they come. A stream of Node's with an encoding
- *   is that, too.
+ * - `{ pieces }`: the pieces of one text, cut anywhere, which are encoded as they come. A stream of Node's with an
+ *   encoding is that, too.
  * - `{ ids }`: ids that are there already. A typed array or an array of numbers is that, too.
  * - `{ folder }`: ids that `saveTokens` wrote. A `tokenizer`, where one is given, must be the one that encoded them.
  *
- * Nothing is opened before the first chunk is asked for. An iteration that is left closes its file; every iteration over
- * files starts anew.
+ * Nothing is opened before the first chunk is asked for. An iteration that is left closes its file; every iteration
+ * over files starts anew.
  *
  * @throws UsageError, at once, for a source or options that cannot be used. While iterating: FileError, which names the
  * path, for a file that cannot be read, once it is its turn; FormatError for one that is not UTF-8 or whose compressed
- * data is damaged or becomes more than `maxRatio` and `maxHeldBytes` allow, with the offset in its (decompressed) text, and
- * for a tokenizer's file that takes more than its own limits; UsageError for a special token that is not allowed, or a
- * text or piece that is no string; AbortedError.
+ * data is damaged or becomes more than `maxRatio` and `maxHeldBytes` allow, with the offset in its (decompressed) text,
+ * and for a tokenizer's file that takes more than its own limits; UsageError for a special token that is not allowed,
+ * or a text or piece that is no string; AbortedError.
  */
 export function streamIds(source: TextSource, options?: StreamOptions): AsyncIterable<Uint32Array> {
   const where = 'streamIds'
@@ -72,9 +82,9 @@ export function streamIds(source: TextSource, options?: StreamOptions): AsyncIte
 }
 
 /**
- * Batches of windows over the ids of `streamIds`, in order: what `createDataLoader` gives without shuffling for all these
- * ids, in memory that does not grow with their number. Windows reach from one file into the next. A text too short for
- * one window gives no batches.
+ * Batches of windows over the ids of `streamIds`, in order: what `createDataLoader` gives without shuffling for all
+ * these ids, in memory that does not grow with their number. Windows reach from one file into the next. A text too
+ * short for one window gives no batches.
  *
  * @throws As `streamIds`.
  */
@@ -86,7 +96,11 @@ export function streamBatches(source: TextSource, options?: StreamBatchesOptions
   return { [Symbol.asyncIterator]: () => batchesOf(ids, windows, checked.signal) }
 }
 
-async function* batchesOf(ids: AsyncIterable<Uint32Array>, windows: Required<WindowOptions>, signal?: AbortSignal): AsyncGenerator<Batch> {
+async function* batchesOf(
+  ids: AsyncIterable<Uint32Array>,
+  windows: Required<WindowOptions>,
+  signal?: AbortSignal,
+): AsyncGenerator<Batch> {
   const { batchSize, maxLength, dropLast } = windows
   const buffer = new WindowBuffer(windows)
   const prepare = (count: number, stride: number, rows: number) => ({
@@ -98,7 +112,8 @@ async function* batchesOf(ids: AsyncIterable<Uint32Array>, windows: Required<Win
   const cut = (rows: number) => {
     throwIfAborted(signal, STREAM)
     const { ids, stride } = buffer.take(rows)
-    const prepared = rows === batchSize ? (full ??= prepare(ids.length, stride, rows)) : prepare(ids.length, stride, rows)
+    const prepared =
+      rows === batchSize ? (full ??= prepare(ids.length, stride, rows)) : prepare(ids.length, stride, rows)
     return cutBatch(prepared.windows, prepared.numbers, ids, maxLength)
   }
   for await (const chunk of ids) {
@@ -116,7 +131,8 @@ function idsOf(source: unknown, options: Partial<StreamOptions>, where: string):
   if (maxHeldBytes !== undefined) checkSize(maxHeldBytes, `${where}: maxHeldBytes`)
   checkSignal(signal, where)
   const read = readSource(source, TAKES, where)
-  if (read.kind === 'ids' && tokenizer === undefined) return { [Symbol.asyncIterator]: () => idsThatAreThere(read.lists, signal) }
+  if (read.kind === 'ids' && tokenizer === undefined)
+    return { [Symbol.asyncIterator]: () => idsThatAreThere(read.lists, signal) }
   if (read.kind === 'folder') {
     const encoder = tokenizer === undefined ? null : checkTokenizer(tokenizer, where)
     return { [Symbol.asyncIterator]: () => idsOfFolder(read, encoder, signal, where) }
@@ -125,14 +141,27 @@ function idsOf(source: unknown, options: Partial<StreamOptions>, where: string):
 }
 
 /** The ids of a source that was read; its options were checked. @internal */
-export function idsOfSource(source: Source, options: Partial<StreamOptions> & { tokenizer: Tokenizer }, where: string): AsyncIterable<Uint32Array> {
+export function idsOfSource(
+  source: Source,
+  options: Partial<StreamOptions> & { tokenizer: Tokenizer },
+  where: string,
+): AsyncIterable<Uint32Array> {
   const { tokenizer, signal, invalidUtf8, maxRatio, maxHeldBytes, allowedSpecial, disallowedSpecial } = options
   const encoder = tokenizer.forStream({ allowedSpecial, disallowedSpecial }, where)
   const begin = () => call(native.textPiecesNew(...encoder, maxHeldBytes))
   const iterate = (): AsyncGenerator<Uint32Array> => {
     switch (source.kind) {
       case 'files':
-        return idsOfFiles(() => call(native.textFilesNew(...encoder, source.paths as string[], invalidUtf8 === 'replace', { maxRatio, maxHeldBytes })), signal)
+        return idsOfFiles(
+          () =>
+            call(
+              native.textFilesNew(...encoder, source.paths as string[], invalidUtf8 === 'replace', {
+                maxRatio,
+                maxHeldBytes,
+              }),
+            ),
+          signal,
+        )
       case 'ids':
         return idsThatAreThere(source.lists, signal)
       case 'folder':
@@ -163,7 +192,12 @@ async function* idsThatAreThere(lists: readonly IdList[], signal?: AbortSignal):
 }
 
 /** The ids of a folder, which is opened when the first chunk is asked for. */
-async function* idsOfFolder({ path, verify }: Source & { kind: 'folder' }, tokenizer: Tokenizer | null, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {
+async function* idsOfFolder(
+  { path, verify }: Source & { kind: 'folder' },
+  tokenizer: Tokenizer | null,
+  signal: AbortSignal | undefined,
+  where: string,
+): AsyncGenerator<Uint32Array> {
   throwIfAborted(signal, STREAM)
   const folder = openFolder(path, verify)
   if (tokenizer !== null) checkEncoder(folder.info, tokenizer, where)
@@ -213,7 +247,12 @@ async function nextOf(files: Files): Promise<Uint32Array | null> {
   }
 }
 
-async function* idsOfTexts(texts: Items, begin: () => TextPieces, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {
+async function* idsOfTexts(
+  texts: Items,
+  begin: () => TextPieces,
+  signal: AbortSignal | undefined,
+  where: string,
+): AsyncGenerator<Uint32Array> {
   const encoder = begin()
   let count = 0
   for await (const text of abortable(texts, signal, STREAM)) {
@@ -231,12 +270,18 @@ function inText<T>(text: number, where: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    if (error instanceof UsageError && error.constructor === UsageError) throw new UsageError(`${where}: text ${text}: ${error.message}`, { specialToken: error.specialToken })
+    if (error instanceof UsageError && error.constructor === UsageError)
+      throw new UsageError(`${where}: text ${text}: ${error.message}`, { specialToken: error.specialToken })
     throw error
   }
 }
 
-async function* idsOfPieces(pieces: Items, begin: () => TextPieces, signal: AbortSignal | undefined, where: string): AsyncGenerator<Uint32Array> {
+async function* idsOfPieces(
+  pieces: Items,
+  begin: () => TextPieces,
+  signal: AbortSignal | undefined,
+  where: string,
+): AsyncGenerator<Uint32Array> {
   const text = begin()
   const joined = new Pieces()
   let count = 0

@@ -9,10 +9,30 @@ import { TokenIndexError, UsageError } from '../base/errors.js'
 import { readIds, type Ids } from '../tensor/ids.js'
 import { call, native } from '../native/native.js'
 import { readWhole } from '../base/read-file.js'
-import { cutting, joinedBatch, paddedBatch, PADDING_OPTIONS, padding, type PaddedBatch, type PaddingOptions, type TruncationOptions } from './padding.js'
+import {
+  cutting,
+  joinedBatch,
+  paddedBatch,
+  PADDING_OPTIONS,
+  padding,
+  type PaddedBatch,
+  type PaddingOptions,
+  type TruncationOptions,
+} from './padding.js'
 import { guardReceivers, isInstance } from '../base/receivers.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkBoolean, checkOptions, checkPath, checkText, isArray, isObject, show, checkList, checkNumber, checkSize } from '../base/validate.js'
+import {
+  checkBoolean,
+  checkOptions,
+  checkPath,
+  checkText,
+  isArray,
+  isObject,
+  show,
+  checkList,
+  checkNumber,
+  checkSize,
+} from '../base/validate.js'
 import { readVocabulary } from './vocabulary.js'
 
 /** Which special tokens of a text count, and what is put around it. */
@@ -38,7 +58,9 @@ export interface DecodeOptions {
 /** How much a `tokenizer.json` may make of a text: one from a stranger may be made to take all memory, or forever. Tokenizers
  * that are in use stay far below. */
 export interface TokenizerLimits {
-  /** Bytes that each byte of a text, or of tokens that are decoded, may become, beside 64 KB that any may; default 40. */
+  /**
+   * Bytes that each byte of a text, or of tokens that are decoded, may become, beside 64 KB that any may; default 40.
+   */
   maxGrowth?: number
   /** Steps that a pattern may go back for one match; default 1,000,000. */
   maxPatternSteps?: number
@@ -73,11 +95,14 @@ const loaded = new Map<string, Tokenizer>()
 
 type Handle = ReturnType<typeof native.tokenizerNew> & object
 
-const CONTENTS = new Contents<Tokenizer>('Tokenizer', { instead: 'name and vocabSize say which it is: Tokenizer.load or Tokenizer.fromFile gives it wherever it is wanted' })
+const CONTENTS = new Contents<Tokenizer>('Tokenizer', {
+  instead: 'name and vocabSize say which it is: Tokenizer.load or Tokenizer.fromFile gives it wherever it is wanted',
+})
 
 /**
- * Text to ids and back. `Tokenizer.load` has OpenAI's encodings, with tiktoken's ids on every input; `Tokenizer.fromFile`
- * reads any `tokenizer.json`, with the ids of the Hugging Face library. Lone surrogates count as U+FFFD.
+ * Text to ids and back. `Tokenizer.load` has OpenAI's encodings, with tiktoken's ids on every input;
+ * `Tokenizer.fromFile` reads any `tokenizer.json`, with the ids of the Hugging Face library. Lone surrogates count as
+ * U+FFFD.
  */
 export class Tokenizer {
   /** The encoding's name, or that of the file without its folders. */
@@ -135,16 +160,17 @@ export class Tokenizer {
   /**
    * The tokenizer that a Hugging Face `tokenizer.json` describes: BPE, WordPiece, Unigram or WordLevel, with its
    * normalizer, pre-tokenizer, post-processor and decoder. Its ids are those of the library (its Rust crate does the
-   * work, 0.23), also where the file has regular expressions, which the Python package runs by Oniguruma: they are translated,
-   * and one whose meaning cannot be kept (absent and conditional groups, `\K`, calls of groups, names of blocks, what repeats
-   * nothing, and a few more) is refused. Each call reads the file anew; the memory goes with the last use of the tokenizer.
+   * work, 0.23), also where the file has regular expressions, which the Python package runs by Oniguruma: they are
+   * translated, and one whose meaning cannot be kept (absent and conditional groups, `\K`, calls of groups, names of
+   * blocks, what repeats nothing, and a few more) is refused. Each call reads the file anew; the memory goes with the
+   * last use of the tokenizer.
    *
-   * Special tokens in a text are recognised, as the library does it, unless `allowedSpecial` says otherwise. Settings for
-   * truncation and padding in the file cut and fill nothing by themselves: they say the default sides and the padding
-   * token for `encodeBatch`. Dropout, which makes ids random in training, is off.
+   * Special tokens in a text are recognised, as the library does it, unless `allowedSpecial` says otherwise. Settings
+   * for truncation and padding in the file cut and fill nothing by themselves: they say the default sides and the
+   * padding token for `encodeBatch`. Dropout, which makes ids random in training, is off.
    *
-   * A file from a stranger may be made to grow texts without end, or to take forever: `limits` bound that. What reaches one is
-   * a FormatError, of whichever method has the text.
+   * A file from a stranger may be made to grow texts without end, or to take forever: `limits` bound that. What reaches
+   * one is a FormatError, of whichever method has the text.
    *
    * @throws FileError where the file cannot be read; FormatError, with the byte, where it is not JSON, was cut short, or
    * describes what is not supported; of a pattern with its place in it.
@@ -157,7 +183,11 @@ export class Tokenizer {
   }
 
   /** The tokenizer of the bytes of a file that were read. @internal */
-  static fromBytes(bytes: Buffer, path: string, limits: Parameters<typeof native.tokenizerFromJson>[3] = {}): Tokenizer {
+  static fromBytes(
+    bytes: Buffer,
+    path: string,
+    limits: Parameters<typeof native.tokenizerFromJson>[3] = {},
+  ): Tokenizer {
     const name = basename(path)
     const tokenizer = new Tokenizer(name, call(native.tokenizerFromJson(bytes, path, name, limits)), true, PRIVATE)
     tokenizer.#file = { path, digest: createHash('sha256').update(bytes).digest('hex') }
@@ -170,7 +200,10 @@ export class Tokenizer {
   }
 
   /** Options as the native side takes them. */
-  #policy({ allowedSpecial, disallowedSpecial, addSpecialTokens = true }: Partial<EncodeOptions>, where: string): Policy {
+  #policy(
+    { allowedSpecial, disallowedSpecial, addSpecialTokens = true }: Partial<EncodeOptions>,
+    where: string,
+  ): Policy {
     return [
       names(allowedSpecial, this.#isFile ? undefined : [], `${where}: allowedSpecial`),
       names(disallowedSpecial, undefined, `${where}: disallowedSpecial`),
@@ -190,9 +223,9 @@ export class Tokenizer {
   }
 
   /**
-   * The ids of all texts: end to end, text i being `ids[offsets[i] .. offsets[i + 1]]`; or, with `padding`, as a rectangle
-   * of int32 that layers take, and a mask that says where tokens stand. Uses all cores where there is enough text.
-   * `tiktoken.Encoding.encode_batch`.
+   * The ids of all texts: end to end, text i being `ids[offsets[i] .. offsets[i + 1]]`; or, with `padding`, as a
+   * rectangle of int32 that layers take, and a mask that says where tokens stand. Uses all cores where there is enough
+   * text. `tiktoken.Encoding.encode_batch`.
    *
    * `maxLength` cuts texts that have more ids; what the file puts around a text stays, and counts.
    *
@@ -200,7 +233,10 @@ export class Tokenizer {
    * and for options that contradict each other.
    */
   encodeBatch(texts: readonly string[], options: EncodeOptions & TruncationOptions & PaddingOptions): PaddedBatch
-  encodeBatch(texts: readonly string[], options?: EncodeOptions & TruncationOptions): { ids: Uint32Array; offsets: Uint32Array }
+  encodeBatch(
+    texts: readonly string[],
+    options?: EncodeOptions & TruncationOptions,
+  ): { ids: Uint32Array; offsets: Uint32Array }
   encodeBatch(
     texts: readonly string[],
     options?: EncodeOptions & TruncationOptions & Partial<PaddingOptions>,
@@ -214,7 +250,8 @@ export class Tokenizer {
     const rows = { allowed, disallowed, framed, ...cutting(checked, this.#sides.truncationLeft, where) }
     const fill = padding(checked, { left: this.#sides.paddingLeft, id: this.paddingId }, texts.length, where)
     const count = texts.length
-    if (fill === null) return joinedBatch(count, (room) => native.tokenizerEncodeBatch(this.#native, texts as string[], rows, room))
+    if (fill === null)
+      return joinedBatch(count, (room) => native.tokenizerEncodeBatch(this.#native, texts as string[], rows, room))
     return paddedBatch(count, (room) => native.tokenizerEncodePadded(this.#native, texts as string[], rows, fill, room))
   }
 
@@ -226,8 +263,8 @@ export class Tokenizer {
   }
 
   /**
-   * The text of ids; bytes that are no UTF-8, as of half a character, become U+FFFD. `tiktoken.Encoding.decode`; of a file
-   * what its decoder makes of them, `tokenizers.Tokenizer.decode`.
+   * The text of ids; bytes that are no UTF-8, as of half a character, become U+FFFD. `tiktoken.Encoding.decode`; of a
+   * file what its decoder makes of them, `tokenizers.Tokenizer.decode`.
    *
    * @throws TokenIndexError for an id that is no token.
    */
@@ -244,8 +281,8 @@ export class Tokenizer {
   }
 
   /**
-   * The bytes of text that one id stands for: a token of an encoding may be a part of a character. Of a file what `decode`
-   * gives for it alone. `tiktoken.Encoding.decode_single_token_bytes`.
+   * The bytes of text that one id stands for: a token of an encoding may be a part of a character. Of a file what
+   * `decode` gives for it alone. `tiktoken.Encoding.decode_single_token_bytes`.
    *
    * @throws TokenIndexError for an id that is no token.
    */
@@ -255,8 +292,8 @@ export class Tokenizer {
   }
 
   /**
-   * One token as it stands in the vocabulary: of an encoding its text, of a file as the file writes it (`##ing`, `\u2581the`,
-   * `\u0120the`). @throws TokenIndexError for an id that is no token.
+   * One token as it stands in the vocabulary: of an encoding its text, of a file as the file writes it (`##ing`,
+   * `\u2581the`, `\u0120the`). @throws TokenIndexError for an id that is no token.
    */
   token(id: number): string {
     const { array } = readIds([id], undefined, 'Tokenizer.token')
@@ -264,8 +301,8 @@ export class Tokenizer {
   }
 
   /**
-   * The name of a token that no other has and that has no space in it: of a file as the file writes it; of an encoding its
-   * bytes as GPT-2's `vocab.json` writes them (`\u0120the`). undefined for an id that is no token. @internal
+   * The name of a token that no other has and that has no space in it: of a file as the file writes it; of an encoding
+   * its bytes as GPT-2's `vocab.json` writes them (`\u0120the`). undefined for an id that is no token. @internal
    */
   vocabularyName(id: number): string | undefined {
     try {
@@ -294,7 +331,9 @@ export interface TokenizerFile {
   readonly digest: string
 }
 
-const DECODER = new Contents<TokenDecoder>('TokenDecoder', { instead: 'it belongs to its thread, and to the text that it is in' })
+const DECODER = new Contents<TokenDecoder>('TokenDecoder', {
+  instead: 'it belongs to its thread, and to the text that it is in',
+})
 
 /**
  * Ids to text as they come. No character is ever divided: what is not whole waits. All that `write` and `end` give, end
@@ -316,8 +355,8 @@ export class TokenDecoder {
   }
 
   /**
-   * Takes more ids, and gives the text that they complete; it may be empty. Where a file's decoder looks at the tokens that
-   * follow, as for bytes that may form a character together, text waits for them.
+   * Takes more ids, and gives the text that they complete; it may be empty. Where a file's decoder looks at the tokens
+   * that follow, as for bytes that may form a character together, text waits for them.
    *
    * @throws TokenIndexError for an id that is no token; none of the ids is taken then.
    */
@@ -341,7 +380,8 @@ export class TokenDecoder {
 const PRIVATE = Symbol('by Tokenizer.load')
 
 function checkLimits(given: TokenizerLimits | undefined, where: string): TokenizerLimits {
-  if (given !== undefined && (typeof given !== 'object' || given === null)) throw new UsageError(`${where} must be an object, not ${show(given)}`)
+  if (given !== undefined && (typeof given !== 'object' || given === null))
+    throw new UsageError(`${where} must be an object, not ${show(given)}`)
   const { maxGrowth, maxPatternSteps, maxSecondsPerMegabyte } = checkOptions(given, LIMITS, where)
   if (maxGrowth !== undefined) checkSize(maxGrowth, `${where}.maxGrowth`, 1)
   if (maxPatternSteps !== undefined) checkSize(maxPatternSteps, `${where}.maxPatternSteps`, 1)

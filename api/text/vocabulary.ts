@@ -13,11 +13,19 @@ export function readVocabulary(name: string): Uint8Array {
     packed = readWhole(path)
   } catch (error) {
     const { cause } = error as FileError
-    throw new FileError(`cannot read the vocabulary ${path}: install the package again, or build it with npm run build`, path, cause)
+    throw new FileError(
+      `cannot read the vocabulary ${path}: install the package again, or build it with npm run build`,
+      path,
+      cause,
+    )
   }
   try {
     return brotliDecompressSync(packed)
   } catch {
-    throw new FormatError(`${path}: a damaged vocabulary: install the package again, or build it with npm run build`, path, 0)
+    throw new FormatError(
+      `${path}: a damaged vocabulary: install the package again, or build it with npm run build`,
+      path,
+      0,
+    )
   }
 }

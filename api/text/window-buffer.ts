@@ -31,7 +31,7 @@ export class WindowBuffer {
   /** Takes the next ids of the text. */
   push(ids: Uint32Array): void {
     if (this.#step === this.#stride) return this.#append(ids)
-    for (let at = 0; at < ids.length; ) {
+    for (let at = 0; at < ids.length;) {
       const inWindow = this.#phase < this.#span
       const count = Math.min((inWindow ? this.#span : this.#stride) - this.#phase, ids.length - at)
       if (inWindow) this.#append(ids.subarray(at, at + count))

@@ -6,19 +6,29 @@ import { UsageError } from '../base/errors.js'
 import { checkEncoder, openFolder } from '../files/token-folder.js'
 import { call, check, failureOf, native } from '../native/native.js'
 import { Pieces } from '../text/pieces.js'
-import { checkItem, type ExamplesSource, type Items, type Kind, type LabelledText, type Source, type TextSource, type TokensSource } from '../text/source.js'
+import {
+  checkItem,
+  type ExamplesSource,
+  type Items,
+  type Kind,
+  type LabelledText,
+  type Source,
+  type TextSource,
+  type TokensSource,
+} from '../text/source.js'
 import { idsOfSource } from '../text/stream.js'
 import type { CheckedOptions } from './options.js'
 import type { Tokenizer } from '../text/tokenizer.js'
 
 /**
- * What a trainer learns from. Texts are told apart: no sentence reaches from one into the next. To classify, texts come with
- * their classes (`{ examples }`, or an array of them), or in files or pieces of fastText's lines, whose words that begin with
- * `__label__` name the classes of their line.
+ * What a trainer learns from. Texts are told apart: no sentence reaches from one into the next. To classify, texts come
+ * with their classes (`{ examples }`, or an array of them), or in files or pieces of fastText's lines, whose words that
+ * begin with `__label__` name the classes of their line.
  *
- * Of a folder (`{ folder }`) each document is a text. For the objective "next-token", with a `minCount` of at most 1, its ids stay
- * in the file, and are read through once to count them; the others hold them in memory, 4 bytes each. `vocabSize` is the
- * folder's, where neither it nor a tokenizer is given; a tokenizer must be the one that encoded the folder.
+ * Of a folder (`{ folder }`) each document is a text. For the objective "next-token", with a `minCount` of at most 1,
+ * its ids stay in the file, and are read through once to count them; the others hold them in memory, 4 bytes each.
+ * `vocabSize` is the folder's, where neither it nor a tokenizer is given; a tokenizer must be the one that encoded the
+ * folder.
  */
 export type Corpus = TextSource | TokensSource | ExamplesSource | readonly LabelledText[]
 
@@ -35,14 +45,25 @@ export interface Wanted {
 }
 
 /** Refuses a corpus that the objective cannot be learned from. */
-export function checkCorpus({ kind }: Source, options: CheckedOptions, tokenizer: Tokenizer | null, where: string): void {
+export function checkCorpus(
+  { kind }: Source,
+  options: CheckedOptions,
+  tokenizer: Tokenizer | null,
+  where: string,
+): void {
   const no = (why: string) => new UsageError(`${where}: ${why}`)
   if (options.objective === 'classify') {
     const hasClasses = kind === 'examples' || kind === 'files' || kind === 'pieces'
-    if (!hasClasses) throw no(`${kind === 'folder' ? 'token ids' : kind} name no classes: write { examples: [{ text, label }, ...] }, or { files: [...] } whose lines name them, as in __label__yes`)
-  } else if (kind === 'examples') throw no('texts with labels are for the objective "classify": write { texts: [...] } to learn from the texts alone')
-  if (kind === 'ids' && options.vocabSize === 0) throw no('of a corpus of ids, say vocabSize: how many ids there may be')
-  if (kind === 'tokens' && tokenizer !== null) throw no('tokens are cut already: leave the option tokenizer out, or write { texts: [...] }')
+    if (!hasClasses)
+      throw no(
+        `${kind === 'folder' ? 'token ids' : kind} name no classes: write { examples: [{ text, label }, ...] }, or { files: [...] } whose lines name them, as in __label__yes`,
+      )
+  } else if (kind === 'examples')
+    throw no('texts with labels are for the objective "classify": write { texts: [...] } to learn from the texts alone')
+  if (kind === 'ids' && options.vocabSize === 0)
+    throw no('of a corpus of ids, say vocabSize: how many ids there may be')
+  if (kind === 'tokens' && tokenizer !== null)
+    throw no('tokens are cut already: leave the option tokenizer out, or write { texts: [...] }')
 }
 
 /** Gathers a corpus; files are read on another thread. */
@@ -79,15 +100,17 @@ function ofIds({ lists }: Source & { kind: 'ids' }): Gathered {
 }
 
 /**
- * The ids of a folder, whose documents are the sentences. To learn next tokens, all of them, they stay in the file; the other
- * objectives have them in memory.
+ * The ids of a folder, whose documents are the sentences. To learn next tokens, all of them, they stay in the file; the
+ * other objectives have them in memory.
  */
 function ofFolder({ path, verify }: Source & { kind: 'folder' }, { options, tokenizer, where }: Wanted): Gathered {
   const folder = openFolder(path, verify)
   const { info } = folder
   if (tokenizer !== null) checkEncoder(info, tokenizer, where)
   if (options.vocabSize !== 0 && options.vocabSize < info.vocabSize) {
-    throw new UsageError(`${where}: the ids of ${path} are below ${info.vocabSize}, and vocabSize is ${options.vocabSize}: make it that large, or leave it out`)
+    throw new UsageError(
+      `${where}: the ids of ${path} are below ${info.vocabSize}, and vocabSize is ${options.vocabSize}: make it that large, or leave it out`,
+    )
   }
   return folder.corpus()
 }
@@ -99,11 +122,16 @@ export function vocabularyOf(source: Source, { vocabSize }: CheckedOptions): num
 
 /** Each text is encoded on its own, and ends a sentence. */
 async function encoded(source: Source, tokenizer: Tokenizer, wanted: Wanted): Promise<Gathered> {
-  const { signal, where, options: { invalidUtf8, maxRatio } } = wanted
+  const {
+    signal,
+    where,
+    options: { invalidUtf8, maxRatio },
+  } = wanted
   const corpus = call(native.corpusOfIds())
   const disallowedSpecial = new Set<string>()
   const addStream = async (text: Source) => {
-    for await (const ids of idsOfSource(text, { tokenizer, signal, invalidUtf8, maxRatio, disallowedSpecial }, where)) check(native.corpusIds(corpus, ids))
+    for await (const ids of idsOfSource(text, { tokenizer, signal, invalidUtf8, maxRatio, disallowedSpecial }, where))
+      check(native.corpusIds(corpus, ids))
     check(native.corpusEnd(corpus))
   }
   if (source.kind === 'files') for (const path of source.paths) await addStream({ kind: 'files', paths: [path] })
@@ -152,7 +180,12 @@ async function ofExamples(examples: Items, wanted: Wanted): Promise<Gathered> {
 const TURN = 20
 
 /** Uses what a source gives. The event loop turns now and then, so that a signal is heard. */
-async function each(items: Items, kind: 'texts' | 'pieces' | 'tokens' | 'examples', { signal, where }: Wanted, use: (item: unknown) => void): Promise<void> {
+async function each(
+  items: Items,
+  kind: 'texts' | 'pieces' | 'tokens' | 'examples',
+  { signal, where }: Wanted,
+  use: (item: unknown) => void,
+): Promise<void> {
   let [count, until] = [0, performance.now() + TURN]
   const take = (item: unknown) => {
     checkItem(item, kind, count++, where)
@@ -180,7 +213,7 @@ async function each(items: Items, kind: 'texts' | 'pieces' | 'tokens' | 'example
 async function addFile(corpus: Gathered, path: string, { options, signal, where }: Wanted): Promise<void> {
   const file = call(native.corpusFile(corpus, path, options.invalidUtf8 === 'replace', options.maxRatio))
   // Some of it at a time, so that a signal is heard in between.
-  for (let done = false; !done; ) {
+  for (let done = false; !done;) {
     throwIfAborted(signal, where)
     const read = await call(native.corpusFileRead(file))
     if (read.failure) throw failureOf(read.failure)

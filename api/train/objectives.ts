@@ -17,7 +17,9 @@ export interface CommonOptions extends ReadingOptions {
   epochs?: number
   /** Tokens that come less often are left out; default 5, of next-token and classify 1. */
   minCount?: number
-  /** The seed of all draws. The same seed, corpus and options give the same bits, at any number of threads. Default 1. */
+  /**
+   * The seed of all draws. The same seed, corpus and options give the same bits, at any number of threads. Default 1.
+   */
   seed?: number
 }
 
@@ -37,8 +39,8 @@ export interface PairTrainerOptions extends CommonOptions {
   /** The first learning rate; default 0.025. */
   alpha?: number
   /**
-   * The last learning rate. From the first to it the rate falls evenly from sentence to sentence, however long they are.
-   * Default 0.0001.
+   * The last learning rate. From the first to it the rate falls evenly from sentence to sentence, however long they
+   * are. Default 0.0001.
    */
   minAlpha?: number
   /** Whether the mean of the neighbours is taken, not their sum; default true. */
@@ -69,12 +71,17 @@ export interface NextTokenTrainerOptions extends CommonOptions {
   /** Whether the head is the token table; default false. */
   tied?: boolean
   /** The softmax over all tokens, or over the next one and a sample of others; default 'full'. */
-  softmax?: 'full' | { /** A softmax over so many other tokens and the next one, not over all. */ samples: number; /** Samples are drawn by frequency to this power; default 0.75. */ nsExponent?: number }
+  softmax?:
+    | 'full'
+    | {
+        /** A softmax over so many other tokens and the next one, not over all. */ samples: number
+        /** Samples are drawn by frequency to this power; default 0.75. */ nsExponent?: number
+      }
 }
 
 /**
- * A class for each text, from the mean of its tokens' vectors: fastText's supervised mode without n-grams. Special tokens of
- * a tokenizer are plain text here.
+ * A class for each text, from the mean of its tokens' vectors: fastText's supervised mode without n-grams. Special
+ * tokens of a tokenizer are plain text here.
  */
 export interface ClassifyTrainerOptions extends CommonOptions {
   objective: 'classify'
@@ -131,7 +138,11 @@ export const FIELDS: Readonly<Record<Objective, Fields>> = {
     batchSize: { kind: 'size', least: 1, most: 2147483647, usual: 16 },
     initStd: { kind: 'number', least: 0, usual: 0.02 },
     tied: { kind: 'flag', usual: false },
-    softmax: { kind: 'wordOr', word: 'full', options: { samples: { kind: 'size', least: 1, most: 1048576 }, nsExponent: { kind: 'number', usual: 0.75 } } },
+    softmax: {
+      kind: 'wordOr',
+      word: 'full',
+      options: { samples: { kind: 'size', least: 1, most: 1048576 }, nsExponent: { kind: 'number', usual: 0.75 } },
+    },
   },
   classify: {
     vocabSize: { kind: 'size', least: 0, most: 2147483647 },

@@ -1,4 +1,5 @@
-// What is learned and how: the options of a trainer, checked, as they are kept with a checkpoint and as the native side takes them.
+// What is learned and how: the options of a trainer, checked, as they are kept with a checkpoint and as the native side
+// takes them.
 
 import { UsageError } from '../base/errors.js'
 import { checkAll, checkFields, type Fields, type Words } from '../base/fields.js'
@@ -16,13 +17,21 @@ export interface CheckedOptions extends Required<Omit<CommonOptions, 'tokenizer'
 const READING = ['objective', 'tokenizer', 'invalidUtf8', 'maxRatio']
 const INVALID = ['throw', 'replace'] as const
 
-const WORDS: Words = { tooSmall: (value, least) => `must be a number of at least ${least}, not ${value}`, betas: 'must be' }
+const WORDS: Words = {
+  tooSmall: (value, least) => `must be a number of at least ${least}, not ${value}`,
+  betas: 'must be',
+}
 
 /** Options of a trainer, all of them checked. */
-export function checkTrainer(options: TrainerOptions, where: string): { checked: CheckedOptions; tokenizer: Tokenizer | null } {
+export function checkTrainer(
+  options: TrainerOptions,
+  where: string,
+): { checked: CheckedOptions; tokenizer: Tokenizer | null } {
   const objective = checkWord((isObject(options) ? options : undefined)?.objective, OBJECTIVES, `${where}: objective`)
   const fields = FIELDS[objective]
-  const given = { ...checkOptions<TrainerOptions>(options, [...READING, ...Object.keys(fields)], `${where} of ${objective}`) }
+  const given = {
+    ...checkOptions<TrainerOptions>(options, [...READING, ...Object.keys(fields)], `${where} of ${objective}`),
+  }
   const tokenizer = checkTokenizer(given.tokenizer, where)
   const checked = {
     objective,
@@ -45,16 +54,25 @@ function isOfKind(value: unknown, field: Fields[string]): boolean {
   if (field.kind === 'betas') return isArray(value) && value.length === 2 && value.every(Number.isFinite)
   if (field.kind !== 'wordOr') return Number.isFinite(value)
   if (value === field.word) return true
-  return isObject(value) && Object.entries(field.options).every(([name, its]) => isOfKind((value as Record<string, unknown>)[name], its))
+  return (
+    isObject(value) &&
+    Object.entries(field.options).every(([name, its]) => isOfKind((value as Record<string, unknown>)[name], its))
+  )
 }
 
 /** Options as a checkpoint keeps them; null where they are none. What else stands there is left out. */
 export function keptOptions(kept: unknown): CheckedOptions | null {
   const { objective, invalidUtf8, maxRatio, ...its } = (kept ?? {}) as Partial<CheckedOptions>
-  if (!OBJECTIVES.includes(objective as Objective) || !INVALID.includes(invalidUtf8!) || !Number.isFinite(maxRatio)) return null
+  if (!OBJECTIVES.includes(objective as Objective) || !INVALID.includes(invalidUtf8!) || !Number.isFinite(maxRatio))
+    return null
   const fields = Object.entries(FIELDS[objective!])
   if (!fields.every(([name, field]) => isOfKind(its[name], field))) return null
-  return { objective, ...Object.fromEntries(fields.map(([name]) => [name, its[name]])), invalidUtf8, maxRatio } as CheckedOptions
+  return {
+    objective,
+    ...Object.fromEntries(fields.map(([name]) => [name, its[name]])),
+    invalidUtf8,
+    maxRatio,
+  } as CheckedOptions
 }
 
 /** What is beyond the bounds of such options, which nobody can have given; null where nothing is. */
@@ -70,6 +88,12 @@ export function beyondBounds(kept: CheckedOptions): string | null {
 }
 
 /** What a user said of the objective, for an account of how a model came to be. */
-export function hyperParameters({ objective: _, vocabSize: _size, invalidUtf8: _invalid, maxRatio: _ratio, ...its }: CheckedOptions): Record<string, Json> {
+export function hyperParameters({
+  objective: _,
+  vocabSize: _size,
+  invalidUtf8: _invalid,
+  maxRatio: _ratio,
+  ...its
+}: CheckedOptions): Record<string, Json> {
   return its as Record<string, Json>
 }

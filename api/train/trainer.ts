@@ -47,7 +47,10 @@ export interface RunOptions {
   signal?: AbortSignal
   /** Where checkpoints go, at least `every` seconds apart (default 60), when the run is aborted, and at its end. */
   checkpoint?: { path: string; every?: number }
-  /** Batches after which the run returns, done or not; default: none. With 0 it reads the corpus and makes the tables, no more. */
+  /**
+   * Batches after which the run returns, done or not; default: none. With 0 it reads the corpus and makes the tables,
+   * no more.
+   */
   steps?: number
 }
 
@@ -57,8 +60,8 @@ export interface TrainResult {
   /** The vectors of tokens, (tokens, dim), as a layer that can learn on. */
   embedding: Embedding
   /**
-   * All tables by name: `token.weight`; of pairs `output.weight`, the tokens as centers; of next-token `position.weight` and,
-   * unless tied, `head.weight`; of classify `output.weight`, (classes, dim).
+   * All tables by name: `token.weight`; of pairs `output.weight`, the tokens as centers; of next-token
+   * `position.weight` and, unless tied, `head.weight`; of classify `output.weight`, (classes, dim).
    */
   tensors: Record<string, Tensor>
   /** What the rows of `token.weight` stand for; null of a corpus of ids without a tokenizer. */
@@ -121,12 +124,14 @@ const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps']
 /** Points of the loss that are kept: then every other is dropped. */
 const MOST_LOSSES = 2000
 
-const CONTENTS = new Contents<Trainer>('Trainer', { instead: 'save() writes it and Trainer.resume reads it, result() has its tensors' })
+const CONTENTS = new Contents<Trainer>('Trainer', {
+  instead: 'save() writes it and Trainer.resume reads it, result() has its tensors',
+})
 
 /**
- * Trains tables on a corpus. It works on another thread, on as many as `setNumThreads` says, and its result has the same bits
- * at any number of them: it follows from corpus, options and seed alone, also when the run is aborted and goes on, or goes on
- * from a checkpoint after the process was killed.
+ * Trains tables on a corpus. It works on another thread, on as many as `setNumThreads` says, and its result has the
+ * same bits at any number of them: it follows from corpus, options and seed alone, also when the run is aborted and
+ * goes on, or goes on from a checkpoint after the process was killed.
  *
  * ```ts
  * const trainer = new Trainer({ files: ['book.txt'] }, { objective: 'skip-gram', dim: 100 })
@@ -156,7 +161,10 @@ export class Trainer {
   constructor(corpus: Corpus, options: TrainerOptions | Kept)
   constructor(corpus: Corpus, options: TrainerOptions | Kept) {
     const where = 'Trainer'
-    const kept = isObject(options) && options instanceof Kept ? options : new Kept(readSource(corpus, CORPUS, where), checkTrainer(options, where), where)
+    const kept =
+      isObject(options) && options instanceof Kept
+        ? options
+        : new Kept(readSource(corpus, CORPUS, where), checkTrainer(options, where), where)
     this.objective = kept.options.objective
     this.#source = kept.source
     this.#options = kept.options
@@ -166,13 +174,17 @@ export class Trainer {
   }
 
   /**
-   * Goes on where a checkpoint was made, with the options that are kept in it and the same corpus: what comes out has the bits
-   * of a run that was never interrupted. A tokenizer that was read from a file must be given again.
+   * Goes on where a checkpoint was made, with the options that are kept in it and the same corpus: what comes out has
+   * the bits of a run that was never interrupted. A tokenizer that was read from a file must be given again.
    *
    * @throws FileError, FormatError where it cannot be read, as one that was cut short; UsageError where it is no checkpoint, of
    * another version, or of another corpus, and as the constructor.
    */
-  static async resume(path: string, corpus: Corpus, options?: { tokenizer?: Tokenizer; signal?: AbortSignal }): Promise<Trainer> {
+  static async resume(
+    path: string,
+    corpus: Corpus,
+    options?: { tokenizer?: Tokenizer; signal?: AbortSignal },
+  ): Promise<Trainer> {
     const where = 'Trainer.resume'
     const { tokenizer, signal } = checkOptions(options, ['tokenizer', 'signal'], where)
     const file = resolve(checkPath(path, where))
@@ -190,8 +202,8 @@ export class Trainer {
    * Trains to the end, or until it is told to stop; can be called again to go on. At the end: what was learned.
    *
    * @throws UsageError for a corpus that is empty or of which `minCount` leaves nothing, and once a loss is no finite number:
-   * it names the step, and the last checkpoint stays. FileError, FormatError for files that cannot be read, or a checkpoint
-   * that cannot be written. AbortedError. What `onProgress` throws.
+   * it names the step, and the last checkpoint stays. FileError, FormatError for files that cannot be read, or a
+   * checkpoint that cannot be written. AbortedError. What `onProgress` throws.
    */
   async run(options?: RunOptions): Promise<TrainResult> {
     const where = 'Trainer.run'
@@ -238,8 +250,8 @@ export class Trainer {
   }
 
   /**
-   * Writes a checkpoint, from which `Trainer.resume` goes on: one safetensors file, written beside, synced and renamed, so that
-   * one that was there before stays until it is whole. Between two runs.
+   * Writes a checkpoint, from which `Trainer.resume` goes on: one safetensors file, written beside, synced and renamed,
+   * so that one that was there before stays until it is whole. Between two runs.
    */
   async save(path: string): Promise<void> {
     const where = 'Trainer.save'
@@ -252,7 +264,10 @@ export class Trainer {
 
   /** Copies of what was learned so far. Between two runs. */
   result(): TrainResult {
-    if (this.#ready === null || this.#busy) throw new UsageError(`Trainer.result: ${this.#busy ? 'it is still at work' : 'nothing was learned yet: run() it first'}`)
+    if (this.#ready === null || this.#busy)
+      throw new UsageError(
+        `Trainer.result: ${this.#busy ? 'it is still at work' : 'nothing was learned yet: run() it first'}`,
+      )
     return this.#result(this.progress!)
   }
 
@@ -273,13 +288,24 @@ export class Trainer {
     if (signal?.aborted) throw new AbortedError(`${where} was aborted`, { cause: signal.reason })
     const wanted = { options: this.#options, tokenizer: this.#tokenizer, signal, where }
     const corpus = await gather(this.#source, wanted)
-    const made = await call(native.trainerNew(corpus, { ...this.#options, vocabSize: vocabularyOf(this.#source, this.#options) }))
+    const made = await call(
+      native.trainerNew(corpus, { ...this.#options, vocabSize: vocabularyOf(this.#source, this.#options) }),
+    )
     if (made.failure || !made.trainer) throw failedOver(this.#source, made.failure)
-    this.#ready = { native: made.trainer, words: made.words ?? null, labels: made.labels ?? null, counts: allocating(made.counts.length * 8, () => Float64Array.from(made.counts)) }
+    this.#ready = {
+      native: made.trainer,
+      words: made.words ?? null,
+      labels: made.labels ?? null,
+      counts: allocating(made.counts.length * 8, () => Float64Array.from(made.counts)),
+    }
     return this.#ready
   }
 
-  async #throwIfAborted(signal: AbortSignal | undefined, saving: { path: string } | null, where: string): Promise<void> {
+  async #throwIfAborted(
+    signal: AbortSignal | undefined,
+    saving: { path: string } | null,
+    where: string,
+  ): Promise<void> {
     if (!signal?.aborted) return
     if (saving) await this.#save(saving.path)
     throw new AbortedError(`${where} was aborted`, { cause: signal.reason })
@@ -303,17 +329,31 @@ export class Trainer {
     const tokensPerSecond = seconds > 0 ? recent / seconds : 0
     const secondsLeft = tokensPerSecond > 0 ? (total - tokens) / tokensPerSecond : 0
     const { epochs } = this.#options
-    return { step, epoch, epochs, tokens, totalTokens: total, loss: Number.isNaN(loss) ? null : loss, tokensPerSecond, secondsLeft, lr }
+    return {
+      step,
+      epoch,
+      epochs,
+      tokens,
+      totalTokens: total,
+      loss: Number.isNaN(loss) ? null : loss,
+      tokensPerSecond,
+      secondsLeft,
+      lr,
+    }
   }
 
   #result(progress: TrainProgress): TrainResult {
     const { native: handle, words, labels, counts } = this.#ready!
     const names = this.objective === 'next-token' ? NEXT_TOKEN : TABLES
-    const tensors = Object.fromEntries(call(native.trainerTables(handle)).map((table) => [names[table.name], tensorOf(table)]))
+    const tensors = Object.fromEntries(
+      call(native.trainerTables(handle)).map((table) => [names[table.name], tensorOf(table)]),
+    )
     const { step: steps, epoch: epochs, tokens } = progress
     const training: TrainingRecord = {
       hyperParameters: hyperParameters(this.#options),
-      tokens, epochs, steps,
+      tokens,
+      epochs,
+      steps,
       seconds: Number(this.#seconds.toFixed(3)),
       loss: this.#losses.slice(),
     }
@@ -348,9 +388,14 @@ function tensorOf({ dtype, shape, handle }: NonNullable<ReturnType<typeof native
 }
 
 function checkCheckpoint(checkpoint: unknown, where: string): { path: string; every: number } {
-  const { path, every = 60 } = checkOptions(checkpoint as { path: string; every?: number }, ['path', 'every'], `${where}: checkpoint`)
+  const { path, every = 60 } = checkOptions(
+    checkpoint as { path: string; every?: number },
+    ['path', 'every'],
+    `${where}: checkpoint`,
+  )
   const seconds = checkNumber(every, `${where}: checkpoint.every`)
-  if (seconds < 0) throw new UsageError(`${where}: checkpoint.every must be a number of seconds of at least 0, not ${seconds}`)
+  if (seconds < 0)
+    throw new UsageError(`${where}: checkpoint.every must be a number of seconds of at least 0, not ${seconds}`)
   return { path: resolve(checkPath(path, `${where}: checkpoint`)), every: seconds }
 }
 
@@ -376,15 +421,23 @@ function keptIn(file: string, text: string, tokenizer: Tokenizer | undefined, wh
   }
   const { tokenizer: said, losses, seconds } = config ?? {}
   const options = keptOptions(config?.options)
-  const isWhole = options !== null && isArray(losses) && typeof seconds === 'number' && (said === null || typeof said?.vocabSize === 'number')
+  const isWhole =
+    options !== null &&
+    isArray(losses) &&
+    typeof seconds === 'number' &&
+    (said === null || typeof said?.vocabSize === 'number')
   if (!isWhole) throw new UsageError(`${file}: is no checkpoint of a Trainer: its config does not say what is trained`)
   const beyond = beyondBounds(options)
   if (beyond !== null) throw new FormatError(`${file}: is damaged: ${beyond}`, file, 0)
-  if (said === null && tokenizer !== undefined) throw new UsageError(`${where}: ${file} was made without a tokenizer: leave it out`)
-  if (said?.name === null && tokenizer === undefined) throw new UsageError(`${where}: ${file} was made with a tokenizer from a file: give it as the option tokenizer`)
+  if (said === null && tokenizer !== undefined)
+    throw new UsageError(`${where}: ${file} was made without a tokenizer: leave it out`)
+  if (said?.name === null && tokenizer === undefined)
+    throw new UsageError(`${where}: ${file} was made with a tokenizer from a file: give it as the option tokenizer`)
   const found = said === null ? null : (tokenizer ?? Tokenizer.load(said.name as 'gpt2'))
   if (found !== null && found.vocabSize !== said!.vocabSize) {
-    throw new UsageError(`${where}: ${file} was made with a tokenizer of ${said!.vocabSize} tokens, not the ${found.vocabSize} of ${found.name}`)
+    throw new UsageError(
+      `${where}: ${file} was made with a tokenizer of ${said!.vocabSize} tokens, not the ${found.vocabSize} of ${found.name}`,
+    )
   }
   return { checked: options, tokenizer: found, losses, seconds }
 }

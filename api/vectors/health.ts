@@ -40,7 +40,10 @@ export interface TableHealth {
   outliers: NormOutlier[]
 }
 
-/** Examines a table of floats, (rows, dim): its numbers as float32, in float64 arithmetic. The same bits on any number of threads. */
+/**
+ * Examines a table of floats, (rows, dim): its numbers as float32, in float64 arithmetic. The same bits on any number
+ * of threads.
+ */
 export function tableHealth(table: Tensor, options?: TableHealthOptions): TableHealth {
   const where = 'tableHealth'
   const { counts: given, initial } = checkOptions(options, ['counts', 'initial'], where)
@@ -50,7 +53,9 @@ export function tableHealth(table: Tensor, options?: TableHealthOptions): TableH
   if (initial !== undefined) {
     checkFloats(initial, `${where}: initial`)
     if (!sameShape(initial.shape, table.shape) || initial.dtype !== table.dtype) {
-      throw new ShapeError(`${where}: initial is ${initial.dtype} ${shown(initial.shape)} and the table ${table.dtype} ${shown(table.shape)}: they must be the same`)
+      throw new ShapeError(
+        `${where}: initial is ${initial.dtype} ${shown(initial.shape)} and the table ${table.dtype} ${shown(table.shape)}: they must be the same`,
+      )
     }
   }
   const found = call(native.tableHealth(table.dtype, table.operand(), dim, counts, initial?.operand()))
@@ -72,12 +77,16 @@ const listOf = (ids: Uint32Array | undefined | null) => (ids ? Array.from(ids) :
 
 function countsOf(counts: unknown, rows: number, where: string): Float64Array {
   const length: unknown = isObject(counts) && 'length' in counts ? counts.length : undefined
-  if (length !== rows) throw new ShapeError(`${where}: ${length === undefined ? show(counts) : show(length)} counts for ${rows} rows`)
-  return Float64Array.from(eachOf(counts as ArrayLike<unknown>, (count, id) => checkNumber(count, `${where}: counts[${id}]`)))
+  if (length !== rows)
+    throw new ShapeError(`${where}: ${length === undefined ? show(counts) : show(length)} counts for ${rows} rows`)
+  return Float64Array.from(
+    eachOf(counts as ArrayLike<unknown>, (count, id) => checkNumber(count, `${where}: counts[${id}]`)),
+  )
 }
 
 function checkFloats(table: unknown, where: string): asserts table is Tensor {
   if (!(table instanceof Tensor)) throw new UsageError(`${where} is a tensor, not ${show(table)}`)
-  if (table.shape.length !== 2 || table.shape[1] === 0) throw new ShapeError(`${where} has the shape [rows, dim], not ${shown(table.shape)}`)
+  if (table.shape.length !== 2 || table.shape[1] === 0)
+    throw new ShapeError(`${where} has the shape [rows, dim], not ${shown(table.shape)}`)
   if (facts(table.dtype).kind !== 'float') throw new DTypeError(`${where} is of floats, not ${table.dtype}`)
 }

@@ -9,7 +9,9 @@ import { show } from '../base/validate.js'
 export interface Names {
   /** How many there are: ids are below. */
   readonly size: number
-  /** The name of a row: a word, or a token as its vocabulary writes it (`Ġwhale`, `##ing`); undefined of an unused id. */
+  /**
+   * The name of a row: a word, or a token as its vocabulary writes it (`Ġwhale`, `##ing`); undefined of an unused id.
+   */
   nameOf(id: number): string | undefined
   /** The row that text stands for. @throws UnknownTokenError, whose `nearest` has the nearest spellings. */
   idOf(text: string, where: string): number
@@ -22,12 +24,19 @@ export class WordNames implements Names {
   readonly #ids = new Map<string, number>()
 
   /** @throws UsageError for what is no word, is empty, or comes twice. */
-  constructor(readonly words: readonly string[], where: string) {
+  constructor(
+    readonly words: readonly string[],
+    where: string,
+  ) {
     // Not `forEach`, which would skip the holes of an array.
     for (let id = 0; id < words.length; id++) {
       const word = words[id]
-      if (typeof word !== 'string' || word === '') throw new UsageError(`${where}: word ${id} must be a string that is not empty, not ${show(word)}`)
-      if (this.#ids.has(word)) throw new UsageError(`${where}: ${show(word)} stands for row ${this.#ids.get(word)} and row ${id}: a word has one row`)
+      if (typeof word !== 'string' || word === '')
+        throw new UsageError(`${where}: word ${id} must be a string that is not empty, not ${show(word)}`)
+      if (this.#ids.has(word))
+        throw new UsageError(
+          `${where}: ${show(word)} stands for row ${this.#ids.get(word)} and row ${id}: a word has one row`,
+        )
       this.#ids.set(word, id)
     }
   }
@@ -48,8 +57,13 @@ export class WordNames implements Names {
     const id = this.#ids.get(text)
     if (id !== undefined) return id
     const variant = variantsOf(text).find((word) => this.#ids.has(word))
-    const hint = variant === undefined ? `the error's "nearest" has those that are spelled most like it` : `${JSON.stringify(variant)} is`
-    throw new UnknownTokenError(`${where}: ${show(text)} is not among the ${this.size} words; ${hint}`, text, () => nearestSpellings(text, this.words))
+    const hint =
+      variant === undefined
+        ? `the error's "nearest" has those that are spelled most like it`
+        : `${JSON.stringify(variant)} is`
+    throw new UnknownTokenError(`${where}: ${show(text)} is not among the ${this.size} words; ${hint}`, text, () =>
+      nearestSpellings(text, this.words),
+    )
   }
 }
 
@@ -66,7 +80,9 @@ function variantsOf(text: string): string[] {
 /** Of a text that is no token at most so many pieces are named. */
 const MOST_PIECES = 8
 
-/** The tokens of a tokenizer. Text stands for a token if it is just that one: as written, or else with a space before. */
+/**
+ * The tokens of a tokenizer. Text stands for a token if it is just that one: as written, or else with a space before.
+ */
 export class TokenizerNames implements Names {
   readonly size: number
 
@@ -103,6 +119,10 @@ export class TokenizerNames implements Names {
     const pieces = Array.from(ids.subarray(0, MOST_PIECES), (id) => this.nameOf(id) ?? `id ${id}`)
     const list = pieces.length === 0 ? 'none' : pieces.map((piece) => JSON.stringify(piece)).join(', ')
     const what = `${ids.length} tokens of ${this.tokenizer.name} (${list}${ids.length > MOST_PIECES ? ', ...' : ''})`
-    throw new UnknownTokenError(`${where}: ${show(text)} is ${what}, with a space before as well; one is needed: ask for a piece`, text, () => pieces)
+    throw new UnknownTokenError(
+      `${where}: ${show(text)} is ${what}, with a space before as well; one is needed: ask for a piece`,
+      text,
+      () => pieces,
+    )
   }
 }

@@ -19,13 +19,14 @@ export interface PrincipalComponents {
 }
 
 /**
- * The principal components of rows, (rows, dim), of floats, all finite: as `numpy.linalg.eigh` of their covariance has them,
- * but for the sign, which is such that the largest element of a direction is positive. The same bits on any number of threads.
+ * The principal components of rows, (rows, dim), of floats, all finite: as `numpy.linalg.eigh` of their covariance has
+ * them, but for the sign, which is such that the largest element of a direction is positive. The same bits on any
+ * number of threads.
  *
- * It takes about rows dim^2 operations, on all threads. The directions take some 10 dim^3 on one thread; but where there are
- * at least 512 columns, and at least 64 count + 128, they are found by iteration, which is much faster: up to 1e-5 in each
- * element where neighbouring variances differ by a ten thousandth of the larger. Beside the result it needs 32 dim^2 bytes.
- * Where there are fewer rows than columns they change places.
+ * It takes about rows dim^2 operations, on all threads. The directions take some 10 dim^3 on one thread; but where
+ * there are at least 512 columns, and at least 64 count + 128, they are found by iteration, which is much faster: up to
+ * 1e-5 in each element where neighbouring variances differ by a ten thousandth of the larger. Beside the result it
+ * needs 32 dim^2 bytes. Where there are fewer rows than columns they change places.
  *
  * @throws ShapeError for fewer rows or columns than components; DTypeError for rows that are no floats; UsageError for an
  * element that is not finite.
@@ -41,8 +42,9 @@ export function principalComponents(rows: Tensor, options?: { /** default 2 */ c
 }
 
 /**
- * `principalComponents` on another thread, so that this one goes on: the same bits, the same errors, as a rejection. The rows
- * must not be written meanwhile. `signal` ends it within some milliseconds, but for the step of dim^3 where that is taken.
+ * `principalComponents` on another thread, so that this one goes on: the same bits, the same errors, as a rejection.
+ * The rows must not be written meanwhile. `signal` ends it within some milliseconds, but for the step of dim^3 where
+ * that is taken.
  *
  * @throws AbortedError when `signal` says so.
  */
@@ -84,7 +86,8 @@ function checkRows(rows: Tensor, count: number, where: string): Sizes {
   checkSize(count, `${where}: count`, 1)
   if (!(rows instanceof Tensor)) throw new UsageError(`${where}: a tensor, not ${show(rows)}`)
   if (facts(rows.dtype).kind !== 'float') throw new DTypeError(`${where}: of floats, not ${rows.dtype}`)
-  if (rows.shape.length !== 2 || Math.min(...rows.shape) < count) throw new ShapeError(`${where}: ${shown(rows.shape)} has no ${count} components: rows and columns must be as many`)
+  if (rows.shape.length !== 2 || Math.min(...rows.shape) < count)
+    throw new ShapeError(`${where}: ${shown(rows.shape)} has no ${count} components: rows and columns must be as many`)
   const sizes = { rows: rows.shape[0], dim: rows.shape[1], count }
   checkElements(elementsOf(sizes), 8, where, [elementsOf(sizes)])
   return sizes
@@ -106,7 +109,14 @@ function widened(rows: Tensor): Tensor {
 function find(rows: Tensor, sizes: Sizes): Tensor {
   const size = elementsOf(sizes)
   const out = uninitialized('float64', [size])
-  const done = native.componentsOf(rows.operand(), rows.dtype === 'float64', sizes.rows, sizes.dim, sizes.count, out.operand())
+  const done = native.componentsOf(
+    rows.operand(),
+    rows.dtype === 'float64',
+    sizes.rows,
+    sizes.dim,
+    sizes.count,
+    out.operand(),
+  )
   if (!done) out.dispose()
   check(done)
   return out
@@ -120,7 +130,11 @@ function parts(found: Tensor, { rows, dim, count }: Sizes): PrincipalComponents 
     flat.dispose()
     return it
   }
-  const [components, scores, variances] = [part(0, count, dim), part(count * dim, rows, count), part(count * (dim + rows), 1, count)]
+  const [components, scores, variances] = [
+    part(0, count, dim),
+    part(count * dim, rows, count),
+    part(count * (dim + rows), 1, count),
+  ]
   const explained = (variances.toArray() as number[][])[0]
   for (const done of [variances, all, found]) done.dispose()
   return { components, scores, explained }

@@ -8,10 +8,10 @@ const LONGEST = 64
 const MOST_LETTERS = 5_000_000
 
 /**
- * The words of a vocabulary whose spelling is nearest: differing in case alone, else by the fewest letters that are put in,
- * left out, replaced or swapped with their neighbour (optimal string alignment), a third of the word at most. Of equally
- * near ones those come first that stand first, as the most frequent do. Of a very large vocabulary only the first
- * 400,000 or so are looked at.
+ * The words of a vocabulary whose spelling is nearest: differing in case alone, else by the fewest letters that are put
+ * in, left out, replaced or swapped with their neighbour (optimal string alignment), a third of the word at most. Of
+ * equally near ones those come first that stand first, as the most frequent do. Of a very large vocabulary only the
+ * first 400,000 or so are looked at.
  */
 export function nearestSpellings(text: string, words: readonly string[]): string[] {
   const folded = text.toLowerCase()
@@ -43,8 +43,9 @@ function bothCases(letter: string): string[] {
 }
 
 /**
- * A text of 1 to 64 letters that words are compared with, a column of the table of edit distances at a time: its differences
- * are bits of two integers of 32 (Hyyrö 2003, "A bit-vector algorithm for computing Levenshtein and Damerau edit distances").
+ * A text of 1 to 64 letters that words are compared with, a column of the table of edit distances at a time: its
+ * differences are bits of two integers of 32 (Hyyrö 2003, "A bit-vector algorithm for computing Levenshtein and Damerau
+ * edit distances").
  */
 class Pattern {
   readonly #length: number
@@ -56,7 +57,7 @@ class Pattern {
     this.#length = folded.length
     for (let i = 0; i < folded.length; i++) {
       const places = i < 32 ? this.#low : this.#high
-      for (const letter of bothCases(folded[i])) places[letter.charCodeAt(0)] |= 1 << i % 32
+      for (const letter of bothCases(folded[i])) places[letter.charCodeAt(0)] |= 1 << (i % 32)
     }
   }
 
@@ -65,15 +66,15 @@ class Pattern {
     return this.#length <= 32 ? this.#short(word, limit) : this.#long(word, limit)
   }
 
-  // Names as in the paper: `vp` and `vn` say where a column grows or falls from one row to the next, `hp` and `hn` where a row
-  // does from one column to the next, `d0` where a diagonal stays as it is.
+  // Names as in the paper: `vp` and `vn` say where a column grows or falls from one row to the next, `hp` and `hn`
+  // where a row does from one column to the next, `d0` where a diagonal stays as it is.
 
   #short(word: string, limit: number): number {
     const last = 1 << (this.#length - 1)
     let [vp, vn, d0, before, score] = [-1, 0, 0, 0, this.#length]
     for (let j = 0; j < word.length; j++) {
       const at = this.#low[word.charCodeAt(j)]
-      d0 = ((((~d0 & at) << 1) & before) | ((((at & vp) + vp) | 0) ^ vp) | at | vn) | 0
+      d0 = (((~d0 & at) << 1) & before) | ((((at & vp) + vp) | 0) ^ vp) | at | vn | 0
       let hp = vn | ~(d0 | vp)
       let hn = d0 & vp
       if (hp & last) score++

@@ -18,7 +18,10 @@ import { zeroed } from '../memory/arrays.js'
 export type VectorLike = Float32Array | Float64Array | readonly number[] | Tensor
 /** A token by its text, or a vector. */
 export type TokenOrVector = string | VectorLike
-/** What neighbours are asked of: one, or the sum of some (of tokens their vectors of length 1), those of `negative` turned round. */
+/**
+ * What neighbours are asked of: one, or the sum of some (of tokens their vectors of length 1), those of `negative`
+ * turned round.
+ */
 export type VectorQuery = TokenOrVector | { positive?: readonly TokenOrVector[]; negative?: readonly TokenOrVector[] }
 
 export interface NeighbourOptions {
@@ -35,14 +38,16 @@ export interface Neighbour {
   similarity: number
 }
 
-const CONTENTS = new Contents<Vectors>('Vectors', { instead: 'tokens() and weight are what it holds, saveWord2Vec and saveModel write them' })
+const CONTENTS = new Contents<Vectors>('Vectors', {
+  instead: 'tokens() and weight are what it holds, saveWord2Vec and saveModel write them',
+})
 
 /**
  * The rows of a table and what they stand for: neighbours, analogies, similarities, as gensim's KeyedVectors has them.
  *
  * Every answer is exact and is computed from the table as it is at the call: nothing is kept, so that a table may learn
- * on. A search is one pass over the table, on all threads, with the same bits on every machine. Similarities are cosines;
- * that of a row of zeros is 0, and a row that has a NaN is nobody's neighbour.
+ * on. A search is one pass over the table, on all threads, with the same bits on every machine. Similarities are
+ * cosines; that of a row of zeros is 0, and a row that has a NaN is nobody's neighbour.
  *
  * Text stands for a word as it is written. Of a tokenizer it stands for a token if it is just that one, as written, or
  * else with a space before: `whale` finds `Ġwhale` of GPT-2.
@@ -76,10 +81,14 @@ export class Vectors {
   constructor(weight: Tensor | QuantizedTable, vocabulary: readonly string[] | Tokenizer | Names) {
     const where = 'Vectors'
     const names = namesOf(vocabulary, where)
-    const table = weight instanceof QuantizedTable ? weight.dequantize() : checkTable(weight, where).detach().to('float32')
+    const table =
+      weight instanceof QuantizedTable ? weight.dequantize() : checkTable(weight, where).detach().to('float32')
     const [rows, dim] = table.shape
     const fits = names instanceof WordNames ? rows === names.size : rows >= names.size
-    if (!fits) throw new ShapeError(`${where}: ${names.size} ${names instanceof WordNames ? 'words' : 'tokens'} and ${rows} rows: every one needs a row of its own`)
+    if (!fits)
+      throw new ShapeError(
+        `${where}: ${names.size} ${names instanceof WordNames ? 'words' : 'tokens'} and ${rows} rows: every one needs a row of its own`,
+      )
     this.weight = rows === names.size ? table.detach() : table.narrow(0, 0, names.size).detach()
     this.size = names.size
     this.dim = dim
@@ -108,7 +117,8 @@ export class Vectors {
 
   /** The token of a row, as its vocabulary writes it; of a number that is no token's, `<id 5>`. */
   token(id: number): string {
-    if (checkSize(id, 'Vectors.token: id') >= this.size) throw new UsageError(`Vectors.token: id ${id} of ${this.size} tokens`)
+    if (checkSize(id, 'Vectors.token: id') >= this.size)
+      throw new UsageError(`Vectors.token: id ${id} of ${this.size} tokens`)
     return this.#tokenOf(id)
   }
 
@@ -141,10 +151,13 @@ export class Vectors {
     const vector = it instanceof Tensor ? it.to('float32').borrow() : it
     const isVector = isArray(vector) || types.isFloat32Array(vector) || types.isFloat64Array(vector)
     if (!isVector) throw new UsageError(`${where}: a token or a vector, not ${show(it)}`)
-    if (it instanceof Tensor && it.shape.length !== 1) throw new ShapeError(`${where}: a vector has one dimension, not the shape ${shown(it.shape)}`)
-    if (vector.length !== this.dim) throw new ShapeError(`${where}: a vector of ${vector.length} numbers, and these have ${this.dim}`)
+    if (it instanceof Tensor && it.shape.length !== 1)
+      throw new ShapeError(`${where}: a vector has one dimension, not the shape ${shown(it.shape)}`)
+    if (vector.length !== this.dim)
+      throw new ShapeError(`${where}: a vector of ${vector.length} numbers, and these have ${this.dim}`)
     for (let d = 0; d < vector.length; d++) {
-      if (typeof vector[d] !== 'number' || !Number.isFinite(vector[d])) throw new UsageError(`${where}: element ${d} of the vector is ${show(vector[d])}, not a finite number`)
+      if (typeof vector[d] !== 'number' || !Number.isFinite(vector[d]))
+        throw new UsageError(`${where}: element ${d} of the vector is ${show(vector[d])}, not a finite number`)
     }
     return vector as ArrayLike<number>
   }
@@ -152,12 +165,23 @@ export class Vectors {
   /** The direction that is asked about, and the tokens it was made of. */
   #asked(query: VectorQuery, where: string): { direction: Float32Array; ids: Uint32Array } {
     const isList = isObject(query) && ('positive' in query || 'negative' in query)
-    if (!isList) return { direction: Float32Array.from(this.#vectorOf(query as TokenOrVector, where)), ids: this.#ids([query as TokenOrVector], where) }
-    const { positive = [], negative = [] } = checkOptions(query as { positive?: TokenOrVector[]; negative?: TokenOrVector[] }, ['positive', 'negative'], where)
+    if (!isList)
+      return {
+        direction: Float32Array.from(this.#vectorOf(query as TokenOrVector, where)),
+        ids: this.#ids([query as TokenOrVector], where),
+      }
+    const { positive = [], negative = [] } = checkOptions(
+      query as { positive?: TokenOrVector[]; negative?: TokenOrVector[] },
+      ['positive', 'negative'],
+      where,
+    )
     const [added, taken] = [listOf(positive, `${where}: positive`), listOf(negative, `${where}: negative`)]
     if (added.length + taken.length === 0) throw new UsageError(`${where}: neither positive nor negative has a token`)
     const sum = zeroed(Float64Array, this.dim)
-    for (const [list, sign] of [[added, 1], [taken, -1]] as const) {
+    for (const [list, sign] of [
+      [added, 1],
+      [taken, -1],
+    ] as const) {
       for (const it of list) {
         const vector = this.#vectorOf(it, where)
         // A token counts by its direction; a vector as it is given, as in gensim.
@@ -169,20 +193,23 @@ export class Vectors {
   }
 
   #ids(list: readonly TokenOrVector[], where: string): Uint32Array {
-    return Uint32Array.from(list.filter((it) => typeof it === 'string'), (token) => this.#idOf(token, where))
+    return Uint32Array.from(
+      list.filter((it) => typeof it === 'string'),
+      (token) => this.#idOf(token, where),
+    )
   }
 
   /**
-   * The tokens most similar to a token, a vector, or the sum of some: the best first, of equally similar ones the one with
-   * the lower id. Tokens that were asked with are not among them. `KeyedVectors.most_similar`.
+   * The tokens most similar to a token, a vector, or the sum of some: the best first, of equally similar ones the one
+   * with the lower id. Tokens that were asked with are not among them. `KeyedVectors.most_similar`.
    */
   mostSimilar(query: VectorQuery, options?: NeighbourOptions): Neighbour[] {
     return this.#nearest(query, options, 'Vectors.mostSimilar')
   }
 
   /**
-   * What is to `c` as `b` is to `a`: `analogy('man', 'king', 'woman')` is queen, if all goes well. The tokens nearest to
-   * `b - a + c` of unit vectors, without the three (3CosAdd: Mikolov et al. 2013).
+   * What is to `c` as `b` is to `a`: `analogy('man', 'king', 'woman')` is queen, if all goes well. The tokens nearest
+   * to `b - a + c` of unit vectors, without the three (3CosAdd: Mikolov et al. 2013).
    */
   analogy(a: TokenOrVector, b: TokenOrVector, c: TokenOrVector, options?: NeighbourOptions): Neighbour[] {
     return this.#nearest({ positive: [b, c], negative: [a] }, options, 'Vectors.analogy')
@@ -192,7 +219,9 @@ export class Vectors {
     const { topN = 10 } = checkOptions(options, ['topN'], where)
     checkSize(topN, `${where}: topN`)
     const { direction, ids: without } = this.#asked(query, where)
-    const { ids, similarities } = call(native.nearestRows(this.weight.operand(), this.size, this.dim, direction, topN, without))
+    const { ids, similarities } = call(
+      native.nearestRows(this.weight.operand(), this.size, this.dim, direction, topN, without),
+    )
     return ids.map((id, i) => ({ token: this.#tokenOf(id), id, similarity: similarities[i] }))
   }
 
@@ -226,8 +255,13 @@ export class Vectors {
     const { direction } = this.#asked({ positive: list }, where)
     const similarities = list.map((token) => this.similarity(direction, token as string))
     // Of equally similar ones the first in the order of the alphabet, as gensim has it.
-    const worst = list.map((token, i) => ({ token: checkText(token, `${where}: a token`), similarity: similarities[i] }))
-    return worst.reduce((a, b) => (b.similarity < a.similarity || (b.similarity === a.similarity && b.token < a.token) ? b : a)).token
+    const worst = list.map((token, i) => ({
+      token: checkText(token, `${where}: a token`),
+      similarity: similarities[i],
+    }))
+    return worst.reduce((a, b) =>
+      b.similarity < a.similarity || (b.similarity === a.similarity && b.token < a.token) ? b : a,
+    ).token
   }
 
   /** The place of `b` among the neighbours of `a`: 1 if none is nearer. `KeyedVectors.rank`. */
@@ -252,7 +286,8 @@ export class Vectors {
 }
 
 function namesOf(vocabulary: unknown, where: string): Names {
-  if (isObject(vocabulary) && (vocabulary instanceof WordNames || vocabulary instanceof TokenizerNames)) return vocabulary
+  if (isObject(vocabulary) && (vocabulary instanceof WordNames || vocabulary instanceof TokenizerNames))
+    return vocabulary
   if (vocabulary instanceof Tokenizer) return new TokenizerNames(vocabulary)
   if (isArray(vocabulary)) return new WordNames(vocabulary, where)
   throw new UsageError(`${where}: the vocabulary is an array of words or a Tokenizer, not ${show(vocabulary)}`)

@@ -46,7 +46,11 @@ function gatherModel(table: Float32Array, rows: number, dim: number): Uint8Array
 export interface OnnxPeer {
   version: string
   /** Opens a lookup that writes into `out`. */
-  open(table: Float32Array, shape: { rows: number; dim: number; batch: number; length: number }, threads: number): Promise<OnnxLookup>
+  open(
+    table: Float32Array,
+    shape: { rows: number; dim: number; batch: number; length: number },
+    threads: number,
+  ): Promise<OnnxLookup>
 }
 interface OnnxLookup {
   run(ids: Int32Array, out: Float32Array): Promise<unknown>
@@ -57,7 +61,10 @@ export function onnx(): Found<OnnxPeer> {
   return find('onnxruntime-node', (load, version) => {
     const { InferenceSession, Tensor } = load('onnxruntime-node')
     const open: OnnxPeer['open'] = async (table, { rows, dim, batch, length }, threads) => {
-      const session = await InferenceSession.create(gatherModel(table, rows, dim), { intraOpNumThreads: threads, interOpNumThreads: 1 })
+      const session = await InferenceSession.create(gatherModel(table, rows, dim), {
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+      })
       return {
         run: (ids, out) =>
           session.run(

@@ -8,7 +8,10 @@ export function own(): Found<TokenizerPeer> {
   const plain = { disallowedSpecial: new Set<string>() }
   const open: TokenizerPeer['open'] = (encoding) => {
     const tokenizer = Tokenizer.load(encoding)
-    return { encode: (text) => tokenizer.encode(text, plain), encodeBatch: (texts) => tokenizer.encodeBatch(texts, plain) }
+    return {
+      encode: (text) => tokenizer.encode(text, plain),
+      encodeBatch: (texts) => tokenizer.encodeBatch(texts, plain),
+    }
   }
   return { name: 'tokenbed', peer: { version: capabilities().version, open } }
 }

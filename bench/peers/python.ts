@@ -12,10 +12,16 @@ const run = promisify(execFile)
 export async function runPython<T>(name: string, script: string, ...args: (string | number)[]): Promise<Found<T>> {
   const python = process.env.TOKENBED_PYTHON ?? 'python3'
   try {
-    const { stdout } = await run(python, [join(ROOT, 'bench', 'peers', script), ...args.map(String)], { encoding: 'utf8', maxBuffer: 2 ** 24 })
+    const { stdout } = await run(python, [join(ROOT, 'bench', 'peers', script), ...args.map(String)], {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 24,
+    })
     return { name, peer: JSON.parse(stdout.trim().split('\n').at(-1)!) as T }
   } catch (error) {
-    const last = String((error as { stderr?: string }).stderr ?? error).trim().split('\n').at(-1)
+    const last = String((error as { stderr?: string }).stderr ?? error)
+      .trim()
+      .split('\n')
+      .at(-1)
     return { name, why: `${process.env.TOKENBED_PYTHON ? 'TOKENBED_PYTHON' : 'python3'} does not run it (${last})` }
   }
 }

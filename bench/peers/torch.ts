@@ -10,8 +10,14 @@ export function runTorch<T>(script: string, ...args: unknown[]): Found<T> {
   const python = process.env.TOKENBED_PYTHON ?? 'python3'
   try {
     const command = [join(ROOT, 'bench', 'peers', script), ...args.map(String)]
-    return { name: 'PyTorch', peer: JSON.parse(execFileSync(python, command, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })) }
+    return {
+      name: 'PyTorch',
+      peer: JSON.parse(execFileSync(python, command, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })),
+    }
   } catch {
-    return { name: 'PyTorch', why: `${process.env.TOKENBED_PYTHON ? 'TOKENBED_PYTHON' : 'python3'} does not have it; TOKENBED_PYTHON names a Python that does` }
+    return {
+      name: 'PyTorch',
+      why: `${process.env.TOKENBED_PYTHON ? 'TOKENBED_PYTHON' : 'python3'} does not have it; TOKENBED_PYTHON names a Python that does`,
+    }
   }
 }

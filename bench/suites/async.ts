@@ -62,7 +62,10 @@ async function costs(all: readonly Way[], ids: Int32Array): Promise<Cost[]> {
   for (let round = 0; round < ROUNDS; round++) {
     for (const [i, way] of all.entries()) found[i].push(await cost(way, ids, calls[i]))
   }
-  return found.map((some) => ({ done: median(some.map(({ done }) => done)), busy: median(some.map(({ busy }) => busy)) }))
+  return found.map((some) => ({
+    done: median(some.map(({ done }) => done)),
+    busy: median(some.map(({ busy }) => busy)),
+  }))
 }
 
 /** The delay of the event loop during lookups, in milliseconds: median and 99th percentile. */
@@ -94,17 +97,26 @@ export async function async(report: Report): Promise<void> {
     const ids = order.slice(0, count)
     const [now, one, several] = await costs([forward, alone, many], ids)
     rows.push([
-      String(count), time(now.done), time(one.done), time(one.busy), times(now.done / one.busy), time(several.done), time(several.busy),
+      String(count),
+      time(now.done),
+      time(one.done),
+      time(one.busy),
+      times(now.done / one.busy),
+      time(several.done),
+      time(several.busy),
     ])
   }
   const head = ['ids', 'forward', 'forwardAsync', 'thread', 'ratio', `${IN_FLIGHT} at once`, 'thread']
   report.table(head, rows)
-  report.paragraph('How late the event loop is meanwhile, one lookup after the other without pause: milliseconds, median and 99th percentile.')
+  report.paragraph(
+    'How late the event loop is meanwhile, one lookup after the other without pause: milliseconds, median and 99th percentile.',
+  )
   const late: string[][] = []
   for (const count of COUNTS.slice(3)) {
     const ids = order.slice(0, count)
     const cells: string[] = []
-    for (const way of [forward, alone]) cells.push((await delays(() => way(ids, 1))).map((ms) => ms.toFixed(2)).join(' / '))
+    for (const way of [forward, alone])
+      cells.push((await delays(() => way(ids, 1))).map((ms) => ms.toFixed(2)).join(' / '))
     late.push([String(count), ...cells])
   }
   report.table(['ids', 'forward', 'forwardAsync'], late)

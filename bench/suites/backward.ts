@@ -25,11 +25,43 @@ const CASES: Case[] = [
 /** Sizes of tables from few rows to many, for a batch of the same size. */
 const CURVE = { rows: [1e3, 1e4, 1e5, 1e6], batch: 4, length: 1024, dim: 64 }
 
-const TARGETS: { what: string; must: number; reach: number; of: (us: (player: string) => number) => number; large: boolean; spread?: Spread }[] = [
-  { what: 'dense, 1 thread, against memcpy of the same traffic', must: 0.8, reach: 1.15, of: (us) => us('memcpy: dense') / us(ours('dense', 1)), large: true },
-  { what: 'rows, 1 thread, against memcpy of the same traffic', must: 0.75, reach: 1.15, of: (us) => us('memcpy: sparse') / us(ours('sparse', 1)), large: true },
-  { what: 'rows, 2 threads against 1', must: 1.25, reach: 1.7, of: (us) => us(ours('sparse', 1)) / us(ours('sparse', 2)), large: true, spread: 'zipf' },
-  { what: 'dense, 1 thread, against PyTorch', must: 9, reach: 15, of: (us) => us('PyTorch: dense, 1T') / us(ours('dense', 1)), large: true },
+const TARGETS: {
+  what: string
+  must: number
+  reach: number
+  of: (us: (player: string) => number) => number
+  large: boolean
+  spread?: Spread
+}[] = [
+  {
+    what: 'dense, 1 thread, against memcpy of the same traffic',
+    must: 0.8,
+    reach: 1.15,
+    of: (us) => us('memcpy: dense') / us(ours('dense', 1)),
+    large: true,
+  },
+  {
+    what: 'rows, 1 thread, against memcpy of the same traffic',
+    must: 0.75,
+    reach: 1.15,
+    of: (us) => us('memcpy: sparse') / us(ours('sparse', 1)),
+    large: true,
+  },
+  {
+    what: 'rows, 2 threads against 1',
+    must: 1.25,
+    reach: 1.7,
+    of: (us) => us(ours('sparse', 1)) / us(ours('sparse', 2)),
+    large: true,
+    spread: 'zipf',
+  },
+  {
+    what: 'dense, 1 thread, against PyTorch',
+    must: 9,
+    reach: 15,
+    of: (us) => us('PyTorch: dense, 1T') / us(ours('dense', 1)),
+    large: true,
+  },
 ]
 
 const ours = (form: Form, threads: number) => `tokenbed: ${form}, ${threads}T`
@@ -70,7 +102,12 @@ export async function backwardSuite(report: Report): Promise<void> {
   report.table(['', 'must', 'to reach for', 'measured', ''], verdicts)
 }
 
-async function backwardCase(report: Report, one: Case, torch: TorchProcess | null, verdicts: string[][]): Promise<void> {
+async function backwardCase(
+  report: Report,
+  one: Case,
+  torch: TorchProcess | null,
+  verdicts: string[][],
+): Promise<void> {
   const { rows, dim, batch, length, spread } = one
   report.section(one.name)
   const made = layers(one)
@@ -80,7 +117,10 @@ async function backwardCase(report: Report, one: Case, torch: TorchProcess | nul
   const given = randn([batch, length, dim], { generator })
   const ids = drawIds(batch * length, rows, spread)
   const unique = new Set(ids).size
-  const outs = { dense: made.dense.forward(ids, { shape: [batch, length] }), sparse: made.sparse.forward(ids, { shape: [batch, length] }) }
+  const outs = {
+    dense: made.dense.forward(ids, { shape: [batch, length] }),
+    sparse: made.sparse.forward(ids, { shape: [batch, length] }),
+  }
   const players: Player[] = []
   const results = new Map<string, { form: Form; threads: number; result: string }>()
   const add = (player: Player, form: Form, threads: number, result = '') => {
@@ -91,10 +131,23 @@ async function backwardCase(report: Report, one: Case, torch: TorchProcess | nul
   for (const form of FORMS) {
     const source = new Float32Array(Math.ceil(((ids.length + written[form]) * dim) / 2)).fill(1)
     const target = source.slice()
-    add(local(`memcpy: ${form}`, () => target.set(source)), form, 1)
+    add(
+      local(`memcpy: ${form}`, () => target.set(source)),
+      form,
+      1,
+    )
   }
   for (const threads of THREADS) {
-    for (const form of FORMS) add(local(ours(form, threads), () => backward(made[form], outs[form], given), () => setNumThreads(threads)), form, threads)
+    for (const form of FORMS)
+      add(
+        local(
+          ours(form, threads),
+          () => backward(made[form], outs[form], given),
+          () => setNumThreads(threads),
+        ),
+        form,
+        threads,
+      )
   }
   const wanted = wantedOf(made, outs, given)
   addJavaScript(add, one, ids, given, wanted)
@@ -106,12 +159,21 @@ async function backwardCase(report: Report, one: Case, torch: TorchProcess | nul
         await torch.ask({ do: 'save', job: form, path: files.path('result') })
         const { largest, words } = difference(wanted[form], readFloats(files.path('result')))
         if (largest > 0) throw new Error(`PyTorch's ${form} gradient of ${one.name} is not tokenbed's: ${words}`)
-        for (const threads of THREADS) add({ name: `PyTorch: ${form}, ${threads}T`, turn: (ms) => torch.turn(form, threads, ms) }, form, threads, words)
+        for (const threads of THREADS)
+          add(
+            { name: `PyTorch: ${form}, ${threads}T`, turn: (ms) => torch.turn(form, threads, ms) },
+            form,
+            threads,
+            words,
+          )
       }
     }
     const measured = await rounds(players, ROUNDS, MILLISECONDS)
     report.paragraph(`${ids.length} ids, of which ${unique} different ones.`)
-    report.table(['', 'a call', 'of memcpy', 'tokenbed is', 'page faults', 'against tokenbed'], table(measured, results))
+    report.table(
+      ['', 'a call', 'of memcpy', 'tokenbed is', 'page faults', 'against tokenbed'],
+      table(measured, results),
+    )
     judge(one, measured, verdicts)
   } finally {
     files.remove()
@@ -121,11 +183,18 @@ async function backwardCase(report: Report, one: Case, torch: TorchProcess | nul
 }
 
 /** Copies of the gradients: dense, and as rows. */
-function wantedOf(made: Record<Form, Embedding>, outs: Record<Form, Tensor>, given: Tensor): Record<Form, Float32Array> {
+function wantedOf(
+  made: Record<Form, Embedding>,
+  outs: Record<Form, Tensor>,
+  given: Tensor,
+): Record<Form, Float32Array> {
   outs.dense.backward(given, { retainGraph: true })
   outs.sparse.backward(given, { retainGraph: true })
   const [dense, rows] = [made.dense.weight.grad as Tensor, made.sparse.weight.grad as SparseGrad]
-  const copies = { dense: Float32Array.from(dense.data as Float32Array), sparse: Float32Array.from(rows.rows.data as Float32Array) }
+  const copies = {
+    dense: Float32Array.from(dense.data as Float32Array),
+    sparse: Float32Array.from(rows.rows.data as Float32Array),
+  }
   made.dense.weight.grad = made.sparse.weight.grad = null
   dense.dispose()
   rows.dispose()
@@ -133,7 +202,11 @@ function wantedOf(made: Record<Form, Embedding>, outs: Record<Form, Tensor>, giv
 }
 
 function addJavaScript(
-  add: (player: Player, form: Form, threads: number, result?: string) => void, { rows, dim }: Case, ids: Int32Array, given: Tensor, wanted: Record<Form, Float32Array>,
+  add: (player: Player, form: Form, threads: number, result?: string) => void,
+  { rows, dim }: Case,
+  ids: Int32Array,
+  given: Tensor,
+  wanted: Record<Form, Float32Array>,
 ): void {
   // It is a copy, because reading the tensor's own array would make tokenbed sum at once.
   const copy = given.clone()
@@ -150,11 +223,21 @@ function addJavaScript(
   add(local('plain JavaScript: dense', run), 'dense', 1, difference(wanted.dense, sums).words)
 }
 
-function table(measured: Map<string, Turn>, results: Map<string, { form: Form; threads: number; result: string }>): string[][] {
+function table(
+  measured: Map<string, Turn>,
+  results: Map<string, { form: Form; threads: number; result: string }>,
+): string[][] {
   return [...measured].map(([name, { us, faults }]) => {
     const { form, threads, result } = results.get(name)!
     const copy = measured.get(`memcpy: ${form}`)!.us
-    return [name, time(us), times(copy / us), times(us / measured.get(ours(form, threads))!.us), faults.toFixed(1), result]
+    return [
+      name,
+      time(us),
+      times(copy / us),
+      times(us / measured.get(ours(form, threads))!.us),
+      faults.toFixed(1),
+      result,
+    ]
   })
 }
 
@@ -162,7 +245,13 @@ function judge({ name, spread, batch }: Case, measured: Map<string, Turn>, verdi
   for (const target of TARGETS) {
     if (target.large !== batch > 8 || (target.spread ?? spread) !== spread) continue
     const value = target.of((player) => measured.get(player)?.us ?? NaN)
-    const verdict = !Number.isFinite(value) ? 'not measured' : value >= target.reach ? 'reached' : value >= target.must ? 'met' : 'missed'
+    const verdict = !Number.isFinite(value)
+      ? 'not measured'
+      : value >= target.reach
+        ? 'reached'
+        : value >= target.must
+          ? 'met'
+          : 'missed'
     verdicts.push([`${name}: ${target.what}`, times(target.must), times(target.reach), times(value), verdict])
   }
 }

@@ -21,7 +21,13 @@ type Job = (typeof JOBS)[number]
  * How far sums of 32 draws from N(0, 1) may differ: the orders of adding differ, and for halves PyTorch's result is
  * in halves.
  */
-const TOLERANCES: Record<Job, number> = { 'sum float32': 2e-5, 'mean float32': 1e-6, 'sum float16': 4e-2, 'sum int8': 1e-4, 'sum int4': 1e-3 }
+const TOLERANCES: Record<Job, number> = {
+  'sum float32': 2e-5,
+  'mean float32': 1e-6,
+  'sum float16': 4e-2,
+  'sum int8': 1e-4,
+  'sum int4': 1e-3,
+}
 
 export interface Measuring {
   seed: number
@@ -29,7 +35,12 @@ export interface Measuring {
   milliseconds: number
 }
 
-export async function compareBags(report: Report, torch: TorchProcess | null, targets: Targets, how: Measuring): Promise<void> {
+export async function compareBags(
+  report: Report,
+  torch: TorchProcess | null,
+  targets: Targets,
+  how: Measuring,
+): Promise<void> {
   const table = new Embedding(ROWS, DIM, { generator: new Generator(how.seed) }).weight
   const bagOf = (job: Job) => {
     const [mode, type] = job.split(' ') as ['sum' | 'mean', 'float32' | 'float16' | 'int8' | 'int4']
@@ -42,15 +53,27 @@ export async function compareBags(report: Report, torch: TorchProcess | null, ta
     const ids = drawIds(BAGS * LENGTH, ROWS, spread)
     const bags = tensor(ids).reshape(BAGS, LENGTH)
     const players: Player[] = []
-    const runs = layers.map(({ job, layer }) => ({ job, run: () => layer.forward(bags, undefined, { out, dtype: 'float32' }) }))
+    const runs = layers.map(({ job, layer }) => ({
+      job,
+      run: () => layer.forward(bags, undefined, { out, dtype: 'float32' }),
+    }))
     for (const threads of THREADS) {
-      for (const { job, run } of runs) players.push(local(`tokenbed: ${job}, ${threads}T`, run, () => setNumThreads(threads)))
+      for (const { job, run } of runs)
+        players.push(local(`tokenbed: ${job}, ${threads}T`, run, () => setNumThreads(threads)))
     }
     const same = new Map<string, string>()
     const files = exchange()
     try {
       if (torch) {
-        await torch.ask({ do: 'bags', rows: ROWS, dim: DIM, batch: BAGS, length: LENGTH, seed: how.seed, ids: files.write('ids', ids) })
+        await torch.ask({
+          do: 'bags',
+          rows: ROWS,
+          dim: DIM,
+          batch: BAGS,
+          length: LENGTH,
+          seed: how.seed,
+          ids: files.write('ids', ids),
+        })
         for (const { job, run } of runs) {
           run()
           await torch.ask({ do: 'save', job, path: files.path('result') })

@@ -31,8 +31,20 @@ const CASES: Lookup[] = [
   { ...GPT2, name: '(32, 1024) x 768, zipf', spread: 'zipf' },
   { ...GPT2, name: '(32, 1024) x 32: rows of 128 bytes, uniform', dim: 32, spread: 'uniform' },
   { ...GPT2, name: '(32, 1024) x 32: rows of 128 bytes, zipf', dim: 32, spread: 'zipf' },
-  { ...GPT2, name: '(32, 1024) x 768 of 1398101 rows: a table of 4 GiB, uniform', rows: 1398101, spread: 'uniform', large: true },
-  { ...GPT2, name: '(32, 1024) x 768 of 1398101 rows: a table of 4 GiB, zipf', rows: 1398101, spread: 'zipf', large: true },
+  {
+    ...GPT2,
+    name: '(32, 1024) x 768 of 1398101 rows: a table of 4 GiB, uniform',
+    rows: 1398101,
+    spread: 'uniform',
+    large: true,
+  },
+  {
+    ...GPT2,
+    name: '(32, 1024) x 768 of 1398101 rows: a table of 4 GiB, zipf',
+    rows: 1398101,
+    spread: 'zipf',
+    large: true,
+  },
 ]
 
 /** Number of bytes for the large case: the table here and in PyTorch's process, and the rest. */
@@ -58,7 +70,11 @@ export async function compare(report: Report): Promise<void> {
   const before = getNumThreads()
   const peers = await findPeers(report)
   const targets = new Targets()
-  const versions = Object.entries({ PyTorch: peers.torch, 'onnxruntime-node': peers.onnx, '@tensorflow/tfjs': peers.tfjs })
+  const versions = Object.entries({
+    PyTorch: peers.torch,
+    'onnxruntime-node': peers.onnx,
+    '@tensorflow/tfjs': peers.tfjs,
+  })
   report.paragraph(
     `${versions.flatMap(([name, peer]) => (peer ? [`${name} ${peer.version}`] : [])).join(', ') || 'No other package is here'}. ` +
       `Medians of ${ROUNDS} rounds, in each of which all take one turn of ${MILLISECONDS} ms; PyTorch, in a process of its own and in ` +
@@ -86,7 +102,11 @@ export async function compare(report: Report): Promise<void> {
 /** The work that a row is compared for: tokenbed's row of the same work. */
 const WORKS = ['gather', 'fused', 'norm'] as const
 type Work = (typeof WORKS)[number]
-const TITLES: Record<Work, string> = { gather: 'gather', fused: 'gather + position', norm: 'gather + position + LayerNorm' }
+const TITLES: Record<Work, string> = {
+  gather: 'gather',
+  fused: 'gather + position',
+  norm: 'gather + position + LayerNorm',
+}
 const ours = (work: Work, threads: number) => `tokenbed: ${TITLES[work]}, ${threads}T`
 
 /** The other yardstick: the fastest copy that the machine can do. */
@@ -109,7 +129,9 @@ async function compareCase(report: Report, one: Lookup, peers: Peers, targets: T
   report.section(one.name)
   const options = { vocabSize: rows, contextLength: length, dim, generator: new Generator(SEED) }
   const layer = new TokenPositionEmbedding(options)
-  const normed = one.large ? null : overTables(layer, new TokenPositionEmbedding({ ...options, layerNorm: { eps: 1e-5 } }))
+  const normed = one.large
+    ? null
+    : overTables(layer, new TokenPositionEmbedding({ ...options, layerNorm: { eps: 1e-5 } }))
   const ids = drawIds(batch * length, rows, spread)
   const shape = [batch, length]
   const out = zeros([...shape, dim])
@@ -130,7 +152,13 @@ async function compareCase(report: Report, one: Lookup, peers: Peers, targets: T
   players.push(local('memcpy of the bytes', () => target.set(source)))
   const inOrder = Int32Array.from(ids, (_, i) => i % rows)
   for (const threads of THREADS) {
-    players.push(local(nonTemporal(threads), () => layer.token.forward(inOrder, { shape, out }), () => setNumThreads(threads)))
+    players.push(
+      local(
+        nonTemporal(threads),
+        () => layer.token.forward(inOrder, { shape, out }),
+        () => setNumThreads(threads),
+      ),
+    )
   }
   for (const threads of THREADS) {
     for (const of of worksOf(one)) players.push(local(ours(of, threads), runs[of], () => setNumThreads(threads)))
@@ -142,7 +170,10 @@ async function compareCase(report: Report, one: Lookup, peers: Peers, targets: T
     if (peers.torch) await addTorch(add, one, peers.torch, files, ids, expected)
     if (!one.large) close.push(...(await addPackages(add, one, peers, layer, ids, target, expected)))
     const results = await rounds(players, ROUNDS, MILLISECONDS)
-    report.table(['', 'a call', "of memcpy's speed", "of NT copy's, 1T", 'tokenbed is as fast as it', 'page faults', 'results'], table(results, work))
+    report.table(
+      ['', 'a call', "of memcpy's speed", "of NT copy's, 1T", 'tokenbed is as fast as it', 'page faults', 'results'],
+      table(results, work),
+    )
     collect(one, results, targets)
   } finally {
     files.remove()
@@ -155,7 +186,14 @@ async function compareCase(report: Report, one: Lookup, peers: Peers, targets: T
 type Add = (player: Player, work: Work, threads: number, result: string) => void
 type Expected = (work: Work) => Float32Array
 
-function addJavaScript(add: Add, one: Lookup, layer: TokenPositionEmbedding, ids: Int32Array, target: Float32Array, expected: Expected): void {
+function addJavaScript(
+  add: Add,
+  one: Lookup,
+  layer: TokenPositionEmbedding,
+  ids: Int32Array,
+  target: Float32Array,
+  expected: Expected,
+): void {
   const { dim, length } = one
   // It has arrays of its own, as a user's code would.
   const [table, positions] = [layer.token, layer.position].map(({ weight }) => {
@@ -172,7 +210,10 @@ function addJavaScript(add: Add, one: Lookup, layer: TokenPositionEmbedding, ids
       for (let d = 0; d < dim; d++) target[at + d] += positions[from + d]
     }
   }
-  for (const [of, run] of [['gather', gather], ['fused', fused]] as const) {
+  for (const [of, run] of [
+    ['gather', gather],
+    ['fused', fused],
+  ] as const) {
     const wanted = expected(of).slice()
     run()
     add(local(`plain JavaScript: ${TITLES[of]}`, run), of, 1, difference(wanted, target).words)
@@ -180,7 +221,12 @@ function addJavaScript(add: Add, one: Lookup, layer: TokenPositionEmbedding, ids
 }
 
 async function addTorch(
-  add: Add, one: Lookup, torch: TorchProcess, files: ReturnType<typeof exchange>, ids: Int32Array, expected: Expected,
+  add: Add,
+  one: Lookup,
+  torch: TorchProcess,
+  files: ReturnType<typeof exchange>,
+  ids: Int32Array,
+  expected: Expected,
 ): Promise<void> {
   const { rows, dim, batch, length } = one
   const setUp = { do: 'forward', rows, dim, batch, length, seed: SEED, ids: files.write('ids', ids) }
@@ -190,7 +236,8 @@ async function addTorch(
     await torch.ask({ do: 'save', job, path: files.path('result') })
     const { largest, words } = difference(expected(of), readFloats(files.path('result')))
     // Sums over a row are added in another order.
-    if (largest > (of === 'norm' ? 1e-5 : 0)) throw new Error(`PyTorch's ${job} of ${one.name} is not tokenbed's: ${words}`)
+    if (largest > (of === 'norm' ? 1e-5 : 0))
+      throw new Error(`PyTorch's ${job} of ${one.name} is not tokenbed's: ${words}`)
     const title = TITLES[of] + job.slice(of.length)
     for (const threads of THREADS) {
       add({ name: `PyTorch: ${title}, ${threads}T`, turn: (ms) => torch.turn(job, threads, ms) }, of, threads, words)
@@ -199,7 +246,13 @@ async function addTorch(
 }
 
 async function addPackages(
-  add: Add, one: Lookup, { onnx, tfjs }: Peers, layer: TokenPositionEmbedding, ids: Int32Array, target: Float32Array, expected: Expected,
+  add: Add,
+  one: Lookup,
+  { onnx, tfjs }: Peers,
+  layer: TokenPositionEmbedding,
+  ids: Int32Array,
+  target: Float32Array,
+  expected: Expected,
 ): Promise<(() => void)[]> {
   const [table, positions] = [layer.token, layer.position].map(({ weight }) => weight.data as Float32Array)
   const wanted = expected('gather').slice()
@@ -213,7 +266,12 @@ async function addPackages(
     const lookup = await onnx!.open(table, one, threads)
     target.fill(0)
     await lookup.run(ids, target)
-    add(later(`onnxruntime-node: gather into an output given, ${threads}T`, () => lookup.run(ids, target)), 'gather', threads, same('onnxruntime-node', target))
+    add(
+      later(`onnxruntime-node: gather into an output given, ${threads}T`, () => lookup.run(ids, target)),
+      'gather',
+      threads,
+      same('onnxruntime-node', target),
+    )
     close.push(() => void lookup.close())
   }
   if (tfjs) {
@@ -225,7 +283,10 @@ async function addPackages(
   return close
 }
 
-function table(results: Map<string, Turn>, work: Map<string, { work: Work; threads: number; result: string }>): string[][] {
+function table(
+  results: Map<string, Turn>,
+  work: Map<string, { work: Work; threads: number; result: string }>,
+): string[][] {
   const copy = results.get('memcpy of the bytes')!.us
   const streamed = results.get(nonTemporal(1))!.us
   return [...results].map(([name, { us, faults }]) => {

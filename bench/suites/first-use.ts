@@ -8,14 +8,19 @@ import { TOKENIZERS } from '../peers/tokenizer.js'
 import type { Report } from '../report.js'
 
 export function firstUse(report: Report): void {
-  report.paragraph('Milliseconds to open an encoding and encode a few words in a fresh process; medians of 7 processes, loading the package not included.')
+  report.paragraph(
+    'Milliseconds to open an encoding and encode a few words in a fresh process; medians of 7 processes, loading the package not included.',
+  )
   const names = Object.entries(TOKENIZERS).filter(([name, load]) => {
     const found = load()
     if (!('peer' in found)) report.missing(name, found.why)
     return 'peer' in found
   })
   const cell = (ms: number | null) => (ms === null ? '' : ms.toFixed(1))
-  const rows = names.map(([name]) => [name, ...ENCODINGS.map((encoding) => cell(medianOfChildren(7, [name, encoding])))])
+  const rows = names.map(([name]) => [
+    name,
+    ...ENCODINGS.map((encoding) => cell(medianOfChildren(7, [name, encoding]))),
+  ])
   report.table(['', ...ENCODINGS], rows)
 }
 
@@ -32,5 +37,8 @@ export function threads(report: Report): void {
     return [encoding, ...speeds.map((speed) => `${speed.toFixed(1)} (${(speed / speeds[0]).toFixed(2)}x)`)]
   })
   report.table(['', ...counts.map((count) => `${count} thread${count > 1 ? 's' : ''}`)], rows)
-  if (!limited) report.paragraph('TOKENBED_NUM_THREADS did not limit this build to the number asked for: its columns are alike for that reason.')
+  if (!limited)
+    report.paragraph(
+      'TOKENBED_NUM_THREADS did not limit this build to the number asked for: its columns are alike for that reason.',
+    )
 }

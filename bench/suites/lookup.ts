@@ -36,7 +36,12 @@ const NAMES = {
 
 /** Measures one case. */
 function measure({ batch, length, dim, ids: kind }: Case): Result[] {
-  const layer = new TokenPositionEmbedding({ vocabSize: VOCABULARY, contextLength: length, dim, generator: new Generator(1) })
+  const layer = new TokenPositionEmbedding({
+    vocabSize: VOCABULARY,
+    contextLength: length,
+    dim,
+    generator: new Generator(1),
+  })
   const { token, position } = layer
   const ids = drawIds(batch * length, VOCABULARY, kind)
   const shape = [batch, length]

@@ -1,6 +1,17 @@
 // Ops of tensors, forward and backward, against PyTorch if there is a Python that has it.
 
-import { crossEntropy, dropout, getNumThreads, layerNorm, manualSeed, ones, randn, scope, setNumThreads, type Tensor } from '../../index.js'
+import {
+  crossEntropy,
+  dropout,
+  getNumThreads,
+  layerNorm,
+  manualSeed,
+  ones,
+  randn,
+  scope,
+  setNumThreads,
+  type Tensor,
+} from '../../index.js'
 import { TorchProcess } from '../peers/torch-process.js'
 import { time, times, type Report } from '../report.js'
 import { local, rounds, type Player, type Turn } from '../turns.js'
@@ -54,9 +65,15 @@ function jobs(): Record<string, Job> {
     transpose: { run: () => x.transpose(0, 1), elements },
     softmax: { run: () => logits.softmax(1), elements: scores },
     'cross-entropy': { run: () => crossEntropy(logits, targets), elements: scores },
-    'cross-entropy, and back': { run: back([learningLogits], () => crossEntropy(learningLogits, targets)), elements: scores },
+    'cross-entropy, and back': {
+      run: back([learningLogits], () => crossEntropy(learningLogits, targets)),
+      elements: scores,
+    },
     'layer norm': { run: () => layerNorm(x, weight.detach(), shift.detach()), elements },
-    'layer norm, and back': { run: back([learning, weight, shift], () => layerNorm(learning, weight, shift)), elements },
+    'layer norm, and back': {
+      run: back([learning, weight, shift], () => layerNorm(learning, weight, shift)),
+      elements,
+    },
     dropout: { run: () => dropout(x, 0.1), elements },
     'matmul, square': { run: () => a.matmul(b), flops: 2 * square ** 3 },
     'matmul, head': { run: () => hidden.detach().matmul(head.detach()), flops: product },
@@ -83,12 +100,21 @@ export async function ops(report: Report): Promise<void> {
     const players: Player[] = []
     for (const [name, { run }] of Object.entries(work)) {
       for (const threads of THREADS) {
-        players.push(local(`${name}, ${threads}T`, () => scope(() => void run()), () => setNumThreads(threads)))
+        players.push(
+          local(
+            `${name}, ${threads}T`,
+            () => scope(() => void run()),
+            () => setNumThreads(threads),
+          ),
+        )
         if (torch) players.push({ name: `PyTorch: ${name}, ${threads}T`, turn: (ms) => torch.turn(name, threads, ms) })
       }
     }
     const results = await rounds(players, ROUNDS, MILLISECONDS)
-    report.table(['', '1 thread', '2 threads', 'speed, 1T', 'against PyTorch, 1T', '2T'], Object.entries(work).map(([name, job]) => row(name, job, results)))
+    report.table(
+      ['', '1 thread', '2 threads', 'speed, 1T', 'against PyTorch, 1T', '2T'],
+      Object.entries(work).map(([name, job]) => row(name, job, results)),
+    )
   } finally {
     torch?.stop()
     setNumThreads(before)
@@ -98,7 +124,9 @@ export async function ops(report: Report): Promise<void> {
 function row(name: string, { flops, elements }: Job, results: Map<string, Turn>): string[] {
   const [one, two] = THREADS.map((threads) => results.get(`${name}, ${threads}T`)!.us)
   const [torchOne, torchTwo] = THREADS.map((threads) => results.get(`PyTorch: ${name}, ${threads}T`)?.us)
-  const speed = flops ? `${(flops / one / 1e3).toFixed(0)} GFLOP/s` : `${((one * 1e3) / elements!).toFixed(2)} ns an element`
+  const speed = flops
+    ? `${(flops / one / 1e3).toFixed(0)} GFLOP/s`
+    : `${((one * 1e3) / elements!).toFixed(2)} ns an element`
   const against = (ours: number, theirs: number | undefined) => (theirs === undefined ? '' : times(theirs / ours))
   return [name, time(one), time(two), speed, against(one, torchOne), against(two, torchTwo)]
 }

@@ -1,6 +1,19 @@
 // Steps of optimizers on a layer's table, against a memcpy of the same traffic, plain JavaScript, and PyTorch.
 
-import { Adagrad, Adam, AdamW, Embedding, Generator, getNumThreads, LRSchedule, randn, RowWiseAdagrad, setNumThreads, SGD, SparseAdam } from '../../index.js'
+import {
+  Adagrad,
+  Adam,
+  AdamW,
+  Embedding,
+  Generator,
+  getNumThreads,
+  LRSchedule,
+  randn,
+  RowWiseAdagrad,
+  setNumThreads,
+  SGD,
+  SparseAdam,
+} from '../../index.js'
 import type { Optimizer, Tensor } from '../../index.js'
 import { drawIds, exchange, type Case, type Spread } from '../ids.js'
 import { TorchProcess } from '../peers/torch-process.js'
@@ -34,13 +47,48 @@ interface Kind {
 }
 
 const KINDS: readonly Kind[] = [
-  { name: 'SGD, rows', make: (p) => new SGD(p, { lr: 1e-3 }), sparse: true, moves: 2, torch: 'SGD, sparse', plain: plainSgd },
+  {
+    name: 'SGD, rows',
+    make: (p) => new SGD(p, { lr: 1e-3 }),
+    sparse: true,
+    moves: 2,
+    torch: 'SGD, sparse',
+    plain: plainSgd,
+  },
   { name: 'RowWiseAdagrad, rows', make: (p) => new RowWiseAdagrad(p, { lr: 1e-3 }), sparse: true, moves: 2 },
-  { name: 'Adagrad, rows', make: (p) => new Adagrad(p, { lr: 1e-3 }), sparse: true, moves: 4, torch: 'Adagrad, sparse' },
+  {
+    name: 'Adagrad, rows',
+    make: (p) => new Adagrad(p, { lr: 1e-3 }),
+    sparse: true,
+    moves: 4,
+    torch: 'Adagrad, sparse',
+  },
   { name: 'SparseAdam', make: (p) => new SparseAdam(p, { lr: 1e-3 }), sparse: true, moves: 6, torch: 'SparseAdam' },
-  { name: 'Adam, dense gradient', make: (p) => new Adam(p, { lr: 1e-3 }), sparse: false, seen: true, moves: 7, all: true, torch: 'Adam, dense' },
-  { name: 'Adam, all rows, gradient in rows', make: (p) => new Adam(p, { lr: 1e-3 }), sparse: false, moves: 6, all: true, torch: 'Adam, dense' },
-  { name: 'AdamW, all rows, gradient in rows', make: (p) => new AdamW(p, { lr: 1e-3 }), sparse: false, moves: 6, all: true, torch: 'AdamW, dense' },
+  {
+    name: 'Adam, dense gradient',
+    make: (p) => new Adam(p, { lr: 1e-3 }),
+    sparse: false,
+    seen: true,
+    moves: 7,
+    all: true,
+    torch: 'Adam, dense',
+  },
+  {
+    name: 'Adam, all rows, gradient in rows',
+    make: (p) => new Adam(p, { lr: 1e-3 }),
+    sparse: false,
+    moves: 6,
+    all: true,
+    torch: 'Adam, dense',
+  },
+  {
+    name: 'AdamW, all rows, gradient in rows',
+    make: (p) => new AdamW(p, { lr: 1e-3 }),
+    sparse: false,
+    moves: 6,
+    all: true,
+    torch: 'AdamW, dense',
+  },
 ]
 
 /** Keeps no sums: each occurrence is a step of its own, the simplest way to write it. */
@@ -62,7 +110,8 @@ export async function optim(report: Report): Promise<void> {
       `${ROUNDS} rounds of ${MILLISECONDS} ms a turn.`,
   )
   try {
-    for (const one of CASES) for (const threads of one.batch > 8 ? [1, 2] : [1]) await measure(report, one, threads, torch)
+    for (const one of CASES)
+      for (const threads of one.batch > 8 ? [1, 2] : [1]) await measure(report, one, threads, torch)
     await behind(report)
     await curve(report)
   } finally {
@@ -101,9 +150,15 @@ async function measure(report: Report, one: Case, threads: number, torch: TorchP
     const source = new Float32Array(Math.ceil(traffic / 8)).fill(1)
     const target = new Float32Array(source.length).fill(2)
     const set = () => setNumThreads(threads)
-    const players: Player[] = [local('memcpy', () => target.set(source)), local('tokenbed', () => optimizer.step(), set)]
+    const players: Player[] = [
+      local('memcpy', () => target.set(source)),
+      local('tokenbed', () => optimizer.step(), set),
+    ]
     if (kind.plain && threads === 1) {
-      const [table, grad] = [Float32Array.from(layer.weight.data as Float32Array), new Float32Array(ids.length * dim).fill(0.5)]
+      const [table, grad] = [
+        Float32Array.from(layer.weight.data as Float32Array),
+        new Float32Array(ids.length * dim).fill(0.5),
+      ]
       players.push(local('plain', () => kind.plain!(table, grad, ids, dim)))
     }
     if (torch && kind.torch) {
@@ -139,10 +194,19 @@ async function behind(report: Report): Promise<void> {
   )
   setNumThreads(1)
   const lines: string[][] = []
-  for (const [batch, dim] of [[32, 256], [1024, 256], [8192, 256], [32768, 256]]) {
+  for (const [batch, dim] of [
+    [32, 256],
+    [1024, 256],
+    [8192, 256],
+    [32768, 256],
+  ]) {
     for (const spread of ['uniform', 'zipf'] as const) {
       const held = [true, false].map((sparse) => training(50257, dim, batch, spread, sparse))
-      const result = await rounds(held.map(({ run }, i) => local(['sparse', 'dense'][i], run)), 5, 200)
+      const result = await rounds(
+        held.map(({ run }, i) => local(['sparse', 'dense'][i], run)),
+        5,
+        200,
+      )
       for (const { dispose } of held) dispose()
       const [sparse, dense] = [result.get('sparse')!.us, result.get('dense')!.us]
       lines.push([`${batch} ids x ${dim}, ${spread}`, time(dense), time(sparse), times(dense / sparse)])
@@ -152,7 +216,13 @@ async function behind(report: Report): Promise<void> {
 }
 
 /** A training step on changing batches, and a function that frees it. */
-function training(rows: number, dim: number, count: number, spread: Spread, sparse: boolean): { run(): void; dispose(): void } {
+function training(
+  rows: number,
+  dim: number,
+  count: number,
+  spread: Spread,
+  sparse: boolean,
+): { run(): void; dispose(): void } {
   const layer = new Embedding(rows, dim, { sparse, generator: new Generator(1) })
   const optimizer = new AdamW(layer.parameters(), { lr: 1e-3 })
   const schedule = new LRSchedule(optimizer, { type: 'cosine', totalSteps: 1e6 })
@@ -193,7 +263,11 @@ async function curve(report: Report): Promise<void> {
       const { layer } = learned({ name, rows, dim: 64, batch: 4, length: 1024, spread: 'zipf' }, sparse)
       return { name, layer, optimizer: make([layer.weight]) }
     })
-    const result = await rounds(held.map(({ name, optimizer }) => local(name, () => optimizer.step())), 5, 30)
+    const result = await rounds(
+      held.map(({ name, optimizer }) => local(name, () => optimizer.step())),
+      5,
+      30,
+    )
     lines.push([String(rows), ...held.map(({ name }) => time(result.get(name)!.us))])
     for (const { layer, optimizer } of held) {
       optimizer.dispose()

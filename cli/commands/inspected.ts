@@ -42,14 +42,30 @@ export function openSubject(path: string, verify: boolean): Subject {
   if (extname(path).toLowerCase() !== '.npy') return openFile(path, verify)
   if (verify) throw new WrongUse(`--verify: ${path}: .npy files have no digest that their bytes could be compared with`)
   const array = loadNpy(path)
-  return { path, bytes: statSync(path).size, model: null, tensors: [listedOf('array', array)], metadata: {}, files: [], load: () => array }
+  return {
+    path,
+    bytes: statSync(path).size,
+    model: null,
+    tensors: [listedOf('array', array)],
+    metadata: {},
+    files: [],
+    load: () => array,
+  }
 }
 
 function openFolder(path: string, verify: boolean): Subject {
   if (existsSync(join(path, 'model.json'))) {
     const model = openModel(path, { verify })
     const tensors = Array.from(model.tensors, ([name, tensor]) => listedOf(name, tensor))
-    return { path, bytes: statSync(join(path, 'model.safetensors')).size, model, tensors, metadata: {}, files: [], load: (name) => model.tensors.get(name)! }
+    return {
+      path,
+      bytes: statSync(join(path, 'model.safetensors')).size,
+      model,
+      tensors,
+      metadata: {},
+      files: [],
+      load: (name) => model.tensors.get(name)!,
+    }
   }
   const inside = join(path, 'model.safetensors')
   if (existsSync(inside)) return openFile(inside, verify)
@@ -58,7 +74,9 @@ function openFolder(path: string, verify: boolean): Subject {
   if (indexes.length === 1) return openShards(join(path, indexes[0]), verify)
   const there = indexes.length > 1 ? indexes : names.filter((name) => /\.(safetensors|npy)$/i.test(name))
   const some = there.length > 8 ? `${there.slice(0, 8).join(', ')} and ${there.length - 8} more` : there.join(', ')
-  throw new WorkFailed(`${path}: it has neither model.json nor model.safetensors${some === '' ? '' : `, but ${some}`}: name a file`)
+  throw new WorkFailed(
+    `${path}: it has neither model.json nor model.safetensors${some === '' ? '' : `, but ${some}`}: name a file`,
+  )
 }
 
 function listedOf(name: string, { dtype, shape, size }: Tensor): Listed {
@@ -75,7 +93,13 @@ function openFile(path: string, verify: boolean): Subject {
     path,
     bytes: statSync(path).size,
     model: null,
-    tensors: tensors.map(({ name, dtype, stored, shape, bytes }) => ({ name, dtype, type: dtype ?? stored, shape, bytes })),
+    tensors: tensors.map(({ name, dtype, stored, shape, bytes }) => ({
+      name,
+      dtype,
+      type: dtype ?? stored,
+      shape,
+      bytes,
+    })),
     metadata,
     files: [],
     load: (name) => (loaded ??= loadSafetensors(path)).get(name)!,
@@ -88,16 +112,30 @@ function openShards(index: string, verify: boolean): Subject {
   const places = readIndex(index)
   const files = [...new Set(places.values())].sort()
   const missing = files.filter((file) => !existsSync(join(folder, file)))
-  if (missing.length > 0) throw new WorkFailed(`${join(folder, missing[0])}: it does not exist, but ${basename(index)} names it${missing.length > 1 ? `, and ${missing.length - 1} more` : ''}: download the model again`)
+  if (missing.length > 0)
+    throw new WorkFailed(
+      `${join(folder, missing[0])}: it does not exist, but ${basename(index)} names it${missing.length > 1 ? `, and ${missing.length - 1} more` : ''}: download the model again`,
+    )
   const shards = new Map(files.map((file) => [file, openFile(join(folder, file), verify)]))
   const tensors = files.flatMap((file) => shards.get(file)!.tensors.map((tensor) => ({ ...tensor, file })))
   const found = new Map(tensors.map(({ name, file }) => [name, file]))
   for (const [name, file] of places) {
-    if (found.get(name) !== file) throw new WorkFailed(`${join(folder, file)}: it has no tensor ${JSON.stringify(name)}, but ${basename(index)} says that it has: the files are not of one model`)
+    if (found.get(name) !== file)
+      throw new WorkFailed(
+        `${join(folder, file)}: it has no tensor ${JSON.stringify(name)}, but ${basename(index)} says that it has: the files are not of one model`,
+      )
   }
   const bytes = files.reduce((sum, file) => sum + shards.get(file)!.bytes, 0)
   const metadata = shards.get(files[0])?.metadata ?? {}
-  return { path: folder, bytes, model: null, tensors, metadata, files, load: (name) => shards.get(found.get(name)!)!.load(name) }
+  return {
+    path: folder,
+    bytes,
+    model: null,
+    tensors,
+    metadata,
+    files,
+    load: (name) => shards.get(found.get(name)!)!.load(name),
+  }
 }
 
 /** Ten times the size of the largest known index. */
@@ -108,7 +146,8 @@ function readIndex(path: string): Map<string, string> {
   let index: unknown
   try {
     const { size } = statSync(path)
-    if (size > MOST_OF_INDEX) throw new WorkFailed(`${path}: ${size} bytes, and the index of a model has ${MOST_OF_INDEX} at most`)
+    if (size > MOST_OF_INDEX)
+      throw new WorkFailed(`${path}: ${size} bytes, and the index of a model has ${MOST_OF_INDEX} at most`)
     index = JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
     if (error instanceof WorkFailed) throw error
@@ -116,10 +155,14 @@ function readIndex(path: string): Map<string, string> {
     throw new WorkFailed(`${path}: not JSON:  ${(error as Error).message}`, { cause: error })
   }
   const places = (index as { weight_map?: unknown } | null)?.weight_map
-  if (typeof places !== 'object' || places === null) throw new WorkFailed(`${path}: it has no "weight_map", which would say which tensor is in which file`)
+  if (typeof places !== 'object' || places === null)
+    throw new WorkFailed(`${path}: it has no "weight_map", which would say which tensor is in which file`)
   for (const [name, file] of Object.entries(places)) {
     // Only the name of a file in the same folder is allowed, and no other path.
-    if (typeof file !== 'string' || file !== basename(file) || file === '' || file === '..') throw new WorkFailed(`${path}: "weight_map" puts ${JSON.stringify(name)} into ${JSON.stringify(file)}, which is not the name of a file beside it`)
+    if (typeof file !== 'string' || file !== basename(file) || file === '' || file === '..')
+      throw new WorkFailed(
+        `${path}: "weight_map" puts ${JSON.stringify(name)} into ${JSON.stringify(file)}, which is not the name of a file beside it`,
+      )
   }
   return new Map(Object.entries(places as Record<string, string>))
 }

@@ -31,7 +31,10 @@ export function addNeighbors(program: Command): void {
     .addOption(rowsOption())
     .option('--json', 'one JSON object: { neighbors: [{ token, id, nearest: [{ token, id, similarity }] }] }')
     .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', `${NOTES}\n\nExamples:\n  $ tokenbed neighbors word-vectors whale ship\n  $ tokenbed neighbors word-vectors whale --top 3 --json\n  $ tokenbed neighbors GoogleNews-vectors-negative300.bin.gz king\n  $ tokenbed neighbors model.safetensors:wte.weight whale --tokenizer gpt2`)
+    .addHelpText(
+      'after',
+      `${NOTES}\n\nExamples:\n  $ tokenbed neighbors word-vectors whale ship\n  $ tokenbed neighbors word-vectors whale --top 3 --json\n  $ tokenbed neighbors GoogleNews-vectors-negative300.bin.gz king\n  $ tokenbed neighbors model.safetensors:wte.weight whale --tokenizer gpt2`,
+    )
     .action(neighbors)
 }
 
@@ -48,19 +51,32 @@ export function addAnalogy(program: Command): void {
     .addOption(rowsOption())
     .option('--json', 'one JSON object: { a, b, c, nearest: [{ token, id, similarity }] }')
     .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', `${NOTES}\n\nExamples:\n  $ tokenbed analogy word-vectors man king woman\n  $ tokenbed analogy word-vectors he his she --top 1 --json`)
+    .addHelpText(
+      'after',
+      `${NOTES}\n\nExamples:\n  $ tokenbed analogy word-vectors man king woman\n  $ tokenbed analogy word-vectors he his she --top 1 --json`,
+    )
     .action(analogy)
 }
 
 async function neighbors(path: string, words: string[], { top, json, tokenizer }: Options): Promise<void> {
   const { vectors, label, idOf } = openVectors(path, tokenizer)
   const ids = words.map(idOf)
-  const found = words.map((word, i) => ({ token: vectors.token(ids[i]), id: ids[i], nearest: vectors.mostSimilar(word, { topN: top }) }))
+  const found = words.map((word, i) => ({
+    token: vectors.token(ids[i]),
+    id: ids[i],
+    nearest: vectors.mostSimilar(word, { topN: top }),
+  }))
   if (json) return print(`${JSON.stringify({ neighbors: found })}\n`)
   await print(found.map(({ id, nearest }) => `${label(id)}\n${list(nearest, label)}`).join('\n'))
 }
 
-async function analogy(path: string, a: string, b: string, c: string, { top, json, tokenizer }: Options): Promise<void> {
+async function analogy(
+  path: string,
+  a: string,
+  b: string,
+  c: string,
+  { top, json, tokenizer }: Options,
+): Promise<void> {
   const { vectors, label, idOf } = openVectors(path, tokenizer)
   for (const word of [a, b, c]) idOf(word)
   const nearest = vectors.analogy(a, b, c, { topN: top })
@@ -68,4 +84,5 @@ async function analogy(path: string, a: string, b: string, c: string, { top, jso
   await print(`${visibleText(a)} : ${visibleText(b)} = ${visibleText(c)} : ?\n${list(nearest, label)}`)
 }
 
-const list = (found: Neighbour[], label: (id: number) => string) => found.map(({ id, similarity }) => `${similarity.toFixed(4).padStart(9)}  ${label(id)}\n`).join('')
+const list = (found: Neighbour[], label: (id: number) => string) =>
+  found.map(({ id, similarity }) => `${similarity.toFixed(4).padStart(9)}  ${label(id)}\n`).join('')

@@ -45,7 +45,10 @@ export function addPlot(program: Command): void {
     .option('-n, --top <n>', 'number of tokens to draw', parseSize(3), 150)
     .addOption(rowsOption())
     .option('--loss', 'draw the loss as well')
-    .option('--json', 'print what was drawn as one JSON object: { out, tokens: [{ token, id, x, y, labelled }], explained, loss }')
+    .option(
+      '--json',
+      'print what was drawn as one JSON object: { out, tokens: [{ token, id, x, y, labelled }], explained, loss }',
+    )
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', NOTES)
     .action(plot)
@@ -53,7 +56,8 @@ export function addPlot(program: Command): void {
 
 async function plot(path: string, words: string[], { out, top, loss, json, tokenizer }: Options): Promise<void> {
   const ending = extname(out).toLowerCase()
-  if (!['.svg', '.html'].includes(ending)) throw new WrongUse(`--out ${out}: the ending says the format; end it in .svg or .html`)
+  if (!['.svg', '.html'].includes(ending))
+    throw new WrongUse(`--out ${out}: the ending says the format; end it in .svg or .html`)
   checkPlace('--out', out)
   const asked = openVectors(path, tokenizer)
   const { vectors, model, noun } = asked
@@ -62,12 +66,25 @@ async function plot(path: string, words: string[], { out, top, loss, json, token
   const losses = loss ? lossesOf(model, path) : null
   const { points, explained } = project(asked, ids, counts, path)
   const title = `${words.length > 0 ? counted(points.length, noun) : `The ${shown(points.length)} ${counts === null ? 'first' : 'most frequent'} of ${counted(vectors.size, noun)}`}`
-  const drawn = await scatter(points, explained, model === null ? title : `${model.objective}: ${title[0].toLowerCase()}${title.slice(1)}`)
+  const drawn = await scatter(
+    points,
+    explained,
+    model === null ? title : `${model.objective}: ${title[0].toLowerCase()}${title.slice(1)}`,
+  )
   const parts = losses === null ? [drawn.part] : [drawn.part, await curve(losses)]
   const svg = document(parts)
   writeText(out, ending === '.svg' ? `<?xml version="1.0" encoding="UTF-8"?>\n${svg}` : page(title, svg))
-  if (!json) return print(`${out}: ${counted(points.length, noun)}, ${shown(drawn.labelled.size)} of them with a label${losses === null ? '' : `, and the loss at ${counted(losses.length, 'step')}`}\n`)
-  const tokens = points.map(({ id, x, y }) => ({ token: vectors.token(id), id, x, y, labelled: drawn.labelled.has(id) }))
+  if (!json)
+    return print(
+      `${out}: ${counted(points.length, noun)}, ${shown(drawn.labelled.size)} of them with a label${losses === null ? '' : `, and the loss at ${counted(losses.length, 'step')}`}\n`,
+    )
+  const tokens = points.map(({ id, x, y }) => ({
+    token: vectors.token(id),
+    id,
+    x,
+    y,
+    labelled: drawn.labelled.has(id),
+  }))
   await print(`${JSON.stringify({ out, tokens, explained, ...(losses === null ? {} : { loss: losses }) })}\n`)
 }
 
@@ -75,22 +92,46 @@ async function plot(path: string, words: string[], { out, top, loss, json, token
 function mostSeen(vectors: Vectors, counts: Float64Array | null, top: number): number[] {
   const ids = Array.from({ length: vectors.size }, (_, id) => id)
   if (counts === null) return ids.slice(0, top)
-  return ids.filter((id) => counts[id] > 0).sort((a, b) => counts[b] - counts[a] || a - b).slice(0, top)
+  return ids
+    .filter((id) => counts[id] > 0)
+    .sort((a, b) => counts[b] - counts[a] || a - b)
+    .slice(0, top)
 }
 
 function lossesOf(model: Model | null, path: string): [number, number][] {
   const said = model?.description.training.loss
-  const isPair = (one: unknown): one is [number, number] => Array.isArray(one) && one.length === 2 && one.every((x) => typeof x === 'number')
+  const isPair = (one: unknown): one is [number, number] =>
+    Array.isArray(one) && one.length === 2 && one.every((x) => typeof x === 'number')
   const pairs = Array.isArray(said) ? said.filter(isPair) : []
-  if (pairs.length < 2) throw new WorkFailed(`--loss: ${path} keeps ${pairs.length === 0 ? 'no losses' : 'one loss, and a curve needs two'} (training.loss of its model.json): draw it without --loss`)
+  if (pairs.length < 2)
+    throw new WorkFailed(
+      `--loss: ${path} keeps ${pairs.length === 0 ? 'no losses' : 'one loss, and a curve needs two'} (training.loss of its model.json): draw it without --loss`,
+    )
   return pairs
 }
 
-function project({ vectors, label, noun }: Asked, ids: number[], counts: Float64Array | null, path: string): { points: Point[]; explained: number[] } {
+function project(
+  { vectors, label, noun }: Asked,
+  ids: number[],
+  counts: Float64Array | null,
+  path: string,
+): { points: Point[]; explained: number[] } {
   const isFinite = (id: number) => vectors.weight.narrow(0, id, 1).toArray()[0].every(Number.isFinite)
   const good = ids.filter(isFinite)
-  if (good.length < 3 || vectors.dim < 2) throw new WorkFailed(`${path}: ${vectors.dim < 2 ? 'vectors of one number' : `${counted(good.length, noun)} to draw`}: two principal components need two numbers a vector and three vectors`)
+  if (good.length < 3 || vectors.dim < 2)
+    throw new WorkFailed(
+      `${path}: ${vectors.dim < 2 ? 'vectors of one number' : `${counted(good.length, noun)} to draw`}: two principal components need two numbers a vector and three vectors`,
+    )
   const { scores, explained } = principalComponents(concat(good.map((id) => vectors.weight.narrow(0, id, 1))))
   const places = scores.toArray() as [number, number][]
-  return { points: good.map((id, i) => ({ id, x: places[i][0], y: places[i][1], label: label(id), count: counts?.[id] ?? null })), explained }
+  return {
+    points: good.map((id, i) => ({
+      id,
+      x: places[i][0],
+      y: places[i][1],
+      label: label(id),
+      count: counts?.[id] ?? null,
+    })),
+    explained,
+  }
 }

@@ -8,7 +8,14 @@ import { inputsOf, STDIN, type Input } from '../options/inputs.js'
 import { counted, shown, shownBytes, shownShort } from '../terminal/numbers.js'
 import { startProgress } from '../terminal/progress.js'
 import { print, textOfStdin } from '../terminal/streams.js'
-import { explained, findTokenizer, invalidUtf8Option, specialOf, specialOption, tokenizerOption } from '../options/tokenizer.js'
+import {
+  explained,
+  findTokenizer,
+  invalidUtf8Option,
+  specialOf,
+  specialOption,
+  tokenizerOption,
+} from '../options/tokenizer.js'
 
 interface Options {
   out: string
@@ -49,7 +56,11 @@ export function addTokenize(program: Command): void {
     .argument('[files...]', 'texts, patterns of them, or - for stdin')
     .requiredOption('-o, --out <folder>', 'where the ids go; made if it is not there')
     .addOption(tokenizerOption())
-    .addOption(new Option('--dtype <type>', 'how an id is stored; auto is u16 where the vocabulary has at most 65,536 tokens').choices(['auto', 'u16', 'u32']).default('auto'))
+    .addOption(
+      new Option('--dtype <type>', 'how an id is stored; auto is u16 where the vocabulary has at most 65,536 tokens')
+        .choices(['auto', 'u16', 'u32'])
+        .default('auto'),
+    )
     .option('--lines', 'each line is a document, and not each file')
     .option('--separator <token>', 'a special token that ends every document, such as <|endoftext|> (default: none)')
     .option('--force', 'replace a folder of token ids that is there')
@@ -73,11 +84,20 @@ async function tokenize(args: string[], options: Options): Promise<void> {
   const start = performance.now()
   let info: TokensInfo
   try {
-    info = await saveTokens(out, inputs.map((input) => sourceOf(input, invalidUtf8)), {
-      tokenizer, dtype, lines, force, invalidUtf8, ...special,
-      ...(separator === undefined ? {} : { separator }),
-      onProgress: ({ ids, bytes }) => progress.update(ids, bytes),
-    })
+    info = await saveTokens(
+      out,
+      inputs.map((input) => sourceOf(input, invalidUtf8)),
+      {
+        tokenizer,
+        dtype,
+        lines,
+        force,
+        invalidUtf8,
+        ...special,
+        ...(separator === undefined ? {} : { separator }),
+        onProgress: ({ ids, bytes }) => progress.update(ids, bytes),
+      },
+    )
   } catch (error) {
     throw told(error, inputs, out)
   } finally {
@@ -88,29 +108,50 @@ async function tokenize(args: string[], options: Options): Promise<void> {
   else if (!quiet) await print(summary(info, out, seconds))
 }
 
-const sourceOf = ({ name }: Input, invalidUtf8: Options['invalidUtf8']): TokensInput => (name === STDIN ? { pieces: textOfStdin(invalidUtf8) } : { files: [name] })
+const sourceOf = ({ name }: Input, invalidUtf8: Options['invalidUtf8']): TokensInput =>
+  name === STDIN ? { pieces: textOfStdin(invalidUtf8) } : { files: [name] }
 const nameOf = ({ name }: Input) => (name === STDIN ? 'standard input' : name)
 
 /** What the library says, as options have it. */
 function told(error: unknown, inputs: Input[], out: string): unknown {
-  const message = error instanceof TokenbedError && error.code === 'USAGE' ? error.message.replace(/^saveTokens: /, '') : ''
-  if (/no ids/.test(message)) return new WorkFailed(`no tokens: ${inputs.length === 1 ? `${nameOf(inputs[0])} is empty` : `all ${inputs.length} files are empty`}; nothing was written`, { cause: error })
-  if (/force: true/.test(message)) return new WrongUse(`--out ${out}: a folder of token ids is there; --force replaces it, or name another folder`, { cause: error })
+  const message =
+    error instanceof TokenbedError && error.code === 'USAGE' ? error.message.replace(/^saveTokens: /, '') : ''
+  if (/no ids/.test(message))
+    return new WorkFailed(
+      `no tokens: ${inputs.length === 1 ? `${nameOf(inputs[0])} is empty` : `all ${inputs.length} files are empty`}; nothing was written`,
+      { cause: error },
+    )
+  if (/force: true/.test(message))
+    return new WrongUse(`--out ${out}: a folder of token ids is there; --force replaces it, or name another folder`, {
+      cause: error,
+    })
   if (message.startsWith('separator ')) return new WrongUse(`--${message}`, { cause: error })
   if (message.startsWith('u16 ')) return new WrongUse(`--dtype ${message}`, { cause: error })
   if (/belongs to something else/.test(message)) return new WrongUse(`--out ${out}: ${message}`, { cause: error })
   return explained(error, inputs.length === 1 ? nameOf(inputs[0]) : 'the texts')
 }
 
-function report({ ids, documents, dtype, files, separator, tokenizer, sources }: TokensInfo, inputs: Input[], out: string, seconds: number): object {
+function report(
+  { ids, documents, dtype, files, separator, tokenizer, sources }: TokensInfo,
+  inputs: Input[],
+  out: string,
+  seconds: number,
+): object {
   return {
-    out, ids, documents, dtype,
+    out,
+    ids,
+    documents,
+    dtype,
     bytes: files.ids.bytes + files.documents.bytes,
     seconds: Number(seconds.toFixed(3)),
     idsPerSecond: Math.round(ids / seconds),
     tokenizer: tokenizer.name,
     separator: separator?.token ?? null,
-    files: sources.map(({ ids: [firstId, endId], documents: [first, end] }, i) => ({ name: inputs[i].name, ids: endId - firstId, documents: end - first })),
+    files: sources.map(({ ids: [firstId, endId], documents: [first, end] }, i) => ({
+      name: inputs[i].name,
+      ids: endId - firstId,
+      documents: end - first,
+    })),
   }
 }
 

@@ -10,7 +10,14 @@ import { colorDepth, Painter } from '../terminal/paint.js'
 import { pieceReader, type Piece } from '../terminal/pieces.js'
 import { breathe } from '../terminal/signals.js'
 import { decode, print, textOfStdin } from '../terminal/streams.js'
-import { explained, findTokenizer, invalidUtf8Option, specialOf, specialOption, tokenizerOption } from '../options/tokenizer.js'
+import {
+  explained,
+  findTokenizer,
+  invalidUtf8Option,
+  specialOf,
+  specialOption,
+  tokenizerOption,
+} from '../options/tokenizer.js'
 
 interface Options {
   tokenizer: string
@@ -64,7 +71,8 @@ interface Counts {
 
 async function tokens(said: string | undefined, options: Options): Promise<void> {
   if (said === undefined && options.text) throw new WrongUse('--text: the text is missing')
-  if (said === undefined && process.stdin.isTTY) throw new WrongUse('what text? Write it in quotes, name a file, or - for stdin')
+  if (said === undefined && process.stdin.isTTY)
+    throw new WrongUse('what text? Write it in quotes, name a file, or - for stdin')
   const tokenizer = findTokenizer(options.tokenizer)
   const special = specialOf(options.allowedSpecial, tokenizer)
   const counts: Counts = { tokens: 0, characters: 0, bytes: 0 }
@@ -97,12 +105,20 @@ const LINES = 4096
  * The source of the text, and its name for messages. Characters and bytes are counted as the text is read, or from
  * its tokens.
  */
-function sourceOf(said: string, { text, invalidUtf8 }: Options, counts: Counts): { source: TextSource; name: string; isUnseen?: boolean } {
-  if (text || (said !== STDIN && !existsSync(said))) return { source: { pieces: counting(textOf(said), counts) }, name: 'the text' }
+function sourceOf(
+  said: string,
+  { text, invalidUtf8 }: Options,
+  counts: Counts,
+): { source: TextSource; name: string; isUnseen?: boolean } {
+  if (text || (said !== STDIN && !existsSync(said)))
+    return { source: { pieces: counting(textOf(said), counts) }, name: 'the text' }
   if (said === STDIN) return { source: { pieces: counting(textOfStdin(invalidUtf8), counts) }, name: 'standard input' }
   const [{ name }] = inputsOf([said])
   if (isPacked(name)) return { source: { files: [name] }, name, isUnseen: true }
-  return { source: { pieces: counting(decode(createReadStream(name, { highWaterMark: 2 ** 18 }), name, invalidUtf8), counts) }, name }
+  return {
+    source: { pieces: counting(decode(createReadStream(name, { highWaterMark: 2 ** 18 }), name, invalidUtf8), counts) },
+    name,
+  }
 }
 
 async function* textOf(text: string): AsyncGenerator<string> {
@@ -156,7 +172,8 @@ function json({ ids: idsAlone, count: countAlone }: Options, tokenizer: string):
       gap = ','
       return before + text
     },
-    end: (counts) => `${countAlone ? '' : ']'},${JSON.stringify({ ...counts, charactersPerToken: perToken(counts) }).slice(1)}\n`,
+    end: (counts) =>
+      `${countAlone ? '' : ']'},${JSON.stringify({ ...counts, charactersPerToken: perToken(counts) }).slice(1)}\n`,
   }
 }
 

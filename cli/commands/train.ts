@@ -3,7 +3,19 @@
 import { accessSync, constants, existsSync, mkdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Option, type Command } from '../bundled/commander.js'
-import { AbortedError, saveModel, TokenbedError, Trainer, type Corpus, type Objective, type Tokenizer, type TrainerOptions, type TokensInfo, type TrainProgress, type TrainResult } from '../../index.js'
+import {
+  AbortedError,
+  saveModel,
+  TokenbedError,
+  Trainer,
+  type Corpus,
+  type Objective,
+  type Tokenizer,
+  type TrainerOptions,
+  type TokensInfo,
+  type TrainProgress,
+  type TrainResult,
+} from '../../index.js'
 import { WorkFailed, WrongUse, asWrongUse, isSystemError, reasonOf } from '../terminal/failure.js'
 import { inputsOf, STDIN, tokensOf, type Input } from '../options/inputs.js'
 import { counted, parseBetas, parseNumber, parseSize, shown, shownShort, shownTime } from '../terminal/numbers.js'
@@ -58,7 +70,10 @@ export function addTrain(program: Command): void {
     .requiredOption('-o, --out <folder>', 'where the model goes; made if it is not there')
     .option('--resume', 'go on from the checkpoint in the folder')
     .option('--force', 'begin anew where the folder holds a model or a checkpoint, and replace them')
-    .option('--tokenizer <name|file>', 'gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json (default: words; of next-token gpt2)')
+    .option(
+      '--tokenizer <name|file>',
+      'gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json (default: words; of next-token gpt2)',
+    )
   for (const option of TRAINING) command.addOption(trainingOption(option))
   command
     .addOption(invalidUtf8Option())
@@ -75,7 +90,10 @@ function checkWritable(folder: string): void {
   try {
     accessSync(folder, constants.W_OK)
   } catch (error) {
-    throw new WorkFailed(`--out ${folder}: ${isSystemError(error) ? reasonOf(error) : 'nothing can be written there'}`, { cause: error })
+    throw new WorkFailed(
+      `--out ${folder}: ${isSystemError(error) ? reasonOf(error) : 'nothing can be written there'}`,
+      { cause: error },
+    )
   }
 }
 
@@ -116,10 +134,13 @@ async function train(args: string[], options: Options): Promise<void> {
   const trainerOptions = optionsOf({ ...options, tokenizer: name })
   const inputs = tokens === null ? inputsOf(args) : [{ name: args[0], bytes: tokens.files.ids.bytes }]
   const corpus: Corpus = tokens === null ? corpusOf(inputs, options) : { folder: args[0] }
-  if (existsSync(options.out) && !statSync(options.out).isDirectory()) throw new WorkFailed(`--out ${options.out}: a file; name a folder`)
+  if (existsSync(options.out) && !statSync(options.out).isDirectory())
+    throw new WorkFailed(`--out ${options.out}: a file; name a folder`)
   const checkpoint = join(options.out, CHECKPOINT)
   if (!options.resume) checkNothingIsLost(options, checkpoint, inputs)
-  const trainer = options.resume ? await resumed(checkpoint, corpus, options) : asWrongUse(() => new Trainer(corpus, trainerOptions))
+  const trainer = options.resume
+    ? await resumed(checkpoint, corpus, options)
+    : asWrongUse(() => new Trainer(corpus, trainerOptions))
   const made = mkdirSync(options.out, { recursive: true })
   checkWritable(options.out)
   // Before the new one's first: --resume would go on from that of another training.
@@ -133,8 +154,21 @@ async function train(args: string[], options: Options): Promise<void> {
   }
   if (result === null) return
   const { objective, tensors, vocabulary, counts, labels } = result
-  const training = { ...result.training, corpus: inputs.map(({ name, bytes }) => ({ file: name === STDIN ? 'standard input' : basename(name), ...(bytes === null ? {} : { bytes }) })) }
-  saveModel(options.out, { objective, tensors, vocabulary: vocabulary!, counts, ...(labels ? { labels } : {}), training })
+  const training = {
+    ...result.training,
+    corpus: inputs.map(({ name, bytes }) => ({
+      file: name === STDIN ? 'standard input' : basename(name),
+      ...(bytes === null ? {} : { bytes }),
+    })),
+  }
+  saveModel(options.out, {
+    objective,
+    tensors,
+    vocabulary: vocabulary!,
+    counts,
+    ...(labels ? { labels } : {}),
+    training,
+  })
   rmSync(checkpoint, { force: true })
   if (options.json) await print(`${JSON.stringify(report(result, options))}\n`)
   else if (!options.quiet) await print(summary(result, options))
@@ -144,12 +178,18 @@ async function train(args: string[], options: Options): Promise<void> {
 function checkNothingIsLost({ out, force, tokenizer }: Options, checkpoint: string, inputs: Input[]): void {
   // The tokenizer's own file becomes what it is.
   const own = tokenizer === undefined ? [] : [tokenizer, join(tokenizer, TOKENIZER)]
-  const there = modelFilesIn(out).filter((name) => name !== TOKENIZER || !own.some((path) => isSameFile(path, join(out, name))))
+  const there = modelFilesIn(out).filter(
+    (name) => name !== TOKENIZER || !own.some((path) => isSameFile(path, join(out, name))),
+  )
   const text = inputs.find(({ name }) => name !== STDIN && there.some((file) => isSameFile(join(out, file), name)))
   if (text) throw new WrongUse(`--out ${out}: the text ${text.name} would be replaced; name another folder`)
   if (force) return
-  if (existsSync(checkpoint)) throw new WorkFailed(`${checkpoint}: a training that was stopped; --resume goes on from it, --force begins anew`)
-  if (there.length > 0) throw new WrongUse(`--out ${out}: ${there.join(', ')} of a model ${there.length === 1 ? 'is' : 'are'} there; --force replaces it, or name another folder`)
+  if (existsSync(checkpoint))
+    throw new WorkFailed(`${checkpoint}: a training that was stopped; --resume goes on from it, --force begins anew`)
+  if (there.length > 0)
+    throw new WrongUse(
+      `--out ${out}: ${there.join(', ')} of a model ${there.length === 1 ? 'is' : 'are'} there; --force replaces it, or name another folder`,
+    )
 }
 
 function optionsOf(options: Options): TrainerOptions {
@@ -170,14 +210,18 @@ function trainingOptionsOf(options: Options): Record<string, unknown> {
     const value = givenOf(options, option)
     if (value === undefined) continue
     const place = option.of[objective]
-    if (place === undefined) throw new WrongUse(`${dashedOf(option)} is an option of ${Object.keys(option.of).join(' and ')}, not of ${objective}`)
+    if (place === undefined)
+      throw new WrongUse(
+        `${dashedOf(option)} is an option of ${Object.keys(option.of).join(' and ')}, not of ${objective}`,
+      )
     const [first, inside] = place.path
     made[first] = inside === undefined ? value : { ...(made[first] as object | undefined), [inside]: value }
   }
   const { alpha, minAlpha, softmax } = made as { alpha?: number; minAlpha?: number; softmax?: { samples?: number } }
   // A rate that is given does not rise to the last one by itself.
   if (alpha !== undefined && minAlpha === undefined) made.minAlpha = Math.min(alpha, LAST_ALPHA)
-  if (softmax !== undefined && softmax.samples === undefined) throw new WrongUse('--ns-exponent: of next-token it is how --samples are drawn; give both, or leave it out')
+  if (softmax !== undefined && softmax.samples === undefined)
+    throw new WrongUse('--ns-exponent: of next-token it is how --samples are drawn; give both, or leave it out')
   return made
 }
 
@@ -200,20 +244,31 @@ function corpusOf(inputs: Input[], { invalidUtf8 }: Options): Corpus {
 
 async function resumed(checkpoint: string, corpus: Corpus, options: Options): Promise<Trainer> {
   const { tokenizer: name, objective, out } = options
-  if (!existsSync(checkpoint)) throw new WorkFailed(`--resume: ${checkpoint} is not there: ${existsSync(join(out, 'model.json')) ? 'the training was completed; --force instead of --resume starts over' : 'nothing was saved; leave out --resume to start over'}`)
+  if (!existsSync(checkpoint))
+    throw new WorkFailed(
+      `--resume: ${checkpoint} is not there: ${existsSync(join(out, 'model.json')) ? 'the training was completed; --force instead of --resume starts over' : 'nothing was saved; leave out --resume to start over'}`,
+    )
   const trainer = await restored(checkpoint, corpus, name)
-  if (trainer.objective !== objective) throw new WrongUse(`--objective ${objective}: ${checkpoint} is of ${trainer.objective}`)
+  if (trainer.objective !== objective)
+    throw new WrongUse(`--objective ${objective}: ${checkpoint} is of ${trainer.objective}`)
   checkSame(trainer, options, checkpoint)
   return trainer
 }
 
 async function restored(checkpoint: string, corpus: Corpus, tokenizer: string | undefined): Promise<Trainer> {
   try {
-    return await Trainer.resume(checkpoint, corpus, tokenizer === undefined ? {} : { tokenizer: findTokenizer(tokenizer) })
+    return await Trainer.resume(
+      checkpoint,
+      corpus,
+      tokenizer === undefined ? {} : { tokenizer: findTokenizer(tokenizer) },
+    )
   } catch (error) {
-    if (!(error instanceof TokenbedError) || !error.message.startsWith('Trainer.resume: ')) throw explained(error, checkpoint)
+    if (!(error instanceof TokenbedError) || !error.message.startsWith('Trainer.resume: '))
+      throw explained(error, checkpoint)
     const message = error.message.slice('Trainer.resume: '.length).replace('the option tokenizer', '--tokenizer')
-    throw new WrongUse(`${tokenizer === undefined ? '--resume' : `--tokenizer ${tokenizer}`}: ${message}`, { cause: error })
+    throw new WrongUse(`${tokenizer === undefined ? '--resume' : `--tokenizer ${tokenizer}`}: ${message}`, {
+      cause: error,
+    })
   }
 }
 
@@ -227,7 +282,10 @@ function checkSame(trainer: Trainer, options: Options, checkpoint: string): void
     const found = path.reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], kept)
     const shown = (value: unknown) => (value === undefined ? 'none' : String(value))
     const said = typeof given === 'boolean' ? dashedOf(option) : `${dashedOf(option)} ${shown(given)}`
-    if (shown(found) !== shown(given)) throw new WrongUse(`${said}: ${checkpoint} was made with ${shown(found)}; leave it out, or start over with --force instead of --resume`)
+    if (shown(found) !== shown(given))
+      throw new WrongUse(
+        `${said}: ${checkpoint} was made with ${shown(found)}; leave it out, or start over with --force instead of --resume`,
+      )
   }
 }
 
@@ -251,7 +309,12 @@ async function run(trainer: Trainer, path: string, { quiet = false, saveEvery }:
     if (!(error instanceof AbortedError)) throw error
     // At once: what reads stdin may wait for ever.
     ;(progress as Progress | null)?.stop()
-    if (!quiet) sayError(trainer.progress !== null ? `tokenbed: saved ${path}; --resume goes on from it` : 'tokenbed: stopped before there was anything to save')
+    if (!quiet)
+      sayError(
+        trainer.progress !== null
+          ? `tokenbed: saved ${path}; --resume goes on from it`
+          : 'tokenbed: stopped before there was anything to save',
+      )
     return process.exit()
   } finally {
     forget()
@@ -267,7 +330,17 @@ function report(result: TrainResult, { out }: Options): object {
   const { objective, labels, progress, training } = result
   const [tokens, dim] = result.tensors['token.weight'].shape
   const { step, tokens: trained } = progress
-  return { out, objective, vocabulary: tokens, dim, ...(labels ? { labels: labels.length } : {}), tokens: trained, steps: step, seconds: training.seconds, loss: lastLoss(result) }
+  return {
+    out,
+    objective,
+    vocabulary: tokens,
+    dim,
+    ...(labels ? { labels: labels.length } : {}),
+    tokens: trained,
+    steps: step,
+    seconds: training.seconds,
+    loss: lastLoss(result),
+  }
 }
 
 function summary(result: TrainResult, { out }: Options): string {

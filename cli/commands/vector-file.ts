@@ -38,7 +38,11 @@ export class VectorFile {
     this.#ids = new Int32Array(batchSize * maxLength)
     this.#lengths = new Int32Array(batchSize)
     const embeddings = { dtype, shape: [maxLength, dim] }
-    const others = { ids: { dtype: 'int32', shape: [maxLength] }, lengths: { dtype: 'int32', shape: [] }, file_windows: { dtype: 'int32', shape: [2] } } as const
+    const others = {
+      ids: { dtype: 'int32', shape: [maxLength] },
+      lengths: { dtype: 'int32', shape: [] },
+      file_windows: { dtype: 'int32', shape: [2] },
+    } as const
     this.#writer = new TensorWriter(out, this.#isBare ? { embeddings } : { embeddings, ...others }, { metadata })
   }
 

@@ -11,11 +11,28 @@ export async function curve(losses: readonly (readonly [step: number, loss: numb
   const [steps, values] = [losses.map(([step]) => step), losses.map(([, loss]) => loss)]
   const across = scaleLinear([Math.min(...steps), Math.max(...steps)], [FRAME.left, FRAME.right])
   const up = scaleLinear([Math.min(...values), Math.max(...values)], [FRAME.bottom, FRAME.top]).nice(5)
-  const path = line<readonly [number, number]>(([step]) => across(step), ([, loss]) => up(loss)).digits(1)
+  const path = line<readonly [number, number]>(
+    ([step]) => across(step),
+    ([, loss]) => up(loss),
+  ).digits(1)
   const last = losses[losses.length - 1]
   const lines = [
-    ...across.ticks(8).map((tick) => textAt(across(tick), FRAME.bottom + 16, across.tickFormat(8, 's')(tick), ` text-anchor="middle" fill="${FAINT}"`)),
-    ...up.ticks(5).map((tick) => `<line x1="${FRAME.left}" x2="${FRAME.right}" y1="${at(up(tick))}" y2="${at(up(tick))}" stroke="${GRID}"/>${textAt(FRAME.left - 8, up(tick) + 4, up.tickFormat(5)(tick), ` text-anchor="end" fill="${FAINT}"`)}`),
+    ...across
+      .ticks(8)
+      .map((tick) =>
+        textAt(
+          across(tick),
+          FRAME.bottom + 16,
+          across.tickFormat(8, 's')(tick),
+          ` text-anchor="middle" fill="${FAINT}"`,
+        ),
+      ),
+    ...up
+      .ticks(5)
+      .map(
+        (tick) =>
+          `<line x1="${FRAME.left}" x2="${FRAME.right}" y1="${at(up(tick))}" y2="${at(up(tick))}" stroke="${GRID}"/>${textAt(FRAME.left - 8, up(tick) + 4, up.tickFormat(5)(tick), ` text-anchor="end" fill="${FAINT}"`)}`,
+      ),
     textAt(FRAME.left, 26, `Loss: from ${short(values[0])} to ${short(last[1])}`, ' font-size="15" font-weight="600"'),
     textAt((FRAME.left + FRAME.right) / 2, HEIGHT - 12, 'step', ` text-anchor="middle" fill="${FAINT}"`),
     `<path d="${path(losses)}" fill="none" stroke="${BLUE}" stroke-width="1.5" stroke-linejoin="round"/>`,

@@ -18,12 +18,14 @@ export const BLUE = '#2563eb'
 const NO_XML = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu
 
 /** Text escaped for XML. */
-export const escaped = (text: string) => text.replace(NO_XML, '\ufffd').replace(/[&<>"']/g, (it) => `&#${it.charCodeAt(0)};`)
+export const escaped = (text: string) =>
+  text.replace(NO_XML, '\ufffd').replace(/[&<>"']/g, (it) => `&#${it.charCodeAt(0)};`)
 
 /** A coordinate, rounded to tenths. */
 export const at = (value: number) => String(Math.round(value * 10) / 10)
 
-export const textAt = (x: number, y: number, text: string, more = '') => `<text x="${at(x)}" y="${at(y)}"${more}>${escaped(text)}</text>`
+export const textAt = (x: number, y: number, text: string, more = '') =>
+  `<text x="${at(x)}" y="${at(y)}"${more}>${escaped(text)}</text>`
 
 /** Stacks parts one below the other. */
 export function document(parts: readonly Part[]): string {

@@ -56,9 +56,13 @@ function inputOf(name: string): Input {
   if (name === STDIN) return { name, bytes: null }
   try {
     const facts = statSync(name)
-    if (facts.isDirectory()) throw new WorkFailed(`${name}: a folder; name its files, such as '${name.replace(/[\\/]+$/, '')}/**/*.txt'`)
+    if (facts.isDirectory())
+      throw new WorkFailed(`${name}: a folder; name its files, such as '${name.replace(/[\\/]+$/, '')}/**/*.txt'`)
     // Pipes are read like files: shells make them for <(command).
-    if (!facts.isFile() && !facts.isFIFO()) throw new WorkFailed(`${name}: it is ${facts.isSocket() ? 'a socket' : 'a device'}; name a file, or - for standard input`)
+    if (!facts.isFile() && !facts.isFIFO())
+      throw new WorkFailed(
+        `${name}: it is ${facts.isSocket() ? 'a socket' : 'a device'}; name a file, or - for standard input`,
+      )
     accessSync(name, constants.R_OK)
     return { name, bytes: facts.isFile() && !isPacked(name) ? facts.size : null }
   } catch (error) {

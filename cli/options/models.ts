@@ -27,7 +27,10 @@ export const MODEL_ARGUMENT = [
 ] as const
 
 export const rowsOption = () =>
-  new Option('--tokenizer <name|file>', 'the tokenizer of the rows of a .safetensors table: gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json; without it rows are numbers')
+  new Option(
+    '--tokenizer <name|file>',
+    'the tokenizer of the rows of a .safetensors table: gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json; without it rows are numbers',
+  )
 
 /**
  * The vectors of a model's folder, of a file in the format of word2vec, or of a table whose rows belong to a
@@ -37,14 +40,29 @@ export function openVectors(path: string, tokenizer?: string): Asked {
   const { path: file } = splitTable(path)
   if (!existsSync(file)) throw new WorkFailed(`${file}: no such file or directory`)
   if (!isFolder(file) && extname(file).toLowerCase() === '.safetensors') return openRows(path, tokenizer)
-  if (tokenizer !== undefined) throw new WrongUse(`--tokenizer ${tokenizer}: for the rows of a table in a .safetensors file; ${path} says itself what its vectors stand for`)
+  if (tokenizer !== undefined)
+    throw new WrongUse(
+      `--tokenizer ${tokenizer}: for the rows of a table in a .safetensors file; ${path} says itself what its vectors stand for`,
+    )
   if (!isFolder(path)) {
     const vectors = loadWord2Vec(path)
-    return { vectors, model: null, noun: 'word', label: (id) => visibleText(vectors.token(id)), idOf: (token) => idOf(vectors, token, path) }
+    return {
+      vectors,
+      model: null,
+      noun: 'word',
+      label: (id) => visibleText(vectors.token(id)),
+      idOf: (token) => idOf(vectors, token, path),
+    }
   }
   const model = openModel(path)
   const { vectors } = model
-  return { vectors, model, noun: model.words === null ? 'token' : 'word', label: labelsOf(model), idOf: (token) => idOf(vectors, token, path) }
+  return {
+    vectors,
+    model,
+    noun: model.words === null ? 'token' : 'word',
+    label: labelsOf(model),
+    idOf: (token) => idOf(vectors, token, path),
+  }
 }
 
 /** The rows of a table, named by a tokenizer or by their numbers. */
@@ -52,21 +70,36 @@ function openRows(said: string, name: string | undefined): Asked {
   const { weight, name: path } = openTable(said)
   const [rows] = weight.shape
   if (name === undefined) {
-    const vectors = new Vectors(weight, Array.from({ length: rows }, (_, id) => String(id)))
+    const vectors = new Vectors(
+      weight,
+      Array.from({ length: rows }, (_, id) => String(id)),
+    )
     const idOf = (token: string) => {
       if (vectors.has(token)) return vectors.id(token)
-      throw new WrongUse(`${JSON.stringify(visibleText(token))}: the ${rows} rows of ${path} have no names: give a row's number, from 0 on, or name their tokenizer with --tokenizer`)
+      throw new WrongUse(
+        `${JSON.stringify(visibleText(token))}: the ${rows} rows of ${path} have no names: give a row's number, from 0 on, or name their tokenizer with --tokenizer`,
+      )
     }
     return { vectors, model: null, noun: 'row', label: (id) => `#${id}`, idOf }
   }
   const tokenizer = findTokenizer(name)
-  if (tokenizer.vocabSize > rows) throw new WrongUse(`--tokenizer ${name}: it has ${tokenizer.vocabSize} tokens, and ${path} ${rows} rows: every token needs one`)
+  if (tokenizer.vocabSize > rows)
+    throw new WrongUse(
+      `--tokenizer ${name}: it has ${tokenizer.vocabSize} tokens, and ${path} ${rows} rows: every token needs one`,
+    )
   const vectors = new Vectors(weight, tokenizer)
-  return { vectors, model: null, noun: 'token', label: labelsBy(vectors, tokenizer), idOf: (token) => idOf(vectors, token, path) }
+  return {
+    vectors,
+    model: null,
+    noun: 'token',
+    label: labelsBy(vectors, tokenizer),
+    idOf: (token) => idOf(vectors, token, path),
+  }
 }
 
 export function openModel(folder: string, options?: { verify?: boolean }): Model {
-  if (isFolder(folder) && !existsSync(join(folder, 'model.json'))) throw new WorkFailed(`${folder}: it has no model.json, so it is not a model that tokenbed train or saveModel wrote`)
+  if (isFolder(folder) && !existsSync(join(folder, 'model.json')))
+    throw new WorkFailed(`${folder}: it has no model.json, so it is not a model that tokenbed train or saveModel wrote`)
   return loadModel(folder, options)
 }
 
@@ -91,7 +124,11 @@ function idOf(vectors: Vectors, token: string, path: string): number {
     if (!(error instanceof UnknownTokenError)) throw error
     const nearest = error.nearest.map((one) => JSON.stringify(visibleText(one)))
     const shown = JSON.stringify(visibleText(token))
-    if (vectors.words === null) throw new WrongUse(`${shown} is not a token of ${path}, nor is it with a space before it; it splits into ${nearest.join(', ') || 'nothing'}: name one of these`, { cause: error })
+    if (vectors.words === null)
+      throw new WrongUse(
+        `${shown} is not a token of ${path}, nor is it with a space before it; it splits into ${nearest.join(', ') || 'nothing'}: name one of these`,
+        { cause: error },
+      )
     const hint = nearest.length > 0 ? `did you mean ${nearest.join(', ')}?` : 'none is spelled much like it'
     throw new WrongUse(`${shown} is not among the ${vectors.size} words of ${path}; ${hint}`, { cause: error })
   }

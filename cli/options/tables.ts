@@ -1,7 +1,14 @@
 // The tables of vectors that embed looks up: drawn for a seed, or taken from files.
 
 import { existsSync } from 'node:fs'
-import { Embedding, Generator, loadSafetensors, TokenPositionEmbedding, type LoadedTensors, type Tensor } from '../../index.js'
+import {
+  Embedding,
+  Generator,
+  loadSafetensors,
+  TokenPositionEmbedding,
+  type LoadedTensors,
+  type Tensor,
+} from '../../index.js'
 import { WorkFailed, WrongUse, isFolder } from '../terminal/failure.js'
 
 export interface TableOptions {
@@ -32,11 +39,25 @@ export function makeTables(options: TableOptions): Tables {
   const token = options.table === undefined ? null : readTable(options.table, '--table')
   const position = options.positionTable === undefined ? null : readTable(options.positionTable, '--position-table')
   const dim = agreedDim(options, token, position)
-  const tokens = token && rowsOf(token, vocabSize, `${tokenizer} has ${vocabSize} tokens`, '; --tokenizer names the one that the table is for')
-  if (!positions) return tokens ? Embedding.fromPretrained(tokens) : new Embedding(vocabSize, dim, { generator: new Generator(seed) })
+  const tokens =
+    token &&
+    rowsOf(
+      token,
+      vocabSize,
+      `${tokenizer} has ${vocabSize} tokens`,
+      '; --tokenizer names the one that the table is for',
+    )
+  if (!positions)
+    return tokens ? Embedding.fromPretrained(tokens) : new Embedding(vocabSize, dim, { generator: new Generator(seed) })
   const layer = new TokenPositionEmbedding({ vocabSize, contextLength: maxLength, dim, generator: new Generator(seed) })
   if (tokens) layer.token.weight = tokens
-  if (position) layer.position.weight = rowsOf(position, maxLength, `--max-length is ${maxLength}`, `: --max-length ${position.weight.shape[0]} goes with it`)
+  if (position)
+    layer.position.weight = rowsOf(
+      position,
+      maxLength,
+      `--max-length is ${maxLength}`,
+      `: --max-length ${position.weight.shape[0]} goes with it`,
+    )
   return layer
 }
 
@@ -51,7 +72,10 @@ function agreedDim({ dim }: TableOptions, token: Table | null, position: Table |
   if (position) said.push([position.weight.shape[1], `those of ${position.name} have ${position.weight.shape[1]}`])
   if (dim !== undefined) said.push([dim, `--dim is ${dim}`])
   const other = said.find(([value]) => value !== said[0][0])
-  if (other) throw new WrongUse(`${said[0][1]}, and ${other[1]}: they must be the same${dim === undefined || said.length > 2 ? '' : '; leave --dim out'}`)
+  if (other)
+    throw new WrongUse(
+      `${said[0][1]}, and ${other[1]}: they must be the same${dim === undefined || said.length > 2 ? '' : '; leave --dim out'}`,
+    )
   return said[0]?.[0] ?? DEFAULT_DIM
 }
 
@@ -61,7 +85,10 @@ function agreedDim({ dim }: TableOptions, token: Table | null, position: Table |
  */
 function rowsOf({ weight, name }: Table, rows: number, why: string, instead: string): Tensor {
   const has = weight.shape[0]
-  if (has < rows) throw new WorkFailed(`${name}: a table of ${has} rows, and ${why}, of which every one needs a row${has > 0 ? instead : ''}`)
+  if (has < rows)
+    throw new WorkFailed(
+      `${name}: a table of ${has} rows, and ${why}, of which every one needs a row${has > 0 ? instead : ''}`,
+    )
   return has === rows ? weight : weight.narrow(0, 0, rows)
 }
 
@@ -80,14 +107,22 @@ export function openTable(said: string, option = ''): Table {
   const [key, tensor] = chosen(tensors, name, option, said, path)
   const what = `${path}:${key}`
   const { shape, dtype } = tensor
-  if (shape.length !== 2 || shape[1] === 0) throw new WorkFailed(`${option}${what}: a table has two sizes, rows and numbers a row, not [${shape.join(', ')}]`)
-  if (!dtype.includes('float')) throw new WorkFailed(`${option}${what}: vectors of floating-point numbers are needed, not ${dtype}`)
+  if (shape.length !== 2 || shape[1] === 0)
+    throw new WorkFailed(`${option}${what}: a table has two sizes, rows and numbers a row, not [${shape.join(', ')}]`)
+  if (!dtype.includes('float'))
+    throw new WorkFailed(`${option}${what}: vectors of floating-point numbers are needed, not ${dtype}`)
   return { weight: dtype === 'float32' ? tensor : tensor.to('float32'), name: what }
 }
 
 const isTable = ({ shape, dtype }: Tensor) => shape.length === 2 && shape[1] > 0 && dtype.includes('float')
 
-function chosen(tensors: LoadedTensors, name: string | null, option: string, said: string, path: string): [string, Tensor] {
+function chosen(
+  tensors: LoadedTensors,
+  name: string | null,
+  option: string,
+  said: string,
+  path: string,
+): [string, Tensor] {
   // For a tensor whose type no Tensor has, this throws an error that says so.
   const named = name === null ? undefined : tensors.get(name)
   if (named !== undefined) return [name!, named]
@@ -95,10 +130,13 @@ function chosen(tensors: LoadedTensors, name: string | null, option: string, sai
     ...Array.from(tensors, ([name, { shape }]) => `${name} [${shape.join(', ')}]`),
     ...Array.from(tensors.skipped.values(), ({ name, shape, stored }) => `${name} [${shape.join(', ')}] of ${stored}`),
   ]
-  const list = known.length > 12 ? `${known.slice(0, 12).join(', ')} and ${known.length - 12} more` : known.join(', ') || 'none'
-  if (name !== null) throw new WrongUse(`${option}${said}: ${path} has no tensor ${JSON.stringify(name)}; it has: ${list}`)
+  const list =
+    known.length > 12 ? `${known.slice(0, 12).join(', ')} and ${known.length - 12} more` : known.join(', ') || 'none'
+  if (name !== null)
+    throw new WrongUse(`${option}${said}: ${path} has no tensor ${JSON.stringify(name)}; it has: ${list}`)
   const candidates = tensors.size === 1 ? [...tensors] : [...tensors].filter(([, tensor]) => isTable(tensor))
-  if (candidates.length !== 1) throw new WrongUse(`${option}${said}: which of its tensors? Write ${said}:NAME; it has: ${list}`)
+  if (candidates.length !== 1)
+    throw new WrongUse(`${option}${said}: which of its tensors? Write ${said}:NAME; it has: ${list}`)
   return candidates[0]
 }
 

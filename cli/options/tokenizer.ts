@@ -8,7 +8,9 @@ import { WorkFailed, WrongUse, asWrongUse, isFolder } from '../terminal/failure.
 import { UTF8_HINT } from '../terminal/streams.js'
 
 export const tokenizerOption = () =>
-  new Option('--tokenizer <name|file>', 'gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json').default('gpt2')
+  new Option('--tokenizer <name|file>', 'gpt2, cl100k_base, o200k_base, or the path of a tokenizer.json').default(
+    'gpt2',
+  )
 
 /**
  * The tokenizer with a name, from a tokenizer.json, or from the folder that has one. A folder without one does not
@@ -28,9 +30,12 @@ export function findTokenizer(name: string): Tokenizer {
 }
 
 export const invalidUtf8Option = () =>
-  new Option('--invalid-utf8 <how>', 'bytes that are not UTF-8: an error, or U+FFFD').choices(['throw', 'replace']).default('throw')
+  new Option('--invalid-utf8 <how>', 'bytes that are not UTF-8: an error, or U+FFFD')
+    .choices(['throw', 'replace'])
+    .default('throw')
 
-const SPECIAL = 'special tokens in the text that get their id: some, separated by commas; all; none, which makes them plain text'
+const SPECIAL =
+  'special tokens in the text that get their id: some, separated by commas; all; none, which makes them plain text'
 
 /** `otherwise` says what happens without the option, if that is not one of its values. */
 export const specialOption = (otherwise?: string) =>
@@ -48,8 +53,11 @@ export function specialOf(allowed: string | undefined, tokenizer: Tokenizer): En
   const unknown = names.find((name) => !tokenizer.specialTokens.has(name))
   if (unknown !== undefined) {
     const known = [...tokenizer.specialTokens.keys()]
-    const some = known.length > 8 ? `${known.slice(0, 8).join(' ')} and ${known.length - 8} more` : known.join(' ') || 'none'
-    throw new WrongUse(`--allowed-special: ${JSON.stringify(unknown)} is not a special token of ${tokenizer.name}; it has: ${some}`)
+    const some =
+      known.length > 8 ? `${known.slice(0, 8).join(' ')} and ${known.length - 8} more` : known.join(' ') || 'none'
+    throw new WrongUse(
+      `--allowed-special: ${JSON.stringify(unknown)} is not a special token of ${tokenizer.name}; it has: ${some}`,
+    )
   }
   return { allowedSpecial: new Set(names) }
 }

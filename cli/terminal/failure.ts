@@ -20,7 +20,9 @@ export function exitCodeOf(error: unknown): number {
 
 /** The one line that is printed for an error. */
 export function lineOf(error: unknown): string {
-  return `tokenbed: ${messageOf(error).trim().replace(/\s*\n\s*/g, ' ')}`
+  return `tokenbed: ${messageOf(error)
+    .trim()
+    .replace(/\s*\n\s*/g, ' ')}`
 }
 
 function messageOf(error: unknown): string {

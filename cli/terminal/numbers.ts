@@ -6,7 +6,8 @@ import { InvalidArgumentError } from '../bundled/commander.js'
 export function parseSize(least: number): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : NaN
-    if (!Number.isSafeInteger(value) || value < least) throw new InvalidArgumentError(`It must be a whole number from ${least} on.`)
+    if (!Number.isSafeInteger(value) || value < least)
+      throw new InvalidArgumentError(`It must be a whole number from ${least} on.`)
     return value
   }
 }
@@ -15,7 +16,8 @@ export function parseSize(least: number): (text: string) => number {
 export function parseBetas(text: string): [number, number] {
   const [one, other, ...more] = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))
   const isBeta = (value: number | undefined): value is number => value !== undefined && value >= 0 && value < 1
-  if (!isBeta(one) || !isBeta(other) || more.length > 0) throw new InvalidArgumentError('It must be two numbers from 0 to below 1, as in 0.9,0.999.')
+  if (!isBeta(one) || !isBeta(other) || more.length > 0)
+    throw new InvalidArgumentError('It must be two numbers from 0 to below 1, as in 0.9,0.999.')
   return [one, other]
 }
 
@@ -23,7 +25,10 @@ export function parseBetas(text: string): [number, number] {
 export function parseNumber(least: number): (text: string) => number {
   return (text) => {
     const value = text.trim() === '' ? NaN : Number(text)
-    if (!Number.isFinite(value) || value < least) throw new InvalidArgumentError(least === -Infinity ? 'It must be a number.' : `It must be a number from ${least} on.`)
+    if (!Number.isFinite(value) || value < least)
+      throw new InvalidArgumentError(
+        least === -Infinity ? 'It must be a number.' : `It must be a number from ${least} on.`,
+      )
     return value
   }
 }

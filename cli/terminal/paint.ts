@@ -40,7 +40,9 @@ export class Painter {
   piece({ visible, isSpecial }: Piece): string {
     const style = this.#next(isSpecial)
     const lines = visible.split(/(?<=↵)/)
-    return lines.map((line) => this.#styled(line, style) + (line.endsWith('↵') && !isSpecial ? this.#newline() : '')).join('')
+    return lines
+      .map((line) => this.#styled(line, style) + (line.endsWith('↵') && !isSpecial ? this.#newline() : ''))
+      .join('')
   }
 
   /** Paints the id of a piece, in the piece's colour. */

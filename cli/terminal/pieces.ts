@@ -22,7 +22,9 @@ export function pieceReader(tokenizer: Tokenizer): (id: number) => Piece {
     const bytes = tokenizer.tokenBytes(id)
     const runs = runsOf(bytes)
     const isWhole = runs.every((run) => typeof run === 'string')
-    const visible = runs.map((run) => (typeof run === 'string' ? visibleText(run) : `‹${run.map(hex).join(' ')}›`)).join('')
+    const visible = runs
+      .map((run) => (typeof run === 'string' ? visibleText(run) : `‹${run.map(hex).join(' ')}›`))
+      .join('')
     const piece = { id, bytes, text: isWhole ? runs.join('') : null, visible, isSpecial: special.has(id) }
     known.set(id, piece)
     return piece
@@ -34,7 +36,7 @@ const hex = (byte: number) => byte.toString(16).padStart(2, '0')
 /** Whole characters as texts, and the bytes between them. */
 function runsOf(bytes: Uint8Array): (string | number[])[] {
   const runs: (string | number[])[] = []
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const text = characterAt(bytes, at)
     const last = runs.length - 1
     if (text === null) {

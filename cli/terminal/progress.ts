@@ -21,7 +21,9 @@ export function startProgress(total: number | null, quiet: boolean, from = 0): P
   const { isTTY } = process.stderr
   const { CI, TERM } = process.env
   // In a CI log every drawing of a bar would stay.
-  return isTTY && TERM !== 'dumb' && (CI === undefined || CI === '' || CI === 'false') ? bar(total, from) : lines(total, from)
+  return isTTY && TERM !== 'dumb' && (CI === undefined || CI === '' || CI === 'false')
+    ? bar(total, from)
+    : lines(total, from)
 }
 
 interface Standing {
@@ -65,7 +67,8 @@ function bar(total: number | null, from: number): Progress {
   const bar = new SingleBar({
     stream: process.stderr,
     // The bar is drawn more often than it is updated; the pace shown is that of the last update.
-    format: (_, { value }, { shown }) => barLine(shown, total ? Math.min(1, value / total) : null, process.stderr.columns || 80),
+    format: (_, { value }, { shown }) =>
+      barLine(shown, total ? Math.min(1, value / total) : null, process.stderr.columns || 80),
     hideCursor: true,
     clearOnComplete: true,
     forceRedraw: true,
@@ -75,7 +78,10 @@ function bar(total: number | null, from: number): Progress {
   const stop = () => bar.stop()
   const forget = onEnd(stop)
   return {
-    update: (tokens, done, note) => bar.update(done, { shown: parts(tokens, done, { total, from, seconds: (performance.now() - start) / 1e3, note }) }),
+    update: (tokens, done, note) =>
+      bar.update(done, {
+        shown: parts(tokens, done, { total, from, seconds: (performance.now() - start) / 1e3, note }),
+      }),
     stop() {
       forget()
       stop()

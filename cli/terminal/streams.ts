@@ -30,7 +30,11 @@ export async function* textOfStdin(invalidUtf8: 'throw' | 'replace'): AsyncGener
 }
 
 /** Decodes bytes as they come. The byte order mark stays, as everywhere in tokenbed. */
-export async function* decode(source: AsyncIterable<Buffer>, name: string, invalidUtf8: 'throw' | 'replace'): AsyncGenerator<string> {
+export async function* decode(
+  source: AsyncIterable<Buffer>,
+  name: string,
+  invalidUtf8: 'throw' | 'replace',
+): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: invalidUtf8 === 'throw', ignoreBOM: true })
   let done = 0
   /** The bytes of an incomplete character. */
@@ -42,7 +46,9 @@ export async function* decode(source: AsyncIterable<Buffer>, name: string, inval
       const all = bytes === undefined ? begun : Buffer.concat([begun, bytes])
       const at = firstInvalid(all)
       const byte = all[at].toString(16).padStart(2, '0')
-      throw new WorkFailed(`${name}: byte 0x${byte} is not UTF-8, which text must be (at byte ${done - begun.length + at})${UTF8_HINT}`)
+      throw new WorkFailed(
+        `${name}: byte 0x${byte} is not UTF-8, which text must be (at byte ${done - begun.length + at})${UTF8_HINT}`,
+      )
     }
   }
   try {

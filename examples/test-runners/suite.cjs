@@ -8,7 +8,21 @@ const { createContext, runInContext } = require('node:vm')
 /* global test, expect, describe, beforeAll, afterAll */
 module.exports = function suite(tokenbed) {
   const { Embedding, EmbeddingBag, Generator, Tensor, TokenPositionEmbedding, Tokenizer, Trainer, Vectors } = tokenbed
-  const { arange, createDataLoader, loadModel, loadSafetensors, manualSeed, ones, randn, saveModel, saveSafetensors, scope, streamIds, tensor, zeros } = tokenbed
+  const {
+    arange,
+    createDataLoader,
+    loadModel,
+    loadSafetensors,
+    manualSeed,
+    ones,
+    randn,
+    saveModel,
+    saveSafetensors,
+    scope,
+    streamIds,
+    tensor,
+    zeros,
+  } = tokenbed
 
   let folder
   beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'tokenbed-runner-'))))
@@ -28,7 +42,10 @@ module.exports = function suite(tokenbed) {
       expect(tokenizer.decode(ids)).toBe('Hello, world!')
       expect(tokenizer.decode([15496, 11])).toBe('Hello,')
       const { ids: all, offsets } = tokenizer.encodeBatch(['Hello', 'world'])
-      expect([Array.from(all), Array.from(offsets)]).toStrictEqual([[15496, 6894], [0, 1, 2]])
+      expect([Array.from(all), Array.from(offsets)]).toStrictEqual([
+        [15496, 6894],
+        [0, 1, 2],
+      ])
       expect(tokenizer.tokenBytes(15496)).toStrictEqual(Uint8Array.from(Buffer.from('Hello')))
     })
 
@@ -119,14 +136,20 @@ module.exports = function suite(tokenbed) {
       expect(layer.forward(foreign('[1, 2]')).toArray()).toEqual(wanted)
       expect(layer.forward(Int32Array.of(1, 2), foreign('{ shape: [2, 1] }')).shape).toEqual([2, 1, 2])
       expect(() => layer.forward([10])).toThrow(tokenbed.TokenIndexError)
-      expect(new EmbeddingBag(10, 2).forward(foreign('{ values: [1, 2, 3], offsets: [0, 2, 3] }')).shape).toEqual([2, 2])
-      expect(new TokenPositionEmbedding({ vocabSize: 10, contextLength: 4, dim: 2 }).forward([[1, 2]]).shape).toEqual([1, 2, 2])
+      expect(new EmbeddingBag(10, 2).forward(foreign('{ values: [1, 2, 3], offsets: [0, 2, 3] }')).shape).toEqual([
+        2, 2,
+      ])
+      expect(new TokenPositionEmbedding({ vocabSize: 10, contextLength: 4, dim: 2 }).forward([[1, 2]]).shape).toEqual([
+        1, 2, 2,
+      ])
     })
 
     test('an aborted signal of this realm ends work', async () => {
       const controller = new AbortController()
       controller.abort()
-      await expect(new Embedding(10, 2).forwardAsync([1], { signal: controller.signal })).rejects.toThrow(tokenbed.AbortedError)
+      await expect(new Embedding(10, 2).forwardAsync([1], { signal: controller.signal })).rejects.toThrow(
+        tokenbed.AbortedError,
+      )
     })
 
     test('states of generators', () => {
@@ -161,7 +184,13 @@ module.exports = function suite(tokenbed) {
     test('models, with their words', () => {
       const counts = foreign('[3, 2]')
       const training = foreign('{ epochs: 2, by: ["a"] }')
-      saveModel(join(folder, 'model'), { objective: 'cbow', tensors: foreign('new Map()').set('token.weight', ones([2, 3])), vocabulary: foreign('["a", "b"]'), counts, training })
+      saveModel(join(folder, 'model'), {
+        objective: 'cbow',
+        tensors: foreign('new Map()').set('token.weight', ones([2, 3])),
+        vocabulary: foreign('["a", "b"]'),
+        counts,
+        training,
+      })
       const model = loadModel(join(folder, 'model'))
       expect(model.words).toStrictEqual(['a', 'b'])
       expect(model.description.training).toEqual({ epochs: 2, by: ['a'] })
@@ -173,9 +202,17 @@ module.exports = function suite(tokenbed) {
   })
 
   test('a loader goes on where it was', () => {
-    const loader = createDataLoader(foreign('Uint32Array.from({ length: 20 }, (_, i) => i)'), { maxLength: 2, stride: 2, batchSize: 2, shuffle: true })
+    const loader = createDataLoader(foreign('Uint32Array.from({ length: 20 }, (_, i) => i)'), {
+      maxLength: 2,
+      stride: 2,
+      batchSize: 2,
+      shuffle: true,
+    })
     const [first, second] = loader
-    const again = createDataLoader(Array.from({ length: 20 }, (_, i) => i), { maxLength: 2, stride: 2, batchSize: 2, shuffle: true })
+    const again = createDataLoader(
+      Array.from({ length: 20 }, (_, i) => i),
+      { maxLength: 2, stride: 2, batchSize: 2, shuffle: true },
+    )
     again.load(JSON.parse(JSON.stringify(loader.state())))
     expect(first.inputs.shape).toEqual([2, 2])
     expect(second.inputs).not.toEqual(first.inputs)

@@ -48,45 +48,102 @@ export function failures(runtime, home, platform) {
   const binary = join(folder, binaryName(platform))
   const isGlibc = platform.endsWith('-gnu')
   const isNode = runtime.kind === 'node'
-  const [add, again] = runtime.kind === 'bun' ? ['bun add --optional', 'bun install --force'] : ['npm install --save-optional', '&& npm install']
+  const [add, again] =
+    runtime.kind === 'bun'
+      ? ['bun add --optional', 'bun install --force']
+      : ['npm install --save-optional', '&& npm install']
   const cases = [
-    { what: 'the package of the platform is missing', reason: 'missing', parts: [name, version, add], cause: /Cannot find module/, change: () => rmSync(folder, { recursive: true }) },
-    { what: 'that of another platform is there instead', reason: 'missing', parts: ['tokenbed-darwin-x64', 'another platform'], cause: /Cannot find module/, change: () => moved(folder, home, 'darwin-x64') },
-    { what: 'it is of another version', reason: 'version', parts: [`${name} 0.0.9`, `${add} ${name}@${version}`], change: () => rewritten(folder, '0.0.9') },
-    { what: 'the binary inside is of another version', reason: 'version', parts: ['99.0.0', version, again], change: () => rewritten(join(home, 'node_modules/tokenbed'), '99.0.0') || rewritten(folder, '99.0.0') },
+    {
+      what: 'the package of the platform is missing',
+      reason: 'missing',
+      parts: [name, version, add],
+      cause: /Cannot find module/,
+      change: () => rmSync(folder, { recursive: true }),
+    },
+    {
+      what: 'that of another platform is there instead',
+      reason: 'missing',
+      parts: ['tokenbed-darwin-x64', 'another platform'],
+      cause: /Cannot find module/,
+      change: () => moved(folder, home, 'darwin-x64'),
+    },
+    {
+      what: 'it is of another version',
+      reason: 'version',
+      parts: [`${name} 0.0.9`, `${add} ${name}@${version}`],
+      change: () => rewritten(folder, '0.0.9'),
+    },
+    {
+      what: 'the binary inside is of another version',
+      reason: 'version',
+      parts: ['99.0.0', version, again],
+      change: () => rewritten(join(home, 'node_modules/tokenbed'), '99.0.0') || rewritten(folder, '99.0.0'),
+    },
     { what: 'Node loads no addons', reason: 'disabled', parts: ['--no-addons'], cause: /./, flags: ['--no-addons'] },
-    { what: 'the file is cut short', reason: 'refused', parts: [binary, again], cause: /./, change: () => writeFileSync(binary, readFileSync(binary).subarray(0, 50)) },
-    { what: 'there is no such platform', reason: 'unsupported', parts: ['riscv64', 'linux-x64-gnu', 'npm run build'], flags: ['--require', './elsewhere.cjs'] },
+    {
+      what: 'the file is cut short',
+      reason: 'refused',
+      parts: [binary, again],
+      cause: /./,
+      change: () => writeFileSync(binary, readFileSync(binary).subarray(0, 50)),
+    },
+    {
+      what: 'there is no such platform',
+      reason: 'unsupported',
+      parts: ['riscv64', 'linux-x64-gnu', 'npm run build'],
+      flags: ['--require', './elsewhere.cjs'],
+    },
     ...(isGlibc
       ? [
-          { what: 'the binary wants a newer glibc', reason: 'glibc', parts: ['glibc 2.99', 'GLIBC_2.99', 'npm run build'], cause: /GLIBC_2\.99/, change: () => wantNewerGlibc(binary) },
-          { what: 'on musl, with the package for glibc', reason: 'missing', parts: [`tokenbed-linux-${process.arch}-musl`, name], cause: /Cannot find module/, flags: ['--require', './on-musl.cjs'] },
+          {
+            what: 'the binary wants a newer glibc',
+            reason: 'glibc',
+            parts: ['glibc 2.99', 'GLIBC_2.99', 'npm run build'],
+            cause: /GLIBC_2\.99/,
+            change: () => wantNewerGlibc(binary),
+          },
+          {
+            what: 'on musl, with the package for glibc',
+            reason: 'missing',
+            parts: [`tokenbed-linux-${process.arch}-musl`, name],
+            cause: /Cannot find module/,
+            flags: ['--require', './on-musl.cjs'],
+          },
         ]
       : []),
   ]
   // Only Node has these flags.
-  return cases.filter(({ flags }) => isNode || flags === undefined).map((one) => {
-    cpSync(join(home, 'node_modules'), kept, { recursive: true })
-    try {
-      one.change?.()
-      const caught = start(runtime, home, ['caught.cjs'], { flags: one.flags })
-      const told = caught.code === 0 ? wrongIn(JSON.parse(caught.stdout), one) : [`ended with ${caught.code}: ${caught.stderr}`]
-      const doctor = start(runtime, home, ['node_modules/tokenbed/dist/cli/tokenbed.js', 'doctor'], { flags: one.flags })
-      if (doctor.code !== 1 || !doctor.stdout.includes('-> ')) told.push(`the doctor: ${doctor.code} ${doctor.stdout}${doctor.stderr}`)
-      for (const line of told) console.log(`       ${line}`)
-      return { name: `${runtime.name}: ${one.what}`, ok: told.length === 0 }
-    } finally {
-      rmSync(join(home, 'node_modules'), { recursive: true })
-      renameSync(kept, join(home, 'node_modules'))
-    }
-  })
+  return cases
+    .filter(({ flags }) => isNode || flags === undefined)
+    .map((one) => {
+      cpSync(join(home, 'node_modules'), kept, { recursive: true })
+      try {
+        one.change?.()
+        const caught = start(runtime, home, ['caught.cjs'], { flags: one.flags })
+        const told =
+          caught.code === 0 ? wrongIn(JSON.parse(caught.stdout), one) : [`ended with ${caught.code}: ${caught.stderr}`]
+        const doctor = start(runtime, home, ['node_modules/tokenbed/dist/cli/tokenbed.js', 'doctor'], {
+          flags: one.flags,
+        })
+        if (doctor.code !== 1 || !doctor.stdout.includes('-> '))
+          told.push(`the doctor: ${doctor.code} ${doctor.stdout}${doctor.stderr}`)
+        for (const line of told) console.log(`       ${line}`)
+        return { name: `${runtime.name}: ${one.what}`, ok: told.length === 0 }
+      } finally {
+        rmSync(join(home, 'node_modules'), { recursive: true })
+        renameSync(kept, join(home, 'node_modules'))
+      }
+    })
 }
 
 /** Deno without the permission to load native code. */
 export function notAllowed(runtime, home) {
   writeFileSync(join(home, 'caught.cjs'), PROGRAM)
   const { code, stdout, stderr } = start(runtime, home, ['caught.cjs'], { flags: ['--deny-ffi'] })
-  const told = code === 0 ? wrongIn(JSON.parse(stdout), { reason: 'disabled', parts: ['--allow-ffi'], cause: /./ }) : [`ended with ${code}: ${stderr}`]
+  const told =
+    code === 0
+      ? wrongIn(JSON.parse(stdout), { reason: 'disabled', parts: ['--allow-ffi'], cause: /./ })
+      : [`ended with ${code}: ${stderr}`]
   for (const line of told) console.log(`       ${line}`)
   return { name: `${runtime.name}: native code is not allowed`, ok: told.length === 0 }
 }
@@ -95,10 +152,17 @@ function wrongIn(error, { reason, parts, cause }) {
   const wrong = []
   if (error.name !== 'BinaryError' || error.code !== 'BINARY') wrong.push(`not a BinaryError: ${JSON.stringify(error)}`)
   if (error.reason !== reason) wrong.push(`reason ${error.reason}, not ${reason}: ${error.message}`)
-  for (const part of [...parts, error.found, error.needed, error.mend, process.arch === 'x64' && reason === 'unsupported' ? 'riscv64' : process.arch]) {
+  for (const part of [
+    ...parts,
+    error.found,
+    error.needed,
+    error.mend,
+    process.arch === 'x64' && reason === 'unsupported' ? 'riscv64' : process.arch,
+  ]) {
     if (!part || !error.message?.includes(part)) wrong.push(`"${error.message}" does not say "${part}"`)
   }
-  if (cause !== undefined && !cause.test(error.cause?.message)) wrong.push(`the cause is ${JSON.stringify(error.cause)}`)
+  if (cause !== undefined && !cause.test(error.cause?.message))
+    wrong.push(`the cause is ${JSON.stringify(error.cause)}`)
   return wrong
 }
 

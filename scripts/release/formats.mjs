@@ -19,7 +19,8 @@ export function formatOf(path) {
   if (magic === 0xcffaedfe) return { system: 'darwin', arch: MACHO_MACHINES[bytes.readUInt32LE(4)] ?? 'unknown' }
   if (bytes.toString('latin1', 0, 2) === 'MZ') {
     const at = bytes.readUInt32LE(0x3c)
-    if (bytes.toString('latin1', at, at + 4) === 'PE\0\0') return { system: 'win32', arch: PE_MACHINES[bytes.readUInt16LE(at + 4)] ?? 'unknown' }
+    if (bytes.toString('latin1', at, at + 4) === 'PE\0\0')
+      return { system: 'win32', arch: PE_MACHINES[bytes.readUInt16LE(at + 4)] ?? 'unknown' }
   }
   return { system: 'unknown', arch: 'unknown' }
 }
@@ -50,7 +51,14 @@ function sectionsOf(bytes) {
   return Array.from({ length: count }, (_, i) => {
     const at = first + i * size
     const long = (offset) => Number(bytes.readBigUInt64LE(at + offset))
-    return { type: bytes.readUInt32LE(at + 4), offset: long(24), size: long(32), link: bytes.readUInt32LE(at + 40), info: bytes.readUInt32LE(at + 44), entry: long(56) }
+    return {
+      type: bytes.readUInt32LE(at + 4),
+      offset: long(24),
+      size: long(32),
+      link: bytes.readUInt32LE(at + 40),
+      info: bytes.readUInt32LE(at + 44),
+      entry: long(56),
+    }
   })
 }
 

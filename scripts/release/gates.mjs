@@ -17,8 +17,21 @@ const SYSTEMS = /^(ld-linux[\w-]*\.so\.\d|lib(c|m|dl|rt|pthread|gcc_s)\.so\.\d)$
  * Files of the root's package. The addon has packages of its own, one a platform; tests and sources are not
  * published.
  */
-const OF_ROOT = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|vocab\/\w+\.br|dist\/index\.(m?js|d\.m?ts)|dist\/native\.d\.cts|dist\/api\/([\w-]+\/)*[\w-]+\.(js|d\.ts)|dist\/cli\/([\w-]+\/)*[\w-]+\.js|dist\/cli\/bundled\/[\w-]+\.mjs)$/
-const NEEDED = ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/tokenbed.js', 'dist/cli/main.js', 'dist/cli/bundled/commander.js', 'package.json', 'README.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md']
+const OF_ROOT =
+  /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|vocab\/\w+\.br|dist\/index\.(m?js|d\.m?ts)|dist\/native\.d\.cts|dist\/api\/([\w-]+\/)*[\w-]+\.(js|d\.ts)|dist\/cli\/([\w-]+\/)*[\w-]+\.js|dist\/cli\/bundled\/[\w-]+\.mjs)$/
+const NEEDED = [
+  'dist/index.js',
+  'dist/index.mjs',
+  'dist/index.d.ts',
+  'dist/index.d.mts',
+  'dist/cli/tokenbed.js',
+  'dist/cli/main.js',
+  'dist/cli/bundled/commander.js',
+  'package.json',
+  'README.md',
+  'LICENSE',
+  'THIRD_PARTY_NOTICES.md',
+]
 const OF_PLATFORM = ['LICENSE', 'README.md', 'THIRD_PARTY_NOTICES.md', 'package.json']
 
 /**
@@ -30,17 +43,26 @@ export function gates(rootPackage, platformPackages, { isPortable }) {
     { name: 'files of the root package', offenders: rootFiles(rootPackage) },
     { name: 'files of the platform packages', offenders: platformPackages.flatMap(platformFiles) },
     { name: 'versions and engines are equal', offenders: versions(rootPackage, platformPackages) },
-    { name: 'nothing else is installed', offenders: Object.keys(readJson(join(rootPackage.staged, 'package.json')).dependencies ?? {}) },
+    {
+      name: 'nothing else is installed',
+      offenders: Object.keys(readJson(join(rootPackage.staged, 'package.json')).dependencies ?? {}),
+    },
     { name: 'nothing is run by installing', offenders: installScripts([rootPackage, ...platformPackages]) },
     { name: 'binaries are for their platforms', offenders: platformPackages.flatMap(wrongPlatform) },
-    { name: 'binaries export one symbol, and need the system alone', offenders: platformPackages.flatMap(strangeSymbols) },
+    {
+      name: 'binaries export one symbol, and need the system alone',
+      offenders: platformPackages.flatMap(strangeSymbols),
+    },
     { name: 'binaries have the allocator of the system', offenders: platformPackages.flatMap(failingAllocator) },
     ...(isPortable ? [{ name: `binaries load on glibc 2.${GLIBC}`, offenders: platformPackages.flatMap(tooNew) }] : []),
     { name: 'types of the native part are those of the binary', offenders: drift(platformPackages) },
     { name: 'the module for import names what there is', offenders: moduleDrift(rootPackage) },
     { name: 'the list of what is in them is whole', offenders: sbomDrift(rootPackage, platformPackages) },
     { name: 'licences', offenders: [...licences(), ...staleNotices()] },
-    ...[rootPackage, ...platformPackages].map((one) => ({ name: `publint, ${one.name}`, offenders: said([...tool('publint', 'publint'), one.tarball, '--strict']) })),
+    ...[rootPackage, ...platformPackages].map((one) => ({
+      name: `publint, ${one.name}`,
+      offenders: said([...tool('publint', 'publint'), one.tarball, '--strict']),
+    })),
     { name: 'attw', offenders: said([...tool('@arethetypeswrong/cli', 'attw'), rootPackage.tarball, '--no-color']) },
   ]
 }
@@ -79,7 +101,9 @@ function versions(rootPackage, platformPackages) {
 const SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare']
 
 function installScripts(packages) {
-  const own = packages.filter(({ staged }) => SCRIPTS.some((name) => readJson(join(staged, 'package.json')).scripts?.[name]))
+  const own = packages.filter(({ staged }) =>
+    SCRIPTS.some((name) => readJson(join(staged, 'package.json')).scripts?.[name]),
+  )
   const { packages: locked } = readJson(join(root, 'package-lock.json'))
   const others = Object.entries(locked).filter(([, { dev, hasInstallScript }]) => !dev && hasInstallScript)
   return [...own.map(({ name }) => name), ...others.map(([path]) => path)]
@@ -110,7 +134,9 @@ function tooNew(one) {
 function drift(platformPackages) {
   const here = platformPackages.find(({ platform }) => isOfThisMachine(platform))
   if (here === undefined || !existsSync(join(root, 'native.d.cts'))) return []
-  const declared = [...readFileSync(join(root, 'native.d.cts'), 'utf8').matchAll(/^export declare function (\w+)/gm)].map(([, name]) => name)
+  const declared = [
+    ...readFileSync(join(root, 'native.d.cts'), 'utf8').matchAll(/^export declare function (\w+)/gm),
+  ].map(([, name]) => name)
   // Each kind of work on other threads is a class, which JavaScript never constructs.
   const there = Object.keys(createRequire(import.meta.url)(binaryOf(here))).filter((name) => /^[a-z]/.test(name))
   return [
@@ -128,7 +154,11 @@ function isOfThisMachine(platform) {
 function moduleDrift({ staged }) {
   const module = readFileSync(join(staged, 'dist/index.mjs'), 'utf8')
   const named = [...module.matchAll(/^ {2}(\w+),$/gm)].map(([, name]) => name)
-  const declared = [...readFileSync(join(staged, 'dist/index.js'), 'utf8').matchAll(/Object\.defineProperty\(exports, "(\w+)", \{ enumerable/g)].map(([, name]) => name)
+  const declared = [
+    ...readFileSync(join(staged, 'dist/index.js'), 'utf8').matchAll(
+      /Object\.defineProperty\(exports, "(\w+)", \{ enumerable/g,
+    ),
+  ].map(([, name]) => name)
   return [...named.filter((name) => !declared.includes(name)), ...declared.filter((name) => !named.includes(name))]
 }
 
@@ -139,7 +169,9 @@ function licences() {
   const modules = Object.entries(packages)
     .filter(([path, { dev, optional }]) => path !== '' && !dev && !optional)
     .map(([path]) => readJson(join(root, path, 'package.json')))
-  return [...compiledIn(), ...bundle({ write: false }), ...modules].filter(({ license }) => !isAllowed(license, allowed)).map(({ name, license }) => `${name}: ${license}`)
+  return [...compiledIn(), ...bundle({ write: false }), ...modules]
+    .filter(({ license }) => !isAllowed(license, allowed))
+    .map(({ name, license }) => `${name}: ${license}`)
 }
 
 /** Whether an SPDX expression allows a choice that is permitted. `/` is an old way to write OR. */

@@ -37,7 +37,10 @@ function buildBoth() {
   copyFileSync(join(TARGET_DIR, X64, LIBRARY), join(binaries, binaryName('linux-x64-gnu')))
   console.error('release: linux-arm64-gnu')
   withLinker(linker('arm64'), () => cargo(['build', '--release', '--locked', '--package', 'tokenbed-node']))
-  copyFileSync(join(environment().CARGO_TARGET_DIR ?? TARGET_DIR, ARM64, LIBRARY), join(binaries, binaryName('linux-arm64-gnu')))
+  copyFileSync(
+    join(environment().CARGO_TARGET_DIR ?? TARGET_DIR, ARM64, LIBRARY),
+    join(binaries, binaryName('linux-arm64-gnu')),
+  )
 }
 
 /**
@@ -57,7 +60,10 @@ function withLinker(path, work) {
 /** A real Node for arm64, under QEMU. */
 function emulated() {
   const found = ['qemu-aarch64', 'qemu-aarch64-static'].find((name) => capture(['sh', '-c', `command -v ${name}`]).ok)
-  if (found === undefined) throw new Failure('QEMU is missing: apt-get install --no-install-recommends qemu-user-static libstdc++6-arm64-cross')
+  if (found === undefined)
+    throw new Failure(
+      'QEMU is missing: apt-get install --no-install-recommends qemu-user-static libstdc++6-arm64-cross',
+    )
   const qemu = capture(['sh', '-c', `command -v ${found}`]).stdout.trim()
   return { ...node(20, 'arm64'), name: 'Node 20 on arm64', prefix: [qemu, '-L', '/usr/aarch64-linux-gnu'] }
 }
@@ -72,7 +78,13 @@ async function testInstalled() {
   try {
     const here = { name: `Node ${process.versions.node}`, kind: 'node', program: process.execPath }
     const arm64 = emulated()
-    const from = (flags, name) => install(here, ['tokenbed'], join(folder, name), [`--registry=${address}`, '--prefer-online', `--cache=${join(folder, 'cache')}`, ...flags])
+    const from = (flags, name) =>
+      install(here, ['tokenbed'], join(folder, name), [
+        `--registry=${address}`,
+        '--prefer-online',
+        `--cache=${join(folder, 'cache')}`,
+        ...flags,
+      ])
     const homes = [
       [here, from([], 'x64')],
       [arm64, from(['--cpu=arm64', '--os=linux', '--libc=glibc'], 'arm64')],
@@ -84,7 +96,11 @@ async function testInstalled() {
     })
     const doctor = start(arm64, homes[1][1], ['node_modules/tokenbed/dist/cli/tokenbed.js', 'doctor'])
     console.log(doctor.stdout || doctor.stderr)
-    return [...checks, { name: 'Node 20 on arm64: tokenbed doctor', ok: doctor.code === 0 && /neon in use/.test(doctor.stdout) }, { ...sameResults(checks), name: 'x64 and arm64 give the same bits' }]
+    return [
+      ...checks,
+      { name: 'Node 20 on arm64: tokenbed doctor', ok: doctor.code === 0 && /neon in use/.test(doctor.stdout) },
+      { ...sameResults(checks), name: 'x64 and arm64 give the same bits' },
+    ]
   } finally {
     await close()
     rmSync(folder, { recursive: true, force: true })
@@ -100,7 +116,10 @@ function testOldest() {
       const [libraries, program] = [join(sysroot, 'lib'), join(folder, arch)]
       const compiled = capture([linker(arch), join(root, 'scripts/release/load.c'), '-o', program, '-ldl'])
       const loader = readdirSync(libraries).find((name) => /^ld-2\.\d+\.so$/.test(name))
-      const started = arch === process.arch ? [join(libraries, loader), '--library-path', `${libraries}:${sysroot}/lib64`] : [emulated().prefix[0], '-L', sysroot]
+      const started =
+        arch === process.arch
+          ? [join(libraries, loader), '--library-path', `${libraries}:${sysroot}/lib64`]
+          : [emulated().prefix[0], '-L', sysroot]
       const { ok, stdout, stderr } = capture([...started, program, join(binaries, binaryName(`linux-${arch}-gnu`))])
       if (!ok) console.log(compiled.stderr, stdout, stderr)
       return { name: `linux-${arch}-gnu loads on glibc ${stdout.trim()}`, ok: ok && stdout.trim() === '2.17' }

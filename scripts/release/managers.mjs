@@ -6,7 +6,16 @@
 // The registry is on this machine (registry.mjs). It has every platform's package, with an empty file in place of
 // each binary that is missing here, so that each package manager must choose.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { count, show } from '../checks.mjs'
@@ -39,16 +48,62 @@ const node = process.execPath
 function managers() {
   const yarn = fetched('@yarnpkg/cli-dist@4.18.1', 'bin/yarn.js')
   const pnpm = fetched('pnpm@10.34.8', 'bin/pnpm.cjs')
-  const yarnSettings = (linker) => (address) => ({ '.yarnrc.yml': `npmRegistryServer: "${address}"\nunsafeHttpWhitelist: ["127.0.0.1"]\nnodeLinker: ${linker}\nenableTelemetry: false\nenableGlobalCache: false\nnpmMinimalAgeGate: 0\n`, 'yarn.lock': '' })
-  const npmrc = (address) => ({ '.npmrc': `registry=${address}\ncache=\${PWD}/.cache\nstore-dir=.store\naudit=false\nfund=false\n` })
+  const yarnSettings = (linker) => (address) => ({
+    '.yarnrc.yml': `npmRegistryServer: "${address}"\nunsafeHttpWhitelist: ["127.0.0.1"]\nnodeLinker: ${linker}\nenableTelemetry: false\nenableGlobalCache: false\nnpmMinimalAgeGate: 0\n`,
+    'yarn.lock': '',
+  })
+  const npmrc = (address) => ({
+    '.npmrc': `registry=${address}\ncache=\${PWD}/.cache\nstore-dir=.store\naudit=false\nfund=false\n`,
+  })
   const found = [
-    { name: 'npm', settings: npmrc, install: [node, npmProgram(), 'install', 'tokenbed'], again: [node, npmProgram(), 'ci'], run: [node], lock: 'package-lock.json', command: 'npm' },
-    { name: 'pnpm', settings: npmrc, install: [node, pnpm, 'add', 'tokenbed'], again: [node, pnpm, 'install', '--frozen-lockfile'], run: [node], lock: 'pnpm-lock.yaml', command: 'pnpm' },
-    { name: 'Yarn', settings: yarnSettings('node-modules'), install: [node, yarn, 'add', 'tokenbed'], again: [node, yarn, 'install', '--immutable'], run: [node], lock: 'yarn.lock', command: 'yarn' },
-    { name: "Yarn Plug'n'Play", settings: yarnSettings('pnp'), install: [node, yarn, 'add', 'tokenbed'], again: [node, yarn, 'install', '--immutable'], run: [node, yarn, 'node'], lock: 'yarn.lock', command: 'yarn' },
+    {
+      name: 'npm',
+      settings: npmrc,
+      install: [node, npmProgram(), 'install', 'tokenbed'],
+      again: [node, npmProgram(), 'ci'],
+      run: [node],
+      lock: 'package-lock.json',
+      command: 'npm',
+    },
+    {
+      name: 'pnpm',
+      settings: npmrc,
+      install: [node, pnpm, 'add', 'tokenbed'],
+      again: [node, pnpm, 'install', '--frozen-lockfile'],
+      run: [node],
+      lock: 'pnpm-lock.yaml',
+      command: 'pnpm',
+    },
+    {
+      name: 'Yarn',
+      settings: yarnSettings('node-modules'),
+      install: [node, yarn, 'add', 'tokenbed'],
+      again: [node, yarn, 'install', '--immutable'],
+      run: [node],
+      lock: 'yarn.lock',
+      command: 'yarn',
+    },
+    {
+      name: "Yarn Plug'n'Play",
+      settings: yarnSettings('pnp'),
+      install: [node, yarn, 'add', 'tokenbed'],
+      again: [node, yarn, 'install', '--immutable'],
+      run: [node, yarn, 'node'],
+      lock: 'yarn.lock',
+      command: 'yarn',
+    },
   ]
   const { program } = bun() ?? {}
-  if (program) found.push({ name: 'Bun', settings: (address) => ({ 'bunfig.toml': `[install]\nregistry = "${address}"\ncache = ".cache"\n` }), install: [program, 'add', 'tokenbed'], again: [program, 'install', '--frozen-lockfile'], run: [program], lock: 'bun.lock', command: 'bun' })
+  if (program)
+    found.push({
+      name: 'Bun',
+      settings: (address) => ({ 'bunfig.toml': `[install]\nregistry = "${address}"\ncache = ".cache"\n` }),
+      install: [program, 'add', 'tokenbed'],
+      again: [program, 'install', '--frozen-lockfile'],
+      run: [program],
+      lock: 'bun.lock',
+      command: 'bun',
+    })
   return found
 }
 
@@ -56,11 +111,23 @@ function check({ name, settings, install, again, run, lock, command }, address, 
   const home = join(folder, name.replace(/\W/g, '-'))
   mkdirSync(home)
   const path = shim(home, command, install.slice(0, install.indexOf(command === 'npm' ? 'install' : 'add')))
-  const files = { 'package.json': '{ "name": "user", "private": true }', 'program.cjs': PROGRAM, 'mend.cjs': MEND, ...settings(address) }
+  const files = {
+    'package.json': '{ "name": "user", "private": true }',
+    'program.cjs': PROGRAM,
+    'mend.cjs': MEND,
+    ...settings(address),
+  }
   for (const [file, text] of Object.entries(files)) writeFileSync(join(home, file), text)
   const must = (command) => {
     const [program, ...args] = command
-    const env = { ...Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(npm_|TOKENBED_|NODE_OPTIONS|CI$)/i.test(key))), PWD: home, HOME: home, PATH: `${path}:${process.env.PATH}` }
+    const env = {
+      ...Object.fromEntries(
+        Object.entries(process.env).filter(([key]) => !/^(npm_|TOKENBED_|NODE_OPTIONS|CI$)/i.test(key)),
+      ),
+      PWD: home,
+      HOME: home,
+      PATH: `${path}:${process.env.PATH}`,
+    }
     const { status, stdout, stderr } = spawnSync(program, args, { cwd: home, encoding: 'utf8', env })
     if (status !== 0) throw new Failure(`${name}: ${args.slice(-3).join(' ')} ended with ${status}\n${stdout}${stderr}`)
     return stdout
@@ -70,13 +137,18 @@ function check({ name, settings, install, again, run, lock, command }, address, 
     must(install)
     must([...run, 'program.cjs'])
     // Installs from the lock file alone, which must name the packages of all platforms.
-    const locked = platforms().filter((platform) => !readFileSync(join(home, lock), 'utf8').includes(`tokenbed-${platform}`))
+    const locked = platforms().filter(
+      (platform) => !readFileSync(join(home, lock), 'utf8').includes(`tokenbed-${platform}`),
+    )
     if (locked.length > 0) said.push(`${lock} lacks ${locked.join(', ')}`)
     for (const made of ['node_modules', '.pnp.cjs']) rmSync(join(home, made), { recursive: true, force: true })
     must(again)
     const { ids, shape, source } = JSON.parse(must([...run, 'program.cjs']))
-    if (ids.join() !== '15496,11,995,0' || shape.join() !== '4,4' || source !== 'package') said.push(`it printed ${JSON.stringify({ ids, shape, source })}`)
-    const others = existsSync(join(home, 'node_modules')) ? readdirSync(realpathSync(join(home, 'node_modules'))).filter((each) => /^tokenbed-/.test(each)) : []
+    if (ids.join() !== '15496,11,995,0' || shape.join() !== '4,4' || source !== 'package')
+      said.push(`it printed ${JSON.stringify({ ids, shape, source })}`)
+    const others = existsSync(join(home, 'node_modules'))
+      ? readdirSync(realpathSync(join(home, 'node_modules'))).filter((each) => /^tokenbed-/.test(each))
+      : []
     if (others.length > 1) said.push(`binaries of more than one platform: ${others.join(', ')}`)
     for (const { how, reason, change } of BREAKAGES) {
       change(dirname(JSON.parse(must([...run, 'program.cjs'])).path))
@@ -91,7 +163,10 @@ function check({ name, settings, install, again, run, lock, command }, address, 
     said.push(error.message)
   }
   for (const line of said) console.log(`       ${line}`)
-  return { name: `${name}: installs from a registry, again from its lock file, and mends what is broken as the error says`, ok: said.length === 0 }
+  return {
+    name: `${name}: installs from a registry, again from its lock file, and mends what is broken as the error says`,
+    ok: said.length === 0,
+  }
 }
 
 /**
@@ -104,7 +179,10 @@ const BREAKAGES = [
     how: 'cut short',
     reason: 'refused',
     change: (folder) => {
-      const binary = join(folder, readdirSync(folder).find((file) => file.endsWith('.node')))
+      const binary = join(
+        folder,
+        readdirSync(folder).find((file) => file.endsWith('.node')),
+      )
       const bytes = readFileSync(binary)
       // The file is replaced by another, because package managers link theirs to one that all projects share.
       rmSync(binary)
@@ -135,7 +213,11 @@ function everyPlatform(folder) {
 async function main() {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-managers-'))
   try {
-    const { rootPackage, platformPackages } = packAll(everyPlatform(folder), join(folder, 'stage'), join(folder, 'packed'))
+    const { rootPackage, platformPackages } = packAll(
+      everyPlatform(folder),
+      join(folder, 'stage'),
+      join(folder, 'packed'),
+    )
     const tarballs = [rootPackage, ...platformPackages].map(({ tarball }) => tarball)
     const { address, close } = await serve(tarballs)
     const checks = managers().map((manager) => check(manager, address, folder))

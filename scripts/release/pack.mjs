@@ -18,7 +18,11 @@ export const packages = join(release, 'packages')
 /** Stages and packs the root's package and those of these platforms: `[{ platform, binary }]`. */
 export function packAll(found, folder, destination) {
   const staged = [stageRoot(folder), ...found.map(({ platform, binary }) => stagePlatform(platform, binary, folder))]
-  const [rootPackage, ...others] = pack(staged, destination).map((one, i) => ({ ...one, staged: staged[i], platform: found[i - 1]?.platform }))
+  const [rootPackage, ...others] = pack(staged, destination).map((one, i) => ({
+    ...one,
+    staged: staged[i],
+    platform: found[i - 1]?.platform,
+  }))
   return { rootPackage, platformPackages: others }
 }
 
@@ -38,7 +42,9 @@ function main() {
   const found = wanted.filter(({ binary }) => existsSync(binary))
   const lacking = wanted.filter((one) => !found.includes(one)).map(({ platform }) => platform)
   if (found.length === 0 || (process.argv.includes('--all') && lacking.length > 0)) {
-    throw new Failure(`no binary in release/binaries/ for ${lacking.join(', ')}: npm run release:linux builds those that can be built here`)
+    throw new Failure(
+      `no binary in release/binaries/ for ${lacking.join(', ')}: npm run release:linux builds those that can be built here`,
+    )
   }
   const stage = join(release, 'stage')
   for (const folder of [stage, packages]) {

@@ -31,7 +31,9 @@ function listen(tarballs) {
     if (tarball) return response.setHeader('content-type', 'application/octet-stream').end(tarball.bytes)
     const versions = byName.get(path)
     if (!versions) return response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":"not found"}')
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(packument(path, versions, `http://${request.headers.host}`)))
+    response
+      .setHeader('content-type', 'application/json')
+      .end(JSON.stringify(packument(path, versions, `http://${request.headers.host}`)))
   })
   server.listen(0, '127.0.0.1', () => parentPort.postMessage(`http://127.0.0.1:${server.address().port}/`))
 }
@@ -39,7 +41,14 @@ function listen(tarballs) {
 function packument(name, versions, address) {
   const of = ({ manifest, bytes, file }) => {
     const hash = (algorithm, encoding) => createHash(algorithm).update(bytes).digest(encoding)
-    return { ...manifest, dist: { tarball: `${address}/-/${file}`, shasum: hash('sha1', 'hex'), integrity: `sha512-${hash('sha512', 'base64')}` } }
+    return {
+      ...manifest,
+      dist: {
+        tarball: `${address}/-/${file}`,
+        shasum: hash('sha1', 'hex'),
+        integrity: `sha512-${hash('sha512', 'base64')}`,
+      },
+    }
   }
   const time = { created: '2020-01-01T00:00:00.000Z', modified: '2020-01-01T00:00:00.000Z' }
   for (const { manifest } of versions) time[manifest.version] = time.created

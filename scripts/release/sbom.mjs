@@ -25,7 +25,9 @@ export function sbom(rootPackage, platformPackages) {
   const crates = new Map()
   const bundled = bundle({ write: false }).map(ofNpm)
   const platforms = platformPackages.map((one) => {
-    const linked = cratesFor(targets.find((target) => platformOf(target) === one.platform)).map((crate) => ofCrate(crate, sums))
+    const linked = cratesFor(targets.find((target) => platformOf(target) === one.platform)).map((crate) =>
+      ofCrate(crate, sums),
+    )
     for (const crate of linked) crates.set(crate['bom-ref'], crate)
     return { component: packed(one), dependsOn: linked.map((crate) => crate['bom-ref']).sort() }
   })
@@ -50,11 +52,15 @@ export function sbomDrift(rootPackage, platformPackages) {
   const { components, metadata, dependencies } = sbom(rootPackage, platformPackages)
   const all = [metadata.component, ...components]
   const refs = new Set(all.map((one) => one['bom-ref']))
-  const nameless = all.filter(({ name, version, licenses, hashes }) => !name || !version || !licenses || !(hashes?.[0]?.content.length >= 64))
+  const nameless = all.filter(
+    ({ name, version, licenses, hashes }) => !name || !version || !licenses || !(hashes?.[0]?.content.length >= 64),
+  )
   const unknown = dependencies.flatMap(({ ref, dependsOn }) => [ref, ...dependsOn]).filter((ref) => !refs.has(ref))
   // The notices are made separately from the same crates.
   const notices = readFileSync(join(root, 'THIRD_PARTY_NOTICES.md'), 'utf8')
-  const strange = components.filter(({ name, purl }) => !/^pkg:npm\/tokenbed-/.test(purl) && !notices.includes(`| ${name} |`))
+  const strange = components.filter(
+    ({ name, purl }) => !/^pkg:npm\/tokenbed-/.test(purl) && !notices.includes(`| ${name} |`),
+  )
   return [
     ...nameless.map((one) => `without a version, a licence or a checksum: ${one['bom-ref']}`),
     ...unknown.map((ref) => `depended on, and not in the list: ${ref}`),
@@ -66,19 +72,35 @@ export function sbomDrift(rootPackage, platformPackages) {
 function component(purl, { name, version, license, hashes, type = 'library' }) {
   // This is an old way to write OR.
   const expression = license.replaceAll('/', ' OR ')
-  return { type, 'bom-ref': purl, name, version, purl, licenses: [{ expression }], ...(hashes.length > 0 ? { hashes } : {}) }
+  return {
+    type,
+    'bom-ref': purl,
+    name,
+    version,
+    purl,
+    licenses: [{ expression }],
+    ...(hashes.length > 0 ? { hashes } : {}),
+  }
 }
 
 function packed({ name, version, staged, tarball }) {
   const { license } = readJson(join(staged, 'package.json'))
   const content = createHash('sha512').update(readFileSync(tarball)).digest('hex')
   const properties = [{ name: 'tokenbed:file', value: basename(tarball) }]
-  return { ...component(`pkg:npm/${name}@${version}`, { name, version, license, hashes: [{ alg: 'SHA-512', content }] }), properties }
+  return {
+    ...component(`pkg:npm/${name}@${version}`, { name, version, license, hashes: [{ alg: 'SHA-512', content }] }),
+    properties,
+  }
 }
 
 function ofCrate({ name, version, license }, sums) {
   const content = sums.get(`${name} ${version}`)
-  return component(`pkg:cargo/${name}@${version}`, { name, version, license, hashes: content ? [{ alg: 'SHA-256', content }] : [] })
+  return component(`pkg:cargo/${name}@${version}`, {
+    name,
+    version,
+    license,
+    hashes: content ? [{ alg: 'SHA-256', content }] : [],
+  })
 }
 
 function ofNpm({ name, version, license }) {

@@ -48,7 +48,16 @@ export function stagePlatform(platform, binary, folder) {
 /** Packs folders as npm publishes them, into `destination`; returns npm's description of each, and its tarball. */
 export function pack(folders, destination) {
   mkdirSync(destination, { recursive: true })
-  const found = npm(['pack', '--json', '--ignore-scripts', '--loglevel', 'error', '--pack-destination', destination, ...folders])
+  const found = npm([
+    'pack',
+    '--json',
+    '--ignore-scripts',
+    '--loglevel',
+    'error',
+    '--pack-destination',
+    destination,
+    ...folders,
+  ])
   return JSON.parse(found).map((one) => ({ ...one, tarball: join(destination, one.filename) }))
 }
 

@@ -10,7 +10,11 @@ import { eachOnce, textsOf } from '../terms.mjs'
  * Crates that are published without the license file of their repository. Another package from the same repository
  * has it.
  */
-const ELSEWHERE = { napi: 'node_modules/@napi-rs/cli', 'napi-sys': 'node_modules/@napi-rs/cli', 'napi-build': 'node_modules/@napi-rs/cli' }
+const ELSEWHERE = {
+  napi: 'node_modules/@napi-rs/cli',
+  'napi-sys': 'node_modules/@napi-rs/cli',
+  'napi-build': 'node_modules/@napi-rs/cli',
+}
 
 /** The standard library has the authors and terms of the crate `libc`. */
 const STANDARD_LIBRARY = "Rust's standard library"
@@ -32,5 +36,7 @@ function termsOfCrates() {
     const names = [`${name} ${version}`, ...(name === 'libc' ? [STANDARD_LIBRARY] : [])]
     return textsOf(folder, name, license).flatMap((text) => names.map((name) => ({ name, text })))
   })
-  return eachOnce(texts).map(({ text, names }) => `### ${names.join(', ')}\n\n\`\`\`\`text\n${text}\n\`\`\`\`\n`).join('\n')
+  return eachOnce(texts)
+    .map(({ text, names }) => `### ${names.join(', ')}\n\n\`\`\`\`text\n${text}\n\`\`\`\`\n`)
+    .join('\n')
 }

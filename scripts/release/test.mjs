@@ -18,7 +18,13 @@ import { commands, install, installedSize, linked, moved, smokes, storm, writeSm
 function testRuntime(runtime, tarballs, folder, platform) {
   const home = install(runtime, tarballs, folder)
   writeSmokes(home)
-  const checks = [...smokes(runtime, home), ...commands(runtime, home), storm(runtime, home), moved(runtime, home), ...failures(runtime, home, platform)]
+  const checks = [
+    ...smokes(runtime, home),
+    ...commands(runtime, home),
+    storm(runtime, home),
+    moved(runtime, home),
+    ...failures(runtime, home, platform),
+  ]
   if (runtime.kind === 'deno') checks.push(notAllowed(runtime, home))
   return { home, checks }
 }
@@ -58,8 +64,12 @@ export function sameResults(checks) {
 /** The platform of this process, as in the packages' names. */
 export function platformHere(tarballs) {
   const isMusl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime
-  const names = tarballs.map((path) => /tokenbed-((?:linux|darwin|win32)-.*)-\d+\.\d+\.\d+.*\.tgz$/.exec(path)?.[1]).filter(Boolean)
-  return names.find((name) => name.startsWith(`${process.platform}-${process.arch}`) && name.endsWith('musl') === isMusl)
+  const names = tarballs
+    .map((path) => /tokenbed-((?:linux|darwin|win32)-.*)-\d+\.\d+\.\d+.*\.tgz$/.exec(path)?.[1])
+    .filter(Boolean)
+  return names.find(
+    (name) => name.startsWith(`${process.platform}-${process.arch}`) && name.endsWith('musl') === isMusl,
+  )
 }
 
 function main() {
@@ -69,7 +79,12 @@ function main() {
   const here = all.filter((path) => /tokenbed-\d/.test(path) || path.includes(`tokenbed-${platform}-`))
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-release-'))
   try {
-    const { homes, checks } = testRuntimes(process.argv[2] === '--this-node' ? [thisNode()] : everyRuntime(), here, folder, platform)
+    const { homes, checks } = testRuntimes(
+      process.argv[2] === '--this-node' ? [thisNode()] : everyRuntime(),
+      here,
+      folder,
+      platform,
+    )
     const last = [...homes.slice(0, 1).flatMap((home) => [installedSize(home), linked(home)]), sameResults(checks)]
     show(last)
     count([...checks, ...last])

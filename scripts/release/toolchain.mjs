@@ -17,7 +17,8 @@ export function linker(arch) {
   const home = join(folder, arch)
   const path = join(home, 'bin', `${triple}-gcc`)
   if (existsSync(path)) return path
-  if (process.platform !== 'linux' || process.arch !== 'x64') throw new Failure('the toolchains run on Linux on x64 alone')
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    throw new Failure('the toolchains run on Linux on x64 alone')
   console.error(`toolchain: ${spec}`)
   mkdirSync(folder, { recursive: true })
   const making = mkdtempSync(join(folder, 'making-'))

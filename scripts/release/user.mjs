@@ -1,12 +1,43 @@
 // Uses the packages as their users do: each runtime has them installed in an empty folder, without a compiler.
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { Failure, capture } from '../process.mjs'
 
-const NAMES = ['createDataLoader', 'Embedding', 'EmbeddingBag', 'loadSafetensors', 'manualSeed', 'quantize', 'randn', 'saveSafetensors', 'selfTest', 'TokenIndexError', 'Tokenizer', 'TokenPositionEmbedding']
-const NODES_OWN = { 'node:crypto': ['createHash'], 'node:events': ['once'], 'node:fs': ['mkdtempSync'], 'node:os': ['tmpdir'], 'node:path': ['join'], 'node:worker_threads': ['Worker'] }
+const NAMES = [
+  'createDataLoader',
+  'Embedding',
+  'EmbeddingBag',
+  'loadSafetensors',
+  'manualSeed',
+  'quantize',
+  'randn',
+  'saveSafetensors',
+  'selfTest',
+  'TokenIndexError',
+  'Tokenizer',
+  'TokenPositionEmbedding',
+]
+const NODES_OWN = {
+  'node:crypto': ['createHash'],
+  'node:events': ['once'],
+  'node:fs': ['mkdtempSync'],
+  'node:os': ['tmpdir'],
+  'node:path': ['join'],
+  'node:worker_threads': ['Worker'],
+}
 const LIMIT = 12e6
 
 /**
@@ -18,8 +49,21 @@ export function install(runtime, tarballs, folder, flags = []) {
   rmSync(home, { recursive: true, force: true })
   mkdirSync(home, { recursive: true })
   writeFileSync(join(home, 'package.json'), '{ "private": true, "type": "module" }')
-  const args = [npmProgram(), 'install', ...(flags.length > 0 ? flags : ['--offline']), '--no-audit', '--no-fund', '--loglevel', 'error', ...tarballs]
-  const { status, stderr } = spawnSync(runtime.kind === 'node' ? runtime.program : process.execPath, args, { cwd: home, encoding: 'utf8', env: bare(runtime, home) })
+  const args = [
+    npmProgram(),
+    'install',
+    ...(flags.length > 0 ? flags : ['--offline']),
+    '--no-audit',
+    '--no-fund',
+    '--loglevel',
+    'error',
+    ...tarballs,
+  ]
+  const { status, stderr } = spawnSync(runtime.kind === 'node' ? runtime.program : process.execPath, args, {
+    cwd: home,
+    encoding: 'utf8',
+    env: bare(runtime, home),
+  })
   if (status !== 0) throw new Failure(`npm install with ${runtime.name}: ${stderr}`)
   return home
 }
@@ -38,7 +82,9 @@ export function npmProgram() {
  * settings of Rust or of ours.
  */
 function bare(runtime, home) {
-  const keep = Object.entries(process.env).filter(([name]) => !/^(CARGO|RUST|CC$|CXX$|PATH$|TOKENBED_|NODE_OPTIONS|npm_)/i.test(name))
+  const keep = Object.entries(process.env).filter(
+    ([name]) => !/^(CARGO|RUST|CC$|CXX$|PATH$|TOKENBED_|NODE_OPTIONS|npm_)/i.test(name),
+  )
   const path = join(home, 'path')
   const node = join(path, 'node')
   if (process.platform !== 'win32' && !existsSync(node)) {
@@ -48,7 +94,10 @@ function bare(runtime, home) {
   return { ...Object.fromEntries(keep), PATH: path }
 }
 
-const IMPORTED = (each) => [['tokenbed', NAMES], ...Object.entries(NODES_OWN)].map(([from, names]) => each(`{ ${names.join(', ')} }`, from)).join('\n')
+const IMPORTED = (each) =>
+  [['tokenbed', NAMES], ...Object.entries(NODES_OWN)]
+    .map(([from, names]) => each(`{ ${names.join(', ')} }`, from))
+    .join('\n')
 
 /** Writes the smoke programs into `home`: for import, for require, and for TypeScript, both directly and compiled. */
 export function writeSmokes(home) {
@@ -57,21 +106,32 @@ export function writeSmokes(home) {
   const cjs = `${IMPORTED((names, from) => `const ${names} = require('${from}')`)}\nconst [WORKER, BASE] = ['./worker.mjs', require('node:url').pathToFileURL(__filename)]\n`
   writeFileSync(join(home, 'smoke.mjs'), `${esm}${body}`)
   writeFileSync(join(home, 'smoke.cjs'), `${cjs};(async () => {\n${body}\n})()\n`)
-  const typed = body.replace('const batches = []', 'const batches: string[] = []').replace('(array) =>', '(array: ArrayBufferView) =>').replace('let refused\n', 'let refused: object | undefined\n').replace('catch (error) {', 'catch (error: any) {')
+  const typed = body
+    .replace('const batches = []', 'const batches: string[] = []')
+    .replace('(array) =>', '(array: ArrayBufferView) =>')
+    .replace('let refused\n', 'let refused: object | undefined\n')
+    .replace('catch (error) {', 'catch (error: any) {')
   writeFileSync(join(home, 'smoke.ts'), `${esm}${typed}`)
   // It is imported here, because the tests have to install it first.
   const typescript = createRequire(import.meta.url)('typescript')
-  const { outputText } = typescript.transpileModule(`${esm}${typed}`, { compilerOptions: { module: 'esnext', target: 'es2022' } })
+  const { outputText } = typescript.transpileModule(`${esm}${typed}`, {
+    compilerOptions: { module: 'esnext', target: 'es2022' },
+  })
   writeFileSync(join(home, 'smoke-compiled.mjs'), outputText)
   writeFileSync(join(home, 'vectors.txt'), '3 2\na 1 0\nb 1 1\nc 0 2\n')
-  for (const file of ['worker.mjs', 'storm.mjs', 'moved.mjs']) cpSync(join(import.meta.dirname, 'smoke', file), join(home, file))
+  for (const file of ['worker.mjs', 'storm.mjs', 'moved.mjs'])
+    cpSync(join(import.meta.dirname, 'smoke', file), join(home, file))
 }
 
 /** Runs a program in `home` with a runtime, and returns how it ended. */
 export function start(runtime, home, args, { env = {}, flags = [] } = {}) {
   const before = { node: flags, bun: flags, deno: ['run', '--allow-all', '--quiet', ...flags] }[runtime.kind]
   const [program, ...prefix] = runtime.prefix ? [...runtime.prefix, runtime.program] : [runtime.program]
-  const { status, signal, stdout, stderr } = spawnSync(program, [...prefix, ...before, ...args], { cwd: home, encoding: 'utf8', env: { ...bare(runtime, home), ...env } })
+  const { status, signal, stdout, stderr } = spawnSync(program, [...prefix, ...before, ...args], {
+    cwd: home,
+    encoding: 'utf8',
+    env: { ...bare(runtime, home), ...env },
+  })
   return { code: status ?? signal, stdout, stderr }
 }
 
@@ -88,7 +148,12 @@ export function smokes(runtime, home) {
   return files.map((file) => {
     const { code, stdout, stderr } = start(runtime, home, [file])
     const result = code === 0 ? JSON.parse(stdout) : undefined
-    const isRight = result?.async && result.saved && result.wrongKernels === 0 && result.tokens.join() === '15496,11,995,0' && result.refused.known
+    const isRight =
+      result?.async &&
+      result.saved &&
+      result.wrongKernels === 0 &&
+      result.tokens.join() === '15496,11,995,0' &&
+      result.refused.known
     // Node's warning that a feature is experimental is not hidden.
     if (!isRight) console.log(`${file} ended with ${code}: ${stdout}${stderr}`)
     return { name: `${runtime.name}: ${file}`, ok: isRight === true, result }
@@ -133,7 +198,12 @@ export function commands(runtime, home) {
 /** Checks that the program which npm linked starts. */
 export function linked(home) {
   const program = join(home, 'node_modules/.bin', process.platform === 'win32' ? 'tokenbed.cmd' : 'tokenbed')
-  const { status, stdout } = spawnSync(program, ['--version'], { cwd: home, encoding: 'utf8', env: process.env, shell: process.platform === 'win32' })
+  const { status, stdout } = spawnSync(program, ['--version'], {
+    cwd: home,
+    encoding: 'utf8',
+    env: process.env,
+    shell: process.platform === 'win32',
+  })
   return { name: 'installed: the link of the command', ok: status === 0 && /^\d+\.\d+\.\d+\n$/.test(stdout) }
 }
 
@@ -142,10 +212,15 @@ export function linked(home) {
  * with another profile than Cargo.toml's, which developers set to build faster, is larger, and not judged.
  */
 export function installedSize(home) {
-  const size = (path) => (lstatSync(path).isDirectory() ? readdirSync(path).reduce((sum, name) => sum + size(join(path, name)), 0) : lstatSync(path).size)
+  const size = (path) =>
+    lstatSync(path).isDirectory()
+      ? readdirSync(path).reduce((sum, name) => sum + size(join(path, name)), 0)
+      : lstatSync(path).size
   const modules = join(home, 'node_modules')
   const whole = size(modules)
-  const binary = readdirSync(modules).filter((name) => /^tokenbed-/.test(name)).reduce((sum, name) => sum + size(join(modules, name)), 0)
+  const binary = readdirSync(modules)
+    .filter((name) => /^tokenbed-/.test(name))
+    .reduce((sum, name) => sum + size(join(modules, name)), 0)
   const isJudged = !Object.keys(process.env).some((name) => name.startsWith('CARGO_PROFILE_RELEASE_'))
   if (whole > LIMIT) console.log(`installed: ${whole} bytes, more than ${LIMIT}`)
   const shown = `${megabytes(whole)} MB with what it depends on, of which the binary${isJudged ? '' : ', of another profile,'} ${megabytes(binary)} MB`

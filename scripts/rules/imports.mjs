@@ -4,7 +4,8 @@ import { projectFiles, read } from './files.mjs'
 
 const IMPORT = /\b(?:from|import|require)\s*\(?\s*['"]([^'"]+)['"]/g
 /** An import or export and what it names: `import type X from`, `import { type X, y } from`, `export * from`. */
-const STATEMENT = /\b(?:import|export)\s+(type\s+)?((?:\w+\s*,\s*)?(?:\{[^}]*\}|\*(?:\s*as\s+\w+)?|\w+))\s*from\s*['"][^'"]+['"]/g
+const STATEMENT =
+  /\b(?:import|export)\s+(type\s+)?((?:\w+\s*,\s*)?(?:\{[^}]*\}|\*(?:\s*as\s+\w+)?|\w+))\s*from\s*['"][^'"]+['"]/g
 
 let known
 
@@ -13,23 +14,37 @@ let known
  * and as source) or null, and whether it imports only types, which do not exist at run time.
  */
 export function imports() {
-  known ??= projectFiles().filter((path) => /\.[cm]?ts$/.test(path)).flatMap((path) => importsIn(path, read(path)))
+  known ??= projectFiles()
+    .filter((path) => /\.[cm]?ts$/.test(path))
+    .flatMap((path) => importsIn(path, read(path)))
   return known
 }
 
 /** The imports in the text of one file. */
 export function importsIn(path, text) {
-  const typesEnd = new Set([...text.matchAll(STATEMENT)].filter(isOfTypes).map(({ 0: whole, index }) => index + whole.length))
+  const typesEnd = new Set(
+    [...text.matchAll(STATEMENT)].filter(isOfTypes).map(({ 0: whole, index }) => index + whole.length),
+  )
   return [...text.matchAll(IMPORT)].map(({ 0: whole, 1: said, index }) => {
     const target = said.startsWith('.') ? posix.join(posix.dirname(path), said) : null
-    return { path, said, target, source: target?.replace(/\.([cm]?)js$/, '.$1ts') ?? null, isType: typesEnd.has(index + whole.length) }
+    return {
+      path,
+      said,
+      target,
+      source: target?.replace(/\.([cm]?)js$/, '.$1ts') ?? null,
+      isType: typesEnd.has(index + whole.length),
+    }
   })
 }
 
 function isOfTypes([, type, clause]) {
   if (type) return true
   if (!clause.startsWith('{')) return false
-  const names = clause.slice(1, -1).split(',').map((name) => name.trim()).filter(Boolean)
+  const names = clause
+    .slice(1, -1)
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean)
   return names.length > 0 && names.every((name) => name.startsWith('type '))
 }
 

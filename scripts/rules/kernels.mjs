@@ -5,7 +5,9 @@ import { projectFiles, read } from './files.mjs'
 const SOURCE = 'crates/kernels/src/'
 /** What ops stand on. */
 const GROUND = /^(arch|lanes|rows)\/|^(dispatch|real|isa|half|probe)\.rs$/
-/** A path that begins in this crate, or beside the module that names it: `crate::a::b`, `super::a`, `super::super::a`. */
+/**
+ * A path that begins in this crate, or beside the module that names it: `crate::a::b`, `super::a`, `super::super::a`.
+ */
 const PATHS = /(?<![\w:])\$?(crate|super|self)((?:::(?:super|\w+))*)(?:::\{([^;]*?)\})?/g
 /** A `use` that begins with a module inside this one, or with another crate. */
 const INSIDE = /^\s*(?:pub )?\s*use (?!crate|super|self)(\w+)/gm
@@ -13,11 +15,22 @@ const INSIDE = /^\s*(?:pub )?\s*use (?!crate|super|self)(\w+)/gm
 /** Source files by their modules: `ops::lookup::bag`; the root is the empty name. */
 function modules() {
   const files = projectFiles().filter((path) => path.startsWith(SOURCE) && path.endsWith('.rs'))
-  return new Map(files.map((path) => [path.slice(SOURCE.length, -3).replaceAll('/', '::').replace(/(^|::)(mod|lib)$/, ''), path]))
+  return new Map(
+    files.map((path) => [
+      path
+        .slice(SOURCE.length, -3)
+        .replaceAll('/', '::')
+        .replace(/(^|::)(mod|lib)$/, ''),
+      path,
+    ]),
+  )
 }
 
 /** Code without comments, visibilities and tests. */
-const codeOf = (path) => read(path).split('#[cfg(test)]\nmod ')[0].replace(/\/\/.*|\bpub\([^)]*\)/g, '')
+const codeOf = (path) =>
+  read(path)
+    .split('#[cfg(test)]\nmod ')[0]
+    .replace(/\/\/.*|\bpub\([^)]*\)/g, '')
 
 /** The module that a path of segments leads to or into: the longest beginning of it that is one. */
 function moduleAt(segments, all) {
@@ -29,11 +42,17 @@ function moduleAt(segments, all) {
 }
 
 /** The first segments of what stands in the braces of a `use`. */
-const inBraces = (list) => list.split(/,(?![^{]*\})/).map((one) => one.trim().split(/::|\s/)[0]).filter(Boolean)
+const inBraces = (list) =>
+  list
+    .split(/,(?![^{]*\})/)
+    .map((one) => one.trim().split(/::|\s/)[0])
+    .filter(Boolean)
 
 /** The modules that a module imports from. */
 function named(name, all) {
-  const inside = [...codeOf(all.get(name)).matchAll(INSIDE)].map(([, first]) => (name === '' ? first : `${name}::${first}`))
+  const inside = [...codeOf(all.get(name)).matchAll(INSIDE)].map(([, first]) =>
+    name === '' ? first : `${name}::${first}`,
+  )
   const found = new Set(inside.filter((other) => all.has(other)))
   for (const [, start, rest, braces] of codeOf(all.get(name)).matchAll(PATHS)) {
     const segments = start === 'crate' ? [] : name.split('::').slice(0, start === 'super' ? -1 : undefined)
@@ -72,7 +91,15 @@ function circles() {
   const reaches = new Map([...edges.keys()].map((name) => [name, reached(name)]))
   const inCircles = [...edges.keys()].filter((name) => reaches.get(name).has(name))
   const members = (name) => inCircles.filter((other) => reaches.get(name).has(other) && reaches.get(other).has(name))
-  return [...new Set(inCircles.map((name) => members(name).map((one) => all.get(one)).join(' <-> ')))]
+  return [
+    ...new Set(
+      inCircles.map((name) =>
+        members(name)
+          .map((one) => all.get(one))
+          .join(' <-> '),
+      ),
+    ),
+  ]
 }
 
 /** Files with functions for each instruction set that the list of their room leaves out. */
@@ -84,7 +111,9 @@ function unlisted() {
     if (!/^(arms|pass)!\(/m.test(code) || !name.startsWith('ops::')) return []
     const [, room, ...op] = name.split('::')
     const list = /const OPS[^;]*;/.exec(read(all.get(`ops::${room}`)))?.[0] ?? ''
-    return new RegExp(`\\b${op.join('::')}::[A-Z]`).test(list) ? [] : [`${path} has no probe in ${all.get(`ops::${room}`)}`]
+    return new RegExp(`\\b${op.join('::')}::[A-Z]`).test(list)
+      ? []
+      : [`${path} has no probe in ${all.get(`ops::${room}`)}`]
   })
 }
 

@@ -10,7 +10,8 @@ const SHARED = ['version', 'license', 'engines']
 function outOfStep() {
   const { napi, name, ...shared } = JSON.parse(read('package.json'))
   const found = projectFiles().filter((path) => /^npm\/[^/]+\/package\.json$/.test(path))
-  const missing = found.length === napi.targets.length ? [] : [`npm/: ${found.length} packages for ${napi.targets.length} targets`]
+  const missing =
+    found.length === napi.targets.length ? [] : [`npm/: ${found.length} packages for ${napi.targets.length} targets`]
   return found.flatMap((path) => differences(path, name, shared)).concat(missing)
 }
 
@@ -25,9 +26,15 @@ function differences(path, name, shared) {
 
 /** The loader and the crates must name the same platforms and the same version. */
 function unnamed() {
-  const [{ version, napi }, loader, platforms] = [JSON.parse(read('package.json')), read('api/native/binary.ts'), read('api/native/platform.ts')]
+  const [{ version, napi }, loader, platforms] = [
+    JSON.parse(read('package.json')),
+    read('api/native/binary.ts'),
+    read('api/native/platform.ts'),
+  ]
   const names = projectFiles().flatMap((path) => /^npm\/([^/]+)\/package\.json$/.exec(path)?.[1] ?? [])
-  const lacking = names.filter((name) => !loader.includes(`require('tokenbed-${name}')`) || !platforms.includes(`'${name}'`))
+  const lacking = names.filter(
+    (name) => !loader.includes(`require('tokenbed-${name}')`) || !platforms.includes(`'${name}'`),
+  )
   const ofCrates = /^version = "(.*)"$/m.exec(read('Cargo.toml'))[1]
   return [
     ...lacking.map((name) => `api/native/binary.ts or api/native/platform.ts lacks ${name}`),

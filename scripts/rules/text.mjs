@@ -4,7 +4,8 @@ import { badLines, projectFiles, read } from './files.mjs'
 
 const MAX_LINES = 600
 /** Whether people write the file, as opposed to tools, and it is not data. */
-const isWritten = (path) => !/(^|\/)(package-lock\.json|Cargo\.lock)$/.test(path) && (!path.startsWith('testdata/') || path.endsWith('.py'))
+const isWritten = (path) =>
+  !/(^|\/)(package-lock\.json|Cargo\.lock)$/.test(path) && (!path.startsWith('testdata/') || path.endsWith('.py'))
 const isText = (path) => !read(path).includes('\0')
 const written = () => projectFiles().filter((path) => isWritten(path) && isText(path))
 
@@ -18,7 +19,10 @@ function longFiles() {
 
 export const textRules = [
   { name: `no source file is longer than ${MAX_LINES} lines`, offenders: longFiles },
-  { name: 'no file has a note of work to do', offenders: () => badLines(written(), (line) => /\b(?:TO[D]O|FIX[M]E)\b/.test(line)) },
+  {
+    name: 'no file has a note of work to do',
+    offenders: () => badLines(written(), (line) => /\b(?:TO[D]O|FIX[M]E)\b/.test(line)),
+  },
   {
     name: "no file names a path of somebody's machine",
     offenders: () => badLines(written(), (line) => /(?<![\w.$}-])\/(?:work|root|home|Users)\/\w/.test(line)),

@@ -6,13 +6,27 @@ import { circles, imports } from './imports.mjs'
 /**
  * The rooms of api/, floor by floor from the ground up. A room may import rooms of its own floor and of those below.
  */
-const API = [['base'], ['native'], ['memory'], ['ops'], ['autograd'], ['tensor'], ['layers', 'optim', 'files', 'text'], ['vectors', 'surgery', 'pipelines'], ['models'], ['train']]
+const API = [
+  ['base'],
+  ['native'],
+  ['memory'],
+  ['ops'],
+  ['autograd'],
+  ['tensor'],
+  ['layers', 'optim', 'files', 'text'],
+  ['vectors', 'surgery', 'pipelines'],
+  ['models'],
+  ['train'],
+]
 /** The rooms of cli/, likewise; '.' stands for the files outside of any room. */
 const CLI = [['bundled'], ['terminal'], ['draw', 'options'], ['commands'], ['.']]
 
 /** Pairs of files that import each other's types, each with the reason. There is no cycle of values. */
 const PAIRS = [
-  { files: ['api/tensor/sparse-grad.ts', 'api/tensor/tensor.ts'], reason: 'the grad of a Tensor may be a SparseGrad, whose ids and rows are Tensors' },
+  {
+    files: ['api/tensor/sparse-grad.ts', 'api/tensor/tensor.ts'],
+    reason: 'the grad of a Tensor may be a SparseGrad, whose ids and rows are Tensors',
+  },
 ]
 
 const offendersAmong = (isOffender) => () =>
@@ -53,16 +67,22 @@ function floorRules(folder, floors) {
     }),
   )
   const isHomeless = (path) => /\.[cm]?ts$/.test(path) && isIn(folder, path) && !rooms.includes(roomOf(folder, path))
-  const homes = { name: `every file of ${folder}/ is in a room that has a floor`, offenders: () => projectFiles().filter(isHomeless) }
+  const homes = {
+    name: `every file of ${folder}/ is in a room that has a floor`,
+    offenders: () => projectFiles().filter(isHomeless),
+  }
   return [...ofRooms, homes]
 }
 
-const isPair = ({ path, source, isType }) => isType && PAIRS.some(({ files }) => files.includes(path) && files.includes(source))
+const isPair = ({ path, source, isType }) =>
+  isType && PAIRS.some(({ files }) => files.includes(path) && files.includes(source))
 const FREE_OF_CIRCLES = ['api', 'cli', 'bench', 'examples']
 
 /** A function that lists the cycles among the imports for which `counts` is true, as texts. */
 const circlesAmong = (counts) => () => {
-  const edges = imports().filter((one) => one.source !== null && FREE_OF_CIRCLES.some((folder) => isIn(folder, one.path)) && counts(one))
+  const edges = imports().filter(
+    (one) => one.source !== null && FREE_OF_CIRCLES.some((folder) => isIn(folder, one.path)) && counts(one),
+  )
   return circles(edges.map(({ path, source }) => [path, source])).map((circle) => circle.join(' <-> '))
 }
 
@@ -93,7 +113,13 @@ export const typescriptRules = [
   },
   {
     name: 'api/ and cli/ import packages only in cli/bundled/, whose files contain what they import',
-    offenders: offendersAmong((one) => ['api', 'cli'].some((folder) => isIn(folder, one.path)) && !isIn('cli/bundled', one.path) && isPackage(one) && !one.said.startsWith('tokenbed-')),
+    offenders: offendersAmong(
+      (one) =>
+        ['api', 'cli'].some((folder) => isIn(folder, one.path)) &&
+        !isIn('cli/bundled', one.path) &&
+        isPackage(one) &&
+        !one.said.startsWith('tokenbed-'),
+    ),
   },
   {
     name: 'cli/, examples/ and bench/ import tokenbed only through index',
@@ -103,16 +129,25 @@ export const typescriptRules = [
   },
   {
     name: 'api/ and cli/ do not use `using`, because realms of test runners lack Symbol.dispose',
-    offenders: () => badLines(projectFiles().filter((path) => /^(api|cli)\/.*\.m?ts$/.test(path)), (line) => /^\s*(await )?using \w+ =/.test(line)),
+    offenders: () =>
+      badLines(
+        projectFiles().filter((path) => /^(api|cli)\/.*\.m?ts$/.test(path)),
+        (line) => /^\s*(await )?using \w+ =/.test(line),
+      ),
   },
   {
     name: 'api/ uses the checks of api/base/realm.ts, which hold in every realm, instead of instanceof',
-    offenders: () => badLines(projectFiles().filter((path) => /^api\/.*\.ts$/.test(path)), (line) => FOREIGN.test(line)),
+    offenders: () =>
+      badLines(
+        projectFiles().filter((path) => /^api\/.*\.ts$/.test(path)),
+        (line) => FOREIGN.test(line),
+      ),
   },
 ]
 
 /** `instanceof` of a class of the language or of Node, which fails for objects of another realm. */
-const FOREIGN = /instanceof (?:Object|Array|Function|Map|Set|Weak\w+|Date|RegExp|Promise|(?:Type|Range|Syntax)?Error|(?:Shared)?ArrayBuffer|(?:Big)?(?:Int|Uint|Float)\d+\w*|URL|AbortSignal)\b/
+const FOREIGN =
+  /instanceof (?:Object|Array|Function|Map|Set|Weak\w+|Date|RegExp|Promise|(?:Type|Range|Syntax)?Error|(?:Shared)?ArrayBuffer|(?:Big)?(?:Int|Uint|Float)\d+\w*|URL|AbortSignal)\b/
 
 function isNative(said) {
   return said.endsWith('/native.cjs')

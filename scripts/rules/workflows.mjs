@@ -9,13 +9,20 @@ const workflows = () => projectFiles().filter((path) => /^\.github\/workflows\/.
  * readers.
  */
 function unpinned() {
-  return badLines(workflows(), (line) => /^\s*(- )?uses:/.test(line) && !/uses: [\w-]+\/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(line))
+  return badLines(
+    workflows(),
+    (line) => /^\s*(- )?uses:/.test(line) && !/uses: [\w-]+\/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(line),
+  )
 }
 
 function keepingTokens() {
   return workflows().flatMap((path) => {
     const lines = read(path).split('\n')
-    return lines.flatMap((line, i) => (/uses: actions\/checkout@/.test(line) && !/persist-credentials: false/.test(lines[i + 1]) ? [`${path}:${i + 1}`] : []))
+    return lines.flatMap((line, i) =>
+      /uses: actions\/checkout@/.test(line) && !/persist-credentials: false/.test(lines[i + 1])
+        ? [`${path}:${i + 1}`]
+        : [],
+    )
   })
 }
 

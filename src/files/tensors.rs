@@ -104,8 +104,8 @@ pub struct MarkedFile {
     pub metadata: Option<String>,
 }
 
-/// All tensors of a file, mapped or read, and an entry of its metadata; where it has none, or another than is wanted, that
-/// alone. All of it is of one file, whatever takes its name meanwhile.
+/// All tensors of a file, mapped or read, and an entry of its metadata; where it has none, or another than is wanted,
+/// that alone. All of it is of one file, whatever takes its name meanwhile.
 #[napi(catch_unwind)]
 pub fn load_marked(
     env: Env,

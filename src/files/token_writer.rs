@@ -1,4 +1,5 @@
-//! Folders of token ids as they are written: texts are read, encoded and written without their ids crossing to JavaScript.
+//! Folders of token ids as they are written: texts are read, encoded and written without their ids crossing to
+//! JavaScript.
 
 use crate::files::tokens::width;
 use crate::node::borrow::{Operand, size};

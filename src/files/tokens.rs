@@ -109,8 +109,8 @@ impl TokenFolder {
     }
 }
 
-/// Reads all of a folder: the bytes of both files must have these digests, no document may end before it begins, and every
-/// id must be below `vocabulary`.
+/// Reads all of a folder: the bytes of both files must have these digests, no document may end before it begins, and
+/// every id must be below `vocabulary`.
 #[napi(catch_unwind)]
 pub fn tokens_verify(
     folder: &External<TokenFolder>,

@@ -1,5 +1,5 @@
-//! Lookups on a thread of libuv's pool. The work holds copies of its ids and the storage of its tables, and writes Rust's
-//! own memory: JavaScript may go on, dispose of the tables, or end its thread meanwhile.
+//! Lookups on a thread of libuv's pool. The work holds copies of its ids and the storage of its tables, and writes
+//! Rust's own memory: JavaScript may go on, dispose of the tables, or end its thread meanwhile.
 
 use crate::node::buffers::{Handle, Telling};
 use crate::node::external::External;

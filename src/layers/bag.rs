@@ -10,14 +10,14 @@ use crate::node::guard::{Failure, status};
 use crate::node::process::threads;
 use napi_derive::napi;
 use tokenbed_core::ids::IdBuf;
-use tokenbed_kernels::ops::lookup::bag::Mode;
 use tokenbed_kernels::dispatch;
+use tokenbed_kernels::ops::lookup::bag::Mode;
 use tokenbed_memory::Slice;
 use tokenbed_nn::bag::{self, Division, Request};
 
-/// out (bags, dim) = the rows of the table that each bag names, summed, averaged or the largest: bags begin at `offsets`,
-/// with or without the end of the last, or all have as many ids. `weights`: a factor for each id. `weight`: the rows,
-/// where the lookup keeps none.
+/// out (bags, dim) = the rows of the table that each bag names, summed, averaged or the largest: bags begin at
+/// `offsets`, with or without the end of the last, or all have as many ids. `weights`: a factor for each id. `weight`:
+/// the rows, where the lookup keeps none.
 #[napi(catch_unwind)]
 pub fn bag_forward(
     lookup: &External<Lookup>,

@@ -9,8 +9,8 @@ use crate::node::guard::{Failure, status};
 use crate::node::process::threads;
 use napi_derive::napi;
 use std::cell::RefCell;
-use tokenbed_kernels::rows::format::{OutFormat, RowFormat};
 use tokenbed_kernels::dispatch;
+use tokenbed_kernels::rows::format::{OutFormat, RowFormat};
 use tokenbed_nn::bag;
 use tokenbed_nn::embedding::{self, Table};
 use tokenbed_nn::max_norm;
@@ -41,8 +41,9 @@ pub fn embedding_forward(lookup: &External<Lookup>, ids: Operand, out: Operand, 
             });
         }
         let (table, out) = (lookup.table(&weight)?, (lookup.result, out.exclusive(&[&weight, &ids])?));
-        BAG_SCRATCH
-            .with_borrow_mut(|scratch| Ok(bag::lookup(dispatch::active(), table, (ids.ids()?, lookup.bad), scratch, out)?))
+        BAG_SCRATCH.with_borrow_mut(|scratch| {
+            Ok(bag::lookup(dispatch::active(), table, (ids.ids()?, lookup.bad), scratch, out)?)
+        })
     })
 }
 

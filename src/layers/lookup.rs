@@ -1,5 +1,5 @@
-//! The table of a layer as the native side keeps it between calls: what stays the same crosses once, since each argument
-//! costs its crossing.
+//! The table of a layer as the native side keeps it between calls: what stays the same crosses once, since each
+//! argument costs its crossing.
 
 use crate::layers::async_forward::elements;
 use crate::node::borrow::{Operand, size};

@@ -8,9 +8,9 @@ use crate::node::process::threads;
 use napi::Env;
 use napi_derive::napi;
 use std::cell::RefCell;
+use tokenbed_kernels::dispatch;
 use tokenbed_kernels::ops::positions::rotate::Pairs;
 use tokenbed_kernels::rows::format::OutFormat;
-use tokenbed_kernels::dispatch;
 use tokenbed_memory::zeroed;
 use tokenbed_nn::positions::Scores;
 use tokenbed_nn::positions::ids::{self, Real};
@@ -258,8 +258,8 @@ pub fn rotary_forward(
     })
 }
 
-/// Sizes of scores: (batch, heads, queries, keys) of heads of `dim` elements; query `i` stands at position `offset + i` of
-/// the keys.
+/// Sizes of scores: (batch, heads, queries, keys) of heads of `dim` elements; query `i` stands at position `offset + i`
+/// of the keys.
 #[napi(object, object_to_js = false)]
 pub struct ScoresOperand {
     pub batch: f64,

@@ -6,8 +6,8 @@ use crate::node::guard::{Failure, guard, status};
 use crate::node::process::threads;
 use napi_derive::napi;
 use tokenbed_core::Error;
-use tokenbed_kernels::rows::format::{RowFormat, RowTable};
 use tokenbed_kernels::dispatch;
+use tokenbed_kernels::rows::format::{RowFormat, RowTable};
 use tokenbed_nn::{bag, quantize};
 
 fn rows_of(format: RowFormat, weight: &Operand, rows: f64, dim: f64) -> Result<RowTable<'_>, Failure> {

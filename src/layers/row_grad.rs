@@ -1,4 +1,5 @@
-//! Gradients of tables as rows. An order crosses as one block of 32-bit integers (3n + 1 for n ids): ids, starts, places.
+//! Gradients of tables as rows. An order crosses as one block of 32-bit integers (3n + 1 for n ids): ids, starts,
+//! places.
 
 use crate::layers::embedding::{BAG_SCRATCH, SCRATCH};
 use crate::layers::lookup::Lookup;
@@ -10,8 +11,8 @@ use crate::node::process::threads;
 use napi_derive::napi;
 use std::cell::RefCell;
 use tokenbed_core::Error;
-use tokenbed_kernels::rows::format::OutFormat;
 use tokenbed_kernels::dispatch;
+use tokenbed_kernels::rows::format::OutFormat;
 use tokenbed_memory::Gather;
 use tokenbed_nn::bag::Request;
 use tokenbed_nn::row_grad::{self, Factors, GradRows, Order, OrderOut, OrderScratch, Pending, Rows, bags};
@@ -22,8 +23,8 @@ thread_local! {
     static SORTING: RefCell<OrderScratch> = RefCell::default();
 }
 
-/// Rows of a table's gradient as TypeScript holds them: an order and the gradient of the output; or, `summed`, ids and a
-/// row for each.
+/// Rows of a table's gradient as TypeScript holds them: an order and the gradient of the output; or, `summed`, ids and
+/// a row for each.
 #[napi(object, object_to_js = false)]
 pub struct GradOperand {
     /// The order in its block, or ids.
@@ -75,8 +76,8 @@ impl GradOperand {
     }
 }
 
-/// Writes the order of the ids of a lookup, without those of the padding row, and beside its places `scale`, over the id's
-/// number of occurrences where `by_frequency`. How many different ids there are.
+/// Writes the order of the ids of a lookup, without those of the padding row, and beside its places `scale`, over the
+/// id's number of occurrences where `by_frequency`. How many different ids there are.
 #[napi(catch_unwind)]
 pub fn row_order(
     lookup: &External<Lookup>,

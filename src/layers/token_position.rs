@@ -76,8 +76,8 @@ pub fn input_layer_new(layer: InputLayerOperand) -> Option<External<InputLayer>>
     })
 }
 
-/// What goes through a layer: `positions` one for each id, or without them `offset`, `offset + 1` ... along sequences of
-/// `length`; without `segments` all are segment 0.
+/// What goes through a layer: `positions` one for each id, or without them `offset`, `offset + 1` ... along sequences
+/// of `length`; without `segments` all are segment 0.
 #[napi(object, object_to_js = false)]
 pub struct InputsOperand {
     pub ids: Operand,
@@ -87,9 +87,9 @@ pub struct InputsOperand {
     pub segments: Option<Operand>,
 }
 
-/// out (ids, dim) = token[ids] * scale (+ segment[segments]) + position[positions] (normalized): `positions` one for each
-/// id, or none and offset, offset + 1 ... along sequences of `length`; no `segments`: segment 0. `others`: the parts that
-/// are V8's, in order.
+/// out (ids, dim) = token[ids] * scale (+ segment[segments]) + position[positions] (normalized): `positions` one for
+/// each id, or none and offset, offset + 1 ... along sequences of `length`; no `segments`: segment 0. `others`: the
+/// parts that are V8's, in order.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "hot: scripts/rules/border.mjs")]
 pub fn input_layer_forward(

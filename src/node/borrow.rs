@@ -1,22 +1,23 @@
 //! What JavaScript hands over, borrowed for the length of one synchronous call.
 //!
 //! The one place of the addon that makes slices of JavaScript's memory. During a synchronous call no JavaScript runs on
-//! this thread, so nothing is moved or freed by it; the calls that ask TypeScript for memory (`tokenizerEncodeBatch`) borrow
-//! nothing before they have it. Who may write it meanwhile depends on whose memory it is:
+//! this thread, so nothing is moved or freed by it; the calls that ask TypeScript for memory (`tokenizerEncodeBatch`)
+//! borrow nothing before they have it. Who may write it meanwhile depends on whose memory it is:
 //!
 //! - V8's own: this thread alone, and this call does not but through [`Operand::exclusive`].
-//! - a `SharedArrayBuffer`: other threads. TypeScript copies integers out of it (`plainInts`): here it looks like V8's own.
-//! - that of a storage of Rust's (a handle, or an array over it): other threads that share it or were posted its buffer,
-//!   and where it is a mapped file whoever writes the file.
+//! - a `SharedArrayBuffer`: other threads. TypeScript copies integers out of it (`plainInts`): here it looks like V8's
+//!   own.
+//! - that of a storage of Rust's (a handle, or an array over it): other threads that share it or were posted its
+//!   buffer, and where it is a mapped file whoever writes the file.
 //!
 //! So integers that are checked and then used (ids, offsets, targets, orders, a generator's state) are read through
-//! [`Operand::ids`] and [`Operand::stable`], which copy what is not known to be this thread's own; kernels then index with
-//! what was checked. All else is numbers: what [`Operand::shared`] gives is read to compute with or to be copied, every bit
-//! pattern of it is a value, and none decides where memory is read or written. Of such numbers it is unspecified, where
-//! others write them at that time, whether the old or the new are read. In the words of the language that is a data race
-//! nevertheless, in slices that the compiler takes for constant: it may read an element twice and see two values. That is
-//! harmless for the reason above, and what it costs to rule it out (an atomic load for every element) is the vector
-//! instructions of every kernel.
+//! [`Operand::ids`] and [`Operand::stable`], which copy what is not known to be this thread's own; kernels then index
+//! with what was checked. All else is numbers: what [`Operand::shared`] gives is read to compute with or to be copied,
+//! every bit pattern of it is a value, and none decides where memory is read or written. Of such numbers it is
+//! unspecified, where others write them at that time, whether the old or the new are read. In the words of the language
+//! that is a data race nevertheless, in slices that the compiler takes for constant: it may read an element twice and
+//! see two values. That is harmless for the reason above, and what it costs to rule it out (an atomic load for every
+//! element) is the vector instructions of every kernel.
 
 #![allow(unsafe_code, reason = "reads Node-API's pointers")]
 
@@ -122,8 +123,8 @@ impl Operand {
         Ok(if elements == 0 { &[] } else { unsafe { std::slice::from_raw_parts(self.start.cast(), elements) } })
     }
 
-    /// The elements, to be checked and then used: what is here is nobody's but this call's. Where others may write them they
-    /// are copied first; else this is [`Operand::shared`].
+    /// The elements, to be checked and then used: what is here is nobody's but this call's. Where others may write them
+    /// they are copied first; else this is [`Operand::shared`].
     pub(crate) fn stable<T: Pod>(&self) -> Result<&[T], Failure> {
         let shared = self.shared()?;
         if shared.is_empty() || self.is_private() {
@@ -179,8 +180,9 @@ impl Operand {
             return Err(Error::Usage("the output shares memory with an input: give it memory of its own".into()).into());
         }
         let elements = self.elements::<T>()?;
-        // SAFETY: as in `shared`, and what is read or written beside them in this call was just checked not to overlap. What
-        // is written there is read again only as numbers, unless it is V8's: orders and targets that TypeScript made room for.
+        // SAFETY: as in `shared`, and what is read or written beside them in this call was just checked not to overlap.
+        // What is written there is read again only as numbers, unless it is V8's: orders and targets that TypeScript
+        // made room for.
         Ok(if elements == 0 { &mut [] } else { unsafe { std::slice::from_raw_parts_mut(self.start.cast(), elements) } })
     }
 

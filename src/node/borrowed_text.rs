@@ -8,7 +8,8 @@ use napi::{ValueType, check_status, sys};
 use std::ptr;
 use tokenbed_memory::{List, had, with_room};
 
-/// A string of JavaScript's, to be read during this call: napi's own reading of one ends the process where memory is lacking.
+/// A string of JavaScript's, to be read during this call: napi's own reading of one ends the process where memory is
+/// lacking.
 pub struct JsText {
     env: sys::napi_env,
     value: sys::napi_value,
@@ -36,8 +37,8 @@ impl JsText {
     /// A copy, as UTF-8; half of a surrogate pair becomes U+FFFD.
     pub(crate) fn read(&self) -> Result<String, Failure> {
         let mut length = 0;
-        // SAFETY: napi's macro gave a live env and value for the length of this call, which has not ended; without a buffer
-        // it is the length that is asked for.
+        // SAFETY: napi's macro gave a live env and value for the length of this call, which has not ended; without a
+        // buffer it is the length that is asked for.
         check_status!(unsafe {
             sys::napi_get_value_string_utf8(self.env, self.value, ptr::null_mut(), 0, &mut length)
         })?;

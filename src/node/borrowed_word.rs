@@ -1,13 +1,14 @@
 //! Words that cross the border as users write them: `'sum'`, `'float32'`, `'clamp'`.
 //!
-//! Each family of words is written once, in [`words!`], beside the Rust type that it stands for. The build makes an enum of
-//! it in `native.d.cts`, and `Word<Mode>` there is the union of its words, so that TypeScript cannot pass another one.
+//! Each family of words is written once, in [`words!`], beside the Rust type that it stands for. The build makes an
+//! enum of it in `native.d.cts`, and `Word<Mode>` there is the union of its words, so that TypeScript cannot pass
+//! another one.
 //!
-//! Words and not numbers, because the difference does not matter even in the shortest calls. Nanoseconds beyond the 16 of a
-//! call without arguments (Node 20, one core of a Zen 4): number 5, external 5, word 10, typed array 35, property of an
-//! object 80. A word costs so little because it is read into the stack by one call; napi's own reading of a string asks for
-//! the length first and allocates. Properties are what is expensive: hot calls take flat arguments and handles instead
-//! of objects (`scripts/rules/border.mjs` names those that take many).
+//! Words and not numbers, because the difference does not matter even in the shortest calls. Nanoseconds beyond the 16
+//! of a call without arguments (Node 20, one core of a Zen 4): number 5, external 5, word 10, typed array 35, property
+//! of an object 80. A word costs so little because it is read into the stack by one call; napi's own reading of a
+//! string asks for the length first and allocates. Properties are what is expensive: hot calls take flat arguments and
+//! handles instead of objects (`scripts/rules/border.mjs` names those that take many).
 
 #![allow(unsafe_code, reason = "reads Node-API's strings")]
 

@@ -37,7 +37,8 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Wraps a storage and tells V8 how much memory hangs on it; of mapped files nothing, as they cost none until touched.
+    /// Wraps a storage and tells V8 how much memory hangs on it; of mapped files nothing, as they cost none until
+    /// touched.
     pub(crate) fn new(env: Env, storage: Storage, mapped: bool) -> External<Self> {
         let telling = if mapped { Telling::Nothing } else { Telling::All };
         Self::over(env, Arc::new(storage), telling)
@@ -155,8 +156,8 @@ pub(crate) enum Telling {
     Beyond,
 }
 
-/// So many bytes of results need no collection of garbage, which V8 begins whenever 64 MB are told: most are disposed of
-/// soon. It is what the pool keeps as well.
+/// So many bytes of results need no collection of garbage, which V8 begins whenever 64 MB are told: most are disposed
+/// of soon. It is what the pool keeps as well.
 const UNTOLD: i64 = POOL_LIMIT as i64;
 
 thread_local! {
@@ -204,8 +205,8 @@ pub fn storage_view(env: Env, handle: &External<Handle>, offset: f64, bytes: f64
 }
 
 /// The live buffer over a storage, to be made once and kept; nothing where the host forbids external buffers (or
-/// `TOKENBED_LIVE_DATA=0` says to act so), there are no bytes, or it cannot be made: then copies serve. `transfer` is that of
-/// `ArrayBuffer.prototype`, where it has one.
+/// `TOKENBED_LIVE_DATA=0` says to act so), there are no bytes, or it cannot be made: then copies serve. `transfer` is
+/// that of `ArrayBuffer.prototype`, where it has one.
 #[napi(catch_unwind)]
 pub fn storage_buffer(
     env: Env,
@@ -279,8 +280,8 @@ pub fn storage_is_whole(data: Operand) -> bool {
     status(|| data.shared::<u8>().map(drop))
 }
 
-/// Asks for huge pages for a large buffer of V8's that nobody touched yet: its first write then takes one page fault for
-/// 2 MiB instead of 512. Advice: where the system has none, nothing happens.
+/// Asks for huge pages for a large buffer of V8's that nobody touched yet: its first write then takes one page fault
+/// for 2 MiB instead of 512. Advice: where the system has none, nothing happens.
 #[napi(catch_unwind)]
 pub fn advise_huge_pages(buffer: ArrayBuffer<'_>) -> bool {
     status(|| {

@@ -1,15 +1,15 @@
 //! What JavaScript holds: values behind externals, which go as soon as they are garbage.
 //!
-//! Node runs the finalizer of an external when its event loop turns. Code that does not let it turn would keep everything
-//! it ever made, whatever garbage V8 collects meanwhile. So each external has a weak reference, which V8 empties in the midst
-//! of a collection. Once enough has been made since the last look, all references are looked at, and the values of those
-//! that are empty go; for what is not made any more there is the finalizer.
+//! Node runs the finalizer of an external when its event loop turns. Code that does not let it turn would keep
+//! everything it ever made, whatever garbage V8 collects meanwhile. So each external has a weak reference, which V8
+//! empties in the midst of a collection. Once enough has been made since the last look, all references are looked at,
+//! and the values of those that are empty go; for what is not made any more there is the finalizer.
 //!
-//! V8 collects because it is told of the memory. Of mapped files it is not: when many are mapped it is pressed to collect.
-//! Memory that a live buffer shows needs more than that: see `buffers::orphans`.
+//! V8 collects because it is told of the memory. Of mapped files it is not: when many are mapped it is pressed to
+//! collect. Memory that a live buffer shows needs more than that: see `buffers::orphans`.
 //!
-//! An external holds no pointer but a number, by which its thread finds the value: no external of others, and no finalizer
-//! that comes late, can make it look where nothing is.
+//! An external holds no pointer but a number, by which its thread finds the value: no external of others, and no
+//! finalizer that comes late, can make it look where nothing is.
 
 #![allow(
     unsafe_code,
@@ -83,8 +83,8 @@ impl<T> FromNapiRef for External<T> {
         check_status!(unsafe { sys::napi_get_value_external(env, value, &mut data) }, "not an external")?;
         let found = value_of(data as usize).filter(|found| found.kind == TypeId::of::<Self>());
         let found = found.ok_or_else(|| napi::Error::from_reason("an external of another kind"))?;
-        // SAFETY: of this type, as was just seen. A value stays where it is until it is garbage. During a call that was given
-        // its external JavaScript holds that, and nobody keeps what a call was given.
+        // SAFETY: of this type, as was just seen. A value stays where it is until it is garbage. During a call that was
+        // given its external JavaScript holds that, and nobody keeps what a call was given.
         Ok(unsafe { found.value.cast::<Self>().as_ref() })
     }
 }
@@ -144,8 +144,8 @@ struct Kept {
 impl Kept {
     /// Drops the value of an external that JavaScript does not reach any more.
     fn release(self) {
-        // SAFETY: made in this environment, which is alive whenever its calls and finalizers run. The answer is of no use
-        // here: what cannot be deleted goes with the environment.
+        // SAFETY: made in this environment, which is alive whenever its calls and finalizers run. The answer is of no
+        // use here: what cannot be deleted goes with the environment.
         unsafe { sys::napi_delete_reference(self.env, self.reference) };
         tell(&Env::from_raw(self.env), -(self.value.bytes() as i64));
     }
@@ -328,7 +328,8 @@ fn enter(number: usize, kept: Kept) {
     }
 }
 
-/// Drops the values of all externals that V8 has found to be garbage, and from so many bytes on what their buffers show.
+/// Drops the values of all externals that V8 has found to be garbage, and from so many bytes on what their buffers
+/// show.
 fn look(env: sys::napi_env, least: usize) {
     let garbage = with(|made| {
         let mut scope = ptr::null_mut();

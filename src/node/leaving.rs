@@ -1,6 +1,6 @@
 //! Work that a process which exits does not wait for. Node joins the threads of libuv's pool when it exits, so that
-//! `process.exit` would take as long as what runs there; such work runs on a thread of its own, for which one of the pool
-//! waits until the process leaves.
+//! `process.exit` would take as long as what runs there; such work runs on a thread of its own, for which one of the
+//! pool waits until the process leaves.
 
 use crate::node::guard::{Failure, caught, status};
 use napi_derive::napi;
@@ -15,8 +15,8 @@ fn leaving() -> MutexGuard<'static, bool> {
     LEAVING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What `run` gives. Once the process leaves, an error that nobody will see, while `run` goes on: it must touch nothing of
-/// JavaScript's, and nothing on a disk.
+/// What `run` gives. Once the process leaves, an error that nobody will see, while `run` goes on: it must touch nothing
+/// of JavaScript's, and nothing on a disk.
 pub fn apart<T: Send + 'static>(run: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
     let result = Arc::new(Mutex::new(None));
     let theirs = Arc::clone(&result);
@@ -42,7 +42,8 @@ pub fn apart<T: Send + 'static>(run: impl FnOnce() -> Result<T, Failure> + Send 
     }
 }
 
-/// The process exits: nothing that runs apart is waited for any more. The main thread says so, with whom all others end.
+/// The process exits: nothing that runs apart is waited for any more. The main thread says so, with whom all others
+/// end.
 #[napi(catch_unwind)]
 pub fn process_leaves() -> bool {
     status(|| {

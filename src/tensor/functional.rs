@@ -87,8 +87,8 @@ pub struct EntropySaved {
     pub rows: Operand,
 }
 
-/// The gradient of the logits; `grad` is that of the result: one for each row, or with a `share` a single one, of which each
-/// row has this part.
+/// The gradient of the logits; `grad` is that of the result: one for each row, or with a `share` a single one, of which
+/// each row has this part.
 #[napi(catch_unwind)]
 pub fn entropy_back_elements(
     arithmetic: Word<DType>,

@@ -79,7 +79,8 @@ struct Reading {
 /// What comes of reading on.
 pub enum Next {
     Ids(Vec<u32>),
-    /// A pipe of which nothing has come yet: the thread is given back, as others need it and the process may have to end.
+    /// A pipe of which nothing has come yet: the thread is given back, as others need it and the process may have to
+    /// end.
     Waiting,
     /// After the last.
     End,
@@ -98,8 +99,8 @@ impl TextLimits {
         ratio(self.max_ratio)
     }
 
-    /// Bytes that may be held back: of a compressed file as many as go with those that were read of it, as a few may become
-    /// any number.
+    /// Bytes that may be held back: of a compressed file as many as go with those that were read of it, as a few may
+    /// become any number.
     pub(crate) fn held(&self, file: &TextFile) -> Result<usize, Failure> {
         if let Some(bytes) = self.max_held_bytes {
             return size(bytes);

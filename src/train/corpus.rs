@@ -103,8 +103,8 @@ pub(crate) fn ids_of_folder(tokens: &Tokens) -> Result<(Vec<u32>, Vec<usize>), F
     Ok((ids, (0..tokens.documents()).map(end).try_into_list()?))
 }
 
-/// A corpus of texts with their classes, in lines that name them or not. A tokenizer gives them their ids; without one their
-/// words are what stands between spaces.
+/// A corpus of texts with their classes, in lines that name them or not. A tokenizer gives them their ids; without one
+/// their words are what stands between spaces.
 #[napi(catch_unwind)]
 pub fn corpus_of_examples(tokenizer: Option<&External<Tokenizer>>, in_lines: bool) -> Option<External<Builder>> {
     guard(|| {

@@ -173,8 +173,8 @@ impl Task for Make {
     }
 }
 
-/// Makes a trainer of a corpus, which is empty afterwards, on another thread. Options are all that the objective has, by name,
-/// and `objective` itself.
+/// Makes a trainer of a corpus, which is empty afterwards, on another thread. Options are all that the objective has,
+/// by name, and `objective` itself.
 #[napi(catch_unwind)]
 pub fn trainer_new(corpus: &External<Builder>, options: Object<'_>) -> Option<AsyncTask<Make>> {
     guard(|| {

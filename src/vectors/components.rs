@@ -1,5 +1,5 @@
-//! Principal components of rows, now or on a thread of libuv's pool. Results are one array of float64: the directions, then where
-//! the rows lie along them, then the variances.
+//! Principal components of rows, now or on a thread of libuv's pool. Results are one array of float64: the directions,
+//! then where the rows lie along them, then the variances.
 
 use crate::layers::async_forward::{Job, Work, elements, work};
 use crate::node::borrow::{Operand, size};

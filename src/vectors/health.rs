@@ -79,8 +79,8 @@ impl Making<'_> {
     }
 }
 
-/// Examines a table (rows, dim) of floats. `counts` (rows) of float64 say how often each row was looked up; `initial` is the
-/// table as it was.
+/// Examines a table (rows, dim) of floats. `counts` (rows) of float64 say how often each row was looked up; `initial`
+/// is the table as it was.
 #[napi(catch_unwind)]
 pub fn table_health(
     env: Env,

@@ -1,5 +1,12 @@
 import test from 'ava'
-import { interpolatePositions, ones, randn, sinusoidalPositions, TokenPositionEmbedding, zeros } from '../../../index.js'
+import {
+  interpolatePositions,
+  ones,
+  randn,
+  sinusoidalPositions,
+  TokenPositionEmbedding,
+  zeros,
+} from '../../../index.js'
 import { digest, isGolden } from '../../support/compare.js'
 import { refuses } from '../../support/errors.js'
 import { elements, fromGolden, readGolden, type Golden } from '../../support/golden.js'
@@ -16,7 +23,9 @@ interface Interpolation {
   alignCorners: boolean
   out: Golden
 }
-const { sinusoids, interpolations } = readGolden<{ sinusoids: Sinusoids[]; interpolations: Interpolation[] }>('positions/positions.json')
+const { sinusoids, interpolations } = readGolden<{ sinusoids: Sinusoids[]; interpolations: Interpolation[] }>(
+  'positions/positions.json',
+)
 
 for (const { length, dim, layout, out } of sinusoids) {
   test(`sinusoids as Transformers: (${length}, ${dim}), ${layout}`, (t) => {
@@ -45,7 +54,13 @@ test('sinusoids that cannot be are refused', (t) => {
   refuses(t, () => sinusoidalPositions(4, 0), 'USAGE', 'dim')
   refuses(t, () => sinusoidalPositions(-1, 4), 'USAGE', 'length')
   refuses(t, () => sinusoidalPositions(1.5, 4), 'USAGE', 'length')
-  refuses(t, () => sinusoidalPositions(2, 4, { layout: 'split' as never }), 'USAGE', '"split"'.slice(1, -1), 'interleaved')
+  refuses(
+    t,
+    () => sinusoidalPositions(2, 4, { layout: 'split' as never }),
+    'USAGE',
+    '"split"'.slice(1, -1),
+    'interleaved',
+  )
   refuses(t, () => sinusoidalPositions(2, 4, { maxWavelength: 0 }), 'USAGE', 'maxWavelength')
   refuses(t, () => sinusoidalPositions(2, 4, { offset: -1 }), 'USAGE', 'offset')
   refuses(t, () => sinusoidalPositions(2, 4, { out: zeros([2, 5]) }), 'SHAPE', '[2, 5]')
@@ -69,7 +84,14 @@ test('a longer context: the message says how, and it works', (t) => {
   const layer = new TokenPositionEmbedding({ ...sizes, contextLength: 4 })
   const ids = [1, 2, 3, 4, 0, 1]
   refuses(t, () => layer.forward(ids), 'SHAPE', '6 ids', '4 positions of contextLength', 'interpolatePositions')
-  refuses(t, () => layer.forward([1], { positions: [4] }), 'TOKEN_INDEX', 'position 4 at [0]', '4 rows', 'interpolatePositions')
+  refuses(
+    t,
+    () => layer.forward([1], { positions: [4] }),
+    'TOKEN_INDEX',
+    'position 4 at [0]',
+    '4 rows',
+    'interpolatePositions',
+  )
   const longer = new TokenPositionEmbedding({ ...sizes, contextLength: 8 })
   const table = interpolatePositions(layer.position.weight, 8)
   longer.loadStateDict({ ...layer.stateDict(), 'position.weight': table })

@@ -1,5 +1,16 @@
 import test from 'ava'
-import { alibiBias, alibiSlopes, Embedding, full, Generator, manualSeed, T5RelativeBias, t5RelativeBuckets, zeros, type Tensor } from '../../../index.js'
+import {
+  alibiBias,
+  alibiSlopes,
+  Embedding,
+  full,
+  Generator,
+  manualSeed,
+  T5RelativeBias,
+  t5RelativeBuckets,
+  zeros,
+  type Tensor,
+} from '../../../index.js'
 import { digest, isGolden } from '../../support/compare.js'
 import { refuses } from '../../support/errors.js'
 import { elements, fromGolden, readGolden, type Golden } from '../../support/golden.js'
@@ -22,7 +33,9 @@ interface T5 {
 }
 const { alibi, t5 } = readGolden<{ alibi: Alibi[]; t5: T5[] }>('positions/positions.json')
 
-/** BLOOM raises a float32 base to powers of up to its heads, of which each unit in the last place grows with the power. */
+/**
+ * BLOOM raises a float32 base to powers of up to its heads, of which each unit in the last place grows with the power.
+ */
 const SLOPE = 2 ** -17
 
 for (const { heads, length, bloom, mpt } of alibi) {
@@ -42,8 +55,11 @@ for (const { heads, length, bloom, mpt } of alibi) {
   })
 }
 
-test('slopes: the paper\'s, and of any number of heads', (t) => {
-  t.deepEqual([...alibiSlopes(8)], [1, 2, 3, 4, 5, 6, 7, 8].map((h) => 2 ** -h))
+test("slopes: the paper's, and of any number of heads", (t) => {
+  t.deepEqual(
+    [...alibiSlopes(8)],
+    [1, 2, 3, 4, 5, 6, 7, 8].map((h) => 2 ** -h),
+  )
   t.deepEqual([...alibiSlopes(1)], [2 ** -8])
   const [twelve, sixteen] = [alibiSlopes(12), alibiSlopes(16)]
   t.deepEqual([...twelve], [...alibiSlopes(8), ...[0, 2, 4, 6].map((i) => sixteen[i])])
@@ -60,8 +76,14 @@ test('ALiBi depends on distance alone, and the queries are the last of the keys'
       ),
     )
     const last = alibiBias(3, 2, 7, { symmetric }).toArray()
-    t.deepEqual(last, whole.map((rows) => rows.slice(5)))
-    t.deepEqual(alibiBias(3, 2, 7, { symmetric, offset: 1 }).toArray(), whole.map((rows) => rows.slice(1, 3)))
+    t.deepEqual(
+      last,
+      whole.map((rows) => rows.slice(5)),
+    )
+    t.deepEqual(
+      alibiBias(3, 2, 7, { symmetric, offset: 1 }).toArray(),
+      whole.map((rows) => rows.slice(1, 3)),
+    )
   }
   const out = full([2, 3, 4], 9)
   t.is(alibiBias(2, 3, 4, { out }), out)
@@ -95,9 +117,19 @@ test('T5: token by token is the whole, buckets and all', (t) => {
     const whole = layer.forward(40, 40).toArray() as number[][][]
     const buckets = t5RelativeBuckets(40, 40, { bidirectional }).toArray() as number[][]
     const weight = layer.weight.toArray() as number[][]
-    whole.forEach((rows, h) => rows.forEach((row, i) => t.deepEqual(row, buckets[i].map((bucket) => weight[bucket][h]))))
+    whole.forEach((rows, h) =>
+      rows.forEach((row, i) =>
+        t.deepEqual(
+          row,
+          buckets[i].map((bucket) => weight[bucket][h]),
+        ),
+      ),
+    )
     for (const i of [0, 1, 17, 39]) {
-      t.deepEqual(layer.forward(1, 40, { offset: i }).toArray(), whole.map((rows) => [rows[i]]))
+      t.deepEqual(
+        layer.forward(1, 40, { offset: i }).toArray(),
+        whole.map((rows) => [rows[i]]),
+      )
     }
   }
 })

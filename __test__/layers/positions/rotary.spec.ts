@@ -1,7 +1,15 @@
 import test from 'ava'
 import {
-  convertRotaryWeights, getNumThreads, positionIds, randn, RotaryEmbedding, setNumThreads, tensor, zeros,
-  type RotaryScaling, type Tensor,
+  convertRotaryWeights,
+  getNumThreads,
+  positionIds,
+  randn,
+  RotaryEmbedding,
+  setNumThreads,
+  tensor,
+  zeros,
+  type RotaryScaling,
+  type Tensor,
 } from '../../../index.js'
 import { digest, isGolden } from '../../support/compare.js'
 import { refuses } from '../../support/errors.js'
@@ -17,7 +25,9 @@ interface Case {
   grad: Golden
   plain: Golden | null
 }
-const { rotary } = readGolden<{ rotary: { positions: number[]; x: Golden; gradOutput: Golden; cases: Case[] } }>('positions/positions.json')
+const { rotary } = readGolden<{ rotary: { positions: number[]; x: Golden; gradOutput: Golden; cases: Case[] } }>(
+  'positions/positions.json',
+)
 const { positions } = rotary
 
 for (const { model, out, grad, plain, scaling, ...rest } of rotary.cases) {
@@ -37,8 +47,12 @@ for (const { model, out, grad, plain, scaling, ...rest } of rotary.cases) {
     // What float32 angles make of it: their error grows with the position.
     const [ours, theirs] = [rope.forward(x, { positions }).data, elements(plain)] as Float32Array[]
     const each = ours.length / positions.length
-    const worst = positions.map((_, i) => Math.max(...ours.slice(i * each, i * each + each).map((v, k) => Math.abs(v - theirs[i * each + k]))))
-    worst.forEach((apart, i) => t.true(apart <= 2 ** -20 + positions[i] * 2 ** -21, `position ${positions[i]}: ${apart}`))
+    const worst = positions.map((_, i) =>
+      Math.max(...ours.slice(i * each, i * each + each).map((v, k) => Math.abs(v - theirs[i * each + k]))),
+    )
+    worst.forEach((apart, i) =>
+      t.true(apart <= 2 ** -20 + positions[i] * 2 ** -21, `position ${positions[i]}: ${apart}`),
+    )
   })
 }
 
@@ -69,12 +83,21 @@ for (const layout of ['half', 'interleaved'] as const) {
       const rope = new RotaryEmbedding({ dim: 24, layout, scaling })
       const x = randn([3, 60, 2, 40])
       const whole = rope.forward(x)
-      const places = tensor(Array.from({ length: 60 }, (_, i) => i), { dtype: 'int32' })
+      const places = tensor(
+        Array.from({ length: 60 }, (_, i) => i),
+        { dtype: 'int32' },
+      )
       t.is(digest(rope.forward(x, { positions: places })), digest(whole))
       for (const from of [0, 7, 59]) {
         const token = tensor([0, 1, 2].map((b) => (x.toArray() as number[][][][])[b].slice(from, from + 1)))
         const wanted = [0, 1, 2].map((b) => (whole.toArray() as number[][][][])[b][from])
-        t.deepEqual(rope.forward(token, { offset: from }).toArray().map((b: number[][][]) => b[0]), wanted)
+        t.deepEqual(
+          rope
+            .forward(token, { offset: from })
+            .toArray()
+            .map((b: number[][][]) => b[0]),
+          wanted,
+        )
       }
       for (const count of [1, 2, 3]) {
         setNumThreads(count)
@@ -129,7 +152,11 @@ test('positions far out are as good as near ones', (t) => {
   const rope = new RotaryEmbedding({ dim })
   const x = tensor([[[[...Array(32).fill(1), ...Array(32).fill(0)]]]])
   for (const position of [0, 262143, 262144, 1_000_000, 123_456_789]) {
-    for (const call of [{ offset: position }, { positions: [position] }, { positions: BigInt64Array.of(BigInt(position)) }]) {
+    for (const call of [
+      { offset: position },
+      { positions: [position] },
+      { positions: BigInt64Array.of(BigInt(position)) },
+    ]) {
       const found = values(rope.forward(x, call))
       for (let p = 0; p < 32; p++) {
         const angle = position * 10000 ** ((-2 * p) / dim)
@@ -150,7 +177,7 @@ test('dynamic scaling follows the length of each call', (t) => {
   const first = digest(dynamic.forward(short))
   t.is(first, digest(plain.forward(short)))
   t.not(digest(dynamic.forward(long)), digest(plain.forward(long)))
-  const base = 10000 * (2 * 12 / 8 - 1) ** (16 / 14)
+  const base = 10000 * ((2 * 12) / 8 - 1) ** (16 / 14)
   const grown = new RotaryEmbedding({ dim: 16, base })
   t.true(values(dynamic.forward(long)).every((v, i) => Math.abs(v - values(grown.forward(long))[i]) < 1e-6))
   t.is(digest(dynamic.forward(short)), first)
@@ -161,7 +188,10 @@ test('rows of different length end to end', (t) => {
   const rows = [randn([3, 2, 8]), randn([1, 2, 8]), randn([4, 2, 8])]
   const x = tensor(rows.flatMap((row) => row.toArray()))
   const places = positionIds({ values: new Int32Array(8), offsets: [0, 3, 4, 8] })
-  t.deepEqual(rope.forward(x, { positions: places }).toArray(), rows.flatMap((row) => rope.forward(row).toArray()))
+  t.deepEqual(
+    rope.forward(x, { positions: places }).toArray(),
+    rows.flatMap((row) => rope.forward(row).toArray()),
+  )
 })
 
 test('weights of one layout do in the other', (t) => {
@@ -177,7 +207,8 @@ test('weights of one layout do in the other', (t) => {
       return values(of(wq).matmul(of(wk).transpose(1, 2)))
     }
     const [wq, wk] = [randn([heads * headDim, input]), randn([heads * headDim, input])]
-    const turned = (w: Tensor, from: 'half' | 'interleaved', to: 'half' | 'interleaved') => convertRotaryWeights(w, { heads, from, to, dim })
+    const turned = (w: Tensor, from: 'half' | 'interleaved', to: 'half' | 'interleaved') =>
+      convertRotaryWeights(w, { heads, from, to, dim })
     const before = score(wq, wk, 'interleaved')
     const after = score(turned(wq, 'interleaved', 'half'), turned(wk, 'interleaved', 'half'), 'half')
     t.true(before.every((v, i) => Math.abs(v - after[i]) < 1e-4))
@@ -185,7 +216,10 @@ test('weights of one layout do in the other', (t) => {
     t.is(digest(turned(wq, 'half', 'half')), digest(wq))
   }
   const bias = tensor([0, 1, 2, 3, 4, 5, 6, 7], { dtype: 'bfloat16' })
-  t.deepEqual(convertRotaryWeights(bias, { heads: 2, from: 'interleaved', to: 'half' }).toArray(), [0, 2, 1, 3, 4, 6, 5, 7])
+  t.deepEqual(
+    convertRotaryWeights(bias, { heads: 2, from: 'interleaved', to: 'half' }).toArray(),
+    [0, 2, 1, 3, 4, 6, 5, 7],
+  )
   refuses(t, () => convertRotaryWeights(bias, { heads: 3, from: 'half', to: 'interleaved' }), 'SHAPE', '3 heads')
   refuses(t, () => convertRotaryWeights(bias, { heads: 8, from: 'half', to: 'interleaved' }), 'USAGE', 'odd')
   refuses(t, () => convertRotaryWeights(bias, { heads: 2, from: 'half', to: 'interleaved', dim: 6 }), 'SHAPE', '6')
@@ -205,9 +239,19 @@ test('what cannot be rotated is refused', (t) => {
   refuses(t, make({ scaling: { type: 'dynamic', factor: 2 } }), 'USAGE', 'dynamic', 'originalContext')
   refuses(t, make({ dim: 2, scaling: { type: 'dynamic', factor: 2, originalContext: 4 } }), 'USAGE', 'at least 4')
   refuses(t, make({ scaling: { type: 'yarn', originalContext: 4 } }), 'USAGE', 'yarn', 'factor')
-  refuses(t, make({ scaling: { type: 'yarn', factor: 2, originalContext: 4, betaFast: 1, betaSlow: 2 } }), 'USAGE', 'betaSlow')
+  refuses(
+    t,
+    make({ scaling: { type: 'yarn', factor: 2, originalContext: 4, betaFast: 1, betaSlow: 2 } }),
+    'USAGE',
+    'betaSlow',
+  )
   refuses(t, make({ scaling: { type: 'llama3', factor: 2, originalContext: 4 } }), 'USAGE', 'llama3', 'lowFreqFactor')
-  refuses(t, make({ scaling: { type: 'llama3', factor: 2, originalContext: 4, lowFreqFactor: 4, highFreqFactor: 1 } }), 'USAGE', 'below')
+  refuses(
+    t,
+    make({ scaling: { type: 'llama3', factor: 2, originalContext: 4, lowFreqFactor: 4, highFreqFactor: 1 } }),
+    'USAGE',
+    'below',
+  )
   refuses(t, make({ scaling: { type: 'linear', factor: 2, original: 3 } }), 'USAGE', '"original"')
 
   const rope = new RotaryEmbedding({ dim: 8 })

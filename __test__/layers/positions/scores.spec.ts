@@ -1,7 +1,16 @@
 import test from 'ava'
 import {
-  Embedding, getNumThreads, manualSeed, randn, setNumThreads, ShawRelativePositions, sinusoidalPositions, tensor,
-  TransformerXLPositions, zeros, type Tensor,
+  Embedding,
+  getNumThreads,
+  manualSeed,
+  randn,
+  setNumThreads,
+  ShawRelativePositions,
+  sinusoidalPositions,
+  tensor,
+  TransformerXLPositions,
+  zeros,
+  type Tensor,
 } from '../../../index.js'
 import { digest } from '../../support/compare.js'
 import { refuses } from '../../support/errors.js'
@@ -27,7 +36,8 @@ const SUMS = 2 ** -18
 
 const values = (x: unknown) => (x as Tensor).data as Float32Array
 /** A golden of float64 that float32 holds. */
-const given = (golden: unknown) => tensor(Float32Array.from(elements(golden as Golden) as Float64Array), { shape: (golden as Golden).s })
+const given = (golden: unknown) =>
+  tensor(Float32Array.from(elements(golden as Golden) as Float64Array), { shape: (golden as Golden).s })
 
 function isNear(found: unknown, golden: unknown, skip: (i: number) => boolean = () => false): string {
   const [ours, wanted] = [values(found), elements(golden as Golden) as Float64Array]
@@ -58,16 +68,27 @@ for (const { model, dim, clampLength, causal, ...golden } of xl) {
   test(`as ${model}: queries ${(golden.query as Golden).s}, keys ${(golden.key as Golden).s}, clamp ${clampLength}`, (t) => {
     const { s: shape } = golden.out as Golden
     const [, heads, queries, keys] = shape
-    const layer = new TransformerXLPositions({ heads, headDim: (golden.query as Golden).s[3], dim, clampLength: clampLength ?? undefined })
+    const layer = new TransformerXLPositions({
+      heads,
+      headDim: (golden.query as Golden).s[3],
+      dim,
+      clampLength: clampLength ?? undefined,
+    })
     for (const name of ['u', 'v', 'weight'] as const) layer[name].set(given(golden[name]))
     const [query, key] = [given(golden.query), given(golden.key)]
     query.requiresGrad = key.requiresGrad = true
     const found = layer.forward(query, key)
     t.deepEqual(found.shape, shape)
-    const isLater = (i: number) => causal && (i % keys) > (Math.floor(i / keys) % queries) + keys - queries
+    const isLater = (i: number) => causal && i % keys > (Math.floor(i / keys) % queries) + keys - queries
     t.is(isNear(found, golden.out, isLater), 'near')
     found.backward(given(golden.gradOutput))
-    for (const [x, name] of [[query, 'query'], [key, 'key'], [layer.u, 'u'], [layer.v, 'v'], [layer.weight, 'weight']] as const) {
+    for (const [x, name] of [
+      [query, 'query'],
+      [key, 'key'],
+      [layer.u, 'u'],
+      [layer.v, 'v'],
+      [layer.weight, 'weight'],
+    ] as const) {
       t.is(isNear(x.grad, golden[`${name}Grad`]), 'near', name)
     }
   })
@@ -100,7 +121,10 @@ test('gradients are finite differences, clipped distances and memory included', 
       layer.forward(query, key).backward(grad)
       for (const x of inputs) {
         for (const [i, slope] of differences(x, () => layer.forward(query.detach(), key.detach()), grad)) {
-          t.true(Math.abs(slope - values(x.grad)[i]) < 2e-4 * (1 + Math.abs(slope)), `${x.shape}: ${slope} is not ${values(x.grad)[i]}`)
+          t.true(
+            Math.abs(slope - values(x.grad)[i]) < 2e-4 * (1 + Math.abs(slope)),
+            `${x.shape}: ${slope} is not ${values(x.grad)[i]}`,
+          )
         }
       }
     }
@@ -130,7 +154,9 @@ test('Shaw: shifted queries and keys, and distances beyond the last', (t) => {
   const scores = layer.forward(query).toArray()[0][0] as number[][]
   const weight = layer.weight.toArray() as number[][]
   const of = (row: number[]) => row[0] - 2 * row[1] + 0.5 * row[2]
-  scores.forEach((row, i) => row.forEach((v, j) => t.true(Math.abs(v - of(weight[2 + Math.max(-2, Math.min(2, i - j))])) < 1e-5)))
+  scores.forEach((row, i) =>
+    row.forEach((v, j) => t.true(Math.abs(v - of(weight[2 + Math.max(-2, Math.min(2, i - j))])) < 1e-5)),
+  )
   manualSeed(6)
   const table = new Embedding(5, 3)
   manualSeed(6)
@@ -197,7 +223,12 @@ test('what does not go together is refused', (t) => {
     t.deepEqual(layer.forward(zeros([1, 2, 0, 4]), zeros([1, 2, 3, 4])).shape, [1, 2, 0, 3])
   }
   refuses(t, () => new ShawRelativePositions({ maxDistance: -1, headDim: 4 }), 'USAGE', 'maxDistance')
-  refuses(t, () => new ShawRelativePositions({ maxDistance: 1, headDim: 4, kind: 'relative' as never }), 'USAGE', 'relative_key')
+  refuses(
+    t,
+    () => new ShawRelativePositions({ maxDistance: 1, headDim: 4, kind: 'relative' as never }),
+    'USAGE',
+    'relative_key',
+  )
   refuses(t, () => new TransformerXLPositions({ heads: 2, headDim: 4, dim: 7 }), 'USAGE', 'even', '7')
   refuses(t, () => new TransformerXLPositions({ heads: 2, headDim: 4, dim: 6, clampLength: 0 }), 'USAGE', 'clampLength')
 })

@@ -1,8 +1,9 @@
 // What a disk may hold after the power went: rebuilt from the calls of a save.
 //
-// What is promised is little. The bytes of a file are there once it was synced, and what a folder says about names is there
-// once the folder was; before that any of it may be there and any not, whatever came first, with zeros or half of the bytes
-// where a file was written. So from every moment of a save there are many disks, and on each the file must be whole.
+// What is promised is little. The bytes of a file are there once it was synced, and what a folder says about names is
+// there once the folder was; before that any of it may be there and any not, whatever came first, with zeros or half of
+// the bytes where a file was written. So from every moment of a save there are many disks, and on each the file must be
+// whole.
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -75,9 +76,12 @@ export class Journal {
     const { name, file, other, result, inode, at, bytes, flags } = call
     if (result < 0) return
     if (name === 'open' || name === 'openat') return this.#opened(file, inode, flags)
-    if (name === 'mkdir' || name === 'mkdirat') return this.#change([parent(file)], (names) => names.set(file, 'folder'))
-    if (name === 'unlink' || name === 'unlinkat' || name === 'rmdir') return this.#change([parent(file)], (names) => names.delete(file))
-    if (name === 'link' || name === 'linkat') return this.#change([parent(other)], (names) => names.set(other, this.#file(inode)))
+    if (name === 'mkdir' || name === 'mkdirat')
+      return this.#change([parent(file)], (names) => names.set(file, 'folder'))
+    if (name === 'unlink' || name === 'unlinkat' || name === 'rmdir')
+      return this.#change([parent(file)], (names) => names.delete(file))
+    if (name === 'link' || name === 'linkat')
+      return this.#change([parent(other)], (names) => names.set(other, this.#file(inode)))
     if (name.startsWith('rename')) {
       const moved = this.#seen.get(file)
       if (moved === undefined || moved === 'folder') throw new Error(`${file} is renamed, and nobody knows it`)
@@ -87,7 +91,10 @@ export class Journal {
       })
     }
     if (name === 'fsync' || name === 'fdatasync') return this.#synced(file, inode)
-    if (name === 'ftruncate') return this.#write(inode, (old) => Buffer.concat([old, Buffer.alloc(Math.max(0, at - old.length))]).subarray(0, at))
+    if (name === 'ftruncate')
+      return this.#write(inode, (old) =>
+        Buffer.concat([old, Buffer.alloc(Math.max(0, at - old.length))]).subarray(0, at),
+      )
     if (bytes.length > 0) {
       this.#write(inode, (old) => {
         const now = Buffer.concat([old, Buffer.alloc(Math.max(0, at + bytes.length - old.length))])
@@ -155,14 +162,24 @@ export class Journal {
         const key = this.#keyOf(names, bytes)
         if (this.#known.has(key)) continue
         this.#known.add(key)
-        yield this.#disk(`${when}: of ${count} changes of names ${which.toString(2)}, of bytes that were not synced ${bytes}`, names, bytes)
+        yield this.#disk(
+          `${when}: of ${count} changes of names ${which.toString(2)}, of bytes that were not synced ${bytes}`,
+          names,
+          bytes,
+        )
       }
     }
   }
 
   #keyOf(names: Names, bytes: string): string {
     const numbers = [...this.#files.values()]
-    return [...names].map(([path, entry]) => `${path} ${entry === 'folder' ? '' : `${numbers.indexOf(entry)} ${this.#versionOf(BYTES[bytes](entry))}`}`).sort().join('\n')
+    return [...names]
+      .map(
+        ([path, entry]) =>
+          `${path} ${entry === 'folder' ? '' : `${numbers.indexOf(entry)} ${this.#versionOf(BYTES[bytes](entry))}`}`,
+      )
+      .sort()
+      .join('\n')
   }
 
   readonly #versions: Buffer[] = []
@@ -174,7 +191,9 @@ export class Journal {
 
   #disk(when: string, names: Names, bytes: string): Disk {
     // As it is now: it may be built later.
-    const copies = [...names].map(([path, entry]) => [path.slice(this.#top.length + 1), entry === 'folder' ? null : BYTES[bytes](entry)] as const)
+    const copies = [...names].map(
+      ([path, entry]) => [path.slice(this.#top.length + 1), entry === 'folder' ? null : BYTES[bytes](entry)] as const,
+    )
     return {
       when,
       build(folder) {

@@ -1,6 +1,6 @@
-// Kills every writer, before each call that it makes and at random moments; then the old file or the new one is there, whole,
-// and the next save finds nothing in its way. Run by scripts/faults.mjs. Prints a line of JSON: how many kills, and what did
-// not hold.
+// Kills every writer, before each call that it makes and at random moments; then the old file or the new one is there,
+// whole, and the next save finds nothing in its way. Run by scripts/faults.mjs. Prints a line of JSON: how many kills,
+// and what did not hold.
 //
 //   node kills.js tool [--short] [--only=name]
 
@@ -23,14 +23,19 @@ let kills = 0
 
 /** How many calls a save makes, and how it ended: killed before the nth. */
 function killedAt(writer: Writer, folder: string, nth: number): { killed: boolean; calls: number } {
-  const { status } = spawnSync(TOOL, [process.execPath, DYING, writer.name, folder, log, 'at', String(nth)], { stdio: 'ignore' })
+  const { status } = spawnSync(TOOL, [process.execPath, DYING, writer.name, folder, log, 'at', String(nth)], {
+    stdio: 'ignore',
+  })
   return { killed: status !== 0, calls: readLog(log).length }
 }
 
 /** Kills a process that saves again and again, so many milliseconds after its first save. */
 function killedAfter(writer: Writer, folder: string, milliseconds: number): Promise<void> {
   // A writer that is a process of its own goes with its parent: all of them are one group.
-  const child = spawn(process.execPath, [DYING, writer.name, folder, log], { stdio: ['ignore', 'pipe', 'ignore'], detached: true })
+  const child = spawn(process.execPath, [DYING, writer.name, folder, log], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
+  })
   child.stdout.once('data', () => setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), milliseconds))
   return new Promise((resolve) => child.once('close', () => resolve()))
 }

@@ -1,6 +1,6 @@
-// Writes down every call of every save, rebuilds all that a disk may hold had the power gone in between, and loads it: the
-// old file or the new one, whole; and the new one once the save has returned. Run by scripts/faults.mjs under the program in
-// scripts/faults. Prints a line of JSON: how many disks, and what did not hold.
+// Writes down every call of every save, rebuilds all that a disk may hold had the power gone in between, and loads it:
+// the old file or the new one, whole; and the new one once the save has returned. Run by scripts/faults.mjs under the
+// program in scripts/faults. Prints a line of JSON: how many disks, and what did not hold.
 
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,9 @@ function find(writer: Writer, folder: string): number | string {
   try {
     return writer.look(folder)
   } catch (error) {
-    const isMissing = error instanceof FileError && /ENOENT|no model\.json|there is no folder|os error 2\)/.test(`${error.message} ${error.cause}`)
+    const isMissing =
+      error instanceof FileError &&
+      /ENOENT|no model\.json|there is no folder|os error 2\)/.test(`${error.message} ${error.cause}`)
     return isMissing || (error as NodeJS.ErrnoException).code === 'ENOENT' ? 0 : String(error)
   }
 }
@@ -46,7 +48,10 @@ async function replay(writer: Writer, old: 0 | 1): Promise<void> {
     disk.build(scratch)
     const found = find(writer, scratch)
     const strange = leftIn(scratch, writer.names).filter((name) => !PART.test(name.split('/').at(-1)!))
-    if (!expected.includes(found as number)) wrong.push(`${writer.name}, over ${old === 1 ? 'another' : 'nothing'}, ${disk.when}: ${found === 0 ? 'nothing is there' : found}`)
+    if (!expected.includes(found as number))
+      wrong.push(
+        `${writer.name}, over ${old === 1 ? 'another' : 'nothing'}, ${disk.when}: ${found === 0 ? 'nothing is there' : found}`,
+      )
     if (strange.length > 0) wrong.push(`${writer.name}, ${disk.when}: ${strange} is left`)
   }
   for (const [i, call] of calls.entries()) {

@@ -5,7 +5,26 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { createDataLoader, full, inspectSafetensors, inspectTokens, loadModel, loadNpy, loadSafetensors, loadWord2Vec, saveModel, saveNpy, saveSafetensors, saveTokens, saveWord2Vec, streamIds, Tokenizer, TensorWriter, Trainer, type Tensor } from '../../../index.js'
+import {
+  createDataLoader,
+  full,
+  inspectSafetensors,
+  inspectTokens,
+  loadModel,
+  loadNpy,
+  loadSafetensors,
+  loadWord2Vec,
+  saveModel,
+  saveNpy,
+  saveSafetensors,
+  saveTokens,
+  saveWord2Vec,
+  streamIds,
+  Tokenizer,
+  TensorWriter,
+  Trainer,
+  type Tensor,
+} from '../../../index.js'
 import { PROGRAM } from '../../support/command.js'
 import { root } from '../../support/golden.js'
 
@@ -62,7 +81,10 @@ function only(tensor: Tensor): number {
 }
 
 function stream(path: string, value: number, columns: readonly string[]): void {
-  const writer = new TensorWriter(path, Object.fromEntries(columns.map((name) => [name, { dtype: 'int32', shape: [1000] }])))
+  const writer = new TensorWriter(
+    path,
+    Object.fromEntries(columns.map((name) => [name, { dtype: 'int32', shape: [1000] }])),
+  )
   const rows = full([100, 1000], value, { dtype: 'int32' })
   for (let i = 0; i < 3; i++) for (const name of columns) writer.write(name, rows)
   writer.close()
@@ -79,20 +101,27 @@ const wordsOf = (value: number) => Array.from({ length: 20 + value }, (_, i) => 
 
 function model(path: string, value: number, vocabulary: string[] | Tokenizer): void {
   const rows = vocabulary instanceof Tokenizer ? vocabulary.vocabSize : vocabulary.length
-  saveModel(path, { objective: 'x', tensors: { 'token.weight': full([rows, 4], value) }, vocabulary, training: { value } })
+  saveModel(path, {
+    objective: 'x',
+    tensors: { 'token.weight': full([rows, 4], value) },
+    vocabulary,
+    training: { value },
+  })
 }
 
 function modelAt(path: string): number {
   const { weight, description, words } = loadModel(path)
   const value = only(weight)
   const said = (description.training as { value?: number }).value ?? value
-  if (said !== value || (words !== undefined && words !== null && !words.every((word) => word.endsWith(`-${value}`)))) throw new Error('of two saves')
+  if (said !== value || (words !== undefined && words !== null && !words.every((word) => word.endsWith(`-${value}`))))
+    throw new Error('of two saves')
   return value
 }
 
 const IDS = Uint32Array.from({ length: 400 }, (_, i) => (i * i) % 53)
 /** Its steps tell which save it was. */
-const trainer = (value: number) => new Trainer(IDS, { objective: 'skip-gram', vocabSize: 53, minCount: 1, dim: 8 + value, epochs: 1 })
+const trainer = (value: number) =>
+  new Trainer(IDS, { objective: 'skip-gram', vocabSize: 53, minCount: 1, dim: 8 + value, epochs: 1 })
 
 const TEXT = Array.from({ length: 400 }, (_, i) => `The whale number ${i % 37} swims in the sea.`).join('\n')
 const TOKENIZER = join(root, 'testdata/golden/hf/byte-level.json')
@@ -111,14 +140,35 @@ const NUMBERS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 
 const VALUES = NUMBERS.map((word) => Tokenizer.load('gpt2').encode(` ${word}`)[0])
 
 export const writers: readonly Writer[] = [
-  { name: 'saveSafetensors', names: ['x.safetensors'], write: (folder, value) => saveSafetensors(join(folder, 'x.safetensors'), { x: table(value), y: table(value) }), look: (folder) => bothOf(join(folder, 'x.safetensors')) },
-  { name: 'saveNpy', names: ['x.npy'], write: (folder, value) => saveNpy(join(folder, 'x.npy'), table(value)), look: (folder) => only(loadNpy(join(folder, 'x.npy'))) },
-  { name: 'TensorWriter, one tensor', names: ['x.npy'], write: (folder, value) => stream(join(folder, 'x.npy'), value, ['x']), look: (folder) => only(loadNpy(join(folder, 'x.npy'))) },
-  { name: 'TensorWriter, two tensors', names: ['x.safetensors'], write: (folder, value) => stream(join(folder, 'x.safetensors'), value, ['x', 'y']), look: (folder) => bothOf(join(folder, 'x.safetensors')) },
+  {
+    name: 'saveSafetensors',
+    names: ['x.safetensors'],
+    write: (folder, value) => saveSafetensors(join(folder, 'x.safetensors'), { x: table(value), y: table(value) }),
+    look: (folder) => bothOf(join(folder, 'x.safetensors')),
+  },
+  {
+    name: 'saveNpy',
+    names: ['x.npy'],
+    write: (folder, value) => saveNpy(join(folder, 'x.npy'), table(value)),
+    look: (folder) => only(loadNpy(join(folder, 'x.npy'))),
+  },
+  {
+    name: 'TensorWriter, one tensor',
+    names: ['x.npy'],
+    write: (folder, value) => stream(join(folder, 'x.npy'), value, ['x']),
+    look: (folder) => only(loadNpy(join(folder, 'x.npy'))),
+  },
+  {
+    name: 'TensorWriter, two tensors',
+    names: ['x.safetensors'],
+    write: (folder, value) => stream(join(folder, 'x.safetensors'), value, ['x', 'y']),
+    look: (folder) => bothOf(join(folder, 'x.safetensors')),
+  },
   ...[false, true].map((binary) => ({
     name: `saveWord2Vec, ${binary ? 'binary' : 'text'}`,
     names: ['x.w2v'],
-    write: (folder: string, value: number) => saveWord2Vec(join(folder, 'x.w2v'), wordsOf(value), full([20 + value, 5], value), { binary }),
+    write: (folder: string, value: number) =>
+      saveWord2Vec(join(folder, 'x.w2v'), wordsOf(value), full([20 + value, 5], value), { binary }),
     look: (folder: string) => {
       const { words, weight } = loadWord2Vec(join(folder, 'x.w2v'), { binary })
       const value = only(weight)
@@ -126,17 +176,44 @@ export const writers: readonly Writer[] = [
       return value
     },
   })),
-  { name: 'saveModel, words', names: ['model'], several: true, write: (folder, value) => model(join(folder, 'model'), value, wordsOf(value)), look: (folder) => modelAt(join(folder, 'model')) },
-  { name: 'saveModel, a tokenizer from a file', names: ['model'], several: true, write: (folder, value) => model(join(folder, 'model'), value, fromFile()), look: (folder) => modelAt(join(folder, 'model')) },
-  { name: 'Trainer.save', names: ['run.safetensors'], write: (folder, value) => trainer(value).save(join(folder, 'run.safetensors')), look: (folder) => checkpointAt(join(folder, 'run.safetensors')) },
-  { name: 'Trainer.run with checkpoints', names: ['run.safetensors'], several: true, write: (folder, value) => trainer(value).run({ checkpoint: { path: join(folder, 'run.safetensors'), every: 0 } }), look: (folder) => checkpointAt(join(folder, 'run.safetensors')) },
   {
-    name: 'saveTokens, ids', names: ['corpus'], several: true,
+    name: 'saveModel, words',
+    names: ['model'],
+    several: true,
+    write: (folder, value) => model(join(folder, 'model'), value, wordsOf(value)),
+    look: (folder) => modelAt(join(folder, 'model')),
+  },
+  {
+    name: 'saveModel, a tokenizer from a file',
+    names: ['model'],
+    several: true,
+    write: (folder, value) => model(join(folder, 'model'), value, fromFile()),
+    look: (folder) => modelAt(join(folder, 'model')),
+  },
+  {
+    name: 'Trainer.save',
+    names: ['run.safetensors'],
+    write: (folder, value) => trainer(value).save(join(folder, 'run.safetensors')),
+    look: (folder) => checkpointAt(join(folder, 'run.safetensors')),
+  },
+  {
+    name: 'Trainer.run with checkpoints',
+    names: ['run.safetensors'],
+    several: true,
+    write: (folder, value) => trainer(value).run({ checkpoint: { path: join(folder, 'run.safetensors'), every: 0 } }),
+    look: (folder) => checkpointAt(join(folder, 'run.safetensors')),
+  },
+  {
+    name: 'saveTokens, ids',
+    names: ['corpus'],
+    several: true,
     write: (folder, value) => saveTokens(join(folder, 'corpus'), { ids: tokensOf(value) }, { force: true }),
     look: (folder) => tokensAt(join(folder, 'corpus')),
   },
   {
-    name: 'saveTokens, files', names: ['corpus'], several: true,
+    name: 'saveTokens, files',
+    names: ['corpus'],
+    several: true,
     write: (folder, value) => {
       const path = join(folder, '..', `text-${value}.txt`)
       writeFileSync(path, ` ${NUMBERS[value]}`.repeat(300))
@@ -145,7 +222,10 @@ export const writers: readonly Writer[] = [
     look: (folder) => tokensAt(join(folder, 'corpus')),
   },
   {
-    name: 'tokenbed tokenize', names: ['corpus'], slow: true, several: true,
+    name: 'tokenbed tokenize',
+    names: ['corpus'],
+    slow: true,
+    several: true,
     write: (folder, value) => {
       const path = join(folder, '..', `text-${value}.txt`)
       writeFileSync(path, ` ${NUMBERS[value]}`.repeat(300))
@@ -154,21 +234,54 @@ export const writers: readonly Writer[] = [
     look: (folder) => tokensAt(join(folder, 'corpus')),
   },
   {
-    name: 'tokenbed embed', names: ['tables.safetensors', 'x.safetensors'], slow: true, several: true,
-    write: (folder, value) => command('embed', textIn(folder), '--dim', String(8 + value), '--out', join(folder, 'x.safetensors'), '--tables-out', join(folder, 'tables.safetensors')),
+    name: 'tokenbed embed',
+    names: ['tables.safetensors', 'x.safetensors'],
+    slow: true,
+    several: true,
+    write: (folder, value) =>
+      command(
+        'embed',
+        textIn(folder),
+        '--dim',
+        String(8 + value),
+        '--out',
+        join(folder, 'x.safetensors'),
+        '--tables-out',
+        join(folder, 'tables.safetensors'),
+      ),
     look: (folder) => {
       widthOf(loadSafetensors(join(folder, 'tables.safetensors')))
       return widthOf(loadSafetensors(join(folder, 'x.safetensors'))) - 8
     },
   },
   {
-    name: 'tokenbed train', names: ['model'], slow: true, several: true,
+    name: 'tokenbed train',
+    names: ['model'],
+    slow: true,
+    several: true,
     // Over the model that is there, and what one that failed may have left.
-    write: (folder, value) => command('train', textIn(folder), '--objective', 'skip-gram', '--min-count', '1', '--epochs', '1', '--dim', String(8 + value), '--out', join(folder, 'model'), '--force'),
+    write: (folder, value) =>
+      command(
+        'train',
+        textIn(folder),
+        '--objective',
+        'skip-gram',
+        '--min-count',
+        '1',
+        '--epochs',
+        '1',
+        '--dim',
+        String(8 + value),
+        '--out',
+        join(folder, 'model'),
+        '--force',
+      ),
     look: (folder) => loadModel(join(folder, 'model')).weight.shape[1] - 8,
   },
   {
-    name: 'tokenbed plot', names: ['x.svg'], slow: true,
+    name: 'tokenbed plot',
+    names: ['x.svg'],
+    slow: true,
     write: (folder, value) => {
       const path = join(folder, '..', `drawn-${value}`)
       model(path, value, wordsOf(value))
@@ -182,7 +295,9 @@ export const writers: readonly Writer[] = [
   },
 ]
 
-/** A folder of ids is whole where its bytes are those that were written: one id again and again tells which save it was. */
+/**
+ * A folder of ids is whole where its bytes are those that were written: one id again and again tells which save it was.
+ */
 function tokensAt(path: string): number {
   inspectTokens(path, { verify: true })
   const { ids } = createDataLoader({ folder: path }, { maxLength: 1 })
@@ -219,9 +334,21 @@ async function idsOf(path: string): Promise<string> {
 const values = (length: number) => full([length, 8], 3)
 
 export const readers: readonly Reader[] = [
-  { name: 'inspectSafetensors', prepare: (folder) => saveSafetensors(join(folder, 'x.safetensors'), { x: values(1000) }), read: (folder) => JSON.stringify(inspectSafetensors(join(folder, 'x.safetensors'))) },
-  { name: 'loadSafetensors', prepare: (folder) => saveSafetensors(join(folder, 'x.safetensors'), { x: values(1000) }), read: (folder) => digestOf(loadSafetensors(join(folder, 'x.safetensors')).get('x')!) },
-  { name: 'loadNpy', prepare: (folder) => saveNpy(join(folder, 'x.npy'), values(1000)), read: (folder) => digestOf(loadNpy(join(folder, 'x.npy'))) },
+  {
+    name: 'inspectSafetensors',
+    prepare: (folder) => saveSafetensors(join(folder, 'x.safetensors'), { x: values(1000) }),
+    read: (folder) => JSON.stringify(inspectSafetensors(join(folder, 'x.safetensors'))),
+  },
+  {
+    name: 'loadSafetensors',
+    prepare: (folder) => saveSafetensors(join(folder, 'x.safetensors'), { x: values(1000) }),
+    read: (folder) => digestOf(loadSafetensors(join(folder, 'x.safetensors')).get('x')!),
+  },
+  {
+    name: 'loadNpy',
+    prepare: (folder) => saveNpy(join(folder, 'x.npy'), values(1000)),
+    read: (folder) => digestOf(loadNpy(join(folder, 'x.npy'))),
+  },
   ...[false, true].map((binary) => ({
     name: `loadWord2Vec, ${binary ? 'binary' : 'text'}`,
     prepare: (folder: string) => saveWord2Vec(join(folder, 'x.w2v'), wordsOf(300), values(320), { binary }),
@@ -230,20 +357,42 @@ export const readers: readonly Reader[] = [
       return `${digest(Buffer.from(words!.join()))} ${digestOf(weight)}`
     },
   })),
-  { name: 'loadModel', prepare: (folder) => model(join(folder, 'model'), 2, wordsOf(2)), read: (folder) => `${modelAt(join(folder, 'model'))}` },
-  { name: 'loadModel, a tokenizer', prepare: (folder) => model(join(folder, 'model'), 2, fromFile()), read: (folder) => `${modelAt(join(folder, 'model'))}` },
+  {
+    name: 'loadModel',
+    prepare: (folder) => model(join(folder, 'model'), 2, wordsOf(2)),
+    read: (folder) => `${modelAt(join(folder, 'model'))}`,
+  },
+  {
+    name: 'loadModel, a tokenizer',
+    prepare: (folder) => model(join(folder, 'model'), 2, fromFile()),
+    read: (folder) => `${modelAt(join(folder, 'model'))}`,
+  },
   {
     name: 'Tokenizer.fromFile',
     prepare: (folder) => writeFileSync(join(folder, 'tokenizer.json'), readFileSync(TOKENIZER)),
     read: (folder) => [...Tokenizer.fromFile(join(folder, 'tokenizer.json')).encode('the whale')].join(),
   },
-  { name: 'streamIds', prepare: (folder) => writeFileSync(join(folder, 'x.txt'), TEXT), read: (folder) => idsOf(join(folder, 'x.txt')) },
-  { name: 'streamIds, gzip', prepare: (folder) => writeFileSync(join(folder, 'x.gz'), gzipSync(TEXT)), read: (folder) => idsOf(join(folder, 'x.gz')) },
-  { name: 'streamIds, zstd', prepare: (folder) => writeFileSync(join(folder, 'x.zst'), readFileSync(join(root, 'testdata/golden/packed/frames.txt.zst'))), read: (folder) => idsOf(join(folder, 'x.zst')) },
+  {
+    name: 'streamIds',
+    prepare: (folder) => writeFileSync(join(folder, 'x.txt'), TEXT),
+    read: (folder) => idsOf(join(folder, 'x.txt')),
+  },
+  {
+    name: 'streamIds, gzip',
+    prepare: (folder) => writeFileSync(join(folder, 'x.gz'), gzipSync(TEXT)),
+    read: (folder) => idsOf(join(folder, 'x.gz')),
+  },
+  {
+    name: 'streamIds, zstd',
+    prepare: (folder) =>
+      writeFileSync(join(folder, 'x.zst'), readFileSync(join(root, 'testdata/golden/packed/frames.txt.zst'))),
+    read: (folder) => idsOf(join(folder, 'x.zst')),
+  },
   {
     name: 'createDataLoader over a folder',
     prepare: (folder) => saveTokens(join(folder, 'corpus'), { ids: tokensOf(3) }),
-    read: (folder) => [...createDataLoader({ folder: join(folder, 'corpus'), verify: true }, { maxLength: 1 }).ids].join(),
+    read: (folder) =>
+      [...createDataLoader({ folder: join(folder, 'corpus'), verify: true }, { maxLength: 1 }).ids].join(),
   },
   {
     name: 'inspectTokens',
@@ -254,7 +403,10 @@ export const readers: readonly Reader[] = [
     name: 'Trainer over a folder',
     prepare: (folder) => saveTokens(join(folder, 'corpus'), { ids: tokensOf(3) }),
     read: async (folder) => {
-      const { tensors } = await new Trainer({ folder: join(folder, 'corpus') }, { objective: 'next-token', dim: 2, contextLength: 64, softmax: { samples: 2 } }).run({ steps: 3 })
+      const { tensors } = await new Trainer(
+        { folder: join(folder, 'corpus') },
+        { objective: 'next-token', dim: 2, contextLength: 64, softmax: { samples: 2 } },
+      ).run({ steps: 3 })
       return Object.values(tensors).map(digestOf).join()
     },
   },
@@ -262,7 +414,10 @@ export const readers: readonly Reader[] = [
     name: 'Trainer over files',
     prepare: (folder) => writeFileSync(join(folder, 'x.txt'), TEXT),
     read: async (folder) => {
-      const { tensors } = await new Trainer({ files: [join(folder, 'x.txt')] }, { objective: 'cbow', dim: 4, epochs: 1, minCount: 1 }).run()
+      const { tensors } = await new Trainer(
+        { files: [join(folder, 'x.txt')] },
+        { objective: 'cbow', dim: 4, epochs: 1, minCount: 1 },
+      ).run()
       return Object.values(tensors).map(digestOf).join()
     },
   },

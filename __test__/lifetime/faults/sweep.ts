@@ -1,5 +1,6 @@
 // Fails every call that every writer and reader makes, one after the other, in every way in which it can fail: run by
-// scripts/faults.mjs under the program in scripts/faults. Prints a line of JSON: how many faults, and what did not hold.
+// scripts/faults.mjs under the program in scripts/faults. Prints a line of JSON: how many faults, and what did not
+// hold.
 //
 //   node sweep.js            every call, once and from then on
 //   node sweep.js --short    every call once, in one way; of commands one of each kind
@@ -20,10 +21,28 @@ const READS = [EIO, EINTR]
 const WRITES = [ENOSPC, EIO, EINTR]
 /** How a call may fail. What is not here is asked of a call that only asks. */
 const ERRORS: Record<string, readonly number[]> = {
-  open: OPENS, openat: OPENS, read: READS, pread64: READS, readv: READS, preadv: READS, getdents64: [EIO],
-  write: WRITES, pwrite64: WRITES, writev: WRITES, copy_file_range: [ENOSPC, EIO], sendfile: [EIO],
-  fsync: WRITES, fdatasync: WRITES, ftruncate: WRITES, fallocate: WRITES, flock: [ENOLCK, EINTR],
-  mmap: [ENOMEM], linkat: [ENOSPC, EIO], rename: [ENOSPC, EIO], renameat: [ENOSPC, EIO], mkdir: [ENOSPC, EIO],
+  open: OPENS,
+  openat: OPENS,
+  read: READS,
+  pread64: READS,
+  readv: READS,
+  preadv: READS,
+  getdents64: [EIO],
+  write: WRITES,
+  pwrite64: WRITES,
+  writev: WRITES,
+  copy_file_range: [ENOSPC, EIO],
+  sendfile: [EIO],
+  fsync: WRITES,
+  fdatasync: WRITES,
+  ftruncate: WRITES,
+  fallocate: WRITES,
+  flock: [ENOLCK, EINTR],
+  mmap: [ENOMEM],
+  linkat: [ENOSPC, EIO],
+  rename: [ENOSPC, EIO],
+  renameat: [ENOSPC, EIO],
+  mkdir: [ENOSPC, EIO],
 }
 /** Of the calls of one name, these: the first ones, where most differ, and some of the rest. */
 const MOST = 8
@@ -53,13 +72,32 @@ function* faultsOf(calls: readonly Seen[], most = MOST): Generator<Fault> {
         for (const sticky of SHORT ? [false] : [false, true]) {
           // A signal may come a few times in a row, not for ever.
           const times = !sticky ? 1 : error === EINTR ? 3 : 1_000_000
-          yield { name, error, sticky, title: `${name} ${nth} of ${count}: ${NAMES[error]}${sticky ? ', from then on' : ''}`, begin: () => fail(name, nth, error, times) }
+          yield {
+            name,
+            error,
+            sticky,
+            title: `${name} ${nth} of ${count}: ${NAMES[error]}${sticky ? ', from then on' : ''}`,
+            begin: () => fail(name, nth, error, times),
+          }
         }
       }
       if (!SIZED.has(name)) continue
-      yield { name, error: null, sticky: false, title: `${name} ${nth} of ${count}: 1 byte`, begin: () => cutShort(name, nth, 1, 1) }
+      yield {
+        name,
+        error: null,
+        sticky: false,
+        title: `${name} ${nth} of ${count}: 1 byte`,
+        begin: () => cutShort(name, nth, 1, 1),
+      }
     }
-    if (SIZED.has(name)) yield { name, error: null, sticky: true, title: `${name}: 997 bytes, always`, begin: () => cutShort(name, 1, 997, 1_000_000) }
+    if (SIZED.has(name))
+      yield {
+        name,
+        error: null,
+        sticky: true,
+        title: `${name}: 997 bytes, always`,
+        begin: () => cutShort(name, 1, 997, 1_000_000),
+      }
   }
 }
 
@@ -75,7 +113,8 @@ const descriptors = () => readdirSync('/proc/self/fd').length
 
 /** How many more are open than before; what another thread has closes when it notices. */
 async function leftOpen(before: number): Promise<number> {
-  for (let tries = 0; tries < 50 && descriptors() !== before; tries++) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (let tries = 0; tries < 50 && descriptors() !== before; tries++)
+    await new Promise((resolve) => setTimeout(resolve, 10))
   return descriptors() - before
 }
 
@@ -104,7 +143,11 @@ function amiss(error: unknown, folder: string, fault: Fault): string | null {
 }
 
 /** What comes of some work while a fault happens to it, and whether it did happen. */
-async function underFault(fault: Fault, folder: string, work: () => unknown): Promise<{ value?: unknown; error?: unknown; happened: boolean }> {
+async function underFault(
+  fault: Fault,
+  folder: string,
+  work: () => unknown,
+): Promise<{ value?: unknown; error?: unknown; happened: boolean }> {
   watch(folder, log)
   fault.begin()
   const found = await outcome(work)
@@ -115,7 +158,8 @@ async function underFault(fault: Fault, folder: string, work: () => unknown): Pr
 
 async function sweepWriter(writer: Writer): Promise<void> {
   const folder = folderFor(base, writer.name)
-  const report = (fault: Fault | null, what: string) => wrong.push(`${writer.name}${fault ? `, ${fault.title}` : ''}: ${what}`)
+  const report = (fault: Fault | null, what: string) =>
+    wrong.push(`${writer.name}${fault ? `, ${fault.title}` : ''}: ${what}`)
   await writer.write(folder, 1)
   await writer.write(folder, 2)
   const old = `${folder}-old`
@@ -138,10 +182,15 @@ async function sweepWriter(writer: Writer): Promise<void> {
     missed += happened ? 0 : 1
     const told = error === undefined ? null : amiss(error, folder, fault)
     if (told !== null) report(fault, told)
-    if (error !== undefined && (fault.error === EINTR || fault.error === null)) report(fault, `not tried again: ${error}`)
+    if (error !== undefined && (fault.error === EINTR || fault.error === null))
+      report(fault, `not tried again: ${error}`)
     const there = await outcome(() => writer.look(folder))
     const expected = error === undefined ? [2] : writer.several ? [1, 2] : [1]
-    if (!expected.includes(there.value as number)) report(fault, `${there.error ?? `the save of ${there.value}`} is there, ${error === undefined ? 'without an error' : error}`)
+    if (!expected.includes(there.value as number))
+      report(
+        fault,
+        `${there.error ?? `the save of ${there.value}`} is there, ${error === undefined ? 'without an error' : error}`,
+      )
     // What cannot be removed stays until the next save.
     const left = readdirSync(folder).filter((name) => !writer.names.includes(name))
     if (left.length > 0 && !/^(unlink|rename)/.test(fault.name)) report(fault, `it leaves ${left}`)
@@ -150,7 +199,8 @@ async function sweepWriter(writer: Writer): Promise<void> {
     // A process of its own goes on from nothing: once is enough.
     if (writer.slow && faults > first) continue
     const next = await outcome(() => writer.write(folder, 3))
-    if (next.error !== undefined || writer.look(folder) !== 3) report(fault, `the next save: ${next.error ?? writer.look(folder)}`)
+    if (next.error !== undefined || writer.look(folder) !== 3)
+      report(fault, `the next save: ${next.error ?? writer.look(folder)}`)
     const after = readdirSync(folder).filter((name) => !writer.names.includes(name))
     if (after.length > 0) {
       report(fault, `after the next save there is still ${after}`)
@@ -161,7 +211,8 @@ async function sweepWriter(writer: Writer): Promise<void> {
 
 async function sweepReader(reader: Reader): Promise<void> {
   const folder = folderFor(base, reader.name)
-  const report = (fault: Fault | null, what: string) => wrong.push(`${reader.name}${fault ? `, ${fault.title}` : ''}: ${what}`)
+  const report = (fault: Fault | null, what: string) =>
+    wrong.push(`${reader.name}${fault ? `, ${fault.title}` : ''}: ${what}`)
   await reader.prepare(folder)
   const whole = await reader.read(folder)
   await reader.read(folder)
@@ -175,7 +226,8 @@ async function sweepReader(reader: Reader): Promise<void> {
     missed += happened ? 0 : 1
     const told = error === undefined ? null : amiss(error, folder, fault)
     if (told !== null) report(fault, told)
-    if (error !== undefined && (fault.error === EINTR || fault.error === null)) report(fault, `not tried again: ${error}`)
+    if (error !== undefined && (fault.error === EINTR || fault.error === null))
+      report(fault, `not tried again: ${error}`)
     if (error === undefined && value !== whole) report(fault, 'it reads something else')
     const open = await leftOpen(before)
     if (open !== 0) report(fault, `${open} descriptors stay open`)

@@ -25,15 +25,20 @@ const SINUSOID_LAYOUTS = ['interleaved', 'half'] as const
 
 /**
  * Positions as sines and cosines, (length, dim): with `angle(p, i) = p / maxWavelength^(2i / dim)` for i below dim / 2,
- * row p has `sin(angle)` and `cos(angle)` in columns 2i and 2i + 1, or, in the layout 'half', i and dim / 2 + i. Computed
- * in float64, rounded once. Vaswani et al. 2017 ("Attention is all you need", section 3.5); 'half' is what Tensor2Tensor
- * and Marian have.
+ * row p has `sin(angle)` and `cos(angle)` in columns 2i and 2i + 1, or, in the layout 'half', i and dim / 2 + i.
+ * Computed in float64, rounded once. Vaswani et al. 2017 ("Attention is all you need", section 3.5); 'half' is what
+ * Tensor2Tensor and Marian have.
  *
  * @throws UsageError for an odd dim, a wavelength that is not positive, and a layout that does not exist.
  */
 export function sinusoidalPositions(length: number, dim: number, options?: SinusoidOptions): Tensor {
   const where = 'sinusoidalPositions'
-  const { maxWavelength = 10000, layout = 'interleaved', offset = 0, out } = checkOptions(options, SINUSOID_OPTIONS, where)
+  const {
+    maxWavelength = 10000,
+    layout = 'interleaved',
+    offset = 0,
+    out,
+  } = checkOptions(options, SINUSOID_OPTIONS, where)
   checkSize(length, `${where}: length`)
   checkSize(dim, `${where}: dim`, 2)
   if (dim % 2 !== 0) throw new UsageError(`${where}: sines and cosines come in pairs: dim must be even, not ${dim}`)
@@ -43,7 +48,11 @@ export function sinusoidalPositions(length: number, dim: number, options?: Sinus
   checkWord(layout, SINUSOID_LAYOUTS, `${where}: layout`)
   checkSize(offset, `${where}: offset`)
   const result = target(out, [length, dim], 'float32', where)
-  return written(result, out, native.sinusoidsForward({ first: offset, step: 1, dim, wavelength: maxWavelength, layout }, result.operand()))
+  return written(
+    result,
+    out,
+    native.sinusoidsForward({ first: offset, step: 1, dim, wavelength: maxWavelength, layout }, result.operand()),
+  )
 }
 
 /**
@@ -51,8 +60,8 @@ export function sinusoidalPositions(length: number, dim: number, options?: Sinus
  * model takes longer sequences: a new float32 table that learns if the old one did. Computed in float64, rounded once.
  * `torch.nn.functional.interpolate(mode='linear')`, with its two ways of laying one length over another:
  *
- * - `alignCorners: false` (the default, as in PyTorch): new position p lies at `(p + 0.5) * old / new - 0.5`, held to the
- *   table: positions are cells, and all of them become shorter alike;
+ * - `alignCorners: false` (the default, as in PyTorch): new position p lies at `(p + 0.5) * old / new - 0.5`, held to
+ *   the table: positions are cells, and all of them become shorter alike;
  * - `alignCorners: true`: at `p * (old - 1) / (new - 1)`: the first and the last position keep their vectors.
  *
  * @throws ShapeError for a table that has no rows or is no matrix; DTypeError for one that is not float32.
@@ -62,17 +71,24 @@ export function interpolatePositions(weight: Tensor, newLength: number, options?
   const { alignCorners = false } = checkOptions(options, ['alignCorners'], where)
   checkBoolean(alignCorners, `${where}: alignCorners`)
   if (!(weight instanceof Tensor)) throw new UsageError(`${where}: of a tensor, not ${show(weight)}`)
-  if (weight.dtype !== 'float32') throw new DTypeError(`${where}: of float32, not ${weight.dtype}: write weight.to('float32')`)
+  if (weight.dtype !== 'float32')
+    throw new DTypeError(`${where}: of float32, not ${weight.dtype}: write weight.to('float32')`)
   checkSize(newLength, `${where}: newLength`)
   const { shape } = weight
   if (shape.length !== 2 || shape[0] === 0 || shape[1] === 0) {
-    throw new ShapeError(`${where}: a table has the shape [positions, dim], with at least one of each, not ${shown(shape)}`)
+    throw new ShapeError(
+      `${where}: a table has the shape [positions, dim], with at least one of each, not ${shown(shape)}`,
+    )
   }
   const [rows, dim] = shape
   const bytes = newLength * dim * facts('float32').bytes
   checkBytes(bytes, where, shown([newLength, dim]))
   const result = zeroTable('float32', [newLength, dim])
-  written(result, undefined, native.interpolateRows(weight.operand(), rows, dim, alignCorners, newLength, result.operand()))
+  written(
+    result,
+    undefined,
+    native.interpolateRows(weight.operand(), rows, dim, alignCorners, newLength, result.operand()),
+  )
   result.requiresGrad = weight.requiresGrad
   return result
 }

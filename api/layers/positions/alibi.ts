@@ -7,9 +7,9 @@ import { target, written } from './made.js'
 import { zeroed } from '../../memory/arrays.js'
 
 /**
- * ALiBi's slope of each head. For n heads, n a power of two: `2^(-8 h / n)` for h = 1 ... n. For another n: those of the
- * power of two below, then of twice that power every other one, the first, the third ... Computed in float64, rounded
- * once. Press, Smith, Lewis 2022 ("Train short, test long"); BLOOM, MPT.
+ * ALiBi's slope of each head. For n heads, n a power of two: `2^(-8 h / n)` for h = 1 ... n. For another n: those of
+ * the power of two below, then of twice that power every other one, the first, the third ... Computed in float64,
+ * rounded once. Press, Smith, Lewis 2022 ("Train short, test long"); BLOOM, MPT.
  */
 export function alibiSlopes(heads: number): Float32Array {
   const where = 'alibiSlopes'
@@ -20,8 +20,8 @@ export function alibiSlopes(heads: number): Float32Array {
 }
 
 /**
- * ALiBi as a bias to add to attention scores, (heads, query, key): `slope * (key - query)`, which is at most 0 for a key
- * that is not after its query; keys of the future, which a causal mask takes out, continue the line. `symmetric`:
+ * ALiBi as a bias to add to attention scores, (heads, query, key): `slope * (key - query)`, which is at most 0 for a
+ * key that is not after its query; keys of the future, which a causal mask takes out, continue the line. `symmetric`:
  * `-slope * |key - query|`, for attention in both directions.
  *
  * Query i stands at position `offset + i`. By default the queries are the last of the keys (`offset = keyLength -
@@ -42,5 +42,9 @@ export function alibiBias(
   const from = offset === undefined ? Math.max(0, keyLength - queryLength) : checkSize(offset, `${where}: offset`)
   const result = target(out, [heads, queryLength, keyLength], 'float32', where)
   const slopes = alibiSlopes(heads)
-  return written(result, out, native.alibiForward(slopes, { queries: queryLength, keys: keyLength, offset: from }, symmetric, result.operand()))
+  return written(
+    result,
+    out,
+    native.alibiForward(slopes, { queries: queryLength, keys: keyLength, offset: from }, symmetric, result.operand()),
+  )
 }

@@ -18,7 +18,8 @@ export function target(out: Tensor | undefined, shape: readonly number[], dtype:
   if (out === undefined) return uninitialized(dtype, [...shape], where)
   if (!(out instanceof Tensor)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
   if (out.dtype !== dtype) throw new DTypeError(`${where}: out must be ${dtype}, not ${out.dtype}`)
-  if (!sameShape(out.shape, shape)) throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown(shape)}`)
+  if (!sameShape(out.shape, shape))
+    throw new ShapeError(`${where}: out is ${shown(out.shape)}, and the result ${shown(shape)}`)
   out.beginWrite(where)
   return out
 }
@@ -32,7 +33,12 @@ export function written(result: Tensor, out: Tensor | undefined, done: boolean):
 }
 
 /** A fresh result, written. */
-export function made(shape: readonly number[], dtype: DType, where: string, write: (result: Tensor) => boolean): Tensor {
+export function made(
+  shape: readonly number[],
+  dtype: DType,
+  where: string,
+  write: (result: Tensor) => boolean,
+): Tensor {
   const result = target(undefined, shape, dtype, where)
   return written(result, undefined, write(result))
 }
@@ -40,13 +46,20 @@ export function made(shape: readonly number[], dtype: DType, where: string, writ
 /** A tensor of heads, float32 (batch, heads, length, headDim). */
 export function checkHeads(x: unknown, what: string, where: string): Tensor {
   if (!(x instanceof Tensor)) throw new UsageError(`${where}: ${what} must be a tensor, not ${show(x)}`)
-  if (x.dtype !== 'float32') throw new DTypeError(`${where}: ${what} must be float32, not ${x.dtype}: write ${what}.to('float32')`)
-  if (x.shape.length !== 4) throw new ShapeError(`${where}: ${what} is (batch, heads, length, headDim), not ${shown(x.shape)}`)
+  if (x.dtype !== 'float32')
+    throw new DTypeError(`${where}: ${what} must be float32, not ${x.dtype}: write ${what}.to('float32')`)
+  if (x.shape.length !== 4)
+    throw new ShapeError(`${where}: ${what} is (batch, heads, length, headDim), not ${shown(x.shape)}`)
   return x
 }
 
 /** A table in native memory that learns, drawn as `init` says, else from N(0, std^2). */
-export function learned(shape: readonly number[], { generator, init }: { generator?: Generator; init?: Init }, where: string, std = 1): Tensor {
+export function learned(
+  shape: readonly number[],
+  { generator, init }: { generator?: Generator; init?: Init },
+  where: string,
+  std = 1,
+): Tensor {
   const bytes = sizeOf(shape) * facts('float32').bytes
   checkBytes(bytes, where, shown(shape))
   const source = checkGenerator(generator, where)
@@ -61,11 +74,14 @@ export function learned(shape: readonly number[], { generator, init }: { generat
 export function replacement(before: Tensor, after: unknown, where: string): Tensor {
   if (!(after instanceof Tensor)) throw new UsageError(`${where} must be a tensor, not ${show(after)}`)
   if (after.dtype !== 'float32') throw new DTypeError(`${where} must be float32, not ${after.dtype}`)
-  if (!sameShape(after.shape, before.shape)) throw new ShapeError(`${where} is ${shown(after.shape)} where ${shown(before.shape)} is needed`)
+  if (!sameShape(after.shape, before.shape))
+    throw new ShapeError(`${where} is ${shown(after.shape)} where ${shown(before.shape)} is needed`)
   return after
 }
 
-const CONTENTS = new Contents<Learned>('The layer', { instead: 'stateDict() has its tensors, which share() lends to other threads and saveSafetensors writes' })
+const CONTENTS = new Contents<Learned>('The layer', {
+  instead: 'stateDict() has its tensors, which share() lends to other threads and saveSafetensors writes',
+})
 
 /** A scheme that learns. */
 export abstract class Learned implements Layer {

@@ -14,8 +14,8 @@ import { zeroed } from '../../memory/arrays.js'
 const LARGEST = 2 ** 31 - 1
 
 /**
- * Which ids are tokens rather than padding: bool, in the shape of the ids. Of a Ragged, which has no padding: that of its
- * rows brought to one length with padding behind them, (rows, longest).
+ * Which ids are tokens rather than padding: bool, in the shape of the ids. Of a Ragged, which has no padding: that of
+ * its rows brought to one length with padding behind them, (rows, longest).
  *
  * @throws UsageError for ids without a `paddingIdx`, ShapeError for offsets that do not fit.
  */
@@ -25,7 +25,8 @@ export function attentionMask(ids: Ids | Ragged, paddingIdx?: number): Tensor {
     if (paddingIdx !== undefined) throw new UsageError(`${where}: a Ragged has no padding: give no paddingIdx`)
     return ofRows(ids, where)
   }
-  if (paddingIdx === undefined) throw new UsageError(`${where}: of ids it needs the id that is padding: attentionMask(ids, paddingIdx)`)
+  if (paddingIdx === undefined)
+    throw new UsageError(`${where}: of ids it needs the id that is padding: attentionMask(ids, paddingIdx)`)
   const padding = checkInteger(paddingIdx, `${where}: paddingIdx`)
   const { array, shape } = readIds(ids, undefined, where)
   return made(shape, 'bool', where, (out) => native.paddingMask(array, padding, out.operand()))
@@ -36,7 +37,8 @@ function ofRows(ragged: Ragged, where: string): Tensor {
   const rows = offsets.length - 1
   const mask = made([rows, longest], 'bool', where, () => true)
   const data = (mask.borrow() as Uint8Array).fill(0)
-  for (let row = 0; row < rows; row++) data.fill(1, row * longest, row * longest + Number(offsets[row + 1]) - Number(offsets[row]))
+  for (let row = 0; row < rows; row++)
+    data.fill(1, row * longest, row * longest + Number(offsets[row + 1]) - Number(offsets[row]))
   return mask
 }
 
@@ -48,9 +50,10 @@ export interface PositionIdsOptions {
 }
 
 /**
- * Positions of tokens, int32, counted along each sequence from `offset` on: padding does not count, on whichever side it
- * is, and has the position `padding`. Of a mask (`attentionMask`; bool, or integers that are 0 for padding), in its shape,
- * (batch, length) or (length); of a Ragged, (values), each row counted by itself. For the option `positions` of layers.
+ * Positions of tokens, int32, counted along each sequence from `offset` on: padding does not count, on whichever side
+ * it is, and has the position `padding`. Of a mask (`attentionMask`; bool, or integers that are 0 for padding), in its
+ * shape, (batch, length) or (length); of a Ragged, (values), each row counted by itself. For the option `positions` of
+ * layers.
  *
  * @throws ShapeError for a mask of another rank, and for offsets that do not fit.
  */
@@ -65,7 +68,8 @@ export function positionIds(mask: Ids | Ragged, options?: PositionIdsOptions): T
     return ofInts(positions, [positions.length], where)
   }
   const { array, shape } = readMask(mask, where)
-  if (shape.length !== 1 && shape.length !== 2) throw new ShapeError(`${where}: a mask is (batch, length) or (length), not ${shown(shape)}`)
+  if (shape.length !== 1 && shape.length !== 2)
+    throw new ShapeError(`${where}: a mask is (batch, length) or (length), not ${shown(shape)}`)
   return ofInts(skipping(array, undefined, shape, offset, padding, where), shape, where)
 }
 
@@ -83,7 +87,14 @@ export function readMask(mask: Ids, where: string): { array: IntArray; shape: re
 }
 
 /** Positions that skip what is `paddingIdx`, or without one the zeros of a mask. */
-export function skipping(array: IntArray, paddingIdx: number | undefined, shape: readonly number[], first: number, padded: number, where: string): Int32Array {
+export function skipping(
+  array: IntArray,
+  paddingIdx: number | undefined,
+  shape: readonly number[],
+  first: number,
+  padded: number,
+  where: string,
+): Int32Array {
   const length = array.length === 0 ? 0 : shape[shape.length - 1]
   if (first + length > LARGEST) throw new UsageError(`${where}: positions up to ${first + length} are no int32`)
   const positions = zeroed(Int32Array, array.length)
@@ -92,13 +103,18 @@ export function skipping(array: IntArray, paddingIdx: number | undefined, shape:
 }
 
 /** Positions of the values of rows, and the rows as they were read. */
-export function raggedPositions(ragged: Ragged, first: number, where: string): { positions: Int32Array; offsets: IntArray; longest: number } {
+export function raggedPositions(
+  ragged: Ragged,
+  first: number,
+  where: string,
+): { positions: Int32Array; offsets: IntArray; longest: number } {
   const count = isRagged(ragged) ? readIds(ragged.values, undefined, `${where}: values`) : null
   if (count === null) throw new UsageError(`${where}: a Ragged is { values, offsets }, not ${show(ragged)}`)
   if (count.shape.length !== 1) throw new ShapeError(`${where}: values are 1-D, not ${shown(count.shape)}`)
   const offsets = readIds(ragged.offsets, undefined, `${where}: offsets`)
   if (offsets.shape.length !== 1) throw new ShapeError(`${where}: offsets are 1-D, not ${shown(offsets.shape)}`)
-  if (first + count.array.length > LARGEST) throw new UsageError(`${where}: positions up to ${first + count.array.length} are no int32`)
+  if (first + count.array.length > LARGEST)
+    throw new UsageError(`${where}: positions up to ${first + count.array.length} are no int32`)
   const positions = zeroed(Int32Array, count.array.length)
   const longest = call(native.raggedPositions(offsets.array, first, positions))
   return { positions, offsets: offsets.array, longest }

@@ -13,7 +13,9 @@ type Layout = (typeof LAYOUTS)[number]
 export interface RotaryWeightsOptions {
   /** Heads that the rows of the weight are: fewer for keys, where queries share them. */
   heads: number
-  /** How the weight is laid out: 'interleaved' for Meta's Llama and GPT-J, 'half' for Transformers' Llama and GPT-NeoX. */
+  /**
+   * How the weight is laid out: 'interleaved' for Meta's Llama and GPT-J, 'half' for Transformers' Llama and GPT-NeoX.
+   */
   from: Layout
   to: Layout
   /** Elements of a head that are rotated; default: all. */
@@ -22,8 +24,8 @@ export interface RotaryWeightsOptions {
 
 /**
  * The weight of a projection to queries or keys, (heads * headDim, in), or its bias, (heads * headDim), in the order of
- * the other layout: rotating its heads in the layout `to` gives what rotating the original's in `from` gives, in another
- * order, so that all scores are the same. A copy of any type; where both are the same, of the same order.
+ * the other layout: rotating its heads in the layout `to` gives what rotating the original's in `from` gives, in
+ * another order, so that all scores are the same. A copy of any type; where both are the same, of the same order.
  *
  * @throws ShapeError for rows that are not so many heads; UsageError for an odd `dim`, and layouts that do not exist.
  */
@@ -36,7 +38,9 @@ export function convertRotaryWeights(weight: Tensor, options: RotaryWeightsOptio
   checkWord(to, LAYOUTS, `${where}: to`)
   const [rows, columns = 1] = weight.shape
   if (weight.shape.length < 1 || weight.shape.length > 2 || rows % count !== 0) {
-    throw new ShapeError(`${where}: ${shown(weight.shape)} is not (heads * headDim, in) or (heads * headDim) of ${count} heads`)
+    throw new ShapeError(
+      `${where}: ${shown(weight.shape)} is not (heads * headDim, in) or (heads * headDim) of ${count} heads`,
+    )
   }
   const headDim = rows / count
   const rotated = dim === undefined ? headDim : checkSize(dim, `${where}: dim`)

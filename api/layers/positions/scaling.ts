@@ -9,12 +9,14 @@ import { checkBoolean, checkNumber, checkOptions, isObject, show } from '../../b
  * with; `factor` is how many times longer they become. With `f = base^(-2p / dim)`:
  *
  * - `linear`: f / factor (Chen et al. 2023, position interpolation);
- * - `dynamic`: for sequences of length L beyond the original context C the base becomes `base * (factor * L / C - (factor -
- *   1))^(dim / (dim - 2))` (dynamic NTK); L is the largest position of a call, plus 1, so that what was rotated in a
- *   shorter call has other angles, and decoding token by token is the whole only up to C;
- * - `yarn`: pairs that turn more than `betaFast` times (default 32) within C keep f, those that turn less than `betaSlow`
- *   times (default 1) get f / factor, a ramp between; cosines and sines are multiplied by `attentionFactor`, by default
- *   `0.1 ln(factor) + 1` (Peng et al. 2023). `truncate` (default true) rounds the ends of the ramp outwards to pairs;
+ * - `dynamic`: for sequences of length L beyond the original context C the base becomes
+ *   `base * (factor * L / C - (factor - 1))^(dim / (dim - 2))` (dynamic NTK); L is the largest position of a call, plus
+ *   1, so that what was rotated in a shorter call has other angles, and decoding token by token is the whole only up to
+ *   C;
+ * - `yarn`: pairs that turn more than `betaFast` times (default 32) within C keep f, those that turn less than
+ *   `betaSlow` times (default 1) get f / factor, a ramp between; cosines and sines are multiplied by `attentionFactor`,
+ *   by default `0.1 ln(factor) + 1` (Peng et al. 2023). `truncate` (default true) rounds the ends of the ramp outwards
+ *   to pairs;
  * - `llama3`: wavelengths below C / highFreqFactor keep f, those above C / lowFreqFactor get f / factor, a ramp between
  *   (Llama 3.1).
  *
@@ -24,8 +26,13 @@ export type RotaryScaling =
   | { type: 'linear'; factor: number }
   | { type: 'dynamic'; factor: number; originalContext: number }
   | {
-      type: 'yarn'; factor: number; originalContext: number; betaFast?: number; betaSlow?: number
-      attentionFactor?: number; truncate?: boolean
+      type: 'yarn'
+      factor: number
+      originalContext: number
+      betaFast?: number
+      betaSlow?: number
+      attentionFactor?: number
+      truncate?: boolean
     }
   | { type: 'llama3'; factor: number; originalContext: number; lowFreqFactor: number; highFreqFactor: number }
 
@@ -42,7 +49,9 @@ export function readScaling(scaling: RotaryScaling | undefined, dim: number, whe
   if (scaling === undefined) return { type: 'none' }
   const type = isObject(scaling) ? scaling.type : undefined
   if (type === undefined || !Object.hasOwn(KINDS, type)) {
-    const known = Object.keys(KINDS).map((kind) => `"${kind}"`).join(', ')
+    const known = Object.keys(KINDS)
+      .map((kind) => `"${kind}"`)
+      .join(', ')
     throw new UsageError(`${where}: scaling is { type, factor, ... } with a type of ${known}, not ${show(scaling)}`)
   }
   const { needs, may } = KINDS[type]
@@ -50,11 +59,16 @@ export function readScaling(scaling: RotaryScaling | undefined, dim: number, whe
   const given = checkOptions(scaling, ['type', ...needs, ...may], name) as Record<string, unknown>
   const numbers = Object.fromEntries(needs.map((need) => [need, positive(given, need, name)]))
   if (given.factor !== undefined && (given.factor as number) < 1) {
-    throw new UsageError(`${name}: factor is how many times longer the context becomes: at least 1, not ${show(given.factor)}`)
+    throw new UsageError(
+      `${name}: factor is how many times longer the context becomes: at least 1, not ${show(given.factor)}`,
+    )
   }
-  if (type === 'dynamic' && dim === 2) throw new UsageError(`${name} needs a dim of at least 4: of one pair the base does not matter`)
+  if (type === 'dynamic' && dim === 2)
+    throw new UsageError(`${name} needs a dim of at least 4: of one pair the base does not matter`)
   if (type === 'llama3' && numbers.lowFreqFactor >= numbers.highFreqFactor) {
-    throw new UsageError(`${name}: lowFreqFactor ${numbers.lowFreqFactor} must be below highFreqFactor ${numbers.highFreqFactor}`)
+    throw new UsageError(
+      `${name}: lowFreqFactor ${numbers.lowFreqFactor} must be below highFreqFactor ${numbers.highFreqFactor}`,
+    )
   }
   if (type !== 'yarn') return { type, ...numbers } as RotaryScale
   const { betaFast = 32, betaSlow = 1, attentionFactor, truncate = true } = given
@@ -62,7 +76,15 @@ export function readScaling(scaling: RotaryScaling | undefined, dim: number, whe
   if (slow >= fast) throw new UsageError(`${name}: betaSlow ${slow} must be below betaFast ${fast}`)
   const attention = attentionFactor === undefined ? undefined : positive(given, 'attentionFactor', name)
   const { factor, originalContext } = numbers
-  return { type, factor, originalContext, betaFast: fast, betaSlow: slow, attentionFactor: attention, truncate: checkBoolean(truncate, `${name}: truncate`) }
+  return {
+    type,
+    factor,
+    originalContext,
+    betaFast: fast,
+    betaSlow: slow,
+    attentionFactor: attention,
+    truncate: checkBoolean(truncate, `${name}: truncate`),
+  }
 }
 
 function positive(given: Record<string, unknown>, name: string, where: string): number {

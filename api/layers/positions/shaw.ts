@@ -32,8 +32,8 @@ const KINDS = ['relative_key', 'relative_key_query'] as const
  * `scores[b, h, i, j] = query[b, h, i] . w(i, j)`, of kind 'relative_key_query' `+ key[b, h, j] . w(i, j)`, with
  * `w(i, j) = weight[maxDistance + clip(offset + i - j, -maxDistance, maxDistance)]`.
  *
- * Shaw, Uszkoreit, Vaswani 2018; with keys Huang et al. 2020 (method 4). The table, (2 maxDistance + 1, headDim), counts
- * `query - key` upwards as BERT's does: its `distance_embedding` of `max_position_embeddings` P is that of
+ * Shaw, Uszkoreit, Vaswani 2018; with keys Huang et al. 2020 (method 4). The table, (2 maxDistance + 1, headDim),
+ * counts `query - key` upwards as BERT's does: its `distance_embedding` of `max_position_embeddings` P is that of
  * `maxDistance = P - 1`. Drawn from N(0, 1) as `torch.nn.Embedding` draws.
  */
 export class ShawRelativePositions extends Learned {
@@ -46,7 +46,13 @@ export class ShawRelativePositions extends Learned {
   constructor(options: ShawOptions) {
     super()
     const where = 'ShawRelativePositions'
-    const { maxDistance, headDim, kind = 'relative_key', generator, init } = checkOptions(options, ['maxDistance', 'headDim', 'kind', 'generator', 'init'], where)
+    const {
+      maxDistance,
+      headDim,
+      kind = 'relative_key',
+      generator,
+      init,
+    } = checkOptions(options, ['maxDistance', 'headDim', 'kind', 'generator', 'init'], where)
     this.maxDistance = checkSize(maxDistance, `${where}: maxDistance`)
     this.headDim = checkSize(headDim, `${where}: headDim`, 1)
     this.kind = checkWord(kind, KINDS, `${where}: kind`)
@@ -78,15 +84,25 @@ export class ShawRelativePositions extends Learned {
     }
     const [batch, heads, queries, dim] = query.shape
     const keys = key === undefined ? queries : key.shape[2]
-    if (dim !== this.headDim) throw new ShapeError(`${where}: heads of ${dim} elements, where headDim is ${this.headDim}`)
-    if (key !== undefined && (key.shape[0] !== batch || key.shape[1] !== heads || key.shape[3] !== dim || keys < queries)) {
-      throw new ShapeError(`${where}: keys ${shown(key.shape)} do not go with queries ${shown(query.shape)}: the same but for the length, which is at least theirs`)
+    if (dim !== this.headDim)
+      throw new ShapeError(`${where}: heads of ${dim} elements, where headDim is ${this.headDim}`)
+    if (
+      key !== undefined &&
+      (key.shape[0] !== batch || key.shape[1] !== heads || key.shape[3] !== dim || keys < queries)
+    ) {
+      throw new ShapeError(
+        `${where}: keys ${shown(key.shape)} do not go with queries ${shown(query.shape)}: the same but for the length, which is at least theirs`,
+      )
     }
     const sizes = { batch, heads, queries, keys, dim, offset: keys - queries }
     const weight = this.#weight
     const by = this.kind === 'relative_key_query' ? key : undefined
     const result = made([batch, heads, queries, keys], 'float32', where, (out) =>
-      native.shawForward(sizes, { weight: weight.operand(), query: query.operand(), key: by?.operand() }, out.operand()),
+      native.shawForward(
+        sizes,
+        { weight: weight.operand(), query: query.operand(), key: by?.operand() },
+        out.operand(),
+      ),
     )
     const inputs = by === undefined ? [weight, query] : [weight, query, by]
     return record(result, 'ShawRelativePositionsBackward', inputs, (save) => {

@@ -5,7 +5,10 @@ import { ShapeError } from '../../base/errors.js'
 import { kindOf, readIds, type Ids } from '../../tensor/ids.js'
 import { sameShape, shown, sizeOf } from '../../base/shape.js'
 
-/** Explicit positions or segments, one for each of `tokens` (a shape): those of one sequence are repeated along the batch. */
+/**
+ * Explicit positions or segments, one for each of `tokens` (a shape): those of one sequence are repeated along the
+ * batch.
+ */
 export function spread(given: Ids, tokens: readonly number[], what: string, of: string, where: string): IntArray {
   const { array, shape } = readIds(given, undefined, `${where}: ${what}`)
   const size = sizeOf(tokens)

@@ -19,7 +19,10 @@ export interface T5BucketOptions {
 
 const BUCKET_OPTIONS = ['bidirectional', 'numBuckets', 'maxDistance']
 
-function checkBuckets({ bidirectional, numBuckets = 32, maxDistance = 128 }: Partial<T5BucketOptions>, where: string): BucketsOperand {
+function checkBuckets(
+  { bidirectional, numBuckets = 32, maxDistance = 128 }: Partial<T5BucketOptions>,
+  where: string,
+): BucketsOperand {
   checkBoolean(bidirectional, `${where}: bidirectional`)
   checkSize(numBuckets, `${where}: numBuckets`, 2)
   checkSize(maxDistance, `${where}: maxDistance`, 1)
@@ -36,7 +39,11 @@ function checkBuckets({ bidirectional, numBuckets = 32, maxDistance = 128 }: Par
  *
  * @throws UsageError for too few buckets, or a `maxDistance` that leaves nothing beyond the exact ones.
  */
-export function t5RelativeBuckets(queryLength: number, keyLength: number, options: T5BucketOptions & { offset?: number }): Tensor {
+export function t5RelativeBuckets(
+  queryLength: number,
+  keyLength: number,
+  options: T5BucketOptions & { offset?: number },
+): Tensor {
   const where = 't5RelativeBuckets'
   const { offset = 0, ...rest } = checkOptions(options, [...BUCKET_OPTIONS, 'offset'], where)
   const buckets = checkBuckets(rest, where)
@@ -52,8 +59,8 @@ export function t5RelativeBuckets(queryLength: number, keyLength: number, option
  * T5's relative position bias: a learned number for each bucket and head, added to attention scores (which T5 does not
  * scale). `bias[h, i, j] = weight[bucket(j - (offset + i)), h]`. Raffel et al. 2020.
  *
- * The table, (numBuckets, heads), is drawn from N(0, 1), as `torch.nn.Embedding` draws, or as `init` says; it is that of
- * `relative_attention_bias.weight`.
+ * The table, (numBuckets, heads), is drawn from N(0, 1), as `torch.nn.Embedding` draws, or as `init` says; it is that
+ * of `relative_attention_bias.weight`.
  */
 export class T5RelativeBias extends Learned {
   /** Attention heads. */
@@ -62,10 +69,20 @@ export class T5RelativeBias extends Learned {
   #weight: Tensor
 
   /** @throws UsageError for sizes that are no sizes, and as `t5RelativeBuckets` for buckets. */
-  constructor(options: T5BucketOptions & { heads: number; generator?: Generator; /** How the table is drawn; default `{ std: 1 }`. */ init?: Init }) {
+  constructor(
+    options: T5BucketOptions & {
+      heads: number
+      generator?: Generator
+      /** How the table is drawn; default `{ std: 1 }`. */ init?: Init
+    },
+  ) {
     super()
     const where = 'T5RelativeBias'
-    const { heads, generator, init, ...rest } = checkOptions(options, ['heads', 'generator', 'init', ...BUCKET_OPTIONS], where)
+    const { heads, generator, init, ...rest } = checkOptions(
+      options,
+      ['heads', 'generator', 'init', ...BUCKET_OPTIONS],
+      where,
+    )
     this.heads = checkSize(heads, `${where}: heads`, 1)
     this.#buckets = checkBuckets(rest, where)
     this.#weight = learned([this.#buckets.count, this.heads], { generator, init }, where)
@@ -84,7 +101,11 @@ export class T5RelativeBias extends Learned {
    * The bias, (heads, query, key); query i stands at position `offset + i` (default 0) of the keys: in decoding with
    * cached keys, `forward(1, keys, { offset: keys - 1 })` is the last row of the whole.
    */
-  forward(queryLength: number, keyLength: number, options?: { offset?: number; /** Where the result goes. */ out?: Tensor }): Tensor {
+  forward(
+    queryLength: number,
+    keyLength: number,
+    options?: { offset?: number; /** Where the result goes. */ out?: Tensor },
+  ): Tensor {
     const where = 'T5RelativeBias.forward'
     const { offset = 0, out } = checkOptions(options, ['offset', 'out'], where)
     checkSize(queryLength, `${where}: queryLength`)
@@ -97,7 +118,9 @@ export class T5RelativeBias extends Learned {
     written(result, out, native.t5BiasForward(buckets, span, weight.operand(), heads, result.operand()))
     if (out !== undefined) return result
     return record(result, 'T5RelativeBiasBackward', [weight], () => (grad) => [
-      made([buckets.count, heads], 'float32', where, (of) => native.t5BiasBackward(buckets, span, grad.operand(), heads, of.operand())),
+      made([buckets.count, heads], 'float32', where, (of) =>
+        native.t5BiasBackward(buckets, span, grad.operand(), heads, of.operand()),
+      ),
     ])
   }
 

@@ -36,13 +36,13 @@ const MAX_WAVELENGTH = 10000
  *
  * `scores[b, h, i, j] = (query[b, h, i] + u[h]) . key[b, h, j] + (query[b, h, i] + v[h]) . r(memory + i - j)[h]`
  *
- * where `r(d) = weight sinusoid(d)`, sinusoids as in `sinusoidalPositions(..., { layout: 'half' })`, and `memory` is by how
- * much the keys are longer than the queries. The relative shift is done: a row of scores is a window of the products with
- * all distances. Keys after their query have negative distances, as in XLNet; Transformer-XL masks them out. Attention
- * divides by sqrt(headDim).
+ * where `r(d) = weight sinusoid(d)`, sinusoids as in `sinusoidalPositions(..., { layout: 'half' })`, and `memory` is by
+ * how much the keys are longer than the queries. The relative shift is done: a row of scores is a window of the
+ * products with all distances. Keys after their query have negative distances, as in XLNet; Transformer-XL masks them
+ * out. Attention divides by sqrt(headDim).
  *
- * `weight` is (heads * headDim, dim), that of Transformer-XL's `r_net`; XLNet's `r` is it transposed; `u` is `r_w_bias`,
- * `v` is `r_r_bias`, (heads, headDim) both. Draws: u, v, weight, each from N(0, 0.02^2) or as `init` says.
+ * `weight` is (heads * headDim, dim), that of Transformer-XL's `r_net`; XLNet's `r` is it transposed; `u` is
+ * `r_w_bias`, `v` is `r_r_bias`, (heads, headDim) both. Draws: u, v, weight, each from N(0, 0.02^2) or as `init` says.
  */
 export class TransformerXLPositions extends Learned {
   readonly heads: number
@@ -59,11 +59,16 @@ export class TransformerXLPositions extends Learned {
   constructor(options: TransformerXLOptions) {
     super()
     const where = 'TransformerXLPositions'
-    const { heads, headDim, dim, clampLength, generator, init } = checkOptions(options, ['heads', 'headDim', 'dim', 'clampLength', 'generator', 'init'], where)
+    const { heads, headDim, dim, clampLength, generator, init } = checkOptions(
+      options,
+      ['heads', 'headDim', 'dim', 'clampLength', 'generator', 'init'],
+      where,
+    )
     this.heads = checkSize(heads, `${where}: heads`, 1)
     this.headDim = checkSize(headDim, `${where}: headDim`, 1)
     this.dim = checkSize(dim, `${where}: dim`, 2)
-    if (this.dim % 2 !== 0) throw new UsageError(`${where}: sines and cosines come in pairs: dim must be even, not ${dim}`)
+    if (this.dim % 2 !== 0)
+      throw new UsageError(`${where}: sines and cosines come in pairs: dim must be even, not ${dim}`)
     this.clampLength = clampLength === undefined ? null : checkSize(clampLength, `${where}: clampLength`, 1)
     this.#u = learned([this.heads, this.headDim], { generator, init }, where, STD)
     this.#v = learned([this.heads, this.headDim], { generator, init }, where, STD)
@@ -98,8 +103,8 @@ export class TransformerXLPositions extends Learned {
   }
 
   /**
-   * Scores (batch, heads, query, key) of float32 queries and keys (batch, heads, length, headDim): keys may be longer, by
-   * the memory, of which they begin with.
+   * Scores (batch, heads, query, key) of float32 queries and keys (batch, heads, length, headDim): keys may be longer,
+   * by the memory, of which they begin with.
    *
    * @throws ShapeError for queries and keys that do not go together.
    */
@@ -110,17 +115,28 @@ export class TransformerXLPositions extends Learned {
     const [batch, heads, queries, headDim] = query.shape
     const keys = key.shape[2]
     if (heads !== this.heads || headDim !== this.headDim) {
-      throw new ShapeError(`${where}: queries are ${shown(query.shape)} where [batch, ${this.heads}, length, ${this.headDim}] is needed`)
+      throw new ShapeError(
+        `${where}: queries are ${shown(query.shape)} where [batch, ${this.heads}, length, ${this.headDim}] is needed`,
+      )
     }
     if (!sameShape(key.shape, [batch, heads, keys, headDim]) || keys < queries) {
-      throw new ShapeError(`${where}: keys ${shown(key.shape)} do not go with queries ${shown(query.shape)}: the same but for the length, which is at least theirs`)
+      throw new ShapeError(
+        `${where}: keys ${shown(key.shape)} do not go with queries ${shown(query.shape)}: the same but for the length, which is at least theirs`,
+      )
     }
     const sizes = { batch, heads, queries, keys, dim: headDim, offset: keys - queries }
     const inputs = [query, key, this.#u, this.#v, this.#weight]
     const operands = ([query, key, u, v, weight]: readonly Elements[]) => ({
-      query: query.operand(), key: key.operand(), u: u.operand(), v: v.operand(), weight: weight.operand(),
+      query: query.operand(),
+      key: key.operand(),
+      u: u.operand(),
+      v: v.operand(),
+      weight: weight.operand(),
     })
-    const given = (tensors: readonly Elements[]) => ({ ...operands(tensors), sinusoids: this.#sinusoids(queries, keys, where).operand() })
+    const given = (tensors: readonly Elements[]) => ({
+      ...operands(tensors),
+      sinusoids: this.#sinusoids(queries, keys, where).operand(),
+    })
     const result = made([batch, heads, queries, keys], 'float32', where, (out) =>
       native.transformerXlForward(sizes, given(inputs), out.operand()),
     )
@@ -141,7 +157,14 @@ export class TransformerXLPositions extends Learned {
     if (kept !== null && kept.queries === queries && kept.keys === keys) return kept.sinusoids
     const sinusoids = made([Math.max(0, queries + keys - 1), this.dim], 'float32', where, (out) =>
       native.sinusoidsForward(
-        { first: keys - 1, step: -1, clamp: this.clampLength ?? undefined, dim: this.dim, wavelength: MAX_WAVELENGTH, layout: 'half' },
+        {
+          first: keys - 1,
+          step: -1,
+          clamp: this.clampLength ?? undefined,
+          dim: this.dim,
+          wavelength: MAX_WAVELENGTH,
+          layout: 'half',
+        },
         out.operand(),
       ),
     )

@@ -136,8 +136,9 @@ pub fn text_file(data: &[u8]) {
     });
 }
 
-/// Opening a folder of token ids ends with an error, or with documents that lie within its ids. The bytes say how many ids and
-/// documents there are said to be, how wide ids are, and where the file of ids ends and that of documents begins.
+/// Opening a folder of token ids ends with an error, or with documents that lie within its ids. The bytes say how many
+/// ids and documents there are said to be, how wide ids are, and where the file of ids ends and that of documents
+/// begins.
 pub fn tokens(data: &[u8]) {
     let [kind, ids, documents, rest @ ..] = data else { return };
     let width = if kind & 1 == 0 { Width::Two } else { Width::Four };

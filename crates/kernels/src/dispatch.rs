@@ -1,6 +1,6 @@
 //! Which function of an op runs. An op owns its functions, one for each instruction set, and makes them by [`arms!`] in
-//! its own file; [`Kernels`] is the proof that an instruction set runs on this machine, and chooses among them. No op is
-//! named here.
+//! its own file; [`Kernels`] is the proof that an instruction set runs on this machine, and chooses among them. No op
+//! is named here.
 
 use crate::isa::{self, Isa, UnavailableIsa};
 
@@ -45,10 +45,10 @@ impl<F: Copy> Arms<F> {
 /// Compiles the body of an op once for each instruction set, in a function that has its features, and makes the op's
 /// table of them: `arms!(GATHER: fn(op: RawGather), body<L>, reference)`.
 ///
-/// A body that is written on vectors is named with `<L>`, for which the vectors of the instruction set stand; one that is
-/// plain Rust (`arms!(MAX_ID: fn(ids: &[u32]) -> u32, body, body)`) is left to the compiler to make vectors of. Bodies are
-/// `#[inline(always)]`, so that they are compiled with the features of the function around them. The reference is the
-/// scalar instruction set: plain Rust that defines the result.
+/// A body that is written on vectors is named with `<L>`, for which the vectors of the instruction set stand; one that
+/// is plain Rust (`arms!(MAX_ID: fn(ids: &[u32]) -> u32, body, body)`) is left to the compiler to make vectors of.
+/// Bodies are `#[inline(always)]`, so that they are compiled with the features of the function around them. The
+/// reference is the scalar instruction set: plain Rust that defines the result.
 ///
 /// A new instruction set is a line here, its vector in `arch/` and its name in `isa.rs`.
 macro_rules! arms {

@@ -48,8 +48,8 @@ impl Isa {
     }
 }
 
-/// The features of the processor that instruction sets are chosen by, and whether this machine has them: the first three
-/// make AVX2, all of them AVX-512.
+/// The features of the processor that instruction sets are chosen by, and whether this machine has them: the first
+/// three make AVX2, all of them AVX-512.
 #[cfg(target_arch = "x86_64")]
 pub fn features() -> impl Iterator<Item = (&'static str, bool)> {
     [

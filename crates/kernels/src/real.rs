@@ -1,10 +1,10 @@
 //! The floats that ops run in, and the functions that they need of them.
 //!
-//! What has no exact definition (exp, tanh, the normal distribution) is computed in f64 and rounded once. For f32 by the
-//! polynomials below: branch-free, multiplications and additions fused as written, so that compilers make vectors of them
-//! and every instruction set gives the same bits. Their own error is below 2^-40, which leaves a result of f32 right but
-//! for the last rounding (`ROUNDED_ONCE_ULPS`, and in all but one of some ten thousand cases the nearest). For f64 by the
-//! `libm` crate, the same on every platform.
+//! What has no exact definition (exp, tanh, the normal distribution) is computed in f64 and rounded once. For f32 by
+//! the polynomials below: branch-free, multiplications and additions fused as written, so that compilers make vectors
+//! of them and every instruction set gives the same bits. Their own error is below 2^-40, which leaves a result of f32
+//! right but for the last rounding (`ROUNDED_ONCE_ULPS`, and in all but one of some ten thousand cases the nearest).
+//! For f64 by the `libm` crate, the same on every platform.
 
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -15,7 +15,8 @@ mod sealed {
     impl Sealed for f64 {}
 }
 
-/// Things that differ by the float they are for alone, such as the functions of an op: what [`Real::choose`] chooses from.
+/// Things that differ by the float they are for alone, such as the functions of an op: what [`Real::choose`] chooses
+/// from.
 pub trait PerReal {
     /// The one for `F`.
     type Of<F: Real>;
@@ -148,8 +149,8 @@ const NEAREST: f64 = 6_755_399_441_055_744.0;
 /// ln 2 in two parts: the first has few bits, so that its products with exponents are exact.
 const LN2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fefa_3800);
 const LN2_LOW: f64 = f64::from_bits(0x3d2e_f357_93c7_6730);
-/// e^r for |r| <= ln(2) / 2: 1 + r q(r), q interpolated at the Chebyshev nodes; highest power first. Its error is below 2^-50,
-/// and e^0 is 1.
+/// e^r for |r| <= ln(2) / 2: 1 + r q(r), q interpolated at the Chebyshev nodes; highest power first. Its error is below
+/// 2^-50, and e^0 is 1.
 const EXP_POLYNOMIAL: [f64; 11] = [
     2.7620201591031547e-7,
     2.7632791582662333e-6,
@@ -205,8 +206,8 @@ fn tanh(x: f64) -> f64 {
 
 /// Where the tail of the normal distribution, times x, has left f32.
 const TAIL_ENDS: f64 = 15.0;
-/// `(1 + z) Phi(-z) e^(z^2 / 2)` for z in [0, 15], as a polynomial in (z - 4) / (z + 4), interpolated at the Chebyshev nodes;
-/// highest power first. Its error is below 2^-43 of it.
+/// `(1 + z) Phi(-z) e^(z^2 / 2)` for z in [0, 15], as a polynomial in (z - 4) / (z + 4), interpolated at the Chebyshev
+/// nodes; highest power first. Its error is below 2^-43 of it.
 const TAIL_POLYNOMIAL: [f64; 17] = [
     1.1755885688399537e-7,
     -9.084511053742153e-8,

@@ -1,5 +1,5 @@
-//! Bags and rows of every layout: every instruction set against the definition, to the bit, and the definition against a
-//! loop in f64.
+//! Bags and rows of every layout: every instruction set against the definition, to the bit, and the definition against
+//! a loop in f64.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 

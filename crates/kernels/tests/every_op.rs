@@ -1,5 +1,5 @@
-//! Every op that the rooms list, on every instruction set of this machine: the bits of the reference, and nothing written
-//! beside the results.
+//! Every op that the rooms list, on every instruction set of this machine: the bits of the reference, and nothing
+//! written beside the results.
 
 use tokenbed_kernels::probe::{Probe, Results};
 use tokenbed_kernels::{dispatch, isa, ops};

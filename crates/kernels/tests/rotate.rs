@@ -14,7 +14,8 @@ use tokenbed_testkit::random::Random;
 
 const SENTRY: u8 = 0xa5;
 const POSITIONS: usize = 5;
-/// Heads, elements of a head, and how many of them are rotated: on both sides of every vector's width, and those of models.
+/// Heads, elements of a head, and how many of them are rotated: on both sides of every vector's width, and those of
+/// models.
 const SHAPES: [(usize, usize, usize); 13] = [
     (1, 2, 2),
     (3, 7, 4),

@@ -1,9 +1,9 @@
 //! Principal components: the directions in which rows differ most.
 //!
-//! The eigenvectors of the rows' covariance, or where there are fewer rows than columns those of the rows' products with each
-//! other, from which the same directions follow. Both matrices are sums over blocks of rows of one size, in float64, in the
-//! order of the rows: the bits do not depend on the number of threads. The eigenvectors are nalgebra's (Householder's
-//! tridiagonal form, then implicit QR); of large matrices a few are found by themselves ([`leading`]).
+//! The eigenvectors of the rows' covariance, or where there are fewer rows than columns those of the rows' products
+//! with each other, from which the same directions follow. Both matrices are sums over blocks of rows of one size, in
+//! float64, in the order of the rows: the bits do not depend on the number of threads. The eigenvectors are nalgebra's
+//! (Householder's tridiagonal form, then implicit QR); of large matrices a few are found by themselves ([`leading`]).
 
 use crate::leading::{Search, is_worth, leading};
 use nalgebra::{DMatrix, SymmetricEigen};
@@ -98,9 +98,9 @@ fn centre<T: Copy + Into<f64>>(elements: &[T], means: &[f64], out: &mut [f64]) {
     }
 }
 
-/// The principal components of rows (n, dim) of finite numbers, as many as there is room for in `out`; each direction such that
-/// its element of the largest magnitude is positive. Whether it came to its end: `go_on` is asked between blocks of rows and
-/// of vectors.
+/// The principal components of rows (n, dim) of finite numbers, as many as there is room for in `out`; each direction
+/// such that its element of the largest magnitude is positive. Whether it came to its end: `go_on` is asked between
+/// blocks of rows and of vectors.
 ///
 /// # Errors
 /// [`Error::Usage`] for an element that is not finite; [`Error::Shape`] where sizes do not agree.
@@ -311,8 +311,8 @@ fn eigen(
     Ok(Some(Eigen { values: order.iter().map(|&(value, _)| value).into_list(), vectors, total }))
 }
 
-/// Rows made orthogonal and of length 1, in their order; twice, so that nothing of one is left in another. In the place of
-/// those that are not longer than `nothing` come directions that are orthogonal to all before.
+/// Rows made orthogonal and of length 1, in their order; twice, so that nothing of one is left in another. In the place
+/// of those that are not longer than `nothing` come directions that are orthogonal to all before.
 fn orthonormal(rows: &mut [f64], dim: usize, nothing: f64) {
     for at in (0..rows.len()).step_by(dim) {
         let (before, rest) = rows.split_at_mut(at);

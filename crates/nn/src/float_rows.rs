@@ -19,8 +19,8 @@ impl<'a> FloatRows<'a> {
     /// A table of rows of `dim` elements.
     ///
     /// # Errors
-    /// [`Error::Shape`] for bytes that are no whole, aligned rows, and for more rows than a u32 counts; [`Error::DType`] for
-    /// elements that are no floats.
+    /// [`Error::Shape`] for bytes that are no whole, aligned rows, and for more rows than a u32 counts;
+    /// [`Error::DType`] for elements that are no floats.
     pub fn new(dtype: DType, bytes: &'a [u8], dim: usize) -> Result<Self> {
         if !matches!(dtype, DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16) {
             return Err(Error::DType(format!("rows of floats, not of {}", dtype.name())));

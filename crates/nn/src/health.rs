@@ -1,8 +1,8 @@
-//! What is wrong with a table, as far as its numbers tell: rows that are zeros or not finite, that did not change, whose norm
-//! is out of all proportion.
+//! What is wrong with a table, as far as its numbers tell: rows that are zeros or not finite, that did not change,
+//! whose norm is out of all proportion.
 //!
-//! Rows are looked at as float32, and everything is computed in float64. The squares of a row are summed in the order of its
-//! elements, so that the bits are the same on any number of threads.
+//! Rows are looked at as float32, and everything is computed in float64. The squares of a row are summed in the order
+//! of its elements, so that the bits are the same on any number of threads.
 
 use crate::float_rows::FloatRows;
 use std::sync::OnceLock;

@@ -1,8 +1,8 @@
 //! The few largest eigenvalues of a symmetric matrix, with their vectors, where all of them would take too long.
 //!
-//! A basis grows by a block of vectors at a time: those by which the best vectors in it still fail to be eigenvectors (Davidson's
-//! method without a preconditioner, whose spaces are those of block Lanczos). A block finds eigenvalues that come several
-//! times. When the basis is full, the best vectors in it are the next one. All vectors are rows here.
+//! A basis grows by a block of vectors at a time: those by which the best vectors in it still fail to be eigenvectors
+//! (Davidson's method without a preconditioner, whose spaces are those of block Lanczos). A block finds eigenvalues
+//! that come several times. When the basis is full, the best vectors in it are the next one. All vectors are rows here.
 //!
 //! Everything is computed in one order, on as many threads as products are worth: the same bits on any number of them.
 
@@ -13,8 +13,8 @@ use tokenbed_core::ops::matmul::{Matrices, Product, matmul};
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::{Gather, List, filled, had, with_room, zeroed};
 
-/// A vector is found when what the matrix makes of it differs from a multiple of it by this part of its own eigenvalue at most,
-/// or by what rounding makes of the largest.
+/// A vector is found when what the matrix makes of it differs from a multiple of it by this part of its own eigenvalue
+/// at most, or by what rounding makes of the largest.
 const CLOSE: f64 = 1e-10;
 /// Rounding, as a part of the largest eigenvalue.
 const ROUNDING: f64 = 1e-13;
@@ -49,13 +49,14 @@ fn block_of(count: usize) -> usize {
     2 * count + 4
 }
 
-/// Whether `count` vectors of a matrix (size, size) are found faster than all: the matrix is large, and many times their basis.
+/// Whether `count` vectors of a matrix (size, size) are found faster than all: the matrix is large, and many times
+/// their basis.
 pub(crate) fn is_worth(size: usize, count: usize) -> bool {
     size >= 512 && size >= 4 * BLOCKS * block_of(count)
 }
 
-/// The `count` largest eigenvalues of a symmetric matrix (size, size) that has no negative ones, and their vectors. `go_on` is
-/// asked for each block.
+/// The `count` largest eigenvalues of a symmetric matrix (size, size) that has no negative ones, and their vectors.
+/// `go_on` is asked for each block.
 ///
 /// # Errors
 /// An error of shapes where sizes do not fit.
@@ -203,8 +204,8 @@ impl Basis {
     }
 }
 
-/// out (rows, columns) = a (rows, inner) * b (inner, columns). Each of a and b says how many rows or columns of `out` it makes,
-/// and whether it is written down as its transpose.
+/// out (rows, columns) = a (rows, inner) * b (inner, columns). Each of a and b says how many rows or columns of `out`
+/// it makes, and whether it is written down as its transpose.
 fn multiply(
     kernels: Kernels,
     a: (&[f64], usize, bool),
@@ -300,9 +301,6 @@ mod tests {
     #[test]
     fn it_ends_where_it_is_told() {
         let matrix = matrix_of(&[1.0], 512).0;
-        assert!(matches!(
-            leading(active(), &matrix, 512, 1, &|| false).unwrap(),
-            Search::Ended
-        ));
+        assert!(matches!(leading(active(), &matrix, 512, 1, &|| false).unwrap(), Search::Ended));
     }
 }

@@ -1,8 +1,8 @@
 //! Options that users set, each defined once: its name, what it means, its default and its range.
 //!
 //! [`options!`](crate::options!) makes a struct of them. The same definition is read from what JavaScript hands over
-//! ([`Options::read`]), and described ([`Options::fields`]) for `scripts/options.mjs`, which writes the TypeScript types, the
-//! tables that checks read, and the options of the command from it.
+//! ([`Options::read`]), and described ([`Options::fields`]) for `scripts/options.mjs`, which writes the TypeScript
+//! types, the tables that checks read, and the options of the command from it.
 
 use tokenbed_core::{Error, Result};
 use tokenbed_memory::Text;

@@ -16,8 +16,8 @@ const CHUNK: usize = 64;
 /// Writes a table of `dim` columns in the layout of `format`.
 ///
 /// # Errors
-/// [`Error::Usage`], which says which element, for one that the layout cannot hold: NaN and infinite values in integers,
-/// and values beyond float16 in int4. [`Error::Shape`] for sizes that do not fit.
+/// [`Error::Usage`], which says which element, for one that the layout cannot hold: NaN and infinite values in
+/// integers, and values beyond float16 in int4. [`Error::Shape`] for sizes that do not fit.
 pub fn quantize(format: RowFormat, elements: &[f32], dim: usize, to: &mut [u8]) -> Result<()> {
     let row_bytes = format.row_bytes(dim).filter(|_| dim > 0 && elements.len().is_multiple_of(dim));
     let fits = row_bytes.and_then(|bytes| (elements.len() / dim).checked_mul(bytes)) == Some(to.len());

@@ -11,8 +11,8 @@ use tokenbed_threads::{parallel_ranges, parallel_rows};
 /// Elements that are looked at together: they stay in the second-level cache while each thread adds its columns.
 const BLOCK: usize = 1 << 18;
 
-/// out (dim) = the sum of the rows that `ids` names, each times `weight`: in float64, in the order of the rows whatever that of
-/// the ids, each as often as it is named. The same bits on any number of threads.
+/// out (dim) = the sum of the rows that `ids` names, each times `weight`: in float64, in the order of the rows whatever
+/// that of the ids, each as often as it is named. The same bits on any number of threads.
 ///
 /// # Errors
 /// [`Error::Shape`] where `out` has another length; [`Error::TokenIndex`] for an id without a row.
@@ -46,7 +46,8 @@ fn runs(ids: &[u32], most: usize) -> impl Iterator<Item = Range<usize>> {
     chunks.map(|run| run[0] as usize..run[0] as usize + run.len())
 }
 
-/// The first row of those that `ids` names with an element that is NaN or infinite as float32; none where all are finite.
+/// The first row of those that `ids` names with an element that is NaN or infinite as float32; none where all are
+/// finite.
 ///
 /// # Errors
 /// [`Error::TokenIndex`] for an id without a row.

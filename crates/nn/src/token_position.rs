@@ -68,7 +68,8 @@ impl Scratch {
     }
 }
 
-/// `out` (ids x dim) = rows `ids` of the tokens (* scale) (+ rows of the segments) + rows of the positions, (normalized).
+/// `out` (ids x dim) = rows `ids` of the tokens (* scale) (+ rows of the segments) + rows of the positions,
+/// (normalized).
 ///
 /// # Errors
 /// [`Error::TokenIndex`] for an id that `bad` does not mend; [`Error::Shape`] for sizes that do not fit and for a

@@ -1,5 +1,5 @@
-//! The way back through the input layer: the gradient of the sum before its normalization, which is that of every table's
-//! rows, and of what is learned of the normalization.
+//! The way back through the input layer: the gradient of the sum before its normalization, which is that of every
+//! table's rows, and of what is learned of the normalization.
 
 use crate::row_grad::OrderOut;
 use crate::token_position::{Inputs, Layer, Scratch, Side, checked};
@@ -20,8 +20,8 @@ const STEP: usize = 4;
 /// normalization's weight and bias. Rows are summed anew from the ids: forward keeps none.
 ///
 /// # Errors
-/// Those of [`crate::token_position::forward`]; [`Error::Usage`] where nothing is normalized, [`Error::Shape`] for other
-/// sizes.
+/// Those of [`crate::token_position::forward`]; [`Error::Usage`] where nothing is normalized, [`Error::Shape`] for
+/// other sizes.
 pub fn backward(
     kernels: Kernels,
     layer: &Layer<'_>,
@@ -66,8 +66,8 @@ pub fn backward(
     Ok(())
 }
 
-/// The order of positions that count from `offset` along sequences of `length`, for `n` ids; with a length of 1 all are one
-/// row. How many rows there are.
+/// The order of positions that count from `offset` along sequences of `length`, for `n` ids; with a length of 1 all are
+/// one row. How many rows there are.
 ///
 /// # Errors
 /// [`Error::Shape`] where they are not whole sequences, or `out` is of other sizes.

@@ -1,4 +1,5 @@
-//! Bags of the layer: what offsets are refused, and that nothing is written then; the same bits on any number of threads.
+//! Bags of the layer: what offsets are refused, and that nothing is written then; the same bits on any number of
+//! threads.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 

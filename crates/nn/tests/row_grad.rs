@@ -1,5 +1,5 @@
-//! Gradients as rows: the order of ids against a sort that is known to be stable, shares that cover all once, sums in the
-//! order of the ids whatever the shares.
+//! Gradients as rows: the order of ids against a sort that is known to be stable, shares that cover all once, sums in
+//! the order of the ids whatever the shares.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 

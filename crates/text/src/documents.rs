@@ -37,8 +37,8 @@ impl Documents {
         self.stream.hold_at_most(bytes);
     }
 
-    /// Takes the next part of a text. Appends the ids that are certain by now to `ids`, and for each document that ended
-    /// the length of `ids` there to `ends`.
+    /// Takes the next part of a text. Appends the ids that are certain by now to `ids`, and for each document that
+    /// ended the length of `ids` there to `ends`.
     ///
     /// # Errors
     /// As [`TextStream::push`]. Nothing of the text is of use then.

@@ -1,4 +1,5 @@
-//! What must hold for checkpoints and states of any bytes: run by the fuzz targets and, for a start, by a property test.
+//! What must hold for checkpoints and states of any bytes: run by the fuzz targets and, for a start, by a property
+//! test.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -45,8 +46,8 @@ fn file(content: &[u8]) -> PathBuf {
     path
 }
 
-/// Going on ends with an error and a trainer that is as it was, or with one that trains on: the bytes as a file, and written
-/// over those of a sound one, some in its header and some in its tensors.
+/// Going on ends with an error and a trainer that is as it was, or with one that trains on: the bytes as a file, and
+/// written over those of a sound one, some in its header and some in its tensors.
 pub fn checkpoint(data: &[u8]) {
     let (whole, header) = &*WHOLE;
     let mut changed = whole.clone();
@@ -79,8 +80,8 @@ fn bits(trainer: &mut Trainer) -> Vec<u32> {
     arrays.iter().flat_map(|array| array.values.iter().map(|value| value.to_bits())).collect()
 }
 
-/// A state is refused and changes nothing, or it is what the generator has from then on; and it goes on from there. The bytes
-/// as they are, and written over those of a sound one.
+/// A state is refused and changes nothing, or it is what the generator has from then on; and it goes on from there. The
+/// bytes as they are, and written over those of a sound one.
 pub fn generator(data: &[u8]) {
     let (skipped, rest) = data.split_first().map_or((0, data), |(&first, rest)| (first, rest));
     let mut sound = Generator::new(3);

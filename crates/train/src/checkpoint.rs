@@ -1,7 +1,7 @@
 //! Checkpoints: all that a run needs to go on, in one safetensors file that is there whole or not at all.
 //!
-//! `config` (uint8): what the run is, as its maker wrote it; `counters` (int64): version, fingerprint of the corpus, place;
-//! and the arrays of the model by name.
+//! `config` (uint8): what the run is, as its maker wrote it; `counters` (int64): version, fingerprint of the corpus,
+//! place; and the arrays of the model by name.
 
 use crate::trainer::Trainer;
 use bytemuck::Pod;
@@ -145,8 +145,8 @@ impl Saved {
 /// Goes on where a checkpoint was made. On an error the trainer is as it was.
 ///
 /// # Errors
-/// [`Error::Usage`] where it is no checkpoint, another version's, or of another model or corpus; [`Error::Format`] where its
-/// place is none.
+/// [`Error::Usage`] where it is no checkpoint, another version's, or of another model or corpus; [`Error::Format`]
+/// where its place is none.
 pub fn restore(trainer: &mut Trainer, saved: &Saved) -> Result<()> {
     let Saved { path, tensors } = saved;
     let counters = saved.counters()?;

@@ -18,8 +18,8 @@ use tokenbed_nn::options::NOT_NEGATIVE;
 use tokenbed_rng::{Generator, randperm};
 
 tokenbed_nn::options! {
-    /// A class for each text, from the mean of its tokens' vectors: fastText's supervised mode without n-grams. Special tokens of
-    /// a tokenizer are plain text here.
+    /// A class for each text, from the mean of its tokens' vectors: fastText's supervised mode without n-grams. Special
+    /// tokens of a tokenizer are plain text here.
     pub struct ClassifyOptions {
         .. run: RunOptions,
         /// The first learning rate; the last is 0.
@@ -60,8 +60,8 @@ impl Classify {
     /// classes' zero.
     ///
     /// # Errors
-    /// [`Error::Usage`] for options or sizes without sense, or no example; [`Error::TokenIndex`] for an id or a class that
-    /// is none.
+    /// [`Error::Usage`] for options or sizes without sense, or no example; [`Error::TokenIndex`] for an id or a class
+    /// that is none.
     pub fn new(options: ClassifyOptions, examples: Examples, vocabulary: usize, classes: usize) -> Result<Self> {
         if options.run.dim == 0 || options.run.epochs == 0 {
             return Err(Error::Usage("dim and epochs are at least 1".into()));

@@ -17,8 +17,8 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Of ids below `vocabulary`, with the places where sentences end, ascending; those that come less than `min_count` times
-    /// are left out.
+    /// Of ids below `vocabulary`, with the places where sentences end, ascending; those that come less than `min_count`
+    /// times are left out.
     ///
     /// # Errors
     /// [`Error::TokenIndex`] for an id that is none; [`Error::Usage`] where nothing is there, or nothing is left.
@@ -107,8 +107,8 @@ impl From<Corpus> for Text {
 const PART: usize = 1 << 16;
 
 impl Text {
-    /// Over a folder of ids below `vocabulary`, all of which are counted. They stay where they are: memory does not grow with
-    /// their number.
+    /// Over a folder of ids below `vocabulary`, all of which are counted. They stay where they are: memory does not
+    /// grow with their number.
     ///
     /// # Errors
     /// [`Error::TokenIndex`] for an id that is none; [`Error::Usage`] where there is none.
@@ -152,8 +152,8 @@ impl Text {
         }
     }
 
-    /// Copies as many ids from `start` on as there is room for. Those of a folder were below the vocabulary when they were
-    /// counted; where its file was written since, what is not any more reads as 0, so that it stands for a row.
+    /// Copies as many ids from `start` on as there is room for. Those of a folder were below the vocabulary when they
+    /// were counted; where its file was written since, what is not any more reads as 0, so that it stands for a row.
     ///
     /// # Errors
     /// [`Error::Shape`] where there are not so many.

@@ -140,8 +140,8 @@ impl Sink for ExampleWords {
 }
 
 impl ExampleWords {
-    /// The vocabulary of words that come at least `min_count` times, and the examples; those without a class, and those of
-    /// which no word is left, are left out. `hint` says how classes are given.
+    /// The vocabulary of words that come at least `min_count` times, and the examples; those without a class, and those
+    /// of which no word is left, are left out. `hint` says how classes are given.
     ///
     /// # Errors
     /// [`Error::Usage`] where there is no example, or but one class.
@@ -185,8 +185,8 @@ impl Sink for ExampleTexts {
 }
 
 impl ExampleTexts {
-    /// The examples, whose ids `encode` appends to a list, and the names of the classes in the order in which they first come;
-    /// texts without a class, and those that have no id, are left out. `hint` says how classes are given.
+    /// The examples, whose ids `encode` appends to a list, and the names of the classes in the order in which they
+    /// first come; texts without a class, and those that have no id, are left out. `hint` says how classes are given.
     ///
     /// # Errors
     /// Those of `encode`; [`Error::Usage`] where there are less than two classes.
@@ -240,8 +240,8 @@ impl Lines {
     }
 }
 
-/// Takes a line apart: words that begin with [`LABEL`], wherever they stand, name its classes, and the rest is its text, as it
-/// is written, without the carriage return that ends it. `text` is room for that.
+/// Takes a line apart: words that begin with [`LABEL`], wherever they stand, name its classes, and the rest is its
+/// text, as it is written, without the carriage return that ends it. `text` is room for that.
 fn take_apart(line: &str, text: &mut String, sink: &mut impl Sink) {
     let line = line.strip_suffix('\r').unwrap_or(line);
     let end_of = |from: &str, is_end: fn(char) -> bool| from.find(is_end).unwrap_or(from.len());

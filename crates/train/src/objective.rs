@@ -79,7 +79,8 @@ impl Plan {
     /// The objective that the option of that name says, with the options that JavaScript handed over.
     ///
     /// # Errors
-    /// [`Error::Usage`] for an objective that there is not, and for options that are missing: TypeScript has checked them.
+    /// [`Error::Usage`] for an objective that there is not, and for options that are missing: TypeScript has checked
+    /// them.
     pub fn read(options: &dyn Values) -> Result<Self> {
         Ok(match options.word("objective").as_deref() {
             Some("skip-gram" | "cbow") => Plan::Pairs(PairOptions::read(options)?),

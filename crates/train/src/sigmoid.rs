@@ -23,8 +23,8 @@ impl Sigmoid {
         Self { entries: (0..ENTRIES).map(entry).into_list() }
     }
 
-    /// The gradient of the logarithm's likelihood, `label - sigmoid(score)`, and the loss. A score that is no number has a
-    /// loss that is none.
+    /// The gradient of the logarithm's likelihood, `label - sigmoid(score)`, and the loss. A score that is no number
+    /// has a loss that is none.
     #[inline]
     pub(crate) fn gradient(&self, score: f32, label: bool) -> (f32, f32) {
         let place = (score + MOST) * (ENTRIES as f32 / (2.0 * MOST));

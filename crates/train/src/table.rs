@@ -24,8 +24,8 @@ impl Floats {
 /// Work that is always worth dividing: what a share of it touches, as `threads` asks.
 pub(crate) const WORTH: usize = 4 << 20;
 
-/// Runs over blocks of `rows` rows of `out`, on all threads, and over the rest: `run` gets the number of a block's first row,
-/// and the block. Where blocks begin does not depend on the threads.
+/// Runs over blocks of `rows` rows of `out`, on all threads, and over the rest: `run` gets the number of a block's
+/// first row, and the block. Where blocks begin does not depend on the threads.
 pub(crate) fn in_blocks(out: &mut [f32], row: usize, rows: usize, run: impl Fn(usize, &mut [f32]) + Sync) {
     let block = row * rows;
     let (whole, rest) = out.split_at_mut(out.len() - out.len() % block);

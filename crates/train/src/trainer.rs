@@ -44,12 +44,12 @@ impl Trainer {
         Self { model, failed: None }
     }
 
-    /// Trains until the time is up, so many steps are done, or `go_on` says no; one step at least, where one is left. How
-    /// it is divided changes nothing of what is learned.
+    /// Trains until the time is up, so many steps are done, or `go_on` says no; one step at least, where one is left.
+    /// How it is divided changes nothing of what is learned.
     ///
     /// # Errors
-    /// [`Error::Usage`] that names the step whose loss is no number; [`Error::Memory`] where a step found none; and what the
-    /// model says.
+    /// [`Error::Usage`] that names the step whose loss is no number; [`Error::Memory`] where a step found none; and
+    /// what the model says.
     pub fn run(&mut self, time: Duration, steps: u64, go_on: &dyn Fn() -> bool) -> Result<Report> {
         let start = Instant::now();
         let (mut loss, mut losses, mut tokens) = (0.0, 0, 0);
@@ -92,8 +92,8 @@ impl Trainer {
         )))
     }
 
-    /// The tables and what else a checkpoint holds, all of it finite: the loss of a batch tells what the batches before it
-    /// did, but nothing of its own step.
+    /// The tables and what else a checkpoint holds, all of it finite: the loss of a batch tells what the batches before
+    /// it did, but nothing of its own step.
     fn finite(&mut self, arrays: Vec<Array>) -> Result<Vec<Array>> {
         let bad = |array: &&Array| !array.values.iter().all(|x| x.is_finite());
         if let Some(array) = arrays.iter().find(bad) {

@@ -106,7 +106,8 @@ impl WordCounter {
         self.ids.put(number);
     }
 
-    /// New numbers: by how often a word comes, then by which came first; of words that come less often than `min_count`: none.
+    /// New numbers: by how often a word comes, then by which came first; of words that come less often than
+    /// `min_count`: none.
     fn sorted(&self, min_count: u64) -> (Vec<u32>, Vec<u32>) {
         let numbers = 0..self.words.len() as u32;
         let mut order: Vec<u32> = numbers.filter(|&n| self.counts[n as usize] >= min_count).into_list();
@@ -127,8 +128,8 @@ impl WordCounter {
         ))
     }
 
-    /// The vocabulary of words that come at least `min_count` times, and the sentences without the others: as many as were
-    /// given, some of them empty.
+    /// The vocabulary of words that come at least `min_count` times, and the sentences without the others: as many as
+    /// were given, some of them empty.
     pub(crate) fn numbered(mut self, min_count: u64) -> Result<(Vec<String>, Sentences)> {
         self.end();
         let (order, new) = self.sorted(min_count);

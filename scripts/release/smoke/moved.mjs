@@ -55,7 +55,10 @@ async function receive() {
       const [[buffer]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
       if (way === 'keep') {
         const { tables, mapped } = memoryUsage()
-        if (IS_NODE && (tables > before || mapped > mappedBefore)) wrong.push(`${kind}: ${tables - before + mapped - mappedBefore} bytes stayed behind a worker that moved nothing`)
+        if (IS_NODE && (tables > before || mapped > mappedBefore))
+          wrong.push(
+            `${kind}: ${tables - before + mapped - mappedBefore} bytes stayed behind a worker that moved nothing`,
+          )
       } else if (buffer !== null) {
         // Memory that was freed would be reused for these.
         new Embedding(ROWS, DIM).weight.share()

@@ -18,7 +18,11 @@ function work() {
   for (let i = 0; i < 20; i++) void again()
   const tokenizer = Tokenizer.load('gpt2')
   const turn = () => {
-    for (const { inputs } of createDataLoader(tokenizer.encode('a rose is a rose '.repeat(20)), { maxLength: 8, stride: 8 })) inputs.dispose()
+    for (const { inputs } of createDataLoader(tokenizer.encode('a rose is a rose '.repeat(20)), {
+      maxLength: 8,
+      stride: 8,
+    }))
+      inputs.dispose()
     setImmediate(turn)
   }
   turn()
@@ -32,7 +36,8 @@ async function storm() {
     await new Promise((resolve) => setTimeout(resolve, wait))
     await worker.terminate()
   }
-  for (let i = 0; i < ROUNDS; i++) await Promise.all(Array.from({ length: AT_ONCE }, (_, j) => round((i * 3 + j * 5) % 13)))
+  for (let i = 0; i < ROUNDS; i++)
+    await Promise.all(Array.from({ length: AT_ONCE }, (_, j) => round((i * 3 + j * 5) % 13)))
   const layer = new Embedding(50_000, 64)
   const pending = Array.from({ length: 50 }, () => layer.forwardAsync(Int32Array.from({ length: 20_000 }, (_, i) => i)))
   await pending[0]

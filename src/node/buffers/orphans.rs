@@ -1,8 +1,8 @@
 //! Live buffers whose tables are garbage, in code that does not let the event loop turn.
 //!
-//! That a buffer was collected says nothing of its memory, which may have been moved to another one before. So a buffer is
-//! held until its table is garbage, and then it is seen in one go, in which no JavaScript runs: that it still has its
-//! memory, and that a collection finds nobody who holds it. Then nobody looks at the memory any more.
+//! That a buffer was collected says nothing of its memory, which may have been moved to another one before. So a buffer
+//! is held until its table is garbage, and then it is seen in one go, in which no JavaScript runs: that it still has
+//! its memory, and that a collection finds nobody who holds it. Then nobody looks at the memory any more.
 
 use super::shown::Shown;
 use crate::node::external;
@@ -52,7 +52,8 @@ pub(super) fn enter(shown: Rc<Shown>) {
 /// Makes garbage whose finalizer lets go of the orphans when the event loop turns; whether it did.
 fn tells_of_turn(env: sys::napi_env) -> bool {
     let (mut scope, mut object) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: an environment that is alive, as it is calling or finalizing; the finalizer reads nothing of what it is given.
+    // SAFETY: an environment that is alive, as it is calling or finalizing; the finalizer reads nothing of what it is
+    // given.
     unsafe {
         if sys::napi_open_handle_scope(env, &mut scope) != sys::Status::napi_ok {
             return false;

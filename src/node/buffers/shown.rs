@@ -1,9 +1,9 @@
 //! A live buffer over a storage: its hold on the storage, as long as anybody may look through it.
 //!
-//! At the end of an environment Node detaches every external buffer that was made in it and runs its finalizer, also of one
-//! whose memory was moved to another thread, which goes on looking at it; and then nothing tells such a buffer from the
-//! rest. So the buffer that is handed out is not the one that Node made, but one that the memory was moved to at once:
-//! Node knows nothing of that one and leaves it as it is, so that the finalizer can ask it.
+//! At the end of an environment Node detaches every external buffer that was made in it and runs its finalizer, also of
+//! one whose memory was moved to another thread, which goes on looking at it; and then nothing tells such a buffer from
+//! the rest. So the buffer that is handed out is not the one that Node made, but one that the memory was moved to at
+//! once: Node knows nothing of that one and leaves it as it is, so that the finalizer can ask it.
 
 use crate::node::guard::Failure;
 use napi::bindgen_prelude::{ArrayBuffer, FromNapiValue};
@@ -20,8 +20,8 @@ pub(super) struct Shown {
     env: sys::napi_env,
     /// The buffer that was handed out; null before it is made and after the end.
     buffer: Cell<sys::napi_ref>,
-    /// Whether this holds the buffer: that of a table until the table is garbage. Results come when the event loop turns,
-    /// and their buffers go when it does.
+    /// Whether this holds the buffer: that of a table until the table is garbage. Results come when the event loop
+    /// turns, and their buffers go when it does.
     held: Cell<bool>,
     /// Whether the buffer's memory can be moved to another.
     moves: bool,
@@ -39,9 +39,9 @@ enum Buffer {
 }
 
 impl Shown {
-    /// A live buffer over `bytes` from `start` on, which lie in the storage; nothing where the host made a copy instead.
-    /// `transfer` is `ArrayBuffer.prototype.transfer`, where there is such a thing: where not, no form of moving moves
-    /// memory that is not V8's own.
+    /// A live buffer over `bytes` from `start` on, which lie in the storage; nothing where the host made a copy
+    /// instead. `transfer` is `ArrayBuffer.prototype.transfer`, where there is such a thing: where not, no form of
+    /// moving moves memory that is not V8's own.
     pub(super) fn over(
         env: &Env,
         storage: Arc<Storage>,
@@ -62,7 +62,8 @@ impl Shown {
         }
         let mut buffer = made.raw();
         if let Some(transfer) = transfer {
-            // SAFETY: a live environment and values of it; `transfer` takes no arguments, and runs no JavaScript of anybody's.
+            // SAFETY: a live environment and values of it; `transfer` takes no arguments, and runs no JavaScript of
+            // anybody's.
             check_status!(unsafe {
                 sys::napi_call_function(env.raw(), made.raw(), transfer.raw(), 0, ptr::null(), &mut buffer)
             })?;
@@ -99,8 +100,8 @@ impl Shown {
         attached
     }
 
-    /// After `let_go_attached` and a collection: whether the buffer was collected. Then nobody looks at the memory any more;
-    /// else the buffer is held again.
+    /// After `let_go_attached` and a collection: whether the buffer was collected. Then nobody looks at the memory any
+    /// more; else the buffer is held again.
     pub(super) fn close_collected(&self) -> bool {
         let collected = self.look() == Buffer::Collected;
         if collected {
@@ -128,14 +129,14 @@ impl Shown {
         drop(self.storage.take());
         let reference = self.buffer.replace(ptr::null_mut());
         if !reference.is_null() {
-            // SAFETY: made in `over`, and the environment is alive whenever its finalizers and calls run. The answer is of
-            // no use here: what cannot be deleted goes with the environment.
+            // SAFETY: made in `over`, and the environment is alive whenever its finalizers and calls run. The answer is
+            // of no use here: what cannot be deleted goes with the environment.
             unsafe { sys::napi_delete_reference(self.env, reference) };
         }
     }
 
-    /// The memory is nobody's any more, or the environment ends. Where it was moved elsewhere by then it is left alone for
-    /// good, and counted as held: nobody will tell when the last look at it was.
+    /// The memory is nobody's any more, or the environment ends. Where it was moved elsewhere by then it is left alone
+    /// for good, and counted as held: nobody will tell when the last look at it was.
     fn finalize(&self) {
         if self.moves && !self.buffer.get().is_null() && self.may_be_elsewhere() {
             std::mem::forget(self.storage.take());
@@ -147,8 +148,8 @@ impl Shown {
     /// known then: it may have been moved before, or its finalizer may just have been about to run.
     fn may_be_elsewhere(&self) -> bool {
         let mut scope = ptr::null_mut();
-        // SAFETY: the environment is alive while its finalizers run, and values are used within their scope. None of these
-        // calls runs JavaScript; `napi_has_named_property` is refused where none may run.
+        // SAFETY: the environment is alive while its finalizers run, and values are used within their scope. None of
+        // these calls runs JavaScript; `napi_has_named_property` is refused where none may run.
         let goes_on = unsafe {
             if sys::napi_open_handle_scope(self.env, &mut scope) != sys::Status::napi_ok {
                 return true;
@@ -166,8 +167,8 @@ impl Shown {
     /// What became of the buffer. Its value lives no longer than this.
     fn look(&self) -> Buffer {
         let (mut scope, mut buffer, mut detached) = (ptr::null_mut(), ptr::null_mut(), false);
-        // SAFETY: the environment is alive while its finalizers and calls run, the reference was made in it, and the value is
-        // used within its scope. None of these calls runs JavaScript.
+        // SAFETY: the environment is alive while its finalizers and calls run, the reference was made in it, and the
+        // value is used within its scope. None of these calls runs JavaScript.
         let known = unsafe {
             if sys::napi_open_handle_scope(self.env, &mut scope) != sys::Status::napi_ok {
                 return Buffer::Unknown;

@@ -38,12 +38,12 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Maps the data files, whose sizes must be those that the manifest says, and looks at the first and the last number of
-    /// the index. Takes the same time and memory for a folder of any size.
+    /// Maps the data files, whose sizes must be those that the manifest says, and looks at the first and the last
+    /// number of the index. Takes the same time and memory for a folder of any size.
     ///
     /// # Errors
-    /// [`Error::File`] where a file cannot be opened or mapped; [`Error::Format`] for one that is longer or shorter than it
-    /// should be, and for an index of other ids.
+    /// [`Error::File`] where a file cannot be opened or mapped; [`Error::Format`] for one that is longer or shorter
+    /// than it should be, and for an index of other ids.
     pub fn open(ids: Stored<'_>, documents: Stored<'_>, width: Width) -> Result<Self> {
         let entries = documents.count.saturating_add(1);
         let tokens = Self {
@@ -80,8 +80,8 @@ impl Tokens {
         self.documents
     }
 
-    /// All ids, as they lie in the file. What is read of them may change while somebody writes the file: an element is to be
-    /// read once, and copied before it is checked.
+    /// All ids, as they lie in the file. What is read of them may change while somebody writes the file: an element is
+    /// to be read once, and copied before it is checked.
     pub fn ids(&self) -> Ids<'_> {
         match self.width {
             Width::Two => Ids::Two(self.ids.elements().unwrap_or_default()),

@@ -82,8 +82,9 @@ impl TokensWriter {
     /// Appends ids to the document that is being written.
     ///
     /// # Errors
-    /// [`Error::TokenIndex`] for an id that the vocabulary does not have: nothing is appended then, and the writer goes on.
-    /// [`Error::File`] where the system fails: the writer has ended then. [`Error::Usage`] where it had ended before.
+    /// [`Error::TokenIndex`] for an id that the vocabulary does not have: nothing is appended then, and the writer goes
+    /// on. [`Error::File`] where the system fails: the writer has ended then. [`Error::Usage`] where it had ended
+    /// before.
     pub fn append(&mut self, ids: &[u32]) -> Result<()> {
         let vocabulary = self.vocabulary;
         if ids.iter().any(|&id| id >= vocabulary) {
@@ -120,8 +121,8 @@ impl TokensWriter {
     }
 
     /// Completes both files, waits until they are on the disk, and gives them their names: `ids.DIGEST.bin` and
-    /// `documents.DIGEST.bin`, with the first 16 digits of their digests. They belong to a folder once its manifest names
-    /// them. The writer has ended then, whether that went well or not.
+    /// `documents.DIGEST.bin`, with the first 16 digits of their digests. They belong to a folder once its manifest
+    /// names them. The writer has ended then, whether that went well or not.
     ///
     /// # Errors
     /// [`Error::File`] where the system fails; [`Error::Usage`] where the writer had ended before.

@@ -1,9 +1,9 @@
 //! What tables and results of small elements need, on top of [`MathLanes`]: vectors of f32 out of halves, bytes and
 //! nibbles, and back into halves.
 //!
-//! As in [`crate::lanes`], every method is `unsafe` because the machine must have the instruction set, and pointers must
-//! be valid for what is read or written, at any alignment. All conversions are exact or round to nearest even, so that a
-//! body written on this trait gives the same bits on each instruction set.
+//! As in [`crate::lanes`], every method is `unsafe` because the machine must have the instruction set, and pointers
+//! must be valid for what is read or written, at any alignment. All conversions are exact or round to nearest even, so
+//! that a body written on this trait gives the same bits on each instruction set.
 
 use crate::lanes::math::MathLanes;
 

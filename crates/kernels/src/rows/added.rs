@@ -6,8 +6,8 @@ use std::ops::Range;
 /// Which row of an added table goes with which id.
 #[derive(Clone, Copy, Debug)]
 pub enum Along<'a> {
-    /// `offset + (first + i) mod length` with the i-th id: a batch of sequences of one length, of which a part may begin
-    /// in the middle of one. Rows `offset .. offset + length` must exist. A length of 0 goes with no ids only.
+    /// `offset + (first + i) mod length` with the i-th id: a batch of sequences of one length, of which a part may
+    /// begin in the middle of one. Rows `offset .. offset + length` must exist. A length of 0 goes with no ids only.
     Cycle {
         /// The first row of every sequence.
         offset: usize,

@@ -67,8 +67,8 @@ pub(crate) struct Target {
 /// Writes all rows, stored as the target says.
 ///
 /// # Safety
-/// The target is valid for its writes and is not what `rows` reads, which are as many and as long; the machine has `L`'s
-/// instruction set.
+/// The target is valid for its writes and is not what `rows` reads, which are as many and as long; the machine has
+/// `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn write_rows<L: Lanes, R: Rows<L>>(target: Target, mut rows: R) {
     let Target { out, len, dim, store } = target;

@@ -8,8 +8,8 @@ use tokenbed_kernels::real::Real;
 crate::options! {
     /// Adagrad. Duchi, Hazan, Singer 2011; `torch.optim.Adagrad` with a learning rate that does not decay by itself.
     ///
-    /// Without weight decay, a step touches only the rows of a table that got a gradient, with the bits of a step on the dense
-    /// gradient. (PyTorch's sparse path rounds in other places than its dense one, and refuses weight decay.)
+    /// Without weight decay, a step touches only the rows of a table that got a gradient, with the bits of a step on
+    /// the dense gradient. (PyTorch's sparse path rounds in other places than its dense one, and refuses weight decay.)
     pub struct Adagrad {
         /// The learning rate.
         pub lr: f64 [NOT_NEGATIVE] = 0.01,

@@ -25,14 +25,16 @@ crate::options! {
 crate::options! {
     /// Adam with decoupled weight decay. Loshchilov, Hutter 2019; `torch.optim.AdamW`.
     ///
-    /// Every row of a table moves at every step: by its decay, and by moments that fade. For the table of a layer made with
-    /// `sparse: true`, rows without a gradient are left behind instead, and take the steps that they missed when they are next
-    /// needed: by a lookup of their ids, by whatever reads the table as a whole (`data`, `toArray`, an op, a file), or by
-    /// `flush()`. The values are those of the dense steps, to the bit, with learning rates that change, too; PyTorch refuses
-    /// sparse gradients here. An array that `data` gave before shows rows as they were left: take it anew, or `flush()`.
+    /// Every row of a table moves at every step: by its decay, and by moments that fade. For the table of a layer made
+    /// with `sparse: true`, rows without a gradient are left behind instead, and take the steps that they missed when
+    /// they are next needed: by a lookup of their ids, by whatever reads the table as a whole (`data`, `toArray`, an
+    /// op, a file), or by `flush()`. The values are those of the dense steps, to the bit, with learning rates that
+    /// change, too; PyTorch refuses sparse gradients here. An array that `data` gave before shows rows as they were
+    /// left: take it anew, or `flush()`.
     ///
-    /// That pays where a batch names few of a table's rows: a tenth of the time with 32 of 50,000, half with 1000; from one row
-    /// in ten on, `sparse: false` is as fast. `flush()` takes the time that was saved on rows seen lately: some tens of steps.
+    /// That pays where a batch names few of a table's rows: a tenth of the time with 32 of 50,000, half with 1000; from
+    /// one row in ten on, `sparse: false` is as fast. `flush()` takes the time that was saved on rows seen lately: some
+    /// tens of steps.
     pub struct AdamW {
         /// The learning rate.
         pub lr: f64 [NOT_NEGATIVE] = 0.001,
@@ -45,8 +47,8 @@ crate::options! {
     }
 }
 
-/// What both have in common at step `step`: weights are multiplied by `decay`, and `l2` times the weights is added to the
-/// gradient. Computed in f64, as PyTorch computes it in Python.
+/// What both have in common at step `step`: weights are multiplied by `decay`, and `l2` times the weights is added to
+/// the gradient. Computed in f64, as PyTorch computes it in Python.
 fn update<F: Real>(step: u64, lr: f64, [beta1, beta2]: [f64; 2], eps: f64, (decay, l2): (f64, f64)) -> Update<F> {
     Update::Adam(adam::Adam {
         decay: F::round(decay),

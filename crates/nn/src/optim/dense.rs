@@ -11,8 +11,8 @@ use tokenbed_threads::parallel_rows;
 /// Bytes of a parameter that are stepped together.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// One step with a gradient for every element. `rows` is how many rows a parameter has, for those optimizers whose state
-/// is a row's.
+/// One step with a gradient for every element. `rows` is how many rows a parameter has, for those optimizers whose
+/// state is a row's.
 ///
 /// # Errors
 /// [`Error::Shape`] for sizes that do not fit, before anything is written.

@@ -57,7 +57,8 @@ impl Lazy {
     /// Step `at` of Adam or AdamW, the first being 1, on the rows of the gradient.
     ///
     /// # Errors
-    /// [`Error::Usage`] for another optimizer, and [`Error::Shape`] for sizes that do not fit, before anything is written.
+    /// [`Error::Usage`] for another optimizer, and [`Error::Shape`] for sizes that do not fit, before anything is
+    /// written.
     pub fn step<G: GradRows + ?Sized>(
         &mut self,
         kernels: Kernels,

@@ -1,8 +1,8 @@
-//! Optimizers: what each makes of a gradient, on a whole parameter ([`dense`]), on rows of a table ([`rows`]), and on rows
-//! that are brought up to date when they are next needed ([`lazy`]).
+//! Optimizers: what each makes of a gradient, on a whole parameter ([`dense`]), on rows of a table ([`rows`]), and on
+//! rows that are brought up to date when they are next needed ([`lazy`]).
 //!
-//! An optimizer is one file and one line of [`optimizers!`]: its options with their defaults, what becomes of them at a step,
-//! and how it treats rows. What a step does to an element stands in `kernels::ops::optim`.
+//! An optimizer is one file and one line of [`optimizers!`]: its options with their defaults, what becomes of them at a
+//! step, and how it treats rows. What a step does to an element stands in `kernels::ops::optim`.
 
 mod adagrad;
 mod adam;
@@ -89,7 +89,8 @@ macro_rules! optimizers {
             /// The one of a name, with the options that JavaScript handed over.
             ///
             /// # Errors
-            /// [`Error::Usage`] for a name that none has, and for options that are missing: TypeScript has checked them.
+            /// [`Error::Usage`] for a name that none has, and for options that are missing: TypeScript has checked
+            /// them.
             pub fn read(name: &str, options: &dyn Values) -> Result<Self> {
                 match name {
                     $($name => Ok(Optimizer::$rule($rule::read(options)?)),)+

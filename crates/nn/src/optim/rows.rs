@@ -1,5 +1,5 @@
-//! A step on rows of a table: a row is summed and stepped while it is in the first-level cache. The same bits as a step on
-//! the whole table with the gradient written out.
+//! A step on rows of a table: a row is summed and stepped while it is in the first-level cache. The same bits as a step
+//! on the whole table with the gradient written out.
 
 use super::{Idle, Optimizer, Parameter};
 use crate::row_grad::{GradRows, Hot, for_each_share, parts, parts_by_row, shares};

@@ -8,9 +8,9 @@ use tokenbed_kernels::real::Real;
 crate::options! {
     /// Stochastic gradient descent, with momentum as Sutskever et al. 2013 have it. `torch.optim.SGD` with dampening 0.
     ///
-    /// Without momentum and weight decay, a step touches only the rows of a table that got a gradient: they are summed and
-    /// stepped in one pass, with the bits of a step on the dense gradient. With either, all rows move, whatever kind of
-    /// gradient the table has.
+    /// Without momentum and weight decay, a step touches only the rows of a table that got a gradient: they are summed
+    /// and stepped in one pass, with the bits of a step on the dense gradient. With either, all rows move, whatever
+    /// kind of gradient the table has.
     pub struct Sgd {
         /// The learning rate.
         pub lr: f64 [NOT_NEGATIVE] = Usual::Missing,

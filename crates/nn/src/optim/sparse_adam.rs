@@ -8,8 +8,8 @@ use tokenbed_kernels::real::Real;
 
 crate::options! {
     /// Adam that leaves rows without a gradient as they are, their moments too. `torch.optim.SparseAdam`: for tables of
-    /// layers made with `sparse: true`; a dense gradient is a UsageError. It is not what Adam computes: a rare row keeps the
-    /// moments of its last visit. AdamW on such tables is exact.
+    /// layers made with `sparse: true`; a dense gradient is a UsageError. It is not what Adam computes: a rare row
+    /// keeps the moments of its last visit. AdamW on such tables is exact.
     pub struct SparseAdam {
         /// The learning rate.
         pub lr: f64 [NOT_NEGATIVE] = 0.001,

@@ -55,8 +55,8 @@ pub fn skipping(ids: IdSlice<'_>, real: Real, length: usize, first: i32, padded:
     Ok(())
 }
 
-/// Positions in rows that lie one after the other, `first, first + 1, ...` in each: `offsets` says where each begins, and
-/// where the last ends. The longest row.
+/// Positions in rows that lie one after the other, `first, first + 1, ...` in each: `offsets` says where each begins,
+/// and where the last ends. The longest row.
 ///
 /// # Errors
 /// [`Error::Shape`], which says which offset and its value, for offsets that do not begin with 0, decrease, or end

@@ -1,7 +1,7 @@
 //! Biases by distance: ALiBi's slopes (Press et al. 2022) and T5's buckets (Raffel et al. 2020).
 //!
-//! A bias (heads, query, key) that depends on `key - query` alone is, for each head, a line of its values by distance, of
-//! which every row is a window: what is computed are `query + key - 1` values a head, the rest is writing.
+//! A bias (heads, query, key) that depends on `key - query` alone is, for each head, a line of its values by distance,
+//! of which every row is a window: what is computed are `query + key - 1` values a head, the rest is writing.
 
 use super::check_len;
 use tokenbed_core::{Error, Result};
@@ -51,8 +51,8 @@ pub fn spread(kernels: Kernels, lines: &[f32], heads: usize, span: Span, out: &m
     Ok(())
 }
 
-/// The reverse, for gradients: `lines` (heads x `span.line()`) in f64 = sums of `grad` (heads x queries x keys) along its
-/// diagonals, from the first query on.
+/// The reverse, for gradients: `lines` (heads x `span.line()`) in f64 = sums of `grad` (heads x queries x keys) along
+/// its diagonals, from the first query on.
 ///
 /// # Errors
 /// [`Error::Shape`] for slices of other sizes.
@@ -75,8 +75,8 @@ pub fn gather(grad: &[f32], heads: usize, span: Span, lines: &mut [f64]) -> Resu
     Ok(())
 }
 
-/// ALiBi's slope of each head: the geometric sequence that begins with `2^(-8 / n)` and has that ratio, for n a power of
-/// two; for another n that of the power of two below, then every other one of that of twice the power.
+/// ALiBi's slope of each head: the geometric sequence that begins with `2^(-8 / n)` and has that ratio, for n a power
+/// of two; for another n that of the power of two below, then every other one of that of twice the power.
 pub fn alibi_slopes(heads: usize) -> Vec<f32> {
     let below = heads.checked_ilog2().map_or(0, |log| 1usize << log);
     let slope = |step: usize, of: usize| libm::exp2(-8.0 * step as f64 / of as f64) as f32;
@@ -123,8 +123,8 @@ impl Buckets {
         Ok(Self { bidirectional, buckets: buckets as i64, exact: exact as i64, log })
     }
 
-    /// The bucket of a distance `key - query`. In f32, operation by operation as Transformers computes it: at the borders
-    /// of buckets the rounding decides.
+    /// The bucket of a distance `key - query`. In f32, operation by operation as Transformers computes it: at the
+    /// borders of buckets the rounding decides.
     pub fn of(&self, distance: i64) -> i64 {
         let upper = if self.bidirectional && distance > 0 { self.buckets } else { 0 };
         let n = if self.bidirectional { distance.abs() } else { (-distance).max(0) };

@@ -22,8 +22,8 @@ pub enum Scaling {
         /// The trained context.
         original: f64,
     },
-    /// High frequencies stay, low ones are divided, a ramp between; and all is multiplied by an attention factor (Peng et
-    /// al. 2023).
+    /// High frequencies stay, low ones are divided, a ramp between; and all is multiplied by an attention factor (Peng
+    /// et al. 2023).
     Yarn {
         /// How many times longer the context becomes.
         factor: f64,
@@ -38,7 +38,8 @@ pub enum Scaling {
         /// Whether the ends of the ramp are rounded outwards to whole pairs.
         truncate: bool,
     },
-    /// Wavelengths up to `original / high` stay, those from `original / low` on are divided, a ramp between (Llama 3.1).
+    /// Wavelengths up to `original / high` stay, those from `original / low` on are divided, a ramp between (Llama
+    /// 3.1).
     Llama3 {
         /// How many times longer the context becomes.
         factor: f64,

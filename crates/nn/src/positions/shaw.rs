@@ -1,5 +1,5 @@
-//! Shaw's relative positions: a learned vector for each clipped distance (Shaw et al. 2018), as BERT's `relative_key` and
-//! `relative_key_query` (Huang et al. 2020).
+//! Shaw's relative positions: a learned vector for each clipped distance (Shaw et al. 2018), as BERT's `relative_key`
+//! and `relative_key_query` (Huang et al. 2020).
 //!
 //! ```text
 //! row(i, j) = m + clip(offset + i - j, -m, m)                    of the table, (2 m + 1) x dim
@@ -91,8 +91,8 @@ impl Shaw<'_> {
         Ok(())
     }
 
-    /// The gradients of query, key (where it takes part) and table, of that of the scores. The same bits at any number of
-    /// threads: a head's are summed in order of the batch, the table's then in order of the heads.
+    /// The gradients of query, key (where it takes part) and table, of that of the scores. The same bits at any number
+    /// of threads: a head's are summed in order of the batch, the table's then in order of the heads.
     ///
     /// # Errors
     /// [`Error::Shape`] for slices of other sizes.

@@ -22,8 +22,8 @@ impl Layout {
 /// What computing an element costs, in bytes that could be written meanwhile.
 const COST: usize = 64;
 
-/// `out` (rows x dim): of row i, whose position is `position(i)`, the sine and cosine of `position / wavelength^(2p / dim)`
-/// for each p below `dim / 2`. In f64, rounded once.
+/// `out` (rows x dim): of row i, whose position is `position(i)`, the sine and cosine of
+/// `position / wavelength^(2p / dim)` for each p below `dim / 2`. In f64, rounded once.
 ///
 /// # Errors
 /// [`Error::Shape`] for an odd dim, and for an `out` that is not whole rows.

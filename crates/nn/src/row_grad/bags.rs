@@ -22,9 +22,9 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_ne_bytes(*bytes))
 }
 
-/// Sorts the ids of bags: places are bags, one for each occurrence. `coefficients` stand beside them: the weight, over the
-/// id's number of occurrences where `by_frequency`, over the bag's where the mode is the mean, in f64, rounded once. How
-/// many ids and places there are.
+/// Sorts the ids of bags: places are bags, one for each occurrence. `coefficients` stand beside them: the weight, over
+/// the id's number of occurrences where `by_frequency`, over the bag's where the mode is the mean, in f64, rounded
+/// once. How many ids and places there are.
 ///
 /// # Errors
 /// Those of [`crate::bag::forward`], and [`Error::Shape`] where `out` or coefficients are of other sizes.
@@ -154,8 +154,8 @@ pub fn largest_rows(
     Ok(())
 }
 
-/// The gradient of the weights of a bag's ids: the product of its row of the gradient and the id's row of the table; 0 of
-/// padding. Products are summed in 32 lanes, which are then halved until one is left.
+/// The gradient of the weights of a bag's ids: the product of its row of the gradient and the id's row of the table; 0
+/// of padding. Products are summed in 32 lanes, which are then halved until one is left.
 ///
 /// # Errors
 /// Those of [`crate::bag::forward`], and [`Error::Shape`] where sizes do not fit.

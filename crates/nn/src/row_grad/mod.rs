@@ -7,8 +7,9 @@
 //! ```
 //!
 //! A row is kept as places in the gradient of the output until it is asked for ([`Pending`]), or in memory of its own
-//! ([`Rows`], from [`sum_rows`]); whoever reads ([`GradRows`]) gets the same bits. Work is divided by what rows cost ([`shares`]), and a row
-//! that is hot by columns: never by occurrence, so that sums are the same at any number of threads.
+//! ([`Rows`], from [`sum_rows`]); whoever reads ([`GradRows`]) gets the same bits. Work is divided by what rows cost
+//! ([`shares`]), and a row that is hot by columns: never by occurrence, so that sums are the same at any number of
+//! threads.
 
 pub mod bags;
 mod order;

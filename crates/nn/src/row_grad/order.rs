@@ -122,8 +122,8 @@ pub struct Factors {
     pub by_frequency: bool,
 }
 
-/// The order of ids as a lookup had them: `padding` counts for nothing. `coefficients`, where there are some, stand beside
-/// the places then. `scratch` serves ids that are not 32 bits wide. How many ids there are.
+/// The order of ids as a lookup had them: `padding` counts for nothing. `coefficients`, where there are some, stand
+/// beside the places then. `scratch` serves ids that are not 32 bits wide. How many ids there are.
 ///
 /// # Errors
 /// Those of [`resolve`], and [`Error::Shape`] where `out` or coefficients are of other sizes.

@@ -19,7 +19,8 @@ pub struct Pending<'a> {
 }
 
 impl<'a> Pending<'a> {
-    /// Over the rows of `grad`, of `dim` elements, that the order's places name. `coefficients` stand beside the places.
+    /// Over the rows of `grad`, of `dim` elements, that the order's places name. `coefficients` stand beside the
+    /// places.
     ///
     /// # Errors
     /// [`Error::Shape`] for a place that is none, and for other sizes that do not fit.

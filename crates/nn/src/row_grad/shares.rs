@@ -113,8 +113,8 @@ pub fn parts<'t, T>(shares: &[Share], ids: &[u32], dim: usize, table: &'t mut [T
     cut(shares.iter().map(bounds), table)
 }
 
-/// As [`parts`], of a table of `width` elements for each row whatever the gradient's columns are: for what is kept once a
-/// row. The shares are of whole rows ([`Hot::Whole`]).
+/// As [`parts`], of a table of `width` elements for each row whatever the gradient's columns are: for what is kept once
+/// a row. The shares are of whole rows ([`Hot::Whole`]).
 ///
 /// # Panics
 /// If the table has not all rows that the ids name, or a row is divided.

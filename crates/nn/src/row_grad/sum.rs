@@ -11,8 +11,8 @@ use tokenbed_kernels::rows::store::Store;
 use tokenbed_memory::{Gather, List, zeroed};
 use tokenbed_threads::parallel_rows;
 
-/// Rows of a table for each that has a sum from which on all are filled with zeros first: the machine fills memory with them
-/// at twice the speed of anything else.
+/// Rows of a table for each that has a sum from which on all are filled with zeros first: the machine fills memory with
+/// them at twice the speed of anything else.
 const FILLED_FROM: usize = 8;
 
 /// Writes the rows (ids x dim).
@@ -217,8 +217,8 @@ fn merged<'a>(a: &'a [u32], b: &'a [u32]) -> impl Iterator<Item = (u32, Option<u
     })
 }
 
-/// Writes the sums of two gradients' rows (merged ids x dim), rounded to a type: what the sum of two whole gradients has
-/// there, a row that only one has added to zeros.
+/// Writes the sums of two gradients' rows (merged ids x dim), rounded to a type: what the sum of two whole gradients
+/// has there, a row that only one has added to zeros.
 ///
 /// # Errors
 /// [`Error::Shape`] where rows have other lengths, or `out` is of another size.

@@ -4,8 +4,9 @@
 //! h = token[id] + position[place];  logits = h * head^T;  loss = mean over the batch of -log softmax(logits)[next]
 //! ```
 //!
-//! The head may be the token table itself (`tied`). The softmax is over the whole vocabulary, or over the next token and a
-//! sample of others ([`Softmax::Sampled`]). The gradient is that of PyTorch's `cross_entropy`, the optimizer its `AdamW`.
+//! The head may be the token table itself (`tied`). The softmax is over the whole vocabulary, or over the next token
+//! and a sample of others ([`Softmax::Sampled`]). The gradient is that of PyTorch's `cross_entropy`, the optimizer its
+//! `AdamW`.
 
 mod full;
 mod parameter;
@@ -30,8 +31,8 @@ use windows::Windows;
 pub enum Softmax {
     /// All tokens.
     Full,
-    /// The next token and so many others, drawn anew for each batch by frequency to a power; logits are corrected by how
-    /// often a token is drawn (Jean et al. 2015).
+    /// The next token and so many others, drawn anew for each batch by frequency to a power; logits are corrected by
+    /// how often a token is drawn (Jean et al. 2015).
     Sampled(SampleOptions),
 }
 

@@ -1,5 +1,5 @@
-//! A table with the moments of its optimizer, in chunks of rows that a thread computes and updates while they are in its
-//! cache: each chunk is values, first moments, second moments, gradient.
+//! A table with the moments of its optimizer, in chunks of rows that a thread computes and updates while they are in
+//! its cache: each chunk is values, first moments, second moments, gradient.
 
 use crate::model::Array;
 use crate::table::{Floats, WORTH};

@@ -1,6 +1,6 @@
-//! The softmax over the next token and a sample: logits are those of the full one less the logarithm of how often a token is
-//! expected in the sample, so that the gradient is in the mean that of the full one as the sample grows. A sample that is the
-//! next token itself is left out.
+//! The softmax over the next token and a sample: logits are those of the full one less the logarithm of how often a
+//! token is expected in the sample, so that the gradient is in the mean that of the full one as the sample grows. A
+//! sample that is the next token itself is left out.
 
 use super::parameter::{CHUNK, Parameter, Source, row_of};
 use super::{Batch, dot};

@@ -8,7 +8,8 @@ use tokenbed_core::{Error, Result};
 use tokenbed_memory::{List, zeroed};
 use tokenbed_rng::{Generator, randperm};
 
-/// Windows start at `0, stride, 2 * stride, ... < n - context`; targets are one further. Each epoch has an order of its own.
+/// Windows start at `0, stride, 2 * stride, ... < n - context`; targets are one further. Each epoch has an order of its
+/// own.
 #[derive(Debug)]
 pub(super) struct Windows {
     context: usize,

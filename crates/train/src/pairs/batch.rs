@@ -29,8 +29,8 @@ pub(super) struct Batch {
 /// How often the row that changes most often may change in a batch at a learning rate of 1: its changes are added up
 /// unseen by each other, and too many overshoot. A quarter as many gave vectors as good on a text of two million words.
 const MOST_CHANGES: f64 = 2.4;
-/// A batch has at most so many centers for each word of the vocabulary, frequent words counting for more: where there are
-/// few, changes all go the same way.
+/// A batch has at most so many centers for each word of the vocabulary, frequent words counting for more: where there
+/// are few, changes all go the same way.
 const CENTERS_A_WORD: f64 = 0.5;
 /// The most centers of a batch: nothing is gained beyond.
 const MOST_CENTERS: f64 = 512.0;

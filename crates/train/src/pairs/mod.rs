@@ -1,9 +1,9 @@
 //! Skip-gram and CBOW with negative sampling: Mikolov et al. 2013, under gensim's names and defaults.
 //!
-//! A batch of centers is computed against the tables as they stand, on as many threads as there are; then the changes are
-//! added, each row's in the order of the text. So the bits are those of one thread. Batches are short enough that the row
-//! that comes most often changes a few times a batch. The negative samples of a center are drawn once and shared by its
-//! window (Ji et al. 2016), so that products are of several rows by several rows.
+//! A batch of centers is computed against the tables as they stand, on as many threads as there are; then the changes
+//! are added, each row's in the order of the text. So the bits are those of one thread. Batches are short enough that
+//! the row that comes most often changes a few times a batch. The negative samples of a center are drawn once and
+//! shared by its window (Ji et al. 2016), so that products are of several rows by several rows.
 
 mod batch;
 mod rows;
@@ -42,7 +42,8 @@ tokenbed_nn::options! {
         pub ns_exponent: f64 [ANY_NUMBER] = 0.75,
         /// The first learning rate.
         pub alpha: f64 [NOT_NEGATIVE] = 0.025,
-        /// The last learning rate. From the first to it the rate falls evenly from sentence to sentence, however long they are.
+        /// The last learning rate. From the first to it the rate falls evenly from sentence to sentence, however long
+        /// they are.
         pub min_alpha: f64 [NOT_NEGATIVE] = 0.0001,
     }
 }
@@ -107,8 +108,8 @@ pub struct Pairs {
     steps: u64,
 }
 
-/// Centers that one thread computes one after the other. Their changes lie together, by the part of the rows they change:
-/// whoever changes a part looks at nothing else.
+/// Centers that one thread computes one after the other. Their changes lie together, by the part of the rows they
+/// change: whoever changes a part looks at nothing else.
 const CENTERS: usize = 8;
 
 /// What some centers come to: rows that change, and by what.
@@ -353,8 +354,8 @@ impl Shared<'_> {
         work.losses += losses;
     }
 
-    /// Every neighbour with the center and with every negative sample: the changes of the inputs, then of the outputs; the
-    /// loss, and of how many.
+    /// Every neighbour with the center and with every negative sample: the changes of the inputs, then of the outputs;
+    /// the loss, and of how many.
     fn grid(&self, scratch: &mut Scratch, changes: &mut [f32]) -> (f64, u64) {
         let Scratch { inputs, outputs, scores, .. } = scratch;
         let (kernels, values, stride) = (self.kernels, self.values, self.layout.stride);
@@ -371,8 +372,8 @@ impl Shared<'_> {
         (loss, across as u64)
     }
 
-    /// The neighbours together with the center and with every negative sample: the change of the inputs, then those of the
-    /// outputs; the loss, of one.
+    /// The neighbours together with the center and with every negative sample: the change of the inputs, then those of
+    /// the outputs; the loss, of one.
     fn bag(&self, scratch: &mut Scratch, changes: &mut [f32]) -> (f64, u64) {
         let Scratch { inputs, outputs, scores, hidden } = scratch;
         let (kernels, values, stride) = (self.kernels, self.values, self.layout.stride);

@@ -6,7 +6,8 @@ use tokenbed_core::Result;
 use tokenbed_memory::Gather;
 use tokenbed_threads::{parallel_rows, setting};
 
-/// A row of every `parts` lies in the same part. Words are numbered by frequency, so that parts have much the same work.
+/// A row of every `parts` lies in the same part. Words are numbered by frequency, so that parts have much the same
+/// work.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     /// Rows of both tables: the words as neighbours, then as centers.

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! `at::uniform_real_distribution<float>` and the clamp of `uniform_kernel` in PyTorch, with the multiplication and the
-//! addition contracted as its AVX2 build has them. The integer fits f32 exactly: one rounding, the same bits everywhere.
+//! addition contracted as its AVX2 build has them. The integer fits f32 exactly: one rounding, the same bits
+//! everywhere.
 
 use super::mt19937::{MT_WORDS, twisted};
 use crate::dispatch::{Kernels, arms};

@@ -41,8 +41,8 @@ pub struct SoftmaxBack<'a, T> {
 /// In the place of a target that counts for nothing.
 pub const IGNORED: u32 = u32::MAX;
 
-/// What [`Entropy`] learns of a row: the logarithm of the sum of the exponentials, and that less the target's logit. Both
-/// are 0 of a row that is ignored.
+/// What [`Entropy`] learns of a row: the logarithm of the sum of the exponentials, and that less the target's logit.
+/// Both are 0 of a row that is ignored.
 pub type RowEntropy = [f64; 2];
 
 /// Rows of `n` logits, each with the index of what was right or [`IGNORED`]: `out` has one for each.

@@ -34,7 +34,8 @@ pub struct Unary<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// `out = grad * function'`, where the derivative is of what was `saved`: the operand of gelu, the results of the others.
+/// `out = grad * function'`, where the derivative is of what was `saved`: the operand of gelu, the results of the
+/// others.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct UnaryBack<'a, T> {

@@ -12,8 +12,8 @@ use crate::probe::{self, DIMS, Framed, Probe, Results, numbers};
 use crate::real::Real;
 use crate::rows::total::halved;
 
-/// A vector of `inner` elements, `apart` from each other, by a matrix of which rows (or columns, unless `rows`) are dense
-/// and `step` apart.
+/// A vector of `inner` elements, `apart` from each other, by a matrix of which rows (or columns, unless `rows`) are
+/// dense and `step` apart.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct Thin<'a, T> {

@@ -11,7 +11,8 @@
 //!     x[d] = fma(-unit[d], b, scaled[d] - a) * rstd
 //! ```
 //!
-//! `torch.nn.functional.layer_norm`'s backward. Lanes are summed as they are written: the same bits on every instruction set.
+//! `torch.nn.functional.layer_norm`'s backward. Lanes are summed as they are written: the same bits on every
+//! instruction set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
@@ -35,8 +36,8 @@ pub(crate) struct RawLayerNormGrad<'a> {
 arms!(LAYER_NORM_GRAD: fn(op: RawLayerNormGrad<'_>), body<L>, reference);
 
 impl Kernels {
-    /// Replaces what was normalized, `x` (rows x dim), by its gradient, given that of the result; adds to the gradients of
-    /// the weight and the bias.
+    /// Replaces what was normalized, `x` (rows x dim), by its gradient, given that of the result; adds to the gradients
+    /// of the weight and the bias.
     ///
     /// # Panics
     /// If the slices are not of these sizes: the caller's bug, not its user's.

@@ -9,11 +9,11 @@
 //! ```
 //!
 //! `torch.nn.functional.embedding`'s backward. One owner a row and no reduction across lanes: the same bits on every
-//! instruction set. Only `columns` of the gradient are read, and rows of `out` are as long: a row that is hot is divided
-//! among threads by columns.
+//! instruction set. Only `columns` of the gradient are read, and rows of `out` are as long: a row that is hot is
+//! divided among threads by columns.
 //!
-//! Rows of few places are summed in registers while the rows of places further on are asked for; those of many in a row of
-//! scratch that stays in the first cache, four at a time.
+//! Rows of few places are summed in registers while the rows of places further on are asked for; those of many in a row
+//! of scratch that stays in the first cache, four at a time.
 
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
@@ -52,11 +52,11 @@ pub struct Sums<'a> {
 /// Rows that are summed in registers.
 const FEW: usize = 4;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::row_sums`]: `starts` points at `sums + 1` numbers that do
-/// not descend, up to `end`, the number of `places` and, unless null, `coefficients`; each place is a row of `grad`, which
-/// is moved to the first of its columns; `ids` is null and `rows == sums`, or it points at `sums` ascending ids from `first`
-/// on and below `first + rows`; `out` points at `rows * width` elements and `scratch` at `width`, which overlap nothing
-/// but, where `rows` is 1, each other whole.
+/// The op as the kernels take it. Contract, kept by [`Kernels::row_sums`]: `starts` points at `sums + 1` numbers that
+/// do not descend, up to `end`, the number of `places` and, unless null, `coefficients`; each place is a row of `grad`,
+/// which is moved to the first of its columns; `ids` is null and `rows == sums`, or it points at `sums` ascending ids
+/// from `first` on and below `first + rows`; `out` points at `rows * width` elements and `scratch` at `width`, which
+/// overlap nothing but, where `rows` is 1, each other whole.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRowSum {
     grad: *const f32,

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! `torch.nn.functional.embedding_bag`. Without weights all are 1. The integers' biases are added once for all rows, so
-//! that a row costs a conversion and a fused multiply-add; a bag of one row is that row as gather_rows has it, to the bit.
-//! Sums run in the order of the ids: the same bits on every instruction set.
+//! that a row costs a conversion and a fused multiply-add; a bag of one row is that row as gather_rows has it, to the
+//! bit. Sums run in the order of the ids: the same bits on every instruction set.
 
 pub use super::bag_raw::Mode;
 use super::bag_raw::RawBag;

@@ -1,4 +1,5 @@
-//! The bags of [`super::bag`] as kernels take them: where they lie, who belongs to each, and the definition of a column.
+//! The bags of [`super::bag`] as kernels take them: where they lie, who belongs to each, and the definition of a
+//! column.
 
 use crate::rows::format::{OutFormat, RowFormat};
 
@@ -16,10 +17,10 @@ impl Mode {
     pub const ALL: [Mode; 3] = [Mode::Sum, Mode::Mean, Mode::Max];
 }
 
-/// The op as the kernels take it. Contract, kept by [`crate::dispatch::Kernels::bag`]: bags `first .. first + bags` begin and end inside the
-/// ids, in order; each id is below the number of rows of `row_bytes` that `table` points at, laid out as `format` says;
-/// `weights` is null or points at as many factors as there are ids; `out` points at `bags * dim` elements of `out_format`
-/// that overlap none of them.
+/// The op as the kernels take it. Contract, kept by [`crate::dispatch::Kernels::bag`]: bags `first .. first + bags`
+/// begin and end inside the ids, in order; each id is below the number of rows of `row_bytes` that `table` points at,
+/// laid out as `format` says; `weights` is null or points at as many factors as there are ids; `out` points at
+/// `bags * dim` elements of `out_format` that overlap none of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawBag {
     pub(crate) table: *const u8,

@@ -1,17 +1,17 @@
 //! The body of [`super::bag`]: each bag in tiles of columns whose sums stay in registers while its rows pass by.
 //!
-//! A row is thus read a tile at a time. With each row's tile the same tile of a row some ids later is asked for, in the next
-//! bags too. What belongs to the next bag is then read a whole bag later, from the second-level cache: as fast, and it
-//! spares the walk of its own that would ask for everything in the order of its use. Counting lines in a loop, or keeping
-//! such a walk's state, took a third of the speed of f32: what asks has to be all but free.
+//! A row is thus read a tile at a time. With each row's tile the same tile of a row some ids later is asked for, in the
+//! next bags too. What belongs to the next bag is then read a whole bag later, from the second-level cache: as fast,
+//! and it spares the walk of its own that would ask for everything in the order of its use. Counting lines in a loop,
+//! or keeping such a walk's state, took a third of the speed of f32: what asks has to be all but free.
 
 use super::bag_raw::{Members, Mode, RawBag};
 use crate::lanes::narrow::NarrowLanes;
 use crate::rows::decode::{BFloat16, Float16, Float32, Format, Int4, Int8, Scale};
 use crate::rows::format::RowFormat;
 
-/// Bytes to look ahead: memory answers before the sums get there, and the first-level cache still holds them. Half as many
-/// cost int8 a third of its speed.
+/// Bytes to look ahead: memory answers before the sums get there, and the first-level cache still holds them. Half as
+/// many cost int8 a third of its speed.
 const AHEAD_BYTES: usize = 16384;
 /// The most rows to look ahead.
 const AHEAD_ROWS: usize = 64;
@@ -306,8 +306,8 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    /// Whether the end of the row is asked for with the tile of those bytes: with the first the scale is read, which stands
-    /// there; the last may end in one more line.
+    /// Whether the end of the row is asked for with the tile of those bytes: with the first the scale is read, which
+    /// stands there; the last may end in one more line.
     #[inline(always)]
     fn with_end(self, from: usize, to: usize) -> bool {
         self.scaled && from == 0 || !self.in_lines && to + SCALE_BYTES >= self.op.row_bytes

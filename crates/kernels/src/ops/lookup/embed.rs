@@ -52,8 +52,8 @@ impl Embed<'_> {
     }
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::embed_with`]: that of gather; the first `count` of `added`
-/// fulfil theirs for `len` ids; the norm's row is there, or it is none.
+/// The op as the kernels take it. Contract, kept by [`Kernels::embed_with`]: that of gather; the first `count` of
+/// `added` fulfil theirs for `len` ids; the norm's row is there, or it is none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawEmbed {
     pub(crate) table: *const f32,
@@ -103,7 +103,8 @@ impl Kernels {
             out: out.as_mut_ptr(),
             store,
         };
-        // SAFETY: the sizes were just checked, CheckedIds are below their rows, a `&mut` overlaps nothing, and `self` proves that the instruction set runs here.
+        // SAFETY: the sizes were just checked, CheckedIds are below their rows, a `&mut` overlaps nothing, and `self`
+        // proves that the instruction set runs here.
         unsafe { EMBED.on(self)(op) }
     }
 }

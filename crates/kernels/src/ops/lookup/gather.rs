@@ -49,7 +49,8 @@ impl Kernels {
             out: out.as_mut_ptr(),
             store,
         };
-        // SAFETY: the sizes were just checked, CheckedIds are below its rows, a `&mut` overlaps nothing, and `self` proves that the instruction set runs here.
+        // SAFETY: the sizes were just checked, CheckedIds are below its rows, a `&mut` overlaps nothing, and `self`
+        // proves that the instruction set runs here.
         unsafe { GATHER.on(self)(op) }
     }
 }

@@ -6,8 +6,8 @@
 //!         out[i * dim + d] = round(value(table[ids[i]], d))      value: stored, or fma(stored, scale, bias)
 //! ```
 //!
-//! Where the result's elements are the table's own, bytes are copied, NaN payloads included. Else every value is made by
-//! exact conversions, at most one fused multiply-add and one rounding: the same bits on every instruction set.
+//! Where the result's elements are the table's own, bytes are copied, NaN payloads included. Else every value is made
+//! by exact conversions, at most one fused multiply-add and one rounding: the same bits on every instruction set.
 
 use super::quantize::sample;
 use crate::dispatch::{Kernels, arms};
@@ -20,9 +20,9 @@ use crate::rows::store::Store;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 use std::marker::PhantomData;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::gather_rows_with`]: `ids` points at `len` ids, each below the
-/// number of rows of `row_bytes` that `table` points at, laid out as `format` says; `out` at `len * dim` elements of
-/// `out_format` that overlap neither.
+/// The op as the kernels take it. Contract, kept by [`Kernels::gather_rows_with`]: `ids` points at `len` ids, each
+/// below the number of rows of `row_bytes` that `table` points at, laid out as `format` says; `out` at `len * dim`
+/// elements of `out_format` that overlap neither.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawGatherRows {
     pub(crate) table: *const u8,
@@ -72,7 +72,8 @@ impl Kernels {
             out_format,
             store,
         };
-        // SAFETY: the sizes were just checked, CheckedIds are below its rows, a `&mut` overlaps nothing, and `self` proves that the instruction set runs here.
+        // SAFETY: the sizes were just checked, CheckedIds are below its rows, a `&mut` overlaps nothing, and `self`
+        // proves that the instruction set runs here.
         unsafe { GATHER_ROWS.on(self)(op) }
     }
 }
@@ -90,7 +91,8 @@ impl RawGatherRows {
         unsafe { self.out.add(i * self.dim * self.out_format.size()) }
     }
 
-    /// Whether results go past the caches: f32 alone, of formats whose vectors begin at any column, which int4's do not.
+    /// Whether results go past the caches: f32 alone, of formats whose vectors begin at any column, which int4's do
+    /// not.
     fn is_streamed(&self) -> bool {
         let aligned = self.out.cast::<f32>().is_aligned();
         self.store == Store::Streaming && self.out_format == OutFormat::Float32 && aligned

@@ -1,4 +1,5 @@
-//! quantize: rows of f32 as rows of small integers, in FBGEMM's fused layouts ([`crate::rows::format`]) and to its bytes.
+//! quantize: rows of f32 as rows of small integers, in FBGEMM's fused layouts ([`crate::rows::format`]) and to its
+//! bytes.
 //!
 //! ```text
 //! Int8:  scale = (max - min) / 255;  bias = min

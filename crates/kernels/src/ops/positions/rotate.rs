@@ -12,8 +12,8 @@
 //!         out[dim ..] = x[dim ..]
 //! ```
 //!
-//! Two products and a sum, each rounded to f32, as PyTorch computes `x * cos + rotate_half(x) * sin`; 16-bit elements are
-//! widened exactly and rounded once at the end. `out` may be `x` itself. The same bits on every instruction set.
+//! Two products and a sum, each rounded to f32, as PyTorch computes `x * cos + rotate_half(x) * sin`; 16-bit elements
+//! are widened exactly and rounded once at the end. `out` may be `x` itself. The same bits on every instruction set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::half;
@@ -72,9 +72,9 @@ impl Rotate<'_> {
     }
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::rotate`]: `x` and `out` point at `len * heads * head_dim`
-/// elements each, either the same or not overlapping; `angles` fulfil theirs for `len` tokens and rows of `dim`, which
-/// is even and at most `head_dim`.
+/// The op as the kernels take it. Contract, kept by [`Kernels::rotate`]: `x` and `out` point at
+/// `len * heads * head_dim` elements each, either the same or not overlapping; `angles` fulfil theirs for `len` tokens
+/// and rows of `dim`, which is even and at most `head_dim`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRotate {
     x: *const u8,

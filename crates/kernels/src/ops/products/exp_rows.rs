@@ -14,8 +14,8 @@
 //!     p = fma(p, r * r, r) + 1;  the exponent of p grows by n
 //! ```
 //!
-//! The exponential is Cephes' `expf`, within 2 ulp; fused multiply-adds as written: the same bits on every instruction set.
-//! Elements of minus infinity give 0, and one that is NaN makes its row's sum NaN.
+//! The exponential is Cephes' `expf`, within 2 ulp; fused multiply-adds as written: the same bits on every instruction
+//! set. Elements of minus infinity give 0, and one that is NaN makes its row's sum NaN.
 
 use super::row_dots::halved;
 use crate::dispatch::{Kernels, arms};

@@ -1,5 +1,5 @@
-//! A product of matrices that lie in memory by strides: one tile of [`super::matmul`], its places checked. One thread, a
-//! fixed order of sums: the same bits however the work around it is divided.
+//! A product of matrices that lie in memory by strides: one tile of [`super::matmul`], its places checked. One thread,
+//! a fixed order of sums: the same bits however the work around it is divided.
 
 use super::matmul::{Factor, Part, Product};
 use crate::dispatch::Kernels;

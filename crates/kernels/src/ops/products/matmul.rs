@@ -4,9 +4,9 @@
 //! for i in 0..products: out[i] (rows x columns) = sum over t in 0..terms of A[a.of[i * terms + t]] * B[b.of[i * terms + t]]
 //! ```
 //!
-//! A tile is computed by the `matrixmultiply` crate, which chooses its instruction set itself, or where it is a row or a column
-//! by [`crate::ops::elements::thin`]; all terms of it one after the other. How the tiles are cut depends on the sizes alone: whoever
-//! computes them, the bits are the same.
+//! A tile is computed by the `matrixmultiply` crate, which chooses its instruction set itself, or where it is a row or
+//! a column by [`crate::ops::elements::thin`]; all terms of it one after the other. How the tiles are cut depends on
+//! the sizes alone: whoever computes them, the bits are the same.
 
 use crate::dispatch::Kernels;
 use crate::ops::elements::thin::Thin;
@@ -46,8 +46,8 @@ pub trait Factor: Copy + Default + Send + Sync {
     /// `out` (dense rows `step` apart) `= a * b`, or `+=` it; without an inner dimension, zeros.
     ///
     /// # Safety
-    /// `a` and `b` may be read at what [`Steps`] reach of the sizes, `out` may be written at its rows and read by nobody
-    /// else; no size is zero.
+    /// `a` and `b` may be read at what [`Steps`] reach of the sizes, `out` may be written at its rows and read by
+    /// nobody else; no size is zero.
     #[doc(hidden)]
     unsafe fn tile(
         kernels: Kernels,
@@ -120,8 +120,8 @@ macro_rules! float {
 float!(f32, matrixmultiply::sgemm);
 float!(f64, matrixmultiply::dgemm);
 
-/// Up to so many rows are computed one by one: `matrixmultiply` would copy the other factor for each tile, and compute rows
-/// that are not there.
+/// Up to so many rows are computed one by one: `matrixmultiply` would copy the other factor for each tile, and compute
+/// rows that are not there.
 const THIN: usize = 3;
 
 /// Computes a tile of few rows, or of one column; whether it was one.
@@ -233,8 +233,8 @@ pub struct Tiles<'a, T> {
 unsafe impl<T: Factor> Sync for Tiles<'_, T> {}
 
 impl<'a, T: Factor> Tiles<'a, T> {
-    /// Cuts up `out`, which holds the products one after the other, each the sum of `terms`. Nothing where the sizes do not
-    /// fit, or a matrix is named that is not there.
+    /// Cuts up `out`, which holds the products one after the other, each the sum of `terms`. Nothing where the sizes do
+    /// not fit, or a matrix is named that is not there.
     pub fn new(
         kernels: Kernels,
         sizes: Product,
@@ -294,8 +294,8 @@ impl<'a, T: Factor> Tiles<'a, T> {
             let at = product * self.terms + term;
             let a = part(&self.a, at, (rows, inner), (row, 0));
             let b = part(&self.b, at, (inner, columns), (0, column));
-            // SAFETY: `new` checked that the matrices are there and that `out` is as large as the products; the tile lies
-            // inside of its product, no size of it is zero, and nobody else takes its number.
+            // SAFETY: `new` checked that the matrices are there and that `out` is as large as the products; the tile
+            // lies inside of its product, no size of it is zero, and nobody else takes its number.
             unsafe {
                 let out = self.out.add((product * rows + row) * columns + column);
                 T::tile(self.kernels, sizes, a, b, out, columns, term > 0);

@@ -8,9 +8,9 @@
 //!     out[i][j] = lane[0]
 //! ```
 //!
-//! Rows are padded with zeros to whole blocks of 16 elements: no row has a rest. Sixteen sums a product, halved as written:
-//! the same bits on every instruction set. Two rows times three are computed at once, so that a row that is loaded is used
-//! more than once and no sum waits for another.
+//! Rows are padded with zeros to whole blocks of 16 elements: no row has a rest. Sixteen sums a product, halved as
+//! written: the same bits on every instruction set. Two rows times three are computed at once, so that a row that is
+//! loaded is used more than once and no sum waits for another.
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::BLOCK;
@@ -36,8 +36,8 @@ impl Picked<'_> {
     }
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::row_dots`]: `stride` is a multiple of 16; every row lies in
-/// its table; `out` has room for a product of every pair and overlaps nothing.
+/// The op as the kernels take it. Contract, kept by [`Kernels::row_dots`]: `stride` is a multiple of 16; every row lies
+/// in its table; `out` has room for a product of every pair and overlaps nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRowDots {
     pub(crate) a: *const f32,
@@ -56,8 +56,8 @@ impl Kernels {
     /// `out` (a.rows x b.rows) = the products of rows of `a` with rows of `b`.
     ///
     /// # Panics
-    /// If the stride is no multiple of 16, a row lies outside of its table, or `out` is of another size: the caller's bug,
-    /// not its user's.
+    /// If the stride is no multiple of 16, a row lies outside of its table, or `out` is of another size: the caller's
+    /// bug, not its user's.
     pub fn row_dots(self, a: Picked<'_>, b: Picked<'_>, stride: usize, out: &mut [f32]) {
         a.check(stride);
         b.check(stride);

@@ -6,8 +6,8 @@
 //!     for j in 0..rows.len: out[i][d] = fma(coefficient[i * across + j * down], table[rows[j]][d], out[i][d])
 //! ```
 //!
-//! Rows are padded to whole blocks of 16 elements. Every element is summed by itself, in the order of the list: the same
-//! bits on every instruction set.
+//! Rows are padded to whole blocks of 16 elements. Every element is summed by itself, in the order of the list: the
+//! same bits on every instruction set.
 
 use super::row_dots::sample;
 use super::row_dots::{Picked, row};
@@ -26,8 +26,8 @@ pub struct Coefficients<'a> {
     pub down: usize,
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::row_mix`]: `stride` is a multiple of 16; every row lies in
-/// the table; there is a coefficient for every row in every sum; `out` has `sums` rows and overlaps nothing.
+/// The op as the kernels take it. Contract, kept by [`Kernels::row_mix`]: `stride` is a multiple of 16; every row lies
+/// in the table; there is a coefficient for every row in every sum; `out` has `sums` rows and overlaps nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRowMix {
     pub(crate) coefficients: *const f32,
@@ -47,8 +47,8 @@ impl Kernels {
     /// `out`: as many sums of the picked rows as it has rows.
     ///
     /// # Panics
-    /// If the stride is no multiple of 16, a row lies outside of the table, a coefficient is missing, or `out` is not whole
-    /// rows: the caller's bug, not its user's.
+    /// If the stride is no multiple of 16, a row lies outside of the table, a coefficient is missing, or `out` is not
+    /// whole rows: the caller's bug, not its user's.
     pub fn row_mix(self, coefficients: Coefficients<'_>, picked: Picked<'_>, stride: usize, out: &mut [f32]) {
         picked.check(stride);
         let sums = out.len() / stride;

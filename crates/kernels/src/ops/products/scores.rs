@@ -14,8 +14,8 @@ use crate::ops::lookup::layer_norm::{LANES, VECTORS, sum};
 use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
 use crate::rows::total::halved;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::scores`]: `rows` points at `len * dim` elements, `query` at
-/// `dim`; `dots` and `squares` at `len` each, which overlap nothing.
+/// The op as the kernels take it. Contract, kept by [`Kernels::scores`]: `rows` points at `len * dim` elements, `query`
+/// at `dim`; `dots` and `squares` at `len` each, which overlap nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawScores {
     pub(crate) rows: *const f32,
@@ -76,12 +76,13 @@ unsafe fn reference(op: RawScores) {
 /// The contract of [`RawScores`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawScores) {
-    // SAFETY: the caller's; every index stays below `dim`, below `LANES` in what is behind the last whole lanes, or, where
-    // just checked, below the end of the rows.
+    // SAFETY: the caller's; every index stays below `dim`, below `LANES` in what is behind the last whole lanes, or,
+    // where just checked, below the end of the rows.
     unsafe {
         let whole = op.dim - op.dim % LANES;
         let rest = op.dim - whole;
-        // What is behind the last whole lanes, and zeros: they leave a sum as it is, which began with 0 and so is never -0.
+        // What is behind the last whole lanes, and zeros: they leave a sum as it is, which began with 0 and so is
+        // never -0.
         let (mut last_query, mut last, mut kept) = ([0.0f32; LANES], [0.0f32; LANES], [0u32; LANES]);
         std::ptr::copy_nonoverlapping(op.query.add(whole), last_query.as_mut_ptr(), rest);
         kept[..rest].fill(u32::MAX);

@@ -65,8 +65,8 @@ impl Adam<f32> {
         self.l2 == 0.0 && self.w1 < 0.5
     }
 
-    /// The loop of [`Adam::step`] by vectors, to the same bits: compilers make narrower ones, of which memory is a sixth
-    /// slower read and written.
+    /// The loop of [`Adam::step`] by vectors, to the same bits: compilers make narrower ones, of which memory is a
+    /// sixth slower read and written.
     ///
     /// # Safety
     /// On a machine that has `L`'s instruction set. All slices are as long as the parameter.

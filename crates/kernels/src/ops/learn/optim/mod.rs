@@ -1,8 +1,8 @@
 //! optim: one step of an optimizer on the elements of a parameter, or on a row of it.
 //!
-//! The contract stands in each rule's file. No rule but the row-wise one looks at more than one element at a time, so the
-//! definition is a plain loop, generic over f32 and f64; an instruction set is that very loop compiled for it, but for
-//! [`Adam::lanes`]. Fused
+//! The contract stands in each rule's file. No rule but the row-wise one looks at more than one element at a time, so
+//! the definition is a plain loop, generic over f32 and f64; an instruction set is that very loop compiled for it, but
+//! for [`Adam::lanes`]. Fused
 //! multiply-adds are written out where PyTorch's CPU kernels contract them (AVX2 and AVX-512 alike; its build without
 //! vectors does not). Square roots are rounded correctly; PyTorch takes them from MKL, whose last bit is wrong for one
 //! number in six.

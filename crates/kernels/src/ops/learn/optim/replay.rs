@@ -1,4 +1,5 @@
-//! replay: the steps of Adam and AdamW that a row missed, of which it got no gradient. To the bit what it would have been.
+//! replay: the steps of Adam and AdamW that a row missed, of which it got no gradient. To the bit what it would have
+//! been.
 //!
 //! ```text
 //! for step in steps: Adam with g = 0
@@ -6,9 +7,9 @@
 //!
 //! The first moment shrinks by `beta1` a step, so that soon what is added to the parameter rounds to nothing. From
 //! there on roots and quotients are left out: `p * decay`, `m` and `v` are what is left of a step. When that is so is
-//! decided by a bound that cannot be wrong ([`Quiet`]), never by luck: the bits are the same whichever way was taken, at
-//! any width of vectors. Where the bound does not apply (weight decay as part of the gradient, unusual betas, elements
-//! that are 0), every step is taken in full.
+//! decided by a bound that cannot be wrong ([`Quiet`]), never by luck: the bits are the same whichever way was taken,
+//! at any width of vectors. Where the bound does not apply (weight decay as part of the gradient, unusual betas,
+//! elements that are 0), every step is taken in full.
 
 use super::adam;
 use super::adam::Adam;
@@ -174,14 +175,14 @@ impl<F: Real> Adam<F> {
 /// window's end adds anything to the parameter.
 ///
 /// Let `s` be the largest `size` of the window, `d` its smallest `decay`, `eps` its smallest, `r` and `b` the kept
-/// shares of the moments, all steps alike. A step adds at most `s |m| / (sqrt(v) + eps)`, as `root <= 1`. After `j` steps
-/// that is at most `r^j / (sqrt(b) d)^j` times `|p|` as much as before in proportion to `|p|`, which shrinks since
-/// `r < sqrt(b) d` is asked for with room for rounding. What rounds away is below `2^-(DIGITS + 1) |p|`; asked for is a
-/// quarter of that, so that the bound's own rounding does not matter.
+/// shares of the moments, all steps alike. A step adds at most `s |m| / (sqrt(v) + eps)`, as `root <= 1`. After `j`
+/// steps that is at most `r^j / (sqrt(b) d)^j` times `|p|` as much as before in proportion to `|p|`, which shrinks
+/// since `r < sqrt(b) d` is asked for with room for rounding. What rounds away is below `2^-(DIGITS + 1) |p|`; asked
+/// for is a quarter of that, so that the bound's own rounding does not matter.
 ///
 /// Numbers below the smallest normal one do not shrink by `r` and `b` any more. For `m` that is what `floor` is for: a
-/// few of the smallest steps, in proportion to the window's last parameter. Of `v` only what stays normal to the window's
-/// end counts.
+/// few of the smallest steps, in proportion to the window's last parameter. Of `v` only what stays normal to the
+/// window's end counts.
 #[derive(Clone, Copy)]
 struct Quiet<F> {
     /// `s` times `2^(DIGITS + 3)`.

@@ -2,14 +2,23 @@
 //
 // oxfmt formats TypeScript, JavaScript and JSON by .oxfmtrc.json, and cargo fmt formats Rust by rustfmt.toml. Neither
 // wraps comments; comments.mjs does.
+import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { wrapComments } from './comments.mjs'
-import { root, run, runIfMain, tool } from './process.mjs'
+import { Failure, root, run, runIfMain, tool } from './process.mjs'
 import { projectFiles, read } from './rules/files.mjs'
 
 /** The command that formats what oxfmt knows. */
 export const oxfmt = () => tool('oxfmt', 'oxfmt')
+
+/** The text of a file as oxfmt formats it. */
+export function formatted(path, text) {
+  const [command, ...args] = [...oxfmt(), `--stdin-filepath=${path}`]
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, input: text, encoding: 'utf8' })
+  if (status !== 0) throw new Failure(`oxfmt of ${path}: ${stderr}`)
+  return stdout
+}
 
 /** The arguments of `cargo fmt` for the workspace, and for each test crate outside of it. */
 export function rustTrees() {

@@ -5,6 +5,8 @@
 // `tokenbed train` are written from them. `npm run check` says which files are out of date.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { wrapComments } from './comments.mjs'
+import { formatted } from './format.mjs'
 import { Failure, capture, root, runIfMain } from './process.mjs'
 
 /** What the crates define. */
@@ -59,7 +61,7 @@ function withDefault({ about, kind, word, usual }) {
 }
 
 /** The characters of a line of a comment, at most. */
-const LONGEST = 124
+const LONGEST = 120
 
 /** A line as lines of so many characters, cut between words. */
 function wrapped(line, most) {
@@ -322,17 +324,22 @@ const FILES = {
   'cli/options/training.ts': trainCommand,
 }
 
+/** The text of each file, formatted as `npm run format` formats it. */
+function written() {
+  const all = definitions()
+  return Object.entries(FILES).map(([path, text]) => [path, wrapComments(formatted(path, text(all)))])
+}
+
 /** Files that are not what their definitions say. */
 export function staleOptions() {
-  const all = definitions()
-  return Object.keys(FILES).filter(
-    (path) => !existsSync(join(root, path)) || readFileSync(join(root, path), 'utf8') !== FILES[path](all),
-  )
+  const isStale = ([path, text]) => !existsSync(join(root, path)) || readFileSync(join(root, path), 'utf8') !== text
+  return written()
+    .filter(isStale)
+    .map(([path]) => path)
 }
 
 function writeOptions() {
-  const all = definitions()
-  for (const [path, text] of Object.entries(FILES)) writeFileSync(join(root, path), text(all))
+  for (const [path, text] of written()) writeFileSync(join(root, path), text)
 }
 
 await runIfMain(import.meta, writeOptions)

@@ -18,9 +18,9 @@ export interface SGDOptions {
 /**
  * Stochastic gradient descent, with momentum as Sutskever et al. 2013 have it. `torch.optim.SGD` with dampening 0.
  *
- * Without momentum and weight decay, a step touches only the rows of a table that got a gradient: they are summed and
- * stepped in one pass, with the bits of a step on the dense gradient. With either, all rows move, whatever kind of
- * gradient the table has.
+ * Without momentum and weight decay, a step touches only the rows of a table that got a gradient: they are summed
+ * and stepped in one pass, with the bits of a step on the dense gradient. With either, all rows move, whatever
+ * kind of gradient the table has.
  */
 export class SGD extends Optimizer<SGDOptions> {
   /**
@@ -70,16 +70,16 @@ export interface AdamWOptions {
 /**
  * Adam with decoupled weight decay. Loshchilov, Hutter 2019; `torch.optim.AdamW`.
  *
- * Every row of a table moves at every step: by its decay, and by moments that fade. For the table of a layer made with
- * `sparse: true`, rows without a gradient are left behind instead, and take the steps that they missed when they are
- * next needed: by a lookup of their ids, by whatever reads the table as a whole (`data`, `toArray`, an op, a file), or
- * by `flush()`. The values are those of the dense steps, to the bit, with learning rates that change, too; PyTorch
- * refuses sparse gradients here. An array that `data` gave before shows rows as they were left: take it anew, or
- * `flush()`.
+ * Every row of a table moves at every step: by its decay, and by moments that fade. For the table of a layer made
+ * with `sparse: true`, rows without a gradient are left behind instead, and take the steps that they missed when
+ * they are next needed: by a lookup of their ids, by whatever reads the table as a whole (`data`, `toArray`, an
+ * op, a file), or by `flush()`. The values are those of the dense steps, to the bit, with learning rates that
+ * change, too; PyTorch refuses sparse gradients here. An array that `data` gave before shows rows as they were
+ * left: take it anew, or `flush()`.
  *
- * That pays where a batch names few of a table's rows: a tenth of the time with 32 of 50,000, half with 1000; from one
- * row in ten on, `sparse: false` is as fast. `flush()` takes the time that was saved on rows seen lately: some tens of
- * steps.
+ * That pays where a batch names few of a table's rows: a tenth of the time with 32 of 50,000, half with 1000; from
+ * one row in ten on, `sparse: false` is as fast. `flush()` takes the time that was saved on rows seen lately: some
+ * tens of steps.
  */
 export class AdamW extends Optimizer<AdamWOptions> {
   /**
@@ -101,8 +101,8 @@ export interface SparseAdamOptions {
 
 /**
  * Adam that leaves rows without a gradient as they are, their moments too. `torch.optim.SparseAdam`: for tables of
- * layers made with `sparse: true`; a dense gradient is a UsageError. It is not what Adam computes: a rare row keeps the
- * moments of its last visit. AdamW on such tables is exact.
+ * layers made with `sparse: true`; a dense gradient is a UsageError. It is not what Adam computes: a rare row
+ * keeps the moments of its last visit. AdamW on such tables is exact.
  */
 export class SparseAdam extends Optimizer<SparseAdamOptions> {
   /**
@@ -127,8 +127,8 @@ export interface AdagradOptions {
 /**
  * Adagrad. Duchi, Hazan, Singer 2011; `torch.optim.Adagrad` with a learning rate that does not decay by itself.
  *
- * Without weight decay, a step touches only the rows of a table that got a gradient, with the bits of a step on the
- * dense gradient. (PyTorch's sparse path rounds in other places than its dense one, and refuses weight decay.)
+ * Without weight decay, a step touches only the rows of a table that got a gradient, with the bits of a step on
+ * the dense gradient. (PyTorch's sparse path rounds in other places than its dense one, and refuses weight decay.)
  */
 export class Adagrad extends Optimizer<AdagradOptions> {
   /**
@@ -148,8 +148,8 @@ export interface RowWiseAdagradOptions {
 
 /**
  * Adagrad with one sum of squares for each row, a mean over its columns: `h += mean(g^2)`,
- * `p -= lr / (sqrt(h) + eps) * g`. FBGEMM's `EXACT_ROWWISE_ADAGRAD`. Its state is a column instead of a table, and its
- * step the cheapest that adapts. Rows are along dimension 0; in one dimension each element is one.
+ * `p -= lr / (sqrt(h) + eps) * g`. FBGEMM's `EXACT_ROWWISE_ADAGRAD`. Its state is a column instead of a table, and
+ * its step the cheapest that adapts. Rows are along dimension 0; in one dimension each element is one.
  */
 export class RowWiseAdagrad extends Optimizer<RowWiseAdagradOptions> {
   /**

@@ -20,7 +20,7 @@ export function imports() {
   return known
 }
 
-/** The imports in the text of one file. */
+/** The imports in the text of one file. @public */
 export function importsIn(path, text) {
   const typesEnd = new Set(
     [...text.matchAll(STATEMENT)].filter(isOfTypes).map(({ 0: whole, index }) => index + whole.length),

@@ -22,7 +22,7 @@ fn one_by_one(it: &common::Subject, texts: &[String]) -> Vec<Vec<u32>> {
 /// Whether they are these, row by row and end to end.
 fn is_same(found: &EncodedTexts, expected: &[Vec<u32>]) -> bool {
     let (mut ids, mut offsets) = (vec![u32::MAX; found.ids()], vec![u32::MAX; found.texts() + 1]);
-    found.join(&mut ids, &mut offsets).unwrap();
+    found.join(&mut ids, &mut offsets).expect("the sizes are its own");
     let ends = expected.iter().scan(0, |end, row| {
         *end += row.len() as u32;
         Some(*end)

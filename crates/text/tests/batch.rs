@@ -1,4 +1,5 @@
 //! Many texts on many threads give the same ids as one after the other.
+#![allow(clippy::expect_used, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Texts in parts, divided into documents: each has the ids of its own text, wherever the parts are cut.
+#![allow(clippy::expect_used, reason = "helpers of tests")]
 
 mod common;
 

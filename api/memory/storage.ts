@@ -107,7 +107,7 @@ export abstract class Storage {
   /** Records that a user may keep an array over the bytes. */
   show(): void {}
 
-  /** An object that is equal for storages of the same bytes. */
+  /** The storage that owns the bytes now; the same for all storages of the same bytes. */
   get base(): Storage {
     return this
   }

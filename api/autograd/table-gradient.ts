@@ -92,7 +92,7 @@ export class TableGradient implements RowsGradient {
   }
 
   /**
-   * The rows of `grad`, the gradient of an output; `order` says where each id occurs. `grad` is kept unsummed until
+   * The rows of `grad`, the gradient of an output; `order` says where each id occurs. `grad` is kept as it is until
    * somebody is about to change it, such as the caller who gave it to `backward`. If such a change could go unnoticed,
    * the rows are summed at once.
    */

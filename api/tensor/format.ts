@@ -45,7 +45,7 @@ export function formatTensor(view: TensorView): string {
     if (!OBVIOUS.has(dtype)) notes.push(`dtype=${dtype}`)
   } else {
     if (shape.length !== 1) notes.push(`shape=[${shape.join(', ')}]`)
-    if (dtype !== 'float32') notes.push(`dtype=${dtype}`) // no element tells
+    if (dtype !== 'float32') notes.push(`dtype=${dtype}`) // no element shows the type
   }
   return annotate(PREFIX + text, [...notes, ...suffixes])
 }

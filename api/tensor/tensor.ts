@@ -331,7 +331,7 @@ export class Tensor extends Elements {
       return record(this.#sharing(this.shape, this.storageOffset), 'ToBackward', [this], () => derivatives.identity)
     }
     const made = convert(this, dtype, 'to')
-    // Integers do not learn.
+    // Integers have no gradients.
     return isFloat(dtype) ? Tensor.result(made, [this], 'ToBackward', () => derivatives.convert(this)) : Tensor.of(made)
   }
 

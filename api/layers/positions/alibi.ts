@@ -31,7 +31,7 @@ export function alibiBias(
   heads: number,
   queryLength: number,
   keyLength: number,
-  options?: { /** default false */ symmetric?: boolean; offset?: number; /** A tensor to write the result to. */ out?: Tensor },
+  options?: { /** default false */ symmetric?: boolean; offset?: number; /** Where the result goes. */ out?: Tensor },
 ): Tensor {
   const where = 'alibiBias'
   const { symmetric = false, offset, out } = checkOptions(options, ['symmetric', 'offset', 'out'], where)

@@ -105,7 +105,7 @@ export class T5RelativeBias extends Learned {
   forward(
     queryLength: number,
     keyLength: number,
-    options?: { offset?: number; /** A tensor to write the result to. */ out?: Tensor },
+    options?: { offset?: number; /** Where the result goes. */ out?: Tensor },
   ): Tensor {
     const where = 'T5RelativeBias.forward'
     const { offset = 0, out } = checkOptions(options, ['offset', 'out'], where)

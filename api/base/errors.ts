@@ -129,7 +129,7 @@ export class BinaryError extends TokenbedError {
    * - `missing`: the platform's package is not installed;
    * - `version`: its version is not that of tokenbed;
    * - `unsupported`: there is no binary for this platform;
-   * - `disabled`: Node was started without permission to load addons, or Deno without permission to load native code;
+   * - `disabled`: Node was told to load no addons, or Deno may not load native code;
    * - `glibc`: the binary needs a newer glibc;
    * - `refused`: the system did not load it for another reason;
    * - `bundled`: a bundler separated tokenbed's code from its files.

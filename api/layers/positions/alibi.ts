@@ -21,11 +21,11 @@ export function alibiSlopes(heads: number): Float32Array {
 
 /**
  * ALiBi as a bias to add to attention scores, (heads, query, key): `slope * (key - query)`. It is at most 0 for keys up
- * to the query; later keys, which a causal mask hides, continue the line. With `symmetric` it is `-slope * |key -
- * query|`, for attention in both directions.
+ * to the query; later keys, which a causal mask hides, continue the line. With `symmetric` it is
+ * `-slope * |key - query|`, for attention in both directions.
  *
- * Query i is at position `offset + i`. By default the queries are the last of the keys (`offset = keyLength -
- * queryLength`), as in decoding with cached keys. There are no parameters and no gradients.
+ * Query i is at position `offset + i`. By default the queries are the last of the keys
+ * (`offset = keyLength - queryLength`), as in decoding with cached keys. There are no parameters and no gradients.
  */
 export function alibiBias(
   heads: number,

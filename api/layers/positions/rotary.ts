@@ -54,8 +54,8 @@ const CONTENTS = new Contents<RotaryEmbedding>('RotaryEmbedding', {
 })
 
 /**
- * Rotary position embedding (Su et al. 2021, RoFormer) of queries and keys. Pair p of each head, (a, b), becomes `(a
- * cos t - b sin t, b cos t + a sin t)` with `t = position * base^(-2p / dim)`, so that `query . key` depends on the
+ * Rotary position embedding (Su et al. 2021, RoFormer) of queries and keys. Pair p of each head, (a, b), becomes
+ * `(a cos t - b sin t, b cos t + a sin t)` with `t = position * base^(-2p / dim)`, so that `query . key` depends on the
  * distance alone. A pair consists of elements p and p + dim / 2 ('half': GPT-NeoX, Transformers' Llama) or 2p and 2p +
  * 1 ('interleaved': RoFormer, GPT-J, Meta's Llama).
  *

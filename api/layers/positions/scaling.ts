@@ -10,9 +10,9 @@ import { checkBoolean, checkNumber, checkOptions, isObject, show } from '../../b
  *
  * - `linear`: f / factor (Chen et al. 2023, position interpolation);
  * - `dynamic`: for sequences of length L beyond the original context C the base becomes
- *   `base * (factor * L / C - (factor - 1))^(dim / (dim - 2))` (dynamic NTK). L is one more than the largest position of
- *   a call. So a shorter call uses other angles, and decoding token by token equals one call on the whole sequence only
- *   up to C;
+ *   `base * (factor * L / C - (factor - 1))^(dim / (dim - 2))` (dynamic NTK). L is one more than the largest position
+ *   of a call. So a shorter call uses other angles, and decoding token by token equals one call on the whole sequence
+ *   only up to C;
  * - `yarn`: pairs that turn more than `betaFast` times (default 32) within C keep f, those that turn less than
  *   `betaSlow` times (default 1) get f / factor, with a ramp between; cosines and sines are multiplied by
  *   `attentionFactor`, by default `0.1 ln(factor) + 1` (Peng et al. 2023). `truncate` (default true) rounds the ends of

@@ -1,6 +1,6 @@
-// The public surface of tokenbed.
+// The public API of tokenbed.
 
-// First: it says so where the others cannot even be loaded.
+// This import comes first, to report a package that is not complete before other imports fail.
 import './api/native/whole.js'
 
 export { DTypeError, FileError, FormatError, BinaryError, AbortedError, MemoryError } from './api/base/errors.js'

@@ -1,4 +1,4 @@
-// The way back through the ops of tensors: what `record` takes. Gradients have the type of what they are of.
+// Backward functions of the ops on tensors, for `record`. A gradient has the shape and type of its operand.
 
 import type { Backward, Learner, Save } from './tape.js'
 import type { DType } from '../base/dtype.js'
@@ -8,7 +8,7 @@ import { cast, type Elements } from '../ops/elements.js'
 import { matmulBack } from '../ops/matmul.js'
 import * as movement from '../ops/movement.js'
 
-/** What a gradient is of, without the elements. */
+/** Shape and type of an operand, without its elements. */
 interface Kind {
   readonly shape: readonly number[]
   readonly dtype: DType
@@ -16,19 +16,22 @@ interface Kind {
 
 const kindOf = ({ shape, dtype }: Elements): Kind => ({ shape, dtype })
 
-/** `grad` in the shape and type of an operand: summed over what broadcasting repeated, neighbours at once. */
+/**
+ * `grad` in the shape and type of an operand: summed over the dimensions that broadcasting repeated, adjacent ones
+ * together.
+ */
 function toKind(grad: Elements, { shape, dtype }: Kind): Elements {
   let sum = grad
   const lead = grad.shape.length - shape.length
   const sizes = grad.shape
   const isRepeated = (dim: number) => dim < lead || (shape[dim - lead] === 1 && sizes[dim] !== 1)
-  // From the right, so that the dimensions before keep their places.
+  // Go from the right, so that the dimensions to the left keep their indices.
   for (let end = sizes.length; end > 0; end--) {
     if (!isRepeated(end - 1)) continue
     let start = end - 1
     while (start > 0 && isRepeated(start - 1)) start--
     const n = sizeOf(sizes.slice(start, end))
-    // Those behind were summed already where they are repeated.
+    // Repeated dimensions further right have been summed already.
     const inner = sizeOf(sizes.map((size, dim) => (dim < end || isRepeated(dim) ? 1 : size)))
     sum = ops.reduce('sum', sum.alias([sizeOf(sizes.slice(0, start)), n, inner]), 1)
     end = start + 1
@@ -37,22 +40,22 @@ function toKind(grad: Elements, { shape, dtype }: Kind): Elements {
   return cast(sum, dtype)
 }
 
-/** The same elements in the shape they came in. */
+/** The backward of `reshape`: the gradient in the operand's shape. */
 export function reshape(x: Elements): Backward {
   const { shape } = x
   return (grad) => [grad.alias(shape)]
 }
 
-/** The same elements. */
+/** The gradient unchanged. */
 export const identity: Backward = (grad) => [grad]
 
-/** In the type they came in. */
+/** The backward of `to`: the gradient in the operand's type. */
 export function convert(x: Elements): Backward {
   const { dtype } = x
   return (grad) => [cast(grad, dtype)]
 }
 
-/** Of a sum or a difference, whose second operand may be a number. */
+/** The backward of a sum (`sign` 1) or difference (`sign` -1), whose second operand may be a number. */
 export function sum(a: Elements, b: Elements | number, sign: 1 | -1): Backward {
   const [of, by] = [kindOf(a), typeof b === 'number' ? null : kindOf(b)]
   return (grad, wanted) => {
@@ -64,7 +67,7 @@ export function sum(a: Elements, b: Elements | number, sign: 1 | -1): Backward {
   }
 }
 
-/** Of a product. */
+/** The backward of a product. */
 export function product(a: Learner, b: Learner | number, save: Save): Backward {
   if (typeof b === 'number') {
     const kind = kindOf(a)
@@ -75,7 +78,7 @@ export function product(a: Learner, b: Learner | number, save: Save): Backward {
   return (grad) => [y && toKind(ops.binary('mul', grad, y()), of), x && toKind(ops.binary('mul', grad, x()), by)]
 }
 
-/** Of a quotient, `result`. */
+/** The backward of the quotient `result`. */
 export function quotient(a: Elements, b: Learner | number, result: Elements, save: Save): Backward {
   const of = kindOf(a)
   if (typeof b === 'number') return (grad) => [toKind(ops.binary('div', grad, b), of), null]
@@ -89,9 +92,9 @@ export function quotient(a: Elements, b: Learner | number, result: Elements, sav
   ]
 }
 
-/** Of a matrix product. */
+/** The backward of a matrix product. */
 export function matmul(a: Elements, b: Elements, save: Save): Backward {
-  // The shapes of both are needed for each.
+  // Each gradient needs the shapes of both operands.
   const [x, y] = [save(a), save(b)]
   return (grad, wanted) => {
     const of = (which: 0 | 1, { dtype }: Kind) =>
@@ -100,7 +103,7 @@ export function matmul(a: Elements, b: Elements, save: Save): Backward {
   }
 }
 
-/** Of a sum or mean along `dim`, or of all. */
+/** The backward of a sum or mean along `dim`, or of all elements. */
 export function reduction(op: 'sum' | 'mean', x: Elements, dim: number | undefined): Backward {
   const { shape } = x
   const kept = dim === undefined ? [] : shape.map((n, d) => (d === dim ? 1 : n))
@@ -111,30 +114,30 @@ export function reduction(op: 'sum' | 'mean', x: Elements, dim: number | undefin
   }
 }
 
-/** Of a function of each element: `saved` is gelu's operand, the others' result. */
+/** The backward of an op on each element; `saved` is the operand of gelu and the result of other ops. */
 export function unary(op: ops.Unary, saved: Elements, save: Save): Backward {
   const of = save(saved)
   return (grad) => [ops.unaryBack(op, of(), grad)]
 }
 
-/** Of softmax or its logarithm, `y`. */
+/** The backward of softmax or log-softmax, whose result is `y`. */
 export function softmax(log: boolean, y: Elements, dim: number, save: Save): Backward {
   const of = save(y)
   return (grad) => [ops.softmaxBack(log, of(), grad, dim)]
 }
 
-/** Of two dimensions swapped. */
+/** The backward of `transpose`. */
 export function transpose(a: number, b: number): Backward {
   return (grad) => [movement.transpose(grad, a, b)]
 }
 
-/** Of a part along a dimension. */
+/** The backward of `narrow`. */
 export function narrow(x: Elements, dim: number, start: number): Backward {
   const { shape } = x
   return (grad) => [movement.widen(grad, shape, dim, start)]
 }
 
-/** Of tensors one after the other along a dimension. */
+/** The backward of `concat`. */
 export function concat(tensors: readonly Elements[], dim: number): Backward {
   const parts = tensors.map((x) => ({ length: x.shape[dim], dtype: x.dtype }))
   return (grad, wanted) => {
@@ -142,7 +145,7 @@ export function concat(tensors: readonly Elements[], dim: number): Backward {
     return parts.map(({ length, dtype }, i) => {
       const from = start
       start += length
-      // In memory of its own: parts that share it would each keep all of it.
+      // Copy each part: parts that shared the memory would each keep all of it.
       return wanted[i] ? cast(movement.narrow(grad, dim, from, length), dtype) : null
     })
   }

@@ -1,4 +1,4 @@
-// What a leaf has collected of its gradient, and who else may hold it.
+// The gradient that a leaf has collected, and whether a user may hold it.
 
 import { isDense, plus, type Gradient, type Showing, type ShownRows } from './tape.js'
 import { untrack } from '../memory/scope.js'
@@ -8,15 +8,18 @@ import { clone } from '../ops/movement.js'
 /** The gradient of one leaf. */
 export class Collected {
   #grad: Gradient | null = null
-  /** Whether somebody may hold it. */
+  /** Whether a user may hold the gradient. */
   #seen = false
 
-  /** As it is kept. Never keep it: the leaf may free it. */
+  /** The gradient in its internal form. Never keep it, as the leaf may free it. */
   get kept(): Gradient | null {
     return this.#grad
   }
 
-  /** As its user sees and may keep it: the same object each time, which is what counts from then on. */
+  /**
+   * The gradient as users see it; they may keep it. Each call gives the same object, which is the gradient from then
+   * on.
+   */
   look(as: Showing): Elements | ShownRows | null {
     const grad = this.#grad
     if (grad === null) return null
@@ -26,32 +29,32 @@ export class Collected {
     return isNew ? (this.#grad = as.dense(grad)) : grad
   }
 
-  /** Puts another in its place: what `given` holds is its giver's too. */
+  /** Replaces the gradient; `given` says that a user gave `grad` and may still hold it. */
   replace(grad: Gradient | null, given: boolean): void {
     const before = this.#grad
     this.#grad = grad
-    // What somebody may hold is theirs.
+    // Never dispose what a user may still hold.
     if (before !== null && before !== grad && !(this.#seen && isDense(before))) before.dispose()
     this.#seen = given
   }
 
-  /** Adds one, which is taken over. */
+  /** Adds a gradient and takes it over. */
   add(grad: Gradient): void {
     const before = this.#grad
     const more = isDense(grad) ? own(grad) : grad
     if (before === null) this.replace(more, false)
     else {
-      // Elements that somebody may hold stay as they are.
+      // Elements that a user may hold stay unchanged.
       const kept = isDense(before) && this.#seen ? before.alias() : before
       this.#grad = null
       this.replace(plus(kept, more), false)
     }
-    // It outlives the scope that it came from.
+    // The gradient outlives the scope in which it was computed.
     if (this.#grad !== null && isDense(this.#grad)) untrack(this.#grad)
   }
 }
 
-/** Elements in memory of their own: the same, or a copy where others share the memory. */
+/** Elements that share no memory: `x` itself, or a copy if others hold its memory. */
 function own(x: Elements): Elements {
   if (x.held) return x
   const copy = clone(x, 'clone')

@@ -1,4 +1,4 @@
-// Whether what is computed is being recorded for gradients.
+// Switches the recording of ops for gradients on and off.
 
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
 import { sameShape, shown } from '../base/shape.js'
@@ -7,16 +7,16 @@ import { convert, type Elements } from '../ops/elements.js'
 
 let depth = 0
 
-/** Whether results of ops would be recorded now. @internal */
+/** Whether ops are recorded now. @internal */
 export function gradEnabled(): boolean {
   return depth === 0
 }
 
 /**
- * Runs `fn` without recording for gradients, and returns what it returns; `torch.no_grad`. May be nested; recording is
- * back on when the outermost ends, also by an error.
+ * Runs `fn` without recording for gradients and returns its result; `torch.no_grad`. Calls may be nested: recording
+ * resumes when the outermost one returns or throws.
  *
- * @throws UsageError for what is no function, and for an async one: its work would run after recording is back on.
+ * @throws UsageError if `fn` is not a function, or is async: its work would run after recording has resumed.
  */
 export function noGrad<T>(fn: () => T): T {
   checkFunction(fn, 'noGrad')
@@ -30,10 +30,7 @@ export function noGrad<T>(fn: () => T): T {
   }
 }
 
-/**
- * The gradient with which `backward` begins at a result: the one that was given, or 1 where the result is one
- * element. @internal
- */
+/** The gradient of `result` from which `backward` starts: the given one, or 1 if `result` has one element. @internal */
 export function gradOf(result: Elements, given: Elements | undefined, where: string): Elements {
   const { dtype, shape, size } = result
   if (given === undefined) {

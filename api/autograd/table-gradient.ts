@@ -1,4 +1,4 @@
-// The gradient of a table as rows: the rows that a batch named, summed in the order of its ids.
+// The gradient of a table as rows: only the rows that a batch looked up, summed in the order of its ids.
 
 import { isDense, type Gradient, type RowsGradient, type Showing, type ShownRows } from './tape.js'
 import { type DType, type ResultType } from '../base/dtype.js'
@@ -9,14 +9,14 @@ import { binary } from '../ops/arithmetic.js'
 import { cast, Elements } from '../ops/elements.js'
 import { clone } from '../ops/movement.js'
 
-/** Fresh elements, unspecified and nobody's scope's. */
+/** New elements that belong to no scope; their values are unspecified. */
 function kept(shape: readonly number[], dtype: DType): Elements {
   const made = Elements.uninitialized(dtype, shape.slice())
   untrack(made)
   return made
 }
 
-/** Elements in another type, in the place of the given ones. */
+/** Converts elements to `dtype` and disposes the given ones. */
 export function typed(x: Elements, dtype: DType): Elements {
   if (x.dtype === dtype) return x
   const other = cast(x, dtype)
@@ -24,7 +24,7 @@ export function typed(x: Elements, dtype: DType): Elements {
   return other
 }
 
-/** Summed rows, float32, as the native side takes them; `dtype` is the table's. */
+/** Summed float32 rows in the form that the native side takes; `dtype` is the table's type. */
 export function summedOperand(ids: Elements, rows: Elements, dtype: DType): GradOperand {
   return {
     ids: ids.operand(),
@@ -38,18 +38,18 @@ export function summedOperand(ids: Elements, rows: Elements, dtype: DType): Grad
   }
 }
 
-/** Where the ids of a batch occur, as the native side wrote it. @internal */
+/** Where each id occurs in a batch, in the form that the native side wrote. @internal */
 export interface Order {
-  /** ids, starts, places: one block for `room` ids. */
+  /** The ids, starts and places in one block, which has room for `room` ids. */
   readonly block: Elements
   readonly room: number
-  /** How many different ids there are. */
+  /** Number of different ids. */
   readonly count: number
-  /** One beside each place, where rows are multiplied before they are summed. */
+  /** A coefficient for each place, if rows are multiplied before they are summed. */
   readonly coefficients: Elements | null
 }
 
-/** The order of `n` ids: `write` fills it in and says how many different ones there are. @internal */
+/** The order of `n` ids; `write` fills it in and returns the number of different ids. @internal */
 export function orderOf(
   n: number,
   weighted: boolean,
@@ -60,30 +60,30 @@ export function orderOf(
   return { block, room: n, count: call(write(block.operand(), coefficients?.operand())), coefficients }
 }
 
-/** What is known of the table that a gradient is for. */
+/** Facts about the table that a gradient belongs to. */
 export interface TableFacts {
   readonly shape: readonly number[]
   readonly dtype: DType
-  /** Whether `grad` shows rows. */
+  /** Whether `grad` is a SparseGrad. */
   readonly sparse: boolean
 }
 
-/** Rows that wait to be summed, or are. Float32, whatever the table's type. */
+/** Rows that are summed or yet to be summed; float32, whatever the table's type. */
 type Rows =
   | { readonly summed: false; readonly order: Order; readonly grad: Elements }
   | { readonly summed: true; readonly ids: Elements; readonly rows: Elements }
 
 /**
- * Rows of a table's gradient as a leaf collects them: the order of the ids and the gradient of the output, until
- * somebody looks or adds to it. Once a dense tensor was shown, that one counts, since its viewer may have changed
- * it. @internal
+ * The gradient of a table as a leaf collects it: the order of the ids and the gradient of the output, which are summed
+ * only when somebody reads the gradient or adds to it. Once a dense tensor was shown, that tensor is the gradient,
+ * since its viewer may have changed it. @internal
  */
 export class TableGradient implements RowsGradient {
   readonly #table: TableFacts
   #rows: Rows | null
-  /** What was shown: the dense elements, or the rows. */
+  /** The object that users were shown: dense elements or rows. */
   #shown: Elements | ShownRows | null = null
-  /** Ends the watch over the gradient of the output. */
+  /** Stops watching the gradient of the output. */
   #unwatch: (() => void) | null = null
 
   private constructor(table: TableFacts, rows: Rows | null) {
@@ -92,8 +92,9 @@ export class TableGradient implements RowsGradient {
   }
 
   /**
-   * Rows of `grad`, the gradient of an output, where the order says. It is kept as it is until somebody is about to
-   * change it, as whoever gave it to `backward` may; where that could not be seen, rows are summed at once.
+   * The rows of `grad`, the gradient of an output; `order` says where each id occurs. `grad` is kept as it is until
+   * somebody is about to change it, such as the caller who gave it to `backward`. If such a change could go unnoticed,
+   * the rows are summed at once.
    */
   static pending(table: TableFacts, order: Order, grad: Elements): TableGradient {
     const rows = cast(grad, 'float32')
@@ -104,14 +105,14 @@ export class TableGradient implements RowsGradient {
     return gradient
   }
 
-  /** What somebody gives a weight as its gradient. */
+  /** A SparseGrad that a user assigns to `grad` of a weight. */
   static of(grad: ShownRows): TableGradient {
     const gradient = new TableGradient({ shape: grad.shape, dtype: grad.dtype, sparse: true }, null)
     gradient.#shown = grad
     return gradient
   }
 
-  /** Rows that `write` sums: of the ids of an order, of which nothing else is wanted. */
+  /** Rows for the ids of an order; `write` sums them, and the rest of the order is freed. */
   static summed(
     table: TableFacts,
     { block, count, coefficients }: Order,
@@ -131,18 +132,24 @@ export class TableGradient implements RowsGradient {
     return this.#table.dtype
   }
 
-  /** Whether it shows rows. @internal */
+  /** Whether users see a SparseGrad. @internal */
   get sparse(): boolean {
     return this.#table.sparse
   }
 
-  /** What counts of it, to be changed in place: the dense tensor that was shown, or the rows, summed. @internal */
+  /**
+   * The elements that hold the gradient, for changes in place: the dense tensor if one was shown, or else the summed
+   * rows. @internal
+   */
   changeable(): Elements {
     if (this.#shown instanceof Elements) return this.#shown
     return this.#shown === null ? this.#sum().rows : this.#shown.rows
   }
 
-  /** Rows as the native side reads them; null where a dense tensor was shown, which counts then. @internal */
+  /**
+   * The rows in the form that the native side reads; null if a dense tensor was shown, which then holds the
+   * gradient. @internal
+   */
   operand(): GradOperand | null {
     if (this.#shown instanceof Elements) return null
     if (this.#shown !== null) return summedOperand(this.#shown.ids, cast(this.#shown.rows, 'float32'), this.dtype)
@@ -162,7 +169,7 @@ export class TableGradient implements RowsGradient {
     }
   }
 
-  /** Sums what waits. */
+  /** Sums the rows if they are not summed yet. */
   #sum(): { readonly ids: Elements; readonly rows: Elements } {
     if (this.#shown !== null && !(this.#shown instanceof Elements))
       return { ids: this.#shown.ids, rows: cast(this.#shown.rows, 'float32') }
@@ -176,7 +183,7 @@ export class TableGradient implements RowsGradient {
     return (this.#rows = summed)
   }
 
-  /** All rows as fresh dense elements. */
+  /** The gradient as new dense elements. */
   #dense(): Elements {
     const dense = kept(this.shape, 'float32')
     check(native.rowsDense(this.operand()!, this.shape[0], dense.operand()))
@@ -204,7 +211,7 @@ export class TableGradient implements RowsGradient {
     return this.#plusRows(other)
   }
 
-  /** With dense elements, which are taken over if they are its `own`. */
+  /** Adds dense elements; takes them over if `own`. */
   #plusDense(dense: Elements, own: boolean): Elements {
     if (this.#shown instanceof Elements || this.dtype !== 'float32') {
       const rows = this.#shown instanceof Elements ? this.#shown.alias() : this.#dense()
@@ -256,7 +263,7 @@ export class TableGradient implements RowsGradient {
   }
 }
 
-/** The first of a block, which is taken over. */
+/** The first `count` ids of a block, which is taken over. */
 function idsOf(block: Elements, count: number): Elements {
   const ids = block.alias([count])
   untrack(ids)

@@ -1,8 +1,8 @@
-// The tape: which op made a tensor from what, and the way back through it.
+// The tape: which op made each tensor, from which inputs, and how gradients flow back.
 //
-// A node belongs to the result of an op and to the nodes of ops on that result. It holds what its op needs on the way
-// back: storage of its own, so that a scope or `dispose` takes nothing from under it. It lets go after `backward`, or
-// when the last that belongs to it is disposed; else all goes with the garbage collector, as any object.
+// A node is held by the result of its op and by the nodes of ops on that result. It keeps what its op needs for
+// backward in storage that it holds itself, so that neither a scope nor `dispose` frees that. It frees everything after
+// `backward`, or when its last holder is disposed; otherwise the garbage collector does.
 
 import type { DType } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
@@ -11,7 +11,7 @@ import { scope, untrack } from '../memory/scope.js'
 import { binary } from '../ops/arithmetic.js'
 import type { Elements } from '../ops/elements.js'
 
-/** Rows of a table's gradient as their user sees them. @internal */
+/** Rows of a table's gradient in the form that users see. @internal */
 export interface ShownRows {
   readonly ids: Elements
   readonly rows: Elements
@@ -19,65 +19,69 @@ export interface ShownRows {
   readonly dtype: DType
 }
 
-/** Makes what users see of gradients. Both methods take over the elements they are given. @internal */
+/** Makes the objects that users see as gradients. Both methods take over the elements they are given. @internal */
 export interface Showing {
   dense(grad: Elements): Elements
   rows(ids: Elements, rows: Elements, shape: readonly number[]): ShownRows
 }
 
 /**
- * Rows of a table's gradient, not yet a tensor: nothing is built until somebody looks. It lives with the leaf that
- * collects it, so what it holds is no scope's (`untrack`). @internal
+ * Rows of a table's gradient, which become a tensor only when somebody reads it. They live as long as the leaf that
+ * collects them, so what they hold belongs to no scope (`untrack`). @internal
  */
 export interface RowsGradient {
   readonly shape: readonly number[]
   readonly dtype: DType
-  /** The sum of the two, which takes both over: rows, or dense where `more` is. */
+  /** The sum of both, which takes both over: rows, or dense elements if `more` is dense. */
   plus(more: Gradient): Gradient
-  /** What `grad` shows: the same object each time. */
+  /** The object that `grad` shows; the same one each time. */
   shown(as: Showing): Elements | ShownRows
-  /** Lets go of its memory, but of what was shown: that is its viewer's. */
+  /** Frees the memory, except what was shown: that belongs to its viewer. */
   dispose(): void
 }
 
-/** What flows back, and what a leaf collects. @internal */
+/** A gradient that flows back or that a leaf collects. @internal */
 export type Gradient = Elements | RowsGradient
 
-/** Elements that may learn. A tensor is one; only here it is spelled out what the tape asks of it. @internal */
+/** Elements that may require gradients, with what the tape needs of them. Tensors implement it. @internal */
 export interface Learner extends Elements {
   readonly requiresGrad: boolean
-  /** The op that it is the result of; null for a leaf. */
+  /** The op that made these elements; null for a leaf. */
   readonly node: GradNode | null
-  /** Makes it the result of an op. */
+  /** Marks these elements as the result of an op. */
   from(node: GradNode): void
-  /** Adds to what a leaf has collected; `grad` is taken over. */
+  /** Adds to the gradient of a leaf; takes over `grad`. */
   collect(grad: Gradient): void
 }
 
 /**
- * The gradients of an op's inputs from that of its result, each of its input's shape and type; null for an input that
- * takes none, as `wanted` says. They are the engine's then, each its own object: `grad` itself may be one of them,
- * once, and `grad.alias()` where it goes to a second. Elements made on the way need no dispose. @internal
+ * Computes the gradients of an op's inputs from the gradient of its result. Each has the shape and type of its input,
+ * or is null if `wanted` says that the input needs none. The engine takes them over; each must be a different object.
+ * `grad` itself may be returned once; for a second input return `grad.alias()`. Intermediate elements need no
+ * `dispose`. @internal
  */
 export type Backward = (grad: Elements, wanted: readonly boolean[]) => readonly (Gradient | null)[]
 
-/** Keeps elements for the way back; what gives them there. @internal */
+/** Saves elements for backward; returns a function that gives them then. @internal */
 export type Save = (x: Elements) => () => Elements
 
-/** Elements as they were saved. */
+/** Saved elements, and their version at that time. */
 interface Saved {
   readonly elements: Elements
   readonly version: number
 }
 
-/** Where the gradient of an input goes: to the node that made it, or to itself where nothing did; null to nowhere. */
+/**
+ * Where the gradient of an input goes: to the node that made the input, to the input itself if it is a leaf, or nowhere
+ * (null).
+ */
 type Target = GradNode | Learner | null
 
 let made = 0
 
-/** An op that was done, and how its gradient goes back. @internal */
+/** A recorded op and its backward function. @internal */
 export class GradNode {
-  /** Nodes are numbered as they are made: inputs before results. */
+  /** Nodes are numbered in the order in which they are made: inputs come before results. */
   readonly number = made++
   readonly targets: readonly Target[]
   readonly wanted: readonly boolean[]
@@ -86,7 +90,7 @@ export class GradNode {
   #holders = 0
 
   constructor(
-    /** As `gradFn` shows it. */
+    /** The name that `gradFn` shows. */
     readonly name: string,
     inputs: readonly (Learner | number)[],
     backward: (save: Save) => Backward,
@@ -99,24 +103,24 @@ export class GradNode {
 
   #save(x: Elements): () => Elements {
     const kept = x.alias()
-    // It outlives the scope that the op is in.
+    // Saved elements outlive the scope in which the op ran.
     untrack(kept)
     this.#saved.push({ elements: kept, version: kept.version })
     return () => kept
   }
 
-  /** One more that belongs to it: its result, or a node of an op on that. */
+  /** Adds a holder: the result of the op, or the node of an op on that result. */
   retain(): this {
     this.#holders++
     return this
   }
 
-  /** One less; with the last it lets go of all that it holds. */
+  /** Removes a holder; the last one frees everything that the node holds. */
   release(): void {
     if (--this.#holders === 0) this.free()
   }
 
-  /** Lets go of what it holds: there is no way back through it any more. */
+  /** Frees everything that the node holds; backward can no longer run through it. */
   free(): void {
     if (this.#backward === null) return
     this.#backward = null
@@ -125,7 +129,7 @@ export class GradNode {
     for (const target of this.targets) if (target instanceof GradNode) target.release()
   }
 
-  /** @throws UsageError where there is no way back, as `run` would. */
+  /** @throws UsageError if backward cannot run through this node. */
   check(): void {
     if (this.#backward === null) {
       throw new UsageError(
@@ -147,7 +151,7 @@ export class GradNode {
     }
   }
 
-  /** The gradients of the inputs. What the op makes on the way is gone when it returns. */
+  /** The gradients of the inputs. Intermediate elements are freed before it returns. */
   run(grad: Elements): readonly (Gradient | null)[] {
     return scope(() => this.#backward!(grad, this.wanted))
   }
@@ -159,8 +163,9 @@ function targetOf(input: Learner | number): Target {
 }
 
 /**
- * Makes `result` the result of an op on `inputs`, if one of them learns and recording is on. `backward` is called then,
- * with what saves tensors, and gives the way back; the name is PyTorch's, in full. @internal
+ * Records `result` as the result of an op on `inputs`, if one of them requires gradients and recording is on. Only then
+ * is `backward` called, with a function that saves elements, to make the op's backward function. `name` is PyTorch's
+ * full name of the op. @internal
  */
 export function record<T extends Learner>(
   result: T,
@@ -172,14 +177,14 @@ export function record<T extends Learner>(
   return result
 }
 
-/** Whether an op on `inputs` would be recorded. @internal */
+/** Whether an op on `inputs` would be recorded now. @internal */
 export function recorded(inputs: readonly (Learner | number)[]): boolean {
   if (!gradEnabled()) return false
   for (const x of inputs) if (typeof x !== 'number' && x.requiresGrad) return true
   return false
 }
 
-/** What is to be done on the way back from a tensor: nodes, last made first, and the leaves that they reach. */
+/** All nodes that backward visits from `root`, those made last first. Every one is checked. */
 function wayBack(root: GradNode): GradNode[] {
   const found = new Set([root])
   for (const node of found) {
@@ -189,7 +194,7 @@ function wayBack(root: GradNode): GradNode[] {
   return [...found].sort((a, b) => b.number - a.number)
 }
 
-/** Gradients by where they have arrived, each sum in the order of arrival. */
+/** Gradients that have arrived at each target, summed in the order of arrival. */
 class Arrivals {
   readonly #at = new Map<Target, Gradient>()
 
@@ -204,13 +209,13 @@ class Arrivals {
     return grad
   }
 
-  /** What is left: that of leaves. */
+  /** The remaining gradients, which are those of leaves. */
   *rest(): Iterable<[Learner, Gradient]> {
     for (const [target, grad] of this.#at) yield [target as Learner, grad]
   }
 }
 
-/** The sum of two gradients; both are taken over. @internal */
+/** The sum of two gradients; takes both over. @internal */
 export function plus(a: Gradient, b: Gradient): Gradient {
   if (!isDense(a)) return a.plus(b)
   if (!isDense(b)) return b.plus(a)
@@ -220,18 +225,19 @@ export function plus(a: Gradient, b: Gradient): Gradient {
   return sum
 }
 
-/** Whether it is dense rather than rows. @internal */
+/** Whether the gradient is dense rather than rows. @internal */
 export function isDense(grad: Gradient): grad is Elements {
   return !('shown' in grad)
 }
 
 /**
- * Gradients of all leaves that `root` was made from, given that of `root`, which is taken over. All is checked before
- * anything runs; leaves collect when all is computed, so that an error leaves them as they were. @internal
+ * Computes the gradients of all leaves that `root` was computed from; `grad` is the gradient of `root` and is taken
+ * over. Everything is checked before anything runs, and leaves collect after everything is computed, so that an error
+ * leaves them unchanged. @internal
  */
 export function runBackward(root: GradNode, grad: Elements, retain: boolean): void {
   const nodes = wayBack(root)
-  // A node lets go of those before it, which may be nobody else's, before their turn.
+  // Hold all nodes: a node that is freed releases its inputs' nodes, which may have no other holder, before their turn.
   for (const node of nodes) node.retain()
   try {
     noGrad(() => scope(() => goBack(nodes, root, grad, retain)))
@@ -246,13 +252,13 @@ function goBack(nodes: readonly GradNode[], root: GradNode, grad: Elements, reta
   for (const node of nodes) {
     const arrived = arrivals.take(node)
     if (arrived !== undefined) step(node, arrived as Elements, arrivals)
-    // At once, so that what comes next finds the memory in the pool.
+    // Free the node at once, so that the next one finds its memory in the pool.
     if (!retain) node.free()
   }
   for (const [leaf, grad] of arrivals.rest()) leaf.collect(grad)
 }
 
-/** From a node's result to its inputs. */
+/** Runs one node: from the gradient of its result to those of its inputs. */
 function step(node: GradNode, grad: Elements, arrivals: Arrivals): void {
   const grads = node.run(grad)
   if (!grads.includes(grad)) grad.dispose()

@@ -1,11 +1,11 @@
-// Iterating and waiting until a signal says otherwise.
+// Iterating and waiting that an AbortSignal can end.
 
 import { AbortedError } from './errors.js'
 
-/** What gives things one after the other. */
+/** A synchronous or asynchronous iterable. */
 export type Iterated = AsyncIterable<unknown> | Iterable<unknown>
 
-/** What an iterable gives, until the signal says otherwise; `what` is then said to be aborted. */
+/** The values of an iterable, until the signal aborts; `what` names the aborted work in the error. */
 export async function* abortable(
   source: Iterated,
   signal: AbortSignal | undefined,
@@ -16,7 +16,7 @@ export async function* abortable(
   let isWaiting = false
   try {
     for (;;) {
-      // Whoever throws or is done needs no telling that nothing more is asked for.
+      // An iterator that threw or is done needs no `return`.
       isWaiting = false
       const step = await untilAborted(Promise.resolve(iterator.next()), signal, what)
       if (step.done) return
@@ -25,7 +25,7 @@ export async function* abortable(
     }
   } finally {
     const left = isWaiting || signal?.aborted ? Promise.resolve(iterator.return?.()) : undefined
-    // One that is still at work on the next piece may take long to notice.
+    // After an abort do not wait: the iterator may still be working on its next value.
     if (signal?.aborted) left?.catch(() => {})
     else await left
   }
@@ -35,7 +35,7 @@ export function throwIfAborted(signal: AbortSignal | undefined, what: string): v
   if (signal?.aborted) throw new AbortedError(`${what} was aborted`, { cause: signal.reason })
 }
 
-/** The outcome of work, or the end that the signal puts to waiting for it. */
+/** The outcome of `work`, or an AbortedError as soon as the signal aborts. */
 export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
   if (signal === undefined) return work
   return new Promise((resolve, reject) => {

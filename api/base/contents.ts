@@ -1,49 +1,49 @@
-// What objects hold is in private fields, which the language's own ways of copying, comparing, printing and counting do
-// not see: they would take an object for empty, and two for the same. Here each of them gets an error, or what is
-// there.
+// Classes of this package keep their contents in private fields. JavaScript's ways of copying, comparing, printing and
+// counting do not see those: they would treat an object as empty and any two as equal. Here each of these ways either
+// gets the contents or throws an error.
 
 import { inspect, type InspectOptions } from 'node:util'
 import { UsageError } from './errors.js'
 import { stranger, type Class, type Test } from './receivers.js'
 
-/** What is known of a class' objects. */
+/** Facts about the objects of a class. */
 interface Facts<T> {
-  /** Where what they hold is to be had. */
+  /** How to get the contents instead, for error messages. */
   readonly instead: string
-  /** A text that two of them have in common where they hold the same. Without it each is equal to itself alone. */
+  /** A text that is equal for objects of equal contents. Without it, each object equals only itself. */
   readonly equal?: (it: T) => string
-  /** Whether it has a length of its own. */
+  /** Whether the class defines `length`. */
   readonly isCounted?: boolean
-  /** What it is in arithmetic and in texts, where that is not as of every object. */
+  /** The primitive value in arithmetic and in text, if it differs from that of ordinary objects. */
   readonly primitive?: (it: T, hint: Hint) => unknown
 }
 
-/** What an object is asked to become: a number, a text, or whichever it will. */
+/** The kind of primitive that JavaScript asks for: a number, a text, or either. */
 export type Hint = 'default' | 'number' | 'string'
 
 type Printed = (this: unknown) => string
 
-/** The contents of a class' objects. */
+/** Makes the contents of a class's objects visible to JavaScript, or makes access to them an error. */
 export class Contents<T extends object> {
   readonly #kind: string
   readonly #facts: Facts<T>
-  /** Numbers of objects that are equal to themselves alone. */
+  /** Numbers that identify objects which equal only themselves. */
   readonly #numbers = new WeakMap<T, number>()
   #next = 0
   /**
-   * For an own property, which `structuredClone`, `postMessage` and `v8.serialize` come upon. No copy is made of a
-   * Symbol: they throw a DataCloneError, whose message has its description.
+   * The value of a property `structuredClone` on each object, where `structuredClone`, `postMessage` and `v8.serialize`
+   * find it. A Symbol cannot be cloned: they throw a DataCloneError, whose message contains its description.
    */
   readonly uncloneable: symbol
 
-  /** `kind` is what one is called. */
+  /** `kind` is the name of an object of the class. */
   constructor(kind: string, facts: Facts<T>) {
     this.#kind = kind
     this.#facts = facts
     this.uncloneable = Symbol(`${kind} is neither cloned nor posted: ${facts.instead}`)
   }
 
-  /** To be called by the class with itself, and with what asks for a private field. */
+  /** Each class calls this with itself and with a function that tests for a private field. */
   guard(kind: Class, test: Test): void {
     const { prototype } = kind
     const isOwn = (value: unknown) => typeof value === 'object' && value !== null && test(value)
@@ -59,7 +59,7 @@ export class Contents<T extends object> {
           : stranger(this, kind.name, 'toJSON')
       },
     })
-    // Arrays are made of whatever has a length, and of what has none as if that were 0.
+    // Array functions accept any object with a length, and take a missing length as 0.
     if (!this.#facts.isCounted)
       define('length', {
         get(this: T): never {
@@ -71,8 +71,8 @@ export class Contents<T extends object> {
           Object.defineProperty(this, 'length', { value, enumerable: true })
         },
       })
-    // By these, besides own properties, objects are compared: by `assert.deepStrictEqual` and those of test runners,
-    // who ask for the tag, and by some that take the value for all.
+    // Comparisons use these besides own properties: `assert.deepStrictEqual` and test runners read the tag, and some
+    // use `valueOf`.
     define(Symbol.toStringTag, {
       get(this: T): string {
         return isOwn(this) ? `${contents.#nameOf(this)} ${contents.equal(this)}` : kind.name
@@ -94,7 +94,7 @@ export class Contents<T extends object> {
         },
       })
     }
-    // What `console.log` shows: as the class has it, or else what a plain object would.
+    // `console.log` shows the class's text, or else what it shows of a plain object.
     const printed = [inspect.custom, 'toString']
       .map((key) => Object.getOwnPropertyDescriptor(prototype, key)?.value)
       .find(Boolean) as Printed | undefined
@@ -110,12 +110,12 @@ export class Contents<T extends object> {
     })
   }
 
-  /** That of a class which extends it, if one does. */
+  /** The name of the object's class, which may be a subclass. */
   #nameOf(it: T): string {
     return it.constructor?.name || this.#kind
   }
 
-  /** The text that those who hold the same have in common. */
+  /** A text that is equal for objects of equal contents. */
   equal(it: T): string {
     if (this.#facts.equal) return this.#facts.equal(it)
     const number = this.#numbers.get(it) ?? ++this.#next

@@ -1,13 +1,16 @@
-// Element types: what stores them, what computes them, and what two of them become together.
+// Element types: the arrays that store them, the types that compute them, and the rules of promotion.
 
 import { DTypeError } from './errors.js'
 import { show } from './validate.js'
 
 /** The type of a tensor's elements. */
 export type DType = 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int8' | 'uint8' | 'int32' | 'int64' | 'bool'
-/** What holds elements: float16 and bfloat16 as their bits in a Uint16Array, bool as 0 and 1 in a Uint8Array. */
+/**
+ * Arrays that hold elements. float16 and bfloat16 are stored as their bits in a Uint16Array, bool as 0 and 1 in a
+ * Uint8Array.
+ */
 export type TypedArray = Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | Int32Array | BigInt64Array
-/** Arrays of integers of any kind. */
+/** Typed arrays of integers. */
 export type IntArray =
   | Int8Array
   | Uint8Array
@@ -20,11 +23,11 @@ export type IntArray =
 
 type Kind = 'float' | 'integer' | 'bool'
 interface Facts {
-  /** Bytes of an element. */
+  /** Size of an element in bytes. */
   readonly bytes: number
   readonly array: new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray
   readonly kind: Kind
-  /** The type its arithmetic runs in. */
+  /** The type that arithmetic on it runs in. */
   readonly class: DType
   /** The smallest and largest value of an integer type. */
   readonly range?: readonly [number | bigint, number | bigint]
@@ -42,7 +45,7 @@ const FACTS: Record<DType, Facts> = {
   bool: { bytes: 1, array: Uint8Array, kind: 'bool', class: 'int64' },
 }
 
-/** What is known of an element type. */
+/** Facts about an element type. */
 export function facts(dtype: DType): Facts {
   return FACTS[dtype]
 }
@@ -53,7 +56,7 @@ export function checkDType(dtype: unknown, where: string): DType {
   throw new DTypeError(`${where}: no dtype is called ${show(dtype)}; known: ${Object.keys(FACTS).join(', ')}`)
 }
 
-/** Whether values of it may have fractions. */
+/** Whether the type is a floating-point type. */
 export function isFloat(dtype: DType): boolean {
   return FACTS[dtype].kind === 'float'
 }
@@ -61,8 +64,9 @@ export function isFloat(dtype: DType): boolean {
 const INTEGERS: readonly DType[] = ['bool', 'int8', 'uint8', 'int32', 'int64']
 
 /**
- * What two element types become together, as `torch.promote_types`: the wider of one kind; floats win over integers,
- * integers over bool; float16 with bfloat16 is float32; int8 with uint8 is int32 (PyTorch's int16 is not here).
+ * The common type of two element types, as in `torch.promote_types`. Of one kind, the wider wins; floats win over
+ * integers, integers over bool; float16 and bfloat16 give float32; int8 and uint8 give int32 (PyTorch's int16 does not
+ * exist here).
  */
 export function promote(a: DType, b: DType): DType {
   if (a === b) return a
@@ -72,7 +76,7 @@ export function promote(a: DType, b: DType): DType {
   return INTEGERS.indexOf(a) > INTEGERS.indexOf(b) ? a : b
 }
 
-/** An element type, and sizes of which only the number matters. */
+/** An element type and a shape, of which only the rank matters. */
 interface Typed {
   readonly dtype: DType
   readonly shape: readonly number[]
@@ -81,8 +85,8 @@ interface Typed {
 const KINDS: readonly Kind[] = ['bool', 'integer', 'float']
 
 /**
- * The element type of what two tensors become together, as `torch.result_type`: `promote` of both; but a tensor without
- * dimensions counts beside one that has some only where it is of a higher kind (float above integer above bool).
+ * The common element type of two tensors, as in `torch.result_type`: `promote` of both. But if just one of them is a
+ * scalar, it counts only if it is of a higher kind (float above integer above bool).
  */
 export function resultType(a: Typed, b: Typed): DType {
   if ((a.shape.length === 0) === (b.shape.length === 0)) return promote(a.dtype, b.dtype)
@@ -91,13 +95,13 @@ export function resultType(a: Typed, b: Typed): DType {
   return kindOf(scalar) > kindOf(dtype) ? promote(dtype, scalar) : dtype
 }
 
-/** The types that layers give. */
+/** The types of layers' results. */
 export type ResultType = 'float32' | 'float16' | 'bfloat16'
 
-/** The same as a list. */
+/** All result types. */
 export const RESULT_TYPES: readonly ResultType[] = ['float32', 'float16', 'bfloat16']
 
-/** A type that tables of floats and results have. */
+/** Whether `dtype` is a type that float tables and results may have. */
 export function isResultType(dtype: unknown): dtype is ResultType {
   return RESULT_TYPES.includes(dtype as ResultType)
 }

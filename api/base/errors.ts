@@ -1,6 +1,6 @@
-// Every error that this package throws on purpose, rebuilt here from what the native side reports.
+// All errors that this package throws on purpose. Errors of the native side are rebuilt from its reports.
 
-/** The base of all: `code` is stable and may be switched on. */
+/** The base class of all errors; `code` is stable, and programs may switch on it. */
 export class TokenbedError extends Error {
   readonly code: string
   constructor(code: string, message: string, options?: { cause?: unknown }) {
@@ -10,15 +10,15 @@ export class TokenbedError extends Error {
   }
 }
 
-/** An id that the table has no row for, or that is no token (code `TOKEN_INDEX`). */
+/** An id without a row in the table, or one that is not a token (code `TOKEN_INDEX`). */
 export class TokenIndexError extends TokenbedError {
-  /** Where in ids, one number per dimension. */
+  /** The position of the first bad id, one index per dimension. */
   readonly position: number[]
   /** The first bad id. */
   readonly value: number
-  /** Rows of the table. */
+  /** Number of rows in the table. */
   readonly size: number
-  /** How many ids are bad. */
+  /** Number of bad ids. */
   readonly count: number
   constructor(what: string, fields: { position: number[]; value: string; size: number; count: number }) {
     const { position, value, size, count } = fields
@@ -28,7 +28,7 @@ export class TokenIndexError extends TokenbedError {
     const why = isBetween
       ? `is no token: the encoding does not use it`
       : `is out of range for ${what === 'target' ? `${size} classes` : `a table of ${size} rows`}`
-    // Positions that do not fit are past the context: say what makes it longer.
+    // Positions out of range lie beyond the context, so say what makes it longer.
     const longer =
       what === 'position' && Number(value) >= size ? `; interpolatePositions() makes a table for a longer context` : ''
     super('TOKEN_INDEX', `${what} ${value} at [${position.join(', ')}] ${why}${more}${longer}`)
@@ -39,7 +39,7 @@ export class TokenIndexError extends TokenbedError {
   }
 }
 
-/** Sizes that do not go together (code `SHAPE`). */
+/** Shapes that do not fit together (code `SHAPE`). */
 export class ShapeError extends TokenbedError {
   constructor(message: string) {
     super('SHAPE', message)
@@ -53,11 +53,11 @@ export class DTypeError extends TokenbedError {
   }
 }
 
-/** A call that cannot be carried out as it was made (code `USAGE`). */
+/** A call with arguments or settings that cannot work (code `USAGE`). */
 export class UsageError extends TokenbedError {
-  /** The special token that stands in a text without being allowed, where that is what cannot be carried out. */
+  /** The special token that a text contains although it is not allowed, if that is the cause. */
   declare readonly specialToken?: string
-  /** The environment variable whose value cannot be used, where that is why. */
+  /** The environment variable whose value cannot be used, if that is the cause. */
   declare readonly setting?: string
   constructor(message: string, options?: { cause?: unknown; specialToken?: string; setting?: string }) {
     super('USAGE', message, options)
@@ -66,9 +66,9 @@ export class UsageError extends TokenbedError {
   }
 }
 
-/** More memory than the system gives (code `USAGE`). What was called did nothing, and may be called again. */
+/** The system has not enough memory (code `USAGE`). The call did nothing and may be repeated. */
 export class MemoryError extends UsageError {
-  /** How many bytes were asked for at once. */
+  /** Number of bytes that were requested at once. */
   readonly bytes: number
   constructor(message: string, bytes: number, options?: { cause?: unknown }) {
     super(message, options)
@@ -76,13 +76,14 @@ export class MemoryError extends UsageError {
   }
 }
 
-/** A text that stands for no row of a table (code `USAGE`). */
+/** A text without a row in the table (code `USAGE`). */
 export class UnknownTokenError extends UsageError {
   /** The text. */
   readonly token: string
   /**
-   * Of words those that are spelled most like it, three at most, the nearest first; of a tokenizer the tokens it falls
-   * into, the first eight. Looked for when it is first read: that takes some milliseconds where there are many words.
+   * For a vocabulary of words, up to three that are spelled most like it, the nearest first; for a tokenizer, the first
+   * eight tokens that it splits into. They are looked for on first access, which takes some milliseconds if there are
+   * many words.
    */
   declare readonly nearest: readonly string[]
   constructor(message: string, token: string, nearest: () => readonly string[]) {
@@ -93,12 +94,12 @@ export class UnknownTokenError extends UsageError {
   }
 }
 
-/** A file whose bytes are not what its format says (code `FORMAT`). */
+/** A file whose bytes do not follow its format (code `FORMAT`). */
 export class FormatError extends TokenbedError {
   readonly path: string
-  /** The byte where it is wrong. */
+  /** Byte offset of the fault. */
   readonly offset: number
-  /** Whether it is a text with bytes that are no UTF-8, which the option `invalidUtf8: 'replace'` reads. */
+  /** Whether the file is a text with invalid UTF-8, which the option `invalidUtf8: 'replace'` reads. */
   readonly invalidUtf8: boolean
   constructor(message: string, path: string, offset: number, invalidUtf8 = false) {
     super('FORMAT', message)
@@ -118,21 +119,26 @@ export class FileError extends TokenbedError {
 }
 
 /**
- * The native part is missing or cannot be loaded (code `BINARY`); `cause` is the loader's error, where there was one.
- * The message holds `found`, `needed` and `mend`.
+ * The native part is missing or cannot be loaded (code `BINARY`); `cause` is the loader's error, if there was one. The
+ * message contains `found`, `needed` and `mend`.
  */
 export class BinaryError extends TokenbedError {
   /**
-   * `missing`: the platform's package is not installed; `version`: it is of another version than tokenbed;
-   * `unsupported`: there is none for this platform; `disabled`: Node was told to load no addons, or Deno was not
-   * allowed to; `glibc`: the binary needs a newer glibc; `refused`: the system would not load it for another reason;
-   * `bundled`: a bundler put tokenbed's code where its files are not.
+   * The reason:
+   *
+   * - `missing`: the platform's package is not installed;
+   * - `version`: its version is not that of tokenbed;
+   * - `unsupported`: there is no binary for this platform;
+   * - `disabled`: Node was told to load no addons, or Deno may not load native code;
+   * - `glibc`: the binary needs a newer glibc;
+   * - `refused`: the system did not load it for another reason;
+   * - `bundled`: a bundler separated tokenbed's code from its files.
    */
   readonly reason: 'missing' | 'version' | 'unsupported' | 'disabled' | 'glibc' | 'refused' | 'bundled'
-  /** What this process is, and what was found for it. */
+  /** The platform of this process, and what was found for it. */
   readonly found: string
   readonly needed: string
-  /** The command, or the step, that mends it. */
+  /** The command or step that repairs it. */
   readonly mend: string
   constructor(message: string, cause: unknown, details: Pick<BinaryError, 'reason' | 'found' | 'needed' | 'mend'>) {
     super('BINARY', message, { cause })

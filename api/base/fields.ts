@@ -1,38 +1,41 @@
-// Options that are defined in Rust: how tables of them look, which `scripts/options.mjs` writes, and how values are
-// checked.
+// Options that are defined in Rust: the form of their tables, which `scripts/options.mjs` generates, and the checks of
+// their values.
 
 import { UsageError } from './errors.js'
 import { checkBoolean, checkNumber, checkOptions, checkSize, isArray, isObject, show } from './validate.js'
 
-/** Another option, whose value is taken where this one is left out. */
+/** Names another option, whose value is the default of this one. */
 interface Like {
   readonly like: string
 }
 
-/** What an option may be, and its default. Without one it must be given, or is found out by whoever reads it. */
+/**
+ * The values that an option may have, and its default. An option without a default must be given, or its reader works
+ * it out.
+ */
 type Field =
-  /** True or false; `needs` names another option, which must not be 0 then. */
+  /** True or false. If it is true, the option that `needs` names must not be 0. */
   | { readonly kind: 'flag'; readonly needs?: string; readonly usual: boolean }
   /** A whole number. */
   | { readonly kind: 'size'; readonly least: number; readonly most: number; readonly usual?: number | Like }
-  /** A finite number; `missing` says what is missing where it has no default. */
+  /** A finite number; `missing` says what to give if it has no default. */
   | { readonly kind: 'number'; readonly least?: number; readonly usual?: number | Like; readonly missing?: string }
   /** Two numbers from 0 to below 1. */
   | { readonly kind: 'betas'; readonly usual: readonly [number, number] }
-  /** A word, which is the default, or an object of options. */
+  /** The word, which is the default, or an object of options. */
   | { readonly kind: 'wordOr'; readonly word: string; readonly options: Fields }
 
-/** Options by name, in their order. */
+/** Options by name, in order. */
 export type Fields = Readonly<Record<string, Field>>
 
-/** How errors say it: optimizers and trainers have words of their own. */
+/** Wording of errors, which differs between optimizers and trainers. */
 export interface Words {
-  /** Of a number that is below `least`. */
+  /** The message for a number below `least`. */
   tooSmall(value: number, least: number): string
   readonly betas: 'are' | 'must be'
 }
 
-/** The default of an option among the values that are known already; undefined where it has none. */
+/** The default of an option, given the values known already; undefined if it has none. */
 function usualOf(field: Field, values: Readonly<Record<string, unknown>>): unknown {
   if (field.kind === 'wordOr') return field.word
   const { usual } = field
@@ -40,14 +43,14 @@ function usualOf(field: Field, values: Readonly<Record<string, unknown>>): unkno
   return isArray(usual) ? [...usual] : usual
 }
 
-/** All options with their defaults, unchecked; NaN is a number without a default. */
+/** All options with their defaults, unchecked; an option without a default is NaN. */
 export function defaultsOf<O>(fields: Fields): O {
   const defaults: Record<string, unknown> = {}
   for (const [name, field] of Object.entries(fields)) defaults[name] = usualOf(field, defaults) ?? NaN
   return defaults as O
 }
 
-/** Refuses options that lack what has no default. */
+/** Throws if an option without a default is missing. */
 export function checkPresent(options: unknown, fields: Fields, where: string): void {
   for (const [name, field] of Object.entries(fields)) {
     if (field.kind !== 'number' || field.missing === undefined) continue
@@ -59,7 +62,7 @@ export function checkPresent(options: unknown, fields: Fields, where: string): v
   }
 }
 
-/** Checks the value of an option; `values` are those of the others. What is returned is a copy. */
+/** Checks the value of one option and returns a copy; `values` holds the values of all options. */
 function checkField(
   name: string,
   field: Field,
@@ -99,7 +102,7 @@ function checkBetas(betas: unknown, named: string, words: Words): [number, numbe
   throw new UsageError(`${named} ${words.betas} two numbers from 0 to below 1, not ${show(betas)}`)
 }
 
-/** Checks options, with defaults for those that are undefined, and returns all of them. */
+/** Checks options, fills in defaults for those that are undefined, and returns all of them. */
 export function checkFields(
   fields: Fields,
   given: Readonly<Record<string, unknown>>,
@@ -112,7 +115,7 @@ export function checkFields(
   return values
 }
 
-/** Checks options of which none is left to its default. */
+/** Checks options that are all given. */
 export function checkAll(fields: Fields, values: object, where: string, words: Words): void {
   for (const [name, field] of Object.entries(fields))
     checkField(name, field, values as Record<string, unknown>, where, words)

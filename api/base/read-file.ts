@@ -1,23 +1,23 @@
-// Files that are read whole, whatever their names stand for: nothing here waits for another process, and what is no
-// file is refused with its name. As `open::regular` does it on the native side.
+// Reading regular files, whatever a path refers to: nothing here waits for another process, and everything that is not
+// a regular file is an error with its path. `open::regular` does the same on the native side.
 
 import { closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from 'node:fs'
 import { FileError } from './errors.js'
 
-/** Were it a pipe by now, opening it would not wait; Windows has neither flag. */
+/** Keeps the open call from waiting if the path has become a pipe; Windows has neither flag. */
 const NEVER_WAIT = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0)
 
 /**
- * The bytes of a regular file, of which there are as many as the system says before it is read.
+ * All bytes of a regular file, whose size is known before it is read.
  *
- * @throws FileError where it is not there or cannot be read; for a folder, a pipe, a socket or a device; and where its size
- * changes while it is read, or is not known, as of the files of /proc.
+ * @throws FileError if it does not exist or cannot be read; for a folder, a pipe, a socket or a device; and if its size
+ * changes while it is read, or is unknown, as for files in /proc.
  */
 export function readWhole(path: string): Buffer {
   return opened(path, readAll)
 }
 
-/** The first bytes of a regular file, as many as are wanted or there are. @throws FileError as `readWhole`. */
+/** The first `length` bytes of a regular file, or all if it is shorter. @throws FileError as `readWhole`. */
 export function readStart(path: string, length: number): Buffer {
   return opened(path, (file, size) => {
     const bytes = Buffer.alloc(Math.min(length, size))
@@ -28,7 +28,7 @@ export function readStart(path: string, length: number): Buffer {
 function opened(path: string, read: (file: number, size: number) => Buffer): Buffer {
   let file: number | undefined
   try {
-    // What is no file is not even opened: a pipe's writer would notice, and a device may do something.
+    // Check before opening: a pipe's writer would notice, and opening a device may have effects.
     checkKind(statSync(path))
     file = openSync(path, NEVER_WAIT)
     const found = fstatSync(file)
@@ -66,7 +66,7 @@ function readAll(file: number, size: number): Buffer {
   return bytes
 }
 
-/** Reads at most `length` bytes; once more where a signal came in between, which Node does not do. */
+/** Reads at most `length` bytes. It retries after a signal interrupts the read, which Node does not do. */
 function readPart(file: number, bytes: Buffer, at: number, length: number): number {
   for (;;) {
     try {
@@ -77,9 +77,9 @@ function readPart(file: number, bytes: Buffer, at: number, length: number): numb
   }
 }
 
-/** Bytes that are read at a time: no system reads more than 2 GiB at once. */
+/** Most bytes to read at a time: no system reads more than 2 GiB at once. */
 const STEP = 2 ** 30
 
-/** Whether a file that could not be read is not there. */
+/** Whether a FileError says that the file does not exist. */
 export const isMissing = (error: unknown) =>
   ['ENOENT', 'ENOTDIR'].includes(((error as FileError).cause as NodeJS.ErrnoException | undefined)?.code ?? '')

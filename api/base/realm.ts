@@ -1,30 +1,30 @@
-// Values of other realms: a context of `vm`, where Jest and Vitest run tests, has Maps, arrays and errors of its own,
-// and may lack what Node gives to its first realm. `instanceof` and prototypes tell nothing of them; what is asked here
-// holds in each.
+// Values of other realms. A context of `vm`, in which Jest and Vitest run tests, has its own Map, Array and Error, and
+// may lack what Node gives to its first realm. `instanceof` and prototypes do not recognise its values; the tests here
+// work in every realm.
 
 import { types } from 'node:util'
 import { runInThisContext } from 'node:vm'
 
-/** Node's own, where this realm has none: jsdom's. */
+/** Node's `structuredClone` if this realm has none, as in jsdom. */
 export const structuredClone: typeof globalThis.structuredClone =
   globalThis.structuredClone ?? runInThisContext('structuredClone')
 
 const PROTOTYPE = Object.getPrototypeOf(Uint8Array.prototype) as object
-/** What a typed array itself answers to one of its properties, whatever a subclass or its user wrote over it. */
+/** Reads a built-in property of a typed array, even if a subclass or a user has overridden it. */
 const ownAnswer = <T>(property: string | symbol) => {
   const { get } = Object.getOwnPropertyDescriptor(PROTOTYPE, property)!
   return (array: unknown): T => get!.call(array) as T
 }
 /**
- * The kind of a typed array: `Float32Array`, also of one that extends it, as Buffer does Uint8Array; undefined of all
- * else.
+ * The name of a typed array's built-in class, such as `Float32Array`, also for subclasses such as Buffer; undefined for
+ * other values.
  */
 export const kindName = ownAnswer<string | undefined>(Symbol.toStringTag)
 export const bufferOf = ownAnswer<ArrayBufferLike>('buffer')
 export const offsetOf = ownAnswer<number>('byteOffset')
 export const lengthOf = ownAnswer<number>('length')
 
-/** Whether it was written `{}`, or has no prototype. */
+/** Whether it is a plain object, of any realm: written `{}`, or without a prototype. */
 export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   return (
@@ -33,21 +33,19 @@ export function isPlain(value: object): boolean {
   )
 }
 
-/**
- * The entries of a Map or of an object by name; null of what holds values in some other way: a Set, a promise, a list.
- */
+/** The entries of a Map or an object; null for an object that holds values in another way: a Set, a promise, a list. */
 export function entriesOf(value: object): [unknown, unknown][] | null {
   if (types.isMap(value)) return Array.from(value)
   const entries = Array.isArray(value) ? [] : Object.entries(value)
   return isPlain(value) || entries.length > 0 ? entries : null
 }
 
-/** The message of whatever was thrown. */
+/** The message of a thrown value, which may be of any type. */
 export function messageOf(thrown: unknown): string {
   return types.isNativeError(thrown) ? thrown.message : String(thrown)
 }
 
-/** Whether V8 had no room for what was asked of it. */
+/** Whether this is V8's RangeError for an allocation that failed. */
 export function isRangeError(thrown: unknown): boolean {
   return types.isNativeError(thrown) && thrown.name === 'RangeError'
 }
@@ -67,8 +65,8 @@ const VIEWS: Record<string, View | undefined> = {
 }
 
 /**
- * A value of another realm as one of this: arrays over the same memory; lists, objects and promises of such. Whoever
- * has asked for it compares it with what this realm makes.
+ * Converts a value of another realm to this realm: arrays over the same memory, and lists, objects and promises of such
+ * values. Callers compare them with values that this realm makes.
  */
 export function ours<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value

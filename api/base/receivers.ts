@@ -1,11 +1,11 @@
-// Objects that no constructor made: `Object.create(Tensor.prototype)`, a proxy of a tensor, a method torn off its
-// object. Reading their private fields would be a bare TypeError of the language's.
+// Receivers that no constructor made: `Object.create(Tensor.prototype)`, a proxy of a tensor, or a method called
+// without its object. Reading their private fields would throw a bare TypeError.
 
 import { types } from 'node:util'
 import { UsageError } from './errors.js'
 import { show } from './validate.js'
 
-/** Asks for a private field. */
+/** Tests whether an object has the private field of a class. */
 export type Test = (value: object) => boolean
 type Method = (this: unknown, ...args: unknown[]) => unknown
 export interface Class {
@@ -13,19 +13,19 @@ export interface Class {
   readonly prototype: object
 }
 
-/** Of a tensor what every op calls: internal, or checked where it is written. */
+/** Members of a tensor that every op uses; they are internal or check their receiver themselves. */
 export const OFTEN: readonly PropertyKey[] = ['disposed', 'requiresGrad', 'dispose', 'node', 'collected', 'forget']
 
 /**
- * Makes the methods and accessors of a class refuse a `this` that is none of its objects, as a UsageError. `isOwn` asks
- * for a private field. Those in `except` are called by the package itself all the time, and check for themselves;
- * setters are not among them.
+ * Makes the methods and accessors of a class throw a UsageError if `this` is not an object of the class. `isOwn` tests
+ * for a private field. Members in `except`, which the package calls all the time, check their receiver themselves;
+ * their setters are still guarded.
  */
 export function guardReceivers(kind: Class, isOwn: Test, except: readonly PropertyKey[] = []): void {
   for (const key of Reflect.ownKeys(kind.prototype)) {
     if (key === 'constructor') continue
-    // What `[Symbol.dispose]` names where that is not there: in contexts of Node 20, which gives it to its first realm
-    // alone.
+    // Where `Symbol.dispose` does not exist, the method is named 'undefined': Node 20 gives the symbol to its first
+    // realm only.
     if (key === 'undefined') {
       delete (kind.prototype as Record<string, unknown>)[key]
       continue
@@ -53,7 +53,7 @@ function guarded(method: Method, kind: Class, key: PropertyKey, isOwn: Test): Me
   return guard
 }
 
-/** The error of a call on an object that is not of the class. */
+/** The error for a call on a receiver that is not an object of the class. */
 export function stranger(value: unknown, kind: string, key: PropertyKey): UsageError {
   const what = typeof value === 'object' && value !== null ? 'an object that its constructor did not make' : show(value)
   return new UsageError(
@@ -64,8 +64,8 @@ export function stranger(value: unknown, kind: string, key: PropertyKey): UsageE
 const below = Function.prototype[Symbol.hasInstance]
 
 /**
- * What `instanceof` answers for a class of this package: whether its constructor made the value, and for a class that
- * extends it whether that did. An object with no more than the prototype has none of what methods need.
+ * The answer of `instanceof` for a class of this package: whether its constructor made the value and, for a subclass,
+ * whether that class did. An object that only inherits the prototype lacks what methods need.
  */
 export function isInstance(asked: unknown, kind: unknown, value: object): boolean {
   return asked === kind || below.call(asked as never, value)

@@ -3,14 +3,14 @@
 import { ShapeError } from './errors.js'
 import { checkSize, show } from './validate.js'
 
-/** The number of elements. */
+/** Number of elements of a shape. */
 export function sizeOf(shape: readonly number[]): number {
   let size = 1
   for (const n of shape) size *= n
   return size
 }
 
-/** Where the flat index is in a shape. */
+/** The position of a flat index in a shape, one index per dimension. */
 export function unravel(flat: number, shape: readonly number[]): number[] {
   const position: number[] = new Array(shape.length)
   for (let dim = shape.length - 1; dim >= 0; dim--) {
@@ -20,7 +20,7 @@ export function unravel(flat: number, shape: readonly number[]): number[] {
   return position
 }
 
-/** Steps, in elements, along each dimension of a dense row-major block. */
+/** Strides, in elements, of a dense row-major block. */
 export function stridesOf(shape: readonly number[]): number[] {
   const strides: number[] = new Array(shape.length)
   let step = 1
@@ -31,7 +31,7 @@ export function stridesOf(shape: readonly number[]): number[] {
   return strides
 }
 
-/** The shape that two shapes become together: from the right, sizes are equal or one of them is 1. */
+/** The broadcast shape of two shapes. From the right, sizes must be equal or one of them 1. */
 export function broadcast(a: readonly number[], b: readonly number[]): number[] {
   const rank = Math.max(a.length, b.length)
   const shape: number[] = new Array(rank)
@@ -48,20 +48,20 @@ export function broadcast(a: readonly number[], b: readonly number[]): number[] 
   return shape
 }
 
-/** Strides of a dense block seen as a broadcast shape: 0 where it repeats. */
+/** Strides that read a dense block of shape `from` as the broadcast shape `to`: 0 along repeated dimensions. */
 export function broadcastStrides(from: readonly number[], to: readonly number[]): number[] {
   const dense = stridesOf(from)
   const lead = to.length - from.length
   return to.map((_, dim) => (dim < lead || from[dim - lead] === 1 ? 0 : dense[dim - lead]))
 }
 
-/** The dimension as counted from the front. */
+/** Checks a dimension and returns it counted from the front. */
 export function checkDim(dim: unknown, rank: number, where: string): number {
   if (typeof dim === 'number' && Number.isInteger(dim) && dim >= -rank && dim < rank) return dim < 0 ? dim + rank : dim
   throw new ShapeError(`${where}: dimension ${show(dim)} of a tensor with ${rank} dimensions`)
 }
 
-/** Elements before, along and after a dimension. */
+/** Number of elements before (`outer`), along (`n`) and after (`inner`) a dimension. */
 export function around(shape: readonly number[], dim: number): { outer: number; n: number; inner: number } {
   return { outer: sizeOf(shape.slice(0, dim)), n: shape[dim], inner: sizeOf(shape.slice(dim + 1)) }
 }
@@ -73,12 +73,12 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return true
 }
 
-/** A shape as users write it. */
+/** The text of a shape, as users write it. */
 export function shown(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`
 }
 
-/** The sizes of a shape for so many elements, in which one may be -1: whatever is left. */
+/** The sizes of a shape for `size` elements; one size may be -1 and is computed from the others. */
 export function inferredShape(shape: readonly number[], size: number): number[] {
   const unknown = shape.indexOf(-1)
   const sizes = shape.map((n, dim) => (dim === unknown ? 1 : checkSize(n, `reshape: size ${dim}`)))

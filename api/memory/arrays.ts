@@ -1,15 +1,15 @@
-// Arrays in V8's memory. V8 says that there is none by a bare RangeError; here it is an error of this package.
+// Arrays in V8's memory. If V8 has no memory left it throws a bare RangeError; here that becomes a MemoryError.
 
 import { MemoryError } from '../base/errors.js'
 import { isRangeError } from '../base/realm.js'
 
-/** What can be made of a length. */
+/** A class whose objects are made from a length. */
 interface Kind<A> {
   new (length: number): A
   readonly BYTES_PER_ELEMENT?: number
 }
 
-/** What `make` makes, of so many bytes. */
+/** The result of `make`, which allocates `bytes` bytes. */
 export function allocating<T>(bytes: number, make: () => T): T {
   try {
     return make()
@@ -22,7 +22,7 @@ export function allocating<T>(bytes: number, make: () => T): T {
   }
 }
 
-/** A typed array of so many zeros, or an ArrayBuffer of so many bytes. */
+/** A typed array of `length` zeros, or an ArrayBuffer of `length` bytes. */
 export function zeroed<A>(kind: Kind<A>, length: number): A {
   return allocating(length * (kind.BYTES_PER_ELEMENT ?? 1), () => new kind(length))
 }

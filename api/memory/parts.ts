@@ -1,27 +1,29 @@
-// Live buffers over parts of a storage that is too long for one.
+// Live buffers over parts of a storage that is too long for one buffer.
 
 import { check, liveBuffer, native, type Handle } from '../native/native.js'
 
 interface Part {
   readonly handle: Handle
-  /** Not held: who has an array over it holds it. */
+  /** A weak reference: only users' arrays keep the buffer alive. */
   readonly buffer: WeakRef<ArrayBuffer>
 }
 
-/** Parts are forgotten when nobody looks at them any more, which is looked into when there are twice as many. */
+/**
+ * Number of parts from which collected ones are looked for and forgotten; later it is twice the number of parts in use.
+ */
 const FEW = 64
 
-/** The parts of one storage that somebody looks at. */
+/** The buffers over parts of one storage that users hold. */
 export class Parts {
   readonly #parts = new Map<string, Part>()
   #many = FEW
 
-  /** The buffer over a part, whose handle is given; null where the host forbids it. */
+  /** The buffer over the part that `handle` refers to; null if the host forbids live buffers. */
   take(handle: Handle, offset: number, bytes: number): ArrayBuffer | null {
     if (bytes === 0) return new ArrayBuffer(0)
     const key = `${offset}+${bytes}`
     const known = this.#parts.get(key)?.buffer.deref()
-    // One that its user transferred away is made anew.
+    // A buffer that its user transferred away is replaced.
     if (known !== undefined && known.byteLength > 0) return known
     const buffer = liveBuffer(handle)
     if (buffer === null) return null
@@ -35,7 +37,7 @@ export class Parts {
     this.#many = Math.max(FEW, 2 * this.#parts.size)
   }
 
-  /** Detaches all, when the storage has been given up. */
+  /** Detaches all buffers when the storage is freed. */
   release(): void {
     for (const { handle, buffer } of this.#parts.values()) {
       const shown = buffer.deref()

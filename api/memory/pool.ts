@@ -1,33 +1,35 @@
-// Activations live in V8's own ArrayBuffers, taken from and given back to a pool by size class.
+// Activations live in V8's ArrayBuffers, which come from a pool by size class and return to it.
 //
-// Why V8's: finalizers of external memory do not run while a synchronous loop runs, so memory would grow without bound;
-// V8's own buffers are collected there. Why a pool: a fresh large buffer costs more in page faults than the work on it.
+// V8's buffers are used because the garbage collector frees them during a synchronous loop. Finalizers of external
+// memory do not run then, so that memory would grow without bound. The pool exists because the page faults of a fresh
+// large buffer cost more than the work on it.
 
 import { zeroed } from './arrays.js'
 import { check, native } from '../native/native.js'
 import { structuredClone } from '../base/realm.js'
 
 /**
- * Idle buffers are kept up to so many bytes; the longest idle are let go first, and one that is larger is never kept.
- * Two results of (32, 1024) x 768 fit: what a loop gives back before it takes the next.
+ * The most bytes of idle buffers that are kept. The longest idle ones are dropped first, and a larger buffer is never
+ * kept. Two results of (32, 1024) x 768 fit: those that a loop returns before it takes the next.
  */
 export const POOL_LIMIT = 256 * 2 ** 20
-/** Below this a fresh buffer costs no page fault of its own: such buffers are not rounded up and not kept. */
+/** Smaller buffers cost no page fault when fresh, so they are neither rounded up nor kept. */
 const POOLED_FROM = 2048
-/** From here on a fresh buffer asks for huge pages, as tables do. */
+/** Fresh buffers of at least this size ask for huge pages, as tables do. */
 const HUGE_FROM = 4 * 2 ** 20
 
-/** Idle buffers by size, the most recently returned last. */
+/** Idle buffers by size; in each list the most recently returned one is last. */
 const idle = new Map<number, ArrayBuffer[]>()
 let idleBytes = 0
 
-/** Bytes of idle buffers. */
+/** Number of bytes in idle buffers. */
 export function pooledBytes(): number {
   return idleBytes
 }
 
 /**
- * The bytes reserved for so many: a power of two or one of three steps between two, so that at most a fifth is spare.
+ * The bytes reserved for a buffer of `bytes`: a power of two or one of three steps between two powers, so that at most
+ * a fifth is spare.
  */
 function sizeClass(bytes: number): number {
   if (bytes < POOLED_FROM) return bytes
@@ -35,7 +37,7 @@ function sizeClass(bytes: number): number {
   return Math.ceil(bytes / step) * step
 }
 
-/** A buffer of at least so many bytes. Its contents are unspecified: zeros, or what an earlier holder left. */
+/** A buffer of at least `bytes` bytes. Its contents are unspecified: zeros, or what an earlier holder left. */
 export function take(bytes: number): ArrayBuffer {
   const size = sizeClass(bytes)
   const list = idle.get(size)
@@ -46,14 +48,14 @@ export function take(bytes: number): ArrayBuffer {
   return allocate(size)
 }
 
-/** A buffer of at least so many bytes, all zero: fresh, so that untouched pages cost nothing. */
+/** A buffer of at least `bytes` bytes, all zero. It is fresh, so that untouched pages cost nothing. */
 export function takeZeroed(bytes: number): ArrayBuffer {
   return allocate(sizeClass(bytes))
 }
 
 function allocate(bytes: number): ArrayBuffer {
   const buffer = fresh(bytes)
-  // Before it is touched: V8's memory of this size is the system's, which zeroes it page by page when it is written.
+  // Ask before the first write: the system zeroes such a large buffer page by page when it is written.
   if (bytes >= HUGE_FROM) check(native.adviseHugePages(buffer))
   return buffer
 }
@@ -63,11 +65,11 @@ function fresh(bytes: number): ArrayBuffer {
 }
 
 /**
- * Keeps the memory of a buffer for the next. One that was shown is detached first, so that arrays taken before show
- * nothing ever after; of others there are none, and detaching costs more than a small lookup.
+ * Returns a buffer to the pool. A buffer that was shown is detached first, so that arrays taken before show nothing
+ * ever after. Other buffers have no such arrays, and detaching costs more than a small lookup.
  */
 export function giveBack(buffer: ArrayBuffer, shown: boolean): void {
-  // Transferred away by its user: the memory is theirs now.
+  // The user transferred the buffer away and now owns the memory.
   if (buffer.byteLength === 0) return
   const memory = shown ? detach(buffer) : buffer
   const size = memory.byteLength
@@ -76,7 +78,7 @@ export function giveBack(buffer: ArrayBuffer, shown: boolean): void {
   if (list === undefined) idle.set(size, [memory])
   else {
     list.push(memory)
-    // The order of the map is the order of last use.
+    // The order of the map's keys is the order of last use.
     idle.delete(size)
     idle.set(size, list)
   }
@@ -97,7 +99,7 @@ function dropOldest(): void {
 
 const hasTransfer = 'transfer' in ArrayBuffer.prototype
 
-/** The memory of a buffer as a new one, the old one detached: ArrayBuffer.prototype.transfer from Node 21 on. */
+/** Moves the memory to a new buffer and detaches the old one. ArrayBuffer.prototype.transfer exists from Node 21 on. */
 function detach(buffer: ArrayBuffer): ArrayBuffer {
   if (hasTransfer) return (buffer as ArrayBuffer & { transfer(): ArrayBuffer }).transfer()
   return structuredClone(buffer, { transfer: [buffer] })

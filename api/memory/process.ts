@@ -1,17 +1,23 @@
-// What this process holds, and what it runs on.
+// The memory, threads and instruction sets of this process.
 
 import { binary, call, check, native } from '../native/native.js'
 import { pooledBytes } from './pool.js'
 import { checkSize } from '../base/validate.js'
 
-/** V8's ArrayBuffers when this package was loaded: not its own. */
+/** Bytes of V8's ArrayBuffers before this package was loaded; they are not its own. */
 const before = process.memoryUsage().arrayBuffers
 
 /**
- * Bytes held now: `tables` in native memory; `pool`: idle buffers kept for reuse; `results`: those of `forwardAsync`,
- * and all other ArrayBuffers that V8 made since this package was loaded, its tensors' and the program's own (V8 does
- * not say whose a buffer is); `total` is their sum. `mapped`: files mapped into memory, apart, as the system may drop
- * and reread their pages. What is native memory is of all threads, what is V8's of the one that asks.
+ * Bytes held now:
+ *
+ * - `tables`: tables in native memory;
+ * - `pool`: idle buffers kept for reuse;
+ * - `results`: results of `forwardAsync`, and all other ArrayBuffers that V8 made since this package was loaded: those
+ *   of its tensors and those of the program (V8 does not say whose a buffer is);
+ * - `mapped`: files mapped into memory; not in `total`, as the system may drop and reread their pages;
+ * - `total`: the sum of `tables`, `pool` and `results`.
+ *
+ * Native memory is counted for all threads, V8's memory for the calling thread.
  */
 export function memoryUsage(): { tables: number; pool: number; results: number; mapped: number; total: number } {
   const { tables, mapped, results: own, pooled } = call(native.nativeUsage())
@@ -30,21 +36,22 @@ export interface Capabilities {
   detected: string[]
   /** The features of the processor that instruction sets are chosen by. */
   features: { name: string; available: boolean }[]
-  /** Threads that a kernel may use: `getNumThreads()`. */
+  /** Number of threads that a kernel may use: `getNumThreads()`. */
   threads: number
   /** Whether `data` of tables is live memory; false where the host forbids it (Electron). */
   liveData: boolean
-  /** What the native part was built for. */
+  /** The platform that the native part was built for. */
   binary: string
-  /** The native part's file. */
+  /** Path of the native part. */
   path: string
   /**
-   * Why that file: `package`, the platform's own; `build`, made in this clone; `environment`, TOKENBED_BINARY names it.
+   * Why this file was loaded. `package`: it is the platform's package; `build`: it was built in this clone;
+   * `environment`: TOKENBED_BINARY names it.
    */
   source: 'package' | 'build' | 'environment'
 }
 
-/** What the package runs on. */
+/** What the package runs on: its version, instruction set, threads and native part. */
 export function capabilities(): Capabilities {
   const { version, isa, detected, features, target, liveData, path, source } = binary
   return {
@@ -60,39 +67,39 @@ export function capabilities(): Capabilities {
   }
 }
 
-/** What one op gave on one instruction set. */
+/** The result of testing one op on one instruction set. */
 export interface KernelTest {
   op: string
   isa: string
-  /** Whether all its results have the bits of the scalar kernels, which define them. */
+  /** Whether all results equal those of the scalar kernels, which define them, to the bit. */
   ok: boolean
-  /** Of all its results: 16 hexadecimal digits, the same on every machine. */
+  /** Digest of all results: 16 hexadecimal digits, the same on every machine. */
   digest: string
 }
 
-/** Runs the kernels of every instruction set that this machine has on a fixed battery: some milliseconds. */
+/** Tests the kernels of every instruction set that this machine has, on fixed inputs. It takes some milliseconds. */
 export function selfTest(): KernelTest[] {
   return call(native.kernelsSelfTest())
 }
 
 /**
- * How many threads a kernel may use from now on, the calling one among them, in the whole process, worker threads
- * included. The default is what the environment variable TOKENBED_NUM_THREADS says, else the number of cores, at most
- * 4: lookups are bound by memory, which few cores exhaust. Texts are encoded by all cores unless a number was chosen.
+ * Sets the number of threads that a kernel may use, including the calling one, in the whole process with its worker
+ * threads. The default is the environment variable TOKENBED_NUM_THREADS, or else the number of cores, at most 4:
+ * lookups are bound by memory, which few cores exhaust. Text is encoded on all cores unless a number was set.
  *
- * Results have the same bits at any number. Threads start with the first work that is large enough to be divided.
+ * Results have the same bits with any number. Threads start with the first work that is large enough to be divided.
  *
- * @throws UsageError for what is not a whole number from 1 to 1024.
+ * @throws UsageError if `n` is not a whole number from 1 to 1024.
  */
 export function setNumThreads(n: number): void {
   check(native.setNumThreads(checkSize(n, 'setNumThreads: n', 1)))
 }
 
 /**
- * How many threads a kernel may use.
+ * Number of threads that a kernel may use.
  *
- * @throws UsageError where nothing was set and TOKENBED_NUM_THREADS is not a whole number from 1 to 1024; so does
- * whatever would use threads.
+ * @throws UsageError if no number was set and TOKENBED_NUM_THREADS is not a whole number from 1 to 1024; everything
+ * that would use threads throws it too.
  */
 export function getNumThreads(): number {
   return call(native.numThreads())

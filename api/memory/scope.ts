@@ -1,28 +1,28 @@
-// Tensors made inside a function go when it returns, but those it returns.
+// Scopes: tensors made inside a function are disposed when it returns, except those it returns.
 
 import { types } from 'node:util'
 import { isPlain } from '../base/realm.js'
 import { checkFunction, checkNoPromise, isArray, isObject } from '../base/validate.js'
 
-/** What a scope keeps or disposes. */
+/** An object that a scope keeps or disposes. */
 interface Disposable {
   dispose(): void
 }
 
-/** Tensors made in the innermost scope. */
+/** The tensors made in the innermost scope; null outside of any scope. */
 let current: Set<Disposable> | null = null
 
-/** Enters a new tensor into the innermost scope. @internal */
+/** Adds a new tensor to the innermost scope. @internal */
 export function track(made: Disposable): void {
   current?.add(made)
 }
 
-/** A tensor that was disposed needs no scope to do it. @internal */
+/** Removes a tensor from the innermost scope, which then does not dispose it. @internal */
 export function untrack(gone: Disposable): void {
   current?.delete(gone)
 }
 
-/** Runs `fn`, whose tensors belong to no scope. @internal */
+/** Runs `fn` so that the tensors it makes belong to no scope. @internal */
 export function scopeless<T>(fn: () => T): T {
   const outer = current
   current = null
@@ -34,11 +34,11 @@ export function scopeless<T>(fn: () => T): T {
 }
 
 /**
- * Runs `fn` and disposes every tensor made inside, but those in what it returns: a tensor, a layer, or arrays, maps,
- * sets and plain objects of them. If `fn` throws, all are disposed. Scopes may be nested: what an inner one returns
- * belongs to the outer one.
+ * Runs `fn` and disposes every tensor made inside, except those in its result: a tensor, a layer, or arrays, maps, sets
+ * and plain objects of them. If `fn` throws, all are disposed. Scopes may be nested: the result of an inner one belongs
+ * to the outer one.
  *
- * @throws UsageError for what is no function, and for an async one: its tensors would be gone before it is done.
+ * @throws UsageError if `fn` is not a function, or is async: its tensors would be disposed before it is done.
  */
 export function scope<T>(fn: () => T): T {
   checkFunction(fn, 'scope')
@@ -60,10 +60,10 @@ export function scope<T>(fn: () => T): T {
   }
 }
 
-/** All objects in a result, of whatever realm its containers are. */
+/** All objects in a result; its containers may come from any realm. */
 function reachable(result: unknown): ReadonlySet<unknown> {
   const seen = new Set<unknown>()
-  // A list of what is left, not a call for each: a chain of objects may be longer than the stack is deep.
+  // A list instead of recursion: a chain of objects may be longer than the stack is deep.
   const left = [result]
   while (left.length > 0) {
     const one = left.pop()
@@ -78,6 +78,6 @@ function partsOf(one: object): readonly unknown[] {
   if ('parameters' in one && typeof one.parameters === 'function') return [one.parameters()]
   if (types.isMap(one)) return Array.from(one).flat()
   if (types.isSet(one)) return Array.from(one)
-  // By what is there, not by length: of an array there may be nothing but that.
+  // `Object.values` visits only elements that exist: an array may have a huge length and no elements.
   return isArray(one) || isPlain(one) ? Object.values(one) : []
 }

@@ -1,5 +1,5 @@
-// Who owns a tensor's bytes: V8 (activations) or Rust (tables and mapped files). Tensors that share bytes share one of
-// these and count as its holders; the bytes go with the last of them.
+// Storage: the owner of a tensor's bytes, which is V8 (activations) or Rust (tables and mapped files). Tensors that
+// share bytes share one storage and count as its holders; the bytes are freed with the last holder.
 
 import { constants } from 'node:buffer'
 import { facts, type DType, type IntArray, type TypedArray } from '../base/dtype.js'
@@ -9,11 +9,11 @@ import { Parts } from './parts.js'
 import { giveBack, take, takeZeroed } from './pool.js'
 import { zeroed } from './arrays.js'
 
-/** What keeps elements behind what they should be, and brings them up to date: an optimizer that leaves rows behind. */
+/** Rows that an optimizer has yet to update, and the ways to update them before they are read. */
 export interface Lag {
-  /** All of them. */
+  /** Updates all rows. */
   settle(): void
-  /** The rows that ids name; whether that went well. `bad` says what is done about an id without a row. */
+  /** Updates the rows that ids name; returns whether it succeeded. `bad` says how to treat an id without a row. */
   catchUp(ids: IntArray, bad: OnBadId): boolean
 }
 
@@ -21,17 +21,17 @@ export interface Lag {
 export abstract class Storage {
   #holders = 0
   #readers = 0
-  /** What is called before the bytes change. */
+  /** Functions to call before the bytes change. */
   #watchers: Set<() => void> | null = null
   #version = 0
   #lag: Lag | null = null
 
-  /** `value instanceof Storage`, in less time, and of proxies too: each new tensor asks it. */
+  /** `value instanceof Storage`, but faster and correct for proxies; it runs for each new tensor. */
   static is(value: unknown): value is Storage {
     return typeof value === 'object' && value !== null && #holders in value
   }
 
-  /** Whatever keeps its elements behind; who reads or writes them calls it first. */
+  /** The lag of the elements, if any; readers and writers must call it first. */
   get lag(): Lag | null {
     return this.#lag
   }
@@ -40,17 +40,17 @@ export abstract class Storage {
     this.#lag = lag
   }
 
-  /** How often its bytes were changed in place, as far as this package did it. */
+  /** How often this package changed the bytes in place. */
   get version(): number {
     return this.#version
   }
 
-  /** Whether one tensor alone holds it. */
+  /** Whether the storage has exactly one holder. */
   get held(): boolean {
     return this.#holders === 1
   }
 
-  /** Its bytes are about to be changed. @throws UsageError while work off the thread reads them. */
+  /** Announces a change of the bytes. @throws UsageError while work off the thread reads them. */
   beginWrite(where: string): void {
     this.checkWritable(where)
     this.changing()
@@ -58,7 +58,8 @@ export abstract class Storage {
   }
 
   /**
-   * Calls `run` once, before the bytes change; what ends that. null where they could be changed unseen: read them now.
+   * Calls `run` once before the bytes change, and returns a function that ends the watch. It is null if they could
+   * change unnoticed; then read them now.
    */
   watch(run: () => void): (() => void) | null {
     if (!this.seen) return null
@@ -67,30 +68,30 @@ export abstract class Storage {
     return () => void watchers.delete(run)
   }
 
-  /** Whether all changes go through here. */
+  /** Whether every change of the bytes is announced here. */
   protected get seen(): boolean {
     return false
   }
 
-  /** The bytes change now, or may from now on. */
+  /** Notifies the watchers: the bytes change now, or may change from now on. */
   protected changing(): void {
     const watchers = this.#watchers
     this.#watchers = null
     watchers?.forEach((run) => run())
   }
 
-  /** One more holder. */
+  /** Adds a holder. */
   retain(): this {
     this.#holders++
     return this
   }
 
-  /** One holder less; the last one frees the bytes. */
+  /** Removes a holder; the last one frees the bytes. */
   release(): void {
     if (--this.#holders === 0) this.free()
   }
 
-  /** Work off the thread begins to read the bytes; what ends that, once. */
+  /** Announces that work off the thread reads the bytes; returns a function to call once when it is done. */
   lend(): () => void {
     this.#readers++
     return () => void this.#readers--
@@ -103,51 +104,53 @@ export abstract class Storage {
     throw new UsageError(`${where}: ${lookups} under way still read this tensor: await them before it is changed`)
   }
 
-  /** Says that somebody may keep an array over the bytes. */
+  /** Records that a user may keep an array over the bytes. */
   show(): void {}
 
-  /** The same for all whose bytes are the same. */
+  /** The storage that owns the bytes now; the same for all storages of the same bytes. */
   get base(): Storage {
     return this
   }
 
   /**
-   * The same bytes in Rust's memory, which other threads may read: where they are V8's they move there, and arrays over
-   * them have length 0 afterwards.
+   * The same bytes in Rust's memory, which other threads may read. Bytes in V8's memory move there, and arrays over
+   * them then have length 0.
    */
   abstract native(): NativeStorage
   /**
-   * Whether others than this thread may write the bytes: threads that share them, or whoever writes the file they are
-   * of.
+   * Whether the bytes may change outside this thread: other threads share them, or a process writes the file that they
+   * are mapped from.
    */
   abstract readonly open: boolean
-  /** Whether `native` moves what somebody may be looking at. */
+  /** Whether `native` would empty an array that a user may hold. */
   abstract readonly shown: boolean
 
-  /** Ends the sharing that this thread began, if it did. */
+  /** Ends sharing, if this thread began it. */
   unshare(): void {}
 
   protected abstract free(): void
-  /** Elements as an array: live, or a fresh copy where the host forbids live views of Rust's memory. */
+  /** Elements as an array: live, or a new copy if the host forbids live views of Rust's memory. */
   abstract view(dtype: DType, offset: number, size: number): TypedArray
-  /** The same elements as the native side borrows them, by a handle; null where `view` is what it borrows. */
+  /** The same elements as a handle for the native side; null if the native side borrows `view` instead. */
   abstract handle(dtype: DType, offset: number, size: number): Handle | null
-  /** Whether a view of so many bytes is live. */
+  /** Whether a view of `bytes` bytes is live. */
   abstract live(bytes: number): boolean
 
-  /** After elements were read from an array. @throws FileError where they are of a mapped file that has lost bytes. */
+  /**
+   * Call this after reading elements from an array. @throws FileError if they lie in a mapped file that has lost bytes.
+   */
   checkWhole(): void {}
 
-  /** Elements to look at once: a copy where that costs less than a view. */
+  /** Elements to read once, as a copy if that costs less than a view. */
   peek(dtype: DType, offset: number, size: number): TypedArray {
     return this.view(dtype, offset, size)
   }
 }
 
-/** In the place of a buffer that was given back. */
+/** Replaces a buffer that was returned to the pool. */
 const NONE = new ArrayBuffer(0)
 
-/** V8's memory, from the pool, until it has to be Rust's. */
+/** V8's memory from the pool; `native` moves it to Rust's memory if needed. */
 export class PooledStorage extends Storage {
   readonly #bytes: number
   #buffer: ArrayBuffer
@@ -160,7 +163,7 @@ export class PooledStorage extends Storage {
     this.#bytes = bytes
   }
 
-  /** Bytes whose contents are unspecified: for results that are written whole. */
+  /** Bytes whose contents are unspecified, for results that are written whole. */
   static uninitialized(bytes: number): PooledStorage {
     return new PooledStorage(take(bytes), bytes)
   }
@@ -227,7 +230,7 @@ export class PooledStorage extends Storage {
     const buffer = this.#buffer
     this.#buffer = NONE
     this.#moved = moved
-    // As if shown: tensors keep arrays over it.
+    // Treat the buffer as shown, because tensors keep arrays over it.
     giveBack(buffer, true)
     return moved
   }
@@ -239,7 +242,7 @@ export class PooledStorage extends Storage {
   protected free(): void {
     if (this.#moved !== null) return this.#moved.release()
     const buffer = this.#buffer
-    // Forgotten first: what the pool has, it may lend to others.
+    // Forget the buffer first: the pool may lend it to others.
     this.#buffer = NONE
     giveBack(buffer, this.#shown)
   }
@@ -257,22 +260,24 @@ export class PooledStorage extends Storage {
   }
 }
 
-/** Rust's memory, behind a handle. */
+/** Rust's memory, which a handle refers to. */
 export class NativeStorage extends Storage {
   readonly shown = false
   readonly open = true
   readonly #handle: Handle
   readonly #bytes: number
-  /** The live view of all bytes, made at the first look and kept; null where the host forbids it, or one so long. */
+  /**
+   * The live buffer over all bytes, made on first use and kept; null if the host forbids it or it would be too long.
+   */
   #buffer: ArrayBuffer | null | undefined
-  /** Live views of parts, where one of all is too long. */
+  /** Live buffers over parts, if one over all bytes would be too long. */
   readonly #parts = new Parts()
 
-  /** Its number among what threads share. */
+  /** The number under which threads share it; null if it is not shared. */
   #number: number | null = null
   #freed = false
 
-  /** Whether it lies in a mapped file. */
+  /** Whether the bytes lie in a mapped file. */
   readonly #mapped: boolean
 
   constructor(handle: Handle, bytes: number, mapped = false) {
@@ -286,20 +291,23 @@ export class NativeStorage extends Storage {
     if (this.#mapped) check(native.storageIsWhole(this.#handle))
   }
 
-  /** What this thread shares or opened, by number: in one thread all tensors over it are holders of one storage. */
+  /**
+   * Storages that this thread shares or opened, by number. In one thread, all tensors over the same memory hold one
+   * storage.
+   */
   static readonly #shared = new Map<number, WeakRef<NativeStorage>>()
 
-  /** Numbers of what this thread began to share. */
+  /** Numbers of the storages whose sharing this thread began. */
   static readonly #begun = new Set<number>()
 
-  /** The shared storage of a number; null where nothing is shared under it. */
+  /** The storage that is shared under a number; null if there is none. */
   static open(number: number): NativeStorage | null {
     if (!call(native.storageIsShared(number))) return null
     const known = NativeStorage.#shared.get(number)?.deref()
     if (known !== undefined && !known.#freed) return known
     const { handle, bytes, mapped } = call(native.storageOpen(number))
     const storage = new NativeStorage(handle, bytes, mapped)
-    // What shared it here may have been collected: then this ends it.
+    // The storage that began sharing in this thread may have been collected; then this one ends the sharing.
     if (NativeStorage.#begun.has(number)) storage.#number = number
     NativeStorage.#enter(number, storage)
     return storage
@@ -310,12 +318,12 @@ export class NativeStorage extends Storage {
     NativeStorage.#shared.set(number, new WeakRef(storage))
   }
 
-  /** How many there are. */
+  /** Number of bytes. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** The number by which threads open it, until `unshare` or `free`. */
+  /** The number by which threads open the storage, until `unshare` or `free`. */
   share(): number {
     if (this.#number === null) {
       this.#number = call(native.storageShare(this.#handle))
@@ -333,7 +341,7 @@ export class NativeStorage extends Storage {
     this.#number = null
   }
 
-  /** A zeroed table. */
+  /** A storage of zeros. */
   static zeroed(bytes: number): NativeStorage {
     return new NativeStorage(call(native.storageZeroed(bytes)), bytes)
   }
@@ -354,7 +362,7 @@ export class NativeStorage extends Storage {
     this.#freed = true
   }
 
-  /** Whether a buffer over all bytes would be longer than Node makes one. */
+  /** Whether a buffer over all bytes would be longer than Node allows. */
   #isLong(): boolean {
     return this.#bytes > constants.MAX_LENGTH
   }

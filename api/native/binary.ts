@@ -1,4 +1,5 @@
-// Finds the binary for this machine and loads it, or says what was found, what is needed and what mends it.
+// Finds and loads the binary for this machine. If that fails, the error says what was found, what is needed and how to
+// repair it.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -8,19 +9,17 @@ import { currentPlatform, glibcVersion, libc, PLATFORMS, type Platform } from '.
 import { messageOf } from '../base/realm.js'
 import { notWhole } from './whole.js'
 
-/** Names a binary to load instead of the one that would be looked for. */
+/** Environment variable with the path of a binary to load instead of the usual one. */
 export const BINARY_VARIABLE = 'TOKENBED_BINARY'
-/** What Node itself needs, and so do the binaries for Linux. */
+/** The glibc version that Node needs, and so do the binaries for Linux. */
 const GLIBC = '2.28'
 
-/** A binary, and why this one. */
+/** A loaded binary, and why it was chosen. */
 export interface Binary {
-  /** Its exports. */
+  /** The exports of the binary. */
   exports: unknown
   path: string
-  /**
-   * `package`: the platform's own package; `build`: built here, in a clone; `environment`: TOKENBED_BINARY names it.
-   */
+  /** `package`: the platform's package; `build`: built in this clone; `environment`: TOKENBED_BINARY names it. */
   source: 'package' | 'build' | 'environment'
 }
 
@@ -29,10 +28,10 @@ const OTHER = `let ${BINARY_VARIABLE} name tokenbed's native part for this platf
 
 const root = join(__dirname, '../../..')
 
-/** As `require`, but bundlers and tracers do not follow it. */
+/** Like `require`, but bundlers and tracers do not follow it. */
 const look = createRequire(__filename)
 
-/** The version of this package. @throws BinaryError where it is not this package's files that lie around this one. */
+/** The version of this package. @throws BinaryError if the files around this one do not belong to this package. */
 function packageVersion(): string {
   const path = join(root, 'package.json')
   let said: { name?: unknown; version?: unknown } | null
@@ -94,7 +93,8 @@ function open(path: string, what: string, mend: string): unknown {
 }
 
 /**
- * @throws BinaryError where the version compiled in is not that of this package, as after an update without a build.
+ * @throws BinaryError if the version compiled into the binary is not that of this package, as after an update without a
+ * build.
  */
 export function checkVersion({ path, source }: Binary, version: string): void {
   const wanted = packageVersion()
@@ -111,8 +111,8 @@ export function checkVersion({ path, source }: Binary, version: string): void {
 }
 
 /**
- * The exports of a platform's package. Every name stands here as it is, inside of a `try`: tools that gather what a
- * program needs (bundlers, tracers of serverless functions) see them all, and none of them minds those that are not
+ * The exports of a platform's package. Every name is written out in a `try` block: tools that collect a program's
+ * dependencies (bundlers, tracers of serverless functions) then see all of them, and none fails on those that are not
  * installed.
  */
 function requirePackage(platform: Platform): unknown {
@@ -195,7 +195,7 @@ function missing(name: string, version: string): BinaryError {
   )
 }
 
-/** The system, or Node, would not load a file that is there. */
+/** The error for an existing file that the system or Node did not load. */
 function refused(path: string, what: string, cause: unknown, mend: string): BinaryError {
   const message = messageOf(cause)
   const code = (cause as NodeJS.ErrnoException | undefined)?.code
@@ -223,7 +223,7 @@ function refused(path: string, what: string, cause: unknown, mend: string): Bina
   const newer = /version `?GLIBC_([\d.]+)'? not found/.exec(message)?.[1]
   if (newer !== undefined) {
     const here = `a system with glibc ${newer} or later; the published binaries need ${GLIBC}`
-    // One that is published would come again as it is.
+    // Reinstalling a published binary would give the same file.
     const isPublished = minorOf(newer) <= minorOf(GLIBC)
     const how =
       mend === BUILD
@@ -257,7 +257,7 @@ function refused(path: string, what: string, cause: unknown, mend: string): Bina
 const firstLine = (text: string) => text.split('\n')[0]
 const minorOf = (glibc: string) => Number(glibc.split('.')[1])
 
-/** What this process is, for people. */
+/** A description of this process for people. */
 function machine(): string {
   const { platform, arch, versions } = process
   const glibc = glibcVersion()
@@ -268,8 +268,8 @@ function machine(): string {
 }
 
 /**
- * The package manager that installed tokenbed, by what it leaves beside it: another one would not know of what is
- * there.
+ * The package manager that installed tokenbed, judged by the files that it leaves beside the package. Another one would
+ * not know what is installed.
  */
 function manager(): 'npm' | 'pnpm' | 'yarn' | 'bun' {
   const left = (name: string) => existsSync(join(root, '..', name))
@@ -285,12 +285,15 @@ const ADD = {
   bun: 'bun add --optional',
 }
 
-/** What installs a package next to tokenbed, and asks nothing of those who install for another platform. */
+/**
+ * The command that installs a package next to tokenbed as an optional one, so that installs on other platforms still
+ * work.
+ */
 function install(name: string, version: string): string {
   return `${ADD[manager()]} ${name}@${version}`
 }
 
-/** What unpacks a package once more: those who install packages see no need where its version is there already. */
+/** The command that unpacks a package again: package managers do nothing if its version is installed already. */
 function reinstall(name: string): string {
   const its = manager()
   if (its === 'pnpm' || its === 'bun') return `${its} install --force`

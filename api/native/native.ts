@@ -1,4 +1,4 @@
-// The one door to the native side: calls it, and turns its failures into typed errors.
+// The only way to the native side: calls it and turns its failures into typed errors.
 
 import { getSystemErrorName } from 'node:util'
 import { checkVersion, loadBinary } from './binary.js'
@@ -16,33 +16,33 @@ import { ours } from '../base/realm.js'
 import { unravel } from '../base/shape.js'
 import type * as Native from '../../native.cjs'
 
-/** What the native side knows of a storage it owns. Opaque. */
+/** A storage that the native side owns. Opaque. */
 export type Handle = NonNullable<ReturnType<typeof Native.storageZeroed>>
-/** Work off the thread. Opaque. */
+/** Work that runs off the thread. Opaque. */
 export type Work = NonNullable<ReturnType<typeof Native.embeddingWork>>
-/** What the native side keeps of a table between calls. Opaque. */
+/** The state of a table that the native side keeps between calls. Opaque. */
 export type Lookup = NonNullable<ReturnType<typeof Native.lookupNew>>
-/** What the native side keeps of an input layer between calls. Opaque. */
+/** The state of an input layer that the native side keeps between calls. Opaque. */
 export type InputLayer = NonNullable<ReturnType<typeof Native.inputLayerNew>>
-/** What the native side knows of rows that are behind. Opaque. */
+/** The rows that an optimizer has yet to update. Opaque. */
 export type LazyRows = NonNullable<ReturnType<typeof Native.lazyNew>>
 /** Rows of a table's gradient. */
 export type GradOperand = Native.GradOperand
-/** A parameter and the state of its optimizer. */
+/** A parameter and its optimizer state. */
 export type ParameterOperand = Native.ParameterOperand
-/** Bags of ids, for the way back. */
+/** Bags of ids, for backward. */
 export type BagsOperand = Native.BagsOperand
-/** How T5 puts distances in buckets. */
+/** How T5 assigns distances to buckets. */
 export type BucketsOperand = Native.BucketsOperand
-/** What goes through an input layer. */
+/** The inputs of an input layer. */
 export type InputsOperand = Native.InputsOperand
-/** Elements as the native side borrows them. */
+/** Elements in the form that the native side borrows. */
 export type Operand = Native.Operand
-/** What is done about an id without a row: a word, or the row that stands in. */
+/** How to treat an id without a row: a word, or the row to use instead. */
 export type OnBadId = Native.OnBadId
-/** Layouts of a table's rows. */
+/** Layout of a table's rows. */
 export type RowFormat = Native.Word<Native.RowFormat>
-/** What becomes of the vectors of a bag. */
+/** How the vectors of a bag are combined. */
 export type BagMode = Native.Word<Native.Mode>
 /** How rotary frequencies are scaled. */
 export type RotaryScale = Native.RotaryScale
@@ -51,30 +51,34 @@ const loaded = loadBinary()
 
 export const native = loaded.exports as typeof Native
 
-/** Whether the binary makes its objects in another realm: this module was loaded in a context of `vm`, as by Jest. */
+/**
+ * Whether the binary makes its objects in another realm, because this module was loaded in a context of `vm`, as Jest
+ * does.
+ */
 const isForeign = Object.getPrototypeOf(native.nativeInfo() ?? {}) !== Object.prototype
 
 /**
- * What the binary is; asked once, so that an instruction set forced by the environment that is not there is told at
- * once.
+ * Facts about the binary. They are read at load, so that an instruction set forced by the environment fails at once if
+ * this machine lacks it.
  */
 export const binary = { ...call(native.nativeInfo()), path: loaded.path, source: loaded.source }
 checkVersion(loaded, binary.version)
 
-/** Whether elements are Rust's, behind a handle. */
+/** Whether the operand is a handle on Rust's memory. */
 export function isHandle(operand: Operand): operand is Handle {
   return !ArrayBuffer.isView(operand)
 }
 
 /**
- * The value of a native call, or its failure as a typed error. `shape` is that of the ids, to say where a bad one is.
+ * The value of a native call; a failure is thrown as a typed error. `shape` is the shape of the ids, which locates a
+ * bad one.
  */
 export function call<T>(value: T | null | undefined, shape?: readonly number[]): T {
   if (value === null || value === undefined) throw failure(shape)
   return isForeign ? ours(value) : value
 }
 
-/** As `call`, for native calls that answer with a status. */
+/** Like `call`, for native calls that return a status. */
 export function check(done: boolean, shape?: readonly number[]): void {
   if (!done) throw failure(shape)
 }
@@ -83,7 +87,7 @@ function failure(shape: readonly number[] = []): TokenbedError {
   return failureOf(native.takeFailure(), shape)
 }
 
-/** The typed error of a report: of work on another thread, which hands it over with its answer. */
+/** The typed error for a report. Work on another thread returns its report with its answer. */
 export function failureOf(it: Native.Report | null | undefined, shape: readonly number[] = []): TokenbedError {
   if (!it) return new TokenbedError('INTERNAL', 'a native call failed and does not say why: please report this')
   switch (it.code) {
@@ -109,15 +113,15 @@ export function failureOf(it: Native.Report | null | undefined, shape: readonly 
   }
 }
 
-/** Errors of Windows by what Node calls them. */
+/** Node's codes for errors of Windows, by number. */
 const WINDOWS_CODES: Record<number, string> = { 2: 'ENOENT', 3: 'ENOENT', 5: 'EACCES', 32: 'EBUSY' }
 
-/** As Node's own file functions throw it: with `errno` and a `code` such as ENOENT. */
+/** An error as Node's file functions throw it, with `errno` and a `code` such as ENOENT. */
 function systemError(message: string, errno?: number | null): Error {
   const error: NodeJS.ErrnoException = new Error(message)
   if (errno) {
     error.errno = -errno
-    // Windows numbers its errors otherwise; of most the message alone speaks there.
+    // Windows numbers its errors differently; most of them get no code, only the message.
     const code = process.platform === 'win32' ? WINDOWS_CODES[errno] : getSystemErrorName(-errno)
     if (code !== undefined) error.code = code
   }
@@ -125,10 +129,10 @@ function systemError(message: string, errno?: number | null): Error {
 }
 
 /**
- * By which the native side tells, at the end of a thread, whether memory was moved out of it. Deno needs it not: there
- * a buffer's memory is told to be free when it is, whoever has it by then.
+ * The native side uses this at the end of a thread to find out whether memory was moved out of the thread. Deno does
+ * not need it: it reports a buffer's memory as free when it is, whoever owns the buffer by then.
  */
 const { transfer } = (process.versions.deno ? {} : ArrayBuffer.prototype) as { transfer?: () => ArrayBuffer }
 
-/** The live buffer over a storage, to be made once and kept; null where the host forbids it. */
+/** The live buffer over a storage, to be made once and kept; null if the host forbids it. */
 export const liveBuffer = (handle: Handle): ArrayBuffer | null => native.storageBuffer(handle, transfer)

@@ -1,11 +1,11 @@
-// Which platform this process is one of: what decides which binary it needs. Knows nothing of the rest.
+// The platform of this process, which decides the binary that it needs. This module depends on no other.
 
 import { closeSync, openSync, readSync } from 'node:fs'
 
 /** The C library of a process on Linux. */
 export type Libc = 'glibc' | 'musl'
 
-/** The platforms that have a package of their own, `tokenbed-<name>`. */
+/** The platforms that have a package, `tokenbed-<name>`. */
 export const PLATFORMS = [
   'linux-x64-gnu',
   'linux-arm64-gnu',
@@ -18,7 +18,7 @@ export const PLATFORMS = [
 ] as const
 export type Platform = (typeof PLATFORMS)[number]
 
-/** The platform of this process; null where tokenbed is not built for it. */
+/** The platform of this process; null if tokenbed is not built for it. */
 export function currentPlatform(): Platform | null {
   const { platform, arch } = process
   const abi = platform === 'linux' ? (libc() === 'musl' ? '-musl' : '-gnu') : platform === 'win32' ? '-msvc' : ''
@@ -26,7 +26,7 @@ export function currentPlatform(): Platform | null {
   return PLATFORMS.find((known) => known === name) ?? null
 }
 
-/** The C library that this process runs on; null off Linux, and where neither is to be seen. */
+/** The C library of this process; null on other systems than Linux, and if neither is found. */
 export function libc(): Libc | null {
   if (process.platform !== 'linux') return null
   const loader = interpreter(process.execPath)
@@ -37,19 +37,19 @@ export function libc(): Libc | null {
     : null
 }
 
-/** The version of glibc in use, such as `2.36`; null where it is not glibc. */
+/** The version of glibc in use, such as `2.36`; null if it is another library. */
 export function glibcVersion(): string | null {
   return reported(({ header }) => header?.glibcVersionRuntime) ?? null
 }
 
-/** Something of Node's report on this process; undefined where there is none. */
+/** A value from Node's report on this process; undefined if there is no report. */
 function reported<T>(
   take: (report: { header?: { glibcVersionRuntime?: string }; sharedObjects?: string[] }) => T,
 ): T | undefined {
   if (process.platform !== 'linux') return undefined
   const report = process.report as (typeof process.report & { excludeNetwork?: boolean }) | undefined
   if (!report) return undefined
-  // Looking up the names of all connections can take seconds, and the header needs none.
+  // Looking up the names of all connections can take seconds, and the header does not need them.
   const before = report.excludeNetwork
   report.excludeNetwork = true
   try {
@@ -62,13 +62,12 @@ function reported<T>(
 }
 
 const PT_INTERP = 3
-/** Bytes of a path. */
+/** The most bytes of a path. */
 const LONGEST = 4096
 
 /**
- * The program that loads this one, as its ELF header names it: `/lib64/ld-linux-x86-64.so.2`,
- * `/lib/ld-musl-x86_64.so.1`. It is the libc of the process itself, whatever others lie on the disk. Null where there
- * is none to be read.
+ * The loader of this program that its ELF header names: `/lib64/ld-linux-x86-64.so.2`, `/lib/ld-musl-x86_64.so.1`. It
+ * belongs to the libc of the process, whatever others are on the disk. Null if it cannot be read.
  */
 function interpreter(path: string): string | null {
   try {
@@ -82,15 +81,18 @@ function interpreter(path: string): string | null {
       closeSync(file)
     }
   } catch {
-    // Not readable, or not as ELF says: others are asked.
+    // The file is not readable or not valid ELF; the caller has other ways to find out.
     return null
   }
 }
 
-/** Both the table of segments and the name may lie anywhere: tools that rewrite programs put them at the end. */
+/**
+ * Reads the loader's name from an ELF file. The table of segments and the name may lie anywhere: tools that rewrite
+ * programs put them at the end.
+ */
 function interpreterOf(read: (position: number, length: number) => Buffer): string | null {
   const head = read(0, 64)
-  // 64 bits, little-endian: all that tokenbed is built for.
+  // tokenbed is built for 64-bit little-endian systems only.
   if (head.toString('latin1', 0, 6) !== '\x7fELF\x02\x01') return null
   const [first, size, count] = [Number(head.readBigUInt64LE(32)), head.readUInt16LE(54), head.readUInt16LE(56)]
   const segments = read(first, size * count)

@@ -1,12 +1,12 @@
-// Whether the package is in one piece, as it was installed. Looked at before anything else is loaded, and so without
-// Node's own modules: in some bundles asking for them fails first, in words of the bundler's.
+// Checks that the package is complete, as it was installed. This runs before anything else is loaded and uses no Node
+// modules: in some bundles importing those fails first, with the bundler's message.
 
 import { BinaryError } from '../base/errors.js'
 
-/** This module where the package is whole: a bundle has a name of its own, or none. */
+/** The path of this module in a complete package; in a bundle it has another name or none. */
 const HERE = /^(?:\/|\\\\|[A-Za-z]:[\\/]).*[\\/]dist[\\/]api[\\/]native[\\/]whole\.js$/
 
-/** The error of a package whose parts were taken from one another: by a bundler, most likely. */
+/** The error for a package whose files were separated, most likely by a bundler. */
 export function notWhole(found: string, cause?: unknown): BinaryError {
   const needed = 'tokenbed as it was installed, with its binary and its vocabularies beside it, outside of any bundle'
   const ways = [

@@ -1,4 +1,4 @@
-// What tensors compute: shapes and types are worked out here, the arithmetic is the native side's. Results are dense.
+// Arithmetic of tensors. This module works out shapes and types; the native side computes. Results are dense.
 
 import { facts, isFloat, promote, resultType, type DType } from '../base/dtype.js'
 import { DTypeError } from '../base/errors.js'
@@ -12,9 +12,9 @@ const f64 = (values: readonly number[]) => Float64Array.from(values)
 type Binary = Parameters<typeof native.binaryElements>[0]
 
 /**
- * `a` op `b` with broadcasting, in the type the two become together; quotients of integers are float32, as PyTorch's.
- * A number takes part in the tensor's own type unless it has a fraction and that type has none: then in float32. By a
- * second operand of one element, too, 16-bit floats are multiplied and divided before it is rounded to their type.
+ * `a` op `b` with broadcasting, in the common type of both; as in PyTorch, the quotient of integers is float32. A
+ * number takes the tensor's type, unless the number has a fraction and the type is an integer type: then both become
+ * float32. A second operand of one element multiplies or divides 16-bit floats before it is rounded to their type.
  */
 export function binary(op: Binary, a: Borrowed, b: Borrowed | number): Elements {
   let dtype = typeof b === 'number' ? promote(a.dtype, scalarType(a.dtype, b)) : resultType(a, b)
@@ -28,7 +28,7 @@ export function binary(op: Binary, a: Borrowed, b: Borrowed | number): Elements 
   return asOperand(a, dtype, op, (a) =>
     asOperand(other, isFactor ? cls : dtype, op, (b) =>
       inClass(dtype, shape, op, (out) => {
-        // Two dense operands of one shape are one long run.
+        // Dense operands of the same shape are handled as one dimension.
         const flat = sameShape(a.shape, b.shape)
         const under = flat ? [out.size] : shape
         const strides = (x: Borrowed) => f64(flat ? [1] : broadcastStrides(x.shape, shape))
@@ -47,8 +47,8 @@ function scalarType(dtype: DType, value: number): DType {
 }
 
 /**
- * A number as an operand. Like PyTorch, it is rounded to a 16-bit type before it is added, but not before it
- * multiplies.
+ * A number as an operand. As in PyTorch, it is rounded to a 16-bit type before an addition, but not before a
+ * multiplication.
  */
 function scalar(op: Binary, value: number, dtype: DType): Borrowed {
   const cls = facts(dtype).class
@@ -59,7 +59,7 @@ function scalar(op: Binary, value: number, dtype: DType): Borrowed {
   return sum && isFloat(dtype) && cls !== dtype ? convert(constant(value, 'float64'), dtype, op) : constant(value, cls)
 }
 
-/** A number as an operand without dimensions, of a type that arithmetic runs in. */
+/** A number as an operand of shape [], in a type that arithmetic runs in. */
 function constant(value: number, cls: DType): Borrowed {
   const data =
     cls === 'float32'
@@ -73,12 +73,12 @@ function constant(value: number, cls: DType): Borrowed {
 /** Ops on one operand. */
 export type Unary = Parameters<typeof native.unaryElements>[0]
 
-/** `op` of every element; of integers in float32, but for relu, which keeps their type. */
+/** `op` of every element. The result for integers is float32, except that relu keeps their type. */
 export function unary(op: Unary, x: Borrowed): Elements {
   if (op === 'gelu' && !isFloat(x.dtype)) throw new DTypeError(`gelu: of floats only, not of ${x.dtype}`)
   if (op === 'relu' && x.dtype === 'bool') throw new DTypeError('relu: of numbers only, not of bool')
   const dtype = isFloat(x.dtype) || op === 'relu' ? x.dtype : 'float32'
-  // Every integer but the largest int64 is exact in float64.
+  // float64 holds every integer exactly, except large int64 values.
   const cls = isFloat(dtype) ? facts(dtype).class : 'float64'
   return withType(x, cls, op, (x) => {
     const out = Elements.uninitialized(cls, x.shape, op)
@@ -88,7 +88,8 @@ export function unary(op: Unary, x: Borrowed): Elements {
 }
 
 /**
- * The gradient of the operand, from that of the result and from what was `saved`: gelu's operand, the others' results.
+ * The gradient of the operand, from the gradient of the result and from what was `saved`: the operand of gelu, the
+ * result of other ops.
  */
 export function unaryBack(op: Unary, saved: Borrowed, grad: Borrowed): Elements {
   const { dtype, shape } = grad
@@ -102,7 +103,7 @@ export function unaryBack(op: Unary, saved: Borrowed, grad: Borrowed): Elements 
   )
 }
 
-/** The sum or mean along `dim`, or of all elements; sums of integers are int64, means are of floats only. */
+/** The sum or mean along `dim`, or of all elements. The sum of integers is int64; the mean takes floats only. */
 export function reduce(
   op: Parameters<typeof native.reduceElements>[0],
   x: Borrowed,
@@ -133,7 +134,7 @@ export function softmax(log: boolean, x: Borrowed, dim: number): Elements {
   )
 }
 
-/** The gradient of softmax's operand, or of its logarithm's, from the result and its gradient. */
+/** The gradient of the operand of softmax or log-softmax, from the result `y` and its gradient. */
 export function softmaxBack(log: boolean, y: Borrowed, grad: Borrowed, dim: number): Elements {
   const where = log ? 'logSoftmax' : 'softmax'
   const along = y.shape.length === 0 ? { n: 1, inner: 1 } : around(y.shape, dim)

@@ -1,5 +1,5 @@
-// Elements: a shape and a type over bytes that a storage holds. Ops read and write them, gradients are made of them,
-// and a tensor is elements that its user sees.
+// Elements: a shape and a type over the bytes of a storage. Ops read and write them, gradients consist of them, and a
+// tensor is the elements that a user sees.
 
 import { facts, isFloat, type DType, type TypedArray } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
@@ -10,16 +10,16 @@ import { track, untrack } from '../memory/scope.js'
 import { PooledStorage, Storage, type Lag } from '../memory/storage.js'
 import { check, native, type Handle, type Operand } from '../native/native.js'
 
-/** What an op reads: elements, or a constant. */
+/** What an op reads: elements or a constant. */
 export interface Borrowed {
   readonly dtype: DType
   readonly shape: readonly number[]
   readonly size: number
-  /** As the native side borrows them. */
+  /** The operand in the form that the native side borrows. */
   operand(): Operand
 }
 
-/** What every op calls of elements; a tensor checks for itself where users call it. */
+/** Members that every op uses. Their receivers are not checked here; a tensor checks its own where users call it. */
 const OFTEN = [
   'disposed',
   'dispose',
@@ -36,10 +36,11 @@ const OFTEN = [
 ]
 
 /**
- * Numbers in a shape, contiguous and row-major. Several may share one storage, whose bytes go with the last of them.
+ * An array of numbers with a shape, contiguous and row-major. Several may share one storage, whose bytes are freed with
+ * the last of them.
  */
 export class Elements implements Borrowed {
-  // Declared, so that each is written once: lookups make these objects by the million.
+  // `declare` avoids initialising each field twice: lookups make millions of these objects.
   /** Sizes of the dimensions, outermost first; frozen. */
   declare readonly shape: readonly number[]
   /** The type of the elements. */
@@ -51,7 +52,7 @@ export class Elements implements Borrowed {
   #data: TypedArray | null = null
   #handle: Handle | null = null
 
-  /** Over a storage, from a byte on. They belong to the innermost scope. @internal */
+  /** Elements over a storage, from byte `offset` on. They belong to the innermost scope. @internal */
   constructor(storage: Storage, offset: number, dtype: DType, shape: readonly number[]) {
     if (!Storage.is(storage))
       throw new UsageError('a Tensor is made by tensor(), zeros(), randn() and the like, not by new')
@@ -64,19 +65,19 @@ export class Elements implements Borrowed {
   }
 
   /**
-   * Fresh ones, to be written whole: their values are unspecified. With `where`, checked to fit in this
-   * machine. @internal
+   * New elements whose values are unspecified; the caller writes all of them. If `where` is given, the size is checked
+   * against what this machine can hold. @internal
    */
   static uninitialized(dtype: DType, shape: readonly number[], where?: string): Elements {
     return new Elements(PooledStorage.uninitialized(bytesOf(dtype, shape, where)), 0, dtype, shape)
   }
 
-  /** The same, all 0. @internal */
+  /** New elements that are all 0. @internal */
   static zeroed(dtype: DType, shape: readonly number[], where?: string): Elements {
     return new Elements(PooledStorage.zeroed(bytesOf(dtype, shape, where)), 0, dtype, shape)
   }
 
-  /** The bytes that they lie in. @throws UsageError after `dispose`. @internal */
+  /** The storage that holds the bytes. @throws UsageError after `dispose`. @internal */
   get storage(): Storage {
     return this.#alive()
   }
@@ -86,17 +87,17 @@ export class Elements implements Borrowed {
     return this.#storage
   }
 
-  /** The byte of the storage where they begin. @internal */
+  /** Byte offset of the first element in the storage. @internal */
   get storageOffset(): number {
     return this.#offset
   }
 
-  /** Whether they were disposed. */
+  /** Whether the elements were disposed. */
   get disposed(): boolean {
     return this.#storage === null
   }
 
-  /** Gives the memory back, unless others share it. A second call does nothing. */
+  /** Frees the memory, unless others share it. A second call does nothing. */
   dispose(): void {
     const storage = this.#storage
     untrack(this)
@@ -104,14 +105,14 @@ export class Elements implements Borrowed {
     storage?.release()
   }
 
-  /** The same elements, in another shape where one is given: another holder of the memory. @internal */
+  /** Another holder of the same memory, with the same elements, in another shape if one is given. @internal */
   alias(shape: readonly number[] = this.shape): Elements {
     return new Elements(this.#alive(), this.#offset, this.dtype, shape)
   }
 
   /**
-   * The same elements without a hold on the memory: valid while some tensor holds it, never to be disposed. Nothing of
-   * the memory is kept, so that no array outlives its last holder. @internal
+   * The same elements as a non-owning view, valid while some tensor holds the memory; it must never be disposed. The
+   * view caches no array, so that no array outlives the last holder. @internal
    */
   follow(): Elements {
     const storage = this.#alive()
@@ -121,15 +122,15 @@ export class Elements implements Borrowed {
     return it
   }
 
-  /** The elements as an array, for use within a call: nobody keeps it. @internal */
+  /** The elements as an array, for use within one call; it must not be kept. @internal */
   borrow(): TypedArray {
     this.#alive().lag?.settle()
     return this.#view()
   }
 
   /**
-   * The elements, to be read several times as they are now: as `borrow` gives them, or a copy where others may write
-   * them meanwhile. @internal
+   * The elements as an array that does not change while it is read several times: the array of `borrow`, or a copy if
+   * others may write the memory meanwhile. @internal
    */
   steady(): TypedArray {
     const data = this.borrow()
@@ -138,7 +139,8 @@ export class Elements implements Borrowed {
   }
 
   /**
-   * What was made of the elements that `borrow` gave. @throws FileError where a mapped file has lost bytes. @internal
+   * Returns `made`, which was computed from the array of `borrow`. @throws FileError if a mapped file has lost
+   * bytes. @internal
    */
   checkWhole<T>(made?: T): T {
     this.#alive().checkWhole()
@@ -153,21 +155,22 @@ export class Elements implements Borrowed {
     return data
   }
 
-  /** The elements as the native side borrows them. @internal */
+  /** The elements in the form that the native side borrows. @internal */
   operand(): Operand {
     this.#alive().lag?.settle()
     return this.rawOperand()
   }
 
   /**
-   * The same, rows that were left behind as they are: for a caller that has brought up to date what it reads. @internal
+   * Like `operand`, without updating rows that an optimizer left behind: the caller has updated those that it
+   * reads. @internal
    */
   rawOperand(): Operand {
     this.#handle ??= this.#alive().handle(this.dtype, this.#offset, this.size)
     return this.#handle ?? this.#view()
   }
 
-  /** What keeps elements of the memory behind. @internal */
+  /** The lag of the memory: an optimizer that has yet to update some rows. @internal */
   get lag(): Lag | null {
     return this.#alive().lag
   }
@@ -182,42 +185,46 @@ export class Elements implements Borrowed {
     this.#alive().checkWritable(where)
   }
 
-  /** The elements are about to be changed. @throws UsageError as `checkWritable`. @internal */
+  /** Announces a change of the elements. @throws UsageError as `checkWritable`. @internal */
   beginWrite(where: string): void {
     this.#alive().beginWrite(where)
   }
 
-  /** How often the elements, or others in their memory, were changed in place. @internal */
+  /** How often elements in this memory were changed in place. @internal */
   get version(): number {
     return this.#alive().version
   }
 
-  /** Calls `run` once, before the elements change; what ends that. null where they could change unseen. @internal */
+  /**
+   * Calls `run` once before the elements change, and returns a function that ends the watch; null if they could change
+   * unnoticed. @internal
+   */
   watch(run: () => void): (() => void) | null {
     return this.#alive().watch(run)
   }
 
-  /** Whether nobody else holds the memory. @internal */
+  /** Whether these elements alone hold the memory. @internal */
   get held(): boolean {
     return this.#alive().held
   }
 
   /**
-   * Whether nobody else can change the elements: the memory is theirs, and no array over it was given away. @internal
+   * Whether nobody else can change the elements: they alone hold the memory, and no array over it was given to a
+   * user. @internal
    */
   get alone(): boolean {
     const storage = this.#alive()
     return storage.held && !storage.shown
   }
 
-  /** Whether `lend` empties nobody's array. @internal */
+  /** Whether `lend` would leave every array that a user holds intact. @internal */
   get lendable(): boolean {
     return !this.#alive().shown
   }
 
   /**
-   * The elements for work off the thread, and what ends its reading. Those in V8's memory move to native memory; arrays
-   * over them have length 0 then. @internal
+   * The elements for work off the thread, and a function to call when the work is done. Elements in V8's memory move to
+   * native memory; arrays over them then have length 0. @internal
    */
   lend(): { handle: Handle; done: () => void } {
     const storage = this.#alive()
@@ -225,24 +232,24 @@ export class Elements implements Borrowed {
     return { handle: this.rawOperand() as Handle, done: storage.lend() }
   }
 
-  /** Whether the two have bytes in common. @internal */
+  /** Whether the two share any bytes. @internal */
   overlaps(other: Elements): boolean {
     const end = (x: Elements) => x.#offset + x.size * facts(x.dtype).bytes
     return this.#storage?.base === other.#storage?.base && this.#offset < end(other) && other.#offset < end(this)
   }
 
-  /** An object with no more than the prototype has no elements. @internal */
+  /** An object that only inherits the prototype has no elements. @internal */
   static [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === 'object' && value !== null && #storage in value
   }
 
   static {
-    // Users meet them as tensors.
+    // Errors say Tensor, the class that users know.
     guardReceivers({ name: 'Tensor', prototype: this.prototype }, (value) => #storage in value, OFTEN)
   }
 }
 
-/** Elements that hold no memory. */
+/** Elements that do not hold the memory; see `follow`. */
 class Unheld extends Elements {
   override rawOperand(): Operand {
     const { storage, storageOffset, dtype, size } = this
@@ -250,7 +257,9 @@ class Unheld extends Elements {
   }
 }
 
-/** The bytes of elements of a shape; with `where`, checked to fit in this machine. */
+/**
+ * Size in bytes of elements of this shape. If `where` is given, the size is checked against what this machine can hold.
+ */
 export function bytesOf(dtype: DType, shape: readonly number[], where?: string): number {
   const { bytes } = facts(dtype)
   const size = sizeOf(shape)
@@ -258,7 +267,7 @@ export function bytesOf(dtype: DType, shape: readonly number[], where?: string):
   return size * bytes
 }
 
-/** Runs `run` with a step on the way to a result, which is freed when the work is done. */
+/** Runs `run` with an intermediate result and frees that afterwards. */
 export function temporary<T>(step: Elements, run: (step: Elements) => T): T {
   try {
     return run(step)
@@ -267,14 +276,14 @@ export function temporary<T>(step: Elements, run: (step: Elements) => T): T {
   }
 }
 
-/** Runs `run` with the elements of `x` in another type, in `x` itself where they are that already. */
+/** Runs `run` with the elements of `x` converted to `dtype`, or with `x` itself if it has that type. */
 export function withType<T>(x: Borrowed, dtype: DType, where: string, run: (x: Borrowed) => T): T {
   return x.dtype === dtype ? run(x) : temporary(convert(x, dtype, where), run)
 }
 
 /**
- * Runs `run` with `x` in the type that arithmetic of `dtype` runs in. On the way, integers and wider floats are rounded
- * to a 16-bit `dtype`, as in PyTorch, which casts operands to the common type before it widens them.
+ * Runs `run` with `x` in the type that arithmetic of `dtype` runs in. Integers and wider floats are first rounded to a
+ * 16-bit `dtype`: PyTorch too casts operands to the common type before it widens them.
  */
 export function asOperand<T>(x: Borrowed, dtype: DType, where: string, run: (x: Borrowed) => T): T {
   const cls = facts(dtype).class
@@ -282,7 +291,7 @@ export function asOperand<T>(x: Borrowed, dtype: DType, where: string, run: (x: 
   return withType(x, dtype, where, (x) => withType(x, cls, where, run))
 }
 
-/** The result of `compute`, which writes in the type that arithmetic of `dtype` runs in. */
+/** The result of `compute` in `dtype`; `compute` writes it in the type that arithmetic of `dtype` runs in. */
 export function inClass(
   dtype: DType,
   shape: readonly number[],
@@ -295,14 +304,14 @@ export function inClass(
   return cls === dtype ? out : temporary(out, () => convert(out, dtype, where))
 }
 
-/** The elements in another type, in new memory. */
+/** The elements converted to `dtype`, in new memory. */
 export function convert(x: Borrowed, dtype: DType, where: string): Elements {
   const out = Elements.uninitialized(dtype, x.shape, where)
   check(native.convertElements(x.dtype, x.operand(), dtype, out.operand()))
   return out
 }
 
-/** The elements in another type; in the same memory where it is that already. */
+/** The elements converted to `dtype`, or another holder of the same memory if they have that type. */
 export function cast(x: Elements, dtype: DType): Elements {
   return x.dtype === dtype ? x.alias() : convert(x, dtype, 'to')
 }

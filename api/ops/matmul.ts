@@ -1,4 +1,4 @@
-// Matrix products, and the way back: which matrices of batches are multiplied, by broadcasting.
+// Matrix products and their gradients. This module works out by broadcasting which matrices of batches are multiplied.
 
 import { facts, promote } from '../base/dtype.js'
 import { ShapeError } from '../base/errors.js'
@@ -7,14 +7,14 @@ import { asOperand, Elements, inClass, type Borrowed } from './elements.js'
 import { broadcast, broadcastStrides, shown, sizeOf, stridesOf } from '../base/shape.js'
 import { zeroed } from '../memory/arrays.js'
 
-/** How two shapes are multiplied. */
+/** How matrices of two shapes are multiplied. */
 interface Plan {
-  /** Of one product: (rows, inner) by (inner, columns). */
+  /** Sizes of one product: (rows, inner) by (inner, columns). */
   readonly rows: number
   readonly inner: number
   readonly columns: number
   readonly shape: readonly number[]
-  /** How many matrices there are of each operand, and which of them is in each product. */
+  /** Number of matrices of each operand, and for each product the indices of its two matrices. */
   readonly count: readonly [number, number]
   readonly of: readonly [Float64Array, Float64Array]
 }
@@ -32,7 +32,7 @@ function plan(a: Borrowed, b: Borrowed): Plan {
   const batch = broadcast(pBatch, qBatch)
   const shape = [...batch, ...(a.shape.length === 1 ? [] : [rows]), ...(b.shape.length === 1 ? [] : [columns])]
   if (sizeOf(qBatch) === 1 && sizeOf(batch) > 1) {
-    // One matrix for the whole batch: its rows are those of one large matrix.
+    // One matrix `b` serves the whole batch, so the batch of `a` is one tall matrix.
     const one = Float64Array.of(0)
     return { rows: sizeOf(batch) * rows, inner, columns, shape, count: [1, 1], of: [one, one] }
   }
@@ -40,7 +40,7 @@ function plan(a: Borrowed, b: Borrowed): Plan {
   return { rows, inner, columns, shape, count: [sizeOf(pBatch), sizeOf(qBatch)], of }
 }
 
-/** Which of the matrices stands at each place of a broadcast batch. */
+/** For each place of the broadcast batch, the index of its matrix. */
 function repeats(from: readonly number[], to: readonly number[]): Float64Array {
   const strides = broadcastStrides(from, to)
   const dense = stridesOf(to)
@@ -49,7 +49,10 @@ function repeats(from: readonly number[], to: readonly number[]): Float64Array {
   )
 }
 
-/** One operand of products: its elements, which matrix each takes, and whether they are read as their transposes. */
+/**
+ * One operand of products: its elements, the index of its matrix in each product, and whether the matrices are
+ * transposed.
+ */
 type Factor = readonly [x: Borrowed, of: Float64Array, transposed: boolean]
 
 function multiply(
@@ -78,7 +81,7 @@ function multiply(
   )
 }
 
-/** The product as `torch.matmul`: vectors, matrices, and batches of matrices that are broadcast. */
+/** The product of vectors, matrices, and batches of matrices, which are broadcast; `torch.matmul`. */
 export function matmul(a: Borrowed, b: Borrowed): Elements {
   const { rows, inner, columns, shape, of } = plan(a, b)
   const dtype = promote(a.dtype, b.dtype)
@@ -91,7 +94,7 @@ export function matmul(a: Borrowed, b: Borrowed): Elements {
   )
 }
 
-/** The products that matrix `i` of `count` takes part in, one after the other for each. */
+/** The indices of the products that each of the `count` matrices takes part in, grouped by matrix. */
 function placesOf(of: Float64Array, count: number): Float64Array {
   const terms = of.length / count
   const places = zeroed(Float64Array, of.length)
@@ -100,19 +103,19 @@ function placesOf(of: Float64Array, count: number): Float64Array {
   return places
 }
 
-/** `of` at each of the places. */
+/** The elements of `of` at these places. */
 const taken = (of: Float64Array, places: Float64Array) => places.map((place) => of[place])
 
 /**
- * The gradient of one operand of `matmul(a, b)`, from the other and that of the product, in the type of the latter:
- * `grad * b^T` of the first, `a^T * grad` of the second. What broadcasting repeated is summed in the order of the
- * batch.
+ * The gradient of one operand of `matmul(a, b)`, in the type of `grad`, the gradient of the product: `grad * b^T` for
+ * the first operand, `a^T * grad` for the second. Products of a matrix that broadcasting repeated are summed in the
+ * order of the batch.
  */
 export function matmulBack(which: 0 | 1, a: Borrowed, b: Borrowed, grad: Borrowed): Elements {
   const { rows, inner, columns, count, of } = plan(a, b)
   const { dtype } = grad
   const [target, other] = which === 0 ? [a, b] : [b, a]
-  // Of an empty batch there is nothing to sum.
+  // The gradient of an empty batch is zero.
   if (of[which].length === 0) return Elements.zeroed(dtype, target.shape, 'matmul')
   const places = placesOf(of[which], count[which])
   const terms = of[which].length / count[which]

@@ -1,4 +1,4 @@
-// Ops that move elements and compute nothing: copies, parts, repetitions.
+// Ops that only move elements: copies, parts, repetitions, joins.
 
 import { facts, promote } from '../base/dtype.js'
 import { ShapeError } from '../base/errors.js'
@@ -23,14 +23,14 @@ function copy(
   check(native.copyElements(facts(from.dtype).bytes, f64(shape), source, target))
 }
 
-/** A copy. */
+/** A copy in new memory. */
 export function clone(x: Borrowed, where: string): Elements {
   const out = Elements.uninitialized(x.dtype, x.shape, where)
   write(x, out, 0)
   return out
 }
 
-/** The elements of `from` into `to` at `offset`, counted in elements; both of one type. */
+/** Writes the elements of `from` into `to`, from element `offset` on; both have the same type. */
 export function write(from: Borrowed, to: Borrowed, offset: number): void {
   check(native.copyRun(facts(from.dtype).bytes, from.size, from.operand(), 0, to.operand(), offset))
 }
@@ -44,7 +44,7 @@ export function narrow(x: Borrowed, dim: number, start: number, length: number):
   return out
 }
 
-/** Zeros of a shape, with `x` as the part `start ..` along `dim`. */
+/** Zeros of the given shape, with `x` as the part from `start` on along `dim`. The gradient of `narrow`. */
 export function widen(x: Borrowed, shape: readonly number[], dim: number, start: number): Elements {
   const out = Elements.zeroed(x.dtype, shape, 'narrow')
   const strides = stridesOf(shape)
@@ -52,14 +52,14 @@ export function widen(x: Borrowed, shape: readonly number[], dim: number, start:
   return out
 }
 
-/** `x` repeated along dimensions of one, or that it lacks in front, to a shape. */
+/** `x` broadcast to a shape: repeated along dimensions of size 1 and along missing leading dimensions. */
 export function expand(x: Borrowed, shape: readonly number[], where: string): Elements {
   const out = Elements.uninitialized(x.dtype, shape, where)
   copy(shape, x, 0, broadcastStrides(x.shape, shape), out, 0, stridesOf(shape))
   return out
 }
 
-/** Two dimensions swapped. */
+/** `x` with dimensions `a` and `b` swapped. */
 export function transpose(x: Borrowed, a: number, b: number): Elements {
   const swap = <T>(list: readonly T[]) => list.map((value, dim) => (dim === a ? list[b] : dim === b ? list[a] : value))
   const out = Elements.uninitialized(x.dtype, swap(x.shape), 'transpose')
@@ -67,7 +67,7 @@ export function transpose(x: Borrowed, a: number, b: number): Elements {
   return out
 }
 
-/** Tensors one after the other along `dim`, in the type they become together. */
+/** The tensors joined along `dim`, in their common type. */
 export function concat(tensors: readonly Borrowed[], dim: number): Elements {
   const [first, ...rest] = tensors
   const shape = [...first.shape]

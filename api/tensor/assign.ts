@@ -1,4 +1,4 @@
-// Values written into elements.
+// `Tensor.set`: writes values into a tensor's elements.
 
 import { facts } from '../base/dtype.js'
 import { ShapeError } from '../base/errors.js'
@@ -7,7 +7,7 @@ import { convert, Elements, temporary } from '../ops/elements.js'
 import { clone, write } from '../ops/movement.js'
 import { elementsOf } from './values.js'
 
-/** What `Tensor.set` does: writes values into the elements from `offset` on. */
+/** Writes `values` into the elements from `offset` on, for `Tensor.set`. */
 export function assign(into: Elements, values: Elements | ArrayLike<number>, offset: number): void {
   const where = 'Tensor.set'
   into.checkWritable(where)
@@ -31,6 +31,6 @@ export function assign(into: Elements, values: Elements | ArrayLike<number>, off
 function copy(source: Elements, into: Elements, offset: number): void {
   if (source.storage.base !== into.storage.base) return write(source, into, offset)
   if (source.storageOffset === into.storageOffset + offset * facts(into.dtype).bytes) return
-  // Parts of one memory may overlap.
+  // The two ranges may overlap, so copy the source first.
   temporary(clone(source, 'Tensor.set'), (copy) => write(copy, into, offset))
 }

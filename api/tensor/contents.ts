@@ -1,4 +1,4 @@
-// A tensor as a number, as JSON, and as something to compare.
+// A tensor converted to a number, to JSON, to text and to a digest for comparison.
 
 import { Contents, type Hint } from '../base/contents.js'
 import { facts, type DType } from '../base/dtype.js'
@@ -9,7 +9,7 @@ import { formatTensor } from './format.js'
 import { elementAt } from './halves.js'
 import { nested, plainAt } from './values.js'
 
-/** Elements of which JSON is made, at most: some 20 MB of text. */
+/** The most elements that are written as JSON: about 20 MB of text. */
 const MOST_IN_JSON = 2 ** 20
 
 export const CONTENTS = new Contents<Elements>('Tensor', {
@@ -18,7 +18,7 @@ export const CONTENTS = new Contents<Elements>('Tensor', {
   primitive: primitiveOf,
 })
 
-/** The elements as nested arrays. @throws UsageError for what JSON does not hold. */
+/** The elements as nested arrays. @throws UsageError for values that JSON cannot represent. */
 export function jsonOf(tensor: Elements): unknown {
   const { dtype, shape, size } = tensor
   const where = 'Tensor.toJSON'
@@ -28,7 +28,7 @@ export function jsonOf(tensor: Elements): unknown {
   const data = tensor.borrow()
   const json = nested(shape, (i) => {
     const value = plainAt(data, dtype, i)
-    // JSON would write null, or throw without saying what and where.
+    // JSON.stringify would write null, or throw without naming the element.
     if (typeof value !== 'bigint' && Number.isFinite(Number(value))) return value
     throw new UsageError(
       `${where}: the element at ${shown(unravel(i, shape))} is ${value}, for which JSON has no number: ${instead}`,
@@ -38,7 +38,9 @@ export function jsonOf(tensor: Elements): unknown {
   return json
 }
 
-/** The one element where a number is wanted; as text what is printed. @throws ShapeError for more than one. */
+/**
+ * The only element, as a number; the printed tensor if text is wanted. @throws ShapeError if there is not exactly one.
+ */
 function primitiveOf(tensor: Elements, hint: Hint): number | bigint | boolean | string {
   const { shape, size } = tensor
   if (hint === 'string' || (hint === 'default' && size !== 1)) return tensor.toString()
@@ -51,7 +53,7 @@ function primitiveOf(tensor: Elements, hint: Hint): number | bigint | boolean | 
   return value
 }
 
-/** Magnitudes of bits above which a float is no number. */
+/** The bits of infinity, without the sign: a float with greater bits is NaN. */
 const INFINITIES: Partial<Record<DType, number>> = {
   float32: 0x7f800000,
   float64: 0x7ff00000,
@@ -59,7 +61,7 @@ const INFINITIES: Partial<Record<DType, number>> = {
   bfloat16: 0x7f80,
 }
 
-/** A hash of 64 bits of the elements. All that are no numbers count as one, 0 and -0 as two. */
+/** A 64-bit hash of the elements. All NaN hash alike; 0 and -0 hash differently. */
 function digestOf(tensor: Elements): string {
   const data = tensor.borrow()
   const { bytes } = facts(tensor.dtype)
@@ -84,13 +86,13 @@ function digestOf(tensor: Elements): string {
   return hex(a) + hex(b)
 }
 
-/** As PyTorch prints tensors; `suffixes` stand behind the elements. */
+/** The text of a tensor in PyTorch's layout; `suffixes` follow the elements. */
 export function printed(tensor: Elements, suffixes: readonly string[]): string {
   const { dtype, shape, storageOffset, storage } = tensor
   storage.lag?.settle()
   const { bytes } = facts(dtype)
   const data = storage.live(tensor.size * bytes) ? tensor.borrow() : null
-  // Where `data` would be a copy of all, only the elements that are shown are read.
+  // If `data` would copy the whole tensor, only the printed elements are read.
   const at = (i: number) =>
     data ? elementAt(data, dtype, i) : elementAt(storage.peek(dtype, storageOffset + i * bytes, 1), dtype, 0)
   return tensor.checkWhole(formatTensor({ data: data ?? [], at, shape, dtype, suffixes }))

@@ -1,4 +1,4 @@
-// Tensors out of nothing, out of numbers, and out of other tensors.
+// Functions that create tensors: from data, from a shape, and by concatenation.
 
 import { types } from 'node:util'
 import { checkDType, facts, isFloat, type DType, type TypedArray } from '../base/dtype.js'
@@ -22,21 +22,25 @@ import {
 import { elementsOf, flatten, type Nested } from './values.js'
 
 export interface TensorOptions {
-  /** default: as the function says */ dtype?: DType
-  /** The shape of flat data; default: that of the data. */
+  /** default: see each function */ dtype?: DType
+  /** The shape of flat data; default: the shape of the data. */
   shape?: number[]
   /** default false */ requiresGrad?: boolean
 }
-/** Of a tensor whose shape is an argument of its own. */
+/** Options of functions that take the shape as an argument. */
 export type FillOptions = Omit<TensorOptions, 'shape'>
 
 const COMMON = ['dtype', 'requiresGrad']
 
 /**
- * A tensor with its own copy of `data`: a number, nested arrays of numbers (float32 unless `dtype` says otherwise), or
- * a typed array, which keeps its kind: Float32Array float32, Float64Array float64, Int32Array int32, BigInt64Array
- * int64, Int8Array int8, Uint8Array uint8. A Uint16Array holds the bits of float16 or bfloat16, as `dtype` says; others
- * need a `dtype` too. `shape` lays flat data out. `torch.tensor`.
+ * A tensor with its own copy of `data`, which is one of:
+ *
+ * - a number or nested arrays of numbers: float32 by default;
+ * - a typed array, whose class gives the default type: Float32Array float32, Float64Array float64, Int32Array int32,
+ *   BigInt64Array int64, Int8Array int8, Uint8Array uint8. Other classes need `dtype`. A Uint16Array with `dtype`
+ *   float16 or bfloat16 holds the bits of the elements.
+ *
+ * `shape` gives flat data a shape. `torch.tensor`.
  *
  * @throws ShapeError for ragged nesting or a shape that does not fit; DTypeError for a value that the type cannot hold.
  */
@@ -84,7 +88,7 @@ const KINDS: Record<string, DType | undefined> = {
   Uint8Array: 'uint8',
 }
 
-/** A tensor with a copy of these elements, which are of its type already. */
+/** A tensor with a copy of `values`, which already have the type `dtype`. */
 function dense(values: TypedArray, dtype: DType, shape: readonly number[]): Tensor {
   const tensor = uninitialized(dtype, shape)
   ;(tensor.borrow() as Float32Array).set(values as Float32Array)
@@ -96,7 +100,7 @@ function learning(tensor: Tensor, requiresGrad: unknown, where: string): Tensor 
   return tensor
 }
 
-/** All 0; float32 unless `dtype` says otherwise. `torch.zeros`. */
+/** A tensor of zeros; float32 by default. `torch.zeros`. */
 export function zeros(shape: number[], options?: FillOptions): Tensor {
   const where = 'zeros'
   const { dtype = 'float32', requiresGrad } = checkOptions(options, COMMON, where)
@@ -105,12 +109,12 @@ export function zeros(shape: number[], options?: FillOptions): Tensor {
   return learning(zeroFilled(dtype, sizes), requiresGrad, where)
 }
 
-/** All 1; float32 unless `dtype` says otherwise. `torch.ones`. */
+/** A tensor of ones; float32 by default. `torch.ones`. */
 export function ones(shape: number[], options?: FillOptions): Tensor {
   return filled(shape, 1, options, 'ones')
 }
 
-/** All `value`; float32 unless `dtype` says otherwise. `torch.full`. */
+/** A tensor whose elements are all `value`; float32 by default. `torch.full`. */
 export function full(shape: number[], value: number, options?: FillOptions): Tensor {
   return filled(shape, value, options, 'full')
 }
@@ -125,12 +129,15 @@ function filled(shape: number[], value: number, options: FillOptions | undefined
   return learning(tensor, requiresGrad, where)
 }
 
-/** Elements that arange makes at a time: float64 ones of all would take up to eight times the memory. */
+/**
+ * Number of elements that `arange` computes at a time; all of them in float64 at once would take up to eight times the
+ * memory of the result.
+ */
 const PART = 4096
 
 /**
- * `start, start + step, ...` up to and without `end`; from 0 by 1 where not said; int32 unless `dtype` says otherwise.
- * Values are `start + i * step` in float64. `torch.arange`.
+ * The numbers `start, start + step, ...` below `end` (above it if `step` is negative). `start` is 0, `step` 1 and the
+ * type int32 by default. Values are computed as `start + i * step` in float64. `torch.arange`.
  */
 export function arange(end: number, options?: { dtype?: DType }): Tensor
 export function arange(start: number, end: number, step?: number, options?: { dtype?: DType }): Tensor
@@ -156,7 +163,7 @@ export function arange(...args: (number | { dtype?: DType } | undefined)[]): Ten
   const length = Math.max(0, Math.ceil((end - start) / step))
   const shape = checkShape([length], bytes, where)
   const at = (i: number) => start + i * step
-  // Where the first and the last are values of the type, so are those between.
+  // If the first and the last value fit the type, so do those between.
   if (length > 0) elementsOf([at(0), at(length - 1)], dtype, where)
   const tensor = uninitialized(dtype, shape)
   for (let from = 0; from < length; from += PART) {
@@ -168,7 +175,7 @@ export function arange(...args: (number | { dtype?: DType } | undefined)[]): Ten
   return tensor
 }
 
-/** Tensors one after the other along a dimension, in new memory. `torch.cat`. */
+/** The tensors joined along dimension `dim`, in new memory. `torch.cat`. */
 export function concat(tensors: Tensor[], dim = 0): Tensor {
   const refused = () => new UsageError(`concat: of an array of at least one tensor, not ${show(tensors)}`)
   if (!isArray(tensors) || tensors.length === 0) throw refused()

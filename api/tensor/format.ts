@@ -1,34 +1,35 @@
-// Tensors as text, as PyTorch prints them: four decimals, one common width, `...` in the middle of large ones.
+// Tensors as text, in PyTorch's layout: four decimals, one common width, `...` in the middle of large ones.
 //
-// Words that differ from PyTorch's: requiresGrad=true, dtype=int64, shape=[0, 3], true and false. An int32 tensor shows
-// no dtype and an int64 one does, the other way round than in PyTorch: here ids and batches are int32.
+// These words differ from PyTorch's: requiresGrad=true, dtype=int64, shape=[0, 3], true and false. The text shows the
+// dtype of int64 tensors and not of int32 ones; PyTorch does the opposite. Here ids and batches are int32.
 //
 // Only the elements that are shown are read, however large the tensor is.
 
-/** A tensor as this module sees it. */
+/** What this module needs to know of a tensor. */
 export interface TensorView {
-  /** Row-major; bool as 0 and 1. */
+  /** The elements in row-major order; bools are 0 and 1. */
   data: ArrayLike<number | bigint>
-  /** Reads an element where `data` holds only its bits (float16 and bfloat16). */
+  /** Reads one element, for types of which `data` holds only the bits (float16 and bfloat16). */
   at?: (offset: number) => number | bigint
   shape: readonly number[]
   dtype: string
   /**
-   * What to add after the elements, in this order: `requiresGrad=true`. The dtype and an empty shape add themselves.
+   * Notes to print after the elements, in this order, such as `requiresGrad=true`. The dtype and the shape of an empty
+   * tensor are added without being listed here.
    */
   suffixes?: readonly string[]
 }
 
 const DECIMALS = 4
-/** Tensors of more elements are summarised. */
+/** Tensors with more elements than this are summarised. */
 const THRESHOLD = 1000
-/** Items that a summary shows at each end of a dimension. */
+/** Number of items that a summary shows at each end of a dimension. */
 const EDGE = 3
 const LINE_WIDTH = 80
 
 const PREFIX = 'tensor('
 const FLOATS: ReadonlySet<string> = new Set(['float16', 'bfloat16', 'float32', 'float64'])
-/** What the elements themselves tell apart: 1. and 1.5000, 1, true. */
+/** Types that the printed elements reveal: `1.` or `1.5000`, `1`, `true`. */
 const OBVIOUS: ReadonlySet<string> = new Set(['float32', 'int32', 'bool'])
 
 /** The text of a tensor. */
@@ -44,14 +45,14 @@ export function formatTensor(view: TensorView): string {
     if (!OBVIOUS.has(dtype)) notes.push(`dtype=${dtype}`)
   } else {
     if (shape.length !== 1) notes.push(`shape=[${shape.join(', ')}]`)
-    if (dtype !== 'float32') notes.push(`dtype=${dtype}`) // no element tells
+    if (dtype !== 'float32') notes.push(`dtype=${dtype}`) // no element shows the type
   }
   return annotate(PREFIX + text, [...notes, ...suffixes])
 }
 
 // Which elements ---------------------------------------------------------------------------------------------------
 
-/** The part of a tensor that is printed: all of it, or the two ends of its longer dimensions. */
+/** The part of a tensor that is printed: all of it, or both ends of each long dimension. */
 class Shown {
   constructor(
     readonly shape: readonly number[],
@@ -69,12 +70,12 @@ class Shown {
     return Array.from({ length: 2 * EDGE }, (_, i) => (i < EDGE ? i : length - 2 * EDGE + i))
   }
 
-  /** How many indices of a dimension are shown. */
+  /** Number of indices of a dimension that are shown. */
   count(dim: number): number {
     return this.isCut(dim) ? 2 * EDGE : this.shape[dim]
   }
 
-  /** Where the shown elements lie, in order. */
+  /** Row-major offsets of the shown elements, in order. */
   offsets(): number[] {
     let offsets = [0]
     this.shape.forEach((length, dim) => {
@@ -92,7 +93,7 @@ interface ElementFormat {
   write(value: number | bigint): string
 }
 
-/** How the elements are written: one way for all, chosen by those shown. */
+/** The format of all elements, chosen from those that are shown. */
 function elementFormat(dtype: string, values: (number | bigint)[]): ElementFormat {
   if (FLOATS.has(dtype)) return floatFormat(values as number[])
   const write = dtype === 'bool' ? (value: number | bigint) => String(Boolean(value)) : String
@@ -100,7 +101,7 @@ function elementFormat(dtype: string, values: (number | bigint)[]): ElementForma
 }
 
 function floatFormat(values: number[]): ElementFormat {
-  // Zeros, infinities and NaN have no say: they are written in the way that suits the others.
+  // Zeros, infinities and NaN do not affect the format; they are written in the one that suits the others.
   const telling = values.filter((value) => value !== 0 && Number.isFinite(value))
   const magnitudes = telling.map(Math.abs)
   const max = magnitudes.reduce((a, b) => Math.max(a, b), 0)
@@ -133,7 +134,7 @@ function writeScientific(value: number): string {
   )
 }
 
-/** JavaScript drops the sign of -0, PyTorch shows it; and their infinities and NaN are spelt otherwise. */
+/** Adds the sign. JavaScript drops the sign of -0 and PyTorch shows it; infinities and NaN are spelt differently. */
 function signed(value: number, write: (magnitude: number) => string): string {
   if (!Number.isFinite(value)) return nonFinite(value)
   return value < 0 || Object.is(value, -0) ? `-${write(-value)}` : write(value)
@@ -145,12 +146,12 @@ function nonFinite(value: number): string {
 }
 
 /**
- * A number with DECIMALS decimals, where `write` gives any number of them. JavaScript rounds by the exact value, as C
- * does, but away from zero where it lies exactly in the middle: there C takes the even neighbour.
+ * A number with DECIMALS decimals; `write` gives it with any number of them. JavaScript and C both round by the exact
+ * value. At an exact tie JavaScript rounds away from zero and C to even, so ties are corrected here.
  */
 function halfEven(write: (digits: number) => string): string {
   const rounded = write(DECIMALS)
-  // No double comes closer to a middle than 40 digits tell without being it.
+  // A double that is not exactly a tie differs from it within 40 digits.
   const [exact, exponent] = write(DECIMALS + 40).split('e')
   const end = exact.length - 40
   const isMiddle = /^50*$/.test(exact.slice(end))
@@ -159,15 +160,15 @@ function halfEven(write: (digits: number) => string): string {
   return exact.slice(0, end) + (exponent === undefined ? '' : `e${exponent}`)
 }
 
-// All of them ------------------------------------------------------------------------------------------------------
+// The whole tensor -------------------------------------------------------------------------------------------------
 
-/** Brackets, commas and lines around the shown values. */
+/** The shown values with brackets, commas and line breaks. */
 function layOut(shown: Shown, format: ElementFormat, values: (number | bigint)[]): string {
   const dims = shown.shape.length
   let next = 0
   const element = () => format.write(values[next++]).padStart(format.width)
 
-  /** The text of what lies below `dim` dimensions, its bracket at column `indent`. */
+  /** The text of one block below the first `dim` dimensions; its bracket stands at column `indent`. */
   const block = (dim: number, indent: number): string => {
     if (dim === dims) return element()
     const isVector = dim === dims - 1
@@ -183,9 +184,9 @@ function layOut(shown: Shown, format: ElementFormat, values: (number | bigint)[]
   return block(0, PREFIX.length)
 }
 
-/** Adds the notes and the closing bracket, on a new line where one would be too long. */
+/** Adds the notes and the closing bracket; a note that would make the line too long starts a new line. */
 function annotate(text: string, notes: string[]): string {
-  // Two more than its columns, as PyTorch counts: one for the bracket that closes it, one to spare.
+  // PyTorch counts two more than the columns used: the closing bracket and one to spare.
   let used = text.length - text.lastIndexOf('\n') + 1
   for (const note of notes) {
     const fits = used + ', '.length + note.length <= LINE_WIDTH

@@ -1,4 +1,4 @@
-// The 16-bit floats, which JavaScript has no array for, read one at a time: for printing and `toArray`.
+// Single 16-bit floats as numbers, for printing and `toArray`: JavaScript has no array for these types.
 
 import type { DType, TypedArray } from '../base/dtype.js'
 
@@ -18,7 +18,7 @@ function fromFloat16(half: number): number {
   return sign * (1024 + fraction) * 2 ** (exponent - 25)
 }
 
-/** Element `i` as a number (int64: a bigint). */
+/** Element `i` as a number, or as a bigint for int64. */
 export function elementAt(data: TypedArray, dtype: DType, i: number): number | bigint {
   if (dtype === 'float16') return fromFloat16(Number(data[i]))
   if (dtype === 'bfloat16') return fromBfloat16(Number(data[i]))

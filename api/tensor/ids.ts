@@ -1,4 +1,4 @@
-// Token ids as callers write them, brought to what the native side reads: an integer array and a shape.
+// Reading token ids: what callers pass becomes an integer array and a shape, which the native side reads.
 
 import { types } from 'node:util'
 import type { IntArray } from '../base/dtype.js'
@@ -13,7 +13,7 @@ import { allocating, zeroed } from '../memory/arrays.js'
 /** Token ids: an integer tensor, an integer typed array (1-D, or with a shape option), or nested arrays of integers. */
 export type Ids = Tensor | IntArray | Nested[]
 
-/** Ids as the native side reads them. */
+/** Ids in the form that the native side reads. */
 export interface ReadIds {
   readonly array: IntArray
   readonly shape: readonly number[]
@@ -31,25 +31,26 @@ const BUFFER = ArrayBuffer.prototype
 const INT32 = Int32Array.prototype
 const UINT32 = Uint32Array.prototype
 
-/** The constructor of an integer typed array's kind: not that of a subclass, as Buffer is one. @internal */
+/** The built-in class of an integer typed array, not the class of a subclass such as Buffer. @internal */
 export function kindOf(array: unknown): Kind | undefined {
   return KINDS.get(kindName(array))
 }
 
-/** A copy; not `slice`, which is a view where the array is a Buffer. @internal */
+/** A copy of the ids. `slice` would not do: on a Buffer it gives a view. @internal */
 export function copyOf(ids: IntArray): IntArray {
   return allocating(ids.byteLength, () => new (kindOf(ids)!)(ids))
 }
 
 /**
- * An integer typed array of this realm's own kinds, none of whose methods or constructors are a subclass's: itself, or
- * else another over its memory; a copy where other threads may write that (a SharedArrayBuffer), as ids are checked
- * before they are used. null for what is none. @internal
+ * The same ids as a typed array of one of this realm's built-in classes, so that no subclass's method or constructor
+ * runs. The result is `value` itself, another array over its memory, or a copy if the memory is a SharedArrayBuffer:
+ * other threads may write that after the ids were checked. It is null if `value` is not an integer typed
+ * array. @internal
  */
 function plainInts(value: unknown, where: string): IntArray | null {
   if (!ArrayBuffer.isView(value)) return null
   const array = value as IntArray
-  // The usual kinds first: a test of the class costs less than one of the name.
+  // The common classes come first: comparing prototypes is cheaper than looking up the name.
   const prototype = Object.getPrototypeOf(array) as object
   const isPlain = prototype === INT32 || prototype === UINT32
   const kind = isPlain ? null : kindOf(array)
@@ -57,15 +58,15 @@ function plainInts(value: unknown, where: string): IntArray | null {
   const length = isPlain ? array.length : lengthOf(array)
   if (length === 0) checkAttached(array, where)
   const buffer = bufferOf(array)
-  // This realm's first: asking the host, which knows those of others too, takes longer.
+  // This realm's ArrayBuffer is tested first; the host's test also knows those of other realms but takes longer.
   if (Object.getPrototypeOf(buffer) !== BUFFER && !types.isArrayBuffer(buffer)) return copyOf(array)
   if (kind === null || prototype === kind.prototype) return array
   return new kind(buffer, offsetOf(array), length)
 }
 
-/** Reads ids. `shape` is the caller's option for flat arrays; `where` starts the message of an error. */
+/** Reads ids. `shape` is the caller's `shape` option for flat arrays; `where` starts error messages. */
 export function readIds(ids: Ids, shape: readonly number[] | undefined, where: string): ReadIds {
-  // The usual ones first.
+  // Typed arrays come first, as they are the common case.
   const array = plainInts(ids, where)
   if (array !== null)
     return { array, shape: shape === undefined ? [array.length] : reshaped(array.length, shape, where) }
@@ -101,7 +102,7 @@ function reshaped(length: number, shape: readonly number[], where: string): read
   throw new ShapeError(`${where}: ${length} ids do not fill the shape ${shown(sizes)}`)
 }
 
-/** Whether it is a shape of so many elements; why not, is for the caller to say. */
+/** Whether `shape` is valid and has `length` elements. The caller reports what is wrong with it. */
 function fills(shape: readonly number[], length: number): boolean {
   if (!isArray(shape)) return false
   let size = 1
@@ -122,7 +123,7 @@ function fromLeaves(leaves: unknown[], shape: readonly number[], where: string):
   return array
 }
 
-/** As `fromLeaves`, where some need more than 32 bits or are no integers at all. */
+/** Like `fromLeaves`, for ids that need more than 32 bits or are not integers. */
 function fromWide(leaves: unknown[], shape: readonly number[], where: string): IntArray {
   return zeroed(BigInt64Array, leaves.length).map((_, i) => {
     const id = leaves[i]

@@ -1,4 +1,4 @@
-// Draws, to the bit as PyTorch's on x86-64: Mersenne Twister, its normal, uniform and randperm.
+// Random draws with the same bits as PyTorch's on x86-64: Mersenne Twister, normal, uniform and randperm.
 
 import { randomBytes } from 'node:crypto'
 import { types } from 'node:util'
@@ -11,7 +11,7 @@ import { uninitialized } from './allocate.js'
 import type { Tensor } from './tensor.js'
 import { checkAttached, checkBoolean, checkOptions, checkShape, checkSize, show } from '../base/validate.js'
 
-/** PyTorch's seed of a generator that was given none. */
+/** PyTorch's default seed of a new generator. */
 const DEFAULT_SEED = 67280421310721n
 
 function checkSeed(seed: unknown, where: string): bigint {
@@ -31,27 +31,32 @@ export class Generator {
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
-  /** Seeded with `seed`, or as a fresh `torch.Generator` is. Of a seed the low 32 bits count, as in PyTorch. */
+  /**
+   * Seeds the generator with `seed`; the default is that of a new `torch.Generator`. Only the low 32 bits of a seed
+   * count, as in PyTorch.
+   */
   constructor(seed: number | bigint = DEFAULT_SEED) {
     this.#native = call(native.generatorNew(checkSeed(seed, 'Generator')))
   }
 
-  /** Starts again from a seed. */
+  /** Restarts the generator from a seed. */
   manualSeed(seed: number | bigint): this {
     check(native.generatorSeed(this.#native, checkSeed(seed, 'manualSeed')))
     return this
   }
 
-  /** All that later draws depend on, in the bytes of `torch.get_rng_state()`: PyTorch can go on from it. */
+  /**
+   * The state that all later draws depend on, in the layout of `torch.get_rng_state()`; PyTorch can continue from it.
+   */
   getState(): Uint8Array {
     return call(native.generatorState(this.#native))
   }
 
-  /** Goes on from a state of `getState`, or of PyTorch. @throws UsageError for other bytes. */
+  /** Continues from a state that `getState` or PyTorch gave. @throws UsageError for other bytes. */
   setState(state: Uint8Array): this {
     if (!types.isUint8Array(state)) throw new UsageError(`setState: a state is a Uint8Array, not ${show(state)}`)
     checkAttached(state, 'setState')
-    // A copy: bytes of a shared buffer could change while they are checked.
+    // Copy the bytes: those of a shared buffer could change while they are checked.
     check(native.generatorSetState(this.#native, Uint8Array.from(state)))
     return this
   }
@@ -71,22 +76,24 @@ export class Generator {
     check(native.drawPermutation(this.#native, out))
   }
 
-  /** A bit for each element, set with the probability `keep`. @internal */
+  /** Draws one bit for each element, set with probability `keep`. @internal */
   kept(keep: number, elements: number, bits: Operand): void {
     check(native.drawKept(this.#native, keep, elements, bits))
   }
 
-  /** The shuffled order of a DataLoader's epoch; `own`: of one that was given this generator. @internal */
+  /**
+   * Draws the shuffled order of a DataLoader's epoch; `own` says that the loader was given this generator. @internal
+   */
   beginEpoch(own: boolean, order: Uint32Array): void {
     check(native.epochBegin(this.#native, own, order))
   }
 
-  /** What an epoch in order draws. @internal */
+  /** Draws what an epoch without shuffling draws. @internal */
   beginEpochInOrder(): void {
     check(native.epochBeginInOrder(this.#native))
   }
 
-  /** What the end of an epoch draws from a loader's own generator. @internal */
+  /** Draws what the end of an epoch draws from the loader's own generator. @internal */
   finishEpoch(length: number): void {
     check(native.epochFinish(this.#native, length))
   }
@@ -102,7 +109,7 @@ export class Generator {
   }
 }
 
-/** The generator of everything that is given none; seeded by chance, as PyTorch's default generator is. */
+/** The generator used if none is given; randomly seeded, as PyTorch's default generator is. */
 export const defaultGenerator = new Generator(randomBytes(8).readBigUInt64LE())
 
 /** Reseeds the default generator. `torch.manual_seed`. */
@@ -110,7 +117,7 @@ export function manualSeed(seed: number | bigint): void {
   defaultGenerator.manualSeed(seed)
 }
 
-/** Checks a `generator` option; without one the default generator serves. */
+/** Checks a `generator` option; if it is undefined, gives the default generator. */
 export function checkGenerator(generator: unknown, where: string): Generator {
   if (generator === undefined) return defaultGenerator
   if (generator instanceof Generator) return generator
@@ -118,16 +125,16 @@ export function checkGenerator(generator: unknown, where: string): Generator {
 }
 
 export interface DrawOptions {
-  /** default: the one that `manualSeed` seeds */ generator?: Generator
+  /** default: the default generator, which `manualSeed` seeds */ generator?: Generator
   /** default false */ requiresGrad?: boolean
 }
 
-/** float32 from the uniform distribution on [0, 1). `torch.rand`. */
+/** A float32 tensor drawn from the uniform distribution on [0, 1). `torch.rand`. */
 export function rand(shape: number[], options?: DrawOptions): Tensor {
   return drawn(shape, options, 'rand', (generator, out) => generator.uniform(out))
 }
 
-/** float32 from the standard normal distribution. `torch.randn`. */
+/** A float32 tensor drawn from the standard normal distribution. `torch.randn`. */
 export function randn(shape: number[], options?: DrawOptions): Tensor {
   return drawn(shape, options, 'randn', (generator, out) => generator.normal(out))
 }
@@ -149,7 +156,7 @@ function drawn(
   return tensor
 }
 
-/** The numbers 0 to n - 1 in random order; int32. `torch.randperm`. */
+/** The numbers 0 to n - 1 in random order, as int32. `torch.randperm`. */
 export function randperm(n: number, options?: { generator?: Generator }): Tensor {
   const { generator } = checkOptions(options, ['generator'], 'randperm')
   const source = checkGenerator(generator, 'randperm')

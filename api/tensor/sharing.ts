@@ -1,4 +1,4 @@
-// Handles on memory that threads share: plain objects, for postMessage.
+// Handles for memory shared between threads: plain objects that `postMessage` can carry.
 
 import { checkDType, facts, type DType } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
@@ -7,32 +7,34 @@ import { shown, sizeOf } from '../base/shape.js'
 import { NativeStorage, type Storage } from '../memory/storage.js'
 import { eachOf, isArray, isObject, show } from '../base/validate.js'
 
-/** What `Tensor.share()` gives and `Tensor.fromShared()` takes. Post it to threads of this process as it is. */
+/**
+ * A handle that `Tensor.share()` gives and `Tensor.fromShared()` takes. Post it unchanged to threads of this process.
+ */
 export interface SharedTable {
-  /** The process whose memory it is. */
+  /** The process that owns the memory. */
   readonly process: string
-  /** The number of the memory among what threads share. */
+  /** The number of the memory among all that threads share. */
   readonly id: number
   readonly dtype: DType
   readonly shape: readonly number[]
-  /** The byte where the elements begin. */
+  /** Byte offset of the first element. */
   readonly offset: number
 }
 
 const TOKEN = call(native.processToken())
 
-/** The handle of elements in a storage, which is shared from now on. @internal */
+/** Shares the storage and gives the handle of the elements in it. @internal */
 export function share(storage: Storage, dtype: DType, shape: readonly number[], offset: number): SharedTable {
   return { process: TOKEN, id: storage.native().share(), dtype, shape: [...shape], offset }
 }
 
-/** What a handle stands for, for a tensor over it. @internal */
+/** The storage and layout that a handle refers to. @internal */
 export function open(handle: unknown): { storage: NativeStorage; dtype: DType; shape: number[]; offset: number } {
   const where = 'Tensor.fromShared'
   const refused = () => new UsageError(`${where}: a handle is what share() gave, not ${show(handle)}`)
   const { process, id, dtype, shape: sizes, offset } = (isObject(handle) ? handle : {}) as Partial<SharedTable>
   if (typeof process !== 'string' || !isSize(id) || !isSize(offset) || !isArray(sizes)) throw refused()
-  // Read once: what is checked is what is used.
+  // Read each size once, so that the checked value is the one used.
   const shape = eachOf(sizes, (size) => {
     if (isSize(size)) return size
     throw refused()

@@ -1,4 +1,4 @@
-// The gradient of a table as its user sees it where the layer was made with `sparse: true`.
+// The gradient of a table that users see when the layer was made with `sparse: true`.
 
 import { summedOperand, typed } from '../autograd/table-gradient.js'
 import { Contents } from '../base/contents.js'
@@ -11,23 +11,23 @@ import type { Tensor } from './tensor.js'
 
 const CONTENTS = new Contents<SparseGrad>('SparseGrad', {
   instead: 'ids and rows are tensors, toDense() is one',
-  // The rest is in its tensors, which are looked at besides.
+  // The tensors `ids` and `rows` are compared besides.
   equal: (it) => `[${it.shape}]`,
 })
 
 /**
- * The gradient of a table of which a batch named some rows: `grad` of the weight of a layer made with `sparse: true`.
- * PyTorch's sparse tensors, coalesced: `ids` are its indices, `rows` its values.
+ * The gradient of a table in which a batch looked up some rows: `weight.grad` of a layer made with `sparse: true`. It
+ * corresponds to PyTorch's coalesced sparse tensors: `ids` are the indices, `rows` the values.
  *
  * Each row is the sum over the id's occurrences in the batch, in their order: `toDense()` equals the dense gradient to
  * the bit.
  */
 export class SparseGrad {
-  /** Which rows of the table: int32 (n), ascending, each once. */
+  /** The ids of the rows: int32 (n), ascending, each once. */
   readonly ids: Tensor
-  /** What they get: (n, dim), of the table's type. */
+  /** The gradients of these rows: (n, dim), of the table's type. */
   readonly rows: Tensor
-  /** The table's. */
+  /** Shape of the table. */
   readonly shape: readonly number[]
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
@@ -41,7 +41,7 @@ export class SparseGrad {
     this.shape = shape
   }
 
-  /** Over tensors that become its own. @internal */
+  /** A gradient that takes over both tensors. @internal */
   static over(ids: Tensor, rows: Tensor, shape: readonly number[]): SparseGrad {
     return new SparseGrad(ids, rows, shape, PRIVATE)
   }
@@ -51,7 +51,7 @@ export class SparseGrad {
     return this.rows.dtype
   }
 
-  /** The same as a tensor of the table's shape and type: zeros in the rows that the batch did not name. */
+  /** The dense gradient, of the table's shape and type: rows that the batch did not look up are zero. */
   toDense(): Tensor {
     const rows = this.rows.to('float32')
     const dense = Elements.uninitialized('float32', this.shape.slice())
@@ -61,7 +61,7 @@ export class SparseGrad {
     return this.rows.over(typed(dense, this.dtype))
   }
 
-  /** Frees both tensors; where it is the `grad` of a weight, set that to null. */
+  /** Frees both tensors. If this is the `grad` of a weight, set that to null. */
   dispose(): void {
     this.ids.dispose()
     this.rows.dispose()
@@ -93,5 +93,5 @@ export class SparseGrad {
   }
 }
 
-/** Makes the constructor private at run time too. */
+/** Keeps the constructor private at run time too. */
 const PRIVATE = Symbol('by backward')

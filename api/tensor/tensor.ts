@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-// The tensor: a shape and a type over bytes that somebody owns.
+// The tensor: elements with a shape and a type, and the methods that users call.
 
 import { Collected } from '../autograd/leaf.js'
 import * as derivatives from '../autograd/derivatives.js'
@@ -33,16 +33,16 @@ import { SparseGrad } from './sparse-grad.js'
 import { nested, plainAt } from './values.js'
 
 /**
- * Numbers in a shape, contiguous and row-major. Made by `tensor`, `zeros`, `randn` ..., by layers and by its own
- * methods.
+ * An array of numbers with a shape, contiguous and row-major. `tensor`, `zeros`, `randn` and other functions make
+ * tensors, and so do layers and a tensor's methods.
  *
  * `reshape`, `detach`, `to` of the same type, and `narrow` along dimension 0 share memory with their origin; everything
- * else makes new memory. Memory goes with the last tensor that shares it: collected as any object, or at once by
- * `dispose()`, `using` or `scope()`.
+ * else makes new memory. The memory is freed with the last tensor that shares it: by the garbage collector, or at once
+ * by `dispose()`, `using` or `scope()`.
  */
 export class Tensor extends Elements {
   #requiresGrad = false
-  /** The op that it is the result of, where that is recorded. */
+  /** The op that made this tensor, if that was recorded. */
   #node: GradNode | null = null
   #collected: Collected | null = null
   /** @internal */
@@ -52,12 +52,12 @@ export class Tensor extends Elements {
     super(storage, offset, dtype, shape)
   }
 
-  /** A tensor over a storage, from a byte on. @internal */
+  /** A tensor over a storage, from byte `offset` on. @internal */
   static over(storage: Storage, dtype: DType, shape: readonly number[], offset = 0): Tensor {
     return new Tensor(storage, offset, dtype, shape)
   }
 
-  /** A tensor in the place of elements, which it takes over; the same where they are a tensor. @internal */
+  /** A tensor that takes over the elements `made`; `made` itself if it is a tensor. @internal */
   static of(made: Elements): Tensor {
     if (Tensor.is(made)) return made
     const tensor = new Tensor(made.storage, made.storageOffset, made.dtype, made.shape)
@@ -65,12 +65,12 @@ export class Tensor extends Elements {
     return tensor
   }
 
-  /** `Tensor.of`, for those who know the class by an object of it alone. @internal */
+  /** `Tensor.of` for modules that have a tensor and do not import the class. @internal */
   over(made: Elements): Tensor {
     return Tensor.of(made)
   }
 
-  /** The result of an op on `inputs`, recorded under a name where it is one that gradients flow through. @internal */
+  /** The result of an op on `inputs`. With `name` and `backward`, the op is recorded for gradients. @internal */
   static result(
     made: Elements,
     inputs: readonly (Tensor | number)[] = [],
@@ -81,38 +81,39 @@ export class Tensor extends Elements {
     return name === undefined ? tensor : record(tensor, name, inputs, backward!)
   }
 
-  /** The op that it is the result of; null for a leaf. @internal */
+  /** The op that made this tensor; null for a leaf. @internal */
   get node(): GradNode | null {
     return this.#node
   }
 
-  /** Makes it the result of an op. @internal */
+  /** Marks this tensor as the result of an op. @internal */
   from(node: GradNode): void {
     this.#requiresGrad = true
     this.#node = node.retain()
   }
 
-  /** It is written anew and learns nothing from what it was. @internal */
+  /** Detaches this tensor from the graph, because its elements are about to be overwritten. @internal */
   forget(): void {
     this.#requiresGrad = false
     this.#node?.release()
     this.#node = null
   }
 
-  /** Whether it was disposed. */
+  /** Whether the tensor was disposed. */
   override get disposed(): boolean {
     if (!Tensor.is(this)) throw stranger(this, 'Tensor', 'disposed')
     return super.disposed
   }
 
   /**
-   * The elements in order, live and writable: writing here changes the tensor. float16 and bfloat16 as their bits in a
-   * Uint16Array, bool as 0 and 1 in a Uint8Array. The buffer behind it may be longer than the array.
+   * The elements in order, as a live and writable array: writing to it changes the tensor. float16 and bfloat16 are
+   * given as their bits in a Uint16Array, bool as 0 and 1 in a Uint8Array. The buffer behind the array may be longer
+   * than the array.
    *
-   * Where the host forbids live views of native memory (Electron; `capabilities().liveData` is false) a table's is a
-   * copy: `set` writes everywhere.
+   * Where the host forbids live views of native memory (Electron; `capabilities().liveData` is false), a table's array
+   * is a copy; `set` writes everywhere.
    *
-   * @throws UsageError after `dispose()`, and where the array would be longer than Node makes one (Node 20: 4 GiB): then
+   * @throws UsageError after `dispose()`, and if the array would be longer than Node allows (Node 20: 4 GiB): then
    * `narrow(0, start, length).data` shows a part.
    */
   get data(): TypedArray {
@@ -121,30 +122,32 @@ export class Tensor extends Elements {
   }
 
   /**
-   * A handle that other threads of this process open with `Tensor.fromShared`, for the same memory without a copy. It
-   * is a plain object for `postMessage` or `workerData`; a tensor itself cannot be posted.
+   * A handle for the same memory, without a copy. Other threads of this process open it with `Tensor.fromShared`. It is
+   * a plain object for `postMessage` or `workerData`; a tensor itself cannot be posted.
    *
    * The memory is shared until `unshare()`, until `dispose()` of the last tensor over it in this thread, or until this
-   * thread ends; tensors opened before keep it until they go themselves. Threads see each other's writes, in no
-   * promised order: write before you share, or tell by a message of your own.
+   * thread ends; a tensor opened before then keeps the memory until it is freed itself. Threads see each other's writes
+   * in no promised order: write before you share, or synchronise with a message.
    *
-   * Memory of V8's (tensors made by `tensor`, `zeros`, ops ...) moves to native memory first: an array that `data` gave
-   * before has length 0 then.
+   * V8's memory (of tensors made by `tensor`, `zeros`, ops ...) moves to native memory first: an array that `data` gave
+   * before then has length 0.
    */
   share(): SharedTable {
     this.lag?.settle()
     return share(this.storage, this.dtype, this.shape, this.storageOffset)
   }
 
-  /** Ends what `share()` of this or another tensor over the memory began in this thread: no handle opens any more. */
+  /**
+   * Ends the sharing that `share()` of any tensor over this memory began in this thread: its handles no longer open.
+   */
   unshare(): void {
     this.storage.unshare()
   }
 
   /**
-   * A tensor over memory that another thread shares. Its `dispose()` lets go of it in this thread alone.
+   * A tensor over memory that another thread shares. `dispose()` frees it in this thread alone.
    *
-   * @throws UsageError for a handle whose sharing has ended, or that is another process's.
+   * @throws UsageError for a handle whose sharing has ended, or that belongs to another process.
    */
   static fromShared(handle: SharedTable): Tensor {
     const { storage, dtype, shape, offset } = open(handle)
@@ -152,9 +155,9 @@ export class Tensor extends Elements {
   }
 
   /**
-   * Whether gradients are wanted for it (a parameter), or flow through it (a result of one). Floats only.
+   * Whether the tensor needs gradients: it is a parameter, or was computed from one. Only floats can.
    *
-   * @throws UsageError where it is switched off for the result of an op: `detach()` gives one without.
+   * @throws UsageError if set to false on the result of an op: `detach()` gives a tensor without gradients.
    */
   get requiresGrad(): boolean {
     if (!Tensor.is(this)) throw stranger(this, 'Tensor', 'requiresGrad')
@@ -173,16 +176,16 @@ export class Tensor extends Elements {
     this.#requiresGrad = value
   }
 
-  /** The op that it is the result of, as PyTorch names it (`EmbeddingBackward`); null for a leaf. */
+  /** The op that made this tensor, by PyTorch's name (`EmbeddingBackward`); null for a leaf. */
   get gradFn(): string | null {
     return this.#node?.name ?? null
   }
 
   /**
-   * What `backward` collected, the sum over all calls since it was null; of leaves that require it. null before. A
-   * dense tensor of this one's shape and type; a SparseGrad for the weight of a layer made with `sparse: true`. That of
-   * a table is built when it is looked at. It lives until it is set to null, or this tensor is disposed, but for those
-   * who hold it.
+   * The gradient of a leaf that requires it: the sum over all calls of `backward` since it was null. It is null before
+   * the first. It is a dense tensor of this tensor's shape and type, or a SparseGrad for the weight of a layer made
+   * with `sparse: true`. The gradient of a table is built when it is read. The leaf drops it when it is set to null or
+   * this tensor is disposed; a gradient that you hold stays valid.
    */
   get grad(): Tensor | SparseGrad | null {
     return (this.#collected?.look(SHOWING) ?? null) as Tensor | SparseGrad | null
@@ -206,25 +209,25 @@ export class Tensor extends Elements {
     return (this.#collected ??= new Collected())
   }
 
-  /** What was collected, as it is kept: nobody keeps it. @internal */
+  /** The collected gradient in its internal form. Use it at once and do not keep it. @internal */
   get collected(): Gradient | null {
     return this.#collected?.kept ?? null
   }
 
-  /** Adds to what was collected; `grad` is taken over. @internal */
+  /** Adds to the collected gradient; takes over `grad`. @internal */
   collect(grad: Gradient): void {
     this.#leaf().add(grad)
   }
 
   /**
-   * Computes gradients of all that this tensor was made from, and adds them to `grad` of the leaves that require it.
-   * `torch.Tensor.backward`.
+   * Computes the gradients of all leaves that this tensor was computed from, and adds them to the `grad` of those that
+   * require it. `torch.Tensor.backward`.
    *
-   * @param gradOutput that of this tensor, of its shape and type; without it: for one element, with gradient 1.
-   * @param options `retainGraph`: keep what the way back needs, to go it again; else it is freed at once.
-   * @throws UsageError where nothing here learns, for several elements without `gradOutput`, where the graph was freed, and
-   * where a tensor that is needed was changed in place since; ShapeError and DTypeError for a `gradOutput` that does
-   * not fit. Nothing has changed then.
+   * @param gradOutput the gradient of this tensor, of its shape and type; default: 1, for a tensor of one element.
+   * @param options `retainGraph`: keep the graph, so that `backward` can run again; by default it is freed at once.
+   * @throws UsageError if no input requires gradients, for several elements without `gradOutput`, if the graph was
+   * freed, and if a tensor that the graph needs was changed in place since; ShapeError and DTypeError for a
+   * `gradOutput` that does not fit. On an error nothing has changed.
    */
   backward(gradOutput?: Tensor, options?: { retainGraph?: boolean }): void {
     const where = 'backward'
@@ -243,28 +246,28 @@ export class Tensor extends Elements {
   }
 
   /**
-   * Writes values into the elements from `offset` on, in the tensor's own type.
+   * Writes values into the elements from `offset` on, converted to the tensor's type.
    *
-   * @throws ShapeError where they do not fit, DTypeError for a value that the type cannot hold.
+   * @throws ShapeError if they do not fit, DTypeError for a value that the type cannot hold.
    */
   set(values: Tensor | ArrayLike<number>, offset = 0): this {
     assign(this, values, offset)
     return this
   }
 
-  /** The elements as nested arrays of numbers, or one number; int64 beyond 2^53 as bigint. */
+  /** The elements as nested arrays of numbers, or one number for a scalar; int64 values beyond 2^53 are bigints. */
   toArray(): any {
     const data = this.borrow()
     return this.checkWhole(nested(this.shape, (i) => plainAt(data, this.dtype, i)))
   }
 
-  /** The one element. @throws ShapeError where there is not exactly one. */
+  /** The only element. @throws ShapeError if there is not exactly one. */
   item(): number {
     if (this.size !== 1) throw new ShapeError(`item: of a tensor with one element, not of ${shown(this.shape)}`)
     return this.checkWhole(Number(elementAt(this.borrow(), this.dtype, 0)))
   }
 
-  /** As PyTorch prints tensors: four decimals, aligned, long ones summarised. */
+  /** The tensor as PyTorch prints it: four decimals, aligned, large tensors summarised. */
   override toString(): string {
     if (this.disposed) return `tensor(disposed, shape=${shown(this.shape)})`
     return printed(
@@ -274,14 +277,14 @@ export class Tensor extends Elements {
   }
 
   /**
-   * `toArray()`, for `JSON.stringify`. @throws UsageError for NaN, infinities, what no number holds, and over 2^20
-   * elements.
+   * `toArray()`, for `JSON.stringify`. @throws UsageError for NaN, infinities, integers that no number holds, and over
+   * 2^20 elements.
    */
   toJSON(): any {
     return jsonOf(this)
   }
 
-  /** The same elements in another shape, in the same memory; one size may be -1: whatever is left. */
+  /** The same elements in another shape, in the same memory. One size may be -1; it is computed from the others. */
   reshape(...shape: number[]): Tensor {
     const sizes = inferredShape(shape, this.size)
     if (sizeOf(sizes) !== this.size)
@@ -293,7 +296,9 @@ export class Tensor extends Elements {
     return new Tensor(this.storage, offset, this.dtype, shape)
   }
 
-  /** The part `start .. start + length` along a dimension; along dimension 0 in the same memory, else a copy. */
+  /**
+   * The part `start .. start + length` along a dimension. Along dimension 0 it shares memory; otherwise it is a copy.
+   */
   narrow(dim: number, start: number, length: number): Tensor {
     const at = checkDim(dim, this.shape.length, 'narrow')
     const n = this.shape[at]
@@ -310,7 +315,7 @@ export class Tensor extends Elements {
     return record(part, 'NarrowBackward', [this], () => derivatives.narrow(this, at, from))
   }
 
-  /** Two dimensions swapped, in new memory. */
+  /** The tensor with dimensions `a` and `b` swapped, in new memory. */
   transpose(a: number, b: number): Tensor {
     const rank = this.shape.length
     const [p, q] = [checkDim(a, rank, 'transpose'), checkDim(b, rank, 'transpose')]
@@ -318,24 +323,24 @@ export class Tensor extends Elements {
   }
 
   /**
-   * The elements in another type; in the same memory where it is that already. Floats round to nearest even, go to
-   * integers cut towards zero; integers wrap; anything but 0 is true.
+   * The elements in another type; if the type is the same, in the same memory. Floats are rounded to nearest even;
+   * floats become integers by cutting towards zero; integers wrap; as bool, every value but 0 is true.
    */
   to(dtype: DType): Tensor {
     if (checkDType(dtype, 'to') === this.dtype) {
       return record(this.#sharing(this.shape, this.storageOffset), 'ToBackward', [this], () => derivatives.identity)
     }
     const made = convert(this, dtype, 'to')
-    // Integers do not learn.
+    // Integers have no gradients.
     return isFloat(dtype) ? Tensor.result(made, [this], 'ToBackward', () => derivatives.convert(this)) : Tensor.of(made)
   }
 
-  /** A copy. */
+  /** A copy in new memory. */
   clone(): Tensor {
     return Tensor.result(movement.clone(this, 'clone'), [this], 'CloneBackward', () => derivatives.identity)
   }
 
-  /** The same memory, without gradients. */
+  /** A tensor over the same memory that takes no part in gradients. */
   detach(): Tensor {
     return this.#sharing(this.shape, this.storageOffset)
   }
@@ -351,12 +356,12 @@ export class Tensor extends Elements {
     return record(result, 'DivBackward', [this, x], (save) => derivatives.quotient(this, x, result, save))
   }
 
-  /** Sum, with broadcasting, in the type that both become together (`torch.result_type`). `torch.add`. */
+  /** Sum with broadcasting, in the common type of both operands (`torch.result_type`). `torch.add`. */
   add(x: Tensor | number): Tensor {
     return this.#binary('add', x)
   }
 
-  /** Difference, with broadcasting. `torch.sub`. */
+  /** Difference with broadcasting. `torch.sub`. */
   sub(x: Tensor | number): Tensor {
     return this.#binary('sub', x)
   }
@@ -366,28 +371,30 @@ export class Tensor extends Elements {
     return this.#binary('mul', x)
   }
 
-  /** Quotient, with broadcasting; of integers in float32. `torch.div`. */
+  /** Quotient with broadcasting; the quotient of integers is float32. `torch.div`. */
   div(x: Tensor | number): Tensor {
     return this.#binary('div', x)
   }
 
-  /** Matrix product: vectors, matrices, and batches of matrices, which are broadcast. `torch.matmul`. */
+  /** Matrix product of vectors, matrices, and batches of matrices, which are broadcast. `torch.matmul`. */
   matmul(x: Tensor): Tensor {
     if (!(x instanceof Tensor)) throw new UsageError(`matmul: of a tensor, not ${show(x)}`)
     return Tensor.result(matmul(this, x), [this, x], 'MatMulBackward', (save) => derivatives.matmul(this, x, save))
   }
 
   #dim(dim: number, where: string): number {
-    // As PyTorch's: a scalar has dimensions 0 and -1.
+    // As in PyTorch, a scalar has dimensions 0 and -1.
     return checkDim(dim, Math.max(this.shape.length, 1), where)
   }
 
-  /** The sum along a dimension, or of all; floats are summed in float64 and rounded once, integers give int64. */
+  /**
+   * The sum along a dimension, or of all elements. Floats are summed in float64 and rounded once; integers give int64.
+   */
   sum(dim?: number): Tensor {
     return this.#reduce('sum', 'SumBackward', dim)
   }
 
-  /** The mean along a dimension, or of all; summed in float64 and rounded once. */
+  /** The mean along a dimension, or of all elements, computed in float64 and rounded once. */
   mean(dim?: number): Tensor {
     return this.#reduce('mean', 'MeanBackward', dim)
   }
@@ -423,7 +430,7 @@ export class Tensor extends Elements {
     return this.#unary('sigmoid', 'SigmoidBackward')
   }
 
-  /** The square root, rounded correctly; NaN of what is below 0. The derivative is `0.5 / sqrt(x)`. */
+  /** The square root, correctly rounded; NaN for negative elements. The derivative is `0.5 / sqrt(x)`. */
   sqrt(): Tensor {
     return this.#unary('sqrt', 'SqrtBackward')
   }
@@ -438,17 +445,18 @@ export class Tensor extends Elements {
     return this.#softmax(false, 'SoftmaxBackward', this.#dim(dim, 'softmax'))
   }
 
-  /** The logarithm of `softmax`, computed without it. `torch.log_softmax`. */
+  /** The logarithm of `softmax`, computed directly. `torch.log_softmax`. */
   logSoftmax(dim: number): Tensor {
     return this.#softmax(true, 'LogSoftmaxBackward', this.#dim(dim, 'logSoftmax'))
   }
 
   /**
-   * Gives the memory back now. A `data` taken before has length 0 afterwards, unless another tensor shares the memory;
-   * every other use of its elements is a UsageError. A second call does nothing.
+   * Frees the memory now. An array that `data` gave before has length 0 afterwards, unless another tensor shares the
+   * memory; every other use of the elements is a UsageError. A second call does nothing.
    *
-   * A tensor that shares the memory and was dropped undisposed still counts: then the garbage collector frees. End work
-   * on `data` that runs elsewhere, such as an asynchronous write to a file, before.
+   * Another tensor that shares the memory still counts if it was dropped without `dispose()`; then the garbage
+   * collector frees the memory. Before you call this, finish work on `data` that runs elsewhere, such as an
+   * asynchronous write to a file.
    */
   override dispose(): void {
     if (!Tensor.is(this)) throw stranger(this, 'Tensor', 'dispose')
@@ -468,7 +476,7 @@ export class Tensor extends Elements {
     return Tensor.is(value) && isInstance(this, Tensor, value)
   }
 
-  /** `value instanceof Tensor`, in less time: lookups ask it. @internal */
+  /** `value instanceof Tensor`, but faster, because every lookup asks it. @internal */
   static is(value: unknown): value is Tensor {
     return typeof value === 'object' && value !== null && #collected in value
   }
@@ -479,7 +487,7 @@ export class Tensor extends Elements {
   }
 }
 
-/** What users see of gradients; it belongs to no scope. */
+/** Makes the gradients that users see; they belong to no scope. */
 const SHOWING: Showing = { dense: seen, rows: (ids, rows, shape) => SparseGrad.over(seen(ids), seen(rows), shape) }
 
 function seen(grad: Elements): Tensor {

@@ -1,4 +1,4 @@
-// Numbers that callers write, as elements of a type.
+// Conversion between the numbers that callers pass and elements of a type.
 
 import { facts, type DType, type TypedArray } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
@@ -9,13 +9,13 @@ import { shown } from '../base/shape.js'
 import { checkAttached, isArray, show } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 
-/** A number, or arrays of them of equal lengths. */
+/** A number, or nested arrays of numbers; arrays at one level have equal lengths. */
 export type Nested = number | Nested[]
 
-/** Deeper nesting is a mistake; an array may even hold itself. */
+/** Deeper nesting is a mistake, such as an array that holds itself. */
 const MAX_DIMENSIONS = 64
 
-/** Nested arrays laid flat, with their shape. Whether the leaves are what they should be, the caller checks. */
+/** Flattens nested arrays and finds their shape. The caller checks the leaves. */
 export function flatten(nested: unknown, where: string): { leaves: unknown[]; shape: number[] } {
   const shape: number[] = []
   for (let level = nested; isArray(level); level = level[0]) {
@@ -28,7 +28,7 @@ export function flatten(nested: unknown, where: string): { leaves: unknown[]; sh
   const walk = (value: unknown, dim: number): void => {
     const here = () => `${where}: ${at(path.slice(0, dim))} is`
     if (!isArray(value)) {
-      // Told at once: a huge `length` may have nothing behind it.
+      // Fail at the first hole: an array with a huge `length` may be empty.
       if (value === undefined) throw new UsageError(`${here()} undefined, not a number`)
       if (dim === shape.length) leaves.push(value)
       else throw new ShapeError(`${here()} ${show(value)}, where an array of ${shape[dim]} stands elsewhere`)
@@ -36,7 +36,7 @@ export function flatten(nested: unknown, where: string): { leaves: unknown[]; sh
       const expected = dim < shape.length ? `an array of ${shape[dim]}` : 'no array'
       throw new ShapeError(`${here()} an array of ${value.length}, where ${expected} stands elsewhere`)
     } else {
-      // Not `forEach`: a hole in an array is a bad element, not one to skip.
+      // `forEach` would skip holes; a hole is a bad element.
       for (let i = 0; i < value.length; i++) {
         path[dim] = i
         walk(value[i], dim + 1)
@@ -49,7 +49,7 @@ export function flatten(nested: unknown, where: string): { leaves: unknown[]; sh
 
 const at = (position: readonly number[]) => (position.length === 0 ? 'the whole' : `the element at ${shown(position)}`)
 
-/** Elements in order as nested arrays of a shape; of a scalar the element itself. */
+/** The elements in order, as nested arrays of this shape; the element itself for a scalar. */
 export function nested(shape: readonly number[], at: (i: number) => unknown): unknown {
   let next = 0
   const nest = (dim: number): unknown =>
@@ -57,20 +57,20 @@ export function nested(shape: readonly number[], at: (i: number) => unknown): un
   return nest(0)
 }
 
-/** An element as JavaScript has it: a boolean, a number, or a bigint where no number holds it. */
+/** An element as a JavaScript value: a boolean, a number, or a bigint if a number would be inexact. */
 export function plainAt(data: TypedArray, dtype: DType, i: number): number | bigint | boolean {
   const value = elementAt(data, dtype, i)
   if (dtype === 'bool') return value !== 0
   return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
 }
 
-/** Numbers as elements of a type, each checked to be one that the type holds. */
+/** Converts numbers to elements of a type; a number that the type cannot hold is an error. */
 export function elementsOf(values: ArrayLike<unknown>, dtype: DType, where: string): TypedArray {
   if (ArrayBuffer.isView(values) && values.length === 0) checkAttached(values as TypedArray, where)
   const { array, bytes } = facts(dtype)
   const allocate = (length: number) => new array(zeroed(ArrayBuffer, length * bytes), 0, length)
   if (kindName(values) === array.name && dtype !== 'float16' && dtype !== 'bfloat16' && dtype !== 'bool') {
-    // Not `slice`, which is a view where the array is a Buffer.
+    // `slice` would not copy: on a Buffer it gives a view.
     const copy = allocate(values.length)
     ;(copy as Uint8Array).set(values as Uint8Array)
     return copy
@@ -86,7 +86,7 @@ export function elementsOf(values: ArrayLike<unknown>, dtype: DType, where: stri
   return elements
 }
 
-/** One value as its type's array takes it. */
+/** One value in the form that the type's array takes. */
 function element(value: unknown, dtype: DType, where: string, i: number): number | bigint {
   if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean') {
     throw new UsageError(`${where}: element ${i} is ${show(value)}, not a number`)

@@ -1,4 +1,4 @@
-// Absolute positions: sinusoids, and tables of learned ones that are stretched.
+// Absolute positions: sinusoids, and learned tables stretched to more positions.
 
 import { facts } from '../../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../../base/errors.js'
@@ -10,13 +10,13 @@ import { checkBoolean, checkBytes, checkNumber, checkOptions, checkSize, checkWo
 import { target, written } from './made.js'
 
 export interface SinusoidOptions {
-  /** The wavelength that the slowest pair comes near to, over 2 pi; default 10000. */
+  /** The limit that the wavelength of the slowest pair approaches, divided by 2 pi; default 10000. */
   maxWavelength?: number
-  /** Where sines and cosines stand; default 'interleaved': side by side. 'half': all sines, then all cosines. */
+  /** The columns of sines and cosines; default 'interleaved': side by side. 'half': all sines, then all cosines. */
   layout?: 'interleaved' | 'half'
   /** The first position; default 0. */
   offset?: number
-  /** Where the result goes: a float32 tensor of its shape. */
+  /** A float32 tensor of the result's shape to write to. */
   out?: Tensor
 }
 
@@ -24,12 +24,12 @@ const SINUSOID_OPTIONS = ['maxWavelength', 'layout', 'offset', 'out']
 const SINUSOID_LAYOUTS = ['interleaved', 'half'] as const
 
 /**
- * Positions as sines and cosines, (length, dim): with `angle(p, i) = p / maxWavelength^(2i / dim)` for i below dim / 2,
- * row p has `sin(angle)` and `cos(angle)` in columns 2i and 2i + 1, or, in the layout 'half', i and dim / 2 + i.
- * Computed in float64, rounded once. Vaswani et al. 2017 ("Attention is all you need", section 3.5); 'half' is what
- * Tensor2Tensor and Marian have.
+ * Positions as sines and cosines, (length, dim). With `angle(p, i) = p / maxWavelength^(2i / dim)` for i below dim / 2,
+ * row p has `sin(angle)` and `cos(angle)` in columns 2i and 2i + 1, or in columns i and dim / 2 + i with the layout
+ * 'half'. Computed in float64 and rounded once. Vaswani et al. 2017 ("Attention is all you need", section 3.5);
+ * Tensor2Tensor and Marian use 'half'.
  *
- * @throws UsageError for an odd dim, a wavelength that is not positive, and a layout that does not exist.
+ * @throws UsageError for an odd dim, a wavelength that is not positive, and an unknown layout.
  */
 export function sinusoidalPositions(length: number, dim: number, options?: SinusoidOptions): Tensor {
   const where = 'sinusoidalPositions'
@@ -56,15 +56,16 @@ export function sinusoidalPositions(length: number, dim: number, options?: Sinus
 }
 
 /**
- * A table of learned positions, (positions, dim), stretched to `newLength` of them by linear interpolation, so that a
- * model takes longer sequences: a new float32 table that learns if the old one did. Computed in float64, rounded once.
- * `torch.nn.functional.interpolate(mode='linear')`, with its two ways of laying one length over another:
+ * Stretches a table of learned positions, (positions, dim), to `newLength` positions by linear interpolation, so that a
+ * model takes longer sequences. The result is a new float32 table, which requires gradients if the old one did.
+ * Computed in float64 and rounded once. `torch.nn.functional.interpolate(mode='linear')`, with both of its alignments:
  *
- * - `alignCorners: false` (the default, as in PyTorch): new position p lies at `(p + 0.5) * old / new - 0.5`, held to
- *   the table: positions are cells, and all of them become shorter alike;
- * - `alignCorners: true`: at `p * (old - 1) / (new - 1)`: the first and the last position keep their vectors.
+ * - `alignCorners: false` (the default, as in PyTorch): new position p lies at `(p + 0.5) * old / new - 0.5`, clamped
+ *   to the table: positions are cells, and all of them shrink alike;
+ * - `alignCorners: true`: new position p lies at `p * (old - 1) / (new - 1)`: the first and the last position keep
+ *   their vectors.
  *
- * @throws ShapeError for a table that has no rows or is no matrix; DTypeError for one that is not float32.
+ * @throws ShapeError for a table that has no rows or is not a matrix; DTypeError for one that is not float32.
  */
 export function interpolatePositions(weight: Tensor, newLength: number, options?: { alignCorners?: boolean }): Tensor {
   const where = 'interpolatePositions'

@@ -7,9 +7,9 @@ import { target, written } from './made.js'
 import { zeroed } from '../../memory/arrays.js'
 
 /**
- * ALiBi's slope of each head. For n heads, n a power of two: `2^(-8 h / n)` for h = 1 ... n. For another n: those of
- * the power of two below, then of twice that power every other one, the first, the third ... Computed in float64,
- * rounded once. Press, Smith, Lewis 2022 ("Train short, test long"); BLOOM, MPT.
+ * ALiBi's slope of each head. For n heads, n a power of two: `2^(-8 h / n)` for h = 1 ... n. For another n: the slopes
+ * for the next lower power of two, followed by every other slope (the first, the third ...) for twice that power.
+ * Computed in float64 and rounded once. Press, Smith, Lewis 2022 ("Train short, test long"); BLOOM, MPT.
  */
 export function alibiSlopes(heads: number): Float32Array {
   const where = 'alibiSlopes'
@@ -20,12 +20,12 @@ export function alibiSlopes(heads: number): Float32Array {
 }
 
 /**
- * ALiBi as a bias to add to attention scores, (heads, query, key): `slope * (key - query)`, which is at most 0 for a
- * key that is not after its query; keys of the future, which a causal mask takes out, continue the line. `symmetric`:
+ * ALiBi as a bias to add to attention scores, (heads, query, key): `slope * (key - query)`. It is at most 0 for keys up
+ * to the query; later keys, which a causal mask hides, continue the line. With `symmetric` it is
  * `-slope * |key - query|`, for attention in both directions.
  *
- * Query i stands at position `offset + i`. By default the queries are the last of the keys (`offset = keyLength -
- * queryLength`), as in decoding with cached keys. Nothing here learns.
+ * Query i is at position `offset + i`. By default the queries are the last of the keys
+ * (`offset = keyLength - queryLength`), as in decoding with cached keys. There are no parameters and no gradients.
  */
 export function alibiBias(
   heads: number,

@@ -1,4 +1,4 @@
-// What positional schemes have in common: results, and tables that are learned.
+// Shared parts of positional schemes: results and learned tables.
 
 import { Contents } from '../../base/contents.js'
 import { facts, type DType } from '../../base/dtype.js'
@@ -13,7 +13,7 @@ import { uninitialized, zeroTable } from '../../tensor/allocate.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { checkBytes, show } from '../../base/validate.js'
 
-/** A result of a shape that is written whole: the caller's `out`, checked, or fresh memory. */
+/** A tensor for a result that is written whole: the caller's `out`, after checks, or new memory. */
 export function target(out: Tensor | undefined, shape: readonly number[], dtype: DType, where: string): Tensor {
   if (out === undefined) return uninitialized(dtype, [...shape], where)
   if (!(out instanceof Tensor)) throw new UsageError(`${where}: out must be a tensor, not ${show(out)}`)
@@ -24,7 +24,10 @@ export function target(out: Tensor | undefined, shape: readonly number[], dtype:
   return out
 }
 
-/** The result that `write` wrote; a fresh one that was not written is freed. Into `out` nothing is recorded. */
+/**
+ * The result after a native call that returned `done`. If the call failed, a new result is freed. Results in `out` are
+ * not recorded for gradients.
+ */
 export function written(result: Tensor, out: Tensor | undefined, done: boolean): Tensor {
   if (!done && out === undefined) result.dispose()
   check(done)
@@ -32,7 +35,7 @@ export function written(result: Tensor, out: Tensor | undefined, done: boolean):
   return result
 }
 
-/** A fresh result, written. */
+/** A new result that `write` fills. */
 export function made(
   shape: readonly number[],
   dtype: DType,
@@ -43,7 +46,7 @@ export function made(
   return written(result, undefined, write(result))
 }
 
-/** A tensor of heads, float32 (batch, heads, length, headDim). */
+/** Checks a tensor of heads: float32 (batch, heads, length, headDim). */
 export function checkHeads(x: unknown, what: string, where: string): Tensor {
   if (!(x instanceof Tensor)) throw new UsageError(`${where}: ${what} must be a tensor, not ${show(x)}`)
   if (x.dtype !== 'float32')
@@ -53,7 +56,7 @@ export function checkHeads(x: unknown, what: string, where: string): Tensor {
   return x
 }
 
-/** A table in native memory that learns, drawn as `init` says, else from N(0, std^2). */
+/** A learned table in native memory, initialised by `init`, or else drawn from N(0, std^2). */
 export function learned(
   shape: readonly number[],
   { generator, init }: { generator?: Generator; init?: Init },
@@ -70,7 +73,7 @@ export function learned(
   return weight
 }
 
-/** A tensor that takes the place of a learned one. */
+/** Checks a tensor that replaces a learned one. */
 export function replacement(before: Tensor, after: unknown, where: string): Tensor {
   if (!(after instanceof Tensor)) throw new UsageError(`${where} must be a tensor, not ${show(after)}`)
   if (after.dtype !== 'float32') throw new DTypeError(`${where} must be float32, not ${after.dtype}`)
@@ -83,21 +86,24 @@ const CONTENTS = new Contents<Learned>('The layer', {
   instead: 'stateDict() has its tensors, which share() lends to other threads and saveSafetensors writes',
 })
 
-/** A scheme that learns. */
+/** A positional scheme with learned parameters. */
 export abstract class Learned implements Layer {
   readonly #own = true
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
-  /** What is learned, by name, sharing its memory. */
+  /** The parameters by name; they share the layer's memory. */
   abstract stateDict(): Record<string, Tensor>
 
-  /** What is learned. */
+  /** The parameters. */
   parameters(): Tensor[] {
     return Object.values(this.stateDict())
   }
 
-  /** Copies all in. @throws UsageError for other names, ShapeError for other shapes; nothing is written then. */
+  /**
+   * Copies all parameters from `state`. @throws UsageError for other names, ShapeError for other shapes; then nothing
+   * is written.
+   */
   loadStateDict(state: Record<string, Tensor>): this {
     loadInto(this.stateDict(), state, `${this.constructor.name}.loadStateDict`)
     return this

@@ -1,4 +1,4 @@
-// Padding: masks of attention, and positions that skip it.
+// Padding: attention masks, and positions that skip padding.
 
 import { isRagged, type Ragged } from '../bag.js'
 import type { IntArray } from '../../base/dtype.js'
@@ -14,8 +14,8 @@ import { zeroed } from '../../memory/arrays.js'
 const LARGEST = 2 ** 31 - 1
 
 /**
- * Which ids are tokens rather than padding: bool, in the shape of the ids. Of a Ragged, which has no padding: that of
- * its rows brought to one length with padding behind them, (rows, longest).
+ * Which ids are tokens rather than padding: a bool tensor in the shape of the ids. A Ragged has no padding; its mask
+ * has the shape (rows, longest), as if its rows were padded at the end to the longest.
  *
  * @throws UsageError for ids without a `paddingIdx`, ShapeError for offsets that do not fit.
  */
@@ -50,10 +50,10 @@ export interface PositionIdsOptions {
 }
 
 /**
- * Positions of tokens, int32, counted along each sequence from `offset` on: padding does not count, on whichever side
- * it is, and has the position `padding`. Of a mask (`attentionMask`; bool, or integers that are 0 for padding), in its
- * shape, (batch, length) or (length); of a Ragged, (values), each row counted by itself. For the option `positions` of
- * layers.
+ * Positions of tokens, int32, counted along each sequence from `offset` on. Padding, on either side, is not counted and
+ * has the position `padding`. The argument is a mask (`attentionMask`; bool, or integers that are 0 for padding) of
+ * shape (batch, length) or (length), which the result shares; or a Ragged, for which the result is (values) and each
+ * row is counted separately. Pass the result to layers as the option `positions`.
  *
  * @throws ShapeError for a mask of another rank, and for offsets that do not fit.
  */
@@ -80,13 +80,13 @@ function ofInts(values: Int32Array, shape: readonly number[], where: string): Te
   })
 }
 
-/** A mask as integers. */
+/** Reads a mask as integers. */
 export function readMask(mask: Ids, where: string): { array: IntArray; shape: readonly number[] } {
   if (mask instanceof Tensor && mask.dtype === 'bool') return { array: mask.steady() as Uint8Array, shape: mask.shape }
   return readIds(mask, undefined, `${where}: mask`)
 }
 
-/** Positions that skip what is `paddingIdx`, or without one the zeros of a mask. */
+/** Positions that skip ids equal to `paddingIdx`; without one, the zeros of a mask. */
 export function skipping(
   array: IntArray,
   paddingIdx: number | undefined,
@@ -102,7 +102,7 @@ export function skipping(
   return positions
 }
 
-/** Positions of the values of rows, and the rows as they were read. */
+/** Positions of the values of each row, and the offsets as they were read. */
 export function raggedPositions(
   ragged: Ragged,
   first: number,

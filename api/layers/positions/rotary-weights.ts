@@ -1,4 +1,4 @@
-// Weights of queries and keys, from one pairing of rotated elements to the other.
+// Conversion of query and key weights between the two layouts of rotated pairs.
 
 import { concat } from '../../tensor/create.js'
 import { ShapeError, UsageError } from '../../base/errors.js'
@@ -11,23 +11,23 @@ import { LAYOUTS } from './rotary.js'
 type Layout = (typeof LAYOUTS)[number]
 
 export interface RotaryWeightsOptions {
-  /** Heads that the rows of the weight are: fewer for keys, where queries share them. */
+  /** Number of heads in the weight; for keys it is smaller if queries share them. */
   heads: number
-  /**
-   * How the weight is laid out: 'interleaved' for Meta's Llama and GPT-J, 'half' for Transformers' Llama and GPT-NeoX.
-   */
+  /** The weight's layout: 'interleaved' for Meta's Llama and GPT-J, 'half' for Transformers' Llama and GPT-NeoX. */
   from: Layout
   to: Layout
-  /** Elements of a head that are rotated; default: all. */
+  /** Number of elements of a head that are rotated; default: all. */
   dim?: number
 }
 
 /**
- * The weight of a projection to queries or keys, (heads * headDim, in), or its bias, (heads * headDim), in the order of
- * the other layout: rotating its heads in the layout `to` gives what rotating the original's in `from` gives, in
- * another order, so that all scores are the same. A copy of any type; where both are the same, of the same order.
+ * Reorders the weight of a projection to queries or keys, (heads * headDim, in), or its bias, (heads * headDim), for
+ * the other layout. Rotating the new heads in the layout `to` gives the same elements as rotating the old ones in
+ * `from`, in another order, so that all scores are equal. The result is a copy of the same type; if `from` equals `to`,
+ * in the same order.
  *
- * @throws ShapeError for rows that are not so many heads; UsageError for an odd `dim`, and layouts that do not exist.
+ * @throws ShapeError if the rows cannot be divided into `heads` heads; UsageError for an odd `dim`, and unknown
+ * layouts.
  */
 export function convertRotaryWeights(weight: Tensor, options: RotaryWeightsOptions): Tensor {
   const where = 'convertRotaryWeights'
@@ -49,7 +49,7 @@ export function convertRotaryWeights(weight: Tensor, options: RotaryWeightsOptio
   if (from === to || rows === 0) return weight.clone()
   return scope(() => {
     const byHead = weight.reshape(count, headDim, columns)
-    // (pairs, both) where neighbours are pairs, (both, pairs) where halves are.
+    // (pairs, 2) if neighbours form pairs, (2, pairs) if the halves do.
     const pairs = from === 'interleaved' ? [rotated / 2, 2] : [2, rotated / 2]
     const part = byHead.narrow(1, 0, rotated).reshape(count, ...pairs, columns)
     const turned = part.transpose(1, 2).reshape(count, rotated, columns)

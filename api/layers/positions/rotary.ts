@@ -1,4 +1,4 @@
-// Rotary positions: pairs of elements turned by an angle that grows with the position.
+// Rotary positions: pairs of elements rotated by an angle that grows with the position.
 
 import { record } from '../../autograd/tape.js'
 import { Contents } from '../../base/contents.js'
@@ -16,29 +16,31 @@ import { readScaling, type RotaryScaling } from './scaling.js'
 import { spread } from './spread.js'
 
 export interface RotaryOptions {
-  /** Elements of a head that are rotated, from the first on: all of headDim, or fewer (partial rotation). Even. */
+  /**
+   * Number of elements of a head that are rotated, from the first on: headDim, or less (partial rotation). It is even.
+   */
   dim: number
-  /** What frequencies are powers of; default 10000. */
+  /** The base whose powers give the frequencies; default 10000. */
   base?: number
-  /** Which elements make a pair; default 'half': those that lie dim / 2 apart. 'interleaved': neighbours. */
+  /** Which elements form a pair; default 'half': those that lie dim / 2 apart. 'interleaved': neighbours. */
   layout?: 'half' | 'interleaved'
-  /** How frequencies are changed for contexts longer than the model's own. */
+  /** How frequencies are scaled for contexts longer than the model's. */
   scaling?: RotaryScaling
 }
 
 export interface RotaryForwardOptions {
   /** The first position of every sequence; default 0. */
   offset?: number
-  /** A position for each token, or for each of a sequence; instead of `offset`. */
+  /** A position for each token, or for each token of one sequence, instead of `offset`. */
   positions?: Ids
-  /** Where the result goes; `x` itself to rotate in place. Nothing is recorded then. */
+  /** A tensor to write the result to; `x` itself rotates in place. Then nothing is recorded for gradients. */
   out?: Tensor
 }
 
 export const LAYOUTS = ['half', 'interleaved'] as const
 type Native = NonNullable<ReturnType<typeof native.rotaryNew>>
 
-/** What of a call the native side needs besides elements. */
+/** What the native side needs to know of a call besides the elements. */
 interface Place {
   readonly heads: number
   readonly headDim: number
@@ -52,15 +54,15 @@ const CONTENTS = new Contents<RotaryEmbedding>('RotaryEmbedding', {
 })
 
 /**
- * Rotary position embedding (Su et al. 2021, RoFormer), of queries and keys: pair p of each head, (a, b), becomes
+ * Rotary position embedding (Su et al. 2021, RoFormer) of queries and keys. Pair p of each head, (a, b), becomes
  * `(a cos t - b sin t, b cos t + a sin t)` with `t = position * base^(-2p / dim)`, so that `query . key` depends on the
- * distance alone. Pairs are elements p and p + dim / 2 ('half': GPT-NeoX, Llama as Transformers has it) or 2p and 2p +
- * 1 ('interleaved': RoFormer, GPT-J, Llama as Meta has it).
+ * distance alone. A pair consists of elements p and p + dim / 2 ('half': GPT-NeoX, Transformers' Llama) or 2p and 2p +
+ * 1 ('interleaved': RoFormer, GPT-J, Meta's Llama).
  *
  * Angles are computed in float64 and rounded once: each cosine and sine is within `2^-25 + position * 2^-51` of the
- * exact one, at position 1e6 less than 3.1e-8, where float32 angles are off by up to 0.06. They are kept from call to
- * call, up to 64 MB. With equal angles results have PyTorch's bits in float32; float16 and bfloat16 are computed in
- * float32 and rounded once. The way back is the inverse rotation.
+ * exact one. At position 1e6 that is less than 3.1e-8, where float32 angles are off by up to 0.06. Cosines and sines
+ * are cached between calls, up to 64 MB. For equal angles float32 results have PyTorch's bits; float16 and bfloat16 are
+ * computed in float32 and rounded once. The backward is the inverse rotation.
  */
 export class RotaryEmbedding {
   readonly dim: number
@@ -70,7 +72,7 @@ export class RotaryEmbedding {
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
-  /** @throws UsageError for an odd dim, a layout or scaling that does not exist, and a scaling without its numbers. */
+  /** @throws UsageError for an odd dim, an unknown layout or scaling, and a scaling that lacks a number. */
   constructor(options: RotaryOptions) {
     const where = 'RotaryEmbedding'
     const {
@@ -90,9 +92,10 @@ export class RotaryEmbedding {
   }
 
   /**
-   * `x` rotated, in its shape and type: (batch, length, heads, headDim), or (length, heads, headDim) for one sequence,
-   * or for rows of different length end to end with `positions` that say where each begins (`positionIds` of a Ragged).
-   * Positions count from `offset`, or are given one by one: (batch, length), flat, or (length) for every sequence.
+   * Rotates `x` and returns the result in the same shape and type: (batch, length, heads, headDim); or (length, heads,
+   * headDim) for one sequence, or for rows of different lengths end to end with `positions` that restart at each row
+   * (`positionIds` of a Ragged). Positions count from `offset`, or are given one by one: as (batch, length), flat, or
+   * as (length) for every sequence.
    *
    * @throws ShapeError for heads shorter than `dim` and positions that do not fit; UsageError for a negative position.
    */
@@ -105,7 +108,7 @@ export class RotaryEmbedding {
     written(result, out, this.#rotate(out === x ? null : x, result, place, false))
     if (out !== undefined) return result
     return record(result, 'RotaryEmbeddingBackward', [x], () => {
-      // Whose positions the caller may change meanwhile.
+      // Copy the positions, which the caller may change before backward.
       const kept = { ...place, at: place.at && copyOf(place.at) }
       return (grad) => [made(grad.shape, dtype, where, (out) => this.#rotate(grad, out, kept, true))]
     })

@@ -1,26 +1,26 @@
-// How rotary frequencies are scaled: what users write, as the native side takes it.
+// Scaling of rotary frequencies: checks the user's options and converts them for the native side.
 
 import { UsageError } from '../../base/errors.js'
 import type { RotaryScale } from '../../native/native.js'
 import { checkBoolean, checkNumber, checkOptions, isObject, show } from '../../base/validate.js'
 
 /**
- * How the frequencies of a rotation are changed for contexts longer than the `originalContext` that a model was trained
- * with; `factor` is how many times longer they become. With `f = base^(-2p / dim)`:
+ * How rotary frequencies are scaled for contexts longer than the `originalContext` that a model was trained with;
+ * `factor` says how many times longer they become. With `f = base^(-2p / dim)`:
  *
  * - `linear`: f / factor (Chen et al. 2023, position interpolation);
  * - `dynamic`: for sequences of length L beyond the original context C the base becomes
- *   `base * (factor * L / C - (factor - 1))^(dim / (dim - 2))` (dynamic NTK); L is the largest position of a call, plus
- *   1, so that what was rotated in a shorter call has other angles, and decoding token by token is the whole only up to
- *   C;
+ *   `base * (factor * L / C - (factor - 1))^(dim / (dim - 2))` (dynamic NTK). L is one more than the largest position
+ *   of a call. So a shorter call uses other angles, and decoding token by token equals one call on the whole sequence
+ *   only up to C;
  * - `yarn`: pairs that turn more than `betaFast` times (default 32) within C keep f, those that turn less than
- *   `betaSlow` times (default 1) get f / factor, a ramp between; cosines and sines are multiplied by `attentionFactor`,
- *   by default `0.1 ln(factor) + 1` (Peng et al. 2023). `truncate` (default true) rounds the ends of the ramp outwards
- *   to pairs;
- * - `llama3`: wavelengths below C / highFreqFactor keep f, those above C / lowFreqFactor get f / factor, a ramp between
- *   (Llama 3.1).
+ *   `betaSlow` times (default 1) get f / factor, with a ramp between; cosines and sines are multiplied by
+ *   `attentionFactor`, by default `0.1 ln(factor) + 1` (Peng et al. 2023). `truncate` (default true) rounds the ends of
+ *   the ramp outwards to whole pairs;
+ * - `llama3`: wavelengths below C / highFreqFactor keep f, those above C / lowFreqFactor get f / factor, with a ramp
+ *   between (Llama 3.1).
  *
- * As Transformers' `ROPE_INIT_FUNCTIONS`, in float64.
+ * Computed in float64, as in Transformers' `ROPE_INIT_FUNCTIONS`.
  */
 export type RotaryScaling =
   | { type: 'linear'; factor: number }
@@ -36,7 +36,7 @@ export type RotaryScaling =
     }
   | { type: 'llama3'; factor: number; originalContext: number; lowFreqFactor: number; highFreqFactor: number }
 
-/** What each kind is called, and what it needs. */
+/** The options that each type of scaling needs, and those that it may have. */
 const KINDS: Record<RotaryScaling['type'], { needs: readonly string[]; may: readonly string[] }> = {
   linear: { needs: ['factor'], may: [] },
   dynamic: { needs: ['factor', 'originalContext'], may: [] },
@@ -44,7 +44,7 @@ const KINDS: Record<RotaryScaling['type'], { needs: readonly string[]; may: read
   llama3: { needs: ['factor', 'originalContext', 'lowFreqFactor', 'highFreqFactor'], may: [] },
 }
 
-/** The scaling, checked, with its defaults. */
+/** Checks a scaling and fills in its defaults. */
 export function readScaling(scaling: RotaryScaling | undefined, dim: number, where: string): RotaryScale {
   if (scaling === undefined) return { type: 'none' }
   const type = isObject(scaling) ? scaling.type : undefined

@@ -12,29 +12,30 @@ import { checkOptions, checkSize, checkWord } from '../../base/validate.js'
 import { checkHeads, learned, Learned, made, replacement } from './made.js'
 
 export interface ShawOptions {
-  /** Distances beyond count as this one. */
+  /** Larger distances count as this one. */
   maxDistance: number
-  /** Elements of a head. */
+  /** Number of elements of a head. */
   headDim: number
-  /** Whether queries alone meet the positions (the default), or keys as well. */
+  /** Whether only queries are multiplied with the positions (the default), or keys as well. */
   kind?: 'relative_key' | 'relative_key_query'
-  /** What draws the table; default: the one that `manualSeed` seeds. */
+  /** The generator that draws the table; default: the default generator, which `manualSeed` seeds. */
   generator?: Generator
-  /** How the table is drawn; default `{ std: 1 }`. */
+  /** How the table is initialised; default `{ std: 1 }`. */
   init?: Init
 }
 
 const KINDS = ['relative_key', 'relative_key_query'] as const
 
 /**
- * Shaw's relative positions, the part of attention scores that they make, to be added to `query . key`:
+ * Shaw's relative positions: the part of the attention scores that comes from positions, to be added to `query . key`:
  *
- * `scores[b, h, i, j] = query[b, h, i] . w(i, j)`, of kind 'relative_key_query' `+ key[b, h, j] . w(i, j)`, with
- * `w(i, j) = weight[maxDistance + clip(offset + i - j, -maxDistance, maxDistance)]`.
+ * `scores[b, h, i, j] = query[b, h, i] . w(i, j)`, and with the kind 'relative_key_query' `+ key[b, h, j] . w(i, j)`,
+ * where `w(i, j) = weight[maxDistance + clip(offset + i - j, -maxDistance, maxDistance)]`.
  *
- * Shaw, Uszkoreit, Vaswani 2018; with keys Huang et al. 2020 (method 4). The table, (2 maxDistance + 1, headDim),
- * counts `query - key` upwards as BERT's does: its `distance_embedding` of `max_position_embeddings` P is that of
- * `maxDistance = P - 1`. Drawn from N(0, 1) as `torch.nn.Embedding` draws.
+ * Shaw, Uszkoreit, Vaswani 2018; for keys Huang et al. 2020 (method 4). Row `maxDistance + d` of the table, (2
+ * maxDistance + 1, headDim), belongs to the distance d = query - key, as in BERT: its `distance_embedding` with
+ * `max_position_embeddings` P is the table with `maxDistance = P - 1`. Drawn from N(0, 1) as `torch.nn.Embedding`
+ * draws.
  */
 export class ShawRelativePositions extends Learned {
   readonly maxDistance: number
@@ -42,7 +43,7 @@ export class ShawRelativePositions extends Learned {
   readonly kind: 'relative_key' | 'relative_key_query'
   #weight: Tensor
 
-  /** @throws UsageError for sizes that are no sizes and a kind that does not exist. */
+  /** @throws UsageError for invalid sizes and an unknown kind. */
   constructor(options: ShawOptions) {
     super()
     const where = 'ShawRelativePositions'
@@ -59,7 +60,7 @@ export class ShawRelativePositions extends Learned {
     this.#weight = learned([2 * this.maxDistance + 1, this.headDim], { generator, init }, where)
   }
 
-  /** The table, (2 maxDistance + 1, headDim). Another of the same shape may take its place. */
+  /** The table, (2 maxDistance + 1, headDim). It may be replaced by another tensor of the same shape. */
   get weight(): Tensor {
     return this.#weight
   }
@@ -69,11 +70,11 @@ export class ShawRelativePositions extends Learned {
   }
 
   /**
-   * Scores (batch, heads, query, key) of float32 queries and keys (batch, heads, length, headDim). Keys are needed for
-   * the kind 'relative_key_query'; for 'relative_key' they only say how many there are, and without them there are as
-   * many as queries. The queries are the last of the keys.
+   * Scores (batch, heads, query, key) of float32 queries and keys (batch, heads, length, headDim). The kind
+   * 'relative_key_query' needs keys. For 'relative_key' only their number matters; without them there are as many keys
+   * as queries. The queries are the last of the keys.
    *
-   * @throws ShapeError for queries and keys that do not go together; UsageError for keys that are missing.
+   * @throws ShapeError for queries and keys whose shapes do not fit together; UsageError for missing keys.
    */
   forward(query: Tensor, key?: Tensor): Tensor {
     const where = 'ShawRelativePositions.forward'

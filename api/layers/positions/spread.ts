@@ -1,4 +1,4 @@
-// What is given for one sequence, repeated along the batch.
+// Repeats what is given for one sequence along the batch.
 
 import type { IntArray } from '../../base/dtype.js'
 import { ShapeError } from '../../base/errors.js'
@@ -6,8 +6,8 @@ import { kindOf, readIds, type Ids } from '../../tensor/ids.js'
 import { sameShape, shown, sizeOf } from '../../base/shape.js'
 
 /**
- * Explicit positions or segments, one for each of `tokens` (a shape): those of one sequence are repeated along the
- * batch.
+ * Explicit positions or segments, one for each token; `tokens` is the shape of the tokens. Those for one sequence are
+ * repeated along the batch.
  */
 export function spread(given: Ids, tokens: readonly number[], what: string, of: string, where: string): IntArray {
   const { array, shape } = readIds(given, undefined, `${where}: ${what}`)

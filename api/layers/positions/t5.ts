@@ -1,4 +1,4 @@
-// T5's relative positions: a learned bias for each bucket of distances and head.
+// T5's relative positions: a learned bias for each bucket of distances and each head.
 
 import { record } from '../../autograd/tape.js'
 import type { Init } from '../init.js'
@@ -10,10 +10,10 @@ import { checkBoolean, checkOptions, checkSize } from '../../base/validate.js'
 import { learned, Learned, made, replacement, target, written } from './made.js'
 
 export interface T5BucketOptions {
-  /** Whether keys after a query have buckets of their own (an encoder), or all share one (a decoder, causal). */
+  /** Whether keys after a query have separate buckets (in an encoder), or all share one (in a causal decoder). */
   bidirectional: boolean
   /** default 32 */ numBuckets?: number
-  /** Distances from here on share the last bucket; default 128. */
+  /** Distances of at least this share the last bucket; default 128. */
   maxDistance?: number
 }
 
@@ -32,10 +32,11 @@ function checkBuckets(
 }
 
 /**
- * The bucket of each query and key, (query, key) int32. With `d = key - query`, n the buckets of one direction (half of
- * `numBuckets` where bidirectional, and then d > 0 has the upper half) and `e = n / 2`: distance |d| below e is its own
- * bucket; from there on `e + floor(log(|d| / e) / log(maxDistance / e) * (n - e))`, at most n - 1. Causal: d > 0 counts
- * as 0. In float32, operation by operation as Transformers computes it. Raffel et al. 2020 (T5).
+ * The bucket of each query and key, (query, key) int32. Let `d = key - query`, n the number of buckets for one
+ * direction (half of `numBuckets` if bidirectional; then d > 0 has the upper half) and `e = n / 2`. A distance |d|
+ * below e has its own bucket; from there on the bucket is `e + floor(log(|d| / e) / log(maxDistance / e) * (n - e))`,
+ * at most n - 1. In the causal case d > 0 counts as 0. Computed in float32, operation by operation as in Transformers.
+ * Raffel et al. 2020 (T5).
  *
  * @throws UsageError for too few buckets, or a `maxDistance` that leaves nothing beyond the exact ones.
  */
@@ -59,21 +60,21 @@ export function t5RelativeBuckets(
  * T5's relative position bias: a learned number for each bucket and head, added to attention scores (which T5 does not
  * scale). `bias[h, i, j] = weight[bucket(j - (offset + i)), h]`. Raffel et al. 2020.
  *
- * The table, (numBuckets, heads), is drawn from N(0, 1), as `torch.nn.Embedding` draws, or as `init` says; it is that
- * of `relative_attention_bias.weight`.
+ * The table, (numBuckets, heads), corresponds to T5's `relative_attention_bias.weight`. It is drawn from N(0, 1), as
+ * `torch.nn.Embedding` draws, or initialised by `init`.
  */
 export class T5RelativeBias extends Learned {
-  /** Attention heads. */
+  /** Number of attention heads. */
   readonly heads: number
   readonly #buckets: BucketsOperand
   #weight: Tensor
 
-  /** @throws UsageError for sizes that are no sizes, and as `t5RelativeBuckets` for buckets. */
+  /** @throws UsageError for invalid sizes, and for buckets as `t5RelativeBuckets`. */
   constructor(
     options: T5BucketOptions & {
       heads: number
       generator?: Generator
-      /** How the table is drawn; default `{ std: 1 }`. */ init?: Init
+      /** How the table is initialised; default `{ std: 1 }`. */ init?: Init
     },
   ) {
     super()
@@ -88,7 +89,7 @@ export class T5RelativeBias extends Learned {
     this.#weight = learned([this.#buckets.count, this.heads], { generator, init }, where)
   }
 
-  /** The table, (numBuckets, heads). Another of the same shape may take its place. */
+  /** The table, (numBuckets, heads). It may be replaced by another tensor of the same shape. */
   get weight(): Tensor {
     return this.#weight
   }
@@ -98,8 +99,8 @@ export class T5RelativeBias extends Learned {
   }
 
   /**
-   * The bias, (heads, query, key); query i stands at position `offset + i` (default 0) of the keys: in decoding with
-   * cached keys, `forward(1, keys, { offset: keys - 1 })` is the last row of the whole.
+   * The bias, (heads, query, key). Query i is at position `offset + i` (default 0) of the keys: in decoding with cached
+   * keys, `forward(1, keys, { offset: keys - 1 })` is the last row of the whole bias.
    */
   forward(
     queryLength: number,

@@ -1,4 +1,4 @@
-// Transformer-XL's attention scores: content and relative position.
+// Transformer-XL's attention scores, from content and relative positions.
 
 import { record } from '../../autograd/tape.js'
 import { ShapeError, UsageError } from '../../base/errors.js'
@@ -15,34 +15,35 @@ import { checkHeads, learned, Learned, made, replacement } from './made.js'
 
 export interface TransformerXLOptions {
   heads: number
-  /** Elements of a head. */
+  /** Number of elements of a head. */
   headDim: number
-  /** Elements of the sinusoids that positions are made of: the model's dim. */
+  /** Number of elements of a position's sinusoid: the model's dim. */
   dim: number
-  /** Distances beyond count as this one; default: none does. */
+  /** Larger distances count as this one; default: no limit. */
   clampLength?: number
-  /** What draws u, v and the weight; default: the one that `manualSeed` seeds. */
+  /** The generator that draws u, v and the weight; default: the default generator, which `manualSeed` seeds. */
   generator?: Generator
-  /** How u, v and the weight are drawn; default `{ std: 0.02 }`. */
+  /** How u, v and the weight are initialised; default `{ std: 0.02 }`. */
   init?: Init
 }
 
-/** As the models of the papers are drawn. */
+/** The standard deviation that the papers' models use. */
 const STD = 0.02
 const MAX_WAVELENGTH = 10000
 
 /**
- * Transformer-XL's attention scores, whole and not yet scaled (Dai et al. 2019, section 3.3):
+ * Transformer-XL's complete attention scores, not yet scaled (Dai et al. 2019, section 3.3):
  *
  * `scores[b, h, i, j] = (query[b, h, i] + u[h]) . key[b, h, j] + (query[b, h, i] + v[h]) . r(memory + i - j)[h]`
  *
- * where `r(d) = weight sinusoid(d)`, sinusoids as in `sinusoidalPositions(..., { layout: 'half' })`, and `memory` is by
- * how much the keys are longer than the queries. The relative shift is done: a row of scores is a window of the
- * products with all distances. Keys after their query have negative distances, as in XLNet; Transformer-XL masks them
- * out. Attention divides by sqrt(headDim).
+ * where `r(d) = weight sinusoid(d)`, sinusoids are those of `sinusoidalPositions(..., { layout: 'half' })`, and
+ * `memory` is the number of keys minus the number of queries. The relative shift is included: a row of scores is a
+ * window of the products with all distances. Keys after their query have negative distances, as in XLNet;
+ * Transformer-XL masks them. Attention divides the scores by sqrt(headDim).
  *
- * `weight` is (heads * headDim, dim), that of Transformer-XL's `r_net`; XLNet's `r` is it transposed; `u` is
- * `r_w_bias`, `v` is `r_r_bias`, (heads, headDim) both. Draws: u, v, weight, each from N(0, 0.02^2) or as `init` says.
+ * `weight`, (heads * headDim, dim), corresponds to Transformer-XL's `r_net` and to XLNet's `r` transposed; `u` and `v`,
+ * both (heads, headDim), to `r_w_bias` and `r_r_bias`. They are drawn in the order u, v, weight, each from N(0, 0.02^2)
+ * or as `init` says.
  */
 export class TransformerXLPositions extends Learned {
   readonly heads: number
@@ -52,10 +53,10 @@ export class TransformerXLPositions extends Learned {
   #u: Tensor
   #v: Tensor
   #weight: Tensor
-  /** Sinusoids of the last call's distances. */
+  /** Sinusoids of the distances of the last call. */
   #kept: { queries: number; keys: number; sinusoids: Tensor } | null = null
 
-  /** @throws UsageError for sizes that are no sizes, and for an odd dim. */
+  /** @throws UsageError for invalid sizes, and for an odd dim. */
   constructor(options: TransformerXLOptions) {
     super()
     const where = 'TransformerXLPositions'
@@ -75,7 +76,7 @@ export class TransformerXLPositions extends Learned {
     this.#weight = learned([this.heads * this.headDim, this.dim], { generator, init }, where, STD)
   }
 
-  /** Added to queries that meet keys, (heads, headDim). */
+  /** The vector added to queries before they are multiplied with keys, (heads, headDim). */
   get u(): Tensor {
     return this.#u
   }
@@ -84,7 +85,7 @@ export class TransformerXLPositions extends Learned {
     this.#u = replacement(this.#u, u, 'TransformerXLPositions.u')
   }
 
-  /** Added to queries that meet positions, (heads, headDim). */
+  /** The vector added to queries before they are multiplied with positions, (heads, headDim). */
   get v(): Tensor {
     return this.#v
   }
@@ -93,7 +94,7 @@ export class TransformerXLPositions extends Learned {
     this.#v = replacement(this.#v, v, 'TransformerXLPositions.v')
   }
 
-  /** What makes keys of sinusoids, (heads * headDim, dim). */
+  /** The projection of sinusoids to keys, (heads * headDim, dim). */
   get weight(): Tensor {
     return this.#weight
   }
@@ -103,10 +104,10 @@ export class TransformerXLPositions extends Learned {
   }
 
   /**
-   * Scores (batch, heads, query, key) of float32 queries and keys (batch, heads, length, headDim): keys may be longer,
-   * by the memory, of which they begin with.
+   * Scores (batch, heads, query, key) of float32 queries and keys (batch, heads, length, headDim). There may be more
+   * keys than queries: the first ones are the memory.
    *
-   * @throws ShapeError for queries and keys that do not go together.
+   * @throws ShapeError for queries and keys whose shapes do not fit together.
    */
   forward(query: Tensor, key: Tensor): Tensor {
     const where = 'TransformerXLPositions.forward'
@@ -151,7 +152,7 @@ export class TransformerXLPositions extends Learned {
     })
   }
 
-  /** Sinusoids of the distances from the largest down, one for each diagonal of the scores. */
+  /** Sinusoids of all distances in descending order, one for each diagonal of the scores. */
   #sinusoids(queries: number, keys: number, where: string): Tensor {
     const kept = this.#kept
     if (kept !== null && kept.queries === queries && kept.keys === keys) return kept.sinusoids

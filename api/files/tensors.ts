@@ -22,8 +22,8 @@ import { checkBoolean, checkOptions, checkPath, checkWellFormed, isObject, show 
  * Loads the tensors of a safetensors file by name, in the order of the file, with its `metadata`. Tensors of a type
  * that no Tensor has (FP8, E8M0, U16, U32, U64, I16, C64 ...) are listed in `skipped`, and `get` of their names throws
  * a DTypeError. `inspectSafetensors` lists all tensors without reading any. Small files are read; larger ones (from 1
- * MiB on) are mapped: elements are read when first touched, writes stay in this process, and processes
- * that map the same file share its memory. `map` chooses one of the two.
+ * MiB on) are mapped: elements are read when first touched, writes stay in this process, and processes that map the
+ * same file share its memory. `map` chooses one of the two.
  *
  * Replace a mapped file by renaming (as `saveSafetensors` does), never in place. If another program cuts it short, the
  * lost part reads as zeros, and every call that has read from it, or does so later, throws a FileError with its path;

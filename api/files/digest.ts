@@ -1,14 +1,14 @@
-// What tells whether tensors are those that were saved: a digest of all their names, types, shapes and elements, kept
-// in the metadata of their file.
+// A digest of tensors: of all their names, types, shapes and elements. It is kept in the metadata of their file, and
+// shows whether they are still the tensors that were saved.
 
 import { FormatError } from '../base/errors.js'
 import { call, native } from '../native/native.js'
 import type { Tensor } from '../tensor/tensor.js'
 
-/** The entry of the metadata. Checkpoints have it too: the native side writes it by this name. */
+/** The metadata entry with the digest. Checkpoints have it too: the native side writes it under the same name. */
 export const DIGEST = 'tokenbed.digest'
 
-/** SHA-256 over all tensors, in the order of their names. */
+/** The SHA-256 over all tensors, in the order of their names. */
 export function digestOfTensors(tensors: ReadonlyMap<string, Tensor>): string {
   const entries = [...tensors]
   return call(
@@ -23,7 +23,7 @@ export function digestOfTensors(tensors: ReadonlyMap<string, Tensor>): string {
   )
 }
 
-/** Reads every element. @throws FormatError where they are not those of the digest. */
+/** Reads every element and compares the digest. @throws FormatError if the digests differ. */
 export function verifyTensors(tensors: ReadonlyMap<string, Tensor>, digest: string, path: string): void {
   if (digestOfTensors(tensors) === digest) return
   throw new FormatError(

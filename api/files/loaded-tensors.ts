@@ -1,4 +1,4 @@
-// What a safetensors file holds: the tensors that can be had, and what its header says of all.
+// The contents of a safetensors file: its tensors, and the header's account of all of them.
 
 import type { DType } from '../base/dtype.js'
 import { DTypeError, UsageError } from '../base/errors.js'
@@ -6,37 +6,37 @@ import type { native } from '../native/native.js'
 import { guardReceivers } from '../base/receivers.js'
 import type { Tensor } from '../tensor/tensor.js'
 
-/** What the header of a safetensors file says of a tensor. */
+/** The header's account of a tensor in a safetensors file. */
 export interface StoredTensor {
   readonly name: string
-  /** Its element type as the format calls it: `F32`, `BF16`, `F8_E4M3`, `U16`. */
+  /** Its element type by the format's name: `F32`, `BF16`, `F8_E4M3`, `U16`. */
   readonly stored: string
-  /** The element type of a Tensor that holds it; null where tensors have no such type. */
+  /** The element type of a Tensor that can hold it; null if no Tensor can. */
   readonly dtype: DType | null
   readonly shape: readonly number[]
-  /** Bytes of its elements. */
+  /** Number of bytes of its elements. */
   readonly bytes: number
 }
 
-/** What `loadSafetensors` gives: a Map of tensors by name, and what else the file says. */
+/** The result of `loadSafetensors`: a Map of tensors by name, with the rest of the file's contents. */
 export interface LoadedTensors extends Map<string, Tensor> {
-  /** The file's metadata: strings by name, none where it has none. */
+  /** The file's metadata, strings by name; empty if it has none. */
   readonly metadata: Readonly<Record<string, string>>
   /**
-   * The tensors whose element type no Tensor has, such as `F8_E4M3`, `U16` and `C64`: they are not among the entries of
-   * the Map, and `get` of their names throws a DTypeError that says the type.
+   * The tensors whose element type no Tensor has, such as `F8_E4M3`, `U16` and `C64`. They are not entries of the Map,
+   * and `get` of their names throws a DTypeError that names the type.
    */
   readonly skipped: ReadonlyMap<string, StoredTensor>
 }
 
 type Header = NonNullable<ReturnType<typeof native.inspectSafetensors>>
 
-/** What the native side says of tensors. @internal */
+/** The tensors as the native side describes them. @internal */
 export function storedTensors(tensors: Header['tensors']): StoredTensor[] {
   return tensors.map(({ name, stored, dtype, shape, bytes }) => ({ name, stored, dtype: dtype ?? null, shape, bytes }))
 }
 
-/** Metadata as the file writes it: an object of strings, or null. @internal */
+/** Parses the file's metadata, which is an object of strings, or null. @internal */
 export function parseMetadata(json: string | null | undefined): Record<string, string> {
   return (json == null ? null : JSON.parse(json)) ?? {}
 }
@@ -76,9 +76,9 @@ export class LoadedTensorMap extends Map<string, Tensor> implements LoadedTensor
 }
 
 /**
- * Refuses to write what was loaded in part: the file would lack tensors, and nobody would notice. @internal
+ * Refuses to save a Map that was loaded only in part: the file would lack tensors, and nobody would notice. @internal
  *
- * @throws UsageError for a Map of `loadSafetensors` that skipped some.
+ * @throws UsageError for a Map of `loadSafetensors` that skipped tensors.
  */
 export function checkWhole(tensors: object, where: string): void {
   if (!(tensors instanceof LoadedTensorMap) || tensors.skipped.size === 0) return

@@ -1,4 +1,4 @@
-// Files of tensors.
+// Loading and saving files of tensors.
 
 import { resolve } from 'node:path'
 import type { DType } from '../base/dtype.js'
@@ -19,26 +19,26 @@ import { DIGEST, verifyTensors } from './digest.js'
 import { checkBoolean, checkOptions, checkPath, checkWellFormed, isObject, show } from '../base/validate.js'
 
 /**
- * The tensors of a safetensors file by name, in the order in which they lie there; with the file's `metadata`, and with
- * `skipped`: tensors of a type that no Tensor has (FP8, E8M0, U16, U32, U64, I16, C64 ...), whose names `get` answers
- * with a DTypeError. `inspectSafetensors` lists all without reading any. Small files are read, larger ones (from
- * 1 MiB on) are mapped: elements are read when first touched, writing to them stays in this process, and processes that
- * map the same file share its memory. `map` chooses one of the two.
+ * Loads the tensors of a safetensors file by name, in the order of the file, with its `metadata`. Tensors of a type
+ * that no Tensor has (FP8, E8M0, U16, U32, U64, I16, C64 ...) are listed in `skipped`, and `get` of their names throws
+ * a DTypeError. `inspectSafetensors` lists all tensors without reading any. Small files are read; larger ones (from 1
+ * MiB on) are mapped: elements are read when first touched, writes stay in this process, and processes that map the
+ * same file share its memory. `map` chooses one of the two.
  *
- * Replace a mapped file by renaming (as `saveSafetensors` does), never in place. Where somebody cuts it short, what is
- * lost reads as zeros, and every call that has read from it, or does so later, throws a FileError with its path;
- * `forwardAsync` rejects with it, and no file is written. Reads of `data` in your own code throw nothing: they see the
- * zeros. For this a handler of SIGBUS is installed with the first mapping, which calls the one that was there for all
- * other addresses; who installs one of his own later must do the same. On Windows the system keeps mapped files from
- * being cut short, and from being replaced: saving over one is a FileError there, which leaves it as it was, until its
- * tensors are disposed.
+ * Replace a mapped file by renaming (as `saveSafetensors` does), never in place. If another program cuts it short, the
+ * lost part reads as zeros, and every call that has read from it, or does so later, throws a FileError with its path;
+ * `forwardAsync` rejects with it, and no file is written. Your own code that reads `data` gets the zeros and no error.
+ * For this a handler of SIGBUS is installed with the first mapping, which passes all other addresses to the handler
+ * that was there before; code that installs its own handler later must do the same. On Windows the system does not let
+ * mapped files be cut short or replaced: saving over one is a FileError there, which leaves the file unchanged, until
+ * its tensors are disposed.
  *
- * With `verify` every byte is read and compared with the digest that the file holds of itself: `model.safetensors` of a
- * model's folder and checkpoints of a `Trainer` have one, files of `saveSafetensors` have none.
+ * With `verify` every byte is read and compared with the file's own digest: `model.safetensors` of a model's folder and
+ * checkpoints of a `Trainer` have one, files of `saveSafetensors` have none.
  *
- * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where its header does not describe
- * its bytes, and for a file of another kind, which it names. With `verify` FormatError too where a byte is another than
- * was saved, and for a file without a digest; DTypeError for an element type that tensors do not have.
+ * @throws FileError if the file cannot be opened or read; FormatError, with the byte, if its header does not describe
+ * its bytes, and for a file of another kind, which it names. With `verify` also FormatError if a byte differs from what
+ * was saved, and for a file without a digest. DTypeError for an element type that tensors do not have.
  */
 export function loadSafetensors(path: string, options?: { map?: boolean; verify?: boolean }): LoadedTensors {
   const where = 'loadSafetensors'
@@ -61,19 +61,19 @@ export function loadSafetensors(path: string, options?: { map?: boolean; verify?
   return new LoadedTensorMap(file, tensors, [], parseMetadata(metadata))
 }
 
-/** What the header of a safetensors file says. */
+/** The header of a safetensors file. */
 export interface SafetensorsInfo {
-  /** Strings by name; none where the file has none. */
+  /** Strings by name; empty if the file has none. */
   readonly metadata: Readonly<Record<string, string>>
-  /** All tensors, in the order in which they lie there, whatever their element types. */
+  /** All tensors of any element type, in the order of the file. */
   readonly tensors: readonly StoredTensor[]
 }
 
 /**
- * What a safetensors file says of itself: its metadata, and the name, type, shape and size of every tensor. The header
- * alone is read, whatever the file's size.
+ * Reads the header of a safetensors file: its metadata, and the name, type, shape and size of every tensor. The
+ * elements are not read, whatever the file's size.
  *
- * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where its header does not describe
+ * @throws FileError if the file cannot be opened or read; FormatError, with the byte, if its header does not describe
  * its bytes, and for a file of another kind, which it names.
  */
 export function inspectSafetensors(path: string): SafetensorsInfo {
@@ -90,8 +90,8 @@ type Loaded = NonNullable<ReturnType<typeof native.loadSafetensors>>['tensors']
 const byName = (loaded: Loaded) => new Map(loaded.map((one) => [one.name, tensorOf(one)]))
 
 /**
- * The digest that a file holds of itself, and its tensors where it is the one that is wanted: of one and the same
- * file. @internal
+ * Reads the file's own digest, and its tensors if the digest is the wanted one. Both come from one opened file, even if
+ * its name is replaced meanwhile. @internal
  */
 export function loadMarked(path: string, wanted: string): { digest: string; value: Map<string, Tensor> | null } {
   const { mark, tensors } = call(native.loadMarked(path, DIGEST, wanted))
@@ -113,13 +113,13 @@ function tensorOf({
 }
 
 /**
- * The array of an .npy file. Mapped or read as by `loadSafetensors`, where its elements lie there as a tensor's do;
- * what is in Fortran order or big endian, and types that have no tensor of their own but one that holds their every
- * value (int16 and uint16: int32; uint32: int64), are converted, in memory of their own.
+ * Loads the array of an .npy file. It is mapped or read as by `loadSafetensors` if its elements have a tensor's layout.
+ * Other arrays are converted, in new memory: those in Fortran order or big endian, and types without a tensor type of
+ * their own, which go to one that holds all their values (int16 and uint16 to int32, uint32 to int64).
  *
- * @throws FileError where the file cannot be opened or read; FormatError, with the byte, where it is no .npy file or not a whole
- * one; DTypeError, with NumPy's name of the type, for elements that no tensor holds: uint64, complex numbers, strings,
- * objects, fields.
+ * @throws FileError if the file cannot be opened or read; FormatError, with the byte, if it is not an .npy file or not
+ * complete; DTypeError, with NumPy's name of the type, for elements that no tensor can hold: uint64, complex numbers,
+ * strings, objects, fields.
  */
 export function loadNpy(path: string, options?: { map?: boolean }): Tensor {
   const where = 'loadNpy'
@@ -130,13 +130,13 @@ export function loadNpy(path: string, options?: { map?: boolean }): Tensor {
 }
 
 /**
- * Writes tensors to a safetensors file, which appears whole or not at all: written beside, synced, renamed. Its bytes
- * depend on names, tensors and metadata alone.
+ * Writes tensors to a safetensors file. The file appears whole or not at all: it is written under another name, synced,
+ * and renamed. Its bytes depend only on names, tensors and metadata.
  *
- * @throws UsageError for names and metadata that no reader takes: with a surrogate that stands alone, or together with shapes
- * a header of more than 100,000,000 bytes; ShapeError for sizes that are together more than any memory holds; for a Map
- * of `loadSafetensors` that skipped tensors, which would be missing, UsageError; FileError where it cannot be written;
- * what was there before is untouched then.
+ * @throws UsageError for names and metadata that readers refuse: with a lone surrogate, or with so much text that the
+ * header has more than 100,000,000 bytes; also for a Map of `loadSafetensors` that skipped tensors, which the new file
+ * would lack. ShapeError for sizes whose product exceeds any memory. FileError if the file cannot be written; an
+ * existing file is unchanged then.
  */
 export function saveSafetensors(
   path: string,
@@ -167,8 +167,8 @@ export function saveSafetensors(
 }
 
 /**
- * Tensors by name, read once; what they are is still to be seen. @throws UsageError for what has nothing by
- * name. @internal
+ * Reads tensors by name, once. The values are not checked yet. @throws UsageError for something without entries.
+ * @internal
  */
 export function namedTensors(tensors: unknown, where: string): [name: string, tensor: Tensor][] {
   const entries = isObject(tensors) && !(tensors instanceof Tensor) ? entriesOf(tensors) : null
@@ -177,7 +177,7 @@ export function namedTensors(tensors: unknown, where: string): [name: string, te
   return entries as [string, Tensor][]
 }
 
-/** Strings by name, read once. @internal */
+/** Reads and checks strings by name, once. @internal */
 export function checkMetadata(metadata: unknown, where: string): [key: string, text: string][] {
   const texts = isObject(metadata) ? entriesOf(metadata) : null
   if (texts === null) throw new UsageError(`${where}: metadata are strings by name, not ${show(metadata)}`)
@@ -192,9 +192,9 @@ export function checkMetadata(metadata: unknown, where: string): [key: string, t
 /**
  * Writes a tensor to an .npy file, byte for byte as `numpy.save` does. The file appears whole or not at all.
  *
- * @throws DTypeError for bfloat16, which the format does not have; ShapeError for a shape that NumPy does not read: of more
- * than 64 dimensions, or of sizes that are together more than any memory holds, zeros left out; FileError where the
- * file cannot be written; what was there before is untouched then.
+ * @throws DTypeError for bfloat16, which the format does not have; ShapeError for a shape that NumPy does not read:
+ * more than 64 dimensions, or sizes whose product, without zeros, exceeds any memory; FileError if the file cannot be
+ * written; an existing file is unchanged then.
  */
 export function saveNpy(path: string, tensor: Tensor): void {
   const where = 'saveNpy'

@@ -1,11 +1,11 @@
-// Folders of token ids: what a manifest says, and the data files that it names, which are mapped.
+// Folders of token ids. A folder has a manifest and two data files that the manifest names; these are mapped.
 //
 //   manifest.json                    what was encoded by what, with the digests of both data files; written last
 //   ids.DIGEST.bin                   the ids of all documents end to end, u16 or u32, little endian
 //   documents.DIGEST.bin             u64: where each document begins among them, and where the last ends
 //
-// The data files carry a part of their digest in their names, so that those of two writers never lie in each other's
-// place: the manifest's rename is the moment in which a folder becomes another.
+// The names of the data files contain a part of their digest, so two writers never overwrite each other's files. The
+// folder changes at one moment, when the new manifest is renamed.
 
 import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -20,56 +20,56 @@ import { call, check, native, type Operand } from '../native/native.js'
 /** How an id is stored: in two bytes or in four. */
 export type TokensDType = 'u16' | 'u32'
 
-/** What was encoded: a file, or a text that came from elsewhere. */
+/** One source of the ids: a file, or a text from elsewhere. */
 export interface TokensPart {
-  /** Its path, absolute; null of a text that was no file. */
+  /** The absolute path; null for a text that was not a file. */
   readonly file: string | null
-  /** Its documents: the number of the first, and of the one after the last. */
+  /** The range of its documents: the number of the first, and one more than the last. */
   readonly documents: readonly [first: number, end: number]
-  /** Its ids, in the same way. */
+  /** The range of its ids, in the same form. */
   readonly ids: readonly [first: number, end: number]
 }
 
-/** A data file. */
+/** A data file of the folder. */
 export interface TokensFile {
   /** Its name in the folder. */
   readonly name: string
   readonly bytes: number
-  /** SHA-256 of its bytes, in hexadecimal. */
+  /** The SHA-256 of its bytes, in hexadecimal. */
   readonly sha256: string
 }
 
-/** What a folder of token ids says of itself. */
+/** The manifest of a folder of token ids. */
 export interface TokensInfo {
-  /** The folder, absolute. */
+  /** The absolute path of the folder. */
   readonly path: string
-  /** How many ids. */
+  /** Number of ids. */
   readonly ids: number
   readonly documents: number
   readonly dtype: TokensDType
-  /** All ids are below it. */
+  /** All ids are below this number. */
   readonly vocabSize: number
-  /** What encoded the texts; the digest, of an encoding null, is that of its `tokenizer.json`. */
+  /** The tokenizer that encoded the texts, with the digest of its `tokenizer.json`, which is null for an encoding. */
   readonly tokenizer: { readonly name: string; readonly sha256: string | null }
-  /** The token that ends every document; null where none does. */
+  /** The token that ends every document; null if there is none. */
   readonly separator: { readonly token: string; readonly id: number } | null
-  /** Whether each line is a document, and not each text. */
+  /** Whether each line is a document, rather than each text. */
   readonly lines: boolean
   readonly files: { readonly ids: TokensFile; readonly documents: TokensFile }
   readonly sources: readonly TokensPart[]
 }
 
 export const MANIFEST = 'manifest.json'
-/** Names of data files. */
+/** Matches the names of data files. */
 export const DATA = /^(ids|documents)\.[0-9a-f]{16}\.bin$/
 const FORMAT = 'tokenbed.tokens'
 const VERSION = 1
 export const WIDTHS: Record<TokensDType, number> = { u16: 2, u32: 4 }
-/** As NumPy writes types: with their byte order. */
+/** The types by NumPy's names, which include the byte order. */
 const STORED = { '<u2': 'u16', '<u4': 'u32' } as const
-/** Bytes of an entry of the index. */
+/** Number of bytes of an entry of the index. */
 const ENTRY = 8
-/** Bytes of a manifest, at most: some millions of sources. */
+/** The most bytes of a manifest, enough for some millions of sources. */
 const MOST_BYTES = 2 ** 28
 const MOST_VOCABULARY = 2 ** 31 - 1
 
@@ -90,7 +90,9 @@ export function manifestOf({
   return `${JSON.stringify({ format: FORMAT, version: VERSION, dtype: stored, ids, documents, vocabSize, tokenizer, separator, lines, files, sources }, null, 2)}\n`
 }
 
-/** Whether a folder has a manifest; of token ids, or of something else. @throws FileError where it cannot be read. */
+/**
+ * Whether a folder has a manifest, and if it is one of token ids or another. @throws FileError if it cannot be read.
+ */
 export function manifestIn(folder: string): 'tokens' | 'other' | null {
   if (!existsSync(join(folder, MANIFEST))) return null
   const text = readManifest(folder)
@@ -101,7 +103,7 @@ export function manifestIn(folder: string): 'tokens' | 'other' | null {
   }
 }
 
-/** The text of a folder's manifest. @throws FileError where there is none, or it cannot be read. */
+/** The text of a folder's manifest. @throws FileError if it is missing or cannot be read. */
 function readManifest(folder: string): string {
   const path = join(folder, MANIFEST)
   try {
@@ -120,7 +122,7 @@ function readManifest(folder: string): string {
   }
 }
 
-/** What the text of a manifest says. @throws FormatError where it is none that can be read here. */
+/** Parses the text of a manifest. @throws FormatError if it is not a manifest that this version reads. */
 function parseManifest(text: string, folder: string): TokensInfo {
   const path = join(folder, MANIFEST)
   const wrong = (why: string) => new FormatError(`${path}: ${why}`, path, 0)
@@ -165,7 +167,7 @@ function parseManifest(text: string, folder: string): TokensInfo {
   }
   const file = (value: unknown, what: 'ids' | 'documents', wanted: number): TokensFile => {
     const { name, bytes, sha256 } = object(value, `files.${what}`)
-    // A name in this folder, and nothing else that a path may say.
+    // The pattern admits only names in this folder, not other paths.
     const isName = typeof name === 'string' && DATA.test(name) && name.startsWith(`${what}.`)
     if (!isName) throw wrong(`"files.${what}.name" is ${show(name)}, not a name such as ${what}.0123456789abcdef.bin`)
     if (size(bytes, `files.${what}.bytes`) !== wanted)
@@ -219,11 +221,9 @@ const CONTENTS = new Contents<TokenFolder>('TokenFolder', {
   instead: 'openTokens opens its folder anew, on any thread',
 })
 
-/**
- * A folder of token ids that is open, by `openTokens`: its ids are read from the mapped file when they are asked for.
- */
+/** An open folder of token ids; `openTokens` makes one. Ids are read from the mapped file when they are requested. */
 export class TokenFolder {
-  /** What its manifest says. */
+  /** The contents of its manifest. */
   readonly info: TokensInfo
   readonly #handle: Handle
   /** @internal */
@@ -235,7 +235,7 @@ export class TokenFolder {
     this.#handle = handle
   }
 
-  /** What `openTokens` makes. @internal */
+  /** Makes the folder of `openTokens`. @internal */
   static over(info: TokensInfo, handle: Handle): TokenFolder {
     return new TokenFolder(info, handle, PRIVATE)
   }
@@ -243,7 +243,7 @@ export class TokenFolder {
   /**
    * A copy of the ids of a document, found in constant time.
    *
-   * @throws UsageError where there is no such document; FormatError where the index says what cannot be.
+   * @throws UsageError if there is no such document; FormatError if the index has an impossible entry.
    */
   document(index: number): Uint32Array {
     const where = 'TokenFolder.document'
@@ -256,9 +256,9 @@ export class TokenFolder {
   }
 
   /**
-   * A copy of ids, from number `start` up to, and without, number `end`; default all.
+   * A copy of the ids from number `start` to `end`, which is excluded; default all.
    *
-   * @throws UsageError where there are not so many.
+   * @throws UsageError for a range beyond the ids.
    */
   read(start = 0, end = this.info.ids): Uint32Array {
     const where = 'TokenFolder.read'
@@ -272,7 +272,7 @@ export class TokenFolder {
     return ids
   }
 
-  /** Cuts the windows of these numbers, (windows, maxLength), and their targets. @internal */
+  /** Cuts the windows with these numbers, (windows, maxLength), and their targets. @internal */
   fill(
     windows: ReturnType<typeof native.windowsNew> & object,
     numbers: Uint32Array,
@@ -282,7 +282,7 @@ export class TokenFolder {
     check(native.tokensFill(this.#handle, windows, numbers, inputs, targets))
   }
 
-  /** A corpus of its ids. @internal */
+  /** Makes a corpus of its ids. @internal */
   corpus(): ReturnType<typeof native.corpusOfFolder> & object {
     return call(native.corpusOfFolder(this.#handle))
   }
@@ -296,12 +296,12 @@ export class TokenFolder {
 /** Makes the constructor private at run time too. */
 const PRIVATE = Symbol('by openTokens')
 
-/** Tries where the manifest is replaced while its files are opened. */
+/** How often opening is tried if the manifest is replaced meanwhile. */
 const TRIES = 20
 
 /**
- * As `openTokens`, of an absolute path. Another process may replace the folder meanwhile: what is opened is one of the
- * two, whole.
+ * Does what `openTokens` does, for an absolute path. If another process replaces the folder meanwhile, the result is
+ * wholly the old one or wholly the new one.
  */
 export function openFolder(folder: string, verify: boolean): TokenFolder {
   for (let tries = 1; ; tries++) {
@@ -330,7 +330,7 @@ function openFiles(info: TokensInfo, verify: boolean): TokenFolder {
   return TokenFolder.over(info, handle)
 }
 
-/** A tokenizer, as far as a manifest tells it from others. */
+/** The facts about a tokenizer that manifests record to recognise it. */
 interface Named {
   readonly name: string
   readonly vocabSize: number
@@ -350,25 +350,24 @@ export function checkEncoder({ path, tokenizer: said, vocabSize }: TokensInfo, g
 }
 
 /**
- * Opens a folder of token ids that `saveTokens` or `tokenbed tokenize` wrote: its manifest is read, and both data files
- * are mapped, in the same time and memory however large they are. Their sizes are compared with the manifest; with
- * `verify` every byte is read and compared with its digest, documents must not end before they begin, and every id must
- * be below the size of the vocabulary.
+ * Opens a folder of token ids that `saveTokens` or `tokenbed tokenize` wrote. The manifest is read and both data files
+ * are mapped, so time and memory do not depend on their size. Their sizes are compared with the manifest. With `verify`
+ * every byte is read: the digests must match, documents must not end before they begin, and every id must be below the
+ * size of the vocabulary.
  *
  * ```ts
  * const folder = openTokens('corpus')
  * const ids = folder.document(folder.info.documents - 1)
  * ```
  *
- * @throws FileError where the manifest or a data file is missing or cannot be read; FormatError, with the path, for a manifest
- * of another format or version, for a data file that is longer or shorter than it was, and for one whose bytes are
- * others.
+ * @throws FileError if the manifest or a data file is missing or cannot be read; FormatError, with the path, for a
+ * manifest of another format or version, and for a data file whose size or, with `verify`, bytes have changed.
  */
 export function openTokens(folder: string, options?: { verify?: boolean }): TokenFolder {
   return opened(folder, options, 'openTokens')
 }
 
-/** What a folder of token ids says of itself: `openTokens(folder).info`. @throws As `openTokens`. */
+/** Reads the manifest of a folder of token ids: `openTokens(folder).info`. @throws As `openTokens`. */
 export function inspectTokens(folder: string, options?: { verify?: boolean }): TokensInfo {
   return opened(folder, options, 'inspectTokens').info
 }

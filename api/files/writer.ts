@@ -1,4 +1,4 @@
-// Files written row by row, as rows come.
+// Files that are written row by row.
 
 import { resolve } from 'node:path'
 import { types } from 'node:util'
@@ -22,24 +22,27 @@ import {
   show,
 } from '../base/validate.js'
 
-/** A tensor that grows by rows: its element type, and the shape of one row (`[]` for a number a row). */
+/** A tensor that grows by rows: its element type, and the shape of one row (`[]` if a row is one number). */
 export interface RowSpec {
   dtype: DType
   shape: readonly number[]
 }
 
 export interface TensorWriterOptions {
-  /** Strings to keep in the header. Only safetensors files have a place for them. */
+  /** Strings to keep in the header. Only safetensors files can hold them. */
   metadata?: Record<string, string>
 }
 
 interface Column extends RowSpec {
   readonly index: number
-  /** Elements of a row. */
+  /** Number of elements of a row. */
   readonly size: number
 }
 
-/** Writers that are not done, to be aborted when the process exits. They may be collected before. */
+/**
+ * Unfinished writers, which are aborted when the process exits. The references are weak, so writers can be collected
+ * before.
+ */
 const open = new Set<WeakRef<TensorWriter>>()
 let listening = false
 
@@ -56,9 +59,9 @@ const CONTENTS = new Contents<TensorWriter>('TensorWriter', {
 })
 
 /**
- * Writes tensors to a file row by row, as the rows come: memory stays flat however many there are, and the file appears
- * whole, at `close()`, or not at all. Given up (by `abort()`, at the end of a `using` block, collected, or when the
- * process exits) it leaves nothing behind; of a process that is killed neither, on Linux.
+ * Writes tensors to a file row by row. Memory does not grow with the number of rows, and the file appears whole, at
+ * `close()`, or not at all. A writer that ends otherwise (by `abort()`, at the end of a `using` block, by garbage
+ * collection, or when the process exits) leaves nothing behind; on Linux even a killed process leaves nothing.
  *
  * ```ts
  * using writer = new TensorWriter('vectors.safetensors', { vectors: { dtype: 'float32', shape: [768] } })
@@ -66,9 +69,10 @@ const CONTENTS = new Contents<TensorWriter>('TensorWriter', {
  * writer.close()
  * ```
  *
- * In a safetensors file the tensor with the largest rows comes first and is streamed straight into the file (unless the
- * elements behind it would not be aligned: then the widest elements do); the others wait in unnamed files in the same
- * folder until `close()` appends them, and need their room on the disk twice until then. An .npy file holds one tensor.
+ * In a safetensors file the tensor with the largest rows comes first and is streamed straight into the file. If the
+ * elements after it would not be aligned, the tensor with the widest elements comes first instead. The others are kept
+ * in unnamed files in the same folder until `close()` appends them, and meanwhile take their disk space twice. An .npy
+ * file holds one tensor.
  */
 export class TensorWriter {
   /** The file, absolute. */
@@ -80,13 +84,13 @@ export class TensorWriter {
   readonly structuredClone = CONTENTS.uncloneable
 
   /**
-   * @param path Where the file will be; the ending (`.safetensors` or `.npy`) says the format.
+   * @param path The path of the file; the ending (`.safetensors` or `.npy`) sets the format.
    * @param tensors Element type and shape of one row, by name. In an .npy file the name is not kept.
-   * @throws UsageError for an ending that is not known, no tensors, or what the format cannot hold (several tensors or
-   * metadata in an .npy file; names and metadata that make a header of more than 100,000,000 bytes); DTypeError for an
-   * element type that it cannot hold (bfloat16 in an .npy file); ShapeError for a shape that readers refuse (rows of 64
-   * dimensions in an .npy file); FileError where the folder is not there, cannot be written, or `path` is no file that
-   * may be replaced.
+   * @throws UsageError for an unknown ending, for no tensors, or for something that the format cannot hold (several
+   * tensors or metadata in an .npy file; names and metadata that make a header of more than 100,000,000 bytes);
+   * DTypeError for an element type that it cannot hold (bfloat16 in an .npy file); ShapeError for a shape that readers
+   * refuse (rows of 64 dimensions in an .npy file); FileError if the folder does not exist or cannot be written, or if
+   * `path` is not a file that may be replaced.
    */
   constructor(path: string, tensors: Record<string, RowSpec>, options?: TensorWriterOptions) {
     const where = 'TensorWriter'
@@ -113,12 +117,12 @@ export class TensorWriter {
   /**
    * Appends rows.
    *
-   * @param name Of a tensor that the constructor was given.
-   * @param rows A tensor of shape `(n, ...shape)`, or a typed array of n rows one after the other (float16 and bfloat16 as
-   * their bits in a Uint16Array, bool as 0 and 1 in a Uint8Array). They are written when this returns.
-   * @throws ShapeError or DTypeError where the rows are others than were declared, UsageError for a name that was not: the
-   * writer goes on then. FileError where the disk is full or fails (`cause` is the system's error): the writer has
-   * ended then, and nothing is left behind. UsageError after `close()` or `abort()`.
+   * @param name The name of a tensor that the constructor was given.
+   * @param rows A tensor of shape `(n, ...shape)`, or a typed array of n rows end to end (float16 and bfloat16 as their
+   * bits in a Uint16Array, bool as 0 and 1 in a Uint8Array). They have been written when this returns.
+   * @throws ShapeError or DTypeError if the rows differ from the declaration, UsageError for a name that was not
+   * declared: the writer can still be used then. FileError if the disk is full or fails (`cause` is the system's
+   * error): the writer has ended then, and nothing is left behind. UsageError after `close()` or `abort()`.
    */
   write(name: string, rows: Tensor | TypedArray): this {
     const column = this.#columns.get(name)
@@ -133,27 +137,27 @@ export class TensorWriter {
   }
 
   /**
-   * Completes the file, waits until it is on the disk, and gives it its name, in place of what was there.
+   * Completes the file, waits until it is on the disk, and renames it to its path, replacing an existing file.
    *
-   * @throws FileError where that fails: nothing is left behind then, and what was there is untouched. UsageError after
+   * @throws FileError if that fails: nothing is left behind then, and an existing file is unchanged. UsageError after
    * `close()` or `abort()`.
    */
   close(): void {
-    // Whatever comes of it, there is nothing left to abort.
+    // Whether the call succeeds or not, there is nothing left to abort.
     open.delete(this.#self)
     check(native.rowsClose(this.#rows))
   }
 
   /**
-   * Gives up and leaves nothing behind. Synchronous and quick, so that a signal handler may call it; after `close()` or
-   * another `abort()` it does nothing.
+   * Ends the writer and leaves nothing behind. It is synchronous and quick, so a signal handler may call it; after
+   * `close()` or another `abort()` it does nothing.
    */
   abort(): void {
     open.delete(this.#self)
     check(native.rowsAbort(this.#rows))
   }
 
-  /** `abort`, for `using`: nothing after `close()`. */
+  /** The same as `abort`, for `using`; after `close()` it does nothing. */
   [Symbol.dispose](): void {
     this.abort()
   }
@@ -186,7 +190,7 @@ function ofTensor(rows: Tensor, { dtype, shape }: Column, where: string): [numbe
 function ofArray(rows: TypedArray, { dtype, shape, size }: Column, where: string): [number, Operand] {
   const { array } = facts(dtype)
   if (!ArrayBuffer.isView(rows)) throw new UsageError(`${where}: rows are a tensor or a typed array, not ${show(rows)}`)
-  // By name, as arrays of other realms are as good.
+  // Types are compared by name, because arrays of other realms are accepted too.
   if (kindName(rows) !== array.name) {
     const found = kindName(rows) ?? 'DataView'
     throw new DTypeError(`${where}: rows of ${dtype} are a ${array.name}, not a ${found}`)
@@ -196,7 +200,7 @@ function ofArray(rows: TypedArray, { dtype, shape, size }: Column, where: string
     throw new ShapeError(`${where}: rows of shape ${shown(shape)} have no elements to count them by: give a tensor`)
   if (rows.length % size !== 0)
     throw new ShapeError(`${where}: ${rows.length} elements are not whole rows of shape ${shown(shape)}`)
-  // What another thread may write meanwhile is copied.
+  // Memory that another thread may write to meanwhile is copied first.
   const elements = types.isArrayBuffer(bufferOf(rows))
     ? rows
     : new (array as never as new (rows: TypedArray) => TypedArray)(rows)

@@ -1,4 +1,4 @@
-// Lookups off the thread: queued, ended by a signal, and made a tensor when they are done.
+// Lookups off the thread: they are queued, can be ended by a signal, and give a tensor when they are done.
 
 import { GradNode, recorded, type Backward, type Save } from '../autograd/tape.js'
 import { facts, type DType } from '../base/dtype.js'
@@ -11,9 +11,9 @@ import type { Tensor } from '../tensor/tensor.js'
 import { checkElements, isObject, show } from '../base/validate.js'
 
 export interface AsyncOptions {
-  /** The shape of flat ids. */
+  /** The shape of ids that are given as a flat array. */
   shape?: number[]
-  /** Ends the lookup: it rejects with an AbortedError, whose cause is the signal's reason. */
+  /** Ends the lookup, which then rejects with an AbortedError whose cause is the signal's reason. */
   signal?: AbortSignal
 }
 
@@ -23,35 +23,35 @@ export const ASYNC_OPTIONS = ['shape', 'signal']
 export interface Lookup {
   readonly where: string
   readonly signal: unknown
-  /** The shape of the ids, and what stands behind it in the result's. */
+  /** The shape of the ids. The result's shape starts with it, unless `rows` is given. */
   readonly ids: readonly number[]
-  /** What stands in its place there; default: the same. */
+  /** What the result's shape starts with; default: the shape of the ids. */
   readonly rows?: readonly number[]
   readonly dim: number
   /** The type of the result; default float32. */
   readonly dtype?: DType
   readonly tables: readonly Tensor[]
-  /** What the result follows in whether it learns; default: the tables. */
+  /** The result needs a gradient if any of these does; default: the tables. */
   readonly follows?: readonly Tensor[]
-  /** What is done to the tables at the call, before they are read. */
+  /** Changes the tables at the call, before they are read. */
   prepare?(): void
-  /** The work, over the tables as handles, its ids copied. */
+  /** Makes the work over the handles of the tables, and copies the ids. */
   work(...tables: Handle[]): Work | null
-  /** The same on this thread. */
+  /** Does the same on this thread. */
   now(): Tensor
-  /** The op as PyTorch names it, and its way back, which keeps the ids as they are at the call. */
+  /** The op's name in PyTorch. `way` makes its backward function, which keeps the ids as they are at the call. */
   readonly name: string
   way(save: Save): Backward
 }
 
-/** How work ended: one of the two. */
+/** How work ended: with a result or with a failure. */
 type Settled = Awaited<NonNullable<ReturnType<typeof native.workQueue>>>
 
 /**
- * Carries a lookup out on a thread of libuv's pool. All that can be refused at the call is, and the ids are copied
- * then. Tables are held, not copied: until the work has ended they are not changed through the API, and `dispose`
- * leaves their memory to the work. A table in V8's memory moves to native memory first; where somebody may hold its
- * `data`, which would be empty then, the lookup is carried out at the call.
+ * Runs a lookup on a thread of libuv's pool. Everything that can be checked at the call is checked there, and the ids
+ * are copied. Tables are borrowed, not copied: until the work has ended the API does not change them, and after
+ * `dispose` the work still holds their memory. A table in V8's memory moves to native memory first. If a caller may
+ * hold its `data`, which the move would empty, the lookup runs at the call instead.
  *
  * @internal
  */
@@ -65,7 +65,7 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
   checkElements(sizeOf(shape), facts(dtype).bytes, where, shape)
   if (!tables.every((table) => table.lendable)) {
     const result = lookup.now()
-    // It belongs to no scope, as no other result of an asynchronous call does.
+    // No result of an asynchronous call belongs to a scope.
     untrack(result)
     return result
   }
@@ -87,7 +87,7 @@ export async function lookUp(lookup: Lookup): Promise<Tensor> {
   }
 }
 
-/** An AbortSignal, of this realm or another. @internal */
+/** Checks that a value is an AbortSignal, of this realm or another. @internal */
 export function checkSignal(signal: unknown, where: string): AbortSignal | undefined {
   if (signal === undefined) return undefined
   const { aborted, addEventListener } = (isObject(signal) ? signal : {}) as Partial<AbortSignal>
@@ -95,7 +95,7 @@ export function checkSignal(signal: unknown, where: string): AbortSignal | undef
   throw new UsageError(`${where}: signal is an AbortSignal, not ${show(signal)}`)
 }
 
-/** Runs work on tables, which are read until it has ended. */
+/** Runs work on tables, and marks them as being read until it has ended. */
 async function readingAll<T>(tables: readonly Tensor[], run: (handles: Handle[]) => Promise<T>): Promise<T> {
   const lent = tables.map((table) => table.lend())
   try {
@@ -107,17 +107,17 @@ async function readingAll<T>(tables: readonly Tensor[], run: (handles: Handle[])
 
 let listens = false
 
-/** Queues work; how it ended: by itself, or by the signal, at once where it had not started. */
+/** Queues work and resolves with how it ended. If the signal stops work that has not started, it resolves at once. */
 function ended(work: Work, signal: AbortSignal | undefined): Promise<Settled> {
   if (!listens) {
-    // A process that exits waits for libuv's queue, whose results nobody will see.
+    // A process that exits waits for libuv's queue, though nobody will see the results.
     process.once('exit', () => native.workEnd())
     listens = true
   }
   const running = call(native.workQueue(work))
   if (signal === undefined) return running
   return new Promise((resolve, reject) => {
-    // Not napi's own handling of signals, which overwrites the user's `onabort` and ends nothing that runs.
+    // napi's own handling of signals is not used: it overwrites the user's `onabort` and cannot end running work.
     const forget = whenAborted(signal, () => {
       if (call(native.workStop(work))) resolve({})
     })
@@ -125,10 +125,13 @@ function ended(work: Work, signal: AbortSignal | undefined): Promise<Settled> {
   })
 }
 
-/** What is to be done when a signal aborts: one listener for all of it, as Node warns of more than ten. */
+/**
+ * What to do when a signal aborts. Each signal has one listener for all of its lookups, because Node warns about more
+ * than ten.
+ */
 const waiting = new WeakMap<AbortSignal, { stops: Set<() => void>; listener: () => void }>()
 
-/** Calls `stop` if the signal aborts before the function that is returned is called. @internal */
+/** Calls `stop` if the signal aborts, until the returned function is called. @internal */
 export function whenAborted(signal: AbortSignal, stop: () => void): () => void {
   let entry = waiting.get(signal)
   if (entry === undefined) {
@@ -146,7 +149,7 @@ export function whenAborted(signal: AbortSignal, stop: () => void): () => void {
   }
 }
 
-/** The tensor of a result: in native memory, or in V8's where the host would not let `data` show that. */
+/** The tensor of a result: in native memory, or in V8's if the host forbids live views of native memory. */
 function tensor(handle: Handle, dtype: DType, shape: readonly number[]): Tensor {
   const size = sizeOf(shape)
   const { bytes } = facts(dtype)

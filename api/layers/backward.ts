@@ -1,4 +1,4 @@
-// The way back through layers: what `record` takes of lookups, bags and the input layer.
+// The backward pass of layers: the functions that `record` takes for lookups, bags and the input layer.
 
 import type { Backward, Gradient, Save } from '../autograd/tape.js'
 import type { IntArray } from '../base/dtype.js'
@@ -10,14 +10,17 @@ import type { Tensor } from '../tensor/tensor.js'
 import { cast, Elements } from '../ops/elements.js'
 import { orderOf, TableGradient, type Order } from '../autograd/table-gradient.js'
 
-/** Of a lookup of ids, as they were given and read. @internal */
+/**
+ * The backward function of a lookup; `given` and `read` are the ids as the caller gave them and as they were read.
+ * @internal
+ */
 export function lookupWay(table: Table, given: Ids, read: IntArray, keeping: Keeping): Backward {
   const ids = keepIds(read, given, keeping)
   const facts = table.facts()
   return (grad) => [TableGradient.pending(facts, table.order(ids()), grad)]
 }
 
-/** Bags as their layer read them. */
+/** Bags as their layer has read them. */
 export interface ReadBags {
   readonly ids: ReadIds
   readonly offsets: ReadIds | null
@@ -26,7 +29,7 @@ export interface ReadBags {
   readonly length: number
 }
 
-/** What is done with bags. @internal */
+/** The bags of a call, with their table, weights and mode. @internal */
 export interface BagSettings {
   readonly table: Table
   readonly bags: ReadBags
@@ -35,8 +38,8 @@ export interface BagSettings {
 }
 
 /**
- * Bags as the native side takes them, there and back; `ids` and `offsets`: those that were kept, instead of those that
- * were read. @internal
+ * Bags as the native side takes them, in both passes. The backward pass gives the `ids` and `offsets` that it kept,
+ * which replace those that were read. @internal
  */
 export function operandOf(
   bags: ReadBags,
@@ -47,7 +50,7 @@ export function operandOf(
   return { ids, offsets, bags: bags.bags, weights: weights?.operand() }
 }
 
-/** Of bags; `given`: ids and offsets as they were given. @internal */
+/** The backward function of bags; `given` holds ids and offsets as the caller gave them. @internal */
 export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids }, keeping: Keeping): Backward {
   const { save } = keeping
   const { table, bags, weights, mode } = settings
@@ -55,7 +58,7 @@ export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids 
   const ids = keepIds(bags.ids.array, given.ids, keeping)
   const offsets = bags.offsets === null ? () => undefined : keepIds(bags.offsets.array, given.offsets, keeping)
   const savedWeights = weights === null ? null : save(weights)
-  // Only the gradient of the weights reads the table again: rows that forward brought up to date.
+  // Only the gradient of the weights reads the table's rows again; forward brought these up to date.
   const savedTable = weights?.requiresGrad === true ? save(table.weight) : null
   const winners = mode === 'max' && table.weight.requiresGrad ? saveWinners(settings, save) : null
 
@@ -89,7 +92,9 @@ export function bagWay(settings: BagSettings, given: { ids?: Ids; offsets?: Ids 
   return (grad, wanted) => [wanted[0] ? ofTable(grad) : null, wanted[1] ? ofWeights(grad) : null]
 }
 
-/** Where the largest of bags are, found while the table is as forward read it. */
+/**
+ * Where the maximum of each bag is, per column: (bags, dim). It is found now, while the table is as forward read it.
+ */
 function saveWinners(settings: BagSettings, save: Save): () => Elements {
   const { table, bags } = settings
   const winners = fresh([bags.bags, table.dim], 'int32')
@@ -99,7 +104,7 @@ function saveWinners(settings: BagSettings, save: Save): () => Elements {
   return saved
 }
 
-/** A gradient in float32, which sums are made of. */
+/** The gradient in float32, the type of the sums. */
 function wide(grad: Elements): Elements {
   return cast(grad, 'float32')
 }
@@ -108,7 +113,7 @@ function fresh(shape: readonly number[], dtype: 'float32' | 'int32' = 'float32')
   return Elements.uninitialized(dtype, shape.slice())
 }
 
-/** What goes through an input layer, as the native side takes it. */
+/** The inputs of an input layer, as the native side takes them. */
 export interface ReadInputs {
   readonly read: ReadIds
   readonly offset: number
@@ -117,7 +122,7 @@ export interface ReadInputs {
   readonly kinds: IntArray | undefined
 }
 
-/** The same as objects cross: to work off the thread, and on the way back. @internal */
+/** The inputs as one object, which asynchronous work and the backward pass take. @internal */
 export function inputsOf({ read, offset, length, at, kinds }: ReadInputs): InputsOperand {
   return { ids: read.array, offset, length, positions: at, segments: kinds }
 }
@@ -125,19 +130,22 @@ export function inputsOf({ read, offset, length, at, kinds }: ReadInputs): Input
 /** An input layer's parts as they are at forward. */
 export interface InputParts {
   readonly native: InputLayer
-  /** Tables of tokens, positions and segments; null for those that are not there. */
+  /** Tables of tokens, positions and segments; null if the layer has no such table. */
   readonly tables: readonly [Table, Table | null, Table | null]
   /**
    * All that is learned, in the order of the gradients: the tables' weights, then the normalization's weight and bias.
    */
   readonly parts: readonly Tensor[]
-  /** Which of them are V8's memory. */
+  /** Those parts that lie in V8's memory. */
   readonly others: readonly Tensor[]
   readonly normalized: boolean
   readonly scale: number
 }
 
-/** Of the input layer. The tables' rows are read again where a sum was normalized: forward keeps none. @internal */
+/**
+ * The backward function of the input layer. Forward does not keep the sums, so with a normalization the tables' rows
+ * are read again. @internal
+ */
 export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, keeping: Keeping): Backward {
   const { save } = keeping
   const { tables, parts } = layer
@@ -173,7 +181,7 @@ export function inputWay(layer: InputParts, inputs: ReadInputs, given: Ids, keep
   }
 }
 
-/** The order of positions that count along sequences. */
+/** The order by row of positions that count up along each sequence. */
 function cycle(n: number, offset: number, length: number): Order {
   return orderOf(n, false, (block) => native.cycleRowOrder(n, offset, length, block))
 }

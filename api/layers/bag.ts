@@ -1,4 +1,4 @@
-// Bags of ids: the vectors of each bag become one.
+// Bags of ids: the vectors of each bag become one vector.
 
 import { lookUp } from './async.js'
 import type { Backward } from '../autograd/tape.js'
@@ -18,27 +18,30 @@ import { given, Table, TABLE_OPTIONS, type EmbeddingOptions } from './table.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkOptions, checkWord, isObject, show } from '../base/validate.js'
 
-/** Rows of different length end to end: offsets has one more element than there are rows. */
+/** Rows of different lengths, stored end to end. `offsets` has one more element than there are rows. */
 export interface Ragged {
   /** The ids of all rows. */
   values: Ids
-  /** Where each row begins, and where the last ends: from 0 to the number of values. */
+  /** Where each row begins, and where the last one ends; values go from 0 to the number of values. */
   offsets: Ids
 }
 
 export interface BagOptions extends EmbeddingOptions {
-  /** What becomes of a bag's vectors; default 'mean'. */
+  /** How the vectors of a bag are combined; default 'mean'. */
   mode?: 'sum' | 'mean' | 'max'
   /** Whether `offsets` ends with the number of ids; default false. */
   includeLastOffset?: boolean
 }
 
 export interface BagForwardOptions {
-  /** A factor for each id, in the shape of the ids, float32. Mode 'sum' alone. */
+  /** A factor for each id, in the shape of the ids, float32. Only for mode 'sum'. */
   perSampleWeights?: Tensor
-  /** Where the result goes: a tensor of its shape. Nothing is allocated then, and nothing is recorded. */
+  /** A tensor of the result's shape to write into. Nothing is allocated then, and no gradient is recorded. */
   out?: Tensor
-  /** The type of the result; default: that of `out`, else the table's, of a quantized one as its layer says. */
+  /**
+   * The type of the result; default: the type of `out`, or else of the table. For a quantized table it is the type that
+   * the layer was made with.
+   */
   dtype?: ResultType
 }
 
@@ -47,7 +50,7 @@ const OWN_OPTIONS = ['mode', 'includeLastOffset']
 const FORWARD_OPTIONS = ['perSampleWeights', 'out', 'dtype']
 const FORWARD_ASYNC_OPTIONS = ['perSampleWeights', 'dtype', 'signal']
 
-/** As PyTorch names the op. */
+/** The op's name in PyTorch. */
 const NAME = 'EmbeddingBagBackward'
 
 const CONTENTS = new Contents<EmbeddingBag>('EmbeddingBag', {
@@ -55,18 +58,18 @@ const CONTENTS = new Contents<EmbeddingBag>('EmbeddingBag', {
 })
 
 /**
- * A table of `numEmbeddings` vectors of `embeddingDim`, of which each bag of ids gives the sum, the mean or the
- * maximum, without the vectors in between. `torch.nn.EmbeddingBag`.
+ * A table of `numEmbeddings` vectors of `embeddingDim`. Each bag of ids gives the sum, the mean or the maximum of its
+ * vectors, which are never stored one by one. `torch.nn.EmbeddingBag`.
  *
- * Sums run in the order of the ids in float32, so that results have the same bits on every machine and at any number of
- * threads. An empty bag gives zeros. Ids that are `paddingIdx` count for nothing, also not in the mean.
+ * Sums run in the order of the ids in float32, so results have the same bits on every machine and with any number of
+ * threads. An empty bag gives zeros. Ids equal to `paddingIdx` are skipped, and the mean does not count them.
  */
 export class EmbeddingBag implements Layer {
-  /** Rows of the table. */
+  /** Number of rows of the table. */
   readonly numEmbeddings: number
-  /** Elements of a row. */
+  /** Number of elements of a row. */
   readonly embeddingDim: number
-  /** What becomes of a bag's vectors. */
+  /** How the vectors of a bag are combined. */
   readonly mode: 'sum' | 'mean' | 'max'
   /** Whether `offsets` ends with the number of ids. */
   readonly includeLastOffset: boolean
@@ -74,7 +77,10 @@ export class EmbeddingBag implements Layer {
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
-  /** @throws UsageError for sizes that are no sizes or do not fit in memory, and for an option that does not exist. */
+  /**
+   * @throws UsageError if a size is not a size or the table does not fit in memory, and for an option that does not
+   * exist.
+   */
   constructor(numEmbeddings: number, embeddingDim: number, options?: BagOptions)
   /** @internal */
   constructor(numEmbeddings: number, embeddingDim: number, options?: BagOptions, table?: Table)
@@ -96,9 +102,9 @@ export class EmbeddingBag implements Layer {
   }
 
   /**
-   * Over a table that exists, whose memory it shares: `freeze` (the default) makes a table that does not learn. A
-   * tensor is float32, float16 or bfloat16, and results are of its type unless told otherwise. Of a QuantizedTable
-   * `dtype` says the type of results, float32 by default; it cannot learn.
+   * Makes a layer over an existing table and shares its memory. With `freeze` (the default) the table does not learn. A
+   * tensor is float32, float16 or bfloat16, and results have its type unless told otherwise. For a QuantizedTable,
+   * which cannot learn, `dtype` is the type of results, float32 by default.
    */
   static fromPretrained(weight: Tensor | QuantizedTable, options?: BagOptions & { freeze?: boolean }): EmbeddingBag {
     const { table, rest } = given<BagOptions>(weight, options, OWN_OPTIONS, 'EmbeddingBag.fromPretrained')
@@ -107,8 +113,8 @@ export class EmbeddingBag implements Layer {
   }
 
   /**
-   * The table, (numEmbeddings, embeddingDim). Another of the same shape and type may take its place (tied weights). Of
-   * a QuantizedTable of small integers: the bytes of its rows, as uint8.
+   * The table, (numEmbeddings, embeddingDim). You can assign another tensor of the same shape and type (tied weights).
+   * For a QuantizedTable of int8 or int4 it is the bytes of the rows, as uint8.
    */
   get weight(): Tensor {
     return this.#table.weight
@@ -118,19 +124,19 @@ export class EmbeddingBag implements Layer {
     this.#table.replace(weight, 'EmbeddingBag.weight')
   }
 
-  /** Its rows, and what is done to them. @internal */
+  /** The table's rows and the settings of lookups. @internal */
   get table(): Table {
     return this.#table
   }
 
   /**
-   * One vector for each bag, (bags, embeddingDim). Bags are the rows of 2-D ids; or 1-D ids with `offsets`, where each
-   * bag begins (and with `includeLastOffset` where the last ends); or a Ragged, which brings its offsets, the end
-   * included. `torch.nn.functional.embedding_bag`.
+   * Gives one vector for each bag, (bags, embeddingDim). Bags are the rows of 2-D ids; or 1-D ids with `offsets`, which
+   * say where each bag begins (and with `includeLastOffset` where the last one ends); or a Ragged, whose offsets
+   * include the end. `torch.nn.functional.embedding_bag`.
    *
-   * @throws TokenIndexError, which says which id where, for one that the table has no row for, unless `onBadId` mends it;
-   * ShapeError, which says which offset and its value, for offsets that do not begin with 0, that decrease or reach
-   * past the ids, and for weights of another shape than the ids; UsageError for weights where the mode is not 'sum'.
+   * @throws TokenIndexError, which names the id and its position, for an id out of range, unless `onBadId` replaces it;
+   * ShapeError, which names the offset and its value, for offsets that do not begin with 0, that decrease or reach past
+   * the ids, and for weights of another shape than the ids; UsageError for weights if the mode is not 'sum'.
    */
   forward(ids: Ids | Ragged, offsets?: Ids, options?: BagForwardOptions): Tensor {
     if (!((this as unknown) instanceof EmbeddingBag)) throw stranger(this, 'EmbeddingBag', 'forward')
@@ -152,8 +158,8 @@ export class EmbeddingBag implements Layer {
   }
 
   /**
-   * `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals; offsets
-   * and weights are copied at the call as ids are.
+   * `forward` on another thread. `Embedding.forwardAsync` explains what happens with ids, tables, results and signals;
+   * offsets and weights are copied at the call, as ids are.
    */
   async forwardAsync(
     ids: Ids | Ragged,
@@ -228,17 +234,20 @@ export class EmbeddingBag implements Layer {
     return weights
   }
 
-  /** The table. */
+  /** The table, which is the only parameter. */
   parameters(): Tensor[] {
     return [this.#table.weight]
   }
 
-  /** The table as `weight`, sharing its memory. */
+  /** The table under the name `weight`, sharing its memory. */
   stateDict(): Record<string, Tensor> {
     return { weight: this.#table.weight }
   }
 
-  /** Copies `weight` in. @throws UsageError for other names, ShapeError for another shape; nothing is written then. */
+  /**
+   * Copies `weight` into the table. @throws UsageError for other names, ShapeError for another shape; nothing is
+   * written then.
+   */
   loadStateDict(state: Record<string, Tensor>): this {
     loadInto(this.stateDict(), state, 'EmbeddingBag.loadStateDict')
     return this
@@ -255,13 +264,13 @@ export class EmbeddingBag implements Layer {
   }
 }
 
-/** Whether it is rows of different length rather than ids. */
+/** Whether the value is a Ragged rather than ids. */
 export function isRagged(ids: Ids | Ragged): ids is Ragged {
   const plain = isObject(ids) && !(ids instanceof Tensor) && !ArrayBuffer.isView(ids)
   return plain && 'values' in ids && 'offsets' in ids
 }
 
-/** 1-D ids with offsets; what the offsets are, the native side checks. */
+/** 1-D ids with offsets. The native side checks the values of the offsets. */
 function divided(ids: ReadIds, offsets: Ids, withEnd: boolean, where: string): ReadBags {
   const name = `${where}: offsets`
   const read = readIds(offsets, undefined, name)

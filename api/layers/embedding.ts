@@ -1,4 +1,4 @@
-// The lookup: every token id becomes a vector.
+// The lookup layer: every token id becomes a vector.
 
 import { ASYNC_OPTIONS, lookUp, type AsyncOptions } from './async.js'
 import { Contents } from '../base/contents.js'
@@ -15,18 +15,21 @@ import type { Tensor } from '../tensor/tensor.js'
 import { checkOptions, isObject } from '../base/validate.js'
 
 export interface ForwardOptions {
-  /** Where the result goes: a tensor of its shape. Nothing is allocated then, and nothing is recorded. */
+  /** A tensor of the result's shape to write into. Nothing is allocated then, and no gradient is recorded. */
   out?: Tensor
-  /** The shape of flat ids. */
+  /** The shape of ids that are given as a flat array. */
   shape?: number[]
 }
-/** Of an Embedding. */
+/** Options of `Embedding.forward`. */
 export interface LookupOptions extends ForwardOptions {
-  /** The type of the result; default: that of `out`, else the table's, of a quantized one as its layer says. */
+  /**
+   * The type of the result; default: the type of `out`, or else of the table. For a quantized table it is the type that
+   * the layer was made with.
+   */
   dtype?: ResultType
 }
 
-/** As PyTorch names the op. */
+/** The op's name in PyTorch. */
 const NAME = 'EmbeddingBackward'
 const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, 'dtype']
 const FORWARD_OPTIONS = ['out', 'shape', 'dtype']
@@ -38,22 +41,22 @@ const CONTENTS = new Contents<Embedding>('Embedding', {
 /**
  * A table of `numEmbeddings` vectors of `embeddingDim`, looked up by id. `torch.nn.Embedding`.
  *
- * The table is drawn from N(0, 1) as PyTorch draws it, or as `init` says, lives in native memory (huge pages where
- * large) until the last tensor that shares it is gone, and `weight.data` shows it live. A float16 or bfloat16 one is
- * drawn in float32 and rounded.
+ * The table is drawn from N(0, 1) as PyTorch draws it, or as `init` says. It lives in native memory (huge pages if it
+ * is large) until the last tensor that shares it is gone, and `weight.data` is a live view of it. A float16 or bfloat16
+ * table is drawn in float32 and rounded.
  */
 export class Embedding implements Layer {
-  /** Rows of the table. */
+  /** Number of rows of the table. */
   readonly numEmbeddings: number
-  /** Elements of a row. */
+  /** Number of elements of a row. */
   readonly embeddingDim: number
   readonly #table: Table
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
   /**
-   * @throws UsageError for sizes that are no sizes, do not fit in memory, or a dim of 0 (0 rows may be), and for an
-   * option that does not exist.
+   * @throws UsageError if a size is not a size or the table does not fit in memory, if the dim is 0 (0 rows are
+   * allowed), and for an option that does not exist.
    */
   constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions)
   /** @internal */
@@ -69,9 +72,9 @@ export class Embedding implements Layer {
   }
 
   /**
-   * Over a table that exists, whose memory it shares: `freeze` (the default) makes a table that does not learn. The
-   * padding row is not zeroed. A tensor is float32, float16 or bfloat16, and results are of its type unless told
-   * otherwise. Of a QuantizedTable `dtype` says the type of results, float32 by default; it cannot learn.
+   * Makes a layer over an existing table and shares its memory. With `freeze` (the default) the table does not learn.
+   * The padding row is not set to zeros. A tensor is float32, float16 or bfloat16, and results have its type unless
+   * told otherwise. For a QuantizedTable, which cannot learn, `dtype` is the type of results, float32 by default.
    */
   static fromPretrained(weight: Tensor | QuantizedTable, options?: EmbeddingOptions & { freeze?: boolean }): Embedding {
     const where = 'Embedding.fromPretrained'
@@ -80,8 +83,8 @@ export class Embedding implements Layer {
   }
 
   /**
-   * The table, (numEmbeddings, embeddingDim). Another of the same shape and type may take its place (tied weights). Of
-   * a QuantizedTable of small integers: the bytes of its rows, as uint8.
+   * The table, (numEmbeddings, embeddingDim). You can assign another tensor of the same shape and type (tied weights).
+   * For a QuantizedTable of int8 or int4 it is the bytes of the rows, as uint8.
    */
   get weight(): Tensor {
     return this.#table.weight
@@ -92,9 +95,10 @@ export class Embedding implements Layer {
   }
 
   /**
-   * The vectors of ids: `ids` of any shape -> that shape with `embeddingDim` behind. `torch.nn.functional.embedding`.
+   * Looks up the vectors of ids: `ids` of any shape give a result of that shape with `embeddingDim` appended.
+   * `torch.nn.functional.embedding`.
    *
-   * @throws TokenIndexError, which says which id where, for one that the table has no row for, unless `onBadId` mends it.
+   * @throws TokenIndexError, which names the id and its position, for an id out of range, unless `onBadId` replaces it.
    */
   forward(ids: Ids, options?: LookupOptions): Tensor {
     const table = Embedding.#tableOf(this)
@@ -112,26 +116,27 @@ export class Embedding implements Layer {
     )
   }
 
-  /** Its rows, and what is done to them. @internal */
+  /** The table's rows and the settings of lookups. @internal */
   get table(): Table {
     return this.#table
   }
 
   /**
-   * `forward` on another thread, so that this one goes on: the same values, the same errors, as a rejection. The ids
-   * are copied at the call; the table is read while the lookup is under way, so that changing it then (`set`,
-   * `loadStateDict`, `maxNorm`, `out`) is a UsageError, and writing to its `data` gives unspecified values. `dispose`
-   * of the table does no harm: its memory goes when the lookup has ended. The result belongs to no `scope`.
+   * `forward` on another thread, so that this one goes on: the values are the same, and errors come as rejections. The
+   * ids are copied at the call. The table is read while the lookup runs: changing it meanwhile (`set`, `loadStateDict`,
+   * `maxNorm`, `out`) is a UsageError, and writing to its `data` gives unspecified values. Disposing the table is safe:
+   * its memory is freed when the lookup has ended. The result belongs to no `scope`.
    *
-   * Handing over costs some tens of microseconds: worth it from about 1000 ids of 768 elements on. Calls wait in
-   * libuv's queue, at four threads as Node has it; each keeps its ids while it waits, and memory for its result from
-   * its start on.
+   * Handing over costs some tens of microseconds, which pays off from about 1000 ids of 768 elements. Calls wait in
+   * libuv's queue, which Node gives four threads. Each call keeps its ids while it waits, and has memory for its result
+   * once it starts.
    *
    * With `maxNorm` rows are rescaled at the call, on this thread. A table in V8's memory (made by `tensor`, `zeros`
-   * ...) moves to native memory at the first call; if its `data` was looked at, it stays and the lookup is done at the
-   * call.
+   * ...) moves to native memory at the first call. If its `data` was read before, it cannot move, and the lookup runs
+   * at the call.
    *
-   * @throws AbortedError when `signal` says so: before, in the queue, or within a fraction of a millisecond under way.
+   * @throws AbortedError if `signal` aborts: before the call, in the queue, or within a fraction of a millisecond while
+   * the lookup runs.
    */
   async forwardAsync(ids: Ids, options?: AsyncOptions & { dtype?: ResultType }): Promise<Tensor> {
     const where = 'Embedding.forwardAsync'
@@ -154,23 +159,26 @@ export class Embedding implements Layer {
     })
   }
 
-  /** The table. */
+  /** The table, which is the only parameter. */
   parameters(): Tensor[] {
     return [this.#table.weight]
   }
 
-  /** The table as `weight`, sharing its memory. */
+  /** The table under the name `weight`, sharing its memory. */
   stateDict(): Record<string, Tensor> {
     return { weight: this.#table.weight }
   }
 
-  /** Copies `weight` in. @throws UsageError for other names, ShapeError for another shape; nothing is written then. */
+  /**
+   * Copies `weight` into the table. @throws UsageError for other names, ShapeError for another shape; nothing is
+   * written then.
+   */
   loadStateDict(state: Record<string, Tensor>): this {
     loadInto(this.stateDict(), state, 'Embedding.loadStateDict')
     return this
   }
 
-  /** The table of a receiver. To try costs nothing, where to ask `#table in it` first takes 10 ns. */
+  /** The table of a receiver. The `try` is free, while asking `#table in it` first takes 10 ns. */
   static #tableOf(it: Embedding): Table {
     try {
       return it.#table

@@ -1,4 +1,4 @@
-// What networks need beside arithmetic: cross-entropy, layer normalization, dropout.
+// Functions that networks need besides arithmetic: cross-entropy, layer normalization, dropout.
 
 import { record, type Backward, type Save } from '../autograd/tape.js'
 import { facts, isFloat, type DType } from '../base/dtype.js'
@@ -18,7 +18,7 @@ function checkFloats(x: unknown, where: string): Tensor {
   return x
 }
 
-/** What becomes of the losses of rows. */
+/** How the losses of rows are combined. */
 const REDUCTIONS = ['none', 'sum', 'mean'] as const
 
 export interface CrossEntropyOptions {
@@ -30,12 +30,13 @@ export interface CrossEntropyOptions {
  * The cross-entropy between logits and the indices of the right classes: `-log(softmax(logits)[target])`.
  * `torch.nn.functional.cross_entropy`.
  *
- * Nothing of the size of the logits is kept but they themselves; the way back writes `softmax - onehot` once.
+ * Of the logits' size only the logits themselves are kept; the backward pass writes `softmax - onehot` once.
  *
- * @param logits (N, C), (C), or (N, C, d1, d2 ...): classes are in dimension 1, where there are several dimensions.
- * @param targets of the shape of the logits without the classes; from 0 to C - 1, or `ignoreIndex`.
- * @returns one number, NaN where no target counts; with 'none' one for each target, 0 where it is ignored.
- * @throws TokenIndexError for a target out of range; ShapeError, DTypeError, UsageError for what does not fit.
+ * @param logits (N, C), (C), or (N, C, d1, d2 ...): with several dimensions, classes are in dimension 1.
+ * @param targets have the shape of the logits without the class dimension; values are from 0 to C - 1, or
+ * `ignoreIndex`.
+ * @returns one number, which is NaN if every target is ignored; with 'none' one for each target, 0 if it is ignored.
+ * @throws TokenIndexError for a target out of range; ShapeError, DTypeError, UsageError for other wrong arguments.
  */
 export function crossEntropy(logits: Tensor, targets: Ids, options?: CrossEntropyOptions): Tensor {
   const where = 'crossEntropy'
@@ -61,14 +62,14 @@ export function crossEntropy(logits: Tensor, targets: Ids, options?: CrossEntrop
     const share = reduction === 'none' ? undefined : reduction === 'mean' ? 1 / count : 1
     return record(result, 'CrossEntropyBackward', [rows], (save) => entropyBack(rows, kept, stats, share, save))
   } finally {
-    // What is saved has holders of its own.
+    // The backward function holds what it saved, so these handles may go.
     kept.dispose()
     stats.dispose()
     if (rows !== logits) rows.dispose()
   }
 }
 
-/** Logits with the classes in the last of two dimensions. */
+/** The logits as a matrix, with the classes in the second dimension. */
 function asRows(logits: Tensor, dim: number): Tensor {
   const { shape } = logits
   if (shape.length === 2) return logits
@@ -135,13 +136,13 @@ function entropyBack(logits: Tensor, kept: Elements, stats: Elements, share: num
 }
 
 /**
- * Rows with mean 0 and variance 1, times `weight`, plus `bias`. Ba, Kiros, Hinton 2016;
+ * Normalizes rows to mean 0 and variance 1, then multiplies by `weight` and adds `bias`. Ba, Kiros, Hinton 2016;
  * `torch.nn.functional.layer_norm`.
  *
  * A row is the last dimension, or as many of the last dimensions as `weight` (or `bias`) has. The result has x's type.
  *
  * @param eps is added to the variance.
- * @throws ShapeError where weight and bias are not of the shape of a row.
+ * @throws ShapeError if weight or bias does not have the shape of a row.
  */
 export function layerNorm(x: Tensor, weight?: Tensor, bias?: Tensor, eps = 1e-5): Tensor {
   const where = 'layerNorm'
@@ -182,7 +183,7 @@ export function layerNorm(x: Tensor, weight?: Tensor, bias?: Tensor, eps = 1e-5)
   return record(Tensor.result(made), 'LayerNormBackward', inputs, (save) => normBack(x, weight, bias, dim, eps, save))
 }
 
-/** As `withType`, of what may not be there. */
+/** `withType` for an operand that may be absent. */
 function optionally<T>(x: Elements | undefined, dtype: DType, where: string, run: (x: Borrowed | undefined) => T): T {
   return x === undefined ? run(undefined) : withType(x, dtype, where, run)
 }
@@ -220,12 +221,12 @@ function normBack(
 }
 
 /**
- * Each element 0 with a probability of `p`, else divided by `1 - p`. Srivastava et al. 2014;
- * `torch.nn.functional.dropout` with `training=True`. The draws are those of PyTorch's `bernoulli_(1 - p)`: two of the
- * generator's for each element.
+ * Sets each element to 0 with probability `p`, and divides the others by `1 - p`. Srivastava et al. 2014;
+ * `torch.nn.functional.dropout` with `training=True`. The draws are those of PyTorch's `bernoulli_(1 - p)`: each
+ * element takes two draws of the generator.
  *
- * With `p = 0` and of nothing it draws nothing and the result shares x's memory; with `p = 1` it draws nothing either.
- * For the way back one bit an element is kept.
+ * With `p = 0` or an empty x nothing is drawn and the result shares x's memory; with `p = 1` nothing is drawn either.
+ * One bit per element is kept for the backward pass.
  *
  * @throws UsageError for a `p` outside of [0, 1].
  */
@@ -259,7 +260,7 @@ function dropped(x: Borrowed, bits: Borrowed, scale: number): Elements {
   )
 }
 
-/** `1 / (1 - p)` as PyTorch has it: its mask is of x's type. */
+/** `1 / (1 - p)` as PyTorch computes it: rounded to x's type, which its mask has. */
 function scaleOf(p: number, dtype: DType): number {
   if (dtype === 'float64') return 1 / (1 - p)
   const single = Math.fround(1 / Math.fround(1 - p))

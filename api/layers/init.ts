@@ -1,4 +1,4 @@
-// How tables are drawn before they learn.
+// How tables are filled before they learn.
 
 import { UsageError } from '../base/errors.js'
 import type { Operand } from '../native/native.js'
@@ -7,28 +7,26 @@ import { checkNumber, checkOptions, isArray, isObject, show } from '../base/vali
 
 /**
  * How a table is drawn: `{ std, mean }` from the normal distribution (`torch.nn.init.normal_`), `{ uniform: bound }`
- * from [-bound, bound), `{ uniform: [low, high] }` from [low, high) (`torch.nn.init.uniform_`), or `'zeros'`, for which
- * nothing is drawn.
+ * from [-bound, bound), `{ uniform: [low, high] }` from [low, high) (`torch.nn.init.uniform_`). With `'zeros'` nothing
+ * is drawn.
  */
 export type Init =
   | 'zeros'
   | {
       std: number
-      /** default 0 */
+      /** Default 0. */
       mean?: number
     }
   | { uniform: number | readonly [low: number, high: number] }
 
-/** Fills zeroed memory of float32. */
+/** Fills zeroed float32 memory. */
 export type Fill = (generator: Generator, out: Operand) => void
 
-/** As PyTorch's tables are drawn. */
+/** N(0, 1), as PyTorch draws its tables. */
 const STANDARD: Fill = (generator, out) => generator.normal(out)
 const FORMS = "{ std }, { uniform } or 'zeros'"
 
-/**
- * What an `init` option asks for; of one that is not given, `otherwise`, which is N(0, 1) itself where it is not said.
- */
+/** The fill that an `init` option asks for; without the option it is `otherwise`, which is N(0, 1) by default. */
 export function checkInit(init: unknown, where: string, otherwise = STANDARD): Fill {
   if (init === undefined) return otherwise
   if (init === 'zeros') return () => {}
@@ -49,7 +47,7 @@ export function checkInit(init: unknown, where: string, otherwise = STANDARD): F
   return (generator, out) => generator.normal(out, center, spread)
 }
 
-/** From where to where. */
+/** The bounds of a uniform distribution, low and high. */
 function bounds(uniform: unknown, where: string): [low: number, high: number] {
   if (!isArray(uniform)) {
     const bound = float(uniform, where)
@@ -65,7 +63,7 @@ function bounds(uniform: unknown, where: string): [low: number, high: number] {
   return [low, high]
 }
 
-/** A number that a float32 holds. */
+/** Checks that a number fits in a float32. */
 function float(value: unknown, where: string): number {
   const number = checkNumber(value, where)
   if (Number.isFinite(Math.fround(number))) return number

@@ -1,4 +1,4 @@
-// Ids of forward, kept for the way back: what callers do to theirs afterwards changes nothing.
+// Copies of forward's ids, kept for the backward pass. Callers may change their own ids meanwhile.
 
 import type { Save } from '../autograd/tape.js'
 import type { IntArray } from '../base/dtype.js'
@@ -7,22 +7,24 @@ import { Elements } from '../ops/elements.js'
 import { isArray } from '../base/validate.js'
 import { allocating } from '../memory/arrays.js'
 
-/** From here on the copy is made in memory of the pool, as a result is; below, V8 makes and collects it faster. */
+/**
+ * Copies of at least this many bytes are made in pooled memory, as results are; V8 makes and collects smaller ones
+ * faster.
+ */
 const POOLED_FROM = 4096
 
 /** How ids are kept. @internal */
 export interface Keeping {
   readonly save: Save
-  /**
-   * Whether copies may be in memory of the pool: not those of work that many calls wait for at once, which would fill
-   * it.
-   */
+  /** Whether copies may use pooled memory. Asynchronous lookups may not: many waiting calls would fill the pool. */
   readonly pooled: boolean
 }
 
-/** A copy of ids as they were read from `given`, and what gives it on the way back. @internal */
+/**
+ * Copies ids that were read from `given`, and returns a function that gives the copy in the backward pass. @internal
+ */
 export function keepIds(array: IntArray, given: Ids | undefined, { save, pooled }: Keeping): () => IntArray {
-  // Read from nested arrays, they are nobody else's already.
+  // An array read from nested arrays is new, so no caller holds it.
   if (isArray(given)) return () => array
   const kind = kindOf(array)!
   if (!pooled || array.byteLength < POOLED_FROM) {

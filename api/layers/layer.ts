@@ -1,21 +1,21 @@
-// What layers have in common.
+// What all layers have in common.
 
 import { UsageError, ShapeError } from '../base/errors.js'
 import { sameShape, shown } from '../base/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { isObject, show } from '../base/validate.js'
 
-/** Something with tensors that can be learned, saved and loaded. */
+/** An object whose tensors can be learned, saved and loaded. */
 export interface Layer {
   /** The tensors that are learned. */
   parameters(): Tensor[]
   /** All tensors by name, sharing the layer's memory. */
   stateDict(): Record<string, Tensor>
-  /** Copies values in by name; every name must be there, and no other. */
+  /** Copies values in by name; every name must be given, and no other. */
   loadStateDict(state: Record<string, Tensor>): this
 }
 
-/** Copies `state` into `into`: everything is checked before anything is written. */
+/** Copies the tensors of `state` into those of `into`. Everything is checked before anything is written. */
 export function loadInto(into: Record<string, Tensor>, state: Record<string, Tensor>, where: string): void {
   if (!isObject(state)) throw new UsageError(`${where}: tensors by name, not ${show(state)}`)
   const [names, given] = [Object.keys(into), Object.keys(state)]
@@ -34,7 +34,7 @@ export function loadInto(into: Record<string, Tensor>, state: Record<string, Ten
     if (!sameShape(value.shape, into[name].shape)) {
       throw new ShapeError(`${where}: "${name}" is ${shown(value.shape)} where ${shown(into[name].shape)} is needed`)
     }
-    // What was disposed or is being read is told before the first write.
+    // These calls throw before the first write if a tensor was disposed or is being read.
     value.operand()
     into[name].operand()
     into[name].checkWritable(where)

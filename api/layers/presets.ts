@@ -1,4 +1,4 @@
-// The input layers of well-known models: what TokenPositionEmbedding.preset makes of a name.
+// The input layers of well-known models, by the names that TokenPositionEmbedding.preset takes.
 
 import { UsageError } from '../base/errors.js'
 import type { TokenPositionOptions } from './token-position-options.js'
@@ -6,12 +6,12 @@ import { checkSize, isObject, show } from '../base/validate.js'
 
 /** Presets whose layers add learned positions. */
 export type PositionedPreset = 'gpt2' | 'bert' | 'roberta'
-/** Presets whose layers are of tokens alone: their models place tokens in attention. */
+/** Presets whose layers have only token vectors: their models place tokens in attention. */
 export type TokenPreset = 't5' | 'llama' | 'gemma'
 
 /**
- * As options of the layer, but that a layer without positions needs no contextLength; if it is given, sequences are no
- * longer.
+ * The layer's options; a layer without positions needs no contextLength, but if one is given, it limits the length of
+ * sequences.
  */
 export type PresetOptions<N extends PositionedPreset | TokenPreset> = N extends TokenPreset
   ? Omit<TokenPositionOptions, 'contextLength'> & { contextLength?: number }
@@ -21,16 +21,16 @@ export type PresetOptions<N extends PositionedPreset | TokenPreset> = N extends 
 export interface Placing {
   /** Whether there is a table of positions. */
   readonly learned: boolean
-  /** Whether positions count tokens alone, from behind the padding id on, as fairseq's do. */
+  /** Whether positions skip padding and start behind the padding id, as fairseq's do. */
   readonly skipsPadding: boolean
 }
 
-/** Of a layer that is made by `new`. */
+/** The placing of a layer that is made by `new`. */
 export const LEARNED: Placing = { learned: true, skipsPadding: false }
 const SKIPPING: Placing = { learned: true, skipsPadding: true }
 const NONE: Placing = { learned: false, skipsPadding: false }
 
-/** What the published models have, where the caller does not say otherwise. */
+/** The settings of the published models, used where the caller gives none. */
 const PRESETS: Record<
   PositionedPreset | TokenPreset,
   { placing: Placing; defaults: (dim: number) => Partial<TokenPositionOptions> }
@@ -43,7 +43,7 @@ const PRESETS: Record<
   gemma: { placing: NONE, defaults: (dim) => ({ scale: Math.sqrt(dim), paddingIdx: 0 }) },
 }
 
-/** The options of a preset, the caller's before its own, and how it places tokens. */
+/** The options of a preset, which the caller's options override, and how it places tokens. */
 export function presetOf(
   name: unknown,
   options: object,
@@ -55,7 +55,7 @@ export function presetOf(
   if (!isObject(options)) throw new UsageError(`${where}: options are an object, not ${show(options)}`)
   const { placing, defaults } = PRESETS[name as PositionedPreset]
   const dim = checkSize((options as { dim?: unknown }).dim, `${where}: dim`, 1)
-  // What is given as undefined is not given.
+  // An option that is given as undefined counts as not given.
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   return { options: { ...defaults(dim), ...given } as TokenPositionOptions, placing }
 }

@@ -1,4 +1,4 @@
-// Tables of small elements: halves, and integers of 8 or 4 bits with a scale and a bias for each row.
+// Tables of small elements: 16-bit floats, and integers of 8 or 4 bits with a scale and a bias for each row.
 
 import { types } from 'node:util'
 import { Contents } from '../base/contents.js'
@@ -13,13 +13,13 @@ import { Tensor } from '../tensor/tensor.js'
 import { CONTENTS as TENSOR } from '../tensor/contents.js'
 import { checkAttached, checkBytes, checkShape, checkWord, show } from '../base/validate.js'
 
-/** How far a quantized table is from what it was made of, element by element. */
+/** The difference between a quantized table and its original, element by element. */
 export interface QuantizationError {
   /** The largest difference. */
   max: number
   /** The mean difference. */
   mean: number
-  /** The root of the mean square. */
+  /** The root of the mean squared difference. */
   rms: number
   /** The row with the largest difference. */
   worstRow: number
@@ -31,7 +31,7 @@ type Kind = (typeof KINDS)[number]
 /** Makes the constructor private at run time too. */
 const PRIVATE = Symbol('by quantize')
 
-/** A shape [rows, dim] with at least one column. */
+/** Checks a shape [rows, dim] with at least one column. */
 function checkTableShape(shape: unknown, where: string): [number, number] {
   const sizes = checkShape(shape, 0, where)
   if (sizes.length !== 2) throw new ShapeError(`${where}: a table has the shape [rows, dim], not ${shown(sizes)}`)
@@ -39,12 +39,12 @@ function checkTableShape(shape: unknown, where: string): [number, number] {
   return sizes as [number, number]
 }
 
-/** A new tensor for a table's rows: halves as such, integers as the bytes of their rows. */
+/** A new tensor for a table's rows: of the 16-bit type itself, or uint8 for the bytes of integer rows. */
 function emptyRows(kind: Kind, [rows, dim]: readonly [number, number], rowBytes: number): Tensor {
   return kind === 'float16' || kind === 'bfloat16' ? zeroTable(kind, [rows, dim]) : zeroTable('uint8', [rows, rowBytes])
 }
 
-/** The rows of a table, as the class itself sees them. */
+/** Reads the private rows of a table; the class sets it. */
 let rowsOf: (table: QuantizedTable) => Tensor
 
 const CONTENTS = new Contents<QuantizedTable>('QuantizedTable', {
@@ -53,18 +53,18 @@ const CONTENTS = new Contents<QuantizedTable>('QuantizedTable', {
 })
 
 /**
- * A table in float16, bfloat16, int8 or int4, for `Embedding.fromPretrained` and `EmbeddingBag.fromPretrained`: half, a
- * quarter or an eighth of float32's memory. Made by `quantize` or `QuantizedTable.fromBytes`.
+ * A table in float16, bfloat16, int8 or int4, for `Embedding.fromPretrained` and `EmbeddingBag.fromPretrained`. It
+ * takes half, a quarter or an eighth of float32's memory. `quantize` and `QuantizedTable.fromBytes` make one.
  *
- * Rows of integers lie as FBGEMM's fused rows do, so that its bytes load here and ours there: int8 as `[dim x uint8]
- * [float32 scale][float32 bias]`, int4 as `[ceil(dim / 2) bytes, even columns in the low nibbles][float16
- * scale][float16 bias]`; what is stored as q means `q * scale + bias`.
+ * Rows of integers have the layout of FBGEMM's fused rows, so bytes can be exchanged both ways: int8 is `[dim x uint8]
+ * [float32 scale][float32 bias]`, int4 is `[ceil(dim / 2) bytes, even columns in the low nibbles][float16
+ * scale][float16 bias]`. A stored q means `q * scale + bias`.
  *
- * To save one, save `toTensor()`; to load it, give that tensor to `QuantizedTable.fromBytes`.
+ * To save a table, save `toTensor()`; to load it, give that tensor to `QuantizedTable.fromBytes`.
  */
 export class QuantizedTable {
   readonly kind: Kind
-  /** (rows, dim) of what it stands for; frozen. */
+  /** (rows, dim) of the table as floats, without scales and biases; frozen. */
   readonly shape: readonly number[]
   readonly #rows: Tensor
   /** @internal */
@@ -77,16 +77,16 @@ export class QuantizedTable {
     this.kind = kind
     this.shape = Object.freeze([...shape])
     this.#rows = rows
-    // A scope keeps or disposes the table as one.
+    // A scope keeps or disposes the table as a whole.
     untrack(rows)
     track(this)
   }
 
   /**
-   * A table of rows that exist: a Uint8Array, which is copied, or a uint8 tensor of `rows * bytes of a row` elements,
-   * such as one that `loadSafetensors` maps, whose memory is shared. 16-bit kinds also take a tensor of their own type.
+   * Makes a table of existing rows: a Uint8Array is copied; a uint8 tensor of `rows * bytes of a row` elements, such as
+   * one that `loadSafetensors` maps, shares its memory. 16-bit kinds also take a tensor of their own type.
    *
-   * @throws ShapeError where there are not so many bytes.
+   * @throws ShapeError if the number of bytes does not match.
    */
   static fromBytes(kind: QuantizedTable['kind'], shape: readonly number[], bytes: Uint8Array | Tensor): QuantizedTable {
     const where = 'QuantizedTable.fromBytes'
@@ -118,7 +118,7 @@ export class QuantizedTable {
   }
 
   /**
-   * The bytes of all rows, live: writing here changes the table. A copy where the host forbids live views
+   * The bytes of all rows as a live view: writing here changes the table. It is a copy if the host forbids live views
    * (`capabilities().liveData` is false).
    */
   get bytes(): Uint8Array {
@@ -127,14 +127,14 @@ export class QuantizedTable {
   }
 
   /**
-   * The rows as a tensor that shares their memory: float16 and bfloat16 as such, (rows, dim); integers as uint8, (rows,
-   * bytes of a row). For saving: `saveSafetensors(path, { weight: table.toTensor() })`.
+   * The rows as a tensor that shares their memory: (rows, dim) for float16 and bfloat16, uint8 (rows, bytes of a row)
+   * for integers. Use it for saving: `saveSafetensors(path, { weight: table.toTensor() })`.
    */
   toTensor(): Tensor {
     return this.#rows.detach()
   }
 
-  /** What it stands for, as float32. */
+  /** The table as float32, (rows, dim). */
   dequantize(): Tensor {
     const where = 'QuantizedTable.dequantize'
     const [rows, dim] = this.shape
@@ -143,7 +143,7 @@ export class QuantizedTable {
     return result
   }
 
-  /** How far it is from the table it was made of, computed in float64. */
+  /** The difference between this table and the original, computed in float64. */
   error(original: Tensor): QuantizationError {
     const where = 'QuantizedTable.error'
     const [rows, dim] = this.shape
@@ -160,13 +160,13 @@ export class QuantizedTable {
     }
   }
 
-  /** Gives the memory back now, unless a layer or a tensor shares it. Every later use is a UsageError. */
+  /** Frees the memory now, unless a layer or a tensor shares it. Every later use is a UsageError. */
   dispose(): void {
     untrack(this)
     this.#rows.dispose()
   }
 
-  /** `dispose`, for `using`. */
+  /** The same as `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
   }
@@ -183,14 +183,14 @@ export class QuantizedTable {
   }
 }
 
-/** Rows in the memory of a tensor. */
+/** The rows of a table as a tensor over `bytes`, which shares its memory if it can. */
 function shared(kind: Kind, sizes: readonly [number, number], rowBytes: number, bytes: Tensor, where: string): Tensor {
   const half = kind === 'float16' || kind === 'bfloat16'
   if (half && bytes.dtype === kind) return bytes.detach().reshape(...sizes)
   if (bytes.dtype !== 'uint8')
     throw new DTypeError(`${where}: the rows of ${kind} are uint8${half ? ` or ${kind}` : ''}, not ${bytes.dtype}`)
   if (!half) return bytes.detach().reshape(sizes[0], rowBytes)
-  // Halves are read as such, which bytes need not be aligned for.
+  // Rows of 16 bits are read as such and must be aligned, which these bytes may not be, so they are copied.
   const rows = emptyRows(kind, sizes, rowBytes)
   const flat = asBytes(rows)
   flat.set(bytes)
@@ -198,7 +198,7 @@ function shared(kind: Kind, sizes: readonly [number, number], rowBytes: number, 
   return rows
 }
 
-/** The same as float32; to be disposed in any case. */
+/** A float tensor as float32. The caller always disposes the result. */
 function asFloat32(tensor: unknown, where: string): Tensor {
   if (!(tensor instanceof Tensor)) throw new UsageError(`${where}: of a tensor, not ${show(tensor)}`)
   if (facts(tensor.dtype).kind !== 'float') throw new DTypeError(`${where}: of floats, not ${tensor.dtype}`)
@@ -206,11 +206,12 @@ function asFloat32(tensor: unknown, where: string): Tensor {
 }
 
 /**
- * A table (rows, dim) in fewer bits: `float16` and `bfloat16` round to nearest even; `int8` and `int4` have a scale and
- * a bias for each row, to FBGEMM's bytes. `error(original)` of the result says what was lost.
+ * Stores a table (rows, dim) in fewer bits. `float16` and `bfloat16` round to nearest even; `int8` and `int4` have a
+ * scale and a bias for each row, and have the same bytes as FBGEMM's. `error(original)` of the result measures the
+ * loss.
  *
- * @throws UsageError, which says which element, for NaN and infinite ones in integers, and for what float16 cannot hold
- * in int4.
+ * @throws UsageError, which names the element, for NaN and infinities in int8 and int4, and for values beyond float16's
+ * range in int4.
  */
 export function quantize(weight: Tensor, kind: QuantizedTable['kind']): QuantizedTable {
   const where = 'quantize'

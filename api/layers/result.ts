@@ -1,4 +1,4 @@
-// Where a layer's vectors go: the caller's tensor, or a fresh one.
+// Where a layer's vectors are written: to the caller's tensor, or to a new one.
 
 import { record, type Backward, type Save } from '../autograd/tape.js'
 import { isResultType, RESULT_TYPES, type ResultType } from '../base/dtype.js'
@@ -9,7 +9,7 @@ import { uninitialized } from '../tensor/allocate.js'
 import { Tensor } from '../tensor/tensor.js'
 import { isObject, show } from '../base/validate.js'
 
-/** The type of a result: what the caller asks for, else what `out` has, else the layer's own. */
+/** The type of a result: what the caller asks for, or else the type of `out`, or else the layer's own. */
 export function resultType(
   dtype: ResultType | undefined,
   out: Tensor | undefined,
@@ -20,11 +20,11 @@ export function resultType(
     if (isResultType(dtype)) return dtype
     throw new DTypeError(`${where}: results are ${RESULT_TYPES.join(', ')}, not ${show(dtype)}`)
   }
-  // Whether it is a tensor at all, `resultFor` says.
+  // `resultFor` checks whether `out` is a tensor at all.
   return isObject(out) && isResultType(out.dtype) ? out.dtype : own
 }
 
-/** Whether `shape` is that of ids with `dim` behind. */
+/** Whether `shape` is the shape of the ids with `dim` appended. */
 function isOfVectors(shape: readonly number[], ids: readonly number[], dim: number): boolean {
   const rank = ids.length
   if (shape.length !== rank + 1 || shape[rank] !== dim) return false
@@ -32,7 +32,10 @@ function isOfVectors(shape: readonly number[], ids: readonly number[], dim: numb
   return true
 }
 
-/** A tensor for vectors of `dim` for ids of a shape: the caller's `out`, checked, or a fresh one. */
+/**
+ * A tensor for the vectors of ids: the caller's `out`, checked, or a new one. Its shape is the shape of the ids with
+ * `dim` appended.
+ */
 export function resultFor(
   out: Tensor | undefined,
   ids: readonly number[],
@@ -51,8 +54,8 @@ export function resultFor(
 }
 
 /**
- * The result that a native call wrote, or why it did not. A fresh one that was not written is freed; one that is is
- * recorded, as the op `name` on `weights` with its way back; the caller's `out` never is. @internal
+ * Returns the result that a native call wrote, or throws why it failed. A new tensor is recorded as the op `name` on
+ * `weights` with its backward function, or freed on failure. The caller's `out` is never recorded. @internal
  */
 export function settled(
   done: boolean,

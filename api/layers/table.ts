@@ -1,4 +1,4 @@
-// The table of a layer: its rows, their layout, and what is done to them besides looking up.
+// The table of a layer: its rows, their layout, and the settings of lookups.
 
 import { facts, isResultType, type IntArray, type ResultType } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
@@ -32,28 +32,37 @@ import {
 import { zeroed } from '../memory/arrays.js'
 
 export interface EmbeddingOptions {
-  /** A row that is zeroed when it is drawn and gets no gradient; negative counts from the end. */
+  /**
+   * The row of padding: it is set to zeros after the table is drawn, and gets no gradient. Negative values count from
+   * the end.
+   */
   paddingIdx?: number
-  /** Rows that are looked up are first rescaled, in place, to at most this norm. Of float32 tables. */
+  /** Rows that are looked up are first rescaled, in place, to at most this norm. Only for float32 tables. */
   maxNorm?: number
-  /** The p of the norm of `maxNorm`; default 2. */
+  /** The p of the p-norm that `maxNorm` limits; default 2. */
   normType?: number
   /** Whether a row's gradient is divided by how often its id occurs in the batch; default false. */
   scaleGradByFreq?: boolean
-  /** Whether `weight.grad` is a SparseGrad: the rows that batches named; default false: a dense tensor, built when it is
-   * looked at. Optimizers take rows from either. */
+  /**
+   * Whether `weight.grad` is a SparseGrad, which holds only the rows that batches named. By default (false) it is a
+   * dense tensor, built when it is read. Optimizers can read the rows of either.
+   */
   sparse?: boolean
-  /** The type of the table, and of results unless told otherwise: float32 (the default), float16 or bfloat16. Over a
-   * QuantizedTable: the type of results. */
+  /**
+   * The type of the table, and of results unless told otherwise: float32 (the default), float16 or bfloat16. Over a
+   * QuantizedTable it is the type of results.
+   */
   dtype?: ResultType
-  /** How the table is drawn; default `{ std: 1 }`. Of a new one alone. */
+  /** How the table is drawn; default `{ std: 1 }`. Only for a new table. */
   init?: Init
-  /** What draws the table; default: the one that `manualSeed` seeds. */
+  /** The generator that draws the table; default: the one that `manualSeed` seeds. */
   generator?: Generator
-  /** Whether the table learns; default true, of `fromPretrained` false. */
+  /** Whether the table learns; default true, and false in `fromPretrained`. */
   requiresGrad?: boolean
-  /** What is done about an id without a row: an error (`throw`, the default), the nearest row (`clamp`), or the padding
-   * row (`padding`). */
+  /**
+   * What happens with an id out of range: it is an error (`throw`, the default), or it gets the nearest row (`clamp`)
+   * or the padding row (`padding`).
+   */
   onBadId?: 'throw' | 'clamp' | 'padding'
 }
 
@@ -70,10 +79,10 @@ export const TABLE_OPTIONS = [
   'onBadId',
 ]
 
-/** Rows that 32-bit ids can name. */
+/** The most rows that 32-bit ids can name. */
 const MAX_ROWS = 2 ** 32 - 1
 
-/** What is done besides looking up. */
+/** The checked options that change lookups or gradients. */
 interface Settings {
   readonly paddingIdx: number | undefined
   readonly maxNorm: number | undefined
@@ -113,7 +122,7 @@ function checkSettings(options: Partial<EmbeddingOptions>, rows: number, where: 
   }
 }
 
-/** Drawn, its padding row zeroed after the draw. `torch.nn.Embedding.reset_parameters`. */
+/** Draws a table, then sets its padding row to zeros. `torch.nn.Embedding.reset_parameters`. */
 function draw(
   rows: number,
   dim: number,
@@ -135,7 +144,7 @@ function draw(
   return weight
 }
 
-/** The same in 16 bits, in memory of a table; the original goes. */
+/** Copies a drawn table into a 16-bit one and disposes the original. */
 function rounded(drawn: Tensor, dtype: ResultType): Tensor {
   const weight = zeroTable(dtype, drawn.shape.slice())
   weight.set(drawn)
@@ -143,7 +152,7 @@ function rounded(drawn: Tensor, dtype: ResultType): Tensor {
   return weight
 }
 
-/** A tensor that can serve as a table. */
+/** Checks that a value is a tensor that can serve as a table. */
 export function checkTable(weight: unknown, where: string): Tensor {
   if (!(weight instanceof Tensor))
     throw new UsageError(`${where}: a table is a tensor or a QuantizedTable, not ${show(weight)}`)
@@ -165,14 +174,14 @@ function checkType(dtype: unknown, where: string): ResultType {
   throw new DTypeError(`${where}: dtype is float32, float16 or bfloat16, not ${show(dtype)}`)
 }
 
-/** The rows of a layer. */
+/** The rows of a layer with their settings. */
 export class Table {
   #weight: Tensor
-  /** The weight alone: what results follow. */
+  /** The weight alone, as a list. Results need a gradient if it does. */
   #weights: readonly Tensor[]
-  /** What the native side keeps of the table, for results of each type: of this weight. */
+  /** The native lookups over the present weight, one for each type of results. */
   #lookups: Partial<Record<ResultType, Lookup>> = {}
-  /** Whether the weight is among that. Memory of V8's is not: it crosses with each call. */
+  /** Whether the lookups hold the weight themselves. They cannot hold V8's memory, which is passed with each call. */
   #isKept = false
   #mode: BagMode | undefined
 
@@ -194,7 +203,7 @@ export class Table {
     this.#weights = [weight]
   }
 
-  /** A new one. */
+  /** Draws a new table. */
   static drawn(rows: number, dim: number, options: Partial<EmbeddingOptions>, where: string): Table {
     checkSize(rows, `${where}: numEmbeddings`)
     checkSize(dim, `${where}: embeddingDim`, 1)
@@ -205,7 +214,7 @@ export class Table {
     return new Table(rows, dim, dtype, dtype, settings, weight, where)
   }
 
-  /** Over a tensor that is checked to be a table. */
+  /** Makes a table over a tensor that has passed `checkTable`. */
   static over(tensor: Tensor, learns: boolean, options: Partial<EmbeddingOptions>, where: string): Table {
     const [rows, dim] = tensor.shape
     const dtype = tensor.dtype as ResultType
@@ -220,7 +229,7 @@ export class Table {
     return new Table(rows, dim, dtype, dtype, settings, weight, where)
   }
 
-  /** Over rows of small elements. */
+  /** Makes a table over quantized rows. */
   static quantized(table: QuantizedTable, options: Partial<EmbeddingOptions>, where: string): Table {
     const [rows, dim] = table.shape
     const results = checkType(options.dtype ?? 'float32', where)
@@ -232,7 +241,7 @@ export class Table {
     return this.#weight
   }
 
-  /** The weight alone. */
+  /** The weight alone, as a list. */
   get weights(): readonly Tensor[] {
     return this.#weights
   }
@@ -241,29 +250,30 @@ export class Table {
     return this.settings.badIds
   }
 
-  /** Says what becomes of bags, once: the layer does that looks up bags. */
+  /** Sets how bags are pooled. The layer that looks up bags calls it once. */
   pool(mode: BagMode): void {
     this.#mode = mode
   }
 
-  /** What the native side keeps of the table for lookups that give results of a type. */
+  /** The native lookup that gives results of a type. */
   lookup(type: ResultType = this.results): Lookup {
     return this.#lookups[type] ?? this.#bind(type)
   }
 
-  /** The rows for a call with a lookup, where it keeps none: the two go together. */
+  /** The rows to pass along with a lookup that does not hold them. */
   get crossing(): Operand | undefined {
     return this.#isKept ? undefined : this.#weight.rawOperand()
   }
 
   #bind(result: ResultType): Lookup {
-    // The way back needs no rows: the weight may be disposed by then.
+    // The backward pass needs no rows, so the weight may be disposed by then.
     const operand = this.#weight.disposed ? null : this.#weight.rawOperand()
     const weight = operand !== null && isHandle(operand) ? operand : undefined
     const { format, rows, dim } = this
     const { badIds: onBadId, paddingIdx: padding } = this.settings
     const lookup = call(native.lookupNew({ weight, format, rows, dim, onBadId, padding, mode: this.#mode, result }))
-    // Rows that have moved to Rust's memory since the first was made stay out of all of them.
+    // Either all lookups hold the weight or none does: rows that moved to Rust's memory after the first lookup was made
+    // are still passed with each call.
     this.#isKept = weight !== undefined && (this.#isKept || Object.keys(this.#lookups).length === 0)
     return (this.#lookups[result] = lookup)
   }
@@ -272,14 +282,14 @@ export class Table {
     return this.settings.scaleGradByFreq
   }
 
-  /** What a gradient knows of it. */
+  /** What a gradient needs to know about the table. */
   facts(): TableFacts {
     return { shape: this.#weight.shape, dtype: this.#weight.dtype, sparse: this.settings.sparse }
   }
 
   /**
-   * The order of ids of a lookup, on the way back; `weighted`: with what its options multiply gradients by, and a
-   * scale. @internal
+   * The order of a lookup's ids by row, for the backward pass. With `weighted` it includes `scale` and the factors by
+   * which the table's options multiply gradients. @internal
    */
   order(ids: IntArray, weighted = true, scale = 1): Order {
     const { scaleGradByFreq } = this.settings
@@ -288,7 +298,7 @@ export class Table {
     )
   }
 
-  /** Puts another weight of the same shape and type in its place. */
+  /** Replaces the weight by another of the same shape and type. */
   replace(weight: unknown, where: string): void {
     if (this.#weight.dtype === 'uint8')
       throw new UsageError(`${where}: the rows of a QuantizedTable stay: make another layer`)
@@ -305,8 +315,8 @@ export class Table {
   }
 
   /**
-   * Makes the rows that ids name what a lookup is to read: up to date where an optimizer left them behind, and rescaled
-   * where they are to be. Whether that went well; then the weight's `rawOperand` may be read at these rows.
+   * Prepares the rows that ids name for a lookup: brings them up to date if an optimizer left them behind, and rescales
+   * them for `maxNorm`. Returns whether that succeeded; then these rows may be read through the weight's `rawOperand`.
    */
   renormalized(ids: IntArray, out: Tensor | null, where: string): boolean {
     const { maxNorm, normType, badIds } = this.settings
@@ -314,14 +324,17 @@ export class Table {
     if (lag !== null && !lag.catchUp(ids, badIds)) return false
     if (maxNorm === undefined) return true
     this.#weight.beginWrite(`${where} with maxNorm`)
-    // The lookup would refuse it too, but only when the rows are rescaled.
+    // The lookup would refuse this too, but only after the rows were rescaled.
     if (out?.overlaps(this.#weight))
       throw new UsageError(`${where}: out shares memory with the weight: give it its own`)
     return native.embeddingRenormalize(this.lookup(), ids, maxNorm, normType, this.crossing)
   }
 }
 
-/** What `fromPretrained` of a layer makes of its arguments; `more` are the layer's own options, handed back. */
+/**
+ * Checks the arguments of a layer's `fromPretrained`, and returns its table. `more` names the layer's own options,
+ * which are returned as they are.
+ */
 export function given<O extends EmbeddingOptions>(
   weight: Tensor | QuantizedTable,
   options: (O & { freeze?: boolean }) | undefined,

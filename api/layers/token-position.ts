@@ -33,19 +33,22 @@ import { type Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkNumber, checkOptions, checkSize, isObject, show } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 
-/** What goes with ids besides their shape. */
+/** What can be given along with ids, besides their shape. */
 export interface PlaceOptions {
   /** The first position of every sequence; default 0. */
   positionOffset?: number
-  /** A position for each id, or for each of a sequence; instead of `positionOffset`. */
+  /** A position for each id, or one row of positions for every sequence; instead of `positionOffset`. */
   positions?: Ids
-  /** A segment for each id, or for each of a sequence; default: all 0. */
+  /** A segment for each id, or one row of segments for every sequence; default: all 0. */
   segments?: Ids
-  /** Which ids are tokens (`attentionMask`), in their shape: positions count those alone, padding has position 0. */
+  /**
+   * Which ids are tokens (`attentionMask`), in the shape of the ids: positions count only those, and padding has
+   * position 0.
+   */
   mask?: Ids
 }
 
-/** As `gradFn` shows the op. */
+/** The op's name as `gradFn` shows it. */
 const NAME = 'TokenPositionEmbeddingBackward'
 const OPTIONS = [
   'vocabSize',
@@ -63,16 +66,16 @@ const OPTIONS = [
 const PLACE_OPTIONS = ['positionOffset', 'positions', 'segments', 'mask']
 const FORWARD_OPTIONS = ['out', 'shape', ...PLACE_OPTIONS]
 const FORWARD_ASYNC_OPTIONS = [...ASYNC_OPTIONS, ...PLACE_OPTIONS]
-/** Of torch.nn.LayerNorm. */
+/** The default of torch.nn.LayerNorm. */
 const DEFAULT_EPS = 1e-5
 
-/** What is learned of a layer normalization: `y = (x - mean) / sqrt(variance + eps) * weight + bias`. */
+/** The learned part of a layer normalization: `y = (x - mean) / sqrt(variance + eps) * weight + bias`. */
 export class LayerNormParameters {
-  /** A factor for each column; ones at first. */
+  /** A factor for each column, (dim); ones at first. */
   readonly weight: Tensor
-  /** A term for each column; zeros at first. */
+  /** A term for each column, (dim); zeros at first. */
   readonly bias: Tensor
-  /** Added to the variance. */
+  /** The number added to the variance. */
   readonly eps: number
 
   /** @internal */
@@ -85,7 +88,7 @@ export class LayerNormParameters {
   }
 }
 
-/** Tables that are there already. */
+/** Tables that exist already. */
 interface Parts {
   readonly token: Embedding
   readonly position: Embedding | null
@@ -93,11 +96,11 @@ interface Parts {
   readonly layerNorm: LayerNormParameters | null
 }
 
-/** The native side's hold on the layer's parts, and which parts it was made of. */
+/** The native layer, and the parts it was made of. */
 interface Bound {
   readonly parts: readonly Tensor[]
   readonly native: InputLayer
-  /** The parts that are V8's memory, which cross with each call. */
+  /** The parts in V8's memory, which are passed with each call. */
   readonly others: readonly Tensor[]
 }
 
@@ -106,44 +109,45 @@ const CONTENTS = new Contents<TokenPositionEmbedding<any>>('TokenPositionEmbeddi
 })
 
 /**
- * Learned token vectors plus learned absolute positions, computed in one pass over memory: the input of GPT (Radford et
- * al. 2018), and with segments and a layer normalization that of BERT (Devlin et al. 2019).
+ * Learned token vectors plus learned absolute positions, computed in one pass over memory. This is the input of GPT
+ * (Radford et al. 2018), and with segments and a layer normalization the input of BERT (Devlin et al. 2019).
  *
- * In this order, each operation rounded to float32, as Transformers computes its models' inputs:
- * `layerNorm((token(ids) * scale + segment(segments)) + position(0, 1, ...))`, without what was not asked for.
+ * The result is `layerNorm((token(ids) * scale + segment(segments)) + position(0, 1, ...))`, without the parts that the
+ * options leave out. Operations run in this order and each is rounded to float32, as Transformers computes its models'
+ * inputs.
  *
- * Draws: the token table first, then the positions, then the segments, each from N(0, 1) or as `init` says; the
- * normalization starts as ones and zeros. Dropout draws with each result, while the layer is `training`; `eval()` ends
- * that.
+ * The token table is drawn first, then the positions, then the segments, each from N(0, 1) or as `init` says; the
+ * normalization starts as ones and zeros. While the layer is `training`, dropout draws for each result; `eval()` turns
+ * it off.
  *
- * `P` says whether there are positions: `TokenPositionEmbedding` is a layer that has them,
- * `TokenPositionEmbedding<null>` one of tokens alone, as some presets are.
+ * `P` says whether the layer has positions: `TokenPositionEmbedding` has them, `TokenPositionEmbedding<null>` has only
+ * tokens, as some presets do.
  */
 export class TokenPositionEmbedding<P extends Embedding | null = Embedding> implements Layer {
   /** The token table, (vocabSize, dim). */
   readonly token: Embedding
-  /** The position table, (contextLength, dim); null in a layer of tokens alone. */
+  /** The position table, (contextLength, dim); null in a layer without positions. */
   readonly position: P
-  /** The segment table, (segments, dim), if there is one. */
+  /** The segment table, (segments, dim); null if there is none. */
   readonly segment: Embedding | null
-  /** The normalization, if there is one. */
+  /** The normalization; null if there is none. */
   readonly layerNorm: LayerNormParameters | null
-  /** What token vectors are multiplied by: a float32. */
+  /** The factor of token vectors, rounded to float32. */
   readonly scale: number
-  /** The probability with which an element of the result is dropped while the layer is `training`. */
+  /** The probability that an element of the result is dropped while the layer is `training`. */
   readonly dropout: number
-  /** Whether results are those of training: with dropout. True at first, as PyTorch's modules are. */
+  /** Whether the layer is in training mode, in which dropout applies. True at first, as in PyTorch's modules. */
   training = true
   readonly #generator: Generator
   readonly #placing: Placing
-  /** The longest sequence of a layer without positions, where it was told one. */
+  /** The longest sequence that a layer without positions takes; null for no limit. */
   readonly #longest: number | null
   readonly #padding: number
   #bound: Bound | null = null
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
-  /** @throws UsageError for sizes that are no sizes, and for an option that does not exist. */
+  /** @throws UsageError if a size is not a size, and for an option that does not exist. */
   constructor(options: TokenPositionOptions)
   /** @internal */
   constructor(options: TokenPositionOptions, placing?: Placing, parts?: Parts)
@@ -179,7 +183,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     this.token =
       parts?.token ?? new Embedding(vocabulary, columns, { paddingIdx, init: inits.token, generator, sparse })
     this.#padding = checkPadding(paddingIdx, vocabulary)
-    // Where padding has a position of its own, that row is padding too.
+    // If padding has a position of its own, that row of the position table is padding too.
     if (skipsPadding && this.#padding >= context!) {
       throw new UsageError(
         `${where}: positions begin behind paddingIdx ${this.#padding}, which a contextLength of ${context} leaves no room for`,
@@ -208,7 +212,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
 
   /**
    * The input layer of a well-known model, as Transformers computes it in float32, in one pass. Tables are drawn as by
-   * `new`; load the model's own into them. Sums run from left to right:
+   * `new`; load the model's weights into them. Sums run from left to right:
    *
    * | name | vectors | unless options say otherwise |
    * |---|---|---|
@@ -218,18 +222,18 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
    * | `t5`, `llama` | `token` | |
    * | `gemma` | `token * sqrt(dim)`, the factor a float32 | paddingIdx 0 |
    *
-   * RoBERTa's positions count tokens alone: the first that is not padding has position paddingIdx + 1, on whichever
-   * side the padding is, and padding has position paddingIdx. So `contextLength`, the rows of the position table
-   * (Transformers' `max_position_embeddings`, 514), holds sequences of contextLength - paddingIdx - 1.
+   * RoBERTa's positions count only tokens: the first one has position paddingIdx + 1, on whichever side the padding is,
+   * and padding has position paddingIdx. So `contextLength`, the rows of the position table (Transformers'
+   * `max_position_embeddings`, 514), holds sequences of contextLength - paddingIdx - 1.
    *
-   * Nothing is dropped unless `dropout` says so (GPT-2, BERT, RoBERTa and T5 were trained with 0.1), and then in
-   * training alone.
+   * Nothing is dropped unless `dropout` says so (GPT-2, BERT, RoBERTa and T5 were trained with 0.1), and then only in
+   * training.
    *
-   * Layers of tokens alone (`t5`, `llama`, `gemma`) have `position` null; their contextLength may be left out, and if
-   * it is given, longer sequences are refused. Gemma in bfloat16 rounds the factor to bfloat16 first: give that as
-   * `scale` for the same.
+   * In layers without positions (`t5`, `llama`, `gemma`) `position` is null. Their contextLength may be left out; if it
+   * is given, longer sequences are refused. Gemma in bfloat16 rounds the factor to bfloat16 first: to get its values,
+   * give the rounded factor as `scale`.
    *
-   * @throws UsageError for a name that is none, and as `new`.
+   * @throws UsageError for an unknown name, and as `new` does.
    */
   static preset(name: PositionedPreset, options: PresetOptions<PositionedPreset>): TokenPositionEmbedding
   static preset(name: TokenPreset, options: PresetOptions<TokenPreset>): TokenPositionEmbedding<null>
@@ -243,14 +247,14 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
   }
 
   /**
-   * ids (batch, length) or (length) -> (batch, length, dim) or (length, dim); a Ragged of rows end to end -> (values,
-   * dim), positions counted in each row by itself. Positions count from `positionOffset`
-   * (default 0; for decoding with a cache), or are given one by one: in the shape of the ids, flat, or as (length) for
-   * every sequence. So are segments, without which all is segment 0. With a `mask` positions count tokens alone, on
-   * whichever side padding is.
+   * ids (batch, length) or (length) give (batch, length, dim) or (length, dim); a Ragged gives (values, dim), with the
+   * positions of each row counted by themselves. Positions count from `positionOffset` (default 0; use it for decoding
+   * with a cache), or are given one by one: in the shape of the ids, flat, or as (length) for every sequence. Segments
+   * are given in the same ways; by default all are 0. With a `mask` positions count only tokens, on whichever side the
+   * padding is.
    *
-   * @throws TokenIndexError for an id, a position or a segment without a row; ShapeError for a sequence longer than the
-   * context; UsageError for segments where the layer has none.
+   * @throws TokenIndexError for an id, a position or a segment out of range; ShapeError for a sequence longer than the
+   * context; UsageError for segments if the layer has none.
    */
   forward(ids: Ids | Ragged, options?: ForwardOptions & PlaceOptions): Tensor {
     const where = 'TokenPositionEmbedding.forward'
@@ -265,11 +269,11 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     return this.training && this.dropout > 0 ? this.#dropped(result, given.out) : result
   }
 
-  /** What training makes of a result: in new memory, or in the caller's. */
+  /** Applies dropout to a result: in new memory, or in the caller's `out`. */
   #dropped(result: Tensor, out: Tensor | undefined): Tensor {
     const dropped = dropout(result, this.dropout, { generator: this.#generator })
     if (out === undefined) {
-      // The way back needs it not.
+      // The backward pass does not need the result without dropout.
       result.dispose()
       return dropped
     }
@@ -278,21 +282,22 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     return out
   }
 
-  /** Results of training from now on (`true`, the default), or of use. `torch.nn.Module.train`. */
+  /** Switches training mode on (`true`, the default) or off. `torch.nn.Module.train`. */
   train(mode = true): this {
     this.training = checkBoolean(mode, 'TokenPositionEmbedding.train')
     return this
   }
 
-  /** Results of use from now on: nothing is dropped. `torch.nn.Module.eval`. */
+  /** Switches training mode off, so nothing is dropped. `torch.nn.Module.eval`. */
   eval(): this {
     return this.train(false)
   }
 
   /**
-   * `forward` on another thread, with what `Embedding.forwardAsync` says of ids, tables, results and signals.
+   * `forward` on another thread. `Embedding.forwardAsync` explains what happens with ids, tables, results and signals.
    *
-   * @throws UsageError where training drops elements: which draws are whose would depend on which lookup ends first.
+   * @throws UsageError if the layer is training with dropout: the draws of each result would depend on which lookup
+   * ends first.
    */
   async forwardAsync(ids: Ids | Ragged, options?: AsyncOptions & PlaceOptions): Promise<Tensor> {
     const where = 'TokenPositionEmbedding.forwardAsync'
@@ -310,7 +315,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       dim: this.token.embeddingDim,
       tables: this.parameters(),
       work: () => {
-        // Parts that were V8's have moved.
+        // The parts that lay in V8's memory have moved, so the native layer is made again.
         if (this.#bound !== null && this.#bound.others.length > 0) this.#bound = null
         return native.inputLayerWork(this.#bind().native, inputsOf(inputs))
       },
@@ -334,7 +339,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     return inputWay(layer, inputs, isRagged(ids) ? ids.values : ids, keeping)
   }
 
-  /** Ids, and what goes with each. */
+  /** Reads ids, with their positions and segments. */
   #read(
     ids: Ids | Ragged,
     { shape, positionOffset, positions, segments, mask }: { shape?: number[] } & PlaceOptions,
@@ -351,7 +356,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
       throw new UsageError(`${where}: either positions or positionOffset, not both`)
     }
     const offset = positionOffset === undefined ? 0 : checkSize(positionOffset, `${where}: positionOffset`)
-    // Of no ids there is no sequence, however long it says it is.
+    // Without ids there is no sequence, whatever length the shape claims.
     let length = read.array.length === 0 ? 0 : read.shape[rank - 1]
     let at = positions === undefined ? undefined : spread(positions, read.shape, 'positions', 'ids', where)
     if ((at ?? mask) !== undefined && this.position === null) {
@@ -395,7 +400,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     return { read, offset, length, at, kinds }
   }
 
-  /** Brings rows that an optimizer left behind up to date: those of the ids, and all positions and segments. */
+  /** Brings rows up to date that an optimizer left behind: the rows of the ids, and all positions and segments. */
   #catchUp({ array, shape }: ReadIds): void {
     const { token, position, segment } = this
     const { lag } = token.weight
@@ -404,7 +409,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     segment?.weight.lag?.settle()
   }
 
-  /** The native side's hold, made anew where a table was replaced. */
+  /** The native layer, made again if a table was replaced. */
   #bind(): Bound {
     const bound = this.#bound
     if (bound !== null && this.#isCurrent(bound.parts)) return bound
@@ -415,7 +420,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     let next = 0
     for (const table of [this.token, this.position, this.segment])
       if (table !== null && parts[next++] !== table.weight) return false
-    // What is disposed is told when it is bound.
+    // Binding again reports a disposed part as an error.
     for (let i = 0; i < parts.length; i++) if (parts[i].disposed) return false
     return true
   }
@@ -444,7 +449,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     return { parts, native: call(made), others: parts.filter((part) => !isHandle(operands.get(part)!)) }
   }
 
-  /** The layer over another table of tokens; what else it has is the very same. @internal */
+  /** The same layer over another token table; it shares all other parts. @internal */
   withTokens(token: Embedding): TokenPositionEmbedding<P> {
     const { position, segment, layerNorm, scale, dropout } = this
     const { paddingIdx } = token.table.settings
@@ -463,22 +468,22 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     )
   }
 
-  /** Whether positions are counted from behind the padding id. @internal */
+  /** Whether positions skip padding and start behind the padding id. @internal */
   get skipsPadding(): boolean {
     return this.#placing.skipsPadding
   }
 
   /**
-   * What is learned: the tables of tokens, positions (where there are such) and segments, then the normalization's
-   * weight and bias.
+   * The learned tensors: the tables of tokens, positions and segments, then the normalization's weight and bias. Parts
+   * that the layer lacks are left out.
    */
   parameters(): Tensor[] {
     return Object.values(this.stateDict())
   }
 
   /**
-   * The same as `token.weight` and, where there are such, `position.weight`, `segment.weight`, `layerNorm.weight` and
-   * `layerNorm.bias`, sharing their memory.
+   * The parameters by name, sharing their memory: `token.weight` and, if the layer has them, `position.weight`,
+   * `segment.weight`, `layerNorm.weight` and `layerNorm.bias`.
    */
   stateDict(): Record<string, Tensor> {
     const state: Record<string, Tensor> = { 'token.weight': this.token.weight }
@@ -491,7 +496,9 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
     return state
   }
 
-  /** Copies all in. @throws UsageError for other names, ShapeError for other shapes; nothing is written then. */
+  /**
+   * Copies all tensors in. @throws UsageError for other names, ShapeError for other shapes; nothing is written then.
+   */
   loadStateDict(state: Record<string, Tensor>): this {
     loadInto(this.stateDict(), state, 'TokenPositionEmbedding.loadStateDict')
     return this
@@ -515,7 +522,7 @@ export class TokenPositionEmbedding<P extends Embedding | null = Embedding> impl
 
 const PARTS = ['token', 'position', 'segment'] as const
 
-/** How each table is drawn; all is checked before the first is made. */
+/** How each table is drawn. All options are checked before the first table is made. */
 function partsOf(
   init: unknown,
   there: Record<(typeof PARTS)[number], boolean>,
@@ -533,7 +540,7 @@ function partsOf(
   return parts
 }
 
-/** The eps of a normalization; null for none. */
+/** The eps of the normalization; null if there is none. */
 function checkEps(layerNorm: unknown, where: string): number | null {
   if (layerNorm === undefined || layerNorm === false) return null
   if (layerNorm === true) return DEFAULT_EPS
@@ -546,7 +553,7 @@ function checkEps(layerNorm: unknown, where: string): number | null {
   return eps!
 }
 
-/** The padding row, counted from the front; -1 for none. What is no row, the table refuses. */
+/** The padding row, counted from the front; -1 if there is none. The table checks the range. */
 function checkPadding(paddingIdx: number | undefined, rows: number): number {
   if (paddingIdx === undefined) return -1
   return paddingIdx < 0 ? paddingIdx + rows : paddingIdx

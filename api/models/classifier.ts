@@ -1,4 +1,4 @@
-// Classes of texts, by what a classifier learned.
+// Predicts the classes of texts with what a classifier has learned.
 
 import { EmbeddingBag } from '../layers/bag.js'
 import { UsageError } from '../base/errors.js'
@@ -9,29 +9,29 @@ import type { Tokenizer } from '../text/tokenizer.js'
 import { checkOptions, checkSize, checkText, isArray, show, eachOf } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 
-/** A class and how probable it is. */
+/** A class and its probability. */
 export interface Prediction {
   label: string
   probability: number
 }
 
 export interface ClassifyOptions {
-  /** The most classes that are named, the most probable first; default all. */
+  /** The largest number of classes to return, the most probable first; default all. */
   topN?: number
 }
 
-/** What a classifier is made of. */
+/** The parts that a classifier consists of. */
 export interface ClassifierParts {
   readonly folder: string
   readonly objective: string
   readonly labels: readonly string[] | null
   readonly tensors: ReadonlyMap<string, Tensor>
   readonly tokenizer: Tokenizer | null
-  /** The row of a word; null where it has none. */
+  /** The row of a word; null if it has none. */
   readonly idOf: (word: string) => number | null
 }
 
-/** As the trainer splits: what Unicode says is white space. */
+/** Splits words as the trainer does, at Unicode white space. */
 const SPACES = /\p{White_Space}+/u
 
 /** The probabilities of the classes of texts: softmax(mean of the tokens' vectors * output^T), in float32. */
@@ -71,13 +71,16 @@ export function classify(
   })
 }
 
-/** Tokens that the model has, as the trainer finds them in a text: whatever it says is text. */
+/**
+ * The tokens of a text that the model has, found as by the trainer. Special tokens and labels in the text count as
+ * plain text.
+ */
 function idsOf(text: string, { tokenizer, idOf }: ClassifierParts): number[] {
   if (tokenizer !== null)
     return Array.from(
       tokenizer.encode(text, { allowedSpecial: new Set(), disallowedSpecial: new Set(), addSpecialTokens: false }),
     )
-  // Half of a surrogate pair was learned as what UTF-8 makes of it.
+  // Training saw half a surrogate pair as U+FFFD, which UTF-8 makes of it.
   return text
     .replace(/\p{Surrogate}/gu, '\ufffd')
     .split(SPACES)

@@ -1,4 +1,4 @@
-// model.json: what it says, and whether it does.
+// The contents of model.json, and their checks.
 
 import { constants } from 'node:buffer'
 import { join } from 'node:path'
@@ -10,30 +10,30 @@ import { isRangeError } from '../base/realm.js'
 import { show } from '../base/validate.js'
 
 export const FORMAT = 'tokenbed-model'
-/** Readers refuse later ones. */
+/** The version of the format; readers refuse later ones. */
 export const VERSION = 1
 
-/** Where the names of rows come from. */
+/** Where the names of the rows come from. */
 export type VocabularyDescription =
   | { readonly kind: 'words'; readonly file: string; readonly size: number }
   | { readonly kind: 'encoding'; readonly name: string; readonly size: number }
   | { readonly kind: 'tokenizer'; readonly file: string; readonly size: number }
 
-/** What was trained on what, and how. All of it is optional, and more may stand beside it. */
+/** A record of what was trained, on what and how. All fields are optional, and you may add more. */
 export interface TrainingRecord {
   hyperParameters?: { readonly [name: string]: Json | undefined }
-  /** The texts: names, and how large they are. */
+  /** The training texts: their names and sizes. */
   corpus?: readonly { readonly file: string; readonly bytes?: number; readonly tokens?: number }[]
-  /** Tokens that were trained on, all epochs together. */
+  /** Number of tokens trained on, over all epochs. */
   tokens?: number
   epochs?: number
   steps?: number
   seconds?: number
   /**
-   * The loss as it went: pairs of a step and the mean loss up to it since the last. `tokenbed plot --loss` draws it.
+   * The course of the loss: pairs of a step and the mean loss since the pair before. `tokenbed plot --loss` draws it.
    */
   loss?: readonly (readonly [step: number, loss: number])[]
-  /** When, as its writer says it. */
+  /** The date, in any form that the writer chose. */
   date?: string
   readonly [more: string]: Json | undefined
 }
@@ -46,29 +46,29 @@ export interface ModelDescription {
   readonly tokenbed: string
   readonly objective: string
   readonly vocabulary: VocabularyDescription
-  /** Names of the classes of a classifier. */
+  /** The names of a classifier's classes. */
   readonly labels?: readonly string[]
   readonly tensors: Readonly<Record<string, { readonly dtype: DType; readonly shape: readonly number[] }>>
   readonly training: { readonly [name: string]: Json | undefined }
-  /** SHA-256 of the files it was saved with, by their names; of model.safetensors that of its tensors. */
+  /** The SHA-256 of each file of the save, by name; for model.safetensors it is the digest of its tensors. */
   readonly files: Digests
-  /** SHA-256 of model.json itself, read with 64 zeros in place of this. */
+  /** The SHA-256 of model.json itself, computed with 64 zeros in its place. */
   readonly digest?: string
 }
 
 const NONE = '0'.repeat(64)
-/** Where it stands: at the very end. */
+/** Matches the digest, which is the last entry. */
 const SEAL = /"digest": "([0-9a-f]{64})"\n\}\n$/
 
-/** The text of a model.json, with its digest. To be read: arrays of numbers stay on a line. */
+/** The text of a model.json with its digest. For readability arrays of numbers stay on one line. */
 export function sealed(description: Omit<ModelDescription, 'digest'>): string {
-  // Line breaks never stand within the strings of JSON.
+  // JSON strings never contain line breaks, so every line break is layout.
   const indented = asJson({ ...description, digest: NONE })
   const text = `${indented.replace(/\[\n\s*([^[\]{}"]*?)\n\s*\]/g, (_, list: string) => `[${list.replace(/,\n\s*/g, ', ')}]`)}\n`
   return withDigest(text, digestOfBytes(Buffer.from(text)))
 }
 
-/** @throws UsageError for more than one string may hold: nobody could read that. */
+/** @throws UsageError for more text than one string can hold, which nobody could read back. */
 function asJson(description: ModelDescription): string {
   try {
     const text = JSON.stringify(description, null, 2)
@@ -83,7 +83,7 @@ function asJson(description: ModelDescription): string {
 
 const withDigest = (text: string, digest: string) => text.replace(SEAL, `"digest": "${digest}"\n}\n`)
 
-/** Whether a model.json is as it was saved. @throws FormatError where it is not. */
+/** Checks that a model.json is as it was saved. @throws FormatError if it is not. */
 export function checkSeal(text: string, folder: string): void {
   const [, digest] = SEAL.exec(text) ?? []
   if (digest !== undefined && digest === digestOfBytes(Buffer.from(withDigest(text, NONE)))) return
@@ -101,7 +101,7 @@ const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as numb
 const isText = (value: unknown) => typeof value === 'string'
 const all = (value: unknown, holds: (one: unknown) => boolean) => isObject(value) && Object.values(value).every(holds)
 
-/** Reads the text of a model.json. @throws FormatError for what is none, and for one of a later version. */
+/** Parses the text of a model.json. @throws FormatError if it is not one, or is of a later version. */
 export function parseDescription(text: string, folder: string): ModelDescription {
   const path = join(folder, DESCRIPTION)
   const wrong = (why: string, offset = 0) => new FormatError(`${path}: ${why}`, path, offset)

@@ -1,4 +1,4 @@
-// A model as a plain folder: tensors, vocabulary, and a readable account of how it came to be.
+// A model as a plain folder: tensors, vocabulary, and a readable record of its training.
 //
 //   model.json          objective, what was trained on what and how, shapes, digests
 //   model.safetensors   tensors by name; the vectors of tokens are token.weight
@@ -59,17 +59,17 @@ import {
 } from '../base/validate.js'
 import { readWordList, writeWordList } from './word-list.js'
 
-/** What `saveModel` saves. */
+/** The model that `saveModel` saves. */
 export interface ModelParts {
-  /** What it was trained for: `skip-gram`, `cbow`, `next-token`, `classify`, or a name of your own. */
+  /** The training objective: `skip-gram`, `cbow`, `next-token`, `classify`, or a name of your own. */
   objective: string
-  /** Tensors by name. `token.weight`, (tokens, dim), holds the vectors of tokens and must be there. */
+  /** Tensors by name. `token.weight`, (tokens, dim), holds the vectors of tokens and is required. */
   tensors: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>
-  /** What the rows of `token.weight` stand for: words, or a tokenizer's tokens. */
+  /** The names of the rows of `token.weight`: words, or a tokenizer's tokens. */
   vocabulary: readonly string[] | Tokenizer
   /** How often each token was seen. */
   counts?: ArrayLike<number>
-  /** Names of the classes of a classifier. */
+  /** The names of a classifier's classes. */
   labels?: readonly string[]
   training?: TrainingRecord
 }
@@ -79,15 +79,14 @@ const TOKENS = 'token.weight'
 const COUNTS = 'token.counts'
 
 /**
- * Saves a model as a folder, which is made where it is not there; other files in it stay. A save that is cut short, by
- * an error or by the end of the process, leaves the model that was there before; its bytes depend on what is saved
- * alone.
+ * Saves a model as a folder, which is made if it is missing; other files in it stay. A save that fails or whose process
+ * ends early leaves the previous model in place. The bytes depend only on what is saved.
  *
- * A model that was loaded before stays as it was loaded. On Windows, where no file is replaced while it is mapped, the
- * new files stay beside the mapped ones: `loadModel` reads the new ones, and the next save gives them their names.
+ * A model that was loaded before is not affected. On Windows a mapped file cannot be replaced, so the new files stay
+ * beside the mapped ones: `loadModel` reads the new ones, and the next save renames them.
  *
- * @throws ShapeError where vocabulary, counts and `token.weight` disagree; UsageError for what cannot be saved; FileError
- * where it cannot be written.
+ * @throws ShapeError if vocabulary, counts and `token.weight` disagree; UsageError for something that cannot be saved;
+ * FileError if the folder cannot be written.
  */
 export function saveModel(folder: string, model: ModelParts): void {
   const where = 'saveModel'
@@ -120,7 +119,7 @@ export function saveModel(folder: string, model: ModelParts): void {
   alone(target, () => writeFolder(target, parts, text, saved(target)))
 }
 
-/** The files of the save that is there, all of them under their names where that can be. */
+/** The files of the existing save, after renaming those that a save could not. */
 function saved(folder: string): Digests {
   let files: Digests
   try {
@@ -161,7 +160,8 @@ function namesOf(vocabulary: unknown, where: string): Names {
 }
 
 /**
- * A table may have more rows than a tokenizer has tokens, as models have them to be divisible; words have a row each.
+ * A table may have more rows than a tokenizer has tokens, because models pad it to a divisible size; words have one row
+ * each.
  */
 function checkRows({ shape, dtype }: Tensor, names: Names, error: (why: string) => Error): void {
   const isTable = shape.length === 2 && facts(dtype).kind === 'float'
@@ -235,13 +235,12 @@ function tensorsPart(tensors: Map<string, Tensor>): Part {
  * model.vectors.mostSimilar('whale')
  * ```
  *
- * Another process may save meanwhile: what is loaded is one save, whole. What the files say of themselves is checked
- * always, with `verify` every byte of them: that reads all, at about 1.4 GB/s where the processor has SHA instructions.
+ * If another process saves meanwhile, the result is still one whole save. The headers of the files are always checked.
+ * With `verify` every byte is read and checked, at about 1.4 GB/s if the processor has SHA instructions.
  *
- * @throws FileError, with the path, where a file is missing or cannot be read, or where others save so often that no load
- * comes through in ten seconds; FormatError for one that is not what its format says, that another save wrote, that a
- * later version wrote, whose shapes disagree with the vocabulary, or, with `verify`, in which a byte is another than
- * was saved.
+ * @throws FileError, with the path, if a file is missing or cannot be read, or if others save so often that no load
+ * succeeds within ten seconds; FormatError for a file that breaks its format, that another save or a later version
+ * wrote, whose shapes disagree with the vocabulary, or, with `verify`, in which a byte has changed.
  */
 export function loadModel(folder: string, options?: { verify?: boolean }): Model {
   const where = 'loadModel'
@@ -274,7 +273,7 @@ interface Found<T> {
   readonly value: T
 }
 
-/** The files of one save: tensors, and the bytes that say what their rows stand for. */
+/** The files of one save: the tensors, and the bytes of the vocabulary. */
 function readSave(
   folder: string,
   text: string,
@@ -283,7 +282,7 @@ function readSave(
   const description = parseDescription(text, folder)
   if (verify) checkSeal(text, folder)
   const { vocabulary, files } = description
-  // The small one first: where it is not there yet, nothing was mapped in vain.
+  // The small file is read first: if it is not there yet, no mapping was made for nothing.
   const names =
     vocabulary.kind === 'encoding' ? null : findFile(folder, vocabulary.file, files[vocabulary.file], readBytes)
   return { description, tensors: findFile(folder, TENSORS, files[TENSORS], loadMarked), names }

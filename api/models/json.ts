@@ -1,14 +1,15 @@
-// What JSON can hold: checked before it is written, so that nothing is lost on the way.
+// Checks that a value is valid JSON before it is written, so that nothing is lost.
 
 import { UsageError } from '../base/errors.js'
 import { isPlain } from '../base/realm.js'
 import { isArray, isObject, show } from '../base/validate.js'
 
-/** A value that JSON gives back as it was. */
+/** A value that is the same after a round trip through JSON. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json | undefined }
 
 /**
- * @throws UsageError, which says where, for what JSON would drop or change: NaN, undefined in an array, a function ...
+ * @throws UsageError, which says where, for values that JSON would drop or change: NaN, undefined in an array, a
+ * function ...
  */
 export function checkJson(value: unknown, where: string, depth = 0): asserts value is Json {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return

@@ -1,4 +1,4 @@
-// A model that was loaded from its folder.
+// A model that was loaded from a folder.
 
 import { classify, type ClassifyOptions, type Prediction } from './classifier.js'
 import { Contents } from '../base/contents.js'
@@ -17,7 +17,9 @@ const CONTENTS = new Contents<Model>('Model', {
   instead: 'loadModel reads its folder wherever it is wanted, vectors and weight are in it',
 })
 
-/** A model of a folder: its tensors, what their rows stand for, and how it came to be. Made by `loadModel`. */
+/**
+ * A model from a folder: its tensors, the names of their rows, and the record of its training. `loadModel` makes one.
+ */
 export class Model {
   readonly #names: Names
   #vectors: Vectors | null = null
@@ -26,14 +28,14 @@ export class Model {
 
   /** @internal */
   constructor(
-    /** The folder, absolute. */
+    /** The absolute path of the folder. */
     readonly folder: string,
-    /** What model.json says. */
+    /** The contents of model.json. */
     readonly description: ModelDescription,
     names: Names,
     /** All tensors by name, mapped. */
     readonly tensors: ReadonlyMap<string, Tensor>,
-    /** How often each token was seen in training; null where that is not known. */
+    /** How often each token was seen in training; null if that is not known. */
     readonly counts: Float64Array | null,
   ) {
     if (!isObject(names) || !(names instanceof WordNames || names instanceof TokenizerNames))
@@ -41,22 +43,22 @@ export class Model {
     this.#names = names
   }
 
-  /** What it was trained for. */
+  /** The training objective. */
   get objective(): string {
     return this.description.objective
   }
 
-  /** The words, in the order of their rows; null of a model whose tokens are a tokenizer's. */
+  /** The words, in the order of their rows; null if the model has a tokenizer. */
   get words(): readonly string[] | null {
     return this.#names instanceof WordNames ? this.#names.words : null
   }
 
-  /** The tokenizer; null of a model of words. */
+  /** The tokenizer; null if the model has words. */
   get tokenizer(): Tokenizer | null {
     return this.#names instanceof TokenizerNames ? this.#names.tokenizer : null
   }
 
-  /** Names of the classes of a classifier. */
+  /** The names of a classifier's classes; null if it is not a classifier. */
   get labels(): readonly string[] | null {
     return this.description.labels ?? null
   }
@@ -72,11 +74,11 @@ export class Model {
   }
 
   /**
-   * The classes of a text, or of each of several, the most probable first: of a classifier. Whatever stands in a text
-   * is text, as in learning: also `__label__` and special tokens. Tokens that it has no vector for say nothing; where
-   * there are no others, all classes are as probable.
+   * Classifies a text, or each of several; the most probable classes come first. As in training, everything in a text
+   * counts as plain text, including `__label__` and special tokens. Tokens without a vector are ignored; if there are
+   * no others, all classes are equally probable.
    *
-   * @throws UsageError of a model that is no classifier.
+   * @throws UsageError if the model is not a classifier.
    */
   classify(text: string, options?: ClassifyOptions): Prediction[]
   classify(texts: readonly string[], options?: ClassifyOptions): Prediction[][]
@@ -89,7 +91,7 @@ export class Model {
     return typeof texts === 'string' ? found[0] : found
   }
 
-  /** The vectors of tokens, to be asked for neighbours and the like. */
+  /** The vectors of tokens, to query for neighbours and the like. */
   get vectors(): Vectors {
     return (this.#vectors ??= new Vectors(this.weight, this.#names))
   }

@@ -1,10 +1,10 @@
-// The files of a folder that change together: a save is there whole, or not at all, and a load is of one save.
+// The files of a folder that change together. A save is complete or does not exist, and a load reads exactly one save.
 //
-// All files are written beside, as `x.DIGEST.next`. Then model.json takes its name, which says the digest of every
-// other file: from that moment on the save is there. Then the others take theirs, where the system lets them. A process
-// that is killed before leaves the old save; one that is killed after leaves files called `x.DIGEST.next`, which are
-// read where model.json names that digest. Writers wait for one another; readers wait for nobody: what they read is
-// looked at only where its digest is the one that model.json names, and where it is not, model.json is read again.
+// All files are first written as `x.DIGEST.next`. Then the new model.json, which names the digest of every other file,
+// is renamed to its name: from that moment the save exists. Then the others are renamed, where the system allows it. A
+// process that is killed before that moment leaves the old save. One that is killed after it leaves `x.DIGEST.next`
+// files, which are read if model.json names their digest. Writers wait for one another; readers wait for nobody. They
+// use a file only if its digest is the one in model.json, and otherwise read model.json again.
 
 import { createHash } from 'node:crypto'
 import {
@@ -29,28 +29,28 @@ export const TENSORS = 'model.safetensors'
 export const WORDS = 'vocab.txt'
 export const TOKENIZER = 'tokenizer.json'
 
-/** A file to write. */
+/** A file to be written. */
 export interface Part {
   readonly name: string
   readonly digest: string
   write(path: string): void
 }
 
-/** Digests by the names of files. */
+/** Digests by file name. */
 export type Digests = Readonly<Record<string, string>>
 
-/** A file of these bytes. */
+/** A part that consists of these bytes. */
 export function bytesPart(name: string, bytes: Uint8Array): Part {
   return { name, digest: digestOfBytes(bytes), write: (path) => check(native.writeWhole(path, bytes)) }
 }
 
 export const digestOfBytes = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
-/** Where a file of a save lies until it has its name: never where one of another save does. */
+/** Where a file of a save is before it is renamed. The path differs from that of any other save. */
 const nextOf = (folder: string, name: string, digest: string) => join(folder, `${name}.${digest.slice(0, 16)}.next`)
 const NEXT = /^(model\.safetensors|vocab\.txt|tokenizer\.json)\.[0-9a-f]{16}\.next$/
 
-/** Does a step of the file system; its error becomes a FileError. */
+/** Runs a step of the file system, and turns its error into a FileError. */
 function attempt<T>(action: string, path: string, step: () => T): T {
   try {
     return step()
@@ -59,14 +59,13 @@ function attempt<T>(action: string, path: string, step: () => T): T {
   }
 }
 
-/** Milliseconds that a writer waits for another. */
+/** How many milliseconds a writer waits for another. */
 const PATIENCE = 60_000
 
 /**
- * Runs while nobody else writes to a folder, which is made where it is not there. A process that ends gives the folder
- * back.
+ * Runs a function while nobody else writes to a folder, which is made if it is missing. The lock ends with the process.
  *
- * @throws FileError where others write to it for so many milliseconds.
+ * @throws FileError if others write to it for that many milliseconds.
  */
 export function alone<T>(folder: string, run: () => T, patience = PATIENCE): T {
   attempt('make', folder, () => makeFolder(folder))
@@ -79,8 +78,8 @@ export function alone<T>(folder: string, run: () => T, patience = PATIENCE): T {
 }
 
 /**
- * Writes a folder, in which nobody else writes. `description` is the text of model.json, `before` what the one that is
- * there names: those files stay until the new ones are there.
+ * Writes a folder; the caller has locked it. `description` is the text of model.json. `before` holds the files of the
+ * existing save, which stay until the new ones are complete.
  */
 export function writeFolder(folder: string, parts: readonly Part[], description: string, before: Digests): void {
   const kept = new Set(
@@ -93,12 +92,12 @@ export function writeFolder(folder: string, parts: readonly Part[], description:
     for (const part of parts) part.write(next(part))
     patiently(() => check(native.writeWhole(join(folder, DESCRIPTION), Buffer.from(description))))
   } catch (error) {
-    // What cannot be removed either goes with the next save; the error that is told is the first.
+    // Files that cannot be removed go with the next save. The first error is the one that is thrown.
     for (const part of parts) if (!kept.has(next(part))) quietly(() => unlinkSync(next(part)))
     throw error
   }
-  // The save is there. What does not go well now takes nothing away: what has no name yet is read where it lies, and
-  // named by the next save.
+  // The save exists now, and later failures do no harm: a file that could not be renamed is read at its present path,
+  // and the next save renames it.
   const named = new Set(parts.map(({ name }) => name))
   for (const part of parts) quietly(() => renameSync(next(part), join(folder, part.name)))
   for (const name of Object.keys(before)) if (!named.has(name)) quietly(() => unlinkSync(join(folder, name)))
@@ -106,7 +105,7 @@ export function writeFolder(folder: string, parts: readonly Part[], description:
   syncFolder(folder)
 }
 
-/** Gives files their names, where a save that was cut short, or another process that uses them, kept them from it. */
+/** Renames files of a save that was cut short, or that another process kept from being renamed. */
 export function settle(folder: string, files: Digests, digestOf: (name: string, path: string) => string | null): void {
   for (const [name, digest] of Object.entries(files)) {
     const [path, next] = [join(folder, name), nextOf(folder, name, digest)]
@@ -114,7 +113,7 @@ export function settle(folder: string, files: Digests, digestOf: (name: string, 
   }
 }
 
-/** Removes what saves left that were cut short, but for what is still to be named. */
+/** Removes files of saves that were cut short, except those in `current`, which are still to be renamed. */
 function removeLeft(folder: string, current: ReadonlySet<string>): void {
   quietly(() => {
     for (const name of readdirSync(folder)) {
@@ -123,16 +122,19 @@ function removeLeft(folder: string, current: ReadonlySet<string>): void {
   })
 }
 
-/** A step that need not go well. */
+/** Runs a step that may fail. */
 function quietly(step: () => void): void {
   try {
     step()
   } catch {
-    // As it was.
+    // The file stays as it was.
   }
 }
 
-/** On Windows nothing takes the name of a file that another process has open: readers have it for a moment. */
+/**
+ * Repeats a rename. On Windows a file that another process has open cannot be replaced, and readers have it open for a
+ * moment.
+ */
 function patiently(step: () => void): void {
   const end = performance.now() + 2000
   for (;;) {
@@ -149,10 +151,10 @@ function pause(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
 }
 
-/** Makes a folder where it is not there, and those above it: their names are durable before a file is in it. */
+/** Makes a folder and those above it if they are missing. Their names are durable before a file is in the folder. */
 function makeFolder(folder: string): void {
   const first = mkdirSync(folder, { recursive: true })
-  // Whoever made the folder for its first save, as `tokenbed train` does, may have left that to us.
+  // A caller that made the folder before its first save, as `tokenbed train` does, may not have synced it.
   if (first === undefined && existsSync(join(folder, DESCRIPTION))) return
   for (let made = folder; made !== dirname(made); made = dirname(made)) {
     syncFolder(dirname(made))
@@ -160,10 +162,10 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Makes renames durable, where the system can: they are done either way. */
+/** Makes renames durable, if the system can. They take effect either way. */
 function syncFolder(folder: string): void {
   quietly(() => {
-    // Windows opens no folders.
+    // Windows cannot open folders.
     const opened = openSync(folder, 'r')
     try {
       fsyncSync(opened)
@@ -173,15 +175,15 @@ function syncFolder(folder: string): void {
   })
 }
 
-/** What a file of a folder is instead of one that was saved, by its first bytes; null where that is not known. */
+/** What a damaged file is instead, by its first bytes; null if that is not known. */
 export function whatElse(start: Uint8Array): string | null {
   return call(native.recogniseFile(start.subarray(0, LOOK))).message ?? null
 }
 
-/** Bytes by which a file is recognised. */
+/** Number of bytes from which the kind of a file is recognised. */
 const LOOK = 4096
 
-/** The same of a file that is there, of which only its beginning is read. */
+/** The same for an existing file, of which only the beginning is read. */
 function whatElseAt(path: string): string | null {
   try {
     return whatElse(readStart(path, LOOK))
@@ -207,16 +209,16 @@ export function readDescription(folder: string): string {
   }
 }
 
-/** Milliseconds in which a reader tries again while others save. */
+/** How many milliseconds a reader tries again while others save. */
 const LONGEST = 10_000
-/** Tries where model.json stays the same: it may have been replaced by its like. */
+/** How often a reader tries if model.json seems the same; an identical one may have replaced it. */
 const TRIES = 3
 
 /**
- * What `read` makes of the text of model.json and of the files that it names. Where it throws a FileError or
- * FormatError and others saved meanwhile, it is tried anew.
+ * Returns what `read` makes of the text of model.json and of the files that it names. If it throws a FileError or
+ * FormatError because others saved meanwhile, it is called again.
  *
- * @throws FileError where others saved so often, for ten seconds, that no try came through.
+ * @throws FileError if others saved so often, for ten seconds, that no call succeeded.
  */
 export function ofOneSave<T>(folder: string, read: (text: string) => T): T {
   const end = performance.now() + LONGEST
@@ -243,7 +245,7 @@ export function ofOneSave<T>(folder: string, read: (text: string) => T): T {
   }
 }
 
-/** What tells whether model.json was replaced. */
+/** A value that changes when model.json is replaced. */
 function stampOf(folder: string): string {
   try {
     const { ino, mtimeNs, ctimeNs, size } = statSync(join(folder, DESCRIPTION), { bigint: true })
@@ -253,17 +255,17 @@ function stampOf(folder: string): string {
   }
 }
 
-/** What a file is, and what is made of it where that is the one that is wanted. */
+/** The digest of a file, and its contents if the digest is the wanted one. */
 export interface Read<T> {
   readonly digest: string
   readonly value: T | null
 }
 
 /**
- * Reads the file of this digest. Whoever reads while another process saves may come just before a file takes its name:
- * so the name that was looked at first is looked at again.
+ * Reads the file with this digest. While another process saves, the file may be renamed between two looks, so the name
+ * that was tried first is tried again at the end.
  *
- * @throws FileError where it is missing or cannot be read, FormatError where only others are there.
+ * @throws FileError if it is missing or cannot be read, FormatError if only files with other digests exist.
  */
 export function findFile<T>(
   folder: string,
@@ -300,7 +302,7 @@ export function findFile<T>(
   )
 }
 
-/** A small file, read once: what is compared is what is used. @internal */
+/** Reads a small file once, so the bytes that are compared are the bytes that are used. @internal */
 export function readBytes(path: string): Read<Buffer> {
   const value = readWhole(path)
   return { digest: digestOfBytes(value), value }

@@ -1,4 +1,4 @@
-// vocab.txt of a model folder: a word a line, a tab, how often it was seen.
+// vocab.txt of a model folder: one word a line, then a tab and how often it was seen.
 
 import { TextDecoder } from 'node:util'
 import { FormatError, UsageError } from '../base/errors.js'
@@ -7,7 +7,9 @@ import { whatElse } from './parts.js'
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
 const UNESCAPES: Record<string, string> = { '\\\\': '\\', '\\t': '\t', '\\n': '\n', '\\r': '\r' }
 
-/** The bytes of a list. A backslash, tab or line break in a word is written as in JSON: `\\`, `\t`, `\n`, `\r`. */
+/**
+ * The bytes of a word list. Backslashes, tabs and line breaks in words are written as in JSON: `\\`, `\t`, `\n`, `\r`.
+ */
 export function writeWordList(words: readonly string[], counts: ArrayLike<number> | null, where: string): Buffer {
   const lines = words.map((word, id) => {
     if (/\p{Surrogate}/u.test(word))
@@ -15,21 +17,21 @@ export function writeWordList(words: readonly string[], counts: ArrayLike<number
     const written = word.replace(/[\\\t\n\r]/g, (it) => ESCAPES[it])
     return counts === null ? `${written}\n` : `${written}\t${counts[id]}\n`
   })
-  // Part by part: all of them may be more than one string can hold.
+  // The text is made in parts, because all of it may exceed the length of a string.
   const parts = Array.from({ length: Math.ceil(lines.length / PART) }, (_, i) =>
     Buffer.from(lines.slice(i * PART, (i + 1) * PART).join('')),
   )
   return Buffer.concat(parts)
 }
 
-/** Lines that are made bytes at a time. */
+/** Number of lines that are converted to bytes at a time. */
 const PART = 10_000
 
 /**
- * The words of a list, and their counts where every line has one.
+ * Reads the words of a list, and their counts if every line has one.
  *
- * @throws FormatError, with the byte, for bytes that are no UTF-8, a word that is empty or comes twice, and a count that is
- * none.
+ * @throws FormatError, with the byte, for bytes that are not UTF-8, a word that is empty or comes twice, and a count
+ * that is not a number.
  */
 export function readWordList(bytes: Uint8Array, path: string): { words: string[]; counts: Float64Array | null } {
   const wrong = (line: number, offset: number, why: string) =>

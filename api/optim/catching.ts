@@ -1,4 +1,4 @@
-// Rows that an optimizer leaves behind, and brings up to date when they are needed.
+// Lets an optimizer leave rows behind, and brings them up to date when they are needed.
 
 import type { IntArray } from '../base/dtype.js'
 import {
@@ -15,14 +15,14 @@ import type { Elements } from '../ops/elements.js'
 import type { Tensor } from '../tensor/tensor.js'
 import type { NativeRule } from './rule.js'
 
-/** A table and its moments, of which rows may be behind. It keeps none of them alive. */
+/** A table and its moments, of which some rows may be behind. The references do not keep the tensors alive. */
 export class Catching implements Lag {
   readonly #rows: LazyRows
   readonly #elements: readonly Elements[]
   /** Whether some rows are behind. */
   #behind = false
 
-  /** `fresh` says that no row of the table ever had a gradient. */
+  /** `fresh` means that no row of the table has ever had a gradient. */
   constructor(tensors: readonly [table: Tensor, first: Tensor, second: Tensor], fresh: boolean) {
     const [rows, dim] = tensors[0].shape
     this.#rows = call(native.lazyNew(rows, dim, fresh))
@@ -35,7 +35,7 @@ export class Catching implements Lag {
     return { param: param.rawOperand(), first: first.rawOperand(), second: second.rawOperand() }
   }
 
-  /** A step on rows; the others are behind then. */
+  /** Takes a step on some rows; the others are behind afterwards. */
   step(rule: NativeRule, at: number, grad: GradOperand): void {
     this.#behind = true
     check(native.lazyStep(this.#rows, rule, at, this.#all(), grad))
@@ -52,7 +52,7 @@ export class Catching implements Lag {
     this.#flush(false)
   }
 
-  /** As `settle`, before all rows take a step. */
+  /** Does what `settle` does, before all rows take a step. */
   settleForAll(): void {
     this.#flush(true)
   }

@@ -1,4 +1,4 @@
-// Gradients kept small.
+// Limits for gradients.
 
 import type { Gradient } from '../autograd/tape.js'
 import { DTypeError, UsageError } from '../base/errors.js'
@@ -8,7 +8,7 @@ import { Tensor } from '../tensor/tensor.js'
 import { checkNumber, eachOf, isArray, show } from '../base/validate.js'
 import { changeable, steps } from './rows.js'
 
-/** Gradients of tensors, those that have one. */
+/** The gradients of those tensors that have one. */
 function gradientsOf(params: unknown, where: string): { param: Tensor; grad: Gradient }[] {
   const given = params instanceof Tensor ? [params] : params
   if (!isArray(given)) throw new UsageError(`${where}: parameters are an array of tensors, not ${show(params)}`)
@@ -32,13 +32,13 @@ function checkLimit(value: unknown, where: string): number {
 
 /**
  * Scales gradients so that the 2-norm of all of them together is at most `maxNorm`: each is multiplied, in place, by
- * `maxNorm / (norm + 1e-6)` where that is below 1. `torch.nn.utils.clip_grad_norm_`.
+ * `maxNorm / (norm + 1e-6)` if that is below 1. `torch.nn.utils.clip_grad_norm_`.
  *
- * Squares are summed in float64, row by row: the same bits at any number of threads, and whether a table's gradient is
- * dense or in rows.
+ * Squares are summed in float64, row by row. The result has the same bits with any number of threads, and whether a
+ * table's gradient is dense or in rows.
  *
- * @returns the norm before that; 0 where there are no gradients. NaN and infinities go through, as in PyTorch: look at it
- * before you step.
+ * @returns the norm before scaling; 0 if there are no gradients. NaN and infinities are not an error, as in PyTorch:
+ * check the norm before you step.
  * @throws UsageError for a negative norm.
  */
 export function clipGradNorm(params: Tensor[] | Tensor, maxNorm: number): number {
@@ -60,7 +60,7 @@ function squares(grad: Gradient): number {
 }
 
 /**
- * Cuts every element of the gradients to `-limit ..= limit`, in place. `torch.nn.utils.clip_grad_value_`.
+ * Clamps every element of the gradients to `-limit ..= limit`, in place. `torch.nn.utils.clip_grad_value_`.
  *
  * @throws UsageError for a negative limit.
  */
@@ -70,7 +70,10 @@ export function clipGradValue(params: Tensor[] | Tensor, limit: number): void {
   change(gradientsOf(params, where), where, (tensor) => native.clampValues(tensor.dtype, tensor.operand(), limit))
 }
 
-/** Changes the elements of gradients in place: those of rows in the rows, which are summed for it. */
+/**
+ * Changes the elements of gradients in place. A gradient in rows is first summed to one row per id, and those are
+ * changed.
+ */
 function change(found: readonly { grad: Gradient }[], where: string, run: (tensor: Elements) => boolean): void {
   for (const { grad } of found) {
     const tensor = changeable(grad)

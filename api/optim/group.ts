@@ -1,4 +1,4 @@
-// Parameters and the numbers that they are stepped with.
+// Groups of parameters with their options.
 
 import { Contents } from '../base/contents.js'
 import { isFloat } from '../base/dtype.js'
@@ -7,26 +7,26 @@ import { guardReceivers } from '../base/receivers.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkOptions, eachOf, isArray, isObject, show } from '../base/validate.js'
 
-/** What every optimizer's numbers have. */
+/** The options that every optimizer has. */
 export interface Rates {
   lr: number
 }
 
-/** What is learned: a leaf that requires its gradient. */
+/** A learned tensor: a leaf that requires its gradient. */
 export type Param = Tensor
 
-/** Parameters with numbers of their own, as a constructor takes them; those left out are the optimizer's. */
+/** Parameters with their own options, as constructors take them. Options that are left out are the optimizer's. */
 export type ParamGroup<O = { lr: number; weightDecay: number }> = { params: Tensor[] } & Partial<O>
 
-/** Checks an optimizer's numbers, all of them given. */
-// As a method: an optimizer of some numbers is an `Optimizer`, too.
+/** Checks all options of an optimizer, none of which may be missing. */
+// The type is that of a method, so that an optimizer with particular options is assignable to `Optimizer`.
 export type Check<O> = { check(options: O, where: string): void }['check']
 
 const CONTENTS = new Contents<ParameterGroup<any>>('A group of parameters', {
   instead: 'params and options are what it holds',
 })
 
-/** Parameters that are stepped with the same numbers. */
+/** Parameters that share options. */
 export class ParameterGroup<O extends Rates> {
   /** The parameters. */
   readonly params: readonly Tensor[]
@@ -54,18 +54,18 @@ export class ParameterGroup<O extends Rates> {
     this.set({ lr } as Partial<O>)
   }
 
-  /** All numbers. */
+  /** All options of the group. */
   get options(): Readonly<O> {
     return this.#options
   }
 
-  /** Changes numbers, from the next step on. @throws UsageError for one that cannot be; none has changed then. */
+  /** Changes options, from the next step on. @throws UsageError for an invalid one; none has changed then. */
   set(options: Partial<O>): this {
     this.#options = Object.freeze(this.checked(options))
     return this
   }
 
-  /** The numbers with some changed. @internal */
+  /** The options with some replaced, checked. @internal */
   checked(options: Partial<O>): O {
     const changed = { ...this.#options, ...checkOptions(options, Object.keys(this.#options), this.#where) }
     this.#check(changed, this.#where)
@@ -78,7 +78,7 @@ export class ParameterGroup<O extends Rates> {
   }
 }
 
-/** Groups out of what a constructor is given: tensors, or groups of them. */
+/** Makes groups of the tensors, or groups of tensors, that a constructor is given. */
 export function groupsOf<O extends Rates>(
   given: unknown,
   defaults: O,

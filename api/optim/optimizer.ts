@@ -1,4 +1,4 @@
-// What all optimizers do: groups, steps, state.
+// What all optimizers share: groups, steps and state.
 
 import { isDense, type Gradient } from '../autograd/tape.js'
 import { Contents } from '../base/contents.js'
@@ -17,14 +17,14 @@ import { checkRule, Rules, type OptimizerName, type Rule } from './rule.js'
 import { newState, rowsOf, type State } from './state.js'
 import { readState, writtenState, type OptimizerState } from './state-dict.js'
 
-/** What a step is to do with one parameter. */
+/** What a step does with one parameter. */
 interface Work {
   readonly rule: Rule
   readonly param: Tensor
   readonly grad: Gradient
 }
 
-/** `SGD, Adam and AdamW`, of all that there are. */
+/** The names of all optimizers, listed as in `SGD, Adam and AdamW`. */
 const NAMES = Object.keys(OPTIMIZERS)
   .join(', ')
   .replace(/, (?=\w+$)/, ' and ')
@@ -34,7 +34,7 @@ const CONTENTS = new Contents<Optimizer<any>>('An optimizer', {
 })
 
 /**
- * Changes parameters along their gradients. `torch.optim.Optimizer`.
+ * Updates parameters by their gradients. `torch.optim.Optimizer`.
  *
  * ```ts
  * const optimizer = new AdamW(layer.parameters(), { lr: 1e-3 })
@@ -45,11 +45,11 @@ const CONTENTS = new Contents<Optimizer<any>>('An optimizer', {
  * }
  * ```
  *
- * Numbers are those of PyTorch's single-tensor implementations, to the bit where that rounds square roots correctly, at
- * any number of threads. State lives in native memory, made at a parameter's first step.
+ * Results are those of PyTorch's single-tensor implementations with any number of threads, and equal to the bit
+ * wherever PyTorch rounds square roots correctly. State is in native memory and is made at a parameter's first step.
  */
 export abstract class Optimizer<O extends Rates = Rates> {
-  /** The parameters, with their numbers, which `set` changes. */
+  /** The parameters in groups, each with its own options, which `set` changes. */
   readonly groups: readonly ParameterGroup<O>[]
   readonly #where: string
   readonly #rules: Rules
@@ -71,7 +71,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
     this.groups = Object.freeze(groupsOf(params, given, check, name))
   }
 
-  /** The learning rate: of the first group. Setting it sets that of every group. */
+  /** The learning rate of the first group. Setting it sets the rate of every group. */
   get lr(): number {
     return this.groups[0].lr
   }
@@ -81,10 +81,10 @@ export abstract class Optimizer<O extends Rates = Rates> {
   }
 
   /**
-   * One step on every parameter that has a gradient.
+   * Takes one step on every parameter that has a gradient.
    *
-   * @throws UsageError for a parameter that was disposed, that no longer learns, or that a `forwardAsync` under way reads,
-   * and for a gradient of a kind that this optimizer does not take. Nothing has changed then.
+   * @throws UsageError for a parameter that was disposed, that no longer learns, or that a running `forwardAsync`
+   * reads, and for a gradient of a kind that this optimizer does not take. Nothing has changed then.
    */
   step(): void {
     const where = `${this.#where}.step`
@@ -130,7 +130,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
     if (by.rows !== null && by.sparse && rule.catchesUp) this.#stepBehind(state, param, by.rows, rule, at)
     else {
       if (state.catching !== null && param.lag === state.catching) state.catching.settleForAll()
-      // Another optimizer's, too.
+      // Another optimizer may have left rows behind, so this brings them up to date.
       param.lag?.settle()
       const [first, second] = state.tensors.map((tensor) => tensor.rawOperand())
       const rows = rowsOf(param.shape)
@@ -141,7 +141,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
     state.step++
   }
 
-  /** A step on rows that leaves the others behind. */
+  /** Takes a step on some rows and leaves the others behind. */
   #stepBehind(state: State, param: Tensor, rows: GradOperand, { rule }: Rule, at: number): void {
     if (state.catching === null || param.lag !== state.catching) {
       param.lag?.settle()
@@ -153,7 +153,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
 
   #stateOf(param: Tensor, rule: Rule): State {
     const known = this.#state.get(param)
-    // Momentum may be switched on or off between steps: without a velocity it begins anew.
+    // Momentum may be switched on or off between steps; without a velocity the state starts again.
     if (known !== undefined && known.tensors.length === rule.state.length) return known
     known?.tensors.forEach((tensor) => tensor.dispose())
     const made = newState(rule, param)
@@ -161,23 +161,24 @@ export abstract class Optimizer<O extends Rates = Rates> {
     return made
   }
 
-  /** Forgets the gradients of all parameters: `grad` is null. `torch.optim.Optimizer.zero_grad`. */
+  /** Clears the gradients of all parameters: `grad` becomes null. `torch.optim.Optimizer.zero_grad`. */
   zeroGrad(): void {
     for (const { params } of this.groups) for (const param of params) param.grad = null
   }
 
   /**
-   * Brings rows that were left behind while they had no gradient up to date (Adam and AdamW on tables of `sparse: true`
-   * layers). Whatever reads such a table does so by itself; this is for arrays that `data` gave before, and for threads
-   * that share the table.
+   * Brings rows up to date that were left behind while they had no gradient (Adam and AdamW on tables of `sparse: true`
+   * layers). Everything that reads such a table through the API does so by itself; call this for arrays that `data`
+   * gave before, and for threads that share the table.
    */
   flush(): void {
     for (const [param, { catching }] of this.#state) if (!param.disposed) catching?.settle()
   }
 
   /**
-   * What `loadStateDict` needs to go on from here: numbers of the groups, and for each parameter that was stepped, by
-   * its number over all groups, its steps and its state, sharing the optimizer's memory. `flush()` is done first.
+   * The state from which `loadStateDict` continues: the options of the groups, and for each parameter that took a step,
+   * by its number over all groups, its step count and its state tensors, which share the optimizer's memory. It calls
+   * `flush()` first.
    */
   stateDict(): OptimizerState {
     this.flush()
@@ -185,7 +186,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
   }
 
   /**
-   * Takes over numbers and state, whose tensors are copied. All is checked before anything changes.
+   * Restores options and state, and copies the tensors. Everything is checked before anything changes.
    *
    * @throws UsageError, ShapeError or DTypeError for a state of other groups, parameters or optimizers.
    */
@@ -204,7 +205,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
     this.#state.delete(param)
   }
 
-  /** Frees the state, after `flush()`: a step after it begins anew. */
+  /** Frees the state, after `flush()`; a later step starts with new state. */
   dispose(): void {
     this.flush()
     for (const param of this.#state.keys()) this.#forget(param)
@@ -214,7 +215,7 @@ export abstract class Optimizer<O extends Rates = Rates> {
     this.dispose()
   }
 
-  /** What `console.log` shows. @internal */
+  /** The text that `console.log` shows. @internal */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     const groups = this.groups.map(
       ({ params, options }) => `{ params: ${params.length}, ${show(options).replace(/^\{ | \}$/g, '')} }`,

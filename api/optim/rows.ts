@@ -1,16 +1,16 @@
-// Gradients in rows, as a step takes them.
+// Gradients in rows, in the form that a step takes.
 
 import { isDense, type Gradient } from '../autograd/tape.js'
 import type { GradOperand } from '../native/native.js'
 import { TableGradient } from '../autograd/table-gradient.js'
 import type { Elements } from '../ops/elements.js'
 
-/** A gradient: rows, where it is in rows and nobody looked at the dense one; else dense elements. */
+/** A gradient for a step: rows if it is in rows and its dense form was never read, or else dense elements. */
 export type Steps =
   | { readonly rows: GradOperand; readonly sparse: boolean }
   | { readonly rows: null; readonly dense: Elements }
 
-/** A gradient as it is stepped with. */
+/** The form of a gradient that a step takes. */
 export function steps(grad: Gradient): Steps {
   if (isDense(grad)) return { rows: null, dense: grad }
   const table = grad as TableGradient
@@ -18,12 +18,12 @@ export function steps(grad: Gradient): Steps {
   return rows === null ? { rows, dense: table.changeable() } : { rows, sparse: isSparse(grad) }
 }
 
-/** Whether it shows rows: of the table of a layer made with `sparse: true`. */
+/** Whether callers see the gradient as rows, as for the table of a layer made with `sparse: true`. */
 export function isSparse(grad: Gradient): boolean {
   return grad instanceof TableGradient && grad.sparse
 }
 
-/** What counts of a gradient, to be changed in place. */
+/** The elements that hold a gradient, to be changed in place. */
 export function changeable(grad: Gradient): Elements {
   return isDense(grad) ? grad : (grad as TableGradient).changeable()
 }

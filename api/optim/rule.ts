@@ -1,4 +1,4 @@
-// What an optimizer is to the steps that all share, as Rust says it.
+// The rule of an optimizer, as Rust describes it: all that distinguishes it within the shared steps.
 
 import { checkAll, type Words } from '../base/fields.js'
 import { call, check, native } from '../native/native.js'
@@ -8,18 +8,18 @@ import type { ParameterGroup, Rates } from './group.js'
 /** The name of an optimizer. */
 export type OptimizerName = keyof typeof OPTIMIZERS
 
-/** What the native side knows an optimizer with its options by. Opaque. */
+/** The native side's form of an optimizer with its options. Opaque. */
 export type NativeRule = NonNullable<ReturnType<typeof native.optimizerNew>>
 
-/** How an optimizer treats a parameter. */
+/** How an optimizer treats a parameter: what state it keeps, and how it steps. */
 type Manner = NonNullable<ReturnType<typeof native.optimizerManner>>
 
-/** An optimizer with the options of a group. */
+/** An optimizer with the options of one group. */
 export interface Rule extends Manner {
   readonly rule: NativeRule
 }
 
-/** The rules of an optimizer. The native side hears of a group's options when they have changed. */
+/** The rules of an optimizer, one for each group. A rule is made again when the group's options have changed. */
 export class Rules {
   readonly #name: OptimizerName
   readonly #known = new WeakMap<ParameterGroup<any>, { readonly options: object; readonly rule: Rule }>()
@@ -28,7 +28,7 @@ export class Rules {
     this.#name = name
   }
 
-  /** The rule of a group, good until its options change. */
+  /** The rule of a group, valid until its options change. */
   of<O extends Rates>(group: ParameterGroup<O>): Rule {
     const { options } = group
     const known = this.#known.get(group)
@@ -39,7 +39,7 @@ export class Rules {
     return rule
   }
 
-  /** A rule with options that no group has. */
+  /** A rule with other options than those of a group. */
   with(options: object): Rule {
     return whole(call(native.optimizerNew(this.#name, options)))
   }

@@ -1,4 +1,4 @@
-// Learning rates that change as training goes on.
+// Learning rates that change during training.
 
 import { Contents } from '../base/contents.js'
 import { UsageError } from '../base/errors.js'
@@ -7,20 +7,20 @@ import { guardReceivers } from '../base/receivers.js'
 import { checkNumber, checkOptions, checkSize, checkWord, isArray, show } from '../base/validate.js'
 
 export interface ScheduleOptions {
-  /** `constant`; `linear`, down to `minLr` at `totalSteps`; `cosine`, down to it along half a cosine. */
+  /** `constant`; `linear` falls to `minLr` at `totalSteps`; `cosine` falls to it along half a cosine. */
   type: 'constant' | 'linear' | 'cosine'
-  /** Steps over which rates rise from 0 to those of the optimizer; default 0. */
+  /** Number of steps in which rates rise from 0 to those of the optimizer; default 0. */
   warmupSteps?: number
-  /** The step at which rates have come down, and stay; not of `constant`. */
+  /** The step from which on rates stay at `minLr`; not for `constant`. */
   totalSteps?: number
-  /** What they come down to; default 0. */
+  /** The rate at the end; default 0. */
   minLr?: number
 }
 
-/** Where a schedule is. */
+/** The state of a schedule. */
 export interface ScheduleState {
   step: number
-  /** The rates of the optimizer's groups that it starts from. */
+  /** The rates of the optimizer's groups when the schedule was made. */
   baseLrs: number[]
 }
 
@@ -31,10 +31,10 @@ const CONTENTS = new Contents<LRSchedule>('LRSchedule', {
 })
 
 /**
- * Sets the learning rates of an optimizer, step by step: each group's own, as it is now, times what the schedule says.
- * The rates are those of `get_constant_schedule_with_warmup`, `get_linear_schedule_with_warmup` and
+ * Sets the learning rates of an optimizer step by step: the rate that each group has now is multiplied by the factor of
+ * the schedule. The rates are those of `get_constant_schedule_with_warmup`, `get_linear_schedule_with_warmup` and
  * `get_cosine_schedule_with_warmup` of transformers, and of PyTorch's `CosineAnnealingLR` with `minLr` as `eta_min`;
- * past `totalSteps` they stay at the end.
+ * after `totalSteps` they stay at the last value.
  *
  * ```ts
  * const schedule = new LRSchedule(optimizer, { type: 'cosine', warmupSteps: 100, totalSteps: 5000 })
@@ -52,7 +52,7 @@ export class LRSchedule {
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
-  /** Sets the rates of step 0. @throws UsageError for options that cannot be. */
+  /** Sets the rates of step 0. @throws UsageError for invalid options. */
   constructor(optimizer: Optimizer<any>, options: ScheduleOptions) {
     const where = 'LRSchedule'
     if (!(optimizer instanceof Optimizer)) throw new UsageError(`${where}: of an optimizer, not of ${show(optimizer)}`)
@@ -79,7 +79,7 @@ export class LRSchedule {
     this.#set()
   }
 
-  /** The step that rates are those of, from 0 on. */
+  /** The step whose rates are set, from 0 on. */
   get current(): number {
     return this.#step
   }
@@ -89,7 +89,7 @@ export class LRSchedule {
     return this.#optimizer.lr
   }
 
-  /** The rate of a group that starts from `base` at a step, which may be any. */
+  /** The rate at any step of a group that starts from `base`. */
   at(step: number, base = this.#base[0]): number {
     checkSize(step, 'LRSchedule.at: step')
     checkNumber(base, 'LRSchedule.at: base')
@@ -103,7 +103,7 @@ export class LRSchedule {
     return this.#minLr + (base - this.#minLr) * share
   }
 
-  /** The next step's rates: call it after the optimizer's `step`. */
+  /** Sets the rates of the next step. Call it after the optimizer's `step`. */
   step(): void {
     this.#step++
     this.#set()
@@ -115,14 +115,12 @@ export class LRSchedule {
     })
   }
 
-  /** Where it is: small and JSON-safe. */
+  /** The state of the schedule, as a small JSON value. */
   stateDict(): ScheduleState {
     return { step: this.#step, baseLrs: [...this.#base] }
   }
 
-  /**
-   * Goes on from there, setting the rates. @throws UsageError for a state of other groups; nothing has changed then.
-   */
+  /** Restores a state and sets the rates. @throws UsageError for a state of other groups; nothing has changed then. */
   loadStateDict(state: ScheduleState): this {
     const where = 'LRSchedule.loadStateDict'
     const { step, baseLrs } = checkOptions(state, ['step', 'baseLrs'], where)

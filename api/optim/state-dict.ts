@@ -1,4 +1,4 @@
-// An optimizer's state as plain objects and tensors, and back.
+// Converts an optimizer's state to plain objects and tensors, and back.
 
 import { ShapeError, UsageError, DTypeError } from '../base/errors.js'
 import { sameShape, shown } from '../base/shape.js'
@@ -9,18 +9,18 @@ import type { ParameterGroup, Rates } from './group.js'
 import type { Rule, Rules } from './rule.js'
 import { stateShape, stateTensor, type State } from './state.js'
 
-/** The state of one parameter: how many steps it took, and tensors by name. */
+/** The state of one parameter: its number of steps, and tensors by name. */
 export type ParameterState = { step: number } & Record<string, Tensor | number>
 
-/** What an optimizer hands out and takes back. */
+/** The state that `stateDict` gives and `loadStateDict` takes. */
 export interface OptimizerState {
-  /** By the parameter's number, counted over all groups. */
+  /** State by the parameter's number, counted over all groups. */
   state: Record<string, ParameterState>
-  /** The numbers of each group, and the numbers of its parameters. */
+  /** The options of each group, and the numbers of its parameters. */
   groups: ({ params: number[] } & Record<string, unknown>)[]
 }
 
-/** State, written down. @internal */
+/** Converts the present state to a state dict. @internal */
 export function writtenState<O extends Rates>(
   groups: readonly ParameterGroup<O>[],
   rules: Rules,
@@ -44,7 +44,7 @@ export function writtenState<O extends Rates>(
   return { state, groups: written }
 }
 
-/** Checks a state; what is returned puts the numbers in place and gives the state of each parameter. @internal */
+/** Checks a state dict. The returned function sets the options and returns the state of each parameter. @internal */
 export function readState<O extends Rates>(
   given: OptimizerState,
   groups: readonly ParameterGroup<O>[],

@@ -1,4 +1,4 @@
-// What an optimizer keeps of a parameter.
+// The state that an optimizer keeps for a parameter.
 
 import { scopeless } from '../memory/scope.js'
 import { zeroTable } from '../tensor/allocate.js'
@@ -6,13 +6,13 @@ import type { Tensor } from '../tensor/tensor.js'
 import type { Catching } from './catching.js'
 import type { Rule } from './rule.js'
 
-/** Of one parameter: made at its first step, in native memory. */
+/** The state of one parameter, made at its first step, in native memory. */
 export interface State {
-  /** Steps taken. */
+  /** Number of steps taken. */
   step: number
-  /** As the rule names them. */
+  /** The state tensors, in the order in which the rule names them. */
   readonly tensors: readonly Tensor[]
-  /** Where rows are left behind and catch up. */
+  /** Brings rows up to date that steps leave behind; null if none ever are. */
   catching: Catching | null
 }
 
@@ -21,12 +21,12 @@ export function stateShape({ shape }: Tensor, byRow: boolean): number[] {
   return byRow ? [rowsOf(shape)] : [...shape]
 }
 
-/** The rows of a shape: along dimension 0. */
+/** The rows of a shape, which run along dimension 0. */
 export function rowsOf(shape: readonly number[]): number {
   return shape.length === 0 ? 1 : shape[0]
 }
 
-/** State before the first step. */
+/** The state before the first step. */
 export function newState({ state, byRow, initial }: Rule, param: Tensor): State {
   const shape = stateShape(param, byRow)
   const tensors = state.map(() => stateTensor(param, shape, initial))
@@ -40,7 +40,7 @@ export function stateTensor({ dtype }: Tensor, shape: number[], initial: number)
   return made
 }
 
-/** Elements that are written at once. */
+/** Number of elements that are written at once. */
 const PIECE = 1 << 16
 
 function fill(tensor: Tensor, value: number): void {

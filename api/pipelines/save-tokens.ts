@@ -1,5 +1,4 @@
-// Folders of token ids as they are written: texts are encoded once, so that what learns from them later reads ids
-// alone.
+// Writes folders of token ids: texts are encoded once, so later readers need only the ids.
 
 import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -45,39 +44,46 @@ import {
 } from '../text/source.js'
 import type { SpecialOptions, Tokenizer } from '../text/tokenizer.js'
 
-/** What can be encoded into a folder. Ids are taken as they are: each list of them is a document. */
+/** A source that can be encoded into a folder. Ids are stored as they are; each list of them is a document. */
 export type TokensInput = FilesSource | TextsSource | PiecesSource | IdsSource
 
-/** How far `saveTokens` is. */
+/** The progress of `saveTokens`. */
 export interface TokensProgress {
-  /** Ids that were written. */
+  /** Number of ids written so far. */
   readonly ids: number
-  /** Documents that have ended. */
+  /** Number of documents that have ended. */
   readonly documents: number
-  /** Bytes of text that were read from files, decompressed. */
+  /** Number of bytes of text read from files, after decompression. */
   readonly bytes: number
 }
 
 export interface SaveTokensOptions extends SpecialOptions {
-  /** What encodes the texts; default gpt2. Of ids: what encoded them. */
+  /** The tokenizer of the texts; default gpt2. If the source is ids, it is the tokenizer that encoded them. */
   tokenizer?: Tokenizer
-  /** How an id is stored. Default `auto`: `u16` where the vocabulary has at most 65,536 tokens, else `u32`. */
+  /** How an id is stored. The default `auto` is `u16` if the vocabulary has at most 65,536 tokens, and else `u32`. */
   dtype?: TokensDType | 'auto'
-  /** Whether each line of a file, or of what comes in pieces, is a document, without the `\n` or `\r\n` that ends it; lines
-   * in which nothing stands are none. Default false: each file and each text is one. */
+  /**
+   * Whether each line of a file or of pieces is a document, without the `\n` or `\r\n` at its end; empty lines are
+   * skipped. Default false: each file and each text is a document.
+   */
   lines?: boolean
-  /** A special token that ends every document, the last too, as `<|endoftext|>`. Default: none, as `streamIds` puts nothing
-   * between files. */
+  /**
+   * A special token that ends every document, including the last, such as `<|endoftext|>`. Default: none, as
+   * `streamIds` puts nothing between files.
+   */
   separator?: string
-  /** Whether a folder of token ids that is there is replaced; default false. It stays until the new one is whole. */
+  /** Whether an existing folder of token ids is replaced; default false. It stays until the new one is complete. */
   force?: boolean
-  /** What happens to bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD (`replace`). */
+  /** What happens with bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD (`replace`). */
   invalidUtf8?: 'throw' | 'replace'
-  /** Bytes of text that each byte of a `.gz` or `.zst` file may become, beside 16 MB that any may; default 200. */
+  /**
+   * How many bytes of text each byte of a `.gz` or `.zst` file may become, beyond 16 MB that every file may; default
+   * 200.
+   */
   maxRatio?: number
-  /** Bytes of text that may be held back because nothing divides them: as of `streamIds`. */
+  /** How many bytes of text may be held back because they cannot be divided; the default is that of `streamIds`. */
   maxHeldBytes?: number
-  /** Called after each few megabytes, and each text. */
+  /** Called after every few megabytes, and after each text. */
   onProgress?: (progress: TokensProgress) => void
   /** Ends the work with an AbortedError; nothing is left behind. */
   signal?: AbortSignal
@@ -98,10 +104,10 @@ const OPTIONS = [
   'disallowedSpecial',
 ]
 const TAKES: readonly Kind[] = ['files', 'texts', 'pieces', 'ids']
-/** Ids that two bytes hold. */
+/** Number of ids that two bytes can tell apart. */
 const FITS_U16 = 2 ** 16
 
-/** Options with their defaults. */
+/** The options with their defaults filled in. */
 interface Plan {
   readonly tokenizer: Tokenizer
   readonly dtype: TokensDType
@@ -117,12 +123,12 @@ interface Plan {
 }
 
 /**
- * Encodes texts and writes their ids as a folder, in memory that does not grow with them. What reads texts takes it as
- * `{ folder }`: `createDataLoader`, `streamIds`, `streamBatches` and `Trainer`.
+ * Encodes texts and writes their ids to a folder, in memory that does not grow with them. `createDataLoader`,
+ * `streamIds`, `streamBatches` and `Trainer` read it as the source `{ folder }`.
  *
  * The ids are those that `Tokenizer.encode` gives for each document, end to end. Files are read, encoded and written on
- * another thread. The folder is there once its manifest is, which is written last: whatever ends the work before, the
- * folder that was there stays as it was, and else there is none.
+ * another thread. The manifest is written last, and completes the folder. If the work ends before, an existing folder
+ * is unchanged, and no new one appears.
  *
  * ```ts
  * await saveTokens('corpus', { files: ['a.txt', 'b.txt.gz'] }, { separator: '<|endoftext|>' })
@@ -131,11 +137,11 @@ interface Plan {
  * }
  * ```
  *
- * @param source One source, or several in an array, in their order.
- * @throws UsageError for a source or options that cannot be used, where a folder of token ids is there and `force` is not
- * given, and where there are no ids; TokenIndexError for an id that the tokenizer does not have. FileError, FormatError
- * for files that cannot be read, as of `streamIds`, for a folder that cannot be written, and while another process
- * writes to it. AbortedError.
+ * @param source One source, or an array of several, which are written in that order.
+ * @throws UsageError for a source or options that cannot be used, if a folder of token ids exists and `force` is not
+ * given, and if there are no ids; TokenIndexError for an id that the tokenizer does not have. FileError, FormatError
+ * for files that cannot be read, as in `streamIds`, for a folder that cannot be written, and if another process writes
+ * to it at the same time. AbortedError.
  */
 export async function saveTokens(
   folder: string,
@@ -156,7 +162,7 @@ export async function saveTokens(
   const made = makeFolder(path)
   const leave = () => made && quietly(() => rmdirSync(path))
   try {
-    // At once: two that write to one folder would both do all the work, and one of them for nothing.
+    // The lock is taken first: otherwise two writers of one folder would both do all the work, one of them for nothing.
     const lock = call(native.folderLock(path, 0))
     try {
       return await write(path, sources, plan, leave, where)
@@ -221,7 +227,7 @@ function separatorOf(
   throw new UsageError(`${where}: separator ${show(token)} is no special token of ${name}; it has: ${known || 'none'}`)
 }
 
-/** One source, or several: those say what they are, and short forms are refused beside others. */
+/** Reads one source or an array of several. In an array each names its kind, and short forms are refused. */
 function sourcesOf(source: unknown, where: string): Source[] {
   const several = isArray(source) && isObject(source[0]) && !isArray(source[0]) && !ArrayBuffer.isView(source[0])
   return several
@@ -229,7 +235,7 @@ function sourcesOf(source: unknown, where: string): Source[] {
     : [readSource(source, TAKES, where)]
 }
 
-/** Refuses to write over what nobody meant. */
+/** Refuses to write over something that the caller did not mean. */
 function checkFree(folder: string, force: boolean, where: string): void {
   const found = manifestIn(folder)
   if (found === 'other')
@@ -242,7 +248,7 @@ function checkFree(folder: string, force: boolean, where: string): void {
     )
 }
 
-/** Whether the folder was made just now. */
+/** Makes the folder if it is missing, and returns whether it did. */
 function makeFolder(folder: string): boolean {
   try {
     return mkdirSync(folder, { recursive: true }) !== undefined
@@ -251,7 +257,7 @@ function makeFolder(folder: string): boolean {
   }
 }
 
-/** What is to be given up where the process exits meanwhile. */
+/** What must be aborted if the process exits meanwhile. */
 const open = new Set<() => void>()
 let listening = false
 
@@ -321,8 +327,8 @@ async function write(
 }
 
 /**
- * Names the data files that belong together; those of the folder that was there, and what was left behind, go
- * afterwards.
+ * Writes the manifest, which names the new data files. Then removes the data files of the old folder and of unfinished
+ * writers.
  */
 function commit(info: TokensInfo, before: ReadonlySet<string>): void {
   const { path, files } = info
@@ -336,28 +342,28 @@ function commit(info: TokensInfo, before: ReadonlySet<string>): void {
   for (const name of namesIn(path)) if (!current.has(name)) quietly(() => unlinkSync(join(path, name)))
 }
 
-/** The data files in a folder. */
+/** The names of the data files in a folder. */
 function namesIn(folder: string): Set<string> {
   const names = new Set<string>()
   quietly(() => readdirSync(folder).forEach((name) => DATA.test(name) && names.add(name)))
   return names
 }
 
-/** A step that need not go well. */
+/** Runs a step that may fail. */
 function quietly(step: () => void): void {
   try {
     step()
   } catch {
-    // As it was.
+    // The file stays as it was.
   }
 }
 
-/** Milliseconds that texts of this thread may keep other work waiting. */
+/** For at most this many milliseconds the texts of this thread keep other work waiting. */
 const TURN = 20
 
-/** Sources, as they are written one after the other. */
+/** Writes sources one after the other. */
 class Writing {
-  /** Those that are written. */
+  /** The sources written so far. */
   readonly sources: TokensPart[] = []
   #bytes = 0
   #until = performance.now() + TURN
@@ -421,7 +427,7 @@ class Writing {
     this.#tell()
   }
 
-  /** Tells how far it is, and lets the event loop turn now and then, so that a signal is heard. */
+  /** Reports progress, and lets the event loop run now and then, so that a signal is noticed. */
   async #turn(): Promise<void> {
     this.#tell()
     if (performance.now() < this.#until) return

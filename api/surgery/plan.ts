@@ -1,4 +1,4 @@
-// Which rows stay, in which order, and which are added.
+// A plan of changes to a vocabulary: which rows stay, in which order, and which are added.
 
 import { UsageError } from '../base/errors.js'
 import { checkGenerator, type Generator } from '../tensor/random.js'
@@ -6,21 +6,21 @@ import { checkRowSource, idsOf, type Mapping, type NewToken } from './rows.js'
 import { checkOptions, checkSize, checkText, isArray, show, eachOf, isObject } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 
-/** What is to change. At most one of `keep`, `remove` and `minCount`; without them all rows stay. */
+/** The changes to a vocabulary. At most one of `keep`, `remove` and `minCount` is given; without them all rows stay. */
 export interface VocabularyPlan {
-  /** The ids that stay, in their new order: others go. Row i of the result is what row `keep[i]` was. */
+  /** The ids that stay, in their new order; all others are removed. Row i of the result was row `keep[i]`. */
   keep?: ArrayLike<number>
-  /** The ids that go; others keep their order. */
+  /** The ids that are removed; the others keep their order. */
   remove?: ArrayLike<number>
-  /** Tokens that were seen less often go; needs counts. */
+  /** Tokens that were seen less often are removed; this needs counts. */
   minCount?: number
-  /** Tokens that are added behind the others; a number adds so many, each the mean of the rows that stay. */
+  /** Tokens that are added after the others. A number adds that many, each the mean of the rows that stay. */
   add?: number | readonly NewToken[]
-  /** What draws new rows; default: the one that `manualSeed` seeds. */
+  /** The generator that draws new rows; default: the one that `manualSeed` seeds. */
   generator?: Generator
 }
 
-/** New rows at once: each is an object of JavaScript's. */
+/** The most rows that can be added at once, because each is a JavaScript object. */
 const MOST_ADDED = 2 ** 24
 const PLAN = ['keep', 'remove', 'minCount', 'add', 'generator']
 
@@ -117,7 +117,7 @@ function checkWords(words: readonly string[], kept: Int32Array, added: readonly 
   })
 }
 
-/** What each new row has of a list that goes with the rows. */
+/** Rearranges a list that goes with the rows; `fresh` gives the value of each new row. */
 export function remapped<T>({ kept, added }: Mapping, list: ArrayLike<T>, fresh: (token: NewToken) => T): T[] {
   return [...Array.from(kept, (old) => list[old]), ...added.map(fresh)]
 }

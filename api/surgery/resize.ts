@@ -1,4 +1,4 @@
-// Vocabularies that change: rows added, removed, reordered, in all that belongs to them at once.
+// Changes of vocabularies: rows are added, removed and reordered in everything that belongs to them, at once.
 
 import { EmbeddingBag } from '../layers/bag.js'
 import { isFloat } from '../base/dtype.js'
@@ -14,45 +14,52 @@ import { Tensor } from '../tensor/tensor.js'
 import { TokenPositionEmbedding } from '../layers/token-position.js'
 import { checkOptions, isArray, isObject, show } from '../base/validate.js'
 
-/** Something with a row a token. */
+/** A layer or tensor with one row per token. */
 export type VocabularyTable = Embedding | EmbeddingBag | TokenPositionEmbedding<any> | Tensor
 
-/** All that has a row a token, or a word, a count, a state for each. */
+/** Everything that has one row, word, count or state per token. */
 export interface VocabularyParts {
-  /** Layers, and tensors whose dimension 0 is the vocabulary (a head, its bias), by names of your own. Of tied weights both:
-   * they stay tied. Of a TokenPositionEmbedding its token table changes: positions, segments and the normalization are
-   * the same tensors in the new layer. */
+  /**
+   * Layers, and tensors whose dimension 0 is the vocabulary (a head, its bias), by names of your choice. Give both of a
+   * pair of tied weights: they stay tied. In a TokenPositionEmbedding the token table changes; positions, segments and
+   * the normalization are the same tensors in the new layer.
+   */
   tables: Record<string, VocabularyTable>
   /** The words, in the order of the rows. */
   words?: readonly string[]
   /** How often each token was seen. */
   counts?: ArrayLike<number>
-  /** What steps the tables, and may step others. */
+  /** The optimizer that steps the tables; it may step other parameters too. */
   optimizer?: OptimizerLike
 }
 
-/** What `resizeVocabulary` makes: new tables, beside the old ones, which stay as they are. */
+/** The result of `resizeVocabulary`: new tables. The old ones are unchanged. */
 export type ResizedVocabulary<P extends VocabularyParts = VocabularyParts> = {
-  /** Under the names of those given, and of their kind; layers have their options, a padding row its new place. */
+  /**
+   * New tables under the names and of the kinds of the old ones. Layers keep their options, with the padding row at its
+   * new place.
+   */
   tables: P['tables']
-  /** Rows. */
+  /** Number of rows. */
   size: number
-  /** For each old id the new one; -1 where it was removed. */
+  /** For each old id the new one; -1 if it was removed. */
   newIds: Int32Array
-  /** For each new id the old one; -1 where it was added. */
+  /** For each new id the old one; -1 if it was added. */
   oldIds: Int32Array
 } & (P extends { words: readonly string[] } ? { words: string[] } : object) &
   (P extends { counts: ArrayLike<number> } ? { counts: Float64Array } : object) &
   (P extends { optimizer: OptimizerLike } ? ResizedOptimizer : object)
 
-/** What an optimizer is made anew with. */
+/** What a new optimizer needs to continue. */
 export interface ResizedOptimizer {
   /**
-   * For the constructor of an optimizer like the one given: its groups, with the new tables in the places of the old.
+   * Groups for the constructor of an optimizer of the same kind: the old groups, with the new tables in place of the
+   * old.
    */
   groups: ParameterGroupLike[]
   /**
-   * For `loadStateDict` of that optimizer. State of rows that stay goes with them; that of new rows is as it begins.
+   * State for `loadStateDict` of that optimizer. Rows that stay keep their state; new rows have the state before a
+   * first step.
    */
   optimizerState: OptimizerStateLike
 }
@@ -60,8 +67,8 @@ export interface ResizedOptimizer {
 const PARTS = ['tables', 'words', 'counts', 'optimizer']
 
 /**
- * Adds, removes and reorders tokens in all that has a row for each, in one step or not at all: everything is checked
- * before anything is made, and what was given is never changed. Tied weights stay tied, types and `requiresGrad` stay,
+ * Adds, removes and reorders tokens in everything that has a row for each, in one step or not at all: all is checked
+ * before anything is made, and the arguments are never changed. Tied weights stay tied, types and `requiresGrad` stay,
  * and the state of an optimizer follows its rows.
  *
  * ```ts
@@ -72,10 +79,11 @@ const PARTS = ['tables', 'words', 'counts', 'optimizer']
  * const optimizer = new AdamW(after.groups).loadStateDict(after.optimizerState)
  * ```
  *
- * New rows are the mean of those that stay unless `from` says otherwise. Means are summed in float64 and rounded once.
+ * A new row is the mean of the rows that stay, unless `from` says otherwise. Means are summed in float64 and rounded
+ * once.
  *
- * @throws UsageError for an id that is named twice or is no row, a word that is there already, and a padding row that would
- * go; ShapeError where tables, words and counts are not as many; DTypeError for tables that are not of floats.
+ * @throws UsageError for an id that is named twice or out of range, a word that exists already, and a padding row that
+ * would be removed; ShapeError if tables, words and counts differ in length; DTypeError for tables that are not floats.
  */
 export function resizeVocabulary<const P extends VocabularyParts>(
   parts: P,
@@ -95,7 +103,7 @@ export function resizeVocabulary<const P extends VocabularyParts>(
   for (const { source, tensor } of distinct) checkRows(tensor, mapping, source.padding, `${where}: "${source.name}"`)
   const state = optimizer === undefined ? null : stateOf(optimizer, where)
 
-  // From here on nothing fails but for want of memory.
+  // From here on only a lack of memory can make it fail.
   const made = new Map(distinct.map(({ source, tensor }) => [tensor, resized(tensor, mapping, source.padding)]))
   const result = {
     tables: Object.fromEntries(sources.map((source) => [source.name, rebuilt(source, made, mapping)])),
@@ -111,12 +119,12 @@ export function resizeVocabulary<const P extends VocabularyParts>(
   return result as unknown as ResizedVocabulary<P>
 }
 
-/** A table that was given. */
+/** A table to resize. */
 interface Source {
   readonly name: string
   readonly given: VocabularyTable
   readonly tensor: Tensor
-  /** What a layer has beside its weight. */
+  /** The table of a layer, with its settings; null for a tensor. */
   readonly table: Table | null
   /** The padding row. */
   readonly padding: number | undefined
@@ -185,18 +193,18 @@ function checkPadding({ name, given, padding }: Source, { newIds }: Mapping, whe
   )
 }
 
-/** Whether two are one and the same memory. */
+/** Whether two tensors cover exactly the same memory. */
 function isSame(a: Tensor, b: Tensor): boolean {
   if (a === b) return true
   if (a.dtype !== b.dtype || !sameShape(a.shape, b.shape) || a.size === 0 || !a.overlaps(b)) return false
-  // Of two parts of one size, the first and the last element of one are in the other only if they begin together.
+  // Two ranges of one size each contain the other's first and last element only if they begin at the same place.
   return scope(() => {
     const flat = a.detach().reshape(a.size)
     return flat.narrow(0, 0, 1).overlaps(b) && flat.narrow(0, a.size - 1, 1).overlaps(b)
   })
 }
 
-/** Each memory once, with the first that was given over it; ties with a padding row, where one has it. */
+/** Each distinct memory once, with the first source over it. Of tied sources one with a padding row is preferred. */
 function distinctOf(sources: readonly Source[], where: string): { source: Source; tensor: Tensor }[] {
   const distinct: { source: Source; tensor: Tensor }[] = []
   for (const source of sources) {
@@ -215,7 +223,7 @@ function distinctOf(sources: readonly Source[], where: string): { source: Source
   return distinct
 }
 
-/** The new tensor in the place of one that was given, or of another over the same memory. */
+/** The new tensor for an old one, or for another over the same memory. */
 function tableOf(made: ReadonlyMap<Tensor, Tensor>, tensor: Tensor): Tensor | undefined {
   const direct = made.get(tensor)
   if (direct !== undefined) return direct
@@ -232,10 +240,11 @@ function resized(tensor: Tensor, mapping: Mapping, padding: number | undefined):
   return made
 }
 
-/** The same kind of thing over new rows. */
+/** Makes a layer or tensor of the same kind over the new rows. */
 function rebuilt({ given, tensor, table }: Source, made: Map<Tensor, Tensor>, { newIds }: Mapping): VocabularyTable {
   const weight = tableOf(made, tensor)!
-  // Tensors that were two over one memory are so again, and each stays one however often it is named.
+  // Two old tensors over one memory become two new ones over one memory, and each old tensor has one new tensor,
+  // however often it is named.
   made.set(tensor, weight)
   if (table === null) return weight
   const { paddingIdx, maxNorm, normType, badIds, scaleGradByFreq, sparse } = table.settings
@@ -256,7 +265,7 @@ function rebuilt({ given, tensor, table }: Source, made: Map<Tensor, Tensor>, { 
           includeLastOffset: given.includeLastOffset,
         })
       : Embedding.fromPretrained(weight, options)
-  // Not a tensor that shares its memory, but that very tensor: so are weights tied.
+  // Weights are tied by being the same tensor, so the layer gets this very one, not another that shares its memory.
   layer.weight = weight
   return given instanceof TokenPositionEmbedding && layer instanceof Embedding ? given.withTokens(layer) : layer
 }

@@ -1,4 +1,4 @@
-// New tables out of rows of old ones.
+// Makes new tables out of rows of old ones.
 
 import { facts } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
@@ -9,8 +9,10 @@ import { type Tensor } from '../tensor/tensor.js'
 import { checkBytes, checkNumber, checkOptions, isObject, show, checkSize, eachOf } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 
-/** What a new row is made of: the mean of all rows that stay, zeros, draws from a normal distribution, or the mean of some
- * rows as they were before (the pieces that a new word falls into). */
+/**
+ * The values of a new row: the mean of all rows that stay, zeros, draws from a normal distribution, or the mean of some
+ * of the old rows (for example of the pieces that a new word is split into).
+ */
 export type RowSource =
   | 'mean'
   | 'zeros'
@@ -19,11 +21,13 @@ export type RowSource =
 
 /** A token that is added. */
 export interface NewToken {
-  /** Its word, where words are given. */
+  /** Its word, if the vocabulary has words. */
   word?: string
   /** How often it was seen; default 0. */
   count?: number
-  /** What its rows are made of; default 'mean'. Of what has one number a token (a bias) draws give the mean as well. */
+  /**
+   * The values of its rows; default 'mean'. In a table with one number per token (a bias) 'normal' gives the mean too.
+   */
   from?: RowSource
 }
 
@@ -57,10 +61,10 @@ export function checkRowSource(from: RowSource, size: number, where: string): vo
     throw new UsageError(`${where}.normal: std must not be negative, not ${std}`)
 }
 
-/** Ids that may come again and again, at once. */
+/** The most ids in a list that may repeat ids. */
 const MOST_REPEATED = 2 ** 24
 
-/** Ids of rows; each at most once, unless repeats are fine. */
+/** Reads ids of rows; each may come only once, unless `repeats` is true. */
 export function idsOf(list: unknown, size: number, where: string, repeats = false): Int32Array {
   const length = isObject(list) ? (list as ArrayLike<unknown>).length : undefined
   if (typeof length !== 'number') throw new UsageError(`${where}: ids are an array, not ${show(list)}`)
@@ -80,11 +84,12 @@ export function idsOf(list: unknown, size: number, where: string, repeats = fals
 const sizeOfRow = ({ shape }: Tensor) => shape.slice(1).reduce((size, n) => size * n, 1)
 const isMean = (from: RowSource, tensor: Tensor) =>
   from === 'mean' || (typeof from === 'object' && 'normal' in from && tensor.shape.length === 1)
-/** The rows whose mean a new row is: all that stay but the padding row. */
+/** The rows whose mean a new row takes: all that stay except the padding row. */
 const staying = ({ kept }: Mapping, padding: number | undefined) => kept.filter((id) => id !== padding)
 
 /**
- * @throws UsageError where a table cannot be resized so: it would not fit in memory, or a mean has rows that are not finite.
+ * @throws UsageError if a table cannot be resized as planned: it would not fit in memory, or a mean has rows that are
+ * not finite.
  */
 export function checkRows(tensor: Tensor, mapping: Mapping, padding: number | undefined, where: string): void {
   const { added, oldIds } = mapping
@@ -94,7 +99,7 @@ export function checkRows(tensor: Tensor, mapping: Mapping, padding: number | un
     where,
     `[${[oldIds.length, ...tensor.shape.slice(1)].join(', ')}]`,
   )
-  // What is being read elsewhere is read here as well; what was transferred away cannot be.
+  // A tensor that another thread reads can be read here too; one that was transferred away throws.
   tensor.operand()
   const all = added.some(({ from = 'mean' }) => isMean(from, tensor))
   const used = added.flatMap(({ from }) =>
@@ -111,7 +116,7 @@ export function checkRows(tensor: Tensor, mapping: Mapping, padding: number | un
     throw new UsageError(`${where}: the mean of the rows that stay, which is the padding row alone: give from`)
 }
 
-/** A table of the rows that stay and of those that are added, in native memory, of the same type. */
+/** A new table, in native memory and of the same type, with the rows that stay and those that are added. */
 export function newRows(tensor: Tensor, mapping: Mapping, padding: number | undefined): Tensor {
   const row = sizeOfRow(tensor)
   const { kept, added, oldIds } = mapping
@@ -132,12 +137,12 @@ export function newRows(tensor: Tensor, mapping: Mapping, padding: number | unde
   return made
 }
 
-/** Zeros in the type of a tensor, with so many rows. */
+/** A tensor of zeros with the type and row shape of a tensor, and this number of rows. */
 export function emptied({ dtype, shape }: Tensor, rows: number): Tensor {
   return zeroTable(dtype, [rows, ...shape.slice(1)])
 }
 
-/** Copies rows, those that follow one another at once. */
+/** Copies rows; consecutive ones are copied together. */
 export function copyRows(from: Tensor, ids: Int32Array, to: Tensor): void {
   const source = from.detach()
   const row = sizeOfRow(from)
@@ -152,7 +157,7 @@ export function copyRows(from: Tensor, ids: Int32Array, to: Tensor): void {
   source.dispose()
 }
 
-/** The mean of some rows, each as often as it is named, in float64. */
+/** The mean of some rows in float64, (elements of a row). A row counts as often as it is named. */
 function meanOf(tensor: Tensor, ids: Int32Array): Float64Array {
   const row = sizeOfRow(tensor)
   const mean = zeroed(Float64Array, row)
@@ -160,7 +165,7 @@ function meanOf(tensor: Tensor, ids: Int32Array): Float64Array {
   return mean
 }
 
-/** A row of draws, in float32 as PyTorch draws them. */
+/** A row of draws, in float32 as PyTorch makes them. */
 function drawn(
   row: number,
   { mean = 0, std = 1 }: { mean?: number; std?: number },

@@ -1,4 +1,4 @@
-// The state of an optimizer, when the rows of its parameters change.
+// Resizes the state of an optimizer when the rows of its parameters change.
 
 import { UsageError } from '../base/errors.js'
 import { copyRows, emptied, type Mapping } from './rows.js'
@@ -7,22 +7,22 @@ import { Tensor } from '../tensor/tensor.js'
 import { isArray, show, isObject } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 
-/** Parameters that are stepped with the same numbers, as an optimizer's constructor takes them. */
+/** Parameters that share options, as an optimizer's constructor takes them. */
 export type ParameterGroupLike = { params: Tensor[] } & Record<string, any>
 
-/** What `Optimizer.stateDict()` gives. */
+/** The result of `Optimizer.stateDict()`. */
 export interface OptimizerStateLike {
   state: Record<string, any>
   groups: any[]
 }
 
-/** An optimizer, as far as its state is concerned. */
+/** The part of an optimizer that holds its state. */
 export interface OptimizerLike {
   readonly groups: readonly { readonly params: readonly Tensor[] }[]
   stateDict(): OptimizerStateLike
 }
 
-/** What was read of an optimizer. */
+/** An optimizer's groups and state as they were read. */
 export interface StateToResize {
   readonly params: readonly Tensor[]
   readonly written: OptimizerStateLike
@@ -40,7 +40,7 @@ export function stateOf(optimizer: OptimizerLike, where: string): StateToResize 
   return { params, written }
 }
 
-/** Groups and state with the rows of the parameters that change; `replaced` gives the new tensor of one that does. */
+/** The groups and state after the rows have changed; `replaced` gives the new tensor of a parameter that changes. */
 export function resizedState(
   { params, written }: StateToResize,
   replaced: (param: Tensor) => Tensor | undefined,
@@ -70,7 +70,7 @@ export function resizedState(
   return { groups, optimizerState: { state, groups: structuredClone(written.groups) } }
 }
 
-/** What the state of a row begins with: of Adagrad's sums what its options say. */
+/** The state value of a new row: for Adagrad's sums the one that its options set. */
 const initialOf = (name: string, options: Record<string, unknown> | undefined) =>
   name === 'sum' && typeof options?.initialAccumulatorValue === 'number' ? options.initialAccumulatorValue : 0
 

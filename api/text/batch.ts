@@ -1,4 +1,4 @@
-// A batch of windows: what loaders and streams hand out.
+// Batches of windows, which loaders and streams give.
 
 import { UsageError } from '../base/errors.js'
 import { TokenFolder } from '../files/token-folder.js'
@@ -8,24 +8,27 @@ import { type Tensor } from '../tensor/tensor.js'
 import { Tokenizer } from './tokenizer.js'
 import { checkBoolean, checkSize, show } from '../base/validate.js'
 
-/** int32 (batch, maxLength) each; targets are inputs one id later. Fresh tensors: the caller's to keep or dispose. */
+/**
+ * A batch of windows: two int32 tensors, (batch, maxLength) each. Targets are the inputs one id later. The tensors are
+ * new, and the caller's to keep or dispose.
+ */
 export interface Batch {
   inputs: Tensor
   targets: Tensor
 }
 
 export interface WindowOptions {
-  /** Windows in a batch; default 4. */
+  /** Number of windows in a batch; default 4. */
   batchSize?: number
-  /** Ids in a window; default 256. */
+  /** Number of ids in a window; default 256. */
   maxLength?: number
-  /** Ids from the start of one window to that of the next; default 128. */
+  /** Number of ids from the start of one window to the start of the next; default 128. */
   stride?: number
-  /** Whether a last batch that is not full is left out; default true. */
+  /** Whether a last batch that is not full is dropped; default true. */
   dropLast?: boolean
 }
 
-/** Options of windows with their defaults. */
+/** Checks the options of windows and fills in the defaults. */
 export function checkWindows(options: WindowOptions, where: string): Required<WindowOptions> {
   const { batchSize = 4, maxLength = 256, stride = 128, dropLast = true } = options
   checkSize(batchSize, `${where}: batchSize`, 1)
@@ -35,19 +38,19 @@ export function checkWindows(options: WindowOptions, where: string): Required<Wi
   return { batchSize, maxLength, stride, dropLast }
 }
 
-/** The tokenizer of an option: gpt2 where there is none. */
+/** Checks the tokenizer option; without one it is gpt2. */
 export function checkTokenizer(tokenizer: unknown, where: string): Tokenizer {
   if (tokenizer === undefined) return Tokenizer.load('gpt2')
   if (tokenizer instanceof Tokenizer) return tokenizer
   throw new UsageError(`${where}: tokenizer must be a Tokenizer, not ${show(tokenizer)}`)
 }
 
-/** Windows over so many ids, as the native side knows them. @internal */
+/** The windows over this number of ids, as the native side takes them. @internal */
 export function windowsOver(ids: number, { maxLength, stride, batchSize, dropLast }: Required<WindowOptions>) {
   return call(native.windowsNew(ids, maxLength, stride, batchSize, dropLast))
 }
 
-/** The batch of the windows of these numbers, of ids in memory or in a folder. @internal */
+/** Cuts the batch of the windows with these numbers, from ids in memory or in a folder. @internal */
 export function cutBatch(
   windows: ReturnType<typeof windowsOver>,
   numbers: Uint32Array,

@@ -1,6 +1,6 @@
-// Bytes as characters that can be seen, as the vocabularies of byte-level BPE write them. Radford et al. 2019, GPT-2.
+// Bytes as printable characters, as the vocabularies of byte-level BPE write them. Radford et al. 2019, GPT-2.
 
-/** The character of each byte: itself where it can be seen, else the next from U+0100 on. */
+/** The character of each byte: the byte itself if it is printable, or else the next one from U+0100 on. */
 const CHARACTERS = charactersOfBytes()
 
 function charactersOfBytes(): string[] {
@@ -9,7 +9,7 @@ function charactersOfBytes(): string[] {
   return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(isSeen(byte) ? byte : next++))
 }
 
-/** `Ġwhale` for ` whale`: no white space, and no two texts of bytes alike. */
+/** Gives `Ġwhale` for ` whale`. A name has no white space, and different bytes have different names. */
 export function nameOfBytes(bytes: Uint8Array): string {
   let name = ''
   for (const byte of bytes) name += CHARACTERS[byte]

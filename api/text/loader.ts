@@ -23,7 +23,7 @@ import type { SpecialOptions, Tokenizer } from './tokenizer.js'
 import { checkBoolean, checkOptions, checkSize, checkWord, eachOf, isArray, show, isObject } from '../base/validate.js'
 import { zeroed } from '../memory/arrays.js'
 
-/** One text as a string, or a source that is there as a whole: nothing is waited for. */
+/** One text as a string, or a source that is complete: the loader waits for nothing. */
 export type LoaderSource =
   | string
   | FilesSource
@@ -34,15 +34,18 @@ export type LoaderSource =
   | BareIds
 
 export interface LoaderOptions extends WindowOptions, SpecialOptions {
-  /** What encodes a text; default gpt2. */
+  /** The tokenizer of the texts; default gpt2. */
   tokenizer?: Tokenizer
-  /** Whether windows come in random order, another in every epoch; default true. */
+  /** Whether windows come in random order, a new one in every epoch; default true. */
   shuffle?: boolean
-  /** What shuffles; default: the one that `manualSeed` seeds. */
+  /** The generator that shuffles; default: the one that `manualSeed` seeds. */
   generator?: Generator
-  /** What happens to bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD (`replace`). */
+  /** What happens with bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD (`replace`). */
   invalidUtf8?: 'throw' | 'replace'
-  /** Bytes of text that each byte of a `.gz` or `.zst` file may become, beside 16 MB that any may; default 200. */
+  /**
+   * How many bytes of text each byte of a `.gz` or `.zst` file may become, beyond 16 MB that every file may; default
+   * 200.
+   */
   maxRatio?: number
 }
 
@@ -60,45 +63,45 @@ const OPTIONS = [
 const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids', 'folder']
 
 /**
- * Windows over a text, or over texts or ids end to end: they start at 0, stride, 2 * stride ... below the number of
- * ids - maxLength. The ids are held once, however much windows overlap.
+ * Makes windows over a text, or over several texts or lists of ids end to end. Windows start at 0, stride, 2 * stride
+ * ... below the number of ids - maxLength. The ids are stored once, however much the windows overlap.
  *
- * A string is a text. All else says what it is, as for `streamIds`: `{ texts }`, `{ files }` (regular files, read here
- * and now), `{ pieces }`, `{ ids }` or `{ folder }`; a typed array and an array of numbers are ids.
+ * A string is a text. Other sources name their kind, as for `streamIds`: `{ texts }`, `{ files }` (regular files, read
+ * at the call), `{ pieces }`, `{ ids }` or `{ folder }`; a typed array or an array of numbers is ids.
  *
- * Of a folder, which `saveTokens` wrote, the ids are mapped and cut out batch by batch: memory holds the order of an
- * epoch, 4 bytes a window, and no ids. Its batches are those of the same ids in memory. A `tokenizer` must be the one
- * that encoded it.
+ * The ids of a folder that `saveTokens` wrote are mapped, and each batch is cut from them: memory holds the order of an
+ * epoch, 4 bytes a window, and no ids. The batches equal those of the same ids in memory. A `tokenizer` must be the one
+ * that encoded the folder.
  *
- * @throws UsageError where there are not maxLength + 1 ids, and for a source that does not say what it is, a string that looks
- * like a path among them; FileError, FormatError for a file that cannot be read.
+ * @throws UsageError for fewer than maxLength + 1 ids, and for a source that does not name its kind, such as a string
+ * that looks like a path; FileError, FormatError for a file that cannot be read.
  */
 export function createDataLoader(source: LoaderSource, options?: LoaderOptions): DataLoader {
   return DataLoader.over(source, options)
 }
 
-/** What `DataLoader.state` gives. Generators' states are base64. */
+/** The value of `DataLoader.state`. States of generators are in base64. */
 interface State {
   version: 1
-  /** Windows of the loader, to tell another loader's state. */
+  /** Number of windows of the loader, to recognise the state of another loader. */
   windows: number
-  /** Batches of the epoch that were given. */
+  /** Number of batches of the epoch that were given. */
   batch: number
-  /** The generator before the epoch drew from it; null between epochs. */
+  /** The generator's state before the epoch drew from it; null between epochs. */
   epoch: string | null
-  /** The generator now; null where the epoch was the last to draw from it. */
+  /** The generator's present state; null if the epoch was the last to draw from it. */
   now: string | null
 }
 
-/** An epoch on its way. */
+/** An epoch that has begun. */
 interface Epoch {
-  /** The generator before the epoch drew from it. */
+  /** The generator's state before the epoch drew from it. */
   readonly before: Uint8Array
-  /** Windows in the order in which they come; null for 0, 1, 2 ... */
+  /** The numbers of the windows in the order of the epoch; null for 0, 1, 2 ... */
   readonly order: Uint32Array | null
-  /** The generator after that. */
+  /** The generator's state after the epoch drew from it. */
   readonly after: Uint8Array
-  /** The next batch. */
+  /** The number of the next batch. */
   batch: number
 }
 
@@ -107,9 +110,9 @@ const CONTENTS = new Contents<DataLoader>('DataLoader', {
   isCounted: true,
 })
 
-/** An epoch of batches for every iteration. Made by `createDataLoader`. */
+/** Gives one epoch of batches for every iteration. `createDataLoader` makes one. */
 export class DataLoader implements Iterable<Batch> {
-  /** Batches in an epoch. */
+  /** Number of batches in an epoch. */
   readonly length: number
   readonly #ids: IdList | TokenFolder
   readonly #windows
@@ -119,9 +122,9 @@ export class DataLoader implements Iterable<Batch> {
   readonly #shuffle: boolean
   readonly #generator: Generator
   readonly #lastIsShort: boolean
-  /** The epoch that was begun last and has not ended. */
+  /** The latest epoch, if it has not ended. */
   #current: Epoch | null = null
-  /** Whether the next iteration goes on with it. */
+  /** Whether the next iteration continues that epoch. */
   #resume = false
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
@@ -143,27 +146,28 @@ export class DataLoader implements Iterable<Batch> {
     this.#lastIsShort = batches * this.#batchSize > count
   }
 
-  /** What `createDataLoader` makes. @internal */
+  /** Makes the loader of `createDataLoader`. @internal */
   static over(source: LoaderSource, options?: LoaderOptions): DataLoader {
     return new DataLoader(source, options)
   }
 
   /**
-   * All ids: of texts as encoded, of an Int32Array or Uint32Array the array itself. Of a folder a copy, made each time
-   * that they are asked for, of 4 bytes an id: batches need none.
+   * All ids. Texts give their encoded ids; an Int32Array or Uint32Array is returned itself. A folder gives a copy, 4
+   * bytes an id, made at each access; batches do not need it.
    */
   get ids(): Uint32Array | Int32Array {
     return this.#ids instanceof TokenFolder ? this.#ids.read() : this.#ids
   }
 
-  /** The batches of an epoch: the rest of the one that `load` brought back, else a new one. */
+  /** The batches of an epoch: the rest of the one that `load` restored, or else a new one. */
   *[Symbol.iterator](): Iterator<Batch> {
     const epoch = this.#resume && this.#current !== null ? this.#current : this.#begin()
     this.#current = epoch
     this.#resume = false
     while (epoch.batch < this.length) {
       const batch = this.#cut(epoch.order, epoch.batch++)
-      // A short batch is where PyTorch's sampler runs dry; full ones leave that to the end of the loop.
+      // As in PyTorch, a short batch ends the epoch at once, because its sampler runs out there; after full batches
+      // only the end of the loop does.
       if (epoch.batch === this.length && this.#lastIsShort) this.#finish()
       yield batch
     }
@@ -177,7 +181,7 @@ export class DataLoader implements Iterable<Batch> {
     return { before, order, after: this.#generator.getState(), batch: 0 }
   }
 
-  /** Draws what an epoch draws in PyTorch's DataLoader. */
+  /** Makes the draws of an epoch in PyTorch's DataLoader, and returns the order of the windows. */
   #draw(): Uint32Array | null {
     if (!this.#shuffle) {
       this.#generator.beginEpochInOrder()
@@ -204,8 +208,9 @@ export class DataLoader implements Iterable<Batch> {
   }
 
   /**
-   * Where the iteration is: a few kilobytes, JSON-safe. A loader made with the same source and options that takes it
-   * with `load` goes on with the next batch of the same epoch, and draws later epochs as this one would have.
+   * The position of the iteration, as a few kilobytes of JSON values. A loader with the same source and options that
+   * takes it with `load` continues with the next batch of the same epoch, and draws later epochs as this one would
+   * have.
    */
   state(): object {
     const epoch = this.#current
@@ -222,10 +227,11 @@ export class DataLoader implements Iterable<Batch> {
   }
 
   /**
-   * Takes a `state`: the next iteration goes on where that one was. The generator, be it the default one, is set to
-   * where it stood then.
+   * Restores a `state`: the next iteration continues where the saved one was. The generator, even the default one, is
+   * set to its state at that point.
    *
-   * @throws UsageError for something else, or the state of a loader with another number of windows; nothing is changed.
+   * @throws UsageError for another value, or the state of a loader with another number of windows; nothing is changed
+   * then.
    */
   load(state: object): this {
     const { batch, epoch, now } = this.#checkState(state)
@@ -279,8 +285,8 @@ function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string):
   const { tokenizer, allowedSpecial, disallowedSpecial, invalidUtf8 = 'throw', maxRatio } = options
   checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
   if (maxRatio !== undefined) checkSize(maxRatio, `${where}: maxRatio`, 1)
-  // Windows are of the text alone: what a tokenizer from a file puts around texts would stand in the first and the
-  // last.
+  // Windows are cut from the text alone: tokens that a tokenizer from a file adds around texts would stand in the first
+  // and the last one.
   const special = { allowedSpecial, disallowedSpecial, addSpecialTokens: false }
   if (typeof source === 'string') return checkTokenizer(tokenizer, where).encode(checkNoPath(source, where), special)
   const read = readSource(source, TAKES, where)
@@ -308,7 +314,7 @@ function idsOf(source: unknown, options: Partial<LoaderOptions>, where: string):
   return read.kind === 'pieces' ? encoder.encode(strings.join(''), special) : encoder.encodeBatch(strings, special).ids
 }
 
-/** A single list is held as it came. */
+/** A single list is kept as it is, without a copy. */
 function endToEnd(lists: readonly IdList[]): IdList {
   if (lists.length === 1) return lists[0]
   const all = zeroed(
@@ -323,7 +329,7 @@ function endToEnd(lists: readonly IdList[]): IdList {
   return all
 }
 
-/** All that a source gives, at once. */
+/** Reads all items of a source at once. */
 function allOf(items: Items, kind: 'texts' | 'pieces', where: string): string[] {
   const string = (item: unknown, i: number) => {
     checkItem(item, kind, i, where)

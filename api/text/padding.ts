@@ -1,4 +1,4 @@
-// Texts as rows of one length: the options, and the tensors that come of them.
+// Texts as rows of one length: the options, and the resulting tensors.
 
 import type { DType } from '../base/dtype.js'
 import { UsageError } from '../base/errors.js'
@@ -9,28 +9,28 @@ import { Tensor } from '../tensor/tensor.js'
 import { checkElements, checkSize, checkWord, show } from '../base/validate.js'
 
 export interface TruncationOptions {
-  /** Ids that a text may have; longer ones are cut. Default: none is cut. */
+  /** The largest number of ids of a text; longer texts are cut. By default none is cut. */
   maxLength?: number
-  /** Which end of a text that is too long goes; default 'right', or what the file says. */
+  /** The end at which long texts are cut; default 'right', or what the tokenizer's file says. */
   truncationSide?: 'right' | 'left'
 }
 
 export interface PaddingOptions {
-  /** How long rows are: as the longest of the batch, or `maxLength`. */
+  /** The length of the rows: that of the longest in the batch, or `maxLength`. */
   padding: 'longest' | 'maxLength'
-  /** Which end of a short row is filled up; default 'right', or what the file says. */
+  /** The end at which short rows are padded; default 'right', or what the tokenizer's file says. */
   paddingSide?: 'right' | 'left'
-  /** What fills it up; default `tokenizer.paddingId`. */
+  /** The id that pads rows; default `tokenizer.paddingId`. */
   paddingId?: number
 }
 
-/** Texts as a rectangle. */
+/** Texts as rows of one length. */
 export interface PaddedBatch {
-  /** int32 (batch, length): what layers take. The caller's to keep or dispose. */
+  /** int32 (batch, length), as layers take it. The caller's to keep or dispose. */
   ids: Tensor
-  /** bool (batch, length): true where a token stands, false where the row is filled up. The caller's, too. */
+  /** bool (batch, length): true for a token, false for padding. The caller's to keep or dispose. */
   mask: Tensor
-  /** Ids of each row that are not filled up. */
+  /** Number of ids of each row without padding. */
   lengths: Uint32Array
 }
 
@@ -40,7 +40,7 @@ type Options = TruncationOptions & Partial<PaddingOptions>
 
 const SIDES = ['right', 'left'] as const
 
-/** Where and how texts are cut, as the native side takes it; `left`: where nothing is said. */
+/** Where and how texts are cut, as the native side takes it; `left` is the default side. */
 export function cutting(
   options: Options,
   left: boolean,
@@ -55,7 +55,7 @@ export function cutting(
   return { maxLength, cutLeft: side === 'left' }
 }
 
-/** How rows are filled up, or null where they are not; `own`: what the tokenizer does where nothing is said. */
+/** How rows are padded, or null if they are not; `own` holds the tokenizer's defaults. */
 export function padding(
   options: Options,
   own: { left: boolean; id: number | undefined },
@@ -83,21 +83,21 @@ export function padding(
   const id = checkSize(paddingId ?? own.id, `${where}: paddingId`)
   if (id >= 2 ** 31) throw new UsageError(`${where}: paddingId ${show(id)} does not fit an int32`)
   const length = how === 'maxLength' ? maxLength : undefined
-  // Told before anything is encoded.
+  // This is checked before anything is encoded.
   if (length !== undefined) checkElements(rows * length, 4, where, [rows, length])
   return { length, id, left }
 }
 
 /**
- * What a native call writes into, which asks for it by `room` once it knows how large that is, and says whether all
- * went well.
+ * A native call that writes into memory which it requests. It calls `room` once it knows the size, and returns whether
+ * all went well.
  */
 type Write<Room> = (room: (size: number) => Room | null) => boolean
 
 /**
- * What `make` makes once `write` knows its size. Each element is written once, where it stays.
+ * Returns what `make` allocates once `write` knows the size. Each element is written once, at its final place.
  *
- * No error passes through native code: that of `make` waits here until the call has ended.
+ * An error of `make` must not pass through native code, so it is thrown after the call has ended.
  */
 function written<Made extends object, Room>(
   make: (size: number) => Made,
@@ -119,7 +119,7 @@ function written<Made extends object, Room>(
   throw failureOf(native.takeFailure())
 }
 
-/** The ids of texts, end to end, as `write` writes them. */
+/** The ids of texts end to end, as `write` writes them. */
 export function joinedBatch(
   texts: number,
   write: Write<{ ids: Operand; offsets: Operand }>,

@@ -1,17 +1,17 @@
-// Pieces of a text that may be cut between the halves of a character.
+// Joins the pieces of a text that may be cut between the halves of a character.
 
-/** Holds the first half of a surrogate pair back until the second comes: on its own it would count as U+FFFD. */
+/** Holds back the first half of a surrogate pair until the second comes; alone it would count as U+FFFD. */
 export class Pieces {
   #half = ''
 
-  /** What is whole of the text with this piece. */
+  /** Takes a piece, and returns the text so far that ends with a whole character. */
   push(piece: string): string {
     const all = this.#half + piece
     this.#half = /[\ud800-\udbff]$/.test(all) ? all.slice(-1) : ''
     return all.slice(0, all.length - this.#half.length)
   }
 
-  /** What is left when no more comes. */
+  /** Ends the text, and returns the half that was held back, if any. */
   end(): string {
     const half = this.#half
     this.#half = ''

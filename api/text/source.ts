@@ -1,4 +1,5 @@
-// What is read: texts, paths, pieces, ids, words or examples. Each says which of them it is, and is read here for all.
+// Sources: texts, paths, pieces, ids, words or examples. Each source names its kind; this module reads them for
+// everything that takes sources.
 
 import { resolve } from 'node:path'
 import { types } from 'node:util'
@@ -9,39 +10,41 @@ import { allocating } from '../memory/arrays.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkBoolean, checkPath, checkText, eachOf, isArray, isObject, show } from '../base/validate.js'
 
-/** Things that come one after the other: an array, or what can be iterated. A string alone is none of them. */
+/** Items one after the other: an array or an (async) iterable, but not a string. */
 export type Many<T> = readonly T[] | (Iterable<T> & object) | AsyncIterable<T>
 
-/** Paths of files, each a text of its own. What ends in `.gz` or `.zst` is decompressed. */
+/** Paths of files; each file is one text. Files that end in `.gz` or `.zst` are decompressed. */
 export interface FilesSource {
   readonly files: readonly string[]
 }
 
-/** Texts, each of its own: no word and no token reaches from one into the next. */
+/** Separate texts: no word and no token reaches from one into the next. */
 export interface TextsSource {
   readonly texts: Many<string>
 }
 
-/** One text, which comes in pieces that are cut anywhere. */
+/** One text in pieces, which may be cut anywhere. */
 export interface PiecesSource {
   readonly pieces: Many<string>
 }
 
-/** Ids of one text, or a list of ids for each of several; of a tensor of two dimensions each row. */
+/**
+ * The ids of one text, or a list of ids for each of several texts; in a tensor of two dimensions each row is a text.
+ */
 export interface IdsSource {
   readonly ids: Tensor | IntArray | readonly (number | bigint)[] | readonly (IntArray | readonly (number | bigint)[])[]
 }
 
 /**
- * A folder of token ids that `saveTokens` or `tokenbed tokenize` wrote. Its ids are mapped: they take no memory in
- * proportion to the corpus. `verify` reads every byte first, and compares it with what was written; default false.
+ * A folder of token ids that `saveTokens` or `tokenbed tokenize` wrote. The ids are mapped, so they take no memory in
+ * proportion to the corpus. With `verify` every byte is first read and compared with what was written; default false.
  */
 export interface FolderSource {
   readonly folder: string
   readonly verify?: boolean
 }
 
-/** Words that are cut already, sentence by sentence: they stay as they are, also with a space in them. */
+/** Sentences as lists of words. The words stay as they are, even with a space in them. */
 export interface TokensSource {
   readonly tokens: Many<readonly string[]>
 }
@@ -57,31 +60,31 @@ export interface LabelledText {
   label: string
 }
 
-/** A stream of Node's that gives the pieces of one text, as `createReadStream(path, 'utf8')`. */
+/** A Node stream that gives the pieces of one text, such as `createReadStream(path, 'utf8')`. */
 export interface NodeText {
   readonly readableEncoding: string | null
   readonly readableObjectMode: boolean
   [Symbol.asyncIterator](): AsyncIterator<any>
 }
 
-/** Ids that cannot be taken for anything else. */
+/** Ids that cannot be mistaken for another kind of source. */
 export type BareIds = Tensor | IntArray | readonly number[]
 
-/** What gives ids. Besides what says what it is: a stream of Node's with an encoding, and ids. */
+/** A source of ids: one that names its kind, a Node stream with an encoding, or ids themselves. */
 export type TextSource = FilesSource | TextsSource | PiecesSource | IdsSource | FolderSource | NodeText | BareIds
 
 export type Kind = 'files' | 'texts' | 'pieces' | 'ids' | 'folder' | 'tokens' | 'examples'
 export type Items = readonly unknown[] | Iterable<unknown> | AsyncIterable<unknown>
 export type IdList = Int32Array | Uint32Array
 
-/** A source that was read, as far as that can be done before its turn comes. */
+/** A source whose kind is known, read as far as is possible before its turn comes. */
 export type Source =
   | { readonly kind: 'files'; readonly paths: readonly string[] }
   | { readonly kind: 'ids'; readonly lists: readonly IdList[]; readonly isNested: boolean }
   | { readonly kind: 'folder'; readonly path: string; readonly verify: boolean }
   | { readonly kind: 'texts' | 'pieces' | 'tokens' | 'examples'; readonly items: Items }
 
-/** Who reads. */
+/** The caller that reads a source: the kinds it takes, and its name for errors. */
 interface Reader {
   readonly takes: readonly Kind[]
   readonly where: string
@@ -89,7 +92,7 @@ interface Reader {
 
 const KINDS: readonly Kind[] = ['files', 'texts', 'pieces', 'ids', 'folder', 'tokens', 'examples']
 
-/** How each is written. */
+/** How each kind is written in code. */
 const WRITTEN: Record<Kind, string> = {
   files: '{ files: [...] }',
   texts: '{ texts: [...] }',
@@ -100,7 +103,7 @@ const WRITTEN: Record<Kind, string> = {
   examples: '{ examples: [{ text, label }, ...] }',
 }
 
-/** Why not everything takes each. */
+/** Why some callers do not take a kind. */
 const ELSEWHERE: Partial<Record<Kind, string>> = {
   folder: 'token ids are written already: name texts',
   tokens: 'words that are cut already have no ids yet: a Trainer learns from them',
@@ -108,11 +111,11 @@ const ELSEWHERE: Partial<Record<Kind, string>> = {
 }
 
 /**
- * Reads a source: what it is, and what can be looked at without iterating. Its elements are checked again by
- * `checkItem` when they are used.
+ * Reads a source: finds its kind, and checks everything that can be checked without iterating. `checkItem` checks its
+ * elements again when they are used.
  *
- * @throws UsageError for what does not say what it is, or could be one thing as well as another: it names the form that was
- * meant.
+ * @throws UsageError for a source that does not name its kind, or that could have several; the message shows the form
+ * that was meant.
  */
 export function readSource(source: unknown, takes: readonly Kind[], where: string): Source {
   const reader = { takes, where }
@@ -140,7 +143,7 @@ export function readSource(source: unknown, takes: readonly Kind[], where: strin
   return ofForm(source, reader)
 }
 
-/** The only property of a form, and what it holds. */
+/** Reads a form, an object whose only property names the kind. */
 function ofForm(form: object, reader: Reader): Source {
   const { where, takes } = reader
   const values = KINDS.map((kind) => ({ kind, value: (form as Record<Kind, unknown>)[kind] }))
@@ -163,7 +166,7 @@ function ofForm(form: object, reader: Reader): Source {
   return { kind, items: checkMany(value, kind, reader) }
 }
 
-/** A folder is where it is now, wherever the process goes until it is read. */
+/** The path is resolved now, because the working directory may change before the folder is read. */
 function ofFolder(folder: unknown, verify: unknown, { where }: Reader): Source {
   return {
     kind: 'folder',
@@ -172,7 +175,7 @@ function ofFolder(folder: unknown, verify: unknown, { where }: Reader): Source {
   }
 }
 
-/** An array of numbers is ids, and one of texts with labels is examples; others could be several things. */
+/** An array of numbers is ids, and an array of texts with labels is examples; other arrays could be several things. */
 function ofArray(array: unknown[], reader: Reader): Source {
   const { takes, where } = reader
   const [first] = array
@@ -194,7 +197,7 @@ function ofArray(array: unknown[], reader: Reader): Source {
 
 const isList = (value: unknown) => isArray(value) || ArrayBuffer.isView(value) || value instanceof Tensor
 
-/** "write { texts: [...] } or { files: [...] }", of those that the reader takes. */
+/** Writes "write { texts: [...] } or { files: [...] }", with those kinds that the reader takes. */
 function write(kinds: readonly Kind[], { takes }: Reader): string {
   const written = kinds.filter((kind) => takes.includes(kind)).map((kind) => WRITTEN[kind])
   const last = written.pop()
@@ -212,7 +215,7 @@ const notSaid = (source: unknown, reader: Reader) =>
 function checkPaths(paths: unknown, where: string): string[] {
   if (!isArray(paths))
     throw new UsageError(`${where}: files are an array of paths, not ${show(paths)}: write { files: ['x.txt'] }`)
-  // A path is where it is now, wherever the process goes until it is read.
+  // Paths are resolved now, because the working directory may change before they are read.
   return eachOf(paths, (path, i) => resolve(checkPath(path, `${where}: file ${i}`)))
 }
 
@@ -226,7 +229,7 @@ const WHAT: Record<Exclude<Kind, 'files' | 'ids' | 'folder'>, string> = {
 function checkMany(items: unknown, kind: Exclude<Kind, 'files' | 'ids' | 'folder'>, reader: Reader): Items {
   const { where } = reader
   if (isArray(items)) {
-    // Not `forEach`, which would skip the holes of an array.
+    // `forEach` would skip the holes of an array.
     for (let i = 0; i < items.length; i++) checkItem(items[i], kind, i, where)
     return items
   }
@@ -243,7 +246,7 @@ function checkMany(items: unknown, kind: Exclude<Kind, 'files' | 'ids' | 'folder
   return items as Items
 }
 
-/** An element of a source, the `i`-th, as it should be. */
+/** Checks the `i`-th element of a source. */
 export function checkItem(
   item: unknown,
   kind: Exclude<Kind, 'files' | 'ids' | 'folder'>,
@@ -278,7 +281,7 @@ function checkExample(example: unknown, i: number, where: string): void {
   checkText(label, `${where}: label of example ${i}`)
 }
 
-/** A readable stream of Node's, of this realm or another. */
+/** Whether it is a readable Node stream, of this realm or another. */
 function isNodeStream(it: object): it is NodeText {
   return 'readableObjectMode' in it && 'readableEncoding' in it && Symbol.asyncIterator in it
 }
@@ -298,7 +301,10 @@ function ofIds(ids: unknown, { where }: Reader): Source {
   return { kind: 'ids', lists, isNested: ids instanceof Tensor && ids.shape.length === 2 }
 }
 
-/** Ids of 32 bits below 2^31, which are held as they are; those of a tensor are copied, as it may be disposed. */
+/**
+ * Lists of 32-bit ids below 2^31. Arrays are held as they are; the ids of a tensor are copied, because it may be
+ * disposed.
+ */
 function rowsOf(ids: unknown, where: string, dimensions: number): IdList[] {
   const { array: given, shape } = readIds(ids as Ids, undefined, where)
   if (shape.length < 1 || shape.length > dimensions) {
@@ -318,12 +324,12 @@ function rowsOf(ids: unknown, where: string, dimensions: number): IdList[] {
   return Array.from({ length: shape[0] }, (_, row) => all.subarray(row * shape[1], (row + 1) * shape[1]))
 }
 
-/** A line that ends as names of files do, and is one word or begins as paths do. */
+/** Matches a line that ends like a file name, and is one word or begins like a path. */
 const PATH = /^(?:\S+|(?:\.{0,2}\/|~\/|[A-Za-z]:[\\/]).*)\.[A-Za-z][A-Za-z0-9]{0,7}$/
-/** Longer than paths are. */
+/** Paths are not longer than this. */
 const LONGEST_PATH = 4096
 
-/** A text where a bare string is one, if it does not look like a path. */
+/** Checks that a bare string that stands for a text does not look like a path. */
 export function checkNoPath(text: string, where: string): string {
   if (text.length > LONGEST_PATH || !PATH.test(text)) return text
   throw new UsageError(

@@ -1,4 +1,4 @@
-// Texts too large for memory: files and pieces as they come, to ids and to batches.
+// Texts too large for memory: files and pieces become ids and batches as they are read.
 
 import { abortable, throwIfAborted, untilAborted } from '../base/abortable.js'
 import { checkSignal } from '../layers/async.js'
@@ -14,18 +14,23 @@ import { WindowBuffer } from './window-buffer.js'
 import { zeroed } from '../memory/arrays.js'
 
 export interface StreamOptions extends SpecialOptions {
-  /** What encodes the text; default gpt2. */
+  /** The tokenizer of the text; default gpt2. */
   tokenizer?: Tokenizer
   /**
-   * What happens to bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD as by `TextDecoder`.
+   * What happens with bytes of a file that are not UTF-8: an error (`throw`, the default), or U+FFFD as by
+   * `TextDecoder`.
    */
   invalidUtf8?: 'throw' | 'replace'
-  /** Bytes of text that each byte of a `.gz` or `.zst` file may become, beside 16 MB that any may; default 200: text becomes
-   * three to ten times as long, logs that repeat themselves a hundred times. */
+  /**
+   * How many bytes of text each byte of a `.gz` or `.zst` file may become, beyond 16 MB that every file may; default
+   * 200. Ordinary text grows three to ten times, repetitive logs a hundred times.
+   */
   maxRatio?: number
-  /** Bytes of text that may be held back because nothing divides them: a word of an encoding, what the file of a tokenizer
-   * takes as one. Default: of a compressed file 4 MB, and 16 for each byte that was read of it; of others any number,
-   * as they are no longer than what is read. */
+  /**
+   * How many bytes of text may be held back because they cannot be divided, such as one word of an encoding, or what a
+   * tokenizer's file treats as one. Default for a compressed file: 4 MB, and 16 for each byte of it that was read.
+   * Default for others: any number, as they are no longer than what is read.
+   */
   maxHeldBytes?: number
   /** Ends the iteration with an AbortedError. */
   signal?: AbortSignal
@@ -44,37 +49,38 @@ const OPTIONS = [
 ]
 const WINDOWS = ['batchSize', 'maxLength', 'stride', 'dropLast']
 const TAKES: readonly Kind[] = ['texts', 'files', 'pieces', 'ids', 'folder']
-/** What a signal ends. */
+/** What a signal ends, as errors name it. */
 const STREAM = 'the stream'
 
 /**
- * The ids of texts, chunk by chunk, in memory that does not grow with them, but with the longest part that nothing
- * divides (`maxHeldBytes`): together those that `Tokenizer.encode` gives for each, wherever pieces or chunks end. A
- * tokenizer from a file gets 64 KB at least, and puts nothing around texts. Where its text may be cut is worked out
- * from the parts of the file: their patterns, normalizers, added tokens, what is put before a text, and for BPE without
- * a pre-tokenizer the tokens themselves. As a rule a few words wait. Where the parts do not say it, all of a text waits
- * up to its end, or to `maxHeldBytes`: for Unigram that takes whole sentences (`split: false`), `UnicodeScripts`,
- * `FixedLength`, patterns that find nothing or look behind themselves.
+ * Gives the ids of texts chunk by chunk. Together they are the ids that `Tokenizer.encode` gives for each text,
+ * wherever pieces or chunks end. Memory does not grow with the texts, only with the longest part that cannot be divided
+ * (`maxHeldBytes`). A tokenizer from a file gets at least 64 KB of text at a time, and adds no tokens around texts. The
+ * parts of its file decide where its text may be cut: patterns, normalizers, added tokens, what is put before a text,
+ * and for BPE without a pre-tokenizer the tokens themselves. Usually a few words are held back. If the parts do not
+ * tell, the whole text is held back up to its end, or to `maxHeldBytes`: this happens for Unigram that takes whole
+ * sentences (`split: false`), `UnicodeScripts`, `FixedLength`, and patterns that find nothing or look behind
+ * themselves.
  *
- * A source says what it is:
+ * A source names its kind:
  *
- * - `{ files }`: paths, each file a text of its own; their ids come end to end, about a megabyte of text a chunk. They
- *   are read and encoded on another thread, one chunk ahead of its use. A pipe is read as a file is, as it comes. The
- *   text of a file is what `readFileSync(path, 'utf8')` gives: a byte order mark stays.
- * - `{ texts }`: texts in an array or an (async) iterable, each of its own; at least a chunk a text.
- * - `{ pieces }`: the pieces of one text, cut anywhere, which are encoded as they come. A stream of Node's with an
- *   encoding is that, too.
- * - `{ ids }`: ids that are there already. A typed array or an array of numbers is that, too.
- * - `{ folder }`: ids that `saveTokens` wrote. A `tokenizer`, where one is given, must be the one that encoded them.
+ * - `{ files }`: paths; each file is one text. Their ids come end to end, about a megabyte of text a chunk. Files are
+ *   read and encoded on another thread, one chunk ahead. Pipes are read like files, as data comes. The text of a file
+ *   is what `readFileSync(path, 'utf8')` gives: a byte order mark stays.
+ * - `{ texts }`: separate texts in an array or an (async) iterable; each gives at least one chunk.
+ * - `{ pieces }`: the pieces of one text, cut anywhere, which are encoded as they come. A Node stream with an encoding
+ *   is read in the same way.
+ * - `{ ids }`: existing ids. A typed array or an array of numbers is read in the same way.
+ * - `{ folder }`: ids that `saveTokens` wrote. If a `tokenizer` is given, it must be the one that encoded them.
  *
- * Nothing is opened before the first chunk is asked for. An iteration that is left closes its file; every iteration
- * over files starts anew.
+ * Nothing is opened before the first chunk is requested. Leaving an iteration early closes its file, and every
+ * iteration over files starts from the beginning.
  *
  * @throws UsageError, at once, for a source or options that cannot be used. While iterating: FileError, which names the
- * path, for a file that cannot be read, once it is its turn; FormatError for one that is not UTF-8 or whose compressed
- * data is damaged or becomes more than `maxRatio` and `maxHeldBytes` allow, with the offset in its (decompressed) text,
- * and for a tokenizer's file that takes more than its own limits; UsageError for a special token that is not allowed,
- * or a text or piece that is no string; AbortedError.
+ * path, for a file that cannot be read, when its turn comes; FormatError, with the offset in the (decompressed) text,
+ * for a file that is not UTF-8, or whose compressed data is damaged or exceeds `maxRatio` or `maxHeldBytes`, and for a
+ * text that exceeds the limits of a tokenizer from a file; UsageError for a special token that is not allowed, or a
+ * text or piece that is not a string; AbortedError.
  */
 export function streamIds(source: TextSource, options?: StreamOptions): AsyncIterable<Uint32Array> {
   const where = 'streamIds'
@@ -82,8 +88,8 @@ export function streamIds(source: TextSource, options?: StreamOptions): AsyncIte
 }
 
 /**
- * Batches of windows over the ids of `streamIds`, in order: what `createDataLoader` gives without shuffling for all
- * these ids, in memory that does not grow with their number. Windows reach from one file into the next. A text too
+ * Gives batches of windows over the ids of `streamIds`, in order. They are the batches of `createDataLoader` without
+ * shuffling, in memory that does not grow with the number of ids. Windows reach from one file into the next. A text too
  * short for one window gives no batches.
  *
  * @throws As `streamIds`.
@@ -107,7 +113,7 @@ async function* batchesOf(
     windows: windowsOver(count, { ...windows, stride }),
     numbers: zeroed(Uint32Array, rows).map((_, i) => i),
   })
-  // All full batches are cut alike.
+  // All full batches are cut in the same way, so this is prepared once.
   let full: ReturnType<typeof prepare> | undefined
   const cut = (rows: number) => {
     throwIfAborted(signal, STREAM)
@@ -123,7 +129,7 @@ async function* batchesOf(
   if (!dropLast && buffer.windows > 0) yield cut(buffer.windows)
 }
 
-/** The ids of a source, its options checked and its kind told. */
+/** The ids of a source: checks the options and finds the kind. */
 function idsOf(source: unknown, options: Partial<StreamOptions>, where: string): AsyncIterable<Uint32Array> {
   const { tokenizer, signal, invalidUtf8 = 'throw', maxRatio, maxHeldBytes } = options
   checkWord(invalidUtf8, ['throw', 'replace'], `${where}: invalidUtf8`)
@@ -140,7 +146,7 @@ function idsOf(source: unknown, options: Partial<StreamOptions>, where: string):
   return idsOfSource(read, { ...options, tokenizer: checkTokenizer(tokenizer, where) }, where)
 }
 
-/** The ids of a source that was read; its options were checked. @internal */
+/** The ids of a source that was read, with options that were checked. @internal */
 export function idsOfSource(
   source: Source,
   options: Partial<StreamOptions> & { tokenizer: Tokenizer },
@@ -175,10 +181,10 @@ export function idsOfSource(
   return { [Symbol.asyncIterator]: iterate }
 }
 
-/** Ids that are handed out at once. */
+/** Number of ids that one chunk gives. */
 const CHUNK = 2 ** 18
 
-/** Copies: a chunk belongs to who asked for it. */
+/** Gives copies, because a chunk belongs to the caller. */
 async function* idsThatAreThere(lists: readonly IdList[], signal?: AbortSignal): AsyncGenerator<Uint32Array> {
   for (const list of lists) {
     for (let at = 0; at < list.length; at += CHUNK) {
@@ -191,7 +197,7 @@ async function* idsThatAreThere(lists: readonly IdList[], signal?: AbortSignal):
   }
 }
 
-/** The ids of a folder, which is opened when the first chunk is asked for. */
+/** The ids of a folder, which is opened when the first chunk is requested. */
 async function* idsOfFolder(
   { path, verify }: Source & { kind: 'folder' },
   tokenizer: Tokenizer | null,
@@ -222,7 +228,7 @@ async function* idsOfFiles(open: () => Files, signal?: AbortSignal): AsyncGenera
   } finally {
     const close = () => check(native.textFilesClose(files))
     close()
-    // What was reading then has the file until it notices. An aborted iteration does not wait for that.
+    // A read in progress keeps its file until it notices the close. An aborted iteration does not wait for that.
     const closed = next.then(close, close)
     if (!signal?.aborted) await closed
   }
@@ -233,7 +239,7 @@ type Files = NonNullable<ReturnType<typeof native.textFilesNew>>
 /** The next ids of files; null after the last. */
 function read(files: Files): Promise<Uint32Array | null> {
   const work = nextOf(files)
-  // A failure waits until it is asked for: it may come while the chunk before it is used.
+  // The failure is reported when the chunk is requested; it may come earlier, while the chunk before is in use.
   work.catch(() => {})
   return work
 }
@@ -242,7 +248,7 @@ async function nextOf(files: Files): Promise<Uint32Array | null> {
   for (;;) {
     const { ids, waiting, failure } = await call(native.textFilesNext(files))
     if (failure) throw failureOf(failure)
-    // Of a pipe nothing may come for long: no thread of Node's waits for it all the while.
+    // A pipe may be silent for long, so no thread of Node's pool waits for it all that time.
     if (!waiting) return ids ?? null
   }
 }
@@ -265,7 +271,7 @@ async function* idsOfTexts(
   }
 }
 
-/** What goes wrong with a text of many names which. */
+/** An error with one of several texts names the text. */
 function inText<T>(text: number, where: string, work: () => T): T {
   try {
     return work()

@@ -1,4 +1,4 @@
-// Text to ids and back: encodings as tiktoken has them, and files as the Hugging Face library reads them.
+// Text to ids and back: tiktoken's encodings, and files of the Hugging Face library.
 
 import { createHash } from 'node:crypto'
 import { basename, resolve } from 'node:path'
@@ -35,19 +35,23 @@ import {
 } from '../base/validate.js'
 import { readVocabulary } from './vocabulary.js'
 
-/** Which special tokens of a text count, and what is put around it. */
+/** Which special tokens are recognised in a text, and whether tokens are added around it. */
 export interface EncodeOptions {
-  /** Special tokens that get their id where they stand in the text; default none, of a tokenizer from a file all. */
+  /** Special tokens that become their id if they stand in the text; default none, for a tokenizer from a file all. */
   allowedSpecial?: ReadonlySet<string> | 'all'
-  /** Special tokens that are an error where they stand in the text; default all that are not allowed. With an empty set
-   * those that are not allowed are plain text. */
+  /**
+   * Special tokens that are an error if they stand in the text; default: all that are not allowed. With an empty set
+   * tokens that are not allowed count as plain text.
+   */
   disallowedSpecial?: ReadonlySet<string> | 'all'
-  /** Whether the text gets the tokens that the file puts around it, such as `[CLS]` and `[SEP]`; default true. An
-   * encoding, and a file without a post-processor, has none: nothing is added either way. */
+  /**
+   * Whether the tokens that the file puts around texts are added, such as `[CLS]` and `[SEP]`; default true. An
+   * encoding, or a file without a post-processor, has none and adds nothing either way.
+   */
   addSpecialTokens?: boolean
 }
 
-/** Which special tokens of a text count. */
+/** Which special tokens are recognised in a text. */
 export type SpecialOptions = Omit<EncodeOptions, 'addSpecialTokens'>
 
 export interface DecodeOptions {
@@ -55,16 +59,21 @@ export interface DecodeOptions {
   skipSpecialTokens?: boolean
 }
 
-/** How much a `tokenizer.json` may make of a text: one from a stranger may be made to take all memory, or forever. Tokenizers
- * that are in use stay far below. */
+/**
+ * Limits for a `tokenizer.json`. A file from an untrusted source may be made to use all memory, or to run forever.
+ * Ordinary tokenizers stay far below the limits.
+ */
 export interface TokenizerLimits {
   /**
-   * Bytes that each byte of a text, or of tokens that are decoded, may become, beside 64 KB that any may; default 40.
+   * How many bytes each byte of a text, or of decoded tokens, may become, beyond 64 KB that every text may; default 40.
    */
   maxGrowth?: number
-  /** Steps that a pattern may go back for one match; default 1,000,000. */
+  /** How many steps a pattern may backtrack for one match; default 1,000,000. */
   maxPatternSteps?: number
-  /** Seconds of the processor for each megabyte of a text, or for a tenth of one where it is shorter; default 20. */
+  /**
+   * Seconds of processor time for each megabyte of a text; a text shorter than a tenth of a megabyte counts as a tenth.
+   * Default 20.
+   */
   maxSecondsPerMegabyte?: number
 }
 
@@ -77,7 +86,7 @@ const LIMITS = ['maxGrowth', 'maxPatternSteps', 'maxSecondsPerMegabyte']
 const OPTIONS = ['allowedSpecial', 'disallowedSpecial', 'addSpecialTokens']
 const BATCH_OPTIONS = [...OPTIONS, ...PADDING_OPTIONS]
 
-/** Names as the native side takes them: undefined means all. */
+/** Names of tokens as the native side takes them: undefined means all. */
 function names(set: unknown, otherwise: string[] | undefined, where: string): string[] | undefined {
   if (set === undefined) return otherwise
   if (set === 'all') return undefined
@@ -88,7 +97,7 @@ function names(set: unknown, otherwise: string[] | undefined, where: string): st
   throw new UsageError(`${where} must be 'all' or a Set of strings, not ${show(set)}`)
 }
 
-/** A text's options as the native side takes them. */
+/** The options of a text as the native side takes them. */
 type Policy = [allowed: string[] | undefined, disallowed: string[] | undefined, framed: boolean]
 
 const loaded = new Map<string, Tokenizer>()
@@ -100,24 +109,26 @@ const CONTENTS = new Contents<Tokenizer>('Tokenizer', {
 })
 
 /**
- * Text to ids and back. `Tokenizer.load` has OpenAI's encodings, with tiktoken's ids on every input;
- * `Tokenizer.fromFile` reads any `tokenizer.json`, with the ids of the Hugging Face library. Lone surrogates count as
- * U+FFFD.
+ * Converts text to ids and back. `Tokenizer.load` has OpenAI's encodings, and gives tiktoken's ids for every input;
+ * `Tokenizer.fromFile` reads any `tokenizer.json`, and gives the ids of the Hugging Face library. Lone surrogates count
+ * as U+FFFD.
  */
 export class Tokenizer {
-  /** The encoding's name, or that of the file without its folders. */
+  /** The name of the encoding, or of the file without its folders. */
   readonly name: string
-  /** One more than the largest id: 50257 for GPT-2. Some ids below it may be unused, as 19 of o200k_base are. */
+  /** One more than the largest id: 50257 for GPT-2. Some ids below it may be unused; o200k_base has 19 such ids. */
   readonly vocabSize: number
   /** The special tokens and their ids, in the order of the ids. */
   readonly specialTokens: ReadonlyMap<string, number>
-  /** What `padding` fills rows up with: the token that the file says or names `[PAD]`, `<pad>` or `<|pad|>`; of an encoding
-   * `<|endoftext|>`. undefined where there is none. */
+  /**
+   * The id with which `padding` fills rows: the token that the file declares, or that is named `[PAD]`, `<pad>` or
+   * `<|pad|>`; for an encoding `<|endoftext|>`. It is undefined if there is none.
+   */
   readonly paddingId: number | undefined
   readonly #native: Handle
   readonly #isFile: boolean
   #file: TokenizerFile | null = null
-  /** Where the file pads and cuts, if nothing else is said. */
+  /** The sides at which the file pads and cuts by default. */
   readonly #sides: { paddingLeft: boolean; truncationLeft: boolean }
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
@@ -140,7 +151,7 @@ export class Tokenizer {
    * The tokenizer of an encoding: `gpt2`, also called `r50k_base`; `cl100k_base` (GPT-3.5, GPT-4); `o200k_base` (GPT-4o
    * and later). Its vocabulary is read at the first call and kept.
    *
-   * @throws UsageError, which lists the known ones, for another name.
+   * @throws UsageError, which lists the known names, for another name.
    */
   static load(name: 'gpt2' | 'r50k_base' | 'cl100k_base' | 'o200k_base'): Tokenizer {
     const known = loaded.get(checkText(name, 'Tokenizer.load: the name of an encoding'))
@@ -151,7 +162,7 @@ export class Tokenizer {
     return tokenizer
   }
 
-  /** What streams of text are encoded with: the native tokenizer, and its special tokens. @internal */
+  /** The native tokenizer and the special tokens, for streams of text. @internal */
   forStream(options: SpecialOptions, where: string): [Handle, string[] | undefined, string[] | undefined] {
     const [allowed, disallowed] = this.#policy(options, where)
     return [this.#native, allowed, disallowed]
@@ -159,21 +170,21 @@ export class Tokenizer {
 
   /**
    * The tokenizer that a Hugging Face `tokenizer.json` describes: BPE, WordPiece, Unigram or WordLevel, with its
-   * normalizer, pre-tokenizer, post-processor and decoder. Its ids are those of the library (its Rust crate does the
-   * work, 0.23), also where the file has regular expressions, which the Python package runs by Oniguruma: they are
-   * translated, and one whose meaning cannot be kept (absent and conditional groups, `\K`, calls of groups, names of
-   * blocks, what repeats nothing, and a few more) is refused. Each call reads the file anew; the memory goes with the
+   * normalizer, pre-tokenizer, post-processor and decoder. Its ids are those of the library, whose Rust crate (0.23)
+   * does the work. Regular expressions in the file, which the Python package runs by Oniguruma, are translated. An
+   * expression whose meaning cannot be kept (absent and conditional groups, `\K`, calls of groups, names of blocks,
+   * repetitions of nothing, and a few more) is refused. Each call reads the file again; the memory is freed after the
    * last use of the tokenizer.
    *
-   * Special tokens in a text are recognised, as the library does it, unless `allowedSpecial` says otherwise. Settings
-   * for truncation and padding in the file cut and fill nothing by themselves: they say the default sides and the
-   * padding token for `encodeBatch`. Dropout, which makes ids random in training, is off.
+   * Special tokens in a text are recognised, as in the library, unless `allowedSpecial` says otherwise. The file's
+   * settings for truncation and padding do not cut or pad by themselves: they only set the default sides and the
+   * padding token of `encodeBatch`. Dropout, which makes ids random in training, is off.
    *
-   * A file from a stranger may be made to grow texts without end, or to take forever: `limits` bound that. What reaches
-   * one is a FormatError, of whichever method has the text.
+   * A file from an untrusted source may be made to grow texts without end, or to run forever; `limits` prevent that.
+   * Any method whose text reaches a limit throws a FormatError.
    *
-   * @throws FileError where the file cannot be read; FormatError, with the byte, where it is not JSON, was cut short, or
-   * describes what is not supported; of a pattern with its place in it.
+   * @throws FileError if the file cannot be read; FormatError, with the byte, if it is not JSON, was cut short, or
+   * describes something that is not supported; for a pattern also with the place in it.
    */
   static fromFile(path: string, options?: FromFileOptions): Tokenizer {
     const where = 'Tokenizer.fromFile'
@@ -182,7 +193,7 @@ export class Tokenizer {
     return Tokenizer.fromBytes(readWhole(full), full, limits)
   }
 
-  /** The tokenizer of the bytes of a file that were read. @internal */
+  /** The tokenizer of a file whose bytes were read. @internal */
   static fromBytes(
     bytes: Buffer,
     path: string,
@@ -194,12 +205,15 @@ export class Tokenizer {
     return tokenizer
   }
 
-  /** The file it was read from, and what tells whether that is still the same; null of an encoding. @internal */
+  /**
+   * The file it was read from, with a digest that shows whether the file is still the same; null for an encoding.
+   * @internal
+   */
   get file(): TokenizerFile | null {
     return this.#file
   }
 
-  /** Options as the native side takes them. */
+  /** The options as the native side takes them. */
   #policy(
     { allowedSpecial, disallowedSpecial, addSpecialTokens = true }: Partial<EncodeOptions>,
     where: string,
@@ -212,9 +226,9 @@ export class Tokenizer {
   }
 
   /**
-   * The ids of a text. `tiktoken.Encoding.encode`; of a file `tokenizers.Tokenizer.encode`.
+   * The ids of a text. `tiktoken.Encoding.encode`; for a file `tokenizers.Tokenizer.encode`.
    *
-   * @throws UsageError for a special token in it that is not allowed.
+   * @throws UsageError if the text has a special token that is not allowed.
    */
   encode(text: string, options?: EncodeOptions): Uint32Array {
     const where = 'Tokenizer.encode'
@@ -223,14 +237,14 @@ export class Tokenizer {
   }
 
   /**
-   * The ids of all texts: end to end, text i being `ids[offsets[i] .. offsets[i + 1]]`; or, with `padding`, as a
-   * rectangle of int32 that layers take, and a mask that says where tokens stand. Uses all cores where there is enough
-   * text. `tiktoken.Encoding.encode_batch`.
+   * The ids of all texts. They come end to end, where text i is `ids[offsets[i] .. offsets[i + 1]]`; or, with
+   * `padding`, as int32 rows of one length that layers take, with a mask that marks the tokens. It uses all cores if
+   * there is enough text. `tiktoken.Encoding.encode_batch`.
    *
-   * `maxLength` cuts texts that have more ids; what the file puts around a text stays, and counts.
+   * `maxLength` cuts texts that have more ids; tokens that the file adds around a text are kept, and count.
    *
-   * @throws UsageError, which says in which text, for a special token that is not allowed: the first text that has one;
-   * and for options that contradict each other.
+   * @throws UsageError, which names the first such text, for a special token that is not allowed; and for options that
+   * contradict each other.
    */
   encodeBatch(texts: readonly string[], options: EncodeOptions & TruncationOptions & PaddingOptions): PaddedBatch
   encodeBatch(
@@ -243,7 +257,7 @@ export class Tokenizer {
   ): PaddedBatch | { ids: Uint32Array; offsets: Uint32Array } {
     const where = 'Tokenizer.encodeBatch'
     if (!isArray(texts)) throw new UsageError(`${where}: texts are an array of strings, not ${show(texts)}`)
-    // Not `forEach`, which would skip the holes of an array.
+    // `forEach` would skip the holes of an array.
     for (let i = 0; i < texts.length; i++) checkText(texts[i], `${where}: text ${i}`)
     const checked = checkOptions(options, BATCH_OPTIONS, where)
     const [allowed, disallowed, framed] = this.#policy(checked, where)
@@ -255,7 +269,7 @@ export class Tokenizer {
     return paddedBatch(count, (room) => native.tokenizerEncodePadded(this.#native, texts as string[], rows, fill, room))
   }
 
-  /** How many ids `encode` gives for a text; of an encoding, without making them. */
+  /** Number of ids that `encode` gives for a text. For an encoding they are counted without being made. */
   count(text: string, options?: EncodeOptions): number {
     const where = 'Tokenizer.count'
     const policy = this.#policy(checkOptions(options, OPTIONS, where), where)
@@ -263,10 +277,10 @@ export class Tokenizer {
   }
 
   /**
-   * The text of ids; bytes that are no UTF-8, as of half a character, become U+FFFD. `tiktoken.Encoding.decode`; of a
-   * file what its decoder makes of them, `tokenizers.Tokenizer.decode`.
+   * The text of ids. Bytes that are not UTF-8, such as half a character, become U+FFFD. `tiktoken.Encoding.decode`; for
+   * a tokenizer from a file it is the output of the file's decoder, `tokenizers.Tokenizer.decode`.
    *
-   * @throws TokenIndexError for an id that is no token.
+   * @throws TokenIndexError for an id that is not a token.
    */
   decode(ids: Ids | ArrayLike<number>, options?: DecodeOptions): string {
     const where = 'Tokenizer.decode'
@@ -275,16 +289,16 @@ export class Tokenizer {
     return call(native.tokenizerDecode(this.#native, array, skip), shape)
   }
 
-  /** What decodes ids as they come, such as a model's. */
+  /** Makes a decoder of ids that come one by one, for example from a model. */
   decoder(options?: DecodeOptions): TokenDecoder {
     return TokenDecoder.over(call(native.decoderNew(this.#native, skipsSpecial(options, 'Tokenizer.decoder'))))
   }
 
   /**
-   * The bytes of text that one id stands for: a token of an encoding may be a part of a character. Of a file what
-   * `decode` gives for it alone. `tiktoken.Encoding.decode_single_token_bytes`.
+   * The bytes of text that one id stands for. A token of an encoding may be a part of a character. For a tokenizer from
+   * a file they are what `decode` gives for the id alone. `tiktoken.Encoding.decode_single_token_bytes`.
    *
-   * @throws TokenIndexError for an id that is no token.
+   * @throws TokenIndexError for an id that is not a token.
    */
   tokenBytes(id: number): Uint8Array {
     const { array } = readIds([id], undefined, 'Tokenizer.tokenBytes')
@@ -292,8 +306,8 @@ export class Tokenizer {
   }
 
   /**
-   * One token as it stands in the vocabulary: of an encoding its text, of a file as the file writes it (`##ing`,
-   * `\u2581the`, `\u0120the`). @throws TokenIndexError for an id that is no token.
+   * One token as it stands in the vocabulary: for an encoding its text, for a file as the file writes it (`##ing`,
+   * `\u2581the`, `\u0120the`). @throws TokenIndexError for an id that is not a token.
    */
   token(id: number): string {
     const { array } = readIds([id], undefined, 'Tokenizer.token')
@@ -301,8 +315,8 @@ export class Tokenizer {
   }
 
   /**
-   * The name of a token that no other has and that has no space in it: of a file as the file writes it; of an encoding
-   * its bytes as GPT-2's `vocab.json` writes them (`\u0120the`). undefined for an id that is no token. @internal
+   * A unique name of a token, without spaces: for a file as the file writes it, for an encoding its bytes as GPT-2's
+   * `vocab.json` writes them (`\u0120the`). It is undefined for an id that is not a token. @internal
    */
   vocabularyName(id: number): string | undefined {
     try {
@@ -324,10 +338,10 @@ export class Tokenizer {
   }
 }
 
-/** A tokenizer.json when it was read. @internal */
+/** A tokenizer.json as it was when it was read. @internal */
 export interface TokenizerFile {
   readonly path: string
-  /** SHA-256 of its bytes. */
+  /** The SHA-256 of its bytes. */
   readonly digest: string
 }
 
@@ -336,8 +350,8 @@ const DECODER = new Contents<TokenDecoder>('TokenDecoder', {
 })
 
 /**
- * Ids to text as they come. No character is ever divided: what is not whole waits. All that `write` and `end` give, end
- * to end, is what `decode` makes of all ids. Made by `Tokenizer.decoder`.
+ * Decodes ids as they come. No character is ever divided: an incomplete one is held back. The outputs of `write` and
+ * `end`, end to end, equal `decode` of all ids. `Tokenizer.decoder` makes one.
  */
 export class TokenDecoder {
   readonly #native: ReturnType<typeof native.decoderNew> & object
@@ -349,23 +363,25 @@ export class TokenDecoder {
     this.#native = handle
   }
 
-  /** What `Tokenizer.decoder` makes. @internal */
+  /** Makes the decoder of `Tokenizer.decoder`. @internal */
   static over(handle: ReturnType<typeof native.decoderNew> & object): TokenDecoder {
     return new TokenDecoder(handle, PRIVATE)
   }
 
   /**
-   * Takes more ids, and gives the text that they complete; it may be empty. Where a file's decoder looks at the tokens
-   * that follow, as for bytes that may form a character together, text waits for them.
+   * Takes more ids, and returns the text that they complete, which may be empty. If a file's decoder depends on the
+   * tokens that follow, for example on bytes that may form a character together, the text is held back until they come.
    *
-   * @throws TokenIndexError for an id that is no token; none of the ids is taken then.
+   * @throws TokenIndexError for an id that is not a token; none of the ids is taken then.
    */
   write(ids: Ids | ArrayLike<number>): string {
     const { array, shape } = readList(ids, 'TokenDecoder.write')
     return call(native.decoderWrite(this.#native, array), shape)
   }
 
-  /** No ids follow: gives the rest, a character that is not whole as U+FFFD. What is written next begins a new text. */
+  /**
+   * Ends the text, and returns the rest, with an incomplete character as U+FFFD. The next `write` begins a new text.
+   */
   end(): string {
     return call(native.decoderEnd(this.#native))
   }
@@ -401,7 +417,7 @@ function readList(ids: Ids | ArrayLike<number>, where: string): ReturnType<typeo
   return readIds(isList(ids) ? (checkList(ids, where) as number[]) : ids, undefined, where)
 }
 
-/** An array-like that is neither an array nor typed. */
+/** Whether it is an array-like that is neither an array nor a typed array. */
 function isList(ids: unknown): ids is ArrayLike<number> {
   const plain = isObject(ids) && !isArray(ids) && !ArrayBuffer.isView(ids) && !(ids instanceof Tensor)
   return plain && 'length' in ids && typeof ids.length === 'number'

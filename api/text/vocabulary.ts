@@ -1,4 +1,4 @@
-// The vocabularies that come with the package: compressed files, read when first used.
+// The vocabularies that come with the package: compressed files that are read at the first use.
 
 import { join } from 'node:path'
 import { brotliDecompressSync } from 'node:zlib'

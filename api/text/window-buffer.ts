@@ -1,19 +1,21 @@
-// The ids of the windows that are not full yet, of a text whose ids come chunk by chunk.
+// Buffers the ids of windows that are not full yet, for a text whose ids come chunk by chunk.
 
 import type { WindowOptions } from './batch.js'
 import { zeroed } from '../memory/arrays.js'
 
-/** Holds those ids that windows to come need, and no others: ids between windows that are in none are passed over. */
+/** Holds only those ids that later windows need; ids that lie between windows are skipped. */
 export class WindowBuffer {
-  /** Ids of a window and its targets. */
+  /** Number of ids of a window with its targets. */
   readonly #span: number
-  /** Ids from one window to the next: in the text, and here, where those in no window are left out. */
+  /**
+   * Number of ids from one window to the next: in the text, and in this buffer, where ids between windows are left out.
+   */
   readonly #stride: number
   readonly #step: number
   #ids = new Uint32Array(0)
   #start = 0
   #end = 0
-  /** How many ids of the text came since the last window began, where there are some in no window. */
+  /** How many ids of the text came since the last window began, if there are ids between windows. */
   #phase = 0
 
   constructor({ maxLength, stride }: Required<WindowOptions>) {
@@ -22,7 +24,7 @@ export class WindowBuffer {
     this.#step = Math.min(stride, this.#span)
   }
 
-  /** How many windows have all their ids. */
+  /** Number of windows that have all their ids. */
   get windows(): number {
     const held = this.#end - this.#start
     return held < this.#span ? 0 : Math.floor((held - this.#span) / this.#step) + 1
@@ -54,7 +56,7 @@ export class WindowBuffer {
     this.#end += ids.length
   }
 
-  /** The ids of the first windows, which start `stride` apart there; the windows after them are the next first. */
+  /** Removes the first windows and returns their ids, in which the windows start `stride` apart. */
   take(windows: number): { ids: Uint32Array; stride: number } {
     const ids = this.#ids.subarray(this.#start, this.#start + (windows - 1) * this.#step + this.#span)
     this.#start += windows * this.#step

@@ -1,4 +1,5 @@
-// What tables learn from, as the native side gathers it: words or ids in sentences, or texts with their classes.
+// Gathers the corpus that tables learn from, for the native side: sentences of words or ids, or texts with their
+// classes.
 
 import { setImmediate } from 'node:timers/promises'
 import { abortable, throwIfAborted } from '../base/abortable.js'
@@ -21,14 +22,14 @@ import type { CheckedOptions } from './options.js'
 import type { Tokenizer } from '../text/tokenizer.js'
 
 /**
- * What a trainer learns from. Texts are told apart: no sentence reaches from one into the next. To classify, texts come
- * with their classes (`{ examples }`, or an array of them), or in files or pieces of fastText's lines, whose words that
- * begin with `__label__` name the classes of their line.
+ * The corpus of a trainer. Texts are separate: no sentence reaches from one into the next. To classify, texts come with
+ * their classes (`{ examples }`, or an array of them), or in files or pieces with fastText's lines, in which words that
+ * begin with `__label__` name the line's classes.
  *
- * Of a folder (`{ folder }`) each document is a text. For the objective "next-token", with a `minCount` of at most 1,
- * its ids stay in the file, and are read through once to count them; the others hold them in memory, 4 bytes each.
- * `vocabSize` is the folder's, where neither it nor a tokenizer is given; a tokenizer must be the one that encoded the
- * folder.
+ * In a folder (`{ folder }`) each document is a text. For the objective "next-token", with a `minCount` of at most 1,
+ * its ids stay in the file, and are read through once to count them; the other objectives hold them in memory, 4 bytes
+ * each. `vocabSize` is the folder's if neither it nor a tokenizer is given; a tokenizer must be the one that encoded
+ * the folder.
  */
 export type Corpus = TextSource | TokensSource | ExamplesSource | readonly LabelledText[]
 
@@ -36,7 +37,7 @@ export const CORPUS: readonly Kind[] = ['texts', 'files', 'pieces', 'tokens', 'i
 
 export type Gathered = ReturnType<typeof native.corpusOfWords> & object
 
-/** What a corpus is gathered for. */
+/** What a corpus is gathered for: the options, the tokenizer, and the caller's name for errors. */
 export interface Wanted {
   readonly options: CheckedOptions
   readonly tokenizer: Tokenizer | null
@@ -44,7 +45,7 @@ export interface Wanted {
   readonly where: string
 }
 
-/** Refuses a corpus that the objective cannot be learned from. */
+/** Refuses a corpus from which the objective cannot be learned. */
 export function checkCorpus(
   { kind }: Source,
   options: CheckedOptions,
@@ -66,7 +67,7 @@ export function checkCorpus(
     throw no('tokens are cut already: leave the option tokenizer out, or write { texts: [...] }')
 }
 
-/** Gathers a corpus; files are read on another thread. */
+/** Gathers a corpus. Files are read on another thread. */
 export async function gather(source: Source, wanted: Wanted): Promise<Gathered> {
   const { options, tokenizer } = wanted
   if (source.kind === 'ids') return ofIds(source)
@@ -100,8 +101,8 @@ function ofIds({ lists }: Source & { kind: 'ids' }): Gathered {
 }
 
 /**
- * The ids of a folder, whose documents are the sentences. To learn next tokens, all of them, they stay in the file; the
- * other objectives have them in memory.
+ * The ids of a folder, whose documents are the sentences. For next-token training on all of them they stay in the file;
+ * other objectives hold them in memory.
  */
 function ofFolder({ path, verify }: Source & { kind: 'folder' }, { options, tokenizer, where }: Wanted): Gathered {
   const folder = openFolder(path, verify)
@@ -115,12 +116,12 @@ function ofFolder({ path, verify }: Source & { kind: 'folder' }, { options, toke
   return folder.corpus()
 }
 
-/** How many ids there may be: of a folder as many as it says, where nothing else is said. */
+/** The size of the vocabulary; for a folder the folder's, unless the options give one. */
 export function vocabularyOf(source: Source, { vocabSize }: CheckedOptions): number {
   return source.kind === 'folder' && vocabSize === 0 ? openFolder(source.path, false).info.vocabSize : vocabSize
 }
 
-/** Each text is encoded on its own, and ends a sentence. */
+/** Encodes each text separately; the end of a text ends a sentence. */
 async function encoded(source: Source, tokenizer: Tokenizer, wanted: Wanted): Promise<Gathered> {
   const {
     signal,
@@ -151,12 +152,12 @@ async function ofTokens(sentences: Items, wanted: Wanted): Promise<Gathered> {
   return corpus
 }
 
-/** A corpus of texts with their classes, which their lines name or not. */
+/** A corpus of texts with their classes; `inLines` says whether the lines name the classes. */
 function ofClasses({ tokenizer, where }: Wanted, inLines: boolean): Gathered {
   return call(native.corpusOfExamples(tokenizer === null ? null : tokenizer.forStream({}, where)[0], inLines))
 }
 
-/** Examples that cross to the native side at once. */
+/** Number of examples that are passed to the native side at a time. */
 const AT_ONCE = 256
 
 async function ofExamples(examples: Items, wanted: Wanted): Promise<Gathered> {
@@ -176,10 +177,10 @@ async function ofExamples(examples: Items, wanted: Wanted): Promise<Gathered> {
   return corpus
 }
 
-/** Milliseconds that gathering may keep other work waiting. */
+/** For at most this many milliseconds gathering keeps other work waiting. */
 const TURN = 20
 
-/** Uses what a source gives. The event loop turns now and then, so that a signal is heard. */
+/** Uses each item of a source. It lets the event loop run now and then, so that a signal is noticed. */
 async function each(
   items: Items,
   kind: 'texts' | 'pieces' | 'tokens' | 'examples',
@@ -212,7 +213,7 @@ async function each(
 
 async function addFile(corpus: Gathered, path: string, { options, signal, where }: Wanted): Promise<void> {
   const file = call(native.corpusFile(corpus, path, options.invalidUtf8 === 'replace', options.maxRatio))
-  // Some of it at a time, so that a signal is heard in between.
+  // The work is done in portions, so that a signal is noticed in between.
   for (let done = false; !done;) {
     throwIfAborted(signal, where)
     const read = await call(native.corpusFileRead(file))

@@ -1,5 +1,4 @@
-// What is learned and how: the options of a trainer, checked, as they are kept with a checkpoint and as the native side
-// takes them.
+// The options of a trainer: checked, kept with a checkpoint, and passed to the native side.
 
 import { UsageError } from '../base/errors.js'
 import { checkAll, checkFields, type Fields, type Words } from '../base/fields.js'
@@ -8,7 +7,10 @@ import type { Json } from '../models/json.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { FIELDS, MAX_RATIO, OBJECTIVES, type CommonOptions, type Objective, type TrainerOptions } from './objectives.js'
 
-/** Options with their defaults: those of reading, those that every objective has, and its own by their names. */
+/**
+ * The options with their defaults: how the corpus is read, those that every objective has, and the objective's own by
+ * name.
+ */
 export interface CheckedOptions extends Required<Omit<CommonOptions, 'tokenizer'>> {
   objective: Objective
   [option: string]: unknown
@@ -22,7 +24,7 @@ const WORDS: Words = {
   betas: 'must be',
 }
 
-/** Options of a trainer, all of them checked. */
+/** Checks all options of a trainer. */
 export function checkTrainer(
   options: TrainerOptions,
   where: string,
@@ -48,7 +50,7 @@ function checkTokenizer(tokenizer: unknown, where: string): Tokenizer | null {
   throw new UsageError(`${where}: tokenizer must be a Tokenizer, not ${show(tokenizer)}`)
 }
 
-/** Whether a value is of the type of an option, whatever its bounds. */
+/** Whether a value has the type of an option; bounds are not checked. */
 function isOfKind(value: unknown, field: Fields[string]): boolean {
   if (field.kind === 'flag') return typeof value === 'boolean'
   if (field.kind === 'betas') return isArray(value) && value.length === 2 && value.every(Number.isFinite)
@@ -60,7 +62,7 @@ function isOfKind(value: unknown, field: Fields[string]): boolean {
   )
 }
 
-/** Options as a checkpoint keeps them; null where they are none. What else stands there is left out. */
+/** Options that were read from a checkpoint; null if the value does not hold options. Other entries are dropped. */
 export function keptOptions(kept: unknown): CheckedOptions | null {
   const { objective, invalidUtf8, maxRatio, ...its } = (kept ?? {}) as Partial<CheckedOptions>
   if (!OBJECTIVES.includes(objective as Objective) || !INVALID.includes(invalidUtf8!) || !Number.isFinite(maxRatio))
@@ -75,7 +77,7 @@ export function keptOptions(kept: unknown): CheckedOptions | null {
   } as CheckedOptions
 }
 
-/** What is beyond the bounds of such options, which nobody can have given; null where nothing is. */
+/** Says what in a checkpoint's options is out of bounds, and so cannot be what a caller gave; null if nothing is. */
 export function beyondBounds(kept: CheckedOptions): string | null {
   try {
     checkAll(FIELDS[kept.objective], kept, 'its config', WORDS)
@@ -87,7 +89,7 @@ export function beyondBounds(kept: CheckedOptions): string | null {
   }
 }
 
-/** What a user said of the objective, for an account of how a model came to be. */
+/** The options that the caller gave for the objective, for the record of the training. */
 export function hyperParameters({
   objective: _,
   vocabSize: _size,

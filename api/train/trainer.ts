@@ -1,4 +1,4 @@
-// Tables that learn from text: the trainer, which works on another thread and reports now and then.
+// Trains tables on text: the trainer works on another thread and reports its progress.
 
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -21,19 +21,19 @@ import { beyondBounds, checkTrainer, hyperParameters, keptOptions, type CheckedO
 import { checkNumber, checkOptions, checkPath, checkSize, isArray, checkFunction, isObject } from '../base/validate.js'
 import { allocating } from '../memory/arrays.js'
 
-/** How far a trainer is. */
+/** The progress of a trainer. */
 export interface TrainProgress {
-  /** Batches so far. */
+  /** Number of batches so far. */
   step: number
-  /** Epochs that were completed, and how many there will be. */
+  /** Number of completed epochs, and of all epochs. */
   epoch: number
   epochs: number
-  /** Tokens of the corpus so far, over all epochs, and how many there will be. */
+  /** Number of corpus tokens so far, over all epochs, and in total. */
   tokens: number
   totalTokens: number
-  /** The mean loss since the last report; null where there was no batch. */
+  /** The mean loss since the last report; null if there was no batch. */
   loss: number | null
-  /** Tokens a second since the last report, and seconds that are left at that pace; 0 where nothing is known. */
+  /** Tokens a second since the last report, and the seconds left at that pace; 0 if not known. */
   tokensPerSecond: number
   secondsLeft: number
   /** The learning rate of the next batch. */
@@ -43,39 +43,45 @@ export interface TrainProgress {
 export interface RunOptions {
   /** Called a few times a second. */
   onProgress?: (progress: TrainProgress) => void
-  /** Ends the run after the batch under way: it rejects with an AbortedError. The trainer can go on or be saved. */
+  /**
+   * Ends the run after the present batch; the run rejects with an AbortedError. The trainer can be run again or saved.
+   */
   signal?: AbortSignal
-  /** Where checkpoints go, at least `every` seconds apart (default 60), when the run is aborted, and at its end. */
+  /**
+   * Where checkpoints are written: at least `every` seconds apart (default 60), when the run is aborted, and at its
+   * end.
+   */
   checkpoint?: { path: string; every?: number }
   /**
-   * Batches after which the run returns, done or not; default: none. With 0 it reads the corpus and makes the tables,
-   * no more.
+   * Number of batches after which the run returns, whether training is done or not; by default there is no such limit.
+   * With 0 it only reads the corpus and makes the tables.
    */
   steps?: number
 }
 
-/** What was learned. */
+/** The result of training. */
 export interface TrainResult {
   objective: Objective
-  /** The vectors of tokens, (tokens, dim), as a layer that can learn on. */
+  /** The vectors of tokens, (tokens, dim), as a layer that can go on learning. */
   embedding: Embedding
   /**
-   * All tables by name: `token.weight`; of pairs `output.weight`, the tokens as centers; of next-token
-   * `position.weight` and, unless tied, `head.weight`; of classify `output.weight`, (classes, dim).
+   * All tables by name. All objectives have `token.weight`. Training on pairs adds `output.weight`, the tokens as
+   * centers; next-token adds `position.weight` and, unless tied, `head.weight`; classify adds `output.weight`,
+   * (classes, dim).
    */
   tensors: Record<string, Tensor>
-  /** What the rows of `token.weight` stand for; null of a corpus of ids without a tokenizer. */
+  /** The names of the rows of `token.weight`; null for a corpus of ids without a tokenizer. */
   vocabulary: string[] | Tokenizer | null
-  /** How often each token comes in the corpus. */
+  /** How often each token occurs in the corpus. */
   counts: Float64Array
-  /** The classes, of classify. */
+  /** The class names; null unless the objective is classify. */
   labels: string[] | null
-  /** How it came to be, as `saveModel` keeps it. */
+  /** The record of the training, as `saveModel` keeps it. */
   training: TrainingRecord
   progress: TrainProgress
 }
 
-/** Options and a corpus that were checked, with what a checkpoint adds. */
+/** Checked options and corpus, with what a checkpoint adds to them. */
 class Kept {
   readonly source: Source
   readonly options: CheckedOptions
@@ -109,19 +115,19 @@ interface Ready {
   readonly counts: Float64Array
 }
 
-/** What is written into a checkpoint beside the tables. */
+/** The part of a checkpoint besides the tables. */
 interface Config {
   options: CheckedOptions
-  /** The tokenizer that gave ids to the corpus; without a name where it was read from a file. */
+  /** The tokenizer of the corpus; its name is null if it was read from a file. */
   tokenizer: { name: string | null; vocabSize: number } | null
   losses: [number, number][]
   seconds: number
 }
 
-/** Milliseconds between two reports: the first come sooner, so that a short run has a curve, too. */
+/** Milliseconds between two reports. The first reports come sooner, so that a short run has a loss curve too. */
 const [FIRST_REPORT, REPORT] = [2, 250]
 const RUN_OPTIONS = ['onProgress', 'signal', 'checkpoint', 'steps']
-/** Points of the loss that are kept: then every other is dropped. */
+/** The most points of the loss that are kept; beyond that every other one is dropped. */
 const MOST_LOSSES = 2000
 
 const CONTENTS = new Contents<Trainer>('Trainer', {
@@ -129,9 +135,9 @@ const CONTENTS = new Contents<Trainer>('Trainer', {
 })
 
 /**
- * Trains tables on a corpus. It works on another thread, on as many as `setNumThreads` says, and its result has the
- * same bits at any number of them: it follows from corpus, options and seed alone, also when the run is aborted and
- * goes on, or goes on from a checkpoint after the process was killed.
+ * Trains tables on a corpus. It works off this thread, on as many threads as `setNumThreads` says. The result depends
+ * only on corpus, options and seed: it has the same bits with any number of threads, also if the run is aborted and
+ * continued, or continued from a checkpoint after the process was killed.
  *
  * ```ts
  * const trainer = new Trainer({ files: ['book.txt'] }, { objective: 'skip-gram', dim: 100 })
@@ -151,10 +157,10 @@ export class Trainer {
   readonly structuredClone = CONTENTS.uncloneable
 
   /**
-   * The corpus is read by the first `run`.
+   * Checks corpus and options. The first `run` reads the corpus.
    *
-   * @throws UsageError for an option that does not exist or is out of range; for a corpus that does not say what it is, such
-   * as an array of strings, or that the objective cannot be learned from.
+   * @throws UsageError for an option that does not exist or is out of range, and for a corpus that does not name its
+   * kind, such as an array of strings, or from which the objective cannot be learned.
    */
   constructor(corpus: Corpus, options: TrainerOptions)
   /** @internal */
@@ -174,11 +180,11 @@ export class Trainer {
   }
 
   /**
-   * Goes on where a checkpoint was made, with the options that are kept in it and the same corpus: what comes out has
-   * the bits of a run that was never interrupted. A tokenizer that was read from a file must be given again.
+   * Continues from a checkpoint, with its options and the same corpus: the result has the bits of an uninterrupted run.
+   * A tokenizer that was read from a file must be given again.
    *
-   * @throws FileError, FormatError where it cannot be read, as one that was cut short; UsageError where it is no checkpoint, of
-   * another version, or of another corpus, and as the constructor.
+   * @throws FileError, FormatError if the checkpoint cannot be read or was cut short; UsageError if it is not a
+   * checkpoint, or belongs to another version or corpus, and as the constructor does.
    */
   static async resume(
     path: string,
@@ -199,11 +205,11 @@ export class Trainer {
   }
 
   /**
-   * Trains to the end, or until it is told to stop; can be called again to go on. At the end: what was learned.
+   * Trains to the end, or until it is stopped, and returns what was learned. Call it again to continue.
    *
-   * @throws UsageError for a corpus that is empty or of which `minCount` leaves nothing, and once a loss is no finite number:
-   * it names the step, and the last checkpoint stays. FileError, FormatError for files that cannot be read, or a
-   * checkpoint that cannot be written. AbortedError. What `onProgress` throws.
+   * @throws UsageError for a corpus that is empty or of which `minCount` leaves nothing, and as soon as a loss is not
+   * finite: the error names the step, and the last checkpoint stays. FileError, FormatError for files that cannot be
+   * read, or a checkpoint that cannot be written. AbortedError. Errors of `onProgress`.
    */
   async run(options?: RunOptions): Promise<TrainResult> {
     const where = 'Trainer.run'
@@ -244,14 +250,14 @@ export class Trainer {
     })
   }
 
-  /** How far it is; null before its corpus was read. Between two runs. */
+  /** The progress; null before the corpus was read. Only between runs. */
   get progress(): TrainProgress | null {
     return this.#ready && this.#progressOf(call(native.trainerProgress(this.#ready.native)), 0)
   }
 
   /**
-   * Writes a checkpoint, from which `Trainer.resume` goes on: one safetensors file, written beside, synced and renamed,
-   * so that one that was there before stays until it is whole. Between two runs.
+   * Writes a checkpoint, from which `Trainer.resume` continues. It is one safetensors file, written under another name,
+   * synced and renamed, so an existing one stays until the new one is complete. Only between runs.
    */
   async save(path: string): Promise<void> {
     const where = 'Trainer.save'
@@ -262,7 +268,7 @@ export class Trainer {
     })
   }
 
-  /** Copies of what was learned so far. Between two runs. */
+  /** Copies of what was learned so far. Only between runs. */
   result(): TrainResult {
     if (this.#ready === null || this.#busy)
       throw new UsageError(
@@ -271,7 +277,7 @@ export class Trainer {
     return this.#result(this.progress!)
   }
 
-  /** One call at a time. */
+  /** Allows only one call at a time. */
   async #alone<T>(where: string, run: () => Promise<T>): Promise<T> {
     if (this.#busy) throw new UsageError(`${where}: this trainer is at work: await its last call first`)
     this.#busy = true
@@ -370,7 +376,10 @@ export class Trainer {
 
 let leaves = false
 
-/** A step may take seconds, for which a process that exits would wait. A thread that exits alone ends nobody's work. */
+/**
+ * A step may take seconds, and a process that exits would wait for it, so it is ended. When only a worker thread exits,
+ * nobody's work is ended.
+ */
 function notAwaitedAtExit(): void {
   if (leaves || !isMainThread) return
   process.once('exit', () => native.processLeaves())
@@ -382,7 +391,7 @@ const NEXT_TOKEN: Record<string, string> = { token: 'token.weight', position: 'p
 
 function tensorOf({ dtype, shape, handle }: NonNullable<ReturnType<typeof native.trainerTables>>[number]): Tensor {
   const made = adopted(handle, dtype, shape)
-  // It belongs to no scope, as no other result of an asynchronous call does.
+  // No result of an asynchronous call belongs to a scope.
   untrack(made)
   return made
 }
@@ -399,19 +408,20 @@ function checkCheckpoint(checkpoint: unknown, where: string): { path: string; ev
   return { path: resolve(checkPath(path, `${where}: checkpoint`)), every: seconds }
 }
 
-/** A failure over a corpus: where a bad id is, is told in the ids as they were given. */
+/** The error of a failure over a corpus. It reports the position of a bad id within the ids as they were given. */
 function failedOver(source: Source, failure: Parameters<typeof failureOf>[0]): Error {
   if (source.kind !== 'ids') return failureOf(failure)
   const { lists, isNested } = source
   if (!isNested) return failureOf(failure, [lists[0].length])
-  // Rows of one length, so that a place among all ids is a row and a place in it.
+  // All rows are treated as if they had the length of the longest, so that a flat position gives a row and a place in
+  // it.
   const longest = lists.reduce((most, { length }) => Math.max(most, length), 1)
   let [flat, row] = [failure?.flat ?? 0, 0]
   while (row < lists.length - 1 && flat >= lists[row].length) flat -= lists[row++].length
   return failureOf(failure && { ...failure, flat: row * longest + flat }, [lists.length, longest])
 }
 
-/** What a checkpoint keeps of its trainer. */
+/** Reads what a checkpoint keeps of its trainer. */
 function keptIn(file: string, text: string, tokenizer: Tokenizer | undefined, where: string): KeptParts {
   let config: Config
   try {

@@ -1,4 +1,5 @@
-// What is wrong with a table, as far as its numbers tell: rows that learned nothing, that died, that everybody uses.
+// Finds what its numbers show to be wrong with a table: rows that learned nothing, that are dead, or that take most
+// lookups.
 
 import { facts } from '../base/dtype.js'
 import { DTypeError, ShapeError, UsageError } from '../base/errors.js'
@@ -24,7 +25,7 @@ export interface NormOutlier {
 export interface TableHealth {
   rows: number
   dim: number
-  /** Euclidean norms of the rows that are neither zeros nor NaN; null where there is none. */
+  /** Euclidean norms of the rows that are neither all zeros nor with a NaN or infinity; null if there are none. */
   norms: { min: number; median: number; mean: number; max: number } | null
   /** Rows of zeros. */
   zero: number[]
@@ -32,17 +33,17 @@ export interface TableHealth {
   notFinite: number[]
   /** Rows that were never looked up; null without counts. */
   unseen: number[] | null
-  /** Rows that are, to the bit, as they were before training; null without an initial table. */
+  /** Rows that have the same bits as before training; null without an initial table. */
   unchanged: number[] | null
   /** The fewest rows that take half of all lookups, the most used first; null without counts. */
   hot: { id: number; count: number; share: number }[] | null
-  /** Rows whose norm is out of all proportion, the farthest first. */
+  /** Rows whose norm is far from all others, the farthest first. */
   outliers: NormOutlier[]
 }
 
 /**
- * Examines a table of floats, (rows, dim): its numbers as float32, in float64 arithmetic. The same bits on any number
- * of threads.
+ * Examines a table of floats, (rows, dim). Its numbers are read as float32 and computed with in float64; the results
+ * have the same bits with any number of threads.
  */
 export function tableHealth(table: Tensor, options?: TableHealthOptions): TableHealth {
   const where = 'tableHealth'

@@ -1,4 +1,4 @@
-// What the rows of a table stand for: words, or the tokens of a tokenizer.
+// The names of the rows of a table: words, or the tokens of a tokenizer.
 
 import { UnknownTokenError, UsageError } from '../base/errors.js'
 import { nearestSpellings } from './spelling.js'
@@ -7,28 +7,28 @@ import { show } from '../base/validate.js'
 
 /** Names of the rows of a table. */
 export interface Names {
-  /** How many there are: ids are below. */
+  /** Number of rows; ids run from 0 to size - 1. */
   readonly size: number
   /**
-   * The name of a row: a word, or a token as its vocabulary writes it (`Ġwhale`, `##ing`); undefined of an unused id.
+   * The name of a row: a word, or a token as its vocabulary writes it (`Ġwhale`, `##ing`); undefined for an unused id.
    */
   nameOf(id: number): string | undefined
-  /** The row that text stands for. @throws UnknownTokenError, whose `nearest` has the nearest spellings. */
+  /** The row that a text names. @throws UnknownTokenError, whose `nearest` has the nearest spellings. */
   idOf(text: string, where: string): number
-  /** Whether text stands for a row. */
+  /** Whether a text names a row. */
   has(text: string): boolean
 }
 
-/** Words, a row each. */
+/** Words as names, one for each row. */
 export class WordNames implements Names {
   readonly #ids = new Map<string, number>()
 
-  /** @throws UsageError for what is no word, is empty, or comes twice. */
+  /** @throws UsageError for a word that is not a string, is empty, or comes twice. */
   constructor(
     readonly words: readonly string[],
     where: string,
   ) {
-    // Not `forEach`, which would skip the holes of an array.
+    // `forEach` would skip the holes of an array.
     for (let id = 0; id < words.length; id++) {
       const word = words[id]
       if (typeof word !== 'string' || word === '')
@@ -67,9 +67,12 @@ export class WordNames implements Names {
   }
 }
 
-/** The same word as others would write it: each is looked up, so that no list is searched before an error is thrown. */
+/**
+ * Other ways of writing a word. Each is looked up, which is quick; the list is searched only when the error's `nearest`
+ * is read.
+ */
 function variantsOf(text: string): string[] {
-  // A text of a page is no word.
+  // A long text is not a word.
   if (text.length > 64) return []
   const word = text.trim()
   const lower = word.toLowerCase()
@@ -77,11 +80,12 @@ function variantsOf(text: string): string[] {
   return cases.flatMap((one) => [one, one.normalize('NFC'), one.normalize('NFD')])
 }
 
-/** Of a text that is no token at most so many pieces are named. */
+/** At most this many pieces of a text are named in the error that it is not a token. */
 const MOST_PIECES = 8
 
 /**
- * The tokens of a tokenizer. Text stands for a token if it is just that one: as written, or else with a space before.
+ * The tokens of a tokenizer as names. A text names a token if it encodes to just that one, as written or with a space
+ * before it.
  */
 export class TokenizerNames implements Names {
   readonly size: number
@@ -99,7 +103,7 @@ export class TokenizerNames implements Names {
   }
 
   #find(text: string): number | undefined {
-    // A space before nothing is a token, too.
+    // An empty text with a space before it would name the token of the space.
     if (text === '') return undefined
     for (const written of [text, ` ${text}`]) {
       const ids = this.#encode(written)

@@ -10,26 +10,26 @@ import { Tensor } from '../tensor/tensor.js'
 import { checkElements, checkOptions, checkSize, show } from '../base/validate.js'
 
 export interface PrincipalComponents {
-  /** (count, dim), float64: the directions, of length 1, that with the largest variance first. */
+  /** (count, dim), float64: the directions, of length 1, in order of falling variance. */
   components: Tensor
-  /** (rows, count), float64: where the rows lie along them, from their mean. */
+  /** (rows, count), float64: the coordinates of the rows along the directions, relative to their mean. */
   scores: Tensor
-  /** The variance along each, as a part of all there is; 0 where the rows do not differ. */
+  /** The variance along each direction as a part of the total; 0 if the rows do not differ. */
   explained: number[]
 }
 
 /**
- * The principal components of rows, (rows, dim), of floats, all finite: as `numpy.linalg.eigh` of their covariance has
- * them, but for the sign, which is such that the largest element of a direction is positive. The same bits on any
- * number of threads.
+ * The principal components of float rows, (rows, dim), all of them finite. They are those of `numpy.linalg.eigh` on the
+ * covariance, with the sign chosen so that the largest element of each direction is positive. Results have the same
+ * bits with any number of threads.
  *
- * It takes about rows dim^2 operations, on all threads. The directions take some 10 dim^3 on one thread; but where
- * there are at least 512 columns, and at least 64 count + 128, they are found by iteration, which is much faster: up to
- * 1e-5 in each element where neighbouring variances differ by a ten thousandth of the larger. Beside the result it
- * needs 32 dim^2 bytes. Where there are fewer rows than columns they change places.
+ * It takes about rows dim^2 operations, on all threads. The directions take some 10 dim^3 on one thread. With at least
+ * 512 columns, and at least 64 count + 128, they are found by iteration, which is much faster; the error is up to 1e-5
+ * in each element if neighbouring variances differ by a ten thousandth of the larger. Besides the result it needs 32
+ * dim^2 bytes. With fewer rows than columns, rows and columns swap roles in these numbers.
  *
- * @throws ShapeError for fewer rows or columns than components; DTypeError for rows that are no floats; UsageError for an
- * element that is not finite.
+ * @throws ShapeError for fewer rows or columns than components; DTypeError for rows that are not floats; UsageError for
+ * an element that is not finite.
  */
 export function principalComponents(rows: Tensor, options?: { /** default 2 */ count?: number }): PrincipalComponents {
   const where = 'principalComponents'
@@ -42,11 +42,11 @@ export function principalComponents(rows: Tensor, options?: { /** default 2 */ c
 }
 
 /**
- * `principalComponents` on another thread, so that this one goes on: the same bits, the same errors, as a rejection.
- * The rows must not be written meanwhile. `signal` ends it within some milliseconds, but for the step of dim^3 where
- * that is taken.
+ * `principalComponents` on another thread, so that this one goes on: the bits are the same, and errors come as
+ * rejections. The rows must not be written meanwhile. `signal` ends it within some milliseconds, except in the step of
+ * dim^3, if it has one.
  *
- * @throws AbortedError when `signal` says so.
+ * @throws AbortedError if `signal` aborts.
  */
 export async function principalComponentsAsync(
   rows: Tensor,
@@ -93,10 +93,10 @@ function checkRows(rows: Tensor, count: number, where: string): Sizes {
   return sizes
 }
 
-/** Elements of directions, of scores and of variances. */
+/** Number of elements of the directions, the scores and the variances together. */
 const elementsOf = ({ rows, dim, count }: Sizes) => count * (dim + rows + 1)
 
-/** Rows of a type that is computed with: themselves, or copies of 16-bit floats. */
+/** The rows in a type that can be computed with: the rows themselves, or copies of 16-bit floats. */
 function widened(rows: Tensor): Tensor {
   if (rows.dtype === 'float32' || rows.dtype === 'float64') return rows
   const plain = rows.detach()
@@ -105,7 +105,7 @@ function widened(rows: Tensor): Tensor {
   return wide
 }
 
-/** Directions, scores and variances, one after the other. */
+/** Computes the directions, (count, dim), the scores, (rows, count), and the variances, (count), end to end. */
 function find(rows: Tensor, sizes: Sizes): Tensor {
   const size = elementsOf(sizes)
   const out = uninitialized('float64', [size])

@@ -1,17 +1,17 @@
-// Words that are spelled much like another: for whoever asks an error what was meant.
+// Finds words with a similar spelling, for errors that suggest what was meant.
 
-/** A hint has at most so many words. */
+/** The most words that a hint has. */
 const MOST = 3
-/** A text that is longer is no mistyped word. */
+/** A longer text is not a mistyped word. */
 const LONGEST = 64
-/** Letters of words that are compared, of all together: what takes some 30 ms. */
+/** The most letters of all compared words together, which take some 30 ms. */
 const MOST_LETTERS = 5_000_000
 
 /**
- * The words of a vocabulary whose spelling is nearest: differing in case alone, else by the fewest letters that are put
- * in, left out, replaced or swapped with their neighbour (optimal string alignment), a third of the word at most. Of
- * equally near ones those come first that stand first, as the most frequent do. Of a very large vocabulary only the
- * first 400,000 or so are looked at.
+ * The words of a vocabulary with the nearest spelling. They differ only in case, or by the fewest letters that are
+ * inserted, deleted, replaced or swapped with their neighbour (optimal string alignment), at most a third of the word.
+ * Equally near words keep the order of the list, in which the most frequent usually come first. Only the first 400,000
+ * or so words of a very large vocabulary are compared.
  */
 export function nearestSpellings(text: string, words: readonly string[]): string[] {
   const folded = text.toLowerCase()
@@ -24,7 +24,7 @@ export function nearestSpellings(text: string, words: readonly string[]): string
     if (Math.abs(word.length - folded.length) > worst) continue
     letters += word.length
     if (letters > MOST_LETTERS) break
-    // Case counts for less than any letter.
+    // A difference in case counts less than any letter.
     const distance = pattern.distance(word, worst) || 0.5
     if (distance > worst) continue
     let at = found.length
@@ -37,19 +37,19 @@ export function nearestSpellings(text: string, words: readonly string[]): string
   return found.map(({ word }) => word)
 }
 
-/** A kind of letter, in either case: `Ä` and `ä`; alone where the other case has several. */
+/** The two cases of a letter, such as `Ä` and `ä`; only the letter itself if its other case has several letters. */
 function bothCases(letter: string): string[] {
   return [letter, letter.toUpperCase()].filter((one) => one.length === 1)
 }
 
 /**
- * A text of 1 to 64 letters that words are compared with, a column of the table of edit distances at a time: its
- * differences are bits of two integers of 32 (Hyyrö 2003, "A bit-vector algorithm for computing Levenshtein and Damerau
- * edit distances").
+ * A text of 1 to 64 letters to compare words with. The table of edit distances is computed column by column; the
+ * differences within a column are bits of two 32-bit integers (Hyyrö 2003, "A bit-vector algorithm for computing
+ * Levenshtein and Damerau edit distances").
  */
 class Pattern {
   readonly #length: number
-  /** At which places of the first and the last 32 letters each letter stands, as bits. */
+  /** For each letter, its positions among the first and the last 32 letters, as bits. */
   readonly #low = new Int32Array(0x10000)
   readonly #high = new Int32Array(0x10000)
 
@@ -61,13 +61,13 @@ class Pattern {
     }
   }
 
-  /** How many edits make the word of it, case apart; Infinity beyond a limit. */
+  /** Number of edits between the text and a word, without regard to case; Infinity if it exceeds the limit. */
   distance(word: string, limit: number): number {
     return this.#length <= 32 ? this.#short(word, limit) : this.#long(word, limit)
   }
 
-  // Names as in the paper: `vp` and `vn` say where a column grows or falls from one row to the next, `hp` and `hn`
-  // where a row does from one column to the next, `d0` where a diagonal stays as it is.
+  // Names are those of the paper: `vp` and `vn` mark where a column rises or falls from one row to the next, `hp` and
+  // `hn` where a row does so from one column to the next, and `d0` where a diagonal stays the same.
 
   #short(word: string, limit: number): number {
     const last = 1 << (this.#length - 1)
@@ -79,7 +79,7 @@ class Pattern {
       let hn = d0 & vp
       if (hp & last) score++
       else if (hn & last) score--
-      // Each letter that is left makes it better by one at most.
+      // Each remaining letter lowers the distance by at most one.
       if (score - (word.length - 1 - j) > limit) return Infinity
       hp = (hp << 1) | 1
       hn <<= 1
@@ -90,7 +90,7 @@ class Pattern {
     return score
   }
 
-  /** The same over 64 bits. */
+  /** The same for texts of more than 32 letters, over 64 bits. */
   #long(word: string, limit: number): number {
     const last = 1 << (this.#length - 33)
     let [vp, vn, d0, before, score] = [-1, 0, 0, 0, this.#length]

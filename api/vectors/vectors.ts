@@ -1,4 +1,4 @@
-// Vectors of tokens as something to ask: what is near, what is to what as what is to what.
+// Queries over the vectors of tokens: neighbours, similarities and analogies.
 
 import { types } from 'node:util'
 import { Contents } from '../base/contents.js'
@@ -19,21 +19,21 @@ export type VectorLike = Float32Array | Float64Array | readonly number[] | Tenso
 /** A token by its text, or a vector. */
 export type TokenOrVector = string | VectorLike
 /**
- * What neighbours are asked of: one, or the sum of some (of tokens their vectors of length 1), those of `negative`
- * turned round.
+ * A query for neighbours: one token or vector, or a sum of several, from which those of `negative` are subtracted. In a
+ * sum tokens count by their vectors scaled to length 1.
  */
 export type VectorQuery = TokenOrVector | { positive?: readonly TokenOrVector[]; negative?: readonly TokenOrVector[] }
 
 export interface NeighbourOptions {
-  /** How many at most; default 10. */
+  /** The largest number of neighbours; default 10. */
   topN?: number
 }
 
-/** A token, and the cosine of the angle between its vector and what was asked. */
+/** A token, and the cosine of the angle between its vector and the query. */
 export interface Neighbour {
-  /** A word; of a tokenizer the token as its vocabulary writes it (`Ġwhale`). */
+  /** A word, or a tokenizer's token as its vocabulary writes it (`Ġwhale`). */
   token: string
-  /** Its row. */
+  /** The token's row in the table. */
   id: number
   similarity: number
 }
@@ -43,14 +43,15 @@ const CONTENTS = new Contents<Vectors>('Vectors', {
 })
 
 /**
- * The rows of a table and what they stand for: neighbours, analogies, similarities, as gensim's KeyedVectors has them.
+ * The rows of a table with their names, to query for neighbours, analogies and similarities, as with gensim's
+ * KeyedVectors.
  *
- * Every answer is exact and is computed from the table as it is at the call: nothing is kept, so that a table may learn
- * on. A search is one pass over the table, on all threads, with the same bits on every machine. Similarities are
- * cosines; that of a row of zeros is 0, and a row that has a NaN is nobody's neighbour.
+ * Every answer is exact and is computed from the table at the call. Nothing is cached, so the table may go on learning.
+ * A search is one pass over the table, on all threads, with the same bits on every machine. Similarities are cosines; a
+ * row of zeros has similarity 0, and a row with a NaN is never a neighbour.
  *
- * Text stands for a word as it is written. Of a tokenizer it stands for a token if it is just that one, as written, or
- * else with a space before: `whale` finds `Ġwhale` of GPT-2.
+ * A text names the word with exactly that spelling. With a tokenizer it names a token if it encodes to just that one,
+ * as written or with a space before it: `whale` finds `Ġwhale` of GPT-2.
  *
  * ```ts
  * const vectors = loadModel('word-vectors').vectors
@@ -61,19 +62,20 @@ const CONTENTS = new Contents<Vectors>('Vectors', {
 export class Vectors {
   /** The table, (rows, dim), float32. */
   readonly weight: Tensor
-  /** Tokens. */
+  /** Number of tokens. */
   readonly size: number
-  /** Numbers of a vector. */
+  /** Number of elements of a vector. */
   readonly dim: number
   readonly #names: Names
   /** @internal */
   readonly structuredClone = CONTENTS.uncloneable
 
   /**
-   * Over a table, whose memory is shared where it is float32; others are converted. A table may have more rows than a
-   * tokenizer has tokens: those behind belong to nobody.
+   * Makes vectors over a table. A float32 table shares its memory; others are converted. The table may have more rows
+   * than a tokenizer has tokens; rows after the last token are never found.
    *
-   * @throws UsageError for a word that is empty or comes twice, ShapeError where words or tokens and rows disagree.
+   * @throws UsageError for a word that is empty or comes twice, ShapeError if the number of words or tokens does not
+   * fit the rows.
    */
   constructor(weight: Tensor | QuantizedTable, vocabulary: readonly string[] | Tokenizer)
   /** @internal */
@@ -95,7 +97,7 @@ export class Vectors {
     this.#names = names
   }
 
-  /** The words, in the order of their rows; null of a tokenizer's tokens. */
+  /** The words, in the order of their rows; null if the names are a tokenizer's tokens. */
   get words(): readonly string[] | null {
     return this.#names instanceof WordNames ? this.#names.words : null
   }
@@ -105,17 +107,17 @@ export class Vectors {
     return Array.from({ length: this.size }, (_, id) => this.#tokenOf(id))
   }
 
-  /** Whether text stands for a token. */
+  /** Whether a text names a token. */
   has(token: string): boolean {
     return this.#names.has(checkText(token, 'Vectors.has: the token'))
   }
 
-  /** The row of a token. @throws UnknownTokenError, whose `nearest` has the words that are spelled most like it. */
+  /** The row of a token. @throws UnknownTokenError, whose `nearest` has the words with the nearest spelling. */
   id(token: string): number {
     return this.#idOf(token, 'Vectors.id')
   }
 
-  /** The token of a row, as its vocabulary writes it; of a number that is no token's, `<id 5>`. */
+  /** The token of a row, as its vocabulary writes it; `<id 5>` for an id without a token. */
   token(id: number): string {
     if (checkSize(id, 'Vectors.token: id') >= this.size)
       throw new UsageError(`Vectors.token: id ${id} of ${this.size} tokens`)
@@ -162,7 +164,7 @@ export class Vectors {
     return vector as ArrayLike<number>
   }
 
-  /** The direction that is asked about, and the tokens it was made of. */
+  /** The direction of a query, (dim), and the tokens it was made of. */
   #asked(query: VectorQuery, where: string): { direction: Float32Array; ids: Uint32Array } {
     const isList = isObject(query) && ('positive' in query || 'negative' in query)
     if (!isList)
@@ -184,7 +186,7 @@ export class Vectors {
     ] as const) {
       for (const it of list) {
         const vector = this.#vectorOf(it, where)
-        // A token counts by its direction; a vector as it is given, as in gensim.
+        // A token's vector is scaled to length 1; a given vector keeps its length, as in gensim.
         const scale = typeof it === 'string' ? sign / (norm(vector) || 1) : sign
         for (let d = 0; d < sum.length; d++) sum[d] += scale * vector[d]
       }
@@ -200,16 +202,16 @@ export class Vectors {
   }
 
   /**
-   * The tokens most similar to a token, a vector, or the sum of some: the best first, of equally similar ones the one
-   * with the lower id. Tokens that were asked with are not among them. `KeyedVectors.most_similar`.
+   * The tokens most similar to a token, a vector, or a sum of several. The best come first; of equally similar ones the
+   * lower id comes first. Tokens of the query are left out. `KeyedVectors.most_similar`.
    */
   mostSimilar(query: VectorQuery, options?: NeighbourOptions): Neighbour[] {
     return this.#nearest(query, options, 'Vectors.mostSimilar')
   }
 
   /**
-   * What is to `c` as `b` is to `a`: `analogy('man', 'king', 'woman')` is queen, if all goes well. The tokens nearest
-   * to `b - a + c` of unit vectors, without the three (3CosAdd: Mikolov et al. 2013).
+   * Completes an analogy, a is to b as c is to the result: `analogy('man', 'king', 'woman')` should give queen. The
+   * results are the tokens nearest to `b - a + c` of unit vectors, without the three (3CosAdd: Mikolov et al. 2013).
    */
   analogy(a: TokenOrVector, b: TokenOrVector, c: TokenOrVector, options?: NeighbourOptions): Neighbour[] {
     return this.#nearest({ positive: [b, c], negative: [a] }, options, 'Vectors.analogy')
@@ -225,7 +227,7 @@ export class Vectors {
     return ids.map((id, i) => ({ token: this.#tokenOf(id), id, similarity: similarities[i] }))
   }
 
-  /** The similarity to every token, by id. */
+  /** The similarity of the query to every token, (tokens), by id. */
   similarities(query: VectorQuery): Float32Array {
     const { direction } = this.#asked(query, 'Vectors.similarities')
     return this.#similarities(this.weight, direction)
@@ -237,7 +239,7 @@ export class Vectors {
     return out
   }
 
-  /** The cosine of the angle between two: from -1 to 1, and 0 where one is zeros. `KeyedVectors.similarity`. */
+  /** The cosine of the angle between two vectors, from -1 to 1; 0 if one is all zeros. `KeyedVectors.similarity`. */
   similarity(a: TokenOrVector, b: TokenOrVector): number {
     const where = 'Vectors.similarity'
     const direction = Float32Array.from(this.#vectorOf(a, where))
@@ -247,14 +249,14 @@ export class Vectors {
     return out[0]
   }
 
-  /** The token that is least similar to the mean of all of them. `KeyedVectors.doesnt_match`. */
+  /** The token that is least similar to the mean of all the given ones. `KeyedVectors.doesnt_match`. */
   doesntMatch(tokens: readonly string[]): string {
     const where = 'Vectors.doesntMatch'
     const list = listOf(tokens, where)
     if (list.length === 0) throw new UsageError(`${where}: of at least one token`)
     const { direction } = this.#asked({ positive: list }, where)
     const similarities = list.map((token) => this.similarity(direction, token as string))
-    // Of equally similar ones the first in the order of the alphabet, as gensim has it.
+    // Of equally similar tokens the first in alphabetical order wins, as in gensim.
     const worst = list.map((token, i) => ({
       token: checkText(token, `${where}: a token`),
       similarity: similarities[i],
@@ -264,7 +266,7 @@ export class Vectors {
     ).token
   }
 
-  /** The place of `b` among the neighbours of `a`: 1 if none is nearer. `KeyedVectors.rank`. */
+  /** The rank of `b` among the neighbours of `a`: 1 if none is nearer. `KeyedVectors.rank`. */
   rank(a: string, b: string): number {
     const where = 'Vectors.rank'
     const [from, to] = [this.#idOf(a, where), this.#idOf(b, where)]

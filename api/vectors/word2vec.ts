@@ -1,4 +1,4 @@
-// Words and vectors in the formats of word2vec, which gensim and much else read.
+// Words and vectors in the formats of word2vec, which gensim and many other tools read.
 
 import { resolve } from 'node:path'
 import { ShapeError, UsageError } from '../base/errors.js'
@@ -10,38 +10,38 @@ import { Vectors } from './vectors.js'
 import { checkBoolean, checkOptions, checkPath, checkSize, checkWord, isArray, show } from '../base/validate.js'
 
 export interface SaveWord2VecOptions {
-  /** Whether numbers are little endian f32 rather than text; default false. */
+  /** Whether numbers are little-endian f32 rather than text; default false. */
   binary?: boolean
   /**
-   * Whether white space in a word is written as `\x20`, `\x0a` ... (and a backslash as `\x5c` where the word itself has
-   * such a text in it); `loadWord2Vec` with `escape` gives the words back. Default true for the tokens of a tokenizer,
-   * of which some may have white space, and false for words: white space in one is an error then.
+   * Whether white space in a word is written as `\x20`, `\x0a` ... (and a backslash as `\x5c` if the word itself
+   * contains such a sequence); `loadWord2Vec` with `escape` restores the words. Default true for the tokens of a
+   * tokenizer, some of which may have white space, and false for words, in which white space is an error then.
    */
   escape?: boolean
 }
 
 export interface LoadWord2VecOptions {
-  /** Whether numbers are binary rather than text; found out where not said. */
+  /** Whether numbers are binary rather than text; by default this is detected. */
   binary?: boolean
-  /** Words that are read at most; default all. */
+  /** The largest number of words to read; default all. */
   limit?: number
-  /** What happens to words that are no UTF-8: an error (`throw`, the default), or U+FFFD (`replace`). */
+  /** What happens with words that are not UTF-8: an error (`throw`, the default), or U+FFFD (`replace`). */
   invalidUtf8?: 'throw' | 'replace'
-  /** Bytes that each byte of a `.gz` or `.zst` file may become, beside 16 MB that any may; default 200. */
+  /** How many bytes each byte of a `.gz` or `.zst` file may become, beyond 16 MB that every file may; default 200. */
   maxRatio?: number
   /** Whether `\x20` and the like in a word stand for white space, as `saveWord2Vec` writes it; default false. */
   escape?: boolean
 }
 
 /**
- * Writes words and their vectors in a format of word2vec, which gensim's `KeyedVectors.load_word2vec_format` reads.
- * Text has the shortest numbers that are read as the same float32. The file appears whole or not at all. Tokens of a
- * tokenizer are written as its vocabulary has them: `Ġwhale`; white space in them as `\x0a`, and an id that is no token
- * as `<id\x205>`. Every row is there, under a name of its own.
+ * Writes words and their vectors in a format of word2vec, which gensim's `KeyedVectors.load_word2vec_format` reads. As
+ * text, a number has the fewest digits that are read as the same float32. The file appears whole or not at all. Tokens
+ * of a tokenizer are written as in its vocabulary: `Ġwhale`; white space in them becomes `\x0a`, and an id without a
+ * token becomes `<id\x205>`. Every row is written, under a unique name.
  *
- * @throws UsageError for a word that is empty, comes twice, has white space in it, which ends a word in these formats, without
- * `escape`, or has more than 65,536 bytes, and for vectors of more than 1,048,576 numbers, which readers refuse;
- * ShapeError where words and rows are not as many; FileError where it cannot be written.
+ * @throws UsageError for a word that is empty, comes twice, has more than 65,536 bytes, or has white space (which ends
+ * a word in these formats) without `escape`; also for vectors of more than 1,048,576 numbers, which readers refuse.
+ * ShapeError if there are not as many words as rows; FileError if the file cannot be written.
  */
 export function saveWord2Vec(path: string, vectors: Vectors, options?: SaveWord2VecOptions): void
 export function saveWord2Vec(
@@ -86,16 +86,16 @@ function checkWords(words: readonly unknown[], where: string): asserts words is 
 }
 
 /**
- * The words and vectors of a file in a format of word2vec, text or binary, as gensim, word2vec and fastText (`.vec`)
- * write them; one that ends in `.gz` or `.zst` is decompressed. Of a word that comes twice the first is kept, as gensim
- * does.
+ * Loads the words and vectors of a file in a format of word2vec, text or binary, as gensim, word2vec and fastText
+ * (`.vec`) write them. A file that ends in `.gz` or `.zst` is decompressed. If a word comes twice, the first one is
+ * kept, as in gensim.
  *
- * Whether numbers are text or binary is found out from the first 256 KB behind the first line. A file that can be text
- * is never read as binary: a binary file of a few bytes, all of which happen to be characters, needs `binary: true`. In
- * text a word may have spaces in it: the last numbers of a line, as many as the first line promises, are the vector.
+ * Whether numbers are text or binary is detected from the first 256 KB after the first line. A file that can be text is
+ * never read as binary: a binary file of a few bytes, all of which happen to be characters, needs `binary: true`. In
+ * text a word may contain spaces: the last numbers of a line, as many as the first line declares, are the vector.
  *
- * @throws FileError where it cannot be read; FormatError, with the byte, where it is not what its first line says, or becomes
- * more than `maxRatio` allows; also for numbers with a decimal comma, and for a word with spaces that ends in a number,
+ * @throws FileError if the file cannot be read; FormatError, with the byte, if its contents do not match its first
+ * line, or exceed `maxRatio`; also for numbers with a decimal comma, and for a word with spaces that ends in a number,
  * which looks like a line of too many numbers.
  */
 export function loadWord2Vec(path: string, options?: LoadWord2VecOptions): Vectors {

@@ -67,7 +67,7 @@ test('the gradient of a few rows of a large table is zero elsewhere, on any numb
   }
 })
 
-test('the grad of a sparse layer is a SparseGrad with ascending, distinct ids and the bits of the dense gradient', (t) => {
+test('the SparseGrad of a sparse layer has ascending, distinct ids and the bits of the dense gradient', (t) => {
   for (const [dim, count] of [
     [1, 5],
     [3, 40],

@@ -6,7 +6,7 @@ import { refuses } from '../support/errors.js'
 
 type Code = 'USAGE' | 'SHAPE' | 'DTYPE' | 'TOKEN_INDEX'
 
-/** What is wrong, the ids, and what the error must be and say. Both layers have 8 rows. */
+/** The fault, the ids, and the class and text of the error. Both layers have 8 rows. */
 const BAD: [string, () => unknown, Code, ...string[]][] = [
   ['a negative id', () => [0, -1], 'TOKEN_INDEX', 'id -1 at [1] is out of range for a table of 8 rows'],
   ['an id of V', () => [0, 8], 'TOKEN_INDEX', 'id 8 at [1] is out of range for a table of 8 rows'],
@@ -90,7 +90,7 @@ const embedding = new Embedding(8, 4)
 const renormalised = new Embedding(8, 4, { maxNorm: 0.5 })
 const layer = new TokenPositionEmbedding({ vocabSize: 8, contextLength: 4, dim: 4 })
 
-/** Nothing is lost: tables are as they were, and the next call works. */
+/** Checks that tables are unchanged and the next call works. */
 function unchanged<T>(t: ExecutionContext, run: () => T): T {
   const tables = [embedding.weight, renormalised.weight, ...layer.parameters()]
   const before = tables.map(digest)
@@ -109,7 +109,7 @@ for (const [what, make, code, ...parts] of BAD) {
   })
 }
 
-test('a bad id says which, where, how many rows, and how many more', (t) => {
+test('the error about a bad id has its value, its place, the number of rows and how many more there are', (t) => {
   const error = refuses(
     t,
     () =>
@@ -129,7 +129,7 @@ test('a bad id says which, where, how many rows, and how many more', (t) => {
   t.deepEqual(shaped.position, [1, 0, 1])
 })
 
-test('the last of very many ids is found', (t) => {
+test('finds a bad id at the end of very many', (t) => {
   for (const length of [15, 16, 17, 64, 100_003]) {
     for (const make of [Int32Array, Uint32Array, BigInt64Array, Uint8Array, Int16Array]) {
       const ids = new make(length)
@@ -140,7 +140,7 @@ test('the last of very many ids is found', (t) => {
   }
 })
 
-test('shapes that are no shapes', (t) => {
+test('rejects invalid shapes', (t) => {
   const ids = [1, 2, 3, 4]
   refuses(t, () => embedding.forward(ids, { shape: [3] }), 'SHAPE', '4 ids', '[3]')
   refuses(t, () => embedding.forward(ids, { shape: [2, -2] }), 'USAGE', '-2')

@@ -47,7 +47,7 @@ const SIXTEEN_BITS = 2
 for (const [i, golden] of goldens.entries()) {
   const { seed, dim, mode, ids, offsets, includeLastOffset, paddingIdx, weighted, maxNorm, dtype, out } = golden
   const name = `${dtype} x ${dim} ${mode}${offsets ? ' by offsets' : ''}${paddingIdx === null ? '' : ` without ${paddingIdx}`}`
-  test(`bags equal PyTorch's, ${i}: ${name}${weighted ? ' weighted' : ''}${maxNorm === null ? '' : ' maxNorm'}`, (t) => {
+  test(`equals PyTorch, ${i}: ${name}${weighted ? ' weighted' : ''}${maxNorm === null ? '' : ' maxNorm'}`, (t) => {
     manualSeed(seed)
     const options = {
       mode,

@@ -33,7 +33,7 @@ test.serial('a call takes at most 10 page faults at any size, on any number of t
 test.serial('a fresh large result asks for huge pages before it is written', async (t) => {
   const { faults, hugePages } = await scenario(SCRIPT, 'fresh')
   t.log(faults, mebibytes(hugePages))
-  // The system may have no huge pages to give. If most of the memory is in huge pages, small pages cause few faults.
+  // The system may have no huge pages to give. If most of the memory is in huge pages, there are few faults.
   if (!(hugePages > 250 * MB)) return t.log('this system gave no huge pages')
   t.true(faults < 5000, `${faults}`)
 })

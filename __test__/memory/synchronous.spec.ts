@@ -35,7 +35,7 @@ test.serial('memory stays bounded with many small objects and with growing ones'
   }
 })
 
-test.serial('memory that is still looked at stays: arrays of collected tables, and memory that was moved', async (t) => {
+test.serial('memory that is looked at stays: arrays of collected tables, and memory that was moved', async (t) => {
   const { during, after, tables, left } = await scenario<{
     during: boolean
     after: boolean

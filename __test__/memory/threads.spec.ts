@@ -51,7 +51,7 @@ test('gives the same bits at any number of threads', async (t) => {
   for (const found of digests) t.deepEqual(found, digests[0])
 })
 
-test('worker threads share the helper threads, which do not outlive the process', async (t) => {
+test('worker threads use the helper threads concurrently and give the same results', async (t) => {
   const { different, here } = await scenario(SCRIPT, 'workers')
   t.is(different, 1)
   t.is(here, true as never)

@@ -218,11 +218,11 @@ export function copy(from: string, to: string): void {
   cpSync(from, to, { recursive: true })
 }
 
-/** Files that an interrupted save may leave, whose names nobody relies on. */
+/** Files of an interrupted save, and files with unexpected names. */
 export function leftIn(folder: string, expected: readonly string[]): string[] {
   const all = readdirSync(folder, { recursive: true }) as string[]
   return all.filter((name) => PART.test(basename(name)) || (!name.includes('/') && !expected.includes(name)))
 }
 
-/** Files that have no name yet. */
+/** Temporary names of files that do not have their final name yet. */
 export const PART = /^\.tokenbed-.*\.part$|\.next$/

@@ -51,7 +51,7 @@ async function check(writer: Writer, folder: string, when: string, expected: rea
   }
   const strange = leftIn(folder, writer.names).filter((name) => !PART.test(basename(name)))
   if (strange.length > 0) report(`it leaves ${strange}`)
-  // A writer that is a process of its own cannot go on, so the next save starts from nothing.
+  // A writer that is a process of its own keeps no state, so the next save need not be tried.
   if (writer.slow) return
   try {
     await writer.write(folder, 3)

@@ -196,7 +196,7 @@ async function sweepWriter(writer: Writer): Promise<void> {
     if (left.length > 0 && !/^(unlink|rename)/.test(fault.name)) report(fault, `it leaves ${left}`)
     const open = await leftOpen(before)
     if (open !== 0) report(fault, `${open} descriptors stay open`)
-    // A process of its own starts from nothing, so one try is enough.
+    // A writer that is a process of its own keeps no state, so one try of the next save is enough.
     if (writer.slow && faults > first) continue
     const next = await outcome(() => writer.write(folder, 3))
     if (next.error !== undefined || writer.look(folder) !== 3)

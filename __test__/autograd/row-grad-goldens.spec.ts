@@ -117,7 +117,7 @@ for (const [i, golden] of goldens.bags.entries()) {
     weightsGrad,
   } = golden
   const name = `${mode} x ${dim}${offsets ? ' by offsets' : ''}, padding ${paddingIdx}${weighted ? ', weighted' : ''}`
-  test(`a bag's gradient as PyTorch, ${i}: ${name}${sparse ? ', sparse' : ''}${scaleGradByFreq ? ' by frequency' : ''}`, (t) => {
+  test(`a bag's gradient equals PyTorch's, ${i}: ${name}${sparse ? ', sparse' : ''}${scaleGradByFreq ? ' by frequency' : ''}`, (t) => {
     manualSeed(seed)
     const layer = new EmbeddingBag(ROWS, dim, {
       mode,

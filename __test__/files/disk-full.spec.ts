@@ -53,7 +53,7 @@ for (const [name, save] of [
   ['x.safetensors', (path: string, x: typeof big) => saveSafetensors(path, { x })],
   ['x.npy', (path: string, x: typeof big) => saveNpy(path, x)],
 ] as const) {
-  onSmallDisk(`saving to a full disk leaves what was: ${name}`, (t, disk) => {
+  onSmallDisk(`saving to a full disk leaves the old file: ${name}`, (t, disk) => {
     const path = join(disk, name)
     const empty = free()
     isFull(
@@ -114,7 +114,7 @@ onSmallDisk('a disk that is full only at close leaves nothing', (t, disk) => {
   refuses(t, () => writer.close(), 'USAGE', 'an earlier write failed')
 })
 
-onSmallDisk('a model that finds no room leaves the one that is there', (t, disk) => {
+onSmallDisk('saving a model to a full disk leaves the old model', (t, disk) => {
   const folder = join(disk, 'model')
   const save = (rows: number) =>
     saveModel(folder, {
@@ -155,7 +155,7 @@ function fill(disk: string, bytes: number, run: () => void): void {
   }
 }
 
-onSmallDisk('a checkpoint that fills the disk leaves the one before, and the trainer goes on', async (t, disk) => {
+onSmallDisk('a checkpoint that fills the disk leaves the old one, and the trainer can go on', async (t, disk) => {
   const path = join(disk, 'run.safetensors')
   const ids = Uint32Array.from({ length: 4000 }, (_, i) => (i * i) % 3001)
   const options = { objective: 'skip-gram', vocabSize: 3001, minCount: 1, epochs: 1 } as const

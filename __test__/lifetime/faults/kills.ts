@@ -1,6 +1,6 @@
 // Kills every writer, before each call that it makes and at random moments. Afterwards the old file or the new one must
-// be there as a whole, and the next save must succeed. scripts/faults.mjs runs this. It prints a line of JSON: the number
-// of kills, and what was wrong.
+// be there as a whole, and the next save must succeed. scripts/faults.mjs runs this. It prints a line of JSON: the
+// number of kills, and what was wrong.
 //
 //   node kills.js tool [--short] [--only=name]
 

@@ -32,7 +32,7 @@ const CASES: [scenario: string, title: string, codes: string[]][] = [
 ]
 
 for (const [name, title, codes] of CASES) {
-  test.serial(`${title} may be overwritten: the result has values of the table, or there is a typed error`, async (t) => {
+  test.serial(`${title} may be overwritten: values of the table or a typed error`, async (t) => {
     const { code, stdout, stderr } = await runScript('lifetime/written-ids.js', [name])
     t.is(code, 0, stderr)
     const { calls, refused, wrong, codes: given } = JSON.parse(stdout) as Found

@@ -16,7 +16,7 @@ test('the fuzzer has a description of every export and every method', (t) => {
 })
 
 test.serial(
-  'every function answers every hostile value at every place with a typed error or a result',
+  'every function answers every hostile value at every place with a typed error or an ordinary result',
   async (t) => {
     t.timeout(300_000)
     let [next, count] = [0, 0]

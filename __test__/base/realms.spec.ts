@@ -1,5 +1,5 @@
-// Values of other realms, and tokenbed itself loaded in one, as in Jest, in Vitest's vmThreads and in jsdom. `npm run
-// hosts` runs those programs themselves.
+// Values of other realms, and tokenbed itself loaded in one, as in Jest, in Vitest's vmThreads and in jsdom.
+// `npm run hosts` runs those programs themselves.
 
 import test from 'ava'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'

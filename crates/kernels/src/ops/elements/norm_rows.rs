@@ -1,7 +1,8 @@
-//! Layer normalization of rows, and its derivative. Ba, Kiros, Hinton 2016.
+//! Layer normalization of rows, and its gradient. Ba, Kiros, Hinton 2016.
 //!
-//! Forward is what [`crate::ops::lookup::layer_norm`] defines, to the bit: an input layer with its normalization inside
-//! gives the same as one with it behind. Where there is no weight it is 1, where there is no bias 0.
+//! [`crate::ops::lookup::layer_norm`] defines the forward pass to the bit, so an input layer with an inner
+//! normalization gives the same result as one that is normalized afterwards. A missing weight counts as 1, and a
+//! missing bias as 0.
 //!
 //! ```text
 //! u[d] = ((x[d] - high) - low) * rstd                 the moments are computed again: cheaper than keeping them
@@ -16,10 +17,10 @@ use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
 use crate::real::Real;
 use crate::rows::total::{SUM_LANES, halved};
 
-/// Lanes of the sums of a row, as in [`crate::ops::lookup::layer_norm`].
+/// Number of lanes of the sums of a row, as in [`crate::ops::lookup::layer_norm`].
 const LANES: usize = 32;
 
-/// Rows of `dim` elements: `out` = the rows normalized.
+/// `out` = normalized rows of `dim` elements.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct NormRows<'a, T> {
@@ -31,7 +32,7 @@ pub struct NormRows<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// The gradient of rows; `sums` takes those of weight and bias up, `dim` elements each.
+/// The gradient of rows. The gradients of weight and bias, `dim` elements each, are added to `sums`.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct NormBack<'a, T> {
@@ -44,7 +45,7 @@ pub struct NormBack<'a, T> {
     pub sums: &'a mut [f64],
 }
 
-/// What a row is normalized by.
+/// The moments with which a row is normalized.
 #[derive(Clone, Copy)]
 struct Moments<T> {
     high: T,
@@ -82,7 +83,7 @@ impl<T: Real> Moments<T> {
         }
         let low = T::round(halved(deviations).wide() * share);
         let variance = halved(squares).wide() * share - low.wide() * low.wide();
-        // NaN stays NaN.
+        // A NaN stays NaN.
         let variance = if variance < 0.0 { 0.0 } else { variance };
         Self { high, low, rstd: T::round(1.0 / (variance + eps).sqrt()) }
     }
@@ -127,10 +128,10 @@ fn norm_rows<T: Real>(NormRows { dim, eps, weight, bias, x, out }: NormRows<'_, 
     }
 }
 
-/// What a gradient is multiplied by before it goes through the normalization. A trait, as closures do not inherit the
-/// instruction set.
+/// The factor of a gradient before it goes through the normalization. This is a trait, because closures do not inherit
+/// the instruction set.
 trait Weighted<T>: Copy {
-    /// The part `from .. from + length`.
+    /// The factors of the part `from .. from + length`.
     fn part(self, from: usize, length: usize) -> Self;
     fn times(self, grad: T, d: usize) -> f64;
 }
@@ -156,7 +157,7 @@ impl<T: Real> Weighted<T> for () {
 }
 
 pass!(
-    /// The way back through it.
+    /// Computes the gradient of the normalization.
     norm_back: NormBack, norm_back
 );
 
@@ -197,7 +198,7 @@ fn row_back<T: Real, W: Weighted<T>>(
     }
 }
 
-/// The means of `grad * weight` and of that times the normalized row.
+/// The means of `grad * weight`, and of `grad * weight` times the normalized row.
 #[inline(always)]
 fn means<T: Real, W: Weighted<T>>(moments: Moments<T>, row: &[T], grad: &[T], weight: W) -> (f64, f64) {
     let share = 1.0 / row.len() as f64;
@@ -248,7 +249,7 @@ mod tests {
     use super::*;
     use crate::ops::lookup::layer_norm::{RawNorm, reference};
 
-    /// Uneven numbers far from zero.
+    /// Irregular numbers far from zero.
     fn numbers(n: usize) -> Vec<f32> {
         (0..n).map(|i| ((i * 7919 + 13) % 1009) as f32 / 97.0 + 100.0).collect()
     }

@@ -19,7 +19,7 @@ pub struct Total<'a, T> {
 }
 
 pass!(
-    /// Sums elements.
+    /// Sums all elements.
     total: Total, total
 );
 

@@ -1,4 +1,4 @@
-//! What positions add or turn.
+//! Positions: rotation of elements, and windows for biases.
 
 pub mod rotate;
 pub mod windows;

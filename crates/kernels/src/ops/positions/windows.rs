@@ -1,5 +1,5 @@
-//! windows: rows that are windows of a line, each beginning one element before that of the row above: what depends on
-//! the distance of row and column alone (a Toeplitz matrix).
+//! windows: rows that are windows of a line, each starting one element before that of the row above. This gives a
+//! Toeplitz matrix, whose elements depend only on the distance between row and column.
 //!
 //! ```text
 //! line: groups x (rows + dim - 1)
@@ -8,7 +8,7 @@
 //!     out[i - first] = line[g][rows - 1 - r ..][.. dim]
 //! ```
 //!
-//! A copy: the same bits on every instruction set.
+//! A copy has the same bits on every instruction set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::Lanes;
@@ -16,20 +16,20 @@ use crate::probe::{DIMS, Framed, Probe, Results, numbers};
 use crate::rows::store::Store;
 use crate::rows::write::{Plain, Rows, Target, write_rows};
 
-/// What is written.
+/// The windows to write.
 #[derive(Clone, Copy, Debug)]
 pub struct Windows<'a> {
-    /// A line for each group, `rows + dim - 1` elements each.
+    /// One line for each group, with `rows + dim - 1` elements each.
     pub lines: &'a [f32],
-    /// Rows of a group.
+    /// Number of rows of a group.
     pub rows: usize,
-    /// Elements of a row.
+    /// Number of elements of a row.
     pub dim: usize,
-    /// The first row that is written, over all groups.
+    /// The first row to write, counted over all groups.
     pub first: usize,
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::windows`]: `lines` points at enough lines for rows
+/// The raw operands of the op. The contract, checked by [`Kernels::windows`]: `lines` points at enough lines for rows
 /// `first .. first + len`, `out` at `len * dim` elements that do not overlap them; `rows` and `dim` are not 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawWindows {
@@ -45,10 +45,10 @@ pub(crate) struct RawWindows {
 arms!(WINDOWS: fn(op: RawWindows), body<L>, reference);
 
 impl Kernels {
-    /// `out` (rows x dim) as the op says, stored as `store` says.
+    /// Writes the windows to `out` (rows x dim) with the given kind of store.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
     pub fn windows(self, store: Store, op: &Windows<'_>, out: &mut [f32]) {
         let Windows { lines, rows, dim, first } = *op;
         if out.is_empty() {
@@ -67,19 +67,19 @@ impl Kernels {
 }
 
 impl RawWindows {
-    /// Where row `i` of those that are written is.
+    /// The address of the window of output row `i`.
     #[inline(always)]
     unsafe fn window(&self, i: usize) -> *const f32 {
         let (group, row) = ((self.first + i) / self.rows, (self.first + i) % self.rows);
-        // SAFETY: the contract; `i` is below `len`.
+        // SAFETY: by the contract; `i` is below `len`.
         unsafe { self.lines.add(group * (self.rows + self.dim - 1) + self.rows - 1 - row) }
     }
 }
 
-/// The definition.
+/// The scalar definition of the result.
 unsafe fn reference(op: RawWindows) {
     for i in 0..op.len {
-        // SAFETY: the contract of `RawWindows`.
+        // SAFETY: by the contract of `RawWindows`.
         unsafe { std::ptr::copy_nonoverlapping(op.window(i), op.out.add(i * op.dim), op.dim) }
     }
 }
@@ -89,7 +89,7 @@ unsafe fn reference(op: RawWindows) {
 #[inline(always)]
 unsafe fn body<L: Lanes>(op: RawWindows) {
     let target = Target { out: op.out, len: op.len, dim: op.dim, store: op.store };
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe { write_rows::<L, _>(target, op) }
 }
 
@@ -98,7 +98,7 @@ impl<L: Lanes> Rows<L> for RawWindows {
 
     #[inline(always)]
     unsafe fn row(&mut self, i: usize, _: usize) -> Plain {
-        // SAFETY: the contract of `RawWindows`.
+        // SAFETY: by the contract of `RawWindows`.
         unsafe { Plain(self.window(i)) }
     }
 }

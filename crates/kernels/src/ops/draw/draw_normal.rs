@@ -1,4 +1,4 @@
-//! draw_normal: turns blocks of 16 words of the Mersenne Twister into normal f32 (Box-Muller).
+//! draw_normal: blocks of 16 words of the Mersenne Twister as normal f32 (Box-Muller).
 //!
 //! ```text
 //! for every block of 16:
@@ -10,9 +10,9 @@
 //!         out[j + 8] = fma(r * sin(t), std, mean)
 //! ```
 //!
-//! These are `normal_fill` and `NormalFill16<float>` of PyTorch's AVX2 build. log, sin and cos are the single precision
-//! polynomials of Cephes that PyTorch uses (`avx_mathfun.h`), with multiplications and additions contracted as its
-//! compiler does. `log` and `sin_cos` write each rounding out, and the vectors repeat them.
+//! `normal_fill` and `NormalFill16<float>` of PyTorch's AVX2 build. log, sin and cos are the single precision
+//! polynomials of Cephes that it takes (`avx_mathfun.h`), with multiplications and additions contracted as its compiler
+//! does; `log` and `sin_cos` spell each rounding out, and the vectors repeat them.
 
 use super::draw_uniform::{MANTISSA, STEP, temper, temper_lanes};
 use super::mt19937::{MT_WORDS, twisted};
@@ -23,8 +23,8 @@ use crate::probe::{Framed, Probe, Results};
 /// Elements of a block: 8 radii and 8 angles.
 pub const NORMAL_BLOCK: usize = 16;
 
-/// The raw operands of the op. The contract, checked by [`Kernels::draw_normal`]: `words` points at `len` words, `out`
-/// at `len` elements that do not overlap them; `len` is a multiple of [`NORMAL_BLOCK`].
+/// The op as the kernels take it. Contract, kept by [`Kernels::draw_normal`]: `words` points at `len` words, `out` at
+/// `len` elements that do not overlap them; `len` is a multiple of [`NORMAL_BLOCK`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawDrawNormal {
     pub(crate) words: *const u32,
@@ -37,10 +37,10 @@ pub(crate) struct RawDrawNormal {
 arms!(DRAW_NORMAL: fn(op: RawDrawNormal), body<L>, reference);
 
 impl Kernels {
-    /// Fills `out` with normal values, made from whole blocks of untempered words.
+    /// `out` = normal values of whole blocks of untempered words.
     ///
     /// # Panics
-    /// If the slices differ in length or are no whole blocks. That is a bug of the calling code, not of its user.
+    /// If the slices differ in length or are no whole blocks: the caller's bug, not its user's.
     pub fn draw_normal(self, words: &[u32], mean: f32, std: f32, out: &mut [f32]) {
         assert!(words.len() == out.len(), "draw_normal: out of another size");
         assert!(words.len().is_multiple_of(NORMAL_BLOCK), "draw_normal: no whole blocks");
@@ -127,9 +127,9 @@ fn sin_cos(t: f32) -> (f32, f32) {
     (f32::from_bits(sin.to_bits() ^ sin_sign), f32::from_bits(cos.to_bits() ^ cos_sign))
 }
 
-/// The scalar definition of the result.
+/// The definition.
 unsafe fn reference(op: RawDrawNormal) {
-    // SAFETY: by the contract of `RawDrawNormal`: whole blocks of both.
+    // SAFETY: the contract of `RawDrawNormal`: whole blocks of both.
     let uniform = |i: usize| (temper(unsafe { *op.words.add(i) }) & MANTISSA) as f32 * STEP;
     for block in (0..op.len).step_by(NORMAL_BLOCK) {
         for j in block..block + NORMAL_BLOCK / 2 {
@@ -148,13 +148,13 @@ unsafe fn reference(op: RawDrawNormal) {
 /// The contract of [`RawDrawNormal`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawDrawNormal) {
-    // The number of blocks in two vectors of halves: one, or two if a vector is wider than a half.
+    // The blocks that two vectors of halves hold: one, or two of lanes wider than a half.
     let span = (2 * L::WIDTH).max(NORMAL_BLOCK);
-    // SAFETY: by the contract of `RawDrawNormal`; a last block that does not fill the span is computed on copies.
+    // SAFETY: the contract of `RawDrawNormal`; a last block that does not fill the span is computed on copies.
     unsafe {
         let mut at = 0;
         while at + span <= op.len {
-            // The count is constant, so that the compiler removes the loop.
+            // A constant count, so that no loop is left of it.
             for part in 0..(NORMAL_BLOCK / 2).div_ceil(L::WIDTH) {
                 let lane = at + part * L::WIDTH;
                 halves::<L>(&op, op.words.add(lane), op.out.add(lane));
@@ -173,7 +173,7 @@ unsafe fn body<L: MathLanes>(op: RawDrawNormal) {
 
 #[inline(always)]
 unsafe fn halves<L: MathLanes>(op: &RawDrawNormal, words: *const u32, out: *mut f32) {
-    // SAFETY: guaranteed by the caller: `load_halves` and `store_halves` only access blocks inside the slices.
+    // SAFETY: the caller's: the blocks that `load_halves` reads and `store_halves` writes are inside the slices.
     unsafe {
         let (first, second) = L::load_halves(words);
         let radius = L::splat(-2.0).mul(log_lanes::<L>(first)).sqrt();
@@ -183,21 +183,21 @@ unsafe fn halves<L: MathLanes>(op: &RawDrawNormal, words: *const u32, out: *mut 
     }
 }
 
-/// The integer of 24 bits from which the uniform value of a word is made.
+/// The integer of 24 bits that the uniform value of a word is made of.
 #[inline(always)]
 unsafe fn count<L: MathLanes>(words: L::Ints) -> L::Ints {
-    // SAFETY: the caller guarantees that the instruction set exists.
+    // SAFETY: the caller's: the instruction set is here.
     unsafe { L::and(temper_lanes::<L>(words), L::splat_int(MANTISSA)) }
 }
 
-/// `log(1 - u)` of the uniform values of words. The exact operations are done on integers, where they are cheapest: the
-/// subtraction from 1, and the split into the mantissa (around 1, between the roots of 1/2 and of 2) and the exponent.
-/// The roundings are those of [`log`].
+/// `log(1 - u)` of the uniform values of words. What is exact is done where it is cheapest, on integers: the
+/// subtraction from 1, and taking apart the mantissa (as it lies around 1, between the roots of 1/2 and of 2) and the
+/// exponent. The roundings are those of [`log`].
 #[inline(always)]
 unsafe fn log_lanes<L: MathLanes>(words: L::Ints) -> L {
-    // SAFETY: the caller guarantees that the instruction set exists.
+    // SAFETY: the caller's: the instruction set is here.
     unsafe {
-        // (1 - u) * 2^24, and the bias of the exponent, which divides by 2^24 again.
+        // (1 - u) * 2^24, and the bias of an exponent that takes the 24 off again.
         let x = L::from_signed(L::sub_ints(L::splat_int(1 << 24), count::<L>(words)));
         const BIAS: u32 = (127 + 24) << 23;
         let moved = L::add_ints(x.to_bits(), L::splat_int((ONE_BITS - SQRT_HALF_BITS).wrapping_sub(BIAS)));
@@ -216,16 +216,16 @@ unsafe fn log_lanes<L: MathLanes>(words: L::Ints) -> L {
     }
 }
 
-/// [`sin_cos`] of the uniform values of words, times 2 pi. The quadrant comes from the integer. A test shows for each
-/// of the 2^24 values that it is half of the octant that [`sin_cos`] finds by rounding.
+/// [`sin_cos`] of the uniform values of words, times 2 pi. The quarter of the turn is read off the integer: that it is
+/// half of the octant that [`sin_cos`] finds by rounding is tested for each of the 2^24 values.
 #[inline(always)]
 unsafe fn sin_cos_lanes<L: MathLanes>(words: L::Ints) -> (L, L) {
-    // SAFETY: the caller guarantees that the instruction set exists.
+    // SAFETY: the caller's: the instruction set is here.
     unsafe {
         let count = count::<L>(words);
         let quarter = L::shift_right::<22>(L::add_ints(count, L::splat_int(1 << 21)));
         let quotient = L::from_signed(quarter);
-        // Scaling by a power of two is exact, so its place does not matter.
+        // Scaling by a power of two is exact, wherever it is done.
         let mut x = L::from_signed(count).mul(L::splat(TWO_PI * STEP));
         for part in PI_OVER_FOUR {
             x = quotient.mul_add(L::splat(2.0 * part), x);

@@ -1,4 +1,4 @@
-//! draw_uniform: turns words of the Mersenne Twister into uniform f32.
+//! draw_uniform: words of the Mersenne Twister as uniform f32.
 //!
 //! ```text
 //! for i in 0..words.len:
@@ -8,22 +8,22 @@
 //!     out[i] = low if x == high else x
 //! ```
 //!
-//! This is `at::uniform_real_distribution<float>` with the clamp of PyTorch's `uniform_kernel`, with the multiplication
-//! and the addition contracted as in its AVX2 build. The integer fits f32 exactly, so there is one rounding and the
-//! bits are the same everywhere.
+//! `at::uniform_real_distribution<float>` and the clamp of `uniform_kernel` in PyTorch, with the multiplication and the
+//! addition contracted as its AVX2 build has them. The integer fits f32 exactly: one rounding, the same bits
+//! everywhere.
 
 use super::mt19937::{MT_WORDS, twisted};
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 use crate::probe::{Framed, Probe, Results};
 
-/// The bits of a word from which a float in [0, 1) is made.
+/// The bits of a word that a float in [0, 1) takes.
 pub(crate) const MANTISSA: u32 = 0x00ff_ffff;
-/// 2^-24, the value of the last of these bits.
+/// 2^-24: what the last of them counts.
 pub(crate) const STEP: f32 = 1.0 / 16_777_216.0;
 
-/// The raw operands of the op. The contract, checked by [`Kernels::draw_uniform`]: `words` points at `len` words, `out`
-/// at `len` elements that do not overlap them.
+/// The op as the kernels take it. Contract, kept by [`Kernels::draw_uniform`]: `words` points at `len` words, `out` at
+/// `len` elements that do not overlap them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawDrawUniform {
     pub(crate) words: *const u32,
@@ -36,10 +36,10 @@ pub(crate) struct RawDrawUniform {
 arms!(DRAW_UNIFORM: fn(op: RawDrawUniform), body<L>, reference);
 
 impl Kernels {
-    /// Fills `out` with uniform values in [low, high), made from untempered words.
+    /// `out` = uniform values in [low, high) of untempered words.
     ///
     /// # Panics
-    /// If the slices differ in length. That is a bug of the calling code, not of its user.
+    /// If the slices differ in length: the caller's bug, not its user's.
     pub fn draw_uniform(self, words: &[u32], low: f32, high: f32, out: &mut [f32]) {
         assert!(words.len() == out.len(), "draw_uniform: out of another size");
         let op = RawDrawUniform { words: words.as_ptr(), len: words.len(), low, high, out: out.as_mut_ptr() };
@@ -49,7 +49,7 @@ impl Kernels {
     }
 }
 
-/// Tempers a word, which gives the engine's draw.
+/// The tempering of a word: what the engine gives as its draw.
 #[inline(always)]
 pub fn temper(word: u32) -> u32 {
     let mut y = word;
@@ -65,10 +65,10 @@ fn element(word: u32, low: f32, high: f32) -> f32 {
     if x == high { low } else { x }
 }
 
-/// The scalar definition of the result.
+/// The definition.
 unsafe fn reference(op: RawDrawUniform) {
     for i in 0..op.len {
-        // SAFETY: by the contract of `RawDrawUniform`.
+        // SAFETY: the contract of `RawDrawUniform`.
         unsafe { *op.out.add(i) = element(*op.words.add(i), op.low, op.high) };
     }
 }
@@ -77,7 +77,7 @@ unsafe fn reference(op: RawDrawUniform) {
 /// The contract of [`RawDrawUniform`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawDrawUniform) {
-    // SAFETY: by the contract of `RawDrawUniform`; every index stays below `len`.
+    // SAFETY: the contract of `RawDrawUniform`; every index stays below `len`.
     unsafe {
         let mut at = 0;
         while at + L::WIDTH <= op.len {
@@ -85,7 +85,7 @@ unsafe fn body<L: MathLanes>(op: RawDrawUniform) {
             at += L::WIDTH;
         }
         if at < op.len && op.len >= L::WIDTH {
-            // The last vector overlaps the one before, which is safe because words are only read.
+            // The last vector overlaps the one before: words are only read.
             vector::<L>(&op, op.len - L::WIDTH);
         } else {
             while at < op.len {
@@ -98,7 +98,7 @@ unsafe fn body<L: MathLanes>(op: RawDrawUniform) {
 
 #[inline(always)]
 unsafe fn vector<L: MathLanes>(op: &RawDrawUniform, at: usize) {
-    // SAFETY: guaranteed by the caller: `WIDTH` elements from `at` on are inside the slices.
+    // SAFETY: the caller's: `WIDTH` elements from `at` on are inside the slices.
     unsafe {
         let y = temper_lanes::<L>(L::load_ints(op.words.add(at)));
         let bits = L::and(y, L::splat_int(MANTISSA));
@@ -112,7 +112,7 @@ unsafe fn vector<L: MathLanes>(op: &RawDrawUniform, at: usize) {
 /// [`temper`].
 #[inline(always)]
 pub(crate) unsafe fn temper_lanes<L: MathLanes>(words: L::Ints) -> L::Ints {
-    // SAFETY: the caller guarantees that the instruction set exists.
+    // SAFETY: the caller's: the instruction set is here.
     unsafe {
         let mut y = words;
         y = L::xor(y, L::shift_right::<11>(y));

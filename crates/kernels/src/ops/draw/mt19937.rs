@@ -1,4 +1,4 @@
-//! The Mersenne Twister: 624 words of state, and the step that replaces all of them.
+//! The Mersenne Twister: 624 words of state, and the step that replaces them all.
 //!
 //! ```text
 //! for i in 0..624:
@@ -6,21 +6,21 @@
 //!     words[i] = words[(i + 397) mod 624] ^ (mixed >> 1) ^ (0x9908b0df if mixed is odd else 0)
 //! ```
 //!
-//! This is `at::mt19937_engine::next_state` of PyTorch; the algorithm is Matsumoto and Nishimura's. It only uses
-//! integers, so the words are the same on every instruction set.
+//! `at::mt19937_engine::next_state` of PyTorch; the algorithm is Matsumoto and Nishimura's. Integers only: the same
+//! words on every instruction set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 use crate::probe::{Probe, Results, words};
 
-/// Number of words of a state.
+/// Words of a state.
 pub const MT_WORDS: usize = 624;
-/// Distance to the word that is mixed in.
+/// How far ahead the word stands that is mixed in.
 const AHEAD: usize = 397;
-/// Words in the widest vector, which is how many may be read past the end.
+/// The widest vector, in words: what may be read past the end of the words.
 const MARGIN: usize = 16;
 
-/// The words of an engine, followed by room in which the twist repeats the first new words, so that no vector of it
+/// The words of an engine, with room behind them in which the twist continues the circle, so that no vector of it
 /// wraps around.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
@@ -30,12 +30,12 @@ pub struct MtState {
 }
 
 impl MtState {
-    /// A state with these words.
+    /// A state of these words.
     pub fn new(words: [u32; MT_WORDS]) -> Self {
         Self { words, margin: [0; MARGIN] }
     }
 
-    /// The words, untempered.
+    /// The words, not tempered.
     pub fn words(&self) -> &[u32; MT_WORDS] {
         &self.words
     }
@@ -44,14 +44,14 @@ impl MtState {
 arms!(MT19937_TWIST: fn(state: &mut MtState), body<L>, reference);
 
 impl Kernels {
-    /// Replaces the words with the next 624.
+    /// Replaces the words by the next 624.
     pub fn mt19937_twist(self, state: &mut MtState) {
         // SAFETY: `self` proves that the instruction set runs here.
         unsafe { MT19937_TWIST.on(self)(state) }
     }
 }
 
-/// The scalar definition of the result.
+/// The definition.
 unsafe fn reference(state: &mut MtState) {
     let words = &mut state.words;
     for i in 0..MT_WORDS {
@@ -61,7 +61,7 @@ unsafe fn reference(state: &mut MtState) {
     }
 }
 
-/// The first index, a multiple of every width, whose partners `AHEAD` words later all lie past the end.
+/// The first index, a multiple of every width, whose partner `AHEAD` later lies wholly past the end.
 const WRAPS_FROM: usize = (MT_WORDS - AHEAD).next_multiple_of(MARGIN);
 
 /// # Safety
@@ -69,7 +69,7 @@ const WRAPS_FROM: usize = (MT_WORDS - AHEAD).next_multiple_of(MARGIN);
 #[inline(always)]
 unsafe fn body<L: MathLanes>(state: &mut MtState) {
     const { assert!(MARGIN.is_multiple_of(L::WIDTH) && WRAPS_FROM - 1 + AHEAD < MT_WORDS + MARGIN) };
-    // One pointer reaches both words and margin, which are adjacent fields of u32 in a `repr(C)` struct.
+    // One pointer to words and margin: they lie behind each other in a `repr(C)` struct of u32.
     let at: *mut u32 = std::ptr::from_mut(state).cast();
     // SAFETY: reads end at word `WRAPS_FROM - 1 + AHEAD` of the first two loops and at word `MT_WORDS` of the last, all
     // inside words and margin; writes end at `MT_WORDS - 1` and, of the copy, at the end of the margin.
@@ -79,7 +79,7 @@ unsafe fn body<L: MathLanes>(state: &mut MtState) {
             step::<L>(at.add(i), at.add(i + AHEAD));
             i += L::WIDTH;
         }
-        // The first new words are repeated behind the end, for the vectors below that read past it.
+        // The first new words continue the circle, for the vectors below that reach past the end.
         std::ptr::copy_nonoverlapping(at, at.add(MT_WORDS), MARGIN);
         while i < WRAPS_FROM {
             step::<L>(at.add(i), at.add(i + AHEAD));
@@ -92,17 +92,16 @@ unsafe fn body<L: MathLanes>(state: &mut MtState) {
     }
 }
 
-/// Computes one vector of the twist in place. A word is replaced only after all vectors that need the old one have read
-/// it.
+/// One vector of the twist, in place: a word is read by those before it only until it is replaced.
 #[inline(always)]
 unsafe fn step<L: MathLanes>(at: *mut u32, ahead: *const u32) {
-    // SAFETY: guaranteed by the caller: `WIDTH + 1` words may be read at `at`, `WIDTH` at `ahead`; `WIDTH` are written.
+    // SAFETY: the caller's: `WIDTH + 1` words may be read at `at`, `WIDTH` at `ahead`; `WIDTH` are written.
     unsafe {
         let this = L::load_ints(at);
         let next = L::load_ints(at.add(1));
-        // The upper bit of one word and the lower bits of the other, as (this ^ next) & upper ^ next.
+        // The upper bit of one and the lower bits of the other, as (this ^ next) & upper ^ next.
         let mixed = L::xor(L::and(L::xor(this, next), L::splat_int(0x8000_0000)), next);
-        // All bits are set if the last bit is set.
+        // All ones where the last bit is set.
         let odd = L::shift_right_signed::<31>(L::shift_left::<31>(next));
         let odd = L::and(odd, L::splat_int(0x9908_b0df));
         let word = L::xor(L::xor(L::load_ints(ahead), L::shift_right::<1>(mixed)), odd);
@@ -116,7 +115,7 @@ fn probe(kernels: Kernels, _: usize, results: &mut Results) {
     results.put(&twisted(kernels));
 }
 
-/// Words after a twist, which no seed starts with, for probes.
+/// Words that no seed begins with, for probes.
 pub(super) fn twisted(kernels: Kernels) -> [u32; MT_WORDS] {
     let mut start = [0; MT_WORDS];
     start.copy_from_slice(&words(MT_WORDS, 47));

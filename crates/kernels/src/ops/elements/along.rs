@@ -1,4 +1,4 @@
-//! Operations along rows: softmax, log softmax, cross-entropy, and their gradients.
+//! Along rows: softmax, its logarithm, cross-entropy, and their derivatives.
 //!
 //! ```text
 //! max = the largest of x[0 .. n];  sum = sum(exp(x[i] - max)), in f64, in 16 lanes that are then halved
@@ -9,7 +9,7 @@
 //! cross-entropy of a row: ln(sum) + max - x[target];  dx[i] = (exp(x[i] - (max + ln(sum))) - (i == target)) * scale
 //! ```
 //!
-//! Everything is computed in f64 and rounded once. A NaN makes its whole row NaN, as in PyTorch.
+//! All in f64, and rounded once. A NaN makes its whole row NaN, as in PyTorch.
 
 use super::pass::pass;
 use crate::dispatch::Kernels;
@@ -17,7 +17,7 @@ use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
 use crate::real::Real;
 use crate::rows::total::{SUM_LANES, halved};
 
-/// `out` = the softmax or log softmax of rows of `n` elements.
+/// Rows of `n` elements: `out` = their softmax, or its logarithm.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct Softmax<'a, T> {
@@ -27,7 +27,7 @@ pub struct Softmax<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// The gradient of [`Softmax`], from its result `y` and the gradient of the result.
+/// The gradient of [`Softmax`], from its result `y` and the result's gradient.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct SoftmaxBack<'a, T> {
@@ -38,14 +38,14 @@ pub struct SoftmaxBack<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// Marks a target that is ignored.
+/// In the place of a target that counts for nothing.
 pub const IGNORED: u32 = u32::MAX;
 
-/// What [`Entropy`] returns for a row: the logarithm of the sum of the exponentials, and that minus the target's logit.
-/// Both are 0 for an ignored row.
+/// What [`Entropy`] learns of a row: the logarithm of the sum of the exponentials, and that less the target's logit.
+/// Both are 0 of a row that is ignored.
 pub type RowEntropy = [f64; 2];
 
-/// Rows of `n` logits, each with the index of its target or [`IGNORED`]. `out` has one element for each.
+/// Rows of `n` logits, each with the index of what was right or [`IGNORED`]: `out` has one for each.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct Entropy<'a, T> {
@@ -55,7 +55,7 @@ pub struct Entropy<'a, T> {
     pub out: &'a mut [RowEntropy],
 }
 
-/// The gradient of the logits, multiplied by one `scale` for each row or one for all.
+/// The gradient of the logits: `scale` of each row, or one for all.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct EntropyBack<'a, T> {
@@ -67,7 +67,7 @@ pub struct EntropyBack<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// The factor of a row's gradient.
+/// What the gradient of a row is multiplied by.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub enum Scale<'a, T> {
@@ -75,7 +75,7 @@ pub enum Scale<'a, T> {
     Each(&'a [T]),
 }
 
-/// The largest element. A NaN may be missed here, because the sum keeps it.
+/// The largest element; a NaN may be missed, since the sum keeps it.
 #[inline(always)]
 fn largest<T: Real>(row: &[T]) -> f64 {
     let mut lanes = [row[0]; SUM_LANES];
@@ -112,7 +112,7 @@ fn sum_of_exp<T: Real>(row: &[T], max: f64) -> f64 {
 }
 
 pass!(
-    /// Computes the softmax or log softmax of rows.
+    /// The softmax of rows, or its logarithm.
     softmax: Softmax, softmax
 );
 
@@ -135,7 +135,7 @@ fn softmax<T: Real>(Softmax { log, n, x, out }: Softmax<'_, T>) {
     }
 }
 
-/// The sums of `a` and of `a * b`.
+/// The sums of `a`, and of `a * b`.
 #[inline(always)]
 fn sum_and_product<T: Real>(a: &[T], b: &[T]) -> (f64, f64) {
     let (mut sums, mut products) = ([0.0; SUM_LANES], [0.0; SUM_LANES]);
@@ -154,7 +154,7 @@ fn sum_and_product<T: Real>(a: &[T], b: &[T]) -> (f64, f64) {
 }
 
 pass!(
-    /// Computes the gradient of the softmax or log softmax.
+    /// The way back through it.
     softmax_back: SoftmaxBack, softmax_back
 );
 
@@ -175,7 +175,7 @@ fn softmax_back<T: Real>(SoftmaxBack { log, n, y, grad, out }: SoftmaxBack<'_, T
 }
 
 pass!(
-    /// Computes the cross-entropy of rows of logits.
+    /// The cross-entropy of rows of logits.
     entropy: Entropy, entropy
 );
 
@@ -193,7 +193,7 @@ fn entropy<T: Real>(Entropy { n, logits, targets, out }: Entropy<'_, T>) {
 }
 
 pass!(
-    /// Computes the gradient of the cross-entropy.
+    /// The way back through it.
     entropy_back: EntropyBack, entropy_back
 );
 
@@ -222,7 +222,7 @@ pub(crate) const SOFTMAX: Probe = Probe { name: "softmax", line: "softmax", size
 pub(crate) const SOFTMAX_BACK: Probe =
     Probe { name: "softmax_back", line: "gradients", sizes: &DIMS, run: probe_softmax_back };
 
-/// Cross-entropy, forward and backward.
+/// Forward and backward.
 pub(crate) const ENTROPY: Probe = Probe { name: "entropy", line: "gradients", sizes: &DIMS, run: probe_entropy };
 
 fn probe_softmax(kernels: Kernels, n: usize, results: &mut Results) {

@@ -1,8 +1,7 @@
-//! Layer normalization of rows, and its gradient. Ba, Kiros, Hinton 2016.
+//! Layer normalization of rows, and its derivative. Ba, Kiros, Hinton 2016.
 //!
-//! [`crate::ops::lookup::layer_norm`] defines the forward pass to the bit, so an input layer with an inner
-//! normalization gives the same result as one that is normalized afterwards. A missing weight counts as 1, and a
-//! missing bias as 0.
+//! Forward is what [`crate::ops::lookup::layer_norm`] defines, to the bit: an input layer with its normalization inside
+//! gives the same as one with it behind. Where there is no weight it is 1, where there is no bias 0.
 //!
 //! ```text
 //! u[d] = ((x[d] - high) - low) * rstd                 the moments are computed again: cheaper than keeping them
@@ -17,10 +16,10 @@ use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
 use crate::real::Real;
 use crate::rows::total::{SUM_LANES, halved};
 
-/// Number of lanes of the sums of a row, as in [`crate::ops::lookup::layer_norm`].
+/// Lanes of the sums of a row, as in [`crate::ops::lookup::layer_norm`].
 const LANES: usize = 32;
 
-/// `out` = normalized rows of `dim` elements.
+/// Rows of `dim` elements: `out` = the rows normalized.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct NormRows<'a, T> {
@@ -32,7 +31,7 @@ pub struct NormRows<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// The gradient of rows. The gradients of weight and bias, `dim` elements each, are added to `sums`.
+/// The gradient of rows; `sums` takes those of weight and bias up, `dim` elements each.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct NormBack<'a, T> {
@@ -45,7 +44,7 @@ pub struct NormBack<'a, T> {
     pub sums: &'a mut [f64],
 }
 
-/// The moments with which a row is normalized.
+/// What a row is normalized by.
 #[derive(Clone, Copy)]
 struct Moments<T> {
     high: T,
@@ -83,7 +82,7 @@ impl<T: Real> Moments<T> {
         }
         let low = T::round(halved(deviations).wide() * share);
         let variance = halved(squares).wide() * share - low.wide() * low.wide();
-        // A NaN stays NaN.
+        // NaN stays NaN.
         let variance = if variance < 0.0 { 0.0 } else { variance };
         Self { high, low, rstd: T::round(1.0 / (variance + eps).sqrt()) }
     }
@@ -128,10 +127,10 @@ fn norm_rows<T: Real>(NormRows { dim, eps, weight, bias, x, out }: NormRows<'_, 
     }
 }
 
-/// The factor of a gradient before it goes through the normalization. This is a trait, because closures do not inherit
-/// the instruction set.
+/// What a gradient is multiplied by before it goes through the normalization. A trait, as closures do not inherit the
+/// instruction set.
 trait Weighted<T>: Copy {
-    /// The factors of the part `from .. from + length`.
+    /// The part `from .. from + length`.
     fn part(self, from: usize, length: usize) -> Self;
     fn times(self, grad: T, d: usize) -> f64;
 }
@@ -157,7 +156,7 @@ impl<T: Real> Weighted<T> for () {
 }
 
 pass!(
-    /// Computes the gradient of the normalization.
+    /// The way back through it.
     norm_back: NormBack, norm_back
 );
 
@@ -198,7 +197,7 @@ fn row_back<T: Real, W: Weighted<T>>(
     }
 }
 
-/// The means of `grad * weight`, and of `grad * weight` times the normalized row.
+/// The means of `grad * weight` and of that times the normalized row.
 #[inline(always)]
 fn means<T: Real, W: Weighted<T>>(moments: Moments<T>, row: &[T], grad: &[T], weight: W) -> (f64, f64) {
     let share = 1.0 / row.len() as f64;
@@ -249,7 +248,7 @@ mod tests {
     use super::*;
     use crate::ops::lookup::layer_norm::{RawNorm, reference};
 
-    /// Irregular numbers far from zero.
+    /// Uneven numbers far from zero.
     fn numbers(n: usize) -> Vec<f32> {
         (0..n).map(|i| ((i * 7919 + 13) % 1009) as f32 / 97.0 + 100.0).collect()
     }

@@ -1,9 +1,9 @@
-//! Makes an op from a pass over rows or elements of tensors, forward or backward.
+//! How a pass over rows or elements becomes an op: what tensors compute, forward and backward.
 //!
-//! A pass is plain Rust and its own definition. Its single body is compiled once for each instruction set, and the
-//! compiler vectorizes its loops. The compiler does not reorder or contract anything, so all versions give the same
-//! bits. The f64 version is not compiled for instruction sets. Operands with wrong sizes end a pass early or make it
-//! panic, which is a bug of the calling code.
+//! A pass is plain Rust, whose results define themselves: its body is one, compiled once for each instruction set, and
+//! compilers make vectors of its loops. Nothing in it is reordered or contracted by them, so the bits are the same on
+//! all. In f64 it is not compiled for instruction sets. Operands of other sizes than a pass says end it early or panic:
+//! the caller's bug, not its user's.
 
 /// Makes the method of [`crate::dispatch::Kernels`] that runs a pass, and its functions for f32:
 /// `pass!(/** What it does. */ unary: Unary, body)`, where `Unary<'_, T>` holds the operands.

@@ -1,4 +1,4 @@
-//! Operations on single elements: functions of one operand and their derivatives, arithmetic of two, and dropout.
+//! Element by element: functions of one operand and their derivatives, arithmetic of two, dropout.
 
 use super::pass::pass;
 use crate::dispatch::Kernels;
@@ -21,11 +21,11 @@ pub enum Function {
 }
 
 impl Function {
-    /// All functions, in the order of their codes.
+    /// All, in the order of their codes.
     pub const ALL: [Function; 5] = [Function::Relu, Function::Gelu, Function::Tanh, Function::Sigmoid, Function::Sqrt];
 }
 
-/// `out = function(x)`, computed in f64 and rounded once.
+/// `out = function(x)`, in f64 and rounded once.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct Unary<'a, T> {
@@ -34,7 +34,8 @@ pub struct Unary<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// `out = grad * function'`. The derivative is computed from `saved`: the operand for gelu, the result for the others.
+/// `out = grad * function'`, where the derivative is of what was `saved`: the operand of gelu, the results of the
+/// others.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct UnaryBack<'a, T> {
@@ -44,8 +45,8 @@ pub struct UnaryBack<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// Maps an element. This is a trait, because a closure that the compiler does not inline does not inherit the
-/// instruction set of the function around it.
+/// What an element becomes. A trait rather than closures: closures do not inherit the instruction set of the function
+/// they are inlined into when the compiler decides not to inline them.
 trait Map {
     fn of<T: Real>(x: T) -> T;
     fn back<T: Real>(saved: T, grad: T) -> T;
@@ -59,7 +60,7 @@ impl Map for Relu {
     }
     #[inline(always)]
     fn back<T: Real>(y: T, grad: T) -> T {
-        // As in PyTorch, the gradient passes where the element is NaN.
+        // As PyTorch's: where NaN stood, the gradient passes.
         if y <= T::default() { T::default() } else { grad }
     }
 }
@@ -79,7 +80,7 @@ impl Map for Gelu {
     }
 }
 
-/// `1 / sqrt(2 pi)`, the density of the normal distribution at 0.
+/// `1 / sqrt(2 pi)`: the density of the normal distribution at 0.
 const DENSITY: f64 = 0.3989422804014327;
 
 struct Tanh;
@@ -116,7 +117,7 @@ impl Map for Sqrt {
     }
     #[inline(always)]
     fn back<T: Real>(y: T, grad: T) -> T {
-        // This is 0.5 / sqrt(x), computed as in PyTorch: doubling the result is exact, so there is one rounding.
+        // 0.5 / sqrt(x), as PyTorch computes it: twice the result is exact, so this rounds once.
         grad / (y + y)
     }
 }
@@ -136,7 +137,7 @@ fn map_back<T: Real, M: Map>(saved: &[T], grad: &[T], out: &mut [T]) {
 }
 
 pass!(
-    /// Applies a function to each element.
+    /// A function, element by element.
     unary: Unary, unary
 );
 
@@ -152,7 +153,7 @@ fn unary<T: Real>(Unary { function, x, out }: Unary<'_, T>) {
 }
 
 pass!(
-    /// Computes the gradient of a function.
+    /// The way back through a function.
     unary_back: UnaryBack, unary_back
 );
 
@@ -178,11 +179,11 @@ pub enum Arithmetic {
 }
 
 impl Arithmetic {
-    /// All operations, in the order of their codes.
+    /// All, in the order of their codes.
     pub const ALL: [Arithmetic; 4] = [Arithmetic::Add, Arithmetic::Sub, Arithmetic::Mul, Arithmetic::Div];
 }
 
-/// An operand: as many elements as there are results, or one for all of them.
+/// An operand: as many elements as there are results, or one for all.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub enum Side<'a, T> {
@@ -200,7 +201,7 @@ pub struct Binary<'a, T> {
     pub out: &'a mut [T],
 }
 
-/// Like [`Map`], with two operands.
+/// As [`Map`], of two.
 trait Two {
     fn of<T: Real>(a: T, b: T) -> T;
 }
@@ -241,7 +242,7 @@ fn zip<T: Real, F: Two>(a: Side<'_, T>, b: Side<'_, T>, out: &mut [T]) {
 }
 
 pass!(
-    /// Computes the arithmetic of two operands.
+    /// Arithmetic of two operands.
     binary: Binary, binary
 );
 
@@ -255,7 +256,7 @@ fn binary<T: Real>(Binary { op, a, b, out }: Binary<'_, T>) {
     }
 }
 
-/// `out[i] = x[i] * (scale if bit i of kept is set, else 0)`. Bit i is bit `i mod 8` of byte `i / 8`.
+/// `out[i] = x[i] * (scale where bit i of kept is set, else 0)`; bit i of element i is bit `i mod 8` of byte `i / 8`.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct Dropout<'a, T> {
@@ -266,7 +267,7 @@ pub struct Dropout<'a, T> {
 }
 
 pass!(
-    /// Keeps some elements, scaled, and sets the others to zero.
+    /// Keeps some elements, scaled, and makes zeros of the others.
     dropout: Dropout, dropout
 );
 
@@ -274,7 +275,7 @@ pass!(
 fn dropout<T: Real>(Dropout { scale, kept, x, out }: Dropout<'_, T>) {
     for ((out, x), &bits) in out.chunks_mut(8).zip(x.chunks(8)).zip(kept) {
         for (i, (out, &x)) in out.iter_mut().zip(x).enumerate() {
-            // Both cases are products, as in PyTorch, so that non-finite elements give NaN.
+            // A product in both cases, as in PyTorch: what is not finite shows.
             *out = x * if bits >> i & 1 == 1 { scale } else { T::default() };
         }
     }
@@ -290,8 +291,7 @@ pub(crate) const BINARY: Probe = Probe { name: "binary", line: "passes", sizes: 
 pub(crate) const DROPOUT: Probe = Probe { name: "dropout", line: "passes", sizes: &DIMS, run: probe_dropout };
 
 fn probe_unary(kernels: Kernels, len: usize, results: &mut Results) {
-    // Values from -8 to 8, beyond which the functions are flat. Roots are taken of magnitudes only, because processors
-    // differ in the sign of a NaN.
+    // From -8 to 8: past there they are flat. Roots of magnitudes alone, since processors differ in the sign of a NaN.
     let signed: Vec<f32> = numbers(len, 79).into_iter().map(|x| x * 8.0).collect();
     let magnitudes: Vec<f32> = signed.iter().map(|x| x.abs()).collect();
     for function in Function::ALL {

@@ -1,4 +1,4 @@
-//! The product of a vector with a matrix.
+//! A vector by a matrix.
 //!
 //! ```text
 //! matrix by rows:    out[j] (+)= sum over k, in order, of vector[k] * matrix[k][j]                       fused
@@ -12,8 +12,8 @@ use crate::probe::{self, DIMS, Framed, Probe, Results, numbers};
 use crate::real::Real;
 use crate::rows::total::halved;
 
-/// A vector of `inner` elements that are `apart` from each other, times a matrix whose rows (or columns, unless `rows`)
-/// are dense and `step` apart.
+/// A vector of `inner` elements, `apart` from each other, by a matrix of which rows (or columns, unless `rows`) are
+/// dense and `step` apart.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub struct Thin<'a, T> {
@@ -23,14 +23,14 @@ pub struct Thin<'a, T> {
     pub matrix: &'a [T],
     pub rows: bool,
     pub step: usize,
-    /// Whether the product is added to `out`.
+    /// Whether `out` is added to.
     pub add: bool,
     pub out: &'a mut [T],
 }
 
-/// Number of rows that are handled at once, so that results are read and written less often.
+/// Rows that are taken at once, so that a result is read and written less often.
 const ROWS: usize = 4;
-/// Number of separate sums.
+/// Sums kept apart.
 const LANES: usize = 16;
 
 pass!(

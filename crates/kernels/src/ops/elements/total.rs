@@ -19,7 +19,7 @@ pub struct Total<'a, T> {
 }
 
 pass!(
-    /// Sums all elements.
+    /// Sums elements.
     total: Total, total
 );
 

@@ -1,4 +1,4 @@
-//! Positions: rotation of elements, and windows for biases.
+//! What positions add or turn.
 
 pub mod rotate;
 pub mod windows;

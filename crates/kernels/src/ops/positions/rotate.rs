@@ -1,4 +1,4 @@
-//! rotate: rotates pairs of elements by an angle that depends on the position (rotary embedding, Su et al. 2021).
+//! rotate: pairs of elements, turned by an angle of their position (rotary position embedding, Su et al. 2021).
 //!
 //! ```text
 //! for i in 0..len:                                          tokens
@@ -12,9 +12,8 @@
 //!         out[dim ..] = x[dim ..]
 //! ```
 //!
-//! Two products and a sum are each rounded to f32, as PyTorch computes `x * cos + rotate_half(x) * sin`. 16-bit
-//! elements are widened exactly and rounded once at the end. `out` may be `x` itself. The bits are the same on every
-//! instruction set.
+//! Two products and a sum, each rounded to f32, as PyTorch computes `x * cos + rotate_half(x) * sin`; 16-bit elements
+//! are widened exactly and rounded once at the end. `out` may be `x` itself. The same bits on every instruction set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::half;
@@ -25,55 +24,55 @@ use crate::rows::added::{Added, RawAdded};
 use crate::rows::format::OutFormat;
 use std::ops::Range;
 
-/// The elements of a head that form a pair.
+/// Which elements of a head make a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairs {
-    /// Elements whose distance is half of the rotated dimension.
+    /// Those that lie half of the rotated elements apart.
     Half,
-    /// Adjacent elements.
+    /// Neighbours.
     Interleaved,
 }
 
 impl Pairs {
-    /// Both kinds, in the order of their codes.
+    /// All, in the order of their codes.
     pub const ALL: [Pairs; 2] = [Pairs::Half, Pairs::Interleaved];
 }
 
-/// The computation for a batch of tokens.
+/// What is computed for tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotate<'a> {
-    /// Rows of `dim` elements, cosines followed by sines, and the row for each token.
+    /// Rows of `dim` elements, cosines and then sines, and which of them goes with which token.
     pub angles: Added<'a>,
-    /// Number of heads of a token.
+    /// Heads of a token.
     pub heads: usize,
-    /// Number of elements of a head.
+    /// Elements of a head.
     pub head_dim: usize,
-    /// Number of rotated elements at the beginning of a head; even.
+    /// How many of them, from the first on, are rotated; even.
     pub dim: usize,
-    /// Which of them form a pair.
+    /// Which of them make a pair.
     pub pairs: Pairs,
-    /// Whether to rotate back, by the transposed matrix.
+    /// Whether it is turned back: the transposed rotation.
     pub inverse: bool,
-    /// The format of the elements of `x` and `out`.
+    /// The elements of `x` and `out`.
     pub format: OutFormat,
 }
 
 impl Rotate<'_> {
-    /// The op for a range of the tokens.
+    /// That of a range of the tokens.
     ///
     /// # Panics
-    /// If the range exceeds the tokens.
+    /// If there are not so many.
     pub fn part(&self, range: Range<usize>) -> Self {
         Self { angles: self.angles.part(range), ..*self }
     }
 
-    /// Number of bytes of a token; `None` if they exceed the address space.
+    /// Bytes of a token; nothing where no address space holds them.
     pub fn token_bytes(&self) -> Option<usize> {
         self.heads.checked_mul(self.head_dim)?.checked_mul(self.format.size())
     }
 }
 
-/// The raw operands of the op. The contract, checked by [`Kernels::rotate`]: `x` and `out` point at
+/// The op as the kernels take it. Contract, kept by [`Kernels::rotate`]: `x` and `out` point at
 /// `len * heads * head_dim` elements each, either the same or not overlapping; `angles` fulfil theirs for `len` tokens
 /// and rows of `dim`, which is even and at most `head_dim`.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +85,7 @@ pub(crate) struct RawRotate {
     head_dim: usize,
     dim: usize,
     pairs: Pairs,
-    /// The factor of the sines: 1, or -1 for the inverse.
+    /// What sines are multiplied by: 1, or -1 for the inverse.
     sign: f32,
     format: OutFormat,
 }
@@ -94,10 +93,10 @@ pub(crate) struct RawRotate {
 arms!(ROTATE: fn(op: RawRotate), body<L>, reference);
 
 impl Kernels {
-    /// Rotates `x` (tokens x heads x head_dim) into `out`.
+    /// `out` = `x` (tokens x heads x head_dim), rotated.
     ///
     /// # Panics
-    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
+    /// If the slices are not of these sizes: the caller's bug, not its user's.
     pub fn rotate(self, op: &Rotate<'_>, x: &[u8], out: &mut [u8]) {
         assert!(x.len() == out.len(), "rotate: out of another size");
         let raw = raw(op, x.as_ptr(), out.as_mut_ptr(), out.len());
@@ -109,7 +108,7 @@ impl Kernels {
     /// [`Kernels::rotate`] in place.
     ///
     /// # Panics
-    /// If the slice is not of this size. That is a bug of the calling code, not of its user.
+    /// If the slice is not of this size: the caller's bug, not its user's.
     pub fn rotate_in_place(self, op: &Rotate<'_>, x: &mut [u8]) {
         let out = x.as_mut_ptr();
         let raw = raw(op, out, out, x.len());
@@ -128,7 +127,7 @@ fn raw(op: &Rotate<'_>, x: *const u8, out: *mut u8, bytes: usize) -> RawRotate {
     RawRotate { x, out, angles: angles.raw(len, dim), len, heads, head_dim, dim, pairs, sign, format }
 }
 
-/// An element type: how one element or a vector of them is read and written.
+/// Elements of one type: how they are read and written, one or a vector of them.
 trait Element {
     const SIZE: usize;
     unsafe fn get(from: *const u8) -> f32;
@@ -141,32 +140,31 @@ macro_rules! element {
     ($name:ident, $bits:ty, $get:expr, $put:expr, $load:expr, $store:expr) => {
         struct $name;
 
-        // All pointers are valid for what is read or written, at any alignment. Vectors need a machine with `L`'s
-        // instruction set.
+        // All pointers: valid for what is read or written, at any alignment; vectors on a machine that has `L`'s set.
         impl Element for $name {
             const SIZE: usize = size_of::<$bits>();
 
             #[inline(always)]
             unsafe fn get(from: *const u8) -> f32 {
-                // SAFETY: guaranteed by the caller.
+                // SAFETY: the caller's.
                 unsafe { $get(from.cast::<$bits>().read_unaligned()) }
             }
 
             #[inline(always)]
             unsafe fn put(to: *mut u8, value: f32) {
-                // SAFETY: guaranteed by the caller.
+                // SAFETY: the caller's.
                 unsafe { to.cast::<$bits>().write_unaligned($put(value)) }
             }
 
             #[inline(always)]
             unsafe fn load<L: NarrowLanes>(from: *const u8) -> L {
-                // SAFETY: guaranteed by the caller.
+                // SAFETY: the caller's.
                 unsafe { $load(from.cast()) }
             }
 
             #[inline(always)]
             unsafe fn store<L: NarrowLanes>(values: L, to: *mut u8) {
-                // SAFETY: guaranteed by the caller.
+                // SAFETY: the caller's.
                 unsafe { $store(values, to.cast()) }
             }
         }
@@ -177,7 +175,7 @@ element!(Single, f32, std::convert::identity, std::convert::identity, L::load, L
 element!(Half, u16, half::f16_to_f32, half::f32_to_f16, L::load_f16, L::store_f16);
 element!(Brain, u16, half::bf16_to_f32, half::f32_to_bf16, L::load_bf16, L::store_bf16);
 
-/// The indices of both elements of a pair.
+/// Where the two of a pair are.
 #[inline(always)]
 fn places(pairs: Pairs, half: usize, p: usize) -> (usize, usize) {
     match pairs {
@@ -186,7 +184,7 @@ fn places(pairs: Pairs, half: usize, p: usize) -> (usize, usize) {
     }
 }
 
-/// Rotates a head, one pair at a time.
+/// A head, one pair at a time.
 ///
 /// # Safety
 /// The contract of [`RawRotate`]: `angles` points at a row, `x` and `out` at a head.
@@ -195,7 +193,7 @@ unsafe fn pairs<E: Element>(op: &RawRotate, angles: *const f32, x: *const u8, ou
     let half = op.dim / 2;
     for p in 0..half {
         let (a, b) = places(op.pairs, half, p);
-        // SAFETY: guaranteed by the caller; both places are below `dim`.
+        // SAFETY: the caller's; both places are below `dim`.
         unsafe {
             let (c, s) = (*angles.add(p), *angles.add(half + p) * op.sign);
             let (first, second) = (E::get(x.add(a * E::SIZE)), E::get(x.add(b * E::SIZE)));
@@ -205,14 +203,13 @@ unsafe fn pairs<E: Element>(op: &RawRotate, angles: *const f32, x: *const u8, ou
     }
 }
 
-/// Calls `$head` with `op`, the row of angles, `x` and `out` for each head, and copies the elements that are not
-/// rotated.
+/// Calls `$head` with `op`, the row of angles, `x` and `out` of each head, and copies what is not rotated.
 macro_rules! each_head {
     ($op:ident, $size:expr, $head:expr) => {{
         let mut op = $op;
         let bytes = op.head_dim * $size;
         for i in 0..op.len {
-            // SAFETY: by the contract of `RawRotate`.
+            // SAFETY: the contract of `RawRotate`.
             unsafe {
                 let angles = op.angles.row(i, op.dim);
                 for h in 0..op.heads {
@@ -229,12 +226,12 @@ macro_rules! each_head {
     }};
 }
 
-/// The scalar definition of the result.
+/// The definition.
 unsafe fn reference(op: RawRotate) {
     unsafe fn heads<E: Element>(op: RawRotate) {
         each_head!(op, E::SIZE, pairs::<E>)
     }
-    // SAFETY: guaranteed by the caller.
+    // SAFETY: the caller's.
     unsafe {
         match op.format {
             OutFormat::Float32 => heads::<Single>(op),
@@ -248,7 +245,7 @@ unsafe fn reference(op: RawRotate) {
 /// The contract of [`RawRotate`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: NarrowLanes>(op: RawRotate) {
-    // SAFETY: guaranteed by the caller; a machine with an instruction set also has the smaller ones.
+    // SAFETY: the caller's; a machine that has an instruction set has those before it.
     unsafe {
         match (op.format, op.dim / 2 >= L::WIDTH) {
             (OutFormat::Float32, true) => heads::<L, Single>(op),
@@ -270,11 +267,11 @@ unsafe fn heads<L: NarrowLanes, E: Element>(op: RawRotate) {
     }
 }
 
-/// `WIDTH` pairs: where their vectors are, and how to rotate them.
+/// `WIDTH` pairs: where their vectors are, and how they are turned.
 trait Turn {
-    /// The indices at which the two vectors of the pairs from `p` on begin.
+    /// Where, in elements, the two vectors of pairs `p ..` begin.
     fn vectors<L: NarrowLanes>(half: usize, p: usize) -> (usize, usize);
-    /// Rotates the two vectors.
+    /// The two vectors, turned.
     unsafe fn turned<L: NarrowLanes>(x: (L, L), c: L, s: L) -> (L, L);
 }
 
@@ -289,7 +286,7 @@ impl Turn for HalfApart {
 
     #[inline(always)]
     unsafe fn turned<L: NarrowLanes>((a, b): (L, L), c: L, s: L) -> (L, L) {
-        // SAFETY: guaranteed by the caller.
+        // SAFETY: the caller's.
         unsafe { (a.mul(c).sub(b.mul(s)), b.mul(c).add(a.mul(s))) }
     }
 }
@@ -303,7 +300,7 @@ impl Turn for Neighbours {
     #[inline(always)]
     unsafe fn turned<L: NarrowLanes>((first, second): (L, L), c: L, s: L) -> (L, L) {
         // Of each pair (a, b): (a, b) * (c, c) + (b, a) * (-s, s).
-        // SAFETY: guaranteed by the caller.
+        // SAFETY: the caller's.
         unsafe {
             let [c0, c1] = L::interleave(c, c);
             let [s0, s1] = L::interleave(s.mul(L::splat(-1.0)), s);
@@ -312,18 +309,17 @@ impl Turn for Neighbours {
     }
 }
 
-/// Rotates a head of at least `WIDTH` pairs.
+/// One head of at least `WIDTH` pairs.
 ///
 /// # Safety
 /// As [`pairs`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn head<L: NarrowLanes, E: Element, T: Turn>(op: &RawRotate, angles: *const f32, x: *const u8, out: *mut u8) {
     let half = op.dim / 2;
-    // SAFETY: guaranteed by the caller; all pairs are below `half`.
+    // SAFETY: the caller's; all pairs are below `half`.
     unsafe {
         let sign = L::splat(op.sign);
-        // The last step overlaps the one before it. It reads its elements before that one writes them, as `out` may be
-        // `x`.
+        // The last step overlaps the one before it: what it reads is read before that writes, as `out` may be `x`.
         let last = half - L::WIDTH;
         let overlapping = step::<L, E, T>(half, angles, x, sign, last);
         let mut p = 0;
@@ -337,7 +333,7 @@ unsafe fn head<L: NarrowLanes, E: Element, T: Turn>(op: &RawRotate, angles: *con
     }
 }
 
-/// Rotates the pairs `p .. p + WIDTH` of a head.
+/// Pairs `p .. p + WIDTH` of a head, turned.
 #[inline(always)]
 unsafe fn step<L: NarrowLanes, E: Element, T: Turn>(
     half: usize,
@@ -347,7 +343,7 @@ unsafe fn step<L: NarrowLanes, E: Element, T: Turn>(
     p: usize,
 ) -> (L, L) {
     let (a, b) = T::vectors::<L>(half, p);
-    // SAFETY: guaranteed by the caller.
+    // SAFETY: the caller's.
     unsafe {
         let (c, s) = (L::load(angles.add(p)), L::load(angles.add(half + p)).mul(sign));
         T::turned::<L>((E::load(x.add(a * E::SIZE)), E::load(x.add(b * E::SIZE))), c, s)
@@ -357,18 +353,18 @@ unsafe fn step<L: NarrowLanes, E: Element, T: Turn>(
 #[inline(always)]
 unsafe fn put<L: NarrowLanes, E: Element, T: Turn>(half: usize, out: *mut u8, p: usize, (first, second): (L, L)) {
     let (a, b) = T::vectors::<L>(half, p);
-    // SAFETY: guaranteed by the caller.
+    // SAFETY: the caller's.
     unsafe {
         E::store(first, out.add(a * E::SIZE));
         E::store(second, out.add(b * E::SIZE));
     }
 }
 
-/// The sizes are lengths of heads.
+/// The lengths of heads.
 pub(crate) const PROBE: Probe = Probe { name: "rotate", line: "rotate", sizes: &[2, 16, 64, 85], run: probe };
 
 fn probe(kernels: Kernels, head_dim: usize, results: &mut Results) {
-    // All elements are rotated in a short head and in one of whole vectors; otherwise an even part of them.
+    // All of it in a short head and in one of whole vectors, else an even part.
     let dim = match head_dim {
         16 => 14,
         85 => 66,

@@ -1,5 +1,5 @@
-//! windows: rows that are windows of a line, each starting one element before that of the row above. This gives a
-//! Toeplitz matrix, whose elements depend only on the distance between row and column.
+//! windows: rows that are windows of a line, each beginning one element before that of the row above: what depends on
+//! the distance of row and column alone (a Toeplitz matrix).
 //!
 //! ```text
 //! line: groups x (rows + dim - 1)
@@ -8,7 +8,7 @@
 //!     out[i - first] = line[g][rows - 1 - r ..][.. dim]
 //! ```
 //!
-//! A copy has the same bits on every instruction set.
+//! A copy: the same bits on every instruction set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::Lanes;
@@ -16,20 +16,20 @@ use crate::probe::{DIMS, Framed, Probe, Results, numbers};
 use crate::rows::store::Store;
 use crate::rows::write::{Plain, Rows, Target, write_rows};
 
-/// The windows to write.
+/// What is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Windows<'a> {
-    /// One line for each group, with `rows + dim - 1` elements each.
+    /// A line for each group, `rows + dim - 1` elements each.
     pub lines: &'a [f32],
-    /// Number of rows of a group.
+    /// Rows of a group.
     pub rows: usize,
-    /// Number of elements of a row.
+    /// Elements of a row.
     pub dim: usize,
-    /// The first row to write, counted over all groups.
+    /// The first row that is written, over all groups.
     pub first: usize,
 }
 
-/// The raw operands of the op. The contract, checked by [`Kernels::windows`]: `lines` points at enough lines for rows
+/// The op as the kernels take it. Contract, kept by [`Kernels::windows`]: `lines` points at enough lines for rows
 /// `first .. first + len`, `out` at `len * dim` elements that do not overlap them; `rows` and `dim` are not 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawWindows {
@@ -45,10 +45,10 @@ pub(crate) struct RawWindows {
 arms!(WINDOWS: fn(op: RawWindows), body<L>, reference);
 
 impl Kernels {
-    /// Writes the windows to `out` (rows x dim) with the given kind of store.
+    /// `out` (rows x dim) as the op says, stored as `store` says.
     ///
     /// # Panics
-    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
+    /// If the slices are not of these sizes: the caller's bug, not its user's.
     pub fn windows(self, store: Store, op: &Windows<'_>, out: &mut [f32]) {
         let Windows { lines, rows, dim, first } = *op;
         if out.is_empty() {
@@ -67,19 +67,19 @@ impl Kernels {
 }
 
 impl RawWindows {
-    /// The address of the window of output row `i`.
+    /// Where row `i` of those that are written is.
     #[inline(always)]
     unsafe fn window(&self, i: usize) -> *const f32 {
         let (group, row) = ((self.first + i) / self.rows, (self.first + i) % self.rows);
-        // SAFETY: by the contract; `i` is below `len`.
+        // SAFETY: the contract; `i` is below `len`.
         unsafe { self.lines.add(group * (self.rows + self.dim - 1) + self.rows - 1 - row) }
     }
 }
 
-/// The scalar definition of the result.
+/// The definition.
 unsafe fn reference(op: RawWindows) {
     for i in 0..op.len {
-        // SAFETY: by the contract of `RawWindows`.
+        // SAFETY: the contract of `RawWindows`.
         unsafe { std::ptr::copy_nonoverlapping(op.window(i), op.out.add(i * op.dim), op.dim) }
     }
 }
@@ -89,7 +89,7 @@ unsafe fn reference(op: RawWindows) {
 #[inline(always)]
 unsafe fn body<L: Lanes>(op: RawWindows) {
     let target = Target { out: op.out, len: op.len, dim: op.dim, store: op.store };
-    // SAFETY: guaranteed by the caller.
+    // SAFETY: the caller's.
     unsafe { write_rows::<L, _>(target, op) }
 }
 
@@ -98,7 +98,7 @@ impl<L: Lanes> Rows<L> for RawWindows {
 
     #[inline(always)]
     unsafe fn row(&mut self, i: usize, _: usize) -> Plain {
-        // SAFETY: by the contract of `RawWindows`.
+        // SAFETY: the contract of `RawWindows`.
         unsafe { Plain(self.window(i)) }
     }
 }

@@ -1,4 +1,4 @@
-//! exp_rows: the exponentials of rows after their maximum is subtracted, from which a softmax is made.
+//! exp_rows: the exponentials of rows, their largest elements taken off: what a softmax is made of.
 //!
 //! ```text
 //! for each row x of `width` elements:
@@ -14,8 +14,8 @@
 //!     p = fma(p, r * r, r) + 1;  the exponent of p grows by n
 //! ```
 //!
-//! The exponential is Cephes' `expf`, within 2 ulp. Multiply-adds are fused as written, so the bits are the same on
-//! every instruction set. Elements of minus infinity give 0, and a NaN makes its row's sum NaN.
+//! The exponential is Cephes' `expf`, within 2 ulp; fused multiply-adds as written: the same bits on every instruction
+//! set. Elements of minus infinity give 0, and one that is NaN makes its row's sum NaN.
 
 use super::row_dots::halved;
 use crate::dispatch::{Kernels, arms};
@@ -24,17 +24,17 @@ use crate::lanes::narrow::NarrowLanes;
 use crate::probe::{Framed, Probe, ROWS, Results, STRIDES, numbers};
 use crate::rows::total;
 
-/// The exponential is 0 below this; f32 has almost no smaller results.
+/// Where exponentials end: below, f32 has hardly a number.
 const LEAST: f32 = -87.0;
 const LOG2_E: f32 = std::f32::consts::LOG2_E;
-/// 1.5 * 2^23. Adding it to a small float leaves the nearest integer in the low bits.
+/// 1.5 * 2^23: what is added to a small float leaves its nearest integer in the low bits.
 const TO_INTEGER: f32 = 12_582_912.0;
 const LN_2_HIGH: f32 = -0.693_359_4;
 const LN_2_LOW: f32 = 2.121_944_4e-4;
 const POLYNOMIAL: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
 
-/// The raw operands of the op. The contract, checked by [`Kernels::exp_rows`]: `x` has `rows` rows of `width` elements,
-/// a multiple of 16; `out` has two elements for each and does not overlap them.
+/// The op as the kernels take it. Contract, kept by [`Kernels::exp_rows`]: `x` has `rows` rows of `width` elements, a
+/// multiple of 16; `out` has two elements for each and does not overlap them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawExpRows {
     pub(crate) x: *mut f32,
@@ -46,10 +46,10 @@ pub(crate) struct RawExpRows {
 arms!(EXP_ROWS: fn(op: RawExpRows), body<L>, reference);
 
 impl Kernels {
-    /// Replaces rows of `width` elements by their exponentials. `out` gets the maximum and the sum of each row.
+    /// Replaces rows of `width` elements by their exponentials; `out` is the largest element and the sum of each.
     ///
     /// # Panics
-    /// If the width is no multiple of 16, or sizes differ. That is a bug of the calling code, not of its user.
+    /// If the width is no multiple of 16, or sizes differ: the caller's bug, not its user's.
     pub fn exp_rows(self, x: &mut [f32], width: usize, out: &mut [f32]) {
         assert!(width > 0 && width.is_multiple_of(BLOCK), "exp_rows: rows are whole blocks of {BLOCK} elements");
         let rows = x.len() / width;
@@ -61,9 +61,9 @@ impl Kernels {
     }
 }
 
-/// `EXP` as in the contract.
+/// `EXP` of the contract.
 fn exp(t: f32) -> f32 {
-    // `max` would return the other operand for a NaN.
+    // Not `max`, which would take the other of a NaN.
     let t = if LEAST > t { LEAST } else { t };
     if t == LEAST {
         return 0.0;
@@ -77,10 +77,10 @@ fn exp(t: f32) -> f32 {
     f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
-/// The scalar definition of the result.
+/// The definition.
 unsafe fn reference(op: RawExpRows) {
     for i in 0..op.rows {
-        // SAFETY: by the contract of `RawExpRows`.
+        // SAFETY: the contract of `RawExpRows`.
         let (row, out) = unsafe {
             (
                 std::slice::from_raw_parts_mut(op.x.add(i * op.width), op.width),
@@ -101,7 +101,7 @@ unsafe fn reference(op: RawExpRows) {
 /// The contract of [`RawExpRows`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: NarrowLanes>(op: RawExpRows) {
-    // SAFETY: guaranteed by the caller.
+    // SAFETY: the caller's.
     unsafe {
         for i in 0..op.rows {
             row::<L>(op.x.add(i * op.width), op.width, op.out.add(2 * i));
@@ -111,7 +111,7 @@ unsafe fn body<L: NarrowLanes>(op: RawExpRows) {
 
 #[inline(always)]
 unsafe fn row<L: NarrowLanes>(x: *mut f32, width: usize, out: *mut f32) {
-    // SAFETY: guaranteed by the caller: every index is below the width, which is a multiple of every vector's.
+    // SAFETY: the caller's: every index stays below the width, a multiple of every vector's.
     unsafe {
         let mut most = [L::splat(f32::NEG_INFINITY); 4];
         let mut at = 0;
@@ -123,8 +123,7 @@ unsafe fn row<L: NarrowLanes>(x: *mut f32, width: usize, out: *mut f32) {
             }
             at += BLOCK;
         }
-        // The order does not affect a maximum, except for NaN and the sign of zero, which do not change the
-        // exponentials.
+        // A maximum has no order but for NaN and the sign of zero, neither of which the exponentials see.
         let mut lanes = [f32::NEG_INFINITY; BLOCK];
         let mut v = 0;
         while v * L::WIDTH < BLOCK {
@@ -155,7 +154,7 @@ unsafe fn row<L: NarrowLanes>(x: *mut f32, width: usize, out: *mut f32) {
 /// [`exp`].
 #[inline(always)]
 unsafe fn exp_lanes<L: NarrowLanes>(t: L) -> L {
-    // SAFETY: the caller guarantees that the instruction set exists.
+    // SAFETY: the caller's: the instruction set is here.
     unsafe {
         let least = L::splat(LEAST);
         let t = least.max(t);

@@ -1,17 +1,17 @@
-//! A product of matrices with strides: one tile of [`super::matmul`], after its bounds are checked. It runs on one
-//! thread with a fixed order of sums, so the bits do not depend on how the surrounding work is divided.
+//! A product of matrices that lie in memory by strides: one tile of [`super::matmul`], its places checked. One thread,
+//! a fixed order of sums: the same bits however the work around it is divided.
 
 use super::matmul::{Factor, Part, Product};
 use crate::dispatch::Kernels;
 
-/// A matrix in a slice: element (r, c) is `values[r * row + c * column]`. `row` or `column` is 1.
+/// A matrix in a slice: element (r, c) is `values[r * row + c * column]`. One of the two is 1.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     /// The elements.
     pub values: &'a [f32],
-    /// The distance between two rows.
+    /// How far apart two rows are.
     pub row: usize,
-    /// The distance between two columns.
+    /// How far apart two columns are.
     pub column: usize,
 }
 
@@ -29,10 +29,10 @@ fn fits(len: usize, rows: usize, columns: usize, row: usize, column: usize) -> b
     rows == 0 || columns == 0 || (rows - 1) * row + (columns - 1) * column < len
 }
 
-/// `out = a * b`, or `out += a * b`. Rows of `out` start `row` elements apart.
+/// `out = a * b`, or `out += a * b`; rows of `out` lie `row` apart.
 ///
 /// # Panics
-/// If a matrix does not lie in its slice, or rows of `out` overlap. That is a bug of the calling code, not of its user.
+/// If a matrix does not lie in its slice, or rows of `out` overlap: the caller's bug, not its user's.
 pub fn gemm(kernels: Kernels, sizes: Product, a: View<'_>, b: View<'_>, add: bool, out: &mut [f32], row: usize) {
     let Product { rows, inner, columns } = sizes;
     assert!(a.holds(rows, inner), "gemm: the first matrix does not lie in its slice");
@@ -47,6 +47,6 @@ pub fn gemm(kernels: Kernels, sizes: Product, a: View<'_>, b: View<'_>, add: boo
         }
         return;
     }
-    // SAFETY: the matrices were just checked to lie in their slices, no size is zero, and a `&mut` overlaps nothing.
+    // SAFETY: the matrices were just checked to lie in their slices, no size is zero, and `&mut` overlaps nothing.
     unsafe { f32::tile(kernels, sizes, a.part(), b.part(), out.as_mut_ptr(), row, add) }
 }

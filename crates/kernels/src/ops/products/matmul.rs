@@ -1,12 +1,12 @@
-//! Products of batches of matrices, divided into tiles that any number of threads compute.
+//! Products of batches of matrices, cut into tiles that any number of threads compute.
 //!
 //! ```text
 //! for i in 0..products: out[i] (rows x columns) = sum over t in 0..terms of A[a.of[i * terms + t]] * B[b.of[i * terms + t]]
 //! ```
 //!
-//! The `matrixmultiply` crate computes a tile and chooses its instruction set itself. A tile that is a row or a column
-//! is computed by [`crate::ops::elements::thin`]. All terms of a tile are added one after the other. Tiles depend only
-//! on the sizes, so the bits do not depend on the threads.
+//! A tile is computed by the `matrixmultiply` crate, which chooses its instruction set itself, or where it is a row or
+//! a column by [`crate::ops::elements::thin`]; all terms of it one after the other. How the tiles are cut depends on
+//! the sizes alone: whoever computes them, the bits are the same.
 
 use crate::dispatch::Kernels;
 use crate::ops::elements::thin::Thin;
@@ -23,32 +23,31 @@ pub struct Product {
     pub columns: usize,
 }
 
-/// Dense matrices one after the other, and those that take part: `of` names one for each term of each product.
+/// Dense matrices one after the other, and which of them take part: `of` names one for each term of each product.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrices<'a, T> {
-    /// The elements of all matrices.
+    /// All of them.
     pub elements: &'a [T],
-    /// The matrices that take part, in order. Broadcast batches name one several times.
+    /// Which of them, in order; broadcast batches name one several times.
     pub of: &'a [usize],
-    /// Whether the matrices are stored as their transposes.
+    /// Whether they are written down as their transposes.
     pub transposed: bool,
 }
 
-/// The distances from an element to the one below it and to the one beside it.
+/// Steps from an element to the one below and to the one beside it.
 #[derive(Clone, Copy, Debug)]
 struct Steps {
     down: usize,
     beside: usize,
 }
 
-/// A type in which products are computed.
+/// A type that products run in.
 pub trait Factor: Copy + Default + Send + Sync {
-    /// `out = a * b` or `out += a * b`, where `out` has dense rows `step` apart. Without an inner dimension the product
-    /// is zero.
+    /// `out` (dense rows `step` apart) `= a * b`, or `+=` it; without an inner dimension, zeros.
     ///
     /// # Safety
-    /// `a` and `b` can be read wherever [`Steps`] reach within the sizes. `out` can be written in its rows, and nobody
-    /// else reads it. No size is zero.
+    /// `a` and `b` may be read at what [`Steps`] reach of the sizes, `out` may be written at its rows and read by
+    /// nobody else; no size is zero.
     #[doc(hidden)]
     unsafe fn tile(
         kernels: Kernels,
@@ -88,14 +87,14 @@ macro_rules! float {
                 add: bool,
             ) {
                 let Product { rows, inner, columns } = sizes;
-                // SAFETY: guaranteed by the caller.
+                // SAFETY: the caller's.
                 if unsafe { thin(kernels, sizes, a, b, out, step, add) } {
                     return;
                 }
                 let steps = |part: Part<$t>| (part.steps.down as isize, part.steps.beside as isize);
                 let ((a_down, a_beside), (b_down, b_beside)) = (steps(a), steps(b));
                 let (a, b, beta) = (a.start, b.start, if add { 1.0 } else { 0.0 });
-                // SAFETY: guaranteed by the caller; with beta = 0 `out` is not read.
+                // SAFETY: the caller's; with beta = 0 `out` is not read.
                 unsafe {
                     $by(
                         rows,
@@ -121,11 +120,11 @@ macro_rules! float {
 float!(f32, matrixmultiply::sgemm);
 float!(f64, matrixmultiply::dgemm);
 
-/// Up to this many rows are computed one by one. `matrixmultiply` would copy the other factor for each tile, and would
-/// compute rows that do not exist.
+/// Up to so many rows are computed one by one: `matrixmultiply` would copy the other factor for each tile, and compute
+/// rows that are not there.
 const THIN: usize = 3;
 
-/// Computes a tile if it has few rows or a single column, and returns whether it did.
+/// Computes a tile of few rows, or of one column; whether it was one.
 ///
 /// # Safety
 /// As [`Factor::tile`].
@@ -139,7 +138,7 @@ unsafe fn thin<T: Real>(
     add: bool,
 ) -> bool {
     let Product { rows, inner, columns } = sizes;
-    // SAFETY: guaranteed by the caller: a column of `a` is as long as the matrix is high, and a column of `b` likewise.
+    // SAFETY: the caller's: a column of `a` and `b` is as long as the matrix is wide or high.
     unsafe {
         if rows <= THIN {
             for row in 0..rows {
@@ -158,10 +157,10 @@ unsafe fn thin<T: Real>(
     }
 }
 
-/// The product of a vector of `inner` elements, `apart` from each other, with a matrix of as many rows.
+/// A vector of `inner` elements, `apart` from each other, by a matrix with as many rows as it has elements.
 ///
 /// # Safety
-/// All of the vector and of the matrix, which is as wide as `out`, can be read.
+/// All of the vector and of the matrix, as wide as `out`, may be read.
 unsafe fn vector_by<T: Real>(
     kernels: Kernels,
     vector: *const T,
@@ -172,7 +171,7 @@ unsafe fn vector_by<T: Real>(
     add: bool,
 ) {
     let Steps { down, beside } = matrix.steps;
-    // SAFETY: guaranteed by the caller: the slices end with the last element that the loops below reach.
+    // SAFETY: the caller's: the slices end with the last element that the loops below reach.
     unsafe {
         let vector = std::slice::from_raw_parts(vector, (inner - 1) * apart + 1);
         let elements = std::slice::from_raw_parts(matrix.start, (inner - 1) * down + (out.len() - 1) * beside + 1);
@@ -185,13 +184,13 @@ unsafe fn vector_by<T: Real>(
 impl Factor for i64 {
     unsafe fn tile(_: Kernels, sizes: Product, a: Part<i64>, b: Part<i64>, out: *mut i64, step: usize, add: bool) {
         for row in 0..sizes.rows {
-            // SAFETY: guaranteed by the caller: rows of `columns` elements may be written.
+            // SAFETY: the caller's: rows of `columns` elements may be written.
             let out = unsafe { std::slice::from_raw_parts_mut(out.add(row * step), sizes.columns) };
             if !add {
                 out.fill(0);
             }
             for k in 0..sizes.inner {
-                // SAFETY: guaranteed by the caller: both indices are below the sizes.
+                // SAFETY: the caller's: both indices are below the sizes.
                 let a = unsafe { *a.start.add(row * a.steps.down + k * a.steps.beside) };
                 for (column, out) in out.iter_mut().enumerate() {
                     // SAFETY: as above.
@@ -203,16 +202,16 @@ impl Factor for i64 {
     }
 }
 
-/// The largest tile. It is so large that loading its factors into the caches costs little compared with the product.
+/// The largest tile: large enough that bringing its factors into the caches costs little beside the product.
 const MOST: (usize, usize) = (256, 1024);
-/// The smallest size to which tiles are divided.
+/// The smallest that tiles are cut to.
 const LEAST: (usize, usize) = (64, 64);
-/// The number of tiles that threads should have to share.
+/// So many tiles are wanted, for threads to share.
 const WANTED: usize = 32;
-/// Columns of a tile with few rows: 16 KB of results stay in the first-level cache.
+/// Columns of a tile of few rows: 16 KB of results stay in the first-level cache.
 const THIN_WIDTH: usize = 4096;
 
-/// Products that are still to be computed.
+/// Products that wait to be computed.
 #[derive(Debug)]
 pub struct Tiles<'a, T> {
     kernels: Kernels,
@@ -223,20 +222,19 @@ pub struct Tiles<'a, T> {
     out: *mut T,
     /// Rows and columns of a tile.
     tile: (usize, usize),
-    /// Number of tiles of a product, below and beside each other.
+    /// How many tiles a product has below and beside each other.
     grid: (usize, usize),
     count: usize,
     next: AtomicUsize,
     writes: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: all shared data is only read, except for `out`: each of its tiles is written by the thread that took its
-// number from `next`.
+// SAFETY: what is shared is read, but for `out`: each tile of it is written by the one who took its number from `next`.
 unsafe impl<T: Factor> Sync for Tiles<'_, T> {}
 
 impl<'a, T: Factor> Tiles<'a, T> {
-    /// Divides `out`, which holds the products one after the other, each the sum of `terms`. Returns `None` if the
-    /// sizes do not fit, or a matrix does not exist.
+    /// Cuts up `out`, which holds the products one after the other, each the sum of `terms`. Nothing where the sizes do
+    /// not fit, or a matrix is named that is not there.
     pub fn new(
         kernels: Kernels,
         sizes: Product,
@@ -271,18 +269,18 @@ impl<'a, T: Factor> Tiles<'a, T> {
         Some(Self { kernels, sizes, terms, a, b, out, tile, grid, count, next, writes: PhantomData })
     }
 
-    /// Number of tiles.
+    /// How many tiles there are.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Number of multiplications and additions in a whole tile.
+    /// Multiplications and additions in a whole tile.
     pub fn work(&self) -> usize {
         let tile = self.tile.0.min(self.sizes.rows) * self.tile.1.min(self.sizes.columns);
         2 * tile.saturating_mul(self.sizes.inner).saturating_mul(self.terms)
     }
 
-    /// Computes the next tile, and returns whether there was one.
+    /// Computes the next tile; whether there was one.
     pub fn run_next(&self) -> bool {
         let i = self.next.fetch_add(1, Ordering::Relaxed);
         if i >= self.count {
@@ -296,8 +294,8 @@ impl<'a, T: Factor> Tiles<'a, T> {
             let at = product * self.terms + term;
             let a = part(&self.a, at, (rows, inner), (row, 0));
             let b = part(&self.b, at, (inner, columns), (0, column));
-            // SAFETY: `new` checked that the matrices exist and that `out` is as large as the products. The tile lies
-            // inside its product, no size of it is zero, and nobody else takes its number.
+            // SAFETY: `new` checked that the matrices are there and that `out` is as large as the products; the tile
+            // lies inside of its product, no size of it is zero, and nobody else takes its number.
             unsafe {
                 let out = self.out.add((product * rows + row) * columns + column);
                 T::tile(self.kernels, sizes, a, b, out, columns, term > 0);
@@ -307,9 +305,9 @@ impl<'a, T: Factor> Tiles<'a, T> {
     }
 }
 
-/// Rows and columns of the tiles, which are halved until there are enough tiles, or they are small.
+/// Rows and columns of the tiles: halved until there are enough of them, or they are small.
 fn tile_of(rows: usize, columns: usize, products: usize) -> (usize, usize) {
-    // A row times a matrix reads the whole matrix once. Long pieces are best, as the next page is not prefetched.
+    // A row by a matrix reads all of that once: in long pieces, as the next page is not fetched ahead.
     let (mut height, mut width) = if rows <= THIN { (MOST.0, THIN_WIDTH) } else { MOST };
     let least = if rows <= THIN { (LEAST.0, THIN_WIDTH / 4) } else { LEAST };
     let enough = |height, width| {
@@ -325,7 +323,7 @@ fn tile_of(rows: usize, columns: usize, products: usize) -> (usize, usize) {
     (height, width)
 }
 
-/// The part of a matrix that begins at an element. The matrix is the one that takes part at `at`, with this size.
+/// From an element on of the matrix that takes part at `at`, of `size`.
 fn part<T>(matrices: &Matrices<'_, T>, at: usize, size: (usize, usize), from: (usize, usize)) -> Part<T> {
     let steps = if matrices.transposed { Steps { down: 1, beside: size.0 } } else { Steps { down: size.1, beside: 1 } };
     let offset = matrices.of[at] * size.0 * size.1 + from.0 * steps.down + from.1 * steps.beside;

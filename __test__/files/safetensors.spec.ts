@@ -197,13 +197,13 @@ const entry = (dtype: string, shape: number[], start: number, end: number) => ({
 const LIES: [string, () => string][] = [
   ['an empty file', () => raw(Buffer.alloc(0))],
   ['seven bytes', () => raw(Buffer.alloc(7))],
-  ['a header of no bytes', () => raw(Buffer.alloc(8))],
+  ['an empty header', () => raw(Buffer.alloc(8))],
   ['text', () => raw(Buffer.from('this is not a safetensors file at all'))],
   ['a header longer than the file', () => forge('{}', 0, 1000n)],
   ['a header of 2^64 - 1 bytes', () => forge('{}', 0, 2n ** 64n - 1n)],
   ['a header of 200 MB', () => forge('{}', 0, 200_000_000n)],
-  ['a header that is no JSON', () => forge('{"a": ', 0)],
-  ['a header that is no UTF-8', () => raw(Buffer.from([2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe]))],
+  ['a header that is not JSON', () => forge('{"a": ', 0)],
+  ['a header that is not UTF-8', () => raw(Buffer.from([2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe]))],
   ['a header that is an array', () => forge([1], 0)],
   ['more bytes than the file has', () => forge({ x: entry('F32', [4], 0, 16) }, 12)],
   ['fewer bytes than the file has', () => forge({ x: entry('F32', [4], 0, 16) }, 20)],
@@ -211,12 +211,12 @@ const LIES: [string, () => string][] = [
   ['offsets in the wrong order', () => forge({ x: entry('F32', [4], 16, 0) }, 16)],
   ['a shape whose size overflows', () => forge({ x: entry('F32', [2 ** 40, 2 ** 40], 0, 16) }, 16)],
   ['a negative size', () => forge({ x: entry('F32', [-4], 0, 16) }, 16)],
-  ['a size with a fraction', () => forge({ x: entry('F32', [1.5], 0, 16) }, 16)],
+  ['a fractional size', () => forge({ x: entry('F32', [1.5], 0, 16) }, 16)],
   ['tensors that overlap', () => forge({ x: entry('F32', [4], 0, 16), y: entry('F32', [4], 8, 24) }, 24)],
   ['a hole between tensors', () => forge({ x: entry('F32', [2], 0, 8), y: entry('F32', [2], 16, 24) }, 24)],
-  ['a type that nobody knows', () => forge({ x: entry('F33', [4], 0, 16) }, 16)],
+  ['an unknown type', () => forge({ x: entry('F33', [4], 0, 16) }, 16)],
   ['an entry without a shape', () => forge({ x: { dtype: 'F32', data_offsets: [0, 16] } }, 16)],
-  ['metadata that are no strings', () => forge({ __metadata__: { a: 1 } }, 0)],
+  ['metadata that is not strings', () => forge({ __metadata__: { a: 1 } }, 0)],
 ]
 
 function raw(bytes: Buffer): string {

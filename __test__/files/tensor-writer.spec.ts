@@ -198,7 +198,7 @@ test('an aborted writer leaves the old file and nothing else', (t) => {
   }
 })
 
-test('rejects unwritable definitions before any rows are written', (t) => {
+test('rejects definitions that cannot be written before any rows are', (t) => {
   const { path, names } = fresh()
   const make =
     (path: string, tensors: unknown = two, options?: object) =>
@@ -226,7 +226,7 @@ test('rejects unwritable definitions before any rows are written', (t) => {
   t.deepEqual(names(), [])
 })
 
-test('rejects unwritable paths at once', (t) => {
+test('rejects paths that cannot be written at once', (t) => {
   const { path, names } = fresh()
   const directory = join(path, '..', 'directory.npy')
   mkdirSync(directory)

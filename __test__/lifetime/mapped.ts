@@ -57,7 +57,7 @@ void main({
     }
   },
 
-  /** The garbage collector unmaps the file if nobody disposes the tensor. */
+  /** The file is unmapped by the garbage collector if nobody disposes the tensor. */
   dropped: async () => {
     make()
     loadSafetensors(path)

@@ -29,7 +29,7 @@ test.serial('a mapped file is counted separately, read when touched, and unmappe
   t.is(after, 0)
 })
 
-test.serial('the garbage collector unmaps a file that nobody holds', async (t) => {
+test.serial('a mapped file that nobody holds is unmapped by the garbage collector', async (t) => {
   const { before, after } = await scenario(SCRIPT, 'dropped')
   t.true(before > 2 * FILE)
   t.is(after, 0)

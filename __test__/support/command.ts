@@ -122,7 +122,7 @@ export class Screen {
     )
   }
 
-  /** The visible lines, up to the last nonempty one. */
+  /** The visible lines, up to the last one that is not empty. */
   async lines(): Promise<string[]> {
     await this.#written
     const { buffer } = this.#terminal

@@ -78,7 +78,7 @@ export function runStep(t: ExecutionContext, step: Step, source: Source): void {
     case 'random31':
       throw new Error(`${step.op} is drawn by nothing public`)
     case 'random63':
-      // An unshuffled epoch makes exactly these draws.
+      // An epoch without shuffling makes exactly these draws.
       return generator.beginEpochInOrder()
     case 'manual_seed':
       return void generator.manualSeed(BigInt(step.seed))

@@ -87,7 +87,7 @@ for (const dtype of ['u16', 'u32'] as const) {
     }
   })
 
-  test(`streams over a folder of ${dtype} give its ids and the batches of an unshuffled loader`, async (t) => {
+  test(`streams over a folder of ${dtype} give its ids and the batches of a loader in order`, async (t) => {
     const folder = written.get(dtype)!
     const ids: number[] = []
     for await (const chunk of streamIds({ folder })) ids.push(...chunk)

@@ -26,7 +26,7 @@ interface Change {
   apply(names: Map<string, Entry>): void
 }
 
-/** How much of the unsynced bytes is on the disk. A synced file is always complete. */
+/** How many of the bytes that were not synced are on the disk. A synced file is always complete. */
 const BYTES: Record<string, (file: File) => Buffer> = {
   none: ({ synced }) => synced,
   all: ({ bytes }) => bytes,

@@ -27,7 +27,7 @@ const BAD: [string, () => unknown, Code, ...string[]][] = [
   ['the smallest BigInt64', () => BigInt64Array.of(-(2n ** 63n)), 'TOKEN_INDEX', 'id -9223372036854775808 at [0]'],
   ['the largest BigUint64', () => BigUint64Array.of(2n ** 64n - 1n), 'TOKEN_INDEX', 'id 18446744073709551615 at [0]'],
   ['a bigint of 64 bits', () => [2n ** 63n - 1n], 'TOKEN_INDEX', 'id 9223372036854775807 at [0]'],
-  ['a bigint of more than 64 bits', () => [1n, 2n ** 63n], 'USAGE', 'id 9223372036854775808n at [1]'],
+  ['a bigint beyond int64', () => [1n, 2n ** 63n], 'USAGE', 'id 9223372036854775808n at [1]'],
   ['a bad id in a tensor', () => tensor([[1], [99]], { dtype: 'int64' }), 'TOKEN_INDEX', 'id 99 at [1, 0]'],
   ['a fraction', () => [1, 1.5], 'USAGE', 'id 1.5 at [1]'],
   ['NaN', () => [NaN], 'USAGE', 'id NaN at [0]'],

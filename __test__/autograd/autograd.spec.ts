@@ -4,7 +4,7 @@ import { refuses } from '../support/errors.js'
 
 const leaf = (data: number[]) => tensor(data, { requiresGrad: true })
 
-test('gradients of leaves: sums over all ways back, and over calls', (t) => {
+test('gradients of leaves sum over all paths and over repeated calls of backward', (t) => {
   const x = leaf([1, 2, 3])
   const y = leaf([4, 5, 6])
   const way = () => x.mul(y).add(x).sub(y)
@@ -18,7 +18,7 @@ test('gradients of leaves: sums over all ways back, and over calls', (t) => {
   t.is(x.gradFn, null)
 })
 
-test('a tensor that is used twice gets both, and no gradient shares memory with another', (t) => {
+test('a tensor used twice gets the sum of both gradients, and no two gradients share memory', (t) => {
   const x = leaf([1, 2])
   const y = leaf([1, 2])
   const given = tensor([1, 1])
@@ -30,7 +30,7 @@ test('a tensor that is used twice gets both, and no gradient shares memory with 
   t.deepEqual(given.toArray(), [1, 1])
 })
 
-test('broadcasting: gradients have the shapes of what was repeated', (t) => {
+test('gradients of broadcast inputs have the shapes of the inputs', (t) => {
   const x = tensor(
     [
       [1, 2, 3],
@@ -51,7 +51,7 @@ test('broadcasting: gradients have the shapes of what was repeated', (t) => {
   ])
 })
 
-test('a graph outlives the scope and the dispose of what it was made from, but for leaves', (t) => {
+test('a graph outlives the scope and the disposal of its inputs, except for leaves', (t) => {
   const x = leaf([3])
   const y = scope(() => {
     const inner = x.mul(x)
@@ -69,7 +69,7 @@ test('a graph outlives the scope and the dispose of what it was made from, but f
   t.is((x.grad as Tensor).item(), 4 * 27 + 2)
 })
 
-test('a graph is gone after backward, unless it is retained', (t) => {
+test('backward frees the graph unless it is retained', (t) => {
   const x = leaf([2])
   const y = x.mul(x)
   const z = y.mul(y)
@@ -81,7 +81,7 @@ test('a graph is gone after backward, unless it is retained', (t) => {
   t.is((x.grad as Tensor).item(), 64)
 })
 
-test('what backward needs must not be changed in place', (t) => {
+test('backward refuses inputs that were changed in place', (t) => {
   const x = leaf([2])
   const y = tensor([3])
   const z = x.mul(y)
@@ -90,7 +90,7 @@ test('what backward needs must not be changed in place', (t) => {
   t.is(x.grad, null)
 })
 
-test('what is wrong with backward', (t) => {
+test('backward rejects wrong use', (t) => {
   const x = leaf([1, 2])
   refuses(t, () => tensor([1]).backward(), 'USAGE', 'nothing that this tensor was made from learns')
   refuses(t, () => noGrad(() => x.mul(2)).backward(), 'USAGE', 'nothing that')
@@ -103,7 +103,7 @@ test('what is wrong with backward', (t) => {
   refuses(t, () => x.mul(2).backward(ones([2]), { retain: true } as never), 'USAGE', 'retain')
 })
 
-test('detach and noGrad record nothing; a leaf is its own graph', (t) => {
+test('detach and noGrad record nothing, and a leaf is its own graph', (t) => {
   const x = leaf([5])
   t.is(x.mul(2).detach().requiresGrad, false)
   t.is(noGrad(() => x.mul(2)).gradFn, null)

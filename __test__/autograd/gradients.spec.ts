@@ -17,13 +17,13 @@ type Section = 'binary' | 'matmul' | 'shape' | 'reduce' | 'unary' | 'softmax' | 
 
 const goldens = readGolden<Record<Section, Case[]>>('gradients/gradients.json')
 
-// Tolerances: so much of the largest element of a tensor. What is one operation, or computed in float64 and rounded
-// once, may differ by its last rounding; what is several operations or a sum of products in its own type, by some of
-// them; what is of 16 bits, by the rounding of what was saved in 16 bits.
+// Tolerances, relative to the largest element of a tensor. A single operation, or one that is computed in float64 and
+// rounded once, may differ by its last rounding. Several operations, or a sum of products in the tensor's own type, may
+// differ by a few roundings. A 16-bit result may differ by the rounding of what was saved in 16 bits.
 const TOLERANCE: Record<string, number> = { float32: 5e-7, float64: 1e-13, float16: 2e-3, bfloat16: 1.6e-2 }
-/** Elements that are smaller may be what cancelled: nothing but roundings. */
+/** Smaller elements may be the result of cancellation and then consist of rounding errors only. */
 const LEAST = 0.1
-/** What moves elements, and what PyTorch computed in the type itself: to the bit. */
+/** Operations that only move elements, and those that PyTorch computes in the type itself, must agree to the bit. */
 const EXACT = new Set(['reshape', 'transpose', 'narrow', 'clone', 'concat', 'to', 'dropout'])
 
 function close(t: ExecutionContext, found: Tensor, golden: Golden, exact: boolean, what: string): void {
@@ -39,7 +39,7 @@ function close(t: ExecutionContext, found: Tensor, golden: Golden, exact: boolea
   t.is(bad, -1, `${what}: element ${bad} is ${a[bad]}, and ${b[bad]} in PyTorch`)
 }
 
-/** The op of a case on its inputs. */
+/** Runs the op of a case on its inputs. */
 function compute({ op, args }: Case, inputs: Tensor[]): Tensor {
   const [x, ...rest] = inputs
   switch (op) {
@@ -63,7 +63,7 @@ const nameOf = (op: string) => `${NAMES[op] ?? op[0].toUpperCase() + op.slice(1)
 
 for (const [section, cases] of Object.entries(goldens).filter(([, cases]) => Array.isArray(cases))) {
   for (const op of new Set(cases.map((one) => one.op))) {
-    test(`${section}: ${op} and its gradients are PyTorch's`, (t) => {
+    test(`${section}: ${op} and its gradients equal PyTorch's`, (t) => {
       const ours = cases.filter((one) => one.op === op)
       for (const one of ours) {
         const what = `${op}(${JSON.stringify(one.args).slice(0, 60)}) of ${one.inputs.map((x) => `${x.t}[${x.s}]`).join(' ')}`
@@ -77,7 +77,7 @@ for (const [section, cases] of Object.entries(goldens).filter(([, cases]) => Arr
         close(t, out, one.out, exact, what)
         out.backward(fromGolden(one.grad))
         inputs.forEach((x, i) => close(t, x.grad as Tensor, one.grads[i], exact, `${what}: gradient ${i}`))
-        // The same where nothing learns.
+        // The result must be the same where no input learns.
         const again = compute(one, one.inputs.map(fromGolden))
         t.is(again.gradFn, null)
         t.deepEqual(again.data, out.data, what)
@@ -89,7 +89,7 @@ for (const [section, cases] of Object.entries(goldens).filter(([, cases]) => Arr
 for (const { op } of [...goldens.binary, ...goldens.unary, ...goldens.softmax, ...goldens.matmul].filter(
   (one, i, all) => all.findIndex(({ op }) => op === one.op) === i,
 )) {
-  test(`${op} is told by its name`, (t) => {
+  test(`errors of ${op} name the op`, (t) => {
     const x = tensor(
       [
         [1, 2],
@@ -105,7 +105,7 @@ for (const { op } of [...goldens.binary, ...goldens.unary, ...goldens.softmax, .
   })
 }
 
-test('dropout takes from the generator what PyTorch takes', (t) => {
+test('dropout draws the same numbers from the generator as PyTorch', (t) => {
   for (const one of goldens.dropout) {
     const generator = new Generator(7)
     dropout(fromGolden(one.inputs[0]), one.args[0] as number, { generator })
@@ -116,10 +116,10 @@ test('dropout takes from the generator what PyTorch takes', (t) => {
 // Finite differences, in float64 --------------------------------------------------------------------------------------
 
 const STEP = 1e-5
-/** The error of a central difference is of the order of the step's square; what rounding leaves is below that. */
+/** The error of a central difference is of the order of the step squared. Rounding contributes less than that. */
 const DIFFERENCE = 1e-7
 
-/** Numbers that no step moves over a corner of relu. */
+/** Numbers so far from 0 that no step crosses the corner of relu. */
 function numbers(shape: number[], seed: number): Tensor {
   const size = shape.reduce((product, n) => product * n, 1)
   return tensor(

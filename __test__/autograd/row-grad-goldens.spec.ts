@@ -54,12 +54,11 @@ const goldens = readGolden<{ embeddings: EmbeddingCase[]; bags: BagCase[]; layer
 )
 
 const ROWS = 7
-/** Occurrences of an id in a batch, at most. */
+/** Maximum number of occurrences of an id in a batch. */
 const TERMS = 12
 /**
- * PyTorch sums bags in the order of an unstable sort, multiplies in two roundings where here is one, and has
- * LayerNorm's sums in another order: the most that a sum of so many terms of at most this magnitude may differ
- * (testkit's `reduction_f32`).
+ * The most that a sum of this many terms of at most this magnitude may differ (testkit's `reduction_f32`). PyTorch sums
+ * bags in the order of an unstable sort, rounds twice where we round once, and sums LayerNorm in another order.
  */
 const reduction = (magnitude: number, terms = TERMS) => 2 ** -23 * terms * terms * magnitude
 
@@ -73,7 +72,7 @@ function within(t: ExecutionContext, ours: Tensor, golden: Golden, most: number,
   t.is(bad, -1, `${name}: element ${bad} is ${ours.data[bad]}, and ${wanted[bad]} in PyTorch, further than ${most}`)
 }
 
-/** Compares with a dense or a sparse gradient: to the bit, or within so much. */
+/** Compares with a dense or a sparse gradient, to the bit or within a tolerance. */
 function compare(
   t: ExecutionContext,
   ours: Tensor | SparseGrad | null,
@@ -90,14 +89,14 @@ function compare(
 for (const [i, golden] of goldens.embeddings.entries()) {
   const { seed, dim, ids, paddingIdx, scaleGradByFreq, sparse, calls, dtype, grad } = golden
   const name = `${dtype} x ${dim}, ${sparse ? 'sparse' : 'dense'}, padding ${paddingIdx}, ${calls} calls`
-  test(`an embedding's gradient as PyTorch, ${i}: ${name}${scaleGradByFreq ? ' by frequency' : ''}`, (t) => {
+  test(`an embedding's gradient equals PyTorch's, ${i}: ${name}${scaleGradByFreq ? ' by frequency' : ''}`, (t) => {
     manualSeed(seed)
     const layer = new Embedding(ROWS, dim, { ...padding(paddingIdx), scaleGradByFreq, sparse, dtype })
     for (let call = 0; call < calls; call++) {
       const out = layer.forward(ids)
       out.backward(randn(out.shape.slice()).to(dtype))
     }
-    // Three sums of sums are added in PyTorch's order, which is ours.
+    // These three sums of sums are added in PyTorch's order, which is also ours.
     compare(t, layer.weight.grad, grad, sparse && calls > 1 ? reduction(4) : 0, name)
   })
 }
@@ -118,7 +117,7 @@ for (const [i, golden] of goldens.bags.entries()) {
     weightsGrad,
   } = golden
   const name = `${mode} x ${dim}${offsets ? ' by offsets' : ''}, padding ${paddingIdx}${weighted ? ', weighted' : ''}`
-  test(`a bag's gradient as PyTorch, ${i}: ${name}${sparse ? ', sparse' : ''}${scaleGradByFreq ? ' by frequency' : ''}`, (t) => {
+  test(`a bag's gradient equals PyTorch's, ${i}: ${name}${sparse ? ', sparse' : ''}${scaleGradByFreq ? ' by frequency' : ''}`, (t) => {
     manualSeed(seed)
     const layer = new EmbeddingBag(ROWS, dim, {
       mode,
@@ -149,7 +148,7 @@ for (const [i, golden] of goldens.bags.entries()) {
 for (const [i, golden] of goldens.layers.entries()) {
   const { seed, dim, ids, segments, norm, scale, positions, offset, paddingIdx, grads } = golden
   const name = `x ${dim}${segments ? ', segments' : ''}${norm ? ', LayerNorm' : ''}${scale ? `, scale ${scale}` : ''}${positions ? ', positions' : ''}`
-  test(`an input layer's gradients as PyTorch, ${i}: ${name}`, (t) => {
+  test(`an input layer's gradients equal PyTorch's, ${i}: ${name}`, (t) => {
     manualSeed(seed)
     const layer = new TokenPositionEmbedding({
       vocabSize: ROWS,
@@ -172,7 +171,8 @@ for (const [i, golden] of goldens.layers.entries()) {
     out.backward(given)
     for (const [part, tensor] of Object.entries(layer.stateDict())) {
       const grad = tensor.grad as Tensor
-      // Sums of positions and segments begin in PyTorch with other terms: what broadcasting repeated is summed first.
+      // PyTorch starts the sums of positions and segments with other terms, because it sums over broadcast dimensions
+      // first.
       const exact = !norm && scale === null && part === 'token.weight'
       const magnitude = largest(given) * (scale ?? 1) * (norm ? 8 : 1)
       if (exact) isGolden(t, grad, grads[part], `${name}: ${part}`)

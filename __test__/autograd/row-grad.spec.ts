@@ -25,19 +25,19 @@ const draw = (shape: number[], seed = 6) => randn(shape, { generator: generator(
 const dense = (x: Tensor) => x.grad as Tensor
 const sparse = (x: Tensor) => x.grad as unknown as SparseGrad
 
-/** Ids of which few are many. */
+/** Ids among which a few occur often. */
 function zipf(count: number, rows: number): Int32Array {
   let state = 1
   const next = () => (state = (state * 48271) % 2147483647) / 2147483647
   return Int32Array.from({ length: count }, () => Math.min(rows - 1, Math.floor(rows ** next() - 1)))
 }
 
-/** Two layers with the same table, one of which gives rows. */
+/** Two layers with the same table, one of which has sparse gradients. */
 function pair<L>(make: (sparse: boolean) => L): [L, L] {
   return [make(false), make(true)]
 }
 
-test('few rows of a large table: zeros between them, on any number of threads', (t) => {
+test('the gradient of a few rows of a large table is zero elsewhere, on any number of threads', (t) => {
   const before = getNumThreads()
   t.teardown(() => setNumThreads(before))
   for (const threads of [1, 2, 8]) {
@@ -67,7 +67,7 @@ test('few rows of a large table: zeros between them, on any number of threads', 
   }
 })
 
-test("grad of a layer made sparse is a SparseGrad: ids ascending, each once, with the dense gradient's bits", (t) => {
+test('the SparseGrad of a sparse layer has ascending, distinct ids and the bits of the dense gradient', (t) => {
   for (const [dim, count] of [
     [1, 5],
     [3, 40],
@@ -97,7 +97,7 @@ test("grad of a layer made sparse is a SparseGrad: ids ascending, each once, wit
   }
 })
 
-test('bags of every mode give the same rows', (t) => {
+test('sparse and dense gradients of bags agree in every mode', (t) => {
   const ids = zipf(200, 30)
   const offsets = Int32Array.from({ length: 25 }, (_, b) => Math.min(200, b * b))
   for (const mode of ['sum', 'mean', 'max'] as const) {
@@ -112,7 +112,7 @@ test('bags of every mode give the same rows', (t) => {
   }
 })
 
-test.serial('the same bits at 1, 2 and 8 threads', (t) => {
+test.serial('gradients have the same bits at 1, 2 and 8 threads', (t) => {
   const before = getNumThreads()
   const ids = zipf(4000, 900)
   const found = [1, 2, 8].map((threads) => {
@@ -135,7 +135,7 @@ test.serial('the same bits at 1, 2 and 8 threads', (t) => {
   for (const digests of found) t.deepEqual(digests, found[0])
 })
 
-/** A loss in float64 of a function of tables: its central differences are what gradients are compared with. */
+/** A loss in float64 as a function of tables. Gradients are compared with its central differences. */
 function differences(values: Float64Array, loss: (values: Float64Array) => number): Float64Array {
   const step = 1e-5
   return values.map((_, i) => {
@@ -144,7 +144,7 @@ function differences(values: Float64Array, loss: (values: Float64Array) => numbe
   })
 }
 
-test('bags with weights: gradients of both as finite differences', (t) => {
+test('gradients of weighted bags and of their weights agree with finite differences', (t) => {
   const [rows, dim] = [6, 3]
   const bags = [[1, 1, 4], [], [5, 0]]
   const layer = new EmbeddingBag(rows, dim, { mode: 'sum', generator: generator() })
@@ -178,7 +178,7 @@ test('bags with weights: gradients of both as finite differences', (t) => {
   )
 })
 
-test('a normalized input layer: every gradient as finite differences', (t) => {
+test('every gradient of a normalized input layer agrees with finite differences', (t) => {
   const [rows, length, dim, eps] = [4, 3, 5, 1e-5]
   const ids = [1, 3, 1]
   const layer = new TokenPositionEmbedding({
@@ -232,7 +232,7 @@ const forms: [string, (ids: number[]) => Ids][] = [
 ]
 for (const [name, make] of forms) {
   for (const length of [3, 2000]) {
-    test(`the ids of forward count, whatever becomes of them: ${length} in ${name}`, (t) => {
+    test(`backward uses the ids of forward, even if they change later: ${length} in ${name}`, (t) => {
       const layer = new Embedding(5, 2, { sparse: true, generator: generator() })
       const ids = make(Array.from({ length }, (_, i) => (i % 2) * 3))
       const out = layer.forward(ids)
@@ -245,7 +245,7 @@ for (const [name, make] of forms) {
   }
 }
 
-test('bad ids learn where forward read them, and padding does not', (t) => {
+test('bad ids learn at the row that forward read, and padding does not learn', (t) => {
   const ones = (out: Tensor) => zeros(out.shape.slice()).add(1)
   const of = (options: object) => {
     const layer = new Embedding(3, 1, { generator: generator(), ...options })
@@ -258,7 +258,7 @@ test('bad ids learn where forward read them, and padding does not', (t) => {
   t.deepEqual(of({ onBadId: 'clamp', paddingIdx: 0 }), [[0], [0], [2]])
 })
 
-test('what is given to backward may be changed afterwards', (t) => {
+test('the argument of backward may be changed afterwards', (t) => {
   const layer = new Embedding(4, 2, { generator: generator() })
   const given = tensor([
     [1, 2],
@@ -276,7 +276,7 @@ test('what is given to backward may be changed afterwards', (t) => {
   ])
 })
 
-test("a gradient that was looked at is its viewer's; what is collected later is another", (t) => {
+test("a gradient that was looked at stays the caller's; later gradients go into another tensor", (t) => {
   for (const sparse of [false, true]) {
     const layer = new Embedding(4, 1, { sparse, generator: generator() })
     const run = () => layer.forward([3, 0, 3]).backward(tensor([[1], [2], [3]]))
@@ -294,7 +294,7 @@ test("a gradient that was looked at is its viewer's; what is collected later is 
   }
 })
 
-test('rows may be given to a weight as its gradient', (t) => {
+test('a SparseGrad may be assigned as the gradient of a weight', (t) => {
   const layer = new Embedding(4, 1, { sparse: true, generator: generator() })
   const run = () => layer.forward([3, 0, 3]).backward(tensor([[1], [2], [3]]))
   run()
@@ -311,7 +311,7 @@ test('rows may be given to a weight as its gradient', (t) => {
   t.is(String(grad), 'SparseGrad(disposed)')
 })
 
-test('a table that is also a head collects both, dense', (t) => {
+test('a table that is also the output head collects both gradients in a dense one', (t) => {
   const layer = new Embedding(3, 2, { generator: generator() })
   const { weight } = layer
   const way = () =>
@@ -373,7 +373,7 @@ test('a table that is also a head collects both, dense', (t) => {
   ])
 })
 
-test('nothing is recorded without gradients: frozen tables, noGrad, out', (t) => {
+test('nothing is recorded with frozen tables, under noGrad or with out', (t) => {
   const layer = new Embedding(3, 2, { generator: generator() })
   t.is(layer.forward([1]).gradFn, 'EmbeddingBackward')
   t.is(noGrad(() => layer.forward([1])).gradFn, null)
@@ -385,7 +385,7 @@ test('nothing is recorded without gradients: frozen tables, noGrad, out', (t) =>
   refuses(t, () => noGrad(() => layer.forward([1])).backward(zeros([1, 2])), 'USAGE', 'learns')
 })
 
-test('parts that are frozen take no gradient', (t) => {
+test('frozen parts get no gradient', (t) => {
   const layer = new TokenPositionEmbedding({
     vocabSize: 3,
     contextLength: 2,
@@ -401,7 +401,7 @@ test('parts that are frozen take no gradient', (t) => {
   t.not(layer.layerNorm!.weight.grad, null)
 })
 
-test('a table changed in place: a lookup needs it not, a normalization and the gradient of weights do', (t) => {
+test('a table changed in place breaks normalization and the gradient of weights, but not a plain lookup', (t) => {
   const table = new Embedding(3, 2, { generator: generator() })
   const out = table.forward([1])
   table.weight.set([5])
@@ -416,7 +416,7 @@ test('a table changed in place: a lookup needs it not, a normalization and the g
   refuses(t, () => summed.backward(zeros([1, 2])), 'USAGE', 'changed in place')
 })
 
-test('the largest of bags are those of forward, whatever the table is by then', (t) => {
+test('gradients of max bags use the maxima of forward, even if the table changed since', (t) => {
   const bag = EmbeddingBag.fromPretrained(
     tensor([
       [1, 8],
@@ -428,7 +428,7 @@ test('the largest of bags are those of forward, whatever the table is by then', 
   const out = bag.forward([[1, 0, 2, 1]])
   bag.weight.set([100, 0, 0, 0, 0, 0])
   out.backward(tensor([[1, 2]]))
-  // Of equals the first.
+  // Among equal values, the first one gets the gradient.
   t.deepEqual(dense(bag.weight).toArray(), [
     [0, 2],
     [1, 0],
@@ -436,7 +436,7 @@ test('the largest of bags are those of forward, whatever the table is by then', 
   ])
 })
 
-test('what is no gradient, no table any more, or no graph is told', (t) => {
+test('wrong gradients, disposed tables and missing graphs are rejected', (t) => {
   const layer = new Embedding(3, 2, { generator: generator() })
   refuses(t, () => layer.forward([1]).backward(zeros([2, 2])), 'SHAPE', '[2, 2]')
   refuses(t, () => layer.forward([1]).backward(zeros([1, 2], { dtype: 'float64' })), 'DTYPE', 'float64')
@@ -454,7 +454,7 @@ test('what is no gradient, no table any more, or no graph is told', (t) => {
   t.throws(() => new (SparseGrad as unknown as new () => SparseGrad)(), { instanceOf: UsageError })
 })
 
-test('a graph may be gone through twice, and its gradients outlive scopes', (t) => {
+test('a retained graph may be traversed twice, and its gradients outlive scopes', (t) => {
   const layer = new Embedding(3, 1, { sparse: true, generator: generator() })
   scope(() => {
     const out = layer.forward([2, 0])
@@ -465,7 +465,7 @@ test('a graph may be gone through twice, and its gradients outlive scopes', (t) 
   t.deepEqual(sparse(layer.weight).rows.toArray(), [[4], [2]])
 })
 
-test('an asynchronous lookup learns as any other', async (t) => {
+test('an asynchronous lookup learns like a synchronous one', async (t) => {
   const layer = new Embedding(5, 2, { generator: generator() })
   const ids = Int32Array.of(1, 4, 1)
   const promise = layer.forwardAsync(ids)
@@ -492,7 +492,7 @@ test('an asynchronous lookup learns as any other', async (t) => {
   t.deepEqual(sparse(bag.weight).rows.toArray(), [[2]])
 })
 
-test('no ids at all, and bags of nothing', (t) => {
+test('empty ids and empty bags give zero gradients', (t) => {
   const layer = new Embedding(3, 2, { sparse: true, generator: generator() })
   layer.forward(new Int32Array(0)).backward(zeros([0, 2]))
   t.deepEqual(sparse(layer.weight).ids.toArray(), [])
@@ -504,7 +504,7 @@ test('no ids at all, and bags of nothing', (t) => {
   }
 })
 
-test.serial('gradients give their memory back to the pool', (t) => {
+test.serial('gradients return their memory to the pool', (t) => {
   const layer = new Embedding(50, 256, { generator: generator() })
   const ids = zipf(1000, 50)
   const run = () =>
@@ -519,7 +519,7 @@ test.serial('gradients give their memory back to the pool', (t) => {
     run()
     const held = pool()
     done()
-    // The rows of the output, at least.
+    // This counts at least the rows of the output.
     t.true(pool() - held >= 1000 * 256 * 4, `${pool() - held} bytes came back`)
   }
 })

@@ -1,5 +1,5 @@
-// Objects whose contents are private, handed to what copies, compares, counts and prints objects: an error, or the
-// contents.
+// Objects with private contents, passed to functions that copy, compare, count and print objects: each gives an error
+// or uses the contents.
 
 import test, { type ExecutionContext } from 'ava'
 import assert from 'node:assert'
@@ -50,7 +50,7 @@ function model(): tokenbed.Model {
 
 const learned = () => ones([2, 2], { requiresGrad: true })
 
-/** One of each class, made anew. */
+/** A fresh object of each class. */
 const MAKERS: Record<string, () => object> = {
   Tensor: () =>
     tensor([
@@ -91,7 +91,7 @@ const MAKERS: Record<string, () => object> = {
   },
 }
 
-test('every class is among them', (t) => {
+test('every exported class is in the list', (t) => {
   const isClass = (one: unknown) =>
     typeof one === 'function' &&
     /^class\b/.test(Function.prototype.toString.call(one)) &&
@@ -105,14 +105,14 @@ test('every class is among them', (t) => {
   )
 })
 
-/** What is thrown by whatever copies objects. */
+/** The error that everything that copies objects throws. */
 function notCloned(t: ExecutionContext, run: () => unknown, what: string): void {
   const error = t.throws(run, { any: true }, what) as Error
   t.regex(error.message, /neither cloned nor posted: .* could not be cloned/, what)
 }
 
 for (const [name, make] of Object.entries(MAKERS)) {
-  test(`${name} is neither cloned nor posted`, (t) => {
+  test(`${name} can neither be cloned nor posted`, (t) => {
     const it = make()
     notCloned(t, () => structuredClone(it), 'structuredClone')
     notCloned(t, () => structuredClone({ deep: [it] }), 'inside of another')
@@ -124,7 +124,7 @@ for (const [name, make] of Object.entries(MAKERS)) {
     notCloned(t, () => new Worker('', { eval: true, workerData: it }), 'workerData')
   })
 
-  test(`${name} is not made an empty array`, (t) => {
+  test(`${name} does not become an empty array`, (t) => {
     const it = make() as ArrayLike<number>
     const arrays: (() => unknown)[] =
       name === 'DataLoader'
@@ -144,7 +144,7 @@ for (const [name, make] of Object.entries(MAKERS)) {
     else t.is([...(it as never)].length, it.length)
   })
 
-  test(`${name} is not equal to another that holds something else`, (t) => {
+  test(`${name} does not equal one with other contents`, (t) => {
     const [a, b] = [make(), make()]
     t.notThrows(() => assert.deepStrictEqual(a, a))
     t.true(isDeepStrictEqual({ a }, { a }))
@@ -153,13 +153,13 @@ for (const [name, make] of Object.entries(MAKERS)) {
     t.is(isDeepStrictEqual({ x: [a] }, { x: [b] }), isByContents)
     t.false(isDeepStrictEqual(a, { ...a }))
     if (!isByContents) t.throws(() => assert.deepStrictEqual(a, b), { instanceOf: assert.AssertionError })
-    // What some libraries ask for.
+    // Some libraries ask for these.
     t.is(a.valueOf(), a)
     t.is(Object.prototype.toString.call(a), Object.prototype.toString.call(a))
     if (name !== 'a group of parameters') t.true(Object.prototype.toString.call(a).startsWith(`[object ${name} `))
   })
 
-  test(`${name} is shown without what is there for copies alone`, (t) => {
+  test(`printing ${name} does not show members that exist only to prevent copies`, (t) => {
     const shown = inspect({ it: make() }, { depth: 4 })
     t.false(/structuredClone|cloned/.test(shown), shown)
     t.regex(inspect([[make()]], { depth: 0 }), /^\[ \[Array\] \]$/)
@@ -167,13 +167,13 @@ for (const [name, make] of Object.entries(MAKERS)) {
   })
 
   if (['Tensor', 'SparseGrad'].includes(name)) continue
-  test(`${name} has no JSON`, (t) => {
+  test(`${name} cannot be converted to JSON`, (t) => {
     const error = refuses(t, () => JSON.stringify({ it: make() }), 'USAGE', 'toJSON: there is no JSON of one: ')
     if (name !== 'a group of parameters') t.true(error.message.startsWith(`${name}.toJSON`), error.message)
   })
 }
 
-test('the JSON of tensors is their numbers', (t) => {
+test('tensors become arrays of numbers in JSON', (t) => {
   const json = (it: unknown) => JSON.parse(JSON.stringify(it))
   t.deepEqual(
     json({
@@ -220,7 +220,7 @@ test('the JSON of tensors is their numbers', (t) => {
   t.deepEqual(json(sparseGrad([[5, 6]])), { shape: [4, 2], ids: [2], rows: [[5, 6]] })
 })
 
-test('what JSON has no number for is told, with its place', (t) => {
+test('numbers without a JSON form are errors that name their place', (t) => {
   const string = (it: unknown) => () => JSON.stringify({ it })
   refuses(
     t,
@@ -245,7 +245,7 @@ test('what JSON has no number for is told, with its place', (t) => {
   refuses(t, string(gone), 'USAGE', 'disposed')
 })
 
-test('tensors are equal where type, shape and every element are', (t) => {
+test('tensors are equal if type, shape and every element are equal', (t) => {
   const equal = (a: unknown, b: unknown) => isDeepStrictEqual(a, b)
   t.throws(() => assert.deepStrictEqual(tensor([1, 2]), tensor([3, 4])), { instanceOf: assert.AssertionError })
   t.notThrows(() => assert.deepStrictEqual(tensor([1, 2]), tensor([1, 2])))
@@ -269,7 +269,7 @@ test('tensors are equal where type, shape and every element are', (t) => {
   t.is(Object.prototype.toString.call(x.set([3], 2)), before)
 })
 
-test('no small change of elements goes unseen', (t) => {
+test('equality notices every small change of an element', (t) => {
   const generator = new Generator(7)
   const tags = new Map<string, string>()
   const add = (x: tokenbed.Tensor, what: string) => {
@@ -280,7 +280,7 @@ test('no small change of elements goes unseen', (t) => {
   const x = randn([64], { generator })
   add(x, 'itself')
   for (let i = 0; i < 64; i++) {
-    // Signs of two: what changes the highest bits alone.
+    // Two sign changes alter only the highest bits.
     for (let j = 0; j < i; j++) {
       const data = Float32Array.from(x.data as Float32Array)
       data[i] *= -1
@@ -300,7 +300,7 @@ test('no small change of elements goes unseen', (t) => {
   for (let n = 0; n < 256; n++) add(tensor(Uint8Array.of(n)), `the byte ${n}`)
 })
 
-test('quantized tables and gradients are equal by what they hold', (t) => {
+test('quantized tables and gradients are compared by their contents', (t) => {
   const table = ones([3, 8])
   for (const kind of ['int8', 'int4', 'float16', 'bfloat16'] as const) {
     t.true(isDeepStrictEqual(quantize(table, kind), quantize(table, kind)), kind)
@@ -312,7 +312,7 @@ test('quantized tables and gradients are equal by what they hold', (t) => {
   t.is(Object.prototype.toString.call(gone), '[object QuantizedTable disposed]')
 })
 
-test('a tensor of one element is a number in arithmetic, of more an error', (t) => {
+test('a tensor of one element acts as a number in arithmetic, and a longer one is an error', (t) => {
   const [one, two] = [tensor([[0.5]]), tensor([1, 2])] as unknown as [number, number]
   t.is(one * 2, 1)
   t.is(one + 1, 1.5)
@@ -330,12 +330,12 @@ test('a tensor of one element is a number in arithmetic, of more an error', (t) 
     () => isNaN(two),
   ])
     refuses(t, run, 'SHAPE', 'a tensor of [2] is no number', 'mul')
-  // Where text is wanted it is what is printed.
+  // Where text is wanted, the printed form is used.
   t.is(`${two} ${one}`, 'tensor([1., 2.]) tensor([[0.5000]])')
   t.is('' + two, 'tensor([1., 2.])')
 })
 
-test('prototypes and objects without contents can be looked at', (t) => {
+test('prototypes and objects without contents can be inspected', (t) => {
   for (const one of Object.values(tokenbed)) {
     if (
       typeof one !== 'function' ||
@@ -352,7 +352,7 @@ test('prototypes and objects without contents can be looked at', (t) => {
   refuses(t, () => JSON.stringify(Object.create(Tensor.prototype)), 'USAGE', 'its constructor did not make')
 })
 
-test('what was meant does go through', async (t) => {
+test('correct use of these functions still works', async (t) => {
   const x = concat([ones([2]), zeros([1])])
   t.deepEqual(structuredClone(x.data), Float32Array.of(1, 1, 0))
   t.deepEqual(deserialize(serialize(x.toArray())), [1, 1, 0])

@@ -1,5 +1,5 @@
-// What JavaScript can hand over that is not what it looks like: each is told by a typed error, or is the caller's own
-// error.
+// JavaScript values that are not what they look like. Each gives a typed error, or the error that the caller's own code
+// throws.
 
 import test from 'ava'
 import { inspect } from 'node:util'
@@ -37,7 +37,7 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const any = (value: unknown): any => value
 
-/** A proxy that answers every question with a TypeError. */
+/** A proxy whose every trap throws a TypeError. */
 function revoked(target: object = {}): any {
   const { proxy, revoke } = Proxy.revocable(target, {})
   revoke()
@@ -49,7 +49,7 @@ function detached<T extends Uint8Array | Int32Array | Float32Array>(array: T): T
   return array
 }
 
-/** An array with a length and nothing else. */
+/** An array that has a length and no elements. */
 function sparse(...first: unknown[]): any[] {
   const list = [...first]
   list.length = 2 ** 32 - 1
@@ -61,16 +61,16 @@ const own = (): never => {
   throw new Own('by the caller')
 }
 
-test('scope and noGrad take functions alone', (t) => {
+test('scope and noGrad accept only functions', (t) => {
   for (const value of [5, undefined, null, {}, 'a', Symbol('s'), revoked(), revoked(() => 1)]) {
     refuses(t, () => scope(any(value)), 'USAGE', 'scope takes a function, not')
     refuses(t, () => noGrad(any(value)), 'USAGE', 'noGrad takes a function, not')
   }
-  // Recording and scopes are as they were.
+  // Recording and scopes are as they were before.
   t.true(ones([1], { requiresGrad: true }).mul(2).requiresGrad)
 })
 
-test('an object with no more than the prototype is no tensor, wherever one is wanted', (t) => {
+test('an object that only has the prototype is not accepted as a tensor anywhere', (t) => {
   const fake = any(Object.create(Tensor.prototype))
   const x = ones([2, 2])
   t.false(fake instanceof Tensor)
@@ -90,7 +90,7 @@ test('an object with no more than the prototype is no tensor, wherever one is wa
   refuses(t, () => layer.loadStateDict({ weight: fake }), 'USAGE', '"weight" is')
 })
 
-test('the same of every class that is an argument', (t) => {
+test('an object that only has the prototype is not accepted for any other class', (t) => {
   const layer = new Embedding(4, 2)
   refuses(t, () => new Embedding(4, 2, { generator: any(Object.create(Generator.prototype)) }), 'USAGE', 'generator')
   refuses(
@@ -111,7 +111,7 @@ test('the same of every class that is an argument', (t) => {
   refuses(t, () => new Vectors(ones([1, 1]), any(Object.create(Tokenizer.prototype))), 'USAGE')
 })
 
-test('methods that are called on such an object say so', async (t) => {
+test('methods called on such an object throw a typed error', async (t) => {
   const fake = any(Object.create(Tensor.prototype))
   for (const run of [
     () => fake.add(1),
@@ -148,7 +148,7 @@ test('methods that are called on such an object say so', async (t) => {
     for (const key of Reflect.ownKeys(kind.prototype)) {
       const { value, get } = Object.getOwnPropertyDescriptor(kind.prototype, key)!
       const run = value ?? get
-      // What is asked of every object to show it answers for these, too.
+      // Members that are read to show an object answer for these objects, too.
       if (run === undefined || ['constructor', 'valueOf', Symbol.toStringTag, inspect.custom].includes(key)) continue
       const error: any = await Promise.resolve()
         .then(() => Reflect.apply(run, Object.create(kind.prototype), []))
@@ -161,7 +161,7 @@ test('methods that are called on such an object say so', async (t) => {
   }
 })
 
-test('a subclass of ours is one of ours, and what extends it is asked for itself', (t) => {
+test('subclasses of our classes are accepted, and their own members are read', (t) => {
   class Mine extends Embedding {}
   const [mine, theirs] = [new Mine(2, 2), new Embedding(2, 2)]
   t.true(mine instanceof Mine && mine instanceof Embedding)
@@ -170,7 +170,7 @@ test('a subclass of ours is one of ours, and what extends it is asked for itself
   t.deepEqual(mine.forward([1]).shape, [1, 2])
 })
 
-test('proxies that were revoked are no arrays, no objects, no ids', (t) => {
+test('revoked proxies are not accepted as arrays, objects or ids', (t) => {
   const layer = new Embedding(4, 2)
   for (const target of [{}, []]) {
     const gone = revoked(target)
@@ -195,7 +195,7 @@ test('proxies that were revoked are no arrays, no objects, no ids', (t) => {
   t.is(scope(() => revoked()) === null, false)
 })
 
-test('whatever a value is, a message can show it', (t) => {
+test('error messages can show any value', (t) => {
   const nothing = Object.create(null)
   const throwing = { [Symbol.for('nodejs.util.inspect.custom')]: own, toString: own, [Symbol.toPrimitive]: own }
   t.is(show(Symbol('s')), 'Symbol(s)')
@@ -215,13 +215,13 @@ test('whatever a value is, a message can show it', (t) => {
   }
 })
 
-test('detached bytes are told', (t) => {
+test('detached buffers are rejected', (t) => {
   refuses(t, () => new Generator().setState(detached(new Uint8Array(5056))), 'USAGE', 'transferred away')
   refuses(t, () => tensor(detached(new Float32Array(2))), 'USAGE', 'transferred away')
   refuses(t, () => new Embedding(2, 2).forward(detached(new Int32Array(2))), 'USAGE', 'transferred away')
 })
 
-test('a length of 2^32 - 1 with nothing behind it is told at once', (t) => {
+test('an empty array with a length of 2^32 - 1 is rejected at once', (t) => {
   const [x, layer] = [ones([2, 2]), new Embedding(4, 2)]
   const start = performance.now()
   for (const run of [
@@ -253,7 +253,7 @@ test('a length of 2^32 - 1 with nothing behind it is told at once', (t) => {
   t.true(performance.now() - start < 20_000)
 })
 
-test("what the caller's own code throws comes out as it is", (t) => {
+test("errors thrown by the caller's own code come out unchanged", (t) => {
   const layer = new Embedding(4, 2)
   const reading = (key: PropertyKey, value: object = {}) =>
     Object.defineProperty(value, key, { get: own, enumerable: true })
@@ -275,8 +275,8 @@ test("what the caller's own code throws comes out as it is", (t) => {
   t.true(ones([1], { requiresGrad: true }).mul(2).requiresGrad)
 })
 
-test('what is read of a value is what is used', (t) => {
-  // Small when it is looked at first, large afterwards: the memory shared has 4 elements.
+test('a value is read once, and the value that was checked is used', (t) => {
+  // The value is small at the first read and large afterwards; the shared memory has 4 elements.
   const handle = ones([4]).share()
   let reads = 0
   const shape = Object.defineProperty([0], 0, { get: () => (reads++ === 0 ? 4 : 2 ** 20) })
@@ -284,7 +284,7 @@ test('what is read of a value is what is used', (t) => {
   t.is(reads, 1)
 })
 
-test('a scope keeps what is in containers of another realm', (t) => {
+test('a scope keeps tensors in containers of another realm', (t) => {
   const context = createContext({})
   const foreign = (source: string) => runInContext(source, context) as (x: Tensor) => any
   const makers: [string, (made: any) => Tensor][] = [
@@ -300,7 +300,7 @@ test('a scope keeps what is in containers of another realm', (t) => {
   }
 })
 
-test('a scope looks through chains that are longer than the stack is deep, and arrays of nothing', (t) => {
+test('a scope looks through chains deeper than the stack, and through empty arrays', (t) => {
   const made = scope(() => {
     let chain: any = { x: ones([1]) }
     for (let i = 0; i < 100_000; i++) chain = [chain]
@@ -312,15 +312,15 @@ test('a scope looks through chains that are longer than the stack is deep, and a
   t.deepEqual(at.x.toArray(), [1])
 })
 
-test('memory that was shared and let go is given back when it is opened and unshared', (t) => {
-  // The tensor that shared it may have been collected; one that is opened here stands for it.
+test('shared memory that was let go is freed when it is opened and unshared', (t) => {
+  // The tensor that shared it may have been collected, and the one opened here takes its place.
   const handle = ones([4]).share()
   const again = Tensor.fromShared(handle)
   again.unshare()
   refuses(t, () => Tensor.fromShared(handle), 'USAGE', 'no longer shared')
 })
 
-test('quantized tables, optimizers and models are made by their functions alone', (t) => {
+test('quantized tables, optimizers and models can only be made by their functions', (t) => {
   refuses(t, () => new (any(Tensor))(revoked()), 'USAGE', 'not by new')
   refuses(t, () => new (any(QuantizedTable))(Symbol('s')), 'USAGE', 'not by new')
   refuses(t, () => new (any(Optimizer))(sparse('a'), []), 'USAGE', 'an Optimizer is one of')

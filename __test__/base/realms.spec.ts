@@ -1,5 +1,5 @@
-// Values of other realms, and tokenbed itself in one: as in Jest, in Vitest's vmThreads, in jsdom. `npm run hosts` runs
-// those.
+// Values of other realms, and tokenbed itself loaded in one, as in Jest, in Vitest's vmThreads and in jsdom.
+// `npm run hosts` runs those programs themselves.
 
 import test from 'ava'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -43,10 +43,7 @@ const folder = () => mkdtempSync(join(base, 'x-'))
 const INTEGERS = ['Int8Array', 'Uint8Array', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array']
 const WIDE = ['BigInt64Array', 'BigUint64Array']
 
-/**
- * An array of another realm: as it is, over a part of a longer buffer, over shared memory, of a class that extends its
- * kind.
- */
+/** An array of another realm: itself, a part of a longer buffer, over shared memory, and of a subclass of its kind. */
 function arrays(kind: string, values: readonly number[]): { what: string; array: any }[] {
   const list = values.map((value) => (WIDE.includes(kind) ? `${value}n` : value)).join(', ')
   const count = values.length
@@ -66,7 +63,7 @@ function arrays(kind: string, values: readonly number[]): { what: string; array:
   ]
 }
 
-test('ids of every kind', async (t) => {
+test('ids of every kind may come from another realm', async (t) => {
   manualSeed(1)
   const [layer, bag] = [new Embedding(10, 3), new EmbeddingBag(10, 3)]
   const input = new TokenPositionEmbedding({ vocabSize: 10, contextLength: 4, dim: 3 })
@@ -102,13 +99,13 @@ test('ids of every kind', async (t) => {
   refuses(t, () => layer.forward(foreign('Float32Array.of(1)')), 'DTYPE', 'Float32Array')
 })
 
-test('ids of another realm keep their memory where nobody else can write it', (t) => {
+test('ids of another realm are not copied if nobody else can write to their memory', (t) => {
   const ids = foreign('Uint32Array.of(1, 2, 3, 4)')
   const loader = createDataLoader(ids, { maxLength: 1 })
   t.is(loader.ids.buffer, ids.buffer)
 })
 
-test('numbers of every kind', (t) => {
+test('numbers of every kind may come from another realm', (t) => {
   const DTYPES: Record<string, tokenbed.DType> = {
     Float32Array: 'float32',
     Float64Array: 'float64',
@@ -139,7 +136,7 @@ test('numbers of every kind', (t) => {
   refuses(t, () => tensor(foreign('new DataView(new ArrayBuffer(8))')), 'USAGE', 'DataView')
 })
 
-test('a copy of an array of another realm is made as fast as of one of this', (t) => {
+test('copying an array of another realm is as fast as copying one of this realm', (t) => {
   const [own, other] = [new Float32Array(1e6), foreign('new Float32Array(1e6)')]
   const milliseconds = (array: Float32Array) =>
     Math.min(
@@ -153,7 +150,7 @@ test('a copy of an array of another realm is made as fast as of one of this', (t
   t.true(theirs < 5 * ours + 5, `${ours} ms, ${theirs} ms`)
 })
 
-test('tensors by name: Maps and objects of every realm, and nothing else', (t) => {
+test('named tensors may be Maps and objects of any realm, and nothing else', (t) => {
   const path = join(folder(), 'x.safetensors')
   const [a, b] = [ones([2]), zeros([3])]
   const containers = [
@@ -187,7 +184,7 @@ test('tensors by name: Maps and objects of every realm, and nothing else', (t) =
   t.is(loadSafetensors(path).size, 0)
   saveSafetensors(path, foreign('new Map()'))
   t.is(loadSafetensors(path).size, 0)
-  // Empty by name: a file without tensors would be written.
+  // These have no named properties. Without a check, a file without tensors would be written.
   for (const one of [
     'new Set([1])',
     'Promise.resolve({})',
@@ -219,7 +216,7 @@ test('tensors by name: Maps and objects of every realm, and nothing else', (t) =
   t.is(loadSafetensors(path).size, 0)
 })
 
-test('options of every realm; what has none by name is refused', (t) => {
+test('options may come from any realm, and values without named properties are rejected', (t) => {
   t.is(new Embedding(4, 3, foreign('{ paddingIdx: 1 }')).weight.toArray()[1][0], 0)
   t.is(new Embedding(4, 3, foreign('Object.assign(Object.create(null), { paddingIdx: 1 })')).weight.toArray()[1][0], 0)
   t.deepEqual(full(foreign('[2]'), 3, foreign('{ dtype: "int32" }')), tensor([3, 3], { dtype: 'int32' }))
@@ -237,7 +234,7 @@ test('options of every realm; what has none by name is refused', (t) => {
   }
 })
 
-test('states, bytes, sets, lists and models', (t) => {
+test('states, bytes, sets, lists and models may come from another realm', (t) => {
   const generator = new Generator(5)
   const state = generator.getState()
   const other = foreign(`Uint8Array.of(${state})`)
@@ -302,7 +299,7 @@ test('states, bytes, sets, lists and models', (t) => {
   t.false([...[...kept.values()][0]][0][0].disposed)
 })
 
-test('optimizers and writers', (t) => {
+test('optimizers and writers accept values of another realm', (t) => {
   const learned = ones([2], { requiresGrad: true })
   const groups = foreign('(params) => [{ params: [params], lr: 0.5 }]')(learned)
   const optimizer = new SGD(groups, foreign('{ lr: 0.1, momentum: 0.9 }'))
@@ -325,7 +322,7 @@ test('optimizers and writers', (t) => {
   }
 })
 
-test('a corpus of ids, and a signal', async (t) => {
+test('corpora of ids and signals may come from another realm', async (t) => {
   const of = async (ids: Uint32Array) => {
     const trainer = new Trainer(
       ids,
@@ -341,7 +338,7 @@ test('a corpus of ids, and a signal', async (t) => {
   await t.throwsAsync(new Embedding(4, 2).forwardAsync([1], { signal }), { instanceOf: tokenbed.AbortedError })
 })
 
-test('tokenbed in another realm gives what is of that realm', async (t) => {
+test('tokenbed in another realm returns values of that realm', async (t) => {
   const realm = loadedInRealm()
   const is = (value: unknown, kind: string) =>
     t.true(value instanceof realm.evaluate(kind), `${Object.prototype.toString.call(value)} is no ${kind} of the realm`)
@@ -393,7 +390,7 @@ test('tokenbed in another realm gives what is of that realm', async (t) => {
   is(error, 'tokenbed.FileError')
 })
 
-test('a realm without what Node gives to its first one', async (t) => {
+test("tokenbed loads in a realm that lacks Node's additions", async (t) => {
   const realm = loadedInRealm({ structuredClone: undefined, TextDecoder: undefined, performance: undefined })
   const { tokenbed: its } = realm
   t.is(realm.evaluate('typeof structuredClone + typeof TextDecoder + typeof performance'), 'undefined'.repeat(3))
@@ -409,7 +406,7 @@ test('a realm without what Node gives to its first one', async (t) => {
   const path = folder()
   its.saveModel(path, { objective: 'x', tensors: { 'token.weight': its.ones([2, 2]) }, vocabulary: ['ä', 'b'] })
   t.deepEqual(Array.from(its.loadModel(path).words!), ['ä', 'b'])
-  // `using` in our own code, and a method by the name "undefined".
+  // Our own code contains `using` and a method called "undefined".
   t.is(new its.Vectors(its.ones([2, 2]), ['a', 'b']).vector('a').length, 2)
   const resized = its.resizeVocabulary({ tables: { a: its.ones([3, 2]), b: its.ones([3, 2]) } }, { keep: [0, 1] })
   t.is(resized.tables.a.shape[0], 2)
@@ -417,14 +414,14 @@ test('a realm without what Node gives to its first one', async (t) => {
     t.false(Object.hasOwn(kind.prototype, 'undefined'), kind.name)
 })
 
-test('errors of the system and of V8 in another realm are errors of this package', (t) => {
+test('errors of the system and of V8 become errors of this package in another realm', (t) => {
   t.true(
     isRangeError(foreign('new RangeError("x")')) &&
       !isRangeError(foreign('new TypeError("x")')) &&
       !isRangeError('RangeError'),
   )
   t.is(messageOf(foreign('new Error("why")')), 'why')
-  // As Jest has it, which shares these two.
+  // Jest shares these two.
   const { tokenbed: its } = loadedInRealm({ ArrayBuffer, Uint8Array })
   t.deepEqual(its.ones([300, 300]).sum().item(), 90000)
   writeFileSync(join(base, 'broken.json'), '{')
@@ -432,7 +429,7 @@ test('errors of the system and of V8 in another realm are errors of this package
   t.is((error as { code: string }).code, 'FORMAT')
 })
 
-test('no code of ours needs a global Symbol.dispose', (t) => {
+test('our code does not need a global Symbol.dispose', (t) => {
   for (const name of ['index.js', 'api/vectors/vectors.js', 'api/surgery/resize.js', 'cli/commands/vector-file.js']) {
     t.false(readFileSync(join(__dirname, '../..', name), 'utf8').includes('__addDisposableResource'), name)
   }

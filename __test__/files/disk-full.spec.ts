@@ -18,7 +18,7 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const MIB = 2 ** 20
 
-/** A folder on a disk of 2 MiB, or why there is none. */
+/** A folder on a disk of 2 MiB, or the reason why there is none. */
 function smallDisk(): string | { why: string } {
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     return { why: 'a small disk is mounted by root on Linux' }
@@ -53,7 +53,7 @@ for (const [name, save] of [
   ['x.safetensors', (path: string, x: typeof big) => saveSafetensors(path, { x })],
   ['x.npy', (path: string, x: typeof big) => saveNpy(path, x)],
 ] as const) {
-  onSmallDisk(`saving to a full disk leaves what was: ${name}`, (t, disk) => {
+  onSmallDisk(`saving to a full disk leaves the old file: ${name}`, (t, disk) => {
     const path = join(disk, name)
     const empty = free()
     isFull(
@@ -102,7 +102,7 @@ onSmallDisk('a disk that is full only at close leaves nothing', (t, disk) => {
   const path = join(disk, 'x.safetensors')
   const empty = free()
   const writer = new TensorWriter(path, { x: { dtype: 'uint8', shape: [1000] }, y: { dtype: 'uint8', shape: [] } })
-  // What waits beside is written twice before it is once.
+  // For a while, the data that waits beside the file is on the disk twice.
   writer.write('x', zeros([600, 1000], { dtype: 'uint8' })).write('y', zeros([MIB], { dtype: 'uint8' }))
   isFull(
     t,
@@ -114,7 +114,7 @@ onSmallDisk('a disk that is full only at close leaves nothing', (t, disk) => {
   refuses(t, () => writer.close(), 'USAGE', 'an earlier write failed')
 })
 
-onSmallDisk('a model that finds no room leaves the one that is there', (t, disk) => {
+onSmallDisk('saving a model to a full disk leaves the old model', (t, disk) => {
   const folder = join(disk, 'model')
   const save = (rows: number) =>
     saveModel(folder, {
@@ -130,7 +130,7 @@ onSmallDisk('a model that finds no room leaves the one that is there', (t, disk)
   t.deepEqual(readdirSync(folder), [])
   save(2000)
   const before = free()
-  // The tensors find room and the words do not; or neither does.
+  // The tensors fit and the words do not, or neither does.
   for (const [rows, room, part] of [
     [2001, 126 * 4096 + 8192, /vocab\.txt\.[0-9a-f]{16}\.next$/],
     [2001, 4096, /model\.safetensors\.[0-9a-f]{16}\.next$/],
@@ -144,7 +144,7 @@ onSmallDisk('a model that finds no room leaves the one that is there', (t, disk)
   spawnSync('rm', ['-r', folder])
 })
 
-/** Runs with so many bytes of the disk taken. */
+/** Runs a function while this many bytes of the disk are taken. */
 function fill(disk: string, bytes: number, run: () => void): void {
   const path = join(disk, 'filler')
   writeFileSync(path, Buffer.alloc(Math.max(0, Math.floor(bytes))))
@@ -155,7 +155,7 @@ function fill(disk: string, bytes: number, run: () => void): void {
   }
 }
 
-onSmallDisk('a checkpoint that fills the disk leaves the one before, and the trainer goes on', async (t, disk) => {
+onSmallDisk('a checkpoint that fills the disk leaves the old one, and the trainer can go on', async (t, disk) => {
   const path = join(disk, 'run.safetensors')
   const ids = Uint32Array.from({ length: 4000 }, (_, i) => (i * i) % 3001)
   const options = { objective: 'skip-gram', vocabSize: 3001, minCount: 1, epochs: 1 } as const

@@ -27,10 +27,10 @@ interface Case {
   error?: string
 }
 const { cases } = readGolden<{ cases: Case[] }>('npy/npy.json')
-/** Of Python's repr. */
+/** Python's repr of a value. */
 const number = (text: string) => (text.endsWith('inf') ? Number(text.replace('inf', 'Infinity')) : Number(text))
 
-test('what NumPy wrote is loaded, and written again byte for byte', (t) => {
+test('loads what NumPy wrote and writes it again byte for byte', (t) => {
   let same = 0
   for (const { name, file, dtype, shape, values, ...rest } of cases.filter(({ error }) => !error)) {
     const path = raw(Buffer.from(file, 'base64'))
@@ -52,7 +52,7 @@ test('what NumPy wrote is loaded, and written again byte for byte', (t) => {
   t.is(same, 64)
 })
 
-test('unsupported types are errors that name them as NumPy does', (t) => {
+test('unsupported types are errors that name the type as NumPy does', (t) => {
   const bad = cases.filter(({ error }) => error)
   t.true(bad.length >= 9)
   for (const { file, error, name } of bad) {
@@ -71,7 +71,7 @@ test('unsupported types are errors that name them as NumPy does', (t) => {
   )
 })
 
-test('elements as tensors hold them are mapped where that is wanted, others are memory of their own', (t) => {
+test('files are mapped on request if tensors can use the elements as they are, and copied otherwise', (t) => {
   const path = fresh()
   saveNpy(path, arange(100_000, { dtype: 'float32' }).reshape(100, -1))
   const before = memoryUsage()
@@ -95,7 +95,7 @@ test('elements as tensors hold them are mapped where that is wanted, others are 
   t.is(memoryUsage().tables, between.tables)
 })
 
-/** A file of this header. */
+/** A file with this header. */
 function forge(text: string, data = 0, version = 1): string {
   const length = Buffer.alloc(version === 1 ? 2 : 4)
   if (version === 1) length.writeUInt16LE(text.length)
@@ -114,7 +114,7 @@ function forge(text: string, data = 0, version = 1): string {
 const head = (descr: string, order: string, shape: string) =>
   `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }\n`
 
-test('odd but good headers', (t) => {
+test('loads unusual but valid headers', (t) => {
   const good: [string, number, number[]][] = [
     [head("'<f4'", 'False', '(2,3)'), 24, [2, 3]],
     [head("'<f4'", 'False', '(2, 3,)'), 24, [2, 3]],
@@ -127,7 +127,7 @@ test('odd but good headers', (t) => {
   for (const [text, data, shape] of good) {
     for (const version of [1, 2, 3]) t.deepEqual(loadNpy(forge(text, data, version)).shape, shape, text)
   }
-  // Data where no f4 is aligned: a copy.
+  // The data starts where no float32 is aligned, so it is copied.
   for (let blanks = 0; blanks < 8; blanks++) {
     const path = forge(head("'<f4'", 'False', '(2,)') + ' '.repeat(blanks))
     writeFileSync(
@@ -146,21 +146,21 @@ const LIES: [string, () => string][] = [
   ['a file that ends after its magic', () => raw(Buffer.from('\x93NUMPY', 'latin1'))],
   ['version 4', () => forge(head("'<f4'", 'False', '(2,)'), 8, 4)],
   ['a header longer than the file', () => raw(Buffer.from('\x93NUMPY\x02\x00\xff\xff\xff\xff{}', 'latin1'))],
-  ['a header of no bytes', () => forge('')],
-  ['a header that is no text', () => raw(Buffer.from('\x93NUMPY\x01\x00\x02\x00\xff\xfe', 'latin1'))],
-  ['a header that is no dictionary', () => forge('[1, 2]')],
-  ['a header with something behind it', () => forge(`${head("'<f4'", 'False', '(2,)')} 5`, 8)],
+  ['an empty header', () => forge('')],
+  ['a header that is not text', () => raw(Buffer.from('\x93NUMPY\x01\x00\x02\x00\xff\xfe', 'latin1'))],
+  ['a header that is not a dictionary', () => forge('[1, 2]')],
+  ['a header with trailing characters', () => forge(`${head("'<f4'", 'False', '(2,)')} 5`, 8)],
   ['a header without a shape', () => forge("{'descr': '<f4', 'fortran_order': False}", 8)],
-  ['a header with another entry', () => forge("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'x': 1}", 8)],
-  ['an entry twice', () => forge("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'shape': (2,)}", 8)],
-  ['a quote that never ends', () => forge("{'descr")],
-  ['nesting without end', () => forge(`{'descr': ${'['.repeat(60_000)}`)],
+  ['a header with an unknown entry', () => forge("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'x': 1}", 8)],
+  ['a repeated entry', () => forge("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'shape': (2,)}", 8)],
+  ['an unterminated string', () => forge("{'descr")],
+  ['endless nesting', () => forge(`{'descr': ${'['.repeat(60_000)}`)],
   ['an order that is a number', () => forge(head("'<f4'", '1', '(2,)'), 8)],
   ['a shape that is a number', f4('2', 8)],
-  ['a shape that is a number in brackets', f4('(2)', 8)],
+  ['a shape that is a number in parentheses', f4('(2)', 8)],
   ['a shape that is a list', f4('[2]', 8)],
   ['a negative size', f4('(-2,)', 8)],
-  ['a size with a fraction', f4('(2.5,)', 8)],
+  ['a fractional size', f4('(2.5,)', 8)],
   ['a size of 40 digits', f4(`(${'9'.repeat(40)},)`, 8)],
   ['a size beyond 64 bits', f4('(18446744073709551616,)', 8)],
   ['a shape whose size overflows', f4('(4294967296, 4294967296)', 0)],
@@ -181,7 +181,7 @@ for (const [what, make] of LIES) {
   })
 }
 
-test('a file cut short anywhere is a FormatError', (t) => {
+test('a truncated file is a FormatError, wherever it ends', (t) => {
   const path = fresh()
   saveNpy(path, arange(10))
   const whole = readFileSync(path)
@@ -189,7 +189,7 @@ test('a file cut short anywhere is a FormatError', (t) => {
     refuses(t, () => loadNpy(raw(whole.subarray(0, length))), 'FORMAT')
 })
 
-test('saving appears whole or not at all', (t) => {
+test('saving replaces the file whole or not at all', (t) => {
   const path = fresh()
   saveNpy(path, arange(5))
   const before = readFileSync(path)
@@ -217,7 +217,7 @@ test('saving appears whole or not at all', (t) => {
   )
 })
 
-test('NumPy opens what is saved here', (t) => {
+test('NumPy opens files that are saved here', (t) => {
   if (python === null) {
     t.log('no Python with NumPy: skipped')
     return t.pass()

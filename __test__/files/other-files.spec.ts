@@ -1,5 +1,5 @@
-// Files of other kinds, under the names of those that are wanted: every reader says what they are and what to do, in a
-// FormatError with their path. testdata/golden/other-files holds them as their own programs write them.
+// Files of other formats under the names of the expected ones. Every reader throws a FormatError with the path that
+// says what the file is and what to do. testdata/golden/other-files holds such files as their own programs write them.
 
 import test from 'ava'
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -38,7 +38,7 @@ const index = written(
   JSON.stringify({ metadata: { total_size: 5 }, weight_map: { wte: 'model-00001-of-00002.safetensors' } }),
 )
 
-/** A model whose files are replaced by others. */
+/** A model some of whose files are replaced. */
 function model(file: string, other: string): string {
   const target = join(mkdtempSync(join(folder, 'm-')), 'model')
   saveModel(target, { objective: 'x', tensors: { 'token.weight': zeros([1, 2]) }, vocabulary: ['a'] })
@@ -50,7 +50,7 @@ async function streamed(path: string): Promise<void> {
   for await (const _ of streamIds({ files: [path] }, { tokenizer: Tokenizer.load('gpt2') })) void _
 }
 
-/** What reads a file whole, or its beginning. */
+/** All functions that read a file as a whole or only its beginning. */
 const TENSORS: Record<string, (path: string) => unknown> = {
   loadSafetensors: (path) => loadSafetensors(path),
   'loadSafetensors, verified': (path) => loadSafetensors(path, { verify: true }),
@@ -87,12 +87,12 @@ async function names(
   }
 }
 
-test('a pointer of Git LFS, a page of HTML', async (t) => {
+test('recognizes Git LFS pointers and HTML pages', async (t) => {
   await names(t, ALL, pointer, 'it is a pointer of Git LFS', 'git lfs pull')
   await names(t, ALL, page, 'it is a page of HTML, "Sign in", and not', 'a server sent it')
 })
 
-test('pickles', async (t) => {
+test('recognizes pickles', async (t) => {
   for (const protocol of [2, 4, 5])
     await names(t, ALL, golden(`pickle-${protocol}.bin`), 'it is a pickle of Python, and not', 'it is never run here')
   await names(
@@ -106,7 +106,7 @@ test('pickles', async (t) => {
   await names(t, ALL, golden('arrays.npz'), 'it is an .npz file', 'loadNpy')
 })
 
-test('packed files', async (t) => {
+test('recognizes compressed files', async (t) => {
   await names(
     t,
     { ...TENSORS, loadNpy: ALL.loadNpy, tokenizer: ALL['Tokenizer.fromFile'] },
@@ -123,7 +123,7 @@ test('packed files', async (t) => {
     await names(t, ALL, golden(name), `it is ${kind}, and not`, 'unpack it first')
 })
 
-test('models of others', async (t) => {
+test('recognizes models of other libraries', async (t) => {
   await names(t, ALL, golden('model.gguf'), 'it is a GGUF file', '.safetensors of the same model')
   await names(t, ALL, golden('tokenizer.model'), 'it is a model of SentencePiece', 'tokenizer.json')
   await names(
@@ -162,7 +162,7 @@ test('models of others', async (t) => {
   )
 })
 
-test('texts in other encodings', async (t) => {
+test('recognizes texts in other encodings', async (t) => {
   for (const name of ['utf-16', 'utf-16-le', 'utf-16-be'])
     await names(t, ALL, golden(`${name}.txt`), 'it is UTF-16 text, and not', 'iconv')
   await names(t, ALL, golden('utf-32.txt'), 'it is UTF-32 text, and not', 'iconv')
@@ -184,7 +184,7 @@ test('texts in other encodings', async (t) => {
   t.deepEqual(loadWord2Vec(golden('utf-8-sig.txt')).words, ['a', 'b', 'c'])
 })
 
-test('texts that are none', async (t) => {
+test('rejects binary files as texts', async (t) => {
   for (const [name, kind] of [
     ['gzip.bin', 'gzip: let its name end in .gz'],
     ['pickle-4.bin', 'a pickle of Python'],
@@ -199,7 +199,7 @@ test('texts that are none', async (t) => {
   }
 })
 
-test('the command says it too', async (t) => {
+test('the command prints the same explanations', async (t) => {
   await fails(t, ['inspect', pointer], 1, ['Git LFS'])
   await fails(t, ['neighbors', golden('gensim.kv'), 'a'], 1, ["gensim's own save"])
   await fails(t, ['neighbors', golden('gzip.bin'), 'a'], 1, ['.gz'])
@@ -207,7 +207,7 @@ test('the command says it too', async (t) => {
   await fails(t, ['tokens', '--tokenizer', golden('tokenizer.model'), 'a'], 1, ['SentencePiece'])
 })
 
-test('a file that is only damaged is not taken for another', (t) => {
+test('a damaged file is not taken for another format', (t) => {
   const good = readFileSync(golden('table.safetensors'))
   for (const at of [0, 1, 8, 9, 20, 60]) {
     const damaged = Buffer.from(good)

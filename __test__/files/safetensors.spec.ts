@@ -38,7 +38,7 @@ const all = () =>
   )
 
 for (const dtype of TYPES) {
-  test(`${dtype} there and back, to the bit`, (t) => {
+  test(`${dtype} survives saving and loading to the bit`, (t) => {
     const path = fresh()
     const x = tensor(
       [
@@ -66,7 +66,7 @@ for (const dtype of TYPES) {
   })
 }
 
-test('an object or a Map, names of any kind', (t) => {
+test('tensors may come as an object or a Map, with names of any kind', (t) => {
   const names = ['', 'a.b', 'ünïcödé ✓', '🦙', 'a "b" \\ \n\t', ' ', '__proto__', 'constructor', '0', '漢字']
   const tensors = new Map(names.map((name, i) => [name, tensor([i])]))
   const path = fresh()
@@ -80,7 +80,7 @@ test('an object or a Map, names of any kind', (t) => {
   t.is(loadSafetensors(path).size, 0)
 })
 
-test('the bytes depend on names, tensors and metadata alone', (t) => {
+test('the bytes depend only on names, tensors and metadata', (t) => {
   const metadata = { b: '2', a: '1', format: 'pt' }
   const reversed = Object.fromEntries(Object.entries(all()).reverse())
   const bytes = [all(), reversed, new Map(Object.entries(all()))].map((tensors) => {
@@ -95,7 +95,7 @@ test('the bytes depend on names, tensors and metadata alone', (t) => {
   t.deepEqual(JSON.parse(header.toString()).__metadata__, metadata)
 })
 
-test('a file that is loaded may be saved over, also by what was loaded from it', (t) => {
+test('a loaded file may be overwritten, also with tensors that were loaded from it', (t) => {
   const path = fresh()
   saveSafetensors(path, { x: arange(5), y: zeros([3]) })
   const loaded = loadSafetensors(path)
@@ -105,7 +105,7 @@ test('a file that is loaded may be saved over, also by what was loaded from it',
   t.deepEqual(loaded.get('x')!.toArray(), [7, 1, 2, 3, 4])
 })
 
-test('saving appears whole or not at all', (t) => {
+test('saving replaces the file whole or not at all', (t) => {
   const path = fresh()
   saveSafetensors(path, { x: arange(5) })
   const before = readFileSync(path)
@@ -137,7 +137,7 @@ test('saving appears whole or not at all', (t) => {
   t.deepEqual(readdirSync(directory), ['inside'])
 })
 
-test('a file that was saved is an ordinary file', (t) => {
+test('a saved file is an ordinary file', (t) => {
   if (process.platform === 'win32') return t.pass()
   const path = fresh()
   saveSafetensors(path, { x: zeros([1]) })
@@ -146,7 +146,7 @@ test('a file that was saved is an ordinary file', (t) => {
   t.is(statSync(path).mode, statSync(plain).mode)
 })
 
-test('what cannot be saved is told', (t) => {
+test('rejects what cannot be saved', (t) => {
   refuses(t, () => saveSafetensors('', {}), 'USAGE', 'path')
   refuses(t, () => saveSafetensors('a\0b', {}), 'USAGE', 'NUL')
   refuses(t, () => saveSafetensors(5 as never, {}), 'USAGE', 'path')
@@ -160,7 +160,7 @@ test('what cannot be saved is told', (t) => {
   refuses(t, () => saveSafetensors(path, {}, { meta: {} } as never), 'USAGE', '"meta"')
 })
 
-test("a path that cannot be read is a FileError with the system's reason", (t) => {
+test("an unreadable path is a FileError with the system's reason", (t) => {
   const missing = join(folder, 'nope.safetensors')
   const error = refuses(t, () => loadSafetensors(missing), 'FILE', missing, 'open')
   t.is(error.path, missing)
@@ -178,7 +178,7 @@ test("a path that cannot be read is a FileError with the system's reason", (t) =
   }
 })
 
-/** A file of this header and so many bytes behind it. */
+/** A file with this header, followed by this many bytes. */
 function forge(header: unknown, bytes: number, length?: bigint): string {
   const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header))
   const size = Buffer.alloc(8)
@@ -197,13 +197,13 @@ const entry = (dtype: string, shape: number[], start: number, end: number) => ({
 const LIES: [string, () => string][] = [
   ['an empty file', () => raw(Buffer.alloc(0))],
   ['seven bytes', () => raw(Buffer.alloc(7))],
-  ['a header of no bytes', () => raw(Buffer.alloc(8))],
+  ['an empty header', () => raw(Buffer.alloc(8))],
   ['text', () => raw(Buffer.from('this is not a safetensors file at all'))],
   ['a header longer than the file', () => forge('{}', 0, 1000n)],
   ['a header of 2^64 - 1 bytes', () => forge('{}', 0, 2n ** 64n - 1n)],
   ['a header of 200 MB', () => forge('{}', 0, 200_000_000n)],
-  ['a header that is no JSON', () => forge('{"a": ', 0)],
-  ['a header that is no UTF-8', () => raw(Buffer.from([2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe]))],
+  ['a header that is not JSON', () => forge('{"a": ', 0)],
+  ['a header that is not UTF-8', () => raw(Buffer.from([2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe]))],
   ['a header that is an array', () => forge([1], 0)],
   ['more bytes than the file has', () => forge({ x: entry('F32', [4], 0, 16) }, 12)],
   ['fewer bytes than the file has', () => forge({ x: entry('F32', [4], 0, 16) }, 20)],
@@ -211,12 +211,12 @@ const LIES: [string, () => string][] = [
   ['offsets in the wrong order', () => forge({ x: entry('F32', [4], 16, 0) }, 16)],
   ['a shape whose size overflows', () => forge({ x: entry('F32', [2 ** 40, 2 ** 40], 0, 16) }, 16)],
   ['a negative size', () => forge({ x: entry('F32', [-4], 0, 16) }, 16)],
-  ['a size with a fraction', () => forge({ x: entry('F32', [1.5], 0, 16) }, 16)],
+  ['a fractional size', () => forge({ x: entry('F32', [1.5], 0, 16) }, 16)],
   ['tensors that overlap', () => forge({ x: entry('F32', [4], 0, 16), y: entry('F32', [4], 8, 24) }, 24)],
   ['a hole between tensors', () => forge({ x: entry('F32', [2], 0, 8), y: entry('F32', [2], 16, 24) }, 24)],
-  ['a type that nobody knows', () => forge({ x: entry('F33', [4], 0, 16) }, 16)],
+  ['an unknown type', () => forge({ x: entry('F33', [4], 0, 16) }, 16)],
   ['an entry without a shape', () => forge({ x: { dtype: 'F32', data_offsets: [0, 16] } }, 16)],
-  ['metadata that are no strings', () => forge({ __metadata__: { a: 1 } }, 0)],
+  ['metadata that is not strings', () => forge({ __metadata__: { a: 1 } }, 0)],
 ]
 
 function raw(bytes: Buffer): string {
@@ -234,7 +234,7 @@ for (const [what, make] of LIES) {
   })
 }
 
-test('a file cut short anywhere is a FormatError', (t) => {
+test('a truncated file is a FormatError, wherever it ends', (t) => {
   const path = fresh()
   saveSafetensors(path, all(), { metadata: { a: 'b' } })
   const whole = readFileSync(path)
@@ -244,7 +244,7 @@ test('a file cut short anywhere is a FormatError', (t) => {
   for (const length of lengths) refuses(t, () => loadSafetensors(raw(whole.subarray(0, length))), 'FORMAT')
 })
 
-/** Element types of the format that no Tensor has, and the bits of an element. */
+/** Element types of the format that Tensor does not support, and their bits per element. */
 const OTHERS: [string, number][] = [
   ['F8_E4M3', 8],
   ['F8_E5M2', 8],
@@ -262,7 +262,7 @@ const OTHERS: [string, number][] = [
 ]
 
 for (const [stored, bits] of OTHERS) {
-  test(`a tensor of ${stored} keeps no other from being loaded`, (t) => {
+  test(`other tensors can be loaded beside a tensor of ${stored}`, (t) => {
     const size = bits * 2
     const path = forge(
       {
@@ -304,7 +304,7 @@ for (const [stored, bits] of OTHERS) {
   })
 }
 
-test('what was loaded in part is not saved as if it were all', (t) => {
+test('a partially loaded file is not saved as if it were complete', (t) => {
   const path = forge(
     { good: entry('F32', [2], 0, 8), bad: entry('U64', [1], 8, 16), worse: entry('U64', [1], 16, 24) },
     24,
@@ -320,14 +320,14 @@ test('what was loaded in part is not saved as if it were all', (t) => {
   )
   saveSafetensors(target, new Map(loaded))
   t.deepEqual([...loadSafetensors(target).keys()], ['good'])
-  // A file of nothing else opens, too; one that cannot be verified says so.
+  // A file of such tensors alone opens, too. One that cannot be verified gives an error that says so.
   t.is(loadSafetensors(forge({ bad: entry('U64', [1], 0, 8) }, 8)).size, 0)
   refuses(t, () => loadSafetensors(path, { verify: true }), 'FORMAT', 'no digest')
   const marked = forge({ bad: entry('U64', [1], 0, 8), __metadata__: { 'tokenbed.digest': 'x' } }, 8)
   refuses(t, () => loadSafetensors(marked, { verify: true }), 'DTYPE', '"bad"', 'U64')
 })
 
-test('metadata of any names and texts', (t) => {
+test('metadata may have any names and texts', (t) => {
   const metadata = { '': 'empty', ['__proto__']: 'own', 'a "b"': '\n\u2028 鯨', long: 'x'.repeat(100_000) }
   const path = fresh()
   saveSafetensors(path, { x: zeros([1]) }, { metadata })
@@ -340,7 +340,7 @@ test('metadata of any names and texts', (t) => {
   t.is((error.cause as NodeJS.ErrnoException).code, 'ENOENT')
 })
 
-test('names and metadata come back as they are, or are refused', (t) => {
+test('names and metadata come back unchanged or are rejected', (t) => {
   const path = fresh()
   saveSafetensors(path, { x: zeros([1]) })
   const before = readFileSync(path)
@@ -358,14 +358,14 @@ test('names and metadata come back as they are, or are refused', (t) => {
   t.deepEqual(readFileSync(path), before)
 })
 
-test('elements that the file does not align are read all the same', (t) => {
+test('elements that are not aligned in the file are read correctly', (t) => {
   const path = forge({ odd: entry('U8', [3], 0, 3), x: entry('F32', [2], 3, 11) }, 0)
   const values = Buffer.from(new Uint8Array(Float32Array.of(1.5, -2).buffer))
   writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.from([1, 2, 3]), values]))
   t.deepEqual(loadSafetensors(path).get('x')!.toArray(), [1.5, -2])
 })
 
-test('a link is followed', (t) => {
+test('saving follows a symbolic link', (t) => {
   if (process.platform === 'win32') return t.pass()
   const [path, link] = [fresh(), fresh()]
   saveSafetensors(path, { x: arange(3) })
@@ -373,7 +373,7 @@ test('a link is followed', (t) => {
   t.deepEqual(loadSafetensors(link).get('x')!.toArray(), [0, 1, 2])
 })
 
-test('Python opens what is saved here', (t) => {
+test('Python opens files that are saved here', (t) => {
   if (python === null) {
     t.log('no Python with safetensors: skipped')
     return t.pass()
@@ -413,7 +413,7 @@ with safe_open(sys.argv[1], framework="np") as f:
     ])
 })
 
-test('what Python saves is opened here', (t) => {
+test('opens files that Python saved', (t) => {
   if (python === null) {
     t.log('no Python with safetensors: skipped')
     return t.pass()
@@ -449,12 +449,12 @@ const HEX = Object.fromEntries(
   ),
 )
 
-test('Python and this package exchange every type in every shape, to the bit', (t) => {
+test('Python and this package exchange every type in every shape to the bit', (t) => {
   if (python === null) {
     t.log('no Python with safetensors: skipped')
     return t.pass()
   }
-  // Read by safetensors' own function on bytes, which knows bfloat16; NumPy, which writes, does not.
+  // safetensors' own function on bytes reads the file, because it knows bfloat16; NumPy, which writes, does not.
   const [path, theirs] = [fresh(), fresh()]
   const saved = Object.entries(HEX).map(([name, { dtype, shape, hex }]) => {
     const bytes = new Uint8Array(Buffer.from(hex, 'hex')).buffer

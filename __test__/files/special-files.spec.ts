@@ -1,4 +1,4 @@
-// Paths that are no files: every reader says so at once, and none waits or fills memory.
+// Paths that are not regular files. Every reader says so at once; none waits or fills the memory.
 
 import test, { type ExecutionContext } from 'ava'
 import { spawn, spawnSync } from 'node:child_process'
@@ -15,7 +15,7 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const base = temporaryFolder()
 const isUnix = process.platform !== 'win32'
-/** Seconds in which all readers of one path end; most of it is their start. */
+/** Seconds within which all readers of one path must end. Starting the process takes most of it. */
 const LIMIT = 60
 
 interface Said {
@@ -27,7 +27,7 @@ interface Said {
   path?: string
 }
 
-/** What each reader says of a path, in a process of its own that has so long. */
+/** What each reader says about a path, run in a process of its own with a time limit. */
 function readAll(
   path: string,
   which: 'whole' | 'all',
@@ -93,24 +93,24 @@ async function refused(
   for (const { name, kind, code, message = '', path: named = '' } of said) {
     t.deepEqual([kind, code], ['FileError', 'FILE'], `${name}: ${message}`)
     t.regex(message, why, name)
-    // A folder without a file is named itself.
+    // If a file is missing in a folder, the message names the folder.
     t.true(named !== '' && (message.includes(named) || message.includes(dirname(named))), `${name}: ${message}`)
   }
 }
 
 if (isUnix) {
-  test('a pipe', async (t) => {
+  test('rejects a pipe', async (t) => {
     const path = join(base, 'pipe')
     t.is(spawnSync('mkfifo', [path]).status, 0)
     await refused(t, path, /it is a pipe, and not a regular file/, 'whole')
   })
 
-  test('a device without an end', async (t) => {
+  test('rejects an endless device', async (t) => {
     await refused(t, '/dev/zero', /it is a device, and not a regular file/)
   })
 
-  test('a socket', async (t) => {
-    // Names of sockets are short.
+  test('rejects a socket', async (t) => {
+    // The paths of sockets must be short.
     const path = join(mkdtempSync(join(tmpdir(), 'tb-')), 's')
     const server = createServer().listen(path)
     await new Promise((resolve) => server.once('listening', resolve))
@@ -121,17 +121,17 @@ if (isUnix) {
     }
   })
 
-  test('a link to nothing', async (t) => {
+  test('rejects a dangling link', async (t) => {
     const path = join(base, 'dangling')
     symlinkSync(join(base, 'nowhere'), path)
     await refused(t, path, /no such file|has no /i)
   })
 
-  test('a file that may not be read', async (t) => {
+  test('rejects a file without read permission', async (t) => {
     const path = join(base, 'secret')
     writeFileSync(path, 'x')
     chmodSync(path, 0)
-    // To root all is allowed.
+    // Root may read everything.
     const uid = process.getuid!() === 0 ? 65_534 : undefined
     if (
       uid !== undefined &&
@@ -143,7 +143,7 @@ if (isUnix) {
     await refused(t, path, /permission denied/i, 'all', uid)
   })
 
-  test('a file of the system that has no size', async (t) => {
+  test('a system file without a size is read or gives a typed error', async (t) => {
     const { said } = await readAll('/proc/self/status', 'whole')
     if (process.platform === 'linux')
       for (const { name, code, message } of said) t.true(['FILE', 'FORMAT'].includes(code!), `${name}: ${message}`)
@@ -151,7 +151,7 @@ if (isUnix) {
   })
 }
 
-test('a folder', async (t) => {
+test('rejects a folder', async (t) => {
   const path = join(base, 'folder')
   mkdirSync(path)
   if (isUnix) return refused(t, path, /is a (directory|folder)/i)
@@ -182,7 +182,7 @@ for (const [args, says] of isUnix ? lines : []) {
 }
 
 if (isUnix) {
-  test('a text is read from a pipe, while other work goes on', async (t) => {
+  test('a text is read from a pipe while other work goes on', async (t) => {
     const path = join(base, 'text')
     t.is(spawnSync('mkfifo', [path]).status, 0)
     const tokenizer = Tokenizer.load('gpt2')
@@ -190,7 +190,7 @@ if (isUnix) {
     const reading = (async () => {
       for await (const part of streamIds({ files: [path] }, { tokenizer })) ids.push(...part)
     })()
-    // Nobody writes before other work was done.
+    // Nothing is written before other work was done.
     for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 5))
     const writer = spawn('sh', ['-c', `exec 3> "$0"; printf 'Hel' >&3; sleep 0.2; printf 'lo, ' >&3`, path])
     await reading
@@ -198,7 +198,7 @@ if (isUnix) {
     writer.kill()
   })
 
-  test('the command reads what the shell makes of <(command)', async (t) => {
+  test('the command reads the pipe that the shell makes of <(command)', async (t) => {
     for (const args of ["tokens --ids <(printf 'Hello')", 'embed --quiet --json --out "$2" <(printf \'Hello\')']) {
       const { stdout, code, stderr } = await ended(
         spawn('bash', ['-c', `"$0" "$1" ${args}`, process.execPath, PROGRAM, join(base, 'piped.npy')]),
@@ -209,7 +209,7 @@ if (isUnix) {
     }
   })
 
-  test('a process ends that waits for a pipe nobody writes to', async (t) => {
+  test('a process that waits for a pipe without a writer can end', async (t) => {
     const path = join(base, 'never')
     t.is(spawnSync('mkfifo', [path]).status, 0)
     const script = `const { streamIds, Tokenizer } = require(${JSON.stringify(join(root, 'dist/index.js'))})
@@ -222,7 +222,7 @@ if (isUnix) {
     )
   })
 
-  test('work that waits for a pipe nobody writes to can be aborted', async (t) => {
+  test('work that waits for a pipe without a writer can be aborted', async (t) => {
     const path = join(base, 'never too')
     t.is(spawnSync('mkfifo', [path]).status, 0)
     const tokenizer = Tokenizer.load('gpt2')
@@ -238,14 +238,14 @@ if (isUnix) {
       new Trainer({ files: [path] }, { objective: 'next-token', tokenizer }).run({ signal }),
     ]
     const outcomes = Promise.allSettled(waiting)
-    // More wait than Node has threads: it has not lost one.
+    // More readers wait than Node has threads, so no thread was lost.
     await readFile(__filename)
     controller.abort()
     for (const outcome of await outcomes)
       t.true(outcome.status === 'rejected' && outcome.reason instanceof AbortedError, inspect(outcome))
   })
 
-  test('a corpus is read from a pipe', async (t) => {
+  test('a corpus can be read from a pipe', async (t) => {
     const path = join(base, 'corpus')
     t.is(spawnSync('mkfifo', [path]).status, 0)
     const text = 'the cat sat on the mat the dog sat on the log '.repeat(40)
@@ -259,7 +259,7 @@ if (isUnix) {
   })
 }
 
-test('standard input is read as ever', async (t) => {
+test('standard input can be read', async (t) => {
   const { stdout, code } = await command(['tokens', '-', '--ids'], { input: 'Hello' })
   t.deepEqual([code, stdout], [0, '15496\n'])
 })

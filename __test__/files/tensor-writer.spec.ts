@@ -22,7 +22,7 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const root = temporaryFolder()
 let folders = 0
-/** A path in a folder of its own. */
+/** A path in a fresh folder. */
 function fresh(name = 'x.safetensors'): { path: string; names: () => string[] } {
   const folder = join(root, `${folders++}`)
   mkdirSync(folder)
@@ -32,14 +32,14 @@ function fresh(name = 'x.safetensors'): { path: string; names: () => string[] } 
 const TYPES: DType[] = ['float32', 'float64', 'float16', 'bfloat16', 'int8', 'uint8', 'int32', 'int64', 'bool']
 const two: Record<string, RowSpec> = { x: { dtype: 'float32', shape: [3] } }
 
-/** Data of a safetensors file starts here, and its header says so. */
+/** The position at which the data of a safetensors file starts; the header must say the same. */
 function headerOf(path: string): { data: number; header: Record<string, any> } {
   const file = readFileSync(path)
   const length = Number(file.readBigUInt64LE())
   return { data: 8 + length, header: JSON.parse(file.subarray(8, 8 + length).toString()) }
 }
 
-test('rows of every type, as tensors and as arrays, in pieces of any size', (t) => {
+test('writes rows of every type, from tensors and arrays, in pieces of any size', (t) => {
   for (const shape of [[], [1], [3], [2, 0], [2, 3, 1, 2]]) {
     const specs = Object.fromEntries(TYPES.map((dtype) => [dtype, { dtype, shape }]))
     const { path, names } = fresh()
@@ -78,7 +78,7 @@ test('rows of every type, as tensors and as arrays, in pieces of any size', (t) 
   }
 })
 
-test('the largest rows are streamed first where what follows stays aligned', (t) => {
+test('the tensor with the largest rows is streamed first if the others stay aligned', (t) => {
   const order = (specs: Record<string, RowSpec>) => {
     const { path } = fresh()
     const writer = new TensorWriter(path, specs)
@@ -101,7 +101,7 @@ test('the largest rows are streamed first where what follows stays aligned', (t)
   t.deepEqual(order({ b: int64, a: int64 }), ['b', 'a'])
 })
 
-test('no rows at all are a file too, and one is replaced', (t) => {
+test('writes files without rows, and replaces an existing file', (t) => {
   const { path, names } = fresh()
   writeFileSync(path, 'old')
   const writer = new TensorWriter(path, two)
@@ -111,7 +111,7 @@ test('no rows at all are a file too, and one is replaced', (t) => {
   t.deepEqual(names(), [basename(path)])
 })
 
-test('millions of small rows go out in large writes, and come back', (t) => {
+test('millions of small rows are written in large blocks and come back', (t) => {
   const { path } = fresh()
   using writer = new TensorWriter(path, { x: { dtype: 'int32', shape: [3] }, i: { dtype: 'int32', shape: [] } })
   const all = arange(300_000, { dtype: 'int32' }).reshape(-1, 3)
@@ -123,7 +123,7 @@ test('millions of small rows go out in large writes, and come back', (t) => {
   t.is(digest(loaded.get('i')!), digest(arange(100_000, { dtype: 'int32' })))
 })
 
-test('bad rows are told and the writer goes on', (t) => {
+test('bad rows are rejected and the writer can go on', (t) => {
   const { path } = fresh()
   const writer = new TensorWriter(path, {
     ...two,
@@ -161,7 +161,7 @@ test('bad rows are told and the writer goes on', (t) => {
   t.deepEqual(loadSafetensors(path).get('e')!.shape, [4, 0])
 })
 
-test('what has ended is told', (t) => {
+test('a closed writer rejects further use', (t) => {
   const { path, names } = fresh()
   const closed = new TensorWriter(path, two)
   closed.close()
@@ -181,7 +181,7 @@ test('what has ended is told', (t) => {
   t.deepEqual(names(), [basename(path)])
 })
 
-test('given up, it leaves nothing and what was there', (t) => {
+test('an aborted writer leaves the old file and nothing else', (t) => {
   for (const old of [null, 'old']) {
     const { path, names } = fresh()
     if (old !== null) writeFileSync(path, old)
@@ -198,7 +198,7 @@ test('given up, it leaves nothing and what was there', (t) => {
   }
 })
 
-test('what cannot be written is told before there is work to lose', (t) => {
+test('rejects definitions that cannot be written before any rows are', (t) => {
   const { path, names } = fresh()
   const make =
     (path: string, tensors: unknown = two, options?: object) =>
@@ -226,7 +226,7 @@ test('what cannot be written is told before there is work to lose', (t) => {
   t.deepEqual(names(), [])
 })
 
-test('places that cannot be written are told at once', (t) => {
+test('rejects paths that cannot be written at once', (t) => {
   const { path, names } = fresh()
   const directory = join(path, '..', 'directory.npy')
   mkdirSync(directory)
@@ -269,13 +269,13 @@ for (const ending of ['safetensors', 'npy']) {
         'is killed': 'SIGKILL',
       }
       t.is(code, ends[how] as never)
-      // Where the file system has no files without a name, only a process that is killed leaves one.
+      // Where the file system does not support unnamed files, only a process that is killed leaves one.
       t.deepEqual(how === 'is killed' ? names().filter((name) => !name.endsWith('.part')) : names(), [])
     })
   }
 }
 
-test('memory stays flat while 300 MB are written', async (t) => {
+test('memory stays flat while writing 300 MB', async (t) => {
   const { path } = fresh()
   const { code, stdout } = await runScript('lifetime/writers.js', ['writes much', path])
   t.is(code, 0)
@@ -289,7 +289,7 @@ test('memory stays flat while 300 MB are written', async (t) => {
   )
 })
 
-test('Python opens what is streamed', (t) => {
+test('Python opens streamed files', (t) => {
   if (python === null) {
     t.log('no Python with safetensors: skipped')
     return t.pass()

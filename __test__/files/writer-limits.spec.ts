@@ -1,5 +1,5 @@
-// Every writer asks what its readers take before it touches a file: what it writes is read again, and what it refuses
-// leaves the good file in place as it was, and nothing beside it.
+// Every writer checks the limits of its reader before it touches a file. What it writes can be read again. What it
+// refuses leaves the old file as it was, with nothing beside it.
 
 import test, { type ExecutionContext } from 'ava'
 import { Resvg } from '@resvg/resvg-js'
@@ -27,16 +27,16 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const base = temporaryFolder()
 
-/** A format, by what is written into a folder and how it is read. */
+/** A format: how it is written into a folder and how it is read. */
 interface Writer<T> {
   readonly name: string
   readonly good: T
   write(folder: string, value: T): unknown
-  /** Reads it, and throws where it is not what was written. */
+  /** Reads it, and throws if it is not what was written. */
   read(folder: string, value: T): unknown
 }
 
-/** All bytes below a folder, by their paths. */
+/** The bytes of all files below a folder, by path. */
 function contents(folder: string): Record<string, string> {
   const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) =>
     statSync(join(folder, path)).isFile(),
@@ -44,7 +44,10 @@ function contents(folder: string): Record<string, string> {
   return Object.fromEntries(paths.sort().map((path) => [path, readFileSync(join(folder, path), 'latin1')]))
 }
 
-/** Writes each over a good file: it is read again, or all is as it was. How many were refused. */
+/**
+ * Writes each value over a good file. Afterwards it can be read again, or everything is as it was. Returns how many
+ * were refused.
+ */
 async function tried<T>(t: ExecutionContext, writer: Writer<T>, values: Iterable<T>): Promise<number> {
   const folder = mkdtempSync(join(base, 'w-'))
   await writer.write(folder, writer.good)
@@ -100,7 +103,7 @@ const npy: Writer<Tensor> = {
   },
 }
 
-/** Rows of one tensor, by its name and the shape of a row. */
+/** Rows of one tensor, given its name and the shape of a row. */
 type Rows = { name: string; shape: number[]; count: number; metadata?: Record<string, string> }
 const rows = (ending: string): Writer<Rows> => ({
   name: `TensorWriter, ${ending}`,
@@ -209,7 +212,7 @@ const ODD = [
 ]
 const chained = <T>(lists: readonly (readonly T[])[]) => lists.flat()
 
-test('names and metadata of safetensors', async (t) => {
+test('names and metadata of safetensors can be read again or are refused', async (t) => {
   const values = ODD.flatMap((text) => [
     { tensors: Object.fromEntries([[text, zeros([1])]]), metadata: {} },
     { tensors: { x: zeros([1]) }, metadata: Object.fromEntries([[text, 'x']]) },
@@ -218,7 +221,7 @@ test('names and metadata of safetensors', async (t) => {
   t.is(await tried(t, safetensors, values), 7, 'three of each half of a character, and the name that the format uses')
 })
 
-test('headers of safetensors that nobody reads', async (t) => {
+test('safetensors headers that no reader accepts are refused', async (t) => {
   const long = 'n'.repeat(100_000_000)
   const x = zeros([1])
   t.is(
@@ -226,7 +229,7 @@ test('headers of safetensors that nobody reads', async (t) => {
       { tensors: { x }, metadata: { note: long } },
       { tensors: { [long]: x }, metadata: {} },
       { tensors: { x }, metadata: { note: long.slice(0, 99_999_000) } },
-      // As JSON each of these is two bytes.
+      // As JSON, each of these takes two bytes.
       { tensors: { x }, metadata: { note: '\n'.repeat(60_000_000) } },
       {
         tensors: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`${i}${long.slice(0, 1_000_000)}`, x])),
@@ -245,14 +248,14 @@ test('headers of safetensors that nobody reads', async (t) => {
   )
 })
 
-/** A tensor of more dimensions than can be said at once. */
+/** A tensor with more dimensions than can be passed at once. */
 function deep(dimensions: number): Tensor {
   let found = zeros([1])
   while (found.shape.length < dimensions) found = found.reshape(...found.shape, 1)
   return found
 }
 
-test('shapes', async (t) => {
+test('shapes can be read again or are refused', async (t) => {
   const shapes = [
     [],
     [0],
@@ -296,13 +299,13 @@ test('shapes', async (t) => {
     ),
     9,
   )
-  // With its rows a shape has a dimension more.
+  // Together with the rows the shape has one more dimension.
   t.throws(() => new TensorWriter(join(base, 'x.npy'), { x: { dtype: 'int8', shape: shapes[5] } }), {
     message: /65 dimensions: at most 64/,
   })
 })
 
-test('words of word2vec', async (t) => {
+test('words of word2vec can be read again or are refused', async (t) => {
   const lists = chained([
     ODD.filter((word) => word !== 'a').map((word) => ['a', word]),
     [65_535, 65_536, 65_537, 100_000].map((length) => ['a', 'x'.repeat(length)]),
@@ -311,7 +314,7 @@ test('words of word2vec', async (t) => {
     [['a', 'a'], []],
   ])
   for (const binary of [false, true]) {
-    // Empty words, white space, halves of characters, four that are too long, and one that comes twice.
+    // Empty words, white space, lone surrogates, four words that are too long, and a repeated one.
     t.is(
       await tried(
         t,
@@ -339,7 +342,7 @@ test('words of word2vec', async (t) => {
   }
 })
 
-test('folders of models', async (t) => {
+test('folders of models can be read again or are refused', async (t) => {
   const { good } = model
   const values = ODD.filter((text) => text !== 'a').flatMap((text) => [
     { ...good, name: text },
@@ -348,7 +351,8 @@ test('folders of models', async (t) => {
     { ...good, label: text },
     { ...good, note: text },
   ])
-  // As a name: halves of characters, and the one that the format uses; as a word: those halves, and none; no objective.
+  // Refused are, as names: lone surrogates and the name that the format reserves. As words: lone surrogates and the
+  // empty string. As an objective: the empty string.
   t.is(await tried(t, model, values), 3 + 3 + 1)
   let nested: unknown = 1
   const deepNotes = Array.from({ length: 80 }, () => ({ ...good, note: (nested = [nested]) }))
@@ -362,12 +366,12 @@ test('folders of models', async (t) => {
     ),
     6,
   )
-  // One string of them all would be longer than V8 has any.
+  // All of them in one string would be longer than V8 allows.
   const half = 'x'.repeat(2 ** 28)
   t.is(await tried(t, model, [{ ...good, note: [half, half] }]), 1)
 })
 
-test('checkpoints', async (t) => {
+test('checkpoints can be read again, whatever their words are', async (t) => {
   const some = ODD.filter((word) => word.trim() !== '' && !/\p{Surrogate}/u.test(word))
   t.is(
     await tried(
@@ -379,7 +383,7 @@ test('checkpoints', async (t) => {
   )
 })
 
-test('pictures', async (t) => {
+test('pictures are valid files, whatever their words are', async (t) => {
   const folder = mkdtempSync(join(base, 'p-'))
   const vocabulary = [...ODD.filter((word) => word !== '' && !/\p{Surrogate}/u.test(word)), 'a', 'b']
   const table = tensor(

@@ -1,12 +1,12 @@
-// Values that no caller should hand over, and some that change the world while they are read.
+// Values that no caller should pass, some of which change the world while they are read.
 
 import { createContext, runInContext } from 'node:vm'
 import * as tokenbed from '../../index.js'
 
-/** What a hostile value's own code throws: it must come out of a call as it is. */
+/** The error that a hostile value's own code throws. It must come out of a call unchanged. */
 export class UserError extends Error {}
 
-/** What a value does while it is read. */
+/** Something that a value does while it is read. */
 type Mischief = () => void
 
 export interface Hostile {
@@ -59,7 +59,7 @@ function revoked(target: object): unknown {
 const nested: unknown[] = []
 nested.push(nested)
 
-/** An array whose first element is read by a getter. */
+/** An array whose first element is read through a getter. */
 function reading(elements: unknown[], before: () => void): unknown[] {
   const [first] = elements
   Object.defineProperty(elements, 0, {
@@ -271,14 +271,17 @@ const objects: readonly Hostile[] = [
   other('new Error("e")'),
 ]
 
-/** Sizes of gigabytes: only where the process has a limit on its memory, as it would really take them. */
+/** Sizes of gigabytes, used only if the memory of the process is limited, as they would really be allocated. */
 const GIGABYTES = ['-2^31', '2^31 - 1', '2^31', '2^32 - 1', '2^32']
 const without = [
   ...(process.env.TOKENBED_FUZZ_WITHOUT ?? '').split(','),
   ...(process.env.TOKENBED_FUZZ_LIMITED === '1' ? [] : GIGABYTES),
 ]
 
-/** All of them, without those that `TOKENBED_FUZZ_WITHOUT` names, by commas, while a fault that they find is mended. */
+/**
+ * All hostile values except those named, separated by commas, in `TOKENBED_FUZZ_WITHOUT`, which hides a known fault
+ * until it is mended.
+ */
 export const HOSTILE: readonly Hostile[] = [
   ...primitives.map(([name, value]) => plain(name, () => value)),
   ...objects,

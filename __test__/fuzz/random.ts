@@ -1,15 +1,15 @@
-// Numbers that follow from a seed alone.
+// Random numbers that depend only on a seed.
 
 export interface Random {
-  /** From 0 to below 1. */
+  /** A number in [0, 1). */
   next(): number
-  /** A whole number from 0 to below n. */
+  /** An integer in [0, n). */
   below(n: number): number
   pick<T>(list: readonly T[]): T
   chance(probability: number): boolean
 }
 
-/** The draws of a step of a run: those of other steps change nothing about them. */
+/** The random numbers of one step of a run. They do not depend on the numbers that other steps draw. */
 export function random(seed: number, step: number): Random {
   let state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(step + 1, 0xc2b2ae35)
   const next = (): number => {

@@ -1,4 +1,4 @@
-// In a process of its own: calls functions, and asks after each whether what came of it may be.
+// Runs in a process of its own: calls functions, and checks after each call that its outcome is allowed.
 //
 //   node --expose-gc run.js random SEED FROM TO SECONDS FOLDER
 //   node --expose-gc run.js each PART PARTS FOLDER
@@ -12,25 +12,26 @@ import { random, type Random } from './random.js'
 import { calls, differences, type Call, type Slot } from './surface.js'
 import { World } from './world.js'
 
-/** What a call may take. */
+/** The time that a call may take. */
 const MOST_MS = 5000
 
-/** What must not be: the process ends with it. */
+/** An outcome that must not happen. It ends the process. */
 class Finding extends Error {}
 
 /**
- * Errors that are not as they should be, once for each place that throws them; the run goes on, as they harm nothing.
+ * Errors that are not as they should be, reported once for each place that throws them. The run goes on, because they
+ * do no harm.
  */
 const untyped = new Map<string, string>()
 
-/** What is done now, as the report names it. */
+/** The current call, as the report names it. */
 let current = ''
 
 const CODES = new Set(['TOKEN_INDEX', 'SHAPE', 'DTYPE', 'USAGE', 'FORMAT', 'FILE', 'ABORTED'])
 
 function judge(error: unknown): void {
   if (error instanceof UserError) return
-  // The language's word for a class that was given as a function to call.
+  // V8's wording when a class is called that was passed as a function.
   if (error instanceof TypeError && error.message.startsWith('Class constructor Some cannot be invoked')) return
   if (error instanceof tb.TokenbedError && CODES.has(error.code)) return
   const text =
@@ -39,7 +40,7 @@ function judge(error: unknown): void {
   if (!untyped.has(key)) untyped.set(key, `${current}\n${text.split('\n').slice(0, 6).join('\n')}`)
 }
 
-/** Tells the parent, which sees it even if the process dies, what is done now. */
+/** Tells the parent what is done now. The parent sees it even if this process dies. */
 class Diary {
   readonly #file: number
 
@@ -53,7 +54,7 @@ class Diary {
   }
 }
 
-/** Memory that nothing may change: elements, and bytes around what calls are given. */
+/** Memory that nothing may change: elements, and the bytes around the arguments of calls. */
 class Canaries {
   readonly #tensors = [
     tb.full([67], 0.25),
@@ -82,7 +83,7 @@ class Canaries {
   }
 }
 
-/** Runs a call to its end, of a promise and of an iteration too. */
+/** Runs a call to its end, including its promise or its iteration. */
 async function carryOut(call: Call, receiver: unknown, args: unknown[], world: World): Promise<void> {
   const start = performance.now()
   try {
@@ -116,7 +117,7 @@ async function inTime<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
-/** Where a hostile value may stand: at an argument, in options under a name, in a list. */
+/** A place where a hostile value may stand: an argument, a named option or an element of a list. */
 type Path = readonly (string | number)[]
 
 function pathsOf(slots: readonly Slot[], into: Path = []): Path[] {
@@ -129,7 +130,7 @@ function pathsIn(slot: Slot, path: Path): Path[] {
   return [path, ...Object.entries(slot).flatMap(([name, of]) => pathsIn(of, [...path, name]))]
 }
 
-/** Puts a value at a path; by a getter, if told so, which does what it does first. */
+/** Puts a value at a path, or a getter that performs the value's action before it returns it. */
 function put(args: unknown[], path: Path, value: unknown, before?: () => void): void {
   let at = args as unknown as Record<string | number, unknown>
   for (const key of path.slice(0, -1)) {
@@ -148,7 +149,7 @@ function put(args: unknown[], path: Path, value: unknown, before?: () => void): 
 const show = (call: Call, path: Path, value: Hostile | null) =>
   `${call.name}${value ? ` with ${value.name} at ${path.join('.')}` : ''}`
 
-/** Calls that write files by whatever name they get, or run for long, less often. */
+/** Calls that write files under any name or run for a long time; they are made less often. */
 const RARE = new Set(['selfTest', 'Trainer#run', 'Trainer.resume'])
 
 async function randomRun(seed: number, from: number, to: number, seconds: number, folder: string): Promise<void> {
@@ -183,12 +184,12 @@ async function randomSteps(
     try {
       await randomStep(call, draws, world, canaries, (text) => diary.note(step, text))
     } catch (error) {
-      // A good value could not be made of objects that are gone by now.
+      // A good value could not be made, because it needs objects that were disposed by now.
       if (error instanceof Finding) throw error
       judge(error)
     }
     if (step % 50 === 0) canaries.check()
-    // Others' turns: finalizers, promises that nobody awaits.
+    // Lets finalizers run, and promises settle that nobody awaits.
     if (step % 20 === 0) await new Promise(setImmediate)
     if (step % 500 === 0) globalThis.gc!()
   }
@@ -229,7 +230,7 @@ async function randomStep(
       )
   } else if (paths.length > 0 && draws.chance(0.05)) args[0] = canaries.ids
   note(`${show(call, path, hostile)}${isOfUs ? '' : ', on something else'}`)
-  // A method of ours on an object of others', as `Reflect.apply` makes it.
+  // Calls a method of ours on another object, as `Reflect.apply` does.
   if (!isOfUs) return borrowed(call, receiver, args, world)
   await carryOut(call, receiver, args, world)
 }
@@ -238,7 +239,7 @@ function isOf(value: unknown, kind: string): boolean {
   try {
     return value instanceof (tb as unknown as Record<string, new () => object>)[kind]
   } catch {
-    // A proxy that does not say what it is.
+    // A proxy that does not reveal its class.
     return false
   }
 }
@@ -269,7 +270,7 @@ async function borrowed(call: Call, receiver: unknown, args: unknown[], world: W
   }
 }
 
-/** Every function, every argument, every hostile value, once. */
+/** Tries every hostile value at every argument of every function, once. */
 async function eachRun(part: number, parts: number, folder: string): Promise<void> {
   const world = new World(folder)
   const diary = new Diary(folder)
@@ -336,7 +337,7 @@ async function eachOf(mine: readonly Call[], world: World, diary: Diary, canarie
   return count
 }
 
-/** What was made is gone when nobody holds it. */
+/** Checks that objects are collected when nobody holds them. */
 async function checkMemory(before: ReturnType<typeof tb.memoryUsage>): Promise<void> {
   for (let round = 0; round < 40; round++) {
     globalThis.gc!()
@@ -352,7 +353,7 @@ async function main(): Promise<void> {
   const [mode, ...rest] = process.argv.slice(2)
   const undescribed = differences()
   if (undescribed.length > 0) throw new Finding(undescribed.join('\n'))
-  // What nobody awaited: of ours it must be typed, too.
+  // Rejections that nobody awaited. Those of our code must be typed, too.
   process.on('unhandledRejection', (error) => {
     try {
       judge(error)

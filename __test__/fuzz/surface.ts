@@ -1,11 +1,10 @@
-// Every function of the package and what its arguments are. A name that the module has and this file does not is an
-// error.
+// Every function of the package and its arguments. A name that the module exports and this file lacks is an error.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as tokenbed from '../../index.js'
 
-/** What an argument is: a kind of value, options or other objects by name, or a list of one such. */
+/** The kind of an argument: a kind of value, an object with named members such as options, or a list of a kind. */
 export type Slot = string | { readonly [name: string]: Slot } | readonly [Slot]
 
 const RESULT = { out: 'tensor', dtype: 'resultType' }
@@ -91,7 +90,10 @@ const LAYER = { parameters: [], stateDict: [], loadStateDict: ['state'] }
 
 type Members = Record<string, readonly Slot[]>
 
-/** The slots of a class' members: `new`, `static name`, `name` of a method or a getter, `name=` of a setter. */
+/**
+ * The slots of a class' members. Keys are `new`, `static name`, `name` of a method or a getter, and `name=` of a
+ * setter.
+ */
 const CLASSES: Record<string, Members> = {
   Tensor: {
     new: ['any', 'any', 'any', 'any'],
@@ -385,7 +387,7 @@ const FUNCTIONS: Members = {
   setNumThreads: ['threads'],
 }
 
-/** What is read, form by form. */
+/** Sources to read, form by form. */
 const TEXT_FORMS: readonly Slot[] = [
   { files: ['text file'] },
   { texts: ['text'] },
@@ -401,7 +403,7 @@ const CORPUS_FORMS: readonly Slot[] = [
   [{ text: 'text', label: 'word' }],
 ]
 
-/** Those that read, once more for each form: so that what stands in a form is varied, too. */
+/** The functions that read a source, once more for each form, so that the contents of each form are varied, too. */
 const READING: readonly (readonly [name: string, slots: readonly Slot[]])[] = [
   ...TEXT_FORMS.flatMap((form) => [
     ['createDataLoader', [form, LOADER]] as const,
@@ -415,14 +417,14 @@ const READING: readonly (readonly [name: string, slots: readonly Slot[]])[] = [
   ]),
 ]
 
-/** Errors are made by the package; they are given what its own code gives them. */
+/** The package makes these errors, so their constructors get what its own code passes. */
 const isError = (one: unknown) => one === Error || (typeof one === 'function' && one.prototype instanceof Error)
 
-/** One thing that can be called. */
+/** Something that can be called. */
 export interface Call {
   readonly name: string
   readonly slots: readonly Slot[]
-  /** The class of its receiver; null where it has none. */
+  /** The class of its receiver; null if it has none. */
   readonly receiver: string | null
   run(receiver: unknown, args: unknown[]): unknown
 }
@@ -484,7 +486,7 @@ export function calls(): Call[] {
   return [...all, ...ofForms]
 }
 
-/** What the module has and nobody described, and what is described and gone. */
+/** Exports that nobody described, and descriptions of what no longer exists. */
 export function differences(): string[] {
   const described = new Set(calls().map(({ name }) => name))
   const there = new Set(publicNames())
@@ -503,7 +505,7 @@ function publicNames(): string[] {
     const isClass = typeof one === 'function' && /^class\b/.test(Function.prototype.toString.call(one))
     if (!isClass) return [name]
     const kind = one as unknown as { prototype: object }
-    // What the declarations leave out is internal.
+    // Members that the declarations leave out are internal.
     const text = declared.get(name) ?? ''
     const isPublic = (member: string) =>
       new RegExp(`^\\s+(?:(?:static|abstract|get|set|readonly) )*${member.replace(/[[\].]/g, '\\$&')}[<(:]`, 'm').test(
@@ -522,11 +524,11 @@ function publicNames(): string[] {
   })
 }
 
-/** The members of a prototype, and of those above it that are not exported classes of their own. */
+/** The members of a prototype, and of the prototypes above it that do not belong to exported classes. */
 function membersOf(prototype: object): string[] {
   const own = Reflect.ownKeys(prototype).flatMap((key) => {
     if (key === 'constructor') return []
-    // Not by its description, which is another where Node brought it before the language did.
+    // Symbols are not compared by description, which differs where Node defined the symbol before the language did.
     const name = key === Symbol.dispose ? '[Symbol.dispose]' : typeof key === 'symbol' ? `[${key.description}]` : key
     const { set, get, value } = Object.getOwnPropertyDescriptor(prototype, key)!
     return [...(get !== undefined || value !== undefined ? [name] : []), ...(set !== undefined ? [`${name}=`] : [])]
@@ -538,7 +540,7 @@ function membersOf(prototype: object): string[] {
   return isExported ? own : Array.from(new Set([...own, ...membersOf(above)]))
 }
 
-/** The text of each class as it is declared; of one that extends a class that is not exported, of both. */
+/** The declaration of each class. If it extends a class that is not exported, it includes that declaration. */
 function declarations(): Map<string, string> {
   const folder = join(__dirname, '..', '..', 'api')
   const texts = readdirSync(folder, { recursive: true, encoding: 'utf8' })

@@ -1,4 +1,4 @@
-// What a run of the fuzzer works on: live objects of every class, files, and good values for every kind of argument.
+// The world of a fuzzer's run: live objects of every class, files, and good values for every kind of argument.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { UserError } from './hostile.js'
 import type { Random } from './random.js'
 import type { Slot } from './surface.js'
 
-/** Objects of a class that are kept. */
+/** Number of objects of each class that are kept. */
 const KEPT = 6
 const [ROWS, DIM] = [8, 4]
 const DTYPES = ['float32', 'float64', 'float16', 'bfloat16', 'int8', 'uint8', 'int32', 'int64', 'bool'] as const
@@ -20,14 +20,14 @@ export class World {
   readonly #folder: string
   readonly #shared = new Map<number, tb.SharedTable>()
   #next = 0
-  /** Whose draws it takes: the current step's. */
+  /** The source of random numbers: that of the current step. */
   random!: Random
 
   constructor(folder: string) {
     this.#folder = folder
   }
 
-  /** Files for what reads them. Written once, before anything that is not asked for happens. */
+  /** Files to be read. They are written once, before any hostile call. */
   async prepare(random: Random): Promise<void> {
     this.random = random
     const at = (name: string) => (this.#files[name] = join(this.#folder, name))
@@ -47,14 +47,14 @@ export class World {
     this.#files.checkpoint = this.#files.safetensors
   }
 
-  /** Everything that is kept is let go, and nothing is shared any more. */
+  /** Lets go of everything that is kept, and ends all sharing. */
   clear(): void {
     for (const handle of this.#shared.values()) {
       try {
         using tensor = tb.Tensor.fromShared(handle)
         tensor.unshare()
       } catch (error) {
-        // Some were ended before.
+        // Some handles were ended before.
         if (!(error instanceof tb.UsageError)) throw error
       }
     }
@@ -62,7 +62,7 @@ export class World {
     this.#live.clear()
   }
 
-  /** Keeps what a call returned, where it is an object of the package. */
+  /** Keeps the result of a call if it is an object of the package. */
   keep(made: unknown): void {
     if (typeof made !== 'object' || made === null) return
     if ('process' in made && 'id' in made) this.#shared.set(made.id as number, made as tb.SharedTable)
@@ -81,7 +81,7 @@ export class World {
     this.#live.set(kind, live)
   }
 
-  /** An object of a class, fresh or one that has seen things. */
+  /** An object of a class, either fresh or used before. */
   one(kind: string, fresh = false): object {
     const live = this.#live.get(kind) ?? []
     if (!fresh && live.length > 0 && this.random.chance(0.7)) return this.random.pick(live)
@@ -90,7 +90,7 @@ export class World {
     return made
   }
 
-  /** Whatever of the package there is. */
+  /** Any object of the package. */
   any(): object {
     return this.one(this.random.pick(Array.from(MAKERS.keys())))
   }
@@ -102,14 +102,14 @@ export class World {
     )
   }
 
-  /** What happens while a value is read: objects go, memory moves, the value's own code throws. */
+  /** An action while a value is read: objects are disposed, memory moves, or the value's own code throws. */
   mischief(): void {
     const { random } = this
     switch (random.below(6)) {
       case 0:
         return (this.one('Tensor') as tb.Tensor).dispose()
       case 1: {
-        // Moved away from under whoever holds it.
+        // Moves the buffer away from whoever holds it.
         const { buffer } = (this.one('Tensor') as tb.Tensor).data
         if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) structuredClone(buffer, { transfer: [buffer] })
         return
@@ -131,7 +131,7 @@ export class World {
     if (Array.isArray(slot))
       return Array.from({ length: 1 + this.random.below(3) }, () => this.value((slot as readonly [Slot])[0]))
     const options: Record<string, unknown> = {}
-    // Few at a time: many of them contradict each other.
+    // Only a few options at a time, because many contradict each other.
     for (const [name, of] of Object.entries(slot))
       if (NEEDED.has(name) || this.random.chance(0.2)) options[name] = this.value(of)
     return options
@@ -146,7 +146,7 @@ export class World {
     return made
   }
 
-  /** A path that is this world's alone. */
+  /** A path that only this world uses. */
   path(): string {
     return join(this.#folder, `written-${this.#next++ % 8}`)
   }
@@ -156,7 +156,7 @@ export class World {
   }
 }
 
-/** Options that calls cannot do without. */
+/** Options that calls require. */
 const NEEDED = new Set([
   'vocabSize',
   'contextLength',
@@ -272,7 +272,7 @@ const MAKERS = new Map<string, (world: World) => object>([
   ],
 ])
 
-/** Leaves that learn, with gradients. */
+/** Leaves that require gradients and have them. */
 function learned(world: World): tb.Tensor[] {
   const tensors = [world.matrix(ROWS, DIM, true), tb.zeros([DIM], { requiresGrad: true })]
   for (const one of tensors) one.mul(one).sum().backward()

@@ -23,7 +23,7 @@ import { runScript, scenario } from '../support/child.js'
 const SCRIPT = 'lifetime/async.js'
 const MB = 2 ** 20
 
-/** Asserts the rejection of an error like the one that `run` throws. */
+/** Asserts that the promise rejects with an error like the one that `run` throws. */
 async function rejectsAs(
   t: ExecutionContext,
   promise: Promise<unknown>,
@@ -34,7 +34,7 @@ async function rejectsAs(
   const found = (await t.throwsAsync(promise, { any: true }, what)) as Error
   t.is(found.constructor, wanted.constructor, what)
   t.deepEqual({ ...found }, { ...wanted }, what)
-  // But for the name of the method.
+  // Only the name of the method differs.
   t.is(found.message.replace('forwardAsync', 'forward'), wanted.message, what)
 }
 
@@ -65,7 +65,7 @@ const IDS: [string, Ids, number[] | undefined][] = [
 ]
 
 for (const [name, ids, shape] of IDS) {
-  test(`${name}: what forward gives`, async (t) => {
+  test(`${name}: forwardAsync gives what forward gives`, async (t) => {
     for (const dim of [1, 17, 256]) {
       const embedding = new Embedding(50, dim)
       await isSame(t, embedding.forwardAsync(ids, { shape }), embedding.forward(ids, { shape }))
@@ -73,8 +73,8 @@ for (const [name, ids, shape] of IDS) {
   })
 }
 
-test('token + position: what forward gives, wherever ids stand', async (t) => {
-  // 96 sequences are several blocks.
+test('token + position: forwardAsync gives what forward gives, wherever the ids are stored', async (t) => {
+  // 96 sequences span several blocks.
   for (const [batch, length, dim] of [
     [2, 3, 5],
     [96, 8, 500],
@@ -103,7 +103,7 @@ test('token + position: what forward gives, wherever ids stand', async (t) => {
   }
 })
 
-test("with scale, segments and a normalization, in native memory and in V8's", async (t) => {
+test("forwardAsync handles scale, segments and normalization, in native memory and in V8's", async (t) => {
   for (const moved of [false, true]) {
     const layer = new TokenPositionEmbedding({
       vocabSize: 9,
@@ -118,7 +118,7 @@ test("with scale, segments and a normalization, in native memory and in V8's", a
     const ids = Int32Array.from({ length: 600 }, (_, i) => (i * 5) % 9)
     const shape = [100, 6]
     const segments = Uint8Array.from(ids, (id) => id % 3)
-    // First as it is for forward, then once it moved.
+    // First with memory as forward left it, then after it moved.
     const wanted = layer.forward(ids, { shape, segments: tensor(segments, { shape }) })
     for (let i = 0; i < 2; i++)
       await isSame(t, layer.forwardAsync(ids, { shape, segments: tensor(segments, { shape }) }), wanted)
@@ -156,7 +156,7 @@ test("with scale, segments and a normalization, in native memory and in V8's", a
   }
 })
 
-test('bags, and tables of small elements: what forward gives', async (t) => {
+test('forwardAsync gives what forward gives for bags and quantized tables', async (t) => {
   const ids = Int32Array.from({ length: 5000 }, (_, i) => (i * 7) % 40)
   const table = randn([40, 300])
   for (const kind of ['float32', 'float16', 'bfloat16', 'int8', 'int4'] as const) {
@@ -198,7 +198,7 @@ test('bags, and tables of small elements: what forward gives', async (t) => {
   })
 })
 
-test('bad ids are mended, or rejected as the synchronous error', async (t) => {
+test('bad ids are replaced, or rejected with the synchronous error', async (t) => {
   const bad = [
     [1, -1, 3],
     [3, 50, 1],
@@ -222,7 +222,7 @@ test('bad ids are mended, or rejected as the synchronous error', async (t) => {
   await rejectsAs(t, new Embedding(0, 2).forwardAsync([0]), () => new Embedding(0, 2).forward([0]), 'no rows')
 })
 
-test('whatever is wrong with the call is a rejection, never thrown', async (t) => {
+test('wrong use rejects the promise and never throws', async (t) => {
   const embedding = new Embedding(3, 4)
   const layer = new TokenPositionEmbedding({ vocabSize: 3, contextLength: 2, dim: 2 })
   const calls: [string, (method: 'forward' | 'forwardAsync') => unknown][] = [
@@ -249,7 +249,7 @@ test('whatever is wrong with the call is a rejection, never thrown', async (t) =
   await t.throwsAsync(embedding.forwardAsync([1]), { instanceOf: UsageError, message: /disposed/ })
 })
 
-test('ids are copied at the call', async (t) => {
+test('ids are copied when forwardAsync is called', async (t) => {
   const layer = new TokenPositionEmbedding({ vocabSize: 9, contextLength: 4, dim: 2 })
   const [ids, positions] = [Int32Array.of(1, 2, 3), Uint8Array.of(3, 2, 1)]
   const wanted = layer.forward(ids, { positions })
@@ -259,7 +259,7 @@ test('ids are copied at the call', async (t) => {
   await isSame(t, pending, wanted)
 })
 
-test('hundreds at once each give their own', async (t) => {
+test('each of hundreds of concurrent lookups gives its own result', async (t) => {
   const embedding = new Embedding(1000, 64)
   const wanted = Array.from({ length: 400 }, (_, i) =>
     Int32Array.from({ length: 1 + ((i * 7) % 90) }, (_, k) => (i * 31 + k * 17) % 1000),
@@ -268,7 +268,7 @@ test('hundreds at once each give their own', async (t) => {
   for (const [i, ids] of wanted.entries()) t.is(digest(results[i]), digest(embedding.forward(ids)))
 })
 
-test('a result is a tensor like any other: written, shared, disposed', async (t) => {
+test('a result is an ordinary tensor that can be written, shared and disposed', async (t) => {
   const embedding = new Embedding(4, 3)
   const result = await embedding.forwardAsync([1, 2])
   const { data } = result
@@ -288,7 +288,7 @@ test('a result is a tensor like any other: written, shared, disposed', async (t)
   t.throws(() => result.data, { instanceOf: UsageError })
 })
 
-test('a result belongs to no scope, and what is not recorded does not learn', async (t) => {
+test('a result belongs to no scope, and an unrecorded one does not learn', async (t) => {
   for (const embedding of [new Embedding(4, 3), shown()]) {
     let pending: Promise<Tensor> | undefined
     scope(() => void (pending = embedding.forwardAsync([1])))
@@ -300,14 +300,14 @@ test('a result belongs to no scope, and what is not recorded does not learn', as
   }
 })
 
-/** A layer over a table in V8's memory that somebody looks at. */
+/** A layer over a table in V8's memory whose data was looked at. */
 function shown(): Embedding {
   const embedding = Embedding.fromPretrained(randn([4, 3]), { freeze: false })
   void embedding.weight.data
   return embedding
 }
 
-test("a table in V8's memory moves to native memory, with all that share it", async (t) => {
+test("a table in V8's memory moves to native memory with every tensor that shares it", async (t) => {
   manualSeed(1)
   const table = randn([600, 50])
   const before = digest(table.clone())
@@ -325,7 +325,7 @@ test("a table in V8's memory moves to native memory, with all that share it", as
   t.throws(() => embedding.forward([1]), { instanceOf: UsageError })
 })
 
-test('a table whose data was looked at stays where it is', async (t) => {
+test('a table whose data was looked at does not move', async (t) => {
   const table = tensor([
     [1, 2],
     [3, 4],
@@ -339,7 +339,7 @@ test('a table whose data was looked at stays where it is', async (t) => {
   await rejectsAs(t, embedding.forwardAsync([2]), () => embedding.forward([2]), 'a bad id')
 })
 
-test('a table is not changed through the API while it is read', async (t) => {
+test('the API refuses to change a table while it is read', async (t) => {
   const embedding = new Embedding(4, 3, { maxNorm: 100 })
   const layer = new TokenPositionEmbedding({ vocabSize: 4, contextLength: 2, dim: 3 })
   const values = embedding.weight.toArray()
@@ -365,14 +365,14 @@ test('a table is not changed through the API while it is read', async (t) => {
   for (const change of changes) t.notThrows(change, String(change))
 })
 
-test('a lookup that failed or was refused reads no longer', async (t) => {
+test('a lookup that failed or was refused no longer blocks changes', async (t) => {
   const embedding = new Embedding(4, 3)
   await t.throwsAsync(embedding.forwardAsync([4]))
   await t.throwsAsync(embedding.forwardAsync([1], { signal: AbortSignal.abort() }))
   t.notThrows(() => embedding.weight.set([1]))
 })
 
-test('maxNorm rescales the rows at the call', async (t) => {
+test('maxNorm rescales the rows when forwardAsync is called', async (t) => {
   const [a, b] = [7, 7].map((seed) => {
     manualSeed(seed)
     return new Embedding(20, 8, { maxNorm: 0.5, normType: 1 })
@@ -382,7 +382,7 @@ test('maxNorm rescales the rows at the call', async (t) => {
   await isSame(t, pending, b.forward([3, 4]))
 })
 
-test('a table may be disposed while it is read: the lookup ends well', async (t) => {
+test('a table may be disposed while it is read, and the lookup succeeds', async (t) => {
   const embedding = new Embedding(30_000, 64)
   const ids = Int32Array.from({ length: 20_000 }, (_, i) => (i * 7919) % 30_000)
   const wanted = digest(embedding.forward(ids))
@@ -393,7 +393,7 @@ test('a table may be disposed while it is read: the lookup ends well', async (t)
   for (const result of await Promise.all(pending)) t.is(digest(result), wanted)
 })
 
-test('a signal that has aborted: rejected at once, with its reason', async (t) => {
+test('an aborted signal rejects at once with its reason', async (t) => {
   const embedding = new Embedding(4, 3)
   const reason = new Error('enough')
   const error = await t.throwsAsync<AbortedError>(embedding.forwardAsync([1], { signal: AbortSignal.abort(reason) }))
@@ -405,7 +405,7 @@ test('a signal that has aborted: rejected at once, with its reason', async (t) =
   t.is((standard.cause as Error).name, 'AbortError')
 })
 
-test('a signal ends lookups in the queue and under way, and no others', async (t) => {
+test('a signal ends queued and running lookups, and no others', async (t) => {
   const embedding = new Embedding(100, 768)
   const ids = new Int32Array(20_000)
   const [ending, going] = [new AbortController(), new AbortController()]
@@ -429,7 +429,7 @@ test('a signal ends lookups in the queue and under way, and no others', async (t
   t.deepEqual(heard, ['onabort', 'listener'])
   t.is(getEventListeners(ending.signal, 'abort').length, 2, "the user's own")
   t.is(getEventListeners(going.signal, 'abort').length, 0)
-  // Those in the queue did not wait for their turn.
+  // Queued lookups are rejected without waiting for their turn.
   t.deepEqual(
     order.slice(0, 30),
     Array.from({ length: 30 }, () => 'ended'),
@@ -437,7 +437,7 @@ test('a signal ends lookups in the queue and under way, and no others', async (t
   t.notThrows(() => embedding.weight.set([1]))
 })
 
-test('a signal is used again, and an abort after the end does nothing', async (t) => {
+test('a signal can be used again, and an abort after the end does nothing', async (t) => {
   const embedding = new Embedding(4, 3)
   const controller = new AbortController()
   const { signal } = controller
@@ -449,7 +449,7 @@ test('a signal is used again, and an abort after the end does nothing', async (t
   await t.throwsAsync(embedding.forwardAsync([1], { signal }), { instanceOf: AbortedError })
 })
 
-test('an abort within the turn of the result wins', async (t) => {
+test('an abort in the same turn as the result wins', async (t) => {
   const embedding = new Embedding(4, 3)
   for (let i = 0; i < 200; i++) {
     const controller = new AbortController()
@@ -463,7 +463,7 @@ test('an abort within the turn of the result wins', async (t) => {
   }
 })
 
-test.serial('memory of results is used again, and bounded without dispose', async (t) => {
+test.serial('memory of results is reused, and bounded without dispose', async (t) => {
   const { disposed, dropped, unseen, reused } = await scenario(SCRIPT, 'bounded')
   t.log(
     `${(disposed / MB).toFixed(1)} MiB disposed, ${(dropped / MB).toFixed(1)} MiB dropped, ${(unseen / MB).toFixed(1)} MiB never looked at`,
@@ -474,49 +474,49 @@ test.serial('memory of results is used again, and bounded without dispose', asyn
   t.true(unseen < 700 * MB, `${unseen}`)
 })
 
-test.serial('hundreds in flight hold their results and no more, and memoryUsage tells', async (t) => {
+test.serial('hundreds of pending lookups hold only their results, and memoryUsage counts them', async (t) => {
   const { held, results, after, left } = await scenario(SCRIPT, 'inFlight')
   t.true(Math.abs(results - held) < 0.05 * held, `${results} of ${held}`)
-  // Ids, and the copies of them that wait for backward, go with the garbage collector.
+  // The garbage collector frees the ids, and the copies of them that wait for backward.
   t.true(after <= results && left < 1.5 * MB, `${after}, ${left}`)
 })
 
-test.serial('aborted lookups leave nothing behind', async (t) => {
+test.serial('aborted lookups leak nothing', async (t) => {
   const { results, tables, ended } = await scenario(SCRIPT, 'aborted')
   t.true(ended > 200 && ended <= 300, `${ended}`)
   t.true(results < MB && tables === 0, `${results} ${tables}`)
 })
 
-test.serial('a table disposed while it is read goes when the lookup has ended', async (t) => {
+test.serial('a table disposed while it is read is freed when the lookup ends', async (t) => {
   const { during, after } = await scenario(SCRIPT, 'disposed')
   t.true(during > 7 * MB)
   t.is(after, 0)
 })
 
-test.serial('external memory of results is told to V8 and taken back', async (t) => {
+test.serial('V8 is told about external memory of results, and told when it is freed', async (t) => {
   const steps = await scenario(SCRIPT, 'external')
   for (const [name, bytes] of Object.entries(steps)) t.true(Math.abs(bytes) < 4096, `${name}: ${bytes}`)
 })
 
-test.serial("where live data is forbidden a result is V8's, and its data live", async (t) => {
+test.serial("where external buffers are forbidden, results are in V8's memory and their data is live", async (t) => {
   const found = await scenario<object>(SCRIPT, 'copies', { TOKENBED_LIVE_DATA: '0' })
   t.deepEqual(found, { live: false, same: true, written: 5, length: 0, results: 0 })
 })
 
-test.serial('no warning of many listeners, and the process ends by itself', async (t) => {
+test.serial('lookups cause no warning about listeners and do not keep the process alive', async (t) => {
   const { warnings, ended } = await scenario<{ warnings: string[]; ended: number }>(SCRIPT, 'oneSignal')
   t.deepEqual(warnings, [])
   t.is(ended, 200)
 })
 
-test.serial('a process may exit in the midst of lookups', async (t) => {
+test.serial('a process may exit during lookups', async (t) => {
   const { code, stderr } = await runScript(SCRIPT, ['exits'])
   t.deepEqual([code, stderr], [7, ''])
 })
 
-test.serial('a panic off the thread, and what slips through the checks, are failures', async (t) => {
+test.serial('a panic on another thread and arguments that slip through the checks reject the promise', async (t) => {
   const { codes, works } = await scenario<{ codes: unknown[]; works: number }>(SCRIPT, 'unchecked')
-  // Work that is queued again has nothing left to do.
+  // Work that is queued a second time has nothing left to do.
   t.deepEqual(codes, ['INTERNAL', 'SHAPE', 'USAGE', 'DTYPE', 'done', 'ABORTED', false])
   t.is(works, 2)
 })

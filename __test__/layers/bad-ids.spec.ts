@@ -6,7 +6,7 @@ import { refuses } from '../support/errors.js'
 
 type Code = 'USAGE' | 'SHAPE' | 'DTYPE' | 'TOKEN_INDEX'
 
-/** What is wrong, the ids, and what the error must be and say. Both layers have 8 rows. */
+/** The fault, the ids, and the class and text of the error. Both layers have 8 rows. */
 const BAD: [string, () => unknown, Code, ...string[]][] = [
   ['a negative id', () => [0, -1], 'TOKEN_INDEX', 'id -1 at [1] is out of range for a table of 8 rows'],
   ['an id of V', () => [0, 8], 'TOKEN_INDEX', 'id 8 at [1] is out of range for a table of 8 rows'],
@@ -24,10 +24,10 @@ const BAD: [string, () => unknown, Code, ...string[]][] = [
   ['a negative Int8', () => Int8Array.of(-128), 'TOKEN_INDEX', 'id -128 at [0]'],
   ['a large Uint32', () => Uint32Array.of(1, 2 ** 32 - 1), 'TOKEN_INDEX', 'id 4294967295 at [1]'],
   ['a large BigInt64', () => BigInt64Array.of(2n ** 40n), 'TOKEN_INDEX', 'id 1099511627776 at [0]'],
-  ['the least BigInt64', () => BigInt64Array.of(-(2n ** 63n)), 'TOKEN_INDEX', 'id -9223372036854775808 at [0]'],
+  ['the smallest BigInt64', () => BigInt64Array.of(-(2n ** 63n)), 'TOKEN_INDEX', 'id -9223372036854775808 at [0]'],
   ['the largest BigUint64', () => BigUint64Array.of(2n ** 64n - 1n), 'TOKEN_INDEX', 'id 18446744073709551615 at [0]'],
   ['a bigint of 64 bits', () => [2n ** 63n - 1n], 'TOKEN_INDEX', 'id 9223372036854775807 at [0]'],
-  ['a bigint of more', () => [1n, 2n ** 63n], 'USAGE', 'id 9223372036854775808n at [1]'],
+  ['a bigint beyond int64', () => [1n, 2n ** 63n], 'USAGE', 'id 9223372036854775808n at [1]'],
   ['a bad id in a tensor', () => tensor([[1], [99]], { dtype: 'int64' }), 'TOKEN_INDEX', 'id 99 at [1, 0]'],
   ['a fraction', () => [1, 1.5], 'USAGE', 'id 1.5 at [1]'],
   ['NaN', () => [NaN], 'USAGE', 'id NaN at [0]'],
@@ -37,17 +37,17 @@ const BAD: [string, () => unknown, Code, ...string[]][] = [
   ['null', () => [1, null], 'USAGE', 'id null at [1]'],
   ['undefined', () => [undefined], 'USAGE', '[0]', 'undefined'],
   ['a string', () => ['1'], 'USAGE', "id '1' at [0]"],
-  ['a truth value', () => [true], 'USAGE', 'id true at [0]'],
+  ['a boolean', () => [true], 'USAGE', 'id true at [0]'],
   ['an object', () => [{}], 'USAGE', 'id {} at [0]'],
   ['a symbol', () => [Symbol('id')], 'USAGE', 'Symbol(id)'],
   ['a typed array in an array', () => [Int32Array.of(1)], 'USAGE', 'Int32Array'],
   ['a tensor in an array', () => [tensor(1, { dtype: 'int32' })], 'USAGE', 'tensor'],
   ['a hole', () => [1, , 2], 'USAGE', '[1]', 'undefined'], // eslint-disable-line no-sparse-arrays
-  ['nothing but holes, and many', () => new Array(2 ** 32 - 1), 'USAGE', '[0]', 'undefined'],
+  ['many holes', () => new Array(2 ** 32 - 1), 'USAGE', '[0]', 'undefined'],
   ['ragged rows', () => [[1, 2], [3]], 'SHAPE', '[1]', 'an array of 1', 'an array of 2'],
   ['a number among rows', () => [[1, 2], 3], 'SHAPE', '[1]'],
   ['a row among numbers', () => [1, [2, 3]], 'SHAPE', '[1]'],
-  ['an array in itself', itself, 'SHAPE', 'nested'],
+  ['an array that contains itself', itself, 'SHAPE', 'nested'],
   ['a float32 tensor', () => zeros([2]), 'DTYPE', 'float32', "to('int32')"],
   ['a bool tensor', () => zeros([2], { dtype: 'bool' }), 'DTYPE', 'bool'],
   ['a Float32Array', () => Float32Array.of(1), 'DTYPE', 'Float32Array', 'Int32Array'],
@@ -90,7 +90,7 @@ const embedding = new Embedding(8, 4)
 const renormalised = new Embedding(8, 4, { maxNorm: 0.5 })
 const layer = new TokenPositionEmbedding({ vocabSize: 8, contextLength: 4, dim: 4 })
 
-/** Nothing is lost: tables are as they were, and the next call works. */
+/** Checks that tables are unchanged and the next call works. */
 function unchanged<T>(t: ExecutionContext, run: () => T): T {
   const tables = [embedding.weight, renormalised.weight, ...layer.parameters()]
   const before = tables.map(digest)
@@ -109,7 +109,7 @@ for (const [what, make, code, ...parts] of BAD) {
   })
 }
 
-test('a bad id says which, where, how many rows, and how many more', (t) => {
+test('the error about a bad id has its value, its place, the number of rows and how many more there are', (t) => {
   const error = refuses(
     t,
     () =>
@@ -129,7 +129,7 @@ test('a bad id says which, where, how many rows, and how many more', (t) => {
   t.deepEqual(shaped.position, [1, 0, 1])
 })
 
-test('the last of very many ids is found', (t) => {
+test('finds a bad id at the end of very many', (t) => {
   for (const length of [15, 16, 17, 64, 100_003]) {
     for (const make of [Int32Array, Uint32Array, BigInt64Array, Uint8Array, Int16Array]) {
       const ids = new make(length)
@@ -140,7 +140,7 @@ test('the last of very many ids is found', (t) => {
   }
 })
 
-test('shapes that are no shapes', (t) => {
+test('rejects invalid shapes', (t) => {
   const ids = [1, 2, 3, 4]
   refuses(t, () => embedding.forward(ids, { shape: [3] }), 'SHAPE', '4 ids', '[3]')
   refuses(t, () => embedding.forward(ids, { shape: [2, -2] }), 'USAGE', '-2')

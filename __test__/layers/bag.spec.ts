@@ -31,23 +31,23 @@ interface Case {
 }
 const goldens = readGolden<{ bags: Case[] }>('bag/bag.json').bags
 
-/** Longest bag of the goldens. */
+/** Length of the longest bag in the goldens. */
 const TERMS = 9
 /**
- * PyTorch multiplies and adds weights in two roundings on some paths, and sums the norm of `maxNorm` in another order:
- * the most that a sum of so many terms of at most this magnitude may differ (testkit's `reduction_f32`).
+ * The most that a sum of this many terms of at most this magnitude may differ (testkit's `reduction_f32`). On some
+ * paths PyTorch rounds twice when it multiplies and adds weights, and it sums the norm of `maxNorm` in another order.
  */
 const reduction = (magnitude: number) => 2 ** -23 * TERMS * TERMS * magnitude
 /**
- * PyTorch rounds the sum to 16 bits before it divides, or sums bfloat16 in another order; here all is float32, rounded
- * once.
+ * PyTorch rounds the sum to 16 bits before it divides, or sums bfloat16 in another order. Here everything is computed
+ * in float32 and rounded once.
  */
 const SIXTEEN_BITS = 2
 
 for (const [i, golden] of goldens.entries()) {
   const { seed, dim, mode, ids, offsets, includeLastOffset, paddingIdx, weighted, maxNorm, dtype, out } = golden
   const name = `${dtype} x ${dim} ${mode}${offsets ? ' by offsets' : ''}${paddingIdx === null ? '' : ` without ${paddingIdx}`}`
-  test(`as PyTorch, ${i}: ${name}${weighted ? ' weighted' : ''}${maxNorm === null ? '' : ' maxNorm'}`, (t) => {
+  test(`equals PyTorch, ${i}: ${name}${weighted ? ' weighted' : ''}${maxNorm === null ? '' : ' maxNorm'}`, (t) => {
     manualSeed(seed)
     const options = {
       mode,
@@ -84,7 +84,7 @@ const table = () =>
     [-7, 8],
   ])
 
-test('the default mode is the mean, of bags of one and of many, and zeros of none', (t) => {
+test('the default mode is the mean, and an empty bag gives zeros', (t) => {
   const layer = EmbeddingBag.fromPretrained(table())
   t.is(layer.mode, 'mean')
   t.deepEqual(layer.forward([0, 1, 2, 3, 3], [0, 1, 1, 3]).toArray(), [
@@ -106,7 +106,7 @@ test('the default mode is the mean, of bags of one and of many, and zeros of non
   t.deepEqual(layer.forward(new Int32Array(0), [0]).toArray(), [[0, 0]])
 })
 
-test('rows of 2-D ids, offsets, the end included, and a Ragged are the same bags', (t) => {
+test('rows of 2-D ids, offsets with the end included, and a Ragged describe the same bags', (t) => {
   for (const mode of ['sum', 'mean', 'max'] as const) {
     const layer = EmbeddingBag.fromPretrained(table(), { mode })
     const withEnd = EmbeddingBag.fromPretrained(table(), { mode, includeLastOffset: true })
@@ -130,7 +130,7 @@ test('rows of 2-D ids, offsets, the end included, and a Ragged are the same bags
   }
 })
 
-test('paddingIdx counts for nothing, also not in the mean', (t) => {
+test('paddingIdx is left out of the bag, and of the count of the mean', (t) => {
   const mean = EmbeddingBag.fromPretrained(table(), { paddingIdx: -3 })
   t.deepEqual(
     mean
@@ -163,7 +163,7 @@ test('paddingIdx counts for nothing, also not in the mean', (t) => {
   t.deepEqual(drawn.weight.toArray()[1], [0, 0, 0])
 })
 
-test('weights are factors of the sum', (t) => {
+test('weights multiply the rows of a sum', (t) => {
   const layer = EmbeddingBag.fromPretrained(table(), { mode: 'sum' })
   const perSampleWeights = tensor([2, 0.5, -1, 0])
   t.deepEqual(layer.forward([0, 1, 2, 3], [0, 2], { perSampleWeights }).toArray(), [
@@ -196,7 +196,7 @@ test('weights are factors of the sum', (t) => {
   }
 })
 
-test('bad offsets are told with their place and value', (t) => {
+test('bad offsets are errors with their place and value', (t) => {
   const layer = EmbeddingBag.fromPretrained(table())
   const withEnd = EmbeddingBag.fromPretrained(table(), { includeLastOffset: true })
   const ids = [0, 1, 2, 3]
@@ -220,7 +220,7 @@ test('bad offsets are told with their place and value', (t) => {
   refuses(t, () => layer.forward(ids, new Float32Array(1) as never), 'DTYPE', 'Float32Array')
 })
 
-test('bad ids are told with their place, and mended where the layer says so', (t) => {
+test('bad ids are errors with their place, or replaced if the layer says so', (t) => {
   const layer = EmbeddingBag.fromPretrained(table(), { mode: 'sum' })
   const error = refuses(
     t,
@@ -241,7 +241,7 @@ test('bad ids are told with their place, and mended where the layer says so', (t
   t.deepEqual(padding.forward([[0, 99]]).toArray(), [[1, 2]])
 })
 
-test('out is written and returned; nothing is written where something is wrong', (t) => {
+test('out is written and returned, and left as it was if the call fails', (t) => {
   const layer = EmbeddingBag.fromPretrained(table(), { freeze: false })
   const out = zeros([2, 2])
   t.is(layer.forward([[0], [1]], undefined, { out }), out)
@@ -267,7 +267,7 @@ test('out is written and returned; nothing is written where something is wrong',
   refuses(t, () => layer.forward([[0], [1]], undefined, { out, dtype: 'float16' }), 'DTYPE', 'float16', 'float32')
 })
 
-test('a layer is made, replaced, saved and loaded as an Embedding is', (t) => {
+test('a layer is made, replaced, saved and loaded like an Embedding', (t) => {
   manualSeed(3)
   const layer = new EmbeddingBag(5, 3, { mode: 'sum' })
   const other = new EmbeddingBag(5, 3, { mode: 'sum' })
@@ -298,7 +298,7 @@ test('maxNorm rescales the rows in place', (t) => {
   refuses(t, () => EmbeddingBag.fromPretrained(quantize(weight, 'int8'), { maxNorm: 1 }), 'USAGE', 'int8')
 })
 
-test('the same bits on any number of threads, over every kind of table', (t) => {
+test('bags have the same bits on any number of threads, for every kind of table', (t) => {
   manualSeed(9)
   const weight = randn([500, 96])
   const ids = Int32Array.from({ length: 60000 }, (_, i) => (i * 7919) % 500)

@@ -25,7 +25,7 @@ interface MaxNorm {
 const goldens = readGolden<{ lookup: Lookup[]; maxNorm: MaxNorm[] }>('embedding/embedding.json')
 const float32 = (golden: Golden): Golden => ({ ...golden, t: 'float32' })
 
-test('the first table, its rows, and how it prints', (t) => {
+test('draws a table, looks up its rows and prints them', (t) => {
   manualSeed(123)
   const embedding = new Embedding(6, 3)
   t.is(
@@ -48,7 +48,7 @@ test('the first table, its rows, and how it prints', (t) => {
 })
 
 for (const { seed, rows, dim, ids, paddingIdx, weight, out } of goldens.lookup) {
-  test(`as PyTorch: ids ${JSON.stringify(ids)} of ${rows} x ${dim}, paddingIdx ${paddingIdx}`, (t) => {
+  test(`lookup equals PyTorch's: ids ${JSON.stringify(ids)} of ${rows} x ${dim}, paddingIdx ${paddingIdx}`, (t) => {
     manualSeed(seed)
     const embedding = new Embedding(rows, dim, paddingIdx === null ? {} : { paddingIdx })
     isGolden(t, embedding.weight, float32(weight), 'weight')
@@ -56,11 +56,11 @@ for (const { seed, rows, dim, ids, paddingIdx, weight, out } of goldens.lookup) 
   })
 }
 
-// The norm is summed in another order than PyTorch's: its last bits, and so the scale's, may differ.
+// The norm is summed in another order than PyTorch's, so its last bits, and those of the scale, may differ.
 const RENORMALISED = 4
 
 for (const { maxNorm, normType, ids, before, after, out } of goldens.maxNorm) {
-  test(`maxNorm ${maxNorm} of the ${normType}-norm, as PyTorch`, (t) => {
+  test(`maxNorm ${maxNorm} of the ${normType}-norm rescales as in PyTorch`, (t) => {
     manualSeed(5)
     const embedding = new Embedding(6, 5, { maxNorm, normType: Number(normType) })
     isGolden(t, embedding.weight, float32(before), 'before')
@@ -103,7 +103,7 @@ function shared<T extends Int32Array | Buffer>(array: T, ids: number[]): T {
 }
 
 for (const [name, make] of KINDS) {
-  test(`ids as ${name}`, (t) => {
+  test(`accepts ids as ${name}`, (t) => {
     const embedding = new Embedding(10, 7)
     const ids = [3, 0, 9, 9, 1, 5]
     t.deepEqual(embedding.forward(make(ids)).toArray(), rows(embedding, ids))
@@ -113,7 +113,7 @@ for (const [name, make] of KINDS) {
   })
 }
 
-test('a length-tracking array is read at its length at the call', (t) => {
+test('a length-tracking array is read up to its length at the call', (t) => {
   const embedding = new Embedding(10, 2)
   const buffer = resizable(8)
   const ids = new Int32Array(buffer)
@@ -124,7 +124,7 @@ test('a length-tracking array is read at its length at the call', (t) => {
   t.deepEqual(embedding.forward(ids).shape, [0, 2])
 })
 
-test('ids of any shape', (t) => {
+test('accepts ids of any shape', (t) => {
   const embedding = new Embedding(10, 4)
   t.deepEqual(
     embedding.forward([
@@ -148,7 +148,7 @@ for (const [count, dim] of [
   [8, 16],
   [33, 67],
 ]) {
-  test(`a lookup is a product with one-hot rows: ${count} x ${dim}`, (t) => {
+  test(`a lookup equals a product with one-hot rows: ${count} x ${dim}`, (t) => {
     const embedding = new Embedding(count, dim)
     const ids = Array.from({ length: 3 * count }, (_, i) => (i * 7 + (i % 3)) % count)
     const oneHot = zeros([ids.length, count])
@@ -157,7 +157,7 @@ for (const [count, dim] of [
   })
 }
 
-test('a table of no rows may be, and a dim of 0 may not', (t) => {
+test('a table may have no rows, but its dim must not be 0', (t) => {
   const none = new Embedding(0, 3)
   t.deepEqual(none.weight.shape, [0, 3])
   t.deepEqual(none.forward([]).shape, [0, 3])
@@ -165,7 +165,7 @@ test('a table of no rows may be, and a dim of 0 may not', (t) => {
   refuses(t, () => new Embedding(3, 0), 'USAGE', 'embeddingDim', 'at least 1')
 })
 
-test('paddingIdx zeroes the drawn row; fromPretrained does not', (t) => {
+test('paddingIdx zeroes the drawn row, but fromPretrained does not', (t) => {
   for (const [paddingIdx, row] of [
     [0, 0],
     [3, 3],
@@ -194,7 +194,7 @@ test('paddingIdx zeroes the drawn row; fromPretrained does not', (t) => {
   refuses(t, () => new Embedding(5, 3, { paddingIdx: 1.5 }), 'USAGE', '1.5')
 })
 
-test('onBadId: throw, clamp, padding', (t) => {
+test('onBadId throws, clamps or pads', (t) => {
   const options = { paddingIdx: 1 } as const
   const ids = [2, -1, 4, 0, 2 ** 40]
   const clamp = new Embedding(4, 3, { ...options, onBadId: 'clamp' })
@@ -216,7 +216,7 @@ test('onBadId: throw, clamp, padding', (t) => {
   refuses(t, () => empty.forward([0]), 'TOKEN_INDEX', 'table of 0 rows')
 })
 
-test('requiresGrad follows the weight, but not under noGrad, nor into out', (t) => {
+test('requiresGrad follows the weight, except under noGrad and into out', (t) => {
   const learning = new Embedding(3, 2)
   t.true(learning.weight.requiresGrad)
   t.true(learning.forward([1]).requiresGrad)
@@ -235,7 +235,7 @@ test('requiresGrad follows the weight, but not under noGrad, nor into out', (t) 
   t.false(new Embedding(3, 2, { requiresGrad: false }).forward([1]).requiresGrad)
 })
 
-test('sizes are whole numbers that fit in memory', (t) => {
+test('sizes must be integers that fit in memory', (t) => {
   for (const size of [-1, 1.5, NaN, Infinity, '3', null, undefined, 3n]) {
     refuses(t, () => new Embedding(size as never, 3), 'USAGE', 'numEmbeddings')
     refuses(t, () => new Embedding(3, size as never), 'USAGE', 'embeddingDim')
@@ -246,7 +246,7 @@ test('sizes are whole numbers that fit in memory', (t) => {
   t.true(process.memoryUsage().rss - before < 2 ** 24)
 })
 
-test('options are checked, and told by name', (t) => {
+test('checks options and names them in errors', (t) => {
   refuses(t, () => new Embedding(3, 2, { paddingIndex: 0 } as never), 'USAGE', '"paddingIndex"', 'paddingIdx, maxNorm')
   refuses(t, () => new Embedding(3, 2, null as never), 'USAGE', 'null')
   refuses(t, () => new Embedding(3, 2, 5 as never), 'USAGE', '5')

@@ -1,4 +1,4 @@
-// How tables are drawn. The numbers of `{ std, mean }` and `{ uniform }` are compared with PyTorch's in random.spec.ts.
+// How tables are initialised. random.spec.ts compares the numbers of `{ std, mean }` and `{ uniform }` with PyTorch's.
 
 import test from 'ava'
 import {
@@ -20,7 +20,7 @@ import { refuses } from '../support/errors.js'
 const generator = () => new Generator(123)
 const [ROWS, DIM] = [400, 50]
 
-/** Mean, deviation, least and most. */
+/** Mean, standard deviation, minimum and maximum. */
 function facts(data: ArrayLike<number>): { mean: number; std: number; least: number; most: number } {
   const all = Array.from(data)
   const mean = all.reduce((sum, x) => sum + x, 0) / all.length
@@ -57,7 +57,7 @@ for (const [name, make] of [
       }).weight,
   ],
 ] as const) {
-  test(`${name} is drawn as it is told`, (t) => {
+  test(`${name} is initialised as asked`, (t) => {
     t.is(digest(make()), digest(make({ std: 1 })))
     const moved = facts(make({ std: 0.02, mean: 3 }).data as Float32Array)
     t.true(near(moved.mean, 3, 1e-3) && near(moved.std, 0.02, 1e-3))
@@ -77,7 +77,7 @@ for (const [name, make] of [
   })
 }
 
-test('a draw of another deviation takes as much of the generator as one of 1, zeros take nothing', (t) => {
+test('any standard deviation takes the same amount from the generator, and zeros take none', (t) => {
   const after = (init?: Init) => {
     const own = generator()
     new Embedding(ROWS, DIM, { init, generator: own })
@@ -86,11 +86,11 @@ test('a draw of another deviation takes as much of the generator as one of 1, ze
   t.is(after({ std: 0.02 }), after())
   t.is(after('zeros'), digest(generator().getState()))
   const shifted = new Embedding(ROWS, DIM, { init: { std: 0.25 }, generator: generator() })
-  // A power of two scales each draw exactly.
+  // Scaling by a power of two is exact.
   t.is(digest(shifted.weight), digest(randn([ROWS, DIM], { generator: generator() }).mul(0.25)))
 })
 
-test('tables of a layer are drawn in their order, each as it is told', (t) => {
+test('the tables of a layer are drawn in order, each with its own initialisation', (t) => {
   const sizes = { vocabSize: 20, contextLength: 9, dim: 8, segments: 2 }
   const one = new TokenPositionEmbedding({
     ...sizes,
@@ -126,7 +126,7 @@ test('tables of a layer are drawn in their order, each as it is told', (t) => {
   )
 })
 
-test('padding rows are zero, and 16-bit tables are what they round to', (t) => {
+test('padding rows are zero, and 16-bit tables are rounded float32 draws', (t) => {
   const layer = new Embedding(6, 4, { init: { std: 0.02, mean: 1 }, paddingIdx: -2 })
   t.deepEqual(layer.weight.toArray()[4], [0, 0, 0, 0])
   t.true(layer.weight.toArray()[5].every((x: number) => x > 0.8))
@@ -165,7 +165,7 @@ const BAD: [init: unknown, ...parts: string[]][] = [
   [{ uniform: 1, mean: 2 }, 'mean'],
 ]
 
-test('wrong use is told before anything is drawn', (t) => {
+test('wrong use is rejected before anything is drawn', (t) => {
   const own = generator()
   const state = digest(own.getState())
   for (const [init, ...parts] of BAD) {

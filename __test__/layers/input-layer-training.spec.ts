@@ -11,14 +11,14 @@ const IDS = [
 const make = (dropout: number) => new TokenPositionEmbedding({ ...options, dropout, generator: new Generator(3) })
 const draw = (shape: number[]) => randn(shape, { generator: new Generator(4) })
 
-/** A generator where that of a layer is once its tables are drawn. */
+/** A generator in the state in which the layer's generator is after its tables are drawn. */
 function after(): Generator {
   const generator = new Generator(3)
   new TokenPositionEmbedding({ ...options, generator })
   return generator
 }
 
-test("training drops what dropout drops of the result, by the layer's generator, and learns through it", (t) => {
+test("training applies dropout with the layer's generator and learns through it", (t) => {
   const [whole, apart] = [make(0.3), make(0)]
   t.true(whole.training)
   t.is(whole.dropout, 0.3)
@@ -34,7 +34,7 @@ test("training drops what dropout drops of the result, by the layer's generator,
     .forEach((parameter, i) => t.is(digest(parameter.grad as Tensor), digest(apart.parameters()[i].grad as Tensor)))
 })
 
-test('eval drops nothing, train does again; out is written with what training makes', (t) => {
+test('eval disables dropout, train enables it, and out gets the result of training', (t) => {
   const [layer, plain] = [make(0.5), make(0)]
   const wanted = digest(plain.forward(IDS))
   t.is(layer.eval(), layer)
@@ -47,13 +47,13 @@ test('eval drops nothing, train does again; out is written with what training ma
   t.is(result, out)
   t.is(result.requiresGrad, false)
   t.is(digest(out), digest(dropout(plain.forward(IDS), 0.5, { generator: after() })))
-  // As in PyTorch it is training that drops, whether or not it is recorded.
+  // As in PyTorch, dropout depends on training mode, not on whether the call is recorded.
   t.not(digest(noGrad(() => layer.forward(IDS))), wanted)
   t.true((make(1).forward(IDS).data as Float32Array).every((x) => x === 0))
   refuses(t, () => layer.train(1 as never), 'USAGE', 'train')
 })
 
-test('an asynchronous lookup does not train with dropout', async (t) => {
+test('forwardAsync refuses to train with dropout', async (t) => {
   const layer = make(0.5)
   const error = await t.throwsAsync(layer.forwardAsync(IDS))
   t.regex(error.message, /dropout 0.5 .* eval\(\)/)

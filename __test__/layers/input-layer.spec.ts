@@ -32,11 +32,11 @@ interface Case {
 }
 const { cases } = readGolden<{ cases: Case[] }>('input/input.json')
 
-/** Ours is within 2 units of the exact one (crates/testkit), PyTorch's within some more. */
+/** Our result is within 2 units of the exact one (crates/testkit); PyTorch's is within a few more. */
 const LAYER_NORM_ULPS = 6
 
 for (const { model, seed, ids, kinds, eps, segments, positionOffset, summed, normalized, ...sizes } of cases) {
-  test(`as Transformers: ${model}, dim ${sizes.dim}, ids ${JSON.stringify(ids)}`, (t) => {
+  test(`equals Transformers: ${model}, dim ${sizes.dim}, ids ${JSON.stringify(ids)}`, (t) => {
     const options = { ...sizes, segments: segments === 0 ? undefined : segments }
     const call = { positionOffset, segments: kinds ?? undefined }
     manualSeed(seed)
@@ -61,7 +61,7 @@ for (const { model, seed, ids, kinds, eps, segments, positionOffset, summed, nor
 
 const SIZES = { vocabSize: 40, contextLength: 9, dim: 37 }
 
-/** The layer from its parts, in JavaScript's own arithmetic: the sum in float32, the normalization in float64. */
+/** The layer from its parts, in plain JavaScript: the sum in float32, the normalization in float64. */
 function composed(layer: TokenPositionEmbedding, ids: number[], kinds: number[], positions: number[]): Float32Array {
   const { dim } = SIZES
   const out = new Float32Array(ids.length * dim)
@@ -76,7 +76,7 @@ function composed(layer: TokenPositionEmbedding, ids: number[], kinds: number[],
   return out
 }
 
-test('every combination is its parts, to the bit before it is normalized', (t) => {
+test('every combination equals the sum of its parts, to the bit before normalization', (t) => {
   const [ids, kinds, positions] = [
     [0, 39, 7, 7, 1, 20],
     [0, 1, 2, 1, 1, 0],
@@ -107,7 +107,7 @@ test('every combination is its parts, to the bit before it is normalized', (t) =
   }
 })
 
-test('draws tokens, positions, segments, and starts the normalization as ones and zeros', (t) => {
+test('draws tokens, positions and segments in order, and starts the normalization with ones and zeros', (t) => {
   manualSeed(5)
   const [token, position, segment] = [new Embedding(40, 37), new Embedding(9, 37), new Embedding(2, 37)]
   const next = digest(randn([20]))
@@ -123,7 +123,7 @@ test('draws tokens, positions, segments, and starts the normalization as ones an
   }
 })
 
-test('parameters and stateDict name what there is, in the order of the draws', (t) => {
+test('parameters and stateDict name the existing parts in the order in which they are drawn', (t) => {
   const plain = new TokenPositionEmbedding(SIZES)
   t.deepEqual(Object.keys(plain.stateDict()), ['token.weight', 'position.weight'])
   t.is(plain.segment, null)
@@ -146,7 +146,7 @@ test('parameters and stateDict name what there is, in the order of the draws', (
   refuses(t, () => plain.loadStateDict(state), 'USAGE', 'unknown: segment.weight, layerNorm.weight, layerNorm.bias')
 })
 
-test('it learns if any of its parts does', (t) => {
+test('requires a gradient if any of its parts does', (t) => {
   const layer = new TokenPositionEmbedding({ ...SIZES, segments: 2, layerNorm: true })
   const parts = layer.parameters()
   parts.forEach((part) => (part.requiresGrad = false))
@@ -158,7 +158,7 @@ test('it learns if any of its parts does', (t) => {
   }
 })
 
-test('segments of every kind, and without them segment 0', (t) => {
+test('accepts segments of every kind, and uses segment 0 without them', (t) => {
   const layer = new TokenPositionEmbedding({ ...SIZES, segments: 3 })
   const ids = [
     [1, 2, 3],
@@ -192,7 +192,7 @@ test('segments of every kind, and without them segment 0', (t) => {
   t.deepEqual(layer.forward([], { segments: [] }).shape, [0, 37])
 })
 
-test('segments that do not fit are refused', (t) => {
+test('rejects segments that do not fit', (t) => {
   const layer = new TokenPositionEmbedding({ ...SIZES, segments: 2 })
   const ids = [
     [1, 2, 3],
@@ -238,7 +238,7 @@ test('a table may be replaced, shared or disposed between calls', (t) => {
       ),
     )
   const first = run(layer)
-  // Of V8's memory, and back to Rust's.
+  // The table lies in V8's memory first, then in native memory again.
   for (const part of ['token', 'position', 'segment'] as const) {
     const copy = same[part]!.weight.clone()
     layer[part]!.weight = copy
@@ -265,7 +265,7 @@ test('a table may be replaced, shared or disposed between calls', (t) => {
   refuses(t, () => layer.forward([1]), 'USAGE', 'disposed')
 })
 
-test('an out that shares memory with any part is refused', (t) => {
+test('rejects an out that shares memory with any part', (t) => {
   const layer = new TokenPositionEmbedding({ vocabSize: 4, contextLength: 4, dim: 4, segments: 4, layerNorm: true })
   for (const part of layer.parameters()) {
     const out = part.reshape(-1, 4).narrow(0, 0, 1)
@@ -273,7 +273,7 @@ test('an out that shares memory with any part is refused', (t) => {
   }
 })
 
-test('options are checked', (t) => {
+test('checks options', (t) => {
   const make = (options: object) => () => new TokenPositionEmbedding({ ...SIZES, ...options })
   for (const segments of [0, -1, 1.5, '2', null]) refuses(t, make({ segments }), 'USAGE', 'segments')
   for (const scale of [NaN, Infinity, '2', null, 1e39]) refuses(t, make({ scale }), 'USAGE', 'scale')
@@ -292,7 +292,7 @@ test('options are checked', (t) => {
   )
 })
 
-test('a row without a spread is the bias', (t) => {
+test('a row without variance becomes the bias', (t) => {
   const layer = new TokenPositionEmbedding({ ...SIZES, layerNorm: true })
   layer.token.weight.set(full([40, 37], 3))
   layer.position.weight.set(zeros([9, 37]))

@@ -20,7 +20,7 @@ test('fromPretrained shares the memory of the table', (t) => {
   ])
 })
 
-test('fromPretrained freezes unless told otherwise, and leaves the given tensor as it is', (t) => {
+test('fromPretrained freezes by default, and leaves the given tensor as it is', (t) => {
   const learning = randn([3, 2], { requiresGrad: true })
   t.false(Embedding.fromPretrained(learning).weight.requiresGrad)
   t.true(learning.requiresGrad)
@@ -28,7 +28,7 @@ test('fromPretrained freezes unless told otherwise, and leaves the given tensor 
   t.false(Embedding.fromPretrained(tensor([[1]]), { freeze: true }).forward([0]).requiresGrad)
 })
 
-test('fromPretrained takes a table of floats and nothing else', (t) => {
+test('fromPretrained accepts only a table of floats', (t) => {
   refuses(t, () => Embedding.fromPretrained(tensor([[1]], { dtype: 'float64' })), 'DTYPE', "to('float32')")
   refuses(t, () => Embedding.fromPretrained(tensor([1, 2])), 'SHAPE', '[2]')
   refuses(t, () => Embedding.fromPretrained(zeros([2, 0])), 'USAGE', 'column')
@@ -41,7 +41,7 @@ test('fromPretrained takes a table of floats and nothing else', (t) => {
   refuses(t, () => Embedding.fromPretrained(gone), 'USAGE', 'disposed')
 })
 
-test('fromPretrained draws nothing', (t) => {
+test('fromPretrained does not draw', (t) => {
   manualSeed(3)
   const expected = digest(randn([4]))
   manualSeed(3)
@@ -49,7 +49,7 @@ test('fromPretrained draws nothing', (t) => {
   t.is(digest(randn([4])), expected)
 })
 
-test('a weight may be replaced by one of its shape: tied layers', (t) => {
+test('a weight may be replaced by one of the same shape, which ties layers', (t) => {
   const [a, b] = [new Embedding(4, 3), new Embedding(4, 3)]
   b.weight = a.weight
   t.is(b.weight, a.weight)
@@ -61,7 +61,7 @@ test('a weight may be replaced by one of its shape: tied layers', (t) => {
   t.is(b.weight, a.weight)
 })
 
-test('parameters and stateDict are the tables themselves', (t) => {
+test('parameters and stateDict contain the tables themselves', (t) => {
   const embedding = new Embedding(4, 3)
   t.is(embedding.parameters()[0], embedding.weight)
   t.is(embedding.stateDict().weight, embedding.weight)
@@ -70,7 +70,7 @@ test('parameters and stateDict are the tables themselves', (t) => {
   t.deepEqual(Object.keys(both.stateDict()), ['token.weight', 'position.weight'])
 })
 
-test('loadStateDict copies values in', (t) => {
+test('loadStateDict copies the values', (t) => {
   const [a, b] = [new Embedding(4, 3), new Embedding(4, 3)]
   const weight = b.weight
   t.is(b.loadStateDict(a.stateDict()), b)
@@ -87,7 +87,7 @@ test('loadStateDict copies values in', (t) => {
   t.deepEqual(b.forward([1]).toArray(), [[3, 4, 5]])
 })
 
-test('loadStateDict takes all or nothing', (t) => {
+test('loadStateDict changes nothing if any entry is wrong', (t) => {
   const layer = new TokenPositionEmbedding({ vocabSize: 4, contextLength: 2, dim: 3 })
   const before = layer.parameters().map(digest)
   const good = { 'token.weight': zeros([4, 3]), 'position.weight': zeros([2, 3]) }
@@ -115,7 +115,7 @@ test('loadStateDict takes all or nothing', (t) => {
   )
 })
 
-test('loadStateDict takes its own tables, and those of a tied layer', (t) => {
+test("loadStateDict accepts the layer's own tables and those of a tied layer", (t) => {
   const layer = new TokenPositionEmbedding({ vocabSize: 4, contextLength: 2, dim: 3 })
   const before = layer.parameters().map(digest)
   layer.loadStateDict(layer.stateDict())
@@ -138,7 +138,7 @@ test('loadStateDict into a disposed table changes nothing', (t) => {
   t.is(digest(layer.token.weight), before)
 })
 
-test('freeze and requiresGrad must not contradict each other', (t) => {
+test('rejects freeze and requiresGrad that contradict each other', (t) => {
   const weight = tensor([[1, 2]])
   refuses(t, () => Embedding.fromPretrained(weight, { freeze: true, requiresGrad: true }), 'USAGE', 'freeze')
   refuses(t, () => Embedding.fromPretrained(weight, { freeze: 'x' as never }), 'USAGE', 'freeze')

@@ -13,10 +13,10 @@ interface Golden {
 }
 const golden = readGolden<Golden>('network/network.json')
 
-/** A loss of the 200 steps may differ by so much: what sums in another order make of it. */
+/** Tolerance of the loss after up to 200 steps, in which sums are computed in another order. */
 const LOSS = 1e-5
 
-/** The batch, as the golden's script says. */
+/** The batch that the golden's script defines. */
 function batch(): { ids: number[]; offsets: number[]; targets: number[] } {
   const [ids, offsets, targets]: number[][] = [[], [], []]
   for (let i = 0; i < golden.bags; i++) {
@@ -27,7 +27,7 @@ function batch(): { ids: number[]; offsets: number[]; targets: number[] } {
   return { ids, offsets, targets }
 }
 
-/** The bags' means as a product with a matrix of shares, from the ops of tensors alone. */
+/** The means of bags as a product with a matrix of weights, using only ops of tensors. */
 function byMatrix(table: Tensor): () => Tensor {
   const { ids, offsets } = batch()
   const shares = zeros([golden.bags, golden.tokens])
@@ -38,7 +38,7 @@ function byMatrix(table: Tensor): () => Tensor {
   return () => shares.matmul(table)
 }
 
-/** Trains as the golden's script does; the losses. */
+/** Trains as the golden's script does, and returns the losses. */
 function train(bag: EmbeddingBag, means: () => Tensor): number[] {
   const weight = randn([golden.dim, golden.classes]).mul(0.1)
   const bias = zeros([golden.classes])
@@ -55,7 +55,7 @@ function train(bag: EmbeddingBag, means: () => Tensor): number[] {
   })
 }
 
-test('bags, a linear layer and cross-entropy learn as in PyTorch, 200 steps long', (t) => {
+test('bags, a linear layer and cross-entropy learn as in PyTorch for 200 steps', (t) => {
   manualSeed(0)
   const bag = new EmbeddingBag(golden.tokens, golden.dim, { mode: 'mean' })
   const losses = train(bag, byMatrix(bag.weight))
@@ -65,7 +65,7 @@ test('bags, a linear layer and cross-entropy learn as in PyTorch, 200 steps long
 })
 
 for (const sparse of [false, true]) {
-  test(`the same with the bags of the layer, ${sparse ? 'its gradient as rows' : 'its gradient dense'}`, (t) => {
+  test(`EmbeddingBag learns the same, ${sparse ? 'its gradient as rows' : 'its gradient dense'}`, (t) => {
     manualSeed(0)
     const bag = new EmbeddingBag(golden.tokens, golden.dim, { mode: 'mean', sparse })
     const { ids, offsets } = batch()

@@ -33,7 +33,7 @@ const LAYERS: [string, () => Case][] = [
 ]
 
 for (const [name, make] of LAYERS) {
-  test(`${name}: out is filled and handed back, and does not learn`, (t) => {
+  test(`${name}: out is filled and returned, and is not recorded`, (t) => {
     const { forward } = make()
     const out = zeros([2, 2, 4], { requiresGrad: true })
     const { data } = out
@@ -58,7 +58,7 @@ for (const [name, make] of LAYERS) {
     )
   })
 
-  test(`${name}: out may be a part, a table, or nothing`, (t) => {
+  test(`${name}: out may be a part, a table, empty or undefined`, (t) => {
     const { forward } = make()
     const all = zeros([6, 4])
     forward([5, 6], all.narrow(0, 2, 2))
@@ -71,7 +71,7 @@ for (const [name, make] of LAYERS) {
     t.deepEqual(forward([5, 6], undefined).toArray(), expected)
   })
 
-  test(`${name}: an out that does not fit is refused, and nothing is lost`, (t) => {
+  test(`${name}: rejects an out that does not fit, without changes`, (t) => {
     const { weight, forward } = make()
     const before = digest(weight)
     const gone = zeros([2, 4])
@@ -88,7 +88,7 @@ for (const [name, make] of LAYERS) {
     t.deepEqual(forward([1, 2], zeros([2, 4])).shape, [2, 4])
   })
 
-  test(`${name}: a bad id leaves out as it was`, (t) => {
+  test(`${name}: a bad id leaves out unchanged`, (t) => {
     const { forward } = make()
     const out = zeros([3, 4]).add(7)
     refuses(t, () => forward([1, 10, 2], out), 'TOKEN_INDEX', 'id 10 at [1]')
@@ -100,7 +100,7 @@ for (const [name, make] of LAYERS) {
     )
   })
 
-  test(`${name}: an out in memory that is read is refused`, (t) => {
+  test(`${name}: rejects an out that shares memory with what is read`, (t) => {
     const { weight, forward } = make()
     refuses(t, () => forward([1, 2], weight.narrow(0, 4, 2)), 'USAGE', 'shares memory')
     const ids = zeros([4])
@@ -110,7 +110,7 @@ for (const [name, make] of LAYERS) {
   })
 }
 
-test('maxNorm rescales nothing where out shares memory with the weight', (t) => {
+test('maxNorm rescales nothing if out shares memory with the weight', (t) => {
   const weight = tensor([
     [3, 4],
     [6, 8],

@@ -27,16 +27,16 @@ interface Case {
 }
 const { layers } = readGolden<{ layers: Case[] }>('positions/positions.json')
 
-/** PyTorch's normalization is in float32; ours is within 2 units of the exact one. Weights are ones, biases zeros. */
+/** PyTorch normalizes in float32; ours is within 2 units of the exact result. Weights are ones, biases are zeros. */
 const LAYER_NORM = 6 * 2 ** -23
 
 /**
- * Gradients: sums of at most 10 numbers below 3, through a normalization where there is one, in float32 on both sides.
+ * Tolerance of gradients: float32 sums of at most 10 numbers below 3 on both sides, with or without a normalization.
  */
 const GRADIENT = 2 ** -19
 
 for (const { name, seed, options, ids, call, out, grads } of layers) {
-  test(`as Transformers: ${name}, ids ${JSON.stringify(ids)}, ${JSON.stringify(call)}`, async (t) => {
+  test(`equals Transformers: ${name}, ids ${JSON.stringify(ids)}, ${JSON.stringify(call)}`, async (t) => {
     manualSeed(seed)
     const layer = TokenPositionEmbedding.preset(name, options)
     const found = layer.forward(ids, call)
@@ -60,7 +60,7 @@ for (const { name, seed, options, ids, call, out, grads } of layers) {
   })
 }
 
-/** The gradient of the result that the script gives. */
+/** The gradient of the result that the script uses. */
 function fromGradient(shape: number[]): Tensor {
   const size = shape.reduce((a, b) => a * b)
   return tensor(
@@ -71,7 +71,7 @@ function fromGradient(shape: number[]): Tensor {
 
 const SIZES = { vocabSize: 20, contextLength: 12, dim: 10 }
 
-test('what each has, and how it is drawn', (t) => {
+test('each preset has its parts and their initialisation', (t) => {
   const names = (name: Name) => Object.keys(TokenPositionEmbedding.preset(name, SIZES).stateDict())
   t.deepEqual(names('gpt2'), ['token.weight', 'position.weight'])
   const all = ['token.weight', 'position.weight', 'segment.weight', 'layerNorm.weight', 'layerNorm.bias']
@@ -98,7 +98,7 @@ test('what each has, and how it is drawn', (t) => {
   t.deepEqual(roberta.position.weight.narrow(0, 1, 1).toArray(), [Array(10).fill(0)])
 })
 
-test("a table of a layer of tokens alone may be replaced, and is V8's where it is", (t) => {
+test("the table of a layer with only tokens may be replaced, and may lie in V8's memory", (t) => {
   const layer = TokenPositionEmbedding.preset('gemma', { vocabSize: 3, dim: 4 })
   const table = tensor([
     [1, 2, 3, 4],
@@ -114,7 +114,7 @@ test("a table of a layer of tokens alone may be replaced, and is V8's where it i
   t.deepEqual(layer.forward([]).shape, [0, 4])
 })
 
-test('positions of RoBERTa skip padding on either side', (t) => {
+test("RoBERTa's positions skip padding on either side", (t) => {
   const layer = TokenPositionEmbedding.preset('roberta', { ...SIZES, layerNorm: false, segments: undefined })
   const at = (ids: number[][], positions: number[][]) => digest(layer.forward(ids, { positions }))
   const ids = [
@@ -150,7 +150,7 @@ test('positions of RoBERTa skip padding on either side', (t) => {
   refuses(t, () => TokenPositionEmbedding.preset('roberta', { ...SIZES, paddingIdx: -1 }), 'USAGE', 'paddingIdx 19')
 })
 
-test('a mask makes positions count tokens alone', (t) => {
+test('a mask makes positions count only tokens', (t) => {
   const layer = new TokenPositionEmbedding(SIZES)
   const ids = [
     [0, 0, 7, 8],
@@ -195,7 +195,7 @@ test('a mask makes positions count tokens alone', (t) => {
   refuses(t, () => layer.forward(ids, { mask: zeros([2, 4]) }), 'DTYPE', 'mask')
 })
 
-test('rows of different length end to end', async (t) => {
+test('ragged rows give the results of each row alone', async (t) => {
   for (const name of ['gpt2', 'bert', 'roberta', 'llama'] as const) {
     const layer = TokenPositionEmbedding.preset(name, SIZES)
     const rows = [[2, 3, 4], [], [5], [6, 7, 8, 9]]
@@ -223,7 +223,7 @@ test('rows of different length end to end', async (t) => {
   refuses(t, () => layer.forward(long), 'TOKEN_INDEX', 'position 12', '12 rows')
 })
 
-test('gradients of rows end to end, and of positions that skip padding, are those of positions given', (t) => {
+test('gradients of ragged rows, and of positions that skip padding, equal those with explicit positions', (t) => {
   const grads = (layer: TokenPositionEmbedding<Embedding | null>, run: () => Tensor) => {
     for (const weight of layer.parameters()) weight.grad = null
     const result = run()
@@ -253,12 +253,12 @@ test('gradients of rows end to end, and of positions that skip padding, are thos
     .forward([[1, 1, 5]])
     .sum()
     .backward()
-  // Padding takes no gradient: neither its row nor its position's.
+  // Padding gets no gradient, neither its row nor its position.
   for (const table of [roberta.token, roberta.position])
     t.true(((table.weight.grad as Tensor).toArray()[1] as number[]).every((g) => g === 0))
 })
 
-test('dropout: asked for, in training alone, seeded', (t) => {
+test('dropout is optional, applies only in training and is seeded', (t) => {
   const make = () => TokenPositionEmbedding.preset('bert', { ...SIZES, dropout: 0.25, generator: new Generator(1) })
   const ids = Array.from({ length: 40 }, (_, i) => [i % 20, (7 * i) % 20, 3])
   const layer = make()
@@ -269,7 +269,7 @@ test('dropout: asked for, in training alone, seeded', (t) => {
   t.true(share > 0.2 && share < 0.3, `${share}`)
   t.true(values.every((v, i) => v === 0 || Math.abs(v - before[i] / 0.75) <= 1e-6 * Math.abs(v)))
   t.is(digest(make().forward(ids)), digest(dropped))
-  // What was dropped takes no gradient.
+  // Dropped elements get no gradient.
   dropped.backward(ones(dropped.shape.slice()))
   const bias = (layer.layerNorm!.bias.grad as Tensor).data as Float32Array
   const kept = Array.from({ length: 10 }, (_, d) => values.filter((v, i) => i % 10 === d && v !== 0).length / 0.75)
@@ -278,7 +278,7 @@ test('dropout: asked for, in training alone, seeded', (t) => {
   t.true(names.every((name) => TokenPositionEmbedding.preset(name, SIZES).dropout === 0))
 })
 
-test('bad input is refused', (t) => {
+test('rejects bad input', (t) => {
   const preset = (name: string, options: object) => () =>
     TokenPositionEmbedding.preset(name as 'gpt2', options as never)
   refuses(t, preset('gpt3', SIZES), 'USAGE', 'gpt3', 'gpt2, bert, roberta, t5, llama, gemma')
@@ -294,7 +294,7 @@ test('bad input is refused', (t) => {
   t.notThrows(() => TokenPositionEmbedding.preset('llama', { vocabSize: 3, dim: 4 }).forward(Array(100).fill(1)))
 })
 
-test('masks and positions of ids, masks and rows', (t) => {
+test('attentionMask and positionIds accept ids, masks and ragged rows', (t) => {
   const ids = [
     [0, 0, 7, 8],
     [7, 8, 0, 9],

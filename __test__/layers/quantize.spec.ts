@@ -37,7 +37,7 @@ const KINDS = ['float16', 'bfloat16', 'int8', 'int4'] as const
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 for (const { kind, seed, rows, dim, scale, ...golden } of quantized) {
-  test(`FBGEMM's bytes: ${kind}, ${rows} x ${dim} times ${scale}`, (t) => {
+  test(`equals FBGEMM's bytes: ${kind}, ${rows} x ${dim} times ${scale}`, (t) => {
     manualSeed(seed)
     const original = randn([rows, dim]).mul(scale)
     const table = quantize(original, kind)
@@ -52,14 +52,14 @@ for (const { kind, seed, rows, dim, scale, ...golden } of quantized) {
       ids.map((id) => id % rows),
       offsets,
     ).data as Float32Array
-    // FBGEMM adds each row's bias on its own: a sum of 18 terms in another order.
+    // FBGEMM adds each row's bias separately, which sums 18 terms in another order.
     const largest = Math.max(...(original.data as Float32Array).map(Math.abs))
     const wanted = elements(golden.out) as Float32Array
     t.true(ours.every((x, i) => Math.abs(x - wanted[i]) <= 2 ** -23 * 18 * 18 * 4 * largest))
   })
 }
 
-test('a lookup decodes, a bag sums what it decodes', (t) => {
+test('a lookup decodes rows, and a bag sums the decoded rows', (t) => {
   manualSeed(4)
   const weight = randn([30, 37])
   const some = Int32Array.of(3, 29, 0, 3)
@@ -89,7 +89,7 @@ test('a lookup decodes, a bag sums what it decodes', (t) => {
   }
 })
 
-test('the error report', (t) => {
+test('reports the error of quantization', (t) => {
   const weight = tensor([
     [0, 255],
     [1, 1],
@@ -105,7 +105,7 @@ test('the error report', (t) => {
   manualSeed(1)
   const drawn = randn([200, 64])
   const [int8, int4] = [quantize(drawn, 'int8').error(drawn), quantize(drawn, 'int4').error(drawn)]
-  // Half a step of the widest row; ranges of 64 draws are about 5.
+  // Half a step of the widest row. The range of 64 draws is about 5.
   t.true(int8.max < 8 / 255 / 2 && int8.rms < int8.max && int8.mean < int8.rms)
   t.true(int4.max < 8 / 15 / 2 && int4.max > int8.max * 8)
   t.is(quantize(drawn.to('float16'), 'float16').error(drawn.to('float16')).max, 0)
@@ -113,7 +113,7 @@ test('the error report', (t) => {
   refuses(t, () => quantize(drawn, 'int8').error(zeros([200, 64], { dtype: 'int32' })), 'DTYPE', 'int32')
 })
 
-test('what cannot be quantized is told with its place', (t) => {
+test('values that cannot be quantized are errors with their place', (t) => {
   for (const kind of ['int8', 'int4'] as const) {
     for (const bad of [NaN, Infinity, -Infinity]) {
       refuses(
@@ -160,7 +160,7 @@ test('what cannot be quantized is told with its place', (t) => {
   refuses(t, () => new (QuantizedTable as any)('int8', [1, 1], zeros([1])), 'USAGE', 'quantize()')
 })
 
-test('bytes in, bytes out', (t) => {
+test('quantized tables can be made from bytes and return them', (t) => {
   manualSeed(2)
   const weight = randn([5, 7])
   for (const kind of KINDS) {
@@ -172,7 +172,7 @@ test('bytes in, bytes out', (t) => {
     refuses(t, () => QuantizedTable.fromBytes(kind, [5, 9], table.bytes), 'SHAPE', `${table.bytes.length} bytes`)
     refuses(t, () => QuantizedTable.fromBytes(kind, [5], table.bytes), 'SHAPE', '[5]')
     refuses(t, () => QuantizedTable.fromBytes(kind, [5, 7], [1] as never), 'USAGE', 'Uint8Array')
-    // Live: the layer sees what is written.
+    // The memory is live: the layer sees what is written.
     const layer = Embedding.fromPretrained(loaded)
     loaded.bytes.set(table.bytes.subarray(0, table.bytes.length / 5), (4 * table.bytes.length) / 5)
     t.deepEqual(layer.forward([4]).toArray(), layer.forward([0]).toArray())
@@ -182,12 +182,12 @@ test('bytes in, bytes out', (t) => {
   refuses(t, () => QuantizedTable.fromBytes('int8', [1, 4], zeros([3])), 'DTYPE', 'float32')
 })
 
-test("tables go to safetensors and come back in the file's memory", (t) => {
+test("tables survive safetensors, and use the file's memory", (t) => {
   manualSeed(2)
   const weight = randn([6, 9])
   const path = join(temporaryFolder(), 'tables.safetensors')
   const tables = KINDS.map((kind) => quantize(weight, kind))
-  // One byte in front, so that rows lie anywhere.
+  // One byte in front makes rows start at any address.
   saveSafetensors(path, {
     a: zeros([1], { dtype: 'uint8' }),
     ...Object.fromEntries(tables.map((table) => [table.kind, table.toTensor()])),
@@ -203,7 +203,7 @@ test("tables go to safetensors and come back in the file's memory", (t) => {
   t.is(digest(QuantizedTable.fromBytes('float16', [6, 9], bytes).dequantize()), digest(tables[0].dequantize()))
 })
 
-test('tensors of 16 bits are tables, whose results are of their type', (t) => {
+test('16-bit tensors are tables whose results have the same type', (t) => {
   manualSeed(6)
   for (const dtype of ['float16', 'bfloat16'] as const) {
     manualSeed(6)
@@ -217,7 +217,7 @@ test('tensors of 16 bits are tables, whose results are of their type', (t) => {
     t.deepEqual([...rows.data], [...bits.subarray(5, 10), ...bits.subarray(40, 45)])
     t.is(digest(layer.forward([1, 8], { dtype: 'float32' })), digest(rows.to('float32')))
     t.is(layer.forward([1]).requiresGrad, true)
-    // Payloads too: bytes are copied.
+    // NaN payloads survive too, because bytes are copied.
     const odd = tensor(Uint16Array.of(0x7c01, 0xfe12, 0x7f81, 0xff92), { dtype, shape: [2, 2] })
     t.deepEqual([...Embedding.fromPretrained(odd).forward([1, 0]).data], [0x7f81, 0xff92, 0x7c01, 0xfe12])
     const given = Embedding.fromPretrained(layer.weight)
@@ -229,7 +229,7 @@ test('tensors of 16 bits are tables, whose results are of their type', (t) => {
   refuses(t, () => new Embedding(3, 2, { dtype: 'int8' as never }), 'DTYPE', 'int8')
 })
 
-test('a quantized layer cannot learn, and its rows stay', (t) => {
+test('a quantized layer cannot learn, and its rows do not change', (t) => {
   const table = quantize(
     tensor([
       [1, 2],
@@ -245,7 +245,7 @@ test('a quantized layer cannot learn, and its rows stay', (t) => {
   refuses(t, () => Embedding.fromPretrained(table, { dtype: 'int8' as never }), 'DTYPE', 'int8')
 })
 
-test('memory goes with the last who shares it; a scope keeps what it returns', (t) => {
+test('memory is freed with the last tensor that shares it, and a scope keeps what it returns', (t) => {
   const table = quantize(
     tensor([
       [1, 2],

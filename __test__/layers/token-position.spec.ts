@@ -16,7 +16,7 @@ interface Case {
 const { tokenPosition } = readGolden<{ tokenPosition: Case[] }>('embedding/embedding.json')
 
 for (const { seed, ids, positionOffset, out, ...options } of tokenPosition) {
-  test(`as PyTorch: ids ${JSON.stringify(ids)} from position ${positionOffset}`, (t) => {
+  test(`equals PyTorch: ids ${JSON.stringify(ids)} from position ${positionOffset}`, (t) => {
     manualSeed(seed)
     const layer = new TokenPositionEmbedding(options)
     isGolden(t, layer.forward(ids, { positionOffset }), { ...out, t: 'float32' }, 'forward')
@@ -36,7 +36,7 @@ test('draws the tokens first, then the positions, from one generator', (t) => {
 })
 
 for (const dim of [1, 3, 8, 16, 17, 64, 100]) {
-  test(`dim ${dim}: to the bit the sum of the two lookups`, (t) => {
+  test(`dim ${dim}: equals the sum of both lookups to the bit`, (t) => {
     const layer = new TokenPositionEmbedding({ vocabSize: 50, contextLength: 9, dim })
     const ids = Array.from({ length: 5 }, (_, i) => Array.from({ length: 9 }, (_, j) => (i * 31 + j * 7) % 50))
     const expected = layer.token.forward(ids).add(layer.position.forward(arange(9)))
@@ -61,7 +61,7 @@ for (const dim of [1, 3, 8, 16, 17, 64, 100]) {
 
 const make = () => new TokenPositionEmbedding({ vocabSize: 10, contextLength: 5, dim: 3 })
 
-test('positions are given for one sequence, or for every id', (t) => {
+test('positions may be given for one sequence or for every id', (t) => {
   const layer = make()
   const ids = [
     [1, 2, 3],
@@ -104,7 +104,7 @@ test('positions are given for one sequence, or for every id', (t) => {
   t.deepEqual(layer.forward(ids.flat(), { shape: [2, 3] }).data, layer.forward(ids).data)
 })
 
-test('positions that do not fit are refused', (t) => {
+test('rejects positions that do not fit', (t) => {
   const layer = make()
   const ids = [
     [1, 2, 3],
@@ -127,7 +127,7 @@ test('positions that do not fit are refused', (t) => {
   refuses(t, () => layer.forward(ids, { positionOffset: 0.5 }), 'USAGE', '0.5')
 })
 
-test('a sequence that leaves the context is refused, with both lengths', (t) => {
+test('a sequence longer than the context is an error with both lengths', (t) => {
   const layer = make()
   refuses(t, () => layer.forward([1, 2, 3, 4, 5, 6]), 'SHAPE', '6 ids', '5 positions')
   refuses(t, () => layer.forward([1, 2], { positionOffset: 4 }), 'SHAPE', 'from position 4', '5 positions')
@@ -135,7 +135,7 @@ test('a sequence that leaves the context is refused, with both lengths', (t) => 
   t.deepEqual(layer.forward([1], { positionOffset: 4 }).shape, [1, 3])
 })
 
-test('ids are one sequence or a batch', (t) => {
+test('ids may be one sequence or a batch', (t) => {
   const layer = make()
   refuses(t, () => layer.forward(tensor(1, { dtype: 'int32' })), 'SHAPE', '[]')
   refuses(t, () => layer.forward([[[1]]]), 'SHAPE', '[1, 1, 1]')
@@ -156,7 +156,7 @@ test('ids are one sequence or a batch', (t) => {
   t.deepEqual(error.position, [1, 1])
 })
 
-test('it learns as its tables do', (t) => {
+test('requires a gradient if one of its tables does', (t) => {
   const layer = make()
   t.true(layer.forward([1]).requiresGrad)
   layer.token.weight.requiresGrad = false
@@ -165,13 +165,13 @@ test('it learns as its tables do', (t) => {
   t.false(layer.forward([1]).requiresGrad)
 })
 
-test('paddingIdx zeroes the row of the token table alone', (t) => {
+test('paddingIdx zeroes only the row of the token table', (t) => {
   const layer = new TokenPositionEmbedding({ vocabSize: 4, contextLength: 4, dim: 2, paddingIdx: -1 })
   t.deepEqual(layer.token.weight.toArray()[3], [0, 0])
   t.notDeepEqual(layer.position.weight.toArray()[3], [0, 0])
 })
 
-test('options are checked', (t) => {
+test('checks options', (t) => {
   const good = { vocabSize: 4, contextLength: 4, dim: 2 }
   for (const name of ['vocabSize', 'contextLength', 'dim']) {
     for (const size of [-1, 1.5, undefined, '4', NaN]) {
@@ -185,7 +185,7 @@ test('options are checked', (t) => {
   refuses(t, () => make().forward([1], { offset: 1 } as never), 'USAGE', '"offset"', 'positionOffset')
 })
 
-test('no ids are input, whatever length their shape says', (t) => {
+test('accepts empty ids, whatever length their shape has', (t) => {
   const layer = new TokenPositionEmbedding({ vocabSize: 5, contextLength: 2, dim: 3 })
   t.deepEqual(layer.forward(new Int32Array(0), { shape: [0, 9] }).shape, [0, 9, 3])
   t.deepEqual(layer.forward([]).shape, [0, 3])

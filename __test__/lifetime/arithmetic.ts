@@ -1,4 +1,4 @@
-// Digests of what kernels compute, on the instruction set that TOKENBED_ISA forces.
+// Prints digests of the kernels' results on the instruction set that TOKENBED_ISA forces.
 
 import { capabilities, Embedding, manualSeed, rand, randn, randperm, TokenPositionEmbedding } from '../../index.js'
 import { main } from '../support/child.js'

@@ -1,4 +1,4 @@
-// Lookups off the thread: what they hold, and until when.
+// Lookups on other threads: which memory they hold, and for how long.
 
 import { capabilities, Embedding, memoryUsage, scope } from '../../index.js'
 import { native, type Work } from '../../api/native/native.js'
@@ -8,7 +8,7 @@ import { collect, MB } from './measure.js'
 
 const own = () => native.nativeUsage()!
 
-/** Peak of the resident size over so many awaited lookups, above what it was before. */
+/** Peak of the resident size during this many awaited lookups, above the size before. */
 async function peak(calls: number, run: () => Promise<void>): Promise<number> {
   const start = process.memoryUsage.rss()
   let most = start
@@ -31,7 +31,7 @@ void main({
     const reused = Number(grown > 9 * MB && own().pooled === pooled)
     second.dispose()
     const disposed = await peak(200, async () => (await embedding.forwardAsync(ids)).dispose())
-    // 6 GB, had they stayed.
+    // If they stayed, they would take 6 GB.
     const dropped = await peak(700, async () => void (await embedding.forwardAsync(ids)).data[0])
     const unseen = await peak(700, async () => void (await embedding.forwardAsync(ids)))
     return { disposed, dropped, unseen, reused }
@@ -67,7 +67,7 @@ void main({
     controller.abort()
     const ended = (await Promise.all(pending)).filter(Boolean).length
     embedding.weight.dispose()
-    // The queue is passed through once more by what comes after.
+    // One more lookup shows that the queue was worked off.
     await new Embedding(1, 1).forwardAsync([0])
     await collect()
     return { results: own().results, tables: own().tables, ended }
@@ -93,7 +93,7 @@ void main({
       steps[name] = native.externalMemory()! - before
     }
     const lookup = () => embedding.forwardAsync(new Int32Array(2000))
-    // The first of everything makes V8 and Node allocate things of their own.
+    // The first lookup makes V8 and Node allocate memory of their own.
     void (await lookup()).data
     await collect()
     await step('disposed', async () => (await lookup()).dispose())
@@ -121,7 +121,7 @@ void main({
     return { live: capabilities().liveData, same, written, length: data.length, results }
   },
 
-  /** What reaches the work unchecked, and a bug in it: failures, and the next lookup works. */
+  /** Arguments that reach the work unchecked, and a bug in the work, are failures, and the next lookup succeeds. */
   unchecked: async () => {
     const embedding = new Embedding(4, 2)
     const { handle } = embedding.weight.lend()
@@ -146,7 +146,7 @@ void main({
     return { codes, works: (await embedding.forwardAsync([1])).size }
   },
 
-  /** Ends the process in the midst of lookups; 7 is its code then. */
+  /** Ends the process during lookups, with exit code 7. */
   exits: () => {
     const embedding = new Embedding(1000, 768)
     for (let i = 0; i < 300; i++) void embedding.forwardAsync(new Int32Array(3000))

@@ -1,10 +1,10 @@
-// Every function that needs memory, with each of its requests refused in turn: an error of this package, or the right
-// result; and the same objects give the right result afterwards. What is run here covers every export of the native
-// side.
+// Runs every function that needs memory, with each of its requests for memory refused in turn. Each run must give an
+// error of this package or the right result, and the same objects must give the right result afterwards. The scenarios
+// cover every export of the native side.
 //
 //   node exhausted.js scenario [first request]
 //
-// prints a line of JSON for each request before it is refused, so that who runs it knows which one ended the process.
+// prints a line of JSON before each request is refused, so that the parent knows which one ended the process.
 
 import { called, exported, refusing } from '../support/failing.js'
 import { createHash } from 'node:crypto'
@@ -25,7 +25,7 @@ const TEXT = Array.from(
 ).join('')
 const tokenizer = () => Tokenizer.load('gpt2')
 
-/** What a result is, whatever it is. */
+/** A digest of any result. */
 function digest(value: unknown): string {
   const hash = createHash('sha256')
   const walk = (it: unknown): void => {
@@ -82,7 +82,7 @@ function writeText(): void {
   if (!existsSync(file('text.txt'))) writeFileSync(file('text.txt'), TEXT)
 }
 
-/** What is kept between runs of a scenario, made once. */
+/** Objects that are made once and kept between runs of a scenario. */
 const made = new Map<string, unknown>()
 function once<T>(name: string, make: () => T): T {
   if (!made.has(name)) made.set(name, make())
@@ -341,7 +341,7 @@ const scenarios: Record<string, () => unknown> = {
   saveTokens: async () => {
     writeText()
     rmSync(file('corpus'), { recursive: true, force: true })
-    // What is given up leaves nothing.
+    // An aborted writer leaves nothing.
     await api
       .saveTokens(file('none'), { texts: [''] }, { tokenizer: tokenizer() })
       .catch((error) => error instanceof api.MemoryError && Promise.reject(error))
@@ -376,7 +376,7 @@ const scenarios: Record<string, () => unknown> = {
     api.saveNpy(file('a.npy'), drawn(300, 16))
     const [mapped, read] = [api.loadNpy(file('a.npy'), { map: true }), api.loadNpy(file('a.npy'))]
     const copy = mapped.mul(2)
-    // Which asks, after it has read, whether the file is whole.
+    // After reading, this checks that the file was not cut short.
     const row = mapped.narrow(0, 0, 1)
     const first = row.toArray()
     row.dispose()
@@ -510,7 +510,7 @@ const scenarios: Record<string, () => unknown> = {
 
 async function main(name: string, first: number): Promise<void> {
   const run = scenarios[name]
-  // Twice: what is made once is there then, and a result that is not the same each time is none to compare with.
+  // The scenario runs twice, so that one-time allocations are made before the test, and results that vary are noticed.
   const wanted = digest(await run())
   if (digest(await run()) !== wanted) throw new Error(`${name} has another result each time`)
   for (let request = first; ; request++) {

@@ -1,4 +1,4 @@
-// Ends in the midst of a training step, and says when it began to end.
+// Exits during a training step, and reports when it began to exit.
 
 import { Trainer } from '../../index.js'
 

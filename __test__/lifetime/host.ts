@@ -1,4 +1,4 @@
-// What hosts and users may do to buffers, threads and the native part, and the process lives.
+// Things that hosts and users may do to buffers, threads and the native part without crashing the process.
 
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -22,7 +22,7 @@ import { collect } from './measure.js'
 
 const WORKER = join(__dirname, 'worker.js')
 
-/** The outcome of something that may throw: the code of an error of ours, or what it returned. */
+/** The outcome of a function: the code of our error, or the returned value. */
 function outcome(run: () => unknown): unknown {
   try {
     return run()
@@ -32,7 +32,7 @@ function outcome(run: () => unknown): unknown {
 }
 
 void main({
-  /** As in Electron: `data` of a table is a copy, and `set` writes. */
+  /** As in Electron, the `data` of a table is a copy, and `set` writes. */
   copies: () => {
     const { weight } = new Embedding(4, 2)
     const copy = weight.data
@@ -64,7 +64,7 @@ void main({
     return { ...seen, dead, shared: embedding.forward([1]).toArray()[0] }
   },
 
-  /** Buffers that their user transferred away. */
+  /** Buffers that their user transferred. */
   transferred: async () => {
     const give = (buffer: ArrayBufferLike) =>
       outcome(() => structuredClone(buffer, { transfer: [buffer as ArrayBuffer] }).byteLength)
@@ -97,7 +97,7 @@ void main({
     return results
   },
 
-  /** By ArrayBuffer.prototype.transfer, where there is one. */
+  /** The same with ArrayBuffer.prototype.transfer, where it exists. */
   moved: async () => {
     if (!('transfer' in ArrayBuffer.prototype)) return { codes: ['USAGE'], sizes: [1] }
     const move = (buffer: ArrayBufferLike) => (buffer as never as { transfer(): ArrayBuffer }).transfer()
@@ -110,7 +110,7 @@ void main({
     return { codes, sizes }
   },
 
-  /** A panic is an error, and the next call works. */
+  /** A panic becomes an error, and the next call works. */
   panic: async () => {
     const errors = Array.from({ length: 3 }, () => {
       try {
@@ -125,7 +125,7 @@ void main({
     return { errors, nothing, elsewhere: `${code}: ${message}`, works: new Embedding(3, 2).forward([1]).size }
   },
 
-  /** What reaches the native side unchecked is an error there, too. */
+  /** Arguments that reach the native side unchecked are errors there, too. */
   unchecked: () => {
     const [f32, i32] = [new Float32Array(8), Int32Array.of(0, 1)]
     const ok = (run: () => unknown) => {
@@ -157,13 +157,13 @@ void main({
     ]
   },
 
-  /** Workers that use everything at once, and the same numbers in all. */
+  /** Workers use everything at once, and all get the same numbers. */
   workers: async () => {
     const results = await Promise.all(Array.from({ length: 3 }, () => work('digest')))
     return { same: new Set(results).size, here: results[0] === drawn() }
   },
 
-  /** Workers that are ended at any moment of their work. */
+  /** Workers are ended at any moment of their work. */
   terminated: async () => {
     for (let i = 0; i < 6; i++) {
       const worker = new Worker(WORKER, { argv: ['busy'] })
@@ -190,7 +190,7 @@ function work(task: string): Promise<string> {
   })
 }
 
-/** What the workers compute, here. */
+/** What the workers compute, computed on this thread. */
 function drawn(): string {
   manualSeed(5)
   const layer = new TokenPositionEmbedding({ vocabSize: 500, contextLength: 8, dim: 96 })

@@ -1,4 +1,4 @@
-// Files from strangers, read in a process of its own: what they cost, and what is printed.
+// Untrusted files, read in a process of their own: how much memory they take, and what is printed.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ const added = (content: string) => ({
   special: false,
 })
 
-/** What the library panics over. */
+/** Files over which the library panics. */
 const PANICS = {
   table: { normalizer: { type: 'Precompiled', precompiled_charsmap: 'BAAAAAAAAABhYmM=' } },
   length: { pre_tokenizer: { type: 'FixedLength', length: 0 } },
@@ -37,7 +37,7 @@ const PANICS = {
   large: { model: { ...MODEL, vocab: { a: 4294967295, '[UNK]': 1 } } },
 }
 
-/** The most that was resident while a stream was read, beyond what was before, and how it ended. */
+/** The peak of the resident size during a stream, above the size before, and how the stream ended. */
 async function resident(
   path: string,
   options: StreamOptions,
@@ -61,7 +61,7 @@ const bomb = (megabytes: number, line = 'a') =>
   file('bomb.txt.gz', gzipSync(line.repeat((megabytes << 20) / line.length), { level: 9 }))
 
 void main({
-  /** Every panic is a typed error, or there is none. */
+  /** Every panic becomes a typed error. */
   panics: () =>
     Object.entries(PANICS).map(([name, parts]) => {
       try {
@@ -72,7 +72,7 @@ void main({
       }
     }),
 
-  /** 300 MB without an end in 300 KB. */
+  /** 300 MB without an end of a text, compressed to 300 KB. */
   ratio: () => resident(bomb(300), {}),
   held: () => resident(bomb(64), { maxRatio: 2000 }),
   heldLine: () =>

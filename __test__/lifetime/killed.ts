@@ -1,5 +1,5 @@
-// A run over some epochs that writes each batch down with the loader's state, and goes on from the last that is there.
-// It is killed on its way: node killed.js <log> <kind> before|after <batches>
+// Runs some epochs and records each batch with the loader's state, starting from the last record. Gets killed on its
+// way: node killed.js <log> <kind> before|after <batches>
 
 import { appendFileSync, readFileSync } from 'node:fs'
 import { createDataLoader, Generator, manualSeed } from '../../index.js'

@@ -1,4 +1,4 @@
-// A loader over a pipe that nobody writes to: node loader-pipe.js path
+// A loader over a pipe without a writer: node loader-pipe.js path
 
 import { spawnSync } from 'node:child_process'
 import { createDataLoader, type TokenbedError } from '../../index.js'

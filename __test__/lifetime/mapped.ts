@@ -1,4 +1,4 @@
-// Tables of a mapped file.
+// Tables in a mapped file.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ const make = () =>
 const bytes = () => digest(readFileSync(path))
 
 void main({
-  /** Written to in this process alone, and not seen by another load of it. */
+  /** Writes stay in this process, and another load of the file does not see them. */
   copyOnWrite: () => {
     make()
     const before = bytes()
@@ -32,7 +32,7 @@ void main({
     return { seen, again: again.data[256], unchanged: bytes() === before }
   },
 
-  /** Counted apart, read when touched, gone with the last tensor. */
+  /** Mapped bytes are counted separately, read when touched, and unmapped with the last tensor. */
   counted: async () => {
     make()
     await collect()
@@ -57,7 +57,7 @@ void main({
     }
   },
 
-  /** Without dispose, by the garbage collector. */
+  /** The file is unmapped by the garbage collector if nobody disposes the tensor. */
   dropped: async () => {
     make()
     loadSafetensors(path)

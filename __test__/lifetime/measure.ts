@@ -1,10 +1,10 @@
-// What the process holds, as the system and V8 see it.
+// Measures the memory of the process, as the system and V8 report it.
 
 import { readFileSync } from 'node:fs'
 
 export const MB = 2 ** 20
 
-/** Bytes of anonymous memory; NaN where the system does not say. */
+/** Bytes of anonymous memory; NaN if the system does not report it. */
 export function anonymous(): number {
   try {
     const rollup = readFileSync('/proc/self/smaps_rollup', 'utf8')
@@ -14,7 +14,7 @@ export function anonymous(): number {
   }
 }
 
-/** Bytes of anonymous memory in huge pages; NaN where the system does not say. */
+/** Bytes of anonymous memory in huge pages; NaN if the system does not report it. */
 export function hugePages(): number {
   try {
     const rollup = readFileSync('/proc/self/smaps_rollup', 'utf8')
@@ -32,14 +32,14 @@ export async function collect(): Promise<void> {
   }
 }
 
-/** Page faults of a call, on average over many. */
+/** Page faults per call, averaged over many calls. */
 export function faultsPerCall(run: () => unknown, calls: number): number {
   const before = process.resourceUsage().minorPageFault
   for (let i = 0; i < calls; i++) run()
   return (process.resourceUsage().minorPageFault - before) / calls
 }
 
-/** The highest resident size seen while `run` is called so often. */
+/** The highest resident size while `run` is called this many times. */
 export function peakOf(run: () => void, calls: number): number {
   let peak = 0
   const every = Math.ceil(calls / 200)

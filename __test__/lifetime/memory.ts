@@ -1,4 +1,4 @@
-// Memory over many calls, and what memoryUsage says of it.
+// Memory over many calls, and what memoryUsage reports.
 
 import {
   Embedding,
@@ -21,13 +21,13 @@ function growth(before: ReturnType<typeof held>): { held: number; anonymous: num
   return { held: after.total - before.total, anonymous: after.anonymous - before.anonymous }
 }
 
-/** What V8 counts, its own buffers included; Node's `external` is those alone. */
+/** What V8 counts as external, including its own buffers. Node's `external` contains only those. */
 const external = () => native.externalMemory()!
 
 const held = () => ({ total: memoryUsage().total, anonymous: anonymous() })
 
 void main({
-  /** A million results that nobody disposes, in one synchronous run. */
+  /** A million results in one synchronous run, none of which is disposed. */
   million: () => {
     const embedding = new Embedding(100, 16)
     const ids = Int32Array.of(1, 2, 3, 4)
@@ -35,7 +35,7 @@ void main({
     return { growth: peakOf(() => embedding.forward(ids), 1_000_000) - start }
   },
 
-  /** Results of 32 KB each: 6 GB, had they stayed. */
+  /** Results of 32 KB each. If they stayed, they would take 6 GB. */
   manyKilobytes: () => {
     const embedding = new Embedding(100, 256)
     const ids = Int32Array.from({ length: 32 }, (_, i) => i)
@@ -43,14 +43,14 @@ void main({
     return { growth: peakOf(() => embedding.forward(ids), 200_000) - start }
   },
 
-  /** Results of 100 MB each: 4 GB, had they stayed. */
+  /** Results of 100 MB each. If they stayed, they would take 4 GB. */
   manyMegabytes: () => {
     const [embedding, ids] = [new Embedding(ROWS, DIM), large()]
     const start = process.memoryUsage.rss()
     return { growth: peakOf(() => embedding.forward(ids), 40) - start }
   },
 
-  /** Page faults a call once everything is warm. */
+  /** Page faults per call, after warming up. */
   steady: () => {
     const [embedding, ids] = [new Embedding(ROWS, DIM), large()]
     const layer = new TokenPositionEmbedding({ vocabSize: ROWS, contextLength: 1024, dim: DIM })
@@ -71,7 +71,7 @@ void main({
     )
   },
 
-  /** The same at sizes from a kilobyte to beyond huge pages, on one thread and on several. */
+  /** Page faults at sizes from a kilobyte to more than a huge page, on one thread and on several. */
   steadySizes: () => {
     const faults: Record<string, number> = {}
     for (const threads of [1, 3]) {
@@ -98,7 +98,8 @@ void main({
         }
         for (const [name, run] of Object.entries(runs)) {
           for (let i = 0; i < 50; i++) run()
-          // The least of three: V8 grows its own heap, and compiles, once in a while, which are no faults of a call.
+          // The minimum of three runs, because V8 sometimes grows its own heap or compiles, which is not due to the
+          // call.
           faults[`${name}, ${length} rows, ${threads} threads`] = Math.min(
             ...Array.from({ length: 3 }, () => faultsPerCall(run, 50)),
           )
@@ -109,7 +110,7 @@ void main({
     return faults
   },
 
-  /** Page faults of a fresh large result: with huge pages, few. */
+  /** Page faults of a fresh large result, which are few with huge pages. */
   fresh: () => {
     const [embedding, ids] = [new Embedding(ROWS, DIM), large()]
     embedding.forward(ids.subarray(0, 100)).dispose()
@@ -117,20 +118,20 @@ void main({
     return { faults: faultsPerCall(() => kept.push(embedding.forward(ids)), 3), hugePages: hugePages() }
   },
 
-  /** The pool keeps no more than its limit. */
+  /** The pool never holds more than its limit. */
   pool: () => {
     const tensors = Array.from({ length: 12 }, () => zeros([40 * MB], { dtype: 'uint8' }))
     const before = memoryUsage().pool
     tensors.forEach((x) => x.dispose())
     const full = memoryUsage().pool
-    // Another size: the longest idle ones give way.
+    // Memory of another size replaces the buffers that were idle longest.
     zeros([100 * MB], { dtype: 'uint8' }).dispose()
     const after = memoryUsage().pool
     zeros([300 * MB], { dtype: 'uint8' }).dispose()
     return { before, full, after, end: memoryUsage().pool }
   },
 
-  /** Tables made and disposed in one synchronous run. */
+  /** Tables that are made and disposed in one synchronous run. */
   tables: () => {
     const make = () => {
       const { weight } = new Embedding(20_000, 256)
@@ -144,7 +145,7 @@ void main({
     return { most, grown, left: memoryUsage().tables }
   },
 
-  /** Tables that nobody disposes go with the garbage collector. */
+  /** The garbage collector frees tables that nobody disposes. */
   dropped: async () => {
     let kept: Tensor['data'] | null = (() => new Embedding(5000, 256).weight.data)()
     new Embedding(5000, 256).weight.narrow(0, 1, 2)
@@ -157,7 +158,7 @@ void main({
     return { before, viewed, after: memoryUsage().tables }
   },
 
-  /** What V8 was told of external memory, it is told back. */
+  /** V8 is told when external memory is freed, exactly as much as it was told before. */
   external: async () => {
     const steps: Record<string, number> = {}
     const step = async (name: string, run: () => void) => {
@@ -167,7 +168,7 @@ void main({
       await collect()
       steps[name] = external() - before
     }
-    // The first look at anything makes V8 and Node allocate things of their own.
+    // The first access to anything makes V8 and Node allocate memory of their own.
     const [warm] = [new Embedding(10, 10)]
     void warm.weight.data
     warm.weight.dispose()
@@ -193,7 +194,7 @@ void main({
     return steps
   },
 
-  /** memoryUsage against what the system says, from 256 MB on. */
+  /** Compares memoryUsage with the system's report, from 256 MB on. */
   honestTables: async () => {
     await collect()
     const before = held()
@@ -211,7 +212,7 @@ void main({
     const results = [embedding.forward(ids), embedding.forward(ids), embedding.forward(ids)]
     const grown = growth(before)
     results.forEach((result) => result.dispose())
-    // What was disposed is idle in the pool, and counted there.
+    // Disposed memory is idle in the pool and counted there.
     const pooled = growth(before)
     return { grown, pooled }
   },

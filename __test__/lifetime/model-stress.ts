@@ -1,4 +1,4 @@
-// One of many that write and read one model at once: node model-stress.js write|read folder seconds number
+// One of many processes that write and read one model: node model-stress.js write|read folder seconds number
 
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,12 +8,12 @@ import { full, loadModel, saveModel, tensor, Tokenizer, type Model } from '../..
 const [role, folder, seconds, number] = process.argv.slice(2)
 const until = performance.now() + Number(seconds) * 1e3
 
-/** Numbers below which models are of words, from which on of a tokenizer. */
+/** Models with smaller numbers have words; the others have a tokenizer. */
 const KINDS = 500
 
 const rowsOf = (seed: number) => 3 + (seed % 37)
 
-/** Every part of a model follows from its seed. */
+/** Every part of a model depends only on its seed. */
 function save(seed: number, scratch: string): void {
   const words = Array.from({ length: rowsOf(seed) }, (_, i) => `w${i}x${seed}`)
   const tensors = { 'token.weight': full([words.length, 8], seed), 'head.bias': tensor([seed, seed + 1]) }
@@ -42,7 +42,7 @@ function save(seed: number, scratch: string): void {
   saveModel(folder, { ...common, vocabulary: Tokenizer.fromFile(path) })
 }
 
-/** What is wrong with a model that must be of one seed; nothing where all of it is. */
+/** What is wrong with a model, all of which must come from one seed; undefined if nothing is. */
 function mixed({ objective, weight, tensors, words, tokenizer, counts, description }: Model): string | null {
   const { seed } = description.training as { seed: number }
   const rows = rowsOf(seed)
@@ -92,7 +92,7 @@ function read(): object {
   return { done, mixed: found.slice(0, 5), errors }
 }
 
-/** Paths and numbers that differ make no other error. */
+/** Errors that differ only in paths and numbers count as one. */
 function count(errors: Record<string, number>, error: unknown): void {
   const text = String(error)
     .replaceAll(folder, 'FOLDER')

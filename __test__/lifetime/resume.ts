@@ -1,4 +1,4 @@
-// A loader that takes a state from the command line and goes on with it.
+// Continues a loader from a state that is given on the command line.
 
 import { createDataLoader, Generator } from '../../index.js'
 import { orders } from '../support/epochs.js'

@@ -1,4 +1,4 @@
-// Saves over a file or a model until it is killed: node saves.js save|stream|model path
+// Saves over a file or a model until the process is killed: node saves.js save|stream|model path
 
 import { full, saveModel, saveNpy, saveSafetensors, TensorWriter } from '../../index.js'
 

@@ -1,4 +1,4 @@
-// A thread that opens what another shares, or shares itself.
+// A thread that opens a table shared by another thread, or shares a table.
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { capabilities, Embedding, scope, Tensor, tensor, type SharedTable } from '../../index.js'
@@ -26,7 +26,7 @@ async function use(handle: SharedTable, place: number): Promise<void> {
   const layer = Embedding.fromPretrained(opened)
   const digests = [layer.forward([7, 11, 3999]), await layer.forwardAsync([7, 11, 3999])].map(digest)
   scope(() => void layer.weight.narrow(0, place, 1).set([100 + place]))
-  // A copy, where it cannot be live.
+  // This is a copy if it cannot be live.
   const data = capabilities().liveData ? opened.data : []
   say({ digests })
   parentPort!.once('message', () => {
@@ -36,7 +36,7 @@ async function use(handle: SharedTable, place: number): Promise<void> {
   })
 }
 
-/** Lookups in the queue, under way and settling, without end. */
+/** Endless lookups, some queued, some running and some settling. */
 function busy(handle: SharedTable, lanes: number): void {
   const layer = Embedding.fromPretrained(Tensor.fromShared(handle))
   const mine = new Embedding(500, 256)

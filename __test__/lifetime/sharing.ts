@@ -27,7 +27,7 @@ function start(task: Task): Worker {
   return new Worker(join(__dirname, 'sharing-worker.js'), { workerData: task })
 }
 
-/** What a worker answers to its task; it waits for a message then. */
+/** A worker's answer to its task. The worker waits for a message then. */
 async function answer(worker: Worker): Promise<Answer> {
   return (await once(worker, 'message'))[0] as Answer
 }
@@ -37,7 +37,7 @@ async function end(...workers: Worker[]): Promise<void> {
   await Promise.all(workers.map((worker) => once(worker, 'exit')))
 }
 
-/** The code of the error that opening gives. */
+/** The code of the error that opening a handle gives. */
 function refusal(handle: SharedTable): string {
   try {
     return String(Tensor.fromShared(handle))
@@ -46,7 +46,7 @@ function refusal(handle: SharedTable): string {
   }
 }
 
-/** Numbers of 0 .. n - 1, from a generator of their own. */
+/** Random integers from 0 to n - 1, independent of our generator. */
 const below = (n: number) => Math.floor(Math.random() * n)
 
 void main({
@@ -55,7 +55,7 @@ void main({
     const handle = layer.weight.share()
     const wanted = digest(layer.forward([7, 11, 3999]))
     const one = own().tables
-    // Threads and V8 need some of their own.
+    // Threads and V8 need some memory of their own.
     await end(start({ kind: 'nothing' }))
     const before = anonymous()
     const workers = [0, 1, 2, 3].map((place) => start({ kind: 'use', handle, place }))
@@ -64,7 +64,7 @@ void main({
     const tables = answers.map((it) => it.tables / one)
     const written = [0, 1, 2, 3].map((place) => scope(() => layer.weight.narrow(0, place, 1).toArray()[0][0]))
     await end(...workers)
-    // Each disposed its own: here it is whole.
+    // Each worker disposed its own tensor; the table here is still whole.
     const data = layer.weight.data.length
     layer.weight.dispose()
     await collect()
@@ -87,7 +87,7 @@ void main({
     return { row, disposed, mapped, after: own().mapped }
   },
 
-  /** A table that is longer than an array may be. */
+  /** A table longer than the longest array. */
   huge: async () => {
     const table = loadSafetensors(process.env.HUGE!).get('x')!
     const worker = start({ kind: 'hold', handle: table.share(), at: Number(process.env.ROW) })
@@ -110,7 +110,7 @@ void main({
 
   foreign: () => {
     const handle = JSON.parse(process.env.HANDLE!) as SharedTable
-    // A number that is in use here, too.
+    // This number is also in use in this process.
     const mine = Array.from({ length: handle.id }, () => randn([3]))
     const numbers = mine.map((x) => x.share().id)
     return { code: refusal(handle), other: numbers.includes(handle.id) }

@@ -1,4 +1,4 @@
-// Every reader on a path that may be anything: node special-files.js path folder. A line of JSON for each, as it ends.
+// Runs every reader on a path of any kind: node special-files.js path folder. Prints a line of JSON as each one ends.
 
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,7 +33,7 @@ async function all(source: AsyncIterable<unknown>): Promise<void> {
   for await (const part of source) void part
 }
 
-/** A model's folder in which one file is the path. */
+/** A model's folder in which the path takes the place of one file. */
 function withFile(name: string): () => unknown {
   return () => {
     const model = join(folder, `model-${name}`)
@@ -56,7 +56,7 @@ function withFile(name: string): () => unknown {
   }
 }
 
-/** A tokenizer whose file became the path since. */
+/** A tokenizer whose file was replaced by the path after it was loaded. */
 function saved(): unknown {
   const own = join(folder, 'changed.json')
   writeFileSync(own, JSON_FILE)

@@ -1,4 +1,4 @@
-// Streams of texts larger than memory should be: what they hold, open and leave behind.
+// Streams of large texts: the memory and the files that they use, and what they leave behind.
 
 import { getEventListeners } from 'node:events'
 import { closeSync, createReadStream, openSync, readdirSync, readlinkSync, writeFileSync, writeSync } from 'node:fs'
@@ -16,11 +16,11 @@ const PARAGRAPH = Array.from(
   (_, i) => `In chapter ${i} the whale, 鯨, is seen ${i * 7} miles off; they row.\n`,
 ).join('')
 
-/** A file of so many megabytes of text, compressed or not. */
+/** A text file of this many megabytes, compressed or not. */
 function large(name: string, megabytes: number): string {
   const path = join(folder, name)
   const part = Buffer.from(PARAGRAPH.repeat(Math.ceil(MB / Buffer.byteLength(PARAGRAPH))))
-  // Members one after the other are a gzip file.
+  // A gzip file may consist of several members.
   const bytes = name.endsWith('.gz') ? gzipSync(part, { level: 1 }) : part
   const file = openSync(path, 'w')
   for (let i = 0; i < megabytes; i++) writeSync(file, bytes)
@@ -28,7 +28,7 @@ function large(name: string, megabytes: number): string {
   return path
 }
 
-/** Files of the folder that this process has open. */
+/** The number of files of the folder that this process has open. */
 function openFiles(): number {
   try {
     const targets = readdirSync('/proc/self/fd').map((fd) => {
@@ -44,7 +44,7 @@ function openFiles(): number {
   }
 }
 
-/** The most that was seen of what a process holds, beyond what it held when this was made. */
+/** The peak of the process' memory, above the memory when this object was made. */
 class Peak {
   #most = { rss: 0, buffers: 0 }
   readonly #start = process.memoryUsage()
@@ -74,7 +74,7 @@ async function consume(batches: AsyncIterable<Batch>, dispose: boolean): Promise
 
 const options = { batchSize: 8, maxLength: 1024, stride: 1024 }
 
-/** A piece at a time of a text that is never whole. */
+/** Yields a text piece by piece, so that it never exists as a whole. */
 async function* pieces(megabytes: number): AsyncGenerator<string> {
   for (let bytes = 0; bytes < megabytes * MB; bytes += Buffer.byteLength(PARAGRAPH)) {
     yield PARAGRAPH
@@ -82,11 +82,11 @@ async function* pieces(megabytes: number): AsyncGenerator<string> {
   }
 }
 
-/** A loader of a million ids of which each is in a window of its own. */
+/** Runs a loader over a million ids, with a window starting at each. */
 async function million(dispose: boolean): Promise<Record<string, number>> {
   const ids = Uint32Array.from({ length: 1_000_000 }, (_, i) => i % 50_257)
   const loader = createDataLoader(ids, { batchSize: 64, maxLength: 256, stride: 1 })
-  // Warm: the pool of a consumer that disposes, the order of the epoch.
+  // Warms up: fills the pool of a consumer that disposes, and makes the order of the epoch.
   const peak = new Peak()
   let windows = 0
   let states = 0
@@ -108,13 +108,13 @@ void main({
   gzip: async () => consume(streamBatches({ files: [large('large.txt.gz', 200)] }, options), true),
   pieces: async () => consume(streamBatches({ pieces: pieces(100) }, options), true),
   nodeStream: async () => consume(streamBatches(createReadStream(large('large.txt', 100), 'utf8'), options), true),
-  /** Windows far apart: what lies between them is not held. */
+  /** Text between windows that are far apart is not held. */
   sparse: async () =>
     consume(streamBatches({ files: [large('large.txt', 200)] }, { ...options, stride: 1_000_000 }), true),
   millionDisposed: async () => million(true),
   millionKept: async () => million(false),
 
-  /** Files that are open after every way in which an iteration may end. */
+  /** Counts open files after each way in which an iteration may end. */
   files: async () => {
     const path = large('open.txt', 4)
     const bad = join(folder, 'bad.txt')
@@ -128,9 +128,9 @@ void main({
           if (ids.length > 0 && each()) break
         }
       } catch {
-        // What it is does not matter here.
+        // The error itself does not matter here.
       }
-      // An aborted iteration does not wait for the work that was on its way.
+      // An aborted iteration does not wait for pending work.
       if (signal)
         for (let i = 0; i < 100 && openFiles() > 0; i++) await new Promise((resolve) => setTimeout(resolve, 20))
       open[name] = openFiles()
@@ -169,7 +169,7 @@ void main({
     return { listeners: getEventListeners(signal, 'abort').length }
   },
 
-  /** Workers ended while work of theirs is on its way on another thread. */
+  /** Workers are ended while their work runs on another thread. */
   terminated: async () => {
     const path = large('worker.txt', 8)
     for (let i = 0; i < 6; i++) {

@@ -1,4 +1,4 @@
-// Native memory of garbage, in code that does not let the event loop turn.
+// Native memory of garbage in code that never returns to the event loop.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,28 +30,28 @@ const folder = temporaryFolder()
 const [ROWS, DIM] = [20_000, 768]
 const ids = Int32Array.of(1, 5, ROWS - 1)
 
-/** By how much the process grows while `run` is called so often, at most. */
+/** The most by which the process grows while `run` is called this many times. */
 function growth(run: () => void, calls: number): { growth: number } {
   run()
   const before = process.memoryUsage.rss()
   return { growth: peakOf(run, calls) - before }
 }
 
-/** A file of a table of 61 MB. */
+/** A file with a table of 61 MB. */
 function table(): string {
   const path = join(folder, 'table.safetensors')
   saveSafetensors(path, { table: randn([ROWS, DIM]) })
   return path
 }
 
-/** Of all pages, one element. */
+/** Reads one element of each page. */
 function touch(data: Tensor['data']): number {
   let sum = 0
   for (let i = 0; i < data.length; i += 1024) sum += Number(data[i])
   return sum
 }
 
-/** The buffer's memory in another buffer; where the host does not move it, a copy. */
+/** Moves the buffer's memory into another buffer. */
 function moved(buffer: ArrayBuffer): ArrayBuffer {
   return 'transfer' in buffer
     ? (buffer as ArrayBuffer & { transfer(): ArrayBuffer }).transfer()
@@ -59,10 +59,10 @@ function moved(buffer: ArrayBuffer): ArrayBuffer {
 }
 
 void main({
-  /** 6.2 GB, had they stayed. */
+  /** If they stayed, they would take 6.2 GB. */
   tables: () => growth(() => void new Embedding(50_257, 768), 40),
 
-  /** The same, each looked at. */
+  /** The same, with the data of each looked at. */
   lookedAt: () => growth(() => void (new Embedding(50_257, 768).weight.data[7] = 1), 40),
 
   layers: () =>
@@ -72,7 +72,7 @@ void main({
       layer.token.weight.narrow(0, 3, 4).sum()
     }, 40),
 
-  /** Gradients, moments, and what an optimizer remembers of rows. */
+  /** Gradients, moments, and what an optimizer remembers about rows. */
   trained: () =>
     growth(() => {
       const layer = new Embedding(ROWS, DIM, { sparse: true })
@@ -112,7 +112,7 @@ void main({
     }, 30)
   },
 
-  /** Of 5 MB each, with what refers to them. */
+  /** Objects of 5 MB each, with objects that refer to them. */
   tokenizers: () => {
     const path = join(folder, 'tokenizer.json')
     const vocab = Object.fromEntries(Array.from({ length: 15_000 }, (_, i) => [`token number ${i}`, i]))
@@ -127,7 +127,7 @@ void main({
     return growth(() => void Tokenizer.fromFile(path).decoder().write([1, 2]), 200)
   },
 
-  /** Much of what is small, and what grows as it is used. */
+  /** Many small objects, and objects that grow as they are used. */
   small: () => {
     const generators = growth(() => void new Generator(1), 400_000)
     const rotations = growth(
@@ -144,7 +144,7 @@ void main({
     return growth(() => void new Vectors(new Embedding(ROWS, DIM).weight, tokens).similarity('w1', 'w2'), 30)
   },
 
-  /** What is still looked at stays as it is: arrays of tables that are garbage, and memory that was moved. */
+  /** Memory that is still looked at stays: arrays of collected tables, and memory that was moved. */
   kept: async () => {
     const arrays: { first: number; last: number; data: Float32Array }[] = []
     const buffers: { first: number; data: Float32Array }[] = []
@@ -169,7 +169,7 @@ void main({
     return { during, after, tables, left: memoryUsage().tables }
   },
 
-  /** Once the event loop turns all is gone, and what V8 was told is taken back. */
+  /** Once the event loop runs, everything is freed, and V8 is told. */
   turned: async () => {
     await collect()
     const told = native.externalMemory()!

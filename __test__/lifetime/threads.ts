@@ -1,16 +1,16 @@
-// Threads that help: how many, when they start, and that they outlive nothing.
+// Helper threads: how many there are, when they start, and that they outlive nothing.
 
 import { fork } from 'node:child_process'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import type * as Tokenbed from '../../index.js'
 import { main } from '../support/child.js'
 
-/** The package, loaded when first called: by some scenarios in workers alone. */
+/** The package, loaded at the first call. Some scenarios load it only in workers. */
 const tokenbed = (): typeof Tokenbed => require('../../index.js')
 const native = () => (require('../../api/native/native.js') as typeof import('../../api/native/native.js')).native
 const digest: typeof import('../support/compare.js').digest = (x) => require('../support/compare.js').digest(x)
 
-/** A lookup whose result is large enough to be divided: 6 MB. */
+/** A lookup whose result, 6 MB, is large enough to be divided. */
 function large(dim = 768): Tokenbed.Tensor {
   const { Embedding, Generator } = tokenbed()
   const embedding = new Embedding(500, dim, { generator: new Generator(7) })
@@ -26,7 +26,7 @@ function failure(run: () => unknown): string {
   }
 }
 
-/** The same in a worker of this script. */
+/** The same in a worker that runs this script. */
 function inWorker(): Promise<string> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(__filename)
@@ -37,7 +37,7 @@ function inWorker(): Promise<string> {
   })
 }
 
-/** Divides work a few times; what came out. */
+/** Divides work a few times and returns the results. */
 function work(): string {
   tokenbed().setNumThreads(3)
   return [...new Set(Array.from({ length: 10 }, () => digest(large())))].join()
@@ -111,7 +111,7 @@ if (isMainThread) {
       return { different: new Set([first, ...others]).size, here: first === here }
     },
 
-    /** The package is never loaded here: Node lets go of it with each worker. */
+    /** This thread never loads the package, so Node unloads it with each worker. */
     onlyInWorkers: async () => {
       const found: string[] = []
       let first: string | undefined
@@ -139,7 +139,7 @@ if (isMainThread) {
       process.disconnect()
     },
 
-    /** Ends right after a region, while helpers still look out. */
+    /** Ends the process right after a parallel region, while helpers still spin. */
     ends: () => {
       tokenbed().setNumThreads(8)
       return large().size

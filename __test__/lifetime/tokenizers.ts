@@ -1,4 +1,4 @@
-// Tokenizers from files: the memory of those that nobody uses.
+// Tokenizers from files: the memory of unused ones is freed.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ import { anonymous, collect } from './measure.js'
 const folder = mkdtempSync(join(tmpdir(), 'tokenbed-tokenizers-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
-/** A file of 400 KB, some 4 MB of memory. */
+/** A file of 400 KB that takes about 4 MB of memory. */
 function large(): string {
   const vocab = Object.fromEntries(Array.from({ length: 15_000 }, (_, i) => [`token number ${i}`, i]))
   const path = join(folder, 'large.json')
@@ -27,21 +27,21 @@ function large(): string {
 }
 
 void main({
-  /** Loaded again and again, ten at a time. */
+  /** Loads the file again and again, ten at a time. */
   collected: async () => {
     const path = large()
     const round = async () => {
       for (let i = 0; i < 10; i++) Tokenizer.fromFile(path).decoder().write([1, 2])
       await collect()
     }
-    // The first rounds find out how much the system's allocator keeps.
+    // The first rounds show how much the system's allocator keeps.
     for (let i = 0; i < 3; i++) await round()
     const [memory, told] = [anonymous(), native.externalMemory()!]
     for (let i = 0; i < 5; i++) await round()
     return { growth: anonymous() - memory, told: native.externalMemory()! - told }
   },
 
-  /** Files that cannot be read leave nothing. */
+  /** Files that cannot be read leave no memory behind. */
   refused: async () => {
     const path = large()
     const bad = join(folder, 'bad.json')
@@ -63,7 +63,7 @@ void main({
     return { growth: anonymous() - memory, refused }
   },
 
-  /** A decoder keeps its tokenizer, when nobody else does. */
+  /** A decoder keeps its tokenizer alive. */
   outlived: async () => {
     const decoder = Tokenizer.fromFile(large()).decoder()
     await collect()

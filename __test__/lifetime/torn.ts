@@ -1,4 +1,4 @@
-// Mapped files that are cut short in place while tensors of them are in use.
+// Mapped files that are truncated in place while tensors of them are in use.
 
 import { mkdirSync, readdirSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,7 +33,7 @@ const LAST = [ROWS - 1]
 const folder = temporaryFolder()
 let files = 0
 
-/** A mapped table, and what cuts its file short. */
+/** A mapped table, and a function that truncates its file. */
 function torn(shape = [ROWS, DIM]) {
   const path = join(folder, `${files++}.safetensors`)
   saveSafetensors(path, {
@@ -45,7 +45,7 @@ function torn(shape = [ROWS, DIM]) {
   return { path, table, cut: () => truncateSync(path, 100_000) }
 }
 
-/** How a call ends: with the FileError of this file. */
+/** How a call ends: true for the FileError of this file. */
 async function told(path: string, call: () => unknown): Promise<true | string> {
   try {
     const got = await call()
@@ -65,7 +65,7 @@ const filesIn = (path: string) =>
     .map(({ name }) => name)
 const target = join(folder, 'target')
 
-/** Calls on a table, each ready before the file is cut. */
+/** Calls on a table, each prepared before the file is truncated. */
 const CALLS: Record<string, (table: Tensor) => () => unknown> = {
   lookup: (table) => {
     const layer = Embedding.fromPretrained(table)
@@ -127,7 +127,7 @@ const CALLS: Record<string, (table: Tensor) => () => unknown> = {
   },
 }
 
-/** In a worker: the path of the error that a shared table gives. */
+/** Opens a shared table in a worker and returns the path in its error. */
 function inWorker(): void {
   const table = Tensor.fromShared(workerData as SharedTable)
   try {
@@ -141,7 +141,7 @@ function inWorker(): void {
 if (!isMainThread) inWorker()
 else
   void main({
-    /** Each call, and a second one, name the file; nothing else is harmed. */
+    /** A first and a second call name the file, and nothing else is harmed. */
     calls: async () => {
       const whole = torn().table
       const ended: Record<string, unknown> = {}
@@ -168,7 +168,7 @@ else
       }
     },
 
-    /** Ids of a mapped array, and the bits of a table in a worker. */
+    /** Ids in a mapped array, and the bits of a table in a worker. */
     elsewhere: async () => {
       const path = join(folder, 'ids.npy')
       saveNpy(path, arange(1_000_000).to('int32'))
@@ -185,7 +185,7 @@ else
       return { ofIds, ofWorker, here: await told(shared, () => table.sum()) }
     },
 
-    /** A model's folder whose tensors are cut short after it was loaded. */
+    /** A model's folder whose tensors are truncated after it was loaded. */
     model: async () => {
       const path = join(folder, 'model')
       mkdirSync(path, { recursive: true })
@@ -212,7 +212,7 @@ else
       }
     },
 
-    /** A folder of token ids whose ids are cut short while they are read. */
+    /** A folder of token ids whose ids are truncated while they are read. */
     tokens: async () => {
       const ids = Uint32Array.from({ length: 200_000 }, (_, i) => i % 50257)
       const written = async (name: string) => {
@@ -231,7 +231,7 @@ else
       return {
         loader: await told(loaded.file, () => [...loader]),
         again: await told(loaded.file, () => loader.ids),
-        // What is not mapped yet is another size.
+        // The part that is not mapped yet has the wrong size.
         stream: await stream.next().then(
           () => 'no error',
           (error: Error) => /cut short/.test(error.message),

@@ -1,10 +1,10 @@
-// Trains with a checkpoint as often as it can, goes on from one that is there, and says what came out. To be killed.
+// Trains, saves a checkpoint as often as it can, resumes an existing one, and prints the result. Gets killed.
 
 import { existsSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { Trainer, type Corpus, type LabelledText, type TrainerOptions } from '../../index.js'
 
-/** Texts of ten words, of four classes. */
+/** Texts of ten words, in four classes. */
 function examples(ids: Uint32Array): LabelledText[] {
   return Array.from({ length: ids.length / 60 }, (_, i) => {
     const words = ids.subarray(10 * i, 10 * i + 10)
@@ -27,7 +27,7 @@ async function main([checkpoint, objective]: string[]): Promise<void> {
   let started = false
   let result
   do {
-    // Few steps at a time: a checkpoint is made after each.
+    // Each call runs a few steps and then saves a checkpoint.
     result = await trainer.run({
       steps: isPair ? 25 : objective === 'classify' ? 20 : 5,
       checkpoint: { path: checkpoint, every: 0 },

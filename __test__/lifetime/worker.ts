@@ -1,4 +1,4 @@
-// A worker thread that loads the package and uses it, once or without end.
+// A worker thread that loads the package and uses it once or in an endless loop.
 
 import { parentPort } from 'node:worker_threads'
 import {

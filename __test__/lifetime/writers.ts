@@ -1,4 +1,4 @@
-// A process that ends in one way or another while it writes: node writers.js how path
+// A process that ends in a given way while it writes: node writers.js how path
 
 import { TensorWriter } from '../../index.js'
 import { peakOf } from './measure.js'
@@ -25,7 +25,7 @@ async function main(): Promise<void> {
       return
     }
     case 'is interrupted': {
-      // As a command would: its own handler, then the end.
+      // Does what a command does: its own handler runs, then the process ends.
       const writer = start()
       process.on('SIGINT', () => {
         writer.abort()
@@ -44,7 +44,7 @@ async function main(): Promise<void> {
       return
     }
     case 'writes much': {
-      // 240 MB straight into the file, 60 MB beside.
+      // 240 MB go straight into the file, 60 MB beside it.
       const writer = new TensorWriter(path, { ...specs, y: { dtype: 'int32', shape: [] } })
       const numbers = new Int32Array(rows.length / 4)
       const write = () => writer.write('x', rows).write('y', numbers)

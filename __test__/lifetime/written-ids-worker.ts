@@ -1,13 +1,14 @@
-// A thread that writes integers which another one is using: good ones and bad ones in turn, without end.
+// A thread that overwrites integers in use by another thread, with valid and invalid values in turn, in an endless
+// loop.
 
 import { openSync, writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Tensor, type SharedTable } from '../../index.js'
 
 export interface Writing {
-  /** Memory that is shared, or a file with a place where its integers begin. */
+  /** Shared memory, or a file and the position of the integers in it. */
   readonly to: SharedTable | Int32Array | { path: string; start: number }
-  /** Which of the integers, and what they are at first. */
+  /** The indices of the integers to write, and their initial values. */
   readonly places: readonly number[]
   readonly good: readonly number[]
   readonly bad: readonly number[]
@@ -26,7 +27,7 @@ function writer(): (at: number, value: number) => void {
 
 const write = writer()
 for (let round = 0; ; round++) {
-  // One after the other, so that half of the time all are good.
+  // The values are written one after the other, so that all are valid half of the time.
   places.forEach((at, i) => {
     write(at, bad[round % bad.length])
     write(at, good[i])

@@ -1,4 +1,4 @@
-// Integers that another thread, or whoever writes a mapped file, changes while they are used.
+// Integers that are changed while they are used, by another thread or by a writer of a mapped file.
 
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
@@ -27,12 +27,12 @@ import { temporaryFolder } from '../support/temporary.js'
 import type { Writing } from './written-ids-worker.js'
 
 const [ROWS, DIM, N] = [64, 8, 1 << 15]
-/** What stands in memory behind a table of ones: whoever reads too far sees it. */
+/** The value in memory behind a table of ones. Whoever reads too far sees it. */
 const OUTSIDE = 777
-/** How long one kind of memory is written, in milliseconds. */
+/** How long integers in each kind of memory are overwritten, in milliseconds. */
 const TIME = 200
 
-/** Integers, and what writes them: given to a worker. */
+/** Integers, and a description for the worker that overwrites them. */
 type Written = (values: Int32Array) => { ids: Ids; to: Writing['to'] }
 
 const MEMORIES: Record<string, Written> = {
@@ -57,7 +57,7 @@ const MEMORIES: Record<string, Written> = {
   },
 }
 
-/** A table of ones that ends where other values begin. */
+/** A table of ones that is followed by other values. */
 function table(rows = ROWS): Tensor {
   const memory = full([2 * rows, DIM], OUTSIDE)
   memory.share()
@@ -66,14 +66,14 @@ function table(rows = ROWS): Tensor {
   return own
 }
 
-/** Whether what stands behind a table is as it was. */
+/** Whether the memory behind a table is unchanged. */
 const isWhole = (memory: Tensor, rows = ROWS) =>
   (memory.data as Float32Array).subarray(rows * DIM).every((x) => x === OUTSIDE)
 
-/** Where integers are written among so many. */
+/** The indices at which integers are overwritten. */
 const placesOf = (size: number) => [0, 1, size / 2, size - 1]
 
-/** Values that are not this one, in the rows of a result that come of what is written; each is of `ids` integers. */
+/** Counts unexpected values in the rows of a result that depend on overwritten integers, `ids` integers to a row. */
 function others(result: Tensor, wanted: number, ids = 1): number {
   const data = result.data as Float32Array
   let count = 0
@@ -86,8 +86,8 @@ function others(result: Tensor, wanted: number, ids = 1): number {
 }
 
 /**
- * Calls `use` with integers below `rows` while they are written, in every kind of memory, with numbers far beyond the
- * table and just behind it. `use` says how many wrong values came out of it.
+ * Calls `use` with integers below `rows` while they are overwritten, in every kind of memory, with numbers far beyond
+ * the table and just behind it. `use` returns how many wrong values it found.
  */
 async function whileWritten(values: Int32Array, rows: number, use: (ids: Ids) => number | Promise<number>) {
   const found = { calls: 0, refused: 0, wrong: 0, codes: [] as string[] }

@@ -18,7 +18,7 @@ const MAKERS: [string, () => Tensor][] = [
 ]
 
 for (const [what, make] of MAKERS) {
-  test(`${what}: dispose empties what data showed`, (t) => {
+  test(`${what}: dispose empties its data`, (t) => {
     const x = make()
     const { data } = x
     x.dispose()
@@ -28,7 +28,7 @@ for (const [what, make] of MAKERS) {
     t.true(x.disposed)
   })
 
-  test(`${what}: every use after dispose is refused, but a second dispose`, (t) => {
+  test(`${what}: every use after dispose is rejected, except a second dispose`, (t) => {
     const x = make()
     x.dispose()
     x.dispose()
@@ -54,14 +54,14 @@ for (const [what, make] of MAKERS) {
       () => zeros([...x.shape]).set(x),
       () => Embedding.fromPretrained(x),
     ]
-    // Of an empty tensor there may be no part.
+    // An empty tensor may have no parts.
     for (const use of uses)
       if (x.size > 0 || !String(use).includes('narrow(0')) refuses(t, use, 'USAGE', 'use of a disposed tensor')
     t.is(String(x), `tensor(disposed, shape=[${x.shape.join(', ')}])`)
   })
 }
 
-test('a layer whose table was disposed refuses to work, and works with another', (t) => {
+test('a layer with a disposed table throws, and works with another table', (t) => {
   const embedding = new Embedding(4, 3)
   const layer = new TokenPositionEmbedding({ vocabSize: 4, contextLength: 2, dim: 3 })
   embedding.weight.dispose()
@@ -72,7 +72,7 @@ test('a layer whose table was disposed refuses to work, and works with another',
   t.deepEqual(embedding.forward([1]).toArray(), [[0, 0, 0]])
 })
 
-test('memory that was given back is used again, and old views never show it', (t) => {
+test('freed memory is reused, and old views never show it', (t) => {
   const x = zeros([300, 500]).add(1)
   const old = x.data
   const bytes = old.buffer.byteLength
@@ -89,7 +89,7 @@ test('memory that was given back is used again, and old views never show it', (t
   t.true(y.data.every((value) => value === 7))
 })
 
-test('zeros are zero in memory that was used before', (t) => {
+test('zeros are zero in reused memory', (t) => {
   const full = zeros([300, 500]).add(1)
   full.dispose()
   t.true(zeros([300, 500]).data.every((value) => value === 0))
@@ -105,7 +105,7 @@ test('using disposes at the end of a block', (t) => {
   t.true(kept.disposed)
 })
 
-test('a tensor that shares memory keeps it', (t) => {
+test('a tensor that shares memory keeps it alive', (t) => {
   const x = tensor([1, 2, 3, 4])
   const y = x.reshape(2, 2)
   const { data } = x

@@ -17,12 +17,12 @@ import { scenario } from '../support/child.js'
 import { writeSparse } from '../support/sparse.js'
 import { temporaryFolder } from '../support/temporary.js'
 
-// Odd, so that rows lie across the boundaries: 2^31 and 2^32 bytes, 2^31 and 2^32 elements.
+// An odd number, so that rows straddle the boundaries: 2^31 and 2^32 bytes, 2^31 and 2^32 elements.
 const [ROWS, DIM] = [4_203_000, 1023]
 const BOUNDARIES = [2 ** 31 / 4, 2 ** 32 / 4, 2 ** 31, 2 ** 32].map((element) => Math.floor(element / DIM))
 const KNOWN = [0, 1, ...BOUNDARIES.flatMap((row) => [row - 1, row, row + 1]), ROWS - 2, ROWS - 1]
 
-/** What stands in a row that is known; all others are 0. */
+/** The expected contents of a written row; all others are 0. */
 const rowOf = (row: number) => Float32Array.from({ length: DIM }, (_, i) => (row % 8191) + i / 1024 + 1)
 
 const folder = temporaryFolder()
@@ -44,7 +44,7 @@ function load(t: ExecutionContext, file = path): Tensor | null {
 
 const wanted = concat(KNOWN.map((row) => zeros([1, DIM]).set(rowOf(row))))
 
-test('rows around 2^31 and 2^32 bytes and elements are looked up', async (t) => {
+test('looks up rows around 2^31 and 2^32 bytes and elements', async (t) => {
   const table = load(t)
   if (table === null) return
   t.is(table.size, ROWS * DIM)
@@ -59,18 +59,18 @@ test('rows around 2^31 and 2^32 bytes and elements are looked up', async (t) => 
   t.is(error?.message, `id ${ROWS} at [0] is out of range for a table of ${ROWS} rows`)
 })
 
-test('as a table of tokens, in one pass with positions', async (t) => {
+test('a huge table of tokens works together with positions', async (t) => {
   const table = load(t)
   if (table === null) return
   const layer = new TokenPositionEmbedding({ vocabSize: 1, contextLength: KNOWN.length, dim: DIM })
   const sum = wanted.add(layer.position.weight)
-  // One of this shape could not be drawn.
+  // A table of this shape could not be drawn.
   Object.defineProperty(layer, 'token', { value: Embedding.fromPretrained(table) })
   t.is(digest(layer.forward(KNOWN)), digest(sum))
   t.is(digest(await layer.forwardAsync(KNOWN)), digest(sum))
 })
 
-test('as a table of positions', async (t) => {
+test('a huge table of positions works', async (t) => {
   const table = load(t)
   if (table === null) return
   const layer = new TokenPositionEmbedding({ vocabSize: 2, contextLength: 1, dim: DIM })
@@ -90,7 +90,7 @@ test('as a table of positions', async (t) => {
   }
 })
 
-test('maxNorm rescales rows wherever they lie, in this process alone', (t) => {
+test('maxNorm rescales rows at any place, in this process only', (t) => {
   const table = load(t)
   if (table === null) return
   const small = Embedding.fromPretrained(wanted.clone(), { maxNorm: 1 })
@@ -99,7 +99,7 @@ test('maxNorm rescales rows wherever they lie, in this process alone', (t) => {
   t.is(digest(Embedding.fromPretrained(load(t)!).forward(KNOWN)), digest(wanted))
 })
 
-test('parts along dimension 0 are the same memory, looked at and written', (t) => {
+test('parts along dimension 0 share the memory, for reading and writing', (t) => {
   const table = load(t)
   if (table === null) return
   for (const row of KNOWN) {
@@ -120,7 +120,7 @@ test('parts along dimension 0 are the same memory, looked at and written', (t) =
   t.is(first.data[1], last.data[1])
 })
 
-test('an array over all of it is made where Node makes one, and refused in words else', (t) => {
+test('an array over a huge table is made if Node can make one, and refused with a clear error otherwise', (t) => {
   const table = load(t)
   if (table === null) return
   if (table.size * 4 <= constants.MAX_LENGTH) {
@@ -137,7 +137,7 @@ test('an array over all of it is made where Node makes one, and refused in words
   }
 })
 
-test('parts of a table that is disposed are empty', (t) => {
+test('parts of a disposed table are empty', (t) => {
   const table = load(t)
   if (table === null) return
   const parts = KNOWN.slice(0, 6).map((row) => table.narrow(0, row, 2))
@@ -146,7 +146,7 @@ test('parts of a table that is disposed are empty', (t) => {
   table.dispose()
   parts.forEach((part) => part.dispose())
   if (!capabilities().liveData) return t.pass()
-  // Narrow ones of narrow ones still hold it.
+  // Parts of parts still hold the memory.
   t.true(arrays.every((array) => array.length === 2 * DIM) && others.every((array) => array.length === DIM))
   const [x, y] = scope(() => {
     const again = load(t)!
@@ -155,7 +155,7 @@ test('parts of a table that is disposed are empty', (t) => {
   t.deepEqual([x.length, y.length], [0, 0])
 })
 
-test('ids that need all 32 bits', async (t) => {
+test('looks up ids that need all 32 bits', async (t) => {
   const table = load(t)
   if (table === null) return
   const rows = 2 ** 32 - 1
@@ -174,7 +174,7 @@ test('ids that need all 32 bits', async (t) => {
   })
 })
 
-test('elements of one byte: more than 2^32 of them', (t) => {
+test('supports more than 2^32 elements of one byte', (t) => {
   const bytes = 2 ** 32 + 5
   const file = join(folder, 'bytes.safetensors')
   const ends = [0, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, bytes - 1]
@@ -202,7 +202,7 @@ test('elements of one byte: more than 2^32 of them', (t) => {
   )
 })
 
-test.serial('a worker opens a table that is longer than an array', async (t) => {
+test.serial('a worker opens a table longer than the longest array', async (t) => {
   if (missing !== null) return t.pass(missing)
   const found = await scenario<Record<string, unknown>>('lifetime/sharing.js', 'huge', {
     HUGE: path,
@@ -211,7 +211,7 @@ test.serial('a worker opens a table that is longer than an array', async (t) => 
   t.deepEqual(found, { row: [...rowOf(BOUNDARIES[3]).subarray(0, 2)] })
 })
 
-test('where arrays are copies, parts are too', async (t) => {
+test('parts are copies where arrays are copies', async (t) => {
   if (missing !== null) return t.pass(missing)
   const found = await scenario<Record<string, unknown>>('lifetime/sharing.js', 'huge', {
     HUGE: path,

@@ -17,7 +17,7 @@ import { temporaryFolder } from '../support/temporary.js'
 const folder = temporaryFolder()
 const ROUNDS = 8
 
-/** Starts a process that saves over a file again and again, and kills it so many milliseconds after its first save. */
+/** Starts a process that saves over a file in a loop, and kills it this many milliseconds after its first save. */
 function killAfter(how: string, path: string, milliseconds: number): Promise<NodeJS.Signals | null> {
   const child = spawn(process.execPath, [join(__dirname, '../lifetime/saves.js'), how, path], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -37,10 +37,10 @@ for (const [how, ending] of [
   ['stream', 'safetensors'],
   ['stream', 'npy'],
 ]) {
-  test(`killed at any moment, the file is whole, the old one or a new one: ${how} .${ending}`, async (t) => {
+  test(`a save killed at any moment leaves the whole old file or a whole new one: ${how} .${ending}`, async (t) => {
     const path = join(folder, `${how}.${ending}`)
     for (let round = 0; round < ROUNDS; round++) {
-      // Moments that no period of the saves divides.
+      // Moments that are unrelated to the period of the saves.
       t.is(await killAfter(how, path, (round * 7.3) % 31), 'SIGKILL')
       t.true(existsSync(path))
       const x = readers[ending](path)
@@ -54,7 +54,7 @@ for (const [how, ending] of [
   })
 }
 
-test('killed at any moment, a model is whole, the old one or a new one', async (t) => {
+test('a save of a model killed at any moment leaves the whole old model or a new one', async (t) => {
   const path = join(folder, 'model')
   for (let round = 0; round < 2 * ROUNDS; round++) {
     t.is(await killAfter('model', path, (round * 7.3) % 31), 'SIGKILL')
@@ -69,7 +69,7 @@ test('killed at any moment, a model is whole, the old one or a new one', async (
   }
 })
 
-test('a file that is mapped stays what it was while others are saved over it', (t) => {
+test('a mapped file keeps its contents while others save over it', (t) => {
   const path = join(folder, 'mapped.npy')
   saveNpy(path, tensor([1, 2, 3]))
   const old = loadNpy(path)

@@ -1,4 +1,4 @@
-// What a file from a stranger may cost: limits, and how one is told that one was reached.
+// Limits on what an untrusted file may cost, and the errors when a limit is reached.
 
 import test from 'ava'
 import { writeFileSync } from 'node:fs'
@@ -35,9 +35,9 @@ const growing = (kind: string, times: number) => ({
   [kind]: Array(times).fill({ type: 'Replace', pattern: { String: 'a' }, content: 'a'.repeat(10) }),
 })
 
-test('a tokenizer whose texts grow is an error that names its file and the part', async (t) => {
+test('a tokenizer that makes texts grow too far is an error with its file and part', async (t) => {
   const path = described('growing.json', { normalizer: growing('normalizers', 3) })
-  // In short texts it grows within what is free.
+  // Short texts may grow freely up to a limit.
   const tokenizer = Tokenizer.fromFile(path)
   t.is(tokenizer.encode('a').length, 1)
   const text = 'a'.repeat(1000)
@@ -64,7 +64,7 @@ test('a tokenizer whose texts grow is an error that names its file and the part'
   refuses(t, () => decoding.decoder().write([0]), 'FORMAT', 'maxGrowth')
 })
 
-test('a pattern that goes back too often is an error', (t) => {
+test('a pattern that backtracks too often is an error', (t) => {
   const split = { type: 'Split', pattern: { Regex: '(?:a+a*)+(?!a)b' }, behavior: 'Isolated', invert: false }
   const path = described('backtracking.json', { pre_tokenizer: split })
   const tokenizer = Tokenizer.fromFile(path, { limits: { maxPatternSteps: 10_000 } })
@@ -80,7 +80,7 @@ test('a pattern that goes back too often is an error', (t) => {
   t.is(error.path, path)
 })
 
-test('limits are checked', (t) => {
+test('checks limits', (t) => {
   const path = described('plain.json', {})
   const use = (limits: unknown, ...parts: string[]) =>
     refuses(
@@ -107,7 +107,7 @@ test('limits are checked', (t) => {
   t.is(Tokenizer.fromFile(path, { limits: { maxGrowth: undefined } }).vocabSize, 2)
 })
 
-test('what makes the library panic is a typed error, and nothing is printed', async (t) => {
+test('a panic in the library becomes a typed error, and nothing is printed', async (t) => {
   const { code, stdout, stderr } = await runScript(SCRIPT, ['panics'])
   t.is(stderr, '')
   t.is(code, 0)
@@ -126,7 +126,7 @@ interface Read {
   error: { name: string; message: string; path: string; offset: number } | null
 }
 
-test.serial('a compressed file that becomes far more than real ones is left', async (t) => {
+test.serial('stops at a compressed file that expands far more than real ones', async (t) => {
   const { rss, error } = await scenario<Read>(SCRIPT, 'ratio')
   t.is(error?.name, 'FormatError')
   t.is(error?.path, 'bomb.txt.gz')
@@ -138,7 +138,7 @@ for (const [name, what] of [
   ['held', 'a word'],
   ['heldLine', 'a line of a tokenizer from a file'],
 ] as const) {
-  test.serial(`${what} without an end is held back no further than the limit`, async (t) => {
+  test.serial(`${what} without an end is held only up to the limit`, async (t) => {
     const { rss, error } = await scenario<Read>(SCRIPT, name)
     t.is(error?.name, 'FormatError')
     t.is(error?.offset, 0)
@@ -147,13 +147,13 @@ for (const [name, what] of [
   })
 }
 
-test.serial('with larger limits it is read', async (t) => {
+test.serial('reads the same file with larger limits', async (t) => {
   const { ids, error } = await scenario<Read>(SCRIPT, 'allowed')
   t.is(error, null)
   t.true(ids > 0)
 })
 
-test('pieces of text are held back no further than the limit, if there is one', async (t) => {
+test('pieces of text are held only up to the limit, if there is one', async (t) => {
   const read = async (maxHeldBytes?: number) => {
     let count = 0
     for await (const ids of streamIds({ pieces: Array(40).fill('a'.repeat(100)) }, { maxHeldBytes }))
@@ -164,7 +164,7 @@ test('pieces of text are held back no further than the limit, if there is one', 
   await t.throwsAsync(read(1000), { code: 'USAGE', message: /limit maxHeldBytes of 1000/ })
 })
 
-test('words and corpora, too, become no more than the limit', async (t) => {
+test('the limit holds for words and corpora, too', async (t) => {
   const line = `word ${'0 '.repeat(99)}0\n`
   const words = file('words.vec.gz', gzipSync(`200000 100\n${line.repeat(200_000)}`))
   const error = refuses(t, () => loadWord2Vec(words, { maxRatio: 10 }), 'FORMAT', 'by the limit maxRatio')

@@ -5,7 +5,7 @@ import { scenario } from '../support/child.js'
 const SCRIPT = 'lifetime/mapped.js'
 const FILE = 64 * MB
 
-test.serial('a mapped table is written in this process alone, and in one load alone', async (t) => {
+test.serial('writes to a mapped table stay in this process and in this load', async (t) => {
   const { seen, again, unchanged } = await scenario<{ seen: number[][]; again: number; unchanged: boolean }>(
     SCRIPT,
     'copyOnWrite',
@@ -19,7 +19,7 @@ test.serial('a mapped table is written in this process alone, and in one load al
   t.true(unchanged)
 })
 
-test.serial('a mapped file is counted apart, read when touched, and unmapped with its last tensor', async (t) => {
+test.serial('a mapped file is counted separately, read when touched, and unmapped with its last tensor', async (t) => {
   const { last, mapped, tables, grown, half, after } = await scenario(SCRIPT, 'counted')
   t.is(last, 16 * MB - 1)
   t.true(mapped > FILE && mapped < FILE + 4096)
@@ -29,13 +29,13 @@ test.serial('a mapped file is counted apart, read when touched, and unmapped wit
   t.is(after, 0)
 })
 
-test.serial('a mapped file that nobody holds goes with the garbage collector', async (t) => {
+test.serial('a mapped file that nobody holds is unmapped by the garbage collector', async (t) => {
   const { before, after } = await scenario(SCRIPT, 'dropped')
   t.true(before > 2 * FILE)
   t.is(after, 0)
 })
 
-// Windows keeps a file from being cut short while it is mapped.
+// Windows does not allow a mapped file to be truncated.
 const onUnix = process.platform === 'win32' ? test.skip : test.serial
 
 onUnix(

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../support/golden.js'
 
-test('capabilities say what the package runs on', (t) => {
+test('capabilities describe the machine and the native part', (t) => {
   const found = capabilities()
   t.is(found.version, JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version)
   t.true(found.detected.includes(found.isa))
@@ -15,7 +15,7 @@ test('capabilities say what the package runs on', (t) => {
   t.true(capabilities().detected.length > 0)
 })
 
-test('a table goes with the last tensor that shares it', (t) => {
+test('a table is freed with the last tensor that shares it', (t) => {
   const before = memoryUsage().tables
   const { weight } = new Embedding(1000, 100)
   const [part, layer] = [weight.narrow(0, 5, 2), Embedding.fromPretrained(weight)]

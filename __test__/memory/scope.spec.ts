@@ -2,7 +2,7 @@ import test from 'ava'
 import { createDataLoader, Embedding, scope, TokenPositionEmbedding, zeros, type Tensor } from '../../index.js'
 import { refuses } from '../support/errors.js'
 
-test('what is made inside is disposed, but what is returned', (t) => {
+test('a scope disposes the tensors made inside, except those that it returns', (t) => {
   const outside = zeros([2])
   let inside: Tensor
   const kept = scope(() => {
@@ -33,7 +33,7 @@ function holdsItself(x: Tensor): unknown {
 }
 
 for (const [what, wrap] of RESULTS) {
-  test(`kept in ${what}`, (t) => {
+  test(`a scope keeps returned tensors in ${what}`, (t) => {
     let inside: Tensor, other: Tensor
     const result = scope(() => {
       inside = zeros([2, 2]).add(1)
@@ -48,7 +48,7 @@ for (const [what, wrap] of RESULTS) {
   })
 }
 
-test('layers and batches made inside are kept whole', (t) => {
+test('a scope keeps returned layers and batches whole', (t) => {
   const { layer, batch } = scope(() => {
     const layer = new TokenPositionEmbedding({ vocabSize: 4, contextLength: 2, dim: 3 })
     layer.forward([1, 2])
@@ -59,7 +59,7 @@ test('layers and batches made inside are kept whole', (t) => {
   t.deepEqual(batch.targets.toArray(), [[1, 2]])
 })
 
-test('scopes nest: what an inner one returns belongs to the outer one', (t) => {
+test('the result of an inner scope belongs to the outer one', (t) => {
   let inner: Tensor
   const kept = scope(() => {
     inner = scope(() => zeros([2]).add(5))
@@ -70,7 +70,7 @@ test('scopes nest: what an inner one returns belongs to the outer one', (t) => {
   t.deepEqual(kept.toArray(), [6, 6])
 })
 
-test('if the function throws, all is disposed, and the outer scope goes on', (t) => {
+test('if the function throws, its tensors are disposed, and the outer scope goes on', (t) => {
   let inside: Tensor, after: Tensor
   const kept = scope(() => {
     const error = t.throws(() =>
@@ -88,7 +88,7 @@ test('if the function throws, all is disposed, and the outer scope goes on', (t)
   t.false(kept.disposed)
 })
 
-test('an async function is refused, and what it made disposed', (t) => {
+test('an async function is rejected, and its tensors are disposed', (t) => {
   let inside: Tensor
   refuses(
     t,
@@ -104,7 +104,7 @@ test('an async function is refused, and what it made disposed', (t) => {
   t.false(zeros([2]).disposed)
 })
 
-test('disposing inside is fine, and so is returning nothing', (t) => {
+test('a function may dispose tensors itself, or return nothing', (t) => {
   t.is(
     scope(() => {
       const x = zeros([2])
@@ -123,7 +123,7 @@ test('disposing inside is fine, and so is returning nothing', (t) => {
   )
 })
 
-test('a scope forgets what was disposed inside it', (t) => {
+test('a scope forgets tensors that were disposed inside it', (t) => {
   const disposed = scope(() => {
     const first = zeros([2])
     first.dispose()

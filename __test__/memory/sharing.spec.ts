@@ -2,7 +2,7 @@ import test from 'ava'
 import { arange, concat, Embedding, tensor, zeros, type Tensor } from '../../index.js'
 import { refuses } from '../support/errors.js'
 
-/** Whether writing to one shows in the other. */
+/** Whether writing to one tensor shows in the other. */
 function shares(a: Tensor, b: Tensor): boolean {
   const before = b.data[0]
   a.data[a.size - 1] = 41 as never
@@ -38,13 +38,13 @@ const ORIGINS: [string, () => Tensor][] = [
 
 for (const [origin, make] of ORIGINS) {
   for (const [name, view] of SHARING) {
-    test(`${origin}: ${name} shares memory, both ways`, (t) => {
+    test(`${origin}: ${name} shares memory in both directions`, (t) => {
       const x = make()
       t.true(shares(x, view(x)))
       t.true(shares(view(x), x))
     })
 
-    test(`${origin}: ${name} lives on when its origin is disposed`, (t) => {
+    test(`${origin}: ${name} outlives its disposed origin`, (t) => {
       const x = make()
       const y = view(x)
       const values = y.toArray()
@@ -65,7 +65,7 @@ for (const [origin, make] of ORIGINS) {
   }
 }
 
-test('data is one array, made once and live', (t) => {
+test('data is always the same live array', (t) => {
   for (const x of [zeros([3]), new Embedding(3, 1).weight]) {
     t.is(x.data, x.data)
     x.data[1] = 5
@@ -75,7 +75,7 @@ test('data is one array, made once and live', (t) => {
   }
 })
 
-test('a layer sees what is written into its table, through data and through set', (t) => {
+test('a layer sees what is written into its table through data and set', (t) => {
   const embedding = new Embedding(3, 2)
   embedding.weight.data[2] = 7
   t.is(embedding.forward([1]).data[0], 7)
@@ -84,7 +84,7 @@ test('a layer sees what is written into its table, through data and through set'
   t.deepEqual([...embedding.weight.data.subarray(4)], [8, 9])
 })
 
-test('a narrow part is written through, at its place', (t) => {
+test('writing to a narrowed tensor changes its part of the original', (t) => {
   const x = tensor(
     [
       [1, 2],

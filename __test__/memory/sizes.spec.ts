@@ -26,7 +26,7 @@ const folder = temporaryFolder()
 const ids = Uint32Array.from({ length: 500 }, (_, i) => i % 20)
 const PAIRS: TrainerOptions = { objective: 'skip-gram', vocabSize: 20, dim: 4, minCount: 1, epochs: 3 }
 
-test('sizes of a trainer are bounded before anything is allocated, and the error names option and bound', (t) => {
+test('sizes of a trainer are checked before allocation, and the error names option and bound', (t) => {
   for (const [options, said] of [
     [{ window: 2 ** 31 }, 'window must be a whole number of at least 1 and at most 10000, not 2147483648'],
     [{ negative: 2 ** 31 }, 'negative must be a whole number of at least 1 and at most 65536'],
@@ -44,12 +44,12 @@ test('sizes of a trainer are bounded before anything is allocated, and the error
   t.true(error?.message.includes('samples must be a whole number of at least 1 and at most 1048576'), error?.message)
 })
 
-test('the largest window trains', async (t) => {
+test('trains with the largest window', async (t) => {
   const { tensors } = await new Trainer(ids, { ...PAIRS, window: 10_000 }).run({ steps: 2 })
   t.deepEqual(tensors['token.weight'].shape, [20, 4])
 })
 
-test('the command refuses them as well', async (t) => {
+test('the command rejects the same sizes', async (t) => {
   const text = join(folder, 'text.txt')
   writeFileSync(text, 'a b c '.repeat(100))
   const { code, stderr } = await runScript('../cli/tokenbed.js', [
@@ -76,7 +76,7 @@ const NEXT: TrainerOptions = {
   epochs: 3,
 }
 
-/** A checkpoint of three steps with its config, or its counters, changed. */
+/** A checkpoint of three steps whose config or counters were changed. */
 async function changed(
   config: (options: Record<string, unknown>) => void,
   counters: (place: BigInt64Array) => void = () => {},
@@ -99,7 +99,7 @@ async function changed(
   return target
 }
 
-test.serial('a checkpoint whose config or place is beyond all bounds is malformed', async (t) => {
+test.serial('a checkpoint whose config or place exceeds all bounds is malformed', async (t) => {
   const bad = [
     [PAIRS, 'window', 2 ** 31],
     [PAIRS, 'negative', 2 ** 31],
@@ -121,7 +121,7 @@ test.serial('a checkpoint whose config or place is beyond all bounds is malforme
     t.is(error?.path, path)
     t.true(error?.message.includes(name), error?.message)
   }
-  // Fewer windows than the place says.
+  // The checkpoint has fewer windows than its place says.
   const resumed = async (path: string) => (await Trainer.resume(path, ids)).run({ steps: 1 })
   const wide = await changed((options) => (options.stride = 400))
   await t.throwsAsync(resumed(wide), { instanceOf: FormatError, message: /no place in the corpus/ })
@@ -141,7 +141,7 @@ test.serial('a checkpoint whose config or place is beyond all bounds is malforme
   t.true(readFileSync(good).length > 0)
 })
 
-test('a rotation has a bound', (t) => {
+test('the size of a rotation is bounded', (t) => {
   for (const dim of [2 ** 40, 2 ** 31, 2 ** 20 + 2]) {
     t.throws(() => new RotaryEmbedding({ dim }), {
       instanceOf: UsageError,
@@ -151,7 +151,7 @@ test('a rotation has a bound', (t) => {
   t.is(new RotaryEmbedding({ dim: 2 ** 20 }).dim, 2 ** 20)
 })
 
-test('a list that promises more than it has is told at its first element that is none', (t) => {
+test('a list shorter than its length is rejected at its first missing element', (t) => {
   const tokenizer = Tokenizer.load('gpt2')
   const most = { length: 2 ** 26, 0: 1 } as ArrayLike<number>
   t.throws(() => tokenizer.decode(most), { instanceOf: UsageError, message: /element at \[1\] is undefined/ })
@@ -182,7 +182,7 @@ test('lists of rows, new rows and shapes are bounded', (t) => {
     t.throws(run, { instanceOf: TokenbedError })
 })
 
-test('memory that V8 does not have is an error of this package, with its bytes', (t) => {
+test("running out of V8's memory is an error of this package with the number of bytes", (t) => {
   const error = t.throws(() => zeroed(Float64Array, 2 ** 52), { instanceOf: MemoryError })
   t.deepEqual([error?.code, error?.bytes, error?.cause instanceof RangeError], ['USAGE', 2 ** 55, true])
 })

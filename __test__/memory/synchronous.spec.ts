@@ -1,4 +1,4 @@
-// Native memory is bounded where code never lets the event loop turn.
+// Native memory is bounded in code that never returns to the event loop.
 
 import test from 'ava'
 import { scenario } from '../support/child.js'
@@ -21,21 +21,21 @@ const LIMITS = {
 }
 
 for (const [name, limit] of Object.entries(LIMITS)) {
-  test.serial(`${name}: made and dropped in one synchronous run, memory stays bounded`, async (t) => {
+  test.serial(`${name}: memory stays bounded when they are made and dropped in one synchronous run`, async (t) => {
     const { growth } = await scenario(SCRIPT, name)
     t.log(mebibytes(growth))
     t.true(growth < limit, mebibytes(growth))
   })
 }
 
-test.serial('many small things, and what grows as it is used', async (t) => {
+test.serial('memory stays bounded with many small objects and with growing ones', async (t) => {
   for (const [name, growth] of Object.entries(await scenario(SCRIPT, 'small'))) {
     t.log(name, mebibytes(growth))
     t.true(growth < 400 * MB, `${name}: ${mebibytes(growth)}`)
   }
 })
 
-test.serial('what is still looked at stays: arrays of tables that are gone, and memory that was moved', async (t) => {
+test.serial('memory that is looked at stays: arrays of collected tables, and memory that was moved', async (t) => {
   const { during, after, tables, left } = await scenario<{
     during: boolean
     after: boolean
@@ -47,7 +47,7 @@ test.serial('what is still looked at stays: arrays of tables that are gone, and 
   t.is(left, 0)
 })
 
-test.serial('once the event loop turns all is gone', async (t) => {
+test.serial('everything is freed once the event loop runs', async (t) => {
   const { tables, told } = await scenario(SCRIPT, 'turned')
   t.is(tables, 0)
   t.true(Math.abs(told) < 8192, `${told}`)

@@ -7,7 +7,7 @@ import { refuses } from '../support/errors.js'
 const SCRIPT = 'lifetime/threads.js'
 const variable = (value: string) => ({ TOKENBED_NUM_THREADS: value })
 
-test.serial('as many as are set', (t) => {
+test.serial('uses as many threads as are set', (t) => {
   const before = getNumThreads()
   t.is(capabilities().threads, before)
   for (const n of [1, 3, 1024, 2]) {
@@ -22,13 +22,13 @@ test.serial('as many as are set', (t) => {
   setNumThreads(before)
 })
 
-test('by default as many as there are cores, at most four', async (t) => {
+test('uses one thread per core by default, at most four', async (t) => {
   t.is(await scenario(SCRIPT, 'count', variable('')), Math.min(availableParallelism(), 4) as never)
   t.is(await scenario(SCRIPT, 'count', variable('7')), 7 as never)
 })
 
 for (const value of ['0', '-1', '1.5', 'many', '1025', ' 3', '+3']) {
-  test(`TOKENBED_NUM_THREADS=${value} is refused at the first use, and a number that is set takes its place`, async (t) => {
+  test(`TOKENBED_NUM_THREADS=${value} is rejected at the first use, and setNumThreads overrides it`, async (t) => {
     const { errors, after } = await scenario<{ errors: string[]; after: unknown[] }>(SCRIPT, 'refused', variable(value))
     for (const error of errors) {
       t.is(
@@ -40,24 +40,24 @@ for (const value of ['0', '-1', '1.5', 'many', '1025', ' 3', '+3']) {
   })
 }
 
-test('no thread starts before there is work for it, and then as many as are set', async (t) => {
+test('threads start when there is work for them, as many as are set', async (t) => {
   const found = await scenario(SCRIPT, 'started', variable('3'))
   t.deepEqual(found as unknown, { loaded: 0, small: 0, alone: 0, large: 2, more: 4, fewer: 4 })
 })
 
-test('the same bits at any number of threads', async (t) => {
+test('gives the same bits at any number of threads', async (t) => {
   const digests = (await scenario(SCRIPT, 'digests')) as unknown as string[][]
   t.true(digests.length > 3)
   for (const found of digests) t.deepEqual(found, digests[0])
 })
 
-test('worker threads share them, at once, and outlive none', async (t) => {
+test('worker threads use the helper threads concurrently and give the same results', async (t) => {
   const { different, here } = await scenario(SCRIPT, 'workers')
   t.is(different, 1)
   t.is(here, true as never)
 })
 
-test('workers alone load the package, divide work and end; later ones work on', async (t) => {
+test('workers that alone load the package can divide work and end, and later ones still work', async (t) => {
   t.deepEqual((await scenario(SCRIPT, 'onlyInWorkers')) as unknown, ['same', 'same', 'same'])
 })
 
@@ -65,6 +65,6 @@ test('child processes have threads of their own', async (t) => {
   t.deepEqual((await scenario(SCRIPT, 'forked')) as unknown, [true, true])
 })
 
-test('a process whose helpers look out or sleep ends by itself', async (t) => {
+test('a process with spinning or sleeping helpers ends by itself', async (t) => {
   t.is((await scenario(SCRIPT, 'ends')) as unknown, (2048 * 768) as never)
 })

@@ -7,7 +7,7 @@ import { runScript, scenario } from '../support/child.js'
 const SCRIPT = 'lifetime/sharing.js'
 const { fromShared } = Tensor
 
-test('a handle is a plain object that is cloned as it is', (t) => {
+test('a handle is a plain object that can be cloned', (t) => {
   const table = new Embedding(4, 3).weight
   const handle = table.share()
   t.deepEqual(structuredClone(handle), handle)
@@ -17,7 +17,7 @@ test('a handle is a plain object that is cloned as it is', (t) => {
   t.is(table.narrow(0, 1, 2).share().id, handle.id)
 })
 
-test('an opened tensor is the same memory, part or whole, of any type', (t) => {
+test('an opened tensor shares the memory, whole or in part, for any type', (t) => {
   for (const dtype of ['float32', 'float64', 'float16', 'int8', 'int64', 'bool'] as const) {
     const table = zeros([5, 3], { dtype })
     const opened = fromShared(table.share())
@@ -34,7 +34,7 @@ test('an opened tensor is the same memory, part or whole, of any type', (t) => {
   t.false(fromShared(randn([2], { requiresGrad: true }).share()).requiresGrad)
 })
 
-test("memory of V8's moves: an array taken before is empty, one taken after is live", (t) => {
+test("V8's memory moves when it is shared: older arrays become empty, newer ones are live", (t) => {
   const table = tensor([
     [1, 2],
     [3, 4],
@@ -48,13 +48,13 @@ test("memory of V8's moves: an array taken before is empty, one taken after is l
   t.deepEqual(Embedding.fromPretrained(opened).forward([1]).toArray(), [[3, 4]])
 })
 
-test('in one thread, what is opened is one memory with what was shared', async (t) => {
+test('in one thread, the opened tensor shares memory with the original', async (t) => {
   const table = tensor(
     Float32Array.from({ length: 12 }, (_, i) => i),
     { shape: [6, 2] },
   )
   const opened = fromShared(table.share())
-  // Parts of one memory that overlap.
+  // Overlapping parts of the same memory.
   table.set(opened.narrow(0, 0, 3), 2)
   t.deepEqual([...opened.data.subarray(0, 8)], [0, 1, 0, 1, 2, 3, 4, 5])
   const embedding = Embedding.fromPretrained(table, { maxNorm: 1 })
@@ -71,14 +71,14 @@ test('in one thread, what is opened is one memory with what was shared', async (
   }
 })
 
-test('what is shared is read by forwardAsync as any table', async (t) => {
+test('forwardAsync reads a shared table like any other', async (t) => {
   const embedding = Embedding.fromPretrained(fromShared(randn([6, 4]).share()))
   const pending = embedding.forwardAsync([1, 5])
   t.throws(() => embedding.weight.set([1]), { instanceOf: UsageError, message: /forwardAsync/ })
   t.is(digest(await pending), digest(embedding.forward([1, 5])))
 })
 
-test('a handle is good until unshare', (t) => {
+test('a handle is valid until unshare', (t) => {
   const table = randn([3])
   table.unshare()
   const handle = table.share()
@@ -93,7 +93,7 @@ test('a handle is good until unshare', (t) => {
   refuses(t, () => fromShared(handle), 'USAGE', 'no longer shared')
 })
 
-test('a handle is good until the last tensor of its thread is disposed', (t) => {
+test('a handle is valid until the last tensor of its thread is disposed', (t) => {
   const table = randn([3])
   const handle = table.share()
   const opened = fromShared(handle)
@@ -107,7 +107,7 @@ test('a handle is good until the last tensor of its thread is disposed', (t) => 
   refuses(t, () => opened.unshare(), 'USAGE', 'disposed')
 })
 
-test('what is no handle is told', (t) => {
+test('rejects values that are not handles', (t) => {
   const table = randn([4, 2])
   const handle = table.share()
   const bad: [unknown, string][] = [
@@ -130,7 +130,7 @@ test('what is no handle is told', (t) => {
   refuses(t, () => fromShared({ ...handle, dtype: 'float8' as never }), 'DTYPE', 'float8')
 })
 
-test.serial("workers use one table without a copy, and see each other's writes", async (t) => {
+test.serial("workers use one table without a copy and see each other's writes", async (t) => {
   const found = await scenario<Record<string, unknown>>(SCRIPT, 'oneTable')
   t.deepEqual(found, {
     same: true,
@@ -142,7 +142,7 @@ test.serial("workers use one table without a copy, and see each other's writes",
   })
 })
 
-test.serial('where live data is forbidden the memory is shared all the same', async (t) => {
+test.serial('memory is shared even where live data is forbidden', async (t) => {
   const found = await scenario<Record<string, unknown>>(SCRIPT, 'oneTable', { TOKENBED_LIVE_DATA: '0' })
   t.deepEqual(found, {
     same: true,
@@ -154,11 +154,11 @@ test.serial('where live data is forbidden the memory is shared all the same', as
   })
 })
 
-test.serial('a mapped table is shared, and goes with the last of all threads', async (t) => {
+test.serial('a mapped table is shared, and unmapped with the last tensor of all threads', async (t) => {
   t.deepEqual(await scenario<object>(SCRIPT, 'mapped'), { row: [4, 5], disposed: 'USAGE', mapped: true, after: 0 })
 })
 
-test.serial('what a worker shares lives as long as it, and beyond for those who opened it', async (t) => {
+test.serial("a worker's table lives as long as the worker or as another thread that opened it", async (t) => {
   t.deepEqual(await scenario<object>(SCRIPT, 'fromWorker'), {
     before: [1, 2, 3],
     late: 'USAGE',
@@ -168,7 +168,7 @@ test.serial('what a worker shares lives as long as it, and beyond for those who 
   })
 })
 
-test.serial('a handle of another process is refused', async (t) => {
+test.serial('a handle of another process is rejected', async (t) => {
   const handle = randn([3]).share()
   t.deepEqual(await scenario<object>(SCRIPT, 'foreign', { HANDLE: JSON.stringify(handle) }), {
     code: 'USAGE',
@@ -176,12 +176,12 @@ test.serial('a handle of another process is refused', async (t) => {
   })
 })
 
-test.serial('workers ended at any moment of their lookups do no harm', async (t) => {
+test.serial('ending workers at any moment of their lookups is safe', async (t) => {
   const { started, tables, results, pool, works, grown } = await scenario<Record<string, number>>(SCRIPT, 'terminated')
   t.is(started, 200)
   t.deepEqual([tables, works], [0, 1])
-  // A buffer that was collected just before its worker ended may have been moved to another thread, so that its memory
-  // is left alone: each worker has at most a few such results of 3 MB, and most have none.
+  // If a buffer was collected just before its worker ended, its memory is not freed, because the buffer may have been
+  // moved to another thread. Each worker has at most a few such results of 3 MB, and most have none.
   t.true(results <= 32 * 2 ** 20, `${results}`)
   t.true(pool <= 256 * 2 ** 20)
   t.log(`${(grown / 2 ** 20).toFixed(1)} MiB grown`)

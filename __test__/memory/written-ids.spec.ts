@@ -2,18 +2,18 @@ import test from 'ava'
 import { runScript } from '../support/child.js'
 
 interface Found {
-  /** How often the function was called, and how often it refused. */
+  /** How often the function was called, and how often it threw. */
   calls: number
   refused: number
-  /** Values that are none of the table's. */
+  /** The number of values that do not come from the table. */
   wrong: number
-  /** Of the errors. */
+  /** The codes of the errors. */
   codes: string[]
 }
 
 const TOKEN = ['TOKEN_INDEX']
 
-/** What is written while which function uses it, and which errors that may give. */
+/** The integers that are overwritten, by the function that uses them, and the errors that this may give. */
 const CASES: [scenario: string, title: string, codes: string[]][] = [
   ['embedding', 'ids of a lookup', TOKEN],
   ['maxNorm', 'ids of rows that are rescaled', TOKEN],
@@ -32,7 +32,7 @@ const CASES: [scenario: string, title: string, codes: string[]][] = [
 ]
 
 for (const [name, title, codes] of CASES) {
-  test.serial(`${title} may be written by others: a result of the table's values or a typed error`, async (t) => {
+  test.serial(`${title} may be overwritten: values of the table or a typed error`, async (t) => {
     const { code, stdout, stderr } = await runScript('lifetime/written-ids.js', [name])
     t.is(code, 0, stderr)
     const { calls, refused, wrong, codes: given } = JSON.parse(stdout) as Found

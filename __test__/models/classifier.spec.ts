@@ -1,5 +1,5 @@
-// A classifier is asked about the texts that it was told: whatever stands in them is text. Lines of files name their
-// classes.
+// A classifier takes texts literally in training and in use, whatever characters they contain. In files, lines name
+// their classes.
 
 import test from 'ava'
 import { mkdtempSync, writeFileSync } from 'node:fs'
@@ -42,7 +42,7 @@ function file(name: string, text: string): string {
   return path
 }
 
-/** Texts that hold what other formats, tokenizers and terminals make something of. */
+/** Texts with characters that have a meaning in other formats, tokenizers and terminals. */
 const ODD = [
   '__label__spam',
   'free __label__spam offer',
@@ -68,7 +68,7 @@ const ODD = [
   'über 鯨 🐋',
 ]
 
-test('a text is asked as it was told, whatever stands in it', async (t) => {
+test('texts are taken literally in training and in use', async (t) => {
   const wordpiece = Tokenizer.fromFile(join(root, 'testdata/golden/hf/wordpiece.json'))
   for (const tokenizer of [undefined, gpt2, wordpiece]) {
     for (const odd of ODD) {
@@ -78,7 +78,7 @@ test('a text is asked as it was told, whatever stands in it', async (t) => {
       ]
       const result = await learned({ examples }, tokenizer)
       t.deepEqual([...result.labels!].sort(), ['even', 'odd'], odd)
-      // All that was learned from is what the text says.
+      // Training used all of the text, and nothing else.
       const plain = { allowedSpecial: new Set<string>(), disallowedSpecial: new Set<string>(), addSpecialTokens: false }
       const tokensOf = (text: string) =>
         tokenizer
@@ -95,7 +95,7 @@ test('a text is asked as it was told, whatever stands in it', async (t) => {
         [...counts].sort(([a], [b]) => a - b),
         JSON.stringify(odd),
       )
-      // And what is asked is that, too: to the last bit of a mean over the same rows.
+      // So does the query, to the last bit of a mean over the same rows.
       const [output, token] = [result.tensors['output.weight'], result.tensors['token.weight']]
       const model = saved(result)
       for (const { text } of examples) {
@@ -115,7 +115,7 @@ test('a text is asked as it was told, whatever stands in it', async (t) => {
   }
 })
 
-test('what a text says of classes tells them apart, and makes none', async (t) => {
+test('labels inside a text are features like other words, and do not create classes', async (t) => {
   const examples = Array.from({ length: 40 }, (_, i) => ({
     text: i % 2 ? `offer ${i % 5} __label__spam` : `offer ${i % 5}`,
     label: i % 2 ? 'junk' : 'mail',
@@ -133,7 +133,7 @@ test('what a text says of classes tells them apart, and makes none', async (t) =
   }
 })
 
-test('labels are any strings', async (t) => {
+test('labels may be any strings', async (t) => {
   const labels = ['two words', '', 'a\nb', '__label__x', '0', 'ü 🐋', ' ', 'x'.repeat(70_000)]
   const examples = labels.flatMap((label, i) => [
     { text: `word${i}`, label },
@@ -148,7 +148,7 @@ test('labels are any strings', async (t) => {
   t.deepEqual((await learned([...examples, { text: 'z', label: ' ' }])).labels![0], ' ', 'the most frequent first')
 })
 
-test('examples come in any way, and are the same', async (t) => {
+test('all forms of examples give the same classifier', async (t) => {
   const examples: LabelledText[] = Array.from({ length: 700 }, (_, i) => ({
     text: `a${i % 30} b${i % 7}\nc`,
     label: `class ${i % 3}`,
@@ -185,7 +185,7 @@ test('examples come in any way, and are the same', async (t) => {
   )
 })
 
-test('lines of a file name their classes wherever they stand, as in fastText', async (t) => {
+test('lines of a file may name their classes at any place, as in fastText', async (t) => {
   const lines = [
     '__label__a the cat sat',
     '  __label__b a dog  sat ',
@@ -205,7 +205,7 @@ test('lines of a file name their classes wherever they stand, as in fastText', a
     { text: 'the end x__label__c', label: 'b' },
     { text: 'it is (__label__a)', label: 'b' },
   ]
-  // A line without a class says nothing, but its words were seen.
+  // A line without a class is not an example, but its words were seen.
   const words = (await learned({ files: [path] })).vocabulary as string[]
   t.true(
     ['no', 'class', 'here', 'x__label__c', '(__label__a)'].every((word) => words.includes(word)) &&

@@ -1,4 +1,4 @@
-// Models as folders: what comes back, and what is said of folders that are not whole.
+// Models as folders: loading gives what was saved, and errors describe incomplete folders.
 
 import test from 'ava'
 import { createHash } from 'node:crypto'
@@ -35,7 +35,7 @@ const files = (folder: string) =>
   readdirSync(folder)
     .filter((name) => name !== '.tokenbed-lock')
     .sort()
-/** What a file of a save is called until it has its name. */
+/** The names of a save's files until they get their final names. */
 const nextOf = (folder: string, name: string) =>
   `${name}.${JSON.parse(readFileSync(join(folder, 'model.json'), 'utf8')).files[name].slice(0, 16)}.next`
 const fresh = () => join(mkdtempSync(join(base, 'x-')), 'model')
@@ -67,7 +67,7 @@ const FILE = {
   model: { type: 'WordLevel', vocab: { '[UNK]': 0, sea: 1, ship: 2 }, unk_token: '[UNK]' },
 }
 
-test('a model of words', (t) => {
+test('saves and loads a model of words', (t) => {
   const folder = fresh()
   const training = {
     hyperParameters: { window: 5, negative: 5 },
@@ -108,15 +108,15 @@ test('a model of words', (t) => {
   t.false(model.embedding().weight.requiresGrad)
   t.true(readFileSync(join(folder, 'model.json'), 'utf8').includes('[1, 4.25]'), 'pairs stand on a line')
   t.is(readFileSync(join(folder, 'vocab.txt'), 'utf8').split('\n')[1], 'whale\t99')
-  // The tensors are a file as any other.
+  // The file of the tensors is an ordinary one.
   t.deepEqual(loadSafetensors(join(folder, 'model.safetensors')).get('token.weight')!.shape, [WORDS.length, 3])
 })
 
-test('a model of an encoding, and one of a tokenizer.json', (t) => {
+test('saves and loads models of an encoding and of a tokenizer.json', (t) => {
   const folder = fresh()
   const tokenizer = Tokenizer.load('gpt2')
   const counts = Array.from({ length: tokenizer.vocabSize }, (_, i) => (i === 5 ? 2 ** 40 : i % 3))
-  // More rows than tokens, as models have them.
+  // Models often have more rows than tokens.
   saveModel(folder, {
     objective: 'next-token',
     tensors: { 'token.weight': zeros([50304, 1]) },
@@ -139,7 +139,7 @@ test('a model of an encoding, and one of a tokenizer.json', (t) => {
   t.deepEqual([...second.tokenizer!.encode('ship sea')], [2, 1])
   t.is(second.counts, null)
   t.deepEqual(files(folder), ['model.json', 'model.safetensors', 'tokenizer.json'])
-  // Loaded and saved again in place; then as words: the tokenizer's file goes, what is not ours stays.
+  // Load and save again in place, then save with words: the tokenizer's file goes, and foreign files stay.
   saveModel(folder, { objective: 'cbow', tensors: second.tensors, vocabulary: second.tokenizer! })
   t.deepEqual(loadModel(folder).weight.toArray(), table(3).toArray())
   writeFileSync(join(folder, 'notes.txt'), 'mine')
@@ -147,7 +147,7 @@ test('a model of an encoding, and one of a tokenizer.json', (t) => {
   t.deepEqual(files(folder), ['model.json', 'model.safetensors', 'notes.txt', 'vocab.txt'])
 })
 
-test('a tokenizer.json that is gone or changed is not saved', (t) => {
+test('refuses to save a tokenizer.json that was deleted or changed', (t) => {
   const path = join(mkdtempSync(join(base, 'x-')), 'mine.json')
   writeFileSync(path, JSON.stringify(FILE))
   const vocabulary = Tokenizer.fromFile(path)
@@ -158,14 +158,14 @@ test('a tokenizer.json that is gone or changed is not saved', (t) => {
   refuses(t, () => saveModel(fresh(), parts), 'FILE', path)
 })
 
-test('the bytes depend on what is saved alone', (t) => {
+test('the bytes depend only on what is saved', (t) => {
   const [a, b] = [fresh(), fresh()]
   saveModel(a, words())
   saveModel(b, words({ tensors: { 'token.weight': table(WORDS.length) } }))
   for (const name of files(a)) t.deepEqual(readFileSync(join(a, name)), readFileSync(join(b, name)), name)
 })
 
-test('any words come back', (t) => {
+test('any words survive saving and loading', (t) => {
   const all = [...new Set(randomTexts(5, 3000).map((text) => text.replace(/\p{Surrogate}/gu, '')))].filter(
     (text) => text !== '',
   )
@@ -176,7 +176,7 @@ test('any words come back', (t) => {
   t.is(model.counts, null)
 })
 
-test('what cannot be saved leaves what was there', (t) => {
+test('a failed save leaves the old model', (t) => {
   const folder = fresh()
   saveModel(folder, words())
   const before = readFileSync(join(folder, 'model.json'))
@@ -209,7 +209,7 @@ test('what cannot be saved leaves what was there', (t) => {
   t.deepEqual(files(folder), ['model.json', 'model.safetensors', 'vocab.txt'])
 })
 
-test('folders that are not whole', (t) => {
+test('incomplete folders are errors', (t) => {
   const folder = fresh()
   refuses(t, () => loadModel(folder), 'FILE', 'there is no folder')
   saveModel(folder, words())
@@ -341,7 +341,7 @@ test('folders that are not whole', (t) => {
   )
 })
 
-test('a save is there from the moment that model.json has its name', (t) => {
+test('a save counts from the moment that model.json has its name', (t) => {
   const folder = fresh()
   saveModel(folder, words())
   const later = fresh()
@@ -353,12 +353,12 @@ test('a save is there from the moment that model.json has its name', (t) => {
       tensors: { 'token.weight': zeros([12, 5]) },
     }),
   )
-  // Killed before: others lie beside.
+  // Killed before the rename: new files lie beside the old ones.
   for (const name of ['model.safetensors', 'vocab.txt'])
     copyFileSync(join(later, name), join(folder, nextOf(later, name)))
   t.is(loadModel(folder).objective, 'skip-gram')
   t.deepEqual(loadModel(folder).words, WORDS)
-  // Killed after, and between two renames.
+  // Killed after the rename, and between two renames.
   copyFileSync(join(later, 'model.json'), join(folder, 'model.json'))
   const isNew = () => {
     const model = loadModel(folder)
@@ -367,7 +367,7 @@ test('a save is there from the moment that model.json has its name', (t) => {
   t.true(isNew())
   renameSync(join(folder, nextOf(later, 'vocab.txt')), join(folder, 'vocab.txt'))
   t.true(isNew())
-  // A save that fails halfway takes nothing of what only lies beside; the next one that goes well tidies up.
+  // A save that fails halfway does not remove files that lie beside. The next one that succeeds tidies up.
   const first = fresh()
   saveModel(first, words())
   const inTheWay = nextOf(first, 'vocab.txt')
@@ -380,10 +380,10 @@ test('a save is there from the moment that model.json has its name', (t) => {
   t.is(loadModel(folder).objective, 'skip-gram')
 })
 
-test('a save is complete though files cannot take their names', (t) => {
+test('a save is complete even if its files cannot get their final names', (t) => {
   const folder = fresh()
   saveModel(folder, words())
-  // What no file can replace stands where one goes.
+  // A folder that no file can replace has the name of one.
   rmSync(join(folder, 'vocab.txt'))
   mkdirSync(join(folder, 'vocab.txt', 'x'), { recursive: true })
   const save = (objective: string) => saveModel(folder, words({ objective, counts: WORDS.map(() => objective.length) }))
@@ -398,7 +398,7 @@ test('a save is complete though files cannot take their names', (t) => {
   t.is(loadModel(folder).counts![0], 8)
 })
 
-test('every byte is covered by a digest', (t) => {
+test('digests cover every byte', (t) => {
   const [folder, other] = [fresh(), fresh()]
   saveModel(folder, words({ labels: ['a', 'b'], training: { date: '2026-01-02' } }))
   const path = join(base, 'own.json')
@@ -430,14 +430,14 @@ test('every byte is covered by a digest', (t) => {
     }
   }
   t.truthy(loadModel(folder, { verify: true }))
-  // Of the file alone as well.
+  // This also holds for the file alone.
   const tensors = join(folder, 'model.safetensors')
   t.is(loadSafetensors(tensors, { verify: true }).size, 1)
   const whole = readFileSync(tensors)
   whole[whole.length - 1] ^= 1
   writeFileSync(tensors, whole)
   refuses(t, () => loadSafetensors(tensors, { verify: true }), 'FORMAT', tensors, 'damaged')
-  // Without being asked to, nothing reads all of it.
+  // By default, loading does not read all of it.
   t.truthy(loadModel(folder))
   t.is(loadSafetensors(tensors).size, 1)
   saveSafetensors(tensors, { x: zeros([1]) })
@@ -446,7 +446,7 @@ test('every byte is covered by a digest', (t) => {
   refuses(t, () => loadSafetensors(tensors, { verify: 'yes' as never }), 'USAGE', 'verify')
 })
 
-test('who saves waits for who saves, and not for ever', (t) => {
+test('concurrent saves wait for each other, but not forever', (t) => {
   const folder = fresh()
   const done = alone(folder, () =>
     refuses(t, () => alone(folder, () => t.fail(), 30), 'FILE', folder, 'has been saving there'),
@@ -465,7 +465,7 @@ test('who saves waits for who saves, and not for ever', (t) => {
   )
 })
 
-test('word lists that are damaged say where', (t) => {
+test('damaged word lists are errors with their place', (t) => {
   const load = (text: string | Buffer) => {
     const folder = fresh()
     saveModel(folder, words())

@@ -1,15 +1,15 @@
-// The fuzzer of model.json, on a few hundred seeds: see support/fuzz-model-json.ts.
+// Runs the fuzzer of model.json on a few hundred seeds. It is in support/fuzz-model-json.ts.
 
 import test from 'ava'
 import { brokenModels } from '../support/fuzz-model-json.js'
 import { drawsOf, mutatedJson } from '../support/mutate.js'
 
-test('a model.json that was changed anywhere is a model or a typed error', (t) => {
+test('a model.json with random changes gives a model or a typed error', (t) => {
   const load = brokenModels()
   for (let seed = 1; seed <= 400; seed++) t.notThrows(() => load(seed))
 })
 
-test('a seed gives the same changes each time, and another others', (t) => {
+test('a seed always gives the same changes, and another seed gives others', (t) => {
   const text = JSON.stringify({ a: [1, 2, { b: 'c' }], d: null })
   const of = (seed: number) => mutatedJson(text, drawsOf(seed))
   t.is(of(7), of(7))

@@ -1,5 +1,5 @@
-// Many processes that save and load one model at once: every load is one of the saved models, and nothing fails.
-// Some seconds; TOKENBED_STRESS_SECONDS=600 for as long as one likes.
+// Many processes save and load one model at once. Every load must give one of the saved models, and nothing may fail.
+// The test takes some seconds; TOKENBED_STRESS_SECONDS=600 makes it run longer.
 
 import test from 'ava'
 import { spawn } from 'node:child_process'
@@ -30,10 +30,10 @@ function worker(role: 'write' | 'read', folder: string, number: number): Promise
   })
 }
 
-test('models that are saved and loaded by many processes at once are never mixed', async (t) => {
+test('a model that many processes save and load at once is never a mixture', async (t) => {
   t.timeout((SECONDS + 60) * 1e3)
   const folder = join(temporaryFolder(), 'model')
-  // Something is there before anybody looks.
+  // The first model is there before anybody loads.
   saveModel(folder, {
     objective: 'seed 0',
     tensors: {
@@ -62,7 +62,7 @@ test('models that are saved and loaded by many processes at once are never mixed
   )
   t.deepEqual(Object.assign({}, ...[...writers, ...readers].map(({ errors }) => errors)), {})
   t.true(sum(writers) >= WRITERS && sum(readers) >= READERS)
-  // The last of them left nothing beside.
+  // The last save left no files beside the model.
   t.deepEqual(
     readdirSync(folder).filter(
       (name) => !/^(model\.(json|safetensors)|vocab\.txt|tokenizer\.json)$/.test(name) && name !== '.tokenbed-lock',

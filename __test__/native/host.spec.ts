@@ -3,7 +3,7 @@ import { scenario } from '../support/child.js'
 
 const SCRIPT = 'lifetime/host.js'
 
-test('where live data is forbidden, data is a copy, set writes, and all else works', async (t) => {
+test('where live data is forbidden, data is a copy and everything else works', async (t) => {
   const found = await scenario<Record<string, unknown>>(SCRIPT, 'copies', { TOKENBED_LIVE_DATA: '0' })
   t.deepEqual(found, {
     live: false,
@@ -21,7 +21,7 @@ test('where live data is forbidden, data is a copy, set writes, and all else wor
   })
 })
 
-test('where live data is allowed, it is one array', async (t) => {
+test('where live data is allowed, data is always the same array', async (t) => {
   const found = await scenario<Record<string, unknown>>(SCRIPT, 'copies')
   t.is(found.live, true)
   t.is(found.untouched, false)
@@ -36,25 +36,25 @@ test('where live data is allowed, it is one array', async (t) => {
   )
 })
 
-test('a buffer that its user transferred is an error or still works, never a crash', async (t) => {
+test('a transferred buffer gives an error or still works, but never crashes', async (t) => {
   const results = await scenario<unknown[]>(SCRIPT, 'transferred')
-  // Of the activation, its memory is gone: every use is refused.
+  // The memory of the activation is gone, so every use is rejected.
   t.deepEqual(results.slice(0, 5), ['USAGE', 'USAGE', 'USAGE', 0, 'USAGE'])
   for (const table of [results.slice(5, 11), results.slice(11)]) {
     const [data, add, set, forward, length, dead] = table
-    // Node does not transfer such a buffer, or its memory stays readable by all but `data`.
+    // Node does not transfer such a buffer, or everything but `data` can still read its memory.
     t.true(data === 600 * 512 || data === 'USAGE')
     t.deepEqual([add, set, forward, length, dead], [600 * 512, 600 * 512, 512, 0, 'USAGE'])
   }
 })
 
-test('a table whose buffer was moved away refuses to show it', async (t) => {
+test('a table whose buffer was transferred refuses to show it', async (t) => {
   const { codes, sizes } = await scenario<{ codes: unknown[]; sizes: unknown[] }>(SCRIPT, 'moved')
   t.deepEqual(codes, ['USAGE'])
   t.true(sizes.every((size) => typeof size === 'number'))
 })
 
-test('a panic is an error with the code INTERNAL, and the process goes on', async (t) => {
+test('a panic is an error with the code INTERNAL, and the process continues', async (t) => {
   type Panics = { errors: Record<string, string>[]; elsewhere: string; works: number }
   const { errors, elsewhere, works } = await scenario<Panics>(SCRIPT, 'panic')
   t.is(errors.length, 3)
@@ -68,7 +68,7 @@ test('a panic is an error with the code INTERNAL, and the process goes on', asyn
   t.is(works, 2)
 })
 
-test('what slips through the checks is refused by the native side', async (t) => {
+test('the native side rejects arguments that slip through the checks', async (t) => {
   const codes = await scenario<(string | undefined)[]>(SCRIPT, 'unchecked')
   t.is(codes.length, 18)
   const known = ['SHAPE', 'USAGE', 'DTYPE', 'TOKEN_INDEX', 'MEMORY']
@@ -76,10 +76,10 @@ test('what slips through the checks is refused by the native side', async (t) =>
     t.true(known.includes(code!) || /^(Type)?Error: /.test(code!), `${i}: ${code}`)
 })
 
-test('workers load the package and compute what the main thread computes', async (t) => {
+test('workers load the package and get the same results as the main thread', async (t) => {
   t.deepEqual(await scenario<object>(SCRIPT, 'workers'), { same: 1, here: true })
 })
 
-test('workers may be ended at any moment', async (t) => {
+test('ending workers at any moment is safe', async (t) => {
   t.deepEqual(await scenario(SCRIPT, 'terminated'), { works: 2 })
 })

@@ -9,7 +9,7 @@ interface Digests {
 }
 const SCRIPT = 'lifetime/arithmetic.js'
 
-test('every instruction set that the machine has gives the same bits', async (t) => {
+test('every instruction set of the machine gives the same bits', async (t) => {
   const { detected } = capabilities()
   t.true(detected.includes('scalar'))
   const found: Digests[] = []
@@ -25,7 +25,7 @@ test('every instruction set that the machine has gives the same bits', async (t)
   t.true(found[0].forwards.length > 60 && found[0].draws.length > 30)
 })
 
-test('an instruction set that there is not is told when the package is loaded, with those that there are', async (t) => {
+test('loading fails for an instruction set that the machine lacks, and lists those it has', async (t) => {
   for (const isa of ['avx9', '', 'AVX2', 'neon'].filter((name) => !capabilities().detected.includes(name))) {
     const { code, stdout, stderr } = await runScript(SCRIPT, ['digests'], { TOKENBED_ISA: isa })
     if (isa === '' && code === 0) continue

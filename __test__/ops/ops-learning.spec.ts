@@ -25,7 +25,7 @@ const grad = (x: Tensor) => x.grad as Tensor
 
 // Hostile input -------------------------------------------------------------------------------------------------------
 
-test('crossEntropy: what does not fit', (t) => {
+test('crossEntropy rejects arguments that do not fit', (t) => {
   const x = randn([2, 3])
   refuses(t, () => crossEntropy([1] as never, [0]), 'USAGE', 'of a tensor')
   refuses(t, () => crossEntropy(tensor([[1, 2]], { dtype: 'int32' }), [0]), 'DTYPE', 'int32')
@@ -39,7 +39,7 @@ test('crossEntropy: what does not fit', (t) => {
   refuses(t, () => crossEntropy(x, [0, 1], { weight: x } as never), 'USAGE', '"weight"')
 })
 
-test('crossEntropy: a target out of range is told with its place', (t) => {
+test('crossEntropy: a target out of range is an error with its place', (t) => {
   const x = randn([2, 3, 2])
   const error = refuses(
     t,
@@ -59,7 +59,7 @@ test('crossEntropy: a target out of range is told with its place', (t) => {
   refuses(t, () => crossEntropy(zeros([1, 0]), [0]), 'TOKEN_INDEX', '0 classes')
 })
 
-test('crossEntropy: where no target counts, NaN as in PyTorch, and no gradient', (t) => {
+test('crossEntropy gives NaN and no gradient if every target is ignored, as in PyTorch', (t) => {
   const x = leaf([
     [1, 2],
     [3, 4],
@@ -76,7 +76,7 @@ test('crossEntropy: where no target counts, NaN as in PyTorch, and no gradient',
   t.deepEqual(crossEntropy(zeros([1, 0]), [-100], { reduction: 'none' }).toArray(), [0])
 })
 
-test('crossEntropy: targets count as they were in forward', (t) => {
+test('crossEntropy: backward uses the targets of forward', (t) => {
   const [x, y] = [leaf([[1, 2, 3]]), leaf([[1, 2, 3]])]
   const targets = Int32Array.of(1)
   const loss = crossEntropy(x, targets)
@@ -86,7 +86,7 @@ test('crossEntropy: targets count as they were in forward', (t) => {
   t.deepEqual(grad(x).toArray(), grad(y).toArray())
 })
 
-test('layerNorm: what does not fit', (t) => {
+test('layerNorm rejects arguments that do not fit', (t) => {
   const x = randn([2, 3])
   refuses(t, () => layerNorm(3 as never), 'USAGE', '3')
   refuses(t, () => layerNorm(tensor(1)), 'SHAPE')
@@ -99,7 +99,7 @@ test('layerNorm: what does not fit', (t) => {
   t.deepEqual(layerNorm(zeros([2, 0])).shape, [2, 0])
 })
 
-test('dropout: p is a probability', (t) => {
+test('dropout: p must be a probability', (t) => {
   const x = randn([4])
   for (const p of [-0.1, 1.1, NaN, Infinity, '0.5', undefined])
     refuses(t, () => dropout(x, p as number), 'USAGE', 'p must be')
@@ -108,7 +108,7 @@ test('dropout: p is a probability', (t) => {
   refuses(t, () => dropout(x, 0.5, { seed: 7 } as never), 'USAGE', '"seed"')
 })
 
-test('dropout of nothing, of everything, and by the default generator', (t) => {
+test('dropout works with p of 0 and 1, and with the default generator', (t) => {
   const x = leaf([1, NaN, Infinity])
   t.deepEqual(dropout(x, 0).toArray(), [1, NaN, Infinity])
   dropout(x, 0).backward(ones([3]))
@@ -125,7 +125,7 @@ test('dropout of nothing, of everything, and by the default generator', (t) => {
   )
 })
 
-test('what is not a number shows, forward and back', (t) => {
+test('NaN and infinity give NaN in forward and backward', (t) => {
   for (const bad of [NaN, Infinity]) {
     const x = leaf([[1, bad, 2]])
     for (const op of [
@@ -147,7 +147,7 @@ test('what is not a number shows, forward and back', (t) => {
   }
 })
 
-test('empty tensors have empty gradients, and zeros of what was repeated', (t) => {
+test('empty tensors have empty gradients, and zeros where they were broadcast', (t) => {
   const [x, y] = [zeros([2, 0, 3], { requiresGrad: true }), zeros([1, 0, 1], { requiresGrad: true })]
   const z = zeros([3], { requiresGrad: true })
   x.mul(y).add(z).sum().backward()
@@ -156,7 +156,7 @@ test('empty tensors have empty gradients, and zeros of what was repeated', (t) =
   t.deepEqual(grad(z).toArray(), [0, 0, 0])
 })
 
-test('integers do not learn', (t) => {
+test('integers cannot require a gradient', (t) => {
   const x = leaf([1.5, 2])
   const whole = x.to('int32')
   t.is(whole.requiresGrad, false)
@@ -185,7 +185,7 @@ const SAVED: [string, (x: Tensor, y: Tensor) => Tensor, 'x' | 'y' | 'out'][] = [
 ]
 
 for (const [what, op, which] of SAVED) {
-  test(`${what}: what backward needs must not be changed in place`, (t) => {
+  test(`${what}: backward rejects inputs that were changed in place`, (t) => {
     const [x, y] = [
       leaf([
         [1, 2],
@@ -204,7 +204,7 @@ for (const [what, op, which] of SAVED) {
   })
 }
 
-test('one tensor in several places gets the sum', (t) => {
+test('a tensor used in several places gets the sum of its gradients', (t) => {
   const x = leaf([
     [0.5, -1],
     [2, 1],
@@ -236,7 +236,7 @@ test('one tensor in several places gets the sum', (t) => {
     .forEach((value: number, i: number) => t.true(Math.abs(value - sum[i]) < 1e-5, `${value} ${sum[i]}`))
 })
 
-test('noGrad and detach record nothing of any op', (t) => {
+test('no op records anything under noGrad or after detach', (t) => {
   const x = leaf([
     [1, 2],
     [3, 4],
@@ -257,7 +257,7 @@ test('noGrad and detach record nothing of any op', (t) => {
   }
 })
 
-test('what is not wanted is not computed', (t) => {
+test('gradients that nobody needs are not computed', (t) => {
   const x = leaf([
     [1, 2],
     [3, 4],
@@ -280,7 +280,7 @@ test('what is not wanted is not computed', (t) => {
 
 // Threads and memory --------------------------------------------------------------------------------------------------
 
-/** A step of a network with every heavy op in it: the loss and all gradients. */
+/** A training step of a network with every expensive op. Returns the loss and all gradients. */
 function step(): string[] {
   manualSeed(5)
   const parameters = [randn([300, 520]), randn([520]), randn([520]), randn([520, 2050]), randn([2050])]
@@ -308,11 +308,11 @@ test.serial('gradients have the same bits at 1, 2 and 8 threads', (t) => {
   }
 })
 
-test.serial('backward gives what the graph alone held back to the pool', (t) => {
+test.serial('backward returns memory that only the graph held to the pool', (t) => {
   const bytes = 2 ** 20
   const x = randn([bytes / 4])
   x.requiresGrad = true
-  // Eight results that only the graph holds, one that is given back at once, and one gradient that stays.
+  // The graph alone holds eight results. One result is freed at once, and one gradient stays.
   const chain = () =>
     scope(() =>
       Array.from({ length: 8 })
@@ -330,18 +330,18 @@ test.serial('backward gives what the graph alone held back to the pool', (t) => 
   x.grad = null
   const { held, freed } = run()
   t.true(freed - held >= 7 * bytes, `${freed - held} of ${8 * bytes} bytes came back`)
-  // A graph that is dropped by dispose gives all back, too.
+  // A graph that is dropped by dispose returns all of its memory, too.
   const unused = chain()
   const before = memoryUsage().pool
   unused.dispose()
   t.true(memoryUsage().pool - before >= 8 * bytes)
-  // A second run takes no more than the first.
+  // A second run takes no more memory than the first.
   x.grad = null
   const again = run()
   t.is(again.freed, freed)
 })
 
-test.serial('a network in a loop stays flat by scope alone', (t) => {
+test.serial('scope alone keeps the memory of a training loop flat', (t) => {
   const [w, b] = [randn([64, 64]), zeros([64])]
   for (const one of [w, b]) one.requiresGrad = true
   const targets = Int32Array.from({ length: 512 }, (_, i) => i % 64)

@@ -1,4 +1,4 @@
-// Optimizers, schedules and clipping against PyTorch and transformers.
+// Optimizers, schedules and clipping, compared with PyTorch and Transformers.
 
 import test, { type ExecutionContext } from 'ava'
 import {
@@ -49,7 +49,7 @@ const golden = readGolden<{
   clipped: { seed: number; shapes: number[][]; limit: number; norm: number; byNorm: Golden[]; byValue: Golden[] }[]
 }>('optim/optim.json')
 
-/** Steps drawn as the script draws them: `each` gets the gradient, and steps. */
+/** Steps with the numbers that the script draws; `each` gets the gradient and performs the step. */
 function walk(
   seed: number,
   dtype: 'float32' | 'float64',
@@ -64,12 +64,12 @@ function walk(
   return optimizer
 }
 
-/** PyTorch's own sparse Adagrad rounds in other places than its dense one, which ours is. */
+/** PyTorch's sparse Adagrad rounds in other places than its dense one; ours rounds like the dense one. */
 const isOtherwise = ({ optimizer, sparse }: Trajectory) => optimizer === 'Adagrad' && sparse
 
 for (const one of golden.trajectories) {
   const { optimizer: name, seed, dtype, sparse, options, rates, mkl, exact } = one
-  test(`${name} ${JSON.stringify(options)} ${dtype}${sparse ? ' in rows' : ''}`, (t) => {
+  test(`equals PyTorch: ${name} ${JSON.stringify(options)} ${dtype}${sparse ? ' in rows' : ''}`, (t) => {
     const optimizer = walk(
       seed,
       dtype,
@@ -84,7 +84,7 @@ for (const one of golden.trajectories) {
         if (!(step in mkl)) return
         if (isOtherwise(one)) near(t, param, exact.params[step], 1e-6)
         else isGolden(t, param, exact.params[step], `step ${step}`)
-        // MKL's roots are wrong in the last place; steps add up.
+        // The last bits of MKL's square roots are wrong, and the error grows with each step.
         near(t, param, mkl[step], dtype === 'float32' ? 1e-5 : 1e-13)
       },
     )
@@ -97,7 +97,7 @@ for (const one of golden.trajectories) {
   })
 }
 
-/** Asserts that elements are near, in proportion to the largest. */
+/** Asserts that elements are close, relative to the largest. */
 function near(t: ExecutionContext, found: Tensor, wanted: Golden, tolerance: number): void {
   const theirs = wanted.v as number[]
   const largest = Math.max(1, ...theirs.map(Math.abs))
@@ -108,7 +108,7 @@ function near(t: ExecutionContext, found: Tensor, wanted: Golden, tolerance: num
 }
 
 for (const { seed, options, params, sum } of golden.rowWise) {
-  test(`RowWiseAdagrad ${JSON.stringify(options)}`, (t) => {
+  test(`RowWiseAdagrad equals its reference: ${JSON.stringify(options)}`, (t) => {
     for (const dtype of ['float64', 'float32'] as const) {
       for (const inRows of dtype === 'float32' ? [false, true] : [false]) {
         const tolerance = dtype === 'float32' ? 2e-6 : 1e-14
@@ -130,7 +130,7 @@ for (const { seed, options, params, sum } of golden.rowWise) {
 }
 
 for (const { options, lr, rates } of golden.schedules) {
-  test(`a schedule ${JSON.stringify(options)}`, (t) => {
+  test(`schedule equals Transformers: ${JSON.stringify(options)}`, (t) => {
     const param = tensor([0], { requiresGrad: true })
     const optimizer = new SGD([{ params: [param] }], { lr })
     const schedule = new LRSchedule(optimizer, options)
@@ -143,7 +143,7 @@ for (const { options, lr, rates } of golden.schedules) {
 }
 
 for (const { seed, shapes, limit, norm, byNorm, byValue } of golden.clipped) {
-  test(`gradients clipped to ${limit}`, (t) => {
+  test(`gradients clipped to ${limit} equal PyTorch's`, (t) => {
     const grads = () => {
       manualSeed(seed)
       return shapes.map((shape) => randn(shape))

@@ -1,4 +1,4 @@
-// Optimizers on layers: rows of a sparse layer that are left behind, against dense steps, over whole trainings.
+// Optimizers on sparse layers, whose rows catch up later, compared with dense steps over whole training runs.
 
 import test from 'ava'
 import {
@@ -27,7 +27,7 @@ import { temporaryFolder } from '../support/temporary.js'
 const ROWS = 500
 const DIM = 24
 
-/** Ids as text has them. */
+/** Ids with the frequencies of a text. */
 function zipf(generator: Generator, count: number): Int32Array {
   const uniform = randn([count], { generator }).data as Float32Array
   return Int32Array.from(uniform, (x) => Math.min(ROWS - 1, Math.floor(ROWS ** ((Math.abs(x) / 3) % 1) - 1)))
@@ -72,7 +72,7 @@ const LEARNERS: Record<string, (sparse: boolean) => Learner> = {
   },
 }
 
-/** A training with a schedule and clipping; what each forward gave, and the parameters at the end. */
+/** Trains with a schedule and clipping. Returns each result of forward, and the parameters at the end. */
 function train(make: Learner, optimizerOf: (params: Tensor[]) => Optimizer<any>, steps: number): string[] {
   const generator = new Generator(7)
   const optimizer = optimizerOf(make.parameters())
@@ -92,7 +92,7 @@ function train(make: Learner, optimizerOf: (params: Tensor[]) => Optimizer<any>,
 }
 
 for (const [name, make] of Object.entries(LEARNERS)) {
-  test(`${name}: AdamW on a sparse layer has the bits of a dense one`, (t) => {
+  test(`${name}: AdamW on a sparse layer gives the same bits as on a dense one`, (t) => {
     for (const weightDecay of [0.1, 0]) {
       const of = (params: Tensor[]) => new AdamW(params, { lr: 0.02, weightDecay })
       t.deepEqual(train(make(true), of, 300), train(make(false), of, 300))
@@ -102,8 +102,8 @@ for (const [name, make] of Object.entries(LEARNERS)) {
   })
 }
 
-/** As AdamW sees them when everything is looked at before it is stepped with: nothing is fused. */
-test('a step that sums and steps at once has the bits of one on a gradient that was looked at', (t) => {
+/** Here AdamW sees gradients that were looked at before the step, so nothing is fused. */
+test('a fused sum and step gives the same bits as a step on a gradient that was looked at', (t) => {
   const makers: ((params: Tensor[]) => Optimizer<any>)[] = [
     (params) => new SGD(params, { lr: 0.1 }),
     (params) => new SGD(params, { lr: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.01 }),
@@ -156,7 +156,7 @@ test('rows that catch up have the same bits on 1, 2 and 8 threads', (t) => {
   }
 })
 
-test('a file of a sparse table holds what dense steps would have made of it', (t) => {
+test('a saved sparse table holds the result of dense steps', (t) => {
   const run = (sparse: boolean) => {
     const layer = new Embedding(ROWS, DIM, { sparse, generator: new Generator(1) })
     train(
@@ -164,7 +164,7 @@ test('a file of a sparse table holds what dense steps would have made of it', (t
       (params) => new AdamW(params, { lr: 0.1 }),
       30,
     )
-    // One more, so that rows are behind when it is written.
+    // After one more step, rows are behind when the table is written.
     const optimizer = new AdamW([layer.weight], { lr: 0.1 })
     layer.forward([[1, 2]]).backward(randn([1, 2, DIM], { generator: new Generator(8) }))
     optimizer.step()
@@ -175,7 +175,7 @@ test('a file of a sparse table holds what dense steps would have made of it', (t
   t.is(run(true), run(false))
 })
 
-test('a table that is disposed, or whose optimizer is, does no harm', (t) => {
+test('a disposed table or optimizer does no harm', (t) => {
   const layer = new Embedding(ROWS, DIM, { sparse: true, generator: new Generator(1) })
   const optimizer = new AdamW([layer.weight], { lr: 0.1, weightDecay: 0.5 })
   const step = () => {

@@ -1,4 +1,4 @@
-// Optimizers: groups, state that goes on, gradients in rows, what is refused.
+// Optimizers: groups, saved states, gradients in rows, and wrong use.
 
 import test from 'ava'
 import {
@@ -39,11 +39,11 @@ function learned(generator: Generator, shape = SHAPE): Tensor {
   return drawn
 }
 
-/** The rows of a step: some often, some seldom, some never. */
+/** The rows of a step. Some rows come often, some rarely and some never. */
 const idsOf = (step: number) =>
   [...new Set([0, 1 + (step % 3), 5 + (step % 7), 12 + ((step * step) % 23)])].sort((a, b) => a - b)
 
-/** A dense gradient that has these rows alone. */
+/** A dense gradient that is nonzero only in these rows. */
 function gradient(generator: Generator, ids: readonly number[]): Tensor {
   const drawn = randn(SHAPE, { generator })
   const data = drawn.data as Float32Array
@@ -51,7 +51,7 @@ function gradient(generator: Generator, ids: readonly number[]): Tensor {
   return drawn
 }
 
-/** As a dense gradient; as rows for a dense one; as rows of a layer made with `sparse: true`. */
+/** A dense gradient, rows for a dense layer, or rows for a layer made with `sparse: true`. */
 type Kind = 'dense' | 'rows' | 'sparse'
 
 function give(param: Tensor, grad: Tensor, ids: readonly number[], how: Kind): void {
@@ -60,7 +60,7 @@ function give(param: Tensor, grad: Tensor, ids: readonly number[], how: Kind): v
   else param.collect(rowsOf(grad, ids, how === 'sparse'))
 }
 
-/** So many steps; the parameter. */
+/** Performs this many steps and returns the parameter. */
 function walked(name: string, how: Kind, steps = 60): { param: Tensor; optimizer: Optimizer<any> } {
   const generator = new Generator(4)
   const param = learned(generator)
@@ -74,7 +74,7 @@ function walked(name: string, how: Kind, steps = 60): { param: Tensor; optimizer
 }
 
 for (const name of Object.keys(MAKERS)) {
-  test(`${name}: gradients in rows give the bits of dense ones`, (t) => {
+  test(`${name}: gradients in rows give the same bits as dense ones`, (t) => {
     const kinds: Kind[] = name === 'SparseAdam' ? ['sparse'] : ['dense', 'rows', 'sparse']
     const all = kinds.map((how) => walked(name, how))
     for (const { param, optimizer } of all) {
@@ -87,7 +87,7 @@ for (const name of Object.keys(MAKERS)) {
     }
   })
 
-  test(`${name}: going on from a state gives the same bits`, (t) => {
+  test(`${name}: resuming from a state gives the same bits`, (t) => {
     const kinds: Kind[] = name === 'SparseAdam' ? ['sparse'] : ['dense', 'sparse']
     for (const kind of kinds) {
       const wanted = walked(name, kind)
@@ -110,7 +110,7 @@ for (const name of Object.keys(MAKERS)) {
   })
 }
 
-test('the bits are the same on 1, 2 and 8 threads', (t) => {
+test('steps give the same bits on 1, 2 and 8 threads', (t) => {
   const threads = getNumThreads()
   const run = (make: (params: Tensor[]) => Optimizer<any>, n: number) => {
     setNumThreads(n)
@@ -135,7 +135,7 @@ test('the bits are the same on 1, 2 and 8 threads', (t) => {
   }
 })
 
-test('clipping is alike for dense gradients and rows', (t) => {
+test('clipping gives the same result for dense gradients and rows', (t) => {
   const ids = [0, 3, 17, 39]
   const clip = (how: 'dense' | 'rows', run: (params: Tensor[]) => unknown) => {
     const generator = new Generator(1)
@@ -154,7 +154,7 @@ test('clipping is alike for dense gradients and rows', (t) => {
   t.is(clipGradNorm([learned(new Generator(1))], 1), 0)
 })
 
-test('rows that are behind are brought up to date by whoever reads them', (t) => {
+test('reading rows that are behind brings them up to date', (t) => {
   const readers: Record<string, (layer: Embedding, param: Tensor) => Float32Array> = {
     flush: (_, param) => param.data as Float32Array,
     data: (_, param) => param.data as Float32Array,
@@ -173,7 +173,7 @@ test('rows that are behind are brought up to date by whoever reads them', (t) =>
   }
 })
 
-test('a lookup between steps reads what dense steps would have made of its rows', async (t) => {
+test('a lookup between steps reads the rows that dense steps would give', async (t) => {
   const run = async (how: 'dense' | 'sparse', later: boolean) => {
     const generator = new Generator(9)
     const param = learned(generator)
@@ -198,7 +198,7 @@ test('a lookup between steps reads what dense steps would have made of its rows'
   t.deepEqual(await run('sparse', true), wanted)
 })
 
-test('dense and sparse gradients may take turns, and two optimizers the same table', (t) => {
+test('dense and sparse gradients may alternate, and two optimizers may share a table', (t) => {
   const run = (sparse: boolean) => {
     const generator = new Generator(6)
     const param = learned(generator)
@@ -213,7 +213,7 @@ test('dense and sparse gradients may take turns, and two optimizers the same tab
   t.is(run(true), run(false))
 })
 
-test('groups have numbers of their own, which may change', (t) => {
+test('each group has its own options, which may change', (t) => {
   const [a, b] = [learned(new Generator(1)), learned(new Generator(2))]
   const optimizer = new AdamW([{ params: [a] }, { params: [b], lr: 1, weightDecay: 0 }], { lr: 0.1 })
   t.is(optimizer.lr, 0.1)
@@ -238,7 +238,7 @@ test('groups have numbers of their own, which may change', (t) => {
   )
 })
 
-test('zeroGrad forgets, and parameters without a gradient stay', (t) => {
+test('zeroGrad drops gradients, and parameters without a gradient do not change', (t) => {
   const [a, b] = [learned(new Generator(1)), learned(new Generator(2))]
   const optimizer = new Adam([a, b])
   a.grad = randn(SHAPE, { generator: new Generator(3) })
@@ -251,7 +251,7 @@ test('zeroGrad forgets, and parameters without a gradient stay', (t) => {
   t.deepEqual(Object.keys(optimizer.stateDict().state), ['0'])
 })
 
-test('a step is a change in place', (t) => {
+test('a step counts as a change in place', (t) => {
   const param = learned(new Generator(1), [2, 2])
   const loss = param.mul(param)
   param.grad = randn([2, 2], { generator: new Generator(3) })
@@ -259,7 +259,7 @@ test('a step is a change in place', (t) => {
   refuses(t, () => loss.backward(randn([2, 2], { generator: new Generator(3) })), 'USAGE', 'changed in place')
 })
 
-test('what cannot be learned is refused', (t) => {
+test('rejects parameters that cannot be trained', (t) => {
   const good = learned(new Generator(1))
   const make =
     (params: any, options: any = { lr: 0.1 }) =>
@@ -281,7 +281,7 @@ test('what cannot be learned is refused', (t) => {
   refuses(t, make([gone]), 'USAGE', 'disposed')
 })
 
-test('numbers that cannot be are refused', (t) => {
+test('rejects options out of range', (t) => {
   const params = [learned(new Generator(1))]
   for (const lr of [NaN, -1, Infinity, '1', null] as unknown[]) {
     refuses(t, () => new SGD(params, { lr: lr as number }), 'USAGE', 'SGD: lr')
@@ -301,7 +301,7 @@ test('numbers that cannot be are refused', (t) => {
   refuses(t, () => clipGradNorm([1] as any, 1), 'USAGE', 'tensor')
 })
 
-test('schedules that cannot be are refused', (t) => {
+test('rejects invalid schedules', (t) => {
   const optimizer = new SGD([learned(new Generator(1))], { lr: 0.1 })
   const make = (options: any) => () => new LRSchedule(optimizer, options)
   refuses(t, make({ type: 'step' }), 'USAGE', 'type')
@@ -321,7 +321,7 @@ test('schedules that cannot be are refused', (t) => {
   refuses(t, () => resumed.loadStateDict({ step: 1, baseLrs: [1, 2] }), 'USAGE', 'baseLrs')
 })
 
-test('a step that cannot be done changes nothing', async (t) => {
+test('a failed step changes nothing', async (t) => {
   const [a, b] = [learned(new Generator(1)), learned(new Generator(2))]
   const generator = new Generator(3)
   const sgd = new SGD([a, b], { lr: 0.1 })
@@ -350,7 +350,7 @@ test('a step that cannot be done changes nothing', async (t) => {
   t.is(digest(a), before)
 })
 
-test('a state that does not fit changes nothing', (t) => {
+test('loading a state that does not fit changes nothing', (t) => {
   const make = (shape = SHAPE) => {
     const param = learned(new Generator(1), shape)
     const optimizer = new AdamW([param])
@@ -426,7 +426,7 @@ test('a state that does not fit changes nothing', (t) => {
   t.is(optimizer.lr, 1e-3)
 })
 
-test('an optimizer prints what it is', (t) => {
+test('an optimizer prints its name and options', (t) => {
   const optimizer = new SGD([learned(new Generator(1))], { lr: 0.1 })
   t.is(
     require('node:util').inspect(optimizer),

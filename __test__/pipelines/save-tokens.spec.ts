@@ -1,5 +1,4 @@
-// Folders of token ids as they are written: the ids of each document, what the folder says of itself, and what is
-// refused.
+// Writing folders of token ids: the ids of each document, the contents of the manifest, and errors.
 
 import test from 'ava'
 import { createHash } from 'node:crypto'
@@ -40,7 +39,7 @@ function file(name: string, content: string | Uint8Array): string {
   return path
 }
 
-/** The numbers of both data files, read as anybody would. */
+/** The numbers in both data files, read without the package. */
 function numbersOf({ path, dtype, files }: TokensInfo): { ids: number[]; starts: number[] } {
   const bytes = readFileSync(join(path, files.ids.name))
   const ids =
@@ -66,7 +65,7 @@ async function* late(texts: readonly string[]): AsyncGenerator<string> {
   }
 }
 
-test('each text and each file is a document, with its own ids', async (t) => {
+test('each text and each file becomes a document with its ids', async (t) => {
   const files = TEXTS.map((text, i) => file(`${i}.txt`, text))
   const packed = [...files.slice(0, 3), file('3.txt.gz', gzipSync(TEXTS[3]))]
   const sources: TokensInput[] = [
@@ -94,7 +93,7 @@ test('each text and each file is a document, with its own ids', async (t) => {
   t.deepEqual(documentsOf(pieces), encoded(['Call me Ishmael.']))
 })
 
-test('the ids end to end are those of streamIds', async (t) => {
+test('the concatenated ids are those of streamIds', async (t) => {
   const files = TEXTS.map((text, i) => file(`${i}.txt`, text.repeat(50)))
   const info = await saveTokens(corpus(), { files })
   const ids: number[] = []
@@ -102,7 +101,7 @@ test('the ids end to end are those of streamIds', async (t) => {
   t.deepEqual(numbersOf(info).ids, ids)
 })
 
-test('lines are documents, without what ends them and without empty ones', async (t) => {
+test('lines become documents, without line ends and without empty lines', async (t) => {
   const text = 'one\r\ntwo words\n\n \r\nhalf\rway\nno end'
   const expected = encoded(['one', 'two words', ' ', 'half\rway', 'no end'])
   const pieces = [...text]
@@ -115,7 +114,7 @@ test('lines are documents, without what ends them and without empty ones', async
     t.deepEqual(documentsOf(info), expected)
     t.true(info.lines)
   }
-  // The last line of a file does not go on in the next.
+  // The last line of a file does not continue in the next file.
   const info = await saveTokens(corpus(), { files: [file('a', 'a\nb'), file('b', 'c\n')] }, { lines: true })
   t.deepEqual(documentsOf(info), encoded(['a', 'b', 'c']))
   t.deepEqual(
@@ -145,7 +144,7 @@ test('a separator ends every document', async (t) => {
   })
 })
 
-test('two bytes an id where the vocabulary fits, else four', async (t) => {
+test('an id takes two bytes if the vocabulary fits, and four otherwise', async (t) => {
   const cl100k = Tokenizer.load('cl100k_base')
   const given: [Tokenizer, SaveTokensOptions['dtype'], string][] = [
     [gpt2, undefined, 'u16'],
@@ -165,7 +164,7 @@ test('two bytes an id where the vocabulary fits, else four', async (t) => {
   })
 })
 
-test('several sources come in their order, each with its range', async (t) => {
+test('several sources are written in order, each with its range', async (t) => {
   const path = file('x.txt', 'in a file')
   const info = await saveTokens(corpus(), [
     { texts: ['a', 'b c'] },
@@ -190,7 +189,7 @@ test('several sources come in their order, each with its range', async (t) => {
   t.is(info.sources.at(-1)!.ids[1], info.ids)
 })
 
-test('a tokenizer from a file is known by its digest, and puts nothing around documents', async (t) => {
+test('a tokenizer from a file is identified by its digest, and adds nothing around documents', async (t) => {
   const path = join(root, 'testdata/golden/hf/byte-level.json')
   const tokenizer = Tokenizer.fromFile(path)
   const info = await saveTokens(corpus(), { texts: ['the whale', 'the sea'] }, { tokenizer })
@@ -198,7 +197,7 @@ test('a tokenizer from a file is known by its digest, and puts nothing around do
   t.deepEqual(documentsOf(info), encoded(['the whale', 'the sea'], tokenizer))
 })
 
-test('inspectTokens says what was written, and its digests are those of the files', async (t) => {
+test('inspectTokens returns what was written, with the digests of the files', async (t) => {
   const path = corpus()
   const info = await saveTokens(path, { texts: TEXTS }, { separator: '<|endoftext|>' })
   t.deepEqual(inspectTokens(path), info)
@@ -211,7 +210,7 @@ test('inspectTokens says what was written, and its digests are those of the file
   t.deepEqual(readdirSync(path).sort(), [info.files.documents.name, info.files.ids.name, 'manifest.json'].sort())
 })
 
-test('openTokens gives documents and ranges, each found by its number', async (t) => {
+test('openTokens finds documents and ranges by number', async (t) => {
   const info = await saveTokens(corpus(), { texts: TEXTS })
   const folder = openTokens(info.path, { verify: true })
   t.deepEqual(folder.info, info)
@@ -234,13 +233,13 @@ test('openTokens gives documents and ranges, each found by its number', async (t
     message: /is made by openTokens/,
   })
   t.throws(() => structuredClone(folder), { any: true })
-  // What it opened stays, whoever replaces the folder.
+  // An opened folder stays readable if it is replaced.
   await saveTokens(info.path, { texts: ['another'] }, { force: true })
   t.deepEqual(folder.read(), all)
   t.deepEqual(openTokens(info.path).document(0), gpt2.encode('another'))
 })
 
-test('an index that runs backwards is told where it is read', async (t) => {
+test('an index that is not ascending is an error when it is read', async (t) => {
   const { path, files } = await saveTokens(corpus(), { texts: TEXTS })
   const at = join(path, files.documents.name)
   const bytes = readFileSync(at)
@@ -255,7 +254,7 @@ test('an index that runs backwards is told where it is read', async (t) => {
   t.notThrows(() => folder.document(3))
 })
 
-test('progress is told, and a slow source is heard', async (t) => {
+test('progress is reported, and an error of onProgress comes out unchanged', async (t) => {
   const seen: number[] = []
   const info = await saveTokens(
     corpus(),
@@ -277,7 +276,7 @@ test('progress is told, and a slow source is heard', async (t) => {
   )
 })
 
-test('a folder that is there stays, unless it is to be replaced', async (t) => {
+test('an existing folder stays unless replace is set', async (t) => {
   const path = corpus()
   const first = await saveTokens(path, { texts: ['first text'] })
   await t.throwsAsync(saveTokens(path, { texts: ['second'] }), {
@@ -292,12 +291,12 @@ test('a folder that is there stays, unless it is to be replaced', async (t) => {
   const second = await saveTokens(path, { texts: ['second'] }, { force: true })
   t.deepEqual(documentsOf(second), encoded(['second']))
   t.is(readdirSync(path).length, 3)
-  // The same ids are the same files.
+  // The same ids give the same files.
   t.deepEqual(await saveTokens(path, { texts: ['second'] }, { force: true }), second)
   t.deepEqual(inspectTokens(path, { verify: true }), second)
 })
 
-test('other files in the folder stay; a manifest of something else is never replaced', async (t) => {
+test('foreign files in the folder stay, and a foreign manifest is never replaced', async (t) => {
   const path = fresh()
   writeFileSync(join(path, 'notes.txt'), 'mine')
   await saveTokens(path, { texts: ['a b'] })
@@ -313,7 +312,7 @@ test('other files in the folder stay; a manifest of something else is never repl
   }
 })
 
-test('what fails leaves nothing behind, not even the folder', async (t) => {
+test('a failure leaves nothing behind, not even the folder', async (t) => {
   const cases: [string, () => Promise<unknown>, object][] = []
   const at = corpus()
   const add = (name: string, source: unknown, expected: object, options?: SaveTokensOptions) =>
@@ -364,7 +363,7 @@ test('what fails leaves nothing behind, not even the folder', async (t) => {
   await t.throwsAsync(saveTokens(join(place, 'y'), { texts: ['a'] }), { instanceOf: FileError })
 })
 
-test('two that write to one folder: the second is refused, and the first is whole', async (t) => {
+test('of two concurrent writers to a folder the second is rejected, and the first succeeds', async (t) => {
   const path = corpus()
   const first = saveTokens(path, { texts: late(['a b c', 'd']) })
   await t.throwsAsync(saveTokens(path, { texts: ['x'] }), { instanceOf: FileError })
@@ -372,7 +371,7 @@ test('two that write to one folder: the second is refused, and the first is whol
   t.deepEqual(inspectTokens(path, { verify: true }), info)
 })
 
-/** A folder, and the change of it that the error is about. */
+/** A change to a folder, and what its error must mention. */
 const MISTAKES: [
   name: string,
   change: (info: TokensInfo, manifest: Record<string, any>) => void,
@@ -428,7 +427,7 @@ const MISTAKES: [
   ],
 ]
 
-test('a damaged folder is an error that says what is wrong', async (t) => {
+test('a damaged folder is an error that describes the damage', async (t) => {
   for (const [name, change, instanceOf, message] of MISTAKES) {
     const info = await saveTokens(corpus(), { texts: TEXTS })
     const path = join(info.path, 'manifest.json')
@@ -449,7 +448,7 @@ test('a damaged folder is an error that says what is wrong', async (t) => {
   t.throws(() => inspectTokens(join(missing.path, 'sub')), { instanceOf: FileError, message: /documents\.|ids\./ })
 })
 
-test('verify finds a byte that is another, and what a digest does not tell', async (t) => {
+test('verify finds a changed byte, and damage that digests do not show', async (t) => {
   const info = await saveTokens(corpus(), { texts: TEXTS })
   const path = join(info.path, info.files.ids.name)
   const bytes = readFileSync(path)

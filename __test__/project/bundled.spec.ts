@@ -1,4 +1,4 @@
-// tokenbed inside of a bundle, where nobody meant it to be: said at once, in its own words.
+// tokenbed loaded from a bundle that should have left it out: the error explains this at once.
 
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
@@ -22,7 +22,7 @@ interface Said {
 const CATCH = `const { code, reason, message, found, mend, cause } = error; console.log(JSON.stringify({ code, reason, message, found, mend, cause: cause ? cause.code : null }))`
 
 /**
- * Runs a program that loads tokenbed, bundled so, and hands on what it is told. It belongs to a package of version
+ * Bundles a program that loads tokenbed, runs it and returns its error. The program belongs to a package of version
  * 9.9.9.
  */
 function told(options: BuildOptions, end = 'cjs'): { said: Said; path: string } {
@@ -62,7 +62,7 @@ const BUNDLES: [name: string, options: BuildOptions, end?: string][] = [
   ],
 ]
 for (const [name, options, end] of BUNDLES) {
-  test(`tokenbed in a bundle is told, not ENOENT or another's version: ${name}`, (t) => {
+  test(`loading from a bundle is an error that explains it, not ENOENT or a foreign version: ${name}`, (t) => {
     const { said } = told(options, end)
     t.is(said.code, 'BINARY')
     t.is(said.reason, 'bundled')
@@ -78,7 +78,7 @@ for (const [name, options, end] of BUNDLES) {
   })
 }
 
-test('the bundle is named', (t) => {
+test('the error names the bundle', (t) => {
   const { said, path } = told({ format: 'cjs' })
   t.true(said.found.startsWith(path), said.found)
 })
@@ -88,7 +88,7 @@ for (const [what, text] of [
   ["another's", '{ "name": "app", "version": "9.9.9" }'],
   ['one without a version', '{ "name": "tokenbed" }'],
 ] as const) {
-  test(`files that were copied without the package's own package.json: ${what}`, (t) => {
+  test(`loading files that were copied without the package's package.json is an error: ${what}`, (t) => {
     const app = mkdtempSync(join(base, 'copied-'))
     if (text !== null) writeFileSync(join(app, 'package.json'), text)
     mkdirSync(join(app, 'dist'))

@@ -1,4 +1,4 @@
-// The demo, run as its user runs it.
+// Runs the demo as a user would.
 
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
@@ -16,7 +16,7 @@ function demo(...args: string[]) {
   return { folder, status, stdout, stderr }
 }
 
-test('a text of the user becomes input embeddings, shown and written', (t) => {
+test("turns a user's text into input embeddings, prints them and writes them", (t) => {
   const { folder, status, stdout, stderr } = demo('book.txt')
   t.is(status, 0, stderr)
   t.regex(stdout, /^book\.txt: 9,200 characters, GPT-2's BPE of 50,257 tokens/)
@@ -29,13 +29,13 @@ test('a text of the user becomes input embeddings, shown and written', (t) => {
   t.deepEqual(token.add(position).data, input.data)
 })
 
-test('Moby Dick is the book where none is named', (t) => {
+test('uses Moby Dick if no book is named', (t) => {
   const { status, stdout, stderr } = demo()
   t.is(status, 0, stderr)
   t.regex(stdout, /^Moby Dick: 1,2\d\d,\d{3} characters/)
 })
 
-test('a book that is not there, or too short, is told in a line', (t) => {
+test('prints one line about a missing or too short book', (t) => {
   const missing = demo('nowhere.txt')
   t.is(missing.status, 1)
   t.regex(missing.stderr, /^ENOENT: .*nowhere\.txt.*\n$/)
@@ -51,7 +51,7 @@ test('a book that is not there, or too short, is told in a line', (t) => {
   t.regex(unfilled.stderr, /^few\.txt: 7 ids do not fill a batch of 8 windows of 4\n$/)
 })
 
-test('a mistyped option is wrong use', (t) => {
+test('rejects a misspelled option', (t) => {
   const { status, stderr } = demo('--batch')
   t.is(status, 2)
   t.regex(stderr, /^usage: /)

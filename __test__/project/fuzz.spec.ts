@@ -1,22 +1,22 @@
-// The whole public API, called with what no caller should hand over: see __test__/fuzz.
+// Calls the whole public API with values that no caller should pass. The fuzzer is in __test__/fuzz.
 
 import test from 'ava'
 import { HOSTILE } from '../fuzz/hostile.js'
 import { calls, differences } from '../fuzz/surface.js'
 import { fuzz, shortened } from '../support/fuzz.js'
 
-/** Processes at a time, and processes that share the functions between them. */
+/** The number of processes at a time, and of processes among which the functions are divided. */
 const [AT_ONCE, PARTS] = [2, 16]
-/** Seeds, and the seconds that each has. */
+/** The seeds, and the seconds for each. */
 const [SEEDS, SECONDS] = [[11, 12, 13, 14], 8]
 
-test('every export and every method is described to the fuzzer', (t) => {
+test('the fuzzer has a description of every export and every method', (t) => {
   t.deepEqual(differences(), [])
   t.true(calls().length > 200 && HOSTILE.length > 150)
 })
 
 test.serial(
-  'each function takes each hostile value at each place, and answers with a typed error or a result',
+  'every function answers every hostile value at every place with a typed error or an ordinary result',
   async (t) => {
     t.timeout(300_000)
     let [next, count] = [0, 0]

@@ -1,5 +1,5 @@
-// scripts/setup on machines that have, lack, or have old programs: programs of the same names that only say their
-// version.
+// Runs scripts/setup on machines where programs exist, are missing or are too old. The programs are fakes that only
+// print a version.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import test from 'ava'
 const root = join(__dirname, '../../..')
 const posix = process.platform === 'win32' ? test.skip : test
 
-/** Runs the script where these programs come first in PATH, each answering everything with one line. */
+/** Runs the script with these programs first in PATH. Each answers every call with one line. */
 function setup(programs: Record<string, string>, ...options: string[]) {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-setup-'))
   try {

@@ -1,4 +1,4 @@
-// Scenarios in a process of their own: where memory is measured, and where a crash would be one.
+// Runs scenarios in a process of their own, where memory can be measured and a crash does not end the tests.
 
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ interface Ended {
   stderr: string
 }
 
-/** Runs a script of dist/__test__ with --expose-gc, to its end. */
+/** Runs a script of dist/__test__ with --expose-gc until it ends. */
 export function runScript(script: string, args: string[] = [], env: Record<string, string> = {}): Promise<Ended> {
   const path = join(__dirname, '..', script)
   const options = { env: { ...process.env, ...env }, maxBuffer: 2 ** 24 }
@@ -20,7 +20,7 @@ export function runScript(script: string, args: string[] = [], env: Record<strin
   })
 }
 
-/** Runs one scenario of a script, which ends well and prints JSON. */
+/** Runs one scenario of a script, which must succeed and print JSON. */
 export async function scenario<T = Record<string, number>>(
   script: string,
   name: string,
@@ -31,7 +31,7 @@ export async function scenario<T = Record<string, number>>(
   return JSON.parse(stdout)
 }
 
-/** For such a script: runs the scenario that the command names, and prints what it returns. */
+/** The main function of such a script: runs the scenario that the command line names, and prints its result. */
 export async function main(scenarios: Record<string, () => unknown>): Promise<void> {
   const result = await scenarios[process.argv[2]]()
   process.stdout.write(JSON.stringify(result))

@@ -1,4 +1,4 @@
-// The blocks of code of the project's pages.
+// The code blocks of the project's pages.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,14 +6,14 @@ import { root } from './golden.js'
 
 export interface CodeBlock {
   readonly page: string
-  /** The line of the page that its first line is. */
+  /** Line number of the first line of the block. */
   readonly line: number
-  /** As the fence names it; empty where it does not. */
+  /** The language of the fence; empty if it has none. */
   readonly language: string
   readonly code: string
 }
 
-/** Of a page of Markdown, in their order. */
+/** The blocks of a Markdown page, in order. */
 export function codeBlocks(page: string): CodeBlock[] {
   const blocks: CodeBlock[] = []
   let open: { line: number; language: string; code: string[] } | null = null

@@ -1,4 +1,4 @@
-// The command as its users run it: in a process of its own, with pipes or in a terminal.
+// Runs the command as users do: in a process of its own, with pipes or in a terminal.
 
 import type { ExecutionContext } from 'ava'
 import { spawn, type ChildProcess } from 'node:child_process'
@@ -12,9 +12,9 @@ export const PROGRAM = join(root, 'dist/cli/main.js')
 export interface Setting {
   cwd?: string
   env?: Record<string, string | undefined>
-  /** What stdin holds; default nothing. */
+  /** The contents of stdin; empty by default. */
   input?: string | Buffer
-  /** As whom it runs. */
+  /** The id of the user under which the command runs. */
   uid?: number
 }
 
@@ -24,18 +24,18 @@ export interface Ended {
   stderr: string
 }
 
-/** The variables of a plain shell, whatever this process runs in. */
+/** The variables of a plain shell, independent of this process. */
 function environment(changes: Setting['env'] = {}): NodeJS.ProcessEnv {
   const { CI, NO_COLOR, FORCE_COLOR, TERM, TOKENBED_DEBUG, COLORTERM, NODE_OPTIONS, ...rest } = process.env
   return { ...rest, ...changes }
 }
 
-/** Starts it, with pipes. */
+/** Starts the command with pipes. */
 export function start(args: string[], { cwd, env, uid }: Setting = {}): ChildProcess {
   return spawn(process.execPath, [PROGRAM, ...args], { cwd, env: environment(env), uid, gid: uid })
 }
 
-/** How a started one ends. */
+/** Waits for the end of a started command. */
 export function ended(child: ChildProcess): Promise<Ended> {
   let [stdout, stderr] = ['', '']
   child.stdout?.setEncoding('utf8').on('data', (text) => (stdout += text))
@@ -46,15 +46,15 @@ export function ended(child: ChildProcess): Promise<Ended> {
   })
 }
 
-/** Runs it to its end. */
+/** Runs the command until it ends. */
 export async function command(args: string[], setting: Setting = {}): Promise<Ended> {
   const child = start(args, setting)
-  // It may end without reading.
+  // The command may end without reading its input.
   child.stdin!.on('error', () => {}).end(setting.input ?? '')
   return ended(child)
 }
 
-/** Runs it, which goes well, and takes its stdout; nothing is said on stderr. */
+/** Runs the command, which must succeed and print nothing on stderr, and returns its stdout. */
 export async function output(t: ExecutionContext, args: string[], setting: Setting = {}): Promise<string> {
   const { code, stdout, stderr } = await command(args, setting)
   t.is(code, 0, stderr)
@@ -62,7 +62,7 @@ export async function output(t: ExecutionContext, args: string[], setting: Setti
   return stdout
 }
 
-/** Runs it, which fails with this code and one line that has every part. */
+/** Runs the command, which must fail with this code and one line that contains every part. */
 export async function fails(
   t: ExecutionContext,
   args: string[],
@@ -86,14 +86,14 @@ function loadPty(): typeof import('@lydell/node-pty') | null {
   }
 }
 
-/** Pseudo-terminals; null on platforms that its package has no binary for. */
+/** The package for pseudo-terminals; null on platforms for which it has no binary. */
 export const pty = loadPty()
 
 /** A terminal in which the command runs. */
 export class Screen {
   readonly process: IPty
   readonly ended: Promise<number>
-  /** All that was sent to it. */
+  /** Everything that the command wrote to the terminal. */
   raw = ''
   readonly #terminal: Terminal
   #written: Promise<void> = Promise.resolve()
@@ -104,7 +104,7 @@ export class Screen {
   ) {
     this.#terminal = new Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 10_000 })
     const given = Object.entries(environment(env)).filter(([, value]) => value !== undefined)
-    // The name becomes TERM.
+    // The name becomes the variable TERM.
     const options = {
       name: env?.TERM ?? 'xterm-256color',
       cols: columns,
@@ -122,7 +122,7 @@ export class Screen {
     )
   }
 
-  /** What is to be seen, line by line, up to the last that is not empty. */
+  /** The visible lines, up to the last one that is not empty. */
   async lines(): Promise<string[]> {
     await this.#written
     const { buffer } = this.#terminal
@@ -133,7 +133,7 @@ export class Screen {
     return lines
   }
 
-  /** Waits until something is to be seen. */
+  /** Waits until a text is visible. */
   async until(pattern: RegExp): Promise<string> {
     let hasEnded = false
     void this.ended.then(() => (hasEnded = true))

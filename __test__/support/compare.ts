@@ -1,4 +1,4 @@
-// Comparing tensors: to the bit, or within so many units in the last place.
+// Compares tensors to the bit, or within a number of units in the last place.
 
 import { createHash } from 'node:crypto'
 import type { ExecutionContext } from 'ava'
@@ -13,7 +13,7 @@ export function digest(x: Tensor | ArrayBufferView): string {
     .digest('hex')
 }
 
-/** Asserts type, shape and every bit (any NaN is as good as another). */
+/** Asserts type, shape and every bit. All NaNs are considered equal. */
 export function isGolden(t: ExecutionContext, found: Tensor, golden: Golden, what: string): void {
   withinUlp(t, found, golden, 0, what)
 }
@@ -31,14 +31,14 @@ export function withinUlp(t: ExecutionContext, found: Tensor, golden: Golden, ul
   )
 }
 
-/** Elements as whole numbers in the same order, one apart where no value lies between; null for NaN. */
+/** Elements as integers in the same order, so that adjacent values differ by one; null for NaN. */
 function ordinals(data: TypedArray, dtype: string): (bigint | null)[] {
   const width = BigInt(data.BYTES_PER_ELEMENT * 8)
   const bits = Array.from({ length: data.length }, (_, i) => rawBits(data, i))
   if (!dtype.includes('float')) return bits
   const sign = 1n << (width - 1n)
   const infinity = INFINITIES[dtype]
-  // Of negative numbers the bits grow with the magnitude; -0 is one below 0, so that the two are told apart.
+  // For negative numbers the bits grow with the magnitude. -0 is one below 0, so that the two differ.
   return bits.map((b) => ((b & (sign - 1n)) > infinity ? null : b & sign ? sign - 1n - b : b))
 }
 

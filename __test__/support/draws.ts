@@ -1,4 +1,4 @@
-// Runs the cases of testdata/golden/draws: what PyTorch drew, as digests.
+// Runs the cases of testdata/golden/draws, which contain digests of what PyTorch drew.
 
 import type { ExecutionContext } from 'ava'
 import { createHash } from 'node:crypto'
@@ -34,20 +34,20 @@ interface DrawCase {
 
 const cases = readGolden<{ cases: DrawCase[] }>('draws/draws.json').cases
 
-/** Cases that the public functions can draw; the others (32-bit integers, giant permutations) Rust's tests run. */
+/** Cases that the public functions can draw. Rust's tests run the others (32-bit integers, giant permutations). */
 export const drawCases = cases.filter(({ steps }) => steps.every(isPublic))
 
 function isPublic(step: Step): boolean {
   return step.op !== 'random31' && !(step.n > 10 ** 6)
 }
 
-/** A table of the shape, drawn with other bounds, or another mean and deviation, than those of `rand` and `randn`. */
+/** A table of the shape, drawn with bounds, or with a mean and a deviation, that `rand` and `randn` do not offer. */
 function initialised({ shape: [rows, dim = 1], mean, std = 1, low, high }: Step, options: Source['options']): Tensor {
   const init = high === undefined ? { std, mean } : { uniform: low === -high ? high : ([low!, high] as const) }
   return new Embedding(rows, dim, { init, ...options }).weight
 }
 
-/** What draws: the default generator, by functions that are given none, or one that is handed over. */
+/** The source of draws: the default generator, for functions called without one, or an explicit generator. */
 export interface Source {
   readonly generator: Generator
   readonly options: { generator?: Generator }
@@ -62,7 +62,7 @@ export function seeded(seed: bigint, own: boolean): Source {
   return { generator: defaultGenerator, options: {} }
 }
 
-/** Runs a step, and asserts that it draws what PyTorch drew. */
+/** Runs a step, and asserts that it draws the same numbers as PyTorch. */
 export function runStep(t: ExecutionContext, step: Step, source: Source): void {
   const { generator, options } = source
   if (['mean', 'std', 'low'].some((name) => name in step)) {
@@ -78,7 +78,7 @@ export function runStep(t: ExecutionContext, step: Step, source: Source): void {
     case 'random31':
       throw new Error(`${step.op} is drawn by nothing public`)
     case 'random63':
-      // An epoch in order draws just that.
+      // An epoch without shuffling makes exactly these draws.
       return generator.beginEpochInOrder()
     case 'manual_seed':
       return void generator.manualSeed(BigInt(step.seed))
@@ -96,7 +96,9 @@ export function runStep(t: ExecutionContext, step: Step, source: Source): void {
   }
 }
 
-/** The order of an epoch of n windows of one id each. A loader's own generator draws otherwise than the default one. */
+/**
+ * The order of an epoch of n windows of one id each. A loader's own generator draws differently from the default one.
+ */
 function epoch({ n, batch = 50, drop_last = false, own = false, leave_after }: Step, { generator }: Source): string {
   const mine = new Generator().setState(generator.getState())
   const ids = Int32Array.from({ length: n + 1 }, (_, i) => i)

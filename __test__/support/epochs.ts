@@ -1,8 +1,8 @@
-// What a loader gives, epoch after epoch.
+// Collects what a loader yields, epoch after epoch.
 
 import type { DataLoader } from '../../index.js'
 
-/** The first ids of all windows, batch by batch, of so many epochs. */
+/** The first id of every window, batch by batch, for this many epochs. */
 export function orders(loader: DataLoader, epochs: number): number[][][] {
   return Array.from({ length: epochs }, () => [...loader].map(firsts))
 }

@@ -20,7 +20,7 @@ const CLASSES = {
   FILE: FileError,
 }
 
-/** Asserts that `run` throws the class of this code with every part in its message, and hands the error on. */
+/** Asserts that `run` throws the class of this code with every part in its message, and returns the error. */
 export function refuses<C extends keyof typeof CLASSES>(
   t: ExecutionContext,
   run: () => unknown,
@@ -31,7 +31,7 @@ export function refuses<C extends keyof typeof CLASSES>(
   t.true(error instanceof CLASSES[code], `${String(error)} is no ${CLASSES[code].name}`)
   t.true(error instanceof TokenbedError && error instanceof Error)
   t.is(error.code, code)
-  // Of a narrower class its own name.
+  // An error of a subclass has the name of that class.
   t.is(error.name, error.constructor.name)
   for (const part of parts) t.true(error.message.includes(part), `"${error.message}" does not say "${part}"`)
   return error as InstanceType<(typeof CLASSES)[C]>

@@ -1,5 +1,5 @@
-// The native side built with an allocator that refuses one request, and a record of what is called of it. To be
-// imported before anything that loads it.
+// A build of the native side whose allocator refuses one request, with a record of the exports that are called. Import
+// it before anything that loads the native side.
 
 import { createRequire } from 'node:module'
 import { BINARY_VARIABLE } from '../../api/native/binary.js'
@@ -10,7 +10,7 @@ const { allocatorArm, allocatorLeft, takeFailure } = binary
 
 /** The names of all exports. */
 export const exported = Object.keys(binary)
-/** Those that were called. */
+/** The names of the exports that were called. */
 export const called = new Set<string>()
 
 for (const name of exported) {
@@ -23,7 +23,10 @@ for (const name of exported) {
 }
 called.add('takeFailure')
 
-/** Runs with the request of this number refused, counted over all threads; and whether it was asked for. */
+/**
+ * Runs a function with the request of this number refused, counted over all threads. Also returns whether the request
+ * was made.
+ */
 export async function refusing<T>(
   request: number,
   run: () => T | Promise<T>,

@@ -1,57 +1,56 @@
-// Talks to scripts/faults, under which this process runs: it sees every call to the system, and does with it what it is
-// told.
+// Controls scripts/faults, under which this process runs. It sees every system call and treats it as told.
 
 import { existsSync, readFileSync } from 'node:fs'
 
-/** A call that was seen. */
+/** A call that was recorded. */
 export interface Seen {
   readonly name: string
   readonly file: string
-  /** The new name, of calls that give one. */
+  /** The new name, for calls that rename or link. */
   readonly other: string
   readonly result: number
-  /** What was done to it. */
+  /** The fault that was applied to it. */
   readonly done: '' | 'failed' | 'short'
-  /** The number of the file. */
+  /** The descriptor of the file. */
   readonly inode: string
-  /** Where bytes were written. */
+  /** The offset at which bytes were written. */
   readonly at: number
   readonly bytes: Buffer
   readonly flags: readonly string[]
 }
 
-/** Tells it something; asking whether a file exists is how. */
+/** Sends a message to the program, in the form of a check whether a file exists. */
 function tell(command: string): void {
   existsSync(`/.faults/${command}`)
 }
 
-/** Calls that touch this folder are seen from now on, and written down in a file that lies elsewhere. */
+/** From now on, calls on this folder are seen and recorded in a file elsewhere. */
 export function watch(folder: string, log: string, { data = false } = {}): void {
   tell(`watch${folder}`)
   tell(`${data ? 'data' : 'log'}${log}`)
 }
 
-/** The nth call of this name fails, and so do those after it, so many in all. */
+/** Makes the nth call of this name and those after it fail, up to a number of failures. */
 export function fail(name: string, nth: number, error: number, times: number): void {
   tell(`fail/${name}/${nth}/${error}/${times}`)
 }
 
-/** The nth call of this name does no more than so many bytes, and so do those after it. */
+/** Limits the nth call of this name, and those after it, to this many bytes. */
 export function cutShort(name: string, nth: number, bytes: number, times: number): void {
   tell(`short/${name}/${nth}/${bytes}/${times}`)
 }
 
-/** This process is killed before the nth call of any name. */
+/** Kills this process before the nth call of any name. */
 export function killAt(nth: number): void {
   tell(`kill/${nth}`)
 }
 
-/** Nothing is seen any more. */
+/** Stops observing. */
 export function off(): void {
   tell('off')
 }
 
-/** What a log holds. */
+/** The calls in a log. */
 export function readLog(log: string): Seen[] {
   const lines = readFileSync(log, 'utf8').split('\n').slice(0, -1)
   return lines.map((line) => {

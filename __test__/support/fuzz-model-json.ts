@@ -1,5 +1,5 @@
-// A model's folder whose model.json was changed at random: loading it ends, soon, with a model or with a typed error.
-// By itself: node dist/__test__/support/fuzz-model-json.js [seconds] [first seed].
+// Loads models whose model.json was changed at random. Each load must end soon, with a model or with a typed error. Run
+// it by itself with: node dist/__test__/support/fuzz-model-json.js [seconds] [first seed].
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,12 +7,12 @@ import { loadModel, saveModel, TokenbedError, zeros } from '../../index.js'
 import { drawsOf, mutatedJson } from './mutate.js'
 import { temporaryFolder } from './temporary.js'
 
-/** Milliseconds that are enough for a file of a few kilobytes, on a machine that is slow and busy. */
+/** Milliseconds that suffice for a file of a few kilobytes on a slow and busy machine. */
 const ENOUGH = 5000
-/** Bytes that may be left in V8's heap by one of them. */
+/** Bytes that one load may leave in V8's heap. */
 const HEAP = 64 << 20
 
-/** A folder of a small model, and what changes its description by a seed. */
+/** A folder with a small model, and a function that changes its description according to a seed. */
 export function brokenModels(): (seed: number) => void {
   const folder = join(temporaryFolder(), 'model')
   const training = {

@@ -1,26 +1,26 @@
-// Runs the fuzzer's processes, and says how a run that failed is repeated.
+// Runs the fuzzer's processes, and prints how to repeat a run that failed.
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Bytes of address space, where the system can limit them. */
+/** Bytes of address space, on systems that can limit it. */
 const MOST_KILOBYTES = 8 * 2 ** 20
-/** Without a word of a new call for so long, a process hangs. */
+/** Milliseconds without a report of a new call after which a process counts as hanging. */
 const SILENCE_MS = process.env.ASAN_OPTIONS ? 60_000 : 10_000
 
 export interface Outcome {
   readonly ok: boolean
-  /** Calls that were made. */
+  /** The number of calls. */
   readonly count: number
-  /** What was wrong, and during which call; empty where all is well. */
+  /** What was wrong, and during which call; empty if nothing was. */
   readonly report: string
-  /** The step it was at. */
+  /** The last step. */
   readonly step: number
 }
 
-/** Runs dist/__test__/fuzz/run.js with these arguments, and a folder of its own, to its end. */
+/** Runs dist/__test__/fuzz/run.js with these arguments in a fresh folder until it ends. */
 export async function fuzz(...args: (string | number)[]): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-fuzz-'))
   try {
@@ -33,7 +33,7 @@ export async function fuzz(...args: (string | number)[]): Promise<Outcome> {
 async function inFolder(folder: string, args: string[]): Promise<Outcome> {
   const script = join(__dirname, '..', 'fuzz', 'run.js')
   const command = ['--expose-gc', '--max-old-space-size=512', '--no-deprecation', script, ...args, folder]
-  // AddressSanitizer reserves more address space than any limit leaves; its own options limit what is allocated.
+  // AddressSanitizer reserves more address space than any limit allows. Its own options limit allocations.
   const isLimited = process.platform === 'linux' && !process.env.ASAN_OPTIONS
   const env = { ...process.env, TOKENBED_FUZZ_LIMITED: process.env.TOKENBED_FUZZ_LIMITED ?? '0' }
   const child = isLimited
@@ -81,7 +81,7 @@ function diaryOf(folder: string): string {
   }
 }
 
-/** A run of steps that fails, made shorter from its front: how it is repeated. */
+/** Shortens a failing run by leaving out steps at the beginning, and returns the command that repeats it. */
 export async function shortened(seed: number, step: number): Promise<string> {
   for (let steps = 1; steps < step; steps *= 4) {
     const from = step - steps + 1

@@ -1,4 +1,4 @@
-// Fixtures under testdata/golden, and tensors as they are written there.
+// Reads fixtures under testdata/golden, and the tensors in them.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,10 @@ export function readGolden<T>(path: string): T {
   return JSON.parse(readFileSync(join(root, 'testdata/golden', path), 'utf8'))
 }
 
-/** A tensor of a fixture: type, shape, elements; 16-bit floats as their bits; strings where JSON has no number. */
+/**
+ * A tensor of a fixture: type, shape and elements. 16-bit floats are their bits, and values that JSON lacks are
+ * strings.
+ */
 export interface Golden {
   t: DType | 'int16'
   s: number[]
@@ -30,7 +33,7 @@ const ARRAYS = {
   bool: Uint8Array,
 }
 
-/** The elements as `Tensor.data` holds them. PyTorch's int16 is int32 here. */
+/** The elements in the form of `Tensor.data`. PyTorch's int16 becomes int32. */
 export function elements({ t, v }: Golden): TypedArray {
   if (t === 'int64') return BigInt64Array.from(v, BigInt)
   return (ARRAYS[t] as Float32ArrayConstructor).from(v, Number)

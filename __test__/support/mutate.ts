@@ -1,6 +1,6 @@
-// Files that were changed at random, by a seed: the same seed gives the same changes.
+// Changes files at random according to a seed. The same seed gives the same changes.
 
-/** Whole numbers below a bound, one after the other (xorshift). */
+/** Integers below a bound, one after the other (xorshift). */
 export function drawsOf(seed: number): (below: number) => number {
   let state = (seed * 2654435761) >>> 0 || 1
   return (below) => {
@@ -11,7 +11,7 @@ export function drawsOf(seed: number): (below: number) => number {
   }
 }
 
-/** Values that no file of ours has. */
+/** Values that our files never contain. */
 const STRANGE: readonly unknown[] = [
   null,
   true,
@@ -37,7 +37,7 @@ const STRANGE: readonly unknown[] = [
   Array(1000).fill(0),
 ]
 
-/** Changes something in a JSON value: a member is replaced, removed, doubled, moved or given another name. */
+/** Changes a JSON value: a member is replaced, removed, duplicated, moved or renamed. */
 function change(value: unknown, draw: (below: number) => number): unknown {
   if (typeof value !== 'object' || value === null || draw(6) === 0) return STRANGE[draw(STRANGE.length)]
   const keys = Object.keys(value)
@@ -65,13 +65,13 @@ function change(value: unknown, draw: (below: number) => number): unknown {
   return copy
 }
 
-/** A text of JSON, changed: in what it says, or in its bytes. */
+/** Changes a JSON text in its values or in its bytes. */
 export function mutatedJson(text: string, draw: (below: number) => number): string {
   let [changed, times] = [text, 1 + draw(3)]
   if (draw(3) > 0) {
     let value: unknown = JSON.parse(text)
     while (times-- > 0) value = change(value, draw)
-    // What JSON has no words for is left out of it.
+    // Values that JSON cannot express are left out.
     return JSON.stringify(value) ?? 'null'
   }
   while (times-- > 0) {

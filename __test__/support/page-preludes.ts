@@ -1,5 +1,5 @@
-// Code that surrounds the code blocks of README.md and docs/ when they run: what a reader of the page has by then, and
-// a check of the result.
+// Code around the code blocks of README.md and docs/ when they run: what a reader of the page has at that point, and a
+// check of the result.
 
 /** Code to run before and after a block. */
 export interface Surroundings {
@@ -11,7 +11,7 @@ const TABLE = 'const layer = new Embedding(50, 8)'
 const INPUT = 'const layer = new TokenPositionEmbedding({ vocabSize: 50, contextLength: 16, dim: 8 })'
 const WORDS = "const words = ['whale', 'ship', 'boat', 'sea', 'sky', 'king', 'queen', 'man', 'woman']"
 
-/** For each page, the surroundings of its TypeScript blocks, in their order on the page. */
+/** The surroundings of each page's TypeScript blocks, in their order on the page. */
 export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
   'README.md': [{}, {}, {}, {}, {}],
   'docs/memory.md': [
@@ -21,7 +21,7 @@ export const SURROUNDINGS: Record<string, readonly Surroundings[]> = {
     },
     { before: TABLE },
   ],
-  // The first one learns, and has a test of its own.
+  // The first block trains, and has a test of its own.
   'docs/training.md': [{}, {}],
   'docs/text.md': [{}],
   'docs/positions.md': [

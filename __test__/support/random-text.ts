@@ -1,6 +1,6 @@
-// Strings that a tokenizer may meet, and those that it should never meet: drawn from a seed.
+// Random strings for tokenizers, both ordinary and malformed ones, drawn from a seed.
 
-/** Numbers below a limit; the same for a seed (mulberry32). */
+/** Integers below a limit, determined by the seed (mulberry32). */
 export type Draw = (below: number) => number
 
 export function seeded(seed: number): Draw {
@@ -13,7 +13,7 @@ export function seeded(seed: number): Draw {
   }
 }
 
-/** All of Unicode's white space, and controls that some take for it. */
+/** All white space of Unicode, and control characters that some programs take for it. */
 const SPACES = [
   ' ',
   ' ',
@@ -150,12 +150,12 @@ const SPECIALS = ['<|endoftext|>', '<|fim_prefix|>', '<|endofprompt|>', '<|', '|
 export const pick = <T>(draw: Draw, list: readonly T[]): T => list[draw(list.length)]
 const codePoint = (draw: Draw, first: number, last: number) => String.fromCodePoint(first + draw(last - first + 1))
 
-/** One part each, of a kind. */
+/** Draws one part of each kind. */
 const PARTS: ((draw: Draw) => string)[] = [
   (draw) => codePoint(draw, 0, 0x7f),
   (draw) => codePoint(draw, 0x20, 0x24f),
   (draw) => codePoint(draw, 0x250, 0x2fff),
-  // Surrogates included, so that some stand alone.
+  // Surrogates are included, so some of them are alone.
   (draw) => String.fromCharCode(draw(0x10000)),
   (draw) => String.fromCharCode(0xd800 + draw(0x800)),
   (draw) => codePoint(draw, 0x10000, 0x1ffff),
@@ -177,7 +177,7 @@ const PARTS: ((draw: Draw) => string)[] = [
   (draw) => codePoint(draw, 97, 122).repeat(1 + draw(12)),
 ]
 
-/** A string of one kind of part, of a few, or of all: short ones most of the time. */
+/** A string of parts of one kind, of a few or of all kinds. Most strings are short. */
 export function randomText(draw: Draw): string {
   const kinds = Array.from({ length: 1 + draw(4) }, () => pick(draw, PARTS))
   const from = draw(3) === 0 ? PARTS : kinds

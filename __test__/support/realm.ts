@@ -1,4 +1,4 @@
-// tokenbed in a context of `vm`, as test runners load it: its modules are compiled there, and have Node's own from
+// tokenbed in a context of `vm`, as test runners load it: its modules are compiled there, and Node's own come from
 // outside.
 
 import { readFileSync } from 'node:fs'
@@ -12,11 +12,11 @@ const outside = createRequire(__filename)
 
 export interface Realm {
   readonly tokenbed: typeof Tokenbed
-  /** The value of an expression of the realm, in which `tokenbed` is there. */
+  /** Evaluates an expression in the realm, where `tokenbed` is defined. */
   evaluate(expression: string): any
 }
 
-/** A realm with what the language has, and `process` and `Buffer` besides: no more than that of any runner. */
+/** A realm with the language, `process` and `Buffer`, which is no more than any runner provides. */
 export function loadedInRealm(globals: object = {}): Realm {
   const context = createContext({ process, Buffer, ...globals })
   const load = loader(context)
@@ -44,7 +44,7 @@ function loader(context: Context): (path: string) => unknown {
   return load
 }
 
-/** The value of an expression of a realm that has nothing but the language. */
+/** Evaluates an expression in a realm that has nothing but the language. */
 export function foreign(expression: string): any {
   return runInContext(`(${expression})`, createContext({}))
 }

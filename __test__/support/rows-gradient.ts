@@ -1,10 +1,10 @@
-// A gradient in rows that a test makes, as layers make theirs.
+// Gradients in rows for tests, in the form that layers make.
 
 import { call, native } from '../../api/native/native.js'
 import { orderOf, TableGradient } from '../../api/autograd/table-gradient.js'
 import { tensor, type Tensor } from '../../index.js'
 
-/** The rows of a dense gradient, as backward of a lookup leaves them; ids ascend. */
+/** Takes rows of a dense gradient, in the form that backward of a lookup leaves. Ids ascend. */
 export function rowsOf(dense: Tensor, ids: readonly number[], sparse = true): TableGradient {
   const data = dense.data as Float32Array
   const [count, dim] = dense.shape

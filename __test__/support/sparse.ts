@@ -1,16 +1,16 @@
-// Files that say they are huge and hold next to nothing.
+// Files with a huge size that take little room on the disk.
 
 import { closeSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs'
 
-/** Bytes and where in a tensor they lie. */
+/** Bytes, and their offset in a tensor. */
 export interface Written {
   at: number
   bytes: Float32Array | Int8Array
 }
 
 /**
- * Writes a safetensors file of one tensor called x, zeros but for what is written. Why not, where the file system has
- * no holes or no room for such a file; null where it is there.
+ * Writes a safetensors file with one tensor called x, all zeros except for the given bytes. Returns null, or the reason
+ * if the file system has no sparse files or no room for the file.
  */
 export function writeSparse(
   path: string,

@@ -1,4 +1,4 @@
-// Folders that go away with the test process.
+// Temporary folders that are removed with the test process.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// The comparison with tiktoken, for one encoding: real text, random text, special tokens, texts that are hard to merge.
+// Compares one encoding with tiktoken: real text, random text, special tokens, and texts that are slow to merge.
 
 import test from 'ava'
 import { Tokenizer, type EncodeOptions } from '../../index.js'
@@ -14,7 +14,7 @@ const SPECIAL = {
 }
 
 export function compareEverything(encoding: Encoding): void {
-  test(`${encoding}: ten megabytes of real text in many scripts have tiktoken's ids`, (t) => {
+  test(`${encoding}: ten megabytes of real text in many scripts give tiktoken's ids`, (t) => {
     const corpus = readCorpus()
     const all = [...corpus.values()].flat()
     t.true(all.reduce((sum, text) => sum + Buffer.byteLength(text), 0) >= 10e6)
@@ -31,7 +31,7 @@ export function compareEverything(encoding: Encoding): void {
     })
   })
 
-  test(`${encoding}: 100,000 random strings have tiktoken's ids`, (t) => {
+  test(`${encoding}: 100,000 random strings give tiktoken's ids`, (t) => {
     withBoth(encoding, (ours, theirs) => {
       const all = randomTexts(SEED, 100_000)
       t.true(new Set(all).size > 90_000)
@@ -40,9 +40,9 @@ export function compareEverything(encoding: Encoding): void {
     })
   })
 
-  test(`${encoding}: decode inverts encode, for random strings, one by one and as a batch`, (t) => {
+  test(`${encoding}: decode inverts encode for random strings, one by one and as a batch`, (t) => {
     const tokenizer = Tokenizer.load(encoding)
-    // A string's own encoder decides what a lone surrogate becomes.
+    // Node's UTF-8 encoder decides what a lone surrogate becomes.
     const wellFormed = (text: string) => Buffer.from(text, 'utf8').toString('utf8')
     const texts = randomTexts(SEED + 1, 20_000)
     for (const options of [{ disallowedSpecial: new Set<string>() }, { allowedSpecial: 'all' as const }]) {
@@ -57,7 +57,7 @@ export function compareEverything(encoding: Encoding): void {
     }
   })
 
-  test(`${encoding}: special tokens, allowed and disallowed, count as tiktoken has them`, (t) => {
+  test(`${encoding}: allowed and disallowed special tokens are treated as in tiktoken`, (t) => {
     withBoth(encoding, (ours, theirs) => {
       const draw = seeded(SEED + 2)
       const names = SPECIAL[encoding]
@@ -79,7 +79,7 @@ export function compareEverything(encoding: Encoding): void {
     })
   })
 
-  test(`${encoding}: long pieces that are hard to merge have tiktoken's ids; a megabyte of them is no other`, (t) => {
+  test(`${encoding}: long pieces that are slow to merge give tiktoken's ids, also as a megabyte`, (t) => {
     const units = [
       'a',
       'Z',
@@ -103,7 +103,7 @@ export function compareEverything(encoding: Encoding): void {
       '\0',
     ]
     withBoth(encoding, (ours, theirs) => {
-      // tiktoken takes quadratic time for these: lengths that it can do.
+      // tiktoken takes quadratic time for these, so the lengths are limited.
       sameIds(
         t,
         ours,
@@ -113,7 +113,7 @@ export function compareEverything(encoding: Encoding): void {
     })
     const tokenizer = Tokenizer.load(encoding)
     for (const unit of units) {
-      // What repeats in the text repeats in the ids: the long one says what the short one says, only longer.
+      // Repetition in the text appears in the ids: the long text must give the ids of the short one, repeated.
       const long = unit.repeat(Math.ceil(2 ** 20 / unit.length))
       const ids = tokenizer.encode(long)
       t.true(tokenizer.decode(ids) === long, escaped(unit))
@@ -125,7 +125,7 @@ export function compareEverything(encoding: Encoding): void {
   })
 }
 
-/** None, all, some of the names, or what the encoding does not have; undefined is the default. */
+/** None, all or some of the names, or names that the encoding lacks. undefined is the default. */
 function choice(draw: Draw, names: string[]): string[] | 'all' | undefined {
   const kind = draw(5)
   if (kind === 0) return 'all'

@@ -1,4 +1,4 @@
-// tiktoken itself, which a dev dependency has as WebAssembly, to compare ids with.
+// tiktoken itself, compiled to WebAssembly in a dev dependency, as the reference for ids.
 
 import type { ExecutionContext } from 'ava'
 import { get_encoding, type Tiktoken } from 'tiktoken'
@@ -9,7 +9,7 @@ export type Encoding = (typeof ENCODINGS)[number]
 
 const PLAIN: EncodeOptions = { disallowedSpecial: new Set() }
 
-/** Runs `compare` with both, and frees tiktoken's memory, which is not garbage collected. */
+/** Runs `compare` with both tokenizers, then frees tiktoken's memory, which is not garbage collected. */
 export function withBoth(encoding: Encoding, compare: (ours: Tokenizer, theirs: Tiktoken) => void): void {
   const theirs = get_encoding(encoding)
   try {
@@ -25,7 +25,7 @@ export function equal(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   return true
 }
 
-/** Asserts that all texts, encoded as one batch, have tiktoken's ids; shows the shortest difference that it finds. */
+/** Asserts that all texts, encoded as one batch, give tiktoken's ids. Shows the shortest difference that it finds. */
 export function sameIds(t: ExecutionContext, ours: Tokenizer, theirs: Tiktoken, texts: readonly string[]): number {
   const { ids, offsets } = ours.encodeBatch(texts, PLAIN)
   const differs = (text: string) => !equal(ours.encode(text, PLAIN), theirs.encode(text, [], []))
@@ -42,7 +42,7 @@ export function sameIds(t: ExecutionContext, ours: Tokenizer, theirs: Tiktoken, 
   return ids.length
 }
 
-/** A text that fails as well, and of which no part can be left out. */
+/** Shortens a failing text until no part can be left out. */
 export function shrink(text: string, fails: (text: string) => boolean): string {
   for (let size = text.length >> 1; size > 0;) {
     let removed = false
@@ -56,7 +56,7 @@ export function shrink(text: string, fails: (text: string) => boolean): string {
   return text
 }
 
-/** As a literal of ASCII, so that nothing is invisible. */
+/** The text as an ASCII literal, so that all characters are visible. */
 export function escaped(text: string): string {
   const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
   return JSON.stringify(text).replace(/[^ -~]/g, escape)

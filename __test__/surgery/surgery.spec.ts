@@ -1,4 +1,4 @@
-// Vocabularies that change: against plain arrays, over random plans; what stays tied; what is refused.
+// Changes of vocabularies: compared with plain arrays over random plans; which layers stay tied; wrong use.
 
 import test, { type ExecutionContext } from 'ava'
 import {
@@ -35,7 +35,7 @@ type Rows = number[][]
 const rowsOf = (t: Tensor): Rows =>
   t.shape.length === 1 ? (t.toArray() as number[]).map((x) => [x]) : (t.toArray() as Rows)
 
-/** The rows that a plan leaves and makes, in float64 and plain loops; null where they are drawn. */
+/** The rows that a plan keeps and adds, in float64 and plain loops; null for rows that are drawn. */
 function reference(rows: Rows, kept: number[], added: readonly NewToken[], padding?: number): (number[] | null)[] {
   const mean = (ids: number[]) => rows[0].map((_, d) => ids.reduce((sum, id) => sum + rows[id][d] / ids.length, 0))
   const made = added.map(({ from = 'mean' }) => {
@@ -133,7 +133,7 @@ test.serial('means have the bits of plain loops in the order of the rows, on any
   }
 })
 
-test('any plan, over tables of any type and shape', (t) => {
+test('any plan gives the rows of plain loops, for tables of any type and shape', (t) => {
   const draw = seeded(1)
   for (let round = 0; round < 150; round++) {
     const size = 2 + draw(12)
@@ -169,7 +169,7 @@ test('any plan, over tables of any type and shape', (t) => {
     for (const one of [table, bias, cube]) t.is(one.dtype, dtype)
     t.deepEqual(cube.shape, [after.size, 2, dim])
     close(t, rowsOf(table), reference(rowsOf(given.table), kept, added), EPSILON[dtype]!, what)
-    // Draws are for tables; a number a token gets the mean.
+    // Only tables are drawn. A table of one number per token gets the mean.
     const plain = added.map((token) =>
       typeof token.from === 'object' && 'normal' in token.from ? { ...token, from: 'mean' as const } : token,
     )
@@ -181,17 +181,17 @@ test('any plan, over tables of any type and shape', (t) => {
       EPSILON[dtype]!,
       what,
     )
-    // The rows that stay have the same bits.
+    // Kept rows have the same bits.
     kept.forEach((id, i) =>
       t.deepEqual(table.narrow(0, i, 1).data, given.table.narrow(0, id, 1).data.slice() as never, what),
     )
-    // There and back again.
+    // The inverse plan restores the table.
     const back = resizeVocabulary({ tables: { table } }, { keep: Array.from({ length: kept.length }, (_, i) => i) })
     t.deepEqual(back.tables.table.toArray(), resizeVocabulary({ tables: given }, { keep: kept }).tables.table.toArray())
   }
 })
 
-test('layers keep their options, and a padding row finds its new place', (t) => {
+test('layers keep their options, and paddingIdx follows its row', (t) => {
   const token = new Embedding(6, 4, { paddingIdx: 4, maxNorm: 3, normType: 1, onBadId: 'padding' })
   const bag = new EmbeddingBag(6, 2, { mode: 'sum', includeLastOffset: true, onBadId: 'clamp', requiresGrad: false })
   const { tables } = resizeVocabulary({ tables: { token, bag } }, { keep: [4, 0, 5], add: [{}, { from: 'zeros' }] })
@@ -199,10 +199,10 @@ test('layers keep their options, and a padding row finds its new place', (t) => 
   t.is(tables.token.numEmbeddings, 5)
   t.deepEqual([tables.token.weight.requiresGrad, tables.bag.weight.requiresGrad], [true, false])
   t.deepEqual([tables.bag.mode, tables.bag.includeLastOffset], ['sum', true])
-  // An id without a row is padding, which is row 0 now; of the bag the nearest row.
+  // An id without a row is treated as padding, now row 0; the bag clamps it to the nearest row.
   t.deepEqual(tables.token.forward([99]).toArray(), [[0, 0, 0, 0]])
   t.deepEqual(tables.bag.forward([[99]]).toArray(), [[0, 0]])
-  // The padding row is no part of a mean.
+  // The padding row does not count in a mean.
   const [w0, w5] = [0, 5].map((id) => rowsOf(token.weight)[id])
   close(t, rowsOf(tables.token.weight).slice(3, 4), [w0.map((x, d) => (x + w5[d]) / 2)], 2 ** -23, 'mean')
   t.deepEqual(rowsOf(token.weight)[4], [0, 0, 0, 0])
@@ -215,7 +215,7 @@ test('layers keep their options, and a padding row finds its new place', (t) => 
   )
 })
 
-test('what is tied stays tied', (t) => {
+test('tied layers stay tied', (t) => {
   const token = new Embedding(5, 3)
   const head = token.weight
   const other = token.weight.detach()
@@ -239,7 +239,7 @@ test('what is tied stays tied', (t) => {
   )
 })
 
-test('an input layer changes its tokens, and keeps all else', (t) => {
+test('an input layer changes its tokens and keeps the rest', (t) => {
   const ids = [
     [4, 0, 5],
     [5, 4, 4],
@@ -273,7 +273,7 @@ test('an input layer changes its tokens, and keeps all else', (t) => {
     t.deepEqual(made.forward(renamed).toArray(), before, preset)
     t.throws(() => made.forward([[5]]), { code: 'TOKEN_INDEX' })
     t.throws(() => made.forward([[0, 0, 0, 0]]), { code: 'SHAPE' })
-    // A step of each: the same, as their state is.
+    // One step of each gives the same result, because their states are equal.
     const resumed = new AdamW(after.groups as { params: Tensor[] }[]).loadStateDict(after.optimizerState)
     const rest = layer
       .parameters()
@@ -304,7 +304,7 @@ test('an input layer changes its tokens, and keeps all else', (t) => {
   )
 })
 
-/** An optimizer's state as it is handed out. */
+/** An optimizer's state in the form in which it is returned. */
 function optimizer(params: Tensor[], groups: OptimizerStateLike['groups'], state: Record<string, unknown>) {
   let asked = 0
   return {
@@ -361,7 +361,7 @@ test('the state of an optimizer follows its rows', (t) => {
   ])
   t.deepEqual(made[2].sum.toArray(), [4, 2, 0.5], 'what Adagrad begins with')
   t.deepEqual(state[1].expAvg.toArray(), rows(0).toArray())
-  // Tied: the one parameter, and its one state.
+  // Tied layers have a single parameter with a single state.
   const tied = resizeVocabulary(
     {
       tables: { head: token.weight, token },
@@ -383,11 +383,11 @@ const OPTIMIZERS = {
 
 for (const [name, make] of Object.entries(OPTIMIZERS)) {
   for (const sparse of [false, true]) {
-    test(`rows that stay go on as if nothing had happened: ${name}${sparse ? ' on sparse rows' : ''}`, (t) => {
+    test(`kept rows train as if nothing had changed: ${name}${sparse ? ' on sparse rows' : ''}`, (t) => {
       const token = new Embedding(6, 3, { sparse, generator: new Generator(4) })
       const position = randn([2, 3], { generator: new Generator(5), requiresGrad: true })
       const optimizer = make([position, token.weight] as never)
-      /** Gradients that depend on the row alone, not on its id. */
+      /** Gradients that depend only on the row, not on its id. */
       const step = (layer: Embedding, its: typeof optimizer, ids: number[], gradient: number) => {
         its.zeroGrad()
         layer
@@ -421,7 +421,7 @@ for (const [name, make] of Object.entries(OPTIMIZERS)) {
   }
 }
 
-test('draws are those of the generator, table by table', (t) => {
+test('new rows are drawn from the generator, table by table', (t) => {
   const make = (generator?: Generator) =>
     resizeVocabulary(
       { tables: { a: zeros([2, 40]), b: zeros([2, 3]) } },
@@ -447,7 +447,7 @@ test('draws are those of the generator, table by table', (t) => {
   t.deepEqual(make(new Generator(5)).tables.a.toArray(), drawn.tables.a.toArray())
 })
 
-test('a model gets new words', (t) => {
+test('adds words to a model', (t) => {
   const folder = temporaryFolder()
   const words = ['whale', 'boat', 'rare']
   saveModel(folder, {
@@ -478,7 +478,7 @@ test('a model gets new words', (t) => {
   t.deepEqual([...after.counts!], [9, 8, 0])
 })
 
-test('tables of no rows, of no change, and large ones', (t) => {
+test('handles tables without rows, empty plans and large tables', (t) => {
   const none = resizeVocabulary({ tables: { a: zeros([0, 3]) } }, { add: [{ from: 'zeros' }] })
   t.deepEqual(none.tables.a.toArray(), [[0, 0, 0]])
   t.deepEqual(resizeVocabulary({ tables: { a: ones([2, 3]) } }, { remove: [0, 1] }).tables.a.shape, [0, 3])
@@ -491,7 +491,7 @@ test('tables of no rows, of no change, and large ones', (t) => {
   t.is(newIds[0], 29_999)
 })
 
-test('nothing changes where something is wrong', (t) => {
+test('wrong use changes nothing', (t) => {
   const token = new Embedding(4, 2)
   const before = token.weight.toArray()
   const words = ['a', 'b', 'c', 'd']
@@ -521,7 +521,7 @@ test('nothing changes where something is wrong', (t) => {
   refused({ add: [{ word: 'x', form: 'mean' }] }, 'USAGE', '"form"')
   refused({ remove: [0, 1, 2, 3], add: [{ word: 'x' }] }, 'USAGE', 'of which there are none')
   refused({ generator: 5 }, 'USAGE', 'generator')
-  // Words that were removed may come anew.
+  // Words that were removed may be added again.
   t.deepEqual(resizeVocabulary({ tables: { token }, words }, { remove: [0], add: [{ word: 'a' }] }).words, [
     'b',
     'c',

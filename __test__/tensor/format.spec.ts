@@ -8,7 +8,7 @@ interface Golden {
   dtype: string
   shape: number[]
   suffixes: string[]
-  /** Repeated until the shape is full; strings where JSON has no number. */
+  /** The elements, repeated until the shape is full; strings where JSON has no number. */
   values: (number | string)[]
   text: string
 }
@@ -28,16 +28,16 @@ function view({ dtype, shape, suffixes, values }: Golden): TensorView {
 }
 
 for (const golden of goldens) {
-  test(`as PyTorch prints: ${golden.name}`, (t) => {
+  test(`prints as PyTorch: ${golden.name}`, (t) => {
     t.is(formatTensor(view(golden)), golden.text)
   })
 }
 
-test('there are goldens', (t) => {
+test('the goldens exist', (t) => {
   t.true(goldens.length > 100)
 })
 
-test('a huge tensor is not read but for what is shown', (t) => {
+test('printing a huge tensor reads only what is shown', (t) => {
   const shape = [50257, 768]
   const read = new Set<number>()
   const data = new Proxy(
@@ -55,7 +55,7 @@ test('a huge tensor is not read but for what is shown', (t) => {
   t.is(text.split('\n').length, 7)
 })
 
-test('many short dimensions are printed whole, as PyTorch does', (t) => {
+test('many short dimensions are printed in full, as in PyTorch', (t) => {
   const shape = Array(17).fill(2)
   const text = formatTensor({ data: new Int32Array(2 ** 17), shape, dtype: 'int32' })
   t.is(text.split('0').length - 1, 2 ** 17)

@@ -6,25 +6,25 @@ import { drawCases, runStep, seeded } from '../support/draws.js'
 import { refuses } from '../support/errors.js'
 
 for (const { name, seed, steps } of drawCases) {
-  test(`as PyTorch draws: ${name}`, (t) => {
+  test(`draws equal PyTorch's: ${name}`, (t) => {
     const source = seeded(BigInt(seed), false)
     for (const step of steps) runStep(t, step, source)
   })
 
-  // Epochs tell the default generator from a loader's own.
+  // Epochs differ between the default generator and a loader's own.
   if (steps.some(({ op, shape }) => op === 'epoch' || (shape ?? []).length > 1)) continue
-  test(`as PyTorch draws, from a generator of one's own: ${name}`, (t) => {
+  test(`draws from an explicit generator equal PyTorch's: ${name}`, (t) => {
     const source = seeded(BigInt(seed), true)
     for (const step of steps) runStep(t, step, source)
   })
 }
 
-test('the draws that are compared are many', (t) => {
+test('there are many cases to compare', (t) => {
   t.true(drawCases.length > 30)
   t.true(drawCases.some(({ name }) => name === 'normal 50257 x 768'))
 })
 
-test('the same seed gives the same draws, whatever kind of number it is', (t) => {
+test('equal seeds give the same draws, as numbers or as bigints', (t) => {
   for (const [a, b] of [
     [123, 123n],
     [-1, 2n ** 64n - 1n],
@@ -40,7 +40,7 @@ test('the same seed gives the same draws, whatever kind of number it is', (t) =>
   t.not(digest(randn([40], { generator: new Generator(1) })), digest(randn([40], { generator: new Generator(2) })))
 })
 
-test('a seed is a whole number of 64 bits', (t) => {
+test('a seed must be an integer of 64 bits', (t) => {
   const bad = [1.5, NaN, Infinity, 2 ** 53, '1', null, undefined, 2n ** 64n, -(2n ** 63n) - 1n, {}, true]
   for (const seed of bad) {
     if (seed !== undefined) refuses(t, () => new Generator(seed as never), 'USAGE', 'Generator: a seed')
@@ -52,11 +52,11 @@ test('a seed is a whole number of 64 bits', (t) => {
   t.deepEqual(generator.getState(), before)
 })
 
-test('a generator without a seed starts as a fresh torch.Generator', (t) => {
+test('a generator without a seed starts like a fresh torch.Generator', (t) => {
   t.deepEqual(new Generator().getState(), new Generator(67280421310721n).getState())
 })
 
-test('manualSeed reseeds what draws without a generator, and nothing else', (t) => {
+test('manualSeed reseeds only the default generator', (t) => {
   const own = new Generator(9)
   const before = own.getState()
   manualSeed(123)
@@ -66,7 +66,7 @@ test('manualSeed reseeds what draws without a generator, and nothing else', (t) 
   t.deepEqual(own.getState(), before)
 })
 
-test('what is given a generator leaves the default one alone', (t) => {
+test('functions with an explicit generator do not use the default one', (t) => {
   manualSeed(1)
   const before = defaultGenerator.getState()
   const generator = new Generator(2)
@@ -78,7 +78,7 @@ test('what is given a generator leaves the default one alone', (t) => {
   t.notDeepEqual(generator.getState(), new Generator(2).getState())
 })
 
-test('draws come in the order in which they are made', (t) => {
+test('draws depend on the order of the calls', (t) => {
   manualSeed(7)
   const [a, b] = [new Embedding(10, 8), new Embedding(3, 2)]
   manualSeed(7)
@@ -86,7 +86,7 @@ test('draws come in the order in which they are made', (t) => {
   t.is(digest(randn([3, 2])), digest(b.weight))
 })
 
-test('a state can be taken, and gone on from', (t) => {
+test('a state can be saved and restored', (t) => {
   const a = new Generator(5)
   randn([3], { generator: a })
   const state = a.getState()
@@ -98,7 +98,7 @@ test('a state can be taken, and gone on from', (t) => {
   t.is(digest(randn([7], { generator: a.setState(buffer) })), next)
 })
 
-test('bytes that are no state are refused, and change nothing', (t) => {
+test('bytes that are not a state are rejected and change nothing', (t) => {
   const generator = new Generator(5)
   const before = generator.getState()
   const damaged = before.slice()
@@ -112,7 +112,7 @@ test('bytes that are no state are refused, and change nothing', (t) => {
   t.deepEqual(generator.getState(), before)
 })
 
-test('draws are float32, permutations int32, and learn when told to', (t) => {
+test('draws are float32, permutations are int32, and draws may require a gradient', (t) => {
   t.is(rand([2]).dtype, 'float32')
   t.is(randperm(3).dtype, 'int32')
   t.true(randn([2], { requiresGrad: true }).requiresGrad)
@@ -125,7 +125,7 @@ test('draws are float32, permutations int32, and learn when told to', (t) => {
   t.true([...rand([1000]).data].every((x) => Number(x) >= 0 && Number(x) < 1))
 })
 
-test('what cannot be drawn is refused', (t) => {
+test('rejects arguments that cannot be drawn', (t) => {
   const generator = new Generator(5)
   const before = generator.getState()
   refuses(t, () => randn([1e12, 1e6], { generator }), 'USAGE', 'GiB')

@@ -15,12 +15,12 @@ import {
   type Tensor,
 } from '../../index.js'
 
-/** How often a constructor of the user's was called since `made`. */
+/** How often the user's constructor was called since `made`. */
 let calls = 0
 
 const KINDS = [Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, BigInt64Array, BigUint64Array]
 
-/** An array of a subclass whose every method, and whose constructor, is the user's. */
+/** An array of a subclass whose constructor and methods are all the user's. */
 function made(Kind: (typeof KINDS)[number], values: number[]): IntArray {
   class Own extends (Kind as Int32ArrayConstructor) {
     constructor(...args: unknown[]) {
@@ -49,7 +49,7 @@ function made(Kind: (typeof KINDS)[number], values: number[]): IntArray {
 }
 
 for (const Kind of KINDS) {
-  test.serial(`ids of a subclass of ${Kind.name} are read without its constructor`, (t) => {
+  test.serial(`ids of a subclass of ${Kind.name} are read without calling its constructor`, (t) => {
     const layer = new Embedding(8, 4)
     const bag = new EmbeddingBag(8, 4)
     const input = new TokenPositionEmbedding({ vocabSize: 8, contextLength: 4, segments: 2, dim: 4 })
@@ -109,7 +109,7 @@ for (const Kind of KINDS) {
   })
 }
 
-test.serial('the way back through ids in a Buffer keeps a copy, and warns of nothing', async (t) => {
+test.serial('backward through ids in a Buffer keeps a copy and gives no warning', async (t) => {
   const warnings: Error[] = []
   const listen = (warning: Error) => void warnings.push(warning)
   process.on('warning', listen)
@@ -132,7 +132,7 @@ test.serial('the way back through ids in a Buffer keeps a copy, and warns of not
   )
 })
 
-test('ids of another realm are those of its array', (t) => {
+test("subclasses of another realm's arrays are read as arrays", (t) => {
   const ids = new Script('new Uint16Array([2, 0])').runInContext(createContext()) as Uint16Array
   const layer = new Embedding(4, 3)
   t.deepEqual(layer.forward(ids).toArray(), layer.forward([2, 0]).toArray())

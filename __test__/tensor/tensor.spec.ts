@@ -30,7 +30,7 @@ test('numbers in arrays become float32', (t) => {
   ])
 })
 
-test('a number has no dimension', (t) => {
+test('a number becomes a tensor without dimensions', (t) => {
   t.deepEqual(tensor(7).shape, [])
   t.is(tensor(7).item(), 7)
   t.is(tensor(7).toArray(), 7)
@@ -46,7 +46,7 @@ const KINDS: [TypedArray, DType][] = [
 ]
 
 for (const [array, dtype] of KINDS) {
-  test(`a ${array.constructor.name} becomes ${dtype}, in memory of its own`, (t) => {
+  test(`a ${array.constructor.name} becomes ${dtype} in new memory`, (t) => {
     const kept = array.slice()
     const x = tensor(array)
     t.is(x.dtype, dtype)
@@ -56,7 +56,7 @@ for (const [array, dtype] of KINDS) {
   })
 }
 
-test('a Uint16Array holds the bits of the type that it must name', (t) => {
+test('a Uint16Array holds the bits of the dtype that is given', (t) => {
   const bits = Uint16Array.of(0x3c00, 0xc000, 0x7c00)
   t.deepEqual(tensor(bits, { dtype: 'float16' }).toArray(), [1, -2, Infinity])
   t.deepEqual(tensor(Uint16Array.of(0x3f80, 0xc000), { dtype: 'bfloat16' }).toArray(), [1, -2])
@@ -71,14 +71,14 @@ test('other arrays need a dtype', (t) => {
   refuses(t, () => tensor(new DataView(new ArrayBuffer(8)) as never), 'USAGE', 'DataView')
 })
 
-test('truth values become bool, and every number but 0 is true', (t) => {
+test('booleans become bool, and every number except 0 is true', (t) => {
   t.is(tensor([true, false] as never).dtype, 'bool')
   t.deepEqual(tensor([0, 2, -1, 0.5], { dtype: 'bool' }).toArray(), [false, true, true, true])
   t.deepEqual(tensor([0, 2], { dtype: 'bool' }).data, Uint8Array.of(0, 1))
 })
 
 for (const dtype of TYPES) {
-  test(`${dtype}: made, read, written, cloned`, (t) => {
+  test(`${dtype}: creates, reads, writes and clones`, (t) => {
     const x = tensor(
       [
         [0, 1],
@@ -106,7 +106,7 @@ for (const dtype of TYPES) {
   })
 }
 
-test('a value that the type does not hold is refused, never cut', (t) => {
+test('values that the type cannot hold are rejected, never truncated', (t) => {
   refuses(t, () => tensor([1, 300], { dtype: 'int8' }), 'DTYPE', 'element 1', '300', 'int8')
   refuses(t, () => tensor([-1], { dtype: 'uint8' }), 'DTYPE', '-1')
   refuses(t, () => tensor([1.5], { dtype: 'int32' }), 'DTYPE', '1.5')
@@ -119,7 +119,7 @@ test('a value that the type does not hold is refused, never cut', (t) => {
   t.deepEqual(x.toArray(), [1, 2])
 })
 
-test('what is no number is refused where it stands', (t) => {
+test('elements that are not numbers are errors with their place', (t) => {
   refuses(t, () => tensor([1, '2'] as never), 'USAGE', 'element 1', "'2'")
   refuses(t, () => tensor([[1, null]] as never), 'USAGE', 'null')
   refuses(t, () => tensor([1, , 3] as never), 'USAGE', '[1]', 'undefined') // eslint-disable-line no-sparse-arrays
@@ -127,7 +127,7 @@ test('what is no number is refused where it stands', (t) => {
   refuses(t, () => tensor(undefined as never), 'USAGE', 'undefined')
 })
 
-test('ragged nesting is refused where it is ragged', (t) => {
+test('ragged nesting is an error with its place', (t) => {
   refuses(t, () => tensor([[1, 2], [3]]), 'SHAPE', '[1]', 'an array of 1', 'an array of 2')
   refuses(t, () => tensor([[1, 2], 3]), 'SHAPE', '[1]')
   refuses(t, () => tensor([1, [2]]), 'SHAPE', '[1]')
@@ -136,7 +136,7 @@ test('ragged nesting is refused where it is ragged', (t) => {
   refuses(t, () => tensor(itself), 'SHAPE', 'nested')
 })
 
-test('shape lays flat data out, and must fit', (t) => {
+test('shape arranges flat data and must fit', (t) => {
   t.deepEqual(tensor([1, 2, 3, 4], { shape: [2, 2] }).toArray(), [
     [1, 2],
     [3, 4],
@@ -150,7 +150,7 @@ test('shape lays flat data out, and must fit', (t) => {
   t.throws(() => ((x.shape as number[])[0] = 5), { instanceOf: TypeError })
 })
 
-test('sizes are whole numbers that fit in memory, and are checked before anything is allocated', (t) => {
+test('sizes must be integers that fit in memory, and are checked before allocation', (t) => {
   for (const shape of [[-1], [1.5], [NaN], ['2'], [2n], new Array(2), [Infinity]]) {
     refuses(t, () => zeros(shape as number[]), 'USAGE', 'size 0')
   }
@@ -162,7 +162,7 @@ test('sizes are whole numbers that fit in memory, and are checked before anythin
   t.true(process.memoryUsage().rss - before < 2 ** 24)
 })
 
-test('options are known by name', (t) => {
+test('rejects unknown options', (t) => {
   refuses(t, () => tensor([1], { type: 'int8' } as never), 'USAGE', '"type"', 'dtype, requiresGrad, shape')
   refuses(t, () => zeros([1], { shape: [1] } as never), 'USAGE', '"shape"')
   refuses(t, () => ones([1], 'int8' as never), 'USAGE', "'int8'")
@@ -171,7 +171,7 @@ test('options are known by name', (t) => {
   refuses(t, () => full([1], '1' as never), 'USAGE', "'1'")
 })
 
-test('nothing at all is a tensor too', (t) => {
+test('creates empty tensors', (t) => {
   t.deepEqual(tensor([]).shape, [0])
   t.deepEqual(tensor([[], []]).shape, [2, 0])
   t.deepEqual(tensor([[], []]).toArray(), [[], []])
@@ -181,7 +181,7 @@ test('nothing at all is a tensor too', (t) => {
   t.is(zeros([0]).data.length, 0)
 })
 
-test('arange counts in int32, or in what it is told', (t) => {
+test('arange counts in int32 by default, or in a given dtype', (t) => {
   t.deepEqual(arange(4).data, Int32Array.of(0, 1, 2, 3))
   t.deepEqual(arange(2, 5).toArray(), [2, 3, 4])
   t.deepEqual(arange(5, 0, -2).toArray(), [5, 3, 1])
@@ -197,7 +197,7 @@ test('arange counts in int32, or in what it is told', (t) => {
   refuses(t, () => arange(200, { dtype: 'int8' }), 'DTYPE', '199')
 })
 
-test('set writes from an offset on, and nothing where it does not fit', (t) => {
+test('set writes from an offset on, and writes nothing if the values do not fit', (t) => {
   const x = zeros([2, 3])
   t.is(x.set([1, 2], 4), x)
   t.deepEqual(x.toArray(), [
@@ -222,7 +222,7 @@ test('set writes from an offset on, and nothing where it does not fit', (t) => {
   ])
 })
 
-test('set takes parts of the same memory, as they were before', (t) => {
+test('set copies overlapping memory as it was before', (t) => {
   const bytes = arange(6).to('uint8')
   bytes.set(Buffer.from(bytes.data.buffer, 0, 4), 2)
   t.deepEqual(bytes.toArray(), [0, 1, 0, 1, 2, 3])
@@ -245,19 +245,19 @@ test('set takes parts of the same memory, as they were before', (t) => {
   }
 })
 
-test('int64 beyond 2^53 comes as bigint', (t) => {
+test('int64 values beyond 2^53 are read as bigint', (t) => {
   const x = tensor(BigInt64Array.of(5n, 2n ** 53n + 1n, -(2n ** 63n)))
   t.deepEqual(x.toArray(), [5, 2n ** 53n + 1n, -(2n ** 63n)])
 })
 
-test('item is of one element', (t) => {
+test('item requires one element', (t) => {
   t.is(tensor([[3]]).item(), 3)
   t.is(tensor([[true]] as never).item(), 1)
   refuses(t, () => tensor([1, 2]).item(), 'SHAPE', '[2]')
   refuses(t, () => zeros([0]).item(), 'SHAPE', '[0]')
 })
 
-test('reshape, with one size left open', (t) => {
+test('reshape infers one size', (t) => {
   const x = arange(6)
   t.deepEqual(x.reshape(2, 3).toArray(), [
     [0, 1, 2],
@@ -273,7 +273,7 @@ test('reshape, with one size left open', (t) => {
   refuses(t, () => zeros([0]).reshape(0, -1), 'SHAPE')
 })
 
-test('narrow along every dimension', (t) => {
+test('narrow works along every dimension', (t) => {
   const x = arange(24).reshape(2, 3, 4)
   t.deepEqual(x.narrow(0, 1, 1).toArray(), [
     [
@@ -311,7 +311,7 @@ test('transpose swaps two dimensions', (t) => {
   refuses(t, () => x.transpose(0, 3), 'SHAPE', 'dimension 3')
 })
 
-test('concat along every dimension, in the type that the parts become together', (t) => {
+test('concat works along every dimension, in the common type of the parts', (t) => {
   const [a, b] = [arange(4).reshape(2, 2), tensor([[9.5, 8]])]
   t.deepEqual(concat([a, b]).toArray(), [
     [0, 1],
@@ -331,7 +331,7 @@ test('concat along every dimension, in the type that the parts become together',
   refuses(t, () => concat([a], 2), 'SHAPE')
 })
 
-test('shapes that do not go together are told', (t) => {
+test('rejects shapes that do not fit together', (t) => {
   refuses(t, () => zeros([2, 3]).add(zeros([2])), 'SHAPE', '[2, 3]', '[2]')
   refuses(t, () => zeros([2, 3]).matmul(zeros([2, 3])), 'SHAPE', '3 columns against 2 rows')
   refuses(t, () => zeros([2]).matmul(tensor(1)), 'SHAPE')
@@ -343,12 +343,12 @@ test('shapes that do not go together are told', (t) => {
   refuses(t, () => arange(2).mean(), 'DTYPE', "to('float32')")
 })
 
-test('a sum prints as PyTorch prints it', (t) => {
+test('prints a sum as PyTorch does', (t) => {
   const sum = tensor([0.5, -0.2, 0.1]).add(tensor([0.1, 0.3, -0.1]))
   t.is(String(sum), 'tensor([0.6000, 0.1000, 0.0000])')
 })
 
-test('gradients are wanted of floats alone, and flow through ops', (t) => {
+test('only floats may require gradients, and gradients flow through ops', (t) => {
   const x = ones([2], { requiresGrad: true })
   t.true(x.add(1).requiresGrad)
   t.true(x.reshape(2, 1).requiresGrad)
@@ -360,12 +360,12 @@ test('gradients are wanted of floats alone, and flow through ops', (t) => {
   refuses(t, () => void (x.requiresGrad = 1 as never), 'USAGE')
 })
 
-test('tensors are made by functions', (t) => {
+test('tensors cannot be made by the constructor', (t) => {
   refuses(t, () => new (Tensor as never as new () => Tensor)(), 'USAGE', 'tensor(), zeros()')
   t.throws(() => (Tensor as never as () => void)(), { instanceOf: TypeError })
 })
 
-test('numbers that an integer type cannot hold are told, and no argument is ignored', (t) => {
+test("numbers outside an integer type's range are rejected, and no argument is ignored", (t) => {
   refuses(t, () => arange(3).add(1e30), 'DTYPE')
   refuses(t, () => (arange as (...args: number[]) => Tensor)(0, 10, 1, 5), 'USAGE')
   t.deepEqual(zeros([-0]).shape, [0])

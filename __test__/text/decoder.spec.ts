@@ -14,7 +14,7 @@ const tokenizers = [
 let seed = 11
 const random = (n: number) => (seed = (seed * 1103515245 + 12345) % 2 ** 31) % n
 
-/** Written in parts of random sizes, or one by one. */
+/** Writes the ids in parts of random sizes, or one by one. */
 function streamed(tokenizer: Tokenizer, ids: ArrayLike<number>, most: number, skipSpecialTokens: boolean): string {
   const decoder = tokenizer.decoder({ skipSpecialTokens })
   let text = ''
@@ -27,9 +27,9 @@ function streamed(tokenizer: Tokenizer, ids: ArrayLike<number>, most: number, sk
 }
 
 for (const tokenizer of tokenizers) {
-  test(`${tokenizer.name}: whatever the parts, the text is that of all ids`, (t) => {
+  test(`${tokenizer.name}: ids in any parts give the text of all ids`, (t) => {
     const lists = texts.map((text) => Array.from(tokenizer.encode(text, { allowedSpecial: 'all' })))
-    // Ids that no text has, with broken characters in all places.
+    // Ids in an order that no text has, with broken characters everywhere.
     for (let i = 0; i < 200; i++) {
       lists.push(
         Array.from({ length: random(12) }, () => random(i % 2 ? 300 : tokenizer.vocabSize)).filter((id) =>
@@ -55,7 +55,7 @@ function isToken(tokenizer: Tokenizer, id: number): boolean {
   }
 }
 
-test('a character comes when it is whole, and half of one at the end', (t) => {
+test('a character is returned once it is complete, and a partial one at the end', (t) => {
   const gpt2 = Tokenizer.load('gpt2')
   const ids = gpt2.encode('a🦙b')
   const decoder = gpt2.decoder()
@@ -66,12 +66,12 @@ test('a character comes when it is whole, and half of one at the end', (t) => {
   )
   decoder.write([ids[1]])
   t.is(decoder.end(), '\ufffd')
-  // It begins anew.
+  // Then the decoder starts again.
   t.is(decoder.write(ids) + decoder.end(), 'a🦙b')
   t.is(decoder.end(), '')
 })
 
-test('text that nothing can change any more does not wait', (t) => {
+test('text that later ids cannot change is returned at once', (t) => {
   for (const tokenizer of tokenizers) {
     const ids = tokenizer.encode('Call me Ishmael', { addSpecialTokens: false })
     const decoder = tokenizer.decoder()
@@ -81,7 +81,7 @@ test('text that nothing can change any more does not wait', (t) => {
   }
 })
 
-test('special tokens are there or not', (t) => {
+test('special tokens are included or skipped', (t) => {
   const gpt2 = Tokenizer.load('gpt2')
   t.is(gpt2.decode([64, 50256, 65]), 'a<|endoftext|>b')
   t.is(gpt2.decode([64, 50256, 65], { skipSpecialTokens: true }), 'ab')
@@ -90,7 +90,7 @@ test('special tokens are there or not', (t) => {
   refuses(t, () => gpt2.decoder({ skipSpecialTokens: 1 as never }), 'USAGE', 'true or false')
 })
 
-test('after a bad id nothing was taken', (t) => {
+test('a call with a bad id takes none of its ids', (t) => {
   for (const tokenizer of tokenizers) {
     const decoder = tokenizer.decoder()
     const ids = tokenizer.encode('Call me', { addSpecialTokens: false })

@@ -18,7 +18,7 @@ interface Goldens {
   digest: Record<string, { count: number; sha256: string }>
 }
 
-/** Size, special tokens, and some of the ids between them that are unused. */
+/** The size, the special tokens, and some unused ids between them. */
 const ENCODINGS = {
   r50k_base: { size: 50257, special: { '<|endoftext|>': 50256 }, unused: [] },
   cl100k_base: {
@@ -45,7 +45,7 @@ for (const [name, { size, special, unused }] of Object.entries(ENCODINGS)) {
   const goldens = readGolden<Goldens>(`text/${name}.json`)
   const load = () => Tokenizer.load(name as keyof typeof ENCODINGS)
 
-  test(`${name}: as tiktoken encodes, counts and decodes`, (t) => {
+  test(`${name}: encodes, counts and decodes like tiktoken`, (t) => {
     const tokenizer = load()
     t.true(goldens.encode.length > 100)
     for (const { text, ids } of goldens.encode) {
@@ -57,7 +57,7 @@ for (const [name, { size, special, unused }] of Object.entries(ENCODINGS)) {
     t.is(digest(tokenizer.encode('a'.repeat(2 ** 20))), goldens.digest.a.sha256)
   })
 
-  test(`${name}: special tokens as tiktoken has them`, (t) => {
+  test(`${name}: treats special tokens like tiktoken`, (t) => {
     const tokenizer = load()
     for (const { text, allowed, disallowed, ids, error } of goldens.special) {
       const options: EncodeOptions = { allowedSpecial: set(allowed), disallowedSpecial: set(disallowed) }
@@ -66,7 +66,7 @@ for (const [name, { size, special, unused }] of Object.entries(ENCODINGS)) {
     }
   })
 
-  test(`${name}: size, special tokens, and ids between them that are none`, (t) => {
+  test(`${name}: has the right size and special tokens, and rejects unused ids between them`, (t) => {
     const tokenizer = load()
     t.is(tokenizer.name, name)
     t.is(tokenizer.vocabSize, size)
@@ -82,7 +82,7 @@ for (const [name, { size, special, unused }] of Object.entries(ENCODINGS)) {
     refuses(t, () => tokenizer.decode([size]), 'TOKEN_INDEX', `id ${size} at [0] is out of range`)
   })
 
-  test(`${name}: a batch is its texts, in their order, on however many threads`, (t) => {
+  test(`${name}: a batch gives the ids of its texts in order, on any number of threads`, (t) => {
     const tokenizer = load()
     const texts = Array.from({ length: 600 }, (_, i) => `${i}: Don't\n  stop/HERE ` + 'naïve 字 '.repeat(i))
     const { ids, offsets } = tokenizer.encodeBatch(texts)

@@ -1,5 +1,5 @@
-// Folders of token ids as loaders and streams read them: the batches of the same ids in memory, to the bit and in
-// order.
+// Loaders and streams over folders of token ids. Their batches must equal those of the same ids in memory, to the bit
+// and in order.
 
 import test from 'ava'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -53,7 +53,7 @@ const OPTIONS: LoaderOptions[] = [
 ]
 
 for (const dtype of ['u16', 'u32'] as const) {
-  test(`the batches of a folder of ${dtype} are those of the ids in memory, in every epoch`, (t) => {
+  test(`loaders over a folder of ${dtype} give the batches of the ids in memory in every epoch`, (t) => {
     const folder = written.get(dtype)!
     for (const options of OPTIONS) {
       const seeded = () => ({ ...options, generator: new Generator(7) })
@@ -61,7 +61,7 @@ for (const dtype of ['u16', 'u32'] as const) {
       t.is(there.length, here.length)
       t.deepEqual(there.ids, Uint32Array.from(IDS))
       for (let epoch = 0; epoch < 2; epoch++) t.deepEqual(all(there), all(here), JSON.stringify(options))
-      // The default generator is drawn from in the same way.
+      // The default generator makes the same draws.
       const drawn = (source: Parameters<typeof createDataLoader>[0]) => (
         manualSeed(3),
         all(createDataLoader(source, options))
@@ -70,7 +70,7 @@ for (const dtype of ['u16', 'u32'] as const) {
     }
   })
 
-  test(`a state of a loader over a folder of ${dtype} goes on, also where the ids are in memory`, (t) => {
+  test(`the state of a loader over a folder of ${dtype} can be resumed, also with the ids in memory`, (t) => {
     const folder = written.get(dtype)!
     for (const options of OPTIONS.filter((_, i) => i !== 4)) {
       const whole = createDataLoader(IDS, { ...options, generator: new Generator(9) })
@@ -102,7 +102,7 @@ for (const dtype of ['u16', 'u32'] as const) {
   })
 }
 
-test("a long stream comes in chunks, each the caller's own", async (t) => {
+test('a long stream comes in chunks that belong to the caller', async (t) => {
   const ids = Uint32Array.from({ length: 600_000 }, (_, i) => i % 50257)
   const { path } = await saveTokens(corpus(), { ids })
   const chunks: Uint32Array[] = []
@@ -114,7 +114,7 @@ test("a long stream comes in chunks, each the caller's own", async (t) => {
   )
 })
 
-test('a tokenizer must be the one that encoded the folder', async (t) => {
+test('the tokenizer must be the one that encoded the folder', async (t) => {
   const folder = written.get('u16')!
   const [gpt2, other] = [Tokenizer.load('gpt2'), Tokenizer.load('cl100k_base')]
   t.is(createDataLoader({ folder }, { tokenizer: gpt2, maxLength: 8 }).ids.length, IDS.length)
@@ -132,7 +132,7 @@ test('a tokenizer must be the one that encoded the folder', async (t) => {
   await t.throwsAsync(read(other), expected)
 })
 
-test('what cannot be read is a typed error: at once of a loader, of a stream when it is asked', async (t) => {
+test('an unreadable folder is a typed error: at once for a loader, at the first read for a stream', async (t) => {
   const none = { folder: join(base, 'none') }
   t.throws(() => createDataLoader(none), { instanceOf: FileError, message: /there is no folder/ })
   t.throws(() => createDataLoader({ folder: written.get('u16')! }, { maxLength: 3001 }), { instanceOf: UsageError })
@@ -151,7 +151,7 @@ test('what cannot be read is a typed error: at once of a loader, of a stream whe
   }
 })
 
-test('verify reads every byte before anything is given', async (t) => {
+test('verify reads every byte before anything is returned', async (t) => {
   const { path, files } = await saveTokens(corpus(), { ids: IDS })
   const at = join(path, files.ids.name)
   const bytes = readFileSync(at)
@@ -163,7 +163,7 @@ test('verify reads every byte before anything is given', async (t) => {
   await t.throwsAsync(async () => streamIds({ folder: path, verify: true })[Symbol.asyncIterator]().next(), expected)
 })
 
-test('an id that no tensor holds is an error that names its place', async (t) => {
+test('an id too large for a tensor is an error with its place', async (t) => {
   const { path, files } = await saveTokens(corpus(), { ids: IDS }, { dtype: 'u32' })
   const at = join(path, files.ids.name)
   const bytes = readFileSync(at)

@@ -12,7 +12,7 @@ const folder = temporaryFolder()
 
 const KINDS = [true, false].flatMap((shuffle) =>
   [true, false].flatMap((own) =>
-    // 22 windows: a last batch that is short and left out, short and given, or full.
+    // There are 22 windows. The last batch is short and dropped, short and kept, or full.
     [
       { batchSize: 4, dropLast: true },
       { batchSize: 4, dropLast: false },
@@ -25,7 +25,7 @@ const KINDS = [true, false].flatMap((shuffle) =>
   ),
 )
 
-/** A loader as a process makes it whose generator stands at `seed`. */
+/** A loader in a process whose generator is at `seed`. */
 function make({ options, own }: (typeof KINDS)[number], seed: number): DataLoader {
   if (!own) manualSeed(seed)
   return createDataLoader(ids, { ...options, ...(own ? { generator: new Generator(seed) } : {}) })
@@ -33,7 +33,7 @@ function make({ options, own }: (typeof KINDS)[number], seed: number): DataLoade
 
 for (const [number, kind] of KINDS.entries()) {
   for (const every of [1, 2, 3, 5]) {
-    test.serial(`${kind.name}: stopped after every ${every} and gone on, again and again`, (t) => {
+    test.serial(`${kind.name}: gives the same batches if it stops and resumes after every ${every} batches`, (t) => {
       const expected = orders(make(kind, 7), EPOCHS)
       const seen: number[][][] = Array.from({ length: EPOCHS }, () => [])
       let loader = make(kind, 7)
@@ -44,7 +44,8 @@ for (const [number, kind] of KINDS.entries()) {
         for (const batch of loader) {
           seen[epoch].push(firsts(batch))
           if (++count % every !== 0) continue
-          // Another process, which knows the state alone: by JSON, loaded and given once more before it is used.
+          // Simulates another process, which only has the state: it goes through JSON and another loader before it is
+          // used.
           const state = JSON.parse(JSON.stringify(loader.state()))
           const between = make(kind, 1000 + count)
             .load(state)
@@ -62,14 +63,14 @@ for (const [number, kind] of KINDS.entries()) {
     })
   }
 
-  test(`${kind.name}: killed after every batch, before and after it was written down`, async (t) => {
+  test(`${kind.name}: gives the same batches if it is killed after every batch, before and after recording it`, async (t) => {
     const expected = orders(make(kind, 7), 2).flat()
     const log = join(folder, `${number}.log`)
     writeFileSync(log, '')
     let lives = 0
     for (let done = false; !done; lives++) {
       if (lives > 40) return t.fail('it does not come to an end')
-      // In turn: one batch more is written, and a second is drawn and lost; or it ends right where one was written.
+      // The two ways alternate: it records one more batch and loses a second one, or dies right after recording one.
       const when = lives % 2 === 0 ? 'before' : 'after'
       const { code, stderr } = await runScript('lifetime/killed.js', [
         log,

@@ -24,13 +24,15 @@ const KINDS: Kind[] = [true, false].flatMap((shuffle) =>
   ),
 )
 
-/** A loader whose generator stands at `seed`. */
+/** A loader whose generator is at `seed`. */
 function make({ options, own }: Kind, seed: number): DataLoader {
   if (!own) manualSeed(seed)
   return createDataLoader(ids, { ...options, ...(own ? { generator: new Generator(seed) } : {}) })
 }
 
-/** The state after so many epochs and batches, and what would have come then: the rest of the epoch and two more. */
+/**
+ * The state after this many epochs and batches, and the batches that follow: the rest of the epoch and two more epochs.
+ */
 function interrupted(kind: Kind, epochs: number, batches: number): { state: object; rest: number[][][] } {
   const loader = make(kind, 7)
   orders(loader, epochs)
@@ -46,7 +48,7 @@ function interrupted(kind: Kind, epochs: number, batches: number): { state: obje
 }
 
 for (const kind of KINDS) {
-  test(`${kind.name}: goes on from every batch, by way of JSON`, (t) => {
+  test(`${kind.name}: resumes after every batch from a state in JSON`, (t) => {
     const { length } = make(kind, 7)
     for (const epochs of [0, 2]) {
       for (let batches = 1; batches <= length; batches++) {
@@ -59,7 +61,7 @@ for (const kind of KINDS) {
     }
   })
 
-  test(`${kind.name}: a state between epochs gives the next epochs`, (t) => {
+  test(`${kind.name}: a state between epochs resumes with the next epoch`, (t) => {
     const loader = make(kind, 7)
     orders(loader, 1)
     const state = loader.state()
@@ -68,7 +70,7 @@ for (const kind of KINDS) {
     t.deepEqual(orders(loader.load(state), 2), expected)
   })
 
-  test(`${kind.name}: goes on in a process of its own`, async (t) => {
+  test(`${kind.name}: resumes in another process`, async (t) => {
     const { state, rest } = interrupted(kind, 1, 3)
     const { code, stdout, stderr } = await runScript('lifetime/resume.js', [JSON.stringify({ state, ...kind })])
     t.is(code, 0, stderr)
@@ -76,7 +78,7 @@ for (const kind of KINDS) {
   })
 }
 
-test('draws between the batches come back, too', (t) => {
+test('draws between batches are reproduced, too', (t) => {
   const kind = KINDS[1]
   manualSeed(7)
   const loader = createDataLoader(ids, kind.options)
@@ -91,7 +93,7 @@ test('draws between the batches come back, too', (t) => {
   t.deepEqual([first, digest(randn([5])), digest(randn([20]))], expected)
 })
 
-test('a loop that is left by break can be resumed', (t) => {
+test('a loop that was left by break can be resumed', (t) => {
   const kind = KINDS[3]
   const loader = make(kind, 7)
   const seen: number[][] = []
@@ -104,7 +106,7 @@ test('a loop that is left by break can be resumed', (t) => {
   t.deepEqual([...seen, ...rest], whole)
 })
 
-test('what is no state of this loader is refused, and changes nothing', (t) => {
+test('rejects states of other loaders without changes', (t) => {
   const kind = KINDS[2]
   const loader = make(kind, 7)
   const iterator = loader[Symbol.iterator]()

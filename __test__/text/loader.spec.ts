@@ -18,7 +18,7 @@ const numbers = (n: number) => Int32Array.from({ length: n }, (_, i) => i)
 const small = { batchSize: 2, maxLength: 4, stride: 4 }
 const rows = ({ inputs, targets }: Batch) => [inputs.toArray(), targets.toArray()]
 
-test('250 windows over the ids 0 to 1000, in order', (t) => {
+test('yields 250 windows over the ids 0 to 1000 in order', (t) => {
   const loader = createDataLoader(numbers(1001), { ...small, shuffle: false })
   t.is(loader.length, 125)
   const batches = [...loader]
@@ -43,7 +43,7 @@ test('250 windows over the ids 0 to 1000, in order', (t) => {
   ])
 })
 
-test('the last batch after manualSeed(123), shuffled', (t) => {
+test('yields the expected last batch, shuffled after manualSeed(123)', (t) => {
   manualSeed(123)
   const batches = [...createDataLoader(numbers(1001), small)]
   t.deepEqual(batches[124].inputs.toArray(), [
@@ -56,7 +56,7 @@ test('the last batch after manualSeed(123), shuffled', (t) => {
   ])
 })
 
-test("batches are int32, fresh, and the caller's", (t) => {
+test('batches are fresh int32 tensors that belong to the caller', (t) => {
   const loader = createDataLoader(numbers(100), { ...small, shuffle: false })
   const [first, second] = loader
   t.deepEqual(
@@ -73,7 +73,7 @@ test("batches are int32, fresh, and the caller's", (t) => {
   t.is(loader.ids[0], 0)
 })
 
-/** The definition, written out. */
+/** The definition of windows, as plain loops. */
 function naive(
   n: number,
   options: Required<Pick<LoaderOptions, 'batchSize' | 'maxLength' | 'stride' | 'dropLast'>>,
@@ -86,7 +86,7 @@ function naive(
   return dropLast ? batches.filter((batch) => batch.length === batchSize) : batches
 }
 
-test('windows are what the definition says, for many sizes', (t) => {
+test('windows agree with their definition for many sizes', (t) => {
   let cases = 0
   for (const n of [2, 3, 5, 8, 17, 40, 64]) {
     for (const maxLength of [1, 2, 3, 7, 16]) {
@@ -118,7 +118,7 @@ test('windows are what the definition says, for many sizes', (t) => {
   t.true(cases > 900)
 })
 
-test('a shuffled epoch has every window once, another order each time', (t) => {
+test('a shuffled epoch yields every window once, each time in another order', (t) => {
   const loader = createDataLoader(numbers(101), { batchSize: 3, maxLength: 1, stride: 1, dropLast: false })
   const orders = [0, 1].map(() => [...loader].flatMap(({ inputs }) => [...(inputs.data as Int32Array)]))
   for (const order of orders)
@@ -129,7 +129,7 @@ test('a shuffled epoch has every window once, another order each time', (t) => {
   t.notDeepEqual(orders[0], orders[1])
 })
 
-test('an own generator leaves the default one alone, and the other way round', (t) => {
+test('an explicit generator and the default one do not affect each other', (t) => {
   manualSeed(1)
   const before = defaultGenerator.getState()
   const generator = new Generator(4)
@@ -153,13 +153,13 @@ const SOURCES: [string, IntArray | number[]][] = [
 ]
 
 for (const [name, source] of SOURCES) {
-  test(`ids as ${name}`, (t) => {
+  test(`accepts ids as ${name}`, (t) => {
     const [batch] = createDataLoader(source, { batchSize: 1, maxLength: 3, shuffle: false })
     t.deepEqual(rows(batch), [[[5, 6, 7]], [[6, 7, 8]]])
   })
 }
 
-test('ids of 32 bits are held as they came, once, whatever the overlap', (t) => {
+test('32-bit ids are stored once, without conversion, whatever the overlap', (t) => {
   const ids = new Int32Array(4_000_000)
   const before = process.memoryUsage().arrayBuffers
   const { tables } = memoryUsage()
@@ -170,7 +170,7 @@ test('ids of 32 bits are held as they came, once, whatever the overlap', (t) => 
   t.true(memoryUsage().tables <= tables)
 })
 
-test('a text is encoded with the tokenizer', (t) => {
+test('encodes a text with the tokenizer', (t) => {
   const text = 'In the sunlit terraces of some unknown place. '.repeat(4)
   const tokenizer = Tokenizer.load('gpt2')
   const loader = createDataLoader(text, { tokenizer, maxLength: 4, stride: 2, batchSize: 2, shuffle: false })
@@ -185,7 +185,7 @@ test('a text is encoded with the tokenizer', (t) => {
   )
 })
 
-test('too few ids for a window and its targets are refused, with the numbers', (t) => {
+test('too few ids for a window and its targets are an error with both numbers', (t) => {
   refuses(t, () => createDataLoader('Hello', { maxLength: 4 }), 'USAGE', '1 ids', '5')
   refuses(t, () => createDataLoader('', { maxLength: 1 }), 'USAGE', '0 ids')
   refuses(t, () => createDataLoader([1, 2, 3, 4], { maxLength: 4 }), 'USAGE', '4 ids', '5')
@@ -194,7 +194,7 @@ test('too few ids for a window and its targets are refused, with the numbers', (
   t.is([...createDataLoader([1, 2, 3, 4, 5], { maxLength: 4 })].length, 0)
 })
 
-test('sources that are no ids are refused', (t) => {
+test('rejects sources that are not ids', (t) => {
   const make = (source: unknown) => () => createDataLoader(source as number[], { maxLength: 1 })
   refuses(t, make([1, -2, 3]), 'USAGE', 'id -2 at [1]')
   refuses(t, make([1, 2 ** 31]), 'USAGE', 'id 2147483648 at [1]')
@@ -205,7 +205,7 @@ test('sources that are no ids are refused', (t) => {
   refuses(t, make(detached(Int32Array.of(1, 2, 3))), 'USAGE', 'transferred')
 })
 
-test('options are checked', (t) => {
+test('checks options', (t) => {
   const make = (options: object) => () => createDataLoader(numbers(100), options)
   for (const name of ['batchSize', 'maxLength', 'stride']) {
     for (const size of [0, -1, 1.5, NaN, '4', null, 2n]) refuses(t, make({ [name]: size }), 'USAGE', name)
@@ -219,7 +219,7 @@ test('options are checked', (t) => {
   t.throws(() => (DataLoader as never as () => void)(), { instanceOf: TypeError })
 })
 
-test('windows larger than memory are refused when the batch is cut, not before', (t) => {
+test('windows larger than memory are rejected when a batch is made, not before', (t) => {
   const loader = createDataLoader(numbers(100), {
     batchSize: 2 ** 50,
     maxLength: 4,

@@ -25,7 +25,7 @@ const rows = ({ ids, mask, lengths }: PaddedBatch) => ({
   lengths: [...lengths],
 })
 
-test('rows cut and filled up as the library does it', (t) => {
+test('rows are truncated and padded as in the library', (t) => {
   const tokenizer = file('wordpiece')
   t.is(truncated.length, 10)
   for (const { ids, mask, ...options } of truncated) {
@@ -35,7 +35,7 @@ test('rows cut and filled up as the library does it', (t) => {
       mask: mask.map((row) => row.map(Boolean)),
       lengths: mask.map((row) => row.reduce((sum, n) => sum + n, 0)),
     })
-    // The same, not filled up.
+    // The same rows without padding.
     const { maxLength, truncationSide } = options
     const { ids: flat, offsets } = tokenizer.encodeBatch(texts.slice(0, ids.length), { maxLength, truncationSide })
     for (const [i, row] of ids.entries())
@@ -46,7 +46,7 @@ test('rows cut and filled up as the library does it', (t) => {
   }
 })
 
-test('as long as the longest, filled up with the end of text', (t) => {
+test('pads to the longest text with the end-of-text token', (t) => {
   const batch = gpt2.encodeBatch(['Hello', '', 'do you like tea?'], { padding: 'longest' })
   t.deepEqual([batch.ids.dtype, batch.mask.dtype, batch.ids.shape, batch.mask.shape], ['int32', 'bool', [3, 5], [3, 5]])
   const E = 50256
@@ -84,13 +84,13 @@ test('as long as the longest, filled up with the end of text', (t) => {
   })
 })
 
-test('straight into a layer, which has a row for what fills up', (t) => {
+test('padded rows go straight into a layer with a row for padding', (t) => {
   const layer = new Embedding(gpt2.vocabSize, 3)
   t.deepEqual(layer.forward(gpt2.encodeBatch(['Hello', 'do you'], { padding: 'longest' }).ids).shape, [2, 2, 3])
   t.deepEqual(layer.forward(gpt2.encodeBatch([], { padding: 'longest' }).ids).shape, [0, 0, 3])
 })
 
-test('no text, empty texts, rows of one', (t) => {
+test('handles no texts, empty texts and rows of one id', (t) => {
   t.deepEqual(gpt2.encodeBatch([], { padding: 'longest' }).ids.shape, [0, 0])
   t.deepEqual(gpt2.encodeBatch([], { padding: 'maxLength', maxLength: 4 }).mask.shape, [0, 4])
   t.deepEqual(gpt2.encodeBatch(['', ''], { padding: 'longest' }).ids.shape, [2, 0])
@@ -105,7 +105,7 @@ test('no text, empty texts, rows of one', (t) => {
   t.deepEqual(rows(empty), { ids: [[2, 3]], mask: [[true, true]], lengths: [2] })
 })
 
-test('what a file puts around a text needs room', (t) => {
+test('special tokens that a file adds around a text need room', (t) => {
   const tokenizer = file('wordpiece')
   refuses(
     t,
@@ -119,7 +119,7 @@ test('what a file puts around a text needs room', (t) => {
   t.is(tokenizer.encodeBatch(['some words'], { maxLength: 1, addSpecialTokens: false }).ids.length, 1)
 })
 
-test('many texts on many threads are the rows of each alone', (t) => {
+test('many texts on many threads give the rows of each alone', (t) => {
   const many = Array.from({ length: 3000 }, (_, i) => texts[i % texts.length])
   for (const tokenizer of [gpt2, file('unigram')]) {
     const options = { allowedSpecial: 'all', padding: 'maxLength', maxLength: 9, truncationSide: 'left' } as const
@@ -132,7 +132,7 @@ test('many texts on many threads are the rows of each alone', (t) => {
   }
 })
 
-test.serial('any number of threads gives the same rows', (t) => {
+test.serial('gives the same rows on any number of threads', (t) => {
   const many = Array.from({ length: 2000 }, (_, i) => `${texts[i % texts.length]} ${i}`)
   const options = { allowedSpecial: 'all', padding: 'longest', paddingSide: 'left' } as const
   try {
@@ -143,7 +143,7 @@ test.serial('any number of threads gives the same rows', (t) => {
         const flat = tokenizer.encodeBatch(many, { allowedSpecial: 'all' })
         return [ids.shape, ids.data, mask.data, lengths, flat.ids, flat.offsets]
       })
-      // Of arrays so long the comparison as bytes is faster.
+      // Comparing such long arrays as bytes is faster.
       const bytes = (array: ArrayBufferView) => Buffer.from(array.buffer, array.byteOffset, array.byteLength)
       for (const other of found.slice(1)) {
         t.deepEqual(other[0], found[0][0])
@@ -180,7 +180,7 @@ test.serial('any number of threads gives the same rows', (t) => {
   }
 })
 
-test('options that contradict each other are told', (t) => {
+test('rejects options that contradict each other', (t) => {
   const given = (options: object) => () => gpt2.encodeBatch(['a'], options as PaddingOptions)
   refuses(t, given({ padding: 'maxLength' }), 'USAGE', 'needs maxLength')
   refuses(t, given({ padding: 'short' }), 'USAGE', "'short'", '"longest"')

@@ -1,4 +1,4 @@
-// What is read says what it is: the forms of sources, the same for all that read, and what is refused.
+// The forms of sources, which are the same for all functions that read one, and the sources that are refused.
 
 import test, { type ExecutionContext } from 'ava'
 import { createReadStream, writeFileSync } from 'node:fs'
@@ -65,7 +65,7 @@ const bits = ({ tensors }: TrainResult) =>
     Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
   )
 
-/** All that read a source, as what they say of it first. */
+/** All functions that read a source, by the name with which their error messages begin. */
 const READERS: [string, (source: unknown) => unknown][] = [
   ['Trainer', (source) => new Trainer(source as Corpus, PAIRS)],
   ['streamIds', (source) => streamIds(source as TextSource)],
@@ -74,7 +74,7 @@ const READERS: [string, (source: unknown) => unknown][] = [
 ]
 
 const stream = () => createReadStream(__filename)
-/** What could be one thing as well as another, and the form that each reader shows. */
+/** Ambiguous values, and the form that each function suggests. */
 const MISTAKABLE: [string, () => unknown, string[]][] = [
   ['texts or paths', () => ['the cat sat'], ['{ texts: [...] } or { files: [...] }']],
   ['paths or texts', () => ['a.txt', 'b.txt'], ['{ texts: [...] } or { files: [...] }']],
@@ -135,7 +135,7 @@ const MISTAKABLE: [string, () => unknown, string[]][] = [
 ]
 
 for (const [reader, read] of READERS) {
-  test(`${reader}: what could be several things is refused at once, with the form that was meant`, (t) => {
+  test(`${reader}: ambiguous values are rejected at once with the form that was meant`, (t) => {
     for (const [name, source, parts] of MISTAKABLE) {
       const made = source()
       if (made instanceof Readable) made.on('error', () => {}).destroy()
@@ -147,7 +147,7 @@ for (const [reader, read] of READERS) {
   })
 }
 
-test('a bare string is a text for createDataLoader alone, and no path is taken for one', (t) => {
+test('a bare string is a text for createDataLoader only, and never a path', (t) => {
   for (const [reader, read] of READERS.slice(0, 3)) {
     refuses(t, () => read('x.txt'), 'USAGE', reader, "{ texts: ['x.txt'] } or { files: ['x.txt'] }")
     refuses(t, () => read('the cat sat'), 'USAGE', reader, "{ texts: ['the cat sat'] }")
@@ -187,7 +187,7 @@ test('a bare string is a text for createDataLoader alone, and no path is taken f
   t.deepEqual(createDataLoader({ texts: ['x.txt'] }, { maxLength: 1 }).ids, gpt2.encode('x.txt'))
 })
 
-test('texts have the ids of each, however they come', async (t) => {
+test('texts give the ids of each text in every form', async (t) => {
   const expected = TEXTS.flatMap((text) => [...gpt2.encode(text)])
   t.notDeepEqual(expected, [...gpt2.encode(TEXTS.join(''))])
   const forms = () => [
@@ -205,7 +205,7 @@ test('texts have the ids of each, however they come', async (t) => {
   const once = new Set(TEXTS)
   const again = streamIds({ texts: once })
   t.deepEqual([await all(again), await all(again)], [expected, expected])
-  // A half of a surrogate pair at the end of a text does not wait for the next.
+  // Half of a surrogate pair at the end of a text does not join with the next text.
   t.deepEqual(await all(streamIds({ texts: ['a\ud83d', '\udc0bb'] })), [
     ...gpt2.encode('a\ufffd'),
     ...gpt2.encode('\ufffdb'),
@@ -262,7 +262,7 @@ test('the other forms give the same ids to streams and loaders', async (t) => {
   t.deepEqual([...createDataLoader({ ids: Buffer.from([5, 6]) }, { maxLength: 1 }).ids], [5, 6])
 })
 
-test("chunks of ids are the caller's", async (t) => {
+test('chunks of ids belong to the caller', async (t) => {
   const ids = Uint32Array.of(1, 2, 3)
   for await (const chunk of streamIds({ ids })) chunk.fill(9)
   t.deepEqual([...ids], [1, 2, 3])
@@ -272,7 +272,7 @@ test("chunks of ids are the caller's", async (t) => {
   t.deepEqual([...loader][0]?.inputs.toArray() ?? [...loader.ids], [1, 2, 3])
 })
 
-test('createDataLoader reads files whole, here and now', async (t) => {
+test('createDataLoader reads whole files synchronously', async (t) => {
   const load = (files: string[], options: LoaderOptions = {}) => [
     ...createDataLoader({ files }, { maxLength: 1, ...options }).ids,
   ]
@@ -307,7 +307,7 @@ test('createDataLoader reads files whole, here and now', async (t) => {
   }
 })
 
-test('words do not reach from one text into the next', async (t) => {
+test('words do not continue from one text to the next', async (t) => {
   const expected = ['a', 'cat', 'dog', 'mat', 'on', 'sat', 'the']
   for (const corpus of [
     { texts: TEXTS },
@@ -326,7 +326,7 @@ test('words do not reach from one text into the next', async (t) => {
   )
 })
 
-test('sentences do not reach from one text into the next, of words, tokens and ids alike', async (t) => {
+test('sentences of words, tokens and ids do not continue from one text to the next', async (t) => {
   const texts = ['a b a b', 'c d c d', 'a c']
   const options: TrainerOptions = { objective: 'cbow', dim: 6, epochs: 3, minCount: 1, sample: 0 }
   const whole = bits(await learned({ pieces: [texts.join('\n')] }, options))
@@ -345,7 +345,7 @@ test('sentences do not reach from one text into the next, of words, tokens and i
     t.deepEqual(bits(await learned(corpus, { ...options, tokenizer })), byIds)
 })
 
-test('words that are cut already stay as they are', async (t) => {
+test('pre-split words stay as they are', async (t) => {
   const tokens = [['New York', 'is', '__label__big'], ['a\nb', ' c ', '\u3000'], [], ['New York', 'x'.repeat(70_000)]]
   const expected = [...new Set(tokens.flat())].sort()
   for (const given of [tokens, new Set(tokens), some(tokens), late(tokens)])
@@ -373,7 +373,7 @@ test('words that are cut already stay as they are', async (t) => {
   refuses(t, () => createDataLoader({ tokens } as never), 'USAGE', 'no ids yet')
 })
 
-test('ids of a corpus are told apart and looked at', async (t) => {
+test('sequences of ids in a corpus are separate and are checked', async (t) => {
   const options: TrainerOptions = { ...PAIRS, vocabSize: 5 }
   t.is((await learned([1, 2, 3, 2, 1], options)).counts[2], 2)
   t.is((await learned({ ids: new BigInt64Array([1n, 2n, 2n]) }, options)).counts[2], 2)
@@ -401,7 +401,7 @@ test('ids of a corpus are told apart and looked at', async (t) => {
   refuses(t, () => new Trainer(new Float32Array(3) as never, options), 'DTYPE', 'Float32Array')
 })
 
-test('what an objective cannot learn from is refused at once', async (t) => {
+test('sources that an objective cannot learn from are rejected at once', async (t) => {
   const classify = (corpus: unknown) => () => new Trainer(corpus as Corpus, { objective: 'classify' })
   refuses(
     t,
@@ -423,7 +423,7 @@ test('what an objective cannot learn from is refused at once', async (t) => {
   await t.throwsAsync(Trainer.resume(join(folder, 'none'), { texts: ['a'] }), { instanceOf: FileError })
 })
 
-test('an element that is none is told when its turn comes, and the source is closed', async (t) => {
+test('a bad element is an error when its turn comes, and the source is closed', async (t) => {
   let closed = 0
   async function* source(): AsyncGenerator<never> {
     try {
@@ -468,7 +468,7 @@ function aborts(t: ExecutionContext, corpus: Corpus): Promise<unknown> {
   return t.throwsAsync(new Trainer(corpus, PAIRS).run({ signal }), { code: 'ABORTED' })
 }
 
-test('a signal is heard while texts are gathered', async (t) => {
+test('a signal is heard while texts are collected', async (t) => {
   function* endless(): Generator<string> {
     for (let i = 0; ; i++) yield `word ${i % 100}`
   }

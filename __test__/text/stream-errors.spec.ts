@@ -28,7 +28,7 @@ function file(name: string, content: string | Uint8Array): string {
   return path
 }
 
-/** What came before the error, and the error. */
+/** The number of ids before the error, and the error. */
 async function fails(source: TextSource, options?: StreamOptions): Promise<{ ids: number; error: unknown }> {
   let ids = 0
   try {
@@ -55,7 +55,7 @@ for (const [name, stream] of [
   ['streamIds', streamIds],
   ['streamBatches', streamBatches],
 ] as const) {
-  test(`${name}: what cannot be used is refused at once, and nothing is opened`, (t) => {
+  test(`${name}: unusable sources are rejected at once, and nothing is opened`, (t) => {
     const make = (source: unknown, options?: unknown) => () => stream(source as TextSource, options as StreamOptions)
     const use = (part: string, source: unknown, options?: unknown) =>
       refuses(t, make(source, options), 'USAGE', name, part)
@@ -81,7 +81,7 @@ test('sizes of windows are checked at once', (t) => {
   use('dropLast', { dropLast: 1 })
 })
 
-test('a file that cannot be read is an error when it is its turn, and names its path', async (t) => {
+test('an unreadable file is an error with its path when its turn comes', async (t) => {
   const path = file('good.txt', long)
   for (const bad of [none, join(folder, 'none.gz'), join(folder, 'none.zst')]) {
     const { ids, error } = await fails({ files: [path, bad, path] })
@@ -94,7 +94,7 @@ test('a file that cannot be read is an error when it is its turn, and names its 
   says(t, (await fails({ files: [join(folder, 'folder')] })).error, FileError, join(folder, 'folder'))
 })
 
-test('an error that is there before it is asked for waits', async (t) => {
+test('an error that occurs before the next read is kept until then', async (t) => {
   let unhandled = 0
   const count = () => unhandled++
   process.on('unhandledRejection', count)
@@ -111,7 +111,7 @@ test('an error that is there before it is asked for waits', async (t) => {
   t.is(unhandled, 0)
 })
 
-test('the error about bytes that are not UTF-8 names their place', async (t) => {
+test('the error about invalid UTF-8 has the position of the bytes', async (t) => {
   const { length } = Buffer.from(long)
   const bytes = Buffer.concat([Buffer.from(long), Buffer.from([0x61, 0xff, 0x62])])
   for (const [path, part] of [
@@ -128,12 +128,12 @@ test('the error about bytes that are not UTF-8 names their place', async (t) => 
   says(t, (await fails({ files: [binary] })).error, FormatError, binary, 'not UTF-8')
   const { error } = await fails({ files: [file('utf16.txt', Buffer.from('\ufefftext', 'utf16le'))] })
   says(t, error, FormatError, 'UTF-16')
-  // Another kind of file is not mended by reading it all the same.
+  // For another kind of file it would not help to replace the bytes.
   t.false((error as FormatError).invalidUtf8)
   says(t, (await fails({ files: [file('packed.txt', gzipSync('text'))] })).error, FormatError, '.gz')
 })
 
-test('compressed data that is damaged or cut short is told', async (t) => {
+test('damaged or truncated compressed data is an error', async (t) => {
   const whole = gzipSync(long, { level: 1 })
   const flipped = Buffer.from(whole)
   flipped[whole.length - 5] ^= 1
@@ -151,7 +151,7 @@ test('compressed data that is damaged or cut short is told', async (t) => {
   says(t, (await fails({ files: [path] })).error, FormatError, path, 'zstd data is damaged')
 })
 
-test('a special token that is not allowed is the error of the whole text, with the file', async (t) => {
+test('a special token that is not allowed is the same error as for the whole text, with the file', async (t) => {
   const text = `${long}🐋<|endoftext|>more`
   const path = file('special.txt', text)
   for (const source of [{ files: [path] }, { pieces: [long, '🐋<|endof', 'text|>more'] }]) {
@@ -161,7 +161,7 @@ test('a special token that is not allowed is the error of the whole text, with t
   }
 })
 
-test('a piece that is no string is told with its number, and the source is closed', async (t) => {
+test('a piece that is not a string is an error with its number, and the source is closed', async (t) => {
   for (const [bad, part] of [
     [5, '5'],
     [null, 'null'],
@@ -183,7 +183,7 @@ test('a piece that is no string is told with its number, and the source is close
   }
 })
 
-test('an error of the source comes as it is', async (t) => {
+test('an error of the source comes out unchanged', async (t) => {
   const own = new Error('of my own')
   async function* source(): AsyncGenerator<string> {
     yield 'good '
@@ -200,13 +200,13 @@ test('an error of the source comes as it is', async (t) => {
   t.is((await fails({ pieces: broken as Iterable<string> })).error, own)
 })
 
-test('after an error or the end nothing more comes', async (t) => {
+test('nothing follows an error or the end', async (t) => {
   const iterator = streamIds({ files: [none] })[Symbol.asyncIterator]()
   await t.throwsAsync(async () => iterator.next(), { instanceOf: FileError })
   t.true((await iterator.next()).done)
 })
 
-test('a signal that was given already ends it before anything is opened', async (t) => {
+test('an aborted signal ends the stream before anything is opened', async (t) => {
   const reason = new Error('enough')
   const signal = AbortSignal.abort(reason)
   let begun = false
@@ -223,7 +223,7 @@ test('a signal that was given already ends it before anything is opened', async 
   t.false(begun)
 })
 
-test('a signal ends it between chunks and while it waits, and leaves no listener', async (t) => {
+test('a signal ends the stream between chunks and while it waits, and leaves no listener', async (t) => {
   const path = file('abort.txt', long)
   for (const source of [{ files: [path, path] }, { pieces: late() }]) {
     const controller = new AbortController()
@@ -239,7 +239,7 @@ test('a signal ends it between chunks and while it waits, and leaves no listener
     says(t, error, AbortedError)
     t.deepEqual([chunks, calls], [2, 1], 'the handler of the user is still there')
   }
-  // While it waits for a piece that never comes.
+  // Here the stream waits for a piece that never comes.
   const controller = new AbortController()
   async function* never(): AsyncGenerator<string> {
     yield 'a piece of some length'
@@ -247,7 +247,7 @@ test('a signal ends it between chunks and while it waits, and leaves no listener
   }
   setTimeout(() => controller.abort(), 20)
   says(t, (await fails({ pieces: never() }, { signal: controller.signal })).error, AbortedError)
-  // Between batches of one chunk, too.
+  // Also between batches of one chunk.
   const other = new AbortController()
   const batches = streamBatches({ files: [path] }, { maxLength: 4, stride: 4, signal: other.signal })
   await t.throwsAsync(
@@ -268,17 +268,17 @@ async function* late(): AsyncGenerator<string> {
   }
 }
 
-test.serial('files are closed at the end, after break, error, abort and return', async (t) => {
+test.serial('files are closed at the end and after break, errors, aborts and return', async (t) => {
   const { open } = await scenario<{ open: Record<string, number> }>('lifetime/stream.js', 'files')
   t.deepEqual(open, { ended: 0, left: 0, failed: 0, aborted: 0, returned: 0, dropped: 0 })
 })
 
-test.serial('listeners of a long-lived signal do not pile up', async (t) => {
+test.serial('listeners on a long-lived signal do not accumulate', async (t) => {
   const { listeners } = await scenario('lifetime/stream.js', 'listeners')
   t.is(listeners, 0)
 })
 
-test.serial('a worker that is ended while it streams takes nobody with it', async (t) => {
+test.serial('ending a worker while it streams does no harm', async (t) => {
   const { works } = await scenario('lifetime/stream.js', 'terminated')
   t.is(works, 3)
 })

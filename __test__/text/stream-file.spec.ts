@@ -1,4 +1,4 @@
-// Streams with tokenizers from files: the ids of the whole text, wherever it is cut. More of them are in Rust.
+// Streams with tokenizers from files give the ids of the whole text, wherever it is cut. Rust has more of these tests.
 
 import test from 'ava'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -29,7 +29,7 @@ function cut(size: number): string[] {
 }
 
 for (const name of ['llama', 'byte-level', 'wordpiece', 'wordlevel']) {
-  test(`${name}: pieces and files have the ids of the whole`, async (t) => {
+  test(`${name}: pieces and files give the ids of the whole text`, async (t) => {
     const tokenizer = Tokenizer.fromFile(pathOf(name))
     const expected = [...tokenizer.encode(text, { addSpecialTokens: false })]
     const path = join(folder, `${name}.txt`)
@@ -44,7 +44,7 @@ for (const name of ['llama', 'byte-level', 'wordpiece', 'wordlevel']) {
   })
 }
 
-test('where nothing says how to cut, the text is held up to maxHeldBytes', async (t) => {
+test('a text that cannot be divided is held up to maxHeldBytes', async (t) => {
   const tokenizer = Tokenizer.fromFile(pathOf('unigram'))
   const expected = [...tokenizer.encode(text, { addSpecialTokens: false })]
   const whole = await all(streamIds({ pieces: cut(70_000) }, { tokenizer }))
@@ -53,7 +53,7 @@ test('where nothing says how to cut, the text is held up to maxHeldBytes', async
   await t.throwsAsync(all(bounded), { code: 'USAGE', message: /cannot be divided .*maxHeldBytes of 200000/ })
 })
 
-test('a space that a file puts in front stands there once', async (t) => {
+test('a space that a file puts in front of a text is added once', async (t) => {
   const tokenizer = Tokenizer.fromFile(pathOf('llama'))
   const { ids } = await all(streamIds({ pieces: cut(65_536) }, { tokenizer }))
   t.true(tokenizer.decode(ids) === text.replaceAll('\u2581', ' '))

@@ -4,12 +4,12 @@ import { MB } from '../lifetime/measure.js'
 
 interface Held {
   ids: number
-  /** The most beyond the beginning, in bytes: resident, and of ArrayBuffers. */
+  /** The peak above the beginning, in bytes: of the resident size and of ArrayBuffers. */
   rss: number
   buffers: number
 }
 
-/** Ids are four bytes, twice: `total` is what the batches of the whole text come to. */
+/** Ids take four bytes twice. `total` is the size of all batches of the text. */
 function isFlat(t: ExecutionContext, { rss, buffers }: Held, total: number): void {
   const shown = `${(rss / MB).toFixed()} MiB resident, ${(buffers / MB).toFixed()} MiB of buffers, of ${(total / MB).toFixed()}`
   t.log(shown)
@@ -30,7 +30,7 @@ for (const [name, what] of [
   })
 }
 
-test.serial('what lies between windows far apart is not held', async (t) => {
+test.serial('text between windows that are far apart is not held', async (t) => {
   const { rss, buffers, ids } = await scenario<Held & Record<string, number>>('lifetime/stream.js', 'sparse')
   t.true(ids >= 8 * 1024 * 8)
   t.true(rss < 120 * MB && buffers < 80 * MB, `${rss} ${buffers}`)
@@ -40,7 +40,7 @@ for (const [name, what] of [
   ['millionDisposed', 'disposed'],
   ['millionKept', 'left to the garbage collector'],
 ] as const) {
-  test.serial(`a loader of a million windows a stride of 1 apart, batches ${what}: memory stays flat`, async (t) => {
+  test.serial(`a loader of a million windows with stride 1, batches ${what}: memory stays flat`, async (t) => {
     const { windows, states, ...held } = await scenario<Held & Record<string, number>>('lifetime/stream.js', name)
     t.is(windows, Math.floor((1_000_000 - 256) / 64) * 64)
     t.true(states < 16_384, 'a state is small')

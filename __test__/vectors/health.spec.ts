@@ -1,4 +1,4 @@
-// What a table's numbers tell of it.
+// Diagnostics of a table.
 
 import test from 'ava'
 import {
@@ -13,7 +13,7 @@ import {
 } from '../../index.js'
 import { refuses } from '../support/errors.js'
 
-test('rows that died, that learned nothing, that stand out', (t) => {
+test('finds dead, untrained and outlying rows', (t) => {
   const initial = randn([1000, 16], { generator: new Generator(1) })
   const table = initial.clone()
   for (let id = 0; id < 990; id++) table.set([0.5], id * 16)
@@ -43,7 +43,7 @@ test('rows that died, that learned nothing, that stand out', (t) => {
   }
 })
 
-test('a healthy table, and tables of nothing', (t) => {
+test('handles a healthy table and empty tables', (t) => {
   const { zero, notFinite, outliers, unseen, unchanged, hot } = tableHealth(
     randn([5000, 64], { generator: new Generator(2) }),
   )
@@ -64,7 +64,7 @@ test('a healthy table, and tables of nothing', (t) => {
   )
 })
 
-/** What is told of float32 rows, by plain loops in float64; deviations are left out. */
+/** The report on float32 rows, computed by plain loops in float64, without deviations. */
 function reference(rows: number[][], before: number[][], counts: number[]) {
   const norms = rows.map((row) => Math.sqrt(row.reduce((sum, x) => sum + x * x, 0)))
   const ids = Array.from(rows.keys())
@@ -112,7 +112,7 @@ const withoutDeviations = ({ outliers, ...rest }: TableHealth) => ({
   outliers: outliers.map(({ id, norm }) => ({ id, norm })),
 })
 
-test.serial('the bits of plain loops, of any float type and on any number of threads', (t) => {
+test.serial('the report has the bits of plain loops, for any float type and any number of threads', (t) => {
   try {
     for (const [rows, dim] of [
       [4, 1],
@@ -148,7 +148,7 @@ test.serial('the bits of plain loops, of any float type and on any number of thr
   }
 })
 
-test('wrong use', (t) => {
+test('rejects wrong use', (t) => {
   refuses(t, () => tableHealth(zeros([3])), 'SHAPE', '[3]')
   refuses(t, () => tableHealth(zeros([3, 2], { dtype: 'int8' })), 'DTYPE', 'int8')
   refuses(t, () => tableHealth(zeros([3, 2]), { counts: [1] }), 'SHAPE', '1 counts for 3')

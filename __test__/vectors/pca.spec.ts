@@ -1,4 +1,4 @@
-// Principal components against NumPy's, and of rows that have few.
+// Principal components, compared with NumPy's, and those of rows of low rank.
 
 import test from 'ava'
 import {
@@ -23,12 +23,12 @@ const dim = golden.table.length / rows
 const table = tensor(golden.table, { dtype: 'float32' }).reshape(rows, dim)
 const near = (a: number, b: number, tolerance: number) => Math.abs(a - b) <= tolerance
 
-test("NumPy's components", (t) => {
+test("components equal NumPy's", (t) => {
   const { components, scores, explained } = principalComponents(table, { count: 3 })
   t.deepEqual(components.shape, [3, dim])
   t.deepEqual(scores.shape, [rows, 3])
   const ours = Array.from(components.data as Float64Array)
-  // Variances of a third and a second direction are close here: the directions are known less well than the variances.
+  // The second and third variances are close here, so the directions are less well determined than the variances.
   ours.forEach((x, i) =>
     t.true(near(x, golden.pca.components[i], 1e-6), `${i}: ${x} is not ${golden.pca.components[i]}`),
   )
@@ -36,7 +36,7 @@ test("NumPy's components", (t) => {
   t.deepEqual(principalComponents(table, { count: 3 }).components.toArray(), components.toArray(), 'always the same')
 })
 
-test('directions are orthogonal, and rows lie along them where the scores say', (t) => {
+test('directions are orthogonal, and scores are the coordinates of rows along them', (t) => {
   const x = randn([200, 50], { generator: new Generator(3) })
   const { components, scores, explained } = principalComponents(x, { count: 5 })
   const gram = components.matmul(components.transpose(0, 1)).toArray() as number[][]
@@ -48,7 +48,7 @@ test('directions are orthogonal, and rows lie along them where the scores say', 
   t.true(explained.every((value, i) => value > 0 && (i === 0 || value <= explained[i - 1])))
 })
 
-test('rows that differ in few directions, or in none', (t) => {
+test('handles rows that differ in a few directions or in none', (t) => {
   const line = tensor([
     [0, 0, 1],
     [1, 1, 1],
@@ -93,7 +93,7 @@ for (const [name, rows, dim] of [
   ['tall', 7758, 100],
   ['wide', 40, 300],
 ] as const) {
-  test(`NumPy's components where variances are close: ${name} rows`, async (t) => {
+  test(`components equal NumPy's where variances are close: ${name} rows`, async (t) => {
     const x = drawn(rows, dim)
     const expected = close[name]
     const { components, scores, explained } = principalComponents(x, { count: 4 })
@@ -107,7 +107,7 @@ for (const [name, rows, dim] of [
   })
 }
 
-test.serial('the same bits on any number of threads, and of any float type that holds the rows', async (t) => {
+test.serial('gives the same bits on any number of threads, and for any float type that holds the rows', async (t) => {
   const x = randn([900, 70], { generator: new Generator(8) }).to('bfloat16')
   const { components, explained } = principalComponents(x)
   setNumThreads(2)
@@ -127,7 +127,7 @@ for (const [name, rows, dim] of [
 ] as const) {
   test.serial(`a few components of large tables are the first of many, on any number of threads: ${name} rows`, (t) => {
     const x = drawn(rows, dim)
-    // So many are computed all at once, by another method.
+    // This many components are computed all at once, by another method.
     const many = principalComponents(x, { count: 8 })
     const [first, second] = [1, 3].map((threads) => {
       setNumThreads(threads)
@@ -151,7 +151,7 @@ for (const [name, rows, dim] of [
   })
 }
 
-test('a few components of a large table that differs in one direction, or in none', (t) => {
+test('handles large tables that differ in one direction or in none', (t) => {
   const line = Float32Array.from({ length: 600 * 520 }, (_, i) => Math.floor(i / 520) * ((i % 520) - 200))
   const { components, explained } = principalComponents(tensor(line).reshape(600, 520))
   const gram = components.matmul(components.transpose(0, 1)).toArray() as number[][]
@@ -164,7 +164,7 @@ test('a few components of a large table that differs in one direction, or in non
   t.true((none.scores.data as Float64Array).every((score) => score === 0))
 })
 
-test('a signal ends it, and the rows live on', async (t) => {
+test('a signal ends the computation, and the rows can still be used', async (t) => {
   const x = randn([20_000, 200], { generator: new Generator(8) })
   const controller = new AbortController()
   const found = principalComponentsAsync(x, { signal: controller.signal })
@@ -185,7 +185,7 @@ test('a signal ends it, and the rows live on', async (t) => {
   await t.throwsAsync(principalComponentsAsync(x, { counts: 3 } as never), { code: 'USAGE', message: /counts/ })
 })
 
-test('wrong use', (t) => {
+test('rejects wrong use', (t) => {
   refuses(t, () => principalComponents(zeros([1, 5])), 'SHAPE', '[1, 5]', '2 components')
   refuses(t, () => principalComponents(zeros([5])), 'SHAPE', '[5]')
   refuses(t, () => principalComponents(zeros([5, 5], { dtype: 'int32' })), 'DTYPE', 'int32')

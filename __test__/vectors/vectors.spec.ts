@@ -1,4 +1,4 @@
-// Neighbours and analogies: gensim's answers, and what is said of tokens that are not there.
+// Neighbours and analogies, compared with gensim's, and errors about unknown tokens.
 
 import test from 'ava'
 import {
@@ -38,10 +38,10 @@ const table = tensor(Float32Array.from(golden.table), { shape: [golden.words.len
 const vectors = new Vectors(table, golden.words)
 const own = Float32Array.from(golden.own)
 
-/** Cosines of f32 in gensim, whose sums NumPy orders otherwise. */
+/** gensim computes cosines in float32, and NumPy sums in another order. */
 const TOLERANCE = 5e-7
 
-test("gensim's answers", (t) => {
+test("neighbours and analogies equal gensim's", (t) => {
   const agree = (ours: Neighbour[], theirs: Pairs, what: string) => {
     t.deepEqual(
       ours.map(({ token }) => token),
@@ -70,7 +70,7 @@ test("gensim's answers", (t) => {
   for (const [a, b, theirs] of golden.rank) t.is(vectors.rank(a, b), theirs, `${a} ${b}`)
 })
 
-test('one number for one pair, whatever asks', (t) => {
+test('all functions give the same similarity for a pair', (t) => {
   const found = vectors.mostSimilar('king', { topN: 59 })
   const all = vectors.similarities('king')
   t.is(found.length, 59)
@@ -81,7 +81,7 @@ test('one number for one pair, whatever asks', (t) => {
   t.true(Math.abs(all[0] - 1) < 1e-6)
 })
 
-test('the same at any number of threads', (t) => {
+test('gives the same neighbours at any number of threads', (t) => {
   const large = new Vectors(
     randn([20_000, 96], { generator: new Generator(1) }),
     Array.from({ length: 20_000 }, (_, i) => `w${i}`),
@@ -96,7 +96,7 @@ test('the same at any number of threads', (t) => {
   t.deepEqual(found[2], found[0])
 })
 
-test('the table is looked at as it is', (t) => {
+test('sees later changes of the table', (t) => {
   const layer = new Embedding(4, 2)
   layer.weight.set([1, 0, 0, 1, 1, 0.1, -1, 0])
   const live = new Vectors(layer.weight, ['a', 'b', 'c', 'd'])
@@ -120,7 +120,7 @@ test('the table is looked at as it is', (t) => {
 const vectors32 = (x: number, y: number) =>
   Math.fround(Math.fround(x) / Math.fround(Math.sqrt(Math.fround(x * x + Math.fround(y) * Math.fround(y)))))
 
-test('rows of zeros, of NaN, and none', (t) => {
+test('handles rows of zeros, rows with NaN and empty tables', (t) => {
   const odd = new Vectors(
     tensor([
       [1, 1],
@@ -145,7 +145,7 @@ test('rows of zeros, of NaN, and none', (t) => {
   t.deepEqual(vectors.mostSimilar('king', { topN: 0 }), [])
 })
 
-test('tables of other types', (t) => {
+test('accepts tables of other types', (t) => {
   const names = (found: Neighbour[]) => found.map(({ token }) => token)
   for (const weight of [table.to('float16'), table.to('bfloat16'), quantize(table, 'int8')]) {
     t.deepEqual(
@@ -155,13 +155,13 @@ test('tables of other types', (t) => {
   }
 })
 
-test('tokens of a tokenizer', (t) => {
+test('accepts tokens of a tokenizer', (t) => {
   const tokenizer = Tokenizer.load('gpt2')
   const weight = randn([50304, 4], { generator: new Generator(2) })
   const tokens = new Vectors(weight, tokenizer)
   t.is(tokens.size, 50257)
   t.is(tokens.words, null)
-  // As written, or else with a space before.
+  // Tokens are found as written, or else with a leading space.
   t.is(tokens.id('whale'), tokenizer.encode(' whale')[0])
   t.is(tokens.id('the'), tokenizer.encode('the')[0])
   t.is(tokens.id(' the'), tokenizer.encode(' the')[0])
@@ -181,7 +181,7 @@ test('tokens of a tokenizer', (t) => {
   refuses(t, () => tokens.id(''), 'USAGE', '0 tokens')
 })
 
-test('a word that is not there: the nearest spellings', (t) => {
+test('the error about an unknown word suggests the nearest spellings', (t) => {
   const list = ['the', 'whale', 'While', 'whales', 'Ahab', 'Queequeg', 'naïve', 'ship', 'hips']
   const some = new Vectors(zeros([list.length, 2]), list)
   const nearest = (word: string) => {
@@ -212,7 +212,7 @@ test('a word that is not there: the nearest spellings', (t) => {
     const error = refuses(t, call, 'USAGE', "'shp'", 'nearest', '9 words') as UnknownTokenError
     t.deepEqual(error.nearest, ['ship'])
   }
-  // What needs no search is in the message.
+  // The message contains what needs no search.
   for (const [text, variant] of [
     ['ahab', 'Ahab'],
     ['AHAB', 'Ahab'],
@@ -224,7 +224,7 @@ test('a word that is not there: the nearest spellings', (t) => {
   }
 })
 
-/** Optimal string alignment, as it is defined, case apart. */
+/** Optimal string alignment, as defined, ignoring case. */
 function edits(a: string, b: string): number {
   const table = Array.from({ length: a.length + 1 }, (_, i) =>
     Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : i)),
@@ -243,7 +243,7 @@ function edits(a: string, b: string): number {
   return table[a.length][b.length]
 }
 
-test('the nearest spellings are those of the table of edit distances, for words of every length', (t) => {
+test('the nearest spellings have the smallest edit distances, for words of every length', (t) => {
   const generator = new Generator(4)
   const word = (length: number) =>
     String.fromCharCode(...randint(generator, length, 3).map((n) => (n === 2 ? 0x416 : 97 + n)))
@@ -270,7 +270,7 @@ function randint(generator: Generator, count: number, below: number): number[] {
   return Array.from(rand([count], { generator }).data as Float32Array, (x) => Math.floor(x * below))
 }
 
-test('an unknown word among 400,000 costs nothing until its spelling is asked for, and little then', (t) => {
+test('among 400,000 words, an unknown one costs nothing until spellings are asked for, and little then', (t) => {
   const letters = randint(new Generator(5), 12 * 400_000, 26)
   const words = Array.from(
     { length: 400_000 },
@@ -279,7 +279,7 @@ test('an unknown word among 400,000 costs nothing until its spelling is asked fo
   )
   words[399_999] = 'Ishmael'
   const table = new Vectors(zeros([words.length, 1]), words)
-  // Of the processor: other specs run beside this one.
+  // Processor time, because other specs run in parallel.
   const milliseconds = (run: () => void) =>
     Math.min(
       ...Array.from({ length: 7 }, () => {
@@ -299,7 +299,7 @@ test('an unknown word among 400,000 costs nothing until its spelling is asked fo
   t.is(unknown('Ishmeal').nearest[0], 'Ishmael')
 })
 
-test('wrong use', (t) => {
+test('rejects wrong use', (t) => {
   const wrong = (query: unknown, ...parts: string[]) =>
     refuses(t, () => vectors.mostSimilar(query as string), 'USAGE', ...parts)
   wrong(5, 'a token or a vector')

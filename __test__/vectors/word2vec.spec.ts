@@ -1,4 +1,4 @@
-// Files of word2vec: gensim's are read, and gensim reads ours. What is wrong with a file is tested in Rust.
+// Files of word2vec. gensim's are read here, and gensim reads ours. Rust tests the errors about malformed files.
 
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
@@ -27,7 +27,7 @@ const table = tensor(Float32Array.from(golden.table), {
   shape: [golden.words.length, golden.table.length / golden.words.length],
 })
 
-test('files of gensim', (t) => {
+test("reads gensim's files", (t) => {
   for (const name of ['gensim.txt', 'gensim.bin']) {
     const path = join(root, 'testdata/golden/vectors', name)
     const vectors = loadWord2Vec(path)
@@ -41,7 +41,7 @@ test('files of gensim', (t) => {
   }
 })
 
-test('a text whose words have spaces or whose numbers have commas is no binary file', (t) => {
+test('a text file with spaces in words or commas in numbers is not taken for a binary one', (t) => {
   const path = fresh('spaces.txt')
   const numbers = (row: number, point = '.') => Array.from({ length: 8 }, (_, i) => `${i + row}${point}14286`).join(' ')
   const lines = (point?: string) =>
@@ -77,7 +77,7 @@ test('a text whose words have spaces or whose numbers have commas is no binary f
 const python = process.env.TOKENBED_PYTHON ?? 'python3'
 const hasGensim = spawnSync(python, ['-c', 'import gensim']).status === 0
 
-/** Needs a Python that has gensim. */
+/** This test needs a Python with gensim. */
 ;(hasGensim ? test : test.skip)('gensim reads ours', (t) => {
   for (const binary of [false, true]) {
     const path = fresh('ours')
@@ -90,7 +90,7 @@ const hasGensim = spawnSync(python, ['-c', 'import gensim']).status === 0
   }
 })
 
-test('ours come back', (t) => {
+test('saved files can be loaded', (t) => {
   for (const binary of [false, true]) {
     const path = fresh('ours')
     saveWord2Vec(path, golden.words, table.to('float16'), { binary })
@@ -101,7 +101,7 @@ test('ours come back', (t) => {
   }
 })
 
-test('the tokens of a model', (t) => {
+test('saves the tokens of a model', (t) => {
   const [folder, path] = [fresh('model'), fresh('ours')]
   const tokenizer = Tokenizer.load('gpt2')
   const weight = randn([tokenizer.vocabSize, 2])
@@ -115,7 +115,7 @@ test('the tokens of a model', (t) => {
 })
 
 /**
- * A tokenizer.json whose tokens have white space in them, as those of Llama 2 and Gemma 3 have, and texts like escapes.
+ * A tokenizer.json with white space in its tokens, as in Llama 2 and Gemma 3, and with texts that look like escapes.
  */
 function spacedTokenizer(): Tokenizer {
   const tokens = [
@@ -149,20 +149,20 @@ function spacedTokenizer(): Tokenizer {
   return Tokenizer.fromFile(path)
 }
 
-/** A table in which every row is another. */
+/** A table in which all rows differ. */
 const numbered = (rows: number) =>
   tensor(
     Float32Array.from({ length: rows * 2 }, (_, i) => (i >> 1) + (i & 1) / 2),
     { shape: [rows, 2] },
   )
-/** Whether two lists are the same: `deepEqual` takes minutes for a hundred thousand. */
+/** Whether two lists are equal. `deepEqual` takes minutes for a hundred thousand elements. */
 const same = (a: ArrayLike<unknown>, b: ArrayLike<unknown>) =>
   a.length === b.length && Array.prototype.every.call(a, (it, i) => it === b[i])
 const unescape = (word: string) =>
   word.replace(/\\x(09|0[a-d]|20|5c)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 
 for (const name of ['gpt2', 'cl100k_base', 'o200k_base', 'a file with white space'] as const) {
-  test(`all tokens of a vocabulary come back: ${name}`, (t) => {
+  test(`all tokens of a vocabulary survive saving and loading: ${name}`, (t) => {
     const tokenizer = name === 'a file with white space' ? spacedTokenizer() : Tokenizer.load(name)
     const vectors = new Vectors(numbered(tokenizer.vocabSize), tokenizer)
     const tokens = vectors.tokens()
@@ -177,7 +177,7 @@ for (const name of ['gpt2', 'cl100k_base', 'o200k_base', 'a file with white spac
       const read = loadWord2Vec(path, { escape: true })
       t.true(same(read.words!, tokens))
       t.true(same(read.weight.data, vectors.weight.data))
-      // Words that were read are words: whoever saves them again says how.
+      // Words that were read are plain words, so whoever saves them again must say how.
       if (name !== 'gpt2') {
         const before = readFileSync(path)
         refuses(t, () => saveWord2Vec(path, read, { binary }), 'USAGE', 'white space', 'escape: true')
@@ -190,7 +190,7 @@ for (const name of ['gpt2', 'cl100k_base', 'o200k_base', 'a file with white spac
   })
 }
 
-/** Needs a Python that has gensim. */
+/** This test needs a Python with gensim. */
 ;(hasGensim ? test : test.skip)('gensim reads all tokens of a vocabulary', (t) => {
   for (const tokenizer of [Tokenizer.load('cl100k_base'), spacedTokenizer()]) {
     const vectors = new Vectors(numbered(tokenizer.vocabSize), tokenizer)
@@ -212,7 +212,7 @@ print(json.dumps([[re.sub(r"\\\\x(09|0[a-d]|20|5c)", lambda m: chr(int(m[1], 16)
   }
 })
 
-test('words with white space are written where that is wanted', (t) => {
+test('words with white space are written on request', (t) => {
   const path = fresh('ours')
   const words = ['New York', 'a\tb', '\\x20', 'whale']
   saveWord2Vec(path, words, numbered(4), { escape: true })
@@ -223,7 +223,7 @@ test('words with white space are written where that is wanted', (t) => {
   refuses(t, () => loadWord2Vec(path, { escape: 'yes' } as never), 'USAGE', 'escape')
 })
 
-test('wrong use', (t) => {
+test('rejects wrong use', (t) => {
   const path = fresh('ours')
   refuses(t, () => saveWord2Vec(path, ['a b'], zeros([1, 2])), 'USAGE', '"a b"', 'white space')
   refuses(t, () => saveWord2Vec(path, [''], zeros([1, 2])), 'USAGE', 'empty')

@@ -28,12 +28,12 @@ const { sinusoids, interpolations } = readGolden<{ sinusoids: Sinusoids[]; inter
 )
 
 for (const { length, dim, layout, out } of sinusoids) {
-  test(`sinusoids as Transformers: (${length}, ${dim}), ${layout}`, (t) => {
+  test(`sinusoids equal Transformers': (${length}, ${dim}), ${layout}`, (t) => {
     isGolden(t, sinusoidalPositions(length, dim, { layout }), out, 'the table')
   })
 }
 
-test('sinusoids: a part of them, another wavelength, into a tensor that is there', (t) => {
+test('sinusoids may start anywhere, have another wavelength and fill an existing tensor', (t) => {
   const whole = sinusoidalPositions(30, 10)
   t.is(digest(sinusoidalPositions(4, 10, { offset: 26 })), digest(whole.narrow(0, 26, 4)))
   const out = ones([30, 10])
@@ -41,7 +41,7 @@ test('sinusoids: a part of them, another wavelength, into a tensor that is there
   t.is(digest(out), digest(whole))
   t.is(sinusoidalPositions(2, 4, { maxWavelength: 100 }).toArray()[1][2], Math.fround(Math.sin(0.1)))
   t.deepEqual(sinusoidalPositions(0, 4).shape, [0, 4])
-  // Float64 angles, at a million too.
+  // Angles are computed in float64, also at a million.
   const far = sinusoidalPositions(1, 8, { offset: 1_000_000, layout: 'half' }).data as Float32Array
   for (let i = 0; i < 4; i++) {
     const angle = 1_000_000 / 10000 ** ((2 * i) / 8)
@@ -49,7 +49,7 @@ test('sinusoids: a part of them, another wavelength, into a tensor that is there
   }
 })
 
-test('sinusoids that cannot be are refused', (t) => {
+test('rejects impossible sinusoids', (t) => {
   refuses(t, () => sinusoidalPositions(4, 7), 'USAGE', 'even', '7')
   refuses(t, () => sinusoidalPositions(4, 0), 'USAGE', 'dim')
   refuses(t, () => sinusoidalPositions(-1, 4), 'USAGE', 'length')
@@ -67,11 +67,11 @@ test('sinusoids that cannot be are refused', (t) => {
   refuses(t, () => sinusoidalPositions(2, 4, { wavelength: 1 } as never), 'USAGE', '"wavelength"')
 })
 
-/** PyTorch interpolates in float32: places among 5 rows of numbers below 1, each place off by some units of float32. */
+/** PyTorch interpolates in float32, among 5 rows of numbers below 1; each position is off by a few units of float32. */
 const INTERPOLATION = 5 * 2 ** -22
 
 for (const { table, length, alignCorners, out } of interpolations) {
-  test(`as torch.nn.functional.interpolate: ${table.s[0]} to ${length}, alignCorners ${alignCorners}`, (t) => {
+  test(`equals torch.nn.functional.interpolate: ${table.s[0]} to ${length}, alignCorners ${alignCorners}`, (t) => {
     const found = interpolatePositions(fromGolden(table), length, { alignCorners })
     t.deepEqual(found.shape, out.s)
     const wanted = elements(out) as Float32Array
@@ -79,7 +79,7 @@ for (const { table, length, alignCorners, out } of interpolations) {
   })
 }
 
-test('a longer context: the message says how, and it works', (t) => {
+test('the error about a context that is too short says how to stretch the table, and that works', (t) => {
   const sizes = { vocabSize: 5, dim: 6 }
   const layer = new TokenPositionEmbedding({ ...sizes, contextLength: 4 })
   const ids = [1, 2, 3, 4, 0, 1]
@@ -103,7 +103,7 @@ test('a longer context: the message says how, and it works', (t) => {
   t.is(digest(ends.narrow(0, 6, 1)), digest(layer.position.weight.narrow(0, 3, 1)))
 })
 
-test('tables that cannot be stretched are refused', (t) => {
+test('rejects tables that cannot be stretched', (t) => {
   refuses(t, () => interpolatePositions(zeros([3]), 4), 'SHAPE', '[3]')
   refuses(t, () => interpolatePositions(zeros([0, 3]), 4), 'SHAPE', '[0, 3]')
   refuses(t, () => interpolatePositions(zeros([2, 3], { dtype: 'float16' }), 4), 'DTYPE', "to('float32')")

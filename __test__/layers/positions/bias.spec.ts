@@ -33,20 +33,18 @@ interface T5 {
 }
 const { alibi, t5 } = readGolden<{ alibi: Alibi[]; t5: T5[] }>('positions/positions.json')
 
-/**
- * BLOOM raises a float32 base to powers of up to its heads, of which each unit in the last place grows with the power.
- */
+/** BLOOM raises a float32 base to powers up to the number of heads, and the rounding error grows with the power. */
 const SLOPE = 2 ** -17
 
 for (const { heads, length, bloom, mpt } of alibi) {
-  test(`ALiBi as BLOOM and MPT: ${heads} heads`, (t) => {
+  test(`ALiBi equals BLOOM's and MPT's: ${heads} heads`, (t) => {
     const bias = alibiBias(heads, length, length)
     t.deepEqual(bias.shape, [heads, length, length])
     const [values, theirs, rows] = [bias.data, elements(mpt), elements(bloom)] as Float32Array[]
     for (let h = 0; h < heads; h++) {
       for (let j = 0; j < length; j++) {
         const last = values[(h * length + length - 1) * length + j]
-        // MPT's row is that of the last query; BLOOM's is it plus a number, which softmax does not see.
+        // MPT returns the row of the last query. BLOOM's differs from it by a constant, which softmax ignores.
         t.true(Math.abs(last - theirs[h * length + j]) <= SLOPE * Math.abs(last))
         const shifted = rows[h * length + j] - rows[h * length + length - 1]
         t.true(Math.abs(last - shifted) <= SLOPE * (1 + Math.abs(last)))
@@ -55,7 +53,7 @@ for (const { heads, length, bloom, mpt } of alibi) {
   })
 }
 
-test("slopes: the paper's, and of any number of heads", (t) => {
+test("slopes equal the paper's, for any number of heads", (t) => {
   t.deepEqual(
     [...alibiSlopes(8)],
     [1, 2, 3, 4, 5, 6, 7, 8].map((h) => 2 ** -h),
@@ -66,7 +64,7 @@ test("slopes: the paper's, and of any number of heads", (t) => {
   for (const heads of [0, -1, 1.5, '8']) refuses(t, () => alibiSlopes(heads as number), 'USAGE', 'heads')
 })
 
-test('ALiBi depends on distance alone, and the queries are the last of the keys', (t) => {
+test('ALiBi depends only on distance, and the queries are the last of the keys', (t) => {
   for (const symmetric of [false, true]) {
     const slopes = alibiSlopes(3)
     const whole = alibiBias(3, 7, 7, { symmetric }).toArray() as number[][][]
@@ -97,7 +95,7 @@ test('ALiBi depends on distance alone, and the queries are the last of the keys'
 
 for (const { line, bias, past, grad, weightGrad, ...options } of t5) {
   const { bidirectional, numBuckets, maxDistance } = options
-  test(`T5 as Transformers: ${bidirectional ? 'bidirectional' : 'causal'}, ${numBuckets} buckets to ${maxDistance}`, (t) => {
+  test(`T5 equals Transformers: ${bidirectional ? 'bidirectional' : 'causal'}, ${numBuckets} buckets to ${maxDistance}`, (t) => {
     const reach = (line.length - 1) / 2
     t.deepEqual([...t5RelativeBuckets(1, line.length, { ...options, offset: reach }).data].map(Number), line)
     manualSeed(4)
@@ -105,13 +103,13 @@ for (const { line, bias, past, grad, weightGrad, ...options } of t5) {
     isGolden(t, layer.forward(5, 9), bias, 'the bias')
     isGolden(t, layer.forward(2, 9, { offset: 7 }), past, 'of later queries')
     layer.forward(5, 9).backward(fromGolden(grad))
-    // Sums of up to 45 numbers below 4, ours in float64.
+    // Sums of up to 45 numbers below 4; ours are in float64.
     const [ours, theirs] = [(layer.weight.grad as Tensor).data, elements(weightGrad)] as Float32Array[]
     t.true(theirs.every((wanted, i) => Math.abs(wanted - ours[i]) <= 45 * 2 ** -23))
   })
 }
 
-test('T5: token by token is the whole, buckets and all', (t) => {
+test('T5 gives the same biases and buckets token by token as at once', (t) => {
   for (const bidirectional of [false, true]) {
     const layer = new T5RelativeBias({ heads: 2, bidirectional })
     const whole = layer.forward(40, 40).toArray() as number[][][]
@@ -134,7 +132,7 @@ test('T5: token by token is the whole, buckets and all', (t) => {
   }
 })
 
-test('T5: drawn as an Embedding, its table named, loaded and replaced', (t) => {
+test("the table of T5 is drawn, named, loaded and replaced like an Embedding's", (t) => {
   manualSeed(8)
   const table = new Embedding(32, 4)
   const layer = new T5RelativeBias({ heads: 4, bidirectional: true, generator: new Generator(8) })
@@ -152,7 +150,7 @@ test('T5: drawn as an Embedding, its table named, loaded and replaced', (t) => {
   refuses(t, () => (layer.weight = zeros([32, 4], { dtype: 'float16' })), 'DTYPE', 'float16')
 })
 
-test('T5: what makes no buckets is refused', (t) => {
+test('T5 rejects impossible buckets', (t) => {
   const make = (options: object) => () => new T5RelativeBias({ heads: 2, bidirectional: true, ...options })
   refuses(t, make({ numBuckets: 3 }), 'USAGE', '3 buckets', 'at least 4')
   refuses(t, make({ numBuckets: 32, maxDistance: 8 }), 'USAGE', 'maxDistance', '8')

@@ -31,7 +31,7 @@ const { rotary } = readGolden<{ rotary: { positions: number[]; x: Golden; gradOu
 const { positions } = rotary
 
 for (const { model, out, grad, plain, scaling, ...rest } of rotary.cases) {
-  test(`as Transformers: ${model}, ${JSON.stringify({ ...rest, scaling })}`, (t) => {
+  test(`equals Transformers: ${model}, ${JSON.stringify({ ...rest, scaling })}`, (t) => {
     const options = { ...rest, scaling: scaling ?? undefined }
     const rope = new RotaryEmbedding(options)
     const x = fromGolden(rotary.x)
@@ -44,7 +44,7 @@ for (const { model, out, grad, plain, scaling, ...rest } of rotary.cases) {
     t.is(rope.forward(place, { positions, out: place }), place)
     isGolden(t, place, out, 'in place')
     if (plain === null) return
-    // What float32 angles make of it: their error grows with the position.
+    // The error of float32 angles, which grows with the position.
     const [ours, theirs] = [rope.forward(x, { positions }).data, elements(plain)] as Float32Array[]
     const each = ours.length / positions.length
     const worst = positions.map((_, i) =>
@@ -59,7 +59,7 @@ for (const { model, out, grad, plain, scaling, ...rest } of rotary.cases) {
 const values = (x: Tensor) => x.data as Float32Array
 
 for (const layout of ['half', 'interleaved'] as const) {
-  test(`${layout}: keeps norms, and scores depend on distance alone`, (t) => {
+  test(`${layout}: norms are kept, and scores depend only on distance`, (t) => {
     const rope = new RotaryEmbedding({ dim: 32, layout })
     const [q, k] = [randn([1, 1, 1, 32]), randn([1, 1, 1, 32])]
     const at = (x: Tensor, position: number) => values(rope.forward(x, { positions: [position] }))
@@ -77,7 +77,7 @@ for (const layout of ['half', 'interleaved'] as const) {
     t.is(digest(rope.forward(q)), digest(q))
   })
 
-  test(`${layout}: token by token, in parts and in threads it is the whole`, (t) => {
+  test(`${layout}: the result is the same token by token, in parts and with threads`, (t) => {
     const threads = getNumThreads()
     for (const scaling of [undefined, { type: 'yarn', factor: 2, originalContext: 32 }] as const) {
       const rope = new RotaryEmbedding({ dim: 24, layout, scaling })
@@ -111,7 +111,7 @@ for (const layout of ['half', 'interleaved'] as const) {
   })
 }
 
-test('the way back is the inverse rotation', (t) => {
+test('the gradient is the inverse rotation', (t) => {
   const rope = new RotaryEmbedding({ dim: 16 })
   const x = randn([2, 9, 3, 20], { requiresGrad: true })
   const turned = rope.forward(x, { offset: 100 })
@@ -119,7 +119,7 @@ test('the way back is the inverse rotation', (t) => {
   turned.backward(turned.detach())
   const [back, before] = [values(x.grad as Tensor), values(x)]
   t.true(back.every((v, i) => Math.abs(v - before[i]) < 2e-6))
-  // Positions are those of the call, whatever becomes of their array.
+  // Backward uses the positions of the call, even if their array changes.
   const places = Int32Array.from({ length: 9 }, (_, i) => 3 * i)
   const y = randn([1, 9, 1, 16], { requiresGrad: true })
   const result = rope.forward(y, { positions: places })
@@ -146,8 +146,8 @@ test('16-bit floats are rotated in float32 and rounded once', (t) => {
   }
 })
 
-test('positions far out are as good as near ones', (t) => {
-  // Beyond what is kept as well.
+test('distant positions are as exact as near ones', (t) => {
+  // These positions also lie beyond the cached ones.
   const dim = 64
   const rope = new RotaryEmbedding({ dim })
   const x = tensor([[[[...Array(32).fill(1), ...Array(32).fill(0)]]]])
@@ -183,7 +183,7 @@ test('dynamic scaling follows the length of each call', (t) => {
   t.is(digest(dynamic.forward(short)), first)
 })
 
-test('rows of different length end to end', (t) => {
+test('ragged rows have positions of their own', (t) => {
   const rope = new RotaryEmbedding({ dim: 8 })
   const rows = [randn([3, 2, 8]), randn([1, 2, 8]), randn([4, 2, 8])]
   const x = tensor(rows.flatMap((row) => row.toArray()))
@@ -194,7 +194,7 @@ test('rows of different length end to end', (t) => {
   )
 })
 
-test('weights of one layout do in the other', (t) => {
+test('weights of one layout work in the other after a permutation', (t) => {
   const [heads, headDim, input] = [3, 12, 7]
   for (const dim of [12, 8, 2, 0]) {
     const x = randn([5, input])
@@ -226,7 +226,7 @@ test('weights of one layout do in the other', (t) => {
   refuses(t, () => convertRotaryWeights(bias, { heads: 2, from: 'neox' as never, to: 'half' }), 'USAGE', 'neox')
 })
 
-test('what cannot be rotated is refused', (t) => {
+test('rejects what cannot be rotated', (t) => {
   const make = (options: object) => () => new RotaryEmbedding({ dim: 8, ...options })
   refuses(t, make({ dim: 7 }), 'USAGE', 'even', '7')
   refuses(t, make({ dim: 0 }), 'USAGE', 'dim')

@@ -31,11 +31,14 @@ interface XL {
 }
 const { shaw, xl } = readGolden<{ shaw: Shaw[]; xl: XL[] }>('positions/relative.json')
 
-/** Of the largest element: sums of at most some hundred float32 products, where theirs are float64. */
+/**
+ * Tolerance relative to the largest element. Ours are sums of a few hundred float32 products at most, theirs are
+ * float64.
+ */
 const SUMS = 2 ** -18
 
 const values = (x: unknown) => (x as Tensor).data as Float32Array
-/** A golden of float64 that float32 holds. */
+/** A float64 golden whose values float32 can hold. */
 const given = (golden: unknown) =>
   tensor(Float32Array.from(elements(golden as Golden) as Float64Array), { shape: (golden as Golden).s })
 
@@ -48,7 +51,7 @@ function isNear(found: unknown, golden: unknown, skip: (i: number) => boolean = 
 }
 
 for (const { kind, maxDistance, headDim, ...golden } of shaw) {
-  test(`as BERT: ${kind}, queries ${(golden.query as Golden).s}`, (t) => {
+  test(`equals BERT: ${kind}, queries ${(golden.query as Golden).s}`, (t) => {
     const layer = new ShawRelativePositions({ maxDistance, headDim, kind })
     layer.weight.set(given(golden.weight))
     const [query, key] = [given(golden.query), given(golden.key)]
@@ -65,7 +68,7 @@ for (const { kind, maxDistance, headDim, ...golden } of shaw) {
 }
 
 for (const { model, dim, clampLength, causal, ...golden } of xl) {
-  test(`as ${model}: queries ${(golden.query as Golden).s}, keys ${(golden.key as Golden).s}, clamp ${clampLength}`, (t) => {
+  test(`equals ${model}: queries ${(golden.query as Golden).s}, keys ${(golden.key as Golden).s}, clamp ${clampLength}`, (t) => {
     const { s: shape } = golden.out as Golden
     const [, heads, queries, keys] = shape
     const layer = new TransformerXLPositions({
@@ -94,7 +97,9 @@ for (const { model, dim, clampLength, causal, ...golden } of xl) {
   })
 }
 
-/** The slopes of `sum(f(x) * grad)` by each of some elements of `x`; exact but for rounding, as f is linear in each. */
+/**
+ * The slopes of `sum(f(x) * grad)` by some elements of `x`. They are exact except for rounding, as f is linear in each.
+ */
 function differences(x: Tensor, f: () => Tensor, grad: Tensor): [number, number][] {
   const data = values(x)
   const sum = () => values(f()).reduce((sum, v, i) => sum + v * values(grad)[i], 0)
@@ -109,7 +114,7 @@ function differences(x: Tensor, f: () => Tensor, grad: Tensor): [number, number]
   })
 }
 
-test('gradients are finite differences, clipped distances and memory included', (t) => {
+test('gradients agree with finite differences, with clipped distances and memory', (t) => {
   const [query, key] = [randn([2, 2, 5, 4], { requiresGrad: true }), randn([2, 2, 9, 4], { requiresGrad: true })]
   for (const maxDistance of [0, 2, 30]) {
     const shaw = new ShawRelativePositions({ maxDistance, headDim: 4, kind: 'relative_key_query' })
@@ -131,10 +136,10 @@ test('gradients are finite differences, clipped distances and memory included', 
   }
 })
 
-/** `x` from a query on. */
+/** `x` from a given query on. */
 const rows = (x: Tensor, dim: number, start: number, length: number) => x.narrow(dim, start, length)
 
-test('token by token with cached keys is the whole, to the bit or nearly', (t) => {
+test('scores token by token with cached keys equal those of the whole, exactly or nearly', (t) => {
   const [query, key] = [randn([1, 2, 6, 8]), randn([1, 2, 6, 8])]
   const shaw = new ShawRelativePositions({ maxDistance: 3, headDim: 8, kind: 'relative_key_query' })
   const xl = new TransformerXLPositions({ heads: 2, headDim: 8, dim: 16 })
@@ -148,7 +153,7 @@ test('token by token with cached keys is the whole, to the bit or nearly', (t) =
   }
 })
 
-test('Shaw: shifted queries and keys, and distances beyond the last', (t) => {
+test("Shaw's scores support shifted queries and keys, and clip far distances", (t) => {
   const layer = new ShawRelativePositions({ maxDistance: 2, headDim: 3 })
   const query = tensor([[Array.from({ length: 7 }, () => [1, -2, 0.5])]])
   const scores = layer.forward(query).toArray()[0][0] as number[][]
@@ -164,7 +169,7 @@ test('Shaw: shifted queries and keys, and distances beyond the last', (t) => {
   t.deepEqual(Object.keys(layer.stateDict()), ['weight'])
 })
 
-test('Transformer-XL: the formula written out', (t) => {
+test("Transformer-XL's scores equal the formula", (t) => {
   const layer = new TransformerXLPositions({ heads: 1, headDim: 2, dim: 4 })
   t.deepEqual(Object.keys(layer.stateDict()), ['u', 'v', 'weight'])
   const [query, key] = [randn([1, 1, 3, 2]), randn([1, 1, 5, 2])]
@@ -183,7 +188,7 @@ test('Transformer-XL: the formula written out', (t) => {
   )
 })
 
-test('the same bits on any number of threads', (t) => {
+test('scores have the same bits on any number of threads', (t) => {
   const threads = getNumThreads()
   const [query, key] = [randn([2, 6, 33, 16], { requiresGrad: true }), randn([2, 6, 40, 16], { requiresGrad: true })]
   const layers = [
@@ -206,7 +211,7 @@ test('the same bits on any number of threads', (t) => {
   setNumThreads(threads)
 })
 
-test('what does not go together is refused', (t) => {
+test('rejects arguments that do not fit together', (t) => {
   const shaw = new ShawRelativePositions({ maxDistance: 2, headDim: 4 })
   const both = new ShawRelativePositions({ maxDistance: 2, headDim: 4, kind: 'relative_key_query' })
   const xl = new TransformerXLPositions({ heads: 2, headDim: 4, dim: 6 })

@@ -1,19 +1,18 @@
-// What a disk may hold after the power went: rebuilt from the calls of a save.
+// Rebuilds, from the calls of a save, what a disk may hold after a loss of power.
 //
-// What is promised is little. The bytes of a file are there once it was synced, and what a folder says about names is
-// there once the folder was; before that any of it may be there and any not, whatever came first, with zeros or half of
-// the bytes where a file was written. So from every moment of a save there are many disks, and on each the file must be
-// whole.
+// File systems promise little. The bytes of a file are on the disk once the file was synced, and names in a folder once
+// the folder was. Before that, any part may be on the disk or not, in any order, with zeros or half of the bytes where
+// a file was written. So each moment of a save has many possible disks, and on each of them the file must be whole.
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Seen } from '../../support/faulty.js'
 
-/** A file, whatever names it has. */
+/** A file, independent of its names. */
 interface File {
-  /** As the process sees it. */
+  /** The bytes as the process sees them. */
   bytes: Buffer
-  /** As it is known to be on the disk. */
+  /** The bytes that are certainly on the disk. */
   synced: Buffer
 }
 
@@ -21,13 +20,13 @@ interface File {
 type Entry = File | 'folder'
 type Names = ReadonlyMap<string, Entry>
 
-/** A change of names in folders, which the disk may have or not until they are synced. */
+/** A change of names in folders. Until the folders are synced, the disk may have it or not. */
 interface Change {
   readonly folders: readonly string[]
   apply(names: Map<string, Entry>): void
 }
 
-/** How much of what was not synced is there; of a file that was, all. */
+/** How many of the bytes that were not synced are on the disk. A synced file is always complete. */
 const BYTES: Record<string, (file: File) => Buffer> = {
   none: ({ synced }) => synced,
   all: ({ bytes }) => bytes,
@@ -35,29 +34,29 @@ const BYTES: Record<string, (file: File) => Buffer> = {
   zeros: ({ bytes, synced }) => (bytes === synced ? bytes : Buffer.alloc(bytes.length)),
 }
 
-/** More changes than these at once are not tried in all combinations. */
+/** If there are more changes at once, not all combinations are tried. */
 const MOST_CHANGES = 7
 
 const parent = (path: string) => dirname(path)
 
-/** A disk after the power went; `when` says at which call. */
+/** A disk after a loss of power. `when` names the call at which it happened. */
 export interface Disk {
   readonly when: string
-  /** Makes a folder what the disk has of it. */
+  /** Gives a folder the contents of the disk. */
   build(folder: string): void
 }
 
 export class Journal {
-  /** As the process sees it, and as the disk has it for certain. */
+  /** The names as the process sees them, and those that are certainly on the disk. */
   readonly #seen = new Map<string, Entry>()
   readonly #certain = new Map<string, Entry>()
   readonly #files = new Map<string, File>()
   #changes: Change[] = []
   readonly #top: string
-  /** Disks that were given already. */
+  /** Disks that were returned before. */
   readonly #known = new Set<string>()
 
-  /** The folder as it is before: all of it on the disk. */
+  /** The initial folder, all of which is on the disk. */
   constructor(top: string) {
     this.#top = top
     for (const name of readdirSync(top, { recursive: true }) as string[]) {
@@ -71,7 +70,7 @@ export class Journal {
     }
   }
 
-  /** Takes the next call. */
+  /** Records the next call. */
   take(call: Seen): void {
     const { name, file, other, result, inode, at, bytes, flags } = call
     if (result < 0) return
@@ -139,18 +138,18 @@ export class Journal {
       file.synced = file.bytes
       return
     }
-    // A folder: what was changed in it is there. A change of two folders is one.
+    // Syncing a folder makes its changes permanent. A change of two folders counts as one.
     const isDone = ({ folders }: Change) => folders.includes(path)
     for (const change of this.#changes.filter(isDone)) change.apply(this.#certain)
     this.#changes = this.#changes.filter((change) => !isDone(change))
   }
 
-  /** What is on the disk for certain. */
+  /** What is certainly on the disk. */
   certain(when: string): Disk {
     return this.#disk(`${when}: what is certain`, this.#certain, 'none')
   }
 
-  /** All disks that there may be now, but for those that were given before. */
+  /** All possible disks at this moment, except those that were returned before. */
   *disks(when: string): Generator<Disk> {
     const count = Math.min(this.#changes.length, MOST_CHANGES)
     const first = this.#changes.slice(0, this.#changes.length - count)
@@ -190,7 +189,7 @@ export class Journal {
   }
 
   #disk(when: string, names: Names, bytes: string): Disk {
-    // As it is now: it may be built later.
+    // This is a copy of the current state, because the disk may be built later.
     const copies = [...names].map(
       ([path, entry]) => [path.slice(this.#top.length + 1), entry === 'folder' ? null : BYTES[bytes](entry)] as const,
     )
@@ -203,7 +202,7 @@ export class Journal {
           if (content === null) mkdirSync(join(folder, path), { recursive: true })
         }
         for (const [path, content] of copies) {
-          // A file whose folder is not there is not there either.
+          // A file is missing if its folder is.
           if (content !== null && isFolder(dirname(join(folder, path)))) writeFileSync(join(folder, path), content)
         }
       },
@@ -219,11 +218,11 @@ export function copy(from: string, to: string): void {
   cpSync(from, to, { recursive: true })
 }
 
-/** Names of what a save may leave where it is cut short, and what nobody expects. */
+/** Files of an interrupted save, and files with unexpected names. */
 export function leftIn(folder: string, expected: readonly string[]): string[] {
   const all = readdirSync(folder, { recursive: true }) as string[]
   return all.filter((name) => PART.test(basename(name)) || (!name.includes('/') && !expected.includes(name)))
 }
 
-/** Files that have no name of their own yet. */
+/** Temporary names of files that do not have their final name yet. */
 export const PART = /^\.tokenbed-.*\.part$|\.next$/

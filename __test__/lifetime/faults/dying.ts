@@ -1,7 +1,7 @@
 // A process that is killed while it saves:
 //
 //   node dying.js writer folder log at N   before the Nth call of a save (under the program in scripts/faults)
-//   node dying.js writer folder log        whenever its parent likes: it saves again and again, and says when it has begun
+//   node dying.js writer folder log        at any time: it saves in a loop, and reports its first save to its parent
 
 import { killAt, watch } from '../../support/faulty.js'
 import { writers } from './scenarios.js'

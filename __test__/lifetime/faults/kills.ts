@@ -1,6 +1,6 @@
-// Kills every writer, before each call that it makes and at random moments; then the old file or the new one is there,
-// whole, and the next save finds nothing in its way. Run by scripts/faults.mjs. Prints a line of JSON: how many kills,
-// and what did not hold.
+// Kills every writer, before each call that it makes and at random moments. Afterwards the old file or the new one must
+// be there as a whole, and the next save must succeed. scripts/faults.mjs runs this. It prints a line of JSON: the
+// number of kills, and what was wrong.
 //
 //   node kills.js tool [--short] [--only=name]
 
@@ -21,7 +21,7 @@ const log = join(base, 'calls')
 const wrong: string[] = []
 let kills = 0
 
-/** How many calls a save makes, and how it ended: killed before the nth. */
+/** The number of calls that a save makes, and how it ended if it is killed before the nth. */
 function killedAt(writer: Writer, folder: string, nth: number): { killed: boolean; calls: number } {
   const { status } = spawnSync(TOOL, [process.execPath, DYING, writer.name, folder, log, 'at', String(nth)], {
     stdio: 'ignore',
@@ -29,9 +29,9 @@ function killedAt(writer: Writer, folder: string, nth: number): { killed: boolea
   return { killed: status !== 0, calls: readLog(log).length }
 }
 
-/** Kills a process that saves again and again, so many milliseconds after its first save. */
+/** Kills a process that saves in a loop, this many milliseconds after its first save. */
 function killedAfter(writer: Writer, folder: string, milliseconds: number): Promise<void> {
-  // A writer that is a process of its own goes with its parent: all of them are one group.
+  // All processes are one group, so that a writer that is a process of its own dies with its parent.
   const child = spawn(process.execPath, [DYING, writer.name, folder, log], {
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
@@ -51,7 +51,7 @@ async function check(writer: Writer, folder: string, when: string, expected: rea
   }
   const strange = leftIn(folder, writer.names).filter((name) => !PART.test(basename(name)))
   if (strange.length > 0) report(`it leaves ${strange}`)
-  // A process of its own goes on from nothing.
+  // A writer that is a process of its own keeps no state, so the next save need not be tried.
   if (writer.slow) return
   try {
     await writer.write(folder, 3)
@@ -74,7 +74,7 @@ async function kill(writer: Writer): Promise<void> {
     const nth = 1 + Math.floor((i * calls) / Math.min(most, calls))
     copy(old, folder)
     if (!killedAt(writer, folder, nth).killed) wrong.push(`${writer.name}: call ${nth} of ${calls} did not come`)
-    // Once the first of several files has its name the save is there.
+    // Once the first of several files has its name, the new save is there.
     await check(writer, folder, `before call ${nth} of ${calls}`, [1, 2])
   }
   for (let i = 0; i < (SHORT ? 1 : writer.slow ? 4 : 15); i++) {

@@ -1,6 +1,6 @@
-// Writes down every call of every save, rebuilds all that a disk may hold had the power gone in between, and loads it:
-// the old file or the new one, whole; and the new one once the save has returned. Run by scripts/faults.mjs under the
-// program in scripts/faults. Prints a line of JSON: how many disks, and what did not hold.
+// Records every call of every save, rebuilds all disks that a loss of power in between may leave, and loads them. Each
+// must hold the whole old file or the whole new one, and the new one once the save has returned. scripts/faults.mjs
+// runs this under the program in scripts/faults. It prints a line of JSON: the number of disks, and what was wrong.
 
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ const log = join(base, 'calls')
 const wrong: string[] = []
 let disks = 0
 
-/** Which save is there: 0 where there is none at all. */
+/** The number of the save that is there, or 0 if there is none. */
 function find(writer: Writer, folder: string): number | string {
   try {
     return writer.look(folder)
@@ -33,7 +33,7 @@ async function replay(writer: Writer, old: 0 | 1): Promise<void> {
   const folder = folderFor(base, writer.name)
   rmSync(folder, { recursive: true, force: true })
   folderFor(base, writer.name)
-  // What is made once, whatever is saved: where it lies beside, it is no part of the save.
+  // Creates files that are made once and do not belong to a save, even if they lie beside it.
   await writer.write(folder, 2)
   if (old === 1) await writer.write(folder, 1)
   else for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true })

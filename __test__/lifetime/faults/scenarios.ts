@@ -1,4 +1,4 @@
-// Every writer and every reader of files, each as the least that uses all of it.
+// Every writer and every reader of files, each with the smallest input that uses all of its code.
 
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -28,25 +28,25 @@ import {
 import { PROGRAM } from '../../support/command.js'
 import { root } from '../../support/golden.js'
 
-/** Something that writes a file or a folder of one value, which can be read from it again. */
+/** Writes a file or a folder that holds one value, which can be read again. */
 export interface Writer {
   readonly name: string
-  /** What lies in the folder afterwards. */
+  /** The names in the folder afterwards. */
   readonly names: readonly string[]
   write(folder: string, value: number): unknown
-  /** Which value is there, whole; it throws where none is. */
+  /** The value that is there as a whole; throws if there is none. */
   look(folder: string): number
-  /** Whether it writes files that change together: once the first has its name, the new ones are there. */
+  /** Whether it writes files that change together: once the first has its name, the new ones count. */
   readonly several?: boolean
-  /** Whether it is a process of its own, which takes a while. */
+  /** Whether it runs a process of its own, which is slow. */
   readonly slow?: boolean
 }
 
-/** Something that reads. */
+/** Reads a file or a folder. */
 export interface Reader {
   readonly name: string
   prepare(folder: string): unknown
-  /** What was read, in short. */
+  /** A summary of what was read. */
   read(folder: string): unknown
 }
 
@@ -68,7 +68,7 @@ function command(...args: string[]): Promise<string> {
   })
 }
 
-/** Larger than what is gathered before it is written. */
+/** Larger than the buffer that gathers bytes before they are written. */
 const table = (value: number) => full([300, 1000], value, { dtype: 'int32' })
 
 /** The one value that a tensor holds. */
@@ -119,14 +119,14 @@ function modelAt(path: string): number {
 }
 
 const IDS = Uint32Array.from({ length: 400 }, (_, i) => (i * i) % 53)
-/** Its steps tell which save it was. */
+/** The number of steps tells which save it was. */
 const trainer = (value: number) =>
   new Trainer(IDS, { objective: 'skip-gram', vocabSize: 53, minCount: 1, dim: 8 + value, epochs: 1 })
 
 const TEXT = Array.from({ length: 400 }, (_, i) => `The whale number ${i % 37} swims in the sea.`).join('\n')
 const TOKENIZER = join(root, 'testdata/golden/hf/byte-level.json')
 
-/** How wide the one table of vectors is: what tells the saves of the command apart. */
+/** The width of the only table of vectors, which tells the saves of the command apart. */
 const widthOf = (tensors: Map<string, Tensor>) => [...tensors.values()][0].shape.at(-1)!
 
 function textIn(folder: string): string {
@@ -259,7 +259,7 @@ export const writers: readonly Writer[] = [
     names: ['model'],
     slow: true,
     several: true,
-    // Over the model that is there, and what one that failed may have left.
+    // Saves over the existing model and over what a failed save may have left.
     write: (folder, value) =>
       command(
         'train',
@@ -295,9 +295,7 @@ export const writers: readonly Writer[] = [
   },
 ]
 
-/**
- * A folder of ids is whole where its bytes are those that were written: one id again and again tells which save it was.
- */
+/** A folder of ids is whole if it has the bytes that were written: one repeated id, which tells the save. */
 function tokensAt(path: string): number {
   inspectTokens(path, { verify: true })
   const { ids } = createDataLoader({ folder: path }, { maxLength: 1 })
@@ -311,7 +309,7 @@ function fromFile(): Tokenizer {
   return Tokenizer.fromFile(TOKENIZER)
 }
 
-/** A checkpoint is whole where the trainer that it holds can go on. */
+/** A checkpoint is whole if its trainer can go on. */
 function checkpointAt(path: string): number {
   const tensors = loadSafetensors(path)
   return widthOf(new Map([...tensors].filter(([, { shape }]) => shape.length === 2))) - 8
@@ -431,7 +429,7 @@ export const readers: readonly Reader[] = [
   },
 ]
 
-/** A folder for a scenario, empty. */
+/** An empty folder for a scenario. */
 export function folderFor(base: string, name: string): string {
   const folder = join(base, name.replace(/\W+/g, '-'), 'in')
   mkdirSync(folder, { recursive: true })

@@ -1,9 +1,9 @@
-// Fails every call that every writer and reader makes, one after the other, in every way in which it can fail: run by
-// scripts/faults.mjs under the program in scripts/faults. Prints a line of JSON: how many faults, and what did not
-// hold.
+// Makes every call of every writer and reader fail, one after the other, in every way in which it can fail.
+// scripts/faults.mjs runs this under the program in scripts/faults. It prints a line of JSON: the number of faults, and
+// what was wrong.
 //
 //   node sweep.js            every call, once and from then on
-//   node sweep.js --short    every call once, in one way; of commands one of each kind
+//   node sweep.js --short    every call once, in one way; for commands, one call of each kind
 
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
@@ -19,7 +19,7 @@ const ONLY = process.argv.find((word) => word.startsWith('--only='))?.slice(7)
 const OPENS = [EMFILE, EIO, ENOSPC, EINTR]
 const READS = [EIO, EINTR]
 const WRITES = [ENOSPC, EIO, EINTR]
-/** How a call may fail. What is not here is asked of a call that only asks. */
+/** The errors with which a call may fail. Calls that are not listed here only query something. */
 const ERRORS: Record<string, readonly number[]> = {
   open: OPENS,
   openat: OPENS,
@@ -44,7 +44,7 @@ const ERRORS: Record<string, readonly number[]> = {
   renameat: [ENOSPC, EIO],
   mkdir: [ENOSPC, EIO],
 }
-/** Of the calls of one name, these: the first ones, where most differ, and some of the rest. */
+/** The maximum number of calls tried of each name: the first ones, which differ most, and some of the rest. */
 const MOST = 8
 const NAMES = Object.fromEntries(Object.entries(constants.errno).map(([name, number]) => [number, name]))
 
@@ -70,7 +70,7 @@ function* faultsOf(calls: readonly Seen[], most = MOST): Generator<Fault> {
     for (const nth of someOf(count, most)) {
       for (const error of SHORT ? errors.slice(0, 1) : errors) {
         for (const sticky of SHORT ? [false] : [false, true]) {
-          // A signal may come a few times in a row, not for ever.
+          // A signal may interrupt a call a few times in a row, but not forever.
           const times = !sticky ? 1 : error === EINTR ? 3 : 1_000_000
           yield {
             name,
@@ -111,14 +111,14 @@ function someOf(count: number, most: number): number[] {
 
 const descriptors = () => readdirSync('/proc/self/fd').length
 
-/** How many more are open than before; what another thread has closes when it notices. */
+/** How many more descriptors are open than before. Another thread closes its own when it notices the end. */
 async function leftOpen(before: number): Promise<number> {
   for (let tries = 0; tries < 50 && descriptors() !== before; tries++)
     await new Promise((resolve) => setTimeout(resolve, 10))
   return descriptors() - before
 }
 
-/** What came of some work: what it threw, if it did. */
+/** The outcome of some work: its result or its error. */
 async function outcome(work: () => unknown): Promise<{ value?: unknown; error?: unknown }> {
   try {
     return { value: await work() }
@@ -127,7 +127,7 @@ async function outcome(work: () => unknown): Promise<{ value?: unknown; error?: 
   }
 }
 
-/** Why an error is not what it should be; nothing where it is. */
+/** Why an error is not as it should be; undefined if it is. */
 function amiss(error: unknown, folder: string, fault: Fault): string | null {
   if (error instanceof CommandFailed) {
     const isTold = error.exit === 1 && error.stderr.includes(folder) && !/^ +at /m.test(error.stderr)
@@ -142,7 +142,7 @@ function amiss(error: unknown, folder: string, fault: Fault): string | null {
   return told === NAMES[fault.error!] ? null : `its cause is ${told}: ${message}`
 }
 
-/** What comes of some work while a fault happens to it, and whether it did happen. */
+/** The outcome of some work during a fault, and whether the fault happened. */
 async function underFault(
   fault: Fault,
   folder: string,
@@ -173,7 +173,7 @@ async function sweepWriter(writer: Writer): Promise<void> {
   if (readdirSync(folder).sort().join() !== writer.names.join()) report(null, `it leaves ${readdirSync(folder)}`)
   const first = faults + 1
   for (const fault of faultsOf(calls, writer.slow && SHORT ? 1 : MOST)) {
-    // What is there before: the same files every time.
+    // The files before the save, the same every time.
     rmSync(folder, { recursive: true })
     cpSync(old, folder, { recursive: true })
     const before = descriptors()
@@ -191,12 +191,12 @@ async function sweepWriter(writer: Writer): Promise<void> {
         fault,
         `${there.error ?? `the save of ${there.value}`} is there, ${error === undefined ? 'without an error' : error}`,
       )
-    // What cannot be removed stays until the next save.
+    // A file that cannot be removed stays until the next save.
     const left = readdirSync(folder).filter((name) => !writer.names.includes(name))
     if (left.length > 0 && !/^(unlink|rename)/.test(fault.name)) report(fault, `it leaves ${left}`)
     const open = await leftOpen(before)
     if (open !== 0) report(fault, `${open} descriptors stay open`)
-    // A process of its own goes on from nothing: once is enough.
+    // A writer that is a process of its own keeps no state, so one try of the next save is enough.
     if (writer.slow && faults > first) continue
     const next = await outcome(() => writer.write(folder, 3))
     if (next.error !== undefined || writer.look(folder) !== 3)
@@ -246,7 +246,7 @@ async function main(): Promise<void> {
 
 async function timed(name: string, work: () => Promise<void>): Promise<void> {
   const [start, before] = [performance.now(), faults]
-  // A crash is one of the scenario that was named last.
+  // If the process crashes, the last scenario named is to blame.
   process.stderr.write(`${name}: `)
   const { error } = await outcome(work)
   if (error !== undefined) wrong.push(`${name}: ${error instanceof Error ? error.stack : error}`)

@@ -1,4 +1,4 @@
-// A file for each encoding, so that they run side by side.
+// Each encoding has a file of its own, so that they run in parallel.
 
 import { compareEverything } from '../../support/tiktoken-cases.js'
 

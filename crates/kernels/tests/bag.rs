@@ -1,5 +1,5 @@
-//! Bags and rows of every layout: every instruction set against the definition, to the bit, and the definition against
-//! a loop in f64.
+//! Bags and rows of every layout. Every instruction set must equal the definition to the bit, and the definition is
+//! compared with a loop in f64.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -20,7 +20,7 @@ use tokenbed_testkit::random::{DIMS, Random};
 
 const SENTRY: u8 = 0xa5;
 const ROWS: usize = 7;
-/// Bags of one, of many, of none, with repeated rows, the first and the last.
+/// Bags of one id, of many and of none, with repeated rows, the first row and the last.
 const IDS: [u32; 19] = [3, 0, 6, 6, 1, 2, 3, 4, 5, 0, 1, 1, 1, 1, 6, 2, 0, 4, 5];
 const OFFSETS: [usize; 8] = [0, 0, 1, 4, 13, 13, 18, 19];
 
@@ -32,7 +32,7 @@ fn others() -> impl Iterator<Item = Kernels> {
     dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar)
 }
 
-/// Rows of a layout that hold these numbers, as near as they can.
+/// Rows of a layout that hold these numbers as closely as they can.
 fn packed(format: RowFormat, values: &[f32], dim: usize) -> Vec<u8> {
     values.chunks(dim).flat_map(|row| packed_row(format, row)).collect()
 }
@@ -60,7 +60,7 @@ fn elements(format: OutFormat, bytes: &[u8]) -> Vec<f32> {
     }
 }
 
-/// Asserts the same bits, where every NaN is the same: which of two NaNs a sum keeps, IEEE leaves open.
+/// Asserts equal bits. All NaNs are considered equal, because IEEE does not say which of two NaNs a sum keeps.
 #[track_caller]
 fn same(format: OutFormat, ours: &[u8], wanted: &[u8], what: &str) {
     if ours == wanted {
@@ -72,7 +72,7 @@ fn same(format: OutFormat, ours: &[u8], wanted: &[u8], what: &str) {
     }
 }
 
-/// A bag's result on these kernels, into memory that starts `offset` bytes after a cache line, between sentries.
+/// The result of a bag on these kernels, in memory that starts `offset` bytes after a cache line, between sentries.
 fn run(kernels: Kernels, bag: &Bag<'_>, bags: usize, format: OutFormat, offset: usize) -> Vec<u8> {
     let mut out = Guarded::new(bags * bag.table.dim() * format.size(), offset, SENTRY);
     kernels.bag(bag, 0..bags, format, &mut out);
@@ -92,7 +92,7 @@ fn gathered(kernels: Kernels, table: RowTable<'_>, ids: &[u32], format: OutForma
     out.to_vec()
 }
 
-/// Any bytes: NaN, infinite and subnormal elements, scales and biases among them.
+/// Arbitrary bytes, including NaN, infinite and subnormal elements, scales and biases.
 fn any_bytes(random: &mut Random, format: RowFormat, dim: usize) -> Vec<u8> {
     if format == RowFormat::Float32 {
         return random.awkward(ROWS * dim).iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -143,7 +143,7 @@ fn every_mode(kernels: Kernels, table: RowTable<'_>, weights: &[f32], offset: us
     }
 }
 
-/// The definition, against the same in f64.
+/// Compares the definition with the same sum in f64.
 #[test]
 fn the_definition_is_the_formula() {
     let mut random = Random::new(42);
@@ -175,7 +175,7 @@ fn the_definition_is_the_formula() {
                         Mode::Mean => sum / members.len().max(1) as f64,
                         Mode::Max => members.iter().map(|&i| value(i)).reduce(f64::max).unwrap_or(0.0),
                     };
-                    // Elements and biases are at most 2 apart each, and both are summed.
+                    // Elements and biases each differ by at most 2, and both are summed.
                     let allowed = if mode == Mode::Max {
                         0.0
                     } else {
@@ -189,7 +189,7 @@ fn the_definition_is_the_formula() {
     }
 }
 
-/// A bag of one row is the row.
+/// A bag of one row equals that row.
 #[test]
 fn a_bag_of_one_is_a_lookup() {
     let mut random = Random::new(43);
@@ -209,7 +209,7 @@ fn a_bag_of_one_is_a_lookup() {
     }
 }
 
-/// Parts of the bags, as threads take them.
+/// Computes the bags in parts, as threads do.
 #[test]
 fn a_range_of_bags_is_a_part_of_all() {
     let dim = 33;
@@ -332,7 +332,7 @@ proptest! {
             let ours = run(kernels, &bag, count, case.out, case.offsets.1);
             same(case.out, &ours, &defined, kernels.isa().name());
         }
-        // Padding is as if it were not there.
+        // The result must be the same as without the padding.
         if let Some(padding) = case.padding {
             let kept: Vec<usize> = (0..case.ids.len()).filter(|&i| case.ids[i] != padding).collect();
             let ids: Vec<u32> = kept.iter().map(|&i| case.ids[i]).collect();

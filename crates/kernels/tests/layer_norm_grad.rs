@@ -1,4 +1,4 @@
-//! The way back through a layer normalization: the same bits on every instruction set, and finite differences in f64.
+//! The gradient of layer normalization: the same bits on every instruction set, and close to finite differences in f64.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -18,7 +18,7 @@ struct Differences {
     bias: Vec<f64>,
 }
 
-/// The formula in f64, rows one after the other.
+/// The formula in f64, row after row.
 fn loss(x: &[f64], weight: &[f64], bias: &[f64], grad: &[f32]) -> f64 {
     let dim = weight.len();
     let row = |(x, grad): (&[f64], &[f32])| {
@@ -73,7 +73,7 @@ fn as_finite_differences_and_the_same_bits_everywhere() {
             assert_same_bits(&by_weight, &wanted.1, &what);
             assert_same_bits(&by_bias, &wanted.2, &what);
         }
-        // Of two elements little is left after their mean: their differences are steeper than the step.
+        // With two elements little is left after the mean is taken off, so their differences are steeper than the step.
         if (3..=256).contains(&dim) {
             let by = differences(&x, &weight, &bias, &grad);
             assert_near(&wanted.0, &by.x, &format!("x, dim {dim}"));
@@ -83,7 +83,7 @@ fn as_finite_differences_and_the_same_bits_everywhere() {
     }
 }
 
-/// What forward normalizes and what the way back takes it to be are the same: a bias's gradient at weight 0 and grad 1.
+/// Backward must use the same normalized row as forward. The gradient of the weight shows it, with a grad of 1.
 #[test]
 fn the_units_are_those_of_forward() {
     let mut random = Random::new(18);
@@ -96,6 +96,6 @@ fn the_units_are_those_of_forward() {
     dispatch::active().layer_norm_grad(&norm, &vec![1.0; dim], &mut back, &mut by_weight, &mut by_bias);
     assert_near(&by_weight, &units, "units");
     assert_eq!(by_bias, vec![1.0; dim]);
-    // A row that moves as a whole does not change what it becomes.
+    // Adding a constant to a row does not change its normalization.
     assert!(back.iter().all(|x| x.abs() < 1e-4));
 }

@@ -1,4 +1,4 @@
-//! Scores: every instruction set against the definition, to the bit, and against f64.
+//! Scores: every instruction set must equal the definition to the bit, and is compared with f64.
 
 #![allow(clippy::expect_used, reason = "helpers of tests")]
 

@@ -1,4 +1,4 @@
-//! layer_norm_grad: the way back through a layer normalization, in place of what was normalized.
+//! layer_norm_grad: the gradient of a layer normalization, written over its input.
 //!
 //! ```text
 //! for each row, with high, low, rstd of x as ops/layer_norm.rs has them, and its lanes for every sum over a row:
@@ -11,8 +11,8 @@
 //!     x[d] = fma(-unit[d], b, scaled[d] - a) * rstd
 //! ```
 //!
-//! `torch.nn.functional.layer_norm`'s backward. Lanes are summed as they are written: the same bits on every
-//! instruction set.
+//! This is the backward pass of `torch.nn.functional.layer_norm`. Lanes are summed as written, so the bits are the same
+//! on every instruction set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
@@ -21,7 +21,7 @@ use crate::probe::{self, DIMS, Framed, Probe, ROWS, Results};
 use crate::rows::total::halved;
 use crate::rows::write::Plain;
 
-/// The op as the kernels take it; slices are as long as they must be: [`Kernels::layer_norm_grad`] checks that.
+/// The operands of the op. [`Kernels::layer_norm_grad`] checks the lengths of the slices.
 #[derive(Debug)]
 pub(crate) struct RawLayerNormGrad<'a> {
     dim: usize,
@@ -36,11 +36,11 @@ pub(crate) struct RawLayerNormGrad<'a> {
 arms!(LAYER_NORM_GRAD: fn(op: RawLayerNormGrad<'_>), body<L>, reference);
 
 impl Kernels {
-    /// Replaces what was normalized, `x` (rows x dim), by its gradient, given that of the result; adds to the gradients
-    /// of the weight and the bias.
+    /// Replaces the input `x` (rows x dim) of a normalization by its gradient, given the gradient of the result, and
+    /// adds to the gradients of the weight and the bias.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
     pub fn layer_norm_grad(
         self,
         norm: &Norm<'_>,
@@ -61,7 +61,7 @@ impl Kernels {
     }
 }
 
-/// The sum over a row, to whose lanes `add` adds an element.
+/// The sum over a row. `add` adds the element at an index to its lane.
 fn sum(dim: usize, mut add: impl FnMut(&mut f32, usize)) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let whole = dim - dim % LANES;
@@ -78,7 +78,7 @@ fn sum(dim: usize, mut add: impl FnMut(&mut f32, usize)) -> f32 {
     halved(lanes)
 }
 
-/// The definition.
+/// The scalar definition of the result.
 unsafe fn reference(op: RawLayerNormGrad<'_>) {
     let RawLayerNormGrad { dim, weight, norm, grad, x, weight_grad, bias_grad } = op;
     let (weight, weight_grad, bias_grad) = (&weight[..dim], &mut weight_grad[..dim], &mut bias_grad[..dim]);
@@ -104,7 +104,7 @@ unsafe fn reference(op: RawLayerNormGrad<'_>) {
     }
 }
 
-/// Lanes as numbers.
+/// The lanes of vectors as an array.
 ///
 /// # Safety
 /// The machine has `L`'s instruction set.
@@ -113,7 +113,7 @@ unsafe fn numbers<L: MathLanes>(vectors: [L; VECTORS]) -> [f32; LANES] {
     let mut lanes = [0.0; LANES];
     let mut v = 0;
     while v * L::WIDTH < LANES {
-        // SAFETY: the caller's; as many lanes as vectors have.
+        // SAFETY: as the caller promises; as many lanes as vectors have.
         unsafe { vectors[v].store(lanes.as_mut_ptr().add(v * L::WIDTH)) };
         v += 1;
     }
@@ -129,7 +129,7 @@ unsafe fn body<L: MathLanes>(op: RawLayerNormGrad<'_>) {
     let whole = dim - dim % LANES;
     let mut row = 0;
     while row < x.len() {
-        // SAFETY: the caller's: every index stays below `dim`, of a row that is there.
+        // SAFETY: the caller promises that every index stays below `dim`, of a row that is there.
         unsafe {
             let (x, grad) = (x.as_mut_ptr().add(row), grad.as_ptr().add(row));
             let Moments { high, low, rstd } = moments::<L, Plain>(norm, Plain(x), dim);

@@ -1,4 +1,4 @@
-//! row_sum: rows of a gradient summed by the row of the table that they belong to.
+//! row_sum: sums the rows of a gradient that belong to the same row of the table.
 //!
 //! ```text
 //! sum(u)[d] = 0.0 + grad[places[starts[u]] * dim + d] + grad[places[starts[u] + 1] * dim + d] ...   in this order
@@ -8,12 +8,12 @@
 //! dense:  out[r] = sum(u) where first + r == ids[u], else 0.0        for r in 0..out rows
 //! ```
 //!
-//! `torch.nn.functional.embedding`'s backward. One owner a row and no reduction across lanes: the same bits on every
-//! instruction set. Only `columns` of the gradient are read, and rows of `out` are as long: a row that is hot is
-//! divided among threads by columns.
+//! This is the backward pass of `torch.nn.functional.embedding`. Each row has one owner, and nothing is reduced across
+//! lanes, so the bits are the same on every instruction set. Only `columns` of the gradient are read, and rows of `out`
+//! have that length: threads can share a row with many places by dividing its columns.
 //!
-//! Rows of few places are summed in registers while the rows of places further on are asked for; those of many in a row
-//! of scratch that stays in the first cache, four at a time.
+//! Rows with few places are summed in registers, while the rows of later places are prefetched. Rows with many places
+//! are summed in a scratch row that stays in the first-level cache, four at a time.
 
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
@@ -25,38 +25,38 @@ use crate::rows::store::prefetch_distance;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 use std::ops::Range;
 
-/// Rows of a gradient, and which of them belong to the same row of a table.
+/// Rows of a gradient, with the information which of them belong to the same row of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct RowSum<'a> {
     /// Rows of `dim` elements.
     pub grad: &'a [f32],
     /// Elements of a row.
     pub dim: usize,
-    /// Which rows are summed, those of one sum next to each other; checked against the rows of `grad`.
+    /// The rows to sum. Those of one sum are adjacent. They are checked against the rows of `grad`.
     pub places: CheckedIds<'a>,
-    /// What each of them is multiplied by.
+    /// The factor of each of them.
     pub coefficients: Option<&'a [f32]>,
 }
 
-/// Which sums are written where.
+/// The sums to compute, and where they are written.
 #[derive(Clone, Copy, Debug)]
 pub struct Sums<'a> {
-    /// Where the places of each sum begin, and where the last end.
+    /// The start of each sum's places, followed by the end of the last.
     pub starts: &'a [u32],
-    /// The columns of the gradient that are summed.
+    /// The columns of the gradient to sum.
     pub columns: &'a Range<usize>,
-    /// Where rows are those of a table: the row of each sum, ascending, and the table's row that `out` begins with.
+    /// For output in the rows of a table: the row of each sum, ascending, and the table's row with which `out` begins.
     pub dense: Option<(&'a [u32], usize)>,
 }
 
-/// Rows that are summed in registers.
+/// Number of rows that are summed in registers.
 const FEW: usize = 4;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::row_sums`]: `starts` points at `sums + 1` numbers that
-/// do not descend, up to `end`, the number of `places` and, unless null, `coefficients`; each place is a row of `grad`,
-/// which is moved to the first of its columns; `ids` is null and `rows == sums`, or it points at `sums` ascending ids
-/// from `first` on and below `first + rows`; `out` points at `rows * width` elements and `scratch` at `width`, which
-/// overlap nothing but, where `rows` is 1, each other whole.
+/// The raw operands of the op. The contract, checked by [`Kernels::row_sums`]: `starts` points at `sums + 1` numbers
+/// that do not descend, up to `end`, the number of `places` and, unless null, `coefficients`; each place is a row of
+/// `grad`, which is moved to the first of its columns; `ids` is null and `rows == sums`, or it points at `sums`
+/// ascending ids from `first` on and below `first + rows`; `out` points at `rows * width` elements and `scratch` at
+/// `width`, which overlap nothing but, where `rows` is 1, each other whole.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRowSum {
     grad: *const f32,
@@ -78,16 +78,16 @@ pub(crate) struct RawRowSum {
 arms!(ROW_SUM: fn(op: RawRowSum), body<L>, reference);
 
 impl Kernels {
-    /// Writes the sum of some of the places to `out`, which has an element for each of the columns.
+    /// Writes the sum of some of the places to `out`, which has one element for each column.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
     pub fn row_sum(self, of: &RowSum<'_>, places: Range<usize>, columns: &Range<usize>, out: &mut [f32]) {
         of.check(columns);
         assert!(places.start <= places.end && places.end <= of.places.ids().len(), "row_sum: no such places");
         assert!(columns.len() == out.len(), "row_sum: out of another size");
         let starts = [places.start as u32, places.end as u32];
-        // Scratch and result are the same row: it is written from itself at last.
+        // Scratch and result are the same row, which is finally copied onto itself.
         let out = out.as_mut_ptr();
         let op = of.raw(columns, &starts, (std::ptr::null(), 0), 1, (out, out), Store::Cached);
         if op.width > 0 {
@@ -96,10 +96,10 @@ impl Kernels {
         }
     }
 
-    /// Writes sums to `out`, of which a row is as long as there are columns; `scratch` is at least one row.
+    /// Writes sums to `out`, whose rows are as long as there are columns. `scratch` is at least one row.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
     pub fn row_sums(self, store: Store, of: &RowSum<'_>, to: Sums<'_>, scratch: &mut [f32], out: &mut [f32]) {
         let Sums { starts, columns, dense } = to;
         of.check(columns);
@@ -141,7 +141,7 @@ impl RowSum<'_> {
         assert!(coefficients.is_none_or(|coefficients| coefficients.len() == len), "row_sum: other coefficients");
     }
 
-    /// As the kernels take it: `to` is the result and the scratch.
+    /// The operands for the kernels. `to` is the result and the scratch.
     fn raw(
         &self,
         columns: &Range<usize>,
@@ -171,33 +171,33 @@ impl RowSum<'_> {
 }
 
 impl RawRowSum {
-    /// The first column of a place's row.
+    /// The row of a place, at its first column.
     #[inline(always)]
     unsafe fn row(&self, k: usize) -> *const f32 {
-        // SAFETY: the contract; `k` is below `end`.
+        // SAFETY: by the contract; `k` is below `end`.
         unsafe { self.grad.add(*self.places.add(k) as usize * self.dim) }
     }
 
     /// The places of a sum.
     #[inline(always)]
     unsafe fn of(&self, sum: usize) -> Range<usize> {
-        // SAFETY: the contract; `sum` is below `sums`.
+        // SAFETY: by the contract; `sum` is below `sums`.
         unsafe { *self.starts.add(sum) as usize..*self.starts.add(sum + 1) as usize }
     }
 
-    /// Whether row `r` of `out` is a sum, where `next` is the first that was not written yet.
+    /// Whether row `r` of `out` is a sum. `next` is the first sum that was not written yet.
     #[inline(always)]
     unsafe fn is_sum(&self, r: usize, next: usize) -> bool {
-        // SAFETY: the contract; `next` is tested.
+        // SAFETY: by the contract; `next` was checked.
         unsafe { self.ids.is_null() || (next < self.sums && *self.ids.add(next) as usize == self.first + r) }
     }
 }
 
-/// The definition.
+/// The scalar definition of the result.
 unsafe fn reference(op: RawRowSum) {
     let mut next = 0;
     for r in 0..op.rows {
-        // SAFETY: the contract of `RawRowSum`.
+        // SAFETY: by the contract of `RawRowSum`.
         unsafe {
             let out = op.out.add(r * op.width);
             let mut places = 0..0;
@@ -223,7 +223,7 @@ unsafe fn reference(op: RawRowSum) {
 unsafe fn body<L: MathLanes>(op: RawRowSum) {
     let target = Target { out: op.out, len: op.rows, dim: op.width, store: op.store };
     let ahead = prefetch_distance(op.width).max(FEW);
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         if op.coefficients.is_null() {
             write_rows::<L, _>(target, AllSums::<false> { op, next: 0, ahead });
@@ -233,12 +233,12 @@ unsafe fn body<L: MathLanes>(op: RawRowSum) {
     }
 }
 
-/// The rows of the result.
+/// The rows of the result, in order.
 struct AllSums<const WEIGHTED: bool> {
     op: RawRowSum,
     /// The first sum that was not written yet.
     next: usize,
-    /// Places to look ahead.
+    /// Number of places to look ahead.
     ahead: usize,
 }
 
@@ -249,7 +249,7 @@ impl<L: MathLanes, const WEIGHTED: bool> Rows<L> for AllSums<WEIGHTED> {
     unsafe fn row(&mut self, r: usize, _: usize) -> Self::Source {
         let op = &self.op;
         let nothing = std::ptr::null();
-        // SAFETY: the contract of `RawRowSum`; places further on are tested to be there.
+        // SAFETY: by the contract of `RawRowSum`; later places are checked to exist.
         unsafe {
             let mut sum = Sum {
                 start: nothing,
@@ -293,7 +293,7 @@ unsafe fn many<L: MathLanes, const WEIGHTED: bool>(op: &RawRowSum, places: Range
     let mut k = places.start;
     while k < places.end {
         let count = (places.end - k).min(FEW);
-        // SAFETY: the caller's; every index stays below `width`, and `later` below `end`.
+        // SAFETY: as the caller promises; every index stays below `width`, and `later` below `end`.
         unsafe {
             let (mut rows, mut later) = ([std::ptr::null(); FEW], [std::ptr::null(); FEW]);
             let (mut coefficients, mut plain) = ([L::splat(0.0); FEW], [0.0; FEW]);
@@ -328,10 +328,10 @@ unsafe fn many<L: MathLanes, const WEIGHTED: bool>(op: &RawRowSum, places: Range
     }
 }
 
-/// A row of the result: a sum of up to [`FEW`] rows, from a row on where there is one.
+/// A row of the result: a sum of up to [`FEW`] rows, added to a starting row if there is one.
 #[derive(Clone, Copy)]
 pub(crate) struct Sum<L, const WEIGHTED: bool> {
-    /// Null for zeros.
+    /// Null stands for zeros.
     start: *const f32,
     rows: [*const f32; FEW],
     coefficients: [L; FEW],
@@ -344,7 +344,7 @@ pub(crate) struct Sum<L, const WEIGHTED: bool> {
 impl<L: MathLanes, const WEIGHTED: bool> RowSource<L> for Sum<L, WEIGHTED> {
     #[inline(always)]
     unsafe fn vector(self, at: usize) -> L {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let mut sum = if self.start.is_null() { L::splat(0.0) } else { L::load(self.start.add(at)) };
             let mut j = 0;
@@ -359,7 +359,7 @@ impl<L: MathLanes, const WEIGHTED: bool> RowSource<L> for Sum<L, WEIGHTED> {
 
     #[inline(always)]
     unsafe fn element(self, at: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let mut sum = if self.start.is_null() { 0.0 } else { *self.start.add(at) };
             let mut j = 0;
@@ -376,7 +376,7 @@ impl<L: MathLanes, const WEIGHTED: bool> RowSource<L> for Sum<L, WEIGHTED> {
     unsafe fn prefetch(self, at: usize) {
         let mut j = 0;
         while j < self.count {
-            // SAFETY: the caller's; a prefetch never faults.
+            // SAFETY: as the caller promises; a prefetch never faults.
             unsafe { L::prefetch(self.later[j].add(at)) };
             j += 1;
         }

@@ -1,4 +1,4 @@
-//! bag: the rows that a bag of ids names, summed, averaged, or the largest of each column.
+//! bag: the sum, the mean, or the maximum per column of the rows that a bag of ids names.
 //!
 //! ```text
 //! for b in bags:
@@ -12,9 +12,9 @@
 //!     out[b * dim + d] = round(acc); 0.0 of no rows
 //! ```
 //!
-//! `torch.nn.functional.embedding_bag`. Without weights all are 1. The integers' biases are added once for all rows, so
-//! that a row costs a conversion and a fused multiply-add; a bag of one row is that row as gather_rows has it, to the
-//! bit. Sums run in the order of the ids: the same bits on every instruction set.
+//! This is `torch.nn.functional.embedding_bag`. Without weights, all weights are 1. The biases of integers are added
+//! once for all rows, so a row only costs a conversion and a fused multiply-add. A bag of one row equals the row of
+//! gather_rows to the bit. Sums run in the order of the ids, so the bits are the same on every instruction set.
 
 pub use super::bag_raw::Mode;
 use super::bag_raw::RawBag;
@@ -27,10 +27,10 @@ use crate::probe::{DIMS, Framed, OFFSETS, Probe, ROWS, Results, id_list, numbers
 use crate::rows::format::{OutFormat, RowFormat, RowTable};
 use std::ops::Range;
 
-/// Where bags begin and end among the ids.
+/// The ranges of ids that form the bags.
 #[derive(Clone, Copy, Debug)]
 pub enum Bags<'a> {
-    /// Bags of so many ids each.
+    /// Each bag has this many ids.
     Even(usize),
     /// Bag b is `offsets[b] .. offsets[b + 1]`.
     Ragged(&'a [usize]),
@@ -39,27 +39,28 @@ pub enum Bags<'a> {
 /// A batch of bags.
 #[derive(Clone, Copy, Debug)]
 pub struct Bag<'a> {
-    /// Whose rows.
+    /// The table whose rows are used.
     pub table: RowTable<'a>,
-    /// Which rows.
+    /// The ids of all bags.
     pub ids: CheckedIds<'a>,
-    /// Whose ids.
+    /// The ranges of the bags.
     pub bags: Bags<'a>,
-    /// A factor for each id, for sums.
+    /// A factor for each id, which is only used for sums.
     pub weights: Option<&'a [f32]>,
-    /// An id that counts for nothing.
+    /// An id that is ignored.
     pub padding: Option<u32>,
-    /// What becomes of the rows.
+    /// How rows are combined.
     pub mode: Mode,
 }
 
 arms!(BAG: fn(op: RawBag), body<L>, reference);
 
 impl Kernels {
-    /// The results of the bags in `range`, as (bags x dim) elements of `out_format` in the bytes of `out`.
+    /// Computes the bags in `range`, as (bags x dim) elements of `out_format` in the bytes of `out`.
     ///
     /// # Panics
-    /// If slices are not of these sizes, or bags not inside the ids: the caller's bug, not its user's.
+    /// If slices are not of these sizes, or bags not inside the ids. That is a bug of the calling code, not of its
+    /// user.
     pub fn bag(self, bag: &Bag<'_>, range: Range<usize>, out_format: OutFormat, out: &mut [u8]) {
         let Bag { table, ids, bags, weights, padding, mode } = *bag;
         let len = ids.ids().len();
@@ -107,10 +108,10 @@ impl Kernels {
     }
 }
 
-/// The definition.
+/// The scalar definition of the result.
 unsafe fn reference(op: RawBag) {
     for b in 0..op.bags {
-        // SAFETY: the contract of `RawBag`.
+        // SAFETY: by the contract of `RawBag`.
         unsafe {
             let members = op.members(b);
             for column in 0..op.dim {
@@ -124,7 +125,7 @@ unsafe fn reference(op: RawBag) {
 /// The contract of [`RawBag`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: NarrowLanes>(op: RawBag) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { bag_tiles::body::<L>(op) }
 }
 

@@ -1,9 +1,9 @@
-//! The bags of [`super::bag`] as kernels take them: where they lie, who belongs to each, and the definition of a
-//! column.
+//! The bags of [`super::bag`] in the form that kernels take: raw pointers, the members of each bag, and the definition
+//! of a column.
 
 use crate::rows::format::{OutFormat, RowFormat};
 
-/// What becomes of the rows of a bag.
+/// How the rows of a bag are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub enum Mode {
@@ -13,11 +13,11 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// All, in the order of their codes.
+    /// All modes, in the order of their codes.
     pub const ALL: [Mode; 3] = [Mode::Sum, Mode::Mean, Mode::Max];
 }
 
-/// The op as the kernels take it. Contract, kept by [`crate::dispatch::Kernels::bag`]: bags `first .. first + bags`
+/// The raw operands of the op. The contract, checked by [`crate::dispatch::Kernels::bag`]: bags `first .. first + bags`
 /// begin and end inside the ids, in order; each id is below the number of rows of `row_bytes` that `table` points at,
 /// laid out as `format` says; `weights` is null or points at as many factors as there are ids; `out` points at
 /// `bags * dim` elements of `out_format` that overlap none of them.
@@ -28,32 +28,32 @@ pub(crate) struct RawBag {
     pub(crate) row_bytes: usize,
     pub(crate) dim: usize,
     pub(crate) ids: *const u32,
-    /// Null where bags are even.
+    /// Null if all bags have the same length.
     pub(crate) offsets: *const usize,
     pub(crate) length: usize,
     pub(crate) first: usize,
     pub(crate) bags: usize,
     pub(crate) weights: *const f32,
-    /// No row has the number `u32::MAX`: it stands for no padding.
+    /// `u32::MAX` stands for no padding, because no row has that number.
     pub(crate) padding: u32,
     pub(crate) mode: Mode,
     pub(crate) out: *mut u8,
     pub(crate) out_format: OutFormat,
 }
 
-/// What one bag is made of.
+/// The members of one bag.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Members {
     pub(crate) begin: usize,
     pub(crate) end: usize,
-    /// The first id that is not padding; `end` where there is none.
+    /// The first id that is not padding; `end` if there is none.
     pub(crate) first: usize,
-    /// Ids that are not padding.
+    /// The number of ids that are not padding.
     pub(crate) count: usize,
 }
 
 impl RawBag {
-    /// Where the b-th bag of the op begins and ends.
+    /// The bounds of the b-th bag of the op.
     ///
     /// # Safety
     /// The contract; `b` is below `bags`.
@@ -63,17 +63,17 @@ impl RawBag {
         if self.offsets.is_null() {
             return (bag * self.length, (bag + 1) * self.length);
         }
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { (*self.offsets.add(bag), *self.offsets.add(bag + 1)) }
     }
 
-    /// The b-th bag of the op.
+    /// The members of the b-th bag of the op.
     ///
     /// # Safety
     /// As for [`RawBag::bounds`].
     #[inline(always)]
     pub(crate) unsafe fn members(&self, b: usize) -> Members {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let (begin, end) = self.bounds(b);
             if self.padding == u32::MAX {
@@ -94,7 +94,7 @@ impl RawBag {
     /// `i` is inside the ids.
     #[inline(always)]
     pub(crate) unsafe fn is_padding(&self, i: usize) -> bool {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { *self.ids.add(i) == self.padding }
     }
 
@@ -104,7 +104,7 @@ impl RawBag {
     /// `i` is inside the ids.
     #[inline(always)]
     pub(crate) unsafe fn row(&self, i: usize) -> *const u8 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { self.table.add(*self.ids.add(i) as usize * self.row_bytes) }
     }
 
@@ -114,21 +114,21 @@ impl RawBag {
     /// `i` is inside the ids.
     #[inline(always)]
     pub(crate) unsafe fn weight(&self, i: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         if self.weights.is_null() { 1.0 } else { unsafe { *self.weights.add(i) } }
     }
 
-    /// Where the result of the b-th bag goes.
+    /// The address of the result of the b-th bag.
     ///
     /// # Safety
     /// `b` is below `bags`.
     #[inline(always)]
     pub(crate) unsafe fn out(&self, b: usize) -> *mut u8 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { self.out.add(b * self.dim * self.out_format.size()) }
     }
 
-    /// One column of a bag, by the definition.
+    /// One column of a bag, as the definition says.
     ///
     /// # Safety
     /// The members are those of a bag of the op; `column` is below `dim`.
@@ -137,7 +137,7 @@ impl RawBag {
         if members.count == 0 {
             return 0.0;
         }
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { if self.mode == Mode::Max { self.largest(members, column) } else { self.sum(members, column) } }
     }
 
@@ -145,7 +145,7 @@ impl RawBag {
     unsafe fn largest(&self, members: Members, column: usize) -> f32 {
         let mut largest = 0.0;
         for i in members.first..members.end {
-            // SAFETY: the caller's.
+            // SAFETY: as the caller promises.
             unsafe {
                 if self.is_padding(i) {
                     continue;
@@ -163,7 +163,7 @@ impl RawBag {
     unsafe fn sum(&self, members: Members, column: usize) -> f32 {
         let (mut sum, mut biases) = (0.0f32, 0.0f32);
         for i in members.first..members.end {
-            // SAFETY: the caller's.
+            // SAFETY: as the caller promises.
             unsafe {
                 if self.is_padding(i) {
                     continue;

@@ -1,30 +1,30 @@
-//! The body of [`super::bag`]: each bag in tiles of columns whose sums stay in registers while its rows pass by.
+//! The body of [`super::bag`]: handles each bag in tiles of columns, whose sums stay in registers over all of its rows.
 //!
-//! A row is thus read a tile at a time. With each row's tile the same tile of a row some ids later is asked for, in the
-//! next bags too. What belongs to the next bag is then read a whole bag later, from the second-level cache: as fast,
-//! and it spares the walk of its own that would ask for everything in the order of its use. Counting lines in a loop,
-//! or keeping such a walk's state, took a third of the speed of f32: what asks has to be all but free.
+//! A row is thus read in tiles. With each tile, the same tile of a row some ids later is prefetched, also across bags.
+//! What belongs to the next bag is then read a whole bag later, from the second-level cache. This is as fast as
+//! prefetching everything in the order of its use, which needs a separate loop. Counting cache lines in such a loop, or
+//! keeping its state, cost a third of the speed of f32: prefetching must be almost free.
 
 use super::bag_raw::{Members, Mode, RawBag};
 use crate::lanes::narrow::NarrowLanes;
 use crate::rows::decode::{BFloat16, Float16, Float32, Format, Int4, Int8, Scale};
 use crate::rows::format::RowFormat;
 
-/// Bytes to look ahead: memory answers before the sums get there, and the first-level cache still holds them. Half as
-/// many cost int8 a third of its speed.
+/// Number of bytes to look ahead. They arrive before the sums get there, and the first-level cache still holds them.
+/// Half as many cost int8 a third of its speed.
 const AHEAD_BYTES: usize = 16384;
-/// The most rows to look ahead.
+/// The maximum number of rows to look ahead.
 const AHEAD_ROWS: usize = 64;
-/// The most that a scale and a bias take.
+/// The maximum number of bytes of a scale and a bias.
 const SCALE_BYTES: usize = 8;
-/// A cache line.
+/// Bytes in a cache line.
 const LINE: usize = 64;
 
 /// # Safety
 /// The contract of [`RawBag`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn body<L: NarrowLanes>(op: RawBag) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         match op.format {
             RowFormat::Float32 => bags::<L, Float32, 1>(op),
@@ -38,12 +38,12 @@ pub(crate) unsafe fn body<L: NarrowLanes>(op: RawBag) {
 
 #[inline(always)]
 unsafe fn bags<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawBag) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { if op.mode == Mode::Max { each::<L, F, N, true>(&op) } else { each::<L, F, N, false>(&op) } }
 }
 
-/// The body for each step of a tile, or for each of its lines, which are no more, written out: loops that the compiler
-/// unrolls late leave the sums in memory (measured: half the speed).
+/// Repeats the body for each step of a tile, or for each of its lines, of which there are no more. The steps are
+/// written out, because the compiler leaves the sums in memory if it unrolls a loop late (measured: half the speed).
 macro_rules! each_step {
     ($steps:expr, $step:ident => $body:block) => {
         each_step!($steps, $step, $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23)
@@ -56,14 +56,14 @@ macro_rules! each_step {
     };
 }
 
-/// A tile: its first unit, and how many steps it has.
+/// A tile: its first unit and its number of steps.
 #[derive(Clone, Copy)]
 struct Tile {
     start: usize,
     steps: usize,
 }
 
-/// The columns of all rows, in tiles: as few as there can be, where the last may overlap the one before it.
+/// The columns of all rows, in as few tiles as possible. The last tile may overlap the one before it.
 #[derive(Clone, Copy)]
 struct Tiles {
     units: usize,
@@ -72,8 +72,8 @@ struct Tiles {
 }
 
 impl Tiles {
-    /// The tile that begins with the first unit not done, `at`, or before it; `at` is below `units`, which is at least
-    /// `width`.
+    /// The tile that starts at `at`, the first unit that is not done, or before it. `at` is below `units`, which is at
+    /// least `width`.
     #[inline(always)]
     fn at(self, at: usize) -> Tile {
         let Self { units, width, most } = self;
@@ -82,7 +82,7 @@ impl Tiles {
         let steps = if need >= most && most <= fits {
             most
         } else {
-            // The smallest size that does what is left, or the largest that fits in the row.
+            // The smallest size that covers the rest, or else the largest that fits in the row.
             let enough = need.next_power_of_two();
             if enough <= fits && enough <= most { enough } else { (1 << fits.ilog2()).min(1 << most.ilog2()) }
         };
@@ -93,10 +93,10 @@ impl Tiles {
 #[inline(always)]
 unsafe fn each<L: NarrowLanes, F: Format<L, N>, const N: usize, const MAX: bool>(op: &RawBag) {
     let units = op.dim.div_ceil(N);
-    // Of two vectors the first at least must be whole.
+    // Of two vectors, at least the first must be whole.
     let in_vectors = units >= L::WIDTH && op.dim > L::WIDTH * (N - 1);
     let tiles = Tiles { units, width: L::WIDTH, most: L::SUMS / N };
-    // SAFETY: the contract; bags are below `bags` and tiles inside the row.
+    // SAFETY: by the contract; bags are below `bags`, and tiles are inside the row.
     unsafe {
         let any = op.bags > 0 && op.bounds(0).0 < op.bounds(op.bags - 1).1;
         if !in_vectors || !any {
@@ -132,7 +132,7 @@ unsafe fn each<L: NarrowLanes, F: Format<L, N>, const N: usize, const MAX: bool>
     }
 }
 
-/// Which tile of which bag, and where its result goes.
+/// A tile of a bag, and the address of its result.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     op: &'a RawBag,
@@ -149,7 +149,7 @@ unsafe fn tile<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usi
     ahead: Ahead<'_>,
 ) {
     let Place { op, members, out, start } = place;
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let mut sums = [[L::splat(0.0); N]; STEPS];
         if F::SCALED && !MAX && members.count > 0 {
@@ -199,10 +199,10 @@ unsafe fn tile<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usi
     }
 }
 
-/// Adds a tile of a row times a factor to the sums.
+/// Adds a tile of a row, times a factor, to the sums.
 ///
 /// # Safety
-/// So many elements may be read from `from` on, on a machine that has `L`'s instruction set.
+/// This many elements can be read at `from`, and the machine has `L`'s instruction set.
 #[inline(always)]
 unsafe fn add<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usize>(
     sums: &mut [[L; N]; STEPS],
@@ -210,7 +210,7 @@ unsafe fn add<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usiz
     factor: L,
 ) {
     each_step!(STEPS, step => {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let stored = F::load(from.add(step * L::WIDTH * F::UNIT));
             sums[step][0] = stored[0].mul_add(factor, sums[step][0]);
@@ -221,7 +221,7 @@ unsafe fn add<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usiz
     });
 }
 
-/// Takes what is larger of a tile of a row; all of it of the first.
+/// Takes the maximum with a tile of a row, or the tile itself for the first row.
 ///
 /// # Safety
 /// As for [`add`].
@@ -232,10 +232,10 @@ unsafe fn largest<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: 
     of_row: Scale,
     first: bool,
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     let (scale, bias) = unsafe { (L::splat(of_row.scale), L::splat(of_row.bias)) };
     each_step!(STEPS, step => {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let mut values = F::load(from.add(step * L::WIDTH * F::UNIT));
             if F::SCALED {
@@ -250,45 +250,45 @@ unsafe fn largest<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: 
     });
 }
 
-/// What is asked for ahead of its use.
+/// The data to prefetch.
 #[derive(Clone, Copy)]
 struct Ahead<'a> {
     op: &'a RawBag,
-    /// By how many ids, and the last id of all.
+    /// The number of ids to look ahead, and the last id of all.
     rows: usize,
     last: usize,
-    /// Whether a scale stands at the ends of rows, and whether rows begin where lines do.
+    /// Whether rows end with a scale, and whether rows start at cache lines.
     scaled: bool,
     in_lines: bool,
 }
 
 impl<'a> Ahead<'a> {
-    /// For tiles of so many bytes.
+    /// Prefetching for tiles of this many bytes.
     ///
     /// # Safety
     /// The contract; there is an id.
     #[inline(always)]
     unsafe fn new(op: &'a RawBag, tile: usize, scaled: bool) -> Self {
-        // SAFETY: the caller's: there is a bag.
+        // SAFETY: the caller promises that there is a bag.
         let (begin, end) = unsafe { (op.bounds(0).0, op.bounds(op.bags - 1).1) };
         let (by_tiles, by_rows) = (AHEAD_BYTES / tile, AHEAD_BYTES / op.row_bytes);
-        // Across short bags other tiles lie between, and fewer rows are as many bytes.
+        // With short bags, other tiles lie between, so fewer rows make the same number of bytes.
         let rows = by_tiles.min(by_rows.max((end - begin) / op.bags)).clamp(1, AHEAD_ROWS);
         let in_lines = (op.table as usize | op.row_bytes).is_multiple_of(LINE);
         Self { op, rows, last: end - 1, scaled, in_lines }
     }
 
-    /// The row to ask for with the i-th id's.
+    /// The row to prefetch together with the row of the i-th id.
     ///
     /// # Safety
     /// `i` is an id of one of the bags.
     #[inline(always)]
     unsafe fn row(self, i: usize) -> *const u8 {
-        // SAFETY: the caller's; all ids up to the last are there.
+        // SAFETY: as the caller promises; all ids up to the last are there.
         unsafe { self.op.row((i + self.rows).min(self.last)) }
     }
 
-    /// Asks for the first rows.
+    /// Prefetches the first rows.
     ///
     /// # Safety
     /// The machine has `L`'s instruction set.
@@ -306,14 +306,14 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    /// Whether the end of the row is asked for with the tile of those bytes: with the first the scale is read, which
-    /// stands there; the last may end in one more line.
+    /// Whether the end of the row is prefetched with this tile: the first tile needs the scale, which is at the end,
+    /// and the last tile may end in one more cache line.
     #[inline(always)]
     fn with_end(self, from: usize, to: usize) -> bool {
         self.scaled && from == 0 || !self.in_lines && to + SCALE_BYTES >= self.op.row_bytes
     }
 
-    /// Asks for the end of a row.
+    /// Prefetches the end of a row.
     ///
     /// # Safety
     /// The machine has `L`'s instruction set.

@@ -1,4 +1,4 @@
-//! embed: the input layer of a transformer, in one pass: rows of a table, scaled, plus rows of others, normalized.
+//! embed: the input layer of a transformer in one pass. Scaled rows of a table, plus rows of other tables, normalized.
 //!
 //! ```text
 //! for i in 0..ids.len:
@@ -9,9 +9,9 @@
 //!     out[i * dim ..] = x, or its layer normalization (ops/layer_norm.rs)
 //! ```
 //!
-//! One rounded product and one rounded sum an element, in this order: the bits of models that scale their tokens before
-//! they add anything (Gemma, BART), and of BERT's (token + segment) + position. A scale of 1 is no operation at all.
-//! The same bits on every instruction set.
+//! Each element is one rounded product and one rounded sum per table, in this order. These are the bits of models that
+//! scale their tokens before they add anything (Gemma, BART), and of BERT's (token + segment) + position. A scale of 1
+//! is skipped. The bits are the same on every instruction set.
 
 use super::layer_norm::{self, Norm, Normalized, RawNorm, normalized};
 use crate::dispatch::{Kernels, arms};
@@ -24,7 +24,7 @@ use crate::rows::store::Store;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 use std::ops::Range;
 
-/// What is computed for a batch of ids.
+/// The computation for a batch of ids.
 #[derive(Clone, Copy, Debug)]
 pub struct Embed<'a> {
     /// The large table, rows x dim.
@@ -33,26 +33,26 @@ pub struct Embed<'a> {
     pub dim: usize,
     /// The ids.
     pub ids: CheckedIds<'a>,
-    /// What rows of the table are multiplied by before anything is added.
+    /// The factor of the table's rows, applied before anything is added.
     pub scale: f32,
-    /// What is added, in this order; there is nothing behind nothing.
+    /// The rows to add, in this order. If the first is None, so is the second.
     pub added: [Option<Added<'a>>; 2],
-    /// The normalization of what came out.
+    /// The normalization of the sum.
     pub norm: Option<Norm<'a>>,
 }
 
 impl Embed<'_> {
-    /// That of a range of the ids.
+    /// The op for a range of the ids.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If the range exceeds the ids.
     pub fn part(&self, range: Range<usize>) -> Self {
         let added = self.added.map(|added| added.map(|added| added.part(range.clone())));
         Self { ids: self.ids.part(range), added, ..*self }
     }
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::embed_with`]: that of gather; the first `count` of
+/// The raw operands of the op. The contract, checked by [`Kernels::embed_with`]: that of gather; the first `count` of
 /// `added` fulfil theirs for `len` ids; the norm's row is there, or it is none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawEmbed {
@@ -71,15 +71,15 @@ pub(crate) struct RawEmbed {
 arms!(EMBED: fn(op: RawEmbed), body<L>, reference);
 
 impl Kernels {
-    /// `out` (ids x dim) as the op says, stored as is best for its size.
+    /// Computes `out` (ids x dim) as the op says, with the best kind of store for its size.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
     pub fn embed(self, op: &Embed<'_>, out: &mut [f32]) {
         self.embed_with(Store::for_bytes(size_of_val(out)), op, out);
     }
 
-    /// [`Kernels::embed`] with the way of storing named: for parts of a result, tests and measurements.
+    /// [`Kernels::embed`] with an explicit kind of store, for parts of a result, tests and measurements.
     pub fn embed_with(self, store: Store, op: &Embed<'_>, out: &mut [f32]) {
         let Embed { table, dim, ids, scale, added: [first, second], norm } = *op;
         let len = ids.ids().len();
@@ -109,11 +109,11 @@ impl Kernels {
     }
 }
 
-/// The definition.
+/// The scalar definition of the result.
 unsafe fn reference(op: RawEmbed) {
     let mut added = op.added;
     for i in 0..op.len {
-        // SAFETY: the contract of `RawEmbed`.
+        // SAFETY: by the contract of `RawEmbed`.
         unsafe {
             let (row, out) = (op.table.add(*op.ids.add(i) as usize * op.dim), op.out.add(i * op.dim));
             for d in 0..op.dim {
@@ -136,7 +136,7 @@ unsafe fn reference(op: RawEmbed) {
 /// The contract of [`RawEmbed`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawEmbed) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         match (op.scale != 1.0, op.count) {
             (false, 0) => write::<L, false, 0>(op),
@@ -152,18 +152,18 @@ unsafe fn body<L: MathLanes>(op: RawEmbed) {
 #[inline(always)]
 unsafe fn write<L: MathLanes, const SCALED: bool, const ADDED: usize>(op: RawEmbed) {
     let target = Target { out: op.out, len: op.len, dim: op.dim, store: op.store };
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let inputs = Inputs::<L, SCALED, ADDED> { scale: L::splat(op.scale), op };
         match op.norm {
-            // A row of nothing has no mean.
+            // A row without elements has no mean.
             Some(norm) if op.dim > 0 => write_rows::<L, _>(target, NormalizedInputs { inputs, norm }),
             _ => write_rows::<L, _>(target, inputs),
         }
     }
 }
 
-/// The rows of the result before it is normalized.
+/// The rows of the result before normalization.
 struct Inputs<L, const SCALED: bool, const ADDED: usize> {
     op: RawEmbed,
     scale: L,
@@ -175,7 +175,7 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> Rows<L> for Inputs<L,
     #[inline(always)]
     unsafe fn row(&mut self, i: usize, later: usize) -> Self::Source {
         let op = &mut self.op;
-        // SAFETY: the contract of `RawEmbed`.
+        // SAFETY: by the contract of `RawEmbed`.
         unsafe {
             let mut added = [std::ptr::null(); 2];
             let mut a = 0;
@@ -193,12 +193,12 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> Rows<L> for Inputs<L,
     }
 }
 
-/// A row of the table, scaled, and what is added to it; and the row of the table that will be read later.
+/// A row of the table, its scale and the rows to add, and a row of the table that will be read later.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<L, const SCALED: bool, const ADDED: usize> {
     row: *const f32,
     later: *const f32,
-    /// The same in every lane, and once.
+    /// The scale in every lane, and as a single number.
     scale: (L, f32),
     added: [*const f32; 2],
 }
@@ -206,7 +206,7 @@ pub(crate) struct Terms<L, const SCALED: bool, const ADDED: usize> {
 impl<L: MathLanes, const SCALED: bool, const ADDED: usize> RowSource<L> for Terms<L, SCALED, ADDED> {
     #[inline(always)]
     unsafe fn vector(self, at: usize) -> L {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let mut x = L::load(self.row.add(at));
             if SCALED {
@@ -223,7 +223,7 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> RowSource<L> for Term
 
     #[inline(always)]
     unsafe fn element(self, at: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let mut x = *self.row.add(at);
             if SCALED {
@@ -240,12 +240,12 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> RowSource<L> for Term
 
     #[inline(always)]
     unsafe fn prefetch(self, at: usize) {
-        // SAFETY: the caller's; a prefetch never faults.
+        // SAFETY: as the caller promises; a prefetch never faults.
         unsafe { L::prefetch(self.later.add(at)) }
     }
 }
 
-/// The rows of the result, normalized.
+/// The normalized rows of the result.
 struct NormalizedInputs<L, const SCALED: bool, const ADDED: usize> {
     inputs: Inputs<L, SCALED, ADDED>,
     norm: RawNorm,
@@ -256,7 +256,7 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> Rows<L> for Normalize
 
     #[inline(always)]
     unsafe fn row(&mut self, i: usize, later: usize) -> Self::Source {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let source = self.inputs.row(i, later);
             normalized(self.norm, source, self.inputs.op.dim)

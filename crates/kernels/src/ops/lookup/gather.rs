@@ -1,11 +1,11 @@
-//! gather: rows of a table, copied in the order of the ids.
+//! gather: copies rows of a table in the order of the ids.
 //!
 //! ```text
 //! for i in 0..ids.len:
 //!     out[i * dim .. (i + 1) * dim] = table[ids[i] * dim .. (ids[i] + 1) * dim]
 //! ```
 //!
-//! `torch.nn.functional.embedding`. A copy: the same bits on every instruction set, NaN payloads included.
+//! This is `torch.nn.functional.embedding`. A copy has the same bits on every instruction set, including NaN payloads.
 
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
@@ -14,7 +14,7 @@ use crate::probe::{DIMS, Framed, Probe, ROWS, Results, id_list, numbers};
 use crate::rows::store::Store;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::gather_with`]: `ids` points at `len` ids, each below
+/// The raw operands of the op. The contract, checked by [`Kernels::gather_with`]: `ids` points at `len` ids, each below
 /// the number of rows that `table` points at; `out` at `len * dim` elements that overlap neither.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawGather {
@@ -29,15 +29,15 @@ pub(crate) struct RawGather {
 arms!(GATHER: fn(op: RawGather), body<L>, reference);
 
 impl Kernels {
-    /// Copies rows `ids` of `table` (rows x dim) to `out` (ids x dim), stored as is best for its size.
+    /// Copies rows `ids` of `table` (rows x dim) to `out` (ids x dim), with the best kind of store for its size.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
     pub fn gather(self, table: &[f32], dim: usize, ids: CheckedIds<'_>, out: &mut [f32]) {
         self.gather_with(Store::for_bytes(size_of_val(out)), table, dim, ids, out);
     }
 
-    /// [`Kernels::gather`] with the way of storing named: for tests and measurements.
+    /// [`Kernels::gather`] with an explicit kind of store, for tests and measurements.
     pub fn gather_with(self, store: Store, table: &[f32], dim: usize, ids: CheckedIds<'_>, out: &mut [f32]) {
         assert!(ids.rows().checked_mul(dim).is_some_and(|need| need <= table.len()), "gather: table too small");
         assert!(ids.ids().len().checked_mul(dim) == Some(out.len()), "gather: out of another size");
@@ -55,10 +55,10 @@ impl Kernels {
     }
 }
 
-/// The definition.
+/// The scalar definition of the result.
 unsafe fn reference(op: RawGather) {
     for i in 0..op.len {
-        // SAFETY: the contract of `RawGather`.
+        // SAFETY: by the contract of `RawGather`.
         unsafe {
             let row = op.table.add(*op.ids.add(i) as usize * op.dim);
             std::ptr::copy_nonoverlapping(row, op.out.add(i * op.dim), op.dim);
@@ -71,7 +71,7 @@ unsafe fn reference(op: RawGather) {
 #[inline(always)]
 unsafe fn body<L: Lanes>(op: RawGather) {
     let target = Target { out: op.out, len: op.len, dim: op.dim, store: op.store };
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { write_rows::<L, _>(target, op) }
 }
 
@@ -80,7 +80,7 @@ impl<L: Lanes> Rows<L> for RawGather {
 
     #[inline(always)]
     unsafe fn row(&mut self, i: usize, later: usize) -> Copied {
-        // SAFETY: the contract of `RawGather`.
+        // SAFETY: by the contract of `RawGather`.
         unsafe {
             Copied {
                 row: self.table.add(*self.ids.add(i) as usize * self.dim),
@@ -90,7 +90,7 @@ impl<L: Lanes> Rows<L> for RawGather {
     }
 }
 
-/// A row as it stands in a table, and the row that will be read later.
+/// A row of a table, and the row that will be read later.
 #[derive(Clone, Copy)]
 pub(crate) struct Copied {
     row: *const f32,
@@ -100,19 +100,19 @@ pub(crate) struct Copied {
 impl<L: Lanes> RowSource<L> for Copied {
     #[inline(always)]
     unsafe fn vector(self, at: usize) -> L {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { L::load(self.row.add(at)) }
     }
 
     #[inline(always)]
     unsafe fn element(self, at: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { *self.row.add(at) }
     }
 
     #[inline(always)]
     unsafe fn prefetch(self, at: usize) {
-        // SAFETY: the caller's; a prefetch never faults.
+        // SAFETY: as the caller promises; a prefetch never faults.
         unsafe { L::prefetch(self.later.add(at)) }
     }
 }

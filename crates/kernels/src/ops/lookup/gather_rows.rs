@@ -1,4 +1,4 @@
-//! gather_rows: rows of a table of any layout, in the order of the ids, as numbers.
+//! gather_rows: decodes rows of a table of any layout, in the order of the ids.
 //!
 //! ```text
 //! for i in 0..ids.len:
@@ -6,8 +6,9 @@
 //!         out[i * dim + d] = round(value(table[ids[i]], d))      value: stored, or fma(stored, scale, bias)
 //! ```
 //!
-//! Where the result's elements are the table's own, bytes are copied, NaN payloads included. Else every value is made
-//! by exact conversions, at most one fused multiply-add and one rounding: the same bits on every instruction set.
+//! If the result has the table's element type, bytes are copied, including NaN payloads. Otherwise every value takes
+//! exact conversions, at most one fused multiply-add, and one rounding, so the bits are the same on every instruction
+//! set.
 
 use super::quantize::sample;
 use crate::dispatch::{Kernels, arms};
@@ -20,7 +21,7 @@ use crate::rows::store::Store;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 use std::marker::PhantomData;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::gather_rows_with`]: `ids` points at `len` ids, each
+/// The raw operands of the op. The contract, checked by [`Kernels::gather_rows_with`]: `ids` points at `len` ids, each
 /// below the number of rows of `row_bytes` that `table` points at, laid out as `format` says; `out` at `len * dim`
 /// elements of `out_format` that overlap neither.
 #[derive(Clone, Copy, Debug)]
@@ -39,16 +40,16 @@ pub(crate) struct RawGatherRows {
 arms!(GATHER_ROWS: fn(op: RawGatherRows), body<L>, reference);
 
 impl Kernels {
-    /// The values of rows `ids` of `table`, as (ids x dim) elements of `out_format` in the bytes of `out`, stored as is
-    /// best for its size.
+    /// Decodes rows `ids` of `table` into (ids x dim) elements of `out_format` in the bytes of `out`, with the best
+    /// kind of store for its size.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices are not of these sizes. That is a bug of the calling code, not of its user.
     pub fn gather_rows(self, table: RowTable<'_>, ids: CheckedIds<'_>, out_format: OutFormat, out: &mut [u8]) {
         self.gather_rows_with(Store::for_bytes(out.len()), table, ids, out_format, out);
     }
 
-    /// [`Kernels::gather_rows`] with the way of storing named: for parts of a result, tests and measurements.
+    /// [`Kernels::gather_rows`] with an explicit kind of store, for parts of a result, tests and measurements.
     pub fn gather_rows_with(
         self,
         store: Store,
@@ -81,27 +82,27 @@ impl Kernels {
 impl RawGatherRows {
     #[inline(always)]
     unsafe fn row(&self, i: usize) -> *const u8 {
-        // SAFETY: the contract; `i` is below `len`.
+        // SAFETY: by the contract; `i` is below `len`.
         unsafe { self.table.add(*self.ids.add(i) as usize * self.row_bytes) }
     }
 
     #[inline(always)]
     unsafe fn out(&self, i: usize) -> *mut u8 {
-        // SAFETY: the contract; `i` is below `len`.
+        // SAFETY: by the contract; `i` is below `len`.
         unsafe { self.out.add(i * self.dim * self.out_format.size()) }
     }
 
-    /// Whether results go past the caches: f32 alone, of formats whose vectors begin at any column, which int4's do
-    /// not.
+    /// Whether results bypass the caches: only for f32, and for formats whose vectors may begin at any column, which
+    /// excludes int4.
     fn is_streamed(&self) -> bool {
         let aligned = self.out.cast::<f32>().is_aligned();
         self.store == Store::Streaming && self.out_format == OutFormat::Float32 && aligned
     }
 
-    /// The columns from `from` on of row `i`, one at a time.
+    /// Decodes the columns of row `i` from `from` on, one at a time.
     #[inline(always)]
     unsafe fn columns(&self, i: usize, from: usize) {
-        // SAFETY: the contract; `i` is below `len`.
+        // SAFETY: by the contract; `i` is below `len`.
         unsafe {
             let (row, out) = (self.row(i), self.out(i));
             let scale = self.format.scale(row, self.dim);
@@ -112,10 +113,10 @@ impl RawGatherRows {
     }
 }
 
-/// The definition.
+/// The scalar definition of the result.
 unsafe fn reference(op: RawGatherRows) {
     for i in 0..op.len {
-        // SAFETY: the contract of `RawGatherRows`.
+        // SAFETY: by the contract of `RawGatherRows`.
         unsafe {
             if op.out_format.is_of(op.format) {
                 std::ptr::copy_nonoverlapping(op.row(i), op.out(i), op.row_bytes);
@@ -130,7 +131,7 @@ unsafe fn reference(op: RawGatherRows) {
 /// The contract of [`RawGatherRows`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: NarrowLanes>(op: RawGatherRows) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         match op.format {
             RowFormat::Float32 if op.is_streamed() => streamed::<L, Float32>(op),
@@ -147,19 +148,19 @@ unsafe fn body<L: NarrowLanes>(op: RawGatherRows) {
     }
 }
 
-/// Rows to look ahead: about 8 KB of them, at least two.
+/// The number of rows to look ahead: about 8 KB, at least two.
 #[inline(always)]
 fn distance(row_bytes: usize) -> usize {
     (8192 / row_bytes.max(1)).clamp(2, 32)
 }
 
-/// Asks for a whole row, some rows before it is read.
+/// Prefetches a whole row, some rows before it is read.
 ///
 /// # Safety
 /// The contract; `i` is below `len`.
 #[inline(always)]
 unsafe fn prefetch<L: NarrowLanes>(op: &RawGatherRows, i: usize) {
-    // SAFETY: the caller's; a prefetch never faults.
+    // SAFETY: as the caller promises; a prefetch never faults.
     unsafe {
         let row = op.row(i);
         let mut at = 0;
@@ -177,11 +178,11 @@ unsafe fn prefetch<L: NarrowLanes>(op: &RawGatherRows, i: usize) {
 unsafe fn streamed<L: NarrowLanes, F: Format<L, 1>>(op: RawGatherRows) {
     let target = Target { out: op.out.cast(), len: op.len, dim: op.dim, store: op.store };
     let ahead = distance(op.row_bytes);
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { write_rows::<L, _>(target, Decoding::<F> { op, ahead, of: PhantomData }) }
 }
 
-/// The rows of the table in the order of the ids, as f32.
+/// Decodes the rows of the table in the order of the ids, as f32.
 struct Decoding<F> {
     op: RawGatherRows,
     ahead: usize,
@@ -212,10 +213,10 @@ impl<L: NarrowLanes, F: Format<L, 1>> Rows<L> for Decoding<F> {
     #[inline(always)]
     unsafe fn row(&mut self, i: usize, _: usize) -> Decoded<F> {
         let op = &self.op;
-        // SAFETY: the contract; both indices are below `len`; a prefetch never faults.
+        // SAFETY: by the contract; both indices are below `len`; a prefetch never faults.
         unsafe {
             let (row, later) = (op.row(i), op.row((i + self.ahead).min(op.len - 1)));
-            // Where the scale stands, if there is one.
+            // The place of the scale, if there is one.
             L::prefetch(later.wrapping_add(op.row_bytes).wrapping_sub(1).cast());
             Decoded { format: op.format, row, later, scale: F::scale(row, op.dim), of: PhantomData }
         }
@@ -225,7 +226,7 @@ impl<L: NarrowLanes, F: Format<L, 1>> Rows<L> for Decoding<F> {
 impl<L: NarrowLanes, F: Format<L, 1>> RowSource<L> for Decoded<F> {
     #[inline(always)]
     unsafe fn vector(self, at: usize) -> L {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let [stored] = F::load(self.row.add(at * F::UNIT));
             if F::SCALED { stored.mul_add(L::splat(self.scale.scale), L::splat(self.scale.bias)) } else { stored }
@@ -234,13 +235,13 @@ impl<L: NarrowLanes, F: Format<L, 1>> RowSource<L> for Decoded<F> {
 
     #[inline(always)]
     unsafe fn element(self, at: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { self.format.value(self.row, at, self.scale) }
     }
 
     #[inline(always)]
     unsafe fn prefetch(self, at: usize) {
-        // SAFETY: the caller's; a prefetch never faults.
+        // SAFETY: as the caller promises; a prefetch never faults.
         unsafe { L::prefetch(self.later.wrapping_add(at * F::UNIT).cast()) }
     }
 }
@@ -249,7 +250,7 @@ impl<L: NarrowLanes, F: Format<L, 1>> RowSource<L> for Decoded<F> {
 unsafe fn copies<L: NarrowLanes>(op: RawGatherRows) {
     let ahead = distance(op.row_bytes);
     for i in 0..op.len {
-        // SAFETY: the contract; both indices are below `len`.
+        // SAFETY: by the contract; both indices are below `len`.
         unsafe {
             prefetch::<L>(&op, (i + ahead).min(op.len - 1));
             std::ptr::copy_nonoverlapping(op.row(i), op.out(i), op.row_bytes);
@@ -262,7 +263,7 @@ unsafe fn rows<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawGatherRow
     let ahead = distance(op.row_bytes);
     let units = op.dim.div_ceil(N);
     for i in 0..op.len {
-        // SAFETY: the contract; both indices are below `len`, and units below the row's.
+        // SAFETY: by the contract; both indices are below `len`, and units below the row's.
         unsafe {
             prefetch::<L>(&op, (i + ahead).min(op.len - 1));
             if units < L::WIDTH || op.dim <= L::WIDTH * (N - 1) {
@@ -274,7 +275,7 @@ unsafe fn rows<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawGatherRow
             let (scale, bias) = (L::splat(of_row.scale), L::splat(of_row.bias));
             let mut at = 0;
             while at < units {
-                // The last step overlaps the one before it: the same values are written twice.
+                // The last step overlaps the one before it and writes the same values again.
                 at = at.min(units - L::WIDTH);
                 let mut values = F::load(row.add(at * F::UNIT));
                 if F::SCALED {

@@ -10,17 +10,18 @@
 //! y[d] = fma(((x[d] - high) - low) * rstd, weight[d], bias[d])
 //! ```
 //!
-//! Lanes as written, what follows the sums in f64: the same bits on every instruction set. The mean is corrected
-//! (Chan, Golub, LeVeque 1983), so that a row far from zero loses nothing but what its own elements lost.
+//! Lanes are summed as written, and everything after the sums is in f64, so the bits are the same on every instruction
+//! set. The mean is corrected (Chan, Golub, LeVeque 1983), so that a row far from zero only has the rounding errors of
+//! its own elements.
 //!
-//! A row is computed three times, from rows that the first time brings into the cache: no memory is needed for it, and
+//! A row is computed three times. The first time brings its source into the cache, so no memory is needed for it, and
 //! its elements are written once.
 
 use crate::lanes::math::MathLanes;
 use crate::rows::total::halved;
 use crate::rows::write::RowSource;
 
-/// What is learned of a normalization, and the number that keeps it from dividing by zero.
+/// The parameters of a normalization, and the number that avoids division by zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Norm<'a> {
     /// A factor for each column.
@@ -31,7 +32,7 @@ pub struct Norm<'a> {
     pub eps: f64,
 }
 
-/// As the kernels take it: `weight` and `bias` point at a row each, of as many elements as `share` divides one by.
+/// The operands for kernels. `weight` and `bias` point at a row each, and `share` is 1 divided by its length.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawNorm {
     pub(crate) weight: *const f32,
@@ -40,12 +41,12 @@ pub(crate) struct RawNorm {
     pub(crate) eps: f64,
 }
 
-/// Elements summed apart from each other: two of the widest vectors, so that one sum does not wait for the other.
+/// Number of separate sums: two of the widest vectors, so that one sum does not wait for the other.
 pub(crate) const LANES: usize = 32;
-/// The most vectors that hold them.
+/// The maximum number of vectors that hold them.
 pub(crate) const VECTORS: usize = LANES / 4;
 
-/// What a row is normalized by.
+/// The moments with which a row is normalized.
 #[derive(Clone, Copy)]
 pub(crate) struct Moments {
     pub(crate) high: f32,
@@ -54,12 +55,12 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    /// Of the sums of deviations from `high` and of their squares.
+    /// Moments from the sums of deviations from `high` and of their squares.
     #[inline(always)]
     pub(crate) fn new(norm: RawNorm, high: f32, deviations: f32, squares: f32) -> Self {
         let low = norm.mean(deviations);
         let variance = f64::from(squares) * norm.share - f64::from(low) * f64::from(low);
-        // NaN stays NaN: `max` would take the other.
+        // A NaN stays NaN; `max` would return the other operand.
         let variance = if variance < 0.0 { 0.0 } else { variance };
         Self { high, low, rstd: (1.0 / (variance + norm.eps).sqrt()) as f32 }
     }
@@ -77,7 +78,7 @@ impl RawNorm {
 /// # Safety
 /// `row` may be read and written, and is neither the weight nor the bias.
 pub(crate) unsafe fn reference(norm: RawNorm, row: *mut f32, dim: usize) {
-    // SAFETY: the caller's; the contract of `RawNorm`.
+    // SAFETY: as the caller promises; the contract of `RawNorm`.
     let (row, weight, bias) = unsafe {
         let parameters = (std::slice::from_raw_parts(norm.weight, dim), std::slice::from_raw_parts(norm.bias, dim));
         (std::slice::from_raw_parts_mut(row, dim), parameters.0, parameters.1)
@@ -98,17 +99,17 @@ pub(crate) unsafe fn reference(norm: RawNorm, row: *mut f32, dim: usize) {
     }
 }
 
-/// The normalized row of a source of `dim` elements, at least one.
+/// Normalizes the row of a source of `dim` elements, at least one.
 ///
 /// # Safety
-/// The source has them, and the machine `L`'s instruction set.
+/// The source has this many elements, and the machine has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn normalized<L: MathLanes, S: RowSource<L>>(
     norm: RawNorm,
     source: S,
     dim: usize,
 ) -> Normalized<L, S> {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let Moments { high, low, rstd } = moments::<L, S>(norm, source, dim);
         let lanes = (L::splat(high), L::splat(low), L::splat(rstd));
@@ -118,7 +119,8 @@ pub(crate) unsafe fn normalized<L: MathLanes, S: RowSource<L>>(
 
 #[inline(always)]
 pub(crate) unsafe fn moments<L: MathLanes, S: RowSource<L>>(norm: RawNorm, source: S, dim: usize) -> Moments {
-    // SAFETY: the caller's; every index stays below `dim`, or below `LANES` in what is behind the last whole lanes.
+    // SAFETY: as the caller promises; every index stays below `dim`, or below `LANES` in what is behind the last whole
+    // lanes.
     unsafe {
         let whole = dim - dim % LANES;
         let mut rest = [0.0; LANES];
@@ -137,7 +139,7 @@ pub(crate) unsafe fn moments<L: MathLanes, S: RowSource<L>>(norm: RawNorm, sourc
             for at in whole..dim {
                 rest[at - whole] = source.element(at);
             }
-            // A sum that began with 0 is never -0: more zeros leave it as it is.
+            // A sum that began with 0 is never -0, so more zeros do not change it.
             let mut v = 0;
             while v * L::WIDTH < LANES {
                 sums[v] = sums[v].add(L::load(rest.as_ptr().add(v * L::WIDTH)));
@@ -175,7 +177,7 @@ pub(crate) unsafe fn moments<L: MathLanes, S: RowSource<L>>(norm: RawNorm, sourc
     }
 }
 
-/// The sum of the lanes that vectors hold, as [`halved`] has it.
+/// The sum of the lanes in vectors, in the order of [`halved`].
 ///
 /// # Safety
 /// The machine has `L`'s instruction set.
@@ -185,17 +187,17 @@ pub(crate) unsafe fn sum<L: MathLanes>(mut vectors: [L; VECTORS]) -> f32 {
     while half > 0 {
         let mut v = 0;
         while v < half {
-            // SAFETY: the caller's.
+            // SAFETY: as the caller promises.
             vectors[v] = unsafe { vectors[v].add(vectors[v + half]) };
             v += 1;
         }
         half /= 2;
     }
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { vectors[0].sum() }
 }
 
-/// A source, normalized.
+/// A normalized source.
 #[derive(Clone, Copy)]
 pub(crate) struct Normalized<L, S> {
     source: S,
@@ -209,7 +211,7 @@ impl<L: MathLanes, S: RowSource<L>> RowSource<L> for Normalized<L, S> {
     #[inline(always)]
     unsafe fn vector(self, at: usize) -> L {
         let (high, low, rstd) = self.lanes;
-        // SAFETY: the caller's; the contract of `RawNorm`.
+        // SAFETY: as the caller promises; the contract of `RawNorm`.
         unsafe {
             let unit = self.source.vector(at).sub(high).sub(low).mul(rstd);
             unit.mul_add(L::load(self.norm.weight.add(at)), L::load(self.norm.bias.add(at)))
@@ -219,7 +221,7 @@ impl<L: MathLanes, S: RowSource<L>> RowSource<L> for Normalized<L, S> {
     #[inline(always)]
     unsafe fn element(self, at: usize) -> f32 {
         let (high, low, rstd) = self.moments;
-        // SAFETY: the caller's; the contract of `RawNorm`.
+        // SAFETY: as the caller promises; the contract of `RawNorm`.
         unsafe {
             let unit = ((self.source.element(at) - high) - low) * rstd;
             unit.mul_add(*self.norm.weight.add(at), *self.norm.bias.add(at))
@@ -228,7 +230,7 @@ impl<L: MathLanes, S: RowSource<L>> RowSource<L> for Normalized<L, S> {
 
     #[inline(always)]
     unsafe fn prefetch(self, at: usize) {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { self.source.prefetch(at) }
     }
 }

@@ -6,7 +6,7 @@
 //! p = p + (-lr * g) / (sqrt(h) + eps)
 //! ```
 //!
-//! Rows are stepped as the whole is, so that both give the same bits; PyTorch's sparse path rounds in other places.
+//! Rows are stepped like the whole parameter, so both give the same bits. PyTorch's sparse path rounds in other places.
 
 use super::slots::Slots;
 use crate::real::Real;
@@ -18,7 +18,7 @@ pub struct Adagrad<F> {
     pub lr: F,
     /// Added to the denominator.
     pub eps: F,
-    /// Times the parameter, added to the gradient.
+    /// The factor of the parameter that is added to the gradient.
     pub weight_decay: F,
 }
 

@@ -16,26 +16,26 @@ use crate::real::Real;
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam<F> {
-    /// The parameter is multiplied by it.
+    /// The factor by which the parameter is multiplied.
     pub decay: F,
-    /// Times the parameter, added to the gradient.
+    /// The factor of the parameter that is added to the gradient.
     pub l2: F,
-    /// The gradient's share of the first moment.
+    /// The weight of the gradient in the first moment.
     pub w1: F,
-    /// What is kept of the second moment.
+    /// The factor by which the old second moment is multiplied.
     pub beta2: F,
-    /// The squared gradient's share of it.
+    /// The weight of the squared gradient in the second moment.
     pub w2: F,
-    /// The learning rate, its bias corrected.
+    /// The learning rate with bias correction.
     pub size: F,
-    /// The root of the second moment's correction.
+    /// The square root of the second moment's bias correction.
     pub root: F,
     /// Added to the denominator.
     pub eps: F,
 }
 
 impl<F: Real> Adam<F> {
-    /// One element.
+    /// Steps one element.
     #[inline(always)]
     pub(super) fn element(self, p: &mut F, g: F, m: &mut F, v: &mut F) {
         let decayed = *p * self.decay;
@@ -60,13 +60,13 @@ impl<F: Real> Adam<F> {
 }
 
 impl Adam<f32> {
-    /// Whether [`Adam::lanes`] takes it: AdamW, of moments that mostly stay.
+    /// Whether [`Adam::lanes`] supports this step: AdamW whose first moment mostly keeps its value.
     pub(super) fn is_plain(&self) -> bool {
         self.l2 == 0.0 && self.w1 < 0.5
     }
 
-    /// The loop of [`Adam::step`] by vectors, to the same bits: compilers make narrower ones, of which memory is a
-    /// sixth slower read and written.
+    /// The loop of [`Adam::step`] with vectors, which gives the same bits. The compiler makes narrower vectors, which
+    /// read and write memory a sixth slower.
     ///
     /// # Safety
     /// On a machine that has `L`'s instruction set. All slices are as long as the parameter.
@@ -75,7 +75,7 @@ impl Adam<f32> {
         let Slots { param, grad, first, second } = slots;
         let len = param.len();
         let whole = len - len % L::WIDTH;
-        // SAFETY: the caller's; every index stays below `len`.
+        // SAFETY: as the caller promises; every index stays below `len`.
         unsafe {
             let (decay, w1, beta2) = (L::splat(self.decay), L::splat(self.w1), L::splat(self.beta2));
             let (w2, size) = (L::splat(self.w2), L::splat(-self.size));
@@ -100,8 +100,8 @@ impl Adam<f32> {
     }
 }
 
-/// The numbers of a seventh step, for probes. What they are made of by roots and powers stands here as it is: that may
-/// differ between machines, and is no part of a kernel.
+/// The numbers of a seventh step, for probes. Roots and powers are written as constants, because they may differ
+/// between machines and are not part of a kernel.
 pub(super) fn sample<F: Real>(decay: f64, l2: f64, w1: f64) -> Adam<F> {
     let [decay, l2, w1, beta2, w2, size, root, eps] =
         [decay, l2, w1, 0.999, 0.001, 0.001_916_9, 0.083_462, 1e-8].map(F::round);

@@ -1,11 +1,10 @@
 //! optim: one step of an optimizer on the elements of a parameter, or on a row of it.
 //!
-//! The contract stands in each rule's file. No rule but the row-wise one looks at more than one element at a time, so
-//! the definition is a plain loop, generic over f32 and f64; an instruction set is that very loop compiled for it, but
-//! for [`Adam::lanes`]. Fused
-//! multiply-adds are written out where PyTorch's CPU kernels contract them (AVX2 and AVX-512 alike; its build without
-//! vectors does not). Square roots are rounded correctly; PyTorch takes them from MKL, whose last bit is wrong for one
-//! number in six.
+//! The contract of each rule is in its file. Only the row-wise rule looks at more than one element at a time, so the
+//! definition is a plain loop, generic over f32 and f64. For each instruction set the same loop is compiled, except for
+//! [`Adam::lanes`]. Fused multiply-adds are written out where PyTorch's CPU kernels contract them (AVX2 and AVX-512
+//! alike; its build without vectors does not). Square roots are rounded correctly. PyTorch takes them from MKL, whose
+//! last bit is wrong for one number in six.
 
 pub mod adagrad;
 pub mod adam;
@@ -44,25 +43,25 @@ impl PerReal for Squares {
     type Of<F: Real> = unsafe fn(&[F]) -> f64;
 }
 
-/// The rule of one step, its numbers rounded to the parameter's type.
+/// The rule of one step, with its numbers rounded to the parameter's type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Update<F> {
-    /// [`Sgd`]: no state.
+    /// [`Sgd`] has no state.
     Sgd(Sgd<F>),
     /// [`Momentum`]: `first` is the velocity.
     Momentum(Momentum<F>),
     /// [`Adam`]: `first` and `second` are the moments.
     Adam(Adam<F>),
-    /// [`SparseAdam`]: as Adam's.
+    /// [`SparseAdam`]: `first` and `second` are the moments.
     SparseAdam(SparseAdam<F>),
     /// [`Adagrad`]: `first` is the sum of squares.
     Adagrad(Adagrad<F>),
-    /// [`RowAdagrad`]: `first` is one number for the row.
+    /// [`RowAdagrad`]: `first` is one number for each row.
     RowAdagrad(RowAdagrad<F>),
 }
 
 impl<F> Update<F> {
-    /// Elements of `first` and of `second` for `len` elements of a parameter.
+    /// The number of elements of `first` and of `second` for `len` elements of a parameter.
     pub fn state(&self, len: usize) -> (usize, usize) {
         match self {
             Update::Sgd(_) => (0, 0),
@@ -74,10 +73,10 @@ impl<F> Update<F> {
 }
 
 impl Kernels {
-    /// One step.
+    /// Performs one step.
     ///
     /// # Panics
-    /// If the slices are not as long as the rule wants them: the caller's bug, not its user's.
+    /// If the slices are not as long as the rule wants them. That is a bug of the calling code, not of its user.
     pub fn update<F: Real>(self, update: &Update<F>, slots: Slots<'_, F>) {
         let len = slots.param.len();
         assert!(slots.grad.len() == len, "update: a gradient of another size");
@@ -86,15 +85,15 @@ impl Kernels {
         unsafe { F::choose::<Updates>(UPDATE_F32.on(self), UPDATE_F64.on(self))(update, slots) }
     }
 
-    /// The sum of the squares in f64, in sixteen lanes of every sixteenth element that are halved at the end: the same
-    /// bits on every instruction set.
+    /// The sum of the squares in f64. Each of sixteen lanes sums every sixteenth element, and the lanes are halved at
+    /// the end, so the bits are the same on every instruction set.
     pub fn sum_squares<F: Real>(self, values: &[F]) -> f64 {
         // SAFETY: `self` proves that the instruction set runs here.
         unsafe { F::choose::<Squares>(SQUARES_F32.on(self), SQUARES_F64.on(self))(values) }
     }
 }
 
-/// Asks for a slice's cache lines, which are about to be read and written. Advice alone.
+/// Prefetches the cache lines of a slice that is about to be read and written. This is only advice.
 #[inline]
 pub fn prefetch<T>(slice: &[T]) {
     /// Bytes in a cache line.
@@ -123,7 +122,7 @@ fn prefetch_line(at: *const u8) {
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn prefetch_line(_: *const u8) {}
 
-/// The definition, and every instruction set's body.
+/// The definition, which is also the body for every instruction set.
 #[inline(always)]
 fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
     match *update {
@@ -136,20 +135,20 @@ fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
     }
 }
 
-/// As [`update`], with AdamW's vectors written out.
+/// Like [`update`], with the vectors of AdamW written out.
 ///
 /// # Safety
 /// On a machine that has `L`'s instruction set; [`Kernels::update`] checked the slices.
 #[inline(always)]
 unsafe fn update_lanes<L: NarrowLanes>(rule: &Update<f32>, slots: Slots<'_, f32>) {
     match *rule {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         Update::Adam(adam) if adam.is_plain() => unsafe { adam.lanes::<L>(slots) },
         _ => update(rule, slots),
     }
 }
 
-/// Lanes that squares are summed in.
+/// Number of lanes in which squares are summed.
 const LANES: usize = 16;
 
 #[inline(always)]
@@ -168,7 +167,7 @@ fn sum_squares<F: Real>(values: &[F]) -> f64 {
     halved(lanes)
 }
 
-/// A step by every rule, in floats of so many bits, and the sum of squares that gradients are clipped by.
+/// A step of every rule in floats of a given size, and the sum of squares for clipping gradients.
 pub(crate) const PROBE: Probe = Probe { name: "update", line: "steps", sizes: &[32, 64], run: probe };
 
 fn probe(kernels: Kernels, bits: usize, results: &mut Results) {

@@ -20,11 +20,11 @@ pub struct RowAdagrad<F> {
     pub eps: F,
 }
 
-/// Squares summed apart from each other.
+/// Number of separate sums of squares.
 const LANES: usize = 32;
 
 impl<F: Real> RowAdagrad<F> {
-    /// Of a whole row.
+    /// Steps a whole row.
     #[inline(always)]
     pub(super) fn step(self, slots: Slots<'_, F>) {
         let mut lanes = [F::ZERO; LANES];

@@ -10,25 +10,25 @@
 use super::slots::Slots;
 use crate::real::Real;
 
-/// Without momentum.
+/// SGD without momentum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd<F> {
     /// The learning rate.
     pub lr: F,
-    /// Times the parameter, added to the gradient.
+    /// The factor of the parameter that is added to the gradient.
     pub weight_decay: F,
 }
 
-/// With it. Sutskever, Martens, Dahl, Hinton 2013.
+/// SGD with momentum. Sutskever, Martens, Dahl, Hinton 2013.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Momentum<F> {
-    /// What both have.
+    /// The numbers that both kinds have.
     pub sgd: Sgd<F>,
-    /// What is kept of the velocity.
+    /// The factor by which the old velocity is multiplied.
     pub momentum: F,
-    /// Whether the step looks ahead.
+    /// Whether the step looks ahead, as Nesterov's does.
     pub nesterov: bool,
-    /// Whether there is no velocity yet.
+    /// Whether this is the first step, before which there is no velocity.
     pub first: bool,
 }
 

@@ -1,14 +1,14 @@
 //! The memory that a step of an optimizer works on.
 
-/// What a step works on: elements in memory of their own.
+/// The elements on which a step works, in memory that does not overlap.
 #[derive(Debug)]
 pub struct Slots<'a, F> {
     /// The parameter.
     pub param: &'a mut [F],
-    /// Its gradient, of as many elements.
+    /// The gradient, with as many elements.
     pub grad: &'a [F],
-    /// State: as many elements, one, or none, as the rule says.
+    /// State: as many elements as the parameter, one, or none, depending on the rule.
     pub first: &'a mut [F],
-    /// The same.
+    /// More state, of the same kind.
     pub second: &'a mut [F],
 }

@@ -1,4 +1,4 @@
-//! Adam on rows alone: a row that got no gradient stays as it is, moments and all. `torch.optim.SparseAdam`.
+//! Adam on single rows: a row without a gradient does not change, nor do its moments. `torch.optim.SparseAdam`.
 //!
 //! ```text
 //! m = m + (g - m) * w1
@@ -6,7 +6,7 @@
 //! p = p + -size * (m / (sqrt(v) + eps))         size = lr * sqrt(1 - beta2^t) / (1 - beta1^t)
 //! ```
 //!
-//! Nothing is fused: PyTorch takes these steps one after the other.
+//! Nothing is fused, because PyTorch performs these operations one after the other.
 
 use super::slots::Slots;
 use crate::real::Real;
@@ -14,11 +14,11 @@ use crate::real::Real;
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SparseAdam<F> {
-    /// The gradient's share of the first moment.
+    /// The weight of the gradient in the first moment.
     pub w1: F,
-    /// The squared gradient's share of the second.
+    /// The weight of the squared gradient in the second moment.
     pub w2: F,
-    /// The learning rate, both biases corrected.
+    /// The learning rate with both bias corrections.
     pub size: F,
     /// Added to the denominator.
     pub eps: F,

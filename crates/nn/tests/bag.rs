@@ -1,4 +1,4 @@
-//! Bags of the layer: what offsets are refused, and that nothing is written then; the same bits on any number of
+//! Bags of the layer: bad offsets are refused and nothing is written, and the bits are the same on any number of
 //! threads.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
@@ -79,7 +79,7 @@ fn the_same_on_any_number_of_threads() {
 
 #[test]
 fn in_blocks_of_every_layout_it_is_the_whole() {
-    // A row of the result is 360 KB: two are a block.
+    // A row of the result is 360 KB, so two rows are a block.
     let (rows, dim) = (12, 90_000);
     let mut random = Random::new(53);
     let elements = random.units(rows * dim);

@@ -1,31 +1,31 @@
-//! What a trainer drives.
+//! The interface of a model to the trainer.
 
 use tokenbed_core::Result;
 
-/// More steps than any run has.
+/// More steps than any run takes.
 pub(crate) const MOST_STEPS: u64 = 1 << 53;
 
-/// What a batch was.
+/// The result of a batch.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Step {
-    /// Tokens of the corpus that it took in.
+    /// The number of tokens of the corpus that it used.
     pub tokens: u64,
     /// The sum of its losses.
     pub loss: f64,
-    /// How many they were.
+    /// The number of losses in the sum.
     pub losses: u64,
 }
 
-/// How far it is.
+/// The progress of a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// Batches so far.
+    /// Batches done so far.
     pub step: u64,
-    /// Epochs that were completed.
+    /// Epochs completed.
     pub epoch: u64,
-    /// Tokens so far, over all epochs.
+    /// Tokens used so far, over all epochs.
     pub tokens: u64,
-    /// Tokens there will have been at the end.
+    /// The number of tokens used at the end.
     pub total: u64,
     /// The learning rate of the next batch.
     pub lr: f64,
@@ -38,7 +38,7 @@ impl Progress {
     }
 }
 
-/// An array of a model's, dense and row-major.
+/// A dense, row-major array of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
     /// Its name.
@@ -49,15 +49,15 @@ pub struct Array {
     pub values: Vec<f32>,
 }
 
-/// Tables that learn, with what they learn from and their place in it.
+/// Tables that learn, with their corpus and their place in it.
 pub trait Model: Send {
-    /// Learns from the next batch; nothing where all is done.
+    /// Learns from the next batch; does nothing if all batches are done.
     ///
     /// # Errors
-    /// Where memory is lacking.
+    /// [`tokenbed_core::Error::Memory`] if memory runs out.
     fn step(&mut self) -> Result<Step>;
 
-    /// How far it is.
+    /// The progress so far.
     fn progress(&self) -> Progress;
 
     /// The tables that were learned.

@@ -1,4 +1,4 @@
-//! Files that are no checkpoint of this run.
+//! Files that are not a checkpoint of this run are refused.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -50,7 +50,7 @@ fn what_is_not_of_this_run_is_told_and_changes_nothing() {
     assert!(matches!(missing, Err(Error::File { .. })));
 }
 
-/// Wherever one byte is another one.
+/// A change of any single byte is detected.
 #[test]
 fn what_is_damaged_is_told() {
     let folder = tempfile::tempdir().unwrap();
@@ -65,7 +65,7 @@ fn what_is_damaged_is_told() {
         damaged[at] ^= 1;
         std::fs::write(&path, damaged).unwrap();
         let error = restore(&mut skip_gram(pairs(false), 3000), &path).unwrap_err();
-        // An element type may become one that tensors do not have.
+        // A changed byte may turn an element type into one that is not supported.
         assert!(matches!(error, Error::Format { .. } | Error::DType(_)), "byte {at}: {error:?}");
         assert!(error.to_string().contains("run.safetensors"), "byte {at}: {error}");
     }
@@ -86,7 +86,7 @@ fn other_files_and_versions() {
     assert!(error.contains("version 9") && error.contains("version 2"), "{error}");
 }
 
-/// A step whose loss is fine can leave tables that are not: they never reach the disk.
+/// A step whose loss is finite can leave tables that are not: they are never written.
 #[test]
 fn no_checkpoint_has_numbers_that_are_not_finite() {
     let folder = tempfile::tempdir().unwrap();

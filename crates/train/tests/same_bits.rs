@@ -1,4 +1,4 @@
-//! The same bits at any number of threads, and wherever a run is interrupted.
+//! A run gives the same bits on any number of threads, and wherever it is interrupted.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -33,7 +33,7 @@ fn from_every_checkpoint() {
             let mut first = make();
             train(&mut first, cut);
             checkpoint::save(&mut first, &path, "{}").unwrap();
-            // Saved again it is the same file: nothing of a run is outside of it.
+            // Saving again gives the same file: a checkpoint holds the whole run.
             let saved = std::fs::read(&path).unwrap();
             let mut second = make();
             restore(&mut second, &path).unwrap();

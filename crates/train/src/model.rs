@@ -60,10 +60,10 @@ pub trait Model: Send {
     /// The progress so far.
     fn progress(&self) -> Progress;
 
-    /// The tables that were learned.
+    /// The learned tables.
     fn tables(&mut self) -> Vec<Array>;
 
-    /// What a checkpoint holds besides the tables: moments of an optimizer.
+    /// What a checkpoint holds besides the tables: the moments of an optimizer.
     fn moments(&mut self) -> Vec<Array> {
         Vec::new()
     }
@@ -71,12 +71,12 @@ pub trait Model: Send {
     /// Its place in the corpus.
     fn counters(&self) -> Vec<u64>;
 
-    /// Whether these counters are a place in the corpus.
+    /// Whether these counters are a valid place in the corpus.
     fn has_place(&self, counters: &[u64]) -> bool;
 
-    /// Takes up tables, moments and place; `arrays` are those of `tables` and `moments`, in their order and shape.
+    /// Restores tables, moments and place. `arrays` are those of `tables` and `moments`, in the same order and shapes.
     fn restore(&mut self, arrays: &[&[f32]], counters: &[u64]);
 
-    /// A number that a model over another corpus hardly has.
+    /// A fingerprint that a model over another corpus is unlikely to share.
     fn fingerprint(&self) -> u64;
 }

@@ -68,7 +68,7 @@ fn rows(array: &Array) -> Vec<Vec<f64>> {
 fn the_full_softmax_and_adamw_are_those_of_f64() {
     for tied in [false, true] {
         let mut options = next_token(tied, Softmax::Full);
-        // A batch takes the windows in order, so the batches are known.
+        // One batch holds all windows, so the batches are known without the order of an epoch.
         options.batch_size = 1000;
         options.final_lr = options.adamw.lr;
         options.run.epochs = 3;

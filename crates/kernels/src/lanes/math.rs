@@ -63,14 +63,14 @@ pub(crate) trait MathLanes: Lanes {
     #[inline(always)]
     unsafe fn load_halves(from: *const u32) -> (Self::Ints, Self::Ints) {
         const { assert!(Self::WIDTH <= 8, "wider lanes must gather halves of several blocks") };
-        // SAFETY: the caller's: both parts may be read.
+        // SAFETY: the caller promises that both parts may be read.
         unsafe { (Self::load_ints(from), Self::load_ints(from.add(8))) }
     }
     /// The reverse of [`MathLanes::load_halves`], for results.
     #[inline(always)]
     unsafe fn store_halves(first: Self, second: Self, to: *mut f32) {
         const { assert!(Self::WIDTH <= 8, "wider lanes must spread halves over several blocks") };
-        // SAFETY: the caller's: both parts may be written.
+        // SAFETY: the caller promises that both parts may be written.
         unsafe {
             first.store(to);
             second.store(to.add(8));

@@ -40,7 +40,7 @@ pub(crate) trait NarrowLanes: MathLanes {
     /// Writes `WIDTH` bfloat16.
     #[inline(always)]
     unsafe fn store_bf16(self, to: *mut u8) {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let bits = self.to_bits();
             let even = Self::and(Self::shift_right::<16>(bits), Self::splat_int(1));

@@ -61,7 +61,7 @@ macro_rules! unscaled {
 
             #[inline(always)]
             unsafe fn load($at: *const u8) -> [L; 1] {
-                // SAFETY: the caller's.
+                // SAFETY: as the caller promises.
                 unsafe { [$load] }
             }
         }
@@ -77,13 +77,13 @@ impl<L: NarrowLanes> Format<L, 1> for Int8 {
 
     #[inline(always)]
     unsafe fn scale(row: *const u8, dim: usize) -> Scale {
-        // SAFETY: the caller's: 8 bytes stand behind the elements.
+        // SAFETY: the caller promises that 8 bytes stand behind the elements.
         unsafe { int8_scale(row, dim) }
     }
 
     #[inline(always)]
     unsafe fn load(at: *const u8) -> [L; 1] {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { [L::load_u8(at)] }
     }
 }
@@ -94,7 +94,7 @@ impl<L: NarrowLanes> Format<L, 2> for Int4 {
 
     #[inline(always)]
     unsafe fn scale(row: *const u8, dim: usize) -> Scale {
-        // SAFETY: the caller's: 4 bytes stand behind the nibbles.
+        // SAFETY: the caller promises that 4 bytes stand behind the nibbles.
         unsafe {
             let [scale, bias] = L::load_two_f16(row.add(dim.div_ceil(2)));
             Scale { scale, bias }
@@ -103,14 +103,14 @@ impl<L: NarrowLanes> Format<L, 2> for Int4 {
 
     #[inline(always)]
     unsafe fn load(at: *const u8) -> [L; 2] {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { L::load_nibbles(at) }
     }
 }
 
 #[inline(always)]
 unsafe fn int8_scale(row: *const u8, dim: usize) -> Scale {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let [scale, bias] = row.add(dim).cast::<[u32; 2]>().read_unaligned();
         Scale { scale: f32::from_bits(u32::from_le(scale)), bias: f32::from_bits(u32::from_le(bias)) }
@@ -119,7 +119,7 @@ unsafe fn int8_scale(row: *const u8, dim: usize) -> Scale {
 
 #[inline(always)]
 unsafe fn int4_scale(row: *const u8, dim: usize) -> Scale {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let [scale, bias] = row.add(dim.div_ceil(2)).cast::<[u16; 2]>().read_unaligned();
         Scale { scale: half::f16_to_f32(u16::from_le(scale)), bias: half::f16_to_f32(u16::from_le(bias)) }
@@ -138,7 +138,7 @@ impl RowFormat {
     /// A row of `dim` elements begins at `row`.
     #[inline(always)]
     pub(crate) unsafe fn scale(self, row: *const u8, dim: usize) -> Scale {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             match self {
                 RowFormat::Int8 => int8_scale(row, dim),
@@ -154,7 +154,7 @@ impl RowFormat {
     /// `column` is below the length of the row that begins at `row`.
     #[inline(always)]
     pub(crate) unsafe fn stored(self, row: *const u8, column: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             match self {
                 RowFormat::Float32 => row.cast::<f32>().add(column).read_unaligned(),
@@ -172,7 +172,7 @@ impl RowFormat {
     /// As for [`RowFormat::stored`], and `scale` is that of the row.
     #[inline(always)]
     pub(crate) unsafe fn value(self, row: *const u8, column: usize, scale: Scale) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         let stored = unsafe { self.stored(row, column) };
         if self.is_scaled() { stored.mul_add(scale.scale, scale.bias) } else { stored }
     }
@@ -185,7 +185,7 @@ impl OutFormat {
     /// `column` is below the length of the result that begins at `out`.
     #[inline(always)]
     pub(crate) unsafe fn put(self, out: *mut u8, column: usize, value: f32) {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             match self {
                 OutFormat::Float32 => out.cast::<f32>().add(column).write_unaligned(value),
@@ -201,7 +201,7 @@ impl OutFormat {
     /// As [`OutFormat::put`], of the last of them, on a machine that has `L`'s instruction set.
     #[inline(always)]
     pub(crate) unsafe fn put_vector<L: NarrowLanes>(self, out: *mut u8, column: usize, values: L) {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             match self {
                 OutFormat::Float32 => values.store(out.cast::<f32>().add(column)),

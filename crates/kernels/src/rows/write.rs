@@ -30,13 +30,13 @@ pub(crate) struct Plain(pub(crate) *const f32);
 impl<L: Lanes> RowSource<L> for Plain {
     #[inline(always)]
     unsafe fn vector(self, at: usize) -> L {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { L::load(self.0.add(at)) }
     }
 
     #[inline(always)]
     unsafe fn element(self, at: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { *self.0.add(at) }
     }
 
@@ -76,7 +76,7 @@ pub(crate) unsafe fn write_rows<L: Lanes, R: Rows<L>>(target: Target, mut rows: 
     let streaming = store == Store::Streaming && dim >= StreamedRows::LEAST_DIM;
     let mut streamed = StreamedRows::new(out, dim);
     for i in 0..len {
-        // SAFETY: the caller's; both indices are below `len`.
+        // SAFETY: as the caller promises; both indices are below `len`.
         unsafe {
             let source = rows.row(i, (i + ahead).min(len - 1));
             if streaming {
@@ -225,7 +225,7 @@ impl StreamedRows {
 unsafe fn stream_line<L: Lanes>(line: *const f32, to: *mut f32) {
     let mut lane = 0;
     while lane < BLOCK {
-        // SAFETY: the caller's: both are whole lines, `to` aligned.
+        // SAFETY: the caller promises that both are whole lines, `to` aligned.
         unsafe { L::load(line.add(lane)).stream(to.add(lane)) };
         lane += L::WIDTH;
     }

@@ -173,7 +173,8 @@ unsafe fn body<L: MathLanes>(op: RawDrawNormal) {
 
 #[inline(always)]
 unsafe fn halves<L: MathLanes>(op: &RawDrawNormal, words: *const u32, out: *mut f32) {
-    // SAFETY: the caller's: the blocks that `load_halves` reads and `store_halves` writes are inside the slices.
+    // SAFETY: the caller promises that the blocks that `load_halves` reads and `store_halves` writes are inside the
+    // slices.
     unsafe {
         let (first, second) = L::load_halves(words);
         let radius = L::splat(-2.0).mul(log_lanes::<L>(first)).sqrt();
@@ -186,7 +187,7 @@ unsafe fn halves<L: MathLanes>(op: &RawDrawNormal, words: *const u32, out: *mut 
 /// The integer of 24 bits that the uniform value of a word is made of.
 #[inline(always)]
 unsafe fn count<L: MathLanes>(words: L::Ints) -> L::Ints {
-    // SAFETY: the caller's: the instruction set is here.
+    // SAFETY: the caller promises the instruction set.
     unsafe { L::and(temper_lanes::<L>(words), L::splat_int(MANTISSA)) }
 }
 
@@ -195,7 +196,7 @@ unsafe fn count<L: MathLanes>(words: L::Ints) -> L::Ints {
 /// exponent. The roundings are those of [`log`].
 #[inline(always)]
 unsafe fn log_lanes<L: MathLanes>(words: L::Ints) -> L {
-    // SAFETY: the caller's: the instruction set is here.
+    // SAFETY: the caller promises the instruction set.
     unsafe {
         // (1 - u) * 2^24, and the bias of an exponent that takes the 24 off again.
         let x = L::from_signed(L::sub_ints(L::splat_int(1 << 24), count::<L>(words)));
@@ -220,7 +221,7 @@ unsafe fn log_lanes<L: MathLanes>(words: L::Ints) -> L {
 /// half of the octant that [`sin_cos`] finds by rounding is tested for each of the 2^24 values.
 #[inline(always)]
 unsafe fn sin_cos_lanes<L: MathLanes>(words: L::Ints) -> (L, L) {
-    // SAFETY: the caller's: the instruction set is here.
+    // SAFETY: the caller promises the instruction set.
     unsafe {
         let count = count::<L>(words);
         let quarter = L::shift_right::<22>(L::add_ints(count, L::splat_int(1 << 21)));

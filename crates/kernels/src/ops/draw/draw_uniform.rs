@@ -98,7 +98,7 @@ unsafe fn body<L: MathLanes>(op: RawDrawUniform) {
 
 #[inline(always)]
 unsafe fn vector<L: MathLanes>(op: &RawDrawUniform, at: usize) {
-    // SAFETY: the caller's: `WIDTH` elements from `at` on are inside the slices.
+    // SAFETY: the caller promises that `WIDTH` elements from `at` on are inside the slices.
     unsafe {
         let y = temper_lanes::<L>(L::load_ints(op.words.add(at)));
         let bits = L::and(y, L::splat_int(MANTISSA));
@@ -112,7 +112,7 @@ unsafe fn vector<L: MathLanes>(op: &RawDrawUniform, at: usize) {
 /// [`temper`].
 #[inline(always)]
 pub(crate) unsafe fn temper_lanes<L: MathLanes>(words: L::Ints) -> L::Ints {
-    // SAFETY: the caller's: the instruction set is here.
+    // SAFETY: the caller promises the instruction set.
     unsafe {
         let mut y = words;
         y = L::xor(y, L::shift_right::<11>(y));

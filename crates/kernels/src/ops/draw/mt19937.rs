@@ -95,7 +95,7 @@ unsafe fn body<L: MathLanes>(state: &mut MtState) {
 /// One vector of the twist, in place: a word is read by those before it only until it is replaced.
 #[inline(always)]
 unsafe fn step<L: MathLanes>(at: *mut u32, ahead: *const u32) {
-    // SAFETY: the caller's: `WIDTH + 1` words may be read at `at`, `WIDTH` at `ahead`; `WIDTH` are written.
+    // SAFETY: the caller promises that `WIDTH + 1` words may be read at `at`, `WIDTH` at `ahead`; `WIDTH` are written.
     unsafe {
         let this = L::load_ints(at);
         let next = L::load_ints(at.add(1));

@@ -113,7 +113,7 @@ unsafe fn numbers<L: MathLanes>(vectors: [L; VECTORS]) -> [f32; LANES] {
     let mut lanes = [0.0; LANES];
     let mut v = 0;
     while v * L::WIDTH < LANES {
-        // SAFETY: the caller's; as many lanes as vectors have.
+        // SAFETY: as the caller promises; as many lanes as vectors have.
         unsafe { vectors[v].store(lanes.as_mut_ptr().add(v * L::WIDTH)) };
         v += 1;
     }
@@ -129,7 +129,7 @@ unsafe fn body<L: MathLanes>(op: RawLayerNormGrad<'_>) {
     let whole = dim - dim % LANES;
     let mut row = 0;
     while row < x.len() {
-        // SAFETY: the caller's: every index stays below `dim`, of a row that is there.
+        // SAFETY: the caller promises that every index stays below `dim`, of a row that is there.
         unsafe {
             let (x, grad) = (x.as_mut_ptr().add(row), grad.as_ptr().add(row));
             let Moments { high, low, rstd } = moments::<L, Plain>(norm, Plain(x), dim);

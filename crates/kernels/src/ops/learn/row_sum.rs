@@ -223,7 +223,7 @@ unsafe fn reference(op: RawRowSum) {
 unsafe fn body<L: MathLanes>(op: RawRowSum) {
     let target = Target { out: op.out, len: op.rows, dim: op.width, store: op.store };
     let ahead = prefetch_distance(op.width).max(FEW);
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         if op.coefficients.is_null() {
             write_rows::<L, _>(target, AllSums::<false> { op, next: 0, ahead });
@@ -293,7 +293,7 @@ unsafe fn many<L: MathLanes, const WEIGHTED: bool>(op: &RawRowSum, places: Range
     let mut k = places.start;
     while k < places.end {
         let count = (places.end - k).min(FEW);
-        // SAFETY: the caller's; every index stays below `width`, and `later` below `end`.
+        // SAFETY: as the caller promises; every index stays below `width`, and `later` below `end`.
         unsafe {
             let (mut rows, mut later) = ([std::ptr::null(); FEW], [std::ptr::null(); FEW]);
             let (mut coefficients, mut plain) = ([L::splat(0.0); FEW], [0.0; FEW]);
@@ -344,7 +344,7 @@ pub(crate) struct Sum<L, const WEIGHTED: bool> {
 impl<L: MathLanes, const WEIGHTED: bool> RowSource<L> for Sum<L, WEIGHTED> {
     #[inline(always)]
     unsafe fn vector(self, at: usize) -> L {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let mut sum = if self.start.is_null() { L::splat(0.0) } else { L::load(self.start.add(at)) };
             let mut j = 0;
@@ -359,7 +359,7 @@ impl<L: MathLanes, const WEIGHTED: bool> RowSource<L> for Sum<L, WEIGHTED> {
 
     #[inline(always)]
     unsafe fn element(self, at: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let mut sum = if self.start.is_null() { 0.0 } else { *self.start.add(at) };
             let mut j = 0;
@@ -376,7 +376,7 @@ impl<L: MathLanes, const WEIGHTED: bool> RowSource<L> for Sum<L, WEIGHTED> {
     unsafe fn prefetch(self, at: usize) {
         let mut j = 0;
         while j < self.count {
-            // SAFETY: the caller's; a prefetch never faults.
+            // SAFETY: as the caller promises; a prefetch never faults.
             unsafe { L::prefetch(self.later[j].add(at)) };
             j += 1;
         }

@@ -124,7 +124,7 @@ unsafe fn reference(op: RawBag) {
 /// The contract of [`RawBag`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: NarrowLanes>(op: RawBag) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { bag_tiles::body::<L>(op) }
 }
 

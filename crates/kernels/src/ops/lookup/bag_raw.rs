@@ -63,7 +63,7 @@ impl RawBag {
         if self.offsets.is_null() {
             return (bag * self.length, (bag + 1) * self.length);
         }
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { (*self.offsets.add(bag), *self.offsets.add(bag + 1)) }
     }
 
@@ -73,7 +73,7 @@ impl RawBag {
     /// As for [`RawBag::bounds`].
     #[inline(always)]
     pub(crate) unsafe fn members(&self, b: usize) -> Members {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let (begin, end) = self.bounds(b);
             if self.padding == u32::MAX {
@@ -94,7 +94,7 @@ impl RawBag {
     /// `i` is inside the ids.
     #[inline(always)]
     pub(crate) unsafe fn is_padding(&self, i: usize) -> bool {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { *self.ids.add(i) == self.padding }
     }
 
@@ -104,7 +104,7 @@ impl RawBag {
     /// `i` is inside the ids.
     #[inline(always)]
     pub(crate) unsafe fn row(&self, i: usize) -> *const u8 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { self.table.add(*self.ids.add(i) as usize * self.row_bytes) }
     }
 
@@ -114,7 +114,7 @@ impl RawBag {
     /// `i` is inside the ids.
     #[inline(always)]
     pub(crate) unsafe fn weight(&self, i: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         if self.weights.is_null() { 1.0 } else { unsafe { *self.weights.add(i) } }
     }
 
@@ -124,7 +124,7 @@ impl RawBag {
     /// `b` is below `bags`.
     #[inline(always)]
     pub(crate) unsafe fn out(&self, b: usize) -> *mut u8 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { self.out.add(b * self.dim * self.out_format.size()) }
     }
 
@@ -137,7 +137,7 @@ impl RawBag {
         if members.count == 0 {
             return 0.0;
         }
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { if self.mode == Mode::Max { self.largest(members, column) } else { self.sum(members, column) } }
     }
 
@@ -145,7 +145,7 @@ impl RawBag {
     unsafe fn largest(&self, members: Members, column: usize) -> f32 {
         let mut largest = 0.0;
         for i in members.first..members.end {
-            // SAFETY: the caller's.
+            // SAFETY: as the caller promises.
             unsafe {
                 if self.is_padding(i) {
                     continue;
@@ -163,7 +163,7 @@ impl RawBag {
     unsafe fn sum(&self, members: Members, column: usize) -> f32 {
         let (mut sum, mut biases) = (0.0f32, 0.0f32);
         for i in members.first..members.end {
-            // SAFETY: the caller's.
+            // SAFETY: as the caller promises.
             unsafe {
                 if self.is_padding(i) {
                     continue;

@@ -24,7 +24,7 @@ const LINE: usize = 64;
 /// The contract of [`RawBag`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn body<L: NarrowLanes>(op: RawBag) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         match op.format {
             RowFormat::Float32 => bags::<L, Float32, 1>(op),
@@ -38,7 +38,7 @@ pub(crate) unsafe fn body<L: NarrowLanes>(op: RawBag) {
 
 #[inline(always)]
 unsafe fn bags<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawBag) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { if op.mode == Mode::Max { each::<L, F, N, true>(&op) } else { each::<L, F, N, false>(&op) } }
 }
 
@@ -149,7 +149,7 @@ unsafe fn tile<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usi
     ahead: Ahead<'_>,
 ) {
     let Place { op, members, out, start } = place;
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let mut sums = [[L::splat(0.0); N]; STEPS];
         if F::SCALED && !MAX && members.count > 0 {
@@ -210,7 +210,7 @@ unsafe fn add<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: usiz
     factor: L,
 ) {
     each_step!(STEPS, step => {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let stored = F::load(from.add(step * L::WIDTH * F::UNIT));
             sums[step][0] = stored[0].mul_add(factor, sums[step][0]);
@@ -232,10 +232,10 @@ unsafe fn largest<L: NarrowLanes, F: Format<L, N>, const N: usize, const STEPS: 
     of_row: Scale,
     first: bool,
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     let (scale, bias) = unsafe { (L::splat(of_row.scale), L::splat(of_row.bias)) };
     each_step!(STEPS, step => {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let mut values = F::load(from.add(step * L::WIDTH * F::UNIT));
             if F::SCALED {
@@ -269,7 +269,7 @@ impl<'a> Ahead<'a> {
     /// The contract; there is an id.
     #[inline(always)]
     unsafe fn new(op: &'a RawBag, tile: usize, scaled: bool) -> Self {
-        // SAFETY: the caller's: there is a bag.
+        // SAFETY: the caller promises that there is a bag.
         let (begin, end) = unsafe { (op.bounds(0).0, op.bounds(op.bags - 1).1) };
         let (by_tiles, by_rows) = (AHEAD_BYTES / tile, AHEAD_BYTES / op.row_bytes);
         // Across short bags other tiles lie between, and fewer rows are as many bytes.
@@ -284,7 +284,7 @@ impl<'a> Ahead<'a> {
     /// `i` is an id of one of the bags.
     #[inline(always)]
     unsafe fn row(self, i: usize) -> *const u8 {
-        // SAFETY: the caller's; all ids up to the last are there.
+        // SAFETY: as the caller promises; all ids up to the last are there.
         unsafe { self.op.row((i + self.rows).min(self.last)) }
     }
 

@@ -136,7 +136,7 @@ unsafe fn reference(op: RawEmbed) {
 /// The contract of [`RawEmbed`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawEmbed) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         match (op.scale != 1.0, op.count) {
             (false, 0) => write::<L, false, 0>(op),
@@ -152,7 +152,7 @@ unsafe fn body<L: MathLanes>(op: RawEmbed) {
 #[inline(always)]
 unsafe fn write<L: MathLanes, const SCALED: bool, const ADDED: usize>(op: RawEmbed) {
     let target = Target { out: op.out, len: op.len, dim: op.dim, store: op.store };
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let inputs = Inputs::<L, SCALED, ADDED> { scale: L::splat(op.scale), op };
         match op.norm {
@@ -206,7 +206,7 @@ pub(crate) struct Terms<L, const SCALED: bool, const ADDED: usize> {
 impl<L: MathLanes, const SCALED: bool, const ADDED: usize> RowSource<L> for Terms<L, SCALED, ADDED> {
     #[inline(always)]
     unsafe fn vector(self, at: usize) -> L {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let mut x = L::load(self.row.add(at));
             if SCALED {
@@ -223,7 +223,7 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> RowSource<L> for Term
 
     #[inline(always)]
     unsafe fn element(self, at: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let mut x = *self.row.add(at);
             if SCALED {
@@ -240,7 +240,7 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> RowSource<L> for Term
 
     #[inline(always)]
     unsafe fn prefetch(self, at: usize) {
-        // SAFETY: the caller's; a prefetch never faults.
+        // SAFETY: as the caller promises; a prefetch never faults.
         unsafe { L::prefetch(self.later.add(at)) }
     }
 }
@@ -256,7 +256,7 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> Rows<L> for Normalize
 
     #[inline(always)]
     unsafe fn row(&mut self, i: usize, later: usize) -> Self::Source {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let source = self.inputs.row(i, later);
             normalized(self.norm, source, self.inputs.op.dim)

@@ -71,7 +71,7 @@ unsafe fn reference(op: RawGather) {
 #[inline(always)]
 unsafe fn body<L: Lanes>(op: RawGather) {
     let target = Target { out: op.out, len: op.len, dim: op.dim, store: op.store };
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { write_rows::<L, _>(target, op) }
 }
 
@@ -100,19 +100,19 @@ pub(crate) struct Copied {
 impl<L: Lanes> RowSource<L> for Copied {
     #[inline(always)]
     unsafe fn vector(self, at: usize) -> L {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { L::load(self.row.add(at)) }
     }
 
     #[inline(always)]
     unsafe fn element(self, at: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { *self.row.add(at) }
     }
 
     #[inline(always)]
     unsafe fn prefetch(self, at: usize) {
-        // SAFETY: the caller's; a prefetch never faults.
+        // SAFETY: as the caller promises; a prefetch never faults.
         unsafe { L::prefetch(self.later.add(at)) }
     }
 }

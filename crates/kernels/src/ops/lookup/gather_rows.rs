@@ -130,7 +130,7 @@ unsafe fn reference(op: RawGatherRows) {
 /// The contract of [`RawGatherRows`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: NarrowLanes>(op: RawGatherRows) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         match op.format {
             RowFormat::Float32 if op.is_streamed() => streamed::<L, Float32>(op),
@@ -159,7 +159,7 @@ fn distance(row_bytes: usize) -> usize {
 /// The contract; `i` is below `len`.
 #[inline(always)]
 unsafe fn prefetch<L: NarrowLanes>(op: &RawGatherRows, i: usize) {
-    // SAFETY: the caller's; a prefetch never faults.
+    // SAFETY: as the caller promises; a prefetch never faults.
     unsafe {
         let row = op.row(i);
         let mut at = 0;
@@ -177,7 +177,7 @@ unsafe fn prefetch<L: NarrowLanes>(op: &RawGatherRows, i: usize) {
 unsafe fn streamed<L: NarrowLanes, F: Format<L, 1>>(op: RawGatherRows) {
     let target = Target { out: op.out.cast(), len: op.len, dim: op.dim, store: op.store };
     let ahead = distance(op.row_bytes);
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { write_rows::<L, _>(target, Decoding::<F> { op, ahead, of: PhantomData }) }
 }
 
@@ -225,7 +225,7 @@ impl<L: NarrowLanes, F: Format<L, 1>> Rows<L> for Decoding<F> {
 impl<L: NarrowLanes, F: Format<L, 1>> RowSource<L> for Decoded<F> {
     #[inline(always)]
     unsafe fn vector(self, at: usize) -> L {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let [stored] = F::load(self.row.add(at * F::UNIT));
             if F::SCALED { stored.mul_add(L::splat(self.scale.scale), L::splat(self.scale.bias)) } else { stored }
@@ -234,13 +234,13 @@ impl<L: NarrowLanes, F: Format<L, 1>> RowSource<L> for Decoded<F> {
 
     #[inline(always)]
     unsafe fn element(self, at: usize) -> f32 {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { self.format.value(self.row, at, self.scale) }
     }
 
     #[inline(always)]
     unsafe fn prefetch(self, at: usize) {
-        // SAFETY: the caller's; a prefetch never faults.
+        // SAFETY: as the caller promises; a prefetch never faults.
         unsafe { L::prefetch(self.later.wrapping_add(at * F::UNIT).cast()) }
     }
 }

@@ -77,7 +77,7 @@ impl RawNorm {
 /// # Safety
 /// `row` may be read and written, and is neither the weight nor the bias.
 pub(crate) unsafe fn reference(norm: RawNorm, row: *mut f32, dim: usize) {
-    // SAFETY: the caller's; the contract of `RawNorm`.
+    // SAFETY: as the caller promises; the contract of `RawNorm`.
     let (row, weight, bias) = unsafe {
         let parameters = (std::slice::from_raw_parts(norm.weight, dim), std::slice::from_raw_parts(norm.bias, dim));
         (std::slice::from_raw_parts_mut(row, dim), parameters.0, parameters.1)
@@ -108,7 +108,7 @@ pub(crate) unsafe fn normalized<L: MathLanes, S: RowSource<L>>(
     source: S,
     dim: usize,
 ) -> Normalized<L, S> {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let Moments { high, low, rstd } = moments::<L, S>(norm, source, dim);
         let lanes = (L::splat(high), L::splat(low), L::splat(rstd));
@@ -118,7 +118,8 @@ pub(crate) unsafe fn normalized<L: MathLanes, S: RowSource<L>>(
 
 #[inline(always)]
 pub(crate) unsafe fn moments<L: MathLanes, S: RowSource<L>>(norm: RawNorm, source: S, dim: usize) -> Moments {
-    // SAFETY: the caller's; every index stays below `dim`, or below `LANES` in what is behind the last whole lanes.
+    // SAFETY: as the caller promises; every index stays below `dim`, or below `LANES` in what is behind the last whole
+    // lanes.
     unsafe {
         let whole = dim - dim % LANES;
         let mut rest = [0.0; LANES];
@@ -185,13 +186,13 @@ pub(crate) unsafe fn sum<L: MathLanes>(mut vectors: [L; VECTORS]) -> f32 {
     while half > 0 {
         let mut v = 0;
         while v < half {
-            // SAFETY: the caller's.
+            // SAFETY: as the caller promises.
             vectors[v] = unsafe { vectors[v].add(vectors[v + half]) };
             v += 1;
         }
         half /= 2;
     }
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { vectors[0].sum() }
 }
 
@@ -209,7 +210,7 @@ impl<L: MathLanes, S: RowSource<L>> RowSource<L> for Normalized<L, S> {
     #[inline(always)]
     unsafe fn vector(self, at: usize) -> L {
         let (high, low, rstd) = self.lanes;
-        // SAFETY: the caller's; the contract of `RawNorm`.
+        // SAFETY: as the caller promises; the contract of `RawNorm`.
         unsafe {
             let unit = self.source.vector(at).sub(high).sub(low).mul(rstd);
             unit.mul_add(L::load(self.norm.weight.add(at)), L::load(self.norm.bias.add(at)))
@@ -219,7 +220,7 @@ impl<L: MathLanes, S: RowSource<L>> RowSource<L> for Normalized<L, S> {
     #[inline(always)]
     unsafe fn element(self, at: usize) -> f32 {
         let (high, low, rstd) = self.moments;
-        // SAFETY: the caller's; the contract of `RawNorm`.
+        // SAFETY: as the caller promises; the contract of `RawNorm`.
         unsafe {
             let unit = ((self.source.element(at) - high) - low) * rstd;
             unit.mul_add(*self.norm.weight.add(at), *self.norm.bias.add(at))
@@ -228,7 +229,7 @@ impl<L: MathLanes, S: RowSource<L>> RowSource<L> for Normalized<L, S> {
 
     #[inline(always)]
     unsafe fn prefetch(self, at: usize) {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { self.source.prefetch(at) }
     }
 }

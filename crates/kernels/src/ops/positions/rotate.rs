@@ -146,25 +146,25 @@ macro_rules! element {
 
             #[inline(always)]
             unsafe fn get(from: *const u8) -> f32 {
-                // SAFETY: the caller's.
+                // SAFETY: as the caller promises.
                 unsafe { $get(from.cast::<$bits>().read_unaligned()) }
             }
 
             #[inline(always)]
             unsafe fn put(to: *mut u8, value: f32) {
-                // SAFETY: the caller's.
+                // SAFETY: as the caller promises.
                 unsafe { to.cast::<$bits>().write_unaligned($put(value)) }
             }
 
             #[inline(always)]
             unsafe fn load<L: NarrowLanes>(from: *const u8) -> L {
-                // SAFETY: the caller's.
+                // SAFETY: as the caller promises.
                 unsafe { $load(from.cast()) }
             }
 
             #[inline(always)]
             unsafe fn store<L: NarrowLanes>(values: L, to: *mut u8) {
-                // SAFETY: the caller's.
+                // SAFETY: as the caller promises.
                 unsafe { $store(values, to.cast()) }
             }
         }
@@ -193,7 +193,7 @@ unsafe fn pairs<E: Element>(op: &RawRotate, angles: *const f32, x: *const u8, ou
     let half = op.dim / 2;
     for p in 0..half {
         let (a, b) = places(op.pairs, half, p);
-        // SAFETY: the caller's; both places are below `dim`.
+        // SAFETY: as the caller promises; both places are below `dim`.
         unsafe {
             let (c, s) = (*angles.add(p), *angles.add(half + p) * op.sign);
             let (first, second) = (E::get(x.add(a * E::SIZE)), E::get(x.add(b * E::SIZE)));
@@ -231,7 +231,7 @@ unsafe fn reference(op: RawRotate) {
     unsafe fn heads<E: Element>(op: RawRotate) {
         each_head!(op, E::SIZE, pairs::<E>)
     }
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         match op.format {
             OutFormat::Float32 => heads::<Single>(op),
@@ -245,7 +245,7 @@ unsafe fn reference(op: RawRotate) {
 /// The contract of [`RawRotate`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: NarrowLanes>(op: RawRotate) {
-    // SAFETY: the caller's; a machine that has an instruction set has those before it.
+    // SAFETY: as the caller promises; a machine that has an instruction set has those before it.
     unsafe {
         match (op.format, op.dim / 2 >= L::WIDTH) {
             (OutFormat::Float32, true) => heads::<L, Single>(op),
@@ -286,7 +286,7 @@ impl Turn for HalfApart {
 
     #[inline(always)]
     unsafe fn turned<L: NarrowLanes>((a, b): (L, L), c: L, s: L) -> (L, L) {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe { (a.mul(c).sub(b.mul(s)), b.mul(c).add(a.mul(s))) }
     }
 }
@@ -300,7 +300,7 @@ impl Turn for Neighbours {
     #[inline(always)]
     unsafe fn turned<L: NarrowLanes>((first, second): (L, L), c: L, s: L) -> (L, L) {
         // Of each pair (a, b): (a, b) * (c, c) + (b, a) * (-s, s).
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let [c0, c1] = L::interleave(c, c);
             let [s0, s1] = L::interleave(s.mul(L::splat(-1.0)), s);
@@ -316,7 +316,7 @@ impl Turn for Neighbours {
 #[inline(always)]
 unsafe fn head<L: NarrowLanes, E: Element, T: Turn>(op: &RawRotate, angles: *const f32, x: *const u8, out: *mut u8) {
     let half = op.dim / 2;
-    // SAFETY: the caller's; all pairs are below `half`.
+    // SAFETY: as the caller promises; all pairs are below `half`.
     unsafe {
         let sign = L::splat(op.sign);
         // The last step overlaps the one before it: what it reads is read before that writes, as `out` may be `x`.
@@ -343,7 +343,7 @@ unsafe fn step<L: NarrowLanes, E: Element, T: Turn>(
     p: usize,
 ) -> (L, L) {
     let (a, b) = T::vectors::<L>(half, p);
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let (c, s) = (L::load(angles.add(p)), L::load(angles.add(half + p)).mul(sign));
         T::turned::<L>((E::load(x.add(a * E::SIZE)), E::load(x.add(b * E::SIZE))), c, s)
@@ -353,7 +353,7 @@ unsafe fn step<L: NarrowLanes, E: Element, T: Turn>(
 #[inline(always)]
 unsafe fn put<L: NarrowLanes, E: Element, T: Turn>(half: usize, out: *mut u8, p: usize, (first, second): (L, L)) {
     let (a, b) = T::vectors::<L>(half, p);
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         E::store(first, out.add(a * E::SIZE));
         E::store(second, out.add(b * E::SIZE));

@@ -89,7 +89,7 @@ unsafe fn reference(op: RawWindows) {
 #[inline(always)]
 unsafe fn body<L: Lanes>(op: RawWindows) {
     let target = Target { out: op.out, len: op.len, dim: op.dim, store: op.store };
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { write_rows::<L, _>(target, op) }
 }
 

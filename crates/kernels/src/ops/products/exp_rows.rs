@@ -101,7 +101,7 @@ unsafe fn reference(op: RawExpRows) {
 /// The contract of [`RawExpRows`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: NarrowLanes>(op: RawExpRows) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         for i in 0..op.rows {
             row::<L>(op.x.add(i * op.width), op.width, op.out.add(2 * i));
@@ -111,7 +111,7 @@ unsafe fn body<L: NarrowLanes>(op: RawExpRows) {
 
 #[inline(always)]
 unsafe fn row<L: NarrowLanes>(x: *mut f32, width: usize, out: *mut f32) {
-    // SAFETY: the caller's: every index stays below the width, a multiple of every vector's.
+    // SAFETY: the caller promises that every index stays below the width, a multiple of every vector's.
     unsafe {
         let mut most = [L::splat(f32::NEG_INFINITY); 4];
         let mut at = 0;
@@ -154,7 +154,7 @@ unsafe fn row<L: NarrowLanes>(x: *mut f32, width: usize, out: *mut f32) {
 /// [`exp`].
 #[inline(always)]
 unsafe fn exp_lanes<L: NarrowLanes>(t: L) -> L {
-    // SAFETY: the caller's: the instruction set is here.
+    // SAFETY: the caller promises the instruction set.
     unsafe {
         let least = L::splat(LEAST);
         let t = least.max(t);

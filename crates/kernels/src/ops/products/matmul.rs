@@ -87,14 +87,14 @@ macro_rules! float {
                 add: bool,
             ) {
                 let Product { rows, inner, columns } = sizes;
-                // SAFETY: the caller's.
+                // SAFETY: as the caller promises.
                 if unsafe { thin(kernels, sizes, a, b, out, step, add) } {
                     return;
                 }
                 let steps = |part: Part<$t>| (part.steps.down as isize, part.steps.beside as isize);
                 let ((a_down, a_beside), (b_down, b_beside)) = (steps(a), steps(b));
                 let (a, b, beta) = (a.start, b.start, if add { 1.0 } else { 0.0 });
-                // SAFETY: the caller's; with beta = 0 `out` is not read.
+                // SAFETY: as the caller promises; with beta = 0 `out` is not read.
                 unsafe {
                     $by(
                         rows,
@@ -138,7 +138,7 @@ unsafe fn thin<T: Real>(
     add: bool,
 ) -> bool {
     let Product { rows, inner, columns } = sizes;
-    // SAFETY: the caller's: a column of `a` and `b` is as long as the matrix is wide or high.
+    // SAFETY: the caller promises that a column of `a` and `b` is as long as the matrix is wide or high.
     unsafe {
         if rows <= THIN {
             for row in 0..rows {
@@ -171,7 +171,7 @@ unsafe fn vector_by<T: Real>(
     add: bool,
 ) {
     let Steps { down, beside } = matrix.steps;
-    // SAFETY: the caller's: the slices end with the last element that the loops below reach.
+    // SAFETY: the caller promises that the slices end with the last element that the loops below reach.
     unsafe {
         let vector = std::slice::from_raw_parts(vector, (inner - 1) * apart + 1);
         let elements = std::slice::from_raw_parts(matrix.start, (inner - 1) * down + (out.len() - 1) * beside + 1);
@@ -184,13 +184,13 @@ unsafe fn vector_by<T: Real>(
 impl Factor for i64 {
     unsafe fn tile(_: Kernels, sizes: Product, a: Part<i64>, b: Part<i64>, out: *mut i64, step: usize, add: bool) {
         for row in 0..sizes.rows {
-            // SAFETY: the caller's: rows of `columns` elements may be written.
+            // SAFETY: the caller promises that rows of `columns` elements may be written.
             let out = unsafe { std::slice::from_raw_parts_mut(out.add(row * step), sizes.columns) };
             if !add {
                 out.fill(0);
             }
             for k in 0..sizes.inner {
-                // SAFETY: the caller's: both indices are below the sizes.
+                // SAFETY: the caller promises that both indices are below the sizes.
                 let a = unsafe { *a.start.add(row * a.steps.down + k * a.steps.beside) };
                 for (column, out) in out.iter_mut().enumerate() {
                     // SAFETY: as above.

@@ -104,7 +104,7 @@ unsafe fn reference(op: RawRowDots) {
 /// `rows` has an element `at`, which is a row of the table.
 #[inline(always)]
 pub(crate) unsafe fn row(table: *const f32, rows: *const u32, at: usize, stride: usize) -> *const f32 {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe { table.add(*rows.add(at) as usize * stride) }
 }
 
@@ -112,7 +112,7 @@ pub(crate) unsafe fn row(table: *const f32, rows: *const u32, at: usize, stride:
 /// The contract of [`RawRowDots`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawRowDots) {
-    // SAFETY: the caller's; tiles stay within the lists.
+    // SAFETY: as the caller promises; tiles stay within the lists.
     unsafe {
         let mut i = 0;
         while i < op.a_len {
@@ -129,7 +129,7 @@ unsafe fn body<L: MathLanes>(op: RawRowDots) {
 
 #[inline(always)]
 unsafe fn strip<L: MathLanes, const I: usize>(op: &RawRowDots, i: usize) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let mut j = 0;
         while j < op.b_len {
@@ -148,7 +148,7 @@ const VECTORS: usize = BLOCK / 4;
 
 #[inline(always)]
 unsafe fn tile<L: MathLanes, const I: usize, const J: usize>(op: &RawRowDots, i: usize, j: usize) {
-    // SAFETY: the caller's: `I` rows from `i` on and `J` from `j` on are in the lists.
+    // SAFETY: the caller promises that `I` rows from `i` on and `J` from `j` on are in the lists.
     unsafe {
         let (mut a, mut b) = ([op.a; I], [op.b; J]);
         let mut n = 0;
@@ -206,7 +206,7 @@ unsafe fn tile<L: MathLanes, const I: usize, const J: usize>(op: &RawRowDots, i:
 /// The machine has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn halved<L: MathLanes>(mut vectors: [L; VECTORS]) -> f32 {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         let mut half = BLOCK / L::WIDTH / 2;
         while half > 0 {

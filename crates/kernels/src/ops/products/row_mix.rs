@@ -97,7 +97,7 @@ unsafe fn reference(op: RawRowMix) {
 /// The contract of [`RawRowMix`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawRowMix) {
-    // SAFETY: the caller's; tiles stay within the sums.
+    // SAFETY: as the caller promises; tiles stay within the sums.
     unsafe {
         let mut i = 0;
         while i < op.sums {
@@ -115,7 +115,7 @@ unsafe fn body<L: MathLanes>(op: RawRowMix) {
 /// `I` sums, in columns of four vectors and then of one.
 #[inline(always)]
 unsafe fn sums<L: MathLanes, const I: usize>(op: &RawRowMix, i: usize) {
-    // SAFETY: the caller's; columns stay below the stride, which is a multiple of every width.
+    // SAFETY: as the caller promises; columns stay below the stride, which is a multiple of every width.
     unsafe {
         let mut at = 0;
         while at + 4 * L::WIDTH <= op.stride {
@@ -135,7 +135,7 @@ unsafe fn sums<L: MathLanes, const I: usize>(op: &RawRowMix, i: usize) {
 
 #[inline(always)]
 unsafe fn tile<L: MathLanes, const I: usize, const V: usize>(op: &RawRowMix, i: usize, at: usize) {
-    // SAFETY: the caller's.
+    // SAFETY: as the caller promises.
     unsafe {
         // Indices, not iterators: what those move about, the compiler may keep in memory.
         let mut sums = [[L::splat(0.0); V]; I];

@@ -76,8 +76,8 @@ unsafe fn reference(op: RawScores) {
 /// The contract of [`RawScores`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawScores) {
-    // SAFETY: the caller's; every index stays below `dim`, below `LANES` in what is behind the last whole lanes, or,
-    // where just checked, below the end of the rows.
+    // SAFETY: as the caller promises; every index stays below `dim`, below `LANES` in what is behind the last whole
+    // lanes, or, where just checked, below the end of the rows.
     unsafe {
         let whole = op.dim - op.dim % LANES;
         let rest = op.dim - whole;
@@ -122,7 +122,7 @@ unsafe fn body<L: MathLanes>(op: RawScores) {
 unsafe fn add<L: MathLanes>(row: *const f32, query: *const f32, dots: &mut [L; VECTORS], squares: &mut [L; VECTORS]) {
     let mut v = 0;
     while v * L::WIDTH < LANES {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         unsafe {
             let x = L::load(row.add(v * L::WIDTH));
             dots[v] = x.mul_add(L::load(query.add(v * L::WIDTH)), dots[v]);

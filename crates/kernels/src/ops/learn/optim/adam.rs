@@ -75,7 +75,7 @@ impl Adam<f32> {
         let Slots { param, grad, first, second } = slots;
         let len = param.len();
         let whole = len - len % L::WIDTH;
-        // SAFETY: the caller's; every index stays below `len`.
+        // SAFETY: as the caller promises; every index stays below `len`.
         unsafe {
             let (decay, w1, beta2) = (L::splat(self.decay), L::splat(self.w1), L::splat(self.beta2));
             let (w2, size) = (L::splat(self.w2), L::splat(-self.size));

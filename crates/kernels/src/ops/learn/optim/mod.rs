@@ -143,7 +143,7 @@ fn update<F: Real>(update: &Update<F>, slots: Slots<'_, F>) {
 #[inline(always)]
 unsafe fn update_lanes<L: NarrowLanes>(rule: &Update<f32>, slots: Slots<'_, f32>) {
     match *rule {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller promises.
         Update::Adam(adam) if adam.is_plain() => unsafe { adam.lanes::<L>(slots) },
         _ => update(rule, slots),
     }

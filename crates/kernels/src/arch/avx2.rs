@@ -49,7 +49,7 @@ impl Lanes for F32x8 {
 
 impl MathLanes for F32x8 {
     type Ints = __m256i;
-    /// The sign of a lane says yes.
+    /// A lane's sign bit selects it.
     type Mask = __m256;
 
     #[inline(always)]
@@ -180,16 +180,16 @@ impl MathLanes for F32x8 {
 
     #[inline(always)]
     unsafe fn has_bit<const BIT: u32>(ints: __m256i) -> __m256 {
-        // The blend looks at the sign alone.
+        // The blend reads only the sign bit.
         // SAFETY: the caller promises AVX2.
         unsafe { _mm256_castsi256_ps(_mm256_sllv_epi32(ints, Self::splat_int(31 - BIT))) }
     }
 }
 
-/// The lanes' sum, halved until one is left.
+/// The sum of the lanes, halved until one is left.
 ///
 /// # Safety
-/// AVX2 is here.
+/// The machine has AVX2.
 #[inline(always)]
 pub(super) unsafe fn sum_of_8(eight: __m256) -> f32 {
     // SAFETY: as the caller promises.

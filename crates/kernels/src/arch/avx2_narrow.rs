@@ -4,7 +4,7 @@ use super::avx2::F32x8;
 use crate::lanes::narrow::NarrowLanes;
 use std::arch::x86_64::*;
 
-/// The bytes from `from` on, as eight u32.
+/// The bytes beginning at `from`, as eight u32.
 #[inline(always)]
 unsafe fn bytes(from: *const u8) -> __m256i {
     // SAFETY: the caller promises AVX2, and that 8 bytes may be read.

@@ -5,7 +5,7 @@ use super::avx512::F32x16;
 use crate::lanes::narrow::NarrowLanes;
 use std::arch::x86_64::*;
 
-/// The bytes from `from` on, as sixteen u32.
+/// The bytes beginning at `from`, as sixteen u32.
 #[inline(always)]
 unsafe fn bytes(from: *const u8) -> __m512i {
     // SAFETY: the caller promises AVX-512, and that 16 bytes may be read.
@@ -52,7 +52,7 @@ impl NarrowLanes for F32x16 {
         // SAFETY: the caller promises AVX-512, and that 16 bytes may be read.
         unsafe {
             let wide = bytes(from);
-            // A permute looks at four bits of an index: no mask, no conversion.
+            // A permute reads four bits of an index, so no mask and no conversion is needed.
             let of =
                 _mm512_setr_ps(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0);
             [Self(_mm512_permutexvar_ps(wide, of)), Self(_mm512_permutexvar_ps(_mm512_srli_epi32::<4>(wide), of))]

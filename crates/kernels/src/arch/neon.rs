@@ -25,8 +25,8 @@ impl Lanes for F32x4 {
 
     #[inline(always)]
     unsafe fn stream(self, to: *mut f32) {
-        // arm64 has no single-vector streaming store (STNP takes pairs, as a hint): the ordinary one serves.
-        // SAFETY: as the caller promises, as for `store`.
+        // arm64 has no single-vector streaming store (STNP takes pairs, as a hint), so this is an ordinary store.
+        // SAFETY: the caller promises the same as for `store`.
         unsafe { self.store(to) }
     }
 
@@ -170,14 +170,14 @@ impl MathLanes for F32x4 {
 
     #[inline(always)]
     unsafe fn shift_right<const BY: u32>(ints: uint32x4_t) -> uint32x4_t {
-        // A shift to the left by a negative number is one to the right.
+        // A left shift by a negative number shifts right.
         // SAFETY: the caller promises NEON.
         unsafe { vshlq_u32(ints, vdupq_n_s32(-BY.cast_signed())) }
     }
 
     #[inline(always)]
     unsafe fn shift_right_signed<const BY: u32>(ints: uint32x4_t) -> uint32x4_t {
-        // A shift to the left by a negative number is one to the right.
+        // A left shift by a negative number shifts right.
         // SAFETY: the caller promises NEON.
         unsafe { vreinterpretq_u32_s32(vshlq_s32(vreinterpretq_s32_u32(ints), vdupq_n_s32(-BY.cast_signed()))) }
     }

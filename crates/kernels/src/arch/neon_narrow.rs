@@ -5,7 +5,7 @@ use crate::lanes::narrow::NarrowLanes;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-/// The bytes from `from` on, as four u32.
+/// The bytes beginning at `from`, as four u32.
 #[inline(always)]
 unsafe fn bytes(from: *const u8) -> uint32x4_t {
     // SAFETY: the caller promises NEON, and that 4 bytes may be read.
@@ -22,7 +22,7 @@ impl NarrowLanes for F32x4 {
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u8) -> Self {
-        // An instruction rather than its intrinsic, whose vector of halves is not stable.
+        // This is an instruction rather than its intrinsic, whose vector type of halves is not stable.
         // SAFETY: the caller promises NEON, and that 8 bytes may be read; the instruction changes one register.
         unsafe {
             let halves: uint16x4_t = vreinterpret_u16_u8(vld1_u8(from));
@@ -98,7 +98,7 @@ impl NarrowLanes for F32x4 {
 
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
-        // Not FMAX, which gives NaN where one of the two is.
+        // FMAX is not used, because it gives NaN if either operand is NaN.
         // SAFETY: the caller promises NEON.
         unsafe { Self(vbslq_f32(vcgtq_f32(self.0, other.0), self.0, other.0)) }
     }

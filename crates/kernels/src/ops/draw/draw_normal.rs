@@ -10,9 +10,9 @@
 //!         out[j + 8] = fma(r * sin(t), std, mean)
 //! ```
 //!
-//! `normal_fill` and `NormalFill16<float>` of PyTorch's AVX2 build. log, sin and cos are the single precision
-//! polynomials of Cephes that it takes (`avx_mathfun.h`), with multiplications and additions contracted as its compiler
-//! does; `log` and `sin_cos` spell each rounding out, and the vectors repeat them.
+//! This is `normal_fill` and `NormalFill16<float>` of PyTorch's AVX2 build. log, sin and cos are the single precision
+//! polynomials of Cephes that it uses (`avx_mathfun.h`), with multiplications and additions contracted as its compiler
+//! does. `log` and `sin_cos` spell out each rounding, and the vectors repeat them.
 
 use super::draw_uniform::{MANTISSA, STEP, temper, temper_lanes};
 use super::mt19937::{MT_WORDS, twisted};
@@ -20,7 +20,7 @@ use crate::dispatch::{Kernels, arms};
 use crate::lanes::math::MathLanes;
 use crate::probe::{Framed, Probe, Results};
 
-/// Elements of a block: 8 radii and 8 angles.
+/// The elements of a block: 8 radii and 8 angles.
 pub const NORMAL_BLOCK: usize = 16;
 
 /// The op as the kernels take it. Contract, kept by [`Kernels::draw_normal`]: `words` points at `len` words, `out` at
@@ -37,10 +37,10 @@ pub(crate) struct RawDrawNormal {
 arms!(DRAW_NORMAL: fn(op: RawDrawNormal), body<L>, reference);
 
 impl Kernels {
-    /// `out` = normal values of whole blocks of untempered words.
+    /// `out` = normal values from whole blocks of untempered words.
     ///
     /// # Panics
-    /// If the slices differ in length or are no whole blocks: the caller's bug, not its user's.
+    /// If the slices differ in length or are not whole blocks, which is a bug in the caller.
     pub fn draw_normal(self, words: &[u32], mean: f32, std: f32, out: &mut [f32]) {
         assert!(words.len() == out.len(), "draw_normal: out of another size");
         assert!(words.len().is_multiple_of(NORMAL_BLOCK), "draw_normal: no whole blocks");
@@ -58,10 +58,10 @@ const SQRT_HALF_BITS: u32 = 0x3f35_04f3;
 
 use cephes::*;
 
-/// The constants with the digits that Cephes gives them.
+/// The constants, with the digits given in Cephes.
 #[allow(clippy::excessive_precision, reason = "the published digits are easier to check than the rounded ones")]
 mod cephes {
-    /// ln 2 in two parts: the first has few bits, so that its products with small integers are exact.
+    /// ln 2 in two parts. The first has few bits, so that its products with small integers are exact.
     pub(super) const LN2_HIGH: f32 = 0.693359375;
     pub(super) const LN2_LOW: f32 = -2.12194440e-4;
     pub(super) const LOG_POLYNOMIAL: [f32; 9] = [
@@ -105,7 +105,7 @@ fn log(x: f32) -> f32 {
 
 /// Sine and cosine of t in [0, 2 pi].
 fn sin_cos(t: f32) -> (f32, f32) {
-    // The octant, rounded up to an even one, so that the rest lies in [-pi/4, pi/4].
+    // The octant, rounded up to an even one, so that the remainder lies in [-pi/4, pi/4].
     let octant = ((t * FOUR_OVER_PI) as u32 + 1) & !1;
     let quotient = octant as f32;
     let mut x = t;
@@ -148,13 +148,13 @@ unsafe fn reference(op: RawDrawNormal) {
 /// The contract of [`RawDrawNormal`], on a machine that has `L`'s instruction set.
 #[inline(always)]
 unsafe fn body<L: MathLanes>(op: RawDrawNormal) {
-    // The blocks that two vectors of halves hold: one, or two of lanes wider than a half.
+    // The blocks that two vectors of halves hold: one, or two if the lanes are wider than a half.
     let span = (2 * L::WIDTH).max(NORMAL_BLOCK);
     // SAFETY: the contract of `RawDrawNormal`; a last block that does not fill the span is computed on copies.
     unsafe {
         let mut at = 0;
         while at + span <= op.len {
-            // A constant count, so that no loop is left of it.
+            // The count is a constant, so that the loop disappears.
             for part in 0..(NORMAL_BLOCK / 2).div_ceil(L::WIDTH) {
                 let lane = at + part * L::WIDTH;
                 halves::<L>(&op, op.words.add(lane), op.out.add(lane));

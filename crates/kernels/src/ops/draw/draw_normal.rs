@@ -184,21 +184,21 @@ unsafe fn halves<L: MathLanes>(op: &RawDrawNormal, words: *const u32, out: *mut 
     }
 }
 
-/// The integer of 24 bits that the uniform value of a word is made of.
+/// The integer of 24 bits from which the uniform value of a word is made.
 #[inline(always)]
 unsafe fn count<L: MathLanes>(words: L::Ints) -> L::Ints {
     // SAFETY: the caller promises the instruction set.
     unsafe { L::and(temper_lanes::<L>(words), L::splat_int(MANTISSA)) }
 }
 
-/// `log(1 - u)` of the uniform values of words. What is exact is done where it is cheapest, on integers: the
-/// subtraction from 1, and taking apart the mantissa (as it lies around 1, between the roots of 1/2 and of 2) and the
-/// exponent. The roundings are those of [`log`].
+/// `log(1 - u)` for the uniform values u of words. Exact operations are done on integers, where they are cheapest: the
+/// subtraction from 1, and splitting off the mantissa (between the roots of 1/2 and of 2) and the exponent. The
+/// roundings are those of [`log`].
 #[inline(always)]
 unsafe fn log_lanes<L: MathLanes>(words: L::Ints) -> L {
     // SAFETY: the caller promises the instruction set.
     unsafe {
-        // (1 - u) * 2^24, and the bias of an exponent that takes the 24 off again.
+        // (1 - u) * 2^24, and an exponent bias that removes the 24 again.
         let x = L::from_signed(L::sub_ints(L::splat_int(1 << 24), count::<L>(words)));
         const BIAS: u32 = (127 + 24) << 23;
         let moved = L::add_ints(x.to_bits(), L::splat_int((ONE_BITS - SQRT_HALF_BITS).wrapping_sub(BIAS)));
@@ -217,8 +217,8 @@ unsafe fn log_lanes<L: MathLanes>(words: L::Ints) -> L {
     }
 }
 
-/// [`sin_cos`] of the uniform values of words, times 2 pi. The quarter of the turn is read off the integer: that it is
-/// half of the octant that [`sin_cos`] finds by rounding is tested for each of the 2^24 values.
+/// [`sin_cos`] of the uniform values of words, times 2 pi. The quarter turn is read from the integer. A test checks for
+/// all 2^24 values that it is half of the octant that [`sin_cos`] finds by rounding.
 #[inline(always)]
 unsafe fn sin_cos_lanes<L: MathLanes>(words: L::Ints) -> (L, L) {
     // SAFETY: the caller promises the instruction set.
@@ -226,7 +226,7 @@ unsafe fn sin_cos_lanes<L: MathLanes>(words: L::Ints) -> (L, L) {
         let count = count::<L>(words);
         let quarter = L::shift_right::<22>(L::add_ints(count, L::splat_int(1 << 21)));
         let quotient = L::from_signed(quarter);
-        // Scaling by a power of two is exact, wherever it is done.
+        // Scaling by a power of two is exact, so its order does not matter.
         let mut x = L::from_signed(count).mul(L::splat(TWO_PI * STEP));
         for part in PI_OVER_FOUR {
             x = quotient.mul_add(L::splat(2.0 * part), x);

@@ -1,4 +1,4 @@
-//! The way back to tables, and the steps of optimizers.
+//! The backward passes that lead to tables, and the steps of optimizers.
 
 pub mod layer_norm_grad;
 pub mod optim;

@@ -1,4 +1,4 @@
-//! row_sum: rows of a gradient summed by the row of the table that they belong to.
+//! row_sum: rows of a gradient, summed by the row of the table that they belong to.
 //!
 //! ```text
 //! sum(u)[d] = 0.0 + grad[places[starts[u]] * dim + d] + grad[places[starts[u] + 1] * dim + d] ...   in this order
@@ -8,12 +8,12 @@
 //! dense:  out[r] = sum(u) where first + r == ids[u], else 0.0        for r in 0..out rows
 //! ```
 //!
-//! `torch.nn.functional.embedding`'s backward. One owner a row and no reduction across lanes: the same bits on every
-//! instruction set. Only `columns` of the gradient are read, and rows of `out` are as long: a row that is hot is
-//! divided among threads by columns.
+//! `torch.nn.functional.embedding`'s backward. Each row has one owner and lanes are never reduced, so the bits are the
+//! same on every instruction set. Only `columns` of the gradient are read, and rows of `out` have that length: a hot
+//! row is divided among threads by columns.
 //!
-//! Rows of few places are summed in registers while the rows of places further on are asked for; those of many in a row
-//! of scratch that stays in the first cache, four at a time.
+//! Rows with few places are summed in registers while the rows of later places are prefetched. Rows with many are
+//! summed, four at a time, in a row of scratch that stays in the first-level cache.
 
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
@@ -30,26 +30,27 @@ use std::ops::Range;
 pub struct RowSum<'a> {
     /// Rows of `dim` elements.
     pub grad: &'a [f32],
-    /// Elements of a row.
+    /// The number of elements in a row.
     pub dim: usize,
-    /// Which rows are summed, those of one sum next to each other; checked against the rows of `grad`.
+    /// The rows that are summed, those of one sum next to each other; they were checked against the rows of `grad`.
     pub places: CheckedIds<'a>,
-    /// What each of them is multiplied by.
+    /// The factor of each place.
     pub coefficients: Option<&'a [f32]>,
 }
 
-/// Which sums are written where.
+/// Which sums are written, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct Sums<'a> {
     /// Where the places of each sum begin, and where the last end.
     pub starts: &'a [u32],
     /// The columns of the gradient that are summed.
     pub columns: &'a Range<usize>,
-    /// Where rows are those of a table: the row of each sum, ascending, and the table's row that `out` begins with.
+    /// Set if the output is part of a table: the table row of each sum, ascending, and the table row that `out` begins
+    /// with.
     pub dense: Option<(&'a [u32], usize)>,
 }
 
-/// Rows that are summed in registers.
+/// The maximal number of rows that are summed in registers.
 const FEW: usize = 4;
 
 /// The op as the kernels take it. Contract, kept by [`Kernels::row_sums`]: `starts` points at `sums + 1` numbers that
@@ -78,16 +79,16 @@ pub(crate) struct RawRowSum {
 arms!(ROW_SUM: fn(op: RawRowSum), body<L>, reference);
 
 impl Kernels {
-    /// Writes the sum of some of the places to `out`, which has an element for each of the columns.
+    /// Writes the sum of some of the places to `out`, which has one element for each of the columns.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn row_sum(self, of: &RowSum<'_>, places: Range<usize>, columns: &Range<usize>, out: &mut [f32]) {
         of.check(columns);
         assert!(places.start <= places.end && places.end <= of.places.ids().len(), "row_sum: no such places");
         assert!(columns.len() == out.len(), "row_sum: out of another size");
         let starts = [places.start as u32, places.end as u32];
-        // Scratch and result are the same row: it is written from itself at last.
+        // Scratch and result are the same row, so the final write reads and writes the same place.
         let out = out.as_mut_ptr();
         let op = of.raw(columns, &starts, (std::ptr::null(), 0), 1, (out, out), Store::Cached);
         if op.width > 0 {
@@ -96,10 +97,10 @@ impl Kernels {
         }
     }
 
-    /// Writes sums to `out`, of which a row is as long as there are columns; `scratch` is at least one row.
+    /// Writes sums to `out`, whose rows are as long as there are columns; `scratch` holds at least one row.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn row_sums(self, store: Store, of: &RowSum<'_>, to: Sums<'_>, scratch: &mut [f32], out: &mut [f32]) {
         let Sums { starts, columns, dense } = to;
         of.check(columns);
@@ -126,8 +127,8 @@ impl Kernels {
         };
         let to = (out.as_mut_ptr(), scratch.as_mut_ptr());
         let op = of.raw(columns, starts, (ids, first), rows, to, store);
-        // SAFETY: all was just checked, CheckedIds are below their rows, a `&mut` overlaps nothing, and
-        // `self` proves that its instruction set runs here.
+        // SAFETY: everything was just checked, CheckedIds are below their rows, a `&mut` overlaps nothing, and `self`
+        // proves that its instruction set runs here.
         unsafe { ROW_SUM.on(self)(op) }
     }
 }
@@ -141,7 +142,7 @@ impl RowSum<'_> {
         assert!(coefficients.is_none_or(|coefficients| coefficients.len() == len), "row_sum: other coefficients");
     }
 
-    /// As the kernels take it: `to` is the result and the scratch.
+    /// The raw arguments; `to` is the result and the scratch.
     fn raw(
         &self,
         columns: &Range<usize>,
@@ -171,21 +172,21 @@ impl RowSum<'_> {
 }
 
 impl RawRowSum {
-    /// The first column of a place's row.
+    /// The address of a place's row, at the first column.
     #[inline(always)]
     unsafe fn row(&self, k: usize) -> *const f32 {
         // SAFETY: the contract; `k` is below `end`.
         unsafe { self.grad.add(*self.places.add(k) as usize * self.dim) }
     }
 
-    /// The places of a sum.
+    /// The range of a sum's places.
     #[inline(always)]
     unsafe fn of(&self, sum: usize) -> Range<usize> {
         // SAFETY: the contract; `sum` is below `sums`.
         unsafe { *self.starts.add(sum) as usize..*self.starts.add(sum + 1) as usize }
     }
 
-    /// Whether row `r` of `out` is a sum, where `next` is the first that was not written yet.
+    /// Whether row `r` of `out` is a sum; `next` is the first sum not written yet.
     #[inline(always)]
     unsafe fn is_sum(&self, r: usize, next: usize) -> bool {
         // SAFETY: the contract; `next` is tested.
@@ -236,9 +237,9 @@ unsafe fn body<L: MathLanes>(op: RawRowSum) {
 /// The rows of the result.
 struct AllSums<const WEIGHTED: bool> {
     op: RawRowSum,
-    /// The first sum that was not written yet.
+    /// The first sum not written yet.
     next: usize,
-    /// Places to look ahead.
+    /// The number of places to prefetch ahead.
     ahead: usize,
 }
 
@@ -249,7 +250,7 @@ impl<L: MathLanes, const WEIGHTED: bool> Rows<L> for AllSums<WEIGHTED> {
     unsafe fn row(&mut self, r: usize, _: usize) -> Self::Source {
         let op = &self.op;
         let nothing = std::ptr::null();
-        // SAFETY: the contract of `RawRowSum`; places further on are tested to be there.
+        // SAFETY: the contract of `RawRowSum`; later places are checked to exist.
         unsafe {
             let mut sum = Sum {
                 start: nothing,
@@ -284,7 +285,7 @@ impl<L: MathLanes, const WEIGHTED: bool> Rows<L> for AllSums<WEIGHTED> {
     }
 }
 
-/// Sums the rows of many places in the scratch.
+/// Sums rows of many places in the scratch.
 ///
 /// # Safety
 /// The contract of [`RawRowSum`]; `places` are below `end`.
@@ -328,16 +329,16 @@ unsafe fn many<L: MathLanes, const WEIGHTED: bool>(op: &RawRowSum, places: Range
     }
 }
 
-/// A row of the result: a sum of up to [`FEW`] rows, from a row on where there is one.
+/// A row of the result: a sum of up to [`FEW`] rows, added to a start row if there is one.
 #[derive(Clone, Copy)]
 pub(crate) struct Sum<L, const WEIGHTED: bool> {
-    /// Null for zeros.
+    /// The start row; null means zeros.
     start: *const f32,
     rows: [*const f32; FEW],
     coefficients: [L; FEW],
     plain: [f32; FEW],
     count: usize,
-    /// Rows that will be read later.
+    /// The rows to prefetch.
     later: [*const f32; FEW],
 }
 

@@ -1,4 +1,4 @@
-//! bag: the rows that a bag of ids names, summed, averaged, or the largest of each column.
+//! bag: the rows that a bag of ids names: their sum, their mean, or the maximum of each column.
 //!
 //! ```text
 //! for b in bags:
@@ -12,9 +12,9 @@
 //!     out[b * dim + d] = round(acc); 0.0 of no rows
 //! ```
 //!
-//! `torch.nn.functional.embedding_bag`. Without weights all are 1. The integers' biases are added once for all rows, so
-//! that a row costs a conversion and a fused multiply-add; a bag of one row is that row as gather_rows has it, to the
-//! bit. Sums run in the order of the ids: the same bits on every instruction set.
+//! `torch.nn.functional.embedding_bag`. Without weights all are 1. The biases of integers are added once for all rows,
+//! so that a row costs a conversion and a fused multiply-add. A bag of one row equals that row from gather_rows, to the
+//! bit. Sums run in the order of the ids, so the bits are the same on every instruction set.
 
 pub use super::bag_raw::Mode;
 use super::bag_raw::RawBag;
@@ -30,7 +30,7 @@ use std::ops::Range;
 /// Where bags begin and end among the ids.
 #[derive(Clone, Copy, Debug)]
 pub enum Bags<'a> {
-    /// Bags of so many ids each.
+    /// Every bag has this many ids.
     Even(usize),
     /// Bag b is `offsets[b] .. offsets[b + 1]`.
     Ragged(&'a [usize]),
@@ -39,27 +39,27 @@ pub enum Bags<'a> {
 /// A batch of bags.
 #[derive(Clone, Copy, Debug)]
 pub struct Bag<'a> {
-    /// Whose rows.
+    /// The table of the rows.
     pub table: RowTable<'a>,
-    /// Which rows.
+    /// The ids of the rows.
     pub ids: CheckedIds<'a>,
-    /// Whose ids.
+    /// How the ids are divided into bags.
     pub bags: Bags<'a>,
-    /// A factor for each id, for sums.
+    /// A factor for each id; only for sums.
     pub weights: Option<&'a [f32]>,
-    /// An id that counts for nothing.
+    /// The id that bags ignore.
     pub padding: Option<u32>,
-    /// What becomes of the rows.
+    /// How the rows are pooled.
     pub mode: Mode,
 }
 
 arms!(BAG: fn(op: RawBag), body<L>, reference);
 
 impl Kernels {
-    /// The results of the bags in `range`, as (bags x dim) elements of `out_format` in the bytes of `out`.
+    /// Writes the results of the bags in `range`, as (bags x dim) elements of `out_format`, to the bytes of `out`.
     ///
     /// # Panics
-    /// If slices are not of these sizes, or bags not inside the ids: the caller's bug, not its user's.
+    /// If slices have other sizes, or bags are not inside the ids, which is a bug in the caller.
     pub fn bag(self, bag: &Bag<'_>, range: Range<usize>, out_format: OutFormat, out: &mut [u8]) {
         let Bag { table, ids, bags, weights, padding, mode } = *bag;
         let len = ids.ids().len();
@@ -101,8 +101,8 @@ impl Kernels {
             out: out.as_mut_ptr(),
             out_format,
         };
-        // SAFETY: all of the contract was just checked, CheckedIds are below its rows, a `&mut` overlaps
-        // nothing, and `self` proves that its instruction set runs here.
+        // SAFETY: the whole contract was just checked, CheckedIds are below its rows, a `&mut` overlaps nothing, and
+        // `self` proves that its instruction set runs here.
         unsafe { BAG.on(self)(op) }
     }
 }

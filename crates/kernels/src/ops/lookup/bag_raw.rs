@@ -1,9 +1,8 @@
-//! The bags of [`super::bag`] as kernels take them: where they lie, who belongs to each, and the definition of a
-//! column.
+//! The raw arguments of [`super::bag`]: where bags lie, which ids belong to each, and the definition of a column.
 
 use crate::rows::format::{OutFormat, RowFormat};
 
-/// What becomes of the rows of a bag.
+/// How the rows of a bag are pooled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it all")]
 pub enum Mode {
@@ -13,13 +12,13 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// All, in the order of their codes.
+    /// All modes, in the order of their codes.
     pub const ALL: [Mode; 3] = [Mode::Sum, Mode::Mean, Mode::Max];
 }
 
-/// The op as the kernels take it. Contract, kept by [`crate::dispatch::Kernels::bag`]: bags `first .. first + bags`
-/// begin and end inside the ids, in order; each id is below the number of rows of `row_bytes` that `table` points at,
-/// laid out as `format` says; `weights` is null or points at as many factors as there are ids; `out` points at
+/// The raw arguments of the op. Their contract, which [`crate::dispatch::Kernels::bag`] checks: bags `first .. first +
+/// bags` begin and end inside the ids, in order; each id is below the number of rows of `row_bytes` that `table` points
+/// at, laid out as `format` says; `weights` is null or points at as many factors as there are ids; `out` points at
 /// `bags * dim` elements of `out_format` that overlap none of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawBag {
@@ -28,32 +27,32 @@ pub(crate) struct RawBag {
     pub(crate) row_bytes: usize,
     pub(crate) dim: usize,
     pub(crate) ids: *const u32,
-    /// Null where bags are even.
+    /// Null if all bags have the same number of ids.
     pub(crate) offsets: *const usize,
     pub(crate) length: usize,
     pub(crate) first: usize,
     pub(crate) bags: usize,
     pub(crate) weights: *const f32,
-    /// No row has the number `u32::MAX`: it stands for no padding.
+    /// `u32::MAX`, which is not the number of any row, means no padding.
     pub(crate) padding: u32,
     pub(crate) mode: Mode,
     pub(crate) out: *mut u8,
     pub(crate) out_format: OutFormat,
 }
 
-/// What one bag is made of.
+/// The members of one bag.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Members {
     pub(crate) begin: usize,
     pub(crate) end: usize,
-    /// The first id that is not padding; `end` where there is none.
+    /// The first id that is not padding; `end` if there is none.
     pub(crate) first: usize,
-    /// Ids that are not padding.
+    /// The number of ids that are not padding.
     pub(crate) count: usize,
 }
 
 impl RawBag {
-    /// Where the b-th bag of the op begins and ends.
+    /// The beginning and the end of the b-th bag of the op.
     ///
     /// # Safety
     /// The contract; `b` is below `bags`.
@@ -118,7 +117,7 @@ impl RawBag {
         if self.weights.is_null() { 1.0 } else { unsafe { *self.weights.add(i) } }
     }
 
-    /// Where the result of the b-th bag goes.
+    /// The address of the b-th bag's result.
     ///
     /// # Safety
     /// `b` is below `bags`.

@@ -1,4 +1,4 @@
-//! embed: the input layer of a transformer, in one pass: rows of a table, scaled, plus rows of others, normalized.
+//! embed: the input layer of a transformer in one pass: rows of a table, scaled, plus rows of other tables, normalized.
 //!
 //! ```text
 //! for i in 0..ids.len:
@@ -9,9 +9,9 @@
 //!     out[i * dim ..] = x, or its layer normalization (ops/layer_norm.rs)
 //! ```
 //!
-//! One rounded product and one rounded sum an element, in this order: the bits of models that scale their tokens before
-//! they add anything (Gemma, BART), and of BERT's (token + segment) + position. A scale of 1 is no operation at all.
-//! The same bits on every instruction set.
+//! Each element takes one rounded product and one rounded sum per table, in this order. These are the bits of models
+//! that scale their tokens before they add anything (Gemma, BART), and of BERT's (token + segment) + position. A scale
+//! of 1 does nothing. The bits are the same on every instruction set.
 
 use super::layer_norm::{self, Norm, Normalized, RawNorm, normalized};
 use crate::dispatch::{Kernels, arms};
@@ -24,36 +24,36 @@ use crate::rows::store::Store;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 use std::ops::Range;
 
-/// What is computed for a batch of ids.
+/// The computation for a batch of ids.
 #[derive(Clone, Copy, Debug)]
 pub struct Embed<'a> {
     /// The large table, rows x dim.
     pub table: &'a [f32],
-    /// Elements of a row of every table.
+    /// The number of elements in a row of every table.
     pub dim: usize,
     /// The ids.
     pub ids: CheckedIds<'a>,
-    /// What rows of the table are multiplied by before anything is added.
+    /// The factor of the table's rows, applied before anything is added.
     pub scale: f32,
-    /// What is added, in this order; there is nothing behind nothing.
+    /// The tables that are added, in this order; None is only followed by None.
     pub added: [Option<Added<'a>>; 2],
-    /// The normalization of what came out.
+    /// The normalization of the sum.
     pub norm: Option<Norm<'a>>,
 }
 
 impl Embed<'_> {
-    /// That of a range of the ids.
+    /// The same for a range of the ids.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If the range is outside the ids.
     pub fn part(&self, range: Range<usize>) -> Self {
         let added = self.added.map(|added| added.map(|added| added.part(range.clone())));
         Self { ids: self.ids.part(range), added, ..*self }
     }
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::embed_with`]: that of gather; the first `count` of
-/// `added` fulfil theirs for `len` ids; the norm's row is there, or it is none.
+/// The raw arguments of the op. Their contract, which [`Kernels::embed_with`] checks: that of gather; the first `count`
+/// of `added` keep theirs for `len` ids; the norm's rows exist, or there is no norm.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawEmbed {
     pub(crate) table: *const f32,
@@ -71,15 +71,15 @@ pub(crate) struct RawEmbed {
 arms!(EMBED: fn(op: RawEmbed), body<L>, reference);
 
 impl Kernels {
-    /// `out` (ids x dim) as the op says, stored as is best for its size.
+    /// Writes the result (ids x dim) to `out`, with the way of storing that suits its size.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn embed(self, op: &Embed<'_>, out: &mut [f32]) {
         self.embed_with(Store::for_bytes(size_of_val(out)), op, out);
     }
 
-    /// [`Kernels::embed`] with the way of storing named: for parts of a result, tests and measurements.
+    /// [`Kernels::embed`] with an explicit way of storing, for parts of a result, tests and measurements.
     pub fn embed_with(self, store: Store, op: &Embed<'_>, out: &mut [f32]) {
         let Embed { table, dim, ids, scale, added: [first, second], norm } = *op;
         let len = ids.ids().len();
@@ -156,14 +156,14 @@ unsafe fn write<L: MathLanes, const SCALED: bool, const ADDED: usize>(op: RawEmb
     unsafe {
         let inputs = Inputs::<L, SCALED, ADDED> { scale: L::splat(op.scale), op };
         match op.norm {
-            // A row of nothing has no mean.
+            // An empty row has no mean.
             Some(norm) if op.dim > 0 => write_rows::<L, _>(target, NormalizedInputs { inputs, norm }),
             _ => write_rows::<L, _>(target, inputs),
         }
     }
 }
 
-/// The rows of the result before it is normalized.
+/// The rows of the result before they are normalized.
 struct Inputs<L, const SCALED: bool, const ADDED: usize> {
     op: RawEmbed,
     scale: L,
@@ -193,12 +193,12 @@ impl<L: MathLanes, const SCALED: bool, const ADDED: usize> Rows<L> for Inputs<L,
     }
 }
 
-/// A row of the table, scaled, and what is added to it; and the row of the table that will be read later.
+/// A row of the table, its scale, the rows that are added to it, and the row of the table to prefetch.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<L, const SCALED: bool, const ADDED: usize> {
     row: *const f32,
     later: *const f32,
-    /// The same in every lane, and once.
+    /// The scale in every lane, and as a single number.
     scale: (L, f32),
     added: [*const f32; 2],
 }

@@ -5,7 +5,8 @@
 //!     out[i * dim .. (i + 1) * dim] = table[ids[i] * dim .. (ids[i] + 1) * dim]
 //! ```
 //!
-//! `torch.nn.functional.embedding`. A copy: the same bits on every instruction set, NaN payloads included.
+//! `torch.nn.functional.embedding`. This is a copy, so the bits are the same on every instruction set, including NaN
+//! payloads.
 
 use crate::dispatch::{Kernels, arms};
 use crate::ids::CheckedIds;
@@ -29,15 +30,15 @@ pub(crate) struct RawGather {
 arms!(GATHER: fn(op: RawGather), body<L>, reference);
 
 impl Kernels {
-    /// Copies rows `ids` of `table` (rows x dim) to `out` (ids x dim), stored as is best for its size.
+    /// Copies rows `ids` of `table` (rows x dim) to `out` (ids x dim), with the way of storing that suits its size.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn gather(self, table: &[f32], dim: usize, ids: CheckedIds<'_>, out: &mut [f32]) {
         self.gather_with(Store::for_bytes(size_of_val(out)), table, dim, ids, out);
     }
 
-    /// [`Kernels::gather`] with the way of storing named: for tests and measurements.
+    /// [`Kernels::gather`] with an explicit way of storing, for tests and measurements.
     pub fn gather_with(self, store: Store, table: &[f32], dim: usize, ids: CheckedIds<'_>, out: &mut [f32]) {
         assert!(ids.rows().checked_mul(dim).is_some_and(|need| need <= table.len()), "gather: table too small");
         assert!(ids.ids().len().checked_mul(dim) == Some(out.len()), "gather: out of another size");
@@ -90,7 +91,7 @@ impl<L: Lanes> Rows<L> for RawGather {
     }
 }
 
-/// A row as it stands in a table, and the row that will be read later.
+/// A row as it is in a table, and the row to prefetch.
 #[derive(Clone, Copy)]
 pub(crate) struct Copied {
     row: *const f32,

@@ -1,4 +1,4 @@
-//! gather_rows: rows of a table of any layout, in the order of the ids, as numbers.
+//! gather_rows: rows of a table of any layout, in the order of the ids, converted to the type of the result.
 //!
 //! ```text
 //! for i in 0..ids.len:
@@ -6,8 +6,9 @@
 //!         out[i * dim + d] = round(value(table[ids[i]], d))      value: stored, or fma(stored, scale, bias)
 //! ```
 //!
-//! Where the result's elements are the table's own, bytes are copied, NaN payloads included. Else every value is made
-//! by exact conversions, at most one fused multiply-add and one rounding: the same bits on every instruction set.
+//! If the result has the element type of the table, bytes are copied, including NaN payloads. Otherwise every value
+//! takes exact conversions, at most one fused multiply-add and one rounding, so the bits are the same on every
+//! instruction set.
 
 use super::quantize::sample;
 use crate::dispatch::{Kernels, arms};
@@ -39,16 +40,16 @@ pub(crate) struct RawGatherRows {
 arms!(GATHER_ROWS: fn(op: RawGatherRows), body<L>, reference);
 
 impl Kernels {
-    /// The values of rows `ids` of `table`, as (ids x dim) elements of `out_format` in the bytes of `out`, stored as is
-    /// best for its size.
+    /// Writes the values of rows `ids` of `table`, as (ids x dim) elements of `out_format`, to the bytes of `out`, with
+    /// the way of storing that suits its size.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn gather_rows(self, table: RowTable<'_>, ids: CheckedIds<'_>, out_format: OutFormat, out: &mut [u8]) {
         self.gather_rows_with(Store::for_bytes(out.len()), table, ids, out_format, out);
     }
 
-    /// [`Kernels::gather_rows`] with the way of storing named: for parts of a result, tests and measurements.
+    /// [`Kernels::gather_rows`] with an explicit way of storing, for parts of a result, tests and measurements.
     pub fn gather_rows_with(
         self,
         store: Store,
@@ -91,14 +92,14 @@ impl RawGatherRows {
         unsafe { self.out.add(i * self.dim * self.out_format.size()) }
     }
 
-    /// Whether results go past the caches: f32 alone, of formats whose vectors begin at any column, which int4's do
-    /// not.
+    /// Whether results go past the caches. That is only done for f32, from formats whose vectors may begin at any
+    /// column, which excludes int4.
     fn is_streamed(&self) -> bool {
         let aligned = self.out.cast::<f32>().is_aligned();
         self.store == Store::Streaming && self.out_format == OutFormat::Float32 && aligned
     }
 
-    /// The columns from `from` on of row `i`, one at a time.
+    /// Computes the columns of row `i` beginning at `from`, one at a time.
     #[inline(always)]
     unsafe fn columns(&self, i: usize, from: usize) {
         // SAFETY: the contract; `i` is below `len`.
@@ -147,13 +148,13 @@ unsafe fn body<L: NarrowLanes>(op: RawGatherRows) {
     }
 }
 
-/// Rows to look ahead: about 8 KB of them, at least two.
+/// The number of rows to prefetch ahead: about 8 KB, and at least two.
 #[inline(always)]
 fn distance(row_bytes: usize) -> usize {
     (8192 / row_bytes.max(1)).clamp(2, 32)
 }
 
-/// Asks for a whole row, some rows before it is read.
+/// Prefetches a whole row, some rows before it is read.
 ///
 /// # Safety
 /// The contract; `i` is below `len`.
@@ -188,7 +189,7 @@ struct Decoding<F> {
     of: PhantomData<F>,
 }
 
-/// A row of a table, and the row that will be read later.
+/// A row of a table, and the row to prefetch.
 struct Decoded<F> {
     format: RowFormat,
     row: *const u8,
@@ -215,7 +216,7 @@ impl<L: NarrowLanes, F: Format<L, 1>> Rows<L> for Decoding<F> {
         // SAFETY: the contract; both indices are below `len`; a prefetch never faults.
         unsafe {
             let (row, later) = (op.row(i), op.row((i + self.ahead).min(op.len - 1)));
-            // Where the scale stands, if there is one.
+            // The scale, if there is one, is at the end of the row.
             L::prefetch(later.wrapping_add(op.row_bytes).wrapping_sub(1).cast());
             Decoded { format: op.format, row, later, scale: F::scale(row, op.dim), of: PhantomData }
         }
@@ -274,7 +275,7 @@ unsafe fn rows<L: NarrowLanes, F: Format<L, N>, const N: usize>(op: RawGatherRow
             let (scale, bias) = (L::splat(of_row.scale), L::splat(of_row.bias));
             let mut at = 0;
             while at < units {
-                // The last step overlaps the one before it: the same values are written twice.
+                // The last step overlaps the one before it, and writes the same values twice.
                 at = at.min(units - L::WIDTH);
                 let mut values = F::load(row.add(at * F::UNIT));
                 if F::SCALED {

@@ -10,17 +10,18 @@
 //! y[d] = fma(((x[d] - high) - low) * rstd, weight[d], bias[d])
 //! ```
 //!
-//! Lanes as written, what follows the sums in f64: the same bits on every instruction set. The mean is corrected
-//! (Chan, Golub, LeVeque 1983), so that a row far from zero loses nothing but what its own elements lost.
+//! The lanes are as written, and what follows the sums is in f64, so the bits are the same on every instruction set.
+//! The mean is corrected (Chan, Golub, LeVeque 1983), so that a row far from zero only loses what its own elements had
+//! lost.
 //!
-//! A row is computed three times, from rows that the first time brings into the cache: no memory is needed for it, and
-//! its elements are written once.
+//! A row is computed three times, from rows that the first pass brings into the cache. This needs no memory, and each
+//! element is written once.
 
 use crate::lanes::math::MathLanes;
 use crate::rows::total::halved;
 use crate::rows::write::RowSource;
 
-/// What is learned of a normalization, and the number that keeps it from dividing by zero.
+/// The parameters of a normalization, and the number that keeps it from dividing by zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Norm<'a> {
     /// A factor for each column.
@@ -31,7 +32,7 @@ pub struct Norm<'a> {
     pub eps: f64,
 }
 
-/// As the kernels take it: `weight` and `bias` point at a row each, of as many elements as `share` divides one by.
+/// The raw form for kernels: `weight` and `bias` each point at a row of as many elements as `share` divides one by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawNorm {
     pub(crate) weight: *const f32,
@@ -40,12 +41,12 @@ pub(crate) struct RawNorm {
     pub(crate) eps: f64,
 }
 
-/// Elements summed apart from each other: two of the widest vectors, so that one sum does not wait for the other.
+/// The number of separate sums: two of the widest vectors, so that one sum does not wait for the other.
 pub(crate) const LANES: usize = 32;
-/// The most vectors that hold them.
+/// The maximal number of vectors that hold them.
 pub(crate) const VECTORS: usize = LANES / 4;
 
-/// What a row is normalized by.
+/// The moments by which a row is normalized.
 #[derive(Clone, Copy)]
 pub(crate) struct Moments {
     pub(crate) high: f32,
@@ -54,12 +55,12 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    /// Of the sums of deviations from `high` and of their squares.
+    /// The moments from the sums of deviations from `high` and of their squares.
     #[inline(always)]
     pub(crate) fn new(norm: RawNorm, high: f32, deviations: f32, squares: f32) -> Self {
         let low = norm.mean(deviations);
         let variance = f64::from(squares) * norm.share - f64::from(low) * f64::from(low);
-        // NaN stays NaN: `max` would take the other.
+        // NaN stays NaN, which `max` would replace by the other operand.
         let variance = if variance < 0.0 { 0.0 } else { variance };
         Self { high, low, rstd: (1.0 / (variance + norm.eps).sqrt()) as f32 }
     }
@@ -72,7 +73,7 @@ impl RawNorm {
     }
 }
 
-/// The definition: normalizes the row of `dim` elements at `row`, in place.
+/// The reference: normalizes the row of `dim` elements at `row`, in place.
 ///
 /// # Safety
 /// `row` may be read and written, and is neither the weight nor the bias.
@@ -98,10 +99,10 @@ pub(crate) unsafe fn reference(norm: RawNorm, row: *mut f32, dim: usize) {
     }
 }
 
-/// The normalized row of a source of `dim` elements, at least one.
+/// The normalized row of a source with `dim` elements, at least one.
 ///
 /// # Safety
-/// The source has them, and the machine `L`'s instruction set.
+/// The source has `dim` elements, and the machine has `L`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn normalized<L: MathLanes, S: RowSource<L>>(
     norm: RawNorm,

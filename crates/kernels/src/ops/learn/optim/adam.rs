@@ -16,19 +16,19 @@ use crate::real::Real;
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam<F> {
-    /// The parameter is multiplied by it.
+    /// The factor of the parameter.
     pub decay: F,
-    /// Times the parameter, added to the gradient.
+    /// The factor of the parameter that is added to the gradient.
     pub l2: F,
     /// The gradient's share of the first moment.
     pub w1: F,
-    /// What is kept of the second moment.
+    /// The factor that the second moment keeps.
     pub beta2: F,
-    /// The squared gradient's share of it.
+    /// The squared gradient's share of the second moment.
     pub w2: F,
-    /// The learning rate, its bias corrected.
+    /// The learning rate, with the bias correction of the first moment.
     pub size: F,
-    /// The root of the second moment's correction.
+    /// The square root of the second moment's bias correction.
     pub root: F,
     /// Added to the denominator.
     pub eps: F,
@@ -60,16 +60,16 @@ impl<F: Real> Adam<F> {
 }
 
 impl Adam<f32> {
-    /// Whether [`Adam::lanes`] takes it: AdamW, of moments that mostly stay.
+    /// Whether [`Adam::lanes`] supports it: AdamW whose moments mostly stay.
     pub(super) fn is_plain(&self) -> bool {
         self.l2 == 0.0 && self.w1 < 0.5
     }
 
-    /// The loop of [`Adam::step`] by vectors, to the same bits: compilers make narrower ones, of which memory is a
-    /// sixth slower read and written.
+    /// The loop of [`Adam::step`] in vectors, with the same bits. Compilers make narrower vectors, with which memory is
+    /// read and written a sixth slower.
     ///
     /// # Safety
-    /// On a machine that has `L`'s instruction set. All slices are as long as the parameter.
+    /// The machine has `L`'s instruction set. All slices are as long as the parameter.
     #[inline(always)]
     pub(super) unsafe fn lanes<L: NarrowLanes>(self, slots: Slots<'_, f32>) {
         let Slots { param, grad, first, second } = slots;
@@ -100,8 +100,8 @@ impl Adam<f32> {
     }
 }
 
-/// The numbers of a seventh step, for probes. What they are made of by roots and powers stands here as it is: that may
-/// differ between machines, and is no part of a kernel.
+/// The numbers of the seventh step, for probes. Values that come from roots and powers are written as constants: they
+/// may differ between machines, and kernels do not compute them.
 pub(super) fn sample<F: Real>(decay: f64, l2: f64, w1: f64) -> Adam<F> {
     let [decay, l2, w1, beta2, w2, size, root, eps] =
         [decay, l2, w1, 0.999, 0.001, 0.001_916_9, 0.083_462, 1e-8].map(F::round);

@@ -1,32 +1,32 @@
 //! Stochastic gradient descent. `torch.optim.SGD`, dampening 0.
 //!
 //! ```text
-//! g = fma(weight_decay, p, g)                   where there is any
+//! g = fma(weight_decay, p, g)                   if there is any
 //! velocity = g at the first step, else velocity * momentum + g
-//! g = velocity, or fma(momentum, velocity, g) of Nesterov's kind
+//! g = velocity, or fma(momentum, velocity, g) with Nesterov momentum
 //! p = fma(-lr, g, p)
 //! ```
 
 use super::slots::Slots;
 use crate::real::Real;
 
-/// Without momentum.
+/// The numbers of one step without momentum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd<F> {
     /// The learning rate.
     pub lr: F,
-    /// Times the parameter, added to the gradient.
+    /// The factor of the parameter that is added to the gradient.
     pub weight_decay: F,
 }
 
-/// With it. Sutskever, Martens, Dahl, Hinton 2013.
+/// The numbers of one step with momentum. Sutskever, Martens, Dahl, Hinton 2013.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Momentum<F> {
-    /// What both have.
+    /// The numbers that both kinds of step have.
     pub sgd: Sgd<F>,
-    /// What is kept of the velocity.
+    /// The factor that the velocity keeps.
     pub momentum: F,
-    /// Whether the step looks ahead.
+    /// Whether to use Nesterov momentum.
     pub nesterov: bool,
     /// Whether there is no velocity yet.
     pub first: bool,

@@ -1,14 +1,14 @@
 //! The memory that a step of an optimizer works on.
 
-/// What a step works on: elements in memory of their own.
+/// The elements that a step reads and writes; the slices do not overlap.
 #[derive(Debug)]
 pub struct Slots<'a, F> {
     /// The parameter.
     pub param: &'a mut [F],
-    /// Its gradient, of as many elements.
+    /// Its gradient, which has as many elements.
     pub grad: &'a [F],
-    /// State: as many elements, one, or none, as the rule says.
+    /// State: as many elements, one, or none, as the rule requires.
     pub first: &'a mut [F],
-    /// The same.
+    /// The second state, likewise.
     pub second: &'a mut [F],
 }

@@ -1,4 +1,5 @@
-//! Adam on rows alone: a row that got no gradient stays as it is, moments and all. `torch.optim.SparseAdam`.
+//! Adam for gradients in rows only: a row without a gradient stays as it is, with its moments.
+//! `torch.optim.SparseAdam`.
 //!
 //! ```text
 //! m = m + (g - m) * w1
@@ -6,7 +7,7 @@
 //! p = p + -size * (m / (sqrt(v) + eps))         size = lr * sqrt(1 - beta2^t) / (1 - beta1^t)
 //! ```
 //!
-//! Nothing is fused: PyTorch takes these steps one after the other.
+//! Nothing is fused, because PyTorch does these operations one by one.
 
 use super::slots::Slots;
 use crate::real::Real;
@@ -18,7 +19,7 @@ pub struct SparseAdam<F> {
     pub w1: F,
     /// The squared gradient's share of the second.
     pub w2: F,
-    /// The learning rate, both biases corrected.
+    /// The learning rate, with both bias corrections.
     pub size: F,
     /// Added to the denominator.
     pub eps: F,

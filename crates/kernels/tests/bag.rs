@@ -1,4 +1,4 @@
-//! Bags and rows of every layout: every instruction set against the definition, to the bit, and the definition against
+//! Bags and rows of every layout: every instruction set has the bits of the definition, and the definition agrees with
 //! a loop in f64.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
@@ -20,7 +20,7 @@ use tokenbed_testkit::random::{DIMS, Random};
 
 const SENTRY: u8 = 0xa5;
 const ROWS: usize = 7;
-/// Bags of one, of many, of none, with repeated rows, the first and the last.
+/// Bags of one id, of many and of none, with repeated rows, the first row and the last.
 const IDS: [u32; 19] = [3, 0, 6, 6, 1, 2, 3, 4, 5, 0, 1, 1, 1, 1, 6, 2, 0, 4, 5];
 const OFFSETS: [usize; 8] = [0, 0, 1, 4, 13, 13, 18, 19];
 
@@ -32,7 +32,7 @@ fn others() -> impl Iterator<Item = Kernels> {
     dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar)
 }
 
-/// Rows of a layout that hold these numbers, as near as they can.
+/// Rows of a layout with these values, as closely as it can hold them.
 fn packed(format: RowFormat, values: &[f32], dim: usize) -> Vec<u8> {
     values.chunks(dim).flat_map(|row| packed_row(format, row)).collect()
 }
@@ -60,7 +60,7 @@ fn elements(format: OutFormat, bytes: &[u8]) -> Vec<f32> {
     }
 }
 
-/// Asserts the same bits, where every NaN is the same: which of two NaNs a sum keeps, IEEE leaves open.
+/// Asserts the same bits, except that all NaN count as equal: IEEE leaves open which of two NaN a sum keeps.
 #[track_caller]
 fn same(format: OutFormat, ours: &[u8], wanted: &[u8], what: &str) {
     if ours == wanted {
@@ -72,7 +72,8 @@ fn same(format: OutFormat, ours: &[u8], wanted: &[u8], what: &str) {
     }
 }
 
-/// A bag's result on these kernels, into memory that starts `offset` bytes after a cache line, between sentries.
+/// The results of bags on these kernels, written between sentries to memory that starts `offset` bytes after a cache
+/// line.
 fn run(kernels: Kernels, bag: &Bag<'_>, bags: usize, format: OutFormat, offset: usize) -> Vec<u8> {
     let mut out = Guarded::new(bags * bag.table.dim() * format.size(), offset, SENTRY);
     kernels.bag(bag, 0..bags, format, &mut out);
@@ -92,7 +93,7 @@ fn gathered(kernels: Kernels, table: RowTable<'_>, ids: &[u32], format: OutForma
     out.to_vec()
 }
 
-/// Any bytes: NaN, infinite and subnormal elements, scales and biases among them.
+/// Arbitrary bytes, among them NaN, infinite and subnormal elements, scales and biases.
 fn any_bytes(random: &mut Random, format: RowFormat, dim: usize) -> Vec<u8> {
     if format == RowFormat::Float32 {
         return random.awkward(ROWS * dim).iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -143,7 +144,7 @@ fn every_mode(kernels: Kernels, table: RowTable<'_>, weights: &[f32], offset: us
     }
 }
 
-/// The definition, against the same in f64.
+/// The definition agrees with the formula in f64.
 #[test]
 fn the_definition_is_the_formula() {
     let mut random = Random::new(42);
@@ -175,7 +176,7 @@ fn the_definition_is_the_formula() {
                         Mode::Mean => sum / members.len().max(1) as f64,
                         Mode::Max => members.iter().map(|&i| value(i)).reduce(f64::max).unwrap_or(0.0),
                     };
-                    // Elements and biases are at most 2 apart each, and both are summed.
+                    // Elements and biases are each at most 2 apart, and both are summed.
                     let allowed = if mode == Mode::Max {
                         0.0
                     } else {
@@ -189,7 +190,7 @@ fn the_definition_is_the_formula() {
     }
 }
 
-/// A bag of one row is the row.
+/// A bag of one row equals that row.
 #[test]
 fn a_bag_of_one_is_a_lookup() {
     let mut random = Random::new(43);
@@ -209,7 +210,7 @@ fn a_bag_of_one_is_a_lookup() {
     }
 }
 
-/// Parts of the bags, as threads take them.
+/// The results of a range of bags, as threads compute them, are a part of those of all bags.
 #[test]
 fn a_range_of_bags_is_a_part_of_all() {
     let dim = 33;
@@ -276,7 +277,7 @@ fn what_breaks_the_contract_is_a_bug() {
     assert!(RowTable::new(RowFormat::Float32, &bytes, usize::MAX, 3).is_none());
 }
 
-/// Bags of any lengths over a table of any layout.
+/// Bags of arbitrary lengths over a table of any layout.
 #[derive(Clone, Debug)]
 struct Case {
     format: RowFormat,
@@ -332,7 +333,7 @@ proptest! {
             let ours = run(kernels, &bag, count, case.out, case.offsets.1);
             same(case.out, &ours, &defined, kernels.isa().name());
         }
-        // Padding is as if it were not there.
+        // Padding gives the same result as leaving it out.
         if let Some(padding) = case.padding {
             let kept: Vec<usize> = (0..case.ids.len()).filter(|&i| case.ids[i] != padding).collect();
             let ids: Vec<u32> = kept.iter().map(|&i| case.ids[i]).collect();

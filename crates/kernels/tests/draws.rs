@@ -1,4 +1,4 @@
-//! The ops of the draws: every instruction set against the scalar definition, to the bit.
+//! The ops of random draws: every instruction set has the bits of the scalar definition.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -8,7 +8,7 @@ use tokenbed_kernels::ops::draw::draw_normal::NORMAL_BLOCK;
 use tokenbed_kernels::ops::draw::draw_uniform::temper;
 use tokenbed_kernels::ops::draw::mt19937::{MT_WORDS, MtState};
 
-/// Stands past the end of every output.
+/// The value after the end of every output.
 const SENTRY: f32 = -12345.5;
 
 fn scalar() -> Kernels {
@@ -19,7 +19,7 @@ fn others() -> impl Iterator<Item = Kernels> {
     dispatch::available().filter(|kernels| kernels.isa() != Isa::Scalar)
 }
 
-/// Words without structure (splitmix64).
+/// Pseudo-random words (splitmix64).
 fn words(seed: u64, len: usize) -> Vec<u32> {
     let mut state = seed;
     let mut next = || {
@@ -35,12 +35,12 @@ fn words(seed: u64, len: usize) -> Vec<u32> {
 fn untemper(y: u32) -> u32 {
     let y = y ^ (y >> 18);
     let y = y ^ ((y << 15) & 0xefc6_0000);
-    // Each step settles seven more bits from below, or eleven from above.
+    // Each step recovers seven more bits from below, or eleven from above.
     let lower = (0..4).fold(y, |x, _| y ^ ((x << 7) & 0x9d2c_5680));
     (0..2).fold(lower, |x, _| lower ^ (x >> 11))
 }
 
-/// `fill` on both tables, into outputs that start `offset` elements into their memory and end before sentries.
+/// Runs `fill` on both kernels, with outputs that start `offset` elements into their memory and end before sentries.
 fn same(kernels: Kernels, len: usize, offset: usize, fill: impl Fn(Kernels, &mut [f32])) {
     let run = |kernels: Kernels| {
         let mut memory = vec![SENTRY; offset + len + 40];
@@ -62,7 +62,7 @@ fn untempering_undoes_tempering() {
     }
 }
 
-/// The 10000th draw of the engine seeded with 5489, as the C++ standard requires it of `std::mt19937`.
+/// The 10000th draw of the engine seeded with 5489, as the C++ standard requires of `std::mt19937`.
 #[test]
 fn the_scalar_twist_is_the_standards() {
     let mut seeded = [5489_u32; MT_WORDS];
@@ -80,7 +80,7 @@ fn the_scalar_twist_is_the_standards() {
 fn twists_are_the_same() {
     let patterns = [[0; MT_WORDS], [u32::MAX; MT_WORDS], [0x8000_0000; MT_WORDS], [0x7fff_ffff; MT_WORDS]];
     let random = (0..20).map(|seed| words(seed, MT_WORDS).try_into().unwrap());
-    // A single word: what each lane reads and writes shows.
+    // A single nonzero word shows what each lane reads and writes.
     let single = (0..MT_WORDS).map(|at| std::array::from_fn(|i| if i == at { 0xffff_ffff } else { 0 }));
     for start in patterns.into_iter().chain(random).chain(single) {
         for kernels in others() {
@@ -126,13 +126,13 @@ fn normals_are_the_same() {
     }
 }
 
-/// Every uniform value there is, as a radius and as an angle.
+/// All possible uniform values, as a radius and as an angle.
 #[test]
 fn normals_of_every_uniform_are_the_same() {
     const CHUNK: u32 = 1 << 16;
     for kernels in others() {
         for start in (0..1 << 24).step_by(CHUNK as usize) {
-            // The radii in order, the angles from the other end.
+            // The radii ascend, and the angles descend.
             let words: Vec<u32> = (0..2 * CHUNK)
                 .map(|i| {
                     let count = start + i / 16 * 8 + i % 8;

@@ -1,5 +1,5 @@
-//! The input layer: every instruction set against the naive loops and against the scalar reference, to the bit, and its
-//! normalization against f64.
+//! The input layer: every instruction set has the bits of naive loops and of the scalar reference, and its
+//! normalization agrees with f64.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -18,9 +18,9 @@ use tokenbed_testkit::random::{AWKWARD, DIMS, Random};
 const SENTRY: f32 = -12345.5;
 const STORES: [Store; 2] = [Store::Cached, Store::Streaming];
 const ROWS: usize = 5;
-/// Repeated, out of order, the last row and the first.
+/// Repeated and unordered ids, with the last row and the first.
 const IDS: [u32; 6] = [3, 0, 3, 4, 1, 4];
-/// Rows of the added tables for each.
+/// The rows of the added tables for each id.
 const POSITIONS: [u32; 6] = [2, 2, 0, 1, 2, 0];
 const SEGMENTS: [u32; 6] = [0, 1, 1, 0, 0, 1];
 const ADDED_ROWS: usize = 3;
@@ -38,7 +38,7 @@ fn what(kernels: Kernels, store: Store, dim: usize, more: impl std::fmt::Debug) 
     format!("{} {store:?} dim {dim} {more:?}", kernels.isa().name())
 }
 
-/// Tables, and which of what the op can do is done.
+/// The tables, and which parts of the op are used.
 struct Case<'a> {
     tables: [&'a [f32]; 4],
     dim: usize,
@@ -62,7 +62,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Step by step, as one would write it: the rows before they are normalized.
+    /// The rows before they are normalized, computed step by step.
     fn naive(&self) -> Vec<f32> {
         let [table, added, ..] = self.tables;
         let mut rows: Vec<f32> = naive::gather(table, self.dim, &IDS);
@@ -77,7 +77,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// All that it does, at every offset of the output against offsets of the tables.
+/// All parts of the op, at every offset of the output and of the tables.
 #[test]
 fn every_dim_at_every_offset() {
     let mut random = Random::new(1);
@@ -110,7 +110,7 @@ fn every_dim_at_every_offset() {
     }
 }
 
-/// Every awkward number is added to every other.
+/// Every special number is added to every other.
 #[test]
 fn awkward_numbers() {
     let numbers = AWKWARD.map(f32::from_bits);
@@ -132,7 +132,7 @@ fn awkward_numbers() {
     }
 }
 
-/// In whole and in parts that begin anywhere.
+/// The whole, and parts that begin anywhere.
 #[test]
 fn rows_in_cycles() {
     let (dim, rows, positions) = (17, 11, 12);
@@ -143,7 +143,7 @@ fn rows_in_cycles() {
             let ids = random.ids(len, rows);
             for (offset, length) in [(0, 1), (11, 1), (0, 12), (5, 7), (0, 5), (3, 5), (10, 2), (0, len.clamp(1, 12))] {
                 for first in [0, 1, length - 1, 3 * length + 1] {
-                    // A cycle that is cut short is the kernel's business; whole ones only are the layer's.
+                    // The kernel may cut a cycle short; the layer only has whole ones.
                     let at: Vec<u32> = (0..len).map(|i| (offset + (first + i) % length) as u32).collect();
                     let wanted = naive::gather_add(&table, &added, dim, &ids, &at);
                     let cycle = Added { table: &added, along: Along::Cycle { offset, length, first } };
@@ -168,7 +168,7 @@ fn rows_in_cycles() {
     }
 }
 
-/// Normalized, within the named tolerance of f64, also far from zero and nearly constant.
+/// The normalization is within the tolerance of f64, also for rows far from zero and nearly constant rows.
 #[test]
 fn normalized_as_in_f64() {
     let mut random = Random::new(5);
@@ -196,7 +196,7 @@ fn normalized_as_in_f64() {
     }
 }
 
-/// A row without a spread is its bias; one that is not finite is not a number.
+/// A constant row gives the bias; a row with NaN or infinity gives NaN.
 #[test]
 fn rows_without_a_normalization() {
     let bias = [0.5, -1.0, 2.0];
@@ -215,12 +215,12 @@ fn rows_without_a_normalization() {
         for x in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             assert!(normalize(&[x, 0.0, 1.0], 1e-5).iter().all(|y| y.is_nan()), "{x}");
         }
-        // As PyTorch: nothing divided by nothing.
+        // As in PyTorch: zero divided by zero.
         assert!(normalize(&[7.0; 3], 0.0).iter().all(|y| y.is_nan()));
     }
 }
 
-/// No ids, rows of nothing, tables of nothing.
+/// No ids, empty rows, and empty tables.
 #[test]
 fn nothing() {
     for (kernels, store) in dispatch::available().flat_map(|kernels| STORES.map(|store| (kernels, store))) {
@@ -244,7 +244,7 @@ fn nothing() {
     }
 }
 
-/// A result beyond the limit from which stores are streamed, by the ordinary method.
+/// A result above the limit for streamed stores, by the ordinary method.
 #[test]
 fn a_result_that_is_streamed() {
     let (dim, rows) = (1023, 50);
@@ -266,7 +266,7 @@ fn a_result_that_is_streamed() {
     assert!(out.chunks_exact(dim).zip(&ids).enumerate().all(is_sum));
 }
 
-/// Runs a call whose sizes are wrong: it panics with `expected`, and before it writes.
+/// Runs a call with wrong sizes, which must panic with `expected` before it writes.
 #[track_caller]
 fn refuses(expected: &str, len: usize, call: impl Fn(Kernels, &mut [f32])) {
     for kernels in dispatch::available() {

@@ -1,4 +1,4 @@
-//! Gather: every instruction set against the naive loop, to the bit.
+//! Gather: every instruction set has the bits of the naive loop.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -14,7 +14,7 @@ use tokenbed_testkit::random::{AWKWARD, DIMS, Random};
 const SENTRY: f32 = -12345.5;
 const STORES: [Store; 2] = [Store::Cached, Store::Streaming];
 const ROWS: usize = 5;
-/// Repeated, out of order, the last row and the first.
+/// Repeated and unordered ids, with the last row and the first.
 const IDS: [u32; 6] = [3, 0, 3, 4, 1, 4];
 
 fn checked<'a>(kernels: Kernels, ids: &'a [u32], rows: usize) -> CheckedIds<'a> {
@@ -25,7 +25,7 @@ fn what(kernels: Kernels, store: Store, dim: usize, offsets: (usize, usize)) -> 
     format!("{} {store:?} dim {dim} offsets {offsets:?}", kernels.isa().name())
 }
 
-/// At every offset of the output against every offset of the table.
+/// Every offset of the output is combined with every offset of the table.
 #[test]
 fn every_dim_at_every_offset() {
     let mut random = Random::new(1);
@@ -48,12 +48,12 @@ fn every_dim_at_every_offset() {
     }
 }
 
-/// Every awkward number is copied as it is.
+/// Every special number is copied unchanged.
 #[test]
 fn awkward_numbers() {
     let numbers = AWKWARD.map(f32::from_bits);
     let n = numbers.len();
-    // Row i of the table is the i-th number, over and over.
+    // Row i of the table repeats the i-th number.
     let table: Vec<f32> = numbers.iter().flat_map(|&x| [x; AWKWARD.len()]).collect();
     let ids: Vec<u32> = (0..n as u32).collect();
     for kernels in dispatch::available() {
@@ -90,7 +90,7 @@ fn any_number_of_ids() {
     }
 }
 
-/// No ids, rows of nothing, tables of nothing.
+/// No ids, empty rows, and empty tables.
 #[test]
 fn nothing() {
     for kernels in dispatch::available() {
@@ -102,7 +102,7 @@ fn nothing() {
     }
 }
 
-/// A result beyond the limit from which stores are streamed, by the ordinary methods.
+/// A result above the limit for streamed stores, by the ordinary methods.
 #[test]
 fn a_result_that_is_streamed() {
     let (dim, rows) = (1023, 50);
@@ -126,7 +126,7 @@ fn stores_change_at_the_limit() {
     assert_eq!(Store::for_bytes(STREAM_FROM_BYTES), Store::Streaming);
 }
 
-/// Runs a call whose sizes are wrong: it panics with `expected`, and before it writes.
+/// Runs a call with wrong sizes, which must panic with `expected` before it writes.
 #[track_caller]
 fn refuses(expected: &str, len: usize, call: impl Fn(Kernels, &mut [f32])) {
     for kernels in dispatch::available() {

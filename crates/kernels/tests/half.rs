@@ -1,4 +1,4 @@
-//! The 16-bit floats against the `half` crate, and quantized rows against their limits.
+//! The 16-bit floats agree with the `half` crate, and quantized rows respect their limits.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -19,7 +19,7 @@ fn every_half_is_its_value() {
     }
 }
 
-/// Every f32 in steps of a prime, and all around each half and halfway between two.
+/// Every f32 in steps of a prime, and the neighbours of each half and of each midpoint between two.
 #[test]
 fn numbers_round_to_the_nearest() {
     let check = |bits: u32| {

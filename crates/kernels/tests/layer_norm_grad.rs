@@ -1,4 +1,5 @@
-//! The way back through a layer normalization: the same bits on every instruction set, and finite differences in f64.
+//! The backward pass of layer normalization: it has the same bits on every instruction set, and agrees with finite
+//! differences in f64.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -18,7 +19,7 @@ struct Differences {
     bias: Vec<f64>,
 }
 
-/// The formula in f64, rows one after the other.
+/// The formula in f64, row by row.
 fn loss(x: &[f64], weight: &[f64], bias: &[f64], grad: &[f32]) -> f64 {
     let dim = weight.len();
     let row = |(x, grad): (&[f64], &[f32])| {
@@ -73,7 +74,7 @@ fn as_finite_differences_and_the_same_bits_everywhere() {
             assert_same_bits(&by_weight, &wanted.1, &what);
             assert_same_bits(&by_bias, &wanted.2, &what);
         }
-        // Of two elements little is left after their mean: their differences are steeper than the step.
+        // Two elements keep little after their mean is subtracted, so their differences are steeper than the step.
         if (3..=256).contains(&dim) {
             let by = differences(&x, &weight, &bias, &grad);
             assert_near(&wanted.0, &by.x, &format!("x, dim {dim}"));
@@ -83,7 +84,7 @@ fn as_finite_differences_and_the_same_bits_everywhere() {
     }
 }
 
-/// What forward normalizes and what the way back takes it to be are the same: a bias's gradient at weight 0 and grad 1.
+/// The forward and the backward pass normalize alike: compares the results of both.
 #[test]
 fn the_units_are_those_of_forward() {
     let mut random = Random::new(18);
@@ -96,6 +97,6 @@ fn the_units_are_those_of_forward() {
     dispatch::active().layer_norm_grad(&norm, &vec![1.0; dim], &mut back, &mut by_weight, &mut by_bias);
     assert_near(&by_weight, &units, "units");
     assert_eq!(by_bias, vec![1.0; dim]);
-    // A row that moves as a whole does not change what it becomes.
+    // Shifting a whole row does not change its normalized values.
     assert!(back.iter().all(|x| x.abs() < 1e-4));
 }

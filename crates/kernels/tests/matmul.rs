@@ -1,4 +1,4 @@
-//! Products of matrices against f64 sums.
+//! Products of matrices agree with sums in f64.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -9,7 +9,7 @@ use tokenbed_testkit::naive;
 use tokenbed_testkit::place::{Guarded, Placed};
 use tokenbed_testkit::random::Random;
 
-/// (rows, inner, columns) on both sides of the blocks that products are cut into, of a row, of a column.
+/// (rows, inner, columns): sizes on both sides of the blocks of products, single rows and single columns.
 const SIZES: [(usize, usize, usize); 16] = [
     (1, 1, 1),
     (1, 7, 1),
@@ -29,7 +29,7 @@ const SIZES: [(usize, usize, usize); 16] = [
     (257, 5, 65),
 ];
 
-/// Rows as columns.
+/// The transpose of a matrix.
 fn turned<T: Copy>(rows: usize, columns: usize, x: &[T]) -> Vec<T> {
     (0..columns).flat_map(|c| (0..rows).map(move |r| x[r * columns + c])).collect()
 }
@@ -52,7 +52,7 @@ fn products_are_sums_of_products() {
             let a = if a_turned { turned(rows, inner, &a) } else { a.clone() };
             let b = if b_turned { turned(inner, columns, &b) } else { b.clone() };
             let of = [0];
-            // NaN would stay if a result were added to what stood there.
+            // A NaN would remain if a result were added to the previous contents.
             let mut out = Guarded::new(rows * columns, offset, -7.5f32);
             out.fill(f32::NAN);
             let (a32, b32) = (Placed::new(&a, offset), Placed::new(&b, offset));

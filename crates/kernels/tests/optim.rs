@@ -1,4 +1,4 @@
-//! Optimizers: every instruction set against plain Rust, to the bit.
+//! Optimizers: every instruction set has the bits of plain Rust.
 
 #![allow(clippy::expect_used, reason = "helpers of tests")]
 
@@ -19,7 +19,7 @@ fn real<F: Real>(x: f64) -> F {
     F::round(x)
 }
 
-/// Adam at a step, as the layers above compute its numbers.
+/// Adam at a step, with its numbers computed as in the layers above.
 fn adam<F: Real>(t: i32, lr: f64, betas: (f64, f64), eps: f64, decay: f64, l2: f64) -> Adam<F> {
     Adam {
         decay: real(1.0 - lr * decay),
@@ -53,7 +53,7 @@ fn rules<F: Real>() -> Vec<Update<F>> {
     rules
 }
 
-/// Values as training has them, among them zeros; or any bits at all.
+/// Values as in training, some of them zero; or arbitrary bits.
 fn values<F: Real>(random: &mut Random, len: usize, awkward: bool) -> Vec<F> {
     if awkward {
         return random.awkward(len).into_iter().map(|x| real(f64::from(x))).collect();
@@ -61,7 +61,7 @@ fn values<F: Real>(random: &mut Random, len: usize, awkward: bool) -> Vec<F> {
     (0..len).map(|_| if random.below(9) == 0 { F::ZERO } else { real(random.unit()) }).collect()
 }
 
-/// The same bits, where any NaN is as good as another.
+/// Asserts the same bits, except that all NaN count as equal.
 #[track_caller]
 fn assert_same<F: Real>(ours: &[F], wanted: &[F], what: &str) {
     let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
@@ -141,7 +141,7 @@ fn squares_are_summed_alike() {
     }
 }
 
-/// A number of any magnitude that F has, of which some are 0.
+/// A number of any magnitude that F has; some are 0.
 fn magnitude<F: Real>(random: &mut Random, spread: f64, centre: f64) -> F {
     if random.below(40) == 0 {
         return F::ZERO;
@@ -168,7 +168,7 @@ fn cases<F: Real>() -> Vec<Case<F>> {
             (0.0, 0.01, 0.0, 1e-8),
         ] {
             for (start, gap) in [(1, 1), (1, 15), (3, 170), (10, 1024), (2, 2500)] {
-                // The rate rises, falls, and is 0 at times.
+                // The rate rises, falls, and is sometimes 0.
                 let lr = |t: i32| lr * f64::from(t % 97) / 96.0;
                 let steps = (start..start + gap).map(|t| adam(t, lr(t), betas, eps, decay, l2)).collect();
                 cases.push(Case { name: format!("{betas:?} decay {decay} l2 {l2} eps {eps} gap {gap}"), steps });
@@ -178,7 +178,8 @@ fn cases<F: Real>() -> Vec<Case<F>> {
     cases
 }
 
-/// Against every step in full: elements of all magnitudes, so that some are always about to become quiet.
+/// Compares with taking every step in full. Elements have all magnitudes, so that some are always about to become
+/// quiet.
 fn replayed<F: Real>(dims: &[usize], spread: f64, centres: (f64, f64, f64)) {
     let mut random = Random::new(3);
     for Case { name, steps } in cases::<F>() {

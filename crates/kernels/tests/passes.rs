@@ -1,4 +1,4 @@
-//! Passes on every instruction set: the same bits, and right to the last rounding.
+//! Passes have the same bits on every instruction set, and are correct to the last rounding.
 
 use tokenbed_kernels::dispatch::{self, Kernels};
 use tokenbed_kernels::ops::elements::along::{Entropy, EntropyBack, IGNORED, Scale, Softmax, SoftmaxBack};
@@ -9,13 +9,14 @@ use tokenbed_testkit::compare::{ROUNDED_ONCE_ULPS, assert_same_values, assert_ul
 use tokenbed_testkit::place::{Guarded, Placed};
 use tokenbed_testkit::random::Random;
 
-/// Of rows and runs, on both sides of the widths of vectors and of the lanes of sums.
+/// Lengths of rows and runs, on both sides of the widths of vectors and of the lanes of sums.
 const LENGTHS: [usize; 12] = [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 85, 1000];
 
-/// Every so many bit patterns of f32: some four million of them, of every magnitude, infinities and NaN.
+/// The step between bit patterns of f32: some four million of them are tested, of every magnitude, with infinities and
+/// NaN.
 const STRIDE: usize = 1021;
 
-/// In f64 a function is plain Rust on `libm`: another way to its values than the polynomials of f32.
+/// In f64 a function is plain Rust with `libm`, which computes its values differently from the polynomials for f32.
 fn definition(function: Function, x: &[f32]) -> Vec<f32> {
     let x: Vec<f64> = x.iter().map(|&x| x.into()).collect();
     let mut out = vec![0.0; x.len()];

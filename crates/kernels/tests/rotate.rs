@@ -1,4 +1,4 @@
-//! Rotation: every instruction set against the formula written out and against the scalar reference, to the bit.
+//! Rotation: every instruction set has the bits of the plain formula and of the scalar reference.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -14,8 +14,8 @@ use tokenbed_testkit::random::Random;
 
 const SENTRY: u8 = 0xa5;
 const POSITIONS: usize = 5;
-/// Heads, elements of a head, and how many of them are rotated: on both sides of every vector's width, and those of
-/// models.
+/// The number of heads, the elements of a head, and how many of them are rotated: on both sides of every vector's
+/// width, and as in real models.
 const SHAPES: [(usize, usize, usize); 13] = [
     (1, 2, 2),
     (3, 7, 4),
@@ -52,7 +52,7 @@ fn values_of(format: OutFormat, bytes: &[u8]) -> Vec<f32> {
     }
 }
 
-/// As one would write it.
+/// The plain formula.
 fn naive(op: &Rotate<'_>, table: &[f32], rows: &[usize], x: &[f32]) -> Vec<f32> {
     let half = op.dim / 2;
     let mut out = x.to_vec();
@@ -74,7 +74,7 @@ fn naive(op: &Rotate<'_>, table: &[f32], rows: &[usize], x: &[f32]) -> Vec<f32> 
     out
 }
 
-/// Bits that may differ where the definition leaves them open: which of two NaNs a sum keeps.
+/// Asserts the same bits, except that all NaN count as equal: the definition leaves open which of two NaN a sum keeps.
 fn assert_same(format: OutFormat, found: &[u8], wanted: &[u8], what: &str) {
     let (a, b) = (values_of(format, found), values_of(format, wanted));
     for (i, (a, b)) in a.iter().zip(&b).enumerate() {

@@ -1,4 +1,4 @@
-//! Scores: every instruction set against the definition, to the bit, and against f64.
+//! Scores: every instruction set has the bits of the definition, and agrees with f64.
 
 #![allow(clippy::expect_used, reason = "helpers of tests")]
 

@@ -1,4 +1,4 @@
-//! The ops of training against their references, on every instruction set that this machine has: equal bits.
+//! The ops of training have the bits of their references on every instruction set of this machine.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -13,7 +13,7 @@ fn scalar() -> Kernels {
     available().find(|kernels| kernels.isa() == Isa::Scalar).unwrap()
 }
 
-/// Floats of both signs and many sizes.
+/// Floats of both signs and many magnitudes.
 fn floats(seed: u32, len: usize) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
@@ -27,7 +27,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|x| x.to_bits()).collect()
 }
 
-/// What follows the output and must stay.
+/// The value after the output, which must stay.
 const SENTRY: f32 = 7.25;
 
 #[test]

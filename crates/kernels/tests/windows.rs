@@ -1,4 +1,4 @@
-//! Windows of a line: every instruction set against a copy row by row, to the bit.
+//! Windows of a line: every instruction set has the bits of a copy row by row.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenbed_kernels::dispatch;

@@ -31,7 +31,7 @@ struct Writing {
 }
 
 fn lock(writing: &Mutex<Writing>) -> MutexGuard<'_, Writing> {
-    // A panic was already reported to the caller, who gives the folder up.
+    // A panic was already reported; the folder is then given up.
     writing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

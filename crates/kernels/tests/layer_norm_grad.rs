@@ -84,7 +84,7 @@ fn as_finite_differences_and_the_same_bits_everywhere() {
     }
 }
 
-/// The forward and the backward pass normalize alike: compares the results of both.
+/// The backward pass normalizes as forward does: with a gradient of 1, the weight's gradient is the normalized row.
 #[test]
 fn the_units_are_those_of_forward() {
     let mut random = Random::new(18);

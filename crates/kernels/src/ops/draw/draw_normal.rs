@@ -23,8 +23,8 @@ use crate::probe::{Framed, Probe, Results};
 /// The elements of a block: 8 radii and 8 angles.
 pub const NORMAL_BLOCK: usize = 16;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::draw_normal`]: `words` points at `len` words, `out` at
-/// `len` elements that do not overlap them; `len` is a multiple of [`NORMAL_BLOCK`].
+/// The raw arguments of the op. Their contract, which [`Kernels::draw_normal`] checks: `words` points at `len` words,
+/// `out` at `len` elements that do not overlap them; `len` is a multiple of [`NORMAL_BLOCK`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawDrawNormal {
     pub(crate) words: *const u32,
@@ -127,7 +127,7 @@ fn sin_cos(t: f32) -> (f32, f32) {
     (f32::from_bits(sin.to_bits() ^ sin_sign), f32::from_bits(cos.to_bits() ^ cos_sign))
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawDrawNormal) {
     // SAFETY: the contract of `RawDrawNormal`: whole blocks of both.
     let uniform = |i: usize| (temper(unsafe { *op.words.add(i) }) & MANTISSA) as f32 * STEP;

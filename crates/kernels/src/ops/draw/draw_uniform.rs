@@ -22,8 +22,8 @@ pub(crate) const MANTISSA: u32 = 0x00ff_ffff;
 /// 2^-24, the value of the last of these bits.
 pub(crate) const STEP: f32 = 1.0 / 16_777_216.0;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::draw_uniform`]: `words` points at `len` words, `out` at
-/// `len` elements that do not overlap them.
+/// The raw arguments of the op. Their contract, which [`Kernels::draw_uniform`] checks: `words` points at `len` words,
+/// `out` at `len` elements that do not overlap them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawDrawUniform {
     pub(crate) words: *const u32,
@@ -65,7 +65,7 @@ fn element(word: u32, low: f32, high: f32) -> f32 {
     if x == high { low } else { x }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawDrawUniform) {
     for i in 0..op.len {
         // SAFETY: the contract of `RawDrawUniform`.

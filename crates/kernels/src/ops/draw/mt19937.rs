@@ -51,7 +51,7 @@ impl Kernels {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(state: &mut MtState) {
     let words = &mut state.words;
     for i in 0..MT_WORDS {

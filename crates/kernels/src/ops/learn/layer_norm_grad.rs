@@ -78,7 +78,7 @@ fn sum(dim: usize, mut add: impl FnMut(&mut f32, usize)) -> f32 {
     halved(lanes)
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawLayerNormGrad<'_>) {
     let RawLayerNormGrad { dim, weight, norm, grad, x, weight_grad, bias_grad } = op;
     let (weight, weight_grad, bias_grad) = (&weight[..dim], &mut weight_grad[..dim], &mut bias_grad[..dim]);

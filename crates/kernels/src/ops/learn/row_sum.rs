@@ -53,11 +53,11 @@ pub struct Sums<'a> {
 /// The maximal number of rows that are summed in registers.
 const FEW: usize = 4;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::row_sums`]: `starts` points at `sums + 1` numbers that
-/// do not descend, up to `end`, the number of `places` and, unless null, `coefficients`; each place is a row of `grad`,
-/// which is moved to the first of its columns; `ids` is null and `rows == sums`, or it points at `sums` ascending ids
-/// from `first` on and below `first + rows`; `out` points at `rows * width` elements and `scratch` at `width`, which
-/// overlap nothing but, where `rows` is 1, each other whole.
+/// The raw arguments of the op. Their contract, which [`Kernels::row_sums`] checks: `starts` points at `sums + 1`
+/// numbers that do not descend, up to `end`, the number of `places` and, unless null, `coefficients`; each place is a
+/// row of `grad`, which is moved to the first of its columns; `ids` is null and `rows == sums`, or it points at `sums`
+/// ascending ids from `first` on and below `first + rows`; `out` points at `rows * width` elements and `scratch` at
+/// `width`, which overlap nothing but, where `rows` is 1, each other whole.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRowSum {
     grad: *const f32,
@@ -194,7 +194,7 @@ impl RawRowSum {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawRowSum) {
     let mut next = 0;
     for r in 0..op.rows {

@@ -107,7 +107,7 @@ impl Kernels {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawBag) {
     for b in 0..op.bags {
         // SAFETY: the contract of `RawBag`.

@@ -109,7 +109,7 @@ impl Kernels {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawEmbed) {
     let mut added = op.added;
     for i in 0..op.len {

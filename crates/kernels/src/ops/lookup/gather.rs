@@ -15,8 +15,8 @@ use crate::probe::{DIMS, Framed, Probe, ROWS, Results, id_list, numbers};
 use crate::rows::store::Store;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::gather_with`]: `ids` points at `len` ids, each below
-/// the number of rows that `table` points at; `out` at `len * dim` elements that overlap neither.
+/// The raw arguments of the op. Their contract, which [`Kernels::gather_with`] checks: `ids` points at `len` ids, each
+/// below the number of rows that `table` points at; `out` at `len * dim` elements that overlap neither.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawGather {
     pub(crate) table: *const f32,
@@ -56,7 +56,7 @@ impl Kernels {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawGather) {
     for i in 0..op.len {
         // SAFETY: the contract of `RawGather`.

@@ -21,8 +21,8 @@ use crate::rows::store::Store;
 use crate::rows::write::{RowSource, Rows, Target, write_rows};
 use std::marker::PhantomData;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::gather_rows_with`]: `ids` points at `len` ids, each
-/// below the number of rows of `row_bytes` that `table` points at, laid out as `format` says; `out` at `len * dim`
+/// The raw arguments of the op. Their contract, which [`Kernels::gather_rows_with`] checks: `ids` points at `len` ids,
+/// each below the number of rows of `row_bytes` that `table` points at, laid out as `format` says; `out` at `len * dim`
 /// elements of `out_format` that overlap neither.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawGatherRows {
@@ -113,7 +113,7 @@ impl RawGatherRows {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawGatherRows) {
     for i in 0..op.len {
         // SAFETY: the contract of `RawGatherRows`.

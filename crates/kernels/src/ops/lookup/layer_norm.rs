@@ -139,7 +139,7 @@ pub(crate) unsafe fn moments<L: MathLanes, S: RowSource<L>>(norm: RawNorm, sourc
             for at in whole..dim {
                 rest[at - whole] = source.element(at);
             }
-            // A sum that began with 0 is never -0: more zeros leave it as it is.
+            // A sum that began with 0 is never -0, so further zeros leave it unchanged.
             let mut v = 0;
             while v * L::WIDTH < LANES {
                 sums[v] = sums[v].add(L::load(rest.as_ptr().add(v * L::WIDTH)));
@@ -177,7 +177,7 @@ pub(crate) unsafe fn moments<L: MathLanes, S: RowSource<L>>(norm: RawNorm, sourc
     }
 }
 
-/// The sum of the lanes that vectors hold, as [`halved`] has it.
+/// The sum of the lanes that vectors hold, by halving as in [`halved`].
 ///
 /// # Safety
 /// The machine has `L`'s instruction set.
@@ -197,7 +197,7 @@ pub(crate) unsafe fn sum<L: MathLanes>(mut vectors: [L; VECTORS]) -> f32 {
     unsafe { vectors[0].sum() }
 }
 
-/// A source, normalized.
+/// A source whose elements are normalized.
 #[derive(Clone, Copy)]
 pub(crate) struct Normalized<L, S> {
     source: S,

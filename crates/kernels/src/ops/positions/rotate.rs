@@ -72,9 +72,9 @@ impl Rotate<'_> {
     }
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::rotate`]: `x` and `out` point at
-/// `len * heads * head_dim` elements each, either the same or not overlapping; `angles` fulfil theirs for `len` tokens
-/// and rows of `dim`, which is even and at most `head_dim`.
+/// The raw arguments of the op. Their contract, which [`Kernels::rotate`] checks: `x` and `out` point at `len * heads *
+/// head_dim` elements each, either the same or not overlapping; `angles` fulfil theirs for `len` tokens and rows of
+/// `dim`, which is even and at most `head_dim`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRotate {
     x: *const u8,
@@ -96,7 +96,7 @@ impl Kernels {
     /// `out` = `x` (tokens x heads x head_dim), rotated.
     ///
     /// # Panics
-    /// If the slices are not of these sizes: the caller's bug, not its user's.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn rotate(self, op: &Rotate<'_>, x: &[u8], out: &mut [u8]) {
         assert!(x.len() == out.len(), "rotate: out of another size");
         let raw = raw(op, x.as_ptr(), out.as_mut_ptr(), out.len());
@@ -108,7 +108,7 @@ impl Kernels {
     /// [`Kernels::rotate`] in place.
     ///
     /// # Panics
-    /// If the slice is not of this size: the caller's bug, not its user's.
+    /// If the slices have other sizes, which is a bug in the caller.
     pub fn rotate_in_place(self, op: &Rotate<'_>, x: &mut [u8]) {
         let out = x.as_mut_ptr();
         let raw = raw(op, out, out, x.len());
@@ -228,7 +228,7 @@ macro_rules! each_head {
     }};
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawRotate) {
     unsafe fn heads<E: Element>(op: RawRotate) {
         each_head!(op, E::SIZE, pairs::<E>)

@@ -29,8 +29,8 @@ pub struct Windows<'a> {
     pub first: usize,
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::windows`]: `lines` points at enough lines for rows
-/// `first .. first + len`, `out` at `len * dim` elements that do not overlap them; `rows` and `dim` are not 0.
+/// The raw arguments of the op. Their contract, which [`Kernels::windows`] checks: `lines` points at enough lines for
+/// rows `first .. first + len`, `out` at `len * dim` elements that do not overlap them; `rows` and `dim` are not 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawWindows {
     lines: *const f32,
@@ -76,7 +76,7 @@ impl RawWindows {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawWindows) {
     for i in 0..op.len {
         // SAFETY: the contract of `RawWindows`.

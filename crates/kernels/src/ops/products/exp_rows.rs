@@ -33,8 +33,8 @@ const LN_2_HIGH: f32 = -0.693_359_4;
 const LN_2_LOW: f32 = 2.121_944_4e-4;
 const POLYNOMIAL: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::exp_rows`]: `x` has `rows` rows of `width` elements, a
-/// multiple of 16; `out` has two elements for each and does not overlap them.
+/// The raw arguments of the op. Their contract, which [`Kernels::exp_rows`] checks: `x` has `rows` rows of `width`
+/// elements, a multiple of 16; `out` has two elements for each and does not overlap them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawExpRows {
     pub(crate) x: *mut f32,
@@ -77,7 +77,7 @@ fn exp(t: f32) -> f32 {
     f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawExpRows) {
     for i in 0..op.rows {
         // SAFETY: the contract of `RawExpRows`.

@@ -36,8 +36,8 @@ impl Picked<'_> {
     }
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::row_dots`]: `stride` is a multiple of 16; every row lies
-/// in its table; `out` has room for a product of every pair and overlaps nothing.
+/// The raw arguments of the op. Their contract, which [`Kernels::row_dots`] checks: `stride` is a multiple of 16; every
+/// row lies in its table; `out` has room for a product of every pair and overlaps nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRowDots {
     pub(crate) a: *const f32,
@@ -78,7 +78,7 @@ impl Kernels {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawRowDots) {
     for i in 0..op.a_len {
         for j in 0..op.b_len {

@@ -26,8 +26,9 @@ pub struct Coefficients<'a> {
     pub down: usize,
 }
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::row_mix`]: `stride` is a multiple of 16; every row lies
-/// in the table; there is a coefficient for every row in every sum; `out` has `sums` rows and overlaps nothing.
+/// The raw arguments of the op. Their contract, which [`Kernels::row_mix`] checks: `stride` is a multiple of 16; every
+/// row lies in the table; there is a coefficient for every row in every sum; `out` has `sums` rows and overlaps
+/// nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRowMix {
     pub(crate) coefficients: *const f32,
@@ -75,7 +76,7 @@ impl Kernels {
     }
 }
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawRowMix) {
     for i in 0..op.sums {
         for d in 0..op.stride {

@@ -14,8 +14,8 @@ use crate::ops::lookup::layer_norm::{LANES, VECTORS, sum};
 use crate::probe::{DIMS, Framed, Probe, ROWS, Results, numbers};
 use crate::rows::total::halved;
 
-/// The op as the kernels take it. Contract, kept by [`Kernels::scores`]: `rows` points at `len * dim` elements, `query`
-/// at `dim`; `dots` and `squares` at `len` each, which overlap nothing.
+/// The raw arguments of the op. Their contract, which [`Kernels::scores`] checks: `rows` points at `len * dim`
+/// elements, `query` at `dim`; `dots` and `squares` at `len` each, which overlap nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawScores {
     pub(crate) rows: *const f32,
@@ -54,7 +54,7 @@ impl Kernels {
 /// Elements to prefetch ahead: 4 KB, because the machine itself does not prefetch across pages.
 const AHEAD: usize = 1024;
 
-/// The definition.
+/// The reference, which defines the result.
 unsafe fn reference(op: RawScores) {
     for r in 0..op.len {
         let (mut dots, mut squares) = ([0.0f32; LANES], [0.0f32; LANES]);

@@ -258,8 +258,8 @@ pub fn rotary_forward(
     })
 }
 
-/// The sizes of scores (batch, heads, queries, keys) with heads of `dim` elements. Query `i` stands at position `offset
-/// + i` of the keys.
+/// The sizes of scores (batch, heads, queries, keys) with heads of `dim` elements. Query `i` stands at position
+/// `offset + i` of the keys.
 #[napi(object, object_to_js = false)]
 pub struct ScoresOperand {
     pub batch: f64,

@@ -1,7 +1,7 @@
 //! The softmax over the whole vocabulary, in three passes over chunks of it.
 //!
 //! 1. The logits of a chunk are computed and at once replaced by their exponentials, with the maximum and the sum for
-//! each position.
+//!    each position.
 //! 2. With the sums of all chunks, the gradient of the positions' vectors is computed, for blocks of positions.
 //! 3. The gradient of the head is computed chunk by chunk, and the head is updated.
 //!

@@ -36,7 +36,7 @@ unsafe impl GlobalAlloc for Failing {
     }
 
     unsafe fn realloc(&self, start: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        // SAFETY: as above; a refused reallocation leaves the memory unchanged.
+        // SAFETY: as above; a refused request leaves the memory unchanged.
         if refuses(bytes) { ptr::null_mut() } else { unsafe { System.realloc(start, layout, bytes) } }
     }
 

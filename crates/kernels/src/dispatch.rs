@@ -47,7 +47,7 @@ impl<F: Copy> Arms<F> {
 /// op's table of these functions: `arms!(GATHER: fn(op: RawGather), body<L>, reference)`.
 ///
 /// A body written with vectors is named with `<L>`, which stands for the vectors of the instruction set. A body in
-/// plain Rust (`arms!(MAX_ID: fn(ids: &[u32]) -> u32, body, body)`) is vectorized by the compiler. Bodies are
+/// plain Rust (`arms!(MAX_ID: fn(ids: &[u32]) -> u32, body, body)`) is left to the compiler. Bodies are
 /// `#[inline(always)]`, so that they are compiled with the features of the enclosing function. The reference serves as
 /// the scalar instruction set: plain Rust that defines the result.
 ///

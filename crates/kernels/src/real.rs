@@ -2,9 +2,9 @@
 //!
 //! Functions without an exact definition (exp, tanh, the normal distribution) are computed in f64 and rounded once. For
 //! f32 this uses the polynomials below. They are branch-free, with multiplications and additions fused as written, so
-//! that compilers vectorize them and every instruction set gives the same bits. Their own error is below 2^-40, so an
-//! f32 result is correct up to the last rounding (`ROUNDED_ONCE_ULPS`), and is the nearest in all but one of about ten
-//! thousand cases. For f64 they come from the `libm` crate, which is the same on every platform.
+//! that compilers make vectors of them and every instruction set gives the same bits. Their own error is below 2^-40,
+//! so an f32 result is correct up to the last rounding (`ROUNDED_ONCE_ULPS`), and is the nearest in all but one of
+//! about ten thousand cases. For f64 they come from the `libm` crate, which is the same on every platform.
 
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};

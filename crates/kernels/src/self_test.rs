@@ -1,5 +1,5 @@
-//! Compares every op on every instruction set of this machine with the scalar one, which defines the results. `tokenbed
-//! doctor` runs it where no tests are available.
+//! Compares every op on every instruction set of this machine with the scalar one, which defines the results.
+//! `tokenbed doctor` runs it where no tests are available.
 
 use crate::dispatch::{self, Kernels};
 use crate::isa::Isa;

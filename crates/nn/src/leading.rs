@@ -20,7 +20,8 @@ use tokenbed_memory::{Gather, List, filled, had, with_room, zeroed};
 const CLOSE: f64 = 1e-10;
 /// Rounding error, as a part of the largest eigenvalue.
 const ROUNDING: f64 = 1e-13;
-/// The number of blocks in a full basis.
+/// If making a vector orthogonal to a basis shrinks it below this part of its length, the vector was in the basis, up
+/// to rounding.
 const BLOCKS: usize = 8;
 /// If orthogonalizing a vector against a basis shrinks it below this part of its length, the vector was in the basis,
 /// up to rounding.

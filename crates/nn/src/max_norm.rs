@@ -5,8 +5,8 @@ use tokenbed_core::{Error, Result};
 use tokenbed_kernels::dispatch::Kernels;
 use tokenbed_memory::Slice;
 
-/// Rescales, in place, each row that `ids` names and whose p-norm is above `max_norm`, to `row * (max_norm / (norm +
-/// 1e-7))`. The norm is summed in f64 and rounded to f32, because PyTorch's norm is an f32.
+/// Rescales, in place, each row that `ids` names and whose p-norm is above `max_norm`, to
+/// `row * (max_norm / (norm + 1e-7))`. The norm is summed in f64 and rounded to f32, because PyTorch's norm is an f32.
 ///
 /// # Errors
 /// [`Error::TokenIndex`] for an id that `bad` does not mend, before any row is changed.

@@ -56,8 +56,8 @@ fn part<'a>(values: &'a [u32], ends: &[usize], i: usize) -> &'a [u32] {
 }
 
 impl Classify {
-    /// Makes tables for ids below `vocabulary` and classes below `classes`. The ids' table is drawn uniformly within `1
-    /// / dim`; the classes' table is zero.
+    /// Makes tables for ids below `vocabulary` and classes below `classes`. The ids' table is drawn uniformly within
+    /// `1 / dim`; the classes' table is zero.
     ///
     /// # Errors
     /// [`Error::Usage`] for invalid options or sizes, or without examples; [`Error::TokenIndex`] for an id or a class

@@ -1,6 +1,6 @@
 //! Powers of a beta that are the same on every platform, which `f64::powf` is not.
 
-/// An unevaluated sum of two f64, the second of which is the rounding error of the first (Dekker 1971).
+/// A sum of two f64 that is kept as two numbers, the second of which is the rounding error of the first (Dekker 1971).
 #[derive(Clone, Copy)]
 struct Double(f64, f64);
 

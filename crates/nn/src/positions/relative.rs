@@ -76,9 +76,9 @@ pub fn gather(grad: &[f32], heads: usize, span: Span, lines: &mut [f64]) -> Resu
     Ok(())
 }
 
-/// ALiBi's slope of each head. For n a power of two it is the geometric sequence whose first term and ratio are `2^(-8
-/// / n)`. For another n it is the sequence of the power of two below, followed by every other term of the sequence of
-/// twice that power.
+/// ALiBi's slope of each head. For n a power of two it is the geometric sequence whose first term and ratio are
+/// `2^(-8 / n)`. For another n it is the sequence of the power of two below, followed by every other term of the
+/// sequence of twice that power.
 pub fn alibi_slopes(heads: usize) -> Vec<f32> {
     let below = heads.checked_ilog2().map_or(0, |log| 1usize << log);
     let slope = |step: usize, of: usize| libm::exp2(-8.0 * step as f64 / of as f64) as f32;

@@ -147,7 +147,7 @@ impl Rotary {
         }
     }
 
-    /// Recomputes the frequencies for sequences of `length`, if they depend on it.
+    /// Computes the frequencies again for sequences of `length`, if they depend on it.
     fn scale_for(&mut self, length: f64) {
         if !matches!(self.scaling, Scaling::Dynamic { .. }) {
             return;
@@ -181,8 +181,8 @@ impl Rotary {
     }
 }
 
-/// Rows of cosines and sines, computed in f64 and rounded once. Before the attention factor, they are within `2^-25 +
-/// position * 2^-51` of the exact values for frequencies below 1.
+/// Rows of cosines and sines, computed in f64 and rounded once. Before the attention factor, they are within
+/// `2^-25 + position * 2^-51` of the exact values for frequencies below 1.
 fn fill(frequencies: &Frequencies, position: impl Fn(usize) -> f64 + Sync, table: &mut [f32]) {
     let half = frequencies.radians.len();
     parallel_rows(table, 2 * half, 2 * half * COST, |rows, table| {

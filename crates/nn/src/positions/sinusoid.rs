@@ -22,8 +22,8 @@ impl Layout {
 /// The cost of computing an element, as the number of bytes that could be written in the same time.
 const COST: usize = 64;
 
-/// `out` (rows x dim): row i, whose position is `position(i)`, holds the sine and cosine of `position / wavelength^(2p
-/// / dim)` for each p below `dim / 2`. They are computed in f64 and rounded once.
+/// `out` (rows x dim): row i, whose position is `position(i)`, holds the sine and cosine of
+/// `position / wavelength^(2p / dim)` for each p below `dim / 2`. They are computed in f64 and rounded once.
 ///
 /// # Errors
 /// [`Error::Shape`] for an odd dim, and for an `out` that is not whole rows.

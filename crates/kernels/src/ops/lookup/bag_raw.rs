@@ -16,10 +16,10 @@ impl Mode {
     pub const ALL: [Mode; 3] = [Mode::Sum, Mode::Mean, Mode::Max];
 }
 
-/// The raw arguments of the op. Their contract, which [`crate::dispatch::Kernels::bag`] checks: bags `first .. first +
-/// bags` begin and end inside the ids, in order; each id is below the number of rows of `row_bytes` that `table` points
-/// at, laid out as `format` says; `weights` is null or points at as many factors as there are ids; `out` points at
-/// `bags * dim` elements of `out_format` that overlap none of them.
+/// The raw arguments of the op. Their contract, which [`crate::dispatch::Kernels::bag`] checks: bags
+/// `first .. first + bags` begin and end inside the ids, in order; each id is below the number of rows of `row_bytes`
+/// that `table` points at, laid out as `format` says; `weights` is null or points at as many factors as there are ids;
+/// `out` points at `bags * dim` elements of `out_format` that overlap none of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawBag {
     pub(crate) table: *const u8,

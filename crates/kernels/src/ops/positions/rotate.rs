@@ -72,9 +72,9 @@ impl Rotate<'_> {
     }
 }
 
-/// The raw arguments of the op. Their contract, which [`Kernels::rotate`] checks: `x` and `out` point at `len * heads *
-/// head_dim` elements each, either the same or not overlapping; `angles` fulfil theirs for `len` tokens and rows of
-/// `dim`, which is even and at most `head_dim`.
+/// The raw arguments of the op. Their contract, which [`Kernels::rotate`] checks: `x` and `out` point at
+/// `len * heads * head_dim` elements each, either the same or not overlapping; `angles` fulfil theirs for `len` tokens
+/// and rows of `dim`, which is even and at most `head_dim`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRotate {
     x: *const u8,

@@ -176,10 +176,10 @@ impl<F: Real> Adam<F> {
 /// the window adds anything to the parameter.
 ///
 /// Let `s` be the largest `size` of the window, `d` its smallest `decay`, `eps` its smallest, `r` and `b` the kept
-/// shares of the moments, which are equal in all steps. A step adds at most `s |m| / (sqrt(v) + eps)`, because `root <=
-/// 1`. After `j` steps that is, relative to `|p|`, at most `r^j / (sqrt(b) d)^j` times as much as before. It shrinks,
-/// because `r < sqrt(b) d` is required with a margin for rounding. Anything below `2^-(DIGITS + 1) |p|` is lost in
-/// rounding; the bound requires a quarter of that, so that its own rounding does not matter.
+/// shares of the moments, which are equal in all steps. A step adds at most `s |m| / (sqrt(v) + eps)`, because
+/// `root <= 1`. After `j` steps that is, relative to `|p|`, at most `r^j / (sqrt(b) d)^j` times as much as before. It
+/// shrinks, because `r < sqrt(b) d` is required with a margin for rounding. Anything below `2^-(DIGITS + 1) |p|` is
+/// lost in rounding; the bound requires a quarter of that, so that its own rounding does not matter.
 ///
 /// Numbers below the smallest normal one no longer shrink by `r` and `b`. For `m`, `floor` accounts for that: it is a
 /// few of the smallest steps, in proportion to the window's last parameter. A `v` only counts if it stays normal to the

@@ -1,7 +1,7 @@
 //! Layer normalization of rows, and its derivative. Ba, Kiros, Hinton 2016.
 //!
 //! Forward is what [`crate::ops::lookup::layer_norm`] defines, to the bit: an input layer with its normalization inside
-//! gives the same as one with it behind. Where there is no weight it is 1, where there is no bias 0.
+//! gives the same as one with it behind. A missing weight counts as 1, a missing bias as 0.
 //!
 //! ```text
 //! u[d] = ((x[d] - high) - low) * rstd                 the moments are computed again: cheaper than keeping them

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_lists_the_available() {
+    fn an_unknown_name_lists_the_available_ones() {
         let error = choose(Some("avx9".into())).unwrap_err();
         assert!(error.to_string().starts_with("TOKENBED_ISA=avx9 is not available on this machine; available: scalar"));
     }

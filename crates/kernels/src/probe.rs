@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_bit_or_a_write_beside_the_result_is_another_digest() {
+    fn a_wrong_bit_or_a_write_outside_the_result_changes_the_digest() {
         let right = Framed::new(&numbers(100, 7));
         let mut wrong = Framed::new(&right);
         assert_eq!(digest(&right), digest(&wrong));

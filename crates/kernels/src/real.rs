@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_as_small_as_said() {
+    fn errors_are_within_the_documented_bounds() {
         let below = |power: i32| 2f64.powi(power);
         assert!(worst(-707.0, 708.0, exp, libm::exp) < below(-48));
         assert!(worst(-0.4, 0.4, exp, libm::exp) < below(-48));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn ends() {
+    fn functions_at_the_ends_of_their_ranges() {
         assert_eq!((exp(0.0), exp(-0.0)), (1.0, 1.0));
         assert_eq!((exp(f64::NEG_INFINITY) as f32, exp(-1e300) as f32), (0.0, 0.0));
         assert_eq!((exp(f64::INFINITY) as f32, exp(1e300) as f32), (f32::INFINITY, f32::INFINITY));

@@ -146,7 +146,7 @@ fn every_mode(kernels: Kernels, table: RowTable<'_>, weights: &[f32], offset: us
 
 /// The definition agrees with the formula in f64.
 #[test]
-fn the_definition_is_the_formula() {
+fn the_definition_agrees_with_f64() {
     let mut random = Random::new(42);
     for format in RowFormat::ALL {
         for dim in [1, 7, 16, 85] {
@@ -192,7 +192,7 @@ fn the_definition_is_the_formula() {
 
 /// A bag of one row equals that row.
 #[test]
-fn a_bag_of_one_is_a_lookup() {
+fn a_bag_of_one_row_equals_a_lookup() {
     let mut random = Random::new(43);
     for format in RowFormat::ALL {
         for dim in [5, 64, 163] {
@@ -212,7 +212,7 @@ fn a_bag_of_one_is_a_lookup() {
 
 /// The results of a range of bags, as threads compute them, are a part of those of all bags.
 #[test]
-fn a_range_of_bags_is_a_part_of_all() {
+fn a_range_of_bags_equals_a_part_of_all() {
     let dim = 33;
     let bytes = packed(RowFormat::Int4, &Random::new(44).units(ROWS * dim), dim);
     let table = RowTable::new(RowFormat::Int4, &bytes, ROWS, dim).unwrap();
@@ -234,7 +234,7 @@ fn a_range_of_bags_is_a_part_of_all() {
 }
 
 #[test]
-fn nothing() {
+fn accepts_empty_inputs() {
     for kernels in dispatch::available() {
         for format in RowFormat::ALL {
             let none = RowTable::new(format, &[], 0, 40).unwrap();
@@ -250,7 +250,7 @@ fn nothing() {
 }
 
 #[test]
-fn what_breaks_the_contract_is_a_bug() {
+fn panics_on_a_broken_contract() {
     let bytes = [0u8; 4 * 12];
     let table = RowTable::new(RowFormat::Float32, &bytes, 4, 3).unwrap();
     let kernels = dispatch::active();

@@ -64,7 +64,7 @@ fn untempering_undoes_tempering() {
 
 /// The 10000th draw of the engine seeded with 5489, as the C++ standard requires of `std::mt19937`.
 #[test]
-fn the_scalar_twist_is_the_standards() {
+fn the_scalar_twist_matches_the_standard() {
     let mut seeded = [5489_u32; MT_WORDS];
     for i in 1..MT_WORDS {
         seeded[i] = (seeded[i - 1] ^ (seeded[i - 1] >> 30)).wrapping_mul(1_812_433_253).wrapping_add(i as u32);
@@ -77,7 +77,7 @@ fn the_scalar_twist_is_the_standards() {
 }
 
 #[test]
-fn twists_are_the_same() {
+fn twists_have_the_same_bits() {
     let patterns = [[0; MT_WORDS], [u32::MAX; MT_WORDS], [0x8000_0000; MT_WORDS], [0x7fff_ffff; MT_WORDS]];
     let random = (0..20).map(|seed| words(seed, MT_WORDS).try_into().unwrap());
     // A single nonzero word shows what each lane reads and writes.
@@ -95,7 +95,7 @@ fn twists_are_the_same() {
 }
 
 #[test]
-fn uniforms_are_the_same() {
+fn uniforms_have_the_same_bits() {
     let bounds = [(0.0, 1.0), (-0.5, 0.5), (1.0, 1.000_000_1), (-0.036, 0.036), (3.0, 3.0), (-1e30, 1e30)];
     for kernels in others() {
         for len in (0..70).chain([163, 623, 624]) {
@@ -111,7 +111,7 @@ fn uniforms_are_the_same() {
 }
 
 #[test]
-fn normals_are_the_same() {
+fn normals_have_the_same_bits() {
     for kernels in others() {
         for blocks in (0..10).chain([39]) {
             let len = blocks * NORMAL_BLOCK;
@@ -128,7 +128,7 @@ fn normals_are_the_same() {
 
 /// All possible uniform values, as a radius and as an angle.
 #[test]
-fn normals_of_every_uniform_are_the_same() {
+fn normals_of_every_uniform_have_the_same_bits() {
     const CHUNK: u32 = 1 << 16;
     for kernels in others() {
         for start in (0..1 << 24).step_by(CHUNK as usize) {
@@ -146,12 +146,12 @@ fn normals_of_every_uniform_are_the_same() {
 
 #[test]
 #[should_panic(expected = "draw_normal: no whole blocks")]
-fn a_part_of_a_block_is_a_bug() {
+fn panics_on_a_partial_block() {
     dispatch::active().draw_normal(&[0; 15], 0.0, 1.0, &mut [0.0; 15]);
 }
 
 #[test]
 #[should_panic(expected = "draw_uniform: out of another size")]
-fn outputs_of_another_size_are_a_bug() {
+fn panics_on_outputs_of_another_size() {
     dispatch::active().draw_uniform(&[0; 15], 0.0, 1.0, &mut [0.0; 16]);
 }

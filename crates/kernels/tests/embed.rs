@@ -112,7 +112,7 @@ fn every_dim_at_every_offset() {
 
 /// Every special number is added to every other.
 #[test]
-fn awkward_numbers() {
+fn adds_special_numbers() {
     let numbers = AWKWARD.map(f32::from_bits);
     let n = numbers.len();
     let table: Vec<f32> = numbers.iter().flat_map(|&x| [x; AWKWARD.len()]).collect();
@@ -134,7 +134,7 @@ fn awkward_numbers() {
 
 /// The whole, and parts that begin anywhere.
 #[test]
-fn rows_in_cycles() {
+fn adds_rows_in_cycles() {
     let (dim, rows, positions) = (17, 11, 12);
     let mut random = Random::new(3);
     let (table, added) = (random.units(rows * dim), random.units(positions * dim));
@@ -170,7 +170,7 @@ fn rows_in_cycles() {
 
 /// The normalization is within the tolerance of f64, also for rows far from zero and nearly constant rows.
 #[test]
-fn normalized_as_in_f64() {
+fn normalization_agrees_with_f64() {
     let mut random = Random::new(5);
     for dim in DIMS.into_iter().chain([2, 5, 12, 384, 1023, 1024, 1025, 4096, 12288]) {
         for (mean, spread) in [(0.0, 1.0), (5.0, 0.02), (-1000.0, 1.0), (1e4, 1e-1), (0.0, 1e-3), (1e-6, 1e6)] {
@@ -198,7 +198,7 @@ fn normalized_as_in_f64() {
 
 /// A constant row gives the bias; a row with NaN or infinity gives NaN.
 #[test]
-fn rows_without_a_normalization() {
+fn constant_and_non_finite_rows() {
     let bias = [0.5, -1.0, 2.0];
     for kernels in dispatch::available() {
         let normalize = |row: &[f32; 3], eps| {
@@ -222,7 +222,7 @@ fn rows_without_a_normalization() {
 
 /// No ids, empty rows, and empty tables.
 #[test]
-fn nothing() {
+fn accepts_empty_inputs() {
     for (kernels, store) in dispatch::available().flat_map(|kernels| STORES.map(|store| (kernels, store))) {
         let none = checked(kernels, &[], 0);
         let norm = Some(Norm { weight: &[1.0; 7], bias: &[1.0; 7], eps: EPS });
@@ -246,7 +246,7 @@ fn nothing() {
 
 /// A result above the limit for streamed stores, by the ordinary method.
 #[test]
-fn a_result_that_is_streamed() {
+fn streams_large_results() {
     let (dim, rows) = (1023, 50);
     let len = STREAM_FROM_BYTES / (dim * 4) + 1;
     let mut random = Random::new(4);
@@ -279,7 +279,7 @@ fn refuses(expected: &str, len: usize, call: impl Fn(Kernels, &mut [f32])) {
 }
 
 #[test]
-fn wrong_sizes_are_refused_before_any_write() {
+fn rejects_wrong_sizes_before_any_write() {
     const DIM: usize = 8;
     let (table, ids) = ([1.0; 3 * DIM], [0u32, 2]);
     let embed = |table_len: usize, added: [Option<(usize, Along<'static>)>; 2], norm: Option<(usize, usize)>| {

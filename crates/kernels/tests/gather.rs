@@ -50,7 +50,7 @@ fn every_dim_at_every_offset() {
 
 /// Every special number is copied unchanged.
 #[test]
-fn awkward_numbers() {
+fn copies_special_numbers_unchanged() {
     let numbers = AWKWARD.map(f32::from_bits);
     let n = numbers.len();
     // Row i of the table repeats the i-th number.
@@ -92,7 +92,7 @@ fn any_number_of_ids() {
 
 /// No ids, empty rows, and empty tables.
 #[test]
-fn nothing() {
+fn accepts_empty_inputs() {
     for kernels in dispatch::available() {
         for store in STORES {
             kernels.gather_with(store, &[], 0, checked(kernels, &[0, 2, 1], 3), &mut []);
@@ -104,7 +104,7 @@ fn nothing() {
 
 /// A result above the limit for streamed stores, by the ordinary methods.
 #[test]
-fn a_result_that_is_streamed() {
+fn streams_large_results() {
     let (dim, rows) = (1023, 50);
     let len = STREAM_FROM_BYTES / (dim * 4) + 1;
     let mut random = Random::new(4);
@@ -139,7 +139,7 @@ fn refuses(expected: &str, len: usize, call: impl Fn(Kernels, &mut [f32])) {
 }
 
 #[test]
-fn wrong_sizes_are_refused_before_any_write() {
+fn rejects_wrong_sizes_before_any_write() {
     const DIM: usize = 8;
     let (table, ids) = ([1.0; 3 * DIM], [0u32, 2]);
     let gather = |table_len: usize, dim: usize, rows: usize| {

@@ -50,7 +50,7 @@ fn lists_of_every_length_are_read_to_the_end() {
 }
 
 #[test]
-fn the_ends_of_the_numbers() {
+fn checks_the_smallest_and_largest_ids() {
     for kernels in dispatch::available() {
         let new = |ids: &'static [u32], rows| CheckedIds::new(kernels, ids, rows).map(|ids| ids.rows());
         assert_eq!(new(&[0], 0), None);
@@ -71,7 +71,7 @@ fn the_ends_of_the_numbers() {
 }
 
 #[test]
-fn ids_are_handed_on_as_they_are() {
+fn ids_are_returned_unchanged() {
     let ids = [3u32, 1, 2];
     let checked = CheckedIds::new(dispatch::active(), &ids, 4).expect("good ids");
     assert_eq!(checked.ids().as_ptr(), ids.as_ptr());

@@ -54,7 +54,7 @@ fn assert_near(ours: &[f32], wanted: &[f64], what: &str) {
 }
 
 #[test]
-fn as_finite_differences_and_the_same_bits_everywhere() {
+fn agrees_with_finite_differences_with_the_same_bits_everywhere() {
     let mut random = Random::new(17);
     for dim in DIMS.into_iter().filter(|&dim| dim > 1) {
         let (x, grad) = (random.units(ROWS * dim), random.units(ROWS * dim));
@@ -86,7 +86,7 @@ fn as_finite_differences_and_the_same_bits_everywhere() {
 
 /// The backward pass normalizes as forward does: with a gradient of 1, the weight's gradient is the normalized row.
 #[test]
-fn the_units_are_those_of_forward() {
+fn normalizes_as_forward_does() {
     let mut random = Random::new(18);
     let dim = 70;
     let x = random.units(dim);

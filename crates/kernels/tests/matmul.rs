@@ -41,7 +41,7 @@ fn run<T: Factor>(sizes: Product, terms: usize, a: Matrices<'_, T>, b: Matrices<
 }
 
 #[test]
-fn products_are_sums_of_products() {
+fn products_agree_with_sums_in_f64() {
     let mut random = Random::new(5);
     for (rows, inner, columns) in SIZES {
         let sizes = Product { rows, inner, columns };
@@ -115,7 +115,7 @@ fn small_integers_are_exact() {
 }
 
 #[test]
-fn sums_over_nothing_are_zero() {
+fn products_without_an_inner_dimension_are_zero() {
     let mut out = [f32::NAN; 6];
     let none = Matrices { elements: &[], of: &[0], transposed: false };
     run(Product { rows: 2, inner: 0, columns: 3 }, 1, none, none, &mut out);
@@ -123,7 +123,7 @@ fn sums_over_nothing_are_zero() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn rejects_sizes_that_do_not_fit() {
     let elements = [1.0f32; 12];
     let of = |of| Matrices { elements: &elements, of, transposed: false };
     let sizes = Product { rows: 2, inner: 3, columns: 2 };

@@ -128,7 +128,7 @@ fn every_rule_in_float64() {
 }
 
 #[test]
-fn squares_are_summed_alike() {
+fn sums_of_squares_have_the_same_bits() {
     let mut random = Random::new(2);
     for len in DIMS.into_iter().chain([0, 100_000]) {
         let values = random.units(len);
@@ -210,13 +210,13 @@ fn replayed<F: Real>(dims: &[usize], spread: f64, centres: (f64, f64, f64)) {
 }
 
 #[test]
-fn replay_as_training_has_it() {
+fn replays_steps_as_in_training() {
     replayed::<f32>(&[1, 33, 160], 10.0, (-6.0, -14.0, -24.0));
     replayed::<f64>(&[33, 64], 20.0, (-6.0, -24.0, -44.0));
 }
 
 #[test]
-fn replay_of_all_magnitudes() {
+fn replays_steps_of_all_magnitudes() {
     replayed::<f32>(&[96], 140.0, (0.0, -20.0, -40.0));
     replayed::<f32>(&[96], 30.0, (-120.0, -120.0, -120.0));
     replayed::<f64>(&[64], 1000.0, (0.0, -100.0, -200.0));

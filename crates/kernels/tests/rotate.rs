@@ -123,7 +123,7 @@ fn every_shape_type_and_pairing() {
 }
 
 #[test]
-fn parts_are_the_whole() {
+fn parts_equal_the_whole() {
     let mut random = Random::new(2);
     let (table, x) = (random.units(4 * 16), random.units(11 * 2 * 16));
     let x = bytes_of(OutFormat::Float32, &x);
@@ -143,7 +143,7 @@ fn parts_are_the_whole() {
 }
 
 #[test]
-fn sizes_that_do_not_fit_are_refused() {
+fn rejects_sizes_that_do_not_fit() {
     let table = [0.5; 8];
     let along = Along::Cycle { offset: 0, length: 2, first: 0 };
     let good = Rotate {

@@ -95,7 +95,7 @@ fn every_dim_and_part_of_it_at_every_offset() {
 
 /// No sums, no rows, and no gradient.
 #[test]
-fn nothing() {
+fn accepts_empty_inputs() {
     for kernels in dispatch::available() {
         let of = RowSum { grad: &[], dim: 3, places: checked(kernels, &[]), coefficients: None };
         // These ids were checked against a table without rows.
@@ -113,7 +113,7 @@ fn nothing() {
 }
 
 #[test]
-fn wrong_sizes_are_refused_before_any_write() {
+fn rejects_wrong_sizes_before_any_write() {
     let grad = vec![1.0; GRAD_ROWS * 8];
     let refuses = |expected: &str, call: &dyn Fn(Kernels, &mut [f32])| {
         for kernels in dispatch::available() {

@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn all_directions_are_orthonormal_where_rows_do_not_differ_in_them() {
+    fn directions_without_variance_are_still_orthonormal() {
         for (elements, dim) in [(vec![0.0; 12], 3), (vec![0.0; 12], 6), (vec![1.0, 2.0, 3.0, 2.0, 4.0, 6.0], 3)] {
             let count = (elements.len() / dim).min(dim);
             let Found { directions, explained, .. } = components(&elements, dim, count);
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_looked_at_is_refused() {
+    fn rejects_bad_inputs() {
         let mut room = [0.0; 4];
         let [directions, scores] = [&mut [0.0; 2][..], &mut [0.0; 2]];
         let out = Components { directions, scores, explained: &mut room[..1] };
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_where_it_is_told() {
+    fn stops_when_told() {
         let [directions, scores, explained] = [&mut [0.0; 2][..], &mut [0.0; 2], &mut [0.0; 1]];
         assert!(
             !principal(active(), &[1.0, 2.0, 3.0, 5.0], 2, &|| false, Components { directions, scores, explained })

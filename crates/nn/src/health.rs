@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn norms_are_sums_in_order_whatever_the_threads() {
+    fn norms_are_summed_in_order_on_any_number_of_threads() {
         for (rows, dim) in [(1, 1), (7, 3), (8, 5), (1003, 129), (20_000, 64)] {
             let table = noise(rows * dim);
             let expected: Vec<f64> = table
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_stand_out_are_told() {
+    fn reports_outliers() {
         let mut table = noise(100 * 4);
         table[4..8].fill(-0.0);
         table[9] = f32::NAN;

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn values_and_vectors_are_those_of_the_matrix() {
+    fn finds_the_eigenvalues_and_vectors_of_a_matrix() {
         let falling: Vec<f64> = (0..512).map(|i| 0.97f64.powi(i)).collect();
         let close: Vec<f64> = (0..512).map(|i| 1.0 - 1e-3 * f64::from(i)).collect();
         let steep: Vec<f64> = (0..512).map(|i| 0.1f64.powi(i)).collect();
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_come_several_times_are_found_as_often() {
+    fn finds_multiple_eigenvalues_as_often_as_they_occur() {
         let mut values = vec![1e-3; 512];
         values[..7].copy_from_slice(&[2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0]);
         let found = found(&matrix_of(&values, 512).0, 512, 5);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn matrices_of_few_directions_or_none() {
+    fn matrices_of_low_or_zero_rank() {
         let found = found(&matrix_of(&[3.0], 512).0, 512, 3);
         assert!((found.values[0] - 3.0).abs() < 1e-12 && found.values[1..].iter().all(|x| x.abs() < 1e-12));
         let found = self::found(&vec![0.0; 512 * 512], 512, 2);
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_where_it_is_told() {
+    fn stops_when_told() {
         let matrix = matrix_of(&[1.0], 512).0;
         assert!(matches!(leading(active(), &matrix, 512, 1, &|| false).unwrap(), Search::Ended));
     }

@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_of_another_type_is_named() {
+    fn names_options_that_are_missing_or_of_another_type() {
         for batch in [&[("lr", 1.0)][..], &[("lr", 1.0), ("batchSize", -1.0)], &[("lr", 1.0), ("batchSize", 1.5)]] {
             let error = Whole::read(&Numbers(batch)).unwrap_err().to_string();
             assert!(error.contains("the option batchSize is missing, or of another type"), "{error}");

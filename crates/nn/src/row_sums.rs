@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_those_of_the_rows_in_their_order() {
+    fn rows_are_summed_in_their_order() {
         for (rows, dim) in [(1, 1), (40, 3), (3000, 100), (70_000, 4)] {
             let table = noise(rows * dim);
             let some: Vec<u32> = (0..rows as u32).rev().filter(|id| id % 7 != 2).collect();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_without_a_row_are_refused() {
+    fn rejects_ids_out_of_range() {
         let table = FloatRows::new(DType::Float32, &[0; 16], 2).unwrap();
         let error = weighted_sum(table, &[1, 2, 9], 1.0, &mut [0.0; 2]).unwrap_err();
         assert!(matches!(error, Error::TokenIndex { flat: 1, value: 2, rows: 2, count: 2 }));

@@ -33,7 +33,7 @@ fn inputs<'a>(ids: IdSlice<'a>, at: At<'a>) -> Inputs<'a> {
 }
 
 #[test]
-fn a_gather_in_blocks_is_the_gather() {
+fn a_gather_in_blocks_equals_the_whole() {
     let elements = Random::new(1).units(TOKENS * DIM);
     let kernels = dispatch::active();
     for count in [0, 1, 3, 4, 5, 8, 13] {
@@ -75,7 +75,7 @@ fn sequences_are_cut_anywhere_and_keep_their_positions() {
 }
 
 #[test]
-fn errors_are_those_of_the_whole_and_nothing_is_written() {
+fn errors_equal_those_of_the_whole_and_nothing_is_written() {
     let (token, position) = (Random::new(5).units(TOKENS * DIM), Random::new(6).units(POSITIONS * DIM));
     let kernels = dispatch::active();
     // The bad ids are in the third block and in the last.
@@ -112,7 +112,7 @@ fn errors_are_those_of_the_whole_and_nothing_is_written() {
 }
 
 #[test]
-fn it_ends_between_blocks() {
+fn stops_between_blocks() {
     let elements = Random::new(7).units(TOKENS * DIM);
     let ids = vec![1u32; 20];
     for (looks, rows) in [(0, 0), (1, 4), (3, 12)] {
@@ -132,7 +132,7 @@ fn it_ends_between_blocks() {
 }
 
 #[test]
-fn a_copy_of_ids_is_what_it_was_made_of() {
+fn a_copy_of_ids_equals_the_original() {
     let mut source = vec![3i16, -4, 5];
     let copy = IdBuf::from(IdSlice::I16(&source));
     source.fill(0);

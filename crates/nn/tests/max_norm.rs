@@ -34,7 +34,7 @@ fn norm(row: &[f32], p: f64) -> f64 {
 }
 
 #[test]
-fn named_rows_come_below_the_norm_and_others_stay() {
+fn named_rows_are_limited_and_others_stay() {
     let mut random = Random::new(16);
     let ids = [3, 0, 3, 8, 3];
     for p in [1.0, 2.0, 3.0, 0.5, f64::INFINITY, 0.0, f64::NEG_INFINITY, -1.0] {
@@ -114,7 +114,7 @@ fn ids_of_every_kind_and_policy() {
 }
 
 #[test]
-fn errors_touch_nothing() {
+fn errors_change_nothing() {
     let before = Random::new(18).units(ROWS * DIM);
     let mut table = before.clone();
     let mut call = |rows, dim, ids: &[i32]| {

@@ -23,7 +23,7 @@ fn sorted(similarities: &[f32], top: usize, without: &[u32]) -> Vec<Neighbour> {
 }
 
 #[test]
-fn the_same_on_every_instruction_set_and_any_number_of_threads() {
+fn gives_the_same_on_every_instruction_set_and_any_number_of_threads() {
     let mut random = Random::new(3);
     let (rows, dim) = (20_001, 67);
     let mut elements = random.units(rows * dim);
@@ -63,7 +63,7 @@ fn the_same_on_every_instruction_set_and_any_number_of_threads() {
 }
 
 #[test]
-fn what_points_nowhere() {
+fn queries_and_rows_without_a_direction() {
     let elements = [1.0, 0.0, 0.0, 1.0];
     let table = Rows::new(&elements, 2, 2).unwrap();
     let found = nearest(dispatch::active(), table, &[0.0, 0.0], 5, &[]).unwrap();

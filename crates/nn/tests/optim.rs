@@ -224,7 +224,7 @@ fn a_row_may_lag_for_ever() {
 }
 
 #[test]
-fn idle_rows_stay_where_it_is_said() {
+fn idle_rows_stay_if_the_optimizer_says_so() {
     for optimizer in optimizers() {
         let mut random = Random::new(8);
         let mut held = Held::new(&optimizer, 3, 4, &mut random);
@@ -263,7 +263,7 @@ fn sizes_that_do_not_fit_change_nothing() {
 }
 
 #[test]
-fn squares_are_summed_alike_dense_and_in_rows_on_any_number_of_threads() {
+fn sums_of_squares_are_the_same_dense_and_in_rows_on_any_number_of_threads() {
     let _guard = THREADS.lock();
     let mut random = Random::new(3);
     let (rows, dim) = (2000, 200);
@@ -284,7 +284,7 @@ fn squares_are_summed_alike_dense_and_in_rows_on_any_number_of_threads() {
 }
 
 #[test]
-fn clamped_and_scaled() {
+fn clamps_and_scales() {
     let mut values = [-3.0, -0.5, 0.0, 2.0, f32::NAN, f32::INFINITY];
     clip::clamp(&mut values, 1.0);
     assert_eq!(values[..4], [-1.0, -0.5, 0.0, 1.0]);

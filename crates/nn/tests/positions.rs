@@ -36,7 +36,7 @@ fn rotated(rotary: &mut Rotary, heads: Heads, at: At<'_>, x: &[f32]) -> Vec<f32>
 
 /// Cosines and sines at position a million are within the documented bound, as their frequencies in f64 are.
 #[test]
-fn angles_far_out_are_within_their_bound() {
+fn angles_of_large_positions_are_within_their_bound() {
     for scaling in [Scaling::None, Scaling::Linear { factor: 3.0 }] {
         let mut rotary = Rotary::new(8, 10_000.0, scaling, Pairs::Half).expect("even");
         let radians = frequencies(8, 10_000.0, scaling, 0.0).radians;
@@ -80,7 +80,7 @@ fn positions_given_and_counted_are_the_same() {
 }
 
 #[test]
-fn rotations_that_cannot_be_are_refused() {
+fn rejects_bad_rotations() {
     assert!(matches!(Rotary::new(3, 10.0, Scaling::None, Pairs::Half), Err(Error::Shape(_))));
     let mut rotary = Rotary::new(8, 10.0, Scaling::None, Pairs::Half).expect("even");
     let mut run = |heads: Heads, at: At<'_>, x: usize, out: usize| {
@@ -98,7 +98,7 @@ fn rotations_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn sinusoids_of_any_number_of_threads() {
+fn sinusoids_are_the_same_on_any_number_of_threads() {
     let run = |threads: usize| {
         set_num_threads(threads).expect("a number of threads");
         let mut out = vec![0.0; 3000 * 64];
@@ -190,7 +190,7 @@ fn positions_of_ids_and_rows() {
 }
 
 #[test]
-fn scores_of_other_sizes_are_refused() {
+fn rejects_scores_of_other_sizes() {
     let scores = Scores { batch: 1, heads: 2, queries: 3, keys: 3, dim: 4, offset: 0 };
     let x = [0.5; 24];
     let good = Shaw { scores, weight: &[1.0; 20], query: &x, key: None };

@@ -52,7 +52,7 @@ fn batches() -> Vec<(Vec<u32>, usize)> {
 }
 
 #[test]
-fn an_order_is_that_of_a_stable_sort() {
+fn an_order_equals_a_stable_sort() {
     for (ids, rows) in batches() {
         for skipped in [None, ids.first().copied(), Some(u32::MAX - 1)] {
             let sorted = Sorted::new(&ids, rows, skipped);
@@ -78,7 +78,7 @@ fn an_order_needs_room() {
 }
 
 #[test]
-fn what_is_no_order_is_refused() {
+fn rejects_bad_orders() {
     assert!(Order::new(&[2, 1], &[0, 1, 2], &[0, 1]).is_err());
     assert!(Order::new(&[1, 1], &[0, 1, 2], &[0, 1]).is_err());
     assert!(Order::new(&[1, 2], &[0, 2, 1], &[0]).is_err());
@@ -254,7 +254,7 @@ fn rows_are_rounded_to_the_type_of_their_table() {
 
 /// Merged rows equal those of the sum of two whole gradients.
 #[test]
-fn rows_of_two_gradients() {
+fn merges_rows_of_two_gradients() {
     use tokenbed_kernels::rows::format::OutFormat;
     let mut random = Random::new(13);
     let (rows, dim) = (40, 19);
@@ -280,7 +280,7 @@ fn rows_of_two_gradients() {
 }
 
 #[test]
-fn tables_that_lack_rows_are_refused() {
+fn rejects_tables_that_lack_rows() {
     let sorted = Sorted::new(&[1, 4], 5, None);
     let grad = [1.0; 6];
     let pending = Pending::new(dispatch::active(), sorted.order(), &grad, 3, None).expect("sizes fit");

@@ -44,7 +44,7 @@ fn inputs<'a>(ids: IdSlice<'a>, bad: BadIds, at: At<'a>) -> Inputs<'a> {
 }
 
 #[test]
-fn positions_that_follow() {
+fn consecutive_positions() {
     let tables = Tables::new();
     let mut scratch = Scratch::default();
     let ids = Random::new(14).ids(24, TOKENS);
@@ -62,7 +62,7 @@ fn positions_that_follow() {
 }
 
 #[test]
-fn positions_that_are_given() {
+fn given_positions() {
     let tables = Tables::new();
     let mut scratch = Scratch::default();
     let mut random = Random::new(15);
@@ -97,7 +97,7 @@ fn refused(ids: &[i32], bad: BadIds, at: At<'_>) -> (Side, Error) {
 const GOOD: [i32; 6] = [0, 1, 2, 3, 4, 10];
 
 #[test]
-fn positions_outside_of_the_table() {
+fn rejects_positions_out_of_range() {
     for (offset, length) in [(3, 6), (8, 1), (usize::MAX, 1), (usize::MAX, 6), (usize::MAX - 1, 2)] {
         let (side, error) = refused(&GOOD, BadIds::Clamp, At::From { offset, length });
         assert_eq!((side, error.code()), (Side::Position, "SHAPE"));
@@ -111,7 +111,7 @@ fn positions_outside_of_the_table() {
 }
 
 #[test]
-fn lengths_that_do_not_divide() {
+fn rejects_lengths_that_do_not_divide() {
     for length in [0, 4, 5, 7, 12, usize::MAX] {
         let (side, error) = refused(&GOOD, BadIds::Throw, At::From { offset: 0, length });
         assert_eq!((side, error.to_string()), (Side::Position, format!("6 ids are not sequences of {length}")));
@@ -145,7 +145,7 @@ fn bad_ids() {
 }
 
 #[test]
-fn sizes_that_do_not_fit() {
+fn rejects_sizes_that_do_not_fit() {
     let tables = Tables::new();
     let good = tables.both();
     let narrow = Table::new(&tables.position, POSITIONS * DIM, 1).expect("sizes fit");
@@ -206,7 +206,7 @@ fn segments_scale_and_normalization() {
 }
 
 #[test]
-fn segments_outside_of_the_table() {
+fn rejects_segments_out_of_range() {
     let tables = Tables::new();
     let layer = Layer { segment: tables.both().position, ..tables.both() };
     let at = At::From { offset: 0, length: 3 };
@@ -224,7 +224,7 @@ fn segments_outside_of_the_table() {
 
 /// The batch is large enough to be divided, and parts begin in the middle of sequences.
 #[test]
-fn the_same_bits_on_any_number_of_threads() {
+fn gives_the_same_bits_on_any_number_of_threads() {
     let (rows, dim, length) = (97, 257, 999);
     let mut random = Random::new(17);
     let [token, position, segment] = [rows, length + 3, 2].map(|rows| random.units(rows * dim));
@@ -255,7 +255,7 @@ fn the_same_bits_on_any_number_of_threads() {
 }
 
 #[test]
-fn nothing() {
+fn accepts_empty_inputs() {
     let tables = Tables::new();
     for at in [
         At::From { offset: 0, length: 0 },
@@ -274,7 +274,7 @@ fn nothing() {
 }
 
 #[test]
-fn scratch_is_used_again() {
+fn scratch_is_reused() {
     let tables = Tables::new();
     let mut scratch = Scratch::default();
     scratch.ids().extend([9; 40]);

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_learned_from_is_an_error() {
+    fn rejects_empty_corpora_and_bad_ids() {
         let message = |result: Result<Corpus>| result.unwrap_err().to_string();
         assert!(message(Corpus::new(vec![], &[], 4, 1)).contains("empty"));
         assert!(message(Corpus::new(vec![1, 1, 2], &[], 4, 5)).contains("comes 2 times"));

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_and_epochs_and_seeds_differ() {
+    fn draws_differ_by_place_epoch_and_seed() {
         let first = |seed, epoch, place| Draws::at(seed, epoch, place).bits();
         let all = [first(0, 0, 0), first(1, 0, 0), first(0, 1, 0), first(0, 0, 1), first(1, 1, 1)];
         let distinct: std::collections::HashSet<_> = all.iter().collect();
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn below_is_even() {
+    fn numbers_below_a_limit_are_uniform() {
         let mut counts = [0u32; 10];
         for place in 0..100_000 {
             counts[Draws::at(1, 0, place).below(10) as usize] += 1;

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_taken_apart() {
+    fn lines_are_split_into_labels_and_text() {
         assert_eq!(apart("__label__a good  day "), (strings(&["a"]), "good  day ".into()));
         assert_eq!(apart(" __label__a\t__label__b x"), (strings(&["a", "b"]), "x".into()));
         assert_eq!(apart("x  y __label__a  z"), (strings(&["a"]), "x  y z".into()));
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_text_whatever_it_says() {
+    fn labels_in_given_texts_are_plain_text() {
         let mut given = ExampleWords::default();
         given.example(["ham"].into_iter(), "the __label__spam day\nthe end");
         given.example(["two words"].into_iter(), " ");
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn rare_words_are_left_out_with_the_examples_that_had_no_others() {
+    fn leaves_out_rare_words_and_examples_without_others() {
         let mut given = ExampleWords::default();
         given.example(["a"].into_iter(), "x x");
         given.example(["b"].into_iter(), "y");
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_apart_is_an_error() {
+    fn rejects_empty_examples_and_single_classes() {
         let message = |examples: &[(&str, &str)], min_count| {
             let mut given = ExampleWords::default();
             examples.iter().for_each(|(class, text)| given.example([*class].into_iter(), text));
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_no_words() {
+    fn labels_are_not_words() {
         let text = "__label__x good day\nno label\n__label__y __label__x bad day\n__label__y\n";
         let Labelled { words, labels, examples } = gathered::<ExampleWords>(&[text]).finish(1, IN_LINES).unwrap();
         assert_eq!(words, ["day", "good", "no", "label", "bad"]);

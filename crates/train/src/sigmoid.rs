@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_logistic_function() {
+    fn matches_the_logistic_function() {
         let sigmoid = Sigmoid::new();
         for x in [-5.9f32, -1.0, 0.0, 0.3, 5.9] {
             let value = 1.0 / (1.0 + (-x).exp());

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn words_come_by_frequency_wherever_parts_end() {
+    fn words_are_sorted_by_frequency_wherever_parts_end() {
         let text = "b a\u{a0}a\tc\n\n a  über b\u{2003}c\na";
         let whole = counted(&[text], 1).unwrap();
         assert_eq!(whole.words, ["a", "b", "c", "über"]);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_known_stay_as_they_are() {
+    fn given_words_are_kept_unchanged() {
         let mut counter = WordCounter::default();
         counter.push("a New");
         assert!(counter.sentence(["New York", "a", "New York"].into_iter()));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told() {
+    fn rejects_empty_texts() {
         assert!(counted(&["", " \n "], 1).unwrap_err().to_string().contains("empty"));
         assert!(counted(&["a b b"], 3).unwrap_err().to_string().contains("comes 2 times"));
     }

@@ -65,7 +65,7 @@ fn rows(array: &Array) -> Vec<Vec<f64>> {
 }
 
 #[test]
-fn the_full_softmax_and_adamw_are_those_of_f64() {
+fn the_full_softmax_and_adamw_agree_with_f64() {
     for tied in [false, true] {
         let mut options = next_token(tied, Softmax::Full);
         // One batch holds all windows, so the batches are known without the order of an epoch.
@@ -159,7 +159,7 @@ fn planted() -> Corpus {
 }
 
 #[test]
-fn names_of_the_same_thing_are_neighbours() {
+fn names_of_the_same_topic_are_neighbours() {
     for cbow in [false, true] {
         let mut options = pairs(cbow);
         (options.sample, options.run.epochs, options.window) = (0.0, 5, 5);
@@ -259,7 +259,7 @@ fn pairs_step(
 }
 
 #[test]
-fn a_step_of_pairs_is_that_of_f64() {
+fn a_step_of_pairs_agrees_with_f64() {
     let text: Vec<u32> = corpus(3000, 200).ids().to_vec();
     for (cbow, cbow_mean) in [(false, true), (true, true), (true, false)] {
         let method = if cbow { Method::Cbow(CbowOptions { cbow_mean }) } else { Method::SkipGram };

@@ -32,7 +32,7 @@ mod tests {
     use super::power;
 
     #[test]
-    fn powers_are_those_of_python() {
+    fn powers_equal_those_of_python() {
         // python: float.hex(0.999 ** n), float.hex(0.9 ** n)
         let wanted: [(f64, u64, f64); 6] = [
             (0.999, 1, 0.999),

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn forward_is_the_normalization_of_input_layers_to_the_bit() {
+    fn forward_has_the_bits_of_the_input_layers_normalization() {
         for dim in [1, 2, 31, 32, 33, 63, 64, 85, 163, 768] {
             let (x, weight, bias) = (numbers(3 * dim), numbers(dim), numbers(dim));
             let mut wanted = x.clone();

@@ -9,7 +9,7 @@
 //! cross-entropy of a row: ln(sum) + max - x[target];  dx[i] = (exp(x[i] - (max + ln(sum))) - (i == target)) * scale
 //! ```
 //!
-//! All in f64, and rounded once. A NaN makes its whole row NaN, as in PyTorch.
+//! Everything is computed in f64 and rounded once. A NaN makes its whole row NaN, as in PyTorch.
 
 use super::pass::pass;
 use crate::dispatch::Kernels;

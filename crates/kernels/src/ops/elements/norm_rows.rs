@@ -1,7 +1,7 @@
 //! Layer normalization of rows, and its derivative. Ba, Kiros, Hinton 2016.
 //!
-//! Forward is what [`crate::ops::lookup::layer_norm`] defines, to the bit: an input layer with its normalization inside
-//! gives the same as one with it behind. A missing weight counts as 1, a missing bias as 0.
+//! Forward has the bits of [`crate::ops::lookup::layer_norm`], so an input layer that normalizes gives the same as one
+//! followed by a normalization. A missing weight counts as 1, a missing bias as 0.
 //!
 //! ```text
 //! u[d] = ((x[d] - high) - low) * rstd                 the moments are computed again: cheaper than keeping them

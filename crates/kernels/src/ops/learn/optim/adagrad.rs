@@ -19,7 +19,7 @@ pub struct Adagrad<F> {
     pub lr: F,
     /// Added to the denominator.
     pub eps: F,
-    /// Times the parameter, added to the gradient.
+    /// The factor of the parameter that is added to the gradient.
     pub weight_decay: F,
 }
 

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Two products and a sum, each rounded to f32, as PyTorch computes `x * cos + rotate_half(x) * sin`; 16-bit elements
-//! are widened exactly and rounded once at the end. `out` may be `x` itself. The bits are the same on every instruction set.
+//! are widened exactly and rounded once at the end. `out` may be `x` itself. The bits are the same on every instruction
+//! set.
 
 use crate::dispatch::{Kernels, arms};
 use crate::half;
